@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from connectors.connector import Inbound
 from connectors.formats.authn_request import AuthnRequestMessage, read_authn_request
 from connectors.formats.metadata import ServiceProviderFacts
-from connectors.formats.names import CONSENTS, PERSISTENT, POST, TRANSIENT, UNSPECIFIED
-from connectors.mapping import is_plain
 from connectors.profiles import Profile
 from connectors.request_checks import MAX_CONTEXTS
 from connectors.response_checks import check_issued
 from connectors.signatures.keys import PinnedKey
 from connectors.signatures.shapes import REQUEST
 from connectors.signed_messages import foreseen, signed_message
+from connectors.wire.names import CONSENTS, PERSISTENT, POST, TRANSIENT, UNSPECIFIED
+from connectors.wire.text import is_plain
 from policies.errors import AssertionRejected
 
 # The NameID formats that we could give; "" is a request that does not care

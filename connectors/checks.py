@@ -333,7 +333,7 @@ LIST_CHECKS: Mapping[str, str] = {
     "list_ended": "the moment of its next update has not come; without one, it was issued 31 days ago at the most",
 }
 
-# Keys and claims, wherever they come from (connectors/signatures/jwk.py, connectors/formats/claims.py)
+# Keys and claims, wherever they come from (connectors/signatures/jwk.py, connectors/wire/claims.py)
 KEY_CHECKS: Mapping[str, str] = {
     "keys": "whoever sends a message has a key that is registered and in force",
     "jwk": "a key is a public JWK of the registered algorithm, large enough, and stands once",

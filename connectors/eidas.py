@@ -20,7 +20,6 @@ from connectors.eidas_checks import (
     offered_attributes,
     person_identifier,
 )
-from connectors.formats import names
 from connectors.formats.eidas.registry import NATURAL, PROTOCOL_VERSIONS, spoken
 from connectors.formats.eidas.request import (
     REQUEST_SIGNATURE_PLACE,
@@ -55,6 +54,7 @@ from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import open_assertion
 from connectors.signatures.xmlsign import sign_enveloped
 from connectors.signed_messages import foreseen
+from connectors.wire import names
 from policies.authentication import Assertion, Offered, Requester
 from policies.catalogue import Catalogue
 from policies.errors import AllRevoked, AssertionRejected, BrokerError, PeerUnavailable, SignatureInvalid

@@ -15,9 +15,10 @@ from connectors.formats.eidas.registry import (
 )
 from connectors.formats.eidas.response import EidasResponse
 from connectors.formats.eidas.values import EidasValue
-from connectors.formats.names import PERSISTENT, SUCCESS, UNSPECIFIED
-from connectors.mapping import birthdate, is_plain
+from connectors.mapping import birthdate
 from connectors.response_checks import check_success
+from connectors.wire.names import PERSISTENT, SUCCESS, UNSPECIFIED
+from connectors.wire.text import is_plain
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName, Value
 from policies.catalogue import Catalogue

@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from connectors.formats.claims import Json
 from connectors.registered_claims import (
     judge_audience,
     judge_issuer,
@@ -22,6 +21,7 @@ from connectors.registered_claims import (
 )
 from connectors.signatures.jwe import Encryption, opened
 from connectors.signatures.jws import SignedClaims, VerificationKey, verify
+from connectors.wire.claims import Json
 from policies.assurance import LEVELS_BY_NAME, LevelOfAssurance
 from policies.errors import AssertionRejected, AssuranceTooLow
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from connectors.connector import Inbound
 from connectors.formats.grammar import MAX_TEXT
 from connectors.formats.logout import LogoutRequest, LogoutResponse, read_logout_request, read_logout_response
-from connectors.formats.names import CONSENTS, TOP_STATUSES
-from connectors.mapping import is_plain
 from connectors.profiles import Profile
 from connectors.response_checks import check_issued
 from connectors.signatures.keys import PinnedKey
 from connectors.signatures.shapes import LOGOUT_REQUEST, LOGOUT_RESPONSE
 from connectors.signed_messages import foreseen, signed_message
+from connectors.wire.names import CONSENTS, TOP_STATUSES
+from connectors.wire.text import is_plain
 from policies.errors import AssertionRejected
 
 # A participant has one session for each authentication of a citizen; thousands in one message are nobody's

@@ -1,18 +1,15 @@
 """Wire attributes to what a person is offered with: by the registration's table, one plain value each, or not at all."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import date
 
-from connectors.formats.names import ATTRNAME_BASIC, ATTRNAME_UNSPECIFIED, ATTRNAME_URI
 from connectors.formats.saml_message import NameIdentifier, WireAttribute
+from connectors.wire.names import ATTRNAME_BASIC, ATTRNAME_UNSPECIFIED, ATTRNAME_URI
+from connectors.wire.text import is_plain
 from policies.attributes import Address, AttributeName, Value
-from policies.visible import is_visible
 
-# saml2int SDP-G02: attribute values have at most 256 characters; SAML Core 2.0 §8.3.7 says the same of a persistent NameID
-MAX_VALUE = 256
 BIRTHDATE = AttributeName("birthdate")
 ADDRESS_PARTS = frozenset(part.name for part in fields(Address))
 
@@ -20,17 +17,6 @@ _NAME_FORMATS = ("", ATTRNAME_URI, ATTRNAME_BASIC, ATTRNAME_UNSPECIFIED)
 _COUNTRY = re.compile(r"[A-Z]{2}")
 # YYYY-MM-DD, YYYY-MM or YYYY as eIDAS and OpenID Connect write it, YYYYMMDD as SCHAC does
 _BIRTHDATE = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?|([0-9]{2})([0-9]{2}))?")
-
-
-def is_plain(text: str) -> bool:
-    """Whether a text may stand for something: 1 to 256 characters, no control characters, something to see."""
-    if len(text) > MAX_VALUE or not is_visible(text):
-        return False
-    # A printable text has none of them, and nearly every text is printable
-    return text.isprintable() or not any(unicodedata.category(mark) in _CONTROLS for mark in text)
-
-
-_CONTROLS = ("Cc", "Cs", "Cn", "Zl", "Zp")
 
 
 def single_value(attributes: Iterable[WireAttribute], name: str) -> str | None:

@@ -24,10 +24,10 @@ from connectors.formats.eidas.registry import (
     representative_kind,
 )
 from connectors.formats.eidas.request import EidasRequest, RequestedAttribute, read_request
-from connectors.formats.names import CONSENTS, POST, REDIRECT, SOAP, UNSPECIFIED
-from connectors.mapping import is_plain
 from connectors.profiles import Profile
 from connectors.signatures.signed import Signed
+from connectors.wire.names import CONSENTS, POST, REDIRECT, SOAP, UNSPECIFIED
+from connectors.wire.text import is_plain
 from policies.errors import AssertionRejected, RequestRefused
 
 # SAML Core 2.0 §8.3.6, and eIDAS Message Format: an anyURI of at most 1024 characters

@@ -10,10 +10,11 @@ from typing import Protocol
 
 from connectors.connector import Expectation, Inbound
 from connectors.deviations import NOTHING, Tolerance
-from connectors.formats.names import BEARER, PERSISTENT, SUCCESS, UNSPECIFIED
 from connectors.formats.saml_message import AssertionMessage, Authentication, Conditions, Confirmation, NameIdentifier
-from connectors.mapping import is_plain, name_identifiers, single_value
+from connectors.mapping import name_identifiers, single_value
 from connectors.profiles import Profile
+from connectors.wire.names import BEARER, PERSISTENT, SUCCESS, UNSPECIFIED
+from connectors.wire.text import is_plain
 from policies.assurance import LevelOfAssurance
 from policies.deviations import CONFIRMATION_NOT_BEFORE
 from policies.errors import AssertionRejected, AssuranceTooLow, AuthenticationFailed

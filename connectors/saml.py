@@ -12,7 +12,6 @@ from connectors.deviations import Tolerance, tolerance
 from connectors.fetch import FetchError, judged_url
 from connectors.formats import metadata as metadata_format
 from connectors.formats.authn_request import SIGNATURE_PLACE, AuthnRequest, authn_request_element
-from connectors.formats.names import saml, samlp
 from connectors.formats.saml import read_signed_assertion, read_signed_response, read_unverified_response
 from connectors.formats.saml_message import AssertionMessage, ResponseMessage
 from connectors.mapping import ADDRESS_PARTS, latin_forms, offered_attributes
@@ -40,6 +39,7 @@ from connectors.signatures.xmldsig import Shape, verify
 from connectors.signatures.xmlenc import open_assertion
 from connectors.signatures.xmlsign import sign_enveloped
 from connectors.signed_messages import foreseen
+from connectors.wire.names import saml, samlp
 from policies.assurance import LevelOfAssurance
 from policies.authentication import Assertion, Offered
 from policies.errors import AssertionRejected, AssuranceTooLow, SignatureInvalid

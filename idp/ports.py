@@ -51,7 +51,7 @@ class Opening:
 class RecordDraft:
     """What a unit adds to the release ledger, before the subject's counter is known.
 
-    `subject` is the keyed index of the person (`idp.transparency.entry.subject_index`), None for a refusal: then the leaf
+    `subject` is the keyed index of the person (`idp.ledger.leaf.subject_index`), None for a refusal: then the leaf
     has random bytes of the same size in the places of the subject's commitment and of the tag.
     """
 

@@ -4,8 +4,8 @@
     python -m tests.errors_page --check    only say what is stale or has no text; exit 1 if anything is
 
 Codes come from the product (`policies.errors`, `MOVES`, the responders), names of checks from the tables in
-`connectors/checks.py` and `idp/checks.py`, and what can be raised from the source (`tests/raised_checks.py`). What an
-operator does about a code stands in `tests/errors.toml`.
+`connectors/checks.py` and `idp/login/check_names.py`, and what can be raised from the source (`tests/raised_checks.py`).
+What an operator does about a code stands in `tests/errors.toml`.
 """
 
 import sys
@@ -17,7 +17,7 @@ from pathlib import Path
 from connectors import checks as of_messages
 from connectors.fetch import FetchError
 from connectors.request_checks import PeerRequestRefused
-from idp import checks as of_logins
+from idp.login import check_names as of_logins
 from idp.pages.wording import MOVES, SHOWN_AS
 from policies.errors import AssertionRejected, BrokerError
 from tests.raised_checks import Raised, codes_in, oauth_codes_in, raised_in, told_codes_in

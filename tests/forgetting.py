@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from idp.app import Application
+from idp.application.app import Application
 from idp.store.switches import Switchboard
 
 Switch = Callable[..., None]

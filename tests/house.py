@@ -25,7 +25,7 @@ from tests.docs.pages import MADE
 ROOT = Path(__file__).parents[1]
 PRODUCT = ("policies", "connectors", "idp")
 # Wires everything together by keyword, so its constructors may take many parts
-COMPOSITION = ("idp/app.py", "idp/composition.py", "idp/application/")
+COMPOSITION = ("idp/application/app.py", "idp/application/composition.py", "idp/application/")
 PARAMETERS = 10
 OPENING = re.compile(r"\s*(?:As|Of|What|Who|Whoever|Whom|Whose)\b")
 TEXTS = {".py", ".md", ".toml", ".html", ".txt", ".yaml", ".cfg", ".conf", ".mako", ".css", ""}

@@ -7,7 +7,7 @@ these lie below, and each process of the tests has some of its own.
 import itertools
 import os
 
-from idp.server import bind
+from idp.server.http import bind
 
 FIRST, EACH, PROCESSES = 12_000, 500, 40
 

@@ -21,16 +21,17 @@ from fastapi.routing import APIRoute
 from pydantic_core import PydanticUndefined
 
 from idp.cli import app
-from idp.endpoints import login, oidc, picker, receipt, records
-from idp.endpoints.city import CitySite
-from idp.endpoints.city_screens import CityScreens
-from idp.endpoints.node_screens import NodeScreens
-from idp.endpoints.site import Site
+from idp.config.settings import Organization, Settings
 from idp.pages.languages import ENGLISH, load_languages
 from idp.pages.static import STATIC_FILES
-from idp.responders.eidas import ProxyService
-from idp.responders.oidc import OpenIDProvider
-from idp.settings import Organization, Settings
+from idp.protocols.eidas.proxy_service import ProxyService
+from idp.protocols.oidc.provider import OpenIDProvider
+from idp.web.city_screens import CityScreens
+from idp.web.city_site import CitySite
+from idp.web.node_screens import NodeScreens
+from idp.web.routes import login, oidc, picker, receipt
+from idp.web.routes import public as records
+from idp.web.site import Site
 from policies.assurance import LEVELS_BY_NAME, LevelOfAssurance
 from policies.catalogue import STANDARD
 from policies.forms import FORMS, form_title, parse_form

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from idp.seal import HOUR
+from idp.login.sealing import HOUR
 
 FIXED_HOUR = 1_795_600_000 // HOUR
 
 
 @dataclass(frozen=True)
 class FixedKeys:
-    """`idp.seal.SealingKeys` that never change."""
+    """`idp.login.sealing.SealingKeys` that never change."""
 
     key: bytes
     of_hour: int = FIXED_HOUR

@@ -7,10 +7,10 @@ import pytest
 from fastapi import Request
 from structlog.testing import capture_logs
 
-from idp.endpoints.site import log_error
+from idp.monitoring.refusals import Refusals
 from idp.pages.wording import MOVES
-from idp.responders.oidc import SENTENCES
-from idp.watching.refusals import Refusals
+from idp.protocols.oidc.provider import SENTENCES
+from idp.web.site import log_error
 from policies.errors import SignatureInvalid
 from tests.errors_page import PAGE, WORDS, Words, holes, read_words, render, sources, tables
 from tests.raised_checks import Raised, codes_in, oauth_codes_in, raised_in

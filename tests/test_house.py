@@ -14,7 +14,7 @@ def _built(root: Path, **changes: str) -> dict[str, Figure]:
     files = {
         "policies/rule.py": '"""A rule (docs/why.md)."""\n',
         "connectors/ask.py": '"""Asks."""\n',
-        "idp/app.py": '"""Wires."""\n',
+        "idp/application/app.py": '"""Wires."""\n',
         "tests/test_rule.py": '"""The rule holds."""\n',
         "docs/why.md": "# Why\n",
         **{name.replace("__", "/").replace("_py", ".py").replace("_md", ".md"): text for name, text in changes.items()},
@@ -59,7 +59,7 @@ def test_what_is_allowed_passes(tmp_path: Path) -> None:
     fields = "".join(f"    {x}: int\n" for x in "abcdefghijk")
     found = _built(
         tmp_path,
-        idp__app_py=f"class A:\n    def __init__(self, {many}): ...\n",
+        idp__application__app_py=f"class A:\n    def __init__(self, {many}): ...\n",
         idp__record_py=f"@dataclass(frozen=True, slots=True)\nclass A:\n{fields}",
         tests__test_rule_py='@pytest.mark.spec("gone.md 3")\ndef test_it():\n    """It holds."""\n    make("other.md")\n',
         docs__why_md="[x](https://example.com/gone.md) and [y](why.md#why)\n",

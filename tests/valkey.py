@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from idp.rates import Shared
+from idp.server.rate_limits import Shared
 from tests.peers import require_peer
 from tests.ports import free_port
 

@@ -14,11 +14,11 @@ EncryptedID, BaseID and Extensions; everything else that we do not name is refus
 from dataclasses import dataclass, field
 
 from connectors.formats.grammar import Reader, identifier, instant, plain, stated, version_2
-from connectors.formats.names import SUCCESS, UNSPECIFIED, saml, samlp
 from connectors.formats.saml import read_issuer, read_status
 from connectors.formats.saml_message import NameIdentifier
 from connectors.signatures.parse import Element, parse_canonical
 from connectors.signatures.signed import Signed
+from connectors.wire.names import SUCCESS, UNSPECIFIED, saml, samlp
 from policies.errors import AssertionRejected
 
 # SAML Core 2.0 §3.2.2.2: a second-level code beside success: not every session participant could be reached

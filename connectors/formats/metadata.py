@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from connectors.formats.grammar import MAX_TEXT, written
-from connectors.formats.names import MD, PERSISTENT, POST, REDIRECT, SAMLP, TRANSIENT, md
 from connectors.profiles import (
     AES128_CBC,
     AES128_GCM,
@@ -23,6 +22,7 @@ from connectors.profiles import (
 )
 from connectors.signatures.parse import Element, attributes, parse_metadata
 from connectors.signatures.profile import DS
+from connectors.wire.names import MD, PERSISTENT, POST, REDIRECT, SAMLP, TRANSIENT, md
 
 # XML Schema Part 2 §3.3.23: an xs:unsignedShort
 MAX_INDEX = 65535

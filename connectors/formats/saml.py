@@ -28,7 +28,6 @@ from connectors.formats.grammar import (
     texted,
     version_2,
 )
-from connectors.formats.names import ENTITY, SUCCESS, UNSPECIFIED, X500, saml, samlp
 from connectors.formats.saml_message import (
     AssertionMessage,
     Authentication,
@@ -41,6 +40,7 @@ from connectors.formats.saml_message import (
 from connectors.signatures.parse import MAX_OCTETS, Element, children_of, pairs, parse_canonical
 from connectors.signatures.profile import SIGNATURE
 from connectors.signatures.signed import Signed
+from connectors.wire.names import ENTITY, SUCCESS, UNSPECIFIED, X500, saml, samlp
 from policies.deviations import EMPTY_CONTEXT_DECLARATION
 from policies.errors import AssertionRejected
 

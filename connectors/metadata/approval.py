@@ -11,9 +11,9 @@ from hashlib import sha256
 from connectors.deviations import tolerance
 from connectors.fetch import host_of
 from connectors.formats.eidas.metadata import PeerFacts
-from connectors.formats.names import POST, REDIRECT
 from connectors.profiles import EIDAS
 from connectors.signatures.certificates import dates_of
+from connectors.wire.names import POST, REDIRECT
 from policies.deviations import LENIENT_CERTIFICATE
 
 _BINDINGS = {POST: "by POST", REDIRECT: "by Redirect"}

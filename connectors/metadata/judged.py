@@ -14,7 +14,6 @@ from connectors.fetch import PEER, REGISTRATION, FetchError, judged_url
 from connectors.formats.eidas.metadata import Expected, PeerFacts, Role, read_peer
 from connectors.formats.grammar import instant, written
 from connectors.formats.metadata import read_identity_provider
-from connectors.formats.names import SAMLP, md
 from connectors.profiles import Profile
 from connectors.signatures.certificates import modulus_of
 from connectors.signatures.keys import PinnedKey, key_of_certificate
@@ -24,6 +23,7 @@ from connectors.signatures.second_opinion import second_opinion
 from connectors.signatures.shapes import METADATA
 from connectors.signatures.signed import Signed, UnsignedMessage
 from connectors.signatures.xmldsig import Shape, verify
+from connectors.wire.names import SAMLP, md
 from policies.errors import AssertionRejected
 from policies.parties import EntityId
 

@@ -14,7 +14,6 @@ from connectors.fetch import PEER, Fetcher, FetchError
 from connectors.formats.eidas.metadata import Expected, PeerFacts, Role
 from connectors.formats.eidas.registry import spoken
 from connectors.formats.grammar import written
-from connectors.formats.names import POST
 from connectors.metadata.approval import additions, approved_part
 from connectors.metadata.believed import Held, Look, Write, check_newer, looked, taken
 from connectors.metadata.chains import Chains, chains_of, narrowed, pki_of
@@ -33,13 +32,14 @@ from connectors.metadata.signers import metadata_keys
 from connectors.profiles import Profile
 from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.parse import MAX_METADATA
+from connectors.wire.names import POST
 from policies.errors import PeerUnavailable, RequestRefused
 from policies.parties import EntityId, Peer
 
 __all__ = ["NODE_VALIDITY", "Held", "PeerCopies", "PeerInUse", "Peers", "Pending", "in_use"]
 
 # Nodes publish some 20 kB over one connection. Two of these, and a second between: a node that stopped answering, or that
-# drips, is unavailable ten seconds after the first fetch that met it (`idp.watch`).
+# drips, is unavailable ten seconds after the first fetch that met it (`idp.protocols.eidas.peer_refresh`).
 TIMEOUT = 4.0
 # So many failures in a row make a node unavailable; one may be an accident
 FAILURES = 2

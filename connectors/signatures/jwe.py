@@ -16,9 +16,9 @@ from joserfc.errors import JoseError
 from joserfc.jwe import JWERegistry, decrypt_compact, encrypt_compact
 from joserfc.jwk import ECKey
 
-from connectors.formats.claims import Json, read_object
 from connectors.signatures.jws import from_base64url
 from connectors.signatures.signer import Agreement
+from connectors.wire.claims import Json, read_object
 from policies.errors import AssertionRejected, BrokerError
 
 AGREEMENTS = frozenset({"ECDH-ES"})

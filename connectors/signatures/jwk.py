@@ -11,7 +11,6 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, SECP384R1, E
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 
-from connectors.formats.claims import Json, read_object
 from connectors.signatures.jws import (
     MIN_RSA_BITS,
     PublicKey,
@@ -21,6 +20,7 @@ from connectors.signatures.jws import (
     verification_key,
 )
 from connectors.signatures.rsa_keys import FERMAT_4, check_rsa
+from connectors.wire.claims import Json, read_object
 from policies.errors import AssertionRejected, SignatureInvalid
 
 # Algorithm -> key type, curve by its JOSE name, bytes of a coordinate (RFC 7518 §6.2.1) or of the key (RFC 8037 §2)

@@ -28,10 +28,10 @@ from jose.backends.base import Key
 from jose.backends.cryptography_backend import CryptographyECKey, CryptographyRSAKey
 from jose.exceptions import JOSEError
 
-from connectors.formats.claims import Json, read_object
 from connectors.signatures.algorithms import ALGORITHMS as XML_ALGORITHMS
 from connectors.signatures.algorithms import ECDSA_BY_CURVE, SignatureAlgorithm
 from connectors.signatures.jws_joserfc import JoserfcKey
+from connectors.wire.claims import Json, read_object
 from policies.errors import AssertionRejected, BrokerError, SignatureInvalid
 
 PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey

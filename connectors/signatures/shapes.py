@@ -1,8 +1,8 @@
 """The shapes of the messages of SAML, for `xmldsig.verify`."""
 
-from connectors.formats.names import listed, md, saml, samlp
 from connectors.signatures.parse import SIGNED_METADATA
 from connectors.signatures.xmldsig import Shape
+from connectors.wire.names import listed, md, saml, samlp
 
 # A request by POST (SAML Core 2.0 §3.4.1)
 REQUEST = Shape(root=samlp("AuthnRequest"), issuer=saml("Issuer"))

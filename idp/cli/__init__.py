@@ -19,7 +19,7 @@ from typing import Annotated, Any, get_args
 import typer
 from typer.core import TyperGroup
 
-from idp.aside import Aside
+from idp.system.stderr import Aside
 
 NOT_KNOWN = 2
 # What is raised for a line that is none, whatever is wrong with it. Typer shows only this class below it

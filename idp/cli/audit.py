@@ -14,9 +14,9 @@ import typer
 from idp.cli.audit_ledger import ledger
 from idp.cli.audit_told import COULD_NOT, COULD_NOT_RUN, DOES_NOT, HOLDS, keys_for, say_failed, tell, unreadable, whose
 from idp.cli.console import say
-from idp.files import read_regular, read_upto
-from idp.transparency.receipt import MAX_RECEIPT
-from idp.transparency.receipt_verify import Proved, verify_receipt
+from idp.receipts.receipt import MAX_RECEIPT
+from idp.receipts.receipt_verify import Proved, verify_receipt
+from idp.system.files import read_regular, read_upto
 from policies.errors import SignatureInvalid
 
 _RECEIPTS = "Receipt files, of citizens or services; `-` for standard input, with --log."

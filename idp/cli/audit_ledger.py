@@ -7,14 +7,14 @@ from typing import Annotated, BinaryIO
 
 import typer
 
+from idp.audit.export_verify import Exported, NotCompared, read_size, verify_export
 from idp.cli.audit_told import COULD_NOT, DOES_NOT, HOLDS, keys_for, say_failed, tell, unreadable, whose
 from idp.cli.console import progress
-from idp.files import read_regular, regular
-from idp.transparency.checkpoint import TreeHead, VerifierKey, open_note
-from idp.transparency.export_verify import Exported, NotCompared, read_size, verify_export
-from idp.transparency.receipt import MAX_RECEIPT
-from idp.transparency.receipt_verify import Proved, verify_receipt
-from idp.transparency.witness import note_in
+from idp.ledger.checkpoint import TreeHead, VerifierKey, open_note
+from idp.receipts.receipt import MAX_RECEIPT
+from idp.receipts.receipt_verify import Proved, verify_receipt
+from idp.sequencer.witness import note_in
+from idp.system.files import read_regular, regular
 from policies.errors import SignatureInvalid
 
 # What somebody else has: a checkpoint that was kept, or a receipt

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from idp.cli.console import plain, say
-from idp.files import read_regular
 from idp.keys.ledger import LOG_VKEY
-from idp.transparency.checkpoint import VerifierKey
-from idp.transparency.vouching import read_keys
+from idp.ledger.checkpoint import VerifierKey
+from idp.ledger.key_list import read_keys
+from idp.system.files import read_regular
 from policies.errors import SignatureInvalid
 
 HOLDS, DIFFERS, COULD_NOT_RUN = 0, 1, 2

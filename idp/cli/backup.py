@@ -16,9 +16,14 @@ import typer
 from sqlalchemy import Engine
 
 from connectors.formats.grammar import written
+from idp.audit.verify import steps_of, verify_ledger
 from idp.cli.console import problems, progress, say, unwritable
+from idp.config.settings import Settings, load_settings
 from idp.keys.ledger import load_ledger_keys
-from idp.settings import Settings, load_settings
+from idp.ledger.checkpoint import TreeHead
+from idp.ledger.findings import Report
+from idp.ledger.keys import LedgerKeys
+from idp.sequencer.witness import saw_nothing, witnessed, would_count
 from idp.store.attempt import Unconfirmed
 from idp.store.backup import CLOSED_SECONDS, back_up, closing, newest_moment, opened_backup, rows_of
 from idp.store.backup import restore as restore_rows
@@ -26,11 +31,6 @@ from idp.store.engine import database_name, open_engine, reading
 from idp.store.faults import explained
 from idp.store.installation import assert_ours, is_sealed_by_others
 from idp.store.migrate import assert_current, migrate
-from idp.transparency.checkpoint import TreeHead
-from idp.transparency.findings import Report
-from idp.transparency.keys import LedgerKeys
-from idp.transparency.verify import steps_of, verify_ledger
-from idp.transparency.witness import saw_nothing, witnessed, would_count
 from policies.errors import BrokerError, Misconfigured, Problem, StoreUnavailable
 
 DONE, DIFFERS, COULD_NOT_RUN = 0, 1, 2

@@ -17,8 +17,11 @@ from functools import partial
 from typing import TypeVar
 
 from connectors.metadata.peers import Held
+from idp.config.settings import Settings
 from idp.keys.ledger import load_ledger_keys
-from idp.settings import Settings
+from idp.ledger.keys import LedgerKeys
+from idp.sequencer.sequencer import HALTING, Sequencer
+from idp.sequencer.witness import Witness
 from idp.store.engine import reading
 from idp.store.faults import advice
 from idp.store.peers import RecordedCopies
@@ -26,9 +29,6 @@ from idp.store.store import Store
 from idp.store.switches import KEY, Switch, Switchboard, Switches, faults_of_switches
 from idp.store.switches.records import SwitchRecords
 from idp.store.writer import COMMIT_SECONDS
-from idp.transparency.keys import LedgerKeys
-from idp.transparency.sequencer import HALTING, Sequencer
-from idp.transparency.witness import Witness
 from policies.errors import Misconfigured, StoreUnavailable
 from policies.parties import EntityId
 

@@ -14,7 +14,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from idp.belonging import assert_own_way
 from idp.cli.console import doing, failed, problems, say, taken, unwritable
 from idp.demo.border import Border
 from idp.demo.browser import WalkError
@@ -22,8 +21,9 @@ from idp.demo.database import demo_database
 from idp.demo.scene import write_new
 from idp.demo.walk import Walked, walk
 from idp.keys.ledger import LOG_VKEY
-from idp.logs import configure_logs
 from idp.store.faults import explained
+from idp.system.logs import configure_logs
+from idp.system.ownership import assert_own_way
 from policies.attributes import AttributeName
 from policies.catalogue import STANDARD
 from policies.errors import BrokerError, Misconfigured

@@ -16,14 +16,14 @@ from connectors.fetch import Fetcher
 from connectors.signatures.second_opinion import libxml2_versions
 from idp.cli.console import failed, plain, say, taken, unwritable
 from idp.cli.doctor_selftest import code_of, selftest, tell
-from idp.clock import system_clock
+from idp.config.settings import examine_settings, is_many
 from idp.doctor.case import Machine
 from idp.doctor.examination import examine
 from idp.doctor.finding import Finding, Report, Severity
 from idp.doctor.roof import examine_roof
-from idp.logs import configure_logs
 from idp.selftest.report import Report as Corpus
-from idp.settings import examine_settings, is_many
+from idp.system.clock import system_clock
+from idp.system.logs import configure_logs
 from policies.errors import Misconfigured
 
 FINE, PROBLEMS, COULD_NOT_RUN = 0, 1, 2

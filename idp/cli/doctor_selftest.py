@@ -9,10 +9,10 @@ from rich.table import Table
 from connectors.attacks.verdict import Outcome
 from connectors.signatures.second_opinion import WORTH
 from idp.cli.console import progress, say
-from idp.clock import system_clock
 from idp.selftest.keeping import Keeper
 from idp.selftest.report import Report
 from idp.selftest.run import ABOUT, Watching, run
+from idp.system.clock import system_clock
 
 # As many disagreements are told one by one; where more are wrong, one thing is the cause of most
 MAX_TOLD = 40

@@ -13,15 +13,15 @@ from typing import Annotated
 
 import typer
 
-from idp.belonging import assert_own_way
 from idp.cli.console import failed, problems, say, taken, unwritable
 from idp.cli.options import AsJson
+from idp.config.setting_hints import NO_COUNTRY
+from idp.config.settings import SETTINGS_FILE, TENANTS, Settings, load_settings
 from idp.demo.practice import METADATA, PRACTICE_PORT, register_practice
 from idp.keys.file import write_private
 from idp.keys.folder import create_keys
-from idp.setting_forms import NO_COUNTRY
-from idp.settings import SETTINGS_FILE, TENANTS, Settings, load_settings
-from idp.toml_text import quoted
+from idp.system.ownership import assert_own_way
+from idp.system.toml_text import quoted
 from policies.errors import Misconfigured, Problem
 
 WITNESS = "witness"

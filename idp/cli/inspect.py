@@ -15,12 +15,12 @@ from rich.progress import Progress
 
 from idp.cli import inspect_options as given
 from idp.cli.console import problems, say
-from idp.clock import system_clock
-from idp.inspection.inspectors import inspector_of
-from idp.inspection.options import Options, read_time
-from idp.inspection.outcome import Inspector, Outcome, inspect_file
-from idp.inspection.plan import page
-from idp.logs import configure_logs
+from idp.inspect.inspectors import inspector_of
+from idp.inspect.options import Options, read_time
+from idp.inspect.outcome import Inspector, Outcome, inspect_file
+from idp.inspect.plan import page
+from idp.system.clock import system_clock
+from idp.system.logs import configure_logs
 from policies.assurance import LEVELS_BY_NAME
 from policies.errors import BrokerError, Misconfigured
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from idp.inspection.options import Kind
+from idp.inspect.options import Kind
 
 
 class Profile(StrEnum):

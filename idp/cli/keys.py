@@ -17,18 +17,18 @@ import typer
 
 from connectors.formats.grammar import written
 from connectors.signatures.certificates import certificate_of
+from connectors.signatures.key_ring import Named, Scheduled, State, moment, spelled
 from idp.cli.console import say
 from idp.cli.keys_answering import Refused, answering, rotate_command
 from idp.cli.keys_revoke import revoke
 from idp.cli.options import AsJson, Folder
 from idp.cli.revocations import Answer, ask
-from idp.clock import system_clock
+from idp.config.settings import Settings, load_settings
 from idp.keys import change
 from idp.keys.folder import NODE_FILES, OF_A_NODE, Keys, load_keys
 from idp.keys.kinds import KINDS, LOG, Kind, kind_named
 from idp.keys.ledger import LOG_VKEY, list_log_keys, load_ledger_keys, vouch_for_log_keys
-from idp.keys.ring import Named, Scheduled, State, moment, spelled
-from idp.settings import Settings, load_settings
+from idp.system.clock import system_clock
 from policies.errors import Misconfigured, Problem
 
 COPY = (

@@ -9,8 +9,8 @@ from typing import NoReturn
 import typer
 
 from idp.cli.console import problems
-from idp.logs import configure_logs
 from idp.store.faults import explained
+from idp.system.logs import configure_logs
 from policies.errors import BrokerError, Misconfigured, Problem
 
 REFUSED, COULD_NOT_RUN = 1, 2

@@ -14,15 +14,15 @@ from idp.cli.console import say
 from idp.cli.keys_answering import Refused, answering, rotate_command
 from idp.cli.options import AsJson, Folder
 from idp.cli.revocations import ask
-from idp.clock import system_clock
+from idp.config.settings import Settings, load_settings
 from idp.keys.folder import Keys, load_keys
 from idp.keys.kinds import LOG, Kind, kind_named
 from idp.keys.ledger import load_ledger_keys
-from idp.settings import Settings, load_settings
+from idp.ledger.checkpoint import VerifierKey
+from idp.ledger.record_contents import MAX_REASON, is_reason
 from idp.store.store import open_store
 from idp.store.switches import KEY
-from idp.transparency.checkpoint import VerifierKey
-from idp.transparency.draft import MAX_REASON, is_reason
+from idp.system.clock import system_clock
 from policies.errors import AllRevoked, Misconfigured, Problem
 
 # A thumbprint of RFC 7638, or the name of a sealing key

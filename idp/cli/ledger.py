@@ -17,12 +17,18 @@ from typing import Annotated
 import typer
 from sqlalchemy import Engine
 
+from idp.audit.export import export_lines, newest_checkpoint
+from idp.audit.verify import steps_of, verify_ledger
 from idp.cli.console import problems, progress, say
+from idp.config.settings import Settings, load_settings
 from idp.keys.file import sync_folder
 from idp.keys.ledger import load_ledger_keys
-from idp.logs import configure_logs
-from idp.receipts import placed_in
-from idp.settings import Settings, load_settings
+from idp.ledger.findings import Report
+from idp.ledger.keys import LedgerKeys
+from idp.ledger.merkle_tree import HASH_BYTES
+from idp.receipts.inclusion_proof import encoded
+from idp.receipts.issue import placed_in
+from idp.sequencer.witness import saw_nothing, witnessed
 from idp.store.backup import fresh_file
 from idp.store.engine import open_engine
 from idp.store.faults import advice, explained
@@ -30,13 +36,7 @@ from idp.store.installation import FIX, fault_of_keys
 from idp.store.migrate import assert_current
 from idp.store.store import Store, open_store
 from idp.store.switches import KEY, Switches
-from idp.transparency.export import export_lines, newest_checkpoint
-from idp.transparency.findings import Report
-from idp.transparency.keys import LedgerKeys
-from idp.transparency.tlog_proof import encoded
-from idp.transparency.tree import HASH_BYTES
-from idp.transparency.verify import steps_of, verify_ledger
-from idp.transparency.witness import saw_nothing, witnessed
+from idp.system.logs import configure_logs
 from policies.errors import BrokerError, Misconfigured, NotFound, StoreUnavailable
 
 HOLDS, DIFFERS, COULD_NOT_RUN = 0, 1, 2

@@ -25,7 +25,7 @@ from connectors.metadata.judged import DAY
 from connectors.metadata.peers import Held, PeerCopies, Peers
 from connectors.profiles import EIDAS
 from connectors.signatures.certificates import certificate_of
-from idp.addresses import node_entity_id
+from idp.application.load import load_all
 from idp.cli.committing import PromptCopies, Unsure, mend, within
 from idp.cli.console import failed, problems, progress, say
 from idp.cli.metadata_list import service_list
@@ -43,23 +43,23 @@ from idp.cli.metadata_told import (
 )
 from idp.cli.options import AsJson, Folder
 from idp.cli.revocations import ask
-from idp.clock import system_clock
-from idp.crossing import known_peers
+from idp.config.setting_hints import NO_COUNTRY
+from idp.config.settings import SETTINGS_FILE, Settings
 from idp.doctor.case import lines_of_settings
-from idp.files import read_regular
 from idp.keys.folder import NODE_FILES, Keys
 from idp.keys.shared_factors import own_moduli
-from idp.loading import load_all
-from idp.logs import configure_logs
-from idp.own_metadata import own_facts
-from idp.setting_forms import NO_COUNTRY
-from idp.settings import SETTINGS_FILE, Settings
+from idp.protocols.eidas.own_metadata import own_facts
+from idp.protocols.eidas.receiving_node import known_peers
+from idp.sequencer.witness import would_count
 from idp.store.engine import open_engine
 from idp.store.faults import advice, explained
 from idp.store.migrate import assert_current
 from idp.store.peers import RecordedCopies, StoredCopies
 from idp.store.store import open_store
-from idp.transparency.witness import would_count
+from idp.system.addresses import node_entity_id
+from idp.system.clock import system_clock
+from idp.system.files import read_regular
+from idp.system.logs import configure_logs
 from policies.errors import BrokerError, Misconfigured, PeerUnavailable, Problem, RequestRefused
 from policies.load import Configuration
 from policies.parties import Peer

@@ -19,16 +19,16 @@ from connectors.formats.eidas.service_list import ListedNode, ServiceList
 from connectors.formats.grammar import written
 from connectors.metadata.service_list import ListedCertificate, judged_list, list_keys, listed_certificates
 from connectors.signatures.parse import MAX_METADATA
+from idp.application.register_node import NodeRegistration, register_node
+from idp.application.register_party import NAME
 from idp.cli.console import failed, problems, say, unwritable
 from idp.cli.metadata_told import COULD_NOT_RUN, NO
 from idp.cli.options import AsJson
-from idp.clock import system_clock
-from idp.files import read_regular
-from idp.logs import configure_logs
-from idp.node_registration import NodeRegistration, register_node
+from idp.config.settings import load_settings
 from idp.pages.languages import ENGLISH, load_languages
-from idp.registration import NAME
-from idp.settings import load_settings
+from idp.system.clock import system_clock
+from idp.system.files import read_regular
+from idp.system.logs import configure_logs
 from policies.errors import Misconfigured
 from policies.load.peers import pinned_certificates
 

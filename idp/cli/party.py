@@ -17,15 +17,16 @@ from typing import Annotated, NoReturn
 import typer
 
 from connectors.signatures.jwk import MAX_JWKS, public_jwk
-from idp.aside import Aside
+from idp.application import register_party
+from idp.application.load import load_all
+from idp.application.register_party import Registration, algorithm_of, attributes_for, faults, required_claims, withdraw
 from idp.cli.console import problems, say
 from idp.cli.party_public import faults_of_options, programs_for, told_of_public
 from idp.cli.party_switch import disable, enable, list_
 from idp.cli.snippets import NOT_RUN, SECRET_ALONE, TITLES, Framework, Words, render
 from idp.keys.file import create_token_key, load_signer
-from idp.loading import load_all
-from idp.registration import Registration, algorithm_of, attributes_for, faults, register, required_claims, withdraw
-from idp.responders.oidc_client import BASIC, NONE, POST, PRIVATE_KEY_JWT, SECRET_METHODS, TOKEN_ENDPOINT
+from idp.protocols.oidc.client import BASIC, NONE, POST, PRIVATE_KEY_JWT, SECRET_METHODS, TOKEN_ENDPOINT
+from idp.system.stderr import Aside
 from policies.catalogue import ClaimValue
 from policies.errors import Misconfigured, Problem, SignatureInvalid
 from policies.parties import ASSERTION_LIFE, LONGEST_ASSERTION_LIFE, PurposeId
@@ -193,7 +194,7 @@ def add(
             # It was made for this registration alone
             undo.callback(credential.key.unlink, missing_ok=True)
         try:
-            undo.callback(withdraw, register(asked, needed, config))
+            undo.callback(withdraw, register_party.register(asked, needed, config))
         except Misconfigured as error:
             _end(error, REFUSED, as_json=as_json)
         except OSError as error:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
+from idp.application.register_party import Registration
 from idp.cli.snippets import PUBLIC_ALONE, TITLES, Framework
-from idp.registration import Registration
 from policies.errors import Problem
 from policies.redirects import is_of_an_app, origin_of
 

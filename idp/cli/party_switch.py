@@ -24,18 +24,18 @@ from connectors.formats.grammar import written
 from idp.cli.committing import UNPLACED, Unsure, mend, set_switch, standing, within
 from idp.cli.console import plain, problems, say
 from idp.cli.options import AsJson, Folder
-from idp.clock import system_clock
-from idp.configuration import readable_files
-from idp.deviation_guard import switch_name
+from idp.config.folder import readable_files
+from idp.config.settings import Settings, load_settings
 from idp.keys.ledger import load_ledger_keys
-from idp.logs import configure_logs
+from idp.ledger.keys import LedgerKeys
+from idp.ledger.record_contents import MAX_REASON, is_reason
 from idp.pages.search import code_of
-from idp.settings import Settings, load_settings
+from idp.protocols.saml.deviation_guard import switch_name
 from idp.store.faults import advice, explained
 from idp.store.store import Store, open_store
 from idp.store.switches import COUNTRY, DEVIATION, PARTY, PROVIDER, Switch, Switches
-from idp.transparency.draft import MAX_REASON, is_reason
-from idp.transparency.keys import LedgerKeys
+from idp.system.clock import system_clock
+from idp.system.logs import configure_logs
 from policies.errors import BrokerError, Misconfigured, Problem, StoreUnavailable
 from policies.load import Configuration, examine
 from policies.load.table import COUNTRY as COUNTRY_CODE

@@ -17,8 +17,8 @@ from rich.table import Table
 
 from idp.cli.console import failed, plain, problems, say
 from idp.cli.options import AsJson, Folder
-from idp.configuration import read_configuration
-from idp.files import read_named
+from idp.config.folder import read_configuration
+from idp.system.files import read_named
 from policies.attributes import Address, AttributeName, Value
 from policies.errors import Misconfigured
 from policies.examples import Example, decide_for, party_with_everything, withheld_by

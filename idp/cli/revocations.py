@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from connectors.signatures.key_ring import Revoked, none_revoked
+from idp.config.settings import Settings
 from idp.keys.folder import Keys
-from idp.keys.ring import Revoked, none_revoked
-from idp.settings import Settings
 from idp.store.engine import database_file, database_name
 from idp.store.faults import advice
 from idp.store.store import open_store

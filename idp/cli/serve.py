@@ -10,14 +10,14 @@ import typer
 from idp.cli.console import say
 from idp.cli.options import Folder
 from idp.cli.serve_plan import look, plan, tell
+from idp.config.settings import shut
 from idp.keys.file import forget_keys
-from idp.logs import configure_logs
-from idp.server import Listening, bind
-from idp.serving.board import Board
-from idp.serving.supervisor import Supervisor
-from idp.settings import shut
-from idp.watching.listener import serve as watched
-from idp.watching.measures import SharedMeasures
+from idp.monitoring.listener import serve as watched
+from idp.monitoring.measures import SharedMeasures
+from idp.server.http import Listening, bind
+from idp.server.workers.board import Board
+from idp.server.workers.supervisor import Supervisor
+from idp.system.logs import configure_logs
 from policies.errors import Misconfigured, StoreUnavailable
 
 MAX_WORKERS = 60

@@ -5,28 +5,28 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from idp.broken import log_broken
+from idp.application.load import Read
+from idp.application.tenant_failures import log_broken
+from idp.application.tenants import Seen, open_site, read_all, see
 from idp.cli.console import problems, say
 from idp.cli.migrate import migrate_ours
-from idp.configuration import load_configuration
+from idp.config.folder import load_configuration
+from idp.config.settings import SETTINGS_FILE, TENANTS, ProcessSettings, Settings, examine_settings, is_many, load_settings
 from idp.doctor.case import lines_of_settings
 from idp.doctor.production import ENVIRONMENT, production_faults
 from idp.keys.file import forget_gone_keys
 from idp.keys.folder import load_keys
 from idp.keys.ledger import load_ledger_keys
-from idp.loading import Read
-from idp.logs import log_of
+from idp.ledger.keys import LedgerKeys
+from idp.monitoring.measures import SharedMeasures
 from idp.pages.render import compiled
-from idp.rates import check_valkey
-from idp.serving.worker import Plan
-from idp.settings import SETTINGS_FILE, TENANTS, ProcessSettings, Settings, examine_settings, is_many, load_settings
+from idp.server.rate_limits import check_valkey
+from idp.server.workers.worker import Plan
 from idp.store.engine import database_file, database_name, is_postgres, open_engine, reading
 from idp.store.faults import explained
 from idp.store.migrate import serves
 from idp.store.switches import faults_of_switches
-from idp.tenants import Seen, open_site, read_all, see
-from idp.transparency.keys import LedgerKeys
-from idp.watching.measures import SharedMeasures
+from idp.system.logs import log_of
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 
 # What a start fixes: the socket is bound, and logins under way are of this issuer and in this database. So is what was

@@ -18,8 +18,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_der_x509_certificate
 
-from idp.app import Application
-from idp.clock import system_clock
+from idp.application.app import Application
+from idp.application.load import load_all
+from idp.config.settings import load_settings
 from idp.demo.citizens import BULGARIANS, CITIZENS, CITY, Citizen
 from idp.demo.city import City, services
 from idp.demo.country import Country
@@ -28,12 +29,11 @@ from idp.demo.scene import bound, city_secrets, secret_words, write_jwks, write_
 from idp.keys.file import FileSigner, create_saml_key, load_signer
 from idp.keys.folder import create_keys, load_keys
 from idp.keys.ledger import load_ledger_keys
-from idp.loading import load_all
-from idp.own_metadata import own_facts
-from idp.settings import load_settings
+from idp.protocols.eidas.own_metadata import own_facts
 from idp.store.engine import open_engine
 from idp.store.migrate import migrate
 from idp.store.peers import StoredCopies
+from idp.system.clock import system_clock
 from policies.parties import EntityId
 
 READY_SECONDS = 90.0

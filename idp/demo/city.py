@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from connectors.signatures.signer import Signer
 from idp.demo.citizens import CITY
 from idp.demo.relying_party import AnswerRefusedError, RelyingPartyOfCity, Service, SignedIn
-from idp.endpoints.http import cookies, form, query
+from idp.web.requests import cookies, form, query
 from policies.assurance import LevelOfAssurance
 
 STATE_LIFE = 900

@@ -23,7 +23,7 @@ from fastapi.responses import HTMLResponse, Response
 from lxml import etree
 
 from idp.demo.citizens import CITIZENS, Citizen
-from idp.endpoints.http import MAX_MESSAGE_BODY, form, query
+from idp.web.requests import MAX_MESSAGE_BODY, form, query
 from policies.errors import RequestRefused
 
 SAML = "urn:oasis:names:tc:SAML:2.0:assertion"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from idp.server import Server
+from idp.server.http import Server
 
 STOPPING_SECONDS = 10
 

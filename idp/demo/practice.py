@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
+from idp.config.settings import load_settings
 from idp.demo.country import Country
 from idp.keys.file import create_saml_key, load_signer
-from idp.server import Server, bind
-from idp.settings import load_settings
+from idp.server.http import Server, bind
 from policies.errors import Misconfigured
 
 HOST, NAME = "127.0.0.1", "estonia.localhost"

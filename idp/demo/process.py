@@ -10,9 +10,9 @@ import sys
 import threading
 from pathlib import Path
 
-from idp.app import Application
-from idp.logs import configure_logs
-from idp.server import Server
+from idp.application.app import Application
+from idp.server.http import Server
+from idp.system.logs import configure_logs
 
 
 def main(folder: Path, descriptor: int) -> None:

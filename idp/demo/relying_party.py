@@ -15,10 +15,10 @@ from urllib.parse import quote, urlencode
 
 import httpx2
 
-from connectors.formats.claims import Json
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import base64url, sign, verify
 from connectors.signatures.signer import Signer
+from connectors.wire.claims import Json
 from idp.demo.loopback import client, send
 from policies.assurance import LevelOfAssurance, level_named
 from policies.errors import AssertionRejected

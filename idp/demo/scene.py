@@ -12,16 +12,16 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from connectors.signatures.jwk import public_jwk
-from idp.app import Application
-from idp.clock import system_clock
+from idp.application.app import Application
+from idp.config.settings import SETTINGS_FILE, load_settings
 from idp.demo.city import City, services
 from idp.demo.country import Country
 from idp.keys.file import FileSigner, create_saml_key, create_token_key, load_signer, write_private
 from idp.keys.folder import create_keys
-from idp.server import Server, bind
-from idp.settings import SETTINGS_FILE, load_settings
+from idp.server.http import Server, bind
 from idp.store.migrate import migrate
-from idp.toml_text import quoted
+from idp.system.clock import system_clock
+from idp.system.toml_text import quoted
 
 HOST = "127.0.0.1"
 PORTS = {"broker": 8400, "country": 8401, "city": 8402}

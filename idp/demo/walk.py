@@ -22,19 +22,19 @@ from connectors.signatures.shapes import ENCRYPTED_RESPONSE
 from connectors.signatures.signed import SignedMessage
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import open_assertion
+from idp.config.settings import load_settings
 from idp.demo.border import Border, known_to
 from idp.demo.browser import Browser, Page, WalkError
 from idp.demo.city import PROTOCOL_CLAIMS
 from idp.demo.loopback import client, send
 from idp.keys.folder import load_keys
 from idp.keys.ledger import load_ledger_keys
-from idp.settings import load_settings
+from idp.ledger.checkpoint import TreeHead, VerifierKey, open_note
+from idp.ledger.keys import LedgerKeys
+from idp.ledger.merkle_tree import includes
+from idp.receipts.receipt_verify import verify_receipt
 from idp.store import tables
 from idp.store.store import Store, open_store
-from idp.transparency.checkpoint import TreeHead, VerifierKey, open_note
-from idp.transparency.keys import LedgerKeys
-from idp.transparency.receipt_verify import verify_receipt
-from idp.transparency.tree import includes
 from policies.assurance import level_named
 from policies.attributes import EXACT, AttributeName
 from policies.catalogue import STANDARD

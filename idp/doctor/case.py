@@ -4,15 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from idp.belonging import assert_open, assert_own, closed
-from idp.configuration import readable_files
+from idp.config.folder import readable_files
+from idp.config.settings import NO_ISSUER, SETTINGS_FILE, Settings, examine_settings
 from idp.doctor.finding import Finding, Severity
-from idp.files import is_folder, read_whole
 from idp.keys.folder import Keys, load_keys
 from idp.keys.ledger import load_ledger_keys
-from idp.settings import NO_ISSUER, SETTINGS_FILE, Settings, examine_settings
+from idp.ledger.keys import LedgerKeys
 from idp.store.engine import assert_own_file, database_file
-from idp.transparency.keys import LedgerKeys
+from idp.system.files import is_folder, read_whole
+from idp.system.ownership import assert_open, assert_own, closed
 from policies.errors import Misconfigured, Problem
 from policies.load import Configuration, examine
 from policies.load.lines import Lines

@@ -15,11 +15,11 @@ from connectors.formats.metadata import read_identity_provider
 from connectors.profiles import EIDAS
 from connectors.signatures.certificates import dates_of
 from connectors.signatures.x509_lists import RevocationList, read_list
-from idp.crossing import known_peers
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
-from idp.files import read_whole
 from idp.keys import kinds
+from idp.protocols.eidas.receiving_node import known_peers
+from idp.system.files import read_whole
 from policies.load.peers import CERTIFICATES, der_of_pem, ders_of_pem
 from policies.parties import Peer
 

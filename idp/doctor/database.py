@@ -10,16 +10,16 @@ from pathlib import Path
 from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.exc import DBAPIError
 
-from idp.clock import system_clock
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
 from idp.doctor.postgres import is_postgres_url, postgres
-from idp.files import read_regular
 from idp.store.engine import database_file, database_name, is_postgres, open_engine, sqlite_url, unavailable
 from idp.store.faults import meaning
 from idp.store.installation import FIX, fault_of_keys, fingerprint_of_names
 from idp.store.migrate import revision_of, revisions, serves
 from idp.store.postgres import look_at
+from idp.system.clock import system_clock
+from idp.system.files import read_regular
 from policies.errors import Misconfigured, StoreUnavailable
 
 MAGIC = b"SQLite format 3\x00"

@@ -3,11 +3,11 @@
 import shlex
 from collections.abc import Iterator
 
-from idp.deviation_guard import switch_name
 from idp.doctor.case import Case
 from idp.doctor.database import ours, read_only
 from idp.doctor.finding import Finding, Severity
 from idp.keys.kinds import own_encryptions
+from idp.protocols.saml.deviation_guard import switch_name
 from idp.store.switches import DEVIATION, Switches
 from policies.deviations import AES_CBC, named
 from policies.errors import StoreUnavailable

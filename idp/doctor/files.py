@@ -9,9 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 
 from sqlalchemy import make_url
 
+from idp.config.settings import SETTINGS_FILE, Settings
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
-from idp.settings import SETTINGS_FILE, Settings
 from policies.load import FOLDERS, PATTERNS
 
 _HIDDEN_OK = frozenset({".gitignore", ".gitkeep", ".git"})

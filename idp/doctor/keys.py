@@ -9,16 +9,16 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from idp.belonging import closed
+from idp.config.settings import SETTINGS_FILE
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
-from idp.files import read_whole
 from idp.keys.file import PRODUCTION_MARK, RSA_BITS
 from idp.keys.folder import NODE_FILES, SAML_ENCRYPTION, SECRETS
 from idp.keys.kinds import LOG, kind_of, owner
 from idp.keys.ledger import LOG_VKEY, OPENINGS_KEY, listed_key
-from idp.settings import SETTINGS_FILE
-from idp.transparency.checkpoint import SIGNATURE_MARK
+from idp.ledger.checkpoint import SIGNATURE_MARK
+from idp.system.files import read_whole
+from idp.system.ownership import closed
 
 SIGNERS = ("saml.pem", "es256.pem", "rs256.pem")
 HEX = (*SECRETS, OPENINGS_KEY)

@@ -9,20 +9,20 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import DBAPIError
 
 from connectors.formats.grammar import written
+from idp.audit.verify import faults_of_checkpoint
 from idp.doctor.case import Case
 from idp.doctor.database import ours, place_of, read_only
 from idp.doctor.finding import Finding, Severity
 from idp.doctor.keys import RENAMED, back
 from idp.keys.ledger import LOG_VKEY
 from idp.keys.sealing import HOUR, LONGEST
+from idp.ledger.checkpoint import VerifierKey, open_note
+from idp.ledger.keys import LedgerKeys
 from idp.ports import Checkpoint
 from idp.store import tables
 from idp.store.reads import as_checkpoint
 from idp.store.schema import UNLOGGED, faults_of_schema
-from idp.transparency.checkpoint import VerifierKey, open_note
-from idp.transparency.keys import LedgerKeys
-from idp.transparency.state import believed, has_tree, read_state
-from idp.transparency.verify import faults_of_checkpoint
+from idp.store.tree_state import believed, has_tree, read_state
 from policies.errors import SignatureInvalid
 
 # So many rounds of the sequencer, and never less than a minute, may pass before a leaf has its place

@@ -19,13 +19,13 @@ from connectors.signatures.certificates import certificate_of
 from connectors.signatures.keys import key_of_certificate
 from connectors.signatures.parse import attributes, parse_metadata
 from connectors.signatures.signer import NoSigner
-from idp.addresses import acs_url, entity_id
-from idp.crossing import crossing_problems, known_peers
 from idp.doctor.case import Case
 from idp.doctor.certificates import SOON, Dated, dates, pinned_file
 from idp.doctor.database import read_only
 from idp.doctor.finding import Finding, Severity
+from idp.protocols.eidas.receiving_node import crossing_problems, known_peers
 from idp.store.peers import StoredCopies
+from idp.system.addresses import acs_url, entity_id
 from policies.errors import AssertionRejected, BrokerError, Misconfigured, PeerUnavailable
 from policies.load.roles import problems_of_role
 from policies.parties import EntityId, IdentityProvider, Peer

@@ -10,11 +10,11 @@ from typing import Protocol
 from connectors.fetch import Answer, FetchError
 from connectors.profiles import EIDAS
 from connectors.signatures.parse import MAX_METADATA
-from idp.crossing import known_peers
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
-from idp.endpoints.edge import OTHER_HOST, PLAIN_SCHEME
-from idp.transparency.checkpoint import TreeHead, open_note
+from idp.ledger.checkpoint import TreeHead, open_note
+from idp.protocols.eidas.receiving_node import known_peers
+from idp.web.edge import OTHER_HOST, PLAIN_SCHEME
 from policies.errors import SignatureInvalid
 
 EVERYWHERE = ("0.0.0.0/0", "::/0")

@@ -1,7 +1,7 @@
 """Settings and surroundings that would leak what citizens trusted us with, or lose the record of it.
 
 `serve` refuses them, all at once, and `doctor` names them: one list for both. That an issuer of http is refused stands
-with the other settings (`idp.settings`).
+with the other settings (`idp.config.settings`).
 """
 
 import ipaddress
@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from sqlalchemy import make_url
 
-from idp.settings import NO_ISSUER, Settings
+from idp.config.settings import NO_ISSUER, Settings
 
 ENVIRONMENT = "environment"
 # What makes Python tell more than it should, or write down the keys of TLS

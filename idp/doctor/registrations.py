@@ -5,9 +5,9 @@ What no loading would take stands in `policies.load`, and is told before this.
 
 from collections.abc import Iterator, Mapping
 
+from idp.config.setting_hints import NO_COUNTRY
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
-from idp.setting_forms import NO_COUNTRY
 from policies.attributes import AttributeName
 from policies.load import Configuration
 from policies.load.redirects import fault_of_redirect_uri

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from idp.conflicts import conflicts
+from idp.config.settings import SETTINGS_FILE, examine_process, tenant_folders
+from idp.config.tenant_conflicts import conflicts
 from idp.doctor.case import Machine
 from idp.doctor.examination import examine
 from idp.doctor.finding import Finding, Report, Severity
 from idp.doctor.network import Looks
-from idp.settings import SETTINGS_FILE, examine_process, tenant_folders
 from policies.errors import Misconfigured, Problem
 
 _ORDER = tuple(Severity)

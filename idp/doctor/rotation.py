@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from connectors.signatures.certificates import certificate_of
+from connectors.signatures.key_ring import Named, Scheduled, State
 from idp.doctor.case import Case
 from idp.doctor.database import ours, read_only
 from idp.doctor.finding import Finding, Severity
@@ -13,7 +14,6 @@ from idp.keys.change import safe_from
 from idp.keys.folder import AnyRing
 from idp.keys.kinds import LOG, Kind, kind_named
 from idp.keys.ledger import LOG_VKEY
-from idp.keys.ring import Named, Scheduled, State
 from idp.store.switches import KEY, Switches
 from policies.errors import StoreUnavailable
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
-from idp.rates import check_valkey
+from idp.server.rate_limits import check_valkey
 from policies.errors import Misconfigured
 
 _WHY = "`ciconia serve` does not start without it: all workers count there how often somebody asks."

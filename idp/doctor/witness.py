@@ -11,10 +11,10 @@ from idp.doctor.database import current, read_only
 from idp.doctor.finding import Finding, Severity
 from idp.doctor.keys import RENAMED, back
 from idp.doctor.ledger import name_before
+from idp.sequencer.witness import saw_nothing, unkept_at, witnessed
 from idp.store import tables
 from idp.store.reads import read_checkpoint
-from idp.transparency.state import read_state
-from idp.transparency.witness import saw_nothing, unkept_at, witnessed
+from idp.store.tree_state import read_state
 from policies.errors import StoreUnavailable
 
 _WHY = (

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from connectors.signatures.key_ring import Named, Scheduled, State
 from idp.keys import kinds
 from idp.keys.file import create_saml_key, create_token_key, sync_folder, write_private
 from idp.keys.folder import AnyRing
 from idp.keys.kinds import Kind
 from idp.keys.ledger import create_log_key
-from idp.keys.ring import Named, Scheduled, State
 
 MINUTE = 60
 

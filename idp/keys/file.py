@@ -33,7 +33,7 @@ from connectors.signatures.certificates import certificate_of
 from connectors.signatures.decryption_keys import FileDecryptionKey, FileUnwrapper, decryption_key
 from connectors.signatures.jwk import CURVE_NAMES, thumbprint
 from connectors.signatures.rsa_keys import check_own_rsa
-from idp.files import read_whole
+from idp.system.files import read_whole
 from policies.errors import BrokerError, Misconfigured, Problem
 
 # saml2int: at least 2048, 3072 recommended

@@ -29,9 +29,8 @@ from typing import TypeVar
 from connectors.profiles import EIDAS
 from connectors.signatures.certificates import certificate_of
 from connectors.signatures.decryption_keys import FileDecryptionKey, FileUnwrapper
+from connectors.signatures.key_ring import Named, Revoked, Ring, Scheduled
 from connectors.signatures.keys import key_of_certificate
-from idp.belonging import assert_open
-from idp.files import read_whole
 from idp.keys import kinds
 from idp.keys.file import (
     FileSigner,
@@ -47,9 +46,10 @@ from idp.keys.file import (
 )
 from idp.keys.kinds import Kind
 from idp.keys.ledger import OPENINGS_KEY, create_ledger_keys, load_ledger_keys
-from idp.keys.ring import Named, Revoked, Ring, Scheduled
 from idp.keys.wrapping import WrappingKey, wrapping_key
-from idp.transparency.keys import LedgerKeys, LogKey, openings_master
+from idp.ledger.keys import LedgerKeys, LogKey, openings_master
+from idp.system.files import read_whole
+from idp.system.ownership import assert_open
 from policies.errors import Misconfigured, Problem
 from policies.parties import ProviderId
 

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from idp.logs import log_of
+from idp.system.logs import log_of
 from policies.errors import AllRevoked, BrokerError, Misconfigured, StoreUnavailable, is_of_database
 from policies.parties import Tenant
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from idp.keys.ring import moment, spelled
+from connectors.signatures.key_ring import moment, spelled
 from idp.keys.sealing import HOUR, LONGEST
-from idp.transparency.keys import LOG_OVERLAP
+from idp.ledger.keys import LOG_OVERLAP
 from policies.load.table import IDENTIFIER
 from policies.parties import ProviderId
 

@@ -2,7 +2,7 @@
 
 `log.key` (PEM, PKCS#8) signs checkpoints and receipts from the beginning, `log-20261125T2100Z.key` from that minute on.
 `log.vkey` beside them has the public half of each in its text form: a line for each key that ever signed, whose private
-half may be gone, or which may be revoked. Each later one is vouched for by the key before it (`idp.transparency.vouching`),
+half may be gone, or which may be revoked. Each later one is vouched for by the key before it (`idp.ledger.key_list`),
 and each whose private half is here signed for its own place: so a line that somebody adds counts for nothing, and the whole
 file is refused. Auditors get it at `/log/vkey`. `openings.key` (32 bytes as hex) is
 the master of everything that the database keeps encrypted. With it and the database an operator reads openings; without it
@@ -20,14 +20,14 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from idp.belonging import assert_open
-from idp.files import read_whole
+from connectors.signatures.key_ring import Scheduled
 from idp.keys.file import fix_of_unread, sync_folder, write_private
 from idp.keys.kinds import LOG
-from idp.keys.ring import Scheduled
-from idp.transparency.checkpoint import SIGNATURE_MARK, VerifierKey, is_key_name
-from idp.transparency.keys import KEY_BYTES, LedgerKeys, LogKey, LogKeys, ledger_keys, with_masters
-from idp.transparency.vouching import KeyList, begun_with, read_list
+from idp.ledger.checkpoint import SIGNATURE_MARK, VerifierKey, is_key_name
+from idp.ledger.key_list import KeyList, begun_with, read_list
+from idp.ledger.keys import KEY_BYTES, LedgerKeys, LogKey, LogKeys, ledger_keys, with_masters
+from idp.system.files import read_whole
+from idp.system.ownership import assert_open
 from policies.errors import Misconfigured, Problem, SignatureInvalid
 
 LOG_VKEY = "log.vkey"

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from idp.keys.ring import Ring
+from connectors.signatures.key_ring import Ring
 from idp.keys.wrapping import KEY_BYTES, WrappingKey, named
 from idp.ports import SealingRow, SealingRows
 from policies.errors import NotFound, StoreUnavailable
@@ -56,7 +56,7 @@ def _span(kind: str, hour: int) -> tuple[int, int]:
 
 
 class HourlyKeys:
-    """The sealing keys of one tenant. Implements `idp.seal.SealingKeys`. Safe in any thread."""
+    """The sealing keys of one tenant. Implements `idp.login.sealing.SealingKeys`. Safe in any thread."""
 
     def __init__(
         self,

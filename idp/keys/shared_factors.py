@@ -8,11 +8,11 @@ from collections.abc import Collection, Iterator
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from connectors.formats.claims import read_object
 from connectors.formats.metadata import read_identity_provider
 from connectors.signatures.certificates import certificate_of, modulus_of
 from connectors.signatures.jws import from_base64url
 from connectors.signatures.rsa_keys import check_apart
+from connectors.wire.claims import read_object
 from idp.keys.folder import Keys
 from policies.errors import AssertionRejected, Problem
 from policies.load import Configuration

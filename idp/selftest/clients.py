@@ -15,7 +15,7 @@ from connectors.attacks.case import Case, Entrance
 from connectors.attacks.keys import Holder, ec_holder
 from connectors.attacks.registrations.making import accepted, refused
 from connectors.signatures.jwk import public_jwk
-from idp.responders.oidc_client import Clients
+from idp.protocols.oidc.client import Clients
 from policies.load import load
 
 CANNOT_WORK = "registration: clients"

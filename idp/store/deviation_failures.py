@@ -9,11 +9,11 @@ import secrets
 
 from sqlalchemy import Connection, Engine, func, select
 
+from idp.ledger.keys import framed
 from idp.store import tables
 from idp.store.engine import reading, upsert, writing
 from idp.store.switches import DEVIATION, Switches
 from idp.store.turn import one_turn
-from idp.transparency.keys import framed
 from policies.parties import Tenant
 
 # An oracle asks some hundred questions for one octet; of a provider that is right no answer fails

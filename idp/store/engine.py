@@ -22,8 +22,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from idp.belonging import assert_own
 from idp.store.postgres import open_postgres, postgres_url, short
+from idp.system.ownership import assert_own
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 
 BUSY_MILLISECONDS = 5000

@@ -16,11 +16,11 @@ from sqlalchemy import Connection, Engine, inspect, select, update
 
 from idp.keys.folder import Keys
 from idp.keys.wrapping import named
+from idp.ledger.keys import LedgerKeys, framed
 from idp.store import tables
 from idp.store.engine import database_name, reading, single, upsert, writing
 from idp.store.reads import as_checkpoint
-from idp.transparency.keys import LedgerKeys, framed
-from idp.transparency.state import believed, checkpoint_seal, read_state
+from idp.store.tree_state import believed, checkpoint_seal, read_state
 from policies.errors import Misconfigured, Problem
 from policies.parties import Tenant
 

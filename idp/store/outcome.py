@@ -5,9 +5,9 @@ from typing import Protocol
 
 from sqlalchemy import Connection, select, tuple_, update
 
+from idp.ledger.leaf import Prepared
 from idp.ports import Unit
 from idp.store import tables
-from idp.transparency.entry import Prepared
 
 
 class Tried(Protocol):

@@ -19,12 +19,12 @@ from sqlalchemy import Connection, Engine, Row, select
 
 from connectors.formats.eidas.metadata import PeerFacts, from_json
 from connectors.metadata.peers import Held
-from idp.logs import log_of
+from idp.ledger.keys import LedgerKeys, framed
+from idp.ledger.record_contents import draft_approval, new_record
 from idp.ports import Commits, Unit
 from idp.store import tables
 from idp.store.engine import exclusively, reading, single, upsert, writing
-from idp.transparency.draft import draft_approval, new_record
-from idp.transparency.keys import LedgerKeys, framed
+from idp.system.logs import log_of
 from policies.parties import EntityId, Tenant
 
 # In the place of a digest in the ledger's record: from then on nothing of the node is approved

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import CompoundSelect, Connection, Row, Select, bindparam, select, union_all
 
+from idp.ledger.merkle_tree import Position, inclusion_spans, positions, proof_hashes
 from idp.ports import Checkpoint, DecisionRow
 from idp.store import tables
 from idp.store.statements import Statement
-from idp.transparency.tree import Position, inclusion_spans, positions, proof_hashes
 from policies.errors import NotFound, StoreUnavailable
 
 # As many as the path of a tree of 2**64 leaves has; SQLite takes 500 in one statement

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from idp.logs import log_of
 from idp.store.store import Store
+from idp.system.logs import log_of
 from policies.errors import BrokerError
 
 PURGE_SECONDS = 60

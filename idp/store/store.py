@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, Table, TableClause, delete, select
 
-from idp.logs import log_of
+from idp.ledger.keys import LedgerKeys
 from idp.ports import UNSENT, Checkpoint, DecisionRow, Unit
 from idp.store import reads
 from idp.store.attempt import Kept
@@ -22,7 +22,7 @@ from idp.store.switches import HOLD_SECONDS, since_boot
 from idp.store.tables import EXPIRING, sealing_keys
 from idp.store.turn import one_turn
 from idp.store.writer import Writer
-from idp.transparency.keys import LedgerKeys
+from idp.system.logs import log_of
 from policies.errors import Closed, StoreUnavailable
 from policies.parties import Tenant
 

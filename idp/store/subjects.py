@@ -5,11 +5,11 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, Insert
 
+from idp.ledger.keys import LedgerKeys
+from idp.ledger.leaf import new_salt
 from idp.store import tables
 from idp.store.engine import Upsert
 from idp.store.statements import Inserting
-from idp.transparency.entry import new_salt
-from idp.transparency.keys import LedgerKeys
 
 # Tenant and keyed index
 Subject = tuple[str, bytes]

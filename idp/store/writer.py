@@ -21,8 +21,9 @@ from sqlalchemy import Connection, Delete, Engine, Insert, bindparam, delete
 from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from idp.clock import system_clock
-from idp.logs import log_of
+from idp.ledger.keys import LedgerKeys
+from idp.ledger.leaf import Prepared, complete, prepare
+from idp.ledger.merkle_tree import leaf_hash
 from idp.ports import Unit
 from idp.store import tables
 from idp.store.attempt import Attempt, Kept
@@ -32,9 +33,8 @@ from idp.store.read_back import NotKept, act_now, assert_decisions, assert_marks
 from idp.store.statements import Inserting, Row, Statement, plain
 from idp.store.subjects import Subject, count_subjects
 from idp.store.turn import Turn
-from idp.transparency.entry import Prepared, complete, prepare
-from idp.transparency.keys import LedgerKeys
-from idp.transparency.tree import leaf_hash
+from idp.system.clock import system_clock
+from idp.system.logs import log_of
 from policies.errors import Conflict, StoreUnavailable
 
 MAX_BATCH = 1000

@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from idp.addresses import acs_url, entity_id
 from idp.keys.file import load_signer
+from idp.system.addresses import acs_url, entity_id
 from tests.benchmarks.logins_peers import CALLBACK, CLIENT, ME, SECRET, IdentityProvider, RelyingParty
 from tests.connectors.forge import SigningParty, metadata
 

@@ -33,7 +33,7 @@ from functools import partial
 from pathlib import Path
 
 from idp.ports import Unit
-from idp.serving.worker import TURN_SECONDS
+from idp.server.workers.worker import TURN_SECONDS
 from idp.store.engine import database_file, is_postgres
 from idp.store.migrate import migrate
 from idp.store.store import Store

@@ -10,12 +10,12 @@ from itertools import islice
 
 from sqlalchemy import Connection, Table, insert, select
 
+from idp.ledger.merkle_tree import CompactRange
+from idp.sequencer.sequencer import Sequencer
 from idp.store import tables
 from idp.store.engine import is_postgres, writing
 from idp.store.store import Store
-from idp.transparency.sequencer import Sequencer
-from idp.transparency.state import TreeState, create_state
-from idp.transparency.tree import CompactRange
+from idp.store.tree_state import TreeState, create_state
 from tests.idp.store.units import KEYS, NEVER, NOW, TENANT, commit_all, release, unit
 
 CHUNK = 5000

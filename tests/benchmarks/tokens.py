@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from connectors.formats.claims import Json
 from connectors.signatures.jws import base64url, verification_key, verify
+from connectors.wire.claims import Json
 from policies.assurance import LevelOfAssurance
 
 NOW = 1_795_600_000

@@ -19,12 +19,12 @@ from connectors.signatures.shapes import ENCRYPTED_RESPONSE
 from connectors.signatures.signed import SignedMessage
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import open_assertion
+from idp.config.settings import load_settings
 from idp.demo.border import LANDS, Border, Land, known_to
 from idp.demo.browser import Browser, Page
 from idp.demo.citizens import HIGH, LOW, SUBSTANTIAL, Citizen
 from idp.keys.folder import load_keys
-from idp.settings import load_settings
-from idp.transparency.entry import open_opening
+from idp.ledger.leaf import open_opening
 from policies.parties import EntityId
 from tests.canary.needles import search
 from tests.canary.stage import VALUES

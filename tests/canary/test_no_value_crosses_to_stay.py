@@ -12,12 +12,12 @@ from urllib.parse import quote, urlsplit
 import pytest
 from lxml import etree, html
 
+from idp.config.settings import load_settings
 from idp.demo.browser import Page, WalkError
 from idp.keys.folder import load_keys
-from idp.settings import load_settings
+from idp.ledger.record_contents import CANCELLATION, METADATA, REFUSAL, RELEASE, draft_node, new_record
 from idp.store.engine import database_file
 from idp.store.store import open_store
-from idp.transparency.draft import CANCELLATION, METADATA, REFUSAL, RELEASE, draft_node, new_record
 from policies.parties import EntityId
 from tests.canary.border_stage import (
     ALL_VALUES,

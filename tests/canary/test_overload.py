@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from idp.server import MOST_CONNECTIONS
+from idp.server.http import MOST_CONNECTIONS
 from tests.benchmarks.logins_peers import Answer, Connection
 from tests.benchmarks.logins_stage import HOST, ISSUER, Stage, make_stage
 from tests.canary.stage import CanaryStage, Witness

@@ -13,10 +13,10 @@ from connectors.authn_request_checks import AskingParty, asking_party, judge_aut
 from connectors.connector import Ask, Inbound, Post, Redirect
 from connectors.formats.authn_request import AuthnRequestMessage
 from connectors.formats.metadata import read_service_provider
-from connectors.formats.names import PERSISTENT, POST, TRANSIENT, UNSPECIFIED
 from connectors.profiles import SAML2INT
 from connectors.saml import SamlConnector
 from connectors.signatures.keys import key_of_certificate
+from connectors.wire.names import PERSISTENT, POST, TRANSIENT, UNSPECIFIED
 from idp.keys.file import FileSigner
 from policies.assurance import LevelOfAssurance
 from policies.errors import AssertionRejected

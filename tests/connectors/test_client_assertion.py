@@ -14,7 +14,7 @@ from connectors.client_assertion import (
     ExpectedClientAssertion,
     judge_client_assertion,
 )
-from connectors.formats.claims import Json
+from connectors.wire.claims import Json
 from policies.errors import AssertionRejected, SignatureInvalid
 from policies.parties import ASSERTION_LIFE, LONGEST_ASSERTION_LIFE
 from tests.connectors.token_cases import KID, NOW, Case, keys_for, of_signature, without

@@ -13,10 +13,10 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from connectors.checks import ID_TOKEN_CHECKS
-from connectors.formats.claims import Json
 from connectors.id_token import MAX_LIFE, SKEW, ExpectedIdToken, judge_id_token
 from connectors.signatures.jwe import Encryption
 from connectors.signatures.jws import MAX_TOKEN, VerificationKey, verification_key
+from connectors.wire.claims import Json
 from policies.assurance import LevelOfAssurance
 from policies.errors import AssertionRejected, AssuranceTooLow, SignatureInvalid
 from tests.connectors_jws.jwe_doubles import encrypted, our_key

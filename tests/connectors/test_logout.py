@@ -13,7 +13,6 @@ from connectors.formats.logout import (
     LogoutRequest,
     LogoutResponse,
 )
-from connectors.formats.names import PERSISTENT, SUCCESS, UNSPECIFIED
 from connectors.formats.saml_message import NameIdentifier
 from connectors.logout_checks import (
     ExpectedLogout,
@@ -22,6 +21,7 @@ from connectors.logout_checks import (
 )
 from connectors.profiles import SAML2INT
 from connectors.signatures.keys import PinnedKey, key_of_certificate
+from connectors.wire.names import PERSISTENT, SUCCESS, UNSPECIFIED
 from policies.errors import AssertionRejected
 from tests.connectors import forge
 from tests.connectors.forge import NOW, SigningParty, clock

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from connectors.checks import LOGOUT_TOKEN_CHECKS
-from connectors.formats.claims import Json
 from connectors.id_token import ExpectedIdToken, judge_id_token
 from connectors.logout_token import EVENT, MAX_LIFE, SKEW, ExpectedLogoutToken, LogoutToken, judge_logout_token
+from connectors.wire.claims import Json
 from policies.errors import AssertionRejected, SignatureInvalid
 from tests.connectors.token_cases import KID, NOW, Case, keys_for, of_signature, without
 from tests.connectors_jws.jws_doubles import EVERY_ALGORITHM, handmade, token_key

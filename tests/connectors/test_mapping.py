@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.formats.saml_message import WireAttribute
-from connectors.mapping import birthdate, is_plain, offered_attributes, single_value
+from connectors.mapping import birthdate, offered_attributes, single_value
+from connectors.wire.text import is_plain
 from policies.attributes import Address, AttributeName
 from tests.connectors.forge import TABLE, URI_FORMAT
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from connectors.formats.grammar import instant
 from connectors.formats.saml_message import WireAttribute
-from connectors.mapping import is_plain, single_value
+from connectors.mapping import single_value
 from connectors.signatures.parse import (
     MAX_ATTRIBUTES,
     MAX_DEPTH,
@@ -24,6 +24,7 @@ from connectors.signatures.parse import (
     parse_message,
     strict_base64,
 )
+from connectors.wire.text import is_plain
 from policies.errors import AssertionRejected
 from policies.visible import is_visible
 

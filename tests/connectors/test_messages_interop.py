@@ -13,10 +13,10 @@ from connectors.authn_request_checks import AskingParty, receive_authn_request
 from connectors.connector import Inbound
 from connectors.formats.grammar import written
 from connectors.formats.logout import PARTIAL_LOGOUT
-from connectors.formats.names import PERSISTENT, SUCCESS
 from connectors.logout_checks import ExpectedLogout, receive_logout_request, receive_logout_response
 from connectors.profiles import SAML2INT
 from connectors.signatures.keys import PinnedKey, key_of_certificate
+from connectors.wire.names import PERSISTENT, SUCCESS
 from policies.errors import AssertionRejected
 from tests.connectors.forge import SigningParty
 from tests.connectors.sent import ACS, HERE, PEER, RSA_SHA256

@@ -16,9 +16,9 @@ from signxml.verifier import XMLVerifier
 from xmlsec import constants
 
 from connectors.connector import Ask, Expectation, Outbound, Post, Redirect
-from connectors.formats.names import PERSISTENT, UNSPECIFIED
 from connectors.saml import SamlConnector, service_provider_metadata
 from connectors.signatures.parse import Element
+from connectors.wire.names import PERSISTENT, UNSPECIFIED
 from idp.keys.file import FileSigner
 from policies.assurance import LevelOfAssurance
 from policies.errors import AssertionRejected, AssuranceTooLow, Misconfigured

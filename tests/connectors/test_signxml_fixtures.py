@@ -24,7 +24,6 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from cryptography.x509 import load_der_x509_certificate, load_pem_x509_certificate
 from lxml import etree
 
-from connectors.formats.names import saml
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.algorithms import ALGORITHMS
 from connectors.signatures.certificates import certificate_of
@@ -34,6 +33,7 @@ from connectors.signatures.profile import DS, EXC_C14N, SIGNATURE, inclusive_pre
 from connectors.signatures.shapes import METADATA
 from connectors.signatures.signed import SignedMessage
 from connectors.signatures.xmldsig import Shape, verify
+from connectors.wire.names import saml
 from policies.errors import AssertionRejected, SignatureInvalid
 
 # Some certificates of XAdES have serial numbers that pyca warns of

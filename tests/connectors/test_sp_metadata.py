@@ -7,9 +7,9 @@ from lxml import etree
 
 from connectors.authn_request_checks import AskingParty, asking_party
 from connectors.formats.metadata import MAX_INDEX, read_participant, read_service_provider
-from connectors.formats.names import PERSISTENT, TRANSIENT
 from connectors.profiles import AES256_GCM, RSA_OAEP, SAML2INT, SHA256
 from connectors.saml import service_provider_metadata
+from connectors.wire.names import PERSISTENT, TRANSIENT
 from idp.keys.file import FileSigner
 from tests.connectors import forge
 from tests.connectors.forge import SigningParty

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from connectors.checks import CLIENT_ASSERTION_CHECKS, ID_TOKEN_CHECKS, JWE_CHECKS, LOGOUT_TOKEN_CHECKS
 from connectors.client_assertion import ExpectedClientAssertion, judge_client_assertion
-from connectors.formats.claims import Json
 from connectors.id_token import ExpectedIdToken, judge_id_token
 from connectors.logout_token import EVENT, ExpectedLogoutToken, judge_logout_token
 from connectors.signatures.jwe import Encryption
 from connectors.signatures.jwk import keys_from_jwks, public_jwk
+from connectors.wire.claims import Json
 from policies.assurance import LevelOfAssurance
 from policies.errors import AssertionRejected, SignatureInvalid
 from tests.connectors.token_cases import KID, NOW, keys_for

@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from connectors.formats.claims import Json
 from connectors.signatures.jws import MAX_TOKEN, VerificationKey, verification_key
+from connectors.wire.claims import Json
 from tests.connectors_jws.jws_doubles import TokenKey, b64, handmade, token_key
 
 NOW = 1_795_600_000

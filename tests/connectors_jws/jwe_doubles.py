@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
 
-from connectors.formats.claims import Json
 from connectors.signatures.jwk import public_jwk
+from connectors.wire.claims import Json
 from tests.connectors_jws.jws_doubles import SoftwareAgreement, b64, private_key
 
 BITS = {"A128GCM": 128, "A256GCM": 256}

@@ -15,8 +15,8 @@ from joserfc import jwe as joserfc_jwe
 from joserfc.jwk import ECKey
 
 from connectors.checks import JWE_CHECKS
-from connectors.formats.claims import Json
 from connectors.signatures.jwe import MAX_TOKEN, Encryption, decrypt, encrypt, opened
+from connectors.wire.claims import Json
 from policies.errors import AssertionRejected, BrokerError
 from tests.connectors_jws.jwe_doubles import IV, encrypted, good_header, our_key, sealed
 from tests.connectors_jws.jws_doubles import SoftwareAgreement, b64, private_key

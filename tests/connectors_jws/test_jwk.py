@@ -6,9 +6,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
-from connectors.formats.claims import Json
 from connectors.signatures.jwk import _SMALL_ORDER, keys_from_jwks, public_jwk, thumbprint
 from connectors.signatures.jws import VerificationKey, from_base64url, verification_key, verify
+from connectors.wire.claims import Json
 from policies.errors import SignatureInvalid
 from tests.connectors_jws.jws_doubles import EVERY_ALGORITHM, b64, handmade, private_key, token_key
 

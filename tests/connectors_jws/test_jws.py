@@ -17,7 +17,6 @@ from jose.backends.base import Key
 from joserfc import jws as joserfc_jws
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
-from connectors.formats.claims import Json
 from connectors.signatures.jws import (
     MAX_HEADER,
     SignedClaims,
@@ -28,6 +27,7 @@ from connectors.signatures.jws import (
     verification_key,
     verify,
 )
+from connectors.wire.claims import Json
 from policies.errors import AssertionRejected, BrokerError, SignatureInvalid
 from tests.connectors_jws.jws_doubles import (
     EVERY_ALGORITHM,

@@ -12,9 +12,9 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jose import jwt as python_jose_jwt
 
-from connectors.formats.claims import Json
 from connectors.signatures.jwk import keys_from_jwks, public_jwk
 from connectors.signatures.jws import VerificationKey, verification_key, verify
+from connectors.wire.claims import Json
 from policies.errors import SignatureInvalid
 from tests.connectors_jws.jws_doubles import EVERY_ALGORITHM, b64, handmade, token_key
 

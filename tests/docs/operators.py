@@ -15,12 +15,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from idp.config.settings import SETTINGS_FILE, load_settings
 from idp.demo.country import Country
 from idp.demo.playing import Playing
 from idp.demo.scene import bound
 from idp.keys.file import create_saml_key, load_signer
 from idp.keys.ledger import create_ledger_keys
-from idp.settings import SETTINGS_FILE, load_settings
 from tests.idp.cli.command import CICONIA, Served, ciconia, serving
 
 DIGEST = re.compile(r"\b[0-9a-f]{64}\b")

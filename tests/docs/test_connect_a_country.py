@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from connectors.metadata.peers import FAILURES, NODE_VALIDITY
-from idp.crossing import METADATA_LIFE
+from idp.application.load import load_all
+from idp.config.settings import Settings
 from idp.demo.browser import Browser, Page
 from idp.demo.city import City, services
 from idp.demo.playing import Playing
 from idp.demo.scene import bound
 from idp.keys.file import CERTIFICATE_LIFE, create_token_key, load_signer
-from idp.loading import load_all
-from idp.settings import Settings
+from idp.protocols.eidas.receiving_node import METADATA_LIFE
 from policies.assurance import LevelOfAssurance
 from policies.parties import ProviderId
 from tests.docs.operators import ISSUERS, Block, Operators, blocks_of, copied

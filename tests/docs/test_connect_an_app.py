@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from idp.cli import app
 from idp.cli.party import Snippet
 from idp.cli.snippets import NOT_RUN, TITLES, Framework
-from idp.configuration import load_configuration
-from idp.responders.oidc_client import PLACES, SECRET_METHODS
+from idp.config.folder import load_configuration
+from idp.protocols.oidc.client import PLACES, SECRET_METHODS
 from policies.parties import ClientId
 from tests.docs.operators import blocks_of
 from tests.docs.snippet_blocks import MARKED, PAGE, with_blocks

@@ -7,11 +7,11 @@ import typer
 
 from connectors.profiles import EIDAS, SAML2INT
 from idp.cli import app
-from idp.endpoints.logins import STATE, STRICT
-from idp.endpoints.picker import REMEMBERED
-from idp.endpoints.receipt import COOKIE
+from idp.config.settings import Organization, Settings
 from idp.pages.wording import MOVES
-from idp.settings import Organization, Settings
+from idp.web.login_cookies import STATE, STRICT
+from idp.web.routes.picker import REMEMBERED
+from idp.web.routes.receipt import COOKIE
 from policies.release import Reason
 
 ROOT = Path(__file__).parents[2]

@@ -1,6 +1,6 @@
 """The tables of the reference that the code writes itself say all of it."""
 
-from idp.settings import Settings
+from idp.config.settings import Settings
 from tests.reference_tables import addresses, commands, page
 
 TEXT = page()

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from idp.config.settings import load_settings
 from idp.keys.kinds import KINDS
-from idp.settings import load_settings
 from tests.docs.newcomer import Newcomer
 from tests.docs.operators import Block, blocks_of
 from tests.docs.pages import DOCS

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from idp.cli import app
 from idp.demo.browser import Browser, Page
 from idp.demo.citizens import CITIZENS
-from idp.server import bind
+from idp.server.http import bind
 from tests.docs.newcomer import Newcomer
 from tests.docs.operators import blocks_of
 from tests.docs.pages import DOCS

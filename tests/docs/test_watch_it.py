@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from prometheus_client import Counter, Gauge, Histogram
 
-from idp.settings import Limits
+from idp.config.settings import Limits
+from idp.monitoring.families import FAMILIES
+from idp.monitoring.steps import _all_codes
 from idp.store.apart import ALLOWED
-from idp.watching.families import FAMILIES
-from idp.watching.steps import _all_codes
 from policies.errors import StoreUnavailable
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -8,8 +8,8 @@ from lxml import etree
 from playwright.sync_api import Error, Locator, Page, expect
 from sqlalchemy import func, select
 
+from idp.config.settings import load_settings
 from idp.demo.border import Border
-from idp.settings import load_settings
 from idp.store import tables
 from idp.store.engine import open_engine
 from tests.e2e.browser import PATIENCE_MS

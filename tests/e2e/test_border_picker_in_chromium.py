@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, Request, expect
 
 from connectors.metadata.peers import TIMEOUT
 from idp.demo.border import Border
-from idp.server import BACKLOG
+from idp.server.http import BACKLOG
 from tests.e2e import crossing
 from tests.e2e.browser import PATIENCE_MS, THEMES, another_tab, overflow, past_the_languages, violations, window
 from tests.e2e.crossing import APPROVE, BULGARIA, ESTONIA, PROCEED

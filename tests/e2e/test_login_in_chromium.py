@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Error, Page, expect
 
 from idp.demo.scene import Scene
-from idp.transparency.receipt_verify import verify_receipt
+from idp.receipts.receipt_verify import verify_receipt
 from tests.e2e.browser import another_tab, overflow, past_the_languages, violations, window
 
 pytestmark = pytest.mark.peer

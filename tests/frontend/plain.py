@@ -9,8 +9,8 @@ Nothing of it is safe: whoever knows a service's name may ask in it.
 from collections.abc import Mapping
 
 from connectors.connector import Inbound, Post
-from idp.frontend import Admit, Declined, Received
-from idp.login import Released
+from idp.login.frontend import Admit, Declined, Received
+from idp.login.states import Released
 from idp.ports import ParkedRow
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Address, AttributeName

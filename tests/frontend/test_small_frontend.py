@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from idp.composition import CITY_FRONTENDS, NODE_FRONTENDS
+from idp.application.composition import CITY_FRONTENDS, NODE_FRONTENDS
 from tests.frontend.plain import NAME, PlainFrontend
 from tests.idp.endpoints.stage import Clock, Stage
 from tests.idp.endpoints.visitor import Answer, Visitor, login_of

@@ -23,7 +23,6 @@ from connectors.formats.eidas.metadata import read_pinned_peer
 from connectors.formats.eidas.request import read_request
 from connectors.formats.eidas.response import read_assertion, read_response
 from connectors.formats.metadata import read_identity_provider
-from connectors.formats.names import saml
 from connectors.formats.saml import read_signed_assertion, read_signed_response, read_unverified_response
 from connectors.id_token import ExpectedIdToken, judge_id_token
 from connectors.logout_token import ExpectedLogoutToken, judge_logout_token
@@ -38,10 +37,11 @@ from connectors.signatures.signed import Signed, SignedMessage, UnsignedMessage
 from connectors.signatures.signer import NoSigner
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import open_assertion
-from idp.transparency.checkpoint import TreeHead, VerifierKey, open_note, sign_note
-from idp.transparency.receipt import MEMBERS, signed_receipt
-from idp.transparency.receipt_verify import verify_receipt
-from idp.transparency.tlog_proof import read_proof
+from connectors.wire.names import saml
+from idp.ledger.checkpoint import TreeHead, VerifierKey, open_note, sign_note
+from idp.receipts.inclusion_proof import read_proof
+from idp.receipts.receipt import MEMBERS, signed_receipt
+from idp.receipts.receipt_verify import verify_receipt
 from policies.errors import AssertionRejected, BrokerError, SignatureInvalid
 from policies.parties import EntityId
 from tests.connectors import forge

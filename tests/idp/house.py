@@ -11,17 +11,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from connectors.connector import Ask, Expectation, Inbound, Outbound, Redirect
 from connectors.signatures.jws import from_base64url
 from connectors.signatures.signer import NoSigner
-from idp.broker import Broker
-from idp.city import CityRole
-from idp.ending import Choice
-from idp.login import GRANT, Asked, Decided, Grant, Released
+from idp.ledger.keys import ledger_keys
+from idp.login.city_role import CityRole
+from idp.login.finish import Choice
+from idp.login.flow import Broker
+from idp.login.sealing import Sealer
+from idp.login.states import GRANT, Asked, Decided, Grant, Released
+from idp.login.suspension import Suspension
 from idp.ports import Unit
-from idp.responders.oidc import OpenIDProvider
-from idp.responders.oidc_request import NAME, OPENID_REQUEST, OpenIDRequest
-from idp.seal import Sealer
+from idp.protocols.oidc.provider import OpenIDProvider
+from idp.protocols.oidc.request import NAME, OPENID_REQUEST, OpenIDRequest
 from idp.store.switches import MemorySwitches, Switched
-from idp.suspension import Suspension
-from idp.transparency.keys import ledger_keys
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Address, AttributeName
 from policies.authentication import AskedAttribute, Assertion, Offered, Origin, ServiceRequest

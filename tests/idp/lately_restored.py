@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import delete, insert
 
-from idp.app import Application
+from idp.application.app import Application
 from idp.store import tables
 from idp.store.backup import CLOSED_SECONDS, RESTORED
 

@@ -4,11 +4,11 @@ import threading
 from collections.abc import Sequence
 
 from connectors.metadata.peers import Held
+from idp.ledger.checkpoint import TreeHead, sign_note
+from idp.ledger.keys import LedgerKeys
+from idp.ledger.leaf import complete, new_salt, prepare
+from idp.ledger.merkle_tree import CompactRange, Position, inclusion_spans, leaf_hash, proof_hashes
 from idp.ports import UNSENT, Checkpoint, DecisionRow, ParkedRow, Unit
-from idp.transparency.checkpoint import TreeHead, sign_note
-from idp.transparency.entry import complete, new_salt, prepare
-from idp.transparency.keys import LedgerKeys
-from idp.transparency.tree import CompactRange, Position, inclusion_spans, leaf_hash, proof_hashes
 from policies.errors import Conflict, NotFound
 from policies.parties import EntityId, Tenant
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from idp.app import Application
+from idp.application.app import Application
 
 
 @contextmanager

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-import idp.app
-from idp.app import Application
+import idp.application.app
+from idp.application.app import Application
+from idp.config.settings import load_settings
 from idp.keys.folder import create_keys
-from idp.settings import load_settings
 from idp.store.migrate import migrate
 from policies.errors import Misconfigured, Problem
 
@@ -61,7 +61,7 @@ def test_what_cannot_be_composed_leaves_nothing_open(
         assert open_files(folder), "the control: the database is open by now"
         raise error
 
-    monkeypatch.setattr(idp.app, part, refuses)
+    monkeypatch.setattr(idp.application.app, part, refuses)
     with pytest.raises(type(error)):
         Application(folder)
     assert open_files(folder) == set()

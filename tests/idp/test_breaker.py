@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from connectors.metadata.peers import TIMEOUT
-from idp.watch import JITTER, SECOND_LOOK, Watch
+from idp.protocols.eidas.peer_refresh import JITTER, SECOND_LOOK, Watch
 from tests.idp.memory import MemoryCopies
 from tests.idp.neighbour import NOW, Neighbour, peers_of
 from tests.idp.test_watch import TENANT, approved, until, watching

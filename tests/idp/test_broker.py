@@ -9,10 +9,20 @@ from dataclasses import replace
 
 import pytest
 
-from idp.ending import SKEW, Choice
-from idp.login import ANSWER_LIFE, CODE_LIFE, DECIDED, DECIDED_LIFE, LOGIN_LIFE, RECEIPT_LIFE, Decided, Refused, Released
+from idp.ledger.record_contents import UNSENT
+from idp.login.finish import SKEW, Choice
+from idp.login.states import (
+    ANSWER_LIFE,
+    CODE_LIFE,
+    DECIDED,
+    DECIDED_LIFE,
+    LOGIN_LIFE,
+    RECEIPT_LIFE,
+    Decided,
+    Refused,
+    Released,
+)
 from idp.ports import DecisionRow
-from idp.transparency.draft import UNSENT
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName
 from policies.authentication import Offered

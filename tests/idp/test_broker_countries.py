@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from idp.ending import Choice
-from idp.login import DECIDED, Decided, Refused, Released
-from idp.role import Reach
+from idp.login.finish import Choice
+from idp.login.role import Reach
+from idp.login.states import DECIDED, Decided, Refused, Released
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, AttributeName
 from policies.authentication import AskedAttribute, Offered, ServiceRequest

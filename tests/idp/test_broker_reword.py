@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from idp.login import Released
+from idp.login.states import Released
 from policies.errors import NotFound, Replayed, RequestRefused, Suspended
 from policies.parties import ProviderId
 from tests.idp.house import ANSWER, APPROVE, NOW, REFUSE, SECRET, House, origin

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from idp.codec import MAX_INFLATED, PLAIN, Codec
+from idp.login.state_codec import MAX_INFLATED, PLAIN, Codec
 from policies.errors import NotFound
 
 CANARY = "Canary-Kanarbik-1887"

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from connectors.signatures.x509_lists import MAX_LIST
-from idp.configuration import load_configuration, read_configuration
+from idp.config.folder import load_configuration, read_configuration
 from policies.errors import Misconfigured
 from policies.parties import ClientId
 from tests.policies.load.files import FILES

@@ -13,26 +13,26 @@ from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.metadata.approval import approved_part
 from connectors.metadata.peers import in_use
 from connectors.profiles import EIDAS
+from connectors.signatures.key_ring import Ring, Scheduled
 from connectors.signatures.keys import key_of_certificate
 from connectors.signatures.shapes import METADATA
 from connectors.signatures.signed import SignedMessage
 from connectors.signatures.xmldsig import verify
-from idp.addresses import node_acs_url, node_entity_id
-from idp.crossing import (
+from idp.config.settings import Organization, Settings
+from idp.keys import kinds
+from idp.keys.change import MINUTE, make
+from idp.keys.folder import Keys, create_keys, load_keys
+from idp.keys.kinds import DAY
+from idp.keys.sealing import HOUR
+from idp.protocols.cached_metadata import Published
+from idp.protocols.eidas.receiving_node import (
     METADATA_LIFE,
     application_identifier,
     crossing_problems,
     known_peers,
     receiving_metadata,
 )
-from idp.keys import kinds
-from idp.keys.change import MINUTE, make
-from idp.keys.folder import Keys, create_keys, load_keys
-from idp.keys.kinds import DAY
-from idp.keys.ring import Ring, Scheduled
-from idp.keys.sealing import HOUR
-from idp.published import Published
-from idp.settings import Organization, Settings
+from idp.system.addresses import node_acs_url, node_entity_id
 from policies.deviations import AES_CBC
 from policies.load import Configuration
 from policies.parties import EntityId, NodeId, Peer, RequestingNode, Source

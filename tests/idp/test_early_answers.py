@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from idp.server import Server, bind
+from idp.server.http import Server, bind
 
 POST = b"POST %s HTTP/1.1\r\nHost: here\r\nContent-Length: 3\r\n"
 EXPECTS = b"Expect: 100-continue\r\n"

@@ -14,14 +14,14 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from idp import server
-from idp.app import Application
+from idp.application.app import Application
+from idp.config.settings import load_settings
 from idp.demo.loopback import client
-from idp.endpoints.edge import Edge, named_host
 from idp.keys.folder import create_keys
-from idp.server import Server, bind
-from idp.settings import load_settings
+from idp.server import http as server
+from idp.server.http import Server, bind
 from idp.store.migrate import migrate
+from idp.web.edge import Edge, named_host
 
 TENANT = "login.city.example"
 ISSUER = f"https://{TENANT}"

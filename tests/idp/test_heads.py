@@ -12,8 +12,8 @@ from itertools import repeat
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from idp.heads import MOST_FIELDS, MOST_HEAD
-from idp.server import Server, bind
+from idp.server.head_limits import MOST_FIELDS, MOST_HEAD
+from idp.server.http import Server, bind
 
 HEAD = b"GET / HTTP/1.1\r\nHost: here\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: here\r\n"

@@ -21,11 +21,11 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from connectors.profiles import EIDAS
 from connectors.signatures.decryption_keys import FileAgreement, FileUnwrapper, unwrapper_of_pem
+from connectors.signatures.key_ring import spelled
 from connectors.signatures.signer import Agreement, DecryptionKey, Signer, algorithm_for
 from idp.keys.file import create_saml_key, create_token_key, load_node_signer, load_signer, load_unwrapper
 from idp.keys.folder import NODE_FILES, Keys, create_keys, load_keys
 from idp.keys.kinds import NODE
-from idp.keys.ring import spelled
 from policies.errors import Misconfigured
 
 NOW = 1_795_600_000

@@ -7,8 +7,9 @@ import zlib
 import pytest
 
 from connectors.connector import Expectation
-from idp.codec import Codec
-from idp.login import (
+from idp.login.sealing import LoginId
+from idp.login.state_codec import Codec
+from idp.login.states import (
     ACCESS_TOKEN_LIFE,
     ANSWER_LIFE,
     ASKED,
@@ -26,7 +27,6 @@ from idp.login import (
     Released,
     Requested,
 )
-from idp.seal import LoginId
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Form
 from policies.authentication import AskedAttribute, Origin, ServiceRequest

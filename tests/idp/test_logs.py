@@ -10,8 +10,8 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from idp.logs import PROCESSORS
-from idp.watching.steps import Step
+from idp.monitoring.steps import Step
+from idp.system.logs import PROCESSORS
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,7 +45,7 @@ def test_its_moment_is_the_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
         (1_795_600_020_999_999_999, "2026-11-25T09:47:00.999999Z"),
         (1_795_600_021_000_000_000, "2026-11-25T09:47:01.000000Z"),
     ):
-        monkeypatch.setattr("idp.logs.time.time_ns", lambda moment=nanoseconds: moment)
+        monkeypatch.setattr("idp.system.logs.time.time_ns", lambda moment=nanoseconds: moment)
         assert json.loads(_line(PROCESSORS, "info"))["timestamp"] == expected
 
 
@@ -67,7 +67,7 @@ def test_a_logger_that_was_bound_before_is_heard_where_a_test_listens() -> None:
 def test_a_line_of_each_level_is_written_once_from_the_least_on() -> None:
     program = """if True:
         import logging, structlog
-        from idp.logs import configure_logs
+        from idp.system.logs import configure_logs
         configure_logs(logging.INFO)
         log = structlog.get_logger()
         for level in ("debug", "info", "warn", "warning", "err", "error", "exception", "fatal", "critical"):
@@ -98,8 +98,8 @@ def test_a_line_that_cannot_be_written_is_lost_and_nothing_else(stream: str) -> 
     """A full disk, and a reader that went away: whoever logs goes on, and the next line is written where it can be."""
     program = f"""if True:
         import os, sys, structlog
-        from idp.aside import Aside
-        from idp.logs import configure_logs, writable
+        from idp.system.stderr import Aside
+        from idp.system.logs import configure_logs, writable
         sys.stderr = {stream}
         configure_logs()
         log, kept = structlog.get_logger(), os.dup(2)
@@ -126,7 +126,7 @@ def test_a_reader_that_stands_still_keeps_nobody() -> None:
     """What reads the log reads no more, and then again: libraries' lines and ours are lost in between, and nobody waits."""
     program = """if True:
         import logging, os, sys, structlog
-        from idp.logs import configure_logs, writable
+        from idp.system.logs import configure_logs, writable
         configure_logs()
         log, kept = structlog.get_logger(), os.dup(2)
         reading, writing = os.pipe()
@@ -152,7 +152,7 @@ def test_a_line_that_is_longer_than_the_room_in_a_pipe_keeps_nobody() -> None:
     """What finds room is written, the rest is lost, and the next line is one of its own. A reader that reads gets all."""
     program = """if True:
         import fcntl, os, structlog, threading
-        from idp.logs import configure_logs, writable
+        from idp.system.logs import configure_logs, writable
         configure_logs()
         log, kept = structlog.get_logger(), os.dup(2)
         reading, writing = os.pipe()
@@ -183,7 +183,7 @@ def test_what_asyncio_says_of_an_exception_holds_no_value_of_it() -> None:
     """A real event loop, whose messages quote exceptions, arguments, names of tasks and generators."""
     program = """if True:
         import asyncio, gc
-        from idp.logs import configure_logs
+        from idp.system.logs import configure_logs
         configure_logs()
 
         async def fails():

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from connectors.signatures.key_ring import moment
 from idp.keys.change import make
 from idp.keys.file import create_saml_key
 from idp.keys.folder import SAML_ENCRYPTION, create_keys, load_keys
 from idp.keys.kinds import KINDS, kind_named, kind_of, own_encryption, own_encryptions, owner
-from idp.keys.ring import moment
 from policies.errors import Misconfigured
 from policies.parties import ProviderId
 
@@ -39,7 +39,7 @@ def test_a_file_says_whose_key_it_holds_and_since_when() -> None:
         assert KINDS["saml-encryption"].begins(file) is None, "it is none of the common ones"
     assert (owner(KIND), owner(KINDS["saml-encryption"])) == (LLNG, None)
     assert kind_named("saml-encryption.llng") == KIND
-    dotted = own_encryption(ProviderId("idp.city-2.example"))
+    dotted = own_encryption(ProviderId("idp.login.city_role-2.example"))
     assert (kind_of(dotted.file), kind_of(dotted.file_from(BEGINS))) == (dotted, dotted)
 
 

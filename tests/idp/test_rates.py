@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idp.rates import CLIENT_TIMES, LINE_TIMES, Rates, Windows
-from idp.settings import Limits
+from idp.config.settings import Limits
+from idp.server.rate_limits import CLIENT_TIMES, LINE_TIMES, Rates, Windows
 from policies.errors import TooManyRequests
 
 HOME, AWAY = "93.184.216.34", "93.184.216.35"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from idp.rates import VALKEY_SECONDS, Rates, check_valkey
-from idp.server import bind
-from idp.settings import Limits, Settings
+from idp.config.settings import Limits, Settings
+from idp.server.http import bind
+from idp.server.rate_limits import VALKEY_SECONDS, Rates, check_valkey
 from policies.errors import Misconfigured, StoreUnavailable, TooManyRequests
 from tests.valkey import Valkey, valkey_server
 
@@ -19,7 +19,7 @@ HOME, AWAY, PARTY = "93.184.216.34", "93.184.216.35", "parking"
 
 @pytest.fixture
 def valkey(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Valkey]:
-    monkeypatch.setattr("idp.rates.VALKEY_SECONDS", 30)  # on a busy machine it answers late
+    monkeypatch.setattr("idp.server.rate_limits.VALKEY_SECONDS", 30)  # on a busy machine it answers late
     with valkey_server(tmp_path) as made:
         yield made
 
@@ -143,7 +143,7 @@ def test_while_it_is_gone_nothing_begins_and_what_has_begun_is_not_touched(valke
 def test_whoever_asks_a_dead_valkey_waits_once_and_the_next_not_at_all(
     valkey: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("idp.rates.VALKEY_SECONDS", VALKEY_SECONDS)
+    monkeypatch.setattr("idp.server.rate_limits.VALKEY_SECONDS", VALKEY_SECONDS)
     worker = _worker(valkey)
     valkey.stop()
     with bind("127.0.0.1", valkey.port) as silent:

@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Delete, Update
 
-from idp.receipts import MERGE_SECONDS, Receipts
+from idp.receipts.issue import MERGE_SECONDS, Receipts
+from idp.receipts.receipt import Holder
+from idp.receipts.receipt_verify import verify_receipt
+from idp.sequencer.sequencer import Sequencer
+from idp.store.release_record import Releases
 from idp.store.store import Store
 from idp.store.tables import nodes, records, subjects
-from idp.transparency.receipt import Holder
-from idp.transparency.receipt_verify import verify_receipt
-from idp.transparency.release_record import Releases
-from idp.transparency.sequencer import Sequencer
 from policies.errors import NotFound, StoreUnavailable
 from policies.load import Configuration
 from tests.idp.house import configuration

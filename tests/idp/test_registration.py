@@ -15,8 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.signatures.jwk import public_jwk
-from idp.cli.init import init
-from idp.registration import (
+from idp.application.register_party import (
     Registration,
     algorithm_of,
     attributes_for,
@@ -25,8 +24,9 @@ from idp.registration import (
     required_claims,
     text_of,
 )
-from idp.responders.oidc import ANSWER_PARAMETERS
-from idp.settings import Settings, load_settings
+from idp.cli.init import init
+from idp.config.settings import Settings, load_settings
+from idp.protocols.oidc.provider import ANSWER_PARAMETERS
 from policies.attributes import EXACT, AttributeName, Form
 from policies.catalogue import STANDARD
 from policies.errors import Misconfigured, SignatureInvalid

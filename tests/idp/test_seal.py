@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from connectors.signatures.jws import base64url, from_base64url
 from idp.keys.wrapping import wrapping_key
-from idp.seal import LoginId, Sealer
+from idp.login.sealing import LoginId, Sealer
 from policies.errors import NotFound, Replayed
 from policies.parties import Tenant
 from tests.sealing import fixed_keys

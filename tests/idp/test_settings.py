@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from idp.listening import EVERY_IPV4
-from idp.server import bind
-from idp.settings import SETTINGS_FILE, Settings, examine_process, load_settings
+from idp.config.settings import SETTINGS_FILE, Settings, examine_process, load_settings
+from idp.server.http import bind
+from idp.system.port_clash import EVERY_IPV4
 from policies.errors import Misconfigured, Problem
 
 HTTPS = 'issuer = "https://login.city.example"\n'

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from idp.login.suspension import Suspension
 from idp.store.switches import COUNTRY, PARTY, PROVIDER, MemorySwitches
-from idp.suspension import Suspension
 from policies.errors import BrokerError, Replayed, Suspended
 from policies.parties import ClientId
 from tests.idp.house import COUNTRY as PROVIDER_ID

@@ -2,10 +2,10 @@
 
 import pytest
 
-from idp.login import LOGIN_LIFE
-from idp.rates import Rates, Windows
-from idp.settings import Limits
-from idp.tries import ADDRESS_TIMES, ANSWERS, WRONG_ANSWERS, Tries
+from idp.config.settings import Limits
+from idp.login.states import LOGIN_LIFE
+from idp.server.rate_limits import Rates, Windows
+from idp.server.wrong_answers import ADDRESS_TIMES, ANSWERS, WRONG_ANSWERS, Tries
 from policies.errors import Replayed, TooManyRequests
 
 HOME, AWAY = "93.184.216.34", "93.184.216.35"

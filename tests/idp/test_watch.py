@@ -10,7 +10,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from connectors.metadata.peers import Peers
-from idp.watch import Seen, Watch
+from idp.protocols.eidas.peer_refresh import Seen, Watch
 from policies.parties import Tenant
 from tests.idp.memory import MemoryCopies
 from tests.idp.neighbour import DAY, NOW, UNLOADABLE, Neighbour, peers_of

@@ -22,7 +22,6 @@ from connectors.authn_request_checks import AskingParty, receive_authn_request
 from connectors.connector import Ask, Expectation, Inbound, Outbound, Redirect
 from connectors.formats.authn_request import AuthnRequestMessage
 from connectors.formats.logout import LogoutRequest, LogoutResponse
-from connectors.formats.names import POST, REDIRECT, SUCCESS
 from connectors.logout_checks import ExpectedLogout, receive_logout_request, receive_logout_response
 from connectors.profiles import SAML2INT, Profile
 from connectors.saml import SamlConnector
@@ -33,6 +32,7 @@ from connectors.signatures.redirect import signed_query
 from connectors.signatures.signer import Signers
 from connectors.signatures.xmlenc import encrypt
 from connectors.signatures.xmlsign import sign_enveloped
+from connectors.wire.names import POST, REDIRECT, SUCCESS
 from idp.keys.file import FileSigner
 from policies.assurance import LevelOfAssurance
 from policies.authentication import Assertion

@@ -18,10 +18,10 @@ from signxml.verifier import SignatureConfiguration, XMLVerifier
 from xmlsec import constants
 
 from connectors.connector import Inbound
-from connectors.formats.names import SUCCESS
 from connectors.profiles import AES256_GCM
 from connectors.signatures.parse import Element
 from connectors.signatures.profile import ENVELOPED, EXC_C14N
+from connectors.wire.names import SUCCESS
 from idp.keys.file import FileSigner
 from tests.connectors import forge
 from tests.connectors.crossing import XENC

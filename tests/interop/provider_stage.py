@@ -14,14 +14,14 @@ from pathlib import Path
 
 from lxml import etree
 
+from idp.config.settings import load_settings
 from idp.demo.browser import Browser, Page
 from idp.demo.loopback import client, send
 from idp.demo.scene import Scene
 from idp.keys.file import FileSigner, create_saml_key
 from idp.keys.folder import SAML_ENCRYPTION, load_keys
 from idp.keys.kinds import own_encryption
-from idp.service_provider import METADATA_PATH, saml_metadata
-from idp.settings import load_settings
+from idp.protocols.saml.service_provider import METADATA_PATH, saml_metadata
 from policies.deviations import AES_CBC
 from policies.parties import ProviderId
 from tests.interop.client_stage import Failed

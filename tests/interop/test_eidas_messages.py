@@ -12,11 +12,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from lxml import etree
 
 from connectors.connector import Inbound, Post
-from connectors.formats.names import saml
 from connectors.profiles import EIDAS
 from connectors.signatures.algorithms import ECDSA_BY_CURVE, RSA_PSS_SHA512
 from connectors.signatures.parse import Element
 from connectors.signatures.xmlenc import encrypt
+from connectors.wire.names import saml
 from idp.keys.file import FileSigner
 from policies.errors import SignatureInvalid
 from tests.connectors.crossing import CURVES, MORE, PSS, XENC, XENC11

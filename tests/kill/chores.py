@@ -16,6 +16,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, delete, select
 from sqlalchemy.exc import DBAPIError
 
+from idp.ledger.leaf import prepare
 from idp.ports import DecisionRow, Mark, ParkedRow, Unit
 from idp.store import tables
 from idp.store.backup import COPIED, RESTORED, back_up, opened_backup, restore
@@ -23,7 +24,6 @@ from idp.store.engine import exclusively, is_postgres, open_engine, snapshot, wr
 from idp.store.periods import AHEAD, PARTITIONED, PERIOD, make_partition, partition_of
 from idp.store.store import Store
 from idp.store.writer import Waiting, Writer
-from idp.transparency.entry import prepare
 from policies.errors import StoreUnavailable
 from tests.idp.store.units import KEYS, TENANT, release
 

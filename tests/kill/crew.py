@@ -15,7 +15,7 @@ import threading
 from pathlib import Path
 from typing import Any  # JSON
 
-from idp.logs import configure_logs
+from idp.system.logs import configure_logs
 from tests.kill.chores import ask_again, purge, restore_copies
 from tests.kill.drivers import sequence, switch, work
 from tests.kill.files import make_files, quick_keys

@@ -14,15 +14,15 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from idp.ports import DecisionRow, Mark, ParkedRow, RecordDraft, Unit
+from idp.sequencer.sequencer import Sequencer
+from idp.sequencer.witness import Witness
 from idp.store import tables
 from idp.store.attempt import Attempt
 from idp.store.engine import open_engine
 from idp.store.store import Store
 from idp.store.switches import HOLD_SECONDS, KEY, PARTY, Switchboard, Switches
+from idp.store.tree_state import TreeState, believed, read_state
 from idp.store.writer import Outcome, Waiting, Writer, take_marks
-from idp.transparency.sequencer import Sequencer
-from idp.transparency.state import TreeState, believed, read_state
-from idp.transparency.witness import Witness
 from policies.errors import Conflict, NotFound, StoreUnavailable
 from tests.idp.store.units import KEYS, NEVER, TENANT, refusal, release
 from tests.kill.journal import Pen

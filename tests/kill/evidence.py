@@ -9,13 +9,13 @@ from pathlib import Path
 from sqlalchemy import select
 
 from connectors.signatures.jws import from_base64url
+from idp.audit.verify import verify_ledger
+from idp.config.settings import load_settings
 from idp.keys.folder import load_keys
-from idp.login import CODE_LIFE
-from idp.settings import load_settings
+from idp.ledger.leaf import open_opening
+from idp.login.states import CODE_LIFE
 from idp.store import tables
 from idp.store.engine import database_file, open_engine
-from idp.transparency.entry import open_opening
-from idp.transparency.verify import verify_ledger
 from tests.kill.checker import check
 from tests.kill.stream import Acknowledged
 
@@ -85,7 +85,7 @@ class Evidence:
         return releases, parked, marks
 
     def _nonce(self, record: bytes, seconds: int, sealed: bytes) -> str:
-        """The relying party's nonce: it ties the record to the login (idp.transparency.draft)."""
+        """The relying party's nonce: it ties the record to the login (idp.ledger.record_contents)."""
         if record not in self._nonces:
             key = self._keys.period_key(self._tenant, seconds)
             content = json.loads(open_opening(key, self._tenant, record, "login", sealed).content)

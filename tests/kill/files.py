@@ -13,10 +13,10 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from idp.keys.folder import create_keys, load_keys
+from idp.ledger.checkpoint import TreeHead, sign_note
+from idp.sequencer.witness import Witness
 from idp.store.backup import back_up
 from idp.store.engine import open_engine
-from idp.transparency.checkpoint import TreeHead, sign_note
-from idp.transparency.witness import Witness
 from policies.errors import Misconfigured, StoreUnavailable
 from tests.idp.store.units import KEYS, ORIGIN, TENANT
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from threading import Thread
 from unittest.mock import patch
 
-from idp.clock import system_clock
 from idp.demo.scene import PORTS, STOPPING_SECONDS, Scene
-from idp.server import Server
+from idp.server.http import Server
+from idp.system.clock import system_clock
 from tests.ports import free_port
 
 

@@ -14,14 +14,14 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from idp.audit.verify import verify_ledger
+from idp.config.settings import load_settings
 from idp.demo.border import LANDS, Border, Land
 from idp.keys.folder import load_keys
-from idp.settings import load_settings
+from idp.ledger.leaf import open_opening
+from idp.ledger.record_contents import RELEASE
 from idp.store import tables
 from idp.store.engine import database_file, open_engine
-from idp.transparency.draft import RELEASE
-from idp.transparency.entry import open_opening
-from idp.transparency.verify import verify_ledger
 from tests.kill.checker import check
 from tests.kill.evidence import Evidence
 from tests.kill.forks import Forks

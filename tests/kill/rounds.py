@@ -13,10 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from idp.audit.verify import verify_ledger
+from idp.sequencer.sequencer import Sequencer
+from idp.sequencer.witness import Witness
 from idp.store.store import open_store
-from idp.transparency.sequencer import Sequencer
-from idp.transparency.verify import verify_ledger
-from idp.transparency.witness import Witness
 from tests.idp.store.units import KEYS, TENANT
 from tests.kill.bases import PATIENCE, Base, Post
 from tests.kill.checker import check, judge

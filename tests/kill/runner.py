@@ -16,15 +16,15 @@ import threading
 import time
 from pathlib import Path
 
-import idp.app
-from idp.app import Application
-from idp.logs import configure_logs
+import idp.application.app
+from idp.application.app import Application
+from idp.config.settings import load_settings
+from idp.ledger.keys import LedgerKeys
 from idp.ports import Unit
-from idp.server import Server, bind
-from idp.settings import load_settings
+from idp.sequencer.sequencer import Sequencer
+from idp.server.http import Server, bind
 from idp.store.store import Store, open_store
-from idp.transparency.keys import LedgerKeys
-from idp.transparency.sequencer import Sequencer
+from idp.system.logs import configure_logs
 from policies.errors import Conflict, StoreUnavailable
 from policies.parties import Tenant
 
@@ -67,7 +67,7 @@ def serve(folder: Path, *, hasty: bool, descriptor: int | None) -> None:
     configure_logs()
     if hasty:
         # The name that the composition root uses
-        setattr(idp.app, "open_store", open_hasty_store)  # noqa: B010 - as an assignment it would be a type error, rightly
+        setattr(idp.application.app, "open_store", open_hasty_store)  # noqa: B010 - as an assignment it would be a type error, rightly
     application = Application(folder)
     application.sequencer = Sequencer(
         application.store, application.keys.ledger, checkpoint_seconds=0.1, lease_seconds=0.2, poll_seconds=0.01

@@ -24,10 +24,10 @@ from urllib.parse import urlsplit
 import httpx2
 
 from connectors.signatures.jws import from_base64url
+from idp.config.settings import load_settings
 from idp.demo.browser import Browser, Page, WalkError
 from idp.demo.relying_party import AnswerRefusedError, RelyingPartyOfCity
 from idp.keys.folder import load_keys
-from idp.settings import load_settings
 from idp.store.store import open_store
 from idp.store.switches import PARTY, Switchboard
 from tests.idp.cli.command import Served

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from idp.audit.verify import verify_ledger
 from idp.demo.browser import Browser, Page
 from idp.demo.relying_party import RelyingPartyOfCity
 from idp.store.migrate import migrate
-from idp.transparency.verify import verify_ledger
 from tests.idp.cli.command import Served, serving
 from tests.idp.store.units import KEYS, TENANT, opened
 from tests.kill.checker import check

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from idp.sequencer.sequencer import Sequencer
 from idp.store.migrate import migrate
-from idp.transparency.sequencer import Sequencer
 from tests.idp.store.units import KEYS, NEVER, marks, opened, parked, refusal, release, unit
 from tests.kill.checker import check, halves
 

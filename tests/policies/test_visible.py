@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.formats.eidas.registry import CURRENT_FAMILY_NAME, NATURAL
-from connectors.mapping import is_plain
+from connectors.wire.text import is_plain
 from policies.visible import is_visible
 
 # Unicode 15.0, DerivedCoreProperties: Default_Ignorable_Code_Point, what is assigned in it

@@ -17,15 +17,15 @@ from anyio.from_thread import BlockingPortal
 from httpx2 import ASGITransport, AsyncClient, Response
 from lxml import html
 
-from connectors.formats.claims import Json
 from connectors.signatures.jws import base64url, sign
+from connectors.wire.claims import Json
+from idp.application.tenants import Opened
+from idp.config.settings import load_settings
 from idp.demo.country import Country
 from idp.demo.scene import city_secrets, secret_words, write_jwks, write_templates
 from idp.keys.file import FileSigner, create_saml_key, load_signer
 from idp.keys.folder import create_keys
-from idp.settings import load_settings
 from idp.store.migrate import migrate
-from idp.tenants import Opened
 
 NAMES = ("alder", "birch")
 SITE = "http://storkhaven.localhost:8402"

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from idp.application.tenants import Opened, open_site
+from idp.config.settings import load_settings
 from idp.keys.folder import create_keys
-from idp.settings import load_settings
 from idp.store.migrate import migrate
-from idp.tenants import Opened, open_site
 from tests.tenants.roof import NOW, Roof, write
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fastapi.routing import APIRoute
 from httpx2 import Response
 
-from idp.app import Application
+from idp.application.app import Application
 from tests.tenants.cities import Call, Town, hidden, plain
 
 Rows = Mapping[tuple[str, str], str]

@@ -4,10 +4,10 @@ import time
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
+from idp.config.settings import load_settings
 from idp.demo.country import Country
 from idp.keys.file import create_saml_key, load_signer
 from idp.keys.folder import create_keys
-from idp.settings import load_settings
 from idp.store.migrate import migrate
 from policies.parties import EntityId
 from tests.idp.node.peer import PeerNode

@@ -6,9 +6,9 @@ from shutil import copy
 import pytest
 import structlog
 
+from idp.application.tenants import Opened, open_site, see
 from idp.keys.change import make
 from idp.keys.kinds import KINDS
-from idp.tenants import Opened, open_site, see
 from policies.errors import Misconfigured
 from tests.tenants.roof import NOW, Roof
 

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 import pytest
 import structlog
 
-from idp import late, tenants
-from idp.app import Application
-from idp.settings import Settings
-from idp.tenants import Opened, open_site, see
-from idp.watching.exposition import ready
-from idp.watching.measures import Measures
+from idp.application import late_databases as late
+from idp.application import tenants
+from idp.application.app import Application
+from idp.application.tenants import Opened, open_site, see
+from idp.config.settings import Settings
+from idp.monitoring.exposition import ready
+from idp.monitoring.measures import Measures
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 from tests.idp.serving.crew import until
 from tests.idp.watching.told import sharing

@@ -11,9 +11,9 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 from structlog.testing import capture_logs
 
+from idp.application.tenants import open_site
 from idp.pages.static import STATIC_FILES
 from idp.store.retention import Retention
-from idp.tenants import open_site
 from policies.errors import Overloaded, StoreUnavailable
 from tests.postgres import server
 from tests.tenants.cities import NAMES, Call, Cities, Town, build, on_postgres

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 import pytest
 from anyio.from_thread import start_blocking_portal
 
+from idp.application.tenants import open_site
 from idp.pages.static import STATIC_FILES
-from idp.rates import Windows
-from idp.tenants import open_site
+from idp.server.rate_limits import Windows
 from tests.postgres import server
 from tests.tenants.cities import Call, Cities, Town, build, on_postgres
 from tests.tenants.matrix import REFUSED, SAME, Held, Rows, calls_of, elsewhere, free, hold, refused, routes, same

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from idp.audit.verify import verify_ledger
 from idp.cli import app
+from idp.config.settings import load_settings
 from idp.keys.ledger import load_ledger_keys
-from idp.settings import load_settings
 from idp.store.engine import open_engine
 from idp.store.switches import Switches
 from idp.store.switches.records import SwitchRecords
-from idp.transparency.verify import verify_ledger
 from tests.tenants.roof import Roof
 
 Run = Callable[..., Result]

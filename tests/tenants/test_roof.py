@@ -12,11 +12,11 @@ import structlog
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from httpx2 import ASGITransport, AsyncClient, Response
 
-from idp.conflicts import conflicts
-from idp.settings import tenant_folders
-from idp.tenants import Opened, open_site
-from idp.watching.exposition import exposition, ready
-from idp.watching.measures import Measures
+from idp.application.tenants import Opened, open_site
+from idp.config.settings import tenant_folders
+from idp.config.tenant_conflicts import conflicts
+from idp.monitoring.exposition import exposition, ready
+from idp.monitoring.measures import Measures
 from policies.errors import Misconfigured
 from tests.idp.serving.crew import until
 from tests.tenants.roof import NOW, Roof, issuer
@@ -138,7 +138,14 @@ def test_whoever_watches_is_told_which_tenant_is_broken_and_the_others_are_ready
         served.stop()
 
 
-@pytest.mark.parametrize("where", ["idp.conflicts.examine_settings", "idp.tenants.load_all", "idp.tenants.Application"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        "idp.config.tenant_conflicts.examine_settings",
+        "idp.application.tenants.load_all",
+        "idp.application.tenants.Application",
+    ],
+)
 def test_what_nobody_foresaw_at_one_tenant_closes_that_one_alone_and_its_text_is_told_to_nobody(
     roof: Roof, opened: Open, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:

@@ -9,9 +9,9 @@ import anyio
 import pytest
 from httpx2 import ASGITransport, AsyncClient
 
-from idp.endpoints.threads import Threads, run_in_threadpool
+from idp.application.tenants import Opened
 from idp.ports import Checkpoint
-from idp.tenants import Opened
+from idp.web.threads import Threads, run_in_threadpool
 from policies.errors import NotFound
 from tests.tenants.roof import Roof, issuer
 

@@ -25,9 +25,9 @@ from connectors.attacks.responses.signing import NEWER, How
 from connectors.formats.eidas.registry import EIDAS as EIDAS_NAMESPACE
 from connectors.formats.eidas.registry import MINIMUM, NATURAL
 from connectors.formats.grammar import written
-from connectors.formats.names import ATTRNAME_URI, PERSISTENT, POST, SUCCESS
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.algorithms import RSA_SHA256
+from connectors.wire.names import ATTRNAME_URI, PERSISTENT, POST, SUCCESS
 
 PSS_SHA256 = f"{NEWER}sha256-rsa-MGF1"
 LOA = "http://eidas.europa.eu/LoA/"

@@ -14,7 +14,7 @@ from connectors.attacks.case import Kind, Place
 from connectors.attacks.keys import Holder
 from connectors.attacks.responses.signing import How, sign
 from connectors.formats.grammar import written
-from connectors.formats.names import SAML, SAMLP
+from connectors.wire.names import SAML, SAMLP
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from connectors.attacks.messages.making import Bench, Draft
 from connectors.attacks.messages.parties import ACS, ARTIFACT_ACS, EMAIL, NODE_ACS
 from connectors.formats.eidas.registry import LEGAL_PERSON, NATURAL_PERSON, REPRESENTATIVE_NATURAL_PERSON
 from connectors.formats.grammar import written
-from connectors.formats.names import ATTRNAME_BASIC, ATTRNAME_URI, PERSISTENT, POST, REDIRECT, SUCCESS, TRANSIENT
 from connectors.profiles import EIDAS, SAML2INT, Profile
+from connectors.wire.names import ATTRNAME_BASIC, ATTRNAME_URI, PERSISTENT, POST, REDIRECT, SUCCESS, TRANSIENT
 
 # what -> check, the message
 Table = Mapping[str, tuple[str, Draft]]

@@ -19,7 +19,6 @@ from connectors.connector import Inbound
 from connectors.formats.eidas.metadata import read_pinned_peer
 from connectors.formats.eidas.registry import EIDAS as EIDAS_NAMESPACE
 from connectors.formats.metadata import read_participant, read_service_provider
-from connectors.formats.names import MD, PERSISTENT, POST, SAMLP
 from connectors.logout_checks import ExpectedLogout, receive_logout_request, receive_logout_response
 from connectors.node_request import verified_request
 from connectors.profiles import EIDAS, SAML2INT, Profile
@@ -28,6 +27,7 @@ from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.profile import DS
 from connectors.signatures.shapes import REQUEST
 from connectors.signed_messages import signed_message
+from connectors.wire.names import MD, PERSISTENT, POST, SAMLP
 from policies.parties import EntityId
 
 SP = "https://sp.selftest.example/metadata"

@@ -30,10 +30,10 @@ from connectors.attacks.responses.signing import (
     value,
     without,
 )
-from connectors.formats.names import MD, samlp
 from connectors.signatures.algorithms import RSA_SHA256
 from connectors.signatures.parse import Element
 from connectors.signatures.profile import DS, ENVELOPED, EXC_C14N, SIGNATURE
+from connectors.wire.names import MD, samlp
 
 EXCLUSION, WRAPPING = "message: signature exclusion", "message: signature wrapping"
 EVIL, FOREIGN = "message: evil data in the signature", "message: foreign signature"

@@ -12,9 +12,9 @@ from connectors.attacks.messages.parties import NODE_ACS, SECOND_ACS, Parties
 from connectors.attacks.messages.signatures import ECDSA_SHA256
 from connectors.attacks.responses.signing import MORE, NEWER, How, in_lines, value
 from connectors.formats.grammar import written
-from connectors.formats.names import ENTITY, PERSISTENT, POST, TRANSIENT, UNSPECIFIED
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.algorithms import RSA_SHA256
+from connectors.wire.names import ENTITY, PERSISTENT, POST, TRANSIENT, UNSPECIFIED
 
 REQUESTS, LOGOUT = "valid authentication requests", "valid logout"
 _SHA512 = "http://www.w3.org/2001/04/xmlenc#sha512"

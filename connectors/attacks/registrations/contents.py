@@ -12,11 +12,11 @@ from connectors.attacks.registrations.entrances import registered
 from connectors.attacks.registrations.making import refused
 from connectors.attacks.responses.signing import Edit, cut, same, swap
 from connectors.formats.grammar import written
-from connectors.formats.names import POST, SAMLP
 from connectors.metadata.judged import MAX_VALIDITY, NODE_VALIDITY
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.algorithms import RSA_PSS_SHA256
 from connectors.signatures.profile import DS, ENVELOPED, EXC_C14N
+from connectors.wire.names import POST, SAMLP
 
 TIME = "metadata: its end"
 WHOSE = "metadata: another entity"

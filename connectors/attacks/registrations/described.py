@@ -18,8 +18,8 @@ from connectors.formats.eidas.metadata import ASSURANCE_CERTIFICATION, MDATTR, P
 from connectors.formats.eidas.registry import EIDAS as EIDAS_NAMESPACE
 from connectors.formats.eidas.registry import NAME_ID_FORMATS, PROTOCOL_VERSIONS
 from connectors.formats.grammar import written
-from connectors.formats.names import ATTRNAME_URI, MD, PERSISTENT, POST, REDIRECT, SAML, SAMLP
 from connectors.signatures.profile import DS
+from connectors.wire.names import ATTRNAME_URI, MD, PERSISTENT, POST, REDIRECT, SAML, SAMLP
 
 NODE = "https://ee.selftest.example/eidas/metadata"
 IDP = "https://idp.selftest.example/metadata"

@@ -7,7 +7,7 @@ from connectors.attacks.registrations.described import Bench
 from connectors.attacks.registrations.entrances import registered
 from connectors.attacks.registrations.making import refused
 from connectors.attacks.responses.signing import Edit, swap
-from connectors.formats.names import ATTRNAME_URI
+from connectors.wire.names import ATTRNAME_URI
 from policies.deviations import NO_PROTOCOL_VERSION, REGISTERED_COUNTRY
 
 DEVIATIONS, VALID = "metadata: deviations", "valid deviations of metadata"

@@ -16,8 +16,8 @@ from connectors.attacks.registrations.entrances import pinned_metadata, pinned_m
 from connectors.attacks.registrations.making import accepted, refused
 from connectors.attacks.registrations.one_key import PublicKey, certificate
 from connectors.attacks.responses.signing import Edit, cut, same, swap
-from connectors.formats.names import SAMLP
 from connectors.signatures.parse import MAX_METADATA
+from connectors.wire.names import SAMLP
 
 MARKUP = "pinned metadata: markup"
 SAYS = "pinned metadata: what it says"

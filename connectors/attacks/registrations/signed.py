@@ -21,10 +21,10 @@ from connectors.attacks.responses.signing import (
     value,
     without,
 )
-from connectors.formats.names import MD
 from connectors.signatures.algorithms import ALGORITHMS, RSA_SHA256
 from connectors.signatures.parse import MAX_METADATA
 from connectors.signatures.profile import DS
+from connectors.wire.names import MD
 
 POISONED = "metadata: poisoned"
 NOT_SIGNED = "metadata: not signed"

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass, field, replace
 
 from connectors.formats.grammar import XSI, written
-from connectors.formats.names import BEARER, SAML, SAMLP, SUCCESS
+from connectors.wire.names import BEARER, SAML, SAMLP, SUCCESS
 
 XS = "http://www.w3.org/2001/XMLSchema"
 NAMESPACES = f' xmlns:saml="{SAML}" xmlns:xs="{XS}" xmlns:xsi="{XSI}"'

@@ -12,8 +12,8 @@ from connectors.attacks.responses.binding import restricted
 from connectors.attacks.responses.making import LIFE, Make, Makes, Setting, Table, World, accepted, refused
 from connectors.attacks.responses.ways import confirmed, each, said, sent
 from connectors.formats.eidas.registry import NATURAL_PREFIX
-from connectors.formats.names import ENTITY, SUCCESS, UNSPECIFIED
 from connectors.profiles import EIDAS
+from connectors.wire.names import ENTITY, SUCCESS, UNSPECIFIED
 
 DEVIATIONS, VALID = "deviations", "valid deviations"
 _BARE = "<saml:AuthnContextDecl/>"

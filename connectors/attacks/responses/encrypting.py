@@ -20,7 +20,6 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512, 
 from connectors.attacks.keys import Holder
 from connectors.attacks.responses.answer import fresh
 from connectors.attacks.responses.signing import Edit, OctetEdit, same, same_octets
-from connectors.formats.names import SAML
 from connectors.profiles import (
     AES128_CBC,
     AES128_GCM,
@@ -33,6 +32,7 @@ from connectors.profiles import (
 )
 from connectors.profiles import SHA256 as SHA256_URI
 from connectors.signatures.profile import DS
+from connectors.wire.names import SAML
 
 XENC = "http://www.w3.org/2001/04/xmlenc#"
 XENC11 = "http://www.w3.org/2009/xmlenc11#"

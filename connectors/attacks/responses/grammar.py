@@ -18,7 +18,7 @@ from connectors.formats.eidas.registry import (
     RESPONDER,
     VERSION_MISMATCH,
 )
-from connectors.formats.names import SUCCESS
+from connectors.wire.names import SUCCESS
 
 STATUS, CLOSED = "status and version", "closed grammar"
 

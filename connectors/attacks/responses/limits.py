@@ -12,7 +12,7 @@ from connectors.attacks.responses.making import Make, Makes, Setting, Table, Wor
 from connectors.attacks.responses.markup import posted
 from connectors.attacks.responses.signing import after, swap_octets
 from connectors.attacks.responses.ways import also, late, outermost, said, sent, spelled
-from connectors.formats.names import SAML
+from connectors.wire.names import SAML
 
 VOID, IDENTIFIERS, SIZE = "void canonicalisation", "identifiers", "size and depth"
 _EVIL = "https://evil.selftest.example"

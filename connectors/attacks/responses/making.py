@@ -23,10 +23,10 @@ from connectors.attacks.responses.encrypting import Encryption, Sealing
 from connectors.attacks.responses.party_keys import make_keys
 from connectors.attacks.responses.signing import NEWER, PARSER, Edit, How, OctetEdit, same, same_octets, sign
 from connectors.formats.eidas.registry import NATURAL, NATURAL_PERSON, NATURAL_PREFIX
-from connectors.formats.names import PERSISTENT
 from connectors.profiles import AES128_CBC, EIDAS, SAML2INT
 from connectors.signatures.algorithms import RSA_SHA256
 from connectors.signatures.parse import Element
+from connectors.wire.names import PERSISTENT
 from policies.assurance import LevelOfAssurance
 
 PSS_SHA256 = f"{NEWER}sha256-rsa-MGF1"

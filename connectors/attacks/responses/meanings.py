@@ -14,7 +14,7 @@ from connectors.attacks.responses.subject import FAMILY_TYPE, family_name, two_s
 from connectors.attacks.responses.ways import also, confirmed, said, sent
 from connectors.formats.eidas.address import write_address
 from connectors.formats.eidas.registry import LEVEL_NOT_REACHED, NATURAL_PREFIX
-from connectors.formats.names import ENTITY, PERSISTENT, TRANSIENT, UNSPECIFIED, X500
+from connectors.wire.names import ENTITY, PERSISTENT, TRANSIENT, UNSPECIFIED, X500
 from policies.assurance import LevelOfAssurance
 from policies.attributes import Address
 

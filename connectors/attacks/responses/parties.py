@@ -20,13 +20,13 @@ from connectors.eidas import EidasConnector
 from connectors.formats.eidas.metadata import ASSURANCE_CERTIFICATION, MDATTR, PROTOCOL_VERSION, read_pinned_peer
 from connectors.formats.eidas.registry import EIDAS as EIDAS_NAMESPACE
 from connectors.formats.eidas.registry import NAME_ID_FORMATS, PROTOCOL_VERSIONS
-from connectors.formats.names import ATTRNAME_URI, MD, PERSISTENT, POST, REDIRECT, SAML, SAMLP, UNSPECIFIED
 from connectors.metadata.peers import PeerInUse, in_use
 from connectors.profiles import EIDAS
 from connectors.saml import SamlConnector
 from connectors.signatures.decryption_keys import unwrapper_of_pem
 from connectors.signatures.profile import DS
 from connectors.signatures.signer import NoSigner
+from connectors.wire.names import ATTRNAME_URI, MD, PERSISTENT, POST, REDIRECT, SAML, SAMLP, UNSPECIFIED
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName
 from policies.catalogue import STANDARD

@@ -16,9 +16,9 @@ from connectors.attacks.responses.sealed_forms import EIDAS_METHODS, FORMS, METH
 from connectors.attacks.responses.signing import OctetEdit, part, sign, swap, swap_octets
 from connectors.attacks.responses.ways import holding, late, sealed, sent, signed
 from connectors.attacks.responses.wrapping import another
-from connectors.formats.names import SAML
 from connectors.profiles import AES128_GCM
 from connectors.signatures.profile import DS
+from connectors.wire.names import SAML
 
 FAMILY = "encryption"
 

@@ -11,9 +11,9 @@ from connectors.attacks.responses.signing import before, serialised, sign, swap,
 from connectors.attacks.responses.ways import finished, outermost, signed
 from connectors.attacks.responses.wrapping import another, assertion_of, element
 from connectors.formats.eidas.registry import RESPONDER
-from connectors.formats.names import MD, SAML, SAMLP, SUCCESS, samlp
 from connectors.signatures.parse import Element
 from connectors.signatures.profile import DS, SIGNATURE
+from connectors.wire.names import MD, SAML, SAMLP, SUCCESS, samlp
 
 EVIL, FOREIGN, EXCLUSION = "evil data in the signature", "foreign signature", "signature exclusion"
 _END = "</ds:Signature>"

@@ -10,7 +10,7 @@ from connectors.attacks.responses.parties import SUBJECT_ATTRIBUTE
 from connectors.attacks.responses.signing import without
 from connectors.attacks.responses.ways import also, each, said, sent, spelled
 from connectors.formats.eidas.registry import NATURAL, NATURAL_PERSON, NATURAL_PREFIX, REPRESENTATIVE_NATURAL_PERSON
-from connectors.formats.names import PERSISTENT, TRANSIENT, UNSPECIFIED
+from connectors.wire.names import PERSISTENT, TRANSIENT, UNSPECIFIED
 from policies.assurance import LevelOfAssurance
 from policies.errors import PeerUnavailable
 

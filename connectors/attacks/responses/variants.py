@@ -24,9 +24,9 @@ from connectors.attacks.responses.signing import (
     value,
 )
 from connectors.attacks.responses.ways import each, finished, late, sent, signed, throughout
-from connectors.formats.names import SAML, SAMLP
 from connectors.signatures.algorithms import ECDSA_BY_CURVE
 from connectors.signatures.profile import SHA256_URI
+from connectors.wire.names import SAML, SAMLP
 
 SPELLINGS, SIGNATURES = "valid spellings", "valid signatures"
 _XSI = ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'

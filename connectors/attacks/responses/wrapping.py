@@ -16,9 +16,9 @@ from connectors.attacks.responses.making import Make, Makes, Setting, Table, Wor
 from connectors.attacks.responses.signing import serialised, swap, swap_octets
 from connectors.attacks.responses.ways import each, holding, said
 from connectors.formats.eidas.registry import RESPONDER
-from connectors.formats.names import SAML, SAMLP, saml, samlp
 from connectors.signatures.parse import Element
 from connectors.signatures.profile import DS, SIGNATURE
+from connectors.wire.names import SAML, SAMLP, saml, samlp
 
 FAMILY = "signature wrapping"
 _OBJECT = f"{{{DS}}}Object"

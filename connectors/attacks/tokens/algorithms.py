@@ -8,7 +8,7 @@ from connectors.attacks.case import Case
 from connectors.attacks.tokens.bench import Absent, Bench
 from connectors.attacks.tokens.making import Sign, hmac_with, public_jwk, signer, written
 from connectors.attacks.tokens.parties import JWKS
-from connectors.formats.claims import Json
+from connectors.wire.claims import Json
 
 NONE = "token: algorithm none"
 CONFUSION = "token: algorithm confusion"

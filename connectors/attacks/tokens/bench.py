@@ -6,7 +6,7 @@ from enum import Enum
 
 from connectors.attacks.case import Kind, Place
 from connectors.attacks.tokens.making import Sign, SigningKey, signed, signer, written
-from connectors.formats.claims import Json
+from connectors.wire.claims import Json
 
 
 class Absent(Enum):

@@ -10,11 +10,11 @@ from connectors.attacks.tokens.bench import Bench, TokenKey
 from connectors.attacks.tokens.making import half_hash
 from connectors.attacks.tokens.parties import JWKS, Party, as_text, entrance, jwks, party
 from connectors.client_assertion import ExpectedClientAssertion, judge_client_assertion
-from connectors.formats.claims import Json
 from connectors.id_token import ExpectedIdToken, judge_id_token
 from connectors.logout_token import EVENT, ExpectedLogoutToken, judge_logout_token
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import VerificationKey
+from connectors.wire.claims import Json
 from policies.assurance import LevelOfAssurance
 from policies.parties import LONGEST_ASSERTION_LIFE
 

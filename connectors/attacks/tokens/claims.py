@@ -7,8 +7,8 @@ from connectors.attacks.tokens.bench import ABSENT, Bench, Change
 from connectors.attacks.tokens.benches import AT_PROVIDER, CLIENT, MAX_AGE, OP, TOKEN_ENDPOINT, US
 from connectors.attacks.tokens.making import half_hash
 from connectors.client_assertion import MAX_ASSERTION
-from connectors.formats.claims import Json
 from connectors.logout_token import EVENT
+from connectors.wire.claims import Json
 
 # family -> what -> check, claims
 Table = Mapping[str, tuple[str, Mapping[str, Change]]]

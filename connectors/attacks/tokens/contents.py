@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from connectors.attacks.case import Case
 from connectors.attacks.tokens.bench import Bench
 from connectors.attacks.tokens.making import written
-from connectors.formats.claims import MAX_INTEGER
+from connectors.wire.claims import MAX_INTEGER
 
 JSON = "token: json"
 # Levels: more than are taken, in a header that is small enough; and deeper than any reader's stack

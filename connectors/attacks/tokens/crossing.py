@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from connectors.attacks.case import Case
 from connectors.attacks.tokens.bench import Bench
 from connectors.attacks.tokens.benches import AT_PROVIDER, CLIENT, OP, US, World
-from connectors.formats.claims import Json
+from connectors.wire.claims import Json
 
 ANOTHER_KIND = "token: another kind"
 Members = dict[str, Json]

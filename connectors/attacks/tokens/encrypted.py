@@ -17,8 +17,8 @@ from connectors.attacks.tokens.bench import ABSENT, Bench, Change
 from connectors.attacks.tokens.benches import World
 from connectors.attacks.tokens.encrypting import DecryptionKey, Encrypted, decryption_key, encrypted, under
 from connectors.attacks.tokens.making import base64url, public_jwk, written
-from connectors.formats.claims import Json
 from connectors.signatures.jwe import Encryption
+from connectors.wire.claims import Json
 
 ENCRYPTION = "token: encryption"
 VALID = "valid encrypted id_tokens"

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
 
 from connectors.attacks.tokens.bench import Change, changed
 from connectors.attacks.tokens.making import base64url, public_jwk, written
-from connectors.formats.claims import Json
+from connectors.wire.claims import Json
 
 _SIZES = {"A128GCM": 16, "A192GCM": 24, "A256GCM": 32}
 _IV, _TAG = 12, 16

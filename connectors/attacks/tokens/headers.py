@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from connectors.attacks.case import Case
 from connectors.attacks.tokens.bench import Absent, Bench
 from connectors.attacks.tokens.making import base64url, compact, hmac_with, public_jwk, written
-from connectors.formats.claims import Json
+from connectors.wire.claims import Json
 
 BROUGHT = "token: key in the message"
 CRITICAL = "token: critical header"

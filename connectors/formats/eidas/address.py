@@ -25,8 +25,8 @@ from lxml import etree
 
 from connectors.formats.eidas.registry import NATURAL_PERSON, NATURAL_PREFIX
 from connectors.formats.grammar import Reader, plain
-from connectors.mapping import MAX_VALUE, is_plain
 from connectors.signatures.parse import parse_message, strict_base64
+from connectors.wire.text import MAX_VALUE, is_plain
 from policies.attributes import Address
 from policies.errors import AssertionRejected
 

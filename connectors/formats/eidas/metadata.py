@@ -26,12 +26,12 @@ from typing import Literal, get_args
 from connectors.deviations import NOTHING, Tolerance
 from connectors.formats.eidas.registry import EIDAS, PROTOCOL_VERSIONS, SP_TYPES, is_level, is_patch
 from connectors.formats.grammar import MAX_TEXT, instant
-from connectors.formats.names import ATTRNAME_URI, POST, REDIRECT, SAMLP, md, saml
 from connectors.signatures.certificates import certificate_of, dates_of
 from connectors.signatures.parse import Element, attributes, parse_canonical, parse_metadata, strict_base64
 from connectors.signatures.profile import DS
 from connectors.signatures.signed import Signed
 from connectors.signatures.x509_lists import is_authority
+from connectors.wire.names import ATTRNAME_URI, POST, REDIRECT, SAMLP, md, saml
 from policies.deviations import (
     ATTRIBUTE_WITHOUT_NAME_FORMAT,
     NO_PROTOCOL_VERSION,

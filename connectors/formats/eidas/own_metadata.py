@@ -20,10 +20,10 @@ from connectors.formats.eidas.metadata import (
 )
 from connectors.formats.eidas.registry import EIDAS, NAME_ID_FORMATS, NATURAL, PROTOCOL_VERSIONS
 from connectors.formats.grammar import XSI, XSI_TYPE, written
-from connectors.formats.names import ATTRNAME_URI, MD, POST, REDIRECT, SAML, SAMLP, md, saml
 from connectors.profiles import AES128_GCM, AES192_GCM, AES256_GCM, Profile
 from connectors.signatures.parse import Element
 from connectors.signatures.profile import DS
+from connectors.wire.names import ATTRNAME_URI, MD, POST, REDIRECT, SAML, SAMLP, md, saml
 
 # Signature is the first child of an EntityDescriptor.
 SIGNATURE_PLACE = 0

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from connectors.formats.names import PERSISTENT, TRANSIENT, UNSPECIFIED
+from connectors.wire.names import PERSISTENT, TRANSIENT, UNSPECIFIED
 from policies.assurance import LevelOfAssurance
 from policies.visible import is_visible
 

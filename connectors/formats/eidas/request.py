@@ -21,11 +21,11 @@ from lxml import etree
 
 from connectors.formats.eidas.registry import EIDAS, EIDAS_PREFIX, MINIMUM, NATURAL
 from connectors.formats.grammar import Reader, boolean, identifier, instant, plain, stated, version_2, written
-from connectors.formats.names import ATTRNAME_URI, SAML, SAMLP, saml, samlp
 from connectors.formats.saml import read_issuer
 from connectors.signatures.parse import MAX_OCTETS, Element, attributes, parse_canonical
 from connectors.signatures.profile import SIGNATURE
 from connectors.signatures.signed import Signed
+from connectors.wire.names import ATTRNAME_URI, SAML, SAMLP, saml, samlp
 from policies.errors import AssertionRejected
 
 # The children of an AuthnRequest stand in this order: Issuer, Signature, Extensions, ...

@@ -30,12 +30,12 @@ from connectors.formats.eidas.registry import (
 )
 from connectors.formats.eidas.values import EidasValue, read_attributes, write_attributes
 from connectors.formats.grammar import XSI, Reader, identifier, instant, version_2, written
-from connectors.formats.names import BEARER, ENTITY, SAML, SAMLP, SUCCESS, saml, samlp
 from connectors.formats.saml import attributes_in, read_frame, read_issuer, read_status
 from connectors.formats.saml_message import Authentication, Conditions, Confirmation, NameIdentifier
 from connectors.signatures.parse import Element
 from connectors.signatures.profile import SIGNATURE
 from connectors.signatures.signed import Signed
+from connectors.wire.names import BEARER, ENTITY, SAML, SAMLP, SUCCESS, saml, samlp
 from policies.errors import AssertionRejected
 
 __all__ = [

@@ -24,10 +24,10 @@ from dataclasses import dataclass, field
 
 from connectors.formats.eidas.metadata import Role
 from connectors.formats.grammar import MAX_TEXT, instant
-from connectors.formats.names import listed
 from connectors.signatures.parse import Element, attributes, parse_canonical, strict_base64
 from connectors.signatures.profile import DS
 from connectors.signatures.signed import Signed
+from connectors.wire.names import listed
 
 ROLES: Mapping[str, Role] = {
     "http://eidas.europa.eu/metadata/ept/ProxyService": "proxy",

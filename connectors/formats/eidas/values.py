@@ -27,9 +27,9 @@ from connectors.formats.eidas.registry import (
     representative_kind,
 )
 from connectors.formats.grammar import XSI_NIL, XSI_TYPE, Reader, boolean
-from connectors.formats.names import ATTRNAME_URI, saml
 from connectors.formats.saml import is_nil
 from connectors.signatures.parse import MAX_OCTETS, Element, attributes
+from connectors.wire.names import ATTRNAME_URI, saml
 from policies.errors import AssertionRejected
 from policies.visible import is_visible
 

@@ -19,7 +19,6 @@ from lxml import etree
 
 from connectors import profiles
 from connectors.deviations import tolerance
-from connectors.formats.names import SAML, saml
 from connectors.profiles import Profile
 from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.parse import Element
@@ -37,6 +36,7 @@ from connectors.signatures.xmlenc.algorithms import (
     XENC,
     XENC11,
 )
+from connectors.wire.names import SAML, saml
 from policies.errors import BrokerError
 
 # More than there are countries; certificates of theirs that ended make room for all

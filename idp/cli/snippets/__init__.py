@@ -20,7 +20,7 @@ from enum import StrEnum
 from importlib import resources
 from urllib.parse import urlsplit
 
-from idp.responders.oidc_client import BASIC, POST
+from idp.protocols.oidc.client import BASIC, POST
 from policies.assurance import LevelOfAssurance
 from policies.catalogue import ClaimValue
 

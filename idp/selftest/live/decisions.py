@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable
 from urllib.parse import urlencode
 
 from connectors.attacks.case import Kind
-from idp.endpoints.logins import STRICT
 from idp.selftest.live.played import Attack, LiveCase, named, refused
 from idp.selftest.live.responses import CHOICES
 from idp.selftest.live.visitor import Answer, AstrayError, Visitor
+from idp.web.login_cookies import STRICT
 
 FAMILY = "live: decisions"
 HONEST = "live: honest logins"

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import urlencode
 
 from connectors.attacks.case import Kind
-from idp.endpoints.logins import STRICT
 from idp.selftest.live.played import Attack, LiveCase, refused
 from idp.selftest.live.visitor import Visitor
+from idp.web.login_cookies import STRICT
 
 FAMILY = "live: replay"
 CHOICES = ("approve", "refuse", "cancel")

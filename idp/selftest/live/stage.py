@@ -11,15 +11,15 @@ from pathlib import Path
 from sqlalchemy import select
 
 from connectors.signatures.signer import Signer
-from idp.app import Application
+from idp.application.app import Application
+from idp.config.settings import load_settings
 from idp.demo.country import Country
 from idp.demo.playing import Playing
 from idp.demo.scene import Scene, bound, secret_words, write_jwks, write_templates
 from idp.keys.file import FileSigner, create_saml_key, load_signer
 from idp.keys.folder import create_keys
-from idp.settings import load_settings
 from idp.store import tables
-from idp.toml_text import dumped
+from idp.system.toml_text import dumped
 
 FIRST, SECOND = "demo-ee", "demo-lv"
 # Services whose registration asks for what their library needs: no PKCE, and the secret in the form

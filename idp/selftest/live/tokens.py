@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 from urllib.parse import urlencode
 
 from connectors.attacks.case import Kind
-from connectors.formats.claims import Json
 from connectors.signatures.jws import sign
+from connectors.wire.claims import Json
 from idp.selftest.live.played import Attack, LiveCase, refused
 from idp.selftest.live.visitor import DIRECT, Visitor
 

@@ -16,9 +16,9 @@ from lxml import html
 
 from connectors.signatures.jws import base64url
 from idp.demo.loopback import client, send
-from idp.endpoints.http import FORM_TYPE
-from idp.endpoints.logins import STRICT
 from idp.selftest.live.stage import FIRST, Stage
+from idp.web.login_cookies import STRICT
+from idp.web.requests import FORM_TYPE
 
 SCOPE = "openid purpose:resident-parking profile email address"
 CITIZEN = "mari"

@@ -1,6 +1,6 @@
 """What an operator switched off: a relying party, a country, an identity provider, or a key of ours (decision 0000.31).
 
-A deviation of a provider is the one thing that a server switches off by itself (`idp.deviation_guard`).
+A deviation of a provider is the one thing that a server switches off by itself (`idp.protocols.saml.deviation_guard`).
 
 Every worker obeys within a second and none of them is told: `Switches` holds what it read for half a second by the
 monotonic clock, then reads again before it answers. A worker that was stopped for a minute and woken reads first, too, also

@@ -5,14 +5,14 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
 
+from idp.ledger.keys import LedgerKeys
+from idp.ledger.record_contents import draft_switch
 from idp.ports import Commits, Unit
 from idp.store import tables
 from idp.store.engine import exclusively, reading, writing
 from idp.store.switches.records import Recorded, SwitchRecords
 from idp.store.switches.switch import KEY, KINDS, Name, Switch, is_ours, key_of, seal_of
 from idp.store.turn import one_turn
-from idp.transparency.draft import draft_switch
-from idp.transparency.keys import LedgerKeys
 from policies.errors import StoreUnavailable
 from policies.parties import Tenant
 
@@ -32,7 +32,7 @@ class Switchboard:
         self.recorded = b""
 
     def set_switch(self, kind: str, name: str, *, off: bool, reason: str, now: int) -> Switch:
-        """Switch something off or on again, for `reason` (`idp.transparency.draft.is_reason`), and return it as it stands.
+        """Switch something off or on again, for `reason` (`record_contents.is_reason`), and return it as it stands.
 
         Log first: where the process dies between the two, what was to be off is off, and what was to be on stays off.
         Raises `StoreUnavailable`; ValueError for a kind that there is not, or a reason that is none.

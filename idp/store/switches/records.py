@@ -16,11 +16,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, LargeBinary, Row, Select, bindparam, select
 
+from idp.ledger.keys import LedgerKeys, derived
+from idp.ledger.leaf import RECORD_BYTES, open_opening
+from idp.ledger.record_contents import SWITCH
 from idp.store import tables
 from idp.store.statements import Statement
-from idp.transparency.draft import SWITCH
-from idp.transparency.entry import RECORD_BYTES, open_opening
-from idp.transparency.keys import LedgerKeys, derived
 from policies.errors import SignatureInvalid
 from policies.parties import Tenant
 

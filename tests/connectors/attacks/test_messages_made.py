@@ -10,7 +10,7 @@ from connectors.attacks.messages.making import draft
 from connectors.attacks.messages.parties import ACS, ARTIFACT_ACS, NODE, NODE_ACS, SECOND_ACS, SP, Parties, new_parties
 from connectors.formats.eidas.metadata import read_pinned_peer
 from connectors.formats.metadata import read_participant, read_service_provider
-from connectors.formats.names import saml
+from connectors.wire.names import saml
 
 NOW = 1_795_600_000
 

@@ -12,13 +12,13 @@ from connectors.attacks.registrations.key_sets import key_set_entrance
 from connectors.attacks.responses.signing import cut
 from connectors.attacks.verdict import verdict_of
 from connectors.checks import ALL_CHECKS, FETCH_CHECKS, KEY_CHECKS, METADATA_CHECKS
-from connectors.formats.names import md
 from connectors.metadata import peers, pinned, signers
 from connectors.signatures import jwk, jws, parse, xmldsig
 from connectors.signatures.certificates import certificate_of
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.keys import PinnedKey
 from connectors.signatures.signed import Signed
+from connectors.wire.names import md
 from policies.errors import Misconfigured, Problem
 from tests.connectors.attacks.corpora import accepted, ends_as_told, holds_in_every_run, hostile, wrong
 

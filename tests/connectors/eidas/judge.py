@@ -11,8 +11,8 @@ from typing import Any  # lxml-stubs have no type for a resolver's context and a
 from lxml import etree
 
 from connectors.formats.eidas.registry import EIDAS, NATURAL_PERSON
-from connectors.formats.names import SAML, SAMLP
 from connectors.signatures.parse import Element
+from connectors.wire.names import SAML, SAMLP
 
 _TEXT_TYPES = ("PhoneNumberType", "TownOfBirthType", "EmailAddressType")
 _COUNTRY_TYPES = ("NationalityType", "CountryOfBirthType", "CountryOfResidenceType")

@@ -17,10 +17,10 @@ from connectors.formats.eidas.registry import (
 )
 from connectors.formats.eidas.request import EidasRequest, asked_attributes
 from connectors.formats.eidas.response import EidasAssertion, EidasValue
-from connectors.formats.names import ATTRNAME_URI, PERSISTENT, SAML, SAMLP, UNSPECIFIED
 from connectors.request_checks import Asking
 from connectors.signatures.parse import Element, canonical
 from connectors.signatures.signed import Signed
+from connectors.wire.names import ATTRNAME_URI, PERSISTENT, SAML, SAMLP, UNSPECIFIED
 from policies.attributes import Address
 
 NOW = 1_790_000_000

@@ -23,7 +23,6 @@ from connectors.formats.eidas.response import (
     failure_element,
     response_element,
 )
-from connectors.formats.names import PERSISTENT, POST, REDIRECT, SUCCESS, samlp
 from connectors.metadata.peers import PeerInUse
 from connectors.profiles import EIDAS
 from connectors.signatures.decryption_keys import FileUnwrapper
@@ -32,6 +31,7 @@ from connectors.signatures.parse import Element
 from connectors.signatures.signer import DecryptionKey, Signer
 from connectors.signatures.xmlenc import encrypt
 from connectors.signatures.xmlsign import sign_enveloped
+from connectors.wire.names import PERSISTENT, POST, REDIRECT, SUCCESS, samlp
 from idp.keys.file import FileSigner
 from policies.assurance import LevelOfAssurance
 from policies.authentication import Requester

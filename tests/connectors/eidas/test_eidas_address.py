@@ -10,7 +10,7 @@ from lxml import etree
 
 from connectors.formats.eidas.address import MAX_ENCODED, PARTS, read_address, write_address
 from connectors.formats.eidas.registry import NATURAL_PERSON
-from connectors.mapping import MAX_VALUE, is_plain
+from connectors.wire.text import MAX_VALUE, is_plain
 from policies.attributes import Address
 
 FULL = (

@@ -22,8 +22,8 @@ from connectors.formats.eidas.response import (
     assertion_element,
     read_assertion,
 )
-from connectors.formats.names import ATTRNAME_URI, BEARER, ENTITY, PERSISTENT
 from connectors.formats.saml_message import Confirmation
+from connectors.wire.names import ATTRNAME_URI, BEARER, ENTITY, PERSISTENT
 from policies.visible import is_visible
 from tests.connectors.eidas import judge
 from tests.connectors.eidas.made import (

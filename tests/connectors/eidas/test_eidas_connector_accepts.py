@@ -10,11 +10,11 @@ from connectors.eidas_checks import publishes
 from connectors.formats.eidas.address import write_address
 from connectors.formats.eidas.registry import CURRENT_FAMILY_NAME, NATURAL_PERSON
 from connectors.formats.eidas.response import EidasValue
-from connectors.formats.names import PERSISTENT, TRANSIENT, UNSPECIFIED, saml
 from connectors.profiles import EIDAS
 from connectors.signatures.parse import Element
 from connectors.signatures.xmlenc import encrypt
 from connectors.signatures.xmlsign import sign_enveloped
+from connectors.wire.names import PERSISTENT, TRANSIENT, UNSPECIFIED, saml
 from policies.assurance import LevelOfAssurance
 from policies.attributes import Address, AttributeName, Value
 from policies.authentication import Assertion

@@ -9,7 +9,6 @@ from lxml import etree
 from connectors.connector import Ask, Outbound, Post, Redirect
 from connectors.formats.eidas.registry import MINIMUM, NATURAL, PROTOCOL_VERSIONS
 from connectors.formats.eidas.request import EidasRequest, read_request
-from connectors.formats.names import PERSISTENT, TRANSIENT, UNSPECIFIED
 from connectors.profiles import EIDAS
 from connectors.request_checks import Asking, check_request
 from connectors.signatures.keys import key_of_certificate
@@ -17,6 +16,7 @@ from connectors.signatures.redirect import verify_query
 from connectors.signatures.shapes import REQUEST
 from connectors.signatures.signed import SignedMessage
 from connectors.signatures.xmldsig import verify
+from connectors.wire.names import PERSISTENT, TRANSIENT, UNSPECIFIED
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName
 from policies.authentication import Requester

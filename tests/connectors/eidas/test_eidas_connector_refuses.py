@@ -19,11 +19,11 @@ from connectors.formats.eidas.registry import (
     RESPONDER,
 )
 from connectors.formats.eidas.response import EidasValue
-from connectors.formats.names import TRANSIENT, saml, samlp
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.parse import Element
 from connectors.signatures.xmlenc import encrypt
 from connectors.signatures.xmlsign import sign_enveloped
+from connectors.wire.names import TRANSIENT, saml, samlp
 from policies.assurance import LevelOfAssurance
 from policies.errors import (
     AssertionRejected,

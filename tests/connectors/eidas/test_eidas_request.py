@@ -26,7 +26,7 @@ from connectors.formats.eidas.request import (
     request_element,
     request_octets,
 )
-from connectors.formats.names import ATTRNAME_URI, ENTITY, SAML, SAMLP, TRANSIENT, UNSPECIFIED
+from connectors.wire.names import ATTRNAME_URI, ENTITY, SAML, SAMLP, TRANSIENT, UNSPECIFIED
 from policies.errors import AssertionRejected
 from tests.connectors.eidas import judge, made
 from tests.connectors.eidas.made import (

@@ -19,8 +19,8 @@ from connectors.formats.eidas.response import (
     read_response,
     response_element,
 )
-from connectors.formats.names import ENTITY, SAML, SAMLP, SUCCESS, UNSPECIFIED
 from connectors.signatures.parse import Element
+from connectors.wire.names import ENTITY, SAML, SAMLP, SUCCESS, UNSPECIFIED
 from policies.errors import AssertionRejected
 from tests.connectors.eidas import judge
 from tests.connectors.eidas.made import (

@@ -21,8 +21,8 @@ from connectors.formats.eidas.response import (
     assertion_element,
     read_assertion,
 )
-from connectors.formats.names import ENTITY, PERSISTENT, SAML, TRANSIENT, UNSPECIFIED
 from connectors.signatures.parse import Element
+from connectors.wire.names import ENTITY, PERSISTENT, SAML, TRANSIENT, UNSPECIFIED
 from policies.errors import AssertionRejected
 from tests.connectors.eidas import judge, made
 from tests.connectors.eidas.made import (

@@ -19,9 +19,9 @@ from connectors.formats.eidas.registry import (
     VERSION_MISMATCH,
 )
 from connectors.formats.eidas.request import EidasRequest, RequestedAttribute, asked_attributes
-from connectors.formats.names import PERSISTENT, POST, REDIRECT, SOAP, TRANSIENT, UNSPECIFIED
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.request_checks import MAX_REQUESTER_ID, Asking, PeerRequestRefused, check_request, receive_request
+from connectors.wire.names import PERSISTENT, POST, REDIRECT, SOAP, TRANSIENT, UNSPECIFIED
 from tests.connectors.eidas import made
 from tests.connectors.eidas.made import ASKING, HIGH, LOW, NOW, OWN_HIGH, REQUEST, SSO, SUBSTANTIAL, natural
 

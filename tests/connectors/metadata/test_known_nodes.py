@@ -15,10 +15,10 @@ from signxml.signer import XMLSigner
 
 from connectors.fetch import PEER, REGISTRATION, Fetcher
 from connectors.formats.eidas.own_metadata import SIGNATURE_PLACE
-from connectors.formats.names import POST, REDIRECT
 from connectors.metadata.peers import NODE_VALIDITY, Peers
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.xmlsign import sign_enveloped
+from connectors.wire.names import POST, REDIRECT
 from policies.errors import Misconfigured, PeerUnavailable
 from tests.connectors.metadata import node
 from tests.connectors.metadata.origin import body, raw

@@ -8,10 +8,10 @@ from lxml import etree
 from connectors.deviations import tolerance
 from connectors.formats.eidas.metadata import Expected, PeerFacts, from_json, read_peer
 from connectors.formats.eidas.registry import not_ours
-from connectors.formats.names import ATTRNAME_BASIC, md, saml
 from connectors.metadata.peers import Held, Pending
 from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.signatures.parse import Element
+from connectors.wire.names import ATTRNAME_BASIC, md, saml
 from idp.cli.metadata_told import Fetched
 from policies.deviations import NO_PROTOCOL_VERSION, REGISTERED_COUNTRY
 from policies.errors import PeerUnavailable

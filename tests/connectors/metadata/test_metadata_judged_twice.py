@@ -10,7 +10,7 @@ from connectors.metadata import judged
 from connectors.metadata.pinned import pinned_provider
 from connectors.signatures import second_opinion as opinion
 from connectors.signatures import second_reading as reading
-from idp.watch import Watch
+from idp.protocols.eidas.peer_refresh import Watch
 from policies.errors import Misconfigured
 from policies.parties import EntityId, Source, Tenant
 from tests.connectors import forge

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from connectors.formats.eidas.metadata import PeerFacts
-from connectors.formats.names import PERSISTENT, TRANSIENT, md
 from connectors.profiles import EIDAS
 from connectors.request_checks import PeerRequestRefused, check_request
 from connectors.signatures.parse import Element
+from connectors.wire.names import PERSISTENT, TRANSIENT, md
 from tests.connectors.eidas import made
 from tests.connectors.metadata import node
 from tests.connectors.metadata.world import NODE, World

@@ -9,8 +9,8 @@ from cryptography.x509 import load_der_x509_certificate
 
 from connectors.formats.eidas.metadata import PeerFacts, read_peer
 from connectors.formats.eidas.own_metadata import ConnectorMetadata, ProxyMetadata
-from connectors.formats.names import POST
 from connectors.metadata.approval import additions, approved_part
+from connectors.wire.names import POST
 from policies.errors import PeerUnavailable, RequestRefused, StoreUnavailable
 from policies.parties import EntityId
 from tests.connectors.metadata import node

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from connectors.formats.eidas.metadata import PeerFacts, from_json, read_peer
-from connectors.formats.names import POST, REDIRECT
 from connectors.signatures.parse import Element
+from connectors.wire.names import POST, REDIRECT
 from policies.errors import AssertionRejected
 from tests.connectors.metadata import node
 

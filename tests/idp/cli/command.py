@@ -14,7 +14,7 @@ from typing import IO
 
 import httpx2
 
-from idp.settings import SETTINGS_FILE, load_settings
+from idp.config.settings import SETTINGS_FILE, load_settings
 from tests.idp.cli.forked import SECONDS, Forked, run, start
 from tests.ports import free_port
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from idp.cli.init import init
-from idp.settings import load_settings
+from idp.config.settings import load_settings
 from idp.store.migrate import migrate
 
 

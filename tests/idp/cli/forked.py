@@ -26,7 +26,7 @@ SECONDS = 300
 # Another account may not be able to read this Python, so all that a command needs is loaded before: its help is asked for
 _SCRIPT = """
 import __future__, _strptime, array, atexit, codecs, contextlib, gc, io, json, os, signal, socket, sys, threading, traceback
-import idp.app, idp.cli, idp.doctor.keys, idp.keys.file
+import idp.application.app, idp.cli, idp.doctor.keys, idp.keys.file
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 def load(data, password):  # OpenSSL checks a key of RSA for 60 ms; the tests of keys in files run in one process

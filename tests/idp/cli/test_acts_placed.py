@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from idp.audit.verify import verify_ledger
 from idp.cli import app
+from idp.config.settings import SETTINGS_FILE, load_settings
 from idp.keys.ledger import load_ledger_keys
-from idp.settings import SETTINGS_FILE, load_settings
+from idp.ledger.keys import LedgerKeys
 from idp.store.engine import open_engine
 from idp.store.store import Store, open_store
 from idp.store.switches import Switchboard
-from idp.transparency.keys import LedgerKeys
-from idp.transparency.verify import verify_ledger
 
 pytestmark = pytest.mark.spec("decisions.md 31")
 

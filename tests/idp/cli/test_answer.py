@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from idp.settings import load_settings
+from idp.config.settings import load_settings
 from tests.idp.cli.command import CICONIA, listen_on_a_free_port
 from tests.idp.cli.forked import SECONDS, start
 

@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner, Result
 
 from idp.cli import app
-from idp.transparency.checkpoint import TreeHead, VerifierKey, sign_note
-from idp.transparency.keys import LogKey
-from idp.transparency.receipt_verify import verify_receipt
-from idp.transparency.tlog_proof import Placed
-from idp.transparency.vouching import begun_with
+from idp.ledger.checkpoint import TreeHead, VerifierKey, sign_note
+from idp.ledger.key_list import begun_with
+from idp.ledger.keys import LogKey
+from idp.receipts.inclusion_proof import Placed
+from idp.receipts.receipt_verify import verify_receipt
 from tests.idp.store.units import KEYS, ORIGIN
 from tests.idp.transparency.issued import PROMISED, SmallLog
 

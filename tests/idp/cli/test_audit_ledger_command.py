@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner, Result
 
 from idp.cli import app
-from idp.transparency.checkpoint import TreeHead, sign_note
-from idp.transparency.jcs import jcs
-from idp.transparency.keys import LogKey
-from idp.transparency.tree import EMPTY_ROOT
+from idp.ledger.canonical_json import jcs
+from idp.ledger.checkpoint import TreeHead, sign_note
+from idp.ledger.keys import LogKey
+from idp.ledger.merkle_tree import EMPTY_ROOT
 from tests.idp.store.units import KEYS, ORIGIN
 from tests.idp.transparency.issued import PROMISED, SmallLog
 

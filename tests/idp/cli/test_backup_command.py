@@ -15,15 +15,15 @@ from typer.testing import CliRunner
 
 from connectors.formats.grammar import written
 from idp.cli import app
+from idp.config.settings import SETTINGS_FILE, load_settings
 from idp.keys.folder import create_keys
 from idp.keys.ledger import load_ledger_keys
-from idp.settings import SETTINGS_FILE, load_settings
+from idp.sequencer.sequencer import Sequencer
+from idp.sequencer.witness import Witness
 from idp.store import tables
 from idp.store.backup import CLOSED_SECONDS, COPIED
 from idp.store.migrate import migrate
 from idp.store.store import Store, open_store
-from idp.transparency.sequencer import Sequencer
-from idp.transparency.witness import Witness
 from policies.errors import StoreUnavailable
 from tests.idp.cli.command import json_of
 from tests.idp.store.units import NEVER, commit_all, marks, parked, refusal, release

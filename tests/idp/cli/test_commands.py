@@ -12,7 +12,7 @@ from idp.cli import MODULES, app
 
 RUNNER = CliRunner()
 # What it takes to serve, or to try the attack corpus: a second of a processor
-BROKER = {"fastapi", "uvicorn", "idp.app", "idp.selftest.run"}
+BROKER = {"fastapi", "uvicorn", "idp.application.app", "idp.selftest.run"}
 LIGHT = [name for name in MODULES if name not in {"serve", "demo", "doctor"}]
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from idp.demo.citizens import CITY, Citizen, citizen
-from idp.transparency.receipt_verify import verify_receipt
-from idp.transparency.vouching import read_keys
+from idp.ledger.key_list import read_keys
+from idp.receipts.receipt_verify import verify_receipt
 from policies.errors import SignatureInvalid
 from tests.idp.cli.command import CICONIA, ciconia, json_of, serving
 from tests.independent_receipt import check

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from idp.cli import app
 from idp.cli.init import Role
 from idp.cli.init import _text as settings_of
-from idp.configuration import load_configuration
-from idp.settings import Settings, load_settings
+from idp.config.folder import load_configuration
+from idp.config.settings import Settings, load_settings
 from policies.load import load
 from policies.load.roles import problems_of_role
 from tests.idp.cli.command import ciconia, json_of, listen_on_a_free_port, serving

@@ -19,16 +19,16 @@ from connectors.formats.eidas.metadata import read_peer
 from connectors.metadata.peers import Held
 from connectors.profiles import EIDAS
 from connectors.signatures.xmlenc import encrypt
-from idp.addresses import node_acs_url, node_entity_id
 from idp.cli import app
+from idp.config.settings import load_settings
 from idp.keys.file import is_marked
 from idp.keys.folder import Keys, create_keys, load_keys
 from idp.ports import RecordDraft, Unit
-from idp.settings import load_settings
 from idp.store.engine import open_engine
 from idp.store.migrate import migrate
 from idp.store.peers import StoredCopies
 from idp.store.store import Store, open_store
+from idp.system.addresses import node_acs_url, node_entity_id
 from policies.parties import EntityId
 from tests.connectors import forge
 from tests.connectors.eidas.node import NOW, REQUEST, Answer, SendingNode
@@ -100,8 +100,8 @@ def quick(monkeypatch: pytest.MonkeyPatch, loaded: Keys, unmarked: Path) -> None
     def at_hand(folder: Path, _origin: str) -> Keys:
         return loaded if is_marked((folder / "node-encryption.pem").read_bytes()) else of_a_demo
 
-    monkeypatch.setattr("idp.loading.load_keys", at_hand)
-    monkeypatch.setattr("idp.inspection.decrypting.load_ledger_keys", lambda _folder, _origin: loaded.ledger)
+    monkeypatch.setattr("idp.application.load.load_keys", at_hand)
+    monkeypatch.setattr("idp.inspect.decrypting.load_ledger_keys", lambda _folder, _origin: loaded.ledger)
     monkeypatch.setattr(import_module("idp.cli.inspect"), "configure_logs", lambda: None)
 
 
@@ -272,7 +272,7 @@ def test_where_nobody_knows_whether_it_is_recorded_nothing_is_decrypted_and_the_
         event.listen(stores[0].engine, "commit", hold)
         return stores[0]
 
-    monkeypatch.setattr("idp.inspection.decrypting.open_store", opened)
+    monkeypatch.setattr("idp.inspect.decrypting.open_store", opened)
     monkeypatch.setattr("idp.store.writer.COMMIT_SECONDS", 0.2)
     with given_up_when(begun.is_set):
         result = inspect(path, *words(folder, *ALLOWED))

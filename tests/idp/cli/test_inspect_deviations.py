@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from connectors.formats.names import saml
 from connectors.signatures.parse import Element
+from connectors.wire.names import saml
 from tests.connectors.eidas import node as eidas
 from tests.connectors.eidas.node import NOW, Answer, SendingNode
 from tests.connectors.forge import clock

@@ -9,9 +9,9 @@ from lxml import etree
 
 from connectors.connector import Inbound
 from connectors.formats.eidas.request import REQUEST_SIGNATURE_PLACE, request_element
-from connectors.formats.names import PERSISTENT
 from connectors.profiles import EIDAS
 from connectors.signatures.xmlsign import sign_enveloped
+from connectors.wire.names import PERSISTENT
 from tests.connectors import forge, sent
 from tests.connectors.eidas import made
 from tests.connectors.forge import NOW, SigningParty

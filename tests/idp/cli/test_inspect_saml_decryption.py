@@ -12,11 +12,11 @@ import pytest
 from lxml import etree
 from typer.testing import CliRunner
 
-from idp.addresses import acs_url, entity_id
 from idp.cli import app
+from idp.config.settings import load_settings
 from idp.keys.folder import SAML_ENCRYPTION, create_keys, load_keys
-from idp.settings import load_settings
 from idp.store.migrate import migrate
+from idp.system.addresses import acs_url, entity_id
 from tests.connectors import crossing, forge
 from tests.connectors.crossing import Encryption
 from tests.connectors.forge import NOW, Reply

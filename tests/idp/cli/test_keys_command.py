@@ -10,13 +10,13 @@ from typing import Any  # Any: the arguments of a function that is wrapped
 
 import pytest
 
+from idp.config.settings import load_settings
 from idp.keys.folder import NODE_FILES, Keys, load_keys
 from idp.keys.kinds import ES256, KINDS, LOG
 from idp.keys.look import Look
-from idp.settings import load_settings
+from idp.ledger.key_list import read_keys
 from idp.store.store import open_store
 from idp.store.switches import KEY, Switches
-from idp.transparency.vouching import read_keys
 from tests.idp.cli.keys_said import REASON, keys, listed, problem, said, states
 
 

@@ -10,12 +10,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from idp.cli import app
+from idp.config.settings import load_settings
 from idp.keys.ledger import create_ledger_keys, load_ledger_keys
-from idp.settings import load_settings
+from idp.ledger.record_contents import RELEASE, draft_node, new_record
+from idp.sequencer.sequencer import Sequencer
 from idp.store.migrate import migrate
 from idp.store.store import open_store
-from idp.transparency.draft import RELEASE, draft_node, new_record
-from idp.transparency.sequencer import Sequencer
 from policies.parties import EntityId
 from tests.idp.store.units import NOW, TENANT, refusal, release, unit
 

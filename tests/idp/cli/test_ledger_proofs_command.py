@@ -13,17 +13,17 @@ from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
 from idp.cli import app
+from idp.config.settings import load_settings
 from idp.keys.kinds import LOG
 from idp.keys.ledger import LOG_VKEY, create_ledger_keys, create_log_key, list_log_keys, load_ledger_keys
-from idp.settings import load_settings
+from idp.ledger.checkpoint import TreeHead, VerifierKey, open_note
+from idp.ledger.merkle_tree import CompactRange, leaf_hash
+from idp.receipts.inclusion_proof import prove, read_proof
+from idp.sequencer.sequencer import Sequencer
 from idp.store import tables
 from idp.store.migrate import migrate
 from idp.store.store import open_store
 from idp.store.switches import KEY, Switchboard
-from idp.transparency.checkpoint import TreeHead, VerifierKey, open_note
-from idp.transparency.sequencer import Sequencer
-from idp.transparency.tlog_proof import prove, read_proof
-from idp.transparency.tree import CompactRange, leaf_hash
 from tests.idp.store.units import TENANT, refusal, release, unit
 
 Run = Callable[..., Result]

@@ -23,12 +23,12 @@ from connectors.signatures.keys import key_of_certificate
 from connectors.signatures.shapes import METADATA
 from connectors.signatures.signed import SignedMessage
 from connectors.signatures.xmldsig import verify
-from idp.app import Application
+from idp.application.app import Application
 from idp.cli import app
+from idp.config.settings import load_settings
 from idp.keys.change import make
 from idp.keys.folder import Keys, create_keys, load_keys
 from idp.keys.kinds import NODE_METADATA, Kind
-from idp.settings import load_settings
 from idp.store.engine import open_engine
 from idp.store.migrate import migrate
 from idp.store.peers import StoredCopies
@@ -144,7 +144,7 @@ def receiving(tmp_path: Path, own_keys: Path, nl: Neighbour) -> Path:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, loaded: Keys) -> None:
     """In this process the commands have the keys at hand, and change neither its logs nor its clock."""
-    monkeypatch.setattr("idp.loading.load_keys", lambda _folder, _origin: loaded)
+    monkeypatch.setattr("idp.application.load.load_keys", lambda _folder, _origin: loaded)
     monkeypatch.setattr(COMMANDS, "configure_logs", lambda: None)
     monkeypatch.setattr(COMMANDS, "system_clock", lambda: NOW)
 
@@ -437,7 +437,7 @@ def rotate(receiving: Path, monkeypatch: pytest.MonkeyPatch) -> Rotate:
     def rotated(kind: Kind) -> Keys:
         make(receiving / "keys", kind, NOW - 60, host="node.localhost", now=int(time.time()), production=False)
         keys = load_keys(receiving / "keys", "node.localhost:8443/log")
-        monkeypatch.setattr("idp.loading.load_keys", lambda _folder, _origin: keys)
+        monkeypatch.setattr("idp.application.load.load_keys", lambda _folder, _origin: keys)
         return keys
 
     return rotated

@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from connectors.fetch import Fetcher
+from idp.application.load import load_all
 from idp.cli import app
-from idp.loading import load_all
 from policies.parties import NodeId, ProviderId
 from tests.connectors.metadata.lists import Place, ee, publisher, signed, text
 from tests.connectors.metadata.node import DAY, NOW, curve_signer, key, rsa_signer

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from connectors.signatures.jwk import keys_from_jwks, public_jwk
 from idp.cli import app
 from idp.cli.snippets import PUBLIC_ALONE, Framework
-from idp.configuration import load_configuration
+from idp.config.folder import load_configuration
 from idp.keys.file import create_token_key, load_signer
 from policies.parties import ClientId
 from tests.idp.cli.command import listen_on_a_free_port, serving

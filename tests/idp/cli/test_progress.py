@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from idp.config.settings import load_settings
 from idp.keys.ledger import create_ledger_keys
-from idp.settings import load_settings
+from idp.ledger.keys import LedgerKeys
+from idp.sequencer.sequencer import Sequencer
 from idp.store.migrate import migrate
 from idp.store.store import open_store
-from idp.transparency.keys import LedgerKeys
-from idp.transparency.sequencer import Sequencer
 from tests.idp.cli.command import CICONIA, ciconia
 from tests.idp.cli.forked import SECONDS
 from tests.idp.store.units import TENANT, release, unit

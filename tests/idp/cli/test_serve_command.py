@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from idp.server import bind
-from idp.settings import load_settings
+from idp.config.settings import load_settings
+from idp.server.http import bind
 from tests.idp.cli.command import ciconia, json_of, listen_on_a_free_port, serving
 from tests.idp.serving.crew import until
 

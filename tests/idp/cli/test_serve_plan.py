@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from idp.application.tenants import Opened
 from idp.cli import serve_plan
 from idp.cli.serve_plan import Looked, look, look_again, migrate_where_needed, plan
+from idp.config.settings import load_settings
 from idp.keys.change import make
 from idp.keys.kinds import KINDS
 from idp.pages.render import compiled
-from idp.settings import load_settings
 from idp.store.attempt import Unconfirmed
 from idp.store.engine import open_engine
 from idp.store.migrate import serves
 from idp.store.switches import ActLost
-from idp.tenants import Opened
 from policies.errors import StoreUnavailable
 from tests.idp.cli.command import ciconia
 

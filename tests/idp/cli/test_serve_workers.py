@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from idp.settings import SETTINGS_FILE
+from idp.config.settings import SETTINGS_FILE
 from tests.idp.cli.command import CICONIA, Served, ciconia, listen_on_a_free_port, serving
 from tests.idp.serving.crew import until
 from tests.idp.serving.machines import change

@@ -11,14 +11,14 @@ import pytest
 import structlog
 from typer.testing import CliRunner, Result
 
+from idp.audit.verify import verify_ledger
 from idp.cli import app
+from idp.config.settings import SETTINGS_FILE, Settings, load_settings
 from idp.keys.folder import create_keys
 from idp.keys.ledger import load_ledger_keys
-from idp.settings import SETTINGS_FILE, Settings, load_settings
 from idp.store.migrate import migrate
 from idp.store.store import open_store
 from idp.store.switches import Switches
-from idp.transparency.verify import verify_ledger
 from tests.idp.cli.command import CICONIA
 from tests.postgres import PostgresServer, own_server
 

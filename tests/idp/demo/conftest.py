@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 from idp.demo.border import Border
 from idp.demo.browser import Browser
 from idp.demo.scene import Scene
-from idp.server import Server, bind
+from idp.server.http import Server, bind
 
 Serving = Callable[[ASGIApp], AbstractContextManager[int]]
 

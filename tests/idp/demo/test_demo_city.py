@@ -4,13 +4,13 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit, urlunsplit
 
 import pytest
 
-from idp.configuration import load_configuration
+from idp.application.register_party import required_claims
+from idp.config.folder import load_configuration
 from idp.demo.browser import Browser, Page
 from idp.demo.city import City
 from idp.demo.loopback import client, send
 from idp.demo.scene import Scene
-from idp.registration import required_claims
-from idp.server import bind
+from idp.server.http import bind
 from policies.parties import PurposeId
 from tests.idp.demo.conftest import Serving
 

@@ -13,11 +13,11 @@ from lxml import etree
 
 from connectors.connector import Ask, Post, Redirect
 from connectors.saml import SamlConnector
-from idp.addresses import acs_url, entity_id
 from idp.demo.citizens import CITIZENS, NAMES
 from idp.demo.country import SAML, SAMLP
 from idp.demo.loopback import client, send
 from idp.demo.scene import Scene
+from idp.system.addresses import acs_url, entity_id
 from policies.assurance import LevelOfAssurance
 from policies.parties import ProviderId
 

@@ -13,9 +13,9 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
-from connectors.formats.claims import Json
 from connectors.signatures.jwk import keys_from_jwks, public_jwk
 from connectors.signatures.jws import base64url, sign, verify
+from connectors.wire.claims import Json
 from idp.demo.relying_party import AnswerRefusedError, RelyingPartyOfCity, Service, SignedIn
 from idp.keys.file import FileSigner, create_token_key, load_signer
 from policies.assurance import LevelOfAssurance

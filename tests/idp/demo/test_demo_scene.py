@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from idp.application.load import load_all
 from idp.demo.loopback import client, send
 from idp.demo.scene import HOST, PORTS, Scene
-from idp.loading import load_all
 
 
 def test_the_folder_is_a_configuration_that_loads(scene: Scene) -> None:

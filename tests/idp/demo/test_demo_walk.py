@@ -2,13 +2,13 @@
 
 import pytest
 
+from idp.config.settings import load_settings
 from idp.demo.border import Border
 from idp.demo.browser import Browser, WalkError
 from idp.demo.loopback import client, send
 from idp.demo.walk import Walked, walk
 from idp.keys.ledger import load_ledger_keys
-from idp.settings import load_settings
-from idp.transparency.checkpoint import TreeHead, open_note
+from idp.ledger.checkpoint import TreeHead, open_note
 
 
 @pytest.fixture(scope="module")

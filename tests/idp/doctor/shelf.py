@@ -14,14 +14,14 @@ from connectors.signatures.shapes import METADATA
 from connectors.signatures.signed import SignedMessage
 from connectors.signatures.xmldsig import verify
 from idp.keys.ledger import load_ledger_keys
+from idp.ledger.keys import LedgerKeys
+from idp.ledger.record_contents import draft_approval, new_record
 from idp.ports import Unit
+from idp.sequencer.sequencer import Sequencer
+from idp.sequencer.witness import Witness
 from idp.store.engine import open_engine, writing
 from idp.store.peers import StoredCopies
 from idp.store.store import Store, open_store
-from idp.transparency.draft import draft_approval, new_record
-from idp.transparency.keys import LedgerKeys
-from idp.transparency.sequencer import Sequencer
-from idp.transparency.witness import Witness
 from policies.parties import EntityId, Tenant
 from tests.connectors.metadata import node
 from tests.idp.doctor.ward import ISSUER, NOW

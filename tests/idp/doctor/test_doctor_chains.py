@@ -10,9 +10,9 @@ from cryptography.x509 import Certificate
 from connectors.fetch import FetchError
 from connectors.signatures.parse import Element
 from connectors.signatures.profile import DS
-from idp.inspection.metadata import MetadataInspector
-from idp.inspection.options import Kind, Options
-from idp.inspection.outcome import Verdict
+from idp.inspect.metadata import MetadataInspector
+from idp.inspect.options import Kind, Options
+from idp.inspect.outcome import Verdict
 from tests.connectors.authority import between, der, leaf, revoking, root
 from tests.connectors.metadata import node
 from tests.idp.doctor.shelf import hold

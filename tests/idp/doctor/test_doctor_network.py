@@ -7,7 +7,7 @@ import pytest
 
 from connectors.fetch import Answer, FetchError
 from idp.doctor.network import EVERYWHERE
-from idp.endpoints.edge import OTHER_HOST, PLAIN_SCHEME
+from idp.web.edge import OTHER_HOST, PLAIN_SCHEME
 from tests.connectors.metadata import node
 from tests.idp.doctor.shelf import note, record, sequence
 from tests.idp.doctor.ward import ERROR, ISSUER, NOW, WARNING, edit, examined, healthy, only

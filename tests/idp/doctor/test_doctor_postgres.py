@@ -7,13 +7,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import delete
 
-from idp.clock import system_clock
+from idp.ledger.keys import ledger_keys as keys_of
+from idp.sequencer.sequencer import Sequencer
 from idp.store import tables
 from idp.store.engine import writing
 from idp.store.migrate import migrate
 from idp.store.store import open_store
-from idp.transparency.keys import ledger_keys as keys_of
-from idp.transparency.sequencer import Sequencer
+from idp.system.clock import system_clock
 from policies.errors import Misconfigured
 from tests.idp.doctor.shelf import HOST, TENANT, ledger_keys
 from tests.idp.doctor.ward import ERROR, NOW, WARNING, at, edit, examined

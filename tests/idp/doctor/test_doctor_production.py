@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from idp.config.settings import Settings
 from idp.doctor.production import production_faults
-from idp.settings import Settings
 from tests.connectors.metadata import node
 from tests.idp.doctor.ward import ERROR, ISSUER, at, edit, examined, machine, provider_metadata, write
 

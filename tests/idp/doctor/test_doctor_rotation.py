@@ -5,10 +5,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from idp.config.settings import load_settings
 from idp.keys import kinds
 from idp.keys.file import create_token_key
 from idp.keys.folder import load_keys
-from idp.settings import load_settings
 from idp.store.store import open_store
 from idp.store.switches import KEY, Switchboard
 from tests.idp.doctor.ward import DAY, ERROR, NOTICE, NOW, WARNING, examined, only

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from idp.cli import app
-from idp.settings import load_settings
+from idp.config.settings import load_settings
 from idp.store.switches import KEY
 from tests.idp.doctor.ward import NOW, at, examined
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from connectors.fetch import Answer
 from idp.doctor.finding import Severity
-from idp.endpoints.edge import PLAIN_SCHEME
+from idp.web.edge import PLAIN_SCHEME
 from tests.connectors.metadata import node
 from tests.idp.doctor.shelf import hold, meddling, record, sequence
 from tests.idp.doctor.ward import (

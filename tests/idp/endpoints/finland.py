@@ -17,7 +17,6 @@ from connectors.formats.eidas.metadata import PeerFacts, Role, read_peer
 from connectors.formats.eidas.own_metadata import SIGNATURE_PLACE, NodeOrganization, ProxyMetadata, proxy_element
 from connectors.formats.eidas.request import EidasRequest, read_request
 from connectors.formats.eidas.response import EidasValue
-from connectors.formats.names import POST, SUCCESS
 from connectors.profiles import EIDAS
 from connectors.signatures.keys import key_of_certificate
 from connectors.signatures.redirect import verify_query
@@ -26,6 +25,7 @@ from connectors.signatures.signed import SignedMessage
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import encrypt
 from connectors.signatures.xmlsign import sign_enveloped
+from connectors.wire.names import POST, SUCCESS
 from idp.keys.file import FileSigner
 from policies.attributes import Address
 from tests.connectors.eidas.node import HIGH, Answer, SendingNode

@@ -8,14 +8,14 @@ from shutil import copytree
 from threading import Thread
 
 from connectors.signatures.signer import Signer
-from idp.app import Application
+from idp.application.app import Application
 from idp.demo.country import Country
 from idp.demo.relying_party import Service
 from idp.demo.scene import HOST, Scene
 from idp.keys.file import FileSigner, create_saml_key, load_signer
 from idp.keys.folder import SAML_ENCRYPTION
 from idp.keys.kinds import own_encryption
-from idp.server import Server, bind
+from idp.server.http import Server, bind
 from policies.parties import ProviderId
 
 # What the second country says is `high` counts as substantial here

@@ -11,8 +11,8 @@ import pytest
 from lxml import etree
 
 from connectors.profiles import AES128_CBC, AES256_CBC, AES256_GCM
-from idp.deviation_guard import REASON
 from idp.keys.kinds import own_encryption
+from idp.protocols.saml.deviation_guard import REASON
 from idp.store.deviation_failures import MOST_FAILURES, DeviationFailures
 from idp.store.switches import DEVIATION, Switchboard
 from policies.deviations import AES_CBC

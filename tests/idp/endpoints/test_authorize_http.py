@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
 
-from idp.heads import MOST_HEAD
+from idp.server.head_limits import MOST_HEAD
 from tests.idp.endpoints.stage import Stage
 from tests.idp.endpoints.visitor import Answer, Visitor, query_of
 

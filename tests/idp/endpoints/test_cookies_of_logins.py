@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 
 from connectors.signatures.jws import base64url
-from idp.endpoints.http import MAX_COOKIES, cookies
-from idp.endpoints.logins import STATE, STRICT
-from idp.endpoints.receipt import COOKIE
-from idp.login import LOGIN_LIFE, REQUESTED, Requested
-from idp.responders.oidc_request import read_protocol
-from idp.seal import LoginId, Sealer, SealingKeys
+from idp.login.sealing import LoginId, Sealer, SealingKeys
+from idp.login.states import LOGIN_LIFE, REQUESTED, Requested
+from idp.protocols.oidc.request import read_protocol
+from idp.web.login_cookies import STATE, STRICT
+from idp.web.requests import MAX_COOKIES, cookies
+from idp.web.routes.receipt import COOKIE
 from policies.errors import RequestRefused
 from policies.parties import Tenant
 from tests.idp.endpoints.stage import Stage

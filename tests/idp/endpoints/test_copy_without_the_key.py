@@ -17,14 +17,14 @@ from pathlib import Path
 import pytest
 
 from connectors.signatures.jws import base64url, from_base64url
-from idp.citizen_receipts import BETWEEN
 from idp.demo.citizens import CITIZENS
-from idp.endpoints.logins import STATE, STRICT
-from idp.endpoints.receipt import COOKIE
 from idp.keys.wrapping import WrappingKey, named, wrapping_key
-from idp.login import DECIDED, REQUESTED, Decided, Requested
-from idp.seal import HOUR_BYTES, KEY_BYTES, LoginId, Sealer
+from idp.login.sealing import HOUR_BYTES, KEY_BYTES, LoginId, Sealer
+from idp.login.states import DECIDED, REQUESTED, Decided, Requested
+from idp.receipts.citizen import BETWEEN
 from idp.store.tables import metadata
+from idp.web.login_cookies import STATE, STRICT
+from idp.web.routes.receipt import COOKIE
 from policies.errors import NotFound, Replayed
 from policies.parties import Tenant
 from tests.idp.endpoints.stage import Stage

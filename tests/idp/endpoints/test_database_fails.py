@@ -8,9 +8,9 @@ from typing import Any  # structlog's own type of an event
 import pytest
 from sqlalchemy import Connection, event, func, select
 
-from idp.endpoints.logins import STRICT
 from idp.store import tables
 from idp.store.engine import BUSY_MILLISECONDS
+from idp.web.login_cookies import STRICT
 from policies.errors import StoreUnavailable
 from tests.idp.endpoints.stage import Stage
 from tests.idp.endpoints.visitor import Answer, Visitor

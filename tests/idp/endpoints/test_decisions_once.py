@@ -6,8 +6,8 @@ from typing import Any  # structlog's own type of an event
 import pytest
 from sqlalchemy import func, select
 
-from idp.endpoints.logins import STATE, STRICT
 from idp.store import tables
+from idp.web.login_cookies import STATE, STRICT
 from tests.idp.endpoints.stage import Stage
 from tests.idp.endpoints.visitor import Answer, Visitor
 

@@ -6,9 +6,9 @@ from typing import Any  # structlog's own type of an event
 import pytest
 from sqlalchemy import func, select
 
-from idp.endpoints.logins import STRICT, secret_of
-from idp.seal import LoginId, Sealer
+from idp.login.sealing import LoginId, Sealer
 from idp.store import tables
+from idp.web.login_cookies import STRICT, secret_of
 from policies.parties import Tenant
 from tests.idp.endpoints.stage import Stage
 from tests.idp.endpoints.visitor import FORM_TYPE, Answer, Visitor

@@ -1,6 +1,6 @@
 """OpenAPI describes the endpoints of programs, and real answers are what it says."""
 
-from idp.endpoints.described import Claims, Discovered, KeySet, Refusal, Tokens, openapi
+from idp.web.described import Claims, Discovered, KeySet, Refusal, Tokens, openapi
 from tests.idp.endpoints.stage import Stage
 from tests.idp.endpoints.visitor import DIRECT, Visitor
 

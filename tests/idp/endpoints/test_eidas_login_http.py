@@ -17,12 +17,12 @@ from connectors.formats.eidas.registry import (
     REQUESTER,
     RESPONDER,
 )
-from connectors.formats.names import UNSPECIFIED
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import verify
-from idp.app import Application
-from idp.transparency.verify import verify_ledger
-from idp.watching.composition import _have_keys, _serving
+from connectors.wire.names import UNSPECIFIED
+from idp.application.app import Application
+from idp.audit.verify import verify_ledger
+from idp.monitoring.composition import _have_keys, _serving
 from policies.errors import AllRevoked, Misconfigured, PeerUnavailable
 from tests.connectors.eidas.made import natural
 from tests.connectors.eidas.node import HIGH, LOW, SUBSTANTIAL

@@ -10,15 +10,15 @@ from typing import Any  # structlog's own type of an event
 
 import pytest
 
-from connectors.formats.claims import Json, read_object
 from connectors.signatures import jws
 from connectors.signatures.jws import base64url, sign
-from idp.endpoints.http import MAX_MESSAGE_BODY
-from idp.endpoints.logins import STATE
-from idp.login import Decided
-from idp.rates import CLIENT_TIMES
-from idp.responders.oidc_client import ASSERTION_TYPE
-from idp.tries import ADDRESS_TIMES, WRONG_ANSWERS
+from connectors.wire.claims import Json, read_object
+from idp.login.states import Decided
+from idp.protocols.oidc.client import ASSERTION_TYPE
+from idp.server.rate_limits import CLIENT_TIMES
+from idp.server.wrong_answers import ADDRESS_TIMES, WRONG_ANSWERS
+from idp.web.login_cookies import STATE
+from idp.web.requests import MAX_MESSAGE_BODY
 from tests.idp.endpoints.stage import Stage
 from tests.idp.endpoints.visitor import DIRECT, FORM_TYPE, Answer, Visitor
 
@@ -212,7 +212,7 @@ def test_signatures_of_an_address_that_failed_are_looked_at_no_more_and_a_neighb
     visitor: Visitor, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rates = stage.application.watched.rates
-    monkeypatch.setattr("idp.rates.LINE_TIMES", 1)
+    monkeypatch.setattr("idp.server.rate_limits.LINE_TIMES", 1)
     refused = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": FORGED}
     monkeypatch.setattr(rates, "address", lambda _client: "a1/feed")
     assert [visitor.redeem("x", authorization="", **refused).status for _ in range(LIMIT + 1)] == [401] * LIMIT + [429]

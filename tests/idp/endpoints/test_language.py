@@ -9,11 +9,11 @@ from typing import Any  # structlog's own type of an event
 import pytest
 from sqlalchemy import func, select
 
-from idp.endpoints.logins import STATE, STRICT
-from idp.endpoints.picker import REMEMBERED
-from idp.login import LOGIN_LIFE, Asked, Requested, speaking
+from idp.login.states import LOGIN_LIFE, Asked, Requested, speaking
+from idp.monitoring.refusals import MOST
 from idp.store import tables
-from idp.watching.refusals import MOST
+from idp.web.login_cookies import STATE, STRICT
+from idp.web.routes.picker import REMEMBERED
 from tests.idp.endpoints.stage import Stage
 from tests.idp.endpoints.test_decisions_refused import FOREIGN
 from tests.idp.endpoints.visitor import Answer, Visitor

@@ -9,7 +9,7 @@ import pytest
 CANARY = "Canary-Kanarbik-1887"
 PROGRAM = """
 import logging, sqlalchemy, structlog
-from idp.logs import configure_logs
+from idp.system.logs import configure_logs
 configure_logs()
 structlog.get_logger().warning("refused", path="/authorize", detail="a check")
 structlog.get_logger().debug("never shown")

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from idp.endpoints import overload
-from idp.endpoints.early_pages import EarlyPages
-from idp.endpoints.overload import TURN_FOR_NEW, Lane, Overload, Queue, lane_of
+from idp.config.settings import Limits
 from idp.pages.render import Pages
-from idp.rates import Rates
-from idp.settings import Limits
+from idp.server.rate_limits import Rates
+from idp.web import overload
+from idp.web.early_pages import EarlyPages
+from idp.web.overload import TURN_FOR_NEW, Lane, Overload, Queue, lane_of
 from policies.errors import Overloaded
 
 HOME, AWAY = "93.184.216.34", "93.184.216.35"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idp.endpoints.http import MAX_FIELDS, MAX_MESSAGE_BODY, MAX_QUOTED, parameters
+from idp.web.requests import MAX_FIELDS, MAX_MESSAGE_BODY, MAX_QUOTED, parameters
 from policies.errors import RequestRefused
 
 PIECES = [

@@ -7,12 +7,12 @@ from urllib.parse import quote
 
 import pytest
 
-from idp.broker import Broker
-from idp.city import CityRole
-from idp.endpoints.picker import MAX_SOUGHT, REMEMBERED
+from idp.login.city_role import CityRole
+from idp.login.flow import Broker
+from idp.login.role import Choices, Reach
 from idp.pages.headers import headers
 from idp.pages.views import Kind
-from idp.role import Choices, Reach
+from idp.web.routes.picker import MAX_SOUGHT, REMEMBERED
 from policies.authentication import ServiceRequest
 from policies.errors import PeerUnavailable
 from tests.idp.endpoints.stage import Stage

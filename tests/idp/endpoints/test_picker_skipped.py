@@ -6,10 +6,10 @@ from typing import Any  # structlog's own type of an event
 
 import pytest
 
-from idp.broker import Broker
-from idp.city import CityRole
-from idp.endpoints.logins import MAX_LOGINS, STATE
-from idp.role import Reach
+from idp.login.city_role import CityRole
+from idp.login.flow import Broker
+from idp.login.role import Reach
+from idp.web.login_cookies import MAX_LOGINS, STATE
 from policies.errors import PeerUnavailable
 from tests.idp.endpoints.stage import Stage
 from tests.idp.endpoints.visitor import Visitor, login_of, query_of

@@ -12,16 +12,16 @@ import pytest
 from sqlalchemy import select
 
 from connectors.signatures.jws import base64url, from_base64url
-from idp.citizen_receipts import joined
-from idp.endpoints.receipt import COOKIE
-from idp.login import RECEIPT_LIFE
+from idp.ledger.checkpoint import VerifierKey
+from idp.login.states import RECEIPT_LIFE
 from idp.pages.languages import LANGUAGES
 from idp.pages.render import Pages
+from idp.receipts.citizen import joined
+from idp.receipts.inclusion_proof import prove, read_proof
+from idp.receipts.receipt import Holder
+from idp.receipts.receipt_verify import Proved, verify_receipt
 from idp.store.tables import parked
-from idp.transparency.checkpoint import VerifierKey
-from idp.transparency.receipt import Holder
-from idp.transparency.receipt_verify import Proved, verify_receipt
-from idp.transparency.tlog_proof import prove, read_proof
+from idp.web.routes.receipt import COOKIE
 from tests.idp.endpoints.stage import Stage
 from tests.idp.endpoints.visitor import DIRECT, FORM_TYPE, Answer, Visitor
 from tests.independent_receipt import check

@@ -5,7 +5,7 @@ from typing import Any  # structlog's own type of an event
 
 import pytest
 
-from idp.endpoints.logins import STRICT
+from idp.web.login_cookies import STRICT
 from tests.idp.endpoints.forgery import Forgery
 from tests.idp.endpoints.stage import Stage
 from tests.idp.endpoints.visitor import FORM_TYPE, Answer, Visitor, login_of

@@ -10,7 +10,7 @@ import pytest
 
 from connectors.checks import ALL_CHECKS
 from idp.demo.citizens import CITIZENS
-from idp.responders.oidc import BAD_ANSWER
+from idp.protocols.oidc.provider import BAD_ANSWER
 from tests.idp.endpoints.forgery import Forgery, doubled, dropped, spliced, swapped, wrapped
 from tests.idp.endpoints.stage import Stage
 from tests.idp.endpoints.visitor import Answer, Visitor

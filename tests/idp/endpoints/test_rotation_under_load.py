@@ -15,16 +15,16 @@ import pytest
 
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import verify
-from idp.app import Application
+from idp.application.app import Application
 from idp.demo.scene import HOST
 from idp.keys import kinds
 from idp.keys.change import MINUTE, make, next_minute
 from idp.keys.ledger import list_log_keys
-from idp.server import Server, bind
+from idp.ledger.checkpoint import VerifierKey
+from idp.ledger.key_list import read_keys
+from idp.receipts.receipt_verify import Proved, verify_receipt
+from idp.server.http import Server, bind
 from idp.store.switches import KEY, Switchboard
-from idp.transparency.checkpoint import VerifierKey
-from idp.transparency.receipt_verify import Proved, verify_receipt
-from idp.transparency.vouching import read_keys
 from tests.idp.endpoints.stage import Stage, serving
 from tests.idp.endpoints.visitor import DIRECT, Visitor
 

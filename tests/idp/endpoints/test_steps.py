@@ -8,9 +8,9 @@ from typing import Any  # structlog's own type of an event
 import pytest
 from structlog.testing import capture_logs
 
-from idp.watching.measures import Measures
-from idp.watching.refusals import MOST
-from idp.watching.steps import REFERENCE_DIGITS, Step, Steps
+from idp.monitoring.measures import Measures
+from idp.monitoring.refusals import MOST
+from idp.monitoring.steps import REFERENCE_DIGITS, Step, Steps
 from policies.errors import StoreUnavailable, TooManyRequests
 from tests.idp.endpoints.stage import Stage
 from tests.idp.endpoints.visitor import Visitor

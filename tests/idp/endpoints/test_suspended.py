@@ -7,8 +7,8 @@ from typing import Any  # structlog's own type of an event
 import pytest
 from sqlalchemy import create_engine
 
+from idp.monitoring.refusals import MOST
 from idp.store.switches import COUNTRY, PARTY, PROVIDER
-from idp.watching.refusals import MOST
 from tests.forgetting import Switch, forget_switches, switch_of
 from tests.idp.cli.command import ciconia
 from tests.idp.endpoints.stage import Clock, Stage

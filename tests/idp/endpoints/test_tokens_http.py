@@ -8,9 +8,9 @@ from typing import Any  # structlog's own type of an event
 
 import pytest
 
-from connectors.formats.claims import Json
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import base64url, sign, verify
+from connectors.wire.claims import Json
 from tests.idp.endpoints.stage import Stage
 from tests.idp.endpoints.visitor import DIRECT, VERIFIER, Answer, Visitor
 

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import func, select
 
 from connectors.connector import Redirect
+from idp.audit.verify import verify_ledger
 from idp.store import tables
-from idp.transparency.verify import verify_ledger
 from tests.idp.endpoints.stage import Stage
 from tests.idp.endpoints.visitor import Visitor
 

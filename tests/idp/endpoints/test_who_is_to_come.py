@@ -5,7 +5,7 @@ from typing import Any  # structlog's own type of an event
 
 import pytest
 
-from idp.responders.oidc import SENTENCES
+from idp.protocols.oidc.provider import SENTENCES
 from tests.idp.endpoints.visitor import Visitor
 
 Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event

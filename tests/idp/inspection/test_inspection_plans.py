@@ -14,13 +14,13 @@ from connectors.checks import (
     SAML_CHECKS,
     X509_CHECKS,
 )
-from idp.inspection.id_token import IdTokenInspector
-from idp.inspection.metadata import MetadataInspector
-from idp.inspection.options import Kind
-from idp.inspection.outcome import ALWAYS_UNCHECKED, Failure, Outcome, Said, Verdict
-from idp.inspection.plan import OPINION, PLANS, page
-from idp.inspection.response import ResponseInspector
-from idp.inspection.told import LogoutResponseJudge
+from idp.inspect.id_token import IdTokenInspector
+from idp.inspect.metadata import MetadataInspector
+from idp.inspect.options import Kind
+from idp.inspect.outcome import ALWAYS_UNCHECKED, Failure, Outcome, Said, Verdict
+from idp.inspect.plan import OPINION, PLANS, page
+from idp.inspect.response import ResponseInspector
+from idp.inspect.told import LogoutResponseJudge
 from policies.errors import AssertionRejected, AssuranceTooLow, AuthenticationFailed, SignatureInvalid
 from tests.errors_page import page_texts
 

@@ -9,10 +9,10 @@ from typing import NoReturn
 import pytest
 from lxml import etree
 
-from idp.inspection.inspectors import inspector_of
-from idp.inspection.opinion import AGREES
-from idp.inspection.options import Kind, Options
-from idp.inspection.outcome import Inspector, Outcome, inspect_file
+from idp.inspect.inspectors import inspector_of
+from idp.inspect.opinion import AGREES
+from idp.inspect.options import Kind, Options
+from idp.inspect.outcome import Inspector, Outcome, inspect_file
 from tests.connectors import forge, sent
 from tests.connectors.eidas import node as eidas
 from tests.connectors.eidas.node import SendingNode

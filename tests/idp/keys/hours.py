@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from idp.keys.ring import Ring, Scheduled
+from connectors.signatures.key_ring import Ring, Scheduled
 from idp.keys.sealing import HOUR, HourlyKeys
 from idp.keys.wrapping import WrappingKey, wrapping_key
+from idp.login.sealing import Sealer
 from idp.ports import SealingRow, SealingRows
-from idp.seal import Sealer
 from policies.errors import StoreUnavailable
 from policies.parties import Tenant
 

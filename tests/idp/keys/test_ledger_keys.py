@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idp.keys.ledger import create_ledger_keys, load_ledger_keys
-from idp.transparency.keys import derived, framed, ledger_keys
-from idp.transparency.vouching import read_keys
+from idp.ledger.key_list import read_keys
+from idp.ledger.keys import derived, framed, ledger_keys
 from policies.errors import Misconfigured
 from tests.idp.store.units import KEYS, NOW, ORIGIN, TENANT
 

@@ -12,10 +12,10 @@ from idp.keys import kinds
 from idp.keys.change import MINUTE, make
 from idp.keys.folder import Keys, create_keys, load_keys
 from idp.keys.kinds import JWKS_SECONDS, SAML_LIFE
-from idp.published import Published
-from idp.responders.oidc import PUBLIC
-from idp.responders.oidc_metadata import jwks
-from idp.responders.oidc_token import ID_TOKEN_LIFE
+from idp.protocols.cached_metadata import Published
+from idp.protocols.oidc.metadata import jwks
+from idp.protocols.oidc.provider import PUBLIC
+from idp.protocols.oidc.token import ID_TOKEN_LIFE
 
 ORIGIN = "broker.example/log"
 BEGINS = 1_795_600_020 // MINUTE * MINUTE

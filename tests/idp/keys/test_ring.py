@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.signatures.key_ring import Ring, Scheduled, State
 from idp.keys.kinds import KINDS, kind_of
-from idp.keys.ring import Ring, Scheduled, State
 from policies.errors import AllRevoked, StoreUnavailable
 
 HOUR = 3600

@@ -15,8 +15,8 @@ from sqlalchemy import func, select
 from idp.keys.keeper import Keeper
 from idp.keys.sealing import AHEAD, HOUR, KINDS
 from idp.keys.wrapping import named, wrapping_key
-from idp.login import LOGIN_LIFE, RECEIPT_LIFE
-from idp.seal import LoginId
+from idp.login.sealing import LoginId
+from idp.login.states import LOGIN_LIFE, RECEIPT_LIFE
 from idp.store.engine import open_engine
 from idp.store.sealing import StoredSealingKeys
 from idp.store.tables import sealing_keys

@@ -8,13 +8,13 @@ from pathlib import Path
 from lxml import etree
 from sqlalchemy import func, select
 
-from idp.app import Application
+from idp.application.app import Application
+from idp.config.settings import load_settings
 from idp.demo.citizens import CITIZENS, Citizen, citizen
 from idp.demo.country import Country
 from idp.keys.file import create_saml_key, load_signer
 from idp.keys.folder import create_keys
-from idp.server import Server, bind
-from idp.settings import load_settings
+from idp.server.http import Server, bind
 from idp.store import tables
 from idp.store.migrate import migrate
 from policies.parties import EntityId

@@ -6,13 +6,13 @@ import pytest
 from lxml import etree
 
 from connectors.formats.eidas.metadata import PeerFacts, read_peer
-from connectors.formats.names import POST, REDIRECT
 from connectors.profiles import EIDAS
 from connectors.signatures.keys import key_of_certificate
 from connectors.signatures.shapes import METADATA
 from connectors.signatures.signed import SignedMessage
 from connectors.signatures.xmldsig import verify
-from idp.app import Application
+from connectors.wire.names import POST, REDIRECT
+from idp.application.app import Application
 from tests.idp.node.citizen import Browser
 from tests.idp.node.peer import ATTRIBUTE, LOA, OTHER_LOA
 from tests.idp.node.stage import NodeStage
@@ -115,7 +115,7 @@ def test_answers_to_a_login_that_somebody_made_up_count_against_nobody_else_of_t
     monkeypatch.setattr(rates, "_limits", rates._limits.model_copy(update={"failures": 2}))
     fields = {"SAMLResponse": "x", "RelayState": "A" * 22}
     made_up = {"__Host-l-" + fields["RelayState"]: "a123"}
-    monkeypatch.setattr("idp.tries.ADDRESS_TIMES", 1)
+    monkeypatch.setattr("idp.server.wrong_answers.ADDRESS_TIMES", 1)
     for jar in ({}, made_up):
         assert [browser.returns(fields, jar).status for _ in range(4)] == [409] * 4
     assert browser.informed().status == 200

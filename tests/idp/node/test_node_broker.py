@@ -13,15 +13,15 @@ from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.metadata.peers import Peers
 from connectors.profiles import EIDAS
 from connectors.signatures.xmlenc.writing import _Recipients
-from idp.broker import REQUEST_LIFE, Broker
-from idp.ending import Choice, message_digest
-from idp.login import LOGIN_LIFE, Asked, Decided, Refused, Released
-from idp.node.role import NodeRole
-from idp.responders.eidas import NAME, Here, ProxyService, _derived
-from idp.seal import Sealer
+from idp.ledger.record_contents import RELEASE, UNSENT
+from idp.login.finish import Choice, message_digest
+from idp.login.flow import REQUEST_LIFE, Broker
+from idp.login.sealing import Sealer
+from idp.login.states import LOGIN_LIFE, Asked, Decided, Refused, Released
+from idp.login.suspension import Suspension
+from idp.protocols.eidas.proxy_service import NAME, Here, ProxyService, _derived
+from idp.protocols.eidas.role import NodeRole
 from idp.store.switches import MemorySwitches, Switched
-from idp.suspension import Suspension
-from idp.transparency.draft import RELEASE, UNSENT
 from policies.assurance import LevelOfAssurance as Level
 from policies.attributes import AttributeName
 from policies.authentication import Offered

@@ -8,7 +8,7 @@ import pytest
 
 from idp.demo.citizens import HIGH, LOW, Citizen
 from idp.demo.loopback import client
-from idp.tries import WRONG_ANSWERS
+from idp.server.wrong_answers import WRONG_ANSWERS
 from tests.idp.endpoints.visitor import Answer
 from tests.idp.node.citizen import Browser
 from tests.idp.node.peer import LOA

@@ -7,9 +7,9 @@ from typing import Any  # structlog's own type of an event
 import pytest
 
 from idp.demo.citizens import HIGH, LOW, Citizen
-from idp.endpoints.logins import secret_of
-from idp.login import ASKED, DECIDED, Asked
-from idp.seal import LoginId
+from idp.login.sealing import LoginId
+from idp.login.states import ASKED, DECIDED, Asked
+from idp.web.login_cookies import secret_of
 from policies.authentication import Requester
 from tests.canary.needles import needles, search
 from tests.canary.stage import VALUES

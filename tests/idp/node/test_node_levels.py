@@ -5,8 +5,8 @@ from itertools import combinations
 
 import pytest
 
-from idp.node.levels import answered_level, levels_for, published_levels
-from idp.responders.eidas import NAME
+from idp.protocols.eidas.levels import answered_level, levels_for, published_levels
+from idp.protocols.eidas.proxy_service import NAME
 from policies.assurance import LevelOfAssurance as Level
 from policies.authentication import Origin, Requester, ServiceRequest
 from policies.parties import EntityId, IdentityProvider, ProviderId, PurposeId, ServiceId, Source, SubjectNamespace

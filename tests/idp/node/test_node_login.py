@@ -6,7 +6,7 @@ import pytest
 from lxml import etree
 
 from connectors.formats.eidas.address import read_address
-from connectors.formats.names import PERSISTENT, TRANSIENT, UNSPECIFIED
+from connectors.wire.names import PERSISTENT, TRANSIENT, UNSPECIFIED
 from idp.demo.citizens import HIGH, LOW, SUBSTANTIAL, Citizen
 from policies.attributes import Address
 from tests.connectors.eidas.judge import assert_valid

@@ -7,7 +7,7 @@ from connectors.formats.eidas.request import asked_attributes
 from connectors.formats.eidas.response import EidasValue
 from connectors.formats.saml_message import WireAttribute
 from connectors.mapping import latin_forms, latin_name
-from idp.node.person import eidas_values, minimum_data, names_by_uri
+from idp.protocols.eidas.person import eidas_values, minimum_data, names_by_uri
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Value
 from policies.authentication import AskedAttribute, Assertion, Offered

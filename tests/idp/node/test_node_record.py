@@ -5,11 +5,11 @@ import json
 
 import pytest
 
+from idp.ledger.canonical_json import jcs
+from idp.ledger.leaf import complete as completed
+from idp.ledger.leaf import prepare, read_leaf
+from idp.ledger.record_contents import draft_node, new_record
 from idp.ports import RecordDraft
-from idp.transparency.draft import draft_node, new_record
-from idp.transparency.entry import complete as completed
-from idp.transparency.entry import prepare, read_leaf
-from idp.transparency.jcs import jcs
 from policies.parties import EntityId
 from tests.idp.store.units import KEYS, NOW, TENANT, release
 

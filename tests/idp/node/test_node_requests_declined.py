@@ -9,9 +9,9 @@ import pytest
 from lxml import etree
 
 from connectors.formats.eidas.request import RequestedAttribute, asked_attributes
-from connectors.formats.names import POST
 from connectors.profiles import EIDAS
 from connectors.signatures.xmlsign import sign_enveloped
+from connectors.wire.names import POST
 from tests.connectors.eidas.judge import assert_valid
 from tests.idp.endpoints.visitor import Answer
 from tests.idp.node.citizen import Browser

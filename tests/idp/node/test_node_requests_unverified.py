@@ -15,7 +15,7 @@ from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.redirect import signed_query
 from connectors.signatures.signer import algorithm_for
 from connectors.signatures.xmlsign import sign_enveloped
-from idp.tries import ADDRESS_TIMES
+from idp.server.wrong_answers import ADDRESS_TIMES
 from tests.idp.endpoints.visitor import Answer
 from tests.idp.neighbour import signer
 from tests.idp.node.citizen import Browser

@@ -8,16 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from connectors.connector import Inbound, Outbound, Redirect
-from connectors.formats.claims import Json
 from connectors.signatures.jwk import public_jwk
 from connectors.signatures.jws import base64url
 from connectors.signatures.signer import Signers
-from idp.frontend import Declined, Received
-from idp.login import CODE_LIFE, GRANT, Grant
+from connectors.wire.claims import Json
+from idp.login.frontend import Declined, Received
+from idp.login.sealing import Sealer, SealingKeys
+from idp.login.states import CODE_LIFE, GRANT, Grant
 from idp.ports import Unit
-from idp.responders.oidc import OpenIDProvider
-from idp.responders.oidc_request import OpenIDRequest, origin_of
-from idp.seal import Sealer, SealingKeys
+from idp.protocols.oidc.provider import OpenIDProvider
+from idp.protocols.oidc.request import OpenIDRequest, origin_of
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Form
 from policies.authentication import ServiceRequest

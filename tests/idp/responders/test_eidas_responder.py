@@ -21,9 +21,9 @@ from connectors.signatures.shapes import ENCRYPTED_RESPONSE
 from connectors.signatures.signed import SignedMessage
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import open_assertion
-from idp.frontend import Declined, Received
-from idp.login import Grant, Released
-from idp.responders.eidas import EIDAS_QUESTION, EidasQuestion, Here, ProxyService
+from idp.login.frontend import Declined, Received
+from idp.login.states import Grant, Released
+from idp.protocols.eidas.proxy_service import EIDAS_QUESTION, EidasQuestion, Here, ProxyService
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Attribute, AttributeName
 from policies.authentication import ServiceRequest

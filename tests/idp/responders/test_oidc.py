@@ -6,10 +6,10 @@ import pytest
 
 from connectors.connector import Post, Redirect
 from connectors.signatures.jws import base64url
-from idp.login import Released
-from idp.responders.oidc import OpenIDProvider
-from idp.seal import Sealer
-from idp.transparency.keys import mac
+from idp.ledger.keys import mac
+from idp.login.sealing import Sealer
+from idp.login.states import Released
+from idp.protocols.oidc.provider import OpenIDProvider
 from policies.catalogue import STANDARD
 from policies.errors import (
     AllRevoked,

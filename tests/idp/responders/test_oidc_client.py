@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.formats.claims import Json
 from connectors.signatures.jwk import public_jwk
-from idp.responders.direct import JsonAnswer
-from idp.responders.oidc_client import _basic
+from connectors.wire.claims import Json
+from idp.protocols.oidc.client import _basic
+from idp.protocols.oidc.direct import JsonAnswer
 from policies.errors import Misconfigured, RequestRefused
 from policies.parties import RelyingParty
 from tests.connectors_jws.jws_doubles import EVERY_ALGORITHM, handmade, private_key

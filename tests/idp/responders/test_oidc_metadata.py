@@ -7,8 +7,8 @@ import pytest
 
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import verify
-from idp.frontend import Received
-from idp.responders.oidc_request import read_protocol
+from idp.login.frontend import Received
+from idp.protocols.oidc.request import read_protocol
 from tests.idp.responders.doubles import (
     ISSUER,
     NOW,

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from idp.receipts import Issued
-from idp.responders.direct import JsonAnswer
-from idp.responders.oidc_receipt import PartyReceipts
-from idp.transparency.receipt import Holder
+from idp.protocols.oidc.direct import JsonAnswer
+from idp.protocols.oidc.receipt import PartyReceipts
+from idp.receipts.issue import Issued
+from idp.receipts.receipt import Holder
 from policies.errors import NotFound
 from policies.parties import ClientId
 from tests.idp.responders.doubles import NOW, TENANT, City, asserted, assertion, basic, grant, redemption

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.connector import Inbound, Post, Redirect
-from connectors.formats.claims import Json
 from connectors.signatures.jws import sign
-from idp.frontend import Received
-from idp.responders.oidc_request import OpenIDRequest, origin_of, read_protocol, unknown_scopes
+from connectors.wire.claims import Json
+from idp.login.frontend import Received
+from idp.protocols.oidc.request import OpenIDRequest, origin_of, read_protocol, unknown_scopes
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Attribute, AttributeName, Form
 from policies.authentication import AskedAttribute, Offered, ServiceRequest

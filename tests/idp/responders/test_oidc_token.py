@@ -13,12 +13,12 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, KeySetSerialization
 
-from connectors.formats.claims import Json
 from connectors.signatures.algorithms import SignatureAlgorithm
 from connectors.signatures.jws import base64url, from_base64url
-from idp.keys.ring import Ring, Scheduled
-from idp.login import ACCESS_TOKEN_LIFE, CODE_LIFE, GRANT
-from idp.responders.direct import JsonAnswer
+from connectors.signatures.key_ring import Ring, Scheduled
+from connectors.wire.claims import Json
+from idp.login.states import ACCESS_TOKEN_LIFE, CODE_LIFE, GRANT
+from idp.protocols.oidc.direct import JsonAnswer
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Attribute, AttributeName, Form
 from policies.catalogue import STANDARD
@@ -667,7 +667,7 @@ def test_what_is_narrowed_meanwhile_ends_codes_and_tokens_in_flight(narrowed: st
 
 @dataclass(frozen=True)
 class KeysOfHours:
-    """`idp.seal.SealingKeys`: each hour has its own, and only some are accepted."""
+    """`idp.login.sealing.SealingKeys`: each hour has its own, and only some are accepted."""
 
     hours: tuple[int, ...]
 

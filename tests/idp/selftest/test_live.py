@@ -11,12 +11,12 @@ from structlog.testing import capture_logs
 from connectors.attacks.case import Kind
 from connectors.attacks.verdict import Outcome
 from idp.demo.loopback import client
-from idp.endpoints import login as citizen_steps
 from idp.selftest.live import HONEST_EVERY, clients, decisions, mixups, played_on, responses, tokens
 from idp.selftest.live.played import LiveCase, play
 from idp.selftest.live.stage import Stage
 from idp.selftest.live.visitor import Answer, AstrayError, Visitor
 from idp.selftest.report import Tried
+from idp.web.routes import login as citizen_steps
 
 Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
 CASES: Mapping[str, LiveCase] = {

@@ -6,7 +6,7 @@ from typing import Any  # structlog's own type of an event
 import pytest
 
 from connectors.attacks.verdict import Outcome
-from idp.seal import Sealer
+from idp.login.sealing import Sealer
 from idp.selftest.live import decisions, mixups, responses, tokens
 from idp.selftest.live.played import LiveCase, named, play
 from idp.selftest.live.stage import RELEASED, Stage
@@ -17,7 +17,7 @@ Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
 CASES: Mapping[str, LiveCase] = {
     case.name: case for part in (responses, decisions, mixups, tokens) for case in part.cases()
 }
-STEPS = "idp.endpoints.login"
+STEPS = "idp.web.routes.login"
 
 
 def _nothing(*_: object, **__: object) -> None:
@@ -46,13 +46,13 @@ MISSING: Mapping[str, tuple[str, Callable[..., object], str, Outcome]] = {
     "frames": (f"{STEPS}.check_navigation", _nothing, "live-replay/in-a-frame/live", ACCEPTED),
     "a query beside": (f"{STEPS}.check_no_query", _nothing, "live-replay/beside-a-query/live", ACCEPTED),
     "PKCE": (
-        "idp.responders.oidc_token._proves",
+        "idp.protocols.oidc.token._proves",
         lambda *_: True,
         "live-tokens/code-with-another-verifier/live",
         ACCEPTED,
     ),
     "PKCE, absent": (
-        "idp.responders.oidc_token._proves",
+        "idp.protocols.oidc.token._proves",
         lambda *_: True,
         "live-tokens/code-without-a-verifier/live",
         ACCEPTED,

@@ -17,13 +17,13 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx2
 from sqlalchemy import select
 
+from idp.audit.verify import verify_ledger
+from idp.config.settings import SETTINGS_FILE, load_settings
 from idp.demo.browser import Browser, Page, WalkError
 from idp.demo.relying_party import AnswerRefusedError, RelyingPartyOfCity, SignedIn
 from idp.keys.folder import load_keys
-from idp.settings import SETTINGS_FILE, load_settings
 from idp.store import tables
 from idp.store.engine import open_engine, reading
-from idp.transparency.verify import verify_ledger
 from tests.idp.cli.command import CICONIA, Served, serving
 from tests.idp.serving.crew import until
 from tests.kill.outside import BrokerOutside

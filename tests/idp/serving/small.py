@@ -22,11 +22,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from idp.logs import configure_logs
-from idp.server import bind
-from idp.serving import supervisor
-from idp.serving.board import Board
-from idp.serving.worker import Plan
+from idp.server.http import bind
+from idp.server.workers import supervisor
+from idp.server.workers.board import Board
+from idp.server.workers.worker import Plan
+from idp.system.logs import configure_logs
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 
 TAKEN = Path(sys.argv[1], "taken") if __name__ == "__main__" else Path("taken")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from idp.serving.board import SLACK, Board, State
+from idp.server.workers.board import SLACK, Board, State
 from tests.idp.serving.crew import Crew, crew, until
 
 MANY = 60

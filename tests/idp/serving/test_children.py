@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 
-from idp.serving.children import UNKNOWN_CODE, end, ended, send
+from idp.server.workers.children import UNKNOWN_CODE, end, ended, send
 from tests.idp.serving.crew import alive, until
 
 # Linux gives no process a higher number (PID_MAX_LIMIT)
@@ -50,7 +50,7 @@ def test_nobody_is_ended_who_is_not_our_child() -> None:
 
 FORKING = """
 import os
-from idp.serving.children import fork
+from idp.server.workers.children import fork
 
 def tells():
     print("of the child")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from idp.server import Server, bind
+from idp.server.http import Server, bind
 
 AN_HOUR = 3600.0
 LONG = 30

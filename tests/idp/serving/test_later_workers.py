@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from idp.serving.worker import CONFIGURATION_BROKEN, DATABASE_AWAY
+from idp.server.workers.worker import CONFIGURATION_BROKEN, DATABASE_AWAY
 from tests.idp.serving.crew import Crew, crew, until
 
 

@@ -15,9 +15,9 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from idp import heads
-from idp import server as module
-from idp.server import Server, bind
+from idp.server import head_limits as heads
+from idp.server import http as module
+from idp.server.http import Server, bind
 
 FREE, LATE = 2, 1.0
 HEAD = b"GET / HTTP/1.1\r\nHost: here\r\n"
@@ -164,7 +164,7 @@ def test_an_upgrade_to_a_websocket_is_a_request_like_any_other() -> None:
 def test_the_soft_limit_of_files_is_raised_to_the_hard_one() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     code = (
-        "import resource; from idp.serving.supervisor import raise_limit\n"
+        "import resource; from idp.server.workers.supervisor import raise_limit\n"
         f"resource.setrlimit(resource.RLIMIT_NOFILE, (256, {hard}))\n"
         "raise_limit()\n"
         "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])\n"

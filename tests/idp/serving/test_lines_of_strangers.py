@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from idp.heads import MOST_FIELDS
+from idp.server.head_limits import MOST_FIELDS
 from tests.idp.serving.crew import Crew, crew, until
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from idp.serving.supervisor import raise_limit
+from idp.server.workers.supervisor import raise_limit
 from tests.idp.serving.crew import until
 from tests.idp.serving.machines import fronting
 from tests.idp.serving.test_proxies import HAPROXY, NGINX, haproxy, nginx

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from idp.serving.worker import TURN_SECONDS, settle
+from idp.server.workers.worker import TURN_SECONDS, settle
 
 
 def test_a_worker_that_may_not_choose_its_processor_serves_on_any(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from idp.serving.supervisor import HUNG_LOOKS
+from idp.server.workers.supervisor import HUNG_LOOKS
 from tests.idp.serving.crew import Answer, Crew, alive, begin, crew, refused, until
 
 

@@ -6,8 +6,15 @@ import signal
 import pytest
 from structlog.testing import capture_logs
 
-from idp.serving.board import State
-from idp.serving.supervisor import HUNG_LOOKS, LEAVE_SECONDS, LONGEST_PAUSE, LOOK_SECONDS, SOUND_SECONDS, START_SECONDS
+from idp.server.workers.board import State
+from idp.server.workers.supervisor import (
+    HUNG_LOOKS,
+    LEAVE_SECONDS,
+    LONGEST_PAUSE,
+    LOOK_SECONDS,
+    SOUND_SECONDS,
+    START_SECONDS,
+)
 from tests.idp.serving.told import NOBODY, Told
 
 

@@ -9,10 +9,10 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx2
 import pytest
 
+from idp.config.settings import load_settings
 from idp.demo.browser import Browser, Page
 from idp.demo.relying_party import AnswerRefusedError
 from idp.keys.ledger import load_ledger_keys
-from idp.settings import load_settings
 from idp.store.store import open_store
 from idp.store.switches import PARTY, Switchboard
 from tests.idp.serving.machines import DECISION, Machines, approved, turns

@@ -9,11 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from idp.server import bind
-from idp.serving import supervisor
-from idp.serving.board import Board, State
-from idp.serving.supervisor import Supervisor
-from idp.serving.worker import Plan
+from idp.server.http import bind
+from idp.server.workers import supervisor
+from idp.server.workers.board import Board, State
+from idp.server.workers.supervisor import Supervisor
+from idp.server.workers.worker import Plan
 
 # More than any test needs: a supervisor that does not wait comes here soon
 MOST_TURNS = 100_000

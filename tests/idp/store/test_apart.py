@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import Engine, event
 
 from connectors.profiles import EIDAS
-from idp.clock import system_clock
-from idp.login import CODE_LIFE
+from idp.login.states import CODE_LIFE
 from idp.store.apart import ALLOWED, apart
 from idp.store.engine import open_engine
+from idp.system.clock import system_clock
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@
 
 import pytest
 
-from idp.login import Decided, Grant, Released
+from idp.login.states import Decided, Grant, Released
 from idp.ports import Unit
+from idp.sequencer.sequencer import Sequencer
 from idp.store.store import Store
 from idp.store.switches import COUNTRY, HOLD_SECONDS, PARTY, PROVIDER, Switchboard, Switches
-from idp.transparency.sequencer import Sequencer
 from policies.errors import Replayed
 from tests.idp.house import ANSWER, APPROVE, NOW, SECRET, House
 from tests.idp.store.units import KEYS, TENANT, release

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from idp.ledger.leaf import subject_index
+from idp.login.sealing import LoginId, Sealer
 from idp.ports import ParkedRow
-from idp.seal import LoginId, Sealer
+from idp.sequencer.sequencer import Sequencer
 from idp.store.store import Store
-from idp.transparency.entry import subject_index
-from idp.transparency.sequencer import Sequencer
 from policies.attributes import Address
 from policies.errors import Conflict, StoreUnavailable
 from tests.idp.store.units import KEYS, NOW, TENANT, decided, marks, refusal, release, unit

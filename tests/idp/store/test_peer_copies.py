@@ -10,12 +10,12 @@ import pytest
 
 from connectors.formats.eidas.metadata import PeerFacts
 from connectors.metadata.peers import PeerCopies
+from idp.audit.verify import verify_ledger
+from idp.ledger.keys import ledger_keys
 from idp.ports import Unit
 from idp.store.engine import open_engine
 from idp.store.peers import RecordedCopies, StoredCopies
 from idp.store.store import Store
-from idp.transparency.keys import ledger_keys
-from idp.transparency.verify import verify_ledger
 from policies.errors import StoreUnavailable
 from policies.parties import EntityId, Tenant
 from tests.idp.memory import MemoryCopies, MemoryStore

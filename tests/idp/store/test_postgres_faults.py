@@ -10,14 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import event, func, make_url, select
 
+from idp.audit.verify import verify_ledger
+from idp.ledger.leaf import prepare
 from idp.ports import Unit
+from idp.sequencer.sequencer import Sequencer
 from idp.store import tables
 from idp.store.migrate import migrate
 from idp.store.store import Store
 from idp.store.writer import Waiting
-from idp.transparency.entry import prepare
-from idp.transparency.sequencer import Sequencer
-from idp.transparency.verify import verify_ledger
 from policies.errors import Conflict, Misconfigured, NotFound, StoreUnavailable
 from tests.idp.serving.crew import until
 from tests.idp.store.giving_up import PATIENCE, given_up_when

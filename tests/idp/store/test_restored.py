@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, insert
 
-from idp.seal import LoginId, Sealer
+from idp.login.sealing import LoginId, Sealer
+from idp.sequencer.sequencer import Sequencer
 from idp.store import store as module
 from idp.store import tables
 from idp.store.backup import AHEAD_SECONDS, CLOSED_SECONDS, RESTORED, back_up, closed_until, opened_backup, restore
@@ -15,7 +16,6 @@ from idp.store.engine import open_engine
 from idp.store.sealing import StoredSealingKeys
 from idp.store.store import Store
 from idp.store.switches import HOLD_SECONDS
-from idp.transparency.sequencer import Sequencer
 from policies.errors import NotFound, Replayed, StoreUnavailable
 from tests.idp.keys.hours import Clock as HoursClock
 from tests.idp.keys.hours import Worker

@@ -9,13 +9,13 @@ import pytest
 from sqlalchemy import func, select
 
 from idp.ports import SealingRow
+from idp.sequencer.sequencer import Sequencer
+from idp.sequencer.witness import Witness
 from idp.store import retention as module
 from idp.store import tables
 from idp.store.retention import KEPT_SECONDS, PURGE_SECONDS, Retention
 from idp.store.sealing import StoredSealingKeys
 from idp.store.store import Store
-from idp.transparency.sequencer import Sequencer
-from idp.transparency.witness import Witness
 from policies.errors import Conflict, StoreUnavailable
 from tests.idp.serving.crew import until
 from tests.idp.store.units import KEYS, NOW, TENANT, Clock, marks, opened_at, parked, release, unit

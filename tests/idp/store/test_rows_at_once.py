@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+from idp.audit.verify import verify_ledger
 from idp.ports import SealingRow
 from idp.store import tables
 from idp.store.engine import snapshot, writing
 from idp.store.sealing import StoredSealingKeys
 from idp.store.switches import PARTY, Switch, Switchboard, Switches
-from idp.transparency.verify import verify_ledger
 from policies.parties import Tenant
 from tests.idp.store.units import KEYS, LATER, NOW, TENANT, opened, opened_at
 

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text
 
+from idp.audit.verify import verify_ledger
+from idp.sequencer.sequencer import HALTING, Sequencer
 from idp.store.engine import is_postgres, open_engine, reading
 from idp.store.read_back import NOT_KEPT
 from idp.store.schema import UNLOGGED, faults_of_schema
 from idp.store.store import Store
-from idp.transparency.sequencer import HALTING, Sequencer
-from idp.transparency.verify import verify_ledger
 from policies.errors import Misconfigured, StoreUnavailable
 from tests.idp.store.units import KEYS, NOW, TENANT, commit_all, opened_at, release, unit
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Engine, event
 
+from idp.audit.verify import steps_of, verify_ledger
+from idp.sequencer.sequencer import Sequencer
 from idp.store.backup import back_up, opened_backup, restore, rows_of
 from idp.store.engine import open_engine
 from idp.store.migrate import migrate
-from idp.transparency.sequencer import Sequencer
-from idp.transparency.verify import steps_of, verify_ledger
 from tests.idp.store.units import KEYS, NOW, TENANT, opened_at, release, unit
 from tests.postgres import server
 

@@ -15,11 +15,11 @@ import psycopg
 import pytest
 from sqlalchemy import select
 
+from idp.audit.verify import verify_ledger
+from idp.sequencer.sequencer import Sequencer
 from idp.store import tables
 from idp.store.migrate import migrate
 from idp.store.store import Store
-from idp.transparency.sequencer import Sequencer
-from idp.transparency.verify import verify_ledger
 from policies.errors import Misconfigured, StoreUnavailable
 from tests.idp.store.giving_up import given_up_when
 from tests.idp.store.units import KEYS, NOW, TENANT, marks, opened_at, release, unit

@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from idp.ledger.checkpoint import TreeHead, open_note
+from idp.ledger.merkle_tree import includes
 from idp.ports import Commits, Decisions, Log, Mark, Parked, Unit
+from idp.sequencer.sequencer import Sequencer
 from idp.store.store import Store
-from idp.transparency.checkpoint import TreeHead, open_note
-from idp.transparency.sequencer import Sequencer
-from idp.transparency.tree import includes
 from policies.errors import Conflict, NotFound
 from policies.parties import Tenant
 from tests.idp.store.conftest import AnyStore

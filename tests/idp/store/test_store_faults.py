@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, event
 
+from idp.audit.verify import verify_ledger
 from idp.store.engine import create_file, database_file, open_engine, sqlite_url
 from idp.store.store import Store, open_store
-from idp.transparency.verify import verify_ledger
 from policies.errors import Conflict, Misconfigured, StoreUnavailable
 from tests.idp.store.units import KEYS, NOW, TENANT, marks, opened, parked, release, unit
 

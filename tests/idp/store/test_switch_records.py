@@ -9,11 +9,11 @@ import pytest
 import structlog
 from sqlalchemy import Engine
 
+from idp.audit.verify import verify_ledger
 from idp.store.engine import open_engine
 from idp.store.store import Store
 from idp.store.switches import COUNTRY, HOLD_SECONDS, KEY, PARTY, Switchboard, Switches, faults_of_switches
 from idp.store.switches.records import SwitchRecords
-from idp.transparency.verify import verify_ledger
 from policies.errors import StoreUnavailable
 from tests.idp.store.units import KEYS, TENANT, opened
 

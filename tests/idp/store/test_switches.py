@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Engine
 
+from idp.audit.verify import verify_ledger
 from idp.ports import Unit
+from idp.sequencer.sequencer import Sequencer
 from idp.store.engine import open_engine
 from idp.store.store import Store
 from idp.store.switches import COUNTRY, HOLD_SECONDS, KEY, KINDS, PARTY, PROVIDER, Switchboard, Switches
-from idp.transparency.sequencer import Sequencer
-from idp.transparency.verify import verify_ledger
 from policies.errors import StoreUnavailable
 from policies.parties import Tenant
 from tests.idp.store.units import KEYS, TENANT, opened, release

@@ -5,15 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any  # JSON that a test takes apart
 
+from idp.ledger.checkpoint import TreeHead, sign_note
+from idp.ledger.keys import LedgerKeys
+from idp.ledger.leaf import complete, prepare
+from idp.ledger.merkle_tree import CompactRange, Position, inclusion_spans, leaf_hash, proof_hashes, tree_root
+from idp.ledger.merkle_tree import positions as places
 from idp.ports import Opening, RecordDraft
-from idp.transparency.checkpoint import TreeHead, sign_note
-from idp.transparency.entry import complete, prepare
-from idp.transparency.keys import LedgerKeys
-from idp.transparency.receipt import Holder, make_receipt, signed_receipt
-from idp.transparency.receipt_record import Stated
-from idp.transparency.tlog_proof import Placed
-from idp.transparency.tree import CompactRange, Position, inclusion_spans, leaf_hash, proof_hashes, tree_root
-from idp.transparency.tree import positions as places
+from idp.receipts.inclusion_proof import Placed
+from idp.receipts.receipt import Holder, make_receipt, signed_receipt
+from idp.receipts.receipt_record import Stated
 from policies.attributes import Address
 from tests.idp.store.units import KEYS, TENANT, decided, release
 

@@ -5,7 +5,7 @@ import base64
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from idp.transparency.checkpoint import MAX_NOTE, TreeHead, VerifierKey, open_note, sign_note
+from idp.ledger.checkpoint import MAX_NOTE, TreeHead, VerifierKey, open_note, sign_note
 from policies.errors import SignatureInvalid
 
 VKEY = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from idp.audit.verify import verify_ledger
+from idp.audit.verify_records import Role
+from idp.ledger.canonical_json import Json, jcs
+from idp.ledger.record_contents import DECRYPTION, draft_decryption, new_record
 from idp.ports import Opening, RecordDraft
 from idp.store.migrate import migrate
 from idp.store.store import Store
-from idp.transparency.draft import DECRYPTION, draft_decryption, new_record
-from idp.transparency.jcs import Json, jcs
-from idp.transparency.verify import verify_ledger
-from idp.transparency.verify_records import Role
 from tests.idp.store.units import KEYS, NOW, TENANT, opened, unit
 
 FILE = "a" * 64

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from idp.ports import RecordDraft
-from idp.transparency.draft import (
+from idp.ledger.canonical_json import jcs
+from idp.ledger.record_contents import (
     CANCELLATION,
     METADATA,
     draft_approval,
@@ -15,7 +15,7 @@ from idp.transparency.draft import (
     draft_release,
     new_record,
 )
-from idp.transparency.jcs import jcs
+from idp.ports import RecordDraft
 from policies.attributes import Address
 from policies.parties import EntityId
 from policies.purposes import Basis

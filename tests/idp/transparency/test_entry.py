@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idp.ports import Opening, RecordDraft
-from idp.transparency.entry import (
+from idp.ledger.canonical_json import Json, jcs
+from idp.ledger.leaf import (
     COMPARTMENTS,
     SIZE_CLASSES,
     commitment,
@@ -27,7 +27,7 @@ from idp.transparency.entry import (
     subject_index,
     tag,
 )
-from idp.transparency.jcs import Json, jcs
+from idp.ports import Opening, RecordDraft
 from policies.attributes import Address
 from policies.errors import SignatureInvalid
 from tests.idp.store.units import KEYS, NOW, TENANT, decided, refusal, release

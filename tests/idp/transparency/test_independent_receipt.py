@@ -11,11 +11,11 @@ from typing import Any  # JSON that a test takes apart
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from idp.transparency.checkpoint import TreeHead, VerifierKey, sign_note
-from idp.transparency.keys import LogKey
-from idp.transparency.receipt import Holder, signed_receipt
-from idp.transparency.receipt_verify import verify_receipt
-from idp.transparency.vouching import begun_with
+from idp.ledger.checkpoint import TreeHead, VerifierKey, sign_note
+from idp.ledger.key_list import begun_with
+from idp.ledger.keys import LogKey
+from idp.receipts.receipt import Holder, signed_receipt
+from idp.receipts.receipt_verify import verify_receipt
 from policies.errors import SignatureInvalid
 from tests.idp.store.units import KEYS, ORIGIN
 from tests.idp.transparency.issued import PROMISED, SmallLog

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idp.transparency.jcs import Json, jcs
+from idp.ledger.canonical_json import Json, jcs
 
 MAX_INTEGER = 2**53 - 1
 texts = st.text(st.characters(exclude_categories=["Cs"]))

@@ -7,19 +7,19 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from connectors.signatures.key_ring import Scheduled
+from idp.audit.verify import verify_ledger
 from idp.keys.ledger import create_ledger_keys, create_log_key, list_log_keys, load_ledger_keys, vouch_for_log_keys
-from idp.keys.ring import Scheduled
-from idp.receipts import MERGE_SECONDS, Receipts
+from idp.ledger.checkpoint import VerifierKey, open_note, open_own_note, sign_note, signature_line
+from idp.ledger.key_list import begun_with, read_keys
+from idp.ledger.keys import LedgerKeys, LogKey, LogKeys
+from idp.receipts.issue import MERGE_SECONDS, Receipts
+from idp.receipts.receipt import Holder
+from idp.receipts.receipt_verify import Proved, verify_receipt
+from idp.sequencer.sequencer import HALTING, Sequencer
+from idp.sequencer.witness import Witness
+from idp.store.release_record import Releases
 from idp.store.store import Store
-from idp.transparency.checkpoint import VerifierKey, open_note, open_own_note, sign_note, signature_line
-from idp.transparency.keys import LedgerKeys, LogKey, LogKeys
-from idp.transparency.receipt import Holder
-from idp.transparency.receipt_verify import Proved, verify_receipt
-from idp.transparency.release_record import Releases
-from idp.transparency.sequencer import HALTING, Sequencer
-from idp.transparency.verify import verify_ledger
-from idp.transparency.vouching import begun_with, read_keys
-from idp.transparency.witness import Witness
 from policies.errors import AllRevoked, Misconfigured, SignatureInvalid, StoreUnavailable
 from tests.idp.house import configuration
 from tests.idp.store.conftest import folder, migrated, store

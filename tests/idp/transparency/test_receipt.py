@@ -10,14 +10,14 @@ from typing import Any  # JSON that a test takes apart
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from idp.transparency.checkpoint import VerifierKey
-from idp.transparency.entry import commitment
-from idp.transparency.jcs import jcs
-from idp.transparency.keys import ledger_keys
-from idp.transparency.receipt import MAX_RECEIPT, Holder
-from idp.transparency.receipt_record import WITHDRAWAL
-from idp.transparency.receipt_verify import Proved, verify_receipt
-from idp.transparency.tree import leaf_hash
+from idp.ledger.canonical_json import jcs
+from idp.ledger.checkpoint import VerifierKey
+from idp.ledger.keys import ledger_keys
+from idp.ledger.leaf import commitment
+from idp.ledger.merkle_tree import leaf_hash
+from idp.receipts.receipt import MAX_RECEIPT, Holder
+from idp.receipts.receipt_record import WITHDRAWAL
+from idp.receipts.receipt_verify import Proved, verify_receipt
 from policies.errors import SignatureInvalid
 from policies.purposes import Basis
 from tests.idp.store.units import KEYS, ORIGIN

@@ -10,18 +10,18 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import OperationalError
 
+from idp.audit.verify import verify_ledger
+from idp.ledger.checkpoint import TreeHead, open_note
+from idp.ledger.findings import Report
+from idp.ledger.merkle_tree import leaf_hash
 from idp.ports import Checkpoint
-from idp.store.store import Store
-from idp.transparency.checkpoint import TreeHead, open_note
-from idp.transparency.findings import Report
-from idp.transparency.sequencer import (
+from idp.sequencer.sequencer import (
     LEASE_LOST,
     Sequencer,
 )
-from idp.transparency.state import read_state
-from idp.transparency.stored_tree import BROKEN, SeenTree
-from idp.transparency.tree import leaf_hash
-from idp.transparency.verify import verify_ledger
+from idp.store.store import Store
+from idp.store.stored_tree import BROKEN, SeenTree
+from idp.store.tree_state import read_state
 from policies.errors import StoreUnavailable
 from tests.idp.store.units import KEYS, ORIGIN, TENANT, Clock, commit_all, opened, release, unit
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from idp.audit.verify import verify_ledger
+from idp.ledger.canonical_json import Json, jcs
+from idp.ledger.record_contents import SWITCH, draft_switch, new_record
 from idp.ports import RecordDraft, Unit
 from idp.store.store import Store
-from idp.transparency.draft import SWITCH, draft_switch, new_record
-from idp.transparency.jcs import Json, jcs
-from idp.transparency.verify import verify_ledger
 from tests.idp.store.units import KEYS, NOW, TENANT
 
 

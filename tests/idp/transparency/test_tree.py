@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idp.transparency.tree import (
+from idp.ledger.merkle_tree import (
     EMPTY_ROOT,
     CompactRange,
     Position,

@@ -11,19 +11,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Table
 
+from idp.audit.verify import verify_ledger
+from idp.audit.verify_records import Role
+from idp.ledger.canonical_json import Json, jcs
+from idp.ledger.findings import Finding, Report
+from idp.ledger.keys import ledger_keys
+from idp.ledger.merkle_tree import leaf_hash, node_hash
+from idp.ledger.record_contents import CANCELLATION, REFUSAL, RELEASE, draft_approval, draft_node, new_record
 from idp.ports import Opening, RecordDraft
+from idp.sequencer.sequencer import Sequencer
 from idp.store.engine import open_engine
 from idp.store.migrate import migrate
 from idp.store.store import Store
 from idp.store.tables import LEDGER
-from idp.transparency.draft import CANCELLATION, REFUSAL, RELEASE, draft_approval, draft_node, new_record
-from idp.transparency.findings import Finding, Report
-from idp.transparency.jcs import Json, jcs
-from idp.transparency.keys import ledger_keys
-from idp.transparency.sequencer import Sequencer
-from idp.transparency.tree import leaf_hash, node_hash
-from idp.transparency.verify import verify_ledger
-from idp.transparency.verify_records import Role
 from policies.errors import StoreUnavailable
 from policies.parties import EntityId
 from tests.idp.store.units import KEYS, NOW, TENANT, commit_all, opened, refusal, release, unit

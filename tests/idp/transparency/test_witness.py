@@ -13,12 +13,12 @@ from typing import NoReturn
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from idp.audit.export import export_lines, newest_checkpoint
+from idp.ledger.checkpoint import TreeHead, open_note, sign_note
+from idp.sequencer.sequencer import Sequencer
+from idp.sequencer.witness import OLDER, Witness
 from idp.store.migrate import migrate
 from idp.store.store import Store
-from idp.transparency.checkpoint import TreeHead, open_note, sign_note
-from idp.transparency.export import export_lines, newest_checkpoint
-from idp.transparency.sequencer import Sequencer
-from idp.transparency.witness import OLDER, Witness
 from policies.errors import StoreUnavailable
 from tests.idp.store.units import KEYS, ORIGIN, TENANT, Clock, commit_all, opened, release, unit
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from idp.keys.folder import Keys, create_keys, load_keys
-from idp.watching.composition import CERTIFIED, _ends_of_keys
+from idp.monitoring.composition import CERTIFIED, _ends_of_keys
 from policies.errors import StoreUnavailable
 
 ORIGIN, HOST, NOW = "login.city.example/log", "login.city.example", 1_800_000_000

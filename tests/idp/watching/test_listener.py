@@ -12,10 +12,10 @@ import httpx2
 import pytest
 
 from idp.demo.loopback import client
-from idp.server import bind
-from idp.watching import families, listener
-from idp.watching.listener import MOST_HEAD, serve
-from idp.watching.measures import SharedMeasures
+from idp.monitoring import families, listener
+from idp.monitoring.listener import MOST_HEAD, serve
+from idp.monitoring.measures import SharedMeasures
+from idp.server.http import bind
 from tests.idp.watching.told import sharing
 
 CITY = "login.city.example"

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idp.watching import families
-from idp.watching import measures as module
-from idp.watching.exposition import ready
-from idp.watching.measures import LABEL, OTHER, Measures
+from idp.monitoring import families
+from idp.monitoring import measures as module
+from idp.monitoring.exposition import ready
+from idp.monitoring.measures import LABEL, OTHER, Measures
 from tests.idp.watching.told import sharing
 from tests.idp.watching.told import told as _told
 

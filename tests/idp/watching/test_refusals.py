@@ -7,7 +7,7 @@ from typing import Any  # structlog's own type of an event
 import pytest
 from structlog.testing import capture_logs
 
-from idp.watching.refusals import MAX_CAUSES, MOST, Refusals
+from idp.monitoring.refusals import MAX_CAUSES, MOST, Refusals
 
 Lines = list[MutableMapping[str, Any]]
 

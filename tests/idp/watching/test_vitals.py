@@ -9,13 +9,13 @@ import pytest
 from sqlalchemy import Engine, insert
 from structlog.testing import capture_logs
 
+from idp.monitoring import vitals as module
+from idp.monitoring.exposition import ready
+from idp.monitoring.measures import Measures
+from idp.monitoring.vitals import Looks, Vitals
 from idp.store import tables
 from idp.store.engine import open_engine, writing
 from idp.store.migrate import migrate
-from idp.watching import vitals as module
-from idp.watching.exposition import ready
-from idp.watching.measures import Measures
-from idp.watching.vitals import Looks, Vitals
 from policies.errors import AllRevoked, StoreUnavailable
 from tests.idp.serving.crew import until
 from tests.idp.watching.told import told

@@ -6,12 +6,12 @@ import pytest
 from sqlalchemy import Engine
 from structlog.testing import capture_logs
 
-from idp.clock import system_clock
+from idp.monitoring.exposition import ready
+from idp.monitoring.measures import Measures
+from idp.monitoring.vitals import Looks, Vitals
 from idp.store.engine import open_engine
 from idp.store.migrate import migrate
-from idp.watching.exposition import ready
-from idp.watching.measures import Measures
-from idp.watching.vitals import Looks, Vitals
+from idp.system.clock import system_clock
 from tests.idp.watching.told import told
 from tests.postgres import server
 

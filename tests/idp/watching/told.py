@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from idp.watching.exposition import exposition
-from idp.watching.families import FAMILIES
-from idp.watching.measures import Measures, SharedMeasures
+from idp.monitoring.exposition import exposition
+from idp.monitoring.families import FAMILIES
+from idp.monitoring.measures import Measures, SharedMeasures
 
 # The exposition sorts labels by name; here they stand in the family's order, and the bucket last
 ORDER = (*dict.fromkeys(label for family in FAMILIES.values() for label in family.labels), "le")

@@ -1,0 +1,1 @@
+"""From configuration folders to running tenants: all rooms are put together here, and nowhere else."""

@@ -1,0 +1,243 @@
+"""The composition root: from a configuration folder to a running broker. The one table of connectors stands here."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
+from starlette.exceptions import HTTPException
+
+from connectors.connector import Connector
+from connectors.fetch import Fetcher
+from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
+from connectors.metadata.judged import DAY
+from connectors.metadata.peers import Peers
+from connectors.profiles import EIDAS
+from idp.application.composition import Parts, compose, connectors_of
+from idp.application.load import Read, load_all
+from idp.keys.keeper import Keeper
+from idp.keys.look import Look, alone
+from idp.keys.sealing import HourlyKeys
+from idp.keys.shared_factors import own_moduli
+from idp.login.sealing import Sealer
+from idp.login.suspension import Suspension
+from idp.monitoring.composition import vitals
+from idp.monitoring.measures import Measures
+from idp.monitoring.timed import TimedCommits
+from idp.monitoring.watched import watched
+from idp.pages.render import Pages
+from idp.protocols.eidas.peer_refresh import Watch
+from idp.protocols.eidas.receiving_node import known_peers
+from idp.protocols.saml.deviation_guard import DeviationGuard
+from idp.sequencer.sequencer import Sequencer
+from idp.sequencer.witness import Witness
+from idp.store.deviation_failures import DeviationFailures
+from idp.store.installation import claim_keys
+from idp.store.peers import RecordedCopies, StoredCopies
+from idp.store.retention import Retention
+from idp.store.sealing import StoredSealingKeys
+from idp.store.store import open_store
+from idp.store.switches import KEY, Switchboard, Switches
+from idp.system.clock import system_clock
+from idp.web.city_site import CitySite
+from idp.web.early_pages import EarlyPages
+from idp.web.edge import Edge
+from idp.web.origins import Origins
+from idp.web.overload import Overload, Queue
+from idp.web.routes import login, oidc, receipt
+from idp.web.routes import public as records
+from idp.web.site import Site
+from policies.errors import BrokerError, NotFound, RequestRefused
+from policies.parties import ProviderId
+
+Connectors = Mapping[ProviderId, Connector]
+# The framework tells no collector of a request: addresses hold codes, exceptions quote values
+UNTOLD: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+
+
+class Application:
+    """One broker, composed. `asgi` is what a server runs; `start` and `stop` frame it.
+
+    `own` is asked whether its folder of keys has none of another's: of what was loaded, at first and whenever it changes.
+    `proxies` are those that the process trusts, where it is another folder than this one that says so.
+    Raises `Misconfigured` with every problem that can be seen before the first request.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        clock: Callable[[], int] = system_clock,
+        measures: Measures | None = None,
+        read: Read | None = None,
+        own: Callable[[], None] = alone,
+        proxies: Sequence[str] | None = None,
+    ) -> None:
+        self.settings, configuration, self.keys = load_all(folder, read)
+        own()
+        settings, keys = self.settings, self.keys
+        self.store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys.ledger)
+        with ExitStack() as undo:
+            # Whoever tries another folder after this one must find neither a thread nor a file of it open
+            undo.callback(self.store.close)
+            self.watched = watched(settings, configuration, measures or Measures(), keys.index, proxies)
+            self._commits = TimedCommits(self.store, self.watched.measures, settings.tenant)
+            self.switches = Switches(engine=self.store.engine, tenant=settings.tenant, keys=keys.ledger)
+            self.sequencer = Sequencer(
+                self.store,
+                keys.ledger,
+                checkpoint_seconds=settings.checkpoint_seconds,
+                witness=Witness(settings.witness_path, keys.ledger) if settings.witness_path else None,
+            )
+            self.retention = Retention(self.store, elsewhere=self.sequencer.follows)
+            known = known_peers(configuration)
+            self.peers = Peers(
+                known,
+                role="proxy" if settings.role == "city" else "connector",
+                copies=RecordedCopies(
+                    StoredCopies(engine=self.store.engine, tenant=settings.tenant, keys=keys.ledger),
+                    commits=self.store,
+                    tenant=settings.tenant,
+                ),
+                fetcher=Fetcher(demo=settings.demo),
+                profile=EIDAS,
+                ours=PROTOCOL_VERSIONS,
+                max_validity=settings.metadata_max_days * DAY,
+                own=partial(own_moduli, keys),
+            )
+            self.watch = Watch(self.peers, known, tenant=settings.tenant, clock=clock, seconds=settings.probe_seconds)
+            # Asked a dozen times a login, so no function of ours stands before it. Raises `StoreUnavailable`
+            self._revoked = partial(self.switches.off_since, KEY)
+            keys.obey(self._revoked)
+            claim_keys(self.store.engine, settings.tenant, keys, now=clock(), revoked=self._revoked)
+            self.sealing = self._sealing_keys(clock)
+            self._sealer = Sealer(tenant=settings.tenant, keys=self.sealing)
+            tasks = self.sealing.keep_ready, Look(keys, settings.key_folder, settings.origin, own)
+            self.keeper = Keeper(tasks, tenant=settings.tenant, database=partial(self.store.checkpoint, settings.tenant))
+            self._pages = Pages()
+            self.site = compose(
+                Parts(
+                    settings=settings,
+                    configuration=configuration,
+                    keys=keys,
+                    peers=self.peers,
+                    connectors=connectors_of(configuration, settings, keys, self.peers, self._deviation_guard()),
+                    sealer=self._sealer,
+                    store=self.store,
+                    commits=self._commits,
+                    suspension=Suspension(self.switches),
+                    pages=self._pages,
+                    watched=self.watched,
+                    clock=clock,
+                )
+            )
+            self.queue = Queue(settings.limits.at_work, settings.limits.waiting)
+            self.vitals = vitals(
+                store=self.store,
+                watched=self.watched,
+                configuration=configuration,
+                keys=keys,
+                peers=self.peers,
+                known=known,
+                switches=self.switches,
+                sealing=self.sealing,
+                queue=self.queue.standing,
+                clock=clock,
+            )
+            self.asgi = self._web()
+            undo.pop_all()
+
+    @property
+    def city(self) -> CitySite:
+        """The site of a broker of role `city`."""
+        if not isinstance(self.site, CitySite):
+            raise TypeError("this broker is a node")
+        return self.site
+
+    def start(self) -> None:
+        """Begin to sequence the ledger, to purge what has ended, and to watch other countries' nodes."""
+        self.sequencer.start()
+        self.retention.start()
+        self.watch.start()
+        self.keeper.start()
+        self.vitals.start()
+
+    def stop(self) -> None:
+        """Write what waits, and end."""
+        self.vitals.stop()
+        self.keeper.stop()
+        self.watch.stop()
+        self.retention.stop()
+        self.sequencer.stop()
+        self.store.close()
+
+    def _web(self) -> FastAPI:
+        """All endpoints and one page for every error, behind the edge and the bounded queue."""
+        # One spelling of an address: a redirect of the framework's would repeat the query, and a form, somewhere else
+        app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, telemetry=UNTOLD)
+        for routes in (*_routes(self.site), records.router(self.site, lambda: self.vitals.fit)):
+            app.router.routes += routes.routes  # an included router is matched twice
+        for route in app.routes:
+            if isinstance(route, APIRoute):
+                # OpenAPI describes the endpoints of programs; pages are a citizen's
+                route.include_in_schema = bool(route.responses)
+
+        async def refused(request: Request, error: Exception) -> Response:
+            return _refused(self.site, request, error)
+
+        app.add_exception_handler(BrokerError, refused)
+        app.add_exception_handler(HTTPException, refused)
+        settings, watched = self.settings, self.watched
+        pages = EarlyPages(settings.tenant, self._pages, settings.documentation_url)
+        # The last one is the outermost
+        app.add_middleware(Overload, queue=self.queue, rates=watched.rates, pages=pages, told=watched.turned_away)
+        if isinstance(self.site, CitySite):
+            app.add_middleware(Origins, registered=self.site.openid.origins)
+        defects = watched.unforeseen
+        app.add_middleware(Edge, tenant=settings.tenant, issuer=settings.issuer, page=pages.defect, count=defects)
+        return app
+
+    def _sealing_keys(self, clock: Callable[[], int]) -> HourlyKeys:
+        rows = StoredSealingKeys(engine=self.store.engine, tenant=self.settings.tenant)
+        return HourlyKeys(
+            tenant=self.settings.tenant, wrapping=self.keys.sealing, rows=rows, clock=clock, revoked=self._revoked
+        )
+
+    def _deviation_guard(self) -> DeviationGuard:
+        engine, tenant, ledger = self.store.engine, self.settings.tenant, self.keys.ledger
+        return DeviationGuard(
+            tenant=tenant,
+            switches=self.switches,
+            failures=DeviationFailures(engine=engine, tenant=tenant, switches=self.switches),
+            switchboard=Switchboard(engine=engine, tenant=tenant, keys=ledger, commits=self._commits),
+        )
+
+
+def _routes(site: Site) -> tuple[APIRouter, ...]:
+    """The endpoints of each role."""
+    if isinstance(site, CitySite):
+        return login.router(site), oidc.router(site), receipt.router(site)
+    return (login.router(site),)
+
+
+def _refused(site: Site, request: Request, error: Exception) -> Response:
+    """The page for a request that an endpoint or the framework refuses."""
+    if isinstance(error, BrokerError):
+        return site.error(request, error)
+    if isinstance(error, HTTPException) and error.status_code == 404:  # noqa: PLR2004 - RFC 9110 §15.5.5
+        return site.error(request, NotFound("no such address"))
+    status = error.status_code if isinstance(error, HTTPException) else 400
+    answer = site.error(request, RequestRefused("a request that this address does not take", status=status))
+    if isinstance(error, HTTPException) and error.headers:
+        answer.headers.update(error.headers)  # Allow, which RFC 9110 §15.5.6 asks for
+    return answer

@@ -1,0 +1,257 @@
+"""From a tenant's parts to the site that its endpoints serve. The tables of frontends and of connectors stand here."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from connectors.connector import Connector
+from connectors.eidas import EidasConnector
+from connectors.metadata.peers import Peers
+from idp.config.settings import Settings
+from idp.keys.folder import Keys, NodeKeys
+from idp.login.city_role import CityRole
+from idp.login.flow import Broker
+from idp.login.frontend import Frontend, Frontends
+from idp.login.role import Role
+from idp.login.sealing import Sealer
+from idp.login.suspension import Suspension
+from idp.monitoring.watched import Watched
+from idp.pages.render import Pages
+from idp.ports import Commits
+from idp.protocols.cached_metadata import Published
+from idp.protocols.eidas.metadata import proxy_metadata
+from idp.protocols.eidas.proxy_service import NAME, ProxyService, proxy_here
+from idp.protocols.eidas.receiving_node import METADATA_LIFE, about, receiving_metadata
+from idp.protocols.eidas.role import NodeRole
+from idp.protocols.oidc import request as oidc_request
+from idp.protocols.oidc.provider import OpenIDProvider
+from idp.protocols.oidc.receipt import PartyReceipts
+from idp.protocols.saml.deviation_guard import DeviationGuard, GuardedConnector
+from idp.protocols.saml.service_provider import saml_connector, saml_metadata
+from idp.receipts.citizen import CitizenReceipts
+from idp.receipts.issue import Receipts
+from idp.store.release_record import Releases
+from idp.store.store import Store
+from idp.system.addresses import node_acs_url, node_entity_id
+from idp.web.city_screens import CityScreens
+from idp.web.city_site import CitySite
+from idp.web.login_cookies import Logins
+from idp.web.node_screens import NodeScreens
+from idp.web.site import Site
+from policies.load import Configuration
+from policies.parties import IdentityProvider, ProviderId
+
+Connectors = Mapping[ProviderId, Connector]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What one tenant's site is composed of."""
+
+    settings: Settings
+    configuration: Configuration
+    keys: Keys
+    peers: Peers
+    connectors: Connectors
+    sealer: Sealer
+    store: Store
+    commits: Commits
+    suspension: Suspension
+    pages: Pages
+    watched: Watched
+    clock: Callable[[], int]
+
+    @property
+    def node_keys(self) -> NodeKeys:
+        """The keys of a node. ValueError where the configuration has none, which `load_all` refuses."""
+        if self.keys.node is None:
+            raise ValueError("a node without keys was let through")
+        return self.keys.node
+
+
+def compose(parts: Parts) -> Site:
+    """The site of the role that the settings name."""
+    return _node(parts) if parts.settings.role == "node" else _city(parts)
+
+
+def _city(parts: Parts) -> CitySite:
+    settings, configuration, keys = parts.settings, parts.configuration, parts.keys
+    role = CityRole(
+        tenant=settings.tenant,
+        configuration=configuration,
+        nodes=parts.peers,
+        issuer=settings.issuer,
+        own_name=settings.organization.name if settings.organization else "",
+        template=parts.pages.template_digest,
+        index_key=keys.index,
+        pairwise_key=keys.pairwise,
+        suspension=parts.suspension,
+    )
+    frontends = {name: make(parts, role) for name, make in CITY_FRONTENDS.items()}
+    openid = frontends[oidc_request.NAME]
+    if not isinstance(openid, OpenIDProvider):
+        raise TypeError("a city without an OpenID provider")
+    receipts = Receipts(
+        tenant=settings.tenant,
+        country=settings.country,
+        keys=keys.ledger,
+        log=parts.store,
+        records=Releases(engine=parts.store.engine, tenant=settings.tenant, keys=keys.ledger),
+        configuration=configuration,
+        checkpoint_seconds=settings.checkpoint_seconds,
+    )
+    return CitySite(
+        tenant=settings.tenant,
+        issuer=settings.issuer,
+        role=role,
+        broker=_broker(parts, role, frontends),
+        frontends=frontends,
+        screens=CityScreens(role=role, pages=parts.pages, catalogue=configuration.catalogue),
+        logins=_logins(parts),
+        protocols=("saml", "eidas"),
+        catalogue=configuration.catalogue,
+        sealer=parts.sealer,
+        pages=parts.pages,
+        log=parts.store,
+        clock=parts.clock,
+        metadata={**saml_metadata(settings, keys), **receiving_metadata(settings, keys)},
+        log_keys=keys.ledger.log,
+        documentation=settings.documentation_url,
+        watched=parts.watched,
+        openid=openid,
+        citizen_receipts=CitizenReceipts(
+            tenant=settings.tenant, sealer=parts.sealer, parked=parts.store, commits=parts.commits, receipts=receipts
+        ),
+        party_receipts=PartyReceipts(
+            tenant=settings.tenant,
+            tokens=openid.tokens,
+            clients=openid.clients,
+            receipts=receipts,
+            commits=parts.commits,
+        ),
+    )
+
+
+def _node(parts: Parts) -> Site:
+    settings, configuration, keys = parts.settings, parts.configuration, parts.keys
+    if settings.organization is None:
+        raise ValueError("a node without organization was let through")
+    role = NodeRole(
+        tenant=settings.tenant,
+        country=settings.country,
+        nodes=configuration.nodes,
+        providers=configuration.providers,
+        catalogue=configuration.catalogue,
+        pairwise_key=keys.pairwise,
+        suspension=parts.suspension,
+    )
+    frontends = {name: make(parts, role) for name, make in NODE_FRONTENDS.items()}
+    ours = partial(
+        proxy_metadata,
+        here=proxy_here(settings.issuer),
+        country=settings.country,
+        organization=about(settings.organization),
+        keys=parts.node_keys,
+        providers=tuple(configuration.providers.values()),
+        catalogue=configuration.catalogue,
+    )
+    published = Published(ours, METADATA_LIFE, parts.node_keys.messages, parts.node_keys.metadata)
+    return Site(
+        tenant=settings.tenant,
+        issuer=settings.issuer,
+        role=role,
+        broker=_broker(parts, role, frontends),
+        frontends=frontends,
+        screens=NodeScreens(role=role, pages=parts.pages, catalogue=configuration.catalogue),
+        logins=_logins(parts),
+        protocols=("saml",),
+        catalogue=configuration.catalogue,
+        sealer=parts.sealer,
+        pages=parts.pages,
+        log=parts.store,
+        clock=parts.clock,
+        metadata={**saml_metadata(settings, keys), "/eidas/metadata": published},
+        log_keys=keys.ledger.log,
+        documentation=settings.documentation_url,
+        watched=parts.watched,
+    )
+
+
+def _broker(parts: Parts, role: Role, frontends: Frontends) -> Broker:
+    return Broker(
+        tenant=parts.settings.tenant,
+        role=role,
+        frontends=frontends,
+        connectors=parts.connectors,
+        sealer=parts.sealer,
+        commits=parts.commits,
+        decisions=parts.store,
+        suspension=parts.suspension,
+        check_open=parts.store.check_open,
+        reference=parts.watched.steps.reference,
+    )
+
+
+def _logins(parts: Parts) -> Logins:
+    return Logins(tenant=parts.settings.tenant, sealer=parts.sealer, commits=parts.commits, parked=parts.store)
+
+
+def _openid(parts: Parts, role: CityRole) -> OpenIDProvider:
+    configuration, keys = parts.configuration, parts.keys
+    return OpenIDProvider(
+        issuer=parts.settings.issuer,
+        tenant=parts.settings.tenant,
+        parties=configuration.parties,
+        purposes=configuration.purposes,
+        vouched=role.vouches,
+        ended=role.ended,
+        catalogue=configuration.catalogue,
+        signers={"ES256": keys.es256, "RS256": keys.rs256},
+        sealer=parts.sealer,
+        commits=parts.commits,
+        parked=parts.store,
+        documentation=parts.settings.documentation_url,
+        redeemed=parts.watched.redeemed,
+    )
+
+
+def _proxy_service(parts: Parts, _role: NodeRole) -> ProxyService:
+    return ProxyService(
+        here=proxy_here(parts.settings.issuer),
+        nodes=parts.configuration.nodes,
+        peers=parts.peers,
+        signer=parts.node_keys.messages,
+        catalogue=parts.configuration.catalogue,
+    )
+
+
+# The protocols in which services ask us, by the name that a request carries: one line a protocol
+CITY_FRONTENDS: dict[str, Callable[[Parts, CityRole], Frontend]] = {oidc_request.NAME: _openid}
+NODE_FRONTENDS: dict[str, Callable[[Parts, NodeRole], Frontend]] = {NAME: _proxy_service}
+
+
+def connectors_of(
+    configuration: Configuration, settings: Settings, keys: Keys, peers: Peers, guard: DeviationGuard
+) -> Connectors:
+    """The connector of each identity provider: the table has one line a protocol in which we ask."""
+
+    def saml(provider: IdentityProvider) -> Connector:
+        made = saml_connector(provider, settings, keys, guard.suspended(provider.provider_id))
+        return GuardedConnector(made, provider.provider_id, guard) if provider.deviations else made
+
+    def eidas(provider: IdentityProvider) -> Connector:
+        if keys.node is None:
+            raise ValueError("a node without keys was let through")
+        return EidasConnector(
+            provider=provider,
+            entity_id=node_entity_id(settings.issuer),
+            acs_url=node_acs_url(settings.issuer),
+            signer=keys.node.messages,
+            unwrappers=keys.node.encryption,
+            peers=peers,
+            country=settings.country,
+            catalogue=configuration.catalogue,
+        )
+
+    table = {"saml": saml, "eidas": eidas}
+    return {name: table[provider.protocol](provider) for name, provider in configuration.providers.items()}

@@ -1,0 +1,45 @@
+"""All that the folder of one broker says: settings, parties and keys."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from idp.config.folder import load_configuration
+from idp.config.settings import Settings, load_settings
+from idp.keys.folder import Keys, load_keys
+from idp.protocols.eidas.receiving_node import crossing_problems
+from policies.errors import Misconfigured
+from policies.load import Configuration
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a broker's folder said at one moment, and the kinds of keys in it. Nothing in it belongs to a process."""
+
+    settings: Settings
+    configuration: Configuration
+    kinds: frozenset[str]
+
+
+def load_all(folder: Path, read: Read | None = None) -> tuple[Settings, Configuration, Keys]:
+    """Settings, parties and keys of a folder. Raises `Misconfigured` with the problems of all three at once.
+
+    What was `read` already is not read again: the folder may say something else by now. Of its keys those of the same kinds
+    are, so that all workers of a generation have the same kinds.
+    """
+    settings = read.settings if read else load_settings(folder)
+    problems: list[Misconfigured] = []
+    configuration = keys = None
+    try:
+        configuration = read.configuration if read else load_configuration(folder)
+    except Misconfigured as error:
+        problems.append(error)
+    try:
+        keys = load_keys(settings.key_folder, settings.origin)
+        keys = keys.only(read.kinds) if read else keys
+    except Misconfigured as error:
+        problems.append(error)
+    if configuration is None or keys is None:
+        raise Misconfigured(tuple(problem for error in problems for problem in error.problems))
+    if missing := crossing_problems(settings, configuration, keys):
+        raise Misconfigured(tuple(missing))
+    return settings, configuration, keys

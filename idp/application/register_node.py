@@ -1,0 +1,78 @@
+"""A node of another country, as `ciconia metadata service-list --write` registers it: two new files of the configuration.
+
+Nothing that is there is ever changed. What was written is taken away again where the configuration does not hold with it.
+
+    providers/NAME.toml    a sending node that a city asks; nodes/NAME.toml, a receiving node that asks a sending one
+    metadata/NAME.pem      the certificates of who signs its metadata
+"""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from asn1crypto.pem import armor
+
+from connectors.formats.eidas.service_list import ListedNode
+from idp.application.load import load_all
+from idp.application.register_party import withdraw, write_new
+from idp.system.toml_text import dumped
+from policies.errors import Misconfigured, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRegistration:
+    """What is to be registered: under which name, how people call it, and the certificates (DER) that are pinned."""
+
+    name: str
+    title: str
+    node: ListedNode
+    certificates: tuple[bytes, ...] = field(repr=False)
+
+    @property
+    def file(self) -> str:
+        """The path of the registration, relative to the configuration."""
+        return f"{'providers' if self.node.role == 'proxy' else 'nodes'}/{self.name}.toml"
+
+    @property
+    def pem_file(self) -> str:
+        """The path of the certificates, relative to the configuration."""
+        return f"metadata/{self.name}.pem"
+
+
+def text_of_node(asked: NodeRegistration) -> str:
+    """The registration, as TOML."""
+    node = asked.node
+    of_provider = {"protocol": "eidas", "namespace": f"eidas/{node.country}"} if node.role == "proxy" else {}
+    table = {
+        "id": asked.name,
+        "country": node.country,
+        **of_provider,
+        "entity_id": node.entity_id,
+        **({"metadata_url": node.location} if node.location != node.entity_id else {}),
+        "metadata_certificate": asked.pem_file,
+    }
+    head = "# Written by `ciconia metadata service-list`. Whoever signed that list said whose certificate this is.\n"
+    return f"{head}{dumped(table)}\n{dumped({'title': {'en': asked.title}})}"
+
+
+def register_node(asked: NodeRegistration, folder: Path) -> tuple[Path, ...]:
+    """Write the new files, and load the whole configuration again to prove that it holds with them; returns what it wrote.
+
+    Raises `Misconfigured` with every problem, FileExistsError where somebody was faster, OSError where it cannot be
+    written; then nothing of ours is left, nor after a Ctrl-C.
+    """
+    taken = [name for name in (asked.file, asked.pem_file) if os.path.lexists(folder / name)]
+    if taken:
+        raise Misconfigured((Problem(taken[0], 0, "", "it is there already.", "give another name with --name."),))
+    pem = b"".join(armor("CERTIFICATE", der) for der in asked.certificates)
+    written: list[Path] = []
+    try:
+        for name, content in ((asked.pem_file, pem), (asked.file, text_of_node(asked).encode())):
+            (folder / name).parent.mkdir(exist_ok=True)
+            write_new(folder / name, content, 0o644)
+            written.append(folder / name)
+        load_all(folder)
+    except BaseException:
+        withdraw(written)
+        raise
+    return tuple(written)

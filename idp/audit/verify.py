@@ -1,0 +1,299 @@
+"""The check of the whole release ledger: everything is computed again from the database, and what does not fit is named.
+
+1. the file is sound (SQLite's own check), and nothing in the database acts by itself (`idp.store.schema`)
+2. every leaf is in its place and has its hash, every stored node is the hash of what is below it
+3. the leaves are what each head says that a witness saw, and the state of the tree has their size and root
+4. every checkpoint is signed by the log's key, says its row, and its root is that of the leaves at its size: so each one
+   extends the one before
+5. every record has one leaf, its openings open that leaf's commitments and say what the row says, its tag is that of its
+   subject's counter, and it is one that the ledger's role writes (`verify_records`)
+
+One read transaction sees one state, so a broker may serve meanwhile. Memory does not grow with the ledger.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+from operator import attrgetter
+
+from sqlalchemy import ColumnElement, Connection, Engine, Integer, Row, Table, and_, cast, func, not_, select
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from idp.audit.verify_records import CHUNK, Role, verify_records
+from idp.ledger.checkpoint import TreeHead, UnknownSigner, open_note
+from idp.ledger.findings import Finding, Report
+from idp.ledger.keys import LedgerKeys
+from idp.ledger.leaf import read_leaf
+from idp.ledger.merkle_tree import CompactRange, Position, leaf_hash
+from idp.ports import Checkpoint
+from idp.store import tables
+from idp.store.engine import is_postgres, reading, snapshot
+from idp.store.reads import as_checkpoint
+from idp.store.schema import faults_of_schema
+from idp.store.tree_state import TreeState, believed, checkpoint_seal, read_state
+from policies.errors import SignatureInvalid
+from policies.parties import Tenant
+
+# A ledger that is wrong from its first leaf on would name every row: the first so many tell where to look
+MAX_FINDINGS = 1000
+MAX_LEVEL = 61
+
+Node = tuple[Position, bytes]
+
+
+def _unseen(_more: int) -> None:
+    """Nobody looks how far the check is."""
+
+
+def verify_ledger(
+    engine: Engine,
+    *,
+    tenant: Tenant,
+    keys: LedgerKeys,
+    role: Role | None = None,
+    heads: Sequence[TreeHead] = (),
+    blind: Callable[[], str] = str,
+    advance: Callable[[int], None] = _unseen,
+) -> Report:
+    """Check one tenant's ledger; with `role`, also that its records are those that this role writes.
+
+    `heads` are what a witness saw of the log, read before this: the leaves must be what they say, and may be more. Where it
+    saw none though there are checkpoints, `blind` is asked whether that is still so, and where: it may not be mounted.
+    `advance` hears how many more of `steps_of` were done, a few hundred at a time. Raises `StoreUnavailable` where the
+    database cannot be read at all.
+    """
+    with reading(), snapshot(engine) as connection:
+        return _Verification(connection, tenant, keys, role, heads, blind, advance).report()
+
+
+def steps_of(engine: Engine, tenant: Tenant) -> int:
+    """How many rows the check goes through: leaves, checkpoints and records. Raises `StoreUnavailable`."""
+    with reading(), snapshot(engine) as connection:
+        return sum(_count(connection, table, tenant) for table in (tables.leaves, tables.checkpoints, tables.records))
+
+
+class _Verification:
+    """One run over one snapshot."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        tenant: str,
+        keys: LedgerKeys,
+        role: Role | None,
+        heads: Sequence[TreeHead],
+        blind: Callable[[], str],
+        advance: Callable[[int], None],
+    ) -> None:
+        self._done, self._advance = count(1), advance
+        self._seen, self._blind = frozenset(heads), blind
+        self._connection = connection
+        self._role = role
+        self._tenant = tenant
+        self._keys = keys
+        self._tree = CompactRange()
+        self._heads: dict[int, bytes] = {}  # size -> recomputed root, for the size of each checkpoint and head
+
+    def report(self) -> Report:
+        findings: list[Finding] = []
+        try:
+            for finding in self._findings():
+                findings.append(finding)
+                if len(findings) == MAX_FINDINGS:
+                    findings.append(Finding("database", "", "there is more that does not fit"))
+                    break
+            records, staged, checkpoints = (
+                self._count(table) for table in (tables.records, tables.staged, tables.checkpoints)
+            )
+        except OperationalError:
+            raise
+        except DBAPIError as error:
+            # The file is damaged: that is a finding, not a failure of the check
+            findings.append(Finding("database", "", f"it cannot be read to its end ({type(error.orig).__name__})"))
+            records = staged = checkpoints = 0
+        return Report(self._tree.size, self._tree.root(), checkpoints, records, staged, tuple(findings))
+
+    def _count(self, table: Table) -> int:
+        return _count(self._connection, table, self._tenant)
+
+    def _step(self) -> None:
+        """One row more; whoever looks hears of whole chunks."""
+        if next(self._done) % CHUNK == 0:
+            self._advance(CHUNK)
+
+    def _findings(self) -> Iterator[Finding]:
+        # PostgreSQL has checksums of its pages, and refuses to read what they do not fit
+        if not is_postgres(self._connection):
+            for (line,) in self._connection.exec_driver_sql("PRAGMA integrity_check"):
+                if line != "ok":
+                    yield Finding("database", "", f"SQLite's own check says: {line}")
+        yield from (Finding("database", name, what) for name, what in faults_of_schema(self._connection))
+        yield from self._leaves()
+        yield from self._witnessed()
+        yield from self._state()
+        yield from self._checkpoints()
+        yield from verify_records(self._connection, self._tenant, self._keys, self._role, self._step)
+
+    # -- leaves and nodes
+
+    def _leaves(self) -> Iterator[Finding]:
+        table = tables.leaves.c
+        query = select(table.leaf_index, table.leaf, table.leaf_hash).where(table.tenant == self._tenant)
+        sizes = self._checkpoint_sizes()
+        expected = _Expected(self._stored_nodes())
+        rows = self._connection.execute(query.order_by(table.leaf_index), execution_options={"yield_per": CHUNK})
+        for row in rows:
+            self._step()
+            if row.leaf_index != self._tree.size:
+                yield Finding("leaves", str(row.leaf_index), f"place {self._tree.size} should come here")
+            if leaf_hash(row.leaf) != row.leaf_hash:
+                yield Finding("leaves", str(row.leaf_index), "its hash is not that of its bytes")
+            try:
+                read_leaf(row.leaf)
+            except ValueError:
+                yield Finding("leaves", str(row.leaf_index), "its bytes are no leaf")
+            for node in self._tree.append(row.leaf_hash):
+                yield from expected.meet(node)
+            if self._tree.size in sizes:
+                self._heads[self._tree.size] = self._tree.root()
+        yield from expected.rest()
+        yield from self._impossible_nodes()
+
+    def _checkpoint_sizes(self) -> frozenset[int]:
+        table = tables.checkpoints.c
+        signed = self._connection.scalars(select(table.size).where(table.tenant == self._tenant))
+        return frozenset({*signed, *(head.size for head in self._seen)})
+
+    def _stored_nodes(self) -> Iterator[Node]:
+        """The stored nodes in the order in which a growing tree completes them."""
+        table = tables.nodes.c
+        query = select(table.level, table.node_index, table.hash).where(table.tenant == self._tenant, _possible())
+        done = (table.node_index + 1).op("<<")(_bits(table.level))
+        rows = self._connection.execute(query.order_by(done, table.level), execution_options={"yield_per": CHUNK})
+        for level, index, hashed in rows:
+            yield (level, index), hashed
+
+    def _impossible_nodes(self) -> Iterator[Finding]:
+        table = tables.nodes.c
+        query = select(table.level, table.node_index).where(table.tenant == self._tenant, not_(_possible()))
+        for level, index in self._connection.execute(query):
+            yield Finding("nodes", _place((level, index)), "no tree has such a node")
+
+    def _witnessed(self) -> Iterator[Finding]:
+        # Asked again: the first may have been signed meanwhile
+        if not self._seen and self._count(tables.checkpoints) and (witness := self._blind()):
+            fix = "If it is, put the newest checkpoint into it first (docs/back-up-and-restore.md)"
+            meanwhile = "Nothing is signed meanwhile, and a broker that starts releases nothing"
+            yield Finding("checkpoints", "", f"the witness {witness} has none of them: is it mounted? {fix}. {meanwhile}")
+        for head in sorted(self._seen, key=attrgetter("size", "root")):
+            if head.size > self._tree.size:
+                yield Finding(
+                    "leaves", "", f"there are {self._tree.size}, and the witness saw {head.size}: it is an older ledger"
+                )
+            elif head.size and self._heads[head.size] != head.root:
+                yield Finding("leaves", "", f"the first {head.size} are not those that the witness saw")
+
+    # -- the state of the tree
+
+    def _state(self) -> Iterator[Finding]:
+        row = read_state(self._connection, self._tenant)
+        if row is None:
+            if self._tree.size or self._count(tables.checkpoints):
+                yield Finding("trees", self._tenant, "there are leaves or checkpoints, and no state of the tree")
+            return
+        if believed(row, self._keys, self._tenant) is None:
+            yield Finding("trees", self._tenant, "its seal does not hold: somebody else changed the row")
+        stated = TreeState(row.size, row.root, row.checkpoints)
+        if stated != TreeState(self._tree.size, self._tree.root(), self._count(tables.checkpoints)):
+            yield Finding("trees", self._tenant, "its size, root or number of checkpoints is not what is there")
+
+    # -- checkpoints
+
+    def _checkpoints(self) -> Iterator[Finding]:
+        table = tables.checkpoints.c
+        query = select(tables.checkpoints).where(table.tenant == self._tenant).order_by(table.number)
+        before: Checkpoint | None = None
+        for number, row in enumerate(self._connection.execute(query, execution_options={"yield_per": CHUNK}), 1):
+            self._step()
+            if row.number != number:
+                yield Finding("checkpoints", str(row.number), f"checkpoint {number} should come here")
+            for what in faults_of_checkpoint(row, before, self._keys, self._tenant):
+                yield Finding("checkpoints", str(row.number), what)
+            if self._heads.get(row.size) != row.root:
+                yield Finding("checkpoints", str(row.number), "its root is not that of the leaves at its size")
+            before = as_checkpoint(row)
+
+
+def _count(connection: Connection, table: Table, tenant: str) -> int:
+    return connection.scalar(select(func.count()).select_from(table).where(table.c.tenant == tenant)) or 0
+
+
+def faults_of_checkpoint(
+    row: Row[tuple[object, ...]], before: Checkpoint | None, keys: LedgerKeys, tenant: str
+) -> Iterator[str]:
+    """What of a row of `checkpoints` does not fit, but for its root: that takes all leaves. `before` is the row before."""
+    found = as_checkpoint(row)
+    if checkpoint_seal(keys, tenant, row.number, found) != row.seal:
+        yield "its seal does not hold: somebody else changed the row"
+    try:
+        head = TreeHead.read(open_note(row.note, *keys.log.known))
+    except UnknownSigner:
+        yield "no key of this folder signed its note: restore log.vkey, which lists every key that ever did"
+    except SignatureInvalid as error:
+        yield f"its note is not signed by the log's key ({error.check})"
+    else:
+        if head != TreeHead(keys.origin, found.size, found.root):
+            yield "its note says another log, size or root than its row"
+    # Of one size twice where the key of the first was revoked; the root of each is held against the leaves
+    if before is not None and not (before.size <= found.size and before.time <= found.time):
+        yield "it does not come after the one before, in size and time"
+
+
+class _Expected:
+    """Compares two streams of nodes in the order of completion: those that the leaves give, and those that are stored."""
+
+    def __init__(self, stored: Iterator[Node]) -> None:
+        self._stored = stored
+        self._next = next(stored, None)
+
+    def meet(self, node: Node) -> Iterator[Finding]:
+        """One node that the leaves give."""
+        position, hashed = node
+        while self._next is not None and _order(self._next[0]) < _order(position):
+            yield self._stray()
+        if self._next is None or self._next[0] != position:
+            yield Finding("nodes", _place(position), "it is not there")
+            return
+        if self._next[1] != hashed:
+            yield Finding("nodes", _place(position), "it is not the hash of what is below it")
+        self._next = next(self._stored, None)
+
+    def rest(self) -> Iterator[Finding]:
+        """What is stored beyond the leaves."""
+        while self._next is not None:
+            yield self._stray()
+
+    def _stray(self) -> Finding:
+        place = _place(self._next[0]) if self._next is not None else ""
+        self._next = next(self._stored, None)
+        return Finding("nodes", place, "no leaves complete it")
+
+
+def _order(position: Position) -> tuple[int, int]:
+    level, index = position
+    return (index + 1) << level, level
+
+
+def _possible() -> ColumnElement[bool]:
+    """Nodes of trees whose size 64 bits hold: the order of others would overflow."""
+    table = tables.nodes.c
+    small = table.node_index.op(">>")(_bits(MAX_LEVEL - table.level)) == 0
+    return and_(table.level.between(1, MAX_LEVEL), table.node_index >= 0, small)
+
+
+def _bits(level: ColumnElement[int]) -> ColumnElement[int]:
+    """How far to shift: PostgreSQL shifts by 32-bit numbers, and judges a level that no tree has as well."""
+    return cast(level % 64, Integer)
+
+
+def _place(position: Position) -> str:
+    return f"{position[0]}/{position[1]}"

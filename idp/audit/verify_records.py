@@ -1,0 +1,287 @@
+"""The check of records: each has one leaf, and its openings open that leaf's commitments and say what the row says.
+
+What their openings say tells the legal shapes apart: a city's (a release has a subject, a counter and all openings), a
+sending node's, and what an operator did or what could not be sent (exactly the facts of
+`idp.ledger.record_contents`, no subject).
+Each role writes one of the first two: the other one in its ledger was written by nobody's login.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Literal
+
+from sqlalchemy import Connection, Row, and_, func, select
+
+from idp.ledger.canonical_json import jcs
+from idp.ledger.findings import Finding
+from idp.ledger.keys import LedgerKeys
+from idp.ledger.leaf import commitment, open_opening, read_leaf, salt_holds, tag
+from idp.ledger.merkle_tree import leaf_hash
+from idp.ledger.record_contents import (
+    ALWAYS,
+    CANCELLATION,
+    DECRYPTION,
+    METADATA,
+    OF_A_RELEASE,
+    OPENED,
+    REFUSAL,
+    RELEASE,
+    SWITCH,
+    UNSENT,
+    is_reason,
+)
+from idp.store import tables
+from policies.errors import SignatureInvalid
+from policies.load.table import URI
+
+CHUNK = 500
+OF_A_NODE = {"message", "node", "record", "time"}
+OF_AN_APPROVAL = {"digest", "peer", "record", "time"}
+OF_A_DECRYPTION = {"file", "reason", "record", "time"}
+OF_AN_UNSENT = {"about", "record", "time"}
+OF_A_SWITCH = {"name", "reason", "record", "state", "switch", "time"}
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_RECORD = re.compile(r"[0-9a-f]{32}")
+# What is of a login, and so of one role
+_OF_LOGINS = (RELEASE, REFUSAL, CANCELLATION, UNSENT)
+
+Facts = Mapping[str, object]
+# Whose ledger it is, as `idp.config.settings` has it
+Role = Literal["city", "node"]
+
+
+def verify_records(
+    connection: Connection, tenant: str, keys: LedgerKeys, role: Role | None, step: Callable[[], None]
+) -> Iterator[Finding]:
+    """Everything about records, staged leaves and subjects that does not fit. Where `role` is None, either role's do.
+
+    `step` is called for each record.
+    """
+    for row in _records(connection, tenant):
+        step()
+        yield from _record(row, tenant, keys, role)
+    yield from _strays(connection, tenant)
+    yield from _subjects(connection, tenant, keys)
+
+
+def _records(connection: Connection, tenant: str) -> Iterator[Row[tuple[object, ...]]]:
+    records, leaves, staged, subjects = tables.records, tables.leaves, tables.staged, tables.subjects
+    in_place = and_(leaves.c.tenant == records.c.tenant, leaves.c.leaf_hash == records.c.leaf_hash)
+    waiting = and_(staged.c.tenant == records.c.tenant, staged.c.record == records.c.record)
+    person = and_(subjects.c.tenant == records.c.tenant, subjects.c.subject == records.c.subject)
+    joined = records.outerjoin(leaves, in_place).outerjoin(staged, waiting).outerjoin(subjects, person)
+    query = (
+        select(records, leaves.c.leaf, staged.c.leaf.label("staged_leaf"), subjects.c.salt)
+        .select_from(joined)
+        .where(records.c.tenant == tenant)
+        .order_by(records.c.record)
+    )
+    yield from connection.execute(query, execution_options={"yield_per": CHUNK})
+
+
+def _record(row: Row[tuple[object, ...]], tenant: str, keys: LedgerKeys, role: Role | None) -> Iterator[Finding]:
+    """What does not fit about one record: first its leaf, which is in its place or staged."""
+    name = row.record.hex()
+    if row.leaf is not None and row.staged_leaf is not None:
+        yield Finding("staged", name, "its leaf has a place already")
+    if row.staged_leaf is not None and leaf_hash(row.staged_leaf) != row.leaf_hash:
+        yield Finding("staged", name, "it is not the leaf of its record")
+        yield Finding("records", name, "its hash is not that of its leaf")
+    found = row.leaf if row.leaf is not None else row.staged_leaf
+    if found is None:
+        yield Finding("records", name, "it has no leaf")
+        return
+    try:
+        commitments, tagged = read_leaf(found)
+    except ValueError:
+        yield Finding("records", name, "its leaf is no leaf")
+        return
+    for what in _contents(row, tenant, keys, role, commitments, tagged):
+        yield Finding("records", name, what)
+
+
+def _contents(
+    row: Row[tuple[object, ...]],
+    tenant: str,
+    keys: LedgerKeys,
+    role: Role | None,
+    commitments: Mapping[str, bytes],
+    tagged: bytes,
+) -> Iterator[str]:
+    # 1. every opening decrypts and opens its commitment
+    facts: dict[str, Facts] = {}
+    for compartment in OPENED:
+        try:
+            opened = _open(row, compartment, tenant, keys, commitments[compartment])
+        except (SignatureInvalid, ValueError, OverflowError, OSError):
+            yield f"its opening of {compartment} does not open what the leaf commits to"
+        else:
+            if opened is not None:
+                facts[compartment] = opened
+    # 2. they say what the row says, and the tag is that of its counter
+    yield from _facts(row, facts)
+    yield from _of_role(facts.get("decision", {}), role)
+    if row.subject is not None and not _tagged(row, tenant, keys, tagged):
+        yield "its tag is not that of its subject and counter"
+
+
+def _open(row: Row[tuple[object, ...]], compartment: str, tenant: str, keys: LedgerKeys, committed: bytes) -> Facts | None:
+    """The content of an opening, None where the row has none. Raises where it does not fit."""
+    sealed = getattr(row, f"{compartment}_opening")
+    if sealed is None:
+        return None
+    if compartment == "subject":
+        if row.subject is None or row.salt is None:
+            raise ValueError("no subject that it could belong to")
+        key = keys.subject_key(tenant, row.subject, row.salt)
+    else:
+        key = keys.period_key(tenant, row.time)
+    opening = open_opening(key, tenant, row.record, compartment, sealed)
+    if commitment(opening.nonce, opening.content) != committed:
+        raise ValueError("another commitment")
+    content = json.loads(opening.content)
+    if not isinstance(content, dict) or jcs(content) != opening.content:
+        raise ValueError("not canonical JSON")
+    return content
+
+
+def _facts(row: Row[tuple[object, ...]], facts: Mapping[str, Facts]) -> Iterator[str]:
+    sent, decision = facts.get("sent", {}), facts.get("decision", {})
+    kind = decision.get("kind")
+    if kind not in (*_OF_LOGINS, METADATA, DECRYPTION, SWITCH):
+        yield "it is no release, refusal or cancellation, nothing unsent, and no approval of metadata, decryption or switch"
+        return
+    if kind == METADATA:
+        yield from _without_subject(row, "an approval of metadata", OF_AN_APPROVAL, sent, decision)
+        yield from _approved(decision)
+    elif kind == DECRYPTION:
+        yield from _without_subject(row, "a decryption by hand", OF_A_DECRYPTION, sent, decision)
+        yield from _decrypted(decision)
+    elif kind == SWITCH:
+        yield from _without_subject(row, "a switch", OF_A_SWITCH, sent, decision)
+        yield from _switched(decision)
+    elif "node" in decision:
+        yield from _without_subject(row, f"a {kind} to a node", OF_A_NODE, sent, decision)
+    elif kind == UNSENT:
+        yield from _without_subject(row, "what was not sent", OF_AN_UNSENT, sent, decision)
+        yield from _unsent(decision)
+    else:
+        yield from _of_a_city(row, f"a {kind}", facts, released=kind == RELEASE)
+    expected = {"record": row.record.hex(), "time": row.time}
+    for name, content in (("sent", sent), ("decision", decision)):
+        yield from (f"its {name} has another {key}" for key, value in expected.items() if content.get(key) != value)
+
+
+def _of_role(decision: Facts, role: Role | None) -> Iterator[str]:
+    """A login's record of the other role. What an operator did stands in either's ledger."""
+    if role is None or decision.get("kind") not in _OF_LOGINS:
+        return
+    if role == "city" and "node" in decision:
+        yield "it is of a login for another country's node, and this is a city's ledger"
+    if role == "node" and "node" not in decision:
+        yield "it is of a login for a relying party, and this is a node's ledger"
+
+
+def _approved(decision: Facts) -> Iterator[str]:
+    """An approval names what was approved, and whose: the digest of metadata, and an entity id."""
+    digest, peer = decision.get("digest"), decision.get("peer")
+    if not (isinstance(digest, str) and _DIGEST.fullmatch(digest)):
+        yield "an approval of metadata has no digest of 64 hex digits"
+    if not (isinstance(peer, str) and URI.fullmatch(peer)):
+        yield "an approval of metadata has no entity id"
+
+
+def _decrypted(decision: Facts) -> Iterator[str]:
+    """A decryption names the file, by its digest, and a reason."""
+    file, reason = decision.get("file"), decision.get("reason")
+    if not (isinstance(file, str) and _DIGEST.fullmatch(file)):
+        yield "a decryption by hand names no file by a digest of 64 hex digits"
+    if not (isinstance(reason, str) and is_reason(reason)):
+        yield "a decryption by hand has no reason"
+
+
+def _unsent(decision: Facts) -> Iterator[str]:
+    """What was not sent names the record that it is about."""
+    about = decision.get("about")
+    if not (isinstance(about, str) and _RECORD.fullmatch(about)):
+        yield "what was not sent names no record by 32 hex digits"
+
+
+def _switched(decision: Facts) -> Iterator[str]:
+    """A switch says what is off or on, and why."""
+    reason = decision.get("reason")
+    if decision.get("state") not in ("off", "on") or not (decision.get("switch") and decision.get("name")):
+        yield "a switch does not say what is off or on"
+    if not (isinstance(reason, str) and is_reason(reason)):
+        yield "a switch has no reason"
+
+
+def _without_subject(
+    row: Row[tuple[object, ...]], what: str, names: set[str], sent: Facts, decision: Facts
+) -> Iterator[str]:
+    """A record that says these facts in both of its openings and nothing else, and has no place for a person."""
+    if set(sent) != names or set(decision) != names | {"kind"}:
+        yield f"{what} says more or less than it may"
+    if any(decision.get(name) != content for name, content in sent.items()):
+        yield f"{what} says one thing as sent and another as decided"
+    if _present(row) != ALWAYS or row.subject is not None or row.position is not None:
+        yield f"{what} has no subject, no counter and no other openings"
+
+
+def _of_a_city(row: Row[tuple[object, ...]], what: str, facts: Mapping[str, Facts], *, released: bool) -> Iterator[str]:
+    if _present(row) != (OF_A_RELEASE if released else ALWAYS):
+        yield f"{what} does not have these openings"
+    if len({released, row.subject is not None, row.position is not None}) != 1:
+        yield f"{what} has a subject and a counter exactly where it is a release"
+    if "subject" in facts and facts["subject"] != {"record": row.record.hex(), "subject": (row.subject or b"").hex()}:
+        yield "its subject's part is of another record or subject"
+    if "login" in facts and facts["login"].get("aud") != facts.get("sent", {}).get("client"):
+        yield "its login is of another relying party than it was sent to"
+
+
+def _present(row: Row[tuple[object, ...]]) -> set[str]:
+    return {name for name in OPENED if getattr(row, f"{name}_opening") is not None}
+
+
+def _tagged(row: Row[tuple[object, ...]], tenant: str, keys: LedgerKeys, tagged: bytes) -> bool:
+    if row.salt is None or row.position is None or row.position < 1:
+        return False
+    return tag(keys.subject_key(tenant, row.subject, row.salt), row.position) == tagged
+
+
+def _strays(connection: Connection, tenant: str) -> Iterator[Finding]:
+    """Leaves that belong to no record: in their place, or staged."""
+    records, leaves, staged = tables.records, tables.leaves, tables.staged
+    of_leaf = and_(records.c.tenant == leaves.c.tenant, records.c.leaf_hash == leaves.c.leaf_hash)
+    query = select(leaves.c.leaf_index).select_from(leaves.outerjoin(records, of_leaf))
+    for index in connection.scalars(query.where(leaves.c.tenant == tenant, records.c.record.is_(None))):
+        yield Finding("leaves", str(index), "it belongs to no record")
+    of_staged = and_(records.c.tenant == staged.c.tenant, records.c.record == staged.c.record)
+    waiting = select(staged.c.record).select_from(staged.outerjoin(records, of_staged))
+    for record in connection.scalars(waiting.where(staged.c.tenant == tenant, records.c.record.is_(None))):
+        yield Finding("staged", record.hex(), "it belongs to no record")
+
+
+def _subjects(connection: Connection, tenant: str, keys: LedgerKeys) -> Iterator[Finding]:
+    """Subjects whose salt is not ours or whose records do not run from 1 to their counter; subjects that are not there."""
+    records, subjects = tables.records, tables.subjects
+    counted = (
+        select(records.c.subject, func.count(records.c.position).label("count"), func.max(records.c.position).label("last"))
+        .where(records.c.tenant == tenant, records.c.subject.is_not(None))
+        .group_by(records.c.subject)
+        .subquery()
+    )
+    joined = subjects.outerjoin(counted, counted.c.subject == subjects.c.subject)
+    query = select(subjects, counted.c.count, counted.c.last).select_from(joined)
+    for row in connection.execute(query.where(subjects.c.tenant == tenant)):
+        if not salt_holds(keys, tenant, row.subject, row.salt):
+            yield Finding("subjects", row.subject.hex(), "its salt is not the one that we wrote")
+        # positions are unique (an index holds them so): as many as the last one says means none is missing
+        if not row.counter == row.count == row.last:
+            yield Finding("subjects", row.subject.hex(), "its records do not run from 1 to its counter")
+    person = and_(subjects.c.tenant == tenant, subjects.c.subject == counted.c.subject)
+    absent = select(counted.c.subject).select_from(counted.outerjoin(subjects, person)).where(subjects.c.subject.is_(None))
+    for subject in connection.scalars(absent):
+        yield Finding("subjects", subject.hex(), "records have this subject, and it is not there")

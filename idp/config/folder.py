@@ -1,0 +1,48 @@
+"""The configuration folder: its files are read here, and judged in `policies.load`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from idp.system.files import MAX_FILE, is_folder, read_regular
+from idp.system.ownership import CLOSED, assert_open, closed
+from policies.errors import Misconfigured, Problem
+from policies.load import FOLDERS, PATTERNS, Configuration, load
+
+
+def read_configuration(directory: Path) -> Mapping[str, bytes]:
+    """Every file that a configuration may have, by its path relative to `directory`. A folder may be missing.
+
+    Raises `Misconfigured` where there is no such directory, or a file cannot be read.
+    """
+    assert_open(directory, "--config")
+    if not is_folder(directory):
+        problem = Problem(str(directory), 0, "--config", "is not a folder.", "make one with `ciconia init DIR`.")
+        raise Misconfigured((problem,))
+    files, problems = readable_files(directory)
+    if problems:
+        raise Misconfigured(problems)
+    return files
+
+
+def readable_files(directory: Path) -> tuple[Mapping[str, bytes], tuple[Problem, ...]]:
+    """The files that can be read, as `read_configuration` has them, and a problem for each that cannot."""
+    files: dict[str, bytes] = {}
+    # A pattern finds nothing in a folder that is closed, and says nothing
+    problems = [Problem(name, 0, "file", CLOSED, "let the broker read it.") for name in FOLDERS if closed(directory / name)]
+    for path in sorted(path for pattern in PATTERNS for path in directory.glob(pattern)):
+        name = path.relative_to(directory).as_posix()
+        try:
+            octets = read_regular(path)
+        except OSError as error:
+            problems.append(Problem(name, 0, "file", f"cannot be read: {error.strerror}.", "let the broker read it."))
+            continue
+        if len(octets) > MAX_FILE:
+            problems.append(Problem(name, 0, "file", f"has more than {MAX_FILE} bytes.", "put the right file there."))
+            continue
+        files[name] = octets
+    return files, tuple(problems)
+
+
+def load_configuration(directory: Path) -> Configuration:
+    """Read and judge a configuration folder. Raises `Misconfigured` with every problem."""
+    return load(read_configuration(directory))

@@ -1,0 +1,124 @@
+"""What tenants under one roof have in common that none may share."""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from idp.config.settings import NO_ISSUER, SETTINGS_FILE, Settings, examine_settings
+from idp.keys.file import fingerprint, holds_secret
+from idp.keys.folder import SECRETS
+from idp.keys.kinds import kind_of
+from idp.keys.ledger import OPENINGS_KEY
+from idp.system.files import read_whole
+from policies.errors import Misconfigured, Problem
+
+# In place of a tenant's name
+NOBODY = "nobody knows which tenant"
+
+
+class Owners:
+    """Whose each key is, of the tenants of one process: who had it first. For any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._of: dict[str, str] = {}
+
+    def note(self, mark: str, name: str) -> None:
+        """A key is this tenant's, unless it is another's already."""
+        self._of.setdefault(mark, name)
+
+    def contest(self, key_folders: Mapping[str, Path]) -> None:
+        """Of a key that is not noted, and that several have by now, nobody is the owner: none can say who had it first."""
+        holders: dict[str, set[str]] = {}
+        for name, folder in key_folders.items():
+            for mark, _ in _keys(folder):
+                holders.setdefault(mark, set()).add(name)
+        for mark, names in holders.items():
+            if len(names) > 1:
+                self.note(mark, NOBODY)
+
+    def claim(self, name: str, key_folder: Path) -> None:
+        """Every key of the folder is this tenant's from now on.
+
+        Raises `Misconfigured`, and none is, where another one had some of them first: whoever copies a key takes it from
+        nobody, and does not answer for its owner.
+        """
+        marks = tuple(_keys(key_folder))
+        with self._lock:
+            problems = [
+                Problem(str(file), 0, "keys", f"{self._of[mark]} had it first.", _FIXES["keys"])
+                for mark, file in marks
+                if self._of.get(mark, name) != name
+            ]
+            if problems:
+                raise Misconfigured(tuple(problems))
+            for mark, _ in marks:
+                self.note(mark, name)
+
+
+def conflicts(folders: Sequence[Path], owners: Owners | None = None) -> dict[str, tuple[Problem, ...]]:
+    """What tenants have in common that none may share, by the names of their folders: a host, a ledger's name, a key.
+
+    Each key is noted with `owners` as the first one's that has it.
+    """
+    holders: dict[tuple[str, str], list[tuple[Path, Path]]] = {}
+    for each in folders:
+        for what, mark, file in _unique(each):
+            holders.setdefault((what, mark), []).append((each, file))
+            if owners is not None and what == "keys":
+                owners.note(mark, each.name)
+    found: dict[str, list[Problem]] = {}
+    for (what, _), shared in holders.items():
+        if len({folder for folder, _ in shared}) > 1:
+            for folder, file in shared:
+                others = ", ".join(sorted({other.name for other, _ in shared} - {folder.name}))
+                problem = Problem(str(file), 0, what, f"{others} has the same.", _FIXES[what])
+                found.setdefault(folder.name, []).append(problem)
+    return {name: tuple(problems) for name, problems in found.items()}
+
+
+_FIXES = {
+    "issuer": "Each tenant has a host of its own, which is the name of its ledger, too.",
+    "keys": "Take the copy out of tenants/; or, where it has never served, give it others: ciconia init in a new folder. "
+    "A key that two have lets one answer for the other.",
+}
+
+
+def _unique(folder: Path) -> Iterator[tuple[str, str, Path]]:
+    """What only this tenant may have: kind, a text that tells it apart, and the file that says so."""
+    settings = settings_of(folder)
+    if settings is None:
+        return
+    if settings.issuer != NO_ISSUER:
+        # The tenant in every key is the host alone, whatever the port; and it begins the ledger's name
+        yield "issuer", settings.tenant, folder / SETTINGS_FILE
+    for mark, file in _keys(settings.key_folder):
+        yield "keys", mark, file
+
+
+def _keys(folder: Path) -> Iterator[tuple[str, Path]]:
+    """What tells each key of a folder apart, and its file."""
+    try:
+        files = sorted(folder.iterdir())
+    except OSError:
+        return  # who loads the keys says it better
+    for file in files:
+        try:
+            content = read_whole(file).strip()
+        except OSError:
+            continue  # a key that cannot be read serves nobody, and hides none that can
+        # A README, an authority's chain and `log.vkey` are no secret: several may have the same
+        if content and (_is_key(file.name) or holds_secret(content)):
+            yield fingerprint(content), file
+
+
+def _is_key(name: str) -> bool:
+    return name in (*SECRETS, OPENINGS_KEY) or kind_of(name) is not None
+
+
+def settings_of(folder: Path) -> Settings | None:
+    """What can be read of a tenant's settings. One that no reader of ours foresaw says nothing, and stops no other."""
+    try:
+        return examine_settings(folder)[0]
+    except Exception:  # noqa: BLE001  whoever tries it says what it is
+        return None

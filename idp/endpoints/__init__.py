@@ -1,1 +1,0 @@
-"""All FastAPI: HTTP in, HTTP out. What is decided is decided elsewhere."""

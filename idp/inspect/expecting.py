@@ -1,0 +1,205 @@
+"""Whom a response must be from, and for whom: by hand, or by a registration of a configuration. Prepared once.
+
+By hand the identity provider's metadata is pinned, as a registration's is: nobody need have signed it, and it has no end.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+
+from connectors.deviations import tolerance
+from connectors.eidas import EidasConnector
+from connectors.fetch import Fetcher
+from connectors.formats.eidas.metadata import Expected, PeerFacts, Role, read_pinned_peer
+from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
+from connectors.formats.metadata import read_identity_provider
+from connectors.metadata.peers import PeerInUse, Peers, in_use
+from connectors.metadata.pinned import pinned_provider
+from connectors.profiles import EIDAS, SAML2INT
+from connectors.saml import OR_ENCRYPTED, RESPONSE, SamlConnector
+from connectors.signatures.keys import PinnedKey, key_of_certificate
+from connectors.signatures.parse import attributes, parse_metadata
+from connectors.signatures.shapes import ENCRYPTED_RESPONSE
+from connectors.signatures.signer import DecryptionKey, NoSigner
+from idp.application.load import load_all
+from idp.config.settings import Settings
+from idp.inspect.decrypting import Guard, Guarded, key_by_hand, keys_of_configuration
+from idp.inspect.options import Options, could_not, given
+from idp.inspect.reading import read_side_file
+from idp.inspect.response import Judge, ResponseInspector
+from idp.keys.folder import Keys
+from idp.ledger.keys import LedgerKeys
+from idp.protocols.eidas.receiving_node import known_peers
+from idp.protocols.saml.service_provider import decryption_ring
+from idp.store.engine import open_engine
+from idp.store.migrate import assert_current
+from idp.store.peers import StoredCopies
+from idp.system.addresses import acs_url, entity_id, node_acs_url, node_entity_id
+from policies.assurance import LevelOfAssurance
+from policies.catalogue import STANDARD
+from policies.errors import AssertionRejected, Misconfigured
+from policies.parties import EntityId, IdentityProvider, Peer, ProviderId, Source, SubjectNamespace
+
+BY_HAND = ProviderId("by-hand")
+
+
+def response_inspector(options: Options, clock: Callable[[], int], stack: ExitStack) -> ResponseInspector:
+    """Everything prepared once. Raises `BrokerError`, `Misconfigured` among them; `stack` closes what was opened."""
+    if options.party is not None:
+        return ResponseInspector(_configured(options, clock, stack), options)
+    metadata = read_side_file(given(options.idp_metadata), "the metadata")
+    unwrappers: tuple[DecryptionKey, ...] = ()
+    if options.sp_key is not None:
+        unwrappers = (key_by_hand(options.sp_key, options, clock, stack),)
+    elif options.unsafe_decrypt:
+        raise could_not("--unsafe-decrypt is for the keys of a configuration, and none is given.")
+    make = _eidas_by_hand if options.profile == EIDAS.name else _saml_by_hand
+    try:
+        return ResponseInspector(make(metadata, options, unwrappers), options)
+    except (ValueError, AssertionRejected) as error:
+        raise could_not(f"the metadata {options.idp_metadata} cannot be used: {error}") from None
+    except Misconfigured as error:
+        raise could_not(" ".join(problem.what for problem in error.problems)) from None
+
+
+def _saml_by_hand(metadata: bytes, options: Options, unwrappers: tuple[DecryptionKey, ...]) -> Judge:
+    issuer = EntityId(attributes(parse_metadata(metadata)).get("entityID", ""))
+    read = read_identity_provider(metadata, issuer)
+    provider = _provider(issuer, metadata, "redirect" if read.redirect_url else "post")
+    connector = SamlConnector(
+        provider=provider,
+        entity_id=given(options.audience),
+        acs_url=given(options.acs),
+        signer=NoSigner(),
+        unwrappers=unwrappers,
+    )
+    keys = tuple(key_of_certificate(certificate, SAML2INT) for certificate in read.certificates)
+    shape = OR_ENCRYPTED if unwrappers else RESPONSE
+    return Judge(connector, provider.provider_id, SAML2INT, _guard(unwrappers), lambda _now: keys, shape)
+
+
+def _eidas_by_hand(metadata: bytes, options: Options, unwrappers: tuple[DecryptionKey, ...]) -> Judge:
+    if not unwrappers:
+        raise could_not("assertions of a country's node are encrypted: --profile eidas needs --sp-key.")
+    facts = read_pinned_peer(metadata, "proxy", Expected(tolerance=tolerance(EIDAS)))
+    peer = Peer(EntityId(facts.entity_id), facts.country, facts.entity_id, b"", "", (), Source("--idp-metadata", 1))
+    node = OneNode(peer, facts)
+    connector = EidasConnector(
+        provider=_provider(peer.entity_id, b"", "redirect", peer),
+        entity_id=given(options.audience),
+        acs_url=given(options.acs),
+        signer=NoSigner(),
+        unwrappers=unwrappers,
+        peers=node,
+        country=None,
+        catalogue=STANDARD,
+    )
+    open_ends = ("NameID format", "receiving country", "end of the metadata")
+    return Judge(connector, BY_HAND, EIDAS, _guard(unwrappers), node.signing_keys, ENCRYPTED_RESPONSE, open_ends)
+
+
+def _provider(issuer: EntityId, metadata: bytes, binding: str, peer: Peer | None = None) -> IdentityProvider:
+    """A registration with the eIDAS URIs as its table of levels, and no table of attributes."""
+    return IdentityProvider(
+        provider_id=BY_HAND,
+        title={"en": "by hand"},
+        country=peer.country if peer is not None else "",
+        namespace=SubjectNamespace("by-hand"),
+        entity_id=issuer,
+        metadata=metadata,
+        attributes={},
+        subject_attribute="",
+        assurance={level.uri: level for level in LevelOfAssurance},
+        source=Source("--idp-metadata", 1),
+        binding=binding,
+        protocol="saml" if peer is None else "eidas",
+        peer=peer,
+    )
+
+
+def _configured(options: Options, clock: Callable[[], int], stack: ExitStack) -> Judge:
+    """The registration of a configuration, as the server has it."""
+    settings, configuration, keys = load_all(given(options.config))
+    provider = configuration.providers.get(ProviderId(options.party or ""))
+    if provider is None:
+        known = ", ".join(configuration.providers) or "none at all"
+        raise could_not(f"the configuration has no provider {options.party!r}: {known}.")
+    profile = EIDAS if provider.protocol == "eidas" else SAML2INT
+    if options.profile not in (None, profile.name):
+        raise could_not(f"{provider.provider_id} is asked in the profile {profile.name}.")
+    if provider.protocol != "eidas":
+        held = decryption_ring(provider, keys)
+        ours = () if held is None else held.published(clock())
+        unwrappers = keys_of_configuration(ours, settings, options, clock, stack)
+        return _configured_saml(provider, settings, keys, unwrappers)
+    if keys.node is None:
+        raise could_not("the configuration has no keys of a node.")
+    unwrappers = keys_of_configuration(keys.node.encryption.published(clock()), settings, options, clock, stack)
+    peers = held_peers(settings, known_peers(configuration), keys.ledger, stack, role="proxy")
+    connector = EidasConnector(
+        provider=provider,
+        entity_id=node_entity_id(settings.issuer),
+        acs_url=node_acs_url(settings.issuer),
+        signer=keys.node.messages,
+        unwrappers=unwrappers,
+        peers=peers,
+        country=settings.country,
+        catalogue=configuration.catalogue,
+    )
+
+    def signing_keys(now: int) -> tuple[PinnedKey, ...]:
+        return peers.current(provider.entity_id, now).signing_keys(now)
+
+    open_ends = ("NameID format",)
+    return Judge(connector, provider.provider_id, EIDAS, _guard(unwrappers), signing_keys, ENCRYPTED_RESPONSE, open_ends)
+
+
+def _configured_saml(
+    provider: IdentityProvider, settings: Settings, keys: Keys, unwrappers: tuple[DecryptionKey, ...]
+) -> Judge:
+    connector = SamlConnector(
+        provider=provider,
+        entity_id=entity_id(settings.issuer),
+        acs_url=acs_url(settings.issuer),
+        signer=keys.saml,
+        unwrappers=unwrappers,
+    )
+    pinned = pinned_provider(provider.metadata, provider.entity_id, provider.source).keys
+    shape = OR_ENCRYPTED if unwrappers else RESPONSE
+    return Judge(connector, provider.provider_id, SAML2INT, _guard(unwrappers), lambda _now: pinned, shape)
+
+
+class OneNode:
+    """The one node of `--idp-metadata`, pinned: implements `connectors.eidas.ApprovedPeers`."""
+
+    def __init__(self, peer: Peer, facts: PeerFacts) -> None:
+        self._use = in_use(peer, facts, EIDAS, PROTOCOL_VERSIONS)
+
+    def current(self, entity_id: EntityId, now: int) -> PeerInUse:  # noqa: ARG002 - there is one, and it has no end
+        """As `ApprovedPeers` has it."""
+        return self._use
+
+    def signing_keys(self, now: int) -> tuple[PinnedKey, ...]:
+        """Those that may have signed a response now."""
+        return self._use.signing_keys(now)
+
+
+def held_peers(
+    settings: Settings, known: Mapping[EntityId, Peer], ledger: LedgerKeys, stack: ExitStack, *, role: Role
+) -> Peers:
+    """Countries' nodes of a role as the server holds them, approved or not, without fetching."""
+    engine = open_engine(settings.database_url)
+    stack.callback(engine.dispose)
+    assert_current(engine)
+    return Peers(
+        known,
+        role=role,
+        copies=StoredCopies(engine=engine, tenant=settings.tenant, keys=ledger),
+        fetcher=Fetcher(demo=settings.demo),
+        profile=EIDAS,
+        ours=PROTOCOL_VERSIONS,
+    )
+
+
+def _guard(unwrappers: tuple[DecryptionKey, ...]) -> Guard | None:
+    """The one guard of them all, None where nothing is guarded."""
+    return next((key.guard for key in unwrappers if isinstance(key, Guarded)), None)

@@ -1,0 +1,161 @@
+"""Signed metadata in a file, judged as what `Peers` fetches: by the certificate that came on another way."""
+
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+
+from connectors.deviations import tolerance
+from connectors.formats.eidas.metadata import Expected, PeerFacts, Role
+from connectors.formats.eidas.registry import not_ours
+from connectors.formats.grammar import written
+from connectors.metadata.chains import chains_of, pki_of
+from connectors.metadata.judged import (
+    DAY,
+    NODE_VALIDITY,
+    check_addresses,
+    check_end,
+    check_keys,
+    check_registered,
+    facts_of_entity,
+    facts_of_node,
+    signed_octets,
+)
+from connectors.metadata.signers import metadata_keys
+from connectors.profiles import EIDAS, SAML2INT
+from connectors.signatures.keys import PinnedKey, key_of_certificate
+from connectors.signatures.parse import MAX_METADATA, parse_canonical, strict_base64
+from connectors.signatures.shapes import METADATA
+from connectors.signatures.signed import Signed
+from connectors.wire.names import md
+from idp.application.load import load_all
+from idp.inspect.opinion import Question
+from idp.inspect.options import PROFILES, Options, could_not
+from idp.inspect.outcome import Verdict
+from idp.inspect.reading import read_side_file
+from policies.parties import Peer
+
+_ROLES: Mapping[Role, str] = {"proxy": md("IDPSSODescriptor"), "connector": md("SPSSODescriptor")}
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----([^-]{1,65536})-----END CERTIFICATE-----")
+
+
+class MetadataInspector:
+    """Implements `Inspector` and `Asked`: of whoever's certificate signs it, and of the registered node if there is one."""
+
+    limit = MAX_METADATA
+    public = "This metadata is not taken."
+
+    def __init__(self, options: Options) -> None:
+        self._now, self._peer, self._demo, self._validity = options.now, None, False, NODE_VALIDITY
+        self._keys: tuple[PinnedKey, ...]
+        if options.config is not None:
+            self._profile = EIDAS
+            self._peer, self._demo, self._validity = _registered(options)
+        else:
+            self._profile = PROFILES[options.profile or SAML2INT.name]
+        try:
+            if self._peer is not None:
+                self._keys = metadata_keys(self._peer, EIDAS)
+            else:
+                self._keys = (key_of_certificate(_certificate(options), self._profile, tolerance(self._profile)),)
+        except ValueError as error:
+            raise could_not(f"the certificate cannot be used: {error}.") from None
+        self._pki = pki_of(self._peer, EIDAS) if self._peer is not None else None
+
+    @property
+    def not_checked(self) -> tuple[str, ...]:
+        """As `Inspector` has it."""
+        by_hand = () if self._peer is not None else ("entity id", "country") if self._profile is EIDAS else ("entity id",)
+        return (*by_hand, "newer copy", "approval")
+
+    def inspect(self, octets: bytes, digest: str) -> Verdict:
+        """As `Inspector` has it."""
+        signed = signed_octets(octets, check_keys(self._keys, self._now), self._profile)
+        said = self._node(signed) if self._profile is EIDAS else self._entity(signed)
+        return Verdict(None, {"kind": "metadata", "profile": self._profile.name, "sha256": digest, **said})
+
+    def question(self, octets: bytes) -> Question:
+        """As `Asked` has it."""
+        return Question(octets, self._keys, METADATA, self._profile)
+
+    def unsigned(self, octets: bytes) -> bool:  # noqa: ARG002 - metadata that nobody signed fails before anything else
+        """As `Inspector` has it."""
+        return False
+
+    def issued(self, octets: bytes) -> int | None:  # noqa: ARG002 - metadata says when it ends
+        """As `Inspector` has it."""
+        return None
+
+    def _entity(self, signed: Signed) -> dict[str, object]:
+        facts = facts_of_entity(signed, SAML2INT)
+        check_addresses(facts.addresses, demo=False)
+        check_end(facts.valid_until, self._now, SAML2INT)
+        return {
+            "entity_id": facts.entity_id,
+            "roles": list(facts.roles),
+            "valid_until": written(facts.valid_until),
+            "signing_keys": facts.signing_keys,
+        }
+
+    def _node(self, signed: Signed) -> dict[str, object]:
+        root = parse_canonical(signed.octets)
+        roles: list[Role] = [role for role, tag in _ROLES.items() if root.find(tag) is not None] or ["proxy"]
+        facts = {role: self._facts(signed, role) for role in roles}
+        for one in facts.values():
+            if self._peer is not None:
+                check_registered(one, self._peer.entity_id, self._peer.country)
+            check_addresses((url for _, url in one.endpoints), demo=self._demo)
+            if self._pki is not None:
+                chains_of(self._pki, signed, one, self._now)
+            check_end(one.valid_until, self._now, EIDAS, self._validity)
+        first = next(iter(facts.values()))
+        return {
+            "entity_id": first.entity_id,
+            "country": first.country,
+            "roles": {role: _facts(one) for role, one in facts.items()},
+        }
+
+    def _facts(self, signed: Signed, role: Role) -> PeerFacts:
+        """Without a registration there is none to stand in for a country, and what is usual passes all the same."""
+        country, registered = (self._peer.country, self._peer.deviations) if self._peer is not None else ("", frozenset())
+        expected = Expected(country, tolerance(EIDAS, registered))
+        return facts_of_node(signed, role, expected, chains=self._pki is not None)
+
+
+def _facts(facts: PeerFacts) -> dict[str, object]:
+    return {
+        "valid_until": written(facts.valid_until),
+        "digest": facts.digest,
+        "signing": sorted(sha256(der).hexdigest() for der in facts.signing),
+        "encryption": sorted(sha256(der).hexdigest() for der in facts.encryption),
+        "endpoints": sorted(f"{binding} {url}" for binding, url in facts.endpoints),
+        "assurance": sorted(facts.assurance),
+        "versions": sorted(facts.versions),
+        "versions_not_ours": not_ours(facts.versions),
+        "deviations": list(facts.deviations),
+    }
+
+
+def _registered(options: Options) -> tuple[Peer, bool, int]:
+    """The node that a configuration has under this name, whether it is a demo's, and how long its metadata may hold."""
+    if options.config is None:
+        raise could_not("no configuration.")
+    settings, configuration, _ = load_all(options.config)
+    asked = {str(p.provider_id): p.peer for p in configuration.providers.values() if p.peer is not None}
+    asking = {str(node.node_id): node.peer for node in configuration.nodes.values()}
+    named = {**asked, **asking}
+    if options.party not in named:
+        raise could_not(f"the configuration has no country's node {options.party!r}: {', '.join(named) or 'none at all'}.")
+    return named[options.party], settings.demo, settings.metadata_max_days * DAY
+
+
+def _certificate(options: Options) -> bytes:
+    """DER of the one certificate of `--trust`, in PEM."""
+    if options.trust is None:
+        raise could_not("metadata needs --trust.")
+    found = _PEM.findall(read_side_file(options.trust, "the certificate"))
+    if len(found) != 1:
+        raise could_not(f"{options.trust} does not hold exactly one certificate in PEM.")
+    try:
+        return strict_base64("".join(found[0].decode("ascii", "replace").split()))
+    except ValueError:
+        raise could_not(f"{options.trust} holds no certificate in PEM.") from None

@@ -1,0 +1,120 @@
+"""Whom requests and logout must be from, and where they must have come: by hand, or a country's node of a configuration.
+
+By hand the sender's metadata is pinned, as a registration's is: nobody need have signed it, and it has no end.
+"""
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+
+from connectors.authn_request_checks import asking_party
+from connectors.deviations import tolerance
+from connectors.formats.eidas.metadata import Expected, PeerFacts, read_pinned_peer
+from connectors.formats.metadata import read_participant, read_service_provider
+from connectors.profiles import EIDAS, SAML2INT, Profile
+from connectors.request_checks import Asking
+from connectors.signatures.keys import PinnedKey, key_of_certificate
+from connectors.wire.names import POST
+from idp.application.load import load_all
+from idp.inspect.expecting import held_peers
+from idp.inspect.options import PROFILES, Kind, Options, could_not, given
+from idp.inspect.reading import read_side_file
+from idp.inspect.told import (
+    AuthnRequestJudge,
+    LogoutRequestJudge,
+    LogoutResponseJudge,
+    MessageJudge,
+    NodeRequestJudge,
+    Sender,
+)
+from idp.protocols.eidas.proxy_service import proxy_here
+from idp.protocols.eidas.receiving_node import known_peers
+from policies.errors import AssertionRejected
+from policies.parties import NodeId
+
+
+def judge_of(options: Options, stack: ExitStack) -> MessageJudge:
+    """The judge of one kind of message. Raises `BrokerError`; `stack` closes what was opened."""
+    if options.kind is Kind.AUTHN_REQUEST:
+        if options.party is not None:
+            return _configured(options, stack)
+        return _asking(read_side_file(given(options.sp_metadata), "the metadata"), options)
+    metadata = read_side_file(given(options.metadata), "the metadata")
+    request, response = _of_logout(metadata, options)
+    return request if options.kind is Kind.LOGOUT_REQUEST else response
+
+
+def judges_of_queries(options: Options, stack: ExitStack) -> tuple[MessageJudge, ...]:
+    """The judges of whatever a sender may send by Redirect: logout, and requests where it is a service provider."""
+    if options.party is not None:
+        return (_configured(options, stack),)
+    metadata = read_side_file(given(options.metadata), "the metadata")
+    if options.profile == EIDAS.name:
+        # Nodes have no single logout: there is one message that a node sends by Redirect
+        return (_asking(metadata, options),)
+    judges: tuple[MessageJudge, ...] = _of_logout(metadata, options)
+    try:
+        read_service_provider(metadata)
+    except ValueError:
+        return judges
+    return (_asking(metadata, options), *judges)
+
+
+def _of_logout(metadata: bytes, options: Options) -> tuple[LogoutRequestJudge, LogoutResponseJudge]:
+    profile = PROFILES[options.profile or SAML2INT.name]
+    try:
+        participant = read_participant(metadata)
+    except ValueError as error:
+        raise _unusable(error) from None
+    sender = Sender(participant.entity_id, _keys(participant.certificates, profile, options.now), profile)
+    destination = given(options.destination)
+    return LogoutRequestJudge(sender, destination), LogoutResponseJudge(sender, destination, options.request_id)
+
+
+def _asking(metadata: bytes, options: Options) -> MessageJudge:
+    """Of a service provider, or of another country's receiving node, by its pinned metadata."""
+    destination = given(options.destination)
+    try:
+        if options.profile == EIDAS.name:
+            facts = read_pinned_peer(metadata, "connector", Expected(tolerance=tolerance(EIDAS)))
+            sender = Sender(facts.entity_id, _keys(facts.signing, EIDAS, options.now), EIDAS)
+            return NodeRequestJudge(sender, _node(facts), destination, ("end of the metadata",))
+        party = read_service_provider(metadata)
+        sender = Sender(party.entity_id, _keys(party.certificates, SAML2INT, options.now), SAML2INT)
+        return AuthnRequestJudge(sender, asking_party(party), destination)
+    except (ValueError, AssertionRejected) as error:
+        raise _unusable(error) from None
+
+
+def _configured(options: Options, stack: ExitStack) -> MessageJudge:
+    """A node of a configuration that may ask, by its metadata as the server holds it."""
+    settings, configuration, keys = load_all(given(options.config))
+    node = configuration.nodes.get(NodeId(options.party or ""))
+    if node is None:
+        known = ", ".join(configuration.nodes) or "none at all"
+        raise could_not(f"the configuration has no node {options.party!r} that asks: {known}.")
+    if options.profile not in (None, EIDAS.name):
+        raise could_not(f"{node.node_id} asks in the profile {EIDAS.name}.")
+    peers = held_peers(settings, known_peers(configuration), keys.ledger, stack, role="connector")
+    peer = peers.current(node.peer.entity_id, options.now)
+    sender = Sender(node.peer.entity_id, peer.signing_keys(options.now), EIDAS)
+    return NodeRequestJudge(sender, _node(peer.facts), proxy_here(settings.issuer).sso_url, ())
+
+
+def _node(facts: PeerFacts) -> Asking:
+    acs_url = next((url for binding, url in facts.endpoints if binding == POST), "")
+    return Asking(facts.entity_id, acs_url, facts.sp_type, facts.name_id_formats)
+
+
+def _keys(certificates: Iterable[bytes], profile: Profile, now: int) -> tuple[PinnedKey, ...]:
+    """All that may sign now: a key that the profile does not take is an error, not one key less."""
+    try:
+        keys = [key_of_certificate(certificate, profile, tolerance(profile)) for certificate in certificates]
+    except ValueError as error:
+        raise _unusable(error) from None
+    if not (found := tuple(key for key in keys if key.in_force(now))):
+        raise could_not("no certificate of the metadata is within its dates.")
+    return found
+
+
+def _unusable(error: Exception) -> Exception:
+    return could_not(f"the metadata cannot be used: {error}")

@@ -1,0 +1,193 @@
+"""C2SP signed notes and the checkpoints in them (signed-note v1.0.0, tlog-checkpoint v1.0.0), signed with Ed25519.
+
+The bytes of a checkpoint, UTF-8, each line ended by a line feed:
+
+    parking.example/log                                    the origin, which is the key's name
+    1042                                                   the size of the tree
+    CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=           its root
+                                                           one empty line
+    — parking.example/log Uw2QOkn8srV1yJGh2V...            key name, base64(key id || signature)
+
+Canonical or nothing: one spelling of everything, a cap on the size first.
+"""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from idp.ledger.merkle_tree import HASH_BYTES
+from policies.errors import SignatureInvalid
+
+ED25519 = b"\x01"  # signed-note: the signature type of Ed25519
+KEY_ID_BYTES = 4
+KEY_BYTES = 32
+MAX_NOTE = 64 * 1024
+MAX_SIGNATURES = 100  # at least 16 must be accepted; ours have one, and later a few witnesses
+MAX_SIZE_DIGITS = 19  # a size is below 2^63
+TEXT_LINES = 3
+SIGNATURE_MARK = "— "
+
+
+class UnknownSigner(SignatureInvalid):
+    """No key that is known here signed a note: whose it is nobody can say."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifierKey:
+    """A key that a note may be signed with: its name and its Ed25519 public key (32 bytes)."""
+
+    name: str
+    public: bytes
+
+    @property
+    def key_id(self) -> bytes:
+        """SHA-256(name || LF || type || key), the first four bytes."""
+        return hashlib.sha256(self.name.encode() + b"\n" + ED25519 + self.public).digest()[:KEY_ID_BYTES]
+
+    def __str__(self) -> str:
+        return f"{self.name}+{self.key_id.hex()}+{_base64(ED25519 + self.public)}"
+
+    @classmethod
+    def read(cls, text: str) -> "VerifierKey":
+        """Read the text form (`vkey`). Raises `SignatureInvalid` for any other spelling than the one that we print."""
+        name, _, rest = text.partition("+")
+        _, _, encoded = rest.partition("+")
+        key = _from_base64(encoded)
+        if not is_key_name(name) or key[:1] != ED25519 or len(key) != 1 + KEY_BYTES:
+            raise SignatureInvalid("note_key", "a verifier key that is not an Ed25519 one with a name")
+        found = cls(name, key[1:])
+        if str(found) != text:
+            raise SignatureInvalid("note_key", "a verifier key whose id is another key's")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class TreeHead:
+    """What a checkpoint says: at `size` leaves the log called `origin` has this root."""
+
+    origin: str
+    size: int
+    root: bytes
+
+    @property
+    def text(self) -> str:
+        """The text of the note that is signed."""
+        return f"{self.origin}\n{self.size}\n{_base64(self.root)}\n"
+
+    @classmethod
+    def read(cls, text: str) -> "TreeHead":
+        """Read a note's text. Raises `SignatureInvalid` for anything but three lines in their one spelling."""
+        lines = text.split("\n")
+        if len(lines) != TEXT_LINES + 1 or lines[-1] or not is_key_name(lines[0]):
+            raise SignatureInvalid("checkpoint", "not the three lines of a checkpoint")
+        if not (lines[1].isascii() and lines[1].isdecimal() and len(lines[1]) <= MAX_SIZE_DIGITS):
+            raise SignatureInvalid("checkpoint", "a size that is not a decimal number")
+        head = cls(lines[0], int(lines[1]), _from_base64(lines[2]))
+        if head.text != text or len(head.root) != HASH_BYTES:
+            raise SignatureInvalid("checkpoint", "not the canonical spelling of a checkpoint")
+        return head
+
+
+def is_key_name(name: str) -> bool:
+    """Whether this may name a key: not empty, no space of any kind, no plus, nothing that is not printable."""
+    return bool(name) and "+" not in name and name.isprintable() and not any(letter.isspace() for letter in name)
+
+
+def sign_note(text: str, name: str, key: Ed25519PrivateKey) -> str:
+    """The note: `text` (ended by a line feed), an empty line, our signature line."""
+    return f"{text}\n{signature_line(name, key, text.encode())}\n"
+
+
+def signature_line(name: str, key: Ed25519PrivateKey, message: bytes) -> str:
+    """The line that says that a key of this name signed a message."""
+    verifier = VerifierKey(name, key.public_key().public_bytes_raw())
+    return f"{SIGNATURE_MARK}{name} {_base64(verifier.key_id + key.sign(message))}"
+
+
+def read_signature(line: str) -> tuple[str, bytes, bytes]:
+    """The name, the key id and the signature of a signature line. Raises `SignatureInvalid`."""
+    name, data = _signature_line(line)
+    return name, data[:KEY_ID_BYTES], data[KEY_ID_BYTES:]
+
+
+def open_note(note: bytes, *keys: VerifierKey) -> str:
+    """The text of a note that one of `keys` signed. Lines of keys that we do not know are read and not believed.
+
+    Raises `SignatureInvalid` where the note is malformed, no line is of a known key or two are of one, or the signature of
+    a known key fails.
+    """
+    # 1. size, spelling
+    if len(note) > MAX_NOTE:
+        raise SignatureInvalid("note_size", f"a note of {len(note)} bytes")
+    try:
+        whole = note.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise SignatureInvalid("note", "a note that is not UTF-8") from error
+    if any(letter < " " and letter != "\n" for letter in whole):
+        raise SignatureInvalid("note", "a note with control characters")
+    # 2. the text ends at the last empty line
+    head, gap, tail = whole.rpartition("\n\n")
+    if not gap or not head or not tail.endswith("\n"):
+        raise SignatureInvalid("note", "a note without its signature lines")
+    text = head + "\n"
+    # 3. every line is a signature line, a known key's is there, and no key's twice
+    signatures = [_signature_line(line) for line in tail[:-1].split("\n")]
+    if len(signatures) > MAX_SIGNATURES:
+        raise SignatureInvalid("note", f"a note with {len(signatures)} signatures")
+    found = [(key, data) for key in keys for data in _of_key(signatures, key)]
+    if not found:
+        raise UnknownSigner("note_signature", "no key that is known here signed it")
+    if len({key for key, _ in found}) != len(found):
+        raise SignatureInvalid("note_signature", "a key signed twice")
+    # 4. each known key's signature over the text
+    for key, signature in found:
+        try:
+            Ed25519PublicKey.from_public_bytes(key.public).verify(signature, text.encode())
+        except (InvalidSignature, ValueError) as error:
+            raise SignatureInvalid("note_signature", "the note's signature does not hold") from error
+    return text
+
+
+def open_own_note(note: bytes, *keys: VerifierKey) -> tuple[VerifierKey, str]:
+    """As `open_note`, for a note that has one line: the one of `keys` that signed it, and the text.
+
+    What an unknown key signed could say anything, and a reader would take it for a witness.
+    """
+    text = open_note(note, *keys)
+    if note.decode("utf-8").rpartition("\n\n")[2].count("\n") != 1:
+        raise SignatureInvalid("note_signature", "another key signed too")
+    name, data = _signature_line(note.decode("utf-8").rpartition("\n\n")[2].removesuffix("\n"))
+    return next(key for key in keys if (key.name, key.key_id) == (name, data[:KEY_ID_BYTES])), text
+
+
+def _of_key(signatures: Sequence[tuple[str, bytes]], key: VerifierKey) -> Sequence[bytes]:
+    return [data[KEY_ID_BYTES:] for name, data in signatures if (name, data[:KEY_ID_BYTES]) == (key.name, key.key_id)]
+
+
+def _signature_line(line: str) -> tuple[str, bytes]:
+    name, _, encoded = line.removeprefix(SIGNATURE_MARK).partition(" ")
+    if not line.startswith(SIGNATURE_MARK) or not is_key_name(name):
+        raise SignatureInvalid("note", "a line that is not a signature line")
+    data = _from_base64(encoded)
+    if len(data) <= KEY_ID_BYTES:
+        raise SignatureInvalid("note", "a signature line without a signature")
+    return name, data
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _from_base64(text: str) -> bytes:
+    try:
+        data = base64.b64decode(text.encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError) as error:
+        raise SignatureInvalid("note", "not base64") from error
+    if _base64(data) != text:
+        raise SignatureInvalid("note", "not the canonical base64 spelling")
+    return data

@@ -1,0 +1,259 @@
+"""The role of a city: relying parties ask for a purpose, the policy decides, and the citizen approves what goes."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from connectors.connector import Ask
+from idp.ledger.leaf import subject_index
+from idp.ledger.record_contents import CANCELLATION, REFUSAL, draft_refusal, draft_release, draft_unsent, new_record
+from idp.login.eligible import Nodes, requester, serves
+from idp.login.role import Choices, Reach
+from idp.login.sealing import LoginId
+from idp.login.states import Decided, Grant, Judged
+from idp.login.suspension import Suspension
+from idp.ports import RecordDraft
+from policies.assurance import LevelOfAssurance, highest_named
+from policies.authentication import Assertion, Origin, ServiceRequest
+from policies.errors import AssuranceTooLow, NotFound, OtherPerson, PeerUnavailable, Replayed, RequestRefused
+from policies.load import Configuration
+from policies.notice import notice_hash
+from policies.parties import ClientId, IdentityProvider, ProviderId, RelyingParty, Tenant
+from policies.pseudonyms import pairwise_subject, subject_digest
+from policies.purposes import Purpose
+from policies.release import Decision, completed, decide, may_still_go
+
+
+class CityRole:
+    """One city's. `issuer` begins the name that other countries know a relying party by; `own_name` hides a blind one's.
+
+    `template` is the version of the pages, `index_key` keys the persons' index in the ledger, `pairwise_key` their
+    pseudonyms.
+    """
+
+    release_word = "approve"
+    refusal_words = ("refuse", "cancel")
+    has_receipts = True
+
+    def __init__(
+        self,
+        *,
+        tenant: Tenant,
+        configuration: Configuration,
+        nodes: Nodes,
+        issuer: str,
+        own_name: str,
+        template: str,
+        index_key: bytes,
+        pairwise_key: bytes,
+        suspension: Suspension,
+    ) -> None:
+        self._tenant = tenant
+        self.configuration = configuration
+        self._nodes = nodes
+        self._issuer = issuer
+        self._own_name = own_name
+        self._template = template
+        self._index_key = index_key
+        self._pairwise_key = pairwise_key
+        self._suspension = suspension
+
+    def registered(self, request: ServiceRequest) -> tuple[RelyingParty, Purpose]:
+        """Who asks, and what for, as configured now. Raises `RequestRefused` where that ended since."""
+        party = self.configuration.parties.get(ClientId(request.origin.service))
+        purpose = self.configuration.purposes.get(request.purpose_id)
+        if party is None or purpose is None or request.purpose_id not in party.purposes:
+            raise RequestRefused("relying party or purpose is registered no more", oauth="unauthorized_client")
+        return party, purpose
+
+    def check_registered(self, request: ServiceRequest) -> None:
+        """Raises `RequestRefused`."""
+        self.registered(request)
+
+    def completed(self, request: ServiceRequest) -> ServiceRequest:
+        """The request with what its purpose requires."""
+        purpose, catalogue = self.registered(request)[1], self.configuration.catalogue
+        return replace(request, asked=completed(request.asked, request.unknown, purpose, catalogue))
+
+    def check_service(self, origin: Origin) -> None:
+        """Raises `Suspended` for a relying party that is switched off: nobody is sent to it, whatever it asked."""
+        self._suspension.check_party(ClientId(origin.service))
+
+    def check_reachable(self, request: ServiceRequest) -> None:
+        """The picker shows a city's citizens what cannot be reached, so a login may begin without any."""
+
+    def choices(self, request: ServiceRequest, now: int) -> Choices:
+        """The identity providers that this request's citizen can choose, each with whether it can be reached now.
+
+        The request and its purpose may name countries. A country's node of which nothing valid is known is not there. One
+        that is switched off cannot be reached. Raises `Suspended` where the relying party is.
+        """
+        self.check_service(request.origin)
+        purpose = self.registered(request)[1]
+        eligible = [one for one in self.configuration.providers.values() if serves(one, request, purpose)]
+        return tuple((one, self._reach(one, now)) for one in eligible if self._known(one, now))
+
+    def going(self, request: ServiceRequest, provider_id: ProviderId, acts: int | None = None) -> IdentityProvider:
+        """A provider that this request, and its purpose, may be about: no address that somebody typed leads to another.
+
+        Raises `NotFound`, `Suspended`, and `Replayed` where the party or the provider was off at any time since `acts`.
+        """
+        self.check_service(request.origin)
+        found = self._eligible(request, provider_id)
+        if acts is None:
+            self._suspension.check_source(found)
+        else:
+            self._suspension.check_asked(ClientId(request.origin.service), found, acts)
+        return found
+
+    def question(self, login: LoginId, request: ServiceRequest, provider: IdentityProvider) -> Ask:
+        """Nobody is asked for more than the purpose needs, the service asked for and its registration lets go."""
+        party, purpose = self.registered(request)
+        needed = [one.name for one in request.asked if one.name in purpose.needs and one.name in party.attributes]
+        return Ask(
+            relay_state=login,
+            minimum_assurance=_minimum(request, purpose),
+            force_authentication=request.force_authentication,
+            max_age=request.max_age,
+            attributes=tuple(needed),
+            required=frozenset([name for name in needed if purpose.needs[name].required]),
+            requester=requester(party, self._issuer, self._own_name),
+        )
+
+    def judge(
+        self, request: ServiceRequest, provider: IdentityProvider, assertion: Assertion, language: str, now: int
+    ) -> Judged:
+        """What may go: `policies.release.decide`.
+
+        Raises `AssuranceTooLow` where the purpose has come to need more since it was asked, and `OtherPerson` where the
+        service expects somebody else.
+        """
+        party, purpose = self.registered(request)
+        if assertion.offered.loa < _minimum(request, purpose):
+            raise AssuranceTooLow("authn_context_too_low", "a level below what the purpose needs by now")
+        sub = pairwise_subject(self._pairwise_key, self._tenant, party.sector, assertion.namespace, assertion.subject)
+        if request.expected and request.expected != subject_digest(sub):
+            raise OtherPerson("hinted_subject", "somebody else signed in than the service expects")
+        decision = decide(
+            request.asked,
+            purpose,
+            party,
+            assertion.offered,
+            on=datetime.fromtimestamp(now, tz=UTC).date(),
+            catalogue=self.configuration.catalogue,
+        )
+        return Judged(
+            sub=sub,
+            loa=assertion.offered.loa,
+            context=highest_named(request.contexts, assertion.offered.loa),
+            decision=decision,
+            subject=subject_index(self._index_key, self._tenant, assertion.namespace, assertion.subject),
+            policy=purpose.digest,
+            notice=self.notice(request, decision, language),
+            arrived=tuple(sorted(assertion.offered.attributes)) if provider.peer else (),
+            vouched=self._vouched(provider, now),
+        )
+
+    def check_shown(self, decided: Decided) -> None:
+        """Raises `Replayed` where purpose or registration changed since the page was shown."""
+        party, purpose = self.registered(decided.request)
+        self._eligible(decided.request, decided.provider_id)
+        if purpose.digest != decided.judged.policy:
+            raise Replayed("policy_changed", "the purpose's file has changed since the page was shown")
+        given = [ruling.released for ruling in decided.decision.rulings if ruling.released is not None]
+        if not may_still_go(given, purpose, party, self.configuration.catalogue):
+            raise Replayed("policy_changed", "the registration has changed since the page was shown")
+
+    def check_approvable(self, decided: Decided, now: int) -> None:
+        """The page stood open for a while: an approval that was withdrawn, or metadata that ended, vouches for nothing.
+
+        Nor does a key or a level that the node took back. Whoever refuses releases nothing, and may do so at any time.
+        """
+        provider = self._eligible(decided.request, decided.provider_id)
+        if self._vouched(provider, now) != decided.judged.vouched:
+            raise Replayed("policy_changed", "what the country's node publishes has changed since the page was shown")
+
+    def notice(self, request: ServiceRequest, decision: Decision, language: str) -> str:
+        """The hash of what the page shows: template, language, names and forms, never values."""
+        return notice_hash(template=self._template, language=language, purpose_id=request.purpose_id, decision=decision)
+
+    def release_record(self, decided: Decided, chosen: Decision, evidence: Mapping[str, str], now: int) -> RecordDraft:
+        """What went to whom, for what, under the person's keyed index."""
+        judged = decided.judged
+        return draft_release(
+            record=new_record(),
+            time=now,
+            request=decided.request,
+            basis=self.registered(decided.request)[1].basis,
+            policy=judged.policy,
+            notice=judged.notice,
+            decision=chosen,
+            loa=judged.loa,
+            source=decided.provider_id,
+            subject=judged.subject,
+            issuer=self._issuer,
+            sub=judged.sub,
+            evidence=evidence,
+        )
+
+    def refusal_record(self, decided: Decided, word: str, now: int) -> RecordDraft:
+        """The citizen saw the question and said no, or left: no subject, no values."""
+        return draft_refusal(
+            record=new_record(),
+            time=now,
+            request=decided.request,
+            basis=self.registered(decided.request)[1].basis,
+            policy=decided.judged.policy,
+            notice=decided.judged.notice,
+            decision=decided.decision,
+            source=decided.provider_id,
+            kind=REFUSAL if word == "refuse" else CANCELLATION,
+        )
+
+    def unsent_record(self, origin: Origin, record: bytes, now: int) -> RecordDraft:
+        """An event about the record that could not be answered."""
+        return draft_unsent(record=new_record(), time=now, about=record)
+
+    def provider(self, provider_id: ProviderId) -> IdentityProvider:
+        """One of all that are configured. Raises `NotFound`."""
+        found = self.configuration.providers.get(provider_id)
+        if found is None:
+            raise NotFound("no such identity provider")
+        return found
+
+    def vouches(self, provider_id: ProviderId, now: int) -> bool:
+        """Whether an identity provider is registered and, where it is a country's node, something valid is known of it."""
+        provider = self.configuration.providers.get(provider_id)
+        return provider is not None and self._known(provider, now)
+
+    def ended(self, grant: Grant) -> bool:
+        """Whether what a grant rests on was switched off at any time since its login was asked."""
+        provider = self.configuration.providers.get(grant.provider_id)
+        return self._suspension.ended(ClientId(grant.origin.service), provider, grant.acts)
+
+    def _eligible(self, request: ServiceRequest, provider_id: ProviderId) -> IdentityProvider:
+        found = self.provider(provider_id)
+        if not serves(found, request, self.registered(request)[1]):
+            raise NotFound("an identity provider of a country that this request or its purpose does not take")
+        return found
+
+    def _vouched(self, provider: IdentityProvider, now: int) -> str:
+        """The digest of what is approved of a country's node, "" of a pinned provider. Raises `PeerUnavailable`."""
+        return "" if provider.peer is None else self._nodes.digest(provider.peer.entity_id, now)
+
+    def _known(self, provider: IdentityProvider, now: int) -> bool:
+        """A pinned identity provider always is; a country's node while its metadata holds."""
+        try:
+            return provider.peer is None or self._nodes.current(provider.peer.entity_id, now) is not None
+        except PeerUnavailable:
+            return False
+
+    def _reach(self, provider: IdentityProvider, now: int) -> Reach:
+        if self._suspension.source_off(provider):
+            return Reach.OFF
+        reached = provider.peer is None or self._nodes.available(provider.peer.entity_id, now)
+        return Reach.OPEN if reached else Reach.AWAY
+
+
+def _minimum(request: ServiceRequest, purpose: Purpose) -> LevelOfAssurance:
+    return max(request.minimum_assurance, purpose.minimum_assurance)

@@ -1,0 +1,77 @@
+"""How a login ends, once: what was pressed, the marks that the end takes, and the same answer for the same choice.
+
+Approve, refuse and cancel are one shape of unit (decision 0000.1); within a minute the same browser and choice get the same
+answer, and any other is refused (decision 0000.8). Both roles end their logins so.
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+
+from idp.ledger.keys import mac
+from idp.login.sealing import LoginId
+from idp.ports import UNSENT, Commits, Decisions, Mark, ParkedRow, RecordDraft, Unit
+from policies.attributes import AttributeName
+from policies.errors import Conflict, Replayed
+from policies.parties import Tenant
+
+# saml2int's skew (spec: three to five minutes): a mark outlives the assertion by it
+SKEW = 180
+MARK_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the citizen pressed: `approve`, `refuse` or `cancel`, and the optional attributes that they ticked."""
+
+    word: str
+    shared: frozenset[AttributeName] = frozenset()
+
+    def digest(self, secret: bytes) -> bytes:
+        """What the same choice in the same browser gives again, and no other (decision 0000.8)."""
+        text = "\n".join([self.word, *sorted(self.shared)])
+        return mac(secret, b"choice\n" + text.encode())
+
+
+def commit_once(commits: Commits, decisions: Decisions, unit: Unit, now: int) -> bool:
+    """Commit; where the login was decided already, the same choice within its minute passes, any other is `Replayed`.
+
+    Returns whether this unit is the one that is written, with its record.
+
+    It passes when a mark of its own is durable. The first answer may have been lost because its COMMIT still waited for a
+    standby, and then what is decided stands on one disk alone; this one is behind it and waits as long.
+    """
+    try:
+        commits.commit(unit)
+    except Conflict as error:
+        if unit.decision is None:
+            raise
+        before = decisions.decision(unit.tenant, unit.decision.login, now)
+        if before is None or not secrets.compare_digest(before.choice, unit.decision.choice):
+            raise Replayed("decided", f"the mark of the {error.kind} is taken") from error
+        if decisions.unsent(unit.tenant, unit.decision.login, now):
+            raise Replayed("decided", "the record says that nothing left for this login") from error
+        commits.commit(Unit(tenant=unit.tenant, marks=(Mark("again", secrets.token_bytes(MARK_BYTES), before.end),)))
+        return False
+    return True
+
+
+def unsent_unit(tenant: Tenant, login: LoginId, record: RecordDraft, life: int, now: int) -> Unit:
+    """The event that nothing left for this login. With it the same choice gets no answer: the record would be untrue."""
+    return Unit(tenant=tenant, parked=(ParkedRow(UNSENT, login_digest(login), b"", now + life),), record=record)
+
+
+def login_digest(login: LoginId) -> bytes:
+    """What the store knows of a login."""
+    return hashlib.sha256(login.encode()).digest()
+
+
+def login_mark(login: LoginId, end: int) -> Mark:
+    """The mark that whoever ends this login takes."""
+    return Mark("login", login_digest(login), end)
+
+
+def message_digest(issuer: str, identifier: str) -> bytes:
+    """What a mark knows of a message: SHA-256 over (issuer, id)."""
+    name = issuer.encode()
+    return hashlib.sha256(len(name).to_bytes(4) + name + identifier.encode()).digest()

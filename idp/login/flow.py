@@ -1,0 +1,278 @@
+"""The steps of a login, in their order. It reads as the story of one, at a city and at a country's sending node.
+
+A service asks (`begin`). The citizen chooses an identity provider, which is asked (`ask`). Its answer is judged, and the
+role says what may go (`handle_response`, which writes nothing; nor does `reword`, the question in another language). The
+citizen releases, refuses or cancels (`decide`, `cancel`): one unit, durable before anything is released.
+
+What differs by our role is in `idp.login.role`, what differs by the service's protocol in `idp.login.frontend`. Service,
+purpose and identity provider are looked up again at each step, and whether one is switched off: a sealed state is no
+permission.
+"""
+
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from connectors.connector import Connector, Inbound, Outbound
+from connectors.profiles import EIDAS
+from connectors.signatures.jws import base64url
+from idp.login.finish import SKEW, Choice, commit_once, login_digest, login_mark, message_digest, unsent_unit
+from idp.login.frontend import Frontend, Frontends
+from idp.login.role import Role
+from idp.login.sealing import LoginId, Sealer, new_login_id
+from idp.login.states import (
+    ANSWER_LIFE,
+    DECIDED_LIFE,
+    LOGIN_LIFE,
+    RECEIPT,
+    RECEIPT_LIFE,
+    Asked,
+    CitizenReceipt,
+    Decided,
+    Grant,
+    Refused,
+    Released,
+    Requested,
+    speaking,
+)
+from idp.login.suspension import Suspension
+from idp.ports import Commits, DecisionRow, Decisions, Mark, Unit
+from policies.authentication import Origin, ServiceRequest
+from policies.errors import BrokerError, ReleaseDenied, RequestRefused
+from policies.parties import ProviderId, Tenant
+from policies.release import choose
+
+# A request is taken as long as its IssueInstant is young, and its login lives for fifteen minutes more. After that a second
+# one of the same id is refused for its age.
+REQUEST_LIFE = LOGIN_LIFE + EIDAS.max_age + 2 * EIDAS.skew
+
+
+class Broker:
+    """One tenant's broker. Holds configuration and keys, and no state of any login."""
+
+    def __init__(
+        self,
+        *,
+        tenant: Tenant,
+        role: Role,
+        frontends: Frontends,
+        connectors: Mapping[ProviderId, Connector],
+        sealer: Sealer,
+        commits: Commits,
+        decisions: Decisions,
+        suspension: Suspension,
+        check_open: Callable[[], None],
+        reference: Callable[[str], str] = lambda _login: "",
+    ) -> None:
+        self._tenant = tenant
+        self._role = role
+        self._frontends = frontends
+        self._connectors = connectors
+        self._sealer = sealer
+        self._commits = commits
+        self._decisions = decisions
+        self._suspension = suspension
+        self._check_open = check_open
+        self._reference = reference
+
+    def begin(self, request: ServiceRequest, now: int) -> Requested:
+        """A service's request was accepted: a login begins, and holds nothing about a person.
+
+        Nobody is sent to sign in for nothing. Raises `Suspended`, `Closed` where no release could be recorded, what
+        `Frontend.check_answerable` raises, and `AssuranceTooLow` where no source reaches what is asked.
+        """
+        self._role.check_service(request.origin)
+        self._check_open()
+        self._of(request.origin).check_answerable(request.origin, now, release=True)
+        self._role.check_reachable(request)
+        return Requested(login=new_login_id(), began=now, request=self._role.completed(request))
+
+    def ask(self, login: Requested | Asked, provider_id: ProviderId, now: int) -> tuple[Outbound, Asked]:
+        """Ask the chosen identity provider. Choosing again replaces the question: an answer to the first meets nothing.
+
+        Raises what the provider's connector raises, before anybody is sent anywhere: `AssuranceTooLow` where it cannot
+        reach what is asked, `PeerUnavailable` where a country's node cannot be asked now, or not for this service.
+        `Suspended` where it or the service is switched off, `AllRevoked` and `Closed` as `begin`.
+        """
+        # Before the checks: what is switched off and on again after them has a number that is not known yet
+        acts = self._suspension.acts
+        self._check_open()
+        self._check_registered(login.request)
+        provider = self._role.going(login.request, provider_id)
+        self._of(login.request.origin).check_answerable(login.request.origin, now, release=True)
+        question = self._role.question(login.login, login.request, provider)
+        outbound, expectation = self._connectors[provider.provider_id].request(question, now)
+        return outbound, Asked(login.login, login.began, login.request, expectation, acts)
+
+    def handle_response(self, asked: Asked, inbound: Inbound, language: str, now: int) -> Decided:
+        """Judge the answer, and decide what may go. Nothing is written, so it may come again until somebody decided.
+
+        Raises `Suspended` before the answer is read, where the service or who answers is switched off, and
+        `AssertionRejected` and its kinds.
+        """
+        request = asked.request
+        self._check_registered(request)
+        provider = self._role.going(request, asked.expectation.provider_id, asked.acts)
+        assertion = self._connectors[provider.provider_id].receive(inbound, asked.expectation, now)
+        judged = self._role.judge(request, provider, assertion, language, now)
+        return Decided(
+            login=asked.login,
+            began=asked.began,
+            end=min(now + DECIDED_LIFE, asked.began + LOGIN_LIFE),
+            request=request,
+            provider_id=provider.provider_id,
+            judged=judged,
+            authenticated_at=assertion.authenticated_at,
+            response=message_digest(assertion.issuer, assertion.response_id),
+            assertion=message_digest(assertion.issuer, assertion.assertion_id),
+            # The later of the login's end and the assertion's own
+            marks_end=max(asked.began + LOGIN_LIFE, assertion.not_on_or_after) + SKEW,
+            acts=asked.acts,
+            deviations=assertion.deviations,
+        )
+
+    def reword(self, decided: Decided, language: str, now: int) -> Decided:
+        """The same question in another language: same marks, same end. Nothing is written.
+
+        The hash of what is shown is that of the new page. Raises what `decide` does for a release that cannot be.
+        """
+        self._check_registered(decided.request)
+        self._role.check_shown(decided)
+        self._check_releasable(decided, now)
+        notice = self._role.notice(decided.request, decided.decision, language)
+        return replace(speaking(decided, language), judged=replace(decided.judged, notice=notice))
+
+    def decide(self, decided: Decided, choice: Choice, secret: bytes, now: int) -> Released | Refused:
+        """The citizen's choice, as one unit: marks, record and what is parked. Durable before it returns.
+
+        Raises `Replayed` where this login was decided otherwise or longer than a minute ago, `RequestRefused` where the
+        choice names what was not offered, `ReleaseDenied` where a required attribute is denied, `PeerUnavailable` where
+        nothing that the country's node vouches holds now, `Suspended` for a release (one that is asked again, too) where
+        service or provider is switched off, `AllRevoked` where no answer can be made, `StoreUnavailable` where nothing
+        could be written. In each of them nothing was released.
+        """
+        origin = decided.request.origin
+        self._check_registered(decided.request)
+        self._role.check_shown(decided)
+        # Before anything is written: nothing stands in the ledger that could not be sent
+        self._of(origin).check_answerable(origin, now, release=False)
+        if choice.word == self._role.release_word:
+            return self._release(decided, choice, secret, now)
+        if choice.shared or choice.word not in self._role.refusal_words:
+            raise RequestRefused("a choice that the page does not offer", code="other_site")
+        record = self._role.refusal_record(decided, choice.word, now)
+        first = self._commit(decided, choice, secret, now, Unit(tenant=self._tenant, record=record))
+        return Refused(origin, self._answer_key(decided, secret), record.record if first else b"")
+
+    def cancel(self, login: Requested | Asked, now: int) -> Refused:
+        """The citizen went back before anybody signed them in: the marks of login and request alone.
+
+        Nobody was authenticated, so nothing is recorded: else any visitor could grow the ledger without end.
+        """
+        origin = login.request.origin
+        self._check_registered(login.request)
+        self._of(origin).check_answerable(origin, now, release=False)
+        secret = self._sealer.derive("cancel", login.login.encode(), at=login.began)
+        unit = Unit(
+            tenant=self._tenant,
+            marks=(
+                login_mark(login.login, login.began + LOGIN_LIFE + SKEW),
+                *_request_marks(origin, login.began),
+            ),
+            decision=DecisionRow(login_digest(login.login), Choice("cancel").digest(secret), now + ANSWER_LIFE),
+        )
+        commit_once(self._commits, self._decisions, unit, now)
+        return Refused(origin, secret)
+
+    def not_sent(self, ended: Released | Refused, login: LoginId, now: int) -> None:
+        """What was recorded cannot be answered: the record gets an event, once. Raises `StoreUnavailable`."""
+        if ended.record:
+            origin = ended.grant.origin if isinstance(ended, Released) else ended.origin
+            record = self._role.unsent_record(origin, ended.record, now)
+            self._commits.commit(unsent_unit(self._tenant, login, record, ANSWER_LIFE, now))
+
+    def _release(self, decided: Decided, choice: Choice, secret: bytes, now: int) -> Released:
+        self._check_releasable(decided, now)
+        if not choice.shared <= set(decided.decision.optional):
+            raise RequestRefused("a box that the page does not have", code="other_site")
+        chosen = choose(decided.decision, choice.shared)
+        if chosen.blocked:
+            raise ReleaseDenied("a required attribute is denied, so nothing goes")
+        frontend = self._of(decided.request.origin)
+        record = self._role.release_record(decided, chosen, frontend.evidence(decided.request.origin), now)
+        held = CitizenReceipt("", "")
+        if self._role.has_receipts:
+            held = CitizenReceipt(record.record.hex(), base64.b64encode(record.nonce("values")).decode())
+        grant = Grant(
+            origin=decided.request.origin,
+            purpose_id=decided.request.purpose_id,
+            provider_id=decided.provider_id,
+            sub=decided.judged.sub,
+            loa=decided.judged.loa,
+            context=decided.judged.context,
+            authenticated_at=decided.authenticated_at,
+            attributes=chosen.released,
+            record=held.record,
+            values_nonce=held.values_nonce,
+            reference=self._reference(decided.login),
+            acts=decided.acts,
+        )
+        released = Released(grant, self._answer_key(decided, secret), record=record.record)
+        parked = frontend.parked(released, now)
+        if held.record:
+            handle = self._sealer.derive("receipt", decided.login.encode(), secret, at=decided.heard)
+            parked = (*parked, self._sealer.park("receipt", handle, RECEIPT.dump(held), now + RECEIPT_LIFE))
+            released = replace(released, receipt=base64url(handle))
+        first = self._commit(decided, choice, secret, now, Unit(tenant=self._tenant, parked=parked, record=record))
+        if not first:
+            released = replace(released, record=b"")
+        try:
+            # Asked again: a commit may take seconds, and what was switched off meanwhile is not sent
+            self._role.going(decided.request, decided.provider_id, decided.acts)
+        except BrokerError:
+            self.not_sent(released, decided.login, now)
+            raise
+        return released
+
+    def _commit(self, decided: Decided, choice: Choice, secret: bytes, now: int, unit: Unit) -> bool:
+        """Complete the unit with the marks and the row of the decision, and commit it once. Returns as `commit_once`."""
+        whole = Unit(
+            tenant=unit.tenant,
+            marks=(
+                login_mark(decided.login, decided.marks_end),
+                *_request_marks(decided.request.origin, decided.began),
+                Mark("response", decided.response, decided.marks_end),
+                Mark("assertion", decided.assertion, decided.marks_end),
+            ),
+            decision=DecisionRow(login_digest(decided.login), choice.digest(secret), now + ANSWER_LIFE),
+            parked=unit.parked,
+            record=unit.record,
+        )
+        return commit_once(self._commits, self._decisions, whole, now)
+
+    def _check_registered(self, request: ServiceRequest) -> None:
+        self._role.check_registered(request)
+        self._of(request.origin).check_registered(request.origin)
+
+    def _check_releasable(self, decided: Decided, now: int) -> None:
+        self._role.going(decided.request, decided.provider_id, decided.acts)
+        self._role.check_approvable(decided, now)
+        self._of(decided.request.origin).check_answerable(decided.request.origin, now, release=True)
+
+    def _answer_key(self, decided: Decided, secret: bytes) -> bytes:
+        """The same browser and choice get the same answer, and nobody else can compute it."""
+        return self._sealer.derive("answer", decided.login.encode(), secret, at=decided.heard)
+
+    def _of(self, origin: Origin) -> Frontend:
+        """The frontend that received a request. Raises `RequestRefused` where it is no longer served."""
+        found = self._frontends.get(origin.frontend)
+        if found is None:
+            raise RequestRefused("a request in a protocol that is not served any more")
+        return found
+
+
+def _request_marks(origin: Origin, began: int) -> tuple[Mark, ...]:
+    """A request with an id is answered once: a second one of the same id meets this mark."""
+    if not origin.message_id:
+        return ()
+    return (Mark("request", message_digest(origin.issuer, origin.message_id), began + REQUEST_LIFE),)

@@ -1,0 +1,91 @@
+"""What a login differs in by our role. A city asks the citizen what may go; a country's sending node informs them of it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from enum import StrEnum
+from typing import Protocol
+
+from connectors.connector import Ask
+from idp.login.sealing import LoginId
+from idp.login.states import Decided, Judged
+from idp.ports import RecordDraft
+from policies.authentication import Assertion, Origin, ServiceRequest
+from policies.parties import IdentityProvider, ProviderId
+from policies.release import Decision
+
+
+class Reach(StrEnum):
+    """Whether an identity provider can be asked now."""
+
+    OPEN = "open"
+    AWAY = "away"  # it did not answer when it was last asked for its metadata
+    OFF = "off"  # our operator switched it off
+
+
+# Each identity provider that may answer a request
+Choices = Sequence[tuple[IdentityProvider, Reach]]
+
+
+class Role(Protocol):
+    """One tenant's. Services, purposes and providers are looked up at each call: a sealed state is no permission."""
+
+    @property
+    def release_word(self) -> str:
+        """The choice that releases."""
+
+    @property
+    def refusal_words(self) -> Collection[str]:
+        """The choices that end the login without a release."""
+
+    @property
+    def has_receipts(self) -> bool:
+        """Whether a release leaves a receipt to the citizen and to the service."""
+
+    def check_registered(self, request: ServiceRequest) -> None:
+        """Raises `RequestRefused` where the service or its purpose is registered no more."""
+
+    def completed(self, request: ServiceRequest) -> ServiceRequest:
+        """The request with what it has to ask for, whatever it words. Raises `RequestRefused` as `check_registered`."""
+
+    def check_service(self, origin: Origin) -> None:
+        """Raises `Suspended` for a service that is switched off."""
+
+    def check_reachable(self, request: ServiceRequest) -> None:
+        """Raises `AssuranceTooLow` where no identity provider could ever answer this request."""
+
+    def choices(self, request: ServiceRequest, now: int) -> Choices:
+        """The identity providers that may answer this request, each with whether it can be reached now."""
+
+    def provider(self, provider_id: ProviderId) -> IdentityProvider:
+        """One of all that are configured. Raises `NotFound`."""
+
+    def going(self, request: ServiceRequest, provider_id: ProviderId, acts: int | None = None) -> IdentityProvider:
+        """A provider that may answer this request. Neither it nor the service is switched off, or was since `acts`.
+
+        Raises `NotFound`, `Suspended`, `Replayed`.
+        """
+
+    def question(self, login: LoginId, request: ServiceRequest, provider: IdentityProvider) -> Ask:
+        """What the provider is asked."""
+
+    def judge(
+        self, request: ServiceRequest, provider: IdentityProvider, assertion: Assertion, language: str, now: int
+    ) -> Judged:
+        """What may go of this answer. Raises `AssertionRejected` and its kinds."""
+
+    def check_shown(self, decided: Decided) -> None:
+        """Raises `Replayed` where what the page showed is not so any more."""
+
+    def check_approvable(self, decided: Decided, now: int) -> None:
+        """Raises `Suspended`, `PeerUnavailable` or `Replayed` where the source vouches no more as it did."""
+
+    def notice(self, request: ServiceRequest, decision: Decision, language: str) -> str:
+        """The hash of what the page shows in this language; "" where none is recorded."""
+
+    def release_record(self, decided: Decided, chosen: Decision, evidence: Mapping[str, str], now: int) -> RecordDraft:
+        """The record of a release: `chosen` is what stands after the choice, `evidence` is the frontend's."""
+
+    def refusal_record(self, decided: Decided, word: str, now: int) -> RecordDraft:
+        """The record of a login that the citizen ended by this word."""
+
+    def unsent_record(self, origin: Origin, record: bytes, now: int) -> RecordDraft:
+        """The record of an answer that could not be made, after `record`."""

@@ -1,0 +1,172 @@
+"""One login, in one direction: Requested -> Asked -> Decided -> Released, or Refused. Frozen states, no way back.
+
+`Requested` and `Asked` travel sealed in a cookie and hold nothing about a person. `Decided` lies in a sealed form field and
+holds only what may be released, in its form. A login at a city and one at a sending node have the same states.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from connectors.connector import Expectation
+from idp.login.sealing import LoginId
+from idp.login.state_codec import NEVER_DEFLATED, PLAIN_COOKIE, Codec
+from policies.assurance import LevelOfAssurance
+from policies.attributes import Attribute, AttributeName
+from policies.authentication import Origin, ServiceRequest
+from policies.parties import ProviderId, PurposeId
+from policies.release import Decision
+
+# In seconds
+LOGIN_LIFE = 15 * 60
+DECIDED_LIFE = 5 * 60
+ANSWER_LIFE = 60
+CODE_LIFE = 60
+ACCESS_TOKEN_LIFE = 5 * 60
+RECEIPT_LIFE = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A service asked; the citizen has not chosen an identity provider yet."""
+
+    login: LoginId
+    began: int
+    request: ServiceRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """We asked an identity provider, and remember what its answer must match.
+
+    `acts` is how many acts of the switchboard were known before (`idp.login.suspension`). What comes of the answer
+    carries it on.
+    """
+
+    login: LoginId
+    began: int
+    request: ServiceRequest
+    expectation: Expectation
+    acts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a role makes of an answer: what may go, under which identifier and level, and what its ledger keeps of it.
+
+    `sub` is the service's own identifier of the person. `context` is the level as the answer names it; "" where the service
+    named none. `subject` is the person's keyed index in the ledger; b"" at a sending node, which records nobody. `policy`
+    and `notice` are digests of the purpose and of what the page shows. `arrived` names what another country's node sent.
+    `vouched` is the digest of what was approved of that node, "" of a provider that is none.
+    """
+
+    sub: str = field(repr=False)
+    loa: LevelOfAssurance
+    context: str
+    decision: Decision
+    subject: bytes = field(default=b"", repr=False)
+    policy: str = ""
+    notice: str = ""
+    arrived: tuple[AttributeName, ...] = ()
+    vouched: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The policy decided what may be released; the citizen decides whether. Never the assertion, never a withheld value.
+
+    `response` and `assertion` are SHA-256 over (issuer, id): the marks that the decision takes, until `marks_end`.
+    """
+
+    login: LoginId
+    began: int
+    end: int
+    request: ServiceRequest
+    provider_id: ProviderId
+    judged: Judged
+    authenticated_at: int
+    response: bytes
+    assertion: bytes
+    marks_end: int
+    acts: int = 0
+    deviations: tuple[str, ...] = ()  # the named deviations that the answer used
+
+    @property
+    def heard(self) -> int:
+        """When the answer came. If it came late in its login: a moment before that."""
+        return self.end - DECIDED_LIFE
+
+    @property
+    def decision(self) -> Decision:
+        """What may be released."""
+        return self.judged.decision
+
+
+S = TypeVar("S", bound=Requested | Asked | Decided)
+
+
+def speaking(state: S, language: str) -> S:
+    """The same state of the same login, whose pages speak this language from here on, whatever the service wished."""
+    return replace(state, request=replace(state.request, languages=(language,)))
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """All that a service is given, whichever way its frontend gives it.
+
+    `record` (hex) and `values_nonce` (base64) are for the service's receipt: the nonce opens the commitment to the values,
+    and is kept nowhere else. Both are "" at a sending node.
+    """
+
+    origin: Origin
+    purpose_id: PurposeId
+    provider_id: ProviderId
+    sub: str = field(repr=False)
+    loa: LevelOfAssurance
+    context: str
+    authenticated_at: int
+    attributes: tuple[Attribute, ...] = field(repr=False)
+    record: str = ""
+    values_nonce: str = field(default="", repr=False)
+    # of the login, in the log
+    reference: str = ""
+    # of the login that it was issued in: what was switched off since ends it, on again or not
+    acts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CitizenReceipt:
+    """What the citizen's handle stands for, for a day: the record (hex), and the nonce of its values (base64)."""
+
+    record: str
+    values_nonce: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What goes to the service. Its frontend makes the answer of it.
+
+    `answer_key` is 32 secret bytes of this choice in this browser: codes and ids that are derived from it are the same
+    again for the same choice. `receipt` is the handle of the citizen's receipt, "" at a sending node. `record` is the id of
+    the record; b"" where the same choice was recorded before.
+    """
+
+    grant: Grant
+    answer_key: bytes = field(repr=False)
+    receipt: str = field(default="", repr=False)
+    record: bytes = field(default=b"", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The login ended without a release. `answer_key` and `record` as in `Released`."""
+
+    origin: Origin
+    answer_key: bytes = field(repr=False)
+    record: bytes = field(default=b"", compare=False)
+
+
+REQUESTED = Codec(Requested, plain=PLAIN_COOKIE)
+ASKED = Codec(Asked, plain=PLAIN_COOKIE)
+DECIDED = Codec(Decided, plain=NEVER_DEFLATED)
+GRANT = Codec(Grant)
+RECEIPT = Codec(CitizenReceipt)

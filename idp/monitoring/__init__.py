@@ -1,0 +1,1 @@
+"""Counts, steps and readiness, for operators. Nothing here decides about a login."""

@@ -1,0 +1,125 @@
+"""The watch over one tenant in one worker, composed of what its application has."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from connectors.metadata.peers import Peers
+from connectors.signatures.certificates import certificate_of
+from idp.keys.folder import AnyRing, Keys
+from idp.keys.kinds import kind_named, owner
+from idp.keys.sealing import HourlyKeys
+from idp.monitoring.vitals import Looks, Vitals
+from idp.monitoring.watched import Watched
+from idp.store.store import Store
+from idp.store.switches import KINDS, Switches
+from policies.errors import AllRevoked, PeerUnavailable
+from policies.load import Configuration
+from policies.parties import EntityId, Peer
+
+N = TypeVar("N", int, bool)
+
+# What others hold a certificate of
+CERTIFIED = ("saml", "saml-encryption", "node", "node-metadata", "node-encryption")
+
+
+def vitals(
+    *,
+    store: Store,
+    watched: Watched,
+    configuration: Configuration,
+    keys: Keys,
+    peers: Peers,
+    known: Mapping[EntityId, Peer],
+    switches: Switches,
+    sealing: HourlyKeys,
+    queue: Callable[[], tuple[int, Mapping[str, int]]],
+    clock: Callable[[], int],
+) -> Vitals:
+    """What looks after them."""
+    shared = watched.rates.shared
+    serving = _serving(configuration, keys)
+    looks = Looks(
+        have_keys=lambda now: _have_keys(sealing, serving, now),
+        keys=lambda now: _ends_of_keys(keys, now),
+        metadata=lambda now: _ends_of_metadata(peers, known, now),
+        available=lambda now: _least((peer.country, peers.available(id_, now)) for id_, peer in known.items()),
+        off=lambda _now: _off(switches),
+        queue=queue,
+        closed=lambda: store.closed,
+        halted=lambda: store.halted,
+        stands_still=lambda: store.stands_still,
+        shared_limits=lambda: None if shared is None else shared.reachable,
+    )
+    pinned = sum(provider.peer is None for provider in configuration.providers.values())
+    return Vitals(
+        engine=store.engine, tenant=watched.tenant, measures=watched.measures, looks=looks, clock=clock, pinned=pinned
+    )
+
+
+# Kinds of keys of which each has to have one that counts
+_Way = Sequence[AnyRing]
+
+
+def _serving(configuration: Configuration, keys: Keys) -> Sequence[Sequence[_Way]]:
+    """What nobody is served without: of each of these, one way at least has to have its keys.
+
+    A kind that only some services or providers need takes nobody else out of service.
+    """
+    rings = keys.rings
+    of_tokens = {(party.id_token_alg.lower(),) for party in configuration.parties.values()}
+    # A node answers in what it encrypted to us
+    of_questions = {
+        ("node", "node-encryption") if provider.protocol == "eidas" else ("saml",)
+        for provider in configuration.providers.values()
+    }
+    of_answers = {("node",)} if configuration.nodes else of_tokens
+    needed = [each for each in ({("log",)}, of_questions, of_answers) if each]
+    return tuple([tuple(rings[name] for name in names) for names in ways] for ways in needed)
+
+
+def _have_keys(sealing: HourlyKeys, serving: Sequence[Sequence[_Way]], now: int) -> None:
+    """Raises where a login that begins now could not be sealed, or nobody's could come to its end."""
+    sealing.to_seal("requested", sealing.hour())
+    for ways in serving:
+        if not any(all(ring.published(now) for ring in way) for way in ways):
+            raise AllRevoked("every key that could sign, or open an answer, is revoked: `ciconia keys list`")
+
+
+def _ends_of_keys(keys: Keys, now: int) -> dict[str, int]:
+    found = {}
+    for name, ring in keys.rings.items():
+        try:
+            certified = name in CERTIFIED or owner(kind_named(name)) is not None
+            certificate = getattr(ring.at(now), "certificate", b"") if certified else b""
+        except AllRevoked:
+            # It ended
+            found[name] = 0
+            continue
+        if certificate:
+            found[name] = int(certificate_of(certificate).not_valid_after_utc.timestamp())
+    return found
+
+
+def _ends_of_metadata(peers: Peers, known: Mapping[EntityId, Peer], now: int) -> dict[str, int]:
+    """When what is used of each country ends; 0 where nothing of it may be used."""
+
+    def ends(entity_id: EntityId) -> int:
+        try:
+            return peers.current(entity_id, now).facts.valid_until
+        except PeerUnavailable:
+            return 0
+
+    return _least((peer.country, ends(entity_id)) for entity_id, peer in known.items())
+
+
+def _least(found: Iterable[tuple[str, N]]) -> dict[str, N]:
+    """Of several nodes of one country, the one that is worst off."""
+    least: dict[str, N] = {}
+    for country, figure in found:
+        least[country] = min(least.get(country, figure), figure)
+    return least
+
+
+def _off(switches: Switches) -> dict[str, int]:
+    current = switches.current()
+    return {kind: sum(switch.off for (of, _), switch in current.items() if of == kind) for kind in KINDS}

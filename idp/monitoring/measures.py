@@ -1,0 +1,115 @@
+"""Where each worker counts, by prometheus_client: in its own memory, or in files that all workers share.
+
+The supervisor makes `SharedMeasures` before it forks; each worker then counts in files of its own number, with which its
+successor of that number goes on. Where nobody reads metrics, a worker counts in its own memory.
+"""
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry, values
+from prometheus_client.core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from idp.monitoring.families import BUILD, DROPPED, FAMILIES, WORKERS
+
+# A label holds ids, countries, hosts and codes of ours
+LABEL = re.compile(r"[A-Za-z0-9_.:/-]{0,253}")
+OTHER = "other"
+# A tenant with thirty countries has 660 series when each check failed once. More than this is a defect that fills memory
+MOST_SERIES = 100_000
+# Memory that no log and no database can fill: a worker that writes into a file without room for it dies of SIGBUS
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the folder in it is made by mkdtemp
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client's name for it
+SUPERVISOR = 0
+
+
+class Measures:
+    """Where one process counts. Safe in any thread.
+
+    A label that is not of the kind that `LABEL` has becomes `other`: no series holds a text that a stranger sent.
+    """
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        # Any: counters, gauges and histograms have no method in common
+        self._metrics: dict[str, Any] = {family.name: family.make(self.registry) for family in FAMILIES.values()}
+        self._series: dict[tuple[str, ...], Any] = {}
+
+    def collect(self) -> Iterable[Metric]:
+        """All figures of this process, where it counts in its own memory."""
+        return self.registry.collect()
+
+    def count(self, name: str, *labels: str, by: float = 1.0) -> None:
+        """Add to a counter."""
+        if series := self._one(name, labels):
+            series.inc(by)
+
+    def set(self, name: str, *labels: str, figure: float) -> None:
+        """Say how a gauge stands."""
+        if series := self._one(name, labels):
+            series.set(figure)
+
+    def observe(self, name: str, *labels: str, seconds: float) -> None:
+        """Add one to a histogram."""
+        if series := self._one(name, labels):
+            series.observe(seconds)
+
+    def _one(self, name: str, labels: tuple[str, ...]) -> Any | None:
+        """The series. None where there are too many. Raises KeyError for another metric, ValueError for other labels."""
+        if (found := self._series.get((name, *labels))) is not None:
+            return found
+        metric = self._metrics[name]
+        clean = tuple(label if LABEL.fullmatch(label) else OTHER for label in labels)
+        if clean != labels:
+            # Not remembered under what came: strangers would fill that memory
+            return self._one(name, clean)
+        if len(self._series) >= MOST_SERIES:
+            self._metrics[DROPPED].inc()
+            return None
+        return self._series.setdefault((name, *labels), metric.labels(*labels))
+
+
+class SharedMeasures:
+    """The folder in which all processes count. Make it before the first fork; `close` it when all of them have ended."""
+
+    def __init__(self) -> None:
+        where = SHARED_MEMORY if SHARED_MEMORY.is_dir() else None
+        self.folder = Path(tempfile.mkdtemp(prefix="ciconia-metrics-", dir=where))
+        os.environ[FOLDER] = str(self.folder)
+        self._own: Measures | None = None
+
+    def worker(self, number: int) -> Measures:
+        """Where the worker of this number counts, from 1. Call it in the worker; no two living ones share a number."""
+        # As the library's variable of the environment does for a process that has not imported it yet
+        values.ValueClass = values.MultiProcessValue(lambda: number)  # type: ignore[no-untyped-call]  # it has no types
+        measures = Measures()
+        measures.set(BUILD, version("ciconia"), figure=1)
+        return measures
+
+    def ended(self, number: int) -> None:
+        """The worker of this number has ended: its counts stay, its gauges go."""
+        mark_process_dead(number, str(self.folder))  # type: ignore[no-untyped-call]  # as above
+
+    def note_workers(self, *, wanted: int, alive: int) -> None:
+        """How many workers there ought to be, and are. For the supervisor alone."""
+        own = self._own = self._own or self.worker(SUPERVISOR)
+        own.set(WORKERS, "wanted", figure=wanted)
+        own.set(WORKERS, "alive", figure=alive)
+
+    def collect(self) -> Iterable[Metric]:
+        """All figures of all processes."""
+        read: Callable[[], Iterable[Metric]] = MultiProcessCollector(None, str(self.folder)).collect  # type: ignore[no-untyped-call]  # as above
+        return read()
+
+    def close(self) -> None:
+        """Forget it all."""
+        values.ValueClass = values.MutexValue
+        os.environ.pop(FOLDER, None)
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,88 @@
+"""What the endpoints of one tenant count with, and limit by."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from idp.config.settings import Limits, Settings
+from idp.login.states import Grant
+from idp.monitoring.families import LIMITED, TURNED_AWAY, UNFORESEEN, VERIFICATION
+from idp.monitoring.measures import Measures
+from idp.monitoring.refusals import Refusals
+from idp.monitoring.steps import Step, Steps, steps_key
+from idp.server.rate_limits import Rates, Shared
+from idp.server.wrong_answers import Tries
+from policies.load import Configuration
+from policies.parties import ProviderId
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One tenant's counts, steps and limits."""
+
+    tenant: str
+    measures: Measures
+    steps: Steps
+    refusals: Refusals
+    rates: Rates
+    tries: Tries
+    countries: Mapping[ProviderId, str]
+
+    def redeemed(self, grant: Grant) -> None:
+        """A code of this login was redeemed: its last step."""
+        country = self.countries.get(grant.provider_id, "")
+        self.steps.step(Step.TOKEN, grant.reference, grant.origin.service, country)
+
+    def verified(self, seconds: float) -> None:
+        """Judging an answer and deciding took so long."""
+        self.measures.observe(VERIFICATION, self.tenant, seconds=seconds)
+
+    def unforeseen(self, _place: str, _kind: str) -> None:
+        """A request ended in a defect of ours. Its line in the log has the kind and the places in the code."""
+        self.measures.count(UNFORESEEN, self.tenant)
+
+    def turned_away(self, lane: str) -> None:
+        """A request was answered 503."""
+        self.measures.count(TURNED_AWAY, self.tenant, lane)
+
+
+def watched(
+    settings: Settings,
+    configuration: Configuration,
+    measures: Measures,
+    master: bytes,
+    proxies: Sequence[str] | None = None,
+) -> Watched:
+    """Compose one tenant's. `master` is a secret of the tenant that all its workers have.
+
+    `proxies` are not limited: those that the process trusts, by these settings where it serves nobody else.
+    """
+    tenant, key = settings.tenant, steps_key(master)
+    of_providers = {name: provider.country for name, provider in configuration.providers.items()}
+    countries = set(of_providers.values()) | {node.peer.country for node in configuration.nodes.values()}
+    shared = Shared(settings.valkey, key=steps_key(key)) if settings.valkey else None
+    rates = Rates(
+        settings.limits,
+        exempt=settings.trusted_proxies if proxies is None else proxies,
+        shared=shared,
+        refused=lambda limit: measures.count(LIMITED, tenant, limit),
+    )
+    return Watched(
+        tenant=tenant,
+        measures=measures,
+        steps=Steps(tenant=tenant, key=key, measures=measures, countries=countries),
+        refusals=Refusals(tenant=tenant),
+        rates=rates,
+        tries=Tries(rates),
+        countries=of_providers,
+    )
+
+
+def unwatched() -> Watched:
+    """For a site that nobody watches: its own counts, and references that mean nothing elsewhere."""
+    measures = Measures()
+    steps = Steps(tenant="", key=secrets.token_bytes(32), measures=measures, countries=())
+    refusals, rates = Refusals(tenant=""), Rates(Limits())
+    return Watched(
+        tenant="", measures=measures, steps=steps, refusals=refusals, rates=rates, tries=Tries(rates), countries={}
+    )

@@ -1,0 +1,54 @@
+"""What we say of ourselves as a proxy service, signed by the key that peers have pinned."""
+
+import secrets
+from collections.abc import Collection
+
+from connectors.formats.eidas.own_metadata import SIGNATURE_PLACE, NodeOrganization, ProxyMetadata, proxy_element
+from connectors.formats.eidas.registry import MINIMUM, NATURAL
+from connectors.profiles import EIDAS
+from connectors.signatures.xmlsign import sign_enveloped
+from idp.keys.folder import NodeKeys
+from idp.protocols.eidas.levels import published_levels
+from idp.protocols.eidas.proxy_service import Here
+from idp.protocols.eidas.receiving_node import application_identifier
+from policies.catalogue import Catalogue
+from policies.parties import IdentityProvider
+
+ID_BYTES = 20
+
+
+def proxy_metadata(
+    now: int,
+    valid_for: int,
+    *,
+    here: Here,
+    country: str,
+    organization: NodeOrganization,
+    keys: NodeKeys,
+    providers: Collection[IdentityProvider],
+    catalogue: Catalogue,
+) -> bytes:
+    """A new signed copy, valid for `valid_for` seconds. Nobody encrypts to a proxy service, so it has no key for that."""
+    metadata = ProxyMetadata(
+        metadata_id="_" + secrets.token_hex(ID_BYTES),
+        valid_until=now + valid_for,
+        entity_id=here.entity_id,
+        country=country,
+        signing=tuple(key.certificate for key in keys.messages.published(now)),
+        encryption=(),
+        application_identifier=application_identifier(),
+        organization=organization,
+        profile=EIDAS,
+        redirect_url=here.sso_url,
+        post_url=here.sso_url,
+        assurance=published_levels(providers),
+        attributes=supported_attributes(providers, catalogue),
+    )
+    return sign_enveloped(proxy_element(metadata), keys.metadata.at(now), place=SIGNATURE_PLACE, profile=EIDAS)
+
+
+def supported_attributes(providers: Collection[IdentityProvider], catalogue: Catalogue) -> tuple[str, ...]:
+    """The minimum data set, and what the tables of our identity providers can give beside it, in the registry's order."""
+    named = {name for provider in providers for name, _ in provider.attributes.values()}
+    given = {catalogue.attributes[name].eidas for name in named if name in catalogue.attributes}
+    return tuple(uri for uri in NATURAL if uri in MINIMUM or uri in given)

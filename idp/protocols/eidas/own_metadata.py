@@ -1,0 +1,47 @@
+"""What our own node says of itself, in either role, and how another node would read it."""
+
+from functools import partial
+
+from connectors.formats.eidas.metadata import PeerFacts, read_peer
+from connectors.profiles import EIDAS
+from connectors.signatures.keys import prepared
+from connectors.signatures.shapes import METADATA
+from connectors.signatures.signed import UnsignedMessage
+from connectors.signatures.xmldsig import verify
+from idp.config.settings import Settings
+from idp.keys.folder import Keys
+from idp.protocols.cached_metadata import Published
+from idp.protocols.eidas.metadata import proxy_metadata
+from idp.protocols.eidas.proxy_service import proxy_here
+from idp.protocols.eidas.receiving_node import METADATA_LIFE, about, receiving_metadata
+from policies.errors import SignatureInvalid
+from policies.load import Configuration
+
+
+def own_metadata(settings: Settings, configuration: Configuration, keys: Keys) -> Published | None:
+    """Our signed metadata as a node; None where we are none (no country, no organization, no keys)."""
+    if settings.role == "city":
+        return next(iter(receiving_metadata(settings, keys).values()), None)
+    if settings.organization is None or keys.node is None:
+        return None
+    make = partial(
+        proxy_metadata,
+        here=proxy_here(settings.issuer),
+        country=settings.country,
+        organization=about(settings.organization),
+        keys=keys.node,
+        providers=tuple(configuration.providers.values()),
+        catalogue=configuration.catalogue,
+    )
+    return Published(make, METADATA_LIFE, keys.node.messages, keys.node.metadata)
+
+
+def own_facts(settings: Settings, configuration: Configuration, keys: Keys, now: int) -> PeerFacts | None:
+    """What our metadata says, read as another node reads it: its digest is the one that the other's operator sees."""
+    served = own_metadata(settings, configuration, keys)
+    if served is None or keys.node is None:
+        return None
+    message = verify(served(now), [prepared(keys.node.metadata.at(now).public_key, EIDAS)], METADATA, EIDAS)
+    if isinstance(message, UnsignedMessage):
+        raise SignatureInvalid("signature_missing", "our own metadata is not signed")
+    return read_peer(message.signed, "proxy" if settings.role == "node" else "connector")

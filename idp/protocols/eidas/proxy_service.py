@@ -1,0 +1,305 @@
+"""eIDAS as a proxy service: another country's node asks by Redirect or POST, and is answered by POST (SAML Message Format).
+
+What a request says of itself counts once its signature has held; where the answer goes, the node's metadata says. A request
+that is verified and wrong gets a signed failure beside the page, one that nobody vouches for gets the page alone.
+"""
+
+import base64
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from connectors.connector import Inbound, Post
+from connectors.formats.eidas.registry import (
+    AUTHN_FAILED,
+    LEVEL_NOT_REACHED,
+    NOTIFIED_LEVELS,
+    REQUEST_DENIED,
+    REQUESTER,
+    RESPONDER,
+)
+from connectors.formats.eidas.request import EidasRequest
+from connectors.formats.eidas.response import (
+    RESPONSE_SIGNATURE_PLACE,
+    EidasAssertion,
+    assertion_element,
+    failure_element,
+    response_element,
+)
+from connectors.metadata.peers import PeerInUse, Peers
+from connectors.node_request import verified_request
+from connectors.profiles import AES256_GCM, EIDAS, KW_AES256
+from connectors.request_checks import Asking, PeerRequestRefused, receive_request
+from connectors.signatures.keys import PinnedKey
+from connectors.signatures.parse import Element
+from connectors.signatures.signed import Signed
+from connectors.signatures.signer import Signers
+from connectors.signatures.xmlenc import check_recipient, encrypt
+from connectors.signatures.xmlsign import sign_enveloped
+from connectors.wire.names import PERSISTENT, TRANSIENT
+from idp.ledger.keys import mac
+from idp.login.frontend import Admit, Declined, Received
+from idp.login.state_codec import NEVER_DEFLATED, Codec
+from idp.login.states import LOGIN_LIFE, Released
+from idp.ports import ParkedRow
+from idp.protocols.eidas.person import eidas_values, in_registry_order, names_by_uri
+from idp.system.addresses import node_entity_id
+from policies.assurance import LevelOfAssurance
+from policies.attributes import EXACT
+from policies.authentication import AskedAttribute, Origin, Requester, ServiceRequest
+from policies.catalogue import Catalogue
+from policies.errors import AssuranceTooLow, BrokerError, PeerUnavailable, ReleaseDenied, RequestRefused, Suspended, about
+from policies.parties import EntityId, NodeId, PurposeId, RequestingNode, ServiceId
+
+# SAML Bindings 2.0 §3.4.3, in octets
+MAX_RELAY_STATE = 80
+RELAY_STATE = "relay_state"
+# This protocol's name in the table of frontends
+NAME = "eidas"
+MINIMUM_LEVEL = "minimum"
+# A response is used when it is made
+ANSWER_SECONDS = 300
+ID_BYTES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """Who we are to other countries' nodes, and where they ask."""
+
+    entity_id: str
+    sso_url: str
+
+
+def proxy_here(issuer: str) -> Here:
+    """Who a sending node of this issuer is, and where it is asked."""
+    return Here(entity_id=node_entity_id(issuer), sso_url=f"{issuer}/eidas/sso")
+
+
+@dataclass(frozen=True, slots=True)
+class EidasQuestion:
+    """What only this protocol reads of a request: `Origin.protocol`. `name_id_format` is "" where none was asked for."""
+
+    relay_state: str
+    name_id_format: str = ""
+
+
+EIDAS_QUESTION = Codec(EidasQuestion, plain=NEVER_DEFLATED)
+
+
+class ProxyService:
+    """Judges requests and makes answers, a frontend (`idp.login.frontend`); `signer` signs messages."""
+
+    path = "/eidas/sso"
+    signed = True
+
+    def __init__(
+        self,
+        *,
+        here: Here,
+        nodes: Mapping[NodeId, RequestingNode],
+        peers: Peers,
+        signer: Signers,
+        catalogue: Catalogue,
+    ) -> None:
+        self._here = here
+        self._nodes = nodes
+        self._peers = peers
+        self._signer = signer
+        self._catalogue = catalogue
+
+    def receive(self, inbound: Inbound, now: int, admit: Admit = lambda _service: None) -> Received | Declined:
+        """Judge a request. Who asks is the Issuer, if it has the key that signed.
+
+        Raises `PeerRequestRefused` where nobody vouches for it or it has no id to answer to, `PeerUnavailable` where its
+        node has no address.
+        """
+        signed, head, relay_state, entity_id = verified_request(inbound, self._keys(now))
+        node = next(node for node in self._nodes.values() if node.peer.entity_id == entity_id)
+        with about(node.node_id):
+            peer = self._peers.current(entity_id, now)
+        service = ServiceId(node.node_id)
+        try:
+            request = self._judged(signed, relay_state, peer, now)
+        except PeerRequestRefused as error:
+            error.peer = node.node_id
+            # Nobody waits any more for the answer to an old one, and it would buy anybody our signature for ever
+            if not head.request_id or head.issue_instant is None or abs(now - head.issue_instant) > LOGIN_LIFE:
+                raise
+            admit(service)
+            # One that is too long does not go back either
+            question = EidasQuestion("" if error.check == RELAY_STATE else relay_state)
+            return Declined(_origin(node, head.request_id, question), error)
+        admit(service)
+        question = EidasQuestion(relay_state, request.name_id_format)
+        return Received(self._asked(request, _origin(node, request.request_id, question)))
+
+    def check_registered(self, origin: Origin) -> None:
+        """Raises `RequestRefused` where the node's registration ended since."""
+        self._node(origin)
+
+    def check_answerable(self, origin: Origin, now: int, *, release: bool) -> None:
+        """The node's metadata is approved and valid now, and what it is told can be signed; a release can be encrypted."""
+        peer = self._peer(origin, now)
+        _ = peer.acs_url
+        self._signer.at(now)
+        if release:
+            try:
+                check_recipient(peer.encryption_certificate(now), EIDAS)
+            except ValueError as error:
+                raise PeerUnavailable(f"{peer.peer.entity_id}: {error}. Its operator can mend this.") from error
+
+    def evidence(self, origin: Origin) -> Mapping[str, str]:
+        """A sending node's record has node and message, and nothing else."""
+        return {}
+
+    def parked(self, released: Released, now: int) -> tuple[ParkedRow, ...]:
+        """Nothing: the answer is whole."""
+        return ()
+
+    def answer(self, released: Released, now: int) -> Post:
+        """The signed Response with its one assertion, encrypted to the node's key of this moment."""
+        origin = released.grant.origin
+        peer = self._peer(origin, now)
+        encrypted = encrypt(
+            assertion_element(self._assertion(released, peer, now)),
+            peer.encryption_certificate(now),
+            EIDAS,
+            content=_method(peer, EIDAS.content_encryption, AES256_GCM),
+            wrap=_method(peer, EIDAS.key_wraps, KW_AES256),
+        )
+        root = response_element(
+            response_id=_derived(released.answer_key, "response"),
+            issue_instant=now,
+            destination=peer.acs_url,
+            in_response_to=origin.message_id,
+            issuer=self._here.entity_id,
+            encrypted=encrypted,
+        )
+        return self._posted(root, peer, origin, now)
+
+    def refuse(self, origin: Origin, error: BrokerError, now: int, answer_key: bytes = b"") -> Post:
+        """A signed failure. After the citizen left it says nothing, unless the node may be told."""
+        peer = self._peer(origin, now)
+        status, sub_status, message = _codes(error, tell=self._node(origin).tell_refusal)
+        root = failure_element(
+            response_id=_derived(answer_key, "response") if answer_key else "_" + secrets.token_hex(ID_BYTES),
+            issue_instant=now,
+            destination=peer.acs_url,
+            in_response_to=origin.message_id,
+            issuer=self._here.entity_id,
+            status=status,
+            sub_status=sub_status,
+            message=message,
+        )
+        return self._posted(root, peer, origin, now)
+
+    def _node(self, origin: Origin) -> RequestingNode:
+        node = self._nodes.get(NodeId(origin.service))
+        if node is None or node.peer.entity_id != origin.issuer:
+            raise RequestRefused("the node is registered no more", status=403)
+        return node
+
+    def _peer(self, origin: Origin, now: int) -> PeerInUse:
+        """The node's metadata as approved and valid now. Raises `PeerUnavailable`."""
+        return self._peers.current(self._node(origin).peer.entity_id, now)
+
+    def _keys(self, now: int) -> Mapping[EntityId, tuple[PinnedKey, ...]]:
+        """The keys of every registered node that may be answered now."""
+        found: dict[EntityId, tuple[PinnedKey, ...]] = {}
+        for node in self._nodes.values():
+            try:
+                found[node.peer.entity_id] = self._peers.current(node.peer.entity_id, now).signing_keys(now)
+            except PeerUnavailable:
+                continue
+        return found
+
+    def _judged(self, signed: Signed, relay_state: str, peer: PeerInUse, now: int) -> EidasRequest:
+        if len(relay_state.encode()) > MAX_RELAY_STATE:
+            detail = f"a RelayState of more than {MAX_RELAY_STATE} octets"
+            raise PeerRequestRefused(RELAY_STATE, detail, saml_sub_status=REQUEST_DENIED)
+        asking = Asking(
+            entity_id=peer.peer.entity_id,
+            acs_url=peer.acs_url,
+            sp_type=peer.facts.sp_type,
+            name_id_formats=peer.facts.name_id_formats,
+        )
+        return receive_request(signed, here=self._here.sso_url, peer=asking, now=now, profile=EIDAS)
+
+    def _asked(self, request: EidasRequest, origin: Origin) -> ServiceRequest:
+        """The request in our words. Attributes that our catalogue does not know cannot be sent."""
+        names = names_by_uri(self._catalogue)
+        wanted = sorted(names[one.name] for one in request.attributes if one.name in names)
+        minimum = request.comparison == MINIMUM_LEVEL
+        return ServiceRequest(
+            origin=origin,
+            purpose_id=PurposeId(""),
+            asked=tuple(AskedAttribute(name, EXACT) for name in wanted),
+            unknown=(),
+            minimum_assurance=NOTIFIED_LEVELS[request.contexts[0]] if minimum else LevelOfAssurance.LOW,
+            contexts=() if minimum else request.contexts,
+            force_authentication=True,
+            requester=Requester(request.provider_name, request.sp_type),
+        )
+
+    def _assertion(self, released: Released, peer: PeerInUse, now: int) -> EidasAssertion:
+        grant = released.grant
+        ordered = in_registry_order(grant.attributes, self._catalogue)
+        wanted = EIDAS_QUESTION.load(grant.origin.protocol.encode()).name_id_format or PERSISTENT
+        return EidasAssertion(
+            assertion_id=_derived(released.answer_key, "assertion"),
+            issue_instant=now,
+            issuer=self._here.entity_id,
+            name_id=_derived(released.answer_key, "transient") if wanted == TRANSIENT else grant.sub,
+            name_id_format=wanted,
+            recipient=peer.acs_url,
+            in_response_to=grant.origin.message_id,
+            audience=peer.peer.entity_id,
+            not_before=now,
+            not_on_or_after=now + ANSWER_SECONDS,
+            authn_instant=grant.authenticated_at,
+            context_class=grant.context,
+            attributes=tuple(eidas_values(one, self._catalogue) for one in ordered),
+        )
+
+    def _posted(self, root: Element, peer: PeerInUse, origin: Origin, now: int) -> Post:
+        """Signed, and to the address of the metadata, never to one that a request named."""
+        octets = sign_enveloped(root, self._signer.at(now), place=RESPONSE_SIGNATURE_PLACE, profile=EIDAS)
+        fields = [("SAMLResponse", base64.b64encode(octets).decode())]
+        if relay_state := EIDAS_QUESTION.load(origin.protocol.encode()).relay_state:
+            fields.append(("RelayState", relay_state))
+        return Post(url=peer.acs_url, fields=tuple(fields))
+
+
+def _origin(node: RequestingNode, message_id: str, question: EidasQuestion) -> Origin:
+    protocol = EIDAS_QUESTION.dump(question).decode()
+    return Origin(NAME, ServiceId(node.node_id), node.peer.entity_id, message_id, protocol)
+
+
+def _codes(error: BrokerError, *, tell: bool) -> tuple[str, str, str]:
+    """Status, second-level status and message of a failure.
+
+    What the citizen or the country could not give is told as if it had been refused (decision 0000.29); but for the level,
+    which the node's service has to know.
+    """
+    match error:
+        case PeerRequestRefused():
+            return error.saml_status, error.saml_sub_status, f"{error.check}: {error.detail}"
+        case ReleaseDenied() if tell:
+            return REQUESTER, REQUEST_DENIED, ""
+        case AssuranceTooLow():
+            return RESPONDER, AUTHN_FAILED, LEVEL_NOT_REACHED
+        case Suspended():
+            # SAML Core 2.0 §3.2.2.2: able to process the request, and has chosen not to respond
+            return RESPONDER, REQUEST_DENIED, ""
+        case _:
+            return RESPONDER, AUTHN_FAILED, ""
+
+
+def _method(peer: PeerInUse, taken: frozenset[str], otherwise: str) -> str:
+    """The first method of the node's metadata that is taken; the other one where it names none."""
+    return next((uri for uri in peer.facts.encryption_methods if uri in taken), otherwise)
+
+
+def _derived(answer_key: bytes, what: str) -> str:
+    """An id that the same choice gives again (SAML Core 2.0 §1.3.4). It begins with a letter's stand-in."""
+    return "_" + mac(answer_key, what.encode()).hex()[: 2 * ID_BYTES]

@@ -1,0 +1,98 @@
+"""Our own node at the border: what it needs of settings and keys, whom it knows, and what it says of itself as a receiver.
+
+The sending role says other things of itself: `idp.protocols.eidas.proxy_service`.
+"""
+
+import importlib.metadata
+import secrets
+from collections.abc import Mapping
+
+from connectors.formats.eidas.own_metadata import SIGNATURE_PLACE, ConnectorMetadata, NodeOrganization, connector_element
+from connectors.profiles import EIDAS
+from connectors.signatures.xmlsign import sign_enveloped
+from idp.config.settings import Organization, Settings
+from idp.keys.folder import NODE_FILES, Keys, NodeKeys
+from idp.keys.kinds import NODE_LIFE
+from idp.keys.sealing import HOUR
+from idp.keys.shared_factors import shared_factor_problems
+from idp.protocols.cached_metadata import Published
+from idp.protocols.saml.service_provider import own_key_problems
+from idp.system.addresses import node_acs_url, node_entity_id
+from policies.errors import Problem
+from policies.load import Configuration
+from policies.load.roles import problems_of_role
+from policies.parties import EntityId, Peer
+
+# What the EU's own node says
+METADATA_LIFE = NODE_LIFE
+
+
+def known_peers(configuration: Configuration) -> Mapping[EntityId, Peer]:
+    """The nodes that we know: those we ask, or those that may ask us."""
+    asked = [provider.peer for provider in configuration.providers.values() if provider.peer is not None]
+    asking = [node.peer for node in configuration.nodes.values()]
+    return {peer.entity_id: peer for peer in [*asked, *asking]}
+
+
+def crossing_problems(settings: Settings, configuration: Configuration, keys: Keys) -> list[Problem]:
+    """What keeps this configuration from its role, and whoever takes part between countries from that, all at once."""
+    known = settings.organization is not None
+    problems = list(problems_of_role(configuration, settings.role, settings.country, organization=known))
+    if keys.node is None and (settings.role == "node" or known_peers(configuration)):
+        what = f"the keys of a node are missing: {', '.join(NODE_FILES)}."
+        fix = "`ciconia init` makes them: take them from a new folder, or restore them from their backup."
+        problems.append(Problem(str(settings.key_folder), 0, "keys", what, fix))
+    problems += own_key_problems(configuration, keys)
+    problems += shared_factor_problems(configuration, keys)
+    ours = node_entity_id(settings.issuer)
+    for peer in known_peers(configuration).values():
+        if peer.entity_id == ours:
+            what, fix = "it is our own node.", "name the entity id of the other country's node."
+            problems.append(Problem(peer.source.file, peer.source.line, "entity_id", what, fix))
+    return problems
+
+
+def receiving_metadata(settings: Settings, keys: Keys) -> Mapping[str, Published]:
+    """The metadata of our receiving node, by its path; none where it is no node."""
+    if not settings.country or settings.organization is None or keys.node is None:
+        return {}
+    organization, node = settings.organization, keys.node
+
+    def make(now: int, valid_for: int) -> bytes:
+        return _signed(settings, organization, node, now, now + valid_for)
+
+    return {"/eidas/metadata": Published(make, METADATA_LIFE, node.messages, node.metadata, node.encryption)}
+
+
+def _signed(settings: Settings, organization: Organization, node: NodeKeys, now: int, valid_until: int) -> bytes:
+    element = connector_element(
+        ConnectorMetadata(
+            metadata_id="_" + secrets.token_hex(16),
+            valid_until=valid_until,
+            entity_id=node_entity_id(settings.issuer),
+            country=settings.country,
+            signing=tuple(key.certificate for key in node.messages.published(now)),
+            encryption=tuple(key.certificate for key in node.encryption.lasting(now, METADATA_LIFE + HOUR)),
+            application_identifier=application_identifier(),
+            organization=about(organization),
+            profile=EIDAS,
+            acs_url=node_acs_url(settings.issuer),
+        )
+    )
+    return sign_enveloped(element, node.metadata.at(now), place=SIGNATURE_PLACE, profile=EIDAS)
+
+
+def about(organization: Organization) -> NodeOrganization:
+    """Who runs our node, as its metadata has it."""
+    return NodeOrganization(
+        name=organization.name,
+        display_name=organization.display_name,
+        url=organization.url,
+        support=organization.support,
+        technical=organization.technical,
+    )
+
+
+def application_identifier() -> str:
+    """What we are, and in which version (eIDAS Interoperability Architecture §6)."""
+    return f"ciconia:{importlib.metadata.version('ciconia')}"

@@ -1,0 +1,170 @@
+"""The role of a country's sending node: another country's node asks, and the citizen is informed of what goes to it.
+
+Nothing of the person is recorded, nor of what they have or of who vouched for them: an incident is found by node, message
+and time, and the ledger leads to nobody.
+"""
+
+from collections.abc import Mapping
+
+from connectors.connector import Ask
+from idp.ledger.record_contents import CANCELLATION, RELEASE, UNSENT, draft_node, new_record
+from idp.login.role import Choices, Reach
+from idp.login.sealing import LoginId
+from idp.login.states import Decided, Judged
+from idp.login.suspension import Suspension
+from idp.ports import RecordDraft
+from idp.protocols.eidas.levels import answered_level, levels_for
+from idp.protocols.eidas.person import minimum_data
+from policies.attributes import EXACT
+from policies.authentication import Assertion, Origin, ServiceRequest
+from policies.catalogue import Catalogue
+from policies.errors import AssuranceTooLow, NotFound, Replayed, RequestRefused
+from policies.parties import EntityId, IdentityProvider, NodeId, ProviderId, RequestingNode, Tenant
+from policies.pseudonyms import country_identifier
+from policies.release import Decision, Outcome, Reason, Ruling
+
+
+class NodeRole:
+    """One country's."""
+
+    release_word = "continue"
+    refusal_words = ("cancel",)
+    has_receipts = False
+
+    def __init__(
+        self,
+        *,
+        tenant: Tenant,
+        country: str,
+        nodes: Mapping[NodeId, RequestingNode],
+        providers: Mapping[ProviderId, IdentityProvider],
+        catalogue: Catalogue,
+        pairwise_key: bytes,
+        suspension: Suspension,
+    ) -> None:
+        self._tenant = tenant
+        self._country = country
+        self._nodes = nodes
+        self._providers = providers
+        self._catalogue = catalogue
+        self._pairwise_key = pairwise_key
+        self._suspension = suspension
+
+    def node(self, origin: Origin) -> RequestingNode:
+        """Which node asks, as configured now. Raises `RequestRefused` where its registration ended since."""
+        node = self._nodes.get(NodeId(origin.service))
+        if node is None or node.peer.entity_id != origin.issuer:
+            raise RequestRefused("the node is registered no more", status=403)
+        return node
+
+    def check_registered(self, request: ServiceRequest) -> None:
+        """Raises `RequestRefused`."""
+        self.node(request.origin)
+
+    def completed(self, request: ServiceRequest) -> ServiceRequest:
+        """A request that does not ask for the minimum data set gets nothing: `judge` says so."""
+        return request
+
+    def check_service(self, origin: Origin) -> None:
+        """Raises `Suspended` where the node's country is switched off."""
+        self._suspension.check_node(self.node(origin))
+
+    def check_reachable(self, request: ServiceRequest) -> None:
+        """Raises `AssuranceTooLow`: nobody is sent away to sign in for nothing."""
+        if not any(levels_for(request, provider) for provider in self._providers.values()):
+            raise AssuranceTooLow("assurance_unreachable", "no identity provider here has a level that the node takes")
+
+    def choices(self, request: ServiceRequest, now: int) -> Choices:
+        """The identity providers that can answer this request, each with whether it is on."""
+        able = [provider for provider in self._providers.values() if levels_for(request, provider)]
+        return tuple((one, Reach.OFF if self._suspension.source_off(one) else Reach.OPEN) for one in able)
+
+    def provider(self, provider_id: ProviderId) -> IdentityProvider:
+        """One of all that are configured. Raises `NotFound`."""
+        found = self._providers.get(provider_id)
+        if found is None:
+            raise NotFound("no such identity provider")
+        return found
+
+    def going(self, request: ServiceRequest, provider_id: ProviderId, acts: int | None = None) -> IdentityProvider:
+        """One that can answer this request, where neither it nor the country that asks is off, nor was since `acts`."""
+        node = self.node(request.origin)
+        self._suspension.check_node(node)
+        found = self.provider(provider_id)
+        if not levels_for(request, found):
+            raise NotFound("an identity provider that does not reach what the node asks")
+        if acts is None:
+            self._suspension.check_source(found)
+        else:
+            self._suspension.check_asked_for_node(node, found, acts)
+        return found
+
+    def question(self, login: LoginId, request: ServiceRequest, provider: IdentityProvider) -> Ask:
+        """The citizen signs in anew for each request from abroad."""
+        return Ask(
+            relay_state=login,
+            minimum_assurance=min(levels_for(request, provider)),
+            force_authentication=True,
+        )
+
+    def judge(
+        self, request: ServiceRequest, provider: IdentityProvider, assertion: Assertion, language: str, now: int
+    ) -> Judged:
+        """The minimum data set, complete, and what was asked beside it. The identifier is made for the country that asks.
+
+        Raises `AssertionRejected` and its kinds: also where the minimum data set is not complete.
+        """
+        node = self.node(request.origin)
+        levels = levels_for(request, provider)
+        context = answered_level(levels, assertion.offered.loa)
+        if context is None:
+            raise AssuranceTooLow("authn_context_too_low", "a level that the node did not ask for")
+        identifier = country_identifier(
+            self._pairwise_key,
+            self._tenant,
+            self._country,
+            node.peer.country,
+            assertion.namespace,
+            assertion.subject,
+        )
+        attributes = minimum_data(request.asked, assertion, identifier, self._catalogue)
+        # Between countries all of it goes, or nothing
+        rulings = tuple(
+            Ruling(one.name, EXACT, Outcome.AS_ASKED, Reason.AS_ASKED, required=True, source=node.source, released=one)
+            for one in attributes
+        )
+        return Judged(
+            sub=identifier,
+            loa=max(level for level, uri in levels.items() if uri == context),
+            context=context,
+            decision=Decision(rulings),
+        )
+
+    def check_shown(self, decided: Decided) -> None:
+        """Whoever leaves may do so whatever changed."""
+
+    def check_approvable(self, decided: Decided, now: int) -> None:
+        """Raises `Replayed` where the level that the page showed is none of the provider's any more."""
+        provider = self.going(decided.request, decided.provider_id)
+        if decided.judged.context not in levels_for(decided.request, provider).values():
+            raise Replayed("policy_changed", "the provider's registration has changed since the page was shown")
+
+    def notice(self, request: ServiceRequest, decision: Decision, language: str) -> str:
+        """Nothing is recorded of what the page showed."""
+        return ""
+
+    def release_record(self, decided: Decided, chosen: Decision, evidence: Mapping[str, str], now: int) -> RecordDraft:
+        """The citizen continued: an assertion goes to the node."""
+        return self._record(RELEASE, decided.request.origin, now)
+
+    def refusal_record(self, decided: Decided, word: str, now: int) -> RecordDraft:
+        """The citizen left."""
+        return self._record(CANCELLATION, decided.request.origin, now)
+
+    def unsent_record(self, origin: Origin, record: bytes, now: int) -> RecordDraft:
+        """How the login of this message ended is recorded, and its answer could not be made: nothing left."""
+        return self._record(UNSENT, origin, now)
+
+    def _record(self, kind: str, origin: Origin, now: int) -> RecordDraft:
+        node = EntityId(origin.issuer)
+        return draft_node(record=new_record(), time=now, kind=kind, message=origin.message_id, node=node)

@@ -1,0 +1,1 @@
+"""OpenID Connect: requests, tokens, claims and metadata. Its frontend is `provider`."""

@@ -1,0 +1,142 @@
+"""Claims on the wire: what the `claims` parameter asks for (OpenID Connect Core §5.5), and how an attribute is spelled.
+
+{"userinfo": {"given_name": {"essential": true}, "age_over_18": null},
+ "id_token": {"acr": {"essential": true, "values": ["http://eidas.europa.eu/LoA/high"]}}}
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from connectors.wire.claims import Json, read_object
+from policies.assurance import LevelOfAssurance, level_named
+from policies.attributes import Attribute, AttributeName
+from policies.authentication import AskedAttribute
+from policies.catalogue import Catalogue, ClaimValue
+from policies.errors import AssertionRejected, RequestRefused
+
+# What a request may hold: it travels in a cookie, or lies parked
+MAX_CLAIMS_PARAMETER = 8 * 1024
+MAX_CLAIMS = 64
+# Of claims that we do not know so many are kept by name, and the rest by their number: a stranger writes them, and they lie
+# parked, and in the ledger
+MAX_UNKNOWN = 8
+CLAIM_NAME = re.compile(r"[A-Za-z0-9_.:/#-]{1,64}")
+# OpenID Connect Core §2 and §5.5.1: claims about the authentication, which we give or do not by ourselves
+PROTOCOL_CLAIMS = frozenset(
+    {"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "nonce", "azp", "auth_time", "acr", "amr", "at_hash", "c_hash", "sid"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimsRequest:
+    """What one `claims` parameter asks for. `acr` holds the values of `id_token.acr`, in their order."""
+
+    asked: tuple[AskedAttribute, ...] = ()
+    in_id_token: tuple[AttributeName, ...] = ()
+    unknown: tuple[str, ...] = ()
+    acr: tuple[str, ...] = ()
+    acr_essential: bool = False
+
+
+def read_claims(text: str, catalogue: Catalogue, places: Collection[str]) -> ClaimsRequest:
+    """Read the `claims` parameter, strictly. Raises `RequestRefused` for what is no such request.
+
+    `places` are those that a residence may be asked for: whoever writes the link would write on the page of approval.
+    """
+    if len(text) > MAX_CLAIMS_PARAMETER:
+        raise RequestRefused(f"claims is longer than {MAX_CLAIMS_PARAMETER} characters.")
+    try:
+        request = read_object(text.encode(errors="surrogatepass"))
+    except AssertionRejected:
+        raise RequestRefused("claims is not one JSON object without repeated members.") from None
+    userinfo, id_token = _part(request, "userinfo"), _part(request, "id_token")
+    if len(userinfo) + len(id_token) > MAX_CLAIMS:
+        raise RequestRefused(f"claims asks for more than {MAX_CLAIMS} claims.")
+    for name, wish in (*userinfo.items(), *id_token.items()):
+        _check_entry(name, wish)
+    found, inside = (
+        [(name, _asked(name, wish, catalogue, places)) for name, wish in part.items() if name not in PROTOCOL_CLAIMS]
+        for part in (userinfo, id_token)
+    )
+    acr, essential = _acr(id_token.get("acr"))
+    return ClaimsRequest(
+        asked=tuple(asked for _, asked in (*found, *inside) if asked is not None),
+        in_id_token=tuple(sorted({asked.name for _, asked in inside if asked is not None})),
+        unknown=_kept({name for name, asked in (*found, *inside) if asked is None}),
+        acr=acr,
+        acr_essential=essential,
+    )
+
+
+def lowest_level(names: Iterable[str]) -> LevelOfAssurance | None:
+    """The lowest level among the names that we know: alternatives, any of which will do. None where we know none."""
+    known = [level for name in names if (level := level_named(name)) is not None]
+    return min(known, default=None)
+
+
+def wire_claims(attributes: Iterable[Attribute], catalogue: Catalogue) -> dict[str, Json]:
+    """The attributes as claims. Nothing of the protocol's own is ever among them."""
+    claims: dict[str, Json] = {}
+    for one in attributes:
+        name = catalogue.claim_for(one.name, one.form)
+        if name not in PROTOCOL_CLAIMS:
+            claims[name] = _json(catalogue.claim_value(one.name, one.form, one.value))
+    return claims
+
+
+def _json(value: ClaimValue) -> Json:
+    """The same value: mypy takes a dict of texts for no dict of JSON, since somebody could write into it."""
+    match value:
+        case dict():
+            return dict(value)
+        case list():
+            return list(value)
+        case _:
+            return value
+
+
+def _asked(name: str, wish: Json, catalogue: Catalogue, places: Collection[str]) -> AskedAttribute | None:
+    value = wish.get("value") if isinstance(wish, dict) else None
+    asked = catalogue.asked_by_claim(name, value if isinstance(value, str) else "")
+    return None if asked and asked.form.name == "resident_of" and asked.form.parameter not in places else asked
+
+
+def _kept(unknown: Iterable[str]) -> tuple[str, ...]:
+    """The first names in their order, and `+N` for N more, which is no claim's name."""
+    names = sorted(unknown)
+    more = len(names) - MAX_UNKNOWN
+    return (*names[:MAX_UNKNOWN], *((f"+{more}",) if more > 0 else ()))
+
+
+def _part(request: Mapping[str, Json], name: str) -> Mapping[str, Json]:
+    part = request.get(name)
+    if part is None:
+        return {}
+    if not isinstance(part, dict):
+        raise RequestRefused(f"claims.{name} is no object.")
+    return part
+
+
+def _check_entry(name: str, wish: Json) -> None:
+    if not CLAIM_NAME.fullmatch(name):
+        raise RequestRefused("claims asks for a claim whose name is too long or has characters that no claim has.")
+    if wish is None:
+        return
+    if not isinstance(wish, dict) or not isinstance(wish.get("essential", False), bool):
+        raise RequestRefused("claims has an entry that is neither null nor an object with a boolean essential.")
+    # Core §5.5: a value of sub must be met. We do not know who will come, and let nobody find out by asking.
+    if name == "sub" and not {"value", "values"}.isdisjoint(wish):
+        raise RequestRefused("A particular sub cannot be asked for.")
+
+
+def _acr(wish: Json) -> tuple[tuple[str, ...], bool]:
+    if not isinstance(wish, dict):
+        return (), False
+    values = wish.get("values", [wish["value"]] if "value" in wish else [])
+    if not isinstance(values, list):
+        raise RequestRefused("claims.id_token.acr.values is no list.")
+    names = tuple(value for value in values if isinstance(value, str))
+    if len(names) != len(values):
+        raise RequestRefused("claims.id_token.acr has a value that is no text.")
+    return names, wish.get("essential") is True and not {"value", "values"}.isdisjoint(wish)

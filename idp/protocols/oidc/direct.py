@@ -1,0 +1,73 @@
+"""What we say to a relying party directly, not through the browser: JSON with a status and headers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from connectors.wire.claims import Json
+from policies.errors import RequestRefused
+
+# RFC 6749 §5.1: what holds tokens or values is kept by nobody on the way
+NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+RETRY_AFTER_SECONDS = "5"
+
+
+@dataclass(frozen=True, slots=True)
+class JsonAnswer:
+    """A status, headers and a JSON object; the rest is for our log alone.
+
+    `peer` is whose request it was, `reference` the login's that it was about, where that is known.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: Mapping[str, Json] = field(repr=False)
+    detail: str = ""
+    peer: str = ""
+    reference: str = ""
+
+
+def success(body: Mapping[str, Json]) -> JsonAnswer:
+    """200, and kept by nobody."""
+    return JsonAnswer(200, NO_STORE, body)
+
+
+def oauth_error(error: RequestRefused, *, challenge: str = "") -> JsonAnswer:
+    """An error of RFC 6749 §5.2. `challenge` is the value of WWW-Authenticate that a 401 carries."""
+    headers = {**NO_STORE, "WWW-Authenticate": challenge} if challenge else NO_STORE
+    body: dict[str, Json] = {"error": error.oauth, "error_description": error.detail}
+    return JsonAnswer(error.status, headers, body, f"{error.oauth}: {error.detail}", error.peer, error.reference)
+
+
+def unavailable(detail: str) -> JsonAnswer:
+    """The database cannot write: nothing was issued, and trying again is right."""
+    body: dict[str, Json] = {
+        "error": "temporarily_unavailable",
+        "error_description": "Nothing was issued. Try again in a few seconds.",
+    }
+    return JsonAnswer(503, {**NO_STORE, "Retry-After": RETRY_AFTER_SECONDS}, body, detail)
+
+
+def too_many(seconds: int) -> JsonAnswer:
+    """Too much was refused from this address: nothing was looked at, or nothing is said of it."""
+    body: dict[str, Json] = {
+        "error": "temporarily_unavailable",
+        "error_description": "Too many requests from this address were refused. Try again in a minute.",
+    }
+    return JsonAnswer(429, {**NO_STORE, "Retry-After": str(seconds)}, body, "more than the limit failures takes")
+
+
+def explained(answer: JsonAnswer, documentation: str) -> JsonAnswer:
+    """An error with the address that explains it (RFC 6749 §5.2, RFC 6750 §3), where the operator names the page."""
+    code = answer.body.get("error")
+    if not documentation or not isinstance(code, str):
+        return answer
+    address = error_uri(documentation, code)
+    headers = dict(answer.headers)
+    if "error=" in headers.get("WWW-Authenticate", ""):
+        headers["WWW-Authenticate"] += f', error_uri="{address}"'
+    return replace(answer, headers=headers, body={**answer.body, "error_uri": address})
+
+
+def error_uri(documentation: str, code: str) -> str:
+    """Where docs/errors.md, published at `documentation`, explains a code."""
+    return f"{documentation}#{code}"

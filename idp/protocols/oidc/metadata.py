@@ -1,0 +1,74 @@
+"""Discovery (OpenID Connect Discovery §3, RFC 8414) and the JWKS: exactly what holds, and nothing that is to come."""
+
+from collections.abc import Iterable, Mapping
+
+from connectors.signatures.jwk import public_jwk
+from connectors.signatures.signer import Signers
+from connectors.wire.claims import Json
+from idp.protocols.oidc.client import ASSERTION_ALGORITHMS, METHODS, NONE
+from idp.protocols.oidc.request import PROMPTS, PURPOSE_SCOPE, RESPONSE_MODES, STANDARD_SCOPES
+from idp.system.addresses import token_endpoint
+from policies.assurance import LevelOfAssurance
+from policies.catalogue import Catalogue
+from policies.parties import PurposeId
+
+AUTHORIZATION_PATH = "/authorize"
+USERINFO_PATH = "/userinfo"
+JWKS_PATH = "/jwks"
+# What every id_token has, beside the attributes
+ID_TOKEN_CLAIMS = ("acr", "at_hash", "aud", "auth_time", "exp", "iat", "iss", "nonce", "sub")
+
+
+def discovery(
+    issuer: str,
+    signers: Mapping[str, Signers],
+    purposes: Iterable[PurposeId],
+    catalogue: Catalogue,
+    documentation: str = "",
+    *,
+    public_clients: bool = False,
+) -> dict[str, Json]:
+    """The provider's metadata. `documentation` is a page for developers, "" where there is none.
+
+    `public_clients` says whether any is registered: only then the token endpoint takes a client_id alone.
+    """
+    base = issuer.rstrip("/")
+    attribute_scopes = sorted(scope for scope in STANDARD_SCOPES if catalogue.asked_by_scope(scope))
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": base + AUTHORIZATION_PATH,
+        "token_endpoint": token_endpoint(base),
+        "userinfo_endpoint": base + USERINFO_PATH,
+        "jwks_uri": base + JWKS_PATH,
+        "scopes_supported": ["openid", *attribute_scopes, *sorted(PURPOSE_SCOPE + purpose for purpose in purposes)],
+        "response_types_supported": ["code"],
+        "response_modes_supported": list(RESPONSE_MODES),
+        "grant_types_supported": ["authorization_code"],
+        "acr_values_supported": [level.uri for level in LevelOfAssurance],
+        "subject_types_supported": ["pairwise"],
+        "id_token_signing_alg_values_supported": list(signers),
+        "token_endpoint_auth_methods_supported": [*METHODS, *((NONE,) if public_clients else ())],
+        "token_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
+        "prompt_values_supported": [*sorted(PROMPTS - {"none"})],
+        "claim_types_supported": ["normal"],
+        "claims_supported": [*sorted({*ID_TOKEN_CLAIMS, *catalogue.claims})],
+        "claims_parameter_supported": True,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": True,
+        **({"service_documentation": documentation} if documentation else {}),
+    }
+
+
+def jwks(signers: Mapping[str, Signers], now: int) -> dict[str, Json]:
+    """The public keys, each for one algorithm (RFC 7517 §5).
+
+    Beside those that sign stand the next ones, and those before them (Core §10.1.1).
+    """
+    keys: list[Json] = [
+        {**public_jwk(signer.public_key), "use": "sig", "alg": alg, "kid": signer.key_id}
+        for alg, ring in signers.items()
+        for signer in ring.published(now)
+    ]
+    return {"keys": keys}

@@ -1,0 +1,98 @@
+"""The relying party's receipt: what was sent to it, opened, and no decision, no source and nothing withheld.
+
+`/userinfo/receipt` takes the access token in the form of a POST (RFC 6750 §2.2), once, from the client that it was issued
+to. Who calls authenticates as at the token endpoint: a receipt is evidence, and a token alone says nothing of its bearer.
+"""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from typing import Protocol
+
+from idp.login.states import ACCESS_TOKEN_LIFE, Grant
+from idp.ports import Commits, Mark, Unit
+from idp.protocols.oidc.client import Authenticated, Clients
+from idp.protocols.oidc.direct import JsonAnswer, oauth_error, unavailable
+from idp.protocols.oidc.token import Tokens, assertion_used, bearer, handle_of, spend
+from idp.receipts.issue import Issued
+from idp.receipts.receipt import Holder
+from policies.errors import Conflict, NotFound, RequestRefused, StoreUnavailable
+from policies.parties import ClientId, Tenant
+
+GIVEN = "The receipt was given already, to whoever held the access token then."
+
+
+class Issuing(Protocol):
+    """Makes receipts: `idp.receipts.issue.Receipts`."""
+
+    def issue(self, holder: Holder, record: bytes, values_nonce: bytes, now: int) -> Issued:
+        """The receipt of a release."""
+
+
+class PartyReceipts:
+    """Gives relying parties their receipts. One tenant's."""
+
+    def __init__(self, *, tenant: Tenant, tokens: Tokens, clients: Clients, receipts: Issuing, commits: Commits) -> None:
+        self._tenant = tenant
+        self._tokens = tokens
+        self._clients = clients
+        self._receipts = receipts
+        self._commits = commits
+
+    def receipt(
+        self, authorization: str, query: Mapping[str, str], form: Mapping[str, str], now: int
+    ) -> JsonAnswer | bytes:
+        """The receipt's file, or a refusal as userinfo has them (RFC 6750 §3)."""
+        try:
+            return self._receipt(authorization, query, form, now)
+        except RequestRefused as error:
+            challenge = f'{self._tokens.challenge}, error="{error.oauth}", error_description="{error.detail}"'
+            return oauth_error(error, challenge=challenge)
+        except StoreUnavailable as error:
+            return unavailable(error.detail)
+
+    def _receipt(
+        self, authorization: str, query: Mapping[str, str], form: Mapping[str, str], now: int
+    ) -> JsonAnswer | bytes:
+        # 1. the token, and who brings it
+        token = bearer("", query, form)
+        if not token:
+            return JsonAnswer(401, {"WWW-Authenticate": self._tokens.challenge}, {}, "no access token in the form")
+        # RFC 6749 §3.2: a field without a value counts as omitted
+        given = {name: value for name, value in form.items() if value}
+        caller = self._clients.authenticate(given, authorization, now)
+        # 2. the receipt, before the mark: what cannot be made now may be asked for again. The client's assertion held,
+        #    so a refusal spends it too
+        try:
+            octets = self._issued(self._grant(token, caller, now), now).octets
+        except RequestRefused:
+            self._spend(caller)
+            raise
+        # 3. once
+        mark = Mark("receipt", hashlib.sha256(handle_of(token) or b"").digest(), now + ACCESS_TOKEN_LIFE)
+        try:
+            self._commits.commit(Unit(tenant=self._tenant, marks=(mark, *caller.marks)))
+        except Conflict as error:
+            if error.kind == "jti":
+                raise assertion_used() from error
+            self._spend(caller)
+            raise RequestRefused(GIVEN, status=409) from error
+        # 4. asked again: a commit may take seconds, and who was switched off meanwhile, or whose token ended, gets none
+        self._grant(token, caller, now)
+        return octets
+
+    def _grant(self, token: str, caller: Authenticated, now: int) -> Grant:
+        grant = self._tokens.granted(token, now)
+        if caller.party.client_id != ClientId(grant.origin.service):
+            raise RequestRefused("The access token was issued to another client.", oauth="invalid_token", status=401)
+        return grant
+
+    def _spend(self, caller: Authenticated) -> None:
+        spend(self._commits, self._tenant, caller)
+
+    def _issued(self, grant: Grant, now: int) -> Issued:
+        try:
+            record, nonce = bytes.fromhex(grant.record), base64.b64decode(grant.values_nonce)
+            return self._receipts.issue(Holder.RELYING_PARTY, record, nonce, now)
+        except NotFound:
+            raise RequestRefused("There is no receipt of this release.", oauth="invalid_token", status=401) from None

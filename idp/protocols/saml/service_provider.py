@@ -1,0 +1,91 @@
+"""Our side as a SAML service provider: what we ask identity providers with, and what our metadata says to them.
+
+An identity provider with the deviation `aes_cbc` has an encryption key of its own (docs/decisions/0021), and metadata of
+ours that names that key: `/saml/metadata/PROVIDER`, of the same entity. Everybody else has `/saml/metadata`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+
+from connectors.saml import SamlConnector, service_provider_metadata
+from connectors.signatures.decryption_keys import FileUnwrapper
+from connectors.signatures.key_ring import Ring
+from idp.config.settings import Settings
+from idp.keys.folder import Keys
+from idp.keys.kinds import SAML_LIFE, own_encryption
+from idp.protocols.cached_metadata import Published
+from idp.system.addresses import acs_url, entity_id
+from policies.deviations import AES_CBC
+from policies.errors import Problem
+from policies.load import Configuration
+from policies.parties import IdentityProvider
+
+METADATA_PATH = "/saml/metadata"
+
+
+def decryption_ring(provider: IdentityProvider, keys: Keys) -> Ring[FileUnwrapper] | None:
+    """The keys that open this provider's answers, and no others: its own where it may send AES-CBC, else the common ones.
+
+    A ciphertext made for the common key meets no AES-CBC: what one mode's failures tell must not open what another mode
+    closed (Jager, Paterson and Somorovsky 2013).
+    """
+    if AES_CBC in provider.deviations:
+        return keys.own_encryption.get(provider.provider_id)
+    return keys.saml_encryption
+
+
+def saml_connector(
+    provider: IdentityProvider,
+    settings: Settings,
+    keys: Keys,
+    suspended: Callable[[str], bool],
+) -> SamlConnector:
+    """As the server asks this provider. `suspended` says whether a deviation of it is switched off."""
+    ring = decryption_ring(provider, keys)
+    return SamlConnector(
+        provider=provider,
+        entity_id=entity_id(settings.issuer),
+        acs_url=acs_url(settings.issuer),
+        signer=keys.saml,
+        unwrappers=() if ring is None else ring,
+        suspended=suspended,
+    )
+
+
+def saml_metadata(settings: Settings, keys: Keys) -> Mapping[str, Published]:
+    """Our signed metadata for identity providers, by its path: the common one, and that of each with a key of its own."""
+    rings: dict[str, Ring[FileUnwrapper] | None] = {METADATA_PATH: keys.saml_encryption}
+    rings |= {f"{METADATA_PATH}/{provider}": ring for provider, ring in keys.own_encryption.items()}
+    return {
+        path: Published(
+            partial(_metadata, settings, keys, ring, cbc=path != METADATA_PATH),
+            SAML_LIFE,
+            keys.saml,
+            *(() if ring is None else (ring,)),
+        )
+        for path, ring in rings.items()
+    }
+
+
+def _metadata(
+    settings: Settings, keys: Keys, ring: Ring[FileUnwrapper] | None, now: int, valid_for: int, *, cbc: bool
+) -> bytes:
+    return service_provider_metadata(
+        entity_id=entity_id(settings.issuer),
+        acs_url=acs_url(settings.issuer),
+        signer=keys.saml,
+        now=now,
+        valid_for=valid_for,
+        encryption=ring.at(now).certificate if ring else b"",
+        cbc=cbc,
+    )
+
+
+def own_key_problems(configuration: Configuration, keys: Keys) -> Iterator[Problem]:
+    """Each provider that may send AES-CBC, and has no key of its own."""
+    for provider in configuration.providers.values():
+        if AES_CBC in provider.deviations and provider.provider_id not in keys.own_encryption:
+            kind, source = own_encryption(provider.provider_id), provider.source
+            what = f"{AES_CBC} needs an encryption key of this provider's own, and there is no {kind.file}."
+            fix = f"`ciconia keys new {kind.name}` makes one; give the provider our {METADATA_PATH}/{provider.provider_id}."
+            yield Problem(source.file, source.line, "deviations", what, fix)

@@ -1,0 +1,89 @@
+"""The citizen's receipts: under the handles that their approvals of a day left in their browser, a day each.
+
+The browser holds the handles in one cookie, the newest first, with a `.` between two: at most `MOST`, 703 characters.
+After more approvals than that in one browser and day, it has the newest ones.
+"""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from contextlib import suppress
+
+from connectors.signatures.jws import from_base64url
+from idp.login.sealing import KEY_BYTES, Sealer
+from idp.login.states import RECEIPT
+from idp.ports import Commits, Parked, Unit
+from idp.receipts.issue import Issued, Receipts
+from idp.receipts.receipt import Holder
+from policies.errors import NotFound
+from policies.parties import Tenant
+
+KIND = "receipt"
+MOST = 16
+BETWEEN = "."
+
+
+class CitizenReceipts:
+    """Gives a browser the receipts of its approvals. One tenant's."""
+
+    def __init__(self, *, tenant: Tenant, sealer: Sealer, parked: Parked, commits: Commits, receipts: Receipts) -> None:
+        self._tenant = tenant
+        self._sealer = sealer
+        self._parked = parked
+        self._commits = commits
+        self._receipts = receipts
+
+    def receipt(self, text: str, now: int) -> Issued:
+        """The receipt under the handle that `text` spells. Raises `NotFound` where there is none that is alive."""
+        handle = _handle(text)
+        payload = self._parked.parked(self._tenant, KIND, hashlib.sha256(handle).digest(), now)
+        held = RECEIPT.load(self._sealer.unpark(KIND, handle, payload, now))
+        nonce = base64.b64decode(held.values_nonce)
+        return self._receipts.issue(Holder.CITIZEN, bytes.fromhex(held.record), nonce, now)
+
+    def receipts(self, text: str, now: int) -> Mapping[int, Issued]:
+        """Each receipt that is alive under the handles of a cookie, by its place among them: 1 is the newest one's."""
+        found: dict[int, Issued] = {}
+        for place, handle in enumerate(handles_in(text), 1):
+            with suppress(NotFound):
+                found[place] = self.receipt(handle, now)
+        return found
+
+    def forget(self, text: str, now: int) -> None:
+        """Drop the receipts under the handles of a cookie: nobody who finds it later gets them.
+
+        What else is parked stays: codes and access tokens lie beside them, and no cookie ends them.
+        """
+        removed: list[bytes] = []
+        for handle in handles_in(text):
+            digest = hashlib.sha256(_handle(handle)).digest()
+            with suppress(NotFound):
+                self._parked.parked(self._tenant, KIND, digest, now)
+                removed.append(digest)
+        if removed:
+            self._commits.commit(Unit(tenant=self._tenant, removed=tuple(removed)))
+
+
+def handles_in(text: str) -> tuple[str, ...]:
+    """The handles of a cookie, the newest first; what is none is passed over, and what is more than there may be."""
+    found: list[str] = []
+    for each in text.split(BETWEEN, MOST)[:MOST]:
+        with suppress(NotFound):
+            _handle(each)
+            found.append(each)
+    return tuple(dict.fromkeys(found))
+
+
+def joined(handle: str, before: str) -> str:
+    """The cookie's text, once an approval left another handle."""
+    return BETWEEN.join(list(dict.fromkeys((handle, *handles_in(before))))[:MOST])
+
+
+def _handle(text: str) -> bytes:
+    try:
+        handle = from_base64url(text)
+    except ValueError:
+        handle = b""
+    if len(handle) != KEY_BYTES:
+        raise NotFound("no handle of a receipt")
+    return handle

@@ -1,0 +1,141 @@
+"""The receipts of one tenant: made from the ledger and the configuration, at once, whatever the sequencer does.
+
+Where the leaf stands under a checkpoint the receipt has its proof. Where it does not yet, the log promises that it will
+within `merge_seconds` of the release; `/log/proof` then gives the proof to whoever knows the leaf's hash.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from idp.ledger.canonical_json import Json
+from idp.ledger.checkpoint import TreeHead, VerifierKey, open_own_note
+from idp.ledger.keys import LedgerKeys
+from idp.ledger.merkle_tree import includes, leaf_hash
+from idp.ports import Log
+from idp.receipts.inclusion_proof import Placed
+from idp.receipts.receipt import SEES, Holder, make_receipt
+from idp.receipts.receipt_record import Stated, names_of
+from idp.store.release_record import ReleaseRecord
+from policies.attributes import AttributeName
+from policies.errors import SignatureInvalid, StoreUnavailable
+from policies.forms import parse_form
+from policies.load import Configuration
+from policies.parties import ClientId, PurposeId, Tenant
+
+# Beyond the time between two checkpoints: what a start, a lease of another's or a slow disk may take (CT: a minute)
+MERGE_SECONDS = 60
+
+
+class Records(Protocol):
+    """Reads of releases: `idp.store.release_record.Releases`."""
+
+    def release(self, record: bytes) -> ReleaseRecord:
+        """The release of this id. Raises `NotFound`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A receipt's file, and what of it a page shows: what its holder may see opened, the readable part."""
+
+    octets: bytes = field(repr=False)
+    openings: Mapping[str, Mapping[str, Json]] = field(repr=False)
+    record: Mapping[str, Json] = field(repr=False)
+    leaf_hash: bytes
+    proved: bool
+
+
+class Receipts:
+    """Makes receipts for whoever holds the handle of one."""
+
+    def __init__(
+        self,
+        *,
+        tenant: Tenant,
+        country: str,
+        keys: LedgerKeys,
+        log: Log,
+        records: Records,
+        configuration: Configuration,
+        checkpoint_seconds: float,
+    ) -> None:
+        self._tenant = tenant
+        self._country = country
+        self._keys = keys
+        self._log = log
+        self._records = records
+        self._configuration = configuration
+        self.merge_seconds = math.ceil(checkpoint_seconds) + MERGE_SECONDS
+
+    def issue(self, holder: Holder, record: bytes, values_nonce: bytes, now: int) -> Issued:
+        """The receipt of a release for one of its holders.
+
+        Raises `NotFound` where there is no such release, `StoreUnavailable` where the log does not grow: then a promise
+        would be one that is broken already.
+        """
+        found = self._records.release(record)
+        contents: dict[str, Mapping[str, Json]] = {name: json.loads(found.openings[name].content) for name in SEES[holder]}
+        hashed = leaf_hash(found.leaf)
+        placed = placed_in(self._log, self._tenant, hashed, self._keys.log.published(now))
+        by = found.time + self.merge_seconds
+        if placed is None and now > by:
+            raise StoreUnavailable("the sequencer gave a leaf no place in its time")
+        octets = make_receipt(
+            holder=holder,
+            keys=self._keys,
+            leaf=found.leaf,
+            openings=found.openings,
+            values_nonce=values_nonce,
+            stated=self._stated(contents["sent"]),
+            standing=by if placed is None else placed,
+            now=now,
+        )
+        readable = json.loads(octets)["record"]
+        return Issued(octets=octets, openings=contents, record=readable, leaf_hash=hashed, proved=placed is not None)
+
+    def _stated(self, sent: Mapping[str, Json]) -> Stated:
+        """What the configuration says of it. A purpose whose file changed since says nothing about what was shown then."""
+        purpose = self._configuration.purposes.get(PurposeId(str(sent["purpose"])))
+        party = self._configuration.parties.get(ClientId(str(sent["client"])))
+        same = purpose is not None and purpose.digest == sent["policy"]
+        return Stated(
+            title=purpose.title["en"] if purpose is not None and same else "",
+            law=purpose.law["en"] if purpose is not None and same else "",
+            controller=purpose.controller.name["en"] if purpose is not None and same else "",
+            contact=purpose.controller.contact if purpose is not None and same else "",
+            recipient=party.title["en"] if party is not None else "",
+            jurisdiction=self._country,
+            claims=tuple(self._claim(name, form) for name, form in names_of(sent)),
+        )
+
+    def _claim(self, name: str, text: str) -> str:
+        """The claim that carried an attribute; "" where the city's own catalogue has it no more."""
+        catalogue, form = self._configuration.catalogue, parse_form(text)
+        known = form is not None and catalogue.knows(AttributeName(name), form)
+        return catalogue.claim_for(AttributeName(name), form) if known and form is not None else ""
+
+
+def placed_in(log: Log, tenant: Tenant, hashed: bytes, keys: Sequence[VerifierKey]) -> Placed | None:
+    """The place of a leaf under the newest checkpoint; None while it has none that one of `keys` signed.
+
+    Where the key of the newest one was revoked, the next one comes within seconds, over the record of that. Raises
+    `StoreUnavailable` where what is stored does not prove the place: nobody gets that as a proof.
+    """
+    index, newest = log.index_of(tenant, hashed), log.checkpoint(tenant)
+    head = None if newest is None else _head(newest.note, keys)
+    if index is None or newest is None or head is None or index >= head.size:
+        return None
+    placed = Placed(index, tuple(log.inclusion(tenant, index, head.size)), newest.note)
+    if not includes(index, head.size, hashed, placed.path, head.root):
+        raise StoreUnavailable("what is stored does not prove the place of a leaf: run ciconia ledger verify")
+    return placed
+
+
+def _head(note: str, keys: Sequence[VerifierKey]) -> TreeHead | None:
+    """What a checkpoint says that one of `keys` signed; None where none did."""
+    try:
+        return TreeHead.read(open_own_note(note.encode(), *keys)[1])
+    except SignatureInvalid:
+        return None

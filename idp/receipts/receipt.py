@@ -1,0 +1,91 @@
+"""A receipt: one file that proves, offline and with the log's key alone, what was released and that it stands in the log.
+
+The file is canonical JSON (RFC 8785) and one line feed:
+
+    {"v": 1, "for": "citizen" or "relying_party", "log": origin, "leaf": base64 of the leaf's octets,
+     "openings": {"sent": {"nonce": base64, "content": {...}}, "login": {...}, "values": {"nonce": base64},
+                  "decision": {...}, "subject": {...}},                         the last two in a citizen's alone
+     "record": {...},                                                           see `receipt_record`
+     "proof": {"index": n, "path": [base64...], "checkpoint": note} or null,
+     "promise": {"leaf_hash": base64, "by": seconds since the epoch} or null,   exactly one of the two
+     "signature": base64 of the log's Ed25519 over "ciconia/receipt/v1" LF and the object without this member}
+
+No value stands in it in clear: `values` has the nonce, so whoever has the values can compute their commitment again. So can
+whoever has the file and guesses: a yes or no is found at once. It is to be kept like the data. The relying party's
+has no decision and no subject: neither what was withheld, nor the source, nor the hash of what was shown.
+"""
+
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from idp.ledger.canonical_json import Json, jcs
+from idp.ledger.keys import LedgerKeys
+from idp.ledger.merkle_tree import leaf_hash
+from idp.ports import Opening
+from idp.receipts.inclusion_proof import Placed, encoded
+from idp.receipts.receipt_record import Stated, record_of
+
+VERSION = 1
+SIGNED = b"ciconia/receipt/v1\n"
+MAX_RECEIPT = 256 * 1024
+MEMBERS = frozenset({"v", "for", "log", "leaf", "openings", "record", "proof", "promise", "signature"})
+
+
+class Holder(StrEnum):
+    """Whom a receipt is for."""
+
+    CITIZEN = "citizen"
+    RELYING_PARTY = "relying_party"
+
+
+# What each holder may see opened, beside the nonce of the values
+SEES: Mapping[Holder, tuple[str, ...]] = {
+    Holder.CITIZEN: ("decision", "login", "sent", "subject"),
+    Holder.RELYING_PARTY: ("login", "sent"),
+}
+
+
+def make_receipt(
+    *,
+    holder: Holder,
+    keys: LedgerKeys,
+    leaf: bytes,
+    openings: Mapping[str, Opening],
+    values_nonce: bytes,
+    stated: Stated,
+    standing: Placed | int,
+    now: int,
+) -> bytes:
+    """The file, signed by the log's key of `now` (seconds since the epoch).
+
+    `standing` is the leaf's place, or the time by which the log promises one. Of `openings` (all of the record's, by
+    compartment) only those go in that the holder may see.
+    """
+    opened: dict[str, dict[str, Json]] = {name: json.loads(openings[name].content) for name in SEES[holder]}
+    shown: dict[str, Json] = {
+        name: {"nonce": encoded(openings[name].nonce), "content": content} for name, content in opened.items()
+    }
+    receipt: dict[str, Json] = {
+        "v": VERSION,
+        "for": holder.value,
+        "log": keys.origin,
+        "leaf": encoded(leaf),
+        "openings": {**shown, "values": {"nonce": encoded(values_nonce)}},
+        "record": record_of(holder, opened, stated),
+        "proof": None,
+        "promise": None,
+    }
+    if isinstance(standing, Placed):
+        path = [encoded(each) for each in standing.path]
+        receipt["proof"] = {"index": standing.index, "path": path, "checkpoint": standing.checkpoint}
+    else:
+        receipt["promise"] = {"leaf_hash": encoded(leaf_hash(leaf)), "by": standing}
+    return signed_receipt(receipt, keys.log.at(now).signer)
+
+
+def signed_receipt(receipt: Mapping[str, Json], signer: Ed25519PrivateKey) -> bytes:
+    """The file of a receipt that has no `signature` yet. The prefix keeps it apart from whatever else the log signs."""
+    return jcs({**receipt, "signature": encoded(signer.sign(SIGNED + jcs(receipt)))}) + b"\n"

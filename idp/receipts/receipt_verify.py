@@ -1,0 +1,315 @@
+"""The check of a receipt, offline: every bit of the file is bound, and what holds is said in sentences.
+
+1. size; one strict JSON object in its canonical spelling, with one line feed
+2. the members of a receipt and no other, of the log whose key we were given
+3. every opening opens what the leaf commits to, and they are of one record, one time, one relying party
+4. the readable part says what the openings say
+5. the path leads from the leaf to the root of a checkpoint that a key of the log, and no other, signed; or it is a promise
+6. the log's signature over the whole
+
+A log has several keys where one took over from another; each counts for what it signed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from connectors.wire.claims import Json as Parsed
+from connectors.wire.claims import read_object
+from idp.ledger.canonical_json import Json, jcs
+from idp.ledger.checkpoint import TreeHead, VerifierKey
+from idp.ledger.leaf import NONCE_BYTES, commitment, read_leaf
+from idp.ledger.merkle_tree import leaf_hash
+from idp.ledger.record_contents import RELEASE
+from idp.receipts.inclusion_proof import Placed, decoded, prove, read_proof
+from idp.receipts.receipt import MAX_RECEIPT, MEMBERS, SEES, SIGNED, VERSION, Holder
+from idp.receipts.receipt_record import check_record, names_of, time_text
+from policies.errors import AssertionRejected, SignatureInvalid
+from policies.purposes import Basis
+
+SIGNATURE_BYTES = 64
+# What each opening says: exactly these names (see `draft`)
+_CONTENTS: Mapping[str, frozenset[str]] = {
+    "sent": frozenset({"basis", "client", "loa", "names", "policy", "purpose", "record", "time"}),
+    "decision": frozenset({"asked", "bits", "kind", "notice", "path", "record", "source", "time", "unknown", "withheld"}),
+    "subject": frozenset({"record", "subject"}),
+    "login": frozenset({"aud", "iss", "nonce", "sub"}),
+}
+_LISTS = frozenset({"names", "asked", "unknown", "withheld"})
+
+Object = Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """A receipt whose every check held, and the keys that it rests on: the one that signed it, then those of checkpoints.
+
+    `index` and `head`, the checkpoint's, are None where it is a promise: then `by` is its time.
+    """
+
+    holder: Holder
+    keys: tuple[VerifierKey, ...]
+    record: str
+    client: str
+    purpose: str
+    basis: str
+    time: int
+    names: tuple[tuple[str, str], ...]
+    leaf_hash: bytes
+    index: int | None = None
+    head: TreeHead | None = None
+    by: int | None = None
+
+    @property
+    def size(self) -> int | None:
+        """How many leaves the tree has in which the leaf stands."""
+        return None if self.head is None else self.head.size
+
+    @property
+    def log(self) -> str:
+        """The log's name."""
+        return self.keys[0].name
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What was proved, for people."""
+        went = ", ".join(f"{name} ({form})" for name, form in self.names) or "no attribute"
+        leaf, when = self.leaf_hash.hex(), time_text(self.time)
+        released = f"at {when} {went} went to {self.client} for the purpose {self.purpose}, on the basis {self.basis}"
+        found = [
+            f"The log {self.log} signed this receipt, and each bit of it is as it was signed.",
+            f"The leaf {leaf} commits to what the receipt opens: {released}.",
+        ]
+        if self.index is not None:
+            found.append(
+                f"That leaf stands at index {self.index}, counted from 0, in the tree of {self.size} whose checkpoint "
+                "the log signed."
+            )
+        elif self.by is not None:
+            found.append(f"The log promised that this leaf would stand in its tree by {time_text(self.by)}.")
+        return tuple(found)
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """What was not proved, for people."""
+        tree = (
+            "that nobody was shown another tree: only the log's own key signed the checkpoint, and no other operator's "
+            "witness cosigned it"
+            if self.index is not None
+            else "that the leaf stands in the log: ask for its proof at /log/proof, and give it here with --proof"
+        )
+        values = (
+            "that the values were true, or which they were: the receipt holds none in clear. Whoever has the file can try "
+            "guesses, and a yes or no is found at once: keep it like the data"
+        )
+        return (values, "that a person meant it: it proves that an approval was recorded", tree)
+
+
+def verify_receipt(octets: bytes, keys: Sequence[VerifierKey], proof: bytes | None = None) -> Proved:
+    """What a receipt proves under the keys of one log (`checkpoint.read_keys`).
+
+    `proof` is a tlog-proof that redeems a promise. Raises `SignatureInvalid`: `check` is the stable name of the first thing
+    that does not fit, `detail` says it in words.
+    """
+    # 1. size, strict JSON, one spelling
+    receipt = _read(octets)
+    try:
+        # 2. the members, the log
+        holder = _shape(receipt, keys)
+        # 3. the leaf and what it commits to
+        leaf = decoded(_text(receipt, "leaf"), None)
+        opened = _opened(receipt, holder, leaf)
+        # 4. the readable part
+        check_record(_object(receipt, "record"), holder, opened)
+        # 5. the place, or the promise
+        signers, standing = _standing(receipt, leaf_hash(leaf), keys, proof)
+        # 6. the signature over the whole
+        rests_on = tuple(dict.fromkeys([_signer(receipt, keys), *signers]))
+        return _proved(holder, rests_on, leaf_hash(leaf), opened["sent"], standing)
+    except (ValueError, KeyError, TypeError, OverflowError, OSError):
+        raise SignatureInvalid("shape", "it is not shaped as a receipt is") from None
+
+
+def _read(octets: bytes) -> Object:
+    if len(octets) > MAX_RECEIPT:
+        raise SignatureInvalid("size", f"it has more than the {MAX_RECEIPT} bytes that a receipt has at most")
+    try:
+        receipt = {name: _exact(value) for name, value in read_object(octets).items()}
+        canonical = jcs(receipt) + b"\n"
+    except (AssertionRejected, ValueError, RecursionError):
+        raise SignatureInvalid("json", "it is not one strict JSON object of texts and whole numbers") from None
+    if canonical != octets:
+        raise SignatureInvalid("canonical", "it is not in its one canonical spelling (RFC 8785, and a line feed)")
+    return receipt
+
+
+def _exact(value: Parsed) -> Json:
+    """The same value, where it has no fraction."""
+    match value:
+        case float():
+            raise ValueError("a fraction")
+        case list():
+            return [_exact(each) for each in value]
+        case dict():
+            return {name: _exact(each) for name, each in value.items()}
+        case _:
+            return value
+
+
+def _shape(receipt: Object, keys: Sequence[VerifierKey]) -> Holder:
+    if set(receipt) != MEMBERS or _number(receipt, "v") != VERSION:
+        raise SignatureInvalid("shape", "it has other members, or another version, than a receipt has")
+    if any(_text(receipt, "log") != key.name for key in keys):
+        raise SignatureInvalid("log", "it is of another log than the key")
+    return Holder(_text(receipt, "for"))
+
+
+def _opened(receipt: Object, holder: Holder, leaf: bytes) -> Mapping[str, Object]:
+    """The content of each opening that this holder has."""
+    commitments = read_leaf(leaf)[0]
+    openings = _object(receipt, "openings")
+    if set(openings) != {*SEES[holder], "values"}:
+        raise SignatureInvalid("openings", "it opens more or less than its holder may see")
+    found: dict[str, Object] = {}
+    for name in SEES[holder]:
+        opening = _object(openings, name)
+        content = _object(opening, "content")
+        if set(opening) != {"nonce", "content"} or set(content) != _CONTENTS[name]:
+            raise SignatureInvalid("openings", f"the opening of {name} has other members than a record's")
+        if commitment(decoded(_text(opening, "nonce"), NONCE_BYTES), jcs(content)) != commitments[name]:
+            raise SignatureInvalid("commitment", f"the opening of {name} does not open what the leaf commits to")
+        for member in content:
+            # A number where a text belongs is no record of ours, whoever signed it
+            (_number if member == "time" else _list if member in _LISTS else _text)(content, member)
+        found[name] = content
+    _check_printable(found["sent"])
+    values = _object(openings, "values")
+    if set(values) != {"nonce"}:
+        raise SignatureInvalid("openings", "the opening of values has more than its nonce")
+    decoded(_text(values, "nonce"), NONCE_BYTES)
+    _agree(found)
+    return found
+
+
+def _check_printable(sent: Object) -> None:
+    """What is told to people holds no sign that a terminal obeys, and none that turns the order of what is read."""
+    told = [each for each in sent.values() if isinstance(each, str)]
+    told += [each for pair in names_of(sent) for each in pair]
+    if not all(each.isprintable() for each in told):
+        raise ValueError("a sign that is not printable")
+
+
+def _agree(opened: Mapping[str, Object]) -> None:
+    """The openings are of one record: its id, its time, its relying party; and a citizen's is of a release."""
+    sent, login, decision, subject = (opened.get(name) for name in ("sent", "login", "decision", "subject"))
+    if sent is None or login is None:
+        raise ValueError("no holder lacks these")
+    agree = [login["aud"] == sent["client"]]
+    if decision is not None:
+        agree += [decision["record"] == sent["record"], decision["time"] == sent["time"], decision["kind"] == RELEASE]
+    if subject is not None:
+        agree.append(subject["record"] == sent["record"])
+    if not all(agree):
+        raise SignatureInvalid("openings", "its openings are of two records")
+
+
+_Standing = tuple[int, TreeHead] | int
+
+
+def _standing(
+    receipt: Object, hashed: bytes, keys: Sequence[VerifierKey], proof: bytes | None
+) -> tuple[list[VerifierKey], _Standing]:
+    """Who signed the checkpoints; the index and the tree, or the time of a promise that nobody redeemed yet."""
+    signers: list[VerifierKey] = []
+    if (receipt["proof"] is None) == (receipt["promise"] is None):
+        raise SignatureInvalid("shape", "it has not exactly one of a proof and a promise")
+    placed = None if proof is None else read_proof(proof)
+    if receipt["proof"] is not None:
+        given = _object(receipt, "proof")
+        if set(given) != {"index", "path", "checkpoint"}:
+            raise SignatureInvalid("shape", "its proof has other members than index, path and checkpoint")
+        path = tuple(decoded(each) for each in _texts(given, "path"))
+        own = Placed(_number(given, "index"), path, _text(given, "checkpoint"))
+        signers.append(prove(own, hashed, *keys)[0])
+        placed = placed or own
+    else:
+        promise = _object(receipt, "promise")
+        if set(promise) != {"leaf_hash", "by"} or decoded(_text(promise, "leaf_hash")) != hashed:
+            raise SignatureInvalid("promise", "its promise is of another leaf")
+        by = _number(promise, "by")
+        if placed is None:
+            return signers, by
+    key, head = prove(placed, hashed, *keys)
+    return [*signers, key], (placed.index, head)
+
+
+def _signer(receipt: Object, keys: Sequence[VerifierKey]) -> VerifierKey:
+    """The key that signed the whole."""
+    signature = decoded(_text(receipt, "signature"), SIGNATURE_BYTES)
+    unsigned = {name: value for name, value in receipt.items() if name != "signature"}
+    for key in keys:
+        try:
+            Ed25519PublicKey.from_public_bytes(key.public).verify(signature, SIGNED + jcs(unsigned))
+        except InvalidSignature:
+            continue
+        return key
+    raise SignatureInvalid("signature", "the log's signature over the receipt does not hold")
+
+
+def _proved(holder: Holder, keys: tuple[VerifierKey, ...], hashed: bytes, sent: Object, standing: _Standing) -> Proved:
+    index, head = standing if isinstance(standing, tuple) else (None, None)
+    by = standing if isinstance(standing, int) else None
+    if by is not None:
+        time_text(by)
+    return Proved(
+        holder=holder,
+        keys=keys,
+        record=_text(sent, "record"),
+        client=_text(sent, "client"),
+        purpose=_text(sent, "purpose"),
+        basis=Basis(_text(sent, "basis")).value,
+        time=_number(sent, "time"),
+        names=tuple(names_of(sent)),
+        leaf_hash=hashed,
+        index=index,
+        head=head,
+        by=by,
+    )
+
+
+def _object(inside: Object, name: str) -> Object:
+    found = inside[name]
+    if not isinstance(found, dict):
+        raise TypeError(f"{name} is no object")
+    return found
+
+
+def _text(inside: Object, name: str) -> str:
+    found = inside[name]
+    if not isinstance(found, str):
+        raise TypeError(f"{name} is no text")
+    return found
+
+
+def _number(inside: Object, name: str) -> int:
+    found = inside[name]
+    # True is an int in Python, and no number in JSON
+    if not isinstance(found, int) or isinstance(found, bool) or found < 0:
+        raise ValueError(f"{name} is no number")
+    return found
+
+
+def _list(inside: Object, name: str) -> list[Json]:
+    found = inside[name]
+    if not isinstance(found, list):
+        raise TypeError(f"{name} is no list")
+    return found
+
+
+def _texts(inside: Object, name: str) -> list[str]:
+    found = [each for each in _list(inside, name) if isinstance(each, str)]
+    if len(found) != len(_list(inside, name)):
+        raise ValueError(f"{name} has what is no text")
+    return found

@@ -1,1 +1,0 @@
-"""What we say to relying parties, and to other countries' nodes: one file a protocol."""

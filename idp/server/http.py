@@ -1,0 +1,237 @@
+"""uvicorn as a worker runs it: a bound socket, limits on heads and connections, an end in two steps.
+
+A server that leaves takes no new connection and answers each request with `Connection: close`. An idle connection stays
+open until the proxy closes it: the proxy may have a POST on its way there, and must not repeat it.
+"""
+
+import asyncio
+import ipaddress
+import resource
+import select
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from idp.server.head_limits import MOST_FIELDS, MOST_HEAD, BoundedProtocol
+
+BACKLOG = 512
+# A keep-alive connection is worth less than a worker's memory
+KEEP_ALIVE = 15
+GRACEFUL_SECONDS = 10
+TICK_SECONDS = 0.1
+# Connections of one worker, and at most half of its descriptors: the database, the witness and other nodes need some, too
+MOST_CONNECTIONS = 4096
+# A client that reads nothing of an answer for so long is cut off
+SEND_SECONDS = 20
+# How long a worker that is ahead of the others leaves a connection to them; the event loop's clock counts so
+PAUSE_SECONDS = 0.001
+# How long it accepts nothing after the process ran out of descriptors, as asyncio has it
+RETRY_SECONDS = 1.0
+
+# What those who may import neither sockets nor the framework call them
+Listening = socket.socket
+App = ASGIApp
+# idp.endpoints answers here how one worker is; the whole may be about to leave all the same
+HEALTH = "/healthz"
+CLOSE = (b"connection", b"close")
+
+
+def bind(host: str, port: int) -> Listening:
+    """A listening socket; port 0 takes a free one. Raises OSError where it cannot be."""
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if ":" in host:
+        # One that listens at [::] takes IPv4, too, whatever the machine's default is (ipv6(7))
+        listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    if sys.platform == "linux":
+        # Accepted sockets inherit it: the kernel ends a connection whose client does not read (tcp(7))
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SEND_SECONDS * 1000))
+    try:
+        listening.bind((host, port))
+        listening.listen(BACKLOG)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+class Server:
+    """One server on one socket that `bind` made. Signals are the caller's.
+
+    `draining` says whether the proxy should go elsewhere. `ticked` is called about ten times a second while the event loop
+    turns. `ahead` is told how many connections there are, and says whether another process that shares the socket should
+    take the next one. Beyond `most` connections a new one is closed at once.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        listening: Listening,
+        *,
+        trusted: Sequence[str] = (),
+        draining: Callable[[], bool] = lambda: False,
+        ticked: Callable[[], None] = lambda: None,
+        ahead: Callable[[int], bool] = lambda _connections: False,
+        most: int | None = None,
+    ) -> None:
+        self._app, self._listening = app, listening
+        self._draining, self._ticked, self._ahead = draining, ticked, ahead
+        self._most = most or min(MOST_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+        self._stopped, self._leave_by = False, 0.0
+        self._config = uvicorn.Config(
+            self._serve,
+            interface="asgi3",
+            http=BoundedProtocol,
+            ws="none",  # an upgrade would pass what is asked of every request
+            access_log=False,  # addresses hold codes
+            log_config=None,
+            server_header=False,
+            lifespan="off",
+            forwarded_allow_ips=[spelt for written in trusted for spelt in _spellings(written)],
+            timeout_keep_alive=KEEP_ALIVE,
+            timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        )
+        self._config.load()
+        self._server = _Uvicorn(self._config)
+
+    def run(self) -> None:
+        """Serve until `stop` or `leave`, and close the socket."""
+        with asyncio.Runner(loop_factory=self._config.get_loop_factory()) as runner:
+            runner.run(self._run())
+
+    def stop(self) -> None:
+        """Ask the server to end; `run` returns when open requests are answered. Idle connections are closed at once."""
+        self._stopped = True
+
+    def leave(self, seconds: float) -> None:
+        """Ask the server to end when nobody holds a connection any more, or `seconds` have passed."""
+        self._leave_by = time.monotonic() + seconds
+
+    async def _run(self) -> None:
+        serving = asyncio.create_task(self._server.serve(sockets=[]))
+        accepting = asyncio.create_task(self._accept())
+        while not serving.done():
+            self._ticked()
+            connections = len(self._server.server_state.connections)
+            self._ahead(connections)  # others see what has ended since
+            late = self._leave_by and time.monotonic() > self._leave_by
+            if self._stopped or late or (self._leave_by and not self._waits()):
+                accepting.cancel()
+                self._listening.close()
+                self._server.should_exit = self._stopped or bool(late) or not connections
+            await asyncio.wait({serving}, timeout=TICK_SECONDS)
+        await serving
+
+    def _waits(self) -> bool:
+        """Whether a connection waits in the kernel's queue, and is lost when the last process closes the socket."""
+        if self._listening.fileno() < 0:
+            return False
+        waiting = select.poll()
+        waiting.register(self._listening, select.POLLIN)
+        return bool(waiting.poll(0))
+
+    async def _accept(self) -> None:
+        """Accept one connection at a time, and leave it to another worker where this one is ahead.
+
+        The kernel wakes every worker for each connection, and nearly always the same one comes first: a proxy that keeps
+        its connections would have them all at one worker.
+        """
+        self._listening.settimeout(0)
+        loop, opening = asyncio.get_running_loop(), set[asyncio.Task[None]]()
+        while True:
+            await _readable(loop, self._listening)
+            count = len(self._server.server_state.connections)
+            if self._ahead(count) or count >= self._most:
+                await asyncio.sleep(PAUSE_SECONDS)
+            try:
+                connection, _ = self._listening.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                continue
+            except OSError:
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            if count >= self._most:
+                connection.close()
+                continue
+            task = loop.create_task(self._open(connection))
+            opening.add(task)
+            task.add_done_callback(opening.discard)
+
+    async def _open(self, connection: socket.socket) -> None:
+        state = self._server.server_state
+        with suppress(OSError):  # it is gone again
+            loop = asyncio.get_running_loop()
+            await loop.connect_accepted_socket(lambda: BoundedProtocol(self._config, state, {}), connection)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The application behind the limit on heads. Closes a connection on which no further request can follow."""
+        fields = scope["headers"]
+        head = len(scope["raw_path"]) + len(scope["query_string"]) + sum(len(name) + len(value) for name, value in fields)
+        if len(fields) > MOST_FIELDS or head > MOST_HEAD:
+            await _answer(send, 431)
+            return
+        leaving = bool(self._leave_by) or self._draining()
+        if leaving and scope["path"] == HEALTH:
+            await _answer(send, 503)
+            return
+        unread = has_body(scope)
+        # After a request for another protocol the parser takes what follows for that protocol
+        closes = leaving or scope["method"] == "CONNECT" or any(name == b"upgrade" for name, _ in fields)
+
+        async def receiving() -> Message:
+            nonlocal unread
+            message = await receive()
+            unread = unread and bool(message.get("more_body"))
+            return message
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start" and (closes or unread):
+                # RFC 9110 §10.1.1: a client that waits for 100 sends no body behind a final answer
+                message = {**message, "headers": [*(one for one in message.get("headers", ()) if one != CLOSE), CLOSE]}
+            await send(message)
+
+        await self._app(scope, receiving if unread else receive, sending if closes or unread else send)
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn's server, which handles no signal."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the caller."""
+        yield
+
+
+def has_body(scope: Scope) -> bool:
+    """Whether octets follow the head (RFC 9112 §6.3)."""
+    for name, value in scope["headers"]:
+        if name == b"transfer-encoding" or (name == b"content-length" and value != b"0"):
+            return True
+    return False
+
+
+async def _readable(loop: asyncio.AbstractEventLoop, listening: socket.socket) -> None:
+    found = asyncio.Event()
+    loop.add_reader(listening, found.set)
+    try:
+        await found.wait()
+    finally:
+        loop.remove_reader(listening)
+
+
+async def _answer(send: Send, status: int) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": [CLOSE, (b"content-length", b"0")]})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _spellings(written: str) -> tuple[str, ...]:
+    """An address or network of a proxy, and its spelling at a socket of IPv6 (RFC 4291 §2.5.5.2)."""
+    network = ipaddress.ip_network(written)
+    if isinstance(network, ipaddress.IPv6Network):
+        return (written,)
+    return written, f"::ffff:{network.network_address}/{96 + network.prefixlen}"

@@ -1,0 +1,1 @@
+"""Worker processes: they are started, replaced, reloaded and let go."""

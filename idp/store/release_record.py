@@ -1,0 +1,82 @@
+"""One release out of the ledger: its leaf, and its openings decrypted with the ledger's keys.
+
+A leaf may be staged still: whoever asks for a receipt does not wait for the sequencer.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, Engine, Row, and_, select
+
+from idp.ledger.keys import LedgerKeys
+from idp.ledger.leaf import commitment, open_opening, read_leaf
+from idp.ledger.record_contents import OPENED
+from idp.ports import Opening
+from idp.store import tables
+from idp.store.engine import reading
+from policies.errors import NotFound, SignatureInvalid, StoreUnavailable
+
+CHANGED = "a record that is not what was written: run ciconia ledger verify"
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRecord:
+    """A release: when it was, its leaf, and the openings of `sent`, `decision`, `login` and `subject`."""
+
+    record: bytes
+    time: int
+    leaf: bytes
+    openings: Mapping[str, Opening] = field(repr=False)
+
+
+class Releases:
+    """Reads releases of one tenant."""
+
+    def __init__(self, *, engine: Engine, tenant: str, keys: LedgerKeys) -> None:
+        self._engine = engine
+        self._tenant = tenant
+        self._keys = keys
+
+    def release(self, record: bytes) -> ReleaseRecord:
+        """The release of this id.
+
+        Raises `NotFound` where there is none, or one whose subject was erased; `StoreUnavailable` where its row is not
+        what was written, or the database cannot be read.
+        """
+        with reading(), self._engine.connect() as connection:
+            row = _row(connection, self._tenant, record)
+        leaf = None if row is None else row.leaf if row.leaf is not None else row.staged_leaf
+        if row is None or leaf is None or row.subject_opening is None or row.salt is None:
+            raise NotFound("no release with this id")
+        try:
+            commitments = read_leaf(leaf)[0]
+            openings = {name: self._opening(row, name, commitments[name]) for name in OPENED}
+        except (SignatureInvalid, ValueError) as error:
+            raise StoreUnavailable(CHANGED) from error
+        if json.loads(openings["sent"].content)["time"] != row.time:
+            # By it the log promises a place, and nothing else in the row binds more of it than the month
+            raise StoreUnavailable(CHANGED)
+        return ReleaseRecord(record=record, time=row.time, leaf=leaf, openings=openings)
+
+    def _opening(self, row: Row[tuple[object, ...]], name: str, committed: bytes) -> Opening:
+        subjects = name == "subject"
+        key = (
+            self._keys.subject_key(self._tenant, row.subject, row.salt)
+            if subjects
+            else self._keys.period_key(self._tenant, row.time)
+        )
+        opening = open_opening(key, self._tenant, row.record, name, getattr(row, f"{name}_opening"))
+        if commitment(opening.nonce, opening.content) != committed:
+            raise ValueError("another commitment")
+        return opening
+
+
+def _row(connection: Connection, tenant: str, record: bytes) -> Row[tuple[object, ...]] | None:
+    records, leaves, staged, subjects = tables.records, tables.leaves, tables.staged, tables.subjects
+    in_place = and_(leaves.c.tenant == records.c.tenant, leaves.c.leaf_hash == records.c.leaf_hash)
+    waiting = and_(staged.c.tenant == records.c.tenant, staged.c.record == records.c.record)
+    person = and_(subjects.c.tenant == records.c.tenant, subjects.c.subject == records.c.subject)
+    joined = records.outerjoin(leaves, in_place).outerjoin(staged, waiting).outerjoin(subjects, person)
+    query = select(records, leaves.c.leaf, staged.c.leaf.label("staged_leaf"), subjects.c.salt).select_from(joined)
+    return connection.execute(query.where(records.c.tenant == tenant, records.c.record == record)).first()

@@ -1,0 +1,77 @@
+"""The tree as the database has it, held against what this process saw of it: it only grows, and it never goes away.
+
+An older state of the tree has a valid seal of ours too, and a tree that is gone could be one that was never there. Signing
+on either would give two logs one name. So what was seen is remembered for as long as the process runs, and looked at first.
+"""
+
+from sqlalchemy import Connection
+
+from idp.ledger.checkpoint import TreeHead
+from idp.ledger.keys import LedgerKeys
+from idp.ledger.merkle_tree import consistency_spans, extends, positions, proof_hashes, tree_root
+from idp.store.reads import read_hashes
+from idp.store.tree_state import TreeState, believed, has_tree, read_state
+from policies.errors import StoreUnavailable
+
+# The ledger in the database is not what we wrote: nothing more is appended or signed until an operator looked
+BROKEN = "ledger_broken"
+
+
+def broken(what: str) -> StoreUnavailable:
+    """The error that halts the ledger."""
+    return StoreUnavailable(what, code=BROKEN)
+
+
+class SeenTree:
+    """The newest tree of one tenant that this process saw committed."""
+
+    def __init__(self, tenant: str, keys: LedgerKeys) -> None:
+        self._tenant, self._keys = tenant, keys
+        self._newest: TreeState | None = None
+
+    def read(self, connection: Connection) -> TreeState | None:
+        """The tree, None where there never was one. Raises the error of `broken` where it is not what it was."""
+        row = read_state(connection, self._tenant)
+        if row is None:
+            if not has_tree(connection, self._tenant):
+                if self._newest is not None:
+                    raise broken(f"the tree is gone from the database, and we have seen one of {self._newest.size} leaves")
+                return None
+            # Another worker may have made both since the first look: all begin at once
+            row = read_state(connection, self._tenant)
+            if row is None:
+                raise broken("there are leaves, nodes or checkpoints, and no state of the tree")
+        state = believed(row, self._keys, self._tenant)
+        if state is None:
+            raise broken("the state of the tree was changed by somebody else")
+        self.remember(state)
+        return state
+
+    def remember(self, state: TreeState) -> None:
+        """Keep what is committed. Raises the error of `broken` where something newer was seen before."""
+        seen = self._newest
+        if seen is not None:
+            if state.size < seen.size or (state.size == seen.size and state.root != seen.root):
+                raise broken(f"the tree is older than one that we have seen: {state.size} leaves, and then {seen.size}")
+            if state.checkpoints < seen.checkpoints or state.epoch < seen.epoch:
+                raise broken("the tree is older than one that we have seen: it had more checkpoints, or holders, then")
+        self._newest = state
+
+
+def right_edge(connection: Connection, tenant: str, state: TreeState) -> list[bytes]:
+    """The right edge as stored, which must give the root that we wrote."""
+    wanted = positions([(0, state.size)])
+    hashes = read_hashes(connection, tenant, wanted)
+    if len(hashes) != len(wanted) or tree_root(state.size, hashes) != state.root:
+        raise broken("the stored nodes do not give the tree's root")
+    return [hashes[position] for position in wanted]
+
+
+def extended_by(connection: Connection, tenant: str, head: TreeHead, state: TreeState) -> bool:
+    """Whether the tree extends a head. Raises where a node that would prove it is not there."""
+    spans = consistency_spans(head.size, state.size)
+    hashes = read_hashes(connection, tenant, positions(spans))
+    try:
+        return extends(head.size, head.root, state.size, state.root, proof_hashes(spans, hashes))
+    except KeyError as error:
+        raise broken("a node that proves the place of a checkpoint is not there") from error

@@ -1,0 +1,1 @@
+"""The machine: clock, files and who owns them, log lines, addresses. It imports no other room."""

@@ -1,0 +1,97 @@
+"""A city's pages: the list of countries, and the question, which an approval answers."""
+
+from dataclasses import replace
+
+from idp.login.city_role import CityRole
+from idp.login.role import Choices, Reach
+from idp.login.states import Decided
+from idp.pages.render import Pages
+from idp.pages.views import ApprovalView, Kept, Text, Towards
+from idp.pages.wording import text_in
+from idp.web.routes.receipt import RECEIPT_PATH
+from policies.attributes import EXACT, AttributeName
+from policies.authentication import Origin, ServiceRequest
+from policies.catalogue import Catalogue
+from policies.errors import AssertionRejected, PeerUnavailable, RequestRefused, SourceSuspended
+from policies.parties import ClientId, IdentityProvider, ProviderId
+
+
+class CityScreens:
+    """See `idp.web.screens`."""
+
+    towards = Towards.SERVICE
+    has_countries = True
+    of_the_source = (AssertionRejected, PeerUnavailable, SourceSuspended)
+
+    def __init__(self, *, role: CityRole, pages: Pages, catalogue: Catalogue) -> None:
+        self._role = role
+        self._pages = pages
+        self._catalogue = catalogue
+
+    def service(self, origin: Origin, language: str) -> Text:
+        """The title of the relying party."""
+        party = self._role.configuration.parties.get(ClientId(origin.service))
+        if party is None:
+            raise RequestRefused("relying party or purpose is registered no more", oauth="unauthorized_client")
+        return text_in(party.title, language)
+
+    def purpose(self, request: ServiceRequest, language: str) -> Text:
+        """The title of the purpose."""
+        return self._pages.wording(language).text(self._role.registered(request)[1].title)
+
+    def narrowed(self, request: ServiceRequest) -> bool:
+        """Whether the service or its purpose names countries."""
+        return bool(request.country or self._role.registered(request)[1].countries)
+
+    def only(self, request: ServiceRequest, choices: Choices) -> ProviderId | None:
+        """The one country that the service or its purpose names.
+
+        Nothing else skips the list, and no hint does: a country is never chosen for somebody by what is said of them.
+        """
+        return (
+            choices[0][0].provider_id
+            if self.narrowed(request) and len(choices) == 1 and choices[0][1] is Reach.OPEN
+            else None
+        )
+
+    def counted(self, origin: Origin, provider: IdentityProvider | None) -> str:
+        """The country that vouches, once it is chosen."""
+        return provider.country if provider is not None else ""
+
+    def question(self, decided: Decided, sealed: str, language: str) -> bytes:
+        """Purpose, basis, and each attribute with value and reason."""
+        wording, decision = self._pages.wording(language), decided.decision
+        party, purpose = self._role.registered(decided.request)
+        released = [ruling.released for ruling in decision.rulings if ruling.released is not None]
+        values = [wording.value(attribute, self._catalogue) for attribute in released]
+        items = wording.items(decision, purpose, self._catalogue)
+        view = ApprovalView(
+            language=language,
+            login=decided.login,
+            decided=sealed,
+            action=f"/login/{decided.login}/decision",
+            rewording=f"/login/{decided.login}/language",
+            service=wording.text(party.title),
+            purpose=wording.text(purpose.title),
+            basis=purpose.basis,
+            law=wording.text(purpose.law),
+            controller=wording.text(purpose.controller.name),
+            contact=purpose.controller.contact,
+            loa=decided.judged.loa,
+            items=tuple(replace(item, value=lines) for item, lines in zip(items, values, strict=True)),
+            kept=wording.kept(decision, self._catalogue),
+            arrived=wording.titles(self._stays(decided), self._catalogue),
+            receipt=RECEIPT_PATH,
+        )
+        return self._pages.approval(view).encode()
+
+    def missing(self, decided: Decided, language: str) -> tuple[Kept, ...]:
+        """What the service cannot do without and that cannot go."""
+        return self._pages.wording(language).missing(decided.decision, self._catalogue)
+
+    def _stays(self, decided: Decided) -> list[AttributeName]:
+        """What a country's node sent and what does not go on as it came, whether or not it was asked for."""
+        rulings = decided.decision.rulings
+        whole = {ruling.name for ruling in rulings if ruling.released is not None and ruling.released.form == EXACT}
+        arrived = decided.judged.arrived
+        return [name for name in arrived if name in self._catalogue.attributes and name not in whole]

@@ -1,0 +1,19 @@
+"""A city's broker as the web sees it: what a site has beside the logins."""
+
+from dataclasses import dataclass
+
+from idp.login.city_role import CityRole
+from idp.protocols.oidc.provider import OpenIDProvider
+from idp.protocols.oidc.receipt import PartyReceipts
+from idp.receipts.citizen import CitizenReceipts
+from idp.web.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class CitySite(Site):
+    """The site of a tenant that serves relying parties."""
+
+    role: CityRole
+    openid: OpenIDProvider
+    citizen_receipts: CitizenReceipts
+    party_receipts: PartyReceipts

@@ -1,0 +1,136 @@
+"""The cookies of a login: a sealed one for its state, a Strict one for its decision; at most four logins a browser.
+
+`__Host-l-<login>` holds a letter for the kind of state and the sealed state: `r` requested, `a` asked; in capitals where
+the state was too long for a cookie and lies parked under the handle that the cookie holds. `__Host-a-<login>` holds the
+random secret that `Decided` and its answer are bound to.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+from os import urandom
+
+from connectors.signatures.jws import base64url, from_base64url
+from idp.login.sealing import LoginId, Sealer
+from idp.login.states import ANSWER_LIFE, ASKED, DECIDED_LIFE, LOGIN_LIFE, REQUESTED, Asked, Requested
+from idp.ports import Commits, Parked, Unit
+from policies.errors import NotFound, Replayed
+from policies.parties import Tenant
+
+STATE = "__Host-l-"
+STRICT = "__Host-a-"
+# What four logins may take of a browser's 8 kB of headers
+MAX_COOKIE = 1700
+MAX_LOGINS = 4
+# A browser of ours has five at most. Whoever brings more made them up: each would be opened, and answered with a header
+MAX_LOOKED_AT = 16
+SECRET_BYTES = 32
+LOGIN_ID = re.compile(r"[A-Za-z0-9_-]{22}")
+# letter in the cookie -> kind of the seal
+KINDS = {"r": "requested", "a": "asked"}
+# The answer to a question comes by cross-site POST, and so may a request: each must see all logins of the browser, or the
+# oldest ones never go. Whoever knows a login's id has 128 random bits
+SAME_SITE = "None"
+
+
+@dataclass(frozen=True, slots=True)
+class Cookie:
+    """A Set-Cookie header in the making. `max_age` 0 removes it."""
+
+    name: str
+    value: str
+    max_age: int
+    same_site: str
+
+    @property
+    def size(self) -> int:
+        """What it takes of the header in which the browser sends it back."""
+        return len(self.name) + 1 + len(self.value)
+
+    def header(self) -> str:
+        """`__Host-` demands Secure, Path=/ and no Domain (RFC 6265bis §4.1.3.2)."""
+        return f"{self.name}={self.value}; Max-Age={self.max_age}; Path=/; Secure; HttpOnly; SameSite={self.same_site}"
+
+
+class Logins:
+    """Reads and writes the cookies of logins for one tenant."""
+
+    def __init__(self, *, tenant: Tenant, sealer: Sealer, commits: Commits, parked: Parked) -> None:
+        self._tenant = tenant
+        self._sealer = sealer
+        self._commits = commits
+        self._parked = parked
+
+    def state(self, cookies: Mapping[str, str], login: str, now: int) -> Requested | Asked:
+        """This browser's live login. Raises `Replayed` where there is none."""
+        value = cookies.get(STATE + login, "") if LOGIN_ID.fullmatch(login) else ""
+        if not value:
+            raise Replayed("login_cookie", "no cookie of this login in this browser")
+        letter, sealed = value[0], value[1:]
+        if letter.lower() not in KINDS:
+            raise Replayed("login_cookie", "a cookie of no kind that we make")
+        kind = KINDS[letter.lower()]
+        try:
+            payload = self._sealer.open(kind, LoginId(login), sealed, now)
+            if letter.isupper():
+                row = self._parked.parked(self._tenant, "request", hashlib.sha256(payload).digest(), now)
+                payload = self._sealer.unpark("request", payload, row, now)
+            return (ASKED if kind == "asked" else REQUESTED).load(payload)
+        except NotFound as error:
+            raise Replayed("login_cookie", "a login that is not kept any more") from error
+
+    def keep(self, state: Requested | Asked, now: int) -> Cookie:
+        """The cookie that keeps `state` for the rest of the login's fifteen minutes."""
+        letter, payload = ("a", ASKED.dump(state)) if isinstance(state, Asked) else ("r", REQUESTED.dump(state))
+        kind = KINDS[letter]
+        end = state.began + LOGIN_LIFE
+        life = max(end - now, 0)
+        cookie = Cookie(STATE + state.login, letter + self._sealer.seal(kind, state.login, end, payload), life, SAME_SITE)
+        if cookie.size <= MAX_COOKIE:
+            return cookie
+        handle = urandom(SECRET_BYTES)
+        row = self._sealer.park("request", handle, payload, end)
+        self._commits.commit(Unit(tenant=self._tenant, parked=(row,)))
+        return replace(cookie, value=letter.upper() + self._sealer.seal(kind, state.login, end, handle))
+
+    def crowded(self, cookies: Mapping[str, str], now: int) -> list[Cookie]:
+        """The removals that leave room for one more login: dead ones, and the oldest beyond three live ones."""
+        live: list[tuple[int, str]] = []
+        removals: list[Cookie] = []
+        ours = (name for name in cookies if name.startswith(STATE) and LOGIN_ID.fullmatch(name.removeprefix(STATE)))
+        for name in islice(ours, MAX_LOOKED_AT):
+            try:
+                live.append((self.state(cookies, name.removeprefix(STATE), now).began, name))
+            except Replayed:
+                removals.append(_removal(name))
+        live.sort()
+        return removals + [_removal(name) for _, name in live[: max(0, len(live) - MAX_LOGINS + 1)]]
+
+
+def new_secret(login: LoginId) -> tuple[bytes, Cookie]:
+    """A new Strict cookie: whatever was decided before for this login opens no more (decision 0000.3)."""
+    secret = urandom(SECRET_BYTES)
+    return secret, Cookie(STRICT + login, base64url(secret), DECIDED_LIFE, "Strict")
+
+
+def secret_of(cookies: Mapping[str, str], login: str) -> bytes:
+    """The secret of this login's Strict cookie. Raises `Replayed` where this browser has none."""
+    try:
+        secret = from_base64url(cookies.get(STRICT + login, ""))
+    except ValueError:
+        secret = b""
+    if len(secret) != SECRET_BYTES:
+        raise Replayed("strict_cookie", "no Strict cookie of this login in this browser")
+    return secret
+
+
+def after_decision(login: LoginId, secret: bytes | None) -> list[Cookie]:
+    """The login's cookie ends; the Strict one lives on for as long as the answer may be asked for again."""
+    kept = [] if secret is None else [Cookie(STRICT + login, base64url(secret), ANSWER_LIFE, "Strict")]
+    return [_removal(STATE + login), *kept]
+
+
+def _removal(name: str) -> Cookie:
+    return Cookie(name, "", 0, "None" if name.startswith(STATE) else "Strict")

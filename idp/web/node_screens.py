@@ -1,0 +1,90 @@
+"""A sending node's pages: the list of this country's identity providers, and the information about what goes."""
+
+from connectors.formats.eidas.registry import MINIMUM
+from idp.login.role import Choices
+from idp.login.states import Decided
+from idp.pages.render import Pages
+from idp.pages.views import InformView, Item, Kept, Requester, Text, Towards
+from idp.protocols.eidas.person import PERSON_IDENTIFIER_NAME, in_registry_order
+from idp.protocols.eidas.role import NodeRole
+from policies.authentication import Origin, ServiceRequest
+from policies.authentication import Requester as Asking
+from policies.catalogue import Catalogue
+from policies.errors import AssertionRejected
+from policies.parties import IdentityProvider, ProviderId
+
+
+class NodeScreens:
+    """See `idp.web.screens`."""
+
+    towards = Towards.NODE
+    has_countries = False
+    of_the_source = (AssertionRejected,)
+
+    def __init__(self, *, role: NodeRole, pages: Pages, catalogue: Catalogue) -> None:
+        self._role = role
+        self._pages = pages
+        self._catalogue = catalogue
+
+    def service(self, origin: Origin, language: str) -> Text:
+        """The name of the country that asks, in the reader's language, for a sentence."""
+        said = self._pages.wording(language).language
+        return Text(said.country_in_a_sentence(self._role.node(origin).peer.country), said.tag)
+
+    def purpose(self, request: ServiceRequest, language: str) -> Text:
+        """Which kind of service asks."""
+        said = self._pages.wording(language).language
+        return Text(said.say(f"inform.kind.{Requester(_asking(request).sp_type)}"), said.tag)
+
+    def narrowed(self, request: ServiceRequest) -> bool:
+        """All of them are of this country."""
+        return False
+
+    def only(self, request: ServiceRequest, choices: Choices) -> ProviderId | None:
+        """The one that can answer."""
+        return choices[0][0].provider_id if len(choices) == 1 else None
+
+    def counted(self, origin: Origin, provider: IdentityProvider | None) -> str:
+        """The country that asks."""
+        return self._role.node(origin).peer.country
+
+    def question(self, decided: Decided, sealed: str, language: str) -> str:
+        """Which data go to which country; the citizen continues or leaves."""
+        wording = self._pages.wording(language)
+        node, asking = self._role.node(decided.request.origin), _asking(decided.request)
+        items = [
+            wording.carried(
+                one.name,
+                one.value,
+                self._catalogue,
+                always=self._catalogue.attributes[one.name].eidas in MINIMUM,
+                latin=one.latin,
+            )
+            for one in in_registry_order(decided.decision.released, self._catalogue)
+        ]
+        view = InformView(
+            language=language,
+            login=decided.login,
+            decided=sealed,
+            action=f"/login/{decided.login}/decision",
+            country=node.peer.country,
+            node=wording.text(node.title),
+            requester=Requester(asking.sp_type),
+            named=asking.provider_name,
+            loa=decided.judged.loa,
+            items=tuple(sorted(items, key=_place)),
+        )
+        return self._pages.inform(view)
+
+    def missing(self, decided: Decided, language: str) -> tuple[Kept, ...]:
+        """Nothing: an answer that lacks something mandatory is refused before."""
+        return ()
+
+
+def _asking(request: ServiceRequest) -> Asking:
+    return request.requester or Asking("", "public")
+
+
+def _place(item: Item) -> tuple[bool, bool]:
+    """Names and birth date first, the identifier that nobody can read after them, then what was asked for beside."""
+    return not item.required, item.name == PERSON_IDENTIFIER_NAME

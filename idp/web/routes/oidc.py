@@ -1,0 +1,173 @@
+"""OpenID Connect over HTTP beside the login: token, userinfo, discovery and keys."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from functools import partial
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from idp.protocols.oidc.direct import NO_STORE, JsonAnswer, explained, oauth_error, too_many, unavailable
+from idp.web.city_site import CitySite
+from idp.web.described import Claims, Discovered, Form, KeySet, Tokens, described
+from idp.web.origins import READABLE, origin_of
+from idp.web.requests import client_of, form, header, query
+from idp.web.threads import run_in_threadpool, threaded
+from policies.errors import RequestRefused, StoreUnavailable, TooManyRequests, about
+
+# The longest form: the responder holds each parameter against limits of its own
+MAX_REQUEST = 60 * 1024
+JSON = "application/json"
+TOKEN = "/token"
+# RFC 6749 §5.2: who calls is not who it says
+STRANGER = "invalid_client"
+FROM_A_SERVER = (
+    "Clients authenticate from a server of theirs, and no page does. An app in a browser is registered as public, with the "
+    "origin of its pages."
+)
+# What is made of a form's fields, the Authorization header and the moment
+Asked = Callable[[Mapping[str, str], str, int], JsonAnswer | bytes]
+
+
+def router(site: CitySite) -> APIRouter:
+    """The endpoints of the OpenID provider."""
+    routes = APIRouter()
+
+    @routes.post("/token", **described(Tokens, 400, 401, 403, 429, 503, form=Form))
+    async def token(request: Request) -> Response:
+        return await _direct(site, request, _redeemed(site, request))
+
+    @routes.api_route("/userinfo", methods=["GET", "POST"], **described(Claims, 400, 401, 503))
+    async def userinfo(request: Request) -> Response:
+        return await _direct(site, request, _userinfo(site, request))
+
+    @routes.post("/userinfo/receipt")
+    async def receipt(request: Request) -> Response:
+        return await _direct(site, request, _receipt(site, request))
+
+    @routes.api_route("/.well-known/openid-configuration", methods=["GET", "HEAD"], **described(Discovered))
+    @threaded
+    def discovery(request: Request) -> Response:
+        return _json(site, request, site.openid.discovery())
+
+    @routes.api_route("/jwks", methods=["GET", "HEAD"], **described(KeySet, 503))
+    @threaded
+    def jwks(request: Request) -> Response:
+        return _json(site, request, site.openid.jwks(site.clock()))
+
+    return routes
+
+
+async def _receipt(site: CitySite, request: Request) -> JsonAnswer | bytes:
+    asked = query(request)
+
+    def given(fields: Mapping[str, str], authorization: str, now: int) -> JsonAnswer | bytes:
+        return site.party_receipts.receipt(authorization, asked, fields, now)
+
+    if _in_browser(request):
+        raise RequestRefused(FROM_A_SERVER, status=403)
+    answer = await _authenticated(site, request, await form(request, MAX_REQUEST), given)
+    return answer if isinstance(answer, bytes) else explained(answer, site.documentation)
+
+
+async def _redeemed(site: CitySite, request: Request) -> JsonAnswer | bytes:
+    """A code is redeemed by a server, by an app on a device, or by a page of a public client's own origin."""
+    origin, openid = origin_of(request.scope), site.openid
+    if _in_browser(request) and origin not in openid.origins:
+        raise RequestRefused(FROM_A_SERVER, status=403)
+    fields = await form(request, MAX_REQUEST)
+    client_id = fields.get("client_id", "")
+    if origin is None or not openid.is_public(client_id):
+        request.scope[READABLE] = False
+        if _in_browser(request):
+            raise RequestRefused(FROM_A_SERVER, status=403)
+        return await _authenticated(site, request, fields, openid.token)
+    _check_page(site, request, client_id)
+    # It proves nothing that could be guessed, so nothing counts against whose browser it is
+    authorization = header(request, b"authorization") or ""
+    return await run_in_threadpool(openid.token, fields, authorization, site.clock())
+
+
+def _in_browser(request: Request) -> bool:
+    """Whether a page's script or form asks, as its browser says (Fetch Metadata Request Headers, §3)."""
+    return header(request, b"sec-fetch-site") is not None
+
+
+def _check_page(site: CitySite, request: Request, client_id: str) -> None:
+    """A page that asks is of an origin of this client. Raises `RequestRefused`, which the page cannot read.
+
+    Else a page of one service could redeem or read what another service's citizen was asked for.
+    """
+    origin = origin_of(request.scope)
+    if origin is None:
+        return
+    request.scope[READABLE] = site.openid.has_origin(client_id, origin)
+    if not request.scope[READABLE]:
+        with about(client_id):
+            raise RequestRefused("The page that asks is of an origin that is not registered for this client.", status=403)
+
+
+async def _authenticated(site: CitySite, request: Request, fields: Mapping[str, str], asked: Asked) -> JsonAnswer | bytes:
+    """What a client gets that has to say who it is; wherever it says so, its failures count together.
+
+    They count by address and client, and by address alone, where there is room for more: whoever guesses may name another
+    client each time. Whom they shut out is who fails too: a client_id is no secret, and neighbours of its line may fail in
+    its name. But from an address that itself failed too often for this client nothing is looked at: it may be guessing.
+
+    What counts is that it was not who it said. A code that is none does not: anybody may hand a service one to redeem, and
+    codes are not guessed. Nor does an access token that has ended, or a browser: any page could make its reader's count for
+    the services beside it.
+    """
+    authorization = header(request, b"authorization") or ""
+    address = site.watched.rates.address(client_of(request))
+    try:
+        return await run_in_threadpool(_proven, site, address, fields, authorization, asked)
+    except TooManyRequests as error:
+        return too_many(error.seconds)
+
+
+def _proven(
+    site: CitySite, address: str, fields: Mapping[str, str], authorization: str, asked: Asked
+) -> JsonAnswer | bytes:
+    """The limits first, and all that is read or verified in this thread: an assertion is anybody's text.
+
+    Raises `TooManyRequests`.
+    """
+    rates, client = site.watched.rates, site.openid.clients.named(fields, authorization)
+    rates.check_failures(address, TOKEN, client, own=True)
+    answer = asked(fields, authorization, site.clock())
+    if isinstance(answer, JsonAnswer) and answer.body.get("error") == STRANGER:
+        rates.check_failures(address, TOKEN, client)
+        rates.failed(address, TOKEN, client)
+    # Whom it is about, by whichever method it says so: a refusal that never came to a registration knows no name
+    return replace(answer, peer=client) if isinstance(answer, JsonAnswer) and answer.detail and not answer.peer else answer
+
+
+async def _userinfo(site: CitySite, request: Request) -> JsonAnswer:
+    posted = request.method == "POST" and "content-type" in request.headers
+    fields = await form(request, MAX_REQUEST) if posted else {}
+    authorization = header(request, b"authorization") or ""
+    held = partial(_check_page, site, request)
+    return await run_in_threadpool(site.openid.userinfo, authorization, query(request), fields, site.clock(), held)
+
+
+async def _direct(site: CitySite, request: Request, answer: Awaitable[JsonAnswer | bytes]) -> Response:
+    """The answer to a program: what is wrong is JSON to it too, never a page."""
+    try:
+        found = await answer
+        # A receipt is its octets: spelt anew it would not hold
+        if isinstance(found, bytes):
+            return Response(found, media_type=JSON, headers=NO_STORE)
+        return _json(site, request, found)
+    except RequestRefused as error:
+        return _json(site, request, explained(oauth_error(error), site.documentation))
+    except StoreUnavailable as error:
+        return _json(site, request, explained(unavailable(error.detail), site.documentation))
+
+
+def _json(site: CitySite, request: Request, answer: JsonAnswer) -> Response:
+    if answer.detail:
+        peer = answer.peer or None
+        fields = {"path": request.url.path, "status": answer.status, "peer": peer, "detail": answer.detail}
+        site.watched.refusals.line(fields, answer.reference, anybodys=not answer.reference)
+    return JSONResponse(dict(answer.body), answer.status, headers=dict(answer.headers))

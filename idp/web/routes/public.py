@@ -1,0 +1,69 @@
+"""What the public may see of the ledger, our SAML metadata, the style sheet, and whether we are here: for every role."""
+
+import re
+from collections.abc import Callable
+
+from fastapi import APIRouter, Request
+from fastapi.responses import PlainTextResponse, Response
+
+from idp.pages.static import STATIC_FILES, StaticFile
+from idp.receipts.issue import placed_in
+from idp.web.requests import query
+from idp.web.site import Site
+from idp.web.threads import threaded
+from policies.errors import NotFound, RequestRefused
+
+LEAF = re.compile(r"[0-9a-f]{64}")
+# A checkpoint comes every ten seconds
+RETRY_AFTER = "10"
+
+
+def router(site: Site, fit: Callable[[], bool]) -> APIRouter:
+    """Endpoints that answer the same to everybody. `fit` is whether this worker lacks nothing, for a proxy in front."""
+    routes = APIRouter()
+
+    @routes.api_route("/log/checkpoint", methods=["GET", "HEAD"])
+    @threaded
+    def checkpoint() -> Response:
+        newest = site.log.checkpoint(site.tenant)
+        if newest is None:
+            raise NotFound("no checkpoint yet")
+        return PlainTextResponse(newest.note, headers={"Cache-Control": "no-cache"})
+
+    @routes.api_route("/log/vkey", methods=["GET", "HEAD"])
+    @threaded
+    def keys() -> Response:
+        named = {"Content-Disposition": 'attachment; filename="log.vkey"', "Cache-Control": "no-cache"}
+        return PlainTextResponse(site.log_keys.published_list(site.clock()).text, headers=named)
+
+    @routes.api_route("/log/proof", methods=["GET", "HEAD"])
+    @threaded
+    def proof(request: Request) -> Response:
+        asked = query(request)
+        if set(asked) != {"leaf"} or not LEAF.fullmatch(asked["leaf"]):
+            raise RequestRefused("a proof is asked for by the 64 hex digits of a leaf's hash")
+        keys = site.log_keys.published(site.clock())
+        placed = placed_in(site.log, site.tenant, bytes.fromhex(asked["leaf"]), keys)
+        if placed is None:
+            # Not sequenced yet, or of no leaf of ours: nobody can tell the two apart
+            later = {"Retry-After": RETRY_AFTER, "Cache-Control": "no-store"}
+            return PlainTextResponse("No checkpoint covers such a leaf yet.\n", 404, headers=later)
+        return PlainTextResponse(placed.text, headers={"Cache-Control": "no-cache"})
+
+    @routes.api_route("/healthz", methods=["GET", "HEAD"])
+    async def healthz() -> Response:
+        return Response(status_code=204 if fit() else 503, headers={"Cache-Control": "no-store"})
+
+    for path, metadata in site.metadata.items():
+        routes.add_api_route(path, threaded(_metadata(site, metadata)), methods=["GET", "HEAD"])
+    for file in STATIC_FILES:
+        routes.add_api_route(file.path, _static(file), methods=["GET", "HEAD"])
+    return routes
+
+
+def _metadata(site: Site, made: Callable[[int], bytes]) -> Callable[[], Response]:
+    return lambda: Response(made(site.clock()), media_type="application/samlmetadata+xml")
+
+
+def _static(file: StaticFile) -> Callable[[], Response]:
+    return lambda: Response(file.content, media_type=file.media_type, headers=file.headers)

@@ -1,0 +1,152 @@
+"""The citizen's receipt over HTTP, for a day after an approval, in the browser that approved.
+
+GET  /receipt                        what was passed on last, the way to the file, and to the others of the day
+GET  /receipt.json                   the file
+POST /receipt/forget                 the browser and the broker forget all of them
+
+`n=2` asks for the one before the newest, and so on.
+The cookie `__Host-receipt` is Strict: no other site's link or form comes with it.
+"""
+
+import re
+from collections.abc import Mapping
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from idp.ledger.canonical_json import Json
+from idp.login.states import RECEIPT_LIFE
+from idp.pages.views import OtherReceipt, ReceiptShown, ReceiptView, Text
+from idp.pages.wording import Wording
+from idp.receipts.citizen import joined
+from idp.receipts.issue import Issued
+from idp.receipts.receipt_record import names_of
+from idp.web.city_site import CitySite
+from idp.web.login_cookies import Cookie
+from idp.web.requests import check_navigation, check_same_origin, cookies, form, query
+from idp.web.site import page
+from idp.web.threads import run_in_threadpool, threaded
+from policies.errors import NotFound, RequestRefused
+from policies.parties import ClientId, PurposeId
+from policies.purposes import Basis
+
+RECEIPT_PATH = "/receipt"
+FILE_PATH = "/receipt.json"
+FORGET_PATH = "/receipt/forget"
+KEY_PATH = "/log/vkey"
+COOKIE = "__Host-receipt"
+NUMBER = re.compile(r"[1-9][0-9]?")
+
+
+def receipt_cookie(request: Request, handle: str) -> Cookie:
+    """The cookie that holds the handles of this browser's receipts, with one more. Each ends by itself after a day."""
+    return Cookie(COOKIE, joined(handle, cookies(request).get(COOKIE, "")), RECEIPT_LIFE, "Strict")
+
+
+def router(site: CitySite) -> APIRouter:
+    """The endpoints of the citizen's receipt."""
+    routes = APIRouter()
+
+    @routes.get(RECEIPT_PATH)
+    @threaded
+    def shown(request: Request) -> Response:
+        check_navigation(request)
+        return _page(site, request)
+
+    @routes.get(FILE_PATH)
+    @threaded
+    def file(request: Request) -> Response:
+        check_navigation(request)
+        return _file(site, request)
+
+    @routes.post(FORGET_PATH)
+    async def forget(request: Request) -> Response:
+        check_navigation(request)
+        check_same_origin(request, site.issuer)
+        await form(request)
+        return await run_in_threadpool(_forgotten, site, request)
+
+    return routes
+
+
+def _issued(site: CitySite, request: Request) -> tuple[int, Mapping[int, Issued]]:
+    """The number of the receipt that is asked for, and all of this browser. Raises `NotFound` where it is not there."""
+    found = site.citizen_receipts.receipts(cookies(request).get(COOKIE, ""), site.clock())
+    asked = query(request).get("n")
+    if asked is not None and not NUMBER.fullmatch(asked):
+        raise RequestRefused("a receipt's number that is none")
+    number = min(found, default=0) if asked is None else int(asked)
+    if number not in found:
+        raise NotFound("no such receipt in this browser")
+    return number, found
+
+
+def _page(site: CitySite, request: Request) -> Response:
+    language = site.language(request)
+    wording = site.wording(language)
+    try:
+        number, issued = _issued(site, request)
+    except NotFound:
+        view = ReceiptView(language, None, FORGET_PATH)
+        return page(site.pages.receipt(view), view.kind, (), status=404)
+    shown = {each: _shown(site, found, wording, each) for each, found in issued.items()}
+    others = tuple(
+        OtherReceipt(each.service, each.when, f"{RECEIPT_PATH}?n={place}")
+        for place, each in shown.items()
+        if place != number
+    )
+    view = ReceiptView(language, shown[number], FORGET_PATH, others)
+    return page(site.pages.receipt(view), view.kind, ())
+
+
+def _file(site: CitySite, request: Request) -> Response:
+    asked = query(request)
+    if not set(asked) <= {"n"}:
+        raise RequestRefused("a receipt in a form that there is not")
+    number, found = _issued(site, request)
+    return Response(found[number].octets, media_type="application/json", headers=_file_headers("receipt.json"))
+
+
+def _file_headers(name: str) -> Mapping[str, str]:
+    return {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+
+
+def _forgotten(site: CitySite, request: Request) -> Response:
+    language = site.language(request)
+    if (handles := cookies(request).get(COOKIE)) is not None:
+        site.citizen_receipts.forget(handles, site.clock())
+    view = ReceiptView(language, None, FORGET_PATH)
+    return page(site.pages.receipt(view), view.kind, [Cookie(COOKIE, "", 0, "Strict")])
+
+
+def _shown(site: CitySite, issued: Issued, wording: Wording, number: int) -> ReceiptShown:
+    sent, decision = issued.openings["sent"], issued.openings["decision"]
+    parties, purposes = site.role.configuration.parties, site.role.configuration.purposes
+    client, purpose = str(sent["client"]), str(sent["purpose"])
+    party, known = parties.get(ClientId(client)), purposes.get(PurposeId(purpose))
+    return ReceiptShown(
+        service=wording.text(party.title) if party else Text(client, "en"),
+        purpose=wording.text(known.title) if known else Text(purpose, "en"),
+        basis=Basis(str(sent["basis"])),
+        when=wording.moment(_number(sent["time"])),
+        went=wording.sent(names_of(sent), site.catalogue),
+        kept=wording.withheld(_pairs(decision["withheld"]), site.catalogue),
+        leaf=issued.leaf_hash.hex(),
+        proved=issued.proved,
+        file=f"{FILE_PATH}?n={number}" if number > 1 else FILE_PATH,
+        key=KEY_PATH,
+    )
+
+
+def _number(value: Json) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _pairs(value: Json) -> list[tuple[str, str]]:
+    return names_of({"names": value})

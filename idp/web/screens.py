@@ -1,0 +1,47 @@
+"""What our role's pages say that another role's do not: whom a login is for, and the question or the information."""
+
+from typing import Protocol
+
+from idp.login.role import Choices
+from idp.login.states import Decided
+from idp.pages.views import Kept, Text, Towards
+from policies.authentication import Origin, ServiceRequest
+from policies.errors import BrokerError
+from policies.parties import IdentityProvider, ProviderId
+
+
+class Screens(Protocol):
+    """One tenant's, for its role."""
+
+    @property
+    def towards(self) -> Towards:
+        """Whom the way onward leads to."""
+
+    @property
+    def has_countries(self) -> bool:
+        """Whether the citizen chooses among countries: a list that can be searched, and a way back to it."""
+
+    @property
+    def of_the_source(self) -> tuple[type[BrokerError], ...]:
+        """Errors of a login that are about the identity provider; all others are about the service."""
+
+    def service(self, origin: Origin, language: str) -> Text:
+        """The name of the service."""
+
+    def purpose(self, request: ServiceRequest, language: str) -> Text:
+        """What the list of providers says that the sign-in is for."""
+
+    def narrowed(self, request: ServiceRequest) -> bool:
+        """Whether the service or its purpose names countries."""
+
+    def only(self, request: ServiceRequest, choices: Choices) -> ProviderId | None:
+        """The provider that is asked without a list."""
+
+    def counted(self, origin: Origin, provider: IdentityProvider | None) -> str:
+        """The country under which the steps of a login are counted."""
+
+    def question(self, decided: Decided, sealed: str, language: str) -> str | bytes:
+        """The page that the citizen answers: `sealed` is what its form brings back."""
+
+    def missing(self, decided: Decided, language: str) -> tuple[Kept, ...]:
+        """What the service cannot do without and that cannot go."""

@@ -1,0 +1,236 @@
+"""What the endpoints work with, and how a page or an error leaves."""
+
+import logging
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from string import ascii_letters, digits
+from urllib.parse import quote, urlsplit
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, Response
+
+from connectors.connector import Outbound, Post
+from connectors.request_checks import PeerRequestRefused
+from idp.ledger.keys import LogKeys
+from idp.login.flow import Broker
+from idp.login.frontend import Frontends
+from idp.login.role import Role
+from idp.login.sealing import Sealer
+from idp.monitoring.refusals import Refusals
+from idp.monitoring.watched import Watched, unwatched
+from idp.pages.headers import raw_headers
+from idp.pages.languages import choose_language
+from idp.pages.render import Pages
+from idp.pages.views import ErrorView, Kind, LeavingView, PostView, Text, Towards
+from idp.pages.wording import Wording, known_code
+from idp.ports import Log
+from idp.web.edge import NO_ROUTE, REFERENCE, UNFORESEEN, place
+from idp.web.login_cookies import Cookie, Logins
+from idp.web.requests import header
+from idp.web.screens import Screens
+from policies.catalogue import Catalogue
+from policies.errors import (
+    AssertionRejected,
+    BrokerError,
+    Closed,
+    NotFound,
+    Overloaded,
+    PeerUnavailable,
+    ReleaseDenied,
+    Replayed,
+    RequestRefused,
+    StoreUnavailable,
+    Suspended,
+    TooManyRequests,
+)
+from policies.parties import Tenant
+
+REFERENCE_BYTES = 5
+RETRY_AFTER = "30"
+# Checks that fail only where a seal of ours was opened: of a login that there was
+OPENED = frozenset({"login_ended", "not_asked", "decided_shape"})
+# A redirect is kept by nobody, and where it leads to learns no address of ours
+ONWARD = ((b"cache-control", b"no-store"), (b"referrer-policy", b"no-referrer"))
+# RFC 3986 §2: reserved and unreserved characters, and the sign of what is quoted already
+IN_ADDRESSES = (ascii_letters + digits + "-._~:/?#[]@!$&'()*+,;=%").encode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One tenant as the web sees it, whatever its role. `protocols` are those in which it asks identity providers."""
+
+    tenant: Tenant
+    issuer: str
+    role: Role
+    broker: Broker
+    frontends: Frontends
+    screens: Screens
+    logins: Logins
+    protocols: tuple[str, ...]
+    catalogue: Catalogue
+    sealer: Sealer
+    pages: Pages
+    log: Log
+    clock: Callable[[], int]
+    # our signed SAML metadata by path, made for the moment
+    metadata: Mapping[str, Callable[[int], bytes]]
+    # the keys of the release log, of which auditors are told
+    log_keys: LogKeys = field(kw_only=True)
+    # where the codes of errors are explained; "" where the operator names no such page
+    documentation: str = field(default="", kw_only=True)
+    # what is counted, said of each step, and limited
+    watched: Watched = field(default_factory=unwatched, kw_only=True)
+
+    def reference(self, request: Request, login: str) -> str:
+        """This request is about this login, whether it is one or not: its reference, which an error's page shows, too."""
+        reference = self.watched.steps.reference(login)
+        request.scope[REFERENCE] = reference
+        return reference
+
+    def language(self, request: Request, wished: Sequence[str] = ()) -> str:
+        """The reader's language: what who sent them here passed on, else what the browser says."""
+        return choose_language(wished, header(request, b"accept-language") or "")
+
+    def refused(self, request: Request, error: BrokerError) -> str:
+        """Count and log an error. Returns the reference that finds its line, and all others of its login."""
+        reference: str = request.scope.get(REFERENCE) or secrets.token_hex(REFERENCE_BYTES)
+        self.watched.steps.refused(error.code, check_of(error))
+        return log_error(self.watched.refusals, request, error, reference)
+
+    def wording(self, language: str) -> Wording:
+        """How things are said in this language."""
+        return self.pages.wording(language)
+
+    def answer(
+        self,
+        outbound: Outbound,
+        service: Text,
+        language: str,
+        kept: Iterable[Cookie],
+        towards: Towards = Towards.SERVICE,
+        *,
+        receipt: str = "",
+    ) -> Response:
+        """The answer to who asked: a page of 200 that goes on by itself and has a link (decision 0000.7).
+
+        `receipt` is our path of the citizen's receipt, "" where they have none.
+        """
+        if isinstance(outbound, Post):
+            view = PostView(language, towards, service, outbound.url, outbound.fields, receipt)
+            return page(self.pages.post(view), view.kind, kept)
+        leaving = LeavingView(language, service, outbound.url, receipt)
+        return page(self.pages.leaving(leaving), leaving.kind, kept)
+
+    def send(
+        self, outbound: Outbound, language: str, kept: Iterable[Cookie] = (), towards: Towards = Towards.SERVICE
+    ) -> Response:
+        """Send the browser on where no form of ours came before: by redirect, or by a page that posts."""
+        if isinstance(outbound, Post):
+            name = Text(urlsplit(outbound.url).hostname or "", "en")
+            view = PostView(language, towards, name, outbound.url, outbound.fields)
+            return page(self.pages.post(view), view.kind, kept)
+        response = Response(status_code=303)
+        response.raw_headers += [(b"location", _location(outbound.url)), *ONWARD]
+        _keep(response, kept)
+        return response
+
+    def error(
+        self,
+        request: Request,
+        error: BrokerError,
+        *,
+        back: Outbound | None = None,
+        service: Text | None = None,
+        language: str = "",
+        towards: Towards = Towards.SERVICE,
+        kept: Iterable[Cookie] = (),
+    ) -> Response:
+        """One page, whatever happened: whose move it is, a reference that finds the line in the log, a way back if safe."""
+        reference = self.refused(request, error)
+        target, fields = (back.url, back.fields if isinstance(back, Post) else ()) if back else ("", ())
+        tag = language or self.language(request)
+        view = ErrorView(
+            tag,
+            known_code(error.code),
+            reference,
+            target,
+            service,
+            fields,
+            towards,
+            documentation=self.documentation,
+        )
+        response = page(self.pages.error(view), view.kind, kept, status=status_of(error))
+        if isinstance(error, StoreUnavailable | Overloaded):
+            response.headers["Retry-After"] = RETRY_AFTER
+        if isinstance(error, TooManyRequests):
+            response.headers["Retry-After"] = str(error.seconds)
+        return response
+
+
+def page(text: str | bytes, kind: Kind, kept: Iterable[Cookie], *, status: int = 200) -> Response:
+    """A page with the headers of its kind and the login's cookies."""
+    response = HTMLResponse(text, status)
+    response.raw_headers += raw_headers(kind)
+    _keep(response, kept)
+    return response
+
+
+def _location(url: str) -> bytes:
+    """An address as a header has it: what has no place there is quoted (RFC 3986 §2), and all of ours has its place."""
+    octets = url.encode()
+    return octets if not octets.translate(None, IN_ADDRESSES) else quote(url, safe=IN_ADDRESSES).encode("ascii")
+
+
+def _keep(response: Response, kept: Iterable[Cookie]) -> None:
+    response.raw_headers += [(b"set-cookie", cookie.header().encode("latin-1")) for cookie in kept]
+
+
+def status_of(error: BrokerError) -> int:
+    """The HTTP status of an error page."""
+    match error:
+        case RequestRefused():
+            return error.status
+        case Replayed():
+            return 409
+        case AssertionRejected() | ReleaseDenied():
+            return 403
+        case NotFound():
+            return 404
+        case StoreUnavailable() | PeerUnavailable() | Suspended() | Overloaded():
+            return 503
+        case TooManyRequests():
+            return 429
+        case _:
+            return 500
+
+
+def log_error(refusals: Refusals, request: Request, error: BrokerError, reference: str) -> str:
+    """One line: tenant, path without query, code, check, whom it is about, and detail, none of which holds a value.
+
+    Returns the reference that finds it.
+    """
+    # What a switch or a store that is closed refuses was said already, and is anybody's to ask for
+    is_ours = status_of(error) >= 500 and not isinstance(error, Suspended | Closed)  # noqa: PLR2004 - RFC 9110 §15.6
+    check = check_of(error)
+    if check == "unforeseen":
+        request.scope[UNFORESEEN] = error.detail
+    fields = {
+        # An address that there is not is a stranger's text
+        "path": place(request.scope["path"]) if "route" in request.scope else NO_ROUTE,
+        "code": error.code,
+        "check": check,
+        "peer": error.peer or None,
+        "detail": error.detail,
+    }
+    # A request may name any login. Whom an error is about is known of one that was opened
+    opened = REFERENCE in request.scope and (bool(error.peer) or check in OPENED)
+    # One login is enough to be told so again and again
+    begun = opened and not isinstance(error, TooManyRequests)
+    level = logging.ERROR if status_of(error) >= 500 else logging.WARNING  # noqa: PLR2004 - as above
+    return refusals.line(fields, reference, anybodys=not (is_ours or begun), level=level)
+
+
+def check_of(error: BrokerError) -> str | None:
+    """The check that failed, where it was one of a message or a login."""
+    return error.check if isinstance(error, AssertionRejected | PeerRequestRefused) else None

@@ -1,0 +1,38 @@
+"""A login that goes no further: a page that says why, with a way back that tells the service as much as it may know."""
+
+from collections.abc import Sequence
+
+from fastapi import Request
+from fastapi.responses import Response
+
+from connectors.connector import Outbound
+from idp.web.login_cookies import Cookie
+from idp.web.site import Site
+from policies.authentication import Origin
+from policies.errors import BrokerError, PeerUnavailable, StoreUnavailable
+
+
+def stopped(
+    site: Site,
+    request: Request,
+    error: BrokerError,
+    origin: Origin,
+    now: int,
+    *,
+    wished: Sequence[str] = (),
+    kept: Sequence[Cookie] = (),
+) -> Response:
+    """The page of an error of a login. `wished` are the languages that the service passed on."""
+    language, screens = site.language(request, wished), site.screens
+    back, service = way_back(site, origin, error, now), screens.service(origin, language)
+    return site.error(request, error, back=back, service=service, language=language, towards=screens.towards, kept=kept)
+
+
+def way_back(site: Site, origin: Origin, error: BrokerError, now: int) -> Outbound | None:
+    """The answer to the service; None where none can be made now."""
+    if isinstance(error, PeerUnavailable) and PeerUnavailable not in site.screens.of_the_source:
+        return None  # it is the service itself that may not be answered
+    try:
+        return site.frontends[origin.frontend].refuse(origin, error, now)
+    except (PeerUnavailable, StoreUnavailable):
+        return None
