@@ -163,7 +163,8 @@ def main() -> None:
         app()
     finally:
         answer.flush()
-        if answer.lost is not None:
+        # A server served, whoever read its one sentence
+        if answer.lost is not None and sys.argv[1:2] != ["serve"]:
             why = os.strerror(answer.lost.errno or 0)
             print(
                 f"The answer could not be written: {why}. Look whether it was done before you ask again.", file=sys.stderr
