@@ -44,6 +44,18 @@ def _loopback_only(self: socket.socket, address: Any) -> None:
     _connect(self, address)
 
 
+_configure = structlog.configure
+
+
+@functools.wraps(_configure)
+def _uncached(**settings: Any) -> None:  # Any: as structlog has it
+    """Keep no logger: a stage that first speaks beside a command of this process would have that command's log for good."""
+    _configure(**{**settings, "cache_logger_on_first_use": False})
+
+
+structlog.configure = _uncached
+
+
 @pytest.fixture(autouse=True, scope="session")
 def sockets_on_loopback_only() -> Iterator[None]:
     """Refuse every connection that would leave the machine."""

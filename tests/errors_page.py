@@ -27,7 +27,7 @@ PAGE, WORDS = ROOT / "docs" / "errors.md", ROOT / "tests" / "errors.toml"
 ENGLISH = ROOT / "idp" / "pages" / "translations" / "en.toml"
 PRODUCT = ("policies", "connectors", "idp")
 # The demo's countries and relying parties are no part of the product
-OUTSIDE = ("idp/demo/",)
+OUTSIDE = ("idp/demo/", "connectors/attacks/")
 HEAD = """\
 # Errors
 
