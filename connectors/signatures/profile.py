@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 from connectors.profiles import Profile
 from connectors.signatures.algorithms import ALGORITHMS, SignatureAlgorithm
-from connectors.signatures.parse import Element, children_of, pairs, strict_base64
+from connectors.signatures.parse import Element, attributes, children_of, strict_base64
 from policies.errors import SignatureInvalid
 
 DS = "http://www.w3.org/2000/09/xmldsig#"
@@ -78,8 +78,8 @@ def read_signed_info(element: Element, profile: Profile) -> SignedInfo:
     canonicalisation, method, reference = _children(element, "signed_info", _SIGNED_INFO_CHILDREN)
     algorithm_uri = _algorithm(method, "signature_algorithm")
     transforms, digest_method, digest_value = _children(reference, "reference", _REFERENCE_CHILDREN)
-    uri = _only_attribute(reference, "URI")
-    if uri is None:
+    reference_attributes = attributes(reference)
+    if list(reference_attributes) != ["URI"]:
         raise SignatureInvalid("reference", "a Reference with other attributes than URI")
     enveloped, c14n = _children(transforms, "transforms", _TRANSFORMS_CHILDREN)
     if _algorithm(enveloped, "transforms") != ENVELOPED or len(enveloped):
@@ -94,6 +94,7 @@ def read_signed_info(element: Element, profile: Profile) -> SignedInfo:
     prefixes = inclusive_prefixes(canonicalisation, "canonicalisation_method")
     reference_prefixes = inclusive_prefixes(c14n, "transforms")
     # 2. The values: algorithms of the profile, and a Reference that stays in the message.
+    uri = reference_attributes["URI"]
     algorithm = ALGORITHMS.get(algorithm_uri)
     if algorithm is None or algorithm.uri not in profile.signature_algorithms:
         raise SignatureInvalid("signature_algorithm", "a signature algorithm that we do not take")
@@ -102,7 +103,7 @@ def read_signed_info(element: Element, profile: Profile) -> SignedInfo:
     digest = DIGESTS.get(digest_uri) if digest_uri in profile.digests else None
     if digest is None:
         raise SignatureInvalid("digest_algorithm", "a digest algorithm that we do not take")
-    octets = octets_of(digest_value, "digest_value")
+    octets = _octets(digest_value, "digest_value")
     return SignedInfo(prefixes, algorithm, uri[1:], reference_prefixes, digest, octets)
 
 
@@ -113,10 +114,10 @@ def inclusive_prefixes(method: Element, check: str) -> tuple[str, ...]:
     children = children_of(method)
     if not children:
         return ()
-    listed = _only_attribute(children[0], "PrefixList")
-    if len(children) != 1 or children[0].tag != _INCLUSIVE or len(children[0]) or listed is None:
+    found = attributes(children[0])
+    if len(children) != 1 or children[0].tag != _INCLUSIVE or len(children[0]) or list(found) != ["PrefixList"]:
         raise SignatureInvalid(check, "a canonicalisation with unknown parameters")
-    prefixes = tuple(_LISTED.findall(listed))
+    prefixes = tuple(_LISTED.findall(found["PrefixList"]))
     if len(prefixes) > MAX_PREFIXES or not all(_PREFIX.fullmatch(prefix) for prefix in prefixes):
         raise SignatureInvalid(check, "a PrefixList that is none")
     return prefixes
@@ -126,6 +127,10 @@ def octets_of(element: Element, check: str) -> bytes:
     """The octets of a base64 element: one text node in one spelling, but for the white space that wraps it."""
     if len(element):
         raise SignatureInvalid(check, "a base64 value with elements in it")
+    return _octets(element, check)
+
+
+def _octets(element: Element, check: str) -> bytes:
     text = element.text or ""
     for space in _SPACES:
         # `in` costs less than a replacement that replaces nothing
@@ -147,15 +152,9 @@ def _children(element: Element, check: str, tags: list[str]) -> list[Element]:
     return children
 
 
-def _only_attribute(element: Element, name: str) -> str | None:
-    """The value of an attribute that stands alone; None where it is absent, or another stands beside it."""
-    found = pairs(element)
-    return found[0][1] if len(found) == 1 and found[0][0] == name else None
-
-
 def _algorithm(element: Element, check: str) -> str:
     """The Algorithm of a method, which has no other attribute and no text."""
-    algorithm = _only_attribute(element, "Algorithm")
-    if algorithm is None or (element.text or "").strip():
+    found = attributes(element)
+    if list(found) != ["Algorithm"] or (element.text or "").strip():
         raise SignatureInvalid(check, "a method with other attributes than Algorithm, or with text")
-    return algorithm
+    return found["Algorithm"]
