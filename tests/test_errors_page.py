@@ -156,7 +156,7 @@ def test_what_nothing_is_said_of_is_a_hole() -> None:
 def test_a_text_of_what_there_is_not_is_told() -> None:
     read = words()
     more = Words({**read.mend, "gone": "x."}, {**read.oauth, "gone_too": ("x.", "x.")}, {})
-    found = holes(more, sources())
+    found = holes(more, [])
     assert "errors.toml has `gone`, which nothing raises" in found
     assert "errors.toml has `gone_too`, which nothing answers" in found
     assert "the table SAML_CHECKS is not in errors.toml" in found
