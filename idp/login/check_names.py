@@ -28,7 +28,7 @@ NODE_CHECKS: Mapping[str, str] = {
     "relay_state": "RelayState has at most 80 octets",
 }
 
-# Of the release record and its receipts (idp/transparency), for whoever verifies one
+# Of the release record and its receipts (`idp.ledger`, `idp.receipts`), for whoever verifies one
 RECORD_CHECKS: Mapping[str, str] = {
     "unreadable": "the file is there, is a file, and may be read",
     "options": "`--proof` is for one receipt",

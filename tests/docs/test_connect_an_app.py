@@ -79,8 +79,8 @@ def test_the_commands_on_the_page_register_the_app(tmp_path: Path, monkeypatch: 
 
 
 def test_the_sentences_of_the_errors_are_those_of_the_code() -> None:
-    folders = (ROOT / "idp" / "responders", ROOT / "idp" / "endpoints")
-    sources = "".join(path.read_text(encoding="utf-8") for folder in folders for path in folder.glob("*.py"))
+    folders = (ROOT / "idp" / "protocols", ROOT / "idp" / "web")
+    sources = "".join(path.read_text(encoding="utf-8") for folder in folders for path in folder.rglob("*.py"))
     rows = [line for line in TEXT.splitlines() if line.startswith("| ") and "`" in line]
     sentences = {text for row in rows for text in re.findall(r"`([^`]+)`", row.split("|")[1]) if " " in text}
     library = "server responded with a challenge in the WWW-Authenticate HTTP Header"

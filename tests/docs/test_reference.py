@@ -62,7 +62,7 @@ def test_the_defaults_are_those_of_the_code() -> None:
 
 
 def test_every_address_of_ours_is_listed() -> None:
-    sources = (ROOT / "idp" / "endpoints").glob("*.py")
+    sources = (ROOT / "idp" / "web").rglob("*.py")
     served = {address for source in sources for address in ROUTE.findall(source.read_text(encoding="utf-8"))}
     assert served
     assert not [address for address in served if f"`{address}`" not in section("Endpoints")]
