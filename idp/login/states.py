@@ -168,5 +168,6 @@ class Refused:
 REQUESTED = Codec(Requested, plain=PLAIN_COOKIE)
 ASKED = Codec(Asked, plain=PLAIN_COOKIE)
 DECIDED = Codec(Decided, plain=NEVER_DEFLATED)
-GRANT = Codec(Grant)
+# Beside the citizen's values stands what whoever wrote the link chose (`Origin.protocol`)
+GRANT = Codec(Grant, plain=NEVER_DEFLATED)
 RECEIPT = Codec(CitizenReceipt)

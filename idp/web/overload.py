@@ -124,6 +124,13 @@ class Line:
             raise Overloaded("the queue is full")
         return max(inside, key=weights.__getitem__)
 
+    def gives_way_always(self, address: str) -> str | None:
+        """As `gives_way`, and where nobody is heavier, the address whose turn is next: it has waited for long."""
+        try:
+            return self.gives_way(address)
+        except Overloaded:
+            return next(iter(self._waiters))
+
     def add(self, waiter: Waiter) -> None:
         """Put it at the end of its address's turns."""
         self._waiters.setdefault(waiter.address, deque()).append(waiter)
@@ -206,11 +213,12 @@ class Queue:
         self._fill()
 
     async def read(self, receive: Receive, most: int, address: str) -> Receive:
-        """Read a body of at most so many octets, by a deadline. Returns what gives it again. Raises `Overloaded`."""
+        """Read a body of at most so many octets, by a deadline. Returns what gives it again. `Overloaded`: it drips."""
         waiter, line = Waiter(address), self.bodies
         # Its own oldest first: whoever drips holds no more than a share
         crowded = bool(address) and len(line.of(address)) >= self._own_bodies
-        heavier = address if crowded else line.gives_way(address)
+        # A body that is here already leaves the line at once, so however many drip, it gets in
+        heavier = address if crowded else line.gives_way_always(address)
         if heavier is not None:
             oldest = line.of(heavier)[0]
             line.remove(oldest)

@@ -178,3 +178,12 @@ def test_decided_holds_no_value_that_is_withheld() -> None:
 @pytest.mark.spec("decisions.md A; design §2")
 def test_the_lives_are_those_of_the_design() -> None:
     assert (LOGIN_LIFE, DECIDED_LIFE, ANSWER_LIFE, CODE_LIFE, ACCESS_TOKEN_LIFE) == (900, 300, 60, 60, 300)
+
+
+def test_the_length_of_a_parked_grant_tells_no_value_to_whoever_chose_the_state() -> None:
+    """Deflated, a state that has the value in it would be shorter: whoever sees the rows' lengths would read it off."""
+    lengths = set()
+    for guess in (CANARY, CANARY[::-1]):
+        origin = dataclasses.replace(REQUEST.origin, protocol=f'{{"state":"{guess * 200}"}}')
+        lengths.add(len(GRANT.dump(dataclasses.replace(GRANTED, origin=origin))))
+    assert len(lengths) == 1

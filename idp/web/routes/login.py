@@ -58,7 +58,7 @@ from policies.errors import (
     Suspended,
     about,
 )
-from policies.parties import ServiceId
+from policies.parties import IdentityProvider, ProviderId, ServiceId
 
 SHARE = "share."
 # The longest request. Shorter than the 65,535 bytes at which the server's own parser gives up on an address, so that the
@@ -254,6 +254,7 @@ def _decided(site: Site, request: Request, login: str, fields: dict[str, str]) -
     reference = site.reference(request, login)
     decided, secret = _opened(site, request, login, fields, now)
     choice, origin, wished = _choice(fields, site.role.release_word), decided.request.origin, decided.request.languages
+    provider = _source(site, decided.provider_id)
     try:
         with about(origin.service, decided.provider_id, *site.screens.of_the_source):
             ended = site.broker.decide(decided, choice, secret, now)
@@ -262,8 +263,7 @@ def _decided(site: Site, request: Request, login: str, fields: dict[str, str]) -
     language, kept = site.language(request, wished), after_decision(decided.login, secret)
     ending = Ending.REFUSED if choice.word == "refuse" else Ending.CANCELLED
     step = Step.RELEASED if isinstance(ended, Released) else Step(ending)
-    country = site.screens.counted(origin, site.role.provider(decided.provider_id))
-    site.watched.steps.step(step, reference, origin.service, country)
+    site.watched.steps.step(step, reference, origin.service, site.screens.counted(origin, provider))
     service, receipt = site.screens.service(origin, language), ""
     if isinstance(ended, Released) and ended.receipt:
         kept.append(receipt_cookie(request, ended.receipt))
@@ -278,6 +278,14 @@ def _decided(site: Site, request: Request, login: str, fields: dict[str, str]) -
     unsent = partial(site.broker.not_sent, ended, decided.login, now)
     towards = site.screens.towards
     return answered(site, request, made, unsent, service=service, language=language, kept=kept, towards=towards)
+
+
+def _source(site: Site, provider_id: ProviderId) -> IdentityProvider | None:
+    """Who answered; None where it is registered no more, and the citizen may still leave."""
+    try:
+        return site.role.provider(provider_id)
+    except NotFound:
+        return None
 
 
 def _opened(site: Site, request: Request, login: str, fields: dict[str, str], now: int) -> tuple[Decided, bytes]:

@@ -278,6 +278,28 @@ def test_whoever_drips_gives_way_and_holds_no_place_of_a_whole_request() -> None
     _run(test)
 
 
+def test_however_many_drip_a_whole_body_gets_in() -> None:
+    """As many addresses as there are places, each with one octet of its body, for less than any limit counts."""
+
+    async def test() -> None:
+        held = Held()
+        held.done.set()
+        wrapped, _ = _overload(held, at_work=2, waiting=64)
+        drips = [
+            asyncio.ensure_future(
+                _ask(wrapped, _scope("/token", content_length=b"9", client=f"192.0.2.{number}"), [b"x"] * 9, pause=30.0)
+            )
+            for number in range(64)
+        ]
+        await _settled()
+        assert not any(drip.done() for drip in drips)
+        assert (await _ask(wrapped, _scope("/token", content_length=b"9", client=AWAY), [b"x" * 9])).status == 200
+        for drip in drips:
+            drip.cancel()
+
+    _run(test)
+
+
 def test_one_address_has_a_quarter_of_the_bodies_that_are_under_way() -> None:
     async def test() -> None:
         queue, read = Queue(at_work=2, waiting=256), list[str]()

@@ -43,6 +43,15 @@ def test_another_choice_afterwards_is_refused(browser: Browser, first: str, seco
     goes_nowhere(browser.decides(page, second), 409)
 
 
+def test_whoever_leaves_does_so_though_the_provider_is_registered_no_more(
+    browser: Browser, stage: NodeStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is recorded that they left, so the node is told."""
+    page = browser.informed()
+    monkeypatch.setattr(stage.application.site.role, "_providers", {})
+    assert browser.opened(browser.decides(page, "cancel")).codes[0] == "Responder"
+
+
 @pytest.mark.parametrize("choice", ["continue", "cancel"])
 def test_after_a_minute_the_same_choice_is_refused(browser: Browser, stage: NodeStage, choice: str) -> None:
     page = browser.informed()
