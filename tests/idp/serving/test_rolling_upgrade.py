@@ -43,6 +43,9 @@ def downgrade() -> None:
 '''
 
 
+MARKS = 'marks = _table(\n    "marks",\n    _tenant(),\n'
+
+
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Machines]:
     found = Machines(tmp_path / "stage")
@@ -58,6 +61,11 @@ def later(tmp_path: Path) -> Path:
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
     script = folder / "idp" / "store" / "migrations" / "versions" / "9000_next.py"
     script.write_text(MIGRATION.format(head=revisions()[0]), encoding="utf-8")
+    # The next program knows its own column
+    tables = folder / "idp" / "store" / "tables.py"
+    text = tables.read_text(encoding="utf-8")
+    assert MARKS in text
+    tables.write_text(text.replace(MARKS, f'{MARKS}    Column("next_column", Integer, nullable=True),\n'), encoding="utf-8")
     return folder
 
 
