@@ -53,7 +53,7 @@ def _uncached(**settings: Any) -> None:  # Any: as structlog has it
     _configure(**{**settings, "cache_logger_on_first_use": False})
 
 
-structlog.configure = _uncached
+structlog.configure = _uncached  # type: ignore[assignment] # it takes what the other takes
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -35,7 +35,7 @@ compatible_from = "{head}"
 
 def upgrade() -> None:
     op.create_table("next_things", Column("tenant", Text, primary_key=True), Column("thing", Text))
-    op.add_column("marks", Column("next_column", Integer, nullable=True))
+    op.add_column("peers", Column("next_column", Integer, nullable=True))
 
 
 def downgrade() -> None:
@@ -43,7 +43,7 @@ def downgrade() -> None:
 '''
 
 
-MARKS = 'marks = _table(\n    "marks",\n    _tenant(),\n'
+PEERS = 'peers = _table(\n    "peers",\n    _tenant(),\n'
 
 
 @pytest.fixture
@@ -64,8 +64,8 @@ def later(tmp_path: Path) -> Path:
     # The next program knows its own column
     tables = folder / "idp" / "store" / "tables.py"
     text = tables.read_text(encoding="utf-8")
-    assert MARKS in text
-    tables.write_text(text.replace(MARKS, f'{MARKS}    Column("next_column", Integer, nullable=True),\n'), encoding="utf-8")
+    assert PEERS in text
+    tables.write_text(text.replace(PEERS, f'{PEERS}    Column("next_column", Integer, nullable=True),\n'), encoding="utf-8")
     return folder
 
 
