@@ -36,7 +36,7 @@ RETRY_SECONDS = 1.0
 # What those who may import neither sockets nor the framework call them
 Listening = socket.socket
 App = ASGIApp
-# idp.endpoints answers here how one worker is; the whole may be about to leave all the same
+# `idp.web` answers here how one worker is. The whole process may be about to leave all the same
 HEALTH = "/healthz"
 CLOSE = (b"connection", b"close")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["connectors", "idp.transparency", "policies"]):
+with atheris.instrument_imports(include=["connectors", "idp.ledger", "idp.receipts", "policies"]):
     from tests.fuzz.targets import targets
 from tests.fuzz import seeds
 from tests.fuzz.mutating import MAX, mutated
