@@ -47,19 +47,9 @@ class Flood:
 
 async def _one(request: bytes, port: int, found: Flood, streams: Streams) -> None:
     begun = time.perf_counter()
-    reused = bool(streams)
     reader, writer = streams.pop() if streams else await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
-    try:
-        head = await reader.readuntil(b"\r\n\r\n")
-    except (ConnectionResetError, asyncio.IncompleteReadError):
-        # A server may close a connection that stood idle just then (RFC 9112 §9.3.1): a proxy asks again by a fresh one
-        if not reused:
-            raise
-        writer.close()
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(request)
-        head = await reader.readuntil(b"\r\n\r\n")
+    head = await reader.readuntil(b"\r\n\r\n")
     status = int(head[9:12])
     lengths = [line.split(b":")[1] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
     await reader.readexactly(int(lengths[0]) if lengths else 0)
