@@ -1,1 +1,1 @@
-"""The configuration folder and its settings, read and checked. It knows no server and no database."""
+"""The configuration folder and its settings, read and checked. It checks a database's address, and opens no database."""

@@ -1,1 +1,1 @@
-"""Where keys live: files for now."""
+"""Our keys: their files, when each begins, and how one is changed. It knows no server and no database."""

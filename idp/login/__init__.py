@@ -1,4 +1,5 @@
 """A login's story and its states.
 
-It knows services by `frontend`, our role by `role`, and what it needs of a store by `idp.ports`.
+It knows services by `frontend` and our role by `role`. It writes through `idp.ports`, and asks `idp.store.switches` what is
+switched off.
 """
