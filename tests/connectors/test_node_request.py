@@ -19,7 +19,7 @@ from connectors.request_checks import PeerRequestRefused
 from connectors.signatures.algorithms import RSA_PSS_SHA256, SignatureAlgorithm
 from connectors.signatures.keys import PinnedKey, prepared
 from policies.parties import EntityId
-from tests.idp.node.peer import PeerNode
+from tests.idp.web_node.peer import PeerNode
 
 NOW = int(time.time())
 HERE = "https://node.example/eidas/sso"

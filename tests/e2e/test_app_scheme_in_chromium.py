@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.e2e.browser import Window, window
-from tests.idp.endpoints.stage import APP, SCHEME, Clock, Stage
-from tests.idp.endpoints.visitor import Visitor
+from tests.idp.web.stage import APP, SCHEME, Clock, Stage
+from tests.idp.web.visitor import Visitor
 
 pytestmark = pytest.mark.peer
 

@@ -10,10 +10,10 @@ import pytest
 
 from idp.application.composition import CITY_FRONTENDS, NODE_FRONTENDS
 from tests.frontend.plain import NAME, PlainFrontend
-from tests.idp.endpoints.stage import Clock, Stage
-from tests.idp.endpoints.visitor import Answer, Visitor, login_of
-from tests.idp.node.citizen import Browser
-from tests.idp.node.stage import NodeStage
+from tests.idp.web.stage import Clock, Stage
+from tests.idp.web.visitor import Answer, Visitor, login_of
+from tests.idp.web_node.citizen import Browser
+from tests.idp.web_node.stage import NodeStage
 
 PURPOSE = "resident-parking"
 MINIMUM = "person_identifier,family_name,given_name,birthdate"

@@ -31,7 +31,7 @@ from idp.keys.folder import load_keys
 from idp.store.store import open_store
 from idp.store.switches import PARTY, Switchboard
 from tests.idp.cli.command import Served
-from tests.idp.serving.machines import SERVICES, Machines, change
+from tests.idp.server.machines import SERVICES, Machines, change
 from tests.kill.bases import PATIENCE, Base, Post
 from tests.kill.checker import judge
 from tests.kill.evidence import Evidence

@@ -11,11 +11,11 @@ import httpx2
 from idp.demo.loopback import client, send
 from idp.keys.file import FileSigner
 from policies.parties import EntityId
-from tests.idp.endpoints.finland import ORGANIZATION
-from tests.idp.endpoints.stage import Clock, Stage
-from tests.idp.endpoints.visitor import FORM_TYPE, Answer, Visitor
-from tests.idp.node.citizen import Browser
-from tests.idp.node.stage import NodeStage
+from tests.idp.web.finland import ORGANIZATION
+from tests.idp.web.stage import Clock, Stage
+from tests.idp.web.visitor import FORM_TYPE, Answer, Visitor
+from tests.idp.web_node.citizen import Browser
+from tests.idp.web_node.stage import NodeStage
 from tests.real.eu_node import EuNode
 from tests.real.middleware import Middleware
 

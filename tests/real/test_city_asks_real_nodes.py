@@ -8,7 +8,7 @@ from typing import Any  # structlog's own type of an event
 import pytest
 from structlog.testing import capture_logs
 
-from tests.idp.endpoints.visitor import Answer
+from tests.idp.web.visitor import Answer
 from tests.real.eu_node import RESPONDER_STATUS, Said
 from tests.real.stages import Citizen, RealCity
 

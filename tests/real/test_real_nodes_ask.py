@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from policies.parties import EntityId
-from tests.idp.endpoints.visitor import Answer
+from tests.idp.web.visitor import Answer
 from tests.real.stages import RealNode, Traveller
 
 Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event

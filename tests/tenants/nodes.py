@@ -10,8 +10,8 @@ from idp.keys.file import create_saml_key, load_signer
 from idp.keys.folder import create_keys
 from idp.store.migrate import migrate
 from policies.parties import EntityId
-from tests.idp.node.peer import PeerNode
-from tests.idp.node.stage import DAY, NODE, PROVIDER, SETTINGS, NodeStage, _pem
+from tests.idp.web_node.peer import PeerNode
+from tests.idp.web_node.stage import DAY, NODE, PROVIDER, SETTINGS, NodeStage, _pem
 from tests.tenants.cities import WIDE, Call, Cities, Town, cookies_of, hidden, issuer, texts
 from tests.tenants.matrix import Held
 

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from tests.idp.cli.command import CICONIA, Served, serving
-from tests.idp.serving.crew import until
+from tests.idp.server.crew import until
 from tests.ports import free_port
 from tests.postgres import PostgresServer, own_server
 from tests.tenants.roof import Roof, issuer

@@ -16,8 +16,8 @@ from idp.config.settings import Settings
 from idp.monitoring.exposition import ready
 from idp.monitoring.measures import Measures
 from policies.errors import Misconfigured, Problem, StoreUnavailable
-from tests.idp.serving.crew import until
-from tests.idp.watching.told import sharing
+from tests.idp.monitoring.told import sharing
+from tests.idp.server.crew import until
 from tests.tenants.roof import NOW, Roof, issuer, write
 from tests.tenants.test_roof import DISCOVERY, get, what
 

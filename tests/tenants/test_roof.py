@@ -18,7 +18,7 @@ from idp.config.tenant_conflicts import conflicts
 from idp.monitoring.exposition import exposition, ready
 from idp.monitoring.measures import Measures
 from policies.errors import Misconfigured
-from tests.idp.serving.crew import until
+from tests.idp.server.crew import until
 from tests.tenants.roof import NOW, Roof, issuer
 
 DISCOVERY = "/.well-known/openid-configuration"

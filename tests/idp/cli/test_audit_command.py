@@ -16,8 +16,8 @@ from idp.ledger.key_list import begun_with
 from idp.ledger.keys import LogKey
 from idp.receipts.inclusion_proof import Placed
 from idp.receipts.receipt_verify import verify_receipt
+from tests.idp.ledger.issued import PROMISED, SmallLog
 from tests.idp.store.units import KEYS, ORIGIN
-from tests.idp.transparency.issued import PROMISED, SmallLog
 
 LOG = SmallLog()
 # Whoever opens a socket, of any kind and to anywhere, is stopped

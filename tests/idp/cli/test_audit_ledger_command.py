@@ -14,8 +14,8 @@ from idp.ledger.canonical_json import jcs
 from idp.ledger.checkpoint import TreeHead, sign_note
 from idp.ledger.keys import LogKey
 from idp.ledger.merkle_tree import EMPTY_ROOT
+from tests.idp.ledger.issued import PROMISED, SmallLog
 from tests.idp.store.units import KEYS, ORIGIN
-from tests.idp.transparency.issued import PROMISED, SmallLog
 
 LOG, OTHER = SmallLog(), SmallLog()
 STRANGER = LogKey(ORIGIN, Ed25519PrivateKey.generate())

@@ -12,7 +12,7 @@ from tests.connectors import test_client_assertion as assertions
 from tests.connectors.token_cases import KID, NOW
 from tests.connectors_jws.jws_doubles import EVERY_ALGORITHM, token_key
 from tests.idp.cli.inspecting import answers, inspect, only
-from tests.idp.responders.doubles import key_party
+from tests.idp.protocols.doubles import key_party
 
 
 def jwks_of(alg: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 from idp.config.settings import load_settings
 from idp.server.http import bind
 from tests.idp.cli.command import ciconia, json_of, listen_on_a_free_port, serving
-from tests.idp.serving.crew import until
+from tests.idp.server.crew import until
 
 ISSUER = "https://login.city.example"
 

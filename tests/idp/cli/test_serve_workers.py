@@ -11,8 +11,8 @@ import pytest
 
 from idp.config.settings import SETTINGS_FILE
 from tests.idp.cli.command import CICONIA, Served, ciconia, listen_on_a_free_port, serving
-from tests.idp.serving.crew import until
-from tests.idp.serving.machines import change
+from tests.idp.server.crew import until
+from tests.idp.server.machines import change
 from tests.ports import free_port
 
 HEALTH = {"x_forwarded_proto": "https"}

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from idp.store.writer import Waiting
-from tests.idp.serving.crew import until
+from tests.idp.server.crew import until
 
 # For what would never come
 PATIENCE = 60.0

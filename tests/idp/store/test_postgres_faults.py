@@ -19,7 +19,7 @@ from idp.store.migrate import migrate
 from idp.store.store import Store
 from idp.store.writer import Waiting
 from policies.errors import Conflict, Misconfigured, NotFound, StoreUnavailable
-from tests.idp.serving.crew import until
+from tests.idp.server.crew import until
 from tests.idp.store.giving_up import PATIENCE, given_up_when
 from tests.idp.store.proxy import OnCommit, Proxy, commit_late, lose_the_commit, lose_the_reply
 from tests.idp.store.units import KEYS, LATER, NOW, TENANT, marks, opened_at, parked, release, unit

@@ -17,7 +17,7 @@ from idp.store.retention import KEPT_SECONDS, PURGE_SECONDS, Retention
 from idp.store.sealing import StoredSealingKeys
 from idp.store.store import Store
 from policies.errors import Conflict, StoreUnavailable
-from tests.idp.serving.crew import until
+from tests.idp.server.crew import until
 from tests.idp.store.units import KEYS, NOW, TENANT, Clock, marks, opened_at, parked, release, unit
 
 LONG_AGO = NOW - 2 * KEPT_SECONDS

@@ -1,0 +1,137 @@
+"""Discovery and JWKS: each entry is held against what the provider really does."""
+
+import json
+from typing import cast
+
+import pytest
+
+from connectors.signatures.jwk import keys_from_jwks
+from connectors.signatures.jws import verify
+from idp.login.frontend import Received
+from idp.protocols.oidc.request import read_protocol
+from tests.idp.protocols.doubles import (
+    ISSUER,
+    NOW,
+    City,
+    accepted,
+    answer,
+    asserted,
+    assertion,
+    basic,
+    declined,
+    grant,
+    key_party,
+    living_in,
+    party,
+    redemption,
+    request,
+)
+
+
+def listed(name: str, city: City | None = None) -> list[str]:
+    return cast(list[str], (city or City()).provider.discovery().body[name])  # a test that finds no list fails
+
+
+def test_the_document_says_exactly_this() -> None:
+    document = dict(City().provider.discovery().body)
+    claims = document.pop("claims_supported")
+    assert document == {
+        "issuer": ISSUER,
+        "authorization_endpoint": ISSUER + "/authorize",
+        "token_endpoint": ISSUER + "/token",
+        "userinfo_endpoint": ISSUER + "/userinfo",
+        "jwks_uri": ISSUER + "/jwks",
+        "scopes_supported": [
+            "openid",
+            "address",
+            "email",
+            "phone",
+            "profile",
+            "purpose:budget",
+            "purpose:fare",
+            "purpose:parking",
+        ],
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query", "form_post"],
+        "grant_types_supported": ["authorization_code"],
+        "acr_values_supported": [f"http://eidas.europa.eu/LoA/{level}" for level in ("low", "substantial", "high")],
+        "subject_types_supported": ["pairwise"],
+        "id_token_signing_alg_values_supported": ["ES256", "RS256"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "private_key_jwt"],
+        "token_endpoint_auth_signing_alg_values_supported": ["ES256", "ES384", "RS256", "PS256", "EdDSA", "Ed25519"],
+        "prompt_values_supported": ["consent", "login", "select_account"],
+        "claim_types_supported": ["normal"],
+        "claims_parameter_supported": True,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": True,
+    }
+    assert isinstance(claims, list)
+    assert {"sub", "acr", "auth_time", "given_name", "age_over_18", "resident_of"} <= set(map(str, claims))
+
+
+def test_the_document_is_json_that_anybody_may_keep_for_an_hour() -> None:
+    answer = City().provider.discovery()
+    assert json.loads(json.dumps(dict(answer.body))) == answer.body
+    assert (answer.status, answer.headers["Cache-Control"]) == (200, "public, max-age=3600")
+
+
+def test_every_response_mode_and_prompt_that_is_listed_is_accepted() -> None:
+    for mode in listed("response_modes_supported"):
+        assert read_protocol(accepted(City(), response_mode=mode).origin).response_mode == mode
+    for prompt in listed("prompt_values_supported"):
+        assert accepted(City(), prompt=prompt)
+
+
+def test_every_claim_that_is_listed_is_known() -> None:
+    city = City(living_in("Storkhaven"))
+    for name in listed("claims_supported"):
+        value = '{"value":"Storkhaven"}' if name == "resident_of" else "null"
+        assert accepted(city, claims=f'{{"userinfo":{{"{name}":{value}}}}}').unknown == ()
+
+
+def test_every_scope_that_is_listed_is_accepted_from_a_client_that_has_it() -> None:
+    city = City()
+    city = City(party(purposes=tuple(city.purposes)))
+    for scope in listed("scopes_supported", city):
+        purpose = "" if scope.startswith("purpose:") else " purpose:parking"
+        assert isinstance(city.provider.receive(request(scope=f"openid {scope}{purpose}"), NOW), Received)
+
+
+def test_every_level_that_is_listed_can_be_asked() -> None:
+    for level in listed("acr_values_supported"):
+        assert accepted(City(), acr_values=level).minimum_assurance.uri == level
+
+
+def test_what_is_said_not_to_be_supported_is_refused() -> None:
+    assert answer(declined(City(), request="x"))["error"] == "request_not_supported"
+    assert answer(declined(City(), request_uri="x"))["error"] == "request_uri_not_supported"
+
+
+def test_every_algorithm_of_client_assertions_that_is_listed_authenticates() -> None:
+    for alg in listed("token_endpoint_auth_signing_alg_values_supported"):
+        city = City(key_party(alg=alg))
+        assert city.provider.token(asserted(city.code(grant("fare")), assertion(alg=alg)), "", NOW).status == 200
+
+
+@pytest.mark.parametrize("alg", ["ES256", "RS256"])
+def test_every_algorithm_of_id_tokens_that_is_listed_has_a_key_that_verifies(alg: str) -> None:
+    city = City(party(id_token_alg=alg))
+    assert alg in listed("id_token_signing_alg_values_supported", city)
+    found = city.provider.token(redemption(city.code(grant())), basic(), NOW)
+    keys = keys_from_jwks(json.dumps(dict(city.provider.jwks(NOW).body)), alg)
+    assert verify(str(found.body["id_token"]), keys, alg=alg, types=frozenset({"JWT"})).text("iss") == ISSUER
+
+
+def test_the_keys_are_public_and_each_is_for_one_algorithm() -> None:
+    city = City()
+    keys = city.provider.jwks(NOW).body["keys"]
+    assert isinstance(keys, list)
+    assert [set(key) for key in keys if isinstance(key, dict)] == [
+        {"kty", "crv", "x", "y", "use", "alg", "kid"},
+        {"kty", "n", "e", "use", "alg", "kid"},
+    ]
+    assert [key["kid"] for key in keys if isinstance(key, dict)] == [
+        signer.at(NOW).key_id for signer in city.signers.values()
+    ]

@@ -1,0 +1,186 @@
+"""Requested -> Asked: the picker, its links, the question that goes out, and choosing again."""
+
+import base64
+import zlib
+from collections.abc import MutableMapping
+from typing import Any  # structlog's own type of an event
+
+import pytest
+from lxml import etree
+
+from tests.idp.web.stage import Stage
+from tests.idp.web.visitor import Visitor, login_of, query_of
+
+SAML = "{urn:oasis:names:tc:SAML:2.0:assertion}"
+
+
+def _question(fields: dict[str, str]) -> etree._Element:
+    packed = base64.b64decode(fields["SAMLRequest"])
+    return etree.fromstring(zlib.decompress(packed, -15) if "Signature" in fields else packed)
+
+
+@pytest.mark.spec("decisions.md 7")
+def test_the_picker_offers_each_country_as_a_link_of_our_own(visitor: Visitor) -> None:
+    picker = visitor.authorize()
+    login = login_of(picker)
+    assert picker.status == 200
+    assert picker.found("//main//nav//a/@href") == [f"/login/{login}/at/demo-ee", f"/login/{login}/at/demo-lv"]
+    assert picker.found("//form/@action") == [f"/login/{login}/countries", f"/login/{login}/cancel"]
+    assert "Resident parking asks you to sign in." in picker.text
+    assert "Parking permit for residents" in picker.text
+
+
+def test_the_picker_speaks_the_language_that_the_service_passed_on_before_the_browsers(visitor: Visitor) -> None:
+    assert visitor.authorize(ui_locales="et").heading == "Millise riigi e-identiteeti te kasutate?"
+    assert visitor.go("GET", "/authorize?").status == 400
+    chinese = visitor.go("GET", "/authorize", headers={"accept-language": "zh-CN,zh;q=0.9"})
+    assert chinese.found("/html/@lang") == ["zh-Hans"]
+
+
+def test_a_login_may_begin_by_post_too(visitor: Visitor, stage: Stage) -> None:
+    cross = {"origin": stage.city_base, "sec-fetch-site": "cross-site"}
+    picker = visitor.go("POST", "/authorize", fields=visitor.request(), headers=cross)
+    assert picker.status == 200
+    assert visitor.asks(login_of(picker)).status == 303
+
+
+def test_the_chosen_country_is_asked_by_redirect_with_a_signed_question(visitor: Visitor, stage: Stage) -> None:
+    login = visitor.login()
+    answer = visitor.asks(login)
+    assert answer.status == 303
+    assert answer.headers["location"].startswith(f"{stage.country_base}/sso?")
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    sent = query_of(answer.headers["location"])
+    assert set(sent) == {"SAMLRequest", "RelayState", "SigAlg", "Signature"}
+    assert sent["RelayState"] == login
+    question = _question(sent)
+    assert question.get("AssertionConsumerServiceURL") == f"{stage.issuer}/saml/acs"
+    assert question.findtext(f"{SAML}Issuer") == f"{stage.issuer}/saml/metadata"
+    assert question.findtext(f".//{SAML}AuthnContextClassRef") == "http://eidas.europa.eu/LoA/substantial"
+
+
+@pytest.mark.spec("security.md §2.4")
+def test_a_country_that_is_asked_by_post_gets_a_page_that_needs_no_script(visitor: Visitor, stage: Stage) -> None:
+    login = visitor.login()
+    page = visitor.asks(login, "demo-lv")
+    assert page.status == 200
+    assert page.found("//form/@action") == [f"{stage.latvia.base}/sso"]
+    assert set(page.fields) == {"SAMLRequest", "RelayState"}
+    assert page.found("//form//button/text()") == ["Continue"]
+    assert "form-action" not in page.headers["content-security-policy"]
+    assert "script-src 'sha256-" in page.headers["content-security-policy"]
+
+
+def test_a_login_over_the_country_that_is_asked_by_post_comes_to_its_end(visitor: Visitor) -> None:
+    question = visitor.question(provider="demo-lv")
+    leaving = visitor.decides(question)
+    assert set(leaving.back) == {"code", "state", "iss"}
+
+
+def test_forced_authentication_reaches_the_country(visitor: Visitor) -> None:
+    assert _question(visitor.asked(visitor.login(prompt="login"))).get("ForceAuthn") == "true"
+    assert _question(visitor.asked(visitor.login(max_age="600"))).get("ForceAuthn") == "true"
+    assert _question(visitor.asked(visitor.login())).get("ForceAuthn") is None
+
+
+@pytest.mark.spec("issue 2 item 6")
+def test_a_login_hint_leaves_no_trace(visitor: Visitor, stage: Stage, logs: list[MutableMapping[str, Any]]) -> None:
+    hint = "Canary-Kanarbik-1887"
+    login = visitor.login(login_hint=hint)
+    question = _question(visitor.asked(login))
+    assert hint not in etree.tostring(question).decode()
+    state = stage.application.city.logins.state(visitor.jar, login, stage.clock())
+    assert hint not in repr(state)
+    assert hint not in repr(logs)
+
+
+def test_an_answer_to_the_first_question_is_refused_after_another_country_was_chosen(
+    visitor: Visitor, logs: list[MutableMapping[str, Any]]
+) -> None:
+    login = visitor.login()
+    first = visitor.signs_in(visitor.asked(login))
+    second = visitor.signs_in(visitor.asked(login, "demo-lv"))
+    refused = visitor.returns(first)
+    assert refused.status == 403
+    assert logs[-1]["check"] in {"signature", "issuer"}
+    assert visitor.returns(second).status == 200
+
+
+def test_an_answer_to_the_first_question_is_refused_after_the_same_country_was_chosen_again(
+    visitor: Visitor, logs: list[MutableMapping[str, Any]]
+) -> None:
+    login = visitor.login()
+    first = visitor.signs_in(visitor.asked(login))
+    second = visitor.signs_in(visitor.asked(login))
+    assert visitor.returns(first).status == 403
+    assert logs[-1]["check"] == "in_response_to"
+    assert visitor.returns(second).status == 200
+
+
+def test_a_country_that_there_is_not_is_no_address(visitor: Visitor) -> None:
+    login = visitor.login()
+    refused = visitor.asks(login, "demo-xx")
+    assert (refused.status, refused.heading) == (404, "This page is not here")
+    assert visitor.asks(login).status == 303, "the login goes on"
+
+
+def test_a_login_that_this_browser_has_not_cannot_choose(visitor: Visitor, stage: Stage) -> None:
+    login = visitor.login()
+    stranger = Visitor(stage)
+    refused = stranger.asks(login)
+    assert (refused.status, refused.heading) == (409, "This sign-in has ended")
+    assert stranger.jar == {}
+    stranger.http.close()
+
+
+def test_a_country_that_cannot_reach_the_level_is_not_asked_and_the_way_back_says_so(
+    visitor: Visitor, logs: list[MutableMapping[str, Any]]
+) -> None:
+    login = visitor.login(acr_values="http://eidas.europa.eu/LoA/high")
+    refused = visitor.asks(login, "demo-lv")
+    assert (refused.status, refused.heading) == (403, "A stronger sign-in is needed")
+    assert logs[-1]["check"] == "assurance_unreachable"
+    assert refused.back["state"] == "a-state"
+    assert visitor.asks(login).status == 303, "another country may do better"
+
+
+def test_leaving_at_the_picker_tells_the_service_and_ends_the_login(visitor: Visitor, stage: Stage) -> None:
+    login = visitor.login()
+    jar = dict(visitor.jar)
+    ended = visitor.go("POST", f"/login/{login}/cancel")
+    assert (ended.status, ended.heading) == (200, "Sign-in cancelled")
+    assert ended.back == {
+        "error": "access_denied",
+        "error_description": "The sign-in ended without anything being passed on.",
+        "state": "a-state",
+        "iss": stage.issuer,
+    }
+    assert visitor.jar == {}
+    again = visitor.go("POST", f"/login/{login}/cancel", jar=jar)
+    assert again.back == ended.back, "the same choice within a minute gets the same answer"
+    stage.clock.ahead = 61
+    assert visitor.go("POST", f"/login/{login}/cancel", jar=jar).status == 409
+
+
+def test_leaving_at_the_picker_also_ends_what_went_on_in_another_tab(visitor: Visitor) -> None:
+    login = visitor.login()
+    question = visitor.returns(visitor.signs_in(visitor.asked(login)))
+    assert visitor.go("POST", f"/login/{login}/cancel").status == 200
+    refused = visitor.decides(question)
+    assert (refused.status, refused.heading) == (409, "This sign-in has ended")
+
+
+def test_leaving_after_an_approval_is_refused(visitor: Visitor) -> None:
+    login = visitor.login()
+    question = visitor.returns(visitor.signs_in(visitor.asked(login)))
+    jar = dict(visitor.jar)
+    assert visitor.decides(question).status == 200
+    refused = visitor.go("POST", f"/login/{login}/cancel", jar=jar)
+    assert refused.status == 409
+    assert visitor.go("POST", f"/login/{login}/cancel").status == 409, "and its cookie is gone"
+
+
+def test_the_purpose_without_an_asked_attribute_asks_for_what_it_needs(visitor: Visitor) -> None:
+    question = visitor.question(scope="openid purpose:resident-parking")
+    assert question.found("//*[@data-form]/@data-name") == ["address", "birthdate", "email"]

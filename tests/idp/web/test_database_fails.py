@@ -1,0 +1,174 @@
+"""A read-only, locked or full database: a page that says so, nothing released, nothing lost, and a retry that succeeds."""
+
+import sqlite3
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any  # structlog's own type of an event
+
+import pytest
+from sqlalchemy import Connection, event, func, select
+
+from idp.store import tables
+from idp.store.engine import BUSY_MILLISECONDS
+from idp.web.login_cookies import STRICT
+from policies.errors import StoreUnavailable
+from tests.idp.web.stage import Stage
+from tests.idp.web.visitor import Answer, Visitor
+
+Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
+Fault = Callable[[Stage], AbstractContextManager[None]]
+UNAVAILABLE = "We cannot record anything at the moment"
+
+
+@contextmanager
+def _pragma(stage: Stage, during: str, after: str) -> Iterator[None]:
+    """Every connection that begins something has it; afterwards none, also none that was kept meanwhile."""
+    engine, met = stage.application.store.engine, list[sqlite3.Connection]()
+
+    def begun(connection: Connection) -> None:
+        found = connection.connection.driver_connection
+        assert isinstance(found, sqlite3.Connection)
+        found.execute(during)
+        met.append(found)
+
+    event.listen(engine, "begin", begun, insert=True)
+    try:
+        yield
+    finally:
+        event.remove(engine, "begin", begun)
+        for each in met:
+            with suppress(sqlite3.ProgrammingError):  # it was closed meanwhile
+                each.execute(after)
+
+
+def read_only(stage: Stage) -> AbstractContextManager[None]:
+    return _pragma(stage, "PRAGMA query_only = 1", "PRAGMA query_only = 0")
+
+
+def full(stage: Stage) -> AbstractContextManager[None]:
+    """No page more than there is: SQLite says what it says on a full disk."""
+    return _pragma(stage, "PRAGMA max_page_count = 1", "PRAGMA max_page_count = 1073741823")
+
+
+@contextmanager
+def locked(stage: Stage) -> Iterator[None]:
+    """Somebody else holds the lock for longer than anybody waits."""
+    other = sqlite3.connect(stage.receiving / "ciconia.db", isolation_level=None)
+    with _pragma(stage, "PRAGMA busy_timeout = 20", f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}"):
+        other.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        finally:
+            other.execute("ROLLBACK")
+            other.close()
+
+
+FAULTS: dict[str, tuple[Fault, str]] = {
+    "read-only": (read_only, "SQLITE_READONLY"),
+    "locked": (locked, "SQLITE_BUSY"),
+    "full": (full, "SQLITE_FULL"),
+}
+
+
+@pytest.fixture(params=FAULTS)
+def fault(request: pytest.FixtureRequest) -> tuple[Fault, str]:
+    return FAULTS[request.param]
+
+
+def _counts(stage: Stage) -> dict[str, int]:
+    with stage.application.store.engine.connect() as connection:
+        counted = (tables.records, tables.marks, tables.parked, tables.decisions)
+        return {table.name: connection.scalar(select(func.count()).select_from(table)) or 0 for table in counted}
+
+
+def _unavailable(answer: Answer) -> None:
+    assert (answer.status, answer.heading) == (503, UNAVAILABLE)
+    assert answer.headers["retry-after"] == "30"
+    assert "set-cookie" not in answer.headers, "the login's cookies stay as they are"
+    assert "code=" not in answer.text
+    assert answer.reference
+
+
+def _until_full(visitor: Visitor, stage: Stage, choice: str) -> tuple[Answer, Answer, dict[str, int]]:
+    """Decide until the last page is full: the question that could not be decided, what came back, what was there before."""
+    for _ in range(60):
+        question = visitor.question()
+        before = _counts(stage)
+        answer = visitor.decides(question, choice)
+        if answer.status != 200:
+            return question, answer, before
+    raise AssertionError("the database never was full")
+
+
+@pytest.mark.spec("issue 2: a database that is read-only, locked or full")
+@pytest.mark.parametrize("choice", ["approve", "refuse"])
+def test_a_decision_that_cannot_be_recorded_releases_nothing_and_can_be_made_again(
+    visitor: Visitor, stage: Stage, logs: Lines, fault: tuple[Fault, str], choice: str
+) -> None:
+    make, word = fault
+    with make(stage):
+        question, answer, before = _until_full(visitor, stage, choice)
+        _unavailable(answer)
+        line = next(line for line in logs if line.get("reference") == answer.reference)
+        assert (line["code"], line["detail"], line["log_level"]) == ("store_unavailable", word, "error")
+        assert _counts(stage) == before
+        _unavailable(visitor.decides(question, choice))
+    assert STRICT + question.fields["login"] in visitor.jar
+    again = visitor.decides(question, choice)
+    assert again.status == 200
+    if choice == "approve":
+        assert visitor.redeem(again.back["code"]).status == 200
+    else:
+        assert again.back["error"] == "access_denied"
+
+
+def test_leaving_at_the_picker_can_be_repeated_too(visitor: Visitor, stage: Stage, fault: tuple[Fault, str]) -> None:
+    with fault[0](stage):
+        for _ in range(60):  # until the last page is full
+            login = visitor.login()
+            answer = visitor.go("POST", f"/login/{login}/cancel")
+            if answer.status != 200:
+                break
+        _unavailable(answer)
+    assert visitor.go("POST", f"/login/{login}/cancel").status == 200
+
+
+def test_a_code_that_cannot_be_redeemed_now_can_be_later(visitor: Visitor, stage: Stage) -> None:
+    code = visitor.code()
+    with read_only(stage):
+        answer = visitor.redeem(code)
+        assert (answer.status, answer.json["error"]) == (503, "temporarily_unavailable")
+        assert answer.headers["retry-after"] == "5"
+        assert set(answer.json) == {"error", "error_description"}
+    assert visitor.redeem(code).status == 200
+
+
+def test_a_long_request_that_cannot_be_parked_is_refused_before_a_login_begins(visitor: Visitor, stage: Stage) -> None:
+    with read_only(stage):
+        _unavailable(visitor.authorize(state="".join(f"{number:05d}x" for number in range(600))))
+        assert visitor.login(), "a request of usual length needs no row"
+
+
+def test_reading_goes_on_while_nobody_can_write(visitor: Visitor, stage: Stage) -> None:
+    token = str(visitor.redeem(visitor.code()).json["access_token"])
+    with read_only(stage):
+        assert visitor.userinfo(token).status == 200
+        question = visitor.question()
+        assert question.status == 200, "up to the decision nothing is written"
+
+
+def test_what_looks_after_keys_asks_the_database_before_it_accuses_them(
+    stage: Stage, logs: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_asked: object) -> None:
+        raise StoreUnavailable("gone")
+
+    application = stage.application
+    monkeypatch.setattr(application.sealing, "_held", {})
+    monkeypatch.setattr(application.sealing._rows, "rows", gone)
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(application.store, "_read", gone)
+        application.keeper.step()
+        assert not logs
+    application.keeper.step()
+    assert [(line["event"], line["check"]) for line in logs] == [("keys_not_ready", "gone")]

@@ -1,0 +1,251 @@
+"""What may come to the decision's address and is no citizen's choice on our page: all of it is refused, and harmless."""
+
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Any  # structlog's own type of an event
+
+import pytest
+from sqlalchemy import func, select
+
+from idp.login.sealing import LoginId, Sealer
+from idp.store import tables
+from idp.web.login_cookies import STRICT, secret_of
+from policies.parties import Tenant
+from tests.idp.web.stage import Stage
+from tests.idp.web.visitor import FORM_TYPE, Answer, Visitor
+
+Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
+GONE = "This sign-in has ended"
+NOT_OURS = "This did not come from our page"
+SERVICE = "The service's request cannot be accepted"
+
+
+@pytest.fixture
+def question(visitor: Visitor) -> Answer:
+    return visitor.question()
+
+
+def _records(stage: Stage) -> int:
+    with stage.application.store.engine.connect() as connection:
+        return connection.scalar(select(func.count()).select_from(tables.records)) or 0
+
+
+def _decides(
+    visitor: Visitor,
+    question: Answer,
+    changes: Mapping[str, str | None] | None = None,
+    headers: Mapping[str, str | None] | None = None,
+    login: str = "",
+    **more: bytes,
+) -> Answer:
+    """The honest approval, but for some fields (None leaves one out), headers, or another login's address."""
+    wanted = {**question.fields, "choice": "approve", **(changes or {})}
+    fields = {name: value for name, value in wanted.items() if value is not None}
+    path = f"/login/{login or question.fields['login']}/decision"
+    return visitor.go("POST", path, fields=fields, headers=headers, body=more.get("body"))
+
+
+def _refused(answer: Answer, status: int, heading: str) -> None:
+    assert (answer.status, answer.heading) == (status, heading)
+    assert answer.reference
+    assert "set-cookie" not in answer.headers
+    assert "code=" not in answer.text
+
+
+FOREIGN: dict[str, dict[str, str | None]] = {
+    "another site": {"sec-fetch-site": "cross-site"},
+    "another name of the same site": {"sec-fetch-site": "same-site"},
+    "no page at all": {"sec-fetch-site": "none"},
+    "another site with our origin": {"sec-fetch-site": "cross-site", "origin": "@ISSUER@"},
+    "a browser without fetch metadata, from another site": {"sec-fetch-site": None, "origin": "http://evil.localhost"},
+    "a browser without fetch metadata, from nowhere": {"sec-fetch-site": None, "origin": "null"},
+    "neither of the two": {"sec-fetch-site": None, "origin": None},
+    "our host on another port": {"sec-fetch-site": None, "origin": "http://broker.localhost:1"},
+    "our host over https": {"sec-fetch-site": None, "origin": "https://broker.localhost"},
+}
+
+
+@pytest.mark.spec("decisions.md 7")
+@pytest.mark.parametrize("name", FOREIGN)
+@pytest.mark.parametrize("place", ["decision", "cancel"])
+def test_a_form_that_another_page_posts_is_refused(
+    visitor: Visitor, stage: Stage, question: Answer, name: str, place: str
+) -> None:
+    before = _records(stage)
+    headers = {key: value and value.replace("@ISSUER@", stage.issuer) for key, value in FOREIGN[name].items()}
+    if place == "decision":
+        _refused(_decides(visitor, question, headers=headers), 403, NOT_OURS)
+    else:
+        answer = visitor.go("POST", f"/login/{question.fields['login']}/cancel", headers=headers)
+        _refused(answer, 403, NOT_OURS)
+    assert _records(stage) == before
+    assert _decides(visitor, question).status == 200, "and the login goes on"
+
+
+def test_a_browser_without_fetch_metadata_decides_by_its_origin(visitor: Visitor, question: Answer) -> None:
+    assert _decides(visitor, question, headers={"sec-fetch-site": None}).status == 200
+
+
+def test_a_decision_in_a_frame_is_refused(visitor: Visitor, question: Answer) -> None:
+    _refused(_decides(visitor, question, headers={"sec-fetch-dest": "iframe"}), 403, SERVICE)
+    cancel = visitor.go("POST", f"/login/{question.fields['login']}/cancel", headers={"sec-fetch-dest": "iframe"})
+    _refused(cancel, 403, SERVICE)
+
+
+@pytest.mark.spec("decisions.md 3")
+def test_without_its_strict_cookie_a_decision_is_refused(visitor: Visitor, question: Answer, logs: Lines) -> None:
+    secret = visitor.jar.pop(STRICT + question.fields["login"])
+    _refused(_decides(visitor, question), 409, GONE)
+    assert logs[-1]["check"] == "strict_cookie"
+    visitor.jar[STRICT + question.fields["login"]] = secret
+    assert _decides(visitor, question).status == 200
+
+
+def test_with_the_strict_cookie_of_another_login_a_decision_is_refused(
+    visitor: Visitor, question: Answer, logs: Lines
+) -> None:
+    other = visitor.question()
+    visitor.jar[STRICT + question.fields["login"]] = visitor.jar[STRICT + other.fields["login"]]
+    _refused(_decides(visitor, question), 409, GONE)
+    assert logs[-1]["check"] == "sealed_login"
+
+
+@pytest.mark.parametrize("value", ["", "A", "A" * 42, "A" * 44, "A" * 43 + "=", "\u00e9" * 43, "!" * 43, "A" * 9000])
+def test_a_mangled_strict_cookie_is_refused(visitor: Visitor, question: Answer, value: str) -> None:
+    visitor.jar[STRICT + question.fields["login"]] = value
+    _refused(_decides(visitor, question), 409, GONE)
+
+
+def test_a_strict_cookie_that_comes_twice_counts_as_none(visitor: Visitor, question: Answer) -> None:
+    pair = f"{STRICT}{question.fields['login']}={visitor.jar[STRICT + question.fields['login']]}"
+    _refused(_decides(visitor, question, headers={"cookie": f"{pair}; {pair}"}), 409, GONE)
+
+
+MANGLED: dict[str, Callable[[str], str | None]] = {
+    "left out": lambda _: None,
+    "empty": lambda sealed: sealed[:0],
+    "the end later": lambda sealed: sealed[:9] + ("B" if sealed[9] != "B" else "C") + sealed[10:],
+    "a bit off": lambda sealed: sealed[:-9] + ("B" if sealed[-9] != "B" else "C") + sealed[-8:],
+    "cut": lambda sealed: sealed[:-4],
+    "longer": lambda sealed: sealed + "AAAA",
+    "padded": lambda sealed: sealed + "=",
+    "not base64": lambda sealed: "!" + sealed[1:],
+    "not ASCII": lambda sealed: "\u00e9" + sealed[1:],
+    "70 kB": lambda sealed: sealed + "A" * 70_000,
+}
+
+
+@pytest.mark.parametrize("name", MANGLED)
+def test_a_changed_sealed_text_is_refused(visitor: Visitor, stage: Stage, question: Answer, name: str) -> None:
+    before = _records(stage)
+    _refused(_decides(visitor, question, {"decided": MANGLED[name](question.fields["decided"])}), 409, GONE)
+    assert _records(stage) == before
+
+
+@pytest.mark.spec("decisions.md 5")
+@pytest.mark.parametrize(
+    ("tenant", "kind"), [("other.localhost", "decided"), ("broker.localhost", "asked"), ("broker.localhost", "requested")]
+)
+def test_a_decision_sealed_for_another_place_is_refused(
+    visitor: Visitor, stage: Stage, question: Answer, tenant: str, kind: str
+) -> None:
+    login, secret = LoginId(question.fields["login"]), _secret(visitor, question)
+    ours = stage.application.city.sealer
+    payload = ours.open("decided", login, question.fields["decided"], stage.clock(), secret)
+    other = Sealer(tenant=Tenant(tenant), keys=stage.application.sealing)
+    sealed = other.seal(kind, login, stage.clock() + 100, payload, secret)
+    _refused(_decides(visitor, question, {"decided": sealed}), 409, GONE)
+    again = ours.seal("decided", login, stage.clock() + 100, payload, secret)
+    assert _decides(visitor, question, {"decided": again}).status == 200, "only the place was wrong"
+
+
+def _secret(visitor: Visitor, question: Answer) -> bytes:
+    return secret_of(visitor.jar, question.fields["login"])
+
+
+def test_a_decision_of_another_version_is_refused(visitor: Visitor, stage: Stage, question: Answer, logs: Lines) -> None:
+    login, secret = LoginId(question.fields["login"]), _secret(visitor, question)
+    sealed = stage.application.city.sealer.seal("decided", login, stage.clock() + 100, b"another shape", secret)
+    _refused(_decides(visitor, question, {"decided": sealed}), 409, GONE)
+    assert logs[-1]["check"] == "decided_shape"
+
+
+def test_a_decision_of_one_login_at_the_address_of_another_is_refused(
+    visitor: Visitor, question: Answer, logs: Lines
+) -> None:
+    other = visitor.question()
+    _refused(_decides(visitor, question, login=other.fields["login"]), 409, GONE)
+    assert logs[-1]["check"] == "login_id"
+    _refused(_decides(visitor, question, {"login": other.fields["login"]}, login=other.fields["login"]), 409, GONE)
+    assert logs[-1]["check"] == "sealed_login"
+    _refused(_decides(visitor, question, {"login": None}), 409, GONE)
+    _refused(_decides(visitor, question, {"decided": other.fields["decided"]}), 409, GONE)
+
+
+def test_a_login_id_that_is_none_is_refused(visitor: Visitor, question: Answer) -> None:
+    _refused(_decides(visitor, question, {"login": "x"}, login="x"), 409, GONE)
+
+
+BOXES: dict[str, dict[str, str]] = {
+    "never offered": {"share.phone_number": "yes"},
+    "withheld": {"share.family_name": "yes"},
+    "required": {"share.birthdate": "yes"},
+    "without a name": {"share.": "yes"},
+    "a hostile name": {'share."><script>': "yes"},
+    "another value": {"share.email": "no"},
+    "no value": {"share.email": ""},
+}
+
+
+@pytest.mark.spec("decisions.md 3: choices come unsealed and can only remove")
+@pytest.mark.parametrize("name", BOXES)
+def test_a_box_that_the_page_does_not_have_is_refused(
+    visitor: Visitor, stage: Stage, question: Answer, logs: Lines, name: str
+) -> None:
+    before = _records(stage)
+    _refused(_decides(visitor, question, BOXES[name]), 400, NOT_OURS)
+    assert _records(stage) == before
+    assert "script>" not in repr(logs)
+    assert _decides(visitor, question).status == 200
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"choice": ""},
+        {"choice": None},
+        {"choice": "APPROVE"},
+        {"choice": "approve "},
+        {"choice": "approve\nemail"},
+        {"more": "x"},
+        {"Share.email": "yes"},
+        {"SAMLResponse": "x"},
+    ],
+    ids=repr,
+)
+def test_fields_that_the_page_does_not_have_are_refused(
+    visitor: Visitor, stage: Stage, question: Answer, fields: dict[str, str | None]
+) -> None:
+    before = _records(stage)
+    _refused(_decides(visitor, question, fields), 400, NOT_OURS)
+    assert _records(stage) == before
+
+
+def test_repeated_fields_are_refused(visitor: Visitor, question: Answer) -> None:
+    body = f"login={question.fields['login']}&choice=refuse&choice=approve&decided={question.fields['decided']}".encode()
+    _refused(_decides(visitor, question, body=body), 400, SERVICE)
+
+
+def test_a_form_of_more_than_80_kb_is_refused(visitor: Visitor, question: Answer) -> None:
+    _refused(_decides(visitor, question, body=b"login=" + b"A" * 90_000), 413, "This was too large")
+
+
+def test_another_content_type_is_refused(visitor: Visitor, question: Answer) -> None:
+    for kind in ("text/plain", "multipart/form-data", None):
+        _refused(_decides(visitor, question, headers={"content-type": kind}), 415, SERVICE)
+    assert _decides(visitor, question, headers={"content-type": FORM_TYPE.upper()}).status == 200
+
+
+def test_a_decision_by_get_has_no_address(visitor: Visitor, question: Answer) -> None:
+    login = question.fields["login"]
+    assert visitor.go("GET", f"/login/{login}/decision?choice=approve").status == 405
+    assert visitor.go("GET", f"/login/{login}/cancel").status == 405

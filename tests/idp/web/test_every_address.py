@@ -1,0 +1,240 @@
+"""What every address does: headers, methods that it does not take, frames, languages, and addresses that there are not."""
+
+import time
+from collections.abc import MutableMapping
+from typing import Any  # structlog's own type of an event
+
+import pytest
+
+from idp.pages.headers import headers
+from idp.pages.static import STATIC_FILES
+from idp.pages.views import Kind
+from tests.idp.web.stage import Stage
+from tests.idp.web.visitor import DIRECT, Answer, Visitor
+
+Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
+SECONDS = 10.0
+ADDRESSES = {
+    "/authorize": {"GET", "POST"},
+    "/token": {"POST"},
+    "/userinfo": {"GET", "POST"},
+    "/jwks": {"GET", "HEAD"},
+    "/.well-known/openid-configuration": {"GET", "HEAD"},
+    "/saml/acs": {"POST"},
+    "/saml/metadata": {"GET", "HEAD"},
+    "/log/checkpoint": {"GET", "HEAD"},
+    "/login/AAAAAAAAAAAAAAAAAAAAAA/at/demo-ee": {"GET"},
+    "/login/AAAAAAAAAAAAAAAAAAAAAA/countries": {"GET"},
+    "/login/AAAAAAAAAAAAAAAAAAAAAA/language": {"POST"},
+    "/login/AAAAAAAAAAAAAAAAAAAAAA/decision": {"POST"},
+    "/login/AAAAAAAAAAAAAAAAAAAAAA/cancel": {"POST"},
+}
+
+
+def _has_headers(answer: Answer, kind: Kind) -> None:
+    for name, value in headers(kind).items():
+        assert answer.headers[name] == value, name
+
+
+@pytest.mark.spec("decisions.md 7; security.md §2.4")
+def test_every_kind_of_page_has_the_headers_of_its_kind(visitor: Visitor) -> None:
+    picker = visitor.authorize()
+    question = visitor.question()
+    by_post = visitor.question(response_mode="form_post")
+    seen = (
+        (picker, Kind.FORM),
+        (visitor.asks(visitor.login(), "demo-lv"), Kind.POST),
+        (question, Kind.FORM),
+        (visitor.rewords(question, "et"), Kind.FORM),
+        (visitor.decides(question), Kind.PLAIN),
+        (visitor.decides(question, "refuse"), Kind.PLAIN),
+        (visitor.decides(by_post), Kind.POST),
+        (visitor.question(scope="openid purpose:phone-contact phone"), Kind.PLAIN),
+        (visitor.go("GET", "/nowhere"), Kind.PLAIN),
+        (visitor.go("GET", "/authorize"), Kind.PLAIN),
+        (visitor.go("PUT", "/authorize"), Kind.PLAIN),
+        (visitor.authorize(response_mode="form_post", prompt="none"), Kind.POST),
+    )
+    for answer, kind in seen:
+        _has_headers(answer, kind)
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        assert "server" not in answer.headers
+
+
+@pytest.mark.spec("security.md §2.4")
+def test_pages_with_forms_say_same_origin_and_hold_their_forms_to_us(visitor: Visitor) -> None:
+    for answer in (visitor.authorize(), visitor.question()):
+        assert answer.headers["referrer-policy"] == "same-origin"
+        assert "form-action 'self'" in answer.headers["content-security-policy"]
+        assert "script-src" not in answer.headers["content-security-policy"]
+        assert not answer.found("//script | //*[@style] | //style")
+        assert all(action.startswith("/login/") for action in answer.found("//form/@action"))
+
+
+@pytest.mark.spec("RFC 9110 §15.5.6")
+@pytest.mark.parametrize("path", ADDRESSES)
+@pytest.mark.parametrize("method", ["GET", "POST", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+def test_a_method_that_an_address_does_not_take_gives_a_page(visitor: Visitor, path: str, method: str) -> None:
+    if method in ADDRESSES[path]:
+        assert visitor.go(method, path).status < 500
+        return
+    answer = visitor.go(method, path, fields={})
+    assert answer.status == 405
+    assert set(answer.headers["allow"].split(", ")) == ADDRESSES[path]
+    _has_headers(answer, Kind.PLAIN)
+    if method == "HEAD":
+        assert answer.text == ""
+    else:
+        assert answer.heading == "The service's request cannot be accepted"
+        assert answer.reference
+
+
+PUBLIC = [
+    *("/jwks", "/.well-known/openid-configuration", "/saml/metadata", "/eidas/metadata", "/log/checkpoint", "/log/vkey"),
+    *("/healthz", *(file.path for file in STATIC_FILES)),
+]
+
+
+@pytest.mark.spec("RFC 9110 §9.3.2")
+@pytest.mark.parametrize("path", PUBLIC)
+def test_what_is_public_is_asked_by_head_too_and_sends_its_head_alone(visitor: Visitor, path: str) -> None:
+    """Monitors and caches ask so whether a document is there and has changed."""
+    whole, head = visitor.go("GET", path), visitor.go("HEAD", path)
+    assert (head.status, head.text) == (whole.status, "")
+    assert {**head.headers, "date": ""} == {**whole.headers, "date": ""}
+
+
+def test_a_proof_that_is_asked_for_wrongly_is_refused_by_head_too(visitor: Visitor) -> None:
+    assert [visitor.go(method, "/log/proof").status for method in ("GET", "HEAD")] == [400, 400]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/nowhere",
+        "/login",
+        "/login/x",
+        "/login/x/at/",
+        "/login//at/demo-ee",
+        "/login/x/at/demo-ee/more",
+        "/authorize/",
+        "/authorize/?client_id=parking",
+        "/token/",
+        "/../etc/passwd",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/static/../seal.py",
+        "/docs",
+        "/openapi.json",
+        "/%ff%fe",
+        "/%c3%a9",
+        "/" + "a" * 5000,
+        "//evil.example/",
+    ],
+)
+def test_an_address_that_there_is_not_gives_a_page(visitor: Visitor, logs: Lines, path: str) -> None:
+    answer = visitor.go("GET", path)
+    assert (answer.status, answer.heading) == (404, "This page is not here")
+    assert "location" not in answer.headers
+    assert logs[-1]["reference"] == answer.reference
+
+
+LANGUAGES = {
+    "en": ("en", "This page is not here"),
+    "et-EE,et;q=0.9,en;q=0.5": ("et", "Seda lehte ei ole"),
+    "zh-CN": ("zh-Hans", "此页面不存在"),
+    "xx, zh;q=0.2, et;q=0.1": ("zh-Hans", "此页面不存在"),
+    "": ("en", "This page is not here"),
+    "\u00ff;q=;;;,,": ("en", "This page is not here"),
+    "a" * 9000: ("en", "This page is not here"),
+}
+
+
+@pytest.mark.spec("issue 2 item 8")
+@pytest.mark.parametrize("accepted", LANGUAGES, ids=lambda text: repr(text[:24]))
+def test_error_pages_speak_the_browsers_language(visitor: Visitor, accepted: str) -> None:
+    answer = visitor.go("GET", "/nowhere", headers={"accept-language": accepted})
+    tag, heading = LANGUAGES[accepted]
+    assert (answer.status, answer.found("/html/@lang"), answer.heading) == (404, [tag], heading)
+
+
+@pytest.mark.parametrize("accepted", ["et", "zh"])
+def test_every_page_of_a_login_speaks_the_browsers_language(visitor: Visitor, accepted: str) -> None:
+    tag = {"et": "et", "zh": "zh-Hans"}[accepted]
+    told = {"accept-language": accepted}
+    login = visitor.login()
+    fields = visitor.signs_in(visitor.asked(login))
+    question = visitor.go("POST", "/saml/acs", fields=fields, headers={**told, "sec-fetch-site": "cross-site"})
+    assert question.found("/html/@lang") == [tag]
+    decision = {**question.fields, "choice": "refuse"}
+    ended = visitor.go("POST", f"/login/{login}/decision", fields=decision, headers=told)
+    assert (ended.status, ended.found("/html/@lang")) == (200, [tag])
+
+
+@pytest.mark.spec("decisions.md 6")
+@pytest.mark.parametrize("destination", ["iframe", "frame", "embed", "object", "image", "script", "empty", "fencedframe"])
+def test_what_is_not_the_top_of_a_window_is_refused_and_sets_no_cookie(visitor: Visitor, destination: str) -> None:
+    login = visitor.login()
+    told: dict[str, str | None] = {"sec-fetch-dest": destination}
+    query = "/authorize?client_id=parking"
+    for answer in (
+        visitor.go("GET", query, headers=told),
+        visitor.go("POST", "/authorize", fields=visitor.request(), headers=told),
+        visitor.go("GET", f"/login/{login}/at/demo-ee", headers=told),
+        visitor.go("POST", "/saml/acs", fields={"RelayState": login}, headers=told),
+        visitor.go("GET", f"/login/{login}/countries?language=et", headers=told),
+        visitor.go("POST", f"/login/{login}/language", headers=told),
+        visitor.go("POST", f"/login/{login}/cancel", headers=told),
+    ):
+        assert answer.status == 403
+        assert "set-cookie" not in answer.headers
+        assert answer.headers["x-frame-options"] == "DENY"
+
+
+def test_the_public_addresses_answer_whoever_asks(visitor: Visitor) -> None:
+    for path, kind in (("/saml/metadata", "application/samlmetadata+xml"), ("/jwks", "application/json")):
+        answer = visitor.go("GET", path, headers={**DIRECT, "sec-fetch-dest": "empty"})
+        assert (answer.status, answer.headers["content-type"]) == (200, kind)
+
+
+def test_our_saml_metadata_names_where_responses_come(visitor: Visitor, stage: Stage) -> None:
+    text = visitor.go("GET", "/saml/metadata", headers=DIRECT).text
+    assert f'entityID="{stage.issuer}/saml/metadata"' in text
+    assert f'Location="{stage.issuer}/saml/acs"' in text
+    assert "validUntil=" in text
+    assert "Signature" in text
+
+
+def test_the_checkpoint_is_text_that_is_asked_for_anew(visitor: Visitor) -> None:
+    visitor.code()  # of a ledger in which nothing is there is none
+    until = time.monotonic() + SECONDS
+    while (answer := visitor.go("GET", "/log/checkpoint", headers=DIRECT)).status == 404 and time.monotonic() < until:
+        time.sleep(0.1)  # a broker that has just begun signs its first one in a moment
+    assert answer.status == 200
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.headers["cache-control"] == "no-cache"
+    assert answer.text.startswith("broker.localhost:")
+
+
+def test_the_style_and_the_mark_are_there_for_every_page(visitor: Visitor) -> None:
+    page = visitor.authorize()
+    for path in (*page.found("//link/@href"), *page.found("//img/@src")):
+        answer = visitor.go("GET", path, headers={"sec-fetch-dest": "style"})
+        assert answer.status == 200
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    assert {file.path for file in STATIC_FILES} == {"/style.css", "/mark.svg"}
+
+
+def test_no_page_fetches_anything_from_elsewhere(visitor: Visitor) -> None:
+    for answer in (visitor.authorize(), visitor.question(), visitor.go("GET", "/nowhere")):
+        assert all(path.startswith("/") for path in (*answer.found("//link/@href"), *answer.found("//@src")))
+
+
+@pytest.mark.spec("decisions.md 15")
+def test_a_refused_request_leaves_one_line_without_its_query(visitor: Visitor, logs: Lines) -> None:
+    canary = "Canary-Kanarbik-1887"
+    visitor.go("GET", f"/authorize?client_id={canary}&state={canary}", headers={"cookie": f"a={canary}"})
+    (line,) = logs
+    assert line["peer"] is None, "a name that nobody registered is a value that somebody sent"
+    assert set(line) == {"event", "tenant", "path", "code", "check", "peer", "detail", "reference", "log_level"}
+    assert canary not in repr(logs)

@@ -1,0 +1,390 @@
+"""The language that a citizen chooses on the picker or at the question: every later page of the login speaks it."""
+
+import json
+from collections.abc import MutableMapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any  # structlog's own type of an event
+
+import pytest
+from sqlalchemy import func, select
+
+from idp.login.states import LOGIN_LIFE, Asked, Requested, speaking
+from idp.monitoring.refusals import MOST
+from idp.store import tables
+from idp.web.login_cookies import STATE, STRICT
+from idp.web.routes.picker import REMEMBERED
+from tests.idp.web.stage import Stage
+from tests.idp.web.test_decisions_refused import FOREIGN
+from tests.idp.web.visitor import Answer, Visitor
+
+Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
+GONE = "This sign-in has ended"
+NOT_OURS = "This did not come from our page"
+OTHERS = "//header//nav//"
+EMAIL = {"share.email": "yes"}
+
+
+def _rows(stage: Stage) -> dict[str, int]:
+    """How much is written: records, marks and parked rows."""
+    counted = {"records": tables.records, "marks": tables.marks, "parked": tables.parked}
+    with stage.application.store.engine.connect() as connection:
+        return {name: connection.scalar(select(func.count()).select_from(table)) or 0 for name, table in counted.items()}
+
+
+def _state(visitor: Visitor, login: str) -> Requested | Asked:
+    stage = visitor.stage
+    return stage.application.city.logins.state(visitor.jar, login, stage.clock())
+
+
+def _spoken(page: Answer) -> str:
+    assert page.status == 200, page.text
+    return page.found("string(/html/@lang)")[0]
+
+
+def _link(page: Answer, language: str) -> str:
+    (link,) = page.found(f"{OTHERS}a[@lang='{language}']/@href")
+    return link
+
+
+def _refused(answer: Answer, status: int, heading: str) -> None:
+    assert (answer.status, answer.heading) == (status, heading)
+    assert "set-cookie" not in answer.headers
+    assert "mari.maasikas" not in answer.text
+
+
+def _notice(visitor: Visitor) -> str:
+    """The hash of what was shown, as the citizen's receipt has it."""
+    return str(json.loads(visitor.go("GET", "/receipt.json").text)["openings"]["decision"]["content"]["notice"])
+
+
+# -- the picker
+
+
+def test_the_picker_links_the_other_languages_by_their_own_names(visitor: Visitor) -> None:
+    page = visitor.authorize()
+    assert page.found(f"{OTHERS}a/text()") == ["Eesti", "简体中文"]
+    assert page.found(f"{OTHERS}a/@lang") == page.found(f"{OTHERS}a/@hreflang") == ["et", "zh-Hans"]
+    assert page.found("//header//nav/@aria-label") == ["Language"]
+    estonian = visitor.go("GET", _link(page, "et"))
+    assert estonian.found(f"{OTHERS}a/text()") == ["English", "简体中文"]
+    assert estonian.found("//header//nav/@aria-label") == ["Keel"]
+
+
+def test_every_later_page_speaks_what_was_chosen_whatever_the_browser_says(visitor: Visitor) -> None:
+    page = visitor.authorize()
+    login = page.found("//form[@method='post']/@action")[0].split("/")[2]
+    assert _spoken(visitor.go("GET", _link(page, "et"))) == "et"
+    assert _spoken(visitor.go("GET", f"/login/{login}/countries?q=l")) == "et"
+    assert _spoken(visitor.asks(login, "demo-lv")) == "et", "the page that posts to a country"
+    question = visitor.returns(visitor.signs_in(visitor.asked(login)))
+    assert _spoken(question) == "et"
+    assert _spoken(visitor.decides(question, "refuse")) == "et"
+    assert _spoken(visitor.authorize()) == "en", "another login knows nothing of it"
+
+
+def test_it_counts_for_more_than_what_the_service_wished(visitor: Visitor) -> None:
+    page = visitor.authorize(ui_locales="et zh-Hans")
+    assert _spoken(page) == "et"
+    english = visitor.go("GET", _link(page, "en"))
+    assert _spoken(english) == "en"
+    assert _spoken(visitor.go("GET", _link(english, "zh-Hans"))) == "zh-Hans"
+
+
+@pytest.mark.parametrize("asked", [False, True], ids=["requested", "asked"])
+def test_nothing_else_of_the_login_changes(visitor: Visitor, stage: Stage, *, asked: bool) -> None:
+    stage.clock.stand()
+    login = visitor.login(ui_locales="et")
+    fields = visitor.signs_in(visitor.asked(login)) if asked else {}
+    before = _state(visitor, login)
+    stage.clock.ahead = 100
+    page = visitor.go("GET", f"/login/{login}/countries?language=zh-Hans")
+    assert set(page.cookies) == {STATE + login}
+    assert page.cookies[STATE + login].attributes["max-age"] == str(LOGIN_LIFE - 100), "a login lives no longer for it"
+    assert _state(visitor, login) == speaking(before, "zh-Hans")
+    assert _state(visitor, login) == replace(before, request=replace(before.request, languages=("zh-Hans",)))
+    if asked:
+        assert _spoken(visitor.returns(fields)) == "zh-Hans", "what was asked is still answered"
+
+
+@pytest.mark.parametrize("query", ["language=de", "language=", "language=EN", "language=zh"])
+def test_a_language_that_there_is_not_yet_changes_nothing(visitor: Visitor, query: str) -> None:
+    login = visitor.login()
+    page = visitor.go("GET", f"/login/{login}/countries?{query}")
+    assert (page.status, page.cookies, _spoken(page)) == (200, {}, "en")
+    assert visitor.go("GET", f"/login/{login}/countries?language=et&language=en").status == 400
+    assert visitor.go("GET", f"/login/{login}/at/demo-ee?language=et").status == 303
+
+
+def test_what_was_asked_to_be_remembered_stays_and_what_was_typed_is_in_no_link(visitor: Visitor) -> None:
+    login = visitor.login()
+    page = visitor.go("GET", f"/login/{login}/countries?remember=yes&q=canary")
+    assert _link(page, "et") == f"/login/{login}/countries?language=et&remember=yes"
+    page = visitor.go("GET", _link(page, "et"))
+    assert page.found("//form[@role='search']//input[@type='hidden']/@name") == ["remember"]
+    assert f"/login/{login}/at/demo-lv?remember=yes" in page.found("//main//nav//a/@href")
+    found = visitor.go("GET", f"/login/{login}/countries?language=zh-Hans&q=latv")
+    assert found.found("string(//input[@name='q']/@value)") == ["latv"]
+    assert len(found.found("//main//nav//a")) == 1
+
+
+def test_a_choice_is_forgotten_in_the_same_answer(visitor: Visitor) -> None:
+    login = visitor.login()
+    visitor.jar[REMEMBERED] = "demo-lv"
+    page = visitor.go("GET", f"/login/{login}/countries?language=et&remember=no")
+    assert {name: cookie.attributes["max-age"] == "0" for name, cookie in page.cookies.items()} == {
+        REMEMBERED: True,
+        STATE + login: False,
+    }
+
+
+def test_a_long_login_is_parked_anew_as_often_as_an_address_may_begin(
+    visitor: Visitor, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login = visitor.login(state="".join(map(str, range(1200))))
+    assert visitor.jar[STATE + login].startswith("R")
+    rates = stage.application.watched.rates
+    monkeypatch.setattr(rates, "address", lambda _client: "an address of this test")
+    monkeypatch.setattr(rates, "_limits", rates._limits.model_copy(update={"begin_address": 2}))
+    before = _rows(stage)["parked"]
+    for language in ("et", "zh-Hans"):
+        assert _spoken(visitor.go("GET", f"/login/{login}/countries?language={language}")) == language
+    assert visitor.go("GET", f"/login/{login}/countries?language=en").status == 429
+    assert _rows(stage)["parked"] == before + 2
+    assert _spoken(visitor.go("GET", f"/login/{login}/countries")) == "zh-Hans"
+
+
+def test_whoever_is_told_again_and_again_that_it_is_too_often_leaves_few_lines(
+    visitor: Visitor, stage: Stage, logs: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login = visitor.login()
+    rates = stage.application.watched.rates
+    monkeypatch.setattr(rates, "address", lambda _client: "an address of a flood")
+    monkeypatch.setattr(rates, "_limits", rates._limits.model_copy(update={"begin_address": 1}))
+    for number in range(2 * MOST + 40):
+        visitor.go("GET", f"/login/{login}/countries?language={('et', 'zh-Hans')[number % 2]}")
+    refused = [line for line in logs if line["event"] == "refused"]
+    assert len(refused) == MOST + 1
+    assert {line["code"] for line in refused} == {"too_many"}
+
+
+def test_a_long_login_is_parked_once_for_a_language_however_often_it_is_chosen(visitor: Visitor, stage: Stage) -> None:
+    login = visitor.login(state="".join(map(str, range(1200))))
+    before = _rows(stage)["parked"]
+    for _ in range(3):
+        assert _spoken(visitor.go("GET", f"/login/{login}/countries?language=et")) == "et"
+    assert _rows(stage)["parked"] == before + 1
+
+
+def test_no_other_browser_chooses_it(visitor: Visitor, stage: Stage) -> None:
+    login = visitor.login()
+    stranger = Visitor(stage)
+    assert (refused := stranger.go("GET", f"/login/{login}/countries?language=et")).status == 409
+    assert refused.cookies == {}
+    stranger.http.close()
+
+
+# -- the question
+
+
+def test_the_question_has_a_button_for_each_other_language(visitor: Visitor) -> None:
+    page = visitor.question()
+    login = page.fields["login"]
+    buttons = f"{OTHERS}button"
+    assert page.found(f"{buttons}/text()") == ["Eesti", "简体中文"]
+    assert page.found(f"{buttons}/@value") == page.found(f"{buttons}/@lang") == ["et", "zh-Hans"]
+    assert set(page.found(f"{buttons}/@name")) == {"language"}
+    assert set(page.found(f"{buttons}/@formaction")) == {f"/login/{login}/language"}
+    assert set(page.found(f"{buttons}/@form")) == set(page.found("//form/@id"))
+
+
+def test_the_question_is_put_again_and_nothing_is_written(visitor: Visitor, stage: Stage) -> None:
+    question, before = visitor.question(), _rows(stage)
+    again = visitor.rewords(question, "et")
+    assert (_spoken(again), again.heading) == ("et", "Kas jagada neid andmeid? Küsija: Elanike parkimine")
+    assert again.cookies == {}, "the page before it is as good, until one is decided"
+    assert again.fields["login"] == question.fields["login"]
+    values = "//span[@class='value']"
+    assert len(again.found(values)) == len(question.found(values))
+    assert "mari.maasikas@post.example" in again.text
+    assert _spoken(visitor.rewords(again, "zh-Hans")) == "zh-Hans"
+    assert _rows(stage) == before
+
+
+@pytest.mark.spec("decisions.md 22: the hash of what was shown covers the language")
+def test_what_is_recorded_is_the_page_that_was_decided_on(visitor: Visitor) -> None:
+    notices = {}
+    for language in ("en", "et"):
+        visitor.code(ui_locales=language)
+        notices[language] = _notice(visitor)
+    assert notices["en"] != notices["et"]
+    ended = visitor.decides(visitor.rewords(visitor.question(), "et"))
+    assert (_spoken(ended), _notice(visitor)) == ("et", notices["et"])
+    question = visitor.question()
+    visitor.rewords(question, "et")
+    ended = visitor.decides(question)
+    assert (_spoken(ended), _notice(visitor)) == ("en", notices["en"]), "who goes back decides on what they read there"
+
+
+@pytest.mark.spec("decisions.md 8")
+@pytest.mark.parametrize("choice", ["approve", "refuse", "cancel"])
+@pytest.mark.parametrize("first", ["as it came", "in another language"])
+def test_one_question_in_two_languages_is_decided_once(
+    visitor: Visitor, stage: Stage, logs: Lines, choice: str, first: str
+) -> None:
+    question = visitor.question()
+    pages = [question, visitor.rewords(question, "et")]
+    if first != "as it came":
+        pages.reverse()
+    before = _rows(stage)
+    answer = visitor.decides(pages[0], choice)
+    assert answer.status == 200
+    assert visitor.decides(pages[1], choice).back == answer.back, "the same choice: the same answer"
+    for page in pages:
+        for other in {"approve", "refuse", "cancel"} - {choice}:
+            _refused(visitor.decides(page, other), 409, GONE)
+            assert logs[-1]["check"] == "decided"
+    assert _rows(stage)["records"] == before["records"] + 1
+    stage.clock.ahead = 61
+    for page in pages:
+        _refused(visitor.decides(page, choice), 409, GONE)
+    assert _rows(stage)["records"] == before["records"] + 1
+
+
+@pytest.mark.spec("decisions.md 1: refuse, Back, Reload must fail")
+@pytest.mark.parametrize("choice", ["approve", "refuse", "cancel"])
+def test_after_a_decision_the_next_one_at_this_machine_sees_no_value(visitor: Visitor, logs: Lines, choice: str) -> None:
+    question = visitor.question()
+    again = visitor.rewords(question, "et")
+    assert visitor.decides(again, choice).status == 200
+    for page in (question, again):
+        _refused(visitor.rewords(page, "zh-Hans"), 409, GONE)
+        assert logs[-1]["check"] == "login_cookie"
+
+
+def test_what_was_ticked_is_ticked_no_more(visitor: Visitor) -> None:
+    again = visitor.rewords(visitor.question(), "et", **EMAIL)
+    assert _spoken(again) == "et"
+    assert again.found("//input[@type='checkbox']/@name") == ["share.email"]
+    assert not again.found("//@checked")
+    code = visitor.decides(again).back["code"]
+    given = visitor.userinfo(str(visitor.redeem(code).json["access_token"])).json
+    assert "email" not in given
+
+
+def test_a_question_lives_no_longer_for_being_put_again(visitor: Visitor, stage: Stage) -> None:
+    stage.clock.stand()
+    question = visitor.question()
+    stage.clock.ahead = 5 * 60 - 10
+    again = visitor.rewords(question, "et")
+    stage.clock.ahead = 5 * 60 - 1
+    assert _spoken(visitor.rewords(again, "zh-Hans")) == "zh-Hans"
+    stage.clock.ahead = 5 * 60
+    _refused(visitor.decides(again), 409, "This sign-in took too long")
+    _refused(visitor.rewords(again, "en"), 409, "This sign-in took too long")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"language": "de"},
+        {"language": ""},
+        {"language": "EN"},
+        {"language": "zh"},
+        {"choice": "approve"},
+        {"more": "x"},
+        {"share.email": "no"},
+        {"Share.email": "yes"},
+    ],
+    ids=repr,
+)
+def test_fields_that_the_page_does_not_have_are_refused(visitor: Visitor, fields: dict[str, str]) -> None:
+    question = visitor.question()
+    _refused(visitor.rewords(question, **{"language": "et", **fields}), 400, NOT_OURS)
+    login = question.fields["login"]
+    _refused(visitor.go("POST", f"/login/{login}/language", fields=question.fields), 400, NOT_OURS)
+    with_it = {**question.fields, "choice": "approve", "language": "et"}
+    _refused(visitor.go("POST", f"/login/{login}/decision", fields=with_it), 400, NOT_OURS)
+    assert visitor.decides(question).status == 200, "the login goes on"
+
+
+@pytest.mark.spec("decisions.md 7")
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_form_that_another_page_posts_is_refused(visitor: Visitor, stage: Stage, name: str) -> None:
+    question = visitor.question()
+    headers = {key: value and value.replace("@ISSUER@", stage.issuer) for key, value in FOREIGN[name].items()}
+    fields = {**question.fields, "language": "et"}
+    path = f"/login/{question.fields['login']}/language"
+    _refused(visitor.go("POST", path, fields=fields, headers=headers), 403, NOT_OURS)
+    assert visitor.go("POST", path, fields=fields, headers={"sec-fetch-dest": "iframe"}).status == 403
+    assert visitor.go("GET", f"{path}?language=et").status == 405
+
+
+@pytest.mark.spec("decisions.md 3")
+def test_only_the_browser_of_the_question_is_shown_it_again(visitor: Visitor, stage: Stage, logs: Lines) -> None:
+    question, other = visitor.question(), visitor.question()
+    login = question.fields["login"]
+    for missing, check in ((STRICT, "strict_cookie"), (STATE, "login_cookie")):
+        taken = visitor.jar.pop(missing + login)
+        _refused(visitor.rewords(question, "et"), 409, GONE)
+        assert logs[-1]["check"] == check
+        visitor.jar[missing + login] = visitor.jar[missing + other.fields["login"]]
+        _refused(visitor.rewords(question, "et"), 409, GONE)
+        visitor.jar[missing + login] = taken
+    _refused(visitor.rewords(question, "et", decided=other.fields["decided"]), 409, GONE)
+    fields = {**question.fields, "language": "et"}
+    _refused(visitor.go("POST", f"/login/{other.fields['login']}/language", fields=fields), 409, GONE)
+    assert logs[-1]["check"] == "login_id"
+    stranger = Visitor(stage)
+    _refused(stranger.rewords(question, "et"), 409, GONE)
+    stranger.http.close()
+    assert _spoken(visitor.rewords(question, "et")) == "et"
+
+
+@pytest.mark.parametrize(
+    ("file", "edit", "check"),
+    [
+        ("purposes/resident-parking.toml", ("Only residents of the city", "Only residents"), "policy_changed"),
+        ("parties/parking.toml", ('address = "resident_of(Storkhaven)"\n', ""), "policy_changed"),
+        ("parties/parking.toml", ('["resident-parking", "phone-contact"]', '["phone-contact"]'), None),
+        ("providers/demo-ee.toml", None, None),
+    ],
+)
+def test_a_question_that_is_not_so_any_more_is_not_put_again(
+    visitor: Visitor, stage: Stage, tmp_path: Path, logs: Lines, file: str, edit: tuple[str, str] | None, check: str | None
+) -> None:
+    question = visitor.question()
+    with stage.other_broker(tmp_path / "b", {file: edit}) as visitor.port:
+        answer = visitor.rewords(question, "et")
+    assert answer.status in (400, 404, 409)
+    assert logs[-1]["check"] == check
+    assert "mari.maasikas" not in answer.text
+
+
+def test_the_log_names_the_step_and_not_the_login(visitor: Visitor, logs: Lines) -> None:
+    question = visitor.question()
+    visitor.rewords(question, "de")
+    assert logs[-1]["path"] == "/login/{login}/language"
+    assert question.fields["login"] not in repr(logs)
+
+
+def test_a_question_is_not_put_again_after_another_country_was_chosen(visitor: Visitor, logs: Lines) -> None:
+    question = visitor.question()
+    visitor.asks(question.fields["login"], "demo-lv")
+    _refused(visitor.rewords(question, "et"), 409, GONE)
+    assert logs[-1]["check"] == "not_asked"
+
+
+# -- pages that have no choice
+
+
+def test_pages_that_follow_the_browser_alone_offer_no_language(visitor: Visitor) -> None:
+    approved, refused = visitor.decides(visitor.question()), visitor.decides(visitor.question(), "refuse")
+    for page in (
+        visitor.go("GET", "/nowhere"),
+        visitor.asks(visitor.login(), "demo-lv"),
+        visitor.go("GET", "/receipt"),
+        approved,
+        refused,
+    ):
+        assert not page.found("//header//nav | //*[@name='language']")

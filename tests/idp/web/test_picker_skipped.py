@@ -1,0 +1,145 @@
+"""Straight to the one country that the service or its purpose names; and what a hint does not do."""
+
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any  # structlog's own type of an event
+
+import pytest
+
+from idp.login.city_role import CityRole
+from idp.login.flow import Broker
+from idp.login.role import Reach
+from idp.web.login_cookies import MAX_LOGINS, STATE
+from policies.errors import PeerUnavailable
+from tests.idp.web.stage import Stage
+from tests.idp.web.visitor import Visitor, login_of, query_of
+
+SHOWN = "//main//nav//span[@class='country']/text()"
+PURPOSE = "purposes/resident-parking.toml"
+HIGH = "http://eidas.europa.eu/LoA/high"
+
+
+def _login(visitor: Visitor) -> str:
+    """The one login of this browser."""
+    (login,) = [name.removeprefix(STATE) for name in visitor.jar if name.startswith(STATE)]
+    return login
+
+
+@pytest.mark.spec("issue 3 item 10")
+def test_a_service_that_names_a_country_sends_straight_there(visitor: Visitor, stage: Stage) -> None:
+    answer = visitor.authorize(acr_values="country:EE")
+    assert answer.status == 303
+    assert answer.headers["location"].startswith(f"{stage.country_base}/sso?")
+    assert answer.headers["cache-control"] == "no-store"
+    question = visitor.returns(visitor.signs_in(query_of(answer.headers["location"])))
+    assert set(visitor.decides(question).back) == {"code", "state", "iss"}
+
+
+def test_where_that_country_is_asked_by_post_the_first_page_posts(visitor: Visitor, stage: Stage) -> None:
+    page = visitor.authorize(acr_values=f"country:LV {HIGH.replace('high', 'low')}")
+    assert page.status == 200
+    assert page.found("//form/@action") == [f"{stage.latvia.base}/sso"]
+    assert visitor.returns(visitor.signs_in(page.fields)).status == 200
+
+
+def test_a_purpose_for_one_country_sends_straight_there(visitor: Visitor, stage: Stage, tmp_path: Path) -> None:
+    with stage.other_broker(tmp_path / "b", {PURPOSE: ("basis =", 'countries = ["EE"]\nbasis =')}) as visitor.port:
+        answer = visitor.authorize()
+        assert answer.status == 303
+        assert answer.headers["location"].startswith(f"{stage.country_base}/sso?")
+        assert visitor.asks(_login(visitor), "demo-lv").status == 404, "another country is no address of this login"
+
+
+def test_a_purpose_for_several_countries_lets_the_citizen_choose(visitor: Visitor, stage: Stage, tmp_path: Path) -> None:
+    with stage.other_broker(
+        tmp_path / "b", {PURPOSE: ("basis =", 'countries = ["EE", "LV", "FI"]\nbasis =')}
+    ) as visitor.port:
+        assert visitor.authorize().found(SHOWN) == ["Estonia", "Latvia"]
+        assert visitor.authorize(acr_values="country:LV").status == 200
+
+
+def test_a_service_cannot_widen_what_its_purpose_names(visitor: Visitor, stage: Stage, tmp_path: Path) -> None:
+    with stage.other_broker(tmp_path / "b", {PURPOSE: ("basis =", 'countries = ["EE"]\nbasis =')}) as visitor.port:
+        page = visitor.authorize(acr_values="country:LV")
+        assert page.status == 200
+        assert page.found(SHOWN) == []
+        assert "none of them is connected here" in page.text
+
+
+@pytest.mark.spec("issue 3 item 10")
+@pytest.mark.parametrize("hint", ["country:EE", "EE", "demo-ee", "mari@naide.example"])
+def test_a_login_hint_never_skips(visitor: Visitor, hint: str) -> None:
+    picker = visitor.authorize(login_hint=hint)
+    assert picker.status == 200
+    assert picker.found(SHOWN) == ["Estonia", "Latvia"]
+
+
+def test_a_level_alone_never_skips(visitor: Visitor) -> None:
+    assert visitor.authorize(acr_values=HIGH).found(SHOWN) == ["Estonia", "Latvia"]
+
+
+def test_a_kept_choice_never_skips(visitor: Visitor) -> None:
+    visitor.jar["__Host-country"] = "demo-ee"
+    assert visitor.authorize().found(SHOWN) == ["Estonia", "Latvia"]
+
+
+def test_a_country_that_is_not_connected_gives_a_page_that_says_so_and_leads_back(visitor: Visitor) -> None:
+    page = visitor.authorize(acr_values="country:FI")
+    assert page.status == 200
+    assert "none of them is connected here" in page.text
+    assert not page.found("//main//nav | //form[@role='search']")
+    ended = visitor.go("POST", f"/login/{login_of(page)}/cancel")
+    assert ended.back["error"] == "access_denied"
+
+
+def test_a_named_country_that_does_not_answer_is_shown_and_not_gone_to(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = CityRole.choices
+    with monkeypatch.context() as patch:
+        patch.setattr(CityRole, "choices", lambda *given: tuple((one, Reach.AWAY) for one, _ in honest(*given)))
+        page = visitor.authorize(acr_values="country:EE")
+    assert page.status == 200
+    assert page.found(SHOWN) == ["Estonia"]
+    assert not page.found("//main//nav//a")
+    again = visitor.go("GET", f"/login/{login_of(page)}/countries")
+    assert again.found("//main//nav//a/@href") == [f"/login/{login_of(page)}/at/demo-ee"]
+
+
+def test_a_named_country_that_fell_silent_this_moment_gives_a_page_and_keeps_the_login(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(*_: object) -> None:
+        raise PeerUnavailable("demo-ee: no metadata that is valid now")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Broker, "ask", ask)
+        page = visitor.authorize(acr_values="country:EE")
+    assert page.status == 503
+    (link,) = page.found("//main//a[@class='button']/@href")
+    assert visitor.go("GET", link).found(SHOWN) == ["Estonia"]
+
+
+def test_a_named_country_that_cannot_reach_the_level_is_not_asked_and_the_way_back_says_so(
+    visitor: Visitor,
+    logs: list[MutableMapping[str, Any]],  # Any: structlog's own type of an event
+) -> None:
+    refused = visitor.authorize(acr_values=f"country:LV {HIGH}")
+    assert (refused.status, refused.heading) == (403, "A stronger sign-in is needed")
+    assert logs[-1]["check"] == "assurance_unreachable"
+    assert refused.back["error"] == "unmet_authentication_requirements"
+    assert visitor.jar == {}
+
+
+def test_who_comes_back_from_a_named_country_sees_the_picker_of_it(visitor: Visitor) -> None:
+    visitor.authorize(acr_values="country:EE")
+    page = visitor.go("GET", f"/login/{_login(visitor)}/countries")
+    assert page.found(SHOWN) == ["Estonia"]
+    assert not page.found("//form[@role='search']"), "one country needs no search"
+
+
+@pytest.mark.spec("decisions.md A and design §2")
+def test_logins_that_skip_the_picker_are_no_more_than_others(visitor: Visitor) -> None:
+    for _ in range(MAX_LOGINS + 2):
+        assert visitor.authorize(acr_values="country:EE").status == 303
+    assert len([name for name in visitor.jar if name.startswith(STATE)]) == MAX_LOGINS

@@ -1,0 +1,199 @@
+"""A response may come again, from this browser, until somebody has decided; and only from this browser, only so far."""
+
+from collections.abc import Mapping, MutableMapping
+from typing import Any  # structlog's own type of an event
+
+import pytest
+
+from idp.web.login_cookies import STRICT
+from tests.idp.web.forgery import Forgery
+from tests.idp.web.stage import Stage
+from tests.idp.web.visitor import FORM_TYPE, Answer, Visitor, login_of
+
+Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
+GONE = "This sign-in has ended"
+
+
+def _back(visitor: Visitor, login: str = "") -> dict[str, str]:
+    """The fields of an answer that was not posted yet."""
+    return visitor.signs_in(visitor.asked(login or visitor.login()))
+
+
+def _refused(answer: Answer, status: int = 409, heading: str = GONE) -> None:
+    assert (answer.status, answer.heading) == (status, heading)
+    assert answer.reference
+    assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.spec("decisions.md 1 and 3")
+def test_back_and_reload_before_the_decision_ask_again_and_the_earlier_page_is_dead(visitor: Visitor) -> None:
+    fields = _back(visitor)
+    first = visitor.returns(fields)
+    first_secret = visitor.jar[STRICT + fields["RelayState"]]
+    second = visitor.returns(fields)
+    assert second.status == 200
+    assert second.cookies[STRICT + fields["RelayState"]].attributes["samesite"] == "Strict"
+    assert visitor.jar[STRICT + fields["RelayState"]] != first_secret
+    _refused(visitor.decides(first))
+    assert visitor.decides(second).status == 200
+
+
+@pytest.mark.spec("decisions.md 1: refuse, Back, Reload, approve must fail")
+@pytest.mark.parametrize("choice", ["approve", "refuse", "cancel"])
+def test_after_a_decision_the_response_is_refused(visitor: Visitor, choice: str) -> None:
+    fields = _back(visitor)
+    visitor.decides(visitor.returns(fields), choice)
+    _refused(visitor.returns(fields))
+
+
+@pytest.mark.parametrize("choice", ["approve", "refuse", "cancel"])
+def test_after_a_decision_a_kept_cookie_gives_no_second_decision(visitor: Visitor, logs: Lines, choice: str) -> None:
+    """Whoever kept the login's cookie sees the question again, and cannot answer it."""
+    fields = _back(visitor)
+    question = visitor.returns(fields)
+    kept = {name: value for name, value in visitor.jar.items() if not name.startswith(STRICT)}
+    visitor.decides(question, choice)
+    visitor.jar |= kept
+    again = visitor.returns(fields)
+    assert again.status == 200
+    for other in ("approve", "refuse", "cancel"):
+        _refused(visitor.decides(again, other))
+        assert logs[-1]["check"] == "decided"
+
+
+def test_in_another_browser_no_byte_of_a_response_is_read(
+    visitor: Visitor, stage: Stage, logs: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = _back(visitor)
+
+    def never(*_: object) -> None:
+        raise AssertionError("the response was read")
+
+    monkeypatch.setattr(stage.application.city.broker, "handle_response", never)
+    stranger = Visitor(stage)
+    stranger.login()
+    _refused(stranger.returns(fields))
+    assert logs[-1]["check"] == "login_cookie"
+    stranger.http.close()
+
+
+@pytest.mark.parametrize("relay_state", [None, "", "x", "A" * 22, "../" * 7, "\u00e9" * 22, "A" * 5000])
+def test_without_the_right_relay_state_a_response_is_refused(visitor: Visitor, relay_state: str | None) -> None:
+    fields = _back(visitor)
+    rest = {name: value for name, value in fields.items() if name != "RelayState"}
+    _refused(visitor.returns(rest if relay_state is None else {**rest, "RelayState": relay_state}))
+
+
+def test_the_relay_state_of_another_living_login_does_not_help(visitor: Visitor, logs: Lines) -> None:
+    mine, other = visitor.login(state="mine"), visitor.login(state="other")
+    fields = _back(visitor, mine)
+    visitor.asked(other)
+    answer = visitor.returns({**fields, "RelayState": other})
+    assert answer.status == 403
+    assert logs[-1]["check"] == "in_response_to"
+    assert answer.back["state"] == "other"
+    assert visitor.returns(fields).status == 200
+
+
+def test_a_login_that_asked_nobody_hears_nobody(visitor: Visitor, stage: Stage, logs: Lines) -> None:
+    asked = visitor.asked(visitor.login())
+    fresh = visitor.login()
+    _refused(visitor.returns({**Forgery().made(stage, asked), "RelayState": fresh}))
+    assert logs[-1]["check"] == "not_asked"
+
+
+@pytest.mark.parametrize("more", ["SAMLRequest", "SAMLart", "another"])
+def test_a_second_message_beside_the_response(visitor: Visitor, logs: Lines, more: str) -> None:
+    answer = visitor.returns({**_back(visitor), more: "PHg+"})
+    if more == "SAMLRequest":
+        assert answer.status == 403
+        assert logs[-1]["check"] == "parameters"
+    else:
+        assert answer.status == 200, "a field that no binding knows means nothing"
+
+
+def test_without_a_response_there_is_nothing_to_hear(visitor: Visitor, logs: Lines) -> None:
+    answer = visitor.returns({"RelayState": _back(visitor)["RelayState"]})
+    assert (answer.status, logs[-1]["check"]) == (403, "parameters")
+
+
+def _posted(
+    visitor: Visitor,
+    fields: Mapping[str, str],
+    headers: Mapping[str, str] | None = None,
+    *,
+    body: bytes | None = None,
+    path: str = "/saml/acs",
+) -> Answer:
+    wanted = {"origin": "http://estonia.localhost", "sec-fetch-site": "cross-site", **(headers or {})}
+    return visitor.go("POST", path, fields=fields, body=body, headers=wanted)
+
+
+def test_a_response_with_a_query_is_refused(visitor: Visitor) -> None:
+    answer = _posted(visitor, _back(visitor), path="/saml/acs?SAMLResponse=x")
+    assert (answer.status, answer.heading) == (400, "The service's request cannot be accepted")
+
+
+def test_a_response_by_get_has_no_address(visitor: Visitor) -> None:
+    answer = visitor.go("GET", "/saml/acs?SAMLResponse=x&RelayState=y")
+    assert (answer.status, answer.headers["allow"]) == (405, "POST")
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "text/plain", "application/json", ""])
+def test_another_content_type_is_no_form(visitor: Visitor, kind: str) -> None:
+    fields = _back(visitor)
+    answer = _posted(visitor, fields, {"content-type": kind})
+    assert answer.status == 415
+    assert _posted(visitor, fields, {"content-type": f"{FORM_TYPE}; charset=UTF-8"}).status == 200
+
+
+def test_a_body_of_more_than_400_kb_is_not_read_to_its_end(visitor: Visitor) -> None:
+    body = b"RelayState=x&SAMLResponse=" + b"A" * 500_000
+    answer = _posted(visitor, {}, body=body)
+    assert (answer.status, answer.heading) == (413, "This was too large")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"RelayState=a&RelayState=a",
+        b"SAMLResponse=a&SAMLResponse=b&RelayState=x",
+        b"RelayState=a&%52elayState=a",
+        b"RelayState=%ff",
+        b"RelayState=\xc3\xa9",
+        b"&".join(b"f%d=" % number for number in range(101)),
+    ],
+    ids=["twice", "response twice", "twice in two spellings", "no UTF-8", "no ASCII", "101 fields"],
+)
+def test_fields_that_are_repeated_or_do_not_decode_are_refused(visitor: Visitor, logs: Lines, body: bytes) -> None:
+    answer = _posted(visitor, {}, body=body)
+    assert (answer.status, answer.heading) == (400, "The service's request cannot be accepted")
+    assert logs[-1]["reference"] == answer.reference
+
+
+def test_a_response_that_came_in_a_frame_is_refused(visitor: Visitor) -> None:
+    fields = _back(visitor)
+    answer = _posted(visitor, fields, {"sec-fetch-dest": "iframe"})
+    assert answer.status == 403
+    assert "set-cookie" not in answer.headers
+    assert visitor.returns(fields).status == 200
+
+
+def test_a_response_after_fifteen_minutes_is_refused(visitor: Visitor, stage: Stage) -> None:
+    fields = _back(visitor)
+    stage.clock.ahead = 15 * 60
+    _refused(visitor.returns(fields), heading="This sign-in took too long")
+
+
+def test_the_question_ends_with_the_login(visitor: Visitor, stage: Stage) -> None:
+    """Decided lives five minutes, and never past the login's end."""
+    # First of all: what began in an hour that has not come is no login, and its cookie would go
+    stage.clock.ahead = -13 * 60
+    early = login_of(visitor.authorize())
+    stage.clock.ahead = 0
+    login = visitor.login()
+    question = visitor.returns(_back(visitor, early))
+    stage.clock.ahead = 2 * 60 + 1
+    answer = visitor.decides(question)
+    assert (answer.status, answer.heading) == (409, "This sign-in took too long")
+    assert visitor.asks(login).status == 303

@@ -1,0 +1,312 @@
+"""The token endpoint and userinfo over HTTP: one code once, for its client and verifier, within its minute."""
+
+import base64
+import hashlib
+import secrets
+from collections.abc import MutableMapping
+from typing import Any  # structlog's own type of an event
+
+import pytest
+
+from connectors.signatures.jwk import keys_from_jwks
+from connectors.signatures.jws import base64url, sign, verify
+from connectors.wire.claims import Json
+from tests.idp.web.stage import Stage
+from tests.idp.web.visitor import DIRECT, VERIFIER, Answer, Visitor
+
+Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
+JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+def _refused(answer: Answer, error: str, status: int = 400) -> None:
+    """RFC 6749 §5.2: a JSON object with the code, never kept, and no token."""
+    assert (answer.status, answer.json["error"]) == (status, error)
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["cache-control"] == "no-store"
+    assert "token" not in answer.json
+    if status == 401:
+        assert answer.headers["www-authenticate"].startswith(("Basic ", "Bearer "))
+
+
+def _token(visitor: Visitor) -> str:
+    return str(visitor.redeem(visitor.code()).json["access_token"])
+
+
+def test_a_code_gives_both_tokens_once(visitor: Visitor, stage: Stage) -> None:
+    code = visitor.code()
+    tokens = visitor.redeem(code)
+    assert tokens.status == 200
+    assert set(tokens.json) == {"access_token", "token_type", "expires_in", "scope", "id_token"}
+    assert (tokens.json["token_type"], tokens.json["expires_in"]) == ("Bearer", 300)
+    assert (tokens.headers["cache-control"], tokens.headers["pragma"]) == ("no-store", "no-cache")
+    jwks = visitor.go("GET", "/jwks", headers=DIRECT).text
+    claims = verify(str(tokens.json["id_token"]), keys_from_jwks(jwks, "ES256"), alg="ES256", types={"JWT"}).members
+    left = hashlib.sha256(str(tokens.json["access_token"]).encode()).digest()[:16]
+    assert claims["iss"] == stage.issuer
+    assert claims["aud"] == "parking"
+    assert claims["nonce"] == "a-nonce"
+    assert claims["at_hash"] == base64url(left)
+    assert claims["acr"] == "http://eidas.europa.eu/LoA/high"
+    assert isinstance(claims["exp"], int)
+    assert isinstance(claims["iat"], int)
+    assert claims["exp"] - claims["iat"] == 300
+    assert isinstance(claims["auth_time"], int)
+    assert "email" not in claims
+
+
+@pytest.mark.spec("RFC 6749 §4.1.2 and §10.5; RFC 9700 §2.1.1")
+def test_a_code_that_comes_twice_is_refused_and_takes_its_token_with_it(visitor: Visitor) -> None:
+    code = visitor.code()
+    token = str(visitor.redeem(code).json["access_token"])
+    assert visitor.userinfo(token).status == 200
+    _refused(visitor.redeem(code), "invalid_grant")
+    _refused(visitor.userinfo(token), "invalid_token", 401)
+
+
+@pytest.mark.spec("decisions.md 8")
+def test_the_same_answer_within_its_minute_gives_no_second_redemption(visitor: Visitor) -> None:
+    question = visitor.question()
+    code = visitor.decides(question).back["code"]
+    assert visitor.redeem(code).status == 200
+    again = visitor.decides(question).back["code"]
+    assert again == code
+    _refused(visitor.redeem(again), "invalid_grant")
+
+
+def test_a_code_of_another_client_is_refused_and_stays_good(visitor: Visitor, stage: Stage) -> None:
+    code = visitor.code()
+    redirect = f"{stage.city_base}/budget/callback"
+    _refused(visitor.redeem(code, authorization=visitor.basic("budget"), redirect_uri=redirect), "invalid_grant")
+    assert visitor.redeem(code).status == 200
+
+
+@pytest.mark.spec("RFC 7636 §4.6; RFC 9700 §4.8.2")
+@pytest.mark.parametrize(
+    "verifier", [None, "", "short", VERIFIER + "x", VERIFIER[:-1], "A" * 43, "A" * 129, VERIFIER.upper()]
+)
+def test_another_verifier_or_none_is_refused_and_the_code_stays_good(visitor: Visitor, verifier: str | None) -> None:
+    code = visitor.code()
+    _refused(visitor.redeem(code, code_verifier=verifier), "invalid_grant")
+    assert visitor.redeem(code).status == 200
+
+
+def test_another_redirect_address_or_none_is_refused(visitor: Visitor, stage: Stage) -> None:
+    code = visitor.code()
+    for uri in (None, "", f"{stage.city_base}/parking/callback/"):
+        _refused(visitor.redeem(code, redirect_uri=uri), "invalid_grant")
+
+
+def test_a_code_after_its_minute_is_refused(visitor: Visitor, stage: Stage) -> None:
+    stage.clock.stand()
+    early, late = visitor.code(), visitor.code()
+    stage.clock.ahead = 59
+    assert visitor.redeem(early).status == 200
+    stage.clock.ahead = 60
+    _refused(visitor.redeem(late), "invalid_grant")
+
+
+@pytest.mark.parametrize("code", [None, "", "x", "A" * 43, "A" * 44, "\u00e9" * 43, "A" * 10_000])
+def test_a_code_that_was_never_issued_is_refused(visitor: Visitor, code: str | None) -> None:
+    _refused(visitor.redeem(code), "invalid_grant" if code else "invalid_request")
+
+
+def test_another_grant_type_is_refused(visitor: Visitor) -> None:
+    code = visitor.code()
+    _refused(visitor.redeem(code, grant_type="refresh_token"), "unsupported_grant_type")
+    _refused(visitor.redeem(code, grant_type=None), "invalid_request")
+
+
+@pytest.mark.spec("RFC 6749 §2.3 and §5.2")
+def test_a_caller_that_does_not_prove_who_it_is_is_refused(visitor: Visitor) -> None:
+    code = visitor.code()
+    secret = visitor.stage.service("parking").secret
+    for authorization in (
+        "",
+        visitor.basic("parking", "wrong"),
+        visitor.basic("parking", secret + "x"),
+        visitor.basic("budget", secret),
+        visitor.basic("fares", "x"),
+        "Bearer x",
+        "Basic !",
+        "Basic " + base64.b64encode(b"parking").decode(),
+        "Basic " + "A" * 20_000,
+    ):
+        _refused(visitor.redeem(code, authorization=authorization), "invalid_client", 401)
+    _refused(visitor.redeem(code, authorization="", client_secret=secret, client_id="parking"), "invalid_client", 401)
+    _refused(visitor.redeem(code, client_secret=secret), "invalid_request")
+    _refused(visitor.redeem(code, client_id="budget"), "invalid_client", 401)
+    assert visitor.redeem(code, client_id="parking").status == 200
+
+
+def test_repeated_large_and_unreadable_bodies_are_errors_of_oauth(visitor: Visitor, logs: Lines) -> None:
+    called = {**DIRECT, "authorization": visitor.basic("parking")}
+    _refused(visitor.go("POST", "/token", body=b"code=a&code=b", headers=called), "invalid_request")
+    _refused(visitor.go("POST", "/token", body=b"code=" + b"a" * 100_000, headers=called), "invalid_request", 413)
+    _refused(visitor.go("POST", "/token", body=b"code=%ff", headers=called), "invalid_request")
+    as_json = {**called, "content-type": "application/json"}
+    _refused(visitor.go("POST", "/token", body=b"{}", headers=as_json), "invalid_request", 415)
+    assert len(logs) == 4
+    assert all(line["detail"] for line in logs)
+
+
+def _assertion(stage: Stage, **changes: Json) -> str:
+    now = stage.clock()
+    claims: dict[str, Json] = {
+        "iss": "fares",
+        "sub": "fares",
+        "aud": stage.issuer,
+        "jti": secrets.token_urlsafe(16),
+        "iat": now,
+        "exp": now + 60,
+        **changes,
+    }
+    return sign(claims, stage.fares_signer(), alg="ES256", typ="JWT")
+
+
+def _redeemed_by_fares(visitor: Visitor, code: str, assertion: str) -> Answer:
+    return visitor.redeem(
+        code,
+        authorization="",
+        redirect_uri=f"{visitor.stage.city_base}/fares/callback",
+        client_assertion_type=JWT_BEARER,
+        client_assertion=assertion,
+    )
+
+
+def _fares_code(visitor: Visitor) -> str:
+    return visitor.code(client_id="fares", scope="openid purpose:concession-fare")
+
+
+@pytest.mark.spec("RFC 7523 §3; decisions of issue 2 item 6")
+def test_a_service_with_a_key_redeems_by_a_signed_assertion_once(visitor: Visitor, stage: Stage) -> None:
+    assertion = _assertion(stage)
+    assert _redeemed_by_fares(visitor, _fares_code(visitor), assertion).status == 200
+    _refused(_redeemed_by_fares(visitor, _fares_code(visitor), assertion), "invalid_client", 401)
+
+
+def test_an_assertion_for_another_audience_or_too_long_is_refused(visitor: Visitor, stage: Stage) -> None:
+    code = _fares_code(visitor)
+    now = stage.clock()
+    for changes in (
+        {"aud": f"{stage.issuer}/token"},
+        {"aud": [stage.issuer]},
+        {"aud": [stage.issuer, "https://evil.example"]},
+        {"iss": "parking"},
+        {"sub": "parking"},
+        {"exp": now + 400},
+        {"exp": now - 11},
+        {"jti": ""},
+    ):
+        answer = _redeemed_by_fares(visitor, code, _assertion(stage, **changes))
+        _refused(answer, "invalid_client", 401)
+    assert _redeemed_by_fares(visitor, code, _assertion(stage)).status == 200
+
+
+def test_an_assertion_of_a_service_that_has_a_secret_is_refused(visitor: Visitor, stage: Stage) -> None:
+    code = visitor.code()
+    assertion = _assertion(stage, iss="parking", sub="parking")
+    answer = visitor.redeem(code, authorization="", client_assertion_type=JWT_BEARER, client_assertion=assertion)
+    _refused(answer, "invalid_client", 401)
+
+
+@pytest.mark.spec("issue 2 item 6: id_token_signed_response_alg")
+def test_the_service_that_wants_rs256_gets_it(visitor: Visitor, stage: Stage) -> None:
+    code = visitor.code(client_id="budget", scope="openid purpose:participatory-budget")
+    redirect = f"{stage.city_base}/budget/callback"
+    tokens = visitor.redeem(code, authorization=visitor.basic("budget"), redirect_uri=redirect)
+    jwks = visitor.go("GET", "/jwks", headers=DIRECT).text
+    claims = verify(str(tokens.json["id_token"]), keys_from_jwks(jwks, "RS256"), alg="RS256", types={"JWT"}).members
+    assert claims["aud"] == "budget"
+
+
+@pytest.mark.spec("decisions.md 27")
+def test_sub_is_equal_in_one_sector_and_another_in_another(visitor: Visitor, stage: Stage) -> None:
+    parking = visitor.userinfo(_token(visitor)).json["sub"]
+    fares = _redeemed_by_fares(visitor, _fares_code(visitor), _assertion(stage)).json["access_token"]
+    code = visitor.code(client_id="budget", scope="openid purpose:participatory-budget")
+    redirect = f"{stage.city_base}/budget/callback"
+    budget = visitor.redeem(code, authorization=visitor.basic("budget"), redirect_uri=redirect).json["access_token"]
+    juhan = visitor.userinfo(str(visitor.redeem(visitor.code("juhan")).json["access_token"])).json["sub"]
+    same, other = visitor.userinfo(str(fares)).json["sub"], visitor.userinfo(str(budget)).json["sub"]
+    assert parking == same
+    assert len({parking, other, juhan}) == 3
+    assert len(str(parking)) == len(str(other)) == len(str(juhan))
+
+
+def test_the_same_person_of_another_country_is_another_subject(visitor: Visitor) -> None:
+    """The namespace is part of it: two countries may give the same identifier to two people."""
+    estonian = visitor.userinfo(_token(visitor)).json["sub"]
+    latvian = visitor.redeem(visitor.code(provider="demo-lv")).json["access_token"]
+    assert visitor.userinfo(str(latvian)).json["sub"] != estonian
+
+
+def test_claims_that_were_asked_for_in_the_id_token_travel_there(visitor: Visitor) -> None:
+    claims = '{"id_token":{"age_over_18":null},"userinfo":{"resident_of":null}}'
+    tokens = visitor.redeem(visitor.code(scope="openid purpose:resident-parking", claims=claims))
+    jwks = visitor.go("GET", "/jwks", headers=DIRECT).text
+    inside = verify(str(tokens.json["id_token"]), keys_from_jwks(jwks, "ES256"), alg="ES256", types={"JWT"}).members
+    assert inside["age_over_18"] is True
+    assert "resident_of" not in inside
+
+
+def test_userinfo_by_post_takes_the_token_in_header_or_form(visitor: Visitor) -> None:
+    token = _token(visitor)
+    bearer = {**DIRECT, "authorization": f"Bearer {token}"}
+    by_header = visitor.go("POST", "/userinfo", headers={**bearer, "content-type": None}, body=b"")
+    by_form = visitor.go("POST", "/userinfo", fields={"access_token": token}, headers=DIRECT)
+    assert by_header.json == by_form.json == visitor.userinfo(token).json
+    assert by_form.headers["cache-control"] == "no-store"
+    _refused(visitor.go("POST", "/userinfo", fields={"access_token": token}, headers=bearer), "invalid_request")
+
+
+@pytest.mark.spec("RFC 6750 §3; RFC 9700 §4.3.2")
+def test_userinfo_refuses_in_json_whatever_is_wrong(visitor: Visitor) -> None:
+    token = _token(visitor)
+    nothing = visitor.go("GET", "/userinfo", headers=DIRECT)
+    assert (nothing.status, nothing.json) == (401, {})
+    assert nothing.headers["www-authenticate"].startswith("Bearer realm=")
+    _refused(visitor.go("GET", f"/userinfo?access_token={token}", headers=DIRECT), "invalid_request")
+    _refused(visitor.go("GET", "/userinfo?a=1&a=2", headers=DIRECT), "invalid_request")
+    _refused(visitor.go("POST", "/userinfo", body=b"a=1&a=2", headers=DIRECT), "invalid_request")
+    _refused(
+        visitor.go("POST", "/userinfo", body=b"{}", headers={**DIRECT, "content-type": "text/plain"}),
+        "invalid_request",
+        415,
+    )
+    for wrong in ("x", token[:-1], token + "A", "A" * 43, "A" * 20_000):
+        _refused(visitor.userinfo(wrong), "invalid_token", 401)
+    basic = {**DIRECT, "authorization": visitor.basic("parking")}
+    answer = visitor.go("GET", "/userinfo", headers=basic)
+    assert (answer.status, answer.json, answer.headers["www-authenticate"]) == (
+        401,
+        {},
+        nothing.headers["www-authenticate"],
+    )
+
+
+def test_a_code_is_no_access_token_and_an_access_token_no_code(visitor: Visitor) -> None:
+    code = visitor.code()
+    _refused(visitor.userinfo(code), "invalid_token", 401)
+    token = str(visitor.redeem(code).json["access_token"])
+    _refused(visitor.redeem(token), "invalid_grant")
+
+
+def test_an_access_token_ends_after_five_minutes(visitor: Visitor, stage: Stage) -> None:
+    stage.clock.stand()
+    token = _token(visitor)
+    stage.clock.ahead = 299
+    assert visitor.userinfo(token).status == 200
+    stage.clock.ahead = 300
+    _refused(visitor.userinfo(token), "invalid_token", 401)
+
+
+def test_no_token_code_or_secret_is_ever_logged(visitor: Visitor, logs: Lines) -> None:
+    code = visitor.code()
+    token = str(visitor.redeem(code).json["access_token"])
+    visitor.redeem(code)
+    visitor.userinfo(token)
+    visitor.go("GET", f"/userinfo?access_token={token}", headers=DIRECT)
+    visitor.redeem(code, authorization=visitor.basic("parking", "wrong-secret-of-theirs"))
+    assert len(logs) == 4
+    for secret in (code, token, VERIFIER, visitor.stage.service("parking").secret, "wrong-secret-of-theirs"):
+        assert secret not in repr(logs)

@@ -1,0 +1,246 @@
+"""A browser in a test's hands: it keeps cookies as they were set, and sends whatever it is told to send.
+
+Unlike `idp.demo.browser` it follows nothing by itself, and every header can be changed or left out.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+import httpx2
+from lxml import html
+
+from connectors.signatures.jws import base64url
+from idp.demo.loopback import client, send
+from tests.idp.web.stage import Stage
+
+VERIFIER = "a-verifier-of-43-characters-and-a-few-more-0123"
+CHALLENGE = base64url(hashlib.sha256(VERIFIER.encode()).digest())
+FORM_TYPE = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True)
+class SetCookie:
+    """One Set-Cookie header, taken apart; attributes in lower case."""
+
+    name: str
+    value: str
+    attributes: Mapping[str, str]
+
+    @classmethod
+    def read(cls, header: str) -> "SetCookie":
+        pair, *rest = header.split("; ")
+        name, _, value = pair.partition("=")
+        return cls(name, value, {key.lower(): held for key, _, held in (part.partition("=") for part in rest)})
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: httpx2.Headers
+    text: str
+
+    @property
+    def cookies(self) -> dict[str, SetCookie]:
+        found = [SetCookie.read(header) for header in self.headers.get_list("set-cookie")]
+        assert len({cookie.name for cookie in found}) == len(found), "one cookie was set twice"
+        return {cookie.name: cookie for cookie in found}
+
+    @property
+    def tree(self) -> html.HtmlElement:
+        return html.document_fromstring(self.text)
+
+    @property
+    def json(self) -> dict[str, object]:
+        body = json.loads(self.text)
+        assert isinstance(body, dict)
+        return body
+
+    def found(self, xpath: str) -> list[str]:
+        """What an xpath that gives texts finds."""
+        result = self.tree.xpath(xpath)
+        return [str(one) for one in result] if isinstance(result, list) else [str(result)]
+
+    @property
+    def heading(self) -> str:
+        return " ".join(self.found("string(//h1)")[0].split())
+
+    @property
+    def reference(self) -> str:
+        return self.found("string(//code)")[0]
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The hidden fields of the page's form."""
+        inputs = "//form//input[@type='hidden']"
+        return dict(zip(self.found(f"{inputs}/@name"), self.found(f"{inputs}/@value"), strict=True))
+
+    @property
+    def back(self) -> dict[str, str]:
+        """The parameters of the page's one link to a service."""
+        (link,) = self.found("//main//a[@class='button']/@href")
+        return query_of(link)
+
+
+def query_of(url: str) -> dict[str, str]:
+    pairs = parse_qsl(urlsplit(url).query, strict_parsing=True, keep_blank_values=True)
+    assert len(dict(pairs)) == len(pairs), "a parameter stands twice"
+    return dict(pairs)
+
+
+@dataclass
+class Visitor:
+    """One browser in front of the stage. `port` sends to another broker than the stage's own, under the same name."""
+
+    stage: Stage
+    jar: dict[str, str] = field(default_factory=dict)
+    port: int | None = None
+    http: httpx2.Client = field(default_factory=client)
+
+    def go(
+        self,
+        method: str,
+        path: str,
+        *,
+        fields: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str | None] | None = None,
+        jar: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """One request to the broker. Headers are a browser's on an honest navigation, but for `headers`."""
+        sent: dict[str, str | None] = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document", "accept-language": "en"}
+        if method == "POST":
+            sent |= {"content-type": FORM_TYPE, "origin": self.stage.issuer, "sec-fetch-site": "same-origin"}
+            body = urlencode(fields or {}).encode() if body is None else body
+        cookies = self.jar if jar is None else jar
+        sent["cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items()) or None
+        sent |= headers or {}
+        kept = {name: value for name, value in sent.items() if value is not None}
+        host = urlsplit(self.stage.issuer).netloc
+        target = f"http://127.0.0.1:{self.port or host.rpartition(':')[2]}{path}"
+        raw = [(name.encode(), value.encode("latin-1")) for name, value in {**kept, "host": host}.items()]
+        response = self.http.request(method, target, headers=raw, content=body)
+        answer = Answer(response.status_code, response.headers, response.text)
+        for cookie in answer.cookies.values():
+            if cookie.attributes.get("max-age") == "0":
+                self.jar.pop(cookie.name, None)
+            else:
+                self.jar[cookie.name] = cookie.value
+        return answer
+
+    def request(self, **changes: str | None) -> dict[str, str]:
+        """An authorization request of the parking service that is accepted, but for `changes`; None leaves one out."""
+        client_id = changes.get("client_id") or "parking"
+        wanted: dict[str, str | None] = {
+            "response_type": "code",
+            "client_id": client_id,
+            "redirect_uri": f"{self.stage.city_base}/{client_id}/callback",
+            "scope": "openid purpose:resident-parking profile email address",
+            "state": "a-state",
+            "nonce": "a-nonce",
+            "code_challenge": CHALLENGE,
+            "code_challenge_method": "S256",
+            **changes,
+        }
+        return {name: value for name, value in wanted.items() if value is not None}
+
+    def authorize(self, **changes: str | None) -> Answer:
+        return self.go("GET", "/authorize?" + urlencode(self.request(**changes), quote_via=quote))
+
+    def login(self, **changes: str | None) -> str:
+        """Begin a login; its id."""
+        picker = self.authorize(**changes)
+        assert picker.status == 200, picker.text
+        return login_of(picker)
+
+    def asks(self, login: str, provider: str = "demo-ee") -> Answer:
+        return self.go("GET", f"/login/{login}/at/{provider}")
+
+    def asked(self, login: str, provider: str = "demo-ee") -> dict[str, str]:
+        """Choose a country: the parameters of the question to its identity provider."""
+        answer = self.asks(login, provider)
+        return query_of(answer.headers["location"]) if answer.status == 303 else answer.fields
+
+    def signs_in(self, question: Mapping[str, str], citizen: str = "mari") -> dict[str, str]:
+        """At the country: the fields that its answer has."""
+        base = self.stage.country_base if "Signature" in question else self.stage.latvia.base
+        carried = (
+            {"query": urlencode(question, quote_via=quote)}
+            if "Signature" in question
+            else {"message": question["SAMLRequest"]}
+        )
+        fields = {**carried, "relay_state": question["RelayState"], "citizen": citizen}
+        response = send(
+            self.http, "POST", f"{base}/answer", headers={"content-type": FORM_TYPE}, content=urlencode(fields).encode()
+        )
+        assert response.status_code == 200, response.text
+        return Answer(200, response.headers, response.text).fields
+
+    def returns(self, fields: Mapping[str, str], **headers: str | None) -> Answer:
+        """Back from the country, by its cross-site form."""
+        wanted = {"origin": self.stage.country_base, "sec-fetch-site": "cross-site", **headers}
+        without_strict = {name: value for name, value in self.jar.items() if not name.startswith("__Host-a-")}
+        return self.go("POST", "/saml/acs", fields=fields, headers=wanted, jar=without_strict)
+
+    def question(self, citizen: str = "mari", provider: str = "demo-ee", **changes: str | None) -> Answer:
+        """All the way to the approval page."""
+        page = self.returns(self.signs_in(self.asked(self.login(**changes), provider), citizen))
+        assert page.status == 200, page.text
+        return page
+
+    def decides(self, question: Answer, choice: str = "approve", *, ticked: Mapping[str, str] | None = None) -> Answer:
+        """Press a button of the approval page."""
+        fields = {**question.fields, "choice": choice, **(ticked or {})}
+        return self.go("POST", f"/login/{fields['login']}/decision", fields=fields)
+
+    def rewords(self, question: Answer, language: str, **fields: str) -> Answer:
+        """Press a language of the approval page."""
+        sent = {**question.fields, "language": language, **fields}
+        return self.go("POST", f"/login/{sent['login']}/language", fields=sent)
+
+    def code(self, citizen: str = "mari", provider: str = "demo-ee", **changes: str | None) -> str:
+        """A whole login, approved: its code."""
+        leaving = self.decides(self.question(citizen, provider, **changes))
+        assert leaving.status == 200, leaving.text
+        return leaving.back["code"]
+
+    def redeem(self, code: str | None, *, authorization: str | None = None, **changes: str | None) -> Answer:
+        """The token endpoint, as the parking service calls it, but for `changes`."""
+        wanted: dict[str, str | None] = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": f"{self.stage.city_base}/parking/callback",
+            "code_verifier": VERIFIER,
+            **changes,
+        }
+        fields = {name: value for name, value in wanted.items() if value is not None}
+        called = {**DIRECT, "authorization": self.basic("parking") if authorization is None else authorization or None}
+        return self.go("POST", "/token", fields=fields, headers=called, jar={})
+
+    def userinfo(self, access_token: str) -> Answer:
+        return self.go("GET", "/userinfo", headers={**DIRECT, "authorization": f"Bearer {access_token}"}, jar={})
+
+    def basic(self, name: str, secret: str | None = None) -> str:
+        pair = f"{name}:{quote(self.stage.service(name).secret if secret is None else secret, safe='')}"
+        return "Basic " + base64.b64encode(pair.encode()).decode()
+
+
+# A program that calls directly sends nothing that a browser sends
+DIRECT: Mapping[str, str | None] = {
+    "origin": None,
+    "sec-fetch-site": None,
+    "sec-fetch-mode": None,
+    "sec-fetch-dest": None,
+    "accept-language": None,
+}
+
+
+def login_of(picker: Answer) -> str:
+    """The login's id, from the cancelling form of the picker."""
+    (action,) = picker.found("//form[@method='post']/@action")
+    return action.split("/")[2]

@@ -1,0 +1,161 @@
+"""What a national answer becomes between countries: whole, typed, in Latin script, or not at all."""
+
+import pytest
+
+from connectors.formats.eidas.address import read_address
+from connectors.formats.eidas.request import asked_attributes
+from connectors.formats.eidas.response import EidasValue
+from connectors.formats.saml_message import WireAttribute
+from connectors.mapping import latin_forms, latin_name
+from idp.protocols.eidas.person import eidas_values, minimum_data, names_by_uri
+from policies.assurance import LevelOfAssurance
+from policies.attributes import EXACT, Address, Attribute, AttributeName, Value
+from policies.authentication import AskedAttribute, Assertion, Offered
+from policies.catalogue import STANDARD
+from policies.errors import AssertionRejected
+from policies.parties import EntityId, ProviderId, SubjectNamespace
+from tests.idp.web_node.peer import ATTRIBUTE, and_also
+
+IDENTIFIER = "EE/NL/abc"
+PERSON = {"family_name": "Maasikas", "given_name": "Mari", "birthdate": "1990-02-28"}
+ASKED = tuple(AskedAttribute(names_by_uri(STANDARD)[each.name], EXACT) for each in asked_attributes(()))
+
+
+def assertion(**values: Value | None) -> Assertion:
+    """Of somebody with `PERSON` and these values; None takes one away. `__` stands for the dot of a Latin form."""
+    merged = {**PERSON, **values}
+    named = {AttributeName(name.replace("__", ".")): value for name, value in merged.items() if value is not None}
+    return Assertion(
+        provider_id=ProviderId("national"),
+        issuer=EntityId("https://idp.example"),
+        namespace=SubjectNamespace("national/EE"),
+        subject="EE-49002280001",
+        offered=Offered(attributes=named, loa=LevelOfAssurance.HIGH),
+        response_id="_r",
+        assertion_id="_a",
+        authenticated_at=0,
+        not_on_or_after=0,
+    )
+
+
+def found(one: Assertion, *beside: str) -> dict[str, tuple[Value, str]]:
+    names = names_by_uri(STANDARD)
+    asked = [AskedAttribute(names[each.name], EXACT) for each in and_also(*beside) if each.name in names]
+    return {str(each.name): (each.value, each.latin) for each in minimum_data(asked, one, IDENTIFIER, STANDARD)}
+
+
+@pytest.mark.spec("eidas.md §5 minimum data set")
+def test_the_minimum_data_set_is_whole_and_has_our_identifier() -> None:
+    assert found(assertion(person_identifier="EE-49002280001")) == {
+        "person_identifier": (IDENTIFIER, ""),
+        "family_name": ("Maasikas", ""),
+        "given_name": ("Mari", ""),
+        "birthdate": ("1990-02-28", ""),
+    }
+
+
+@pytest.mark.parametrize("name", sorted(PERSON))
+@pytest.mark.parametrize("value", [None, " ", "\u200b", "\u202e\u034f"])
+def test_without_one_of_it_nothing_goes(name: str, value: str | None) -> None:
+    with pytest.raises(AssertionRejected) as refused:
+        minimum_data(ASKED, assertion(**{name: value}), IDENTIFIER, STANDARD)
+    assert refused.value.check == "minimum_data_set"
+    assert name in refused.value.detail
+    assert "national" in refused.value.detail
+
+
+@pytest.mark.spec("eidas.md §5 value forms")
+@pytest.mark.parametrize("text", ["1990", "1990-02", "1990-02-30", "19900228", "28.2.1990"])
+def test_half_a_birth_date_is_none(text: str) -> None:
+    with pytest.raises(AssertionRejected) as refused:
+        minimum_data(ASKED, assertion(birthdate=text), IDENTIFIER, STANDARD)
+    assert refused.value.check == "minimum_data_set"
+    assert text not in refused.value.detail
+
+
+@pytest.mark.spec("eidas.md §5 a Latin value accompanies the original")
+def test_a_name_in_another_script_needs_its_latin_form() -> None:
+    assert found(assertion(family_name="Иванова", family_name__latin="Ivanova"))["family_name"] == ("Иванова", "Ivanova")
+    for latin in (None, "", "Иванова", True):
+        with pytest.raises(AssertionRejected) as refused:
+            minimum_data(ASKED, assertion(family_name="Иванова", family_name__latin=latin), IDENTIFIER, STANDARD)
+        assert refused.value.check == "latin_script"
+        assert refused.value.code == "misconfigured", "the page tells that the operator has to act"
+        assert "`family_name.latin`" in refused.value.detail
+        assert "Иванова" not in refused.value.detail
+
+
+def test_a_latin_form_beside_a_latin_name_stays() -> None:
+    assert found(assertion(family_name="Õun", family_name__latin="Oun"))["family_name"] == ("Õun", "")
+
+
+def test_what_is_asked_for_beside_goes_if_it_can_be_said() -> None:
+    beside = ("Gender", "Nationality", "CurrentAddress", "PlaceOfBirth", "BirthName")
+    one = assertion(gender="2", nationality="EE", address=Address(locality="Tallinn"), place_of_birth="Tartu")
+    assert set(found(one, *beside)) == {*PERSON, "person_identifier", "gender", "nationality", "address", "place_of_birth"}
+    one = assertion(gender="x", nationality="Estonian", address=Address(), place_of_birth=" ")
+    assert set(found(one, *beside)) == {*PERSON, "person_identifier"}
+
+
+def test_the_page_shows_the_word_that_is_sent() -> None:
+    for given, sent in (("2", "Female"), ("MALE", "Male"), ("9", "Unspecified")):
+        shown, _ = found(assertion(gender=given), "Gender")["gender"]
+        assert shown == sent
+
+
+def test_what_is_not_asked_for_does_not_go() -> None:
+    assert set(found(assertion(gender="2", email="mari@post.example"))) == {*PERSON, "person_identifier"}
+
+
+@pytest.mark.parametrize("asked", range(4))
+def test_a_request_that_leaves_out_some_of_the_set_gets_nothing(asked: int) -> None:
+    with pytest.raises(AssertionRejected, match="all of it"):
+        minimum_data(ASKED[:asked], assertion(), IDENTIFIER, STANDARD)
+
+
+@pytest.mark.spec("eidas.md §5 value forms")
+@pytest.mark.parametrize(
+    ("given", "said"), [("male", "Male"), ("Female", "Female"), ("1", "Male"), ("2", "Female"), ("9", "Unspecified")]
+)
+def test_genders_are_said_in_the_words_of_eidas(given: str, said: str) -> None:
+    uri, values = eidas_values(Attribute(AttributeName("gender"), EXACT, given), STANDARD)
+    assert (uri, values) == (f"{ATTRIBUTE}Gender", (EidasValue(said),))
+
+
+@pytest.mark.spec("eidas.md §5 address")
+def test_an_address_is_written_in_its_base64_form() -> None:
+    address = Address("Pikk 1", "10123", "Tallinn", "Harju", "EE")
+    uri, values = eidas_values(Attribute(AttributeName("address"), EXACT, address), STANDARD)
+    assert uri == f"{ATTRIBUTE}CurrentAddress"
+    assert read_address(values[0].text) == address
+
+
+def test_a_pair_has_the_original_and_its_latin_form() -> None:
+    _, values = eidas_values(Attribute(AttributeName("given_name"), EXACT, "Мария", "Maria"), STANDARD)
+    assert values == (EidasValue("Мария", latin=False), EidasValue("Maria"))
+
+
+def test_values_are_in_no_repr_of_what_is_sent() -> None:
+    assert "Мария" not in repr(Attribute(AttributeName("given_name"), EXACT, "Мария", "Maria"))
+    assert "Maria" not in repr(Attribute(AttributeName("given_name"), EXACT, "Мария", "Maria"))
+
+
+def test_every_attribute_of_the_catalogue_with_an_eidas_name_is_known_by_it() -> None:
+    names = names_by_uri(STANDARD)
+    assert names[f"{ATTRIBUTE}CurrentFamilyName"] == "family_name"
+    assert len(names) == 10
+
+
+# -- where Latin forms come from -------------------------------------------------------------------------------------------
+
+
+def test_latin_forms_are_offered_under_names_that_no_catalogue_has() -> None:
+    wire = [WireAttribute(name="urn:latin", name_format="", values=("Ivanova",))]
+    assert latin_forms(wire, {"urn:latin": AttributeName("family_name")}) == {"family_name.latin": "Ivanova"}
+    assert latin_name(AttributeName("family_name")) not in STANDARD.attributes
+
+
+@pytest.mark.parametrize("values", [(), ("",), ("a", "b"), ("a\nb",)])
+def test_a_latin_form_that_is_not_one_plain_value_is_none(values: tuple[str, ...]) -> None:
+    wire = [WireAttribute(name="urn:latin", name_format="", values=values)]
+    assert latin_forms(wire, {"urn:latin": AttributeName("family_name")}) == {}

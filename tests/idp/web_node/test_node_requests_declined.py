@@ -1,0 +1,265 @@
+"""A verified request that is wrong: a page says so, and a button brings a signed failure to the address of the metadata."""
+
+import base64
+from collections.abc import MutableMapping
+from dataclasses import replace
+from typing import Any  # structlog's own type of an event
+
+import pytest
+from lxml import etree
+
+from connectors.formats.eidas.request import RequestedAttribute, asked_attributes
+from connectors.profiles import EIDAS
+from connectors.signatures.xmlsign import sign_enveloped
+from connectors.wire.names import POST
+from tests.connectors.eidas.judge import assert_valid
+from tests.idp.web.visitor import Answer
+from tests.idp.web_node.citizen import Browser
+from tests.idp.web_node.peer import ATTRIBUTE, LOA, OTHER_LOA, fields_of, message_of
+from tests.idp.web_node.stage import NodeStage
+
+MINIMUM_SET = asked_attributes(())
+REPRESENTATIVE = "http://eidas.europa.eu/attributes/naturalperson/representative/PersonIdentifier"
+UNKNOWN = "http://eidas.europa.eu/attributes/naturalperson/ShoeSize"
+ONE_OPTIONAL = tuple(
+    RequestedAttribute(one.name, required=one.required and not one.name.endswith("DateOfBirth")) for one in MINIMUM_SET
+)
+
+
+def declined(browser: Browser, page: Answer, check: str, codes: tuple[str, str]) -> None:
+    """The page says that the node's operator has to act; the answer is signed, a failure, and names the check."""
+    assert page.status == 400, page.text
+    assert page.cookies == {}
+    assert "<script" not in page.text, "nobody is sent on before they have read it"
+    opened = browser.opened(page)
+    assert opened.codes[:2] == codes
+    assert opened.codes[2].startswith(f"{check}: "), opened.codes
+    assert opened.assertion is None
+    assert_valid(etree.fromstring(opened.octets))
+
+
+@pytest.mark.parametrize(
+    ("changes", "check", "codes"),
+    [
+        pytest.param(
+            {"comparison": "exact", "contexts": (f"{LOA}substantial", f"{LOA}high")},
+            "authn_context_exact",
+            ("Requester", ""),
+            marks=pytest.mark.spec("eidas.md §8 1"),
+        ),
+        pytest.param(
+            {"contexts": (f"{LOA}low", f"{LOA}high")},
+            "authn_context_minimum",
+            ("Requester", ""),
+            marks=pytest.mark.spec("eidas.md §8 2"),
+        ),
+        pytest.param(
+            {"attributes": ONE_OPTIONAL},
+            "is_required",
+            ("Requester", "InvalidAttrNameOrValue"),
+            marks=pytest.mark.spec("eidas.md §8 3"),
+        ),
+        pytest.param(
+            {"attributes": (*MINIMUM_SET, RequestedAttribute(REPRESENTATIVE, required=True))},
+            "representative_requested",
+            ("Requester", "InvalidAttrNameOrValue"),
+            marks=pytest.mark.spec("eidas.md §8 4"),
+        ),
+        pytest.param(
+            {"attributes": (*MINIMUM_SET, RequestedAttribute(UNKNOWN, required=True))},
+            "unknown_required",
+            ("Requester", "InvalidAttrNameOrValue"),
+            marks=pytest.mark.spec("eidas.md §3 unknown attributes"),
+        ),
+        pytest.param(
+            {"attributes": MINIMUM_SET[:3]},
+            "minimum_data_set",
+            ("Requester", "InvalidAttrNameOrValue"),
+            marks=pytest.mark.spec("eidas.md §3 complete minimum data set"),
+        ),
+        pytest.param(
+            {"contexts": ("http://eidas.europa.eu/LoA/NotNotified/low",)},
+            "authn_context_level",
+            ("Requester", ""),
+            marks=pytest.mark.spec("eidas.md §1 notified levels are case-sensitive"),
+        ),
+        pytest.param(
+            {"comparison": "exact", "contexts": (f"{OTHER_LOA}low", f"{LOA}low")},
+            "authn_context_exact",
+            ("Requester", ""),
+            marks=pytest.mark.spec("eidas.md §3 exact lists all higher notified levels"),
+        ),
+        pytest.param(
+            {"sp_type": ""},
+            "sp_type",
+            ("Requester", ""),
+            marks=pytest.mark.spec("eidas.md §3 SPType in request xor metadata"),
+        ),
+        pytest.param(
+            {"name_id_format": "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"},
+            "name_id_policy",
+            ("Requester", "InvalidNameIDPolicy"),
+            marks=pytest.mark.spec("eidas.md §3 unsatisfiable NameIDPolicy"),
+        ),
+        pytest.param(
+            {"destination": "http://other.localhost:8400/eidas/sso"},
+            "destination",
+            ("Requester", "RequestDenied"),
+            marks=pytest.mark.spec("eidas.md §3 Destination"),
+        ),
+    ],
+)
+def test_a_wrong_request_is_declined(
+    browser: Browser, stage: NodeStage, changes: dict[str, object], check: str, codes: tuple[str, str]
+) -> None:
+    wrong = replace(browser.request(), **changes)  # type: ignore[arg-type] # whichever fields a case names
+    declined(browser, browser.posts(stage.nl.posted(wrong)), check, codes)
+
+
+@pytest.mark.parametrize(
+    ("edited", "check", "codes"),
+    [
+        pytest.param(
+            {"AssertionConsumerServiceURL": "http://evil.localhost/acs"},
+            "acs_url",
+            ("Requester", "RequestDenied"),
+            marks=pytest.mark.spec("eidas.md §3 AssertionConsumerServiceURL"),
+        ),
+        pytest.param(
+            {"ForceAuthn": "false"},
+            "force_authn",
+            ("Requester", ""),
+            marks=pytest.mark.spec("eidas.md §3 ForceAuthn"),
+        ),
+        pytest.param(
+            {"IsPassive": None},
+            "is_passive",
+            ("Requester", ""),
+            marks=pytest.mark.spec("eidas.md §3 IsPassive"),
+        ),
+        pytest.param(
+            {"ProtocolBinding": "urn:oasis:names:tc:SAML:2.0:bindings:PAOS"},
+            "protocol_binding",
+            ("Requester", "RequestDenied"),
+            marks=pytest.mark.spec("eidas.md §3 ProtocolBinding"),
+        ),
+        pytest.param({"Consent": "yes"}, "consent", ("Requester", ""), marks=pytest.mark.spec("eidas.md §3 Consent")),
+        pytest.param(
+            {"Version": "1.1"},
+            "version",
+            ("VersionMismatch", ""),
+            marks=pytest.mark.spec("eidas.md §4 VersionMismatch"),
+        ),
+    ],
+)
+def test_a_request_of_another_manner_is_declined(
+    browser: Browser, stage: NodeStage, edited: dict[str, str | None], check: str, codes: tuple[str, str]
+) -> None:
+    page = browser.posts(stage.nl.posted(browser.request(), edited=edited))
+    declined(browser, page, check, codes)
+
+
+def test_a_declined_request_is_logged_with_its_node_and_an_old_one_too(
+    browser: Browser, stage: NodeStage, logs: list[MutableMapping[str, Any]]
+) -> None:
+    browser.posts(stage.nl.posted(browser.request(), edited={"IsPassive": None}))
+    browser.asks(issue_instant=stage.clock() - 3600)
+    assert [(line["check"], line["peer"]) for line in logs] == [("is_passive", "nl"), ("request_issued", "nl")]
+
+
+def test_an_address_that_is_the_metadata_s_own_may_be_named(browser: Browser, stage: NodeStage) -> None:
+    edited = {"AssertionConsumerServiceURL": stage.nl.acs_url, "ProtocolBinding": POST}
+    assert browser.posts(stage.nl.posted(browser.request(), edited=edited)).status == 303
+
+
+@pytest.mark.spec("eidas.md §3 IssueInstant")
+@pytest.mark.parametrize(("age", "status"), [(-61, 400), (-60, 303), (0, 303), (360, 303), (361, 400)])
+def test_a_request_is_as_young_as_the_profile_says(browser: Browser, stage: NodeStage, age: int, status: int) -> None:
+    stage.clock.stand()
+    page = browser.asks(issue_instant=stage.clock() - age)
+    assert page.status == status
+    if page.status == 400:
+        declined(browser, page, "request_issued", ("Requester", "RequestDenied"))
+
+
+@pytest.mark.spec("eidas.md §8 12")
+def test_an_unknown_attribute_that_is_optional_is_dropped(browser: Browser) -> None:
+    asked = (*MINIMUM_SET, RequestedAttribute(UNKNOWN, required=False))
+    opened = browser.opened(browser.decides(browser.informed(attributes=asked)))
+    assert opened.assertion is not None
+    assert UNKNOWN not in opened.assertion.attributes
+    assert f"{ATTRIBUTE}DateOfBirth" in opened.assertion.attributes
+
+
+def test_a_request_in_the_name_of_another_node_is_answered_to_nobody(browser: Browser, stage: NodeStage) -> None:
+    """`nl` signs with its own key, and says that it is `lv`: neither hears of it."""
+    page = browser.asks(issuer=stage.lv.entity_id)
+    assert page.status == 400
+    assert "SAMLResponse" not in page.text
+
+
+def test_a_certificate_that_two_nodes_publish_makes_neither_of_them_the_other(browser: Browser, stage: NodeStage) -> None:
+    """`fi`, first in the order of the registrations, says that `lv`'s certificate is its own too."""
+    own = stage.fi.signer
+    stage.publish(stage.lv)
+    try:
+        stage.fi.signer = stage.lv.signer
+        stage.publish(stage.fi)
+        page = browser.decides(browser.informed(peer=stage.lv))
+        assert f'action="{stage.lv.acs_url}"' in page.text
+        assert stage.fi.acs_url not in page.text
+    finally:
+        stage.fi.signer = own
+        stage.publish(stage.fi)
+
+
+@pytest.mark.spec("security.md §2.1 C a message is used when it is made")
+def test_a_request_that_nobody_waits_for_any_more_buys_no_signature(browser: Browser, stage: NodeStage) -> None:
+    page = browser.asks(issue_instant=stage.clock() - 901)
+    assert page.status == 400
+    assert "SAMLResponse" not in page.text
+    declined(browser, browser.asks(issue_instant=stage.clock() - 700), "request_issued", ("Requester", "RequestDenied"))
+
+
+@pytest.mark.spec("eidas.md §3 Issuer format")
+def test_an_issuer_of_another_format_is_declined(browser: Browser, stage: NodeStage) -> None:
+    root = message_of(stage.nl.posted(browser.request()))
+    for signature in root.findall("{http://www.w3.org/2000/09/xmldsig#}Signature"):
+        root.remove(signature)
+    root[0].set("Format", "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress")
+    octets = sign_enveloped(root, stage.nl.signer, place=1, profile=EIDAS)
+    page = browser.posts(fields_of(octets))
+    declined(browser, page, "issuer_format", ("Requester", ""))
+
+
+@pytest.mark.spec("saml.md Bindings §3.4.3 RelayState has at most 80 octets")
+@pytest.mark.parametrize("redirect", [False, True])
+def test_a_relay_state_that_is_too_long_is_declined_and_not_repeated(
+    browser: Browser, stage: NodeStage, *, redirect: bool
+) -> None:
+    long = "ä" * 41
+    request = browser.request()
+    page = browser.follows(stage.nl.queried(request, long)) if redirect else browser.posts(stage.nl.posted(request, long))
+    declined(browser, page, "relay_state", ("Requester", "RequestDenied"))
+    assert "RelayState" not in page.fields
+    assert browser.asks("ä" * 40).status == 303
+
+
+def test_the_relay_state_of_a_declined_request_goes_back(browser: Browser) -> None:
+    assert browser.asks("mine", contexts=()).fields["RelayState"] == "mine"
+
+
+@pytest.mark.spec("eidas.md §4 level not reached")
+def test_a_level_that_no_provider_reaches_is_said_at_once(browser: Browser) -> None:
+    page = browser.asks(comparison="exact", contexts=(f"{OTHER_LOA}high",))
+    assert page.status == 403
+    assert page.cookies == {}
+    opened = browser.opened(page)
+    assert opened.codes == ("Responder", "AuthnFailed", "The requested level of assurance was not reached.")
+
+
+def test_a_declined_answer_is_signed_and_has_the_request_s_id(browser: Browser, stage: NodeStage) -> None:
+    request = browser.request(contexts=())
+    opened = browser.opened(browser.posts(stage.nl.posted(request)))
+    assert opened.response.in_response_to == request.request_id
+    assert base64.b64encode(stage.certificate).decode() in opened.octets.decode().replace("\n", "")
