@@ -17,8 +17,8 @@ from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.metadata.judged import DAY
 from connectors.metadata.peers import Peers
 from connectors.profiles import EIDAS
-from idp.application.composition import Parts, compose, connectors_of
-from idp.application.load import Read, load_all
+from idp.application.composition import SiteParts, compose, connectors_of
+from idp.application.load import LoadedFolder, load_all
 from idp.keys.keeper import Keeper
 from idp.keys.look import Look, alone
 from idp.keys.sealing import HourlyKeys
@@ -79,7 +79,7 @@ class Application:
         *,
         clock: Callable[[], int] = system_clock,
         measures: Measures | None = None,
-        read: Read | None = None,
+        read: LoadedFolder | None = None,
         own: Callable[[], None] = alone,
         proxies: Sequence[str] | None = None,
     ) -> None:
@@ -126,7 +126,7 @@ class Application:
             self.keeper = Keeper(tasks, tenant=settings.tenant, database=partial(self.store.checkpoint, settings.tenant))
             self._pages = Pages()
             self.site = compose(
-                Parts(
+                SiteParts(
                     settings=settings,
                     configuration=configuration,
                     keys=keys,

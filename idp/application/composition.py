@@ -45,7 +45,7 @@ Connectors = Mapping[ProviderId, Connector]
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class SiteParts:
     """What one tenant's site is composed of."""
 
     settings: Settings
@@ -69,12 +69,12 @@ class Parts:
         return self.keys.node
 
 
-def compose(parts: Parts) -> Site:
+def compose(parts: SiteParts) -> Site:
     """The site of the role that the settings name."""
     return _node(parts) if parts.settings.role == "node" else _city(parts)
 
 
-def _city(parts: Parts) -> CitySite:
+def _city(parts: SiteParts) -> CitySite:
     settings, configuration, keys = parts.settings, parts.configuration, parts.keys
     role = CityRole(
         tenant=settings.tenant,
@@ -132,7 +132,7 @@ def _city(parts: Parts) -> CitySite:
     )
 
 
-def _node(parts: Parts) -> Site:
+def _node(parts: SiteParts) -> Site:
     settings, configuration, keys = parts.settings, parts.configuration, parts.keys
     if settings.organization is None:
         raise ValueError("a node without organization was let through")
@@ -177,7 +177,7 @@ def _node(parts: Parts) -> Site:
     )
 
 
-def _broker(parts: Parts, role: Role, frontends: Frontends) -> Broker:
+def _broker(parts: SiteParts, role: Role, frontends: Frontends) -> Broker:
     return Broker(
         tenant=parts.settings.tenant,
         role=role,
@@ -192,11 +192,11 @@ def _broker(parts: Parts, role: Role, frontends: Frontends) -> Broker:
     )
 
 
-def _logins(parts: Parts) -> Logins:
+def _logins(parts: SiteParts) -> Logins:
     return Logins(tenant=parts.settings.tenant, sealer=parts.sealer, commits=parts.commits, parked=parts.store)
 
 
-def _openid(parts: Parts, role: CityRole) -> OpenIDProvider:
+def _openid(parts: SiteParts, role: CityRole) -> OpenIDProvider:
     configuration, keys = parts.configuration, parts.keys
     return OpenIDProvider(
         issuer=parts.settings.issuer,
@@ -215,7 +215,7 @@ def _openid(parts: Parts, role: CityRole) -> OpenIDProvider:
     )
 
 
-def _proxy_service(parts: Parts, _role: NodeRole) -> ProxyService:
+def _proxy_service(parts: SiteParts, _role: NodeRole) -> ProxyService:
     return ProxyService(
         here=proxy_here(parts.settings.issuer),
         nodes=parts.configuration.nodes,
@@ -226,8 +226,8 @@ def _proxy_service(parts: Parts, _role: NodeRole) -> ProxyService:
 
 
 # The protocols in which services ask us, by the name that a request carries: one line a protocol
-CITY_FRONTENDS: dict[str, Callable[[Parts, CityRole], Frontend]] = {oidc_request.NAME: _openid}
-NODE_FRONTENDS: dict[str, Callable[[Parts, NodeRole], Frontend]] = {NAME: _proxy_service}
+CITY_FRONTENDS: dict[str, Callable[[SiteParts, CityRole], Frontend]] = {oidc_request.NAME: _openid}
+NODE_FRONTENDS: dict[str, Callable[[SiteParts, NodeRole], Frontend]] = {NAME: _proxy_service}
 
 
 def connectors_of(

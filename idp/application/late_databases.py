@@ -63,7 +63,7 @@ def _failed(each: "Future[None]") -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Late(Generic[T]):
+class LateTenant(Generic[T]):
     """What its database keeps from being there: `first` asked it and failed, or does still, and `ask` asks it once more."""
 
     first: "Future[None]"

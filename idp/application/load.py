@@ -12,7 +12,7 @@ from policies.load import Configuration
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class LoadedFolder:
     """What a broker's folder said at one moment, and the kinds of keys in it. Nothing in it belongs to a process."""
 
     settings: Settings
@@ -20,7 +20,7 @@ class Read:
     kinds: frozenset[str]
 
 
-def load_all(folder: Path, read: Read | None = None) -> tuple[Settings, Configuration, Keys]:
+def load_all(folder: Path, read: LoadedFolder | None = None) -> tuple[Settings, Configuration, Keys]:
     """Settings, parties and keys of a folder. Raises `Misconfigured` with the problems of all three at once.
 
     What was `read` already is not read again: the folder may say something else by now. Of its keys those of the same kinds

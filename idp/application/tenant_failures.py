@@ -12,7 +12,7 @@ from idp.system.logs import log_of
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 
 
-class Why(StrEnum):
+class FailureKind(StrEnum):
     """Of what kind it is that keeps a tenant from serving: all that whoever watches is told."""
 
     CONFIGURATION = "configuration"
@@ -21,13 +21,13 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class TenantFailure:
     """A tenant that does not serve: its folder's name, the hosts that it would have had ("" for none), and why."""
 
     name: str
     issuer: str
     problems: tuple[Problem, ...]
-    why: Why = Why.CONFIGURATION
+    why: FailureKind = FailureKind.CONFIGURATION
 
     @property
     def tenant(self) -> str:
@@ -35,23 +35,25 @@ class Broken:
         return urlsplit(self.issuer).hostname or self.name
 
 
-def log_broken(broken: Iterable[Broken]) -> None:
+def log_failures(broken: Iterable[TenantFailure]) -> None:
     """One line of the log for each tenant that does not serve."""
     for one in broken:
         told = [str(problem) for problem in one.problems]
         log_of(one.name).error("tenant_broken", issuer=one.issuer, problems=told)
 
 
-def broken_by(folder: Path, settings: Settings | None, error: BaseException) -> Broken:
+def failure_of(folder: Path, settings: Settings | None, error: BaseException) -> TenantFailure:
     """What this error keeps from serving."""
     issuer = "" if settings is None or settings.issuer == NO_ISSUER else settings.issuer
     if isinstance(error, Misconfigured):
-        return Broken(folder.name, issuer, error.problems)
+        return TenantFailure(folder.name, issuer, error.problems)
     if isinstance(error, StoreUnavailable):
         what = f"the database cannot be used: {explained(error.detail)}."
         fix = "When it answers, the tenant is served by itself."
-        return Broken(folder.name, issuer, (Problem(str(folder / SETTINGS_FILE), 0, "database", what, fix),), Why.DATABASE)
+        return TenantFailure(
+            folder.name, issuer, (Problem(str(folder / SETTINGS_FILE), 0, "database", what, fix),), FailureKind.DATABASE
+        )
     # Its text may quote a password
     what = f"the broker has a defect: nobody foresaw a {type(error).__name__} here."
     fix = "Take back what changed last in this folder, and report it with this name."
-    return Broken(folder.name, issuer, (Problem(str(folder), 0, "", what, fix),), Why.DEFECT)
+    return TenantFailure(folder.name, issuer, (Problem(str(folder), 0, "", what, fix),), FailureKind.DEFECT)

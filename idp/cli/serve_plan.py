@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from idp.application.load import Read
-from idp.application.tenant_failures import log_broken
-from idp.application.tenants import Seen, open_site, read_all, see
+from idp.application.load import LoadedFolder
+from idp.application.tenant_failures import log_failures
+from idp.application.tenants import LoadedInstallation, load_folder, load_installation, open_installation
 from idp.cli.console import problems, say
 from idp.cli.migrate import migrate_ours
 from idp.config.folder import load_configuration
@@ -42,7 +42,7 @@ class Looked:
     `closed` are those of them that an earlier look found whole, by name, with what it found: that stays fixed.
     """
 
-    seen: Seen
+    seen: LoadedInstallation
     nobody_may_ask: bool = False
     closed: Mapping[str, Settings] = field(default_factory=dict)
 
@@ -76,9 +76,9 @@ def look(folder: Path) -> Looked:
     return found
 
 
-def _looked(folder: Path, further: Callable[[Read], None] | None = None) -> Looked:
-    seen = see(folder, _files, further)
-    log_broken(seen.broken)
+def _looked(folder: Path, further: Callable[[LoadedFolder], None] | None = None) -> Looked:
+    seen = load_installation(folder, _files, further)
+    log_failures(seen.broken)
     nobody = all(each.settings.role == "node" and not each.configuration.nodes for each in seen.read.values())
     return Looked(seen, nobody)
 
@@ -123,7 +123,7 @@ def plan(folder: Path, looked: Looked, metrics: SharedMeasures | None, drain_sec
         migrate_where_needed(settings)
 
     return Plan(
-        compose=lambda number: open_site(
+        compose=lambda number: open_installation(
             folder, seen=looked.seen, prepare=prepare, measures=metrics.worker(number) if metrics else None
         ),
         tell=lambda error: tell(folder, error),
@@ -181,12 +181,12 @@ def migrate_where_needed(settings: Settings) -> None:
         migrate_ours(settings)
 
 
-def _files(folder: Path) -> Read:
+def _files(folder: Path) -> LoadedFolder:
     settings = safe_settings(folder)
-    return replace(read_all(folder), settings=settings)
+    return replace(load_folder(folder), settings=settings)
 
 
-def _prepare(read: Read) -> None:
+def _prepare(read: LoadedFolder) -> None:
     settings = read.settings
     check_valkey(settings)
     # Another installation's rows would read as changed ones

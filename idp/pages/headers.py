@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from idp.pages.views import Kind
+from idp.pages.views import PageKind
 
 # The only script anywhere: it posts a protocol message. Everybody else has the button beside it.
 SUBMIT_SCRIPT = "document.forms[0].submit()"
@@ -32,7 +32,7 @@ _ALWAYS = {
 }
 
 
-def headers(kind: Kind) -> Mapping[str, str]:
+def headers(kind: PageKind) -> Mapping[str, str]:
     """The headers of a page of this kind.
 
     A page that posts a protocol message has no `form-action`: Chromium holds the redirects after a form against it, and the
@@ -42,23 +42,23 @@ def headers(kind: Kind) -> Mapping[str, str]:
     return _HEADERS[kind]
 
 
-def raw_headers(kind: Kind) -> tuple[tuple[bytes, bytes], ...]:
+def raw_headers(kind: PageKind) -> tuple[tuple[bytes, bytes], ...]:
     """The same as the server writes them."""
     return _RAW[kind]
 
 
-def _made(kind: Kind) -> Mapping[str, str]:
-    policy = (*_POLICY, _SUBMIT) if kind is Kind.POST else (*_POLICY, _OWN_FORMS)
+def _made(kind: PageKind) -> Mapping[str, str]:
+    policy = (*_POLICY, _SUBMIT) if kind is PageKind.POST else (*_POLICY, _OWN_FORMS)
     return MappingProxyType(
         {
             "Content-Security-Policy": "; ".join(policy),
-            "Referrer-Policy": "no-referrer" if kind is Kind.PLAIN else "same-origin",
+            "Referrer-Policy": "no-referrer" if kind is PageKind.PLAIN else "same-origin",
             **_ALWAYS,
         }
     )
 
 
-_HEADERS = {kind: _made(kind) for kind in Kind}
+_HEADERS = {kind: _made(kind) for kind in PageKind}
 _RAW = {
     kind: tuple((name.lower().encode("ascii"), value.encode("ascii")) for name, value in named.items())
     for kind, named in _HEADERS.items()

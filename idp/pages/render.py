@@ -34,7 +34,7 @@ _PAGES = ("picker", "approval", "inform", "onward", "receipt", "error")
 
 
 @dataclass(frozen=True, slots=True)
-class Compiled:
+class CompiledPages:
     """The languages, the templates by page and language, and the digest of both: the same for every tenant."""
 
     languages: Mapping[str, Language]
@@ -43,7 +43,7 @@ class Compiled:
 
 
 @cache
-def compiled() -> Compiled:
+def compiled() -> CompiledPages:
     """All templates in all languages. It takes half a second: whoever forks workers calls it before."""
     folder = resources.files("idp.pages").joinpath("templates")
     sources = {each.name: each.read_text("utf-8") for each in folder.iterdir() if each.name.endswith(".html")}
@@ -53,7 +53,7 @@ def compiled() -> Compiled:
         for tag, language in languages.items()
         for name, template in _compiled(sources, language).items()
     }
-    return Compiled(languages, templates, _digest(sources, languages))
+    return CompiledPages(languages, templates, _digest(sources, languages))
 
 
 class Pages:

@@ -11,7 +11,7 @@ from policies.attributes import AttributeName
 from policies.purposes import Basis
 
 
-class Kind(StrEnum):
+class PageKind(StrEnum):
     """What a page does decides which headers it gets: see `idp.pages.headers`."""
 
     PLAIN = "plain"  # it shows, and links
@@ -65,9 +65,9 @@ class PickerView:
     narrowed: bool = False
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> PageKind:
         """The kind of this page."""
-        return Kind.FORM
+        return PageKind.FORM
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class WithheldItem:
     """One attribute that was asked for and does not go, and a sentence that says why."""
 
     title: Text
@@ -125,15 +125,15 @@ class ApprovalView:
     contact: str
     loa: LevelOfAssurance
     items: tuple[Item, ...]
-    kept: tuple[Kept, ...]
+    kept: tuple[WithheldItem, ...]
     arrived: tuple[Text, ...] = ()
     receipt: str = ""
     rewording: str = ""
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> PageKind:
         """The kind of this page."""
-        return Kind.FORM
+        return PageKind.FORM
 
     @property
     def required(self) -> tuple[Item, ...]:
@@ -175,9 +175,9 @@ class InformView:
     items: tuple[Item, ...]
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> PageKind:
         """The kind of this page."""
-        return Kind.FORM
+        return PageKind.FORM
 
     @property
     def always(self) -> tuple[Item, ...]:
@@ -226,16 +226,16 @@ class RefusedView:
     service: Text
     target: str = field(default="", repr=False)
     fields: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    missing: tuple[Kept, ...] = ()
+    missing: tuple[WithheldItem, ...] = ()
     action: str = ""
     towards: Towards = Towards.SERVICE
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> PageKind:
         """The kind of this page."""
         if self.action:
-            return Kind.FORM
-        return Kind.POST if self.fields else Kind.PLAIN
+            return PageKind.FORM
+        return PageKind.POST if self.fields else PageKind.PLAIN
 
     @property
     def at_once(self) -> bool:
@@ -256,9 +256,9 @@ class LeavingView:
     receipt: str = ""
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> PageKind:
         """The kind of this page."""
-        return Kind.PLAIN
+        return PageKind.PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,9 +276,9 @@ class PostView:
     receipt: str = ""
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> PageKind:
         """The kind of this page."""
-        return Kind.POST
+        return PageKind.POST
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +293,7 @@ class ReceiptShown:
     basis: Basis
     when: str
     went: tuple[Text, ...]
-    kept: tuple[Kept, ...]
+    kept: tuple[WithheldItem, ...]
     leaf: str
     proved: bool
     file: str
@@ -319,9 +319,9 @@ class ReceiptView:
     others: tuple[OtherReceipt, ...] = ()
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> PageKind:
         """The kind of this page."""
-        return Kind.FORM if self.shown else Kind.PLAIN
+        return PageKind.FORM if self.shown else PageKind.PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,6 +345,6 @@ class ErrorView:
     documentation: str = ""
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> PageKind:
         """The kind of this page."""
-        return Kind.POST if self.fields else Kind.PLAIN
+        return PageKind.POST if self.fields else PageKind.PLAIN

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from idp.pages.languages import ENGLISH, Language
-from idp.pages.views import Item, Kept, Text
+from idp.pages.views import Item, Text, WithheldItem
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Form, Value
 from policies.catalogue import Catalogue
 from policies.forms import Kind, form_title, parse_form
@@ -96,11 +96,11 @@ class Wording:
         """Everything that would go, in the decision's order."""
         return tuple(self.item(ruling, purpose, catalogue) for ruling in decision.rulings if ruling.released is not None)
 
-    def kept(self, decision: Decision, catalogue: Catalogue) -> tuple[Kept, ...]:
+    def kept(self, decision: Decision, catalogue: Catalogue) -> tuple[WithheldItem, ...]:
         """Everything that was asked for and does not go, in the decision's order."""
         return tuple(self.kept_one(ruling, catalogue) for ruling in decision.rulings if ruling.released is None)
 
-    def missing(self, decision: Decision, catalogue: Catalogue) -> tuple[Kept, ...]:
+    def missing(self, decision: Decision, catalogue: Catalogue) -> tuple[WithheldItem, ...]:
         """What the service cannot do without and does not get."""
         return tuple(self.kept_one(ruling, catalogue) for ruling in decision.rulings if ruling.name in decision.blocked)
 
@@ -145,10 +145,12 @@ class Wording:
         """The attributes' titles, in this order."""
         return tuple(self._title(catalogue, name) for name in names)
 
-    def kept_one(self, ruling: Ruling, catalogue: Catalogue) -> Kept:
+    def kept_one(self, ruling: Ruling, catalogue: Catalogue) -> WithheldItem:
         """One attribute that does not go, with the reason as a sentence."""
         reason = self.language.say(f"reason.{ruling.reason}")
-        return Kept(title=self._title(catalogue, ruling.name), reason=reason, name=ruling.name, code=ruling.reason.value)
+        return WithheldItem(
+            title=self._title(catalogue, ruling.name), reason=reason, name=ruling.name, code=ruling.reason.value
+        )
 
     def sent(self, names: Iterable[tuple[str, str]], catalogue: Catalogue) -> tuple[Text, ...]:
         """What went, by name and form: "Family name", "Date of birth: whether 18 or older". Never what the answer was."""
@@ -163,10 +165,10 @@ class Wording:
             found.append(title)
         return tuple(found)
 
-    def withheld(self, pairs: Iterable[tuple[str, str]], catalogue: Catalogue) -> tuple[Kept, ...]:
+    def withheld(self, pairs: Iterable[tuple[str, str]], catalogue: Catalogue) -> tuple[WithheldItem, ...]:
         """What did not go, by name and reason."""
         return tuple(
-            Kept(self._title(catalogue, AttributeName(name)), self.language.say(f"reason.{reason}"), name, reason)
+            WithheldItem(self._title(catalogue, AttributeName(name)), self.language.say(f"reason.{reason}"), name, reason)
             for name, reason in pairs
         )
 

@@ -6,7 +6,7 @@ from idp.login.city_role import CityRole
 from idp.login.role import Choices, Reach
 from idp.login.states import Decided
 from idp.pages.render import Pages
-from idp.pages.views import ApprovalView, Kept, Text, Towards
+from idp.pages.views import ApprovalView, Text, Towards, WithheldItem
 from idp.pages.wording import text_in
 from idp.web.routes.receipt import RECEIPT_PATH
 from policies.attributes import EXACT, AttributeName
@@ -85,7 +85,7 @@ class CityScreens:
         )
         return self._pages.approval(view).encode()
 
-    def missing(self, decided: Decided, language: str) -> tuple[Kept, ...]:
+    def missing(self, decided: Decided, language: str) -> tuple[WithheldItem, ...]:
         """What the service cannot do without and that cannot go."""
         return self._pages.wording(language).missing(decided.decision, self._catalogue)
 

@@ -4,7 +4,7 @@ from connectors.formats.eidas.registry import MINIMUM
 from idp.login.role import Choices
 from idp.login.states import Decided
 from idp.pages.render import Pages
-from idp.pages.views import InformView, Item, Kept, Requester, Text, Towards
+from idp.pages.views import InformView, Item, Requester, Text, Towards, WithheldItem
 from idp.protocols.eidas.person import PERSON_IDENTIFIER_NAME, in_registry_order
 from idp.protocols.eidas.role import NodeRole
 from policies.authentication import Origin, ServiceRequest
@@ -76,7 +76,7 @@ class NodeScreens:
         )
         return self._pages.inform(view)
 
-    def missing(self, decided: Decided, language: str) -> tuple[Kept, ...]:
+    def missing(self, decided: Decided, language: str) -> tuple[WithheldItem, ...]:
         """Nothing: an answer that lacks something mandatory is refused before."""
         return ()
 

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from idp.login.role import Choices
 from idp.login.states import Decided
-from idp.pages.views import Kept, Text, Towards
+from idp.pages.views import Text, Towards, WithheldItem
 from policies.authentication import Origin, ServiceRequest
 from policies.errors import BrokerError
 from policies.parties import IdentityProvider, ProviderId
@@ -43,5 +43,5 @@ class Screens(Protocol):
     def question(self, decided: Decided, sealed: str, language: str) -> str | bytes:
         """The page that the citizen answers: `sealed` is what its form brings back."""
 
-    def missing(self, decided: Decided, language: str) -> tuple[Kept, ...]:
+    def missing(self, decided: Decided, language: str) -> tuple[WithheldItem, ...]:
         """What the service cannot do without and that cannot go."""

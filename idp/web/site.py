@@ -22,7 +22,7 @@ from idp.monitoring.watched import Watched, unwatched
 from idp.pages.headers import raw_headers
 from idp.pages.languages import choose_language
 from idp.pages.render import Pages
-from idp.pages.views import ErrorView, Kind, LeavingView, PostView, Text, Towards
+from idp.pages.views import ErrorView, LeavingView, PageKind, PostView, Text, Towards
 from idp.pages.wording import Wording, known_code
 from idp.ports import Log
 from idp.web.edge import NO_ROUTE, REFERENCE, UNFORESEEN, place
@@ -168,7 +168,7 @@ class Site:
         return response
 
 
-def page(text: str | bytes, kind: Kind, kept: Iterable[Cookie], *, status: int = 200) -> Response:
+def page(text: str | bytes, kind: PageKind, kept: Iterable[Cookie], *, status: int = 200) -> Response:
     """A page with the headers of its kind and the login's cookies."""
     response = HTMLResponse(text, status)
     response.raw_headers += raw_headers(kind)

@@ -12,8 +12,8 @@ from idp.pages.views import (
     Ending,
     ErrorView,
     InformView,
-    Kind,
     LeavingView,
+    PageKind,
     PickerView,
     PostView,
     ReceiptShown,
@@ -118,7 +118,7 @@ class Shown:
     name: str
     language: str
     html: str
-    kind: Kind
+    kind: PageKind
 
 
 def gallery(pages: Pages, port: int = 9, languages: Sequence[str] = LANGUAGES) -> tuple[Shown, ...]:
@@ -130,7 +130,7 @@ def gallery(pages: Pages, port: int = 9, languages: Sequence[str] = LANGUAGES) -
     return tuple(shown)
 
 
-def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[], str], Kind]]:
+def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[], str], PageKind]]:
     service = pages.wording(language).text(SERVICE)
     pickers = _pickers(pages, language)
     approvals = {

@@ -19,7 +19,7 @@ from lxml import html
 
 from connectors.signatures.jws import base64url, sign
 from connectors.wire.claims import Json
-from idp.application.tenants import Opened
+from idp.application.tenants import OpenInstallation
 from idp.config.settings import load_settings
 from idp.demo.country import Country
 from idp.demo.scene import city_secrets, secret_words, write_jwks, write_templates
@@ -136,7 +136,7 @@ class Call:
 class Town:
     """One tenant as a browser and its services see it."""
 
-    def __init__(self, name: str, cities: Cities, opened: Opened, portal: BlockingPortal) -> None:
+    def __init__(self, name: str, cities: Cities, opened: OpenInstallation, portal: BlockingPortal) -> None:
         self.name, self.cities, self.portal = name, cities, portal
         self.issuer = issuer(name)
         self.application = opened.tenants[name]

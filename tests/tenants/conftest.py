@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from idp.application.tenants import Opened, open_site
+from idp.application.tenants import OpenInstallation, open_installation
 from idp.config.settings import load_settings
 from idp.keys.folder import create_keys
 from idp.store.migrate import migrate
@@ -31,12 +31,12 @@ def roof(made: Path, tmp_path: Path) -> Roof:
 
 
 @pytest.fixture
-def opened() -> Iterator[Callable[[Roof], Opened]]:
+def opened() -> Iterator[Callable[[Roof], OpenInstallation]]:
     """Open a roof; it is closed after the test."""
-    found: list[Opened] = []
+    found: list[OpenInstallation] = []
 
-    def open_(roof: Roof) -> Opened:
-        found.append(open_site(roof.folder, clock=lambda: NOW))
+    def open_(roof: Roof) -> OpenInstallation:
+        found.append(open_installation(roof.folder, clock=lambda: NOW))
         return found[-1]
 
     yield open_

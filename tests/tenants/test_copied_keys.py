@@ -6,13 +6,13 @@ from shutil import copy
 import pytest
 import structlog
 
-from idp.application.tenants import Opened, open_site, see
+from idp.application.tenants import OpenInstallation, load_installation, open_installation
 from idp.keys.change import make
 from idp.keys.kinds import KINDS
 from policies.errors import Misconfigured
 from tests.tenants.roof import NOW, Roof
 
-Open = Callable[[Roof], Opened]
+Open = Callable[[Roof], OpenInstallation]
 
 
 @pytest.mark.parametrize("name", ["es256", "sealing", "log"])
@@ -44,20 +44,20 @@ def test_a_running_server_takes_no_key_that_is_copied_from_another_tenant(roof: 
 
 
 def test_a_worker_that_starts_again_closes_who_has_a_copied_key_and_not_its_owner(roof: Roof) -> None:
-    seen = see(roof.folder)
+    seen = load_installation(roof.folder)
     copy(roof.tenant("birch") / "keys" / "es256.pem", roof.tenant("alder") / "keys" / KINDS["es256"].file_from(NOW - 60))
-    served = open_site(roof.folder, seen=seen, clock=lambda: NOW)
+    served = open_installation(roof.folder, seen=seen, clock=lambda: NOW)
     served.stop()
     assert ([one.name for one in served.broken], list(served.tenants)) == (["alder"], ["birch"])
 
 
 def test_a_worker_that_starts_again_gives_a_key_that_came_since_and_was_copied_to_nobody(roof: Roof) -> None:
-    seen = see(roof.folder)
+    seen = load_installation(roof.folder)
     alder, birch = (roof.tenant(each) / "keys" for each in ("alder", "birch"))
     made = make(birch, KINDS["rs256"], NOW - 60, host="birch.example", now=NOW, production=False)
     copy(made, alder / made.name)
     with pytest.raises(Misconfigured) as raised:
-        open_site(roof.folder, seen=seen, clock=lambda: NOW)
+        open_installation(roof.folder, seen=seen, clock=lambda: NOW)
     assert [(one.file, one.what) for one in raised.value.problems] == [
         (str(each / made.name), "nobody knows which tenant had it first.") for each in (alder, birch)
     ]

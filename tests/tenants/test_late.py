@@ -11,7 +11,7 @@ import structlog
 from idp.application import late_databases as late
 from idp.application import tenants
 from idp.application.app import Application
-from idp.application.tenants import Opened, open_site, see
+from idp.application.tenants import OpenInstallation, load_installation, open_installation
 from idp.config.settings import Settings
 from idp.monitoring.exposition import ready
 from idp.monitoring.measures import Measures
@@ -49,9 +49,9 @@ class Databases:
 
 
 @contextmanager
-def site(roof: Roof, databases: Databases, measures: Measures | None = None) -> Iterator[Opened]:
+def site(roof: Roof, databases: Databases, measures: Measures | None = None) -> Iterator[OpenInstallation]:
     """A worker's, from its beginning to its end."""
-    opened = open_site(roof.folder, clock=lambda: NOW, prepare=databases, measures=measures or Measures())
+    opened = open_installation(roof.folder, clock=lambda: NOW, prepare=databases, measures=measures or Measures())
     opened.start()
     try:
         yield opened
@@ -60,7 +60,7 @@ def site(roof: Roof, databases: Databases, measures: Measures | None = None) -> 
         opened.stop()
 
 
-def status(opened: Opened, name: str) -> int:
+def status(opened: OpenInstallation, name: str) -> int:
     return get(opened, f"{issuer(name)}{DISCOVERY}").status_code
 
 
@@ -139,11 +139,11 @@ def test_a_fault_that_time_does_not_mend_closes_it_for_good(roof: Roof) -> None:
 
 
 def test_a_tenant_that_one_worker_closed_for_good_is_not_ready_whatever_another_one_can(roof: Roof) -> None:
-    seen = see(roof.folder)
+    seen = load_installation(roof.folder)
     with sharing() as shared, site(roof, Databases(), shared.worker(1)):
         until(lambda: ready(shared).tenants.get("alder.example", False))
         (roof.tenant("alder") / "keys" / "es256.pem").write_bytes(b"half a key")
-        again = open_site(roof.folder, seen=seen, clock=lambda: NOW, measures=shared.worker(2))
+        again = open_installation(roof.folder, seen=seen, clock=lambda: NOW, measures=shared.worker(2))
         again.stop()
         assert [one.name for one in again.broken] == ["alder"]
         assert ready(shared).tenants["alder.example"] is False
@@ -153,5 +153,5 @@ def test_a_tenant_that_one_worker_closed_for_good_is_not_ready_whatever_another_
 def test_where_no_database_answers_the_roof_does_not_open(roof: Roof) -> None:
     databases = Databases(alder=StoreUnavailable("OperationalError"), birch=StoreUnavailable("SQLITE_BUSY"))
     with pytest.raises(Misconfigured) as refused:
-        open_site(roof.folder, prepare=databases)
+        open_installation(roof.folder, prepare=databases)
     assert all(word in what(refused.value) for word in ("OperationalError", "SQLITE_BUSY"))

@@ -11,7 +11,7 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 from structlog.testing import capture_logs
 
-from idp.application.tenants import open_site
+from idp.application.tenants import open_installation
 from idp.pages.static import STATIC_FILES
 from idp.store.retention import Retention
 from policies.errors import Overloaded, StoreUnavailable
@@ -65,7 +65,7 @@ def towns(request: pytest.FixtureRequest, built: Cities, tmp_path_factory: pytes
     cities = built
     if request.param == "postgres":
         cities = on_postgres(built, tmp_path_factory.mktemp("on-postgres") / "roof", server().fresh())
-    opened = open_site(cities.folder)
+    opened = open_installation(cities.folder)
     assert not opened.broken
     opened.start()
     try:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 from anyio.from_thread import start_blocking_portal
 
-from idp.application.tenants import open_site
+from idp.application.tenants import open_installation
 from idp.pages.static import STATIC_FILES
 from idp.server.rate_limits import Windows
 from tests.postgres import server
@@ -67,7 +67,7 @@ def towns(
     cities = built
     if request.param == "postgres":
         cities = on_postgres(built, tmp_path_factory.mktemp("on-postgres") / "roof", server().fresh())
-    opened = open_site(cities.folder)
+    opened = open_installation(cities.folder)
     assert not opened.broken, opened.broken
     for one in opened.tenants.values():
         one.sequencer.start()  # the watch would ask for metadata that nobody serves

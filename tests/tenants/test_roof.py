@@ -12,7 +12,7 @@ import structlog
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from httpx2 import ASGITransport, AsyncClient, Response
 
-from idp.application.tenants import Opened, open_site
+from idp.application.tenants import OpenInstallation, open_installation
 from idp.config.settings import tenant_folders
 from idp.config.tenant_conflicts import conflicts
 from idp.monitoring.exposition import exposition, ready
@@ -22,10 +22,10 @@ from tests.idp.server.crew import until
 from tests.tenants.roof import NOW, Roof, issuer
 
 DISCOVERY = "/.well-known/openid-configuration"
-Open = Callable[[Roof], Opened]
+Open = Callable[[Roof], OpenInstallation]
 
 
-def get(opened: Opened, address: str, host: str = "", **headers: str) -> Response:
+def get(opened: OpenInstallation, address: str, host: str = "", **headers: str) -> Response:
     """One request to what is served; `host` replaces the Host header."""
 
     async def ask() -> Response:
@@ -125,7 +125,7 @@ def test_whoever_watches_is_told_which_tenant_is_broken_and_the_others_are_ready
 ) -> None:
     (roof.tenant("birch") / file).write_text("qxwvzk-canary = ", encoding="utf-8")
     measures = Measures()
-    served = open_site(roof.folder, clock=lambda: NOW, measures=measures)
+    served = open_installation(roof.folder, clock=lambda: NOW, measures=measures)
     served.start()
     try:
         until(lambda: ready(measures).any)
@@ -190,7 +190,7 @@ def test_two_tenants_with_one_host_are_both_closed_whatever_the_port(roof: Roof,
 def test_two_tenants_with_one_key_are_both_refused(roof: Roof, name: str) -> None:
     copy(roof.tenant("alder") / "keys" / name, roof.tenant("birch") / "keys" / name)
     with pytest.raises(Misconfigured) as refused:
-        open_site(roof.folder)
+        open_installation(roof.folder)
     assert f"tenants/birch/keys/{name}: keys: alder has the same. Fix: Take the copy out" in what(refused.value)
 
 
@@ -233,5 +233,5 @@ def test_tenants_as_they_should_be_share_nothing(roof: Roof) -> None:
 def test_what_is_wrong_with_the_process_keeps_all_of_it_from_starting(roof: Roof, text: str, told: str) -> None:
     (roof.folder / "ciconia.toml").write_text(text, encoding="utf-8")
     with pytest.raises(Misconfigured) as refused:
-        open_site(roof.folder)
+        open_installation(roof.folder)
     assert told in what(refused.value)

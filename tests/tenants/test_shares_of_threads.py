@@ -9,7 +9,7 @@ import anyio
 import pytest
 from httpx2 import ASGITransport, AsyncClient
 
-from idp.application.tenants import Opened
+from idp.application.tenants import OpenInstallation
 from idp.ports import Checkpoint
 from idp.web.threads import Threads, run_in_threadpool
 from policies.errors import NotFound
@@ -85,7 +85,7 @@ def test_what_has_begun_ends_though_its_browser_goes_away() -> None:
 
 @pytest.mark.spec("design §6")
 def test_a_tenant_whose_database_hangs_holds_nobody_of_another(
-    roof: Roof, opened: Callable[[Roof], Opened], monkeypatch: pytest.MonkeyPatch
+    roof: Roof, opened: Callable[[Roof], OpenInstallation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served, gate = opened(roof), threading.Event()
     slow = served.tenants["alder"].store

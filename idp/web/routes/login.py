@@ -24,7 +24,7 @@ from idp.login.sealing import LoginId
 from idp.login.states import DECIDED, Asked, Decided, Refused, Released, speaking
 from idp.monitoring.steps import Step
 from idp.pages.languages import LANGUAGES
-from idp.pages.views import Ending, Kind, RefusedView
+from idp.pages.views import Ending, PageKind, RefusedView
 from idp.server.wrong_answers import ADDRESS_TIMES
 from idp.web.login_cookies import LOGIN_ID, Cookie, after_decision, new_secret, secret_of
 from idp.web.requests import (
@@ -221,7 +221,7 @@ def _handle_response(site: Site, request: Request, inbound: Inbound, protocol: s
 def _asking(site: Site, decided: Decided, secret: bytes, language: str, kept: list[Cookie]) -> Response:
     """The question in this language, sealed for whoever has the Strict cookie of this secret."""
     sealed = site.sealer.seal("decided", decided.login, decided.end, DECIDED.dump(decided), secret)
-    return page(site.screens.question(decided, sealed, language), Kind.FORM, kept)
+    return page(site.screens.question(decided, sealed, language), PageKind.FORM, kept)
 
 
 def _reworded(site: Site, request: Request, login: str, fields: dict[str, str]) -> Response:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from idp.application.tenants import Opened
+from idp.application.tenants import OpenInstallation
 from idp.cli import serve_plan
 from idp.cli.serve_plan import Looked, look, look_again, migrate_where_needed, plan
 from idp.config.settings import load_settings
@@ -69,7 +69,7 @@ def test_a_worker_that_starts_again_has_no_kind_of_key_that_the_others_lack_unti
     def kinds_of(looked: Looked) -> set[str]:
         composed = plan(city, looked, None, 0).compose(1)
         composed.stop()
-        assert isinstance(composed, Opened)
+        assert isinstance(composed, OpenInstallation)
         return {*composed.tenants[""].keys.rings}
 
     assert kind.name not in kinds_of(served), "its metadata would ask for what no other worker can decrypt"

@@ -9,7 +9,7 @@ from idp.pages.headers import SUBMIT_SCRIPT
 from idp.pages.languages import LANGUAGES, OWN_NAMES
 from idp.pages.render import Pages
 from idp.pages.static import MARK_FILE, STYLE_FILE
-from idp.pages.views import Kind
+from idp.pages.views import PageKind
 from tests.e2e.gallery import Shown, gallery
 from tests.idp.pages.reading import Read
 
@@ -64,7 +64,7 @@ def test_no_page_needs_a_script_and_the_one_there_is_has_a_button_beside_it() ->
         assert not [name for each in page.find("//*") for name in each.attrib if str(name).startswith("on")], shown.name
         assert "javascript:" not in shown.html, shown.name
         for script in page.find("//script"):
-            assert shown.kind is Kind.POST, shown.name
+            assert shown.kind is PageKind.POST, shown.name
             assert (script.text, dict(script.attrib)) == (SUBMIT_SCRIPT, {}), shown.name
             assert page.words("//form//button[not(@hidden)]"), shown.name
 
@@ -72,11 +72,11 @@ def test_no_page_needs_a_script_and_the_one_there_is_has_a_button_beside_it() ->
 def test_every_form_posts_to_a_place_that_its_kind_allows() -> None:
     for shown, page in SHOWN:
         forms = page.find("//form")
-        assert bool(forms) == (shown.kind is not Kind.PLAIN), shown.name
+        assert bool(forms) == (shown.kind is not PageKind.PLAIN), shown.name
         for form in forms:
             action = form.get("action", "")
             assert form.get("method") == "post" or form.get("role") == "search", shown.name
-            assert re.match("http://" if shown.kind is Kind.POST else "/[a-z]", action), shown.name
+            assert re.match("http://" if shown.kind is PageKind.POST else "/[a-z]", action), shown.name
 
 
 def test_every_id_is_unique_and_everything_that_refers_to_one_finds_it() -> None:

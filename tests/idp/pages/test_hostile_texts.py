@@ -12,13 +12,13 @@ from idp.pages.views import (
     Ending,
     ErrorView,
     Item,
-    Kept,
     LeavingView,
     PickerView,
     PostView,
     RefusedView,
     Text,
     Towards,
+    WithheldItem,
 )
 from policies.attributes import AttributeName
 from tests.e2e.gallery import DECISION, approval, inform, picker
@@ -45,8 +45,8 @@ def _evil(thing: Any, evil: str) -> Any:  # replaces the texts of a view, whatev
         return Item(
             AttributeName(evil), Text(evil, evil), (evil, evil), evil, Text(evil, evil), Text(evil, evil), thing.required
         )
-    if isinstance(thing, Kept):
-        return Kept(Text(evil, evil), evil)
+    if isinstance(thing, WithheldItem):
+        return WithheldItem(Text(evil, evil), evil)
     if isinstance(thing, CountryChoice):
         return CountryChoice("/x?" + evil, evil, Text(evil, evil))
     if isinstance(thing, tuple):
@@ -110,7 +110,7 @@ def test_in_what_stays_at_the_node(pages: Pages) -> None:
 
 def test_where_a_login_ends(pages: Pages) -> None:
     for evil in HOSTILE:
-        kept = (Kept(Text("x", "en"), "x"),)
+        kept = (WithheldItem(Text("x", "en"), "x"),)
         service = Text("x", "en")
         _same_but_for_texts(pages.refused, RefusedView("en", Ending.BLOCKED, service, LINK, (), kept), evil)
         fields = (("SAMLResponse", "x"),)

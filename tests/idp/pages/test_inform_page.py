@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from idp.pages.render import Pages
-from idp.pages.views import Kind, Requester
+from idp.pages.views import PageKind, Requester
 from policies.attributes import AttributeName
 from policies.catalogue import STANDARD
 from tests.e2e.gallery import FAMILY_NAME, IN_LATIN, inform
@@ -113,7 +113,7 @@ def test_its_form_carries_the_sealed_login_to_us(pages: Pages) -> None:
         "login": "L1",
         "decided": "sealed-text",
     }
-    assert view.kind is Kind.FORM
+    assert view.kind is PageKind.FORM
     with pytest.raises(ValueError, match="path of ours"):
         pages.inform(replace(view, action="https://evil.example/"))
 

@@ -8,17 +8,17 @@ import pytest
 
 from idp.pages.headers import SUBMIT_SCRIPT, SUBMIT_SCRIPT_HASH, headers
 from idp.pages.static import MARK_FILE, STATIC_FILES, STYLE_FILE, StaticFile
-from idp.pages.views import Kind
+from idp.pages.views import PageKind
 
 
-def _policy(kind: Kind) -> dict[str, str]:
+def _policy(kind: PageKind) -> dict[str, str]:
     pairs = (part.strip().partition(" ") for part in headers(kind)["Content-Security-Policy"].split(";"))
     return {name: value for name, _, value in pairs}
 
 
 @pytest.mark.spec("security.md §2.4")
 def test_nothing_is_framed_kept_sniffed_or_loaded_from_elsewhere() -> None:
-    for kind in Kind:
+    for kind in PageKind:
         got, policy = headers(kind), _policy(kind)
         assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
         assert policy["style-src"] == policy["img-src"] == "'self'"
@@ -34,26 +34,26 @@ def test_nothing_is_framed_kept_sniffed_or_loaded_from_elsewhere() -> None:
 
 @pytest.mark.spec("decisions.md 7")
 def test_a_page_that_posts_a_message_has_no_form_action_and_others_post_to_us_alone() -> None:
-    assert "form-action" not in _policy(Kind.POST)
-    assert _policy(Kind.FORM)["form-action"] == _policy(Kind.PLAIN)["form-action"] == "'self'"
+    assert "form-action" not in _policy(PageKind.POST)
+    assert _policy(PageKind.FORM)["form-action"] == _policy(PageKind.PLAIN)["form-action"] == "'self'"
 
 
 @pytest.mark.spec("decisions.md 7")
 def test_only_a_page_that_posts_a_message_may_run_a_script_and_only_the_one_line() -> None:
-    assert _policy(Kind.POST)["script-src"] == f"'{SUBMIT_SCRIPT_HASH}'"
-    assert "script-src" not in _policy(Kind.FORM) | _policy(Kind.PLAIN)
+    assert _policy(PageKind.POST)["script-src"] == f"'{SUBMIT_SCRIPT_HASH}'"
+    assert "script-src" not in _policy(PageKind.FORM) | _policy(PageKind.PLAIN)
     digest = base64.b64decode(SUBMIT_SCRIPT_HASH.removeprefix("sha256-"))
     assert digest == hashlib.sha256(SUBMIT_SCRIPT.encode()).digest()
 
 
 @pytest.mark.spec("decisions.md 7")
 def test_pages_with_forms_keep_the_origin_of_an_honest_post_and_the_others_tell_nobody() -> None:
-    assert headers(Kind.FORM)["Referrer-Policy"] == headers(Kind.POST)["Referrer-Policy"] == "same-origin"
-    assert headers(Kind.PLAIN)["Referrer-Policy"] == "no-referrer"
+    assert headers(PageKind.FORM)["Referrer-Policy"] == headers(PageKind.POST)["Referrer-Policy"] == "same-origin"
+    assert headers(PageKind.PLAIN)["Referrer-Policy"] == "no-referrer"
 
 
 def test_no_one_can_change_the_headers_of_the_next_page() -> None:
-    for kind in Kind:
+    for kind in PageKind:
         with pytest.raises(TypeError):
             headers(kind)["Cache-Control"] = "public"  # type: ignore[index] # the test is that this cannot be
 

@@ -6,7 +6,7 @@ import pytest
 
 from idp.pages.headers import SUBMIT_SCRIPT
 from idp.pages.render import Pages
-from idp.pages.views import Ending, ErrorView, Kept, Kind, LeavingView, PostView, RefusedView, Text, Towards
+from idp.pages.views import Ending, ErrorView, LeavingView, PageKind, PostView, RefusedView, Text, Towards, WithheldItem
 from idp.pages.wording import MOVES, Move, known_code
 from policies import errors
 from policies.errors import AssertionRejected, SignatureInvalid
@@ -23,7 +23,7 @@ def test_after_an_approval_the_page_goes_on_and_has_a_link(pages: Pages) -> None
     page = Read(pages.leaving(view))
     assert page.one("//meta[@http-equiv='refresh']").get("content") == f"0; url={TARGET}"
     assert page.one("//main//a").get("href") == TARGET
-    assert view.kind is Kind.PLAIN
+    assert view.kind is PageKind.PLAIN
 
 
 @pytest.mark.parametrize("ending", [Ending.REFUSED, Ending.CANCELLED])
@@ -36,7 +36,7 @@ def test_who_chose_the_end_goes_on_at_once(pages: Pages, ending: Ending) -> None
 
 @pytest.mark.spec("decisions.md 29")
 def test_who_was_stopped_reads_what_is_missing_first(pages: Pages) -> None:
-    missing = (Kept(Text("Date of birth", "en"), "It was not sent."),)
+    missing = (WithheldItem(Text("Date of birth", "en"), "It was not sent."),)
     page = Read(pages.refused(RefusedView("en", Ending.BLOCKED, SERVICE, TARGET, (), missing)))
     assert not page.find("//meta[@http-equiv='refresh'] | //script")
     assert page.words("//ul[@class='kept']") == "Date of birth It was not sent."
@@ -49,7 +49,7 @@ def test_a_stopped_login_ends_by_a_post_to_us(pages: Pages) -> None:
     assert page.one("//form").get("action") == "/login/L1/decision"
     assert page.one("//form/input").get("value") == "refuse"
     assert not page.find("//script")
-    assert view.kind is Kind.FORM
+    assert view.kind is PageKind.FORM
 
 
 def test_an_answer_by_form_post_is_posted(pages: Pages) -> None:
@@ -60,14 +60,14 @@ def test_an_answer_by_form_post_is_posted(pages: Pages) -> None:
         assert page.words("//form/button") == "Back to Parking"
         assert len(page.find("//script")) == scripts
         assert not page.find("//meta[@http-equiv='refresh']")
-        assert view.kind is Kind.POST
+        assert view.kind is PageKind.POST
 
 
 def test_without_a_verified_address_there_is_no_way_on(pages: Pages) -> None:
     view = RefusedView("en", Ending.REFUSED, SERVICE)
     page = Read(pages.refused(view))
     assert not page.find("//main//a | //form | //meta[@http-equiv] | //script")
-    assert view.kind is Kind.PLAIN
+    assert view.kind is PageKind.PLAIN
 
 
 def test_a_posted_message_has_a_button_and_the_one_script(pages: Pages) -> None:
@@ -135,7 +135,7 @@ def test_an_error_goes_back_by_hand_and_by_form_post_where_the_service_wants_tha
     assert tuple((each.get("name"), each.get("value")) for each in page.find("//form/input")) == FIELDS
     assert page.words("//form/button") == "Back to Parking"
     assert not page.find("//script | //main//a")
-    assert (view.kind, ErrorView("en", "internal", "R").kind) == (Kind.POST, Kind.PLAIN)
+    assert (view.kind, ErrorView("en", "internal", "R").kind) == (PageKind.POST, PageKind.PLAIN)
 
 
 @pytest.mark.spec("issue 3 item 6")
@@ -151,7 +151,7 @@ def test_towards_another_node_a_login_ends_by_posting_its_answer_there(pages: Pa
         assert page.words("//form/button") == "Back to the service in Finland"
         assert "Finland" in page.words("//p[@class='lead']")
         assert "was given nothing" not in page.words("//main"), "that is said of services"
-        assert view.kind is Kind.POST
+        assert view.kind is PageKind.POST
 
 
 def test_towards_another_node_a_message_is_on_its_way_to_the_service_there(pages: Pages) -> None:
@@ -163,7 +163,7 @@ def test_an_error_leads_back_to_another_node(pages: Pages) -> None:
     view = ErrorView("en", "assurance_too_low", "R", TARGET, Text("Finland", "en"), FIELDS, Towards.NODE)
     page = Read(pages.error(view))
     assert page.words("//form/button") == "Back to the service in Finland"
-    assert view.kind is Kind.POST
+    assert view.kind is PageKind.POST
 
 
 def test_an_error_leads_to_the_other_countries_while_the_login_lives(pages: Pages) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from idp.pages.headers import headers
 from idp.pages.static import STATIC_FILES
-from idp.pages.views import Kind
+from idp.pages.views import PageKind
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import DIRECT, Answer, Visitor
 
@@ -31,7 +31,7 @@ ADDRESSES = {
 }
 
 
-def _has_headers(answer: Answer, kind: Kind) -> None:
+def _has_headers(answer: Answer, kind: PageKind) -> None:
     for name, value in headers(kind).items():
         assert answer.headers[name] == value, name
 
@@ -42,18 +42,18 @@ def test_every_kind_of_page_has_the_headers_of_its_kind(visitor: Visitor) -> Non
     question = visitor.question()
     by_post = visitor.question(response_mode="form_post")
     seen = (
-        (picker, Kind.FORM),
-        (visitor.asks(visitor.login(), "demo-lv"), Kind.POST),
-        (question, Kind.FORM),
-        (visitor.rewords(question, "et"), Kind.FORM),
-        (visitor.decides(question), Kind.PLAIN),
-        (visitor.decides(question, "refuse"), Kind.PLAIN),
-        (visitor.decides(by_post), Kind.POST),
-        (visitor.question(scope="openid purpose:phone-contact phone"), Kind.PLAIN),
-        (visitor.go("GET", "/nowhere"), Kind.PLAIN),
-        (visitor.go("GET", "/authorize"), Kind.PLAIN),
-        (visitor.go("PUT", "/authorize"), Kind.PLAIN),
-        (visitor.authorize(response_mode="form_post", prompt="none"), Kind.POST),
+        (picker, PageKind.FORM),
+        (visitor.asks(visitor.login(), "demo-lv"), PageKind.POST),
+        (question, PageKind.FORM),
+        (visitor.rewords(question, "et"), PageKind.FORM),
+        (visitor.decides(question), PageKind.PLAIN),
+        (visitor.decides(question, "refuse"), PageKind.PLAIN),
+        (visitor.decides(by_post), PageKind.POST),
+        (visitor.question(scope="openid purpose:phone-contact phone"), PageKind.PLAIN),
+        (visitor.go("GET", "/nowhere"), PageKind.PLAIN),
+        (visitor.go("GET", "/authorize"), PageKind.PLAIN),
+        (visitor.go("PUT", "/authorize"), PageKind.PLAIN),
+        (visitor.authorize(response_mode="form_post", prompt="none"), PageKind.POST),
     )
     for answer, kind in seen:
         _has_headers(answer, kind)
@@ -81,7 +81,7 @@ def test_a_method_that_an_address_does_not_take_gives_a_page(visitor: Visitor, p
     answer = visitor.go(method, path, fields={})
     assert answer.status == 405
     assert set(answer.headers["allow"].split(", ")) == ADDRESSES[path]
-    _has_headers(answer, Kind.PLAIN)
+    _has_headers(answer, PageKind.PLAIN)
     if method == "HEAD":
         assert answer.text == ""
     else:

@@ -11,7 +11,7 @@ from idp.login.city_role import CityRole
 from idp.login.flow import Broker
 from idp.login.role import Choices, Reach
 from idp.pages.headers import headers
-from idp.pages.views import Kind
+from idp.pages.views import PageKind
 from idp.web.routes.picker import MAX_SOUGHT, REMEMBERED
 from policies.authentication import ServiceRequest
 from policies.errors import PeerUnavailable
@@ -136,7 +136,7 @@ def test_what_is_typed_is_in_no_log_line_cookie_or_link(visitor: Visitor, logs: 
     assert canary not in repr(logs)
     assert canary not in repr(visitor.jar)
     assert not [one for one in found.found("//@href") if canary in one]
-    for name, value in headers(Kind.FORM).items():
+    for name, value in headers(PageKind.FORM).items():
         assert found.headers[name] == value, name
     assert found.headers["referrer-policy"] == "same-origin"
 
