@@ -36,7 +36,7 @@ from connectors.profiles import EIDAS
 from connectors.request_checks import MAX_REQUESTER_ID
 from connectors.response_checks import (
     Envelope,
-    Here,
+    Recipient,
     check_authentication,
     check_conditions,
     check_confirmations,
@@ -94,7 +94,7 @@ class EidasConnector:
         catalogue: Catalogue,
     ) -> None:
         self._provider = provider
-        self._here = Here(entity_id=entity_id, acs_url=acs_url)
+        self._here = Recipient(entity_id=entity_id, acs_url=acs_url)
         self._signer, self._unwrappers, self._peers = signer, decrypting(unwrappers), peers
         self._country, self._catalogue = country, catalogue
         if provider.peer is None or provider.binding not in _BINDINGS:

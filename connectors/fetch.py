@@ -75,7 +75,7 @@ class FetchError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """The answer of an address: its status, the time by its clock (seconds since the epoch, None without), and the body."""
 
     status: int
@@ -107,11 +107,11 @@ class Fetcher:
         """
         return self._ask(url, networks, limit, timeout, only_ok=True).body
 
-    def look(self, url: str, *, networks: Sequence[str] = (), limit: int, timeout: float) -> Answer:
+    def look(self, url: str, *, networks: Sequence[str] = (), limit: int, timeout: float) -> HttpAnswer:
         """Like `get`, but takes every status except a redirection."""
         return self._ask(url, networks, limit, timeout, only_ok=False)
 
-    def _ask(self, url: str, networks: Sequence[str], limit: int, timeout: float, *, only_ok: bool) -> Answer:
+    def _ask(self, url: str, networks: Sequence[str], limit: int, timeout: float, *, only_ok: bool) -> HttpAnswer:
         parts = judged_url(url, demo=self.demo)
         allowed = [ipaddress.ip_network(network) for network in networks]
         backend = _Backend(self._addresses, allowed, time.monotonic() + timeout, limit + _OVERHEAD)
@@ -237,7 +237,7 @@ def _this_machine(host: str) -> bool:
     return host == "localhost" or host.endswith(".localhost")  # RFC 6761 §6.3
 
 
-def _answer(pool: httpcore2.ConnectionPool, parts: SplitResult, limit: int, *, only_ok: bool) -> Answer:
+def _answer(pool: httpcore2.ConnectionPool, parts: SplitResult, limit: int, *, only_ok: bool) -> HttpAnswer:
     """Ask, judge the head, and read the body while it stays within its limit."""
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     url = httpcore2.URL(
@@ -273,7 +273,7 @@ def _answer(pool: httpcore2.ConnectionPool, parts: SplitResult, limit: int, *, o
                 raise too_large
     # The octets as they came: a lower-cased date is none
     date = next((value for name, value in response.headers if name.lower() == b"date"), b"")
-    return Answer(response.status, _time(date.decode("latin-1")), bytes(body))
+    return HttpAnswer(response.status, _time(date.decode("latin-1")), bytes(body))
 
 
 def _time(date: str) -> int | None:

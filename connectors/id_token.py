@@ -19,7 +19,7 @@ from connectors.registered_claims import (
     optional_text,
     subject_of,
 )
-from connectors.signatures.jwe import Encryption, opened
+from connectors.signatures.jwe import TokenEncryption, opened
 from connectors.signatures.jws import SignedClaims, VerificationKey, verify
 from connectors.wire.claims import Json
 from policies.assurance import LEVELS_BY_NAME, LevelOfAssurance
@@ -66,7 +66,7 @@ class ExpectedIdToken:
     trusted_audiences: frozenset[str] = frozenset()
     levels: Mapping[str, LevelOfAssurance] = field(default_factory=lambda: LEVELS_BY_NAME)
     skew: int = SKEW
-    encrypted: Encryption | None = None
+    encrypted: TokenEncryption | None = None
 
 
 @dataclass(frozen=True, slots=True)

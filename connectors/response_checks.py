@@ -10,7 +10,13 @@ from typing import Protocol
 
 from connectors.connector import Expectation, Inbound
 from connectors.deviations import NOTHING, Tolerance
-from connectors.formats.saml_message import AssertionMessage, Authentication, Conditions, Confirmation, NameIdentifier
+from connectors.formats.saml_message import (
+    AssertionMessage,
+    Authentication,
+    Conditions,
+    NameIdentifier,
+    SubjectConfirmation,
+)
 from connectors.mapping import name_identifiers, single_value
 from connectors.profiles import Profile
 from connectors.wire.names import BEARER, PERSISTENT, SUCCESS, UNSPECIFIED
@@ -22,7 +28,7 @@ from policies.parties import IdentityProvider, ProviderId
 
 
 @dataclass(frozen=True, slots=True)
-class Here:
+class Recipient:
     """The recipient that an answer must name: our entity id, and the address that received it."""
 
     entity_id: str
@@ -37,7 +43,7 @@ class Envelope:
     has_assertion: bool
 
 
-class Answer(Protocol):
+class SamlResponse(Protocol):
     """The part of a Response that every profile has."""
 
     @property
@@ -73,9 +79,9 @@ def posted_response(inbound: Inbound, provider_id: ProviderId, expectation: Expe
 
 
 def check_response(
-    response: Answer,
+    response: SamlResponse,
     issuer: str,
-    here: Here,
+    here: Recipient,
     expectation: Expectation,
     now: int,
     *,
@@ -97,7 +103,7 @@ def check_response(
         raise AssertionRejected("status_with_assertion", "a failure with an assertion")
 
 
-def check_success(response: Answer) -> None:
+def check_success(response: SamlResponse) -> None:
     """§2.6: the identity provider says that it signed the citizen in."""
     if response.status != SUCCESS:
         raise AuthenticationFailed("status", "the identity provider reports a failure")
@@ -110,8 +116,8 @@ def check_issued(instant: int, now: int, check: str, profile: Profile) -> None:
 
 
 def check_confirmations(
-    confirmations: tuple[Confirmation, ...],
-    here: Here,
+    confirmations: tuple[SubjectConfirmation, ...],
+    here: Recipient,
     request_id: str,
     now: int,
     profile: Profile,
@@ -130,7 +136,7 @@ def check_confirmations(
 
 
 def _bearer(
-    confirmation: Confirmation, here: Here, request_id: str, now: int, profile: Profile, tolerance: Tolerance
+    confirmation: SubjectConfirmation, here: Recipient, request_id: str, now: int, profile: Profile, tolerance: Tolerance
 ) -> int:
     if confirmation.recipient != here.acs_url:
         raise AssertionRejected("recipient", "an assertion for another address")
@@ -149,7 +155,7 @@ def _begun(begin: int, end: int | None, now: int, profile: Profile) -> bool:
     return begin <= now + profile.skew and (end is None or begin < end)
 
 
-def check_conditions(conditions: Conditions, here: Here, now: int, profile: Profile) -> None:
+def check_conditions(conditions: Conditions, here: Recipient, now: int, profile: Profile) -> None:
     """§2.11: between its times, which are in order, and for us: every restriction names us, and there is one."""
     if conditions.not_before is not None and now < conditions.not_before - profile.skew:
         raise AssertionRejected("conditions_not_before", "an assertion from the future")
@@ -206,7 +212,7 @@ def usable_until(confirmed_until: int, issued: int, conditions: Conditions, prof
     return min(ends)
 
 
-def subject_identifier(assertion: AssertionMessage, provider: IdentityProvider, here: Here) -> str:
+def subject_identifier(assertion: AssertionMessage, provider: IdentityProvider, here: Recipient) -> str:
     """§2.14: the identifier by which the registration knows a subject, as received: an attribute, or the NameID.
 
     Where the attribute's value is a NameID (eduPersonTargetedID), it has to identify as the Subject's has to.
@@ -231,7 +237,7 @@ def check_asked_format(name: NameIdentifier | None, asked: str) -> None:
         raise AssertionRejected("name_id_format", "a NameID of another format than was asked for")
 
 
-def _check_name(name: NameIdentifier, provider: IdentityProvider, here: Here) -> None:
+def _check_name(name: NameIdentifier, provider: IdentityProvider, here: Recipient) -> None:
     """§2.14: a NameID that identifies for good, and that nobody else qualifies."""
     if name.name_format not in (PERSISTENT, UNSPECIFIED):
         raise AssertionRejected("name_id_format", "a NameID of a format that does not identify for good")

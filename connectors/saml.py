@@ -19,7 +19,7 @@ from connectors.metadata.pinned import misconfigured, pinned_provider
 from connectors.profiles import SAML2INT
 from connectors.response_checks import (
     Envelope,
-    Here,
+    Recipient,
     check_asked_format,
     check_authentication,
     check_conditions,
@@ -80,7 +80,7 @@ class SamlConnector:
         self._provider, self._unwrappers, self._suspended = provider, decrypting(unwrappers), suspended
         self._encrypted = bool(unwrappers)
         self._shape = OR_ENCRYPTED if self._encrypted else RESPONSE
-        self._here = Here(entity_id=entity_id, acs_url=acs_url)
+        self._here = Recipient(entity_id=entity_id, acs_url=acs_url)
         self._signer = signer
         pinned = pinned_provider(provider.metadata, provider.entity_id, provider.source)
         self._keys = pinned.keys

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from policies.attributes import EXACT, Address, AttributeName, Form, Value
 from policies.authentication import AskedAttribute
-from policies.forms import FORMS, Kind, check_semilattice, is_form, meet, parse_form
+from policies.forms import FORMS, AttributeKind, check_semilattice, is_form, meet, parse_form
 from policies.parties import Translated
 
 # JSON, as a claim's value
@@ -35,7 +35,7 @@ class AttributeType:
     """
 
     name: AttributeName
-    kind: Kind
+    kind: AttributeKind
     title: Translated
     claim: str
     scope: str = ""
@@ -44,7 +44,14 @@ class AttributeType:
 
 
 def _attribute(
-    name: str, kind: Kind, titles: tuple[str, str, str], *, scope: str = "", eidas: str = "", claim: str = "", **oids: str
+    name: str,
+    kind: AttributeKind,
+    titles: tuple[str, str, str],
+    *,
+    scope: str = "",
+    eidas: str = "",
+    claim: str = "",
+    **oids: str,
 ) -> AttributeType:
     """A row of the table below: titles in English, Estonian, simplified Chinese; `oids` by part (`all` for the whole)."""
     return AttributeType(
@@ -62,18 +69,23 @@ _SCHAC = "1.3.6.1.4.1.25178.1.2."
 _STANDARD_ATTRIBUTES = (
     _attribute(
         "family_name",
-        Kind.NAME,
+        AttributeKind.NAME,
         ("Family name", "Perekonnanimi", "姓"),
         scope="profile",
         eidas="CurrentFamilyName",
         all="2.5.4.4",
     ),
     _attribute(
-        "given_name", Kind.NAME, ("Given name", "Eesnimi", "名"), scope="profile", eidas="CurrentGivenName", all="2.5.4.42"
+        "given_name",
+        AttributeKind.NAME,
+        ("Given name", "Eesnimi", "名"),
+        scope="profile",
+        eidas="CurrentGivenName",
+        all="2.5.4.42",
     ),
     _attribute(
         "birthdate",
-        Kind.DATE,
+        AttributeKind.DATE,
         ("Date of birth", "Sünniaeg", "出生日期"),
         scope="profile",
         eidas="DateOfBirth",
@@ -81,26 +93,30 @@ _STANDARD_ATTRIBUTES = (
     ),
     _attribute(
         "person_identifier",
-        Kind.TEXT,
+        AttributeKind.TEXT,
         ("Personal identifier", "Isikukood", "个人识别号"),
         eidas="PersonIdentifier",
         all=_SCHAC + "15",
     ),
-    _attribute("gender", Kind.TEXT, ("Gender", "Sugu", "性别"), scope="profile", eidas="Gender", all=_SCHAC + "2"),
+    _attribute("gender", AttributeKind.TEXT, ("Gender", "Sugu", "性别"), scope="profile", eidas="Gender", all=_SCHAC + "2"),
     _attribute(
         "nationality",
-        Kind.TEXT,
+        AttributeKind.TEXT,
         ("Nationality", "Kodakondsus", "国籍"),
         eidas="Nationality",
         claim="nationalities",
         all=_SCHAC + "5",
     ),
     _attribute(
-        "place_of_birth", Kind.TEXT, ("Place of birth", "Sünnikoht", "出生地"), eidas="PlaceOfBirth", all=_SCHAC + "4"
+        "place_of_birth",
+        AttributeKind.TEXT,
+        ("Place of birth", "Sünnikoht", "出生地"),
+        eidas="PlaceOfBirth",
+        all=_SCHAC + "4",
     ),
     _attribute(
         "address",
-        Kind.ADDRESS,
+        AttributeKind.ADDRESS,
         ("Address", "Aadress", "地址"),
         scope="address",
         eidas="CurrentAddress",
@@ -112,7 +128,7 @@ _STANDARD_ATTRIBUTES = (
     ),
     _attribute(
         "email",
-        Kind.TEXT,
+        AttributeKind.TEXT,
         ("Email address", "E-posti aadress", "电子邮件地址"),
         scope="email",
         eidas="EmailAddress",
@@ -120,14 +136,16 @@ _STANDARD_ATTRIBUTES = (
     ),
     _attribute(
         "phone_number",
-        Kind.TEXT,
+        AttributeKind.TEXT,
         ("Phone number", "Telefoninumber", "电话号码"),
         scope="phone",
         eidas="PhoneNumber",
         all="2.5.4.20",
     ),
     # eIDAS BirthName holds all names at birth, not the family name alone: no eIDAS name here
-    _attribute("birth_family_name", Kind.NAME, ("Family name at birth", "Sünnijärgne perekonnanimi", "出生时的姓")),
+    _attribute(
+        "birth_family_name", AttributeKind.NAME, ("Family name at birth", "Sünnijärgne perekonnanimi", "出生时的姓")
+    ),
 )
 
 

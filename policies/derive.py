@@ -11,25 +11,25 @@ import unicodedata
 from datetime import date
 
 from policies.attributes import EXACT, Address, Form, Value
-from policies.forms import Kind, is_form
+from policies.forms import AttributeKind, is_form
 
 _DATE = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _PARTS_OF_A_NAME = re.compile(r"[\s\-\u2010\u2011]+")
 
 
-def available(kind: Kind, value: Value, on: date) -> Form | None:
+def available(kind: AttributeKind, value: Value, on: date) -> Form | None:
     """The strongest form in which the source has this value; None where it has nothing that we can use.
 
     A form further down may still lack what it is made of (an address without a place): `derive` gives None then. Only forms
     with nothing below them may fail so, for otherwise a narrower registration would release more than a wider one.
     """
     match kind, value:
-        case Kind.DATE, str():
+        case AttributeKind.DATE, str():
             return EXACT if _last_possible_day(value, on) else None
-        case Kind.TEXT | Kind.NAME, str():
+        case AttributeKind.TEXT | AttributeKind.NAME, str():
             return EXACT if value.strip() else None
-        case Kind.ADDRESS, Address():
+        case AttributeKind.ADDRESS, Address():
             if any(part.strip() for part in (value.street, value.postal_code, value.locality, value.region)):
                 return EXACT
             return Form("country") if _COUNTRY.fullmatch(value.country) else None
@@ -37,7 +37,7 @@ def available(kind: Kind, value: Value, on: date) -> Form | None:
             return None
 
 
-def derive(kind: Kind, value: Value, form: Form, on: date) -> Value | None:
+def derive(kind: AttributeKind, value: Value, form: Form, on: date) -> Value | None:
     """The value in this form, as it is on the day `on`; None where it is not available in it."""
     if form.name == EXACT.name:
         return value if form == EXACT == available(kind, value, on) else None

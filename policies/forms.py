@@ -20,7 +20,7 @@ MAX_PLACE = 100
 MAX_AGE = 150
 
 
-class Kind(StrEnum):
+class AttributeKind(StrEnum):
     """The sort of value that an attribute has, and so the forms in which it can be said."""
 
     TEXT = "text"  # exact, or not at all
@@ -70,11 +70,11 @@ def _table(*kinds: FormKind) -> FormKinds:
     return {kind.name: kind for kind in kinds}
 
 
-FORMS: Mapping[Kind, FormKinds] = {
-    Kind.TEXT: _table(_EXACT),
-    Kind.NAME: _table(_EXACT, _INITIALS),
-    Kind.DATE: _table(_EXACT, _BIRTH_YEAR, _AGE_OVER),
-    Kind.ADDRESS: _table(_EXACT, _COUNTRY, _RESIDENT_OF),
+FORMS: Mapping[AttributeKind, FormKinds] = {
+    AttributeKind.TEXT: _table(_EXACT),
+    AttributeKind.NAME: _table(_EXACT, _INITIALS),
+    AttributeKind.DATE: _table(_EXACT, _BIRTH_YEAR, _AGE_OVER),
+    AttributeKind.ADDRESS: _table(_EXACT, _COUNTRY, _RESIDENT_OF),
 }
 _EVERY_FORM: FormKinds = {name: kind for table in FORMS.values() for name, kind in table.items()}
 _SPELLING = re.compile(r"([a-z_]+)(?:\((.+)\))?", re.DOTALL)
@@ -95,7 +95,7 @@ def _is_parameter(sort: str, text: str) -> bool:
     return text == ""
 
 
-def is_form(kind: Kind, form: Form) -> bool:
+def is_form(kind: AttributeKind, form: Form) -> bool:
     """Whether an attribute of this kind has this form, with this parameter."""
     known = FORMS[kind].get(form.name)
     return known is not None and _is_parameter(known.parameter, form.parameter)

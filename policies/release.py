@@ -14,7 +14,7 @@ from policies.parties import RelyingParty, Source
 from policies.purposes import Purpose
 
 
-class Outcome(StrEnum):
+class RulingOutcome(StrEnum):
     """The outcome for one attribute that was asked for."""
 
     AS_ASKED = "as_asked"
@@ -43,7 +43,7 @@ class Ruling:
 
     name: AttributeName
     asked: Form
-    outcome: Outcome
+    outcome: RulingOutcome
     reason: Reason
     required: bool
     source: Source
@@ -153,29 +153,29 @@ class _Terms:
         need, rule = self.purpose.needs.get(name), self.party.attributes.get(name)
         required = need is not None and need.required
         if self.denied:
-            return Ruling(name, asked, Outcome.WITHHELD, self.denied[0], required, self.denied[1])
+            return Ruling(name, asked, RulingOutcome.WITHHELD, self.denied[0], required, self.denied[1])
         if rule is None:
-            return Ruling(name, asked, Outcome.WITHHELD, Reason.NOT_REGISTERED, required, self.party.source)
+            return Ruling(name, asked, RulingOutcome.WITHHELD, Reason.NOT_REGISTERED, required, self.party.source)
         if need is None:
-            return Ruling(name, asked, Outcome.WITHHELD, Reason.NOT_NEEDED, required, self.purpose.source)
+            return Ruling(name, asked, RulingOutcome.WITHHELD, Reason.NOT_NEEDED, required, self.purpose.source)
 
         registered = self.catalogue.meet(name, wanted, rule.form) if wanted else None
         if registered is None:
-            return Ruling(name, asked, Outcome.WITHHELD, Reason.NO_COMMON_FORM, required, rule.source)
+            return Ruling(name, asked, RulingOutcome.WITHHELD, Reason.NO_COMMON_FORM, required, rule.source)
         allowed = self.catalogue.meet(name, registered, need.form)
         if allowed is None:
-            return Ruling(name, asked, Outcome.WITHHELD, Reason.NO_COMMON_FORM, required, need.source)
+            return Ruling(name, asked, RulingOutcome.WITHHELD, Reason.NO_COMMON_FORM, required, need.source)
 
         released = self._derived(name, allowed)
         if released is None:
-            return Ruling(name, asked, Outcome.WITHHELD, Reason.NOT_AVAILABLE, required, need.source)
+            return Ruling(name, asked, RulingOutcome.WITHHELD, Reason.NOT_AVAILABLE, required, need.source)
         if released.form != allowed:
-            return Ruling(name, asked, Outcome.WEAKENED, Reason.SOURCE_HAS_LESS, required, need.source, released)
+            return Ruling(name, asked, RulingOutcome.WEAKENED, Reason.SOURCE_HAS_LESS, required, need.source, released)
         if released.form != asked:
             # The line that decided is the purpose's where it asks for this very form, else the registration's
             source = need.source if need.form == allowed else rule.source
-            return Ruling(name, asked, Outcome.WEAKENED, Reason.LEAST_SUFFICIENT, required, source, released)
-        return Ruling(name, asked, Outcome.AS_ASKED, Reason.AS_ASKED, required, need.source, released)
+            return Ruling(name, asked, RulingOutcome.WEAKENED, Reason.LEAST_SUFFICIENT, required, source, released)
+        return Ruling(name, asked, RulingOutcome.AS_ASKED, Reason.AS_ASKED, required, need.source, released)
 
     def _derived(self, name: AttributeName, allowed: Form) -> Attribute | None:
         """The value in the strongest form that is allowed and that the source has."""
@@ -213,7 +213,7 @@ def choose(decision: Decision, chosen: Collection[AttributeName]) -> Decision:
     return Decision(
         tuple(
             [
-                replace(r, outcome=Outcome.WITHHELD, reason=Reason.NOT_CHOSEN, released=None) if r.name in left else r
+                replace(r, outcome=RulingOutcome.WITHHELD, reason=Reason.NOT_CHOSEN, released=None) if r.name in left else r
                 for r in decision.rulings
             ]
         )

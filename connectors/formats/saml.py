@@ -32,9 +32,9 @@ from connectors.formats.saml_message import (
     AssertionMessage,
     Authentication,
     Conditions,
-    Confirmation,
     NameIdentifier,
     ResponseMessage,
+    SubjectConfirmation,
     WireAttribute,
 )
 from connectors.signatures.parse import MAX_OCTETS, Element, children_of, pairs, parse_canonical
@@ -212,7 +212,7 @@ def _framed(
     return assertion, statements
 
 
-def _subject(element: Element) -> tuple[NameIdentifier | None, tuple[Confirmation, ...]]:
+def _subject(element: Element) -> tuple[NameIdentifier | None, tuple[SubjectConfirmation, ...]]:
     reader = Reader(element, "Subject")
     reader.only(())
     reader.refuse(_ENCRYPTED_ID, "encrypted_id")
@@ -232,14 +232,14 @@ def _name(element: Element) -> NameIdentifier:
     )
 
 
-def _confirmation(element: Element) -> Confirmation:
+def _confirmation(element: Element) -> SubjectConfirmation:
     reader = Reader(element, "SubjectConfirmation")
     method = reader.only(("Method",))["Method"]
     reader.refuse(_ENCRYPTED_ID, "encrypted_id")
     data = reader.optional(_SUBJECT_CONFIRMATION_DATA)
     reader.end()
     found = {} if data is None else empty(data, "SubjectConfirmationData", (), _CONFIRMATION_DATA)
-    return Confirmation(
+    return SubjectConfirmation(
         method=method,
         recipient=found.get("Recipient", ""),
         in_response_to=found.get("InResponseTo", ""),

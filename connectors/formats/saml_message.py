@@ -14,7 +14,7 @@ class NameIdentifier:
 
 
 @dataclass(frozen=True, slots=True)
-class Confirmation:
+class SubjectConfirmation:
     """A SubjectConfirmation (§2.4.1.1). Times are seconds since the epoch; what is absent is None or empty."""
 
     method: str
@@ -63,7 +63,7 @@ class AssertionMessage:
     issue_instant: int
     issuer: str
     subject: NameIdentifier | None
-    confirmations: tuple[Confirmation, ...]
+    confirmations: tuple[SubjectConfirmation, ...]
     conditions: Conditions
     authentications: tuple[Authentication, ...]
     attributes: tuple[WireAttribute, ...]

@@ -33,7 +33,7 @@ class Held:
         return not self.octets
 
 
-class Look(Enum):
+class CopyChange(Enum):
     """The copy in memory after a look at the one that is kept."""
 
     NOTHING = auto()  # it is the same, or an older one: whoever puts an old row of ours back undoes no withdrawal
@@ -42,20 +42,20 @@ class Look(Enum):
     FORGOTTEN = auto()  # an operator had the one in memory forgotten; this one as `NEWER`
 
 
-def looked(known: Held | None, stored: Held | None) -> Look:
+def looked(known: Held | None, stored: Held | None) -> CopyChange:
     """The rule for what is kept (`stored`) beside what is in memory (`known`)."""
     if stored is None or stored == known:
-        return Look.NOTHING
+        return CopyChange.NOTHING
     if known is None:
-        return Look.NEWER
+        return CopyChange.NEWER
     if stored.generation > known.generation:
-        return Look.FORGOTTEN
+        return CopyChange.FORGOTTEN
     if stored.generation == known.generation:
         if stored.facts.valid_until >= known.facts.valid_until:
-            return Look.NEWER
+            return CopyChange.NEWER
         if stored.facts.digest == known.facts.digest:
-            return Look.APPROVED
-    return Look.NOTHING
+            return CopyChange.APPROVED
+    return CopyChange.NOTHING
 
 
 def check_newer(came: PeerFacts, before: PeerFacts) -> None:

@@ -15,7 +15,7 @@ from connectors.formats.eidas.metadata import Expected, PeerFacts, Role
 from connectors.formats.eidas.registry import spoken
 from connectors.formats.grammar import written
 from connectors.metadata.approval import additions, approved_part
-from connectors.metadata.believed import Held, Look, Write, check_newer, looked, taken
+from connectors.metadata.believed import CopyChange, Held, Write, check_newer, looked, taken
 from connectors.metadata.chains import Chains, chains_of, narrowed, pki_of
 from connectors.metadata.judged import (
     NODE_VALIDITY,
@@ -36,7 +36,7 @@ from connectors.wire.names import POST
 from policies.errors import PeerUnavailable, RequestRefused
 from policies.parties import EntityId, Peer
 
-__all__ = ["NODE_VALIDITY", "Held", "PeerCopies", "PeerInUse", "Peers", "Pending", "in_use"]
+__all__ = ["NODE_VALIDITY", "Held", "PeerCopies", "PeerInUse", "Peers", "PendingMetadata", "in_use"]
 
 # Nodes publish some 20 kB over one connection. Two of these, and a second between: a node that stopped answering, or that
 # drips, is unavailable ten seconds after the first fetch that met it (`idp.protocols.eidas.peer_refresh`).
@@ -62,7 +62,7 @@ class PeerCopies(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class PendingMetadata:
     """Metadata with something new in it, which waits for an operator: `ciconia metadata approve`."""
 
     entity_id: EntityId
@@ -213,7 +213,7 @@ class Peers:
             return False
         return True
 
-    def pending(self, now: int, entity_id: EntityId | None = None) -> tuple[Pending, ...]:
+    def pending(self, now: int, entity_id: EntityId | None = None) -> tuple[PendingMetadata, ...]:
         """The parts that wait for an operator, by entity id, or of this node alone. Ended ones are not shown."""
         ids = sorted(self._peers) if entity_id is None else [entity_id]
         return tuple(waiting for found in ids if (waiting := self._waiting(found, now)) is not None)
@@ -237,7 +237,7 @@ class Peers:
             self._approve(self._peers[entity_id], replace(held, approved=held.facts), use.chains, now, stored)
             return held.facts
 
-    def _waiting(self, entity_id: EntityId, now: int) -> Pending | None:
+    def _waiting(self, entity_id: EntityId, now: int) -> PendingMetadata | None:
         known = self._held.get(entity_id)
         if known is None or known[0].facts.valid_until <= now:
             return None
@@ -245,7 +245,7 @@ class Peers:
         new = additions(facts, approved, self._peers[entity_id].metadata_url)
         if not new:
             return None
-        return Pending(entity_id, facts.country, facts.digest, new, approved is None, facts.deviations)
+        return PendingMetadata(entity_id, facts.country, facts.digest, new, approved is None, facts.deviations)
 
     def _judged(self, peer: Peer, octets: bytes, now: int, before: PeerFacts | None) -> tuple[PeerFacts, Chains | None]:
         """The pinned key is in force; signature, shape, registration; the end is ahead and near; no older than before."""
@@ -299,11 +299,11 @@ class Peers:
         """Take over what is kept, judged by the registration as it is now. Returns it, good or not, as it is kept."""
         stored, known = self._copies.held(peer.entity_id), self._held.get(peer.entity_id)
         look = looked(known[0] if known else None, stored)
-        if look is Look.FORGOTTEN:
+        if look is CopyChange.FORGOTTEN:
             del self._held[peer.entity_id]
-        if known and stored and look is Look.APPROVED:
+        if known and stored and look is CopyChange.APPROVED:
             self._install(peer, replace(known[0], approved=stored.approved, named=stored.named), known[1].chains)
-        if stored and look in (Look.NEWER, Look.FORGOTTEN):
+        if stored and look in (CopyChange.NEWER, CopyChange.FORGOTTEN):
             try:
                 facts, chains = self._read(peer, stored.octets, self._since(stored))
             except FetchError:

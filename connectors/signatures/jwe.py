@@ -39,7 +39,7 @@ _COORDINATE = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Encryption:
+class TokenEncryption:
     """How a provider is registered to encrypt to us, and our keys on P-256, several in a rollover."""
 
     keys: tuple[Agreement, ...] = field(repr=False)
@@ -47,7 +47,7 @@ class Encryption:
     alg: str = "ECDH-ES"
 
 
-def opened(token: str, encryption: Encryption) -> str:
+def opened(token: str, encryption: TokenEncryption) -> str:
     """The token inside an encrypted one, to be judged like any other. Raises as `decrypt`."""
     octets = _decrypted(token, encryption.keys, encryption.alg, encryption.enc)
     # Octets outside ASCII are no token: the judge of the signature refuses them

@@ -34,7 +34,7 @@ K = TypeVar("K", bound=Named)
 K_co = TypeVar("K_co", bound=Named, covariant=True)
 
 
-class State(StrEnum):
+class KeyState(StrEnum):
     """What a key is doing. `NEXT` is published and waits for its moment, `PUBLISHED` was replaced and is still known."""
 
     NEXT = "next"
@@ -136,16 +136,16 @@ class Ring(Generic[K]):
         published = self._published(keys, now)
         return tuple(each.key for place, each in enumerate(published) if place == 0 or lasts(each))
 
-    def state(self, each: Scheduled[Named], now: int) -> State:
+    def state(self, each: Scheduled[Named], now: int) -> KeyState:
         """What one of `scheduled` is doing at `now`."""
         if self._revoked(each.key.key_id):
-            return State.REVOKED
+            return KeyState.REVOKED
         published = [key.key_id for key in self.published(now)]
         if published[:1] == [each.key.key_id]:
-            return State.SIGNS
+            return KeyState.SIGNS
         if each.begins > now:
-            return State.NEXT
-        return State.PUBLISHED if each.key.key_id in published else State.OVER
+            return KeyState.NEXT
+        return KeyState.PUBLISHED if each.key.key_id in published else KeyState.OVER
 
     def ends(self, each: Scheduled[Named]) -> int | None:
         """When nobody needs to know this key any more: the overlap after its successor began; None for the newest.

@@ -151,19 +151,19 @@ def strict_base64(text: str) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class DocumentLimits:
     """How large a document may be, and whether comments may stand between its elements, where they say nothing."""
 
     octets: int
     comments: bool = False
 
 
-MESSAGE = Limits(octets=MAX_OCTETS)
+MESSAGE = DocumentLimits(octets=MAX_OCTETS)
 # Signed metadata of another node: programs and people write comments into it, and the signature does not cover them
-SIGNED_METADATA = Limits(octets=MAX_METADATA, comments=True)
+SIGNED_METADATA = DocumentLimits(octets=MAX_METADATA, comments=True)
 
 
-def parse_message(octets: bytes, limits: Limits = MESSAGE) -> Element:
+def parse_message(octets: bytes, limits: DocumentLimits = MESSAGE) -> Element:
     """The root of an unverified message, within all limits and without its comments. Raises `AssertionRejected`.
 
     A comment is refused, or where `limits` lets it pass, taken out; in an element that holds text it would cut that text in

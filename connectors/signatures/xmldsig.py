@@ -13,8 +13,8 @@ from connectors.profiles import Profile
 from connectors.signatures.keys import PinnedKey
 from connectors.signatures.parse import (
     MESSAGE,
+    DocumentLimits,
     Element,
-    Limits,
     canonical,
     ids,
     parse_canonical,
@@ -73,7 +73,7 @@ class Shape:
     absent: Mapping[str, str] = field(default_factory=dict)
     whole: bool = False
     last: bool = False
-    limits: Limits = MESSAGE
+    limits: DocumentLimits = MESSAGE
 
 
 # The plan (docs/threats.md). Each block below has its number.

@@ -24,7 +24,7 @@ from idp.system.toml_text import dumped
 from policies.attributes import EXACT, Address, AttributeName, Form, Value
 from policies.catalogue import Catalogue, ClaimValue
 from policies.errors import Problem, SignatureInvalid
-from policies.forms import Kind
+from policies.forms import AttributeKind
 from policies.load import Configuration
 from policies.load.public import fault_of_origin, fault_of_public_redirect_uri
 from policies.load.redirects import fault_of_redirect_uri
@@ -213,7 +213,7 @@ def required_claims(purpose: Purpose, catalogue: Catalogue) -> Mapping[str, Clai
 def _sample(catalogue: Catalogue, name: AttributeName, form: Form) -> Value:
     if form.name in PREDICATES:
         return True
-    whole = form == EXACT and catalogue.attributes[name].kind is Kind.ADDRESS
+    whole = form == EXACT and catalogue.attributes[name].kind is AttributeKind.ADDRESS
     return Address(*("-" for _ in fields(Address))) if whole else "-"
 
 

@@ -17,7 +17,7 @@ import typer
 
 from connectors.formats.grammar import written
 from connectors.signatures.certificates import certificate_of
-from connectors.signatures.key_ring import Named, Scheduled, State, moment, spelled
+from connectors.signatures.key_ring import KeyState, Named, Scheduled, moment, spelled
 from idp.cli.console import say
 from idp.cli.keys_answering import Refused, answering, rotate_command
 from idp.cli.keys_revoke import revoke
@@ -51,7 +51,7 @@ class Line:
 
     kind: str
     key_id: str
-    state: State
+    state: KeyState
     begins: int
     until: int | None
     certificate_end: int | None

@@ -10,7 +10,7 @@ from connectors.fetch import FetchError
 from connectors.formats.eidas.metadata import PeerFacts
 from connectors.formats.eidas.registry import not_ours
 from connectors.formats.grammar import written
-from connectors.metadata.peers import Held, Pending
+from connectors.metadata.peers import Held, PendingMetadata
 from idp.cli.console import say
 from policies.deviations import named
 
@@ -26,7 +26,7 @@ class Fetched:
     name: str
     error: FetchError | None
     held: Held | None = None
-    waiting: tuple[Pending, ...] = ()
+    waiting: tuple[PendingMetadata, ...] = ()
 
     @property
     def code(self) -> int:
@@ -72,7 +72,7 @@ class Fetched:
             say("Everything that it says is approved.")
 
 
-def pending_told(name: str, one: Pending) -> dict[str, object]:
+def pending_told(name: str, one: PendingMetadata) -> dict[str, object]:
     """What waits of one node, as JSON."""
     return {
         "peer": name,
@@ -91,7 +91,7 @@ def say_used(deviations: Sequence[str]) -> None:
         say(f"It deviates ({one.name}): {one.what} {one.bound}")
 
 
-def say_pending(name: str, one: Pending, config: Path) -> None:
+def say_pending(name: str, one: PendingMetadata, config: Path) -> None:
     """What waits of one node, and what to do about it."""
     say(f"{name} ({one.country}), {one.entity_id}: {'nothing of it was approved before.' if one.first else 'this is new:'}")
     for addition in one.additions:

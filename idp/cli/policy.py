@@ -25,7 +25,7 @@ from policies.examples import Example, decide_for, party_with_everything, withhe
 from policies.load import Configuration, load, load_situation
 from policies.parties import ClientId, PurposeId, RelyingParty
 from policies.purposes import Purpose
-from policies.release import Decision, Outcome
+from policies.release import Decision, RulingOutcome
 
 policy = typer.Typer(no_args_is_help=True, add_completion=False, help="Try the purposes, without anybody signing in.")
 ADDRESS_PARTS = ("street", "postal_code", "locality", "region", "country")
@@ -189,7 +189,7 @@ def _decision(
                 "rule": str(r.source),
             }
             for r in decision.rulings
-            if r.name in went and r.outcome is Outcome.WEAKENED
+            if r.name in went and r.outcome is RulingOutcome.WEAKENED
         ],
         "withheld": [
             {"attribute": r.name, "asked": str(r.asked), "reason": stayed[r.name], "rule": str(r.source)}

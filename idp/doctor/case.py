@@ -15,7 +15,7 @@ from idp.system.files import is_folder, read_whole
 from idp.system.ownership import assert_open, assert_own, closed
 from policies.errors import Misconfigured, Problem
 from policies.load import Configuration, examine
-from policies.load.lines import Lines
+from policies.load.lines import KeyLines
 from policies.toml import read_toml
 
 # What `ciconia init` makes, and what may stand beside it: a folder with none of these is no configuration
@@ -53,7 +53,7 @@ class Case:
     settings_problems: tuple[Problem, ...]
     configuration_problems: tuple[Problem, ...]
     keys_problems: tuple[Problem, ...]
-    lines: Lines | None = field(repr=False)
+    lines: KeyLines | None = field(repr=False)
 
     def knows(self, *keys: str) -> bool:
         """Whether the settings really say these keys (or leave them to their defaults)."""
@@ -146,11 +146,11 @@ def _ledger(settings: Settings) -> LedgerKeys | None:
         return None
 
 
-def lines_of_settings(folder: Path) -> Lines | None:
+def lines_of_settings(folder: Path) -> KeyLines | None:
     """Where the settings of a folder stand; None where the file is none that TOML knows."""
     try:
         text = read_whole(folder / SETTINGS_FILE).decode("utf-8")
         read_toml(text)
     except (OSError, ValueError):
         return None
-    return Lines(text.replace("\r\n", "\n"))
+    return KeyLines(text.replace("\r\n", "\n"))

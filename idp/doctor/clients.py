@@ -6,7 +6,7 @@ from connectors.signatures.jws import verification_key
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
 from policies.errors import SignatureInvalid
-from policies.load.lines import Lines
+from policies.load.lines import KeyLines
 from policies.parties import ASSERTION_LIFE, RelyingParty
 from policies.redirects import is_of_an_app
 
@@ -99,4 +99,4 @@ def _signers(case: Case) -> Iterator[Finding]:
 def _line(case: Case, party: RelyingParty, key: str) -> int:
     """Where a key of a registration stands; the first line where it is left out."""
     text = case.files[party.source.file].decode("utf-8").replace("\r\n", "\n")
-    return Lines(text).line((key,))
+    return KeyLines(text).line((key,))

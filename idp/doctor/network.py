@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-from connectors.fetch import Answer, FetchError
+from connectors.fetch import FetchError, HttpAnswer
 from connectors.profiles import EIDAS
 from connectors.signatures.parse import MAX_METADATA
 from idp.doctor.case import Case
@@ -28,7 +28,7 @@ _TIME = "Set the clock of this machine by NTP; if it is right, tell the operator
 class Looks(Protocol):
     """What of a `Fetcher` is used."""
 
-    def look(self, url: str, *, networks: Sequence[str] = (), limit: int, timeout: float) -> Answer:
+    def look(self, url: str, *, networks: Sequence[str] = (), limit: int, timeout: float) -> HttpAnswer:
         """As `Fetcher.look`."""
 
 
@@ -73,7 +73,7 @@ def _apart(seconds: int) -> str:
     return f"{abs(seconds)} seconds {'ahead of' if seconds > 0 else 'behind'}"
 
 
-def _through_the_proxy(case: Case, answer: Answer, url: str) -> Iterator[Finding]:
+def _through_the_proxy(case: Case, answer: HttpAnswer, url: str) -> Iterator[Finding]:
     if answer.body == PLAIN_SCHEME:
         what = "the proxy in front does not say that it was asked over https."
         fix = "Let it send X-Forwarded-Proto: https, and name its address in trusted_proxies."

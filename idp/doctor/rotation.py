@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from connectors.signatures.certificates import certificate_of
-from connectors.signatures.key_ring import Named, Scheduled, State
+from connectors.signatures.key_ring import KeyState, Named, Scheduled
 from idp.doctor.case import Case
 from idp.doctor.database import ours, read_only
 from idp.doctor.finding import Finding, Severity
@@ -30,13 +30,13 @@ def rotation(case: Case) -> Iterator[Finding]:
         yield from _left(case, kind_named(name), ring)
         for each in ring.scheduled:
             match ring.state(each, case.now):
-                case State.NEXT:
+                case KeyState.NEXT:
                     yield from _next(case, kind_named(name), each)
-                case State.OVER:
+                case KeyState.OVER:
                     yield _done(case, each)
-                case State.REVOKED:
+                case KeyState.REVOKED:
                     before = (one for one in ring.scheduled if one.begins < each.begins)
-                    over = [one.file for one in before if ring.state(one, case.now) is State.OVER]
+                    over = [one.file for one in before if ring.state(one, case.now) is KeyState.OVER]
                     yield _done(case, each, revoked=True, first=over)
 
 

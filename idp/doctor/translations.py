@@ -6,7 +6,7 @@ from contextlib import suppress
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Place, Severity
 from idp.pages.languages import LANGUAGES
-from policies.load.lines import Lines, Path
+from policies.load.lines import KeyLines, Path
 from policies.toml import read_toml
 
 _WHY = "Citizens who read the page in that language get this text in English, in the middle of theirs."
@@ -32,12 +32,12 @@ def translations(case: Case) -> Iterator[Finding]:
             yield _told(file, lacks, places)
 
 
-def _read(case: Case) -> Iterator[tuple[str, Lines, Mapping[str, object]]]:
+def _read(case: Case) -> Iterator[tuple[str, KeyLines, Mapping[str, object]]]:
     for file, content in sorted(case.files.items()):
         if file.endswith(".toml") and file.startswith(_FOLDERS):
             with suppress(ValueError):
                 text = content.decode("utf-8").replace("\r\n", "\n")
-                yield file, Lines(text), read_toml(text)
+                yield file, KeyLines(text), read_toml(text)
 
 
 def _told(file: str, lacks: tuple[str, ...], places: Sequence[Place]) -> Finding:

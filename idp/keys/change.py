@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from connectors.signatures.key_ring import Named, Scheduled, State
+from connectors.signatures.key_ring import KeyState, Named, Scheduled
 from idp.keys import kinds
 from idp.keys.file import create_saml_key, create_token_key, sync_folder, write_private
 from idp.keys.folder import AnyRing
@@ -20,7 +20,7 @@ MINUTE = 60
 def next_key(ring: AnyRing, now: int) -> Scheduled[Named] | None:
     """The key that waits for its moment and is not revoked, as the ring knows it; None where none does."""
     later: list[Scheduled[Named]] = [each for each in ring.scheduled if each.begins > now]
-    waiting = [each for each in later if ring.state(each, now) is not State.REVOKED]
+    waiting = [each for each in later if ring.state(each, now) is not KeyState.REVOKED]
     return waiting[-1] if waiting else None
 
 

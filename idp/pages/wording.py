@@ -12,7 +12,7 @@ from idp.pages.languages import ENGLISH, Language
 from idp.pages.views import Item, Text, WithheldItem
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Form, Value
 from policies.catalogue import Catalogue
-from policies.forms import Kind, form_title, parse_form
+from policies.forms import AttributeKind, form_title, parse_form
 from policies.parties import Translated
 from policies.purposes import Purpose
 from policies.release import Decision, Reason, Ruling
@@ -190,7 +190,7 @@ class Wording:
         if attribute.name == "gender" and value.lower() in GENDERS:
             return (self.language.say(f"value.{value.lower()}"),)
         known = catalogue.attributes.get(attribute.name)
-        if known is not None and known.kind is Kind.DATE and attribute.form == EXACT:
+        if known is not None and known.kind is AttributeKind.DATE and attribute.form == EXACT:
             return (self.language.date(value),)
         return (value,)
 

@@ -8,7 +8,7 @@ from policies.authentication import AskedAttribute, Offered
 from policies.catalogue import Catalogue
 from policies.derive import available
 from policies.examples import BLOCKED, Example, Situation
-from policies.forms import Kind
+from policies.forms import AttributeKind
 from policies.load.purposes import form_of, known_attribute
 from policies.load.table import Table
 from policies.parties import ClientId
@@ -19,11 +19,11 @@ _ASKED_FIX = 'write asked = { birthdate = "exact" }.'
 _GIVEN_FIX = 'write given = { birthdate = "1990-04-01" }.'
 _RELEASED_FIX = 'write released = { birthdate = "age_over(18)" }, or { birthdate = { form = "...", answer = true } }.'
 _USABLE = {
-    Kind.DATE: (
+    AttributeKind.DATE: (
         "is no date, or one after the day of the sign-in.",
         'write a day that there is, as "1990-04-01", or the part that the country knows: "1990-04" or "1990".',
     ),
-    Kind.ADDRESS: ("has nothing that a purpose can use.", 'write { locality = "Storkhaven", country = "EE" }.'),
+    AttributeKind.ADDRESS: ("has nothing that a purpose can use.", 'write { locality = "Storkhaven", country = "EE" }.'),
 }
 _EMPTY = ("is empty.", "write text, or leave it out: then the country knows none.")
 _WITHHELD_FIX = 'write withheld = { email = "not_needed" }.'
@@ -130,7 +130,7 @@ def _released(table: Table, catalogue: Catalogue) -> tuple[Mapping[AttributeName
         if inner is None:
             continue
         forms[name] = form_of(inner, "form", name, inner.take("form"), catalogue)
-        kind = catalogue.attributes[name].kind if forms[name] == EXACT else Kind.TEXT
+        kind = catalogue.attributes[name].kind if forms[name] == EXACT else AttributeKind.TEXT
         answer = _value(inner, "answer", kind, predicate=True)
         if answer is not None:
             answers[name] = answer
@@ -150,10 +150,10 @@ def _values(table: Table | None, catalogue: Catalogue) -> Mapping[AttributeName,
     return found
 
 
-def _value(table: Table, key: str, kind: Kind, *, predicate: bool = False) -> Value | None:
+def _value(table: Table, key: str, kind: AttributeKind, *, predicate: bool = False) -> Value | None:
     """A made-up value: text, a date, or a table for an address; with `predicate` also true and false."""
     value = table.take(key)
-    if kind is Kind.ADDRESS:
+    if kind is AttributeKind.ADDRESS:
         parts = table.table(key, 'write { locality = "Storkhaven", country = "EE" }.')
         return _address(parts) if parts else None
     if type(value) is date:

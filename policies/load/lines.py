@@ -18,7 +18,7 @@ _MULTILINE = re.compile(r'"""(?:\\.|[^\\])*?"""(?:"{0,2})|\'\'\'.*?\'\'\'(?:\'{0
 _SCALAR = re.compile(r"[^,\]}#\n]*")
 
 
-class Lines:
+class KeyLines:
     """Where the keys of one text stand. The text must be TOML that `tomllib` has accepted."""
 
     def __init__(self, text: str) -> None:

@@ -4,10 +4,10 @@ import re
 
 from policies.attributes import AttributeName
 from policies.catalogue import STANDARD, AttributeType, Catalogue
-from policies.forms import Kind
+from policies.forms import AttributeKind
 from policies.load.table import Table
 
-_KINDS = {"text": Kind.TEXT, "name": Kind.NAME}
+_KINDS = {"text": AttributeKind.TEXT, "name": AttributeKind.NAME}
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _NAME_FIX = "use small letters, digits and underscores, at most 64, a letter first."
 # Claims of a token about itself or the login (OpenID Connect Core §2, RFC 7519 §4.1): no attribute may pass for one
@@ -37,8 +37,8 @@ def read_own_attributes(table: Table) -> Catalogue:
         if not _NAME.fullmatch(key) or key in STANDARD.attributes:
             what = "is in the catalogue already." if key in STANDARD.attributes else "is no name of an attribute."
             attributes.problem(key, what, f"choose another name; {_NAME_FIX}")
-        kind = one.choice("kind", _KINDS, Kind.TEXT)
-        carried = {claim, f"{claim}_initials"} if kind is Kind.NAME else {claim}
+        kind = one.choice("kind", _KINDS, AttributeKind.TEXT)
+        carried = {claim, f"{claim}_initials"} if kind is AttributeKind.NAME else {claim}
         if carried & (taken | _RESERVED) or claim.startswith(_DERIVED):
             one.problem("claim", f"the claim `{claim}` is taken.", "write claim = a name that no other attribute has.")
         taken |= carried

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from policies.assurance import LevelOfAssurance, level_named
 from policies.attributes import AttributeName
 from policies.catalogue import Catalogue
-from policies.forms import Kind
+from policies.forms import AttributeKind
 from policies.load import peers
 from policies.load.table import LEVELS, URI, Table, nearest
 from policies.parties import EntityId, IdentityProvider, ProviderId, SubjectNamespace
@@ -137,9 +137,9 @@ def _target(table: Table, wire: str, text: str, catalogue: Catalogue) -> Target 
         table.problem(wire, f"`{word}` is not an attribute of the catalogue.", nearest(word, catalogue.attributes))
         return None
     match attribute.kind:
-        case Kind.ADDRESS:
+        case AttributeKind.ADDRESS:
             parts: tuple[str, ...] = _ADDRESS_PARTS
-        case Kind.NAME:
+        case AttributeKind.NAME:
             parts = ("", _LATIN)
         case _:
             parts = ("",)

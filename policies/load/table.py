@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from policies.assurance import LevelOfAssurance
 from policies.errors import Problem
-from policies.load.lines import Lines, Path
+from policies.load.lines import KeyLines, Path
 from policies.parties import Source, Translated
 from policies.toml import fix_of, read_toml
 from policies.visible import is_visible
@@ -56,7 +56,7 @@ class Table:
     """One table of one file."""
 
     def __init__(
-        self, file: str, content: Mapping[str, object], lines: Lines, problems: list[Problem], path: Path = ()
+        self, file: str, content: Mapping[str, object], lines: KeyLines, problems: list[Problem], path: Path = ()
     ) -> None:
         self.file, self._content, self._lines, self._problems, self._path = file, content, lines, problems, path
         self._taken: set[str] = set()
@@ -247,4 +247,4 @@ def parse(file: str, content: bytes, problems: list[Problem]) -> Table | None:
         what = f"is no TOML: {_SYNTAX_LINE.sub('', str(error)).strip()}."
         problems.append(Problem(file, line, "file", what, fix_of(error)))
         return None
-    return Table(file, parsed, Lines(text.replace("\r\n", "\n")), problems)
+    return Table(file, parsed, KeyLines(text.replace("\r\n", "\n")), problems)

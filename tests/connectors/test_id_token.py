@@ -14,7 +14,7 @@ from joserfc.jwk import ECKey
 
 from connectors.checks import ID_TOKEN_CHECKS
 from connectors.id_token import MAX_LIFE, SKEW, ExpectedIdToken, judge_id_token
-from connectors.signatures.jwe import Encryption
+from connectors.signatures.jwe import TokenEncryption
 from connectors.signatures.jws import MAX_TOKEN, VerificationKey, verification_key
 from connectors.wire.claims import Json
 from policies.assurance import LevelOfAssurance
@@ -209,7 +209,7 @@ def test_at_hash_is_of_the_hash_of_the_tokens_algorithm(alg: str, digest: str) -
 
 # -- encrypted ---------------------------------------------------------------------------------------------------------
 
-ENCRYPTED = replace(EXPECTED, encrypted=Encryption((our_key(), our_key(1)), "A256GCM"))
+ENCRYPTED = replace(EXPECTED, encrypted=TokenEncryption((our_key(), our_key(1)), "A256GCM"))
 
 
 def nested(inner: str, number: int = 0) -> str:
@@ -246,7 +246,7 @@ def test_cve_2026_2092_what_anybody_can_encrypt_to_us_is_judged_as_if_it_had_com
 
 def test_an_encryption_without_a_key_is_refused() -> None:
     with pytest.raises(AssertionRejected) as refusal:
-        judge_id_token(nested(token()), keys(), replace(EXPECTED, encrypted=Encryption((), "A256GCM")), NOW)
+        judge_id_token(nested(token()), keys(), replace(EXPECTED, encrypted=TokenEncryption((), "A256GCM")), NOW)
     assert refusal.value.check == "jwe_keys"
 
 

@@ -12,7 +12,7 @@ from connectors.checks import CLIENT_ASSERTION_CHECKS, ID_TOKEN_CHECKS, JWE_CHEC
 from connectors.client_assertion import ExpectedClientAssertion, judge_client_assertion
 from connectors.id_token import ExpectedIdToken, judge_id_token
 from connectors.logout_token import EVENT, ExpectedLogoutToken, judge_logout_token
-from connectors.signatures.jwe import Encryption
+from connectors.signatures.jwe import TokenEncryption
 from connectors.signatures.jwk import keys_from_jwks, public_jwk
 from connectors.wire.claims import Json
 from policies.assurance import LevelOfAssurance
@@ -44,7 +44,7 @@ ID_TOKEN = ExpectedIdToken(
     minimum_assurance=LevelOfAssurance.SUBSTANTIAL,
     max_age=600,
 )
-NESTED = replace(ID_TOKEN, encrypted=Encryption((our_key(),), "A128GCM"))
+NESTED = replace(ID_TOKEN, encrypted=TokenEncryption((our_key(),), "A128GCM"))
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

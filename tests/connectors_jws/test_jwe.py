@@ -15,7 +15,7 @@ from joserfc import jwe as joserfc_jwe
 from joserfc.jwk import ECKey
 
 from connectors.checks import JWE_CHECKS
-from connectors.signatures.jwe import MAX_TOKEN, Encryption, decrypt, encrypt, opened
+from connectors.signatures.jwe import MAX_TOKEN, TokenEncryption, decrypt, encrypt, opened
 from connectors.wire.claims import Json
 from policies.errors import AssertionRejected, BrokerError
 from tests.connectors_jws.jwe_doubles import IV, encrypted, good_header, our_key, sealed
@@ -27,7 +27,7 @@ P = 2**256 - 2**224 + 2**192 + 2**96 - 1
 
 
 def read(token: str, *keys: SoftwareAgreement, enc: str = "A128GCM", alg: str = "ECDH-ES") -> str:
-    return opened(token, Encryption(keys or (our_key(),), enc, alg))
+    return opened(token, TokenEncryption(keys or (our_key(),), enc, alg))
 
 
 def refused(token: str, *keys: SoftwareAgreement, enc: str = "A128GCM") -> str:
@@ -175,7 +175,7 @@ CASES = (
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_an_encrypted_token_that_breaks_one_check_is_refused_by_that_check(case: Case) -> None:
     with pytest.raises(AssertionRejected) as refusal:
-        opened(case.token, Encryption(case.keys, case.enc))
+        opened(case.token, TokenEncryption(case.keys, case.enc))
     assert refusal.value.check == case.check
     assert refusal.value.__cause__ is None or case.check != "jwe_decryption"
 
@@ -190,7 +190,7 @@ def test_every_failure_with_the_key_is_told_in_the_same_words() -> None:
     for case in CASES:
         if case.check == "jwe_decryption":
             with pytest.raises(AssertionRejected) as refusal:
-                opened(case.token, Encryption(case.keys, case.enc))
+                opened(case.token, TokenEncryption(case.keys, case.enc))
             told.add((str(refusal.value), refusal.value.code, refusal.value.public, type(refusal.value)))
     assert len(told) == 1
 

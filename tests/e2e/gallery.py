@@ -29,7 +29,7 @@ from policies.attributes import EXACT, Address, Attribute, AttributeName, Form, 
 from policies.catalogue import STANDARD
 from policies.parties import PurposeId, Source, Translated
 from policies.purposes import Basis, Controller, Need, Purpose
-from policies.release import Decision, Outcome, Reason, Ruling
+from policies.release import Decision, Reason, Ruling, RulingOutcome
 
 SOURCE = Source("purposes/parking.toml", 1)
 # The gallery's server answers 204 there: a browser that goes on stays on the page that it came from
@@ -47,8 +47,8 @@ def ruling(
 ) -> Ruling:
     """One ruling; withheld where there is no value."""
     released = None if value is None else Attribute(AttributeName(name), form, value)
-    weaker = Outcome.WEAKENED if form != asked else Outcome.AS_ASKED
-    outcome = Outcome.WITHHELD if released is None else weaker
+    weaker = RulingOutcome.WEAKENED if form != asked else RulingOutcome.AS_ASKED
+    outcome = RulingOutcome.WITHHELD if released is None else weaker
     return Ruling(AttributeName(name), asked, outcome, reason, required, SOURCE, released)
 
 

@@ -3,7 +3,7 @@ import pytest
 from policies.attributes import EXACT, Address, AttributeName, Value
 from policies.authentication import AskedAttribute
 from policies.catalogue import STANDARD, AttributeType, ClaimValue
-from policies.forms import FORMS, Kind
+from policies.forms import FORMS, AttributeKind
 from tests.policies.parts import HOME, form
 
 EVERY = [
@@ -124,7 +124,7 @@ def test_the_meet_of_an_unknown_attribute_is_nothing() -> None:
 
 
 def test_a_city_adds_its_own_without_changing_the_standard_catalogue() -> None:
-    card = AttributeType(AttributeName("library_card"), Kind.TEXT, {"en": "Library card"}, "library_card")
+    card = AttributeType(AttributeName("library_card"), AttributeKind.TEXT, {"en": "Library card"}, "library_card")
     city = STANDARD.with_own([card])
     assert city.asked_by_claim("library_card") == AskedAttribute(card.name, EXACT)
     assert STANDARD.asked_by_claim("library_card") is None

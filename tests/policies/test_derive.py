@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from policies.attributes import EXACT, Address, Form, Value
 from policies.derive import age_over, available, derive, initials, resident_of
-from policies.forms import FORMS, Kind
+from policies.forms import FORMS, AttributeKind
 from tests.policies.parts import HOME, ON, form
 
 DATES = st.dates(date(1887, 1, 1), date(2026, 11, 25))
@@ -54,7 +54,7 @@ def test_a_partial_date_is_taken_as_its_last_day(born: str, on: str, *, expected
 
 def test_a_partial_date_that_runs_into_the_future_is_taken_as_today() -> None:
     assert age_over("2026", 1, ON) is False
-    assert available(Kind.DATE, "2026-11", ON) == EXACT
+    assert available(AttributeKind.DATE, "2026-11", ON) == EXACT
 
 
 @given(born=DATES, years=st.integers(1, 150), on=DATES)
@@ -85,19 +85,19 @@ def test_who_is_over_an_age_is_over_every_lower_one(born: date, years: int, on: 
     ],
 )
 def test_a_date_that_is_none_is_available_in_no_form(birthdate: str) -> None:
-    assert available(Kind.DATE, birthdate, ON) is None
+    assert available(AttributeKind.DATE, birthdate, ON) is None
     for text in ("exact", "birth_year", "age_over(18)"):
-        assert derive(Kind.DATE, birthdate, form(text), ON) is None
+        assert derive(AttributeKind.DATE, birthdate, form(text), ON) is None
 
 
 def test_a_day_before_the_birth_has_no_answer() -> None:
-    assert derive(Kind.DATE, "1990-04-01", form("age_over(18)"), date(1990, 3, 31)) is None
+    assert derive(AttributeKind.DATE, "1990-04-01", form("age_over(18)"), date(1990, 3, 31)) is None
 
 
 @pytest.mark.parametrize("birthdate", ["1990-04-01", "1990-04", "1990"])
 def test_a_date_goes_as_exactly_as_the_source_has_it(birthdate: str) -> None:
-    assert derive(Kind.DATE, birthdate, EXACT, ON) == birthdate
-    assert derive(Kind.DATE, birthdate, Form("birth_year"), ON) == "1990"
+    assert derive(AttributeKind.DATE, birthdate, EXACT, ON) == birthdate
+    assert derive(AttributeKind.DATE, birthdate, Form("birth_year"), ON) == "1990"
 
 
 @pytest.mark.parametrize(
@@ -135,24 +135,30 @@ def test_initials_are_first_letters_and_never_the_whole_name(name: str, expected
 
 def test_the_country_alone_is_what_an_address_has_without_its_parts() -> None:
     only = Address(country="EE")
-    assert available(Kind.ADDRESS, only, ON) == Form("country")
-    assert derive(Kind.ADDRESS, only, Form("country"), ON) == "EE"
-    assert derive(Kind.ADDRESS, only, EXACT, ON) is None
-    assert derive(Kind.ADDRESS, only, form("resident_of(Storkhaven)"), ON) is None
+    assert available(AttributeKind.ADDRESS, only, ON) == Form("country")
+    assert derive(AttributeKind.ADDRESS, only, Form("country"), ON) == "EE"
+    assert derive(AttributeKind.ADDRESS, only, EXACT, ON) is None
+    assert derive(AttributeKind.ADDRESS, only, form("resident_of(Storkhaven)"), ON) is None
 
 
 @pytest.mark.parametrize("country", ["", "ee", "EST"])
 def test_a_country_in_another_spelling_is_not_available(country: str) -> None:
     address = Address(locality="Storkhaven", country=country)
-    assert derive(Kind.ADDRESS, address, Form("country"), ON) is None
-    assert available(Kind.ADDRESS, Address(country=country), ON) is None
+    assert derive(AttributeKind.ADDRESS, address, Form("country"), ON) is None
+    assert available(AttributeKind.ADDRESS, Address(country=country), ON) is None
 
 
 @pytest.mark.parametrize(
     ("kind", "value"),
-    [(Kind.TEXT, ""), (Kind.TEXT, HOME), (Kind.ADDRESS, "Storkhaven"), (Kind.ADDRESS, Address()), (Kind.DATE, True)],
+    [
+        (AttributeKind.TEXT, ""),
+        (AttributeKind.TEXT, HOME),
+        (AttributeKind.ADDRESS, "Storkhaven"),
+        (AttributeKind.ADDRESS, Address()),
+        (AttributeKind.DATE, True),
+    ],
 )
-def test_a_value_of_another_kind_or_none_at_all_is_available_in_no_form(kind: Kind, value: Value) -> None:
+def test_a_value_of_another_kind_or_none_at_all_is_available_in_no_form(kind: AttributeKind, value: Value) -> None:
     assert available(kind, value, ON) is None
     for known in FORMS[kind].values():
         text = {"age": "(18)", "place": "(Storkhaven)", "": ""}[known.parameter]
@@ -161,7 +167,7 @@ def test_a_value_of_another_kind_or_none_at_all_is_available_in_no_form(kind: Ki
 
 @pytest.mark.parametrize("wrong", [Form("initials"), Form("age_over", "x")])
 def test_a_form_that_the_kind_does_not_have_is_never_derived(wrong: Form) -> None:
-    assert derive(Kind.DATE, "1990-04-01", wrong, ON) is None
+    assert derive(AttributeKind.DATE, "1990-04-01", wrong, ON) is None
 
 
 def test_a_derivation_that_may_fail_has_nothing_below_it() -> None:

@@ -9,8 +9,8 @@ from policies.attributes import EXACT, Form
 from policies.errors import Misconfigured
 from policies.forms import (
     FORMS,
+    AttributeKind,
     FormKind,
-    Kind,
     check_semilattice,
     form_title,
     is_form,
@@ -19,7 +19,7 @@ from policies.forms import (
     says_no_more,
 )
 
-DATES = FORMS[Kind.DATE]
+DATES = FORMS[AttributeKind.DATE]
 ELEMENTS = {
     kind: [
         Form(known.name, parameter)
@@ -38,13 +38,13 @@ def table(*kinds: FormKind) -> dict[str, FormKind]:
     return {one.name: one for one in (kind_of("exact"), *kinds)}
 
 
-@pytest.mark.parametrize("kind", list(Kind))
-def test_the_forms_of_every_kind_are_a_meet_semilattice(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", list(AttributeKind))
+def test_the_forms_of_every_kind_are_a_meet_semilattice(kind: AttributeKind) -> None:
     check_semilattice(kind, FORMS[kind])
 
 
-@pytest.mark.parametrize("kind", list(Kind))
-def test_the_meet_is_the_greatest_form_that_says_no_more_than_either_in_both_orders(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", list(AttributeKind))
+def test_the_meet_is_the_greatest_form_that_says_no_more_than_either_in_both_orders(kind: AttributeKind) -> None:
     forms = FORMS[kind]
     for a, b in itertools.product(ELEMENTS[kind], repeat=2):
         both = [c for c in ELEMENTS[kind] if says_no_more(forms, c, a) and says_no_more(forms, c, b)]
@@ -135,7 +135,7 @@ def test_a_text_of_no_form_s_length_is_not_normalised(monkeypatch: pytest.Monkey
     monkeypatch.setattr("policies.forms.unicodedata", SimpleNamespace(normalize=normalize))
     marks = "\u0301" * 4000 + "\u0334" * 4000
     assert parse_form(f"resident_of({marks})") is None
-    assert not is_form(Kind.ADDRESS, Form("resident_of", marks))
+    assert not is_form(AttributeKind.ADDRESS, Form("resident_of", marks))
     assert asked == []
     # Each sign in as many pieces as it can have
     assert parse_form("resident_of(" + "\u01d6" * 100 + ")") == parse_form("resident_of(" + "u\u0308\u0304" * 100 + ")")
@@ -143,10 +143,10 @@ def test_a_text_of_no_form_s_length_is_not_normalised(monkeypatch: pytest.Monkey
 
 
 def test_a_kind_has_only_its_own_forms() -> None:
-    assert is_form(Kind.DATE, Form("age_over", "18"))
-    assert not is_form(Kind.TEXT, Form("age_over", "18"))
-    assert not is_form(Kind.DATE, Form("age_over", "x"))
-    assert not is_form(Kind.DATE, Form("exact", "18"))
+    assert is_form(AttributeKind.DATE, Form("age_over", "18"))
+    assert not is_form(AttributeKind.TEXT, Form("age_over", "18"))
+    assert not is_form(AttributeKind.DATE, Form("age_over", "x"))
+    assert not is_form(AttributeKind.DATE, Form("exact", "18"))
 
 
 def test_every_form_has_words_in_three_languages() -> None:

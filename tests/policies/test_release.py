@@ -6,7 +6,7 @@ from policies.authentication import AskedAttribute
 from policies.errors import ReleaseDenied
 from policies.parties import RelyingParty, Source
 from policies.purposes import Purpose
-from policies.release import Decision, Outcome, Reason, Ruling, choose, decide
+from policies.release import Decision, Reason, Ruling, RulingOutcome, choose, decide
 from tests.policies.parts import HOME, ON, PARTY_FILE, PURPOSE_FILE, asked, form, offered, party, purpose
 
 BIRTHDATE, EMAIL, ADDRESS = AttributeName("birthdate"), AttributeName("email"), AttributeName("address")
@@ -20,14 +20,14 @@ def one(decision: Decision) -> Ruling:
 
 def test_what_is_asked_registered_and_needed_goes_as_asked() -> None:
     ruling = one(decide(asked(email="exact"), purpose(email="exact"), party(email="exact"), MARIA, ON))
-    assert (ruling.outcome, ruling.reason) == (Outcome.AS_ASKED, Reason.AS_ASKED)
+    assert (ruling.outcome, ruling.reason) == (RulingOutcome.AS_ASKED, Reason.AS_ASKED)
     assert ruling.released == Attribute(EMAIL, EXACT, "maria@example.org")
     assert ruling.source == Source(PURPOSE_FILE.file, 20)
 
 
 def test_a_birth_date_goes_as_over_18_where_the_purpose_needs_no_more() -> None:
     ruling = one(decide(asked(birthdate="exact"), purpose(birthdate="age_over(18)"), party(birthdate="exact"), MARIA, ON))
-    assert (ruling.outcome, ruling.reason) == (Outcome.WEAKENED, Reason.LEAST_SUFFICIENT)
+    assert (ruling.outcome, ruling.reason) == (RulingOutcome.WEAKENED, Reason.LEAST_SUFFICIENT)
     assert ruling.released == Attribute(BIRTHDATE, form("age_over(18)"), value=True)
     assert ruling.asked == EXACT
 
@@ -43,7 +43,7 @@ def test_a_birth_date_goes_as_over_18_where_the_purpose_needs_no_more() -> None:
 def test_the_rule_is_the_line_that_weakened(registered: str, needed: str, line: Source) -> None:
     ruling = one(decide(asked(birthdate="exact"), purpose(birthdate=needed), party(birthdate=registered), MARIA, ON))
     assert ruling.source == line
-    assert ruling.outcome is Outcome.WEAKENED
+    assert ruling.outcome is RulingOutcome.WEAKENED
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_the_rule_is_the_line_that_weakened(registered: str, needed: str, line: 
 )
 def test_what_no_rule_allows_is_withheld(of_party: RelyingParty, of_purpose: Purpose, reason: Reason, line: Source) -> None:
     ruling = one(decide(asked(email="exact"), of_purpose, of_party, MARIA, ON))
-    assert (ruling.outcome, ruling.reason, ruling.source) == (Outcome.WITHHELD, reason, line)
+    assert (ruling.outcome, ruling.reason, ruling.source) == (RulingOutcome.WITHHELD, reason, line)
     assert ruling.released is None
 
 
@@ -98,7 +98,7 @@ def test_what_the_source_does_not_have_is_withheld() -> None:
 def test_a_source_with_less_weakens_and_says_so() -> None:
     only_country = offered(address=Address(country="EE"))
     ruling = one(decide(asked(address="exact"), purpose(address="exact"), party(address="exact"), only_country, ON))
-    assert (ruling.outcome, ruling.reason) == (Outcome.WEAKENED, Reason.SOURCE_HAS_LESS)
+    assert (ruling.outcome, ruling.reason) == (RulingOutcome.WEAKENED, Reason.SOURCE_HAS_LESS)
     assert ruling.released == Attribute(ADDRESS, Form("country"), "EE")
 
 
@@ -127,7 +127,7 @@ def test_a_name_that_the_catalogue_does_not_know_is_withheld_even_where_rules_na
     ruling = one(
         decide(asked(shoe_size="exact"), purpose(shoe_size="exact"), party(shoe_size="exact"), offered(shoe_size="43"), ON)
     )
-    assert (ruling.outcome, ruling.released) == (Outcome.WITHHELD, None)
+    assert (ruling.outcome, ruling.released) == (RulingOutcome.WITHHELD, None)
 
 
 def test_a_form_that_the_attribute_does_not_have_is_withheld() -> None:
@@ -175,7 +175,7 @@ def test_what_is_not_ticked_is_withheld() -> None:
     decision = choose(OFFER, [EMAIL])
     assert [a.name for a in decision.released] == [BIRTHDATE, EMAIL]
     left = next(r for r in decision.rulings if r.name == ADDRESS)
-    assert (left.outcome, left.reason, left.released) == (Outcome.WITHHELD, Reason.NOT_CHOSEN, None)
+    assert (left.outcome, left.reason, left.released) == (RulingOutcome.WITHHELD, Reason.NOT_CHOSEN, None)
 
 
 def test_without_a_tick_only_what_is_required_goes() -> None:

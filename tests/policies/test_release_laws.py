@@ -10,24 +10,26 @@ from policies.assurance import LevelOfAssurance
 from policies.attributes import Address, AttributeName, Form, Value
 from policies.authentication import AskedAttribute, Offered
 from policies.catalogue import STANDARD
-from policies.forms import FORMS, Kind, says_no_more
+from policies.forms import FORMS, AttributeKind, says_no_more
 from policies.parties import ClientId, RelyingParty, Rule, Sector
 from policies.purposes import Basis, Controller, Need, Purpose
 from policies.release import Decision, choose, decide
 from tests.policies.parts import ON, PARKING, PARTY_FILE, PURPOSE_FILE, form
 
 SPELLED = {
-    Kind.TEXT: ("exact",),
-    Kind.NAME: ("exact", "initials"),
-    Kind.DATE: ("exact", "birth_year", "age_over(18)", "age_over(65)"),
-    Kind.ADDRESS: ("exact", "country", "resident_of(Storkhaven)", "resident_of(Tallinn)"),
+    AttributeKind.TEXT: ("exact",),
+    AttributeKind.NAME: ("exact", "initials"),
+    AttributeKind.DATE: ("exact", "birth_year", "age_over(18)", "age_over(65)"),
+    AttributeKind.ADDRESS: ("exact", "country", "resident_of(Storkhaven)", "resident_of(Tallinn)"),
 }
 FORMS_OF = {name: tuple(form(text) for text in SPELLED[one.kind]) for name, one in STANDARD.attributes.items()}
-VALUES_OF: Mapping[Kind, st.SearchStrategy[Value]] = {
-    Kind.TEXT: st.sampled_from(["maria@example.org", "", "x"]),
-    Kind.NAME: st.sampled_from(["Maria Anna", "\u674e", "", "Jaan"]),
-    Kind.DATE: st.sampled_from(["1990-04-01", "1990-04", "1990", "2030-01-01", "unknown", "2012-02-29", "1990-02-30"]),
-    Kind.ADDRESS: st.builds(
+VALUES_OF: Mapping[AttributeKind, st.SearchStrategy[Value]] = {
+    AttributeKind.TEXT: st.sampled_from(["maria@example.org", "", "x"]),
+    AttributeKind.NAME: st.sampled_from(["Maria Anna", "\u674e", "", "Jaan"]),
+    AttributeKind.DATE: st.sampled_from(
+        ["1990-04-01", "1990-04", "1990", "2030-01-01", "unknown", "2012-02-29", "1990-02-30"]
+    ),
+    AttributeKind.ADDRESS: st.builds(
         Address,
         street=st.sampled_from(["", "Canal Street 12"]),
         locality=st.sampled_from(["", "Storkhaven", "Elsewhere"]),

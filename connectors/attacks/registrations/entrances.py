@@ -11,7 +11,7 @@ from connectors.attacks.case import Entrance
 from connectors.attacks.keys import Holder
 from connectors.attacks.registrations.described import IDP, NODE
 from connectors.authn_request_checks import asking_party
-from connectors.fetch import Answer, Fetcher
+from connectors.fetch import Fetcher, HttpAnswer
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.formats.metadata import read_service_provider
 from connectors.metadata.judged import check_addresses, check_end, facts_of_entity, signed_octets
@@ -34,8 +34,8 @@ class _Given(Fetcher):
     def get(self, url: str, *, networks: object = (), limit: int, timeout: float) -> bytes:  # noqa: ARG002 # nobody is asked
         return self.octets
 
-    def look(self, url: str, *, networks: object = (), limit: int, timeout: float) -> Answer:  # noqa: ARG002 # nor here
-        return Answer(200, None, self.octets)
+    def look(self, url: str, *, networks: object = (), limit: int, timeout: float) -> HttpAnswer:  # noqa: ARG002 # nor here
+        return HttpAnswer(200, None, self.octets)
 
 
 class _Forgetful:

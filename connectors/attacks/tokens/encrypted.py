@@ -17,7 +17,7 @@ from connectors.attacks.tokens.bench import ABSENT, Bench, Change
 from connectors.attacks.tokens.benches import World
 from connectors.attacks.tokens.encrypting import DecryptionKey, Encrypted, decryption_key, encrypted, under
 from connectors.attacks.tokens.making import base64url, public_jwk, written
-from connectors.signatures.jwe import Encryption
+from connectors.signatures.jwe import TokenEncryption
 from connectors.wire.claims import Json
 
 ENCRYPTION = "token: encryption"
@@ -65,7 +65,7 @@ def encryption_cases(world: World) -> Iterator[Case]:
 def _sealed(world: World) -> Sealed:
     """Our two keys in a rollover, and the judge that holds them."""
     keys = (decryption_key(), decryption_key())
-    return Sealed(world.id_token_expecting("encrypted id_token", encrypted=Encryption(keys, _ENC)), keys)
+    return Sealed(world.id_token_expecting("encrypted id_token", encrypted=TokenEncryption(keys, _ENC)), keys)
 
 
 def _headers() -> dict[str, Mapping[str, Change]]:

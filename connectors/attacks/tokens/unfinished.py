@@ -14,7 +14,7 @@ from connectors.attacks.tokens.benches import AT_PROVIDER, OP, World
 from connectors.attacks.tokens.encrypting import DecryptionKey, Encrypted, decryption_key, encrypted
 from connectors.attacks.tokens.parties import as_text
 from connectors.logout_token import ExpectedLogoutToken, judge_logout_token
-from connectors.signatures.jwe import Encryption
+from connectors.signatures.jwe import TokenEncryption
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import VerificationKey
 
@@ -52,10 +52,10 @@ def _at(bench: Bench, world: World, alg: str, keys: Sequence[VerificationKey], w
 def _encrypted(world: World) -> Iterator[Case]:
     key, on_p384 = decryption_key(), DecryptionKey("p-384", generate_private_key(SECP384R1()))
     registered = {
-        "no key": (Encryption((), "A256GCM"), _to(world, key)),
-        "a key on another curve": (Encryption((key, on_p384), "A256GCM"), _to(world, key)),
-        "another agreement": (Encryption((key,), "A256GCM", "ECDH-ES+A256KW"), _to(world, key, alg="ECDH-ES+A256KW")),
-        "another content encryption": (Encryption((key,), "A192GCM"), _to(world, key, enc="A192GCM")),
+        "no key": (TokenEncryption((), "A256GCM"), _to(world, key)),
+        "a key on another curve": (TokenEncryption((key, on_p384), "A256GCM"), _to(world, key)),
+        "another agreement": (TokenEncryption((key,), "A256GCM", "ECDH-ES+A256KW"), _to(world, key, alg="ECDH-ES+A256KW")),
+        "another content encryption": (TokenEncryption((key,), "A192GCM"), _to(world, key, enc="A192GCM")),
     }
     for what, (encryption, jwe) in registered.items():
         bench = world.id_token_expecting(f"encrypted id_token with {what}", encrypted=encryption)

@@ -31,7 +31,7 @@ from connectors.formats.eidas.registry import (
 from connectors.formats.eidas.values import EidasValue, read_attributes, write_attributes
 from connectors.formats.grammar import XSI, Reader, identifier, instant, version_2, written
 from connectors.formats.saml import attributes_in, read_frame, read_issuer, read_status
-from connectors.formats.saml_message import Authentication, Conditions, Confirmation, NameIdentifier
+from connectors.formats.saml_message import Authentication, Conditions, NameIdentifier, SubjectConfirmation
 from connectors.signatures.parse import Element
 from connectors.signatures.profile import SIGNATURE
 from connectors.signatures.signed import Signed
@@ -100,7 +100,7 @@ class EidasAssertionMessage:
     issue_instant: int
     issuer: str
     subject: NameIdentifier
-    confirmations: tuple[Confirmation, ...]
+    confirmations: tuple[SubjectConfirmation, ...]
     conditions: Conditions
     authentications: tuple[Authentication, ...]
     attributes: Mapping[str, tuple[EidasValue, ...]] = field(repr=False)

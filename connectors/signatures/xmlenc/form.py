@@ -75,7 +75,7 @@ class Transported:
 
 
 @dataclass(frozen=True, slots=True)
-class Encrypted:
+class EncryptedContent:
     """One EncryptedData of the profile: everything of it that is used."""
 
     key_octets: int
@@ -86,7 +86,7 @@ class Encrypted:
     ciphertext: bytes = field(repr=False)
 
 
-def read_encrypted(holder: Element, profile: Profile, tolerance: Tolerance) -> Encrypted:
+def read_encrypted(holder: Element, profile: Profile, tolerance: Tolerance) -> EncryptedContent:
     """The closed form. Raises `AssertionRejected`, by name."""
     # 3. An element that fetches or names its key is refused as such, wherever it stands.
     if holder.find(f".//{{{XENC}}}CipherReference") is not None:
@@ -119,7 +119,7 @@ def read_encrypted(holder: Element, profile: Profile, tolerance: Tolerance) -> E
     if isinstance(way, Agreed) and len(wrapped_key) != key_octets + WRAP_OVERHEAD:
         # Before anything is unwrapped: the time of that grows with what is wrapped
         raise AssertionRejected("key_wrap", "a wrapped key that is none of the content's encryption")
-    return Encrypted(key_octets, cbc, way, wrapped_key, iv=value[:iv_octets], ciphertext=value[iv_octets:])
+    return EncryptedContent(key_octets, cbc, way, wrapped_key, iv=value[:iv_octets], ciphertext=value[iv_octets:])
 
 
 def _reference(holder: Element) -> Element | None:

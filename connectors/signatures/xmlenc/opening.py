@@ -23,7 +23,7 @@ from connectors.signatures.signed import Signed
 from connectors.signatures.signer import Agreement, DecryptionKey, transports
 from connectors.signatures.xmldsig import check_own_signatures
 from connectors.signatures.xmlenc.algorithms import CBC_BLOCK_OCTETS, ENCRYPTED_ASSERTION, XENC, XENC11
-from connectors.signatures.xmlenc.form import Encrypted, Transported, read_encrypted
+from connectors.signatures.xmlenc.form import EncryptedContent, Transported, read_encrypted
 from policies.deviations import AES_CBC
 from policies.errors import AssertionRejected
 
@@ -101,7 +101,7 @@ def _judged(plaintext: bytes, signed: Signed, keys: Sequence[PinnedKey], profile
     return Signed(octets=canonical(assertion, _prefixes_of_types(assertion)), key_id=signed.key_id)
 
 
-def _decrypt(encrypted: Encrypted, keys: Sequence[DecryptionKey]) -> bytes:
+def _decrypt(encrypted: EncryptedContent, keys: Sequence[DecryptionKey]) -> bytes:
     """The plaintext. Every failure is the same refusal: a difference would be an oracle (Bleichenbacher, Manger)."""
     for key in keys:
         # A key that does not unwrap is one that does not decrypt: the content is tried all the same.
@@ -119,7 +119,7 @@ def _decrypt(encrypted: Encrypted, keys: Sequence[DecryptionKey]) -> bytes:
     raise AssertionRejected("decryption", FAILED) from None
 
 
-def _decrypt_cbc(encrypted: Encrypted, keys: Sequence[DecryptionKey]) -> tuple[bytes, bool]:
+def _decrypt_cbc(encrypted: EncryptedContent, keys: Sequence[DecryptionKey]) -> tuple[bytes, bool]:
     """The plaintext, and whether its padding was one; octets that mean nothing where no key unwraps.
 
     Nothing is raised, and nothing left out. A key that does not unwrap decrypts to noise, as a changed ciphertext does.
@@ -139,7 +139,7 @@ def _decrypt_cbc(encrypted: Encrypted, keys: Sequence[DecryptionKey]) -> tuple[b
     return padded[: len(padded) - min(count, CBC_BLOCK_OCTETS)], 1 <= count <= CBC_BLOCK_OCTETS
 
 
-def _unwrapped(encrypted: Encrypted, key: DecryptionKey) -> bytes:
+def _unwrapped(encrypted: EncryptedContent, key: DecryptionKey) -> bytes:
     """The content's key, or octets that are none; ValueError and `InvalidUnwrap` where nothing comes out."""
     way = encrypted.way
     if isinstance(way, Transported):

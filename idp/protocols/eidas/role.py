@@ -21,7 +21,7 @@ from policies.catalogue import Catalogue
 from policies.errors import AssuranceTooLow, NotFound, Replayed, RequestRefused
 from policies.parties import EntityId, IdentityProvider, NodeId, ProviderId, RequestingNode, Tenant
 from policies.pseudonyms import country_identifier
-from policies.release import Decision, Outcome, Reason, Ruling
+from policies.release import Decision, Reason, Ruling, RulingOutcome
 
 
 class NodeRole:
@@ -130,7 +130,9 @@ class NodeRole:
         attributes = minimum_data(request.asked, assertion, identifier, self._catalogue)
         # Between countries all of it goes, or nothing
         rulings = tuple(
-            Ruling(one.name, EXACT, Outcome.AS_ASKED, Reason.AS_ASKED, required=True, source=node.source, released=one)
+            Ruling(
+                one.name, EXACT, RulingOutcome.AS_ASKED, Reason.AS_ASKED, required=True, source=node.source, released=one
+            )
             for one in attributes
         )
         return Judged(

@@ -22,7 +22,7 @@ from connectors.formats.eidas.response import (
     assertion_element,
     read_assertion,
 )
-from connectors.formats.saml_message import Confirmation
+from connectors.formats.saml_message import SubjectConfirmation
 from connectors.wire.names import ATTRNAME_URI, BEARER, ENTITY, PERSISTENT
 from policies.visible import is_visible
 from tests.connectors.eidas import judge
@@ -158,7 +158,7 @@ def test_all_of_an_assertion_is_heard_as_it_was_said() -> None:
     message = read_assertion(signed(assertion_element(said(**OPTIONAL))))
     assert set(message.attributes) == set(NATURAL)
     assert message.confirmations == (
-        Confirmation(
+        SubjectConfirmation(
             method=BEARER,
             recipient=ACS,
             in_response_to="_request0001",

@@ -8,7 +8,7 @@ from lxml import etree
 from connectors.deviations import tolerance
 from connectors.formats.eidas.metadata import Expected, PeerFacts, from_json, read_peer
 from connectors.formats.eidas.registry import not_ours
-from connectors.metadata.peers import Held, Pending
+from connectors.metadata.peers import Held, PendingMetadata
 from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.signatures.parse import Element
 from connectors.wire.names import ATTRNAME_BASIC, md, saml
@@ -153,6 +153,6 @@ def test_what_was_used_is_told_and_is_no_fact_that_anybody_approves() -> None:
     assert facts.deviations
     assert "deviations" not in facts.as_json
     assert from_json(facts.as_json) == facts
-    waiting = (Pending(EntityId(NODE), "EE", facts.digest, ("x",), first=True),)
+    waiting = (PendingMetadata(EntityId(NODE), "EE", facts.digest, ("x",), first=True),)
     told = Fetched("ee", None, Held(EntityId(NODE), b"x", facts, None, node.NOW), waiting).told
     assert (told["deviations"], told["versions_not_ours"]) == (["patch_protocol_version"], [])

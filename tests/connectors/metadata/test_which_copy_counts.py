@@ -6,7 +6,7 @@ import pytest
 
 from connectors.fetch import FetchError
 from connectors.formats.eidas.metadata import PeerFacts, read_peer
-from connectors.metadata.believed import Held, Look, Taken, Write, check_newer, looked, taken
+from connectors.metadata.believed import CopyChange, Held, Taken, Write, check_newer, looked, taken
 from policies.parties import EntityId
 from tests.connectors.metadata import node
 
@@ -39,27 +39,27 @@ def same(held: Held, write: Write) -> Taken:
 @pytest.mark.parametrize(
     ("known", "stored", "look"),
     [
-        (None, None, Look.NOTHING),
-        (HELD, None, Look.NOTHING),
-        (HELD, HELD, Look.NOTHING),
-        (None, HELD, Look.NEWER),
-        (None, copy(ONE, generation=1), Look.NEWER),
+        (None, None, CopyChange.NOTHING),
+        (HELD, None, CopyChange.NOTHING),
+        (HELD, HELD, CopyChange.NOTHING),
+        (None, HELD, CopyChange.NEWER),
+        (None, copy(ONE, generation=1), CopyChange.NEWER),
         # By the end
-        (HELD, copy(LATER), Look.NEWER),
-        (HELD, copy(ONE), Look.NEWER),
-        (copy(LATER), copy(BOTH), Look.NOTHING),
+        (HELD, copy(LATER), CopyChange.NEWER),
+        (HELD, copy(ONE), CopyChange.NEWER),
+        (copy(LATER), copy(BOTH), CopyChange.NOTHING),
         # The same facts, of another process of the node
-        (copy(LATER), HELD, Look.APPROVED),
-        (copy(LATER), copy(ONE), Look.APPROVED),
+        (copy(LATER), HELD, CopyChange.APPROVED),
+        (copy(LATER), copy(ONE), CopyChange.APPROVED),
         # Forgotten: whatever its end, and only forwards
-        (copy(LATER), copy(ONE, generation=1), Look.FORGOTTEN),
-        (HELD, FORGOTTEN, Look.FORGOTTEN),
-        (copy(ONE, generation=1), copy(LATER), Look.NOTHING),
-        (copy(LATER, generation=1), HELD, Look.NOTHING),
+        (copy(LATER), copy(ONE, generation=1), CopyChange.FORGOTTEN),
+        (HELD, FORGOTTEN, CopyChange.FORGOTTEN),
+        (copy(ONE, generation=1), copy(LATER), CopyChange.NOTHING),
+        (copy(LATER, generation=1), HELD, CopyChange.NOTHING),
     ],
 )
 def test_what_is_kept_counts_where_it_is_newer_or_of_the_same_facts(
-    known: Held | None, stored: Held | None, look: Look
+    known: Held | None, stored: Held | None, look: CopyChange
 ) -> None:
     assert looked(known, stored) is look
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.fetch import Answer, FetchError
+from connectors.fetch import FetchError, HttpAnswer
 from idp.doctor.network import EVERYWHERE
 from idp.web.edge import OTHER_HOST, PLAIN_SCHEME
 from tests.connectors.metadata import node
@@ -19,7 +19,7 @@ OURS = json.dumps({"issuer": ISSUER}).encode()
 @pytest.mark.parametrize(("off", "words"), [(61, "61 seconds ahead of"), (-75, "75 seconds behind"), (60, ""), (-60, "")])
 def test_a_clock_that_is_off_by_more_than_the_profile_allows_is_an_error(city: Path, off: int, words: str) -> None:
     outside = healthy()
-    outside.says[node.ENTITY] = Answer(200, NOW + off, b"")
+    outside.says[node.ENTITY] = HttpAnswer(200, NOW + off, b"")
     report = examined(city, outside=outside)
     assert [(one.severity, one.file, one.line) for one in report.findings] == [(ERROR, "providers/ee.toml", 5)] * bool(
         words
@@ -29,13 +29,13 @@ def test_a_clock_that_is_off_by_more_than_the_profile_allows_is_an_error(city: P
 
 def test_our_own_clock_is_held_against_the_one_behind_our_address(city: Path) -> None:
     outside = healthy()
-    outside.says[DISCOVERY] = Answer(200, NOW - 100, OURS)
+    outside.says[DISCOVERY] = HttpAnswer(200, NOW - 100, OURS)
     assert "100 seconds behind" in only(examined(city, outside=outside)).what
 
 
 def test_a_peer_without_a_date_or_an_answer(city: Path) -> None:
     outside = healthy()
-    outside.says[node.ENTITY] = Answer(503, None, b"")
+    outside.says[node.ENTITY] = HttpAnswer(503, None, b"")
     assert examined(city, outside=outside).findings == ()
     outside.says[node.ENTITY] = FetchError("deadline", "node.example took more than 10 seconds.")
     found = only(examined(city, outside=outside))
@@ -56,17 +56,17 @@ def test_offline_asks_nobody(city: Path) -> None:
 @pytest.mark.parametrize(
     ("answer", "severity", "key", "words"),
     [
-        (Answer(400, NOW, PLAIN_SCHEME), ERROR, "trusted_proxies", "does not say that it was asked over https"),
-        (Answer(421, NOW, OTHER_HOST), ERROR, "issuer", "does not pass the host's name on"),
-        (Answer(502, NOW, b"Bad gateway"), WARNING, "issuer", "answers 502"),
-        (Answer(200, NOW, b'{"issuer": "https://other.test"}'), ERROR, "issuer", "somebody else answers"),
-        (Answer(200, NOW, b"<html>"), ERROR, "issuer", "somebody else answers"),
-        (Answer(200, NOW, b"[]"), ERROR, "issuer", "somebody else answers"),
+        (HttpAnswer(400, NOW, PLAIN_SCHEME), ERROR, "trusted_proxies", "does not say that it was asked over https"),
+        (HttpAnswer(421, NOW, OTHER_HOST), ERROR, "issuer", "does not pass the host's name on"),
+        (HttpAnswer(502, NOW, b"Bad gateway"), WARNING, "issuer", "answers 502"),
+        (HttpAnswer(200, NOW, b'{"issuer": "https://other.test"}'), ERROR, "issuer", "somebody else answers"),
+        (HttpAnswer(200, NOW, b"<html>"), ERROR, "issuer", "somebody else answers"),
+        (HttpAnswer(200, NOW, b"[]"), ERROR, "issuer", "somebody else answers"),
         (FetchError("tls", "no TLS certificate that we trust."), WARNING, "issuer", "cannot be reached from here"),
     ],
 )
 def test_what_the_proxy_in_front_makes_of_us(
-    city: Path, answer: Answer | FetchError, severity: str, key: str, words: str
+    city: Path, answer: HttpAnswer | FetchError, severity: str, key: str, words: str
 ) -> None:
     outside = healthy()
     outside.says[DISCOVERY] = answer
@@ -79,7 +79,7 @@ def test_what_the_proxy_in_front_makes_of_us(
 def test_a_node_is_asked_for_its_metadata(city: Path) -> None:
     edit(city, "ciconia.toml", 'role = "city"', 'role = "node"')
     outside = healthy()
-    outside.says[f"{ISSUER}/eidas/metadata"] = Answer(200, NOW, b"<md:EntityDescriptor/>")
+    outside.says[f"{ISSUER}/eidas/metadata"] = HttpAnswer(200, NOW, b"<md:EntityDescriptor/>")
     report = examined(city, outside=outside)
     assert DISCOVERY not in outside.asked
     assert [one for one in report.findings if one.key == "issuer"] == []

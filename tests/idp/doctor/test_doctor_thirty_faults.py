@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from connectors.fetch import Answer
+from connectors.fetch import HttpAnswer
 from idp.doctor.finding import Severity
 from idp.web.edge import PLAIN_SCHEME
 from tests.connectors.metadata import node
@@ -165,8 +165,8 @@ def test_thirty_planted_faults_and_more_are_each_named_in_one_run(city: Path) ->
     planted = [named for plant in PLANTED for named in plant(city)]
     assert len(planted) >= 30
     outside = healthy()
-    outside.says[node.ENTITY] = Answer(200, NOW - 500, b"")
-    outside.says[f"{ISSUER}/.well-known/openid-configuration"] = Answer(400, NOW, PLAIN_SCHEME)
+    outside.says[node.ENTITY] = HttpAnswer(200, NOW - 500, b"")
+    outside.says[f"{ISSUER}/.well-known/openid-configuration"] = HttpAnswer(400, NOW, PLAIN_SCHEME)
     environment = {"SSLKEYLOGFILE": "keys.log", "LD_PRELOAD": "libeatmydata.so"}
     report = examined(city, on=machine(free=GIB // 2, lxml=(2, 13, 1), environment=environment), outside=outside)
     said = [(one.file, one.key, one.what) for one in report.findings]

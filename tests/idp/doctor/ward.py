@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from connectors.fetch import Answer, FetchError
+from connectors.fetch import FetchError, HttpAnswer
 from idp.doctor.case import Case, Machine, read_case
 from idp.doctor.examination import examine
 from idp.doctor.finding import Finding, Report, Severity
@@ -157,10 +157,10 @@ def case(folder: Path) -> Case:
 class Outside:
     """The network: what each address answers; it remembers who was asked, and in which networks."""
 
-    says: dict[str, Answer | FetchError] = field(default_factory=dict)
+    says: dict[str, HttpAnswer | FetchError] = field(default_factory=dict)
     asked: dict[str, Sequence[str]] = field(default_factory=dict)
 
-    def look(self, url: str, *, networks: Sequence[str] = (), limit: int, timeout: float) -> Answer:
+    def look(self, url: str, *, networks: Sequence[str] = (), limit: int, timeout: float) -> HttpAnswer:
         assert limit > 0
         assert timeout > 0
         self.asked[url] = networks
@@ -175,9 +175,11 @@ def healthy(note: str = "") -> Outside:
     discovery = json.dumps({"issuer": ISSUER}).encode()
     return Outside(
         {
-            f"{ISSUER}/.well-known/openid-configuration": Answer(200, NOW, discovery),
-            f"{ISSUER}/log/checkpoint": Answer(200, NOW, note.encode()) if note else Answer(404, NOW, b"no checkpoint yet"),
-            node.ENTITY: Answer(200, NOW + 30, b"<x/>"),
+            f"{ISSUER}/.well-known/openid-configuration": HttpAnswer(200, NOW, discovery),
+            f"{ISSUER}/log/checkpoint": HttpAnswer(200, NOW, note.encode())
+            if note
+            else HttpAnswer(404, NOW, b"no checkpoint yet"),
+            node.ENTITY: HttpAnswer(200, NOW + 30, b"<x/>"),
         }
     )
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.signatures.key_ring import Ring, Scheduled, State
+from connectors.signatures.key_ring import KeyState, Ring, Scheduled
 from idp.keys.kinds import KINDS, kind_of
 from policies.errors import AllRevoked, StoreUnavailable
 
@@ -37,7 +37,7 @@ class Case:
     def published(self, now: int) -> list[str]:
         return [key.key_id for key in self.ring.published(now)]
 
-    def states(self, now: int) -> dict[str, State]:
+    def states(self, now: int) -> dict[str, KeyState]:
         return {each.key.key_id: self.ring.state(each, now) for each in self.ring.scheduled}
 
 
@@ -57,10 +57,10 @@ def test_the_next_key_is_published_before_it_signs_and_the_last_one_for_its_over
 
 def test_the_state_of_each_key_is_told() -> None:
     case = Case()
-    assert case.states(NOW) == {"first": State.PUBLISHED, "second": State.SIGNS, "third": State.NEXT}
-    assert case.states(NOW + OVERLAP)["first"] is State.OVER
+    assert case.states(NOW) == {"first": KeyState.PUBLISHED, "second": KeyState.SIGNS, "third": KeyState.NEXT}
+    assert case.states(NOW + OVERLAP)["first"] is KeyState.OVER
     case.revoked.add("second")
-    assert case.states(NOW) == {"first": State.SIGNS, "second": State.REVOKED, "third": State.NEXT}
+    assert case.states(NOW) == {"first": KeyState.SIGNS, "second": KeyState.REVOKED, "third": KeyState.NEXT}
 
 
 @given(now=st.integers(NOW - 3 * HOUR, NOW + 30 * HOUR), revoked=st.sets(st.sampled_from(["first", "second", "third"])))
@@ -106,7 +106,7 @@ def test_what_was_over_when_its_successor_was_revoked_is_over(since: int, *, goe
     later = NOW + 10 * HOUR
     assert case.at(later) == ("first" if goes_on else "third")
     assert case.published(later) == (["first", "third"] if goes_on else ["third"])
-    assert case.states(later)["first"] is (State.SIGNS if goes_on else State.OVER)
+    assert case.states(later)["first"] is (KeyState.SIGNS if goes_on else KeyState.OVER)
     case.ring.replace(case.ring.scheduled[1:])
     if goes_on:
         assert case.at(later) == "first"
@@ -122,7 +122,7 @@ def test_a_key_that_is_over_is_over_whichever_of_its_successors_is_revoked() -> 
     later = NOW + 400 * 24 * HOUR
     case.ring.obey(lambda name: later if name == "second" else 0)
     assert case.published(later) == ["third"]
-    assert case.states(later) == {"first": State.OVER, "second": State.REVOKED, "third": State.SIGNS}
+    assert case.states(later) == {"first": KeyState.OVER, "second": KeyState.REVOKED, "third": KeyState.SIGNS}
 
 
 def test_an_early_revocation_that_a_restore_lost_is_not_early_again_while_the_file_lies_there() -> None:
@@ -131,7 +131,7 @@ def test_an_early_revocation_that_a_restore_lost_is_not_early_again_while_the_fi
     case.ring.replace(case.ring.scheduled[1:])
     assert case.at(later) == "first"
     case.revoked.clear()
-    assert (case.at(later), case.states(later)["first"]) == ("second", State.OVER), "a backup of before was restored"
+    assert (case.at(later), case.states(later)["first"]) == ("second", KeyState.OVER), "a backup of before was restored"
     without = Ring([each for each in case.ring.scheduled if each.key.key_id != "second"], OVERLAP)
     case.ring.obey(lambda name: later if name == "second" else 0)
     with pytest.raises(AllRevoked):

@@ -32,7 +32,7 @@ from policies.attributes import EXACT, Address, Attribute, AttributeName, Form
 from policies.authentication import AskedAttribute, Origin, ServiceRequest
 from policies.errors import NotFound
 from policies.parties import ProviderId, PurposeId, ServiceId, Source
-from policies.release import Decision, Outcome, Reason, Ruling
+from policies.release import Decision, Reason, Ruling, RulingOutcome
 
 CANARY = "Canary-Kanarbik-1887"
 BIRTHDATE, ADDRESS, EMAIL = AttributeName("birthdate"), AttributeName("address"), AttributeName("email")
@@ -60,9 +60,9 @@ ATTRIBUTES = (
     Attribute(EMAIL, EXACT, CANARY),
 )
 RULINGS = (
-    Ruling(BIRTHDATE, EXACT, Outcome.WEAKENED, Reason.LEAST_SUFFICIENT, True, SOURCE, ATTRIBUTES[0]),  # noqa: FBT003 # required
-    Ruling(ADDRESS, EXACT, Outcome.AS_ASKED, Reason.AS_ASKED, False, SOURCE, ATTRIBUTES[1]),  # noqa: FBT003 # as above
-    Ruling(EMAIL, EXACT, Outcome.WITHHELD, Reason.NOT_NEEDED, False, SOURCE),  # noqa: FBT003 # as above
+    Ruling(BIRTHDATE, EXACT, RulingOutcome.WEAKENED, Reason.LEAST_SUFFICIENT, True, SOURCE, ATTRIBUTES[0]),  # noqa: FBT003 # required
+    Ruling(ADDRESS, EXACT, RulingOutcome.AS_ASKED, Reason.AS_ASKED, False, SOURCE, ATTRIBUTES[1]),  # noqa: FBT003 # as above
+    Ruling(EMAIL, EXACT, RulingOutcome.WITHHELD, Reason.NOT_NEEDED, False, SOURCE),  # noqa: FBT003 # as above
 )
 LOGIN = LoginId("A" * 22)
 ASKED_STATE = Asked(LOGIN, 1_000, REQUEST, EXPECTATION)
@@ -163,7 +163,7 @@ def test_what_lies_in_a_cookie_holds_no_field_for_a_person() -> None:
 
 def test_decided_holds_no_value_that_is_withheld() -> None:
     for ruling in DECIDED_STATE.decision.rulings:
-        assert (ruling.released is None) == (ruling.outcome is Outcome.WITHHELD)
+        assert (ruling.released is None) == (ruling.outcome is RulingOutcome.WITHHELD)
     assert {one.name for one in dataclasses.fields(Ruling)} == {
         "name",
         "asked",

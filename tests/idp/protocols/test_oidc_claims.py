@@ -13,7 +13,7 @@ from policies.attributes import EXACT, Address, Attribute, AttributeName, Form
 from policies.authentication import AskedAttribute
 from policies.catalogue import STANDARD, AttributeType
 from policies.errors import RequestRefused
-from policies.forms import Kind
+from policies.forms import AttributeKind
 from tests.idp.protocols.doubles import ADDRESS, BIRTHDATE, NAME, OVER_18, RESIDENT
 
 
@@ -183,7 +183,7 @@ def test_each_form_of_an_attribute_has_its_claim(attribute: Attribute, claims: d
 
 @pytest.mark.parametrize("claim", sorted(PROTOCOL_CLAIMS))
 def test_an_attribute_that_a_city_calls_like_a_claim_of_the_protocol_never_goes_out(claim: str) -> None:
-    own = AttributeType(AttributeName("own"), Kind.TEXT, {"en": "Own"}, claim)
+    own = AttributeType(AttributeName("own"), AttributeKind.TEXT, {"en": "Own"}, claim)
     catalogue = STANDARD.with_own([own])
     assert wire_claims([Attribute(own.name, EXACT, "x"), Attribute(NAME, EXACT, "Kärt")], catalogue) == {
         "given_name": "Kärt"

@@ -16,7 +16,7 @@ from policies.attributes import EXACT, Address, Attribute, AttributeName, Form, 
 from policies.authentication import AskedAttribute, Origin, ServiceRequest
 from policies.parties import ProviderId, PurposeId, ServiceId, Source, Tenant
 from policies.purposes import Basis
-from policies.release import Decision, Outcome, Reason, Ruling
+from policies.release import Decision, Reason, Ruling, RulingOutcome
 
 TENANT = Tenant("login.storkhaven.example")
 ORIGIN = "login.storkhaven.example/log"
@@ -52,7 +52,7 @@ def ruling(
     name: str, form: Form | None, value: Value = "", reason: Reason = Reason.AS_ASKED, *, required: bool = True
 ) -> Ruling:
     released = None if form is None else Attribute(AttributeName(name), form, value)
-    outcome = Outcome.WITHHELD if released is None else Outcome.AS_ASKED
+    outcome = RulingOutcome.WITHHELD if released is None else RulingOutcome.AS_ASKED
     return Ruling(AttributeName(name), EXACT, outcome, reason, required=required, source=SOURCE, released=released)
 
 

@@ -6,7 +6,7 @@ import tomllib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.load.lines import Lines, Path
+from policies.load.lines import KeyLines, Path
 
 KEYS = st.text(min_size=1, max_size=6).filter(str.isprintable) | st.sampled_from(
     ["a", "b", "title", "zh-Hans", "urn:oid:2.5.4.4", "#", "]", "=", ".", "'", "{"]
@@ -78,5 +78,5 @@ def test_every_key_of_any_document_is_found_on_its_line(document: dict[str, obje
     written = write(document)
     text = "\n".join(written.lines)
     tomllib.loads(text)
-    lines = Lines(text)
+    lines = KeyLines(text)
     assert {path: lines.line(path) for path in written.where} == written.where
