@@ -14,7 +14,7 @@ from connectors.formats.metadata import ServiceProviderFacts
 from connectors.profiles import Profile
 from connectors.request_checks import MAX_CONTEXTS
 from connectors.response_checks import check_issued
-from connectors.signatures.keys import PinnedKey
+from connectors.signatures.pinned_keys import PinnedKey
 from connectors.signatures.shapes import REQUEST
 from connectors.signed_messages import foreseen, signed_message
 from connectors.wire.names import CONSENTS, PERSISTENT, POST, TRANSIENT, UNSPECIFIED

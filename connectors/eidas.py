@@ -31,7 +31,7 @@ from connectors.formats.eidas.request import (
 )
 from connectors.formats.eidas.response import EidasAssertionMessage, read_assertion, read_response
 from connectors.metadata.peers import PeerInUse
-from connectors.metadata.pinned import misconfigured
+from connectors.metadata.pinned_provider import misconfigured
 from connectors.profiles import EIDAS
 from connectors.request_checks import MAX_REQUESTER_ID
 from connectors.response_checks import (
@@ -48,8 +48,8 @@ from connectors.response_checks import (
 from connectors.signatures.parse import from_post
 from connectors.signatures.redirect import signed_query
 from connectors.signatures.shapes import ENCRYPTED_RESPONSE
-from connectors.signatures.signed import UnsignedMessage
 from connectors.signatures.signer import DecryptionKey, DecryptionKeys, Signers, decrypting
+from connectors.signatures.verification_result import UnsignedMessage
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import open_assertion
 from connectors.signatures.xmlsign import sign_enveloped

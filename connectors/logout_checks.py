@@ -13,7 +13,7 @@ from connectors.formats.grammar import MAX_TEXT
 from connectors.formats.logout import LogoutRequest, LogoutResponse, read_logout_request, read_logout_response
 from connectors.profiles import Profile
 from connectors.response_checks import check_issued
-from connectors.signatures.keys import PinnedKey
+from connectors.signatures.pinned_keys import PinnedKey
 from connectors.signatures.shapes import LOGOUT_REQUEST, LOGOUT_RESPONSE
 from connectors.signed_messages import foreseen, signed_message
 from connectors.wire.names import CONSENTS, TOP_STATUSES

@@ -11,11 +11,11 @@ from connectors.connector import Inbound
 from connectors.formats.eidas.request import RequestHead, read_request_head
 from connectors.profiles import EIDAS
 from connectors.request_checks import PeerRequestRefused
-from connectors.signatures.keys import PinnedKey
 from connectors.signatures.parse import MAX_PARAMETER, from_post
+from connectors.signatures.pinned_keys import PinnedKey
 from connectors.signatures.redirect import verify_query
 from connectors.signatures.shapes import REQUEST
-from connectors.signatures.signed import Signed, UnsignedMessage
+from connectors.signatures.verification_result import Signed, UnsignedMessage
 from connectors.signatures.xmldsig import verify
 from policies.errors import AssertionRejected, SignatureInvalid
 from policies.parties import EntityId

@@ -58,7 +58,7 @@ class Profile:
     key_wraps: frozenset[str]
     skew: int
     max_age: int
-    # A key whose certificate is outside its dates does not verify: `connectors.signatures.keys.PinnedKey.in_force`
+    # A key whose certificate is outside its dates does not verify: `connectors.signatures.pinned_keys.PinnedKey.in_force`
     certificate_dates: bool
     max_octets: int
 

@@ -25,7 +25,7 @@ from connectors.formats.eidas.registry import (
 )
 from connectors.formats.eidas.request import EidasRequest, RequestedAttribute, read_request
 from connectors.profiles import Profile
-from connectors.signatures.signed import Signed
+from connectors.signatures.verification_result import Signed
 from connectors.wire.names import CONSENTS, POST, REDIRECT, SOAP, UNSPECIFIED
 from connectors.wire.text import is_plain
 from policies.errors import AssertionRejected, RequestRefused

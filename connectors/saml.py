@@ -15,7 +15,7 @@ from connectors.formats.authn_request import SIGNATURE_PLACE, AuthnRequest, auth
 from connectors.formats.saml import read_signed_assertion, read_signed_response, read_unverified_response
 from connectors.formats.saml_message import AssertionMessage, ResponseMessage
 from connectors.mapping import ADDRESS_PARTS, latin_forms, offered_attributes
-from connectors.metadata.pinned import misconfigured, pinned_provider
+from connectors.metadata.pinned_provider import misconfigured, pinned_provider
 from connectors.profiles import SAML2INT
 from connectors.response_checks import (
     Envelope,
@@ -33,8 +33,8 @@ from connectors.response_checks import (
 )
 from connectors.signatures.parse import from_post
 from connectors.signatures.redirect import signed_query
-from connectors.signatures.signed import Signed, SignedMessage, UnsignedMessage
 from connectors.signatures.signer import DecryptionKey, DecryptionKeys, Signers, decrypting
+from connectors.signatures.verification_result import Signed, SignedMessage, UnsignedMessage
 from connectors.signatures.xmldsig import Shape, verify
 from connectors.signatures.xmlenc import open_assertion
 from connectors.signatures.xmlsign import sign_enveloped

@@ -9,10 +9,10 @@ from typing import TypeVar
 
 from connectors.connector import Inbound
 from connectors.profiles import Profile
-from connectors.signatures.keys import PinnedKey
 from connectors.signatures.parse import from_post
+from connectors.signatures.pinned_keys import PinnedKey
 from connectors.signatures.redirect import verify_query
-from connectors.signatures.signed import Signed, UnsignedMessage
+from connectors.signatures.verification_result import Signed, UnsignedMessage
 from connectors.signatures.xmldsig import Shape, verify
 from policies.errors import AssertionRejected, BrokerError, SignatureInvalid
 

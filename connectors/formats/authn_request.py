@@ -19,7 +19,7 @@ from lxml import etree
 from connectors.formats.grammar import Reader, boolean, identifier, instant, plain, stated, version_2, written
 from connectors.formats.saml import read_issuer
 from connectors.signatures.parse import Element, parse_canonical
-from connectors.signatures.signed import Signed
+from connectors.signatures.verification_result import Signed
 from connectors.wire.names import POST, SAML, SAMLP, saml, samlp
 from policies.errors import AssertionRejected
 

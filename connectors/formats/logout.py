@@ -17,7 +17,7 @@ from connectors.formats.grammar import Reader, identifier, instant, plain, state
 from connectors.formats.saml import read_issuer, read_status
 from connectors.formats.saml_message import NameIdentifier
 from connectors.signatures.parse import Element, parse_canonical
-from connectors.signatures.signed import Signed
+from connectors.signatures.verification_result import Signed
 from connectors.wire.names import SUCCESS, UNSPECIFIED, saml, samlp
 from policies.errors import AssertionRejected
 

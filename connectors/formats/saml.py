@@ -39,7 +39,7 @@ from connectors.formats.saml_message import (
 )
 from connectors.signatures.parse import MAX_OCTETS, Element, children_of, pairs, parse_canonical
 from connectors.signatures.profile import SIGNATURE
-from connectors.signatures.signed import Signed
+from connectors.signatures.verification_result import Signed
 from connectors.wire.names import ENTITY, SUCCESS, UNSPECIFIED, X500, saml, samlp
 from policies.deviations import EMPTY_CONTEXT_DECLARATION
 from policies.errors import AssertionRejected

@@ -9,12 +9,12 @@ from dataclasses import replace
 
 from connectors.fetch import PEER, REGISTRATION, FetchError
 from connectors.formats.eidas.metadata import PeerFacts
-from connectors.metadata.pinned import misconfigured
+from connectors.metadata.pinned_provider import misconfigured
 from connectors.profiles import Profile
-from connectors.signatures.keys import PinnedKey
 from connectors.signatures.parse import parse_canonical, strict_base64
+from connectors.signatures.pinned_keys import PinnedKey
 from connectors.signatures.profile import DS
-from connectors.signatures.signed import Signed
+from connectors.signatures.verification_result import Signed
 from connectors.signatures.x509 import Chain, Pki, Use
 from connectors.wire.names import md
 from policies.errors import AssertionRejected

@@ -15,9 +15,9 @@ from connectors.formats.eidas.metadata import Expected, PeerFacts, Role
 from connectors.formats.eidas.registry import spoken
 from connectors.formats.grammar import written
 from connectors.metadata.approval import additions, approved_part
-from connectors.metadata.believed import CopyChange, Held, Write, check_newer, looked, taken
 from connectors.metadata.chains import Chains, chains_of, narrowed, pki_of
-from connectors.metadata.judged import (
+from connectors.metadata.copies import CopyChange, Held, Write, check_newer, looked, taken
+from connectors.metadata.judgement import (
     NODE_VALIDITY,
     check_addresses,
     check_apart_from,
@@ -27,11 +27,11 @@ from connectors.metadata.judged import (
     facts_of_node,
     signed_octets,
 )
-from connectors.metadata.pinned import misconfigured
+from connectors.metadata.pinned_provider import misconfigured
 from connectors.metadata.signers import metadata_keys
 from connectors.profiles import Profile
-from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.parse import MAX_METADATA
+from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
 from connectors.wire.names import POST
 from policies.errors import PeerUnavailable, RequestRefused
 from policies.parties import EntityId, Peer

@@ -11,12 +11,12 @@ from connectors.deviations import NOTHING, tolerance
 from connectors.fetch import PEER, FetchError
 from connectors.formats.eidas.service_list import ListedNode, ServiceList, read_service_list
 from connectors.formats.grammar import written
-from connectors.metadata.judged import DAY, signed_octets
+from connectors.metadata.judgement import DAY, signed_octets
 from connectors.metadata.signers import ends_of
 from connectors.profiles import EIDAS, SERVICE_LIST
 from connectors.signatures import shapes
 from connectors.signatures.certificates import dates_of
-from connectors.signatures.keys import PinnedKey, key_of_certificate
+from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
 from policies.errors import AssertionRejected
 
 # The deployed lists say a week; one that says nothing must not be replayed for ever

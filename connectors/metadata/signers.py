@@ -7,7 +7,7 @@ from cryptography.x509 import Certificate
 from connectors.deviations import tolerance
 from connectors.profiles import Profile
 from connectors.signatures.certificates import certificate_of
-from connectors.signatures.keys import PinnedKey, key_of_certificate
+from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
 from connectors.signatures.x509_lists import is_authority
 from policies.parties import Peer
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.hashes import HashAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from connectors.profiles import EIDAS, SAML2INT
-from connectors.signatures.keys import prepared
+from connectors.signatures.pinned_keys import prepared
 
 _PRIVATE = re.compile(rb"-----BEGIN ((?:RSA )?PRIVATE KEY)-----[^-]+-----END \1-----")
 

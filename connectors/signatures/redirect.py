@@ -14,11 +14,11 @@ from urllib.parse import quote, unquote_plus
 
 from connectors.profiles import Profile
 from connectors.signatures.algorithms import ALGORITHMS
-from connectors.signatures.keys import PinnedKey
 from connectors.signatures.parse import MAX_OCTETS, MAX_PARAMETER, canonical, ids, parse_message, strict_base64
+from connectors.signatures.pinned_keys import PinnedKey
 from connectors.signatures.profile import DS
-from connectors.signatures.signed import Signed
 from connectors.signatures.signer import Signer, algorithm_for
+from connectors.signatures.verification_result import Signed
 from policies.errors import AssertionRejected, SignatureInvalid
 
 MESSAGES = ("SAMLRequest", "SAMLResponse")

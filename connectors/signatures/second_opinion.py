@@ -21,8 +21,8 @@ from xmlsec import constants
 
 from connectors.profiles import Profile
 from connectors.signatures.algorithms import ALGORITHMS
-from connectors.signatures.keys import PinnedKey
 from connectors.signatures.parse import Element, attributes, parse_canonical, parse_message
+from connectors.signatures.pinned_keys import PinnedKey
 from connectors.signatures.profile import (
     DIGESTS,
     DS,
@@ -36,7 +36,7 @@ from connectors.signatures.profile import (
     read_signed_info,
 )
 from connectors.signatures.second_reading import judge_reading, judge_reading_of_signed
-from connectors.signatures.signed import Signed
+from connectors.signatures.verification_result import Signed
 from connectors.signatures.xmldsig import Shape
 from policies.errors import AssertionRejected, SignatureInvalid
 

@@ -20,7 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from connectors.profiles import Profile
 from connectors.signatures.certificates import certificate_of
-from connectors.signatures.keys import prepared
+from connectors.signatures.pinned_keys import prepared
 from connectors.signatures.x509_lists import UNREADABLE, extension_of, is_authority, read_list
 from policies.errors import EXTRAS, AssertionRejected
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from connectors.profiles import Profile
-from connectors.signatures.keys import PinnedKey
 from connectors.signatures.parse import (
     MESSAGE,
     DocumentLimits,
@@ -20,6 +19,7 @@ from connectors.signatures.parse import (
     parse_canonical,
     parse_message,
 )
+from connectors.signatures.pinned_keys import PinnedKey
 from connectors.signatures.profile import (
     DS,
     KEY_INFO,
@@ -31,7 +31,7 @@ from connectors.signatures.profile import (
     octets_of,
     read_signed_info,
 )
-from connectors.signatures.signed import Signed, SignedMessage, UnsignedMessage
+from connectors.signatures.verification_result import Signed, SignedMessage, UnsignedMessage
 from policies.errors import AssertionRejected, SignatureInvalid
 
 _ANY_DS = f"{{{DS}}}*"

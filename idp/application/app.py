@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from connectors.connector import Connector
 from connectors.fetch import Fetcher
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
-from connectors.metadata.judged import DAY
+from connectors.metadata.judgement import DAY
 from connectors.metadata.peers import Peers
 from connectors.profiles import EIDAS
 from idp.application.composition import SiteParts, compose, connectors_of

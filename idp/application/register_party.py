@@ -26,7 +26,7 @@ from policies.catalogue import Catalogue, ClaimValue
 from policies.errors import Problem, SignatureInvalid
 from policies.forms import AttributeKind
 from policies.load import Configuration
-from policies.load.public import fault_of_origin, fault_of_public_redirect_uri
+from policies.load.public_clients import fault_of_origin, fault_of_public_redirect_uri
 from policies.load.redirects import fault_of_redirect_uri
 from policies.load.table import IDENTIFIER, MAX_TITLE, nearest, unreadable
 from policies.parties import ASSERTION_LIFE, PurposeId

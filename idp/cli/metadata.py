@@ -21,7 +21,7 @@ from sqlalchemy import Engine
 
 from connectors.fetch import Fetcher, FetchError
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
-from connectors.metadata.judged import DAY
+from connectors.metadata.judgement import DAY
 from connectors.metadata.peers import Held, PeerCopies, Peers
 from connectors.profiles import EIDAS
 from connectors.signatures.certificates import certificate_of

@@ -17,9 +17,9 @@ from sqlalchemy import select
 
 from connectors.formats.eidas.response import read_assertion
 from connectors.profiles import EIDAS
-from connectors.signatures.keys import key_of_certificate
+from connectors.signatures.pinned_keys import key_of_certificate
 from connectors.signatures.shapes import ENCRYPTED_RESPONSE
-from connectors.signatures.signed import SignedMessage
+from connectors.signatures.verification_result import SignedMessage
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import open_assertion
 from idp.config.settings import load_settings

@@ -11,13 +11,13 @@ from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.formats.grammar import instant, written
 from connectors.metadata.chains import pki_of
 from connectors.metadata.peers import Held, PeerInUse, Peers
-from connectors.metadata.pinned import pinned_provider
+from connectors.metadata.pinned_provider import pinned_provider
 from connectors.metadata.signers import metadata_keys
 from connectors.profiles import EIDAS
 from connectors.saml import SamlConnector
 from connectors.signatures.certificates import certificate_of
-from connectors.signatures.keys import key_of_certificate
 from connectors.signatures.parse import attributes, parse_metadata
+from connectors.signatures.pinned_keys import key_of_certificate
 from connectors.signatures.signer import NoSigner
 from idp.doctor.case import Case
 from idp.doctor.certificates import SOON, Dated, dates, pinned_file

@@ -8,9 +8,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from lxml import etree
 
 from connectors.profiles import EIDAS, SAML2INT, Profile
-from connectors.signatures.keys import prepared
+from connectors.signatures.pinned_keys import prepared
 from connectors.signatures.second_opinion import second_opinion
-from connectors.signatures.signed import SignedMessage
+from connectors.signatures.verification_result import SignedMessage
 from connectors.signatures.xmldsig import Shape, verify
 from connectors.signatures.xmlsign import sign_enveloped
 from idp.keys.file import FileSigner

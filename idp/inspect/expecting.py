@@ -13,11 +13,11 @@ from connectors.formats.eidas.metadata import Expected, PeerFacts, Role, read_pi
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.formats.metadata import read_identity_provider
 from connectors.metadata.peers import PeerInUse, Peers, in_use
-from connectors.metadata.pinned import pinned_provider
+from connectors.metadata.pinned_provider import pinned_provider
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.saml import OR_ENCRYPTED, RESPONSE, SamlConnector
-from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.parse import attributes, parse_metadata
+from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
 from connectors.signatures.shapes import ENCRYPTED_RESPONSE
 from connectors.signatures.signer import DecryptionKey, NoSigner
 from idp.application.load import load_all

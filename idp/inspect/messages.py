@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from connectors.signatures.parse import MAX_PARAMETER, from_post, parse_canonical
 from connectors.signatures.profile import SIGNATURE
 from connectors.signatures.redirect import MESSAGES, verify_query
-from connectors.signatures.signed import Signed
+from connectors.signatures.verification_result import Signed
 from connectors.signed_messages import signed_root
 from idp.inspect.opinion import Question
 from idp.inspect.options import Kind

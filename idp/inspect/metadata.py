@@ -9,7 +9,7 @@ from connectors.formats.eidas.metadata import Expected, PeerFacts, Role
 from connectors.formats.eidas.registry import not_ours
 from connectors.formats.grammar import written
 from connectors.metadata.chains import chains_of, pki_of
-from connectors.metadata.judged import (
+from connectors.metadata.judgement import (
     DAY,
     NODE_VALIDITY,
     check_addresses,
@@ -22,10 +22,10 @@ from connectors.metadata.judged import (
 )
 from connectors.metadata.signers import metadata_keys
 from connectors.profiles import EIDAS, SAML2INT
-from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.parse import MAX_METADATA, parse_canonical, strict_base64
+from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
 from connectors.signatures.shapes import METADATA
-from connectors.signatures.signed import Signed
+from connectors.signatures.verification_result import Signed
 from connectors.wire.names import md
 from idp.application.load import load_all
 from idp.inspect.opinion import Question

@@ -10,9 +10,9 @@ from typing import Protocol
 from connectors.fetch import FetchError
 from connectors.profiles import Profile
 from connectors.request_checks import PeerRequestRefused
-from connectors.signatures.keys import PinnedKey
+from connectors.signatures.pinned_keys import PinnedKey
 from connectors.signatures.second_opinion import another_verdict, second_opinion
-from connectors.signatures.signed import UnsignedMessage
+from connectors.signatures.verification_result import UnsignedMessage
 from connectors.signatures.xmldsig import Shape, verify
 from idp.inspect.outcome import Inspector, Verdict
 from policies.errors import AssertionRejected

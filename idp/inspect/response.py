@@ -10,8 +10,8 @@ from typing import Protocol
 
 from connectors.connector import Examined, Expectation, Inbound
 from connectors.profiles import Profile
-from connectors.signatures.keys import PinnedKey
 from connectors.signatures.parse import MAX_PARAMETER, attributes, from_post
+from connectors.signatures.pinned_keys import PinnedKey
 from connectors.signatures.profile import SIGNATURE
 from connectors.signatures.xmldsig import Shape
 from connectors.wire.names import UNSPECIFIED, saml

@@ -12,7 +12,7 @@ from connectors.formats.eidas.metadata import Expected, PeerFacts, read_pinned_p
 from connectors.formats.metadata import read_participant, read_service_provider
 from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.request_checks import Asking
-from connectors.signatures.keys import PinnedKey, key_of_certificate
+from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
 from connectors.wire.names import POST
 from idp.application.load import load_all
 from idp.inspect.expecting import held_peers

@@ -14,9 +14,9 @@ from connectors.formats.logout import read_logout_request, read_logout_response
 from connectors.logout_checks import ExpectedLogout, judge_logout_request, judge_logout_response
 from connectors.profiles import EIDAS, Profile
 from connectors.request_checks import Asking, PeerRequestRefused, receive_request
-from connectors.signatures.keys import PinnedKey
+from connectors.signatures.pinned_keys import PinnedKey
 from connectors.signatures.shapes import LOGOUT_REQUEST, LOGOUT_RESPONSE, REQUEST
-from connectors.signatures.signed import Signed
+from connectors.signatures.verification_result import Signed
 from connectors.signatures.xmldsig import Shape
 from connectors.wire.names import samlp
 from idp.inspect.options import Kind

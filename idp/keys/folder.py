@@ -30,7 +30,7 @@ from connectors.profiles import EIDAS
 from connectors.signatures.certificates import certificate_of
 from connectors.signatures.decryption_keys import FileDecryptionKey, FileUnwrapper
 from connectors.signatures.key_ring import Named, Revoked, Ring, Scheduled
-from connectors.signatures.keys import key_of_certificate
+from connectors.signatures.pinned_keys import key_of_certificate
 from idp.keys import kinds
 from idp.keys.file import (
     FileSigner,

@@ -23,7 +23,7 @@ from policies.catalogue import STANDARD, Catalogue
 from policies.errors import Misconfigured, Problem
 from policies.examples import Example, Situation, differences, party_with_everything
 from policies.load.examples import read_examples, read_situation
-from policies.load.own import read_own_attributes
+from policies.load.own_attributes import read_own_attributes
 from policies.load.parties import read_party
 from policies.load.peers import read_node
 from policies.load.providers import read_provider

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from policies.attributes import AttributeName
 from policies.catalogue import Catalogue
-from policies.load.public import fault_of_public_redirect_uri, read_origins
+from policies.load.public_clients import fault_of_public_redirect_uri, read_origins
 from policies.load.purposes import form_of, known_attribute
 from policies.load.redirects import fault_of_redirect_uri
 from policies.load.table import MAX_TITLE, URI, Table

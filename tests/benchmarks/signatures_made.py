@@ -20,11 +20,11 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsag
 from lxml import etree
 
 from connectors.connector import Expectation, Inbound
-from connectors.metadata.pinned import pinned_provider
+from connectors.metadata.pinned_provider import pinned_provider
 from connectors.profiles import SAML2INT
 from connectors.saml import SamlConnector
 from connectors.signatures.decryption_keys import FileUnwrapper
-from connectors.signatures.keys import PinnedKey
+from connectors.signatures.pinned_keys import PinnedKey
 from connectors.signatures.xmlenc import encrypt
 from idp.keys.file import RSA_BITS, FileSigner
 from policies.parties import EntityId, Source

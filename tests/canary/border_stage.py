@@ -14,9 +14,9 @@ import httpx2
 from connectors.formats.eidas.registry import PERSON_IDENTIFIER
 from connectors.formats.eidas.response import EidasAssertionMessage, read_assertion
 from connectors.profiles import EIDAS
-from connectors.signatures.keys import key_of_certificate
+from connectors.signatures.pinned_keys import key_of_certificate
 from connectors.signatures.shapes import ENCRYPTED_RESPONSE
-from connectors.signatures.signed import SignedMessage
+from connectors.signatures.verification_result import SignedMessage
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import open_assertion
 from idp.config.settings import load_settings

@@ -28,10 +28,10 @@ from connectors.profiles import (
     Profile,
 )
 from connectors.signatures.decryption_keys import FileUnwrapper
-from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.parse import Element
+from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
 from connectors.signatures.shapes import ENCRYPTED_RESPONSE
-from connectors.signatures.signed import Signed, SignedMessage
+from connectors.signatures.verification_result import Signed, SignedMessage
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import open_assertion
 from idp.keys.file import FileSigner

@@ -134,7 +134,7 @@ def test_the_same_work_is_done_however_a_key_fails(
 ) -> None:
     """Each key of ours unwraps, once is decrypted and once is parsed: neither the key nor the padding shortens it."""
     done: list[str] = []
-    opening = __import__("connectors.signatures.xmlenc.opening", fromlist=["opening"])
+    opening = __import__("connectors.signatures.xmlenc.decryption", fromlist=["opening"])
     for name in ("_unwrapped", "Cipher", "parse_message"):
         monkeypatch.setattr(opening, name, _counting(getattr(opening, name), name, done))
     made = connector(idp, signer, "ours", "older")

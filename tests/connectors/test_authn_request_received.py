@@ -15,7 +15,7 @@ from connectors.formats.authn_request import AuthnRequestMessage
 from connectors.formats.metadata import read_service_provider
 from connectors.profiles import SAML2INT
 from connectors.saml import SamlConnector
-from connectors.signatures.keys import key_of_certificate
+from connectors.signatures.pinned_keys import key_of_certificate
 from connectors.wire.names import PERSISTENT, POST, TRANSIENT, UNSPECIFIED
 from idp.keys.file import FileSigner
 from policies.assurance import LevelOfAssurance

@@ -21,8 +21,8 @@ from connectors.deviations import Tolerance, tolerance
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.algorithms import ALGORITHMS, RSA_PSS_SHA256, RSA_PSS_SHA512, RSA_SHA256
 from connectors.signatures.certificates import key_and_dates
-from connectors.signatures.keys import PinnedKey, key_of_certificate
-from connectors.signatures.xmlenc.writing import check_recipient
+from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
+from connectors.signatures.xmlenc.encryption import check_recipient
 from policies.deviations import LENIENT_CERTIFICATE
 from tests.connectors.forge import rsa_key
 

@@ -7,11 +7,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from connectors.formats.metadata import read_identity_provider
-from connectors.metadata.pinned import pinned_provider
+from connectors.metadata.pinned_provider import pinned_provider
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.algorithms import ALGORITHMS
 from connectors.signatures.jwk import thumbprint
-from connectors.signatures.keys import prepared
+from connectors.signatures.pinned_keys import prepared
 from policies.errors import Misconfigured
 from policies.parties import EntityId, Source
 from tests.connectors import forge

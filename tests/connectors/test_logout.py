@@ -20,7 +20,7 @@ from connectors.logout_checks import (
     receive_logout_response,
 )
 from connectors.profiles import SAML2INT
-from connectors.signatures.keys import PinnedKey, key_of_certificate
+from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
 from connectors.wire.names import PERSISTENT, SUCCESS, UNSPECIFIED
 from policies.errors import AssertionRejected
 from tests.connectors import forge

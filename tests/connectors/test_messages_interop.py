@@ -15,7 +15,7 @@ from connectors.formats.grammar import written
 from connectors.formats.logout import PARTIAL_LOGOUT
 from connectors.logout_checks import ExpectedLogout, receive_logout_request, receive_logout_response
 from connectors.profiles import SAML2INT
-from connectors.signatures.keys import PinnedKey, key_of_certificate
+from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
 from connectors.wire.names import PERSISTENT, SUCCESS
 from policies.errors import AssertionRejected
 from tests.connectors.forge import SigningParty

@@ -17,7 +17,7 @@ from connectors.node_request import verified_request
 from connectors.profiles import EIDAS
 from connectors.request_checks import PeerRequestRefused
 from connectors.signatures.algorithms import RSA_PSS_SHA256, SignatureAlgorithm
-from connectors.signatures.keys import PinnedKey, prepared
+from connectors.signatures.pinned_keys import PinnedKey, prepared
 from policies.parties import EntityId
 from tests.idp.web_node.peer import PeerNode
 

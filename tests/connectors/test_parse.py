@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from connectors.metadata.pinned import pinned_provider
+from connectors.metadata.pinned_provider import pinned_provider
 from connectors.profiles import SAML2INT
 from connectors.saml import RESPONSE
 from connectors.signatures.parse import (
@@ -22,7 +22,7 @@ from connectors.signatures.parse import (
     parse_message,
     strict_base64,
 )
-from connectors.signatures.signed import SignedMessage, UnsignedMessage
+from connectors.signatures.verification_result import SignedMessage, UnsignedMessage
 from connectors.signatures.xmldsig import Shape, verify
 from policies.errors import AssertionRejected, SignatureInvalid
 from policies.parties import EntityId, Source

@@ -11,9 +11,9 @@ from lxml import etree
 
 from connectors.profiles import SAML2INT
 from connectors.saml import RESPONSE
-from connectors.signatures.keys import key_of_certificate
 from connectors.signatures.parse import parse_message
-from connectors.signatures.signed import SignedMessage
+from connectors.signatures.pinned_keys import key_of_certificate
+from connectors.signatures.verification_result import SignedMessage
 from connectors.signatures.xmldsig import verify
 from policies.errors import AssertionRejected
 from tests.connectors import forge
@@ -34,7 +34,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from connectors.profiles import SAML2INT
 from connectors.saml import RESPONSE
-from connectors.signatures.keys import prepared
+from connectors.signatures.pinned_keys import prepared
 from connectors.signatures.xmldsig import verify
 folder = Path(sys.argv[1])
 key = prepared(load_pem_public_key((folder / "key.pem").read_bytes()), SAML2INT)

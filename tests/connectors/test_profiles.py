@@ -12,11 +12,11 @@ from lxml import etree
 
 from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.signatures.algorithms import ALGORITHMS
-from connectors.signatures.keys import key_of_certificate, prepared
 from connectors.signatures.parse import Element
+from connectors.signatures.pinned_keys import key_of_certificate, prepared
 from connectors.signatures.shapes import REQUEST
-from connectors.signatures.signed import SignedMessage
 from connectors.signatures.signer import algorithm_for
+from connectors.signatures.verification_result import SignedMessage
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlsign import sign_enveloped
 from policies.errors import BrokerError, SignatureInvalid

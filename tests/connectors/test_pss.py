@@ -23,7 +23,7 @@ from xmlsec import constants
 from connectors.profiles import EIDAS
 from connectors.signatures.algorithms import ALGORITHMS, SignatureAlgorithm
 from connectors.signatures.shapes import REQUEST
-from connectors.signatures.signed import SignedMessage
+from connectors.signatures.verification_result import SignedMessage
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlsign import sign_enveloped
 from policies.errors import SignatureInvalid

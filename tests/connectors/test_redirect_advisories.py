@@ -15,9 +15,9 @@ from connectors.connector import Inbound
 from connectors.formats.logout import read_logout_response
 from connectors.logout_checks import ExpectedLogout, receive_logout_response
 from connectors.profiles import SAML2INT
-from connectors.signatures.keys import key_of_certificate
+from connectors.signatures.pinned_keys import key_of_certificate
 from connectors.signatures.redirect import MAX_INFLATED, MESSAGES, verify_query
-from connectors.signatures.signed import Signed
+from connectors.signatures.verification_result import Signed
 from policies.errors import AssertionRejected
 from tests.connectors import forge
 from tests.connectors.forge import NOW, SigningParty

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.parse import MAX_OCTETS
 from connectors.signatures.redirect import DEFLATE, signed_query, verify_query
-from connectors.signatures.signed import Signed
+from connectors.signatures.verification_result import Signed
 from policies.errors import AssertionRejected, SignatureInvalid
 from tests.connectors import crossing
 from tests.connectors.crossing import file_signer, node, on_curve, pinned

@@ -10,7 +10,7 @@ from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures import rsa_keys
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import base64url
-from connectors.signatures.keys import prepared
+from connectors.signatures.pinned_keys import prepared
 from connectors.signatures.rsa_keys import check_own_rsa, check_rsa
 from policies.errors import SignatureInvalid
 from tests.connectors.forge import rsa_key

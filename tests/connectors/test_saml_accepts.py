@@ -8,7 +8,7 @@ from lxml import etree
 from connectors.formats.saml import read_signed_response
 from connectors.saml import SamlConnector
 from connectors.signatures.parse import canonical
-from connectors.signatures.signed import Signed
+from connectors.signatures.verification_result import Signed
 from idp.keys.file import FileSigner
 from policies.assurance import LevelOfAssurance
 from policies.attributes import Address, AttributeName
@@ -56,7 +56,9 @@ def test_a_response_signed_at_response_assertion_or_both_gives_the_same_assertio
 def test_the_accepted_octets_are_parsed_once_whoever_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
     signed = Signed(octets=canonical(etree.fromstring(Reply().xml())), key_id="k")
     tree = signed.tree()
-    monkeypatch.setattr("connectors.signatures.signed.parse_canonical", lambda _octets: pytest.fail("parsed again"))
+    monkeypatch.setattr(
+        "connectors.signatures.verification_result.parse_canonical", lambda _octets: pytest.fail("parsed again")
+    )
     assert signed.tree() is tree
     assert read_signed_response(signed).response_id == "_response0001"
     assert repr(signed) == "Signed(key_id='k')"

@@ -15,10 +15,10 @@ from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.saml import RESPONSE
 from connectors.signatures import second_opinion as module
 from connectors.signatures.algorithms import ALGORITHMS
-from connectors.signatures.keys import PinnedKey, key_of_certificate, prepared
+from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate, prepared
 from connectors.signatures.profile import EXC_C14N, MAX_PREFIXES
 from connectors.signatures.second_opinion import WORTH, another_verdict, second_opinion
-from connectors.signatures.signed import Signed, SignedMessage
+from connectors.signatures.verification_result import Signed, SignedMessage
 from connectors.signatures.xmldsig import Shape, verify
 from policies.errors import AssertionRejected, SignatureInvalid
 from tests.connectors import forge

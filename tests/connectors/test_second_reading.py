@@ -8,7 +8,6 @@ from lxml import etree
 from connectors.profiles import SAML2INT
 from connectors.saml import RESPONSE
 from connectors.signatures import second_reading as module
-from connectors.signatures.keys import key_of_certificate
 from connectors.signatures.parse import (
     MAX_DEPTH,
     MAX_ELEMENTS,
@@ -17,9 +16,10 @@ from connectors.signatures.parse import (
     canonical,
     parse_canonical,
 )
+from connectors.signatures.pinned_keys import key_of_certificate
 from connectors.signatures.profile import SIGNATURE
 from connectors.signatures.second_reading import judge_reading, judge_reading_of_signed, of_expat, of_tree, restricted
-from connectors.signatures.signed import SignedMessage
+from connectors.signatures.verification_result import SignedMessage
 from connectors.signatures.xmldsig import verify
 from policies.errors import AssertionRejected
 from tests.connectors import forge

@@ -8,7 +8,7 @@ from lxml import etree
 from connectors.profiles import EIDAS
 from connectors.signatures.parse import MAX_METADATA, MAX_OCTETS, Element, parse_canonical, parse_message
 from connectors.signatures.shapes import METADATA
-from connectors.signatures.signed import SignedMessage, UnsignedMessage
+from connectors.signatures.verification_result import SignedMessage, UnsignedMessage
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlsign import sign_enveloped
 from policies.errors import AssertionRejected, SignatureInvalid

@@ -27,11 +27,11 @@ from lxml import etree
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.algorithms import ALGORITHMS
 from connectors.signatures.certificates import certificate_of
-from connectors.signatures.keys import PinnedKey
 from connectors.signatures.parse import Element, canonical
+from connectors.signatures.pinned_keys import PinnedKey
 from connectors.signatures.profile import DS, EXC_C14N, SIGNATURE, inclusive_prefixes, read_signed_info
 from connectors.signatures.shapes import METADATA
-from connectors.signatures.signed import SignedMessage
+from connectors.signatures.verification_result import SignedMessage
 from connectors.signatures.xmldsig import Shape, verify
 from connectors.wire.names import saml
 from policies.errors import AssertionRejected, SignatureInvalid

@@ -27,8 +27,8 @@ from connectors.signatures.algorithms import Scheme, SignatureAlgorithm
 from connectors.signatures.decryption_keys import FileAgreement
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import base64url
-from connectors.signatures.keys import PinnedKey
 from connectors.signatures.parse import Element
+from connectors.signatures.pinned_keys import PinnedKey
 from connectors.signatures.profile import DS
 from connectors.signatures.xmlenc.agreement import read_agreement
 from connectors.signatures.xmlenc.algorithms import CONCAT_KDF, CURVE_URNS, DSIG11, XENC, XENC11

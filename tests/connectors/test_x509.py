@@ -19,7 +19,7 @@ from connectors.checks import X509_CHECKS
 from connectors.deviations import tolerance
 from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.signatures import x509 as module
-from connectors.signatures.keys import key_of_certificate
+from connectors.signatures.pinned_keys import key_of_certificate
 from connectors.signatures.x509 import MAX_HINTS, Chain, Pki, Use
 from connectors.signatures.x509_lists import read_list
 from policies.errors import AssertionRejected

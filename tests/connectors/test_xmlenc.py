@@ -15,8 +15,8 @@ from xmlsec import constants
 
 from connectors import profiles
 from connectors.profiles import AES128_GCM, AES192_GCM, AES256_GCM, EIDAS, SAML2INT
-from connectors.signatures.keys import key_of_certificate
 from connectors.signatures.parse import Element
+from connectors.signatures.pinned_keys import key_of_certificate
 from connectors.signatures.shapes import ENCRYPTED_RESPONSE
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import encrypt, open_assertion
@@ -324,7 +324,7 @@ def test_every_failure_to_decrypt_is_the_same_refusal_after_the_same_work(
         tries += 1
         return AESGCM(key)
 
-    monkeypatch.setattr("connectors.signatures.xmlenc.opening.AESGCM", watched)
+    monkeypatch.setattr("connectors.signatures.xmlenc.decryption.AESGCM", watched)
     with pytest.raises(AssertionRejected) as refusal:
         opened(response(FAILURES[name].element()))
     error = refusal.value

@@ -314,8 +314,8 @@ def test_every_failure_to_decrypt_is_the_same_refusal_after_the_same_work(
         done.append(f"content by {len(key)}")
         return AESGCM(key)
 
-    monkeypatch.setattr("connectors.signatures.xmlenc.opening.aes_key_unwrap", unwrap)
-    monkeypatch.setattr("connectors.signatures.xmlenc.opening.AESGCM", content)
+    monkeypatch.setattr("connectors.signatures.xmlenc.decryption.aes_key_unwrap", unwrap)
+    monkeypatch.setattr("connectors.signatures.xmlenc.decryption.AESGCM", content)
     error = refused(FAILURES[name].element(), agreement(256))
     assert type(error) is AssertionRejected
     assert (error.check, error.detail) == ("decryption", "an assertion that our key does not decrypt")

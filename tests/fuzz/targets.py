@@ -26,15 +26,15 @@ from connectors.formats.metadata import read_identity_provider
 from connectors.formats.saml import read_signed_assertion, read_signed_response, read_unverified_response
 from connectors.id_token import ExpectedIdToken, judge_id_token
 from connectors.logout_token import ExpectedLogoutToken, judge_logout_token
-from connectors.metadata.judged import facts_of_entity, facts_of_node, signed_octets
+from connectors.metadata.judgement import facts_of_entity, facts_of_node, signed_octets
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.saml import OR_ENCRYPTED, RESPONSE, SamlConnector
 from connectors.signatures.decryption_keys import unwrapper_of_pem
 from connectors.signatures.parse import parse_canonical
 from connectors.signatures.redirect import verify_query
 from connectors.signatures.shapes import ENCRYPTED_RESPONSE
-from connectors.signatures.signed import Signed, SignedMessage, UnsignedMessage
 from connectors.signatures.signer import NoSigner
+from connectors.signatures.verification_result import Signed, SignedMessage, UnsignedMessage
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import open_assertion
 from connectors.wire.names import saml

@@ -22,8 +22,8 @@ from lxml import etree
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.jwk import thumbprint
 from connectors.signatures.jws import VerificationKey, verification_key
-from connectors.signatures.keys import PinnedKey, prepared
 from connectors.signatures.parse import Element
+from connectors.signatures.pinned_keys import PinnedKey, prepared
 from tests.connectors import forge
 
 DS = "http://www.w3.org/2000/09/xmldsig#"

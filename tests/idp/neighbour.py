@@ -22,9 +22,9 @@ from connectors.formats.eidas.own_metadata import (
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.metadata.peers import Held, PeerCopies, Peers
 from connectors.profiles import EIDAS
-from connectors.signatures.keys import prepared
+from connectors.signatures.pinned_keys import prepared
 from connectors.signatures.shapes import METADATA
-from connectors.signatures.signed import UnsignedMessage
+from connectors.signatures.verification_result import UnsignedMessage
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlsign import sign_enveloped
 from idp.keys.file import FileSigner

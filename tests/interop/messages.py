@@ -26,8 +26,8 @@ from connectors.logout_checks import ExpectedLogout, receive_logout_request, rec
 from connectors.profiles import SAML2INT, Profile
 from connectors.saml import SamlConnector
 from connectors.signatures.decryption_keys import FileUnwrapper
-from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.parse import Element
+from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
 from connectors.signatures.redirect import signed_query
 from connectors.signatures.signer import Signers
 from connectors.signatures.xmlenc import encrypt

@@ -32,14 +32,14 @@ MODULES = (
     "connectors.signatures.parse",
     "connectors.signatures.xmldsig",
     "connectors.signatures.profile",
-    "connectors.signatures.keys",
+    "connectors.signatures.pinned_keys",
     "connectors.signatures.certificates",
     "connectors.signatures.pss_keys",
     "connectors.signatures.rsa_keys",
     "connectors.signatures.redirect",
     "connectors.signatures.xmlenc.grammar",
     "connectors.signatures.xmlenc.form",
-    "connectors.signatures.xmlenc.opening",
+    "connectors.signatures.xmlenc.decryption",
     "connectors.signatures.xmlenc.agreement",
     "connectors.signatures.jws",
     "connectors.signatures.jws_joserfc",
@@ -59,7 +59,7 @@ MODULES = (
     "connectors.signed_messages",
     "connectors.formats.saml",
     "connectors.formats.grammar",
-    "connectors.metadata.judged",
+    "connectors.metadata.judgement",
 )
 # What refuses in what we send, and judges nothing that comes in: tests of its own see to it, and no message can
 OURS: Mapping[str, str] = {

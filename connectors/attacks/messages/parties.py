@@ -23,7 +23,7 @@ from connectors.logout_checks import ExpectedLogout, receive_logout_request, rec
 from connectors.node_request import verified_request
 from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.request_checks import Asking, receive_request
-from connectors.signatures.keys import PinnedKey, key_of_certificate
+from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
 from connectors.signatures.profile import DS
 from connectors.signatures.shapes import REQUEST
 from connectors.signed_messages import signed_message

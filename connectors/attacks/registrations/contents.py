@@ -12,7 +12,7 @@ from connectors.attacks.registrations.entrances import registered
 from connectors.attacks.registrations.making import refused
 from connectors.attacks.responses.signing import Edit, cut, same, swap
 from connectors.formats.grammar import written
-from connectors.metadata.judged import MAX_VALIDITY, NODE_VALIDITY
+from connectors.metadata.judgement import MAX_VALIDITY, NODE_VALIDITY
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.algorithms import RSA_PSS_SHA256
 from connectors.signatures.profile import DS, ENVELOPED, EXC_C14N

@@ -14,11 +14,11 @@ from connectors.authn_request_checks import asking_party
 from connectors.fetch import Fetcher, HttpAnswer
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.formats.metadata import read_service_provider
-from connectors.metadata.judged import check_addresses, check_end, facts_of_entity, signed_octets
+from connectors.metadata.judgement import check_addresses, check_end, facts_of_entity, signed_octets
 from connectors.metadata.peers import Held, Peers
-from connectors.metadata.pinned import pinned_provider
+from connectors.metadata.pinned_provider import pinned_provider
 from connectors.profiles import EIDAS, SAML2INT
-from connectors.signatures.keys import key_of_certificate
+from connectors.signatures.pinned_keys import key_of_certificate
 from policies.errors import AssertionRejected
 from policies.parties import EntityId, Peer, Source
 

@@ -26,7 +26,7 @@ from connectors.profiles import SAML2INT
 from connectors.signatures.algorithms import RSA_SHA256
 from connectors.signatures.jws import VerificationKey
 from connectors.signatures.jws import verify as verify_token
-from connectors.signatures.keys import PinnedKey, key_of_certificate
+from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
 from connectors.signatures.redirect import verify_query
 from connectors.signatures.shapes import REQUEST
 from connectors.signatures.xmldsig import verify

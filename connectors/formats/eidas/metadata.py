@@ -29,7 +29,7 @@ from connectors.formats.grammar import MAX_TEXT, instant
 from connectors.signatures.certificates import certificate_of, dates_of
 from connectors.signatures.parse import Element, attributes, parse_canonical, parse_metadata, strict_base64
 from connectors.signatures.profile import DS
-from connectors.signatures.signed import Signed
+from connectors.signatures.verification_result import Signed
 from connectors.signatures.x509_lists import is_authority
 from connectors.wire.names import ATTRNAME_URI, POST, REDIRECT, SAMLP, md, saml
 from policies.deviations import (

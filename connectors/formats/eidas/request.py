@@ -24,7 +24,7 @@ from connectors.formats.grammar import Reader, boolean, identifier, instant, pla
 from connectors.formats.saml import read_issuer
 from connectors.signatures.parse import MAX_OCTETS, Element, attributes, parse_canonical
 from connectors.signatures.profile import SIGNATURE
-from connectors.signatures.signed import Signed
+from connectors.signatures.verification_result import Signed
 from connectors.wire.names import ATTRNAME_URI, SAML, SAMLP, saml, samlp
 from policies.errors import AssertionRejected
 

@@ -34,7 +34,7 @@ from connectors.formats.saml import attributes_in, read_frame, read_issuer, read
 from connectors.formats.saml_message import Authentication, Conditions, NameIdentifier, SubjectConfirmation
 from connectors.signatures.parse import Element
 from connectors.signatures.profile import SIGNATURE
-from connectors.signatures.signed import Signed
+from connectors.signatures.verification_result import Signed
 from connectors.wire.names import BEARER, ENTITY, SAML, SAMLP, SUCCESS, saml, samlp
 from policies.errors import AssertionRejected
 

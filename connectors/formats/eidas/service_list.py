@@ -26,7 +26,7 @@ from connectors.formats.eidas.metadata import Role
 from connectors.formats.grammar import MAX_TEXT, instant
 from connectors.signatures.parse import Element, attributes, parse_canonical, strict_base64
 from connectors.signatures.profile import DS
-from connectors.signatures.signed import Signed
+from connectors.signatures.verification_result import Signed
 from connectors.wire.names import listed
 
 ROLES: Mapping[str, Role] = {

@@ -4,11 +4,11 @@ algorithms  namespaces, and what we know by its URI
 grammar     the pieces of the closed form
 form        the one form of what others send: the data and its key
 agreement   a key that is agreed on by ECDH-ES
-opening     decrypting: one answer for every failure, and the whole plan for what comes out
-writing     encrypting what we send
+decryption  one answer for every failure, and the whole plan for what comes out
+encryption  what we send
 """
 
-from connectors.signatures.xmlenc.opening import open_assertion
-from connectors.signatures.xmlenc.writing import check_recipient, encrypt
+from connectors.signatures.xmlenc.decryption import open_assertion
+from connectors.signatures.xmlenc.encryption import check_recipient, encrypt
 
 __all__ = ["check_recipient", "encrypt", "open_assertion"]

@@ -4,9 +4,9 @@ from functools import partial
 
 from connectors.formats.eidas.metadata import PeerFacts, read_peer
 from connectors.profiles import EIDAS
-from connectors.signatures.keys import prepared
+from connectors.signatures.pinned_keys import prepared
 from connectors.signatures.shapes import METADATA
-from connectors.signatures.signed import UnsignedMessage
+from connectors.signatures.verification_result import UnsignedMessage
 from connectors.signatures.xmldsig import verify
 from idp.config.settings import Settings
 from idp.keys.folder import Keys

@@ -30,10 +30,10 @@ from connectors.metadata.peers import PeerInUse, Peers
 from connectors.node_request import verified_request
 from connectors.profiles import AES256_GCM, EIDAS, KW_AES256
 from connectors.request_checks import Asking, PeerRequestRefused, receive_request
-from connectors.signatures.keys import PinnedKey
 from connectors.signatures.parse import Element
-from connectors.signatures.signed import Signed
+from connectors.signatures.pinned_keys import PinnedKey
 from connectors.signatures.signer import Signers
+from connectors.signatures.verification_result import Signed
 from connectors.signatures.xmlenc import check_recipient, encrypt
 from connectors.signatures.xmlsign import sign_enveloped
 from connectors.wire.names import PERSISTENT, TRANSIENT

@@ -13,8 +13,8 @@ from connectors.attacks.queries.benches import benches
 from connectors.attacks.queries.making import joined, packed
 from connectors.checks import ALL_CHECKS, AUTHN_REQUEST_CHECKS, LOGOUT_CHECKS, REQUEST_CHECKS
 from connectors.signatures import redirect
-from connectors.signatures.keys import PinnedKey
 from connectors.signatures.parse import strict_base64
+from connectors.signatures.pinned_keys import PinnedKey
 from tests.connectors.attacks.corpora import accepted, ends_as_told, holds_in_every_run, hostile, wrong
 
 NOW = 1_795_600_000

@@ -12,12 +12,12 @@ from connectors.attacks.registrations.key_sets import key_set_entrance
 from connectors.attacks.responses.signing import cut
 from connectors.attacks.verdict import verdict_of
 from connectors.checks import ALL_CHECKS, FETCH_CHECKS, KEY_CHECKS, METADATA_CHECKS
-from connectors.metadata import peers, pinned, signers
+from connectors.metadata import peers, pinned_provider, signers
 from connectors.signatures import jwk, jws, parse, xmldsig
 from connectors.signatures.certificates import certificate_of
 from connectors.signatures.jwk import keys_from_jwks
-from connectors.signatures.keys import PinnedKey
-from connectors.signatures.signed import Signed
+from connectors.signatures.pinned_keys import PinnedKey
+from connectors.signatures.verification_result import Signed
 from connectors.wire.names import md
 from policies.errors import Misconfigured, Problem
 from tests.connectors.attacks.corpora import accepted, ends_as_told, holds_in_every_run, hostile, wrong
@@ -130,7 +130,7 @@ FAULTS: list[tuple[str, object, str, object]] = [
     ("key set: names", jwk, "MAX_KID", 1000),
     ("key set: points", jwk, "_SMALL_ORDER", frozenset()),
     ("key: of another kind", jws, "_fits", nothing),
-    ("pinned metadata: keys", pinned, "key_of_certificate", nothing),
+    ("pinned metadata: keys", pinned_provider, "key_of_certificate", nothing),
     ("pinned metadata: markup", parse, "_scan", nothing),
     ("pinned metadata: markup", parse, "_check_comments", nothing),
     ("metadata: octets", parse, "_check_comments", nothing),

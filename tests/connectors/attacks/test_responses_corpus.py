@@ -221,7 +221,7 @@ WEAKENED: tuple[tuple[str, object, tuple[str, ...]], ...] = (
         ),
     ),
     (
-        "connectors.signatures.xmlenc.opening.parse_message",
+        "connectors.signatures.xmlenc.decryption.parse_message",
         lenient,
         (
             "comment-truncation/in-the-name-cve-2017-11427/both/encrypted",
@@ -231,7 +231,7 @@ WEAKENED: tuple[tuple[str, object, tuple[str, ...]], ...] = (
         ),
     ),
     (
-        "connectors.signatures.keys.PinnedKey.verifies",
+        "connectors.signatures.pinned_keys.PinnedKey.verifies",
         always,
         (
             "key-in-the-message/own-certificate-cve-2018-7644/response",
@@ -287,7 +287,7 @@ WEAKENED: tuple[tuple[str, object, tuple[str, ...]], ...] = (
         ("encryption/oaep-with-sha1/eidas", "encryption/mask-with-sha1/eidas", "encryption/oaep-that-says-no-hash/eidas"),
     ),
     (
-        "connectors.signatures.xmlenc.opening.check_own_signatures",
+        "connectors.signatures.xmlenc.decryption.check_own_signatures",
         nothing,
         ("encryption/signed-in-it-by-a-stranger/eidas-both", "encryption/changed-after-it-was-signed-in-it/eidas-both"),
     ),

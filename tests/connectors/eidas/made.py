@@ -19,7 +19,7 @@ from connectors.formats.eidas.request import EidasRequest, asked_attributes
 from connectors.formats.eidas.response import EidasAssertion, EidasValue
 from connectors.request_checks import Asking
 from connectors.signatures.parse import Element, canonical
-from connectors.signatures.signed import Signed
+from connectors.signatures.verification_result import Signed
 from connectors.wire.names import ATTRNAME_URI, PERSISTENT, SAML, SAMLP, UNSPECIFIED
 from policies.attributes import Address
 

@@ -26,8 +26,8 @@ from connectors.formats.eidas.response import (
 from connectors.metadata.peers import PeerInUse
 from connectors.profiles import EIDAS
 from connectors.signatures.decryption_keys import FileUnwrapper
-from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.parse import Element
+from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
 from connectors.signatures.signer import DecryptionKey, Signer
 from connectors.signatures.xmlenc import encrypt
 from connectors.signatures.xmlsign import sign_enveloped

@@ -11,10 +11,10 @@ from connectors.formats.eidas.registry import MINIMUM, NATURAL, PROTOCOL_VERSION
 from connectors.formats.eidas.request import EidasRequest, read_request
 from connectors.profiles import EIDAS
 from connectors.request_checks import Asking, check_request
-from connectors.signatures.keys import key_of_certificate
+from connectors.signatures.pinned_keys import key_of_certificate
 from connectors.signatures.redirect import verify_query
 from connectors.signatures.shapes import REQUEST
-from connectors.signatures.signed import SignedMessage
+from connectors.signatures.verification_result import SignedMessage
 from connectors.signatures.xmldsig import verify
 from connectors.wire.names import PERSISTENT, TRANSIENT, UNSPECIFIED
 from policies.assurance import LevelOfAssurance

@@ -22,10 +22,10 @@ from connectors.formats.eidas.own_metadata import (
 )
 from connectors.profiles import EIDAS
 from connectors.signatures.jwk import thumbprint
-from connectors.signatures.keys import prepared
 from connectors.signatures.parse import Element, parse_canonical
+from connectors.signatures.pinned_keys import prepared
 from connectors.signatures.shapes import METADATA
-from connectors.signatures.signed import Signed, SignedMessage
+from connectors.signatures.verification_result import Signed, SignedMessage
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlsign import sign_enveloped
 from idp.keys.file import FileSigner

@@ -6,8 +6,8 @@ from hashlib import sha256
 import pytest
 from structlog.testing import capture_logs
 
-from connectors.metadata import judged
-from connectors.metadata.pinned import pinned_provider
+from connectors.metadata import judgement
+from connectors.metadata.pinned_provider import pinned_provider
 from connectors.signatures import second_opinion as opinion
 from connectors.signatures import second_reading as reading
 from idp.protocols.eidas.peer_refresh import Watch
@@ -64,7 +64,7 @@ def test_what_a_database_kept_is_judged_twice_too(sending: World, monkeypatch: p
 
 def test_a_login_asks_nobody_twice(sending: World, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("second_opinion", "verify"):
-        monkeypatch.setattr(judged, name, lambda *_: pytest.fail("metadata was judged on a login"))
+        monkeypatch.setattr(judgement, name, lambda *_: pytest.fail("metadata was judged on a login"))
     use = sending.peers.current(NODE, sending.now)
     assert use.signing_keys(sending.now)
     assert sending.peers.available(NODE, sending.now)

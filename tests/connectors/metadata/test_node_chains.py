@@ -10,8 +10,8 @@ from cryptography.x509 import Certificate
 from connectors.fetch import REGISTRATION
 from connectors.metadata.peers import Peers
 from connectors.profiles import EIDAS, SAML2INT
-from connectors.signatures.keys import key_of_certificate
 from connectors.signatures.parse import Element
+from connectors.signatures.pinned_keys import key_of_certificate
 from connectors.signatures.profile import DS
 from connectors.signatures.x509 import Pki
 from policies.errors import Misconfigured, PeerUnavailable

@@ -13,7 +13,7 @@ from connectors.attacks.registrations.odd_certificates import (
 )
 from connectors.attacks.registrations.one_key import certificate
 from connectors.profiles import EIDAS
-from connectors.signatures.keys import key_of_certificate
+from connectors.signatures.pinned_keys import key_of_certificate
 from policies.errors import PeerUnavailable
 from policies.parties import EntityId
 from tests.connectors.metadata import node

@@ -6,7 +6,7 @@ import pytest
 
 from connectors.fetch import FetchError
 from connectors.formats.eidas.metadata import PeerFacts, read_peer
-from connectors.metadata.believed import CopyChange, Held, Taken, Write, check_newer, looked, taken
+from connectors.metadata.copies import CopyChange, Held, Taken, Write, check_newer, looked, taken
 from policies.parties import EntityId
 from tests.connectors.metadata import node
 

@@ -9,7 +9,7 @@ from cryptography.x509 import load_der_x509_certificate
 from lxml import etree
 
 from connectors.formats.eidas.own_metadata import ConnectorMetadata, ProxyMetadata
-from connectors.metadata.judged import MAX_VALIDITY, NODE_VALIDITY
+from connectors.metadata.judgement import MAX_VALIDITY, NODE_VALIDITY
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.saml import service_provider_metadata
 from connectors.signatures.parse import MAX_METADATA, parse_metadata

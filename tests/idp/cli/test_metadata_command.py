@@ -19,9 +19,9 @@ from typer.testing import CliRunner, Result
 
 from connectors.formats.eidas.metadata import read_peer
 from connectors.profiles import EIDAS
-from connectors.signatures.keys import key_of_certificate
+from connectors.signatures.pinned_keys import key_of_certificate
 from connectors.signatures.shapes import METADATA
-from connectors.signatures.signed import SignedMessage
+from connectors.signatures.verification_result import SignedMessage
 from connectors.signatures.xmldsig import verify
 from idp.application.app import Application
 from idp.cli import app

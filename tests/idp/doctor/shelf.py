@@ -9,9 +9,9 @@ from sqlalchemy import Connection
 from connectors.formats.eidas.metadata import PeerFacts, read_peer
 from connectors.metadata.peers import Held
 from connectors.profiles import EIDAS
-from connectors.signatures.keys import key_of_certificate
+from connectors.signatures.pinned_keys import key_of_certificate
 from connectors.signatures.shapes import METADATA
-from connectors.signatures.signed import SignedMessage
+from connectors.signatures.verification_result import SignedMessage
 from connectors.signatures.xmldsig import verify
 from idp.keys.ledger import load_ledger_keys
 from idp.ledger.keys import LedgerKeys

@@ -12,7 +12,7 @@ from connectors.attacks.registrations.described import IDP, provider
 from connectors.attacks.registrations.odd_certificates import FAULTS, changed
 from connectors.attacks.registrations.one_key import certificate
 from connectors.fetch import FetchError
-from connectors.metadata.judged import check_apart_from
+from connectors.metadata.judgement import check_apart_from
 from connectors.signatures.jws import base64url
 from connectors.signatures.rsa_keys import check_rsa
 from idp.keys.folder import Keys, create_keys, load_keys

@@ -14,9 +14,9 @@ from connectors.metadata.approval import approved_part
 from connectors.metadata.peers import in_use
 from connectors.profiles import EIDAS
 from connectors.signatures.key_ring import Ring, Scheduled
-from connectors.signatures.keys import key_of_certificate
+from connectors.signatures.pinned_keys import key_of_certificate
 from connectors.signatures.shapes import METADATA
-from connectors.signatures.signed import SignedMessage
+from connectors.signatures.verification_result import SignedMessage
 from connectors.signatures.xmldsig import verify
 from idp.config.settings import Organization, Settings
 from idp.keys import kinds

@@ -16,9 +16,9 @@ from connectors.metadata.peers import PeerInUse, Peers
 from connectors.profiles import AES128_GCM, AES192_GCM, AES256_GCM, EIDAS, KW_AES128, KW_AES256
 from connectors.request_checks import PeerRequestRefused
 from connectors.signatures.decryption_keys import FileAgreement
-from connectors.signatures.keys import key_of_certificate
+from connectors.signatures.pinned_keys import key_of_certificate
 from connectors.signatures.shapes import ENCRYPTED_RESPONSE
-from connectors.signatures.signed import SignedMessage
+from connectors.signatures.verification_result import SignedMessage
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import open_assertion
 from idp.login.frontend import Declined, Received

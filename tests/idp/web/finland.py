@@ -18,10 +18,10 @@ from connectors.formats.eidas.own_metadata import SIGNATURE_PLACE, NodeOrganizat
 from connectors.formats.eidas.request import EidasRequest, read_request
 from connectors.formats.eidas.response import EidasValue
 from connectors.profiles import EIDAS
-from connectors.signatures.keys import key_of_certificate
+from connectors.signatures.pinned_keys import key_of_certificate
 from connectors.signatures.redirect import verify_query
 from connectors.signatures.shapes import METADATA
-from connectors.signatures.signed import SignedMessage
+from connectors.signatures.verification_result import SignedMessage
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import encrypt
 from connectors.signatures.xmlsign import sign_enveloped

@@ -22,11 +22,11 @@ from connectors.formats.eidas.request import (
 from connectors.formats.eidas.response import EidasAssertionMessage, EidasResponse, read_assertion, read_response
 from connectors.metadata.peers import Held
 from connectors.profiles import EIDAS, Profile
-from connectors.signatures.keys import key_of_certificate
+from connectors.signatures.pinned_keys import key_of_certificate
 from connectors.signatures.redirect import signed_query
 from connectors.signatures.shapes import ENCRYPTED_RESPONSE, METADATA
-from connectors.signatures.signed import SignedMessage
 from connectors.signatures.signer import Signer
+from connectors.signatures.verification_result import SignedMessage
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import open_assertion
 from connectors.signatures.xmlsign import sign_enveloped

@@ -7,9 +7,9 @@ from lxml import etree
 
 from connectors.formats.eidas.metadata import PeerFacts, read_peer
 from connectors.profiles import EIDAS
-from connectors.signatures.keys import key_of_certificate
+from connectors.signatures.pinned_keys import key_of_certificate
 from connectors.signatures.shapes import METADATA
-from connectors.signatures.signed import SignedMessage
+from connectors.signatures.verification_result import SignedMessage
 from connectors.signatures.xmldsig import verify
 from connectors.wire.names import POST, REDIRECT
 from idp.application.app import Application

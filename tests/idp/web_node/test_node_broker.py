@@ -12,7 +12,7 @@ from connectors.fetch import Fetcher
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.metadata.peers import Peers
 from connectors.profiles import EIDAS
-from connectors.signatures.xmlenc.writing import _Recipients
+from connectors.signatures.xmlenc.encryption import _Recipients
 from idp.ledger.record_contents import RELEASE, UNSENT
 from idp.login.finish import Choice, message_digest
 from idp.login.flow import REQUEST_LIFE, Broker
@@ -157,9 +157,9 @@ def test_nothing_is_recorded_for_a_certificate_that_nothing_can_be_encrypted_to(
         raise BrokerError("libxmlsec did not encrypt")
 
     decided = house.decided()
-    monkeypatch.setattr("connectors.signatures.xmlenc.writing._recipients", _Recipients())
+    monkeypatch.setattr("connectors.signatures.xmlenc.encryption._recipients", _Recipients())
     with monkeypatch.context() as broken:
-        broken.setattr("connectors.signatures.xmlenc.writing._transported", refuses)
+        broken.setattr("connectors.signatures.xmlenc.encryption._transported", refuses)
         with pytest.raises(PeerUnavailable, match="nothing can be encrypted to"):
             house.ends(decided)
     assert house.store.units == []

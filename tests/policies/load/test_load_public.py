@@ -3,7 +3,7 @@
 import pytest
 
 from policies.load import load
-from policies.load.public import fault_of_origin, fault_of_public_redirect_uri
+from policies.load.public_clients import fault_of_origin, fault_of_public_redirect_uri
 from policies.parties import ClientId, RelyingParty
 from tests.policies.load.files import FILES, files, problems_of
 

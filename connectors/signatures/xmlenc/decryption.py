@@ -15,12 +15,12 @@ from lxml import etree
 
 from connectors.deviations import Tolerance
 from connectors.profiles import Profile
-from connectors.signatures.keys import PinnedKey
 from connectors.signatures.parse import Element, canonical, ids, parse_message
+from connectors.signatures.pinned_keys import PinnedKey
 from connectors.signatures.profile import MAX_PREFIXES
 from connectors.signatures.shapes import ASSERTION
-from connectors.signatures.signed import Signed
 from connectors.signatures.signer import Agreement, DecryptionKey, transports
+from connectors.signatures.verification_result import Signed
 from connectors.signatures.xmldsig import check_own_signatures
 from connectors.signatures.xmlenc.algorithms import CBC_BLOCK_OCTETS, ENCRYPTED_ASSERTION, XENC, XENC11
 from connectors.signatures.xmlenc.form import EncryptedContent, Transported, read_encrypted

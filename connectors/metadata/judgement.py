@@ -16,12 +16,12 @@ from connectors.formats.grammar import instant, written
 from connectors.formats.metadata import read_identity_provider
 from connectors.profiles import Profile
 from connectors.signatures.certificates import modulus_of
-from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.parse import attributes, parse_canonical
+from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
 from connectors.signatures.rsa_keys import check_apart
 from connectors.signatures.second_opinion import second_opinion
 from connectors.signatures.shapes import METADATA
-from connectors.signatures.signed import Signed, UnsignedMessage
+from connectors.signatures.verification_result import Signed, UnsignedMessage
 from connectors.signatures.xmldsig import Shape, verify
 from connectors.wire.names import SAMLP, md
 from policies.errors import AssertionRejected

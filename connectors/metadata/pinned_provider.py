@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from connectors.formats.metadata import read_identity_provider
 from connectors.profiles import SAML2INT
-from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.parse import MAX_METADATA, parse_metadata
+from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
 from connectors.signatures.second_reading import judge_reading
 from policies.errors import AssertionRejected, Misconfigured, Problem
 from policies.parties import EntityId, Source

@@ -20,8 +20,8 @@ from lxml import etree
 from connectors import profiles
 from connectors.deviations import tolerance
 from connectors.profiles import Profile
-from connectors.signatures.keys import PinnedKey, key_of_certificate
 from connectors.signatures.parse import Element
+from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
 from connectors.signatures.profile import DS, KEY_INFO
 from connectors.signatures.xmlenc.agreement import Agreed
 from connectors.signatures.xmlenc.algorithms import (
