@@ -19,8 +19,8 @@ from connectors.metadata.peers import Peers
 from connectors.profiles import EIDAS
 from idp.application.composition import SiteParts, compose, connectors_of
 from idp.application.load import LoadedFolder, load_all
-from idp.keys.keeper import Keeper
-from idp.keys.look import Look, alone
+from idp.keys.keeper import KeyKeeper
+from idp.keys.look import KeyFolderWatch, alone
 from idp.keys.sealing import HourlyKeys
 from idp.keys.shared_factors import own_moduli
 from idp.login.sealing import Sealer
@@ -122,8 +122,8 @@ class Application:
             claim_keys(self.store.engine, settings.tenant, keys, now=clock(), revoked=self._revoked)
             self.sealing = self._sealing_keys(clock)
             self._sealer = Sealer(tenant=settings.tenant, keys=self.sealing)
-            tasks = self.sealing.keep_ready, Look(keys, settings.key_folder, settings.origin, own)
-            self.keeper = Keeper(tasks, tenant=settings.tenant, database=partial(self.store.checkpoint, settings.tenant))
+            tasks = self.sealing.keep_ready, KeyFolderWatch(keys, settings.key_folder, settings.origin, own)
+            self.keeper = KeyKeeper(tasks, tenant=settings.tenant, database=partial(self.store.checkpoint, settings.tenant))
             self._pages = Pages()
             self.site = compose(
                 SiteParts(

@@ -8,7 +8,7 @@ from connectors.connector import Connector
 from connectors.eidas import EidasConnector
 from connectors.metadata.peers import Peers
 from idp.config.settings import Settings
-from idp.keys.folder import Keys, NodeKeys
+from idp.keys.folder import BrokerKeys, NodeKeys
 from idp.login.city_role import CityRole
 from idp.login.flow import Broker
 from idp.login.frontend import Frontend, Frontends
@@ -50,7 +50,7 @@ class SiteParts:
 
     settings: Settings
     configuration: Configuration
-    keys: Keys
+    keys: BrokerKeys
     peers: Peers
     connectors: Connectors
     sealer: Sealer
@@ -231,7 +231,7 @@ NODE_FRONTENDS: dict[str, Callable[[SiteParts, NodeRole], Frontend]] = {NAME: _p
 
 
 def connectors_of(
-    configuration: Configuration, settings: Settings, keys: Keys, peers: Peers, guard: DeviationGuard
+    configuration: Configuration, settings: Settings, keys: BrokerKeys, peers: Peers, guard: DeviationGuard
 ) -> Connectors:
     """The connector of each identity provider: the table has one line a protocol in which we ask."""
 

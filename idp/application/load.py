@@ -5,7 +5,7 @@ from pathlib import Path
 
 from idp.config.folder import load_configuration
 from idp.config.settings import Settings, load_settings
-from idp.keys.folder import Keys, load_keys
+from idp.keys.folder import BrokerKeys, load_keys
 from idp.protocols.eidas.receiving_node import crossing_problems
 from policies.errors import Misconfigured
 from policies.load import Configuration
@@ -20,7 +20,7 @@ class LoadedFolder:
     kinds: frozenset[str]
 
 
-def load_all(folder: Path, read: LoadedFolder | None = None) -> tuple[Settings, Configuration, Keys]:
+def load_all(folder: Path, read: LoadedFolder | None = None) -> tuple[Settings, Configuration, BrokerKeys]:
     """Settings, parties and keys of a folder. Raises `Misconfigured` with the problems of all three at once.
 
     What was `read` already is not read again: the folder may say something else by now. Of its keys those of the same kinds

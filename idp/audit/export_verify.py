@@ -18,7 +18,7 @@ from idp.ledger.canonical_json import Json, jcs
 from idp.ledger.checkpoint import MAX_NOTE, TreeHead, VerifierKey, open_own_note
 from idp.ledger.merkle_tree import EMPTY_ROOT, CompactRange, leaf_hash
 from idp.receipts.inclusion_proof import decoded
-from idp.receipts.receipt_verify import Proved
+from idp.receipts.receipt_verify import ProvedReceipt
 from policies.errors import SignatureInvalid
 
 # JSON writes a sign of a note in at most six
@@ -45,7 +45,7 @@ class Exported:
             what = f"the first {kept.size} leaves of the export have another root: the log signed two trees"
             raise SignatureInvalid("export_split", f"{what}. Keep both files, which prove it")
 
-    def place_of(self, proved: Proved) -> int:
+    def place_of(self, proved: ProvedReceipt) -> int:
         """The index at which a receipt's leaf stands. Raises as `assert_begins_with`, and `NotCompared`.
 
         A receipt may be newer than the export: nobody kept it as what the log was then.

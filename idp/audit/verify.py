@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from idp.audit.verify_records import CHUNK, Role, verify_records
 from idp.ledger.checkpoint import TreeHead, UnknownSigner, open_note
-from idp.ledger.findings import Finding, Report
+from idp.ledger.findings import LedgerFinding, LedgerReport
 from idp.ledger.keys import LedgerKeys
 from idp.ledger.leaf import read_leaf
 from idp.ledger.merkle_tree import CompactRange, Position, leaf_hash
@@ -53,7 +53,7 @@ def verify_ledger(
     heads: Sequence[TreeHead] = (),
     blind: Callable[[], str] = str,
     advance: Callable[[int], None] = _unseen,
-) -> Report:
+) -> LedgerReport:
     """Check one tenant's ledger; with `role`, also that its records are those that this role writes.
 
     `heads` are what a witness saw of the log, read before this: the leaves must be what they say, and may be more. Where it
@@ -93,13 +93,13 @@ class _Verification:
         self._tree = CompactRange()
         self._heads: dict[int, bytes] = {}  # size -> recomputed root, for the size of each checkpoint and head
 
-    def report(self) -> Report:
-        findings: list[Finding] = []
+    def report(self) -> LedgerReport:
+        findings: list[LedgerFinding] = []
         try:
             for finding in self._findings():
                 findings.append(finding)
                 if len(findings) == MAX_FINDINGS:
-                    findings.append(Finding("database", "", "there is more that does not fit"))
+                    findings.append(LedgerFinding("database", "", "there is more that does not fit"))
                     break
             records, staged, checkpoints = (
                 self._count(table) for table in (tables.records, tables.staged, tables.checkpoints)
@@ -108,9 +108,9 @@ class _Verification:
             raise
         except DBAPIError as error:
             # The file is damaged: that is a finding, not a failure of the check
-            findings.append(Finding("database", "", f"it cannot be read to its end ({type(error.orig).__name__})"))
+            findings.append(LedgerFinding("database", "", f"it cannot be read to its end ({type(error.orig).__name__})"))
             records = staged = checkpoints = 0
-        return Report(self._tree.size, self._tree.root(), checkpoints, records, staged, tuple(findings))
+        return LedgerReport(self._tree.size, self._tree.root(), checkpoints, records, staged, tuple(findings))
 
     def _count(self, table: Table) -> int:
         return _count(self._connection, table, self._tenant)
@@ -120,13 +120,13 @@ class _Verification:
         if next(self._done) % CHUNK == 0:
             self._advance(CHUNK)
 
-    def _findings(self) -> Iterator[Finding]:
+    def _findings(self) -> Iterator[LedgerFinding]:
         # PostgreSQL has checksums of its pages, and refuses to read what they do not fit
         if not is_postgres(self._connection):
             for (line,) in self._connection.exec_driver_sql("PRAGMA integrity_check"):
                 if line != "ok":
-                    yield Finding("database", "", f"SQLite's own check says: {line}")
-        yield from (Finding("database", name, what) for name, what in faults_of_schema(self._connection))
+                    yield LedgerFinding("database", "", f"SQLite's own check says: {line}")
+        yield from (LedgerFinding("database", name, what) for name, what in faults_of_schema(self._connection))
         yield from self._leaves()
         yield from self._witnessed()
         yield from self._state()
@@ -135,7 +135,7 @@ class _Verification:
 
     # -- leaves and nodes
 
-    def _leaves(self) -> Iterator[Finding]:
+    def _leaves(self) -> Iterator[LedgerFinding]:
         table = tables.leaves.c
         query = select(table.leaf_index, table.leaf, table.leaf_hash).where(table.tenant == self._tenant)
         sizes = self._checkpoint_sizes()
@@ -144,13 +144,13 @@ class _Verification:
         for row in rows:
             self._step()
             if row.leaf_index != self._tree.size:
-                yield Finding("leaves", str(row.leaf_index), f"place {self._tree.size} should come here")
+                yield LedgerFinding("leaves", str(row.leaf_index), f"place {self._tree.size} should come here")
             if leaf_hash(row.leaf) != row.leaf_hash:
-                yield Finding("leaves", str(row.leaf_index), "its hash is not that of its bytes")
+                yield LedgerFinding("leaves", str(row.leaf_index), "its hash is not that of its bytes")
             try:
                 read_leaf(row.leaf)
             except ValueError:
-                yield Finding("leaves", str(row.leaf_index), "its bytes are no leaf")
+                yield LedgerFinding("leaves", str(row.leaf_index), "its bytes are no leaf")
             for node in self._tree.append(row.leaf_hash):
                 yield from expected.meet(node)
             if self._tree.size in sizes:
@@ -172,54 +172,56 @@ class _Verification:
         for level, index, hashed in rows:
             yield (level, index), hashed
 
-    def _impossible_nodes(self) -> Iterator[Finding]:
+    def _impossible_nodes(self) -> Iterator[LedgerFinding]:
         table = tables.nodes.c
         query = select(table.level, table.node_index).where(table.tenant == self._tenant, not_(_possible()))
         for level, index in self._connection.execute(query):
-            yield Finding("nodes", _place((level, index)), "no tree has such a node")
+            yield LedgerFinding("nodes", _place((level, index)), "no tree has such a node")
 
-    def _witnessed(self) -> Iterator[Finding]:
+    def _witnessed(self) -> Iterator[LedgerFinding]:
         # Asked again: the first may have been signed meanwhile
         if not self._seen and self._count(tables.checkpoints) and (witness := self._blind()):
             fix = "If it is, put the newest checkpoint into it first (docs/back-up-and-restore.md)"
             meanwhile = "Nothing is signed meanwhile, and a broker that starts releases nothing"
-            yield Finding("checkpoints", "", f"the witness {witness} has none of them: is it mounted? {fix}. {meanwhile}")
+            yield LedgerFinding(
+                "checkpoints", "", f"the witness {witness} has none of them: is it mounted? {fix}. {meanwhile}"
+            )
         for head in sorted(self._seen, key=attrgetter("size", "root")):
             if head.size > self._tree.size:
-                yield Finding(
+                yield LedgerFinding(
                     "leaves", "", f"there are {self._tree.size}, and the witness saw {head.size}: it is an older ledger"
                 )
             elif head.size and self._heads[head.size] != head.root:
-                yield Finding("leaves", "", f"the first {head.size} are not those that the witness saw")
+                yield LedgerFinding("leaves", "", f"the first {head.size} are not those that the witness saw")
 
     # -- the state of the tree
 
-    def _state(self) -> Iterator[Finding]:
+    def _state(self) -> Iterator[LedgerFinding]:
         row = read_state(self._connection, self._tenant)
         if row is None:
             if self._tree.size or self._count(tables.checkpoints):
-                yield Finding("trees", self._tenant, "there are leaves or checkpoints, and no state of the tree")
+                yield LedgerFinding("trees", self._tenant, "there are leaves or checkpoints, and no state of the tree")
             return
         if believed(row, self._keys, self._tenant) is None:
-            yield Finding("trees", self._tenant, "its seal does not hold: somebody else changed the row")
+            yield LedgerFinding("trees", self._tenant, "its seal does not hold: somebody else changed the row")
         stated = TreeState(row.size, row.root, row.checkpoints)
         if stated != TreeState(self._tree.size, self._tree.root(), self._count(tables.checkpoints)):
-            yield Finding("trees", self._tenant, "its size, root or number of checkpoints is not what is there")
+            yield LedgerFinding("trees", self._tenant, "its size, root or number of checkpoints is not what is there")
 
     # -- checkpoints
 
-    def _checkpoints(self) -> Iterator[Finding]:
+    def _checkpoints(self) -> Iterator[LedgerFinding]:
         table = tables.checkpoints.c
         query = select(tables.checkpoints).where(table.tenant == self._tenant).order_by(table.number)
         before: Checkpoint | None = None
         for number, row in enumerate(self._connection.execute(query, execution_options={"yield_per": CHUNK}), 1):
             self._step()
             if row.number != number:
-                yield Finding("checkpoints", str(row.number), f"checkpoint {number} should come here")
+                yield LedgerFinding("checkpoints", str(row.number), f"checkpoint {number} should come here")
             for what in faults_of_checkpoint(row, before, self._keys, self._tenant):
-                yield Finding("checkpoints", str(row.number), what)
+                yield LedgerFinding("checkpoints", str(row.number), what)
             if self._heads.get(row.size) != row.root:
-                yield Finding("checkpoints", str(row.number), "its root is not that of the leaves at its size")
+                yield LedgerFinding("checkpoints", str(row.number), "its root is not that of the leaves at its size")
             before = as_checkpoint(row)
 
 
@@ -255,27 +257,27 @@ class _Expected:
         self._stored = stored
         self._next = next(stored, None)
 
-    def meet(self, node: Node) -> Iterator[Finding]:
+    def meet(self, node: Node) -> Iterator[LedgerFinding]:
         """One node that the leaves give."""
         position, hashed = node
         while self._next is not None and _order(self._next[0]) < _order(position):
             yield self._stray()
         if self._next is None or self._next[0] != position:
-            yield Finding("nodes", _place(position), "it is not there")
+            yield LedgerFinding("nodes", _place(position), "it is not there")
             return
         if self._next[1] != hashed:
-            yield Finding("nodes", _place(position), "it is not the hash of what is below it")
+            yield LedgerFinding("nodes", _place(position), "it is not the hash of what is below it")
         self._next = next(self._stored, None)
 
-    def rest(self) -> Iterator[Finding]:
+    def rest(self) -> Iterator[LedgerFinding]:
         """What is stored beyond the leaves."""
         while self._next is not None:
             yield self._stray()
 
-    def _stray(self) -> Finding:
+    def _stray(self) -> LedgerFinding:
         place = _place(self._next[0]) if self._next is not None else ""
         self._next = next(self._stored, None)
-        return Finding("nodes", place, "no leaves complete it")
+        return LedgerFinding("nodes", place, "no leaves complete it")
 
 
 def _order(position: Position) -> tuple[int, int]:

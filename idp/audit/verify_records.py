@@ -14,7 +14,7 @@ from typing import Literal
 from sqlalchemy import Connection, Row, and_, func, select
 
 from idp.ledger.canonical_json import jcs
-from idp.ledger.findings import Finding
+from idp.ledger.findings import LedgerFinding
 from idp.ledger.keys import LedgerKeys
 from idp.ledger.leaf import commitment, open_opening, read_leaf, salt_holds, tag
 from idp.ledger.merkle_tree import leaf_hash
@@ -54,7 +54,7 @@ Role = Literal["city", "node"]
 
 def verify_records(
     connection: Connection, tenant: str, keys: LedgerKeys, role: Role | None, step: Callable[[], None]
-) -> Iterator[Finding]:
+) -> Iterator[LedgerFinding]:
     """Everything about records, staged leaves and subjects that does not fit. Where `role` is None, either role's do.
 
     `step` is called for each record.
@@ -81,25 +81,25 @@ def _records(connection: Connection, tenant: str) -> Iterator[Row[tuple[object, 
     yield from connection.execute(query, execution_options={"yield_per": CHUNK})
 
 
-def _record(row: Row[tuple[object, ...]], tenant: str, keys: LedgerKeys, role: Role | None) -> Iterator[Finding]:
+def _record(row: Row[tuple[object, ...]], tenant: str, keys: LedgerKeys, role: Role | None) -> Iterator[LedgerFinding]:
     """What does not fit about one record: first its leaf, which is in its place or staged."""
     name = row.record.hex()
     if row.leaf is not None and row.staged_leaf is not None:
-        yield Finding("staged", name, "its leaf has a place already")
+        yield LedgerFinding("staged", name, "its leaf has a place already")
     if row.staged_leaf is not None and leaf_hash(row.staged_leaf) != row.leaf_hash:
-        yield Finding("staged", name, "it is not the leaf of its record")
-        yield Finding("records", name, "its hash is not that of its leaf")
+        yield LedgerFinding("staged", name, "it is not the leaf of its record")
+        yield LedgerFinding("records", name, "its hash is not that of its leaf")
     found = row.leaf if row.leaf is not None else row.staged_leaf
     if found is None:
-        yield Finding("records", name, "it has no leaf")
+        yield LedgerFinding("records", name, "it has no leaf")
         return
     try:
         commitments, tagged = read_leaf(found)
     except ValueError:
-        yield Finding("records", name, "its leaf is no leaf")
+        yield LedgerFinding("records", name, "its leaf is no leaf")
         return
     for what in _contents(row, tenant, keys, role, commitments, tagged):
-        yield Finding("records", name, what)
+        yield LedgerFinding("records", name, what)
 
 
 def _contents(
@@ -251,20 +251,20 @@ def _tagged(row: Row[tuple[object, ...]], tenant: str, keys: LedgerKeys, tagged:
     return tag(keys.subject_key(tenant, row.subject, row.salt), row.position) == tagged
 
 
-def _strays(connection: Connection, tenant: str) -> Iterator[Finding]:
+def _strays(connection: Connection, tenant: str) -> Iterator[LedgerFinding]:
     """Leaves that belong to no record: in their place, or staged."""
     records, leaves, staged = tables.records, tables.leaves, tables.staged
     of_leaf = and_(records.c.tenant == leaves.c.tenant, records.c.leaf_hash == leaves.c.leaf_hash)
     query = select(leaves.c.leaf_index).select_from(leaves.outerjoin(records, of_leaf))
     for index in connection.scalars(query.where(leaves.c.tenant == tenant, records.c.record.is_(None))):
-        yield Finding("leaves", str(index), "it belongs to no record")
+        yield LedgerFinding("leaves", str(index), "it belongs to no record")
     of_staged = and_(records.c.tenant == staged.c.tenant, records.c.record == staged.c.record)
     waiting = select(staged.c.record).select_from(staged.outerjoin(records, of_staged))
     for record in connection.scalars(waiting.where(staged.c.tenant == tenant, records.c.record.is_(None))):
-        yield Finding("staged", record.hex(), "it belongs to no record")
+        yield LedgerFinding("staged", record.hex(), "it belongs to no record")
 
 
-def _subjects(connection: Connection, tenant: str, keys: LedgerKeys) -> Iterator[Finding]:
+def _subjects(connection: Connection, tenant: str, keys: LedgerKeys) -> Iterator[LedgerFinding]:
     """Subjects whose salt is not ours or whose records do not run from 1 to their counter; subjects that are not there."""
     records, subjects = tables.records, tables.subjects
     counted = (
@@ -277,11 +277,11 @@ def _subjects(connection: Connection, tenant: str, keys: LedgerKeys) -> Iterator
     query = select(subjects, counted.c.count, counted.c.last).select_from(joined)
     for row in connection.execute(query.where(subjects.c.tenant == tenant)):
         if not salt_holds(keys, tenant, row.subject, row.salt):
-            yield Finding("subjects", row.subject.hex(), "its salt is not the one that we wrote")
+            yield LedgerFinding("subjects", row.subject.hex(), "its salt is not the one that we wrote")
         # positions are unique (an index holds them so): as many as the last one says means none is missing
         if not row.counter == row.count == row.last:
-            yield Finding("subjects", row.subject.hex(), "its records do not run from 1 to its counter")
+            yield LedgerFinding("subjects", row.subject.hex(), "its records do not run from 1 to its counter")
     person = and_(subjects.c.tenant == tenant, subjects.c.subject == counted.c.subject)
     absent = select(counted.c.subject).select_from(counted.outerjoin(subjects, person)).where(subjects.c.subject.is_(None))
     for subject in connection.scalars(absent):
-        yield Finding("subjects", subject.hex(), "records have this subject, and it is not there")
+        yield LedgerFinding("subjects", subject.hex(), "records have this subject, and it is not there")

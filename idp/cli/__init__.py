@@ -19,7 +19,7 @@ from typing import Annotated, Any, get_args
 import typer
 from typer.core import TyperGroup
 
-from idp.system.stderr import Aside
+from idp.system.stderr import LossyStream
 
 NOT_KNOWN = 2
 # What is raised for a line that is none, whatever is wrong with it. Typer shows only this class below it
@@ -157,8 +157,8 @@ def main() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by whoever started us: what goes there goes nowhere
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - as long as the process
-    answer = sys.stdout = Aside(sys.stdout, line_buffering=sys.stdout.isatty())
-    sys.stderr = Aside(sys.stderr)
+    answer = sys.stdout = LossyStream(sys.stdout, line_buffering=sys.stdout.isatty())
+    sys.stderr = LossyStream(sys.stderr)
     try:
         app()
     finally:

@@ -15,7 +15,7 @@ from idp.cli.audit_ledger import ledger
 from idp.cli.audit_told import COULD_NOT, COULD_NOT_RUN, DOES_NOT, HOLDS, keys_for, say_failed, tell, unreadable, whose
 from idp.cli.console import say
 from idp.receipts.receipt import MAX_RECEIPT
-from idp.receipts.receipt_verify import Proved, verify_receipt
+from idp.receipts.receipt_verify import ProvedReceipt, verify_receipt
 from idp.system.files import read_regular, read_upto
 from policies.errors import SignatureInvalid
 
@@ -91,7 +91,7 @@ def _one(path: Path, log: Path | None, proof: Path | None, *, as_json: bool) -> 
     return HOLDS
 
 
-def _json(path: Path, proved: Proved) -> dict[str, object]:
+def _json(path: Path, proved: ProvedReceipt) -> dict[str, object]:
     return {
         "file": str(path),
         "ok": True,
@@ -111,7 +111,7 @@ def _json(path: Path, proved: Proved) -> dict[str, object]:
     }
 
 
-def _lines(path: Path, proved: Proved, limits: Sequence[str]) -> list[str]:
+def _lines(path: Path, proved: ProvedReceipt, limits: Sequence[str]) -> list[str]:
     lines = [f"{path}: it holds.", "Proved:", *(f"  {sentence}" for sentence in proved.sentences)]
     if proved.by is not None and proved.by < time.time():
         lines.append("  That time has passed: a log that still has no proof of this leaf broke its promise.")

@@ -12,13 +12,13 @@ from idp.cli.audit_told import COULD_NOT, DOES_NOT, HOLDS, keys_for, say_failed,
 from idp.cli.console import progress
 from idp.ledger.checkpoint import TreeHead, VerifierKey, open_note
 from idp.receipts.receipt import MAX_RECEIPT
-from idp.receipts.receipt_verify import Proved, verify_receipt
+from idp.receipts.receipt_verify import ProvedReceipt, verify_receipt
 from idp.sequencer.witness import note_in
 from idp.system.files import read_regular, regular
 from policies.errors import SignatureInvalid
 
 # What somebody else has: a checkpoint that was kept, or a receipt
-_Other = TreeHead | Proved
+_Other = TreeHead | ProvedReceipt
 
 
 def ledger(
@@ -74,7 +74,7 @@ def _kept(path: Path, keys: Sequence[VerifierKey]) -> TreeHead:
     return head
 
 
-def _receipt(path: Path, keys: Sequence[VerifierKey]) -> Proved:
+def _receipt(path: Path, keys: Sequence[VerifierKey]) -> ProvedReceipt:
     return verify_receipt(read_regular(path, MAX_RECEIPT), keys)
 
 
@@ -127,7 +127,7 @@ def _whole(file: BinaryIO, keys: Sequence[VerifierKey], others: Sequence[_Other]
             size,
             keys,
             sizes={head.size for head in heads if head is not None},
-            leaves={other.leaf_hash for other in others if isinstance(other, Proved)},
+            leaves={other.leaf_hash for other in others if isinstance(other, ProvedReceipt)},
             advance=advance,
         )
 

@@ -21,7 +21,7 @@ from idp.cli.console import problems, progress, say, unwritable
 from idp.config.settings import Settings, load_settings
 from idp.keys.ledger import load_ledger_keys
 from idp.ledger.checkpoint import TreeHead
-from idp.ledger.findings import Report
+from idp.ledger.findings import LedgerReport
 from idp.ledger.keys import LedgerKeys
 from idp.sequencer.witness import saw_nothing, witnessed, would_count
 from idp.store.attempt import Unconfirmed
@@ -174,7 +174,7 @@ def _verified(
     as_json: bool,
     heads: Sequence[TreeHead] = (),
     blind: Callable[[], str] = str,
-) -> Report:
+) -> LedgerReport:
     with progress(steps_of(engine, settings.tenant), "verify", as_json=as_json) as advance:
         return verify_ledger(
             engine, tenant=settings.tenant, keys=keys, role=settings.role, heads=heads, blind=blind, advance=advance
@@ -203,7 +203,7 @@ def _database(settings: Settings) -> Iterator[Engine]:
 
 
 def _say(
-    report: Report,
+    report: LedgerReport,
     text: str,
     facts: dict[str, object],
     *,

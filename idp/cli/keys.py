@@ -25,8 +25,8 @@ from idp.cli.options import AsJson, Folder
 from idp.cli.revocations import Answer, ask
 from idp.config.settings import Settings, load_settings
 from idp.keys import change
-from idp.keys.folder import NODE_FILES, OF_A_NODE, Keys, load_keys
-from idp.keys.kinds import KINDS, LOG, Kind, kind_named
+from idp.keys.folder import NODE_FILES, OF_A_NODE, BrokerKeys, load_keys
+from idp.keys.kinds import KINDS, LOG, KeyKind, kind_named
 from idp.keys.ledger import LOG_VKEY, list_log_keys, load_ledger_keys, vouch_for_log_keys
 from idp.system.clock import system_clock
 from policies.errors import Misconfigured, Problem
@@ -75,11 +75,11 @@ class _Desk:
     """One tenant's settings and keys, what is revoked of those, and how to answer."""
 
     settings: Settings
-    found: Keys
+    found: BrokerKeys
     answer: Answer
     as_json: bool
 
-    def waiting(self, kind: Kind, now: int) -> Scheduled[Named] | None:
+    def waiting(self, kind: KeyKind, now: int) -> Scheduled[Named] | None:
         """The next key of a kind."""
         ring = self.found.rings.get(kind.name)
         return None if ring is None else change.next_key(ring, now)
@@ -200,7 +200,7 @@ def vouch(
 keys.command(context_settings={"ignore_unknown_options": True})(revoke)
 
 
-def lines_of(found: Keys, now: int) -> Iterator[Line]:
+def lines_of(found: BrokerKeys, now: int) -> Iterator[Line]:
     """Every key of every ring, the newest of each kind first."""
     for name, ring in found.rings.items():
         for each in ring.scheduled:
@@ -209,7 +209,7 @@ def lines_of(found: Keys, now: int) -> Iterator[Line]:
             yield Line(name, each.key.key_id, ring.state(each, now), each.begins, ring.ends(each), end, each.file)
 
 
-def _make(desk: _Desk, kind: Kind, begins: int, now: int) -> None:
+def _make(desk: _Desk, kind: KeyKind, begins: int, now: int) -> None:
     settings = desk.settings
     if kind is LOG and not (settings.key_folder / LOG_VKEY).is_file():
         fix = "Restore it from its backup: what earlier keys signed is checked with it."
@@ -247,7 +247,7 @@ def _make(desk: _Desk, kind: Kind, begins: int, now: int) -> None:
         say("It is the first of its kind: a server that runs takes it up when it is started again, or gets SIGHUP.")
 
 
-def _hurry(desk: _Desk, kind: Kind, waiting: Scheduled[Named], now: int, *, at_once: bool) -> None:
+def _hurry(desk: _Desk, kind: KeyKind, waiting: Scheduled[Named], now: int, *, at_once: bool) -> None:
     """Have the key that waits begin sooner, where that is not its minute already."""
     folder = desk.settings.key_folder
     made = int((folder / waiting.file).stat().st_mtime)
@@ -269,7 +269,7 @@ def _taken() -> Refused:
     return Refused("KIND", "a key begins in this minute already.", "Wait a minute, or name another.")
 
 
-def _tell(desk: _Desk, kind: Kind, key_id: str, begins: int, path: Path, *, was: str = "") -> None:
+def _tell(desk: _Desk, kind: KeyKind, key_id: str, begins: int, path: Path, *, was: str = "") -> None:
     """Say which key begins when, and where its file is; `was` is the name that the file had until now."""
     unknown = desk.answer.unknown
     if desk.as_json:
@@ -289,7 +289,7 @@ def _tell(desk: _Desk, kind: Kind, key_id: str, begins: int, path: Path, *, was:
         say(str(unknown), error=True)
 
 
-def _kind(name: str) -> Kind:
+def _kind(name: str) -> KeyKind:
     try:
         return kind_named(name)
     except KeyError:

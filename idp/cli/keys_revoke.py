@@ -15,8 +15,8 @@ from idp.cli.keys_answering import Refused, answering, rotate_command
 from idp.cli.options import AsJson, Folder
 from idp.cli.revocations import ask
 from idp.config.settings import Settings, load_settings
-from idp.keys.folder import Keys, load_keys
-from idp.keys.kinds import LOG, Kind, kind_named
+from idp.keys.folder import BrokerKeys, load_keys
+from idp.keys.kinds import LOG, KeyKind, kind_named
 from idp.keys.ledger import load_ledger_keys
 from idp.ledger.checkpoint import VerifierKey
 from idp.ledger.record_contents import MAX_REASON, is_reason
@@ -84,14 +84,14 @@ def revoke(
         say(f"What counts now: {left}.")
 
 
-def _loaded(settings: Settings) -> Keys | None:
+def _loaded(settings: Settings) -> BrokerKeys | None:
     try:
         return load_keys(settings.key_folder, settings.origin)
     except Misconfigured:
         return None
 
 
-def _named(found: Keys | None, log: Sequence[VerifierKey], text: str, *, unknown: bool) -> tuple[Kind | None, str]:
+def _named(found: BrokerKeys | None, log: Sequence[VerifierKey], text: str, *, unknown: bool) -> tuple[KeyKind | None, str]:
     """The one key whose id begins so, and its kind, which is None for a whole id of a key that is not here.
 
     A whole id counts as it is where some keys cannot be loaded; else only where it is said to be right (`unknown`).
@@ -131,7 +131,9 @@ def _unsure(error: Unsure, key_id: str) -> Misconfigured:
     return Misconfigured((Problem("keys", 0, error.code, what, mend(error.detail, stops=True)),))
 
 
-def _left_after(settings: Settings, found: Keys | None, kind: Kind | None, now: int) -> tuple[str | None, Problem | None]:
+def _left_after(
+    settings: Settings, found: BrokerKeys | None, kind: KeyKind | None, now: int
+) -> tuple[str | None, Problem | None]:
     """The id of the key of this kind that counts now, None where none does; and why that is not known, where it is not."""
     if found is None or kind is None:
         return None, None

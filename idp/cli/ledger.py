@@ -23,7 +23,7 @@ from idp.cli.console import problems, progress, say
 from idp.config.settings import Settings, load_settings
 from idp.keys.file import sync_folder
 from idp.keys.ledger import load_ledger_keys
-from idp.ledger.findings import Report
+from idp.ledger.findings import LedgerReport
 from idp.ledger.keys import LedgerKeys
 from idp.ledger.merkle_tree import HASH_BYTES
 from idp.receipts.inclusion_proof import encoded
@@ -257,7 +257,7 @@ def _could_not_run(error: BrokerError, *, as_json: bool) -> int:
     return COULD_NOT_RUN
 
 
-def _json(report: Report, hint: str) -> dict[str, object]:
+def _json(report: LedgerReport, hint: str) -> dict[str, object]:
     return {
         "ok": report.holds,
         "size": report.size,
@@ -270,7 +270,7 @@ def _json(report: Report, hint: str) -> dict[str, object]:
     }
 
 
-def _text(report: Report, hint: str) -> str:
+def _text(report: LedgerReport, hint: str) -> str:
     counts = f"{report.records} records, {report.size} leaves, {report.staged} staged, {report.checkpoints} checkpoints"
     lines = [f"{counts}; root {report.root.hex()}", *(f"DOES NOT FIT  {finding}" for finding in report.findings)]
     lines += [hint] if hint else []

@@ -46,7 +46,7 @@ from idp.cli.revocations import ask
 from idp.config.setting_hints import NO_COUNTRY
 from idp.config.settings import SETTINGS_FILE, Settings
 from idp.doctor.case import lines_of_settings
-from idp.keys.folder import NODE_FILES, Keys
+from idp.keys.folder import NODE_FILES, BrokerKeys
 from idp.keys.shared_factors import own_moduli
 from idp.protocols.eidas.own_metadata import own_facts
 from idp.protocols.eidas.receiving_node import known_peers
@@ -81,7 +81,7 @@ class _Desk:
 
     settings: Settings
     configuration: Configuration
-    keys: Keys
+    keys: BrokerKeys
     named: Mapping[str, Peer]
     as_json: bool
 

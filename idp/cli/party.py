@@ -26,7 +26,7 @@ from idp.cli.party_switch import disable, enable, list_
 from idp.cli.snippets import NOT_RUN, SECRET_ALONE, TITLES, Framework, Words, render
 from idp.keys.file import create_token_key, load_signer
 from idp.protocols.oidc.client import BASIC, NONE, POST, PRIVATE_KEY_JWT, SECRET_METHODS, TOKEN_ENDPOINT
-from idp.system.stderr import Aside
+from idp.system.stderr import LossyStream
 from policies.catalogue import ClaimValue
 from policies.errors import Misconfigured, Problem, SignatureInvalid
 from policies.parties import ASSERTION_LIFE, LONGEST_ASSERTION_LIFE, PurposeId
@@ -210,7 +210,7 @@ def add(
         )
         # Only now somebody has the secret; until here a Ctrl-C or a pipe that closed takes the registration back
         sys.stdout.flush()
-        if isinstance(sys.stdout, Aside) and sys.stdout.lost is not None:
+        if isinstance(sys.stdout, LossyStream) and sys.stdout.lost is not None:
             raise typer.Exit(COULD_NOT_RUN)
         undo.pop_all()
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from connectors.signatures.key_ring import Revoked, none_revoked
 from idp.config.settings import Settings
-from idp.keys.folder import Keys
+from idp.keys.folder import BrokerKeys
 from idp.store.engine import database_file, database_name
 from idp.store.faults import advice
 from idp.store.store import open_store
@@ -25,7 +25,7 @@ class Answer:
     none_yet: bool = False
 
 
-def ask(settings: Settings, keys: Keys) -> Answer:
+def ask(settings: Settings, keys: BrokerKeys) -> Answer:
     """Ask what is revoked, and have the rings obey it."""
     try:
         store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys.ledger)

@@ -7,7 +7,7 @@ from pathlib import Path
 from idp.config.folder import readable_files
 from idp.config.settings import NO_ISSUER, SETTINGS_FILE, Settings, examine_settings
 from idp.doctor.finding import Finding, Severity
-from idp.keys.folder import Keys, load_keys
+from idp.keys.folder import BrokerKeys, load_keys
 from idp.keys.ledger import load_ledger_keys
 from idp.ledger.keys import LedgerKeys
 from idp.store.engine import assert_own_file, database_file
@@ -48,7 +48,7 @@ class Case:
     wrong: frozenset[str]
     files: Mapping[str, bytes] = field(repr=False)
     configuration: Configuration = field(repr=False)
-    keys: Keys | None = field(repr=False)
+    keys: BrokerKeys | None = field(repr=False)
     ledger: LedgerKeys | None = field(repr=False)
     settings_problems: tuple[Problem, ...]
     configuration_problems: tuple[Problem, ...]
@@ -129,7 +129,7 @@ def _none(folder: Path, what: str) -> Misconfigured:
     return Misconfigured((Problem(str(folder), 0, "--config", what, fix),))
 
 
-def _keys(settings: Settings, now: int) -> tuple[Keys | None, tuple[Problem, ...]]:
+def _keys(settings: Settings, now: int) -> tuple[BrokerKeys | None, tuple[Problem, ...]]:
     if not closed(settings.key_folder) and not is_folder(settings.key_folder):
         fix = "Restore it from its backup; `ciconia init` in a new folder makes fresh keys for a fresh broker."
         return None, (Problem(str(settings.key_folder), 0, "keys", "there is no folder of keys.", fix),)

@@ -12,7 +12,7 @@ from idp.doctor.database import ours, read_only
 from idp.doctor.finding import Finding, Severity
 from idp.keys.change import safe_from
 from idp.keys.folder import AnyRing
-from idp.keys.kinds import LOG, Kind, kind_named
+from idp.keys.kinds import LOG, KeyKind, kind_named
 from idp.keys.ledger import LOG_VKEY
 from idp.store.switches import KEY, Switches
 from policies.errors import StoreUnavailable
@@ -54,7 +54,7 @@ def _revoked(case: Case) -> Mapping[str, int]:
     return {name: switch.off_since for (kind, name), switch in off.items() if kind == KEY}
 
 
-def _left(case: Case, kind: Kind, ring: AnyRing) -> Iterator[Finding]:
+def _left(case: Case, kind: KeyKind, ring: AnyRing) -> Iterator[Finding]:
     try:
         ring.at(case.now)
     except StoreUnavailable:
@@ -69,7 +69,7 @@ def _left(case: Case, kind: Kind, ring: AnyRing) -> Iterator[Finding]:
         yield Finding(Severity.ERROR, file, 0, kind.name, what, why, fix)
 
 
-def _next(case: Case, kind: Kind, each: Scheduled[Named]) -> Iterator[Finding]:
+def _next(case: Case, kind: KeyKind, each: Scheduled[Named]) -> Iterator[Finding]:
     path = case.settings.key_folder / each.file
     begins = datetime.fromtimestamp(each.begins, UTC)
     what = f"it takes over on {begins:%Y-%m-%d at %H:%M} UTC, {remaining(each.begins - case.now)}."

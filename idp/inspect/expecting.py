@@ -26,7 +26,7 @@ from idp.inspect.decrypting import Guard, Guarded, key_by_hand, keys_of_configur
 from idp.inspect.options import Options, could_not, given
 from idp.inspect.reading import read_side_file
 from idp.inspect.response import Judge, ResponseInspector
-from idp.keys.folder import Keys
+from idp.keys.folder import BrokerKeys
 from idp.ledger.keys import LedgerKeys
 from idp.protocols.eidas.receiving_node import known_peers
 from idp.protocols.saml.service_provider import decryption_ring
@@ -154,7 +154,7 @@ def _configured(options: Options, clock: Callable[[], int], stack: ExitStack) ->
 
 
 def _configured_saml(
-    provider: IdentityProvider, settings: Settings, keys: Keys, unwrappers: tuple[DecryptionKey, ...]
+    provider: IdentityProvider, settings: Settings, keys: BrokerKeys, unwrappers: tuple[DecryptionKey, ...]
 ) -> Judge:
     connector = SamlConnector(
         provider=provider,

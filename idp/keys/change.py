@@ -11,7 +11,7 @@ from connectors.signatures.key_ring import KeyState, Named, Scheduled
 from idp.keys import kinds
 from idp.keys.file import create_saml_key, create_token_key, sync_folder, write_private
 from idp.keys.folder import AnyRing
-from idp.keys.kinds import Kind
+from idp.keys.kinds import KeyKind
 from idp.keys.ledger import create_log_key
 
 MINUTE = 60
@@ -24,7 +24,7 @@ def next_key(ring: AnyRing, now: int) -> Scheduled[Named] | None:
     return waiting[-1] if waiting else None
 
 
-def safe_from(kind: Kind, made: int) -> int:
+def safe_from(kind: KeyKind, made: int) -> int:
     """The first minute in which a key that is known since `made` may sign without anybody meeting it for the first time."""
     return next_minute(made + kind.lead)
 
@@ -39,7 +39,7 @@ def this_minute(now: int) -> int:
     return now // MINUTE * MINUTE
 
 
-def make(folder: Path, kind: Kind, begins: int, *, host: str, now: int, production: bool) -> Path:
+def make(folder: Path, kind: KeyKind, begins: int, *, host: str, now: int, production: bool) -> Path:
     """Write a new key of this kind that begins at a minute. Raises FileExistsError where one does already.
 
     `host` names its certificate, which begins `now`; `production` marks a key to which somebody may encrypt. A log's key is
@@ -65,7 +65,7 @@ def make(folder: Path, kind: Kind, begins: int, *, host: str, now: int, producti
     return path
 
 
-def move(folder: Path, kind: Kind, file: str, begins: int) -> Path:
+def move(folder: Path, kind: KeyKind, file: str, begins: int) -> Path:
     """Have the key of `file` begin at another minute.
 
     Raises FileExistsError where another one begins then, FileNotFoundError where `file` is gone.

@@ -44,7 +44,7 @@ from idp.keys.file import (
     sync_folder,
     write_private,
 )
-from idp.keys.kinds import Kind
+from idp.keys.kinds import KeyKind
 from idp.keys.ledger import OPENINGS_KEY, create_ledger_keys, load_ledger_keys
 from idp.keys.wrapping import WrappingKey, wrapping_key
 from idp.ledger.keys import LedgerKeys, LogKey, openings_master
@@ -76,7 +76,7 @@ class NodeKeys:
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
+class BrokerKeys:
     """All keys of one broker, ready to use. `node` is None in a folder from before there were nodes.
 
     `saml_encryption` is None where identity providers are to encrypt nothing to us.
@@ -112,7 +112,7 @@ class Keys:
         found |= {kinds.own_encryption(provider).name: ring for provider, ring in self.own_encryption.items()}
         return {name: ring for name, ring in found.items() if ring is not None}
 
-    def only(self, names: Collection[str]) -> "Keys":
+    def only(self, names: Collection[str]) -> "BrokerKeys":
         """Without the kinds that not every broker has, where they are none of these."""
         node = self.node if kinds.NODE.name in names else None
         encryption = self.saml_encryption if kinds.SAML_ENCRYPTION.name in names else None
@@ -124,7 +124,7 @@ class Keys:
         for ring in self.rings.values():
             ring.obey(revoked)
 
-    def take(self, others: "Keys") -> None:
+    def take(self, others: "BrokerKeys") -> None:
         """Take the files of a folder that was read again. A kind that was not there needs a new start."""
         self.sealing.replace(others.sealing.scheduled)
         self.es256.replace(others.es256.scheduled)
@@ -161,7 +161,7 @@ def create_keys(folder: Path, origin: str, host: str, *, demo: bool = False, sam
     sync_folder(folder.parent)
 
 
-def load_keys(folder: Path, origin: str, *, now: int | None = None) -> Keys:
+def load_keys(folder: Path, origin: str, *, now: int | None = None) -> BrokerKeys:
     """Load the whole folder. Raises `Misconfigured` with every file that does not serve, also where two hold one key.
 
     A folder with none of the node's files is whole: who needs them says so (`Keys.node`). One with some must have all, each
@@ -193,7 +193,7 @@ def load_keys(folder: Path, origin: str, *, now: int | None = None) -> Keys:
     problems += _out_of_dates(folder, of_node, int(time.time()) if now is None else now)
     if problems or ledger is None or sealing is None or saml is None or es256 is None or rs256 is None:
         raise Misconfigured(tuple(problems))
-    return Keys(
+    return BrokerKeys(
         sealing=sealing,
         pairwise=secret["pairwise.key"],
         index=secret["index.key"],
@@ -220,7 +220,7 @@ def _readable_by_others(path: Path) -> Problem:
     return Problem(str(path), 0, path.name, "others than its owner may read this secret.", fix)
 
 
-def _ring(folder: Path, kind: Kind, load: Callable[[Path], K], problems: list[Problem]) -> Ring[K] | None:
+def _ring(folder: Path, kind: KeyKind, load: Callable[[Path], K], problems: list[Problem]) -> Ring[K] | None:
     """The keys of a kind; None where one of them has been added to the problems. Without any, the first one lacks."""
     found: list[Scheduled[K]] = []
     before = len(problems)
@@ -233,7 +233,7 @@ def _ring(folder: Path, kind: Kind, load: Callable[[Path], K], problems: list[Pr
     return Ring(found, kind.overlap) if len(problems) == before else None
 
 
-def _is_there(folder: Path, kind: Kind) -> bool:
+def _is_there(folder: Path, kind: KeyKind) -> bool:
     return bool(kind.files(folder))
 
 

@@ -15,7 +15,7 @@ STOP_SECONDS = 5.0
 FIX = "Look at the database and at the key folder."
 
 
-class Keeper:
+class KeyKeeper:
     """Calls each of `tasks` at once and then about every `seconds`. What fails is said once, and tried again.
 
     `database` is asked where the database may be the cause, and raises `StoreUnavailable` where that does not answer: then

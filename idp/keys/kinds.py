@@ -21,7 +21,7 @@ JWKS_SECONDS = HOUR
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class KeyKind:
     """One kind of key, and in `why` what hangs on it.
 
     `lead` is for how long (seconds) a new key is known before it begins, where nobody says another moment, `overlap` for
@@ -59,7 +59,7 @@ class Kind:
         return {name: begins for name, begins in found.items() if begins is not None}
 
 
-SEALING = Kind(
+SEALING = KeyKind(
     "sealing",
     HOUR,
     (LONGEST + 2) * HOUR,
@@ -68,30 +68,30 @@ SEALING = Kind(
     ".key",
 )
 _TOKENS = "services that keep /jwks refuse its tokens, for an hour at most, where they do not look again for a new kid."
-ES256 = Kind("es256", 2 * JWKS_SECONDS, 2 * JWKS_SECONDS, "signs id_tokens", _TOKENS)
-RS256 = Kind("rs256", 2 * JWKS_SECONDS, 2 * JWKS_SECONDS, "signs id_tokens of services that want RS256", _TOKENS)
-SAML = Kind(
+ES256 = KeyKind("es256", 2 * JWKS_SECONDS, 2 * JWKS_SECONDS, "signs id_tokens", _TOKENS)
+RS256 = KeyKind("rs256", 2 * JWKS_SECONDS, 2 * JWKS_SECONDS, "signs id_tokens of services that want RS256", _TOKENS)
+SAML = KeyKind(
     "saml",
     SAML_LIFE + HOUR,
     SAML_LIFE + HOUR,
     "signs our requests and our metadata for identity providers",
     "an identity provider refuses every login until it has our new metadata.",
 )
-SAML_ENCRYPTION = Kind(
+SAML_ENCRYPTION = KeyKind(
     "saml-encryption",
     HOUR,
     SAML_LIFE + HOUR,
     "identity providers encrypt to it",
     "a machine that does not have the file yet opens nothing that is encrypted to it.",
 )
-NODE = Kind(
+NODE = KeyKind(
     "node",
     NODE_LIFE + HOUR,
     NODE_LIFE + HOUR,
     "signs what we send to other countries' nodes",
     "a node refuses every login until it has fetched our new metadata, and its operator has approved it.",
 )
-NODE_METADATA = Kind(
+NODE_METADATA = KeyKind(
     "node-metadata",
     14 * DAY,
     NODE_LIFE + HOUR,
@@ -99,14 +99,14 @@ NODE_METADATA = Kind(
     "a node takes none of our metadata until its operator has pinned the new certificate.",
 )
 # In our metadata for two weeks beside the new one, which other nodes use when their operators have approved it
-NODE_ENCRYPTION = Kind(
+NODE_ENCRYPTION = KeyKind(
     "node-encryption",
     HOUR,
     14 * DAY + NODE_LIFE + HOUR,
     "other countries' nodes encrypt to it",
     "a machine that does not have the file yet opens nothing that is encrypted to it.",
 )
-LOG = Kind(
+LOG = KeyKind(
     "log",
     14 * DAY,
     LOG_OVERLAP,
@@ -126,7 +126,7 @@ _OWN_FILE = re.compile(rf"{re.escape(_OWN)}(.+?)(?:-[0-9]{{8}}T[0-9]{{4}}Z)?\.pe
 
 
 @cache
-def own_encryption(provider_id: ProviderId) -> Kind:
+def own_encryption(provider_id: ProviderId) -> KeyKind:
     """The kind of a provider's own key. It is rotated and revoked as any other."""
     return replace(
         SAML_ENCRYPTION,
@@ -135,12 +135,12 @@ def own_encryption(provider_id: ProviderId) -> Kind:
     )
 
 
-def owner(kind: Kind) -> ProviderId | None:
+def owner(kind: KeyKind) -> ProviderId | None:
     """The provider whose own key this kind is; None for the kinds of `KINDS`."""
     return ProviderId(kind.name.removeprefix(_OWN)) if kind.name.startswith(_OWN) else None
 
 
-def kind_named(name: str) -> Kind:
+def kind_named(name: str) -> KeyKind:
     """The kind of this name: one of `KINDS`, or a provider's own. KeyError for what is none."""
     found = KINDS.get(name) or kind_of(f"{name}.pem")
     if found is None or found.name != name:
@@ -148,7 +148,7 @@ def kind_named(name: str) -> Kind:
     return found
 
 
-def kind_of(file: str) -> Kind | None:
+def kind_of(file: str) -> KeyKind | None:
     """The kind of a file of the key folder; None for what is no key that changes."""
     own = _OWN_FILE.fullmatch(file)
     if own is not None:
@@ -157,7 +157,7 @@ def kind_of(file: str) -> Kind | None:
     return next((kind for kind in KINDS.values() if kind.begins(file) is not None), None)
 
 
-def own_encryptions(folder: Path) -> Mapping[ProviderId, Kind]:
+def own_encryptions(folder: Path) -> Mapping[ProviderId, KeyKind]:
     """Each provider that has a key of its own in this folder."""
     found = [kind_of(path.name) for path in sorted(folder.glob(f"{_OWN}*.pem"))]
     return {provider: kind for kind in found if kind is not None and (provider := owner(kind)) is not None}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from idp.keys.file import forget_gone_keys
-from idp.keys.folder import Keys, load_keys
+from idp.keys.folder import BrokerKeys, load_keys
 
 _Seen = tuple[tuple[str, int, int, int], ...]
 
@@ -16,13 +16,13 @@ def alone() -> None:
     """Nobody else has keys here."""
 
 
-class Look:
+class KeyFolderWatch:
     """Takes the files of `folder` into `keys`, where they changed since the last look. One thread calls it.
 
     `own` raises `Misconfigured` where one of them is another tenant's.
     """
 
-    def __init__(self, keys: Keys, folder: Path, origin: str, own: Callable[[], None] = alone) -> None:
+    def __init__(self, keys: BrokerKeys, folder: Path, origin: str, own: Callable[[], None] = alone) -> None:
         self._keys, self._folder, self._origin, self._own = keys, folder, origin, own
         # Whatever changed between the loading and now is loaded again, once
         self._seen: _Seen = ()

@@ -13,7 +13,7 @@ from connectors.signatures.certificates import certificate_of, modulus_of
 from connectors.signatures.jws import from_base64url
 from connectors.signatures.rsa_keys import check_apart
 from connectors.wire.claims import read_object
-from idp.keys.folder import Keys
+from idp.keys.folder import BrokerKeys
 from policies.errors import AssertionRejected, Problem
 from policies.load import Configuration
 from policies.parties import IdentityProvider, Peer, RelyingParty
@@ -21,7 +21,7 @@ from policies.parties import IdentityProvider, Peer, RelyingParty
 _FIX = "Ask its operator for a new key. See that ours are good: `ciconia keys rotate` makes one, on a machine with entropy."
 
 
-def own_moduli(keys: Keys) -> frozenset[int]:
+def own_moduli(keys: BrokerKeys) -> frozenset[int]:
     """The moduli of all our RSA keys, whatever they are for."""
     found = set()
     for ring in keys.rings.values():
@@ -34,7 +34,7 @@ def own_moduli(keys: Keys) -> frozenset[int]:
     return frozenset(found)
 
 
-def shared_factor_problems(configuration: Configuration, keys: Keys) -> Iterator[Problem]:
+def shared_factor_problems(configuration: Configuration, keys: BrokerKeys) -> Iterator[Problem]:
     """Each registration with such a key. What cannot be read is named by others."""
     own = own_moduli(keys)
     for provider in configuration.providers.values():

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class LedgerFinding:
     """One thing that does not fit. `row` is an index, a number or an id in hex, "" where the whole table is meant."""
 
     table: str
@@ -16,7 +16,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class LedgerReport:
     """The result of `verify_ledger`. `root` is recomputed from the leaves."""
 
     size: int
@@ -24,7 +24,7 @@ class Report:
     checkpoints: int
     records: int
     staged: int
-    findings: tuple[Finding, ...]
+    findings: tuple[LedgerFinding, ...]
 
     @property
     def holds(self) -> bool:

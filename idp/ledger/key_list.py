@@ -33,7 +33,7 @@ MAX_LISTED = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedKey:
     """A key of the list, the signature lines below it, and whether it is said to be revoked."""
 
     key: VerifierKey
@@ -50,7 +50,7 @@ class Listed:
 class KeyList:
     """A list whose every line holds."""
 
-    listed: tuple[Listed, ...]
+    listed: tuple[ListedKey, ...]
 
     @property
     def keys(self) -> tuple[VerifierKey, ...]:
@@ -89,22 +89,22 @@ class KeyList:
         message = _message((*self.keys, key))
         signing = [self.last, *([key] if key in signers else [])]
         lines = tuple(signature_line(each.name, signers[each], message) for each in signing)
-        return KeyList((*self.listed, Listed(key, lines)))
+        return KeyList((*self.listed, ListedKey(key, lines)))
 
 
 def begun_with(key: VerifierKey) -> KeyList:
     """A list of one key."""
-    return KeyList((Listed(key),))
+    return KeyList((ListedKey(key),))
 
 
 def read_list(text: str) -> KeyList:
     """Read a list. Raises `SignatureInvalid` where a line is no key, of another log, there twice, or not vouched for."""
-    found: list[Listed] = []
+    found: list[ListedKey] = []
     for line in text.removesuffix("\n").split("\n"):
         if line.startswith(SIGNATURE_MARK) and found:
             found[-1] = replace(found[-1], signatures=(*found[-1].signatures, line))
         else:
-            found.append(Listed(VerifierKey.read(line.removeprefix(REVOKED)), revoked=line.startswith(REVOKED)))
+            found.append(ListedKey(VerifierKey.read(line.removeprefix(REVOKED)), revoked=line.startswith(REVOKED)))
     keys = [each.key for each in found]
     if len(found) > MAX_LISTED or len({key.name for key in keys}) != 1 or len(set(keys)) != len(keys):
         raise SignatureInvalid("note_key", "keys of two logs, one key twice, or more keys than a log has")
@@ -121,7 +121,7 @@ def read_keys(text: str) -> tuple[VerifierKey, ...]:
     return keys
 
 
-def _checked(each: Listed, before: VerifierKey, keys: Iterable[VerifierKey]) -> VerifierKey:
+def _checked(each: ListedKey, before: VerifierKey, keys: Iterable[VerifierKey]) -> VerifierKey:
     """The key that vouches for the next line, once this one holds."""
     message = _message(keys)
     signed: list[VerifierKey] = []
@@ -142,7 +142,7 @@ def _checked(each: Listed, before: VerifierKey, keys: Iterable[VerifierKey]) -> 
     return each.key if each.key in signed else before
 
 
-def _is_own(each: Listed) -> bool:
+def _is_own(each: ListedKey) -> bool:
     return any(read_signature(line)[:2] == (each.key.name, each.key.key_id) for line in each.signatures)
 
 

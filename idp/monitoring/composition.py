@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from connectors.metadata.peers import Peers
 from connectors.signatures.certificates import certificate_of
-from idp.keys.folder import AnyRing, Keys
+from idp.keys.folder import AnyRing, BrokerKeys
 from idp.keys.kinds import kind_named, owner
 from idp.keys.sealing import HourlyKeys
 from idp.monitoring.vitals import Looks, Vitals
@@ -27,7 +27,7 @@ def vitals(
     store: Store,
     watched: Watched,
     configuration: Configuration,
-    keys: Keys,
+    keys: BrokerKeys,
     peers: Peers,
     known: Mapping[EntityId, Peer],
     switches: Switches,
@@ -60,7 +60,7 @@ def vitals(
 _Way = Sequence[AnyRing]
 
 
-def _serving(configuration: Configuration, keys: Keys) -> Sequence[Sequence[_Way]]:
+def _serving(configuration: Configuration, keys: BrokerKeys) -> Sequence[Sequence[_Way]]:
     """What nobody is served without: of each of these, one way at least has to have its keys.
 
     A kind that only some services or providers need takes nobody else out of service.
@@ -85,7 +85,7 @@ def _have_keys(sealing: HourlyKeys, serving: Sequence[Sequence[_Way]], now: int)
             raise AllRevoked("every key that could sign, or open an answer, is revoked: `ciconia keys list`")
 
 
-def _ends_of_keys(keys: Keys, now: int) -> dict[str, int]:
+def _ends_of_keys(keys: BrokerKeys, now: int) -> dict[str, int]:
     found = {}
     for name, ring in keys.rings.items():
         try:

@@ -14,7 +14,7 @@ from idp.login.sealing import KEY_BYTES, Sealer
 from idp.login.states import RECEIPT
 from idp.ports import Commits, Parked, Unit
 from idp.receipts.issue import Issued, Receipts
-from idp.receipts.receipt import Holder
+from idp.receipts.receipt import ReceiptHolder
 from policies.errors import NotFound
 from policies.parties import Tenant
 
@@ -39,7 +39,7 @@ class CitizenReceipts:
         payload = self._parked.parked(self._tenant, KIND, hashlib.sha256(handle).digest(), now)
         held = RECEIPT.load(self._sealer.unpark(KIND, handle, payload, now))
         nonce = base64.b64decode(held.values_nonce)
-        return self._receipts.issue(Holder.CITIZEN, bytes.fromhex(held.record), nonce, now)
+        return self._receipts.issue(ReceiptHolder.CITIZEN, bytes.fromhex(held.record), nonce, now)
 
     def receipts(self, text: str, now: int) -> Mapping[int, Issued]:
         """Each receipt that is alive under the handles of a cookie, by its place among them: 1 is the newest one's."""

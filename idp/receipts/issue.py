@@ -16,7 +16,7 @@ from idp.ledger.keys import LedgerKeys
 from idp.ledger.merkle_tree import includes, leaf_hash
 from idp.ports import Log
 from idp.receipts.inclusion_proof import Placed
-from idp.receipts.receipt import SEES, Holder, make_receipt
+from idp.receipts.receipt import SEES, ReceiptHolder, make_receipt
 from idp.receipts.receipt_record import Stated, names_of
 from idp.store.release_record import ReleaseRecord
 from policies.attributes import AttributeName
@@ -69,7 +69,7 @@ class Receipts:
         self._configuration = configuration
         self.merge_seconds = math.ceil(checkpoint_seconds) + MERGE_SECONDS
 
-    def issue(self, holder: Holder, record: bytes, values_nonce: bytes, now: int) -> Issued:
+    def issue(self, holder: ReceiptHolder, record: bytes, values_nonce: bytes, now: int) -> Issued:
         """The receipt of a release for one of its holders.
 
         Raises `NotFound` where there is no such release, `StoreUnavailable` where the log does not grow: then a promise

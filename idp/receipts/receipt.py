@@ -34,7 +34,7 @@ MAX_RECEIPT = 256 * 1024
 MEMBERS = frozenset({"v", "for", "log", "leaf", "openings", "record", "proof", "promise", "signature"})
 
 
-class Holder(StrEnum):
+class ReceiptHolder(StrEnum):
     """Whom a receipt is for."""
 
     CITIZEN = "citizen"
@@ -42,15 +42,15 @@ class Holder(StrEnum):
 
 
 # What each holder may see opened, beside the nonce of the values
-SEES: Mapping[Holder, tuple[str, ...]] = {
-    Holder.CITIZEN: ("decision", "login", "sent", "subject"),
-    Holder.RELYING_PARTY: ("login", "sent"),
+SEES: Mapping[ReceiptHolder, tuple[str, ...]] = {
+    ReceiptHolder.CITIZEN: ("decision", "login", "sent", "subject"),
+    ReceiptHolder.RELYING_PARTY: ("login", "sent"),
 }
 
 
 def make_receipt(
     *,
-    holder: Holder,
+    holder: ReceiptHolder,
     keys: LedgerKeys,
     leaf: bytes,
     openings: Mapping[str, Opening],

@@ -24,7 +24,7 @@ from idp.ledger.leaf import NONCE_BYTES, commitment, read_leaf
 from idp.ledger.merkle_tree import leaf_hash
 from idp.ledger.record_contents import RELEASE
 from idp.receipts.inclusion_proof import Placed, decoded, prove, read_proof
-from idp.receipts.receipt import MAX_RECEIPT, MEMBERS, SEES, SIGNED, VERSION, Holder
+from idp.receipts.receipt import MAX_RECEIPT, MEMBERS, SEES, SIGNED, VERSION, ReceiptHolder
 from idp.receipts.receipt_record import check_record, names_of, time_text
 from policies.errors import AssertionRejected, SignatureInvalid
 from policies.purposes import Basis
@@ -43,13 +43,13 @@ Object = Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True)
-class Proved:
+class ProvedReceipt:
     """A receipt whose every check held, and the keys that it rests on: the one that signed it, then those of checkpoints.
 
     `index` and `head`, the checkpoint's, are None where it is a promise: then `by` is its time.
     """
 
-    holder: Holder
+    holder: ReceiptHolder
     keys: tuple[VerifierKey, ...]
     record: str
     client: str
@@ -107,7 +107,7 @@ class Proved:
         return (values, "that a person meant it: it proves that an approval was recorded", tree)
 
 
-def verify_receipt(octets: bytes, keys: Sequence[VerifierKey], proof: bytes | None = None) -> Proved:
+def verify_receipt(octets: bytes, keys: Sequence[VerifierKey], proof: bytes | None = None) -> ProvedReceipt:
     """What a receipt proves under the keys of one log (`checkpoint.read_keys`).
 
     `proof` is a tlog-proof that redeems a promise. Raises `SignatureInvalid`: `check` is the stable name of the first thing
@@ -158,15 +158,15 @@ def _exact(value: Parsed) -> Json:
             return value
 
 
-def _shape(receipt: Object, keys: Sequence[VerifierKey]) -> Holder:
+def _shape(receipt: Object, keys: Sequence[VerifierKey]) -> ReceiptHolder:
     if set(receipt) != MEMBERS or _number(receipt, "v") != VERSION:
         raise SignatureInvalid("shape", "it has other members, or another version, than a receipt has")
     if any(_text(receipt, "log") != key.name for key in keys):
         raise SignatureInvalid("log", "it is of another log than the key")
-    return Holder(_text(receipt, "for"))
+    return ReceiptHolder(_text(receipt, "for"))
 
 
-def _opened(receipt: Object, holder: Holder, leaf: bytes) -> Mapping[str, Object]:
+def _opened(receipt: Object, holder: ReceiptHolder, leaf: bytes) -> Mapping[str, Object]:
     """The content of each opening that this holder has."""
     commitments = read_leaf(leaf)[0]
     openings = _object(receipt, "openings")
@@ -258,12 +258,14 @@ def _signer(receipt: Object, keys: Sequence[VerifierKey]) -> VerifierKey:
     raise SignatureInvalid("signature", "the log's signature over the receipt does not hold")
 
 
-def _proved(holder: Holder, keys: tuple[VerifierKey, ...], hashed: bytes, sent: Object, standing: _Standing) -> Proved:
+def _proved(
+    holder: ReceiptHolder, keys: tuple[VerifierKey, ...], hashed: bytes, sent: Object, standing: _Standing
+) -> ProvedReceipt:
     index, head = standing if isinstance(standing, tuple) else (None, None)
     by = standing if isinstance(standing, int) else None
     if by is not None:
         time_text(by)
-    return Proved(
+    return ProvedReceipt(
         holder=holder,
         keys=keys,
         record=_text(sent, "record"),

@@ -97,7 +97,7 @@ def _cancelled_in_time(connection: Connection) -> Iterator[None]:
         thread.join()
 
 
-class Kept:
+class KeptConnection:
     """A connection that stays out of the pool between two uses. Safe in any thread: who comes meanwhile gets another one.
 
     To take one from the pool and to give it back costs as much as a statement. One whose use failed is given back.
@@ -166,7 +166,7 @@ class Kept:
 class Attempt:
     """What is known of one batch's tries. `unknown`: whether an earlier try may have been written."""
 
-    def __init__(self, kept: Kept, *, unknown: bool = False) -> None:
+    def __init__(self, kept: KeptConnection, *, unknown: bool = False) -> None:
         self._kept = kept
         self._tries = 0
         self._until = 0.0

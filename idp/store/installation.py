@@ -14,7 +14,7 @@ from collections.abc import Callable, Container
 
 from sqlalchemy import Connection, Engine, inspect, select, update
 
-from idp.keys.folder import Keys
+from idp.keys.folder import BrokerKeys
 from idp.keys.wrapping import named
 from idp.ledger.keys import LedgerKeys, framed
 from idp.store import tables
@@ -80,7 +80,7 @@ def assert_ours(connection: Connection, tenant: Tenant, keys: LedgerKeys) -> Non
         raise _foreign(connection.engine, _of_another(tenant))
 
 
-def claim_keys(engine: Engine, tenant: Tenant, keys: Keys, *, now: int, revoked: Callable[[str], int]) -> None:
+def claim_keys(engine: Engine, tenant: Tenant, keys: BrokerKeys, *, now: int, revoked: Callable[[str], int]) -> None:
     """What a server does beside `claim`, since it has all keys. Raises `Misconfigured` as that does.
 
     `revoked` says whether a key id is revoked; `now` is in seconds since the epoch.

@@ -22,7 +22,7 @@ from idp.store.engine import database_name, is_postgres, reading, snapshot
 from idp.store.migrate import is_newest
 from idp.store.periods import PARTITIONED
 from idp.store.postgres import LOST
-from idp.store.schema_found import Column, Found
+from idp.store.schema_found import Column, SchemaFacts
 from idp.store.schema_of_postgres import found_on_postgres
 from idp.store.schema_of_sqlite import found_on_sqlite
 from policies.errors import Misconfigured, Problem
@@ -45,7 +45,7 @@ def faults_of_schema(connection: Connection) -> Iterator[tuple[str, str]]:
             yield from ((one.name, what) for what in _faults_of_table(connection, one, found, newest=newest))
 
 
-def _faults_of_table(connection: Connection, table: Table, found: Found, *, newest: bool) -> Iterator[str]:
+def _faults_of_table(connection: Connection, table: Table, found: SchemaFacts, *, newest: bool) -> Iterator[str]:
     keys, ours = found.keys.get(table.name, frozenset()), _keys_of(table)
     # Where a table lies in partitions, its keys have what says in which of them a row is
     in_periods = is_postgres(connection) and table in PARTITIONED

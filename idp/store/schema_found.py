@@ -28,7 +28,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SchemaFacts:
     """What there is, by the names of our tables: a table that is gone, or is none, has no columns.
 
     `keys` has the columns of each key that holds. `redefined` are tables that another statement made than ours.

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection, TextClause, bindparam, text
 
-from idp.store.schema_found import NAMES, Acting, Column, Found
+from idp.store.schema_found import NAMES, Acting, Column, SchemaFacts
 
 # Ours are the tables that a statement without a schema finds, and what is under them: partitions. Who has these holds no
 # rows itself
@@ -96,7 +96,7 @@ _NAMES = {"names": list(NAMES)}
 _UNLOGGED = "unlogged"
 
 
-def found_on_postgres(connection: Connection) -> Found:
+def found_on_postgres(connection: Connection) -> SchemaFacts:
     """What there is."""
     things = [Acting(str(table), kind, str(name)) for table, kind, name in connection.execute(_ACTING, _NAMES).all()]
     columns: dict[str, dict[str, Column]] = defaultdict(dict)
@@ -108,4 +108,4 @@ def found_on_postgres(connection: Connection) -> Found:
     acting = tuple(each for each in things if each.kind != _UNLOGGED)
     unlogged = tuple(each.name for each in things if each.kind == _UNLOGGED)
     held: Mapping[str, Mapping[str, Column]] = columns
-    return Found(acting, unlogged, held, {table: frozenset(found) for table, found in keys.items()})
+    return SchemaFacts(acting, unlogged, held, {table: frozenset(found) for table, found in keys.items()})

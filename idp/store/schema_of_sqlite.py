@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from sqlalchemy import Connection, create_engine, text
 
 from idp.store.migrate import run_scripts
-from idp.store.schema_found import NAMES, Acting, Column, Found
+from idp.store.schema_found import NAMES, Acting, Column, SchemaFacts
 
 _MADE = text("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name")
 _ACTING_KEYS = text(
@@ -49,7 +49,7 @@ _KINDS = ("table", "index", "trigger", "view")
 Words = tuple[str, ...]
 
 
-def found_on_sqlite(connection: Connection, *, newest: bool) -> Found:
+def found_on_sqlite(connection: Connection, *, newest: bool) -> SchemaFacts:
     """What there is. `newest`: the tables are of this program's own revision, and each has the one definition."""
     acting: list[Acting] = []
     made: dict[str, Words] = {}
@@ -77,7 +77,7 @@ def found_on_sqlite(connection: Connection, *, newest: bool) -> Found:
         keys[name], others = _keys(connection, name)
         acting += [Acting(name, "unique index", other) for other in others]
     redefined = {name for name in columns if newest and made.get(name) != _definitions().get(name)}
-    return Found(tuple(acting), (), columns, keys, frozenset(redefined - {each.name for each in acting}))
+    return SchemaFacts(tuple(acting), (), columns, keys, frozenset(redefined - {each.name for each in acting}))
 
 
 def words_of(sql: str) -> Words:

@@ -31,7 +31,7 @@ Row = tuple[Any, ...]
 Given = Mapping[str, object] | tuple[object, ...]
 
 
-class Compiled:
+class CompiledStatement:
     """The text of one statement for one database, and how its parameters are given."""
 
     def __init__(self, connection: Connection, statement: CompilerElement) -> None:
@@ -57,7 +57,7 @@ class Statement:
 
     def __init__(self, made: Callable[[Connection], Executable]) -> None:
         self._made = made
-        self._compiled: dict[str, Compiled] = {}
+        self._compiled: dict[str, CompiledStatement] = {}
 
     def run(self, connection: Connection, **parameters: object) -> Result:
         """Run it with these parameters."""
@@ -67,11 +67,11 @@ class Statement:
         """The same, and all that comes back."""
         return self._of(connection).rows(connection, parameters)
 
-    def _of(self, connection: Connection) -> Compiled:
+    def _of(self, connection: Connection) -> CompiledStatement:
         name = connection.dialect.name
         compiled = self._compiled.get(name)
         if compiled is None:
-            compiled = self._compiled[name] = Compiled(connection, _element(self._made(connection)))
+            compiled = self._compiled[name] = CompiledStatement(connection, _element(self._made(connection)))
         return compiled
 
 
@@ -79,7 +79,7 @@ class _Insertion:
     """The INSERT of so many rows for one database: their values stand in it one after another."""
 
     def __init__(self, connection: Connection, statement: Insert, names: Sequence[str]) -> None:
-        compiled = Compiled(connection, statement)
+        compiled = CompiledStatement(connection, statement)
         if compiled.order is not None and list(compiled.order) != list(names):
             raise TypeError("not the columns in their order")
         self._text, self._names, self._by_name = compiled.text, names, compiled.order is None
@@ -96,7 +96,7 @@ class _Unnesting:
     """PostgreSQL's INSERT of any number of rows: each column is one parameter, an array."""
 
     def __init__(self, connection: Connection, statement: Insert, names: Sequence[str]) -> None:
-        text = Compiled(connection, statement).text
+        text = CompiledStatement(connection, statement).text
         for name in names:
             # psycopg's way to say that it goes as octets: as text an array of octets is twice as long
             text = text.replace(f"%({name})s", f"%({name})b")

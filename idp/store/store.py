@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, Table, TableClause, delete, select
 from idp.ledger.keys import LedgerKeys
 from idp.ports import UNSENT, Checkpoint, DecisionRow, Unit
 from idp.store import reads
-from idp.store.attempt import Kept
+from idp.store.attempt import KeptConnection
 from idp.store.backup import CLOSED_SECONDS, closed_until, closing, newest_moment
 from idp.store.engine import BUSY_MILLISECONDS, is_postgres, open_engine, reading, single, snapshot, writing
 from idp.store.installation import claim
@@ -47,7 +47,7 @@ class Store:
     ) -> None:
         self.engine = engine
         self._reads = single(engine)
-        self._kept = Kept(self._reads)  # for what every login asks
+        self._kept = KeptConnection(self._reads)  # for what every login asks
         self.tenant = tenant
         self._writer = writer
         self._halted = ""

@@ -26,7 +26,7 @@ from idp.ledger.leaf import Prepared, complete, prepare
 from idp.ledger.merkle_tree import leaf_hash
 from idp.ports import Unit
 from idp.store import tables
-from idp.store.attempt import Attempt, Kept
+from idp.store.attempt import Attempt, KeptConnection
 from idp.store.engine import Upsert, unavailable, writing
 from idp.store.outcome import recorded, write_again, written_before
 from idp.store.read_back import NotKept, act_now, assert_decisions, assert_marks, assert_records
@@ -132,7 +132,7 @@ class Writer:
     """Owns the thread that writes. `commit` may be called from any number of threads; `close` writes what waits."""
 
     def __init__(self, *, engine: Engine, keys: LedgerKeys, max_batch: int = MAX_BATCH) -> None:
-        self._kept, self._turn = Kept(writing(engine)), Turn(engine)
+        self._kept, self._turn = KeptConnection(writing(engine)), Turn(engine)
         self._keys = keys
         self._max_batch = max_batch
         self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()

@@ -13,7 +13,7 @@ from typing import TextIO, cast
 
 import structlog
 
-from idp.system.stderr import Aside
+from idp.system.stderr import LossyStream
 
 # Libraries whose words below a warning are of no use to an operator, and some of which quote what passes through them
 QUIET = ("uvicorn", "uvicorn.error", "uvicorn.access", "sqlalchemy", "alembic", "asyncio", "httpx2", "httpcore2")
@@ -60,14 +60,14 @@ def _second(moment: int) -> str:
 PROCESSORS: list[structlog.typing.Processor] = [_line]
 
 
-class Lines:
+class LogStream:
     """Where lines go, ours by structlog and those of `logging`. One that cannot be written is lost, and no login with it.
 
     A full disk, a reader that is gone, and one that stands still: a pipe that is full would keep whoever writes for ever.
     """
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream.heard if isinstance(stream, Aside) else stream
+        self._stream = stream.heard if isinstance(stream, LossyStream) else stream
         self._lock = threading.RLock()
         self._cut = False  # whether the end of the last one that was begun is lost
         self.writable = True
@@ -125,7 +125,7 @@ class _NoTraceback(logging.Formatter):
         return structlog.processors.JSONRenderer()(None, "", line).__str__()
 
 
-_lines = Lines(sys.stderr)
+_lines = LogStream(sys.stderr)
 
 
 def writable() -> bool:
@@ -136,7 +136,7 @@ def writable() -> bool:
 def configure_logs(level: int = logging.INFO) -> None:
     """Call once, before anything is served. `level` is the least that our own lines must have."""
     global _lines  # noqa: PLW0603 - a process has one log, and configures it once
-    _lines = lines = Lines(sys.stderr)
+    _lines = lines = LogStream(sys.stderr)
     structlog.configure(
         processors=PROCESSORS,
         wrapper_class=structlog.make_filtering_bound_logger(level),

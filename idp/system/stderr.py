@@ -4,7 +4,7 @@ from io import TextIOWrapper
 from typing import TextIO
 
 
-class Aside(TextIOWrapper):
+class LossyStream(TextIOWrapper):
     """A stream that raises nothing on a full disk or before a reader that is gone. `lost` says what happened last."""
 
     def __init__(self, stream: TextIO, *, line_buffering: bool = True) -> None:

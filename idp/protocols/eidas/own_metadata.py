@@ -9,7 +9,7 @@ from connectors.signatures.shapes import METADATA
 from connectors.signatures.verification_result import UnsignedMessage
 from connectors.signatures.xmldsig import verify
 from idp.config.settings import Settings
-from idp.keys.folder import Keys
+from idp.keys.folder import BrokerKeys
 from idp.protocols.cached_metadata import Published
 from idp.protocols.eidas.metadata import proxy_metadata
 from idp.protocols.eidas.proxy_service import proxy_here
@@ -18,7 +18,7 @@ from policies.errors import SignatureInvalid
 from policies.load import Configuration
 
 
-def own_metadata(settings: Settings, configuration: Configuration, keys: Keys) -> Published | None:
+def own_metadata(settings: Settings, configuration: Configuration, keys: BrokerKeys) -> Published | None:
     """Our signed metadata as a node; None where we are none (no country, no organization, no keys)."""
     if settings.role == "city":
         return next(iter(receiving_metadata(settings, keys).values()), None)
@@ -36,7 +36,7 @@ def own_metadata(settings: Settings, configuration: Configuration, keys: Keys) -
     return Published(make, METADATA_LIFE, keys.node.messages, keys.node.metadata)
 
 
-def own_facts(settings: Settings, configuration: Configuration, keys: Keys, now: int) -> PeerFacts | None:
+def own_facts(settings: Settings, configuration: Configuration, keys: BrokerKeys, now: int) -> PeerFacts | None:
     """What our metadata says, read as another node reads it: its digest is the one that the other's operator sees."""
     served = own_metadata(settings, configuration, keys)
     if served is None or keys.node is None:

@@ -11,7 +11,7 @@ from connectors.formats.eidas.own_metadata import SIGNATURE_PLACE, ConnectorMeta
 from connectors.profiles import EIDAS
 from connectors.signatures.xmlsign import sign_enveloped
 from idp.config.settings import Organization, Settings
-from idp.keys.folder import NODE_FILES, Keys, NodeKeys
+from idp.keys.folder import NODE_FILES, BrokerKeys, NodeKeys
 from idp.keys.kinds import NODE_LIFE
 from idp.keys.sealing import HOUR
 from idp.keys.shared_factors import shared_factor_problems
@@ -34,7 +34,7 @@ def known_peers(configuration: Configuration) -> Mapping[EntityId, Peer]:
     return {peer.entity_id: peer for peer in [*asked, *asking]}
 
 
-def crossing_problems(settings: Settings, configuration: Configuration, keys: Keys) -> list[Problem]:
+def crossing_problems(settings: Settings, configuration: Configuration, keys: BrokerKeys) -> list[Problem]:
     """What keeps this configuration from its role, and whoever takes part between countries from that, all at once."""
     known = settings.organization is not None
     problems = list(problems_of_role(configuration, settings.role, settings.country, organization=known))
@@ -52,7 +52,7 @@ def crossing_problems(settings: Settings, configuration: Configuration, keys: Ke
     return problems
 
 
-def receiving_metadata(settings: Settings, keys: Keys) -> Mapping[str, Published]:
+def receiving_metadata(settings: Settings, keys: BrokerKeys) -> Mapping[str, Published]:
     """The metadata of our receiving node, by its path; none where it is no node."""
     if not settings.country or settings.organization is None or keys.node is None:
         return {}

@@ -15,7 +15,7 @@ from idp.protocols.oidc.client import Authenticated, Clients
 from idp.protocols.oidc.direct import JsonAnswer, oauth_error, unavailable
 from idp.protocols.oidc.token import Tokens, assertion_used, bearer, handle_of, spend
 from idp.receipts.issue import Issued
-from idp.receipts.receipt import Holder
+from idp.receipts.receipt import ReceiptHolder
 from policies.errors import Conflict, NotFound, RequestRefused, StoreUnavailable
 from policies.parties import ClientId, Tenant
 
@@ -25,7 +25,7 @@ GIVEN = "The receipt was given already, to whoever held the access token then."
 class Issuing(Protocol):
     """Makes receipts: `idp.receipts.issue.Receipts`."""
 
-    def issue(self, holder: Holder, record: bytes, values_nonce: bytes, now: int) -> Issued:
+    def issue(self, holder: ReceiptHolder, record: bytes, values_nonce: bytes, now: int) -> Issued:
         """The receipt of a release."""
 
 
@@ -93,6 +93,6 @@ class PartyReceipts:
     def _issued(self, grant: Grant, now: int) -> Issued:
         try:
             record, nonce = bytes.fromhex(grant.record), base64.b64decode(grant.values_nonce)
-            return self._receipts.issue(Holder.RELYING_PARTY, record, nonce, now)
+            return self._receipts.issue(ReceiptHolder.RELYING_PARTY, record, nonce, now)
         except NotFound:
             raise RequestRefused("There is no receipt of this release.", oauth="invalid_token", status=401) from None

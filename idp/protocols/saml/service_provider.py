@@ -11,7 +11,7 @@ from connectors.saml import SamlConnector, service_provider_metadata
 from connectors.signatures.decryption_keys import FileUnwrapper
 from connectors.signatures.key_ring import Ring
 from idp.config.settings import Settings
-from idp.keys.folder import Keys
+from idp.keys.folder import BrokerKeys
 from idp.keys.kinds import SAML_LIFE, own_encryption
 from idp.protocols.cached_metadata import Published
 from idp.system.addresses import acs_url, entity_id
@@ -23,7 +23,7 @@ from policies.parties import IdentityProvider
 METADATA_PATH = "/saml/metadata"
 
 
-def decryption_ring(provider: IdentityProvider, keys: Keys) -> Ring[FileUnwrapper] | None:
+def decryption_ring(provider: IdentityProvider, keys: BrokerKeys) -> Ring[FileUnwrapper] | None:
     """The keys that open this provider's answers, and no others: its own where it may send AES-CBC, else the common ones.
 
     A ciphertext made for the common key meets no AES-CBC: what one mode's failures tell must not open what another mode
@@ -37,7 +37,7 @@ def decryption_ring(provider: IdentityProvider, keys: Keys) -> Ring[FileUnwrappe
 def saml_connector(
     provider: IdentityProvider,
     settings: Settings,
-    keys: Keys,
+    keys: BrokerKeys,
     suspended: Callable[[str], bool],
 ) -> SamlConnector:
     """As the server asks this provider. `suspended` says whether a deviation of it is switched off."""
@@ -52,7 +52,7 @@ def saml_connector(
     )
 
 
-def saml_metadata(settings: Settings, keys: Keys) -> Mapping[str, Published]:
+def saml_metadata(settings: Settings, keys: BrokerKeys) -> Mapping[str, Published]:
     """Our signed metadata for identity providers, by its path: the common one, and that of each with a key of its own."""
     rings: dict[str, Ring[FileUnwrapper] | None] = {METADATA_PATH: keys.saml_encryption}
     rings |= {f"{METADATA_PATH}/{provider}": ring for provider, ring in keys.own_encryption.items()}
@@ -68,7 +68,7 @@ def saml_metadata(settings: Settings, keys: Keys) -> Mapping[str, Published]:
 
 
 def _metadata(
-    settings: Settings, keys: Keys, ring: Ring[FileUnwrapper] | None, now: int, valid_for: int, *, cbc: bool
+    settings: Settings, keys: BrokerKeys, ring: Ring[FileUnwrapper] | None, now: int, valid_for: int, *, cbc: bool
 ) -> bytes:
     return service_provider_metadata(
         entity_id=entity_id(settings.issuer),
@@ -81,7 +81,7 @@ def _metadata(
     )
 
 
-def own_key_problems(configuration: Configuration, keys: Keys) -> Iterator[Problem]:
+def own_key_problems(configuration: Configuration, keys: BrokerKeys) -> Iterator[Problem]:
     """Each provider that may send AES-CBC, and has no key of its own."""
     for provider in configuration.providers.values():
         if AES_CBC in provider.deviations and provider.provider_id not in keys.own_encryption:

@@ -10,7 +10,7 @@ from idp.ledger.record_contents import draft_switch
 from idp.ports import Commits, Unit
 from idp.store import tables
 from idp.store.engine import exclusively, reading, writing
-from idp.store.switches.records import Recorded, SwitchRecords
+from idp.store.switches.records import RecordedAct, SwitchRecords
 from idp.store.switches.switch import KEY, KINDS, Name, Switch, is_ours, key_of, seal_of
 from idp.store.turn import one_turn
 from policies.errors import StoreUnavailable
@@ -47,12 +47,12 @@ class Switchboard:
         with reading(), one_turn(self._engine), writing(self._engine).begin() as connection:
             return self._put(connection, switch)
 
-    def _record(self, kind: str, name: str, *, off: bool, reason: str, now: int) -> Recorded:
+    def _record(self, kind: str, name: str, *, off: bool, reason: str, now: int) -> RecordedAct:
         """Record the act in the first place that is free, by a time that is later than that of the act before it."""
         for _ in range(ATTEMPTS):
             before, records = self._acts()
             last, record = before.get((kind, name)), records.record(records.next)
-            act = Recorded(off, reason, now if last is None else max(now, last.time + 1), records.next)
+            act = RecordedAct(off, reason, now if last is None else max(now, last.time + 1), records.next)
             drafted = draft_switch(record=record, time=act.time, switch=kind, name=name, off=off, reason=reason)
             try:
                 self._commits.commit(Unit(tenant=self._tenant, record=drafted))
@@ -66,7 +66,7 @@ class Switchboard:
                 return act
         raise StoreUnavailable("the act could not be recorded")
 
-    def _acts(self) -> tuple[Mapping[Name, Recorded], SwitchRecords]:
+    def _acts(self) -> tuple[Mapping[Name, RecordedAct], SwitchRecords]:
         """The last acts, and what was read of all of them."""
         records = SwitchRecords(self._tenant, self._ledger)
         with reading(), self._engine.connect() as connection:

@@ -15,7 +15,7 @@ from idp.ledger.keys import LedgerKeys
 from idp.store import tables
 from idp.store.engine import reading
 from idp.store.statements import Statement
-from idp.store.switches.records import Recorded, SwitchRecords
+from idp.store.switches.records import RecordedAct, SwitchRecords
 from idp.store.switches.switch import KEY, ActLost, Name, Switch, is_ours, key_of, switch_of
 from idp.system.logs import log_of
 from policies.errors import StoreUnavailable
@@ -171,7 +171,7 @@ class Switches:
         return replace(switch, off=True, since=known)
 
 
-def merged(rows: Mapping[Name, Switch], recorded: Mapping[Name, Recorded]) -> tuple[dict[Name, Switch], frozenset[Name]]:
+def merged(rows: Mapping[Name, Switch], recorded: Mapping[Name, RecordedAct]) -> tuple[dict[Name, Switch], frozenset[Name]]:
     """What counts where the rows and the ledger are both asked, and where the two differ: off, where either says so.
 
     The number of the last act is the ledger's, whatever became of the row.

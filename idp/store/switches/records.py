@@ -39,7 +39,7 @@ _AT = Statement(_at)
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedAct:
     """The last act on one thing: whether it is off, why, when that was (seconds since the epoch), and its number."""
 
     off: bool
@@ -54,7 +54,7 @@ class SwitchRecords:
     def __init__(self, tenant: Tenant, keys: LedgerKeys) -> None:
         self._tenant, self._keys = tenant, keys
         self._key = derived(keys.rows, b"", b"switch records", tenant.encode())
-        self._latest: dict[tuple[str, str], Recorded] = {}
+        self._latest: dict[tuple[str, str], RecordedAct] = {}
         # The number of the next act, and so how many there are
         self.next = 0
         # Places whose record is gone, or is not what was written
@@ -66,7 +66,7 @@ class SwitchRecords:
         """The id of the record of an act, the first of which has number 0."""
         return hmac.digest(self._key, number.to_bytes(8), "sha256")[:RECORD_BYTES]
 
-    def read(self, connection: Connection) -> Mapping[tuple[str, str], Recorded]:
+    def read(self, connection: Connection) -> Mapping[tuple[str, str], RecordedAct]:
         """The last act on each thing, by kind and name."""
         # A hole is looked at again, and with it what came after: it may have been mended. Nothing is forgotten before the
         # last question was answered: after one that failed, the hole is still one
@@ -97,7 +97,7 @@ class SwitchRecords:
         if facts is None:
             return False
         place = str(facts["switch"]), str(facts["name"])
-        self._latest[place] = Recorded(facts["state"] != "on", str(facts["reason"]), int(str(facts["time"])), number)
+        self._latest[place] = RecordedAct(facts["state"] != "on", str(facts["reason"]), int(str(facts["time"])), number)
         return True
 
     def _facts(self, row: Row[bytes, int, bytes]) -> Mapping[str, object] | None:

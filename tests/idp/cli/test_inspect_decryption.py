@@ -22,7 +22,7 @@ from connectors.signatures.xmlenc import encrypt
 from idp.cli import app
 from idp.config.settings import load_settings
 from idp.keys.file import is_marked
-from idp.keys.folder import Keys, create_keys, load_keys
+from idp.keys.folder import BrokerKeys, create_keys, load_keys
 from idp.ports import RecordDraft, Unit
 from idp.store.engine import open_engine
 from idp.store.migrate import migrate
@@ -79,7 +79,7 @@ def own_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def loaded(own_keys: Path) -> Keys:
+def loaded(own_keys: Path) -> BrokerKeys:
     return load_keys(own_keys, ORIGIN)
 
 
@@ -93,11 +93,11 @@ def unmarked(own_keys: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch, loaded: Keys, unmarked: Path) -> None:
+def quick(monkeypatch: pytest.MonkeyPatch, loaded: BrokerKeys, unmarked: Path) -> None:
     """In this process the command has the keys at hand, and changes no logs."""
     of_a_demo = load_keys(unmarked, ORIGIN)
 
-    def at_hand(folder: Path, _origin: str) -> Keys:
+    def at_hand(folder: Path, _origin: str) -> BrokerKeys:
         return loaded if is_marked((folder / "node-encryption.pem").read_bytes()) else of_a_demo
 
     monkeypatch.setattr("idp.application.load.load_keys", at_hand)
@@ -119,7 +119,9 @@ Make = Callable[..., Path]
 
 
 @pytest.fixture
-def make(tmp_path: Path, own_keys: Path, unmarked: Path, loaded: Keys, node: SendingNode, idp: forge.SigningParty) -> Make:
+def make(
+    tmp_path: Path, own_keys: Path, unmarked: Path, loaded: BrokerKeys, node: SendingNode, idp: forge.SigningParty
+) -> Make:
     """A city's folder that knows the node, whose metadata is approved; a demo's or not. `keys` are others than its own."""
 
     def made(*, demo: bool = False, keys: Path | None = None) -> Path:
@@ -148,7 +150,7 @@ def make(tmp_path: Path, own_keys: Path, unmarked: Path, loaded: Keys, node: Sen
     return made
 
 
-def answer(folder: Path, node: SendingNode, keys: Keys, **changes: str) -> Path:
+def answer(folder: Path, node: SendingNode, keys: BrokerKeys, **changes: str) -> Path:
     """A response of the node to the city of this folder, in a file."""
     issuer = load_settings(folder).issuer
     acs = changes.get("acs", node_acs_url(issuer))
@@ -174,7 +176,7 @@ def records(folder: Path) -> int:
     return count
 
 
-def test_a_demos_keys_decrypt_as_they_are(make: Make, node: SendingNode, loaded: Keys) -> None:
+def test_a_demos_keys_decrypt_as_they_are(make: Make, node: SendingNode, loaded: BrokerKeys) -> None:
     folder = make(demo=True)
     one = only(inspect(answer(folder, node, loaded), *words(folder)))
     assert one.accepted, one
@@ -190,7 +192,7 @@ def test_a_demos_keys_decrypt_as_they_are(make: Make, node: SendingNode, loaded:
 
 @pytest.mark.spec("decisions.md 16")
 def test_a_production_key_in_a_folder_that_says_it_is_a_demos_decrypts_nothing(
-    make: Make, own_keys: Path, node: SendingNode, loaded: Keys
+    make: Make, own_keys: Path, node: SendingNode, loaded: BrokerKeys
 ) -> None:
     folder = make(demo=True, keys=own_keys)
     path = answer(folder, node, loaded)
@@ -203,7 +205,9 @@ def test_a_production_key_in_a_folder_that_says_it_is_a_demos_decrypts_nothing(
 
 
 @pytest.mark.spec("decisions.md 16")
-def test_a_production_key_decrypts_nothing_unless_somebody_says_why(make: Make, node: SendingNode, loaded: Keys) -> None:
+def test_a_production_key_decrypts_nothing_unless_somebody_says_why(
+    make: Make, node: SendingNode, loaded: BrokerKeys
+) -> None:
     folder = make()
     result = inspect(answer(folder, node, loaded), *words(folder))
     one = only(result)
@@ -214,7 +218,7 @@ def test_a_production_key_decrypts_nothing_unless_somebody_says_why(make: Make, 
 
 @pytest.mark.spec("decisions.md 16")
 def test_a_decryption_is_recorded_by_file_and_reason_before_it_happens(
-    make: Make, node: SendingNode, loaded: Keys, monkeypatch: pytest.MonkeyPatch
+    make: Make, node: SendingNode, loaded: BrokerKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = make()
     path = answer(folder, node, loaded)
@@ -240,7 +244,7 @@ def test_a_decryption_is_recorded_by_file_and_reason_before_it_happens(
 
 @pytest.mark.spec("house-style.md 17")
 def test_where_nothing_can_be_recorded_nothing_is_decrypted(
-    make: Make, node: SendingNode, loaded: Keys, monkeypatch: pytest.MonkeyPatch
+    make: Make, node: SendingNode, loaded: BrokerKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = make()
     path = answer(folder, node, loaded)
@@ -256,7 +260,7 @@ def test_where_nothing_can_be_recorded_nothing_is_decrypted(
 
 @pytest.mark.spec("security.md §3 I7")
 def test_where_nobody_knows_whether_it_is_recorded_nothing_is_decrypted_and_the_command_ends(
-    make: Make, node: SendingNode, loaded: Keys, monkeypatch: pytest.MonkeyPatch
+    make: Make, node: SendingNode, loaded: BrokerKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where a synchronous standby is away: the COMMIT does not end before the command has."""
     folder = make()
@@ -287,7 +291,7 @@ def test_where_nobody_knows_whether_it_is_recorded_nothing_is_decrypted_and_the_
 
 @pytest.mark.spec("decisions.md 16")
 def test_a_key_that_lies_in_a_configuration_is_that_configurations(
-    make: Make, node: SendingNode, loaded: Keys, tmp_path: Path
+    make: Make, node: SendingNode, loaded: BrokerKeys, tmp_path: Path
 ) -> None:
     folder = make()
     path = answer(folder, node, loaded)
@@ -313,7 +317,7 @@ def own_by_hand(folder: Path, node: SendingNode, key: Path | str, *more: str | P
 @pytest.mark.spec("decisions.md 16")
 @pytest.mark.parametrize("way", ["copy", "hard link", "into a demo"])
 def test_a_production_key_is_guarded_wherever_it_lies(
-    make: Make, node: SendingNode, loaded: Keys, own_keys: Path, tmp_path: Path, way: str
+    make: Make, node: SendingNode, loaded: BrokerKeys, own_keys: Path, tmp_path: Path, way: str
 ) -> None:
     folder = make()
     path = answer(folder, node, loaded)

@@ -11,9 +11,9 @@ from typing import Any  # Any: the arguments of a function that is wrapped
 import pytest
 
 from idp.config.settings import load_settings
-from idp.keys.folder import NODE_FILES, Keys, load_keys
+from idp.keys.folder import NODE_FILES, BrokerKeys, load_keys
 from idp.keys.kinds import ES256, KINDS, LOG
-from idp.keys.look import Look
+from idp.keys.look import KeyFolderWatch
 from idp.ledger.key_list import read_keys
 from idp.store.store import open_store
 from idp.store.switches import KEY, Switches
@@ -211,10 +211,10 @@ def test_a_key_that_a_server_may_use_already_outlives_the_interruption_of_its_co
     """What it signed or closed meanwhile would else be of a key that nobody has."""
     settings = load_settings(city)
     served = load_keys(settings.key_folder, settings.origin)
-    look = Look(served, settings.key_folder, settings.origin)
+    look = KeyFolderWatch(served, settings.key_folder, settings.origin)
     first, loads = served.rings[kind].at(int(time.time())).key_id, iter([load_keys])
 
-    def interrupted(*given: Any, **named: Any) -> Keys:
+    def interrupted(*given: Any, **named: Any) -> BrokerKeys:
         for load in loads:
             return load(*given, **named)
         look()

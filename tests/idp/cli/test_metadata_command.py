@@ -27,8 +27,8 @@ from idp.application.app import Application
 from idp.cli import app
 from idp.config.settings import load_settings
 from idp.keys.change import make
-from idp.keys.folder import Keys, create_keys, load_keys
-from idp.keys.kinds import NODE_METADATA, Kind
+from idp.keys.folder import BrokerKeys, create_keys, load_keys
+from idp.keys.kinds import NODE_METADATA, KeyKind
 from idp.store.engine import open_engine
 from idp.store.migrate import migrate
 from idp.store.peers import StoredCopies
@@ -89,7 +89,7 @@ def own_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def loaded(own_keys: Path) -> Keys:
+def loaded(own_keys: Path) -> BrokerKeys:
     """The same, read once: that takes longer than all that a command does."""
     return load_keys(own_keys, "node.localhost:8443/log")
 
@@ -142,7 +142,7 @@ def receiving(tmp_path: Path, own_keys: Path, nl: Neighbour) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch, loaded: Keys) -> None:
+def quick(monkeypatch: pytest.MonkeyPatch, loaded: BrokerKeys) -> None:
     """In this process the commands have the keys at hand, and change neither its logs nor its clock."""
     monkeypatch.setattr("idp.application.load.load_keys", lambda _folder, _origin: loaded)
     monkeypatch.setattr(COMMANDS, "configure_logs", lambda: None)
@@ -354,7 +354,9 @@ def test_a_copy_that_should_never_have_come_is_forgotten_recorded_and_replaced(
     assert records(sending) == 3
 
 
-def test_a_running_server_sees_that_a_copy_was_forgotten(run: Run, sending: Path, loaded: Keys, nl: Neighbour) -> None:
+def test_a_running_server_sees_that_a_copy_was_forgotten(
+    run: Run, sending: Path, loaded: BrokerKeys, nl: Neighbour
+) -> None:
     run("fetch", "nl")
     run("approve", "nl", "--digest", digest_of(nl))
     settings = load_settings(sending)
@@ -427,14 +429,14 @@ def test_own_of_a_city_that_is_no_node_exits_2_and_names_what_is_missing(tmp_pat
     assert f"{folder / 'ciconia.toml'}:3: country: " in run_in(folder)("own").stderr
 
 
-Rotate = Callable[[Kind], Keys]
+Rotate = Callable[[KeyKind], BrokerKeys]
 
 
 @pytest.fixture
 def rotate(receiving: Path, monkeypatch: pytest.MonkeyPatch) -> Rotate:
     """The keys of the city, of whose kind a second one counts already."""
 
-    def rotated(kind: Kind) -> Keys:
+    def rotated(kind: KeyKind) -> BrokerKeys:
         make(receiving / "keys", kind, NOW - 60, host="node.localhost", now=int(time.time()), production=False)
         keys = load_keys(receiving / "keys", "node.localhost:8443/log")
         monkeypatch.setattr("idp.application.load.load_keys", lambda _folder, _origin: keys)
@@ -443,7 +445,7 @@ def rotate(receiving: Path, monkeypatch: pytest.MonkeyPatch) -> Rotate:
     return rotated
 
 
-def revoke(folder: Path, keys: Keys, key_id: str) -> None:
+def revoke(folder: Path, keys: BrokerKeys, key_id: str) -> None:
     settings = load_settings(folder)
     store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys.ledger)
     board = Switchboard(engine=store.engine, tenant=settings.tenant, keys=keys.ledger, commits=store)

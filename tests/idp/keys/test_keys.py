@@ -24,7 +24,7 @@ from connectors.signatures.decryption_keys import FileAgreement, FileUnwrapper, 
 from connectors.signatures.key_ring import spelled
 from connectors.signatures.signer import Agreement, DecryptionKey, Signer, algorithm_for
 from idp.keys.file import create_saml_key, create_token_key, load_node_signer, load_signer, load_unwrapper
-from idp.keys.folder import NODE_FILES, Keys, create_keys, load_keys
+from idp.keys.folder import NODE_FILES, BrokerKeys, create_keys, load_keys
 from idp.keys.kinds import NODE
 from policies.errors import Misconfigured
 
@@ -208,7 +208,7 @@ def copied(folder: Path, to: Path) -> Path:
 
 @pytest.mark.spec("eidas.md §7 minimum key sizes")
 def test_a_node_has_three_keys_of_3072_bits_each_with_a_certificate_of_its_own(folder: Path) -> None:
-    keys: Keys = load_keys(folder, ORIGIN)
+    keys: BrokerKeys = load_keys(folder, ORIGIN)
     assert keys.node is not None
     unwrapper: DecryptionKey = keys.node.encryption.at(NOW)
     signers = [keys.saml.at(NOW), keys.node.messages.at(NOW), keys.node.metadata.at(NOW)]

@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from idp.keys import kinds
 from idp.keys.change import MINUTE, make, move, next_key
-from idp.keys.folder import Keys, create_keys, load_keys
-from idp.keys.keeper import Keeper
+from idp.keys.folder import BrokerKeys, create_keys, load_keys
+from idp.keys.keeper import KeyKeeper
 from idp.keys.ledger import list_log_keys
-from idp.keys.look import Look
+from idp.keys.look import KeyFolderWatch
 from policies.errors import Misconfigured
 from policies.parties import Tenant
 
@@ -37,11 +37,11 @@ def folder(made: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made, tmp_path / "keys"))
 
 
-def loaded(folder: Path) -> Keys:
+def loaded(folder: Path) -> BrokerKeys:
     return load_keys(folder, ORIGIN)
 
 
-def new(folder: Path, kind: kinds.Kind, begins: int = NOW + MINUTE) -> Path:
+def new(folder: Path, kind: kinds.KeyKind, begins: int = NOW + MINUTE) -> Path:
     return make(folder, kind, begins, host="broker.example", now=NOW, production=True)
 
 
@@ -86,7 +86,7 @@ def test_a_new_key_of_each_kind_waits_for_its_moment(folder: Path, name: str) ->
 
 def test_a_server_that_runs_takes_a_new_file_and_leaves_one_that_does_not_serve(folder: Path) -> None:
     keys = loaded(folder)
-    look = Look(keys, folder, ORIGIN)
+    look = KeyFolderWatch(keys, folder, ORIGIN)
     look()
     first = keys.es256.at(NOW)
     path = new(folder, kinds.ES256)
@@ -106,7 +106,7 @@ def test_a_server_that_runs_takes_a_new_file_and_leaves_one_that_does_not_serve(
 
 def test_a_server_that_runs_takes_a_new_file_of_every_kind(folder: Path) -> None:
     keys = loaded(folder)
-    look = Look(keys, folder, ORIGIN)
+    look = KeyFolderWatch(keys, folder, ORIGIN)
     look()
     made = {name: new(folder, kind).name for name, kind in kinds.KINDS.items()}
     list_log_keys(folder, ORIGIN)
@@ -160,7 +160,7 @@ def test_of_a_key_whose_file_is_gone_nothing_is_kept(folder: Path, monkeypatch: 
     monkeypatch.setattr("idp.keys.file.load_pem_private_key", load_pem_private_key)  # the tests' own keeps what it read
     path = new(folder, kinds.ES256)
     keys = loaded(folder)
-    look = Look(keys, folder, ORIGIN)
+    look = KeyFolderWatch(keys, folder, ORIGIN)
     look()
     key = keys.es256.at(NOW + MINUTE)._private_key
     path.unlink()
@@ -170,7 +170,7 @@ def test_of_a_key_whose_file_is_gone_nothing_is_kept(folder: Path, monkeypatch: 
 
 def test_the_log_says_which_folder_of_keys_is_gone(folder: Path) -> None:
     keys = loaded(folder)
-    keeper = Keeper((Look(keys, folder, ORIGIN),), tenant=TENANT)
+    keeper = KeyKeeper((KeyFolderWatch(keys, folder, ORIGIN),), tenant=TENANT)
     shutil.rmtree(folder)
     with structlog.testing.capture_logs() as logs:
         keeper.step()

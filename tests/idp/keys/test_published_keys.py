@@ -10,7 +10,7 @@ from connectors.saml import service_provider_metadata
 from connectors.signatures.signer import decrypting
 from idp.keys import kinds
 from idp.keys.change import MINUTE, make
-from idp.keys.folder import Keys, create_keys, load_keys
+from idp.keys.folder import BrokerKeys, create_keys, load_keys
 from idp.keys.kinds import JWKS_SECONDS, SAML_LIFE
 from idp.protocols.cached_metadata import Published
 from idp.protocols.oidc.metadata import jwks
@@ -23,7 +23,7 @@ BEFORE = BEGINS - 60
 
 
 @pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+def keys(tmp_path_factory: pytest.TempPathFactory) -> BrokerKeys:
     """A folder in which each of three kinds has a key that takes over at `BEGINS`."""
     folder: Path = tmp_path_factory.mktemp("made") / "keys"
     create_keys(folder, ORIGIN, "broker.example", saml_encryption=True)
@@ -32,13 +32,13 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
     return load_keys(folder, ORIGIN)
 
 
-def kids(keys: Keys, now: int) -> list[str]:
+def kids(keys: BrokerKeys, now: int) -> list[str]:
     found = jwks({"ES256": keys.es256, "RS256": keys.rs256}, now)["keys"]
     assert isinstance(found, list)
     return [str(key["kid"]) for key in found if isinstance(key, dict) and key["alg"] == "ES256"]
 
 
-def metadata(keys: Keys, now: int, use: str) -> list[bytes]:
+def metadata(keys: BrokerKeys, now: int, use: str) -> list[bytes]:
     ring = keys.saml_encryption
     assert ring is not None
     octets = service_provider_metadata(
@@ -54,7 +54,7 @@ def metadata(keys: Keys, now: int, use: str) -> list[bytes]:
 
 
 @pytest.mark.spec("OpenID Connect Core 1.0 §10.1.1")
-def test_the_next_key_of_id_tokens_is_in_the_jwks_before_it_signs_and_the_last_one_after(keys: Keys) -> None:
+def test_the_next_key_of_id_tokens_is_in_the_jwks_before_it_signs_and_the_last_one_after(keys: BrokerKeys) -> None:
     first, second = keys.es256.at(BEFORE).key_id, keys.es256.at(BEGINS).key_id
     assert kids(keys, BEFORE) == [first, second]
     assert kids(keys, BEGINS) == [second, first]
@@ -69,7 +69,7 @@ def test_caches_of_the_jwks_fit_the_overlap() -> None:
 
 
 @pytest.mark.spec("saml.md §11 KeyDescriptor")
-def test_saml_metadata_has_every_key_that_signs_in_its_life_and_one_to_encrypt_to(keys: Keys) -> None:
+def test_saml_metadata_has_every_key_that_signs_in_its_life_and_one_to_encrypt_to(keys: BrokerKeys) -> None:
     first, second = keys.saml.at(BEFORE).certificate, keys.saml.at(BEGINS).certificate
     assert metadata(keys, BEFORE, "signing") == [first, second]
     assert metadata(keys, BEGINS, "signing") == [second, first]
@@ -80,7 +80,7 @@ def test_saml_metadata_has_every_key_that_signs_in_its_life_and_one_to_encrypt_t
     assert metadata(keys, BEGINS, "encryption") == [ring.at(BEGINS).certificate]
 
 
-def test_what_was_encrypted_to_the_key_before_is_decrypted_for_the_overlap(keys: Keys) -> None:
+def test_what_was_encrypted_to_the_key_before_is_decrypted_for_the_overlap(keys: BrokerKeys) -> None:
     ring = keys.saml_encryption
     assert ring is not None
     chosen = decrypting(ring)
@@ -91,7 +91,7 @@ def test_what_was_encrypted_to_the_key_before_is_decrypted_for_the_overlap(keys:
     assert list(decrypting([first])(BEGINS)) == [first], "a sequence is always all of it"
 
 
-def test_a_document_is_made_anew_when_other_keys_are_to_be_known(keys: Keys) -> None:
+def test_a_document_is_made_anew_when_other_keys_are_to_be_known(keys: BrokerKeys) -> None:
     made: list[int] = []
 
     def make_it(now: int, _valid_for: int) -> bytes:
@@ -104,7 +104,7 @@ def test_a_document_is_made_anew_when_other_keys_are_to_be_known(keys: Keys) -> 
     assert made == [BEFORE, BEGINS]
 
 
-def test_a_revoked_key_is_published_nowhere(keys: Keys) -> None:
+def test_a_revoked_key_is_published_nowhere(keys: BrokerKeys) -> None:
     second = keys.es256.at(BEGINS).key_id
     keys.obey(lambda key_id: key_id == second)
     try:

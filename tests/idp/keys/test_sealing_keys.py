@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from idp.keys.keeper import Keeper
+from idp.keys.keeper import KeyKeeper
 from idp.keys.sealing import AHEAD, HOUR, KINDS
 from idp.keys.wrapping import named, wrapping_key
 from idp.login.sealing import LoginId
@@ -342,10 +342,10 @@ def test_the_thread_outlives_what_fails() -> None:
         called.append("fails")
         raise StoreUnavailable("SQLITE_BUSY")
 
-    keeper = Keeper((fails, lambda: called.append("goes on")), tenant=TENANT, seconds=0.001)
+    keeper = KeyKeeper((fails, lambda: called.append("goes on")), tenant=TENANT, seconds=0.001)
     keeper.start()
     while called.count("goes on") < 3:
         pass
     keeper.stop()
     assert called[:4] == ["fails", "goes on"] * 2
-    Keeper((), tenant=TENANT).stop()
+    KeyKeeper((), tenant=TENANT).stop()

@@ -15,7 +15,7 @@ from connectors.fetch import FetchError
 from connectors.metadata.judgement import check_apart_from
 from connectors.signatures.jws import base64url
 from connectors.signatures.rsa_keys import check_rsa
-from idp.keys.folder import Keys, create_keys, load_keys
+from idp.keys.folder import BrokerKeys, create_keys, load_keys
 from idp.keys.shared_factors import own_moduli, shared_factor_problems
 from policies.load import Configuration
 from policies.parties import EntityId, NodeId, Peer, RequestingNode, Source
@@ -25,14 +25,14 @@ NOW = 1_795_600_000
 
 
 @pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+def keys(tmp_path_factory: pytest.TempPathFactory) -> BrokerKeys:
     folder = tmp_path_factory.mktemp("keys") / "keys"
     create_keys(folder, "city.example/log", "city.example", saml_encryption=True)
     return load_keys(folder, "city.example/log")
 
 
 @pytest.fixture(scope="module")
-def sharing(keys: Keys) -> RSAPublicKey:
+def sharing(keys: BrokerKeys) -> RSAPublicKey:
     """A key with one prime of our key that signs requests, and one of its own."""
     ours = keys.saml.at(NOW)._private_key
     assert isinstance(ours, rsa.RSAPrivateKey)
@@ -44,12 +44,12 @@ def test_no_key_by_itself_shows_that_it_shares_a_prime(sharing: RSAPublicKey) ->
     check_rsa(sharing.public_numbers(), 2048, 65537)
 
 
-def test_every_rsa_key_of_ours_is_looked_at(keys: Keys) -> None:
+def test_every_rsa_key_of_ours_is_looked_at(keys: BrokerKeys) -> None:
     assert len(own_moduli(keys)) == len({"saml", "saml-encryption", "rs256", "node", "node-metadata", "node-encryption"})
 
 
 @pytest.mark.parametrize("place", ["metadata", "jwks", "metadata_certificate", "anchors"])
-def test_a_registration_with_such_a_key_does_not_start(place: str, keys: Keys, sharing: RSAPublicKey) -> None:
+def test_a_registration_with_such_a_key_does_not_start(place: str, keys: BrokerKeys, sharing: RSAPublicKey) -> None:
     issuer = ec.generate_private_key(ec.SECP256R1())
     good = rsa.generate_private_key(public_exponent=65537, key_size=2048).public_key()
     for key, expected in ((good, []), (sharing, ["metadata_certificate" if place == "anchors" else place])):
@@ -79,7 +79,7 @@ def _registered(place: str, key: RSAPublicKey, der: bytes) -> Configuration:
 
 @pytest.mark.parametrize("fault", ["", *FAULTS])
 def test_metadata_with_such_a_key_is_refused_however_its_certificate_is_read(
-    fault: str, keys: Keys, sharing: RSAPublicKey
+    fault: str, keys: BrokerKeys, sharing: RSAPublicKey
 ) -> None:
     issuer = ec.generate_private_key(ec.SECP256R1())
     der = certificate(sharing, issuer, NOW)

@@ -12,7 +12,7 @@ from idp.ledger.merkle_tree import CompactRange, Position, inclusion_spans, leaf
 from idp.ledger.merkle_tree import positions as places
 from idp.ports import Opening, RecordDraft
 from idp.receipts.inclusion_proof import Placed
-from idp.receipts.receipt import Holder, make_receipt, signed_receipt
+from idp.receipts.receipt import ReceiptHolder, make_receipt, signed_receipt
 from idp.receipts.receipt_record import Stated
 from policies.attributes import Address
 from tests.idp.store.units import KEYS, TENANT, decided, release
@@ -64,7 +64,11 @@ class SmallLog:
         return sign_note(TreeHead(self.keys.origin, size, root).text, self.keys.origin, self.keys.log.at(0).signer)
 
     def receipt(
-        self, index: int = 3, holder: Holder = Holder.CITIZEN, standing: Placed | int | None = None, stated: Stated = STATED
+        self,
+        index: int = 3,
+        holder: ReceiptHolder = ReceiptHolder.CITIZEN,
+        standing: Placed | int | None = None,
+        stated: Stated = STATED,
     ) -> bytes:
         """The receipt of one leaf: with its proof, unless a test says another standing."""
         openings = self.openings(index)

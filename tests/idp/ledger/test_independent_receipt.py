@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from idp.ledger.checkpoint import TreeHead, VerifierKey, sign_note
 from idp.ledger.key_list import begun_with
 from idp.ledger.keys import LogKey
-from idp.receipts.receipt import Holder, signed_receipt
+from idp.receipts.receipt import ReceiptHolder, signed_receipt
 from idp.receipts.receipt_verify import verify_receipt
 from policies.errors import SignatureInvalid
 from tests.idp.ledger.issued import PROMISED, SmallLog
@@ -33,8 +33,8 @@ Change = Callable[[dict[str, Any]], object]
 
 
 @pytest.mark.spec("issue 4, real parts")
-@pytest.mark.parametrize("holder", Holder)
-def test_a_second_verifier_that_shares_no_code_finds_the_same_place(holder: Holder) -> None:
+@pytest.mark.parametrize("holder", ReceiptHolder)
+def test_a_second_verifier_that_shares_no_code_finds_the_same_place(holder: ReceiptHolder) -> None:
     for index in range(LOG.size):
         assert check(LOG.receipt(index, holder), VKEY) == index
     promise = LOG.receipt(holder=holder, standing=PROMISED)
@@ -49,7 +49,7 @@ def test_the_second_verifier_imports_nothing_of_ours() -> None:
     assert "cryptography" in imported
 
 
-def resigned(change: Change, holder: Holder = Holder.CITIZEN, standing: int | None = None) -> bytes:
+def resigned(change: Change, holder: ReceiptHolder = ReceiptHolder.CITIZEN, standing: int | None = None) -> bytes:
     """A receipt that the log signed after somebody changed it: what is left to refuse is that one thing."""
     receipt = json.loads(LOG.receipt(holder=holder, standing=standing))
     del receipt["signature"]

@@ -14,8 +14,8 @@ from idp.ledger.checkpoint import VerifierKey, open_note, open_own_note, sign_no
 from idp.ledger.key_list import begun_with, read_keys
 from idp.ledger.keys import LedgerKeys, LogKey, LogKeys
 from idp.receipts.issue import MERGE_SECONDS, Receipts
-from idp.receipts.receipt import Holder
-from idp.receipts.receipt_verify import Proved, verify_receipt
+from idp.receipts.receipt import ReceiptHolder
+from idp.receipts.receipt_verify import ProvedReceipt, verify_receipt
 from idp.sequencer.sequencer import HALTING, Sequencer
 from idp.sequencer.witness import Witness
 from idp.store.release_record import Releases
@@ -77,7 +77,7 @@ class Ledger:
             configuration=CONFIGURED,
             checkpoint_seconds=10.0,
         )
-        return receipts.issue(Holder.CITIZEN, self.draft.record, self.draft.nonce("values"), at).octets
+        return receipts.issue(ReceiptHolder.CITIZEN, self.draft.record, self.draft.nonce("values"), at).octets
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_where_every_key_is_revoked_nothing_is_signed_and_nothing_is_lost(ledger
 # -- receipts
 
 
-def proved(octets: bytes, keys: LogKeys, at: int) -> Proved:
+def proved(octets: bytes, keys: LogKeys, at: int) -> ProvedReceipt:
     return verify_receipt(octets, keys.published(at))
 
 

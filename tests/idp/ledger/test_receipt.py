@@ -15,9 +15,9 @@ from idp.ledger.checkpoint import VerifierKey
 from idp.ledger.keys import ledger_keys
 from idp.ledger.leaf import commitment
 from idp.ledger.merkle_tree import leaf_hash
-from idp.receipts.receipt import MAX_RECEIPT, Holder
+from idp.receipts.receipt import MAX_RECEIPT, ReceiptHolder
 from idp.receipts.receipt_record import WITHDRAWAL
-from idp.receipts.receipt_verify import Proved, verify_receipt
+from idp.receipts.receipt_verify import ProvedReceipt, verify_receipt
 from policies.errors import SignatureInvalid
 from policies.purposes import Basis
 from tests.idp.ledger.issued import LIVES, PROMISED, SmallLog
@@ -25,7 +25,7 @@ from tests.idp.store.units import KEYS, ORIGIN
 
 LOG = SmallLog()
 CITIZEN = LOG.receipt()
-PARTY = LOG.receipt(holder=Holder.RELYING_PARTY)
+PARTY = LOG.receipt(holder=ReceiptHolder.RELYING_PARTY)
 PROMISE = LOG.receipt(standing=PROMISED)
 KEY = KEYS.log.at(0).verifier
 OTHER_KEY = Ed25519PrivateKey.from_private_bytes(b"b made-up key of thirty-two byte")
@@ -46,7 +46,7 @@ def parsed(octets: bytes) -> dict[str, Any]:
     return found
 
 
-def proved(octets: bytes) -> Proved:
+def proved(octets: bytes) -> ProvedReceipt:
     return verify_receipt(octets, KEYS.log.known)
 
 
@@ -55,7 +55,7 @@ def proved(octets: bytes) -> Proved:
 
 def test_a_citizens_receipt_proves_these_commitments_at_this_place_in_this_log() -> None:
     found = proved(CITIZEN)
-    assert (found.holder, found.log, found.index, found.size) == (Holder.CITIZEN, ORIGIN, 3, 7)
+    assert (found.holder, found.log, found.index, found.size) == (ReceiptHolder.CITIZEN, ORIGIN, 3, 7)
     assert found.names == (("address", "exact"), ("birthdate", "age_over(18)"))
     assert found.leaf_hash == leaf_hash(LOG.leaves[3])
     said = " ".join(found.sentences)

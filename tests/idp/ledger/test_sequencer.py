@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from idp.audit.verify import verify_ledger
 from idp.ledger.checkpoint import TreeHead, open_note
-from idp.ledger.findings import Report
+from idp.ledger.findings import LedgerReport
 from idp.ledger.merkle_tree import leaf_hash
 from idp.ports import Checkpoint
 from idp.sequencer.sequencer import (
@@ -48,7 +48,7 @@ def checkpoint(store: Store) -> Checkpoint:
     return found
 
 
-def verified(store: Store) -> Report:
+def verified(store: Store) -> LedgerReport:
     report = verify_ledger(store.engine, tenant=TENANT, keys=KEYS)
     assert report.holds, report.findings
     return report

@@ -14,7 +14,7 @@ from sqlalchemy import Table
 from idp.audit.verify import verify_ledger
 from idp.audit.verify_records import Role
 from idp.ledger.canonical_json import Json, jcs
-from idp.ledger.findings import Finding, Report
+from idp.ledger.findings import LedgerFinding, LedgerReport
 from idp.ledger.keys import ledger_keys
 from idp.ledger.merkle_tree import leaf_hash, node_hash
 from idp.ledger.record_contents import CANCELLATION, REFUSAL, RELEASE, draft_approval, draft_node, new_record
@@ -31,7 +31,7 @@ from tests.idp.store.units import KEYS, NOW, TENANT, commit_all, opened, refusal
 Value = bytes | int | str | None
 
 
-def check(folder: Path, role: Role | None = None) -> Report:
+def check(folder: Path, role: Role | None = None) -> LedgerReport:
     engine = open_engine(f"sqlite:///{folder / 'ciconia.db'}")
     try:
         return verify_ledger(engine, tenant=TENANT, keys=KEYS, role=role)
@@ -258,7 +258,7 @@ def test_a_row_that_is_gone_is_named(copy: Path, ledger: Path, table: Table) -> 
 def test_what_does_not_fit_is_named_by_table_row_and_what(copy: Path) -> None:
     change(copy, "UPDATE leaves SET leaf = zeroblob(44) WHERE leaf_index = 3")
     findings = check(copy).findings
-    assert Finding("leaves", "3", "its hash is not that of its bytes") in findings
+    assert LedgerFinding("leaves", "3", "its hash is not that of its bytes") in findings
     assert "leaves 3: its hash is not that of its bytes" in [str(finding) for finding in findings]
     assert {finding.table for finding in findings} == {"leaves", "records"}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from idp.keys.folder import Keys, create_keys, load_keys
+from idp.keys.folder import BrokerKeys, create_keys, load_keys
 from idp.monitoring.composition import CERTIFIED, _ends_of_keys
 from policies.errors import StoreUnavailable
 
@@ -14,12 +14,12 @@ PAGE = (Path(__file__).parents[3] / "docs" / "watch-it.md").read_text("utf-8")
 
 
 @pytest.fixture
-def keys(tmp_path: Path) -> Keys:
+def keys(tmp_path: Path) -> BrokerKeys:
     create_keys(tmp_path / "keys", ORIGIN, HOST, saml_encryption=True)
     return load_keys(tmp_path / "keys", ORIGIN)
 
 
-def test_a_kind_that_has_certificates_is_at_0_where_each_key_is_revoked_and_no_other_kind_is_told(keys: Keys) -> None:
+def test_a_kind_that_has_certificates_is_at_0_where_each_key_is_revoked_and_no_other_kind_is_told(keys: BrokerKeys) -> None:
     before = _ends_of_keys(keys, NOW)
     assert before.keys() == set(CERTIFIED) < keys.rings.keys()
     assert min(before.values()) > NOW
@@ -32,7 +32,7 @@ def test_the_page_names_the_kinds_that_have_certificates() -> None:
     assert tuple(re.findall(r"`([a-z-]+)`", row)) == CERTIFIED
 
 
-def test_no_key_is_told_as_revoked_where_nobody_can_say_which_are(keys: Keys) -> None:
+def test_no_key_is_told_as_revoked_where_nobody_can_say_which_are(keys: BrokerKeys) -> None:
     def away(_key_id: str) -> int:
         raise StoreUnavailable("nobody can say")
 

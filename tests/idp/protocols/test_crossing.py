@@ -21,7 +21,7 @@ from connectors.signatures.xmldsig import verify
 from idp.config.settings import Organization, Settings
 from idp.keys import kinds
 from idp.keys.change import MINUTE, make
-from idp.keys.folder import Keys, create_keys, load_keys
+from idp.keys.folder import BrokerKeys, create_keys, load_keys
 from idp.keys.kinds import DAY
 from idp.keys.sealing import HOUR
 from idp.protocols.cached_metadata import Published
@@ -43,7 +43,7 @@ WHO = Organization(name="City", url="https://city.example", support="a@city.exam
 
 
 @pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+def keys(tmp_path_factory: pytest.TempPathFactory) -> BrokerKeys:
     folder = tmp_path_factory.mktemp("keys") / "keys"
     create_keys(folder, "city.example/log", "city.example")
     return load_keys(folder, "city.example/log")
@@ -71,12 +71,12 @@ def _crossing() -> Configuration:
     return replace(made, providers={COUNTRY: made.providers[COUNTRY], OTHER: node})
 
 
-def test_a_city_that_asks_nobody_abroad_needs_nothing_of_a_node(keys: Keys) -> None:
+def test_a_city_that_asks_nobody_abroad_needs_nothing_of_a_node(keys: BrokerKeys) -> None:
     bare = _settings(country="", organization=None)
     assert crossing_problems(bare, configuration(), replace(keys, node=None)) == []
 
 
-def test_a_city_that_asks_a_country_needs_a_country_itself_somebody_who_runs_it_and_keys(keys: Keys) -> None:
+def test_a_city_that_asks_a_country_needs_a_country_itself_somebody_who_runs_it_and_keys(keys: BrokerKeys) -> None:
     assert crossing_problems(_settings(), _crossing(), keys) == []
     bare = _settings(country="", organization=None)
     problems = crossing_problems(bare, _crossing(), replace(keys, node=None))
@@ -84,13 +84,13 @@ def test_a_city_that_asks_a_country_needs_a_country_itself_somebody_who_runs_it_
     assert "node-encryption.pem" in str(problems[-1])
 
 
-def test_a_node_needs_its_keys_even_before_anybody_may_ask_it(keys: Keys) -> None:
+def test_a_node_needs_its_keys_even_before_anybody_may_ask_it(keys: BrokerKeys) -> None:
     empty = Configuration({}, {}, {}, configuration().catalogue, {})
     assert crossing_problems(_settings(role="node"), empty, keys) == []
     assert [one.key for one in crossing_problems(_settings(role="node"), empty, replace(keys, node=None))] == ["keys"]
 
 
-def test_a_provider_that_may_send_aes_cbc_needs_a_key_of_its_own(keys: Keys) -> None:
+def test_a_provider_that_may_send_aes_cbc_needs_a_key_of_its_own(keys: BrokerKeys) -> None:
     pinned = configuration().providers[COUNTRY]
     made = replace(configuration(), providers={COUNTRY: replace(pinned, deviations=frozenset({AES_CBC}))})
     (problem,) = crossing_problems(_settings(), made, keys)
@@ -102,7 +102,7 @@ def test_a_provider_that_may_send_aes_cbc_needs_a_key_of_its_own(keys: Keys) -> 
     assert len(crossing_problems(_settings(), made, replace(keys, own_encryption={OTHER: ring}))) == 1
 
 
-def test_our_own_node_is_nobody_to_ask_and_nobody_who_asks(keys: Keys) -> None:
+def test_our_own_node_is_nobody_to_ask_and_nobody_who_asks(keys: BrokerKeys) -> None:
     own = replace(_peer("NL"), entity_id=EntityId("https://city.example/eidas/metadata"))
     asks = RequestingNode(NodeId("nl"), {"en": "Netherlands"}, own, Source("nodes/nl.toml", 1))
     for settings in (_settings(), _settings(role="node")):

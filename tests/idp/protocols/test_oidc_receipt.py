@@ -7,7 +7,7 @@ import pytest
 from idp.protocols.oidc.direct import JsonAnswer
 from idp.protocols.oidc.receipt import PartyReceipts
 from idp.receipts.issue import Issued
-from idp.receipts.receipt import Holder
+from idp.receipts.receipt import ReceiptHolder
 from policies.errors import NotFound
 from policies.parties import ClientId
 from tests.idp.protocols.doubles import NOW, TENANT, City, asserted, assertion, basic, grant, redemption
@@ -19,7 +19,7 @@ class Desk:
     def __init__(self) -> None:
         self.gone = False
 
-    def issue(self, holder: Holder, record: bytes, values_nonce: bytes, now: int) -> Issued:
+    def issue(self, holder: ReceiptHolder, record: bytes, values_nonce: bytes, now: int) -> Issued:
         del holder, record, values_nonce, now
         if self.gone:
             raise NotFound("no release with this id")

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Delete, Update
 
 from idp.receipts.issue import MERGE_SECONDS, Receipts
-from idp.receipts.receipt import Holder
+from idp.receipts.receipt import ReceiptHolder
 from idp.receipts.receipt_verify import verify_receipt
 from idp.sequencer.sequencer import Sequencer
 from idp.store.release_record import Releases
@@ -45,7 +45,9 @@ class Desk:
             checkpoint_seconds=10.0,
         )
 
-    def octets(self, holder: Holder = Holder.CITIZEN, now: int = NOW, configured: Configuration = CONFIGURED) -> bytes:
+    def octets(
+        self, holder: ReceiptHolder = ReceiptHolder.CITIZEN, now: int = NOW, configured: Configuration = CONFIGURED
+    ) -> bytes:
         issued = self.receipts(configured).issue(holder, self.draft.record, self.draft.nonce("values"), now)
         assert issued.proved == (json.loads(issued.octets)["proof"] is not None)
         return issued.octets
@@ -60,11 +62,11 @@ def desk(store: Store) -> Iterator[Desk]:
 
 @pytest.mark.spec("issue 4 item 1: handing out a receipt never delays a login")
 def test_before_the_sequencer_a_receipt_is_a_promise_and_after_it_a_proof(desk: Desk) -> None:
-    for holder in Holder:
+    for holder in ReceiptHolder:
         promise = verify_receipt(desk.octets(holder), KEYS.log.known)
         assert (promise.index, promise.by) == (None, NOW + 10 + MERGE_SECONDS)
     desk.sequencer.step()
-    for holder in Holder:
+    for holder in ReceiptHolder:
         found = verify_receipt(desk.octets(holder), KEYS.log.known)
         assert (found.index, found.size, found.by) == (0, 1, None)
         assert found.leaf_hash == promise.leaf_hash
@@ -79,7 +81,7 @@ def test_a_leaf_in_its_place_that_no_checkpoint_covers_is_a_promise_still(desk: 
     slow.step()
     slow.stop()
     assert desk.store.index_of(TENANT, desk.store.leaf_of(TENANT, later.record) or b"") == 1
-    issued = desk.receipts().issue(Holder.CITIZEN, later.record, later.nonce("values"), NOW)
+    issued = desk.receipts().issue(ReceiptHolder.CITIZEN, later.record, later.nonce("values"), NOW)
     assert verify_receipt(issued.octets, KEYS.log.known).by is not None
 
 
@@ -97,7 +99,7 @@ def test_a_record_that_is_not_there_or_is_no_release_has_no_receipt(desk: Desk) 
     desk.store.commit(unit(record=refused))
     for record in (refused.record, b"r" * 16, b""):
         with pytest.raises(NotFound):
-            desk.receipts().issue(Holder.CITIZEN, record, b"n" * 32, NOW)
+            desk.receipts().issue(ReceiptHolder.CITIZEN, record, b"n" * 32, NOW)
 
 
 def test_texts_of_a_purpose_are_said_only_while_it_is_the_one_that_was_shown(desk: Desk) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, QueuePool
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from idp.store import attempt
-from idp.store.attempt import ASK_SECONDS, ENDED_SECONDS, OUTCOME_SECONDS, Attempt, Kept
+from idp.store.attempt import ASK_SECONDS, ENDED_SECONDS, OUTCOME_SECONDS, Attempt, KeptConnection
 from idp.store.engine import open_engine, single
 
 PATIENCE = 10.0
@@ -44,7 +44,7 @@ def out(engine: Engine) -> int:
 
 
 def test_of_two_that_come_back_at_once_one_is_kept_at_the_most_and_the_end_closes_it(engine: Engine) -> None:
-    kept, both = Kept(engine), threading.Barrier(2)
+    kept, both = KeptConnection(engine), threading.Barrier(2)
     kept._idle = Together()
 
     def use() -> None:
@@ -78,9 +78,9 @@ def test_a_read_is_tried_again_where_its_connection_had_ended_and_said_so_at_onc
 
     if asked == 1:
         with pytest.raises(DBAPIError):
-            Kept(engine).read(ask)
+            KeptConnection(engine).read(ask)
     else:
-        assert Kept(engine).read(ask) == 7
+        assert KeptConnection(engine).read(ask) == 7
     assert len(tried) == asked
 
 
@@ -96,14 +96,14 @@ def test_an_outcome_is_asked_for_so_long_and_a_server_that_is_away_or_refuses_no
 
     monkeypatch.setattr(attempt, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=sleep))
     assert 0 < OUTCOME_SECONDS < 1000 * ASK_SECONDS
-    one = Attempt(Kept(engine), unknown=True)
+    one = Attempt(KeptConnection(engine), unknown=True)
 
     def nothing(connection: Connection) -> None:
         if reached:
             connection.exec_driver_sql("SELECT * FROM nowhere")
 
     if not reached:
-        monkeypatch.setattr(Kept, "_taken", lambda _: (_ for _ in ()).throw(failed()))
+        monkeypatch.setattr(KeptConnection, "_taken", lambda _: (_ for _ in ()).throw(failed()))
     asked = 0
     while asked < 1000:
         asked += 1
@@ -116,7 +116,7 @@ def test_an_outcome_is_asked_for_so_long_and_a_server_that_is_away_or_refuses_no
     if reached:
         return
     # One that was not begun is not tried again: nothing of it was written, and the pool has tried already
-    fresh = Attempt(Kept(engine))
+    fresh = Attempt(KeptConnection(engine))
     with pytest.raises(DBAPIError):
         fresh.run(lambda _connection: None)
     assert not fresh.again(failed())

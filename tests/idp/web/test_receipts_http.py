@@ -18,8 +18,8 @@ from idp.pages.languages import LANGUAGES
 from idp.pages.render import Pages
 from idp.receipts.citizen import joined
 from idp.receipts.inclusion_proof import prove, read_proof
-from idp.receipts.receipt import Holder
-from idp.receipts.receipt_verify import Proved, verify_receipt
+from idp.receipts.receipt import ReceiptHolder
+from idp.receipts.receipt_verify import ProvedReceipt, verify_receipt
 from idp.store.tables import parked
 from idp.web.routes.receipt import COOKIE
 from tests.idp.web.stage import Stage
@@ -34,7 +34,7 @@ def key(stage: Stage) -> VerifierKey:
     return stage.application.keys.ledger.log.at(0).verifier
 
 
-def proved(stage: Stage, answer: Answer) -> Proved:
+def proved(stage: Stage, answer: Answer) -> ProvedReceipt:
     assert answer.status == 200, answer.text
     return verify_receipt(answer.text.encode(), [key(stage)])
 
@@ -117,7 +117,7 @@ def test_the_file_is_there_at_once_as_a_promise_or_a_proof_and_soon_as_a_proof(v
     before = time.time()
     visitor.code()
     at_once = proved(stage, file_of(visitor))
-    assert at_once.holder is Holder.CITIZEN
+    assert at_once.holder is ReceiptHolder.CITIZEN
     assert at_once.by is None or at_once.by <= before + 75
     answer = with_proof(visitor)
     later = proved(stage, answer)
@@ -151,7 +151,7 @@ def test_no_value_is_in_a_receipt_and_what_was_withheld_is_in_the_citizens_alone
     assert "demo-ee" in citizen
     for word in ("not_chosen", "not_needed", "demo-ee", '"withheld"', '"source"'):
         assert word not in party
-    assert proved(stage, party_receipt(visitor, access(visitor))).holder is Holder.RELYING_PARTY
+    assert proved(stage, party_receipt(visitor, access(visitor))).holder is ReceiptHolder.RELYING_PARTY
 
 
 @pytest.mark.spec("decisions.md 22")

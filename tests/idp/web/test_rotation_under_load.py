@@ -22,7 +22,7 @@ from idp.keys.change import MINUTE, make, next_minute
 from idp.keys.ledger import list_log_keys
 from idp.ledger.checkpoint import VerifierKey
 from idp.ledger.key_list import read_keys
-from idp.receipts.receipt_verify import Proved, verify_receipt
+from idp.receipts.receipt_verify import ProvedReceipt, verify_receipt
 from idp.server.http import Server, bind
 from idp.store.switches import KEY, Switchboard
 from tests.idp.web.stage import Stage, serving
@@ -45,7 +45,7 @@ class Pair:
     def folders(self) -> tuple[Path, Path]:
         return self.stage.application.settings.key_folder, self.second.settings.key_folder
 
-    def new(self, kind: kinds.Kind, begins: int) -> Path:
+    def new(self, kind: kinds.KeyKind, begins: int) -> Path:
         """A key that an operator makes on one machine and copies to the other."""
         here, there = self.folders()
         path = make(here, kind, begins, host=HOST, now=int(time.time()), production=False)
@@ -173,7 +173,7 @@ def test_a_new_key_of_the_log_signs_on_every_broker_and_what_the_last_one_signed
     def vkeys() -> tuple[VerifierKey, ...]:
         return read_keys(visitor.go("GET", "/log/vkey", headers=DIRECT).text)
 
-    def receipt() -> Proved:
+    def receipt() -> ProvedReceipt:
         visitor.redeem(visitor.code())
         return verify_receipt(visitor.go("GET", "/receipt.json", headers=DIRECT).text.encode(), vkeys())
 
