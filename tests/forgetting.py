@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from idp.application.app import Application
-from idp.store.switches import Switchboard
+from idp.store.switches.switchboard import Switchboard
 
 Switch = Callable[..., None]
 

@@ -19,9 +19,9 @@ from connectors.metadata.peers import Peers
 from connectors.profiles import EIDAS
 from idp.application.composition import SiteParts, compose, connectors_of
 from idp.application.load import LoadedFolder, load_all
+from idp.keys.hourly_keys import HourlyKeys
 from idp.keys.keeper import KeyKeeper
 from idp.keys.look import KeyFolderWatch, alone
-from idp.keys.sealing import HourlyKeys
 from idp.keys.shared_factors import own_moduli
 from idp.login.sealing import Sealer
 from idp.login.suspension import Suspension
@@ -37,11 +37,13 @@ from idp.sequencer.sequencer import Sequencer
 from idp.sequencer.witness import Witness
 from idp.store.deviation_failures import DeviationFailures
 from idp.store.installation import claim_keys
-from idp.store.peers import RecordedCopies, StoredCopies
+from idp.store.peer_copies import RecordedCopies, StoredCopies
 from idp.store.retention import Retention
-from idp.store.sealing import StoredSealingKeys
+from idp.store.sealing_rows import StoredSealingKeys
 from idp.store.store import open_store
-from idp.store.switches import KEY, Switchboard, Switches
+from idp.store.switches.switch import KEY
+from idp.store.switches.switchboard import Switchboard
+from idp.store.switches.switches import Switches
 from idp.system.clock import system_clock
 from idp.web.city_site import CitySite
 from idp.web.early_pages import EarlyPages

@@ -1,6 +1,6 @@
 """The check of the whole release ledger: everything is computed again from the database, and what does not fit is named.
 
-1. the file is sound (SQLite's own check), and nothing in the database acts by itself (`idp.store.schema`)
+1. the file is sound (SQLite's own check), and nothing in the database acts by itself (`idp.store.schema.check`)
 2. every leaf is in its place and has its hash, every stored node is the hash of what is below it
 3. the leaves are what each head says that a witness saw, and the state of the tree has their size and root
 4. every checkpoint is signed by the log's key, says its row, and its root is that of the leaves at its size: so each one
@@ -21,14 +21,14 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from idp.audit.verify_records import CHUNK, Role, verify_records
 from idp.ledger.checkpoint import TreeHead, UnknownSigner, open_note
 from idp.ledger.findings import LedgerFinding, LedgerReport
-from idp.ledger.keys import LedgerKeys
 from idp.ledger.leaf import read_leaf
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.merkle_tree import CompactRange, Position, leaf_hash
 from idp.ports import Checkpoint
 from idp.store import tables
 from idp.store.engine import is_postgres, reading, snapshot
 from idp.store.reads import as_checkpoint
-from idp.store.schema import faults_of_schema
+from idp.store.schema.check import faults_of_schema
 from idp.store.tree_state import TreeState, believed, checkpoint_seal, read_state
 from policies.errors import SignatureInvalid
 from policies.parties import Tenant

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, Row, and_, func, select
 
 from idp.ledger.canonical_json import jcs
 from idp.ledger.findings import LedgerFinding
-from idp.ledger.keys import LedgerKeys
 from idp.ledger.leaf import commitment, open_opening, read_leaf, salt_holds, tag
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.merkle_tree import leaf_hash
 from idp.ledger.record_contents import (
     ALWAYS,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from idp.cli.console import plain, say
-from idp.keys.ledger import LOG_VKEY
+from idp.keys.ledger_files import LOG_VKEY
 from idp.ledger.checkpoint import VerifierKey
 from idp.ledger.key_list import read_keys
 from idp.system.files import read_regular

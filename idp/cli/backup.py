@@ -19,10 +19,10 @@ from connectors.formats.grammar import written
 from idp.audit.verify import steps_of, verify_ledger
 from idp.cli.console import problems, progress, say, unwritable
 from idp.config.settings import Settings, load_settings
-from idp.keys.ledger import load_ledger_keys
+from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.checkpoint import TreeHead
 from idp.ledger.findings import LedgerReport
-from idp.ledger.keys import LedgerKeys
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.sequencer.witness import saw_nothing, witnessed, would_count
 from idp.store.attempt import Unconfirmed
 from idp.store.backup import CLOSED_SECONDS, back_up, closing, newest_moment, opened_backup, rows_of

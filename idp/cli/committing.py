@@ -18,16 +18,18 @@ from typing import TypeVar
 
 from connectors.metadata.peers import Held
 from idp.config.settings import Settings
-from idp.keys.ledger import load_ledger_keys
-from idp.ledger.keys import LedgerKeys
+from idp.keys.ledger_files import load_ledger_keys
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.sequencer.sequencer import HALTING, Sequencer
 from idp.sequencer.witness import Witness
 from idp.store.engine import reading
 from idp.store.faults import advice
-from idp.store.peers import RecordedCopies
+from idp.store.peer_copies import RecordedCopies
 from idp.store.store import Store
-from idp.store.switches import KEY, Switch, Switchboard, Switches, faults_of_switches
-from idp.store.switches.records import SwitchRecords
+from idp.store.switches.switch import KEY, Switch
+from idp.store.switches.switch_records import SwitchRecords
+from idp.store.switches.switchboard import Switchboard
+from idp.store.switches.switches import Switches, faults_of_switches
 from idp.store.writer import COMMIT_SECONDS
 from policies.errors import Misconfigured, StoreUnavailable
 from policies.parties import EntityId

@@ -20,7 +20,7 @@ from idp.demo.browser import WalkError
 from idp.demo.database import demo_database
 from idp.demo.scene import write_new
 from idp.demo.walk import Walked, walk
-from idp.keys.ledger import LOG_VKEY
+from idp.keys.ledger_files import LOG_VKEY
 from idp.store.faults import explained
 from idp.system.logs import configure_logs
 from idp.system.ownership import assert_own_way

@@ -27,7 +27,7 @@ from idp.config.settings import Settings, load_settings
 from idp.keys import change
 from idp.keys.folder import NODE_FILES, OF_A_NODE, BrokerKeys, load_keys
 from idp.keys.kinds import KINDS, LOG, KeyKind, kind_named
-from idp.keys.ledger import LOG_VKEY, list_log_keys, load_ledger_keys, vouch_for_log_keys
+from idp.keys.ledger_files import LOG_VKEY, list_log_keys, load_ledger_keys, vouch_for_log_keys
 from idp.system.clock import system_clock
 from policies.errors import Misconfigured, Problem
 

@@ -17,11 +17,11 @@ from idp.cli.revocations import ask
 from idp.config.settings import Settings, load_settings
 from idp.keys.folder import BrokerKeys, load_keys
 from idp.keys.kinds import LOG, KeyKind, kind_named
-from idp.keys.ledger import load_ledger_keys
+from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.checkpoint import VerifierKey
 from idp.ledger.record_contents import MAX_REASON, is_reason
 from idp.store.store import open_store
-from idp.store.switches import KEY
+from idp.store.switches.switch import KEY
 from idp.system.clock import system_clock
 from policies.errors import AllRevoked, Misconfigured, Problem
 

@@ -22,9 +22,9 @@ from idp.audit.verify import steps_of, verify_ledger
 from idp.cli.console import problems, progress, say
 from idp.config.settings import Settings, load_settings
 from idp.keys.file import sync_folder
-from idp.keys.ledger import load_ledger_keys
+from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.findings import LedgerReport
-from idp.ledger.keys import LedgerKeys
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.merkle_tree import HASH_BYTES
 from idp.receipts.inclusion_proof import encoded
 from idp.receipts.issue import placed_in
@@ -35,7 +35,8 @@ from idp.store.faults import advice, explained
 from idp.store.installation import FIX, fault_of_keys
 from idp.store.migrate import assert_current
 from idp.store.store import Store, open_store
-from idp.store.switches import KEY, Switches
+from idp.store.switches.switch import KEY
+from idp.store.switches.switches import Switches
 from idp.system.logs import configure_logs
 from policies.errors import BrokerError, Misconfigured, NotFound, StoreUnavailable
 

@@ -54,7 +54,7 @@ from idp.sequencer.witness import would_count
 from idp.store.engine import open_engine
 from idp.store.faults import advice, explained
 from idp.store.migrate import assert_current
-from idp.store.peers import RecordedCopies, StoredCopies
+from idp.store.peer_copies import RecordedCopies, StoredCopies
 from idp.store.store import open_store
 from idp.system.addresses import node_entity_id
 from idp.system.clock import system_clock

@@ -26,14 +26,15 @@ from idp.cli.console import plain, problems, say
 from idp.cli.options import AsJson, Folder
 from idp.config.folder import readable_files
 from idp.config.settings import Settings, load_settings
-from idp.keys.ledger import load_ledger_keys
-from idp.ledger.keys import LedgerKeys
+from idp.keys.ledger_files import load_ledger_keys
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.record_contents import MAX_REASON, is_reason
 from idp.pages.search import code_of
 from idp.protocols.saml.deviation_guard import switch_name
 from idp.store.faults import advice, explained
 from idp.store.store import Store, open_store
-from idp.store.switches import COUNTRY, DEVIATION, PARTY, PROVIDER, Switch, Switches
+from idp.store.switches.switch import COUNTRY, DEVIATION, PARTY, PROVIDER, Switch
+from idp.store.switches.switches import Switches
 from idp.system.clock import system_clock
 from idp.system.logs import configure_logs
 from policies.errors import BrokerError, Misconfigured, Problem, StoreUnavailable

@@ -9,7 +9,8 @@ from idp.keys.folder import BrokerKeys
 from idp.store.engine import database_file, database_name
 from idp.store.faults import advice
 from idp.store.store import open_store
-from idp.store.switches import KEY, ActLost, Switches
+from idp.store.switches.switch import KEY, ActLost
+from idp.store.switches.switches import Switches
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 
 

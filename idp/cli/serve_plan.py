@@ -16,8 +16,8 @@ from idp.doctor.case import lines_of_settings
 from idp.doctor.production import ENVIRONMENT, production_faults
 from idp.keys.file import forget_gone_keys
 from idp.keys.folder import load_keys
-from idp.keys.ledger import load_ledger_keys
-from idp.ledger.keys import LedgerKeys
+from idp.keys.ledger_files import load_ledger_keys
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.monitoring.measures import SharedMeasures
 from idp.pages.render import compiled
 from idp.server.rate_limits import check_valkey
@@ -25,7 +25,7 @@ from idp.server.workers.worker import Plan
 from idp.store.engine import database_file, database_name, is_postgres, open_engine, reading
 from idp.store.faults import explained
 from idp.store.migrate import serves
-from idp.store.switches import faults_of_switches
+from idp.store.switches.switches import faults_of_switches
 from idp.system.logs import log_of
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 

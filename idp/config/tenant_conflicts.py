@@ -8,7 +8,7 @@ from idp.config.settings import NO_ISSUER, SETTINGS_FILE, Settings, examine_sett
 from idp.keys.file import fingerprint, holds_secret
 from idp.keys.folder import SECRETS
 from idp.keys.kinds import kind_of
-from idp.keys.ledger import OPENINGS_KEY
+from idp.keys.ledger_files import OPENINGS_KEY
 from idp.system.files import read_whole
 from policies.errors import Misconfigured, Problem
 

@@ -28,11 +28,11 @@ from idp.demo.playing import Playing
 from idp.demo.scene import bound, city_secrets, secret_words, write_jwks, write_new, write_templates
 from idp.keys.file import FileSigner, create_saml_key, load_signer
 from idp.keys.folder import create_keys, load_keys
-from idp.keys.ledger import load_ledger_keys
+from idp.keys.ledger_files import load_ledger_keys
 from idp.protocols.eidas.own_metadata import own_facts
 from idp.store.engine import open_engine
 from idp.store.migrate import migrate
-from idp.store.peers import StoredCopies
+from idp.store.peer_copies import StoredCopies
 from idp.system.clock import system_clock
 from policies.parties import EntityId
 

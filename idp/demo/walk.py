@@ -28,9 +28,9 @@ from idp.demo.browser import Browser, Page, WalkError
 from idp.demo.city import PROTOCOL_CLAIMS
 from idp.demo.loopback import client, send
 from idp.keys.folder import load_keys
-from idp.keys.ledger import load_ledger_keys
+from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.checkpoint import TreeHead, VerifierKey, open_note
-from idp.ledger.keys import LedgerKeys
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.merkle_tree import includes
 from idp.receipts.receipt_verify import verify_receipt
 from idp.store import tables

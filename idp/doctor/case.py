@@ -8,8 +8,8 @@ from idp.config.folder import readable_files
 from idp.config.settings import NO_ISSUER, SETTINGS_FILE, Settings, examine_settings
 from idp.doctor.finding import Finding, Severity
 from idp.keys.folder import BrokerKeys, load_keys
-from idp.keys.ledger import load_ledger_keys
-from idp.ledger.keys import LedgerKeys
+from idp.keys.ledger_files import load_ledger_keys
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.store.engine import assert_own_file, database_file
 from idp.system.files import is_folder, read_whole
 from idp.system.ownership import assert_open, assert_own, closed

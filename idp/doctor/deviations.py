@@ -8,7 +8,8 @@ from idp.doctor.database import ours, read_only
 from idp.doctor.finding import Finding, Severity
 from idp.keys.kinds import own_encryptions
 from idp.protocols.saml.deviation_guard import switch_name
-from idp.store.switches import DEVIATION, Switches
+from idp.store.switches.switch import DEVIATION
+from idp.store.switches.switches import Switches
 from policies.deviations import AES_CBC, named
 from policies.errors import StoreUnavailable
 from policies.parties import Source

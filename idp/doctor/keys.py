@@ -15,7 +15,7 @@ from idp.doctor.finding import Finding, Severity
 from idp.keys.file import PRODUCTION_MARK, RSA_BITS
 from idp.keys.folder import NODE_FILES, SAML_ENCRYPTION, SECRETS
 from idp.keys.kinds import LOG, kind_of, owner
-from idp.keys.ledger import LOG_VKEY, OPENINGS_KEY, listed_key
+from idp.keys.ledger_files import LOG_VKEY, OPENINGS_KEY, listed_key
 from idp.ledger.checkpoint import SIGNATURE_MARK
 from idp.system.files import read_whole
 from idp.system.ownership import closed

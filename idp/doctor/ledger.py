@@ -14,14 +14,14 @@ from idp.doctor.case import Case
 from idp.doctor.database import ours, place_of, read_only
 from idp.doctor.finding import Finding, Severity
 from idp.doctor.keys import RENAMED, back
-from idp.keys.ledger import LOG_VKEY
-from idp.keys.sealing import HOUR, LONGEST
+from idp.keys.hourly_keys import HOUR, LONGEST
+from idp.keys.ledger_files import LOG_VKEY
 from idp.ledger.checkpoint import VerifierKey, open_note
-from idp.ledger.keys import LedgerKeys
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.ports import Checkpoint
 from idp.store import tables
 from idp.store.reads import as_checkpoint
-from idp.store.schema import UNLOGGED, faults_of_schema
+from idp.store.schema.check import UNLOGGED, faults_of_schema
 from idp.store.tree_state import believed, has_tree, read_state
 from policies.errors import SignatureInvalid
 

@@ -24,7 +24,7 @@ from idp.doctor.certificates import SOON, Dated, dates, pinned_file
 from idp.doctor.database import read_only
 from idp.doctor.finding import Finding, Severity
 from idp.protocols.eidas.receiving_node import crossing_problems, known_peers
-from idp.store.peers import StoredCopies
+from idp.store.peer_copies import StoredCopies
 from idp.system.addresses import acs_url, entity_id
 from policies.errors import AssertionRejected, BrokerError, Misconfigured, PeerUnavailable
 from policies.load.roles import problems_of_role

@@ -7,7 +7,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
-from idp.store.apart import ALLOWED, FIX, apart, told
+from idp.store.clock_drift import ALLOWED, FIX, apart, told
 from idp.store.engine import database_name, unavailable
 from idp.store.faults import meaning
 from idp.store.postgres import ONLY_READS, faults_of_session, look_at, postgres_url

@@ -13,8 +13,9 @@ from idp.doctor.finding import Finding, Severity
 from idp.keys.change import safe_from
 from idp.keys.folder import AnyRing
 from idp.keys.kinds import LOG, KeyKind, kind_named
-from idp.keys.ledger import LOG_VKEY
-from idp.store.switches import KEY, Switches
+from idp.keys.ledger_files import LOG_VKEY
+from idp.store.switches.switch import KEY
+from idp.store.switches.switches import Switches
 from policies.errors import StoreUnavailable
 
 DAY = 24 * 3600

@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError
 from idp.doctor.case import Case
 from idp.doctor.database import ours, place_of, read_only
 from idp.doctor.finding import Finding, Severity
-from idp.store.switches import faults_of_switches, fix_of_switch
+from idp.store.switches.switches import faults_of_switches, fix_of_switch
 from policies.errors import StoreUnavailable
 
 _WHY = "Somebody else wrote to the database, or a command died before its last step."

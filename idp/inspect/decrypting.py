@@ -18,7 +18,7 @@ from idp.config.settings import SETTINGS_FILE, Settings, load_settings
 from idp.inspect.options import Options, could_not
 from idp.inspect.reading import read_side_file
 from idp.keys.file import is_marked
-from idp.keys.ledger import load_ledger_keys
+from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.record_contents import draft_decryption, new_record
 from idp.ports import Unit
 from idp.store.store import open_store

@@ -27,12 +27,12 @@ from idp.inspect.options import Options, could_not, given
 from idp.inspect.reading import read_side_file
 from idp.inspect.response import Judge, ResponseInspector
 from idp.keys.folder import BrokerKeys
-from idp.ledger.keys import LedgerKeys
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.protocols.eidas.receiving_node import known_peers
 from idp.protocols.saml.service_provider import decryption_ring
 from idp.store.engine import open_engine
 from idp.store.migrate import assert_current
-from idp.store.peers import StoredCopies
+from idp.store.peer_copies import StoredCopies
 from idp.system.addresses import acs_url, entity_id, node_acs_url, node_entity_id
 from policies.assurance import LevelOfAssurance
 from policies.catalogue import STANDARD

@@ -12,7 +12,7 @@ from idp.keys import kinds
 from idp.keys.file import create_saml_key, create_token_key, sync_folder, write_private
 from idp.keys.folder import AnyRing
 from idp.keys.kinds import KeyKind
-from idp.keys.ledger import create_log_key
+from idp.keys.ledger_files import create_log_key
 
 MINUTE = 60
 
@@ -43,7 +43,7 @@ def make(folder: Path, kind: KeyKind, begins: int, *, host: str, now: int, produ
     """Write a new key of this kind that begins at a minute. Raises FileExistsError where one does already.
 
     `host` names its certificate, which begins `now`; `production` marks a key to which somebody may encrypt. A log's key is
-    not in `log.vkey` yet (`idp.keys.ledger.list_log_keys`).
+    not in `log.vkey` yet (`idp.keys.ledger_files.list_log_keys`).
     """
     path = folder / kind.file_from(begins)
     half = folder / f".{kind.name}-{secrets.token_hex(8)}"

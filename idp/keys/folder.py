@@ -11,7 +11,7 @@ rs256.pem       signs id_tokens of parties that want RS256                  RSA
 node.pem        signs what we send to other countries' nodes                RSA, or on a curve of `EIDAS`
 node-metadata.pem   signs our node's metadata: peers pin its certificate    RSA, or on a curve of `EIDAS`
 node-encryption.pem decrypts what nodes send to us                          RSA, or on a curve of `EIDAS`
-log.key, log.vkey, openings.key                                            see `idp.keys.ledger`
+log.key, log.vkey, openings.key                                            see `idp.keys.ledger_files`
 
 Each purpose has a key of its own: a signature or a secret of one never counts for another, and one that is lost takes no
 other with it. A key that takes over stands beside the first: `es256-20261125T2100Z.pem` signs from that minute of UTC
@@ -45,9 +45,9 @@ from idp.keys.file import (
     write_private,
 )
 from idp.keys.kinds import KeyKind
-from idp.keys.ledger import OPENINGS_KEY, create_ledger_keys, load_ledger_keys
+from idp.keys.ledger_files import OPENINGS_KEY, create_ledger_keys, load_ledger_keys
 from idp.keys.wrapping import WrappingKey, wrapping_key
-from idp.ledger.keys import LedgerKeys, LogKey, openings_master
+from idp.ledger.ledger_keys import LedgerKeys, LogKey, openings_master
 from idp.system.files import read_whole
 from idp.system.ownership import assert_open
 from policies.errors import Misconfigured, Problem

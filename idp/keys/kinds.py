@@ -7,8 +7,8 @@ from functools import cache
 from pathlib import Path
 
 from connectors.signatures.key_ring import moment, spelled
-from idp.keys.sealing import HOUR, LONGEST
-from idp.ledger.keys import LOG_OVERLAP
+from idp.keys.hourly_keys import HOUR, LONGEST
+from idp.ledger.ledger_keys import LOG_OVERLAP
 from policies.load.table import IDENTIFIER
 from policies.parties import ProviderId
 

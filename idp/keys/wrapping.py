@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from idp.ledger.keys import derived, framed
+from idp.ledger.ledger_keys import derived, framed
 from policies.parties import Tenant
 
 KEY_BYTES = 32

@@ -23,7 +23,7 @@ from os import urandom
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from idp.ledger.keys import LedgerKeys, derived, framed, mac
+from idp.ledger.ledger_keys import LedgerKeys, derived, framed, mac
 from idp.ports import Opening, RecordDraft
 from policies.errors import SignatureInvalid
 

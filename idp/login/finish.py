@@ -8,7 +8,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 
-from idp.ledger.keys import mac
+from idp.ledger.ledger_keys import mac
 from idp.login.sealing import LoginId
 from idp.ports import UNSENT, Commits, Decisions, Mark, ParkedRow, RecordDraft, Unit
 from policies.attributes import AttributeName

@@ -1,6 +1,6 @@
 """Authenticated encryption of what travels through a browser, and of what lies parked under its holder's secret.
 
-Two uses, two key derivations, one master key a tenant, kind and hour (decision 0000.4, `idp.keys.sealing`):
+Two uses, two key derivations, one master key a tenant, kind and hour (decision 0000.4, `idp.keys.hourly_keys`):
 
 - a *sealed login* is AES-256-GCM under HKDF(master, kind, login), so that random nonces stay far from 2^32 a key. Its
   associated data binds tenant, kind, version, login, hour, end and whatever else the caller binds (the Strict cookie, the
@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from connectors.signatures.jws import base64url, from_base64url
-from idp.ledger.keys import derived, framed
+from idp.ledger.ledger_keys import derived, framed
 from idp.ports import ParkedRow
 from policies.errors import NotFound, Replayed
 from policies.parties import Tenant

@@ -6,7 +6,7 @@ carries one number from its question to its tokens: how many acts of the switchb
 refuses or goes back releases nothing, and may always.
 """
 
-from idp.store.switches import COUNTRY, PARTY, PROVIDER, Switched
+from idp.store.switches.switch import COUNTRY, PARTY, PROVIDER, Switched
 from policies.errors import Replayed, SourceSuspended, Suspended
 from policies.parties import ClientId, IdentityProvider, RequestingNode
 

@@ -6,12 +6,13 @@ from typing import TypeVar
 from connectors.metadata.peers import Peers
 from connectors.signatures.certificates import certificate_of
 from idp.keys.folder import AnyRing, BrokerKeys
+from idp.keys.hourly_keys import HourlyKeys
 from idp.keys.kinds import kind_named, owner
-from idp.keys.sealing import HourlyKeys
 from idp.monitoring.vitals import Looks, Vitals
 from idp.monitoring.watched import Watched
 from idp.store.store import Store
-from idp.store.switches import KINDS, Switches
+from idp.store.switches.switch import KINDS
+from idp.store.switches.switches import Switches
 from policies.errors import AllRevoked, PeerUnavailable
 from policies.load import Configuration
 from policies.parties import EntityId, Peer

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, func, select
 from idp.monitoring import families
 from idp.monitoring.measures import Measures
 from idp.store import tables
-from idp.store.apart import ALLOWED, FIX, apart, told
+from idp.store.clock_drift import ALLOWED, FIX, apart, told
 from idp.store.engine import reading
 from idp.system.logs import log_of, writable
 from policies.errors import BrokerError, is_of_database

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from idp.ledger.canonical_json import Json
 from idp.ledger.checkpoint import TreeHead, VerifierKey, open_own_note
-from idp.ledger.keys import LedgerKeys
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.merkle_tree import includes, leaf_hash
 from idp.ports import Log
 from idp.receipts.inclusion_proof import Placed

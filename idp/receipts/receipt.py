@@ -22,7 +22,7 @@ from enum import StrEnum
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from idp.ledger.canonical_json import Json, jcs
-from idp.ledger.keys import LedgerKeys
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.merkle_tree import leaf_hash
 from idp.ports import Opening
 from idp.receipts.inclusion_proof import Placed, encoded

@@ -16,8 +16,8 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from idp.ledger.checkpoint import TreeHead, UnknownSigner, open_note, sign_note
-from idp.ledger.keys import LedgerKeys
 from idp.ledger.leaf import is_leaf
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.merkle_tree import CompactRange, leaf_hash, tree_root
 from idp.ports import Checkpoint
 from idp.sequencer.witness import OLDER, Witness
@@ -25,7 +25,7 @@ from idp.store import tables
 from idp.store.attempt import durably
 from idp.store.engine import reading, writing
 from idp.store.read_back import act_now
-from idp.store.schema import schema_faults
+from idp.store.schema.check import schema_faults
 from idp.store.statements import plain
 from idp.store.store import Store
 from idp.store.stored_tree import BROKEN, SeenTree, broken, extended_by, right_edge

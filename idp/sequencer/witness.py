@@ -21,7 +21,7 @@ from pathlib import Path
 
 from idp.keys.file import sync_folder
 from idp.ledger.checkpoint import MAX_NOTE, TreeHead, open_note
-from idp.ledger.keys import LedgerKeys
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.store.tree_state import TreeState
 from policies.errors import SignatureInvalid, StoreUnavailable
 

@@ -9,10 +9,11 @@ import secrets
 
 from sqlalchemy import Connection, Engine, func, select
 
-from idp.ledger.keys import framed
+from idp.ledger.ledger_keys import framed
 from idp.store import tables
 from idp.store.engine import reading, upsert, writing
-from idp.store.switches import DEVIATION, Switches
+from idp.store.switches.switch import DEVIATION
+from idp.store.switches.switches import Switches
 from idp.store.turn import one_turn
 from policies.parties import Tenant
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, inspect, select, update
 
 from idp.keys.folder import BrokerKeys
 from idp.keys.wrapping import named
-from idp.ledger.keys import LedgerKeys, framed
+from idp.ledger.ledger_keys import LedgerKeys, framed
 from idp.store import tables
 from idp.store.engine import database_name, reading, single, upsert, writing
 from idp.store.reads import as_checkpoint

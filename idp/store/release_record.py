@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine, Row, and_, select
 
-from idp.ledger.keys import LedgerKeys
 from idp.ledger.leaf import commitment, open_opening, read_leaf
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.record_contents import OPENED
 from idp.ports import Opening
 from idp.store import tables

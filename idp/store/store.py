@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, Table, TableClause, delete, select
 
-from idp.ledger.keys import LedgerKeys
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.ports import UNSENT, Checkpoint, DecisionRow, Unit
 from idp.store import reads
 from idp.store.attempt import KeptConnection
@@ -17,8 +17,8 @@ from idp.store.engine import BUSY_MILLISECONDS, is_postgres, open_engine, readin
 from idp.store.installation import claim
 from idp.store.migrate import assert_current
 from idp.store.periods import PARTITIONED, database_time, rest_table, turn_periods
-from idp.store.schema import assert_as_made
-from idp.store.switches import HOLD_SECONDS, since_boot
+from idp.store.schema.check import assert_as_made
+from idp.store.switches.switches import HOLD_SECONDS, since_boot
 from idp.store.tables import EXPIRING, sealing_keys
 from idp.store.turn import one_turn
 from idp.store.writer import Writer

@@ -7,7 +7,7 @@ on either would give two logs one name. So what was seen is remembered for as lo
 from sqlalchemy import Connection
 
 from idp.ledger.checkpoint import TreeHead
-from idp.ledger.keys import LedgerKeys
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.merkle_tree import consistency_spans, extends, positions, proof_hashes, tree_root
 from idp.store.reads import read_hashes
 from idp.store.tree_state import TreeState, believed, has_tree, read_state

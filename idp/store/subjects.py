@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, Insert
 
-from idp.ledger.keys import LedgerKeys
 from idp.ledger.leaf import new_salt
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.store import tables
 from idp.store.engine import Upsert
 from idp.store.statements import Inserting

@@ -26,7 +26,7 @@ from sqlalchemy import (
     update,
 )
 
-from idp.ledger.keys import LedgerKeys, framed, mac
+from idp.ledger.ledger_keys import LedgerKeys, framed, mac
 from idp.ledger.merkle_tree import EMPTY_ROOT
 from idp.ports import Checkpoint
 from idp.store import tables

@@ -21,8 +21,8 @@ from sqlalchemy import Connection, Delete, Engine, Insert, bindparam, delete
 from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from idp.ledger.keys import LedgerKeys
 from idp.ledger.leaf import Prepared, complete, prepare
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.merkle_tree import leaf_hash
 from idp.ports import Unit
 from idp.store import tables

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from connectors.connector import Outbound, Post
 from connectors.request_checks import PeerRequestRefused
-from idp.ledger.keys import LogKeys
+from idp.ledger.ledger_keys import LogKeys
 from idp.login.flow import Broker
 from idp.login.frontend import Frontends
 from idp.login.role import Role

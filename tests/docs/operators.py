@@ -20,7 +20,7 @@ from idp.demo.country import Country
 from idp.demo.playing import Playing
 from idp.demo.scene import bound
 from idp.keys.file import create_saml_key, load_signer
-from idp.keys.ledger import create_ledger_keys
+from idp.keys.ledger_files import create_ledger_keys
 from tests.idp.cli.command import CICONIA, Served, ciconia, serving
 
 DIGEST = re.compile(r"\b[0-9a-f]{64}\b")

@@ -9,7 +9,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from idp.config.settings import Limits
 from idp.monitoring.families import FAMILIES
 from idp.monitoring.steps import _all_codes
-from idp.store.apart import ALLOWED
+from idp.store.clock_drift import ALLOWED
 from policies.errors import StoreUnavailable
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from connectors.connector import Ask, Expectation, Inbound, Outbound, Redirect
 from connectors.signatures.jws import from_base64url
 from connectors.signatures.signer import NoSigner
-from idp.ledger.keys import ledger_keys
+from idp.ledger.ledger_keys import ledger_keys
 from idp.login.city_role import CityRole
 from idp.login.finish import Choice
 from idp.login.flow import Broker
@@ -21,7 +21,7 @@ from idp.login.suspension import Suspension
 from idp.ports import Unit
 from idp.protocols.oidc.provider import OpenIDProvider
 from idp.protocols.oidc.request import NAME, OPENID_REQUEST, OpenIDRequest
-from idp.store.switches import MemorySwitches, Switched
+from idp.store.switches.switch import MemorySwitches, Switched
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Address, AttributeName
 from policies.authentication import AskedAttribute, Assertion, Offered, Origin, ServiceRequest

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from connectors.metadata.peers import Held
 from idp.ledger.checkpoint import TreeHead, sign_note
-from idp.ledger.keys import LedgerKeys
 from idp.ledger.leaf import complete, new_salt, prepare
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.merkle_tree import CompactRange, Position, inclusion_spans, leaf_hash, proof_hashes
 from idp.ports import UNSENT, Checkpoint, DecisionRow, ParkedRow, Unit
 from policies.errors import Conflict, NotFound

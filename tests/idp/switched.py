@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from idp.store.switches import MemorySwitches
+from idp.store.switches.switch import MemorySwitches
 
 _T = TypeVar("_T")
 

@@ -20,7 +20,9 @@ from idp.store import tables
 from idp.store.attempt import Attempt
 from idp.store.engine import open_engine
 from idp.store.store import Store
-from idp.store.switches import HOLD_SECONDS, KEY, PARTY, Switchboard, Switches
+from idp.store.switches.switch import KEY, PARTY
+from idp.store.switches.switchboard import Switchboard
+from idp.store.switches.switches import HOLD_SECONDS, Switches
 from idp.store.tree_state import TreeState, believed, read_state
 from idp.store.writer import Outcome, Waiting, Writer, take_marks
 from policies.errors import Conflict, NotFound, StoreUnavailable

@@ -19,7 +19,7 @@ from pathlib import Path
 import idp.application.app
 from idp.application.app import Application
 from idp.config.settings import load_settings
-from idp.ledger.keys import LedgerKeys
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.ports import Unit
 from idp.sequencer.sequencer import Sequencer
 from idp.server.http import Server, bind

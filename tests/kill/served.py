@@ -29,7 +29,8 @@ from idp.demo.browser import Browser, Page, WalkError
 from idp.demo.relying_party import AnswerRefusedError, RelyingPartyOfCity
 from idp.keys.folder import load_keys
 from idp.store.store import open_store
-from idp.store.switches import PARTY, Switchboard
+from idp.store.switches.switch import PARTY
+from idp.store.switches.switchboard import Switchboard
 from tests.idp.cli.command import Served
 from tests.idp.server.machines import SERVICES, Machines, change
 from tests.kill.bases import PATIENCE, Base, Post

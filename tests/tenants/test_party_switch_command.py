@@ -12,10 +12,10 @@ from typer.testing import CliRunner, Result
 from idp.audit.verify import verify_ledger
 from idp.cli import app
 from idp.config.settings import load_settings
-from idp.keys.ledger import load_ledger_keys
+from idp.keys.ledger_files import load_ledger_keys
 from idp.store.engine import open_engine
-from idp.store.switches import Switches
-from idp.store.switches.records import SwitchRecords
+from idp.store.switches.switch_records import SwitchRecords
+from idp.store.switches.switches import Switches
 from tests.tenants.roof import Roof
 
 Run = Callable[..., Result]

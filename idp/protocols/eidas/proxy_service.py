@@ -37,7 +37,7 @@ from connectors.signatures.verification_result import Signed
 from connectors.signatures.xmlenc import check_recipient, encrypt
 from connectors.signatures.xmlsign import sign_enveloped
 from connectors.wire.names import PERSISTENT, TRANSIENT
-from idp.ledger.keys import mac
+from idp.ledger.ledger_keys import mac
 from idp.login.frontend import Admit, Declined, Received
 from idp.login.state_codec import NEVER_DEFLATED, Codec
 from idp.login.states import LOGIN_LIFE, Released

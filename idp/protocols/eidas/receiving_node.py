@@ -12,8 +12,8 @@ from connectors.profiles import EIDAS
 from connectors.signatures.xmlsign import sign_enveloped
 from idp.config.settings import Organization, Settings
 from idp.keys.folder import NODE_FILES, BrokerKeys, NodeKeys
+from idp.keys.hourly_keys import HOUR
 from idp.keys.kinds import NODE_LIFE
-from idp.keys.sealing import HOUR
 from idp.keys.shared_factors import shared_factor_problems
 from idp.protocols.cached_metadata import Published
 from idp.protocols.saml.service_provider import own_key_problems

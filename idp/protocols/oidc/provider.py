@@ -22,7 +22,7 @@ from connectors.signatures.jws import SIGNING_ALGORITHMS, base64url
 from connectors.signatures.signer import Signers
 from connectors.wire.claims import Json
 from idp.keys.kinds import JWKS_SECONDS
-from idp.ledger.keys import mac
+from idp.ledger.ledger_keys import mac
 from idp.login.frontend import Admit, Declined, Received
 from idp.login.sealing import Sealer
 from idp.login.states import CODE_LIFE, GRANT, Grant, Released

@@ -12,7 +12,8 @@ from typing import Protocol
 
 from connectors.connector import Ask, Connector, Expectation, Inbound, Outbound
 from idp.store.deviation_failures import MOST_FAILURES, WITHIN_SECONDS
-from idp.store.switches import DEVIATION, Switch, Switched, since_boot
+from idp.store.switches.switch import DEVIATION, Switch, Switched
+from idp.store.switches.switches import since_boot
 from idp.system.logs import log_of
 from policies.authentication import Assertion
 from policies.errors import AssertionRejected, StoreUnavailable

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from sqlalchemy import Row
 
-from idp.ledger.keys import LedgerKeys, derived, framed
+from idp.ledger.ledger_keys import LedgerKeys, derived, framed
 from policies.errors import StoreUnavailable
 from policies.parties import Tenant
 

@@ -17,11 +17,11 @@ from typer.testing import CliRunner, Result
 from idp.audit.verify import verify_ledger
 from idp.cli import app
 from idp.config.settings import SETTINGS_FILE, load_settings
-from idp.keys.ledger import load_ledger_keys
-from idp.ledger.keys import LedgerKeys
+from idp.keys.ledger_files import load_ledger_keys
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.store.engine import open_engine
 from idp.store.store import Store, open_store
-from idp.store.switches import Switchboard
+from idp.store.switches.switchboard import Switchboard
 
 pytestmark = pytest.mark.spec("decisions.md 31")
 

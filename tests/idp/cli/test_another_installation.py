@@ -14,11 +14,12 @@ from typer.testing import CliRunner
 from idp.cli import app
 from idp.cli.init import init
 from idp.config.settings import SETTINGS_FILE, load_settings
-from idp.keys.ledger import load_ledger_keys
+from idp.keys.ledger_files import load_ledger_keys
 from idp.sequencer.sequencer import Sequencer
 from idp.sequencer.witness import Witness
 from idp.store.store import open_store
-from idp.store.switches import PARTY, Switchboard
+from idp.store.switches.switch import PARTY
+from idp.store.switches.switchboard import Switchboard
 from tests.idp.cli.command import ciconia
 
 ANOTHERS = (

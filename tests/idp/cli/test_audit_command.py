@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from idp.cli import app
 from idp.ledger.checkpoint import TreeHead, VerifierKey, sign_note
 from idp.ledger.key_list import begun_with
-from idp.ledger.keys import LogKey
+from idp.ledger.ledger_keys import LogKey
 from idp.receipts.inclusion_proof import Placed
 from idp.receipts.receipt_verify import verify_receipt
 from tests.idp.ledger.issued import PROMISED, SmallLog

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from idp.cli import app
 from idp.ledger.canonical_json import jcs
 from idp.ledger.checkpoint import TreeHead, sign_note
-from idp.ledger.keys import LogKey
+from idp.ledger.ledger_keys import LogKey
 from idp.ledger.merkle_tree import EMPTY_ROOT
 from tests.idp.ledger.issued import PROMISED, SmallLog
 from tests.idp.store.units import KEYS, ORIGIN

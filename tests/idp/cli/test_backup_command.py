@@ -17,7 +17,7 @@ from connectors.formats.grammar import written
 from idp.cli import app
 from idp.config.settings import SETTINGS_FILE, load_settings
 from idp.keys.folder import create_keys
-from idp.keys.ledger import load_ledger_keys
+from idp.keys.ledger_files import load_ledger_keys
 from idp.sequencer.sequencer import Sequencer
 from idp.sequencer.witness import Witness
 from idp.store import tables

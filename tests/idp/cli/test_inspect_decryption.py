@@ -26,7 +26,7 @@ from idp.keys.folder import BrokerKeys, create_keys, load_keys
 from idp.ports import RecordDraft, Unit
 from idp.store.engine import open_engine
 from idp.store.migrate import migrate
-from idp.store.peers import StoredCopies
+from idp.store.peer_copies import StoredCopies
 from idp.store.store import Store, open_store
 from idp.system.addresses import node_acs_url, node_entity_id
 from policies.parties import EntityId

@@ -16,7 +16,8 @@ from idp.keys.kinds import ES256, KINDS, LOG
 from idp.keys.look import KeyFolderWatch
 from idp.ledger.key_list import read_keys
 from idp.store.store import open_store
-from idp.store.switches import KEY, Switches
+from idp.store.switches.switch import KEY
+from idp.store.switches.switches import Switches
 from tests.idp.cli.keys_said import REASON, keys, listed, problem, said, states
 
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from idp.cli import app
 from idp.config.settings import load_settings
-from idp.keys.ledger import create_ledger_keys, load_ledger_keys
+from idp.keys.ledger_files import create_ledger_keys, load_ledger_keys
 from idp.ledger.record_contents import RELEASE, draft_node, new_record
 from idp.sequencer.sequencer import Sequencer
 from idp.store.migrate import migrate

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from idp.cli import app
 from idp.config.settings import load_settings
 from idp.keys.kinds import LOG
-from idp.keys.ledger import LOG_VKEY, create_ledger_keys, create_log_key, list_log_keys, load_ledger_keys
+from idp.keys.ledger_files import LOG_VKEY, create_ledger_keys, create_log_key, list_log_keys, load_ledger_keys
 from idp.ledger.checkpoint import TreeHead, VerifierKey, open_note
 from idp.ledger.merkle_tree import CompactRange, leaf_hash
 from idp.receipts.inclusion_proof import prove, read_proof
@@ -23,7 +23,8 @@ from idp.sequencer.sequencer import Sequencer
 from idp.store import tables
 from idp.store.migrate import migrate
 from idp.store.store import open_store
-from idp.store.switches import KEY, Switchboard
+from idp.store.switches.switch import KEY
+from idp.store.switches.switchboard import Switchboard
 from tests.idp.store.units import TENANT, refusal, release, unit
 
 Run = Callable[..., Result]

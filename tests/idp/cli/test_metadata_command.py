@@ -31,9 +31,10 @@ from idp.keys.folder import BrokerKeys, create_keys, load_keys
 from idp.keys.kinds import NODE_METADATA, KeyKind
 from idp.store.engine import open_engine
 from idp.store.migrate import migrate
-from idp.store.peers import StoredCopies
+from idp.store.peer_copies import StoredCopies
 from idp.store.store import open_store
-from idp.store.switches import KEY, Switchboard
+from idp.store.switches.switch import KEY
+from idp.store.switches.switchboard import Switchboard
 from tests.connectors import forge
 from tests.idp.cli.command import ciconia, json_of
 from tests.idp.neighbour import DAY, NOW, Neighbour, peers_of, signer

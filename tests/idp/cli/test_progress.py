@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from idp.config.settings import load_settings
-from idp.keys.ledger import create_ledger_keys
-from idp.ledger.keys import LedgerKeys
+from idp.keys.ledger_files import create_ledger_keys
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.sequencer.sequencer import Sequencer
 from idp.store.migrate import migrate
 from idp.store.store import open_store

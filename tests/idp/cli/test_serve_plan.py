@@ -16,7 +16,7 @@ from idp.pages.render import compiled
 from idp.store.attempt import Unconfirmed
 from idp.store.engine import open_engine
 from idp.store.migrate import serves
-from idp.store.switches import ActLost
+from idp.store.switches.switch import ActLost
 from policies.errors import StoreUnavailable
 from tests.idp.cli.command import ciconia
 

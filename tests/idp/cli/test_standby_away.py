@@ -15,10 +15,10 @@ from idp.audit.verify import verify_ledger
 from idp.cli import app
 from idp.config.settings import SETTINGS_FILE, Settings, load_settings
 from idp.keys.folder import create_keys
-from idp.keys.ledger import load_ledger_keys
+from idp.keys.ledger_files import load_ledger_keys
 from idp.store.migrate import migrate
 from idp.store.store import open_store
-from idp.store.switches import Switches
+from idp.store.switches.switches import Switches
 from tests.idp.cli.command import CICONIA
 from tests.postgres import PostgresServer, own_server
 

@@ -7,7 +7,7 @@ from idp.demo.border import Border
 from idp.demo.browser import Browser, WalkError
 from idp.demo.loopback import client, send
 from idp.demo.walk import Walked, walk
-from idp.keys.ledger import load_ledger_keys
+from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.checkpoint import TreeHead, open_note
 
 

@@ -13,14 +13,14 @@ from connectors.signatures.pinned_keys import key_of_certificate
 from connectors.signatures.shapes import METADATA
 from connectors.signatures.verification_result import SignedMessage
 from connectors.signatures.xmldsig import verify
-from idp.keys.ledger import load_ledger_keys
-from idp.ledger.keys import LedgerKeys
+from idp.keys.ledger_files import load_ledger_keys
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.record_contents import draft_approval, new_record
 from idp.ports import Unit
 from idp.sequencer.sequencer import Sequencer
 from idp.sequencer.witness import Witness
 from idp.store.engine import open_engine, writing
-from idp.store.peers import StoredCopies
+from idp.store.peer_copies import StoredCopies
 from idp.store.store import Store, open_store
 from policies.parties import EntityId, Tenant
 from tests.connectors.metadata import node

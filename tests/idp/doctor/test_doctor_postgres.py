@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import delete
 
-from idp.ledger.keys import ledger_keys as keys_of
+from idp.ledger.ledger_keys import ledger_keys as keys_of
 from idp.sequencer.sequencer import Sequencer
 from idp.store import tables
 from idp.store.engine import writing

@@ -10,7 +10,8 @@ from idp.keys import kinds
 from idp.keys.file import create_token_key
 from idp.keys.folder import load_keys
 from idp.store.store import open_store
-from idp.store.switches import KEY, Switchboard
+from idp.store.switches.switch import KEY
+from idp.store.switches.switchboard import Switchboard
 from tests.idp.doctor.ward import DAY, ERROR, NOTICE, NOW, WARNING, examined, only
 
 MINUTE = NOW // 60 * 60

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from idp.cli import app
 from idp.config.settings import load_settings
-from idp.store.switches import KEY
+from idp.store.switches.switch import KEY
 from tests.idp.doctor.ward import NOW, at, examined
 
 # To wipe the line, to go to its start, to begin another, to name the window, to hide, to turn the order, a C1 control

@@ -12,7 +12,7 @@ from idp.doctor.examination import examine
 from idp.doctor.finding import Finding, Report, Severity
 from idp.keys.file import create_saml_key, create_token_key
 from idp.keys.folder import NODE_FILES, SAML_ENCRYPTION, SECRETS
-from idp.keys.ledger import create_ledger_keys
+from idp.keys.ledger_files import create_ledger_keys
 from tests.connectors.metadata import node
 
 NOW, DAY = node.NOW, node.DAY

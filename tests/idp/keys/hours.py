@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from connectors.signatures.key_ring import Ring, Scheduled
-from idp.keys.sealing import HOUR, HourlyKeys
+from idp.keys.hourly_keys import HOUR, HourlyKeys
 from idp.keys.wrapping import WrappingKey, wrapping_key
 from idp.login.sealing import Sealer
 from idp.ports import SealingRow, SealingRows

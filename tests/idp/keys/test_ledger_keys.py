@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idp.keys.ledger import create_ledger_keys, load_ledger_keys
+from idp.keys.ledger_files import create_ledger_keys, load_ledger_keys
 from idp.ledger.key_list import read_keys
-from idp.ledger.keys import derived, framed, ledger_keys
+from idp.ledger.ledger_keys import derived, framed, ledger_keys
 from policies.errors import Misconfigured
 from tests.idp.store.units import KEYS, NOW, ORIGIN, TENANT
 

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
+from idp.keys.hourly_keys import AHEAD, HOUR, KINDS
 from idp.keys.keeper import KeyKeeper
-from idp.keys.sealing import AHEAD, HOUR, KINDS
 from idp.keys.wrapping import named, wrapping_key
 from idp.login.sealing import LoginId
 from idp.login.states import LOGIN_LIFE, RECEIPT_LIFE
 from idp.store.engine import open_engine
-from idp.store.sealing import StoredSealingKeys
+from idp.store.sealing_rows import StoredSealingKeys
 from idp.store.tables import sealing_keys
 from policies.errors import NotFound, Replayed, StoreUnavailable
 from policies.parties import Tenant
@@ -208,7 +208,7 @@ FIRST = """
 import sys
 from tests.idp.keys.hours import NOW, TENANT, Worker
 from idp.store.engine import open_engine
-from idp.store.sealing import StoredSealingKeys
+from idp.store.sealing_rows import StoredSealingKeys
 engine = open_engine(sys.argv[1])
 worker = Worker(rows=StoredSealingKeys(engine=engine, tenant=TENANT))
 sys.stdin.readline()

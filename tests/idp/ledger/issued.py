@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any  # JSON that a test takes apart
 
 from idp.ledger.checkpoint import TreeHead, sign_note
-from idp.ledger.keys import LedgerKeys
 from idp.ledger.leaf import complete, prepare
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.merkle_tree import CompactRange, Position, inclusion_spans, leaf_hash, proof_hashes, tree_root
 from idp.ledger.merkle_tree import positions as places
 from idp.ports import Opening, RecordDraft

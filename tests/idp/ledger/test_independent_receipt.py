@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from idp.ledger.checkpoint import TreeHead, VerifierKey, sign_note
 from idp.ledger.key_list import begun_with
-from idp.ledger.keys import LogKey
+from idp.ledger.ledger_keys import LogKey
 from idp.receipts.receipt import ReceiptHolder, signed_receipt
 from idp.receipts.receipt_verify import verify_receipt
 from policies.errors import SignatureInvalid

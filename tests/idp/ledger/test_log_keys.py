@@ -9,10 +9,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from connectors.signatures.key_ring import Scheduled
 from idp.audit.verify import verify_ledger
-from idp.keys.ledger import create_ledger_keys, create_log_key, list_log_keys, load_ledger_keys, vouch_for_log_keys
+from idp.keys.ledger_files import create_ledger_keys, create_log_key, list_log_keys, load_ledger_keys, vouch_for_log_keys
 from idp.ledger.checkpoint import VerifierKey, open_note, open_own_note, sign_note, signature_line
 from idp.ledger.key_list import begun_with, read_keys
-from idp.ledger.keys import LedgerKeys, LogKey, LogKeys
+from idp.ledger.ledger_keys import LedgerKeys, LogKey, LogKeys
 from idp.receipts.issue import MERGE_SECONDS, Receipts
 from idp.receipts.receipt import ReceiptHolder
 from idp.receipts.receipt_verify import ProvedReceipt, verify_receipt

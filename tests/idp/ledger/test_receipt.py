@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from idp.ledger.canonical_json import jcs
 from idp.ledger.checkpoint import VerifierKey
-from idp.ledger.keys import ledger_keys
 from idp.ledger.leaf import commitment
+from idp.ledger.ledger_keys import ledger_keys
 from idp.ledger.merkle_tree import leaf_hash
 from idp.receipts.receipt import MAX_RECEIPT, ReceiptHolder
 from idp.receipts.receipt_record import WITHDRAWAL

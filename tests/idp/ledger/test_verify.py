@@ -15,7 +15,7 @@ from idp.audit.verify import verify_ledger
 from idp.audit.verify_records import Role
 from idp.ledger.canonical_json import Json, jcs
 from idp.ledger.findings import LedgerFinding, LedgerReport
-from idp.ledger.keys import ledger_keys
+from idp.ledger.ledger_keys import ledger_keys
 from idp.ledger.merkle_tree import leaf_hash, node_hash
 from idp.ledger.record_contents import CANCELLATION, REFUSAL, RELEASE, draft_approval, draft_node, new_record
 from idp.ports import Opening, RecordDraft

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idp.login.suspension import Suspension
-from idp.store.switches import COUNTRY, PARTY, PROVIDER, MemorySwitches
+from idp.store.switches.switch import COUNTRY, PARTY, PROVIDER, MemorySwitches
 from policies.errors import BrokerError, Replayed, Suspended
 from policies.parties import ClientId
 from tests.idp.house import COUNTRY as PROVIDER_ID

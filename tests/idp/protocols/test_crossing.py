@@ -22,8 +22,8 @@ from idp.config.settings import Organization, Settings
 from idp.keys import kinds
 from idp.keys.change import MINUTE, make
 from idp.keys.folder import BrokerKeys, create_keys, load_keys
+from idp.keys.hourly_keys import HOUR
 from idp.keys.kinds import DAY
-from idp.keys.sealing import HOUR
 from idp.protocols.cached_metadata import Published
 from idp.protocols.eidas.receiving_node import (
     METADATA_LIFE,

@@ -6,7 +6,7 @@ import pytest
 
 from connectors.connector import Post, Redirect
 from connectors.signatures.jws import base64url
-from idp.ledger.keys import mac
+from idp.ledger.ledger_keys import mac
 from idp.login.sealing import Sealer
 from idp.login.states import Released
 from idp.protocols.oidc.provider import OpenIDProvider

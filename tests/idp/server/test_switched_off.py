@@ -12,9 +12,10 @@ import pytest
 from idp.config.settings import load_settings
 from idp.demo.browser import Browser, Page
 from idp.demo.relying_party import AnswerRefusedError
-from idp.keys.ledger import load_ledger_keys
+from idp.keys.ledger_files import load_ledger_keys
 from idp.store.store import open_store
-from idp.store.switches import PARTY, Switchboard
+from idp.store.switches.switch import PARTY
+from idp.store.switches.switchboard import Switchboard
 from tests.idp.server.machines import DECISION, Machines, approved, turns
 from tests.postgres import server
 

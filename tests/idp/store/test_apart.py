@@ -7,7 +7,7 @@ from sqlalchemy import Engine, event
 
 from connectors.profiles import EIDAS
 from idp.login.states import CODE_LIFE
-from idp.store.apart import ALLOWED, apart
+from idp.store.clock_drift import ALLOWED, apart
 from idp.store.engine import open_engine
 from idp.system.clock import system_clock
 

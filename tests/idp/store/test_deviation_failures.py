@@ -9,7 +9,9 @@ from sqlalchemy import func, select
 from idp.store import tables
 from idp.store.deviation_failures import MOST_FAILURES, WITHIN_SECONDS, DeviationFailures
 from idp.store.store import Store
-from idp.store.switches import DEVIATION, Switchboard, Switches
+from idp.store.switches.switch import DEVIATION
+from idp.store.switches.switchboard import Switchboard
+from idp.store.switches.switches import Switches
 from tests.idp.store.units import KEYS, TENANT, opened_at
 
 NOW = 1_795_600_000

@@ -6,7 +6,9 @@ from idp.login.states import Decided, Grant, Released
 from idp.ports import Unit
 from idp.sequencer.sequencer import Sequencer
 from idp.store.store import Store
-from idp.store.switches import COUNTRY, HOLD_SECONDS, PARTY, PROVIDER, Switchboard, Switches
+from idp.store.switches.switch import COUNTRY, PARTY, PROVIDER
+from idp.store.switches.switchboard import Switchboard
+from idp.store.switches.switches import HOLD_SECONDS, Switches
 from policies.errors import Replayed
 from tests.idp.house import ANSWER, APPROVE, NOW, SECRET, House
 from tests.idp.store.units import KEYS, TENANT, release

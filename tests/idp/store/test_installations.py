@@ -11,14 +11,14 @@ from connectors.signatures.key_ring import none_revoked
 from idp.keys.file import create_token_key
 from idp.keys.folder import create_keys, load_keys
 from idp.keys.wrapping import WrappingKey, wrapping_key
-from idp.ledger.keys import ledger_keys
+from idp.ledger.ledger_keys import ledger_keys
 from idp.ports import SealingRow
 from idp.sequencer.sequencer import Sequencer
 from idp.store import tables
 from idp.store.engine import writing
 from idp.store.installation import assert_ours, assert_sealing, claim_keys, claim_names
 from idp.store.migrate import migrate
-from idp.store.sealing import StoredSealingKeys
+from idp.store.sealing_rows import StoredSealingKeys
 from idp.store.store import open_store
 from policies.errors import Misconfigured
 from policies.parties import Tenant

@@ -11,10 +11,10 @@ import pytest
 from connectors.formats.eidas.metadata import PeerFacts
 from connectors.metadata.peers import PeerCopies
 from idp.audit.verify import verify_ledger
-from idp.ledger.keys import ledger_keys
+from idp.ledger.ledger_keys import ledger_keys
 from idp.ports import Unit
 from idp.store.engine import open_engine
-from idp.store.peers import RecordedCopies, StoredCopies
+from idp.store.peer_copies import RecordedCopies, StoredCopies
 from idp.store.store import Store
 from policies.errors import StoreUnavailable
 from policies.parties import EntityId, Tenant

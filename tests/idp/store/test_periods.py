@@ -12,7 +12,7 @@ from idp.store.periods import (
     make_partition,
     turn_periods,
 )
-from idp.store.sealing import StoredSealingKeys
+from idp.store.sealing_rows import StoredSealingKeys
 from idp.store.store import Store
 from policies.errors import Conflict, NotFound, StoreUnavailable
 from tests.idp.store.units import TENANT, marks, opened_at, parked, unit

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, event
 
 from idp.doctor.ledger import oldest_staged
 from idp.store.store import Store
-from idp.store.switches.board import Switchboard
+from idp.store.switches.switchboard import Switchboard
 from tests.idp.store.units import KEYS, NOW, TENANT, marks, opened, release, unit
 
 

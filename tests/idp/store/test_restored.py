@@ -13,9 +13,9 @@ from idp.store import store as module
 from idp.store import tables
 from idp.store.backup import AHEAD_SECONDS, CLOSED_SECONDS, RESTORED, back_up, closed_until, opened_backup, restore
 from idp.store.engine import open_engine
-from idp.store.sealing import StoredSealingKeys
+from idp.store.sealing_rows import StoredSealingKeys
 from idp.store.store import Store
-from idp.store.switches import HOLD_SECONDS
+from idp.store.switches.switches import HOLD_SECONDS
 from policies.errors import NotFound, Replayed, StoreUnavailable
 from tests.idp.keys.hours import Clock as HoursClock
 from tests.idp.keys.hours import Worker

@@ -14,7 +14,7 @@ from idp.sequencer.witness import Witness
 from idp.store import retention as module
 from idp.store import tables
 from idp.store.retention import KEPT_SECONDS, PURGE_SECONDS, Retention
-from idp.store.sealing import StoredSealingKeys
+from idp.store.sealing_rows import StoredSealingKeys
 from idp.store.store import Store
 from policies.errors import Conflict, StoreUnavailable
 from tests.idp.server.crew import until

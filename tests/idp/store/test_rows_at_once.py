@@ -13,8 +13,10 @@ from idp.audit.verify import verify_ledger
 from idp.ports import SealingRow
 from idp.store import tables
 from idp.store.engine import snapshot, writing
-from idp.store.sealing import StoredSealingKeys
-from idp.store.switches import PARTY, Switch, Switchboard, Switches
+from idp.store.sealing_rows import StoredSealingKeys
+from idp.store.switches.switch import PARTY, Switch
+from idp.store.switches.switchboard import Switchboard
+from idp.store.switches.switches import Switches
 from policies.parties import Tenant
 from tests.idp.store.units import KEYS, LATER, NOW, TENANT, opened, opened_at
 

@@ -9,7 +9,7 @@ from idp.audit.verify import verify_ledger
 from idp.sequencer.sequencer import HALTING, Sequencer
 from idp.store.engine import is_postgres, open_engine, reading
 from idp.store.read_back import NOT_KEPT
-from idp.store.schema import UNLOGGED, faults_of_schema
+from idp.store.schema.check import UNLOGGED, faults_of_schema
 from idp.store.store import Store
 from policies.errors import Misconfigured, StoreUnavailable
 from tests.idp.store.units import KEYS, NOW, TENANT, commit_all, opened_at, release, unit

@@ -12,8 +12,10 @@ from sqlalchemy import Engine
 from idp.audit.verify import verify_ledger
 from idp.store.engine import open_engine
 from idp.store.store import Store
-from idp.store.switches import COUNTRY, HOLD_SECONDS, KEY, PARTY, Switchboard, Switches, faults_of_switches
-from idp.store.switches.records import SwitchRecords
+from idp.store.switches.switch import COUNTRY, KEY, PARTY
+from idp.store.switches.switch_records import SwitchRecords
+from idp.store.switches.switchboard import Switchboard
+from idp.store.switches.switches import HOLD_SECONDS, Switches, faults_of_switches
 from policies.errors import StoreUnavailable
 from tests.idp.store.units import KEYS, TENANT, opened
 

@@ -18,7 +18,9 @@ from idp.ports import Unit
 from idp.sequencer.sequencer import Sequencer
 from idp.store.engine import open_engine
 from idp.store.store import Store
-from idp.store.switches import COUNTRY, HOLD_SECONDS, KEY, KINDS, PARTY, PROVIDER, Switchboard, Switches
+from idp.store.switches.switch import COUNTRY, KEY, KINDS, PARTY, PROVIDER
+from idp.store.switches.switchboard import Switchboard
+from idp.store.switches.switches import HOLD_SECONDS, Switches
 from policies.errors import StoreUnavailable
 from policies.parties import Tenant
 from tests.idp.store.units import KEYS, TENANT, opened, release
@@ -278,7 +280,8 @@ OTHER_PROCESS = """
 import sys, time
 from pathlib import Path
 from idp.store.engine import open_engine
-from idp.store.switches import PARTY, Switches
+from idp.store.switches.switch import PARTY
+from idp.store.switches.switches import Switches
 from tests.idp.store.units import KEYS, TENANT
 switches = Switches(engine=open_engine(sys.argv[1]), tenant=TENANT, keys=KEYS)
 print(switches.off(PARTY, "parking"), flush=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from idp.ledger.keys import ledger_keys
+from idp.ledger.ledger_keys import ledger_keys
 from idp.ledger.record_contents import draft_refusal, draft_release, new_record
 from idp.ports import DecisionRow, Mark, ParkedRow, RecordDraft, Unit
 from idp.store.store import Store, open_store

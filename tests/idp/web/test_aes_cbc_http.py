@@ -14,7 +14,8 @@ from connectors.profiles import AES128_CBC, AES256_CBC, AES256_GCM
 from idp.keys.kinds import own_encryption
 from idp.protocols.saml.deviation_guard import REASON
 from idp.store.deviation_failures import MOST_FAILURES, DeviationFailures
-from idp.store.switches import DEVIATION, Switchboard
+from idp.store.switches.switch import DEVIATION
+from idp.store.switches.switchboard import Switchboard
 from policies.deviations import AES_CBC
 from policies.errors import StoreUnavailable
 from policies.parties import ProviderId

@@ -19,12 +19,13 @@ from idp.application.app import Application
 from idp.demo.scene import HOST
 from idp.keys import kinds
 from idp.keys.change import MINUTE, make, next_minute
-from idp.keys.ledger import list_log_keys
+from idp.keys.ledger_files import list_log_keys
 from idp.ledger.checkpoint import VerifierKey
 from idp.ledger.key_list import read_keys
 from idp.receipts.receipt_verify import ProvedReceipt, verify_receipt
 from idp.server.http import Server, bind
-from idp.store.switches import KEY, Switchboard
+from idp.store.switches.switch import KEY
+from idp.store.switches.switchboard import Switchboard
 from tests.idp.web.stage import Stage, serving
 from tests.idp.web.visitor import DIRECT, Visitor
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from idp.monitoring.refusals import MOST
-from idp.store.switches import COUNTRY, PARTY, PROVIDER
+from idp.store.switches.switch import COUNTRY, PARTY, PROVIDER
 from tests.forgetting import Switch, forget_switches, switch_of
 from tests.idp.cli.command import ciconia
 from tests.idp.web.stage import Clock, Stage

@@ -31,7 +31,7 @@ from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import open_assertion
 from connectors.signatures.xmlsign import sign_enveloped
 from idp.keys.file import create_saml_key, load_node_signer, load_unwrapper
-from idp.keys.sealing import HOUR
+from idp.keys.hourly_keys import HOUR
 from policies.parties import EntityId
 from tests.idp.neighbour import signer
 

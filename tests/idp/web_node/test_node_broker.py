@@ -21,7 +21,7 @@ from idp.login.states import LOGIN_LIFE, Asked, Decided, Refused, Released
 from idp.login.suspension import Suspension
 from idp.protocols.eidas.proxy_service import NAME, Here, ProxyService, _derived
 from idp.protocols.eidas.role import NodeRole
-from idp.store.switches import MemorySwitches, Switched
+from idp.store.switches.switch import MemorySwitches, Switched
 from policies.assurance import LevelOfAssurance as Level
 from policies.attributes import AttributeName
 from policies.authentication import Offered

@@ -2,7 +2,7 @@
 
 import pytest
 
-from idp.store.switches import PROVIDER
+from idp.store.switches.switch import PROVIDER
 from tests.forgetting import forget_switches, switch_of
 from tests.idp.revoked import all_revoked
 from tests.idp.web.visitor import Answer

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from idp.store.switches import COUNTRY, PROVIDER
+from idp.store.switches.switch import COUNTRY, PROVIDER
 from tests.forgetting import Switch, forget_switches, switch_of
 from tests.idp.web.stage import Clock
 from tests.idp.web.visitor import Answer

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, Row, select
 
 from connectors.formats.eidas.metadata import PeerFacts, from_json
 from connectors.metadata.peers import Held
-from idp.ledger.keys import LedgerKeys, framed
+from idp.ledger.ledger_keys import LedgerKeys, framed
 from idp.ledger.record_contents import draft_approval, new_record
 from idp.ports import Commits, Unit
 from idp.store import tables

@@ -11,12 +11,12 @@ from typing import Any  # all columns of a table
 
 from sqlalchemy import Connection, Engine, Row, Select, bindparam, select
 
-from idp.ledger.keys import LedgerKeys
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.store import tables
 from idp.store.engine import reading
 from idp.store.statements import Statement
-from idp.store.switches.records import RecordedAct, SwitchRecords
 from idp.store.switches.switch import KEY, ActLost, Name, Switch, is_ours, key_of, switch_of
+from idp.store.switches.switch_records import RecordedAct, SwitchRecords
 from idp.system.logs import log_of
 from policies.errors import StoreUnavailable
 from policies.parties import Tenant

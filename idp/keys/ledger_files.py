@@ -25,7 +25,7 @@ from idp.keys.file import fix_of_unread, sync_folder, write_private
 from idp.keys.kinds import LOG
 from idp.ledger.checkpoint import SIGNATURE_MARK, VerifierKey, is_key_name
 from idp.ledger.key_list import KeyList, begun_with, read_list
-from idp.ledger.keys import KEY_BYTES, LedgerKeys, LogKey, LogKeys, ledger_keys, with_masters
+from idp.ledger.ledger_keys import KEY_BYTES, LedgerKeys, LogKey, LogKeys, ledger_keys, with_masters
 from idp.system.files import read_whole
 from idp.system.ownership import assert_open
 from policies.errors import Misconfigured, Problem, SignatureInvalid

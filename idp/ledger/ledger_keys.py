@@ -1,4 +1,4 @@
-"""The keys of one release ledger, and what is derived from them. Their files: `idp.keys.ledger`.
+"""The keys of one release ledger, and what is derived from them. Their files: `idp.keys.ledger_files`.
 
 A log is its name. The keys that sign it take turns, as all signing keys do: the next one is published before it signs. Who
 checks an old checkpoint needs the key that signed it then, so the public half of each is known for good, unless it was

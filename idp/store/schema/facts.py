@@ -1,4 +1,4 @@
-"""What a look at a database's tables gives, whichever database it is: see `idp.store.schema`."""
+"""What a look at a database's tables gives, whichever database it is: see `idp.store.schema.check`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection, TextClause, bindparam, text
 
-from idp.store.schema_found import NAMES, Acting, Column, SchemaFacts
+from idp.store.schema.facts import NAMES, Acting, Column, SchemaFacts
 
 # Ours are the tables that a statement without a schema finds, and what is under them: partitions. Who has these holds no
 # rows itself

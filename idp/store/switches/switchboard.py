@@ -5,13 +5,13 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
 
-from idp.ledger.keys import LedgerKeys
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.record_contents import draft_switch
 from idp.ports import Commits, Unit
 from idp.store import tables
 from idp.store.engine import exclusively, reading, writing
-from idp.store.switches.records import RecordedAct, SwitchRecords
 from idp.store.switches.switch import KEY, KINDS, Name, Switch, is_ours, key_of, seal_of
+from idp.store.switches.switch_records import RecordedAct, SwitchRecords
 from idp.store.turn import one_turn
 from policies.errors import StoreUnavailable
 from policies.parties import Tenant

@@ -22,9 +22,9 @@ from idp.store.engine import database_name, is_postgres, reading, snapshot
 from idp.store.migrate import is_newest
 from idp.store.periods import PARTITIONED
 from idp.store.postgres import LOST
-from idp.store.schema_found import Column, SchemaFacts
-from idp.store.schema_of_postgres import found_on_postgres
-from idp.store.schema_of_sqlite import found_on_sqlite
+from idp.store.schema.facts import Column, SchemaFacts
+from idp.store.schema.postgres_catalogue import found_on_postgres
+from idp.store.schema.sqlite_catalogue import found_on_sqlite
 from policies.errors import Misconfigured, Problem
 
 UNLOGGED = "this table is UNLOGGED: after a crash it is empty"

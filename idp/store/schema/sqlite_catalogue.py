@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from sqlalchemy import Connection, create_engine, text
 
 from idp.store.migrate import run_scripts
-from idp.store.schema_found import NAMES, Acting, Column, SchemaFacts
+from idp.store.schema.facts import NAMES, Acting, Column, SchemaFacts
 
 _MADE = text("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name")
 _ACTING_KEYS = text(

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, LargeBinary, Row, Select, bindparam, select
 
-from idp.ledger.keys import LedgerKeys, derived
 from idp.ledger.leaf import RECORD_BYTES, open_opening
+from idp.ledger.ledger_keys import LedgerKeys, derived
 from idp.ledger.record_contents import SWITCH
 from idp.store import tables
 from idp.store.statements import Statement
