@@ -1,4 +1,4 @@
-"""The store: SQLAlchemy Core over SQLite or PostgreSQL. Tables, the writer, the reads, backups, and what holds both databases.
+"""The store over SQLite or PostgreSQL: its tables, writer, reads and backups, and what checks both databases.
 
 It may touch the ledger, the keys and the machine; no room above it.
 """
