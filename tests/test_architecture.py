@@ -228,7 +228,6 @@ def test_a_line_of_the_log_names_its_tenant_unless_it_is_of_the_whole_process() 
     of_the_process = {
         "idp.server.workers.worker",
         "idp.server.workers.supervisor",
-        "idp.server.workers.children",
         "idp.monitoring.listener",
     }
     assert set(_called("get_logger")) == {"idp.system.logs", *of_the_process}

@@ -15,7 +15,7 @@ from idp.keys.file import forget_keys
 from idp.monitoring.listener import serve as watched
 from idp.monitoring.measures import SharedMeasures
 from idp.server.http import Listening, bind
-from idp.server.workers.board import Board
+from idp.server.workers.slots import Board
 from idp.server.workers.supervisor import Supervisor
 from idp.system.logs import configure_logs
 from policies.errors import Misconfigured, StoreUnavailable
@@ -69,7 +69,7 @@ def serve(
         workers=workers,
         ready=ready,
         beside=beside,
-        watching=metrics,
+        note=metrics.note_workers if metrics else None,
     )
     try:
         raise typer.Exit(supervisor.run(plan(config, looked, metrics, drain)))

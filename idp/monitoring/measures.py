@@ -93,12 +93,10 @@ class SharedMeasures:
         measures.set(BUILD, version("ciconia"), figure=1)
         return measures
 
-    def ended(self, number: int) -> None:
-        """The worker of this number has ended: its counts stay, its gauges go."""
-        mark_process_dead(number, str(self.folder))  # type: ignore[no-untyped-call]  # as above
-
-    def note_workers(self, *, wanted: int, alive: int) -> None:
-        """How many workers there ought to be, and are. For the supervisor alone."""
+    def note_workers(self, wanted: int, alive: int, ended: Iterable[int] = ()) -> None:
+        """How many workers there ought to be and are; of those that have `ended`, the counts stay. For the supervisor."""
+        for number in ended:
+            mark_process_dead(number, str(self.folder))  # type: ignore[no-untyped-call]  # as above
         own = self._own = self._own or self.worker(SUPERVISOR)
         own.set(WORKERS, "wanted", figure=wanted)
         own.set(WORKERS, "alive", figure=alive)

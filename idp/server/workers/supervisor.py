@@ -2,8 +2,8 @@
 
 It has one thread and no handler of signals: they are blocked, and taken one at a time where the loop waits.
 
-A *generation* is the workers of one configuration. A reload begins the next one beside the one that serves; only when all
-of it is ready does the old one leave, and where it cannot begin, the old one goes on.
+A reload begins the workers of the next plan beside those that serve. Only when all of them are ready do the old ones leave.
+Where the new ones cannot begin, the old ones go on.
 """
 
 import gc
@@ -13,16 +13,15 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 
 import structlog
 
 from idp.server.http import Listening
-from idp.server.workers.board import Board, Phase, State
-from idp.server.workers.children import end, ended, fork, send
-from idp.server.workers.worker import LEAVE, LINGER_SECONDS, Place, Plan, work
+from idp.server.workers.slots import Board, ServerPhase, WorkerState
+from idp.server.workers.worker import LEAVE, LINGER_SECONDS, Plan, work
 from idp.store.faults import explained
 from policies.errors import Misconfigured, StoreUnavailable
 
@@ -38,44 +37,20 @@ LEAVE_SECONDS = LINGER_SECONDS + 20.0
 SOUND_SECONDS = 10.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
 NO_PROCESS = "no process could be forked for it"
+FAILED_CODE = 70  # sysexits.h: EX_SOFTWARE
 
 
-class Watching(Protocol):
-    """The metrics, which are told of workers."""
-
-    def ended(self, slot: int) -> None:
-        """The worker of this number is gone."""
-
-    def note_workers(self, *, wanted: int, alive: int) -> None:
-        """How many there should be, and are."""
-
-
-@dataclass
-class Worker:
-    """A living worker, as the supervisor sees it."""
+@dataclass(slots=True)
+class LivingWorker:
+    """A worker, as the supervisor sees it. `index` is its slot's."""
 
     process: int
-    slot: int
-    begun: float
-    beats: int = 0
-    silent: int = 0  # looks in a row without a beat
-    leaves_by: float = 0.0
-
-
-@dataclass
-class Generation:
-    """The workers of one plan."""
-
+    index: int
     plan: Plan
-    workers: list[Worker] = field(default_factory=list)
-    begun: float = field(default_factory=time.monotonic)
-    restart_at: float = 0.0
-    pause: float = 0.0  # the last one before a start, while starts come to nothing
-
-    def put_off(self, now: float) -> None:
-        """Plan the next start, later each time."""
-        self.pause = min(max(2 * self.pause, FIRST_PAUSE), LONGEST_PAUSE)
-        self.restart_at = now + self.pause
+    begun: float
+    beats: int
+    silent: int = 0  # looks in a row without a beat
+    leaves_by: float = 0.0  # 0.0 while nobody has asked it to leave
 
 
 def raise_limit() -> None:
@@ -87,7 +62,8 @@ def raise_limit() -> None:
 class Supervisor:
     """`run` serves until SIGTERM or SIGINT and returns the exit code.
 
-    `beside` runs in a process of its own, from before the first worker until after the last, with the board.
+    `beside` runs in a process of its own, from before the first worker until after the last, with the board. `note` gets
+    how many workers there should be, how many live, and the numbers of those that have just ended.
     """
 
     def __init__(
@@ -97,66 +73,90 @@ class Supervisor:
         workers: int,
         ready: Callable[[], None],
         beside: Callable[[Board], None] | None = None,
-        watching: Watching | None = None,
+        note: Callable[[int, int, Sequence[int]], None] | None = None,
     ) -> None:
         self._listening, self._wanted, self._ready = listening, workers, ready
-        self._beside, self._watching = beside, watching
+        self._beside, self._noted = beside, note
         # One processor for each worker, where there are just as many: a login's threads take turns anyway, and move between
         # processors at half of its cost. Else the kernel knows better
         processors = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
         self._processors = processors if len(processors) == workers else [None] * workers
         self._board = Board(2 * workers)
         self._process = os.getpid()
-        self._current: Generation | None = None
-        self._coming: Generation | None = None
-        self._leaving: list[Worker] = []
+        # What is served, and what shall be next
+        self._plan: Plan | None = None
+        self._coming: Plan | None = None
+        self._workers: list[LivingWorker] = []
         self._companion, self._companion_at = 0, 0.0
+        # When the next worker of `_plan` starts, and how long it was put off for, while starts come to nothing
+        self._restart_at = self._put_off_for = 0.0
         self._looked = self._ends_at = 0.0
         self._code = 0
-        self._asked = False  # whether a reload waits for the end of another, or of the start
+        self._reload_asked = False
         self._log = structlog.get_logger()
 
     def run(self, plan: Plan) -> int:
         """Begin with `plan`. 0: ended by a signal. 1: the first workers could not begin."""
         before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, the kernel keeps no exit code
             raise_limit()
             gc.freeze()  # what was imported stays shared with the workers
             self._begin_companion()
             self._begin(plan)
-            while self._current or self._coming or self._leaving:
+            while self._plan or self._coming or self._workers:
                 taken = signal.sigtimedwait(SIGNALS, self._pause())
                 if taken is not None:
                     self._take(taken.si_signo)
                 self._turn(time.monotonic())
         finally:
             # Whatever brought us here, nothing of ours outlives us
-            for worker, _ in self._all():
-                end(worker.process)
-            if self._companion:
-                end(self._companion)  # it writes nothing
+            for process in (self._companion, *(worker.process for worker in self._workers)):
+                if process:
+                    end(process)
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return self._code
 
     def _take(self, number: int) -> None:
         """Do what a signal asks for."""
         if number == signal.SIGHUP:
-            self._reload()
+            self._reload_asked = True
         elif number in (signal.SIGTERM, signal.SIGINT):
-            self._board.phase = Phase.DRAINING
-            waits = number == signal.SIGTERM and not self._ends_at and self._current is not None
-            self._ends_at = time.monotonic() + (self._current.plan.drain_seconds if waits and self._current else 0.0)
+            self._board.phase = ServerPhase.DRAINING
+            waits = self._plan if number == signal.SIGTERM and not self._ends_at else None
+            self._ends_at = time.monotonic() + (waits.drain_seconds if waits else 0.0)
 
-    def _reload(self) -> None:
-        """Begin a reload, or remember it: until the start, or the last one, has come to its end, workers need the slots."""
-        self._asked = False
-        if self._ends_at:
-            return
-        if self._current is None or self._coming or self._leaving:
-            self._asked = True
-            return
+    def _pause(self) -> float:
+        """How long the loop waits for a signal."""
+        if self._coming:
+            return STARTING_LOOK_SECONDS
+        now = time.monotonic()
+        moments = [moment for moment in (self._ends_at, self._restart_at) if moment and self._plan]
+        return max(0.0, min([LOOK_SECONDS, *(moment - now for moment in moments)]))
+
+    def _turn(self, now: float) -> None:
+        """Take one turn of the loop."""
+        self._reap(now)
+        if self._ends_at and now >= self._ends_at:
+            self._leave([worker for worker in self._workers if not worker.leaves_by])
+            self._plan = self._coming = None
+            # Before theirs: the last process that closes it resets what waits there, and a worker takes all of it first
+            self._listening.close()
+        self._look_at_the_coming(now)
+        self._look_at_the_serving(now)
+        leaving = [worker for worker in self._workers if worker.leaves_by]
+        for worker in leaving:
+            if now > worker.leaves_by:
+                os.kill(worker.process, signal.SIGKILL)
+        # Until the start, or the last reload, has come to its end, workers need the slots
+        if self._reload_asked and self._plan and not (self._coming or leaving):
+            self._reload_asked = False
+            if not self._ends_at:
+                self._reload(self._plan)
+
+    def _reload(self, serving: Plan) -> None:
         try:
-            plan = self._current.plan.again()
+            plan = serving.again()
         except Misconfigured as error:
             self._refuse(*map(str, error.problems))
         except StoreUnavailable as error:
@@ -169,29 +169,6 @@ class Supervisor:
     def _refuse(self, *problems: str) -> None:
         self._log.error("reload_refused", serving="as before", problems=list(problems))
 
-    def _pause(self) -> float:
-        """How long the loop waits for a signal."""
-        if self._coming is not None:
-            return STARTING_LOOK_SECONDS
-        now = time.monotonic()
-        moments = [self._ends_at] if self._ends_at and self._current else []
-        if self._current and self._current.restart_at:
-            moments.append(self._current.restart_at)
-        return max(0.0, min([LOOK_SECONDS, *(moment - now for moment in moments)]))
-
-    def _turn(self, now: float) -> None:
-        """One turn of the loop."""
-        self._reap(now)
-        if self._ends_at and now >= self._ends_at:
-            self._leave_all(now)
-        self._look_at_the_coming(now)
-        self._look_at_the_current(now)
-        for worker in self._leaving:
-            if now > worker.leaves_by:
-                send(worker.process, signal.SIGKILL)
-        if self._asked:
-            self._reload()
-
     def _reap(self, now: float) -> None:
         """Take note of every process that ended."""
         if self._companion and ended(self._companion) is not None:
@@ -199,104 +176,115 @@ class Supervisor:
         if not self._companion and now >= self._companion_at:
             self._companion_at = now + LOOK_SECONDS
             self._begin_companion()
-        # All of them before any of it has consequences: those move workers from one list to another
-        ends = [(*each, code) for each in self._all() if (code := ended(each[0].process)) is not None]
-        for worker, workers, _ in ends:
-            workers.remove(worker)
-            self._board.set_state(worker.slot, State.FREE)
-            if self._watching:
-                self._watching.ended(worker.slot + 1)
-        for worker, workers, code in ends:
-            if self._coming and workers is self._coming.workers:
+        gone = [(worker, code) for worker in self._workers if (code := ended(worker.process)) is not None]
+        # All of them before any of it has consequences
+        for worker, _ in gone:
+            self._workers.remove(worker)
+            self._board.slots[worker.index].state = WorkerState.FREE
+        for worker, code in gone:
+            if worker.leaves_by:
+                continue
+            if worker.plan is self._coming:
                 self._give_up_the_coming(f"it ended with {code} before it served")
-            elif self._current and workers is self._current.workers:
-                self._replace(self._current, worker, code, now)
-        if ends:
-            self._note()
+            elif worker.plan is self._plan:
+                if now - worker.begun > SOUND_SECONDS:
+                    self._put_off_for, self._restart_at = 0.0, now
+                else:
+                    self._put_off(now)
+                seconds = round(self._put_off_for, 1)
+                self._log.error("worker_died", number=worker.index + 1, code=code, restart_seconds=seconds)
+        if gone:
+            self._note([worker.index + 1 for worker, _ in gone])
 
-    def _replace(self, generation: Generation, worker: Worker, code: int, now: float) -> None:
-        """Plan the successor of a worker that nobody asked to end: at once, and later each time that it dies soon."""
-        if now - worker.begun > SOUND_SECONDS:
-            generation.pause, generation.restart_at = 0.0, now
-        else:
-            generation.put_off(now)
-        self._log.error("worker_died", number=worker.slot + 1, code=code, restart_seconds=round(generation.pause, 1))
+    def _note(self, ended: Sequence[int] = ()) -> None:
+        if self._noted:
+            self._noted(self._wanted, len(self._workers), ended)
+
+    def _put_off(self, now: float) -> None:
+        """Plan the next start, later each time."""
+        self._put_off_for = min(max(2 * self._put_off_for, FIRST_PAUSE), LONGEST_PAUSE)
+        self._restart_at = now + self._put_off_for
+
+    def _of(self, plan: Plan | None) -> list[LivingWorker]:
+        """The workers of a plan that nobody has asked to leave."""
+        return [worker for worker in self._workers if worker.plan is plan and not worker.leaves_by]
 
     def _look_at_the_coming(self, now: float) -> None:
-        coming = self._coming
-        if coming is None:
-            return
-        starting = [worker for worker in coming.workers if self._board.state(worker.slot) is not State.READY]
-        if any(now - worker.begun > START_SECONDS for worker in starting):
-            self._give_up_the_coming("it did not serve in time")
-        elif not starting and len(coming.workers) < self._wanted:
-            # The first worker has shown that the configuration serves: were it broken, one worker would say so, and not all
-            if not self._fill(coming):
-                self._give_up_the_coming(NO_PROCESS)
-        elif not starting:
-            former, self._current, self._coming = self._current, coming, None
-            if former is None:
-                self._board.phase = Phase.SERVING
-                self._ready()
-            else:
-                self._leave(former.workers, now)
-                self._log.info("reloaded", workers=self._wanted, seconds=round(now - coming.begun, 2))
-
-    def _give_up_the_coming(self, why: str) -> None:
-        """Where a worker could say what is wrong, it has."""
         if self._coming is None:
             return
-        for worker in self._coming.workers:
-            send(worker.process, signal.SIGKILL)
-        self._leave(self._coming.workers, time.monotonic())
+        workers = self._of(self._coming)
+        starting = [worker for worker in workers if self._state(worker) != WorkerState.READY]
+        if any(now - worker.begun > START_SECONDS for worker in starting):
+            self._give_up_the_coming("it did not serve in time")
+        elif not starting and len(workers) < self._wanted:
+            # The first worker has shown that the configuration serves: were it broken, one worker would say so, and not all
+            if not self._fill(self._coming):
+                self._give_up_the_coming(NO_PROCESS)
+        elif not starting:
+            former, self._plan, self._coming = self._plan, self._coming, None
+            self._restart_at = self._put_off_for = 0.0
+            if former is None:
+                self._board.phase = ServerPhase.SERVING
+                self._ready()
+            else:
+                self._leave(self._of(former))
+                self._log.info("reloaded", workers=self._wanted, seconds=round(now - workers[0].begun, 2))
+
+    def _begin(self, plan: Plan) -> None:
+        self._coming = plan
+        if not self._fork(plan):
+            self._give_up_the_coming(NO_PROCESS)
+
+    def _give_up_the_coming(self, why: str) -> None:
+        """End its workers. Where one of them could say what is wrong, it has."""
+        self._leave(self._of(self._coming), signal.SIGKILL)
         self._coming = None
-        if self._current is None:
+        if self._plan is None:
             self._code = 1
         else:
             self._refuse(f"a worker of the new configuration: {why}")
 
-    def _look_at_the_current(self, now: float) -> None:
-        current = self._current
-        if current is None:
+    def _look_at_the_serving(self, now: float) -> None:
+        if self._plan is None:
             return
-        if len(current.workers) < self._wanted and now >= current.restart_at:
-            current.restart_at = 0.0
-            if not self._fill(current):
-                current.put_off(now)
+        workers = self._of(self._plan)
+        if len(workers) < self._wanted and now >= self._restart_at:
+            self._restart_at = 0.0
+            if not self._fill(self._plan):
+                self._put_off(now)
         if now - self._looked < LOOK_SECONDS:
             return
         self._looked = now
-        for worker in current.workers:
+        for worker in self._of(self._plan):
             # Looks are counted, not seconds: a machine that stood still as a whole has no worker that hangs
-            beats = self._board.beats(worker.slot)
+            beats = self._board.slots[worker.index].beats
             worker.silent = 0 if beats != worker.beats else worker.silent + 1
             worker.beats = beats
-            starting = self._board.state(worker.slot) is State.STARTING
+            starting = self._state(worker) == WorkerState.STARTING
             if (worker.silent == HUNG_LOOKS and not starting) or (starting and now - worker.begun > START_SECONDS):
                 # The others wait for what it holds
-                self._log.error("worker_hangs", number=worker.slot + 1)
-                send(worker.process, signal.SIGKILL)
+                self._log.error("worker_hangs", number=worker.index + 1)
+                os.kill(worker.process, signal.SIGKILL)
 
-    def _begin(self, plan: Plan) -> None:
-        self._coming = Generation(plan)
-        if not self._fork(self._coming):
-            self._give_up_the_coming(NO_PROCESS)
+    def _state(self, worker: LivingWorker) -> int:
+        return self._board.slots[worker.index].state
 
-    def _fill(self, generation: Generation) -> bool:
-        """Fork what a generation lacks; whether all of it could be."""
-        return all(self._fork(generation) for _ in range(self._wanted - len(generation.workers)))
+    def _fill(self, plan: Plan) -> bool:
+        """Fork what a plan lacks; whether all of it could be."""
+        return all(self._fork(plan) for _ in range(self._wanted - len(self._of(plan))))
 
-    def _fork(self, generation: Generation) -> bool:
-        taken = {worker.slot % self._wanted for worker in generation.workers}
-        free = [slot for slot in range(self._board.slots) if self._board.state(slot) is State.FREE]
-        slot = next((slot for slot in free if slot % self._wanted not in taken), free[0])
-        self._board.set_state(slot, State.STARTING)
-        place = Place(slot, self._board, self._listening, self._process, self._processors[slot % self._wanted])
-        process = self._child(lambda: work(generation.plan, place))
+    def _fork(self, plan: Plan) -> bool:
+        slots, wanted = self._board.slots, self._wanted
+        taken = {worker.index % wanted for worker in self._of(plan)}
+        free = [index for index, slot in enumerate(slots) if slot.state == WorkerState.FREE]
+        index = next((index for index in free if index % wanted not in taken), free[0])
+        slots[index].state = WorkerState.STARTING
+        processor, ours = self._processors[index % wanted], self._process
+        process = self._child(lambda: work(plan, self._board, index, self._listening, processor=processor, supervisor=ours))
         if not process:
-            self._board.set_state(slot, State.FREE)
+            slots[index].state = WorkerState.FREE
             return False
-        generation.workers.append(Worker(process, slot, time.monotonic(), self._board.beats(slot)))
+        self._workers.append(LivingWorker(process, index, plan, time.monotonic(), slots[index].beats))
         self._note()
         return True
 
@@ -314,46 +302,64 @@ class Supervisor:
         if beside is None:
             return
 
+        def follow() -> None:
+            while os.getppid() == self._process:
+                time.sleep(LOOK_SECONDS)
+            os._exit(0)
+
         def act() -> int:
             for number in SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
             # Those that end all of us are for the supervisor: until it ends, somebody may ask how it is
             signal.pthread_sigmask(signal.SIG_SETMASK, [signal.SIGTERM, signal.SIGINT])
             self._listening.close()
-            threading.Thread(target=self._follow, name="follow", daemon=True).start()
+            threading.Thread(target=follow, name="follow", daemon=True).start()
             beside(board)
             return 0
 
         self._companion = self._child(act)
 
-    def _follow(self) -> None:
-        """End this process with the supervisor's."""
-        while os.getppid() == self._process:
-            time.sleep(LOOK_SECONDS)
-        os._exit(0)
-
-    def _leave_all(self, now: float) -> None:
-        for generation in (self._current, self._coming):
-            if generation is not None:
-                self._leave(generation.workers, now)
-        self._current = self._coming = None
-        # Before theirs: the last process that closes it resets what waits there, and a worker takes all of it first
-        self._listening.close()
-
-    def _leave(self, workers: list[Worker], now: float) -> None:
+    def _leave(self, workers: Sequence[LivingWorker], number: signal.Signals = LEAVE) -> None:
         for worker in workers:
-            worker.leaves_by = now + LEAVE_SECONDS
-            self._board.set_state(worker.slot, State.LEAVING)
-            send(worker.process, LEAVE)
-        self._leaving += workers
+            worker.leaves_by = time.monotonic() + LEAVE_SECONDS
+            self._board.slots[worker.index].state = WorkerState.LEAVING
+            os.kill(worker.process, number)
 
-    def _all(self) -> Iterator[tuple[Worker, list[Worker]]]:
-        """Every worker, with the list that holds it."""
-        lists = [generation.workers for generation in (self._current, self._coming) if generation is not None]
-        for workers in (*lists, self._leaving):
-            for worker in list(workers):
-                yield worker, workers
 
-    def _note(self) -> None:
-        if self._watching:
-            self._watching.note_workers(wanted=self._wanted, alive=sum(1 for _ in self._all()))
+def fork(act: Callable[[], int]) -> int:
+    """The number of a child that does `act` and ends with its code. Raises OSError."""
+    flush()
+    process = os.fork()
+    if process:
+        return process
+    code = FAILED_CODE
+    try:
+        code = act()
+    except BaseException as error:  # noqa: BLE001 - the edge of a process: its text may quote anything
+        structlog.get_logger().critical("worker_failed", kind=type(error).__name__)
+    finally:
+        try:
+            flush()
+        finally:
+            os._exit(code)
+
+
+def flush() -> None:
+    """Write what our streams still hold, so that no child writes it again. A stream that is broken is left alone."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):  # the command line's own has an exception of its own
+            stream.flush()
+
+
+def ended(process: int) -> int | None:
+    """The exit code of a child, which is reaped by that; negative where a signal ended it, None while it lives."""
+    found, status = os.waitpid(process, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if found else None
+
+
+def end(process: int) -> None:
+    """End a child now, and wait until it is gone. Nobody is ended who is not ours any more."""
+    with suppress(ChildProcessError):
+        if ended(process) is None:
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)

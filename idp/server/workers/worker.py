@@ -14,7 +14,7 @@ from typing import Protocol
 import structlog
 
 from idp.server.http import App, Listening, Server
-from idp.server.workers.board import Board, Phase, State
+from idp.server.workers.slots import Board, ServerPhase, WorkerState
 from idp.system.logs import put_on_every_line
 from policies.errors import Misconfigured, StoreUnavailable
 
@@ -42,9 +42,9 @@ class Composed(Protocol):
         """Write what waits, and end."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """What a generation of workers is made of.
+    """One configuration, as workers are made of it.
 
     `compose` is called in each worker with its number; it raises `Misconfigured` and `StoreUnavailable`. `tell` says to
     whoever started the server why it does not begin. `again` reads the configuration anew, while this one serves.
@@ -57,37 +57,46 @@ class Plan:
     drain_seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a worker stands: its slot, the board, the socket, the supervisor's process, and its processor."""
-
-    slot: int
-    board: Board
-    listening: Listening
-    supervisor: int
-    processor: int | None = None
-
-    @property
-    def number(self) -> int:
-        """The worker's number, from 1."""
-        return self.slot + 1
-
-
-def work(plan: Plan, place: Place) -> int:
-    """All that a worker does, from its fork on; returns its exit code."""
+def work(plan: Plan, board: Board, index: int, listening: Listening, *, processor: int | None, supervisor: int) -> int:
+    """Run one worker of the process `supervisor`, from its fork to its end. Returns its exit code."""
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         # Ctrl-C, a terminal's end and a service manager reach the whole group: the supervisor decides what they mean
         signal.signal(number, signal.SIG_IGN)
     for number in (LEAVE, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    put_on_every_line(worker=place.number)
-    settle(place.processor)
+    put_on_every_line(worker=index + 1)
+    settle(processor)
     try:
-        composed = plan.compose(place.number)
+        composed = plan.compose(index + 1)
     except (Misconfigured, StoreUnavailable) as error:
-        return _refused(plan, place, error)
-    _serve(plan, place, composed)
+        if board.phase == ServerPhase.STARTING:
+            plan.tell(error)  # somebody waits for a first line
+        elif isinstance(error, Misconfigured):
+            structlog.get_logger().error("worker_misconfigured", problems=[str(problem) for problem in error.problems])
+        else:
+            structlog.get_logger().error("worker_without_database", code=error.code, detail=error.detail)
+        return CONFIGURATION_BROKEN if isinstance(error, Misconfigured) else DATABASE_AWAY
+    slot = board.slots[index]
+
+    def ahead(connections: int) -> bool:
+        slot.connections = connections
+        return board.is_ahead(index)
+
+    def ticked() -> None:
+        if slot.state == WorkerState.STARTING:
+            slot.state = WorkerState.READY
+        slot.beats += 1
+        if os.getppid() != supervisor:
+            server.stop()  # nobody would restart or reload this worker: it answers what it has begun, and ends
+
+    server = Server(composed.asgi, listening, trusted=plan.trusted, draining=board.draining, ticked=ticked, ahead=ahead)
+    signal.signal(LEAVE, lambda *_: server.leave(LINGER_SECONDS))
+    composed.start()
+    try:
+        server.run()
+    finally:
+        composed.stop()
     return 0
 
 
@@ -99,39 +108,3 @@ def settle(processor: int | None) -> None:
             os.sched_setaffinity(0, {processor})
             # A thread that wakes another one goes on: it has Python's lock, and nobody gets far without
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-
-
-def _refused(plan: Plan, place: Place, error: Misconfigured | StoreUnavailable) -> int:
-    """Say it where somebody waits for a first line, and in the log afterwards."""
-    if place.board.phase is Phase.STARTING:
-        plan.tell(error)
-    elif isinstance(error, Misconfigured):
-        structlog.get_logger().error("worker_misconfigured", problems=[str(problem) for problem in error.problems])
-    else:
-        structlog.get_logger().error("worker_without_database", code=error.code, detail=error.detail)
-    return CONFIGURATION_BROKEN if isinstance(error, Misconfigured) else DATABASE_AWAY
-
-
-def _serve(plan: Plan, place: Place, composed: Composed) -> None:
-    board, slot = place.board, place.slot
-
-    def ahead(connections: int) -> bool:
-        board.hold(slot, connections)
-        return board.is_ahead(slot)
-
-    def ticked() -> None:
-        if board.state(slot) is State.STARTING:
-            board.set_state(slot, State.READY)
-        board.beat(slot)
-        if os.getppid() != place.supervisor:
-            server.stop()  # nobody would restart or reload this worker: it answers what it has begun, and ends
-
-    server = Server(
-        composed.asgi, place.listening, trusted=plan.trusted, draining=board.draining, ticked=ticked, ahead=ahead
-    )
-    signal.signal(LEAVE, lambda *_: server.leave(LINGER_SECONDS))
-    composed.start()
-    try:
-        server.run()
-    finally:
-        composed.stop()

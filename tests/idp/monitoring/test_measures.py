@@ -33,7 +33,7 @@ def _in_child(work: Callable[[], None]) -> None:
 def test_what_forked_workers_count_is_one_sum() -> None:
     with sharing() as shared:
         # As the supervisor does before it forks
-        shared.note_workers(wanted=3, alive=0)
+        shared.note_workers(3, 0)
 
         def work(number: int) -> None:
             shared.worker(number).count(families.LOGINS, CITY, "released", "EE", by=number)
@@ -54,7 +54,7 @@ def test_a_worker_that_ended_leaves_its_counts_and_takes_its_gauges_along() -> N
 
         for number in (1, 2):
             _in_child(lambda number=number: work(number))  # type: ignore[misc]  # as above
-        shared.ended(1)
+        shared.note_workers(3, 0, [1])
         told = _told(shared)
         assert told["ciconia_logins_total", CITY, "asked", "EE"] == 2
         assert told["ciconia_admission_at_work", CITY] == 3
@@ -120,7 +120,7 @@ def test_a_worker_that_has_a_tenant_closed_denies_it_whatever_another_says() -> 
         shared.worker(2).set(families.BROKEN, CITY, "database", figure=1)
         assert ready(shared).tenants == {CITY: False}
         assert _told(shared)["ciconia_ready", CITY] == 0
-        shared.ended(2)
+        shared.note_workers(2, 1, [2])
         assert ready(shared).tenants == {CITY: True}
         assert _told(shared)["ciconia_ready", CITY] == 1
 
@@ -175,7 +175,7 @@ def test_a_metric_that_there_is_not_and_labels_that_it_has_not_are_defects() -> 
 
 def test_workers_wanted_and_alive_are_said_by_the_supervisor() -> None:
     with sharing() as shared:
-        shared.note_workers(wanted=4, alive=3)
+        shared.note_workers(4, 3)
         told = _told(shared)
     assert (told["ciconia_workers", "wanted"], told["ciconia_workers", "alive"]) == (4, 3)
     assert not shared.folder.exists()

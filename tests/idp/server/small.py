@@ -24,7 +24,7 @@ from starlette.types import Receive, Scope, Send
 
 from idp.server.http import bind
 from idp.server.workers import supervisor
-from idp.server.workers.board import Board
+from idp.server.workers.slots import Board, WorkerState
 from idp.server.workers.worker import Plan
 from idp.system.logs import configure_logs
 from policies.errors import Misconfigured, Problem, StoreUnavailable
@@ -84,7 +84,8 @@ def beside(board: Board) -> None:
     """The companion: writes what the board says, so that a test can read it."""
     Path(sys.argv[1], "companion").write_text(str(os.getpid()), encoding="ascii")
     while True:
-        Path(sys.argv[1], "ready").write_text(str(board.ready), encoding="ascii")
+        ready = sum(slot.state == WorkerState.READY for slot in board.slots)
+        Path(sys.argv[1], "ready").write_text(str(0 if board.draining() else ready), encoding="ascii")
         time.sleep(0.02)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from idp.server.workers.board import SLACK, Board, State
+from idp.server.workers.slots import SLACK, Board, WorkerState
 from tests.idp.server.crew import Crew, crew, until
 
 MANY = 60
@@ -64,9 +64,9 @@ def test_nobody_waits_for_a_worker_that_stands_still(two: Crew) -> None:
 
 def board_of(*connections: int) -> Board:
     board = Board(len(connections) + 1)
-    for slot, count in enumerate(connections):
-        board.set_state(slot, State.READY)
-        board.hold(slot, count)
+    for index, count in enumerate(connections):
+        board.slots[index].state = WorkerState.READY
+        board.slots[index].connections = count
     return board
 
 
@@ -87,9 +87,9 @@ def test_who_is_ahead_of_the_others(*, mine: int, others: tuple[int, ...], ahead
     assert board_of(mine, *others).is_ahead(0) is ahead
 
 
-@pytest.mark.parametrize("state", [State.FREE, State.STARTING, State.LEAVING])
-def test_who_takes_no_connections_is_nobody_to_wait_for(state: State) -> None:
+@pytest.mark.parametrize("state", [WorkerState.FREE, WorkerState.STARTING, WorkerState.LEAVING])
+def test_who_takes_no_connections_is_nobody_to_wait_for(state: WorkerState) -> None:
     board = board_of(10, 0)
     assert board.is_ahead(0)
-    board.set_state(1, state)
+    board.slots[1].state = state
     assert not board.is_ahead(0)

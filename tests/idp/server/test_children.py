@@ -5,11 +5,8 @@ import signal
 import subprocess
 import sys
 
-from idp.server.workers.children import UNKNOWN_CODE, end, ended, send
+from idp.server.workers.supervisor import end, ended
 from tests.idp.server.crew import alive, until
-
-# Linux gives no process a higher number (PID_MAX_LIMIT)
-LARGEST = 2**22
 
 
 def child(code: str) -> int:
@@ -27,15 +24,13 @@ def test_a_child_that_ended_says_its_code_once_and_is_gone_afterwards() -> None:
 
     until(told)
     assert codes == [75]
-    assert ended(process) == UNKNOWN_CODE
 
 
-def test_what_is_gone_is_signalled_and_ended_without_a_fall() -> None:
+def test_what_is_gone_is_ended_without_a_fall() -> None:
     process = child("import time; time.sleep(60)")
     assert ended(process) is None
     end(process)
     end(process)
-    send(LARGEST + 1, signal.SIGTERM)
 
 
 def test_nobody_is_ended_who_is_not_our_child() -> None:
@@ -50,7 +45,7 @@ def test_nobody_is_ended_who_is_not_our_child() -> None:
 
 FORKING = """
 import os
-from idp.server.workers.children import fork
+from idp.server.workers.supervisor import fork
 
 def tells():
     print("of the child")

@@ -6,7 +6,7 @@ import signal
 import pytest
 from structlog.testing import capture_logs
 
-from idp.server.workers.board import State
+from idp.server.workers.slots import WorkerState
 from idp.server.workers.supervisor import (
     HUNG_LOOKS,
     LEAVE_SECONDS,
@@ -118,7 +118,7 @@ def test_a_worker_that_does_not_leave_is_ended_after_its_time(monkeypatch: pytes
 
     def ending() -> signal.Signals | None:
         if asked:
-            assert {told.board.state(slot) for slot in (0, 1)} == {State.LEAVING}
+            assert {told.board.slots[index].state for index in (0, 1)} == {WorkerState.LEAVING}
         elif told.served:
             asked.append(told.now)
             return signal.SIGTERM
@@ -138,7 +138,7 @@ def test_who_watches_hears_which_worker_is_gone_and_how_many_live(monkeypatch: p
         return signal.SIGTERM if len(told.forked) == 3 else None
 
     assert told.run(dying) == 0
-    assert (told.gone, told.alive) == ([2, 1, 2], [1, 2, 1, 2, 0])
+    assert told.notes == [(1, []), (2, []), (1, [2]), (2, []), (0, [1, 2])]
 
 
 def test_a_death_after_a_long_life_is_no_death_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:

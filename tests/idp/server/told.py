@@ -4,14 +4,14 @@ import dataclasses
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 
 import pytest
 
 from idp.server.http import bind
 from idp.server.workers import supervisor
-from idp.server.workers.board import Board, State
+from idp.server.workers.slots import Board, WorkerState
 from idp.server.workers.supervisor import Supervisor
 from idp.server.workers.worker import Plan
 
@@ -27,7 +27,7 @@ NOBODY = Plan(
 class Told:
     """`act` is asked at each wait, and says which signal came. A worker serves `starting` seconds after its fork.
 
-    It is the supervisor's `watching`, too: it notes who ended, and how many were alive.
+    It keeps the supervisor's notes of who ended and how many live.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, starting: float = 0.0, plan: Plan = NOBODY) -> None:
@@ -38,8 +38,7 @@ class Told:
         self.codes: dict[int, int] = {}  # of those that ended and were not reaped yet
         self.silent: set[int] = set()  # processes that give no sign of life
         self.deaf = False  # whether no worker leaves that is only asked to
-        self.gone: list[int] = []  # the numbers of workers, from 1
-        self.alive: list[int] = []
+        self.notes: list[tuple[int, list[int]]] = []  # how many live, and the numbers of those that ended
         self.served = 0
         self.loaded = 0
         self.starting, self._plan = starting, dataclasses.replace(plan, again=self._load)
@@ -49,10 +48,10 @@ class Told:
         monkeypatch.setattr(supervisor, "Board", lambda _: self.board)
         monkeypatch.setattr(supervisor, "raise_limit", lambda: None)
         monkeypatch.setattr(supervisor, "gc", SimpleNamespace(freeze=lambda: None))
-        monkeypatch.setattr(supervisor, "send", self._send)
         monkeypatch.setattr(supervisor, "end", self._ended)
         monkeypatch.setattr(supervisor, "ended", self._ended)
         monkeypatch.setattr(os, "fork", self._fork)
+        monkeypatch.setattr(os, "kill", self._kill)
         monkeypatch.setattr(signal, "sigtimedwait", self._wait)
 
     @property
@@ -65,30 +64,27 @@ class Told:
         self._act = act
         listening = bind("127.0.0.1", 0)
         try:
-            return Supervisor(listening, workers=2, ready=self._ready, watching=self).run(self._plan)
+            return Supervisor(listening, workers=2, ready=self._ready, note=self._note).run(self._plan)
         finally:
             listening.close()
 
-    def ended(self, slot: int) -> None:
-        self.gone.append(slot)
-
-    def note_workers(self, *, wanted: int, alive: int) -> None:
+    def _note(self, wanted: int, alive: int, ended: Sequence[int]) -> None:
         assert wanted == 2
-        self.alive.append(alive)
+        self.notes.append((alive, list(ended)))
 
-    def _send(self, process: int, number: signal.Signals) -> None:
+    def _kill(self, process: int, number: signal.Signals) -> None:
         if number is signal.SIGKILL or not self.deaf:
             self.codes.setdefault(process, -number)
 
     def _load(self) -> Plan:
         self.loaded += 1
-        return self._plan
+        return dataclasses.replace(self._plan)
 
     def _ready(self) -> None:
         self.served += 1
 
     def _fork(self) -> int:
-        starting = [slot for slot in range(self.board.slots) if self.board.state(slot) is State.STARTING]
+        starting = [index for index, slot in enumerate(self.board.slots) if slot.state == WorkerState.STARTING]
         process = 1 + len(self.forked)
         self._slots[process] = next(slot for slot in starting if slot not in self._slots.values())
         self.forked[process] = self.now
@@ -104,10 +100,10 @@ class Told:
         assert len(self.pauses) < MOST_TURNS, "it does not end"
         self.now += seconds
         for process in self.living:
-            slot = self._slots[process]
-            if self.board.state(slot) is State.STARTING and self.now - self.forked[process] >= self.starting:
-                self.board.set_state(slot, State.READY)
-            if self.board.state(slot) is State.READY and process not in self.silent:
-                self.board.beat(slot)
+            slot = self.board.slots[self._slots[process]]
+            if slot.state == WorkerState.STARTING and self.now - self.forked[process] >= self.starting:
+                slot.state = WorkerState.READY
+            if slot.state == WorkerState.READY and process not in self.silent:
+                slot.beats += 1
         number = self._act()
         return None if number is None else SimpleNamespace(si_signo=number)
