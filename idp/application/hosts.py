@@ -15,7 +15,7 @@ from idp.pages.views import ErrorView
 from idp.server.http import HEALTH
 from idp.system.logs import log_of
 from idp.web.edge import LOOPBACK_HOST, OTHER_HOST, hosts_of, named_host
-from idp.web.threads import Threads
+from idp.web.threads import THREADS, Share, share
 from policies.errors import Misconfigured
 
 RETRY_AFTER = "300"
@@ -28,19 +28,19 @@ class TenantHosts:
     """The tenant of each request, by its Host header alone: nothing else of a request chooses one."""
 
     def __init__(self, tenants: Mapping[str, Application], broken: Sequence[TenantFailure]) -> None:
-        self._served: dict[str, tuple[ASGIApp, Threads]] = {}
+        self._served: dict[str, tuple[ASGIApp, Share]] = {}
         self._tenants: tuple[Application, ...] = ()
         pages = Pages()
         for one in broken:
             page = ClosedTenant(one.tenant, pages)
             for host in hosts_of(one.issuer):
-                self._served[host] = (page, Threads())
+                self._served[host] = (page, Share(THREADS))
         for application in tenants.values():
             self.admit(application)
 
     def admit(self, application: Application) -> None:
         """Serve one more. What its host answered until now is over."""
-        threads = Threads()
+        threads = Share(THREADS)
         for host in hosts_of(application.settings.issuer):
             self._served[host] = (application.asgi, threads)
         self._tenants = (*self._tenants, application)
@@ -60,8 +60,8 @@ class TenantHosts:
             await _send(send, 421, OTHER_HOST, {"content-type": "text/plain; charset=utf-8", "cache-control": "no-store"})
             return
         application, threads = found
-        with threads.used():
-            await application(scope, receive, send)
+        share.set(threads)
+        await application(scope, receive, send)
 
 
 class ClosedTenant:

@@ -37,7 +37,7 @@ class Watched:
         """Judging an answer and deciding took so long."""
         self.measures.observe(VERIFICATION, self.tenant, seconds=seconds)
 
-    def unforeseen(self, _place: str, _kind: str) -> None:
+    def unforeseen(self) -> None:
         """A request ended in a defect of ours. Its line in the log has the kind and the places in the code."""
         self.measures.count(UNFORESEEN, self.tenant)
 

@@ -39,17 +39,18 @@ class BoundedProtocol(HttpToolsProtocol):
             self._late = self.loop.call_later(HEADERS_SECONDS, self.transport.abort)
         self._octets += len(data)
         super().data_received(data)
-        if (self._octets >= MOST_HEAD or len(self.headers or ()) > MOST_FIELDS) and not self.transport.is_closing():
-            if self._answered():
-                self.transport.write(TOO_LARGE)
-                self.transport.close()
-            else:
-                self.transport.abort()
+        if self._octets >= MOST_HEAD or len(self.headers or ()) > MOST_FIELDS:
+            self._refuse()
 
     def on_headers_complete(self) -> None:
         """End the time of this head. One behind a request at work is refused: browsers and proxies wait for the answer."""
         if self.transport.is_closing() or not self._answered():
             raise ValueError("one request at a time")  # stops the parser, which leads to send_400_response
+        # A whole head may come at once, before `data_received` can look at its size
+        octets = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        if octets > MOST_HEAD or len(self.headers) > MOST_FIELDS:
+            self._refuse()
+            raise ValueError("the head is too large")
         self._arrived()
         self._octets = 0
         super().on_headers_complete()
@@ -63,8 +64,17 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer where nobody can take it for the answer to an earlier request (RFC 9112 §9.3.2), and close."""
-        if self._answered():
+        if not self._answered():
+            self.transport.abort()
+        elif not self.transport.is_closing():
             super().send_400_response(msg)
+
+    def _refuse(self) -> None:
+        if self.transport.is_closing():
+            return
+        if self._answered():
+            self.transport.write(TOO_LARGE)
+            self.transport.close()
         else:
             self.transport.abort()
 

@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import uvicorn
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from idp.server.head_limits import MOST_FIELDS, MOST_HEAD, BoundedProtocol
+from idp.server.head_limits import BoundedProtocol
 
 BACKLOG = 512
 # A keep-alive connection is worth less than a worker's memory
@@ -98,6 +99,7 @@ class Server:
         )
         self._config.load()
         self._server = _Uvicorn(self._config)
+        self._connections = self._server.server_state.connections
 
     def run(self) -> None:
         """Serve until `stop` or `leave`, and close the socket."""
@@ -117,13 +119,12 @@ class Server:
         accepting = asyncio.create_task(self._accept())
         while not serving.done():
             self._ticked()
-            connections = len(self._server.server_state.connections)
-            self._ahead(connections)  # others see what has ended since
-            late = self._leave_by and time.monotonic() > self._leave_by
-            if self._stopped or late or (self._leave_by and not self._waits()):
+            self._ahead(len(self._connections))  # others see what has ended since
+            ends = self._stopped or 0 < self._leave_by < time.monotonic()
+            if ends or (self._leave_by and not self._waits()):
                 accepting.cancel()
                 self._listening.close()
-                self._server.should_exit = self._stopped or bool(late) or not connections
+                self._server.should_exit = ends or not self._connections
             await asyncio.wait({serving}, timeout=TICK_SECONDS)
         await serving
 
@@ -145,8 +146,8 @@ class Server:
         loop, opening = asyncio.get_running_loop(), set[asyncio.Task[None]]()
         while True:
             await _readable(loop, self._listening)
-            count = len(self._server.server_state.connections)
-            if self._ahead(count) or count >= self._most:
+            full = len(self._connections) >= self._most
+            if self._ahead(len(self._connections)) or full:
                 await asyncio.sleep(PAUSE_SECONDS)
             try:
                 connection, _ = self._listening.accept()
@@ -155,7 +156,7 @@ class Server:
             except OSError:
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
-            if count >= self._most:
+            if full:
                 connection.close()
                 continue
             task = loop.create_task(self._open(connection))
@@ -169,19 +170,14 @@ class Server:
             await loop.connect_accepted_socket(lambda: BoundedProtocol(self._config, state, {}), connection)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The application behind the limit on heads. Closes a connection on which no further request can follow."""
-        fields = scope["headers"]
-        head = len(scope["raw_path"]) + len(scope["query_string"]) + sum(len(name) + len(value) for name, value in fields)
-        if len(fields) > MOST_FIELDS or head > MOST_HEAD:
-            await _answer(send, 431)
-            return
+        """The application. Closes a connection on which no further request can follow."""
         leaving = bool(self._leave_by) or self._draining()
         if leaving and scope["path"] == HEALTH:
-            await _answer(send, 503)
+            await Response(status_code=503, headers={"connection": "close"})(scope, receive, send)
             return
         unread = has_body(scope)
         # After a request for another protocol the parser takes what follows for that protocol
-        closes = leaving or scope["method"] == "CONNECT" or any(name == b"upgrade" for name, _ in fields)
+        closes = leaving or scope["method"] == "CONNECT" or any(name == b"upgrade" for name, _ in scope["headers"])
 
         async def receiving() -> Message:
             nonlocal unread
@@ -222,11 +218,6 @@ async def _readable(loop: asyncio.AbstractEventLoop, listening: socket.socket) -
         await found.wait()
     finally:
         loop.remove_reader(listening)
-
-
-async def _answer(send: Send, status: int) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": [CLOSE, (b"content-length", b"0")]})
-    await send({"type": "http.response.body", "body": b""})
 
 
 def _spellings(written: str) -> tuple[str, ...]:

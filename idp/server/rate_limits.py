@@ -274,7 +274,7 @@ class Rates:
         raise TooManyRequests(name, WINDOW)
 
 
-def wide_of(address: str) -> str:
+def line_of(address: str) -> str:
     """The part of what `Rates.address` gives that all addresses of one /48 have; "" where it has none."""
     return address.partition("/")[2]
 

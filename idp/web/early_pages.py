@@ -4,11 +4,11 @@ A full broker has no time to make a page for each request that it refuses: a pag
 and cause, and the log has one line for it.
 """
 
-import json
 import secrets
 import time
 
-from starlette.types import Scope, Send
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import Scope
 
 from idp.pages.headers import headers
 from idp.pages.languages import choose_language
@@ -21,10 +21,8 @@ from policies.errors import Overloaded, TooManyRequests
 
 PROGRAMS = ("/token", "/userinfo", "/jwks", "/.well-known/")
 DESCRIPTION = "More requests come than are taken at this moment. Nothing was issued. Try again as Retry-After says."
-RETRY_SECONDS = "5"
+RETRY_SECONDS = 5
 REFERENCE_SECONDS = 60
-
-Answer = tuple[dict[str, str], bytes]
 
 
 class EarlyPages:
@@ -34,30 +32,23 @@ class EarlyPages:
         self._tenant, self._pages, self._documentation = tenant, pages, documentation
         # Causes are few, and languages are ours
         self._references: dict[str, tuple[float, str]] = {}
-        self._made: dict[tuple[str, str], tuple[str, Answer]] = {}
-        body = {"error": "temporarily_unavailable", "error_description": DESCRIPTION}
-        self._json: Answer = {"content-type": "application/json", **NO_STORE}, json.dumps(body).encode()
+        self._made: dict[tuple[str, str], tuple[str, Response]] = {}
 
-    async def turn_away(self, scope: Scope, send: Send, error: Overloaded | TooManyRequests) -> None:
-        """Answer 503 or 429 with Retry-After. A connection whose body nobody reads is closed by the server."""
-        named, body = self._turned_away(scope, error)
-        wait = str(error.seconds) if isinstance(error, TooManyRequests) else RETRY_SECONDS
-        await answer(send, status_of(error), {**named, "retry-after": wait}, body)
-
-    def defect(self, scope: Scope, reference: str) -> Answer:
-        """Headers and body of a page of 500."""
-        return self._page(_language(scope), "internal", reference)
-
-    def _turned_away(self, scope: Scope, error: Overloaded | TooManyRequests) -> Answer:
-        reference = self._reference(error)
-        if scope["path"].startswith(PROGRAMS):
-            return self._json
-        key = _language(scope), error.detail
-        kept, made = self._made.get(key, ("", self._json))
+    def turned_away(self, scope: Scope, error: Overloaded | TooManyRequests) -> Response:
+        """503 or 429 with Retry-After. A connection whose body nobody reads is closed by the server."""
+        reference, program = self._reference(error), scope["path"].startswith(PROGRAMS)
+        language = "" if program else _language(scope)
+        kept, made = self._made.get((language, error.detail), ("", Response()))
         if kept != reference:
-            made = self._page(key[0], error.code, reference)
-            self._made[key] = reference, made
+            status = status_of(error)
+            made = _busy(status) if program else self._page(status, language, error.code, reference)
+            made.headers["retry-after"] = str(error.seconds if isinstance(error, TooManyRequests) else RETRY_SECONDS)
+            self._made[language, error.detail] = reference, made
         return made
+
+    def defect(self, scope: Scope, reference: str) -> Response:
+        """A page of 500."""
+        return self._page(500, _language(scope), "internal", reference)
 
     def _reference(self, error: Overloaded | TooManyRequests) -> str:
         """One reference, and one line of the log, a minute and cause: a flood must not become a flood of lines."""
@@ -68,17 +59,13 @@ class EarlyPages:
             log_of(self._tenant).warning("turned_away", code=error.code, detail=error.detail, reference=reference)
         return reference
 
-    def _page(self, language: str, code: str, reference: str) -> Answer:
+    def _page(self, status: int, language: str, code: str, reference: str) -> Response:
         view = ErrorView(language, code, reference, documentation=self._documentation)
-        return {"content-type": "text/html; charset=utf-8", **headers(view.kind)}, self._pages.error(view).encode()
+        return HTMLResponse(self._pages.error(view), status, headers(view.kind))
 
 
-async def answer(send: Send, status: int, named: dict[str, str], body: bytes) -> None:
-    """Send a whole answer."""
-    listed = [(name.lower().encode(), value.encode()) for name, value in named.items()]
-    listed.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": listed})
-    await send({"type": "http.response.body", "body": body})
+def _busy(status: int) -> Response:
+    return JSONResponse({"error": "temporarily_unavailable", "error_description": DESCRIPTION}, status, NO_STORE)
 
 
 def _language(scope: Scope) -> str:

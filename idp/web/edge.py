@@ -7,6 +7,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from starlette.requests import ClientDisconnect
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from idp.config.settings import DEFAULT_PORTS
@@ -53,7 +54,7 @@ class Edge:
 
     A path with a control character goes no further: what is inside may compare addresses each in its own way.
 
-    `count` gets the route and the type of the exception of each request that ended in something that nobody foresaw.
+    `count` counts each request that ended in something that nobody foresaw.
     """
 
     def __init__(
@@ -62,29 +63,19 @@ class Edge:
         *,
         tenant: str,
         issuer: str,
-        page: Callable[[Scope, str], tuple[dict[str, str], bytes]],
-        count: Callable[[str, str], None],
+        page: Callable[[Scope, str], Response],
+        count: Callable[[], None],
     ) -> None:
-        self._app, self._tenant = app, tenant
-        self._scheme = urlsplit(issuer).scheme
-        self._hosts = hosts_of(issuer)
-        self._page = page
-        self._count = count
+        self._app, self._tenant, self._page, self._count = app, tenant, page, count
+        self._scheme, self._hosts = urlsplit(issuer).scheme, hosts_of(issuer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request; nothing but an answer ever leaves."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if scope["scheme"] != self._scheme:
-            await _plain(send, 400, PLAIN_SCHEME)
-            return
-        host = named_host(scope)
-        if host not in self._hosts and not LOOPBACK_HOST.fullmatch(host):
-            await _plain(send, 421, OTHER_HOST)
-            return
-        if CONTROL.search(scope["path"]):
-            await _plain(send, 404, NO_ADDRESS)
+        if refusal := self._refusal(scope):
+            await PlainTextResponse(refusal[1], refusal[0], {"cache-control": "no-store"})(scope, receive, send)
             return
         begun = False
 
@@ -103,12 +94,20 @@ class Edge:
             log_unforeseen(error, self._tenant, str(scope.get("path", "")), reference)
             if begun:
                 raise ConnectionError("the answer had begun") from None
-            headers, body = self._page(scope, reference)
-            await _send(send, 500, body, headers)
+            await self._page(scope, reference)(scope, receive, send)
         finally:
             # After the answer: who came is not kept waiting by our book-keeping
             if UNFORESEEN in scope:
-                self._count(str(getattr(scope.get("route"), "path", NO_ROUTE)), str(scope[UNFORESEEN]))
+                self._count()
+
+    def _refusal(self, scope: Scope) -> tuple[int, bytes] | None:
+        """Status and text of an answer to a request that goes no further."""
+        if scope["scheme"] != self._scheme:
+            return 400, PLAIN_SCHEME
+        host = named_host(scope)
+        if host not in self._hosts and not LOOPBACK_HOST.fullmatch(host):
+            return 421, OTHER_HOST
+        return (404, NO_ADDRESS) if CONTROL.search(scope["path"]) else None
 
 
 def place(path: str) -> str:
@@ -129,14 +128,3 @@ def log_unforeseen(error: Exception, tenant: str, path: str, reference: str) -> 
         path=place(path),
         reference=reference,
     )
-
-
-async def _plain(send: Send, status: int, body: bytes) -> None:
-    await _send(send, status, body, {"content-type": "text/plain; charset=utf-8", "cache-control": "no-store"})
-
-
-async def _send(send: Send, status: int, body: bytes, headers: dict[str, str]) -> None:
-    listed = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    listed.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": listed})
-    await send({"type": "http.response.body", "body": body})

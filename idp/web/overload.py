@@ -18,13 +18,13 @@ import asyncio
 import re
 from collections import Counter, deque
 from collections.abc import Callable
-from contextlib import suppress
+from dataclasses import dataclass
 from enum import StrEnum
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from idp.server.http import has_body
-from idp.server.rate_limits import LINE_TIMES, Rates, wide_of
+from idp.server.rate_limits import LINE_TIMES, Rates, line_of
 from idp.web.early_pages import EarlyPages
 from idp.web.requests import MAX_FORM_BODY, MAX_MESSAGE_BODY
 from policies.errors import Overloaded, TooManyRequests
@@ -36,7 +36,8 @@ WAIT_SECONDS = 5.0
 CHEAP = frozenset({"/style.css", "/mark.svg", "/healthz"})
 # Where messages of SAML are posted; every other body is a form
 MESSAGES = frozenset({"/saml/acs", "/eidas/acs", "/eidas/sso"})
-STEPS = ("/saml/acs", "/eidas/acs")
+PROGRAMS = frozenset({"/token", "/userinfo", "/userinfo/receipt"})
+STEPS = ("/saml/acs", "/eidas/acs", "/login/")
 # The cookies that `idp.web.login_cookies` sets; programs of relying parties send none
 COOKIES = re.compile(rb"__Host-[la]-")
 # What a browser says where a page of another site asks
@@ -57,10 +58,9 @@ class Lane(StrEnum):
 def lane_of(scope: Scope) -> Lane:
     """Whether it looks like a sign-in that has begun."""
     path = scope["path"]
-    if path in ("/token", "/userinfo", "/userinfo/receipt"):
-        return Lane.BEGUN
-    step = path in STEPS or path.startswith("/login/")
-    known = step and any(name == b"cookie" and COOKIES.search(value) for name, value in scope["headers"])
+    known = path in PROGRAMS or (
+        path.startswith(STEPS) and any(name == b"cookie" and COOKIES.search(value) for name, value in scope["headers"])
+    )
     return Lane.BEGUN if known else Lane.NEW
 
 
@@ -75,35 +75,24 @@ def embedded(scope: Scope) -> bool:
     )
 
 
+@dataclass(slots=True, eq=False)
 class Waiter:
-    """A request that waits: for its turn, or for its own body. `timeout` ends the wait."""
+    """A request that waits for its `turn`, or for its own body. `timeout` ends the wait."""
 
-    __slots__ = ("address", "timeout", "turn", "wide")
-
-    def __init__(self, address: str) -> None:
-        self.address = address
-        # Its /48 among the weights; "" without one
-        self.wide = f"/{wide}" if (wide := wide_of(address)) else ""
-        self.timeout: asyncio.Timeout | None = None
-        self.turn: asyncio.Future[None] | None = None
-
-    def give_way(self) -> None:
-        """Have it refused now."""
-        if self.timeout is not None and not self.timeout.expired():
-            self.timeout.reschedule(0.0)
+    address: str
+    timeout: asyncio.Timeout
+    turn: asyncio.Future[None] | None = None
 
 
-class Line:
+class WaitingLine:
     """At most so many waiters, by address, in the order in which addresses have their turn."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._waiters: dict[str, deque[Waiter]] = {}
-        # LINE_TIMES for each waiter of an address, and one for its /48
-        self._weights: Counter[str] = Counter()
         self.size = 0
 
-    def of(self, address: str) -> "deque[Waiter]":
+    def of(self, address: str) -> deque[Waiter]:
         """The waiters of an address, the oldest first."""
         return self._waiters.get(address, deque())
 
@@ -111,56 +100,56 @@ class Line:
         """The address that gives way to one more of `address`; None where there is room. Raises `Overloaded`."""
         if self.size < self._most:
             return None
-        one, weights = Waiter(address), self._weights
-        mine = max(weights[address] + LINE_TIMES, weights[one.wide] + 1 if one.wide else 0)
-        heaviest = max(weights, key=weights.__getitem__)
-        if weights[heaviest] > mine:
-            inside = [each for each, own in self._waiters.items() if heaviest in (each, own[0].wide)]
-        else:
-            # Nobody is heavier: inside its own /48 the address with most gives way
-            inside = [each for each, own in self._waiters.items() if one.wide and own[0].wide == one.wide]
-            inside = [each for each in inside if weights[each] > weights[address] + LINE_TIMES]
-        if not inside:
+        counts = {each: LINE_TIMES * len(waiters) for each, waiters in self._waiters.items()}
+        counts[address] = counts.get(address, 0) + LINE_TIMES
+        lines = Counter[str]()
+        for each, count in counts.items():
+            lines[line_of(each)] += count // LINE_TIMES
+        lines[""] = 0
+        loads = {each: (max(count, lines[line_of(each)]), count) for each, count in counts.items()}
+        mine, line = loads[address], line_of(address)
+        heavier = [
+            each
+            for each, load in loads.items()
+            # Inside its own /48, whose weight they share, the address with most gives way
+            if load[0] > mine[0] or (line and line_of(each) == line and load > mine)
+        ]
+        if not heavier:
             raise Overloaded("the queue is full")
-        return max(inside, key=weights.__getitem__)
-
-    def gives_way_always(self, address: str) -> str | None:
-        """As `gives_way`, and where nobody is heavier, the address whose turn is next: it has waited for long."""
-        try:
-            return self.gives_way(address)
-        except Overloaded:
-            return next(iter(self._waiters))
+        return max(heavier, key=loads.__getitem__)
 
     def add(self, waiter: Waiter) -> None:
         """Put it at the end of its address's turns."""
         self._waiters.setdefault(waiter.address, deque()).append(waiter)
-        self._weigh(waiter, 1)
+        self.size += 1
 
     def remove(self, waiter: Waiter) -> None:
         """Take it out. Once more is nothing."""
-        own = self._waiters.get(waiter.address, deque())
-        with suppress(ValueError):
+        own = self.of(waiter.address)
+        if waiter in own:
             own.remove(waiter)
+            self.size -= 1
             if not own:
                 del self._waiters[waiter.address]
-            self._weigh(waiter, -1)
+
+    def refuse(self, waiter: Waiter) -> None:
+        """Take it out, and end its wait now."""
+        self.remove(waiter)
+        if not waiter.timeout.expired():
+            waiter.timeout.reschedule(0.0)
+
+    def next(self) -> str:
+        """The address whose turn it is."""
+        return next(iter(self._waiters))
 
     def take(self) -> Waiter:
         """Take the next one out. Its address has its next turn after all others."""
-        address, own = next(iter(self._waiters.items()))
-        waiter = own[0]
+        address = self.next()
+        waiter = self._waiters[address][0]
         self.remove(waiter)
-        if own:
+        if address in self._waiters:
             self._waiters[address] = self._waiters.pop(address)
         return waiter
-
-    def _weigh(self, waiter: Waiter, times: int) -> None:
-        self.size += times
-        weighed = {waiter.address: LINE_TIMES} | ({waiter.wide: 1} if waiter.wide else {})
-        for name, weight in weighed.items():
-            self._weights[name] += times * weight
-            if not self._weights[name]:
-                del self._weights[name]
 
 
 class Queue:
@@ -168,8 +157,8 @@ class Queue:
 
     def __init__(self, at_work: int, waiting: int) -> None:
         self._places, self._places_for_new = at_work, at_work // 2
-        self.lines = {lane: Line(waiting) for lane in Lane}
-        self.bodies = Line(waiting)
+        self.lines = {lane: WaitingLine(waiting) for lane in Lane}
+        self.bodies = WaitingLine(waiting)
         self._own_bodies = -(-waiting // HALF_SENT)
         self.at_work = self._new_at_work = self._turns = 0
 
@@ -184,23 +173,21 @@ class Queue:
     async def enter(self, lane: Lane, address: str) -> None:
         """Wait for a place at work, which `leave` gives back. Raises `Overloaded`."""
         line = self.lines[lane]
-        if not (self.lines[Lane.BEGUN].size or self.lines[Lane.NEW].size) and self._free(lane):
+        if not any(each.size for each in self.lines.values()) and self._free(lane):
             self._take(lane)
             return
         if (heavier := line.gives_way(address)) is not None:
-            newest = line.of(heavier)[-1]
-            line.remove(newest)
-            newest.give_way()
-        waiter = Waiter(address)
-        waiter.turn = asyncio.get_running_loop().create_future()
+            line.refuse(line.of(heavier)[-1])
+        turn = asyncio.get_running_loop().create_future()
+        waiter = Waiter(address, asyncio.timeout(WAIT_SECONDS), turn)
         line.add(waiter)
         self._fill()
         try:
-            async with asyncio.timeout(WAIT_SECONDS) as waiter.timeout:
-                await waiter.turn
+            async with waiter.timeout:
+                await turn
         except BaseException as error:
             line.remove(waiter)
-            if waiter.turn.done() and not waiter.turn.cancelled():
+            if turn.done() and not turn.cancelled():
                 self.leave(lane)  # its turn came in this moment
             if isinstance(error, TimeoutError):
                 raise Overloaded("the queue is full") from None
@@ -214,26 +201,28 @@ class Queue:
 
     async def read(self, receive: Receive, most: int, address: str) -> Receive:
         """Read a body of at most so many octets, by a deadline. Returns what gives it again. `Overloaded`: it drips."""
-        waiter, line = Waiter(address), self.bodies
-        # Its own oldest first: whoever drips holds no more than a share
-        crowded = bool(address) and len(line.of(address)) >= self._own_bodies
-        # A body that is here already leaves the line at once, so however many drip, it gets in
-        heavier = address if crowded else line.gives_way_always(address)
+        line = self.bodies
+        if address and len(line.of(address)) >= self._own_bodies:
+            heavier: str | None = address
+        else:
+            try:
+                heavier = line.gives_way(address)
+            except Overloaded:
+                # A body that is here already leaves the line at once, so however many drip, it gets in
+                heavier = line.next()
         if heavier is not None:
-            oldest = line.of(heavier)[0]
-            line.remove(oldest)
-            oldest.give_way()
+            line.refuse(line.of(heavier)[0])
+        waiter = Waiter(address, asyncio.timeout(BODY_SECONDS))
         line.add(waiter)
         messages: deque[Message] = deque()
-        size = 0
+        size, more = 0, True
         try:
-            async with asyncio.timeout(BODY_SECONDS) as waiter.timeout:
-                while size <= most:
+            async with waiter.timeout:
+                while more and size <= most:
                     message = await receive()
                     messages.append(message)
                     size += len(message.get("body", b""))
-                    if message["type"] != "http.request" or not message.get("more_body"):
-                        break
+                    more = message["type"] == "http.request" and bool(message.get("more_body"))
         except TimeoutError:
             raise Overloaded("the queue is full") from None
         finally:
@@ -252,19 +241,13 @@ class Queue:
         self._new_at_work += lane is Lane.NEW
 
     def _fill(self) -> None:
-        while (lane := self._next()) is not None:
-            waiter = self.lines[lane].take()
-            if waiter.turn is not None and not waiter.turn.done():
+        while lanes := [lane for lane in Lane if self.lines[lane].size and self._free(lane)]:
+            self._turns += len(lanes) > 1
+            lane = lanes[0] if self._turns % TURN_FOR_NEW else lanes[-1]
+            turn = self.lines[lane].take().turn
+            if turn is not None and not turn.done():
                 self._take(lane)
-                waiter.turn.set_result(None)
-
-    def _next(self) -> Lane | None:
-        """The lane whose turn it is; None where no place is free, or nobody waits for one."""
-        begun, new = (bool(self.lines[lane].size) and self._free(lane) for lane in Lane)
-        if begun and new:
-            self._turns += 1
-            return Lane.BEGUN if self._turns % TURN_FOR_NEW else Lane.NEW
-        return Lane.BEGUN if begun else Lane.NEW if new else None
+                turn.set_result(None)
 
 
 class Overload:
@@ -296,12 +279,12 @@ class Overload:
                 most = MAX_MESSAGE_BODY if scope["path"] in MESSAGES else MAX_FORM_BODY
                 receive = await self._queue.read(receive, most, address)
             await self._queue.enter(lane, address)
-        except Overloaded:
-            self._told(lane)
-            await self._pages.turn_away(scope, send, Overloaded(f"the lane {lane} is full"))
-            return
-        except TooManyRequests as error:
-            await self._pages.turn_away(scope, send, error)
+        except (Overloaded, TooManyRequests) as error:
+            full = isinstance(error, Overloaded)
+            if full:
+                self._told(lane)
+            shown = Overloaded(f"the lane {lane} is full") if full else error
+            await self._pages.turned_away(scope, shown)(scope, receive, send)
             return
         works = True
 

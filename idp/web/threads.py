@@ -5,9 +5,7 @@ tenant whose database is slow fills its own share, and none of another's.
 """
 
 import functools
-import inspect
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import ParamSpec, TypeVar
 
@@ -16,38 +14,17 @@ from anyio.to_thread import run_sync
 
 # As many as the framework has for a process; the pool of connections to a database is made for them
 THREADS = 40
-
+Share = CapacityLimiter
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# The share of the tenant that this request is for; the framework's where a process has one tenant
-_SHARE: ContextVar[CapacityLimiter | None] = ContextVar("threads", default=None)
-
-
-class Threads:
-    """One tenant's share of threads."""
-
-    def __init__(self, count: int = THREADS) -> None:
-        self._limiter = CapacityLimiter(count)
-
-    @contextmanager
-    def used(self) -> Iterator[None]:
-        """Have what is called inside wait for a thread of this share."""
-        before = _SHARE.set(self._limiter)
-        try:
-            yield
-        finally:
-            _SHARE.reset(before)
+# Of the tenant that a request is for; the framework's where a process has one tenant
+share: ContextVar[Share | None] = ContextVar("threads", default=None)
 
 
 async def run_in_threadpool(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a function that may block in a thread of the request's share. What has begun ends, whoever still waits."""
-    return await run_sync(_called, functools.partial(function, *args, **kwargs), limiter=_SHARE.get())
-
-
-def _called(function: Callable[[], T]) -> T:
-    """Runs in the thread; the benchmark of logins times it."""
-    return function()
+    return await run_sync(functools.partial(function, *args, **kwargs), limiter=share.get())
 
 
 def threaded(endpoint: Callable[P, T]) -> Callable[P, Awaitable[T]]:
@@ -57,6 +34,4 @@ def threaded(endpoint: Callable[P, T]) -> Callable[P, Awaitable[T]]:
     async def called(*args: P.args, **kwargs: P.kwargs) -> T:
         return await run_in_threadpool(endpoint, *args, **kwargs)
 
-    if inspect.iscoroutinefunction(endpoint):
-        raise TypeError("it does not block")
     return called

@@ -7,11 +7,12 @@ from contextvars import ContextVar
 
 import anyio
 import pytest
+from anyio import CapacityLimiter
 from httpx2 import ASGITransport, AsyncClient
 
 from idp.application.tenants import OpenInstallation
 from idp.ports import Checkpoint
-from idp.web.threads import Threads, run_in_threadpool
+from idp.web.threads import run_in_threadpool, share
 from policies.errors import NotFound
 from tests.tenants.roof import Roof, issuer
 
@@ -20,7 +21,7 @@ ASKED = 60
 
 def test_a_share_that_is_used_up_waits_and_another_does_not() -> None:
     gate, begun = threading.Event(), threading.Semaphore(0)
-    slow, quick = Threads(2), Threads(2)
+    slow, quick = CapacityLimiter(2), CapacityLimiter(2)
     done: list[str] = []
 
     def wait() -> None:
@@ -28,9 +29,9 @@ def test_a_share_that_is_used_up_waits_and_another_does_not() -> None:
         gate.wait(60)
         done.append("slow")
 
-    async def in_share(share: Threads, function: Callable[[], None]) -> None:
-        with share.used():
-            await run_in_threadpool(function)
+    async def in_share(threads: CapacityLimiter, function: Callable[[], None]) -> None:
+        share.set(threads)
+        await run_in_threadpool(function)
 
     async def both() -> None:
         async with anyio.create_task_group() as group:
@@ -45,10 +46,8 @@ def test_a_share_that_is_used_up_waits_and_another_does_not() -> None:
     assert done == ["quick", *["slow"] * 5]
 
 
-def test_without_a_share_it_is_the_process_s_own_and_after_one_too() -> None:
+def test_without_a_share_it_is_the_process_s_own() -> None:
     async def ask() -> str:
-        with Threads(1).used():
-            pass
         return await run_in_threadpool(lambda: threading.current_thread().name)
 
     assert anyio.run(ask) != threading.current_thread().name

@@ -11,6 +11,7 @@ from typing import Any  # structlog's own type of an event
 
 import httpx2
 import pytest
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
@@ -230,12 +231,12 @@ def logs() -> Iterator[list[MutableMapping[str, Any]]]:
         yield lines
 
 
-def _nobody(_place: str, _kind: str) -> None:
+def _nobody() -> None:
     """Counting has its own tests, at the endpoints."""
 
 
-def _page(scope: Scope, reference: str) -> tuple[dict[str, str], bytes]:
-    return {"content-type": "text/plain", "x-made": "by us"}, f"page {reference} at {scope['path']}".encode()
+def _page(scope: Scope, reference: str) -> Response:
+    return PlainTextResponse(f"page {reference} at {scope['path']}", 500, {"x-made": "by us"})
 
 
 async def _defect(_scope: Scope, _receive: Receive, _send: Send) -> None:
