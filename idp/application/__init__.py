@@ -1,1 +1,4 @@
-"""From configuration folders to running tenants: all rooms are put together here, and nowhere else."""
+"""Puts all rooms together: from configuration folders to running tenants.
+
+This room may touch every other one but the command line, the demo and the checks. Only it composes a tenant.
+"""

@@ -1,4 +1,4 @@
-"""The composition root: from a configuration folder to a running broker. The one table of connectors stands here."""
+"""The composition root: makes a running broker of a configuration folder."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -57,7 +57,7 @@ from policies.errors import BrokerError, NotFound, RequestRefused
 from policies.parties import ProviderId
 
 Connectors = Mapping[ProviderId, Connector]
-# The framework tells no collector of a request: addresses hold codes, exceptions quote values
+# The framework must tell no collector about a request: addresses hold codes, and exceptions quote values
 UNTOLD: TelemetryConfig = {
     "tracing": False,
     "metrics": False,
@@ -68,10 +68,10 @@ UNTOLD: TelemetryConfig = {
 
 
 class Application:
-    """One broker, composed. `asgi` is what a server runs; `start` and `stop` frame it.
+    """One composed broker. A server runs `asgi`, between `start` and `stop`.
 
-    `own` is asked whether its folder of keys has none of another's: of what was loaded, at first and whenever it changes.
-    `proxies` are those that the process trusts, where it is another folder than this one that says so.
+    `own` raises if the folder of keys holds a key of another tenant. It is called after each load of keys.
+    `proxies` are the trusted proxies of the process, if another folder than this one names them.
     Raises `Misconfigured` with every problem that can be seen before the first request.
     """
 
@@ -90,7 +90,7 @@ class Application:
         settings, keys = self.settings, self.keys
         self.store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys.ledger)
         with ExitStack() as undo:
-            # Whoever tries another folder after this one must find neither a thread nor a file of it open
+            # If this fails, the process may try another folder: no thread and no file of this one may stay open
             undo.callback(self.store.close)
             self.watched = watched(settings, configuration, measures or Measures(), keys.index, proxies)
             self._commits = TimedCommits(self.store, self.watched.measures, settings.tenant)
@@ -118,7 +118,7 @@ class Application:
                 own=partial(own_moduli, keys),
             )
             self.watch = Watch(self.peers, known, tenant=settings.tenant, clock=clock, seconds=settings.probe_seconds)
-            # Asked a dozen times a login, so no function of ours stands before it. Raises `StoreUnavailable`
+            # A login asks this a dozen times, so it is no function of ours. Raises `StoreUnavailable`
             self._revoked = partial(self.switches.off_since, KEY)
             keys.obey(self._revoked)
             claim_keys(self.store.engine, settings.tenant, keys, now=clock(), revoked=self._revoked)
@@ -167,7 +167,7 @@ class Application:
         return self.site
 
     def start(self) -> None:
-        """Begin to sequence the ledger, to purge what has ended, and to watch other countries' nodes."""
+        """Start the background threads: sequencer, purge, watch over nodes and keys, readiness."""
         self.sequencer.start()
         self.retention.start()
         self.watch.start()
@@ -175,7 +175,7 @@ class Application:
         self.vitals.start()
 
     def stop(self) -> None:
-        """Write what waits, and end."""
+        """Stop the threads, write what waits, and close the store."""
         self.vitals.stop()
         self.keeper.stop()
         self.watch.stop()
@@ -184,14 +184,14 @@ class Application:
         self.store.close()
 
     def _web(self) -> FastAPI:
-        """All endpoints and one page for every error, behind the edge and the bounded queue."""
-        # One spelling of an address: a redirect of the framework's would repeat the query, and a form, somewhere else
+        """Build the web application: the routes, the handler of errors and the middleware."""
+        # `redirect_slashes` would send a query or a form on to another address
         app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, telemetry=UNTOLD)
         for routes in (*_routes(self.site), records.router(self.site, lambda: self.vitals.fit)):
             app.router.routes += routes.routes  # an included router is matched twice
         for route in app.routes:
             if isinstance(route, APIRoute):
-                # OpenAPI describes the endpoints of programs; pages are a citizen's
+                # OpenAPI describes the endpoints for programs, not the pages for citizens
                 route.include_in_schema = bool(route.responses)
 
         async def refused(request: Request, error: Exception) -> Response:
@@ -201,7 +201,7 @@ class Application:
         app.add_exception_handler(HTTPException, refused)
         settings, watched = self.settings, self.watched
         pages = EarlyPages(settings.tenant, self._pages, settings.documentation_url)
-        # The last one is the outermost
+        # The middleware that is added last runs first
         app.add_middleware(Overload, queue=self.queue, rates=watched.rates, pages=pages, told=watched.turned_away)
         if isinstance(self.site, CitySite):
             app.add_middleware(Origins, registered=self.site.openid.origins)
@@ -226,14 +226,14 @@ class Application:
 
 
 def _routes(site: Site) -> tuple[APIRouter, ...]:
-    """The endpoints of each role."""
+    """The routers of the site's role."""
     if isinstance(site, CitySite):
         return login.router(site), oidc.router(site), receipt.router(site)
     return (login.router(site),)
 
 
 def _refused(site: Site, request: Request, error: Exception) -> Response:
-    """The page for a request that an endpoint or the framework refuses."""
+    """Answer a request that an endpoint or the framework refuses."""
     if isinstance(error, BrokerError):
         return site.error(request, error)
     if isinstance(error, HTTPException) and error.status_code == 404:  # noqa: PLR2004 - RFC 9110 §15.5.5

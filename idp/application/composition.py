@@ -1,4 +1,4 @@
-"""From a tenant's parts to the site that its endpoints serve. The tables of frontends and of connectors stand here."""
+"""Composes the site of a tenant. The tables of frontends and of connectors stand here."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ Connectors = Mapping[ProviderId, Connector]
 
 @dataclass(frozen=True, slots=True)
 class SiteParts:
-    """What one tenant's site is composed of."""
+    """The parts of one tenant's site."""
 
     settings: Settings
     configuration: Configuration
@@ -63,14 +63,14 @@ class SiteParts:
 
     @property
     def node_keys(self) -> NodeKeys:
-        """The keys of a node. ValueError where the configuration has none, which `load_all` refuses."""
+        """The keys of a node. Raises ValueError if there are none; `load_all` has refused such a configuration."""
         if self.keys.node is None:
             raise ValueError("a node without keys was let through")
         return self.keys.node
 
 
 def compose(parts: SiteParts) -> Site:
-    """The site of the role that the settings name."""
+    """Compose the site for the role in the settings."""
     return _node(parts) if parts.settings.role == "node" else _city(parts)
 
 
@@ -225,7 +225,7 @@ def _proxy_service(parts: SiteParts, _role: NodeRole) -> ProxyService:
     )
 
 
-# The protocols in which services ask us, by the name that a request carries: one line a protocol
+# The protocols in which services ask us, by the name in `Origin`: one line a protocol
 CITY_FRONTENDS: dict[str, Callable[[SiteParts, CityRole], Frontend]] = {oidc_request.NAME: _openid}
 NODE_FRONTENDS: dict[str, Callable[[SiteParts, NodeRole], Frontend]] = {NAME: _proxy_service}
 
@@ -233,7 +233,7 @@ NODE_FRONTENDS: dict[str, Callable[[SiteParts, NodeRole], Frontend]] = {NAME: _p
 def connectors_of(
     configuration: Configuration, settings: Settings, keys: BrokerKeys, peers: Peers, guard: DeviationGuard
 ) -> Connectors:
-    """The connector of each identity provider: the table has one line a protocol in which we ask."""
+    """Make the connector of each identity provider. Its table has one line for each protocol in which we ask."""
 
     def saml(provider: IdentityProvider) -> Connector:
         made = saml_connector(provider, settings, keys, guard.suspended(provider.provider_id))

@@ -25,7 +25,7 @@ REFERENCE_SECONDS = 60
 
 
 class TenantHosts:
-    """The tenant of each request, by its Host header alone: nothing else of a request chooses one."""
+    """Gives each request to the tenant of its Host header. Nothing else in a request chooses one."""
 
     def __init__(self, tenants: Mapping[str, Application], broken: Sequence[TenantFailure]) -> None:
         self._served: dict[str, tuple[ASGIApp, Share]] = {}
@@ -39,19 +39,19 @@ class TenantHosts:
             self.admit(application)
 
     def admit(self, application: Application) -> None:
-        """Serve one more. What its host answered until now is over."""
+        """Serve one more tenant, in place of the page that its host answered with."""
         threads = Share(THREADS)
         for host in hosts_of(application.settings.issuer):
             self._served[host] = (application.asgi, threads)
         self._tenants = (*self._tenants, application)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request, to the tenant whose host it names."""
+        """Pass one request to the tenant whose host it names."""
         if scope["type"] != "http":
             return
         host = named_host(scope)
         if scope["path"] == HEALTH and LOOPBACK_HOST.fullmatch(host):
-            # A proxy asks after the worker, not after a city: one that serves any is not to be passed over
+            # A proxy asks about the worker, not about a tenant: a worker that serves any tenant gets requests
             fit = any(application.vitals.fit for application in self._tenants)
             await _send(send, NO_CONTENT if fit else 503, b"", {"cache-control": "no-store"})
             return
@@ -65,10 +65,10 @@ class TenantHosts:
 
 
 class ClosedTenant:
-    """What a broken tenant answers to everything: one page that says whose move it is, and nothing of what is wrong.
+    """Answers every request to a broken tenant with one page, which says whose move it is and not what is wrong.
 
-    No limit stands before it. So a flood makes a page for each language, and one line of the log, once a minute; the line
-    holds nothing that a stranger wrote, and no path, since that may have the id of a login.
+    No rate limit protects it. So a flood costs one page a language and one log line, once a minute. The line holds nothing
+    from the request: a path may hold the id of a login.
     """
 
     def __init__(self, tenant: str, pages: Pages, clock: Callable[[], float] = time.monotonic) -> None:
@@ -77,7 +77,7 @@ class ClosedTenant:
         self._reference, self._until = "", 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  nothing is read
-        """503, in the reader's language."""
+        """Answer 503, in the reader's language."""
         accept = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"accept-language"), "")
         body, told = self._page(choose_language((), accept))
         await _send(send, 503, body, told)

@@ -1,4 +1,4 @@
-"""What a database that does not answer keeps from being made: it is made in a thread of its own, and comes when it can."""
+"""Starts a tenant whose database is away, in a background thread, when the database answers."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ _TURN = threading.Lock()
 
 
 def in_thread(call: Callable[[], T]) -> "Future[T]":
-    """Call it in a thread of its own, for which the end of the process does not wait: it may hang."""
+    """Call it in a daemon thread: it may hang, and the end of the process does not wait for it."""
     return _begun(call)[0]
 
 
@@ -27,7 +27,7 @@ def _begun(call: Callable[[], T]) -> "tuple[Future[T], threading.Thread]":
     def run() -> None:
         try:
             made = call()
-        except BaseException as error:  # noqa: BLE001  whatever it is, it is the caller's
+        except BaseException as error:  # noqa: BLE001  the caller gets every error
             found.set_exception(error)
         else:
             found.set_result(made)
@@ -40,10 +40,10 @@ def _begun(call: Callable[[], T]) -> "tuple[Future[T], threading.Thread]":
 def ask_all(
     asked: Mapping[str, Callable[[], None]], seconds: float | None = None
 ) -> "tuple[dict[str, Future[None]], dict[str, BaseException]]":
-    """Ask all at once, so that several that hang cost what one does. Returns the tries, and what came of those that failed.
+    """Ask all at the same time, so that several that hang cost no more than one. Returns the tries, and the errors by name.
 
-    Whoever has not answered after so many `seconds` counts as away, unless nobody has: then the first one is waited for.
-    Without `seconds` no thread is left: who calls may fork.
+    A database that has not answered after `seconds` counts as away. If none has answered, the first answer is waited for.
+    Without `seconds` every thread has ended on return, so the caller may fork.
     """
     begun = {name: _begun(call) for name, call in asked.items()}
     tries = {name: each for name, (each, _) in begun.items()}
@@ -58,20 +58,20 @@ def ask_all(
 
 
 def _failed(each: "Future[None]") -> bool:
-    """Whether it came to nothing, or not yet."""
+    """Whether the try failed, or has not ended yet."""
     return not each.done() or each.exception() is not None
 
 
 @dataclass(frozen=True, slots=True)
 class LateTenant(Generic[T]):
-    """What its database keeps from being there: `first` asked it and failed, or does still, and `ask` asks it once more."""
+    """A tenant that waits for its database. `first` is the try that failed or still hangs; `ask` makes another one."""
 
     first: "Future[None]"
     ask: Callable[[], None]
     make: Callable[[], T]
 
     def come(self, ended: threading.Event) -> T | None:
-        """Wait until it is there; None where all has ended before. Raises what is more than a database that is away."""
+        """Wait for the database and make the tenant; None if `ended` is set before. Raises every other error."""
         ask: Callable[[], None] = self.first.result
         while True:
             try:
@@ -83,7 +83,7 @@ class LateTenant(Generic[T]):
                 return None
 
     def _made(self) -> T:
-        """One after another, unless one hangs: it is work, and the framework turns off warnings of the whole process."""
+        """Make one tenant at a time, unless one hangs: FastAPI changes the filters of warnings meanwhile."""
         ours = _TURN.acquire(timeout=TURN_SECONDS)
         try:
             return self.make()

@@ -1,4 +1,4 @@
-"""All that the folder of one broker says: settings, parties and keys."""
+"""Loads the folder of one broker: settings, parties and keys."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from policies.load import Configuration
 
 @dataclass(frozen=True, slots=True)
 class LoadedFolder:
-    """What a broker's folder said at one moment, and the kinds of keys in it. Nothing in it belongs to a process."""
+    """The contents of a broker's folder at one moment, with the kinds of its keys. Every worker can use it."""
 
     settings: Settings
     configuration: Configuration
@@ -21,10 +21,10 @@ class LoadedFolder:
 
 
 def load_all(folder: Path, read: LoadedFolder | None = None) -> tuple[Settings, Configuration, BrokerKeys]:
-    """Settings, parties and keys of a folder. Raises `Misconfigured` with the problems of all three at once.
+    """Load settings, parties and keys of a folder. Raises `Misconfigured` with the problems of all three at once.
 
-    What was `read` already is not read again: the folder may say something else by now. Of its keys those of the same kinds
-    are, so that all workers of a generation have the same kinds.
+    With `read`, only keys are read from the folder, and only of the kinds that `read` names. So all workers of a
+    generation serve the same configuration, although the folder may have changed since.
     """
     settings = read.settings if read else load_settings(folder)
     problems: list[Misconfigured] = []

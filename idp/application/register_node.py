@@ -1,9 +1,9 @@
-"""A node of another country, as `ciconia metadata service-list --write` registers it: two new files of the configuration.
+"""Registers a node of another country, for `ciconia metadata service-list --write`: writes two new files.
 
-Nothing that is there is ever changed. What was written is taken away again where the configuration does not hold with it.
+No existing file is changed. If the configuration does not load with the new files, they are removed.
 
     providers/NAME.toml    a sending node that a city asks; nodes/NAME.toml, a receiving node that asks a sending one
-    metadata/NAME.pem      the certificates of who signs its metadata
+    metadata/NAME.pem      the certificates of the keys that sign its metadata
 """
 
 import os
@@ -21,7 +21,7 @@ from policies.errors import Misconfigured, Problem
 
 @dataclass(frozen=True, slots=True)
 class NodeRegistration:
-    """What is to be registered: under which name, how people call it, and the certificates (DER) that are pinned."""
+    """The node to register: its name here, its title for people, and the certificates (DER) to pin."""
 
     name: str
     title: str
@@ -56,14 +56,14 @@ def text_of_node(asked: NodeRegistration) -> str:
 
 
 def register_node(asked: NodeRegistration, folder: Path) -> tuple[Path, ...]:
-    """Write the new files, and load the whole configuration again to prove that it holds with them; returns what it wrote.
+    """Write the new files, load the whole configuration to check them, and return their paths.
 
-    Raises `Misconfigured` with every problem, FileExistsError where somebody was faster, OSError where it cannot be
-    written; then nothing of ours is left, nor after a Ctrl-C.
+    Raises `Misconfigured` with every problem, FileExistsError if another process was faster, and OSError if it cannot
+    write. After an error, also after Ctrl-C, none of its files is left.
     """
     taken = [name for name in (asked.file, asked.pem_file) if os.path.lexists(folder / name)]
     if taken:
-        raise Misconfigured((Problem(taken[0], 0, "", "it is there already.", "give another name with --name."),))
+        raise Misconfigured((Problem(taken[0], 0, "", "the file exists already.", "give another name with --name."),))
     pem = b"".join(armor("CERTIFICATE", der) for der in asked.certificates)
     written: list[Path] = []
     try:

@@ -1,6 +1,6 @@
-"""A new relying party, as `ciconia party add` writes it: one new file of the configuration, and with a key two.
+"""Registers a new relying party, for `ciconia party add`: writes one new file, or two if the party has a key.
 
-Nothing that is there is ever changed. What was written is taken away again where the configuration does not hold with it.
+No existing file is changed. If the configuration does not load with the new files, they are removed.
 
     parties/NAME.toml        the registration: the most that the service may ever get
     parties/NAME.jwks.json   its public keys, where it authenticates by `private_key_jwt`
@@ -34,28 +34,28 @@ from policies.purposes import Purpose
 from policies.redirects import LOOPBACK, is_of_an_app
 from policies.visible import is_visible
 
-# A name of a file, too: it begins with a letter or digit, so that it is neither hidden nor an option to somebody's shell
+# It names a file, too: it begins with a letter or digit, so that the file is not hidden and no shell reads an option
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-# Programs and routes get an address put into them: a sign that ends a text there, or that a route reads as a pattern (`:`,
-# `(`, `*` and `@` of our own snippets), would be code. One spelling of host and port, so that two can be compared.
+# Our snippets put the address into programs and routes. There a character that ends a text, or that a route reads as a
+# pattern (`:`, `(`, `*`, `@`), would be code. Host and port have one spelling, so that two addresses can be compared.
 ADDRESS = re.compile(
     rf"(?P<scheme>https?)://(?P<host>{LABEL}(?:\.{LABEL})*|\[[0-9a-f:]+\])(?::(?P<port>[1-9][0-9]{{0,4}}))?"
     r"(?:/(?:[A-Za-z0-9._~/-]|%[0-9A-Fa-f]{2})*)?(?:\?(?:[A-Za-z0-9._~/:=-]|%[0-9A-Fa-f]{2})*)?"
 )
-# A last label of this kind makes browsers read the whole host as an IPv4 address (WHATWG URL §3.5)
+# If the last label is such a number, browsers read the whole host as an IPv4 address (WHATWG URL §3.5)
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 MAX_HOST = 253
 # Forms whose value is a yes or a no
 PREDICATES = frozenset({"age_over", "resident_of"})
-_NAME_FIX = "use 1 to 64 letters, digits, dots, lines and underscores."
-_REDIRECT_FIX = "write the one full https address of the app's callback."
+_NAME_FIX = "use 1 to 64 letters, digits, dots, hyphens and underscores."
+_REDIRECT_FIX = "write the full https address of the app's callback."
 
-_OF_PUBLIC = "# It keeps no secret: nothing but the code's PKCE verifier and these addresses binds an answer to it.\n"
+_OF_PUBLIC = "# It keeps no secret: only the PKCE verifier of the code and these addresses bind an answer to it.\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What is asked for. `jwks` are the public keys ("" with a secret), `secret_sha256` is "" with keys."""
+    """A registration to write. It has `jwks` (its public keys) or `secret_sha256`; the other one is empty."""
 
     client_id: str
     title: str
@@ -71,7 +71,7 @@ class Registration:
     pkce_required: bool = True
     assertion_audience: str = "issuer"
     assertion_life: int = ASSERTION_LIFE
-    # An app in a browser or on a device; the origins of its pages, none: those of its redirect addresses
+    # An app in a browser or on a device, and the origins of its pages: by default those of its redirect addresses
     public: bool = False
     origins: tuple[str, ...] = ()
 
@@ -87,7 +87,7 @@ class Registration:
 
 
 def faults(asked: Registration, settings: Settings, configuration: Configuration) -> tuple[Problem, ...]:
-    """Everything that keeps this registration from being written, all at once; empty where nothing does."""
+    """Everything that is wrong with this registration, all at once; empty if nothing is."""
     found = [*_faults_of_names(asked, settings, configuration)]
     if settings.role != "city":
         found.append(("role", "a node serves no relying parties.", "register it at the broker of its city."))
@@ -102,11 +102,11 @@ def faults(asked: Registration, settings: Settings, configuration: Configuration
         if (fault := fault_of_origin(origin) or _fault_of_address(origin, settings))
     ]
     if len(set(asked.redirect_uris)) != len(asked.redirect_uris):
-        found.append(("redirect_uris", "names an address twice.", "name each once."))
+        found.append(("redirect_uris", "has an address twice.", "write each address once."))
     if asked.purpose not in configuration.purposes:
         fix = nearest(asked.purpose, configuration.purposes)
         if not configuration.purposes:
-            fix = "write a file in purposes/ first: there is none yet."
+            fix = "purposes/ is empty: write a purpose there first."
         found.append(("purposes", f"`{asked.purpose}` is not a purpose.", fix))
     return tuple(Problem(asked.file, 0, key, what, fix) for key, what, fix in found)
 
@@ -114,7 +114,7 @@ def faults(asked: Registration, settings: Settings, configuration: Configuration
 def _faults_of_names(
     asked: Registration, settings: Settings, configuration: Configuration
 ) -> Iterator[tuple[str, str, str]]:
-    """Key, what is wrong and how to mend it, of what it is called."""
+    """Faults of its names: key, what is wrong, how to mend it."""
     here = [name for name in (asked.file, asked.jwks_file) if os.path.lexists(settings.folder / name)]
     there = [str(one.source) for one in configuration.parties.values() if one.client_id == asked.client_id]
     if not NAME.fullmatch(asked.client_id):
@@ -127,11 +127,11 @@ def _faults_of_names(
         what = "has nothing that anybody can see." if asked.title.strip() else "is empty."
         yield "title", what, "write what citizens call the service, or leave --title out: then it is NAME."
     elif unreadable(asked.title) or len(asked.title) > MAX_TITLE:
-        yield "title", "is too long or not printable.", f"write at most {MAX_TITLE} signs in one line."
+        yield "title", "is too long or not printable.", f"write at most {MAX_TITLE} characters in one line."
 
 
 def _fault_of_redirect(uri: str, settings: Settings, *, public: bool) -> str:
-    """What is unsafe about a redirect address of a new party, as a sentence; "" where nothing is."""
+    """A sentence about what is unsafe in a redirect address of a new party; "" if nothing is."""
     if not public:
         return _fault_of_address(uri, settings)
     fault = fault_of_public_redirect_uri(uri)
@@ -139,7 +139,7 @@ def _fault_of_redirect(uri: str, settings: Settings, *, public: bool) -> str:
 
 
 def _fault_of_address(uri: str, settings: Settings) -> str:
-    """What is unsafe about a web address of a new party, as a sentence; "" where nothing is."""
+    """A sentence about what is unsafe in a web address of a new party; "" if nothing is."""
     if fault := fault_of_redirect_uri(uri):
         return fault
     parts = urlsplit(uri)
@@ -147,28 +147,28 @@ def _fault_of_address(uri: str, settings: Settings) -> str:
         return "is an address of the broker itself."
     taken = ANSWER_PARAMETERS & {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
     if taken:
-        return f"has the parameter `{min(taken)}`, which is ours to send."
+        return f"has the parameter `{min(taken)}`, which only the broker may send."
     if parts.scheme != "https" and not settings.demo:
-        return "is not https, and this is no demo: whoever listens would read the code."
+        return "is not https, and this is no demo: anybody on the network could read the code."
     found = ADDRESS.fullmatch(uri)
     if found is None and ADDRESS.fullmatch(uri.replace(parts.netloc, parts.netloc.lower(), 1)):
-        return "has capitals in its host, which is written in lower case."
+        return "has capitals in its host: write it in lower case."
     if found is None:
-        return "has a host or port in another spelling than the one, or a sign that programs and routes read as their own."
+        return "has a host or port that is not in canonical form, or a character such as ' $ ( & or a colon in the path."
     if found["port"] and int(found["port"]) == DEFAULT_PORTS[found["scheme"]]:
-        return "names the port that goes without saying."
-    return "" if _is_host(found["host"]) else "has a host that is neither a name nor the one spelling of an IP address."
+        return "names the default port: leave the port out."
+    return "" if _is_host(found["host"]) else "has a host that is neither a name nor an IP address in canonical form."
 
 
 def _place(uri: str) -> tuple[str, int]:
-    """Host and port, as a browser finds them: a dot behind the name and the port that goes without saying are nothing."""
+    """Host and port as a browser uses them: without a dot behind the name, and with the default port."""
     parts = urlsplit(uri)
     port = DEFAULT_PORTS.get(parts.scheme, 0) if parts.port is None else parts.port
     return (parts.hostname or "").removesuffix("."), port
 
 
 def _is_host(host: str) -> bool:
-    """Whether it is a name, or an IP address as it is written canonically (RFC 5952, RFC 3986 §3.2.2)."""
+    """Whether it is a name or a canonical IP address (RFC 5952, RFC 3986 §3.2.2)."""
     try:
         if host.startswith("["):
             return str(ipaddress.IPv6Address(host[1:-1])) == host[1:-1]
@@ -180,9 +180,9 @@ def _is_host(host: str) -> bool:
 
 
 def algorithm_of(jwks: bytes) -> str:
-    """The one algorithm of client assertions that a JWKS of public keys is for, in the order of `ASSERTION_ALGORITHMS`.
+    """The first of `ASSERTION_ALGORITHMS` for which a JWKS has a public key.
 
-    Raises `SignatureInvalid` (check `jwk`) where it is for none, or holds a private, a weak or a malformed key.
+    Raises `SignatureInvalid` (check `jwk`) if it has a key for none, or a private, weak or malformed key.
     """
     refused: list[SignatureInvalid] = []
     for algorithm in ASSERTION_ALGORITHMS:
@@ -192,17 +192,17 @@ def algorithm_of(jwks: bytes) -> str:
             refused.append(error)
         else:
             return algorithm
-    # A private key is refused under whichever algorithm; a key that is merely of another type is not what is wrong
+    # Under one algorithm the right key may only be of another type: the refusal of a bad key says more
     raise next((one for one in refused if "has no key for" not in one.detail), refused[0])
 
 
 def attributes_for(purpose: Purpose) -> Mapping[str, str]:
-    """What a party has to be registered for, so that the purpose can be fulfilled: nothing more, in no stronger form."""
+    """The attributes and forms that the purpose needs. The party is registered for nothing more."""
     return {str(name): str(need.form) for name, need in purpose.needs.items()}
 
 
 def required_claims(purpose: Purpose, catalogue: Catalogue) -> Mapping[str, ClaimValue]:
-    """The claims that carry what the purpose requires, each with a value of the kind that it has."""
+    """The claims for what the purpose requires, each with a sample value of its type."""
     return {
         catalogue.claim_for(name, need.form): catalogue.claim_value(name, need.form, _sample(catalogue, name, need.form))
         for name, need in purpose.needs.items()
@@ -246,7 +246,7 @@ def text_of(asked: Registration, purpose: Purpose) -> str:
 
 
 def _needed_by_its_library(asked: Registration) -> Iterator[tuple[str, object]]:
-    """What is not as it would be by itself."""
+    """The settings that differ from the default."""
     if asked.assertion_audience != "issuer":
         yield "assertion_audience", asked.assertion_audience
     if asked.assertion_life != ASSERTION_LIFE:
@@ -260,10 +260,10 @@ def _needed_by_its_library(asked: Registration) -> Iterator[tuple[str, object]]:
 
 
 def register(asked: Registration, purpose: Purpose, folder: Path) -> tuple[Path, ...]:
-    """Write the new files, and load the whole configuration again to prove that it holds with them; returns what it wrote.
+    """Write the new files, load the whole configuration to check them, and return their paths.
 
-    Raises `Misconfigured` with every problem, FileExistsError where somebody was faster, OSError where it cannot be
-    written; then nothing of ours is left, nor after a Ctrl-C.
+    Raises `Misconfigured` with every problem, FileExistsError if another process was faster, and OSError if it cannot
+    write. After an error, also after Ctrl-C, none of its files is left.
     """
     files = [(folder / asked.file, text_of(asked, purpose).encode())]
     if asked.jwks:
@@ -283,14 +283,14 @@ def register(asked: Registration, purpose: Purpose, folder: Path) -> tuple[Path,
 
 
 def withdraw(written: Iterable[Path]) -> None:
-    """Take away what `register` wrote: nobody will ever know the secret of it."""
+    """Remove what `register` wrote."""
     for path in written:
         path.unlink(missing_ok=True)
 
 
 def write_new(path: Path, content: bytes, mode: int) -> None:
-    """A new file, there as a whole or not at all, and durable. Raises FileExistsError rather than replace one."""
-    # No configuration reads a file of this name: a broker that starts in this moment sees the old state or the new
+    """Write a new file durably, as a whole or not at all. Raises FileExistsError if the name is taken."""
+    # The configuration ignores a file of this name, so a broker that starts now sees the old state or the new one
     half = path.with_name(f".{path.name}.{os.getpid()}.new")
     descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
@@ -302,7 +302,7 @@ def write_new(path: Path, content: bytes, mode: int) -> None:
         path.hardlink_to(half)
         _make_durable(path.parent)
     except BaseException:
-        # Ours only where it is the very file: who was faster keeps theirs
+        # Another process may have been faster: its file stays
         with suppress(OSError):
             if path.samefile(half):
                 path.unlink()

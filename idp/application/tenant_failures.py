@@ -1,4 +1,4 @@
-"""A tenant that does not serve, and what is told of it: every problem in the log, and a word to whoever watches."""
+"""Describes a tenant that does not serve: every problem for the log, one word for the metrics."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from policies.errors import Misconfigured, Problem, StoreUnavailable
 
 
 class FailureKind(StrEnum):
-    """Of what kind it is that keeps a tenant from serving: all that whoever watches is told."""
+    """The kind of a tenant's failure, as the metrics name it."""
 
     CONFIGURATION = "configuration"
     DATABASE = "database"
@@ -22,7 +22,7 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TenantFailure:
-    """A tenant that does not serve: its folder's name, the hosts that it would have had ("" for none), and why."""
+    """A tenant that does not serve: its folder's name, its issuer ("" if nobody can read it), and why."""
 
     name: str
     issuer: str
@@ -31,7 +31,7 @@ class TenantFailure:
 
     @property
     def tenant(self) -> str:
-        """What whoever watches knows it by: its host, where nobody can read that its folder's name."""
+        """Its name in the metrics: the host, or the folder's name if nobody can read the host."""
         return urlsplit(self.issuer).hostname or self.name
 
 
@@ -43,7 +43,7 @@ def log_failures(broken: Iterable[TenantFailure]) -> None:
 
 
 def failure_of(folder: Path, settings: Settings | None, error: BaseException) -> TenantFailure:
-    """What this error keeps from serving."""
+    """Describe the tenant that this error closed."""
     issuer = "" if settings is None or settings.issuer == NO_ISSUER else settings.issuer
     if isinstance(error, Misconfigured):
         return TenantFailure(folder.name, issuer, error.problems)
@@ -53,7 +53,7 @@ def failure_of(folder: Path, settings: Settings | None, error: BaseException) ->
         return TenantFailure(
             folder.name, issuer, (Problem(str(folder / SETTINGS_FILE), 0, "database", what, fix),), FailureKind.DATABASE
         )
-    # Its text may quote a password
+    # The error's own text may quote a password
     what = f"the broker has a defect: nobody foresaw a {type(error).__name__} here."
     fix = "Take back what changed last in this folder, and report it with this name."
     return TenantFailure(folder.name, issuer, (Problem(str(folder), 0, "", what, fix),), FailureKind.DEFECT)

@@ -1,15 +1,15 @@
-"""Several cities under one roof: a tenant is a host with its own configuration folder, as `ciconia init` makes it.
+"""Loads and opens an installation: one configuration folder, or several tenants under one folder.
 
-`--config DIR` is such a folder, or one with `tenants/NAME/` folders and a `ciconia.toml` that holds what the process has
-once. Each tenant is an `Application` of its own: settings, keys, parties, ledger, writer, sequencer. What they share is the
-event loop, so each has threads of its own (`idp.web.threads`): one that is slow holds none of another's.
+`--config DIR` is a folder that `ciconia init` makes, or one with `tenants/NAME/` folders and a `ciconia.toml` with the
+settings of the process. Each tenant is an `Application` of its own: settings, keys, parties, ledger, writer, sequencer.
+Tenants share the event loop. Each has its own threads (`idp.web.threads`), so a slow tenant delays no other.
 
-A tenant that cannot be composed answers 503 on its host, and the rest serve. Two with one host, one key or one name of a
-ledger are both such: nobody can say whose it is, and neither may answer for the other. One whose database does not answer
-is such until it does (`idp.application.late_databases`), and no other waits for it.
+A tenant that cannot be composed answers 503 on its host, and the others serve. If two tenants have the same host, key or
+log name, both answer 503: nobody can say whose it is. If the database of a tenant does not answer, the tenant opens later
+(`idp.application.late_databases`), and no other waits for it.
 
-Folders are read once for a generation of workers, but for keys: one that starts again later serves what the others
-serve, with the keys of those kinds that lie there by then.
+Folders are read once for a generation of workers. A worker that starts again later serves the same configuration, and
+reads keys anew, of the same kinds.
 """
 
 import shlex
@@ -44,19 +44,20 @@ from idp.system.clock import system_clock
 from idp.system.logs import log_of
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 
-# How long a worker waits for databases before it serves without some tenants, once for all and once one after another. One
-# that cannot be connected to is given up sooner; at a reload the first worker waits, then the others: within START_SECONDS
+# A worker waits so long for all databases together, and once more while it composes tenants one after another; then it
+# serves without the rest. At a reload the first worker waits, then the others: all of it within START_SECONDS
 OPEN_SECONDS = 8.0
 
-# What `serve` asks of a broker before it composes it; raises `Misconfigured` or `StoreUnavailable`
+# Checks the database of a broker before it is composed. Raises `Misconfigured` or `StoreUnavailable`
 Prepare = Callable[[Settings], None]
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedInstallation:
-    """What a configuration folder said at one moment: of the process, and of each tenant by name, the only one's "".
+    """The contents of an installation at one moment: settings of the process, and each tenant's folder by its name.
 
-    Of `broken` those that are in `read`, too, wait for their database alone. `owners` are told of a key that comes later.
+    An only tenant has the name "". A tenant in both `broken` and `read` waits for its database alone. `owners` records
+    which tenant had a key first, also for keys that come later.
     """
 
     process: ProcessSettings
@@ -66,15 +67,15 @@ class LoadedInstallation:
 
     @property
     def many(self) -> bool:
-        """Whether it is of several tenants."""
+        """Whether it has a folder `tenants/`."""
         return "" not in self.read
 
 
 @dataclass
 class OpenInstallation:
-    """What a process serves. `process` says where it listens; `broken` are the tenants that answer 503.
+    """The tenants that a process serves. `process` says where it listens; `broken` are the tenants that answer 503.
 
-    Those of them that are `late` are served when they come. `measures` are told who is broken.
+    A tenant in `late` opens when its database answers. `measures` count the broken ones.
     """
 
     process: ProcessSettings
@@ -86,7 +87,7 @@ class OpenInstallation:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """The issuers that are served."""
+        """The issuers of the tenants that serve."""
         return tuple(one.settings.issuer for one in self.tenants.values())
 
     def __post_init__(self) -> None:
@@ -94,22 +95,22 @@ class OpenInstallation:
         self._note(self.broken, 1)
 
     def start(self) -> None:
-        """Begin what each tenant does beside requests, and wait in threads for those that are late."""
+        """Start the background work of each tenant, and wait for the late ones in threads."""
         _at_once(one.start for one in self.tenants.values())
         for each in self.late:
             in_thread(partial(self._await, *each))
 
     def stop(self) -> None:
-        """End each tenant, whatever the end of another raises."""
+        """Stop each tenant, even if another one's `stop` raises."""
         with self._lock:
             self._ended.set()
         _at_once(one.stop for one in self.tenants.values())
 
     def _await(self, settings: Settings, late: LateTenant[Application]) -> None:
-        """Serve a tenant when its database answers. Where more than that is wrong with it, it stays closed."""
+        """Serve a tenant when its database answers. After any other error it stays closed."""
         try:
             application = late.come(self._ended)
-        except Exception as error:  # noqa: BLE001  whatever it is, it is this tenant's alone
+        except Exception as error:  # noqa: BLE001  any error closes this tenant alone
             found = failure_of(settings.folder, settings, error)
             with self._lock:
                 self._mended(found.name)
@@ -126,7 +127,7 @@ class OpenInstallation:
         application.stop()
 
     def _admit(self, settings: Settings, application: Application) -> None:
-        """From now on its host is served. Whoever reads meanwhile sees all of it, or nothing."""
+        """Serve its host from now on. The new mapping replaces the old one at once, for threads that read it."""
         self.tenants = {**self.tenants, settings.folder.name: application}
         self._mended(settings.folder.name)
         if isinstance(self.asgi, TenantHosts):
@@ -144,7 +145,7 @@ class OpenInstallation:
 
 
 def _at_once(acts: Iterable[Callable[[], None]]) -> None:
-    """Do each in a thread of its own, and all of them whatever one raises: of databases that hang one costs what all do."""
+    """Do all in threads, even if one raises: several databases that hang then take no longer than one."""
     tasks = tuple(acts)
     with ThreadPoolExecutor(max(1, len(tasks))) as pool, ExitStack() as ending:
         for task in tasks:
@@ -156,7 +157,7 @@ def _unprepared(_settings: Settings) -> None:
 
 
 def load_folder(folder: Path) -> LoadedFolder:
-    """What a broker's folder says, keys and all looked at. Raises `Misconfigured`."""
+    """Load the folder of one broker. Raises `Misconfigured`."""
     settings, configuration, keys = load_all(folder)
     return LoadedFolder(settings, configuration, frozenset(keys.rings))
 
@@ -169,23 +170,23 @@ def open_installation(
     prepare: Prepare = _unprepared,
     measures: Measures | None = None,
 ) -> OpenInstallation:
-    """Compose what lies in a configuration folder, or was `seen` there: one broker, or several.
+    """Compose the broker or the tenants of an installation. With `seen`, the folder is not read again.
 
-    `prepare` is asked of each broker first, of several in threads; `measures` are the process's. Of tenants that were seen
-    broken for good nothing is logged. Raises `Misconfigured` where nothing would serve, with every problem;
-    `StoreUnavailable` where the only broker's database is away.
+    `prepare` checks each database first, for several tenants in threads. `measures` are those of the process. A tenant
+    that is broken in `seen` was logged already. Raises `Misconfigured` with every problem if no tenant can serve, and
+    `StoreUnavailable` if the database of an only broker is away.
     """
     found = seen or load_installation(folder)
 
     def compose(name: str) -> Application:
         read = found.read[name]
-        # By its name in tenants/: what stands there may be a link to a folder of another name
+        # The name in tenants/ counts: it may be a link to a folder of another name
         own = partial(found.owners.claim, name, read.settings.key_folder)
         proxies = found.process.trusted_proxies
         return Application(read.settings.folder, clock=clock, measures=measures, read=read, own=own, proxies=proxies)
 
     def begun_too(name: str) -> Application:
-        # Before its first request it knows whether it is fit
+        # It must know whether it is fit before its first request
         application = compose(name)
         application.start()
         return application
@@ -195,7 +196,7 @@ def open_installation(
         application = compose("")
         return OpenInstallation(application.settings, application.asgi, {"": application})
     if seen is not None:
-        # A worker that starts again knows of no key that came since then who took it first
+        # A worker that starts again cannot know which tenant was the first to have a key that came since `seen`
         found.owners.contest({name: read.settings.key_folder for name, read in found.read.items()})
     asking = {name: partial(prepare, read.settings) for name, read in found.read.items()}
     asked, failed = ask_all(asking, OPEN_SECONDS)
@@ -210,7 +211,7 @@ def open_installation(
     opened = OpenInstallation(found.process, TenantHosts(tenants, broken), tenants, broken, late, measures)
     log_failures(fresh if seen else broken)
     if measures is not None:
-        # A tenant that every worker has closed is told, too
+        # Also a tenant that every worker has closed has a figure
         for name in failed:
             measures.set(READY, found.read[name].settings.tenant, figure=0)
     return opened
@@ -219,7 +220,7 @@ def open_installation(
 def _composed(
     names: Iterable[str], compose: Callable[[str], Application], failed: dict[str, BaseException]
 ) -> dict[str, Application]:
-    """Compose one tenant after another. Who cannot be goes into `failed`; where that took long, nobody else is tried."""
+    """Compose one tenant after another. Errors go into `failed`; after OPEN_SECONDS of failures no other is tried."""
     tenants: dict[str, Application] = {}
     lost = 0.0
     for name in names:
@@ -228,7 +229,7 @@ def _composed(
         begun = time.monotonic()
         try:
             tenants[name] = compose(name)
-        except Exception as error:  # noqa: BLE001  whatever it is, it is this tenant's alone
+        except Exception as error:  # noqa: BLE001  any error closes this tenant alone
             failed[name] = error
             lost += time.monotonic() - begun
     return tenants
@@ -239,10 +240,10 @@ def load_installation(
     attempt: Callable[[Path], LoadedFolder] = load_folder,
     further: Callable[[LoadedFolder], None] | None = None,
 ) -> LoadedInstallation:
-    """What a configuration folder says, as `attempt` reads each tenant that shares nothing with another, and who is broken.
+    """Load an installation with `attempt`, which loads one tenant. Tenants that share a host, key or log name are broken.
 
-    `further` asks databases. Both raise `Misconfigured` or `StoreUnavailable` for one that does not serve. Raises
-    `Misconfigured`, with every problem of all of them, where none serves.
+    `further` checks the database of a tenant. Both raise `Misconfigured` or `StoreUnavailable` for a tenant that cannot
+    serve. Raises `Misconfigured` with every problem of all tenants if none can serve.
     """
     if not is_many(folder):
         only = attempt(folder)
@@ -266,7 +267,7 @@ def load_installation(
         if each.name not in between:
             try:
                 read[each.name] = attempt(each)
-            except Exception as error:  # noqa: BLE001  whatever it is, it is this tenant's alone
+            except Exception as error:  # noqa: BLE001  any error closes this tenant alone
                 broken.append(failure_of(each, settings_of(each), error))
     failed = ask_all({name: partial(further, one) for name, one in read.items()})[1] if further else {}
     broken += _failed(read, failed, broken)
@@ -277,7 +278,7 @@ def load_installation(
 def _failed(
     read: Mapping[str, LoadedFolder], failed: Mapping[str, BaseException], broken: Sequence[TenantFailure]
 ) -> tuple[TenantFailure, ...]:
-    """Those that failed, beside who is `broken`. Raises `Misconfigured` with all their problems where nobody is left."""
+    """Describe the tenants in `failed`. Raises `Misconfigured` with the problems of all tenants if none is left."""
     found = tuple(failure_of(read[name].settings.folder, read[name].settings, error) for name, error in failed.items())
     if len(failed) == len(read):
         raise Misconfigured(tuple(problem for one in (*broken, *found) for problem in one.problems))
@@ -285,5 +286,5 @@ def _failed(
 
 
 def _is_away(error: BaseException) -> bool:
-    """Whether it may serve by itself in a while, with nothing changed in its folder."""
+    """Whether the tenant may serve later with nothing changed in its folder."""
     return isinstance(error, StoreUnavailable)

@@ -1,6 +1,6 @@
-"""The pages: typed views in, HTML out. No page needs JavaScript, none holds a cookie, and none decides anything.
+"""The pages: typed views in, HTML out. No page needs JavaScript, sets a cookie or decides anything.
 
-views.py         what each page is given: frozen, already in words
+views.py         the view of each page: frozen, already in words
 wording.py       a decision in words: attributes, forms, reasons, legal bases, dates, countries
 languages.py     which language, and the phrases of each (`translations/*.toml`)
 render.py        `Pages`: templates (`templates/*.html`) made once at start

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from idp.pages.views import PageKind
 
-# The only script anywhere: it posts a protocol message. Everybody else has the button beside it.
+# The only script of all pages posts a protocol message. A browser without scripts shows a button for it.
 SUBMIT_SCRIPT = "document.forms[0].submit()"
 SUBMIT_SCRIPT_HASH = "sha256-" + base64.b64encode(hashlib.sha256(SUBMIT_SCRIPT.encode()).digest()).decode()
 
@@ -35,15 +35,15 @@ _ALWAYS = {
 def headers(kind: PageKind) -> Mapping[str, str]:
     """The headers of a page of this kind.
 
-    A page that posts a protocol message has no `form-action`: Chromium holds the redirects after a form against it, and the
-    target may redirect to a third origin. A page with a form says `same-origin`: with `no-referrer` Chromium sends
-    `Origin: null` on the honest post.
+    A page that posts a protocol message has no `form-action`: Chromium applies it to redirects after the post, and the
+    target may redirect to a third origin. A page with a form has the referrer policy `same-origin`: with `no-referrer`
+    Chromium sends `Origin: null` with our own form.
     """
     return _HEADERS[kind]
 
 
 def raw_headers(kind: PageKind) -> tuple[tuple[bytes, bytes], ...]:
-    """The same as the server writes them."""
+    """The same headers as the server writes them."""
     return _RAW[kind]
 
 

@@ -1,7 +1,7 @@
-"""Which language a page speaks, the phrases of each language, and how each one sorts, dates and names countries.
+"""Chooses the language of a page, and holds each language's phrases, order, dates and names of countries.
 
 A language is a BCP 47 tag of `LANGUAGES`. There is no cookie: the relying party's `ui_locales` come first, then the
-browser's Accept-Language, then English. What the citizen chooses on a page stands in their login in place of `ui_locales`.
+browser's Accept-Language, then English. If the citizen chooses a language, their login keeps it in place of `ui_locales`.
 """
 
 import re
@@ -20,10 +20,10 @@ ENGLISH = "en"
 # British dates (22 July 1990): the readers are Europeans
 LOCALES: Mapping[str, str] = {"en": "en_GB", "et": "et", "zh-Hans": "zh_Hans"}
 LANGUAGES = tuple(LOCALES)
-# What each calls itself: whoever looks for theirs may read no other
+# Each language in its own words: a reader may know no other one
 OWN_NAMES: Mapping[str, str] = {"en": "English", "et": "Eesti", "zh-Hans": "简体中文"}
 
-# Of the countries that may be connected, those that an English sentence does not name without one
+# Countries whose English name has an article within a sentence
 _WITH_ARTICLE = frozenset({"NL", "GB", "US"})
 
 # RFC 4647 lookup, longest range first. Traditional Chinese has no page here and does not match the simplified one.
@@ -46,13 +46,13 @@ _RANGE = re.compile(r"\s*([A-Za-z0-9-]{1,35}|\*)\s*(?:;\s*q\s*=\s*([01](?:\.\d{0
 
 
 def choose_language(ui_locales: Sequence[str], accept_language: str) -> str:
-    """The language of a page: the first of `ui_locales` that we speak, else the best of Accept-Language, else English."""
+    """Choose the first of `ui_locales` that we speak, else the best of Accept-Language, else English."""
     return _first(ui_locales[:MAX_RANGES]) or _of_browser(accept_language[:MAX_HEADER])
 
 
 @lru_cache(maxsize=256)
 def _of_browser(accept_language: str) -> str:
-    """A login asks five times, and most browsers of a country send the same."""
+    """Choose by Accept-Language. A login asks five times, and most browsers of a country send the same: hence the cache."""
     return _first(_by_preference(accept_language)) or ENGLISH
 
 
@@ -76,7 +76,7 @@ def _spoken(tag: str) -> str | None:
 
 
 def _by_preference(header: str) -> list[str]:
-    """The ranges of an Accept-Language (RFC 9110 §12.5.4), best first; what is malformed is left out."""
+    """The ranges of an Accept-Language (RFC 9110 §12.5.4), best first, without malformed ones."""
     ranges = []
     for part in header.split(",")[:MAX_RANGES]:
         match = _RANGE.fullmatch(part)
@@ -94,15 +94,15 @@ class Language:
     locale: Locale
 
     def say(self, key: str, **parts: str) -> str:
-        """The phrase under `key` with its parts put in. Plain text: whoever shows it escapes it. KeyError for no phrase."""
+        """The phrase under `key` with its parts put in: plain text that templates escape. Raises KeyError for no phrase."""
         return self.phrases[key].format(**parts)
 
     def country(self, code: str) -> str:
-        """The country's name in this language; the code itself where CLDR does not know it."""
+        """The country's name in this language; the code itself if CLDR does not know it."""
         return str(self.locale.territories.get("GR" if code == "EL" else code, code))
 
     def country_in_a_sentence(self, code: str) -> str:
-        """The country's name as it stands within a sentence: English says the Netherlands."""
+        """The country's name within a sentence, with its article: the Netherlands."""
         article = "the " if self.tag == ENGLISH and code in _WITH_ARTICLE else ""
         return article + self.country(code)
 
@@ -118,7 +118,7 @@ class Language:
         return text
 
     def sort_key(self, text: str) -> tuple[object, ...]:
-        """Where `text` stands in this language's alphabetical order."""
+        """The sort key of `text` in this language's alphabetical order."""
         return _SORT_KEYS[self.tag](text)
 
 
@@ -126,13 +126,13 @@ _ESTONIAN = {letter: place for place, letter in enumerate("abcdefghijklmnopqrsš
 
 
 def _plain(text: str) -> tuple[object, ...]:
-    """Letters without their accents; the accents decide only between equals."""
+    """Sort letters without their accents; accents decide only between equals."""
     folded = unicodedata.normalize("NFKD", text.casefold())
     return ("".join(c for c in folded if not unicodedata.combining(c)), text)
 
 
 def _estonian(text: str) -> tuple[object, ...]:
-    """The Estonian alphabet: š, z and ž after s; õ, ä, ö, ü after w; other accents as in `_plain`."""
+    """Sort by the Estonian alphabet: š, z and ž after s; õ, ä, ö, ü after w; other accents as in `_plain`."""
     places = []
     for letter in unicodedata.normalize("NFC", text.casefold()):
         base = letter if letter in _ESTONIAN else unicodedata.normalize("NFKD", letter)[0]
@@ -141,7 +141,7 @@ def _estonian(text: str) -> tuple[object, ...]:
 
 
 def _pinyin(text: str) -> tuple[object, ...]:
-    """GB 2312 has its first 3755 characters in the order of their pinyin, and the names of countries use those."""
+    """Sort by GB 2312: its first 3755 characters are in the order of their pinyin, and names of countries use those."""
     return (text.encode("gb18030"), text)
 
 
@@ -149,7 +149,7 @@ _SORT_KEYS = {"en": _plain, "et": _estonian, "zh-Hans": _pinyin}
 
 
 def load_languages() -> Mapping[str, Language]:
-    """All languages, read from the package."""
+    """Read all languages from the package."""
     folder = resources.files("idp.pages").joinpath("translations")
     return {
         tag: Language(
@@ -162,7 +162,7 @@ def load_languages() -> Mapping[str, Language]:
 
 
 def _flat(table: Mapping[str, object], prefix: str = "") -> dict[str, str]:
-    """Nested tables to dotted keys."""
+    """Flatten nested tables to dotted keys."""
     phrases: dict[str, str] = {}
     for key, value in table.items():
         if isinstance(value, Mapping):

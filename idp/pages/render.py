@@ -1,4 +1,4 @@
-"""Views to HTML. Templates and phrases are read and compiled once, at start."""
+"""Renders views to HTML. Templates and phrases are read and compiled once, at start."""
 
 import hashlib
 import json
@@ -28,14 +28,14 @@ from idp.pages.views import (
 from idp.pages.wording import MOVES, Wording, known_code
 from policies.redirects import is_of_an_app
 
-# A phrase of its own in a template
+# A phrase in a template without any parts
 _PHRASE = re.compile(r'\{\{ say\("([a-z0-9_.]+)"\) \}\}')
 _PAGES = ("picker", "approval", "inform", "onward", "receipt", "error")
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledPages:
-    """The languages, the templates by page and language, and the digest of both: the same for every tenant."""
+    """The languages, the templates by page and language, and the digest of both. All tenants share them."""
 
     languages: Mapping[str, Language]
     templates: Mapping[tuple[str, str], Template]
@@ -44,7 +44,7 @@ class CompiledPages:
 
 @cache
 def compiled() -> CompiledPages:
-    """All templates in all languages. It takes half a second: whoever forks workers calls it before."""
+    """Compile all templates in all languages. It takes half a second, so the server calls it before it forks workers."""
     folder = resources.files("idp.pages").joinpath("templates")
     sources = {each.name: each.read_text("utf-8") for each in folder.iterdir() if each.name.endswith(".html")}
     languages = load_languages()
@@ -57,7 +57,7 @@ def compiled() -> CompiledPages:
 
 
 class Pages:
-    """All pages in all languages. One for each tenant; its methods may run in any thread."""
+    """All pages in all languages. Its methods may run in any thread."""
 
     def __init__(self) -> None:
         found = compiled()
@@ -65,15 +65,15 @@ class Pages:
 
     @property
     def template_digest(self) -> str:
-        """SHA-256 (hex) over all templates and phrases: the version of what citizens are shown."""
+        """SHA-256 (hex) over all templates and phrases: the version of the pages."""
         return self._digest
 
     def wording(self, language: str) -> Wording:
-        """How to say a decision in this language (a tag that `choose_language` gave)."""
+        """The wording in this language (a tag from `choose_language`)."""
         return Wording(self._languages[language])
 
     def picker(self, view: PickerView) -> str:
-        """Which country's eID, or which sign-in of one country? In this language's order, a remembered one first."""
+        """Render the choice of a country, or of an identity provider of one country: a remembered one first."""
         language = self._languages[view.language]
         named = [(language.country(choice.country), choice) for choice in view.countries]
         named.sort(key=lambda each: (language.sort_key(each[0]), language.sort_key(each[1].provider.text)))
@@ -96,7 +96,7 @@ class Pages:
         )
 
     def approval(self, view: ApprovalView) -> str:
-        """May this go? Two equal buttons, and nothing ticked."""
+        """Render the question to the citizen: two equal buttons, and no box is ticked."""
         language = self._languages[view.language]
         _own(view.action)
         if view.rewording:
@@ -106,7 +106,7 @@ class Pages:
         return self._page("approval", language, title=title, view=view, others=others)
 
     def inform(self, view: InformView) -> str:
-        """This goes to another country's node: two equal buttons."""
+        """Render the sending node's page: what goes to another country's node, and two equal buttons."""
         language = self._languages[view.language]
         _own(view.action)
         country, within = language.country(view.country), language.country_in_a_sentence(view.country)
@@ -114,7 +114,7 @@ class Pages:
         return self._page("inform", language, title=title, view=view, country=country, within=within)
 
     def refused(self, view: RefusedView) -> str:
-        """The login ended without a release."""
+        """Render the end of a login without a release."""
         language = self._languages[view.language]
         service, to_node = view.service.text, view.towards is Towards.NODE
         if view.action:
@@ -136,7 +136,7 @@ class Pages:
         )
 
     def leaving(self, view: LeavingView) -> str:
-        """Approved and recorded: on to the service."""
+        """Render the page after an approval, which leads on to the service."""
         _elsewhere(view.target)
         language, service = self._languages[view.language], view.service.text
         return self._onward(
@@ -149,7 +149,7 @@ class Pages:
         )
 
     def post(self, view: PostView) -> str:
-        """Post a protocol message to a verified address."""
+        """Render a page that posts a protocol message to a verified address."""
         language = self._languages[view.language]
         _elsewhere(view.target)
         return self._onward(
@@ -163,7 +163,7 @@ class Pages:
         )
 
     def receipt(self, view: ReceiptView) -> str:
-        """What was passed on with an approval in this browser, its receipt to take along, and the others of the day."""
+        """Render the receipt of an approval in this browser, and links to the other ones of the day."""
         language = self._languages[view.language]
         if view.shown:
             for path in (view.forget, view.shown.file, view.shown.key):
@@ -172,7 +172,7 @@ class Pages:
         return self._page("receipt", language, title=title, view=view, shown=view.shown)
 
     def error(self, view: ErrorView) -> str:
-        """What happened, whose move it is, and a reference."""
+        """Render an error: what happened, whose move it is, and a reference."""
         language = self._languages[view.language]
         code = known_code(view.code)
         if view.back or view.fields:
@@ -198,12 +198,12 @@ class Pages:
         )
 
     def _onward(self, language: Language, **parts: object) -> str:
-        """On, by link and refresh or by a posted form, to an address that the caller has looked at."""
+        """Render a page that leads on to a checked address: by link and refresh, or by a posted form."""
         defaults = {"fields": (), "at_once": True, "missing": (), "action": "", "receipt": "", "script": SUBMIT_SCRIPT}
         return self._page("onward", language, **defaults | parts)
 
     def _others(self, language: Language) -> tuple[tuple[str, str], ...]:
-        """The other languages: tag, and the name that each has for itself."""
+        """The other languages: each tag, and the language's name for itself."""
         return tuple((tag, OWN_NAMES[tag]) for tag in self._languages if tag != language.tag)
 
     def _page(self, name: str, language: Language, **parts: object) -> str:
@@ -211,7 +211,7 @@ class Pages:
 
 
 def _compiled(sources: Mapping[str, str], language: Language) -> dict[str, Template]:
-    """All pages in one language."""
+    """Compile all pages in one language."""
     environment = Environment(
         loader=DictLoader({name: _spoken(text, language) for name, text in sources.items()}),
         autoescape=True,
@@ -225,9 +225,9 @@ def _compiled(sources: Mapping[str, str], language: Language) -> dict[str, Templ
 
 
 def _spoken(source: str, language: Language) -> str:
-    """A template with the phrases of a language in place, escaped, where nothing is put into them: half of a page's cost.
+    """Put the escaped phrases of a language into a template, if they have no parts. This saves half of a page's cost.
 
-    A phrase with a brace in it is left to `say`, so that none is read as a template's own.
+    A phrase with a brace is left to `say`: in a template the brace would be code.
     """
 
     def phrase(found: re.Match[str]) -> str:
@@ -238,15 +238,15 @@ def _spoken(source: str, language: Language) -> str:
 
 
 def _own(path: str) -> None:
-    """Our own origin alone: a path, never `//host` or an address with a scheme."""
+    """Raise ValueError unless `path` stays on our origin: `//host` and addresses with a scheme lead elsewhere."""
     if not path.startswith("/") or path.startswith(("//", "/\\")):
-        raise ValueError("a page's own links and forms lead to a path of ours")
+        raise ValueError("a page's own links and forms must lead to a path of ours")
 
 
 def _elsewhere(address: str) -> None:
-    """A verified address is a web address, or of an app's own scheme; `javascript:` and `data:` would run as us."""
+    """Raise ValueError unless the address is on the web or an app's: `javascript:` and `data:` would run as our page."""
     if not address.startswith(("https://", "http://")) and not is_of_an_app(address):
-        raise ValueError("a page leads to web addresses and to apps alone")
+        raise ValueError("a page may lead to web addresses and apps alone")
 
 
 def _digest(sources: Mapping[str, str], languages: Mapping[str, Language]) -> str:

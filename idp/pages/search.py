@@ -1,7 +1,7 @@
-"""Whether a country is the one that somebody typed: its name in several languages, its codes, or a provider's title.
+"""Finds a country by what somebody typed: its name in several languages, its codes, or a provider's title.
 
-Case, accents and punctuation do not count. A name matches from the beginning of any of its words; in scripts that put no
-spaces between words, anywhere.
+Case, accents and punctuation do not count. The text must begin a word of the name; in scripts without spaces between
+words it may stand anywhere.
 """
 
 import unicodedata
@@ -14,16 +14,16 @@ from babel.languages import get_official_languages
 
 from idp.pages.languages import ENGLISH, Language
 
-# Letters that Unicode does not take apart, as those write them who do not have them on their keyboard
+# Letters that Unicode does not decompose, as people type them on a keyboard without them
 _LETTERS = str.maketrans({"ø": "o", "đ": "d", "ð": "d", "ł": "l", "\u0131": "i", "æ": "ae", "œ": "oe", "þ": "th"})
-# CJK radicals, kana, Han: the first block whose scripts have no spaces
+# Scripts from here on (CJK radicals, kana, Han) put no spaces between words
 _WITHOUT_SPACES = "\u2e80"
 
 
 def matches(sought: str, country: str, titles: Iterable[str], language: Language) -> bool:
-    """Whether `sought` is the country (ISO 3166-1 alpha-2), or begins a name of it or of its provider.
+    """Whether `sought` is a code of the country (ISO 3166-1 alpha-2), or begins a word of its name or of a title.
 
-    Names are those of the reader's language, of English and of the country's own languages (CLDR).
+    The names are those in the reader's language, in English and in the country's own languages (CLDR).
     """
     wanted = _folded(sought)
     if not wanted:
@@ -37,7 +37,7 @@ def matches(sought: str, country: str, titles: Iterable[str], language: Language
 
 
 def code_of(name: str) -> str | None:
-    """The code (ISO 3166-1 alpha-2) of the country that is called so in English, or has this code of three letters."""
+    """The code (ISO 3166-1 alpha-2) of the country with this English name or this code of three letters."""
     wanted = _folded(name)
     aliases = get_global("territory_aliases").get(name.upper(), []) if len(name) == 3 else []  # noqa: PLR2004 - alpha-3
     names = Locale.parse(ENGLISH).territories.items()
@@ -47,7 +47,7 @@ def code_of(name: str) -> str | None:
 
 @cache
 def _codes(country: str) -> frozenset[str]:
-    """Its codes of two and three letters; Greece is EL to the European Union."""
+    """The country's codes of two and three letters. The European Union calls Greece EL."""
     region = _region(country)
     longer = (code for code, now in get_global("territory_aliases").items() if now == [region] and len(code) == 3)  # noqa: PLR2004 - ISO 3166-1 alpha-3
     return frozenset(code.lower() for code in (country, region, *(("EL",) if region == "GR" else ()), *longer))
@@ -55,7 +55,7 @@ def _codes(country: str) -> frozenset[str]:
 
 @cache
 def _own_names(country: str) -> frozenset[str]:
-    """What the country is called in English and in its own languages, regional ones too, folded."""
+    """The country's folded names in English and in its own languages, also regional ones."""
     region = _region(country)
     names = set()
     for tag in (ENGLISH, *get_official_languages(region, regional=True, de_facto=True)):
@@ -67,12 +67,12 @@ def _own_names(country: str) -> frozenset[str]:
 
 
 def _region(country: str) -> str:
-    """CLDR's code for it."""
+    """The country's code in CLDR."""
     return "GR" if country == "EL" else country
 
 
 def _folded(text: str) -> str:
-    """Small letters without accents, words parted by one space."""
+    """The text in small letters, without accents, with one space between words."""
     parts = unicodedata.normalize("NFKD", text.casefold())
     bare = "".join(letter for letter in parts if not unicodedata.combining(letter)).translate(_LETTERS)
     return " ".join("".join(letter if letter.isalnum() else " " for letter in bare).split())

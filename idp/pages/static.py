@@ -1,4 +1,4 @@
-"""The files that pages load: one style sheet, one mark. Both are the same for everybody and are named by their content."""
+"""The files that pages load: one style sheet and one mark, both the same for everybody."""
 
 import hashlib
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from importlib import resources
 
 @dataclass(frozen=True, slots=True)
 class StaticFile:
-    """A file at `path`; `href` carries a piece of its hash, so that browsers may keep it for ever."""
+    """A file at `path`. Its `href` has a part of its hash, so browsers may keep the file for ever."""
 
     path: str
     media_type: str
@@ -20,18 +20,18 @@ class StaticFile:
 
     @property
     def href(self) -> str:
-        """What a page links to."""
+        """The address that a page links to."""
         return f"{self.path}?v={self.etag[1:9]}"
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers that it is sent with."""
+        """The headers of its response."""
         return {
             "Cache-Control": "public, max-age=31536000, immutable",
             "ETag": self.etag,
             "X-Content-Type-Options": "nosniff",
             "Cross-Origin-Resource-Policy": "same-origin",
-            # An SVG opened by itself is a document
+            # A browser shows an SVG that is opened by itself as a document
             "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
         }
 

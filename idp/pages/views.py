@@ -1,6 +1,6 @@
-"""What each page is given. Frozen, in the reader's language already, and holding nothing that the page does not show.
+"""The view of each page: frozen, already in the reader's language, and with nothing that the page does not show.
 
-Every text from a configuration or from a person is escaped by the templates, in every place.
+Templates escape every text from a configuration or a person.
 """
 
 from dataclasses import dataclass, field
@@ -12,16 +12,16 @@ from policies.purposes import Basis
 
 
 class PageKind(StrEnum):
-    """What a page does decides which headers it gets: see `idp.pages.headers`."""
+    """The kind of a page decides its headers: see `idp.pages.headers`."""
 
-    PLAIN = "plain"  # it shows, and links
+    PLAIN = "plain"  # it has text and links
     FORM = "form"  # it has a form that posts to us
     POST = "post"  # it has a form that posts a protocol message to somebody else
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text of a configuration, and the language that it is in (BCP 47): not always the page's."""
+    """A text of a configuration with its language (BCP 47), which may differ from the page's."""
 
     text: str
     language: str
@@ -31,8 +31,8 @@ class Text:
 class CountryChoice:
     """One identity provider on the picker: a link to `url` on our own origin, its country (ISO 3166-1) and its title.
 
-    One that is not `available` is shown without a link; one that is `suspended` is not, because our operator says so. The
-    one that is `remembered` in this browser stands first.
+    A choice that is not `available` has no link; `suspended` means that our operator switched it off. The choice that
+    this browser `remembered` stands first.
     """
 
     url: str
@@ -45,12 +45,12 @@ class CountryChoice:
 
 @dataclass(frozen=True, slots=True)
 class PickerView:
-    """Which country's eID? `cancel` is the path that a cancelling form posts to.
+    """The choice of a country. A form that cancels posts to the path `cancel`.
 
-    `address` is the picker's own path, which its searching form and its links about remembering lead to; empty for a
-    picker that has neither; so do those to other languages. `searchable` shows the form, and `sought` is what it found
-    `countries` by. `remembering`: the links that are shown keep the choice in this browser. `narrowed`: the service or its
-    purpose takes some countries only.
+    `address` is the picker's own path: its search form, its links about remembering and those to other languages lead
+    there. It is empty for a picker without them. `searchable` shows the form, and `sought` is the text that found
+    `countries`. `remembering`: the links keep the choice in this browser. `narrowed`: the service or its purpose takes
+    some countries only.
     """
 
     language: str
@@ -74,8 +74,8 @@ class PickerView:
 class Item:
     """One attribute that would go, in words.
 
-    `title` names what goes (`You are over 18`), `value` has its lines. `only` says what a weaker form tells, and `stays`
-    names what it stands in for (`Date of birth`); both are empty where the whole attribute goes.
+    `title` names what goes (`You are over 18`), and `value` has its lines. If a weaker form goes, `only` says what it
+    tells, and `stays` names what stays behind (`Date of birth`).
     """
 
     name: AttributeName
@@ -105,12 +105,12 @@ class WithheldItem:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalView:
-    """The question to the citizen. `decided` is the sealed login; the form posts it to `action` on our own origin.
+    """The question to the citizen. The form posts `decided`, the sealed login, to `action` on our own origin.
 
     The form's fields: `login`, `decided`, `choice` (`approve`, `refuse` or `cancel`) and `share.NAME` for each optional
-    attribute that was ticked. `arrived` names what another country's node sent to this one and what stays here.
-    `receipt` is the path of the receipt that an approval leaves, empty where there is none. `rewording` is the path that
-    the form is posted to with `language` in place of `choice`, for the page in that language; empty where there is none.
+    attribute that was ticked. `arrived` names what another country's node sent and what stays here. `receipt` is the path
+    of the receipt that an approval leaves, or empty. The form is posted to `rewording` with `language` in place of
+    `choice` to get the page in that language; it is empty if there is no other one.
     """
 
     language: str
@@ -137,17 +137,17 @@ class ApprovalView:
 
     @property
     def required(self) -> tuple[Item, ...]:
-        """What goes with an approval."""
+        """The items that go with every approval."""
         return tuple(item for item in self.items if item.required)
 
     @property
     def optional(self) -> tuple[Item, ...]:
-        """What the citizen may add."""
+        """The items that the citizen may add."""
         return tuple(item for item in self.items if not item.required)
 
 
 class Requester(StrEnum):
-    """The kinds of service that another country's node asks for (SPType)."""
+    """The kind of the service that another country's node asks for (SPType)."""
 
     PUBLIC = "public"
     PRIVATE = "private"
@@ -155,12 +155,12 @@ class Requester(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InformView:
-    """The sending node's page: what goes to another country's node, and that it goes encrypted to it.
+    """The sending node's page: what goes to another country's node, encrypted to it.
 
-    `country` (ISO 3166-1) and `node` say which node asks. `named` is the service as that country calls it (ProviderName):
-    nobody here checked it; empty where none was sent. Of `items`, those that are `required` travel with every sign-in
-    between countries. `decided` is the sealed login; the form posts to `action` on our own origin the fields `login`,
-    `decided` and `choice` (`continue` or `cancel`).
+    `country` (ISO 3166-1) and `node` say which node asks. `named` is the name that this node gave the service
+    (ProviderName), or empty: nobody here has checked it. Items that are `required` travel with every sign-in between
+    countries. The form posts `login`, `decided` (the sealed login) and `choice` (`continue` or `cancel`) to `action` on
+    our own origin.
     """
 
     language: str
@@ -181,17 +181,17 @@ class InformView:
 
     @property
     def always(self) -> tuple[Item, ...]:
-        """What travels with every sign-in between countries."""
+        """The items that travel with every sign-in between countries."""
         return tuple(item for item in self.items if item.required)
 
     @property
     def additional(self) -> tuple[Item, ...]:
-        """What was asked for beside that, and is there."""
+        """The other items that were asked for and are there."""
         return tuple(item for item in self.items if not item.required)
 
 
 class Towards(StrEnum):
-    """Whom a way onward leads to. For a node, the name beside it is its country's, in the reader's language."""
+    """The receiver that a page leads on to. A node is called by its country's name, in the reader's language."""
 
     PROVIDER = "provider"
     SERVICE = "service"
@@ -203,7 +203,7 @@ class Ending(StrEnum):
 
     REFUSED = "refused"  # the citizen said no
     CANCELLED = "cancelled"  # the citizen left
-    BLOCKED = "blocked"  # what the service cannot do without cannot go
+    BLOCKED = "blocked"  # a required attribute cannot be released
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,13 +212,13 @@ class RefusedView:
 
     One of these ways leads on:
 
-    - `target` alone: the relying party's verified address with our answer; by link, and by refresh where the citizen chose
-      the end. One who was stopped reads why first.
+    - `target` alone: a link to the relying party's verified address with our answer. If the citizen chose the end, a
+      refresh leads there, too; a citizen who was stopped reads why first.
     - `target` and `fields`: the answer is posted there (response mode form_post).
     - `action` and `fields`: a button posts `fields` to a path of ours, which records the end and then answers.
-    - nothing: there is no address that is safe.
+    - nothing: no address is safe.
 
-    `towards` another country's node, `service` is that country's name.
+    If `towards` is a node, `service` is its country's name.
     """
 
     language: str
@@ -245,9 +245,9 @@ class RefusedView:
 
 @dataclass(frozen=True, slots=True)
 class LeavingView:
-    """Approved and recorded: on to the relying party's verified address `target`, with the answer in its query.
+    """The page after an approval: on to the relying party's verified address `target`, with the answer in its query.
 
-    `receipt` is the path of the citizen's receipt, empty where there is none.
+    `receipt` is the path of the citizen's receipt, or empty.
     """
 
     language: str
@@ -263,9 +263,9 @@ class LeavingView:
 
 @dataclass(frozen=True, slots=True)
 class PostView:
-    """A protocol message that the browser posts to `target`: a verified address, never one that a request named.
+    """A protocol message that the browser posts to `target`: a verified address, never one from a request.
 
-    `receipt` is the path of the citizen's receipt, empty where there is none.
+    `receipt` is the path of the citizen's receipt, or empty.
     """
 
     language: str
@@ -283,9 +283,9 @@ class PostView:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptShown:
-    """What a receipt says, in words. `leaf` is the hash of its leaf (hex); `proved` where the file has the leaf's place.
+    """A receipt in words. `leaf` is the hash of its leaf (hex); `proved`: the file proves the leaf's place in the log.
 
-    `file` and `key` are paths of ours: the receipt and the log's key.
+    `file` and `key` are the paths of the receipt and of the log's key.
     """
 
     service: Text
@@ -302,7 +302,7 @@ class ReceiptShown:
 
 @dataclass(frozen=True, slots=True)
 class OtherReceipt:
-    """Another receipt of this browser: for which service, when, and the path of its page."""
+    """A link to another receipt of this browser: its service, time and path."""
 
     service: Text
     when: str
@@ -311,7 +311,7 @@ class OtherReceipt:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptView:
-    """The citizen's receipt, None where this browser holds none. `forget` is the path that a form posts to."""
+    """The citizen's receipt; None if this browser holds none. A form that removes it posts to the path `forget`."""
 
     language: str
     shown: ReceiptShown | None
@@ -326,12 +326,12 @@ class ReceiptView:
 
 @dataclass(frozen=True, slots=True)
 class ErrorView:
-    """What went wrong: a code of `policies.errors` or of `idp.pages.wording.MOVES`, and the reference in our log.
+    """An error: its code, one of `idp.pages.wording.MOVES`, and its reference in our log.
 
-    `back` is a verified address of the service with its answer, empty where there is none that is safe; with `fields` the
-    answer is posted there. `towards` another country's node, `service` is that country's name. `again` is a path of ours
-    where the citizen can choose another country, while the login lives. `documentation` is the address of the page that
-    explains the codes, empty where the operator names none.
+    `back` is a verified address of the service with its answer, or empty if none is safe; with `fields` the answer is
+    posted there. If `towards` is a node, `service` is its country's name. `again` is a path of ours where the citizen can
+    choose another country while the login lives. `documentation` is the address of the page that explains the codes, or
+    empty if the operator names none.
     """
 
     language: str

@@ -1,6 +1,6 @@
-"""A decision in words, in one language: attributes, forms, values, reasons, errors.
+"""Says a decision in one language: attributes, forms, values, reasons, errors.
 
-Values pass through here on their way to the page, and nowhere else.
+On their way to a page values pass through this module alone.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,25 +17,25 @@ from policies.parties import Translated
 from policies.purposes import Purpose
 from policies.release import Decision, Reason, Ruling
 
-# Attributes whose whole value is a country's code (ISO 3166-1 alpha-2), or one of a few words
+# Attributes whose value is a country's code (ISO 3166-1 alpha-2), and the values of `gender` that have phrases
 COUNTRIES = frozenset({"nationality"})
 GENDERS = frozenset({"male", "female"})
-# Forms that have phrases of their own, in `form.NAME.title` and `form.NAME.only`
+# Forms with phrases of their own: `form.NAME.title` and `form.NAME.only`
 FORMS = frozenset({"age_over", "birth_year", "resident_of", "country", "initials"})
 
 
 class Move(StrEnum):
-    """Whose move it is after an error."""
+    """The party that has to act after an error."""
 
     CITIZEN = "citizen"
     SERVICE = "service"
     PROVIDER = "provider"
     OPERATOR = "operator"
-    SUSPENSION = "suspension"  # the operator's, too, and not in a few minutes
+    SUSPENSION = "suspension"  # the operator, too, but not within minutes
     NODE = "node"
 
 
-# Every code that has a page, and whose move it is. Codes of `policies.errors`, then those that the endpoints give.
+# Every code that has a page: first those of `policies.errors`, then those of the endpoints
 MOVES: Mapping[str, Move] = {
     "internal": Move.OPERATOR,
     "request_refused": Move.SERVICE,
@@ -64,18 +64,18 @@ MOVES: Mapping[str, Move] = {
 }
 
 
-# A page does not tell a signature that failed from an answer that did not fit: the difference is for the log
+# A page must not tell a bad signature from another bad answer: only the log knows the difference
 SHOWN_AS: Mapping[str, str] = {"signature_invalid": "assertion_rejected"}
 
 
 def known_code(code: str) -> str:
-    """The code of the page that tells of this one: mostly the same, `internal` where there is none."""
+    """The code that a page shows for this one: mostly the same, `internal` if it has no page."""
     shown = SHOWN_AS.get(code, code)
     return shown if shown in MOVES else "internal"
 
 
 def text_in(translated: Translated, language: str) -> Text:
-    """The text in this language, or in English, or in whatever language there is: said with the language that it is in."""
+    """The text in this language, else in English, else in any language. The result names its language."""
     for tag in (language, ENGLISH, *sorted(translated)):
         if translated.get(tag):
             return Text(text=translated[tag], language=tag)
@@ -84,28 +84,28 @@ def text_in(translated: Translated, language: str) -> Text:
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """Says things in one language."""
+    """Puts decisions and values into words of one language."""
 
     language: Language
 
     def text(self, translated: Translated) -> Text:
-        """A configuration's text, in the reader's language where it has it."""
+        """A configuration's text, in the reader's language if it has it."""
         return text_in(translated, self.language.tag)
 
     def items(self, decision: Decision, purpose: Purpose, catalogue: Catalogue) -> tuple[Item, ...]:
-        """Everything that would go, in the decision's order."""
+        """The attributes that would go, in the decision's order."""
         return tuple(self.item(ruling, purpose, catalogue) for ruling in decision.rulings if ruling.released is not None)
 
     def kept(self, decision: Decision, catalogue: Catalogue) -> tuple[WithheldItem, ...]:
-        """Everything that was asked for and does not go, in the decision's order."""
+        """The attributes that were asked for and do not go, in the decision's order."""
         return tuple(self.kept_one(ruling, catalogue) for ruling in decision.rulings if ruling.released is None)
 
     def missing(self, decision: Decision, catalogue: Catalogue) -> tuple[WithheldItem, ...]:
-        """What the service cannot do without and does not get."""
+        """The required attributes that the service does not get."""
         return tuple(self.kept_one(ruling, catalogue) for ruling in decision.rulings if ruling.name in decision.blocked)
 
     def item(self, ruling: Ruling, purpose: Purpose, catalogue: Catalogue) -> Item:
-        """One attribute that would go. ValueError for a ruling that releases nothing."""
+        """One attribute that would go. Raises ValueError for a ruling that releases nothing."""
         if ruling.released is None:
             raise ValueError(f"{ruling.name} does not go")
         title = self._title(catalogue, ruling.name)
@@ -116,7 +116,7 @@ class Wording:
             title=title if whole else self._form_title(form, title),
             value=self.value(ruling.released, catalogue),
             only="" if whole else self._form_says(form),
-            # Where the source has no more than this, nothing stays behind
+            # If the source has no more than this, nothing stays behind
             stays=None if whole or ruling.reason is Reason.SOURCE_HAS_LESS else title,
             why=self._why(purpose, ruling.name),
             required=ruling.required,
@@ -127,7 +127,7 @@ class Wording:
         )
 
     def carried(self, name: AttributeName, value: Value, catalogue: Catalogue, *, always: bool, latin: str = "") -> Item:
-        """One attribute that goes whole to another country's node; with `latin`, in that script too where it differs."""
+        """One attribute that goes whole to another country's node, with its `latin` form if that differs."""
         lines = self.value(Attribute(name, EXACT, value), catalogue)
         return Item(
             name=name,
@@ -153,7 +153,7 @@ class Wording:
         )
 
     def sent(self, names: Iterable[tuple[str, str]], catalogue: Catalogue) -> tuple[Text, ...]:
-        """What went, by name and form: "Family name", "Date of birth: whether 18 or older". Never what the answer was."""
+        """The names and forms that went, never values: "Family name", "Date of birth: whether 18 or older"."""
         found: list[Text] = []
         for name, text in names:
             form, title = parse_form(text), self._title(catalogue, AttributeName(name))
@@ -166,7 +166,7 @@ class Wording:
         return tuple(found)
 
     def withheld(self, pairs: Iterable[tuple[str, str]], catalogue: Catalogue) -> tuple[WithheldItem, ...]:
-        """What did not go, by name and reason."""
+        """The attributes that did not go, from pairs of name and reason."""
         return tuple(
             WithheldItem(self._title(catalogue, AttributeName(name)), self.language.say(f"reason.{reason}"), name, reason)
             for name, reason in pairs

@@ -1,4 +1,4 @@
-"""What the pages and the program say of how to install: what they name is there, and no index is asked for our name."""
+"""The pages and the program name installation files that exist, and no index is asked for our name."""
 
 import configparser
 import os

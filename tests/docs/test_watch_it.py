@@ -1,4 +1,4 @@
-"""What docs/watch-it.md and docs/alerts.yaml name is what there is, and everything that there is, they name."""
+"""docs/watch-it.md and docs/alerts.yaml name exactly the metrics, steps, limits and log events of the code."""
 
 import re
 from pathlib import Path

@@ -27,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def open_files(folder: Path) -> set[Path]:
-    """What this process has open of a folder."""
+    """The files of a folder that this process has open."""
     paths = set()
     for link in Path("/proc/self/fd").iterdir():
         # Closed by the time that it is looked at: the listing's own descriptor, or another thread's socket

@@ -1,4 +1,4 @@
-"""A new relying party: what is refused, what is written, and that nothing of it stays where it does not hold."""
+"""A new relying party: faults are refused, the files are written, and none stays if the configuration does not load."""
 
 import json
 import stat
@@ -71,7 +71,7 @@ def settings(folder: Path) -> Settings:
 
 
 def told(asked: Registration, settings: Settings, configuration: Configuration = LOADED) -> Mapping[str, str]:
-    """What is wrong, by key."""
+    """The faults, by key."""
     return {problem.key: f"{problem.what} {problem.fix}" for problem in faults(asked, settings, configuration)}
 
 
@@ -93,26 +93,26 @@ def test_an_address_that_cannot_be_safe_is_refused(settings: Settings) -> None:
         ("/callback", "plain host name"),
         ("javascript:alert(1)", "plain host name"),
         ("https://permits.city.example/call back", "space"),
-        ('https://permits.city.example/"+evil+"', "as their own"),
-        ("https://permits.city.example/${CLIENT_SECRET}", "as their own"),
-        ("https://permits.city.example/<int:id>", "as their own"),
-        ("https://permits.city.example/callback';process.exit();'", "as their own"),
-        ("https://permits.city.example/callback?x=`id`", "as their own"),
-        ("https://permits.city.example/@CALLBACK@", "as their own"),
-        ("https://permits.city.example/%zz", "as their own"),
+        ('https://permits.city.example/"+evil+"', "a character such as"),
+        ("https://permits.city.example/${CLIENT_SECRET}", "a character such as"),
+        ("https://permits.city.example/<int:id>", "a character such as"),
+        ("https://permits.city.example/callback';process.exit();'", "a character such as"),
+        ("https://permits.city.example/callback?x=`id`", "a character such as"),
+        ("https://permits.city.example/@CALLBACK@", "a character such as"),
+        ("https://permits.city.example/%zz", "a character such as"),
         ("https://login.city.example/callback", "the broker itself"),
         ("https://login.city.example:443/callback", "the broker itself"),
         ("https://login.city.example:0443/callback", "the broker itself"),
         ("https://login.city.example./callback", "the broker itself"),
         ("https://LOGIN.city.example/callback", "the broker itself"),
-        ("https://permits.city.example:443/callback", "goes without saying"),
-        ("https://permits.city.example:0/callback", "another spelling"),
-        ("https://permits.city.example:08443/callback", "another spelling"),
-        ("https://permits.city.example./callback", "another spelling"),
-        ("https://permits..example/callback", "another spelling"),
-        ("https://-permits.example/callback", "another spelling"),
-        ("https://permits-.example/callback", "another spelling"),
-        ("https://permits'x.example/callback", "another spelling"),
+        ("https://permits.city.example:443/callback", "default port"),
+        ("https://permits.city.example:0/callback", "not in canonical form"),
+        ("https://permits.city.example:08443/callback", "not in canonical form"),
+        ("https://permits.city.example./callback", "not in canonical form"),
+        ("https://permits..example/callback", "not in canonical form"),
+        ("https://-permits.example/callback", "not in canonical form"),
+        ("https://permits-.example/callback", "not in canonical form"),
+        ("https://permits'x.example/callback", "not in canonical form"),
         ("https://PERMITS.city.example/callback", "has capitals in its host"),
         ("https://2130706433/callback", "neither a name"),
         ("https://0x7f.1/callback", "neither a name"),
@@ -147,7 +147,7 @@ def test_an_address_in_its_one_spelling_is_taken(settings: Settings) -> None:
 def test_an_address_with_a_parameter_of_our_answer_is_refused(settings: Settings) -> None:
     for parameter in sorted(ANSWER_PARAMETERS):
         asked = replace(ASKED, redirect_uris=(f"https://permits.city.example/callback?a=b&{parameter}=",))
-        assert f"`{parameter}`, which is ours to send" in told(asked, settings)["redirect_uris"]
+        assert f"`{parameter}`, which only the broker may send" in told(asked, settings)["redirect_uris"]
 
 
 def test_the_demos_configuration_takes_http_of_this_machine_alone(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""May this go? Everything that a citizen needs to know, and two answers that are equally easy."""
+"""The approval page shows everything that a citizen needs to know, and two answers that are equally easy."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What holds for every page: in English whole; `test_translations` holds each other language's phrases against English."""
+"""Rules that every page keeps: English whole; `test_translations` holds each language's phrases against English."""
 
 import re
 
@@ -95,7 +95,7 @@ def test_it_is_well_formed_and_shows_no_placeholder() -> None:
 
 
 def _of_html_4(shown: Shown) -> str:
-    """What libxml2's parser takes, which does not know the newer elements (error 801)."""
+    """The page as libxml2's parser takes it, which does not know newer elements (error 801)."""
     return re.sub(
         r"</?(header|main|footer|nav|section|bdi)\b",
         lambda m: m[0].replace(m[1], "span" if m[1] == "bdi" else "div"),

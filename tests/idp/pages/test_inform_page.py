@@ -1,4 +1,4 @@
-"""This goes to another country: who asks, what travels, what happens to it there and here, and two equal buttons."""
+"""The page of a sending node: who asks, what travels, what happens to it, and two equal buttons."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Which language, and how each one sorts, dates and names."""
+"""The choice of a language, and each language's order, dates and names."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Which country's eID?"""
+"""The picker page."""
 
 from dataclasses import replace
 from typing import Any  # a view's fields are of many types

@@ -1,4 +1,4 @@
-"""What somebody types, and which country it is."""
+"""The text that somebody types, and the country that it finds."""
 
 import pytest
 from hypothesis import given
