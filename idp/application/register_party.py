@@ -147,7 +147,7 @@ def _fault_of_address(uri: str, settings: Settings) -> str:
         return "is an address of the broker itself."
     taken = ANSWER_PARAMETERS & {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
     if taken:
-        return f"has the parameter `{min(taken)}`, which only the broker may send."
+        return f"has the parameter `{min(taken)}`, which is ours to send."
     if parts.scheme != "https" and not settings.demo:
         return "is not https, and this is no demo: anybody on the network could read the code."
     found = ADDRESS.fullmatch(uri)

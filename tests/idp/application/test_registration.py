@@ -147,7 +147,7 @@ def test_an_address_in_its_one_spelling_is_taken(settings: Settings) -> None:
 def test_an_address_with_a_parameter_of_our_answer_is_refused(settings: Settings) -> None:
     for parameter in sorted(ANSWER_PARAMETERS):
         asked = replace(ASKED, redirect_uris=(f"https://permits.city.example/callback?a=b&{parameter}=",))
-        assert f"`{parameter}`, which only the broker may send" in told(asked, settings)["redirect_uris"]
+        assert f"`{parameter}`, which is ours to send" in told(asked, settings)["redirect_uris"]
 
 
 def test_the_demos_configuration_takes_http_of_this_machine_alone(settings: Settings) -> None:
@@ -159,7 +159,7 @@ def test_the_demos_configuration_takes_http_of_this_machine_alone(settings: Sett
 def test_a_purpose_that_does_not_exist_is_refused_with_the_nearest(settings: Settings) -> None:
     asked = replace(ASKED, purpose=PurposeId("resident-parkin"))
     assert "did you mean `resident-parking`?" in told(asked, settings)["purposes"]
-    assert "there is none yet" in told(asked, settings, load({}))["purposes"]
+    assert "purposes/ is empty" in told(asked, settings, load({}))["purposes"]
 
 
 def test_a_name_that_is_no_name_of_a_file_is_refused(settings: Settings) -> None:
