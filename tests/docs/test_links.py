@@ -3,10 +3,12 @@
 import re
 from xml.etree import ElementTree as ET
 
-from tests.docs.pages import AT_THE_TOP, DOCS, MADE, broken, navigation, pages, pictures, prose
+from tests.docs.pages import AT_THE_TOP, DOCS, MADE, ROOT, broken, navigation, pages, pictures, prose
 
 LARGEST_PICTURE = 150_000
 SVG = "{http://www.w3.org/2000/svg}"
+PATH = re.compile(r"`((?:idp|connectors|policies|tests|docker|docs|\.ci)/[\w./-]+)`")
+MODULE = re.compile(r"`(\w+\.py)`|python -m (tests[\w.]+)")
 
 
 def test_every_link_and_anchor_leads_somewhere() -> None:
@@ -28,6 +30,21 @@ def test_a_broken_link_is_found() -> None:
     ]:
         (found,) = broken(DOCS / "index.md", text)
         assert said in found
+
+
+def test_every_file_and_module_that_a_page_names_is_there() -> None:
+    there = {path.name for floor in ("idp", "connectors", "policies", "tests") for path in (ROOT / floor).rglob("*.py")}
+    for page in [*pages(), *AT_THE_TOP]:
+        text = page.read_text(encoding="utf-8") if page.name != "changelog.md" else ""
+        paths = [path for path in PATH.findall(text) if path.removeprefix("docs/") not in MADE]
+        assert [path for path in paths if not (ROOT / path).exists() and not _function(path)] == [], page
+        for name, module in MODULE.findall(text):
+            assert name in there or (ROOT / f"{module.replace('.', '/')}.py").exists(), (page, name or module)
+
+
+def _function(path: str) -> bool:
+    """Whether it is `folder/module.function`, as a page may write it."""
+    return (ROOT / path).with_suffix(".py").exists()
 
 
 def test_every_page_is_in_the_navigation_once() -> None:
