@@ -14,28 +14,27 @@ demo: $(VENV)/.product
 test: $(VENV)/.tests
 	$(BIN)/python -m pytest -m "not peer and not slow" -n auto --dist loadfile
 
-# Products of others against a real broker over real sockets; `bash .ci/peers` installs them
+# Try other products against a real broker, over real sockets. `bash .ci/peers` installs them
 interop: $(VENV)/.tests
 	$(BIN)/python -m tests.interop.run
 
-# Octets that nobody thought of, SECONDS long; it has wheels for Linux alone
+# Fuzz for SECONDS. The fuzzer has wheels for Linux alone
 fuzz: $(VENV)/.fuzz
 	$(BIN)/python -m tests.fuzz.run --seconds $(SECONDS)
 
-# Each check of the verification taken away, one at a time: the corpus must miss it
+# Remove each check of the verification, one at a time: the attack corpus must notice
 mutants: $(VENV)/.tests
 	$(BIN)/python -m tests.mutation.run
 
-# Workers, sequencers and databases killed with -9, ROUNDS times, over SQLite and PostgreSQL: nothing acknowledged is lost
+# Kill workers, sequencers and databases with -9, ROUNDS times, on SQLite and PostgreSQL: nothing acknowledged may be lost
 crash: $(VENV)/.tests
 	$(BIN)/python -m tests.kill.crash --rounds $(ROUNDS)
 
-# Every benchmark, one after the other: `python -m tests.benchmarks.NAME`. Fails where one misses a target
+# Run every benchmark, one after the other: `python -m tests.benchmarks.NAME`. Fails if one misses a target
 bench: $(VENV)/.tests
 	missed=0; for name in signatures logins store; do $(BIN)/python -m tests.benchmarks.$$name || missed=$$?; done; exit $$missed
 
-# The pages that the code and the tests write themselves, then the site. Strict: a link or an anchor that leads nowhere ends
-# it. Open .site/index.html
+# Make the pages that code and tests write, then the site. A broken link or anchor fails. Open .site/index.html
 docs: $(VENV)/.docs
 	for page in reference_tables requirements_table security_testing; do $(BIN)/python -m tests.$$page || exit 1; done
 	$(BIN)/zensical build --strict --clean
@@ -51,7 +50,7 @@ format: $(VENV)/.tests
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# Versions and hashes for every supported Python. Needs uv; everything else needs pip alone.
+# Lock versions and hashes for every supported Python. This needs uv; everything else needs pip alone.
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --no-emit-index-url --no-emit-find-links --extra build pyproject.toml -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --no-emit-index-url --no-emit-find-links --extra build --extra cluster --extra pki --extra postgres --extra test --constraint requirements.lock pyproject.toml -o tests/requirements.lock
@@ -70,7 +69,7 @@ $(VENV)/.product: requirements.lock pyproject.toml
 	@touch $@
 
 $(VENV)/.tests: $(VENV)/.product tests/requirements.lock
-	@echo "What the tests need: the packages of tests/requirements.lock"
+	@echo "For the tests: the packages of tests/requirements.lock"
 	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes --requirement tests/requirements.lock
 	@touch $@
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The broker's role is nobody's administrator: it owns its databases, and sees no other.
+# The broker's role owns its two databases, and may do nothing else.
 set -eu
 password=$(cat /run/secrets/broker_password)
 psql --set ON_ERROR_STOP=1 --username "${POSTGRES_USER:-postgres}" --set password="$password" <<'SQL'
