@@ -1,4 +1,4 @@
-"""What every test shares: sockets closed except on loopback, the mark that names a clause, and the table of the peers."""
+"""The base of every test: sockets closed except on loopback, the mark that names a clause, and the table of the peers."""
 
 import functools
 import logging
@@ -7,10 +7,12 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any, NoReturn  # Any: a socket address has no narrower type, nor has what SQLAlchemy takes
 
 import pytest
 import structlog
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
@@ -18,6 +20,7 @@ from sqlalchemy import Engine, create_engine
 from structlog.testing import LogCapture
 from structlog.typing import EventDict
 
+import connectors.signatures.decryption_keys
 import idp.doctor.keys
 import idp.keys.file
 from idp.store import engine
@@ -31,8 +34,54 @@ settings.load_profile("properties")
 BESIDE = ("watch ", "vitals", "retention", "keys", "ledger-sequencer")
 
 # OpenSSL checks a key of RSA for 60 ms, and thousands of tests load those of one folder: the same octets give the same key
-for _module in (idp.keys.file, idp.doctor.keys):
+for _module in (idp.keys.file, idp.doctor.keys, connectors.signatures.decryption_keys):
     _module.load_pem_private_key = functools.cache(load_pem_private_key)  # type: ignore[attr-defined] # that it imports
+
+
+class KeyPool:
+    """RSA keys that `idp.keys.file` makes: what a module's tests had, the next module's have again.
+
+    OpenSSL looks for the primes of one for a quarter of a second. What a fixture of the session has is nobody else's, and
+    in one module each key is another one.
+    """
+
+    def __init__(self) -> None:
+        self.free: list[rsa.RSAPrivateKey] = []
+        self.of_module: list[rsa.RSAPrivateKey] = []
+        self.in_session = 0
+
+    def generate_private_key(self, public_exponent: int, key_size: int) -> rsa.RSAPrivateKey:
+        if (public_exponent, key_size) != (65537, 3072) or self.in_session:
+            return rsa.generate_private_key(public_exponent, key_size)
+        key = self.free.pop() if self.free else rsa.generate_private_key(public_exponent, key_size)
+        self.of_module.append(key)
+        return key
+
+
+POOL = KeyPool()
+idp.keys.file.rsa = SimpleNamespace(  # type: ignore[attr-defined,assignment] # the module, but for one function
+    **{**vars(rsa), "generate_private_key": POOL.generate_private_key}
+)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> Iterator[None]:
+    """Know when a fixture of the session makes keys."""
+    session = fixturedef.scope == "session"
+    POOL.in_session += session
+    try:
+        return (yield)
+    finally:
+        POOL.in_session -= session
+
+
+@pytest.fixture(autouse=True, scope="module")
+def keys_of_a_module() -> Iterator[None]:
+    """Give back what the module's tests had."""
+    yield
+    POOL.free += POOL.of_module
+    POOL.of_module.clear()
+
 
 _connect = socket.socket.connect
 LOOPBACK = ("127.", "::1")
@@ -66,7 +115,7 @@ def sockets_on_loopback_only() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def logs_as_they_were() -> Iterator[None]:
-    """A command that runs in this process sets logs up on a stderr that is closed when its test ends."""
+    """Undo what a command in this process did to the logs: its stderr is closed when its test ends."""
     handlers = list(logging.getLogger().handlers)
     yield
     if structlog.is_configured():
