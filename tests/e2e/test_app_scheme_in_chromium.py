@@ -11,7 +11,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.e2e.browser import Window, window
-from tests.idp.web.stage import APP, SCHEME, Clock, Stage
+from tests.idp.staging import Clock
+from tests.idp.web.stage import APP, SCHEME, Stage
 from tests.idp.web.visitor import Visitor
 
 pytestmark = pytest.mark.peer

@@ -10,7 +10,8 @@ import pytest
 
 from idp.application.composition import CITY_FRONTENDS, NODE_FRONTENDS
 from tests.frontend.plain import NAME, PlainFrontend
-from tests.idp.web.stage import Clock, Stage
+from tests.idp.staging import Clock, opened
+from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import Answer, Visitor, login_of
 from tests.idp.web_node.citizen import Browser
 from tests.idp.web_node.stage import NodeStage
@@ -24,9 +25,8 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setitem(CITY_FRONTENDS, NAME, lambda _parts, _role: PlainFrontend({"parking": "parking"}, PURPOSE))
         stage = Stage(tmp_path_factory.mktemp("city") / "stage", Clock())
-    stage.open()
-    yield stage
-    stage.close()
+    with opened(stage):
+        yield stage
 
 
 @pytest.fixture(scope="module")
@@ -40,23 +40,20 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeStage]:
             ),
         )
         stage = NodeStage(tmp_path_factory.mktemp("node"), Clock())
-    stage.open()
-    yield stage
-    stage.close()
+    with opened(stage):
+        yield stage
 
 
 @pytest.fixture
 def visitor(city: Stage) -> Iterator[Visitor]:
-    made = Visitor(city)
-    yield made
-    made.http.close()
+    with Visitor(city) as made:
+        yield made
 
 
 @pytest.fixture
 def browser(node: NodeStage) -> Iterator[Browser]:
-    made = Browser(node)
-    yield made
-    made.http.close()
+    with Browser(node) as made:
+        yield made
 
 
 def asks(browser: Visitor | Browser, service: str, asked: str, message: str) -> Answer:

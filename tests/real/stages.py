@@ -11,8 +11,9 @@ import httpx2
 from idp.demo.loopback import client, send
 from idp.keys.file import FileSigner
 from policies.parties import EntityId
+from tests.idp.staging import Clock
 from tests.idp.web.finland import ORGANIZATION
-from tests.idp.web.stage import Clock, Stage
+from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import FORM_TYPE, Answer, Visitor
 from tests.idp.web_node.citizen import Browser
 from tests.idp.web_node.stage import NodeStage

@@ -1,18 +1,17 @@
 """A city's citizens sign in by nodes that write as deployed software does, over real sockets."""
 
 import ast
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any  # structlog's own type of an event
 
 import pytest
 from structlog.testing import capture_logs
 
+from tests.idp.staging import Lines
 from tests.idp.web.visitor import Answer
 from tests.real.eu_node import RESPONDER_STATUS, Said
 from tests.real.stages import Citizen, RealCity
 
-Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
 HERE = Path(__file__).parent
 CANARIES = ("Canaria", "Canarystreet", "canary-es", "Kanari", "4B75CA4A5C", "1887-")
 SCOPE = "openid purpose:resident-parking profile"

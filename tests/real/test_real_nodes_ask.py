@@ -1,16 +1,15 @@
 """Real nodes ask our sending node over real sockets, and read its answers as their own software does."""
 
-from collections.abc import Iterator, MutableMapping
-from typing import Any  # structlog's own type of an event
+from collections.abc import Iterator
 
 import pytest
 from structlog.testing import capture_logs
 
 from policies.parties import EntityId
+from tests.idp.staging import Lines
 from tests.idp.web.visitor import Answer
 from tests.real.stages import RealNode, Traveller
 
-Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
 NATURAL = "http://eidas.europa.eu/attributes/naturalperson"
 LOA = "http://eidas.europa.eu/LoA/"
 STATUS = "urn:oasis:names:tc:SAML:2.0:status:"

@@ -18,7 +18,7 @@ from idp.monitoring.measures import Measures
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 from tests.idp.monitoring.told import sharing
 from tests.idp.server.crew import until
-from tests.tenants.roof import NOW, Roof, issuer, write
+from tests.tenants.roof import NOW, Roof, issuer
 from tests.tenants.test_roof import DISCOVERY, get, what
 
 PATIENCE = 20.0
@@ -80,17 +80,6 @@ def test_a_tenant_is_served_by_itself_when_its_database_answers(roof: Roof) -> N
     told = [(line["event"], line["tenant"]) for line in logs if line["event"].startswith("tenant_")]
     assert told == [("tenant_broken", "alder"), ("tenant_opened", "alder")], "one line however often it was tried"
     assert len(databases.asked) == asked
-
-
-def test_one_that_comes_late_leaves_another_closed_that_is_broken_for_good(roof: Roof) -> None:
-    write(roof.folder, "cedar")  # it has no keys
-    databases, measures = Databases(alder=StoreUnavailable("OperationalError")), Measures()
-    with site(roof, databases, measures) as opened:
-        databases.away.clear()
-        until(lambda: status(opened, "alder") == 200)
-        assert [one.name for one in opened.broken] == ["cedar"]
-        assert ready(measures).broken == {"cedar.example": "configuration"}
-        assert status(opened, "cedar") == 503
 
 
 def test_a_database_that_goes_while_the_tenant_is_composed_is_away_too(roof: Roof, monkeypatch: pytest.MonkeyPatch) -> None:

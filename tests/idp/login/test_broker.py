@@ -29,14 +29,13 @@ from policies.authentication import Offered
 from policies.errors import (
     AssuranceTooLow,
     Conflict,
-    NotFound,
     ReleaseDenied,
     Replayed,
     RequestRefused,
     StoreUnavailable,
     Suspended,
 )
-from policies.parties import EntityId, ProviderId, PurposeId, SubjectNamespace
+from policies.parties import EntityId, PurposeId, SubjectNamespace
 from tests.idp.house import (
     ADDRESS,
     ANSWER,
@@ -47,7 +46,6 @@ from tests.idp.house import (
     EMAIL,
     FAMILY,
     NOW,
-    OTHER,
     REFUSE,
     REQUEST,
     SECRET,
@@ -70,13 +68,6 @@ def _released(ended: Released | Refused) -> Released:
 
 def _code(house: House, decided: Decided, secret: bytes) -> str:
     return house.code(_released(house.broker.decide(decided, APPROVE, secret, NOW)))
-
-
-def test_a_login_begins_with_a_new_id_and_nothing_about_a_person(house: House) -> None:
-    one, other = house.broker.begin(REQUEST, NOW), house.broker.begin(REQUEST, NOW)
-    assert one.login != other.login
-    assert (one.began, one.request) == (NOW, REQUEST)
-    assert house.store.units == []
 
 
 @pytest.mark.parametrize(
@@ -122,15 +113,6 @@ def test_a_purpose_that_has_come_to_need_more_is_not_met_by_what_was_asked_befor
         house.broker.handle_response(asked, ANSWER, "en", NOW)
     assert caught.value.check == "authn_context_too_low"
     assert house.store.units == []
-
-
-def test_choosing_again_replaces_what_is_expected(house: House) -> None:
-    first = house.asked()
-    _, second = house.broker.ask(first, OTHER, NOW + 5)
-    assert (second.login, second.began) == (first.login, first.began)
-    assert second.expectation.provider_id == OTHER
-    with pytest.raises(NotFound):
-        house.broker.ask(first, ProviderId("demo-xx"), NOW)
 
 
 def test_hearing_writes_nothing_and_keeps_only_what_may_go(house: House) -> None:
@@ -224,18 +206,6 @@ def test_the_same_login_secret_and_choice_give_the_same_code_and_nothing_else_do
     assert len(house.store.units) == 1
 
 
-def test_each_choice_has_a_digest_of_its_own_under_each_secret() -> None:
-    choices = [
-        APPROVE,
-        REFUSE,
-        CANCEL,
-        Choice("approve", frozenset({EMAIL})),
-        Choice("approve", frozenset({BIRTHDATE})),
-        Choice("approve", frozenset({EMAIL, BIRTHDATE})),
-    ]
-    assert len({choice.digest(secret) for choice in choices for secret in (SECRET, b"t" * 32)}) == 12
-
-
 @pytest.mark.spec("decisions.md 1: (issuer, response id) and (issuer, assertion id)")
 @pytest.mark.parametrize("again", [{"response_id": "_r2"}, {"assertion_id": "_a2"}, {}], ids=repr)
 def test_a_response_or_assertion_that_was_decided_in_another_login_is_refused(
@@ -298,15 +268,6 @@ def test_a_blocked_decision_is_never_approved(house: House) -> None:
     assert house.store.units == []
 
 
-def test_a_changed_purpose_is_not_what_was_shown(house: House) -> None:
-    decided = house.decided()
-    changed = House(house.store, resident_parking=("Only residents", "Solely residents"))
-    for choice in (APPROVE, REFUSE, CANCEL):
-        with pytest.raises(Replayed) as refused:
-            changed.broker.decide(decided, choice, SECRET, NOW)
-        assert refused.value.check == "policy_changed"
-
-
 @pytest.mark.parametrize(
     ("edit", "allowed"),
     [
@@ -343,20 +304,6 @@ def test_sub_is_of_person_namespace_and_sector(house: House) -> None:
         subs.add(house.decided().judged.sub)
     assert len(subs) == 4
     assert not any("49002280" in sub for sub in subs)
-
-
-def test_many_at_once_with_the_same_choice_get_one_answer(house: House) -> None:
-    decided = house.decided()
-    barrier = threading.Barrier(8)
-
-    def press(_: int) -> str:
-        barrier.wait()
-        return house.code(_released(house.broker.decide(decided, APPROVE, SECRET, NOW)))
-
-    with ThreadPoolExecutor(8) as threads:
-        codes = set(threads.map(press, range(8)))
-    assert len(codes) == 1
-    assert len(house.store.units) == 1
 
 
 def test_of_many_different_choices_at_once_one_stands(house: House) -> None:

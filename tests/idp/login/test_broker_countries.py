@@ -10,7 +10,7 @@ from idp.login.states import DECIDED, Decided, Refused, Released
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, AttributeName
 from policies.authentication import AskedAttribute, Offered, ServiceRequest
-from policies.errors import AssuranceTooLow, NotFound, PeerUnavailable, Replayed
+from policies.errors import NotFound, PeerUnavailable, Replayed
 from policies.load import Configuration
 from policies.parties import ClientId, EntityId, IdentityProvider, Peer, ProviderId, PurposeId, Source, SubjectNamespace
 from tests.idp.house import (
@@ -148,12 +148,6 @@ def test_a_country_is_asked_for_what_is_needed_asked_and_registered_and_for_noth
     )
 
 
-def test_what_the_registration_does_not_let_go_is_not_asked_for() -> None:
-    house = _registered(attributes={})
-    house.broker.ask(house.broker.begin(REQUEST, NOW), OTHER, NOW)
-    assert house.other.asks[0].attributes == ()
-
-
 @pytest.mark.spec("eidas.md §3 ProviderName")
 @pytest.mark.spec("eidas.md §3 RequesterID")
 @pytest.mark.spec("decisions.md 19")
@@ -188,28 +182,6 @@ def test_names_of_what_came_from_another_country_are_kept_for_the_page_and_value
     assert b"mari@post.example" in sealed, "the control: it is searched where values lie"
     for value in (b"Mari-Canary", b"0001-canary", b"Maasikas", b"1990", b"Canal Street"):
         assert value not in sealed
-
-
-def test_an_identity_provider_of_our_own_sends_nothing_across_a_border(house: House) -> None:
-    assert house.decided().judged.arrived == ()
-
-
-def test_a_country_that_cannot_be_asked_or_heard_now_ends_in_words_and_writes_nothing(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _, asked = house.broker.ask(house.broker.begin(REQUEST, NOW), OTHER, NOW)
-
-    def away(*_arguments: object) -> None:
-        raise PeerUnavailable("its metadata ended")
-
-    monkeypatch.setattr(house.other, "request", away)
-    monkeypatch.setattr(house.other, "receive", away)
-    with pytest.raises(PeerUnavailable):
-        house.broker.ask(asked, OTHER, NOW)
-    with pytest.raises(PeerUnavailable):
-        house.broker.handle_response(asked, ANSWER, "en", NOW)
-    assert house.store.units == []
-    house.broker.ask(asked, COUNTRY, NOW)
 
 
 @pytest.mark.spec("security.md §2.1 C: a provider that was taken out")
@@ -258,12 +230,6 @@ def test_who_releases_nothing_may_go_back_though_the_node_ended(house: House, ch
     assert isinstance(house.broker.decide(decided, choice, SECRET, NOW), Refused)
 
 
-def test_an_identity_provider_of_our_own_is_asked_for_no_metadata_of_a_node(house: House) -> None:
-    decided = house.decided()
-    house.nodes.unknown = {LATVIA, house.country.says.issuer}
-    assert isinstance(house.broker.decide(decided, APPROVE, SECRET, NOW), Released)
-
-
 @pytest.mark.parametrize("level", LevelOfAssurance)
 def test_what_the_service_asks_becomes_what_the_country_is_asked_and_its_level_comes_back(
     house: House, level: LevelOfAssurance
@@ -275,17 +241,6 @@ def test_what_the_service_asks_becomes_what_the_country_is_asked_and_its_level_c
     assert asked.expectation.minimum_assurance is least
     house.other.says = assertion(provider_id=OTHER, offered=replace(assertion().offered, loa=least))
     assert house.broker.handle_response(asked, ANSWER, "en", NOW).judged.loa is least
-
-
-def test_a_level_that_no_country_reaches_is_told_before_anybody_is_sent_away(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def unreachable(*_arguments: object) -> None:
-        raise AssuranceTooLow("assurance_unreachable")
-
-    monkeypatch.setattr(house.other, "request", unreachable)
-    with pytest.raises(AssuranceTooLow):
-        house.broker.ask(house.broker.begin(REQUEST, NOW), OTHER, NOW)
 
 
 @pytest.mark.spec("decisions.md 27")

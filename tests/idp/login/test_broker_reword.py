@@ -6,9 +6,8 @@ from dataclasses import replace
 import pytest
 
 from idp.login.states import Released
-from policies.errors import NotFound, Replayed, RequestRefused, Suspended
-from policies.parties import ProviderId
-from tests.idp.house import ANSWER, APPROVE, NOW, REFUSE, SECRET, House, origin
+from policies.errors import Replayed, RequestRefused, Suspended
+from tests.idp.house import ANSWER, APPROVE, NOW, REFUSE, SECRET, House
 from tests.idp.switched import off_and_on
 
 
@@ -62,14 +61,6 @@ def test_what_has_changed_since_it_was_shown_is_not_shown_again(
 ) -> None:
     with pytest.raises(error):
         changed().broker.reword(house.decided(), "et", NOW)
-
-
-def test_who_or_where_is_registered_no_more_is_not_asked_about(house: House) -> None:
-    decided = house.decided()
-    with pytest.raises(RequestRefused):
-        house.broker.reword(replace(decided, request=replace(decided.request, origin=origin("nobody"))), "et", NOW)
-    with pytest.raises(NotFound):
-        house.broker.reword(replace(decided, provider_id=ProviderId("nobody")), "et", NOW)
 
 
 @pytest.mark.spec("decisions.md 31")

@@ -61,7 +61,6 @@ def test_another_shape_does_not_open_and_is_not_quoted() -> None:
     for other in [
         {"name": CANARY},
         {"name": CANARY, "number": "seven"},
-        {"name": CANARY, "number": "7"},
         {"name": CANARY, "number": 7.0},
         {"name": CANARY, "number": True},
         {"name": None, "number": 7},
@@ -79,25 +78,11 @@ def test_another_shape_does_not_open_and_is_not_quoted() -> None:
             assert refused.value.__suppress_context__
 
 
-def test_no_json_does_not_open() -> None:
-    for text in (b"", b"{", b"{}", b"\xff", b'{"name":"\xff","number":7}', CANARY.encode()):
-        for data in (text, zlib.compress(text)):
-            with pytest.raises(NotFound):
-                SMALL.load(data)
-
-
 def test_a_bomb_is_not_inflated() -> None:
     bomb = zlib.compress(b'{"name":"' + b"a" * (MAX_INFLATED * 20) + b'","number":1}', 9)
     assert len(bomb) < 16_000
     with pytest.raises(NotFound):
         SMALL.load(bomb)
-
-
-def test_what_just_fits_is_inflated() -> None:
-    value = Small("a" * (MAX_INFLATED - 100), 1)
-    assert SMALL.load(SMALL.dump(value)) == value
-    with pytest.raises(NotFound):
-        SMALL.load(SMALL.dump(Small("a" * MAX_INFLATED, 1)))
 
 
 def test_what_is_deflated_needs_little_memory_and_opens_with_any_window() -> None:

@@ -161,20 +161,6 @@ def test_what_lies_in_a_cookie_holds_no_field_for_a_person() -> None:
         assert not person & {one.name for one in dataclasses.fields(kind)}
 
 
-def test_decided_holds_no_value_that_is_withheld() -> None:
-    for ruling in DECIDED_STATE.decision.rulings:
-        assert (ruling.released is None) == (ruling.outcome is RulingOutcome.WITHHELD)
-    assert {one.name for one in dataclasses.fields(Ruling)} == {
-        "name",
-        "asked",
-        "outcome",
-        "reason",
-        "required",
-        "source",
-        "released",
-    }
-
-
 @pytest.mark.spec("decisions.md A; design §2")
 def test_the_lives_are_those_of_the_design() -> None:
     assert (LOGIN_LIFE, DECIDED_LIFE, ANSWER_LIFE, CODE_LIFE, ACCESS_TOKEN_LIFE) == (900, 300, 60, 60, 300)

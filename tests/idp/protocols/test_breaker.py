@@ -1,6 +1,5 @@
 """The breaker: a country that dies, or drips a byte a second, is unavailable within ten seconds, and slows nobody else."""
 
-import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
@@ -11,9 +10,10 @@ from connectors.metadata.peers import TIMEOUT
 from idp.protocols.eidas.peer_refresh import JITTER, SECOND_LOOK, Watch
 from tests.idp.memory import MemoryCopies
 from tests.idp.neighbour import NOW, Neighbour, peers_of
-from tests.idp.protocols.test_watch import TENANT, approved, until, watching
+from tests.idp.protocols.test_watch import TENANT, approved, watching
+from tests.idp.server.crew import until
 
-FAST, SLOW_SECONDS = 1.5, 600.0
+FAST = 1.5
 
 
 class Dripping(Neighbour):
@@ -64,36 +64,6 @@ def lv() -> Iterator[Dripping]:
 
 def test_two_looks_and_the_pause_between_them_take_less_than_ten_seconds() -> None:
     assert 2 * TIMEOUT + SECOND_LOOK * (1 + JITTER) < 10
-
-
-def test_a_first_failure_is_looked_at_again_without_waiting_for_the_next_turn(nl: Neighbour) -> None:
-    turns = threading.Semaphore(0)
-    pauses: list[float] = []
-
-    class Counted(threading.Event):
-        def wait(self, timeout: float | None = None) -> bool:
-            pauses.append(timeout or 0.0)
-            turns.acquire(timeout=60)
-            return self.is_set()
-
-    peers = peers_of(MemoryCopies(), nl.peer(approved(nl)))
-    watch = Watch(
-        peers, [nl.entity_id], tenant=TENANT, clock=lambda: NOW, seconds=SLOW_SECONDS, spread=lambda _low, _high: 1.0
-    )
-    watch._stopping = Counted()
-    with watching(watch):
-        until(lambda: len(pauses) == 1)
-        nl.does = "fail"
-        for expected in (2, 3):
-            turns.release()
-            until(lambda expected=expected: len(pauses) == expected)  # type: ignore[misc]  # mypy has no type for it
-        assert pauses == [SLOW_SECONDS, SECOND_LOOK, 2 * SECOND_LOOK], "the open breaker is probed soon, and then later"
-        assert not peers.available(nl.entity_id, NOW)
-        nl.does = "answer"
-        turns.release()
-        until(lambda: peers.available(nl.entity_id, NOW))
-        watch._stopping.set()
-        turns.release(5)
 
 
 def test_a_dripping_country_opens_the_breaker_and_keeps_nobody_waiting_who_asks_for_another(

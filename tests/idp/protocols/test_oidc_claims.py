@@ -51,30 +51,17 @@ def test_a_request_that_names_nothing_asks_for_nothing(text: str) -> None:
     "text",
     [
         "",
-        "[]",
         "null",
-        "claims",
-        "{",
         "{}{}",
         '{"userinfo":{"given_name":null,"given_name":null}}',
-        '{"userinfo":{},"userinfo":{}}',
         '{"userinfo":[]}',
-        '{"userinfo":"given_name"}',
-        '{"id_token":1}',
         '{"userinfo":{"given_name":true}}',
-        '{"userinfo":{"given_name":[]}}',
         '{"userinfo":{"given_name":{"essential":1}}}',
-        '{"userinfo":{"given_name":{"essential":"true"}}}',
-        '{"userinfo":{"given_name":{"essential":null}}}',
         '{"userinfo":{"given_name":{"value":NaN}}}',
-        '{"userinfo":{"":null}}',
         '{"userinfo":{"<script>":null}}',
-        '{"userinfo":{"given name":null}}',
         '{"userinfo":{"\\ud800":null}}',
         '{"userinfo":{"' + "x" * 65 + '":null}}',
-        '{"id_token":{"acr":{"values":"high"}}}',
         '{"id_token":{"acr":{"values":[1]}}}',
-        '{"id_token":{"acr":{"value":3}}}',
         "[" * 5000,
         "\ud800",
     ],
@@ -98,11 +85,6 @@ def test_of_unknown_claims_eight_are_kept_by_name_and_the_rest_by_their_number()
     refused('{"userinfo":{"+56":null}}')
 
 
-def test_the_name_of_an_unknown_claim_is_kept_once_and_sorted() -> None:
-    found = read('{"userinfo":{"zodiac":null,"name#de":null},"id_token":{"zodiac":null}}')
-    assert found.unknown == ("name#de", "zodiac")
-
-
 def test_a_value_is_no_way_to_ask_whether_somebody_has_it() -> None:
     assert read('{"userinfo":{"given_name":{"value":"Kärt"}}}').asked == (AskedAttribute(NAME, EXACT),)
 
@@ -124,9 +106,7 @@ def test_an_age_that_somebody_may_have_is_asked_for(claim: str) -> None:
     assert read(f'{{"userinfo":{{"{claim}":null}}}}').asked[0].name == BIRTHDATE
 
 
-@pytest.mark.parametrize(
-    "claim", ["age_over_0", "age_over_018", "age_over_151", "age_over_", "age_over_-1", "age_over_1e1"]
-)
+@pytest.mark.parametrize("claim", ["age_over_0", "age_over_018", "age_over_151", "age_over_"])
 def test_an_age_that_nobody_can_have_is_unknown(claim: str) -> None:
     assert read(f'{{"userinfo":{{"{claim}":null}}}}').unknown == (claim,)
 
@@ -168,12 +148,9 @@ def test_the_lowest_level_is_that_of_the_known_names(names: list[str], level: Le
         (Attribute(NAME, EXACT, "Kärt"), {"given_name": "Kärt"}),
         (Attribute(NAME, Form("initials"), "K."), {"given_name_initials": "K."}),
         (Attribute(BIRTHDATE, OVER_18, value=True), {"age_over_18": True}),
-        (Attribute(BIRTHDATE, OVER_18, value=False), {"age_over_18": False}),
-        (Attribute(BIRTHDATE, Form("birth_year"), "1887"), {"birth_year": "1887"}),
         (Attribute(ADDRESS, RESIDENT, value=False), {"resident_of": {"Storkhaven": False}}),
         (Attribute(ADDRESS, Form("country"), "EE"), {"address_country": "EE"}),
         (Attribute(ADDRESS, EXACT, Address(country="EE")), {"address": {"country": "EE"}}),
-        (Attribute(ADDRESS, EXACT, Address()), {"address": {}}),
         (Attribute(AttributeName("nationality"), EXACT, "EE"), {"nationalities": ["EE"]}),
     ],
 )

@@ -16,7 +16,7 @@ from idp.protocols.oidc.client import _basic
 from idp.protocols.oidc.direct import JsonAnswer
 from policies.errors import Misconfigured, RequestRefused
 from policies.parties import RelyingParty
-from tests.connectors_jws.jws_doubles import EVERY_ALGORITHM, handmade, private_key
+from tests.connectors_jws.jws_doubles import EVERY_ALGORITHM, private_key
 from tests.idp.protocols.doubles import (
     ISSUER,
     NOW,
@@ -83,30 +83,18 @@ def test_id_and_secret_are_those_of_the_library(pieces: list[str], behind: str) 
         assert _basic(f"Basic {text}") == expected
 
 
-@pytest.mark.parametrize("scheme", ["basic", "BASIC", "Basic"])
-def test_the_scheme_is_read_in_any_case(scheme: str) -> None:
-    assert by_secret(basic().replace("Basic", scheme)).status == 200
-
-
 @pytest.mark.parametrize(
     "authorization",
     [
         basic(secret=SECRET + "x"),
-        basic(secret=""),
         basic(client=""),
-        basic(client="nobody"),
         basic(client="PARKING"),
-        "Basic",
+        "",
         "Basic ",
         "Basic é",
-        "Basic !!!!",
         "Basic " + base64.b64encode(b"parking").decode(),
         "Basic " + base64.b64encode(b"parking:%ff").decode(),
-        "Basic " + base64.b64encode(b"\xff:\xff").decode(),
-        "Basic " + base64.b64encode(f"parking:{SECRET}".encode()).decode() + "x",
-        "Basic " + "A" * 5000,
         "Bearer abc",
-        "Digest username=parking",
     ],
 )
 def test_whoever_does_not_know_the_secret_is_a_stranger(authorization: str) -> None:
@@ -121,11 +109,6 @@ def test_beside_another_client_id_a_right_secret_is_refused_in_the_words_of_a_wr
     for client_id in ("fare", "nobody", "parking"):
         wrong = by_secret(basic(secret="wrong"), client_id=client_id)
         assert stranger(wrong) == stranger(by_secret(basic(), client_id="fare"))
-
-
-def test_no_authentication_at_all_is_a_stranger() -> None:
-    stranger(by_secret(""))
-    stranger(by_secret("", client_id="parking"))
 
 
 # -- client_secret_post ------------------------------------------------------------------------------------------------
@@ -145,12 +128,9 @@ def test_a_secret_in_the_form_is_taken_of_a_client_that_is_registered_so() -> No
     "changes",
     [
         {"client_secret": f"{SECRET}x"},
-        {"client_secret": f" {SECRET}"},
         {"client_secret": party().secret_sha256},
         {"client_id": "nobody"},
-        {"client_id": "PARKING"},
         {"client_id": None},
-        {"client_id": ""},
     ],
 )
 def test_a_secret_in_the_form_is_the_whole_secret_of_the_client_that_is_named(changes: dict[str, str | None]) -> None:
@@ -216,11 +196,6 @@ def test_the_registration_chooses_the_method() -> None:
     stranger(by_key(assertion(iss="parking", sub="parking")))
 
 
-def test_a_secret_that_lies_beside_another_method_opens_nothing() -> None:
-    city = City(key_party(secret_sha256=party().secret_sha256))
-    stranger(city.provider.token(redemption(city.code(grant("fare"))), basic(client="fare"), NOW))
-
-
 def test_a_party_without_a_secret_is_entered_with_none() -> None:
     """The empty hash is that of no secret: nothing may equal it."""
     city = City(party(), key_party(secret_sha256=""))
@@ -243,7 +218,7 @@ def test_each_type_of_a_client_assertion_is_accepted(typ: str | None) -> None:
 
 
 @pytest.mark.spec("security.md §2.2")
-@pytest.mark.parametrize("typ", ["at+jwt", "logout+jwt", "dpop+jwt", "jwt", "kb+jwt", ""])
+@pytest.mark.parametrize("typ", ["at+jwt", "logout+jwt", "jwt", ""])
 def test_a_token_of_another_kind_is_no_client_assertion(typ: str) -> None:
     assert "jws_typ" in stranger(by_key(assertion({"alg": "ES256", "kid": "k9", "typ": typ})))
 
@@ -260,14 +235,9 @@ def test_our_own_id_token_is_no_client_assertion() -> None:
     "audience",
     [
         None,
-        "",
         [ISSUER],
         [ISSUER, "https://evil.example"],
-        ISSUER + "/",
         ISSUER + "/token",
-        ISSUER.upper(),
-        "https://evil.example",
-        {"x": ISSUER},
     ],
 )
 def test_an_audience_that_is_not_our_issuer_as_one_string_is_refused(audience: Json) -> None:
@@ -280,25 +250,15 @@ def test_an_audience_that_is_not_our_issuer_as_one_string_is_refused(audience: J
     [
         {"iss": "parking"},
         {"sub": "parking"},
-        {"iss": None},
-        {"sub": None},
         {"iss": "nobody", "sub": "nobody"},
         {"exp": None},
         {"exp": NOW - 10},
-        {"exp": NOW - 100_000},
         {"exp": NOW + 311},
-        {"exp": NOW + 3600},
         {"exp": str(NOW + 60)},
-        {"exp": NOW + 0.5},
-        {"exp": True},
         {"iat": NOW + 11},
         {"iat": NOW + 61, "exp": NOW + 60},
-        {"iat": "now"},
         {"nbf": NOW + 11},
-        {"nbf": []},
         {"jti": None},
-        {"jti": ""},
-        {"jti": 1},
         {"jti": "j" * 257},
     ],
 )
@@ -312,10 +272,7 @@ def test_each_claim_of_an_assertion_is_judged(changes: dict[str, Json]) -> None:
         {"exp": NOW - 9, "iat": NOW - 60},
         {"exp": NOW + 310},
         {"iat": NOW + 10},
-        {"iat": None},
-        {"nbf": NOW},
-        {"jti": "j" * 256},
-        {"extra": "x"},
+        {"iat": None, "nbf": NOW, "jti": "j" * 256, "extra": "x"},
     ],
 )
 def test_the_edges_of_an_assertion_are_inside(changes: dict[str, Json]) -> None:
@@ -354,7 +311,7 @@ def test_another_type_of_assertion_is_refused(kind: str | None) -> None:
     stranger(by_key(assertion(), client_assertion_type=kind))
 
 
-@pytest.mark.parametrize("token", ["", "a", "a.b.c", "..", "é", "x" * 70_000])
+@pytest.mark.parametrize("token", ["", "a.b.c", "é", "x" * 70_000])
 def test_what_is_no_token_is_no_assertion(token: str) -> None:
     stranger(by_key(token))
 
@@ -371,13 +328,6 @@ def test_a_token_endpoint_is_an_audience_of_a_client_that_is_registered_so() -> 
     assert "claim_aud" in stranger(by_key(assertion(aud=[ISSUER, f"{ISSUER}/token"]), city))
 
 
-def test_the_mark_of_an_assertion_of_ten_minutes_outlives_it() -> None:
-    city = City(key_party(assertion_life=600))
-    assert by_key(assertion(exp=NOW + 600), city).status == 200
-    (mark,) = [mark for mark in city.store.units[0].marks if mark.kind == "jti"]
-    assert mark.end == NOW + 610
-
-
 def test_another_algorithm_than_the_registered_one_is_named() -> None:
     said = stranger(by_key(assertion({"alg": "RS256", "kid": "k9"}, alg="RS256")))
     assert said.endswith(
@@ -385,11 +335,6 @@ def test_another_algorithm_than_the_registered_one_is_named() -> None:
     )
     # A word of a stranger's is not repeated
     assert "canary" not in stranger(by_key(assertion({"alg": "canary"})))
-
-
-def test_an_assertion_with_a_member_twice_is_refused() -> None:
-    claims = f'{{"iss":"fare","sub":"fare","aud":"{ISSUER}","exp":{NOW + 60},"jti":"a","jti":"b"}}'
-    stranger(by_key(handmade({"alg": "ES256", "kid": "k9"}, claims, private_key("ES256", 9))))
 
 
 def test_a_refused_assertion_says_which_check_and_nothing_of_its_claims() -> None:
@@ -406,20 +351,13 @@ def test_a_refused_assertion_says_which_check_and_nothing_of_its_claims() -> Non
     ("registered", "key"),
     [
         (party(secret_sha256=""), "secret_sha256"),
-        (party(secret_sha256="abc"), "secret_sha256"),
         (party(secret_sha256="G" * 64), "secret_sha256"),
-        (party(authentication_method="none"), "authentication_method"),
-        (party(authentication_method=""), "authentication_method"),
         (party(authentication_method="client_secret_jwt"), "authentication_method"),
         (party(authentication_method="client_secret_post", secret_sha256=""), "secret_sha256"),
-        (party(public=True), "public"),
         (party(public=True, authentication_method="none"), "public"),
         (key_party(public=True), "public"),
         (party(public=True, authentication_method="none", secret_sha256="", pkce_required=False), "public"),
-        (key_party(public=True, authentication_method="none"), "public"),
         (key_party(authentication_alg="HS256"), "authentication_method"),
-        (key_party(authentication_alg="none"), "authentication_method"),
-        (key_party(jwks=""), "jwks"),
         (key_party(jwks='{"keys":[]}'), "jwks"),
         (key_party(authentication_alg="RS256"), "jwks"),
     ],
@@ -432,9 +370,3 @@ def test_a_registration_that_could_never_authenticate_is_refused_at_start(regist
     assert (problem.file, problem.line, problem.key) == ("parties/parking.toml", 7, key)
     assert problem.what
     assert problem.fix
-
-
-def test_all_problems_are_named_at_once() -> None:
-    with pytest.raises(Misconfigured) as caught:
-        City(party("a", secret_sha256=""), key_party("b", jwks=""))
-    assert [problem.key for problem in caught.value.problems] == ["secret_sha256", "jwks"]

@@ -3,28 +3,16 @@
 import json
 from typing import cast
 
-import pytest
-
-from connectors.signatures.jwk import keys_from_jwks
-from connectors.signatures.jws import verify
-from idp.login.frontend import Received
-from idp.protocols.oidc.request import read_protocol
 from tests.idp.protocols.doubles import (
     ISSUER,
     NOW,
     City,
     accepted,
-    answer,
     asserted,
     assertion,
-    basic,
-    declined,
     grant,
     key_party,
     living_in,
-    party,
-    redemption,
-    request,
 )
 
 
@@ -77,13 +65,6 @@ def test_the_document_is_json_that_anybody_may_keep_for_an_hour() -> None:
     assert (answer.status, answer.headers["Cache-Control"]) == (200, "public, max-age=3600")
 
 
-def test_every_response_mode_and_prompt_that_is_listed_is_accepted() -> None:
-    for mode in listed("response_modes_supported"):
-        assert read_protocol(accepted(City(), response_mode=mode).origin).response_mode == mode
-    for prompt in listed("prompt_values_supported"):
-        assert accepted(City(), prompt=prompt)
-
-
 def test_every_claim_that_is_listed_is_known() -> None:
     city = City(living_in("Storkhaven"))
     for name in listed("claims_supported"):
@@ -91,37 +72,10 @@ def test_every_claim_that_is_listed_is_known() -> None:
         assert accepted(city, claims=f'{{"userinfo":{{"{name}":{value}}}}}').unknown == ()
 
 
-def test_every_scope_that_is_listed_is_accepted_from_a_client_that_has_it() -> None:
-    city = City()
-    city = City(party(purposes=tuple(city.purposes)))
-    for scope in listed("scopes_supported", city):
-        purpose = "" if scope.startswith("purpose:") else " purpose:parking"
-        assert isinstance(city.provider.receive(request(scope=f"openid {scope}{purpose}"), NOW), Received)
-
-
-def test_every_level_that_is_listed_can_be_asked() -> None:
-    for level in listed("acr_values_supported"):
-        assert accepted(City(), acr_values=level).minimum_assurance.uri == level
-
-
-def test_what_is_said_not_to_be_supported_is_refused() -> None:
-    assert answer(declined(City(), request="x"))["error"] == "request_not_supported"
-    assert answer(declined(City(), request_uri="x"))["error"] == "request_uri_not_supported"
-
-
 def test_every_algorithm_of_client_assertions_that_is_listed_authenticates() -> None:
     for alg in listed("token_endpoint_auth_signing_alg_values_supported"):
         city = City(key_party(alg=alg))
         assert city.provider.token(asserted(city.code(grant("fare")), assertion(alg=alg)), "", NOW).status == 200
-
-
-@pytest.mark.parametrize("alg", ["ES256", "RS256"])
-def test_every_algorithm_of_id_tokens_that_is_listed_has_a_key_that_verifies(alg: str) -> None:
-    city = City(party(id_token_alg=alg))
-    assert alg in listed("id_token_signing_alg_values_supported", city)
-    found = city.provider.token(redemption(city.code(grant())), basic(), NOW)
-    keys = keys_from_jwks(json.dumps(dict(city.provider.jwks(NOW).body)), alg)
-    assert verify(str(found.body["id_token"]), keys, alg=alg, types=frozenset({"JWT"})).text("iss") == ISSUER
 
 
 def test_the_keys_are_public_and_each_is_for_one_algorithm() -> None:

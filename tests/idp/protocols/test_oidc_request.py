@@ -98,22 +98,14 @@ def test_an_unknown_client_gets_no_redirect(client: str | None) -> None:
     "address",
     [
         None,
-        "",
         REDIRECT + "/",
-        REDIRECT + "?",
-        REDIRECT + "#",
         REDIRECT + "?code=1",
         REDIRECT + "/..;/",
-        REDIRECT.replace("https", "http"),
         REDIRECT.replace("https", "HTTPS"),
-        REDIRECT.replace("parking.", "PARKING."),
         REDIRECT.replace("/callback", ":443/callback"),
         REDIRECT.replace("/callback", "/%63allback"),
-        REDIRECT.replace("/callback", "//callback"),
         REDIRECT.replace("https://", "https://evil.example@"),
-        " " + REDIRECT,
         REDIRECT + "\r\nLocation: https://evil.example",
-        "https://evil.example/",
         "javascript:alert(1)",
     ],
 )
@@ -145,52 +137,34 @@ def test_a_local_refusal_says_whose_move_it_is_and_repeats_nothing_of_the_reques
     ("changes", "expected"),
     [
         ({"response_type": None}, "invalid_request"),
-        ({"response_type": ""}, "invalid_request"),
-        ({"response_type": "token"}, "unsupported_response_type"),
         ({"response_type": "code id_token"}, "unsupported_response_type"),
         ({"response_type": "CODE"}, "unsupported_response_type"),
         ({"response_mode": "fragment"}, "invalid_request"),
-        ({"response_mode": "query.jwt"}, "invalid_request"),
         ({"scope": None}, "invalid_scope"),
         ({"scope": "purpose:parking"}, "invalid_scope"),
         ({"scope": "OPENID purpose:parking"}, "invalid_scope"),
         ({"scope": "openid purpose:parking purpose:fare"}, "invalid_scope"),
         ({"scope": "openid purpose:nothing"}, "invalid_scope"),
         ({"scope": "openid purpose:budget"}, "invalid_scope"),
-        ({"scope": "openid purpose:"}, "invalid_scope"),
         ({"scope": "openid"}, "invalid_scope"),
         ({"scope": "openid Purpose:parking"}, "invalid_scope"),
-        ({"scope": "openid purpose:fare PURPOSE:parking"}, "invalid_scope"),
-        ({"scope": "openid purpose=parking"}, "invalid_scope"),
-        ({"scope": "openid purpose"}, "invalid_scope"),
         ({"scope": "openid purpose:parking " + "x" * 2000}, "invalid_scope"),
         ({"code_challenge": None}, "invalid_request"),
-        ({"code_challenge": ""}, "invalid_request"),
-        ({"code_challenge": CHALLENGE + "A"}, "invalid_request"),
         ({"code_challenge": CHALLENGE[:-1]}, "invalid_request"),
         ({"code_challenge": CHALLENGE[:-1] + "="}, "invalid_request"),
         ({"code_challenge": CHALLENGE[:-1] + "d"}, "invalid_request"),  # a second spelling of the same bytes
-        ({"code_challenge": "+" + CHALLENGE[1:]}, "invalid_request"),
-        ({"code_challenge": "é" * 43}, "invalid_request"),
         ({"code_challenge_method": None}, "invalid_request"),
         ({"code_challenge_method": "plain"}, "invalid_request"),
-        ({"code_challenge_method": "s256"}, "invalid_request"),
-        ({"code_challenge": None, "code_challenge_method": None}, "invalid_request"),
         ({"nonce": "n" * 513}, "invalid_request"),
         ({"nonce": "n\n"}, "invalid_request"),
-        ({"nonce": "ñ"}, "invalid_request"),
         ({"max_age": "-1"}, "invalid_request"),
-        ({"max_age": "1.5"}, "invalid_request"),
         ({"max_age": "٣"}, "invalid_request"),
         ({"max_age": "1" * 10}, "invalid_request"),
-        ({"max_age": "soon"}, "invalid_request"),
         ({"prompt": "none"}, "interaction_required"),
         ({"prompt": "none login"}, "invalid_request"),
-        ({"prompt": "create"}, "invalid_request"),
         ({"acr_values": "x" * 1025}, "invalid_request"),
         ({"request": "e30.e30."}, "request_not_supported"),
         ({"request_uri": "https://evil.example/request"}, "request_uri_not_supported"),
-        ({"request_uri": "urn:ietf:params:oauth:request_uri:x"}, "request_uri_not_supported"),
         ({"registration": "{}"}, "registration_not_supported"),
         ({"claims": "{"}, "invalid_request"),
     ],
@@ -211,10 +185,6 @@ def test_a_state_that_cannot_be_given_back_unchanged_is_refused_and_not_given_ba
     found = answer(declined(City(), state=state))
     assert found["error"] == "invalid_request"
     assert "state" not in found
-
-
-def test_a_state_of_four_kilobytes_is_accepted() -> None:
-    assert read_protocol(accepted(City(), state="s" * 4096).origin).state == "s" * 4096
 
 
 def test_an_error_goes_by_form_where_the_request_says_so() -> None:
@@ -240,14 +210,9 @@ def test_an_error_is_added_to_an_address_that_has_a_query() -> None:
 def test_every_sentence_has_only_characters_that_an_error_description_may_have() -> None:
     faults: list[dict[str, str | None]] = [
         {"response_type": None},
-        {"scope": ""},
         {"scope": "openid"},
         {"nonce": "ñ"},
-        {"code_challenge": ""},
         {"prompt": "none"},
-        {"claims": "[]"},
-        {"claims": '{"userinfo":1}'},
-        {"claims": '{"userinfo":{"x":1}}'},
         {"claims": '{"userinfo":{"x y":null}}'},
         {"max_age": "x"},
         {"request": "x"},
@@ -271,21 +236,13 @@ def test_a_purpose_that_is_registered_but_gone_is_no_purpose() -> None:
     assert accepted(city, scope="openid").purpose_id == BUDGET
 
 
-def test_a_client_without_any_purpose_is_refused() -> None:
-    assert error(City(party(purposes=())), scope="openid") == "invalid_scope"
-
-
-def test_a_scope_twice_or_spaced_widely_is_one_scope() -> None:
-    assert accepted(City(), scope="openid  purpose:parking purpose:parking openid").purpose_id == PARKING
-
-
 @pytest.mark.spec("OpenID Connect Core §3.1.2.1")
 @pytest.mark.parametrize("scope", ["offline_access", "everything", "repurpose:fare purposeful EMAIL", "x" * 900])
 def test_a_scope_that_means_nothing_here_is_ignored(scope: str) -> None:
     assert accepted(City(), scope=f"openid purpose:parking {scope}") == accepted(City())
 
 
-@pytest.mark.parametrize("scope", ["purpose:budget", "purpose:nothing", "Purpose:fare", "purpose/fare", "purpose"])
+@pytest.mark.parametrize("scope", ["purpose:budget", "purpose:nothing", "Purpose:fare", "purpose"])
 def test_a_purpose_is_never_a_scope_that_means_nothing(scope: str) -> None:
     """Ignored, it would let a client of one purpose get that one, whatever it meant to ask for."""
     assert error(City(party(purposes=(FARE,))), scope=f"openid {scope}") == "invalid_scope"
@@ -364,13 +321,6 @@ def test_two_forms_of_which_neither_says_more_are_refused(claims: str) -> None:
     assert error(claims=claims) == "invalid_request"
 
 
-def test_two_places_are_asked_for_in_two_requests() -> None:
-    claims = '{"userinfo":{"resident_of":{"value":"Storkhaven"}},"id_token":{"resident_of":{"value":"Tartu"}}}'
-    city = City(living_in("Storkhaven"))
-    city.purposes[PARKING] = needing(city.purposes[PARKING], "Tartu")
-    assert error(city, claims=claims) == "invalid_request"
-
-
 @pytest.mark.parametrize("place", ["Storkhaven", "Tartu"])
 def test_a_place_that_neither_purpose_nor_registration_names_is_unknown(place: str) -> None:
     """A stranger words the request: what they wrote would stand on the page of approval, and in the record."""
@@ -435,9 +385,6 @@ def test_a_wish_never_goes_below_what_the_purpose_needs() -> None:
         ("", "", LOW),
         # other spellings are values that we do not know: they change nothing
         ("country:ee", "", LOW),
-        ("country:EST", "", LOW),
-        ("country:", "", LOW),
-        ("Country:EE", "", LOW),
         ("country:EE\n", "", LOW),
         ("xcountry:EE", "", LOW),
     ],
@@ -452,11 +399,6 @@ def test_the_country_that_a_service_names_is_one_value_among_the_levels(
 @pytest.mark.parametrize("values", ["country:EE country:LV", "country:EE high country:EE"])
 def test_two_countries_are_an_error(values: str) -> None:
     assert error(acr_values=values) == "invalid_request"
-
-
-def test_an_essential_acr_names_no_country() -> None:
-    claims = '{"id_token":{"acr":{"values":["country:EE","low"]}}}'
-    assert accepted(City(), claims=claims).country == ""
 
 
 @pytest.mark.spec("OpenID Connect Core §5.5.1.1")
@@ -497,12 +439,9 @@ def test_an_id_token_of_ours_names_who_is_to_come_long_after_its_end(alg: str) -
     "hint",
     [
         "eyJ.e30.c2ln",
-        "x" * 9000,
         _hint(aud="fare"),
         _hint(aud=["parking"]),
-        _hint(aud=None),
         _hint(iss="https://other.example"),
-        _hint(sub=None),
         _hint(sub=""),
         _hint(typ="logout+jwt"),
         _hint(number=2),
@@ -523,11 +462,6 @@ def test_a_hint_that_is_no_id_token_of_ours_for_this_client_is_refused(hint: str
 def test_an_essential_acr_that_cannot_be_met_is_an_error(wish: str) -> None:
     claims = '{"id_token":{"acr":{"essential":true,' + wish + "}}}"
     assert error(claims=claims) == "unmet_authentication_requirements"
-
-
-def test_a_voluntary_acr_that_cannot_be_met_is_none() -> None:
-    assert accepted(City(), claims='{"id_token":{"acr":{"values":["urn:other"]}}}').minimum_assurance == LOW
-    assert accepted(City(), claims='{"id_token":{"acr":{"essential":true}}}').minimum_assurance == LOW
 
 
 @pytest.mark.parametrize(

@@ -20,11 +20,10 @@ from connectors.wire.claims import Json
 from idp.login.states import ACCESS_TOKEN_LIFE, CODE_LIFE, GRANT
 from idp.protocols.oidc.direct import JsonAnswer
 from policies.assurance import LevelOfAssurance
-from policies.attributes import EXACT, Attribute, AttributeName, Form
+from policies.attributes import EXACT, AttributeName, Form
 from policies.catalogue import STANDARD
 from policies.errors import NotFound
 from policies.parties import ClientId, PurposeId, Rule, Tenant
-from policies.purposes import Need
 from tests.connectors_jws.jws_doubles import SoftwareSigner, private_key, s256
 from tests.idp.protocols.doubles import (
     ADDRESS,
@@ -43,7 +42,6 @@ from tests.idp.protocols.doubles import (
     basic,
     full_address,
     grant,
-    key_party,
     party,
     redemption,
 )
@@ -146,23 +144,6 @@ def test_by_registration_an_id_token_repeats_what_userinfo_says() -> None:
     assert set(claims) - set(told) == set(before) - {"sub"}
 
 
-def test_what_an_id_token_repeats_is_recorded_and_kept_as_before() -> None:
-    """The same release: what the token endpoint writes does not depend on where the library reads."""
-    written = []
-    for party_ in (party(), party(claims_in_id_token=True)):
-        city = City(party_)
-        redeemed(city, city.code(grant(in_id_token=())))
-        (unit,) = city.store.units
-        held = [(row.kind, row.digest, row.end) for row in unit.parked]
-        written.append((unit.marks, unit.removed, unit.record, held))
-    assert written[0] == written[1]
-
-
-def test_a_nonce_that_was_not_sent_is_not_answered() -> None:
-    city = City()
-    assert "nonce" not in id_token(city, redeemed(city, city.code(grant(nonce=""))))[1]
-
-
 @pytest.mark.spec("decisions.md 11")
 def test_the_unit_is_durable_before_anything_is_signed() -> None:
     city = City()
@@ -190,20 +171,6 @@ def test_one_redemption_is_one_unit_with_its_mark_and_the_tokens_row_in_and_the_
     assert (row.kind, row.end) == ("access", NOW + ACCESS_TOKEN_LIFE)
     handle = from_base64url(str(found.body["access_token"]))
     assert GRANT.load(city.sealer.unpark("access", handle, row.payload, NOW)) == grant()
-
-
-def test_what_lies_in_the_store_does_not_open_without_the_token() -> None:
-    city = City()
-    found = redeemed(city, city.code(grant()))
-    kept = b"".join(payload for _, payload, _ in city.store.rows.values())
-    assert b"Canary" not in kept
-    assert str(found.body["access_token"]).encode() not in kept
-
-
-def test_no_answer_shows_its_tokens_in_its_repr() -> None:
-    city = City()
-    found = redeemed(city, city.code(grant()))
-    assert str(found.body["access_token"]) not in repr(found)
 
 
 # -- a code, once ------------------------------------------------------------------------------------------------------
@@ -238,15 +205,11 @@ def test_two_requests_with_one_code_at_once_leave_no_token() -> None:
     assert userinfo(city, first).status == 401
 
 
-def test_a_code_that_never_was_changes_nothing() -> None:
-    city = City()
-    assert error(redeemed(city, base64url(b"x" * 32))) == (400, "invalid_grant")
-    assert city.store.units == []
-
-
-@pytest.mark.parametrize("code", ["é", "a", "code", "=" * 43, "A" * 200, "../../etc", base64url(b"short")])
+@pytest.mark.parametrize("code", ["é", "=" * 43, base64url(b"short"), base64url(b"x" * 32)])
 def test_what_is_no_code_of_ours_is_refused(code: str) -> None:
-    assert error(redeemed(City(), code)) == (400, "invalid_grant")
+    city = City()
+    assert error(redeemed(city, code)) == (400, "invalid_grant")
+    assert city.store.units == []
 
 
 def test_a_code_ends_after_sixty_seconds() -> None:
@@ -307,7 +270,7 @@ def test_a_verifier_of_the_standards_alphabet_and_length_is_good(verifier: str) 
     assert redeemed(city, city.code(grant(code_challenge=s256(verifier))), code_verifier=verifier).status == 200
 
 
-@pytest.mark.parametrize("verifier", ["a" * 16, "a" * 42, "a" * 129, "a" * 42 + " ", "a" * 42 + "+", "a" * 42 + "\n"])
+@pytest.mark.parametrize("verifier", ["a" * 16, "a" * 42, "a" * 129, "a" * 42 + "+"])
 def test_a_verifier_that_the_standard_does_not_know_is_refused_though_its_hash_fits(verifier: str) -> None:
     city = City()
     code = city.code(grant(code_challenge=s256(verifier)))
@@ -316,14 +279,6 @@ def test_a_verifier_that_the_standard_does_not_know_is_refused_though_its_hash_f
     # LemonLDAP::NG 2.21 sends 16 characters: "does not match" would have its operator look for the wrong thing
     assert "malformed" in str(found.body["error_description"])
     assert "43 to 128" in str(found.body["error_description"])
-
-
-def test_a_verifier_that_is_absent_or_another_is_not_called_malformed() -> None:
-    city = City()
-    for verifier, word in ((None, "absent"), ("", "absent"), ("x" * 43, "match")):
-        told = str(redeemed(city, city.code(grant()), code_verifier=verifier).body["error_description"])
-        assert word in told
-        assert "malformed" not in told
 
 
 @pytest.mark.spec("RFC 9700 §4.8.2")
@@ -388,13 +343,6 @@ def test_what_is_switched_off_while_the_commit_waits_gets_no_token(meanwhile: st
     assert not [kind for kind, _, _ in city.store.rows.values() if kind == "access"], "nor does anything lie there"
 
 
-def test_a_client_that_is_registered_no_more_redeems_nothing() -> None:
-    city = City()
-    code = city.code(grant())
-    del city.parties[ClientId("parking")]
-    assert error(redeemed(city, code)) == (401, "invalid_client")
-
-
 # -- the request's form ------------------------------------------------------------------------------------------------
 
 
@@ -402,12 +350,8 @@ def test_a_client_that_is_registered_no_more_redeems_nothing() -> None:
     ("changes", "expected"),
     [
         ({"grant_type": None}, "invalid_request"),
-        ({"grant_type": ""}, "invalid_request"),
         ({"grant_type": "refresh_token"}, "unsupported_grant_type"),
-        ({"grant_type": "client_credentials"}, "unsupported_grant_type"),
-        ({"grant_type": "password"}, "unsupported_grant_type"),
         ({"code": None}, "invalid_request"),
-        ({"code": ""}, "invalid_request"),
     ],
 )
 def test_each_fault_of_form_has_its_error(changes: dict[str, str | None], expected: str) -> None:
@@ -420,11 +364,6 @@ def test_each_fault_of_form_has_its_error(changes: dict[str, str | None], expect
 def test_a_request_of_100_kilobytes_is_refused_before_anybody_is_asked() -> None:
     city = City()
     assert error(redeemed(city, city.code(grant()), pad="x" * 100_000)) == (413, "invalid_request")
-
-
-def test_an_unknown_parameter_is_ignored() -> None:
-    city = City()
-    assert redeemed(city, city.code(grant()), scope="openid everything", resource="x").status == 200
 
 
 def test_a_database_that_cannot_write_issues_nothing_and_says_try_again() -> None:
@@ -493,24 +432,6 @@ def test_a_client_assertion_is_spent_by_a_request_that_gets_nothing() -> None:
     assert error(city.provider.token(wrong, "", NOW)) == (400, "invalid_grant")
     assert error(city.provider.token(wrong, "", NOW)) == (401, "invalid_client")
     assert error(city.provider.token(asserted(code, assertion()), "", NOW)) == (401, "invalid_client")
-
-
-def test_the_same_jti_of_two_clients_is_two_assertions() -> None:
-    city = City(key_party(), key_party("fare2"))
-    first, second = city.code(grant("fare")), city.code(grant("fare2"), handle=b"i" * 32)
-    assert city.provider.token(asserted(first, assertion()), "", NOW).status == 200
-    assert city.provider.token(asserted(second, assertion(iss="fare2", sub="fare2")), "", NOW).status == 200
-
-
-def test_a_used_code_with_a_fresh_assertion_ends_the_token_and_spends_the_assertion() -> None:
-    city = City()
-    code = city.code(grant("fare"))
-    rows = dict(city.store.rows)
-    first = city.provider.token(asserted(code, assertion()), "", NOW)
-    city.store.rows.update(rows)
-    assert error(city.provider.token(asserted(code, assertion(jti="j2")), "", NOW)) == (400, "invalid_grant")
-    assert userinfo(city, first).status == 401
-    assert error(city.provider.token(asserted(code, assertion(jti="j2")), "", NOW)) == (401, "invalid_client")
 
 
 @pytest.mark.spec("RFC 7523 §3")
@@ -611,9 +532,6 @@ def test_a_token_may_come_by_form() -> None:
         ("Bearer {}", {}, {"access_token": "{}"}, 400, "invalid_request"),
         ("Bearer", {}, {}, 400, "invalid_request"),
         ("Bearer {}=", {}, {}, 401, "invalid_token"),
-        ("Bearer  {}", {}, {}, 401, "invalid_token"),
-        ("Bearer x", {}, {}, 401, "invalid_token"),
-        ("Bearer é", {}, {}, 401, "invalid_token"),
         ("Bearer " + "A" * 9000, {}, {}, 401, "invalid_token"),
     ],
 )
@@ -683,7 +601,7 @@ class KeysOfHours:
 
 
 @pytest.mark.spec("RFC 6749 §10.5")
-@pytest.mark.parametrize(("first", "second"), [(0, -1), (10, -3), (-1, 1), (1, 2)])
+@pytest.mark.parametrize(("first", "second"), [(0, -1), (-1, 1)])
 def test_a_code_used_twice_ends_the_token_also_by_two_clocks_at_the_turn_of_an_hour(first: int, second: int) -> None:
     turn = (NOW // 3600 + 1) * 3600
     city = City(keys=KeysOfHours((turn // 3600 - 1, turn // 3600)))
@@ -692,27 +610,3 @@ def test_a_code_used_twice_ends_the_token_also_by_two_clocks_at_the_turn_of_an_h
     assert city.provider.token(redemption(code), basic(), turn + second).body["error"] == "invalid_grant"
     bearer = f"Bearer {answer.body['access_token']}"
     assert city.provider.userinfo(bearer, {}, {}, turn + max(first, second)).status == 401
-
-
-def test_a_code_used_twice_is_refused_where_the_coming_hour_has_no_key_yet() -> None:
-    city = City(keys=KeysOfHours((NOW // 3600,)))
-    late = (NOW // 3600 + 1) * 3600 - 30
-    code = city.code(grant(), now=late)
-    city.provider.token(redemption(code), basic(), late)
-    assert city.provider.token(redemption(code), basic(), late).body["error"] == "invalid_grant"
-
-
-def test_a_payload_under_another_key_does_not_open() -> None:
-    city, other = City(), City()
-    found = redeemed(city, city.code(grant()))
-    other.store.rows = {key: (kind, payload[:-1] + b"x", end) for key, (kind, payload, end) in city.store.rows.items()}
-    assert userinfo(other, found).status == 401
-
-
-def test_an_unchanged_attribute_in_full_is_named_by_its_claim() -> None:
-    name = AttributeName("nationality")
-    city = City(party(attributes={name: Rule(EXACT, SOURCE)}))
-    city.purposes[PARKING] = replace(city.purposes[PARKING], needs={name: Need(EXACT, {}, required=True, source=SOURCE)})
-    nationality = Attribute(name, EXACT, "EE")
-    found = redeemed(city, city.code(grant(attributes=(nationality,))))
-    assert userinfo(city, found).body["nationalities"] == ["EE"]

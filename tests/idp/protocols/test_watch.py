@@ -2,11 +2,10 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import pytest
-import structlog
 from structlog.testing import capture_logs
 
 from connectors.metadata.peers import Peers
@@ -14,6 +13,7 @@ from idp.protocols.eidas.peer_refresh import Seen, Watch
 from policies.parties import Tenant
 from tests.idp.memory import MemoryCopies
 from tests.idp.neighbour import DAY, NOW, UNLOADABLE, Neighbour, peers_of
+from tests.idp.server.crew import until
 
 TENANT = Tenant("city")
 SOON = 0.01
@@ -43,14 +43,6 @@ def watching(watch: Watch) -> Iterator[None]:
         yield
     finally:
         watch.stop()
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Wait for what another thread does."""
-    end = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.002)
 
 
 def asked(neighbour: Neighbour, times: int) -> None:
@@ -272,41 +264,6 @@ def test_a_removed_key_is_out_of_use_at_the_next_look_and_a_new_one_waits(nl: Ne
 
 
 # -- what else can go wrong
-
-
-@pytest.fixture
-def full_disk() -> Iterator["Full"]:
-    """The log goes to a disk that can be full."""
-    full = Full()
-    structlog.configure(logger_factory=structlog.WriteLoggerFactory(file=full), cache_logger_on_first_use=False)  # type: ignore[arg-type] # it writes and flushes, which is all that is asked
-    yield full
-    structlog.reset_defaults()
-
-
-class Full:
-    """A stream that raises while it `is_full`."""
-
-    is_full = False
-    tried = 0
-
-    def write(self, _text: str) -> None:
-        self.tried += 1
-        if self.is_full:
-            raise OSError(28, "No space left on device")
-
-    def flush(self) -> None:
-        return
-
-
-def test_a_log_that_cannot_be_written_ends_no_thread(nl: Neighbour, full_disk: Full) -> None:
-    peers = peers_of(MemoryCopies(), nl.peer(approved(nl)))
-    with watching(Watch(peers, [nl.entity_id], tenant=TENANT, clock=lambda: NOW, seconds=SOON)):
-        until(lambda: peers.available(nl.entity_id, NOW))
-        full_disk.is_full, tried = True, full_disk.tried
-        nl.does = "fail"
-        until(lambda: not peers.available(nl.entity_id, NOW) and full_disk.tried > tried + 2)
-        nl.does = "answer"
-        until(lambda: peers.available(nl.entity_id, NOW))
 
 
 def test_a_certificate_that_nobody_loads_is_that_nodes_trouble_alone(nl: Neighbour, lv: Neighbour) -> None:

@@ -1,42 +1,50 @@
 """One stage for the whole folder: its servers are started once."""
 
-from collections.abc import Iterator, MutableMapping
-from typing import Any  # structlog's own type of an event
+from collections.abc import Iterator
 
 import pytest
-from structlog.testing import capture_logs
 
-from tests.idp.steps_apart import without_steps
-from tests.idp.web.stage import Clock, Stage
+from tests.idp.staging import Clock, fresh, logs, opened
+from tests.idp.web.finland import DAY, CrossingStage, Traveller
+from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import Visitor
+
+__all__ = ["logs"]
 
 
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    stage = Stage(tmp_path_factory.mktemp("endpoints") / "stage", Clock())
-    stage.open()
-    yield stage
-    stage.close()
+    with opened(Stage(tmp_path_factory.mktemp("endpoints") / "stage", Clock())) as stage:
+        yield stage
 
 
 @pytest.fixture
 def stage(running: Stage) -> Iterator[Stage]:
-    """The stage at the machine's time, whatever a test does to the clock, in a minute in which nothing was refused yet."""
-    running.application.watched.refusals._causes.clear()
-    running.clock.reset()
-    yield running
-    running.clock.reset()
+    yield from fresh(running)
 
 
 @pytest.fixture
 def visitor(stage: Stage) -> Iterator[Visitor]:
-    made = Visitor(stage)
-    yield made
-    made.http.close()
+    with Visitor(stage) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def running_crossing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CrossingStage]:
+    with opened(CrossingStage(tmp_path_factory.mktemp("crossing") / "stage", Clock())) as stage:
+        yield stage
 
 
 @pytest.fixture
-def logs() -> Iterator[list[MutableMapping[str, Any]]]:
-    """What is said beside the steps of logins, which have their own tests."""
-    with capture_logs(processors=[without_steps]) as lines:
-        yield lines
+def crossing(running_crossing: CrossingStage) -> Iterator[CrossingStage]:
+    """Finland's metadata holds for a day."""
+    for stage in fresh(running_crossing):
+        stage.finland.life = DAY
+        stage.fetch()
+        yield stage
+
+
+@pytest.fixture
+def traveller(crossing: CrossingStage) -> Iterator[Traveller]:
+    with Traveller(crossing) as made:
+        yield made

@@ -30,7 +30,8 @@ from idp.keys.file import FileSigner
 from policies.attributes import Address
 from tests.connectors.eidas.node import HIGH, Answer, SendingNode
 from tests.connectors.metadata.node import curve_signer
-from tests.idp.web.stage import Clock, Stage
+from tests.idp.staging import Clock
+from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import Answer as Reply
 from tests.idp.web.visitor import Visitor
 
@@ -211,9 +212,7 @@ class Traveller(Visitor):
 
     def arrives(self, fields: Mapping[str, str], path: str = "/eidas/acs") -> Reply:
         """Back from Finland, by its cross-site form."""
-        without_strict = {name: value for name, value in self.jar.items() if not name.startswith("__Host-a-")}
-        headers = {"origin": self.crossing.finland.base, "sec-fetch-site": "cross-site"}
-        return self.go("POST", path, fields=fields, headers=headers, jar=without_strict)
+        return self.comes_back(path, self.crossing.finland.base, fields)
 
 
 def read_metadata(octets: bytes, by: FileSigner, role: Role) -> PeerFacts:

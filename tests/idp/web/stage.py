@@ -1,6 +1,5 @@
 """The demo's stage with a second country, a purpose that no country can serve, and a broker's clock that tests turn."""
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from idp.keys.folder import SAML_ENCRYPTION
 from idp.keys.kinds import own_encryption
 from idp.server.http import Server, bind
 from policies.parties import ProviderId
+from tests.idp.staging import Clock, LiveStage, serving
 
 # What the second country says is `high` counts as substantial here
 LESS_SURE = '[assurance]\n"http://eidas.europa.eu/LoA/high" = "substantial"\n"http://eidas.europa.eu/LoA/low" = "low"\n'
@@ -64,28 +64,7 @@ email = "exact"
 """
 
 
-class Clock:
-    """The broker's clock: the machine's, and as many seconds more as a test says.
-
-    It stands still for a test that asks what is true to the second: on a busy machine one passes in the middle of it.
-    """
-
-    def __init__(self) -> None:
-        self.ahead = 0
-        self._stopped: int | None = None
-
-    def __call__(self) -> int:
-        return (int(time.time()) if self._stopped is None else self._stopped) + self.ahead
-
-    def stand(self) -> None:
-        """Stand still until `reset`; a test moves it by `ahead`."""
-        self._stopped = int(time.time())
-
-    def reset(self) -> None:
-        self.ahead, self._stopped = 0, None
-
-
-class Stage(Scene):
+class Stage(Scene, LiveStage):
     """A `Scene` with the country Latvia beside Estonia, asked by POST, and the purpose `phone-contact` for parking.
 
     The broker has a key to which they may encrypt, and they do not, unless a test does.
@@ -176,14 +155,3 @@ class Stage(Scene):
             broker_certificate=load_signer(self.receiving / "keys" / "saml.pem").certificate,
         )
         (self.receiving / "metadata" / "demo-lv.xml").write_bytes(self.latvia.metadata())
-
-
-@contextmanager
-def serving(server: Server) -> Iterator[None]:
-    thread = Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        server.stop()
-        thread.join(10)

@@ -1,32 +1,28 @@
 """A provider with the deviation `aes_cbc`, over HTTP: its own metadata and key, ten failures, and an operator's command."""
 
 import base64
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any  # structlog's own type of an event
 
 import pytest
 from lxml import etree
 
 from connectors.profiles import AES128_CBC, AES256_CBC, AES256_GCM
-from idp.keys.kinds import own_encryption
 from idp.protocols.saml.deviation_guard import REASON
 from idp.store.deviation_failures import MOST_FAILURES, DeviationFailures
 from idp.store.switches.switch import DEVIATION
 from idp.store.switches.switchboard import Switchboard
 from policies.deviations import AES_CBC
 from policies.errors import StoreUnavailable
-from policies.parties import ProviderId
 from tests.connectors.crossing import Encryption
+from tests.idp.staging import Clock, Lines, opened
 from tests.idp.web.forgery import Forgery
-from tests.idp.web.stage import Clock, Stage
+from tests.idp.web.stage import Stage
 from tests.idp.web.test_encrypted_assertions_http import DS, NOT_ACCEPTED, back, sealed
 from tests.idp.web.visitor import Visitor
 
-Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
-OWN_KEY = own_encryption(ProviderId("demo-ee")).file
 ASKED = "Share this with Resident parking?"
 ON = {"providers/demo-ee.toml": ('country = "EE"', f'country = "EE"\ndeviations = ["{AES_CBC}"]')}
 GOOD = Encryption(content=AES128_CBC)
@@ -38,10 +34,8 @@ NAME = f"demo-ee/{AES_CBC}"
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A stage of these tests alone: the ledger remembers every switch."""
-    stage = Stage(tmp_path_factory.mktemp("cbc") / "stage", Clock())
-    stage.open()
-    yield stage
-    stage.close()
+    with opened(Stage(tmp_path_factory.mktemp("cbc") / "stage", Clock())) as stage:
+        yield stage
 
 
 def certificate(visitor: Visitor, path: str) -> bytes:

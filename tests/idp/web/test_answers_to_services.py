@@ -50,11 +50,6 @@ def test_by_form_post_the_page_posts_the_answer_by_the_one_script_or_a_button(
     assert "http-equiv" not in ended.text
 
 
-def test_a_code_by_form_post_is_as_good_as_one_by_query(visitor: Visitor) -> None:
-    code = _ending(visitor, "approve", response_mode="form_post").fields["code"]
-    assert visitor.redeem(code).status == 200
-
-
 def test_leaving_at_the_picker_is_posted_too(visitor: Visitor, stage: Stage) -> None:
     ended = visitor.go("POST", f"/login/{visitor.login(response_mode='form_post')}/cancel")
     assert ended.found("//form/@action") == [f"{stage.city_base}/parking/callback"]
@@ -66,12 +61,6 @@ def test_what_stops_a_login_is_posted_by_a_button_alone(visitor: Visitor) -> Non
     assert page.heading == "You cannot continue"
     assert page.fields["error"] == "access_denied"
     assert "<script" not in page.text
-
-
-def test_without_a_state_none_goes_back(visitor: Visitor, stage: Stage) -> None:
-    back = _ending(visitor, "approve", state=None).back
-    assert set(back) == {"code", "iss"}
-    assert back["iss"] == stage.issuer
 
 
 @pytest.mark.parametrize(

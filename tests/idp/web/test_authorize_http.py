@@ -1,17 +1,16 @@
 """Authentication requests over HTTP: what is refused with a page, what goes back to the verified address, and how."""
 
 import socket
-from collections.abc import MutableMapping
 from typing import Any  # structlog's own type of an event
 from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
 
 from idp.server.head_limits import MOST_HEAD
+from tests.idp.staging import Lines
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import Answer, Visitor, query_of
 
-Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
 SERVICE = "The service's request cannot be accepted"
 MARK = "Canary-Kanarbik-1887"
 
@@ -50,34 +49,10 @@ def test_an_unknown_client_gets_a_page(visitor: Visitor, stage: Stage, logs: Lin
     [
         lambda uri: uri and None,
         lambda uri: uri + "/",
-        lambda uri: uri.replace("/callback", "//callback"),
-        lambda uri: uri + "?",
-        lambda uri: uri + "?x=1",
-        lambda uri: uri + "#",
         lambda uri: uri.replace("http://", "HTTP://"),
-        lambda uri: uri.replace("callback", "Callback"),
-        lambda uri: uri.replace("/callback", "/..;/callback"),
         lambda uri: uri.replace("/callback", "/%63allback"),
         lambda uri: uri.replace("parking", "fares"),
-        lambda uri: uri + " ",
         lambda uri: uri.replace("storkhaven", MARK),
-        lambda uri: f"javascript:alert('{uri}')",
-    ],
-    ids=[
-        "none",
-        "slash",
-        "two slashes",
-        "?",
-        "query",
-        "#",
-        "scheme",
-        "case",
-        "..;",
-        "percent",
-        "other's",
-        "blank",
-        "evil",
-        "js",
     ],
 )
 def test_a_redirect_address_that_is_not_registered_byte_for_byte_gets_a_page(
@@ -86,7 +61,7 @@ def test_a_redirect_address_that_is_not_registered_byte_for_byte_gets_a_page(
     _page(visitor.authorize(redirect_uri=change(f"{stage.city_base}/parking/callback")), logs)
 
 
-@pytest.mark.parametrize("name", ["client_id", "redirect_uri", "state", "scope", "code_challenge", "unheard_of"])
+@pytest.mark.parametrize("name", ["client_id", "redirect_uri", "unheard_of"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_repeated_parameter_gets_a_page(visitor: Visitor, stage: Stage, logs: Lines, name: str, method: str) -> None:
     wanted = {**visitor.request(), "unheard_of": MARK}
@@ -106,44 +81,17 @@ def test_a_query_that_does_not_decode_gets_a_page(visitor: Visitor, logs: Lines,
     _page(visitor.go("GET", f"/authorize?{query}"), logs)
 
 
-def test_a_parameter_that_nobody_knows_is_ignored(visitor: Visitor) -> None:
-    assert visitor.authorize(claims_locales="et", display="popup", unheard_of="x").status == 200
-
-
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
-        ({"response_type": None}, "invalid_request"),
         ({"response_type": "token"}, "unsupported_response_type"),
-        ({"response_type": "code id_token"}, "unsupported_response_type"),
-        ({"response_mode": "fragment"}, "invalid_request"),
         ({"scope": None}, "invalid_scope"),
-        ({"scope": "purpose:resident-parking"}, "invalid_scope"),
-        ({"scope": "openid purpose:unheard_of"}, "invalid_scope"),
-        ({"scope": "openid purpose:unheard-of"}, "invalid_scope"),
-        ({"scope": "openid purpose:concession-fare"}, "invalid_scope"),
-        ({"scope": "openid purpose:resident-parking purpose:phone-contact"}, "invalid_scope"),
-        ({"scope": "openid"}, "invalid_scope"),
         ({"code_challenge": None}, "invalid_request"),
-        ({"code_challenge_method": None}, "invalid_request"),
-        ({"code_challenge_method": "plain"}, "invalid_request"),
-        ({"code_challenge": "short"}, "invalid_request"),
         ({"prompt": "none"}, "interaction_required"),
-        ({"prompt": "none login"}, "invalid_request"),
-        ({"prompt": "create"}, "invalid_request"),
-        ({"max_age": "-1"}, "invalid_request"),
-        ({"max_age": "1e3"}, "invalid_request"),
         ({"request": "eyJ"}, "request_not_supported"),
-        ({"request_uri": "https://evil.example"}, "request_uri_not_supported"),
-        ({"registration": "{}"}, "registration_not_supported"),
-        ({"claims": "{"}, "invalid_request"),
         ({"claims": '{"userinfo":{},"userinfo":{}}'}, "invalid_request"),
-        ({"nonce": "n" * 3000}, "invalid_request"),
-        ({"claims": "{" + " " * 9000 + "}"}, "invalid_request"),
-        ({"acr_values": "x" * 2000}, "invalid_request"),
-        ({"scope": "openid purpose:resident-parking " + "email " * 400}, "invalid_scope"),
+        ({"claims": '{"id_token":{"acr":{"essential":true,"values":["urn:x"]}}}'}, "unmet_authentication_requirements"),
     ],
-    ids=repr,
 )
 def test_what_is_wrong_with_a_verified_clients_request_goes_back_to_it(
     visitor: Visitor, stage: Stage, changes: dict[str, str | None], error: str
@@ -151,21 +99,10 @@ def test_what_is_wrong_with_a_verified_clients_request_goes_back_to_it(
     assert _error(visitor, stage, **changes) == error
 
 
-def test_an_essential_level_that_nobody_knows_goes_back(visitor: Visitor, stage: Stage) -> None:
-    claims = '{"id_token":{"acr":{"essential":true,"values":["urn:x"]}}}'
-    assert _error(visitor, stage, claims=claims) == "unmet_authentication_requirements"
-
-
 def test_a_request_with_neither_state_nor_nonce_begins_a_login_and_gets_no_state_back(visitor: Visitor) -> None:
     assert visitor.authorize(state=None, nonce=None).status == 200
     answer = visitor.authorize(state=None, nonce=None, code_challenge=None)
     assert set(query_of(answer.headers["location"])) == {"error", "error_description", "iss"}
-
-
-def test_a_state_that_is_too_long_is_not_given_back(visitor: Visitor) -> None:
-    back = query_of(visitor.authorize(state="s" * 5000).headers["location"])
-    assert back["error"] == "invalid_request"
-    assert "state" not in back
 
 
 @pytest.mark.spec("issue 2: parameters of 100 kB")

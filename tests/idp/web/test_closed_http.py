@@ -1,18 +1,15 @@
 """Nobody is sent to sign in for nothing: after a restore, or on a halted ledger, a login does not begin."""
 
 import re
-from collections.abc import MutableMapping
-from typing import Any  # structlog's own type of an event
 
 import pytest
 
-from policies.errors import StoreUnavailable
 from tests.idp.lately_restored import lately_restored
+from tests.idp.staging import Lines
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import Answer, Visitor
 
 pytestmark = pytest.mark.spec("docs/decisions/0013")
-Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
 
 
 def refused(answer: Answer) -> Answer:
@@ -45,22 +42,6 @@ def test_nobody_who_chooses_by_then_is_sent_to_their_country(visitor: Visitor, s
     with lately_restored(stage.application):
         assert refused(visitor.asks(login)).back["error"] == "temporarily_unavailable"
     assert visitor.asks(login).status == 303
-
-
-def test_whether_it_was_restored_is_not_asked_of_the_database_where_a_login_begins(
-    visitor: Visitor, stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = stage.application.store
-
-    def gone() -> None:
-        raise StoreUnavailable("gone")
-
-    monkeypatch.setattr(store, "_look", gone)
-    monkeypatch.setattr(store, "_looked", -1000.0)
-    login = visitor.login()
-    assert visitor.asks(login).status == 303
-    with pytest.raises(StoreUnavailable, match="gone"):
-        _ = store.closed
 
 
 def test_on_a_halted_ledger_no_login_begins_and_nobody_is_sent_to_their_country(

@@ -1,27 +1,18 @@
 """A sealed state is remembered fact, no permission: what was registered is looked up again at each step."""
 
-from collections.abc import MutableMapping
 from pathlib import Path
-from typing import Any  # structlog's own type of an event
 
 import pytest
-from sqlalchemy import func, select
 
-from idp.store import tables
+from tests.idp.staging import Lines
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import Answer, Visitor
 
-Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
 PURPOSE = "purposes/resident-parking.toml"
 PARTY = "parties/parking.toml"
 PROVIDER = "providers/demo-ee.toml"
 SERVICE = "The service's request cannot be accepted"
 GONE = "This sign-in has ended"
-
-
-def _records(stage: Stage) -> int:
-    with stage.application.store.engine.connect() as connection:
-        return connection.scalar(select(func.count()).select_from(tables.records)) or 0
 
 
 def _nothing_more(answer: Answer, status: int, heading: str) -> None:
@@ -35,13 +26,13 @@ def test_a_purpose_that_changed_since_the_page_was_shown_is_not_approved(
     visitor: Visitor, stage: Stage, tmp_path: Path, logs: Lines
 ) -> None:
     question = visitor.question()
-    before = _records(stage)
+    before = stage.records
     edits = {PURPOSE: ("Only residents of the city park here.", "Only residents park here, says the new by-law.")}
     with stage.other_broker(tmp_path / "b", edits) as visitor.port:
         for choice in ("approve", "refuse", "cancel"):
             _nothing_more(visitor.decides(question, choice), 409, GONE)
             assert logs[-1]["check"] == "policy_changed"
-    assert _records(stage) == before
+    assert stage.records == before
 
 
 def test_the_same_folder_on_another_worker_goes_on_with_the_login(visitor: Visitor, stage: Stage, tmp_path: Path) -> None:
@@ -68,7 +59,7 @@ def test_a_party_that_was_removed_is_refused_at_every_step(
     question = visitor.question()
     code = visitor.code()
     token = str(visitor.redeem(visitor.code()).json["access_token"])
-    before = _records(stage)
+    before = stage.records
     with stage.other_broker(tmp_path / "b", {PARTY: None}) as visitor.port:
         _nothing_more(visitor.authorize(), 400, SERVICE)
         _nothing_more(visitor.asks(fresh), 400, SERVICE)
@@ -80,27 +71,9 @@ def test_a_party_that_was_removed_is_refused_at_every_step(
         refused = visitor.redeem(code)
         assert (refused.status, refused.json["error"]) == (401, "invalid_client")
         assert visitor.userinfo(token).status == 401
-    assert _records(stage) == before
+    assert stage.records == before
     visitor.port = None
     assert visitor.userinfo(token).status == 200, "the first broker still has it"
-
-
-def test_a_purpose_that_was_taken_from_the_party_is_refused(visitor: Visitor, stage: Stage, tmp_path: Path) -> None:
-    question = visitor.question()
-    code = visitor.code()
-    edits = {PARTY: ('["resident-parking", "phone-contact"]', '["phone-contact"]')}
-    with stage.other_broker(tmp_path / "b", edits) as visitor.port:
-        _nothing_more(visitor.decides(question), 400, SERVICE)
-        refused = visitor.redeem(code)
-        assert (refused.status, refused.json["error"]) == (400, "invalid_grant")
-
-
-def test_a_redirect_address_that_was_taken_from_the_party_is_refused(
-    visitor: Visitor, stage: Stage, tmp_path: Path
-) -> None:
-    question = visitor.question()
-    with stage.other_broker(tmp_path / "b", {PARTY: ("/parking/callback", "/parking/elsewhere")}) as visitor.port:
-        _nothing_more(visitor.decides(question), 400, SERVICE)
 
 
 @pytest.mark.spec("security.md §2.1: a disabled provider still works (CVE-2026-3009)")
@@ -116,14 +89,26 @@ def test_a_country_that_was_removed_is_heard_no_more(visitor: Visitor, stage: St
         assert visitor.asks(login, "demo-lv").status == 200, "another country may be chosen"
 
 
-def test_a_lower_registration_weakens_what_the_next_question_offers(visitor: Visitor, stage: Stage, tmp_path: Path) -> None:
-    login = visitor.login()
-    fields = visitor.signs_in(visitor.asked(login))
-    assert "share.email" in visitor.returns(fields).text
-    with stage.other_broker(tmp_path / "b", {PARTY: ('email = "exact"\n', "")}) as visitor.port:
-        question = visitor.returns(fields)
-        assert "share.email" not in question.text
-        assert visitor.decides(question).status == 200
+@pytest.mark.spec("decisions.md 3: a registration that was narrowed since the page was shown")
+def test_an_attribute_that_is_registered_no_more_is_not_released(
+    visitor: Visitor, stage: Stage, tmp_path: Path, logs: Lines
+) -> None:
+    question = visitor.question()
+    with stage.other_broker(tmp_path / "b", {PARTY: ('address = "resident_of(Storkhaven)"\n', "")}) as visitor.port:
+        answer = visitor.decides(question, "approve")
+    assert answer.status == 409
+    assert "code=" not in answer.text
+    assert logs[-1]["check"] == "policy_changed"
+
+
+@pytest.mark.spec("security.md §2.1 C: a provider that was taken out")
+def test_a_provider_that_was_taken_out_ends_codes_and_tokens(visitor: Visitor, stage: Stage, tmp_path: Path) -> None:
+    code = visitor.code()
+    token = str(visitor.redeem(visitor.code()).json["access_token"])
+    assert visitor.userinfo(token).status == 200
+    with stage.other_broker(tmp_path / "b", {PROVIDER: ('id = "demo-ee"', 'id = "demo-fi"')}) as visitor.port:
+        assert visitor.redeem(code).status == 400
+        assert visitor.userinfo(token).status == 401
 
 
 def test_a_broker_without_countries_says_so(visitor: Visitor, stage: Stage, tmp_path: Path) -> None:

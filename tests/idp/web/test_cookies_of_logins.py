@@ -2,7 +2,7 @@
 
 import hashlib
 import string
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from typing import Any  # structlog's own type of an event
 
 import pytest
@@ -13,12 +13,12 @@ from starlette.requests import Request
 from connectors.signatures.jws import base64url
 from idp.login.sealing import LoginId, Sealer, SealingKeys
 from idp.login.states import LOGIN_LIFE, REQUESTED, Requested
-from idp.protocols.oidc.request import read_protocol
 from idp.web.login_cookies import STATE, STRICT
 from idp.web.requests import MAX_COOKIES, cookies
 from idp.web.routes.receipt import COOKIE
 from policies.errors import RequestRefused
 from policies.parties import Tenant
+from tests.idp.staging import Lines
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import Answer, SetCookie, Visitor, login_of
 from tests.sealing import fixed_keys
@@ -91,18 +91,6 @@ def test_a_request_that_is_too_long_for_a_cookie_lies_parked_and_works(visitor: 
     assert visitor.asks(login_of(picker)).status == 409
 
 
-def test_every_size_around_the_limit_makes_a_cookie_that_fits_and_opens(visitor: Visitor, stage: Stage) -> None:
-    letters = set()
-    for length in range(700, 1100, 16):
-        login = visitor.login(state=_dense(length))
-        value = visitor.jar[STATE + login]
-        letters.add(value[0])
-        assert len(f"{STATE}{login}={value}") <= 1700
-        origin = stage.application.city.logins.state(visitor.jar, login, stage.clock()).request.origin
-        assert read_protocol(origin).state == _dense(length)
-    assert letters == {"r", "R"}
-
-
 @pytest.mark.spec("design §2: at most four live logins a browser")
 def test_the_length_of_the_question_tells_no_value_to_whoever_chose_the_state(visitor: Visitor) -> None:
     letters = "".join(hashlib.sha256(bytes([place])).hexdigest() for place in range(56))
@@ -140,15 +128,6 @@ def test_cookies_that_somebody_made_up_are_answered_with_a_few_headers_and_no_mo
     """A stranger who brings hundreds would else get an answer whose headers no proxy takes."""
     visitor.jar |= {STATE + base64url(number.to_bytes(16)): "r" for number in range(300)}
     assert len(visitor.authorize().cookies) <= 18
-
-
-def test_two_tabs_at_once_both_come_to_their_end(visitor: Visitor) -> None:
-    left, right = visitor.login(state="left"), visitor.login(state="right")
-    left_asked, right_asked = visitor.asked(left), visitor.asked(right, "demo-lv")
-    right_question = visitor.returns(visitor.signs_in(right_asked, "liisi"))
-    left_question = visitor.returns(visitor.signs_in(left_asked, "mari"))
-    assert visitor.decides(right_question).back["state"] == "right"
-    assert visitor.decides(left_question, "refuse").back["state"] == "left"
 
 
 def _sealed_by(visitor: Visitor, tenant: str, key: SealingKeys, kind: str, login: str) -> str:
@@ -199,7 +178,7 @@ def _refused_everywhere(visitor: Visitor, login: str) -> None:
         assert answer.reference
 
 
-@pytest.mark.parametrize("place", [0, 1, 9, 20, 40, -2])
+@pytest.mark.parametrize("place", [0, 1, 40, -2])
 def test_a_cookie_with_one_bit_off_is_refused(visitor: Visitor, place: int) -> None:
     login = visitor.login()
     value = visitor.jar[STATE + login]
@@ -214,18 +193,12 @@ def test_a_cookie_with_one_bit_off_is_refused(visitor: Visitor, place: int) -> N
     "mangle",
     [
         lambda value: value[:0],
-        lambda value: value[:1],
-        lambda value: value[:12],
         lambda value: value[:40],
-        lambda value: value[:-1],
         lambda value: value + "A",
-        lambda value: value + "=",
-        lambda value: value[0] + " " + value[1:],
         lambda value: value[0] + "\u00e9" * 40,
         lambda value: value[0] + "A" * 30_000,
-        lambda value: value[0] + "!" * 100,
     ],
-    ids=["empty", "letter", "end only", "short", "cut", "longer", "padded", "space", "latin", "huge", "no base64"],
+    ids=["empty", "cut", "longer", "latin", "huge"],
 )
 def test_a_mangled_cookie_is_refused_with_a_page(visitor: Visitor, mangle: Any) -> None:  # Any: lambdas of pytest's
     login = visitor.login()
@@ -247,7 +220,7 @@ def test_the_cookie_of_another_login_is_refused(visitor: Visitor) -> None:
     _refused_everywhere(visitor, mine)
 
 
-def test_a_login_ends_after_fifteen_minutes(visitor: Visitor, stage: Stage, logs: list[MutableMapping[str, Any]]) -> None:
+def test_a_login_ends_after_fifteen_minutes(visitor: Visitor, stage: Stage, logs: Lines) -> None:
     stage.clock.stand()
     login = visitor.login()
     stage.clock.ahead = LOGIN_LIFE - 1
@@ -256,11 +229,6 @@ def test_a_login_ends_after_fifteen_minutes(visitor: Visitor, stage: Stage, logs
     refused = visitor.asks(login)
     assert (refused.status, refused.heading) == (409, "This sign-in took too long")
     assert logs[-1]["check"] == "login_ended"
-
-
-def test_no_refusal_sets_a_cookie(visitor: Visitor) -> None:
-    assert visitor.go("GET", "/authorize").cookies == {}
-    assert visitor.asks(base64url(bytes(16))).cookies == {}
 
 
 @pytest.mark.spec("RFC 6265 §4.2.1; RFC 6265bis §4.1.3: a name that a browser does not take for one with our prefix")

@@ -75,9 +75,8 @@ class Loot:
 def loot(running: Stage) -> Iterator[Loot]:
     """Taken after logins of every kind of state, while all of it is alive."""
     running.clock.reset()
-    visitor = Visitor(running)
-    yield _taken(running, visitor)
-    visitor.http.close()
+    with Visitor(running) as visitor:
+        yield _taken(running, visitor)
 
 
 def _taken(stage: Stage, visitor: Visitor) -> Loot:

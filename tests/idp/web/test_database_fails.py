@@ -1,21 +1,19 @@
 """A read-only, locked or full database: a page that says so, nothing released, nothing lost, and a retry that succeeds."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import Any  # structlog's own type of an event
 
 import pytest
-from sqlalchemy import Connection, event, func, select
+from sqlalchemy import Connection, event
 
-from idp.store import tables
 from idp.store.engine import BUSY_MILLISECONDS
 from idp.web.login_cookies import STRICT
 from policies.errors import StoreUnavailable
+from tests.idp.staging import Lines
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import Answer, Visitor
 
-Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
 Fault = Callable[[Stage], AbstractContextManager[None]]
 UNAVAILABLE = "We cannot record anything at the moment"
 
@@ -75,12 +73,6 @@ def fault(request: pytest.FixtureRequest) -> tuple[Fault, str]:
     return FAULTS[request.param]
 
 
-def _counts(stage: Stage) -> dict[str, int]:
-    with stage.application.store.engine.connect() as connection:
-        counted = (tables.records, tables.marks, tables.parked, tables.decisions)
-        return {table.name: connection.scalar(select(func.count()).select_from(table)) or 0 for table in counted}
-
-
 def _unavailable(answer: Answer) -> None:
     assert (answer.status, answer.heading) == (503, UNAVAILABLE)
     assert answer.headers["retry-after"] == "30"
@@ -93,7 +85,7 @@ def _until_full(visitor: Visitor, stage: Stage, choice: str) -> tuple[Answer, An
     """Decide until the last page is full: the question that could not be decided, what came back, what was there before."""
     for _ in range(60):
         question = visitor.question()
-        before = _counts(stage)
+        before = stage.written()
         answer = visitor.decides(question, choice)
         if answer.status != 200:
             return question, answer, before
@@ -111,7 +103,7 @@ def test_a_decision_that_cannot_be_recorded_releases_nothing_and_can_be_made_aga
         _unavailable(answer)
         line = next(line for line in logs if line.get("reference") == answer.reference)
         assert (line["code"], line["detail"], line["log_level"]) == ("store_unavailable", word, "error")
-        assert _counts(stage) == before
+        assert stage.written() == before
         _unavailable(visitor.decides(question, choice))
     assert STRICT + question.fields["login"] in visitor.jar
     again = visitor.decides(question, choice)
@@ -120,17 +112,6 @@ def test_a_decision_that_cannot_be_recorded_releases_nothing_and_can_be_made_aga
         assert visitor.redeem(again.back["code"]).status == 200
     else:
         assert again.back["error"] == "access_denied"
-
-
-def test_leaving_at_the_picker_can_be_repeated_too(visitor: Visitor, stage: Stage, fault: tuple[Fault, str]) -> None:
-    with fault[0](stage):
-        for _ in range(60):  # until the last page is full
-            login = visitor.login()
-            answer = visitor.go("POST", f"/login/{login}/cancel")
-            if answer.status != 200:
-                break
-        _unavailable(answer)
-    assert visitor.go("POST", f"/login/{login}/cancel").status == 200
 
 
 def test_a_code_that_cannot_be_redeemed_now_can_be_later(visitor: Visitor, stage: Stage) -> None:
@@ -147,14 +128,6 @@ def test_a_long_request_that_cannot_be_parked_is_refused_before_a_login_begins(v
     with read_only(stage):
         _unavailable(visitor.authorize(state="".join(f"{number:05d}x" for number in range(600))))
         assert visitor.login(), "a request of usual length needs no row"
-
-
-def test_reading_goes_on_while_nobody_can_write(visitor: Visitor, stage: Stage) -> None:
-    token = str(visitor.redeem(visitor.code()).json["access_token"])
-    with read_only(stage):
-        assert visitor.userinfo(token).status == 200
-        question = visitor.question()
-        assert question.status == 200, "up to the decision nothing is written"
 
 
 def test_what_looks_after_keys_asks_the_database_before_it_accuses_them(

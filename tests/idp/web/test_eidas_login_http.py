@@ -1,11 +1,8 @@
 """A citizen's login by another country's node, over real sockets: what travels, what stays, and how it may end."""
 
-from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
-from typing import Any  # structlog's own type of an event
 
 import pytest
 
@@ -27,29 +24,11 @@ from policies.errors import AllRevoked, Misconfigured, PeerUnavailable
 from tests.connectors.eidas.made import natural
 from tests.connectors.eidas.node import HIGH, LOW, SUBSTANTIAL
 from tests.connectors.metadata.node import curve_signer
+from tests.idp.staging import Clock, Lines, opened
 from tests.idp.web.finland import DAY, CrossingStage, Traveller
-from tests.idp.web.stage import Clock
 from tests.idp.web.visitor import DIRECT, Answer
 
-Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
 CANARIES = ("Canarynen", "Aino-Canary", "1887", "canary-0001", "Canarystreet")
-
-
-@pytest.fixture(scope="module")
-def crossing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CrossingStage]:
-    stage = CrossingStage(tmp_path_factory.mktemp("crossing") / "stage", Clock())
-    stage.open()
-    yield stage
-    stage.close()
-
-
-@pytest.fixture
-def traveller(crossing: CrossingStage) -> Iterator[Traveller]:
-    crossing.clock.ahead, crossing.finland.life = 0, DAY
-    crossing.fetch()
-    made = Traveller(crossing)
-    yield made
-    made.http.close()
 
 
 def _answered(traveller: Traveller, **changes: object) -> Answer:
@@ -64,11 +43,6 @@ def _ended(page: Answer, status: int, heading: str, error: str) -> None:
     assert page.back["error"] == error
     assert page.reference
     assert not any(value in page.text for value in CANARIES)
-
-
-def test_the_picker_lists_the_country_and_leads_to_its_node(traveller: Traveller) -> None:
-    links = traveller.authorize().found("//main//nav//a/@href")
-    assert {link.rpartition("/")[2] for link in links} == {"demo-ee", "demo-lv", "fi"}
 
 
 @pytest.mark.spec("eidas.md §3 ProviderName")
@@ -202,9 +176,8 @@ def test_the_address_takes_one_message_by_post_from_a_navigation(traveller: Trav
     assert traveller.go("GET", "/eidas/acs").status == 405
     assert traveller.go("POST", "/eidas/acs?x=1", fields=fields).status == 400
     assert traveller.go("POST", "/eidas/acs", fields=fields, headers={"sec-fetch-dest": "iframe"}).status == 403
-    stranger = Traveller(traveller.stage)
-    assert stranger.arrives(fields).status == 409, "another browser"
-    stranger.http.close()
+    with Traveller(traveller.stage) as stranger:
+        assert stranger.arrives(fields).status == 409, "another browser"
 
 
 def test_a_country_of_which_nothing_is_valid_now_can_neither_be_asked_nor_heard(
@@ -250,19 +223,6 @@ def test_a_country_that_ended_while_the_question_was_read_releases_nothing_and_t
     assert traveller.decides(question).status == 200
 
 
-@contextmanager
-def _of_its_own(folder: Path) -> Iterator[Traveller]:
-    """A stage for one test, which changes what the country publishes."""
-    stage = CrossingStage(folder / "stage", Clock())
-    stage.open()
-    traveller = Traveller(stage)
-    try:
-        yield traveller
-    finally:
-        traveller.http.close()
-        stage.close()
-
-
 def _publishes(crossing: CrossingStage, **changes: tuple[object, ...]) -> None:
     """Finland publishes this from now on; our operator approves whatever is new in it."""
     finland, peers = crossing.finland, crossing.application.peers
@@ -279,8 +239,9 @@ def _publishes(crossing: CrossingStage, **changes: tuple[object, ...]) -> None:
 def test_a_key_or_a_level_that_a_country_takes_back_counts_on_no_page_that_is_open(
     tmp_path: Path, logs: Lines, withdrawn: str
 ) -> None:
-    with _of_its_own(tmp_path) as traveller:
-        _took_back(traveller, traveller.crossing, logs, withdrawn)
+    """A stage of this test alone: it changes what the country publishes."""
+    with opened(CrossingStage(tmp_path / "stage", Clock())) as crossing, Traveller(crossing) as traveller:
+        _took_back(traveller, crossing, logs, withdrawn)
 
 
 def _took_back(traveller: Traveller, crossing: CrossingStage, logs: Lines, withdrawn: str) -> None:
@@ -322,12 +283,10 @@ def test_a_country_that_ended_since_the_approval_ends_its_codes_and_tokens(
 
 @pytest.mark.spec("decisions.md 30")
 def test_what_a_registration_approves_in_advance_is_on_the_servers_record_once(tmp_path: Path) -> None:
-    stage = CrossingStage(tmp_path / "stage", Clock())
-    stage.open()
-    stage.fetch()
-    keys, store = stage.application.keys, stage.application.store
-    report = verify_ledger(store.engine, tenant=stage.application.settings.tenant, keys=keys.ledger)
-    stage.close()
+    with opened(CrossingStage(tmp_path / "stage", Clock())) as stage:
+        stage.fetch()
+        keys, store = stage.application.keys, stage.application.store
+        report = verify_ledger(store.engine, tenant=stage.application.settings.tenant, keys=keys.ledger)
     assert (report.records, report.findings) == (1, ())
 
 

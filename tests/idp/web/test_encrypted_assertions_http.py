@@ -1,7 +1,7 @@
 """An identity provider that encrypts, over HTTP: to the key of our metadata, through a whole login, and what is refused."""
 
 import base64
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any  # structlog's own type of an event
@@ -13,11 +13,11 @@ from connectors.profiles import AES128_GCM
 from idp.demo.citizens import CITIZENS
 from idp.keys.folder import SAML_ENCRYPTION
 from tests.connectors.crossing import XENC, Encryption
+from tests.idp.staging import Lines
 from tests.idp.web.forgery import Forgery, spliced, swapped
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import Answer, Visitor
 
-Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
 # A postcode of four digits stands in a random reference now and then. Each citizen has an id and an address of post as long
 CANARIES = {value for one in CITIZENS for value in one.attributes.values() if len(value) >= 12}
 NOT_ACCEPTED = "Your country's answer was not accepted"
@@ -76,10 +76,6 @@ def test_a_whole_login_with_an_encrypted_assertion_says_what_a_plain_one_says(
     assert said["sub"]
 
 
-def test_each_citizen_has_values_that_nobody_meets_by_chance() -> None:
-    assert all(len(CANARIES & set(one.attributes.values())) >= 2 for one in CITIZENS)
-
-
 SIGNATURE = {"signature_missing", "digest", "signature"}
 REFUSED: dict[str, tuple[Callable[[Visitor], Forgery], str]] = {
     "nobody signed it": (lambda v: encrypting(v, signed=()), "signature_missing"),
@@ -92,9 +88,6 @@ REFUSED: dict[str, tuple[Callable[[Visitor], Forgery], str]] = {
         "digest",
     ),
     "the ciphertext was altered before signing": (lambda v: encrypting(v, Encryption(flip=-1)), "decryption"),
-    "a byte of the plaintext's place was altered": (lambda v: encrypting(v, Encryption(flip=40)), "decryption"),
-    "it was cut": (lambda v: encrypting(v, Encryption(cut=20)), "decryption"),
-    "the wrapped key is none": (lambda v: encrypting(v, Encryption(wrapped=lambda key: bytes(len(key)))), "decryption"),
     "it is to another key": (lambda _: Forgery(sealed=sealed(Encryption())), "decryption"),
     "CBC": (lambda v: encrypting(v, Encryption(content=f"{XENC}aes128-cbc")), "content_encryption"),
     "RSA 1.5": (lambda v: encrypting(v, Encryption(transport=f"{XENC}rsa-1_5")), "key_transport"),

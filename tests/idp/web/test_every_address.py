@@ -1,19 +1,14 @@
 """What every address does: headers, methods that it does not take, frames, languages, and addresses that there are not."""
 
-import time
-from collections.abc import MutableMapping
-from typing import Any  # structlog's own type of an event
-
 import pytest
 
 from idp.pages.headers import headers
 from idp.pages.static import STATIC_FILES
 from idp.pages.views import PageKind
-from tests.idp.web.stage import Stage
+from tests.idp.server.crew import until
+from tests.idp.staging import Lines
 from tests.idp.web.visitor import DIRECT, Answer, Visitor
 
-Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
-SECONDS = 10.0
 ADDRESSES = {
     "/authorize": {"GET", "POST"},
     "/token": {"POST"},
@@ -61,19 +56,9 @@ def test_every_kind_of_page_has_the_headers_of_its_kind(visitor: Visitor) -> Non
         assert "server" not in answer.headers
 
 
-@pytest.mark.spec("security.md §2.4")
-def test_pages_with_forms_say_same_origin_and_hold_their_forms_to_us(visitor: Visitor) -> None:
-    for answer in (visitor.authorize(), visitor.question()):
-        assert answer.headers["referrer-policy"] == "same-origin"
-        assert "form-action 'self'" in answer.headers["content-security-policy"]
-        assert "script-src" not in answer.headers["content-security-policy"]
-        assert not answer.found("//script | //*[@style] | //style")
-        assert all(action.startswith("/login/") for action in answer.found("//form/@action"))
-
-
 @pytest.mark.spec("RFC 9110 §15.5.6")
 @pytest.mark.parametrize("path", ADDRESSES)
-@pytest.mark.parametrize("method", ["GET", "POST", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+@pytest.mark.parametrize("method", ["GET", "POST", "HEAD", "PUT", "OPTIONS", "TRACE"])
 def test_a_method_that_an_address_does_not_take_gives_a_page(visitor: Visitor, path: str, method: str) -> None:
     if method in ADDRESSES[path]:
         assert visitor.go(method, path).status < 500
@@ -114,20 +99,12 @@ def test_a_proof_that_is_asked_for_wrongly_is_refused_by_head_too(visitor: Visit
         "/",
         "/nowhere",
         "/login",
-        "/login/x",
-        "/login/x/at/",
         "/login//at/demo-ee",
-        "/login/x/at/demo-ee/more",
-        "/authorize/",
         "/authorize/?client_id=parking",
-        "/token/",
-        "/../etc/passwd",
         "/%2e%2e/%2e%2e/etc/passwd",
         "/static/../seal.py",
-        "/docs",
         "/openapi.json",
         "/%ff%fe",
-        "/%c3%a9",
         "/" + "a" * 5000,
         "//evil.example/",
     ],
@@ -158,21 +135,8 @@ def test_error_pages_speak_the_browsers_language(visitor: Visitor, accepted: str
     assert (answer.status, answer.found("/html/@lang"), answer.heading) == (404, [tag], heading)
 
 
-@pytest.mark.parametrize("accepted", ["et", "zh"])
-def test_every_page_of_a_login_speaks_the_browsers_language(visitor: Visitor, accepted: str) -> None:
-    tag = {"et": "et", "zh": "zh-Hans"}[accepted]
-    told = {"accept-language": accepted}
-    login = visitor.login()
-    fields = visitor.signs_in(visitor.asked(login))
-    question = visitor.go("POST", "/saml/acs", fields=fields, headers={**told, "sec-fetch-site": "cross-site"})
-    assert question.found("/html/@lang") == [tag]
-    decision = {**question.fields, "choice": "refuse"}
-    ended = visitor.go("POST", f"/login/{login}/decision", fields=decision, headers=told)
-    assert (ended.status, ended.found("/html/@lang")) == (200, [tag])
-
-
 @pytest.mark.spec("decisions.md 6")
-@pytest.mark.parametrize("destination", ["iframe", "frame", "embed", "object", "image", "script", "empty", "fencedframe"])
+@pytest.mark.parametrize("destination", ["iframe", "object", "image", "empty"])
 def test_what_is_not_the_top_of_a_window_is_refused_and_sets_no_cookie(visitor: Visitor, destination: str) -> None:
     login = visitor.login()
     told: dict[str, str | None] = {"sec-fetch-dest": destination}
@@ -191,43 +155,14 @@ def test_what_is_not_the_top_of_a_window_is_refused_and_sets_no_cookie(visitor: 
         assert answer.headers["x-frame-options"] == "DENY"
 
 
-def test_the_public_addresses_answer_whoever_asks(visitor: Visitor) -> None:
-    for path, kind in (("/saml/metadata", "application/samlmetadata+xml"), ("/jwks", "application/json")):
-        answer = visitor.go("GET", path, headers={**DIRECT, "sec-fetch-dest": "empty"})
-        assert (answer.status, answer.headers["content-type"]) == (200, kind)
-
-
-def test_our_saml_metadata_names_where_responses_come(visitor: Visitor, stage: Stage) -> None:
-    text = visitor.go("GET", "/saml/metadata", headers=DIRECT).text
-    assert f'entityID="{stage.issuer}/saml/metadata"' in text
-    assert f'Location="{stage.issuer}/saml/acs"' in text
-    assert "validUntil=" in text
-    assert "Signature" in text
-
-
 def test_the_checkpoint_is_text_that_is_asked_for_anew(visitor: Visitor) -> None:
     visitor.code()  # of a ledger in which nothing is there is none
-    until = time.monotonic() + SECONDS
-    while (answer := visitor.go("GET", "/log/checkpoint", headers=DIRECT)).status == 404 and time.monotonic() < until:
-        time.sleep(0.1)  # a broker that has just begun signs its first one in a moment
+    until(lambda: visitor.go("GET", "/log/checkpoint", headers=DIRECT).status != 404)
+    answer = visitor.go("GET", "/log/checkpoint", headers=DIRECT)
     assert answer.status == 200
     assert answer.headers["content-type"].startswith("text/plain")
     assert answer.headers["cache-control"] == "no-cache"
     assert answer.text.startswith("broker.localhost:")
-
-
-def test_the_style_and_the_mark_are_there_for_every_page(visitor: Visitor) -> None:
-    page = visitor.authorize()
-    for path in (*page.found("//link/@href"), *page.found("//img/@src")):
-        answer = visitor.go("GET", path, headers={"sec-fetch-dest": "style"})
-        assert answer.status == 200
-        assert answer.headers["x-content-type-options"] == "nosniff"
-    assert {file.path for file in STATIC_FILES} == {"/style.css", "/mark.svg"}
-
-
-def test_no_page_fetches_anything_from_elsewhere(visitor: Visitor) -> None:
-    for answer in (visitor.authorize(), visitor.question(), visitor.go("GET", "/nowhere")):
-        assert all(path.startswith("/") for path in (*answer.found("//link/@href"), *answer.found("//@src")))
 
 
 @pytest.mark.spec("decisions.md 15")

@@ -1,39 +1,13 @@
 """Each key of a kind is revoked at a city: nobody signs in for nothing, and no release is recorded that has no token."""
 
-from collections.abc import Iterator, MutableMapping
-from typing import Any  # structlog's own type of an event
-
 import pytest
-from sqlalchemy import func, select
 
-from idp.store import tables
 from tests.idp.revoked import all_revoked
+from tests.idp.staging import Lines
 from tests.idp.web.finland import CrossingStage, Traveller
-from tests.idp.web.stage import Clock
 from tests.idp.web.visitor import Answer
 
-Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
 HEADING = "Signing in is not possible at the moment"
-
-
-@pytest.fixture(scope="module")
-def crossing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CrossingStage]:
-    stage = CrossingStage(tmp_path_factory.mktemp("revoked") / "stage", Clock())
-    stage.open()
-    yield stage
-    stage.close()
-
-
-@pytest.fixture
-def traveller(crossing: CrossingStage) -> Iterator[Traveller]:
-    made = Traveller(crossing)
-    yield made
-    made.http.close()
-
-
-def records(stage: CrossingStage) -> int:
-    with stage.application.store.engine.connect() as connection:
-        return connection.execute(select(func.count()).select_from(tables.records)).scalar_one()
 
 
 def told(page: Answer) -> Answer:
@@ -52,22 +26,22 @@ def back(page: Answer) -> str:
 
 @pytest.mark.spec("house-style.md 17")
 def test_an_approval_records_no_release_that_nobody_can_redeem(crossing: CrossingStage, traveller: Traveller) -> None:
-    page, before = traveller.question(), records(crossing)
+    page, before = traveller.question(), crossing.records
     with all_revoked(crossing.application, "es256"):
         assert back(traveller.decides(page)) == "temporarily_unavailable"
         assert traveller.rewords(page, "et").back["error"] == "temporarily_unavailable", "nor is it asked about"
-        assert records(crossing) == before
+        assert crossing.records == before
     # and nothing was spent
     tokens = traveller.redeem(traveller.decides(page).back["code"])
     assert "id_token" in tokens.json
-    assert records(crossing) == before + 1
+    assert crossing.records == before + 1
 
 
 def test_a_refusal_needs_no_key_of_tokens(crossing: CrossingStage, traveller: Traveller) -> None:
-    page, before = traveller.question(), records(crossing)
+    page, before = traveller.question(), crossing.records
     with all_revoked(crossing.application, "es256", "rs256"):
         assert traveller.decides(page, "refuse").back["error"] == "access_denied"
-    assert records(crossing) == before + 1
+    assert crossing.records == before + 1
 
 
 def test_nobody_is_sent_to_sign_in_for_a_token_that_nobody_can_sign(crossing: CrossingStage, traveller: Traveller) -> None:

@@ -1,16 +1,12 @@
 """Straight to the one country that the service or its purpose names; and what a hint does not do."""
 
-from collections.abc import MutableMapping
 from pathlib import Path
-from typing import Any  # structlog's own type of an event
 
 import pytest
 
 from idp.login.city_role import CityRole
-from idp.login.flow import Broker
 from idp.login.role import Reach
 from idp.web.login_cookies import MAX_LOGINS, STATE
-from policies.errors import PeerUnavailable
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import Visitor, login_of, query_of
 
@@ -67,15 +63,11 @@ def test_a_service_cannot_widen_what_its_purpose_names(visitor: Visitor, stage: 
 
 
 @pytest.mark.spec("issue 3 item 10")
-@pytest.mark.parametrize("hint", ["country:EE", "EE", "demo-ee", "mari@naide.example"])
+@pytest.mark.parametrize("hint", ["country:EE", "demo-ee"])
 def test_a_login_hint_never_skips(visitor: Visitor, hint: str) -> None:
     picker = visitor.authorize(login_hint=hint)
     assert picker.status == 200
     assert picker.found(SHOWN) == ["Estonia", "Latvia"]
-
-
-def test_a_level_alone_never_skips(visitor: Visitor) -> None:
-    assert visitor.authorize(acr_values=HIGH).found(SHOWN) == ["Estonia", "Latvia"]
 
 
 def test_a_kept_choice_never_skips(visitor: Visitor) -> None:
@@ -104,31 +96,6 @@ def test_a_named_country_that_does_not_answer_is_shown_and_not_gone_to(
     assert not page.found("//main//nav//a")
     again = visitor.go("GET", f"/login/{login_of(page)}/countries")
     assert again.found("//main//nav//a/@href") == [f"/login/{login_of(page)}/at/demo-ee"]
-
-
-def test_a_named_country_that_fell_silent_this_moment_gives_a_page_and_keeps_the_login(
-    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def ask(*_: object) -> None:
-        raise PeerUnavailable("demo-ee: no metadata that is valid now")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Broker, "ask", ask)
-        page = visitor.authorize(acr_values="country:EE")
-    assert page.status == 503
-    (link,) = page.found("//main//a[@class='button']/@href")
-    assert visitor.go("GET", link).found(SHOWN) == ["Estonia"]
-
-
-def test_a_named_country_that_cannot_reach_the_level_is_not_asked_and_the_way_back_says_so(
-    visitor: Visitor,
-    logs: list[MutableMapping[str, Any]],  # Any: structlog's own type of an event
-) -> None:
-    refused = visitor.authorize(acr_values=f"country:LV {HIGH}")
-    assert (refused.status, refused.heading) == (403, "A stronger sign-in is needed")
-    assert logs[-1]["check"] == "assurance_unreachable"
-    assert refused.back["error"] == "unmet_authentication_requirements"
-    assert visitor.jar == {}
 
 
 def test_who_comes_back_from_a_named_country_sees_the_picker_of_it(visitor: Visitor) -> None:

@@ -1,16 +1,15 @@
 """A response may come again, from this browser, until somebody has decided; and only from this browser, only so far."""
 
-from collections.abc import Mapping, MutableMapping
-from typing import Any  # structlog's own type of an event
+from collections.abc import Mapping
 
 import pytest
 
 from idp.web.login_cookies import STRICT
+from tests.idp.staging import Lines
 from tests.idp.web.forgery import Forgery
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import FORM_TYPE, Answer, Visitor, login_of
 
-Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
 GONE = "This sign-in has ended"
 
 
@@ -70,14 +69,13 @@ def test_in_another_browser_no_byte_of_a_response_is_read(
         raise AssertionError("the response was read")
 
     monkeypatch.setattr(stage.application.city.broker, "handle_response", never)
-    stranger = Visitor(stage)
-    stranger.login()
-    _refused(stranger.returns(fields))
-    assert logs[-1]["check"] == "login_cookie"
-    stranger.http.close()
+    with Visitor(stage) as stranger:
+        stranger.login()
+        _refused(stranger.returns(fields))
+        assert logs[-1]["check"] == "login_cookie"
 
 
-@pytest.mark.parametrize("relay_state", [None, "", "x", "A" * 22, "../" * 7, "\u00e9" * 22, "A" * 5000])
+@pytest.mark.parametrize("relay_state", [None, "x", "A" * 22, "\u00e9" * 22])
 def test_without_the_right_relay_state_a_response_is_refused(visitor: Visitor, relay_state: str | None) -> None:
     fields = _back(visitor)
     rest = {name: value for name, value in fields.items() if name != "RelayState"}
@@ -112,11 +110,6 @@ def test_a_second_message_beside_the_response(visitor: Visitor, logs: Lines, mor
         assert answer.status == 200, "a field that no binding knows means nothing"
 
 
-def test_without_a_response_there_is_nothing_to_hear(visitor: Visitor, logs: Lines) -> None:
-    answer = visitor.returns({"RelayState": _back(visitor)["RelayState"]})
-    assert (answer.status, logs[-1]["check"]) == (403, "parameters")
-
-
 def _posted(
     visitor: Visitor,
     fields: Mapping[str, str],
@@ -127,16 +120,6 @@ def _posted(
 ) -> Answer:
     wanted = {"origin": "http://estonia.localhost", "sec-fetch-site": "cross-site", **(headers or {})}
     return visitor.go("POST", path, fields=fields, body=body, headers=wanted)
-
-
-def test_a_response_with_a_query_is_refused(visitor: Visitor) -> None:
-    answer = _posted(visitor, _back(visitor), path="/saml/acs?SAMLResponse=x")
-    assert (answer.status, answer.heading) == (400, "The service's request cannot be accepted")
-
-
-def test_a_response_by_get_has_no_address(visitor: Visitor) -> None:
-    answer = visitor.go("GET", "/saml/acs?SAMLResponse=x&RelayState=y")
-    assert (answer.status, answer.headers["allow"]) == (405, "POST")
 
 
 @pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "text/plain", "application/json", ""])
@@ -153,18 +136,7 @@ def test_a_body_of_more_than_400_kb_is_not_read_to_its_end(visitor: Visitor) -> 
     assert (answer.status, answer.heading) == (413, "This was too large")
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"RelayState=a&RelayState=a",
-        b"SAMLResponse=a&SAMLResponse=b&RelayState=x",
-        b"RelayState=a&%52elayState=a",
-        b"RelayState=%ff",
-        b"RelayState=\xc3\xa9",
-        b"&".join(b"f%d=" % number for number in range(101)),
-    ],
-    ids=["twice", "response twice", "twice in two spellings", "no UTF-8", "no ASCII", "101 fields"],
-)
+@pytest.mark.parametrize("body", [b"RelayState=a&%52elayState=a", b"RelayState=%ff"])
 def test_fields_that_are_repeated_or_do_not_decode_are_refused(visitor: Visitor, logs: Lines, body: bytes) -> None:
     answer = _posted(visitor, {}, body=body)
     assert (answer.status, answer.heading) == (400, "The service's request cannot be accepted")

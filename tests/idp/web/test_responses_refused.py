@@ -3,29 +3,22 @@
 The checks themselves are proven one by one beside the connector; here it is proven that each refusal comes out well.
 """
 
-from collections.abc import Callable, MutableMapping
-from typing import Any  # structlog's own type of an event
+from collections.abc import Callable
 
 import pytest
 
 from connectors.checks import ALL_CHECKS
 from idp.demo.citizens import CITIZENS
 from idp.protocols.oidc.provider import BAD_ANSWER
+from tests.idp.staging import Lines
 from tests.idp.web.forgery import Forgery, doubled, dropped, spliced, swapped, wrapped
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import Answer, Visitor
 
-Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
 NOT_ACCEPTED = "Your country's answer was not accepted"
 STRONGER = "A stronger sign-in is needed"
 NOT_SIGNED_IN = "You were not signed in"
 HIGH = "http://eidas.europa.eu/LoA/high"
-EXCLUSIVE = b"http://www.w3.org/2001/10/xml-exc-c14n#"
-SECOND_LEVEL = (
-    '<saml:AuthnStatement AuthnInstant="2026-11-25T00:00:00Z"><saml:AuthnContext>'
-    f"<saml:AuthnContextClassRef>{HIGH}</saml:AuthnContextClassRef></saml:AuthnContext></saml:AuthnStatement>"
-)
-DEEP = b"<a>" * 10_000 + b"</a>" * 10_000
 
 
 def _inserted(octets: bytes) -> Callable[[bytes], bytes]:
@@ -47,34 +40,13 @@ FORGERIES: dict[str, tuple[Forgery, set[str]]] = {
         Forgery(octets=spliced(b"2001/04/xmldsig-more#rsa-sha256", b"2000/09/xmldsig#rsa-sha1")),
         {"signature_algorithm"},
     ),
-    "SHA-1 as digest": (Forgery(octets=spliced(b"2001/04/xmlenc#sha256", b"2000/09/xmldsig#sha1")), {"digest_algorithm"}),
-    "no canonical form of ours": (
-        Forgery(octets=spliced(EXCLUSIVE, b"http://www.w3.org/TR/2001/REC-xml-c14n-20010315")),
-        {"canonicalisation_method"},
-    ),
     "DOCTYPE": (Forgery(octets=_in_front(b"<!DOCTYPE r>")), {"doctype"}),
-    "an entity": (
-        Forgery(octets=_in_front(b'<!DOCTYPE r [<!ENTITY a "Maasikas">]>')),
-        {"doctype"},
-    ),
     "a comment": (Forgery(octets=spliced(b"Maasikas", b"Maas<!---->ikas")), {"comment"}),
-    "an instruction": (Forgery(octets=_inserted(b"<?php?>")), {"processing_instruction"}),
-    "CDATA": (Forgery(octets=spliced(b">Maasikas<", b"><![CDATA[Maasikas]]><")), {"cdata"}),
-    "depth 10,000": (Forgery(octets=_inserted(DEEP)), {"depth", "not_well_formed"}),
     "no XML": (Forgery(octets=lambda _: b"Maasikas"), {"not_well_formed"}),
     "300 kB": (Forgery(octets=_inserted(b"<a>" + b"x" * 280_000 + b"</a>")), {"size"}),
     "another Destination": (Forgery(text=swapped('Destination="http', 'Destination="https')), {"destination"}),
-    "no Destination": (Forgery(text=dropped('Destination="', '" ')), {"destination"}),
-    "another Recipient": (Forgery(text=swapped('Recipient="http', 'Recipient="https')), {"recipient"}),
     "another Audience": (Forgery(text=swapped("/metadata</saml:Audience>", "/</saml:Audience>")), {"audience"}),
-    "no Audience": (
-        Forgery(text=dropped("<saml:AudienceRestriction>", "</saml:AudienceRestriction>")),
-        {"audience"},
-    ),
     "another InResponseTo": (Forgery(text=swapped('InResponseTo="_', 'InResponseTo="_0')), {"in_response_to"}),
-    "no InResponseTo": (Forgery(text=dropped(' InResponseTo="', '"')), {"in_response_to"}),
-    "late": (Forgery(ahead=-600, life=1200), {"response_issued", "assertion_issued"}),
-    "early": (Forgery(ahead=400), {"response_issued", "assertion_issued"}),
     "expired": (Forgery(ahead=-240, life=1), {"subject_confirmation_expired", "conditions_expired"}),
     "another issuer": (Forgery(text=swapped("estonia.localhost", "latvia.localhost")), {"issuer"}),
     "a failure with an assertion": (
@@ -82,10 +54,6 @@ FORGERIES: dict[str, tuple[Forgery, set[str]]] = {
         {"status_with_assertion"},
     ),
     "no assertion": (Forgery(text=dropped("<saml:Assertion ", "</saml:Assertion>")), {"one_assertion"}),
-    "two levels": (
-        Forgery(text=swapped("</saml:AuthnStatement>", f"</saml:AuthnStatement>{SECOND_LEVEL}")),
-        {"authn_statement"},
-    ),
     "no identifier": (Forgery(text=dropped("<saml:AttributeStatement>", "</saml:AttributeStatement>")), {"name_id"}),
 }
 
@@ -147,23 +115,11 @@ def test_assurance_that_is_too_low_is_told_to_the_service_by_its_own_code(visito
     _page(answer, 403, STRONGER, stage, "unmet_authentication_requirements")
 
 
-def test_assurance_that_is_too_low_is_refused(visitor: Visitor, logs: Lines) -> None:
-    answer = visitor.returns(visitor.signs_in(visitor.asked(visitor.login()), "toomas"))
-    assert (answer.status, answer.heading) == (403, STRONGER)
-    assert set(answer.back) == {"error", "error_description", "state", "iss"}
-    _line(logs, answer, {"authn_context_too_low"})
-
-
 def test_a_level_that_nobody_registered_is_refused(visitor: Visitor, stage: Stage, logs: Lines) -> None:
     made = Forgery(text=swapped(HIGH, "urn:oasis:names:tc:SAML:2.0:ac:classes:Password")).made
     answer = visitor.returns(made(stage, visitor.asked(visitor.login())))
     assert (answer.status, answer.heading) == (403, STRONGER)
     _line(logs, answer, {"authn_context_unknown"})
-
-
-def test_a_weak_sign_in_suffices_where_the_purpose_says_so(visitor: Visitor) -> None:
-    question = visitor.question("toomas", client_id="fares", scope="openid purpose:concession-fare")
-    assert question.heading == "Share this with Concession fares?"
 
 
 def test_who_does_not_sign_in_is_told_so_and_the_service_too(visitor: Visitor, stage: Stage, logs: Lines) -> None:

@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from typing import Any  # structlog's own type of an event
+from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 from structlog.testing import capture_logs
@@ -13,10 +12,9 @@ from idp.monitoring.refusals import MOST
 from idp.monitoring.steps import REFERENCE_DIGITS, Step, Steps
 from policies.errors import StoreUnavailable, TooManyRequests
 from tests.idp.monitoring.told import told
+from tests.idp.staging import Lines
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import Visitor
-
-Lines = list[MutableMapping[str, Any]]
 
 
 @pytest.fixture
@@ -82,9 +80,6 @@ def test_the_reference_of_an_errors_page_finds_all_lines_of_its_login(visitor: V
     [
         ("/nope", ""),
         ("/authorize?client_id=nobody", ""),
-        ("/login/AAAAAAAAAAAAAAAAAAAAAA/countries", ""),
-        ("/login/AAAAAAAAAAAAAAAAAAAAAA/countries?x=y", ""),
-        ("/login/AAAAAAAAAAAAAAAAAAAAAA/countries", "__Host-l-AAAAAAAAAAAAAAAAAAAAAA=aAAAAAAAA"),
         ("/login/AAAAAAAAAAAAAAAAAAAAAA/countries", f"__Host-l-AAAAAAAAAAAAAAAAAAAAAA=a{'A' * 200}"),
     ],
 )
@@ -109,13 +104,6 @@ def test_a_login_that_there_is_keeps_its_lines_among_a_flood(visitor: Visitor, l
         answer = visitor.returns({**fields, "SAMLResponse": fields["SAMLResponse"][:-8] + "AAAAAAA="})
     mine = [line.get("step", line["event"]) for line in lines if line.get("reference") == answer.reference]
     assert mine == ["begun", "asked", "refused", "refused", "refused"]
-
-
-def test_two_logins_have_two_references(visitor: Visitor, lines: Lines) -> None:
-    visitor.login()
-    visitor.login()
-    references = [line["reference"] for line in lines if line["event"] == "login"]
-    assert len(set(references)) == 2
 
 
 @pytest.mark.parametrize(("choice", "step"), [("refuse", "refused"), ("cancel", "cancelled"), ("approve", "released")])
@@ -195,26 +183,6 @@ def test_a_refusal_at_the_token_endpoint_has_the_reference_of_its_login_where_a_
     found, nobody = (line for line in lines if line["event"] == "refused")
     assert found["reference"] == next(line["reference"] for line in lines if line["event"] == "login")
     assert "reference" not in nobody
-
-
-def test_whoever_names_another_client_each_time_is_refused_by_their_address(
-    stage: Stage, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stage.application.watched.rates, "address", lambda _client: "home")
-    limit = stage.application.settings.limits.failures
-    for number in range(limit):
-        guess = visitor.basic("parking", f"guess{number}")
-        assert visitor.redeem("x", authorization=guess, client_id=f"client{number}").status == 401
-    answer = visitor.redeem("x", authorization=visitor.basic("parking"))
-    assert (answer.status, answer.headers["retry-after"]) == (429, "60")
-
-
-def test_codes_that_are_none_shut_out_no_service(stage: Stage, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Anybody may send a service to its callback with a code of their own making, as often as they like."""
-    monkeypatch.setattr(stage.application.watched.rates, "address", lambda _client: "a service")
-    for _ in range(stage.application.settings.limits.failures + 1):
-        assert visitor.redeem("A" * 43).status == 400
-    assert visitor.redeem(visitor.code()).status == 200
 
 
 @pytest.mark.parametrize("path", ["/token", "/userinfo/receipt"])

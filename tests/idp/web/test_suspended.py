@@ -1,8 +1,7 @@
 """The kill switch over HTTP: what is switched off goes no further, at any step, and nobody is told that they did wrong."""
 
 import time
-from collections.abc import Iterator, MutableMapping
-from typing import Any  # structlog's own type of an event
+from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import create_engine
@@ -11,23 +10,21 @@ from idp.monitoring.refusals import MOST
 from idp.store.switches.switch import COUNTRY, PARTY, PROVIDER
 from tests.forgetting import Switch, forget_switches, switch_of
 from tests.idp.cli.command import ciconia
-from tests.idp.web.stage import Clock, Stage
+from tests.idp.staging import Clock, Lines, opened
+from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import DIRECT, Answer, Visitor
 
 pytestmark = pytest.mark.spec("decisions.md 31")
 SERVICE = "Signing in to this service is suspended"
 SOURCE = "Signing in with this country is suspended"
 INNOCENT = "You have done nothing wrong."
-Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A stage of these tests alone: the ledger remembers every switch."""
-    stage = Stage(tmp_path_factory.mktemp("suspended") / "stage", Clock())
-    stage.open()
-    yield stage
-    stage.close()
+    with opened(Stage(tmp_path_factory.mktemp("suspended") / "stage", Clock())) as stage:
+        yield stage
 
 
 @pytest.fixture
@@ -94,31 +91,11 @@ def test_an_address_that_nobody_verified_gets_the_page_alone(visitor: Visitor, s
     assert not answer.found("//main//a[@class='button']/@href")
 
 
-def test_by_form_post_the_service_hears_it_by_a_form(visitor: Visitor, switch: Switch) -> None:
-    switch(PARTY, "parking")
-    answer = visitor.authorize(response_mode="form_post")
-    assert (answer.status, answer.fields["error"]) == (503, "temporarily_unavailable")
-
-
-@pytest.mark.parametrize(("language", "word"), [("en", "suspended"), ("et", "peatatud"), ("zh-CN", "暂停")])
-def test_it_is_said_in_every_language(visitor: Visitor, switch: Switch, language: str, word: str) -> None:
-    switch(PARTY, "parking")
-    switch(COUNTRY, "EE")
-    assert word in visitor.authorize(ui_locales=language).heading
-    login = visitor.login(client_id="budget", scope="openid purpose:participatory-budget", ui_locales=language)
-    assert word in visitor.asks(login).heading
-
-
 def test_a_language_chosen_for_a_service_that_is_off_is_not_kept(visitor: Visitor, switch: Switch) -> None:
     login = visitor.login(ui_locales="en")
     switch(PARTY, "parking")
     answer = visitor.go("GET", f"/login/{login}/countries?language=et")
     assert (answer.status, answer.cookies) == (503, {})
-
-
-def test_another_service_goes_on(visitor: Visitor, switch: Switch) -> None:
-    switch(PARTY, "parking")
-    assert visitor.authorize(client_id="budget", scope="openid purpose:participatory-budget").status == 200
 
 
 def test_a_login_under_way_stops_at_the_picker_at_the_country_and_at_the_callback(visitor: Visitor, switch: Switch) -> None:

@@ -3,18 +3,16 @@
 import base64
 import hashlib
 import secrets
-from collections.abc import MutableMapping
-from typing import Any  # structlog's own type of an event
 
 import pytest
 
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import base64url, sign, verify
 from connectors.wire.claims import Json
+from tests.idp.staging import Lines
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import DIRECT, VERIFIER, Answer, Visitor
 
-Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
@@ -73,47 +71,12 @@ def test_the_same_answer_within_its_minute_gives_no_second_redemption(visitor: V
     _refused(visitor.redeem(again), "invalid_grant")
 
 
-def test_a_code_of_another_client_is_refused_and_stays_good(visitor: Visitor, stage: Stage) -> None:
-    code = visitor.code()
-    redirect = f"{stage.city_base}/budget/callback"
-    _refused(visitor.redeem(code, authorization=visitor.basic("budget"), redirect_uri=redirect), "invalid_grant")
-    assert visitor.redeem(code).status == 200
-
-
 @pytest.mark.spec("RFC 7636 §4.6; RFC 9700 §4.8.2")
-@pytest.mark.parametrize(
-    "verifier", [None, "", "short", VERIFIER + "x", VERIFIER[:-1], "A" * 43, "A" * 129, VERIFIER.upper()]
-)
+@pytest.mark.parametrize("verifier", [None, "A" * 43])
 def test_another_verifier_or_none_is_refused_and_the_code_stays_good(visitor: Visitor, verifier: str | None) -> None:
     code = visitor.code()
     _refused(visitor.redeem(code, code_verifier=verifier), "invalid_grant")
     assert visitor.redeem(code).status == 200
-
-
-def test_another_redirect_address_or_none_is_refused(visitor: Visitor, stage: Stage) -> None:
-    code = visitor.code()
-    for uri in (None, "", f"{stage.city_base}/parking/callback/"):
-        _refused(visitor.redeem(code, redirect_uri=uri), "invalid_grant")
-
-
-def test_a_code_after_its_minute_is_refused(visitor: Visitor, stage: Stage) -> None:
-    stage.clock.stand()
-    early, late = visitor.code(), visitor.code()
-    stage.clock.ahead = 59
-    assert visitor.redeem(early).status == 200
-    stage.clock.ahead = 60
-    _refused(visitor.redeem(late), "invalid_grant")
-
-
-@pytest.mark.parametrize("code", [None, "", "x", "A" * 43, "A" * 44, "\u00e9" * 43, "A" * 10_000])
-def test_a_code_that_was_never_issued_is_refused(visitor: Visitor, code: str | None) -> None:
-    _refused(visitor.redeem(code), "invalid_grant" if code else "invalid_request")
-
-
-def test_another_grant_type_is_refused(visitor: Visitor) -> None:
-    code = visitor.code()
-    _refused(visitor.redeem(code, grant_type="refresh_token"), "unsupported_grant_type")
-    _refused(visitor.redeem(code, grant_type=None), "invalid_request")
 
 
 @pytest.mark.spec("RFC 6749 §2.3 and §5.2")
@@ -184,31 +147,6 @@ def test_a_service_with_a_key_redeems_by_a_signed_assertion_once(visitor: Visito
     _refused(_redeemed_by_fares(visitor, _fares_code(visitor), assertion), "invalid_client", 401)
 
 
-def test_an_assertion_for_another_audience_or_too_long_is_refused(visitor: Visitor, stage: Stage) -> None:
-    code = _fares_code(visitor)
-    now = stage.clock()
-    for changes in (
-        {"aud": f"{stage.issuer}/token"},
-        {"aud": [stage.issuer]},
-        {"aud": [stage.issuer, "https://evil.example"]},
-        {"iss": "parking"},
-        {"sub": "parking"},
-        {"exp": now + 400},
-        {"exp": now - 11},
-        {"jti": ""},
-    ):
-        answer = _redeemed_by_fares(visitor, code, _assertion(stage, **changes))
-        _refused(answer, "invalid_client", 401)
-    assert _redeemed_by_fares(visitor, code, _assertion(stage)).status == 200
-
-
-def test_an_assertion_of_a_service_that_has_a_secret_is_refused(visitor: Visitor, stage: Stage) -> None:
-    code = visitor.code()
-    assertion = _assertion(stage, iss="parking", sub="parking")
-    answer = visitor.redeem(code, authorization="", client_assertion_type=JWT_BEARER, client_assertion=assertion)
-    _refused(answer, "invalid_client", 401)
-
-
 @pytest.mark.spec("issue 2 item 6: id_token_signed_response_alg")
 def test_the_service_that_wants_rs256_gets_it(visitor: Visitor, stage: Stage) -> None:
     code = visitor.code(client_id="budget", scope="openid purpose:participatory-budget")
@@ -231,32 +169,6 @@ def test_sub_is_equal_in_one_sector_and_another_in_another(visitor: Visitor, sta
     assert parking == same
     assert len({parking, other, juhan}) == 3
     assert len(str(parking)) == len(str(other)) == len(str(juhan))
-
-
-def test_the_same_person_of_another_country_is_another_subject(visitor: Visitor) -> None:
-    """The namespace is part of it: two countries may give the same identifier to two people."""
-    estonian = visitor.userinfo(_token(visitor)).json["sub"]
-    latvian = visitor.redeem(visitor.code(provider="demo-lv")).json["access_token"]
-    assert visitor.userinfo(str(latvian)).json["sub"] != estonian
-
-
-def test_claims_that_were_asked_for_in_the_id_token_travel_there(visitor: Visitor) -> None:
-    claims = '{"id_token":{"age_over_18":null},"userinfo":{"resident_of":null}}'
-    tokens = visitor.redeem(visitor.code(scope="openid purpose:resident-parking", claims=claims))
-    jwks = visitor.go("GET", "/jwks", headers=DIRECT).text
-    inside = verify(str(tokens.json["id_token"]), keys_from_jwks(jwks, "ES256"), alg="ES256", types={"JWT"}).members
-    assert inside["age_over_18"] is True
-    assert "resident_of" not in inside
-
-
-def test_userinfo_by_post_takes_the_token_in_header_or_form(visitor: Visitor) -> None:
-    token = _token(visitor)
-    bearer = {**DIRECT, "authorization": f"Bearer {token}"}
-    by_header = visitor.go("POST", "/userinfo", headers={**bearer, "content-type": None}, body=b"")
-    by_form = visitor.go("POST", "/userinfo", fields={"access_token": token}, headers=DIRECT)
-    assert by_header.json == by_form.json == visitor.userinfo(token).json
-    assert by_form.headers["cache-control"] == "no-store"
-    _refused(visitor.go("POST", "/userinfo", fields={"access_token": token}, headers=bearer), "invalid_request")
 
 
 @pytest.mark.spec("RFC 6750 §3; RFC 9700 §4.3.2")
@@ -282,22 +194,6 @@ def test_userinfo_refuses_in_json_whatever_is_wrong(visitor: Visitor) -> None:
         {},
         nothing.headers["www-authenticate"],
     )
-
-
-def test_a_code_is_no_access_token_and_an_access_token_no_code(visitor: Visitor) -> None:
-    code = visitor.code()
-    _refused(visitor.userinfo(code), "invalid_token", 401)
-    token = str(visitor.redeem(code).json["access_token"])
-    _refused(visitor.redeem(token), "invalid_grant")
-
-
-def test_an_access_token_ends_after_five_minutes(visitor: Visitor, stage: Stage) -> None:
-    stage.clock.stand()
-    token = _token(visitor)
-    stage.clock.ahead = 299
-    assert visitor.userinfo(token).status == 200
-    stage.clock.ahead = 300
-    _refused(visitor.userinfo(token), "invalid_token", 401)
 
 
 def test_no_token_code_or_secret_is_ever_logged(visitor: Visitor, logs: Lines) -> None:

@@ -1,12 +1,11 @@
 """What nobody foresaw: a page of ours, a line without the error's words, and nothing else."""
 
 import logging
-from collections.abc import MutableMapping
-from typing import Any  # structlog's own type of an event
 
 import pytest
 
 from policies.errors import AssertionRejected
+from tests.idp.staging import Lines
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import DIRECT, Visitor
 
@@ -21,7 +20,7 @@ def _defect(*_arguments: object) -> None:
 def test_a_defect_gives_our_page_and_a_line_without_its_words(
     visitor: Visitor,
     stage: Stage,
-    logs: list[MutableMapping[str, Any]],
+    logs: Lines,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -41,7 +40,7 @@ def test_a_defect_gives_our_page_and_a_line_without_its_words(
 
 
 def test_a_defect_in_a_threaded_step_after_a_form_gives_our_page_too(
-    visitor: Visitor, stage: Stage, logs: list[MutableMapping[str, Any]], monkeypatch: pytest.MonkeyPatch
+    visitor: Visitor, stage: Stage, logs: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     question = visitor.question()
     with monkeypatch.context() as patched:
@@ -52,7 +51,7 @@ def test_a_defect_in_a_threaded_step_after_a_form_gives_our_page_too(
 
 
 def test_a_defect_at_the_token_endpoint_says_nothing_either(
-    visitor: Visitor, stage: Stage, logs: list[MutableMapping[str, Any]], monkeypatch: pytest.MonkeyPatch
+    visitor: Visitor, stage: Stage, logs: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stage.application.city.openid, "token", _defect)
     answer = visitor.go("POST", "/token", fields={"code": SECRET}, headers=DIRECT)

@@ -1,25 +1,15 @@
 """An answer that cannot be made after its login was recorded: a page that says so, and an event in the record, once."""
 
-from collections.abc import MutableMapping
-from typing import Any  # structlog's own type of an event
-
 import pytest
-from sqlalchemy import func, select
 
 from connectors.connector import Redirect
 from idp.audit.verify import verify_ledger
-from idp.store import tables
+from tests.idp.staging import Lines
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import Visitor
 
-Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
 SECRET = "Canary-Kanarbik-1887"
 NOT_SENT = "Your choice was recorded, and did not go"
-
-
-def _records(stage: Stage) -> int:
-    with stage.application.store.engine.connect() as connection:
-        return connection.execute(select(func.count()).select_from(tables.records)).scalar_one()
 
 
 def _broken(*_: object) -> None:
@@ -32,7 +22,7 @@ def _broken(*_: object) -> None:
 def test_the_page_says_so_and_the_record_gets_one_event(
     visitor: Visitor, stage: Stage, logs: Lines, monkeypatch: pytest.MonkeyPatch, choice: str, how: str
 ) -> None:
-    question, before = visitor.question(), _records(stage)
+    question, before = visitor.question(), stage.records
     openid = stage.application.city.openid
     with monkeypatch.context() as patched:
         for name in ("answer", "refuse"):
@@ -43,7 +33,7 @@ def test_the_page_says_so_and_the_record_gets_one_event(
     assert (answer.status, answer.heading) == (500, NOT_SENT)
     assert not answer.found("//main//a[@class='button']"), "no way leads on"
     assert SECRET not in answer.text + repr(logs)
-    assert _records(stage) == before + 2, "the choice and the event"
+    assert stage.records == before + 2, "the choice and the event"
     assert [line["code"] for line in logs if line["event"] == "refused"] == ["not_sent"]
     assert [line["kind"] for line in logs if line["event"] == "unforeseen"] == [
         "RuntimeError" if how == "defect" else "ValueError"
@@ -51,13 +41,13 @@ def test_the_page_says_so_and_the_record_gets_one_event(
     # The fault is gone. The same choice is answered no more, or the record would be untrue; it adds nothing either
     again = visitor.decides(question, choice)
     assert (again.status, "code=" in again.text) == (409, False)
-    assert _records(stage) == before + 2
+    assert stage.records == before + 2
     app = stage.application
     assert not verify_ledger(app.store.engine, tenant=app.settings.tenant, keys=app.keys.ledger, role="city").findings
     assert visitor.code(), "another login goes on"
 
 
 def test_an_answer_that_is_made_leaves_no_event(visitor: Visitor, stage: Stage) -> None:
-    before = _records(stage)
+    before = stage.records
     assert visitor.code()
-    assert _records(stage) == before + 1
+    assert stage.records == before + 1

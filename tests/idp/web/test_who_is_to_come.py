@@ -1,14 +1,10 @@
 """`id_token_hint` over HTTP: the same person comes back, or the service is told that somebody else did."""
 
-from collections.abc import MutableMapping
-from typing import Any  # structlog's own type of an event
-
 import pytest
 
 from idp.protocols.oidc.provider import SENTENCES
+from tests.idp.staging import Lines
 from tests.idp.web.visitor import Visitor
-
-Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
 
 
 def _id_token(visitor: Visitor, citizen: str = "mari") -> str:

@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Generic, Self
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import httpx2
@@ -15,6 +16,7 @@ from lxml import html
 
 from connectors.signatures.jws import base64url
 from idp.demo.loopback import client, send
+from tests.idp.staging import StageT
 from tests.idp.web.stage import Stage
 
 VERIFIER = "a-verifier-of-43-characters-and-a-few-more-0123"
@@ -94,13 +96,19 @@ def query_of(url: str) -> dict[str, str]:
 
 
 @dataclass
-class Visitor:
-    """One browser in front of the stage. `port` sends to another broker than the stage's own, under the same name."""
+class WebBrowser(Generic[StageT]):
+    """One browser in front of a stage. `port` sends to another broker than the stage's own, under the same name."""
 
-    stage: Stage
+    stage: StageT
     jar: dict[str, str] = field(default_factory=dict)
     port: int | None = None
     http: httpx2.Client = field(default_factory=client)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
 
     def go(
         self,
@@ -132,6 +140,24 @@ class Visitor:
             else:
                 self.jar[cookie.name] = cookie.value
         return answer
+
+    def comes_back(
+        self,
+        path: str,
+        origin: str,
+        fields: Mapping[str, str],
+        headers: Mapping[str, str | None] | None = None,
+        jar: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Another site's form, to which Strict cookies do not go."""
+        cookies = self.jar if jar is None else jar
+        kept = {name: value for name, value in cookies.items() if not name.startswith("__Host-a-")}
+        sent: dict[str, str | None] = {"origin": origin, "sec-fetch-site": "cross-site", **(headers or {})}
+        return self.go("POST", path, fields=fields, headers=sent, jar=kept)
+
+
+class Visitor(WebBrowser[Stage]):
+    """The browser of a citizen who signs in to the city's services."""
 
     def request(self, **changes: str | None) -> dict[str, str]:
         """An authorization request of the parking service that is accepted, but for `changes`; None leaves one out."""
@@ -183,9 +209,7 @@ class Visitor:
 
     def returns(self, fields: Mapping[str, str], **headers: str | None) -> Answer:
         """Back from the country, by its cross-site form."""
-        wanted = {"origin": self.stage.country_base, "sec-fetch-site": "cross-site", **headers}
-        without_strict = {name: value for name, value in self.jar.items() if not name.startswith("__Host-a-")}
-        return self.go("POST", "/saml/acs", fields=fields, headers=wanted, jar=without_strict)
+        return self.comes_back("/saml/acs", self.stage.country_base, fields, headers)
 
     def question(self, citizen: str = "mari", provider: str = "demo-ee", **changes: str | None) -> Answer:
         """All the way to the approval page."""

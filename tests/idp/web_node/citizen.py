@@ -1,53 +1,17 @@
 """A citizen's browser in front of a sending node: it follows nothing by itself, and sends whatever it is told to send."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from urllib.parse import urlencode, urlsplit
-
-import httpx2
+from urllib.parse import urlsplit
 
 from connectors.formats.eidas.request import EidasRequest
 from idp.demo.citizens import Citizen
-from idp.demo.loopback import client
-from tests.idp.web.visitor import FORM_TYPE, Answer, query_of
+from tests.idp.web.visitor import Answer, WebBrowser, query_of
 from tests.idp.web_node.peer import Opened, PeerNode
 from tests.idp.web_node.stage import NodeStage
 
 
-@dataclass
-class Browser:
-    """One browser. `jar` holds its cookies."""
-
-    stage: NodeStage
-    jar: dict[str, str] = field(default_factory=dict)
-    http: httpx2.Client = field(default_factory=client)
-
-    def go(
-        self,
-        method: str,
-        path: str,
-        *,
-        fields: Mapping[str, str] | None = None,
-        headers: Mapping[str, str | None] | None = None,
-        jar: Mapping[str, str] | None = None,
-    ) -> Answer:
-        """One request to the node. Headers are a browser's on an honest navigation, but for `headers`."""
-        sent: dict[str, str | None] = {"sec-fetch-dest": "document", "accept-language": "en"}
-        if method == "POST":
-            sent |= {"content-type": FORM_TYPE, "origin": self.stage.issuer, "sec-fetch-site": "same-origin"}
-        cookies = self.jar if jar is None else jar
-        sent["cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items()) or None
-        sent["host"] = urlsplit(self.stage.issuer).netloc
-        kept = {name: value for name, value in {**sent, **(headers or {})}.items() if value is not None}
-        body = urlencode(fields or {}).encode() if method == "POST" else None
-        response = self.http.request(method, f"http://127.0.0.1:{self.stage.port}{path}", headers=kept, content=body)
-        answer = Answer(response.status_code, response.headers, response.text)
-        for cookie in answer.cookies.values():
-            if cookie.attributes.get("max-age") == "0":
-                self.jar.pop(cookie.name, None)
-            else:
-                self.jar[cookie.name] = cookie.value
-        return answer
+class Browser(WebBrowser[NodeStage]):
+    """One browser of a citizen whom another country's node sends here."""
 
     # -- the way through ---------------------------------------------------------------------------------------------------
 
@@ -76,10 +40,7 @@ class Browser:
 
     def returns(self, fields: Mapping[str, str], jar: Mapping[str, str] | None = None) -> Answer:
         """Back from the identity provider, by its cross-site form, to which Strict cookies do not go."""
-        cookies = self.jar if jar is None else jar
-        lax = {name: value for name, value in cookies.items() if not name.startswith("__Host-a-")}
-        headers = {"origin": "http://national.localhost:8498", "sec-fetch-site": "cross-site"}
-        return self.go("POST", "/saml/acs", fields=fields, headers=headers, jar=lax)
+        return self.comes_back("/saml/acs", "http://national.localhost:8498", fields, jar=jar)
 
     def informed(
         self, who: str | Citizen | None = "mari", relay_state: str = "", *, peer: PeerNode | None = None, **changes: object

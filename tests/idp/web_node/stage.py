@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lxml import etree
-from sqlalchemy import func, select
 
 from idp.application.app import Application
 from idp.config.settings import load_settings
@@ -15,10 +14,9 @@ from idp.demo.country import Country
 from idp.keys.file import create_saml_key, load_signer
 from idp.keys.folder import create_keys
 from idp.server.http import Server, bind
-from idp.store import tables
 from idp.store.migrate import migrate
 from policies.parties import EntityId
-from tests.idp.web.stage import Clock
+from tests.idp.staging import Clock, LiveStage
 from tests.idp.web_node.peer import PeerNode
 
 HOST = "127.0.0.1"
@@ -76,7 +74,7 @@ en = "Sign-in of {name}"
 BANK = '[assurance]\n"http://eidas.europa.eu/LoA/low" = "low"\n"http://eidas.europa.eu/LoA/substantial" = "substantial"\n'
 
 
-class NodeStage:
+class NodeStage(LiveStage):
     """`nl` asks. So do `lv`, which may be told of a refusal, and `fi`, once a test has published their metadata."""
 
     def __init__(self, folder: Path, clock: Clock) -> None:
@@ -116,12 +114,6 @@ class NodeStage:
         peers._copies.held(EntityId(peer.entity_id))
         peers._copies.keep(peer.held(until, self.clock(), signing=signing, encrypting=encrypting))
         peers.reload(EntityId(peer.entity_id))
-
-    @property
-    def records(self) -> int:
-        """How many records the release ledger has."""
-        with self.application.store.engine.connect() as connection:
-            return connection.execute(select(func.count()).select_from(tables.records)).scalar_one()
 
     @property
     def certificate(self) -> bytes:

@@ -3,7 +3,6 @@
 import hashlib
 
 import pytest
-from lxml import etree
 
 from connectors.formats.eidas.metadata import PeerFacts, read_peer
 from connectors.profiles import EIDAS
@@ -12,7 +11,6 @@ from connectors.signatures.shapes import METADATA
 from connectors.signatures.verification_result import SignedMessage
 from connectors.signatures.xmldsig import verify
 from connectors.wire.names import POST, REDIRECT
-from idp.application.app import Application
 from tests.idp.web_node.citizen import Browser
 from tests.idp.web_node.peer import ATTRIBUTE, LOA, OTHER_LOA
 from tests.idp.web_node.stage import NodeStage
@@ -44,12 +42,6 @@ def test_the_metadata_says_who_answers_and_where(browser: Browser, stage: NodeSt
     assert not facts.wants_requester_id
 
 
-def test_messages_and_metadata_are_signed_by_different_keys(stage: NodeStage) -> None:
-    keys = stage.application.keys.node
-    assert keys is not None
-    assert len({ring.at(0).key_id for ring in (keys.messages, keys.metadata, keys.encryption)}) == 3
-
-
 @pytest.mark.spec("eidas.md §6 assurance-certification")
 @pytest.mark.spec("eidas.md §6 supported attributes")
 def test_the_metadata_says_what_the_providers_can_give(browser: Browser, stage: NodeStage) -> None:
@@ -71,12 +63,6 @@ def test_the_metadata_is_renewed_before_half_of_it_is_over(browser: Browser, sta
     assert second.digest == first.digest, "nothing that would have to be approved again"
 
 
-def test_what_a_country_s_identity_provider_needs_is_served_too(browser: Browser, stage: NodeStage) -> None:
-    root = etree.fromstring(browser.go("GET", "/saml/metadata").text.encode())
-    assert root.get("entityID") == f"{stage.issuer}/saml/metadata"
-    assert root.xpath("//@Location") == [f"{stage.issuer}/saml/acs"]
-
-
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -95,11 +81,6 @@ def test_a_node_serves_no_relying_parties(browser: Browser, method: str, path: s
     answer = browser.go(method, path)
     assert answer.status == 404
     assert answer.cookies == {}
-
-
-@pytest.mark.parametrize(("method", "path"), [("PUT", "/eidas/sso"), ("GET", "/saml/acs"), ("POST", "/eidas/metadata")])
-def test_another_method_is_refused(browser: Browser, method: str, path: str) -> None:
-    assert browser.go(method, path).status == 405
 
 
 @pytest.mark.parametrize("path", ["/login/AAAAAAAAAAAAAAAAAAAAAA/at/national", "/login/x/at/national"])
@@ -131,12 +112,6 @@ def test_every_page_is_one_that_nobody_keeps_or_frames(browser: Browser) -> None
     assert "form-action" not in sent.headers["content-security-policy"], "the node may lead on to a third origin"
 
 
-def test_a_browser_keeps_four_logins_at_most(browser: Browser) -> None:
-    for _ in range(6):
-        assert browser.asks().status == 303
-    assert len([name for name in browser.jar if name.startswith("__Host-l-")]) == 4
-
-
 def test_a_long_request_is_parked(browser: Browser, stage: NodeStage) -> None:
     """What does not fit a cookie lies sealed in the database, and the login goes on as any other."""
     fill = tuple(f"urn:other:level:{hashlib.shake_256(b'%d' % number).hexdigest(120)}" for number in range(13))
@@ -148,9 +123,3 @@ def test_a_long_request_is_parked(browser: Browser, stage: NodeStage) -> None:
     page = browser.returns(browser.signs_in(leaving))
     assert browser.opened(browser.decides(page)).assertion is not None
     assert stage.application.site.tenant == "node.localhost"
-
-
-def test_a_node_is_no_city(stage: NodeStage) -> None:
-    assert isinstance(stage.application, Application)
-    with pytest.raises(TypeError, match="a node"):
-        _ = stage.application.city

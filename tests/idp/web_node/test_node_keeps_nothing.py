@@ -1,8 +1,6 @@
 """What a sending node keeps: node, message and time of what was decided, and nothing of the person, anywhere."""
 
 import json
-from collections.abc import MutableMapping
-from typing import Any  # structlog's own type of an event
 
 import pytest
 
@@ -13,6 +11,7 @@ from idp.web.login_cookies import secret_of
 from policies.authentication import Requester
 from tests.canary.needles import needles, search
 from tests.canary.stage import VALUES
+from tests.idp.staging import Lines
 from tests.idp.web_node.citizen import Browser
 from tests.idp.web_node.peer import LOA, and_also
 from tests.idp.web_node.stage import NodeStage
@@ -29,7 +28,7 @@ def kept(stage: NodeStage) -> bytes:
 
 
 @pytest.mark.spec("decisions.md 26")
-def test_no_value_of_a_citizen_is_left(browser: Browser, stage: NodeStage, logs: list[MutableMapping[str, Any]]) -> None:
+def test_no_value_of_a_citizen_is_left(browser: Browser, stage: NodeStage, logs: Lines) -> None:
     browser.jar.clear()
     sent = browser.decides(browser.informed(CANARY, attributes=EVERYTHING))
     opened = browser.opened(sent)

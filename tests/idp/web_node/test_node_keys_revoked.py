@@ -33,14 +33,6 @@ def test_nothing_is_recorded_that_nobody_can_sign(browser: Browser, stage: NodeS
     assert stage.records == before + 1
 
 
-def test_a_page_that_was_answered_is_not_answered_again_unsigned(browser: Browser, stage: NodeStage) -> None:
-    page = browser.informed()
-    assert browser.decides(page).status == 200
-    with all_revoked(stage.application, "node"):
-        told(browser.decides(page))
-    assert browser.opened(browser.decides(page)).assertion is not None
-
-
 def test_nobody_is_sent_to_sign_in_for_an_answer_that_nobody_can_sign(browser: Browser, stage: NodeStage) -> None:
     with all_revoked(stage.application, "node"):
         told(browser.asks())
@@ -53,14 +45,6 @@ def test_nobody_who_chooses_by_then_is_sent_to_sign_in_for_it_either(browser: Br
     with all_revoked(stage.application, "node"):
         told(browser.go("GET", chosen))
     assert browser.go("GET", chosen).status == 303
-
-
-def test_a_choice_that_is_left_ends_when_it_can_be_told(browser: Browser, stage: NodeStage) -> None:
-    levels = (f"{OTHER_LOA}low", f"{LOA}low", f"{LOA}substantial", f"{LOA}high")
-    path = browser.asks(comparison="exact", contexts=levels).found("//form/@action")[0]
-    with all_revoked(stage.application, "node"):
-        told(browser.go("POST", path))
-    assert browser.opened(browser.go("POST", path)).assertion is None
 
 
 def test_what_else_stopped_a_login_is_said_though_the_node_cannot_be_told(browser: Browser, stage: NodeStage) -> None:

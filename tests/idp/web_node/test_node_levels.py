@@ -76,10 +76,6 @@ def test_exact_takes_what_is_listed_and_nothing_else() -> None:
     assert levels_for(exact("urn:another:level"), provider(*Level, notified=False)) == {}
 
 
-def test_a_provider_without_levels_answers_nothing() -> None:
-    assert levels_for(REQUEST, provider()) == {}
-
-
 def test_an_answer_is_never_above_what_was_reached_nor_outside_of_what_was_asked() -> None:
     for size in range(4):
         for listed in combinations(Level, size):
@@ -100,12 +96,3 @@ def test_the_highest_notified_level_is_published_and_every_other_that_is_reached
     )
     assert published_levels([bank]) == (f"{OTHER_LOA}low", f"{OTHER_LOA}substantial")
     assert published_levels([]) == ()
-
-
-def test_whatever_answers_is_published_or_below_what_is() -> None:
-    for notified in (True, False):
-        one = provider(*Level, notified=notified)
-        for request in (REQUEST, exact(*(f"{OTHER_LOA}{level.label}" for level in Level))):
-            said = set(levels_for(request, one).values())
-            published = set(published_levels([one]))
-            assert said <= published or notified

@@ -136,12 +136,6 @@ def test_what_is_asked_for_beside_goes_where_it_is_there(browser: Browser) -> No
     assert read_address(address) == Address("Canal Street 12", "4711", "Storkhaven", "", "NL")
 
 
-def test_what_is_not_asked_for_stays(browser: Browser) -> None:
-    opened = browser.opened(browser.decides(browser.informed(attributes=and_also("Gender"))))
-    assert opened.assertion is not None
-    assert len(opened.assertion.attributes) == 4
-
-
 @pytest.mark.spec("eidas.md §5 a Latin value accompanies the original")
 def test_a_name_in_another_script_goes_with_its_latin_form(browser: Browser) -> None:
     page = browser.informed(CYRILLIC)
@@ -190,10 +184,3 @@ def test_several_providers_that_can_answer_are_a_choice(browser: Browser, *, can
     leaving = browser.go("GET", next(link for link in links if link.endswith("bank")))
     page = browser.returns(browser.signs_in(leaving, Citizen("m", "", LOW, MARI), "bank"))
     assert page.found("//button[@name='choice']/@value") == ["continue", "cancel"]
-
-
-def test_a_provider_that_cannot_answer_is_not_there(browser: Browser) -> None:
-    levels = (f"{OTHER_LOA}low", f"{LOA}low", f"{LOA}substantial", f"{LOA}high")
-    picker = browser.asks(comparison="exact", contexts=levels)
-    (link,) = (one for one in picker.found("//a/@href") if one.endswith("bank"))
-    assert browser.go("GET", link.replace("bank", "nobody")).status == 404

@@ -85,10 +85,6 @@ def test_a_name_in_another_script_needs_its_latin_form() -> None:
         assert "Иванова" not in refused.value.detail
 
 
-def test_a_latin_form_beside_a_latin_name_stays() -> None:
-    assert found(assertion(family_name="Õun", family_name__latin="Oun"))["family_name"] == ("Õun", "")
-
-
 def test_what_is_asked_for_beside_goes_if_it_can_be_said() -> None:
     beside = ("Gender", "Nationality", "CurrentAddress", "PlaceOfBirth", "BirthName")
     one = assertion(gender="2", nationality="EE", address=Address(locality="Tallinn"), place_of_birth="Tartu")
@@ -101,10 +97,6 @@ def test_the_page_shows_the_word_that_is_sent() -> None:
     for given, sent in (("2", "Female"), ("MALE", "Male"), ("9", "Unspecified")):
         shown, _ = found(assertion(gender=given), "Gender")["gender"]
         assert shown == sent
-
-
-def test_what_is_not_asked_for_does_not_go() -> None:
-    assert set(found(assertion(gender="2", email="mari@post.example"))) == {*PERSON, "person_identifier"}
 
 
 @pytest.mark.parametrize("asked", range(4))
@@ -128,22 +120,6 @@ def test_an_address_is_written_in_its_base64_form() -> None:
     uri, values = eidas_values(Attribute(AttributeName("address"), EXACT, address), STANDARD)
     assert uri == f"{ATTRIBUTE}CurrentAddress"
     assert read_address(values[0].text) == address
-
-
-def test_a_pair_has_the_original_and_its_latin_form() -> None:
-    _, values = eidas_values(Attribute(AttributeName("given_name"), EXACT, "Мария", "Maria"), STANDARD)
-    assert values == (EidasValue("Мария", latin=False), EidasValue("Maria"))
-
-
-def test_values_are_in_no_repr_of_what_is_sent() -> None:
-    assert "Мария" not in repr(Attribute(AttributeName("given_name"), EXACT, "Мария", "Maria"))
-    assert "Maria" not in repr(Attribute(AttributeName("given_name"), EXACT, "Мария", "Maria"))
-
-
-def test_every_attribute_of_the_catalogue_with_an_eidas_name_is_known_by_it() -> None:
-    names = names_by_uri(STANDARD)
-    assert names[f"{ATTRIBUTE}CurrentFamilyName"] == "family_name"
-    assert len(names) == 10
 
 
 # -- where Latin forms come from -------------------------------------------------------------------------------------------

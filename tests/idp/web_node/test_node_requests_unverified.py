@@ -1,9 +1,8 @@
 """A request that nobody we know vouches for: a page alone, no cookie, no answer to anybody, and a line in the log."""
 
 import base64
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from copy import deepcopy
-from typing import Any  # structlog's own type of an event
 from urllib.parse import quote
 
 import pytest
@@ -14,19 +13,18 @@ from connectors.formats.eidas.request import REQUEST_SIGNATURE_PLACE, request_el
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.redirect import signed_query
 from connectors.signatures.signer import algorithm_for
-from connectors.signatures.xmlsign import sign_enveloped
 from idp.server.wrong_answers import ADDRESS_TIMES
 from tests.idp.neighbour import signer
+from tests.idp.staging import Lines
 from tests.idp.web.visitor import Answer
 from tests.idp.web_node.citizen import Browser
 from tests.idp.web_node.peer import fields_of, message_of, with_value
 from tests.idp.web_node.stage import NodeStage
 
 DS = "{http://www.w3.org/2000/09/xmldsig#}"
-Logs = list[MutableMapping[str, Any]]
 
 
-def refused(page: Answer, logs: Logs, check: str) -> None:
+def refused(page: Answer, logs: Lines, check: str) -> None:
     assert page.status == 400, page.text
     assert page.cookies == {}
     assert page.found("//form") == [], "nobody is answered"
@@ -37,14 +35,14 @@ def refused(page: Answer, logs: Logs, check: str) -> None:
 
 
 @pytest.mark.spec("eidas.md §3 Issuer")
-def test_a_node_that_is_not_registered_is_refused(browser: Browser, stage: NodeStage, logs: Logs) -> None:
+def test_a_node_that_is_not_registered_is_refused(browser: Browser, stage: NodeStage, logs: Lines) -> None:
     page = browser.posts(stage.nl.posted(browser.request(), by=signer("nobody")))
     refused(page, logs, "signature")
     assert "registered in nodes/" in logs[0]["detail"]
 
 
 @pytest.mark.spec("eidas.md §6 additions wait")
-def test_a_registered_node_without_approved_metadata_is_refused(browser: Browser, stage: NodeStage, logs: Logs) -> None:
+def test_a_registered_node_without_approved_metadata_is_refused(browser: Browser, stage: NodeStage, logs: Lines) -> None:
     # After a month nothing that was approved is valid any more
     stage.clock.ahead = 30 * 86400
     page = browser.asks()
@@ -52,13 +50,13 @@ def test_a_registered_node_without_approved_metadata_is_refused(browser: Browser
 
 
 @pytest.mark.spec("eidas.md §8 9")
-def test_pkcs1_is_refused(browser: Browser, stage: NodeStage, logs: Logs) -> None:
+def test_pkcs1_is_refused(browser: Browser, stage: NodeStage, logs: Lines) -> None:
     page = browser.posts(stage.nl.posted(browser.request(), by=stage.nl.rsa_signer, profile=SAML2INT))
     refused(page, logs, "signature_algorithm")
 
 
 @pytest.mark.spec("eidas.md §8 9")
-def test_pkcs1_is_refused_in_a_query(browser: Browser, stage: NodeStage, logs: Logs) -> None:
+def test_pkcs1_is_refused_in_a_query(browser: Browser, stage: NodeStage, logs: Lines) -> None:
     query = signed_query("SAMLRequest", request_octets(browser.request()), "", stage.nl.rsa_signer, SAML2INT)
     refused(browser.follows(query), logs, "signature_algorithm")
 
@@ -80,39 +78,39 @@ def test_pss_by_the_second_key_is_taken(browser: Browser, stage: NodeStage) -> N
     ],
 )
 def test_xml_with_more_than_elements_is_refused(
-    browser: Browser, stage: NodeStage, logs: Logs, before: bytes, check: str
+    browser: Browser, stage: NodeStage, logs: Lines, before: bytes, check: str
 ) -> None:
     octets = base64.b64decode(stage.nl.posted(browser.request())["SAMLRequest"])
     refused(browser.posts(fields_of(before + octets)), logs, check)
 
 
-def test_an_altered_request_is_refused(browser: Browser, stage: NodeStage, logs: Logs) -> None:
+def test_an_altered_request_is_refused(browser: Browser, stage: NodeStage, logs: Lines) -> None:
     octets = base64.b64decode(stage.nl.posted(browser.request())["SAMLRequest"])
     assert octets.count(b"LoA/low") == 1
     refused(browser.posts(fields_of(octets.replace(b"LoA/low", b"LoA/high"))), logs, "digest")
 
 
 @pytest.mark.spec("eidas.md §3 size")
-def test_a_request_that_is_too_long_is_refused(browser: Browser, stage: NodeStage, logs: Logs) -> None:
+def test_a_request_that_is_too_long_is_refused(browser: Browser, stage: NodeStage, logs: Lines) -> None:
     octets = base64.b64decode(stage.nl.posted(browser.request())["SAMLRequest"])
     page = browser.posts(fields_of(octets + b" " * (192 * 1024)))
     refused(page, logs, "size")
     assert browser.posts(fields_of(octets + b" " * (400 * 1024))).status == 413
 
 
-def test_an_unsigned_request_is_refused(browser: Browser, logs: Logs) -> None:
+def test_an_unsigned_request_is_refused(browser: Browser, logs: Lines) -> None:
     octets = request_octets(browser.request())
     refused(browser.posts(fields_of(octets)), logs, "signature_missing")
 
 
 @pytest.mark.spec("eidas.md §3 signature")
-def test_a_signature_of_another_request_does_not_serve(browser: Browser, stage: NodeStage, logs: Logs) -> None:
+def test_a_signature_of_another_request_does_not_serve(browser: Browser, stage: NodeStage, logs: Lines) -> None:
     old, new = (message_of(stage.nl.posted(browser.request())) for _ in range(2))
     new.replace(_signature(new), deepcopy(_signature(old)))
     refused(browser.posts(fields_of(etree.tostring(new))), logs, "reference")
 
 
-def test_a_signed_request_inside_of_another_is_refused(browser: Browser, stage: NodeStage, logs: Logs) -> None:
+def test_a_signed_request_inside_of_another_is_refused(browser: Browser, stage: NodeStage, logs: Lines) -> None:
     """Wrapping: the signed element lies in Extensions, and what would be read is around it."""
     signed = message_of(stage.nl.posted(browser.request()))
     outer = request_element(browser.request(provider_name="evil"))
@@ -125,23 +123,7 @@ def test_a_signed_request_inside_of_another_is_refused(browser: Browser, stage: 
     refused(browser.posts(fields_of(etree.tostring(outer))), logs, "reference")
 
 
-def test_two_signatures_are_refused(browser: Browser, stage: NodeStage, logs: Logs) -> None:
-    root = message_of(stage.nl.posted(browser.request()))
-    root.insert(REQUEST_SIGNATURE_PLACE, deepcopy(_signature(root)))
-    refused(browser.posts(fields_of(etree.tostring(root))), logs, "signature_count")
-
-
-def test_a_signature_in_another_place_is_refused(browser: Browser, stage: NodeStage, logs: Logs) -> None:
-    octets = sign_enveloped(request_element(browser.request()), stage.nl.signer, place=2, profile=EIDAS)
-    refused(browser.posts(fields_of(octets)), logs, "signature_place")
-
-
-def test_a_response_in_the_place_of_a_request_is_refused(browser: Browser, logs: Logs) -> None:
-    page = browser.posts({"SAMLResponse": "PHg+"})
-    refused(page, logs, "parameters")
-
-
-def test_a_form_with_more_than_a_request_is_refused(browser: Browser, stage: NodeStage, logs: Logs) -> None:
+def test_a_form_with_more_than_a_request_is_refused(browser: Browser, stage: NodeStage, logs: Lines) -> None:
     page = browser.posts({**stage.nl.posted(browser.request()), "SAMLResponse": "PHg+"})
     refused(page, logs, "parameters")
 
@@ -159,19 +141,19 @@ def test_a_form_with_more_than_a_request_is_refused(browser: Browser, stage: Nod
     ],
 )
 def test_an_altered_query_is_refused(
-    browser: Browser, stage: NodeStage, logs: Logs, name: str, value: str, check: str
+    browser: Browser, stage: NodeStage, logs: Lines, name: str, value: str, check: str
 ) -> None:
     query = with_value(stage.nl.queried(browser.request(), "mine"), name, value)
     refused(browser.follows(query), logs, check)
 
 
 @pytest.mark.parametrize("added", ["RelayState=x", "SAMLRequest=x", "SAMLResponse=x", "utm_source=x"])
-def test_a_query_with_something_added_is_refused(browser: Browser, stage: NodeStage, logs: Logs, added: str) -> None:
+def test_a_query_with_something_added_is_refused(browser: Browser, stage: NodeStage, logs: Lines, added: str) -> None:
     query = stage.nl.queried(browser.request(), "mine")
     refused(browser.follows(f"{query}&{added}"), logs, "parameters")
 
 
-def test_a_relay_state_that_was_taken_out_or_put_in_is_refused(browser: Browser, stage: NodeStage, logs: Logs) -> None:
+def test_a_relay_state_that_was_taken_out_or_put_in_is_refused(browser: Browser, stage: NodeStage, logs: Lines) -> None:
     with_one, without = stage.nl.queried(browser.request(), "mine"), stage.nl.queried(browser.request())
     refused(browser.follows(with_one.replace("&RelayState=mine", "")), logs, "signature")
     logs.clear()
@@ -190,7 +172,7 @@ def test_relay_states_of_every_spelling_are_taken(browser: Browser, stage: NodeS
     assert page.status == 303, page.text
 
 
-def test_the_query_without_a_signature_is_refused(browser: Browser, stage: NodeStage, logs: Logs) -> None:
+def test_the_query_without_a_signature_is_refused(browser: Browser, stage: NodeStage, logs: Lines) -> None:
     query, _, _ = stage.nl.queried(browser.request()).partition("&SigAlg=")
     refused(browser.follows(query), logs, "signature_missing")
 

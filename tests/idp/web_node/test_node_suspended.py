@@ -6,7 +6,7 @@ import pytest
 
 from idp.store.switches.switch import COUNTRY, PROVIDER
 from tests.forgetting import Switch, forget_switches, switch_of
-from tests.idp.web.stage import Clock
+from tests.idp.staging import Clock
 from tests.idp.web.visitor import Answer
 from tests.idp.web_node.citizen import Browser
 from tests.idp.web_node.stage import NodeStage
