@@ -17,6 +17,7 @@ import time
 from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from limits import RateLimitItemPerMinute
@@ -61,68 +62,82 @@ return 0
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit: its name, how much a window takes, and whose it is."""
+
+    name: str
+    amount: int
+    parts: tuple[str, ...] = field(repr=False)
+
+
 class Windows:
-    """The moving windows of one process, of a bounded number of keys. All windows have one length.
+    """The moving windows of one process, each of so many `seconds`, under a bounded number of keys.
 
     A window is a pair (newest moment, how many) for each twelfth of its length, and what came in one twelfth is forgotten
     together. So no window holds more than its limit, and what a key takes does not grow with how often it comes.
     """
 
-    def __init__(self, max_keys: int = MAX_KEYS, clock: Callable[[], float] = time.monotonic) -> None:
-        self._max_keys, self._clock = max_keys, clock
-        self._lock = threading.Lock()
+    def __init__(
+        self, seconds: float = WINDOW, *, max_keys: int = MAX_KEYS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._seconds, self._max_keys, self._clock = seconds, max_keys, clock
+        self._lock, self._key = threading.Lock(), secrets.token_bytes(32)
         # In the order of their last use
         self._windows: OrderedDict[str, array[float]] = OrderedDict()
 
-    def count_in_each(self, limits: Sequence[tuple[str, int]], expiry: int) -> int:
-        """Count one more under each key, or under none and say which has no room, from 1 on; 0 where all have.
+    def count(self, *limits: Limit) -> Limit | None:
+        """Count one more within each limit, or within none, and return the first that has no room.
 
         A key under which nothing is counted is not made.
         """
+        keys = [self._named(limit) for limit in limits]
         with self._lock:
-            now = self._clock()
-            for place, (key, limit) in enumerate(limits, 1):
-                if key in self._windows and sum(self._window(key, now - expiry)[1::2]) >= limit:
-                    return place
-            for key, _ in limits:
-                window = self._window(key, now - expiry)
-                if window and window[-2] // (expiry / PARTS) == now // (expiry / PARTS):
+            now, twelfth = self._clock(), self._seconds / PARTS
+            for key, limit in zip(keys, limits, strict=True):
+                if self._sum(key, now) >= limit.amount:
+                    return limit
+            for key in keys:
+                window = self._window(key, now)
+                if window and window[-2] // twelfth == now // twelfth:
                     window[-2] = now
                     window[-1] += 1
                 else:
                     window.extend((now, 1))
-        return 0
+        return None
 
-    def counted(self, key: str, expiry: int) -> int:
-        """How many there are under a key."""
+    def counted(self, limit: Limit) -> float:
+        """How much of it is used up."""
         with self._lock:
-            return int(sum(self._window(key, self._clock() - expiry)[1::2])) if key in self._windows else 0
+            return self._sum(self._named(limit), self._clock())
 
-    def _window(self, key: str, oldest: float) -> "array[float]":
+    def is_full(self, limit: Limit) -> bool:
+        """Whether it has no room."""
+        return self.counted(limit) >= limit.amount
+
+    def _sum(self, key: str, now: float) -> float:
+        return sum(self._window(key, now)[1::2]) if key in self._windows else 0
+
+    def _window(self, key: str, now: float) -> "array[float]":
+        oldest = now - self._seconds
         window = self._windows.setdefault(key, array("d"))
         self._windows.move_to_end(key)
-        while len(self._windows) > self._max_keys or self._over(oldest):
+        while len(self._windows) > self._max_keys or self._is_over(oldest):
             self._windows.popitem(last=False)
         while window and window[0] <= oldest:
             del window[:2]
         return window
 
-    def _over(self, oldest: float) -> bool:
+    def _is_over(self, oldest: float) -> bool:
         """Whether nothing counts any more of the key that was used longest ago; never of the only one."""
         window = next(iter(self._windows.values()))
         return len(self._windows) > 1 and (not window or window[-2] <= oldest)
 
+    def _named(self, limit: Limit) -> str:
+        return f"{limit.name}/{limit.amount}/{_digest(self._key, *limit.parts)}"
+
     def __len__(self) -> int:
         return len(self._windows)
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """One more under a limit: its name, how many it takes a minute, and whose it is."""
-
-    name: str
-    amount: int
-    parts: tuple[str, ...] = field(repr=False)
 
 
 class Shared:
@@ -135,24 +150,21 @@ class Shared:
         self._rests = 0.0
         self.reachable = True
 
-    def hit(self, *wanted: Wanted) -> str:
-        """Count one more within each of these limits, in one question; "", or the name of the first that has no room.
-
-        Then nothing is counted. Raises `StoreUnavailable` where Valkey does not say so in time.
-        """
+    def count(self, *limits: Limit) -> Limit | None:
+        """As `Windows` does, in one question. Raises `StoreUnavailable` where Valkey does not answer in time."""
         if time.monotonic() < self._rests:
             raise StoreUnavailable("the shared limits cannot be asked")
         slot = int(self._clock()) // KEY_LIFE
         secret = hashlib.blake2b(slot.to_bytes(8), key=self._key[:64], digest_size=32).digest()
-        items = [RateLimitItemPerMinute(one.amount).key_for(_digest(secret, *one.parts)) for one in wanted]
+        items = [RateLimitItemPerMinute(limit.amount).key_for(_digest(secret, *limit.parts)) for limit in limits]
         keys = [self._storage.prefixed_key(item) for item in items]
         try:
-            full = int(self._count(keys, [time.time(), WINDOW, *(one.amount for one in wanted)]))
+            full = int(self._count(keys, [time.time(), WINDOW, *(limit.amount for limit in limits)]))
         except self._storage.base_exceptions as error:
             self._rests, self.reachable = time.monotonic() + VALKEY_REST, False
             raise StoreUnavailable("the shared limits cannot be asked") from error
         self.reachable = True
-        return wanted[full - 1].name if full else ""
+        return limits[full - 1] if full else None
 
     def close(self) -> None:
         """Close the connections."""
@@ -187,41 +199,24 @@ class Rates:
         "" where it is nobody's: this machine's own, or that of a trusted proxy that did not say for whom it asks. Those
         are not limited by address, since everybody would be limited as one.
         """
-        try:
-            found = _plain(client)
-        except ValueError:
-            return ""
-        if found.is_loopback or any(found in network for network in self._exempt):
-            return ""
-        return "/".join(hashlib.blake2b(octets, key=self._key, digest_size=DIGEST).hexdigest() for octets in _widths(found))
+        return "/".join(
+            hashlib.blake2b(octets, key=self._key, digest_size=DIGEST).hexdigest() for octets in self._octets(client)
+        )
 
     def page(self, address: str, kind: str = "") -> None:
-        """One request of an address, of a `kind` that is counted apart. Raises `TooManyRequests`."""
-        self._hit(*self._of_address("pages", address, kind), windows=self._pages)
+        """Count one request of an address, of a `kind` that is counted apart. Raises `TooManyRequests`."""
+        self._hit(self._pages, self._of_address("pages", address, kind))
 
     def begin(self, client: str, party: str) -> None:
-        """One login that begins, for a registered party or node. Raises `TooManyRequests` and `StoreUnavailable`."""
-        address = self.address(client)
-        if address and self.shared is not None:
-            # As all workers have it; our own hash is of this process
-            address = "/".join(octets.hex() for octets in _widths(_plain(client)))
-        of_party = Wanted("begin_party", self._limits.begin_party, ("party", party))
-        wanted = (*self._of_address("begin_address", address), of_party)
-        if self.shared is None:
-            self._hit(*wanted)
-        elif full := self.shared.hit(*wanted):
-            self._over(full)
+        """Count one login of a registered party or node that begins. Raises `TooManyRequests` and `StoreUnavailable`."""
+        # Our own hash of an address is of this process
+        address = "/".join(octets.hex() for octets in self._octets(client)) if self.shared else self.address(client)
+        of_party = Limit("begin_party", self._limits.begin_party, ("party", party))
+        self._hit(self.shared or self._windows, (*self._of_address("begin_address", address), of_party))
 
-    def ask(self, client: str) -> None:
-        """One question of a login to an identity provider, which is signed. Raises `TooManyRequests`.
-
-        As many as logins may begin, by address, and counted apart. A login's first is not counted.
-        """
-        self._hit(*self._of_address("begin_address", self.address(client), "ask"))
-
-    def speak(self, client: str) -> None:
-        """One choice of a login's language, which keeps its state anew: as many as for `ask`. Raises `TooManyRequests`."""
-        self._hit(*self._of_address("begin_address", self.address(client), "speak"))
+    def go_on(self, client: str, step: str) -> None:
+        """Count one costly step of a login: of each kind as many as logins may begin. Raises `TooManyRequests`."""
+        self._hit(self._windows, self._of_address("begin_address", self.address(client), step))
 
     def check_failures(
         self, address: str, place: str = "", client: str | None = None, *, own: bool = False, times: int = 1
@@ -233,45 +228,51 @@ class Rates:
         at what this address itself has failed for this client, and at nothing that a neighbour could have done. `times`
         as many as the limit may be refused.
         """
-        wanted = self._of_failures(address, place, client, times)
-        for one in wanted[:1] if own else wanted:
-            if self._windows.counted(self._key_of(one), WINDOW) >= one.amount:
-                self._over(one.name)
+        limits = self._of_failures(address, place, client, times)
+        for limit in limits[:1] if own else limits:
+            if self._windows.is_full(limit):
+                self._refuse(limit)
 
     def failed(self, address: str, place: str = "", client: str | None = None, *, times: int = 1) -> None:
-        """What came from there was refused."""
-        wanted = self._of_failures(address, place, client, times)
-        self._windows.count_in_each([(self._key_of(one), one.amount) for one in wanted], WINDOW)
+        """Count what came from there and was refused."""
+        self._windows.count(*self._of_failures(address, place, client, times))
 
-    def _of_failures(self, address: str, place: str, client: str | None, times: int) -> tuple[Wanted, ...]:
+    def _of_failures(self, address: str, place: str, client: str | None, times: int) -> tuple[Limit, ...]:
         if client is None:
             return self._of_address("failures", address, place, times=times)
         own = self._of_address("failures", address, place, client)
         return (*own, *self._of_address("failures", address, place, times=CLIENT_TIMES))
 
-    def _of_address(self, name: str, address: str, *parts: str, times: int = 1) -> tuple[Wanted, ...]:
-        """What counts under a limit of addresses: the address, and then its line, where it has one; nothing for nobody."""
+    def _of_address(self, name: str, address: str, *parts: str, times: int = 1) -> tuple[Limit, ...]:
+        """The limits of an address: its own, and then its line's, where it has one; none of nobody."""
         own, _, line = address.partition("/")
         amount: int = times * getattr(self._limits, name)
-        found = (Wanted(name, amount, ("address", own, *parts)),) if own else ()
-        return (*found, Wanted(name, LINE_TIMES * amount, ("line", line, *parts))) if line else found
+        found = (Limit(name, amount, ("address", own, *parts)),) if own else ()
+        return (*found, Limit(name, LINE_TIMES * amount, ("line", line, *parts))) if line else found
 
-    def _hit(self, *wanted: Wanted, windows: Windows | None = None) -> None:
+    def _hit(self, windows: Windows | Shared, limits: Sequence[Limit]) -> None:
         """Count one more within each of these limits, or raise `TooManyRequests` and count nothing.
 
         So a network that is refused uses up nothing of its line, nor an address of a party, and the networks of a line that
         is refused make no keys.
         """
-        limits = [(self._key_of(one), one.amount) for one in wanted]
-        if full := (self._windows if windows is None else windows).count_in_each(limits, WINDOW):
-            self._over(wanted[full - 1].name)
+        if full := windows.count(*limits):
+            self._refuse(full)
 
-    def _key_of(self, one: Wanted) -> str:
-        return f"{one.name}/{one.amount}/{_digest(self._key, *one.parts)}"
+    def _refuse(self, limit: Limit) -> None:
+        self._refused(limit.name)
+        raise TooManyRequests(limit.name, WINDOW)
 
-    def _over(self, name: str) -> None:
-        self._refused(name)
-        raise TooManyRequests(name, WINDOW)
+    def _octets(self, client: str) -> tuple[bytes, ...]:
+        """The octets by which an address is counted: all four, or the first eight and the first six of an IPv6 address."""
+        try:
+            found = _plain(client)
+        except ValueError:
+            return ()
+        if found.is_loopback or any(found in network for network in self._exempt):
+            return ()
+        octets = found.packed
+        return (octets,) if isinstance(found, ipaddress.IPv4Address) else (octets[:NETWORK], octets[:LINE])
 
 
 def line_of(address: str) -> str:
@@ -287,26 +288,27 @@ def check_valkey(settings: Settings, *, ask: bool = True) -> None:
     """
     if not settings.valkey:
         return
-    file, host = str(settings.folder / "ciconia.toml"), settings.valkey.rpartition("@")[2].split("://")[-1]
+
+    def misconfigured(what: str, fix: str) -> Misconfigured:
+        return Misconfigured((Problem(str(settings.folder / "ciconia.toml"), 0, "valkey", what, fix),))
+
+    host = settings.valkey.rpartition("@")[2].split("://")[-1]
     try:
         storage = _valkey(settings.valkey)
     except ConfigurationError:
-        what, fix = "Valkey's library is not installed.", f"{EXTRAS}, or leave valkey out"
-        raise Misconfigured((Problem(file, 0, "valkey", what, fix),)) from None
+        raise misconfigured("Valkey's library is not installed.", f"{EXTRAS}, or leave valkey out") from None
     if not ask:
         return
-    try:
-        found = storage.storage.config_get("maxmemory-policy")
-    except storage.base_exceptions:
-        # The cause may quote a password
-        what, fix = f"Valkey at {host} does not answer, or refuses CONFIG GET.", "start it, or let this user ask"
-        raise Misconfigured((Problem(file, 0, "valkey", what, fix),)) from None
-    finally:
-        storage.storage.close()
-    policy = str(found.get("maxmemory-policy", ""))
+    with closing(storage.storage) as asked:
+        try:
+            policy = str(asked.config_get("maxmemory-policy").get("maxmemory-policy", "not told"))
+        except storage.base_exceptions:
+            # The cause may quote a password
+            what = f"Valkey at {host} does not answer, or refuses CONFIG GET."
+            raise misconfigured(what, "start it, or let this user ask") from None
     if policy != "noeviction":
-        what = f"maxmemory-policy of {host} is {policy or 'not told'}: a full memory would drop counters and their limits."
-        raise Misconfigured((Problem(file, 0, "valkey", what, "set maxmemory-policy noeviction in valkey.conf"),))
+        what = f"maxmemory-policy of {host} is {policy}: a full memory would drop counters and their limits."
+        raise misconfigured(what, "set maxmemory-policy noeviction in valkey.conf")
 
 
 def _valkey(url: str) -> RedisStorage:
@@ -324,11 +326,6 @@ def _plain(client: str) -> Address:
         inside = ipaddress.IPv4Address(found.packed[-4:])
         return inside if inside.is_global else found
     return found.ipv4_mapped or found
-
-
-def _widths(found: Address) -> tuple[bytes, ...]:
-    """The octets by which an address is counted: all four, or the first eight and the first six of an IPv6 address."""
-    return (found.packed,) if isinstance(found, ipaddress.IPv4Address) else (found.packed[:NETWORK], found.packed[:LINE])
 
 
 def _digest(key: bytes, *parts: str) -> str:

@@ -10,11 +10,8 @@ how many logins one address begins. A cookie that opens as no login leads to no 
 The counts lie in the memory of each worker, under keyed hashes, for as long as a login lives.
 """
 
-import hashlib
-import secrets
-
 from idp.login.states import LOGIN_LIFE
-from idp.server.rate_limits import DIGEST, Rates, Windows
+from idp.server.rate_limits import Limit, Rates, Windows
 from policies.errors import Replayed
 
 # A citizen who tries one country after another has a few; nobody honest has more
@@ -32,38 +29,30 @@ class Tries:
 
     def __init__(self, rates: Rates, windows: Windows | None = None) -> None:
         self._rates = rates
-        self._windows = Windows() if windows is None else windows
-        self._key = secrets.token_bytes(32)
+        self._windows = Windows(LOGIN_LIFE) if windows is None else windows
 
     def ask(self, login: str, client: str) -> None:
-        """A login of this browser asks an identity provider, by a signed question. Raises `TooManyRequests`."""
-        if self._full("ask", login, 1):
-            self._rates.ask(client)
+        """Count a question that a login signs to an identity provider. Raises `TooManyRequests`."""
+        if self._windows.count(Limit("ask", 1, (login,))):
+            self._rates.go_on(client, "ask")
 
     def answer(self, login: str, client: str) -> None:
-        """An answer to a login of this browser is to be judged: it counts, whatever comes of it.
+        """Count an answer to a login of this browser that is about to be judged, whatever comes of it.
 
         Raises `Replayed` where the login takes no more, `TooManyRequests` where it brought a wrong one before and its
         address too many.
         """
-        wrong = self._wrong(login)
-        if wrong >= WRONG_ANSWERS or self._full("answer", login, ANSWERS):
+        if self._windows.is_full(_wrong(login)) or self._windows.count(Limit("answer", ANSWERS, (login,))):
             raise Replayed("answers_left", "a login that takes no more answers")
-        if wrong:
+        if self._windows.counted(_wrong(login)):
             self._rates.check_failures(self._rates.address(client), PLACE, times=ADDRESS_TIMES)
 
     def wrong(self, login: str, client: str) -> bool:
-        """An answer was refused. Returns whether the login takes no more."""
-        self._full("wrong", login, WRONG_ANSWERS)
+        """Count an answer that was refused. Returns whether the login takes no more."""
+        self._windows.count(_wrong(login))
         self._rates.failed(self._rates.address(client), PLACE, times=ADDRESS_TIMES)
-        return self._wrong(login) >= WRONG_ANSWERS
+        return self._windows.is_full(_wrong(login))
 
-    def _wrong(self, login: str) -> int:
-        return self._windows.counted(self._named("wrong", login), LOGIN_LIFE)
 
-    def _full(self, what: str, login: str, most: int) -> bool:
-        """Count one more, or none and say that there is no room."""
-        return bool(self._windows.count_in_each([(self._named(what, login), most)], LOGIN_LIFE))
-
-    def _named(self, what: str, login: str) -> str:
-        return what + hashlib.blake2b(login.encode(), key=self._key, digest_size=DIGEST).hexdigest()
+def _wrong(login: str) -> Limit:
+    return Limit("wrong", WRONG_ANSWERS, (login,))

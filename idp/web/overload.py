@@ -18,8 +18,9 @@ import asyncio
 import re
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import attrgetter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -81,32 +82,32 @@ class Waiter:
 
     address: str
     timeout: asyncio.Timeout
-    turn: asyncio.Future[None] | None = None
+    turn: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    round: int = 0
 
 
 class WaitingLine:
-    """At most so many waiters, by address, in the order in which addresses have their turn."""
+    """At most so many waiters, the oldest first. Addresses take turns: each has one waiter in a round."""
 
     def __init__(self, most: int) -> None:
-        self._most = most
-        self._waiters: dict[str, deque[Waiter]] = {}
-        self.size = 0
+        self._most, self._round = most, 0
+        self.waiters: list[Waiter] = []
 
-    def of(self, address: str) -> deque[Waiter]:
-        """The waiters of an address, the oldest first."""
-        return self._waiters.get(address, deque())
+    def of(self, address: str) -> list[Waiter]:
+        """The waiters of an address."""
+        return [waiter for waiter in self.waiters if waiter.address == address]
 
     def gives_way(self, address: str) -> str | None:
         """The address that gives way to one more of `address`; None where there is room. Raises `Overloaded`."""
-        if self.size < self._most:
+        if len(self.waiters) < self._most:
             return None
-        counts = {each: LINE_TIMES * len(waiters) for each, waiters in self._waiters.items()}
-        counts[address] = counts.get(address, 0) + LINE_TIMES
+        counts = Counter(waiter.address for waiter in self.waiters)
+        counts[address] += 1
         lines = Counter[str]()
         for each, count in counts.items():
-            lines[line_of(each)] += count // LINE_TIMES
+            lines[line_of(each)] += count
         lines[""] = 0
-        loads = {each: (max(count, lines[line_of(each)]), count) for each, count in counts.items()}
+        loads = {each: (max(LINE_TIMES * count, lines[line_of(each)]), count) for each, count in counts.items()}
         mine, line = loads[address], line_of(address)
         heavier = [
             each
@@ -119,18 +120,15 @@ class WaitingLine:
         return max(heavier, key=loads.__getitem__)
 
     def add(self, waiter: Waiter) -> None:
-        """Put it at the end of its address's turns."""
-        self._waiters.setdefault(waiter.address, deque()).append(waiter)
-        self.size += 1
+        """Put it behind those of its address."""
+        own = self.of(waiter.address)
+        waiter.round = 1 + (own[-1].round if own else self._round)
+        self.waiters.append(waiter)
 
     def remove(self, waiter: Waiter) -> None:
         """Take it out. Once more is nothing."""
-        own = self.of(waiter.address)
-        if waiter in own:
-            own.remove(waiter)
-            self.size -= 1
-            if not own:
-                del self._waiters[waiter.address]
+        if waiter in self.waiters:
+            self.waiters.remove(waiter)
 
     def refuse(self, waiter: Waiter) -> None:
         """Take it out, and end its wait now."""
@@ -138,17 +136,11 @@ class WaitingLine:
         if not waiter.timeout.expired():
             waiter.timeout.reschedule(0.0)
 
-    def next(self) -> str:
-        """The address whose turn it is."""
-        return next(iter(self._waiters))
-
     def take(self) -> Waiter:
-        """Take the next one out. Its address has its next turn after all others."""
-        address = self.next()
-        waiter = self._waiters[address][0]
-        self.remove(waiter)
-        if address in self._waiters:
-            self._waiters[address] = self._waiters.pop(address)
+        """Take the next one out."""
+        waiter = min(self.waiters, key=attrgetter("round"))
+        self.waiters.remove(waiter)
+        self._round = waiter.round
         return waiter
 
 
@@ -158,13 +150,12 @@ class Queue:
     def __init__(self, at_work: int, waiting: int) -> None:
         self._places, self._places_for_new = at_work, at_work // 2
         self.lines = {lane: WaitingLine(waiting) for lane in Lane}
-        self.bodies = WaitingLine(waiting)
-        self._own_bodies = -(-waiting // HALF_SENT)
+        self.bodies, self._own_bodies = WaitingLine(waiting), -(-waiting // HALF_SENT)
         self.at_work = self._new_at_work = self._turns = 0
 
     def standing(self) -> tuple[int, dict[str, int]]:
         """How many are at work, and how many wait in each lane."""
-        return self.at_work, {lane.value: line.size for lane, line in self.lines.items()}
+        return self.at_work, {lane.value: len(line.waiters) for lane, line in self.lines.items()}
 
     def check(self, lane: Lane, address: str) -> None:
         """Raise `Overloaded` where one more of an address would not be let wait."""
@@ -173,28 +164,27 @@ class Queue:
     async def enter(self, lane: Lane, address: str) -> None:
         """Wait for a place at work, which `leave` gives back. Raises `Overloaded`."""
         line = self.lines[lane]
-        if not any(each.size for each in self.lines.values()) and self._free(lane):
+        if self._free(lane) and not any(each.waiters for each in self.lines.values()):
             self._take(lane)
             return
         if (heavier := line.gives_way(address)) is not None:
             line.refuse(line.of(heavier)[-1])
-        turn = asyncio.get_running_loop().create_future()
-        waiter = Waiter(address, asyncio.timeout(WAIT_SECONDS), turn)
+        waiter = Waiter(address, asyncio.timeout(WAIT_SECONDS))
         line.add(waiter)
         self._fill()
         try:
             async with waiter.timeout:
-                await turn
+                await waiter.turn
         except BaseException as error:
             line.remove(waiter)
-            if turn.done() and not turn.cancelled():
+            if waiter.turn.done() and not waiter.turn.cancelled():
                 self.leave(lane)  # its turn came in this moment
             if isinstance(error, TimeoutError):
                 raise Overloaded("the queue is full") from None
             raise
 
     def leave(self, lane: Lane) -> None:
-        """A place is free again: the next have their turn."""
+        """Give a place back: the next have their turn."""
         self.at_work -= 1
         self._new_at_work -= lane is Lane.NEW
         self._fill()
@@ -202,16 +192,18 @@ class Queue:
     async def read(self, receive: Receive, most: int, address: str) -> Receive:
         """Read a body of at most so many octets, by a deadline. Returns what gives it again. `Overloaded`: it drips."""
         line = self.bodies
-        if address and len(line.of(address)) >= self._own_bodies:
-            heavier: str | None = address
+        own = line.of(address) if address else []
+        if len(own) >= self._own_bodies:
+            line.refuse(own[0])
         else:
             try:
                 heavier = line.gives_way(address)
+                late = line.of(heavier) if heavier is not None else []
             except Overloaded:
                 # A body that is here already leaves the line at once, so however many drip, it gets in
-                heavier = line.next()
-        if heavier is not None:
-            line.refuse(line.of(heavier)[0])
+                late = line.waiters
+            if late:
+                line.refuse(late[0])
         waiter = Waiter(address, asyncio.timeout(BODY_SECONDS))
         line.add(waiter)
         messages: deque[Message] = deque()
@@ -241,11 +233,11 @@ class Queue:
         self._new_at_work += lane is Lane.NEW
 
     def _fill(self) -> None:
-        while lanes := [lane for lane in Lane if self.lines[lane].size and self._free(lane)]:
+        while lanes := [lane for lane in Lane if self.lines[lane].waiters and self._free(lane)]:
             self._turns += len(lanes) > 1
             lane = lanes[0] if self._turns % TURN_FOR_NEW else lanes[-1]
             turn = self.lines[lane].take().turn
-            if turn is not None and not turn.done():
+            if not turn.done():
                 self._take(lane)
                 turn.set_result(None)
 
@@ -279,12 +271,12 @@ class Overload:
                 most = MAX_MESSAGE_BODY if scope["path"] in MESSAGES else MAX_FORM_BODY
                 receive = await self._queue.read(receive, most, address)
             await self._queue.enter(lane, address)
-        except (Overloaded, TooManyRequests) as error:
-            full = isinstance(error, Overloaded)
-            if full:
-                self._told(lane)
-            shown = Overloaded(f"the lane {lane} is full") if full else error
-            await self._pages.turned_away(scope, shown)(scope, receive, send)
+        except Overloaded:
+            self._told(lane)
+            await self._pages.turned_away(scope, Overloaded(f"the lane {lane} is full"))(scope, receive, send)
+            return
+        except TooManyRequests as error:
+            await self._pages.turned_away(scope, error)(scope, receive, send)
             return
         works = True
 

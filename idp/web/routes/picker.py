@@ -68,7 +68,7 @@ def router(site: Site) -> APIRouter:
                     if spoken != state:
                         site.role.check_service(origin)
                         # A long state is parked anew each time
-                        site.watched.rates.speak(client_of(request))
+                        site.watched.rates.go_on(client_of(request), "speak")
                         kept.append(site.logins.keep(spoken, now))
                     return _picker(site, request, spoken, now, kept, sought=sought, remembering=remember == "yes")
             except Suspended as error:

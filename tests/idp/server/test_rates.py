@@ -1,7 +1,7 @@
 """Limits by address and party: moving windows that are bounded, keys that name nobody, and what a limit never hits."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from types import FrameType
 
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from idp.config.settings import Limits
-from idp.server.rate_limits import CLIENT_TIMES, LINE_TIMES, Rates, Windows
+from idp.server.rate_limits import CLIENT_TIMES, LINE_TIMES, Limit, Rates, Windows
 from policies.errors import TooManyRequests
 
 HOME, AWAY = "93.184.216.34", "93.184.216.35"
@@ -20,14 +20,14 @@ PARTY = "parking"
 class Clock:
     """Seconds that pass when a test says so."""
 
-    def __init__(self) -> None:
-        self.now = 1000.0
+    now = 1000.0
 
     def __call__(self) -> float:
         return self.now
 
 
-def _rates(clock: Clock, **limits: int) -> Rates:
+def _rates(clock: Clock | None = None, **limits: int) -> Rates:
+    clock = clock or Clock()
     return Rates(Limits(**limits), windows=Windows(clock=clock), pages=Windows(clock=clock))
 
 
@@ -45,24 +45,14 @@ def test_a_window_moves_so_that_no_minute_holds_more_than_its_limit() -> None:
         rates.begin(HOME, PARTY)
 
 
-def test_questions_of_logins_are_counted_apart_from_their_beginnings() -> None:
-    rates = _rates(Clock(), begin_address=2)
-    for _ in range(2):
-        rates.ask(HOME)
-    with pytest.raises(TooManyRequests, match="begin_address"):
-        rates.ask(HOME)
-    rates.ask(AWAY)
-    rates.begin(HOME, PARTY)
-
-
-def test_choices_of_a_language_are_counted_apart_from_both() -> None:
-    rates = _rates(Clock(), begin_address=2)
-    for _ in range(2):
-        rates.speak(HOME)
-    with pytest.raises(TooManyRequests, match="begin_address"):
-        rates.speak(HOME)
-    rates.speak(AWAY)
-    rates.ask(HOME)
+def test_costly_steps_of_logins_are_counted_apart_from_their_beginnings_and_from_each_other() -> None:
+    rates = _rates(begin_address=2)
+    for step in ("ask", "speak"):
+        for _ in range(2):
+            rates.go_on(HOME, step)
+        with pytest.raises(TooManyRequests, match="begin_address"):
+            rates.go_on(HOME, step)
+        rates.go_on(AWAY, step)
     rates.begin(HOME, PARTY)
 
 
@@ -83,30 +73,17 @@ def test_whatever_the_times_are_no_minute_has_more_than_the_limit(gaps: list[flo
 
 
 def test_what_a_party_has_no_room_for_is_none_of_the_address() -> None:
-    rates = _rates(Clock(), begin_address=2, begin_party=1)
+    rates = _rates(begin_address=2, begin_party=1)
     rates.begin(AWAY, PARTY)
     for _ in range(5):
-        with pytest.raises(TooManyRequests, match="begin_party"):
+        with pytest.raises(TooManyRequests) as caught:
             rates.begin(HOME, PARTY)
+        assert (caught.value.limit, caught.value.seconds) == ("begin_party", 60)
     for party in ("fares", "library"):
         rates.begin(HOME, party)
-
-
-def test_one_address_does_not_use_up_anothers_limit() -> None:
-    rates = _rates(Clock(), begin_address=1)
-    rates.begin(HOME, PARTY)
-    with pytest.raises(TooManyRequests):
-        rates.begin(HOME, PARTY)
-    rates.begin(AWAY, PARTY)
-
-
-def test_one_party_does_not_use_up_anothers_limit() -> None:
-    rates = _rates(Clock(), begin_party=1)
-    rates.begin(HOME, PARTY)
-    with pytest.raises(TooManyRequests) as caught:
-        rates.begin(AWAY, PARTY)
-    assert (caught.value.limit, caught.value.seconds) == ("begin_party", 60)
-    rates.begin(HOME, "fares")
+    with pytest.raises(TooManyRequests, match="begin_address"):
+        rates.begin(HOME, "another")
+    rates.begin(AWAY, "another")
 
 
 @pytest.mark.parametrize(
@@ -122,7 +99,7 @@ def test_one_party_does_not_use_up_anothers_limit() -> None:
     ],
 )
 def test_an_ipv6_address_is_counted_by_its_64_bits(one: str, other: str, *, same: bool) -> None:
-    rates = _rates(Clock())
+    rates = _rates()
     assert (rates.address(one) == rates.address(other)) is same
 
 
@@ -133,49 +110,38 @@ def _networks(count: int, line: str = "2001:db8:1") -> list[str]:
 
 def _begun(rates: Rates, clients: Iterable[str]) -> int:
     """How many of these could begin."""
-    begun = 0
-    for client in clients:
-        with suppress(TooManyRequests):
-            rates.begin(client, PARTY)
-            begun += 1
-    return begun
-
-
-def test_all_networks_of_one_line_begin_four_times_as_often_as_one() -> None:
-    rates = _rates(Clock(), begin_address=3)
-    assert _begun(rates, _networks(256)) == 12
-    assert _begun(rates, _networks(256, "2001:db8:2")) == 12
-    assert _begun(rates, [f"93.184.216.{number}" for number in range(256)]) == 256, "an IPv4 address is its own line"
-
-
-def test_one_line_fills_no_relying_party() -> None:
-    rates = _rates(Clock(), begin_address=2, begin_party=10)
-    assert _begun(rates, _networks(256) * 2) == 8
-    assert _begun(rates, [HOME]) == 1, "what was refused by address is none of the party's"
+    return _passed(clients, lambda client: rates.begin(client, PARTY))
 
 
 def _asked(rates: Rates, clients: Iterable[str]) -> int:
     """How many of these got a page."""
-    asked = 0
+    return _passed(clients, lambda client: rates.page(rates.address(client)))
+
+
+def _passed(clients: Iterable[str], act: Callable[[str], None]) -> int:
+    passed = 0
     for client in clients:
         with suppress(TooManyRequests):
-            rates.page(rates.address(client))
-            asked += 1
-    return asked
+            act(client)
+            passed += 1
+    return passed
 
 
-def test_a_network_that_is_refused_uses_up_nothing_of_its_line() -> None:
-    rates = _rates(Clock(), begin_address=2, pages=2)
-    for count in (_begun, _asked):
-        assert count(rates, _networks(1) * 50) == 2
-        assert count(rates, _networks(4) * 2) == 6
+@pytest.mark.parametrize("count", [_begun, _asked])
+def test_all_networks_of_one_line_come_four_times_as_often_as_one(count: Callable[[Rates, Iterable[str]], int]) -> None:
+    rates = _rates(begin_address=3, pages=3)
+    assert count(rates, _networks(256)) == 12
+    assert count(rates, _networks(256, "2001:db8:2")) == 12
+    assert count(rates, [f"93.184.216.{number}" for number in range(256)]) == 256, "an IPv4 address is its own line"
+    # A network that is refused uses up nothing of its line
+    assert count(rates, _networks(1, "2001:db8:3") * 50) == 3
+    assert count(rates, _networks(4, "2001:db8:3") * 3) == 9
 
 
-def test_all_networks_of_one_line_ask_for_four_times_as_many_pages_as_one() -> None:
-    rates = _rates(Clock(), pages=3)
-    assert _asked(rates, _networks(256)) == 12
-    assert _asked(rates, _networks(256, "2001:db8:2")) == 12
-    assert _asked(rates, [f"93.184.216.{number}" for number in range(256)]) == 256
+def test_one_line_fills_no_relying_party() -> None:
+    rates = _rates(begin_address=2, begin_party=10)
+    assert _begun(rates, _networks(256) * 2) == 8
+    assert _begun(rates, [HOME]) == 1, "what was refused by address is none of the party's"
 
 
 def test_networks_of_a_line_that_is_refused_make_no_keys() -> None:
@@ -204,48 +170,35 @@ def test_a_flood_of_pages_has_no_other_limit_forgotten() -> None:
         rates.begin(HOME, PARTY)
 
 
-@pytest.mark.parametrize("place", ["", "/token"])
-def test_all_networks_of_one_line_fail_four_times_as_often_as_one(place: str) -> None:
-    rates = _rates(Clock(), failures=3)
-    for client in _networks(12):
-        rates.check_failures(rates.address(client), place)
-        rates.failed(rates.address(client), place)
-    for client in _networks(20)[10:]:
+@pytest.mark.parametrize(("place", "client"), [("", None), ("/token", None), ("/token", "parking")])
+def test_all_networks_of_one_line_fail_four_times_as_often_as_one(place: str, client: str | None) -> None:
+    rates = _rates(failures=3)
+    for network in _networks(12):
+        rates.check_failures(rates.address(network), place, client)
+        rates.failed(rates.address(network), place, client)
+    for network in _networks(20)[10:]:
         with pytest.raises(TooManyRequests, match="failures"):
-            rates.check_failures(rates.address(client), place)
-    rates.check_failures(rates.address("2001:db8:2::1"), place)
-    rates.check_failures(rates.address("2001:db8:1::1"), "elsewhere")
+            rates.check_failures(rates.address(network), place, client)
+    rates.check_failures(rates.address("2001:db8:2::1"), place, client)
+    rates.check_failures(rates.address("2001:db8:1::1"), "elsewhere", client)
+    rates.check_failures(rates.address("2001:db8:1:ffff::1"), place, "permits")
 
 
 @pytest.mark.parametrize("clients", [[HOME], ["2001:db8:1::1"], _networks(12)])
 def test_clients_fail_apart_and_together_four_times_as_often(clients: list[str]) -> None:
-    rates = _rates(Clock(), failures=3)
+    rates = _rates(failures=3)
     room = 3 * CLIENT_TIMES * min(len(clients), LINE_TIMES)
-    failed = 0
     for number in range(room):
         address = rates.address(clients[number % len(clients)])
-        with suppress(TooManyRequests):
-            rates.check_failures(address, "/token", f"{number // len(clients) % 6}")
-            rates.failed(address, "/token", f"{number // len(clients) % 6}")
-            failed += 1
-    assert failed == room
+        rates.check_failures(address, "/token", f"{number // len(clients) % 6}")
+        rates.failed(address, "/token", f"{number // len(clients) % 6}")
     with pytest.raises(TooManyRequests, match="failures"):
         rates.check_failures(rates.address(clients[0]), "/token", "another")
     rates.check_failures(rates.address(AWAY), "/token", "another")
 
 
-def test_all_networks_of_one_line_fail_four_times_as_often_as_one_in_the_name_of_a_client() -> None:
-    rates = _rates(Clock(), failures=3)
-    for client in _networks(3 * LINE_TIMES):
-        rates.check_failures(rates.address(client), "/token", "parking")
-        rates.failed(rates.address(client), "/token", "parking")
-    with pytest.raises(TooManyRequests, match="failures"):
-        rates.check_failures(rates.address("2001:db8:1:ffff::1"), "/token", "parking")
-    rates.check_failures(rates.address("2001:db8:1:ffff::1"), "/token", "permits")
-
-
 def test_what_neighbours_failed_is_not_an_addresss_own() -> None:
-    rates = _rates(Clock(), failures=3)
+    rates = _rates(failures=3)
     for client in _networks(3 * LINE_TIMES):
         rates.failed(rates.address(client), "/token", "parking")
     fresh, guessing = rates.address("2001:db8:1:ffff::1"), rates.address(HOME)
@@ -261,7 +214,7 @@ def test_what_neighbours_failed_is_not_an_addresss_own() -> None:
 
 
 def test_a_network_whose_failures_are_refused_shuts_out_no_other_of_its_line() -> None:
-    rates = _rates(Clock(), failures=3)
+    rates = _rates(failures=3)
     one, other = (rates.address(client) for client in _networks(2))
     for _ in range(50):
         rates.failed(one)
@@ -295,23 +248,17 @@ def test_a_key_tells_no_address_and_no_two_processes_have_the_same() -> None:
     assert rates.address(HOME) != Rates(Limits()).address(HOME)
 
 
-def test_failures_are_counted_by_address_for_each_place() -> None:
-    rates = _rates(Clock(), failures=2)
+def test_failures_are_counted_by_address_for_each_place_and_what_succeeds_is_none() -> None:
+    rates = _rates(failures=2)
     home, away = rates.address(HOME), rates.address(AWAY)
     for _ in range(2):
-        rates.check_failures(home, "/token")
+        for _ in range(5):
+            rates.check_failures(home, "/token")
         rates.failed(home, "/token")
     with pytest.raises(TooManyRequests, match="failures"):
         rates.check_failures(home, "/token")
     rates.check_failures(away, "/token")
     rates.check_failures(home)
-
-
-def test_what_succeeds_is_no_failure() -> None:
-    rates = _rates(Clock(), failures=1)
-    home = rates.address(HOME)
-    for _ in range(10):
-        rates.check_failures(home)
 
 
 def test_a_flood_of_addresses_takes_a_bounded_memory_and_forgets_who_came_longest_ago() -> None:
@@ -326,26 +273,24 @@ def test_a_flood_of_addresses_takes_a_bounded_memory_and_forgets_who_came_longes
 
 
 def test_what_an_address_takes_does_not_grow_with_how_often_it_comes() -> None:
-    clock = Clock()
-    windows = Windows(clock=clock)
+    windows, flood = Windows(clock=(clock := Clock())), Limit("flood", 12_000, ())
     for _ in range(12_000):
         clock.now += 0.01
-        assert not windows.count_in_each([("flood", 12_000)], 60)
-    assert windows.counted("flood", 60) < 6_600
-    assert sys.getsizeof(windows._windows["flood"]) < 500
+        assert not windows.count(flood)
+    assert windows.counted(flood) < 6_600
+    assert sys.getsizeof(next(iter(windows._windows.values()))) < 500
 
 
 def test_whoever_came_before_the_window_is_forgotten_when_the_next_one_comes() -> None:
-    clock = Clock()
-    windows = Windows(clock=clock)
+    windows = Windows(clock=(clock := Clock()))
     for number in range(1000):
         clock.now += 0.1
-        windows.count_in_each([(f"k{number}", 5)], 60)
+        windows.count(Limit(f"k{number}", 5, ()))
     assert len(windows) <= 601
     # Whoever is asked about and did not come does not keep the rest
-    windows.counted("k400", 60)
+    windows.counted(Limit("k400", 5, ()))
     clock.now += 86_400
-    windows.count_in_each([("someone", 5)], 60)
+    windows.count(Limit("someone", 5, ()))
     assert len(windows) == 1
 
 
@@ -355,26 +300,24 @@ def test_each_refusal_is_told_by_the_name_of_its_limit() -> None:
     home = rates.address(HOME)
     rates.page(home)
     rates.failed(home)
-    with pytest.raises(TooManyRequests):
-        rates.page(home)
-    with pytest.raises(TooManyRequests):
-        rates.check_failures(home)
+    for act in (rates.page, rates.check_failures):
+        with pytest.raises(TooManyRequests):
+            act(home)
     assert told == ["pages", "failures"]
 
 
 def test_two_limits_of_one_address_are_two_windows_each_full_by_itself() -> None:
-    clock = Clock()
-    windows = Windows(clock=clock)
-    assert windows.counted("k", 60) == len(windows) == 0
+    windows, one, other = Windows(clock=(clock := Clock())), Limit("k", 3, ()), Limit("other", 2, ())
+    assert windows.counted(one) == len(windows) == 0
     for _ in range(2):
-        assert windows.count_in_each([("k", 3), ("other", 2)], 60) == 0
+        assert windows.count(one, other) is None
     clock.now += 1
-    assert windows.count_in_each([("k", 3), ("other", 2)], 60) == 2
-    assert windows.count_in_each([("k", 3)], 60) == 0
-    assert windows.count_in_each([("k", 3), ("other", 2)], 60) == 1
-    assert (windows.counted("k", 60), windows.counted("other", 60)) == (3, 2)
+    assert windows.count(one, other) is other
+    assert windows.count(one) is None
+    assert windows.count(one, other) is one
+    assert (windows.counted(one), windows.counted(other)) == (3, 2)
     clock.now += 60
-    assert (windows.counted("k", 60), windows.counted("other", 60)) == (0, 0)
+    assert (windows.counted(one), windows.counted(other)) == (0, 0)
 
 
 def test_all_limits_of_a_request_together_take_few_calls() -> None:

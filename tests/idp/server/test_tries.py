@@ -20,7 +20,7 @@ class Clock:
 
 def _tries(clock: Clock, **limits: int) -> Tries:
     rates = Rates(Limits(**limits), windows=Windows(clock=clock), pages=Windows(clock=clock))
-    return Tries(rates, Windows(clock=clock))
+    return Tries(rates, Windows(LOGIN_LIFE, clock=clock))
 
 
 def _wrong(tries: Tries, login: str, client: str = HOME) -> bool:

@@ -213,10 +213,10 @@ def test_in_a_full_lane_the_address_with_most_gives_way() -> None:
         real = await _waits(queue, Lane.BEGUN, "real")
         await asyncio.sleep(0.2)
         assert _refused([*flood, real]) == [False] * 9 + [True, False], "the newest of the flood, and at once"
-        assert queue.lines[Lane.BEGUN].size == 10
+        assert len(queue.lines[Lane.BEGUN].waiters) == 10
         real.cancel()
         await _settled()
-        assert queue.lines[Lane.BEGUN].size == 9
+        assert len(queue.lines[Lane.BEGUN].waiters) == 9
 
     _run(test)
 
@@ -401,7 +401,7 @@ def test_whoever_waits_too_long_is_told_to_come_again(monkeypatch: pytest.Monkey
         busy = [asyncio.ensure_future(_ask(wrapped, _scope("/token"))) for _ in range(2)]
         await _settled()
         assert (await _ask(wrapped, _scope("/token"))).status == 503
-        assert queue.lines[Lane.BEGUN].size == 0
+        assert len(queue.lines[Lane.BEGUN].waiters) == 0
         held.done.set()
         await asyncio.gather(*busy)
         assert queue.standing() == (0, {"begun": 0, "new": 0})
