@@ -36,7 +36,6 @@ LEAVE_SECONDS = LINGER_SECONDS + 20.0
 # A worker that lived so long did not die of how it starts
 SOUND_SECONDS = 10.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
-NO_PROCESS = "no process could be forked for it"
 FAILED_CODE = 70  # sysexits.h: EX_SOFTWARE
 
 
@@ -103,7 +102,7 @@ class Supervisor:
             raise_limit()
             gc.freeze()  # what was imported stays shared with the workers
             self._begin_companion()
-            self._begin(plan)
+            self._coming = plan
             while self._plan or self._coming or self._workers:
                 taken = signal.sigtimedwait(SIGNALS, self._pause())
                 if taken is not None:
@@ -143,28 +142,24 @@ class Supervisor:
             # Before theirs: the last process that closes it resets what waits there, and a worker takes all of it first
             self._listening.close()
         self._look_at_the_coming(now)
-        self._look_at_the_serving(now)
-        leaving = [worker for worker in self._workers if worker.leaves_by]
-        for worker in leaving:
-            if now > worker.leaves_by:
-                os.kill(worker.process, signal.SIGKILL)
+        self._replace_the_dead(now)
+        self._end_the_hanging(now)
         # Until the start, or the last reload, has come to its end, workers need the slots
-        if self._reload_asked and self._plan and not (self._coming or leaving):
+        settled = not self._coming and all(worker.plan is self._plan for worker in self._workers)
+        if self._reload_asked and self._plan and settled:
             self._reload_asked = False
             if not self._ends_at:
                 self._reload(self._plan)
 
     def _reload(self, serving: Plan) -> None:
         try:
-            plan = serving.again()
+            self._coming = serving.again()
         except Misconfigured as error:
             self._refuse(*map(str, error.problems))
         except StoreUnavailable as error:
             self._refuse(f"the database cannot be used: {explained(error.detail)}")
         except Exception as error:  # noqa: BLE001  whatever it is, those who serve go on; its text may quote a password
             self._refuse(f"the broker has a defect: nobody foresaw a {type(error).__name__}")
-        else:
-            self._begin(plan)
 
     def _refuse(self, *problems: str) -> None:
         self._log.error("reload_refused", serving="as before", problems=list(problems))
@@ -210,30 +205,22 @@ class Supervisor:
         return [worker for worker in self._workers if worker.plan is plan and not worker.leaves_by]
 
     def _look_at_the_coming(self, now: float) -> None:
-        if self._coming is None:
-            return
         workers = self._of(self._coming)
-        starting = [worker for worker in workers if self._state(worker) != WorkerState.READY]
-        if any(now - worker.begun > START_SECONDS for worker in starting):
-            self._give_up_the_coming("it did not serve in time")
-        elif not starting and len(workers) < self._wanted:
-            # The first worker has shown that the configuration serves: were it broken, one worker would say so, and not all
-            if not self._fill(self._coming):
-                self._give_up_the_coming(NO_PROCESS)
-        elif not starting:
-            former, self._plan, self._coming = self._plan, self._coming, None
-            self._restart_at = self._put_off_for = 0.0
-            if former is None:
-                self._board.phase = ServerPhase.SERVING
-                self._ready()
-            else:
-                self._leave(self._of(former))
-                self._log.info("reloaded", workers=self._wanted, seconds=round(now - workers[0].begun, 2))
-
-    def _begin(self, plan: Plan) -> None:
-        self._coming = plan
-        if not self._fork(plan):
-            self._give_up_the_coming(NO_PROCESS)
+        if self._coming is None or any(self._board.slots[each.index].state != WorkerState.READY for each in workers):
+            return
+        if len(workers) < self._wanted:
+            # The first worker shows that the configuration serves: were it broken, one worker would say so, and not all
+            if not self._fill(self._coming, self._wanted if workers else 1):
+                self._give_up_the_coming("no process could be forked for it")
+            return
+        former, self._plan, self._coming = self._plan, self._coming, None
+        self._restart_at = self._put_off_for = 0.0
+        if former is None:
+            self._board.phase = ServerPhase.SERVING
+            self._ready()
+        else:
+            self._leave(self._of(former))
+            self._log.info("reloaded", workers=self._wanted, seconds=round(now - workers[0].begun, 2))
 
     def _give_up_the_coming(self, why: str) -> None:
         """End its workers. Where one of them could say what is wrong, it has."""
@@ -244,58 +231,50 @@ class Supervisor:
         else:
             self._refuse(f"a worker of the new configuration: {why}")
 
-    def _look_at_the_serving(self, now: float) -> None:
-        if self._plan is None:
-            return
-        workers = self._of(self._plan)
-        if len(workers) < self._wanted and now >= self._restart_at:
+    def _replace_the_dead(self, now: float) -> None:
+        if self._plan and len(self._of(self._plan)) < self._wanted and now >= self._restart_at:
             self._restart_at = 0.0
-            if not self._fill(self._plan):
+            if not self._fill(self._plan, self._wanted):
                 self._put_off(now)
+
+    def _end_the_hanging(self, now: float) -> None:
+        """Kill each worker that neither starts, turns nor leaves in its time: others may wait for what it holds."""
         if now - self._looked < LOOK_SECONDS:
             return
         self._looked = now
-        for worker in self._of(self._plan):
+        for worker in self._workers:
+            slot = self._board.slots[worker.index]
             # Looks are counted, not seconds: a machine that stood still as a whole has no worker that hangs
-            beats = self._board.slots[worker.index].beats
-            worker.silent = 0 if beats != worker.beats else worker.silent + 1
-            worker.beats = beats
-            starting = self._state(worker) == WorkerState.STARTING
-            if (worker.silent == HUNG_LOOKS and not starting) or (starting and now - worker.begun > START_SECONDS):
-                # The others wait for what it holds
+            worker.silent = 0 if slot.beats != worker.beats else worker.silent + 1
+            worker.beats = slot.beats
+            if worker.leaves_by:
+                late = now > worker.leaves_by
+            elif slot.state == WorkerState.STARTING:
+                late = now - worker.begun > START_SECONDS
+            else:
+                late = worker.silent == HUNG_LOOKS
+            if late:
                 self._log.error("worker_hangs", number=worker.index + 1)
                 os.kill(worker.process, signal.SIGKILL)
 
-    def _state(self, worker: LivingWorker) -> int:
-        return self._board.slots[worker.index].state
-
-    def _fill(self, plan: Plan) -> bool:
+    def _fill(self, plan: Plan, wanted: int) -> bool:
         """Fork what a plan lacks; whether all of it could be."""
-        return all(self._fork(plan) for _ in range(self._wanted - len(self._of(plan))))
+        return all(self._fork(plan) for _ in range(wanted - len(self._of(plan))))
 
     def _fork(self, plan: Plan) -> bool:
-        slots, wanted = self._board.slots, self._wanted
+        board, wanted = self._board, self._wanted
         taken = {worker.index % wanted for worker in self._of(plan)}
-        free = [index for index, slot in enumerate(slots) if slot.state == WorkerState.FREE]
+        free = [index for index, slot in enumerate(board.slots) if slot.state == WorkerState.FREE]
         index = next((index for index in free if index % wanted not in taken), free[0])
-        slots[index].state = WorkerState.STARTING
-        processor, ours = self._processors[index % wanted], self._process
-        process = self._child(lambda: work(plan, self._board, index, self._listening, processor=processor, supervisor=ours))
+        slot, processor, ours = board.slots[index], self._processors[index % wanted], self._process
+        slot.state = WorkerState.STARTING
+        process = fork(lambda: work(plan, board, index, self._listening, processor=processor, supervisor=ours))
         if not process:
-            slots[index].state = WorkerState.FREE
+            slot.state = WorkerState.FREE
             return False
-        self._workers.append(LivingWorker(process, index, plan, time.monotonic(), slots[index].beats))
+        self._workers.append(LivingWorker(process, index, plan, time.monotonic(), slot.beats))
         self._note()
         return True
-
-    def _child(self, act: Callable[[], int]) -> int:
-        """The number of a child that does `act`. 0: no process could be had."""
-        try:
-            return fork(act)
-        except OSError as error:
-            # No memory, or too many processes: it may pass, and those who serve go on
-            self._log.error("cannot_fork", why=os.strerror(error.errno or 0))
-            return 0
 
     def _begin_companion(self) -> None:
         beside, board = self._beside, self._board
@@ -317,7 +296,7 @@ class Supervisor:
             beside(board)
             return 0
 
-        self._companion = self._child(act)
+        self._companion = fork(act)
 
     def _leave(self, workers: Sequence[LivingWorker], number: signal.Signals = LEAVE) -> None:
         for worker in workers:
@@ -327,9 +306,14 @@ class Supervisor:
 
 
 def fork(act: Callable[[], int]) -> int:
-    """The number of a child that does `act` and ends with its code. Raises OSError."""
+    """The number of a child that does `act` and ends with its code; 0 where no process could be had."""
     flush()
-    process = os.fork()
+    try:
+        process = os.fork()
+    except OSError as error:
+        # No memory, or too many processes: it may pass, and those who serve go on
+        structlog.get_logger().error("cannot_fork", why=os.strerror(error.errno or 0))
+        return 0
     if process:
         return process
     code = FAILED_CODE

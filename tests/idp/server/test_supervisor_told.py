@@ -145,7 +145,7 @@ def test_a_death_after_a_long_life_is_no_death_at_the_start(monkeypatch: pytest.
     told, lives = Told(monkeypatch), [1.0, 1.0, SOUND_SECONDS + 1, 1.0]
 
     def dying() -> signal.Signals | None:
-        newest = max(told.forked)
+        newest = max(told.forked, default=0)
         if told.served and lives and newest in told.living and told.now - told.forked[newest] >= lives[0]:
             lives.pop(0)
             told.codes[newest] = 75
