@@ -5,8 +5,8 @@ goes nowhere but where the pinned metadata of its sender says: an address that t
 Times are seconds since the epoch; nothing here reads a clock.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 from connectors.connector import Inbound
 from connectors.formats.authn_request import AuthnRequestMessage, read_authn_request
@@ -25,42 +25,20 @@ from policies.errors import AssertionRejected
 NAME_ID_FORMATS = frozenset(("", PERSISTENT, TRANSIENT, UNSPECIFIED))
 
 
-@dataclass(frozen=True, slots=True)
-class AskingParty:
-    """The addresses for answers in a service provider's pinned metadata: those by POST, by their index.
-
-    `attribute_indexes` are its AttributeConsumingServices; `name_id_formats` may be empty: it says nothing about them.
-    """
-
-    entity_id: str
-    acs_urls: Mapping[int, str]
-    default_index: int
-    attribute_indexes: frozenset[int] = frozenset()
-    name_id_formats: frozenset[str] = frozenset()
-
-
-def asking_party(facts: ServiceProviderFacts) -> AskingParty:
-    """The party that metadata describes."""
-    return AskingParty(facts.entity_id, facts.acs_urls, facts.default_index, facts.attribute_indexes, facts.name_id_formats)
-
-
+@foreseen
 def receive_authn_request(
-    inbound: Inbound, keys: Sequence[PinnedKey], party: AskingParty, here: str, now: int, profile: Profile
+    inbound: Inbound, keys: Sequence[PinnedKey], party: ServiceProviderFacts, here: str, now: int, profile: Profile
 ) -> tuple[AuthnRequestMessage, str]:
     """Verify, read and judge a request by either binding; the RelayState to hand back with the answer.
 
     `keys` are those of `party` alone, `here` is the address that received it. Raises `AssertionRejected`.
     """
-
-    def judge() -> tuple[AuthnRequestMessage, str]:
-        signed, relay_state = signed_message(inbound, "SAMLRequest", keys, REQUEST, profile)
-        return judge_authn_request(read_authn_request(signed), party, here, now, profile), relay_state
-
-    return foreseen(judge)
+    signed, relay_state = signed_message(inbound, "SAMLRequest", keys, REQUEST, profile)
+    return judge_authn_request(read_authn_request(signed), party, here, now, profile), relay_state
 
 
 def judge_authn_request(
-    request: AuthnRequestMessage, party: AskingParty, here: str, now: int, profile: Profile
+    request: AuthnRequestMessage, party: ServiceProviderFacts, here: str, now: int, profile: Profile
 ) -> AuthnRequestMessage:
     """Judge a request whose signature held. In what comes back `acs_url` is where the answer goes, from the metadata.
 
@@ -83,7 +61,7 @@ def judge_authn_request(
     return replace(request, acs_url=acs_url)
 
 
-def _acs_url(request: AuthnRequestMessage, party: AskingParty) -> str:
+def _acs_url(request: AuthnRequestMessage, party: ServiceProviderFacts) -> str:
     """Where the answer goes (SAML Core 2.0 §3.4.1): by URL, by index, or the default; always the metadata's own text."""
     if request.protocol_binding not in ("", POST):
         raise AssertionRejected("protocol_binding", "a ProtocolBinding other than POST")
@@ -102,7 +80,7 @@ def _acs_url(request: AuthnRequestMessage, party: AskingParty) -> str:
     return known
 
 
-def _check_subject(request: AuthnRequestMessage, party: AskingParty) -> None:
+def _check_subject(request: AuthnRequestMessage, party: ServiceProviderFacts) -> None:
     """How the citizen is to be named."""
     wanted = request.name_id_format
     unlisted = wanted not in ("", UNSPECIFIED) and party.name_id_formats and wanted not in party.name_id_formats

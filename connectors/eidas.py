@@ -4,12 +4,11 @@ The other node's kind, addresses and keys come from its approved metadata of tha
 never from a message. The rules of a request and of a response are the eIDAS Message Format's.
 """
 
-import base64
 import secrets
 from collections.abc import Sequence
 from typing import Protocol
 
-from connectors.connector import Ask, Examined, Expectation, Inbound, Outbound, Post, Redirect
+from connectors.connector import Ask, Examined, Expectation, Inbound, Outbound
 from connectors.deviations import Tolerance, tolerance
 from connectors.eidas_checks import (
     check_authentication_context,
@@ -21,14 +20,7 @@ from connectors.eidas_checks import (
     person_identifier,
 )
 from connectors.formats.eidas.registry import NATURAL, PROTOCOL_VERSIONS, spoken
-from connectors.formats.eidas.request import (
-    REQUEST_SIGNATURE_PLACE,
-    EidasRequest,
-    RequestedAttribute,
-    asked_attributes,
-    request_element,
-    request_octets,
-)
+from connectors.formats.eidas.request import EidasRequest, RequestedAttribute, asked_attributes, request_element
 from connectors.formats.eidas.response import EidasAssertionMessage, read_assertion, read_response
 from connectors.metadata.peers import PeerInUse
 from connectors.metadata.pinned_provider import misconfigured
@@ -46,14 +38,12 @@ from connectors.response_checks import (
     usable_until,
 )
 from connectors.signatures.parse import from_post
-from connectors.signatures.redirect import signed_query
 from connectors.signatures.shapes import ENCRYPTED_RESPONSE
 from connectors.signatures.signer import DecryptionKey, DecryptionKeys, Signers, decrypting
 from connectors.signatures.verification_result import UnsignedMessage
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import open_assertion
-from connectors.signatures.xmlsign import sign_enveloped
-from connectors.signed_messages import foreseen
+from connectors.signed_messages import foreseen, signed_request
 from connectors.wire import names
 from policies.authentication import Assertion, Offered, Requester
 from policies.catalogue import Catalogue
@@ -153,7 +143,9 @@ class EidasConnector:
             max_age=ask.max_age,
             name_id_format=name_format,
         )
-        return self._signed(request, binding, ask.relay_state), expectation
+        element, signer = request_element(request), self._signer.at(now)
+        sent = signed_request(element, request.destination, binding, ask.relay_state, signer=signer, profile=EIDAS)
+        return sent, expectation
 
     def receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Assertion:
         """Judge a Response. Raises `AssertionRejected` and its kinds, with a name of `connectors.checks`.
@@ -161,10 +153,6 @@ class EidasConnector:
         `PeerUnavailable` where its sender's metadata ended, or lost its approval, since the question.
         """
         return self.examine(inbound, expectation, now).assertion
-
-    def examine(self, inbound: Inbound, expectation: Expectation, now: int) -> Examined:
-        """Like `receive`; adds the message's own names and values."""
-        return foreseen(lambda: self._receive(inbound, expectation, now))
 
     # The plan (eIDAS Message Format, docs/threats.md). Each block below has its number.
     #  1. An answer for this registration, by POST, one parameter.
@@ -174,7 +162,9 @@ class EidasConnector:
     #  5. Exactly one EncryptedAssertion, for us; what was in it went through the plan of `verify` again.
     #  6. Meaning: time, issuer, subject confirmation, conditions, authentication, level, NameID.
     #  7. The person: country of the node, identifier between its country and ours; then what is offered.
-    def _receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Examined:
+    @foreseen
+    def examine(self, inbound: Inbound, expectation: Expectation, now: int) -> Examined:
+        """Like `receive`; adds the message's own names and values."""
         # 1.
         octets = from_post(posted_response(inbound, self._provider.provider_id, expectation))
         # 2.
@@ -256,17 +246,6 @@ class EidasConnector:
         rows = [self._catalogue.attributes[name] for name in ask.attributes if name in self._catalogue.attributes]
         needed = {row.eidas for row in rows} & peer.facts.attributes
         return asked_attributes(uri for uri in NATURAL if uri in needed)
-
-    def _signed(self, request: EidasRequest, binding: str, relay_state: str) -> Outbound:
-        url, signer = request.destination, self._signer.at(request.issue_instant)
-        if binding == names.POST:
-            signed = sign_enveloped(request_element(request), signer, place=REQUEST_SIGNATURE_PLACE, profile=EIDAS)
-            fields = [("SAMLRequest", base64.b64encode(signed).decode())]
-            if relay_state:
-                fields.append(("RelayState", relay_state))
-            return Post(url=url, fields=tuple(fields))
-        query = signed_query("SAMLRequest", request_octets(request), relay_state, signer, EIDAS)
-        return Redirect(url=f"{url}{'&' if '?' in url else '?'}{query}")
 
 
 def _requester_id(requester: Requester, peer: PeerInUse) -> str:

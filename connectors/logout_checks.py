@@ -37,6 +37,7 @@ class ExpectedLogout:
     in_response_to: str = ""
 
 
+@foreseen
 def receive_logout_request(
     inbound: Inbound, keys: Sequence[PinnedKey], expected: ExpectedLogout, now: int, profile: Profile
 ) -> tuple[LogoutRequest, str]:
@@ -44,24 +45,17 @@ def receive_logout_request(
 
     `keys` are those of `expected.issuer` alone, in force now.
     """
-
-    def judge() -> tuple[LogoutRequest, str]:
-        signed, relay_state = signed_message(inbound, "SAMLRequest", keys, LOGOUT_REQUEST, profile)
-        return judge_logout_request(read_logout_request(signed), expected, now, profile), relay_state
-
-    return foreseen(judge)
+    signed, relay_state = signed_message(inbound, "SAMLRequest", keys, LOGOUT_REQUEST, profile)
+    return judge_logout_request(read_logout_request(signed), expected, now, profile), relay_state
 
 
+@foreseen
 def receive_logout_response(
     inbound: Inbound, keys: Sequence[PinnedKey], expected: ExpectedLogout, now: int, profile: Profile
 ) -> tuple[LogoutResponse, str]:
     """Verify, read and judge a LogoutResponse by either binding, as `receive_logout_request`."""
-
-    def judge() -> tuple[LogoutResponse, str]:
-        signed, relay_state = signed_message(inbound, "SAMLResponse", keys, LOGOUT_RESPONSE, profile)
-        return judge_logout_response(read_logout_response(signed), expected, now, profile), relay_state
-
-    return foreseen(judge)
+    signed, relay_state = signed_message(inbound, "SAMLResponse", keys, LOGOUT_RESPONSE, profile)
+    return judge_logout_response(read_logout_response(signed), expected, now, profile), relay_state
 
 
 def judge_logout_request(message: LogoutRequest, expected: ExpectedLogout, now: int, profile: Profile) -> LogoutRequest:

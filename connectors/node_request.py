@@ -11,16 +11,14 @@ from connectors.connector import Inbound
 from connectors.formats.eidas.request import RequestHead, read_request_head
 from connectors.profiles import EIDAS
 from connectors.request_checks import PeerRequestRefused
-from connectors.signatures.parse import MAX_PARAMETER, from_post
+from connectors.signatures.parse import MAX_PARAMETER
 from connectors.signatures.pinned_keys import PinnedKey
-from connectors.signatures.redirect import verify_query
 from connectors.signatures.shapes import REQUEST
-from connectors.signatures.verification_result import Signed, UnsignedMessage
-from connectors.signatures.xmldsig import verify
-from policies.errors import AssertionRejected, SignatureInvalid
+from connectors.signatures.verification_result import Signed
+from connectors.signed_messages import foreseen, signed_message
+from policies.errors import AssertionRejected
 from policies.parties import EntityId
 
-_FIELDS = frozenset({"SAMLRequest", "RelayState"})
 # Octets in which the Issuer of a message is looked for: it stands behind the declarations of the root. So much base64 holds
 # them, deflated or not; in a query each letter may be spelled with three
 _HEAD, _SPELLED = 4 * 1024, 8 * 1024
@@ -44,13 +42,10 @@ def verified_request(
         raise PeerRequestRefused("keys", "no registered node has metadata that is approved and valid now")
     tried = keys.get(EntityId(_unverified_issuer(inbound))) or anybody
     try:
-        signed, relay_state = _by_redirect(inbound, tried) if inbound.binding == "redirect" else _by_post(inbound, tried)
+        signed, relay_state = foreseen(signed_message)(inbound, "SAMLRequest", tried, REQUEST, EIDAS)
     except AssertionRejected as error:
         hint = " Is the node registered in nodes/, and its metadata approved?" if error.check == "signature" else ""
         raise PeerRequestRefused(error.check, f"{error.detail}.{hint}") from error
-    except Exception as error:  # noqa: BLE001 - the edge of judging: a surprise in a parser is a refusal, never a 500
-        # Without the cause: a library's words may quote the message.
-        raise PeerRequestRefused("unforeseen", type(error).__name__) from None
     head = read_request_head(signed)
     sender = EntityId(head.issuer)
     if signed.key_id not in {key.key_id for key in keys.get(sender, ())}:
@@ -59,10 +54,10 @@ def verified_request(
 
 
 def _unverified_issuer(inbound: Inbound) -> str:
-    """Who a message says that it is of: a hint at whose keys to try, and nothing else. "" where it cannot be seen.
+    """The claimed Issuer of a message: a hint at whose keys to try, and nothing else. "" where it cannot be seen.
 
-    It is looked for in the head of the message alone. By Redirect that has to be unpacked, before anybody vouches for it:
-    300 octets make 256 KiB, and to look through these takes 12 ms.
+    Only the head of the message is searched. By Redirect it must be unpacked before anybody vouches for it: 300 octets
+    make 256 KiB, and a search through these takes 12 ms.
     """
     try:
         if inbound.binding == "redirect":
@@ -81,17 +76,3 @@ def _decoded(spelled: bytes) -> bytes:
     """The head of base64, which may be in lines. Raises ValueError."""
     head = b"".join(spelled.split())[:_SPELLED]
     return base64.b64decode(head[: len(head) // 4 * 4])
-
-
-def _by_redirect(inbound: Inbound, keys: Sequence[PinnedKey]) -> tuple[Signed, str]:
-    return verify_query(inbound.raw, "SAMLRequest", keys, EIDAS)
-
-
-def _by_post(inbound: Inbound, keys: Sequence[PinnedKey]) -> tuple[Signed, str]:
-    """RelayState is not signed here: it is handed back as it came, and means nothing to us."""
-    if "SAMLRequest" not in inbound.parameters or not _FIELDS.issuperset(inbound.parameters):
-        raise AssertionRejected("parameters", "not exactly a SAMLRequest and a RelayState")
-    message = verify(from_post(inbound.parameters["SAMLRequest"]), keys, REQUEST, EIDAS)
-    if isinstance(message, UnsignedMessage):
-        raise SignatureInvalid("signature_missing", "a request that nobody signed")
-    return message.signed, inbound.parameters.get("RelayState", "")

@@ -1,17 +1,14 @@
 """SAML 2.0 as a service provider: one signed question by Redirect or POST, one answer by POST (Web Browser SSO profile)."""
 
-import base64
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from lxml import etree
-
-from connectors.connector import Ask, Examined, Expectation, Inbound, Outbound, Post, Redirect
+from connectors.connector import Ask, Examined, Expectation, Inbound, Outbound
 from connectors.deviations import Tolerance, tolerance
 from connectors.fetch import FetchError, judged_url
 from connectors.formats import metadata as metadata_format
-from connectors.formats.authn_request import SIGNATURE_PLACE, AuthnRequest, authn_request_element
+from connectors.formats.authn_request import AuthnRequest, authn_request_element
 from connectors.formats.saml import read_signed_assertion, read_signed_response, read_unverified_response
 from connectors.formats.saml_message import AssertionMessage, ResponseMessage
 from connectors.mapping import ADDRESS_PARTS, latin_forms, offered_attributes
@@ -32,14 +29,13 @@ from connectors.response_checks import (
     usable_until,
 )
 from connectors.signatures.parse import from_post
-from connectors.signatures.redirect import signed_query
 from connectors.signatures.signer import DecryptionKey, DecryptionKeys, Signers, decrypting
 from connectors.signatures.verification_result import Signed, SignedMessage, UnsignedMessage
 from connectors.signatures.xmldsig import Shape, verify
 from connectors.signatures.xmlenc import open_assertion
 from connectors.signatures.xmlsign import sign_enveloped
-from connectors.signed_messages import foreseen
-from connectors.wire.names import saml, samlp
+from connectors.signed_messages import foreseen, signed_request
+from connectors.wire.names import POST, REDIRECT, saml, samlp
 from policies.assurance import LevelOfAssurance
 from policies.authentication import Assertion, Offered
 from policies.errors import AssertionRejected, AssuranceTooLow, SignatureInvalid
@@ -124,27 +120,18 @@ class SamlConnector:
             max_age=ask.max_age,
             name_id_format=self._provider.name_id_format,
         )
-        signer = self._signer.at(now)
+        signer, binding = self._signer.at(now), POST if self._provider.binding == "post" else REDIRECT
         element = authn_request_element(replace(question, request_id=request_id, issue_instant=now))
-        if self._provider.binding == "post":
-            signed = sign_enveloped(element, signer, place=SIGNATURE_PLACE, profile=SAML2INT)
-            fields = [("SAMLRequest", base64.b64encode(signed).decode())]
-            if ask.relay_state:
-                fields.append(("RelayState", ask.relay_state))
-            return Post(url=self._sso_url, fields=tuple(fields)), expectation
-        message = etree.tostring(element, encoding="unicode").encode()
-        query = signed_query("SAMLRequest", message, ask.relay_state, signer, SAML2INT)
-        return Redirect(url=f"{self._sso_url}{'&' if '?' in self._sso_url else '?'}{query}"), expectation
+        sent = signed_request(element, self._sso_url, binding, ask.relay_state, signer=signer, profile=SAML2INT)
+        return sent, expectation
 
     def receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Assertion:
         """Judge a Response. Raises `AssertionRejected` and its kinds, with a name of `connectors.checks`, nothing else."""
         return self.examine(inbound, expectation, now).assertion
 
+    @foreseen
     def examine(self, inbound: Inbound, expectation: Expectation, now: int) -> Examined:
         """Like `receive`; adds the message's own names and values."""
-        return foreseen(lambda: self._receive(inbound, expectation, now))
-
-    def _receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Examined:
         takes = tolerance(SAML2INT, [name for name in self._provider.deviations if not self._suspended(name)])
         octets = from_post(posted_response(inbound, self._provider.provider_id, expectation))
         match verify(octets, self._keys, self._shape, SAML2INT):

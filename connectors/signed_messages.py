@@ -1,22 +1,48 @@
-"""A message that is signed as a whole, as it comes through a browser: requests and logout, by POST or by Redirect.
+"""Messages that are signed as a whole and go through a browser: questions and logout, by POST or by Redirect.
 
 By POST the Signature stands in the XML (`connectors.signatures.xmldsig`), by Redirect beside it in the query
-(`connectors.signatures.redirect`). Either way what comes out is `Signed`, or a refusal: there is no third way.
+(`connectors.signatures.redirect`). A message that comes is `Signed`, or refused: there is no third way.
 """
 
+import base64
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
-from connectors.connector import Inbound
+from lxml import etree
+
+from connectors.connector import Inbound, Outbound, Post, Redirect
 from connectors.profiles import Profile
-from connectors.signatures.parse import from_post
+from connectors.signatures.parse import Element, from_post
 from connectors.signatures.pinned_keys import PinnedKey
-from connectors.signatures.redirect import verify_query
+from connectors.signatures.redirect import signed_query, verify_query
+from connectors.signatures.signer import Signer
 from connectors.signatures.verification_result import Signed, UnsignedMessage
 from connectors.signatures.xmldsig import Shape, verify
+from connectors.signatures.xmlsign import sign_enveloped
+from connectors.wire.names import POST
 from policies.errors import AssertionRejected, BrokerError, SignatureInvalid
 
+P = ParamSpec("P")
 T = TypeVar("T")
+
+# The children of an AuthnRequest stand in this order: Issuer, Signature, ...
+REQUEST_SIGNATURE_PLACE = 1
+
+
+def signed_request(
+    request: Element, url: str, binding: str, relay_state: str, *, signer: Signer, profile: Profile
+) -> Outbound:
+    """Sign an AuthnRequest and address it to `url`, by the binding of this URI: POST, else Redirect."""
+    if binding == POST:
+        signed = sign_enveloped(request, signer, place=REQUEST_SIGNATURE_PLACE, profile=profile)
+        fields = [("SAMLRequest", base64.b64encode(signed).decode())]
+        if relay_state:
+            fields.append(("RelayState", relay_state))
+        return Post(url=url, fields=tuple(fields))
+    octets = etree.tostring(request, encoding="unicode").encode()
+    query = signed_query("SAMLRequest", octets, relay_state, signer, profile)
+    return Redirect(url=f"{url}{'&' if '?' in url else '?'}{query}")
 
 
 def signed_message(
@@ -48,12 +74,17 @@ def signed_root(octets: bytes, keys: Sequence[PinnedKey], shape: Shape, profile:
     return message.signed
 
 
-def foreseen(judge: Callable[[], T]) -> T:
-    """Call `judge`. A surprise in a parser becomes the refusal `unforeseen`, and never a 500 or the parser's words."""
-    try:
-        return judge()
-    except BrokerError:
-        raise
-    except Exception as error:  # noqa: BLE001 - the edge of judging
-        # Without the cause: a library's words may quote the message.
-        raise AssertionRejected("unforeseen", type(error).__name__) from None
+def foreseen(judge: Callable[P, T]) -> Callable[P, T]:
+    """Make a surprise in a parser the refusal `unforeseen`, and never a 500 or the parser's words."""
+
+    @wraps(judge)
+    def judged(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return judge(*args, **kwargs)
+        except BrokerError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the edge of judging
+            # Without the cause: a library's words may quote the message.
+            raise AssertionRejected("unforeseen", type(error).__name__) from None
+
+    return judged

@@ -40,12 +40,8 @@ class AuthnRequest:
     name_id_format: str = ""
 
 
-# The children of an AuthnRequest stand in this order: Issuer, Signature, ...
-SIGNATURE_PLACE = 1
-
-
 def authn_request_element(request: AuthnRequest) -> Element:
-    """The element, unsigned. A Signature belongs at `SIGNATURE_PLACE`."""
+    """The element, unsigned."""
     root = etree.Element(samlp("AuthnRequest"), nsmap={"samlp": SAMLP, "saml": SAML})
     root.set("ID", request.request_id)
     root.set("Version", "2.0")

@@ -64,14 +64,14 @@ class ServiceProviderMetadata:
 
 @dataclass(frozen=True, slots=True)
 class ServiceProviderFacts:
-    """The used part of an SPSSODescriptor: certificates (DER) that sign, and by index where answers by POST may go."""
+    """The used part of an SPSSODescriptor: by index where answers by POST may go, and certificates (DER) that sign."""
 
     entity_id: str
-    certificates: tuple[bytes, ...] = field(repr=False)
     acs_urls: Mapping[int, str]
     default_index: int
-    attribute_indexes: frozenset[int]
-    name_id_formats: frozenset[str]  # none: it says nothing about them
+    attribute_indexes: frozenset[int] = frozenset()
+    name_id_formats: frozenset[str] = frozenset()  # none: it says nothing about them
+    certificates: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ By hand the sender's metadata is pinned, as a registration's is: nobody need hav
 from collections.abc import Iterable
 from contextlib import ExitStack
 
-from connectors.authn_request_checks import asking_party
 from connectors.deviations import tolerance
 from connectors.formats.eidas.metadata import Expected, PeerFacts, read_pinned_peer
 from connectors.formats.metadata import read_participant, read_service_provider
@@ -80,7 +79,7 @@ def _asking(metadata: bytes, options: Options) -> MessageJudge:
             return NodeRequestJudge(sender, _node(facts), destination, ("end of the metadata",))
         party = read_service_provider(metadata)
         sender = Sender(party.entity_id, _keys(party.certificates, SAML2INT, options.now), SAML2INT)
-        return AuthnRequestJudge(sender, asking_party(party), destination)
+        return AuthnRequestJudge(sender, party, destination)
     except (ValueError, AssertionRejected) as error:
         raise _unusable(error) from None
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from connectors.authn_request_checks import AskingParty, judge_authn_request
+from connectors.authn_request_checks import judge_authn_request
 from connectors.formats.authn_request import read_authn_request
 from connectors.formats.eidas.request import EidasRequest
 from connectors.formats.logout import read_logout_request, read_logout_response
+from connectors.formats.metadata import ServiceProviderFacts
 from connectors.logout_checks import ExpectedLogout, judge_logout_request, judge_logout_response
 from connectors.profiles import EIDAS, Profile
 from connectors.request_checks import Asking, PeerRequestRefused, receive_request
@@ -144,7 +145,7 @@ class AuthnRequestJudge:
     root, parameter, shape, public = samlp("AuthnRequest"), "SAMLRequest", REQUEST, RequestRefused.public
     not_checked = ("one-time use",)
 
-    def __init__(self, sender: Sender, party: AskingParty, destination: str) -> None:
+    def __init__(self, sender: Sender, party: ServiceProviderFacts, destination: str) -> None:
         self.sender = sender
         self._party, self._here = party, destination
 

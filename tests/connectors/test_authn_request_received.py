@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 import pytest
 from lxml import etree
 
-from connectors.authn_request_checks import AskingParty, asking_party, judge_authn_request, receive_authn_request
+from connectors.authn_request_checks import judge_authn_request, receive_authn_request
 from connectors.connector import Ask, Inbound, Post, Redirect
 from connectors.formats.authn_request import AuthnRequestMessage
-from connectors.formats.metadata import read_service_provider
+from connectors.formats.metadata import ServiceProviderFacts, read_service_provider
 from connectors.profiles import SAML2INT
 from connectors.saml import SamlConnector
 from connectors.signatures.pinned_keys import key_of_certificate
@@ -35,12 +35,12 @@ from tests.connectors.sent import (
     sp_metadata,
 )
 
-PARTY = AskingParty(PEER, {0: OTHER_ACS, 3: ACS}, 3, frozenset({1}))
+PARTY = ServiceProviderFacts(PEER, {0: OTHER_ACS, 3: ACS}, 3, frozenset({1}))
 PASSWORD = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
 SKEW, AGE = SAML2INT.skew, SAML2INT.max_age
 
 
-def received(inbound: Inbound, by: SigningParty, asking: AskingParty = PARTY) -> AuthnRequestMessage:
+def received(inbound: Inbound, by: SigningParty, asking: ServiceProviderFacts = PARTY) -> AuthnRequestMessage:
     keys = [key_of_certificate(by.certificate, SAML2INT)]
     return receive_authn_request(inbound, keys, asking, HERE, NOW, SAML2INT)[0]
 
@@ -107,7 +107,7 @@ def test_a_request_says_what_it_says_by_either_binding(idp: SigningParty) -> Non
     ],
 )
 def test_the_answer_goes_where_the_metadata_says(idp: SigningParty, more: str, goes_to: str) -> None:
-    party = asking_party(read_service_provider(sp_metadata(idp)))
+    party = read_service_provider(sp_metadata(idp))
     assert received(posted(written(more=more), idp, "SAMLRequest"), idp, party).acs_url == goes_to
 
 
@@ -126,7 +126,7 @@ def test_a_request_is_signed_by_its_own_service_provider(idp: SigningParty, stra
 def test_the_names_that_may_be_asked_are_those_of_the_metadata_where_it_says_some(idp: SigningParty) -> None:
     listed = replace(PARTY, name_id_formats=frozenset({TRANSIENT}))
 
-    def asked(name_format: str, party: AskingParty) -> Callable[[], AuthnRequestMessage]:
+    def asked(name_format: str, party: ServiceProviderFacts) -> Callable[[], AuthnRequestMessage]:
         inside = f'<samlp:NameIDPolicy Format="{name_format}"/>'
         return partial(received, posted(written(inside=inside), idp, "SAMLRequest"), idp, party)
 
@@ -164,7 +164,7 @@ def test_what_we_ask_ourselves_is_taken(
             here, inbound = forge.SSO, Inbound("redirect", {}, urlsplit(outbound.url).query)
         case Post():
             here, inbound = outbound.url, Inbound("post", dict(outbound.fields))
-    party = AskingParty(forge.SP, {0: forge.ACS}, 0)
+    party = ServiceProviderFacts(forge.SP, {0: forge.ACS}, 0)
     keys = [key_of_certificate(signer.certificate, SAML2INT)]
     found, relay_state = receive_authn_request(inbound, keys, party, here, NOW, SAML2INT)
     assert (found.request_id, found.acs_url, relay_state) == (expected.request_id, forge.ACS, "r")

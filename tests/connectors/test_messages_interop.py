@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from connectors.authn_request_checks import AskingParty, receive_authn_request
+from connectors.authn_request_checks import receive_authn_request
 from connectors.connector import Inbound
 from connectors.formats.grammar import written
 from connectors.formats.logout import PARTIAL_LOGOUT
+from connectors.formats.metadata import ServiceProviderFacts
 from connectors.logout_checks import ExpectedLogout, receive_logout_request, receive_logout_response
 from connectors.profiles import SAML2INT
 from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
@@ -74,7 +75,7 @@ def python3_saml(idp: SigningParty) -> Any:
 @pytest.mark.parametrize("relay_state", ["https://peer.example/a page?b=c&d=é"])
 def test_python3_samls_request_is_taken(python3_saml: Any, idp: SigningParty, relay_state: str) -> None:
     url = python3_saml.login(return_to=relay_state, force_authn=True)
-    party = AskingParty(PEER, {0: ACS}, 0)
+    party = ServiceProviderFacts(PEER, {0: ACS}, 0)
     found, relayed = receive_authn_request(came(url), [key(idp)], party, HERE, int(time.time()), SAML2INT)
     assert (found.issuer, found.acs_url, found.force_authentication, relayed) == (PEER, ACS, True, relay_state)
     assert (found.comparison, found.name_id_format) == ("exact", PERSISTENT)

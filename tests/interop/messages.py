@@ -18,10 +18,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509 import load_der_x509_certificate
 from lxml import etree
 
-from connectors.authn_request_checks import AskingParty, receive_authn_request
+from connectors.authn_request_checks import receive_authn_request
 from connectors.connector import Ask, Expectation, Inbound, Outbound, Redirect
 from connectors.formats.authn_request import AuthnRequestMessage
 from connectors.formats.logout import LogoutRequest, LogoutResponse
+from connectors.formats.metadata import ServiceProviderFacts
 from connectors.logout_checks import ExpectedLogout, receive_logout_request, receive_logout_response
 from connectors.profiles import SAML2INT, Profile
 from connectors.saml import SamlConnector
@@ -220,7 +221,7 @@ def _replaced(old: Element, new: Element) -> Element:
 
 def judge_request(request: Inbound, of: str = THEIRS) -> AuthnRequestMessage:
     """We judge a peer's AuthnRequest, as the identity provider that it asks."""
-    asking = AskingParty(entity_id=SP, acs_urls={0: ACS}, default_index=0)
+    asking = ServiceProviderFacts(entity_id=SP, acs_urls={0: ACS}, default_index=0)
     return receive_authn_request(request, pinned(of), asking, SSO, clock(), SAML2INT)[0]
 
 

@@ -14,7 +14,7 @@ from connectors.attacks.case import Entrance
 from connectors.attacks.keys import Holder, ec_holder, rsa_holder
 from connectors.attacks.messages.making import fresh
 from connectors.attacks.responses.parties import SIGNING, key_descriptors
-from connectors.authn_request_checks import asking_party, receive_authn_request
+from connectors.authn_request_checks import receive_authn_request
 from connectors.connector import Inbound
 from connectors.formats.eidas.metadata import read_pinned_peer
 from connectors.formats.eidas.registry import EIDAS as EIDAS_NAMESPACE
@@ -98,7 +98,7 @@ def new_parties(now: int) -> Parties:
 def authn_judge(parties: Parties, *, entity_id: str = SP, here: str = SSO) -> Judge:
     """A service provider's AuthnRequests, as an identity provider receives them."""
     facts = read_service_provider(parties.sp_metadata)
-    party = replace(asking_party(facts), entity_id=entity_id)
+    party = replace(facts, entity_id=entity_id)
     keys = _pinned(facts.certificates, SAML2INT)
     return lambda inbound: receive_authn_request(inbound, keys, party, here, parties.now, SAML2INT)
 

@@ -10,7 +10,6 @@
 from connectors.attacks.case import Entrance
 from connectors.attacks.keys import Holder
 from connectors.attacks.registrations.described import IDP, NODE
-from connectors.authn_request_checks import asking_party
 from connectors.fetch import Fetcher, HttpAnswer
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.formats.metadata import read_service_provider
@@ -125,7 +124,7 @@ def pinned_metadata_of_a_service() -> Entrance:
 
     def judge(octets: bytes) -> None:
         try:
-            asking_party(read_service_provider(octets))
+            read_service_provider(octets)
         except ValueError as error:
             raise AssertionRejected("metadata", str(error)) from error
 

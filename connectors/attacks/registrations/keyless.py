@@ -18,7 +18,7 @@ from connectors.attacks.tokens.bench import TokenKey
 from connectors.attacks.tokens.making import signed as signed_token
 from connectors.attacks.tokens.making import written
 from connectors.attacks.tokens.parties import entrance, jwks, new_key
-from connectors.authn_request_checks import asking_party, receive_authn_request
+from connectors.authn_request_checks import receive_authn_request
 from connectors.connector import Inbound
 from connectors.formats.metadata import read_service_provider
 from connectors.logout_checks import ExpectedLogout, receive_logout_request, receive_logout_response
@@ -69,7 +69,7 @@ def keyless_cases(parties: Parties) -> Iterator[Case]:
 
 
 def _kinds(parties: Parties, drafts: Drafts) -> Iterator[Kind]:
-    now, party = parties.now, asking_party(read_service_provider(parties.sp_metadata))
+    now, party = parties.now, read_service_provider(parties.sp_metadata)
     ending, ended = ExpectedLogout(SP, SLO), ExpectedLogout(SP, SLO, parties.our_request)
     yield Kind(
         "authn-request",

@@ -28,9 +28,6 @@ from connectors.signatures.verification_result import Signed
 from connectors.wire.names import ATTRNAME_URI, SAML, SAMLP, saml, samlp
 from policies.errors import AssertionRejected
 
-# The children of an AuthnRequest stand in this order: Issuer, Signature, Extensions, ...
-REQUEST_SIGNATURE_PLACE = 1
-
 _OPTIONAL_ATTRIBUTES = (
     *("Destination", "Consent", "ForceAuthn", "IsPassive"),
     *("ProtocolBinding", "AssertionConsumerServiceURL", "ProviderName"),
@@ -82,7 +79,7 @@ def asked_attributes(optional: Iterable[str] = ()) -> tuple[RequestedAttribute, 
 
 
 def request_element(request: EidasRequest) -> Element:
-    """The element, unsigned. A Signature belongs at `REQUEST_SIGNATURE_PLACE`.
+    """The element, unsigned.
 
     Neither AssertionConsumerServiceURL nor ProtocolBinding nor Consent is sent: the peer has our address from our metadata,
     and the node knows nothing of a consent.
@@ -114,11 +111,6 @@ def request_element(request: EidasRequest) -> Element:
         scoping = etree.SubElement(root, samlp("Scoping"))
         etree.SubElement(scoping, samlp("RequesterID")).text = request.requester_id
     return root
-
-
-def request_octets(request: EidasRequest) -> bytes:
-    """The unsigned XML in UTF-8: what the Redirect binding deflates."""
-    return etree.tostring(request_element(request), encoding="unicode").encode()
 
 
 def _write_attribute(parent: Element, attribute: RequestedAttribute) -> None:

@@ -8,9 +8,10 @@ import pytest
 from lxml import etree
 
 from connectors.connector import Inbound
-from connectors.formats.eidas.request import REQUEST_SIGNATURE_PLACE, request_element
+from connectors.formats.eidas.request import request_element
 from connectors.profiles import EIDAS
 from connectors.signatures.xmlsign import sign_enveloped
+from connectors.signed_messages import REQUEST_SIGNATURE_PLACE
 from connectors.wire.names import PERSISTENT
 from tests.connectors import forge, sent
 from tests.connectors.eidas import made

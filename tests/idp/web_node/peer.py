@@ -11,14 +11,7 @@ from lxml import etree
 
 from connectors.formats.eidas.metadata import read_peer
 from connectors.formats.eidas.own_metadata import SIGNATURE_PLACE, ConnectorMetadata, NodeOrganization, connector_element
-from connectors.formats.eidas.request import (
-    REQUEST_SIGNATURE_PLACE,
-    EidasRequest,
-    RequestedAttribute,
-    asked_attributes,
-    request_element,
-    request_octets,
-)
+from connectors.formats.eidas.request import EidasRequest, RequestedAttribute, asked_attributes, request_element
 from connectors.formats.eidas.response import EidasAssertionMessage, EidasResponse, read_assertion, read_response
 from connectors.metadata.peers import Held
 from connectors.profiles import EIDAS, Profile
@@ -30,6 +23,7 @@ from connectors.signatures.verification_result import SignedMessage
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import open_assertion
 from connectors.signatures.xmlsign import sign_enveloped
+from connectors.signed_messages import REQUEST_SIGNATURE_PLACE
 from idp.keys.file import create_saml_key, load_node_signer, load_unwrapper
 from idp.keys.hourly_keys import HOUR
 from policies.parties import EntityId
@@ -39,6 +33,11 @@ ORGANIZATION = NodeOrganization("Node", "Node", "https://nl.example", "help@nl.e
 LOA = "http://eidas.europa.eu/LoA/"
 OTHER_LOA = "http://eidas.europa.eu/NotNotified/LoA/"
 ATTRIBUTE = "http://eidas.europa.eu/attributes/naturalperson/"
+
+
+def request_octets(request: EidasRequest) -> bytes:
+    """The unsigned XML, as the Redirect binding deflates it."""
+    return etree.tostring(request_element(request), encoding="unicode").encode()
 
 
 @dataclass(frozen=True)

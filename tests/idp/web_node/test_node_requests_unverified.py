@@ -9,16 +9,17 @@ import pytest
 from lxml import etree
 
 from connectors.connector import Inbound
-from connectors.formats.eidas.request import REQUEST_SIGNATURE_PLACE, request_element, request_octets
+from connectors.formats.eidas.request import request_element
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.redirect import signed_query
 from connectors.signatures.signer import algorithm_for
+from connectors.signed_messages import REQUEST_SIGNATURE_PLACE
 from idp.server.wrong_answers import ADDRESS_TIMES
 from tests.idp.neighbour import signer
 from tests.idp.staging import Lines
 from tests.idp.web.visitor import Answer
 from tests.idp.web_node.citizen import Browser
-from tests.idp.web_node.peer import fields_of, message_of, with_value
+from tests.idp.web_node.peer import fields_of, message_of, request_octets, with_value
 from tests.idp.web_node.stage import NodeStage
 
 DS = "{http://www.w3.org/2000/09/xmldsig#}"
