@@ -73,7 +73,7 @@ def offered_attributes(
         text = birthdate(value) if name == BIRTHDATE else value
         if text is not None:
             found.setdefault(name, text)
-    return found | {name: _address(known) for name, known in parts.items()}
+    return found | {name: Address(**known) for name, known in parts.items()}
 
 
 def latin_name(name: AttributeName) -> AttributeName:
@@ -105,13 +105,3 @@ def birthdate(text: str) -> str | None:
     except ValueError:
         return None
     return "-".join(part for part in (year, month, day) if part)
-
-
-def _address(parts: Mapping[str, str]) -> Address:
-    return Address(
-        street=parts.get("street", ""),
-        postal_code=parts.get("postal_code", ""),
-        locality=parts.get("locality", ""),
-        region=parts.get("region", ""),
-        country=parts.get("country", ""),
-    )

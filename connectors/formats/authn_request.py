@@ -14,10 +14,9 @@ Refused by name: Extensions, Subject, Conditions, Scoping, AuthnContextDeclRef; 
 import re
 from dataclasses import dataclass
 
-from lxml import etree
-
 from connectors.formats.grammar import Reader, boolean, identifier, instant, plain, stated, version_2, written
 from connectors.formats.saml import read_issuer
+from connectors.signatures.elements import child, made
 from connectors.signatures.parse import Element, parse_canonical
 from connectors.signatures.verification_result import Signed
 from connectors.wire.names import POST, SAML, SAMLP, saml, samlp
@@ -42,25 +41,18 @@ class AuthnRequest:
 
 def authn_request_element(request: AuthnRequest) -> Element:
     """The element, unsigned."""
-    root = etree.Element(samlp("AuthnRequest"), nsmap={"samlp": SAMLP, "saml": SAML})
-    root.set("ID", request.request_id)
-    root.set("Version", "2.0")
-    root.set("IssueInstant", written(request.issue_instant))
-    root.set("Destination", request.destination)
-    root.set("AssertionConsumerServiceURL", request.acs_url)
-    root.set("ProtocolBinding", POST)
-    if request.force_authentication:
-        root.set("ForceAuthn", "true")
-    etree.SubElement(root, saml("Issuer")).text = request.issuer
-    policy = etree.SubElement(root, samlp("NameIDPolicy"))
+    issued = {"Version": "2.0", "IssueInstant": written(request.issue_instant), "Destination": request.destination}
+    answered = {"AssertionConsumerServiceURL": request.acs_url, "ProtocolBinding": POST}
+    force = {"ForceAuthn": "true"} if request.force_authentication else {}
+    names = {"samlp": SAMLP, "saml": SAML}
+    root = made(samlp("AuthnRequest"), names, ID=request.request_id, **issued, **answered, **force)
+    child(root, saml("Issuer"), request.issuer)
     # saml2int SDP-SP04: no Format unless the registration wants one, since the subject may be identified by an attribute
-    if request.name_id_format:
-        policy.set("Format", request.name_id_format)
-    policy.set("AllowCreate", "true")
-    context = etree.SubElement(root, samlp("RequestedAuthnContext"))
-    context.set("Comparison", request.comparison)
+    wanted = {"Format": request.name_id_format} if request.name_id_format else {}
+    child(root, samlp("NameIDPolicy"), **wanted, AllowCreate="true")
+    context = child(root, samlp("RequestedAuthnContext"), Comparison=request.comparison)
     for name in request.contexts:
-        etree.SubElement(context, saml("AuthnContextClassRef")).text = name
+        child(context, saml("AuthnContextClassRef"), name)
     return root
 
 

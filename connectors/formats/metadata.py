@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from lxml import etree
-
 from connectors.formats.grammar import MAX_TEXT, written
 from connectors.profiles import (
     AES128_CBC,
@@ -20,6 +18,7 @@ from connectors.profiles import (
     RSA_OAEP_MGF1P,
     SHA256,
 )
+from connectors.signatures.elements import add_key, child, made
 from connectors.signatures.parse import Element, attributes, parse_metadata
 from connectors.signatures.profile import DS
 from connectors.wire.names import MD, PERSISTENT, POST, REDIRECT, SAMLP, TRANSIENT, md
@@ -91,7 +90,7 @@ def read_identity_provider(octets: bytes, entity_id: str) -> IdentityProviderMet
     root = _entity(octets)
     if attributes(root).get("entityID") != entity_id:
         raise ValueError("its entityID is not that of the registration.")
-    roles = _roles(root, "IDPSSODescriptor")
+    roles = roles_of(root, "IDPSSODescriptor")
     if len(roles) != 1:
         raise ValueError("it does not have exactly one IDPSSODescriptor for SAML 2.0.")
     services = {
@@ -113,7 +112,7 @@ def read_service_provider(octets: bytes) -> ServiceProviderFacts:
     (Metadata 2.0 §2.2.3). Services by other bindings than POST are skipped: we answer by no other.
     """
     root = _entity(octets)
-    roles = _roles(root, "SPSSODescriptor")
+    roles = roles_of(root, "SPSSODescriptor")
     if len(roles) != 1:
         raise ValueError("it does not have exactly one SPSSODescriptor for SAML 2.0.")
     services = [
@@ -144,7 +143,7 @@ def read_participant(octets: bytes) -> Participant:
     It judges the file like `read_identity_provider`. ValueError, with words for an operator.
     """
     root = _entity(octets)
-    roles = [*_roles(root, "IDPSSODescriptor"), *_roles(root, "SPSSODescriptor")]
+    roles = [*roles_of(root, "IDPSSODescriptor"), *roles_of(root, "SPSSODescriptor")]
     if not roles:
         raise ValueError("it has neither an IDPSSODescriptor nor an SPSSODescriptor for SAML 2.0.")
     return Participant(_entity_id(root), _signing_certificates(roles))
@@ -164,7 +163,7 @@ def _entity_id(root: Element) -> str:
     return entity_id
 
 
-def _roles(root: Element, name: str) -> list[Element]:
+def roles_of(root: Element, name: str) -> list[Element]:
     """The descriptors of a role that speak SAML 2.0."""
     return [
         role
@@ -201,12 +200,11 @@ def _certificates(descriptor: Element) -> list[bytes]:
     Several are a chain (XML Signature 1.1 §4.5.4): reading it as keys would let a certification authority sign for whom it
     issued to.
     """
-    found = []
-    for element in descriptor.iterdescendants(f"{{{DS}}}X509Certificate"):
-        try:
-            found.append(base64.b64decode("".join((element.text or "").split()), validate=True))
-        except binascii.Error:
-            raise ValueError("a certificate in it is not base64.") from None
+    texts = ["".join((one.text or "").split()) for one in descriptor.iterdescendants(f"{{{DS}}}X509Certificate")]
+    try:
+        found = [base64.b64decode(text, validate=True) for text in texts]
+    except binascii.Error:
+        raise ValueError("a certificate in it is not base64.") from None
     if len(set(found)) > 1:
         raise ValueError("a KeyDescriptor in it has several certificates, and may have the one alone whose key signs.")
     return found
@@ -218,35 +216,20 @@ SIGNATURE_PLACE = 0
 
 def service_provider_element(metadata: ServiceProviderMetadata) -> Element:
     """Our EntityDescriptor, unsigned. A Signature belongs at `SIGNATURE_PLACE`."""
-    root = etree.Element(md("EntityDescriptor"), nsmap={"md": MD, "ds": DS})
-    root.set("ID", metadata.metadata_id)
-    root.set("entityID", metadata.entity_id)
-    root.set("validUntil", written(metadata.valid_until))
-    role = etree.SubElement(root, md("SPSSODescriptor"))
-    role.set("AuthnRequestsSigned", "true")
-    role.set("WantAssertionsSigned", "true")
-    role.set("protocolSupportEnumeration", SAMLP)
+    named = {"ID": metadata.metadata_id, "entityID": metadata.entity_id, "validUntil": written(metadata.valid_until)}
+    root = made(md("EntityDescriptor"), {"md": MD, "ds": DS}, **named)
+    signs = {"AuthnRequestsSigned": "true", "WantAssertionsSigned": "true"}
+    role = child(root, md("SPSSODescriptor"), **signs, protocolSupportEnumeration=SAMLP)
     for certificate in metadata.certificates:
-        _key(role, "signing", certificate)
+        add_key(role, md("KeyDescriptor"), "signing", certificate)
     if metadata.encryption:
         methods = (*CONTENT_ENCRYPTION, *(CBC_ENCRYPTION if metadata.cbc else ()))
-        _encryption_methods(_key(role, "encryption", metadata.encryption), methods)
+        _encryption_methods(add_key(role, md("KeyDescriptor"), "encryption", metadata.encryption), methods)
     for name_format in (PERSISTENT, TRANSIENT):
-        etree.SubElement(role, md("NameIDFormat")).text = name_format
-    service = etree.SubElement(role, md("AssertionConsumerService"))
-    service.set("Binding", POST)
-    service.set("Location", metadata.acs_url)
-    service.set("index", "0")
-    service.set("isDefault", "true")
+        child(role, md("NameIDFormat"), name_format)
+    service = {"Binding": POST, "Location": metadata.acs_url, "index": "0", "isDefault": "true"}
+    child(role, md("AssertionConsumerService"), **service)
     return root
-
-
-def _key(role: Element, use: str, certificate: bytes) -> Element:
-    descriptor = etree.SubElement(role, md("KeyDescriptor"))
-    descriptor.set("use", use)
-    data = etree.SubElement(etree.SubElement(descriptor, f"{{{DS}}}KeyInfo"), f"{{{DS}}}X509Data")
-    etree.SubElement(data, f"{{{DS}}}X509Certificate").text = base64.b64encode(certificate).decode()
-    return descriptor
 
 
 def _encryption_methods(descriptor: Element, contents: Iterable[str]) -> None:
@@ -255,8 +238,6 @@ def _encryption_methods(descriptor: Element, contents: Iterable[str]) -> None:
     saml2int ALG01: OAEP with SHA-256 and the mask that no element names.
     """
     for algorithm in contents:
-        etree.SubElement(descriptor, md("EncryptionMethod")).set("Algorithm", algorithm)
+        child(descriptor, md("EncryptionMethod"), Algorithm=algorithm)
     for algorithm in KEY_TRANSPORTS:
-        method = etree.SubElement(descriptor, md("EncryptionMethod"))
-        method.set("Algorithm", algorithm)
-        etree.SubElement(method, f"{{{DS}}}DigestMethod").set("Algorithm", SHA256)
+        child(child(descriptor, md("EncryptionMethod"), Algorithm=algorithm), f"{{{DS}}}DigestMethod", Algorithm=SHA256)

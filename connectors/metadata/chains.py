@@ -5,13 +5,14 @@ operator. Certificates of authorities beside a node's own in a KeyDescriptor are
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from connectors.fetch import PEER, REGISTRATION, FetchError
-from connectors.formats.eidas.metadata import PeerFacts
+from connectors.formats.eidas.metadata import PeerFacts, certificate_in
 from connectors.metadata.pinned_provider import misconfigured
 from connectors.profiles import Profile
-from connectors.signatures.parse import parse_canonical, strict_base64
+from connectors.signatures.parse import parse_canonical
 from connectors.signatures.pinned_keys import PinnedKey
 from connectors.signatures.profile import DS
 from connectors.signatures.verification_result import Signed
@@ -61,10 +62,8 @@ def narrowed(key: PinnedKey, chain: Chain) -> PinnedKey:
 
 def _hints(signed: Signed) -> list[bytes]:
     """Every certificate in a KeyDescriptor, the node's own among them, which lead nowhere."""
-    found = []
+    found: list[bytes] = []
     for element in parse_canonical(signed.octets).iterfind(f".//{md('KeyDescriptor')}//{{{DS}}}X509Certificate"):
-        try:
-            found.append(strict_base64("".join((element.text or "").split())))
-        except ValueError:
-            continue  # the reader of the facts refuses it where it is a key
+        with suppress(ValueError):  # the reader of the facts refuses one that is a key
+            found.append(certificate_in(element))
     return found

@@ -5,7 +5,8 @@ code accepts (`connectors/signatures/second_opinion.py`): one document of metada
 Raises `FetchError`, which is an operator's.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -13,7 +14,7 @@ from connectors.checks import OPINION_CHECKS
 from connectors.fetch import PEER, REGISTRATION, FetchError, judged_url
 from connectors.formats.eidas.metadata import Expected, PeerFacts, Role, read_peer
 from connectors.formats.grammar import instant, written
-from connectors.formats.metadata import read_identity_provider
+from connectors.formats.metadata import read_identity_provider, roles_of
 from connectors.profiles import Profile
 from connectors.signatures.certificates import modulus_of
 from connectors.signatures.parse import attributes, parse_canonical
@@ -23,7 +24,7 @@ from connectors.signatures.second_opinion import second_opinion
 from connectors.signatures.shapes import METADATA
 from connectors.signatures.verification_result import Signed, UnsignedMessage
 from connectors.signatures.xmldsig import Shape, verify
-from connectors.wire.names import SAMLP, md
+from connectors.wire.names import md
 from policies.errors import AssertionRejected
 from policies.parties import EntityId
 
@@ -63,18 +64,20 @@ def signed_octets(octets: bytes, keys: Sequence[PinnedKey], profile: Profile, sh
 
 def facts_of_node(signed: Signed, role: Role, expected: Expected | None = None, *, chains: bool = False) -> PeerFacts:
     """The facts in a country's node's signed metadata; `expected` and `chains` are those of `read_peer`."""
-    try:
+    with _refusals_for_operators():
         return read_peer(signed, role, expected, chains=chains)
-    except AssertionRejected as error:
-        raise _refused(error) from error
-    except ValueError as error:
-        raise FetchError("metadata", f"its metadata cannot be used: {error}") from error
 
 
 def facts_of_entity(signed: Signed, profile: Profile) -> EntityFacts:
     """The facts in an identity or service provider's signed metadata. `profile` takes the keys of the former."""
-    try:
+    with _refusals_for_operators():
         return _entity(signed, profile)
+
+
+@contextmanager
+def _refusals_for_operators() -> Iterator[None]:
+    try:
+        yield
     except AssertionRejected as error:
         raise _refused(error) from error
     except ValueError as error:
@@ -86,13 +89,8 @@ def _entity(signed: Signed, profile: Profile) -> EntityFacts:
     head = attributes(root)
     if "validUntil" not in head:
         raise ValueError("it has no validUntil.")
-    descriptors = [
-        (name, descriptor)
-        for name, tag in (("idp", md("IDPSSODescriptor")), ("sp", md("SPSSODescriptor")))
-        for descriptor in root.iterchildren(tag)
-        if SAMLP in attributes(descriptor).get("protocolSupportEnumeration", "").split()
-    ]
-    roles = tuple(name for name, _ in descriptors)
+    idp, sp = roles_of(root, "IDPSSODescriptor"), roles_of(root, "SPSSODescriptor")
+    roles = ("idp",) * len(idp) + ("sp",) * len(sp)
     if not roles or len(set(roles)) != len(roles):
         raise ValueError("it does not have one IDPSSODescriptor or SPSSODescriptor for SAML 2.0, or one of each.")
     entity_id, keys = EntityId(head.get("entityID", "")), 0
@@ -104,7 +102,7 @@ def _entity(signed: Signed, profile: Profile) -> EntityFacts:
     services = (*root.iter(md("SingleSignOnService")), *root.iter(md("AssertionConsumerService")))
     addresses = tuple(attributes(service).get("Location", "") for service in services)
     # A role may end before the entity does (Metadata 2.0 §2.4.1)
-    found = (head, *(attributes(descriptor) for _, descriptor in descriptors))
+    found = (head, *map(attributes, (*idp, *sp)))
     valid_until = min(instant(one["validUntil"], "the metadata") for one in found if "validUntil" in one)
     return EntityFacts(entity_id, roles, valid_until, keys, addresses)
 

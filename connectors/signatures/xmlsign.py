@@ -6,8 +6,18 @@ import hashlib
 from lxml import etree
 
 from connectors.profiles import Profile
+from connectors.signatures.elements import add_certificate, child, made
 from connectors.signatures.parse import Element, attributes, canonical
-from connectors.signatures.profile import DIGEST_URIS, DS, ENVELOPED, EXC_C14N
+from connectors.signatures.profile import (
+    DIGEST_URIS,
+    DS,
+    ENVELOPED,
+    EXC_C14N,
+    KEY_INFO,
+    SIGNATURE,
+    SIGNATURE_VALUE,
+    SIGNED_INFO,
+)
 from connectors.signatures.signer import Signer, algorithm_for
 
 
@@ -19,27 +29,19 @@ def sign_enveloped(root: Element, signer: Signer, *, place: int, profile: Profil
     """
     algorithm = algorithm_for(signer, profile)
     digest = hashlib.new(algorithm.digest.name, canonical(root)).digest()
-    signature = etree.Element(f"{{{DS}}}Signature", nsmap={"ds": DS})
-    info = _child(signature, "SignedInfo")
-    _child(info, "CanonicalizationMethod", Algorithm=EXC_C14N)
-    _child(info, "SignatureMethod", Algorithm=algorithm.uri)
-    reference = _child(info, "Reference", URI="#" + attributes(root)["ID"])
-    transforms = _child(reference, "Transforms")
-    _child(transforms, "Transform", Algorithm=ENVELOPED)
-    _child(transforms, "Transform", Algorithm=EXC_C14N)
-    _child(reference, "DigestMethod", Algorithm=DIGEST_URIS[algorithm.digest.name])
-    _child(reference, "DigestValue").text = base64.b64encode(digest).decode()
-    value = _child(signature, "SignatureValue")
+    signature = made(SIGNATURE, {"ds": DS})
+    info = child(signature, SIGNED_INFO)
+    child(info, f"{{{DS}}}CanonicalizationMethod", Algorithm=EXC_C14N)
+    child(info, f"{{{DS}}}SignatureMethod", Algorithm=algorithm.uri)
+    reference = child(info, f"{{{DS}}}Reference", URI="#" + attributes(root)["ID"])
+    transforms = child(reference, f"{{{DS}}}Transforms")
+    child(transforms, f"{{{DS}}}Transform", Algorithm=ENVELOPED)
+    child(transforms, f"{{{DS}}}Transform", Algorithm=EXC_C14N)
+    child(reference, f"{{{DS}}}DigestMethod", Algorithm=DIGEST_URIS[algorithm.digest.name])
+    child(reference, f"{{{DS}}}DigestValue", base64.b64encode(digest).decode())
+    value = child(signature, SIGNATURE_VALUE)
     if signer.certificate:
-        data = _child(_child(signature, "KeyInfo"), "X509Data")
-        _child(data, "X509Certificate").text = base64.b64encode(signer.certificate).decode()
+        add_certificate(child(signature, KEY_INFO), signer.certificate)
     root.insert(place, signature)
     value.text = base64.b64encode(signer.sign(canonical(info), algorithm)).decode()
     return etree.tostring(root, encoding="unicode").encode()
-
-
-def _child(parent: Element, name: str, **attribs: str) -> Element:
-    child = etree.SubElement(parent, f"{{{DS}}}{name}")
-    for attribute, value in attribs.items():
-        child.set(attribute, value)
-    return child

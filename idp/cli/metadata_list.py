@@ -30,7 +30,7 @@ from idp.system.clock import system_clock
 from idp.system.files import read_regular
 from idp.system.logs import configure_logs
 from policies.errors import Misconfigured
-from policies.load.peers import pinned_certificates
+from policies.load.peers import CERTIFICATES, ders_of_pem
 
 # A list is fetched by hand, and by somebody who waits
 SECONDS = 30.0
@@ -185,7 +185,7 @@ def _read(path: Path, most: int) -> bytes:
 
 
 def _certificates(path: Path) -> tuple[bytes, ...]:
-    found, fault = pinned_certificates(_read(path, MAX_TRUST))
+    found, fault = ders_of_pem(_read(path, MAX_TRUST), CERTIFICATES)
     if fault:
         raise _CannotError(f"{path} {fault}")
     return found

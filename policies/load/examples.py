@@ -1,6 +1,7 @@
 """`[[examples]]` in a purpose's file, and the file of made-up attributes that `policy explain` takes."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import date
 
 from policies.attributes import EXACT, Address, AttributeName, Form, Value
@@ -9,7 +10,7 @@ from policies.catalogue import Catalogue
 from policies.derive import available
 from policies.examples import BLOCKED, Example, Situation
 from policies.forms import AttributeKind
-from policies.load.purposes import form_of, known_attribute
+from policies.load.purposes import form_of, known_attributes
 from policies.load.table import Table
 from policies.parties import ClientId
 from policies.release import Reason
@@ -68,8 +69,7 @@ def _assert_usable(table: Table, values: Mapping[AttributeName, Value], catalogu
 def _example(table: Table, catalogue: Catalogue) -> Example:
     title = table.text("title", "say in a sentence what the example shows.")
     situation = read_situation(table, catalogue, today=None)
-    released = table.table("released", _RELEASED_FIX, required=False)
-    forms, answers = _released(released, catalogue) if released else ({}, {})
+    forms, answers = _released(table.table("released", _RELEASED_FIX, required=False), catalogue)
     example = Example(
         title=title,
         situation=situation,
@@ -87,13 +87,8 @@ def _example(table: Table, catalogue: Catalogue) -> Example:
 
 
 def _forms(table: Table | None, catalogue: Catalogue) -> Mapping[AttributeName, Form]:
-    found: dict[AttributeName, Form] = {}
-    if table is None:
-        return found
-    for key in table.names():
-        if (name := known_attribute(table, key, catalogue)) is not None:
-            found[name] = form_of(table, key, name, table.take(key), catalogue)
-    return found
+    named = known_attributes(table, catalogue)
+    return {name: form_of(one, key, name, one.take(key), catalogue) for one, key, name in named}
 
 
 def _refused(table: Table, catalogue: Catalogue) -> tuple[AttributeName, ...]:
@@ -107,22 +102,15 @@ def _refused(table: Table, catalogue: Catalogue) -> tuple[AttributeName, ...]:
 
 
 def _withheld(table: Table | None, catalogue: Catalogue) -> Mapping[AttributeName, str]:
-    found: dict[AttributeName, str] = {}
-    if table is None:
-        return found
-    for key in table.names():
-        if (name := known_attribute(table, key, catalogue)) is not None:
-            found[name] = table.choice(key, _REASONS, BLOCKED)
-    return found
+    return {name: one.choice(key, _REASONS, BLOCKED) for one, key, name in known_attributes(table, catalogue)}
 
 
-def _released(table: Table, catalogue: Catalogue) -> tuple[Mapping[AttributeName, Form], Mapping[AttributeName, Value]]:
+def _released(
+    released: Table | None, catalogue: Catalogue
+) -> tuple[Mapping[AttributeName, Form], Mapping[AttributeName, Value]]:
     forms: dict[AttributeName, Form] = {}
     answers: dict[AttributeName, Value] = {}
-    for key in table.names():
-        name = known_attribute(table, key, catalogue)
-        if name is None:
-            continue
+    for table, key, name in known_attributes(released, catalogue):
         if not isinstance(table.take(key), dict):
             forms[name] = form_of(table, key, name, table.take(key), catalogue)
             continue
@@ -139,15 +127,10 @@ def _released(table: Table, catalogue: Catalogue) -> tuple[Mapping[AttributeName
 
 
 def _values(table: Table | None, catalogue: Catalogue) -> Mapping[AttributeName, Value]:
-    found: dict[AttributeName, Value] = {}
-    if table is None:
-        return found
-    for key in table.names():
-        if (name := known_attribute(table, key, catalogue)) is not None:
-            value = _value(table, key, catalogue.attributes[name].kind)
-            if value is not None:
-                found[name] = value
-    return found
+    read = (
+        (name, _value(one, key, catalogue.attributes[name].kind)) for one, key, name in known_attributes(table, catalogue)
+    )
+    return {name: value for name, value in read if value is not None}
 
 
 def _value(table: Table, key: str, kind: AttributeKind, *, predicate: bool = False) -> Value | None:
@@ -166,13 +149,6 @@ def _value(table: Table, key: str, kind: AttributeKind, *, predicate: bool = Fal
 
 
 def _address(table: Table) -> Address:
-    fix = "write text."
-    address = Address(
-        street=table.text("street", fix, default=""),
-        postal_code=table.text("postal_code", fix, default=""),
-        locality=table.text("locality", fix, default=""),
-        region=table.text("region", fix, default=""),
-        country=table.text("country", fix, default=""),
-    )
+    address = Address(**{part.name: table.text(part.name, "write text.", default="") for part in fields(Address)})
     table.close()
     return address

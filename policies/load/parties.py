@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from policies.attributes import AttributeName
 from policies.catalogue import Catalogue
 from policies.load.public_clients import fault_of_public_redirect_uri, read_origins
-from policies.load.purposes import form_of, known_attribute
+from policies.load.purposes import form_of, known_attributes
 from policies.load.redirects import fault_of_redirect_uri
 from policies.load.table import MAX_TITLE, URI, Table
 from policies.parties import (
@@ -103,33 +103,29 @@ def _redirect_uris(table: Table, *, public: bool) -> tuple[str, ...]:
 
 
 def _rules(party: Table, catalogue: Catalogue) -> Mapping[AttributeName, Rule]:
-    rules: dict[AttributeName, Rule] = {}
     table = party.table("attributes", 'write [attributes] with lines such as birthdate = "exact".', required=False)
-    if table is None:
-        return rules
-    for key in table.names():
-        if (name := known_attribute(table, key, catalogue)) is not None:
-            rules[name] = Rule(form_of(table, key, name, table.take(key), catalogue), table.source(key))
-    return rules
+    named = known_attributes(table, catalogue)
+    return {name: Rule(form_of(one, key, name, one.take(key), catalogue), one.source(key)) for one, key, name in named}
 
 
 def _secret(table: Table, method: str) -> str:
     if method in _SECRET_METHODS:
         return table.matching("client_secret_sha256", _HASH, _HASH_FIX)
-    if table.take("client_secret_sha256") is not None:
-        table.problem("client_secret_sha256", f"is not for {method}.", "leave it out: one way to authenticate a party.")
+    _check_absent(table, "client_secret_sha256", method)
     return ""
+
+
+def _check_absent(table: Table, key: str, method: str) -> None:
+    if table.take(key) is not None:
+        table.problem(key, f"is not for {method}.", "leave it out: one way to authenticate a party.")
 
 
 def _jwks(table: Table, method: str, algorithm: str, files: Mapping[str, bytes]) -> str:
     if method != "private_key_jwt":
-        if table.take("jwks") is not None:
-            table.problem("jwks", f"is not for {method}.", "leave it out: one way to authenticate a party.")
+        _check_absent(table, "jwks", method)
         return ""
     name = table.text("jwks", _JWKS_FIX)
-    if name and name not in files:
-        table.problem("jwks", f"there is no file {name!r} in the configuration.", _JWKS_FIX)
-    if not name or name not in files:
+    if not name or not table.has_file("jwks", name, files, _JWKS_FIX):
         return ""
     if fault := _fault_of_jwks(files[name], algorithm):
         table.problem("jwks", f"{name} {fault}", _JWKS_FIX)

@@ -14,7 +14,6 @@ from policies.load.table import URI, Table, nearest
 from policies.parties import EntityId, NodeId, Peer, RequestingNode
 
 KEYS = ("metadata_url", "metadata_certificate", "metadata_digest", "networks", "anchors", "revocation")
-_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END CERTIFICATE-----\s*")
 _LABELLED = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END \1-----\s*")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _CERTIFICATE_FIX = (
@@ -104,53 +103,28 @@ def _metadata_url(table: Table, entity_id: str) -> str:
 def _certificates(table: Table, files: Mapping[str, bytes]) -> tuple[bytes, ...]:
     """DER of each certificate of the named file, or of each file of a list; a file may hold several."""
     key = "metadata_certificate"
-    names: tuple[str, ...]
-    if table.is_list(key):
-        names = table.texts(key, _CERTIFICATE_FIX)
-    else:
-        names = tuple(filter(None, [table.text(key, _CERTIFICATE_FIX)]))
+    one = [] if table.is_list(key) else filter(None, [table.text(key, _CERTIFICATE_FIX)])
+    names = table.texts(key, _CERTIFICATE_FIX) if table.is_list(key) else tuple(one)
     found: list[bytes] = []
     for name in dict.fromkeys(names):
-        if name not in files:
-            table.problem(key, f"there is no file {name!r} in the configuration.", _CERTIFICATE_FIX)
-            continue
-        certificates, fault = pinned_certificates(files[name])
+        certificates, fault = (
+            ders_of_pem(files[name], CERTIFICATES) if table.has_file(key, name, files, _CERTIFICATE_FIX) else ((), "")
+        )
         if fault:
             table.problem(key, f"{name} {fault}", _CERTIFICATE_FIX)
-        else:
-            found += certificates
+        found += certificates
     if len(found) > _MAX_PINNED or len(set(found)) != len(found):
         what = f"names a certificate twice, or more than {_MAX_PINNED}."
         table.problem(key, what, "pin those whose keys sign this node's metadata now, or next.")
     return tuple(found)
 
 
-def pinned_certificates(content: bytes) -> tuple[tuple[bytes, ...], str]:
-    """The DER of each certificate of a PEM file, and what is wrong with it as a sentence ("": nothing)."""
-    if content.count(b"-----BEGIN ") > 1:
-        return ders_of_pem(content, CERTIFICATES)
-    certificate, fault = der_of_pem(content)
-    return ((certificate,) if certificate else ()), fault
-
-
 def der_of_pem(content: bytes) -> tuple[bytes, str]:
     """The DER of the one certificate of a PEM file (RFC 7468 §5), and what is wrong with it as a sentence ("": nothing)."""
-    if b"PRIVATE KEY-----" in content:
-        return b"", "holds a private key: make a new pair, this one has been seen."
-    if (count := content.count(b"-----BEGIN ")) > 1:
-        return b"", f"holds {count} certificates, and one key is to be pinned."
-    found = _CERTIFICATE.fullmatch(content)
-    if found is None:
-        return b"", "is no certificate in PEM."
-    text = b"".join(found[1].split())
-    try:
-        der = b64decode(text)
-    except ValueError:
-        der = b""
-    # One spelling: decoders differ in what they pass over
-    if b64encode(der) != text:
-        return b"", "is no certificate in PEM."
-    return (der, "") if _is_one_sequence(der) else (b"", "holds no certificate, or more than one.")
+    found, fault = ders_of_pem(content, CERTIFICATES)
+    if len(found) > 1:
+        return b"", f"holds {len(found)} certificates, and one key is to be pinned."
+    return (found[0], "") if found else (b"", fault)
 
 
 def _is_one_sequence(der: bytes) -> bool:
@@ -165,10 +139,7 @@ def _is_one_sequence(der: bytes) -> bool:
 def _anchors(table: Table, files: Mapping[str, bytes]) -> tuple[bytes, ...]:
     """DER of each certificate of the one PEM file; none where no file is named."""
     name = table.text("anchors", _ANCHORS_FIX, default="")
-    if not name:
-        return ()
-    if name not in files:
-        table.problem("anchors", f"there is no file {name!r} in the configuration.", _ANCHORS_FIX)
+    if not name or not table.has_file("anchors", name, files, _ANCHORS_FIX):
         return ()
     found, fault = ders_of_pem(files[name], CERTIFICATES)
     if not fault and len(found) > _MAX_ANCHORS:
@@ -186,8 +157,7 @@ def _revocation(table: Table, files: Mapping[str, bytes]) -> tuple[tuple[str, by
         table.problem("revocation", "is nothing without anchors: no certificate is held against it.", _ANCHORS_FIX)
     found: list[tuple[str, bytes]] = []
     for index, name in enumerate(names):
-        if name not in files:
-            table.problem("revocation", f"there is no file {name!r} in the configuration.", _REVOCATION_FIX, str(index))
+        if not table.has_file("revocation", name, files, _REVOCATION_FIX, str(index)):
             continue
         lists, fault = ((files[name],), "") if _is_one_sequence(files[name]) else ders_of_pem(files[name], LISTS)
         if fault:

@@ -50,8 +50,8 @@ def read_provider(table: Table, files: Mapping[str, bytes], catalogue: Catalogue
 
 def _identity_provider(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -> IdentityProvider:
     metadata = table.text("metadata", _METADATA_FIX)
-    if metadata and metadata not in files:
-        table.problem("metadata", f"there is no file {metadata!r} in the configuration.", _METADATA_FIX)
+    if metadata:
+        table.has_file("metadata", metadata, files, _METADATA_FIX)
     targets = _targets(table, catalogue)
     subject = table.text("subject", "name a SAML attribute, or leave it out for the NameID.", default="")
     return IdentityProvider(

@@ -1,6 +1,6 @@
 """`purposes/*.toml`: one file a purpose, written for a lawyer to read and to sign."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 
 from policies.attributes import EXACT, AttributeName, Form
@@ -24,13 +24,15 @@ def form_of(table: Table, key: str, name: AttributeName, text: object, catalogue
     return form or EXACT
 
 
-def known_attribute(table: Table, key: str, catalogue: Catalogue) -> AttributeName | None:
-    """The attribute that a key names; None (and a problem) where the catalogue has none of that name."""
-    name = AttributeName(key)
-    if name in catalogue.attributes:
-        return name
-    table.problem(key, "is not an attribute of the catalogue.", nearest(key, catalogue.attributes))
-    return None
+def known_attributes(table: Table | None, catalogue: Catalogue) -> Iterator[tuple[Table, str, AttributeName]]:
+    """The table, the key and the attribute, for each key of a table that names an attribute; any other is a problem."""
+    if table is None:
+        return
+    for key in table.names():
+        if key in catalogue.attributes:
+            yield table, key, AttributeName(key)
+        else:
+            table.problem(key, "is not an attribute of the catalogue.", nearest(key, catalogue.attributes))
 
 
 def read_purpose(table: Table, content: bytes, catalogue: Catalogue) -> Purpose:
@@ -78,12 +80,9 @@ def _controller(table: Table | None) -> Controller:
 def _needs(purpose: Table, catalogue: Catalogue) -> Mapping[AttributeName, Need]:
     needs: dict[AttributeName, Need] = {}
     attributes = purpose.table("attributes", "write [attributes.NAME] for each attribute.", required=False)
-    if attributes is None:
-        return needs
-    for key in attributes.names():
-        name = known_attribute(attributes, key, catalogue)
-        table = attributes.table(key, "write [attributes.NAME] with form, why.en and, if so, required = true.")
-        if name is None or table is None:
+    for holder, key, name in known_attributes(attributes, catalogue):
+        table = holder.table(key, "write [attributes.NAME] with form, why.en and, if so, required = true.")
+        if table is None:
             continue
         text = table.text("form", "write form = one of " + ", ".join(catalogue.spellings(name)) + ".")
         needs[name] = Need(

@@ -83,6 +83,12 @@ class Table:
     def __contains__(self, key: str) -> bool:
         return key in self._content
 
+    def has_file(self, key: str, name: str, files: Collection[str], fix: str, *within: str) -> bool:
+        """Whether the configuration has a file that a key names; a problem where it does not."""
+        if name not in files:
+            self.problem(key, f"there is no file {name!r} in the configuration.", fix, *within)
+        return name in files
+
     def is_list(self, key: str) -> bool:
         """Whether a list stands under a key, where a text may stand too."""
         return isinstance(self._content.get(key), list)

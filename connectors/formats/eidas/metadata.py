@@ -26,12 +26,13 @@ from typing import Literal, get_args
 from connectors.deviations import NOTHING, Tolerance
 from connectors.formats.eidas.registry import EIDAS, PROTOCOL_VERSIONS, SP_TYPES, is_level, is_patch
 from connectors.formats.grammar import MAX_TEXT, instant
+from connectors.formats.metadata import roles_of
 from connectors.signatures.certificates import certificate_of, dates_of
 from connectors.signatures.parse import Element, attributes, parse_canonical, parse_metadata, strict_base64
 from connectors.signatures.profile import DS
 from connectors.signatures.verification_result import Signed
 from connectors.signatures.x509_lists import is_authority
-from connectors.wire.names import ATTRNAME_URI, POST, REDIRECT, SAMLP, md, saml
+from connectors.wire.names import ATTRNAME_URI, POST, REDIRECT, md, saml
 from policies.deviations import (
     ATTRIBUTE_WITHOUT_NAME_FORMAT,
     NO_PROTOCOL_VERSION,
@@ -156,11 +157,7 @@ def _facts(root: Element, role: Role, expected: Expected, *, chains: bool = Fals
     if root.tag != md("EntityDescriptor") or root.find(f".//{md('EntityDescriptor')}") is not None:
         raise ValueError("it is not exactly one EntityDescriptor.")
     head = attributes(root)
-    descriptors = [
-        descriptor
-        for descriptor in root.iterchildren(md(_DESCRIPTORS[role]))
-        if SAMLP in attributes(descriptor).get("protocolSupportEnumeration", "").split()
-    ]
+    descriptors = roles_of(root, _DESCRIPTORS[role])
     if len(descriptors) != 1:
         raise ValueError(f"it does not have exactly one {_DESCRIPTORS[role]} for SAML 2.0.")
     descriptor, tolerance = descriptors[0], expected.tolerance
@@ -251,7 +248,7 @@ def _certificates(descriptor: Element, use: str, tolerance: Tolerance, *, chains
         # No `use` means both (Metadata 2.0 §2.4.1.1)
         if attributes(key).get("use", use) != use:
             continue
-        certificates = [_der(element) for element in key.iterdescendants(f"{{{DS}}}X509Certificate")]
+        certificates = [certificate_in(element) for element in key.iterdescendants(f"{{{DS}}}X509Certificate")]
         if chains and len(certificates) > 1:
             certificates = [der for der in certificates if not _authority(der)]
         if len(certificates) != 1:
@@ -268,7 +265,8 @@ def _certificates(descriptor: Element, use: str, tolerance: Tolerance, *, chains
     return frozenset(found)
 
 
-def _der(element: Element) -> bytes:
+def certificate_in(element: Element) -> bytes:
+    """The DER in an X509Certificate, in lines or in one. ValueError, with words for an operator."""
     try:
         return strict_base64("".join((element.text or "").split()))
     except ValueError:
@@ -283,13 +281,11 @@ def _authority(der: bytes) -> bool:
 
 
 def _methods(descriptor: Element) -> tuple[str, ...]:
-    keys = [
-        key
+    methods = [
+        attributes(method).get("Algorithm", "")
         for key in descriptor.iterchildren(md("KeyDescriptor"))
         if attributes(key).get("use", "encryption") == "encryption"
-    ]
-    methods = [
-        attributes(method).get("Algorithm", "") for key in keys for method in key.iterchildren(md("EncryptionMethod"))
+        for method in key.iterchildren(md("EncryptionMethod"))
     ]
     return tuple(dict.fromkeys(_visible(method, "an EncryptionMethod") for method in methods[:MAX_VALUES]))
 

@@ -4,11 +4,8 @@ The order of the extensions and the typed values are those of the EU's own node.
 by the key that peers have pinned for metadata, which signs nothing else.
 """
 
-import base64
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-
-from lxml import etree
 
 from connectors.formats.eidas.metadata import (
     APPLICATION_IDENTIFIER,
@@ -21,6 +18,7 @@ from connectors.formats.eidas.metadata import (
 from connectors.formats.eidas.registry import EIDAS, NAME_ID_FORMATS, NATURAL, PROTOCOL_VERSIONS
 from connectors.formats.grammar import XSI, XSI_TYPE, written
 from connectors.profiles import AES128_GCM, AES192_GCM, AES256_GCM, Profile
+from connectors.signatures.elements import add_key, child, made
 from connectors.signatures.parse import Element
 from connectors.signatures.profile import DS
 from connectors.wire.names import ATTRNAME_URI, MD, POST, REDIRECT, SAML, SAMLP, md, saml
@@ -97,10 +95,10 @@ def proxy_element(metadata: ProxyMetadata) -> Element:
     root = _root(metadata, entity)
     role = _role(root, metadata, "IDPSSODescriptor", WantAuthnRequestsSigned="true")
     for binding, url in ((POST, metadata.post_url), (REDIRECT, metadata.redirect_url)):
-        _child(role, md("SingleSignOnService"), Binding=binding, Location=url)
+        child(role, md("SingleSignOnService"), Binding=binding, Location=url)
     for uri in metadata.attributes:
         friendly_name = NATURAL[uri].friendly_name
-        _child(role, saml("Attribute"), Name=uri, NameFormat=ATTRNAME_URI, FriendlyName=friendly_name)
+        child(role, saml("Attribute"), Name=uri, NameFormat=ATTRNAME_URI, FriendlyName=friendly_name)
     _about(root, metadata.organization)
     return root
 
@@ -111,80 +109,58 @@ def connector_element(metadata: ConnectorMetadata) -> Element:
     root = _root(metadata, entity, metadata.sp_type)
     role = _role(root, metadata, "SPSSODescriptor", AuthnRequestsSigned="true", WantAssertionsSigned="false")
     service = {"Binding": POST, "Location": metadata.acs_url, "index": "0", "isDefault": "true"}
-    _child(role, md("AssertionConsumerService"), **service)
+    child(role, md("AssertionConsumerService"), **service)
     _about(root, metadata.organization)
     return root
 
 
 def _root(metadata: NodeMetadata, entity: Iterable[tuple[str, tuple[str, ...]]], sp_type: str = "") -> Element:
     """The root with its extensions: EntityAttributes, SPType, DigestMethods, SigningMethods, in this order."""
-    root = etree.Element(md("EntityDescriptor"), nsmap=_NSMAP)
-    root.set("ID", metadata.metadata_id)
-    root.set("entityID", metadata.entity_id)
-    root.set("validUntil", written(metadata.valid_until))
-    extensions = _child(root, md("Extensions"))
-    container = _child(extensions, f"{{{MDATTR}}}EntityAttributes")
+    named = {"ID": metadata.metadata_id, "entityID": metadata.entity_id, "validUntil": written(metadata.valid_until)}
+    root = made(md("EntityDescriptor"), _NSMAP, **named)
+    extensions = child(root, md("Extensions"))
+    container = child(extensions, f"{{{MDATTR}}}EntityAttributes")
     for name, values in entity:
         if not values:
             continue
-        attribute = _child(container, saml("Attribute"), Name=name, NameFormat=ATTRNAME_URI)
+        attribute = child(container, saml("Attribute"), Name=name, NameFormat=ATTRNAME_URI)
         for value in values:
-            _text(attribute, saml("AttributeValue"), value).set(XSI_TYPE, "xs:string")
+            child(attribute, saml("AttributeValue"), value).set(XSI_TYPE, "xs:string")
     if sp_type:
-        _text(extensions, f"{{{EIDAS}}}SPType", sp_type)
+        child(extensions, f"{{{EIDAS}}}SPType", sp_type)
     for digest in sorted(metadata.profile.digests):
-        _child(extensions, f"{{{_ALG}}}DigestMethod", Algorithm=digest)
+        child(extensions, f"{{{_ALG}}}DigestMethod", Algorithm=digest)
     for algorithm in sorted(metadata.profile.signature_algorithms):
-        _child(extensions, f"{{{_ALG}}}SigningMethod", Algorithm=algorithm)
+        child(extensions, f"{{{_ALG}}}SigningMethod", Algorithm=algorithm)
     return root
 
 
 def _role(root: Element, metadata: NodeMetadata, name: str, **attributes: str) -> Element:
     """The role with its country, keys and NameID formats."""
-    role = _child(root, md(name), protocolSupportEnumeration=SAMLP, **attributes)
-    _text(_child(role, md("Extensions")), f"{{{EIDAS}}}NodeCountry", metadata.country)
+    role = child(root, md(name), protocolSupportEnumeration=SAMLP, **attributes)
+    child(child(role, md("Extensions")), f"{{{EIDAS}}}NodeCountry", metadata.country)
     for certificate in metadata.signing:
-        _key(role, "signing", certificate)
+        add_key(role, md("KeyDescriptor"), "signing", certificate)
     for certificate in metadata.encryption:
-        descriptor = _key(role, "encryption", certificate)
+        descriptor = add_key(role, md("KeyDescriptor"), "encryption", certificate)
         for method in _CONTENT_ENCRYPTION:
             if method in metadata.profile.content_encryption:
-                _child(descriptor, md("EncryptionMethod"), Algorithm=method)
+                child(descriptor, md("EncryptionMethod"), Algorithm=method)
     for name_id_format in NAME_ID_FORMATS:
-        _text(role, md("NameIDFormat"), name_id_format)
+        child(role, md("NameIDFormat"), name_id_format)
     return role
 
 
-def _key(role: Element, use: str, certificate: bytes) -> Element:
-    descriptor = _child(role, md("KeyDescriptor"), use=use)
-    data = _child(_child(descriptor, f"{{{DS}}}KeyInfo"), f"{{{DS}}}X509Data")
-    _text(data, f"{{{DS}}}X509Certificate", base64.b64encode(certificate).decode())
-    return descriptor
-
-
 def _about(root: Element, organization: NodeOrganization) -> None:
-    element = _child(root, md("Organization"))
+    element = child(root, md("Organization"))
     for name, text in (
         ("OrganizationName", organization.name),
         ("OrganizationDisplayName", organization.display_name or organization.name),
         ("OrganizationURL", organization.url),
     ):
-        _text(element, md(name), text).set(_XML_LANG, "en")
+        child(element, md(name), text).set(_XML_LANG, "en")
     for kind, address in (("support", organization.support), ("technical", organization.technical)):
-        contact = _child(root, md("ContactPerson"), contactType=kind)
-        _text(contact, md("Company"), organization.name)
+        contact = child(root, md("ContactPerson"), contactType=kind)
+        child(contact, md("Company"), organization.name)
         # Metadata 2.0 §2.3.2.2: a mailto: URI
-        _text(contact, md("EmailAddress"), f"mailto:{address}")
-
-
-def _child(parent: Element, tag: str, **attributes: str) -> Element:
-    child = etree.SubElement(parent, tag)
-    for name, value in attributes.items():
-        child.set(name, value)
-    return child
-
-
-def _text(parent: Element, tag: str, text: str) -> Element:
-    child = etree.SubElement(parent, tag)
-    child.text = text
-    return child
+        child(contact, md("EmailAddress"), f"mailto:{address}")

@@ -17,11 +17,10 @@ and mean, so that a peer whose request is at fault gets an answer.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from lxml import etree
-
 from connectors.formats.eidas.registry import EIDAS, EIDAS_PREFIX, MINIMUM, NATURAL
 from connectors.formats.grammar import Reader, boolean, identifier, instant, plain, stated, version_2, written
 from connectors.formats.saml import read_issuer
+from connectors.signatures.elements import child, made
 from connectors.signatures.parse import MAX_OCTETS, Element, attributes, parse_canonical
 from connectors.signatures.profile import SIGNATURE
 from connectors.signatures.verification_result import Signed
@@ -84,43 +83,30 @@ def request_element(request: EidasRequest) -> Element:
     Neither AssertionConsumerServiceURL nor ProtocolBinding nor Consent is sent: the peer has our address from our metadata,
     and the node knows nothing of a consent.
     """
-    root = etree.Element(samlp("AuthnRequest"), nsmap={"samlp": SAMLP, "saml": SAML, EIDAS_PREFIX: EIDAS})
-    root.set("ID", request.request_id)
-    root.set("Version", "2.0")
-    root.set("IssueInstant", written(request.issue_instant))
-    root.set("Destination", request.destination)
-    root.set("ForceAuthn", "true")
-    root.set("IsPassive", "false")
-    root.set("ProviderName", request.provider_name)
-    etree.SubElement(root, saml("Issuer")).text = request.issuer
-    extensions = etree.SubElement(root, samlp("Extensions"))
+    issued = {"Version": "2.0", "IssueInstant": written(request.issue_instant), "Destination": request.destination}
+    manner = {"ForceAuthn": "true", "IsPassive": "false", "ProviderName": request.provider_name}
+    names = {"samlp": SAMLP, "saml": SAML, EIDAS_PREFIX: EIDAS}
+    root = made(samlp("AuthnRequest"), names, ID=request.request_id, **issued, **manner)
+    child(root, saml("Issuer"), request.issuer)
+    extensions = child(root, samlp("Extensions"))
     if request.sp_type:
-        etree.SubElement(extensions, f"{{{EIDAS}}}SPType").text = request.sp_type
-    asked = etree.SubElement(extensions, f"{{{EIDAS}}}RequestedAttributes")
+        child(extensions, f"{{{EIDAS}}}SPType", request.sp_type)
+    asked = child(extensions, f"{{{EIDAS}}}RequestedAttributes")
     for attribute in request.attributes:
-        _write_attribute(asked, attribute)
+        known = NATURAL.get(attribute.name)
+        friendly = {} if known is None else {"FriendlyName": known.friendly_name}
+        # One schema in the field requires isRequired, the other does not: we always say it
+        required = "true" if attribute.required else "false"
+        said = {**friendly, "Name": attribute.name, "NameFormat": ATTRNAME_URI, "isRequired": required}
+        child(asked, f"{{{EIDAS}}}RequestedAttribute", **said)
     if request.name_id_format:
-        policy = etree.SubElement(root, samlp("NameIDPolicy"))
-        policy.set("AllowCreate", "true")
-        policy.set("Format", request.name_id_format)
-    context = etree.SubElement(root, samlp("RequestedAuthnContext"))
-    context.set("Comparison", request.comparison)
+        child(root, samlp("NameIDPolicy"), AllowCreate="true", Format=request.name_id_format)
+    context = child(root, samlp("RequestedAuthnContext"), Comparison=request.comparison)
     for name in request.contexts:
-        etree.SubElement(context, saml("AuthnContextClassRef")).text = name
+        child(context, saml("AuthnContextClassRef"), name)
     if request.requester_id:
-        scoping = etree.SubElement(root, samlp("Scoping"))
-        etree.SubElement(scoping, samlp("RequesterID")).text = request.requester_id
+        child(child(root, samlp("Scoping")), samlp("RequesterID"), request.requester_id)
     return root
-
-
-def _write_attribute(parent: Element, attribute: RequestedAttribute) -> None:
-    element = etree.SubElement(parent, f"{{{EIDAS}}}RequestedAttribute")
-    if (known := NATURAL.get(attribute.name)) is not None:
-        element.set("FriendlyName", known.friendly_name)
-    element.set("Name", attribute.name)
-    element.set("NameFormat", ATTRNAME_URI)
-    # One schema in the field requires isRequired, the other does not: we always say it
-    element.set("isRequired", "true" if attribute.required else "false")
 
 
 @dataclass(frozen=True, slots=True)

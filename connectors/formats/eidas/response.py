@@ -17,8 +17,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from lxml import etree
-
 from connectors.deviations import NOTHING, Tolerance
 from connectors.formats.eidas.registry import (
     FAILURES,
@@ -32,24 +30,12 @@ from connectors.formats.eidas.values import EidasValue, read_attributes, write_a
 from connectors.formats.grammar import XSI, Reader, identifier, instant, version_2, written
 from connectors.formats.saml import attributes_in, read_frame, read_issuer, read_status
 from connectors.formats.saml_message import Authentication, Conditions, NameIdentifier, SubjectConfirmation
+from connectors.signatures.elements import child, made
 from connectors.signatures.parse import Element
 from connectors.signatures.profile import SIGNATURE
 from connectors.signatures.verification_result import Signed
 from connectors.wire.names import BEARER, ENTITY, SAML, SAMLP, SUCCESS, saml, samlp
 from policies.errors import AssertionRejected
-
-__all__ = [
-    "RESPONSE_SIGNATURE_PLACE",
-    "EidasAssertion",
-    "EidasAssertionMessage",
-    "EidasResponse",
-    "EidasValue",
-    "assertion_element",
-    "failure_element",
-    "read_assertion",
-    "read_response",
-    "response_element",
-]
 
 # The children of a Response, and those of an Assertion, stand in this order: Issuer, Signature, ...
 RESPONSE_SIGNATURE_PLACE = 1
@@ -116,8 +102,7 @@ def response_element(
     if encrypted.tag != saml("EncryptedAssertion"):
         raise ValueError("an assertion that is not encrypted")
     root = _response(response_id, issue_instant, destination, in_response_to, issuer)
-    status = etree.SubElement(root, samlp("Status"))
-    etree.SubElement(status, samlp("StatusCode")).set("Value", SUCCESS)
+    child(child(root, samlp("Status")), samlp("StatusCode"), Value=SUCCESS)
     root.append(encrypted)
     return root
 
@@ -140,31 +125,21 @@ def failure_element(
     if status not in FAILURES or (sub_status and sub_status not in SUB_STATUSES):
         raise ValueError("a status that the profile does not have")
     root = _response(response_id, issue_instant, destination, in_response_to, issuer)
-    element = etree.SubElement(root, samlp("Status"))
-    top = etree.SubElement(element, samlp("StatusCode"))
-    top.set("Value", status)
+    element = child(root, samlp("Status"))
+    top = child(element, samlp("StatusCode"), Value=status)
     if sub_status:
-        etree.SubElement(top, samlp("StatusCode")).set("Value", sub_status)
+        child(top, samlp("StatusCode"), Value=sub_status)
     if message:
-        etree.SubElement(element, samlp("StatusMessage")).text = message
+        child(element, samlp("StatusMessage"), message)
     return root
 
 
 def _response(response_id: str, issue_instant: int, destination: str, in_response_to: str, issuer: str) -> Element:
-    root = etree.Element(samlp("Response"), nsmap={"samlp": SAMLP, "saml": SAML})
-    root.set("ID", response_id)
-    root.set("Version", "2.0")
-    root.set("IssueInstant", written(issue_instant))
-    root.set("Destination", destination)
-    root.set("InResponseTo", in_response_to)
-    _write_issuer(root, issuer)
+    issued = {"Version": "2.0", "IssueInstant": written(issue_instant)}
+    names = {"samlp": SAMLP, "saml": SAML}
+    root = made(samlp("Response"), names, ID=response_id, **issued, Destination=destination, InResponseTo=in_response_to)
+    child(root, saml("Issuer"), issuer, Format=ENTITY)
     return root
-
-
-def _write_issuer(parent: Element, issuer: str) -> None:
-    element = etree.SubElement(parent, saml("Issuer"))
-    element.set("Format", ENTITY)
-    element.text = issuer
 
 
 def assertion_element(assertion: EidasAssertion) -> Element:
@@ -175,31 +150,20 @@ def assertion_element(assertion: EidasAssertion) -> Element:
     """
     if not 0 < len(assertion.name_id) <= MAX_NAME_ID or assertion.name_id_format not in NAME_ID_FORMATS:
         raise ValueError("a NameID that is empty or too long, or of another format")
-    root = etree.Element(saml("Assertion"), nsmap={"saml": SAML, "xsi": XSI, NATURAL_PREFIX: NATURAL_PERSON})
-    root.set("ID", assertion.assertion_id)
-    root.set("Version", "2.0")
-    root.set("IssueInstant", written(assertion.issue_instant))
-    _write_issuer(root, assertion.issuer)
-    subject = etree.SubElement(root, saml("Subject"))
-    name = etree.SubElement(subject, saml("NameID"))
-    name.set("Format", assertion.name_id_format)
-    name.text = assertion.name_id
-    confirmation = etree.SubElement(subject, saml("SubjectConfirmation"))
-    confirmation.set("Method", BEARER)
-    data = etree.SubElement(confirmation, saml("SubjectConfirmationData"))
-    data.set("InResponseTo", assertion.in_response_to)
-    data.set("NotOnOrAfter", written(assertion.not_on_or_after))
-    data.set("Recipient", assertion.recipient)
-    conditions = etree.SubElement(root, saml("Conditions"))
-    conditions.set("NotBefore", written(assertion.not_before))
-    conditions.set("NotOnOrAfter", written(assertion.not_on_or_after))
-    restriction = etree.SubElement(conditions, saml("AudienceRestriction"))
-    etree.SubElement(restriction, saml("Audience")).text = assertion.audience
-    authentication = etree.SubElement(root, saml("AuthnStatement"))
-    authentication.set("AuthnInstant", written(assertion.authn_instant))
-    context = etree.SubElement(authentication, saml("AuthnContext"))
-    etree.SubElement(context, saml("AuthnContextClassRef")).text = assertion.context_class
-    write_attributes(etree.SubElement(root, saml("AttributeStatement")), assertion.attributes)
+    begins, ends = written(assertion.not_before), written(assertion.not_on_or_after)
+    issued = {"Version": "2.0", "IssueInstant": written(assertion.issue_instant)}
+    names = {"saml": SAML, "xsi": XSI, NATURAL_PREFIX: NATURAL_PERSON}
+    root = made(saml("Assertion"), names, ID=assertion.assertion_id, **issued)
+    child(root, saml("Issuer"), assertion.issuer, Format=ENTITY)
+    subject = child(root, saml("Subject"))
+    child(subject, saml("NameID"), assertion.name_id, Format=assertion.name_id_format)
+    bound = {"InResponseTo": assertion.in_response_to, "NotOnOrAfter": ends, "Recipient": assertion.recipient}
+    child(child(subject, saml("SubjectConfirmation"), Method=BEARER), saml("SubjectConfirmationData"), **bound)
+    conditions = child(root, saml("Conditions"), NotBefore=begins, NotOnOrAfter=ends)
+    child(child(conditions, saml("AudienceRestriction")), saml("Audience"), assertion.audience)
+    authentication = child(root, saml("AuthnStatement"), AuthnInstant=written(assertion.authn_instant))
+    child(child(authentication, saml("AuthnContext")), saml("AuthnContextClassRef"), assertion.context_class)
+    write_attributes(child(root, saml("AttributeStatement")), assertion.attributes)
     return root
 
 

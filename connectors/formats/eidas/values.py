@@ -12,8 +12,6 @@ The values of an attribute stand in no order. LatinScript is read without its na
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from lxml import etree
-
 from connectors.formats.eidas.latin import is_latin
 from connectors.formats.eidas.registry import (
     DATE_OF_BIRTH,
@@ -28,6 +26,7 @@ from connectors.formats.eidas.registry import (
 )
 from connectors.formats.grammar import XSI_NIL, XSI_TYPE, Reader, boolean
 from connectors.formats.saml import is_nil
+from connectors.signatures.elements import child
 from connectors.signatures.parse import MAX_OCTETS, Element, attributes
 from connectors.wire.names import ATTRNAME_URI, saml
 from policies.errors import AssertionRejected
@@ -68,16 +67,12 @@ def write_attributes(statement: Element, said: Sequence[tuple[str, Sequence[Eida
 
 
 def _write_attribute(statement: Element, known: NaturalAttribute, values: Sequence[EidasValue]) -> None:
-    element = etree.SubElement(statement, saml("Attribute"))
-    element.set("FriendlyName", known.friendly_name)
-    element.set("Name", known.uri)
-    element.set("NameFormat", ATTRNAME_URI)
+    named = {"FriendlyName": known.friendly_name, "Name": known.uri, "NameFormat": ATTRNAME_URI}
+    element = child(statement, saml("Attribute"), **named)
     for value in values:
-        child = etree.SubElement(element, saml("AttributeValue"))
-        child.set(XSI_TYPE, f"{NATURAL_PREFIX}:{known.xsi_type}")
-        if not value.latin:
-            child.set(_QUALIFIED_LATIN_SCRIPT, "false")
-        child.text = value.text
+        script = {} if value.latin else {_QUALIFIED_LATIN_SCRIPT: "false"}
+        typed = {XSI_TYPE: f"{NATURAL_PREFIX}:{known.xsi_type}", **script}
+        child(element, saml("AttributeValue"), value.text, **typed)
 
 
 def read_attributes(elements: Sequence[Element]) -> dict[str, tuple[EidasValue, ...]]:

@@ -20,6 +20,7 @@ from lxml import etree
 from connectors import profiles
 from connectors.deviations import tolerance
 from connectors.profiles import Profile
+from connectors.signatures.elements import add_certificate, child
 from connectors.signatures.parse import Element
 from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
 from connectors.signatures.profile import DS, KEY_INFO
@@ -158,7 +159,7 @@ def _transported(holder: Element, plaintext: bytes, certificate: bytes, content:
     # python-xmlsec has no constant for OAEP of XML Encryption 1.1; libxmlsec reads what the template says
     method = wrapped[0]
     method.set("Algorithm", profiles.RSA_OAEP)
-    etree.SubElement(method, f"{{{DS}}}DigestMethod").set("Algorithm", profiles.SHA256)
+    child(method, f"{{{DS}}}DigestMethod", Algorithm=profiles.SHA256)
     etree.SubElement(method, f"{{{XENC11}}}MGF", nsmap={"xenc11": XENC11}).set("Algorithm", profiles.MGF1_SHA256)
     context = xmlsec.EncryptionContext(_recipients.manager(certificate))
     bits = 8 * KEY_OCTETS[content]
@@ -169,7 +170,7 @@ def _transported(holder: Element, plaintext: bytes, certificate: bytes, content:
         raise BrokerError("libxmlsec did not encrypt") from error
     # A hint for a peer with several keys. It comes in afterwards, for libxmlsec would read it.
     hint = etree.Element(KEY_INFO)
-    _certificate(hint, certificate)
+    add_certificate(hint, certificate)
     wrapped[0].addnext(hint)
     return encrypted
 
@@ -184,41 +185,26 @@ def _agreed(
     content_key, iv = os.urandom(KEY_OCTETS[content]), os.urandom(IV_OCTETS)
     data = etree.SubElement(holder, f"{{{XENC}}}EncryptedData", nsmap=_NSMAP)
     data.set("Type", TYPE_ELEMENT)
-    _method(data, f"{{{XENC}}}EncryptionMethod", content)
-    key = etree.SubElement(etree.SubElement(data, KEY_INFO), f"{{{XENC}}}EncryptedKey")
-    _method(key, f"{{{XENC}}}EncryptionMethod", wrap)
-    _agreement(etree.SubElement(key, KEY_INFO), ours.public_key(), certificate)
+    child(data, f"{{{XENC}}}EncryptionMethod", Algorithm=content)
+    key = child(child(data, KEY_INFO), f"{{{XENC}}}EncryptedKey")
+    child(key, f"{{{XENC}}}EncryptionMethod", Algorithm=wrap)
+    _agreement(child(key, KEY_INFO), ours.public_key(), certificate)
     _cipher(key, aes_key_wrap(agreed.wrapping_key(ours.exchange(ec.ECDH(), public_key)), content_key))
     _cipher(data, iv + AESGCM(content_key).encrypt(iv, plaintext, None))
 
 
 def _agreement(info: Element, ours: ec.EllipticCurvePublicKey, certificate: bytes) -> None:
     """The AgreementMethod of `agreement.py`, with the recipient's certificate as a hint."""
-    method = _method(info, f"{{{XENC}}}AgreementMethod", profiles.ECDH_ES)
-    derivation = _method(method, f"{{{XENC11}}}KeyDerivationMethod", CONCAT_KDF)
-    parameters = etree.SubElement(derivation, f"{{{XENC11}}}ConcatKDFParams")
-    for name in _PARAMETERS:
-        parameters.set(name, _PARAMETER)
-    _method(parameters, f"{{{DS}}}DigestMethod", profiles.SHA256)
-    originator = etree.SubElement(etree.SubElement(method, f"{{{XENC}}}OriginatorKeyInfo"), f"{{{DS}}}KeyValue")
-    value = etree.SubElement(originator, f"{{{DSIG11}}}ECKeyValue")
-    etree.SubElement(value, f"{{{DSIG11}}}NamedCurve").set("URI", CURVE_URNS[ours.curve.name])
+    method = child(info, f"{{{XENC}}}AgreementMethod", Algorithm=profiles.ECDH_ES)
+    derivation = child(method, f"{{{XENC11}}}KeyDerivationMethod", Algorithm=CONCAT_KDF)
+    parameters = child(derivation, f"{{{XENC11}}}ConcatKDFParams", **dict.fromkeys(_PARAMETERS, _PARAMETER))
+    child(parameters, f"{{{DS}}}DigestMethod", Algorithm=profiles.SHA256)
+    value = child(child(child(method, f"{{{XENC}}}OriginatorKeyInfo"), f"{{{DS}}}KeyValue"), f"{{{DSIG11}}}ECKeyValue")
+    child(value, f"{{{DSIG11}}}NamedCurve", URI=CURVE_URNS[ours.curve.name])
     point = ours.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-    etree.SubElement(value, f"{{{DSIG11}}}PublicKey").text = base64.b64encode(point).decode()
-    _certificate(etree.SubElement(method, f"{{{XENC}}}RecipientKeyInfo"), certificate)
-
-
-def _method(parent: Element, tag: str, uri: str) -> Element:
-    method = etree.SubElement(parent, tag)
-    method.set("Algorithm", uri)
-    return method
+    child(value, f"{{{DSIG11}}}PublicKey", base64.b64encode(point).decode())
+    add_certificate(child(method, f"{{{XENC}}}RecipientKeyInfo"), certificate)
 
 
 def _cipher(parent: Element, octets: bytes) -> None:
-    value = etree.SubElement(etree.SubElement(parent, f"{{{XENC}}}CipherData"), f"{{{XENC}}}CipherValue")
-    value.text = base64.b64encode(octets).decode()
-
-
-def _certificate(info: Element, certificate: bytes) -> None:
-    held = etree.SubElement(etree.SubElement(info, f"{{{DS}}}X509Data"), f"{{{DS}}}X509Certificate")
-    held.text = base64.b64encode(certificate).decode()
+    child(child(parent, f"{{{XENC}}}CipherData"), f"{{{XENC}}}CipherValue", base64.b64encode(octets).decode())

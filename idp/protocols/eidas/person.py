@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping
 from connectors.formats.eidas.address import write_address
 from connectors.formats.eidas.latin import is_latin
 from connectors.formats.eidas.registry import MINIMUM, NATURAL, PERSON_IDENTIFIER, NaturalAttribute
-from connectors.formats.eidas.response import EidasValue
+from connectors.formats.eidas.values import EidasValue
 from connectors.mapping import latin_name
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Value
 from policies.authentication import AskedAttribute, Assertion

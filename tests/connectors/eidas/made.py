@@ -16,7 +16,8 @@ from connectors.formats.eidas.registry import (
     PERSON_IDENTIFIER,
 )
 from connectors.formats.eidas.request import EidasRequest, asked_attributes
-from connectors.formats.eidas.response import EidasAssertion, EidasValue
+from connectors.formats.eidas.response import EidasAssertion
+from connectors.formats.eidas.values import EidasValue
 from connectors.request_checks import Asking
 from connectors.signatures.parse import Element, canonical
 from connectors.signatures.verification_result import Signed

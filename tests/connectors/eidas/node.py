@@ -18,11 +18,11 @@ from connectors.formats.eidas.registry import NAME_ID_FORMATS, NATURAL, SUB_STAT
 from connectors.formats.eidas.response import (
     RESPONSE_SIGNATURE_PLACE,
     EidasAssertion,
-    EidasValue,
     assertion_element,
     failure_element,
     response_element,
 )
+from connectors.formats.eidas.values import EidasValue
 from connectors.metadata.peers import PeerInUse
 from connectors.profiles import EIDAS
 from connectors.signatures.decryption_keys import FileUnwrapper

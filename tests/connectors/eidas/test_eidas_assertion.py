@@ -17,11 +17,8 @@ from connectors.formats.eidas.registry import (
     NATURAL_PERSON,
     NATURAL_PREFIX,
 )
-from connectors.formats.eidas.response import (
-    EidasValue,
-    assertion_element,
-    read_assertion,
-)
+from connectors.formats.eidas.response import assertion_element, read_assertion
+from connectors.formats.eidas.values import EidasValue
 from connectors.formats.saml_message import SubjectConfirmation
 from connectors.wire.names import ATTRNAME_URI, BEARER, ENTITY, PERSISTENT
 from policies.visible import is_visible

@@ -9,7 +9,7 @@ from connectors.eidas import EidasConnector
 from connectors.eidas_checks import publishes
 from connectors.formats.eidas.address import write_address
 from connectors.formats.eidas.registry import CURRENT_FAMILY_NAME, NATURAL_PERSON
-from connectors.formats.eidas.response import EidasValue
+from connectors.formats.eidas.values import EidasValue
 from connectors.profiles import EIDAS
 from connectors.signatures.parse import Element
 from connectors.signatures.xmlenc import encrypt

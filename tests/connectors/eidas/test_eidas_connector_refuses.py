@@ -18,7 +18,7 @@ from connectors.formats.eidas.registry import (
     REQUESTER,
     RESPONDER,
 )
-from connectors.formats.eidas.response import EidasValue
+from connectors.formats.eidas.values import EidasValue
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.parse import Element
 from connectors.signatures.xmlenc import encrypt

@@ -15,12 +15,8 @@ from connectors.formats.eidas.registry import (
     REPRESENTATIVE_MINIMUMS,
 )
 from connectors.formats.eidas.request import read_request, request_element
-from connectors.formats.eidas.response import (
-    EidasAssertionMessage,
-    EidasValue,
-    assertion_element,
-    read_assertion,
-)
+from connectors.formats.eidas.response import EidasAssertionMessage, assertion_element, read_assertion
+from connectors.formats.eidas.values import EidasValue
 from connectors.signatures.parse import Element
 from connectors.wire.names import ENTITY, PERSISTENT, SAML, TRANSIENT, UNSPECIFIED
 from policies.errors import AssertionRejected

@@ -16,7 +16,7 @@ from connectors.formats.eidas.address import write_address
 from connectors.formats.eidas.metadata import PeerFacts, Role, read_peer
 from connectors.formats.eidas.own_metadata import SIGNATURE_PLACE, NodeOrganization, ProxyMetadata, proxy_element
 from connectors.formats.eidas.request import EidasRequest, read_request
-from connectors.formats.eidas.response import EidasValue
+from connectors.formats.eidas.values import EidasValue
 from connectors.profiles import EIDAS
 from connectors.signatures.pinned_keys import key_of_certificate
 from connectors.signatures.redirect import verify_query

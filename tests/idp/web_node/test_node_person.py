@@ -4,7 +4,7 @@ import pytest
 
 from connectors.formats.eidas.address import read_address
 from connectors.formats.eidas.request import asked_attributes
-from connectors.formats.eidas.response import EidasValue
+from connectors.formats.eidas.values import EidasValue
 from connectors.formats.saml_message import WireAttribute
 from connectors.mapping import latin_forms, latin_name
 from idp.protocols.eidas.person import eidas_values, minimum_data, names_by_uri

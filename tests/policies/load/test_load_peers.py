@@ -172,15 +172,15 @@ def test_an_entity_id_that_is_no_address_needs_the_address_of_the_metadata() -> 
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        ("", "no certificate in PEM"),
+        ("", "something else than certificates in PEM"),
         (PEM + PEM, "names something twice"),
-        ("text before\n" + PEM, "no certificate in PEM"),
-        (PEM.replace("\n-----END", "====\n-----END"), "no certificate in PEM"),
+        ("text before\n" + PEM, "something else than certificates in PEM"),
+        (PEM.replace("\n-----END", "====\n-----END"), "something else than certificates in PEM"),
         (PEM.replace("CERTIFICATE", "PRIVATE KEY"), "private key"),
         (PEM + PEM.replace("CERTIFICATE", "EC PRIVATE KEY"), "private key"),
-        (pem(DER + b"\0").decode(), "holds no certificate, or more than one"),
-        (pem(DER + DER).decode(), "holds no certificate, or more than one"),
-        (pem(DER[:-1]).decode(), "holds no certificate, or more than one"),
+        (pem(DER + b"\0").decode(), "something else than certificates in PEM"),
+        (pem(DER + DER).decode(), "something else than certificates in PEM"),
+        (pem(DER[:-1]).decode(), "something else than certificates in PEM"),
     ],
 )
 def test_what_is_not_exactly_one_certificate_is_a_problem_and_is_not_quoted(content: str, what: str) -> None:
