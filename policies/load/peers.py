@@ -112,7 +112,8 @@ def _certificates(table: Table, files: Mapping[str, bytes]) -> tuple[bytes, ...]
         )
         if fault:
             table.problem(key, f"{name} {fault}", _CERTIFICATE_FIX)
-        found += certificates
+        else:
+            found += certificates
     if len(found) > _MAX_PINNED or len(set(found)) != len(found):
         what = f"names a certificate twice, or more than {_MAX_PINNED}."
         table.problem(key, what, "pin those whose keys sign this node's metadata now, or next.")
