@@ -1,4 +1,4 @@
-"""docs/deviations.md: what deployed peers send although a standard forbids it, and what bounds it.
+"""Writes docs/deviations.md: deviations of deployed peers from a standard, and their bounds.
 
     python -m tests.deviations_page            write the page
     python -m tests.deviations_page --check    only say whether it is stale; exit 1 if it is
@@ -17,16 +17,15 @@ PAGE = ROOT / "docs" / "deviations.md"
 HEAD = """\
 # Deviations
 
-Some deployed peers send what a standard forbids. Ciconia refuses what could change who somebody is, what is released or to
-whom. It takes what cannot, and says so. This page lists everything that is taken so. It is made by
-`python -m tests.deviations_page` from `policies/deviations.py`; a test fails where it is stale.
+Some deployed peers send what a standard forbids. Ciconia refuses it if it could change who somebody is, what is
+released, or to whom. This page lists everything else that Ciconia takes, each under a name. `python -m
+tests.deviations_page` makes it from `policies/deviations.py`; a test fails if it is stale.
 
-Each deviation has a name. The log line of a login names those that the answer used (`deviations`). The log line
-`peer_in_use`, `ciconia metadata fetch` and `ciconia metadata show` name those of a node's metadata. `ciconia inspect` names
-those of a file.
-The same message with one thing more is refused by the check that always refused it.
+A login's log line names the deviations of the country's answer (`deviations`). The log line `peer_in_use`, `ciconia
+metadata fetch` and `ciconia metadata show` name those of a node's metadata, `ciconia inspect` those of a file. A check
+refuses the same message with one thing more.
 """
-USUAL = "On for every peer of the profile `{profile}`. Nothing is to be configured."
+USUAL = "It is on for every peer of the profile `{profile}`. You configure nothing."
 SWITCHED = """\
 A registration switches it on for one peer of the profile `{profile}`:
 
@@ -34,7 +33,7 @@ A registration switches it on for one peer of the profile `{profile}`:
 deviations = ["{name}"]
 ```
 
-`ciconia doctor` tells a notice for it. Remove the line when the peer is mended."""
+`ciconia doctor` gives a notice for it. Remove the line when the peer is corrected."""
 
 
 def render(deviations: Iterable[Deviation]) -> str:

@@ -31,19 +31,20 @@ OUTSIDE = ("idp/demo/", "connectors/attacks/")
 HEAD = """\
 # Errors
 
-Every code that Ciconia shows, sends or logs: what happened, whose move it is, how to mend it, and which line of the log has
-more. Made by `python -m tests.errors_page` from the code; a test fails where this page is stale.
+Find the code that Ciconia showed, sent or logged: the page says what happened, whose move it is, how to correct it, and
+which log line says more. `python -m tests.errors_page` makes this page from the code; a test fails if it is stale.
 
-An error page shows a **code** and a **reference**. The log has one line with the same `reference`, which is JSON:
+An error page shows a **code** and a **reference**. Search the log for the line with the same `reference`:
 
 ```json
 {"event": "refused", "level": "warning", "tenant": "login.city.example", "path": "/saml/acs", "code": "signature_invalid",
  "check": "digest", "peer": "demo-ee", "detail": "...", "reference": "3f9c2a7b10"}
 ```
 
-`check` is the first check that failed ([below](#checks)); `peer` is the id, in our configuration, of the identity provider,
-node or relying party that it is about; `detail` is a sentence. No line holds a value of anybody. With `documentation_url`
-in `ciconia.toml`, error pages link here, and OAuth errors carry the address of their code as `error_uri`.
+`check` is the first check that failed ([below](#checks)). `peer` is the id, in our configuration, of the identity
+provider, node or relying party that it is about. `detail` is a sentence. No line holds a value of anybody. With
+`documentation_url` in `ciconia.toml`, error pages link here, and OAuth errors have the address of their code as
+`error_uri`.
 """
 
 
@@ -155,15 +156,15 @@ def render(words: Words) -> str:
 
 
 _OAUTH_HEAD = """\
-An error in the answer to a registered redirect address, or JSON of `/token` and `/userinfo`. `error_description` says more,
-and never anything of a person.
+The service gets these errors at its redirect address, or as JSON of `/token` and `/userinfo`. `error_description` says
+more, but nothing about a person.
 """
 _LOG_HEAD = """\
-A page does not tell these apart from another code, which it shows in their place.
+A page shows another code in place of these.
 """
 _CHECKS_HEAD = """\
-A line of the log, `ciconia inspect` and `ciconia audit verify` name the first check that failed. Each sentence says what
-has to be so.
+The log, `ciconia inspect` and `ciconia audit verify` name the first check that failed. Each sentence says what must
+hold.
 """
 
 
@@ -173,7 +174,7 @@ def _of_page(code: str, words: Words, texts: Mapping[str, Mapping[str, str]]) ->
         f"### {code}\n\n"
         f"**{title}.** {text}\n\n"
         f"- Whose move: {_WHO[MOVES[code]]}. The page says: {mover}\n"
-        f"- How to mend it: {words.mend[code]}\n"
+        f"- What to do: {words.mend[code]}\n"
         f'- In the log: `"code": "{code}"`{_LINE.get(code, "")}, with the reference of the page.{_instead(code)}\n'
     )
 
@@ -187,7 +188,7 @@ def _instead(code: str) -> str:
 def _of_log(code: str, words: Words) -> str:
     return (
         f"### {code}\n\n"
-        f"- How to mend it: {words.mend[code]}\n"
+        f"- What to do: {words.mend[code]}\n"
         f'- In the log: `"code": "{code}"`{_LINE.get(code, "")}, with the reference of the page, which shows '
         f"`{SHOWN_AS[code]}`.\n"
     )
@@ -195,7 +196,7 @@ def _of_log(code: str, words: Words) -> str:
 
 def _of_oauth(code: str, words: Words) -> str:
     what, mend = words.oauth[code]
-    return f"### {code}\n\n{what}\n\n- How to mend it: {mend}\n"
+    return f"### {code}\n\n{what}\n\n- What to do: {mend}\n"
 
 
 _WHO = {
@@ -213,10 +214,10 @@ _LINE = {
         _CHECK_AND_PEER,
     ),
     **dict.fromkeys(("login_ended", "started_elsewhere"), ", `check`"),
-    "node_request_refused": ", `check`, and `peer` where the signature held",
-    "request_refused": ", and `peer` where the client or node is registered",
+    "node_request_refused": ", `check`, and `peer` if the signature held",
+    "request_refused": ", and `peer` if the client or node is registered",
     **dict.fromkeys(("country_unavailable", "service_suspended", "country_suspended"), ", `peer`"),
-    "internal": " or the event `unforeseen`, with the kind of the error and the places that it passed",
+    "internal": " or the event `unforeseen`, with `kind` and `frames`",
 }
 
 

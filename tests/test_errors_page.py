@@ -87,7 +87,7 @@ def test_every_check_has_an_anchor_of_its_own(page: str) -> None:
 def test_every_entry_of_a_code_says_what_happened_whose_move_how_to_mend_and_which_line() -> None:
     for entry in re.split(r"^### ", render(words()).partition("## For relying parties")[0], flags=re.MULTILINE)[1:]:
         code, _, text = entry.partition("\n")
-        parts = ["**", "- Whose move: ", "- How to mend it: ", f'- In the log: `"code": "{code}"`']
+        parts = ["**", "- Whose move: ", "- What to do: ", f'- In the log: `"code": "{code}"`']
         assert all(part in text for part in parts), code
 
 
