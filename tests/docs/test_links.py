@@ -1,6 +1,7 @@
 """No page of the documentation leads nowhere, loads anything from elsewhere, or is left out of the site."""
 
 import re
+from collections import defaultdict
 from xml.etree import ElementTree as ET
 
 from tests.docs.pages import AT_THE_TOP, DOCS, MADE, ROOT, broken, navigation, pages, pictures, prose
@@ -8,6 +9,7 @@ from tests.docs.pages import AT_THE_TOP, DOCS, MADE, ROOT, broken, navigation, p
 LARGEST_PICTURE = 150_000
 SVG = "{http://www.w3.org/2000/svg}"
 PATH = re.compile(r"`((?:idp|connectors|policies|tests|docker|docs|\.ci)/[\w./-]+)`")
+CONSTANT = re.compile(r"`(\w+)\.(_?[A-Z][A-Z_]+)`")
 MODULE = re.compile(r"`(\w+\.py)`|python -m (tests[\w.]+)")
 
 
@@ -33,13 +35,17 @@ def test_a_broken_link_is_found() -> None:
 
 
 def test_every_file_and_module_that_a_page_names_is_there() -> None:
-    there = {path.name for floor in ("idp", "connectors", "policies", "tests") for path in (ROOT / floor).rglob("*.py")}
+    modules = defaultdict[str, str](str)
+    for path in [path for floor in ("idp", "connectors", "policies", "tests") for path in (ROOT / floor).rglob("*.py")]:
+        modules[path.name] += path.read_text(encoding="utf-8")
     for page in [*pages(), *AT_THE_TOP]:
         text = page.read_text(encoding="utf-8") if page.name != "changelog.md" else ""
         paths = [path for path in PATH.findall(text) if path.removeprefix("docs/") not in MADE]
         assert [path for path in paths if not (ROOT / path).exists() and not _function(path)] == [], page
         for name, module in MODULE.findall(text):
-            assert name in there or (ROOT / f"{module.replace('.', '/')}.py").exists(), (page, name or module)
+            assert name in modules or (ROOT / f"{module.replace('.', '/')}.py").exists(), (page, name or module)
+        for name, constant in CONSTANT.findall(text):
+            assert constant in modules[f"{name}.py"], (page, constant)
 
 
 def _function(path: str) -> bool:
