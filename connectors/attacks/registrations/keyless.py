@@ -96,11 +96,8 @@ def _in_another_way(parties: Parties, kind: Kind, keys: Keys) -> Iterator[Case]:
     other = "SAMLRequest" if kind.parameter == "SAMLResponse" else "SAMLResponse"
     ways: Mapping[str, tuple[str, tuple[str, ...], str]] = {
         "artifact": ("artifact", (kind.parameter,), "binding"),
-        "soap": ("soap", (kind.parameter,), "binding"),
         "no binding": ("", (kind.parameter,), "binding"),
-        "post in capitals": ("POST", (kind.parameter,), "binding"),
         "another parameter": ("post", (other,), "parameters"),
-        "the parameter of the other kind beside it": ("post", (kind.parameter, other), "parameters"),
         "a parameter that nobody knows": ("post", (kind.parameter, "SigAlg"), "parameters"),
         "no parameter": ("post", ("RelayState",), "parameters"),
     }

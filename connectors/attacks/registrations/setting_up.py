@@ -20,7 +20,6 @@ from connectors.profiles import EIDAS
 from connectors.saml import SamlConnector
 from connectors.signatures.decryption_keys import unwrapper_of_pem
 from connectors.signatures.signer import DecryptionKey, NoSigner
-from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName
 from policies.catalogue import STANDARD
 from policies.errors import AssertionRejected
@@ -42,12 +41,10 @@ def _saml(ours: Holder) -> Iterator[Case]:
     planet = {ADDRESS: (AttributeName("address"), "planet")}
     broken: Mapping[str, tuple[IdentityProvider, str]] = {
         "a binding that there is not": (replace(good, binding="artifact"), "binding"),
-        "no binding": (replace(good, binding=""), "binding"),
         "a binding that the metadata does not have": (replace(good, binding="post"), "binding"),
         "no level": (replace(good, assurance={}), "assurance"),
         "a part of an address that there is not": (replace(good, attributes=planet), ADDRESS),
         "another entity": (replace(good, entity_id=EntityId(NODE)), "metadata"),
-        "no entity": (replace(good, entity_id=EntityId("")), "metadata"),
     }
     for what, (registered, key) in broken.items():
         yield refused(CANNOT_WORK, what, _saml_entrance(what, registered), octets, key)
@@ -55,8 +52,6 @@ def _saml(ours: Holder) -> Iterator[Case]:
     whole: Mapping[str, IdentityProvider] = {
         "of a provider": good,
         "attributes whole and in parts": replace(good, attributes=part),
-        "no attribute": replace(good, attributes={}),
-        "one level": replace(good, assurance={"urn:x:strong": LevelOfAssurance.HIGH}),
     }
     for what, registered in whole.items():
         yield accepted(VALID, what, _saml_entrance(what, registered), octets)

@@ -34,7 +34,6 @@ WRAPPED = "metadata: wrapping"
 OCTETS = "metadata: octets"
 _END = "</md:EntityDescriptor>"
 _SIGNATURE_END = "</ds:Signature>"
-_ATTRIBUTES = "".join(f' a{number}=""' for number in range(33))
 
 
 def signed_cases(bench: Bench) -> Iterator[Case]:
@@ -55,13 +54,8 @@ def _poisoned(bench: Bench) -> Iterator[Case]:
             ".selftest.example/redirect" if bench.of == "node" else ".selftest.example/sso", ".evil.example/sso"
         ),
         "a key": swap("<md:KeyDescriptor", f"{stolen}<md:KeyDescriptor"),
-        "a key without use": swap("<md:KeyDescriptor", f"{key_descriptor(bench.strange, '')}<md:KeyDescriptor"),
         "another entity": swap('entityID="https://', 'entityID="https://evil.'),
-        "a later end": swap('validUntil="20', 'validUntil="21'),
         "no end": swap(" validUntil=", " cacheDuration="),
-        "a role": swap(_END, f'<md:RoleDescriptor protocolSupportEnumeration="urn:x"/>{_END}'),
-        "a blank": swap(_END, f" {_END}"),
-        "text": swap(_END, f"x{_END}"),
     }
     yield from bench.all_refused(POISONED, "digest", {what: bench.signed(late=edit) for what, edit in changes.items()})
 
@@ -84,10 +78,7 @@ def _not_signed(bench: Bench) -> Iterator[Case]:
     empty_digest = bench.signed(how=replace(bench.how, info=value("ds:DigestValue", lambda _: "")))
     yield bench.refused(NOT_SIGNED, "an empty digest", empty_digest, "digest_value")
     yield bench.refused(
-        NOT_SIGNED,
-        "no signature value",
-        bench.signed(late=without("ds:SignatureValue")),
-        "signature_shape",
+        NOT_SIGNED, "no signature value", bench.signed(late=without("ds:SignatureValue")), "signature_shape"
     )
 
 
@@ -177,32 +168,14 @@ def _octets(bench: Bench) -> Iterator[Case]:
     commented = swap("</md:NameIDFormat>", "<!---->:evil</md:NameIDFormat>")
     texts: Mapping[str, tuple[bytes, str]] = {
         "a comment in a text": (signed(commented), "comment"),
-        "a comment in a text, put there later": (
-            signed(late=swap("</md:NameIDFormat>", "<!--x--></md:NameIDFormat>")),
-            "comment",
-        ),
-        "a comment in a certificate": (
-            signed(late=swap("</ds:X509Certificate>", "<!--x--></ds:X509Certificate>")),
-            "comment",
-        ),
-        "a comment before a text": (signed(late=swap("<md:NameIDFormat>", "<md:NameIDFormat><!--x-->")), "comment"),
-        "a comment in the digest": (signed(late=swap("</ds:DigestValue>", "<!--x--></ds:DigestValue>")), "comment"),
         "a doctype": (b"<!DOCTYPE md:EntityDescriptor>" + signed(), "doctype"),
-        "an entity": (b'<!DOCTYPE x [<!ENTITY e "EE">]>' + signed(), "doctype"),
         "a reference to an entity": (signed(late=swap("</md:NameIDFormat>", "&evil;</md:NameIDFormat>")), "entity"),
-        "a cdata section": (signed(late=swap("</md:NameIDFormat>", "<![CDATA[x]]></md:NameIDFormat>")), "cdata"),
         "a processing instruction": (signed(late=swap(_END, f"<?x y?>{_END}")), "processing_instruction"),
-        "a byte order mark": (b"\xef\xbb\xbf" + signed(), "encoding"),
         "utf-16": (signed().decode().encode("utf-16"), "encoding"),
-        "another encoding": (b'<?xml version="1.0" encoding="ISO-8859-1"?>' + signed(), "encoding"),
-        "not utf-8": (signed().replace(b"metadata", b"metad\xe4ta", 1), "encoding"),
         "not whole": (signed()[:-1], "not_well_formed"),
         "a namespace that is relative": (signed(late=swap(_END, f'<x xmlns="evil"/>{_END}')), "namespace"),
-        "an id in a namespace": (signed(late=swap(_END, f'<md:x md:ID="_x"/>{_END}')), "namespace"),
         "too large": (signed(late=swap(_END, f"{' ' * MAX_METADATA}{_END}")), "size"),
         "too deep": (signed(late=swap(_END, f"{'<md:x>' * 64}{'</md:x>' * 64}{_END}")), "depth"),
-        "too many elements": (signed(late=swap(_END, f"{'<md:x/>' * 5000}{_END}")), "elements"),
-        "too many attributes": (signed(late=swap(_END, f"<md:x{_ATTRIBUTES}/>{_END}")), "attributes"),
     }
     for what, (octets, check) in texts.items():
         yield bench.refused(OCTETS, what, octets, check)

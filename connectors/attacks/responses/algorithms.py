@@ -7,16 +7,14 @@ from collections.abc import Iterator, Mapping
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from connectors.attacks.case import Case
 from connectors.attacks.keys import Holder
 from connectors.attacks.responses.encrypting import b64
 from connectors.attacks.responses.making import PSS_SHA256, Make, World, refused
-from connectors.attacks.responses.signing import HMAC_SHA256, MORE, NEWER, RSA_MD5, RSA_SHA1, OctetEdit, flipped, swap
+from connectors.attacks.responses.signing import HMAC_SHA256, MORE, RSA_MD5, RSA_SHA1, OctetEdit, flipped, swap
 from connectors.attacks.responses.ways import each, outermost, signed, throughout
 from connectors.signatures.algorithms import RSA_SHA256
-from connectors.signatures.profile import DS
 
 KEYS, CONFUSION = "key in the message", "algorithm confusion"
 ECDSA_SHA256 = f"{MORE}ecdsa-sha256"
@@ -31,23 +29,15 @@ def keys_in_messages(world: World) -> Iterator[Case]:
         "own-certificate-cve-2018-7644": certificates(stranger),
         "own-key-value-cve-2021-21239": f"<ds:KeyValue>{key_value(stranger)}</ds:KeyValue>",
         "pinned-certificate": certificates(idp),
-        "pinned-certificate-before-own": certificates(idp, stranger),
         "own-certificate-before-pinned-cve-2019-18633": certificates(stranger, idp),
-        "pinned-certificate-with-own-key-value": f"{certificates(idp)}<ds:KeyValue>{key_value(stranger)}</ds:KeyValue>",
-        "name-of-the-pinned-key": "<ds:KeyName>idp.selftest.example</ds:KeyName>",
     }
     by_stranger = {what: throughout(holder=stranger, key_info=_key_info(inside)) for what, inside in told.items()}
     by_stranger["nothing-said"] = throughout(holder=stranger)
     yield from refused(KEYS, (*world.plain, world.encrypted, world.eidas), {"signature": by_stranger})
-    der = b64(stranger.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
     fetched = {
         "retrieval-method": '<ds:RetrievalMethod URI="https://evil.selftest.example/key"/>',
-        "retrieval-method-in-the-message": '<ds:RetrievalMethod URI="#key"/>',
         "key-info-reference": f'<dsig11:KeyInfoReference xmlns:dsig11="{_DSIG11}" URI="#key"/>',
-        "der-encoded-key": f'<d:DEREncodedKeyValue xmlns:d="{_DSIG11}">{der}</d:DEREncodedKeyValue>',
         "own-curve-cve-2020-0601": f'<ds:KeyValue><d:ECParameters xmlns:d="{_DSIG11}"/></ds:KeyValue>',
-        "pgp-data": "<ds:PGPData/>",
-        "spki-data": "<ds:SPKIData/>",
         "encrypted-key": '<xenc:EncryptedKey xmlns:xenc="http://www.w3.org/2001/04/xmlenc#"/>',
     }
     # The genuine key signs: KeyInfo alone is wrong
@@ -117,30 +107,10 @@ def key_value(holder: Holder) -> str:
     return f"<ds:RSAKeyValue><ds:Modulus>{modulus}</ds:Modulus><ds:Exponent>AQAB</ds:Exponent></ds:RSAKeyValue>"
 
 
-_NOT_TAKEN = {
-    "no-algorithm": "",
-    "none": "none",
-    "hmac-sha1": f"{DS}hmac-sha1",
-    "dsa-sha1": f"{DS}dsa-sha1",
-    "eddsa": "http://www.w3.org/2021/04/xmldsig-more#eddsa-ed25519",
-    "pss-with-parameters": f"{NEWER}rsa-pss",
-    "algorithm-in-capitals": RSA_SHA256.upper(),
-    "algorithm-with-a-blank": f"{RSA_SHA256} ",
-    "algorithm-without-its-namespace": "rsa-sha256",
-    "algorithm-of-tokens": "RS256",
-    "a-digest-for-an-algorithm": "http://www.w3.org/2001/04/xmlenc#sha256",
-}
-_WEAK = {
-    "rsa-sha1": RSA_SHA1,
-    "rsa-md5": RSA_MD5,
-    "rsa-sha224": f"{MORE}rsa-sha224",
-    "rsa-ripemd160": f"{MORE}rsa-ripemd160",
-    "ecdsa-sha1": f"{MORE}ecdsa-sha1",
-    "pss-sha1": f"{NEWER}sha1-rsa-MGF1",
-}
+_NOT_TAKEN = {"no-algorithm": "", "none": "none", "algorithm-in-capitals": RSA_SHA256.upper()}
+_WEAK = {"rsa-sha1": RSA_SHA1, "rsa-md5": RSA_MD5, "ecdsa-sha1": f"{MORE}ecdsa-sha1"}
 # An algorithm that the profile takes, and another that was used
 _MISNAMED: Mapping[str, Make] = {
-    "sha256-under-the-name-of-sha512": signed(method=f"{MORE}rsa-sha512", made_with=RSA_SHA256),
     "sha1-under-the-name-of-sha256": signed(method=RSA_SHA256, made_with=RSA_SHA1),
     "pss-under-the-name-of-pkcs1": signed(method=RSA_SHA256, made_with=PSS_SHA256),
     "rsa-under-the-name-of-ecdsa": signed(method=ECDSA_SHA256, made_with=RSA_SHA256),
@@ -148,8 +118,6 @@ _MISNAMED: Mapping[str, Make] = {
 _MISNAMED_BY_NODES: Mapping[str, Make] = {
     "pkcs1-under-the-name-of-pss": signed(method=PSS_SHA256, made_with=RSA_SHA256),
     "pss-without-salt": signed(salt=0),
-    "pss-with-a-salt-of-20": signed(salt=20),
-    "pss-of-another-hash": signed(method=f"{NEWER}sha512-rsa-MGF1", made_with=PSS_SHA256),
     "rsa-under-the-name-of-ecdsa": signed(method=ECDSA_SHA256, made_with=PSS_SHA256),
 }
 
@@ -169,21 +137,13 @@ def _beyond_the_order(value: bytes) -> bytes:
 # Values of signatures that some verifiers took: r||s of the right length only, no zeros, no DER
 _CURVE_VALUES: dict[str, OctetEdit] = {
     "psychic-signature-cve-2022-21449": lambda value: bytes(len(value)),
-    "r-is-zero": lambda value: bytes(len(value) // 2) + value[len(value) // 2 :],
-    "s-is-zero": lambda value: value[: len(value) // 2] + bytes(len(value) // 2),
     "s-is-beyond-the-order": _beyond_the_order,
     "r-and-s-in-der": _as_der,
-    "r-and-s-with-leading-zeros": lambda value: b"\0" + value[: len(value) // 2] + b"\0" + value[len(value) // 2 :],
     "one-octet-too-many": lambda value: value + b"\0",
-    "one-octet-too-few": lambda value: value[:-1],
-    "r-alone": lambda value: value[: len(value) // 2],
 }
 _RSA_VALUES: dict[str, OctetEdit] = {
     "zero": lambda value: bytes(len(value)),
-    "one": lambda value: bytes(len(value) - 1) + b"\1",
-    "all-ones": lambda value: b"\xff" * len(value),
     "leading-zero": lambda value: b"\0" + value,
-    "octet-behind-the-value": lambda value: value + b"\0",
     "flipped-bit": flipped,
     "octet-cut-off": lambda value: value[:-1],
 }

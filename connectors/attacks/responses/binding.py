@@ -17,16 +17,11 @@ _EVIL = "https://evil.selftest.example"
 _NEARLY: dict[str, Edit] = {
     "of-somebody-else": lambda _: f"{_EVIL}/saml/acs",
     "with-a-slash-more": lambda url: f"{url}/",
-    "with-a-letter-more": lambda url: f"{url}2",
     "with-a-letter-less": lambda url: url[:-1],
-    "with-a-query": lambda url: f"{url}?x=1",
     "with-a-blank-behind": lambda url: f"{url} ",
-    "with-a-line-before": lambda url: f"&#10;{url}",
     "with-a-host-in-capitals": lambda url: url.replace("selftest.example", "SELFTEST.EXAMPLE"),
     "that-begins-with-it": lambda url: f"{url}.evil.selftest.example",
     "that-ends-with-it": lambda url: f"{_EVIL}/{url}",
-    "without-tls": lambda url: url.replace("https:", "http:"),
-    "with-its-port": lambda url: url.replace(".example/", ".example:443/"),
     "that-is-empty": lambda _: "",
 }
 
@@ -120,20 +115,13 @@ _NOBODY: Table = {
         "audience-of-us-and-one-that-is-empty": said(
             audiences=lambda _, answer: answer.audiences.replace(_RESTRICTION_END, _AND_NOBODY)
         ),
-        "used-once-without-audience": said(audiences=_ONCE),
     },
-    "unknown_element": {
-        "used-once-twice": restricted(_ONCE * 2),
-        "used-once-before-and-after": said(audiences=lambda _, answer: f"{_ONCE}{answer.audiences}{_ONCE}"),
-    },
+    "unknown_element": {"used-once-twice": restricted(_ONCE * 2)},
 }
 _OTHER_REQUESTS: dict[str, Edit] = {
     "another-request": lambda _: fresh("q"),
     "an-empty-request": lambda _: "",
-    "a-request-in-capitals": lambda request: request.upper().replace("_Q", "_q"),
     "a-request-with-a-blank": lambda request: f"{request} ",
-    "a-request-cut-off": lambda request: request[:-1],
-    "two-requests": lambda request: f"{request} {fresh('q')}",
 }
 
 
@@ -209,7 +197,6 @@ _BEYOND: Table = {
     "conditions_not_before": {
         "conditions-that-begin-later": said(not_before=lambda setting, _: setting.at(setting.skew + 1)),
         "conditions-that-begin-when-they-end": _begins_and_ends(0, 0),
-        "conditions-that-begin-after-they-end": _begins_and_ends(2, 1),
     },
     "conditions_expired": {
         "conditions-that-ended": lambda setting: _begins_and_ends(-setting.skew - 60, -setting.skew)(setting)
@@ -228,15 +215,9 @@ _WITHOUT_ENDS: Table = {
 _SPELLED = {
     "no-zone": "2026-11-25T12:00:00",
     "no-such-day": "2026-02-30T12:00:00Z",
-    "no-such-hour": "2026-11-25T24:00:01Z",
     "leap-second": "2026-06-30T23:59:60Z",
-    "small-z": "2026-11-25T12:00:00z",
     "zone-of-15-hours": "2026-11-25T12:00:00+15:00",
-    "seconds-since-1970": "1795600000",
-    "blank-behind": "2026-11-25T12:00:00Z ",
-    "comma": "2026-11-25T12:00:00,5Z",
     "digits-of-another-script": "٢٠٢٦-11-25T12:00:00Z",
-    "year-of-five-digits": "12026-11-25T12:00:00Z",
     "empty": "",
 }
 _NO_TIMES = {

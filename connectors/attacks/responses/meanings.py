@@ -73,7 +73,6 @@ _ANYWHERE: Makes = {
     "several-authorities": said(context_inside=_AUTHORITY * 2),
     "consent": said(response_more=' Consent="urn:oasis:names:tc:SAML:2.0:consent:obtained"'),
     "words-beside-success": _message("Welcome."),
-    "second-code-beside-success": said(status_inside='<samlp:StatusCode Value="urn:selftest:second"/>'),
     "issuer-of-the-format-entity": said(issuer_more=_ENTITY, assertion_issuer_more=_ENTITY),
     "session-that-ends-later": said(session_until=lambda setting, _: setting.at(3600)),
     "substantial-for-substantial": said(context=LevelOfAssurance.SUBSTANTIAL.uri),
@@ -98,7 +97,6 @@ _TIMES: Makes = {
     "fractions-of-seconds": _zoned(".1234567Z", 0),
     "zone-of-tallinn": _zoned("+02:00", 2),
     "zone-of-the-azores": _zoned("-01:00", -1),
-    "zone-of-kiritimati-with-fractions": _zoned(".5+14:00", 14),
     # At the very edge of what clocks may differ
     "response-at-the-edge-of-the-future": said(issued=lambda setting, _: setting.at(setting.skew)),
     "response-at-the-edge-of-age": said(issued=lambda setting, _: setting.at(-setting.oldest)),
@@ -121,8 +119,6 @@ def _turned(text: str) -> str:
 _PROVIDERS: Makes = {
     "conditions-that-only-begin": said(not_on_or_after=None),
     "conditions-that-only-end": said(not_before=None),
-    "conditions-without-times": said(not_before=None, not_on_or_after=None),
-    "name-without-format": said(name_id_attributes=""),
     "name-of-no-format": said(name_id_attributes=f' Format="{UNSPECIFIED}"'),
     "name-with-qualifiers": said(name_id_attributes=_QUALIFIED),
     "several-statements": sent(spelled=two_statements),
@@ -134,19 +130,16 @@ _TARGETED = f'<saml:NameID Format="{PERSISTENT}" NameQualifier="{parties.IDP}">t
 _VALUES: Makes = {
     "value-that-is-empty": also(attribute(_NAME, "")),
     "value-that-is-nil": also(attribute(_NAME, "", typed=' xsi:nil="true"')),
-    "value-that-is-not-nil": also(attribute(_NAME, "x", typed=' xsi:nil="0"')),
     "attribute-without-value": also(attribute(_NAME)),
     "several-values": also(attribute(_NAME, "Mari", "Maria", "Мария")),
     "value-without-type": also(attribute(_NAME, "x", typed="")),
     "value-of-100-kilobytes": also(attribute("urn:selftest:portrait", "A" * 100_000)),
     "value-in-many-scripts": also(attribute(_NAME, "Ωνάσης 李小龍 Õunapuu عبد الله \U0001f642 e\u0301")),
-    "value-in-lines": also(attribute(_NAME, "one\n  two\t three")),
     "friendly-name": also(attribute(_NAME, "x", more=' FriendlyName="given name"')),
     "encoding-of-ldap": also(attribute(_NAME, "x", more=f' xmlns:x500="{X500}" x500:Encoding="LDAP"')),
     "name-of-the-format-basic": also(attribute("givenName", "x").replace(":uri", ":basic")),
     "targeted-id": also(attribute("urn:oid:1.3.6.1.4.1.5923.1.1.1.10", _TARGETED, typed="")),
     "hundred-namespaces": also(*(attribute(_NAME, "x", typed=f' xmlns:n{n}="urn:selftest:{n}"') for n in range(100))),
-    "hundred-attributes": also(*(attribute(f"urn:selftest:{n}", "x") for n in range(100))),
 }
 # Nobody signed the Response around a signed assertion: it may be silent, and says nothing that is believed
 _AROUND: Makes = {"no-issuer-around": said(issuer=None), "no-destination-around": said(destination=None)}
@@ -171,12 +164,8 @@ _NODES: Makes = {
     "address": also(natural("CurrentAddress", write_address(_HOME))),
     "address-that-is-none": also(natural("CurrentAddress", "%%%")),
     "gender-and-places": also(natural("Gender", "Female"), natural("PlaceOfBirth", "Tartu"), natural("Nationality", "EE")),
-    "several-nationalities": also(natural("Nationality", "EE", "LV")),
     "attribute-that-nobody-knows": also(attribute("http://eidas.europa.eu/attributes/sector/Shoe", "42", typed="")),
-    "attribute-with-markup-that-nobody-knows": also(attribute("urn:selftest:x", "<x><y/></x>", typed="")),
-    "optional-attribute-that-is-empty": also(natural("BirthName", "")),
     "transient-name": said(name_id_attributes=_TRANSIENT),
     "attributes-turned": said(attributes=lambda _, answer: answer.attributes[::-1]),
-    "friendly-names": also(natural("BirthName", "Mari", more=' FriendlyName="BirthName"')),
     "words-of-a-failure-beside-success": _message(LEVEL_NOT_REACHED),
 }

@@ -15,7 +15,6 @@ from connectors.signatures.profile import DS
 
 _KEY, _VALUE = "xenc:EncryptedKey", "xenc:CipherValue"
 _DATA_END, _KEY_END, _END = "</xenc:EncryptedData>", "</xenc:EncryptedKey>", "</saml:EncryptedAssertion>"
-_HINT_END = "</ds:X509Data></ds:KeyInfo>"
 
 
 def _last(old: str, new: str) -> Edit:
@@ -96,11 +95,7 @@ FORMS: Table = {
     },
     "retrieval_method": {
         "retrieval-method-for-the-key": edited(after("<ds:KeyInfo>", '<ds:RetrievalMethod URI="#x"/>')),
-        "retrieval-method-of-a-file": edited(
-            swap(_HINT_END, '</ds:X509Data><ds:RetrievalMethod URI="file:///etc/passwd"/></ds:KeyInfo>')
-        ),
         "key-behind-by-another-name": behind(uri="#_other"),
-        "key-behind-by-an-address": behind(uri="https://evil.selftest.example/#{key}"),
         "key-behind-without-a-name": behind("#{data}", then=_without_id),
         "something-else-behind": behind("#{data}", then=_other_behind),
         "key-behind-by-transforms": behind("#{data}", then=_inside("ds:RetrievalMethod", "<ds:Transforms/>")),
@@ -129,13 +124,10 @@ FORMS: Table = {
         "no-data": edited(without("xenc:EncryptedData")),
         "two-data": edited(after(_DATA_END, "<xenc:EncryptedData/>")),
         "text-before-the-data": edited(before("<xenc:EncryptedData ", "victim")),
-        "text-beside-the-data": edited(after(_DATA_END, "victim")),
     },
     "cipher_value": {
         "content-that-is-no-base64": _ciphered(1, _holding("!!!!")),
-        "content-that-is-empty": _ciphered(1, _holding("")),
         "content-of-iv-and-tag": sealed(value=lambda octets: octets[:28]),
-        "key-that-is-empty": _ciphered(0, _holding("")),
         "key-without-padding": _ciphered(0, _holding("AAAAA")),
         "content-of-two-values": edited(_last("</xenc:CipherData>", f"{_holding('AAAA')}</xenc:CipherData>")),
         "content-with-an-id": edited(_last(f"<{_VALUE}>", f'<{_VALUE} Id="_v">')),
@@ -161,15 +153,11 @@ _METHOD_END = "</xenc:EncryptionMethod>"
 METHODS: Table = {
     "content_encryption": {
         "aes-cbc-and-its-padding-oracle": sealed(content=f"{XENC}aes128-cbc"),
-        "aes-256-cbc": _content(f"{XENC}aes256-cbc"),
         "triple-des": _content(f"{XENC}tripledes-cbc"),
         "content-method-unknown": _content("urn:selftest:none"),
-        "content-method-empty": _content(""),
         "content-method-of-two-names": edited(after("<xenc:EncryptionMethod", ' Other="x"')),
         "content-method-with-a-text": parameter(AES256_GCM, "x"),
-        "content-method-with-sha1": parameter(AES256_GCM, f'<ds:DigestMethod Algorithm="{SHA1_URI}"/>'),
         "content-method-with-a-hash-of-two": parameter(AES256_GCM, _NESTED),
-        "key-size": parameter(AES256_GCM, "<xenc:KeySize>64</xenc:KeySize>"),
         "tag-length": parameter(AES256_GCM, "<xenc11:TagLength>32</xenc11:TagLength>"),
     },
     "key_transport": {

@@ -132,11 +132,9 @@ def _windows(setting: Setting) -> bytes:
 _OCTETS: Makes = {
     "base64-on-one-line": lambda setting: posted(setting.sent()),
     "base64-in-lines-of-mime": _wrapped(76, "\r\n"),
-    "base64-in-lines-of-pem": _wrapped(64, "\n"),
     "line-break-before-base64": lambda setting: b"\r\n" + posted(setting.sent()),
     # The finished octets, spelled otherwise: what is canonical stays
     "xml-declaration": as_octets(envelope=_before('<?xml version="1.0" encoding="UTF-8"?>\n')),
-    "xml-declaration-without-encoding": as_octets(envelope=_before('<?xml version="1.0"?>')),
     "xml-declaration-in-other-quotes": as_octets(
         envelope=_before("<?xml version='1.0' encoding='utf-8' standalone='no' ?>")
     ),
@@ -157,7 +155,6 @@ def _referenced(setting: Setting) -> bytes:
 _LATE: Makes = {
     "letters-as-references": _referenced,
     "white-space-in-end-tags": late("</saml:Subject>", "</saml:Subject >"),
-    "line-break-in-end-tags": late("</saml:NameID>", "</saml:NameID\n>"),
 }
 
 
@@ -176,7 +173,6 @@ _FORMS: Makes = {
     "default-namespace": throughout(prefix=""),
     "inclusive-namespaces": _including("xs"),
     "inclusive-namespaces-of-many": _including("xs xsi saml samlp #default nowhere"),
-    "inclusive-default-namespace": _including("#default"),
     "signature-value-in-lines": finished(value("ds:SignatureValue", in_lines(20))),
     "digest-value-in-lines": throughout(info=value("ds:DigestValue", in_lines(20))),
     "white-space-in-signed-info": throughout(info=lambda text: text.replace("><", ">\n  <")),
@@ -190,18 +186,10 @@ _FORMS: Makes = {
 
 def _hints(world: World) -> dict[str, str]:
     """KeyInfo may say this, and nobody reads it."""
-    idp, node = world.keys.idp, world.keys.node
-    serial = "<ds:X509IssuerSerial><ds:X509IssuerName>CN=x</ds:X509IssuerName><ds:X509SerialNumber>1</ds:X509SerialNumber>"
-    named = "<ds:X509SKI>AAAA</ds:X509SKI><ds:X509SubjectName>CN=x</ds:X509SubjectName>"
-    lines = base64.encodebytes(idp.certificate).decode()
+    idp = world.keys.idp
     return {
         "certificate": certificates(idp),
         "chain-of-certificates": certificates(idp, world.keys.second, world.keys.next_idp),
-        "chain-of-strangers": certificates(world.keys.stranger, node),
-        "certificate-in-lines": f"<ds:X509Data><ds:X509Certificate>\n{lines}</ds:X509Certificate></ds:X509Data>",
         "key-value": f"<ds:KeyValue>{key_value(idp)}</ds:KeyValue>",
-        "key-name": "<ds:KeyName>a key</ds:KeyName>",
-        "issuer-and-serial": f"<ds:X509Data>{serial}</ds:X509IssuerSerial></ds:X509Data>",
-        "subject-and-identifier": f"<ds:X509Data>{named}</ds:X509Data>",
         "everything": f"<ds:KeyName>k</ds:KeyName><ds:KeyValue>{key_value(idp)}</ds:KeyValue>{certificates(idp)}",
     }

@@ -271,11 +271,7 @@ def _in_namespace(namespace: str) -> Make:
 
 
 # An Assertion by its local name alone, for whoever looks no further
-_CONFUSED: Makes = {
-    "evil-assertion-in-another-namespace": _in_namespace(SAML.upper()),
-    "evil-assertion-in-the-namespace-of-saml-1": _in_namespace(SAML.replace("2.0", "1.0")),
-    "evil-assertion-in-the-protocol-namespace": _in_namespace(SAMLP),
-}
+_CONFUSED: Makes = {"evil-assertion-in-another-namespace": _in_namespace(SAML.upper())}
 
 
 def _in_plaintext(place: Callable[[Element, Element], None]) -> Make:
@@ -302,7 +298,6 @@ _IN_PLAINTEXT: Table = {
     "one_assertion": {
         "genuine-assertion-in-advice-in-the-plaintext": _beside(_IN_ADVICE),
         "xsw8-genuine-assertion-in-an-object-in-the-plaintext": _beside(_xsw8),
-        "genuine-assertion-in-attribute-value-in-the-plaintext": _beside(_IN_VALUE),
     },
     "reference": {"signature-lent-to-another-assertion-in-the-plaintext": _lent_in_plaintext(same_id=False)},
     "digest": {"signature-lent-with-its-id-in-the-plaintext": _lent_in_plaintext(same_id=True)},
@@ -321,6 +316,4 @@ def _smuggled(part: str, *, before_status: bool) -> Make:
 _SMUGGLED: Makes = {
     "digest-value-in-extensions-cve-2024-45409": _smuggled("DigestValue", before_status=True),
     "digest-value-in-status-detail-cve-2024-45409": _smuggled("DigestValue", before_status=False),
-    "signed-info-in-status-detail": _smuggled("SignedInfo", before_status=False),
-    "key-info-in-extensions": _smuggled("KeyInfo", before_status=True),
 }

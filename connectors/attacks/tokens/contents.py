@@ -38,30 +38,16 @@ def json_of_a_token(bench: Bench) -> Iterator[Case]:
 
 def _broken(good: bytes, member: bytes) -> dict[str, bytes]:
     """`member` is one that the object has too, with another value."""
-    name, _, value = member.partition(b":")
-    escaped = b'"\\u%04x' % name[1] + name[2:] + b":" + value
     return {
         "a member twice, the other first": b"{" + member + b"," + good[1:],
         "a member twice, the other last": good[:-1] + b"," + member + b"}",
-        "a member twice, once escaped": b"{" + escaped + b"," + good[1:],
         "a member twice, further in": good[:-1] + b',"x":{"y":1,"y":2}}',
-        "two objects": good + good,
         "rubbish after it": good + b"x",
-        "a nul after it": good + b"\x00",
         "cut off": good[:-1],
-        "a comma too many": good[:-1] + b",}",
-        "a comment": good[:-1] + b"/* */}",
-        "single quotes": good.replace(b'"', b"'"),
         "a byte order mark": b"\xef\xbb\xbf" + good,
-        "utf-16": good.decode().encode("utf-16-le"),
         "octets that are no utf-8": good[:-1] + b',"x":"\xff"}',
-        "overlong utf-8": good[:-1] + b',"x":"\xc0\xae"}',
         "a lone surrogate": good[:-1] + b',"x":"\\ud800"}',
-        "a lone surrogate in utf-8": good[:-1] + b',"x":"\xed\xa0\x80"}',
-        "a control character in a text": good[:-1] + b',"x":"\x01"}',
         "a list": b"[" + good + b"]",
-        "a text": b'"' + good.replace(b'"', b'\\"') + b'"',
-        "null": b"null",
         "nothing": b"",
         "deep lists": _nested(good, b"[", b"]", _TOO_DEEP),
         "nan": good[:-1] + b',"x":NaN}',
@@ -69,10 +55,7 @@ def _broken(good: bytes, member: bytes) -> dict[str, bytes]:
 
 
 def _deep(good: bytes) -> dict[str, bytes]:
-    return {
-        "lists deeper than a stack": _nested(good, b"[", b"]", _DEEP),
-        "objects deeper than a stack": _nested(good, b'{"":', b"}", _DEEP // 2 - 200),
-    }
+    return {"lists deeper than a stack": _nested(good, b"[", b"]", _DEEP)}
 
 
 def _nested(good: bytes, opening: bytes, closing: bytes, levels: int) -> bytes:
@@ -85,14 +68,7 @@ def _numbers(bench: Bench) -> dict[str, bytes]:
     without = written({name: value for name, value in bench.claims().items() if name != "exp"})
     spelled = {
         "infinity as a time": b"Infinity",
-        "less than infinity as a time": b"-Infinity",
-        "nan as a time": b"NaN",
-        "a time beyond a double": b"1e999",
         "a time beyond 2^53": b"%d" % (MAX_INTEGER + 1),
         "a time of five thousand digits": b"9" * 5_000,
-        "a time with zeros before it": b"00009999999999",
-        "a time in hexadecimal": b"0xFFFFFFFF",
-        "a time with a plus": b"+9999999999",
-        "a time in other digits": "٣٣٣٣".encode(),
     }
     return {what: without[:-1] + b',"exp":' + text + b"}" for what, text in spelled.items()}

@@ -20,11 +20,8 @@ def another_kind(world: World) -> Iterator[Case]:
         "logout token": ("logout+jwt", logout_claims, "token_nonce"),
         "client assertion": ("client-authentication+jwt", _assertion_of(world, CLIENT), "token_issuer"),
         "access token": ("at+jwt", {**_access_token(world), "aud": AT_PROVIDER}, "token_nonce"),
-        "access token for an api": ("at+jwt", _access_token(world), "token_audience"),
         "userinfo": ("userinfo+jwt", {"iss": OP, "sub": _nobody(), "aud": AT_PROVIDER}, "claim_iat"),
-        "authorization response": ("authz-resp+jwt", _authorization_response(world), "claim_sub"),
         "request object": ("oauth-authz-req+jwt", _request_object(world), "token_issuer"),
-        "introspection": ("token-introspection+jwt", {**_access_token(world), "sub": "", "active": True}, "claim_sub"),
     }
     yield from _at(id_token, of_provider, "JWT")
     of_client: dict[str, tuple[str, Members, str]] = {
@@ -32,11 +29,6 @@ def another_kind(world: World) -> Iterator[Case]:
         "logout token": ("logout+jwt", logout_claims, "assertion_issuer"),
         # RFC 9101 §4 has no `sub` in it for this very reason
         "request object": ("oauth-authz-req+jwt", _request_object(world), "claim_sub"),
-        "grant for a person": (
-            "authorization-grant+jwt",
-            {**_assertion_of(world, CLIENT), "sub": _nobody()},
-            "assertion_subject",
-        ),
         "access token": ("at+jwt", {**_access_token(world), "iss": CLIENT}, "assertion_subject"),
         "userinfo": ("userinfo+jwt", {"iss": CLIENT, "sub": CLIENT, "aud": US}, "claim_exp"),
     }
@@ -48,11 +40,6 @@ def another_kind(world: World) -> Iterator[Case]:
         "id_token with the event": ("id+jwt", {**id_claims, "events": logout_claims["events"]}, "logout_nonce"),
         "client assertion": ("client-authentication+jwt", _assertion_of(world, CLIENT), "token_issuer"),
         "access token": ("at+jwt", {**_access_token(world), "aud": AT_PROVIDER}, "logout_events"),
-        "security event": (
-            "secevent+jwt",
-            {**logout_claims, "events": {"https://op.example/revoked": {}}},
-            "logout_events",
-        ),
     }
     yield from _at(logout, at_logout, "logout+jwt")
     untyped = logout.signed({"alg": logout.key.alg, "kid": logout.key.kid}, id_claims)
@@ -76,11 +63,6 @@ def _access_token(world: World) -> Members:
     now, jti = world.now, _new()
     lives: Members = {"iat": now, "exp": now + 300, "jti": jti}
     return {"iss": OP, "sub": _nobody(), "aud": "https://api.example", "client_id": AT_PROVIDER, "scope": "openid", **lives}
-
-
-def _authorization_response(world: World) -> Members:
-    """JARM §2.1."""
-    return {"iss": OP, "aud": AT_PROVIDER, "exp": world.now + 300, "code": _new(), "state": _new()}
 
 
 def _request_object(world: World) -> Members:

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP384R1, generate_private_key
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from connectors.attacks.case import Case
 from connectors.attacks.responses.signing import flipped
@@ -23,7 +22,6 @@ from connectors.wire.claims import Json
 ENCRYPTION = "token: encryption"
 VALID = "valid encrypted id_tokens"
 _ENC, _OTHER_ENC = "A256GCM", "A128GCM"
-_P256 = 2**256 - 2**224 + 2**192 + 2**96 - 1
 _LARGE = 64 * 1024
 
 
@@ -71,26 +69,19 @@ def _sealed(world: World) -> Sealed:
 def _headers() -> dict[str, Mapping[str, Change]]:
     """Members that are not taken, and ephemeral keys that are none of the curve."""
     stranger: dict[str, Json] = {**public_jwk(generate_private_key(SECP384R1()))}
-    montgomery = base64url(X25519PrivateKey.generate().public_key().public_bytes_raw()).decode()
     good: dict[str, Json] = {"kty": "EC", "crv": "P-256", "x": "A" * 43, "y": "A" * 43}
     return {
         "zip, cve-2024-33664": {"zip": "DEF"},
-        "a password to stretch": {"p2c": 2**31, "p2s": "AAAA"},
         "crit": {"crit": ["exp"]},
         "jwk": {"jwk": {"kty": "oct", "k": "AAAA"}},
         "jku": {"jku": "https://attacker.example/keys"},
         "x5u": {"x5u": "https://attacker.example/keys.pem"},
-        "an iv and a tag of a key wrap": {"iv": "AAAA", "tag": "AAAA"},
         "no ephemeral key": {"epk": ABSENT},
         "an ephemeral key that is a text": {"epk": "A" * 43},
         "an ephemeral key on p-384": {"epk": stranger},
-        "an ephemeral key on another curve of its size": {"epk": {**good, "crv": "secp256k1"}},
         "an ephemeral key of another kind": {"epk": {**good, "kty": "OKP"}},
-        "an ephemeral key on x25519": {"epk": {"kty": "OKP", "crv": "X25519", "x": montgomery}},
         "an ephemeral key with its private half": {"epk": {**good, "d": "A" * 43}},
-        "an ephemeral key without y": {"epk": {name: value for name, value in good.items() if name != "y"}},
         "an ephemeral key with a short x": {"epk": {**good, "x": "AAAA"}},
-        "an ephemeral key that is symmetric": {"epk": {"kty": "oct", "k": "AAAA"}},
         "apu that is no base64url": {"apu": "A+=="},
         "apv that is a number": {"apv": 7},
     }
@@ -114,16 +105,11 @@ def _forms(sealed: Sealed) -> Iterator[Case]:
     forms = {
         # A tag of four octets is guessed soon (NIST SP 800-38D appendix C)
         "a tag of 4 octets": replace(jwe, tag=jwe.tag[:4]).octets,
-        "a tag of none": replace(jwe, tag=b"").octets,
         "a tag of 12 octets": replace(jwe, tag=jwe.tag[:12]).octets,
         "an iv of 16 octets": replace(jwe, iv=jwe.iv + bytes(4)).octets,
-        "an iv of none": replace(jwe, iv=b"").octets,
         "an encrypted key": replace(jwe, key=bytes(40)).octets,
         "four parts": jwe.octets.rpartition(b".")[0],
-        "six parts": jwe.octets + b".AAAA",
-        "a line end in it": jwe.octets[:30] + b"\n" + jwe.octets[30:],
         "padding": jwe.octets + b"==",
-        "a token and a jwe": bench.token() + jwe.octets,
     }
     yield from bench.all_refused(ENCRYPTION, "jwe_form", forms)
     large = sealed.jwe(bench.token(claims={"filler": "x" * _LARGE}))
@@ -151,7 +137,7 @@ def _keys(sealed: Sealed) -> Iterator[Case]:
     yield bench.refused(ENCRYPTION, "to a stranger's key", stranger.octets, "jwe_decryption")
     # An invalid curve asks for our key, remainder by remainder: the point is of y^2 = x^3 - 3x + another b
     header: dict[str, Json] = {"alg": "ECDH-ES", "enc": _ENC, "cty": "JWT", "kid": ours.key_id}
-    points = {"not on the curve": (1, 1), "at 0": (0, 0), "beyond the field": (_P256, 1)}
+    points = {"not on the curve": (1, 1)}
     for what, point in points.items():
         x, y = (base64url(number.to_bytes(32)).decode() for number in point)
         epk: Json = {"kty": "EC", "crv": "P-256", "x": x, "y": y}
@@ -165,15 +151,10 @@ def _contents(sealed: Sealed) -> Iterator[Case]:
     unsigned = bench.signed(bench.header(alg="none"), bench.claims(), lambda _: b"")
     inside = {
         "an unsigned token inside": (unsigned, "jws_alg"),
-        "claims alone inside": (written(bench.claims()), "jws_form"),
-        "nothing inside": (b"", "jws_form"),
-        "a jwe in a jwe": (sealed.jwe().octets, "jws_form"),
         "a stranger's token inside": (bench.signed(bench.header(), bench.claims(), bench.strange.sign), "jws_signature"),
         "an expired token inside": (bench.token(claims={"exp": bench.now - 60, "iat": bench.now - 90}), "token_expired"),
         "a token to another request inside": (bench.token(claims={"nonce": "another"}), "token_nonce"),
         "a packed token inside, cve-2024-33664": (zlib.compress(bench.token(), wbits=-15), "jws_form"),
-        "a token and a line end inside": (bench.token() + b"\n", "jws_form"),
-        "octets that are no text inside": (b"\xff\x00\xfe", "jws_form"),
     }
     for what, (octets, check) in inside.items():
         yield bench.refused(ENCRYPTION, what, sealed.jwe(octets).octets, check)
@@ -184,12 +165,9 @@ def _broken(sealed: Sealed) -> Iterator[Case]:
     bench, jwe = sealed.bench, sealed.jwe(header={"apu": "AAAA"})
     parts = {
         "header": replace(jwe, header=jwe.header.replace(b'"AAAA"', b'"BAAA"')),
-        "header, by a blank": replace(jwe, header=jwe.header.replace(b",", b", ", 1)),
         "iv": replace(jwe, iv=flipped(jwe.iv)),
         "ciphertext": replace(jwe, ciphertext=flipped(jwe.ciphertext)),
-        "ciphertext, cut off": replace(jwe, ciphertext=jwe.ciphertext[:-1]),
         "tag": replace(jwe, tag=flipped(jwe.tag)),
-        "ciphertext, of another": replace(jwe, ciphertext=sealed.jwe().ciphertext),
     }
     yield from bench.all_refused(
         ENCRYPTION, "jwe_decryption", {f"changed {what}": broken.octets for what, broken in parts.items()}
@@ -202,7 +180,6 @@ def _valid(sealed: Sealed) -> Iterator[Case]:
         "plain": {},
         "without cty": {"cty": ABSENT},
         "with parties": {"apu": "QWxp", "apv": "Qm9i"},
-        "with a type": {"typ": "JWT"},
     }
     yield from bench.all_accepted(VALID, {what: sealed.jwe(header=header).octets for what, header in variants.items()})
     rolled = encrypted(bench.token(), second.private.public_key(), {"kid": second.key_id}, _ENC)

@@ -13,17 +13,7 @@ KID = "token: key identifier"
 TYPE = "token: type"
 _ELSEWHERE = "https://attacker.example/keys"
 # Where a kid went into a path, a query or a shell
-_KIDS: Mapping[str, Json] = {
-    "a path to an empty file": "../../../../../../dev/null",
-    "a piece of sql": "x' UNION SELECT 'secret",
-    "a command": "key|/bin/true",
-    "an address": f"{_ELSEWHERE}/1",
-    "a list": ["k"],
-    "a number": 0,
-    "null": None,
-    "empty": "",
-    "an object": {"kid": "k"},
-}
+_KIDS: Mapping[str, Json] = {"a path to an empty file": "../../../../../../dev/null", "null": None, "empty": ""}
 
 
 def key_in_the_message(bench: Bench) -> Iterator[Case]:
@@ -35,7 +25,6 @@ def key_in_the_message(bench: Bench) -> Iterator[Case]:
         "jwk, cve-2026-27962": {"jwk": jwk},
         "jwk and no kid, cve-2018-0114": {"jwk": jwk, "kid": bench.strange.kid},
         "jku": {"jku": f"{_ELSEWHERE}.json"},
-        "jku of ours that forwards": {"jku": "https://op.example/jwks@attacker.example/keys"},
         "x5u": {"x5u": f"{_ELSEWHERE}.pem"},
         "x5c": {"x5c": ["MIIBdjCCARygAwIBAgIUX"]},
     }
@@ -63,11 +52,9 @@ def critical_header(bench: Bench) -> Iterator[Case]:
         "b64 without crit": {"b64": False},
         "b64 that is true": {"b64": True, "crit": ["b64"]},
         "zip": {"zip": "DEF"},
-        "a content type": {"cty": "JWT"},
         "claims in the header": {"iss": "https://op.example"},
         "a policy in the header, cve-2026-16093": {"acr": "high"},
         "encryption": {"enc": "A256GCM"},
-        "a member that nobody knows": {"x-forwarded-for": "127.0.0.1"},
     }
     yield from bench.all_refused(
         CRITICAL, "jws_header", {what: bench.token(header=members) for what, members in crit.items()}
@@ -85,7 +72,7 @@ def key_identifier(bench: Bench) -> Iterator[Case]:
     if bench.rolling:
         yield bench.refused(KID, "absent, of two keys", bench.token(header={"kid": Absent.ABSENT}), "jws_kid")
     kid = bench.key.kid
-    spelled = {"in capitals": kid.upper(), "with a blank": f"{kid} ", "with a nul": f"{kid}\x00", "twice": kid * 2}
+    spelled = {"in capitals": kid.upper(), "with a blank": f"{kid} "}
     yield from bench.all_refused(
         KID, "jws_kid", {f"the right one {what}": bench.token(header={"kid": other}) for what, other in spelled.items()}
     )
@@ -105,7 +92,6 @@ def token_type(bench: Bench) -> Iterator[Case]:
         "empty": "",
         "a list": ["JWT"],
         "a media type": "application/jwt",
-        "with a blank": "JWT ",
         "jwt in lower case": "jwt",
         "jose": "JOSE",
     }

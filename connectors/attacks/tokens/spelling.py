@@ -31,27 +31,14 @@ def _texts(bench: Bench) -> dict[str, bytes]:
     header, claims, signature = token.split(b".")
     detached = b".".join((header, b"", signature))
     return {
-        "with a line end before": b"\n" + token,
         "with a blank after": token + b" ",
-        "with a nul after": token + b"\x00",
-        "with a blank in it": b". ".join((header, claims, signature)),
         "with a byte order mark": b"\xef\xbb\xbf" + token,
-        "in utf-16": token.decode().encode("utf-16"),
         "with letters that are no ascii": token + "é".encode(),
-        "escaped for a query": token.replace(b".", b"%2E"),
-        "after its scheme": b"Bearer " + token,
-        "in quotes": b'"' + token + b'"',
-        "in base64 once more": base64url(token),
         "with a fourth part": token + b"." + signature,
-        "with an empty fourth part": token + b".",
         "with an empty part before": b"." + token,
         "header and claims alone": b".".join((header, claims)),
-        "five parts": b".".join((header, claims, signature, claims, signature)),
-        "its parts without dots": b"".join((header, claims, signature)),
         # RFC 7515 appendix F: the reader fills in a payload of its own
         "detached with a tilde": detached + b"~",
-        "twice": token + token,
-        "with disclosures": token + b"~" + claims + b"~",
     }
 
 
@@ -96,9 +83,6 @@ def _spellings(part: bytes) -> dict[str, bytes]:
         "with padding": base64.urlsafe_b64encode(part),
         "with bits left over": _left_over(text),
         "in two lines": text[:20] + b"\n" + text[20:],
-        "with a letter of no alphabet": text[:20] + b"!" + text[20:],
-        "in hexadecimal, in brackets": b"(" + part.hex().encode() + b")",
-        "in plain json": part,
     }
 
 
@@ -110,11 +94,7 @@ def _serialised(bench: Bench) -> dict[str, bytes]:
     flat = {"protected": header, "payload": claims, "signature": signature}
     return {
         "flattened json": json.dumps(flat).encode(),
-        "general json": json.dumps(
-            {"payload": claims, "signatures": [{"protected": header, "signature": signature}]}
-        ).encode(),
         "json with an unprotected header": json.dumps({**flat, "header": {"alg": "none"}}).encode(),
-        "json without signatures": json.dumps({"payload": claims, "signatures": []}).encode(),
         # python-jwt took one half by one grammar and one by the other
         "compact and json at once, cve-2022-39227": json.dumps(
             {f"  {header}.{claims}.{signature}": "", "protected": header, "payload": evil, "signature": signature}
