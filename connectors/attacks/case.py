@@ -73,6 +73,19 @@ class Place:
         return (self.accepted(family, what, octets) for what, octets in rows.items())
 
 
+def refused(family: str, what: str, entrance: Entrance, octets: bytes, check: str) -> Case:
+    """A case of a registration or a key that this check must refuse; its name says at which entrance.
+
+    What refuses is a check, the code of a refusal, or the key of the registration that has to be mended.
+    """
+    return Case(case_name(family, what, entrance.name), family, Kind.MESSAGE, entrance, octets, check)
+
+
+def accepted(family: str, what: str, entrance: Entrance, octets: bytes) -> Case:
+    """A case of a registration or a key that must be accepted."""
+    return Case(case_name(family, what, entrance.name), family, Kind.VALID, entrance, octets, None)
+
+
 def case_name(*parts: str) -> str:
     """`family/what/where`, without blanks: a name may be a word of a command."""
     return "/".join(part.lower().replace(": ", "-").replace(", ", "-").replace(" ", "-") for part in parts)

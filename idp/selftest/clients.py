@@ -11,9 +11,8 @@ from importlib import resources
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from connectors.attacks.case import Case, Entrance
+from connectors.attacks.case import Case, Entrance, accepted, refused
 from connectors.attacks.keys import Holder, ec_holder
-from connectors.attacks.registrations.making import accepted, refused
 from connectors.signatures.jwk import public_jwk
 from idp.protocols.oidc.client import Clients
 from policies.load import load

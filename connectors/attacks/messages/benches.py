@@ -3,8 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from connectors.attacks.case import Entrance
-from connectors.attacks.messages.making import Bench, Draft, draft, fresh
+from connectors.attacks.messages.making import Draft, MessageBench, draft, fresh
 from connectors.attacks.messages.parties import (
     ACS,
     NODE,
@@ -21,15 +20,14 @@ from connectors.attacks.messages.parties import (
     logout_response_judge,
     node_judge,
 )
-from connectors.attacks.responses.signing import NEWER, How
+from connectors.attacks.signing import How
 from connectors.formats.eidas.registry import EIDAS as EIDAS_NAMESPACE
 from connectors.formats.eidas.registry import MINIMUM, NATURAL
 from connectors.formats.grammar import written
 from connectors.profiles import EIDAS, SAML2INT
-from connectors.signatures.algorithms import RSA_SHA256
+from connectors.signatures.algorithms import RSA_PSS_SHA256, RSA_SHA256
 from connectors.wire.names import ATTRNAME_URI, PERSISTENT, POST, SUCCESS
 
-PSS_SHA256 = f"{NEWER}sha256-rsa-MGF1"
 LOA = "http://eidas.europa.eu/LoA/"
 Make = Callable[[], Draft]
 BY_PERSON = "urn:oasis:names:tc:SAML:2.0:logout:user"
@@ -85,68 +83,62 @@ class Drafts:
 
 
 @dataclass(frozen=True, slots=True)
-class Benches:
+class MessageBenches:
     """The entrances by POST. `typed_node` is a node whose metadata says its SPType.
 
     `nothing` are those of expectations of which a part is empty, and which nothing may match: inspection takes none such.
     """
 
-    authn: Bench
-    node: Bench
-    logout_request: Bench
-    logout_response: Bench
-    typed_node: Bench
-    nothing: Mapping[str, Bench]
+    authn: MessageBench
+    node: MessageBench
+    logout_request: MessageBench
+    logout_response: MessageBench
+    typed_node: MessageBench
+    nothing: Mapping[str, MessageBench]
 
     @property
-    def each(self) -> tuple[Bench, ...]:
+    def each(self) -> tuple[MessageBench, ...]:
         """The four kinds of message."""
         return self.authn, self.node, self.logout_request, self.logout_response
 
 
-def benches(parties: Parties) -> Benches:
-    """All entrances, prepared once."""
+def message_benches(parties: Parties) -> MessageBenches:
+    """Prepare all entrances once."""
     drafts, now = Drafts(parties), parties.now
     sp, node, typed = parties.sp_metadata, parties.node_metadata(), parties.node_metadata("private")
-    of_sp = arguments("authn-request", "--sp-metadata", SSO, SAML2INT, now)
     of_node = arguments("authn-request", "--sp-metadata", NODE_SSO, EIDAS, now)
+    ask, end, answer = drafts.authn_request, drafts.logout_request, drafts.logout_response
+
+    def of_provider(name: str, judge: Judge, make: Make, other: Make, asked: tuple[str, ...] | None = None) -> MessageBench:
+        parameter, how = "SAMLResponse" if make == answer else "SAMLRequest", How(method=RSA_SHA256)
+        entrance = by_post(name, parameter, judge, asked, sp)
+        return MessageBench(name, entrance, parameter, parties.sp, parties.sp_next, how, make, parties.stranger, other, now)
+
+    def of_country(name: str, metadata: bytes) -> MessageBench:
+        parameter, how, make = "SAMLRequest", How(method=RSA_PSS_SHA256), drafts.node_request
+        entrance = by_post(name, parameter, node_judge(parties, metadata), of_node, metadata)
+        return MessageBench(
+            name, entrance, parameter, parties.node, parties.node_next, how, make, parties.stranger, end, now
+        )
+
+    def empty(what: str, judge: Judge, make: Make) -> MessageBench:
+        return of_provider(f"nothing expected: {what}", judge, make, end)
+
+    of_sp = arguments("authn-request", "--sp-metadata", SSO, SAML2INT, now)
     of_logout = arguments("logout-request", "--metadata", SLO, SAML2INT, now)
     answering = arguments("logout-response", "--metadata", SLO, SAML2INT, now, "--request-id", parties.our_request)
-    answer_judge = logout_response_judge(parties, parties.our_request)
-
-    def of_provider(entrance: Entrance, make: Make, other: Make) -> Bench:
-        how = How(method=RSA_SHA256)
-        return Bench(entrance.name, entrance, parties.sp, how, make, parties.stranger, other, now)
-
-    def of_country(entrance: Entrance) -> Bench:
-        how = How(method=PSS_SHA256)
-        strange, other = parties.stranger, drafts.logout_request
-        return Bench(entrance.name, entrance, parties.node, how, drafts.node_request, strange, other, now)
-
-    def empty(what: str, parameter: str, judge: Judge, make: Make) -> Bench:
-        name = f"nothing expected: {what}"
-        return of_provider(by_post(name, parameter, judge, None, sp), make, drafts.logout_request)
-
-    ask, end, answer = drafts.authn_request, drafts.logout_request, drafts.logout_response
-    return Benches(
-        authn=of_provider(by_post("authn-request saml2int", "SAMLRequest", authn_judge(parties), of_sp, sp), ask, end),
-        node=of_country(by_post("authn-request eidas", "SAMLRequest", node_judge(parties, node), of_node, node)),
-        logout_request=of_provider(
-            by_post("logout-request", "SAMLRequest", logout_request_judge(parties), of_logout, sp), end, answer
-        ),
-        logout_response=of_provider(by_post("logout-response", "SAMLResponse", answer_judge, answering, sp), answer, end),
-        typed_node=of_country(
-            by_post("authn-request eidas typed", "SAMLRequest", node_judge(parties, typed), of_node, typed)
-        ),
-        nothing={
-            "requests of nobody": empty("requests of nobody", "SAMLRequest", authn_judge(parties, entity_id=""), ask),
-            "requests to nowhere": empty("requests to nowhere", "SAMLRequest", authn_judge(parties, here=""), ask),
-            "logout of nobody": empty("logout of nobody", "SAMLRequest", logout_request_judge(parties, issuer=""), end),
-            "logout to nowhere": empty(
-                "logout to nowhere", "SAMLRequest", logout_request_judge(parties, destination=""), end
-            ),
-            "logout that nobody asked": empty(
-                "logout that nobody asked", "SAMLResponse", logout_response_judge(parties, ""), answer
-            ),
-        },
+    nothing = {
+        "requests of nobody": (authn_judge(parties, entity_id=""), ask),
+        "requests to nowhere": (authn_judge(parties, here=""), ask),
+        "logout of nobody": (logout_request_judge(parties, issuer=""), end),
+        "logout to nowhere": (logout_request_judge(parties, destination=""), end),
+        "logout that nobody asked": (logout_response_judge(parties, request_id=""), answer),
+    }
+    return MessageBenches(
+        authn=of_provider("authn-request saml2int", authn_judge(parties), ask, end, of_sp),
+        node=of_country("authn-request eidas", node),
+        logout_request=of_provider("logout-request", logout_request_judge(parties), end, answer, of_logout),
+        logout_response=of_provider("logout-response", logout_response_judge(parties), answer, end, answering),
+        typed_node=of_country("authn-request eidas typed", typed),
+        nothing={what: empty(what, judge, make) for what, (judge, make) in nothing.items()},
     )

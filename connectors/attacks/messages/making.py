@@ -12,7 +12,7 @@ from xml.sax.saxutils import quoteattr
 
 from connectors.attacks.case import Kind, Place
 from connectors.attacks.keys import Holder
-from connectors.attacks.responses.signing import How, sign
+from connectors.attacks.signing import How, sign
 from connectors.formats.grammar import written
 from connectors.wire.names import SAML, SAMLP
 
@@ -62,14 +62,17 @@ def fresh() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Bench(Place):
-    """Where one kind of message is judged: a good one, made anew each time, who signs it and how.
+class MessageBench(Place):
+    """One kind of message, judged by POST: a good one, made anew each time, who signs it and how.
 
-    `strange` is a key that nobody pinned, `other` a good message of another kind by the same sender.
+    `following` is the sender's next key, on P-256, and `strange` one that nobody pinned; `other` makes good messages of
+    another kind by the same sender.
     """
 
     kind = Kind.MESSAGE
+    parameter: str
     holder: Holder
+    following: Holder
     how: How
     draft: Callable[[], Draft]
     strange: Holder

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from connectors.attacks.case import Case
-from connectors.attacks.messages.benches import LOA, Benches
-from connectors.attacks.messages.making import Bench, Draft
+from connectors.attacks.messages.benches import LOA, MessageBenches
+from connectors.attacks.messages.making import Draft, MessageBench
 from connectors.attacks.messages.parties import ACS, ARTIFACT_ACS, EMAIL, NODE_ACS
 from connectors.formats.eidas.registry import LEGAL_PERSON, NATURAL_PERSON, REPRESENTATIVE_NATURAL_PERSON
 from connectors.formats.grammar import written
@@ -25,7 +25,7 @@ _SP_TYPE, _END = "<eidas:SPType>public</eidas:SPType>", "</samlp:Extensions>"
 _TOO_MANY_CONTEXTS, _TOO_MANY_SESSIONS = 17, 65
 
 
-def meaning_cases(benches: Benches) -> Iterator[Case]:
+def meaning_cases(benches: MessageBenches) -> Iterator[Case]:
     """Each entrance with what its own kind of message may not say."""
     authn, node = benches.authn, benches.node
     for bench, profile, check in (
@@ -50,7 +50,7 @@ def meaning_cases(benches: Benches) -> Iterator[Case]:
         yield from _refused(bench, "message: nothing is expected", _matching_nothing(what, bench.draft()))
 
 
-def _refused(bench: Bench, family: str, table: Table) -> Iterator[Case]:
+def _refused(bench: MessageBench, family: str, table: Table) -> Iterator[Case]:
     for what, (check, message) in table.items():
         yield bench.refused(family, what, bench.signed(message), check)
 
@@ -64,7 +64,7 @@ def _matching_nothing(what: str, message: Draft) -> Table:
     return {what: ("issuer", replace(message, issuer="<saml:Issuer/>"))}
 
 
-def _envelope(bench: Bench, profile: Profile, issued: str) -> Table:
+def _envelope(bench: MessageBench, profile: Profile, issued: str) -> Table:
     make, now = bench.draft, bench.now
     here = make().attributes["Destination"]
     issuer = make().issuer
@@ -85,7 +85,7 @@ def _envelope(bench: Bench, profile: Profile, issued: str) -> Table:
     }
 
 
-def _grammar(bench: Bench) -> Table:
+def _grammar(bench: MessageBench) -> Table:
     make = bench.draft
     first = make().children
     return {
@@ -286,7 +286,7 @@ def _node_attributes(make: Make) -> Table:
 # -- logout ----------------------------------------------------------------------------------------------------------------
 
 
-def _logout(bench: Bench) -> Table:
+def _logout(bench: MessageBench) -> Table:
     make, now = bench.draft, bench.now
     name_end, session = "</saml:NameID>", "<samlp:SessionIndex>"
     many = "".join(f"{session}{number}</samlp:SessionIndex>" for number in range(_TOO_MANY_SESSIONS))

@@ -5,14 +5,14 @@ import zlib
 from collections.abc import Iterator
 
 from connectors.attacks.case import Case
-from connectors.attacks.messages.making import Bench
+from connectors.attacks.messages.making import MessageBench
 
 DIFFERENTIAL, SIZE, ENCODING = "message: parser differential", "message: size and depth", "message: encoding of a parameter"
 _TOO_LARGE, _TOO_DEEP, _TOO_MANY, _TOO_WIDE = 256 * 1024, 65, 5001, 33
 _LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
 
 
-def octet_cases(bench: Bench) -> Iterator[Case]:
+def octet_cases(bench: MessageBench) -> Iterator[Case]:
     """Every one of these at one entrance."""
     for what, (octets, check) in _differing(bench).items():
         yield bench.refused(DIFFERENTIAL, what, octets, check)
@@ -22,7 +22,7 @@ def octet_cases(bench: Bench) -> Iterator[Case]:
         yield bench.refused(ENCODING, what, octets, check)
 
 
-def _differing(bench: Bench) -> dict[str, tuple[bytes, str]]:
+def _differing(bench: MessageBench) -> dict[str, tuple[bytes, str]]:
     """Markup that canonicalisation drops, or a parser adds: the signature would hold over either."""
     good = bench.signed()
     root = good[1 : good.index(b" ")]
@@ -54,7 +54,7 @@ def _differing(bench: Bench) -> dict[str, tuple[bytes, str]]:
     }
 
 
-def _large(bench: Bench) -> dict[str, tuple[bytes, str]]:
+def _large(bench: MessageBench) -> dict[str, tuple[bytes, str]]:
     good = bench.signed()
     end = good[good.rindex(b"</") :]
 
@@ -70,7 +70,7 @@ def _large(bench: Bench) -> dict[str, tuple[bytes, str]]:
     }
 
 
-def _parameters(bench: Bench) -> dict[str, tuple[bytes, str]]:
+def _parameters(bench: MessageBench) -> dict[str, tuple[bytes, str]]:
     """The parameter as a form would have it, spelled in another way: strict base64, line ends alone pass."""
     good = bench.signed()
     text = base64.b64encode(good)

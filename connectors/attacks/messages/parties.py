@@ -5,7 +5,7 @@ eidas      the receiving node of another country: RSA-3072, P-256
 """
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -41,6 +41,7 @@ SLO = "https://broker.selftest.example/saml/slo"
 NODE_SSO = "https://broker.selftest.example/eidas/sso"
 METADATA = "metadata.xml"
 EMAIL = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
+Keys = tuple[PinnedKey, ...]
 Judge = Callable[[Inbound], object]
 
 
@@ -95,52 +96,48 @@ def new_parties(now: int) -> Parties:
     )
 
 
-def authn_judge(parties: Parties, *, entity_id: str = SP, here: str = SSO) -> Judge:
-    """A service provider's AuthnRequests, as an identity provider receives them."""
+def authn_judge(parties: Parties, keys: Keys | None = None, *, entity_id: str = SP, here: str = SSO) -> Judge:
+    """A service provider's AuthnRequests, as an identity provider receives them.
+
+    Here and below `keys` verify, and the keys of the metadata where none are given: no key at all is an attack too.
+    """
     facts = read_service_provider(parties.sp_metadata)
     party = replace(facts, entity_id=entity_id)
-    keys = _pinned(facts.certificates, SAML2INT)
-    return lambda inbound: receive_authn_request(inbound, keys, party, here, parties.now, SAML2INT)
+    held = _pinned(facts.certificates, SAML2INT) if keys is None else keys
+    return lambda inbound: receive_authn_request(inbound, held, party, here, parties.now, SAML2INT)
 
 
-def node_judge(parties: Parties, metadata: bytes) -> Judge:
-    """Another node's AuthnRequests, as a sending node receives them: the node is found by its key and its Issuer."""
-    facts = read_pinned_peer(metadata, "connector")
-    keys: Mapping[EntityId, tuple[PinnedKey, ...]] = {EntityId(NODE): _pinned(facts.signing, EIDAS)}
-    asking = Asking(NODE, NODE_ACS, facts.sp_type, facts.name_id_formats)
+def node_judge(parties: Parties, metadata: bytes, *, known: bool = False) -> Judge:
+    """Another node's AuthnRequests, as a sending node receives them: the node is found by its key and its Issuer.
 
-    def judge(inbound: Inbound) -> object:
-        signed, _, _, _ = verified_request(inbound, keys)
-        return receive_request(signed, here=NODE_SSO, peer=asking, now=parties.now, profile=EIDAS)
-
-    return judge
-
-
-def one_node_judge(parties: Parties, metadata: bytes) -> Judge:
-    """The same of a node that is known beforehand, as `ciconia inspect` has it."""
+    `known` says that it is known beforehand, as `ciconia inspect` has it.
+    """
     facts = read_pinned_peer(metadata, "connector")
     keys = _pinned(facts.signing, EIDAS)
     asking = Asking(NODE, NODE_ACS, facts.sp_type, facts.name_id_formats)
 
     def judge(inbound: Inbound) -> object:
-        signed, _ = signed_message(inbound, "SAMLRequest", keys, REQUEST, EIDAS)
+        if known:
+            signed, _ = signed_message(inbound, "SAMLRequest", keys, REQUEST, EIDAS)
+        else:
+            signed, _, _, _ = verified_request(inbound, {EntityId(NODE): keys})
         return receive_request(signed, here=NODE_SSO, peer=asking, now=parties.now, profile=EIDAS)
 
     return judge
 
 
-def logout_request_judge(parties: Parties, *, issuer: str = SP, destination: str = SLO) -> Judge:
+def logout_request_judge(parties: Parties, keys: Keys | None = None, *, issuer: str = SP, destination: str = SLO) -> Judge:
     """LogoutRequests of the service provider."""
-    keys = _pinned(read_participant(parties.sp_metadata).certificates, SAML2INT)
+    held = _participants_keys(parties) if keys is None else keys
     expected = ExpectedLogout(issuer, destination)
-    return lambda inbound: receive_logout_request(inbound, keys, expected, parties.now, SAML2INT)
+    return lambda inbound: receive_logout_request(inbound, held, expected, parties.now, SAML2INT)
 
 
-def logout_response_judge(parties: Parties, request_id: str) -> Judge:
-    """LogoutResponses of the service provider to one request."""
-    keys = _pinned(read_participant(parties.sp_metadata).certificates, SAML2INT)
-    expected = ExpectedLogout(SP, SLO, request_id)
-    return lambda inbound: receive_logout_response(inbound, keys, expected, parties.now, SAML2INT)
+def logout_response_judge(parties: Parties, keys: Keys | None = None, *, request_id: str | None = None) -> Judge:
+    """LogoutResponses of the service provider, to our request unless another one is named."""
+    held = _participants_keys(parties) if keys is None else keys
+    expected = ExpectedLogout(SP, SLO, parties.our_request if request_id is None else request_id)
+    return lambda inbound: receive_logout_response(inbound, held, expected, parties.now, SAML2INT)
 
 
 def by_post(name: str, parameter: str, judge: Judge, arguments: tuple[str, ...] | None, metadata: bytes) -> Entrance:
@@ -168,7 +165,11 @@ def arguments(kind: str, metadata: str, destination: str, profile: Profile, now:
     return ("--as", kind, *sender, "--profile", profile.name, "--at", str(now), *more)
 
 
-def _pinned(certificates: frozenset[bytes] | tuple[bytes, ...], profile: Profile) -> tuple[PinnedKey, ...]:
+def _participants_keys(parties: Parties) -> Keys:
+    return _pinned(read_participant(parties.sp_metadata).certificates, SAML2INT)
+
+
+def _pinned(certificates: frozenset[bytes] | tuple[bytes, ...], profile: Profile) -> Keys:
     return tuple(key_of_certificate(certificate, profile) for certificate in certificates)
 
 

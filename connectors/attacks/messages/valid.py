@@ -5,12 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from connectors.attacks.case import Case
-from connectors.attacks.keys import Holder
-from connectors.attacks.messages.benches import LOA, Benches
-from connectors.attacks.messages.making import Bench, Draft
-from connectors.attacks.messages.parties import NODE_ACS, SECOND_ACS, Parties
-from connectors.attacks.messages.signatures import ECDSA_SHA256
-from connectors.attacks.responses.signing import MORE, NEWER, How, in_lines, value
+from connectors.attacks.messages.benches import LOA, MessageBenches
+from connectors.attacks.messages.making import Draft, MessageBench
+from connectors.attacks.messages.parties import NODE_ACS, SECOND_ACS
+from connectors.attacks.signing import ECDSA_SHA256, MORE, NEWER, How, in_lines, value
 from connectors.formats.grammar import written
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.algorithms import RSA_SHA256
@@ -21,14 +19,13 @@ _SHA512 = "http://www.w3.org/2001/04/xmlenc#sha512"
 Variants = Mapping[str, Draft]
 
 
-def valid_messages(parties: Parties, benches: Benches) -> Iterator[Case]:
+def valid_messages(benches: MessageBenches) -> Iterator[Case]:
     """All kinds."""
-    keys = {benches.node.where: parties.node_next}
     for bench in benches.each:
         family = LOGOUT if "logout" in bench.where else REQUESTS
         yield from _spelled(bench, family)
-        yield from _signed(bench, family, keys.get(bench.where, parties.sp_next))
-    tables: tuple[tuple[Bench, str, Variants], ...] = (
+        yield from _signed(bench, family)
+    tables: tuple[tuple[MessageBench, str, Variants], ...] = (
         (benches.authn, REQUESTS, _authn(benches.authn)),
         (benches.node, REQUESTS, _node(benches.node)),
         (benches.logout_request, LOGOUT, _logout_requests(benches.logout_request)),
@@ -40,7 +37,7 @@ def valid_messages(parties: Parties, benches: Benches) -> Iterator[Case]:
         yield from bench.all_accepted(family, {what: bench.signed(message) for what, message in variants.items()})
 
 
-def _spelled(bench: Bench, family: str) -> Iterator[Case]:
+def _spelled(bench: MessageBench, family: str) -> Iterator[Case]:
     """The same message in other octets."""
     text = base64.b64encode(bench.signed())
     lines = in_lines(76, "\r\n")(text.decode()).strip().encode()
@@ -71,7 +68,7 @@ def _spelled(bench: Bench, family: str) -> Iterator[Case]:
     yield bench.accepted(family, "an issuer with its format", bench.signed(replace(formatted, issuer=issuer)))
 
 
-def _signed(bench: Bench, family: str, following: Holder) -> Iterator[Case]:
+def _signed(bench: MessageBench, family: str) -> Iterator[Case]:
     """By each key and algorithm of the profile, with and without hints."""
     pkcs1 = bench.how.method == RSA_SHA256
     longer = f"{MORE}rsa-sha512" if pkcs1 else f"{NEWER}sha512-rsa-MGF1"
@@ -81,7 +78,7 @@ def _signed(bench: Bench, family: str, following: Holder) -> Iterator[Case]:
     hows = {
         "sha-384": replace(bench.how, method=middle, digest=f"{MORE}sha384"),
         "sha-512": replace(bench.how, method=longer, digest=_SHA512),
-        "the next key of a rollover": How(method=ECDSA_SHA256, holder=following),
+        "the next key of a rollover": How(method=ECDSA_SHA256, holder=bench.following),
         "key info": replace(bench.how, key_info=f"<ds:KeyInfo><ds:KeyName>us</ds:KeyName>{data}</ds:KeyInfo>"),
         "inclusive namespaces": replace(bench.how, inclusive="saml samlp"),
         "a signature without prefix": replace(bench.how, prefix=""),
@@ -99,7 +96,7 @@ def _times(make: Callable[[], Draft], now: int, skew: int, age: int) -> Variants
     }
 
 
-def _authn(bench: Bench) -> Variants:
+def _authn(bench: MessageBench) -> Variants:
     make = bench.draft
     plain = {"AssertionConsumerServiceURL": None, "ProtocolBinding": None}
     policy = f' Format="{PERSISTENT}"'
@@ -120,7 +117,7 @@ def _authn(bench: Bench) -> Variants:
     }
 
 
-def _node(bench: Bench) -> Variants:
+def _node(bench: MessageBench) -> Variants:
     make = bench.draft
     levels = "".join(
         f"<saml:AuthnContextClassRef>{LOA}{name}</saml:AuthnContextClassRef>" for name in ("substantial", "high")
@@ -171,7 +168,7 @@ def _eu_node(message: Draft, attribute: str) -> Draft:
     )
 
 
-def _logout_requests(bench: Bench) -> Variants:
+def _logout_requests(bench: MessageBench) -> Variants:
     make, name_end = bench.draft, "</saml:NameID>"
     session = "<samlp:SessionIndex>another</samlp:SessionIndex>"
     return {

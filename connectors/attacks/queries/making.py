@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512, 
 
 from connectors.attacks.case import Kind, Place
 from connectors.attacks.keys import Holder
-from connectors.attacks.messages.making import Draft
-from connectors.attacks.responses.signing import raw_signature
+from connectors.attacks.messages.making import MessageBench
+from connectors.attacks.signing import raw_signature
 
 Pairs = tuple[tuple[str, str], ...]
 Sign = Callable[[bytes], bytes]
@@ -54,32 +54,26 @@ def hmac_with(secret: bytes) -> Sign:
 
 
 @dataclass(frozen=True, slots=True)
-class Bench(Place):
-    """Where queries with one kind of message are judged. `algorithm` is the URI by which `holder` signs.
-
-    `strange` is a key that nobody pinned, `following` the sender's next one, on P-256; `other` makes good messages of
-    another kind.
-    """
+class QueryBench(Place):
+    """Where queries with one kind of message are judged; `message` makes and signs it, for POST too."""
 
     kind = Kind.REDIRECT
-    parameter: str
-    holder: Holder
-    algorithm: str
-    draft: Callable[[], Draft]
-    other: Callable[[], Draft]
-    strange: Holder
-    following: Holder
-    now: int
+    message: MessageBench
+
+    @property
+    def algorithm(self) -> str:
+        """The URI by which the sender signs."""
+        return self.message.how.method
 
     @property
     def sign(self) -> Sign:
         """The sender's signature."""
-        return signer(self.holder, self.algorithm)
+        return signer(self.message.holder, self.algorithm)
 
     def pairs(self, xml: bytes | None = None, relay_state: str | None = None, algorithm: str = "") -> Pairs:
         """The pairs that are signed, in order, as a form has them. None leaves RelayState out, "" is there and empty."""
-        message = packed(self.draft().xml if xml is None else xml)
-        found = [(self.parameter, escaped(message))]
+        text = packed(self.message.draft().xml if xml is None else xml)
+        found = [(self.message.parameter, escaped(text))]
         if relay_state is not None:
             found.append(("RelayState", escaped(relay_state)))
         return (*found, ("SigAlg", escaped(algorithm or self.algorithm)))

@@ -10,30 +10,28 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from connectors.attacks.case import Case
-from connectors.attacks.messages.benches import PSS_SHA256
-from connectors.attacks.queries.making import Bench, Pairs, escaped, hmac_with, joined, signer
-from connectors.attacks.responses.signing import HMAC_SHA256, MORE, RSA_SHA1, How, sign
+from connectors.attacks.queries.making import Pairs, QueryBench, escaped, hmac_with, joined, signer
+from connectors.attacks.signing import ECDSA_SHA256, HMAC_SHA256, RSA_SHA1, How, sign
 from connectors.formats.grammar import written
-from connectors.signatures.algorithms import RSA_SHA256
+from connectors.signatures.algorithms import RSA_PSS_SHA256, RSA_SHA256
 
 ALGORITHM, SIGNATURE = "query: algorithm", "query: signature"
 INSIDE, INFLATION, MEANING = "query: signature inside", "query: inflation", "query: message"
-ECDSA_SHA256 = f"{MORE}ecdsa-sha256"
 _TOO_LARGE = 256 * 1024
 _BOMB = 16 * 1024 * 1024
 Row = tuple[str, bytes, str]
 
 
-def signature_cases(bench: Bench) -> Iterator[Case]:
+def signature_cases(bench: QueryBench) -> Iterator[Case]:
     """Every one of these at one entrance."""
     families = {ALGORITHM: _algorithms, SIGNATURE: _signatures, INSIDE: _inside, INFLATION: _inflation, MEANING: _meaning}
     for family, rows in families.items():
         yield from (bench.refused(family, what, octets, check) for what, octets, check in rows(bench))
 
 
-def _algorithms(bench: Bench) -> Iterator[Row]:
+def _algorithms(bench: QueryBench) -> Iterator[Row]:
     """Another algorithm than the profile's, said or done."""
-    other = PSS_SHA256 if bench.algorithm == RSA_SHA256 else RSA_SHA256
+    other = RSA_PSS_SHA256 if bench.algorithm == RSA_SHA256 else RSA_SHA256
     said = {
         "rsa-sha1": RSA_SHA1,
         "the other padding": other,
@@ -43,12 +41,12 @@ def _algorithms(bench: Bench) -> Iterator[Row]:
     }
     for what, uri in said.items():
         yield f"called {what}", bench.query(bench.pairs(algorithm=uri)), "signature_algorithm"
-    pem = bench.holder.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    pem = bench.message.holder.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     mac = hmac_with(pem)
     yield "hmac with the public key", bench.query(bench.pairs(algorithm=HMAC_SHA256), mac), "signature_algorithm"
     yield "hmac under its name", bench.query(sign=mac), "signature"
-    yield "sha-1 under its name", bench.query(sign=signer(bench.holder, RSA_SHA1)), "signature"
-    yield "the other padding under its name", bench.query(sign=signer(bench.holder, other)), "signature"
+    yield "sha-1 under its name", bench.query(sign=signer(bench.message.holder, RSA_SHA1)), "signature"
+    yield "the other padding under its name", bench.query(sign=signer(bench.message.holder, other)), "signature"
     ecdsa = bench.pairs(algorithm=ECDSA_SHA256)
     yield "rsa under the name of ecdsa", bench.query(ecdsa), "signature"
     message, algorithm = bench.pairs()
@@ -56,8 +54,8 @@ def _algorithms(bench: Bench) -> Iterator[Row]:
     yield "exchanged after signing", bench.sent(exchanged, joined((message, algorithm))), "signature"
 
 
-def _signatures(bench: Bench) -> Iterator[Row]:
-    strange = signer(bench.strange, bench.algorithm)
+def _signatures(bench: QueryBench) -> Iterator[Row]:
+    strange = signer(bench.message.strange, bench.algorithm)
     yield "of a stranger", bench.query(sign=strange), "signature"
     values: dict[str, Callable[[bytes], bytes]] = {
         "a bit flipped": lambda value: value[:-1] + bytes([value[-1] ^ 1]),
@@ -65,7 +63,7 @@ def _signatures(bench: Bench) -> Iterator[Row]:
     }
     for what, edit in values.items():
         yield f"with {what}", bench.query(sign=_edited(bench, edit)), "signature"
-    curve = signer(bench.following, ECDSA_SHA256)
+    curve = signer(bench.message.following, ECDSA_SHA256)
     on_curve: dict[str, Callable[[bytes], bytes]] = {
         "psychic, cve-2022-21449": lambda value: bytes(len(value)),
         "in der": lambda value: encode_dss_signature(int.from_bytes(value[:32]), int.from_bytes(value[32:])),
@@ -81,11 +79,11 @@ def _signatures(bench: Bench) -> Iterator[Row]:
     before, now = bench.pairs(), bench.pairs()
     yield "of a query before", bench.sent(now, joined(before)), "signature"
     # By POST the same key signs XML; its SignatureValue is of something else
-    yield "of the message", bench.query(good, lambda _: bench.sign(bench.draft().xml)), "signature"
+    yield "of the message", bench.query(good, lambda _: bench.sign(bench.message.draft().xml)), "signature"
     yield "of the hash of its text", bench.query(good, lambda octets: bench.sign(octets[:32])), "signature"
 
 
-def _edited(bench: Bench, edit: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+def _edited(bench: QueryBench, edit: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
     return _composed(bench.sign, edit)
 
 
@@ -93,15 +91,15 @@ def _composed(make: Callable[[bytes], bytes], edit: Callable[[bytes], bytes]) ->
     return lambda octets: edit(make(octets))
 
 
-def _inside(bench: Bench) -> Iterator[Row]:
+def _inside(bench: QueryBench) -> Iterator[Row]:
     """An XML signature where the query is signed, or instead of it: nobody falls back from one to the other."""
-    drafted = bench.draft()
-    signed_xml = sign(drafted.xml, drafted.message_id, bench.holder, How(method=bench.algorithm))
+    drafted = bench.message.draft()
+    signed_xml = sign(drafted.xml, drafted.message_id, bench.message.holder, How(method=bench.algorithm))
     pairs = bench.pairs(signed_xml)
     yield "beside that of the query", bench.query(pairs), "signature_place"
     yield "instead of that of the query", joined((pairs[0],)).encode(), "signature_missing"
     yield "and an algorithm without value", joined((*pairs, ("Signature", ""))).encode(), "signature_value"
-    yield "and a stranger's of the query", bench.query(pairs, signer(bench.strange, bench.algorithm)), "signature"
+    yield "and a stranger's of the query", bench.query(pairs, signer(bench.message.strange, bench.algorithm)), "signature"
     twice = drafted.xml.replace(
         b"</saml:Issuer>", b'</saml:Issuer><x xmlns="urn:x" Id="%s"/>' % drafted.message_id.encode(), 1
     )
@@ -111,9 +109,9 @@ def _inside(bench: Bench) -> Iterator[Row]:
     yield "an object of a signature", bench.query(bench.pairs(hidden)), "signature_place"
 
 
-def _inflation(bench: Bench) -> Iterator[Row]:
+def _inflation(bench: QueryBench) -> Iterator[Row]:
     """A packed message is bounded, whole and alone; we unpack it only after its signature held."""
-    good = bench.draft().xml
+    good = bench.message.draft().xml
     raw = zlib.compress(good, wbits=-zlib.MAX_WBITS)
     end = good[good.rindex(b"</") :]
     large = good.removesuffix(end) + b" " * _TOO_LARGE + end
@@ -132,7 +130,7 @@ def _inflation(bench: Bench) -> Iterator[Row]:
         yield what, bench.query(_of(bench, base64.b64encode(octets).decode())), check
     # Bombs are not even touched where nobody whom we know signed them
     unsigned = _of(bench, base64.b64encode(bomb).decode())
-    yield "a stranger's bomb", bench.query(unsigned, signer(bench.strange, bench.algorithm)), "signature"
+    yield "a stranger's bomb", bench.query(unsigned, signer(bench.message.strange, bench.algorithm)), "signature"
     text = base64.b64encode(raw).decode()
     spelled = {
         "with a blank": f"{text[:20]} {text[20:]}",
@@ -149,13 +147,13 @@ def _bomb() -> bytes:
     return zlib.compress(bytes(_BOMB), 9, -zlib.MAX_WBITS)
 
 
-def _of(bench: Bench, value: str) -> Pairs:
-    return (bench.parameter, escaped(value)), ("SigAlg", escaped(bench.algorithm))
+def _of(bench: QueryBench, value: str) -> Pairs:
+    return (bench.message.parameter, escaped(value)), ("SigAlg", escaped(bench.algorithm))
 
 
-def _meaning(bench: Bench) -> Iterator[Row]:
+def _meaning(bench: QueryBench) -> Iterator[Row]:
     """The message inside is judged as one by POST is: the same plan, the same grammar, the same meaning."""
-    make, good = bench.draft, bench.draft().xml
+    make, good = bench.message.draft, bench.message.draft().xml
     issued = "logout_issued" if "logout" in bench.where else "request_issued"
     rows: dict[str, tuple[bytes, str]] = {
         "doctype": (b"<!DOCTYPE x>" + good, "doctype"),
@@ -163,10 +161,10 @@ def _meaning(bench: Bench) -> Iterator[Row]:
         "processing instruction": (good.replace(b"</saml:Issuer>", b"<?x y?></saml:Issuer>"), "processing_instruction"),
         "another issuer": (good.replace(b"<saml:Issuer>https://", b"<saml:Issuer>https://evil.", 1), "issuer"),
         "another address": (make().said(Destination="https://attacker.example/").xml, "destination"),
-        "too old": (make().said(IssueInstant=written(bench.now - 3600)).xml, issued),
+        "too old": (make().said(IssueInstant=written(bench.message.now - 3600)).xml, issued),
     }
     if "eidas" in bench.where:
         # Of a service provider `inspect` takes every kind of message, and tells it from the others by its root
-        rows["another kind of message, samlify 634"] = (replace(bench.other(), issuer=make().issuer).xml, "root")
+        rows["another kind of message, samlify 634"] = (replace(bench.message.other(), issuer=make().issuer).xml, "root")
     for what, (xml, check) in rows.items():
         yield what, bench.query(bench.pairs(xml)), check

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from urllib.parse import unquote
 
 from connectors.attacks.case import Case
-from connectors.attacks.queries.making import Bench, Pairs, escaped, joined, packed
+from connectors.attacks.queries.making import Pairs, QueryBench, escaped, joined, packed
 from connectors.signatures.redirect import DEFLATE
 
 ORDER, SPELLING = "query: order", "query: spelling"
@@ -14,14 +14,14 @@ _TOO_LARGE, _TOO_LONG = 256 * 1024, 1025
 Row = tuple[str, bytes, str]
 
 
-def text_cases(bench: Bench) -> Iterator[Case]:
+def text_cases(bench: QueryBench) -> Iterator[Case]:
     """Every one of these at one entrance."""
     families = {ORDER: _order, SPELLING: _spelling, RELAY_STATE: _relay_state, PARAMETERS: _parameters}
     for family, rows in families.items():
         yield from (bench.refused(family, what, octets, check) for what, octets, check in rows(bench))
 
 
-def _order(bench: Bench) -> Iterator[Row]:
+def _order(bench: QueryBench) -> Iterator[Row]:
     """Signed in another order than the standard's, which is that of the signature wherever the pairs stand."""
     message, state, algorithm = bench.pairs(relay_state=new_state())
     orders: dict[str, Pairs] = {
@@ -48,7 +48,7 @@ def _order(bench: Bench) -> Iterator[Row]:
     yield "a parameter inside of another", bench.sent(moved, joined((message, ("RelayState", "x"), algorithm))), "signature"
 
 
-def _spelling(bench: Bench) -> Iterator[Row]:
+def _spelling(bench: QueryBench) -> Iterator[Row]:
     """Another spelling of what was signed (SAML Bindings 2.0 §3.4.4.1: the signer's own escapes)."""
     good = bench.pairs(relay_state="a b+c/d=")
     respelled = {
@@ -84,7 +84,7 @@ def _spelling(bench: Bench) -> Iterator[Row]:
     yield "in entities", query.replace(b"&", b"&amp;"), "parameters"
 
 
-def _relay_state(bench: Bench) -> Iterator[Row]:
+def _relay_state(bench: QueryBench) -> Iterator[Row]:
     """Present, empty and absent are three texts, and none of them is signed by another's signature."""
     message, state, algorithm = bench.pairs(relay_state=new_state())
     empty, absent = (message, ("RelayState", ""), algorithm), (message, algorithm)
@@ -103,12 +103,12 @@ def _relay_state(bench: Bench) -> Iterator[Row]:
     yield "twice, once unsigned", bench.query(present) + b"&" + joined((state,)).encode(), "parameters"
 
 
-def _parameters(bench: Bench) -> Iterator[Row]:
+def _parameters(bench: QueryBench) -> Iterator[Row]:
     """Each once, none that is not known, one message: SimpleSAMLphp CVE-2025-27773, OpenSAML CVE-2025-31335."""
     good = bench.pairs()
     message, algorithm = good
     signature = bench.signature(joined(good))
-    evil = (message[0], escaped(packed(bench.draft().xml)))
+    evil = (message[0], escaped(packed(bench.message.draft().xml)))
     opposite = "SAMLResponse" if message[0] == "SAMLRequest" else "SAMLRequest"
     beside = (opposite, evil[1])
     query = bench.query(good)

@@ -3,16 +3,15 @@
 from collections.abc import Iterator
 
 from connectors.attacks.case import Case
-from connectors.attacks.queries.making import Bench, Pairs, escaped, joined, signer
-from connectors.attacks.queries.signatures import ECDSA_SHA256
+from connectors.attacks.queries.making import Pairs, QueryBench, escaped, joined, signer
 from connectors.attacks.queries.texts import each, in_lower_case, new_state
-from connectors.attacks.responses.signing import MORE, NEWER
+from connectors.attacks.signing import ECDSA_SHA256, MORE, NEWER
 from connectors.signatures.redirect import DEFLATE
 
 VALID = "valid queries"
 
 
-def valid_queries(bench: Bench) -> Iterator[Case]:
+def valid_queries(bench: QueryBench) -> Iterator[Case]:
     """Every one of these at one entrance."""
     state = new_state()
     for what, octets in {
@@ -26,13 +25,13 @@ def valid_queries(bench: Bench) -> Iterator[Case]:
     yield from _ordered(bench)
     yield from _spelled(bench)
     yield from _signed(bench)
-    declared = b'<?xml version="1.0" encoding="UTF-8"?>\n' + bench.draft().xml + b"\n"
+    declared = b'<?xml version="1.0" encoding="UTF-8"?>\n' + bench.message.draft().xml + b"\n"
     yield bench.accepted(VALID, "a declaration in its message", bench.query(bench.pairs(declared)))
     default = ("SAMLEncoding", escaped(DEFLATE))
     yield bench.accepted(VALID, "the encoding said", bench.query() + f"&{joined((default,))}".encode())
 
 
-def _ordered(bench: Bench) -> Iterator[Case]:
+def _ordered(bench: QueryBench) -> Iterator[Case]:
     """The signature is over the order of the standard, whatever the order of the pairs."""
     message, state, algorithm = bench.pairs(relay_state=new_state())
     signature = bench.signature(joined((message, state, algorithm)))
@@ -46,7 +45,7 @@ def _ordered(bench: Bench) -> Iterator[Case]:
     )
 
 
-def _spelled(bench: Bench) -> Iterator[Case]:
+def _spelled(bench: QueryBench) -> Iterator[Case]:
     good = bench.pairs(relay_state="a b")
     spellings = {
         "escapes in lower case": each(good, in_lower_case),
@@ -57,11 +56,13 @@ def _spelled(bench: Bench) -> Iterator[Case]:
     yield from bench.all_accepted(VALID, {what: bench.query(pairs) for what, pairs in spellings.items()})
 
 
-def _signed(bench: Bench) -> Iterator[Case]:
+def _signed(bench: QueryBench) -> Iterator[Case]:
     """By each algorithm and key of the profile."""
     name = f"{NEWER}sha{{}}-rsa-MGF1" if "MGF1" in bench.algorithm else f"{MORE}rsa-sha{{}}"
     for bits in (384, 512):
         uri = name.format(bits)
-        yield bench.accepted(VALID, f"sha-{bits}", bench.query(bench.pairs(algorithm=uri), signer(bench.holder, uri)))
-    rolled = bench.query(bench.pairs(algorithm=ECDSA_SHA256), signer(bench.following, ECDSA_SHA256))
+        yield bench.accepted(
+            VALID, f"sha-{bits}", bench.query(bench.pairs(algorithm=uri), signer(bench.message.holder, uri))
+        )
+    rolled = bench.query(bench.pairs(algorithm=ECDSA_SHA256), signer(bench.message.following, ECDSA_SHA256))
     yield bench.accepted(VALID, "the next key of a rollover", rolled)

@@ -34,7 +34,7 @@ from connectors.attacks.registrations.pinned import pinned_cases
 from connectors.attacks.registrations.setting_up import registrations
 from connectors.attacks.registrations.shared_factors import shared_factor_cases
 from connectors.attacks.registrations.signed import signed_cases
-from connectors.attacks.responses.signing import How
+from connectors.attacks.signing import How
 from connectors.signatures.algorithms import RSA_PSS_SHA256, RSA_SHA256
 
 

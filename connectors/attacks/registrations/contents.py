@@ -4,13 +4,12 @@ import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from connectors.attacks.case import Case
+from connectors.attacks.case import Case, refused
 from connectors.attacks.keys import Holder
 from connectors.attacks.registrations.described import NEAR, Bench, key_descriptor
 from connectors.attacks.registrations.deviating import deviating
 from connectors.attacks.registrations.entrances import registered
-from connectors.attacks.registrations.making import refused
-from connectors.attacks.responses.signing import Edit, cut, same, swap
+from connectors.attacks.signing import Edit, cut, same, swap
 from connectors.formats.grammar import written
 from connectors.metadata.judgement import MAX_VALIDITY, NODE_VALIDITY
 from connectors.profiles import EIDAS, SAML2INT

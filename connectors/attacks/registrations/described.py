@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from connectors.attacks.case import Entrance, Kind, Place
 from connectors.attacks.keys import Holder
 from connectors.attacks.responses.parties import key_descriptors
-from connectors.attacks.responses.signing import Edit, How, same, sign
+from connectors.attacks.signing import Edit, How, same, sign
 from connectors.formats.eidas.metadata import ASSURANCE_CERTIFICATION, MDATTR, PROTOCOL_VERSION
 from connectors.formats.eidas.registry import EIDAS as EIDAS_NAMESPACE
 from connectors.formats.eidas.registry import NAME_ID_FORMATS, PROTOCOL_VERSIONS

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
-from connectors.attacks.case import Case
+from connectors.attacks.case import Case, refused
 from connectors.attacks.registrations.described import Bench
 from connectors.attacks.registrations.entrances import registered
-from connectors.attacks.registrations.making import refused
-from connectors.attacks.responses.signing import Edit, swap
+from connectors.attacks.signing import Edit, swap
 from policies.deviations import NO_PROTOCOL_VERSION, REGISTERED_COUNTRY
 
 DEVIATIONS, VALID = "metadata: deviations", "valid deviations of metadata"

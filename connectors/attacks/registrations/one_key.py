@@ -14,13 +14,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
-from connectors.attacks.case import Case, Entrance
+from connectors.attacks.case import Case, Entrance, accepted, refused
 from connectors.attacks.keys import Holder
 from connectors.attacks.registrations import odd_certificates as odd
 from connectors.attacks.registrations.entrances import node_certificate
-from connectors.attacks.registrations.making import accepted, refused
 from connectors.attacks.registrations.weak_keys import weak_keys
-from connectors.attacks.tokens.parties import ALGORITHMS
+from connectors.attacks.tokens.jws_text import ALGORITHMS
 from connectors.signatures.jws import verification_key
 from policies.errors import SignatureInvalid
 

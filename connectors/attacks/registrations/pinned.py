@@ -8,14 +8,13 @@ from dataclasses import replace
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from connectors.attacks.case import Case
+from connectors.attacks.case import Case, accepted, refused
 from connectors.attacks.keys import Holder, ec_holder
 from connectors.attacks.registrations import odd_certificates as odd
 from connectors.attacks.registrations.described import key_descriptor, provider
 from connectors.attacks.registrations.entrances import pinned_metadata, pinned_metadata_of_a_service
-from connectors.attacks.registrations.making import accepted, refused
 from connectors.attacks.registrations.one_key import PublicKey, certificate
-from connectors.attacks.responses.signing import Edit, cut, same, swap
+from connectors.attacks.signing import Edit, cut, same, swap
 from connectors.signatures.parse import MAX_METADATA
 from connectors.wire.names import SAMLP
 

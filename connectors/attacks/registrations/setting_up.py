@@ -6,11 +6,10 @@ What refuses is the key of the registration that its operator mends.
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from connectors.attacks.case import Case, Entrance
+from connectors.attacks.case import Case, Entrance, accepted, refused
 from connectors.attacks.keys import Holder
 from connectors.attacks.registrations.described import DAY, IDP, NODE, node, provider
 from connectors.attacks.registrations.entrances import registered_node
-from connectors.attacks.registrations.making import accepted, refused
 from connectors.attacks.responses.parties import OneNode, registration
 from connectors.eidas import EidasConnector
 from connectors.formats.eidas.metadata import read_pinned_peer

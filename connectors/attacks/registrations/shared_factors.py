@@ -11,7 +11,7 @@ from connectors.attacks.registrations.described import Bench, key_descriptor
 from connectors.attacks.registrations.entrances import registered
 from connectors.attacks.registrations.one_key import PublicKey, certificate
 from connectors.attacks.registrations.weak_keys import prime
-from connectors.attacks.responses.signing import swap
+from connectors.attacks.signing import swap
 
 SHARED = "metadata: keys like ours"
 VALID = "valid metadata beside keys of ours"

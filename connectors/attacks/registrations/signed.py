@@ -9,18 +9,7 @@ from dataclasses import replace
 
 from connectors.attacks.case import Case
 from connectors.attacks.registrations.described import Bench, id_of, key_descriptor
-from connectors.attacks.responses.signing import (
-    DIGESTS,
-    HMAC_SHA256,
-    MORE,
-    RSA_SHA1,
-    Edit,
-    part,
-    sign,
-    swap,
-    value,
-    without,
-)
+from connectors.attacks.signing import DIGESTS, HMAC_SHA256, MORE, RSA_SHA1, Edit, part, sign, swap, value, without
 from connectors.signatures.algorithms import ALGORITHMS, RSA_SHA256
 from connectors.signatures.parse import MAX_METADATA
 from connectors.signatures.profile import DS

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from connectors.attacks.keys import Holder
 from connectors.attacks.responses.answer import attributed, fresh
 from connectors.attacks.responses.encrypting import KEY_OCTETS, XENC, XENC11, b64, encrypted_assertion, encrypted_content
-from connectors.attacks.responses.signing import Edit, OctetEdit, same, same_octets
+from connectors.attacks.signing import Edit, OctetEdit, same, same_octets
 from connectors.profiles import AES256_GCM, ECDH_ES, KW_AES256
 from connectors.profiles import SHA256 as SHA256_URI
 

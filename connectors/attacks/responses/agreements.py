@@ -11,8 +11,8 @@ from connectors.attacks.responses.agreeing import CURVE_URNS, DSIG11, PARAMETERS
 from connectors.attacks.responses.encrypting import XENC, XENC11, Encryption
 from connectors.attacks.responses.making import Make, Setting, Table, World, refused
 from connectors.attacks.responses.party_keys import CURVES
-from connectors.attacks.responses.signing import OctetEdit, after, before, flipped, swap, without
 from connectors.attacks.responses.ways import edited, sealed, sent
+from connectors.attacks.signing import OctetEdit, after, before, flipped, swap, without
 from connectors.profiles import AES128_GCM, AES256_GCM, KW_AES256
 from connectors.signatures.profile import DS
 

@@ -11,13 +11,12 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from connectors.attacks.case import Case
 from connectors.attacks.keys import Holder
 from connectors.attacks.responses.encrypting import b64
-from connectors.attacks.responses.making import PSS_SHA256, Make, World, refused
-from connectors.attacks.responses.signing import HMAC_SHA256, MORE, RSA_MD5, RSA_SHA1, OctetEdit, flipped, swap
+from connectors.attacks.responses.making import Make, World, refused
 from connectors.attacks.responses.ways import each, outermost, signed, throughout
-from connectors.signatures.algorithms import RSA_SHA256
+from connectors.attacks.signing import ECDSA_SHA256, HMAC_SHA256, MORE, RSA_MD5, RSA_SHA1, OctetEdit, flipped, swap
+from connectors.signatures.algorithms import RSA_PSS_SHA256, RSA_SHA256
 
 KEYS, CONFUSION = "key in the message", "algorithm confusion"
-ECDSA_SHA256 = f"{MORE}ecdsa-sha256"
 _DSIG11 = "http://www.w3.org/2009/xmldsig11#"
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
@@ -63,7 +62,7 @@ def confusion(world: World) -> Iterator[Case]:
     # Said, and done where the signer knows how
     yield from refused(CONFUSION, world.each, {"signature_algorithm": each(_named, _NOT_TAKEN)})
     yield from refused(CONFUSION, three, {"signature_algorithm": each(_named, _WEAK)})
-    yield from refused(CONFUSION, world.plain, {"signature_algorithm": {"pss-for-saml2int": _named(PSS_SHA256)}})
+    yield from refused(CONFUSION, world.plain, {"signature_algorithm": {"pss-for-saml2int": _named(RSA_PSS_SHA256)}})
     yield from refused(CONFUSION, (world.eidas,), {"signature_algorithm": {"pkcs1-for-eidas": _named(RSA_SHA256)}})
     yield from refused(CONFUSION, world.plain, {"signature": _MISNAMED})
     yield from refused(CONFUSION, world.nodes, {"signature": _MISNAMED_BY_NODES})
@@ -112,13 +111,13 @@ _WEAK = {"rsa-sha1": RSA_SHA1, "rsa-md5": RSA_MD5, "ecdsa-sha1": f"{MORE}ecdsa-s
 # An algorithm that the profile takes, and another that was used
 _MISNAMED: Mapping[str, Make] = {
     "sha1-under-the-name-of-sha256": signed(method=RSA_SHA256, made_with=RSA_SHA1),
-    "pss-under-the-name-of-pkcs1": signed(method=RSA_SHA256, made_with=PSS_SHA256),
+    "pss-under-the-name-of-pkcs1": signed(method=RSA_SHA256, made_with=RSA_PSS_SHA256),
     "rsa-under-the-name-of-ecdsa": signed(method=ECDSA_SHA256, made_with=RSA_SHA256),
 }
 _MISNAMED_BY_NODES: Mapping[str, Make] = {
-    "pkcs1-under-the-name-of-pss": signed(method=PSS_SHA256, made_with=RSA_SHA256),
+    "pkcs1-under-the-name-of-pss": signed(method=RSA_PSS_SHA256, made_with=RSA_SHA256),
     "pss-without-salt": signed(salt=0),
-    "rsa-under-the-name-of-ecdsa": signed(method=ECDSA_SHA256, made_with=PSS_SHA256),
+    "rsa-under-the-name-of-ecdsa": signed(method=ECDSA_SHA256, made_with=RSA_PSS_SHA256),
 }
 
 

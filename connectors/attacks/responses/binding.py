@@ -7,8 +7,8 @@ from connectors.attacks.case import Case
 from connectors.attacks.responses import parties
 from connectors.attacks.responses.answer import Answer, audience, fresh
 from connectors.attacks.responses.making import Make, Setting, Table, World, refused
-from connectors.attacks.responses.signing import Edit
 from connectors.attacks.responses.ways import confirmed, each, outermost, said, signed, throughout
+from connectors.attacks.signing import Edit
 from connectors.wire.names import ENTITY, PERSISTENT
 
 RECIPIENT, UNSOLICITED, PROVIDER, TIME = "wrong recipient", "unsolicited", "another identity provider", "time"

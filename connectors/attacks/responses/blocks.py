@@ -12,8 +12,8 @@ from connectors.attacks.responses.encrypting import RSA_1_5, XENC, Encryption
 from connectors.attacks.responses.making import Make, Makes, Setting, Table, World, accepted, refused
 from connectors.attacks.responses.sealed import by_anybody, exchanged, flipped_at
 from connectors.attacks.responses.sealed_forms import FORMS, parameter
-from connectors.attacks.responses.signing import OctetEdit, swap, swap_octets
 from connectors.attacks.responses.ways import edited, holding, said, sealed, sent, signed
+from connectors.attacks.signing import OctetEdit, swap, swap_octets
 from connectors.profiles import AES128_CBC, AES128_GCM, AES192_CBC, AES256_CBC, AES256_GCM, RSA_OAEP_MGF1P
 
 FAMILY, VALID = "encryption in cbc mode", "valid encryption in cbc mode"

@@ -8,8 +8,8 @@ from connectors.attacks.responses.agreements import on_curve
 from connectors.attacks.responses.encrypting import XENC, XENC11, Encryption
 from connectors.attacks.responses.making import Makes, World, accepted
 from connectors.attacks.responses.sealed_forms import behind
-from connectors.attacks.responses.signing import DIGESTS, cut, in_lines, without
 from connectors.attacks.responses.ways import edited, sealed, sent
+from connectors.attacks.signing import DIGESTS, cut, in_lines, without
 from connectors.profiles import AES128_GCM, AES192_GCM, AES256_GCM, KW_AES128, RSA_OAEP_MGF1P
 from connectors.profiles import SHA1 as SHA1_URI
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from connectors.attacks.case import Case
 from connectors.attacks.responses.judging import came
 from connectors.attacks.responses.making import Make, Makes, Setting, Table, World, accepted, refused
-from connectors.attacks.responses.signing import in_lines
 from connectors.attacks.responses.ways import each
+from connectors.attacks.signing import in_lines
 
 COMING, VALID = "binding and parameters", "valid parameters"
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512, 
 
 from connectors.attacks.keys import Holder
 from connectors.attacks.responses.answer import fresh
-from connectors.attacks.responses.signing import Edit, OctetEdit, same, same_octets
+from connectors.attacks.signing import Edit, OctetEdit, same, same_octets
 from connectors.profiles import (
     AES128_CBC,
     AES128_GCM,

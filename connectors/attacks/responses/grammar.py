@@ -6,9 +6,9 @@ from connectors.attacks.case import Case
 from connectors.attacks.responses.answer import attribute
 from connectors.attacks.responses.binding import restricted
 from connectors.attacks.responses.making import Make, Setting, Table, World, refused
-from connectors.attacks.responses.signing import after, before, instead, serialised, swap, without
 from connectors.attacks.responses.ways import alone, also, confirmed, said, sent, spelled
 from connectors.attacks.responses.wrapping import assertion_of
+from connectors.attacks.signing import after, before, instead, serialised, swap, without
 from connectors.eidas_checks import NO_AUTHN_CONTEXT
 from connectors.formats.eidas.registry import AUTHN_FAILED, LEVEL_NOT_REACHED, REQUEST_DENIED, REQUESTER, RESPONDER
 from connectors.wire.names import SUCCESS

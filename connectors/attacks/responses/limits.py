@@ -9,8 +9,8 @@ from string import ascii_letters
 from connectors.attacks.case import Case
 from connectors.attacks.responses.answer import attribute, audience
 from connectors.attacks.responses.making import Make, Makes, Setting, Table, World, refused
-from connectors.attacks.responses.signing import after, swap_octets
 from connectors.attacks.responses.ways import also, late, outermost, said, sent, spelled
+from connectors.attacks.signing import after, swap_octets
 
 VOID, IDENTIFIERS, SIZE = "void canonicalisation", "identifiers", "size and depth"
 _EVIL = "https://evil.selftest.example"

@@ -21,15 +21,14 @@ from connectors.attacks.responses import parties
 from connectors.attacks.responses.answer import NAMESPACES, Answer, Confirmation, attribute, audience, clock, fresh
 from connectors.attacks.responses.encrypting import Encryption, Sealing
 from connectors.attacks.responses.party_keys import make_keys
-from connectors.attacks.responses.signing import NEWER, PARSER, Edit, How, OctetEdit, same, same_octets, sign
+from connectors.attacks.signing import PARSER, Edit, How, OctetEdit, same, same_octets, sign
 from connectors.formats.eidas.registry import NATURAL, NATURAL_PERSON, NATURAL_PREFIX
 from connectors.profiles import AES128_CBC, EIDAS, SAML2INT
-from connectors.signatures.algorithms import RSA_SHA256
+from connectors.signatures.algorithms import RSA_PSS_SHA256, RSA_SHA256
 from connectors.signatures.parse import Element
 from connectors.wire.names import PERSISTENT
 from policies.assurance import LevelOfAssurance
 
-PSS_SHA256 = f"{NEWER}sha256-rsa-MGF1"
 LIFE = 300  # seconds
 
 
@@ -170,7 +169,7 @@ class World:
         self.now, self.request_id = now, fresh("q")
         keys = self.keys = make_keys(now)
         at = self.entrances = parties.entrances(keys, self.request_id)
-        rsa, pss = How(method=RSA_SHA256), How(method=PSS_SHA256)
+        rsa, pss = How(method=RSA_SHA256), How(method=RSA_PSS_SHA256)
         signed = Setting(
             "response", at["saml2int"], self._citizen(), keys.idp, rsa, at_response=True, at_assertion=False, now=now
         )

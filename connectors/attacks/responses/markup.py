@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from connectors.attacks.case import Case
 from connectors.attacks.responses.answer import fresh
 from connectors.attacks.responses.making import Make, Makes, Setting, Table, World, refused
-from connectors.attacks.responses.signing import Edit, OctetEdit, swap_octets
 from connectors.attacks.responses.ways import each, late, said, spelled
+from connectors.attacks.signing import Edit, OctetEdit, swap_octets
 
 SPELLING, DIFFERENTIAL, COMMENT = "spelling of the message", "parser differential", "comment truncation"
 INSTRUCTION, ENTITIES = "processing instruction", "external entities"

@@ -9,9 +9,9 @@ from connectors.attacks.responses.answer import Answer, Confirmation, attribute,
 from connectors.attacks.responses.binding import authenticated
 from connectors.attacks.responses.making import Make, Makes, Setting, World, accepted, natural
 from connectors.attacks.responses.parties import SUBJECT_ATTRIBUTE
-from connectors.attacks.responses.signing import before, part, without
 from connectors.attacks.responses.subject import FAMILY_TYPE, family_name, two_statements
 from connectors.attacks.responses.ways import also, confirmed, said, sent
+from connectors.attacks.signing import before, part, without
 from connectors.formats.eidas.address import write_address
 from connectors.formats.eidas.registry import LEVEL_NOT_REACHED, NATURAL_PREFIX
 from connectors.wire.names import ENTITY, PERSISTENT, TRANSIENT, UNSPECIFIED, X500

@@ -11,12 +11,13 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 from connectors.attacks.case import Case
 from connectors.attacks.responses.answer import attribute
 from connectors.attacks.responses.encrypting import RSA_1_5, XENC, XENC11
-from connectors.attacks.responses.making import PSS_SHA256, Make, Makes, Setting, Table, World, refused
+from connectors.attacks.responses.making import Make, Makes, Setting, Table, World, refused
 from connectors.attacks.responses.sealed_forms import EIDAS_METHODS, FORMS, METHODS
-from connectors.attacks.responses.signing import OctetEdit, part, sign, swap, swap_octets
 from connectors.attacks.responses.ways import holding, late, sealed, sent, signed
 from connectors.attacks.responses.wrapping import another
+from connectors.attacks.signing import OctetEdit, part, sign, swap, swap_octets
 from connectors.profiles import AES128_GCM
+from connectors.signatures.algorithms import RSA_PSS_SHA256
 from connectors.signatures.profile import DS
 from connectors.wire.names import SAML
 
@@ -161,7 +162,7 @@ def _inner(world: World) -> Table:
     """The Signature within holds as every other, or nothing does."""
 
     def of_another_profile(setting: Setting) -> bytes:
-        return signed(method=world.response.how.method if setting.eidas else PSS_SHA256)(setting)
+        return signed(method=world.response.how.method if setting.eidas else RSA_PSS_SHA256)(setting)
 
     def changed(setting: Setting) -> bytes:
         answer = setting.good

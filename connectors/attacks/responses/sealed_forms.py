@@ -7,8 +7,8 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 
 from connectors.attacks.responses.encrypting import RSA_1_5, XENC, XENC11
 from connectors.attacks.responses.making import Make, Table
-from connectors.attacks.responses.signing import MORE, Edit, after, before, instead, part, swap, without
 from connectors.attacks.responses.ways import edited, sealed
+from connectors.attacks.signing import MORE, Edit, after, before, instead, part, swap, without
 from connectors.profiles import AES256_GCM, MGF1_SHA1, RSA_OAEP_MGF1P
 from connectors.profiles import SHA1 as SHA1_URI
 from connectors.signatures.profile import DS
@@ -157,6 +157,7 @@ METHODS: Table = {
         "content-method-unknown": _content("urn:selftest:none"),
         "content-method-of-two-names": edited(after("<xenc:EncryptionMethod", ' Other="x"')),
         "content-method-with-a-text": parameter(AES256_GCM, "x"),
+        "content-method-with-sha1": parameter(AES256_GCM, f'<ds:DigestMethod Algorithm="{SHA1_URI}"/>'),
         "content-method-with-a-hash-of-two": parameter(AES256_GCM, _NESTED),
         "tag-length": parameter(AES256_GCM, "<xenc11:TagLength>32</xenc11:TagLength>"),
     },

@@ -7,9 +7,9 @@ from dataclasses import replace
 from connectors.attacks.case import Case
 from connectors.attacks.responses.answer import Answer, fresh
 from connectors.attacks.responses.making import Make, Makes, Setting, Table, World, parsed, refused
-from connectors.attacks.responses.signing import before, serialised, sign, swap, swap_octets, value, without
 from connectors.attacks.responses.ways import finished, outermost, signed
 from connectors.attacks.responses.wrapping import another, assertion_of, element
+from connectors.attacks.signing import before, serialised, sign, swap, swap_octets, value, without
 from connectors.formats.eidas.registry import RESPONDER
 from connectors.signatures.parse import Element
 from connectors.signatures.profile import DS, SIGNATURE

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from connectors.attacks.case import Case
 from connectors.attacks.responses.making import Make, Makes, Setting, Table, World, refused
-from connectors.attacks.responses.signing import C14N, Edit, after, before, instead, part, swap, transform, value, without
 from connectors.attacks.responses.ways import each, finished, informed, outermost
+from connectors.attacks.signing import C14N, Edit, after, before, instead, part, swap, transform, value, without
 from connectors.signatures.profile import DS, ENVELOPED, EXC_C14N, SHA256_URI
 
 DIGEST, REFERENCES = "digest and signed info", "several references"
@@ -237,6 +237,7 @@ _INSIDE: Makes = {
     "xpointer-of-its-id": _of_answer(lambda own: f"#xpointer(id('{own}'))"),
     "its-id-percent-encoded": _of_answer(lambda own: f"#%5F{own[1:]}"),
     "its-id-without-a-hash-sign": _of_answer(lambda own: own),
+    "its-id-behind-another-sign": _of_answer(lambda own: f"x{own}"),
     "with-a-type": informed(after("<ds:Reference ", f'Type="{DS}Object" ')),
     "without-an-address": informed(lambda text: text.replace(_uri(text), "", 1)),
 }

@@ -7,8 +7,8 @@ from connectors.attacks.case import Case
 from connectors.attacks.responses.answer import Answer, attribute
 from connectors.attacks.responses.making import Make, Makes, Setting, Table, World, natural, refused
 from connectors.attacks.responses.parties import SUBJECT_ATTRIBUTE
-from connectors.attacks.responses.signing import without
 from connectors.attacks.responses.ways import also, each, said, sent, spelled
+from connectors.attacks.signing import without
 from connectors.formats.eidas.registry import NATURAL, NATURAL_PERSON, NATURAL_PREFIX, REPRESENTATIVE_NATURAL_PERSON
 from connectors.wire.names import PERSISTENT, TRANSIENT, UNSPECIFIED
 from policies.assurance import LevelOfAssurance
@@ -26,7 +26,10 @@ def names(world: World) -> Iterator[Case]:
     yield from refused(NAME, world.each, _NAME_FORMS)
     # The NameID never stands in for the attribute by which a registration knows its subjects
     by_attribute = {f"by-attribute-{what}": also(*each_of) for what, each_of in _BY_ATTRIBUTE.items()}
-    yield from refused(NAME, world.plain, {"name_id": by_attribute}, entrance=world.entrances["by attribute"])
+    of_nobody = f'<saml:NameID Format="{TRANSIENT}">victim</saml:NameID>'
+    transient = {"by-attribute-a-transient-name": also(attribute(SUBJECT_ATTRIBUTE, of_nobody, typed=""))}
+    by_attributes: Table = {"name_id": by_attribute, "name_id_format": transient}
+    yield from refused(NAME, world.plain, by_attributes, entrance=world.entrances["by attribute"])
     asked: Table = {
         "name_id_format": {
             "transient-for-persistent": _formatted(TRANSIENT),

@@ -11,19 +11,8 @@ from connectors.attacks.responses.answer import XS, fresh
 from connectors.attacks.responses.making import Make, Makes, Setting, World, accepted
 from connectors.attacks.responses.markup import as_octets, posted
 from connectors.attacks.responses.party_keys import CURVES
-from connectors.attacks.responses.signing import (
-    DIGESTS,
-    MORE,
-    NEWER,
-    Edit,
-    OctetEdit,
-    in_lines,
-    same,
-    swap,
-    swap_octets,
-    value,
-)
 from connectors.attacks.responses.ways import each, finished, late, sent, signed, throughout
+from connectors.attacks.signing import DIGESTS, MORE, NEWER, Edit, OctetEdit, in_lines, same, swap, swap_octets, value
 from connectors.signatures.algorithms import ECDSA_BY_CURVE
 from connectors.signatures.profile import SHA256_URI
 from connectors.wire.names import SAML, SAMLP

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from connectors.attacks.responses.answer import Answer
 from connectors.attacks.responses.making import Make, Setting
-from connectors.attacks.responses.signing import Edit, swap, swap_octets
+from connectors.attacks.signing import Edit, swap, swap_octets
 
 T = TypeVar("T")
 Change = Callable[[Setting, Answer], Answer]

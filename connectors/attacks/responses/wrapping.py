@@ -13,8 +13,8 @@ from lxml import etree
 from connectors.attacks.case import Case
 from connectors.attacks.responses.answer import Answer
 from connectors.attacks.responses.making import Make, Makes, Setting, Table, World, parsed, refused
-from connectors.attacks.responses.signing import serialised, swap, swap_octets
 from connectors.attacks.responses.ways import each, holding, said
+from connectors.attacks.signing import serialised, swap, swap_octets
 from connectors.formats.eidas.registry import RESPONDER
 from connectors.signatures.parse import Element
 from connectors.signatures.profile import DS, SIGNATURE

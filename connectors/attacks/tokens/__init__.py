@@ -1,17 +1,13 @@
 """Tokens: id_tokens, client assertions and logout tokens that must be refused, and those that must be accepted.
 
-making.py      a token by hand
-bench.py       one registration: a good token of it, and cases made of others
-parties.py     keys, JWKS
-benches.py     each kind of token with each algorithm
+jws_text.py    a token by hand; jwe_text.py: an encrypted one
+token_benches.py  each kind of token with each algorithm: a good one, and where it is judged
 algorithms.py  none, HMAC with the public key, another algorithm
 headers.py     keys in the message, extensions, key identifiers, types
 signatures.py  signatures that no key made
-spelling.py    another spelling of a token
-contents.py    JSON that readers disagree about
+spelling.py    another spelling of a token, and JSON that readers disagree about
 claims.py      what each kind of token may not say
 crossing.py    one kind of token where another is expected
-encrypting.py  a JWE by hand
 encrypted.py   encryption where none is expected, none where it is, and the wrong one
 unfinished.py  registrations that no token may satisfy
 valid.py       what must be accepted
@@ -22,19 +18,17 @@ from collections.abc import Callable, Iterator
 from connectors.attacks.case import Case
 from connectors.attacks.tokens import claims
 from connectors.attacks.tokens.algorithms import algorithm_confusion, algorithm_none, another_algorithm
-from connectors.attacks.tokens.bench import Bench
-from connectors.attacks.tokens.benches import new_world
-from connectors.attacks.tokens.contents import json_of_a_token
 from connectors.attacks.tokens.crossing import another_kind
 from connectors.attacks.tokens.encrypted import encryption_cases
 from connectors.attacks.tokens.headers import critical_header, key_identifier, key_in_the_message, token_type
 from connectors.attacks.tokens.signatures import signature
-from connectors.attacks.tokens.spelling import form
+from connectors.attacks.tokens.spelling import form, json_of_a_token
+from connectors.attacks.tokens.token_benches import TokenBench, TokenWorld
 from connectors.attacks.tokens.unfinished import unfinished_registrations
 from connectors.attacks.tokens.valid import valid_tokens
 
 # What every kind of token is tried with
-_OF_ANY_KIND: tuple[Callable[[Bench], Iterator[Case]], ...] = (
+_OF_ANY_KIND: tuple[Callable[[TokenBench], Iterator[Case]], ...] = (
     *(algorithm_none, algorithm_confusion, another_algorithm, key_in_the_message, critical_header, key_identifier),
     *(token_type, signature, form, json_of_a_token),
 )
@@ -44,7 +38,7 @@ _OF_ALGORITHMS = (algorithm_confusion, another_algorithm, signature)
 
 def token_cases(now: int) -> Iterator[Case]:
     """Every case, with new keys, identifiers and times around `now` (seconds since the epoch)."""
-    world = new_world(now)
+    world = TokenWorld(now)
     for bench in (world.id_token("RS256"), world.client_assertion("ES256"), world.logout_token("EdDSA")):
         for family in _OF_ANY_KIND:
             yield from family(bench)

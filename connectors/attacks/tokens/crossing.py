@@ -4,15 +4,14 @@ import secrets
 from collections.abc import Iterator
 
 from connectors.attacks.case import Case
-from connectors.attacks.tokens.bench import Bench
-from connectors.attacks.tokens.benches import AT_PROVIDER, CLIENT, OP, US, World
+from connectors.attacks.tokens.token_benches import AT_PROVIDER, CLIENT, OP, US, TokenBench, TokenWorld
 from connectors.wire.claims import Json
 
 ANOTHER_KIND = "token: another kind"
 Members = dict[str, Json]
 
 
-def another_kind(world: World) -> Iterator[Case]:
+def another_kind(world: TokenWorld) -> Iterator[Case]:
     """At each judge the tokens that the same party signs for something else, with their own type and with a vague one."""
     id_token, assertion, logout = world.id_token("ES256"), world.client_assertion("ES256"), world.logout_token("ES256")
     id_claims, logout_claims = world.id_token_claims("ES256"), world.logout_token_claims()
@@ -46,7 +45,7 @@ def another_kind(world: World) -> Iterator[Case]:
     yield logout.refused(ANOTHER_KIND, "id_token as it comes", untyped, "jws_typ")
 
 
-def _at(bench: Bench, kinds: dict[str, tuple[str, Members, str]], vague: str) -> Iterator[Case]:
+def _at(bench: TokenBench, kinds: dict[str, tuple[str, Members, str]], vague: str) -> Iterator[Case]:
     for what, (typ, claims, check) in kinds.items():
         octets = bench.signed(bench.header(typ=typ), claims)
         yield bench.refused(ANOTHER_KIND, f"{what} as {typ}", octets, "jws_typ")
@@ -54,18 +53,18 @@ def _at(bench: Bench, kinds: dict[str, tuple[str, Members, str]], vague: str) ->
         yield bench.refused(ANOTHER_KIND, f"{what} called {vague}", octets, check)
 
 
-def _assertion_of(world: World, client: str) -> Members:
+def _assertion_of(world: TokenWorld, client: str) -> Members:
     return {**world.client_assertion_claims(), "iss": client, "sub": client}
 
 
-def _access_token(world: World) -> Members:
+def _access_token(world: TokenWorld) -> Members:
     """RFC 9068 §2.2."""
     now, jti = world.now, _new()
     lives: Members = {"iat": now, "exp": now + 300, "jti": jti}
     return {"iss": OP, "sub": _nobody(), "aud": "https://api.example", "client_id": AT_PROVIDER, "scope": "openid", **lives}
 
 
-def _request_object(world: World) -> Members:
+def _request_object(world: TokenWorld) -> Members:
     """RFC 9101 §4."""
     lives: Members = {"iat": world.now, "exp": world.now + 60, "jti": _new()}
     return {"iss": CLIENT, "aud": US, "client_id": CLIENT, "response_type": "code", "scope": "openid", **lives}

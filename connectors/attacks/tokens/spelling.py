@@ -1,24 +1,25 @@
-"""Tokens in another spelling, and tokens that are none: one token has one text (RFC 7515 §3.1 and §7)."""
+"""Tokens in another spelling, and JSON of two readings: a token has one text (RFC 7515 §3.1 and §7), its JSON one meaning."""
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from connectors.attacks.case import Case
-from connectors.attacks.tokens.bench import Bench
-from connectors.attacks.tokens.making import base64url, written
+from connectors.attacks.tokens.jws_text import base64url, written
+from connectors.attacks.tokens.token_benches import TokenBench
+from connectors.wire.claims import MAX_INTEGER
 
-FORM = "token: form"
+FORM, JSON = "token: form", "token: json"
 # RFC 4648 §3.5: the last letter of a text whose octets do not fill it
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _LARGE, _LONG = 64 * 1024, 2 * 1024
+# Levels: more than are taken, in a header that is small enough; and more than Python's stack has, in a client assertion
+_TOO_DEEP, _DEEP = 65, 2_500
 
 
-def form(bench: Bench) -> Iterator[Case]:
+def form(bench: TokenBench) -> Iterator[Case]:
     """Spellings that a tolerant reader would mend. A signature covers the very text."""
-    yield from bench.all_refused(
-        FORM, "jws_form", (_texts(bench) | _respelled(bench) | _of_the_other_alphabet(bench) | _serialised(bench))
-    )
+    yield from bench.all_refused(FORM, "jws_form", {**_texts(bench), **_respelled(bench), **_serialised(bench)})
     yield bench.refused(FORM, "larger than 64 kib", bench.token(claims={"filler": "x" * _LARGE}), "jws_size")
     padded = written(bench.header())[:-1] + b" " * _LONG + b"}"
     yield bench.refused(FORM, "a header larger than 2 kib", bench.signed(padded, bench.claims()), "jws_size")
@@ -26,10 +27,9 @@ def form(bench: Bench) -> Iterator[Case]:
     yield bench.refused(FORM, "noise of 1 mib", base64url(bench.key.sign(b"")) * (1024 * 1024 // 86), "jws_size")
 
 
-def _texts(bench: Bench) -> dict[str, bytes]:
+def _texts(bench: TokenBench) -> dict[str, bytes]:
     token = bench.token()
     header, claims, signature = token.split(b".")
-    detached = b".".join((header, b"", signature))
     return {
         "with a blank after": token + b" ",
         "with a byte order mark": b"\xef\xbb\xbf" + token,
@@ -38,66 +38,49 @@ def _texts(bench: Bench) -> dict[str, bytes]:
         "with an empty part before": b"." + token,
         "header and claims alone": b".".join((header, claims)),
         # RFC 7515 appendix F: the reader fills in a payload of its own
-        "detached with a tilde": detached + b"~",
+        "detached with a tilde": b".".join((header, b"", signature)) + b"~",
+        "signature with padding": token + b"=" * (-len(signature) % 4 or 1),
+        "signature in two lines": b".".join((header, claims, signature[:20] + b"\r\n" + signature[20:])),
+        "signature with a plus for a minus": _of_the_other_alphabet(bench),
     }
 
 
-def _respelled(bench: Bench) -> dict[str, bytes]:
-    """The same octets spelled in another way, part by part."""
+def _of_the_other_alphabet(bench: TokenBench) -> bytes:
+    """RFC 4648 §4 has `+` and `/` for `-` and `_`, and some readers take both. A signature has them by chance."""
+    text, signature = b"", b""
+    while b"-" not in signature:
+        text, _, signature = bench.token().rpartition(b".")
+    return b".".join((text, signature.replace(b"-", b"+")))
+
+
+def _respelled(bench: TokenBench) -> dict[str, bytes]:
+    """The octets of header and claims spelled in another way, and signed so."""
+    spellings: Mapping[str, Callable[[bytes], bytes]] = {
+        "with padding": base64.urlsafe_b64encode,
+        "with bits left over": lambda part: _left_over(base64url(part)),
+        "in two lines": lambda part: base64url(part)[:20] + b"\n" + base64url(part)[20:],
+    }
     found: dict[str, bytes] = {}
     for number, name in enumerate(("header", "claims")):
         # A blank more in the JSON until something is left over in the last letter
         parts = _uneven(written(bench.header())), _uneven(written(bench.claims()))
-        texts = [base64url(part) for part in parts]
-        for what, spelled in _spellings(parts[number]).items():
-            said = [*texts[:number], spelled, *texts[number + 1 :]]
+        for what, spelled in spellings.items():
+            said = [spelled(part) if place == number else base64url(part) for place, part in enumerate(parts)]
             signing_input = b".".join(said)
             found[f"{name} {what}"] = b".".join((signing_input, base64url(bench.key.sign(signing_input))))
-    header, claims, signature = bench.token().split(b".")
-    found["signature with padding"] = b".".join((header, claims, signature + b"=" * (-len(signature) % 4 or 1)))
-    if len(signature) % 4:
-        found["signature with bits left over"] = b".".join((header, claims, _left_over(signature)))
-    found["signature in two lines"] = b".".join((header, claims, signature[:20] + b"\r\n" + signature[20:]))
     return found
 
 
-def _of_the_other_alphabet(bench: Bench) -> dict[str, bytes]:
-    """RFC 4648 §4 has `+` and `/` for `-` and `_`, and some readers take both."""
-    found: dict[str, bytes] = {}
-    for what, letter, other in (("a plus for a minus", b"-", b"+"), ("a slash for an underscore", b"_", b"/")):
-        # Base64 of this has both letters, wherever it stands
-        claims = base64url(written({**bench.claims(), "filler": "?>??>>???>>>~~~"}))
-        signing_input = b".".join((base64url(written(bench.header())), claims.replace(letter, other)))
-        found[f"claims with {what}"] = b".".join((signing_input, base64url(bench.key.sign(signing_input))))
-        text, signature = b"", b""
-        # A signature has them by chance
-        while letter not in signature:
-            text, _, signature = bench.token().rpartition(b".")
-        found[f"signature with {what}"] = b".".join((text, signature.replace(letter, other)))
-    return found
-
-
-def _spellings(part: bytes) -> dict[str, bytes]:
-    text = base64url(part)
-    return {
-        "with padding": base64.urlsafe_b64encode(part),
-        "with bits left over": _left_over(text),
-        "in two lines": text[:20] + b"\n" + text[20:],
-    }
-
-
-def _serialised(bench: Bench) -> dict[str, bytes]:
+def _serialised(bench: TokenBench) -> dict[str, bytes]:
     """The JSON serialisations (RFC 7515 §7.2), which carry several signatures and unprotected headers."""
-    token = bench.token()
-    header, claims, signature = (part.decode() for part in token.split(b"."))
+    header, claims, signature = (part.decode() for part in bench.token().split(b"."))
     evil = base64url(written({**bench.claims(), "sub": "somebody-else"})).decode()
     flat = {"protected": header, "payload": claims, "signature": signature}
     return {
-        "flattened json": json.dumps(flat).encode(),
         "json with an unprotected header": json.dumps({**flat, "header": {"alg": "none"}}).encode(),
         # python-jwt took one half by one grammar and one by the other
         "compact and json at once, cve-2022-39227": json.dumps(
-            {f"  {header}.{claims}.{signature}": "", "protected": header, "payload": evil, "signature": signature}
+            {f"  {header}.{claims}.{signature}": "", **flat, "payload": evil}
         ).encode(),
         "claims alone": written(bench.claims()),
     }
@@ -113,3 +96,46 @@ def _uneven(part: bytes) -> bytes:
 def _left_over(text: bytes) -> bytes:
     """The last letter with its unused bits set: it decodes to the same octets."""
     return text[:-1] + _ALPHABET[_ALPHABET.index(text[-1]) | 1 :][:1]
+
+
+def json_of_a_token(bench: TokenBench) -> Iterator[Case]:
+    """Header and claims that are not one strict object: members twice, numbers that are none, text that is no text."""
+    for what, octets in _broken(written(bench.header()), b'"alg":"none"').items():
+        yield bench.refused(JSON, f"header, {what}", bench.signed(octets, bench.claims()), "jws_header")
+    claims = written(bench.claims())
+    deep = {"lists deeper than a stack": _nested(claims, _DEEP)}
+    for what, octets in (_broken(claims, b'"iss":"https://attacker.example"') | deep | _numbers(bench)).items():
+        yield bench.refused(JSON, f"claims, {what}", bench.signed(bench.header(), octets), "jws_claims")
+
+
+def _broken(good: bytes, member: bytes) -> dict[str, bytes]:
+    """`member` is one that the object has too, with another value."""
+    return {
+        "a member twice, the other first": b"{" + member + b"," + good[1:],
+        "a member twice, the other last": good[:-1] + b"," + member + b"}",
+        "a member twice, further in": good[:-1] + b',"x":{"y":1,"y":2}}',
+        "rubbish after it": good + b"x",
+        "a byte order mark": b"\xef\xbb\xbf" + good,
+        "octets that are no utf-8": good[:-1] + b',"x":"\xff"}',
+        "a lone surrogate": good[:-1] + b',"x":"\\ud800"}',
+        "a list": b"[" + good + b"]",
+        "nothing": b"",
+        "deep lists": _nested(good, _TOO_DEEP),
+        "nan": good[:-1] + b',"x":NaN}',
+    }
+
+
+def _nested(good: bytes, levels: int) -> bytes:
+    """Lists within the object itself, which is the first level."""
+    return good[:-1] + b',"x":' + b"[" * levels + b"0" + b"]" * levels + b"}"
+
+
+def _numbers(bench: TokenBench) -> dict[str, bytes]:
+    """A good token whose `exp` is a number that programs read differently, or that is none."""
+    without = written({name: value for name, value in bench.claims().items() if name != "exp"})
+    spelled = {
+        "infinity as a time": b"Infinity",
+        "a time beyond 2^53": b"%d" % (MAX_INTEGER + 1),
+        "a time of five thousand digits": b"9" * 5_000,
+    }
+    return {what: without[:-1] + b',"exp":' + text + b"}" for what, text in spelled.items()}

@@ -1,17 +1,13 @@
 """Tokens that must be accepted: each algorithm, and whatever the standards leave open and honest parties do."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
-from connectors.attacks.case import Case, Entrance
-from connectors.attacks.tokens.bench import ABSENT, Bench, Change
-from connectors.attacks.tokens.benches import AT_PROVIDER, MAX_AGE, TOKEN_ENDPOINT, US, World
-from connectors.attacks.tokens.making import signer, written
-from connectors.attacks.tokens.parties import ALGORITHMS, as_text
+from connectors.attacks.case import Case
+from connectors.attacks.tokens.jws_text import ABSENT, ALGORITHMS, Change, signer, written
 from connectors.attacks.tokens.signatures import the_other_s
+from connectors.attacks.tokens.token_benches import AT_PROVIDER, MAX_AGE, TOKEN_ENDPOINT, US, Keys, TokenBench, TokenWorld
 from connectors.client_assertion import MAX_ASSERTION
 from connectors.id_token import judge_id_token
-from connectors.signatures.jwk import keys_from_jwks
 from policies.errors import AssertionRejected
 
 ID_TOKENS = "valid id_tokens"
@@ -22,7 +18,7 @@ Claims = Mapping[str, Mapping[str, Change]]
 _LEVELS = 64
 
 
-def valid_tokens(world: World) -> Iterator[Case]:
+def valid_tokens(world: TokenWorld) -> Iterator[Case]:
     """All kinds."""
     for alg in ALGORITHMS:
         yield world.id_token(alg).accepted(ID_TOKENS, "plain", world.id_token(alg).token())
@@ -37,7 +33,7 @@ def valid_tokens(world: World) -> Iterator[Case]:
     yield from _logout_tokens(world)
 
 
-def _of_any_kind(bench: Bench, alone: Bench, family: str) -> Iterator[Case]:
+def _of_any_kind(bench: TokenBench, alone: TokenBench, family: str) -> Iterator[Case]:
     """Headers and spellings, that every kind of token may have."""
     other_s = the_other_s(bench)
     if other_s is not None:
@@ -57,7 +53,7 @@ def _of_any_kind(bench: Bench, alone: Bench, family: str) -> Iterator[Case]:
     yield bench.accepted(family, "claims that nobody knows", bench.token(claims=unknown))
 
 
-def _id_tokens(world: World) -> Iterator[Case]:
+def _id_tokens(world: TokenWorld) -> Iterator[Case]:
     bench, now = world.id_token("ES256"), world.now
     variants: Claims = {
         "aud in a list": {"aud": [AT_PROVIDER]},
@@ -93,7 +89,7 @@ def _id_tokens(world: World) -> Iterator[Case]:
     yield binding.refused("id_token: access token", "not bound to it", unbound, "token_access_token")
 
 
-def _assertions(world: World) -> Iterator[Case]:
+def _assertions(world: TokenWorld) -> Iterator[Case]:
     bench, now = world.client_assertion("ES256"), world.now
     variants: Claims = {
         "no iat": {"iat": ABSENT},
@@ -111,7 +107,7 @@ def _assertions(world: World) -> Iterator[Case]:
     yield bench.accepted(ASSERTIONS, "the next key of a rollover", rolled)
 
 
-def _assertions_by_registration(world: World) -> Iterator[Case]:
+def _assertions_by_registration(world: TokenWorld) -> Iterator[Case]:
     """Deployed libraries send these. A registration that lets them takes them; any other refuses each."""
     bench, now = world.client_assertion_by_registration("ES256"), world.now
     variants: Claims = {
@@ -124,7 +120,7 @@ def _assertions_by_registration(world: World) -> Iterator[Case]:
     yield from bench.all_accepted(ASSERTIONS, {what: bench.token(claims=changes) for what, changes in variants.items()})
 
 
-def _logout_tokens(world: World) -> Iterator[Case]:
+def _logout_tokens(world: TokenWorld) -> Iterator[Case]:
     bench, now = world.logout_token("ES256"), world.now
     variants: Claims = {
         "a subject alone": {"sid": ABSENT},
@@ -139,13 +135,12 @@ def _logout_tokens(world: World) -> Iterator[Case]:
     yield from bench.all_accepted(LOGOUT_TOKENS, {what: bench.token(claims=changes) for what, changes in variants.items()})
 
 
-def _binding(world: World) -> Bench:
+def _binding(world: TokenWorld) -> TokenBench:
     """Where it matters whether a token says which access token it belongs to: it may leave that out, and we must know."""
-    bench = world.id_token("ES256")
-    expected, keys = world.expected_id_token("ES256"), keys_from_jwks(world.provider.jwks.decode(), "ES256")
+    expected = world.expected_id_token("ES256")
 
-    def judge(octets: bytes) -> None:
-        if not judge_id_token(as_text(octets), keys, expected, world.now).bound_to_access_token:
+    def judge(token: str, keys: Keys) -> None:
+        if not judge_id_token(token, keys, expected, world.now).bound_to_access_token:
             raise AssertionRejected("token_access_token", "a token that is bound to no access token")
 
-    return replace(bench, where="id_token bound", entrance=Entrance("id_token bound", judge, None))
+    return world.judged_by("id_token bound", judge, world.id_token("ES256"))

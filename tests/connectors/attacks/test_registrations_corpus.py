@@ -9,7 +9,7 @@ from lxml import etree
 from connectors.attacks.case import Case, Kind
 from connectors.attacks.registrations import registration_cases
 from connectors.attacks.registrations.key_sets import key_set_entrance
-from connectors.attacks.responses.signing import cut
+from connectors.attacks.signing import cut
 from connectors.attacks.verdict import verdict_of
 from connectors.checks import ALL_CHECKS, FETCH_CHECKS, KEY_CHECKS, METADATA_CHECKS
 from connectors.metadata import peers, pinned_provider, signers

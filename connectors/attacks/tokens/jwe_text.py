@@ -19,8 +19,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
 
-from connectors.attacks.tokens.bench import Change, changed
-from connectors.attacks.tokens.making import base64url, public_jwk, written
+from connectors.attacks.tokens.jws_text import Change, base64url, changed, written
+from connectors.signatures.decryption_keys import FileAgreement
+from connectors.signatures.jwk import public_jwk
 from connectors.wire.claims import Json
 
 _SIZES = {"A128GCM": 16, "A192GCM": 24, "A256GCM": 32}
@@ -28,29 +29,25 @@ _IV, _TAG = 12, 16
 
 
 @dataclass(frozen=True, slots=True)
-class DecryptionKey:
-    """A key of ours that providers encrypt to. Implements `connectors.signatures.signer.Agreement`."""
+class JweKey:
+    """A key of ours that providers encrypt to."""
 
-    key_id: str
-    private: EllipticCurvePrivateKey = field(repr=False)
-
-    @property
-    def certificate(self) -> bytes:
-        """None: keys of tokens are published as JWK."""
-        return b""
+    private: EllipticCurvePrivateKey = field(default_factory=lambda: generate_private_key(SECP256R1()), repr=False)
+    key_id: str = field(default_factory=lambda: f"enc-{secrets.token_hex(4)}")
 
     @property
-    def curve(self) -> str:
-        """P-256, as pyca names it."""
-        return self.private.curve.name
+    def ours(self) -> FileAgreement:
+        """The key as the server holds it. Keys of tokens are published as JWK: it has no certificate."""
+        return FileAgreement(self.private, b"", self.key_id)
 
-    def agree(self, public_key: EllipticCurvePublicKey) -> bytes:
-        """The shared secret."""
-        return self.private.exchange(ECDH(), public_key)
+    @property
+    def public(self) -> EllipticCurvePublicKey:
+        """Its public half."""
+        return self.private.public_key()
 
 
 @dataclass(frozen=True, slots=True)
-class Encrypted:
+class JweParts:
     """The parts of a JWE, to be changed one by one. `header` is its JSON as it was authenticated."""
 
     header: bytes
@@ -65,15 +62,10 @@ class Encrypted:
         return b".".join(base64url(part) for part in (self.header, self.key, self.iv, self.ciphertext, self.tag))
 
 
-def decryption_key() -> DecryptionKey:
-    """A new key of ours."""
-    return DecryptionKey(f"enc-{secrets.token_hex(4)}", generate_private_key(SECP256R1()))
-
-
-def encrypted(octets: bytes, to: EllipticCurvePublicKey, header: Mapping[str, Change], enc: str) -> Encrypted:
+def encrypted(octets: bytes, to: EllipticCurvePublicKey, header: Mapping[str, Change], enc: str) -> JweParts:
     """Encrypt to a key by the rules, under a header that may say something else."""
     ephemeral = generate_private_key(SECP256R1())
-    epk: dict[str, Json] = {**public_jwk(ephemeral)}
+    epk: dict[str, Json] = {**public_jwk(ephemeral.public_key())}
     said = changed({"alg": "ECDH-ES", "enc": enc, "cty": "JWT", "epk": epk}, header)
     parties = [_decoded(said.get(name)) for name in ("apu", "apv")]
     size = _SIZES[enc]
@@ -82,11 +74,11 @@ def encrypted(octets: bytes, to: EllipticCurvePublicKey, header: Mapping[str, Ch
     return under(key, octets, written(said))
 
 
-def under(key: bytes, octets: bytes, header: bytes) -> Encrypted:
+def under(key: bytes, octets: bytes, header: bytes) -> JweParts:
     """Encrypt under a key that is known."""
     iv = secrets.token_bytes(_IV)
     sealed = AESGCM(key).encrypt(iv, octets, base64url(header))
-    return Encrypted(header, b"", iv, sealed[:-_TAG], sealed[-_TAG:])
+    return JweParts(header, b"", iv, sealed[:-_TAG], sealed[-_TAG:])
 
 
 def _decoded(value: Json) -> bytes:

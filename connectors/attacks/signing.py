@@ -28,6 +28,7 @@ NEWER = "http://www.w3.org/2007/05/xmldsig-more#"
 C14N = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
 HMAC_SHA256 = f"{MORE}hmac-sha256"
 RSA_SHA1 = f"{DS}rsa-sha1"
+ECDSA_SHA256 = f"{MORE}ecdsa-sha256"
 RSA_MD5 = f"{MORE}rsa-md5"
 DIGESTS: Mapping[str, str] = {
     SHA256_URI: "sha256",
