@@ -15,7 +15,7 @@ from connectors.attacks.queries import query_cases
 from connectors.attacks.responses import response_cases
 from connectors.attacks.responses.parties import ACS, IDP, SP
 from connectors.attacks.tokens import token_cases
-from connectors.attacks.tokens.benches import CLIENT, OP, US
+from connectors.attacks.tokens.token_benches import CLIENT, OP, US
 from tests.connectors import forge
 
 # As many of each as are read in some seconds

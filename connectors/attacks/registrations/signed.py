@@ -159,6 +159,7 @@ def _octets(bench: Bench) -> Iterator[Case]:
         "a comment in a text": (signed(commented), "comment"),
         "a doctype": (b"<!DOCTYPE md:EntityDescriptor>" + signed(), "doctype"),
         "a reference to an entity": (signed(late=swap("</md:NameIDFormat>", "&evil;</md:NameIDFormat>")), "entity"),
+        "a cdata section": (signed(late=swap("</md:NameIDFormat>", "<![CDATA[x]]></md:NameIDFormat>")), "cdata"),
         "a processing instruction": (signed(late=swap(_END, f"<?x y?>{_END}")), "processing_instruction"),
         "utf-16": (signed().decode().encode("utf-16"), "encoding"),
         "not whole": (signed()[:-1], "not_well_formed"),

@@ -1,4 +1,4 @@
-"""Tokens in another spelling, and JSON of two readings: a token has one text (RFC 7515 §3.1 and §7), its JSON one meaning."""
+"""Tokens in another spelling, and JSON of two readings: one token has one text (RFC 7515 §3.1 and §7) and one meaning."""
 
 import base64
 import json

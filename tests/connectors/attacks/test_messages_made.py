@@ -5,7 +5,7 @@ import xmlsec
 from lxml import etree
 
 from connectors.attacks.case import case_name
-from connectors.attacks.messages.benches import Benches, Drafts, benches
+from connectors.attacks.messages.benches import Drafts, MessageBenches, message_benches
 from connectors.attacks.messages.making import draft
 from connectors.attacks.messages.parties import ACS, ARTIFACT_ACS, NODE, NODE_ACS, SECOND_ACS, SP, Parties, new_parties
 from connectors.formats.eidas.metadata import read_pinned_peer
@@ -21,11 +21,11 @@ def parties() -> Parties:
 
 
 @pytest.fixture(scope="module")
-def found(parties: Parties) -> Benches:
-    return benches(parties)
+def found(parties: Parties) -> MessageBenches:
+    return message_benches(parties)
 
 
-def test_good_messages_are_verified_by_libxmlsec(found: Benches) -> None:
+def test_good_messages_are_verified_by_libxmlsec(found: MessageBenches) -> None:
     for bench in found.each:
         root = etree.fromstring(bench.signed())
         xmlsec.tree.add_ids(root, ["ID"])

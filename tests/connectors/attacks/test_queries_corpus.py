@@ -9,7 +9,7 @@ from connectors import logout_checks
 from connectors.attacks.case import Case, Kind
 from connectors.attacks.messages.parties import new_parties
 from connectors.attacks.queries import query_cases
-from connectors.attacks.queries.benches import benches
+from connectors.attacks.queries.benches import query_benches
 from connectors.attacks.queries.making import joined, packed
 from connectors.checks import ALL_CHECKS, AUTHN_REQUEST_CHECKS, LOGOUT_CHECKS, REQUEST_CHECKS
 from connectors.signatures import redirect
@@ -62,7 +62,7 @@ def test_the_advisories_of_2025_have_their_queries(cases: list[Case]) -> None:
 
 
 def test_a_query_by_hand_is_what_the_standard_says() -> None:
-    bench = benches(new_parties(NOW))[0]
+    bench = query_benches(new_parties(NOW))[0]
     pairs = bench.pairs(relay_state="a b")
     assert [name for name, _ in pairs] == ["SAMLRequest", "RelayState", "SigAlg"]
     assert pairs[1] == ("RelayState", "a%20b")

@@ -255,7 +255,7 @@ WEAKENED: tuple[tuple[str, object, tuple[str, ...]], ...] = (
         "connectors.saml.check_response",
         nothing,
         (
-            "wrong-recipient/destination-with-a-letter-more/response",
+            "wrong-recipient/destination-with-a-slash-more/response",
             "unsolicited/another-request/response",
             "another-identity-provider/response-of-the-second/response",
         ),

@@ -21,8 +21,8 @@ from connectors.attacks.responses.making import Setting, World, accepted, parsed
 from connectors.attacks.responses.meanings import valid_meanings
 from connectors.attacks.responses.parties import identity_provider_metadata, node_metadata
 from connectors.attacks.responses.party_keys import make_keys
-from connectors.attacks.signing import How, canonical, raw_signature, sign, swap, swap_octets
 from connectors.attacks.responses.variants import valid_signatures, valid_spellings
+from connectors.attacks.signing import How, canonical, raw_signature, sign, swap, swap_octets
 from connectors.attacks.verdict import verdict_of
 from connectors.signatures.parse import Element, from_post
 from connectors.signatures.profile import DS

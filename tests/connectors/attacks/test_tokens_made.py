@@ -6,12 +6,21 @@ import pytest
 from joserfc import jwe, jws
 from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey, import_key
 
-from connectors.attacks.tokens.bench import ABSENT, changed
-from connectors.attacks.tokens.benches import World, new_world
-from connectors.attacks.tokens.encrypting import decryption_key, encrypted
-from connectors.attacks.tokens.making import base64url, compact, hmac_with, public_jwk, signed, signer, written
-from connectors.attacks.tokens.parties import ALGORITHMS, new_key
+from connectors.attacks.tokens.jwe_text import JweKey, encrypted
+from connectors.attacks.tokens.jws_text import (
+    ABSENT,
+    ALGORITHMS,
+    TokenKey,
+    base64url,
+    changed,
+    compact,
+    hmac_with,
+    new_key,
+    signed,
+    written,
+)
 from connectors.attacks.tokens.signatures import the_other_s
+from connectors.attacks.tokens.token_benches import TokenWorld
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import ALGORITHMS as KNOWN
 
@@ -20,8 +29,8 @@ _THEIRS = {"EdDSA": "Ed25519"}  # joserfc warns of the older name
 
 
 @pytest.fixture(scope="module")
-def world() -> World:
-    return new_world(NOW)
+def world() -> TokenWorld:
+    return TokenWorld(NOW)
 
 
 def imported(alg: str, jwk: dict[str, str]) -> ECKey | OKPKey | RSAKey:
@@ -36,10 +45,10 @@ def test_every_algorithm_of_tokens_is_tried() -> None:
 
 @pytest.mark.parametrize("alg", ALGORITHMS)
 def test_a_signature_by_hand_is_verified_by_somebody_else(alg: str) -> None:
-    key = new_key(alg)
+    key = TokenKey("k", alg, new_key(alg))
     theirs = _THEIRS.get(alg, alg)
-    token = signed(written({"alg": theirs}), b"payload", signer(key, alg))
-    found = jws.deserialize_compact(token, imported(alg, public_jwk(key)), algorithms=[theirs])
+    token = signed(written({"alg": theirs}), b"payload", key.sign)
+    found = jws.deserialize_compact(token, imported(alg, key.jwk), algorithms=[theirs])
     assert found.payload == b"payload"
 
 
@@ -51,14 +60,14 @@ def test_a_mac_by_hand_is_one() -> None:
 
 @pytest.mark.parametrize("enc", ["A128GCM", "A192GCM", "A256GCM"])
 def test_an_encryption_by_hand_is_opened_by_somebody_else(enc: str) -> None:
-    key = decryption_key()
-    octets = encrypted(b"inside", key.private.public_key(), {"apu": "QWxp", "apv": "Qm9i"}, enc).octets
+    key = JweKey()
+    octets = encrypted(b"inside", key.public, {"apu": "QWxp", "apv": "Qm9i"}, enc).octets
     opened = jwe.decrypt_compact(octets, ECKey.import_key(key.private), algorithms=["ECDH-ES", enc])
     assert opened.plaintext == b"inside"
 
 
 @pytest.mark.parametrize("alg", ALGORITHMS)
-def test_a_party_publishes_a_key_for_each_algorithm(world: World, alg: str) -> None:
+def test_a_party_publishes_a_key_for_each_algorithm(world: TokenWorld, alg: str) -> None:
     published = world.provider.jwks.decode()
     named = {key.kid for key in keys_from_jwks(published, alg)}
     rolled = {world.provider.next_key.kid} if alg == "ES256" else set()
@@ -66,11 +75,11 @@ def test_a_party_publishes_a_key_for_each_algorithm(world: World, alg: str) -> N
     assert len(KeySet.import_key_set(json.loads(published)).keys) == len(ALGORITHMS) + 1
 
 
-def test_the_other_s_is_another_signature_of_the_same_claims(world: World) -> None:
+def test_the_other_s_is_another_signature_of_the_same_claims(world: TokenWorld) -> None:
     bench = world.id_token("ES384")
     token = the_other_s(bench)
     assert token is not None
-    found = jws.deserialize_compact(token, imported("ES384", public_jwk(bench.key.private)), algorithms=["ES384"])
+    found = jws.deserialize_compact(token, imported("ES384", bench.key.jwk), algorithms=["ES384"])
     assert json.loads(found.payload)["iss"] == bench.claims()["iss"]
     assert the_other_s(world.id_token("RS256")) is None
 
@@ -83,12 +92,12 @@ def test_compact_is_the_parts_in_base64url_with_dots() -> None:
     assert compact(b"{}", b"\xff\xfe", b"") == b"e30.__4."
 
 
-def test_a_good_token_has_an_identifier_of_its_own(world: World) -> None:
+def test_a_good_token_has_an_identifier_of_its_own(world: TokenWorld) -> None:
     for bench in (world.id_token("ES256"), world.client_assertion("ES256"), world.logout_token("ES256")):
         assert bench.claims() != bench.claims()
 
 
-def test_the_entrance_of_a_bench_knows_the_keys_that_it_publishes(world: World) -> None:
+def test_the_entrance_of_a_bench_knows_the_keys_that_it_publishes(world: TokenWorld) -> None:
     bench = world.id_token("EdDSA")
     assert bench.entrance.files["jwks.json"] == world.provider.jwks
     assert bench.entrance.arguments is not None
@@ -96,7 +105,7 @@ def test_the_entrance_of_a_bench_knows_the_keys_that_it_publishes(world: World) 
     assert str(NOW) in bench.entrance.arguments
 
 
-def test_a_stranger_has_no_key_of_the_party(world: World) -> None:
+def test_a_stranger_has_no_key_of_the_party(world: TokenWorld) -> None:
     for bench in (world.id_token("RS256"), world.client_assertion("ES256")):
         assert bench.strange.kid not in bench.entrance.files["jwks.json"].decode()
         assert bench.key.kid in bench.entrance.files["jwks.json"].decode()
