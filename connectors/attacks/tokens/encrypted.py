@@ -13,7 +13,6 @@ from connectors.attacks.signing import flipped
 from connectors.attacks.tokens.jwe_text import JweKey, JweParts, encrypted, under
 from connectors.attacks.tokens.jws_text import ABSENT, Change, base64url, written
 from connectors.attacks.tokens.token_benches import TokenWorld
-from connectors.signatures.jwe import TokenEncryption
 from connectors.wire.claims import Json
 
 ENCRYPTION = "token: encryption"
@@ -53,7 +52,7 @@ def encryption_cases(world: TokenWorld) -> Iterator[Case]:
     for plain in (world.id_token("ES256"), world.client_assertion("ES256"), world.logout_token("ES256")):
         inside = encrypted(plain.token(), ours.public, {}, _ENC)
         yield plain.refused(ENCRYPTION, "a token in a jwe, where none is expected", inside.octets, "jws_form")
-    bench = world.id_token_expecting("encrypted id_token", encrypted=Encryption((ours.ours, second.ours), _ENC))
+    bench = world.id_token_expecting("encrypted id_token", encrypted=TokenEncryption((ours.ours, second.ours), _ENC))
 
     def jwe(header: Mapping[str, Change] | None = None, inside: bytes | None = None) -> JweParts:
         token = bench.token() if inside is None else inside
