@@ -13,6 +13,7 @@ from connectors.attacks.signing import flipped
 from connectors.attacks.tokens.jwe_text import JweKey, JweParts, encrypted, under
 from connectors.attacks.tokens.jws_text import ABSENT, Change, base64url, written
 from connectors.attacks.tokens.token_benches import TokenWorld
+from connectors.signatures.jwe import TokenEncryption
 from connectors.wire.claims import Json
 
 ENCRYPTION = "token: encryption"
