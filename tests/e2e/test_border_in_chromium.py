@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, Request, expect
 
 from idp.demo.border import Border
 from tests.e2e import crossing
-from tests.e2e.browser import PATIENCE_MS, THEMES, another_tab, focused, overflow, violations, window
+from tests.e2e.browser import PATIENCE_MS, THEMES, another_tab, overflow, violations, window
 from tests.e2e.crossing import APPROVE, BULGARIA, CANCEL, ESTONIA, POSTS, PROCEED
 
 pytestmark = pytest.mark.peer
@@ -56,23 +56,6 @@ def test_a_citizen_is_informed_at_home_and_asked_abroad(
     assert crossing.new_records(border, before) == {"broker": 1, country: 1}
 
 
-@from_both
-def test_the_keyboard_alone_crosses_the_border(chromium: Browser, border: Border, country: str) -> None:
-    with window(chromium, scripts=False) as opened:
-        page = opened.page
-        crossing.informed(border, page, country, scripts=False)
-        for answer in ("button continue", "button cancel"):
-            page.keyboard.press("Tab")
-            assert focused(page) == answer
-        page.keyboard.press("Shift+Tab")
-        page.keyboard.press("Enter")
-        crossing.seen(page.locator(POSTS))
-        page.keyboard.press("Tab")
-        page.keyboard.press("Enter")
-        crossing.seen(page.locator(APPROVE))
-        assert opened.complaints == []
-
-
 @with_and_without_scripts
 @from_both
 def test_who_cancels_at_home_comes_back_through_the_receiving_node(
@@ -91,26 +74,6 @@ def test_who_cancels_at_home_comes_back_through_the_receiving_node(
         page.click("main a.button")
         crossing.at_city(border, page, "the broker said: access_denied")
         assert opened.complaints == []
-
-
-@pytest.mark.parametrize(("country", "citizen"), [(ESTONIA, "toomas"), (BULGARIA, "petar")])
-@with_and_without_scripts
-def test_both_nodes_say_that_a_sign_in_is_too_weak(
-    chromium: Browser, border: Border, country: str, citizen: str, *, scripts: bool
-) -> None:
-    before = crossing.records(border)
-    with window(chromium, scripts=scripts) as opened:
-        page = opened.page
-        crossing.to_picker(border, page)
-        crossing.to_sign_in(border, page, country, scripts=scripts)
-        crossing.to_informed(page, citizen, scripts=scripts)
-        for node in (border.nodes[country], border.issuer):
-            page.wait_for_url(f"{node}/**")
-            expect(page.locator("h1")).to_have_text("A stronger sign-in is needed")
-            page.click("main form button, main a.button")
-        crossing.at_city(border, page, "the broker said: unmet_authentication_requirements")
-        assert opened.complaints == []
-    assert crossing.new_records(border, before) == {}
 
 
 def test_a_reload_of_any_page_asks_again_and_records_once(chromium: Browser, border: Border) -> None:
@@ -202,15 +165,6 @@ def test_a_kept_form_gives_the_same_answer_and_never_another(chromium: Browser, 
     assert crossing.new_records(border, before) == {ESTONIA: 1}
 
 
-def test_an_impatient_citizen_continues_once(chromium: Browser, border: Border) -> None:
-    before = crossing.records(border)
-    with window(chromium) as opened:
-        crossing.informed(border, opened.page)
-        opened.page.dblclick(PROCEED, no_wait_after=True)
-        crossing.seen(opened.page.locator(APPROVE))
-    assert crossing.new_records(border, before) == {ESTONIA: 1}
-
-
 @pytest.mark.spec("decisions.md 7")
 def test_the_page_that_informs_runs_no_script_and_posts_to_nobody_else(chromium: Browser, border: Border) -> None:
     with window(chromium) as opened:
@@ -289,34 +243,6 @@ def test_a_decisions_cookie_never_crosses_sites_and_a_logins_does_only_with_an_a
     assert went["POST", f"{home}/saml/acs"] == "l"
     assert went["POST", f"{border.issuer}/eidas/acs"] == "l"
     assert [cookies for (_, url), cookies in went.items() if url.startswith(home) and url.endswith("/decision")] == ["al"]
-
-
-@pytest.mark.spec("decisions.md 9")
-def test_a_national_answer_in_another_browser_goes_nowhere(chromium: Browser, border: Border) -> None:
-    with window(chromium) as opened, window(chromium) as stranger:
-        crossing.to_picker(border, opened.page)
-        crossing.to_sign_in(border, opened.page)
-        stranger.page.goto(opened.page.url)
-        stranger.page.click("button[value=mari]")
-        _refused(stranger.page)
-        assert stranger.page.locator(PROCEED).count() == 0
-
-
-@pytest.mark.spec("decisions.md 7")
-def test_a_page_of_another_site_cannot_continue(chromium: Browser, border: Border) -> None:
-    before = crossing.records(border)
-    with window(chromium) as opened:
-        page = opened.page
-        crossing.informed(border, page)
-        form = page.evaluate("() => document.querySelector('form').outerHTML")
-        action = border.nodes[ESTONIA] + str(page.get_attribute("form", "action"))
-        page.goto(f"{border.city_base}/")
-        page.evaluate("form => { document.querySelector('main').innerHTML = form }", form)
-        page.evaluate("action => { document.querySelector('form').action = action }", action)
-        with page.expect_response(action) as answer:
-            page.click(PROCEED)
-        assert answer.value.status == 403
-    assert crossing.new_records(border, before) == {}
 
 
 @pytest.mark.spec("WCAG 2.2 AA, and 1.4.6 of AAA; WCAG 2.2, 1.4.10")

@@ -3,14 +3,13 @@
 import re
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Error, Page, expect
 
 from idp.demo.scene import Scene
 from idp.receipts.receipt_verify import verify_receipt
-from tests.e2e.browser import another_tab, overflow, past_the_languages, violations, window
+from tests.e2e.browser import another_tab, past_the_languages, violations, window
 
 pytestmark = pytest.mark.peer
 
@@ -162,15 +161,6 @@ def test_who_says_no_comes_back_without_having_said_anything(
         assert opened.complaints == []
 
 
-def test_who_may_not_go_on_reads_why_first(chromium: Browser, scene: Scene) -> None:
-    with window(chromium) as opened:
-        _pick(scene, opened.page)
-        _sign_in(opened.page, "toomas")
-        assert urlsplit(opened.page.url).netloc == urlsplit(scene.issuer).netloc
-        assert opened.page.locator("button[value=approve]").count() == 0
-        assert violations(opened.page) == []
-
-
 @pytest.mark.spec("issue: two tabs at once work")
 def test_two_tabs_sign_in_at_once(chromium: Browser, scene: Scene) -> None:
     with window(chromium) as opened:
@@ -207,15 +197,6 @@ def test_after_a_decision_neither_back_nor_reload_brings_the_question_again(
         _refused(page)
 
 
-def test_a_reload_before_the_decision_asks_again(chromium: Browser, scene: Scene) -> None:
-    with window(chromium) as opened:
-        _ask(scene, opened.page)
-        opened.page.reload()
-        expect(opened.page.locator("button[value=approve]")).to_be_visible()
-        opened.page.click("button[value=approve]")
-        _at_city(scene, opened.page, "You are signed in")
-
-
 @pytest.mark.spec("decisions.md 9")
 def test_an_answer_in_another_browser_goes_nowhere(chromium: Browser, scene: Scene) -> None:
     with window(chromium) as opened, window(chromium) as stranger:
@@ -241,36 +222,6 @@ def test_a_page_of_another_site_cannot_decide(chromium: Browser, scene: Scene) -
         assert answer.value.status == 403
         # The code of what happened, and the reference in the log
         expect(opened.page.locator("code")).to_have_count(2)
-
-
-@with_and_without_scripts
-def test_an_answer_by_form_post_arrives(chromium: Browser, scene: Scene, *, scripts: bool) -> None:
-    with window(chromium, scripts=scripts) as opened:
-        page, asked = opened.page, []
-        page.on("request", lambda request: asked.append(request.url) if "client_id=" in request.url else None)
-        _pick(scene, page)
-        page.goto(f"{asked[0]}&response_mode=form_post")
-        _sign_in(page, scripts=scripts)
-        page.click("button[value=approve]")
-        if not scripts:
-            page.click("form button")
-        # A cross-site post carries no Lax cookie: that the city did not know its own state is the city's affair
-        page.wait_for_url(f"{scene.city_base}/parking/callback")
-        assert opened.complaints == []
-
-
-def test_the_browsers_language_is_spoken(chromium: Browser, scene: Scene) -> None:
-    with window(chromium, locale="et-EE", theme="dark", width=320) as opened:
-        page = opened.page
-        _pick(scene, page)
-        assert page.inner_text("h1") == "Millise riigi e-identiteeti te kasutate?"
-        assert violations(page) == []
-        assert overflow(page) == []
-        _sign_in(page)
-        assert "Jaga ja jätka" in page.inner_text("button[value=approve]")
-        assert violations(page) == []
-        assert overflow(page) == []
-        assert opened.complaints == []
 
 
 def test_the_keyboard_alone_signs_in(chromium: Browser, scene: Scene) -> None:

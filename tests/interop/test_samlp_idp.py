@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import structlog
@@ -92,23 +91,6 @@ def test_what_it_encrypts_and_we_do_not_take_is_refused_by_its_check(
     assert _refused(stage) == check
 
 
-def test_what_it_encrypts_to_a_stranger_is_refused(stage: StageWithSamlp) -> None:
-    stranger = Path(stage.other.stranger[1]).read_text(encoding="ascii")
-    stage.other.encrypt(stranger, signResponse=True)
-    assert _refused(stage) == "decryption"
-
-
-def test_samlp_verified_our_request(stage: StageWithSamlp) -> None:
-    """With another certificate than ours it refuses, so what passes above was verified."""
-    stage.other.say(signingCert=Path(stage.other.stranger[1]).read_text(encoding="ascii"))
-    with Browser() as browser:
-        page = to_the_country(browser, stage, f"{stage.city_base}/parking/login", "samlp")
-        if stage.other.base not in page.url:
-            page = browser.submit(page, {})
-    assert page.status == 400
-    assert "ignature" in page.text
-
-
 @pytest.mark.parametrize(
     ("wrong", "check"),
     [
@@ -124,8 +106,3 @@ def test_what_it_does_wrong_is_refused_by_the_check_for_it(
 ) -> None:
     stage.other.say(**wrong)
     assert _refused(stage) == check
-
-
-def test_a_strangers_signature_is_refused_though_it_brings_its_certificate(stage: StageWithSamlp) -> None:
-    stage.other.say(otherKey=list(stage.other.stranger))
-    assert _refused(stage) == "signature"

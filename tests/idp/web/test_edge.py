@@ -211,26 +211,11 @@ def _page(scope: Scope, reference: str) -> Response:
     return PlainTextResponse(f"page {reference} at {scope['path']}", 500, {"x-made": "by us"})
 
 
-async def _defect(_scope: Scope, _receive: Receive, _send: Send) -> None:
-    raise ValueError(SECRET)
-
-
 async def _half(_scope: Scope, _receive: Receive, send: Send) -> None:
     start: Message = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"100")]}
     await send(start)
     await send({"type": "http.response.body", "body": b"half", "more_body": True})
     raise ValueError(SECRET)
-
-
-def test_a_defect_gives_the_page_that_it_was_given(http: httpx2.Client, logs: Lines) -> None:
-    with _served(Edge(_defect, tenant=TENANT, issuer="http://login.city.example", page=_page, count=_nobody)) as address:
-        answer = _get(http, address, "/somewhere")
-    (line,) = logs
-    assert (answer.status_code, answer.headers["x-made"]) == (500, "by us")
-    assert answer.text == f"page {line['reference']} at /somewhere"
-    assert (line["event"], line["kind"], line["path"]) == ("unforeseen", "ValueError", "/somewhere")
-    assert line["tenant"] == TENANT
-    assert SECRET not in repr(logs)
 
 
 def test_a_defect_after_the_beginning_of_an_answer_ends_the_connection(
@@ -288,24 +273,3 @@ def test_whoever_asks_and_asks_and_reads_nothing_is_cut_off(monkeypatch: pytest.
         silent.connect(("127.0.0.1", int(address.rpartition(":")[2])))
         silent.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert ended.wait(15), "nobody waits for them"
-
-
-def test_what_is_no_http_passes_by() -> None:
-    """A lifespan or websocket scope has no scheme of a browser's request to judge."""
-    seen: list[str] = []
-
-    async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
-        seen.append(scope["type"])
-
-    async def receive() -> Message:
-        raise AssertionError
-
-    async def send(_message: Message) -> None:
-        raise AssertionError
-
-    edge = Edge(app, tenant=TENANT, issuer=ISSUER, page=_page, count=_nobody)
-    for kind in ("lifespan", "websocket"):
-        coroutine = edge({"type": kind, "scheme": "ws", "headers": []}, receive, send)
-        with pytest.raises(StopIteration):
-            coroutine.send(None)
-    assert seen == ["lifespan", "websocket"]

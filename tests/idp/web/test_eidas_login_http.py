@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from shutil import copytree
 
 import pytest
 
@@ -17,10 +16,9 @@ from connectors.formats.eidas.registry import (
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import verify
 from connectors.wire.names import UNSPECIFIED
-from idp.application.app import Application
 from idp.audit.verify import verify_ledger
 from idp.monitoring.composition import _have_keys, _serving
-from policies.errors import AllRevoked, Misconfigured, PeerUnavailable
+from policies.errors import AllRevoked, PeerUnavailable
 from tests.connectors.eidas.made import natural
 from tests.connectors.eidas.node import HIGH, LOW, SUBSTANTIAL
 from tests.connectors.metadata.node import curve_signer
@@ -325,20 +323,6 @@ def test_a_city_that_asks_no_node_has_no_metadata_of_one(traveller: Traveller, t
         traveller.port = port
         assert traveller.go("GET", "/eidas/metadata", headers=DIRECT).status == 404
         assert traveller.go("GET", "/saml/metadata", headers=DIRECT).status == 200
-
-
-def test_what_a_city_with_nodes_lacks_is_said_at_once(crossing: CrossingStage, tmp_path: Path) -> None:
-    folder = tmp_path / "lacking"
-    copytree(crossing.receiving, folder, ignore=lambda _folder, names: {name for name in names if "ciconia.db" in name})
-    text = (folder / "ciconia.toml").read_text(encoding="utf-8")
-    cut = text.replace('country = "NL"\n', "").partition("\n[organization]")[0]
-    (folder / "ciconia.toml").write_text(cut, encoding="utf-8")
-    for name in ("node.pem", "node-metadata.pem", "node-encryption.pem"):
-        (folder / "keys" / name).unlink()
-    with pytest.raises(Misconfigured) as error:
-        Application(folder)
-    assert {problem.key for problem in error.value.problems} == {"country", "organization", "keys"}
-    assert all(problem.fix for problem in error.value.problems)
 
 
 @pytest.mark.parametrize("kind", ["node", "node-encryption"])

@@ -73,11 +73,6 @@ def test_a_page_of_the_apps_own_origin_signs_a_citizen_in_without_a_secret(visit
     assert _readable(answer, stage.city_base)
 
 
-def test_an_app_on_a_device_signs_a_citizen_in_without_a_secret(visitor: Visitor) -> None:
-    tokens = _redeem(visitor, _code(visitor, SCHEME), redirect_uri=SCHEME)
-    assert visitor.userinfo(str(tokens.json["access_token"])).json["age_over_18"] is True
-
-
 # -- who it is ---------------------------------------------------------------------------------------------------------
 
 

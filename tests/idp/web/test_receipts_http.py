@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any  # JSON that a test takes apart
 
 import pytest
-from sqlalchemy import select
 
-from connectors.signatures.jws import base64url, from_base64url
+from connectors.signatures.jws import base64url
 from idp.ledger.checkpoint import VerifierKey
 from idp.login.states import RECEIPT_LIFE
 from idp.pages.languages import LANGUAGES
@@ -20,7 +19,6 @@ from idp.receipts.citizen import joined
 from idp.receipts.inclusion_proof import prove, read_proof
 from idp.receipts.receipt import ReceiptHolder
 from idp.receipts.receipt_verify import ProvedReceipt, verify_receipt
-from idp.store.tables import parked
 from idp.web.routes.receipt import COOKIE
 from tests.idp.server.crew import until
 from tests.idp.web.stage import Stage
@@ -206,16 +204,6 @@ def test_it_ends_after_a_day(visitor: Visitor, stage: Stage) -> None:
     assert visitor.go("GET", "/receipt").status == 404
 
 
-def test_what_is_parked_for_it_says_when_it_ends_so_that_the_purge_takes_it(visitor: Visitor, stage: Stage) -> None:
-    before = stage.clock()
-    visitor.code()
-    handle = from_base64url(visitor.jar[COOKIE])
-    with stage.application.store.engine.connect() as connection:
-        ends = connection.scalar(select(parked.c.ends).where(parked.c.digest == hashlib.sha256(handle).digest()))
-    assert ends is not None
-    assert before + RECEIPT_LIFE <= ends <= stage.clock() + RECEIPT_LIFE
-
-
 def test_it_is_forgotten_on_demand_in_the_browser_and_here(visitor: Visitor) -> None:
     visitor.code()
     handle = visitor.jar[COOKIE]
@@ -228,14 +216,6 @@ def test_it_is_forgotten_on_demand_in_the_browser_and_here(visitor: Visitor) -> 
     assert visitor.go("POST", "/receipt/forget").status == 200
 
 
-def test_to_forget_a_receipt_ends_no_code_and_no_token(visitor: Visitor) -> None:
-    code = visitor.code()
-    assert visitor.go("POST", "/receipt/forget", jar={COOKIE: code}).status == 200
-    token = str(visitor.redeem(code).json["access_token"])
-    assert visitor.go("POST", "/receipt/forget", jar={COOKIE: token}).status == 200
-    assert party_receipt(visitor, token).status == 200
-
-
 def test_another_site_forgets_nothing_and_sees_nothing(visitor: Visitor) -> None:
     visitor.code()
     for headers in ({"sec-fetch-site": "cross-site"}, {"sec-fetch-site": None, "origin": "null"}):
@@ -246,17 +226,11 @@ def test_another_site_forgets_nothing_and_sees_nothing(visitor: Visitor) -> None
     assert file_of(visitor).status == 200
 
 
-@pytest.mark.parametrize("value", ["", "x", "A" * 43, "=" * 43, "A" * 5000, "ä"])
+@pytest.mark.parametrize("value", ["x", "A" * 43, "A" * 5000, "ä"])
 def test_a_cookie_that_is_no_handle_gives_no_receipt(visitor: Visitor, value: str) -> None:
     for path in ("/receipt", "/receipt.json"):
         assert visitor.go("GET", path, jar={COOKIE: value}).status == 404
     assert visitor.go("POST", "/receipt/forget", jar={COOKIE: value}).status == 200
-
-
-@pytest.mark.parametrize("query", ["?form=pdf", "?form=", "?n=1&n=1", "?more=1"])
-def test_a_form_that_there_is_not_is_refused(visitor: Visitor, query: str) -> None:
-    visitor.code()
-    assert file_of(visitor, query).status == 400
 
 
 # -- the basis
@@ -307,14 +281,6 @@ def test_nobody_but_the_tokens_own_client_gets_it(visitor: Visitor, stage: Stage
     bearer = party_receipt(visitor, token, f"Bearer {token}")
     assert bearer.status in {400, 401}
     assert proved(stage, party_receipt(visitor, token)).client == "parking"
-
-
-def test_without_a_token_one_learns_how_to_bring_one(visitor: Visitor) -> None:
-    told = {**DIRECT, "content-type": FORM_TYPE, "authorization": visitor.basic("parking")}
-    answer = visitor.go("POST", "/userinfo/receipt", fields={}, headers=told, jar={})
-    assert (answer.status, answer.json) == (401, {})
-    assert visitor.go("POST", "/userinfo/receipt?access_token=x", fields={}, headers=told, jar={}).status == 400
-    assert visitor.go("GET", "/userinfo/receipt", headers=DIRECT, jar={}).status == 405
 
 
 def test_a_code_that_came_twice_ends_the_receipt_with_its_token(visitor: Visitor) -> None:

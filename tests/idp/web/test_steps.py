@@ -1,16 +1,14 @@
 """Each step of a login is one line under one reference, which is not the login's id, and one count."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 from structlog.testing import capture_logs
 
-from idp.monitoring.measures import Measures
 from idp.monitoring.refusals import MOST
-from idp.monitoring.steps import REFERENCE_DIGITS, Step, Steps
-from policies.errors import StoreUnavailable, TooManyRequests
+from idp.monitoring.steps import REFERENCE_DIGITS, Step
+from policies.errors import StoreUnavailable
 from tests.idp.monitoring.told import told
 from tests.idp.staging import Lines
 from tests.idp.web.stage import Stage
@@ -56,15 +54,6 @@ def test_a_reference_is_not_the_logins_id_and_no_line_holds_that(visitor: Visito
     assert len(lines) >= 4
     assert login not in json.dumps([dict(line) for line in lines])
     assert {len(line["reference"]) for line in lines if "reference" in line} == {REFERENCE_DIGITS}
-
-
-def test_a_reference_is_a_keyed_hash_of_the_id_by_whichever_worker() -> None:
-    one, other = (Steps(tenant="t", key=b"k" * 32, measures=Measures(), countries=()) for _ in range(2))
-    found = [one.reference(login) for login in ("one", "other", "one")]
-    assert found == [other.reference(login) for login in ("one", "other", "one")]
-    assert found[0] == found[2] != found[1]
-    assert Steps(tenant="t", key=b"l" * 32, measures=Measures(), countries=()).reference("one") not in found
-    assert hashlib.blake2b(b"one", digest_size=REFERENCE_DIGITS // 2).hexdigest() not in found
 
 
 def test_the_reference_of_an_errors_page_finds_all_lines_of_its_login(visitor: Visitor, lines: Lines) -> None:
@@ -135,18 +124,6 @@ def test_a_refusal_is_counted_by_code_and_check_of_our_tables_and_nothing_else(s
     assert counts["ciconia_refusals_total", tenant, "replayed", "login_cookie"] >= 1
     assert counts["ciconia_refusals_total", tenant, "other", "other"] == 1
     assert "Canary" not in repr(counts)
-
-
-def test_a_party_that_asks_too_often_gets_a_page_of_429_in_the_readers_language(
-    stage: Stage, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def over(_client: str, _party: str) -> None:
-        raise TooManyRequests("begin_party", 60)
-
-    monkeypatch.setattr(type(stage.application.watched.rates), "begin", lambda _self, client, party: over(client, party))
-    answer = visitor.authorize()
-    assert (answer.status, answer.headers["retry-after"]) == (429, "60")
-    assert answer.heading == "Too many requests"
 
 
 def test_healthz_says_whether_the_worker_can_serve_and_nothing_else(stage: Stage, visitor: Visitor) -> None:

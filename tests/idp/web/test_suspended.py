@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import create_engine
 
-from idp.monitoring.refusals import MOST
 from idp.store.switches.switch import COUNTRY, PARTY, PROVIDER
 from tests.forgetting import Switch, forget_switches, switch_of
 from tests.idp.cli.command import ciconia
@@ -74,28 +73,6 @@ def test_who_asks_for_what_is_declined_sends_no_browser_on_either(
     assert (answer.status, answer.heading) == (503, SERVICE), answer.text
     told = answer.fields if "response_mode" in wrong else answer.back
     assert (told["error"], told["state"]) == ("temporarily_unavailable", "a-state")
-
-
-def test_a_flood_that_asks_for_it_leaves_few_lines(visitor: Visitor, switch: Switch, logs: Lines) -> None:
-    switch(PARTY, "parking")
-    shown = {visitor.authorize(scope="openid purpose:nobodys").reference for _ in range(MOST + 20)}
-    refused = [line for line in logs if line["event"] == "refused"]
-    assert len(refused) == MOST + 1
-    assert shown == {line["reference"] for line in refused}
-
-
-def test_an_address_that_nobody_verified_gets_the_page_alone(visitor: Visitor, switch: Switch) -> None:
-    switch(PARTY, "parking")
-    answer = visitor.authorize(redirect_uri="https://evil.example/")
-    assert answer.status == 400
-    assert not answer.found("//main//a[@class='button']/@href")
-
-
-def test_a_language_chosen_for_a_service_that_is_off_is_not_kept(visitor: Visitor, switch: Switch) -> None:
-    login = visitor.login(ui_locales="en")
-    switch(PARTY, "parking")
-    answer = visitor.go("GET", f"/login/{login}/countries?language=et")
-    assert (answer.status, answer.cookies) == (503, {})
 
 
 def test_a_login_under_way_stops_at_the_picker_at_the_country_and_at_the_callback(visitor: Visitor, switch: Switch) -> None:
