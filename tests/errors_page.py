@@ -180,7 +180,7 @@ def _of_page(code: str, words: Words, texts: Mapping[str, Mapping[str, str]]) ->
 
 
 def _instead(code: str) -> str:
-    """What the log may say where a page shows this code."""
+    """The log lines that belong to this code's page."""
     others = [f"`{logged}`" for logged, shown in SHOWN_AS.items() if shown == code]
     return f" The log may say {' or '.join(others)} in its place." if others else ""
 

@@ -25,7 +25,7 @@ def switch_of(application: Application, clock: Callable[[], int]) -> Switch:
 
 
 def forget_switches(application: Application) -> None:
-    """As if nothing had ever been switched: what is issued next was not issued before anything."""
+    """Forget every switch: the next login comes after none."""
     switches = application.switches
     switches._read = None
     switches.current()  # the acts of this test, so that they are not read later

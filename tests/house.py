@@ -38,7 +38,7 @@ ADDRESS = re.compile(r"https?://\S+")
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What was measured, the most that it may be, and the places behind it, largest first."""
+    """A measured number, its limit, and the places behind it, largest first."""
 
     name: str
     value: int

@@ -1,4 +1,4 @@
-"""What the product can raise, read from its source and not by running it: names of checks, codes, OAuth errors."""
+"""The errors that the product can raise, read from its source without running it: checks, codes, OAuth errors."""
 
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -81,7 +81,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def code(text: object) -> str:
-    """As code; a dash where there is nothing."""
+    """Write a text as code; a dash where there is nothing."""
     return f"`{text}`" if text not in ("", None) else DASH
 
 
@@ -223,7 +223,7 @@ def addresses() -> dict[str, tuple[str, set[str]]]:
 
 
 def _site(screens: type, frontend: type, *protocols: str) -> Site:
-    """As much of a site as its routers look at."""
+    """The parts of a site that its routers look at."""
     made = SimpleNamespace(screens=screens, frontends={"one": frontend}, protocols=protocols, metadata={})
     return cast(Site, made)
 

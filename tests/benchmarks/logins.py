@@ -1,4 +1,4 @@
-"""What a broker spends on one login: `python -m tests.benchmarks.logins [--json] [--peer DIR]`.
+"""The cost of one login: `python -m tests.benchmarks.logins [--json] [--peer DIR]`.
 
 A relying party asks by OpenID Connect, an identity provider answers by SAML; the peers and the browser are one process of
 their own, whose time counts for nobody. Ours with policy, approval page and its post, durable unit, ledger and receipt.
@@ -41,7 +41,7 @@ Login = Callable[[Connection], Awaitable[None]]
 
 @dataclass
 class Spent:
-    """What was measured of one case, over all its turns."""
+    """The measurements of one case, over all its turns."""
 
     cpu: list[float] = field(default_factory=list)  # ms a login, one a turn
     inside: list[float] = field(default_factory=list)  # ms inside the broker, one a login

@@ -61,7 +61,7 @@ class LoginFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a broker answered."""
+    """A broker's answer."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -180,7 +180,7 @@ class IdentityProvider:
         return {"SAMLResponse": posted, "RelayState": asked.get("RelayState", "")}
 
     def _encrypt(self, root: etree._Element, assertion: etree._Element) -> None:  # lxml's name of the type
-        """As many providers do, and as xmlsec1 of Debian can read: AES-256-GCM, and RSA-OAEP by its first address."""
+        """Encrypt for Debian's xmlsec1 to read, like many providers: AES-256-GCM, and RSA-OAEP by its first address."""
         octets = etree.tostring(assertion, method="c14n", exclusive=True)
         root.remove(assertion)
         holder = etree.SubElement(root, f"{{{SAML}}}EncryptedAssertion")

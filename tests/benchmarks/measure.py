@@ -1,4 +1,4 @@
-"""What every benchmark shares: figures and targets, contestants in turns on one core, a report (table, JSON, markdown).
+"""The base of every benchmark: figures and targets, contestants in turns on one core, a report (table, JSON, markdown).
 
 Times are seconds per call. Whatever is compared runs in turns in one process, so that a machine that gets slower gets
 slower for all. Each call is timed by itself: a program beside us takes the core for some calls and leaves the others alone,
@@ -51,7 +51,7 @@ class Target:
         return f"at least {self.at_least:g}" if self.at_least is not None else f"at most {self.at_most:g}"
 
     def shown(self) -> dict[str, object]:
-        """As the JSON has it."""
+        """The target in the report's JSON."""
         bound = {"at_least": self.at_least} if self.at_least is not None else {"at_most": self.at_most}
         return {"name": self.name, "measured": round(self.measured, 3), **bound, "met": self.met}
 
@@ -104,7 +104,7 @@ def stay_on_one_core() -> None:
 
 
 def processor() -> str:
-    """What the machine calls its processor."""
+    """The machine's name for its processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

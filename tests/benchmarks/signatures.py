@@ -1,4 +1,4 @@
-"""What verifying costs: `python -m tests.benchmarks.signatures [--json] [--markdown PAGE] [--rounds N]`.
+"""The cost of verifying: `python -m tests.benchmarks.signatures [--json] [--markdown PAGE] [--rounds N]`.
 
 One message of 8.5 KB, signed as a whole by RSA-2048, is taken to its typed result, and held against the raw operation of
 pyca with the same key and against other libraries; then come an encrypted message and tokens. All that is compared runs in

@@ -1,4 +1,4 @@
-"""What the benchmark of signatures verifies: keys and messages, made at each run.
+"""The input of the benchmark of signatures: keys and messages, made at each run.
 
 A message is what an identity provider of citizens sends: a Response signed as a whole by RSA-2048 with SHA-256, the
 certificate and that of its authority in KeyInfo, an assertion of one AuthnStatement and some attributes with FriendlyName
@@ -191,7 +191,7 @@ class World:
 
 
 def expectation(world: World) -> Expectation:
-    """What its messages must match."""
+    """The expectation that its messages match."""
     return replace(forge.expectation(), issued_at=world.now - 60)
 
 
@@ -201,5 +201,5 @@ def in_utf8(xml: bytes) -> bytes:
 
 
 def posted(xml: bytes) -> Inbound:
-    """As the browser posts it."""
+    """The message in the form that a browser posts."""
     return Inbound(binding="post", parameters={"SAMLResponse": base64.b64encode(xml).decode()})

@@ -1,4 +1,4 @@
-"""What a durable release costs: `python -m tests.benchmarks.store [--json] [--stored N] [--page FILE]`.
+"""The cost of a durable release: `python -m tests.benchmarks.store [--json] [--stored N] [--page FILE]`.
 
 A release is a unit as an approved login has it: three marks, a decision, a parked code, a record with its four openings and
 a staged leaf. It counts when `commit` returned. SQLite and PostgreSQL stand beside each other in one run, on the same disk;

@@ -1,4 +1,4 @@
-"""What the benchmark of logins computes from what it measured, and how it reads what brokers answer."""
+"""The benchmark of logins computes its targets from what it measured."""
 
 import asyncio
 

@@ -47,7 +47,7 @@ class Newcomer:
         self._serving.close()
 
     def here(self, text: str) -> str:
-        """What the page says, with this machine's ports."""
+        """Put this machine's ports into a text of the page."""
         for port, free in self.ports.items():
             text = re.sub(rf"\b{port}\b", free, text)
         return text

@@ -40,7 +40,7 @@ def links(text: str) -> tuple[str, ...]:
 
 
 def pictures(page: Path) -> tuple[tuple[str, str], ...]:
-    """What each picture says instead of itself, and where it is."""
+    """Each picture's text and address."""
     return tuple(_PICTURE.findall(prose(page)))
 
 
@@ -88,13 +88,13 @@ def _plain(heading: str) -> str:
 
 
 def _of_site(heading: str) -> str:
-    """As Python-Markdown's table of contents spells it."""
+    """Spell an anchor like Python-Markdown's table of contents."""
     text = unicodedata.normalize("NFKD", heading).encode("ascii", "ignore").decode()
     return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", text).strip().lower())
 
 
 def _of_source(heading: str) -> str:
-    """As the hosts of repositories spell it."""
+    """Spell an anchor like the hosts of repositories."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 

@@ -14,7 +14,7 @@ MARKED = re.compile(r"<!-- snippet: (\w+)(, lines for a key)? -->\n```(\w+)\n(.*
 
 
 def shown(framework: Framework, *, key_lines: bool) -> str:
-    """What the page shows: the program of an app with a secret, or the lines that one with a key has instead."""
+    """The text on the page: the program of an app with a secret, or the lines that one with a key has instead."""
     if not key_lines:
         return lines_of(source(framework), key=False)
     lines = source(framework).splitlines(keepends=True)

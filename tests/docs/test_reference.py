@@ -20,7 +20,7 @@ ROUTE = re.compile(r"routes\.(?:get|post|api_route)\(\"([^\"]+)\"")
 
 
 def section(title: str) -> str:
-    """What stands under a heading."""
+    """The text under a heading."""
     found = re.search(rf"^##+ {re.escape(title)}\n(.*?)(?=^##|\Z)", REFERENCE, flags=re.MULTILINE | re.DOTALL)
     assert found, title
     return found[1]

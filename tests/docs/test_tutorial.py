@@ -37,7 +37,7 @@ def newcomer(tmp_path: Path) -> Iterator[Newcomer]:
 
 
 def _told() -> dict[str, object]:
-    """What the page says that the app is told."""
+    """The claims that the page shows."""
     (block,) = (block for block in BLOCKS if block.language == "json")
     assert block.section == SIGNING_IN
     found = json.loads(block.text)

@@ -84,7 +84,7 @@ def another_tab(opened: Window) -> Page:
 
 
 def _listen(opened: Window, page: Page) -> None:
-    """What a content security policy forbids is an error on the console; an error page's own status is none."""
+    """Keep the console's errors: the content security policy's are among them, an error page's status is not."""
     page.on("pageerror", lambda error: None if CHROMIUMS in str(error) else opened.complaints.append(str(error)))
     page.on(
         "console",
@@ -108,7 +108,7 @@ def _styled(page: Page) -> None:
 
 
 def violations(page: Page) -> list[str]:
-    """What axe finds, a line each: rule, place, and what to mend."""
+    """The findings of axe, a line each: rule, place, and what to mend."""
     _styled(page)
     found = Axe().run(page, options=AXE).response["violations"]
     return [f"{each['id']}: {node['target']}: {node['failureSummary']}" for each in found for node in each["nodes"]]
@@ -135,7 +135,7 @@ def past_the_languages(page: Page) -> None:
 
 
 def focused(page: Page) -> str:
-    """What has the keyboard: `a`, `input share.email`, `button approve`, or `body`."""
+    """The element that has the keyboard: `a`, `input share.email`, `button approve`, or `body`."""
     return str(
         page.evaluate(
             """() => {

@@ -110,7 +110,7 @@ def records(border: Border) -> dict[str, int]:
 
 
 def new_records(border: Border, before: dict[str, int]) -> dict[str, int]:
-    """Who has records that were not there before, and how many."""
+    """The number of new records of each node that has any."""
     return {name: count - before[name] for name, count in records(border).items() if count != before[name]}
 
 

@@ -41,7 +41,7 @@ class Screen:
         return IMAGES / f"{self.name}-{self.language}-{self.theme}.png"
 
     def digest(self, html: str) -> str:
-        """Of everything that a browser draws it from."""
+        """The digest of everything that a browser draws the picture from."""
         parts = (html.encode(), *(each.content for each in STATIC_FILES), f"{WIDTH}x{HEIGHT} {self.theme}".encode())
         return hashlib.sha256(b"".join(len(part).to_bytes(8) + part for part in parts)).hexdigest()
 
@@ -56,7 +56,7 @@ SCREENS = (
 
 
 def taken() -> Mapping[str, str]:
-    """What each picture was taken of: file name and digest."""
+    """The digest of each picture's source, by file name."""
     return {name: str(digest) for name, digest in tomllib.loads(TAKEN.read_text(encoding="utf-8")).items()}
 
 

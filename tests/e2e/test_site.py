@@ -35,7 +35,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 def _build(folder: Path) -> subprocess.CompletedProcess[str]:
-    """What `make docs` does, elsewhere."""
+    """Run `make docs` in another folder."""
     require_peer("zensical", present=ZENSICAL.exists())
     command = [str(ZENSICAL), "build", "--strict", "--clean"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)

@@ -34,7 +34,7 @@ class PlainFrontend:
         self.fails = False
 
     def receive(self, inbound: Inbound, now: int, admit: Admit) -> Received | Declined:
-        """What is asked, or that it asks for what nobody has."""
+        """Read the attributes that it asks for. Raises where nobody has one."""
         asked = inbound.parameters
         service = asked.get("service", "")
         if service not in self._services or "id" not in asked:
@@ -72,7 +72,7 @@ class PlainFrontend:
         return ()
 
     def answer(self, released: Released, now: int) -> Post:
-        """What goes, in a form."""
+        """Write the released values into a form."""
         if self.fails:
             raise ValueError("a defect")
         grant = released.grant

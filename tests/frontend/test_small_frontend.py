@@ -62,7 +62,7 @@ def asks(browser: Visitor | Browser, service: str, asked: str, message: str) -> 
 
 
 def told(answer: Answer, service: str) -> dict[str, str]:
-    """What the page posts to the service."""
+    """The fields that the page posts to the service."""
     assert answer.found("//form/@action") == [f"https://{service}.example/plain"], answer.text
     return answer.fields
 

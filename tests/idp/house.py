@@ -129,7 +129,7 @@ class Country:
 
 @dataclass
 class Nodes:
-    """What is known of countries' nodes: those of `unknown` have no valid metadata, those of `silent` failed lately."""
+    """The known nodes of countries: those of `unknown` have no valid metadata, those of `silent` failed lately."""
 
     unknown: set[EntityId] = field(default_factory=set)
     silent: set[EntityId] = field(default_factory=set)

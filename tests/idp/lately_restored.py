@@ -12,7 +12,7 @@ from idp.store.backup import CLOSED_SECONDS, RESTORED
 
 @contextmanager
 def lately_restored(application: Application) -> Iterator[None]:
-    """What `restore` writes is there, and the watch has looked since."""
+    """Leave the mark that `restore` leaves, and let the watch look."""
     store, mark = application.store, tables.marks
     closed = {"tenant": store.tenant, "kind": RESTORED, "digest": bytes(32), "unit": bytes(16)}
     with store.engine.begin() as connection:

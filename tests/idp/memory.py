@@ -30,7 +30,7 @@ class MemoryStore:
         self._checkpoint: Checkpoint | None = None
 
     def commit(self, unit: Unit) -> None:
-        """As `idp.ports.Commits` has it."""
+        """Implement `idp.ports.Commits`."""
         if unit.tenant != self.tenant:
             raise ValueError("a unit of another tenant")
         with self._lock:
@@ -62,39 +62,39 @@ class MemoryStore:
         self._checkpoint = Checkpoint(size=head.size, root=head.root, note=note, time=unit.record.time)
 
     def parked(self, tenant: Tenant, kind: str, digest: bytes, now: int) -> bytes:
-        """As `idp.ports.Parked` has it."""
+        """Implement `idp.ports.Parked`."""
         row = self._parked.get(digest)
         if tenant != self.tenant or row is None or row.kind != kind or row.end <= now:
             raise NotFound(f"no {kind} that is alive under this handle")
         return row.payload
 
     def decision(self, tenant: Tenant, login: bytes, now: int) -> DecisionRow | None:
-        """As `idp.ports.Decisions` has it."""
+        """Implement `idp.ports.Decisions`."""
         row = self._decisions.get(login)
         return row if tenant == self.tenant and row is not None and row.end > now else None
 
     def unsent(self, tenant: Tenant, login: bytes, now: int) -> bool:
-        """As `idp.ports.Decisions` has it."""
+        """Implement `idp.ports.Decisions`."""
         row = self._parked.get(login)
         return tenant == self.tenant and row is not None and row.kind == UNSENT and row.end > now
 
     def checkpoint(self, tenant: Tenant) -> Checkpoint | None:
-        """As `idp.ports.Log` has it."""
+        """Implement `idp.ports.Log`."""
         return self._checkpoint if tenant == self.tenant else None
 
     def index_of(self, tenant: Tenant, leaf_hash: bytes) -> int | None:
-        """As `idp.ports.Log` has it."""
+        """Implement `idp.ports.Log`."""
         places = {hashed: index for index, hashed in enumerate(self._leaves.values())}
         return places.get(leaf_hash) if tenant == self.tenant else None
 
     def inclusion(self, tenant: Tenant, index: int, size: int) -> Sequence[bytes]:
-        """As `idp.ports.Log` has it; raises `NotFound` where the tree has no such leaf or size."""
+        """Implement `idp.ports.Log`; raises `NotFound` where the tree has no such leaf or size."""
         if tenant != self.tenant or not 0 <= index < size <= self._tree.size:
             raise NotFound("no such leaf in a tree of this size")
         return proof_hashes(inclusion_spans(index, size), self._hashes)
 
     def leaf_of(self, tenant: Tenant, record: bytes) -> bytes | None:
-        """As `idp.ports.Log` has it."""
+        """Implement `idp.ports.Log`."""
         return self._leaves.get(record) if tenant == self.tenant else None
 
     def purge(self, now: int) -> int:
@@ -117,13 +117,13 @@ class MemoryCopies:
         self.rows: dict[EntityId, Held] = {}
 
     def held(self, entity_id: EntityId) -> Held | None:
-        """As `PeerCopies` has it."""
+        """Implement `PeerCopies`."""
         return self.rows.get(entity_id)
 
     def keep(self, held: Held, *, instead: Held | None = None) -> None:  # noqa: ARG002  no other process writes
-        """As `PeerCopies` has it."""
+        """Implement `PeerCopies`."""
         self.rows[held.entity_id] = held
 
     def approve(self, held: Held, now: int, *, instead: Held | None = None) -> None:  # noqa: ARG002  nothing is recorded
-        """As `PeerCopies` has it."""
+        """Implement `PeerCopies`."""
         self.keep(held, instead=instead)

@@ -58,7 +58,7 @@ def signer(name: str) -> FileSigner:
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a receiving node publishes."""
+    """A receiving node's metadata."""
 
     entity_id: str
     country: str = "NL"

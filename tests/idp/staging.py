@@ -1,4 +1,4 @@
-"""What the stages of a city and of a node share: a clock that tests turn, what is written, and the lines of the log."""
+"""The base of the stages of a city and of a node: a clock that tests turn, what is written, and the lines of the log."""
 
 import time
 from collections.abc import Iterator, MutableMapping
@@ -109,6 +109,6 @@ def without_steps(_logger: object, _name: str, event: MutableMapping[str, Any]) 
 
 @pytest.fixture
 def logs() -> Iterator[Lines]:
-    """What is said beside the steps of logins."""
+    """The lines of the log beside the steps of logins."""
     with capture_logs(processors=[without_steps]) as lines:
         yield lines

@@ -1,4 +1,4 @@
-"""What is switched while somebody looks."""
+"""Switches that change while somebody looks at them."""
 
 from typing import TypeVar
 

@@ -36,7 +36,7 @@ def command(service: Service, folder: Path) -> tuple[Sequence[str], Mapping[str,
 
 
 def claims(page: Page) -> Mapping[str, object]:
-    """What a script behind it finds in its environment: a flag is 1, an object is JSON."""
+    """The claims that a script behind it finds in its environment: a flag is 1, an object is JSON."""
     told = dict(re.findall(r"^OIDC_CLAIM_(\w+)=(.*)$", page.text, re.MULTILINE))
     objects = {name: json.loads(value) for name, value in told.items() if value.startswith("{")}
     return {**told, **objects, "age_over_18": told.get("age_over_18") == "1"}

@@ -97,6 +97,6 @@ def places(folder: Path) -> dict[str, str]:
 
 
 def claims(page: Page) -> Mapping[str, object]:
-    """What the portal's session holds: a flag is 1."""
+    """The claims in the portal's session: a flag is 1."""
     session = page.json()
     return {**session, "age_over_18": session.get("age_over_18") in {1, "1"}}

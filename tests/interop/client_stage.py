@@ -54,7 +54,7 @@ class Service:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What every program of a client reads."""
+        """The settings that every program of a client reads."""
         return {
             "ISSUER": self.issuer,
             "CLIENT_ID": self.name,
@@ -83,7 +83,7 @@ class ClientStage(Scene):
             self._register(flow, f"{self._name}-{number}")
 
     def _register(self, flow: Flow, name: str) -> None:
-        """As an operator does: one command, then lines that no option writes."""
+        """Register the client like an operator: one command, then lines that no option writes."""
         listening = free_port()
         redirect = f"http://{name}.localhost:{listening}{self._callback}"
         options = [word for each in flow.registered if each.startswith("--") for word in each.split(" ")]

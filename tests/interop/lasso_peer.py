@@ -77,7 +77,7 @@ def answer(question: Message) -> Message:
 
 
 class Asking:
-    """What the service provider asked last."""
+    """The last question of the service provider."""
 
     login: Any = None
     logout: Any = None

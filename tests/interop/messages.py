@@ -104,7 +104,7 @@ def pinned(name: str = THEIRS, profile: Profile = SAML2INT) -> Sequence[PinnedKe
 
 
 def metadata(entity: str, name: str) -> str:
-    """What `IDP` or `SP` says of itself: one key for everything, each service by both bindings."""
+    """The metadata of `IDP` or `SP`: one key for everything, each service by both bindings."""
     certificate = base64.b64encode(key(name).certificate).decode()
     data = f"<ds:X509Data><ds:X509Certificate>{certificate}</ds:X509Certificate></ds:X509Data>"
     common = f"<md:KeyDescriptor><ds:KeyInfo>{data}</ds:KeyInfo></md:KeyDescriptor>"

@@ -71,7 +71,7 @@ def as_data(results: Iterable[Result]) -> Rows:
 
 
 def read() -> Rows:
-    """What is kept; nothing where no run was."""
+    """The kept results; nothing where no run was."""
     if not RESULTS.exists():
         return []
     kept: Rows = json.loads(RESULTS.read_text(encoding="utf-8"))
@@ -147,7 +147,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def expected(peers: Iterable[Peer]) -> list[tuple[object, ...]]:
-    """What a kept result must say of these peers, version and outcome aside."""
+    """The parts of a kept result that these peers fix, version and outcome aside."""
     return [(peer.name, str(peer.role), flow.name, list(flow.registered)) for peer in peers for flow in peer.flows]
 
 

@@ -27,7 +27,7 @@ PEERS_LOCK = HERE / "peers.lock"
 
 
 class Role(StrEnum):
-    """What the peer is to the broker."""
+    """The peer's role towards the broker."""
 
     CLIENT = "OpenID Connect client"
     PROVIDER = "SAML identity provider"

@@ -63,7 +63,7 @@ class Xmlsec1(CryptoBackendXmlSec1):  # type: ignore[misc] # pysaml2 is untyped
 
 
 def _believed(step: Callable[[], Any]) -> Any:
-    """What a step of pysaml2's reading gives. It says no by exceptions of its own, and sometimes by None."""
+    """The result of a step of pysaml2's reading. It says no by exceptions of its own, and sometimes by None."""
     try:
         found = step()
     except SAMLError as error:

@@ -52,7 +52,7 @@ SIGNATURE_TEMPLATE = (
 
 
 class XmlPeer(ABC):
-    """What all three share: the texts, and what is signed and read of them. Implements `saml_peers.SamlPeer`."""
+    """The base of all three: the texts, and what is signed and read of them. Implements `saml_peers.SamlPeer`."""
 
     # How it is told to sign, and to transport a key
     method = RSA_SHA256
@@ -257,7 +257,7 @@ class Xmlsec1Program(XmlPeer):
         return self._folder / "document.xml"
 
     def _run(self, *arguments: str, document: Element, last: Path | None = None) -> Element:
-        """What the program makes of a document, or `Refused` in its words."""
+        """The program's output for a document, or `Refused` in its words."""
         output = self._folder / "output.xml"
         output.write_bytes(octets := etree.tostring(document))
         self._document.write_bytes(octets)

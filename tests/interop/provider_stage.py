@@ -93,12 +93,12 @@ class Instance:
 
     @property
     def broker_metadata(self) -> Path:
-        """What the broker publishes for it."""
+        """The metadata that the broker publishes for it."""
         return self.folder / "broker.xml"
 
     @property
     def environment(self) -> dict[str, str]:
-        """What every program of a provider reads."""
+        """The settings that every program of a provider reads."""
         return {
             "BASE": self.base,
             "PORT": str(self.port),
@@ -180,7 +180,7 @@ class Provider:
 
 
 def form_of(page: Page) -> str:
-    """What is signed in an answer, and how it is encrypted: the begin of a flow's name."""
+    """The signed parts of an answer, and how it is encrypted: the begin of a flow's name."""
     posted = page.tree.xpath("string(//input[@name='SAMLResponse']/@value)")
     root = etree.fromstring(base64.b64decode(str(posted)))
     signed = {
@@ -221,7 +221,7 @@ class ProviderStage(Scene):
                 self.refused[flow.name] = f"it did not start: {error}"
 
     def _begin(self, name: str, flow: Flow, broker_metadata: bytes) -> None:
-        """As both operators do: each gives the other its metadata."""
+        """Register both sides like their operators: each gives the other its metadata."""
         folder = self.folder / "programs" / name
         folder.mkdir(parents=True)
         instance = Instance(flow, name, free_port(), folder, f"{self.issuer}/saml/metadata", f"{self.issuer}/saml/acs")

@@ -58,7 +58,7 @@ def _failure(session: Session, flow: Flow, lines: Lines) -> str | None:
 
 
 def _said(error: Exception, lines: Lines) -> str:
-    """What the peer or our own driver said, and why the broker refused something meanwhile."""
+    """The words of the peer or of our driver, and the broker's reason where it refused something."""
     refused = [
         f"broker: {line.get('check') or line.get('step') or ''} {line['detail']}" for line in lines if line.get("detail")
     ]

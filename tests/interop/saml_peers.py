@@ -1,4 +1,4 @@
-"""What every peer that speaks SAML can be told to do, so that one suite judges them all.
+"""The steps that every peer of SAML can be told to do, so that one suite judges them all.
 
 A peer holds the key `theirs` and knows ours. What it cannot do at all is not in its `abilities`, and no test asks for it.
 """

@@ -1,4 +1,4 @@
-"""What every snippet has to do: sign in, and stop where a side misbehaves, on the side that should notice."""
+"""Every snippet signs in, and stops where a side misbehaves, on the side that should notice."""
 
 from idp.demo.browser import Page
 from tests.interop.snippet_stage import LOW, RELEASED, App, Log, SnippetStage, refused_before, running, signed_in
@@ -72,7 +72,7 @@ def refuses_another_purpose(stage: SnippetStage, kind: str = "secret") -> Page:
 
 
 def gets_what_is_required_whatever_is_asked(stage: SnippetStage, claims: str, kind: str = "secret") -> None:
-    """Whoever holds the browser asks for less than the purpose requires: it comes all the same."""
+    """A citizen rewords the request to ask for less than the purpose requires: it comes all the same."""
     with running(stage, kind) as app:
         page, _ = signed_in(stage, app, claims=claims)
     assert page.status == 200, page.text

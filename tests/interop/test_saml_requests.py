@@ -43,7 +43,7 @@ def binding_of(ability: Ability) -> str:
 
 
 def assert_we_refuse_others(judge: Callable[[Inbound, str], object], message: Inbound) -> None:
-    """What we accept as it came is refused when it is altered, and when its sender's key is another one."""
+    """Assert that an accepted message is refused when it is altered, and when its sender's key is another one."""
     spoilt = "digest" if message.binding == "post" else "signature"
     for changed, of, check in ((altered(message), THEIRS, spoilt), (message, STRANGER, "signature")):
         with pytest.raises(AssertionRejected) as refusal:

@@ -212,7 +212,7 @@ class EuNode(Site):
         return posting(asking.url, "SAMLResponse", self.response(root, asking), fields.get("RelayState", ""))
 
     def _check_request(self, root: Element, asking: Other) -> None:
-        """What its validators hold against a request."""
+        """Judge a request like its validators."""
         if root.get("ForceAuthn") != "true" or root.get("IsPassive") != "false" or not root.get("Destination"):
             raise Refused("ForceAuthn, IsPassive or Destination")
         if root.get("AssertionConsumerServiceURL") not in (None, asking.url):
@@ -234,7 +234,7 @@ class EuNode(Site):
                 raise Refused(f"{name} is not asked for as the registry has it")
 
     def response(self, request: Element, asking: Other) -> bytes:
-        """What it says to a request, signed."""
+        """Write its signed answer to a request."""
         now, consent = time.time(), ' Consent="urn:oasis:names:tc:SAML:2.0:consent:obtained"'
         status, held = self._status(SUCCESS, "", SUCCESS), ""
         if self.said.failure is not None:

@@ -205,7 +205,7 @@ class Middleware(Site):
         return etree.fromstring(octets)
 
     def _received(self, root: Element, relay_state: str) -> Reply:
-        """What its `RequestHandler` holds against a request, and its answer."""
+        """Judge a request like its `RequestHandler`, and answer."""
         asking = known(root.findtext(f"{{{SAML}}}Issuer") or "", "SPSSODescriptor", self.trusted)
         if root.get("ForceAuthn") != "true" or root.get("IsPassive") != "false":
             raise Refused("ForceAuthn or IsPassive")

@@ -15,7 +15,7 @@ EIDAS = "http://eidas.europa.eu/saml-extensions"
 
 @dataclass(frozen=True)
 class Other:
-    """What another node's metadata says of one of its roles. Certificates are DER, b"" where it has none."""
+    """One role of another node, from its metadata. Certificates are DER, b"" where it has none."""
 
     entity_id: str
     url: str  # where it is answered by POST
@@ -25,7 +25,7 @@ class Other:
 
 
 def other(octets: bytes, role: str, trusted: bytes) -> Other:
-    """Who sent a message: its metadata, fetched where its Issuer says, and signed by `trusted`. Raises `Refused`."""
+    """The sender of a message: its metadata, fetched where its Issuer says, and signed by `trusted`. Raises `Refused`."""
     issuer = etree.fromstring(octets).findtext(f"{{{SAML}}}Issuer") or ""
     return known(issuer, role, trusted)
 

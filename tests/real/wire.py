@@ -34,7 +34,7 @@ Element = etree._Element
 
 
 class Refused(Exception):
-    """What a node says of a message that it does not take."""
+    """A node does not take a message."""
 
 
 @dataclass(frozen=True)

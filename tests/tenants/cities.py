@@ -270,7 +270,7 @@ def hidden(answer: Response) -> dict[str, str]:
 
 
 def texts(answer: Response, xpath: str) -> list[str]:
-    """What an xpath that gives texts finds in a page."""
+    """The texts that an xpath finds in a page."""
     found = html.document_fromstring(answer.text).xpath(xpath)
     assert isinstance(found, list)
     return [str(one) for one in found]

@@ -1,4 +1,4 @@
-"""What the matrices of tenants are made of: what a tenant has given out, and how each of it is tried at another."""
+"""The parts of the matrix of tenants: the things that a tenant gives out, and how each is tried at another."""
 
 import re
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ VALUES = ("Maasikas", "1990-02-28", "Canal Street", "mari@")
 
 @dataclass(frozen=True)
 class Held:
-    """What one tenant has given out: things by their kind, and honest requests that are made of them."""
+    """The things that one tenant gave out, by their kind, and honest requests that are made of them."""
 
     things: Mapping[str, str]
     calls: Mapping[tuple[str, str, str], Call]

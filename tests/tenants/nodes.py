@@ -19,7 +19,7 @@ PROVIDERS = ("national", "bank")
 
 
 class Nodes:
-    """What all nodes have in common: who asks, and who vouches."""
+    """The common parts of all nodes: the country that asks, and the providers that vouch."""
 
     def __init__(self, outside: Path) -> None:
         outside.mkdir()

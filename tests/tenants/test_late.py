@@ -31,7 +31,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Databases:
-    """What is asked of each tenant's database: it answers, it cannot be reached, or it hangs until it is let go."""
+    """Each tenant's database answers, cannot be reached, or hangs until it is let go."""
 
     def __init__(self, **away: Exception) -> None:
         self.away = away

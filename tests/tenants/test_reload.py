@@ -32,7 +32,7 @@ def refusals(roof: Roof, served: Looked) -> list[tuple[str, str]]:
 def test_a_reload_gives_no_tenant_another_database_or_issuer(
     roof: Roof, served: Looked, key: str, lines: dict[str, str]
 ) -> None:
-    """What was switched off or revoked would be alive again, and its record would begin a second time."""
+    """In another database nothing is switched off or revoked, and the record begins a second time."""
     roof.settings("alder", **lines)
     assert refusals(roof, served) == [(str(roof.tenant("alder") / "ciconia.toml"), key)]
 

@@ -1,4 +1,4 @@
-"""What the commands do with a folder of several tenants: `serve` with some or all of them broken, `migrate`, the others."""
+"""The commands with a folder of several tenants: `serve` with some or all of them broken, `migrate`, the others."""
 
 import json
 import signal

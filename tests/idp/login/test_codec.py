@@ -1,4 +1,4 @@
-"""What lies in sealed logins and parked rows: exactly the type, or nothing."""
+"""The codec of sealed logins and parked rows gives exactly the type, or nothing."""
 
 import json
 import zlib
@@ -51,7 +51,7 @@ def test_a_cut_or_longer_text_does_not_open(good: bytes) -> None:
 
 
 def test_a_changed_stream_does_not_open() -> None:
-    """What stands in clear has no sum of its own: whatever carries it is sealed."""
+    """Plain text has no checksum of its own: the seal around it has."""
     good = DEFLATED.dump(Small(CANARY, 7))
     with pytest.raises(NotFound):
         SMALL.load(good[:9] + bytes([good[9] ^ 1]) + good[10:])

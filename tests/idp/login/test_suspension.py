@@ -1,4 +1,4 @@
-"""What was asked of a source that is off is refused as the source is; where it is on again, since it was off meanwhile."""
+"""A suspended source refuses its logins; after it is on again, those from before stay refused."""
 
 from hypothesis import given
 from hypothesis import strategies as st

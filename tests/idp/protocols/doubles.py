@@ -217,14 +217,14 @@ def accepted(city: City, **changes: str | None) -> ServiceRequest:
 
 
 def declined(city: City, **changes: str | None) -> Outbound:
-    """What goes back to the verified address for a request that is refused."""
+    """The answer to the verified address for a request that is refused."""
     found = city.provider.receive(request(**changes), NOW)
     assert isinstance(found, Declined)
     return city.provider.refuse(found.origin, found.error, NOW)
 
 
 def answer(outbound: Outbound) -> dict[str, str]:
-    """What goes back to the relying party, from an address or a form: each name once."""
+    """The parameters that go back to the relying party, from an address or a form: each name once."""
     pairs = list(outbound.fields) if not isinstance(outbound, Redirect) else _query(outbound.url)
     assert len({name for name, _ in pairs}) == len(pairs)
     return dict(pairs)

@@ -1,4 +1,4 @@
-"""What a node needs of its configuration, whom it knows; and documents that are signed once and served often."""
+"""A node needs some settings and keys, knows its peers, and signs a document once for half of its life."""
 
 import threading
 import time

@@ -55,7 +55,7 @@ def error(city: City | None = None, /, **changes: str | None) -> str:
 
 
 def local(**changes: str | None) -> RequestRefused:
-    """What nobody but the person in front of the screen learns."""
+    """The refusal that only the person in front of the screen sees."""
     with pytest.raises(RequestRefused) as caught:
         City().provider.receive(request(**changes), NOW)
     return caught.value

@@ -437,7 +437,7 @@ def test_a_client_assertion_is_spent_by_a_request_that_gets_nothing() -> None:
 @pytest.mark.spec("RFC 7523 §3")
 @pytest.mark.parametrize("at_once", [False, True])
 def test_an_assertion_that_was_used_ends_no_token(*, at_once: bool) -> None:
-    """Who has only seen a request of the client, in a log or on the way, could end what it got by sending it again."""
+    """Somebody who saw a request of the client, in a log or on the way, could else end its token by sending it again."""
     city = City()
     code = city.code(grant("fare"))
     rows = dict(city.store.rows)

@@ -99,7 +99,7 @@ class Finland:
         self._thread.join(10)
 
     def metadata(self) -> bytes:
-        """What it publishes now, for `life` seconds."""
+        """The metadata that it publishes now, for `life` seconds."""
         element = proxy_element(
             ProxyMetadata(
                 metadata_id="_1",
@@ -155,7 +155,7 @@ class CrossingStage(Stage):
         self.application.peers.refresh(self.finland.node.peer.entity_id, self.clock())
 
     def our_facts(self, octets: bytes) -> PeerFacts:
-        """What our metadata says, its signature verified by the key that peers would pin."""
+        """Read our metadata, its signature verified by the key that peers would pin."""
         node = self.application.keys.node
         assert node is not None
         return read_metadata(octets, node.metadata.at(0), "connector")

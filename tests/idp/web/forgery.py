@@ -18,7 +18,7 @@ from tests.idp.web.stage import Stage
 
 @dataclass(frozen=True)
 class Forgery:
-    """What is changed: the text before signing, the octets after, times in seconds, and whose key signs what.
+    """The changes to an answer: the text before signing, the octets after, times in seconds, and whose key signs what.
 
     `sealed` makes what stands in the place of the assertion, signed or not, before the response is signed.
     """

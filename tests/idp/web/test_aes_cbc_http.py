@@ -61,7 +61,7 @@ def cbc(visitor: Visitor, stage: Stage, tmp_path: Path) -> Iterator[Visitor]:
 
 
 def begin_anew(stage: Stage) -> None:
-    """As `ciconia party enable` does."""
+    """Do what `ciconia party enable` does."""
     store, keys = stage.application.store, stage.application.keys.ledger
     board = Switchboard(engine=store.engine, tenant=stage.application.settings.tenant, keys=keys, commits=store)
     board.set_switch(DEVIATION, NAME, off=False, reason="It encrypts to the right key again", now=stage.clock())

@@ -255,7 +255,7 @@ def test_more_cookies_than_any_browser_keeps_are_not_looked_at() -> None:
 
 
 def _in_turn(lines: list[bytes]) -> dict[str, str] | None:
-    """What `cookies` gives, one rule after another; None where it refuses."""
+    """The result that `cookies` should have, one rule after another; None where it refuses."""
     texts = [line.decode("latin-1") for line in lines]
     if sum(text.count(";") for text in texts) > MAX_COOKIES:
         return None

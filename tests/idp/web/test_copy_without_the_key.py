@@ -39,7 +39,7 @@ PARKED = ("request", "code", "access", "receipt")
 
 @dataclass
 class Loot:
-    """What the thief has: rows by table, texts of the configuration, and what one browser held."""
+    """The thief's loot: rows by table, texts of the configuration, and what one browser held."""
 
     tenant: Tenant
     rows: dict[str, list[Row]]
@@ -233,7 +233,7 @@ def _forged(stage: Stage, visitor: Visitor, sealer: Sealer, fields: dict[str, st
 
 
 def test_a_stolen_hour_is_worth_two_hours(loot: Loot, stage: Stage) -> None:
-    """Whoever reads the memory of a server gets what is alive, and none of what comes after, nor what ended before."""
+    """A thief who reads a server's memory opens what is alive, and nothing that comes later or ended before."""
     keys = stage.application.sealing
     stolen = keys.to_open("code", keys.hour())
     sealer = Sealer(tenant=loot.tenant, keys=fixed_keys(stolen))

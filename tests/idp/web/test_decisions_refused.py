@@ -1,4 +1,4 @@
-"""What may come to the decision's address and is no citizen's choice on our page: all of it is refused, and harmless."""
+"""The decision's address takes a citizen's choice on our page, and refuses everything else without harm."""
 
 from collections.abc import Callable, Mapping
 

@@ -39,7 +39,7 @@ def _served(app: Any, trusted: tuple[str, ...] = (), host: str = "127.0.0.1") ->
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
-    """What `ciconia init` makes: an https issuer, and nobody registered."""
+    """A broker from `ciconia init`: an https issuer, and nobody registered."""
     folder = tmp_path_factory.mktemp("edge") / "broker"
     folder.mkdir()
     (folder / "ciconia.toml").write_text(f'issuer = "{ISSUER}"\n', encoding="utf-8")

@@ -329,7 +329,7 @@ def test_a_city_that_asks_no_node_has_no_metadata_of_one(traveller: Traveller, t
 def test_where_nobody_else_can_be_asked_a_broker_is_ready_with_its_node_s_keys_alone(
     crossing: CrossingStage, kind: str
 ) -> None:
-    """What a node says is encrypted to us: without a key that opens it no login comes to its end."""
+    """A node's answer is encrypted to us: without a key that opens it no login comes to its end."""
     application, now = crossing.application, crossing.clock()
     ring, configuration = application.keys.rings[kind], application.city.role.configuration
     abroad = {name: one for name, one in configuration.providers.items() if one.protocol == "eidas"}

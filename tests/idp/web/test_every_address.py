@@ -1,4 +1,4 @@
-"""What every address does: headers, methods that it does not take, frames, languages, and addresses that there are not."""
+"""Every address: headers, methods that it does not take, frames, languages, and addresses that there are not."""
 
 import pytest
 

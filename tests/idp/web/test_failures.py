@@ -205,7 +205,7 @@ def test_signatures_of_an_address_that_failed_are_looked_at_no_more_and_a_neighb
 
 @pytest.mark.parametrize("token", ["A" * 43, ""], ids=["ended", "absent"])
 def test_receipts_that_there_are_not_shut_out_no_service_that_is_who_it_says(visitor: Visitor, token: str) -> None:
-    """Whoever fetches them too late has tokens that have ended: sign-ins go on, also those of the services beside it."""
+    """A service that fetches receipts too late has tokens that have ended: sign-ins go on, its neighbours' too."""
     assert [_receipt(visitor, token).status for _ in range(LIMIT + 1)] == [401] * (LIMIT + 1)
     assert visitor.redeem(visitor.code()).status == 200
 

@@ -18,7 +18,7 @@ def told(page: Answer) -> Answer:
 
 
 def back(page: Answer) -> str:
-    """What the service is told by whoever goes back to it from that page."""
+    """The error that the service gets by the page's link."""
     found = told(page).back
     assert "code" not in found
     return found["error"]

@@ -1,4 +1,4 @@
-"""What a server writes to stderr: one JSON object a line, and of a library's message the words alone."""
+"""A server writes one JSON object a line to stderr, and only the words of a library's message."""
 
 import json
 import subprocess

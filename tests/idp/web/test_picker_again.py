@@ -29,7 +29,7 @@ def _countries(visitor: Visitor, login: str, **parameters: str) -> Answer:
 
 @contextmanager
 def _away(monkeypatch: pytest.MonkeyPatch, provider: str) -> Iterator[None]:
-    """As long as this lasts, the provider does not answer."""
+    """Let the provider not answer for as long as this lasts."""
     honest = CityRole.choices
 
     def choices(self: CityRole, request: ServiceRequest, now: int) -> Choices:

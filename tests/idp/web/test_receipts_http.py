@@ -53,7 +53,7 @@ def access(visitor: Visitor) -> str:
 
 
 def party_receipt(visitor: Visitor, token: str, authorization: str | None = None) -> Answer:
-    """What parking gets, or whoever else says who it is."""
+    """The answer that parking gets, or another client that authenticates."""
     told = {**DIRECT, "content-type": FORM_TYPE, "authorization": authorization or visitor.basic("parking")}
     return visitor.go("POST", "/userinfo/receipt", fields={"access_token": token}, headers=told, jar={})
 

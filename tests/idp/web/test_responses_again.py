@@ -47,7 +47,7 @@ def test_after_a_decision_the_response_is_refused(visitor: Visitor, choice: str)
 
 @pytest.mark.parametrize("choice", ["approve", "refuse", "cancel"])
 def test_after_a_decision_a_kept_cookie_gives_no_second_decision(visitor: Visitor, logs: Lines, choice: str) -> None:
-    """Whoever kept the login's cookie sees the question again, and cannot answer it."""
+    """A browser that kept the login's cookie shows the question again, and cannot answer it."""
     fields = _back(visitor)
     question = visitor.returns(fields)
     kept = {name: value for name, value in visitor.jar.items() if not name.startswith(STRICT)}

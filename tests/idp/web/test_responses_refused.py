@@ -1,4 +1,4 @@
-"""What a country's answer can have wrong reaches the citizen as a page, the service by a link, and the log by name.
+"""A country's faulty answer reaches the citizen as a page, the service by a link, and the log by the check's name.
 
 The checks themselves are proven one by one beside the connector; here it is proven that each refusal comes out well.
 """

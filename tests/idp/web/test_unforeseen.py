@@ -1,4 +1,4 @@
-"""What nobody foresaw: a page of ours, a line without the error's words, and nothing else."""
+"""An unforeseen error: a page of ours, a line without the error's words, and nothing else."""
 
 import logging
 

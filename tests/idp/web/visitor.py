@@ -41,7 +41,7 @@ class SetCookie:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back."""
+    """A server's answer."""
 
     status: int
     headers: httpx2.Headers
@@ -64,7 +64,7 @@ class Answer:
         return body
 
     def found(self, xpath: str) -> list[str]:
-        """What an xpath that gives texts finds."""
+        """The texts that an xpath finds."""
         result = self.tree.xpath(xpath)
         return [str(one) for one in result] if isinstance(result, list) else [str(result)]
 

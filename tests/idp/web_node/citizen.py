@@ -56,7 +56,7 @@ class Browser(WebBrowser[NodeStage]):
         return self.go("POST", f"/login/{page.fields['login']}/decision", fields=fields)
 
     def opened(self, page: Answer, peer: PeerNode | None = None) -> Opened:
-        """What a page posts to the node that asked."""
+        """Open the answer that a page posts to the node that asked."""
         node = peer or self.stage.nl
         assert page.found("//form/@action") == [node.acs_url], page.text
         return node.opened(page.fields, self.stage.certificate)

@@ -117,13 +117,13 @@ class NodeStage(LiveStage):
 
     @property
     def certificate(self) -> bytes:
-        """What the node signs messages with, as its metadata says."""
+        """The certificate of the key that signs the node's messages."""
         keys = self.application.keys.node
         assert keys is not None
         return keys.messages.at(self.clock()).certificate
 
     def answer(self, query: Mapping[str, str], raw: str, who: str | Citizen | None, provider: str) -> dict[str, str]:
-        """What an identity provider posts back to a question that came by redirect."""
+        """The form that an identity provider posts back to a question that came by redirect."""
         country = self.providers[provider]
         asked = country._by_redirect(raw, query)
         one = citizen(who) if isinstance(who, str) else who

@@ -1,4 +1,4 @@
-"""What a sending node serves, and what it does not."""
+"""A sending node serves its own addresses, and none of a city's."""
 
 import hashlib
 
@@ -113,7 +113,7 @@ def test_every_page_is_one_that_nobody_keeps_or_frames(browser: Browser) -> None
 
 
 def test_a_long_request_is_parked(browser: Browser, stage: NodeStage) -> None:
-    """What does not fit a cookie lies sealed in the database, and the login goes on as any other."""
+    """A state that does not fit a cookie lies sealed in the database, and the login goes on as any other."""
     fill = tuple(f"urn:other:level:{hashlib.shake_256(b'%d' % number).hexdigest(120)}" for number in range(13))
     contexts = (f"{LOA}low", f"{LOA}substantial", f"{LOA}high", *fill)
     leaving = browser.asks(comparison="exact", contexts=contexts)

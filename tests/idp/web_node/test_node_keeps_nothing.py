@@ -1,4 +1,4 @@
-"""What a sending node keeps: node, message and time of what was decided, and nothing of the person, anywhere."""
+"""A sending node keeps node, message and time of each decision, and nothing of the person, anywhere."""
 
 import json
 

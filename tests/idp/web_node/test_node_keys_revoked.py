@@ -60,7 +60,7 @@ def test_what_else_stopped_a_login_is_said_though_the_node_cannot_be_told(browse
 
 
 def test_the_node_is_told_where_the_provider_cannot_be_asked(browser: Browser, stage: NodeStage) -> None:
-    """Of the keys that sign questions to providers; those that sign answers to nodes are others."""
+    """The keys that sign questions to providers are revoked; those that sign answers to nodes are others."""
     with all_revoked(stage.application, "saml"):
         page = browser.asks("kept")
     assert (page.status, page.heading) == (503, HEADING)

@@ -1,4 +1,4 @@
-"""What a national answer becomes between countries: whole, typed, in Latin script, or not at all."""
+"""A national answer goes to another country whole, typed and in Latin script, or not at all."""
 
 import pytest
 
@@ -22,7 +22,7 @@ ASKED = tuple(AskedAttribute(names_by_uri(STANDARD)[each.name], EXACT) for each 
 
 
 def assertion(**values: Value | None) -> Assertion:
-    """Of somebody with `PERSON` and these values; None takes one away. `__` stands for the dot of a Latin form."""
+    """An assertion about `PERSON` with these values; None takes one away. `__` stands for the dot of a Latin form."""
     merged = {**PERSON, **values}
     named = {AttributeName(name.replace("__", ".")): value for name, value in merged.items() if value is not None}
     return Assertion(

@@ -1,4 +1,4 @@
-"""What a sending node records: which node asked, in which message, when, how it ended. Nothing of the person, ever."""
+"""A sending node records which node asked, in which message, when, and how it ended; nothing of the person, ever."""
 
 import inspect
 import json

@@ -50,7 +50,7 @@ from allauth.socialaccount.models import SocialAccount  # noqa: E402 - Django is
 
 
 def claims(request: HttpRequest) -> JsonResponse:
-    """What the signed-in account was made from."""
+    """The claims that made the signed-in account."""
     account = SocialAccount.objects.filter(user=request.user).first() if request.user.is_authenticated else None
     return JsonResponse(account.get_provider_account().get_user_data() if account else {})
 

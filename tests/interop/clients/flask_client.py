@@ -23,7 +23,7 @@ oidc = OpenIDConnect(app)
 @app.route("/")
 @oidc.require_login
 def claims() -> Response:
-    """What it keeps of userinfo in its session."""
+    """The claims that it keeps in its session."""
     return jsonify(session["oidc_auth_profile"])
 
 

@@ -46,7 +46,7 @@ class Backend(OIDCAuthenticationBackend):  # type: ignore[misc]  # it has no typ
 
 
 def claims(request: HttpRequest) -> JsonResponse:
-    """What the backend was given."""
+    """The claims that the backend got."""
     return JsonResponse(request.session.get("claims", {}) if request.user.is_authenticated else {})
 
 

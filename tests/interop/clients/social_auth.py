@@ -31,7 +31,7 @@ BUTTON = """<form method="post" action="{% url 'social:begin' 'oidc' %}">{% csrf
 
 
 def claims(request: HttpRequest) -> HttpResponse:
-    """What was kept of the signed-in account; for anybody else the button of its documentation, which posts."""
+    """The claims of the signed-in account; for anybody else the button of its documentation, which posts."""
     if not request.user.is_authenticated:
         return HttpResponse(Template(BUTTON).render(RequestContext(request)))
     account = UserSocialAuth.objects.get(user=request.user)

@@ -55,7 +55,7 @@ def use_cipher(flow: str) -> None:
 
 
 def settings(base: str) -> dict[str, Any]:
-    """As `idp_conf.py` of its examples has them, with the algorithms that its page on configuration names."""
+    """The settings of `idp_conf.py` in its examples, with the algorithms that its page on configuration names."""
     sso = [(f"{base}/sso", BINDING_HTTP_REDIRECT), (f"{base}/sso", BINDING_HTTP_POST)]
     flow = os.environ["FLOW"]
     algorithms = {"signing_algorithm": SIG_RSA_SHA256, "digest_algorithm": DIGEST_SHA256}

@@ -25,7 +25,7 @@ class OnePerson(BackendModule):
         super().__init__(outgoing, internal_attributes, base_url, name)
 
     def start_auth(self, context: Any, _request: Any) -> Any:
-        """As SATOSA's own reflector does."""
+        """Answer like SATOSA's own reflector."""
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         found = AuthenticationInformation(auth_class_ref=PASSWORD, timestamp=now, issuer="interop")
         said = InternalData(auth_info=found, attributes=dict(PERSON), subject_type=None, subject_id="astrid")
