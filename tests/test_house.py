@@ -40,8 +40,6 @@ def test_a_small_house_is_within_its_budget(tmp_path: Path) -> None:
         ("test", "tests__long_py", "\n" * 80_001),
         ("citations", "policies__rule_py", "# gone.md 3\n"),
         ("citations", "policies__rule_py", "# design §2\n"),
-        ("citations", "docs__why_md", "As spec/x says\n"),
-        ("citations", "tests__test_rule_py", '"""As gone.md says."""\n'),
         ("constructors", "idp__made_py", f"class A:\n    def __init__(self, {', '.join('abcdefghijk')}): ...\n"),
         ("constructors", "idp__made_py", "@dataclass\nclass A:\n" + "".join(f"    {x}: int\n" for x in "abcdefghijk")),
         ("docstrings", "idp__made_py", '"""Of this."""\n' + 'def f():\n    """Whoever."""\n' * 40),

@@ -1,11 +1,8 @@
 """The benchmark of logins computes its targets from what it measured."""
 
-import asyncio
-
 import pytest
 
 from tests.benchmarks.logins import AT_ONCE, MANY, ONE, POSTGRES, Spent, _growth_target, _targets
-from tests.benchmarks.logins_peers import Answer, Connection, LoginFailedError, _read
 from tests.benchmarks.measure import Figure
 
 
@@ -35,10 +32,6 @@ def test_without_the_peer_and_postgresql_only_what_was_measured_is_a_target() ->
     assert "postgres_vs_sqlite" in {one.name for one in _targets(found(**{POSTGRES: spent(5.0)}))}
 
 
-def test_the_99th_percentile_is_of_all_logins() -> None:
-    assert Spent([], [float(number) for number in range(200)]).p99() == 198.0
-
-
 def test_memory_that_shrank_did_not_grow() -> None:
     def grown(before: float, after: float) -> float:
         figures = [Figure("memory before", before, "KiB"), Figure("memory after", after, "KiB"), Figure("logins", 100, "1")]
@@ -46,36 +39,3 @@ def test_memory_that_shrank_did_not_grow() -> None:
 
     assert (grown(1000, 900), grown(1000, 1040)) == (0.0, 0.4)
     assert _growth_target([]) == []
-
-
-def test_a_page_leads_on_by_redirect_or_refresh_and_else_the_login_failed() -> None:
-    page = b'<meta http-equiv="refresh" content="0; url=https://a.example/cb?x=1&amp;y=2">'
-    assert Answer(200, (), page).onward() == "https://a.example/cb?x=1&y=2"
-    assert Answer(303, (("location", "https://a.example"),), b"").onward() == "https://a.example"
-    with pytest.raises(LoginFailedError):
-        Answer(200, (), b"<p>no</p>").onward()
-
-
-def test_cookies_are_kept_and_removed() -> None:
-    browser = Connection("a.example", 1)
-    browser._keep(Answer(200, (("set-cookie", "a=1; Path=/"), ("set-cookie", "b=2; Max-Age=60")), b""))
-    assert browser.cookies == {"a": "1", "b": "2"}
-    browser._keep(Answer(200, (("set-cookie", "a=; Max-Age=0"), ("set-cookie", "b=3; Max-Age=0")), b""))
-    assert browser.cookies == {}
-
-
-@pytest.mark.parametrize(
-    "octets",
-    [
-        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
-    ],
-)
-def test_an_answer_is_read_to_its_end(octets: bytes) -> None:
-    async def reading() -> Answer:
-        reader = asyncio.StreamReader()
-        reader.feed_data(octets)
-        reader.feed_eof()
-        return await _read(reader)
-
-    assert asyncio.run(reading()).body == b"hello"

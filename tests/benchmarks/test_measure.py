@@ -26,19 +26,13 @@ def test_a_target_is_met_at_its_limit_and_missed_beyond() -> None:
 def test_the_exit_code_says_whether_all_were_met(capsys: pytest.CaptureFixture[str]) -> None:
     met, missed = Target("a", 1, at_most=2), Target("b", 1, at_least=2)
     assert report(met).finish(as_json=True) == MET
-    assert json.loads(capsys.readouterr().out)["targets"] == [{"name": "a", "measured": 1, "at_most": 2, "met": True}]
+    shown = json.loads(capsys.readouterr().out)
+    assert set(shown) == {"benchmark", "machine", "versions", "figures", "targets"}
+    assert shown["targets"] == [{"name": "a", "measured": 1, "at_most": 2, "met": True}]
     assert report(met, missed).finish(as_json=False) == MISSED
     assert "MISSED" in capsys.readouterr().out
     assert could_not_run("why") not in (MET, MISSED)
     assert "why" in capsys.readouterr().err
-
-
-def test_the_json_has_what_the_contract_names(capsys: pytest.CaptureFixture[str]) -> None:
-    report().finish(as_json=True)
-    shown = json.loads(capsys.readouterr().out)
-    assert set(shown) == {"benchmark", "machine", "versions", "figures", "targets"}
-    assert set(shown["machine"]) == {"cpu", "cores", "python"}
-    assert shown["figures"][0] == {"name": "ours, least", "value": 1.5, "unit": "µs"}
 
 
 def test_a_page_is_written_between_its_markers_alone(tmp_path: Path) -> None:
@@ -64,8 +58,3 @@ def test_all_are_called_in_turns() -> None:
     changes = sum(1 for before, after in pairwise(called) if before != after)
     assert changes == 5, "both are tried, and then twice in turns"
     assert len(taken["a"].calls) + 2 == called.count("a")
-
-
-def test_what_one_raises_ends_it() -> None:
-    with pytest.raises(ZeroDivisionError):
-        in_turns({"a": lambda: 1 // 0}, 1)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from idp.pages.render import Pages
-from policies.attributes import EXACT, AttributeName, Form
+from policies.attributes import AttributeName, Form
 from policies.catalogue import STANDARD
 from policies.purposes import Basis
 from policies.release import Decision, Reason
@@ -74,11 +74,6 @@ def test_each_optional_attribute_has_a_box_and_none_is_ticked(pages: Pages) -> N
         assert page.words(f"//label[@for='{box.get('id')}']")
 
 
-def test_an_address_is_read_line_by_line(pages: Pages) -> None:
-    lines = [each.text for each in _page(pages).find("(//fieldset//span[@class='value'])[1]/bdi")]
-    assert lines == ["Kase 12-4", "10143 Tallinn", "Estonia"]
-
-
 def test_what_was_asked_and_is_not_shared_is_listed_with_the_reason(pages: Pages) -> None:
     page = _page(pages)
     assert [page.words(f"//ul[@class='kept']/li[{place}]") for place in (1, 2, 3)] == [
@@ -125,11 +120,6 @@ def test_each_other_language_is_a_button_of_the_form_behind_those_and_says_its_o
     assert page.find("//button")[2:4] == buttons
 
 
-def test_without_a_path_to_other_languages_there_is_none(pages: Pages) -> None:
-    page = Read(pages.approval(replace(approval(pages, "en", DECISION), rewording="")))
-    assert not page.find("//nav | //*[@name='language']")
-
-
 def test_the_form_carries_the_login_and_what_was_decided(pages: Pages) -> None:
     page = _page(pages)
     assert page.one("//form").get("action") == "/login/L1/decision"
@@ -166,11 +156,6 @@ def test_a_text_in_another_language_than_the_page_says_which(pages: Pages) -> No
     assert page.one("//dl/div[1]/dd/bdi").get("lang") is None
 
 
-def test_an_attribute_of_a_city_that_the_catalogue_lacks_is_named_as_it_is(pages: Pages) -> None:
-    page = _page(pages, "en", Decision((ruling("library_card", "L-1", form=EXACT),)))
-    assert AttributeName("library_card") in page.words("//ul[@class='items']")
-
-
 @pytest.mark.spec("issue 3 item 6; decisions.md 18")
 def test_what_another_countrys_node_sent_and_stays_here_is_named(pages: Pages) -> None:
     words = pages.wording("en")
@@ -182,7 +167,3 @@ def test_what_another_countrys_node_sent_and_stays_here_is_named(pages: Pages) -
     assert [each.text_content() for each in page.find("//ul[@class='arrived']/li")] == [
         STANDARD.attributes[name].title["en"] for name in names
     ]
-
-
-def test_where_no_other_node_sent_anything_the_page_speaks_of_none(pages: Pages) -> None:
-    assert "node" not in _page(pages).words("//main")

@@ -70,17 +70,6 @@ def test_it_lists_all_that_goes_with_its_values_and_what_always_travels_apart(pa
     assert "Kase 12-4" in page.words(second)
 
 
-def test_without_anything_more_there_is_no_heading_for_it(pages: Pages) -> None:
-    page = Read(pages.inform(inform(pages, "en", {})))
-    assert len(page.find("//h3")) == len(page.find("//ul[@class='items']")) == 1
-
-
-def test_the_attributes_titles_are_in_the_readers_language(pages: Pages) -> None:
-    page = _page(pages, "et")
-    titles = [STANDARD.attributes[AttributeName(name)].title["et"] for name in MINIMUM]
-    assert [page.words(f"((//ul[@class='items'])[1]/li)[{place}]/strong") for place in range(1, 5)] == titles
-
-
 @pytest.mark.spec("decisions.md 18 and I")
 def test_it_says_what_happens_there_and_here_and_promises_no_more(pages: Pages) -> None:
     told = _page(pages).words("//section[@aria-labelledby='goes']")
@@ -118,19 +107,8 @@ def test_its_form_carries_the_sealed_login_to_us(pages: Pages) -> None:
         pages.inform(replace(view, action="https://evil.example/"))
 
 
-def test_a_view_says_no_value_in_its_repr(pages: Pages) -> None:
-    told = repr(inform(pages, "en"))
-    for value in ("Παπαδοπούλου", "Papadopoulou", "Mari-Liis", "1990", "49007220001", "Kase", "sealed-text"):
-        assert value not in told
-
-
 def test_a_name_in_two_scripts_has_two_lines(pages: Pages) -> None:
     for latin, lines in [("", ("Мария",)), ("Мария", ("Мария",)), ("Mariya", ("Мария", "Mariya"))]:
         item = pages.wording("en").carried(AttributeName("given_name"), "Мария", STANDARD, always=True, latin=latin)
         assert item.value == lines
         assert item.required
-
-
-def test_an_attribute_that_the_catalogue_does_not_know_is_shown_by_its_name(pages: Pages) -> None:
-    item = pages.wording("et").carried(AttributeName("birth_name"), "Tamm", STANDARD, always=False)
-    assert (item.title.text, item.value, item.required) == ("birth_name", ("Tamm",), False)

@@ -1,7 +1,5 @@
 """A decision in words."""
 
-import pytest
-
 from idp.pages.languages import LANGUAGES
 from idp.pages.render import Pages
 from idp.pages.views import Text
@@ -9,7 +7,7 @@ from idp.pages.wording import FORMS, text_in
 from policies import forms
 from policies.attributes import Address, Attribute, AttributeName, Form, Value
 from policies.catalogue import STANDARD
-from policies.release import Decision, Reason
+from policies.release import Reason
 from tests.e2e.gallery import BLOCKED, DECISION, PURPOSE, ruling
 
 
@@ -95,11 +93,6 @@ def test_a_weaker_form_says_what_it_tells(pages: Pages) -> None:
         assert item.stays == Text(STANDARD.attributes[AttributeName(name)].title["en"], "en")
 
 
-def test_a_whole_attribute_replaces_nothing(pages: Pages) -> None:
-    item = pages.wording("en").item(ruling("given_name", "Mari"), PURPOSE, STANDARD)
-    assert (item.title.text, item.only, item.stays, item.value) == ("Given name", "", None, ("Mari",))
-
-
 def test_where_the_source_has_no_more_nothing_is_said_to_stay_behind(pages: Pages) -> None:
     given = ruling("address", "EE", form=Form("country"), reason=Reason.SOURCE_HAS_LESS)
     item = pages.wording("en").item(given, PURPOSE, STANDARD)
@@ -145,13 +138,3 @@ def test_what_is_missing_is_what_was_required_and_denied(pages: Pages) -> None:
     missing = pages.wording("en").missing(BLOCKED, STANDARD)
     assert [one.title.text for one in missing] == ["Date of birth"]
     assert pages.wording("en").missing(DECISION, STANDARD) == ()
-
-
-def test_what_does_not_go_is_no_item(pages: Pages) -> None:
-    with pytest.raises(ValueError, match="does not go"):
-        pages.wording("en").item(ruling("gender", None), PURPOSE, STANDARD)
-
-
-def test_an_attribute_that_the_purpose_gives_no_reason_for_has_an_empty_one(pages: Pages) -> None:
-    decision = Decision((ruling("library_card", "L-1"),))
-    assert pages.wording("et").items(decision, PURPOSE, STANDARD)[0].why == Text("", "et")

@@ -151,7 +151,7 @@ def test_a_release_is_one_unit_that_says_node_message_and_time(house: NodeHouse)
 def test_nothing_is_recorded_for_a_certificate_that_nothing_can_be_encrypted_to(
     house: NodeHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """pyca reads certificates that libxmlsec cannot encrypt to: one for PSS alone, say."""
+    """Pyca reads certificates that libxmlsec cannot encrypt to: one for PSS alone, say."""
 
     def refuses(*_: object) -> None:
         raise BrokerError("libxmlsec did not encrypt")
