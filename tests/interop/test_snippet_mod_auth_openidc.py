@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+import structlog
 from playwright.sync_api import Browser, Page, expect
 
 from idp.cli.snippets import Framework
@@ -87,6 +88,44 @@ def test_a_citizen_signs_in_with_chromium(stage: SnippetStage, chromium: Browser
         page.goto(f"{app.base}/login")
         expect(page.locator("body")).to_contain_text("OIDC_CLAIM_sub=")
         assert opened_window.complaints == []
+
+
+@pytest.mark.peer_row(f"{PEER}, Chromium", "wrong key refused by us")
+def test_with_a_wrong_secret_chromium_shows_apaches_refusal(stage: SnippetStage, chromium: Browser) -> None:
+    with (
+        structlog.testing.capture_logs() as lines,
+        running(stage, "wrong-secret") as app,
+        window(chromium) as opened_window,
+    ):
+        _approve(opened_window.page, app)
+        expect(opened_window.page.locator("body")).not_to_contain_text("OIDC_CLAIM")
+    assert any("invalid_client" in str(line.get("detail")) for line in lines)
+
+
+@pytest.mark.peer_row(f"{PEER}, Chromium", "wrong address refused by us")
+def test_with_another_redirect_address_chromium_stays_on_our_page(stage: SnippetStage, chromium: Browser) -> None:
+    with running(stage, "secret") as app, Hops() as hops, window(chromium) as opened_window:
+        opened_window.page.goto(begun(hops, app, redirect_uri=f"{app.redirect_uri}?next=1"))
+        assert opened_window.page.url.startswith(stage.issuer)
+        expect(opened_window.page.locator("main")).to_contain_text("Only the operator of the service can mend this")
+        assert app.base not in opened_window.page.content()
+
+
+@pytest.mark.peer_row(f"{PEER}, Chromium", "broken nonce refused by it")
+def test_with_a_broken_nonce_chromium_shows_apaches_refusal(stage: SnippetStage, chromium: Browser) -> None:
+    with running(stage, "secret") as app, window(chromium) as opened_window:
+        page = opened_window.page
+        # Apache's own cookie of this sign-in, and a request that was changed on its way to us
+        with Hops() as hops:
+            address = begun(hops, app, nonce=proved.ANOTHER)
+            kept = [(name, value.rpartition("|")[0]) for (_, name), value in hops._jar.items()]
+        opened_window.context.add_cookies([{"name": name, "value": value, "url": app.base} for name, value in kept])
+        page.goto(address)
+        page.click("main nav a")
+        page.click("button[value=mari]")
+        page.click("button[value=approve]")
+        page.wait_for_url(f"{app.base}/**")
+        expect(page.locator("body")).not_to_contain_text("OIDC_CLAIM")
 
 
 @pytest.mark.peer_row(PEER, "lower level refused by it")
