@@ -20,7 +20,7 @@ from connectors.request_checks import PeerRequestRefused
 from idp.login import check_names as of_logins
 from idp.pages.wording import MOVES, SHOWN_AS
 from policies.errors import AssertionRejected, BrokerError
-from tests.raised_checks import Raised, codes_in, oauth_codes_in, raised_in, told_codes_in
+from tests.raised_checks import Raised, codes_in, forget_trees, oauth_codes_in, raised_in, told_codes_in
 
 ROOT = Path(__file__).parents[1]
 PAGE, WORDS = ROOT / "docs" / "errors.md", ROOT / "tests" / "errors.toml"
@@ -125,6 +125,7 @@ def holes(words: Words, texts: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     found += [f"the OAuth error `{code}` is not in {WORDS.name}" for code in sorted(oauth - set(words.oauth))]
     found += [f"{WORDS.name} has `{code}`, which nothing answers" for code in sorted(set(words.oauth) - oauth)]
     found += [f"the table {name} is not in {WORDS.name}" for name in sorted(set(tables()) - set(words.tables))]
+    forget_trees()
     return tuple(found)
 
 

@@ -1,6 +1,7 @@
 """The errors that the product can raise, read from its source without running it: checks, codes, OAuth errors."""
 
 import ast
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,22 @@ Sources = Sequence[tuple[str, str]]
 OAUTH_TABLES = ("SENTENCES", "UNSUPPORTED")
 # Whose first argument is a code: what ends a command, and what `ciconia inspect` says of a file
 TOLD_BY = ("failed", "_failed", "_end", "Failure")
+
+
+@functools.cache
+def _nodes(tree: ast.AST) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(tree))
+
+
+@functools.cache
+def _tree(text: str) -> ast.Module:
+    """A module, which is looked through several times, until `forget_trees`."""
+    return ast.parse(text)
+
+
+def forget_trees() -> None:
+    _nodes.cache_clear()
+    _tree.cache_clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +43,7 @@ def raised_in(sources: Sources, classes: set[str]) -> tuple[Raised, ...]:
     A function is known in its own package by its name, one of another file with the same name goes before; private ones
     are known in their own file, and so are private constants.
     """
-    trees = [(path, ast.parse(text)) for path, text in sources]
+    trees = [(path, _tree(text)) for path, text in sources]
     shared_constants = {name: text for _, tree in trees for name, text in _constants(tree) if not name.startswith("_")}
     shared: dict[str, dict[str, set[int]]] = {}
     for path, tree in trees:
@@ -40,12 +57,12 @@ def raised_in(sources: Sources, classes: set[str]) -> tuple[Raised, ...]:
             own.setdefault(name, set()).add(index)
         places = shared.get(path.partition("/")[0], {}) | own
         constants = shared_constants | dict(_constants(tree))
-        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        for call in (node for node in _nodes(tree) if isinstance(node, ast.Call)):
             given = [keyword.value for keyword in call.keywords if keyword.arg == "check"]
             given += [call.args[at] for at in places.get(_name(call.func), set()) if at < len(call.args)]
             for node in given:
                 found += [Raised(check, f"{path}:{call.lineno}", whole) for check, whole in _texts(node, constants)]
-        for node in (one for one in ast.walk(tree) if isinstance(one, ast.Dict)):
+        for node in (one for one in _nodes(tree) if isinstance(one, ast.Dict)):
             found += [Raised(check, f"{path}:{node.lineno}") for check in _member(node, "check")]
     return tuple(dict.fromkeys(found))
 
@@ -58,7 +75,7 @@ def codes_in(sources: Sources) -> Iterator[str]:
     yield from _keyword(sources, "code", _raises)
     yield from told_codes_in(sources)
     for _, text in sources:
-        for node in ast.walk(ast.parse(text)):
+        for node in _nodes(_tree(text)):
             if isinstance(node, ast.Dict):
                 yield from _member(node, "code")
 
@@ -66,7 +83,7 @@ def codes_in(sources: Sources) -> Iterator[str]:
 def told_codes_in(sources: Sources) -> Iterator[str]:
     """The literal first argument of `TOLD_BY`: the codes by which a command says why it did not do what it was asked."""
     for _, text in sources:
-        for node in ast.walk(ast.parse(text)):
+        for node in _nodes(_tree(text)):
             if isinstance(node, ast.Call) and _name(node.func) in TOLD_BY:
                 yield from _literals(node.args[:1])
 
@@ -75,7 +92,7 @@ def oauth_codes_in(sources: Sources) -> Iterator[str]:
     """Every OAuth error: `oauth=` of a refusal and its default, the tables, and `"error": "..."` of a body."""
     yield from _keyword(sources, "oauth", _raises)
     for _, text in sources:
-        for node in ast.walk(ast.parse(text)):
+        for node in _nodes(_tree(text)):
             match node:
                 case ast.Assign(targets=[ast.Name(id=name)], value=ast.Dict(keys=keys, values=values)) if (
                     name in OAUTH_TABLES
@@ -96,7 +113,7 @@ def oauth_codes_in(sources: Sources) -> Iterator[str]:
 
 def _keyword(sources: Sources, name: str, wanted: Callable[[str], bool]) -> Iterator[str]:
     for _, text in sources:
-        for call in (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)):
+        for call in (node for node in _nodes(_tree(text)) if isinstance(node, ast.Call)):
             if wanted(_name(call.func)):
                 yield from _literals([keyword.value for keyword in call.keywords if keyword.arg == name])
 
@@ -124,7 +141,7 @@ def _constants(tree: ast.Module) -> Iterator[tuple[str, str]]:
 
 def _forwarding(tree: ast.Module) -> Iterator[tuple[str, int]]:
     """Functions with a parameter `check: str`, and its place without `self`."""
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name != "__init__":
             names = [argument.arg for argument in node.args.args if argument.arg != "self"]
             if "check" in names:

@@ -134,8 +134,8 @@ def test_every_block_is_commands_a_file_or_what_an_app_is_told() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [((), "Usage"), (("nowhere", "practice.xml", "8401"), "nowhere"), (("nowhere", "practice.xml", "many"), "Usage")],
-    ids=["nothing", "no configuration", "no port"],
+    [(("nowhere", "practice.xml", "8401"), "nowhere"), (("nowhere", "practice.xml", "many"), "Usage")],
+    ids=["no configuration", "no port"],
 )
 def test_the_practice_sign_in_says_what_it_needs(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
     command = [sys.executable, "-m", "idp.demo.practice", *arguments]
