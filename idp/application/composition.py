@@ -65,7 +65,7 @@ class SiteParts:
     def node_keys(self) -> NodeKeys:
         """The keys of a node. Raises ValueError if there are none; `load_all` has refused such a configuration."""
         if self.keys.node is None:
-            raise ValueError("a node without keys was let through")
+            raise ValueError("load_all took a node without keys")
         return self.keys.node
 
 
@@ -135,7 +135,7 @@ def _city(parts: SiteParts) -> CitySite:
 def _node(parts: SiteParts) -> Site:
     settings, configuration, keys = parts.settings, parts.configuration, parts.keys
     if settings.organization is None:
-        raise ValueError("a node without organization was let through")
+        raise ValueError("load_all took a node without organization")
     role = NodeRole(
         tenant=settings.tenant,
         country=settings.country,
@@ -241,7 +241,7 @@ def connectors_of(
 
     def eidas(provider: IdentityProvider) -> Connector:
         if keys.node is None:
-            raise ValueError("a node without keys was let through")
+            raise ValueError("load_all took a node without keys")
         return EidasConnector(
             provider=provider,
             entity_id=node_entity_id(settings.issuer),
