@@ -14,7 +14,7 @@ from asn1crypto.pem import armor
 
 from connectors.formats.eidas.service_list import ListedNode
 from idp.application.load import load_all
-from idp.application.register_party import withdraw, write_new
+from idp.application.register_party import files_written
 from idp.system.toml_text import dumped
 from policies.errors import Misconfigured, Problem
 
@@ -65,14 +65,6 @@ def register_node(asked: NodeRegistration, folder: Path) -> tuple[Path, ...]:
     if taken:
         raise Misconfigured((Problem(taken[0], 0, "", "the file exists already.", "give another name with --name."),))
     pem = b"".join(armor("CERTIFICATE", der) for der in asked.certificates)
-    written: list[Path] = []
-    try:
-        for name, content in ((asked.pem_file, pem), (asked.file, text_of_node(asked).encode())):
-            (folder / name).parent.mkdir(exist_ok=True)
-            write_new(folder / name, content, 0o644)
-            written.append(folder / name)
+    with files_written(folder, {asked.pem_file: pem, asked.file: text_of_node(asked).encode()}) as written:
         load_all(folder)
-    except BaseException:
-        withdraw(written)
-        raise
-    return tuple(written)
+    return written

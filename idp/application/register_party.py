@@ -10,7 +10,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
@@ -265,21 +265,26 @@ def register(asked: Registration, purpose: Purpose, folder: Path) -> tuple[Path,
     Raises `Misconfigured` with every problem, FileExistsError if another process was faster, and OSError if it cannot
     write. After an error, also after Ctrl-C, none of its files is left.
     """
-    files = [(folder / asked.file, text_of(asked, purpose).encode())]
-    if asked.jwks:
-        files.insert(0, (folder / asked.jwks_file, asked.jwks))
-    written: list[Path] = []
-    (folder / "parties").mkdir(exist_ok=True)
-    try:
-        for path, content in files:
-            write_new(path, content, 0o644)
-            written.append(path)
+    files = {asked.jwks_file: asked.jwks} if asked.jwks else {}
+    with files_written(folder, {**files, asked.file: text_of(asked, purpose).encode()}) as written:
         settings, configuration, _ = load_all(folder)
         Clients(issuer=settings.issuer, parties=configuration.parties)
+    return written
+
+
+@contextmanager
+def files_written(folder: Path, files: Mapping[str, bytes]) -> Iterator[tuple[Path, ...]]:
+    """Write new files by their paths in a folder, and remove them again if the block raises."""
+    written: list[Path] = []
+    try:
+        for name, content in files.items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            write_new(folder / name, content, 0o644)
+            written.append(folder / name)
+        yield tuple(written)
     except BaseException:
         withdraw(written)
         raise
-    return tuple(written)
 
 
 def withdraw(written: Iterable[Path]) -> None:

@@ -5,6 +5,7 @@ Templates escape every text from a configuration or a person.
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import ClassVar
 
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName
@@ -53,6 +54,7 @@ class PickerView:
     some countries only.
     """
 
+    kind: ClassVar[PageKind] = PageKind.FORM
     language: str
     service: Text
     purpose: Text
@@ -63,11 +65,6 @@ class PickerView:
     sought: str = field(default="", repr=False)
     remembering: bool = False
     narrowed: bool = False
-
-    @property
-    def kind(self) -> PageKind:
-        """The kind of this page."""
-        return PageKind.FORM
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +110,7 @@ class ApprovalView:
     `choice` to get the page in that language; it is empty if there is no other one.
     """
 
+    kind: ClassVar[PageKind] = PageKind.FORM
     language: str
     login: str
     decided: str = field(repr=False)
@@ -129,11 +127,6 @@ class ApprovalView:
     arrived: tuple[Text, ...] = ()
     receipt: str = ""
     rewording: str = ""
-
-    @property
-    def kind(self) -> PageKind:
-        """The kind of this page."""
-        return PageKind.FORM
 
     @property
     def required(self) -> tuple[Item, ...]:
@@ -163,6 +156,7 @@ class InformView:
     our own origin.
     """
 
+    kind: ClassVar[PageKind] = PageKind.FORM
     language: str
     login: str
     decided: str = field(repr=False)
@@ -173,11 +167,6 @@ class InformView:
     named: str
     loa: LevelOfAssurance
     items: tuple[Item, ...]
-
-    @property
-    def kind(self) -> PageKind:
-        """The kind of this page."""
-        return PageKind.FORM
 
     @property
     def always(self) -> tuple[Item, ...]:
@@ -250,15 +239,11 @@ class LeavingView:
     `receipt` is the path of the citizen's receipt, or empty.
     """
 
+    kind: ClassVar[PageKind] = PageKind.PLAIN
     language: str
     service: Text
     target: str = field(repr=False)
     receipt: str = ""
-
-    @property
-    def kind(self) -> PageKind:
-        """The kind of this page."""
-        return PageKind.PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,17 +253,13 @@ class PostView:
     `receipt` is the path of the citizen's receipt, or empty.
     """
 
+    kind: ClassVar[PageKind] = PageKind.POST
     language: str
     towards: Towards
     name: Text
     target: str
     fields: tuple[tuple[str, str], ...] = field(repr=False)
     receipt: str = ""
-
-    @property
-    def kind(self) -> PageKind:
-        """The kind of this page."""
-        return PageKind.POST
 
 
 @dataclass(frozen=True, slots=True)

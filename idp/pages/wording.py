@@ -98,11 +98,12 @@ class Wording:
 
     def kept(self, decision: Decision, catalogue: Catalogue) -> tuple[WithheldItem, ...]:
         """The attributes that were asked for and do not go, in the decision's order."""
-        return tuple(self.kept_one(ruling, catalogue) for ruling in decision.rulings if ruling.released is None)
+        return self.withheld(((one.name, one.reason.value) for one in decision.rulings if one.released is None), catalogue)
 
     def missing(self, decision: Decision, catalogue: Catalogue) -> tuple[WithheldItem, ...]:
         """The required attributes that the service does not get."""
-        return tuple(self.kept_one(ruling, catalogue) for ruling in decision.rulings if ruling.name in decision.blocked)
+        blocked = [one for one in decision.rulings if one.name in decision.blocked]
+        return self.withheld([(one.name, one.reason.value) for one in blocked], catalogue)
 
     def item(self, ruling: Ruling, purpose: Purpose, catalogue: Catalogue) -> Item:
         """One attribute that would go. Raises ValueError for a ruling that releases nothing."""
@@ -145,13 +146,6 @@ class Wording:
         """The attributes' titles, in this order."""
         return tuple(self._title(catalogue, name) for name in names)
 
-    def kept_one(self, ruling: Ruling, catalogue: Catalogue) -> WithheldItem:
-        """One attribute that does not go, with the reason as a sentence."""
-        reason = self.language.say(f"reason.{ruling.reason}")
-        return WithheldItem(
-            title=self._title(catalogue, ruling.name), reason=reason, name=ruling.name, code=ruling.reason.value
-        )
-
     def sent(self, names: Iterable[tuple[str, str]], catalogue: Catalogue) -> tuple[Text, ...]:
         """The names and forms that went, never values: "Family name", "Date of birth: whether 18 or older"."""
         found: list[Text] = []
@@ -166,7 +160,7 @@ class Wording:
         return tuple(found)
 
     def withheld(self, pairs: Iterable[tuple[str, str]], catalogue: Catalogue) -> tuple[WithheldItem, ...]:
-        """The attributes that did not go, from pairs of name and reason."""
+        """Attributes that do not go, by name and reason, each with its reason as a sentence."""
         return tuple(
             WithheldItem(self._title(catalogue, AttributeName(name)), self.language.say(f"reason.{reason}"), name, reason)
             for name, reason in pairs
