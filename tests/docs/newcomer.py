@@ -1,7 +1,7 @@
-"""Somebody who has only a page of docs/ about one broker, and does what it says, block by block.
+"""A newcomer follows a page of docs/ about one broker, block by block, and knows nothing else.
 
-What differs from the page: the three ports, for they may be taken; that `*.localhost` is this machine to the app's
-resolver; and what `pip install` would bring is there already.
+Three things differ from the page: the ports, which may be taken; the app's resolver knows `*.localhost`; and what `pip
+install` would bring is there already.
 """
 
 import importlib.util

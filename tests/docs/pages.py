@@ -30,12 +30,12 @@ def pages() -> tuple[Path, ...]:
 
 
 def prose(page: Path) -> str:
-    """A page without what stands in it as code."""
+    """A page without its code."""
     return _CODE.sub("", _FENCE.sub("", page.read_text(encoding="utf-8")))
 
 
 def links(text: str) -> tuple[str, ...]:
-    """Where a page leads, pictures too: as it is written."""
+    """The targets of a page's links and pictures, as they are written."""
     return (*_LINK.findall(text), *_SOURCE.findall(text))
 
 
