@@ -1,4 +1,4 @@
-"""docs/interoperability.md: peer, version, flow, result, from the result that a run kept.
+"""Writes docs/interoperability.md from the kept result of a run: peer, version, flow, result.
 
     python -m tests.interop.run --write    run every peer, keep the result, write the page
     python -m tests.interop.page           write the page from the kept result
@@ -22,23 +22,23 @@ Rows = list[dict[str, object]]
 HEAD = """\
 # Interoperability
 
-These products were run against a real broker over real sockets, each as its documentation configures it. Nobody here
-wrote them; the countries' nodes alone are written for the tests, as their section says. `make interop` runs them again,
-and `bash .ci/peers` installs them. The page is made from the kept result of a run by `python -m tests.interop.run --write`;
-a test fails where it does not fit the list of peers.
+Look here for the settings that your product needs. We ran these products against a real broker over real sockets, each as
+its documentation configures it. Other people wrote them, except for the countries' nodes (see there). `bash .ci/peers`
+installs them, and `make interop` runs them again. `python -m tests.interop.run --write` makes this page from the kept
+result of a run; a test fails if it does not fit the list of peers.
 """
 REGISTERED = {
     Role.CLIENT: """\
-The third column names the options of `ciconia party add`, or lines of its file, that the operator of the broker writes for
-this client. Where it is empty, the defaults do. No setting can be left out: `python -m tests.interop.least` tries it.
+The third column has the options of `ciconia party add`, or lines of its file, that the broker's operator writes for this
+client. If it is empty, the defaults suffice. No setting can be left out: `python -m tests.interop.least` tries it.
 """,
     Role.PROVIDER: """\
-The third column names the lines that the operator of the broker writes into the provider's file, besides its address,
-metadata and attributes.
+The third column has the lines that the broker's operator writes into the provider's file, besides its address, metadata and
+attributes.
 """,
     Role.NODE: """\
-Nobody can run these programs here. What they send and take is written for the tests from their published sources, signed
-and encrypted by python-xmlsec, and imports nothing of ours (`tests/real`).
+We cannot run these programs here. `tests/real` writes their messages from their published sources, signs and encrypts them
+with python-xmlsec, and imports nothing of ours.
 """,
 }
 FAULTS = """\
@@ -49,7 +49,7 @@ Each has its proof: a line of the installed source, which the run looks up again
 COVERED = """\
 ## Also run by the tests
 
-These run as tests, with hostile messages beside the valid ones. "It" is the peer, "us" is the broker.
+The tests run these, with hostile messages beside the valid ones. "It" is the peer, "us" is the broker.
 """
 
 
