@@ -32,6 +32,7 @@ from idp.ledger.record_contents import (
     is_reason,
 )
 from idp.store import tables
+from idp.store.release_record import joined_records
 from policies.errors import SignatureInvalid
 from policies.load.table import URI
 
@@ -59,26 +60,12 @@ def verify_records(
 
     `step` is called for each record.
     """
-    for row in _records(connection, tenant):
+    query = joined_records(tenant).order_by(tables.records.c.record)
+    for row in connection.execute(query, execution_options={"yield_per": CHUNK}):
         step()
         yield from _record(row, tenant, keys, role)
     yield from _strays(connection, tenant)
     yield from _subjects(connection, tenant, keys)
-
-
-def _records(connection: Connection, tenant: str) -> Iterator[Row[tuple[object, ...]]]:
-    records, leaves, staged, subjects = tables.records, tables.leaves, tables.staged, tables.subjects
-    in_place = and_(leaves.c.tenant == records.c.tenant, leaves.c.leaf_hash == records.c.leaf_hash)
-    waiting = and_(staged.c.tenant == records.c.tenant, staged.c.record == records.c.record)
-    person = and_(subjects.c.tenant == records.c.tenant, subjects.c.subject == records.c.subject)
-    joined = records.outerjoin(leaves, in_place).outerjoin(staged, waiting).outerjoin(subjects, person)
-    query = (
-        select(records, leaves.c.leaf, staged.c.leaf.label("staged_leaf"), subjects.c.salt)
-        .select_from(joined)
-        .where(records.c.tenant == tenant)
-        .order_by(records.c.record)
-    )
-    yield from connection.execute(query, execution_options={"yield_per": CHUNK})
 
 
 def _record(row: Row[tuple[object, ...]], tenant: str, keys: LedgerKeys, role: Role | None) -> Iterator[LedgerFinding]:

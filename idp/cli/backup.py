@@ -24,9 +24,9 @@ from idp.ledger.checkpoint import TreeHead
 from idp.ledger.findings import LedgerReport
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.sequencer.witness import saw_nothing, witnessed, would_count
-from idp.store.attempt import Unconfirmed
 from idp.store.backup import CLOSED_SECONDS, back_up, closing, newest_moment, opened_backup, rows_of
 from idp.store.backup import restore as restore_rows
+from idp.store.commits import Unconfirmed
 from idp.store.engine import database_name, open_engine, reading
 from idp.store.faults import explained
 from idp.store.installation import assert_ours, is_sealed_by_others

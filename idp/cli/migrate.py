@@ -11,7 +11,7 @@ from idp.cli.console import failed, problems, say
 from idp.cli.options import AsJson, Folder
 from idp.config.settings import TENANTS, Settings, is_many, load_settings, shut, tenant_folders
 from idp.keys.ledger_files import load_ledger_keys
-from idp.store.attempt import Unconfirmed
+from idp.store.commits import Unconfirmed
 from idp.store.engine import database_name
 from idp.store.faults import explained
 from idp.store.installation import assert_ours

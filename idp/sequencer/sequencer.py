@@ -22,7 +22,7 @@ from idp.ledger.merkle_tree import CompactRange, leaf_hash, tree_root
 from idp.ports import Checkpoint
 from idp.sequencer.witness import OLDER, Witness
 from idp.store import tables
-from idp.store.attempt import durably
+from idp.store.commits import durably
 from idp.store.engine import reading, writing
 from idp.store.read_back import act_now
 from idp.store.schema.check import schema_faults

@@ -1,116 +1,46 @@
-"""The tries of one batch: a transaction again, where the connection or the database's own order of things ended it."""
+"""The tries of one batch, and the connection that they use.
 
-import threading
+A transaction is tried again if its connection ended, or if the database ended it for its own order of things.
+"""
+
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import Any, TypeVar  # Any: psycopg's connection, which SQLAlchemy does not name
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, RootTransaction
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from idp.store.engine import is_postgres
 from idp.store.postgres import WARNED
-from idp.store.turn import one_turn
-from policies.errors import StoreUnavailable
 
-# How long the writer asks for the outcome of a batch whose answer was lost, and how often
+# How long the writer asks how a batch ended whose answer was lost, and how often
 OUTCOME_SECONDS, ASK_SECONDS = 5.0, 0.1
-# Two processes that wait for each other: the database ends one of the two, which begins again (PostgreSQL's 40P01, 40001).
-# And a connection that ended while nobody used it is noticed at its next use.
+# If two processes wait for each other, PostgreSQL ends one of them (40P01, 40001), which begins again. A connection that
+# ended while nobody used it is noticed at its next use.
 TRIES = 3
 _AGAIN = ("40P01", "40001")
-
-
 # How long a connection is kept in use: the pool looks at its age in between (postgres.RECYCLE_SECONDS)
 KEPT_SECONDS = 30.0
-# Within how long a connection that had ended says so
+# A connection that had ended says so within this time
 ENDED_SECONDS = 1.0
-# How long the COMMIT of a command may wait for a standby: somebody sits before it
-STANDBY_SECONDS = 60.0
 
 T = TypeVar("T")
 
 
-@contextmanager
-def durably(engine: Engine) -> Iterator[Connection]:
-    """A transaction in its turn, committed on each disk that has to have it.
-
-    Raises `StoreUnavailable` where that is not known.
-    """
-    with engine.connect() as connection:
-        with one_turn(engine), connection.begin():
-            yield connection
-        if connection.info.pop(WARNED, False):
-            raise StoreUnavailable("the standby may not have what was committed")
-
-
-class Unconfirmed(StoreUnavailable):
-    """It is committed, but maybe on this server alone."""
-
-    def __init__(self) -> None:
-        what = "no standby has confirmed that it has what is committed on this server"
-        super().__init__(f"{what}: bring the standby back (pg_stat_replication shows it), and it gets that by itself")
-
-
-@contextmanager
-def confirmed(engine: Engine) -> Iterator[Connection]:
-    """A transaction as `durably` has it, whose COMMIT waits for a standby no longer than `STANDBY_SECONDS`.
-
-    Raises `Unconfirmed` where it was committed, and the standby may not have it.
-    """
-    with engine.connect() as connection:
-        with connection.begin() as transaction:
-            yield connection
-            connection.info.pop(WARNED, None)  # of what was before the COMMIT
-            with _cancelled_in_time(connection):
-                try:
-                    transaction.commit()
-                except DBAPIError:
-                    # SQLite may keep it open, and what `begin` gives takes it for ended: the pool would have it as it is
-                    transaction.rollback()
-                    raise
-        if connection.info.pop(WARNED, False):
-            raise Unconfirmed
-
-
-@contextmanager
-def _cancelled_in_time(connection: Connection) -> Iterator[None]:
-    """Cancel a COMMIT that takes long. PostgreSQL then says that it is done, and warns that it waits for no standby."""
-    if not is_postgres(connection):
-        yield
-        return
-    ended = threading.Event()
-    driver: Any = connection.connection.dbapi_connection  # Any: see the import
-
-    def cancel() -> None:
-        while not ended.wait(STANDBY_SECONDS):
-            with suppress(connection.dialect.loaded_dbapi.Error):  # it asks over a connection of its own
-                driver.cancel_safe()
-
-    thread = threading.Thread(target=cancel, name="commit", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
 class KeptConnection:
-    """A connection that stays out of the pool between two uses. Safe in any thread: who comes meanwhile gets another one.
+    """A connection that stays out of the pool between two uses. Safe in any thread: a second user gets another connection.
 
-    To take one from the pool and to give it back costs as much as a statement. One whose use failed is given back.
+    Taking one from the pool and giving it back costs as much as a statement. After a failure it is given back.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        # At most one, and until when it is used; a list gives what it has to one thread alone
+        # At most one, and until when it is used. `pop` gives it to one thread alone
         self._idle: list[tuple[Connection, float]] = []
         self._ended = False
 
     def use(self, work: Callable[[Connection], T]) -> T:
-        """What `work` makes of the connection, or of another one."""
+        """Run `work` on the connection, or on another one."""
         connection, until = self._taken()
         if connection is not None and time.monotonic() >= until:
             connection.close()
@@ -123,7 +53,7 @@ class KeptConnection:
             connection.close()
             raise
         self._idle.append((connection, until))
-        # Two threads may end theirs at once: each looks after it gave its own, so the last of them leaves one at the most
+        # Two threads may end theirs at once. Each looks after giving its own back, so the last leaves one at the most
         if self._ended:
             self.end()
         elif len(self._idle) > 1:
@@ -131,9 +61,9 @@ class KeptConnection:
         return found
 
     def read(self, ask: Callable[[Connection], T]) -> T:
-        """What `ask` reads; once more over a new connection, where one that nobody used had ended meanwhile.
+        """Run `ask`; once more over a new connection if the idle one had ended meanwhile.
 
-        That is known at once: a server that was silent first is not waited for twice.
+        A connection that ended says so at once: a server that was silent first is not waited for twice.
         """
         began = time.monotonic()
         try:
@@ -150,13 +80,13 @@ class KeptConnection:
             return None, 0.0
 
     def close(self) -> None:
-        """Give one back."""
+        """Give one connection back to the pool."""
         connection, _ = self._taken()
         if connection is not None:
             connection.close()
 
     def end(self) -> None:
-        """Close what is here for good, and what comes back later: the pool that it came from may be gone already."""
+        """Close this connection for good, and one that comes back later: the pool may be gone by then."""
         self._ended = True
         while (connection := self._taken()[0]) is not None:
             connection.detach()
@@ -164,7 +94,7 @@ class KeptConnection:
 
 
 class Attempt:
-    """What is known of one batch's tries. `unknown`: whether an earlier try may have been written."""
+    """The tries of one batch. `unknown` says whether an earlier try may have been written."""
 
     def __init__(self, kept: KeptConnection, *, unknown: bool = False) -> None:
         self._kept = kept
@@ -174,7 +104,7 @@ class Attempt:
         self.unknown = unknown
 
     def run(self, write: Callable[[Connection], T]) -> T:
-        """What `write` makes of a transaction, which is committed then: for good, on each disk that has to have it."""
+        """Run `write` in a transaction, and commit it on each disk that must have it."""
         self._tries += 1
         self._connected = False
         return self._kept.use(lambda connection: self._committed(connection, write))
@@ -182,12 +112,16 @@ class Attempt:
     def _committed(self, connection: Connection, write: Callable[[Connection], T]) -> T:
         self._connected = True
         transaction = connection.begin()
+        committing = False
         try:
             found = write(connection)
-            self._commit(transaction)
-        except BaseException:
-            # Of a COMMIT that failed, too: as in `confirmed`
-            with suppress(DBAPIError):  # what ended it says more
+            committing = True
+            transaction.commit()
+        except BaseException as error:
+            if committing and isinstance(error, DBAPIError) and error.connection_invalidated:
+                self.unknown = True
+            # Also after a COMMIT that failed: see `commits.confirmed`. The first error says more than this one's
+            with suppress(DBAPIError):
                 transaction.rollback()
             raise
         if connection.info.pop(WARNED, False):
@@ -195,16 +129,8 @@ class Attempt:
             raise OperationalError("COMMIT", None, TimeoutError("its standby may not have it"))
         return found
 
-    def _commit(self, transaction: RootTransaction) -> None:
-        try:
-            transaction.commit()
-        except DBAPIError as error:
-            if error.connection_invalidated:
-                self.unknown = True
-            raise
-
     def again(self, error: DBAPIError) -> bool:
-        """Whether to try again. Waits a moment where the database does not answer at all, or once more with an error."""
+        """Whether to try again. Waits a moment if the database does not answer, or answers with a second error."""
         if self.unknown and not isinstance(error, IntegrityError):
             self._until = self._until or time.monotonic() + OUTCOME_SECONDS
             if time.monotonic() >= self._until:
@@ -214,6 +140,5 @@ class Attempt:
             return True
         if self._tries >= TRIES or not self._connected:
             return False
-        if self.unknown:  # what was written meanwhile is seen by the next try
-            return True
-        return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _AGAIN
+        # After an unknown try, the next one sees what was written meanwhile
+        return self.unknown or error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _AGAIN

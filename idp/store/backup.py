@@ -23,8 +23,8 @@ from sqlalchemy.exc import DBAPIError
 
 from idp.keys.file import sync_folder
 from idp.store import tables
-from idp.store.attempt import confirmed
 from idp.store.backup_check import is_plain
+from idp.store.commits import confirmed
 from idp.store.engine import open_engine, patiently, reading, snapshot, unavailable, url_of_file, writing
 from idp.store.faults import explained
 from idp.store.migrate import migrate, revision_of

@@ -11,10 +11,10 @@ from sqlalchemy import Connection, Engine, func, select
 
 from idp.ledger.ledger_keys import framed
 from idp.store import tables
+from idp.store.commits import one_turn
 from idp.store.engine import reading, upsert, writing
 from idp.store.switches.switch import DEVIATION
 from idp.store.switches.switches import Switches
-from idp.store.turn import one_turn
 from policies.parties import Tenant
 
 # An oracle asks some hundred questions for one octet; of a provider that is right no answer fails

@@ -1,12 +1,12 @@
-"""The engine of either database, and what is asserted of each connection: a commit that returned is on the disk.
+"""The engine of either database. Each of its connections is checked: a commit that returned is on the disk.
 
     engine.connect()             reads
-    single(engine).connect()     one statement: no transaction is begun and ended around it
+    single(engine).connect()     one statement: no transaction begins and ends around it
     snapshot(engine)             reads that must see one state of the database, however long they take
     writing(engine).begin()      writes
 
-SQLite is in WAL with full synchronous commits; a transaction that writes begins IMMEDIATE there, so that it waits for the
-lock at its beginning and not in its middle. For PostgreSQL see `idp.store.postgres`.
+SQLite runs in WAL with full synchronous commits. A transaction that writes begins IMMEDIATE there: it waits for the lock at
+its beginning and not in its middle. For PostgreSQL see `idp.store.postgres`.
 """
 
 import errno
@@ -29,7 +29,7 @@ from policies.errors import Misconfigured, Problem, StoreUnavailable
 BUSY_MILLISECONDS = 5000
 # More than the threads that a server answers with (40), so that none waits for a connection
 POOL, OVERFLOW = 8, 56
-# Pages of the write-ahead log (256 MB) after which a commit folds it into the file itself, and whoever commits waits
+# Pages of the write-ahead log (256 MB) after which a commit folds it into the file itself, and takes longer
 LOG_PAGES = 65536
 FULL = 2  # PRAGMA synchronous: every commit is on the disk when it returns
 IMMEDIATE, SINGLE = "ciconia_immediate", "ciconia_single"
@@ -46,10 +46,10 @@ def open_engine(url: str, *, busy_milliseconds: int = BUSY_MILLISECONDS) -> Engi
     if parsed.get_backend_name() == "postgresql":
         return open_postgres(parsed, busy_milliseconds=busy_milliseconds)
     assert_own_file(database_file(url))
-    # The driver takes bytes as they are. But where it does not find this, it asks them what they would rather be, by two
-    # attributes that they do not have: for each of a login's fifty that costs more than to bind it
+    # The driver takes bytes as they are. Without this it first asks each of them for two attributes that they do not have,
+    # which costs more than binding it, fifty times a login
     sqlite3.register_adapter(bytes, bytes)
-    # The connection that was given back last: it has the pages, while the others' are old since somebody wrote
+    # LIFO: the connection that was given back last has the newest pages
     engine = create_engine(
         sqlite_url(url), hide_parameters=True, echo=False, pool_size=POOL, max_overflow=OVERFLOW, pool_use_lifo=True
     )
@@ -86,7 +86,7 @@ def single(engine: Engine) -> Engine:
 
 @contextmanager
 def snapshot(engine: Engine) -> Iterator[Connection]:
-    """A connection whose reads all see the database as it was at the first of them. They may take long."""
+    """A connection whose reads all see the database as it was at the first read. They may take long."""
     if not is_postgres(engine):
         with engine.connect() as connection:  # a transaction of SQLite is one
             yield connection
@@ -97,9 +97,9 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
 
 
 def patiently(connection: Connection) -> None:
-    """Until this transaction ends, let a statement take long, and the transaction wait long for the next one.
+    """Let this transaction's statements, and its pauses between them, take long: a copy waits for its other side's disk.
 
-    A copy waits for its other side's disk meanwhile, which may stand still for a while. Locks are waited for as ever.
+    Waits for locks stay bounded.
     """
     if is_postgres(connection):
         for bound in ("statement_timeout", "idle_in_transaction_session_timeout"):
@@ -110,18 +110,18 @@ Upsert = sqlite.Insert | postgresql.Insert
 
 
 def upsert(bind: Engine | Connection, table: Table) -> Upsert:
-    """An INSERT that can say ON CONFLICT, for this database: both spell it alike."""
+    """An INSERT that can say ON CONFLICT, for this database."""
     return postgresql.insert(table) if is_postgres(bind) else sqlite.insert(table)
 
 
 def exclusively(connection: Connection, table: Table) -> None:
-    """Be the only one who writes to this table until the transaction ends; others read on. SQLite has one writer anyway."""
+    """Let nobody else write to this table until the transaction ends. SQLite has one writer anyway."""
     if is_postgres(connection):
         connection.exec_driver_sql(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE")
 
 
 def database_name(url: str) -> str:
-    """What people call the database: a file's path, or PostgreSQL's name and host. No password is in it."""
+    """The database's name for people: a file's path, or PostgreSQL's name and host. It has no password."""
     parsed = _parsed(url)
     if parsed.get_backend_name() == "postgresql":
         found = postgres_url(parsed)
@@ -137,7 +137,7 @@ def _parsed(url: str) -> URL:
 
 
 def sqlite_url(url: str) -> str:
-    """The URL, where it names a SQLite file: other databases, and a database in memory alone, are refused."""
+    """The URL of a SQLite file. Raises `Misconfigured` for another database, and for one in memory."""
     parsed = _parsed(url)
     if parsed.get_backend_name() != "sqlite":
         raise Misconfigured((Problem("", 0, "database", f"{parsed.get_backend_name()} is not served here.", _FIX),))
@@ -152,7 +152,7 @@ def database_file(url: str) -> Path:
 
 
 def lies_at(url: str, path: Path) -> bool:
-    """Whether a SQLite URL's file is `path` or in that folder, by their names alone: where a disk hangs, nobody waits."""
+    """Whether a SQLite URL's file is `path` or in that folder, by their names alone: a disk may hang."""
     try:
         file = Path(os.path.abspath(database_file(url)))  # noqa: PTH100  pathlib leaves `..` in
     except Misconfigured:  # it is no SQLite file
@@ -161,16 +161,16 @@ def lies_at(url: str, path: Path) -> bool:
 
 
 def file_of(url: URL) -> Path:
-    """The file of the URL that an engine of SQLite has."""
+    """The file of a SQLite engine's URL."""
     name = url.database or ""
     return Path(name.removeprefix("file:").partition("?")[0] if name.startswith("file:") else name)
 
 
 def assert_own_file(file: Path) -> None:
-    """Raise `Misconfigured` where this is root, and SQLite's file or its folder another account's.
+    """Raise `Misconfigured` if this is root, and SQLite's file or its folder belongs to another account.
 
-    SQLite does what a journal beside its file says: as root it would delete any file that this journal names. Where this is
-    a link, the journal is beside what it leads to.
+    SQLite obeys a journal beside its file: as root it would delete any file that the journal names. The journal of a link is
+    beside what the link leads to.
     """
     file = _real(file)
     assert_own(file.parent, "database")
@@ -178,10 +178,7 @@ def assert_own_file(file: Path) -> None:
 
 
 def url_of_file(file: Path) -> str:
-    """The URL of a SQLite file, whose path may have any sign: `?` and `%` mean something else in a URL.
-
-    Raises `Misconfigured` for a path whose octets are not UTF-8, of which there is no URL.
-    """
+    """The URL of a SQLite file, whose path may have any sign. Raises `Misconfigured` for a path that is not UTF-8."""
     try:
         return URL.create("sqlite", database=str(_real(file))).render_as_string(hide_password=False)
     except UnicodeEncodeError:
@@ -191,15 +188,15 @@ def url_of_file(file: Path) -> str:
 
 
 def _real(file: Path) -> Path:
-    """Where a file lies, whatever links lead to it. Links in a circle stay as they are: whoever opens them says so."""
-    # Path.resolve() raises RuntimeError for them before Python 3.13
+    """The path behind all links. Links in a circle stay as they are: opening them fails."""
+    # Path.resolve() raises RuntimeError for a circle before Python 3.13
     return Path(os.path.realpath(file))
 
 
 def create_file(url: str) -> None:
-    """Make SQLite's file, readable to its owner alone (SQLite gives its log its owner and mode). An existing one stays.
+    """Make SQLite's file, readable to its owner alone (its log gets the same mode). An existing one stays.
 
-    A database of PostgreSQL is made by whoever runs the server: there is nothing to do here.
+    Whoever runs PostgreSQL makes its database.
     """
     if _parsed(url).get_backend_name() == "postgresql":
         return
@@ -217,7 +214,7 @@ def create_file(url: str) -> None:
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Turn what the database cannot do into `StoreUnavailable`."""
+    """Turn a fault of the database into `StoreUnavailable`."""
     try:
         yield
     except DBAPIError as error:
@@ -227,7 +224,7 @@ def reading() -> Iterator[None]:
 
 
 def unavailable(error: DBAPIError) -> StoreUnavailable:
-    """The refusal for a database error: the database's own word for it (SQLITE_FULL, an SQLSTATE), which holds no value."""
+    """The refusal for a database error, with the database's own word (SQLITE_FULL, an SQLSTATE), which holds no value."""
     original = error.orig
     if original is None:
         return StoreUnavailable(type(error).__name__)
@@ -235,13 +232,13 @@ def unavailable(error: DBAPIError) -> StoreUnavailable:
 
 
 def _begin(connection: Connection, statement: str) -> None:
-    """Begin by the driver itself: a statement that has no parameter and gives no row costs Core more than SQLite."""
+    """Begin by the driver itself: through Core this statement costs more than SQLite takes for it."""
     driver = connection.connection.dbapi_connection
     if not isinstance(driver, sqlite3.Connection):
         raise TypeError("not SQLite's own driver")
     try:
         driver.execute(statement)
-    except sqlite3.OperationalError as error:  # as Core raises it; not once more by Core, for it has waited long enough
+    except sqlite3.OperationalError as error:  # as Core raises it; trying again by Core would wait for the lock twice
         raise OperationalError(statement, None, error) from error
     except sqlite3.Error:
         connection.exec_driver_sql(statement)
@@ -256,7 +253,7 @@ def _configure(connection: Any, busy_milliseconds: int) -> None:  # Any: see the
     connection.execute("PRAGMA foreign_keys = ON")
     # The sequencer folds the log into the file (`Store.fold`); a commit does it only where nobody else did for long
     connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES:d}")
-    # Sealing keys and what they sealed are gone from the file once they are purged (Debian's SQLite does so anyway)
+    # Purged sealing keys, and what they sealed, leave the file (Debian's SQLite does so anyway)
     connection.execute("PRAGMA secure_delete = ON")
     expected = {"journal_mode = WAL": "wal", "synchronous": FULL, "foreign_keys": 1, "secure_delete": 1}
     for pragma, value in expected.items():

@@ -19,7 +19,7 @@ from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Column, Connection, Engine, MetaData, Table, Text, delete, insert, inspect, select
 
-from idp.store.attempt import confirmed
+from idp.store.commits import confirmed
 from idp.store.engine import create_file, database_file, database_name, is_postgres, open_engine, reading, single, writing
 from policies.errors import Misconfigured, Problem
 

@@ -1,9 +1,9 @@
-"""Partitions by period on PostgreSQL: what is parked, and how logins ended, is dropped with its period and not deleted.
+"""Partitions by period on PostgreSQL: parked rows and decisions are dropped with their period, and not deleted.
 
-A row lies in the partition of its end. Whoever purges makes the partitions of the coming periods, and drops those that have
-ended: by its own clock and by the database's, whichever is behind, so that a clock that jumped drops nothing that others
-still need. What has no partition (an end far away, or a time in which nobody purged) lies in the one for the rest, from
-which it is deleted. Marks have none: docs/decisions/0011-marks-are-not-partitioned.md.
+A row lies in the partition of its end. A purge makes the partitions of the coming periods, and drops those that have ended
+by both its own clock and the database's, so that a clock that jumped drops nothing. A row without a partition (its end is
+far away, or nobody purged for long) lies in the one for the rest, from which it is deleted. Marks have no partitions:
+docs/decisions/0011-marks-are-not-partitioned.md.
 """
 
 from sqlalchemy import Connection, Engine, Table, TableClause, column, func, select, table
@@ -16,14 +16,9 @@ PERIOD = 6 * 3600
 # A receipt is parked for a day
 AHEAD = 5
 PARTITIONED = (tables.parked, tables.decisions)
-# Every login takes the lock that a partition needs for a moment: who does not get it at once comes back in a minute
+# Every login takes the lock that a partition needs: a purge that does not get it at once tries again in a minute
 LOCK_MILLISECONDS = 200
 _LOCK = 0x43_49_43_50
-
-
-def rest_of(parent: Table) -> str:
-    """The name of the partition of whatever has no period."""
-    return f"{parent.name}_rest"
 
 
 def partition_of(parent: Table, period: int) -> str:
@@ -32,15 +27,12 @@ def partition_of(parent: Table, period: int) -> str:
 
 
 def rest_table(parent: Table) -> TableClause:
-    """The partition of whatever has no period, for who deletes from it."""
-    return table(rest_of(parent), column("tenant"), column("ends"))
+    """The partition of rows without a period."""
+    return table(f"{parent.name}_rest", column("tenant"), column("ends"))
 
 
 def turn_periods(engine: Engine, parent: Table, now: int) -> None:
-    """Drop the periods of a table that have ended, and make the coming ones.
-
-    Where a lock is not to be had, that waits for the next time.
-    """
+    """Drop the periods of a table that have ended, and make the coming ones; without the lock, the next purge does."""
     try:
         with writing(engine).begin() as connection:
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS:d}")
@@ -70,16 +62,15 @@ def _turn(connection: Connection, parent: Table, now: int) -> None:
 
 
 def _period_of(parent: Table, name: str) -> int | None:
-    """The period of a partition that we made; None for the rest, and for one that an operator made."""
+    """The period of a partition that we made; None for any other."""
     number = name.removeprefix(f"{parent.name}_")
     return int(number) if number.isdecimal() and partition_of(parent, int(number)) == name else None
 
 
 def make_partition(connection: Connection, parent: Table, period: int) -> None:
-    """Make one period's partition, unless rows of it lie with the rest already."""
+    """Make one period's partition, unless its rows lie with the rest already."""
     begins, ends = period * PERIOD, (period + 1) * PERIOD
-    rest = rest_of(parent)
-    query = f"SELECT EXISTS (SELECT 1 FROM {rest} WHERE ends >= {begins:d} AND ends < {ends:d})"  # noqa: S608  our own names
+    query = f"SELECT EXISTS (SELECT 1 FROM {parent.name}_rest WHERE ends >= {begins:d} AND ends < {ends:d})"  # noqa: S608  our own names
     if not connection.exec_driver_sql(query).scalar():
         name = partition_of(parent, period)
         connection.exec_driver_sql(

@@ -1,20 +1,19 @@
-"""PostgreSQL by psycopg 3: how its URL is read, what is asked of each connection, and what is told of its errors.
+"""PostgreSQL by psycopg 3: how its URL is read, how each connection is checked, and what may be said of its errors.
 
-A connection that would lose an acknowledged commit is refused when it is made, not only the first one: after a failover the
-next connection meets another server. What decides is what the session itself got, so settings of the role, of the database
-and of the URL count. `synchronous_commit` must be `on` or `remote_apply`: `local` and `remote_write` acknowledge before the
-standby has the commit on its disk, which is the same as `on` only as long as nobody adds a standby.
+Every connection that would lose an acknowledged commit is refused, not only the first: after a failover the next one meets
+another server. The session's own values decide, so settings of the role, the database and the URL count.
+`synchronous_commit` must be `on` or `remote_apply`: `local` and `remote_write` acknowledge before the standby's disk has the
+commit.
 
 READ COMMITTED suffices for the writer: each of its decisions is one statement under a unique key (a mark, a subject's
-counter), which waits for whoever holds the key and then sees what that one committed. No statement reads what another one
-of the transaction then relies on. The sequencer compares and swaps one row.
+counter), which waits for the key's holder and then sees what that one committed. The sequencer compares and swaps one row.
 """
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any  # the DBAPI's connection and errors: psycopg is an extra, and SQLAlchemy's events name no type
+from typing import Any  # psycopg is an extra, and SQLAlchemy's events name no type
 
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext
@@ -27,10 +26,10 @@ from policies.errors import EXTRAS, Misconfigured, Problem, StoreUnavailable
 DRIVER = "postgresql+psycopg"
 # A worker's threads (40) read for a millisecond each: so few connections serve them, and many workers share one server
 POOL, OVERFLOW, POOL_SECONDS = 4, 8, 5.0
-# A connection is made anew so often, and with it what is asked of its durability
+# How old a connection becomes; each new one is checked
 RECYCLE_SECONDS = 600
-# libpq's own parameters (postgresql.org/docs/current/libpq-connect.html), where the URL names none. A peer that is silent
-# is given up after about ten seconds; a standby, and a server that only reads, is not what we want to talk to.
+# libpq's own parameters (postgresql.org/docs/current/libpq-connect.html) that the URL does not name. A silent server is
+# given up after about ten seconds; a standby is not what we want to talk to.
 PARAMETERS: dict[str, str | int] = {
     "application_name": "ciconia",
     "connect_timeout": 5,
@@ -43,9 +42,9 @@ PARAMETERS: dict[str, str | int] = {
 OLDEST = 130_000  # the oldest major version that these statements were made for
 _DURABLE = {"fsync": ("on",), "full_page_writes": ("on",), "synchronous_commit": ("on", "remote_apply")}
 _READ_ONLY = "25006"  # read_only_sql_transaction: this server was the primary, and is no more
-# In a connection's `info` (SQLAlchemy): the server warned of something since somebody looked
+# In a connection's `info` (SQLAlchemy): the server sent a warning since the last look
 WARNED = "ciconia_warned"
-# There, too, of one that looks: the server, the database or the role was made read-only, and not by us
+# In the `info` of a connection that only looks: somebody else made the server, database or role read-only
 ONLY_READS = "ciconia_only_reads"
 # In an error: why there is no connection
 _WORD = "ciconia_word"
@@ -55,7 +54,7 @@ LOST = "a release that was approved could be gone after a crash."
 
 
 def open_postgres(url: URL, *, busy_milliseconds: int) -> Engine:
-    """The engine. `busy_milliseconds` bounds each statement, and each wait for a lock. Nothing is connected yet."""
+    """The engine, not connected yet. `busy_milliseconds` bounds each statement, and each wait for a lock."""
     parameters = {name: value for name, value in PARAMETERS.items() if name not in url.query}
     with _psycopg():
         engine = create_engine(
@@ -76,7 +75,7 @@ def open_postgres(url: URL, *, busy_milliseconds: int) -> Engine:
 
 
 def look_at(url: URL) -> Engine:
-    """An engine that only reads, takes a standby too, and asks nothing of the server: for looking at what is wrong."""
+    """An engine for diagnosis: it only reads, and takes any server."""
     parameters = {name: value for name, value in PARAMETERS.items() if name not in url.query}
     parameters["target_session_attrs"] = "any"
     with _psycopg():
@@ -96,7 +95,7 @@ def look_at(url: URL) -> Engine:
 
 @contextmanager
 def _psycopg() -> Iterator[None]:
-    """Raise `Misconfigured` where what makes an engine finds that the extra `postgres` is not installed."""
+    """Raise `Misconfigured` if the extra `postgres` is not installed."""
     try:
         yield
     except (ModuleNotFoundError, NoSuchModuleError):
@@ -105,7 +104,7 @@ def _psycopg() -> Iterator[None]:
 
 
 def postgres_url(url: URL) -> URL:
-    """The URL with our driver. Raises `Misconfigured` for another driver, or where no database is named."""
+    """The URL with our driver. Raises `Misconfigured` for another driver, or if it names no database."""
     if url.drivername not in ("postgresql", DRIVER):
         raise Misconfigured((Problem("", 0, "database", f"the driver of {url.drivername} is not ours.", _FIX),))
     if not url.database:
@@ -114,7 +113,7 @@ def postgres_url(url: URL) -> URL:
 
 
 def faults_of_session(connection: Any) -> tuple[str, ...]:  # Any: see the import
-    """Why a commit on this connection of psycopg might be lost; empty where it lasts."""
+    """Why a commit on this connection of psycopg might be lost; empty if it lasts."""
     names = (*_DURABLE, "server_version_num")
     asked = ", ".join(f"current_setting('{name}')" for name in names)
     row = connection.execute(f"SELECT pg_is_in_recovery(), {asked}").fetchone()
@@ -129,10 +128,7 @@ def faults_of_session(connection: Any) -> tuple[str, ...]:  # Any: see the impor
 
 
 def short(error: BaseException) -> str:
-    """What may be told of an error of psycopg: its type, and its SQLSTATE or our word for why there is no connection.
-
-    Its own words may hold the row that was refused.
-    """
+    """The type of an error of psycopg, with its SQLSTATE or our word: its own words may hold the row that was refused."""
     word = getattr(error, _WORD, "") or getattr(error, "sqlstate", None) or word_of(str(error))
     if not word:
         return type(error).__name__
@@ -140,14 +136,14 @@ def short(error: BaseException) -> str:
 
 
 class _Checks:
-    """What is set and asked on each new connection of one engine."""
+    """Sets and checks each new connection of one engine."""
 
     def __init__(self, busy_milliseconds: int) -> None:
         self._busy = busy_milliseconds
         self._served = False  # whether a connection was good once: from then on a bad one is a fault of the moment
 
     def connected(self, connection: Any, record: Any) -> None:  # Any: see the import
-        # Whoever cancels a COMMIT that waits for its standby gets it acknowledged, and a warning that only one disk has it
+        # A cancelled COMMIT that waited for its standby is acknowledged, with a warning that only one disk has it
         connection.add_notice_handler(partial(_warned, record.info))
         before = connection.autocommit
         connection.autocommit = True  # else the settings would end with a transaction
@@ -170,10 +166,10 @@ def _warned(info: dict[str, bool], diagnostic: Any) -> None:  # Any: see the imp
 
 
 def _without_values(context: ExceptionContext) -> None:
-    """Take the words from an error before anybody may print them: DETAIL quotes keys, and whole rows."""
+    """Take an error's words before anybody prints them: DETAIL quotes keys, and whole rows."""
     original, wrapped = context.original_exception, context.sqlalchemy_exception
     if isinstance(wrapped, DBAPIError):
-        # Once its words are gone, nobody could say why there was no connection
+        # Keep our word for why there was no connection
         setattr(original, _WORD, getattr(original, "sqlstate", None) or word_of(str(original)))
         original.args = (short(original),)
         wrapped.args = (short(original),)

@@ -1,15 +1,14 @@
 """Rows are read back at the end of the transaction that wrote them, before anybody is told that they are there.
 
-A trigger that nobody finds, a rule, a replaced function: whatever makes a database forget a row, or change it, while it
-says that all went well, is seen by what it did. The marks of a batch, its decisions, its records with their staged leaves
-and the counters of their subjects are read by their keys and compared, column by column, with what was written: three
-statements a batch, however many units it has. What is parked is not read: it lies sealed, and a row that vanishes or
-changes is refused when somebody brings its handle.
+A hidden trigger, a rule or a replaced function may make a database forget or change a row while it reports success:
+reading back shows it. A batch's marks, decisions, and records with their staged leaves and subjects' counters are read by
+their keys and compared, column by column, with what was written: three statements a batch, whatever its size. Parked rows
+are not read: they lie sealed, and one that vanishes or changes is refused when its holder brings the handle.
 
-PostgreSQL can put a trigger off until the COMMIT, behind every look. So all of them have to act before it.
+PostgreSQL can put a trigger off until the COMMIT, behind every look. So all of them must act before it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from hashlib import sha256
 from itertools import chain
@@ -32,7 +31,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from idp.store import tables
 from idp.store.engine import is_postgres
-from idp.store.statements import Row, Statement, statement_size
+from idp.store.statements import Row, Statement, portions
 from policies.errors import StoreUnavailable
 
 NOT_KEPT = "rows_not_kept"
@@ -61,19 +60,14 @@ class ByKeys:
         self._of_arrays = Statement(lambda _connection: self._joined(self._unnested()))
 
     def rows(self, connection: Connection, wanted: Sequence[Row]) -> list[Row]:
-        """All that is there of what is wanted: keys, each with its parts in their order."""
+        """The rows that exist under the wanted keys, each of which has its parts in their order."""
         if is_postgres(connection):
-            parts = zip(*wanted, strict=True)
-            return list(
-                self._of_arrays.rows(connection, **{f"key_{place}": list(part) for place, part in enumerate(parts)})
-            )
+            arrays = enumerate(map(list, zip(*wanted, strict=True)))
+            return list(self._of_arrays.rows(connection, **{f"key_{place}": array for place, array in arrays}))
         found: list[Row] = []
-        done = 0
-        while done < len(wanted):
-            size = statement_size(len(wanted) - done)
-            flat = chain.from_iterable(wanted[done : done + size])
-            found += self._of(size).rows(connection, **{f"key_{place}": part for place, part in enumerate(flat)})
-            done += size
+        for portion in portions(wanted):
+            parts = enumerate(chain.from_iterable(portion))
+            found += self._of(len(portion)).rows(connection, **{f"key_{place}": part for place, part in parts})
         return found
 
     def _of(self, size: int) -> Statement:
@@ -121,19 +115,19 @@ _HASHED_RECORDS = ByKeys(tables.records, ("tenant", "record"), partial(_records,
 
 
 def assert_marks(connection: Connection, rows: Sequence[Row]) -> None:
-    """Raise `NotKept` where one of the marks is not there, or is another unit's by now."""
+    """Raise `NotKept` if a mark is missing, or is another unit's by now."""
     _assert(_MARKS, connection, tables.marks, rows, 3)
 
 
 def assert_decisions(connection: Connection, rows: Sequence[Row]) -> None:
-    """Raise `NotKept` where a decision is not there as it was written."""
+    """Raise `NotKept` if a decision is not as it was written."""
     _assert(_DECISIONS, connection, tables.decisions, rows, 2)
 
 
 def assert_records(
     connection: Connection, rows: Sequence[Row], leaves: Mapping[bytes, bytes], subjects: Mapping[tuple[str, bytes], Row]
 ) -> None:
-    """Raise `NotKept` where a record, its staged leaf or its subject is not there as it was written.
+    """Raise `NotKept` if a record, its staged leaf or its subject is not as it was written.
 
     `leaves` are by the records' ids, `subjects` are salt and counter by tenant and subject.
     """
@@ -159,15 +153,11 @@ def _hashed(row: Row) -> Row:
 
 
 def act_now(connection: Connection) -> None:
-    """Have every trigger act now that was put off until the COMMIT: SQLite has none."""
+    """Have every trigger act that was put off until the COMMIT; SQLite has none."""
     if is_postgres(connection):
         connection.exec_driver_sql("SET CONSTRAINTS ALL IMMEDIATE")
 
 
 def _assert(by_keys: ByKeys, connection: Connection, table: Table, rows: Sequence[Row], width: int) -> None:
-    if rows and not _are_in(rows, by_keys.rows(connection, [row[:width] for row in rows])):
+    if rows and not set(rows) <= set(by_keys.rows(connection, [row[:width] for row in rows])):
         raise NotKept(table.name)
-
-
-def _are_in(rows: Iterable[Row], found: Iterable[Row]) -> bool:
-    return set(rows) <= set(found)

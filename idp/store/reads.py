@@ -1,4 +1,4 @@
-"""What is read from the store: parked payloads, decisions, checkpoints, and proofs from O(log n) stored hashes."""
+"""Reads of the store: parked payloads, decisions, checkpoints, and proofs from O(log n) stored hashes."""
 
 import functools
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from idp.store import tables
 from idp.store.statements import Statement
 from policies.errors import NotFound, StoreUnavailable
 
-# As many as the path of a tree of 2**64 leaves has; SQLite takes 500 in one statement
+# As many as the path in a tree of 2**64 leaves has; SQLite takes 500 in one statement
 NODES_AT_ONCE = 64
 
 
@@ -36,7 +36,7 @@ _PARKED, _DECISION = Statement(_parked), Statement(_decision)
 
 
 def read_parked(connection: Connection, tenant: str, kind: str, digest: bytes, now: int) -> bytes:
-    """The payload that lies under a digest and is alive at `now`. Raises `NotFound`."""
+    """The payload under a digest that is alive at `now`. Raises `NotFound`."""
     found = _PARKED.rows(connection, tenant=tenant, digest=digest, kind=kind, now=now)
     if not found:
         raise NotFound(f"no {kind} that is alive under this handle")
@@ -44,12 +44,12 @@ def read_parked(connection: Connection, tenant: str, kind: str, digest: bytes, n
 
 
 def is_parked(connection: Connection, tenant: str, kind: str, digest: bytes, now: int) -> bool:
-    """Whether something of this kind lies under a digest and is alive at `now`."""
+    """Whether a payload of this kind lies under a digest and is alive at `now`."""
     return bool(_PARKED.rows(connection, tenant=tenant, digest=digest, kind=kind, now=now))
 
 
 def read_decision(connection: Connection, tenant: str, login: bytes, now: int) -> DecisionRow | None:
-    """How a login ended, while that is remembered."""
+    """How a login ended, as long as that is kept."""
     found = _DECISION.rows(connection, tenant=tenant, login=login, now=now)
     return DecisionRow(*found[0]) if found else None
 
@@ -63,7 +63,7 @@ def read_checkpoint(connection: Connection, tenant: str) -> Checkpoint | None:
 
 
 def as_checkpoint(row: Row[tuple[object, ...]]) -> Checkpoint:
-    """A row of `checkpoints` as the value that it holds. What is no UTF-8 there any more fails its seal, not its reader."""
+    """A row of `checkpoints` as a value. A note that is no UTF-8 any more fails its seal, not its reader."""
     return Checkpoint(size=row.size, root=row.root, note=row.note.decode("utf-8", "replace"), time=row.time)
 
 
@@ -82,7 +82,7 @@ def read_index(connection: Connection, tenant: str, leaf_hash: bytes) -> int | N
 def read_inclusion(connection: Connection, tenant: str, index: int, size: int) -> Sequence[bytes]:
     """The inclusion path of a leaf in the tree of the first `size` leaves.
 
-    Raises `NotFound` for a larger one, `StoreUnavailable` where a node of the path is not there.
+    Raises `NotFound` for a larger tree, `StoreUnavailable` if a node of the path is missing.
     """
     grown = connection.scalar(select(tables.trees.c.size).where(tables.trees.c.tenant == tenant)) or 0
     if not 0 <= index < size <= grown:
@@ -114,7 +114,7 @@ def read_hashes(connection: Connection, tenant: str, wanted: Iterable[Position])
 
 @functools.cache
 def _nodes_at(number: int) -> Statement:
-    """So many nodes by their places. Each is looked up by itself: of one condition with many ORs SQLite reads all nodes."""
+    """Selects so many nodes, each by itself: for one condition with many ORs SQLite would read all nodes."""
 
     def made(_connection: Connection) -> CompoundSelect[int, int, bytes]:
         table = tables.nodes.c

@@ -1,13 +1,14 @@
-"""One release out of the ledger: its leaf, and its openings decrypted with the ledger's keys.
+"""Reads one release from the ledger: its leaf, and its openings decrypted with the ledger's keys.
 
-A leaf may be staged still: whoever asks for a receipt does not wait for the sequencer.
+The leaf may still be staged: a receipt does not wait for the sequencer.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any  # Any: nobody knows the types of a row's columns
 
-from sqlalchemy import Connection, Engine, Row, and_, select
+from sqlalchemy import Engine, Row, Select, and_, select
 
 from idp.ledger.leaf import commitment, open_opening, read_leaf
 from idp.ledger.ledger_keys import LedgerKeys
@@ -22,7 +23,7 @@ CHANGED = "a record that is not what was written: run ciconia ledger verify"
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRecord:
-    """A release: when it was, its leaf, and the openings of `sent`, `decision`, `login` and `subject`."""
+    """A release: its time, its leaf, and the openings of `sent`, `decision`, `login` and `subject`."""
 
     record: bytes
     time: int
@@ -41,11 +42,11 @@ class Releases:
     def release(self, record: bytes) -> ReleaseRecord:
         """The release of this id.
 
-        Raises `NotFound` where there is none, or one whose subject was erased; `StoreUnavailable` where its row is not
-        what was written, or the database cannot be read.
+        Raises `NotFound` if there is none or its subject was erased, `StoreUnavailable` if its row is not what was written.
         """
         with reading(), self._engine.connect() as connection:
-            row = _row(connection, self._tenant, record)
+            query = joined_records(self._tenant).where(tables.records.c.record == record)
+            row = connection.execute(query).first()
         leaf = None if row is None else row.leaf if row.leaf is not None else row.staged_leaf
         if row is None or leaf is None or row.subject_opening is None or row.salt is None:
             raise NotFound("no release with this id")
@@ -55,28 +56,27 @@ class Releases:
         except (SignatureInvalid, ValueError) as error:
             raise StoreUnavailable(CHANGED) from error
         if json.loads(openings["sent"].content)["time"] != row.time:
-            # By it the log promises a place, and nothing else in the row binds more of it than the month
+            # The log's promise of a place counts from this time, and the row's encryption binds the month alone
             raise StoreUnavailable(CHANGED)
         return ReleaseRecord(record=record, time=row.time, leaf=leaf, openings=openings)
 
     def _opening(self, row: Row[tuple[object, ...]], name: str, committed: bytes) -> Opening:
-        subjects = name == "subject"
-        key = (
-            self._keys.subject_key(self._tenant, row.subject, row.salt)
-            if subjects
-            else self._keys.period_key(self._tenant, row.time)
-        )
+        if name == "subject":
+            key = self._keys.subject_key(self._tenant, row.subject, row.salt)
+        else:
+            key = self._keys.period_key(self._tenant, row.time)
         opening = open_opening(key, self._tenant, row.record, name, getattr(row, f"{name}_opening"))
         if commitment(opening.nonce, opening.content) != committed:
             raise ValueError("another commitment")
         return opening
 
 
-def _row(connection: Connection, tenant: str, record: bytes) -> Row[tuple[object, ...]] | None:
+def joined_records(tenant: str) -> Select[*tuple[Any, ...]]:
+    """The tenant's records, each with its leaf in place (`leaf`), its `staged_leaf`, and its subject's `salt`."""
     records, leaves, staged, subjects = tables.records, tables.leaves, tables.staged, tables.subjects
     in_place = and_(leaves.c.tenant == records.c.tenant, leaves.c.leaf_hash == records.c.leaf_hash)
     waiting = and_(staged.c.tenant == records.c.tenant, staged.c.record == records.c.record)
     person = and_(subjects.c.tenant == records.c.tenant, subjects.c.subject == records.c.subject)
     joined = records.outerjoin(leaves, in_place).outerjoin(staged, waiting).outerjoin(subjects, person)
-    query = select(records, leaves.c.leaf, staged.c.leaf.label("staged_leaf"), subjects.c.salt).select_from(joined)
-    return connection.execute(query.where(records.c.tenant == tenant, records.c.record == record)).first()
+    columns = (records, leaves.c.leaf, staged.c.leaf.label("staged_leaf"), subjects.c.salt)
+    return select(*columns).select_from(joined).where(records.c.tenant == tenant)

@@ -1,7 +1,7 @@
-"""The tree as the database has it, held against what this process saw of it: it only grows, and it never goes away.
+"""The database's tree, compared with what this process saw of it: it only grows, and never goes away.
 
-An older state of the tree has a valid seal of ours too, and a tree that is gone could be one that was never there. Signing
-on either would give two logs one name. So what was seen is remembered for as long as the process runs, and looked at first.
+An older state has a valid seal of ours, too, and a tree that is gone looks like one that never was. Signing on either would
+give two logs one name. So the process remembers the newest tree that it saw for as long as it runs.
 """
 
 from sqlalchemy import Connection
@@ -13,7 +13,7 @@ from idp.store.reads import read_hashes
 from idp.store.tree_state import TreeState, believed, has_tree, read_state
 from policies.errors import StoreUnavailable
 
-# The ledger in the database is not what we wrote: nothing more is appended or signed until an operator looked
+# The ledger in the database is not what we wrote: nothing is appended or signed until an operator looked
 BROKEN = "ledger_broken"
 
 
@@ -30,14 +30,14 @@ class SeenTree:
         self._newest: TreeState | None = None
 
     def read(self, connection: Connection) -> TreeState | None:
-        """The tree, None where there never was one. Raises the error of `broken` where it is not what it was."""
+        """The tree; None if there never was one. Raises the error of `broken` if it is not what it was."""
         row = read_state(connection, self._tenant)
         if row is None:
             if not has_tree(connection, self._tenant):
                 if self._newest is not None:
                     raise broken(f"the tree is gone from the database, and we have seen one of {self._newest.size} leaves")
                 return None
-            # Another worker may have made both since the first look: all begin at once
+            # Workers begin at once: another one may have made both since the first look
             row = read_state(connection, self._tenant)
             if row is None:
                 raise broken("there are leaves, nodes or checkpoints, and no state of the tree")
@@ -48,7 +48,7 @@ class SeenTree:
         return state
 
     def remember(self, state: TreeState) -> None:
-        """Keep what is committed. Raises the error of `broken` where something newer was seen before."""
+        """Remember a committed state. Raises the error of `broken` if a newer one was seen before."""
         seen = self._newest
         if seen is not None:
             if state.size < seen.size or (state.size == seen.size and state.root != seen.root):
@@ -59,7 +59,7 @@ class SeenTree:
 
 
 def right_edge(connection: Connection, tenant: str, state: TreeState) -> list[bytes]:
-    """The right edge as stored, which must give the root that we wrote."""
+    """The stored right edge, which must give the root that we wrote."""
     wanted = positions([(0, state.size)])
     hashes = read_hashes(connection, tenant, wanted)
     if len(hashes) != len(wanted) or tree_root(state.size, hashes) != state.root:
@@ -68,7 +68,7 @@ def right_edge(connection: Connection, tenant: str, state: TreeState) -> list[by
 
 
 def extended_by(connection: Connection, tenant: str, head: TreeHead, state: TreeState) -> bool:
-    """Whether the tree extends a head. Raises where a node that would prove it is not there."""
+    """Whether the tree extends a head. Raises the error of `broken` if a node of the proof is missing."""
     spans = consistency_spans(head.size, state.size)
     hashes = read_hashes(connection, tenant, positions(spans))
     try:

@@ -1,14 +1,14 @@
 """The rows that only the sequencer writes: the state of a tree with its lease, and the signed checkpoints.
 
-What they hold beyond hashes and signatures (a lease, a time, a count) is bound by a *seal*: HMAC-SHA256 of the whole row
-under a key that the database does not hold.
+A *seal* binds what they hold beyond hashes and signatures (a lease, a time, a count): HMAC-SHA256 of the whole row under a
+key that the database does not hold.
 """
 
 import functools
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any  # Any: of what types the columns of a row are, nobody knows
+from typing import Any  # Any: nobody knows the types of a row's columns
 
 from sqlalchemy import (
     Connection,
@@ -31,7 +31,7 @@ from idp.ledger.merkle_tree import EMPTY_ROOT
 from idp.ports import Checkpoint
 from idp.store import tables
 from idp.store.reads import as_checkpoint
-from idp.store.statements import Statement, statement_size
+from idp.store.statements import Statement, portions
 
 NOBODY = b""
 
@@ -49,23 +49,14 @@ class TreeState:
 
     def seal(self, keys: LedgerKeys, tenant: str) -> bytes:
         """The MAC of the row."""
-        numbers = (self.size, self.checkpoints, self.epoch, self.lease_ends)
-        parts = [b"tree", tenant.encode(), self.root, self.holder, *(_number(number) for number in numbers)]
-        return mac(keys.rows, framed(*parts))
+        numbers = [str(each).encode() for each in (self.size, self.checkpoints, self.epoch, self.lease_ends)]
+        return mac(keys.rows, framed(b"tree", tenant.encode(), self.root, self.holder, *numbers))
 
 
 def checkpoint_seal(keys: LedgerKeys, tenant: str, number: int, checkpoint: Checkpoint) -> bytes:
     """The MAC of a checkpoint's row."""
-    parts = [
-        b"checkpoint",
-        tenant.encode(),
-        _number(number),
-        _number(checkpoint.size),
-        _number(checkpoint.time),
-        checkpoint.root,
-        checkpoint.note.encode(),
-    ]
-    return mac(keys.rows, framed(*parts))
+    numbers = [str(each).encode() for each in (number, checkpoint.size, checkpoint.time)]
+    return mac(keys.rows, framed(b"checkpoint", tenant.encode(), *numbers, checkpoint.root, checkpoint.note.encode()))
 
 
 def _state(_connection: Connection) -> Select[*tuple[Any, ...]]:
@@ -78,8 +69,7 @@ def _staged(_connection: Connection) -> Select[bytes, bytes, bytes | None]:
     records = tables.records.c
     both = and_(records.tenant == table.tenant, records.record == table.record)
     query = select(table.record, table.leaf, records.leaf_hash).join_from(tables.staged, tables.records, both, isouter=True)
-    query = query.where(table.tenant == bindparam("tenant")).order_by(table.record)
-    return query.limit(bindparam("most")).offset(bindparam("skipped"))
+    return query.where(table.tenant == bindparam("tenant")).order_by(table.record).limit(bindparam("most"))
 
 
 def _placed(_connection: Connection) -> Select[int, bytes, bytes]:
@@ -107,7 +97,7 @@ def read_state(connection: Connection, tenant: str) -> Row[tuple[object, ...]] |
 
 
 def has_tree(connection: Connection, tenant: str) -> bool:
-    """Whether anything of a tree is there, whatever its state says: leaves, nodes or checkpoints."""
+    """Whether there are leaves, nodes or checkpoints, whatever the tree's state says."""
     parts = (tables.leaves, tables.nodes, tables.checkpoints)
     return any(
         connection.scalar(select(part.c.tenant).where(part.c.tenant == tenant).limit(1)) is not None for part in parts
@@ -115,7 +105,7 @@ def has_tree(connection: Connection, tenant: str) -> bool:
 
 
 def believed(row: Row[tuple[object, ...]], keys: LedgerKeys, tenant: str) -> TreeState | None:
-    """The state that a row holds, None where its seal is not ours."""
+    """The state that a row holds; None if its seal is not ours."""
     state = TreeState(row.size, row.root, row.checkpoints, row.epoch, row.holder, row.lease_ends)
     return state if hmac.compare_digest(state.seal(keys, tenant), row.seal) else None
 
@@ -131,11 +121,11 @@ _NEWEST = Statement(_newest)
 
 
 def read_staged(connection: Connection, tenant: str, most: int) -> Sequence[tuple[bytes, bytes, bytes | None]]:
-    """What waits to be appended, at most so many: a record's id, its leaf, and that leaf's hash as the record has it.
+    """The leaves that wait to be appended, at most `most`: a record's id, its leaf, and the leaf's hash from the record.
 
-    None where the record is gone: to pass over its leaf would hide that.
+    The hash is None if the record is gone: passing over its leaf would hide that.
     """
-    return _STAGED.rows(connection, tenant=tenant, most=most, skipped=0)
+    return _STAGED.rows(connection, tenant=tenant, most=most)
 
 
 def read_placed(connection: Connection, tenant: str, first: int, last: int) -> Sequence[tuple[int, bytes, bytes]]:
@@ -154,13 +144,11 @@ def _unstage(number: int) -> Statement:
 
 
 def unstage(connection: Connection, tenant: str, records: Sequence[bytes]) -> bool:
-    """Delete what is appended. Whether all of it was there."""
-    gone = begin = 0
-    while begin < len(records):
-        size = statement_size(len(records) - begin)
-        some = {f"record_{place}": record for place, record in enumerate(records[begin : begin + size])}
-        gone += _unstage(size).run(connection, tenant=tenant, **some).rowcount
-        begin += size
+    """Delete the leaves that are appended; returns whether all of them were there."""
+    gone = 0
+    for portion in portions(records):
+        some = {f"record_{place}": record for place, record in enumerate(portion)}
+        gone += _unstage(len(portion)).run(connection, tenant=tenant, **some).rowcount
     return gone == len(records)
 
 
@@ -170,17 +158,14 @@ def create_state(connection: Connection, tenant: str, state: TreeState, keys: Le
 
 
 def replace_state(connection: Connection, tenant: str, before: TreeState, after: TreeState, keys: LedgerKeys) -> bool:
-    """Compare and swap: whether the row was still `before`. The seal stands for all of it."""
+    """Compare and swap; returns whether the row was still `before`. The seal stands for the whole row."""
     new = {f"new_{name}": value for name, value in _columns(after, keys, tenant).items()}
     found = _REPLACE.run(connection, old_epoch=before.epoch, old_seal=before.seal(keys, tenant), **new)
     return found.rowcount == 1
 
 
 def newest_checkpoint(connection: Connection, tenant: str, state: TreeState, keys: LedgerKeys) -> Checkpoint | None:
-    """The checkpoint that the state's count names. Raises ValueError where it is not there as we wrote it.
-
-    Its seal binds number and time, beyond what its signature says.
-    """
+    """The checkpoint that the state's count names. Raises ValueError if it is not as we wrote it."""
     row = _NEWEST.run(connection, tenant=tenant).first()
     if row is None and state.checkpoints == 0:
         return None
@@ -214,7 +199,3 @@ def _columns(state: TreeState, keys: LedgerKeys, tenant: str) -> dict[str, objec
         "lease_ends": state.lease_ends,
         "seal": state.seal(keys, tenant),
     }
-
-
-def _number(value: int) -> bytes:
-    return str(value).encode()

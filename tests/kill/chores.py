@@ -20,10 +20,11 @@ from idp.ledger.leaf import prepare
 from idp.ports import DecisionRow, Mark, ParkedRow, Unit
 from idp.store import tables
 from idp.store.backup import COPIED, RESTORED, back_up, opened_backup, restore
+from idp.store.batch import Waiting
 from idp.store.engine import exclusively, is_postgres, open_engine, snapshot, writing
 from idp.store.periods import AHEAD, PARTITIONED, PERIOD, make_partition, partition_of
 from idp.store.store import Store
-from idp.store.writer import Waiting, Writer
+from idp.store.writer import Writer
 from policies.errors import StoreUnavailable
 from tests.idp.store.units import KEYS, TENANT, release
 

@@ -18,13 +18,14 @@ from idp.sequencer.sequencer import Sequencer
 from idp.sequencer.witness import Witness
 from idp.store import tables
 from idp.store.attempt import Attempt
+from idp.store.batch import Waiting, Written, take_marks
 from idp.store.engine import open_engine
 from idp.store.store import Store
 from idp.store.switches.switch import KEY, PARTY
 from idp.store.switches.switchboard import Switchboard
 from idp.store.switches.switches import HOLD_SECONDS, Switches
 from idp.store.tree_state import TreeState, believed, read_state
-from idp.store.writer import Outcome, Waiting, Writer, take_marks
+from idp.store.writer import Writer
 from policies.errors import Conflict, NotFound, StoreUnavailable
 from tests.idp.store.units import KEYS, NEVER, TENANT, refusal, release
 from tests.kill.journal import Pen
@@ -49,7 +50,7 @@ class EagerWriter(Writer):
 class LooseWriter(Writer):
     """Control: takes the marks in a transaction of their own, before the one that they guard."""
 
-    def _written(self, batch: Sequence[Waiting], attempt: Attempt) -> Outcome:
+    def _written(self, batch: Sequence[Waiting], attempt: Attempt) -> Written:
         def take(connection: Connection) -> tuple[list[Waiting], dict[bytes, str], list[Waiting]]:
             with connection.begin():
                 return take_marks(connection, batch)

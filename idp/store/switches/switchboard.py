@@ -9,10 +9,10 @@ from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.record_contents import draft_switch
 from idp.ports import Commits, Unit
 from idp.store import tables
+from idp.store.commits import one_turn
 from idp.store.engine import exclusively, reading, writing
 from idp.store.switches.switch import KEY, KINDS, Name, Switch, is_ours, key_of, seal_of
 from idp.store.switches.switch_records import RecordedAct, SwitchRecords
-from idp.store.turn import one_turn
 from policies.errors import StoreUnavailable
 from policies.parties import Tenant
 

@@ -13,7 +13,7 @@ from idp.config.settings import load_settings
 from idp.keys.change import make
 from idp.keys.kinds import KINDS
 from idp.pages.render import compiled
-from idp.store.attempt import Unconfirmed
+from idp.store.commits import Unconfirmed
 from idp.store.engine import open_engine
 from idp.store.migrate import serves
 from idp.store.switches.switch import ActLost

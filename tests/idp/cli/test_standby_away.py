@@ -115,7 +115,7 @@ def test_restore_says_what_is_there_and_what_is_not(
     assert here("backup", "--config", broker.folder, "--to", backup).exit_code == 0
     elsewhere(broker)
     restore = ("restore", "--config", broker.folder, "--from", backup)
-    monkeypatch.setattr("idp.store.attempt.STANDBY_SECONDS", 0.5)
+    monkeypatch.setattr("idp.store.commits.STANDBY_SECONDS", 0.5)
 
     ended = here(*restore)
     assert ended.exit_code == 2, ended.output

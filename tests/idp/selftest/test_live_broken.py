@@ -11,7 +11,7 @@ from idp.selftest.live import decisions, mixups, responses, tokens
 from idp.selftest.live.played import LiveCase, named, play
 from idp.selftest.live.stage import RELEASED, Stage
 from idp.selftest.live.visitor import Visitor
-from idp.store.writer import Waiting
+from idp.store.batch import Waiting
 
 Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
 CASES: Mapping[str, LiveCase] = {
@@ -36,7 +36,7 @@ def _unmarked(_connection: object, batch: Iterable[Waiting]) -> tuple[list[Waiti
 ACCEPTED, ELSEWHERE = Outcome.ACCEPTED, Outcome.OTHER_CHECK
 MISSING: Mapping[str, tuple[str, Callable[..., object], str, Outcome]] = {
     "marks of client assertions": (
-        "idp.store.writer.take_marks",
+        "idp.store.batch.take_marks",
         _unmarked,
         "live-tokens/client-assertion-again/live",
         ACCEPTED,

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from idp.store.writer import Waiting
+from idp.store.batch import Waiting
 from tests.idp.server.crew import until
 
 # For what would never come

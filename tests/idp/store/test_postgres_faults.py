@@ -15,9 +15,9 @@ from idp.ledger.leaf import prepare
 from idp.ports import Unit
 from idp.sequencer.sequencer import Sequencer
 from idp.store import tables
+from idp.store.batch import Waiting
 from idp.store.migrate import migrate
 from idp.store.store import Store
-from idp.store.writer import Waiting
 from policies.errors import Conflict, Misconfigured, NotFound, StoreUnavailable
 from tests.idp.server.crew import until
 from tests.idp.store.giving_up import PATIENCE, given_up_when

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from idp.store.batch import Waiting
+from idp.store.commits import SUFFIX
 from idp.store.migrate import migrate
 from idp.store.store import Store
-from idp.store.turn import SUFFIX
-from idp.store.writer import Waiting
 from policies.errors import StoreUnavailable
 from tests.idp.store.units import marks, opened_at, unit
 

@@ -16,8 +16,9 @@ from sqlalchemy import Connection, Table, event, func, select
 from idp.ledger.leaf import prepare
 from idp.ports import DecisionRow, Unit
 from idp.store import tables
+from idp.store.batch import Waiting
 from idp.store.engine import open_engine
-from idp.store.writer import Waiting, Writer
+from idp.store.writer import Writer
 from policies.errors import Conflict, StoreUnavailable
 from tests.idp.store.giving_up import given_up_when
 from tests.idp.store.sent import sent_by

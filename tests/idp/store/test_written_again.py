@@ -8,8 +8,8 @@ import pytest
 
 from idp.ledger.leaf import prepare
 from idp.ports import Unit
+from idp.store.batch import Waiting
 from idp.store.store import Store, open_store
-from idp.store.writer import Waiting
 from policies.errors import StoreUnavailable
 from policies.parties import Tenant
 from tests.idp.store.proxy import Proxy, end, lose_the_reply

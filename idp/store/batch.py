@@ -1,0 +1,249 @@
+"""One transaction of the writer: each unit of a batch is written whole, table by table, or not at all.
+
+Each mark is asked for once, in one statement, and the order of statements and of their rows is fixed: so two processes that
+want the same rows wait for each other in one order. Of several units that want a mark, exactly one gets it.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
+from os import urandom
+
+from sqlalchemy import ColumnElement, Connection, Delete, Insert, bindparam, delete, select, tuple_, update
+
+from idp.ledger.leaf import Prepared, complete, new_salt
+from idp.ledger.ledger_keys import LedgerKeys
+from idp.ledger.merkle_tree import leaf_hash
+from idp.ports import Unit
+from idp.store import tables
+from idp.store.engine import Upsert
+from idp.store.read_back import act_now, assert_decisions, assert_marks, assert_records
+from idp.store.statements import Inserting, Row, Statement, plain
+from idp.system.clock import system_clock
+from policies.errors import StoreUnavailable
+
+UNIT_BYTES = 16
+# The kind of the mark of a unit that brings no mark and no record, and how long it is kept: the tries take seconds
+OWN, OWN_SECONDS = "unit", 600
+# Tenant and key: the order of rows
+_FIRST_TWO = itemgetter(0, 1)
+
+MarkKey = tuple[str, str, bytes]
+Subject = tuple[str, bytes]
+
+
+def _taking(fresh: Upsert) -> Insert:
+    table = tables.marks.c
+    return fresh.on_conflict_do_nothing().returning(table.tenant, table.kind, table.digest)
+
+
+def _counting(fresh: Upsert) -> Insert:
+    table = tables.subjects.c
+    return fresh.on_conflict_do_update(
+        index_elements=[table.tenant, table.subject], set_={"counter": table.counter + fresh.excluded.counter}
+    ).returning(table.tenant, table.subject, table.salt, table.counter)
+
+
+def _removing(_connection: Connection) -> Delete:
+    table = tables.parked.c
+    return delete(tables.parked).where(table.tenant == bindparam("tenant"), table.digest == bindparam("digest"))
+
+
+_TAKE, _COUNT = Inserting(tables.marks, _taking), Inserting(tables.subjects, _counting)
+_RECORD, _STAGE = plain(tables.records), plain(tables.staged)
+_DECIDE, _PARK = plain(tables.decisions), plain(tables.parked)
+_REMOVE = Statement(_removing)
+
+
+def _locked() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """A unit in the queue: its random id, what was computed of its record, and where its thread waits."""
+
+    unit: Unit
+    prepared: Prepared | None
+    number: bytes = field(default_factory=lambda: urandom(UNIT_BYTES))
+    # The keys of its marks, each with its end: computed once, in the thread that asks. A unit with neither a mark nor a
+    # record gets one by its number: what it removed or parked does not tell whether an earlier try was written, and the
+    # COMMIT of a transaction that finds nothing to remove waits for no standby
+    marks: Mapping[MarkKey, int] = field(init=False)
+    # Why it was not written, once the writer has told
+    error: Exception | None = field(init=False, default=None)
+    _claim: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
+    _told: threading.Lock = field(init=False, repr=False, default_factory=_locked)
+
+    def __post_init__(self) -> None:
+        """Compute the keys of its marks."""
+        marks: dict[MarkKey, int] = {}
+        for mark in self.unit.marks:
+            key = (self.unit.tenant, mark.kind, mark.digest)
+            marks[key] = max(mark.end, marks.get(key, mark.end))
+        if not marks and self.unit.record is None:
+            marks[self.unit.tenant, OWN, self.number] = system_clock() + OWN_SECONDS
+        self.marks = marks
+
+    def claim(self) -> bool:
+        """Whether the caller is the first to ask: the writer to write it, or its thread to withdraw it."""
+        return self._claim.acquire(blocking=False)
+
+    def tell(self, error: Exception | None = None) -> None:
+        """Tell its thread how it ended, once."""
+        self.error = error
+        self._told.release()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the writer, and raise why the unit was not written. Raises `StoreUnavailable` if that takes too long."""
+        if not self._told.acquire(timeout=seconds):
+            if self.claim():
+                raise StoreUnavailable("the database is slow: nothing was written")
+            raise StoreUnavailable("the database is slow: whether it was written is not known")
+        if self.error is not None:
+            raise self.error
+
+
+# After one transaction: the numbers of the units that lost a mark, each with its kind, and the units left for another one
+Written = tuple[dict[bytes, str], list[Waiting]]
+
+
+def write_batch(connection: Connection, batch: Sequence[Waiting], keys: LedgerKeys, *, again: bool) -> Written:
+    """Write every unit that gets all its marks. `again` says that an earlier try may have been written."""
+    before = _recorded(connection, batch) if again else frozenset()
+    kept, lost, later = take_marks(connection, [one for one in batch if one.number not in before])
+    if again:
+        if lost:
+            found = _written_before(connection, batch, lost)
+            lost = {number: kind for number, kind in lost.items() if number not in found}
+            before |= found
+        _touch(connection, [one for one in batch if one.number in before])
+    recording = [(one.unit.tenant, one.prepared) for one in kept if one.prepared is not None]
+    counters = _count_subjects(connection, recording, keys)
+    records, leaves = _completed(recording, counters, keys)
+    decisions = [(w.unit.tenant, d.login, d.choice, d.end) for w in kept if (d := w.unit.decision) is not None]
+    parked = [(w.unit.tenant, row.digest, row.kind, row.payload, row.end) for w in kept for row in w.unit.parked]
+    for inserting, rows in ((_RECORD, records), (_STAGE, leaves), (_DECIDE, decisions), (_PARK, parked)):
+        if rows:
+            inserting.run(connection, sorted(rows, key=_FIRST_TWO))
+    for tenant, digest in sorted({(w.unit.tenant, digest) for w in kept for digest in w.unit.removed}):
+        _REMOVE.rows(connection, tenant=tenant, digest=digest)
+    act_now(connection)
+    assert_marks(connection, [(*key, one.number, end) for one in kept for key, end in one.marks.items()])
+    assert_records(connection, records, {record: leaf for _, record, leaf in leaves}, counters)
+    assert_decisions(connection, decisions)
+    return lost, later
+
+
+def take_marks(connection: Connection, batch: Iterable[Waiting]) -> tuple[list[Waiting], dict[bytes, str], list[Waiting]]:
+    """Take the marks of a batch. Returns the units that got all of theirs, then as `Written` has it.
+
+    A unit that wants a mark of an earlier unit of the batch waits until that one's fate is known. If the earlier one is
+    dropped for another mark, the later one goes into a transaction of its own.
+    """
+    asking: list[Waiting] = []
+    others: list[Waiting] = []
+    wanted: set[MarkKey] = set()
+    for one in batch:
+        if one.marks.keys().isdisjoint(wanted):
+            asking.append(one)
+            wanted.update(one.marks)
+        else:
+            others.append(one)
+    rows = sorted([(*key, one.number, end) for one in asking for key, end in one.marks.items()])
+    # The rows that come back are those that were free
+    free = set(_TAKE.run(connection, rows))
+    taken = frozenset([row[:3] for row in rows if row[:3] not in free])
+    if not taken and not others:
+        return asking, {}, []
+    lost = {one.number: min(gone)[1] for one in asking if (gone := one.marks.keys() & taken)}
+    dropped = [key for one in asking if one.number in lost for key in one.marks if key not in taken]
+    if dropped:
+        connection.execute(delete(tables.marks).where(_is_mark(dropped)))
+    kept = [one for one in asking if one.number not in lost]
+    held = {key for one in kept for key in one.marks} | taken
+    lost |= {one.number: min(gone)[1] for one in others if (gone := one.marks.keys() & held)}
+    return kept, lost, [one for one in others if one.number not in lost]
+
+
+def _is_mark(keys: Iterable[MarkKey]) -> ColumnElement[bool]:
+    table = tables.marks.c
+    return tuple_(table.tenant, table.kind, table.digest).in_(sorted(keys))
+
+
+def _count_subjects(
+    connection: Connection, recording: Iterable[tuple[str, Prepared]], keys: LedgerKeys
+) -> dict[Subject, tuple[bytes, int]]:
+    """Count the new records of each person in one statement, which holds their rows.
+
+    Returns each person's salt, and their counter as it was *before* these records.
+    """
+    new = Counter((tenant, made.draft.subject) for tenant, made in recording if made.draft.subject is not None)
+    if not new:
+        return {}
+    rows = [(tenant, subject, new_salt(keys, tenant, subject), count) for (tenant, subject), count in sorted(new.items())]
+    found = _COUNT.run(connection, rows)
+    return {(tenant, subject): (salt, counter - new[tenant, subject]) for tenant, subject, salt, counter in found}
+
+
+def _completed(
+    recording: Iterable[tuple[str, Prepared]], counters: dict[Subject, tuple[bytes, int]], keys: LedgerKeys
+) -> tuple[list[Row], list[tuple[str, bytes, bytes]]]:
+    """The rows of records and of their staged leaves. `counters` then has each person's counter after them."""
+    records: list[Row] = []
+    leaves: list[tuple[str, bytes, bytes]] = []
+    for tenant, made in recording:
+        draft, key, position = made.draft, None, 0
+        if draft.subject is not None:
+            salt, before = counters[tenant, draft.subject]
+            position = before + 1
+            counters[tenant, draft.subject] = (salt, position)
+            key = keys.subject_key(tenant, draft.subject, salt)
+        entry, sealed = complete(made, tenant, key, position), made.sealed
+        leaves.append((tenant, draft.record, entry.leaf))
+        facts = (tenant, draft.record, draft.time, leaf_hash(entry.leaf), draft.subject, position or None)
+        records.append((*facts, sealed["sent"], sealed["decision"], sealed.get("login"), entry.subject_opening))
+    return records, leaves
+
+
+# -- a second try, after a COMMIT that nobody answered
+
+
+def _recorded(connection: Connection, batch: Iterable[Waiting]) -> frozenset[bytes]:
+    """The numbers of those units without a mark whose record is there: its id of 16 random bytes is theirs alone."""
+    asked = {
+        (one.unit.tenant, one.prepared.draft.record): one.number
+        for one in batch
+        if one.prepared is not None and not one.unit.marks
+    }
+    if not asked:
+        return frozenset()
+    table = tables.records.c
+    query = select(table.tenant, table.record).where(tuple_(table.tenant, table.record).in_(sorted(asked)))
+    return frozenset(asked[tenant, record] for tenant, record in connection.execute(query))
+
+
+def _written_before(connection: Connection, batch: Iterable[Waiting], lost: Mapping[bytes, str]) -> frozenset[bytes]:
+    """The numbers of those units that lost a mark to themselves: an earlier try of theirs was written."""
+    asked = _is_mark(key for one in batch if one.number in lost for key in one.marks)
+    return frozenset(connection.scalars(select(tables.marks.c.unit).where(asked))) & lost.keys()
+
+
+def _touch(connection: Connection, found: Iterable[Waiting]) -> None:
+    """Write a row again of each unit that an earlier try wrote, so that this COMMIT comes after theirs and waits as long.
+
+    A transaction that writes nothing waits for no standby. If a backend ends while it waits for one, it has committed on
+    its own disk alone: the unit would be acknowledged, and be gone with that disk.
+    """
+    for one in found:
+        if one.marks:
+            statement = update(tables.marks).where(_is_mark([min(one.marks)])).values(unit=tables.marks.c.unit)
+        elif one.prepared is not None:
+            record = tables.records.c
+            there = (record.tenant == one.unit.tenant, record.record == one.prepared.draft.record)
+            statement = update(tables.records).where(*there).values(time=record.time)
+        connection.execute(statement)
