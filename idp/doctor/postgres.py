@@ -7,7 +7,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from idp.doctor.case import Case
 from idp.doctor.finding import Finding, Severity
-from idp.store.clock_drift import ALLOWED, FIX, apart, told
+from idp.store.clock_drift import ALLOWED, FIX, clock_drift, drift_text
 from idp.store.engine import database_name, unavailable
 from idp.store.faults import meaning
 from idp.store.postgres import ONLY_READS, faults_of_session, look_at, postgres_url
@@ -71,7 +71,7 @@ def _asked(case: Case, engine: Engine, clock: Callable[[], int]) -> Iterator[Fin
         only_reads = connection.info.get(ONLY_READS, False)
         role = "SELECT rolname, rolsuper FROM pg_roles WHERE rolname = current_user"
         name, superuser = connection.exec_driver_sql(role).one()
-        off = apart(connection, clock)
+        off = clock_drift(connection, clock)
     for fault in faults:
         fix = "Set it back in postgresql.conf, ALTER ROLE or ALTER DATABASE, whichever set it; name the primary server."
         yield Finding(Severity.ERROR, place, 0, "durability", fault, _LAST, fix)
@@ -80,7 +80,7 @@ def _asked(case: Case, engine: Engine, clock: Callable[[], int]) -> Iterator[Fin
         fix = "Set it back in postgresql.conf, ALTER ROLE or ALTER DATABASE, whichever set it."
         yield Finding(Severity.ERROR, place, 0, "read_only", what, _NOBODY, fix)
     if off is not None and abs(off) > ALLOWED:
-        yield Finding(Severity.ERROR, place, 0, "clock", f"{told(off)}; {ALLOWED} are allowed.", _CLOCK, FIX)
+        yield Finding(Severity.ERROR, place, 0, "clock", f"{drift_text(off)}; {ALLOWED} are allowed.", _CLOCK, FIX)
     if superuser:
         what = f"{name} may do everything on this server."
         why = "Who gets hold of the broker then has every other database of the server, and its files."

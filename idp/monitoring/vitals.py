@@ -15,7 +15,7 @@ from sqlalchemy import Engine, func, select
 from idp.monitoring import families
 from idp.monitoring.measures import Measures
 from idp.store import tables
-from idp.store.clock_drift import ALLOWED, FIX, apart, told
+from idp.store.clock_drift import ALLOWED, FIX, clock_drift, drift_text
 from idp.store.engine import reading
 from idp.system.logs import log_of, writable
 from policies.errors import BrokerError, is_of_database
@@ -173,7 +173,7 @@ class Vitals:
                 .order_by(checkpoints.number.desc())
                 .limit(1)
             ).first()
-            self._apart = apart(connection, self._clock)
+            self._apart = clock_drift(connection, self._clock)
         self._set(families.DATABASE, figure=time.monotonic() + FRESH_SECONDS)
         self._set(families.STAGED, figure=count)
         self._set(families.OLDEST_STAGED, figure=max(0, now - oldest) if oldest is not None else 0)
@@ -193,7 +193,7 @@ class Vitals:
         self._off = off > (ALLOWED - STEADY if before else ALLOWED)
         self._set(families.CLOCK_APART, figure=off)
         if self._off and not before:
-            log_of(self._tenant).error("clock_apart", seconds=self._apart, detail=told(self._apart), fix=FIX)
+            log_of(self._tenant).error("clock_apart", seconds=self._apart, detail=drift_text(self._apart), fix=FIX)
         return not self._off
 
     def _keys(self, now: int) -> bool:

@@ -1,12 +1,11 @@
 """Backup and restore: the rows of one tenant as a SQLite file with the same tables, whichever database they came from.
 
-What is copied is what cannot be made again: the ledger with its records, the marks of one-time things, what is known of
-other countries' nodes, and switches. Left out is what must not lie in a backup or is of no use in one: the keys that seal
-logins (decision 0000.4: erased after two hours, in no backup), what was parked under them, how logins of the last minute
-ended, and whose keys the database is for. A copy is taken in one snapshot while a broker serves.
+A backup has what cannot be made again: the ledger with its records, the marks of one-time things, other countries' nodes,
+and switches. It has no sealing keys (decision 0000.4: erased after two hours, in no backup), nothing that was parked under
+them, no decisions of the last minute, and no fingerprint. It is taken in one snapshot while a broker serves.
 
-After a restore, marks that were taken since the backup are free again. Until whatever they guarded has ended by itself, the
-store takes none (`RESTORED`; docs/decisions/0013).
+After a restore, marks that were taken since the backup are free again. Until everything that they guarded has ended by
+itself, the store takes none (`RESTORED`; docs/decisions/0013).
 """
 
 import errno
@@ -32,7 +31,7 @@ from idp.store.statements import Statement
 from policies.errors import NotFound, StoreUnavailable
 from policies.parties import Tenant
 
-# In the order in which a row may name another
+# Rows come before those that refer to them
 COPIED = (
     tables.marks,
     tables.peers,
@@ -46,25 +45,25 @@ COPIED = (
     tables.checkpoints,
 )
 CHUNK = 500
-# How the folder of a copy that is not whole yet begins
+# The beginning of a folder's name in which a copy is not whole yet
 _HALF = ".ciconia-half-"
-# The kind of the mark that says until when a restored store takes no marks
+# The kind of the mark whose end is that of the time without marks
 RESTORED = "restored"
-# The longest that anything taken once is good for (15 minutes of a login) and a clock's skew (180 s): decision 0000.2
+# The longest life of anything that is taken once (15 minutes of a login), and a clock's skew (180 s): decision 0000.2
 CLOSED_SECONDS = 15 * 60 + 180
-# How far a clock may be behind the backup. What names a later moment was written by a clock that was ahead, and must not
-# keep a store closed for ever
+# How far a clock may be behind the backup. A clock that was ahead wrote any later moment, which must not close a store for
+# ever
 AHEAD_SECONDS = 86400
 # The beginning of a SQLite file (sqlite.org/fileformat.html §1.3); octets 18 and 19 say whether it has a write-ahead log
 _SQLITE_HEAD, _WRITTEN_AS, _WITHOUT_LOG = 20, 18, b"\x01\x01"
-# Faults of where a copy of a backup stands; any other is of what somebody gave for one
+# Faults of the disk under a copy of a backup; any other is a fault of the file that was given
 _OF_THE_PLACE = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_BUSY")
 
 
 def back_up(engine: Engine, *, tenant: Tenant, file: Path, advance: Callable[[int], None]) -> int:
     """Copy the tenant's rows into a new file of mode 0600, whole or not at all; returns how many.
 
-    Raises `FileExistsError` and other errors of the file system, `StoreUnavailable` where a database cannot do its part.
+    Raises `OSError`, and `StoreUnavailable` if a database cannot do its part.
     """
     if file.exists():
         raise FileExistsError(17, "it exists already: name a new file", str(file))
@@ -90,9 +89,9 @@ def back_up(engine: Engine, *, tenant: Tenant, file: Path, advance: Callable[[in
 
 @contextmanager
 def opened_backup(file: Path, *, tenant: Tenant, beside: Path) -> Iterator[Engine]:
-    """A backup as a database of this program's tables: a copy of it in the folder `beside`, brought to the newest revision.
+    """A backup as a database: a copy of it in the folder `beside`, migrated to this program's revision.
 
-    Raises `NotFound` where the file is no backup of this tenant's, `Misconfigured` where a later program made it.
+    Raises `NotFound` if the file is no backup of this tenant's, `Misconfigured` if a later program made it.
     """
     with file.open("rb") as given:
         if not given.seekable():
@@ -104,7 +103,7 @@ def opened_backup(file: Path, *, tenant: Tenant, beside: Path) -> Iterator[Engin
             # Its newest commits may lie in the log beside it
             raise NotFound("the file is a database that is served, or was, and no backup: make one with `ciconia backup`")
         with fresh_file(beside / "restored", beside) as copy:
-            # From its first octet: a copy that outlives a kill is as closed as the backup
+            # Mode 0600 from its first octet: a copy that outlives a kill is as closed as the backup
             descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as out:
                 left = given.seek(0, os.SEEK_END)
@@ -144,10 +143,10 @@ def rows_of(engine: Engine, tenant: Tenant) -> int:
 
 
 def restore(source: Engine, target: Engine, *, tenant: Tenant, now: int, advance: Callable[[int], None]) -> int:
-    """Copy a backup into a migrated database in which the tenant has no row, in one transaction; returns how many rows.
+    """Copy a backup into a migrated database without rows of the tenant, in one transaction; returns how many rows.
 
-    It takes no marks until `closing`. Raises `StoreUnavailable` where there are rows already, or the database cannot take
-    them; `Unconfirmed` where it has them, and a standby that is away may not.
+    The store takes no marks until `closing`. Raises `StoreUnavailable` if there are rows already or the database cannot
+    take them, `Unconfirmed` if it has them and a standby may not.
     """
     with reading(), confirmed(writing(target)) as out, source.connect() as backup:
         patiently(out)
@@ -155,7 +154,7 @@ def restore(source: Engine, target: Engine, *, tenant: Tenant, now: int, advance
             raise StoreUnavailable("the database is not empty: restore into one that is new")
         count = _copy(backup, out, tenant, advance)
         until = closing(newest_moment(backup, tenant, now), now)
-        # One that ends later was never ours, and nobody could sign in before it does
+        # A mark that ends later was never ours, and would keep everybody from signing in
         marks = tables.marks.c
         later = (marks.tenant == tenant, marks.kind == RESTORED, marks.ends > until)
         count -= out.execute(delete(tables.marks).where(*later)).rowcount
@@ -165,10 +164,7 @@ def restore(source: Engine, target: Engine, *, tenant: Tenant, now: int, advance
 
 
 def newest_moment(connection: Connection, tenant: Tenant, now: int) -> int:
-    """The newest moment of a record or checkpoint, 0 where there is none (seconds since the epoch).
-
-    What lies more than `AHEAD_SECONDS` ahead of `now` counts for nothing.
-    """
+    """The newest moment of a record or checkpoint, not more than `AHEAD_SECONDS` ahead of `now`; 0 if there is none."""
     found = [0]
     for table in (tables.records, tables.checkpoints):
         query = select(func.max(table.c.time)).where(table.c.tenant == tenant, table.c.time <= now + AHEAD_SECONDS)
@@ -179,7 +175,7 @@ def newest_moment(connection: Connection, tenant: Tenant, now: int) -> int:
 def closing(newest: int, now: int) -> int:
     """Until when a store is closed that is restored `now` from a backup with this `newest_moment`.
 
-    By a clock that is behind, `now` alone would open it while what was used before the backup is still good.
+    If the clock is behind, `now` alone would open it while what was used before the backup is still good.
     """
     return max(newest, now) + CLOSED_SECONDS
 
@@ -194,7 +190,7 @@ _CLOSED = Statement(_closed)
 
 
 def closed_until(connection: Connection, tenant: Tenant) -> int:
-    """Until when a restored store takes no marks, 0 where nothing was restored."""
+    """Until when a restored store takes no marks; 0 if nothing was restored."""
     return max([int(ends) for (ends,) in _CLOSED.rows(connection, tenant=tenant, kind=RESTORED)], default=0)
 
 
@@ -209,7 +205,7 @@ def _copy(source: Connection, out: Connection, tenant: Tenant, advance: Callable
 
 
 def _chunks(source: Connection, table: Table, tenant: Tenant) -> Iterator[Sequence[RowMapping]]:
-    """The tenant's rows. Raises `StoreUnavailable`: what the source cannot do is no fault of where they go."""
+    """The tenant's rows. Raises `StoreUnavailable`: a fault of the source is none of the target."""
     with reading():
         query = select(table).where(table.c.tenant == tenant)
         yield from source.execute(query, execution_options={"yield_per": CHUNK}).mappings().partitions()
@@ -217,7 +213,7 @@ def _chunks(source: Connection, table: Table, tenant: Tenant) -> Iterator[Sequen
 
 @contextmanager
 def _naming(place: Path, fault: type[DBAPIError] | type[StoreUnavailable] = DBAPIError) -> Iterator[None]:
-    """Have a fault of the database at `place` name it."""
+    """Name `place` in a fault of the database that lies there."""
     try:
         yield
     except fault as error:
@@ -235,11 +231,10 @@ def _has_rows(connection: Connection, table: Table, tenant: Tenant) -> bool:
 
 @contextmanager
 def fresh_file(file: Path, told: Path | None = None) -> Iterator[Path]:
-    """The name of a file in a folder beside another that is gone, with SQLite's own in it, when the block ends.
+    """The name of a file in a folder beside `file`, which is gone with SQLite's own files when the block ends.
 
-    What a killed command left goes with the next one in the same folder.
-
-    An error about it, or about a disk without room, names what was asked for: `told`, else the other file.
+    A killed command's folder goes with the next command. An error about it, or about a full disk, names `told`, else
+    `file`.
     """
     if not file.parent.is_dir():
         raise FileNotFoundError(2, "there is no such folder: make it, or name another", str(file.parent))
@@ -260,7 +255,7 @@ def fresh_file(file: Path, told: Path | None = None) -> Iterator[Path]:
 
 @contextmanager
 def _held(folder: Path) -> Iterator[bool]:
-    """Hold a folder of ours; False where another process does. A lock of the kernel goes with whoever is killed."""
+    """Hold a folder of ours; False if another process holds it. The kernel's lock ends with a killed process."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         try:
@@ -274,7 +269,7 @@ def _held(folder: Path) -> Iterator[bool]:
 
 
 def _remove_left(folder: Path) -> None:
-    """Remove what a command that was killed left here: a half of a copy is as confidential as the whole."""
+    """Remove what killed commands left here: a half of a copy is as confidential as the whole."""
     for left in folder.glob(f"{_HALF}*"):
         with suppress(OSError), _held(left) as nobodys:
             if nobodys:
@@ -283,7 +278,7 @@ def _remove_left(folder: Path) -> None:
 
 def _opened(file: Path) -> Engine:
     if not file.exists():
-        # By whoever makes a backup, and readable to nobody else, whose folder ever it lies in
+        # Readable to its maker alone, whoever owns the folder
         os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         migrate(url_of_file(file))
     return open_engine(url_of_file(file))

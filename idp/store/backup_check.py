@@ -1,8 +1,8 @@
-"""A file that is said to be a backup, before anything is read of it: its schema is a program of whoever wrote it.
+"""The check of a file that is said to be a backup, before anything in it is read: its schema is a stranger's program.
 
-A view has as many rows as it likes, a trigger acts when a row is deleted, an index on an expression computes one, and a
-column of no type has values of any. So only plain tables of our names with our columns are there, of our types, and pages
-that lie as SQLite lays them: a page that is named twice can stand for any number of rows.
+A view has as many rows as it likes, a trigger acts when a row is deleted, an index on an expression computes, and a column
+without a type holds anything. So only plain tables of our names, columns and types may be there, and pages as SQLite lays
+them: a page that is named twice can stand for any number of rows.
 """
 
 import sqlite3
@@ -14,7 +14,7 @@ from sqlalchemy.dialects import sqlite
 
 from idp.store import tables
 
-# Whose rows say which program wrote the file (idp.store.migrate)
+# Their rows say which program wrote the file (idp.store.migrate)
 OF_MIGRATIONS = {
     "alembic_version": {("version_num", "VARCHAR(32)", 1)},
     "alembic_compatible": {("from_revision", "TEXT", 1)},
@@ -22,12 +22,12 @@ OF_MIGRATIONS = {
 ALEMBIC = "alembic_version"
 _COLUMNS = 'SELECT name, type, "notnull", hidden FROM pragma_table_xinfo(?)'
 EXPRESSION = -2  # in place of a column's number, in `PRAGMA index_xinfo`
-# How many things there are, and how long one value is: far more than we ever write
+# Far more objects, and far longer values, than we ever write
 MOST_OBJECTS, MOST_OCTETS = 200, 16_000_000
 
 
 def is_plain(file: Path) -> bool:
-    """Whether the SQLite file has nothing but tables of ours. It is a copy of the caller's, which nobody else changes."""
+    """Whether the SQLite file has nothing but tables of ours. It is the caller's own copy, which nobody else changes."""
     try:
         with closing(sqlite3.connect(file)) as connection:
             connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_OCTETS)

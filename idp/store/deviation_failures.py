@@ -1,7 +1,7 @@
-"""Failures of a deviation within an hour, as all workers of a tenant count them.
+"""Counts a deviation's failures within an hour, for all workers of a tenant.
 
-Each takes one of ten places in the table of marks until an hour later, and a mark of the question that was answered. When
-an operator switches the deviation on again the count begins anew: the number of the last act is part of a place's name.
+A failure takes one of ten places in the table of marks for an hour, and a mark of the question that was answered. If an
+operator switches the deviation on again, the count begins anew: the last act's number is part of a place's name.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from idp.store.switches.switch import DEVIATION
 from idp.store.switches.switches import Switches
 from policies.parties import Tenant
 
-# An oracle asks some hundred questions for one octet; of a provider that is right no answer fails
+# An oracle asks some hundred questions for one octet, and an honest provider's answers do not fail
 MOST_FAILURES = 10
 WITHIN_SECONDS = 3600
 KIND = "deviation"
@@ -31,10 +31,10 @@ class DeviationFailures:
         self._engine, self._tenant, self._switches = engine, tenant, switches
 
     def add(self, name: str, request_id: str, now: int) -> int:
-        """One more failure of the deviation of this name; returns how many of the last hour are known: ten at the most.
+        """Count a failure of this deviation; returns how many of the last hour are known, ten at the most.
 
-        A question of ours counts once: whoever posts its answer again and again would else switch the deviation off alone.
-        Raises `StoreUnavailable`.
+        A question of ours counts once: else one attacker could switch the deviation off by posting its answer again and
+        again. Raises `StoreUnavailable`.
         """
         switch = self._switches.current().get((DEVIATION, name))
         act = -1 if switch is None else switch.number
@@ -50,7 +50,7 @@ class DeviationFailures:
             return int(connection.scalar(known) or 0)
 
     def _took(self, connection: Connection, digest: bytes, now: int) -> bool:
-        """Whether a mark was free and is taken now. One that ended and was not deleted yet is free."""
+        """Take a mark; returns whether it was free. A mark that ended is free, deleted or not."""
         table, ends = tables.marks, now + WITHIN_SECONDS
         key = {"tenant": self._tenant, "kind": KIND, "digest": digest}
         taking = upsert(connection, table).values(**key, unit=secrets.token_bytes(UNIT_BYTES), ends=ends)

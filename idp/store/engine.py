@@ -169,8 +169,8 @@ def file_of(url: URL) -> Path:
 def assert_own_file(file: Path) -> None:
     """Raise `Misconfigured` if this is root, and SQLite's file or its folder belongs to another account.
 
-    SQLite obeys a journal beside its file: as root it would delete any file that the journal names. The journal of a link is
-    beside what the link leads to.
+    SQLite obeys a journal beside its file: as root it would delete any file that the journal names. The journal of a link
+    is beside what the link leads to.
     """
     file = _real(file)
     assert_own(file.parent, "database")
@@ -224,7 +224,7 @@ def reading() -> Iterator[None]:
 
 
 def unavailable(error: DBAPIError) -> StoreUnavailable:
-    """The refusal for a database error, with the database's own word (SQLITE_FULL, an SQLSTATE), which holds no value."""
+    """The refusal for a database error, with the database's own word: SQLITE_FULL, an SQLSTATE. It holds no value."""
     original = error.orig
     if original is None:
         return StoreUnavailable(type(error).__name__)

@@ -1,12 +1,12 @@
-"""Whose database this is: by whose keys the rows of a tenant are protected.
+"""The installation to which a database belongs: by whose keys the rows of a tenant are protected.
 
-Two installations with different keys at one database would each refuse the other's rows as forged, seal what the other
-cannot open and give a citizen two names. So the first one writes a fingerprint of its keys, and another one is refused when
-it starts. The fingerprint is a MAC under a key that the database never sees: it says nothing about the keys.
+Two installations with different keys at one database would refuse each other's rows as forged, seal what the other cannot
+open, and give a citizen two names. So the first one writes a fingerprint of its keys, and another is refused at its start.
+The fingerprint is a MAC under a key that the database never sees: it says nothing about the keys.
 
-It has two parts. The first is of the ledger's secrets, which every command has. The second is of the secrets of `sub` and
-of the persons' index, which a server adds when it first starts. Neither has a key that takes turns: a signing key, or the
-key that closes sealing keys. Whether all servers have the latter is seen at what closed the living hour's rows.
+Its first part is of the ledger's secrets, which every command has. Its second part is of the secrets of `sub` and of the
+persons' index, which a server adds at its first start. Keys that take turns are in neither: a signing key, or the key that
+closes sealing keys. `assert_sealing` checks the latter by the rows of the current hour.
 """
 
 import hmac
@@ -30,17 +30,17 @@ HOUR = 3600
 
 
 def fingerprint(keys: LedgerKeys, tenant: Tenant) -> bytes:
-    """The first 32 bytes, which only these keys give. The log's signing key is not among them: it may be replaced."""
+    """The first 32 bytes, from the ledger's secrets. The log's signing key is not among them: it may be replaced."""
     return hmac.digest(keys.rows, framed(b"installation", tenant.encode()), "sha256")
 
 
 def fingerprint_of_names(tenant: Tenant, *, pairwise: bytes, index: bytes) -> bytes:
-    """The other 32: of the secrets that make `sub` and the persons' index."""
+    """The other 32 bytes, from the secrets of `sub` and of the persons' index."""
     return hmac.digest(pairwise, framed(b"installation", tenant.encode(), index), "sha256")
 
 
 def claim(engine: Engine, tenant: Tenant, keys: LedgerKeys) -> None:
-    """Make the tenant's rows ours where nobody has them. Raises `Misconfigured` where another installation does."""
+    """Make the tenant's rows ours if nobody has them. Raises `Misconfigured` if another installation does."""
     ours = fingerprint(keys, tenant)
     with reading(), single(engine).connect() as connection:
         found = _read(connection, tenant)
@@ -57,10 +57,7 @@ def claim(engine: Engine, tenant: Tenant, keys: LedgerKeys) -> None:
 
 
 def fault_of_keys(engine: Engine, tenant: Tenant, keys: LedgerKeys, names: bytes = b"") -> str:
-    """What `claim` would refuse, and with the `fingerprint_of_names` `claim_names` too; "" where neither would.
-
-    Nothing is written.
-    """
+    """Why `claim`, or with `names` `claim_names`, would refuse; "" if neither would. Nothing is written."""
     with reading(), single(engine).connect() as connection:
         found = _read(connection, tenant)
         if _is_anothers(connection, tenant, keys, found):
@@ -70,7 +67,7 @@ def fault_of_keys(engine: Engine, tenant: Tenant, keys: LedgerKeys, names: bytes
 
 
 def assert_ours(connection: Connection, tenant: Tenant, keys: LedgerKeys) -> None:
-    """Raises `Misconfigured` where `claim` would. The database may be of any revision of ours; nothing is written."""
+    """Raise `Misconfigured` if `claim` would, at any revision of ours. Nothing is written."""
     there = inspect(connection)
     # Versions before 0005 wrote none
     found = _read(connection, tenant) if there.has_table(tables.installations.name) else None
@@ -81,17 +78,14 @@ def assert_ours(connection: Connection, tenant: Tenant, keys: LedgerKeys) -> Non
 
 
 def claim_keys(engine: Engine, tenant: Tenant, keys: BrokerKeys, *, now: int, revoked: Callable[[str], int]) -> None:
-    """What a server does beside `claim`, since it has all keys. Raises `Misconfigured` as that does.
-
-    `revoked` says whether a key id is revoked; `now` is in seconds since the epoch.
-    """
+    """`claim_names` and `assert_sealing`, for a server, which has all keys. `now` is in seconds since the epoch."""
     claim_names(engine, tenant, pairwise=keys.pairwise, index=keys.index)
     ours = {each.key.key_id for each in keys.sealing.scheduled}
     assert_sealing(engine, tenant, ours=ours, revoked=revoked, now=now)
 
 
 def claim_names(engine: Engine, tenant: Tenant, *, pairwise: bytes, index: bytes) -> None:
-    """Add the second part where it lacks. Raises `Misconfigured` where others serve this tenant with other secrets."""
+    """Add the second part if it is missing. Raises `Misconfigured` if others serve this tenant with other secrets."""
     ours = fingerprint_of_names(tenant, pairwise=pairwise, index=index)
     table = tables.installations.c
     with reading(), writing(engine).begin() as connection:
@@ -107,10 +101,10 @@ def claim_names(engine: Engine, tenant: Tenant, *, pairwise: bytes, index: bytes
 def assert_sealing(
     engine: Engine, tenant: Tenant, *, ours: Container[str], revoked: Callable[[str], int], now: int
 ) -> None:
-    """Raises `Misconfigured` where whoever serves this tenant now closes its sealing keys by a key that is not ours.
+    """Raise `Misconfigured` if none of our keys closes the sealing keys of this hour and the next.
 
-    `ours` are key ids. While one key takes over from another both are there, so that one row that we open is enough. What
-    closed the rows of an hour that is over matters to nobody, nor of one that only a clock that was ahead has seen.
+    `ours` are key ids. While one key takes over from another both are there, so one row that we can open is enough. Rows of
+    other hours do not matter: those are over, or a clock that was ahead wrote them.
     """
     table = tables.sealing_keys.c
     hours = table.hour.between(now // HOUR, now // HOUR + 1)
@@ -141,10 +135,7 @@ def _read(connection: Connection, tenant: Tenant) -> bytes | None:
 
 
 def is_sealed_by_others(connection: Connection, tenant: Tenant, keys: LedgerKeys) -> bool:
-    """Whether no row that the sequencer sealed is ours, neither the tree's nor a checkpoint's: one that was changed is one.
-
-    A backup has no fingerprint. Without a checkpoint nobody can tell.
-    """
+    """Whether no row that the sequencer sealed is ours, the tree's or a checkpoint's. A backup has no fingerprint."""
     if not _foreign_tree(connection, tenant, keys):
         return False
     seen = False
@@ -156,13 +147,13 @@ def is_sealed_by_others(connection: Connection, tenant: Tenant, keys: LedgerKeys
 
 
 def _is_anothers(connection: Connection, tenant: Tenant, keys: LedgerKeys, found: bytes | None) -> bool:
-    """Whether the fingerprint that was `found` is of other keys; where there is none, whether the tree is."""
+    """Whether the fingerprint `found` is of other keys; without one, whether the tree is."""
     if found is None:
         return _foreign_tree(connection, tenant, keys)
     return not hmac.compare_digest(found[:PART_BYTES], fingerprint(keys, tenant))
 
 
 def _foreign_tree(connection: Connection, tenant: Tenant, keys: LedgerKeys) -> bool:
-    """Whether there is a ledger of other keys already, of a version that wrote no fingerprint."""
+    """Whether there is a ledger of other keys, of a version that wrote no fingerprint."""
     row = read_state(connection, tenant)
     return row is not None and believed(row, keys, tenant) is None

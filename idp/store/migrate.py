@@ -1,10 +1,10 @@
-"""Migrations: the scripts lie in the package, so an installed broker migrates as a source tree does.
+"""Migrations. Their scripts lie in the package, so an installed broker migrates as a source tree does.
 
 Two versions of this program serve one database while an operator replaces one by the other. So migrations only add (tables,
-columns with a default or nullable, indices); what is no longer used is dropped by a later step, when no program that uses
-it is left. Each script says in `compatible_from` which is the oldest revision whose program may go on serving after it, and
-the database keeps the newest script's word: a program serves a database that it does not know where that names a revision
-that it does know. A script that says nothing ends the service of every older program.
+columns with a default or nullable, indices); a later step drops what no program uses any more. A script's `compatible_from`
+names the oldest revision whose program may go on serving after it, and the database keeps the newest script's word. So a
+program serves a database of an unknown revision if that word is a revision that it knows. A script that says nothing ends
+the service of every older program.
 """
 
 import functools
@@ -20,14 +20,24 @@ from alembic.util.exc import CommandError
 from sqlalchemy import Column, Connection, Engine, MetaData, Table, Text, delete, insert, inspect, select
 
 from idp.store.commits import confirmed
-from idp.store.engine import create_file, database_file, database_name, is_postgres, open_engine, reading, single, writing
+from idp.store.engine import (
+    create_file,
+    database_file,
+    database_name,
+    is_postgres,
+    open_engine,
+    patiently,
+    reading,
+    single,
+    writing,
+)
 from policies.errors import Misconfigured, Problem
 
 SCRIPTS = Path(__file__).parent / "migrations"
 # One row, beside alembic's own table: the oldest revision whose program may serve this database
 compatible = Table("alembic_compatible", MetaData(), Column("from_revision", Text, nullable=False))
 SEVERAL = ", "  # between the revisions of a database that has more than one
-# Any number, always the same: whoever migrates a database of PostgreSQL holds this lock
+# Any number, always the same: the process that migrates PostgreSQL holds this lock
 _LOCK = 0x43_49_43_4F
 _ABSENT = (
     "look at `database` in ciconia.toml; where the file was there before, restore it from its backup; only a new broker's "
@@ -38,20 +48,19 @@ _TURN = threading.Lock()
 
 
 def migrate(url: str, look: Callable[[Connection], None] | None = None) -> str:
-    """Bring the database to the newest revision, making its file where there is none; returns the revision.
+    """Bring the database to the newest revision, and make SQLite's file if there is none; returns the revision.
 
-    One transaction: a migration that fails leaves the database as it was, and of two processes one waits for the other.
-    `look` is called before anything is changed, where the database is of a revision that we know; what it raises ends it.
-    Raises `Unconfirmed` where it is done, and a standby that is away may not have it.
+    One transaction: a migration that fails leaves the database as it was, and two processes wait for each other. If the
+    revision is known, `look` is called before anything changes, and may raise. Raises `Unconfirmed` if it is done, and a
+    standby may not have it.
     """
     create_file(url)
     engine = open_engine(url)
     try:
         with reading(), confirmed(writing(engine)) as connection:
             if is_postgres(connection):
-                connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+                patiently(connection)
                 connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
-                connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")  # until it is our turn
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK:d})")
             served, found = _served_by_us(connection), _found(connection)
             if look is not None and (served or found in revisions()):
@@ -69,7 +78,7 @@ def migrate(url: str, look: Callable[[Connection], None] | None = None) -> str:
 
 
 def run_scripts(connection: Connection) -> None:
-    """Run each script that a database lacks, in the transaction of `connection`; in an empty one that is all of them."""
+    """Run each script that a database lacks, in the transaction of `connection`."""
     config = _config()
     config.attributes["connection"] = connection
     with _TURN:
@@ -77,7 +86,7 @@ def run_scripts(connection: Connection) -> None:
 
 
 def revision_of(engine: Engine) -> str:
-    """The revision of a database, "" where it has none."""
+    """The revision of a database; "" if it has none."""
     with reading(), single(engine).connect() as connection:
         return _found(connection)
 
@@ -88,7 +97,7 @@ def revisions() -> tuple[str, ...]:
 
 
 def assert_current(engine: Engine) -> None:
-    """Raise `Misconfigured` where the database is not one that this program may serve: see the head of this module."""
+    """Raise `Misconfigured` if this program may not serve the database: see the head of this module."""
     url = engine.url.render_as_string(hide_password=False)
     fix = "run `ciconia migrate --config DIR` with the program that you serve with"
     if not is_postgres(engine) and not database_file(url).exists():
@@ -116,8 +125,7 @@ def is_newest(connection: Connection) -> bool:
 
 
 def _found(connection: Connection) -> str:
-    # Several are of no program of ours, and alembic raises for them where one is asked for;
-    # and the table is alembic's, in which a revision may be no text
+    # No program of ours writes several, and alembic raises if one is asked for; and its table may hold what is no text
     return SEVERAL.join(map(str, MigrationContext.configure(connection).get_current_heads()))
 
 
@@ -133,7 +141,7 @@ def _say_compatible(connection: Connection) -> None:
     script = ScriptDirectory.from_config(_config()).get_revision("head")
     oldest = getattr(script.module, "compatible_from", script.revision) if script is not None else ""
     if connection.scalars(select(compatible.c.from_revision)).all() == [oldest]:
-        return  # nothing for which a standby would be waited
+        return  # so that nothing waits for a standby
     connection.execute(delete(compatible))
     connection.execute(insert(compatible).values(from_revision=oldest))
 

@@ -2,8 +2,7 @@
 
 Every connection that would lose an acknowledged commit is refused, not only the first: after a failover the next one meets
 another server. The session's own values decide, so settings of the role, the database and the URL count.
-`synchronous_commit` must be `on` or `remote_apply`: `local` and `remote_write` acknowledge before the standby's disk has the
-commit.
+`synchronous_commit` must be `on` or `remote_apply`: `local` and `remote_write` do not wait for the standby's disk.
 
 READ COMMITTED suffices for the writer: each of its decisions is one statement under a unique key (a mark, a subject's
 counter), which waits for the key's holder and then sees what that one committed. The sequencer compares and swaps one row.

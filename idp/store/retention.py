@@ -1,9 +1,8 @@
-"""The retention: what has ended goes from the store by a clock of its own, for as long as the process lives.
+"""The retention: a thread that purges the store every minute, for as long as the process lives.
 
-It is no part of the sequencer's step: that ends early while the witness is away, and there is none any more where the
-ledger is not what we wrote. Logins go on while leaves wait, and their sealing keys are erased as ever.
-
-Any worker may purge, whoever else does. But one is enough: where another one holds the ledger's lease, it does it for all.
+It does not depend on the sequencer, which waits while the witness is away, and ends if the ledger is not what we wrote:
+logins go on meanwhile, and their sealing keys must be erased. Any worker may purge; one is enough, so a worker leaves it to
+the one that holds the ledger's lease.
 """
 
 import threading
@@ -16,17 +15,16 @@ from idp.system.logs import log_of
 from policies.errors import BrokerError
 
 PURGE_SECONDS = 60
-# A clock that is an hour ahead deletes marks that are needed again when it is right: nothing goes before this has passed
+# Rows stay so long after their end: a clock that is an hour ahead must not delete marks that are still needed
 KEPT_SECONDS = 3900
-# How late a clock that jumped is seen, and the lease of a worker that ended. The first look comes after as much: the
-# sequencer knows by then whose the lease is
+# The first look comes after this time, too: by then the sequencer knows whose the lease is
 POLL_SECONDS = 1.0
-# Whoever ends the process does not wait for all of a long one: what is not deleted is deleted after the next start
+# The end of the process does not wait for a long purge: the next start goes on with it
 STOP_SECONDS = 1.0
 
 
 class Retention:
-    """`start` runs it in a thread until `stop`; `step` is one look. `elsewhere` says whether another worker does it."""
+    """`start` runs it in a thread until `stop`; `step` is one look. `elsewhere` says whether another worker purges."""
 
     def __init__(self, store: Store, *, elsewhere: Callable[[], bool], clock: Callable[[], float] = time.time) -> None:
         self._store, self._elsewhere, self._clock = store, elsewhere, clock
@@ -46,7 +44,7 @@ class Retention:
             self._thread.join(STOP_SECONDS)
 
     def step(self) -> None:
-        """Purge, where the last time is a minute ago and no other worker does it. What fails is said once."""
+        """Purge if the last time is a minute ago and no other worker does it. A failure is logged once."""
         now = self._clock()
         if abs(now - self._purged) < PURGE_SECONDS or self._elsewhere():
             return
@@ -64,6 +62,6 @@ class Retention:
     def _say(self, what: str) -> None:
         if self._said != what:
             self._said = what
-            # Where the log itself fails (a full disk), there is nobody to tell
+            # The log itself may fail (a full disk)
             with suppress(Exception):
                 log_of(self._store.tenant).warning("purge_failed", detail=what, fix="Look at the database.")

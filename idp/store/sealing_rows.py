@@ -1,12 +1,11 @@
-"""The rows of sealing keys: wrapped, one a kind and hour, the first that is inserted counts for all workers."""
+"""The rows of sealing keys: wrapped, one a kind and hour. The first that is inserted counts for all workers."""
 
 from collections.abc import Sequence
 
 from sqlalchemy import Engine, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from idp.ports import SealingRow
-from idp.store.engine import reading, writing
+from idp.store.engine import reading, upsert, writing
 from idp.store.tables import sealing_keys
 from policies.parties import Tenant
 
@@ -18,7 +17,7 @@ class StoredSealingKeys:
         self._engine, self._tenant = engine, tenant
 
     def rows(self, hour: int) -> Sequence[SealingRow]:
-        """As `SealingRows` has it."""
+        """`SealingRows.rows`."""
         table = sealing_keys.c
         wanted = select(sealing_keys).where(table.tenant == self._tenant, table.hour >= hour)
         with reading(), self._engine.connect() as connection:
@@ -26,17 +25,16 @@ class StoredSealingKeys:
         return [SealingRow(row.kind, row.hour, row.wrapped, row.ends) for row in found]
 
     def add(self, rows: Sequence[SealingRow]) -> None:
-        """As `SealingRows` has it."""
+        """`SealingRows.add`."""
         values = [
             {"tenant": self._tenant, "kind": row.kind, "hour": row.hour, "wrapped": row.wrapped, "ends": row.end}
             for row in sorted(rows, key=lambda row: (row.kind, row.hour))
         ]
-        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
         with reading(), writing(self._engine).begin() as connection:
-            connection.execute(dialect.insert(sealing_keys).on_conflict_do_nothing(), values)
+            connection.execute(upsert(connection, sealing_keys).on_conflict_do_nothing(), values)
 
     def drop(self, rows: Sequence[SealingRow]) -> None:
-        """As `SealingRows` has it."""
+        """`SealingRows.drop`."""
         table = sealing_keys.c
         with reading(), writing(self._engine).begin() as connection:
             for row in sorted(rows, key=lambda row: (row.kind, row.hour)):

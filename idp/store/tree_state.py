@@ -69,7 +69,9 @@ def _staged(_connection: Connection) -> Select[bytes, bytes, bytes | None]:
     records = tables.records.c
     both = and_(records.tenant == table.tenant, records.record == table.record)
     query = select(table.record, table.leaf, records.leaf_hash).join_from(tables.staged, tables.records, both, isouter=True)
-    return query.where(table.tenant == bindparam("tenant")).order_by(table.record).limit(bindparam("most"))
+    query = query.where(table.tenant == bindparam("tenant")).order_by(table.record)
+    # With an offset: else SQLAlchemy binds one of its own for SQLite
+    return query.limit(bindparam("most")).offset(bindparam("skipped"))
 
 
 def _placed(_connection: Connection) -> Select[int, bytes, bytes]:
@@ -125,7 +127,7 @@ def read_staged(connection: Connection, tenant: str, most: int) -> Sequence[tupl
 
     The hash is None if the record is gone: passing over its leaf would hide that.
     """
-    return _STAGED.rows(connection, tenant=tenant, most=most)
+    return _STAGED.rows(connection, tenant=tenant, most=most, skipped=0)
 
 
 def read_placed(connection: Connection, tenant: str, first: int, last: int) -> Sequence[tuple[int, bytes, bytes]]:

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, event
 
 from connectors.profiles import EIDAS
 from idp.login.states import CODE_LIFE
-from idp.store.clock_drift import ALLOWED, apart
+from idp.store.clock_drift import ALLOWED, clock_drift
 from idp.store.engine import open_engine
 from idp.system.clock import system_clock
 
@@ -21,7 +21,7 @@ def engine(url: str) -> Iterator[Engine]:
 
 def _apart(engine: Engine, clock: Callable[[], int]) -> int | None:
     with engine.connect() as connection:
-        return apart(connection, clock)
+        return clock_drift(connection, clock)
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
