@@ -1,10 +1,9 @@
 """All tables, as SQLAlchemy Core has them. The tenant comes first in every key.
 
-One-time things, what is parked and the keys that seal it live until their stored end. What is known of other countries'
-nodes stays, and so do switches, and by whose keys rows are protected (`KEPT`): they name nobody. The *ledger tables*
-(`LEDGER`) hold the release ledger. Nobody changes or deletes a row of theirs but the writer and the sequencer: `ledger
-verify` names every byte that differs.
-On SQLite the tables are STRICT, and those with short rows have no rowid, which would tell the order of insertion.
+Marks, parked rows, decisions and sealing keys live until their stored end (`EXPIRING`). Other countries' nodes, switches
+and fingerprints stay (`KEPT`): they name nobody. The *ledger tables* (`LEDGER`) hold the release ledger. Only the writer
+and the sequencer change their rows: `ledger verify` names every byte that differs. On SQLite the tables are STRICT, and
+those with short rows have no rowid, which would tell the order of insertion.
 """
 
 from sqlalchemy import (
@@ -38,7 +37,7 @@ def _tenant() -> Column[str]:
     return Column("tenant", Text, primary_key=True)
 
 
-# One-time things taken. `unit` is random and tells two units of one batch apart; it leads to nothing else.
+# One-time things that were taken. `unit` is random, tells two units of one batch apart, and leads to nothing else.
 marks = _table(
     "marks",
     _tenant(),
@@ -71,9 +70,9 @@ decisions = _table(
     Index("decisions_by_end", "tenant", "ends"),
 )
 
-# Another country's node: its metadata as it came (public), what it said (`facts`) and what an operator approved of that
-# (`approved`), both as canonical JSON; which digest of the registration approved (`named`), and how often it was forgotten
-# (`generation`). `seal` is a MAC of the row: whoever writes to the database adds no key of a peer.
+# Another country's node: its public metadata, what that says (`facts`) and what an operator approved of it (`approved`),
+# both as canonical JSON; the digest in the registration that approved it (`named`), and how often it was forgotten
+# (`generation`). `seal` is a MAC of the row: an attacker who can write to the database adds no key of a peer.
 peers = _table(
     "peers",
     _tenant(),
@@ -88,7 +87,7 @@ peers = _table(
     rowid=True,
 )
 
-# Nobody writes it any more: a version of revision 0006 that serves beside this one does, so a later migration drops it.
+# Unused. A version of revision 0006 that serves beside this one still writes it, so a later migration drops it.
 unforeseen = _table(
     "unforeseen",
     _tenant(),
@@ -98,8 +97,8 @@ unforeseen = _table(
     Column("times", Number, nullable=False),
 )
 
-# One sealing key a kind and hour (hours since the epoch), wrapped under a key that the database never sees. Who lacks the
-# row of the hour inserts one, and takes the one that is there.
+# One sealing key a kind and hour (hours since the epoch), wrapped under a key that the database never sees. The first row
+# that is inserted counts.
 sealing_keys = _table(
     "sealing_keys",
     _tenant(),
@@ -110,8 +109,8 @@ sealing_keys = _table(
     Index("sealing_keys_by_end", "tenant", "ends"),
 )
 
-# What an operator switched off: a relying party, a country, an identity provider or a key of ours. `off` is 0 where it is
-# on again; `reason` is for the operators' eyes. `seal` is a MAC of the row.
+# What an operator switched off: a relying party, a country, an identity provider or a key of ours. `off` is 0 if it is on
+# again, `reason` is for operators' eyes, `seal` is a MAC of the row.
 switches = _table(
     "switches",
     _tenant(),
@@ -123,7 +122,7 @@ switches = _table(
     Column("seal", LargeBinary, nullable=False),
 )
 
-# By which keys the rows of a tenant are protected: another installation's are refused at start.
+# The fingerprint of the keys that protect a tenant's rows: an installation with others is refused at its start.
 installations = _table(
     "installations",
     _tenant(),

@@ -21,7 +21,7 @@ from idp.login.suspension import Suspension
 from idp.ports import Unit
 from idp.protocols.oidc.provider import OpenIDProvider
 from idp.protocols.oidc.request import NAME, OPENID_REQUEST, OpenIDRequest
-from idp.store.switches.switch import MemorySwitches, Switched
+from idp.store.switches.switch import Switched
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Address, AttributeName
 from policies.authentication import AskedAttribute, Assertion, Offered, Origin, ServiceRequest
@@ -29,6 +29,7 @@ from policies.errors import PeerUnavailable, StoreUnavailable
 from policies.load import Configuration, load
 from policies.parties import EntityId, ProviderId, PurposeId, ServiceId, SubjectNamespace, Tenant
 from tests.idp.memory import MemoryStore
+from tests.idp.switched import MemorySwitches
 from tests.sealing import fixed_keys
 
 TENANT = Tenant("broker.example")

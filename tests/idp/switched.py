@@ -2,9 +2,26 @@
 
 from typing import TypeVar
 
-from idp.store.switches.switch import MemorySwitches
+from idp.store.switches.switch import Name
 
 _T = TypeVar("_T")
+
+
+class MemorySwitches:
+    """`Switched` without a database: the things that are off, and the number of the last act on each."""
+
+    def __init__(self) -> None:
+        self.acts = 0
+        self._off: set[Name] = set()
+        self._last: dict[Name, int] = {}
+
+    def set_switch(self, kind: str, name: str, *, off: bool) -> None:
+        self._last[kind, name] = self.acts
+        self.acts += 1
+        (self._off.add if off else self._off.discard)((kind, name))
+
+    def any_off(self, *things: Name, acts: int | None = None) -> bool:
+        return any(one in self._off or (acts is not None and self._last.get(one, -1) >= acts) for one in things)
 
 
 def off_and_on(switches: MemorySwitches, kind: str, name: str) -> None:

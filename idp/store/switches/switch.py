@@ -1,4 +1,4 @@
-"""A switch: what may be switched off, one of them as it stands, and the seal of its row."""
+"""A switch: the kinds of things that may be switched off, one switch as it stands, and the seal of its row."""
 
 import hmac
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from policies.parties import Tenant
 
 PARTY, COUNTRY, PROVIDER, KEY, DEVIATION = "party", "country", "provider", "key", "deviation"
 KINDS = (PARTY, COUNTRY, PROVIDER, KEY, DEVIATION)
-# An end of time that is a number of the database
+# A moment that no clock reaches, and that is a number of the database
 NEVER = 2**62
 
 # Kind, of `KINDS`, and name
@@ -20,16 +20,16 @@ Name = tuple[str, str]
 
 
 class Switched(Protocol):
-    """What is switched off at this moment. Raises `StoreUnavailable` where nobody can say."""
+    """Says what is switched off at this moment. Raises `StoreUnavailable` if that cannot be known."""
 
     @property
     def acts(self) -> int:
-        """How many acts are known, on whatever thing."""
+        """How many acts are known, on all things."""
 
     def any_off(self, *things: Name, acts: int | None = None) -> bool:
-        """Whether one of these things is off; for what is as old as so many `acts`, whether ever since.
+        """Whether one of these things is off, or with `acts` was switched since so many acts were known.
 
-        What was alive while a thing was off does not come back with it.
+        A login that was alive while a thing was off does not come back with it.
         """
 
 
@@ -53,39 +53,20 @@ class Switch:
 
     @property
     def off_since(self) -> int:
-        """Since when it is off, 0 where it is on. Of a row that nobody of ours wrote, as late as can be.
+        """Since when it is off; 0 if it is on. For a stranger's row that is as late as can be.
 
-        A key that was revoked early enough hands back to the one before it: no stranger's row brings that one back.
+        A key that was revoked early enough hands back to the one before it: no stranger's row may do that.
         """
         return (self.since or NEVER) if self.off else 0
 
 
-class MemorySwitches:
-    """The twin for tests: a set of what is off, and the number of the last act on each thing."""
-
-    def __init__(self) -> None:
-        self.acts = 0
-        self._off: set[Name] = set()
-        self._last: dict[Name, int] = {}
-
-    def set_switch(self, kind: str, name: str, *, off: bool) -> None:
-        """An act."""
-        self._last[kind, name] = self.acts
-        self.acts += 1
-        (self._off.add if off else self._off.discard)((kind, name))
-
-    def any_off(self, *things: Name, acts: int | None = None) -> bool:
-        """As `Switched` has it."""
-        return any(one in self._off or (acts is not None and self._last.get(one, -1) >= acts) for one in things)
-
-
 def switch_of(row: Row[tuple[object, ...]]) -> Switch:
-    """What a row says, whoever wrote it: `is_ours` tells."""
+    """The switch of a row, whoever wrote it: ask `is_ours`."""
     return Switch(row.kind, row.name, off=row.off != 0, reason=row.reason, since=row.since)
 
 
 def is_ours(key: bytes, row: Row[tuple[object, ...]]) -> bool:
-    """Whether a row is as somebody wrote it who has the key."""
+    """Whether somebody who has the key wrote this row."""
     return hmac.compare_digest(seal_of(key, switch_of(row)), row.seal)
 
 

@@ -1,12 +1,11 @@
-"""What the release ledger says is switched off: the other witness beside the rows of `switches` (decision 0000.31).
+"""The acts on switches in the release ledger: the second witness beside the rows of `switches` (decision 0000.31).
 
-The id of the n-th record of a switch is a MAC of n, so whoever has the ledger's keys finds each of them by its place, in
-the order of the acts, without reading millions of releases; whoever has not cannot tell them from any other record. A row
-that was deleted or turned back is thereby seen, and what the ledger says is off is off.
+The record id of the n-th act is a MAC of n. So the ledger's keys find each act by its number, without reading millions of
+releases, and nobody else can tell an act from any other record. A row that was deleted or turned back is thereby seen.
 
-What this does not see: rows of `switches` deleted together with the newest records; nor, where those alone are deleted,
-what they ended. `ciconia ledger verify` names the leaves that then have no record. It cannot name a record that had no leaf
-yet: servers place each within a second, and a command sees to the place of its own (`idp.cli.committing`).
+It does not see rows of `switches` that are deleted together with the newest records; nor, if those records alone are
+deleted, what the acts ended. `ciconia ledger verify` names the leaves that then have no record, but not a record that had
+no leaf yet: servers place each within a second, and a command waits for the place of its own (`idp.cli.committing`).
 """
 
 import hmac
@@ -24,7 +23,7 @@ from idp.store.statements import Statement
 from policies.errors import SignatureInvalid
 from policies.parties import Tenant
 
-# So many places are looked at beyond the last record that is known: a record that was deleted hides none after it
+# So many places are read beyond the last known record: a record that was deleted hides none after it
 AHEAD = 16
 
 
@@ -49,27 +48,27 @@ class RecordedAct:
 
 
 class SwitchRecords:
-    """One tenant's acts, as far as they were read. For one thread at a time."""
+    """One tenant's acts, as far as they were read. Not safe in several threads."""
 
     def __init__(self, tenant: Tenant, keys: LedgerKeys) -> None:
         self._tenant, self._keys = tenant, keys
         self._key = derived(keys.rows, b"", b"switch records", tenant.encode())
         self._latest: dict[tuple[str, str], RecordedAct] = {}
-        # The number of the next act, and so how many there are
+        # The number of the next act, which is how many there are
         self.next = 0
-        # Places whose record is gone, or is not what was written
+        # Numbers whose record is gone, or is not what was written
         self.lost: set[int] = set()
-        # The ids of the places that are looked at: the same ones, until there is an act
+        # The record ids that were asked for last: the same ones, until there is an act
         self._ids: tuple[int, Mapping[bytes, int]] = (-1, {})
 
     def record(self, number: int) -> bytes:
-        """The id of the record of an act, the first of which has number 0."""
+        """The record id of an act; the first act has number 0."""
         return hmac.digest(self._key, number.to_bytes(8), "sha256")[:RECORD_BYTES]
 
     def read(self, connection: Connection) -> Mapping[tuple[str, str], RecordedAct]:
         """The last act on each thing, by kind and name."""
-        # A hole is looked at again, and with it what came after: it may have been mended. Nothing is forgotten before the
-        # last question was answered: after one that failed, the hole is still one
+        # A hole is read again, with all that came after it: it may have been mended. It stays a hole until the last
+        # question is answered
         following, lost = min(self.lost, default=self.next), set[int]()
         while True:
             wanted = self._wanted(following)
@@ -86,13 +85,13 @@ class SwitchRecords:
         return self._latest
 
     def _wanted(self, following: int) -> Mapping[bytes, int]:
-        """The places that are looked at, by the ids of their records."""
+        """The next numbers, by their record ids."""
         if self._ids[0] != following:
             self._ids = following, {self.record(number): number for number in range(following, following + AHEAD)}
         return self._ids[1]
 
     def _take(self, number: int, row: Row[bytes, int, bytes] | None) -> bool:
-        """Remember an act; whether there is one."""
+        """Remember an act; returns whether there is one."""
         facts = None if row is None else self._facts(row)
         if facts is None:
             return False
@@ -101,9 +100,9 @@ class SwitchRecords:
         return True
 
     def _facts(self, row: Row[bytes, int, bytes]) -> Mapping[str, object] | None:
-        """What a record says; None where it is none of a switch, or not what was written."""
+        """The content of a record; None if it is no switch's, or not what was written."""
         try:
-            # A time that somebody changed gives another month's key, or none: its record is lost either way
+            # A changed time gives another month's key, or none: the record is lost either way
             key = self._keys.period_key(self._tenant, row.time)
             opened = open_opening(key, self._tenant, row.record, "decision", row.decision_opening)
             facts = json.loads(opened.content)

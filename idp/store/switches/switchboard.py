@@ -16,9 +16,9 @@ from idp.store.switches.switch_records import RecordedAct, SwitchRecords
 from policies.errors import StoreUnavailable
 from policies.parties import Tenant
 
-# A moment later than this (the year 9999 begins) is no clock's, and no act could be recorded at it or after it
+# No clock says a later moment (the year 9999 begins), and no act could be recorded then
 LAST_MOMENT = 253_370_764_800
-# Each try that fails is another's act that succeeded
+# A try fails only if another's act succeeds
 ATTEMPTS = 50
 
 
@@ -28,19 +28,19 @@ class Switchboard:
     def __init__(self, *, engine: Engine, tenant: Tenant, keys: LedgerKeys, commits: Commits) -> None:
         self._engine, self._tenant, self._ledger, self._commits = engine, tenant, keys, commits
         self._key = key_of(keys, tenant)
-        # The id of the record of the last act that was set here
+        # The record id of the last act of this object
         self.recorded = b""
 
     def set_switch(self, kind: str, name: str, *, off: bool, reason: str, now: int) -> Switch:
-        """Switch something off or on again, for `reason` (`record_contents.is_reason`), and return it as it stands.
+        """Switch a thing off or on again, for `reason` (`record_contents.is_reason`), and return the switch.
 
-        Log first: where the process dies between the two, what was to be off is off, and what was to be on stays off.
-        Raises `StoreUnavailable`; ValueError for a kind that there is not, or a reason that is none.
+        Log first: if the process dies between record and row, the thing is off in either case. Raises `StoreUnavailable`;
+        ValueError for an unknown kind, or a reason that is none.
         """
         if kind not in KINDS:
             raise ValueError(f"no such kind of switch: {kind}")
         if kind == KEY:
-            # By a clock that is behind, it would count as revoked before it took over, and bring back one that is over
+            # By a clock that is behind, the key would be revoked before it took over, and bring back one that is over
             now = max(now, self._newest())
         act = self._record(kind, name, off=off, reason=reason, now=now)
         switch = Switch(kind, name, off=off, reason=reason, since=act.time, number=act.number)
@@ -48,7 +48,7 @@ class Switchboard:
             return self._put(connection, switch)
 
     def _record(self, kind: str, name: str, *, off: bool, reason: str, now: int) -> RecordedAct:
-        """Record the act in the first place that is free, by a time that is later than that of the act before it."""
+        """Record the act in the first free place, at a later time than the act before it."""
         for _ in range(ATTEMPTS):
             before, records = self._acts()
             last, record = before.get((kind, name)), records.record(records.next)
@@ -60,22 +60,22 @@ class Switchboard:
                 if self._acts()[1].next == act.number:
                     raise
                 continue  # somebody else's act has this place
-            # Two that write at once: who reads back the other's act tries the next place
+            # If two write at once, the one that reads back the other's act tries the next place
             if self._acts()[0].get((kind, name)) == act:
                 self.recorded = record
                 return act
         raise StoreUnavailable("the act could not be recorded")
 
     def _acts(self) -> tuple[Mapping[Name, RecordedAct], SwitchRecords]:
-        """The last acts, and what was read of all of them."""
+        """The last acts, and the records of all of them."""
         records = SwitchRecords(self._tenant, self._ledger)
         with reading(), self._engine.connect() as connection:
             return records.read(connection), records
 
     def _newest(self) -> int:
-        """The newest moment that the ledger knows (seconds since the epoch): releases were made until then."""
+        """The newest moment that the ledger knows (seconds since the epoch)."""
         head, record, staged = tables.checkpoints.c, tables.records.c, tables.staged.c
-        # What somebody wrote there who is no clock must not keep an act from being recorded
+        # A stranger's moment must not keep an act from being recorded
         signed = select(head.time).where(head.tenant == self._tenant).where(head.time < LAST_MOMENT)
         signed = signed.order_by(head.number.desc()).limit(1)
         same = (staged.tenant == record.tenant) & (staged.record == record.record) & (record.time < LAST_MOMENT)
@@ -92,7 +92,7 @@ class Switchboard:
         here = (table.tenant == self._tenant, table.kind == switch.kind, table.name == switch.name)
         row = connection.execute(select(tables.switches).where(*here).with_for_update()).first()
         if row is not None and is_ours(self._key, row):
-            # Always later than before: whoever saw that one takes this one, though a clock was set back
+            # Always later than before, so that workers take it, though a clock was set back
             switch = replace(switch, since=max(switch.since, row.since + 1))
         seal = seal_of(self._key, switch)
         values = {"off": int(switch.off), "reason": switch.reason, "since": switch.since, "seal": seal}

@@ -1,4 +1,4 @@
-"""What is switched off, as a worker reads it: the rows, and beside them what the ledger says."""
+"""Switches as a worker reads them: the rows, and beside them what the ledger says."""
 
 import shlex
 import sys
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any  # all columns of a table
+from typing import Any  # Any: nobody knows the types of a table's columns
 
 from sqlalchemy import Connection, Engine, Row, Select, bindparam, select
 
@@ -23,9 +23,9 @@ from policies.parties import Tenant
 
 # "On all workers within a second": half of it for reading, half for a step that had just asked
 HOLD_SECONDS = 0.5
-# One that took longer than its answer would hold is repeated once: a pause of the process, not a slow database
+# A read that took longer than its answer holds is repeated once: the process may have paused
 READS = 2
-# An act stands in the ledger some milliseconds before its row: only what still differs after this was somebody else's
+# An act stands in the ledger some milliseconds before its row: only a difference that lasts is a stranger's
 TELL_AFTER_SECONDS = 5.0
 
 
@@ -36,14 +36,14 @@ def _all(_connection: Connection) -> Select[*tuple[Any, ...]]:
 _ALL = Statement(_all)
 
 
-# Seconds by a clock that goes on while the machine is paused, where there is one: what was read before is old then. A login
-# asks two dozen times, so it is a function of C's and none of ours
+# Seconds by a clock that goes on while the machine is paused, if there is one: what was read before is old then. A login
+# asks two dozen times, so it is one of C's functions
 since_boot: Callable[[], float] = time.monotonic
 if sys.platform == "linux":
     since_boot = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
 
 
-# When it was read by the monotonic clock, every switch, and how many acts there were
+# The monotonic clock at the read, every switch, and how many acts there were
 _Read = tuple[float, Mapping[Name, Switch], int]
 
 
@@ -68,12 +68,12 @@ class Switches:
         self._rows: dict[Name, Switch] = {}
         self._records = SwitchRecords(tenant, keys)
         self._told: set[bytes | Name] = set()
-        # What differs, and since when by the monotonic clock
+        # The switches that differ, and since when by the monotonic clock
         self._differ: dict[Name, float] = {}
 
     def any_off(self, *things: Name, acts: int | None = None) -> bool:
-        """As `Switched` has it: of all of them as they stood at one moment."""
-        read = self._read  # looked at as `_fresh` does, without its call: a login asks this a dozen times
+        """`Switched.any_off`, for all things as they stood at one moment."""
+        read = self._read  # as `_fresh` does, without its call: a login asks this a dozen times
         if read is None or self._monotonic() - read[0] >= self._hold:
             read = self._fresh()
         for thing in things:
@@ -83,16 +83,16 @@ class Switches:
         return False
 
     def off(self, kind: str, name: str, *, acts: int | None = None) -> bool:
-        """Whether one thing is."""
+        """Whether one thing is off."""
         return self.any_off((kind, name), acts=acts)
 
     @property
     def acts(self) -> int:
-        """As `Switched` has it."""
+        """`Switched.acts`."""
         return self._fresh()[2]
 
     def off_since(self, kind: str, name: str) -> int:
-        """Since when something is switched off (`Switch.off_since`), 0 where it is on."""
+        """Since when a thing is off (`Switch.off_since`); 0 if it is on."""
         read = self._read  # as above: each use of a key asks
         if read is None or self._monotonic() - read[0] >= self._hold:
             read = self._fresh()
@@ -102,7 +102,7 @@ class Switches:
     def current(self) -> Mapping[tuple[str, str], Switch]:
         """Every switch that was ever set, by kind and name, as it stood at most half a second ago.
 
-        Raises `StoreUnavailable` where it would be older and cannot be read, or not fast enough.
+        Raises `StoreUnavailable` if the rows cannot be read, or not fast enough.
         """
         return self._fresh()[1]
 
@@ -116,7 +116,7 @@ class Switches:
             if read is not None and self._monotonic() - read[0] < self._hold:
                 return read
             if self._failures != failures:
-                # Somebody tried while we waited for the lock: a database that hangs holds each thread once, not in turn
+                # Another thread tried while we waited: a database that hangs must not hold the threads one after another
                 raise StoreUnavailable("what is switched off cannot be read")
             try:
                 return self._again()
@@ -128,7 +128,7 @@ class Switches:
         for _ in range(READS):
             began = self._monotonic()
             found = self._found(began)
-            # Where this process stood still since, what it read is as old as that
+            # If this process stood still since, what it read is as old as that
             if self._monotonic() - began < self._hold:
                 self._read = read = (began, found, self._records.next)
                 return read
@@ -136,11 +136,11 @@ class Switches:
 
     def _found(self, now: float) -> Mapping[Name, Switch]:
         with reading(), self._engine.connect() as connection:
-            # The rows after the records: an act that came between the two has its row, and nothing seems to lack
+            # The rows after the records: an act that comes between the two has its row
             recorded = dict(self._records.read(connection))
             rows = _ALL.run(connection, tenant=self._tenant).all()
         if self._records.lost:
-            # Whatever it switched off is not known, and a row that was turned back has no other witness
+            # What it switched off is unknown, and a row that was turned back has no other witness
             raise ActLost("a record of a switch is gone, so nobody knows what is off: `ciconia doctor`")
         for row in rows:
             known = self._rows.get((row.kind, row.name))
@@ -167,14 +167,14 @@ class Switches:
             self._told.add(row.seal)
             fix = fix_of_switch(switch.kind, switch.name)
             log_of(self._tenant).error("switch_row_changed", kind=switch.kind, name=switch.name, fix=fix)
-        # As old as what was known before: whatever moment stands here, the operator's next word counts
+        # As old as what was known before, so that the operator's next act counts, whatever moment stands here
         return replace(switch, off=True, since=known)
 
 
 def merged(rows: Mapping[Name, Switch], recorded: Mapping[Name, RecordedAct]) -> tuple[dict[Name, Switch], frozenset[Name]]:
-    """What counts where the rows and the ledger are both asked, and where the two differ: off, where either says so.
+    """Each switch by rows and ledger together, off if either says so; and the switches in which the two differ.
 
-    The number of the last act is the ledger's, whatever became of the row.
+    The number of the last act is the ledger's.
     """
     found, differ = dict(rows), set()
     for (kind, name), act in recorded.items():
@@ -189,7 +189,7 @@ def merged(rows: Mapping[Name, Switch], recorded: Mapping[Name, RecordedAct]) ->
 
 
 def faults_of_switches(connection: Connection, *, tenant: Tenant, keys: LedgerKeys) -> Iterator[tuple[str, str, str]]:
-    """Kind, name and a sentence for each switch whose row is not as its last act left it, or has no seal of ours."""
+    """Kind, name and a sentence for each switch whose row is not as its last act left it."""
     key, table = key_of(keys, tenant), tables.switches
     records = SwitchRecords(tenant, keys)
     recorded = records.read(connection)
@@ -210,7 +210,7 @@ def faults_of_switches(connection: Connection, *, tenant: Tenant, keys: LedgerKe
 
 
 def fix_of_switch(kind: str, name: str) -> str:
-    """What an operator does about a switch whose row is not theirs."""
+    """The operator's remedy for a stranger's row."""
     quoted = shlex.quote(name)
     if kind == KEY:
         return f"ciconia keys revoke {quoted}"

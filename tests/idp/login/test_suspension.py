@@ -4,11 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idp.login.suspension import Suspension
-from idp.store.switches.switch import COUNTRY, PARTY, PROVIDER, MemorySwitches
+from idp.store.switches.switch import COUNTRY, PARTY, PROVIDER
 from policies.errors import BrokerError, Replayed, Suspended
 from policies.parties import ClientId
 from tests.idp.house import COUNTRY as PROVIDER_ID
 from tests.idp.house import House
+from tests.idp.switched import MemorySwitches
 
 PARKING = ClientId("parking")
 THINGS = ((PARTY, PARKING), (COUNTRY, "EE"), (PROVIDER, PROVIDER_ID), (COUNTRY, "LV"))

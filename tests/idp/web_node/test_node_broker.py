@@ -21,7 +21,7 @@ from idp.login.states import LOGIN_LIFE, Asked, Decided, Refused, Released
 from idp.login.suspension import Suspension
 from idp.protocols.eidas.proxy_service import NAME, Here, ProxyService, _derived
 from idp.protocols.eidas.role import NodeRole
-from idp.store.switches.switch import MemorySwitches, Switched
+from idp.store.switches.switch import Switched
 from policies.assurance import LevelOfAssurance as Level
 from policies.attributes import AttributeName
 from policies.authentication import Offered
@@ -39,7 +39,7 @@ from policies.errors import (
 from policies.parties import EntityId, IdentityProvider, NodeId, Peer, ProviderId, RequestingNode, Source
 from tests.idp.house import ANSWER, SECRET, TENANT, Country, Watched, assertion
 from tests.idp.memory import MemoryCopies
-from tests.idp.switched import Interrupted, off_and_on
+from tests.idp.switched import Interrupted, MemorySwitches, off_and_on
 from tests.idp.web_node.peer import LOA, OTHER_LOA, PeerNode
 from tests.idp.web_node.test_node_levels import REQUEST, provider
 from tests.idp.web_node.test_node_person import ASKED, PERSON
