@@ -1,13 +1,13 @@
-"""What a database's own word for a fault means, and what to do: one table for `serve`, `migrate`, `doctor` and the others.
+"""The meaning of a database's own word for a fault, and what to do: one table for `serve`, `migrate`, `doctor` and others.
 
-The word is all that is told of an error: a code of SQLite, or a type of psycopg with an SQLSTATE. libpq gives no SQLSTATE
-for a connection that was not made, only a text, which may quote names and values: it is matched here, and never told.
+The word is all that we say of an error: a code of SQLite, or a type of psycopg with an SQLSTATE. For a connection that was
+not made libpq gives no SQLSTATE, only a text that may quote names and values: it is matched here, and never shown.
 """
 
 import re
 
-# What libpq, psycopg and the server say of a connection that was not made, and our word for it. The first that fits counts:
-# of several hosts one may be down, and the other a standby. A server that speaks another language is matched by none.
+# Texts of libpq, psycopg and the server for a connection that was not made, and our word. The first match counts: one of
+# several hosts may be down, and another a standby. A server that speaks another language matches none.
 _SAID = tuple(
     (re.compile(pattern), word)
     for pattern, word in (
@@ -92,12 +92,12 @@ _OF_PSYCOPG = re.compile(r"[A-Za-z]+ (?:\((?P<said>[A-Za-z ]+)\)|(?P<state>[0-9A
 
 
 def word_of(said: str) -> str:
-    """Our word, or the SQLSTATE, for what was said of a connection that was not made; "" where it is not known."""
+    """Our word, or the SQLSTATE, for the text of a connection that was not made; "" if it is unknown."""
     return next((word for pattern, word in _SAID if pattern.search(said)), "")
 
 
 def meaning(detail: str) -> tuple[str, str]:
-    """What the detail of a `StoreUnavailable` means, and what to do: a sentence or two each, empty where nobody knows."""
+    """The meaning of a `StoreUnavailable`'s detail, and what to do: a sentence or two each, empty if unknown."""
     if detail == "OperationalError":
         return _ANY
     if detail.startswith("SQLITE_"):
@@ -108,10 +108,10 @@ def meaning(detail: str) -> tuple[str, str]:
 
 
 def advice(detail: str) -> str:
-    """The same to be written after a sentence, with a space before it; "" where nobody knows."""
+    """`meaning` as a text to follow a sentence, with a space before it; "" if unknown."""
     return "".join(f" {part}" for part in meaning(detail) if part)
 
 
 def explained(detail: str) -> str:
-    """The detail, and after it what it means and what to do; as a detail is, without a full stop at its end."""
+    """The detail with its `advice`, without a full stop at its end, as a detail is."""
     return f"{detail}.{advice(detail)}".removesuffix(".")

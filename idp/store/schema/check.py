@@ -1,16 +1,13 @@
-"""What the tables of a database are, beside the rows in them: whoever can write to it can have it act by itself.
+"""Compares a database's tables with what the migrations make: an attacker who can write to it can have it act by itself.
 
-A trigger that deletes each mark as it comes makes codes good for ever; one that deletes each record leaves a ledger in
-which everything fits. A table whose key is gone takes a mark twice. Who put it there need not come again.
+A trigger that deletes each mark makes codes good for ever; one that deletes each record leaves a ledger in which everything
+fits. A table without its key takes a mark twice. A table's own definition can do the same: SQLite silently forgets a row
+for `ON CONFLICT IGNORE`; PostgreSQL calls anybody's function for a default, a check or an index; both delete rows with
+those that a foreign key leads to. An UNLOGGED table of PostgreSQL is empty after a crash.
 
-A table's own definition does the same. SQLite forgets a row, and says nothing, where a column has to have a value `ON
-CONFLICT IGNORE`; PostgreSQL calls anybody's function for a default, a check or an index that computes. Both delete rows
-with those that a foreign key leads to. And a table of PostgreSQL that is UNLOGGED is empty after a crash.
-
-So what the database really has is compared with what the migrations make, for every table. How something is listed counts
-for nothing: SQLite runs a trigger whose row says that it is a `TRIGGER` or a table, and PostgreSQL one that its catalogue
-calls internal. `serve` looks at its start and then with each look of the sequencer, `doctor` and `ledger verify` when they
-are asked. What nobody finds here the writer finds: it reads back what it wrote (`idp.store.read_back`).
+The comparison trusts no label: SQLite runs a trigger whose row says that it is a table, and PostgreSQL one that its
+catalogue calls internal. `serve` looks at its start and then with each look of the sequencer, `doctor` and `ledger verify`
+when they are asked. The writer finds what is missed here: it reads back what it wrote (`idp.store.read_back`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -32,7 +29,7 @@ _FIX = "find out who can write to the database, and restore it from a backup of 
 
 
 def faults_of_schema(connection: Connection) -> Iterator[tuple[str, str]]:
-    """The name of each thing that acts by itself, or of each table that is not as we made it, and a sentence."""
+    """The name of each thing that acts by itself, and of each table that is not as we made it, with a sentence."""
     newest = is_newest(connection)
     postgres = is_postgres(connection)
     found = found_on_postgres(connection) if postgres else found_on_sqlite(connection, newest=newest)
@@ -47,7 +44,7 @@ def faults_of_schema(connection: Connection) -> Iterator[tuple[str, str]]:
 
 def _faults_of_table(connection: Connection, table: Table, found: SchemaFacts, *, newest: bool) -> Iterator[str]:
     keys, ours = found.keys.get(table.name, frozenset()), _keys_of(table)
-    # Where a table lies in partitions, its keys have what says in which of them a row is
+    # The keys of a table in partitions include the column that says in which partition a row is
     in_periods = is_postgres(connection) and table in PARTITIONED
     wanted = {key | {"ends"} for key in ours} if in_periods else ours
     as_ours = _as_ours(connection, table, found.columns[table.name], newest=newest)
@@ -62,9 +59,9 @@ def _faults_of_table(connection: Connection, table: Table, found: SchemaFacts, *
 
 
 def schema_faults(engine: Engine) -> dict[str, str]:
-    """`faults_of_schema` of a database that is served. Raises `StoreUnavailable`.
+    """`faults_of_schema` of a database that is served; looks twice, since a later program may migrate in between.
 
-    What was found is looked for again: a later program may have changed the tables in the middle of a look.
+    Raises `StoreUnavailable`.
     """
     found: dict[str, str] = {}
     for _ in range(2):
@@ -76,7 +73,7 @@ def schema_faults(engine: Engine) -> dict[str, str]:
 
 
 def assert_as_made(engine: Engine) -> None:
-    """Raise `Misconfigured` for whatever acts in a database of ours, for a table that is not as we made it or UNLOGGED."""
+    """Raise `Misconfigured` for each fault of the schema."""
     if faults := schema_faults(engine):
         place = database_name(engine.url.render_as_string(hide_password=False))
         raise Misconfigured(tuple(_problem(place, name, what) for name, what in faults.items()))
@@ -89,7 +86,7 @@ def _problem(place: str, name: str, what: str) -> Problem:
 
 
 def _as_ours(connection: Connection, table: Table, columns: Mapping[str, Column], *, newest: bool) -> bool:
-    """Whether a table has our columns, and no more: none but what a later program may have added where that migrated it."""
+    """Whether a table has our columns, and no others but those that a later program may have added."""
     expected = {each.name: (each.type.compile(connection.dialect), not each.nullable) for each in table.columns}
     for name, column in columns.items():
         may_be_later = not newest and name not in expected and (column.has_default or not column.required)
@@ -99,6 +96,6 @@ def _as_ours(connection: Connection, table: Table, columns: Mapping[str, Column]
 
 
 def _keys_of(table: Table) -> set[frozenset[str]]:
-    """The columns of each key that we gave a table."""
+    """The columns of each key of ours."""
     keys = (each for each in table.constraints if isinstance(each, PrimaryKeyConstraint | UniqueConstraint))
     return {frozenset(column.name for column in each.columns) for each in keys}

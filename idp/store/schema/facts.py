@@ -1,4 +1,4 @@
-"""What a look at a database's tables gives, whichever database it is: see `idp.store.schema.check`."""
+"""The facts of a database's tables, for either database: see `idp.store.schema.check`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ NAMES = tuple(table.name for table in tables.metadata.sorted_tables)
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """A thing that is none of ours and acts on a table: what kind of thing, and its name."""
+    """A thing that is none of ours and acts on a table: its kind and its name."""
 
     table: str
     kind: str
@@ -19,7 +19,7 @@ class Acting:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its type ("" where the table takes any), whether each row has a value, and where that comes from."""
+    """A column: its type ("" if the table takes any), whether each row has a value, and where that comes from."""
 
     of_type: str
     required: bool
@@ -29,9 +29,9 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class SchemaFacts:
-    """What there is, by the names of our tables: a table that is gone, or is none, has no columns.
+    """The facts by the names of our tables; a missing table has no columns.
 
-    `keys` has the columns of each key that holds. `redefined` are tables that another statement made than ours.
+    `keys` has the columns of each key that holds, `redefined` the tables that another statement made than ours.
     """
 
     acting: tuple[Acting, ...]

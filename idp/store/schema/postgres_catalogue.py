@@ -1,20 +1,19 @@
-"""What tables, keys and triggers a database of PostgreSQL has, by its catalogue.
+"""The tables, keys and triggers of a PostgreSQL database, by its catalogue.
 
-Whoever is a superuser there writes to the catalogue itself, too. So nothing counts because the catalogue calls it internal
-or a key: a trigger of a foreign key has to call PostgreSQL's own function for that, a key has to have an index that is kept
-and compares as PostgreSQL does, a column a type of its own. What PostgreSQL brings has a number below 16384
-(FirstNormalObjectId), and a function of its own is written in C and named for what it runs.
+A superuser can write to the catalogue itself. So no label counts: a foreign key's trigger must call PostgreSQL's own
+function for that, a key must have an index that is kept and compares as PostgreSQL does, a column must have PostgreSQL's
+own type. PostgreSQL's own objects have numbers below 16384 (FirstNormalObjectId); its functions are in C and named for what
+they run.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
 
 from sqlalchemy import Connection, TextClause, bindparam, text
 
 from idp.store.schema.facts import NAMES, Acting, Column, SchemaFacts
 
-# Ours are the tables that a statement without a schema finds, and what is under them: partitions. Who has these holds no
-# rows itself
+# Ours are the tables that a statement without a schema finds, and their partitions. A table with partitions has no rows
+# itself
 _OURS = """
     WITH RECURSIVE ours AS (
         SELECT oid, relname, relkind, relpersistence, relrowsecurity, relam FROM pg_class
@@ -72,7 +71,7 @@ _ACTING = _of_ours(
     ORDER BY 1, 3
     """
 )
-# A key holds where its index is unique at once, is kept, and compares as PostgreSQL itself does
+# A key holds if its index is unique at once, is kept, and compares as PostgreSQL itself does
 _KEYS = _of_ours(
     """
     SELECT ours.relname, ARRAY(
@@ -84,7 +83,7 @@ _KEYS = _of_ours(
         AND its.relam = 403 AND NOT EXISTS (SELECT 1 FROM unnest(indclass::oid[]) class WHERE class >= 16384)
     """
 )
-# Of each column: its name and type, whether each row has a value, whether it is computed, and whether it has a default
+# A column's name and type, whether each row has a value, whether it is computed, and whether it has a default
 _COLUMNS = _of_ours(
     """
     SELECT relname, attname, upper(format_type(atttypid, atttypmod)), attnotnull,
@@ -97,7 +96,7 @@ _UNLOGGED = "unlogged"
 
 
 def found_on_postgres(connection: Connection) -> SchemaFacts:
-    """What there is."""
+    """The facts of a database."""
     things = [Acting(str(table), kind, str(name)) for table, kind, name in connection.execute(_ACTING, _NAMES).all()]
     columns: dict[str, dict[str, Column]] = defaultdict(dict)
     for table, name, *rest in connection.execute(_COLUMNS, _NAMES):
@@ -107,5 +106,4 @@ def found_on_postgres(connection: Connection) -> SchemaFacts:
         keys[table].add(frozenset(names))
     acting = tuple(each for each in things if each.kind != _UNLOGGED)
     unlogged = tuple(each.name for each in things if each.kind == _UNLOGGED)
-    held: Mapping[str, Mapping[str, Column]] = columns
-    return SchemaFacts(acting, unlogged, held, {table: frozenset(found) for table, found in keys.items()})
+    return SchemaFacts(acting, unlogged, columns, {table: frozenset(found) for table, found in keys.items()})

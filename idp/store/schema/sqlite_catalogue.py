@@ -1,14 +1,13 @@
-"""What tables, indices and triggers a file of SQLite has, by the statements that SQLite runs when it opens the file.
+"""The tables, indices and triggers of a SQLite file, by the statements that SQLite runs when it opens the file.
 
-A row of `sqlite_master` says of what type it is, and SQLite does not read that: it runs the row's statement, whatever it
-makes. So the statement decides here, too. It is read word by word: space, comments and capitals make no difference, and
-quotes do, since a word in quotes is no keyword.
+SQLite ignores the type in a row of `sqlite_master`, and runs the row's statement. So the statement decides here, too. It is
+read word by word: space, comments and capitals make no difference; a word in quotes is no keyword.
 """
 
 import functools
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 
 from sqlalchemy import Connection, create_engine, text
 
@@ -42,24 +41,24 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _AUTOMATIC = "sqlite_autoindex_"
-# How SQLite's grammar may go on after CREATE, before it says what is made
-_BETWEEN = ("temp", "temporary", "unique", "virtual")
+# Words that SQLite's grammar allows between CREATE and what is made
+_BETWEEN = ("temp", "temporary", "unique")
 _KINDS = ("table", "index", "trigger", "view")
 
 Words = tuple[str, ...]
 
 
 def found_on_sqlite(connection: Connection, *, newest: bool) -> SchemaFacts:
-    """What there is. `newest`: the tables are of this program's own revision, and each has the one definition."""
+    """The facts of a file. `newest`: it is of this program's own revision, so each table has its one definition."""
     acting: list[Acting] = []
     made: dict[str, Words] = {}
     for listed, name, table, sql in connection.execute(_MADE).all():
-        words = words_of(sql or "")
-        kind = kind_of(words)
+        words = _words(sql or "")
+        kind = _kind(words)
         if kind in ("table", "index") and kind == listed:
             made[str(name)] = words
             continue
-        # An index that a key brings with it has no statement; nothing else is made without one
+        # Only an index that a key brings has no statement
         if sql is None and listed == "index" and str(name).startswith(_AUTOMATIC):
             continue
         acting.append(Acting(str(table), kind or "thing without a statement", str(name)))
@@ -67,7 +66,7 @@ def found_on_sqlite(connection: Connection, *, newest: bool) -> SchemaFacts:
     columns: dict[str, Mapping[str, Column]] = {}
     keys: dict[str, frozenset[frozenset[str]]] = {}
     for name in NAMES:
-        rows = _rows(connection, name)
+        rows = connection.execute(_COLUMNS, {"name": name}).all()
         found = {str(row[0]): Column(str(row[1]), bool(row[2]), bool(row[3]), bool(row[4])) for row in rows}
         if not found:
             continue
@@ -80,29 +79,22 @@ def found_on_sqlite(connection: Connection, *, newest: bool) -> SchemaFacts:
     return SchemaFacts(tuple(acting), (), columns, keys, frozenset(redefined - {each.name for each in acting}))
 
 
-def words_of(sql: str) -> Words:
+def _words(sql: str) -> Words:
     """The words, quoted texts and signs of a statement."""
     found = (match for match in _TOKEN.finditer(sql) if match.lastgroup != "nothing")
     return tuple(match[0].lower() if match.lastgroup == "word" else match[0] for match in found)
 
 
-def kind_of(words: Sequence[str]) -> str:
-    """What a statement makes; "" for one that makes none of what SQLite opens a file with."""
-    for place, word in enumerate(words):
-        if place == 0 and word == "create":
-            continue
-        if place and word in _BETWEEN and word != "virtual":
-            continue
-        return word if place and word in _KINDS else "virtual table" if place and word == "virtual" else ""
-    return ""
-
-
-def _rows(connection: Connection, name: str) -> Sequence[Sequence[object]]:
-    return connection.execute(_COLUMNS, {"name": name}).all()
+def _kind(words: Words) -> str:
+    """The kind of thing that a CREATE statement makes; "" for any other statement."""
+    if words[:1] != ("create",):
+        return ""
+    word = next((word for word in words[1:] if word not in _BETWEEN), "")
+    return "virtual table" if word == "virtual" else word if word in _KINDS else ""
 
 
 def _keys(connection: Connection, name: str) -> tuple[frozenset[frozenset[str]], list[str]]:
-    """The columns of each key, and the names of unique indices that are none."""
+    """The columns of each key, and the names of other unique indices."""
     keys: dict[str, set[str]] = defaultdict(set)
     others: dict[str, None] = {}
     for index, origin, column in connection.execute(_INDICES, {"name": name}):
@@ -115,17 +107,11 @@ def _keys(connection: Connection, name: str) -> tuple[frozenset[frozenset[str]],
 
 @functools.cache
 def _definitions() -> Mapping[str, Words]:
-    """What the migrations make, each by its name: an empty database in memory is migrated for it, once a process."""
+    """The statements of the migrations, by name: once a process, they run in an empty database in memory."""
     engine = create_engine("sqlite://")
     try:
         with engine.begin() as connection:
             run_scripts(connection)
-            return dict(_made(connection))
+            return {str(name): _words(sql) for _, name, _, sql in connection.execute(_MADE) if sql is not None}
     finally:
         engine.dispose()
-
-
-def _made(connection: Connection) -> Iterator[tuple[str, Words]]:
-    for _listed, name, _table, sql in connection.execute(_MADE).all():
-        if sql is not None:
-            yield str(name), words_of(sql)
