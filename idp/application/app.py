@@ -20,8 +20,7 @@ from connectors.profiles import EIDAS
 from idp.application.composition import SiteParts, compose, connectors_of
 from idp.application.load import LoadedFolder, load_all
 from idp.keys.hourly_keys import HourlyKeys
-from idp.keys.keeper import KeyKeeper
-from idp.keys.look import KeyFolderWatch, alone
+from idp.keys.keeper import KeyFolderWatch, KeyKeeper, alone
 from idp.keys.shared_factors import own_moduli
 from idp.login.sealing import Sealer
 from idp.login.suspension import Suspension

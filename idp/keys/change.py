@@ -1,4 +1,4 @@
-"""Make a new key, or have one begin at another moment. Nothing is ever replaced, and no reader finds half a file."""
+"""Makes a new key, or moves a key's beginning. Nothing is ever replaced, and no reader finds half a file."""
 
 import fcntl
 import os
@@ -18,14 +18,14 @@ MINUTE = 60
 
 
 def next_key(ring: AnyRing, now: int) -> Scheduled[Named] | None:
-    """The key that waits for its moment and is not revoked, as the ring knows it; None where none does."""
+    """The key that waits for its moment and is not revoked; None if none does."""
     later: list[Scheduled[Named]] = [each for each in ring.scheduled if each.begins > now]
     waiting = [each for each in later if ring.state(each, now) is not KeyState.REVOKED]
     return waiting[-1] if waiting else None
 
 
 def safe_from(kind: KeyKind, made: int) -> int:
-    """The first minute in which a key that is known since `made` may sign without anybody meeting it for the first time."""
+    """The first minute in which everybody knows a key that is known since `made`."""
     return next_minute(made + kind.lead)
 
 
@@ -40,7 +40,7 @@ def this_minute(now: int) -> int:
 
 
 def make(folder: Path, kind: KeyKind, begins: int, *, host: str, now: int, production: bool) -> Path:
-    """Write a new key of this kind that begins at a minute. Raises FileExistsError where one does already.
+    """Write a new key of this kind that begins at a minute. Raises FileExistsError if one does already.
 
     `host` names its certificate, which begins `now`; `production` marks a key to which somebody may encrypt. A log's key is
     not in `log.vkey` yet (`idp.keys.ledger_files.list_log_keys`).
@@ -60,7 +60,7 @@ def make(folder: Path, kind: KeyKind, begins: int, *, host: str, now: int, produ
             os.link(half, path)
     finally:
         half.unlink(missing_ok=True)
-    # Others are told of this key, and data is closed with it: it must be there after a power cut, too
+    # Others will know this key, and it closes data: a power cut must not take it
     sync_folder(folder)
     return path
 
@@ -68,13 +68,13 @@ def make(folder: Path, kind: KeyKind, begins: int, *, host: str, now: int, produ
 def move(folder: Path, kind: KeyKind, file: str, begins: int) -> Path:
     """Have the key of `file` begin at another minute.
 
-    Raises FileExistsError where another one begins then, FileNotFoundError where `file` is gone.
+    Raises FileExistsError if another key begins then, FileNotFoundError if `file` is gone.
     """
     path = folder / kind.file_from(begins)
     with _alone(folder):
         if path.exists():
             raise FileExistsError(str(path))
-        # In one step: under two names at once it would be one key for two moments
+        # In one step: under two names it would be one key with two moments
         (folder / file).rename(path)
     sync_folder(folder)
     return path
@@ -82,7 +82,7 @@ def move(folder: Path, kind: KeyKind, file: str, begins: int) -> Path:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """While no other command gives a key its name here: a rename replaces what came since it was looked for."""
+    """Keep other commands from naming keys here: a rename would replace a file that came meanwhile."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         # Some file systems of a network lock no folder: there it goes without

@@ -1,6 +1,6 @@
 """Private keys in files: PKCS#8 PEM of mode 0600, a SAML key's certificate in the same file behind it.
 
-Creating and loading are start-up work: reading an RSA key from PEM costs some 30 ms, so it never happens on a request.
+No request reads a file: an RSA key in PEM takes some 30 ms.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -41,7 +42,7 @@ RSA_BITS = 3072
 # More than all keys of a hundred tenants
 _REMEMBERED = 1024
 PRIVATE_MODE = 0o600
-# Peers that look at the dates of certificates in metadata should never find one that ended; the key is changed long before.
+# Peers that look at certificates' dates must never find one that ended: the key changes long before
 CERTIFICATE_LIFE = timedelta(days=3652)
 MAX_COMMON_NAME = 64
 _CERTIFICATE, _CERTIFICATE_END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
@@ -52,11 +53,11 @@ _MAKE = "Make keys with `ciconia init`."
 # Others know the key that was there
 _RESTORE = "Restore it from its backup, or copy it again. A broker that never served has a fresh one from `ciconia init`."
 _CURVES = {pyca: name for pyca, (name, _) in CURVE_NAMES.items()}
-# Before the key, so that it goes along with every copy of the file. Loaders pass over it, `ciconia inspect` looks for it.
+# Stands before the key, so every copy of the file has it. Loaders pass over it, `ciconia inspect` looks for it.
 PRODUCTION_MARK = "# Ciconia production key: it decrypts by hand only on record. This line belongs to the file."
 _MARK = b"Ciconia production key"
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
-# What was read last of each file, and the key that it gave: of the process, and of whoever is forked from it
+# The text that was read last from each file, and its key. A forked process has them, too
 _FILES: dict[Path, bytes] = {}
 _READ: dict[bytes, object] = {}
 
@@ -73,21 +74,21 @@ class FileSigner:
     key_id: str
 
     def at(self, now: int) -> "FileSigner":  # noqa: ARG002 - as `Signers`: it always counts
-        """As `connectors.signatures.signer.Signers` has it: itself."""
+        """`Signers.at`: itself."""
         return self
 
     def published(self, now: int) -> "tuple[FileSigner, ...]":  # noqa: ARG002 - as `Signers`
-        """As `connectors.signatures.signer.Signers` has it: itself."""
+        """`Signers.published`: itself."""
         return (self,)
 
     def sign(self, data: bytes, algorithm: SignatureAlgorithm | None = None) -> bytes:
-        """Sign as `Signer` has it: SHA-256 with PKCS#1 v1.5 or on P-256 where no algorithm is named.
+        """`Signer.sign`: by default SHA-256 with PKCS#1 v1.5 or on P-256.
 
         Raises `BrokerError` for an algorithm of another kind of key.
         """
         key = self._private_key
         digest, scheme = (SHA256(), None) if algorithm is None else (algorithm.digest, algorithm.scheme)
-        # pyca's classes are abstract: each look at the kind of a key costs a call, so there is one
+        # pyca's classes are abstract, so each isinstance costs a call
         if isinstance(key, rsa.RSAPrivateKey):
             if scheme in (None, "pkcs1"):
                 return key.sign(data, PKCS1v15(), digest)
@@ -120,7 +121,7 @@ def create_saml_key(path: Path, common_name: str = "Ciconia", *, now: int | None
         .sign(key, SHA256())
     )
     mark = f"{PRODUCTION_MARK}\n".encode() if production else b""
-    write_private(path, mark + _pem(key) + certificate.public_bytes(Encoding.PEM))
+    write_private(path, mark + pem_of(key) + certificate.public_bytes(Encoding.PEM))
 
 
 def create_token_key(path: Path, algorithm: str) -> None:
@@ -129,9 +130,9 @@ def create_token_key(path: Path, algorithm: str) -> None:
     Raises FileExistsError rather than replace a key, ValueError for another algorithm.
     """
     if algorithm == "ES256":
-        write_private(path, _pem(ec.generate_private_key(ec.SECP256R1())))
+        write_private(path, pem_of(ec.generate_private_key(ec.SECP256R1())))
     elif algorithm == "RS256":
-        write_private(path, _pem(rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)))
+        write_private(path, pem_of(rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)))
     else:
         raise ValueError("keys for tokens are made for ES256 and RS256")
 
@@ -139,54 +140,45 @@ def create_token_key(path: Path, algorithm: str) -> None:
 def load_signer(path: Path) -> FileSigner:
     """The key of a file that `create_*` wrote, or of any PKCS#8 PEM of RSA or P-256 with its certificate behind it.
 
-    Raises `Misconfigured` where it is missing, readable by others than its owner, or holds something else.
+    Raises `Misconfigured` if it is missing, readable by others than its owner, or holds something else.
     """
-    private_key, certificate, key_id, _ = _load(path, SAML2INT, frozenset({"secp256r1"}))
-    return FileSigner(_private_key=private_key, public_key=private_key.public_key(), certificate=certificate, key_id=key_id)
+    key, certificate, key_id, _ = _load(path, SAML2INT, frozenset({"secp256r1"}), certified=False)
+    return FileSigner(_private_key=key, public_key=key.public_key(), certificate=certificate, key_id=key_id)
 
 
 def load_node_signer(path: Path) -> FileSigner:
-    """A key that another country's node will verify: RSA of 3072 bits or more, or on a curve of `EIDAS`.
+    """A key that another country's node will verify: RSA of 3072 bits or more, or on a curve of `EIDAS`, certified.
 
-    Raises `Misconfigured` as `load_signer`, and where there is no certificate.
+    Raises `Misconfigured` as `load_signer`.
     """
-    private_key, certificate, key_id, _ = _load(path, EIDAS, EIDAS.curves)
-    if not certificate:
-        raise _problem(path, "There is no certificate behind this key.", _CERTIFICATE_FIX)
-    return FileSigner(_private_key=private_key, public_key=private_key.public_key(), certificate=certificate, key_id=key_id)
+    key, certificate, key_id, _ = _load(path, EIDAS, EIDAS.curves)
+    return FileSigner(_private_key=key, public_key=key.public_key(), certificate=certificate, key_id=key_id)
 
 
 def load_unwrapper(path: Path) -> FileDecryptionKey:
-    """A key to which other countries' nodes encrypt: RSA of 3072 bits or more, or on a curve of `EIDAS`.
-
-    Raises `Misconfigured` as `load_signer`, and where there is no certificate.
-    """
-    private_key, certificate, key_id, marked = _load(path, EIDAS, EIDAS.curves)
-    if not certificate:
-        raise _problem(path, "There is no certificate behind this key.", _CERTIFICATE_FIX)
-    return decryption_key(private_key, certificate, key_id, marked=marked)
+    """A key to which other countries' nodes encrypt, of the same kinds. Raises `Misconfigured` as `load_signer`."""
+    key, certificate, key_id, marked = _load(path, EIDAS, EIDAS.curves)
+    return decryption_key(key, certificate, key_id, marked=marked)
 
 
 def load_saml_unwrapper(path: Path) -> FileUnwrapper:
-    """A key to which identity providers encrypt: RSA of 2048 bits or more, for `SAML2INT` has transport alone.
+    """A key to which identity providers encrypt: RSA of 2048 bits or more, certified: `SAML2INT` has key transport alone.
 
-    Raises `Misconfigured` as `load_signer`, and where there is no certificate.
+    Raises `Misconfigured` as `load_signer`.
     """
-    private_key, certificate, key_id, marked = _load(path, SAML2INT, frozenset())
-    if not isinstance(private_key, rsa.RSAPrivateKey):
+    key, certificate, key_id, marked = _load(path, SAML2INT, frozenset())
+    if not isinstance(key, rsa.RSAPrivateKey):
         raise TypeError("a key on a curve was let through")
-    if not certificate:
-        raise _problem(path, "There is no certificate behind this key.", _CERTIFICATE_FIX)
-    return FileUnwrapper(private_key, certificate, key_id, marked)
+    return FileUnwrapper(key, certificate, key_id, marked)
 
 
 def is_marked(content: bytes) -> bool:
-    """Whether the content of a key file says that it is a production broker's."""
+    """Whether a key file says that it is a production broker's."""
     return _MARK in content
 
 
 def holds_secret(content: bytes) -> bool:
-    """Whether a file of any name holds what a broker could keep secret: a private key in PEM, or 32 bytes in hex."""
+    """Whether a file holds a broker's kind of secret: a private key in PEM, or 32 bytes in hex."""
     if len(octets := b"".join(content.split())) == SECRET_HEX and _HEX.fullmatch(octets):
         return True
     try:
@@ -199,10 +191,7 @@ def holds_secret(content: bytes) -> bool:
 
 
 def fingerprint(content: bytes) -> str:
-    """What tells the key of a file from every other one, however it is written, and says nothing of it.
-
-    A private key is known by its public half, whatever stands beside it in the file; a secret by its bytes.
-    """
+    """A digest that tells a file's key from every other one and says nothing of it, however the file is written."""
     octets = b"".join(content.split())
     try:
         key = load_pem_private_key(content.partition(_CERTIFICATE)[0], password=None, unsafe_skip_rsa_key_validation=True)
@@ -213,8 +202,10 @@ def fingerprint(content: bytes) -> str:
     return hashlib.sha256(octets).hexdigest()
 
 
-def _load(path: Path, profile: Profile, curves: frozenset[str]) -> tuple[PrivateKey, bytes, str, bool]:
-    """The key that `profile` takes, its certificate in DER (empty where there is none), thumbprint, and `is_marked`."""
+def _load(
+    path: Path, profile: Profile, curves: frozenset[str], *, certified: bool = True
+) -> tuple[PrivateKey, bytes, str, bool]:
+    """The key that `profile` takes, its certificate in DER (empty if there is none), thumbprint, and `is_marked`."""
     try:
         mode, content = path.stat().st_mode, read_whole(path)
     except OSError as error:
@@ -238,11 +229,13 @@ def _load(path: Path, profile: Profile, curves: frozenset[str]) -> tuple[Private
             check_own_rsa(public_key.public_numbers(), profile.minimum_rsa_bits, profile.minimum_rsa_exponent)
         except ValueError as error:
             raise _problem(path, f"This is {error}.", _MAKE) from error
+    if certified and not certificate:
+        raise _problem(path, "There is no certificate behind this key.", _CERTIFICATE_FIX)
     return private_key, certificate, thumbprint(public_key), is_marked(content)
 
 
 def _parsed(path: Path, pem: bytes) -> object:
-    # OpenSSL takes 30 to 100 ms for one of RSA: workers have it from their supervisor, and looks at a folder take new ones
+    # OpenSSL takes 30 to 100 ms for an RSA key: workers have it from their supervisor, and looks at a folder parse new ones
     if len(_FILES) >= _REMEMBERED:
         forget_keys()
     key = _READ.get(pem) or load_pem_private_key(pem, password=None)
@@ -251,13 +244,13 @@ def _parsed(path: Path, pem: bytes) -> object:
 
 
 def forget_keys() -> None:
-    """For a process that has no use for what was read before it was forked."""
+    """Forget all: a forked process may have no use for them."""
     _FILES.clear()
     _READ.clear()
 
 
 def forget_gone_keys(folder: Path | None = None) -> None:
-    """For whoever read a folder again, or all of them: of a key whose file is gone nothing is kept here."""
+    """Forget the keys whose files are gone, of one folder or of all."""
     for path in list(_FILES):
         if (folder is None or path.parent == folder) and not path.exists():
             _FILES.pop(path, None)
@@ -266,7 +259,7 @@ def forget_gone_keys(folder: Path | None = None) -> None:
 
 
 def _certificate_of(path: Path, text: bytes, public_key: object) -> bytes:
-    """The DER of the certificate whose PEM goes on with `text`. Raises `Misconfigured` where it is not of this key."""
+    """The DER of the certificate whose PEM goes on with `text`. Raises `Misconfigured` if it is another key's."""
     body, end, _ = text.partition(_CERTIFICATE_END)
     try:
         der = b64decode(body if end else b"")
@@ -278,14 +271,15 @@ def _certificate_of(path: Path, text: bytes, public_key: object) -> bytes:
     return der
 
 
-def _pem(key: PrivateKey) -> bytes:
+def pem_of(key: PrivateKey | Ed25519PrivateKey) -> bytes:
+    """The key in PEM, as PKCS#8."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a new file that nobody else may read at any moment, and make it durable; its name is when its folder is.
+    """Write a new file that nobody else may read at any moment, and make its content durable; `sync_folder` its name.
 
-    Where it raises there is no file of ours, and one that was there before stays.
+    If it raises there is no file of ours, and one that was there before stays.
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_MODE)
     try:
@@ -299,7 +293,7 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 def fix_of_unread(path: Path, error: OSError) -> str:
-    """What mends a file of the key folder that cannot be read. A fresh key is none: others know the one that was there."""
+    """The remedy for an unreadable key file. A fresh key is none: others know the old one."""
     if isinstance(error, PermissionError):
         who = "The account that the broker runs as must own it, and a command about keys runs as that account"
         return f"{who}: as root, chown ACCOUNT {shlex.quote(str(path))}"

@@ -13,9 +13,9 @@ node-metadata.pem   signs our node's metadata: peers pin its certificate    RSA,
 node-encryption.pem decrypts what nodes send to us                          RSA, or on a curve of `EIDAS`
 log.key, log.vkey, openings.key                                            see `idp.keys.ledger_files`
 
-Each purpose has a key of its own: a signature or a secret of one never counts for another, and one that is lost takes no
-other with it. A key that takes over stands beside the first: `es256-20261125T2100Z.pem` signs from that minute of UTC
-(`idp.keys.kinds`), on every machine that has it.
+Each purpose has a key of its own: a signature or secret of one never counts for another, and a lost key takes no other with
+it. A key that takes over stands beside the first: `es256-20261125T2100Z.pem` signs from that minute of UTC
+(`idp.keys.kinds`).
 """
 
 import secrets
@@ -53,9 +53,10 @@ from idp.system.ownership import assert_open
 from policies.errors import Misconfigured, Problem
 from policies.parties import ProviderId
 
-SECRETS = ("sealing.key", "pairwise.key", "index.key")
+FIXED_SECRETS = ("pairwise.key", "index.key")
+SECRETS = ("sealing.key", *FIXED_SECRETS)
 SECRET_BYTES = 32
-# Of clocks a minute apart (IssueInstant), as before and after ours is set right, none finds one to come
+# A fresh certificate begins so much earlier: a clock that is a minute behind must not find it to come
 BEFORE_SECONDS = 60
 SAML_ENCRYPTION = kinds.SAML_ENCRYPTION.file
 _NEW_CERTIFICATE = "Put a new certificate of this key behind it, and give it to the peers"
@@ -68,7 +69,7 @@ AnyRing = Ring[FileSigner] | Ring[FileDecryptionKey] | Ring[FileUnwrapper] | Rin
 
 @dataclass(frozen=True, slots=True)
 class NodeKeys:
-    """What another country's node knows of us, each with a certificate of its own."""
+    """Our keys towards other countries' nodes, each with a certificate of its own."""
 
     messages: Ring[FileSigner]
     metadata: Ring[FileSigner]
@@ -77,9 +78,9 @@ class NodeKeys:
 
 @dataclass(frozen=True, slots=True)
 class BrokerKeys:
-    """All keys of one broker, ready to use. `node` is None in a folder from before there were nodes.
+    """All keys of one broker, ready to use.
 
-    `saml_encryption` is None where identity providers are to encrypt nothing to us.
+    `node` is None in a folder from before there were nodes, `saml_encryption` if identity providers encrypt nothing to us.
     """
 
     sealing: Ring[WrappingKey]
@@ -91,12 +92,12 @@ class BrokerKeys:
     ledger: LedgerKeys
     node: NodeKeys | None = None
     saml_encryption: Ring[FileUnwrapper] | None = None
-    # Keys of one provider's own, by that provider: each opens its answers, and nobody else's
+    # Each key opens its provider's answers, and nobody else's
     own_encryption: Mapping[ProviderId, Ring[FileUnwrapper]] = field(default_factory=dict)
 
     @property
     def rings(self) -> Mapping[str, AnyRing]:
-        """The rings that there are, by the name of their kind."""
+        """The rings by the names of their kinds."""
         node = self.node
         found: dict[str, AnyRing | None] = {
             kinds.SEALING.name: self.sealing,
@@ -113,40 +114,31 @@ class BrokerKeys:
         return {name: ring for name, ring in found.items() if ring is not None}
 
     def only(self, names: Collection[str]) -> "BrokerKeys":
-        """Without the kinds that not every broker has, where they are none of these."""
+        """The same keys; of the kinds that not every broker has, only these."""
         node = self.node if kinds.NODE.name in names else None
         encryption = self.saml_encryption if kinds.SAML_ENCRYPTION.name in names else None
         own = {one: ring for one, ring in self.own_encryption.items() if kinds.own_encryption(one).name in names}
         return replace(self, node=node, saml_encryption=encryption, own_encryption=own)
 
     def obey(self, revoked: Revoked) -> None:
-        """From now on no key counts of which `revoked` says that its id is revoked."""
+        """From now on a key whose id is `revoked` does not count."""
         for ring in self.rings.values():
             ring.obey(revoked)
 
     def take(self, others: "BrokerKeys") -> None:
         """Take the files of a folder that was read again. A kind that was not there needs a new start."""
-        self.sealing.replace(others.sealing.scheduled)
-        self.es256.replace(others.es256.scheduled)
-        self.rs256.replace(others.rs256.scheduled)
-        self.saml.replace(others.saml.scheduled)
+        fresh = others.rings
+        for name, ring in self.rings.items():
+            if name in fresh:
+                ring.replace(fresh[name].scheduled)  # type: ignore[arg-type]  # one name, one kind of key
         self.ledger.log.take(others.ledger.log)
-        if self.saml_encryption is not None and others.saml_encryption is not None:
-            self.saml_encryption.replace(others.saml_encryption.scheduled)
-        for provider, ring in self.own_encryption.items():
-            if provider in others.own_encryption:
-                ring.replace(others.own_encryption[provider].scheduled)
-        if self.node is not None and others.node is not None:
-            self.node.messages.replace(others.node.messages.scheduled)
-            self.node.metadata.replace(others.node.metadata.scheduled)
-            self.node.encryption.replace(others.node.encryption.scheduled)
 
 
 def create_keys(folder: Path, origin: str, host: str, *, demo: bool = False, saml_encryption: bool = False) -> None:
     """Make fresh keys in `folder`, which must be new or empty. `host` names the certificate.
 
-    With `saml_encryption` there is a key to which identity providers encrypt: where it is, our metadata asks them to.
-    Where it is no demo's, the keys to which somebody may encrypt are marked (`PRODUCTION_MARK`).
+    With `saml_encryption` our metadata asks identity providers to encrypt. Outside of a demo the keys to which somebody may
+    encrypt are marked (`PRODUCTION_MARK`).
     """
     folder.mkdir(0o700, parents=True, exist_ok=True)
     begin = int(time.time()) - BEFORE_SECONDS
@@ -162,19 +154,18 @@ def create_keys(folder: Path, origin: str, host: str, *, demo: bool = False, sam
 
 
 def load_keys(folder: Path, origin: str, *, now: int | None = None) -> BrokerKeys:
-    """Load the whole folder. Raises `Misconfigured` with every file that does not serve, also where two hold one key.
+    """Load the whole folder. Raises `Misconfigured` with every file that does not serve, also if two hold one key.
 
-    A folder with none of the node's files is whole: who needs them says so (`Keys.node`). One with some must have all, each
-    with a certificate in force at `now` (seconds since the epoch, else the clock): other nodes take no other.
+    A folder may have none of the node's files, or all, each with a certificate in force at `now` (seconds since the epoch,
+    else the clock): other nodes take no other.
     """
     assert_open(folder, "keys")
     problems: list[Problem] = []
     secret = _secrets(folder, problems)
     sealing = _ring(folder, kinds.SEALING, _wrapping_key, problems)
-    tokens = {kind.name: _ring(folder, kind, load_signer, problems) for kind in (kinds.SAML, kinds.ES256, kinds.RS256)}
-    saml, es256, rs256 = (tokens[kind.name] for kind in (kinds.SAML, kinds.ES256, kinds.RS256))
+    saml, es256, rs256 = (_ring(folder, each, load_signer, problems) for each in (kinds.SAML, kinds.ES256, kinds.RS256))
     encryption = None
-    if _is_there(folder, kinds.SAML_ENCRYPTION):
+    if kinds.SAML_ENCRYPTION.files(folder):
         encryption = _ring(folder, kinds.SAML_ENCRYPTION, load_saml_unwrapper, problems)
     own = {one: _ring(folder, kind, load_saml_unwrapper, problems) for one, kind in kinds.own_encryptions(folder).items()}
     node, of_node = _node_keys(folder, problems)
@@ -185,8 +176,7 @@ def load_keys(folder: Path, origin: str, *, now: int | None = None) -> BrokerKey
     except Misconfigured as error:
         problems += error.problems
     named = (saml, es256, rs256, *of_node, encryption, *own.values(), None if ledger is None else ledger.log.ring)
-    ids = {each.file: each.key.key_id for ring in named if ring is not None for each in ring.scheduled}
-    problems += _twice(folder, ids)
+    problems += _twice(folder, {each.file: each.key.key_id for ring in named if ring for each in ring.scheduled})
     if sealing is not None:
         secret = {each.file: each.key.secret for each in reversed(sealing.scheduled)} | secret
     problems += _twice(folder, secret if ledger is None else _with_openings(secret, ledger))
@@ -208,7 +198,7 @@ def load_keys(folder: Path, origin: str, *, now: int | None = None) -> BrokerKey
 
 
 def _exposed(folder: Path, ledger: LedgerKeys) -> Iterator[Problem]:
-    """The ledger's secrets that others may read. Whoever checks a ledger reads them all the same (`load_ledger_keys`)."""
+    """The ledger's secrets that others may read. `load_ledger_keys` alone, for a check of the ledger, lets them pass."""
     for name in (*[each.file for each in ledger.log.ring.scheduled], OPENINGS_KEY):
         path = folder / name
         if path.stat().st_mode & 0o077:
@@ -221,10 +211,10 @@ def _readable_by_others(path: Path) -> Problem:
 
 
 def _ring(folder: Path, kind: KeyKind, load: Callable[[Path], K], problems: list[Problem]) -> Ring[K] | None:
-    """The keys of a kind; None where one of them has been added to the problems. Without any, the first one lacks."""
+    """The keys of a kind; None if one of them is among the problems. Without any file, the first one is missing."""
     found: list[Scheduled[K]] = []
     before = len(problems)
-    # A link that leads nowhere is a key that was lost, and no wish to have none
+    # A link that leads nowhere is a lost key
     for name, begins in (kind.files(folder) or {kind.file: 0}).items():
         try:
             found.append(Scheduled(begins, load(folder / name), name))
@@ -233,35 +223,32 @@ def _ring(folder: Path, kind: KeyKind, load: Callable[[Path], K], problems: list
     return Ring(found, kind.overlap) if len(problems) == before else None
 
 
-def _is_there(folder: Path, kind: KeyKind) -> bool:
-    return bool(kind.files(folder))
-
-
 def _wrapping_key(path: Path) -> WrappingKey:
-    return wrapping_key(_loaded_secret(path))
+    return wrapping_key(_secret(path))
 
 
-def _loaded_secret(path: Path) -> bytes:
+def _secret(path: Path) -> bytes:
     """The secret of a file. Raises `Misconfigured`."""
+    what, fix = "it is not 32 bytes in hex.", "Restore it from its backup."
     try:
         if path.stat().st_mode & 0o077:
             raise Misconfigured((_readable_by_others(path),))
-        return _secret(path)
-    except (OSError, ValueError) as error:
-        what, fix = f"{error}.", "Restore it from its backup."
-        if isinstance(error, OSError):
-            what, fix = f"it cannot be read ({error.strerror}).", fix_of_unread(path, error)
-        raise Misconfigured((Problem(str(path), 0, path.name, what, fix),)) from None
+        value = bytes.fromhex(read_whole(path).decode("ascii").strip())
+        if len(value) == SECRET_BYTES:
+            return value
+    except OSError as error:
+        what, fix = f"it cannot be read ({error.strerror}).", fix_of_unread(path, error)
+    except ValueError:
+        pass
+    raise Misconfigured((Problem(str(path), 0, path.name, what, fix),))
 
 
 def _secrets(folder: Path, problems: list[Problem]) -> dict[str, bytes]:
-    """The secrets that never change, by name, without those that have been added to the problems."""
+    """The secrets that never change, by name, without those that are among the problems."""
     found: dict[str, bytes] = {}
-    for name in SECRETS:
-        if name == kinds.SEALING.file:
-            continue
+    for name in FIXED_SECRETS:
         try:
-            found[name] = _loaded_secret(folder / name)
+            found[name] = _secret(folder / name)
         except Misconfigured as error:
             problems += error.problems
     return found
@@ -271,25 +258,26 @@ _OfNode = Ring[FileSigner] | Ring[FileDecryptionKey] | None
 
 
 def _node_keys(folder: Path, problems: list[Problem]) -> tuple[NodeKeys | None, tuple[_OfNode, ...]]:
-    """The node's keys, and those rings of them that serve; none where there are no files."""
-    if not any(_is_there(folder, kind) for kind in OF_A_NODE):
+    """The node's keys, and those rings of them that serve; none if there are no files."""
+    if not any(kind.files(folder) for kind in OF_A_NODE):
         return None, ()
     messages = _ring(folder, kinds.NODE, load_node_signer, problems)
     metadata = _ring(folder, kinds.NODE_METADATA, load_node_signer, problems)
     encryption = _ring(folder, kinds.NODE_ENCRYPTION, load_unwrapper, problems)
+    rings = (messages, metadata, encryption)
     if messages is None or metadata is None or encryption is None:
-        return None, (messages, metadata, encryption)
-    return NodeKeys(messages=messages, metadata=metadata, encryption=encryption), (messages, metadata, encryption)
+        return None, rings
+    return NodeKeys(messages=messages, metadata=metadata, encryption=encryption), rings
 
 
 def _with_openings(secret: Mapping[str, bytes], ledger: LedgerKeys) -> dict[str, bytes]:
-    """What each secret would be as the master of openings, and what that is."""
+    """Each secret as it would be as the master of openings, and that master."""
     as_master = {name: openings_master(value) for name, value in secret.items()}
     return {**as_master, OPENINGS_KEY: ledger.openings}
 
 
 def _twice(folder: Path, keys: Mapping[str, str | bytes]) -> Iterator[Problem]:
-    """Each file whose key another one holds too."""
+    """Each file whose key another file holds, too."""
     first: dict[str | bytes, str] = {}
     for name, key in keys.items():
         if (other := first.setdefault(key, name)) == name:
@@ -308,10 +296,7 @@ def _twice(folder: Path, keys: Mapping[str, str | bytes]) -> Iterator[Problem]:
 
 
 def _out_of_dates(folder: Path, rings: Iterable[_OfNode], now: int) -> Iterator[Problem]:
-    """Each of the node's certificates that is not in force: a peer that looks at it refuses us.
-
-    One that is over troubles nobody, and one that is to come begins with its key.
-    """
+    """Each of the node's certificates that is not in force, while its key counts: a peer that looks at it refuses us."""
     for ring in rings:
         for each in () if ring is None else ring.scheduled:
             key, name = each.key, each.file
@@ -322,13 +307,3 @@ def _out_of_dates(folder: Path, rings: Iterable[_OfNode], now: int) -> Iterator[
                 what = f"its certificate holds from {begin:%Y-%m-%d} to {end:%Y-%m-%d}, and not now."
                 fix = f"{_NEW_CERTIFICATE}; or set the clock of this machine."
                 yield Problem(str(folder / name), 0, name, what, fix)
-
-
-def _secret(path: Path) -> bytes:
-    try:
-        value = bytes.fromhex(read_whole(path).decode("ascii").strip())
-    except ValueError:
-        raise ValueError("it is not 32 bytes in hex") from None
-    if len(value) != SECRET_BYTES:
-        raise ValueError("it is not 32 bytes in hex")
-    return value

@@ -1,12 +1,12 @@
-"""Hourly sealing keys (decision 0000.4): one a kind and hour, the same for all workers, erased when nothing lives of it.
+"""Hourly sealing keys (decision 0000.4): one a kind and hour, the same for all workers, erased when they are over.
 
-Each key is 32 random bytes, made by whoever needs it first and kept wrapped in the database. A worker unwraps it once and
-holds it in memory: no request waits for more than that. The keys of the coming hour are made minutes before it begins, by
-`keep_ready`. What an hour sealed is accepted until the end of the next one; then the key is forgotten here, and its row
-purged an hour later. So neither a stolen wrapping key nor a stolen memory opens what ended before.
+Each key is 32 random bytes. The first worker that needs it makes it, and it lies wrapped in the database; each worker
+unwraps it once and holds it in memory. `keep_ready` makes the keys of the coming hour minutes before it begins. A sealed
+thing is accepted until the end of the next hour. Then the key is forgotten here, and its row purged an hour later. So
+neither a stolen wrapping key nor a stolen memory opens what ended before.
 
-Clocks that differ do no harm: the coming hour is accepted from the moment in which its keys may be there. A clock that
-jumps an hour ends logins, and nothing else.
+Clocks may differ: the coming hour is accepted from the moment in which its keys may exist. A clock that jumps an hour ends
+logins, and nothing else.
 """
 
 import secrets
@@ -23,7 +23,7 @@ from policies.parties import Tenant
 HOUR = 3600
 # How long before its hour a key is made, and accepted from then on
 AHEAD = 5 * 60
-# An hour in a cookie is whatever a stranger writes: the database is asked for a key that it lacks no oftener than this
+# A stranger writes any hour into a cookie: the database is asked for a missing key no oftener than this
 MISS_SECONDS = 2
 # Kind -> hours after its own in which it is accepted. A receipt lies for a day under the handle of its holder.
 KINDS: Mapping[str, int] = {
@@ -51,7 +51,7 @@ class _Held:
 
 
 def _span(kind: str, hour: int) -> tuple[int, int]:
-    """When the key of a kind and hour is accepted: from the one moment until before the other."""
+    """The moments between which the key of a kind and hour is accepted."""
     return hour * HOUR - AHEAD, (hour + KINDS[kind] + 1) * HOUR
 
 
@@ -80,7 +80,7 @@ class HourlyKeys:
         return self._clock() // HOUR
 
     def current(self, kind: str) -> tuple[int, bytes]:
-        """The hour in which something is sealed now, and its key of a kind. Raises `StoreUnavailable` as `to_seal` does."""
+        """The hour in which something is sealed now, and its key of a kind. Raises as `to_seal` does."""
         hour = self._clock() // HOUR
         held = self._held.get((kind, hour))
         if held is not None and not self._revoked(held.by):
@@ -88,9 +88,9 @@ class HourlyKeys:
         return hour, self.to_seal(kind, hour)
 
     def to_seal(self, kind: str, hour: int) -> bytes:
-        """The key of a kind for an hour that is accepted; made where it is not there yet.
+        """The key of a kind for an accepted hour, made if it is missing.
 
-        Raises `NotFound` for another hour, `StoreUnavailable` where the database does not answer.
+        Raises `NotFound` for another hour, `StoreUnavailable` if the database does not answer.
         """
         held = self._held.get((kind, hour))
         if held is not None and not self._revoked(held.by) and held.begins <= self._clock() < held.ends:
@@ -104,7 +104,7 @@ class HourlyKeys:
         return held.key
 
     def to_open(self, kind: str, hour: int) -> bytes:
-        """The key of a kind and hour. Raises `NotFound` where it is over, revoked or was never made."""
+        """The key of a kind and hour. Raises `NotFound` if it is over or revoked, or was never made."""
         held = self._held.get((kind, hour))
         if held is not None and held.begins <= self._clock() < held.ends and not self._revoked(held.by):
             return held.key
@@ -121,9 +121,9 @@ class HourlyKeys:
         return held.key
 
     def keep_ready(self) -> None:
-        """Have the keys of this hour and, near its end, of the next one; forget those that are over.
+        """Make the keys of this hour and, near its end, of the next one; forget those that are over.
 
-        A thread calls it every minute, so that no request does at the turn of an hour. Raises `StoreUnavailable`.
+        A thread calls it, so that no request makes keys at the turn of an hour. Raises `StoreUnavailable`.
         """
         now = self._clock()
         wanted = {now // HOUR, (now + AHEAD) // HOUR}
@@ -132,7 +132,7 @@ class HourlyKeys:
         self._forget()
 
     def _standing(self, kind: str, hour: int) -> _Held | None:
-        """What is in memory, unless its wrapping key is revoked: another worker may have put a new one in its place."""
+        """The key in memory, unless its wrapping key is revoked: another worker may have replaced it."""
         held = self._held.get((kind, hour))
         return None if held is None or self._revoked(held.by) else held
 
@@ -141,11 +141,11 @@ class HourlyKeys:
         return begins <= self._clock() < ends
 
     def _load(self, wanted: Iterable[int]) -> None:
-        """Read what is there, and make what lacks of the hours `wanted`."""
+        """Read the keys, and make the missing ones of the hours `wanted`."""
         failures = self._failures
         with self._lock:
             if self._failures != failures:
-                # Somebody tried while we waited for the lock: a database that hangs holds each thread once, not in turn
+                # Another thread tried while we waited: a database that hangs must not hold the threads one after another
                 raise StoreUnavailable("the sealing keys cannot be read")
             try:
                 self._read_or_make(wanted)
@@ -159,7 +159,7 @@ class HourlyKeys:
         lacking = {(kind, hour) for hour in wanted for kind in KINDS} - (found.keys() - {(r.kind, r.hour) for r in gone})
         if lacking:
             if gone:
-                # What a revoked key closed would stand in the way of a new one
+                # The rows of a revoked key would keep new ones out
                 self._rows.drop(gone)
             self._rows.add([self._made(kind, hour) for kind, hour in lacking])
             found = {(row.kind, row.hour): row for row in self._rows.rows(self.hour() - LONGEST)}
@@ -171,10 +171,7 @@ class HourlyKeys:
         return SealingRow(kind, hour, wrapped, (hour + KINDS[kind] + 2) * HOUR)
 
     def _take(self, rows: Iterable[SealingRow]) -> None:
-        """Unwrap what is new. A row that none of our keys opens is none: somebody wrote it who has no key of ours.
-
-        Nor does one count any more that has taken its leave, and may lie in whoever's hands.
-        """
+        """Unwrap new rows. A row that none of our published keys opens does not count: a stranger may have written it."""
         ours = {key.key_id: key for key in self._wrapping.published(self._clock())}
         taken: dict[tuple[str, int], _Held] = {}
         for row in rows:

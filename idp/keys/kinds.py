@@ -1,4 +1,4 @@
-"""The kinds of keys that change while the server runs: for how long each is known before its moment, and after it."""
+"""The kinds of keys that change while the server runs, and how long each is known before its moment, and after it."""
 
 import re
 from collections.abc import Mapping
@@ -22,17 +22,17 @@ JWKS_SECONDS = HOUR
 
 @dataclass(frozen=True, slots=True)
 class KeyKind:
-    """One kind of key, and in `why` what hangs on it.
+    """One kind of key, and in `why` its use.
 
-    `lead` is for how long (seconds) a new key is known before it begins, where nobody says another moment, `overlap` for
-    how long the old one is known after that.
+    `lead` says how long (seconds) a new key is known before it begins, unless the operator names a moment; `overlap` how
+    long the old one is known after that.
     """
 
     name: str
     lead: int
     overlap: int
     why: str
-    # What a key breaks that begins at once
+    # The damage of a key that begins at once
     breaks: str
     suffix: str = ".pem"
 
@@ -46,7 +46,7 @@ class KeyKind:
         return f"{self.name}-{spelled(begins)}{self.suffix}"
 
     def begins(self, file: str) -> int | None:
-        """When the key of this file begins: 0 for the first one, None where it is no file of this kind."""
+        """When the key of this file begins: 0 for the first one, None if it is no file of this kind."""
         if file == self.file:
             return 0
         name, suffix = Path(file).stem, Path(file).suffix

@@ -1,12 +1,10 @@
 """The files of a ledger's keys.
 
 `log.key` (PEM, PKCS#8) signs checkpoints and receipts from the beginning, `log-20261125T2100Z.key` from that minute on.
-`log.vkey` beside them has the public half of each in its text form: a line for each key that ever signed, whose private
-half may be gone, or which may be revoked. Each later one is vouched for by the key before it (`idp.ledger.key_list`),
-and each whose private half is here signed for its own place: so a line that somebody adds counts for nothing, and the whole
-file is refused. Auditors get it at `/log/vkey`. `openings.key` (32 bytes as hex) is
-the master of everything that the database keeps encrypted. With it and the database an operator reads openings; without it
-a copy of the database says nothing.
+`log.vkey` has the public half of every key that ever signed, also of a key that is gone or revoked. Each later key is
+vouched for by the key before it (`idp.ledger.key_list`), and each whose private half is here signed for its own place: so
+the whole file is refused if somebody adds a line. Auditors get it at `/log/vkey`. `openings.key` (32 bytes as hex) is the
+master of everything that the database keeps encrypted: without it a copy of the database says nothing.
 """
 
 import os
@@ -18,10 +16,10 @@ from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from connectors.signatures.key_ring import Scheduled
-from idp.keys.file import fix_of_unread, sync_folder, write_private
+from idp.keys.file import fix_of_unread, pem_of, sync_folder, write_private
 from idp.keys.kinds import LOG
 from idp.ledger.checkpoint import SIGNATURE_MARK, VerifierKey, is_key_name
 from idp.ledger.key_list import KeyList, begun_with, read_list
@@ -47,7 +45,7 @@ def create_ledger_keys(folder: Path, origin: str) -> LedgerKeys:
     """Make fresh keys in `folder` (files of mode 0600; an existing one is never replaced) and load them."""
     signer, master = Ed25519PrivateKey.generate(), secrets.token_bytes(KEY_BYTES)
     keys = ledger_keys(_checked_origin(folder, origin), signer, master)
-    write_private(folder / LOG.file, _pem(signer))
+    write_private(folder / LOG.file, pem_of(signer))
     write_private(folder / OPENINGS_KEY, master.hex().encode() + b"\n")
     with (folder / LOG_VKEY).open("x", encoding="utf-8") as file:
         file.write(keys.log.listed.text)
@@ -55,8 +53,8 @@ def create_ledger_keys(folder: Path, origin: str) -> LedgerKeys:
 
 
 def create_log_key(path: Path) -> None:
-    """Write a new key of a log. Its line is missing from `log.vkey` until `list_log_keys`."""
-    write_private(path, _pem(Ed25519PrivateKey.generate()))
+    """Write a new key of a log, which `list_log_keys` adds to `log.vkey`."""
+    write_private(path, pem_of(Ed25519PrivateKey.generate()))
 
 
 def list_log_keys(folder: Path, origin: str) -> Callable[[], None]:
@@ -75,24 +73,20 @@ def list_log_keys(folder: Path, origin: str) -> Callable[[], None]:
                 raise _unvouched(folder, what, _BRING)
             found = found.followed_by(key, signers)
     if found is not None and found != before:
-        # What is there is the only copy of keys that are gone: it stays as it is
+        # The file is the only copy of keys that are gone: its lines stay as they are
         there = (folder / LOG_VKEY).exists()
         kept = read_whole(folder / LOG_VKEY) if there else b""
         fresh = found.text.removeprefix(before.text if before is not None else "")
         _replace(folder, kept + (b"\n" if kept and not kept.endswith(b"\n") else b"") + fresh.encode())
         return partial(_replace, folder, kept) if there else (folder / LOG_VKEY).unlink
-    return _nothing
-
-
-def _nothing() -> None:
-    """Undo what nobody did."""
+    return lambda: None
 
 
 def vouch_for_log_keys(folder: Path, origin: str, named: Collection[str]) -> KeyList:
-    """List every key of `log.vkey` and of the folder anew, where keys were never vouched for. Raises `Misconfigured`.
+    """List every key of `log.vkey` and of the folder anew, for keys that were never vouched for. Raises `Misconfigured`.
 
-    What holds stays. A key whose private half is here is vouched for by the one before it; one whose private half is gone
-    only where its id is `named`: whoever may write to the file may have added it.
+    Lines that hold stay. A key whose private half is here is vouched for by the one before it. A key whose private half is
+    gone is vouched for only if its id is `named`: an attacker may have added it to the file.
     """
     signers = _signers(folder, origin)
     blocks = list(_blocks(folder, origin))
@@ -117,7 +111,7 @@ def vouch_for_log_keys(folder: Path, origin: str, named: Collection[str]) -> Key
 def _longest(
     blocks: Sequence[tuple[str, Sequence[str]]], signers: Mapping[VerifierKey, Ed25519PrivateKey]
 ) -> KeyList | None:
-    """What holds of the list from its beginning on, as long as a private half is here for its last key; else None."""
+    """The longest beginning of the list that holds, and for whose last key a private half is here; else None."""
     for size in range(len(blocks), 0, -1):
         text = "".join(f"{line}\n" for first, more in blocks[:size] for line in (first, *more))
         try:
@@ -130,10 +124,9 @@ def _longest(
 
 
 def load_ledger_keys(folder: Path, origin: str, *, any_log_key: bool = False) -> LedgerKeys:
-    """Load what was made here. Raises `Misconfigured` naming the file that does not serve.
+    """Load a ledger's keys. Raises `Misconfigured` naming the file that does not serve.
 
-    `any_log_key` is for who signs nothing: one key of the log that serves is enough, and a list that does not hold counts
-    as none.
+    `any_log_key` is for a command that signs nothing: one good key of the log is enough, and a bad list counts as none.
     """
     _checked_origin(folder, origin)
     assert_open(folder, "keys")
@@ -163,7 +156,7 @@ def _log_key(path: Path) -> Ed25519PrivateKey:
     except OSError as error:
         raise _unread(path, error) from None
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise _useless(path, "is not a key") from None  # the cause may quote the file: it is not chained
+        raise _useless(path, "is not a key") from None  # the cause may quote the file
     if not isinstance(key, Ed25519PrivateKey):
         raise _useless(path, "is not the kind of key that belongs here")
     return key
@@ -182,7 +175,7 @@ def _master(path: Path) -> bytes:
 
 
 def _lines(folder: Path) -> list[str]:
-    """The lines of `log.vkey`; none where there is no such file."""
+    """The lines of `log.vkey`; none if there is no such file."""
     path = folder / LOG_VKEY
     try:
         return read_whole(path).decode("utf-8", "replace").splitlines()
@@ -193,10 +186,7 @@ def _lines(folder: Path) -> list[str]:
 
 
 def _blocks(folder: Path, origin: str) -> Iterator[tuple[str, Sequence[str]]]:
-    """The lines of this log's keys, each with the signature lines below it.
-
-    What is no key, or is of a log of another name, is passed over, with what stands below it.
-    """
+    """The lines of this log's keys, each with its signature lines. Other lines, and what is below them, do not count."""
     block: tuple[str, list[str]] | None = None
     for line in _lines(folder):
         if line.startswith(SIGNATURE_MARK):
@@ -212,7 +202,7 @@ def _blocks(folder: Path, origin: str) -> Iterator[tuple[str, Sequence[str]]]:
 
 
 def _read_list(folder: Path, origin: str) -> KeyList | None:
-    """The list of this log's keys; None where there is none. Raises `Misconfigured` where a key is not vouched for."""
+    """The list of this log's keys; None if there is none. Raises `Misconfigured` if a key is not vouched for."""
     text = "".join(f"{line}\n" for first, more in _blocks(folder, origin) for line in (first, *more))
     try:
         return read_list(text) if text else None
@@ -221,7 +211,7 @@ def _read_list(folder: Path, origin: str) -> KeyList | None:
 
 
 def _assert_vouched(folder: Path, listed: KeyList | None, keys: Sequence[Scheduled[LogKey]]) -> None:
-    """Raise `Misconfigured` where a key of the folder is not listed, or where it did not sign for its own place itself."""
+    """Raise `Misconfigured` if a key of the folder is not listed, or did not sign for its own place."""
     if listed is None:
         if len(keys) > 1:
             raise _unvouched(folder, "there are several keys of the log, and it lists none.", _VOUCH)
@@ -241,7 +231,7 @@ def _signers(folder: Path, origin: str) -> Mapping[VerifierKey, Ed25519PrivateKe
 
 
 def _write_list(folder: Path, origin: str, found: KeyList) -> None:
-    """Write the list behind whatever else stands in the file, as keys under a name of before."""
+    """Write the list behind the file's other lines, such as keys under an earlier name."""
     ours = {line for first, more in _blocks(folder, origin) for line in (first, *more)}
     kept = "".join(f"{line}\n" for line in _lines(folder) if line not in ours)
     _replace(folder, kept.encode() + found.text.encode())
@@ -263,7 +253,7 @@ def _replace(folder: Path, octets: bytes) -> None:
 
 
 def listed_key(line: str) -> VerifierKey | None:
-    """The key of a line of `log.vkey`. What is no key counts for nothing, and takes no other key with it."""
+    """The key of a line of `log.vkey`; None if it is no key, which takes no other key with it."""
     try:
         return VerifierKey.read(line)
     except SignatureInvalid:
@@ -285,12 +275,8 @@ def _useless(path: Path, what: str) -> Misconfigured:
     return Misconfigured((Problem(str(path), 0, path.name, f"{what}.", _RESTORE),))
 
 
-def _pem(key: Ed25519PrivateKey) -> bytes:
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
 def _checked_origin(folder: Path, origin: str) -> str:
-    """The origin, where it may name a key: what stands in every checkpoint cannot be mended later."""
+    """The origin, if it may name a key: it stands in every checkpoint, and cannot be mended later."""
     if is_key_name(origin):
         return origin
     problem = Problem(

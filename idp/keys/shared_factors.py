@@ -1,4 +1,4 @@
-"""Keys of others that share a prime with a key of ours: the greatest common divisor of both moduli is that prime.
+"""Finds registered keys that share a prime with a key of ours: it is the greatest common divisor of both moduli.
 
 Generators without entropy made such keys for one in two hundred servers of 2012 (Heninger et al., "Mining Your Ps and Qs").
 Anybody who sees both public keys has both private ones. Our own key in another's registration is refused alike.
@@ -22,7 +22,7 @@ _FIX = "Ask its operator for a new key. See that ours are good: `ciconia keys ro
 
 
 def own_moduli(keys: BrokerKeys) -> frozenset[int]:
-    """The moduli of all our RSA keys, whatever they are for."""
+    """The moduli of all our RSA keys."""
     found = set()
     for ring in keys.rings.values():
         for each in ring.scheduled:
@@ -35,7 +35,7 @@ def own_moduli(keys: BrokerKeys) -> frozenset[int]:
 
 
 def shared_factor_problems(configuration: Configuration, keys: BrokerKeys) -> Iterator[Problem]:
-    """Each registration with such a key. What cannot be read is named by others."""
+    """Each registration with such a key. Other checks name what cannot be read."""
     own = own_moduli(keys)
     for provider in configuration.providers.values():
         yield from _problem(provider, "metadata", _of_provider(provider), own)

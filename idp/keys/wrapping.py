@@ -1,7 +1,7 @@
-"""The key-encryption key: what keeps the hourly sealing keys closed to whoever has the database (decision 0000.4).
+"""The key-encryption key, which keeps the hourly sealing keys closed to a thief of the database (decision 0000.4).
 
-It lies in `keys/sealing.key`, never in the database and never in a backup of it. AES-256-GCM under HKDF(secret, tenant);
-tenant, kind and hour are associated data, so that a row that was moved to another place does not open there.
+It lies in `keys/sealing.key`, never in the database or a backup of it. AES-256-GCM under HKDF(secret, tenant); tenant, kind
+and hour are associated data, so a row that was moved to another place does not open there.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ class WrappingKey:
         return bytes.fromhex(self.key_id) + nonce + closed
 
     def unwrap(self, wrapped: bytes, tenant: Tenant, kind: str, hour: int) -> bytes:
-        """What `wrap` closed for the same place. ValueError in one sentence for anything else."""
+        """Open what `wrap` closed for the same place. Raises ValueError for anything else."""
         nonce, closed = wrapped[NAME_BYTES : NAME_BYTES + NONCE_BYTES], wrapped[NAME_BYTES + NONCE_BYTES :]
         if len(wrapped) != _WRAPPED_BYTES or named(wrapped) != self.key_id:
             raise ValueError("a sealing key that another key closed")

@@ -12,8 +12,8 @@ import pytest
 
 from idp.config.settings import load_settings
 from idp.keys.folder import NODE_FILES, BrokerKeys, load_keys
+from idp.keys.keeper import KeyFolderWatch
 from idp.keys.kinds import ES256, KINDS, LOG
-from idp.keys.look import KeyFolderWatch
 from idp.ledger.key_list import read_keys
 from idp.store.store import open_store
 from idp.store.switches.switch import KEY

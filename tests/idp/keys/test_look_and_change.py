@@ -13,9 +13,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from idp.keys import kinds
 from idp.keys.change import MINUTE, make, move, next_key
 from idp.keys.folder import BrokerKeys, create_keys, load_keys
-from idp.keys.keeper import KeyKeeper
+from idp.keys.keeper import KeyFolderWatch, KeyKeeper
 from idp.keys.ledger_files import list_log_keys
-from idp.keys.look import KeyFolderWatch
 from policies.errors import Misconfigured
 from policies.parties import Tenant
 
