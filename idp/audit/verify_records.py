@@ -1,14 +1,14 @@
 """The check of records: each has one leaf, and its openings open that leaf's commitments and say what the row says.
 
-What their openings say tells the legal shapes apart: a city's (a release has a subject, a counter and all openings), a
-sending node's, and what an operator did or what could not be sent (exactly the facts of
-`idp.ledger.record_contents`, no subject).
-Each role writes one of the first two: the other one in its ledger was written by nobody's login.
+The openings tell the legal shapes apart: a city's login (a release has a subject, a counter and all openings), a sending
+node's login, and an operator's act or an answer that never left (exactly the facts of `idp.ledger.record_contents`, no
+subject). A role writes logins of one shape alone: no login wrote one of the other shape.
 """
 
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 from sqlalchemy import Connection, Row, and_, func, select
@@ -37,29 +37,72 @@ from policies.errors import SignatureInvalid
 from policies.load.table import URI
 
 CHUNK = 500
-OF_A_NODE = {"message", "node", "record", "time"}
-OF_AN_APPROVAL = {"digest", "peer", "record", "time"}
-OF_A_DECRYPTION = {"file", "reason", "record", "time"}
-OF_AN_UNSENT = {"about", "record", "time"}
-OF_A_SWITCH = {"name", "reason", "record", "state", "switch", "time"}
-
-_DIGEST = re.compile(r"[0-9a-f]{64}")
-_RECORD = re.compile(r"[0-9a-f]{32}")
-# What is of a login, and so of one role
+_DIGEST, _RECORD = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{32}")
+# Records of logins, which tell the role
 _OF_LOGINS = (RELEASE, REFUSAL, CANCELLATION, UNSENT)
 
 Facts = Mapping[str, object]
-# Whose ledger it is, as `idp.config.settings` has it
+# As `idp.config.settings` has it
 Role = Literal["city", "node"]
+
+
+def _matches(pattern: re.Pattern[str]) -> Callable[[object], bool]:
+    return lambda said: isinstance(said, str) and pattern.fullmatch(said) is not None
+
+
+def _is_given_reason(said: object) -> bool:
+    return isinstance(said, str) and is_reason(said)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """A record without a subject: its name for people, its facts beside record and time, and a fault for each bad one."""
+
+    name: str
+    facts: tuple[str, ...]
+    rules: tuple[tuple[str, Callable[[object], bool], str], ...] = ()
+
+
+_OF_A_NODE = ("message", "node")
+_SHAPES = {
+    METADATA: _Shape(
+        "an approval of metadata",
+        ("digest", "peer"),
+        (
+            ("digest", _matches(_DIGEST), "an approval of metadata has no digest of 64 hex digits"),
+            ("peer", _matches(URI), "an approval of metadata has no entity id"),
+        ),
+    ),
+    DECRYPTION: _Shape(
+        "a decryption by hand",
+        ("file", "reason"),
+        (
+            ("file", _matches(_DIGEST), "a decryption by hand names no file by a digest of 64 hex digits"),
+            ("reason", _is_given_reason, "a decryption by hand has no reason"),
+        ),
+    ),
+    SWITCH: _Shape(
+        "a switch",
+        ("name", "reason", "state", "switch"),
+        (
+            ("state", lambda said: said in ("off", "on"), "a switch does not say what is off or on"),
+            ("switch", bool, "a switch does not say what is off or on"),
+            ("name", bool, "a switch does not say what is off or on"),
+            ("reason", _is_given_reason, "a switch has no reason"),
+        ),
+    ),
+    UNSENT: _Shape(
+        "what was not sent",
+        ("about",),
+        (("about", _matches(_RECORD), "what was not sent names no record by 32 hex digits"),),
+    ),
+}
 
 
 def verify_records(
     connection: Connection, tenant: str, keys: LedgerKeys, role: Role | None, step: Callable[[], None]
 ) -> Iterator[LedgerFinding]:
-    """Everything about records, staged leaves and subjects that does not fit. Where `role` is None, either role's do.
-
-    `step` is called for each record.
-    """
+    """All faults of records, staged leaves and subjects. Calls `step` for each record; `role` None takes either role's."""
     query = joined_records(tenant).order_by(tables.records.c.record)
     for row in connection.execute(query, execution_options={"yield_per": CHUNK}):
         step()
@@ -69,7 +112,7 @@ def verify_records(
 
 
 def _record(row: Row[tuple[object, ...]], tenant: str, keys: LedgerKeys, role: Role | None) -> Iterator[LedgerFinding]:
-    """What does not fit about one record: first its leaf, which is in its place or staged."""
+    """The faults of one record, and of its leaf, which is in its place or staged."""
     name = row.record.hex()
     if row.leaf is not None and row.staged_leaf is not None:
         yield LedgerFinding("staged", name, "its leaf has a place already")
@@ -115,7 +158,7 @@ def _contents(
 
 
 def _open(row: Row[tuple[object, ...]], compartment: str, tenant: str, keys: LedgerKeys, committed: bytes) -> Facts | None:
-    """The content of an opening, None where the row has none. Raises where it does not fit."""
+    """The content of an opening; None if the row has none. Raises if it does not fit."""
     sealed = getattr(row, f"{compartment}_opening")
     if sealed is None:
         return None
@@ -140,20 +183,10 @@ def _facts(row: Row[tuple[object, ...]], facts: Mapping[str, Facts]) -> Iterator
     if kind not in (*_OF_LOGINS, METADATA, DECRYPTION, SWITCH):
         yield "it is no release, refusal or cancellation, nothing unsent, and no approval of metadata, decryption or switch"
         return
-    if kind == METADATA:
-        yield from _without_subject(row, "an approval of metadata", OF_AN_APPROVAL, sent, decision)
-        yield from _approved(decision)
-    elif kind == DECRYPTION:
-        yield from _without_subject(row, "a decryption by hand", OF_A_DECRYPTION, sent, decision)
-        yield from _decrypted(decision)
-    elif kind == SWITCH:
-        yield from _without_subject(row, "a switch", OF_A_SWITCH, sent, decision)
-        yield from _switched(decision)
-    elif "node" in decision:
-        yield from _without_subject(row, f"a {kind} to a node", OF_A_NODE, sent, decision)
-    elif kind == UNSENT:
-        yield from _without_subject(row, "what was not sent", OF_AN_UNSENT, sent, decision)
-        yield from _unsent(decision)
+    if "node" in decision and kind in _OF_LOGINS:
+        yield from _without_subject(row, _Shape(f"a {kind} to a node", _OF_A_NODE), sent, decision)
+    elif isinstance(kind, str) and kind in _SHAPES:
+        yield from _without_subject(row, _SHAPES[kind], sent, decision)
     else:
         yield from _of_a_city(row, f"a {kind}", facts, released=kind == RELEASE)
     expected = {"record": row.record.hex(), "time": row.time}
@@ -162,7 +195,7 @@ def _facts(row: Row[tuple[object, ...]], facts: Mapping[str, Facts]) -> Iterator
 
 
 def _of_role(decision: Facts, role: Role | None) -> Iterator[str]:
-    """A login's record of the other role. What an operator did stands in either's ledger."""
+    """A login's record of the other role. An operator's acts stand in either's ledger."""
     if role is None or decision.get("kind") not in _OF_LOGINS:
         return
     if role == "city" and "node" in decision:
@@ -171,50 +204,16 @@ def _of_role(decision: Facts, role: Role | None) -> Iterator[str]:
         yield "it is of a login for a relying party, and this is a node's ledger"
 
 
-def _approved(decision: Facts) -> Iterator[str]:
-    """An approval names what was approved, and whose: the digest of metadata, and an entity id."""
-    digest, peer = decision.get("digest"), decision.get("peer")
-    if not (isinstance(digest, str) and _DIGEST.fullmatch(digest)):
-        yield "an approval of metadata has no digest of 64 hex digits"
-    if not (isinstance(peer, str) and URI.fullmatch(peer)):
-        yield "an approval of metadata has no entity id"
-
-
-def _decrypted(decision: Facts) -> Iterator[str]:
-    """A decryption names the file, by its digest, and a reason."""
-    file, reason = decision.get("file"), decision.get("reason")
-    if not (isinstance(file, str) and _DIGEST.fullmatch(file)):
-        yield "a decryption by hand names no file by a digest of 64 hex digits"
-    if not (isinstance(reason, str) and is_reason(reason)):
-        yield "a decryption by hand has no reason"
-
-
-def _unsent(decision: Facts) -> Iterator[str]:
-    """What was not sent names the record that it is about."""
-    about = decision.get("about")
-    if not (isinstance(about, str) and _RECORD.fullmatch(about)):
-        yield "what was not sent names no record by 32 hex digits"
-
-
-def _switched(decision: Facts) -> Iterator[str]:
-    """A switch says what is off or on, and why."""
-    reason = decision.get("reason")
-    if decision.get("state") not in ("off", "on") or not (decision.get("switch") and decision.get("name")):
-        yield "a switch does not say what is off or on"
-    if not (isinstance(reason, str) and is_reason(reason)):
-        yield "a switch has no reason"
-
-
-def _without_subject(
-    row: Row[tuple[object, ...]], what: str, names: set[str], sent: Facts, decision: Facts
-) -> Iterator[str]:
-    """A record that says these facts in both of its openings and nothing else, and has no place for a person."""
+def _without_subject(row: Row[tuple[object, ...]], shape: _Shape, sent: Facts, decision: Facts) -> Iterator[str]:
+    """The faults of a record that says the same facts in both of its openings, nothing else, and nothing of a person."""
+    names = {*shape.facts, "record", "time"}
     if set(sent) != names or set(decision) != names | {"kind"}:
-        yield f"{what} says more or less than it may"
+        yield f"{shape.name} says more or less than it may"
     if any(decision.get(name) != content for name, content in sent.items()):
-        yield f"{what} says one thing as sent and another as decided"
+        yield f"{shape.name} says one thing as sent and another as decided"
     if _present(row) != ALWAYS or row.subject is not None or row.position is not None:
-        yield f"{what} has no subject, no counter and no other openings"
+        yield f"{shape.name} has no subject, no counter and no other openings"
+    yield from dict.fromkeys(fault for name, holds, fault in shape.rules if not holds(decision.get(name)))
 
 
 def _of_a_city(row: Row[tuple[object, ...]], what: str, facts: Mapping[str, Facts], *, released: bool) -> Iterator[str]:
@@ -252,7 +251,7 @@ def _strays(connection: Connection, tenant: str) -> Iterator[LedgerFinding]:
 
 
 def _subjects(connection: Connection, tenant: str, keys: LedgerKeys) -> Iterator[LedgerFinding]:
-    """Subjects whose salt is not ours or whose records do not run from 1 to their counter; subjects that are not there."""
+    """Subjects whose salt is not ours, or whose records do not run from 1 to their counter; and missing subjects."""
     records, subjects = tables.records, tables.subjects
     counted = (
         select(records.c.subject, func.count(records.c.position).label("count"), func.max(records.c.position).label("last"))

@@ -1,6 +1,6 @@
-"""What a release, a refusal or a cancellation says of itself: the contents of its compartments, as canonical JSON.
+"""The contents of a record's compartments, as canonical JSON.
 
-A city's:
+A city's login:
 
     sent      {"basis","client","loa","names":[[name, form]..],"policy","purpose","record","time"}
     decision  {"asked":[[name, form]..],"bits","kind","notice","path","record","source","time","unknown":[name..],
@@ -9,41 +9,40 @@ A city's:
     login     {"aud","iss","sub", and what binds it to the request: of OpenID Connect "nonce"}
     values    {name: value}                     committed to, kept nowhere
 
-A sending node's knows of no person at all (decision 0000.26): which node asked, in which message, when.
+A sending node's login has nothing of the person (decision 0000.26): which node asked, in which message, when.
 
     sent      {"message","node","record","time"}
     decision  {"kind","message","node","record","time"}
 
-What an operator approved of another node's metadata (decision 0000.30) is in the record of either role:
+An operator's approval of another node's metadata (decision 0000.30), in either role. 64 zeros for a digest: the operator
+had all of it forgotten, and nothing of that node is approved from then on.
 
     sent      {"digest","peer","record","time"}
     decision  {"digest","kind","peer","record","time"}
 
-What an operator decrypted of a production configuration's messages by hand, and why (decision 0000.16), before they did:
+An operator's decryption of a production broker's message, and why (decision 0000.16), before it happens:
 
     sent      {"file","reason","record","time"}
     decision  {"file","kind","reason","record","time"}
 
-What an operator switched off or on again, and why (decision 0000.31), before it counted:
+An operator's switch, and why (decision 0000.31), before it counts:
 
     sent      {"name","reason","record","state","switch","time"}       state: "off" or "on"
     decision  {"kind","name","reason","record","state","switch","time"}
 
-What was recorded, and then could not be answered: nothing of it left. A sending node's has the shape of its logins, with
-`kind` "unsent"; a city's names the record that it is about.
+An answer that never left. A sending node's has the shape of its logins, with `kind` "unsent"; a city's names the record
+that it is about.
 
     sent      {"about","record","time"}
     decision  {"about","kind","record","time"}
 
-64 zeros for a digest: the operator had all of it forgotten, and nothing of that node is approved from then on.
-
-Times are seconds since the epoch, ids and digests lower-case hex, `loa` a level's label ("" where nobody signed in).
-`bits` has one figure for each attribute that the citizen could leave out, in order of name: 1 where they shared it.
-`notice` is the hash of what was shown. It can be found by trying (few names, few languages), and then says which boxes the
-citizen left unticked: so it stands with the decision, which no relying party sees.
-`path` is how it was decided: "page". What was sent says whether a predicate went, never what it answered (0000.22).
-`message` is the ID of the other node's request, `node` and `peer` are entity ids, `file` is the SHA-256 of a file. A city's
-record has none of a message's ids: nothing is common to the ledgers of two nodes that a login passed.
+Times are seconds since the epoch, ids and digests lower-case hex, `loa` a level's label ("" if nobody signed in). `bits`
+has a digit for each attribute that the citizen could leave out, in order of name: 1 if they shared it. `notice` is the hash
+of the page that was shown. It can be found by trying (few names, few languages), and then tells which boxes the citizen
+left unticked: so it stands in the decision, which no relying party sees. `path` is how it was decided: "page". `sent` says
+whether a predicate went, never its answer (0000.22). `message` is the ID of the other node's request, `node` and `peer` are
+entity ids, `file` is the SHA-256 of a file. A city's record has no message id: the ledgers of two nodes have nothing in
+common.
 """
 
 from collections.abc import Mapping
@@ -73,7 +72,6 @@ OF_A_RELEASE = ALWAYS | {"subject", "login"}
 OPENED = sorted(OF_A_RELEASE)
 # Long enough to name an incident; a message would not fit
 MAX_REASON = 200
-# How it was decided: there is one way
 BY_PAGE = "page"
 
 
@@ -98,9 +96,9 @@ def draft_release(
     sub: str,
     evidence: Mapping[str, str],
 ) -> RecordDraft:
-    """The record of a release. `decision` is what stands after the citizen's choice, `subject` the person's keyed index.
+    """The record of a release. `decision` is the one after the citizen's choice, `subject` the person's keyed index.
 
-    `evidence` is what binds the release to the request in the words of its protocol (`Frontend.evidence`).
+    `evidence` binds the release to the request in the words of its protocol (`Frontend.evidence`).
     """
     released = decision.released
     sent: dict[str, Json] = {
@@ -108,25 +106,15 @@ def draft_release(
         "loa": loa.label,
         "names": [[a.name, str(a.form)] for a in released],
     }
-    login: dict[str, Json] = {**evidence, "aud": request.origin.issuer, "iss": issuer, "sub": sub}
-    values: dict[str, Json] = {a.name: _value(a.value) for a in released}
+    decided = _decided(
+        kind=RELEASE, record=record, time=time, request=request, notice=notice, decision=decision, source=source
+    )
     openings = (
         _opening("sent", sent),
-        _opening(
-            "decision",
-            _decided(
-                kind=RELEASE,
-                record=record,
-                time=time,
-                request=request,
-                notice=notice,
-                decision=decision,
-                source=source,
-            ),
-        ),
+        _opening("decision", decided),
         _opening("subject", {"record": record.hex(), "subject": subject.hex()}),
-        _opening("login", login),
-        _opening("values", values),
+        _opening("login", {**evidence, "aud": request.origin.issuer, "iss": issuer, "sub": sub}),
+        _opening("values", {a.name: _value(a.value) for a in released}),
     )
     return RecordDraft(record=record, kind=RELEASE, time=time, subject=subject, openings=openings)
 
@@ -145,30 +133,16 @@ def draft_refusal(
 ) -> RecordDraft:
     """The record of a refusal or a cancellation: who asked for what, and that nothing went. No subject, no values.
 
-    `decision` and `source` are None where the citizen stopped before a country answered.
+    `decision` and `source` are None if the citizen stopped before a country answered.
     """
     if kind not in (REFUSAL, CANCELLATION):
         raise ValueError("what ends without a release is a refusal or a cancellation")
-    sent: dict[str, Json] = {
-        **_sent(record=record, time=time, request=request, basis=basis, policy=policy),
-        "loa": "",
-        "names": [],
-    }
-    openings = (
-        _opening("sent", sent),
-        _opening(
-            "decision",
-            _decided(
-                kind=kind,
-                record=record,
-                time=time,
-                request=request,
-                notice=notice,
-                decision=decision,
-                source=source or ProviderId(""),
-            ),
-        ),
+    sent = _sent(record=record, time=time, request=request, basis=basis, policy=policy)
+    source = source or ProviderId("")
+    decided = _decided(
+        kind=kind, record=record, time=time, request=request, notice=notice, decision=decision, source=source
     )
+    openings = (_opening("sent", {**sent, "loa": "", "names": []}), _opening("decision", decided))
     return RecordDraft(record=record, kind=kind, time=time, subject=None, openings=openings)
 
 
@@ -176,53 +150,44 @@ def draft_node(*, record: bytes, time: int, kind: str, message: str, node: Entit
     """The record of a sending node: `node` asked in `message`, and an assertion went or did not. Nothing of the person."""
     if kind not in (RELEASE, REFUSAL, CANCELLATION, UNSENT):
         raise ValueError("a login at a sending node ends with a release, a refusal or a cancellation, or is not answered")
-    facts: dict[str, Json] = {"message": message, "node": node, "record": record.hex(), "time": time}
-    return _without_subject(record, time, kind, facts)
+    return _without_subject(record, time, kind, message=message, node=node)
 
 
 def draft_unsent(*, record: bytes, time: int, about: bytes) -> RecordDraft:
     """The record of a city that could not answer what the record `about` says: nothing of it left."""
-    facts: dict[str, Json] = {"about": about.hex(), "record": record.hex(), "time": time}
-    return _without_subject(record, time, UNSENT, facts)
+    return _without_subject(record, time, UNSENT, about=about.hex())
 
 
 def draft_approval(*, record: bytes, time: int, peer: EntityId, digest: str) -> RecordDraft:
-    """The record of an approval: the operator took what `peer`'s metadata said, by its digest, from this moment on."""
-    facts: dict[str, Json] = {"digest": digest, "peer": peer, "record": record.hex(), "time": time}
-    return _without_subject(record, time, METADATA, facts)
+    """The record of an approval: from now on the operator accepts `peer`'s metadata of this digest."""
+    return _without_subject(record, time, METADATA, digest=digest, peer=peer)
 
 
 def draft_decryption(*, record: bytes, time: int, file: str, reason: str) -> RecordDraft:
     """The record of a decryption by hand: the SHA-256 (hex) of the file, and the operator's words. ValueError for none."""
-    if not is_reason(reason):
-        raise ValueError(f"a reason of 1 to {MAX_REASON} visible characters")
-    facts: dict[str, Json] = {"file": file, "reason": reason, "record": record.hex(), "time": time}
-    return _without_subject(record, time, DECRYPTION, facts)
+    return _without_subject(record, time, DECRYPTION, file=file, reason=_checked_reason(reason))
 
 
 def draft_switch(*, record: bytes, time: int, switch: str, name: str, off: bool, reason: str) -> RecordDraft:
     """The record of a switch: what kind of thing, which, whether it is off, and why. ValueError for no reason."""
-    if not is_reason(reason):
-        raise ValueError(f"a reason of 1 to {MAX_REASON} visible characters")
     state = "off" if off else "on"
-    facts: dict[str, Json] = {
-        "name": name,
-        "reason": reason,
-        "record": record.hex(),
-        "state": state,
-        "switch": switch,
-        "time": time,
-    }
-    return _without_subject(record, time, SWITCH, facts)
+    return _without_subject(record, time, SWITCH, name=name, reason=_checked_reason(reason), state=state, switch=switch)
 
 
 def is_reason(text: str) -> bool:
-    """Whether a text may stand as the reason of an operator's act: some words on one line."""
+    """Whether a text may be the reason of an operator's act: some words on one line."""
     return len(text) <= MAX_REASON and bool(text.strip()) and text.isprintable()
 
 
-def _without_subject(record: bytes, time: int, kind: str, facts: dict[str, Json]) -> RecordDraft:
-    openings = (_opening("sent", facts), _opening("decision", {**facts, "kind": kind}))
+def _checked_reason(text: str) -> str:
+    if not is_reason(text):
+        raise ValueError(f"a reason of 1 to {MAX_REASON} visible characters")
+    return text
+
+
+def _without_subject(record: bytes, time: int, kind: str, **facts: str) -> RecordDraft:
+    said: dict[str, Json] = {**facts, "record": record.hex(), "time": time}
+    openings = (_opening("sent", said), _opening("decision", {**said, "kind": kind}))
     return RecordDraft(record=record, kind=kind, time=time, subject=None, openings=openings)
 
 
