@@ -4,8 +4,8 @@
     {"leaf": base64 of the leaf's octets}               n of these, from place 0 on
     {"checkpoint": the signed note over these n leaves}
 
-Leaves commit to what was released and open nothing: whoever has the file computes the tree's root from it, and sees whether
-the log ever showed them another (`export_verify`).
+Leaves commit to what was released and open nothing. From the file anybody computes the tree's root, and sees whether the
+log ever showed them another (`export_verify`).
 """
 
 from collections.abc import Iterator
@@ -34,9 +34,9 @@ def newest_checkpoint(engine: Engine, tenant: str) -> Checkpoint:
 
 
 def export_lines(engine: Engine, *, tenant: str, origin: str, checkpoint: Checkpoint) -> Iterator[bytes]:
-    """The lines of the export up to `checkpoint`: one, one for each leaf, one. Memory does not grow with the log.
+    """The lines of the export up to `checkpoint`. Memory does not grow with the log.
 
-    Raises `NotFound` where a leaf is missing, `StoreUnavailable` where the database cannot be read.
+    Raises `NotFound` if a leaf is missing, `StoreUnavailable` if the database cannot be read.
     """
     yield jcs({"v": VERSION, "log": origin, "size": checkpoint.size}) + b"\n"
     table = tables.leaves.c

@@ -1,11 +1,11 @@
-"""The check of an export of the log, offline: its tree is computed anew, and compared with what others have.
+"""The offline check of an export of the log: its tree is computed anew, and compared with what others have.
 
 1. the first line says which log it is, and how many leaves follow: the log whose keys were given
 2. so many leaves follow, each line in its one spelling
 3. the last line is a checkpoint over them that one of the log's keys, and no other, signed; nothing stands behind it
 4. its root is that of the leaves
 
-What others have is compared by the roots of the same leaves: a checkpoint that somebody kept, and a receipt's.
+A kept checkpoint, and a receipt's, is compared by the root of the same leaves.
 """
 
 import json
@@ -27,7 +27,7 @@ MAX_LINE = 6 * MAX_NOTE
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """An export whose every check held: its checkpoint and who signed that, and what was asked of its leaves."""
+    """An export whose every check held: its checkpoint, the checkpoint's signer, and the roots and places asked for."""
 
     head: TreeHead
     key: VerifierKey
@@ -35,7 +35,7 @@ class Exported:
     places: Mapping[bytes, Sequence[int]]
 
     def assert_begins_with(self, kept: TreeHead) -> None:
-        """Raise `SignatureInvalid` where another tree was signed than the one of this export, or a larger one before it."""
+        """Raise `SignatureInvalid` if the log signed another tree than this export's, or a larger one before it."""
         if kept.size > self.head.size:
             what = f"the log shrank: it signed {kept.size} leaves, and the export has {self.head.size}"
             raise SignatureInvalid(
@@ -48,7 +48,7 @@ class Exported:
     def place_of(self, proved: ProvedReceipt) -> int:
         """The index at which a receipt's leaf stands. Raises as `assert_begins_with`, and `NotCompared`.
 
-        A receipt may be newer than the export: nobody kept it as what the log was then.
+        A receipt may be newer than the export.
         """
         if proved.head is not None and proved.head.size > self.head.size:
             raise NotCompared(f"it is over {proved.head.size} leaves, and the export has {self.head.size}")
@@ -88,9 +88,9 @@ def verify_export(
     leaves: Collection[bytes],
     advance: Callable[[int], None],
 ) -> Exported:
-    """Read what follows the first line; `sizes` and `leaves` (hashes) are those that will be compared.
+    """Read the lines after the first; `sizes` and `leaves` (hashes) are those that will be compared.
 
-    Memory grows with what is asked and not with the log. Raises `SignatureInvalid`.
+    Memory grows with these and not with the log. Raises `SignatureInvalid`.
     """
     tree = CompactRange()
     roots = {0: EMPTY_ROOT}

@@ -2,11 +2,11 @@
 
 1. the file is sound (SQLite's own check), and nothing in the database acts by itself (`idp.store.schema.check`)
 2. every leaf is in its place and has its hash, every stored node is the hash of what is below it
-3. the leaves are what each head says that a witness saw, and the state of the tree has their size and root
-4. every checkpoint is signed by the log's key, says its row, and its root is that of the leaves at its size: so each one
+3. the leaves have the root of each head that a witness saw, and the tree's state has their size and root
+4. every checkpoint is signed by the log's key, says its row, and has the root of the leaves at its size: so each one
    extends the one before
 5. every record has one leaf, its openings open that leaf's commitments and say what the row says, its tag is that of its
-   subject's counter, and it is one that the ledger's role writes (`verify_records`)
+   subject's counter, and the ledger's role writes such records (`verify_records`)
 
 One read transaction sees one state, so a broker may serve meanwhile. Memory does not grow with the ledger.
 """
@@ -33,7 +33,7 @@ from idp.store.tree_state import TreeState, believed, checkpoint_seal, read_stat
 from policies.errors import SignatureInvalid
 from policies.parties import Tenant
 
-# A ledger that is wrong from its first leaf on would name every row: the first so many tell where to look
+# A ledger that is wrong from its first leaf on would name every row
 MAX_FINDINGS = 1000
 MAX_LEVEL = 61
 
@@ -54,12 +54,11 @@ def verify_ledger(
     blind: Callable[[], str] = str,
     advance: Callable[[int], None] = _unseen,
 ) -> LedgerReport:
-    """Check one tenant's ledger; with `role`, also that its records are those that this role writes.
+    """Check one tenant's ledger; with `role`, also that this role writes such records.
 
-    `heads` are what a witness saw of the log, read before this: the leaves must be what they say, and may be more. Where it
-    saw none though there are checkpoints, `blind` is asked whether that is still so, and where: it may not be mounted.
-    `advance` hears how many more of `steps_of` were done, a few hundred at a time. Raises `StoreUnavailable` where the
-    database cannot be read at all.
+    `heads` are those of a witness, read before this: the leaves must extend them. If there are none but checkpoints,
+    `blind` says whether that is still so, and where: the witness may not be mounted. `advance` hears how many more of
+    `steps_of` were done, a few hundred at a time. Raises `StoreUnavailable` if the database cannot be read at all.
     """
     with reading(), snapshot(engine) as connection:
         return _Verification(connection, tenant, keys, role, heads, blind, advance).report()
@@ -116,7 +115,7 @@ class _Verification:
         return _count(self._connection, table, self._tenant)
 
     def _step(self) -> None:
-        """One row more; whoever looks hears of whole chunks."""
+        """One row more; `advance` hears of whole chunks."""
         if next(self._done) % CHUNK == 0:
             self._advance(CHUNK)
 
@@ -232,7 +231,7 @@ def _count(connection: Connection, table: Table, tenant: str) -> int:
 def faults_of_checkpoint(
     row: Row[tuple[object, ...]], before: Checkpoint | None, keys: LedgerKeys, tenant: str
 ) -> Iterator[str]:
-    """What of a row of `checkpoints` does not fit, but for its root: that takes all leaves. `before` is the row before."""
+    """The faults of a row of `checkpoints`, without its root, which takes all leaves. `before` is the row before."""
     found = as_checkpoint(row)
     if checkpoint_seal(keys, tenant, row.number, found) != row.seal:
         yield "its seal does not hold: somebody else changed the row"
@@ -245,7 +244,7 @@ def faults_of_checkpoint(
     else:
         if head != TreeHead(keys.origin, found.size, found.root):
             yield "its note says another log, size or root than its row"
-    # Of one size twice where the key of the first was revoked; the root of each is held against the leaves
+    # Two have one size if the key of the first was revoked; each root is compared with the leaves
     if before is not None and not (before.size <= found.size and before.time <= found.time):
         yield "it does not come after the one before, in size and time"
 
@@ -270,7 +269,7 @@ class _Expected:
         self._next = next(self._stored, None)
 
     def rest(self) -> Iterator[LedgerFinding]:
-        """What is stored beyond the leaves."""
+        """The stored nodes beyond the leaves."""
         while self._next is not None:
             yield self._stray()
 
@@ -286,7 +285,7 @@ def _order(position: Position) -> tuple[int, int]:
 
 
 def _possible() -> ColumnElement[bool]:
-    """Nodes of trees whose size 64 bits hold: the order of others would overflow."""
+    """Nodes of trees with a size of 64 bits: the order of others would overflow."""
     table = tables.nodes.c
     small = table.node_index.op(">>")(_bits(MAX_LEVEL - table.level)) == 0
     return and_(table.level.between(1, MAX_LEVEL), table.node_index >= 0, small)

@@ -1,9 +1,9 @@
-"""The sequencer: one at a time, whoever holds the lease, gives staged leaves their place and signs the tree.
+"""The sequencer: the one worker that holds the lease gives staged leaves their place and signs the tree.
 
-A step: take or renew the lease; append what is staged, in batches of one transaction each; sign a checkpoint where one is
-due. The lease's epoch is the fence: every transaction compares the row that it read with the row that it replaces, so a
-holder whose lease ran out while it slept changes nothing. Signing comes after the commit, and only a tree that extends the
-newest checkpoint is signed. What stops between commit and checkpoint is signed after the next start, as the tree then is.
+A step takes or renews the lease, appends the staged leaves, a batch a transaction, and signs a checkpoint if one is due.
+The lease's epoch is the fence: every transaction compares the row that it read with the row that it replaces, so a holder
+whose lease ran out while it slept changes nothing. Signing comes after the commit, and only a tree that extends the newest
+checkpoint is signed.
 """
 
 import secrets
@@ -15,10 +15,10 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from idp.ledger.checkpoint import TreeHead, UnknownSigner, open_note, sign_note
+from idp.ledger.checkpoint import TreeHead, sign_note
 from idp.ledger.leaf import is_leaf
 from idp.ledger.ledger_keys import LedgerKeys
-from idp.ledger.merkle_tree import CompactRange, leaf_hash, tree_root
+from idp.ledger.merkle_tree import CompactRange, leaf_hash
 from idp.ports import Checkpoint
 from idp.sequencer.witness import OLDER, Witness
 from idp.store import tables
@@ -28,7 +28,7 @@ from idp.store.read_back import act_now
 from idp.store.schema.check import schema_faults
 from idp.store.statements import plain
 from idp.store.store import Store
-from idp.store.stored_tree import BROKEN, SeenTree, broken, extended_by, right_edge
+from idp.store.stored_tree import BROKEN, SeenTree, assert_extends, broken, extended_by, right_edge
 from idp.store.tree_state import (
     NOBODY,
     TreeState,
@@ -41,22 +41,21 @@ from idp.store.tree_state import (
     unstage,
 )
 from idp.system.logs import log_of
-from policies.errors import SignatureInvalid, StoreUnavailable
+from policies.errors import StoreUnavailable
 
 BATCH = 512
-# Renewed after a third, so a holder may be late by four seconds, or its clock before another's. What nobody renews is
-# another's after six seconds, and with a step's length and a worker that the supervisor must kill first, within ten.
+# Renewed after a third, so a holder may be late by four seconds, or its clock before another's. Another worker takes over
+# after six seconds; with a step's length, and a worker that the supervisor must kill first, within ten.
 LEASE_SECONDS = 6.0
-# How long whoever ends the process waits for a step, and for the lease to be given back
+# How long `stop` waits for a step, and for the lease to be given back
 STOP_SECONDS = 10.0
 CHECKPOINT_SECONDS = 10.0  # decision 0000.22
 POLL_SECONDS = 1.0  # a step costs the logins beside it some milliseconds
 FOLD_SECONDS = 10.0  # one takes ten milliseconds, however little there is to fold
 HOLDER_BYTES = 16
-# Something in the database acts by itself, or a table is not as we made it
 CHANGED = "schema_changed"
 LEASE_LOST = "lease_lost"
-# What ends the sequencer and all releases, with what an operator does about it
+# Codes that end the sequencer and all releases, each with the operator's remedy
 HALTING = {
     BROKEN: "ciconia ledger verify",
     OLDER: "serve the newest copy of the database: see docs/back-up-and-restore.md",
@@ -82,13 +81,12 @@ class Sequencer:
         witness: Witness | None = None,
     ) -> None:
         self._store, self._witness, self._keys = store, witness, keys
+        self._engine, self._tenant = writing(store.engine), store.tenant
+        self._checkpoint_seconds, self._poll = checkpoint_seconds, poll_seconds
+        self._lease = int(lease_seconds * 1000)
+        self._clock, self._monotonic = clock, monotonic
         self._waits = ""  # why it cannot go on at the moment
         self._looked = 0.0  # when the witness was last asked; 0: not yet
-        self._engine, self._tenant = writing(store.engine), store.tenant
-        self._checkpoint_seconds = checkpoint_seconds
-        self._lease = int(lease_seconds * 1000)
-        self._poll = poll_seconds
-        self._clock, self._monotonic = clock, monotonic
         self._renewed = 0.0
         self._seen = (b"", 0.0)  # the seal of another's lease, and since when it has not changed
         self._me = secrets.token_bytes(HOLDER_BYTES)
@@ -116,9 +114,9 @@ class Sequencer:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread after its step, and give the lease back so that the next one need not wait for its end.
+        """End the thread after its step, and give the lease back so that the next worker need not wait for its end.
 
-        Of a COMMIT that waits for a standby which is away there is no end: it is left behind after `STOP_SECONDS`.
+        A COMMIT may wait for a standby without end: it is left behind after `STOP_SECONDS`.
         """
         self._stopping.set()
         ending = threading.Thread(target=self._end, name="ledger-sequencer-end", daemon=True)
@@ -151,7 +149,7 @@ class Sequencer:
             self._stopping.wait(self._poll)
 
     def _halts(self, error: StoreUnavailable) -> bool:
-        """Whether it is the end. Else it is locked or full: the thread outlives it, leaves wait, the cause is said once."""
+        """Whether it is the end. Else the database is locked or full: leaves wait, and the cause is logged once."""
         if error.code in HALTING:
             self.broken = error.detail
             self._store.halt(error.detail)
@@ -163,7 +161,7 @@ class Sequencer:
         return False
 
     def step(self) -> bool:
-        """One round; whether we hold the lease. Raises `StoreUnavailable`, with the code `BROKEN` where that is why."""
+        """One round; returns whether we hold the lease. Raises `StoreUnavailable`."""
         try:
             with reading():
                 return self._step()
@@ -174,8 +172,9 @@ class Sequencer:
     def _step(self) -> bool:
         now = self._clock()
         if abs(now - self._looked) >= self._checkpoint_seconds:
-            self._assert_as_made()
-            # Whoever has no lease looks too: it releases, and an older database may have come under its feet
+            for name, what in schema_faults(self._store.engine).items():
+                raise StoreUnavailable(f"the database is not as we made it: {name}: {what}", code=CHANGED)
+            # A worker without the lease looks, too: it releases, and may have got an older database meanwhile
             self._look(now)
         if not self._hold():
             return False
@@ -190,11 +189,11 @@ class Sequencer:
     # -- the lease
 
     def follows(self) -> bool:
-        """Whether another holds the lease, and we have seen that within its length: no step of ours failed for so long."""
+        """Whether we saw within a lease's length that another worker holds it."""
         return self._monotonic() - self._another < self._lease / 1000
 
     def _hold(self) -> bool:
-        """Take the lease where it is free or ours, renew it where a third of it is over."""
+        """Take the lease if it is free, renew it if a third of it is over; returns whether it is ours."""
         now, steady = int(self._clock() * 1000), self._monotonic()
         ends = now + self._lease
         fresh = steady - self._renewed < self._lease / 3000
@@ -209,7 +208,7 @@ class Sequencer:
             self._state, self._another = None, steady
             return False
         if found is None:
-            self._look(self._clock())  # a tree that is begun anew is signed in a moment: the witness is asked before
+            self._look(self._clock())  # a new tree is signed in a moment: the witness is asked before
         with durably(self._engine) as connection:
             if found is None:
                 self._state = TreeState(epoch=1, holder=self._me, lease_ends=ends)
@@ -222,7 +221,7 @@ class Sequencer:
         return True
 
     def _over(self, found: TreeState, now: int, steady: float) -> bool:
-        """Whether another's lease is: by its end, or since nobody renewed it for its length, whatever its clock says."""
+        """Whether another's lease is over: by its end, or because nobody renewed it for its length."""
         seal = found.seal(self._keys, self._tenant)
         if seal != self._seen[0]:
             self._seen = (seal, steady)
@@ -237,20 +236,20 @@ class Sequencer:
             self._state = None
 
     def _replace(self, connection: Connection, before: TreeState, after: TreeState) -> None:
-        """Compare and swap, and remember. Raises where somebody else holds the lease by now: the transaction rolls back."""
+        """Compare and swap, and remember. Raises if another worker holds the lease by now: the transaction rolls back."""
         if not replace_state(connection, self._tenant, before, after, self._keys):
             self._state = None
             raise StoreUnavailable("the lease is another's", code=LEASE_LOST)
         self._state = after
 
     def _committed(self) -> None:
-        """Remember the tree that a transaction of ours left: it counts from its COMMIT on, and not before."""
+        """Remember the tree that our transaction left: it counts from its COMMIT on."""
         if self._state is not None:
             self._seen_tree.remember(self._state)
 
     @contextmanager
     def _awake(self, state: TreeState) -> Iterator[None]:
-        """What a holder that slept sees fits no more to what it knows: then it lost the lease, and nothing is broken."""
+        """A holder that slept may see what does not fit its state: then it lost the lease, and nothing is broken."""
         try:
             yield
         except StoreUnavailable as error:
@@ -261,14 +260,10 @@ class Sequencer:
 
     # -- the witness, and the tables
 
-    def _assert_as_made(self) -> None:
-        for name, what in schema_faults(self._store.engine).items():
-            raise StoreUnavailable(f"the database is not as we made it: {name}: {what}", code=CHANGED)
-
     def _look(self, now: float) -> None:
-        """Compare the tree with what the witness saw of it."""
+        """Compare the tree with the witness."""
         if self._witness is not None:
-            # Before the snapshot: another holder signs meanwhile, and the tree must be the newer of the two
+            # Read before the tree: another holder may sign meanwhile, and the tree must be the newer of the two
             heads = self._witness.seen()
             with self._store.engine.connect() as connection:
                 state = self._seen_tree.read(connection) or TreeState()
@@ -280,14 +275,14 @@ class Sequencer:
     # -- the tree
 
     def _append(self) -> bool:
-        """Append one batch of staged leaves; whether more may wait."""
+        """Append one batch of staged leaves; returns whether more may wait."""
         state = self._state
         with self._store.engine.connect() as connection:
             staged = read_staged(connection, self._tenant, BATCH)
             if not staged or state is None:
                 return False
             tree = CompactRange(state.size, right_edge(connection, self._tenant, state))
-        # All of it before the transaction: while that is open no login is recorded
+        # Hash before the transaction: while that is open no login is recorded
         leaves: list[tuple[object, ...]] = []
         nodes: list[tuple[str, int, int, bytes]] = []
         for record, leaf, hashed in staged:
@@ -314,10 +309,7 @@ class Sequencer:
     # -- the checkpoint
 
     def _sign(self, now: int) -> None:
-        """Sign the tree as it stands, where it grew since the newest checkpoint and that one is old enough.
-
-        Or where the key of the newest one was revoked: that may have signed its own revocation, and nothing grows at night.
-        """
+        """Sign the tree if it grew since the newest checkpoint and that is old enough, or if that one's key was revoked."""
         state = self._state
         if state is None:
             return
@@ -331,15 +323,17 @@ class Sequencer:
                 return
             if newest is not None and (now := self._due(now, newest.time)) == 0:
                 return
-            self._assert_extends(connection, state, newest)
+            # The last look before signing: a log that once signed two trees is worth nothing
+            assert_extends(connection, self._tenant, self._keys, state, newest)
         self._look(self._clock())
         head = TreeHead(self._keys.origin, state.size, state.root)
-        # By the clock, and not by the checkpoint's time: after a clock that was ahead, that is the turn of a key to come
+        # The key of the clock, not of the checkpoint's time: after a clock that was ahead, that is the turn of a key to
+        # come
         note = sign_note(head.text, head.origin, self._keys.log.at(int(self._clock())).signer)
         checkpoint = Checkpoint(size=state.size, root=state.root, note=note, time=now)
         number = state.checkpoints + 1
         if self._witness is not None:
-            # Before the commit, else what the public saw could be forgotten; and not in it: a share may stand still
+            # Before the commit, so that nothing public is forgotten; not inside it: a share may stand still
             self._witness.keep(note)
         with durably(self._engine) as connection:
             self._replace(connection, state, replace(state, checkpoints=number))
@@ -348,9 +342,9 @@ class Sequencer:
         self._committed()
 
     def _due(self, now: int, last: int) -> int:
-        """The time of the next checkpoint, 0 where none is due. It only grows, and the order is all that rests on it.
+        """The time of the next checkpoint, 0 if none is due. It only grows.
 
-        So one of a clock that was ahead is gone on from: else there were none until the right clock has caught up.
+        After a clock that was ahead it goes on from that one's time: else none came until the right clock has caught up.
         """
         ahead = last - now > self._checkpoint_seconds
         if ahead and not self._ahead:
@@ -359,19 +353,3 @@ class Sequencer:
         if ahead:
             return last + 1 if self._monotonic() - self._signed >= self._checkpoint_seconds else 0
         return now if now >= last + self._checkpoint_seconds else 0
-
-    def _assert_extends(self, connection: Connection, state: TreeState, newest: Checkpoint | None) -> None:
-        """The last look before signing: a log that once signed two trees is worth nothing, whoever changed the database."""
-        try:
-            head = TreeHead(self._keys.origin, 0, tree_root(0, {}))
-            if newest is not None:
-                head = TreeHead.read(open_note(newest.note.encode(), *self._keys.log.known))
-            if head.origin != self._keys.origin or head.size > state.size:
-                raise broken("the newest checkpoint is of another log, or of a larger tree")
-            extended = extended_by(connection, self._tenant, head, state)
-        except UnknownSigner as error:  # we wrote the row, by its seal: the key is on another machine already
-            raise StoreUnavailable("the newest checkpoint is of a key that is not here: copy it, and log.vkey") from error
-        except SignatureInvalid as error:
-            raise broken("the newest checkpoint is not there") from error
-        if not extended:
-            raise broken("the tree does not extend the newest checkpoint")

@@ -1,15 +1,14 @@
-"""The witness: checkpoints of ours that are kept outside the database, so that an older database is recognised.
+"""The witness: checkpoints of ours outside of the database, by which an older database is recognised.
 
-A restored backup, a promoted replica and a snapshot of a virtual machine all hold a ledger that was true once. Going on
-from it would give two logs one name. So whoever signs looks first at what was signed before, in a place that does not come
-back together with the database: a file, or a folder of which every file counts. A file holds a signed note as
-`/log/checkpoint` shows it, or the log as `ciconia ledger export` writes it, whose last line has the checkpoint.
+A restored backup, a promoted replica and a snapshot of a virtual machine hold a ledger that was true once. Going on from it
+would give two logs one name. So before it signs, the sequencer looks at what was signed before, in a place that does not
+come back together with the database: a file, or a folder of which every file counts. A file holds a signed note as
+`/log/checkpoint` shows it, or an export of the log (`ciconia ledger export`), whose last line has the checkpoint.
 
 The sequencer writes each checkpoint there before the public sees it: `<origin, / as _>.checkpoint` in a folder.
 
-Only a checkpoint that was read, and that this ledger does not have in it, is a reason to end. What cannot be read now (a
-handle of NFS that went stale, a share that is not mounted, no descriptor left) may be read in a moment: nothing is signed
-meanwhile, and it is tried again.
+Only a checkpoint that was read, and that this ledger does not contain, ends the sequencer. An unreadable witness (a stale
+handle of NFS, a share that is not mounted) is tried again, and nothing is signed meanwhile.
 """
 
 import json
@@ -25,14 +24,14 @@ from idp.ledger.ledger_keys import LedgerKeys
 from idp.store.tree_state import TreeState
 from policies.errors import SignatureInvalid, StoreUnavailable
 
-# The ledger in the database is older than one that the witness saw, or another: nothing is signed and nothing released
+# The witness saw a newer ledger than the database's, or another one: nothing is signed and nothing released
 OLDER = "ledger_older"
 # Far more than one person's copies; a folder of more is none of a witness
 MAX_FILES = 1000
 
 
 class Witness:
-    """What was seen of one log, at `path`: a file, or a folder that exists."""
+    """The witness of one log, at `path`: a file, or a folder that exists."""
 
     def __init__(self, path: Path, keys: LedgerKeys) -> None:
         self._path = path
@@ -40,7 +39,7 @@ class Witness:
 
     @property
     def file(self) -> Path:
-        """Where our own newest checkpoint is kept. Raises `StoreUnavailable` where nobody can say what lies there."""
+        """The file of our own newest checkpoint. Raises `StoreUnavailable` if the path cannot be read."""
         try:
             folder = stat.S_ISDIR(self._path.stat().st_mode)
         except FileNotFoundError:
@@ -50,9 +49,9 @@ class Witness:
         return self._path / (self._keys.origin.replace("/", "_") + ".checkpoint") if folder else self._path
 
     def seen(self) -> tuple[TreeHead, ...]:
-        """Every head of this log that is kept. Raises `StoreUnavailable` where one cannot be read or is not ours.
+        """Every head of this log that is kept. Raises `StoreUnavailable` if one cannot be read or is not ours.
 
-        What is no regular file is skipped: the root of a file system has a lost+found.
+        Only regular files count: the root of a file system has a lost+found.
         """
         try:
             files = [file for file in sorted(self._path.iterdir()) if not file.name.startswith(".")]
@@ -68,10 +67,10 @@ class Witness:
         return tuple(head for head in heads if head is not None)
 
     def assert_extended(self, heads: Sequence[TreeHead], state: TreeState, extended: Callable[[TreeHead], bool]) -> None:
-        """Raise where the tree of `state` is not what `heads`, which were read before it, grew into: with the code `OLDER`.
+        """Raise, with the code `OLDER`, if the tree of `state` does not extend each of `heads`, which were read before it.
 
-        `extended` says of a head that is no larger whether the tree extends it. Without heads, one that could keep none is
-        raised for too: it is as one that was not mounted, and a first checkpoint would find that out too late.
+        `extended` says whether the tree extends a head that is no larger. Without heads, also raise if the witness cannot
+        keep one: it may not be mounted, and the first checkpoint would find that out too late.
         """
         if not heads and (unkept := unkept_at(self._path)):
             raise StoreUnavailable(unkept)
@@ -89,9 +88,9 @@ class Witness:
                 raise StoreUnavailable(what, code=OLDER)
 
     def keep(self, note: str) -> None:
-        """Replace our file, whole or not at all. Raises `StoreUnavailable` where it cannot be written.
+        """Replace our file, whole or not at all. Raises `StoreUnavailable` if it cannot be written.
 
-        A newer head stays: whoever slept between its commit and this would take it from the witness. So does another log's.
+        A newer head stays: a holder that slept before this must not take it from the witness. So does another log's.
         """
         file = self.file
         fresh_head = TreeHead.read(open_note(note.encode(), *self._keys.log.known))
@@ -104,7 +103,7 @@ class Witness:
                     out.write(note.encode())
                     out.flush()
                     os.fsync(out.fileno())
-                # Again: where the share stood still, another holder kept its own meanwhile
+                # Again: the share may have stood still, and another holder kept its own meanwhile
                 self._assert_newest(file, fresh_head)
                 fresh.replace(file)
             except (OSError, StoreUnavailable):
@@ -115,13 +114,13 @@ class Witness:
             raise StoreUnavailable(f"the witness {file} cannot be written ({error.strerror})") from error
 
     def _assert_newest(self, file: Path, fresh: TreeHead) -> None:
-        """Raise where our file has a checkpoint that is newer than `fresh`, or another one of its size."""
+        """Raise if our file has a newer checkpoint than `fresh`, or another one of its size."""
         kept = self._kept(file)
         if kept is not None and kept != fresh and kept.size >= fresh.size:
             raise StoreUnavailable(f"the witness {file} has a checkpoint over {kept.size} leaves already")
 
     def _kept(self, file: Path) -> TreeHead | None:
-        """The head in our file, None where there is none. Raises where it is another log's, which would lose it."""
+        """The head in our file, None if there is none. Raises if it is another log's, which would lose it."""
         if not _regular(file):
             return None
         if (kept := self._head(file)) is None:
@@ -129,7 +128,7 @@ class Witness:
         return kept
 
     def _head(self, file: Path) -> TreeHead | None:
-        """The head in a file, None where it is another log's."""
+        """The head in a file, None if it is another log's."""
         try:
             note = note_in(file)
         except OSError as error:
@@ -145,10 +144,7 @@ class Witness:
 
 
 def unkept_at(path: Path) -> str:
-    """Why the witness at `path` can keep no checkpoint: no folder, or one that we may not write to. "" where it can.
-
-    Raises `StoreUnavailable` where nobody can say what lies there.
-    """
+    """Why the witness at `path` can keep no checkpoint; "" if it can. Raises `StoreUnavailable` if it cannot be read."""
     try:
         folder = path if path.is_dir() else path.parent
         if path.is_symlink() and not path.exists():
@@ -165,7 +161,7 @@ def unkept_at(path: Path) -> str:
 
 
 def would_count(file: Path, path: Path | None) -> bool:
-    """Whether a new file would be one of the witness at `path`, wherever links lead: then it has to be a checkpoint."""
+    """Whether a new file would be one of the witness at `path`, whatever links lead there."""
     if path is None:
         return False
     try:
@@ -175,7 +171,7 @@ def would_count(file: Path, path: Path | None) -> bool:
 
 
 def witnessed(path: Path | None, keys: LedgerKeys) -> tuple[TreeHead, ...]:
-    """What the witness at `path` saw; nothing where none is set. Raises `StoreUnavailable` as `Witness.seen` does."""
+    """The heads of the witness at `path`; none if none is set. Raises `StoreUnavailable` as `Witness.seen` does."""
     return () if path is None else Witness(path, keys).seen()
 
 
@@ -185,20 +181,11 @@ def saw_nothing(path: Path | None, keys: LedgerKeys) -> str:
 
 
 def note_in(file: Path) -> bytes:
-    """The note that a file holds, or that an export ends with. Raises OSError."""
-    return _note(_end_of(file))
-
-
-def _end_of(file: Path) -> bytes:
-    """The end of a file: a whole note, or the last lines of an export. Of an export of a big log only its end is read."""
+    """The note that a file holds, or that the last line of an export has. Raises OSError."""
     with file.open("rb") as opened:
         size = opened.seek(0, os.SEEK_END)
-        opened.seek(max(0, size - 2 * MAX_NOTE))
-        return opened.read()
-
-
-def _note(octets: bytes) -> bytes:
-    """The note that a file holds: itself, or what the last line of an export says."""
+        opened.seek(max(0, size - 2 * MAX_NOTE))  # an export may be large
+        octets = opened.read()
     last = octets.rstrip(b"\n").rpartition(b"\n")[2]
     if not last.startswith(b'{"checkpoint"'):
         return octets

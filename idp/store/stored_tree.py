@@ -6,12 +6,13 @@ give two logs one name. So the process remembers the newest tree that it saw for
 
 from sqlalchemy import Connection
 
-from idp.ledger.checkpoint import TreeHead
+from idp.ledger.checkpoint import TreeHead, UnknownSigner, open_note
 from idp.ledger.ledger_keys import LedgerKeys
-from idp.ledger.merkle_tree import consistency_spans, extends, positions, proof_hashes, tree_root
+from idp.ledger.merkle_tree import EMPTY_ROOT, consistency_spans, extends, positions, proof_hashes, tree_root
+from idp.ports import Checkpoint
 from idp.store.reads import read_hashes
 from idp.store.tree_state import TreeState, believed, has_tree, read_state
-from policies.errors import StoreUnavailable
+from policies.errors import SignatureInvalid, StoreUnavailable
 
 # The ledger in the database is not what we wrote: nothing is appended or signed until an operator looked
 BROKEN = "ledger_broken"
@@ -75,3 +76,22 @@ def extended_by(connection: Connection, tenant: str, head: TreeHead, state: Tree
         return extends(head.size, head.root, state.size, state.root, proof_hashes(spans, hashes))
     except KeyError as error:
         raise broken("a node that proves the place of a checkpoint is not there") from error
+
+
+def assert_extends(
+    connection: Connection, tenant: str, keys: LedgerKeys, state: TreeState, newest: Checkpoint | None
+) -> None:
+    """Raise unless the tree extends its newest checkpoint, which a key of the log must have signed."""
+    try:
+        head = TreeHead(keys.origin, 0, EMPTY_ROOT)
+        if newest is not None:
+            head = TreeHead.read(open_note(newest.note.encode(), *keys.log.known))
+        if head.origin != keys.origin or head.size > state.size:
+            raise broken("the newest checkpoint is of another log, or of a larger tree")
+        extended = extended_by(connection, tenant, head, state)
+    except UnknownSigner as error:  # we wrote the row, by its seal: the key is on another machine already
+        raise StoreUnavailable("the newest checkpoint is of a key that is not here: copy it, and log.vkey") from error
+    except SignatureInvalid as error:
+        raise broken("the newest checkpoint is not there") from error
+    if not extended:
+        raise broken("the tree does not extend the newest checkpoint")
