@@ -1,4 +1,4 @@
-"""What the broker needs of a store: small protocols, and the data that they carry."""
+"""The broker's store as small protocols, and the data that they carry."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from policies.parties import Tenant
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A one-time thing that a unit takes: kind, the SHA-256 of what it is, and until when it must be remembered."""
+    """A one-time thing that a unit takes: its kind, its SHA-256, and until when it must be remembered."""
 
     kind: str  # "login", "response", "assertion", "code", "receipt", "jti", "again"
     digest: bytes
@@ -21,7 +21,7 @@ UNSENT = "unsent"
 
 @dataclass(frozen=True, slots=True)
 class ParkedRow:
-    """A payload that lies sealed under a secret of its holder: `digest` is SHA-256(handle). See `idp.store.parked`."""
+    """A payload that lies sealed under a secret of its holder: `digest` is SHA-256(handle)."""
 
     kind: str  # "request", "code", "access", "receipt"; UNSENT, which holds nothing, lies under the login's digest
     digest: bytes
@@ -49,10 +49,9 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class RecordDraft:
-    """What a unit adds to the release ledger, before the subject's counter is known.
+    """A unit's record in the release ledger, before the subject's counter is known.
 
-    `subject` is the keyed index of the person (`idp.ledger.leaf.subject_index`), None for a refusal: then the leaf
-    has random bytes of the same size in the places of the subject's commitment and of the tag.
+    `subject` is the keyed index of the person (`idp.ledger.leaf.subject_index`), None for a refusal.
     """
 
     record: bytes  # 16 random bytes: the id of this release or refusal
@@ -62,7 +61,7 @@ class RecordDraft:
     openings: tuple[Opening, ...]
 
     def nonce(self, compartment: str) -> bytes:
-        """The nonce of one opening. Raises `StopIteration` where the record has no such part."""
+        """The nonce of one opening. Raises `StopIteration` if the record has no such part."""
         return next(opening.nonce for opening in self.openings if opening.compartment == compartment)
 
 
@@ -85,7 +84,7 @@ class Commits(Protocol):
     def commit(self, unit: Unit) -> None:
         """Write the unit; return only after a durable commit.
 
-        Raises `Conflict` where a mark was taken already (then nothing of the unit is written), `StoreUnavailable` where the
+        Raises `Conflict` if a mark was taken already (then nothing of the unit is written), `StoreUnavailable` if the
         database cannot write.
         """
 
@@ -94,7 +93,7 @@ class Parked(Protocol):
     """Reads of what is parked."""
 
     def parked(self, tenant: Tenant, kind: str, digest: bytes, now: int) -> bytes:
-        """The payload under this digest. Raises `NotFound` where there is none that is alive at `now`."""
+        """The payload under this digest. Raises `NotFound` if none is alive at `now`."""
 
 
 class Decisions(Protocol):

@@ -1,4 +1,4 @@
-"""Canonical JSON (RFC 8785), of which we write no fractions."""
+"""Canonical JSON (RFC 8785), without fractions."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,5 +8,5 @@ Json = None | str | int | bool | Sequence["Json"] | Mapping[str, "Json"]
 
 
 def jcs(value: Json) -> bytes:
-    """The one canonical spelling, UTF-8. Raises ValueError for what has none (a lone surrogate, an integer too large)."""
+    """The canonical spelling, UTF-8. Raises ValueError if there is none (a lone surrogate, an integer too large)."""
     return rfc8785.dumps(value)

@@ -34,7 +34,7 @@ SIGNATURE_MARK = "— "
 
 
 class UnknownSigner(SignatureInvalid):
-    """No key that is known here signed a note: whose it is nobody can say."""
+    """No known key signed a note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class VerifierKey:
 
     @classmethod
     def read(cls, text: str) -> "VerifierKey":
-        """Read the text form (`vkey`). Raises `SignatureInvalid` for any other spelling than the one that we print."""
+        """Read the text form (`vkey`). Raises `SignatureInvalid` for any spelling but the one that we print."""
         name, _, rest = text.partition("+")
         _, _, encoded = rest.partition("+")
         key = _from_base64(encoded)
@@ -68,7 +68,7 @@ class VerifierKey:
 
 @dataclass(frozen=True, slots=True)
 class TreeHead:
-    """What a checkpoint says: at `size` leaves the log called `origin` has this root."""
+    """The statement of a checkpoint: at `size` leaves the log called `origin` has this root."""
 
     origin: str
     size: int
@@ -76,7 +76,7 @@ class TreeHead:
 
     @property
     def text(self) -> str:
-        """The text of the note that is signed."""
+        """The note's text."""
         return f"{self.origin}\n{self.size}\n{_base64(self.root)}\n"
 
     @classmethod
@@ -94,7 +94,7 @@ class TreeHead:
 
 
 def is_key_name(name: str) -> bool:
-    """Whether this may name a key: not empty, no space of any kind, no plus, nothing that is not printable."""
+    """Whether this may name a key: printable, not empty, without space and plus."""
     return bool(name) and "+" not in name and name.isprintable() and not any(letter.isspace() for letter in name)
 
 
@@ -104,7 +104,7 @@ def sign_note(text: str, name: str, key: Ed25519PrivateKey) -> str:
 
 
 def signature_line(name: str, key: Ed25519PrivateKey, message: bytes) -> str:
-    """The line that says that a key of this name signed a message."""
+    """The signature line of a key of this name."""
     verifier = VerifierKey(name, key.public_key().public_bytes_raw())
     return f"{SIGNATURE_MARK}{name} {_base64(verifier.key_id + key.sign(message))}"
 
@@ -116,10 +116,10 @@ def read_signature(line: str) -> tuple[str, bytes, bytes]:
 
 
 def open_note(note: bytes, *keys: VerifierKey) -> str:
-    """The text of a note that one of `keys` signed. Lines of keys that we do not know are read and not believed.
+    """The text of a note that one of `keys` signed. Lines of unknown keys are read and not believed.
 
-    Raises `SignatureInvalid` where the note is malformed, no line is of a known key or two are of one, or the signature of
-    a known key fails.
+    Raises `SignatureInvalid` if the note is malformed, no line is of a known key or two are of one, or the signature of a
+    known key fails.
     """
     # 1. size, spelling
     if len(note) > MAX_NOTE:
@@ -154,14 +154,15 @@ def open_note(note: bytes, *keys: VerifierKey) -> str:
 
 
 def open_own_note(note: bytes, *keys: VerifierKey) -> tuple[VerifierKey, str]:
-    """As `open_note`, for a note that has one line: the one of `keys` that signed it, and the text.
+    """The key of `keys` that signed a note of one signature line, and the text. Raises as `open_note`.
 
-    What an unknown key signed could say anything, and a reader would take it for a witness.
+    A reader would take an unknown key's line for a witness.
     """
     text = open_note(note, *keys)
-    if note.decode("utf-8").rpartition("\n\n")[2].count("\n") != 1:
+    line, _, more = note.decode("utf-8").rpartition("\n\n")[2].partition("\n")
+    if more:
         raise SignatureInvalid("note_signature", "another key signed too")
-    name, data = _signature_line(note.decode("utf-8").rpartition("\n\n")[2].removesuffix("\n"))
+    name, data = _signature_line(line)
     return next(key for key in keys if (key.name, key.key_id) == (name, data[:KEY_ID_BYTES])), text
 
 

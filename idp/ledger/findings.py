@@ -1,11 +1,11 @@
-"""What a check of the ledger found: each thing that does not fit, by table and row."""
+"""The findings of a check of the ledger, by table and row."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerFinding:
-    """One thing that does not fit. `row` is an index, a number or an id in hex, "" where the whole table is meant."""
+    """One thing that does not fit. `row` is an index, a number or an id in hex; "" means the whole table."""
 
     table: str
     row: str
@@ -17,7 +17,7 @@ class LedgerFinding:
 
 @dataclass(frozen=True, slots=True)
 class LedgerReport:
-    """The result of `verify_ledger`. `root` is recomputed from the leaves."""
+    """The result of `verify_ledger`, with the root of the leaves."""
 
     size: int
     root: bytes
@@ -33,6 +33,6 @@ class LedgerReport:
 
     @property
     def told(self) -> str:
-        """How much does not fit, in words."""
+        """The number of findings, in words."""
         count = len(self.findings)
         return "1 thing does not fit" if count == 1 else f"{count} things do not fit"

@@ -1,6 +1,6 @@
 """The list of a log's public keys, in which each later key is vouched for by the key before it.
 
-A line that anybody adds to such a list is a key with which they sign what they like. So a line counts where the key before
+Whoever adds a line to such a list adds a key with which they sign what they like. So a line counts only if the key before
 it signed for it. The list is text, UTF-8, each line ended by a line feed:
 
     city.example/log+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k     the first key: nobody vouches for it
@@ -8,14 +8,13 @@ it signed for it. The list is text, UTF-8, each line ended by a line feed:
     — city.example/log Uw2QOkn8srV1...                                           the key before it
     — city.example/log mhwi8Hj2kq0b...                                           the key itself
 
-A signature line is that of a C2SP signed note (`checkpoint`). What it signs is `ciconia/log-keys/v1`, a line feed, and the
-lines of all keys down to the one above it, each with its line feed and without the word `revoked`. Since the later key
-signs, too, nobody can put a key of theirs before one that is no elder. Nobody vouches for the first line: take it from
-elsewhere.
+A signature line is that of a C2SP signed note (`checkpoint`). It signs `ciconia/log-keys/v1`, a line feed, and the lines of
+all keys down to the one above it, each with its line feed and without the word `revoked`. The later key signs, too, so
+nobody can put a key of theirs before it. Nobody vouches for the first line: take it from elsewhere.
 
-A key below which the key before alone signed is an *elder*: its private half was gone when somebody vouched for it, and it
-vouches for nothing. The key before a line is the last one above it that is no elder. A line that begins with `revoked ` is
-of a key that counts for nothing any more, and stands there so that the lines after it can be checked.
+A key for which the key before alone signed is an *elder*: its private half was gone when it was listed, and it vouches for
+nothing. The key before a line is the last one above it that is no elder. A line that begins with `revoked ` is of a key
+that does not count any more; it stays so that the lines after it can be checked.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -54,7 +53,7 @@ class KeyList:
 
     @property
     def keys(self) -> tuple[VerifierKey, ...]:
-        """All of its keys, the first one first."""
+        """Its keys, the first one first."""
         return tuple(each.key for each in self.listed)
 
     @property
@@ -74,18 +73,15 @@ class KeyList:
 
     @property
     def elders(self) -> frozenset[VerifierKey]:
-        """Keys for which one vouched that came after them."""
+        """The keys that did not sign for themselves."""
         return frozenset(each.key for each in self.listed[1:] if not _is_own(each))
 
     def telling(self, revoked: Collection[VerifierKey]) -> "KeyList":
-        """The same, with these marked as revoked and no others."""
+        """The same list, with these keys and no others marked as revoked."""
         return KeyList(tuple(replace(each, revoked=each.key in revoked) for each in self.listed))
 
     def followed_by(self, key: VerifierKey, signers: Mapping[VerifierKey, Ed25519PrivateKey]) -> "KeyList":
-        """The list with one key more, which `signers` vouch for. KeyError where the private half of the last is not there.
-
-        Where that of `key` is not there, it is an elder.
-        """
+        """The list with one key more. KeyError if `signers` lack the last key; if they lack `key`, it is an elder."""
         message = _message((*self.keys, key))
         signing = [self.last, *([key] if key in signers else [])]
         lines = tuple(signature_line(each.name, signers[each], message) for each in signing)
@@ -98,7 +94,7 @@ def begun_with(key: VerifierKey) -> KeyList:
 
 
 def read_list(text: str) -> KeyList:
-    """Read a list. Raises `SignatureInvalid` where a line is no key, of another log, there twice, or not vouched for."""
+    """Read a list. Raises `SignatureInvalid` if a line is no key, another log's, there twice, or not vouched for."""
     found: list[ListedKey] = []
     for line in text.removesuffix("\n").split("\n"):
         if line.startswith(SIGNATURE_MARK) and found:
@@ -115,14 +111,14 @@ def read_list(text: str) -> KeyList:
 
 
 def read_keys(text: str) -> tuple[VerifierKey, ...]:
-    """The keys of one log that count, of a list. Raises as `read_list` does, and where none is left."""
+    """The keys of a list that are not revoked. Raises as `read_list` does, and if none is left."""
     if not (keys := read_list(text).counting):
         raise SignatureInvalid("note_key", "every key is revoked")
     return keys
 
 
 def _checked(each: ListedKey, before: VerifierKey, keys: Iterable[VerifierKey]) -> VerifierKey:
-    """The key that vouches for the next line, once this one holds."""
+    """Check a line; returns the key that vouches for the next one."""
     message = _message(keys)
     signed: list[VerifierKey] = []
     for line in each.signatures:

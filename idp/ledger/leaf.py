@@ -4,12 +4,14 @@ A leaf is canonical JSON of one size, whatever it records and whoever it is abou
 
     {"commitments":{"decision":B,"login":B,"sent":B,"subject":B,"values":B},"tag":B,"v":1}        B = base64 of 32 bytes
 
-- A commitment is HMAC-SHA256(nonce, content): a fresh nonce of 32 bytes, canonical JSON. What a record lacks (a refusal has
-  no subject, login or values) has random bytes of the same size there, so a leaf does not say what it is.
+- A commitment is HMAC-SHA256(nonce, content): a fresh nonce of 32 bytes, canonical JSON. A missing compartment (a refusal
+has
+  no subject, login or values) has random bytes of the same size, so a leaf does not tell its kind.
 - `tag` is HMAC-SHA256(the subject's tag key, counter as 8 bytes): a citizen lists the leaves under their key without a gap.
-- An opening is nonce and content, padded to a size class, AES-256-GCM under a key of its own, bound to tenant, record and
+- An opening is nonce and content, padded to a size class, in AES-256-GCM under a key of its own, bound to tenant, record
+and
   compartment. `sent`, `decision` and `login` lie under the tenant's key of the month, `subject` under the subject's own
-  key. The opening of `values` is kept nowhere: values go to their holder and the commitment stays.
+  key. The opening of `values` is kept nowhere: values go to their holder, and the commitment stays.
 """
 
 import binascii
@@ -29,7 +31,6 @@ from policies.errors import SignatureInvalid
 
 VERSION = 1
 COMPARTMENTS = ("decision", "login", "sent", "subject", "values")
-# under the tenant's key of the month; `subject` has the subject's own key, `values` is kept nowhere
 PERIOD_COMPARTMENTS = ("decision", "login", "sent")
 RECORD_BYTES = 16
 NONCE_BYTES = 32
@@ -37,12 +38,12 @@ MAC_BYTES = 32
 SALT_BYTES = 32
 GCM_NONCE_BYTES = 12
 LENGTH_BYTES = 4
-# The only form that a leaf has: names in their order, values without a sign that JSON escapes
+# The only form of a leaf: names in their order, values without a sign that JSON escapes
 _FORM = b'{"commitments":{%b},"tag":"%%b","v":%d}' % (
     b",".join([b'"%b":"%%b"' % name.encode() for name in COMPARTMENTS]),
     VERSION,
 )
-# Of its last letter 32 bytes fill four bits. A reader of any JSON could be led as deep as somebody likes
+# 32 bytes fill four bits of the last letter. A reader of any JSON could be led into endless depth
 _LEAF = re.compile(re.escape(_FORM) % ((b"([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)",) * (len(COMPARTMENTS) + 1)))
 # Sizes of a padded opening: a login of a dozen attributes fits the first; the last holds what a request of 100 kB may ask
 SIZE_CLASSES = tuple(1024 * 4**power for power in range(6))
@@ -50,7 +51,7 @@ SIZE_CLASSES = tuple(1024 * 4**power for power in range(6))
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A record of which all is known but the subject's key and counter: made in the thread that asks."""
+    """A record without its subject's key and counter, made in the thread that asks."""
 
     draft: RecordDraft
     commitments: Mapping[str, bytes]
@@ -59,7 +60,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A record complete: its leaf, and the subject's opening (None for a refusal)."""
+    """A complete record: its leaf, and the subject's opening (None for a refusal)."""
 
     leaf: bytes
     subject_opening: bytes | None = field(repr=False)
@@ -74,14 +75,14 @@ def subject_index(key: bytes, tenant: str, namespace: str, identifier: str) -> b
 
 
 def commitment(nonce: bytes, content: bytes) -> bytes:
-    """HMAC-SHA256(nonce, content). A nonce has 32 bytes: shorter keys that end in zeros would open the same commitment."""
+    """HMAC-SHA256(nonce, content). Only nonces of 32 bytes: shorter ones with zeros would open the same commitment."""
     if len(nonce) != NONCE_BYTES:
         raise ValueError("a commitment's nonce has 32 bytes")
     return mac(nonce, content)
 
 
 def new_salt(keys: LedgerKeys, tenant: str, subject: bytes) -> bytes:
-    """The salt of a new subject: 32 random bytes, and their MAC. Without this row the subject's key is gone for good."""
+    """The salt of a new subject: 32 random bytes, and their MAC."""
     random = urandom(SALT_BYTES)
     return random + _salt_mac(keys, tenant, subject, random)
 
@@ -109,7 +110,7 @@ def leaf(commitments: Mapping[str, bytes], tagged: bytes) -> bytes:
 
 
 def read_leaf(data: bytes) -> tuple[dict[str, bytes], bytes]:
-    """The commitments and the tag of a leaf. Raises ValueError for any other bytes than `leaf` makes."""
+    """The commitments and the tag of a leaf. Raises ValueError for bytes that `leaf` does not make."""
     found = _LEAF.fullmatch(data)
     if found is None:
         raise ValueError("not a leaf")
@@ -145,7 +146,7 @@ def prepare(draft: RecordDraft, tenant: str, keys: LedgerKeys) -> Prepared:
 
 
 def complete(prepared: Prepared, tenant: str, subject_key: bytes | None, counter: int) -> Entry:
-    """The entry, now that the subject's key and counter are known (None and 0 for a record without a subject)."""
+    """The entry, with the subject's key and counter (None and 0 for a record without a subject)."""
     if (subject_key is None) != (prepared.draft.subject is None):
         raise ValueError("a subject's key belongs to a record with a subject")
     if subject_key is None:
@@ -180,6 +181,6 @@ def open_opening(key: bytes, tenant: str, record: bytes, compartment: str, seale
 
 
 def _cipher(key: bytes, tenant: str, record: bytes, compartment: str) -> tuple[AESGCM, bytes]:
-    """A key for each opening: so many random nonces under one key of the month would pass GCM's bound of 2^32."""
+    """A key for each opening: all random nonces under one key of the month would exceed GCM's bound of 2^32."""
     bound = framed(b"opening", tenant.encode(), record, compartment.encode())
     return AESGCM(mac(key, bound)), bound

@@ -1,8 +1,8 @@
-"""The keys of one release ledger, and what is derived from them. Their files: `idp.keys.ledger_files`.
+"""The keys of one release ledger, and the keys derived from them. Their files: `idp.keys.ledger_files`.
 
-A log is its name. The keys that sign it take turns, as all signing keys do: the next one is published before it signs. Who
-checks an old checkpoint needs the key that signed it then, so the public half of each is known for good, unless it was
-revoked: then whoever has the private half could sign anything, and nothing counts that has no other signature.
+A log is its name. Its signing keys take turns: the next one is published before it signs. An old checkpoint is checked with
+the key that signed it, so the public half of each key is known for good, unless it was revoked: a thief could sign anything
+with it.
 """
 
 import hmac
@@ -21,7 +21,7 @@ from idp.ledger.key_list import KeyList, begun_with
 from policies.errors import SignatureInvalid, StoreUnavailable
 
 KEY_BYTES = 32
-# How long (seconds) the key before signs again where the next one is revoked; its public half is known for good
+# How long (seconds) the key before signs again if the next one is revoked
 LOG_OVERLAP = 3600
 DAY = 86400
 
@@ -35,45 +35,45 @@ class LogKey:
     verifier: VerifierKey = field(init=False)
 
     def __post_init__(self) -> None:
-        """Compute the public half, as auditors need it."""
+        """Compute the public half."""
         object.__setattr__(self, "verifier", VerifierKey(self.name, self.signer.public_key().public_bytes_raw()))
 
     @property
     def key_id(self) -> str:
-        """As signed notes have it, in hex."""
+        """The id in signed notes, in hex."""
         return self.verifier.key_id.hex()
 
 
 class LogKeys:
-    """The keys of one log in their turn, and the public halves of those whose private half is gone. For any thread."""
+    """The keys of one log, and the public halves of those whose private half is gone. Safe in any thread."""
 
     def __init__(
         self, keys: Iterable[Scheduled[LogKey]], gone: Iterable[VerifierKey] = (), listed: KeyList | None = None
     ) -> None:
         self.ring = Ring(keys, LOG_OVERLAP)
         self.gone = tuple(gone)
-        # Where nobody listed them there is one key, and nobody to vouch for it
+        # Without a list there is one key, and none to vouch for it
         self.listed = begun_with(self.ring.scheduled[-1].key.verifier) if listed is None else listed
 
     def take(self, others: "LogKeys") -> None:
-        """Take what was read again."""
+        """Take keys that were read again."""
         self.listed = others.listed
-        # What is forgotten in a file, or was not copied yet, is known as long as we run
+        # A line that is missing from a file is known as long as we run
         self.gone = tuple(dict.fromkeys([*others.gone, *self.known]))
         self.ring.replace(others.ring.scheduled)
 
     def at(self, now: int) -> LogKey:
-        """The key that signs at `now`. Raises `StoreUnavailable` as `Ring.at` does."""
+        """The key that signs at `now`. Raises as `Ring.at` does."""
         return self.ring.at(now)
 
     @property
     def known(self) -> tuple[VerifierKey, ...]:
-        """Every key that ever signed: our own rows have a seal besides, which a stolen key does not make."""
+        """Every key that ever signed. Our own rows also have a seal, which a stolen signing key does not make."""
         mine = [each.key.verifier for each in self.ring.scheduled]
         return tuple(dict.fromkeys([*mine, *self.gone]))
 
     def stands(self, note: bytes, now: int) -> bool:
-        """Whether a checkpoint need not be signed again: a key that is not revoked did, or none is left that could."""
+        """Whether a checkpoint need not be signed again: a key that is not revoked signed it, or none is left."""
         try:
             counting = self.published(now)
             if len(counting) != len(self.known):
@@ -85,24 +85,24 @@ class LogKeys:
         return True
 
     def published(self, now: int) -> tuple[VerifierKey, ...]:
-        """What others check with: the key that signs at `now` first, then all others that are not revoked.
+        """The keys for others: the one that signs at `now` first, then all others that are not revoked.
 
-        Raises `StoreUnavailable` where nobody can say which are, or every key of the folder is revoked.
+        Raises `StoreUnavailable` if revocations cannot be read, or every key of the folder is revoked.
         """
         first = self.at(now).verifier
         return (first, *(key for key in self.known if key != first and not self.ring.revoked(key.key_id.hex())))
 
     def published_list(self, now: int) -> KeyList:
-        """The list that others check with, in which each key is vouched for. Raises as `published` does."""
+        """The list for others, in which each key is vouched for. Raises as `published` does."""
         counting = self.published(now)
         return self.listed.telling([key for key in self.listed.keys if key not in counting])
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerKeys:
-    """The log's name and signing keys, and the masters under which openings, subjects and rows are protected.
+    """The log's name and signing keys, and the masters of openings, subjects and rows.
 
-    Every key that is used is derived from a master with its use, tenant and whatever else tells it apart.
+    Every key is derived from a master with its use, its tenant, and what else tells it apart.
     """
 
     origin: str
@@ -112,14 +112,11 @@ class LedgerKeys:
     rows: bytes = field(repr=False)
 
     def period_key(self, tenant: str, time: int) -> bytes:
-        """The key of the openings of one tenant and one calendar month (UTC): granted, and in time destroyed, as one.
-
-        Raises ValueError where `time` is in no year of a calendar: in the database it can be any number.
-        """
+        """The key of a tenant's openings in one calendar month (UTC). Raises ValueError if no calendar has `time`."""
         return derived(self.openings, b"", b"period", tenant.encode(), _month(time // DAY))
 
     def subject_key(self, tenant: str, subject: bytes, salt: bytes) -> bytes:
-        """The subject's own key. Without the random `salt` of the subject's row nobody computes it again: erasure."""
+        """The subject's own key. Without the random `salt` of the subject's row it is lost: that is erasure."""
         return derived(self.subjects, salt, b"subject", tenant.encode(), subject)
 
 
@@ -138,7 +135,7 @@ def mac(key: bytes, message: bytes) -> bytes:
 
 
 def derived(master: bytes, salt: bytes, *parts: bytes) -> bytes:
-    """32 bytes by HKDF-SHA256 (RFC 5869) of 32 secret bytes. `parts` are length-prefixed, so no two lists of them meet."""
+    """32 bytes by HKDF-SHA256 (RFC 5869) of 32 secret bytes, for a use that `parts` name."""
     return HKDF(SHA256(), KEY_BYTES, salt, framed(*parts)).derive(master)
 
 
@@ -148,7 +145,7 @@ def framed(*parts: bytes) -> bytes:
 
 
 def ledger_keys(origin: str, signer: Ed25519PrivateKey, master: bytes) -> LedgerKeys:
-    """All keys of a ledger from two secrets: its log's only key, and a master of 32 bytes."""
+    """The keys of a ledger from its log's only key, and a master of 32 bytes."""
     if len(master) != KEY_BYTES:
         raise ValueError("the openings' master key has 32 bytes")
     return with_masters(origin, LogKeys([Scheduled(0, LogKey(origin, signer))]), master)
@@ -161,5 +158,5 @@ def with_masters(origin: str, log: LogKeys, master: bytes) -> LedgerKeys:
 
 
 def openings_master(master: bytes) -> bytes:
-    """Under which openings are encrypted."""
+    """The master key of openings."""
     return derived(master, b"", b"openings")

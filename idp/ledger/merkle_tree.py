@@ -1,8 +1,8 @@
 """The Merkle tree of RFC 6962 §2.1: hashes, inclusion and consistency proofs, an append that needs its right edge alone.
 
 A leaf's hash is SHA-256(0x00 || leaf), a node's SHA-256(0x01 || left || right); the empty tree's root is SHA-256(""). A
-*position* is (level, index): the complete subtree over leaves [index << level, (index + 1) << level). Every other range
-that a proof needs is folded from complete subtrees, so a proof reads O(log n) stored hashes.
+*position* is (level, index): the complete subtree over leaves [index << level, (index + 1) << level). Other ranges are
+folded from complete subtrees, so a proof reads O(log n) stored hashes.
 """
 
 import hashlib

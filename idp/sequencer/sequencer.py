@@ -93,22 +93,22 @@ class Sequencer:
         self._state: TreeState | None = None
         self._seen_tree = SeenTree(store.tenant, keys)
         self._folded = 0.0
-        self._another = -lease_seconds  # when another was last found to hold the lease, by the steady clock
-        self._signed = -checkpoint_seconds  # by the steady clock
+        # By the steady clock: when another was last found to hold the lease, and when we last signed
+        self._another, self._signed = -lease_seconds, -checkpoint_seconds
         self._ahead = False  # whether the newest checkpoint is of a time that has not come
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self.broken = ""  # why it stopped, where the ledger is not what we wrote
+        self.broken = ""  # why it ended
 
     def start(self) -> None:
-        """Run in a thread until `stop`. A ledger older than the witness saw halts the store before this returns."""
+        """Run in a thread until `stop`. A ledger that is older than the witness's halts the store before this returns."""
         try:
             with reading():
                 self._look(self._clock())
         except StoreUnavailable as error:
             if self._halts(error):
                 return
-            # Nobody knows yet whether it is older: nothing is released until somebody does
+            # Whether it is older is not known yet, so nothing is released
             self._store.halt(error.detail)
         self._thread = threading.Thread(target=self._run, name="ledger-sequencer", daemon=True)
         self._thread.start()
@@ -228,8 +228,7 @@ class Sequencer:
         return found.holder == NOBODY or found.lease_ends <= now or steady - self._seen[1] > self._lease / 1000
 
     def _give_back(self) -> None:
-        state = self._state
-        if state is not None:
+        if (state := self._state) is not None:
             with durably(self._engine) as connection:
                 freed = replace(state, holder=NOBODY, lease_ends=0)
                 replace_state(connection, self._tenant, state, freed, self._keys)
