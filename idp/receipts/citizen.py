@@ -1,7 +1,6 @@
-"""The citizen's receipts: under the handles that their approvals of a day left in their browser, a day each.
+"""The citizen's receipts, each for a day under a handle that its approval left in the browser.
 
-The browser holds the handles in one cookie, the newest first, with a `.` between two: at most `MOST`, 703 characters.
-After more approvals than that in one browser and day, it has the newest ones.
+The browser holds the handles in one cookie, the newest first, with a `.` between two: the newest `MOST`, 703 characters.
 """
 
 import base64
@@ -34,7 +33,7 @@ class CitizenReceipts:
         self._receipts = receipts
 
     def receipt(self, text: str, now: int) -> Issued:
-        """The receipt under the handle that `text` spells. Raises `NotFound` where there is none that is alive."""
+        """The receipt under the handle `text`. Raises `NotFound` if none is alive."""
         handle = _handle(text)
         payload = self._parked.parked(self._tenant, KIND, hashlib.sha256(handle).digest(), now)
         held = RECEIPT.load(self._sealer.unpark(KIND, handle, payload, now))
@@ -42,7 +41,7 @@ class CitizenReceipts:
         return self._receipts.issue(ReceiptHolder.CITIZEN, bytes.fromhex(held.record), nonce, now)
 
     def receipts(self, text: str, now: int) -> Mapping[int, Issued]:
-        """Each receipt that is alive under the handles of a cookie, by its place among them: 1 is the newest one's."""
+        """The living receipts under the handles of a cookie, by their places: 1 is the newest one's."""
         found: dict[int, Issued] = {}
         for place, handle in enumerate(handles_in(text), 1):
             with suppress(NotFound):
@@ -50,9 +49,9 @@ class CitizenReceipts:
         return found
 
     def forget(self, text: str, now: int) -> None:
-        """Drop the receipts under the handles of a cookie: nobody who finds it later gets them.
+        """Drop the receipts under the handles of a cookie: who finds it later gets nothing.
 
-        What else is parked stays: codes and access tokens lie beside them, and no cookie ends them.
+        Codes and access tokens stay: no cookie ends them.
         """
         removed: list[bytes] = []
         for handle in handles_in(text):
@@ -65,7 +64,7 @@ class CitizenReceipts:
 
 
 def handles_in(text: str) -> tuple[str, ...]:
-    """The handles of a cookie, the newest first; what is none is passed over, and what is more than there may be."""
+    """The handles of a cookie, the newest first, at most `MOST`; other texts are passed over."""
     found: list[str] = []
     for each in text.split(BETWEEN, MOST)[:MOST]:
         with suppress(NotFound):
@@ -75,7 +74,7 @@ def handles_in(text: str) -> tuple[str, ...]:
 
 
 def joined(handle: str, before: str) -> str:
-    """The cookie's text, once an approval left another handle."""
+    """The cookie's text with one handle more."""
     return BETWEEN.join(list(dict.fromkeys((handle, *handles_in(before))))[:MOST])
 
 

@@ -1,4 +1,4 @@
-"""C2SP tlog-proof v1: one text that proves the place of one leaf.
+"""C2SP tlog-proof v1: a text that proves the place of one leaf.
 
 c2sp.org/tlog-proof@v1
 index 41
@@ -40,7 +40,7 @@ class Placed:
 
 
 def read_proof(octets: bytes) -> Placed:
-    """Read a tlog-proof. Raises `SignatureInvalid` for any other spelling than `Placed.text` has."""
+    """Read a tlog-proof. Raises `SignatureInvalid` for any spelling but that of `Placed.text`."""
     if len(octets) > MAX_PROOF:
         raise SignatureInvalid("proof_form", f"a proof of {len(octets)} bytes is longer than any")
     try:
@@ -56,9 +56,7 @@ def read_proof(octets: bytes) -> Placed:
 
 
 def prove(placed: Placed, leaf_hash: bytes, *keys: VerifierKey) -> tuple[VerifierKey, TreeHead]:
-    """The tree in which `leaf_hash` stands where `placed` says, and the key that signed it.
-
-    Raises `SignatureInvalid` where it does not stand there.
+    """The tree in which `leaf_hash` has the place `placed`, and the key that signed it. Raises `SignatureInvalid`.
 
     1. one of the log's `keys`, and no other, signed the checkpoint
     2. it is a checkpoint of the log that the keys are named for

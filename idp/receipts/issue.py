@@ -1,7 +1,7 @@
-"""The receipts of one tenant: made from the ledger and the configuration, at once, whatever the sequencer does.
+"""Issues a tenant's receipts from the ledger and the configuration, at once, whatever the sequencer does.
 
-Where the leaf stands under a checkpoint the receipt has its proof. Where it does not yet, the log promises that it will
-within `merge_seconds` of the release; `/log/proof` then gives the proof to whoever knows the leaf's hash.
+If the leaf stands under a checkpoint, the receipt has its proof. Else the log promises that it will within `merge_seconds`
+of the release; `/log/proof` then gives the proof to anybody who knows the leaf's hash.
 """
 
 import json
@@ -38,7 +38,7 @@ class Records(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A receipt's file, and what of it a page shows: what its holder may see opened, the readable part."""
+    """A receipt's file, and the parts that a page shows: the openings that its holder may see, the readable part."""
 
     octets: bytes = field(repr=False)
     openings: Mapping[str, Mapping[str, Json]] = field(repr=False)
@@ -48,7 +48,7 @@ class Issued:
 
 
 class Receipts:
-    """Makes receipts for whoever holds the handle of one."""
+    """Makes receipts for their holders."""
 
     def __init__(
         self,
@@ -72,8 +72,7 @@ class Receipts:
     def issue(self, holder: ReceiptHolder, record: bytes, values_nonce: bytes, now: int) -> Issued:
         """The receipt of a release for one of its holders.
 
-        Raises `NotFound` where there is no such release, `StoreUnavailable` where the log does not grow: then a promise
-        would be one that is broken already.
+        Raises `NotFound` if there is no such release, `StoreUnavailable` if a promise would be broken already.
         """
         found = self._records.release(record)
         contents: dict[str, Mapping[str, Json]] = {name: json.loads(found.openings[name].content) for name in SEES[holder]}
@@ -96,46 +95,43 @@ class Receipts:
         return Issued(octets=octets, openings=contents, record=readable, leaf_hash=hashed, proved=placed is not None)
 
     def _stated(self, sent: Mapping[str, Json]) -> Stated:
-        """What the configuration says of it. A purpose whose file changed since says nothing about what was shown then."""
+        """The configuration's part. A purpose whose file changed since says nothing about what was shown then."""
         purpose = self._configuration.purposes.get(PurposeId(str(sent["purpose"])))
         party = self._configuration.parties.get(ClientId(str(sent["client"])))
-        same = purpose is not None and purpose.digest == sent["policy"]
+        shown = purpose if purpose is not None and purpose.digest == sent["policy"] else None
         return Stated(
-            title=purpose.title["en"] if purpose is not None and same else "",
-            law=purpose.law["en"] if purpose is not None and same else "",
-            controller=purpose.controller.name["en"] if purpose is not None and same else "",
-            contact=purpose.controller.contact if purpose is not None and same else "",
-            recipient=party.title["en"] if party is not None else "",
+            title=shown.title["en"] if shown else "",
+            law=shown.law["en"] if shown else "",
+            controller=shown.controller.name["en"] if shown else "",
+            contact=shown.controller.contact if shown else "",
+            recipient=party.title["en"] if party else "",
             jurisdiction=self._country,
             claims=tuple(self._claim(name, form) for name, form in names_of(sent)),
         )
 
     def _claim(self, name: str, text: str) -> str:
-        """The claim that carried an attribute; "" where the city's own catalogue has it no more."""
+        """The claim that carried an attribute; "" if the city's own catalogue does not have it any more."""
         catalogue, form = self._configuration.catalogue, parse_form(text)
         known = form is not None and catalogue.knows(AttributeName(name), form)
         return catalogue.claim_for(AttributeName(name), form) if known and form is not None else ""
 
 
 def placed_in(log: Log, tenant: Tenant, hashed: bytes, keys: Sequence[VerifierKey]) -> Placed | None:
-    """The place of a leaf under the newest checkpoint; None while it has none that one of `keys` signed.
+    """The place of a leaf under the newest checkpoint; None while one of `keys` has not signed it.
 
-    Where the key of the newest one was revoked, the next one comes within seconds, over the record of that. Raises
-    `StoreUnavailable` where what is stored does not prove the place: nobody gets that as a proof.
+    If its key was revoked, the next checkpoint comes within seconds. Raises `StoreUnavailable` if the stored nodes do not
+    prove the place.
     """
     index, newest = log.index_of(tenant, hashed), log.checkpoint(tenant)
-    head = None if newest is None else _head(newest.note, keys)
-    if index is None or newest is None or head is None or index >= head.size:
+    if index is None or newest is None:
+        return None
+    try:
+        head = TreeHead.read(open_own_note(newest.note.encode(), *keys)[1])
+    except SignatureInvalid:
+        return None
+    if index >= head.size:
         return None
     placed = Placed(index, tuple(log.inclusion(tenant, index, head.size)), newest.note)
     if not includes(index, head.size, hashed, placed.path, head.root):
         raise StoreUnavailable("what is stored does not prove the place of a leaf: run ciconia ledger verify")
     return placed
-
-
-def _head(note: str, keys: Sequence[VerifierKey]) -> TreeHead | None:
-    """What a checkpoint says that one of `keys` signed; None where none did."""
-    try:
-        return TreeHead.read(open_own_note(note.encode(), *keys)[1])
-    except SignatureInvalid:
-        return None

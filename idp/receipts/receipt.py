@@ -10,9 +10,9 @@ The file is canonical JSON (RFC 8785) and one line feed:
      "promise": {"leaf_hash": base64, "by": seconds since the epoch} or null,   exactly one of the two
      "signature": base64 of the log's Ed25519 over "ciconia/receipt/v1" LF and the object without this member}
 
-No value stands in it in clear: `values` has the nonce, so whoever has the values can compute their commitment again. So can
-whoever has the file and guesses: a yes or no is found at once. It is to be kept like the data. The relying party's
-has no decision and no subject: neither what was withheld, nor the source, nor the hash of what was shown.
+It has no value in clear. `values` has the nonce, with which a holder of the values computes their commitment again. So can
+a thief who guesses, and a yes or no is found at once: keep the file like the data. The relying party's receipt has no
+decision and no subject: neither what was withheld, nor the source, nor the hash of what was shown.
 """
 
 import json
@@ -35,13 +35,13 @@ MEMBERS = frozenset({"v", "for", "log", "leaf", "openings", "record", "proof", "
 
 
 class ReceiptHolder(StrEnum):
-    """Whom a receipt is for."""
+    """The holder of a receipt."""
 
     CITIZEN = "citizen"
     RELYING_PARTY = "relying_party"
 
 
-# What each holder may see opened, beside the nonce of the values
+# The openings for each holder, beside the nonce of the values
 SEES: Mapping[ReceiptHolder, tuple[str, ...]] = {
     ReceiptHolder.CITIZEN: ("decision", "login", "sent", "subject"),
     ReceiptHolder.RELYING_PARTY: ("login", "sent"),
@@ -61,8 +61,8 @@ def make_receipt(
 ) -> bytes:
     """The file, signed by the log's key of `now` (seconds since the epoch).
 
-    `standing` is the leaf's place, or the time by which the log promises one. Of `openings` (all of the record's, by
-    compartment) only those go in that the holder may see.
+    `standing` is the leaf's place, or the time by which the log promises one. Only those of the record's `openings` go in
+    that the holder may see.
     """
     opened: dict[str, dict[str, Json]] = {name: json.loads(openings[name].content) for name in SEES[holder]}
     shown: dict[str, Json] = {
@@ -87,5 +87,5 @@ def make_receipt(
 
 
 def signed_receipt(receipt: Mapping[str, Json], signer: Ed25519PrivateKey) -> bytes:
-    """The file of a receipt that has no `signature` yet. The prefix keeps it apart from whatever else the log signs."""
+    """Sign a receipt; returns its file. The prefix keeps the signature apart from all others of the log."""
     return jcs({**receipt, "signature": encoded(signer.sign(SIGNED + jcs(receipt)))}) + b"\n"

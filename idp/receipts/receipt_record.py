@@ -1,4 +1,4 @@
-"""The readable part of a receipt, with names after ISO/IEC TS 27560:2023, and what of it can be checked.
+"""The readable part of a receipt, with names after ISO/IEC TS 27560:2023, and its check.
 
 {"schema_version", "record_id", "receipt_id", "pii_principal_id",
  "processing": {"privacy_notice", "purposes": [{"purpose", "title", "lawful_basis", "law"}],
@@ -9,10 +9,9 @@
  "events": [{"event_time", "event_type", "event_state"}]}
 
 Most releases of a public body rest on a public task, so `lawful_basis` is the one that applied, and only a release by
-consent says `given`. `pii_attribute_id` is the claim that carried the attribute, `pii_type` the form in which it went.
-`privacy_notice` is the hash of what was shown, in a citizen's receipt alone: whoever finds it by trying knows what was left
-unticked. What an opening says too has to be equal there; the rest is the log's word alone, by its signature over the
-receipt.
+consent says `given`. `pii_attribute_id` is the claim that carried the attribute, `pii_type` its form. `privacy_notice` is
+the hash of the page that was shown, in a citizen's receipt alone: it can be found by trying, and tells what was left
+unticked. The check compares it with the openings; the rest is the log's word alone, by its signature.
 """
 
 from collections.abc import Mapping
@@ -73,7 +72,7 @@ Object = Mapping[str, Json]
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """What no opening says and the configuration does, in English; "" where it says so no more.
+    """The configuration's part, in English; "" for what it does not say any more.
 
     `claims` has the claim of each attribute that went, in the order of the opening's names.
     """
@@ -119,7 +118,7 @@ def record_of(holder: str, opened: Mapping[str, Object], stated: Stated) -> Obje
 
 
 def check_record(record: Object, holder: str, opened: Mapping[str, Object]) -> None:
-    """Hold the readable part against the openings. Raises `SignatureInvalid` (check `record`) at the first difference."""
+    """Compare the readable part with the openings. Raises `SignatureInvalid` (check `record`) at the first difference."""
     sent, login = opened["sent"], opened["login"]
     processing = _inner(record, "processing")
     if set(record) != _MEMBERS or set(processing) != _PROCESSING:

@@ -1,4 +1,4 @@
-"""The check of a receipt, offline: every bit of the file is bound, and what holds is said in sentences.
+"""The offline check of a receipt: every bit of the file is bound, and the result is said in sentences.
 
 1. size; one strict JSON object in its canonical spelling, with one line feed
 2. the members of a receipt and no other, of the log whose key we were given
@@ -7,7 +7,7 @@
 5. the path leads from the leaf to the root of a checkpoint that a key of the log, and no other, signed; or it is a promise
 6. the log's signature over the whole
 
-A log has several keys where one took over from another; each counts for what it signed.
+A log has several keys if one took over from another; each counts for what it signed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ from policies.errors import AssertionRejected, SignatureInvalid
 from policies.purposes import Basis
 
 SIGNATURE_BYTES = 64
-# What each opening says: exactly these names (see `draft`)
+# The members of each opening (`idp.ledger.record_contents`)
 _CONTENTS: Mapping[str, frozenset[str]] = {
     "sent": frozenset({"basis", "client", "loa", "names", "policy", "purpose", "record", "time"}),
     "decision": frozenset({"asked", "bits", "kind", "notice", "path", "record", "source", "time", "unknown", "withheld"}),
@@ -46,7 +46,7 @@ Object = Mapping[str, Json]
 class ProvedReceipt:
     """A receipt whose every check held, and the keys that it rests on: the one that signed it, then those of checkpoints.
 
-    `index` and `head`, the checkpoint's, are None where it is a promise: then `by` is its time.
+    `index` and the checkpoint's `head` are None for a promise: then `by` is its time.
     """
 
     holder: ReceiptHolder
@@ -64,7 +64,7 @@ class ProvedReceipt:
 
     @property
     def size(self) -> int | None:
-        """How many leaves the tree has in which the leaf stands."""
+        """The size of the tree in which the leaf stands."""
         return None if self.head is None else self.head.size
 
     @property
@@ -74,7 +74,7 @@ class ProvedReceipt:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What was proved, for people."""
+        """The proof in words, for people."""
         went = ", ".join(f"{name} ({form})" for name, form in self.names) or "no attribute"
         leaf, when = self.leaf_hash.hex(), time_text(self.time)
         released = f"at {when} {went} went to {self.client} for the purpose {self.purpose}, on the basis {self.basis}"
@@ -93,7 +93,7 @@ class ProvedReceipt:
 
     @property
     def limits(self) -> tuple[str, ...]:
-        """What was not proved, for people."""
+        """The limits of the proof, for people."""
         tree = (
             "that nobody was shown another tree: only the log's own key signed the checkpoint, and no other operator's "
             "witness cosigned it"
@@ -108,10 +108,10 @@ class ProvedReceipt:
 
 
 def verify_receipt(octets: bytes, keys: Sequence[VerifierKey], proof: bytes | None = None) -> ProvedReceipt:
-    """What a receipt proves under the keys of one log (`checkpoint.read_keys`).
+    """Check a receipt under the keys of one log (`checkpoint.read_keys`).
 
-    `proof` is a tlog-proof that redeems a promise. Raises `SignatureInvalid`: `check` is the stable name of the first thing
-    that does not fit, `detail` says it in words.
+    `proof` is a tlog-proof that redeems a promise. Raises `SignatureInvalid`: `check` is the stable name of the first
+    fault, `detail` says it in words.
     """
     # 1. size, strict JSON, one spelling
     receipt = _read(octets)
@@ -146,7 +146,7 @@ def _read(octets: bytes) -> Object:
 
 
 def _exact(value: Parsed) -> Json:
-    """The same value, where it has no fraction."""
+    """The same value. Raises ValueError for a fraction."""
     match value:
         case float():
             raise ValueError("a fraction")
@@ -181,7 +181,7 @@ def _opened(receipt: Object, holder: ReceiptHolder, leaf: bytes) -> Mapping[str,
         if commitment(decoded(_text(opening, "nonce"), NONCE_BYTES), jcs(content)) != commitments[name]:
             raise SignatureInvalid("commitment", f"the opening of {name} does not open what the leaf commits to")
         for member in content:
-            # A number where a text belongs is no record of ours, whoever signed it
+            # A number in place of a text is no record of ours, whoever signed it
             (_number if member == "time" else _list if member in _LISTS else _text)(content, member)
         found[name] = content
     _check_printable(found["sent"])
@@ -194,7 +194,7 @@ def _opened(receipt: Object, holder: ReceiptHolder, leaf: bytes) -> Mapping[str,
 
 
 def _check_printable(sent: Object) -> None:
-    """What is told to people holds no sign that a terminal obeys, and none that turns the order of what is read."""
+    """Raise ValueError for a sign that a terminal obeys, or that turns the order of what people read."""
     told = [each for each in sent.values() if isinstance(each, str)]
     told += [each for pair in names_of(sent) for each in pair]
     if not all(each.isprintable() for each in told):
@@ -202,7 +202,7 @@ def _check_printable(sent: Object) -> None:
 
 
 def _agree(opened: Mapping[str, Object]) -> None:
-    """The openings are of one record: its id, its time, its relying party; and a citizen's is of a release."""
+    """Raise unless the openings are of one record: its id, time and relying party; and a citizen's of a release."""
     sent, login, decision, subject = (opened.get(name) for name in ("sent", "login", "decision", "subject"))
     if sent is None or login is None:
         raise ValueError("no holder lacks these")
@@ -221,7 +221,7 @@ _Standing = tuple[int, TreeHead] | int
 def _standing(
     receipt: Object, hashed: bytes, keys: Sequence[VerifierKey], proof: bytes | None
 ) -> tuple[list[VerifierKey], _Standing]:
-    """Who signed the checkpoints; the index and the tree, or the time of a promise that nobody redeemed yet."""
+    """The keys that signed checkpoints; the index and the tree, or the time of a promise that nobody redeemed yet."""
     signers: list[VerifierKey] = []
     if (receipt["proof"] is None) == (receipt["promise"] is None):
         raise SignatureInvalid("shape", "it has not exactly one of a proof and a promise")

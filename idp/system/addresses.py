@@ -1,4 +1,4 @@
-"""Where our own parts are, under an issuer: what others know us by."""
+"""The addresses of our own parts under an issuer."""
 
 
 def entity_id(issuer: str) -> str:
@@ -7,7 +7,7 @@ def entity_id(issuer: str) -> str:
 
 
 def acs_url(issuer: str) -> str:
-    """Where responses come."""
+    """The address to which responses come."""
     return f"{issuer}/saml/acs"
 
 
@@ -17,10 +17,10 @@ def node_entity_id(issuer: str) -> str:
 
 
 def node_acs_url(issuer: str) -> str:
-    """Where other countries' responses come."""
+    """The address to which other countries' responses come."""
     return f"{issuer}/eidas/acs"
 
 
 def token_endpoint(issuer: str) -> str:
-    """Where relying parties redeem codes, as discovery says."""
+    """The address at which relying parties redeem codes."""
     return f"{issuer}/token"

@@ -15,36 +15,34 @@ import structlog
 
 from idp.system.stderr import LossyStream
 
-# Libraries whose words below a warning are of no use to an operator, and some of which quote what passes through them
+# Libraries whose words below a warning do not help an operator, and may quote what passes through them
 QUIET = ("uvicorn", "uvicorn.error", "uvicorn.access", "sqlalchemy", "alembic", "asyncio", "httpx2", "httpcore2")
-# It warns of nothing but single requests that strangers sent: octets that are none, upgrades. Its errors are of the server
+# It warns of strangers' single requests alone (bad octets, upgrades). Its errors are of the server
 SERVER = "uvicorn.error"
-# How long a line waits for a reader that is behind; once one was lost, the next ones do not wait
+# How long a line waits for a slow reader; once a line was lost, the next ones do not wait
 PATIENCE_MILLISECONDS = 100
 # Where asyncio's own words end, and the name of a function of ours
 _QUOTED = re.compile(r"""[\n:(\[{'"]|<(?!locals>|lambda>)""")
-# As structlog.processors.add_log_level has it
 _LEVELS = {"warn": "warning", "exception": "error"}
 _ENCODER = json.JSONEncoder(default=repr)
 
-
-# What every line of this process has, such as a worker's number
+# The fields of every line of this process, such as a worker's number
 _OF_ALL: dict[str, object] = {}
 
 
 def put_on_every_line(**fields: object) -> None:
-    """Have this process say it on each line that it logs."""
+    """Put these fields on each line of this process."""
     _OF_ALL.update(fields)
 
 
 def log_of(tenant: str) -> structlog.typing.FilteringBoundLogger:
-    """The log of one tenant, whose lines all say which: in one process several have threads that write."""
+    """The log of one tenant, named on each line: several tenants write in one process."""
     log: structlog.typing.FilteringBoundLogger = structlog.get_logger(tenant=tenant)
     return log
 
 
 def _line(_logger: structlog.typing.WrappedLogger, method: str, event: structlog.typing.EventDict) -> str:
-    """The line, with its level and the moment: four processors in one, of which each login passes five times."""
+    """The line, with level and moment: four of structlog's processors in one, since each login passes five times."""
     second, part = divmod(time.time_ns(), 1_000_000_000)
     moment = f"{_second(second)}.{part // 1000:06}Z"
     return _ENCODER.encode({**event, **_OF_ALL, "level": _LEVELS.get(method, method), "timestamp": moment}) + "\n"
@@ -52,24 +50,24 @@ def _line(_logger: structlog.typing.WrappedLogger, method: str, event: structlog
 
 @lru_cache(maxsize=4)
 def _second(moment: int) -> str:
-    """A second since the epoch as RFC 3339 has it, without its end: the lines of a login have the same."""
+    """A second since the epoch in RFC 3339, without its end."""
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-# One list for good: a logger that was made before keeps it, and sees what a test does to it
+# One list for good: loggers keep it, and see what a test does to it
 PROCESSORS: list[structlog.typing.Processor] = [_line]
 
 
 class LogStream:
-    """Where lines go, ours by structlog and those of `logging`. One that cannot be written is lost, and no login with it.
+    """Writes lines, structlog's and those of `logging`. A line that cannot be written is lost, and no login waits for it.
 
-    A full disk, a reader that is gone, and one that stands still: a pipe that is full would keep whoever writes for ever.
+    The disk may be full, or the reader gone; and a full pipe would keep a writer for ever.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream.heard if isinstance(stream, LossyStream) else stream
         self._lock = threading.RLock()
-        self._cut = False  # whether the end of the last one that was begun is lost
+        self._cut = False  # whether the end of the last line is lost
         self.writable = True
 
     def write(self, line: str) -> None:
@@ -84,7 +82,7 @@ class LogStream:
     debug = info = warning = error = critical = write
 
     def _written(self, text: str) -> bool:
-        """Whether all of it was. In pieces: a pipe that has room takes so much, and keeps whoever brings more."""
+        """Write in pieces, since a pipe with room may not take all; returns whether all was written."""
         for begin in range(0, len(text), select.PIPE_BUF):
             if not _has_room(self._stream, PATIENCE_MILLISECONDS if self.writable else 0):
                 return False
@@ -95,11 +93,11 @@ class LogStream:
         return True
 
     def flush(self) -> None:
-        """It is written."""
+        """Nothing waits."""
 
 
 def _has_room(stream: TextIO, milliseconds: int) -> bool:
-    """Whether something can be written now, or in this time. A pipe says so where it has room for `PIPE_BUF` octets."""
+    """Whether a pipe has room for `PIPE_BUF` octets within this time."""
     try:
         descriptor = stream.fileno()
     except OSError:  # a stream in memory
@@ -112,8 +110,8 @@ def _has_room(stream: TextIO, milliseconds: int) -> bool:
 class _NoTraceback(logging.Formatter):
     """A library's message as one JSON line: its level, its name and its format string, without arguments or traceback.
 
-    asyncio puts what it was handed into the message itself: `future: <Task ... exception=ValueError('...')>`, `Exception in
-    callback send('...')`. Of its messages the words before that stay, and the type of the exception.
+    asyncio's messages quote values (`future: <Task ... exception=ValueError('...')>`): the words before that stay, and the
+    type of the exception.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -129,12 +127,12 @@ _lines = LogStream(sys.stderr)
 
 
 def writable() -> bool:
-    """Whether the last line of ours could be written."""
+    """Whether the last line could be written."""
     return _lines.writable
 
 
 def configure_logs(level: int = logging.INFO) -> None:
-    """Call once, before anything is served. `level` is the least that our own lines must have."""
+    """Call once, before anything is served. `level` is the least level of our own lines."""
     global _lines  # noqa: PLW0603 - a process has one log, and configures it once
     _lines = lines = LogStream(sys.stderr)
     structlog.configure(

@@ -1,7 +1,7 @@
-"""Whose the broker's folders are. The account that serves alone works in them: with its files, and as that account.
+"""The ownership of the broker's folders: only the account that serves works in them.
 
-Whoever is neither it nor root cannot look into them, and is told who can. Root could, and must not: a link, a pipe or a
-journal of SQLite's that this account left there would make root read, write or delete what is not the account's at all.
+Another account cannot look into them, and is told who can. Root could, and must not: a link, a pipe or a journal of
+SQLite's that the account left there would make root read, write or delete other files.
 """
 
 import os
@@ -22,7 +22,7 @@ WHO_MAY = "Run this as the account that serves, which alone reads it."
 
 
 def closed(path: Path) -> bool:
-    """Whether there is a file that this account may not read, or a folder that it may not look into."""
+    """Whether this account may not read this file, or look into this folder."""
     try:
         folder = stat.S_ISDIR(path.stat().st_mode)
     except PermissionError:
@@ -33,7 +33,7 @@ def closed(path: Path) -> bool:
 
 
 def assert_own(path: Path, key: str) -> None:
-    """Raise `Misconfigured`, of the setting `key`, where this is root, and there is a file or folder of another account."""
+    """Raise `Misconfigured` for the setting `key` if this is root, and the file or folder is another account's."""
     if os.geteuid() != ROOT:
         return
     with suppress(OSError):  # there is none, or none that can be opened either
@@ -41,14 +41,14 @@ def assert_own(path: Path, key: str) -> None:
 
 
 def assert_own_way(path: Path, key: str) -> None:
-    """As `assert_own`, of each folder and link on the way to it: whoever owns one may put another in place of the next."""
+    """`assert_own` for each folder and link on the way: the owner of one may replace the next."""
     for each in _way(path) if os.geteuid() == ROOT else ():
         with suppress(OSError):
             _assert_roots(each, each.lstat().st_uid, key)
 
 
 def _way(path: Path) -> Iterator[Path]:
-    """Each folder and link that is passed on the way to a path, and what is there; links as the kernel follows them."""
+    """Each folder and link on the way to a path, and the path itself; links as the kernel follows them."""
     here, links = Path("/"), 0
     left = list(reversed(path.absolute().parts))
     while left:
@@ -72,7 +72,7 @@ def _assert_roots(path: Path, owner: int, key: str) -> None:
 
 
 def assert_open(path: Path, key: str) -> None:
-    """Raise `Misconfigured`, of the setting `key`, where this account is not to go on with a file or folder."""
+    """Raise `Misconfigured` for the setting `key` if this account must not use the file or folder."""
     if closed(path):
         raise Misconfigured((Problem(str(path), 0, key, CLOSED, WHO_MAY),))
     assert_own(path, key)

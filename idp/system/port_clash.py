@@ -2,7 +2,7 @@
 
 import ipaddress
 
-# What a socket of each family takes for all addresses of the machine; that of IPv6 takes those of IPv4, too (ipv6(7))
+# The address for all addresses of the machine; that of IPv6 takes those of IPv4, too (ipv6(7))
 EVERY_IPV4, EVERY = "0.0.0.0", "::"  # noqa: S104 - it is looked for, not listened at
 # The prefix of IPv4 addresses inside those of IPv6 (RFC 4291 §2.5.5.2)
 MAPPED_BITS = 96
@@ -18,7 +18,7 @@ def clash(one: str, other: str) -> bool:
 
 
 def _spelt(host: str) -> str:
-    """A host in one spelling. A name that is not this machine's own nobody looks up here."""
+    """A host in one spelling. Names are not looked up."""
     bare = host.strip("[]").lower()
     try:
         found = ipaddress.ip_address(bare)

@@ -1,11 +1,11 @@
-"""A command's standard output and error. Text that cannot be written is lost, and the command goes on."""
+"""A command's standard output and error: text that cannot be written is lost, and the command goes on."""
 
 from io import TextIOWrapper
 from typing import TextIO
 
 
 class LossyStream(TextIOWrapper):
-    """A stream that raises nothing on a full disk or before a reader that is gone. `lost` says what happened last."""
+    """A stream that raises nothing if the disk is full or the reader gone. `lost` has the last error."""
 
     def __init__(self, stream: TextIO, *, line_buffering: bool = True) -> None:
         stream.flush()
@@ -25,7 +25,7 @@ class LossyStream(TextIOWrapper):
         return len(text)
 
     def flush(self) -> None:
-        """As `write`."""
+        """Flush, or lose the text."""
         try:
             super().flush()
         except OSError as error:

@@ -1,6 +1,6 @@
-r"""What we write into a TOML file, by a writer of TOML: whatever a text holds, it ends in it and not beside it.
+r"""Texts in a TOML file, by a writer of TOML: no text can end its quotes.
 
-`ciconia init --issuer 'https://x"\nwitness = "'` would else write settings that nobody meant.
+Else `ciconia init --issuer 'https://x"\nwitness = "'` would write settings that nobody meant.
 """
 
 from collections.abc import Mapping
@@ -17,5 +17,5 @@ def dumped(table: Mapping[str, Any]) -> str:
 
 
 def quoted(text: str) -> str:
-    """A text as it stands between the quotes of a basic string (TOML 1.0.0), without them. ValueError as `dumped`."""
+    """A text between the quotes of a basic string (TOML 1.0.0), without them. ValueError as `dumped`."""
     return dumped({"t": text})[len('t = "') : -len('"\n')]
