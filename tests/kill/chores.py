@@ -1,4 +1,4 @@
-"""What is done to a database now and then, done again and again until the process is killed: restore, purge, ask again.
+"""A database's chores, done again and again until the process is killed: restore, purge, ask again.
 
 Each process makes for itself the state that its statements need, so that each of their points is met in every turn.
 """
@@ -69,7 +69,7 @@ def _copied(engine: Engine, folder: Path) -> Path:
 
 
 def restored_whole(aside: str) -> list[str]:
-    """What is wrong with the database aside: a restore is one transaction, whose mark says that it was one.
+    """The faults of the database aside: a restore is one transaction, whose mark says that it was one.
 
     In one snapshot: PostgreSQL may still end the transaction of a process that is dead.
     """

@@ -52,7 +52,6 @@ SERVED, FIRST_SERVED = 25, 7
 
 
 def kinds(name: str, *, shim: bool) -> Iterator[str]:
-    """What kills, from round to round."""
     for number in itertools.count():
         kind = KINDS[name][number % len(KINDS[name])]
         if number % SERVED == FIRST_SERVED:

@@ -50,7 +50,6 @@ def run(points: Points, order: dict[str, Any]) -> None:
 
 
 def chore(order: dict[str, Any], folder: Path, points: Points) -> None:
-    """What is done now and then."""
     match order["role"]:
         case "files":
             make_files(order["url"], folder)

@@ -1,4 +1,4 @@
-"""What a round's processes do until they are killed: workers that decide logins and redeem codes, and sequencers."""
+"""A round's processes until they are killed: workers that decide logins and redeem codes, and sequencers."""
 
 import base64
 import hashlib

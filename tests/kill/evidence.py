@@ -1,4 +1,4 @@
-"""What a killed broker's database must still say of every approval that it acknowledged, read while the next one serves."""
+"""The evidence that a killed broker's database must have of every acknowledged approval, read while the next one serves."""
 
 import hashlib
 import json
@@ -38,10 +38,6 @@ class Evidence:
         self._engine.dispose()
 
     def faults(self, acknowledged: Sequence[Acknowledged], *, thorough: bool = True) -> list[str]:
-        """What is wrong: releases missing or doubled, codes or marks that are gone, a ledger that does not fit.
-
-        `thorough` asks the checker too, which hashes the whole tree anew for each checkpoint.
-        """
         releases, parked, marks = self._read()
         found = [f"doubled: {len(records)} releases of one login" for records in releases.values() if len(records) > 1]
         for one in acknowledged:

@@ -49,7 +49,6 @@ def make_files(url: str, folder: Path) -> None:
 
 
 def leftovers(folder: Path) -> list[str]:
-    """What is half made, and was not refused as such."""
     found: list[str] = []
     try:
         Witness(folder / "kept", KEYS).seen()

@@ -1,4 +1,4 @@
-"""What the drivers were told, line by line, in one file that every process of a round appends to.
+"""The journal of the drivers, line by line, in one file that every process of a round appends to.
 
 A line is `SECONDS WORD HEX...`, written by one system call when the answer came: it outlives the process, and the lines of
 all processes stand in the order in which they were written.

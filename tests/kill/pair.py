@@ -63,7 +63,6 @@ class ForkedBorder(Border):
         super().play(name)
 
     def log(self, name: str) -> Path:
-        """What a node's processes say."""
         return self.folder / f"{name}.log"
 
     def close(self) -> None:
@@ -113,18 +112,14 @@ class SendingLedger:
         return found
 
     def findings(self) -> list[str]:
-        """What the product's own check says."""
         report = verify_ledger(self._engine, tenant=self._tenant, keys=self._keys)
         return [f"the sending ledger: {finding}" for finding in report.findings]
 
     def checked(self, messages: Collection[str]) -> list[str]:
-        """What the independent checker says, given the messages of this ledger that must be in it."""
         return check(self._database, [records[0] for message, records in self.releases().items() if message in messages])
 
 
 class Pair:
-    """What both ledgers must say of every login that was acknowledged, however often their nodes were killed."""
-
     def __init__(self, border: Border) -> None:
         self.receiving = Evidence(border.receiving)
         self.sending = [SendingLedger(folder) for folder in border.sending.values()]
@@ -140,7 +135,7 @@ class Pair:
         return {message: records for ledger in self.sending for message, records in ledger.releases().items()}
 
     def faults(self, crossed: Sequence[Crossed], *, under_way: int, thorough: bool = True) -> list[str]:
-        """What is wrong. `under_way` logins may have passed the sending node and not the receiving one."""
+        """The faults. `under_way` logins may have passed the sending node and not the receiving one."""
         # In this order: what is in the receiving ledger must be in the sending one by then, while the stream flows
         before = self.sent()
         received = self.receiving.releases()

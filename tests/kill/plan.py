@@ -1,4 +1,4 @@
-"""Who dies where: rounds of points are planned so that the points that nobody hit come first.
+"""Plans rounds of points: the points that nobody hit come first.
 
 A process is armed with all points of its role that nobody hit yet, and dies at the first that it comes by: the frequent
 ones are soon hit, and the rare ones when they happen. What a run on a new ledger came by, and one on a used ledger did not,
@@ -17,8 +17,6 @@ ROLES = ("worker", "sequencer", "switches", *CHORES)
 
 
 class Plan:
-    """Of one database's rounds."""
-
     def __init__(self, chance: random.Random, report: Report) -> None:
         self._chance, self._report = chance, report
         self._of_role: dict[str, set[str]] = {role: set() for role in ROLES}
@@ -26,7 +24,6 @@ class Plan:
         self._traced = False
 
     def met(self, points: Mapping[str, Sequence[str]]) -> None:
-        """What the roles came by: on a new ledger, then on the same one again."""
         met = {point for found in points.values() for point in found}
         self._first = self._first - met if self._traced else met
         self._traced = True
@@ -45,7 +42,6 @@ class Plan:
         return ["worker", "worker", *sequencers, *(unhit * 2 or [self._chance.choice(CHORES)])]
 
     def slow(self) -> set[str]:
-        """Whose points a round waits for: they do much in one turn."""
         return {role for role in CHORES if self._of_role[role] & self._report.unhit}
 
     def armed(self, role: str, folder: Path) -> dict[str, object]:

@@ -32,7 +32,6 @@ LONGEST = 150
 
 
 def named(statement: str) -> str:
-    """What a statement is called: on one line, with one place for each list of parameters."""
     text = _PARAMETER.sub("?", " ".join(statement.split()))
     text = _MOMENT.sub("N", _PAIRS.sub(r"\1", _LIST.sub("(..)", text)))
     return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} .. {text[-LONGEST // 2 :]}"
@@ -78,7 +77,6 @@ class Points:
 
     @contextmanager
     def quietly(self) -> Iterator[None]:
-        """What a process prepares for itself has no points."""
         self.statements, before = False, self.statements
         yield
         self.statements = before
@@ -130,7 +128,6 @@ class Points:
         return framed
 
     def _file(self, arguments: tuple[Any, ...]) -> str:  # Any: as above
-        """What kind of file of the watched folder an operation is about, "" for any other."""
         if not self._folder or not arguments:
             return ""
         path = arguments[-1] if isinstance(arguments[-1], str | os.PathLike) else arguments[0]

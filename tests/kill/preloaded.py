@@ -17,8 +17,6 @@ SOURCE = Path(__file__).with_name("shim.c")
 
 
 class Mode(IntEnum):
-    """What happens at the n-th operation: see the head of shim.c."""
-
     OFF = 0
     KILL = 1
     POWER = 2

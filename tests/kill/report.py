@@ -1,4 +1,4 @@
-"""What a crash test did and found, over one kind of database."""
+"""The report of a crash test over one kind of database."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Report:
-    """What was done and found."""
-
     rounds: int = 0
     seconds: float = 0.0
     kinds: list[str] = field(default_factory=list)
@@ -29,7 +27,6 @@ class Report:
         return set(self.points) - self.hit
 
     def told(self) -> dict[str, object]:
-        """As JSON."""
         return {
             "rounds": self.rounds,
             "seconds": round(self.seconds, 1),

@@ -57,7 +57,6 @@ class Sessions(Stream):
         self.tokens = 0
 
     def await_more(self, count: int) -> None:
-        """As there, however slow the machine is."""
         wanted, end = len(self.acknowledged) + count, time.monotonic() + PATIENCE
         while len(self.acknowledged) < wanted and not self.wrong:
             if time.monotonic() > end:

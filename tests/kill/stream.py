@@ -31,7 +31,7 @@ class Acknowledged:
 
 
 class Stream:
-    """What the drivers did. `acknowledged` only grows; `wrong` holds answers that no approval should get."""
+    """The drivers' results. `acknowledged` only grows; `wrong` holds answers that no approval should get."""
 
     def __init__(self, stage: BrokerOutside, drivers: int) -> None:
         self.stage = stage

@@ -187,7 +187,7 @@ class Travellers:
             self.unredeemed += 1
 
     def _patient(self, step: Callable[[], T]) -> T:
-        """Whoever gets no answer presses the same button again (decision 0000.8), and whoever finds no way begins again."""
+        """A traveller without an answer presses the same button again (decision 0000.8), or begins again."""
         end = time.monotonic() + SECONDS
         while True:
             try:

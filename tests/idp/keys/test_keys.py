@@ -331,7 +331,6 @@ def test_a_node_may_be_encrypted_to_on_a_curve(tmp_path: Path, curve: ec.Ellipti
 
 
 def problems_in(folder: Path, now: int | None = None) -> dict[str, str]:
-    """What is wrong, by the names of files."""
     with pytest.raises(Misconfigured) as refusal:
         load_keys(folder, ORIGIN, now=now)
     assert all(found.fix and Path(found.file).parent == folder for found in refusal.value.problems)

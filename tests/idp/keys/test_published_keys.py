@@ -1,4 +1,4 @@
-"""What others are told of our keys while one takes over from another: id_tokens, SAML, other countries' nodes."""
+"""Our keys as others see them while one takes over from another: id_tokens, SAML, other countries' nodes."""
 
 import re
 from base64 import b64decode

@@ -117,7 +117,6 @@ def test_what_was_over_when_its_successor_was_revoked_is_over(since: int, *, goe
 
 
 def test_a_key_that_is_over_is_over_whichever_of_its_successors_is_revoked() -> None:
-    """As the emergency goes: another key takes over at once, then the stolen one is revoked."""
     case = Case()
     later = NOW + 400 * 24 * HOUR
     case.ring.obey(lambda name: later if name == "second" else 0)

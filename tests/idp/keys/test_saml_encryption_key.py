@@ -22,7 +22,6 @@ Private = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """As `ciconia init` makes it; tests copy it."""
     path: Path = tmp_path_factory.mktemp("folder") / "keys"
     create_keys(path, ORIGIN, "broker.example", saml_encryption=True)
     return path

@@ -1,4 +1,4 @@
-"""What an operator decrypted by hand stands in the ledger: which file, why, when; either role's verification takes it."""
+"""A decryption by hand stands in the ledger: which file, why, when; either role's verification takes it."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a record says of itself: facts, never a value outside the compartment that is kept nowhere."""
+"""A record's contents: facts, and no value outside the compartment that is kept nowhere."""
 
 import inspect
 import json

@@ -280,7 +280,6 @@ def test_a_key_beside_the_only_one_is_refused_although_nobody_vouched_for_that(t
 
 
 def test_keys_that_nobody_vouched_for_are_vouched_for_once_by_those_that_are_here(tmp_path: Path) -> None:
-    """As a folder of a version before: four keys in the file, of which the first and another are gone."""
     bare = [line for line in three(tmp_path) if not line.startswith("—")]
     stranger, _, _ = thief()
     path = tmp_path / "log.vkey"

@@ -309,7 +309,7 @@ def test_on_a_changed_ledger_nothing_more_is_signed(
 
 @pytest.mark.spec("security.md §3 I4")
 def test_a_tree_that_was_rebuilt_without_a_leaf_is_not_signed(store: Store, folder: Path, clock: Clock) -> None:
-    """Whoever holds the database and the row key, and not our sense: an older state is put back after it was signed."""
+    """An attacker with the database and the row key puts an older state back after it was signed."""
     first = Sequencer(store, KEYS, checkpoint_seconds=0, clock=clock)
     recorded(store, 3)
     first.step()
@@ -363,7 +363,7 @@ def test_another_tree_of_the_size_that_we_have_seen_is_not_signed(
 def test_a_tree_older_than_one_that_another_holder_made_is_not_signed(
     store: Store, folder: Path, clock: Clock, tmp_path: Path
 ) -> None:
-    """Who waits for the lease has looked at the tree, too, and takes over what was rolled back."""
+    """A worker that waits for the lease has looked at the tree, too, and takes over what was rolled back."""
     first, second = (Sequencer(store, KEYS, checkpoint_seconds=10, lease_seconds=1, clock=clock) for _ in range(2))
     recorded(store, 3)
     assert first.step()

@@ -1,4 +1,4 @@
-"""What was recorded and could not be answered stands in the ledger: by the record it is about, or as a node's login."""
+"""An answer that never left stands in the ledger: by the record that it is about, or as a node's login."""
 
 import json
 from pathlib import Path

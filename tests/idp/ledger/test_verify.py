@@ -59,7 +59,7 @@ def filled(folder: Path) -> None:
 
 
 def filled_by_a_node(folder: Path) -> None:
-    """What a sending node has: a record of each kind, and an approval, which a city's ledger has too; one is staged."""
+    """A sending node's ledger: a record of each kind, and an approval, which a city's ledger has too; one is staged."""
     store = opened(folder)
     sequencer = Sequencer(store, KEYS, checkpoint_seconds=0, clock=lambda: NOW + 20)
     for draft in (at_node(RELEASE), at_node(REFUSAL), at_node(CANCELLATION), approval()):

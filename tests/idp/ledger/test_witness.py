@@ -147,7 +147,7 @@ def test_another_history_of_the_same_length_is_refused(store: Store, database: P
 def test_the_witness_is_asked_again_before_each_signature(
     store: Store, database: Path, folder: Path, tmp_path: Path
 ) -> None:
-    """Whoever looked a moment ago, and got the lease since, would sign another tree of a size that the public saw."""
+    """A worker that looked a moment ago, and got the lease since, would sign another tree of a size that the public saw."""
     clock, witness = Clock(), Witness(folder, KEYS)
     first, second = (
         Sequencer(store, KEYS, checkpoint_seconds=10, lease_seconds=1, clock=clock, witness=witness) for _ in range(2)

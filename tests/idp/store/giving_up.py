@@ -1,4 +1,4 @@
-"""Whoever waits for a commit gives up when a test says so, and not when a busy machine is late."""
+"""A commit is given up when a test says so, and not when a busy machine is late."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What a driver gets."""
+"""The statements that a driver gets."""
 
 from typing import Any  # a driver's cursor, and what it takes, are of no type that anybody names
 

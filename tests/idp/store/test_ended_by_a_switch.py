@@ -1,4 +1,4 @@
-"""What ends with a switch: the number of its act says so, whatever the clocks of the machines say."""
+"""A switch ends logins by the number of its act, whatever the clocks of the machines say."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What an engine takes, what each connection of PostgreSQL gets, and what people call a database."""
+"""The URLs that an engine takes, the settings of PostgreSQL's connections, and the names of databases."""
 
 import sys
 from pathlib import Path

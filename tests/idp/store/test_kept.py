@@ -19,8 +19,6 @@ PATIENCE = 10.0
 
 
 class Together(list[tuple[Connection, float]]):
-    """What is given to it comes from two threads at once."""
-
     def __init__(self) -> None:
         self._both = threading.Barrier(2)
 

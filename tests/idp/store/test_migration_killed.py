@@ -59,7 +59,7 @@ def killed(url: str, point: int) -> bool:
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_a_migration_killed_at_each_point_leaves_the_old_database_or_the_new_one(tmp_path: Path, database: str) -> None:
     def round_of(point: int) -> str:
-        """What is there after a kill at a point: the revision; "" where the point was never reached."""
+        """Kill it at a point; returns the revision, "" if the point was never reached."""
         url = fresh(point)
         died = killed(url, point)
         revision, names, marks = standing(url)

@@ -29,7 +29,6 @@ LONGER = Metadata(NODE, signing=("messages", "second"), valid_until=METADATA.val
 
 
 def copies_of(folder: Path, tenant: Tenant = TENANT) -> StoredCopies:
-    """What one more process has: its own connections to the same file."""
     return StoredCopies(engine=open_engine(f"sqlite:///{folder / 'ciconia.db'}"), tenant=tenant, keys=KEYS)
 
 

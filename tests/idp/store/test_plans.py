@@ -1,4 +1,4 @@
-"""What SQLite reads for what is asked every half second, or in an emergency: never all that there ever was."""
+"""SQLite's plans for questions of every half second, or of an emergency: none reads all that there ever was."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +24,6 @@ def store(folder: Path) -> Iterator[Store]:
 
 @contextmanager
 def told(engine: Engine) -> Iterator[list[str]]:
-    """What SQLite is asked meanwhile."""
     asked: list[str] = []
 
     def watch(connection: Any, *_of_the_pool: Any) -> None:

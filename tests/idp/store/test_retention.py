@@ -31,7 +31,6 @@ def clock() -> Clock:
 
 @pytest.fixture
 def alone(store: Store, clock: Clock) -> Iterator[Retention]:
-    """Of the only worker."""
     found = Retention(store, elsewhere=lambda: False, clock=clock)
     yield found
     found.stop()
@@ -66,7 +65,7 @@ def test_it_purges_what_has_ended(store: Store, alone: Retention, clock: Clock) 
 
 @pytest.mark.spec("security.md §3 clock skew")
 def test_a_clock_that_was_an_hour_ahead_has_freed_no_mark(store: Store, alone: Retention, clock: Clock) -> None:
-    """What was taken once could be taken again when the clock is right."""
+    """A mark would be free again when the clock is right."""
     store.commit(unit(*marks("code", end=NOW + 60)))
     for ahead in (3600, -3600, 120):
         clock.now += ahead

@@ -55,7 +55,7 @@ def test_all_who_switch_for_the_first_time_at_once_succeed_and_the_last_one_coun
 
 
 def test_rows_of_one_switch_that_are_written_at_once_follow_each_other(url: str) -> None:
-    """What another process recorded a moment ago may stand in no row yet: both find none."""
+    """Another process's act of a moment ago may have no row yet: both find none."""
     store = opened_at(url)
     board = Switchboard(engine=store.engine, tenant=TENANT, keys=KEYS, commits=store)
 

@@ -1,4 +1,4 @@
-"""What acts in a database by itself is none of ours, and is named: with it one-time things are taken again, unseen."""
+"""A thing that acts in a database by itself is named: with it one-time things are taken again, unseen."""
 
 from collections.abc import Iterator
 

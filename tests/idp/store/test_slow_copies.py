@@ -36,7 +36,7 @@ def bounded(postgres: str) -> Iterator[Engine]:
 
 
 def stalls() -> Callable[[int], None]:
-    """What is told of the progress: it stands still once, as a disk does that is written to."""
+    """Progress that stands still once, as a disk does."""
     waits = iter([LONGER])
     return lambda _more: time.sleep(next(waits, 0))
 

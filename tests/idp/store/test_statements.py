@@ -25,7 +25,6 @@ def engine() -> Iterator[Engine]:
 
 @pytest.fixture
 def either(url: str) -> Iterator[Engine]:
-    """Of SQLite, and of PostgreSQL."""
     found = open_engine(url)
     yield found
     found.dispose()

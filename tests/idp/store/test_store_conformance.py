@@ -1,4 +1,4 @@
-"""What every store does: one suite over the memory's twin and SQLite."""
+"""The suite of every store: the memory's twin, SQLite and PostgreSQL."""
 
 import random
 import secrets

@@ -34,7 +34,6 @@ def store(url: str) -> Iterator[Store]:
 
 @contextmanager
 def taken(folder: Path) -> Iterator[None]:
-    """As the writer of another process has it."""
     file = os.open(folder / f"ciconia.db{SUFFIX}", os.O_RDWR)
     fcntl.flock(file, fcntl.LOCK_EX)
     try:

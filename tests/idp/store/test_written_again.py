@@ -68,7 +68,7 @@ def test_a_second_try_writes_a_row_of_each_of_its_units_once_more_and_no_other(
 def test_units_of_a_lost_batch_that_are_tried_one_by_one_are_still_known_again(
     proxied: tuple[Store, Proxy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What keeps one of them from being asked for makes no conflict of another that was written."""
+    """A fault that keeps one unit from being asked for makes no conflict of another that was written."""
     monkeypatch.setattr("idp.store.attempt.OUTCOME_SECONDS", 0.3)
     store, proxy = proxied
     name = str(store.engine.url.database)

@@ -124,7 +124,7 @@ def test_a_line_that_cannot_be_written_is_lost_and_nothing_else(stream: str) -> 
 
 @pytest.mark.spec("security.md §3 a full disk")
 def test_a_reader_that_stands_still_keeps_nobody() -> None:
-    """What reads the log reads no more, and then again: libraries' lines and ours are lost in between, and nobody waits."""
+    """A reader stops, and then reads again: lines are lost in between, and nobody waits."""
     program = """if True:
         import logging, os, sys, structlog
         from idp.system.logs import configure_logs, writable
@@ -150,7 +150,7 @@ def test_a_reader_that_stands_still_keeps_nobody() -> None:
 
 @pytest.mark.spec("security.md §3 a full disk")
 def test_a_line_that_is_longer_than_the_room_in_a_pipe_keeps_nobody() -> None:
-    """What finds room is written, the rest is lost, and the next line is one of its own. A reader that reads gets all."""
+    """The text that finds room is written, the rest is lost, and the next line is one of its own."""
     program = """if True:
         import fcntl, os, structlog, threading
         from idp.system.logs import configure_logs, writable

@@ -1,4 +1,4 @@
-"""What is known of other countries' nodes: the last good copy of their metadata, and what was approved of it."""
+"""Other countries' nodes: the last good copy of their metadata, and what was approved of it."""
 
 import sqlalchemy as sa
 from alembic import op
