@@ -94,12 +94,12 @@ def test_a_line_of_each_level_is_written_once_from_the_least_on() -> None:
 
 
 @pytest.mark.spec("security.md §3 a full disk")
-@pytest.mark.parametrize("stream", ["sys.stderr", "Aside(sys.stderr)"])
+@pytest.mark.parametrize("stream", ["sys.stderr", "LossyStream(sys.stderr)"])
 def test_a_line_that_cannot_be_written_is_lost_and_nothing_else(stream: str) -> None:
     """A full disk, and a reader that went away: whoever logs goes on, and the next line is written where it can be."""
     program = f"""if True:
         import os, sys, structlog
-        from idp.system.stderr import Aside
+        from idp.system.stderr import LossyStream
         from idp.system.logs import configure_logs, writable
         sys.stderr = {stream}
         configure_logs()
