@@ -29,13 +29,9 @@ from connectors.request_checks import MAX_REQUESTER_ID
 from connectors.response_checks import (
     Envelope,
     Recipient,
-    check_authentication,
-    check_conditions,
-    check_confirmations,
-    check_issued,
+    check_assertion,
     check_response,
     posted_response,
-    usable_until,
 )
 from connectors.signatures.parse import from_post
 from connectors.signatures.shapes import ENCRYPTED_RESPONSE
@@ -47,7 +43,7 @@ from connectors.signed_messages import foreseen, signed_request
 from connectors.wire import names
 from policies.authentication import Assertion, Offered, Requester
 from policies.catalogue import Catalogue
-from policies.errors import AllRevoked, AssertionRejected, BrokerError, PeerUnavailable, SignatureInvalid
+from policies.errors import AllRevoked, BrokerError, PeerUnavailable, SignatureInvalid
 from policies.parties import EntityId, IdentityProvider
 
 REQUEST_ID_BYTES = 20  # SAML Core 2.0 §1.3.4: at least 128 random bits, 160 are better
@@ -195,15 +191,9 @@ class EidasConnector:
         now: int,
     ) -> Examined:
         # 6.
-        check_issued(assertion.issue_instant, now, "assertion_issued", EIDAS)
-        if assertion.issuer != self._peer.entity_id:
-            raise AssertionRejected("issuer", "an assertion of another issuer")
-        confirmed_until = check_confirmations(
-            assertion.confirmations, self._here, expectation.request_id, now, EIDAS, taken
-        )
-        check_conditions(assertion.conditions, self._here, now, EIDAS)
-        authentication, level = check_authentication(
-            assertion.authentications, self._provider.assurance, expectation, now, EIDAS
+        issuer, here = self._peer.entity_id, self._here
+        authentication, level, ends = check_assertion(
+            assertion, self._provider, issuer, here, expectation, now, profile=EIDAS, tolerance=taken
         )
         check_authentication_context(authentication.context_class, peer.facts.assurance)
         check_name_format(assertion.subject.name_format, expectation.name_id_format)
@@ -211,14 +201,14 @@ class EidasConnector:
         identifier = person_identifier(assertion.attributes, sending=self._provider.country, receiving=self._country)
         judged = Assertion(
             provider_id=self._provider.provider_id,
-            issuer=self._peer.entity_id,
+            issuer=issuer,
             namespace=self._provider.namespace,
             subject=identifier,
             offered=Offered(attributes=offered_attributes(assertion.attributes, self._catalogue), loa=level),
             response_id=response_id,
             assertion_id=assertion.assertion_id,
             authenticated_at=authentication.instant,
-            not_on_or_after=usable_until(confirmed_until, assertion.issue_instant, assertion.conditions, EIDAS),
+            not_on_or_after=ends,
             deviations=taken.used,
         )
         said = {uri: tuple(value.text for value in values) for uri, values in assertion.attributes.items()}

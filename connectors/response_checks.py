@@ -6,15 +6,16 @@ reads bytes, keys or a clock.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from connectors.connector import Expectation, Inbound
 from connectors.deviations import NOTHING, Tolerance
+from connectors.formats.eidas.response import EidasAssertionMessage, EidasResponse
 from connectors.formats.saml_message import (
     AssertionMessage,
     Authentication,
     Conditions,
     NameIdentifier,
+    ResponseMessage,
     SubjectConfirmation,
 )
 from connectors.mapping import name_identifiers, single_value
@@ -43,28 +44,8 @@ class Envelope:
     has_assertion: bool
 
 
-class SamlResponse(Protocol):
-    """The part of a Response that every profile has."""
-
-    @property
-    def destination(self) -> str:
-        """Where it was sent, "" where it does not say."""
-
-    @property
-    def issue_instant(self) -> int:
-        """When it was made."""
-
-    @property
-    def issuer(self) -> str:
-        """The issuer, "" where it does not say."""
-
-    @property
-    def in_response_to(self) -> str:
-        """The request that it answers."""
-
-    @property
-    def status(self) -> str:
-        """The top-level status code."""
+# Every profile has these parts of it
+SamlResponse = ResponseMessage | EidasResponse
 
 
 def posted_response(inbound: Inbound, provider_id: ProviderId, expectation: Expectation) -> str:
@@ -198,6 +179,30 @@ def check_authentication(
             "authn_context_too_low", f"{level.label} where {expectation.minimum_assurance.label} was asked"
         )
     return authentication, level
+
+
+def check_assertion(
+    assertion: AssertionMessage | EidasAssertionMessage,
+    provider: IdentityProvider,
+    issuer: str,
+    here: Recipient,
+    expectation: Expectation,
+    now: int,
+    *,
+    profile: Profile,
+    tolerance: Tolerance = NOTHING,
+) -> tuple[Authentication, LevelOfAssurance, int]:
+    """§2.8 to §2.12, in this order: time, issuer, subject confirmation, conditions, authentication.
+
+    The authentication, its level, and when the assertion ends, without skew.
+    """
+    check_issued(assertion.issue_instant, now, "assertion_issued", profile)
+    if assertion.issuer != issuer:
+        raise AssertionRejected("issuer", "an assertion of another issuer")
+    confirmed = check_confirmations(assertion.confirmations, here, expectation.request_id, now, profile, tolerance)
+    check_conditions(assertion.conditions, here, now, profile)
+    found, level = check_authentication(assertion.authentications, provider.assurance, expectation, now, profile)
+    return found, level, usable_until(confirmed, assertion.issue_instant, assertion.conditions, profile)
 
 
 def usable_until(confirmed_until: int, issued: int, conditions: Conditions, profile: Profile) -> int:

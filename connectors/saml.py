@@ -18,15 +18,11 @@ from connectors.response_checks import (
     Envelope,
     Recipient,
     check_asked_format,
-    check_authentication,
-    check_conditions,
-    check_confirmations,
-    check_issued,
+    check_assertion,
     check_response,
     check_success,
     posted_response,
     subject_identifier,
-    usable_until,
 )
 from connectors.signatures.parse import from_post
 from connectors.signatures.signer import DecryptionKey, DecryptionKeys, Signers, decrypting
@@ -176,14 +172,8 @@ class SamlConnector:
         check_success(response)
 
     def _judge(self, assertion: AssertionMessage, response_id: str, expectation: Expectation, now: int) -> Examined:
-        """Spec order: issuer, time, subject, conditions, authentication, identifier; then what is offered."""
-        check_issued(assertion.issue_instant, now, "assertion_issued", SAML2INT)
-        if assertion.issuer != self._provider.entity_id:
-            raise AssertionRejected("issuer", "an assertion of another issuer")
-        confirmed_until = check_confirmations(assertion.confirmations, self._here, expectation.request_id, now, SAML2INT)
-        check_conditions(assertion.conditions, self._here, now, SAML2INT)
-        authentication, level = check_authentication(
-            assertion.authentications, self._provider.assurance, expectation, now, SAML2INT
+        authentication, level, ends = check_assertion(
+            assertion, self._provider, self._provider.entity_id, self._here, expectation, now, profile=SAML2INT
         )
         offered = offered_attributes(assertion.attributes, self._provider.attributes)
         offered |= latin_forms(assertion.attributes, self._provider.latin)
@@ -199,7 +189,7 @@ class SamlConnector:
             response_id=response_id,
             assertion_id=assertion.assertion_id,
             authenticated_at=authentication.instant,
-            not_on_or_after=usable_until(confirmed_until, assertion.issue_instant, assertion.conditions, SAML2INT),
+            not_on_or_after=ends,
         )
         name_format = assertion.subject.name_format if assertion.subject is not None else ""
         said: dict[str, tuple[str, ...]] = {}

@@ -14,8 +14,8 @@ Refused by name: Extensions, Subject, Conditions, Scoping, AuthnContextDeclRef; 
 import re
 from dataclasses import dataclass
 
-from connectors.formats.grammar import Reader, boolean, identifier, instant, plain, stated, version_2, written
-from connectors.formats.saml import read_issuer
+from connectors.formats.grammar import Reader, boolean, identifier, instant, plain, stated, written
+from connectors.formats.saml import opened
 from connectors.signatures.elements import child, made
 from connectors.signatures.parse import Element, parse_canonical
 from connectors.signatures.verification_result import Signed
@@ -92,13 +92,7 @@ class AuthnRequestMessage:
 
 def read_authn_request(signed: Signed) -> AuthnRequestMessage:
     """The AuthnRequest of octets that a signature covered. Raises `AssertionRejected`."""
-    root = parse_canonical(signed.octets)
-    if root.tag != samlp("AuthnRequest"):
-        raise AssertionRejected("root", "a message that is no AuthnRequest")
-    reader = Reader(root, "AuthnRequest")
-    found = reader.only(("ID", "Version", "IssueInstant"), _OPTIONAL_ATTRIBUTES)
-    version_2(found["Version"], "AuthnRequest")
-    issuer = read_issuer(reader.one(saml("Issuer"), "Issuer"))
+    reader, found, issuer = opened(parse_canonical(signed.octets), "AuthnRequest", _OPTIONAL_ATTRIBUTES)
     reader.refuse(samlp("Extensions"), "extensions")
     # A service provider must not say whom to sign in, until when to believe it, or who else may answer
     reader.refuse(saml("Subject"), "subject")

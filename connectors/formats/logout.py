@@ -13,13 +13,12 @@ EncryptedID, BaseID and Extensions; everything else that we do not name is refus
 
 from dataclasses import dataclass, field
 
-from connectors.formats.grammar import Reader, identifier, instant, plain, stated, version_2
-from connectors.formats.saml import read_issuer, read_status
+from connectors.formats.grammar import identifier, instant, plain, stated
+from connectors.formats.saml import opened, read_name_id, read_status
 from connectors.formats.saml_message import NameIdentifier
-from connectors.signatures.parse import Element, parse_canonical
+from connectors.signatures.parse import parse_canonical
 from connectors.signatures.verification_result import Signed
-from connectors.wire.names import SUCCESS, UNSPECIFIED, saml, samlp
-from policies.errors import AssertionRejected
+from connectors.wire.names import SUCCESS, saml, samlp
 
 # SAML Core 2.0 §3.2.2.2: a second-level code beside success: not every session participant could be reached
 PARTIAL_LOGOUT = "urn:oasis:names:tc:SAML:2.0:status:PartialLogout"
@@ -64,18 +63,13 @@ class LogoutResponse:
 
 def read_logout_request(signed: Signed) -> LogoutRequest:
     """The LogoutRequest of octets that a signature covered. Raises `AssertionRejected`."""
-    root = parse_canonical(signed.octets)
-    if root.tag != samlp("LogoutRequest"):
-        raise AssertionRejected("root", "a message that is no LogoutRequest")
-    reader = Reader(root, "LogoutRequest")
-    found = reader.only(("ID", "Version", "IssueInstant"), ("Destination", "NotOnOrAfter", "Reason", "Consent"))
-    version_2(found["Version"], "LogoutRequest")
-    issuer = read_issuer(reader.one(saml("Issuer"), "Issuer"))
+    optional = ("Destination", "NotOnOrAfter", "Reason", "Consent")
+    reader, found, issuer = opened(parse_canonical(signed.octets), "LogoutRequest", optional)
     reader.refuse(samlp("Extensions"), "extensions")
     # Anybody who can encrypt to us could name any person, and compare our reaction with their wish
     reader.refuse(saml("EncryptedID"), "encrypted_id")
     reader.refuse(saml("BaseID"), "base_id")
-    name = _read_name(reader.one(saml("NameID"), "NameID"))
+    name = read_name_id(reader.one(saml("NameID"), "NameID"))
     sessions = tuple(plain(child, "SessionIndex") for child in reader.many(samlp("SessionIndex")))
     reader.end()
     ends = found.get("NotOnOrAfter")
@@ -94,13 +88,8 @@ def read_logout_request(signed: Signed) -> LogoutRequest:
 
 def read_logout_response(signed: Signed) -> LogoutResponse:
     """The LogoutResponse of octets that a signature covered. Raises `AssertionRejected`."""
-    root = parse_canonical(signed.octets)
-    if root.tag != samlp("LogoutResponse"):
-        raise AssertionRejected("root", "a message that is no LogoutResponse")
-    reader = Reader(root, "LogoutResponse")
-    found = reader.only(("ID", "Version", "IssueInstant"), ("Destination", "InResponseTo", "Consent"))
-    version_2(found["Version"], "LogoutResponse")
-    issuer = read_issuer(reader.one(saml("Issuer"), "Issuer"))
+    optional = ("Destination", "InResponseTo", "Consent")
+    reader, found, issuer = opened(parse_canonical(signed.octets), "LogoutResponse", optional)
     reader.refuse(samlp("Extensions"), "extensions")
     status, sub_status, _ = read_status(reader.one(samlp("Status"), "Status"))
     reader.end()
@@ -113,15 +102,4 @@ def read_logout_response(signed: Signed) -> LogoutResponse:
         status=status,
         sub_status=sub_status,
         consent=stated(found, "Consent", "consent"),
-    )
-
-
-def _read_name(element: Element) -> NameIdentifier:
-    reader = Reader(element, "NameID")
-    found = reader.only((), ("Format", "NameQualifier", "SPNameQualifier", "SPProvidedID"))
-    return NameIdentifier(
-        value=reader.text(),
-        name_format=found.get("Format", UNSPECIFIED),
-        name_qualifier=found.get("NameQualifier", ""),
-        sp_name_qualifier=found.get("SPNameQualifier", ""),
     )

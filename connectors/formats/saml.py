@@ -11,7 +11,7 @@ Refused by name: EncryptedAssertion where no key of ours opens one, EncryptedID,
 Everything else that we do not name is refused as unknown.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from connectors.deviations import NOTHING, Tolerance
 from connectors.formats.grammar import (
@@ -126,6 +126,18 @@ def _response(element: Element, *, encrypted: bool = False) -> ResponseMessage:
     )
 
 
+def opened(
+    root: Element, name: str, optional: Collection[str], required: Collection[str] = ()
+) -> tuple[Reader, dict[str, str], str]:
+    """A message of this name: its reader, which stands behind the Issuer, its attributes, and its Issuer."""
+    if root.tag != samlp(name):
+        raise AssertionRejected("root", f"a message that is no {name}")
+    reader = Reader(root, name)
+    found = reader.only(("ID", "Version", "IssueInstant", *required), optional)
+    version_2(found["Version"], name)
+    return reader, found, read_issuer(reader.one(_ISSUER, "Issuer"))
+
+
 def read_status(element: Element) -> tuple[str, str, str]:
     """Top and second-level StatusCode, and StatusMessage (§3.2.2); "" where there is none. The message is shown to nobody.
 
@@ -219,10 +231,11 @@ def _subject(element: Element) -> tuple[NameIdentifier | None, tuple[SubjectConf
     name = reader.optional(_NAME_ID)
     confirmations = tuple([_confirmation(child) for child in reader.many(_SUBJECT_CONFIRMATION)])
     reader.end()
-    return (None if name is None else _name(name)), confirmations
+    return (None if name is None else read_name_id(name)), confirmations
 
 
-def _name(element: Element) -> NameIdentifier:
+def read_name_id(element: Element) -> NameIdentifier:
+    """A NameID (§2.2.3)."""
     found, value = texted(element, "NameID", ("Format", "NameQualifier", "SPNameQualifier", "SPProvidedID"))
     return NameIdentifier(
         value=value,
@@ -370,7 +383,7 @@ def _attribute_value(element: Element) -> str | NameIdentifier | None:
         return None
     if (name := reader.optional(_NAME_ID)) is not None:
         reader.end()
-        return _name(name)
+        return read_name_id(name)
     # The limit is that of a message: a portrait that nobody maps must not spoil a login
     return reader.text(limit=MAX_OCTETS)
 

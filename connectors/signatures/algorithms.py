@@ -41,10 +41,11 @@ RSA_PSS_SHA256 = "http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1"
 RSA_PSS_SHA512 = "http://www.w3.org/2007/05/xmldsig-more#sha512-rsa-MGF1"
 # The hash that is as strong as the curve
 ECDSA_BY_CURVE: Mapping[str, str] = {
-    "secp256r1": "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
-    "secp384r1": "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384",
-    "secp521r1": "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512",
-    "brainpoolP256r1": "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
-    "brainpoolP384r1": "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384",
-    "brainpoolP512r1": "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512",
+    curve: f"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha{bits}"
+    for bits, curves in (
+        (256, ("secp256r1", "brainpoolP256r1")),
+        (384, ("secp384r1", "brainpoolP384r1")),
+        (512, ("secp521r1", "brainpoolP512r1")),
+    )
+    for curve in curves
 }

@@ -48,19 +48,14 @@ class TokenEncryption:
 
 
 def opened(token: str, encryption: TokenEncryption) -> str:
-    """The token inside an encrypted one, to be judged like any other. Raises as `decrypt`."""
-    octets = _decrypted(token, encryption.keys, encryption.alg, encryption.enc)
-    # Octets outside ASCII are no token: the judge of the signature refuses them
-    return octets.decode("ascii", "replace")
-
-
-def decrypt(token: str, key: Agreement, *, alg: str, enc: str) -> bytes:
-    """Decrypt a compact JWE with our one key for it. Says nothing of who made it.
+    """The token inside a compact JWE, which is nobody's word: to be judged like any other.
 
     Raises `AssertionRejected`; its check is one of jwe_keys, jwe_size, jwe_form, jwe_header, jwe_alg, jwe_typ, jwe_kid, and
     jwe_decryption for whatever fails with the key.
     """
-    return _decrypted(token, (key,), alg, enc)
+    octets = _decrypted(token, encryption.keys, encryption.alg, encryption.enc)
+    # Octets outside ASCII are no token: the judge of the signature refuses them
+    return octets.decode("ascii", "replace")
 
 
 def encrypt(octets: bytes, public_key: EllipticCurvePublicKey, *, alg: str, enc: str, kid: str = "") -> str:

@@ -84,15 +84,15 @@ class Pki:
         # 1. The lists, whatever they say.
         for one in self._lists:
             if not one.begins <= now <= one.ends:
-                raise _refused("x509_revocation_stale", f"{one.file} is of {_day(one.begins)} to {_day(one.ends)}")
+                raise AssertionRejected("x509_revocation_stale", f"{one.file} is of {_day(one.begins)} to {_day(one.ends)}")
         # 2. The certificate itself.
         leaf = _loaded(certificate)
         if is_authority(leaf):
-            raise _refused("x509_key_usage", "a certificate that is a certification authority's")
+            raise AssertionRejected("x509_key_usage", "a certificate that is a certification authority's")
         for use in uses:
             purpose = _purpose(leaf, use)
             if not _usage(leaf, purpose):
-                raise _refused("x509_key_usage", f"a certificate whose keyUsage does not say {purpose}")
+                raise AssertionRejected("x509_key_usage", f"a certificate whose keyUsage does not say {purpose}")
         # 3. Candidates: the message's own certificates are hints, and anchors are ours.
         failure: AssertionRejected | None = None
         ends: list[int] = []
@@ -112,7 +112,9 @@ class Pki:
             ends.append(min(_end(one) for one in chain))
         if ends:
             return Chain(min([max(ends), *(one.ends for one in self._lists)]), max(ends))
-        raise failure or _refused("x509_chain", "a certificate that does not chain to an anchor of the registration")
+        raise failure or AssertionRejected(
+            "x509_chain", "a certificate that does not chain to an anchor of the registration"
+        )
 
     def _in_force(self, now: int) -> Sequence[bytes]:
         """The anchors within their dates; all, where none is: then a chain says so by its dates.
@@ -125,26 +127,28 @@ class Pki:
     def _judge(self, chain: Sequence[x509.Certificate], now: int) -> None:
         """Dates, issuers and their path lengths: the anchor too, which RFC 5280 takes as it is."""
         if len(chain) < 2:  # noqa: PLR2004 - the certificate and its issuer
-            raise _refused("x509_chain", "a certificate that is an anchor itself")
+            raise AssertionRejected("x509_chain", "a certificate that is an anchor itself")
         for number, certificate in enumerate(chain):
             place = f"certificate {number} of the chain"
             if not _holds(certificate, now):
                 begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-                raise _refused("x509_dates", f"{place} is of {begin:%Y-%m-%d} to {end:%Y-%m-%d}")
+                raise AssertionRejected("x509_dates", f"{place} is of {begin:%Y-%m-%d} to {end:%Y-%m-%d}")
             if number < len(chain) - 1 and _for_others_alone(certificate):
-                raise _refused("x509_key_usage", f"{place} is for other purposes alone (critical extendedKeyUsage)")
+                raise AssertionRejected(
+                    "x509_key_usage", f"{place} is for other purposes alone (critical extendedKeyUsage)"
+                )
             if number and not (is_authority(certificate) and _usage(certificate, "key_cert_sign")):
-                raise _refused("x509_key_usage", f"{place} is no certification authority's (CA:TRUE, keyCertSign)")
+                raise AssertionRejected("x509_key_usage", f"{place} is no certification authority's (CA:TRUE, keyCertSign)")
             below = sum(one.subject != one.issuer for one in chain[1:number])
             if number and below > _path_length(certificate, below):
-                raise _refused("x509_path_length", f"{place} has {below} issuers below it")
+                raise AssertionRejected("x509_path_length", f"{place} has {below} issuers below it")
 
     def _judge_keys(self, chain: Sequence[x509.Certificate]) -> None:
         for number, certificate in enumerate(chain):
             try:
                 _ = prepared(_public_key(certificate), self._profile)
             except ValueError as error:
-                raise _refused("x509_algorithm", f"certificate {number} of the chain has {error}") from error
+                raise AssertionRejected("x509_algorithm", f"certificate {number} of the chain has {error}") from error
 
     def _not_revoked(self, chain: Sequence[x509.Certificate]) -> None:
         """Every certificate but the anchor has a list of its issuer, and is not on it. Without lists nothing is asked."""
@@ -152,10 +156,10 @@ class Pki:
             return
         for number, (certificate, issuer) in enumerate(pairwise(chain)):
             if any(one.names(certificate, issuer) for one in self._lists):
-                raise _refused("x509_revoked", f"certificate {number} of the chain is revoked")
+                raise AssertionRejected("x509_revoked", f"certificate {number} of the chain is revoked")
             if not (_usage(issuer, "crl_sign") and any(one.covers(certificate, issuer) for one in self._lists)):
                 what = f"no pinned list is of the issuer of certificate {number} of the chain, and signed by it"
-                raise _refused("x509_revocation_missing", what)
+                raise AssertionRejected("x509_revocation_missing", what)
 
 
 def _check_anchor(anchor: x509.Certificate, profile: Profile) -> None:
@@ -174,7 +178,7 @@ def _loaded(der: bytes) -> x509.Certificate:
         # pyca reads names when they are asked for
         _ = (certificate.subject, certificate.issuer)
     except UNREADABLE as error:
-        raise _refused("x509_chain", "a certificate that cannot be read") from error
+        raise AssertionRejected("x509_chain", "a certificate that cannot be read") from error
     return certificate
 
 
@@ -188,7 +192,7 @@ def _readable(hints: Sequence[bytes]) -> list[bytes]:
         except ValueError:
             continue
     if len(found) > MAX_HINTS:
-        raise _refused("x509_chain", f"more than {MAX_HINTS} certificates of authorities beside a node's own")
+        raise AssertionRejected("x509_chain", f"more than {MAX_HINTS} certificates of authorities beside a node's own")
     return found
 
 
@@ -212,7 +216,7 @@ def _purpose(certificate: x509.Certificate, use: Use) -> str:
     try:
         public_key = _public_key(certificate)
     except ValueError as error:
-        raise _refused("x509_algorithm", f"a certificate that has {error}") from error
+        raise AssertionRejected("x509_algorithm", f"a certificate that has {error}") from error
     return "key_encipherment" if isinstance(public_key, RSAPublicKey) else "key_agreement"
 
 
@@ -248,7 +252,3 @@ def _end(certificate: x509.Certificate) -> int:
 
 def _day(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}"
-
-
-def _refused(check: str, detail: str) -> AssertionRejected:
-    return AssertionRejected(check, detail)

@@ -18,8 +18,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from connectors.formats.eidas.registry import EIDAS, EIDAS_PREFIX, MINIMUM, NATURAL
-from connectors.formats.grammar import Reader, boolean, identifier, instant, plain, stated, version_2, written
-from connectors.formats.saml import read_issuer
+from connectors.formats.grammar import Reader, boolean, identifier, instant, plain, stated, written
+from connectors.formats.saml import opened
 from connectors.signatures.elements import child, made
 from connectors.signatures.parse import MAX_OCTETS, Element, attributes, parse_canonical
 from connectors.signatures.profile import SIGNATURE
@@ -136,16 +136,7 @@ def read_request_head(signed: Signed) -> RequestHead:
 
 def read_request(signed: Signed) -> EidasRequest:
     """The AuthnRequest of octets that a signature covered. Raises `AssertionRejected`."""
-    root = parse_canonical(signed.octets)
-    if root.tag != samlp("AuthnRequest"):
-        raise AssertionRejected("root", "a message that is no AuthnRequest")
-    reader = Reader(root, "AuthnRequest")
-    found = reader.only(
-        ("ID", "Version", "IssueInstant"),
-        _OPTIONAL_ATTRIBUTES,
-    )
-    version_2(found["Version"], "AuthnRequest")
-    issuer = read_issuer(reader.one(saml("Issuer"), "Issuer"))
+    reader, found, issuer = opened(parse_canonical(signed.octets), "AuthnRequest", _OPTIONAL_ATTRIBUTES)
     reader.optional(SIGNATURE)
     request = EidasRequest(
         request_id=identifier(found["ID"], "AuthnRequest"),

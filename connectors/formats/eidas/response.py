@@ -27,8 +27,8 @@ from connectors.formats.eidas.registry import (
     SUB_STATUSES,
 )
 from connectors.formats.eidas.values import EidasValue, read_attributes, write_attributes
-from connectors.formats.grammar import XSI, Reader, identifier, instant, version_2, written
-from connectors.formats.saml import attributes_in, read_frame, read_issuer, read_status
+from connectors.formats.grammar import XSI, identifier, instant, written
+from connectors.formats.saml import attributes_in, opened, read_frame, read_status
 from connectors.formats.saml_message import Authentication, Conditions, NameIdentifier, SubjectConfirmation
 from connectors.signatures.elements import child, made
 from connectors.signatures.parse import Element
@@ -175,13 +175,7 @@ def read_response(signed: Signed) -> EidasResponse:
 
     Whether the count of EncryptedAssertions fits the status is for whoever judges it; a plain Assertion never does.
     """
-    root = signed.tree()
-    if root.tag != samlp("Response"):
-        raise AssertionRejected("root", "a message that is no Response")
-    reader = Reader(root, "Response")
-    found = reader.only(("ID", "Version", "IssueInstant", "Destination", "InResponseTo"), ("Consent",))
-    version_2(found["Version"], "Response")
-    issuer = read_issuer(reader.one(saml("Issuer"), "Issuer"))
+    reader, found, issuer = opened(signed.tree(), "Response", ("Consent",), ("Destination", "InResponseTo"))
     reader.optional(SIGNATURE)
     reader.refuse(samlp("Extensions"), "extensions")
     status, sub_status, message = read_status(reader.one(samlp("Status"), "Status"))

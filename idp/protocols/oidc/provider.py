@@ -18,7 +18,7 @@ import urllib.parse
 from collections.abc import Callable, Mapping
 
 from connectors.connector import Inbound, Outbound, Post, Redirect
-from connectors.signatures.jws import SIGNING_ALGORITHMS, base64url
+from connectors.signatures.jws import ALGORITHMS, base64url
 from connectors.signatures.signer import Signers
 from connectors.wire.claims import Json
 from idp.keys.kinds import JWKS_SECONDS
@@ -118,7 +118,7 @@ class OpenIDProvider:
         redeemed: Callable[[Grant], None] = lambda _grant: None,
     ) -> None:
         problems = [problem for party in parties.values() for problem in _problems(party, signers)]
-        if not signers or not set(signers) <= set(SIGNING_ALGORITHMS):
+        if not signers or not set(signers) <= set(ALGORITHMS):
             problems.append(Problem("keys", 0, "signers", "no signer, or one of another algorithm.", "Make an ES256 key."))
         if problems:
             raise Misconfigured(tuple(problems))
