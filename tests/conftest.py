@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, NoReturn  # Any: a socket address has no narrower type, nor has what SQLAlchemy takes
 
@@ -39,23 +40,37 @@ for _module in (idp.keys.file, idp.doctor.keys, connectors.signatures.decryption
 
 
 class KeyPool:
-    """RSA keys that `idp.keys.file` makes: what a module's tests had, the next module's have again.
+    """RSA keys that `idp.keys.file` makes: after a test or a module another one has them again.
 
     OpenSSL looks for the primes of one for a quarter of a second. What a fixture of the session has is nobody else's, and
-    in one module each key is another one.
+    so is what was made outside of tests; at any time each key is another one.
     """
 
     def __init__(self) -> None:
         self.free: list[rsa.RSAPrivateKey] = []
-        self.of_module: list[rsa.RSAPrivateKey] = []
-        self.in_session = 0
+        self.lent: dict[str, list[rsa.RSAPrivateKey]] = {"function": [], "module": []}
+        # Whose scope it is that makes keys now, the innermost last
+        self.scopes = ["session"]
 
     def generate_private_key(self, public_exponent: int, key_size: int) -> rsa.RSAPrivateKey:
-        if (public_exponent, key_size) != (65537, 3072) or self.in_session:
+        scope = self.scopes[-1]
+        if (public_exponent, key_size) != (65537, 3072) or scope not in self.lent:
             return rsa.generate_private_key(public_exponent, key_size)
         key = self.free.pop() if self.free else rsa.generate_private_key(public_exponent, key_size)
-        self.of_module.append(key)
+        self.lent[scope].append(key)
         return key
+
+    @contextmanager
+    def within(self, scope: str) -> Iterator[None]:
+        self.scopes.append(scope)
+        try:
+            yield
+        finally:
+            self.scopes.pop()
+
+    def give_back(self, scope: str) -> None:
+        self.free += self.lent[scope]
+        self.lent[scope].clear()
 
 
 POOL = KeyPool()
@@ -65,22 +80,24 @@ idp.keys.file.rsa = SimpleNamespace(  # type: ignore[attr-defined,assignment] # 
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Iterator[None]:
+    with POOL.within("function"):
+        made = yield
+    POOL.give_back("function")
+    return made
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> Iterator[None]:
-    """Know when a fixture of the session makes keys."""
-    session = fixturedef.scope == "session"
-    POOL.in_session += session
-    try:
+    with POOL.within(fixturedef.scope):
         return (yield)
-    finally:
-        POOL.in_session -= session
 
 
 @pytest.fixture(autouse=True, scope="module")
 def keys_of_a_module() -> Iterator[None]:
-    """Give back what the module's tests had."""
+    """Give back the keys of the module's fixtures."""
     yield
-    POOL.free += POOL.of_module
-    POOL.of_module.clear()
+    POOL.give_back("module")
 
 
 _connect = socket.socket.connect

@@ -31,6 +31,7 @@ def events(served: Served, name: str) -> int:
     return sum((line["event"], line.get("tenant"), "worker" in line) == (name, "alder", True) for line in found)
 
 
+@pytest.mark.slow  # test_late has the same in one process
 def test_it_is_served_when_its_database_is_back_without_anybodys_doing(
     made: Path, tmp_path: Path, postgres: PostgresServer
 ) -> None:

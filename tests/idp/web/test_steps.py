@@ -178,9 +178,10 @@ def test_no_page_makes_the_services_beside_its_reader_be_refused(
 def test_one_login_asks_no_oftener_than_logins_may_begin(
     stage: Stage, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stage.application.watched.rates, "address", lambda _client: "one who asks again and again")
+    rates, limit = stage.application.watched.rates, 3
+    monkeypatch.setattr(rates, "address", lambda _client: "one who asks again and again")
+    monkeypatch.setattr(rates, "_limits", rates._limits.model_copy(update={"begin_address": limit}))
     login = visitor.login()
-    limit = stage.application.settings.limits.begin_address
     assert {visitor.asks(login).status for _ in range(1 + limit)} == {303}
     assert visitor.asks(login).status == 429
     assert visitor.asks(visitor.login()).status == 303, "a login's first question is refused for no neighbour's sake"
