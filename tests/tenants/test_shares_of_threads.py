@@ -3,7 +3,6 @@
 import asyncio
 import threading
 from collections.abc import Callable
-from contextvars import ContextVar
 
 import anyio
 import pytest
@@ -51,16 +50,6 @@ def test_without_a_share_it_is_the_process_s_own() -> None:
         return await run_in_threadpool(lambda: threading.current_thread().name)
 
     assert anyio.run(ask) != threading.current_thread().name
-
-
-def test_what_goes_with_a_request_goes_with_its_calls() -> None:
-    about: ContextVar[str] = ContextVar("about")
-
-    async def ask() -> str:
-        about.set("this request")
-        return await run_in_threadpool(about.get)
-
-    assert asyncio.run(ask()) == "this request"
 
 
 def test_what_has_begun_ends_though_its_browser_goes_away() -> None:

@@ -162,7 +162,7 @@ def test_a_surprise_in_a_parser_is_a_refusal(proxy: ProxyService, nl: PeerNode, 
     def surprising(*_: object) -> None:
         raise KeyError("a piece of the message")
 
-    monkeypatch.setattr(node_request, "verify", surprising)
+    monkeypatch.setattr("connectors.signed_messages.verify", surprising)
     with pytest.raises(PeerRequestRefused) as refused:
         proxy.receive(post(nl.posted(nl.request(HERE.sso_url, NOW))), NOW)
     assert (refused.value.check, refused.value.detail) == ("unforeseen", "KeyError")

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.connector import Inbound, Post, Redirect
+from connectors.connector import Redirect
 from connectors.signatures.jws import sign
 from connectors.wire.claims import Json
 from idp.login.frontend import Received
-from idp.protocols.oidc.request import OpenIDRequest, origin_of, read_protocol, unknown_scopes
+from idp.protocols.oidc.request import OpenIDRequest, origin_of, read_protocol
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Attribute, AttributeName, Form
 from policies.authentication import AskedAttribute, Offered, ServiceRequest
@@ -77,12 +77,6 @@ def test_a_request_is_read_into_a_type_that_needs_no_further_check() -> None:
     )
 
 
-def test_get_and_post_are_read_alike() -> None:
-    city = City()
-    posted = city.provider.receive(Inbound("post", request().parameters), NOW)
-    assert posted == city.provider.receive(request(), NOW)
-
-
 # -- never a redirect before client and address are verified -----------------------------------------------------------
 
 
@@ -111,12 +105,6 @@ def test_an_unknown_client_gets_no_redirect(client: str | None) -> None:
 )
 def test_a_redirect_address_that_is_not_byte_for_byte_registered_gets_no_redirect(address: str | None) -> None:
     assert local(redirect_uri=address).status == 400
-
-
-def test_the_address_of_another_client_gets_no_redirect() -> None:
-    city = City(party(), party("other", redirect_uris=("https://other.example/cb",)))
-    with pytest.raises(RequestRefused):
-        city.provider.receive(request(redirect_uri="https://other.example/cb"), NOW)
 
 
 def test_a_request_of_100_kilobytes_is_refused_whatever_it_asks() -> None:
@@ -187,25 +175,6 @@ def test_a_state_that_cannot_be_given_back_unchanged_is_refused_and_not_given_ba
     assert "state" not in found
 
 
-def test_an_error_goes_by_form_where_the_request_says_so() -> None:
-    found = declined(City(), response_mode="form_post", scope="openid purpose:nothing")
-    assert isinstance(found, Post)
-    assert found.url == REDIRECT
-    assert answer(found) == {
-        "error": "invalid_scope",
-        "error_description": "scope names a purpose that is not registered for this client.",
-        "state": "af0ifjsldkj",
-        "iss": ISSUER,
-    }
-
-
-def test_an_error_is_added_to_an_address_that_has_a_query() -> None:
-    other = "https://parking.storkhaven.example/other?from=us"
-    found = declined(City(), redirect_uri=other, response_type="token")
-    assert isinstance(found, Redirect)
-    assert found.url.startswith(other + "&error=")
-
-
 @pytest.mark.spec("RFC 6749 §4.1.2.1")
 def test_every_sentence_has_only_characters_that_an_error_description_may_have() -> None:
     faults: list[dict[str, str | None]] = [
@@ -247,12 +216,6 @@ def test_a_purpose_is_never_a_scope_that_means_nothing(scope: str) -> None:
     """Ignored, it would let a client of one purpose get that one, whatever it meant to ask for."""
     assert error(City(party(purposes=(FARE,))), scope=f"openid {scope}") == "invalid_scope"
     assert error(City(party(purposes=(FARE,))), scope=f"openid purpose:fare {scope}") == "invalid_scope"
-
-
-def test_ignored_scopes_are_counted_and_those_with_a_meaning_are_not() -> None:
-    parameters = {"scope": "openid  profile offline_access purpose:parking groups groups roles"}
-    assert unknown_scopes(parameters) == 2
-    assert unknown_scopes({}) == 0
 
 
 # -- what is asked -----------------------------------------------------------------------------------------------------
@@ -337,11 +300,6 @@ def test_a_claim_that_nobody_knows_is_remembered_as_unknown_and_asks_for_nothing
     found = accepted(City(), claims='{"userinfo":{"shoe_size":null},"id_token":{"blood_type":null}}')
     assert found.unknown == ("blood_type", "shoe_size")
     assert found.asked == (AskedAttribute(BIRTHDATE, OVER_18),), "what the purpose requires, and nothing else"
-
-
-def test_claims_of_the_protocol_are_no_attributes() -> None:
-    claims = '{"id_token":{"auth_time":{"essential":true},"acr":null,"sub":null,"amr":null}}'
-    assert accepted(City(), claims=claims) == accepted(City())
 
 
 def test_claims_for_the_id_token_are_remembered_as_such() -> None:

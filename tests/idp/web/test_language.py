@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -46,16 +45,6 @@ def _notice(visitor: Visitor) -> str:
 
 
 # -- the picker
-
-
-def test_the_picker_links_the_other_languages_by_their_own_names(visitor: Visitor) -> None:
-    page = visitor.authorize()
-    assert page.found(f"{OTHERS}a/text()") == ["Eesti", "简体中文"]
-    assert page.found(f"{OTHERS}a/@lang") == page.found(f"{OTHERS}a/@hreflang") == ["et", "zh-Hans"]
-    assert page.found("//header//nav/@aria-label") == ["Language"]
-    estonian = visitor.go("GET", _link(page, "et"))
-    assert estonian.found(f"{OTHERS}a/text()") == ["English", "简体中文"]
-    assert estonian.found("//header//nav/@aria-label") == ["Keel"]
 
 
 def test_every_later_page_speaks_what_was_chosen_whatever_the_browser_says(visitor: Visitor) -> None:
@@ -112,17 +101,6 @@ def test_a_long_login_is_parked_anew_as_often_as_an_address_may_begin(
 
 
 # -- the question
-
-
-def test_the_question_has_a_button_for_each_other_language(visitor: Visitor) -> None:
-    page = visitor.question()
-    login = page.fields["login"]
-    buttons = f"{OTHERS}button"
-    assert page.found(f"{buttons}/text()") == ["Eesti", "简体中文"]
-    assert page.found(f"{buttons}/@value") == page.found(f"{buttons}/@lang") == ["et", "zh-Hans"]
-    assert set(page.found(f"{buttons}/@name")) == {"language"}
-    assert set(page.found(f"{buttons}/@formaction")) == {f"/login/{login}/language"}
-    assert set(page.found(f"{buttons}/@form")) == set(page.found("//form/@id"))
 
 
 def test_the_question_is_put_again_and_nothing_is_written(visitor: Visitor, stage: Stage) -> None:
@@ -189,16 +167,6 @@ def test_after_a_decision_the_next_one_at_this_machine_sees_no_value(visitor: Vi
         assert logs[-1]["check"] == "login_cookie"
 
 
-def test_what_was_ticked_is_ticked_no_more(visitor: Visitor) -> None:
-    again = visitor.rewords(visitor.question(), "et", **EMAIL)
-    assert _spoken(again) == "et"
-    assert again.found("//input[@type='checkbox']/@name") == ["share.email"]
-    assert not again.found("//@checked")
-    code = visitor.decides(again).back["code"]
-    given = visitor.userinfo(str(visitor.redeem(code).json["access_token"])).json
-    assert "email" not in given
-
-
 def test_a_question_lives_no_longer_for_being_put_again(visitor: Visitor, stage: Stage) -> None:
     stage.clock.stand()
     question = visitor.question()
@@ -261,33 +229,6 @@ def test_only_the_browser_of_the_question_is_shown_it_again(visitor: Visitor, st
     with Visitor(stage) as stranger:
         _refused(stranger.rewords(question, "et"), 409, GONE)
     assert _spoken(visitor.rewords(question, "et")) == "et"
-
-
-@pytest.mark.parametrize(
-    ("file", "edit", "check"),
-    [
-        ("purposes/resident-parking.toml", ("Only residents of the city", "Only residents"), "policy_changed"),
-        ("parties/parking.toml", ('address = "resident_of(Storkhaven)"\n', ""), "policy_changed"),
-        ("parties/parking.toml", ('["resident-parking", "phone-contact"]', '["phone-contact"]'), None),
-        ("providers/demo-ee.toml", None, None),
-    ],
-)
-def test_a_question_that_is_not_so_any_more_is_not_put_again(
-    visitor: Visitor, stage: Stage, tmp_path: Path, logs: Lines, file: str, edit: tuple[str, str] | None, check: str | None
-) -> None:
-    question = visitor.question()
-    with stage.other_broker(tmp_path / "b", {file: edit}) as visitor.port:
-        answer = visitor.rewords(question, "et")
-    assert answer.status in (400, 404, 409)
-    assert logs[-1]["check"] == check
-    assert "mari.maasikas" not in answer.text
-
-
-def test_a_question_is_not_put_again_after_another_country_was_chosen(visitor: Visitor, logs: Lines) -> None:
-    question = visitor.question()
-    visitor.asks(question.fields["login"], "demo-lv")
-    _refused(visitor.rewords(question, "et"), 409, GONE)
-    assert logs[-1]["check"] == "not_asked"
 
 
 # -- pages that have no choice

@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -178,17 +177,6 @@ def test_an_address_that_only_looks_like_a_registered_one_gets_no_redirect(visit
     answer = visitor.authorize(client_id=APP, redirect_uri=address)
     assert answer.status == 400
     assert "location" not in answer.headers
-
-
-def test_an_answer_to_an_apps_own_scheme_goes_on_by_itself_and_has_a_link(visitor: Visitor, stage: Stage) -> None:
-    leaving = visitor.decides(visitor.question(client_id=APP, redirect_uri=SCHEME))
-    (link,) = leaving.found("//main//a[@class='button']/@href")
-    assert link.startswith(f"{SCHEME}?code=")
-    assert leaving.found("//meta[@http-equiv='refresh']/@content") == [f"0; url={link}"]
-    given = dict(parse_qsl(urlsplit(link).query))
-    assert (set(given), given["iss"], given["state"]) == ({"code", "state", "iss"}, stage.issuer, "a-state")
-    refused = visitor.decides(visitor.question(client_id=APP, redirect_uri=SCHEME), "refuse")
-    assert refused.found("//main//a[@class='button']/@href")[0].startswith(f"{SCHEME}?error=access_denied&")
 
 
 def test_nothing_is_posted_to_an_apps_own_scheme_which_would_lose_it(visitor: Visitor) -> None:

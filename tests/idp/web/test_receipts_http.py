@@ -283,13 +283,6 @@ def test_nobody_but_the_tokens_own_client_gets_it(visitor: Visitor, stage: Stage
     assert proved(stage, party_receipt(visitor, token)).client == "parking"
 
 
-def test_a_code_that_came_twice_ends_the_receipt_with_its_token(visitor: Visitor) -> None:
-    code = visitor.code()
-    token = str(visitor.redeem(code).json["access_token"])
-    assert visitor.redeem(code).status == 400
-    assert party_receipt(visitor, token).status == 401
-
-
 # -- the proof for everybody
 
 

@@ -81,16 +81,3 @@ def test_another_country_goes_on_and_so_does_this_one_when_it_is_on_again(browse
     switch(COUNTRY, "NL")
     switch(COUNTRY, "NL", off=False)
     assert browser.opened(browser.decides(browser.informed())).assertion is not None
-
-
-@BOTH
-def test_what_was_asked_or_heard_before_goes_nowhere_when_it_is_on_again(
-    browser: Browser, switch: Switch, kind: str, name: str
-) -> None:
-    page, fields = browser.informed(), browser.signs_in(browser.asks())
-    switch(kind, name)
-    switch(kind, name, off=False)
-    for answer in (browser.decides(page), browser.returns(fields)):
-        assert answer.status == 409
-        assert "SAMLResponse" not in answer.text or browser.opened(answer).assertion is None
-    assert browser.opened(browser.decides(browser.informed())).assertion is not None
