@@ -165,7 +165,7 @@ def test_a_surprise_in_a_parser_is_a_refusal(proxy: ProxyService, nl: PeerNode, 
     monkeypatch.setattr("connectors.signed_messages.verify", surprising)
     with pytest.raises(PeerRequestRefused) as refused:
         proxy.receive(post(nl.posted(nl.request(HERE.sso_url, NOW))), NOW)
-    assert (refused.value.check, refused.value.detail) == ("unforeseen", "KeyError")
+    assert (refused.value.check, refused.value.detail) == ("unforeseen", "KeyError.")
     assert refused.value.__cause__ is None
 
 
