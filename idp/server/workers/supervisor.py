@@ -25,7 +25,7 @@ from idp.server.workers.worker import LEAVE, LINGER_SECONDS, Plan, work
 from idp.store.faults import explained
 from policies.errors import Misconfigured, StoreUnavailable
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGALRM)
 LOOK_SECONDS = 1.0
 STARTING_LOOK_SECONDS = 0.02
 # A worker that is stopped, or hangs, may hold the lock of a SQLite database: with the ledger's lease it makes ten seconds
@@ -35,7 +35,7 @@ START_SECONDS = 60.0
 LEAVE_SECONDS = LINGER_SECONDS + 20.0
 # A worker that lived so long did not die of how it starts
 SOUND_SECONDS = 10.0
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
+FIRST_PAUSE, LONGEST_PAUSE, LEAST_PAUSE = 0.1, 10.0, 0.001
 FAILED_CODE = 70  # sysexits.h: EX_SOFTWARE
 
 
@@ -104,15 +104,17 @@ class Supervisor:
             self._begin_companion()
             self._coming = plan
             while self._plan or self._coming or self._workers:
-                taken = signal.sigtimedwait(SIGNALS, self._pause())
-                if taken is not None:
-                    self._take(taken.si_signo)
+                # Python's sigtimedwait would return noise where SIGCONT interrupts it behind its time
+                signal.setitimer(signal.ITIMER_REAL, max(self._pause(), LEAST_PAUSE))
+                self._take(signal.sigwait(SIGNALS))
                 self._turn(time.monotonic())
         finally:
             # Whatever brought us here, nothing of ours outlives us
             for process in (self._companion, *(worker.process for worker in self._workers)):
                 if process:
                     end(process)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, signal.SIG_IGN)  # one that came meanwhile would end us
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return self._code
 
@@ -131,7 +133,7 @@ class Supervisor:
             return STARTING_LOOK_SECONDS
         now = time.monotonic()
         moments = [moment for moment in (self._ends_at, self._restart_at) if moment and self._plan]
-        return max(0.0, min([LOOK_SECONDS, *(moment - now for moment in moments)]))
+        return min([LOOK_SECONDS, *(moment - now for moment in moments)])
 
     def _turn(self, now: float) -> None:
         """Take one turn of the loop."""

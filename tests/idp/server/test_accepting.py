@@ -1,7 +1,8 @@
-"""Who takes a new connection: workers that share a socket have about as many each, and none waits long for another."""
+"""Workers that share a socket have about as many connections each, and none waits long for another or for a processor."""
 
 import os
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from idp.server.workers.slots import SLACK, Board, WorkerState
+from idp.server.workers.worker import TURN_SECONDS, settle
 from tests.idp.server.crew import Crew, crew, until
 
 MANY = 60
@@ -33,12 +35,11 @@ def opened(two: Crew, count: int, seconds: float) -> list[HTTPConnection]:
     return connections
 
 
-@pytest.mark.parametrize("seconds", [0.005, 0.02])
-def test_connections_that_a_proxy_keeps_are_shared_by_all_workers(two: Crew, seconds: float) -> None:
+def test_connections_that_a_proxy_keeps_are_shared_by_all_workers(two: Crew) -> None:
     shares: list[Counter[int]] = []
 
     def shared() -> bool:
-        connections = opened(two, MANY, seconds)
+        connections = opened(two, MANY, 0.005)
         shares.append(Counter(two.ask(over=each).process for each in connections))
         for each in connections:
             each.close()
@@ -93,3 +94,20 @@ def test_who_takes_no_connections_is_nobody_to_wait_for(state: WorkerState) -> N
     assert board.is_ahead(0)
     board.slots[1].state = state
     assert not board.is_ahead(0)
+
+
+def test_a_worker_that_may_not_choose_its_processor_serves_on_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[set[int]] = []
+
+    def refused(_process: int, processors: set[int]) -> None:
+        asked.append(processors)
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "sched_setaffinity", refused)
+    before = sys.getswitchinterval()
+    try:
+        settle(3)
+        assert sys.getswitchinterval() == pytest.approx(TURN_SECONDS)
+    finally:
+        sys.setswitchinterval(before)
+    assert asked == [{3}]

@@ -1,8 +1,7 @@
-"""A worker that comes later and cannot begin, and one that leaves: what is said of them, and to whom."""
+"""A worker that comes later and cannot begin: what is said of it, and to whom."""
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -16,10 +15,12 @@ def ready(served: Crew) -> str:
     return (served.folder / "ready").read_text(encoding="ascii")
 
 
-@pytest.mark.parametrize("draining", [False, True])
 @pytest.mark.parametrize(
-    ("word", "event", "code"),
-    [("unfit", "worker_misconfigured", CONFIGURATION_BROKEN), ("away", "worker_without_database", DATABASE_AWAY)],
+    ("word", "event", "code", "draining"),
+    [
+        ("unfit", "worker_misconfigured", CONFIGURATION_BROKEN, True),
+        ("away", "worker_without_database", DATABASE_AWAY, False),
+    ],
 )
 def test_why_a_later_worker_does_not_begin_is_said_in_the_log_alone(
     tmp_path: Path, word: str, event: str, code: int, *, draining: bool
@@ -40,21 +41,3 @@ def test_why_a_later_worker_does_not_begin_is_said_in_the_log_alone(
         assert served.ask().word == "one"
         assert served.end(signal.SIGINT) == 0
     assert [line for line in served.lines if not line.startswith(("{", "stopped"))] == []
-
-
-def test_a_worker_that_leaves_is_ready_no_more_however_long_it_takes(tmp_path: Path) -> None:
-    """Else the new ones would leave connections to it, and who watches would count it."""
-    with crew(tmp_path / "crew") as served:
-        before = served.processes
-        connection = served.connect()
-        process = served.ask(over=connection).process
-        served.say("two")
-        until(lambda: bool(served.events("reloaded")))
-        until(lambda: ready(served) == "2")
-        seen, until_then = set[str](), time.monotonic() + 1.2  # some beats of it
-        while time.monotonic() < until_then:
-            seen.add(ready(served))
-            time.sleep(0.01)
-        assert process in served.processes & before, "it is still there, for its connection"
-        assert seen - {""} == {"2"}
-        connection.close()

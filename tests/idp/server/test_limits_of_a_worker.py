@@ -1,6 +1,6 @@
-"""Connections that bring nothing cost a worker little: a number and a time end them. An upgrade is no way around that."""
+"""What a connection costs a worker, and how a server ends: a number and a time bound what brings nothing."""
 
-import os
+import http.client
 import resource
 import socket
 import subprocess
@@ -8,23 +8,23 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from http.client import HTTPConnection
+from contextlib import ExitStack, closing, contextmanager
 
 import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from idp.server import head_limits as heads
+from idp.server import head_limits
 from idp.server import http as module
 from idp.server.http import Server, bind
+from tests.idp.server.served import SECONDS, running, served
 
-FREE, LATE = 2, 1.0
+FREE, LATE, AN_HOUR = 2, 0.5, 3600.0
 HEAD = b"GET / HTTP/1.1\r\nHost: here\r\n"
 
 
-class Told:
-    """What was asked, of every kind."""
+class Here:
+    """Says that it is here. `kinds` is what was asked."""
 
     def __init__(self) -> None:
         self.kinds: list[str] = []
@@ -34,49 +34,17 @@ class Told:
         await PlainTextResponse("here")(scope, receive, send)
 
 
-@contextmanager
-def serving(told: Told, *, most: int = 100) -> Iterator[int]:
-    listening = bind("127.0.0.1", 0)
-    try:
-        with worker(told, listening, most):
-            yield int(listening.getsockname()[1])
-    finally:
-        listening.close()
-
-
-@contextmanager
-def worker(told: Told, listening: socket.socket, most: int) -> Iterator[None]:
-    server = Server(told.asgi, listening, most=most)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        yield
-    finally:
-        server.stop()
-        thread.join()
-
-
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heads, "HEADERS_SECONDS", LATE)
+    monkeypatch.setattr(head_limits, "HEADERS_SECONDS", LATE)
 
 
 def connected(port: int) -> socket.socket:
-    made = socket.create_connection(("127.0.0.1", port))
-    made.settimeout(60)
-    return made
+    return socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
 
 
-def closed(connection: socket.socket) -> bool:
-    """Whether the other end closes it, without a word."""
-    try:
-        return connection.recv(1) == b""
-    except ConnectionResetError:
-        return True
-
-
-def closed_meanwhile(connection: socket.socket, octets: Callable[[int], bytes]) -> bool:
-    """Whether it is closed in the end, though something comes all the time."""
+def closed(connection: socket.socket, octets: Callable[[int], bytes] = lambda _: b"") -> bool:
+    """Whether the other end closes it in the end without a word, though something comes all the time."""
     connection.settimeout(LATE / 10)
     for number in range(200):
         try:
@@ -90,38 +58,44 @@ def closed_meanwhile(connection: socket.socket, octets: Callable[[int], bytes]) 
     return False
 
 
-def test_a_connection_that_sends_nothing_is_closed() -> None:
-    with serving(Told()) as port, connected(port) as silent:
-        assert closed(silent)
+@contextmanager
+def asked(port: int) -> Iterator[http.client.HTTPConnection]:
+    """A connection that was answered and stays open."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)) as client:
+        client.request("GET", "/")
+        answer = client.getresponse()
+        answer.read()
+        assert answer.status == 200
+        yield client
 
 
-@pytest.mark.parametrize("octets", [b"x", b"\r\n"])
-def test_one_that_never_comes_to_its_request_is_closed(octets: bytes) -> None:
-    with serving(Told()) as port, connected(port) as slow:
-        assert closed_meanwhile(slow, lambda number: octets if number or octets == b"\r\n" else HEAD + b"X-Slow: ")
+# -- time and number
 
 
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize(("first", "piece"), [(b"", b""), (HEAD + b"X-Slow: ", b"x"), (b"", b"\r\n")])
+def test_a_connection_that_never_comes_to_its_request_is_closed(first: bytes, piece: bytes) -> None:
+    with served(Here().asgi) as port, connected(port) as slow:
+        assert closed(slow, lambda number: piece if number else first)
+
+
+@pytest.mark.usefixtures("soon")
 def test_the_second_request_of_a_connection_has_as_long() -> None:
-    told = Told()
-    with serving(told) as port, connected(port) as kept:
+    here = Here()
+    with served(here.asgi) as port, connected(port) as kept:
         kept.sendall(HEAD + b"\r\n")
         assert b"200" in kept.recv(1000)
         time.sleep(2 * LATE)  # idle, which is its right
         kept.sendall(HEAD + b"\r\n")
         assert b"200" in kept.recv(1000)
-        assert closed_meanwhile(kept, lambda number: b"x" if number else HEAD + b"X-Slow: ")
-    assert told.kinds == ["http", "http"]
+        assert closed(kept, lambda number: b"x" if number else HEAD + b"X-Slow: ")
+    assert here.kinds == ["http", "http"]
 
 
-def test_more_connections_than_a_worker_takes_are_closed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heads, "HEADERS_SECONDS", 600)
-    with serving(Told(), most=FREE) as port, ExitStack() as held:
-        kept = [held.enter_context(kept_open(port)) for _ in range(FREE)]
-        for each in kept:
-            each.request("GET", "/")
-            each.getresponse().read()
+def test_more_connections_than_a_worker_takes_are_closed_at_once() -> None:
+    with served(Here().asgi, most=FREE) as port, ExitStack() as held:
+        kept = [held.enter_context(asked(port)) for _ in range(FREE)]
         with connected(port) as more:
-            more.settimeout(60)
             assert closed(more)
         kept[0].request("GET", "/")
         assert kept[0].getresponse().status == 200
@@ -129,52 +103,79 @@ def test_more_connections_than_a_worker_takes_are_closed_at_once(monkeypatch: py
 
 def test_one_that_is_full_leaves_the_next_to_another_that_has_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PAUSE_SECONDS", 10)
-    listening, told = bind("127.0.0.1", 0), Told()
-    port = int(listening.getsockname()[1])
-
-    def asked(held: ExitStack) -> int:
-        one = held.enter_context(kept_open(port))
-        one.request("GET", "/")
-        return one.getresponse().status
-
-    with worker(told, listening, FREE), ExitStack() as held:
-        assert [asked(held) for _ in range(FREE)] == [200] * FREE
-        with worker(told, listening.dup(), 100):
-            assert [asked(held) for _ in range(20)] == [200] * 20
-
-
-@contextmanager
-def kept_open(port: int) -> Iterator[HTTPConnection]:
-    made = HTTPConnection("127.0.0.1", port, timeout=60)
-    try:
-        yield made
-    finally:
-        made.close()
+    with bind("127.0.0.1", 0) as listening, ExitStack() as held:
+        port, second = int(listening.getsockname()[1]), listening.dup()
+        held.enter_context(running(Server(Here().asgi, listening, most=FREE)))
+        for _ in range(FREE):
+            held.enter_context(asked(port))
+        held.enter_context(running(Server(Here().asgi, second, most=100)))
+        for _ in range(20):
+            held.enter_context(asked(port))
 
 
 def test_an_upgrade_to_a_websocket_is_a_request_like_any_other() -> None:
-    told = Told()
-    asked = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n\r\n"
-    with serving(told) as port, connected(port) as upgrading:
-        upgrading.sendall(HEAD + asked)
+    here = Here()
+    upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n\r\n"
+    with served(here.asgi) as port, connected(port) as upgrading:
+        upgrading.sendall(HEAD + upgrade)
         assert upgrading.recv(1000).startswith(b"HTTP/1.1 200")
-    assert told.kinds == ["http"]
+    assert here.kinds == ["http"]
 
 
-def test_the_soft_limit_of_files_is_raised_to_the_hard_one() -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+def test_the_soft_limit_of_files_is_raised_to_the_hard_one_and_half_of_it_is_for_connections() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     code = (
         "import resource; from idp.server.workers.supervisor import raise_limit\n"
         f"resource.setrlimit(resource.RLIMIT_NOFILE, (256, {hard}))\n"
         "raise_limit()\n"
         "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(done.stdout) == hard
+    with bind("127.0.0.1", 0) as listening:
+        assert Server(Here().asgi, listening)._most == min(module.MOST_CONNECTIONS, soft // 2)
 
 
-def test_a_worker_keeps_half_of_its_files_for_what_is_no_connection() -> None:
-    listening = bind("127.0.0.1", 0)
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    assert Server(Told().asgi, listening)._most == min(module.MOST_CONNECTIONS, soft // 2)
-    listening.close()
+# -- the end
+
+
+@pytest.fixture
+def idle() -> Iterator[tuple[Server, threading.Thread, int]]:
+    """A server that nobody asks, its thread, and its port."""
+    begun = threading.Event()
+    with bind("127.0.0.1", 0) as listening:
+        port = listening.getsockname()[1]
+        server = Server(Here().asgi, listening, ticked=begun.set)
+        with running(server) as thread:
+            assert begun.wait(SECONDS)
+            yield server, thread, port
+
+
+@pytest.mark.parametrize("end", [Server.stop, lambda server: server.leave(AN_HOUR)], ids=["stop", "leave"])
+def test_a_server_that_nobody_asks_ends_when_it_is_told(
+    idle: tuple[Server, threading.Thread, int], end: Callable[[Server], None]
+) -> None:
+    server, thread, port = idle
+    with asked(port):
+        pass
+    end(server)
+    thread.join(SECONDS)
+    assert not thread.is_alive()
+    end(server)  # once more is nothing
+
+
+def test_who_leaves_ends_when_the_last_connection_does(idle: tuple[Server, threading.Thread, int]) -> None:
+    server, thread, port = idle
+    with asked(port):
+        server.leave(AN_HOUR)
+        thread.join(0.3)
+        assert thread.is_alive()
+    thread.join(SECONDS)
+    assert not thread.is_alive()
+
+
+def test_one_that_is_told_before_it_begins_ends_at_once() -> None:
+    with bind("127.0.0.1", 0) as listening:
+        server = Server(Here().asgi, listening)
+        server.stop()
+        server.run()

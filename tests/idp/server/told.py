@@ -52,7 +52,8 @@ class Told:
         monkeypatch.setattr(supervisor, "ended", self._ended)
         monkeypatch.setattr(os, "fork", self._fork)
         monkeypatch.setattr(os, "kill", self._kill)
-        monkeypatch.setattr(signal, "sigtimedwait", self._wait)
+        monkeypatch.setattr(signal, "setitimer", self._sleep)
+        monkeypatch.setattr(signal, "sigwait", self._wait)
 
     @property
     def living(self) -> list[int]:
@@ -95,15 +96,16 @@ class Told:
             self._slots.pop(process, None)
         return self.codes.get(process)
 
-    def _wait(self, _: object, seconds: float) -> SimpleNamespace | None:
+    def _sleep(self, _: int, seconds: float) -> None:
         self.pauses.append(seconds)
         assert len(self.pauses) < MOST_TURNS, "it does not end"
         self.now += seconds
+
+    def _wait(self, _: object) -> signal.Signals:
         for process in self.living:
             slot = self.board.slots[self._slots[process]]
             if slot.state == WorkerState.STARTING and self.now - self.forked[process] >= self.starting:
                 slot.state = WorkerState.READY
             if slot.state == WorkerState.READY and process not in self.silent:
                 slot.beats += 1
-        number = self._act()
-        return None if number is None else SimpleNamespace(si_signo=number)
+        return self._act() or signal.SIGALRM
