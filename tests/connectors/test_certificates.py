@@ -54,12 +54,6 @@ def test_a_certificate_with_a_fault_of_deployed_nodes_yields_its_key_and_dates_w
     check_recipient(der, EIDAS)
 
 
-def test_a_certificate_that_pyca_reads_uses_no_deviation() -> None:
-    taken = tolerance(EIDAS)
-    _ = key_of_certificate(STRICT, EIDAS, taken)
-    assert taken.used == ()
-
-
 def test_every_check_of_keys_follows() -> None:
     weak: dict[str, rsa.RSAPublicKey | ec.EllipticCurvePublicKey] = {
         "an RSA key of 2048 bits": rsa_key(0, 2048).public_key(),
@@ -110,11 +104,6 @@ def test_a_key_for_pss_alone_verifies_pss_with_its_parameters_alone(parameters: 
 def test_a_key_for_pss_that_fits_nothing_of_the_profile_is_refused_at_load(parameters: str) -> None:
     with pytest.raises(ValueError, match=r"RSASSA-PSS|a certificate that cannot be read|kind that nobody here knows"):
         key_of_certificate(bound(PSS_REFUSED[parameters]), EIDAS)
-
-
-def test_saml2int_has_no_pss_and_says_so_at_load() -> None:
-    with pytest.raises(ValueError, match="a key for RSASSA-PSS alone, with parameters that saml2int does not have"):
-        key_of_certificate(bound(b""), SAML2INT)
 
 
 @pytest.mark.spec("RFC 4055 §1.2")

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from connectors.checks import CLIENT_ASSERTION_CHECKS
 from connectors.client_assertion import (
     MAX_JTI,
     SKEW,
@@ -17,7 +16,7 @@ from connectors.client_assertion import (
 from connectors.wire.claims import Json
 from policies.errors import AssertionRejected, SignatureInvalid
 from policies.parties import ASSERTION_LIFE, LONGEST_ASSERTION_LIFE
-from tests.connectors.token_cases import KID, NOW, Case, keys_for, of_signature, without
+from tests.connectors.token_cases import KID, NOW, keys_for, without
 from tests.connectors_jws.jws_doubles import EVERY_ALGORITHM, handmade, token_key
 
 CLIENT, ISSUER = "parking", "https://id.storkhaven.example"
@@ -41,51 +40,26 @@ def judged(text: str, expected: ExpectedClientAssertion = EXPECTED, now: int = N
     return judge_client_assertion(text, keys_for(expected.alg), expected, now)
 
 
-def claim(check: str, what: str, **changes: Json) -> Case:
-    return Case(check, what, token(**changes))
-
-
-OTHER_TYPES = ("at+jwt", "jwt", "")
-CASES = (
-    *of_signature("JWT", CLAIMS, OTHER_TYPES),
-    claim("claim_iss", "missing", iss="LEFT OUT"),
-    claim("assertion_issuer", "another client", iss="fare"),
-    claim("claim_sub", "missing", sub="LEFT OUT"),
-    claim("assertion_subject", "another client", sub="fare"),
-    claim("claim_aud", "missing", aud="LEFT OUT"),
-    claim("assertion_audience", "our token endpoint", aud=ISSUER + "/token"),
-    claim("claim_exp", "missing", exp="LEFT OUT"),
-    claim("assertion_expired", "long ago", exp=NOW - 1000, iat=NOW - 1060),
-    claim("assertion_life", "a second too long", exp=NOW + ASSERTION_LIFE + SKEW + 1),
-    claim("claim_iat", "a text", iat="now"),
-    claim("assertion_issued", "in the future", iat=NOW + SKEW + 1),
-    claim("claim_nbf", "a list", nbf=[]),
-    claim("assertion_not_before", "in the future", nbf=NOW + SKEW + 1),
-    claim("claim_jti", "missing", jti="LEFT OUT"),
-    claim("assertion_jti", "too long", jti="j" * (MAX_JTI + 1)),
-)
+# One for each block of the plan; the corpus of the self-test has one for each check
+BROKEN = {
+    handmade({"alg": "ES256", "kid": KID}, dict(CLAIMS), token_key("ES256", 1)): "jws_signature",
+    token(iss="fare"): "assertion_issuer",
+    token(sub="fare"): "assertion_subject",
+    token(aud=ISSUER + "/token"): "assertion_audience",
+    token(exp=NOW - 1000, iat=NOW - 1060): "assertion_expired",
+    token(exp=NOW + ASSERTION_LIFE + SKEW + 1): "assertion_life",
+    token(jti="j" * (MAX_JTI + 1)): "assertion_jti",
+}
 
 
 @pytest.mark.spec("RFC 7523 §3")
-@pytest.mark.spec("security.md §2.2")
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_an_assertion_that_breaks_one_check_is_refused_by_that_check(case: Case) -> None:
-    with pytest.raises(AssertionRejected) as refusal:
-        judged(case.token)
-    assert refusal.value.check == case.check
-    assert isinstance(refusal.value, SignatureInvalid) == case.check.startswith("jws_")
-    assert "canary" not in f"{refusal.value} {refusal.value.detail}"
-
-
-def test_a_key_set_without_the_registered_algorithm_is_refused() -> None:
-    with pytest.raises(SignatureInvalid) as refusal:
-        judge_client_assertion(token(), keys_for("ES256"), replace(EXPECTED, alg="ES384"), NOW)
-    assert refusal.value.check == "jws_keys"
-
-
-def test_every_check_that_we_name_is_broken_by_some_assertion_and_every_name_is_ours() -> None:
-    assert {case.check for case in CASES} | {"jws_keys"} == set(CLIENT_ASSERTION_CHECKS)
-    assert all(CLIENT_ASSERTION_CHECKS.values())
+def test_a_refusal_names_its_check_and_quotes_nothing() -> None:
+    for text, check in BROKEN.items():
+        with pytest.raises(AssertionRejected) as refusal:
+            judged(text)
+        assert refusal.value.check == check
+        assert isinstance(refusal.value, SignatureInvalid) == check.startswith("jws_")
+        assert "canary" not in f"{refusal.value} {refusal.value.detail}"
 
 
 @pytest.mark.parametrize("alg", EVERY_ALGORITHM)

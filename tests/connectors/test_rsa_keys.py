@@ -35,11 +35,6 @@ NO_MODULI = {
 }
 
 
-def short(exponent: int) -> str:
-    """The name of a case, the same in every process: the long exponent is made of a key of this one."""
-    return str(exponent) if exponent < 2**33 else "as long as the modulus"
-
-
 def jwks(modulus: int, exponent: int = 65537) -> str:
     n, e = (base64url(each.to_bytes((each.bit_length() + 7) // 8)) for each in (modulus, exponent))
     return json.dumps({"keys": [{"kty": "RSA", "n": n, "e": e}]})
@@ -103,23 +98,6 @@ def _is_prime(number: int) -> bool:
     return all(number % factor for factor in range(2, int(number**0.5) + 1))
 
 
-@pytest.mark.parametrize("exponent", [1, 3, 4, 2**32 + 1], ids=short)
-def test_an_exponent_that_nobody_has_is_refused_by_both_profiles(exponent: int) -> None:
-    for profile in (EIDAS, SAML2INT):
-        least = profile.minimum_rsa_exponent
-        with pytest.raises(ValueError, match=f"exponent is none of the odd numbers from {least} to 4294967296$"):
-            check_rsa(RSAPublicNumbers(exponent, N), profile.minimum_rsa_bits, least)
-
-
-@pytest.mark.parametrize("exponent", [3, 2**32 + 1], ids=short)
-def test_what_pyca_loads_is_refused_all_the_same(exponent: int) -> None:
-    for profile in (EIDAS, SAML2INT):
-        with pytest.raises(ValueError, match="exponent"):
-            prepared(RSAPublicNumbers(exponent, N).public_key(), profile)
-    with pytest.raises(SignatureInvalid, match="exponent"):
-        keys_from_jwks(jwks(N, exponent), "RS256")
-
-
 @pytest.mark.spec("FIPS 186-5 §A.1.1")
 @pytest.mark.parametrize("exponent", [5, 65535])
 def test_a_small_exponent_is_one_of_saml2int_alone(exponent: int) -> None:
@@ -129,13 +107,6 @@ def test_a_small_exponent_is_one_of_saml2int_alone(exponent: int) -> None:
         prepared(key, EIDAS)
     with pytest.raises(SignatureInvalid, match="from 65537 to"):
         keys_from_jwks(jwks(N, exponent), "RS256")
-
-
-@pytest.mark.parametrize("exponent", [65537, 2**32 - 1])
-def test_an_honest_key_is_taken(exponent: int) -> None:
-    key = RSAPublicNumbers(exponent, N).public_key()
-    assert prepared(key, EIDAS).public_key == prepared(key, SAML2INT).public_key == key
-    assert len(keys_from_jwks(jwks(N, exponent), "RS256")) == 1
 
 
 def test_a_modulus_is_judged_once_and_one_that_is_too_large_never() -> None:

@@ -102,15 +102,6 @@ def test_each_way_to_break_an_encrypted_answer_is_refused_by_its_check(idp: forg
     assert {check: refusal(made, inbound) for check, inbound in cases.items()} == {check: check for check in cases}
 
 
-def test_an_assertion_in_the_clear_beside_an_encrypted_one_is_refused(idp: forge.SigningParty, signer: FileSigner) -> None:
-    made = connector(idp, signer, "ours")
-    assert refusal(made, response(idp, Encryption().element(), etree.fromstring(assertion()))) == "one_assertion"
-
-
-def test_without_a_key_every_encrypted_assertion_is_refused_as_before(idp: forge.SigningParty, signer: FileSigner) -> None:
-    assert refusal(connector(idp, signer), response(idp, Encryption().element())) == "encrypted_assertion"
-
-
 def test_with_a_key_everything_else_is_judged_as_without(idp: forge.SigningParty, signer: FileSigner) -> None:
     made = connector(idp, signer, "ours", "older")
     for which in ("response", "assertion", "both"):

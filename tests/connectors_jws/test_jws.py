@@ -18,8 +18,6 @@ from joserfc import jws as joserfc_jws
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from connectors.signatures.jws import (
-    MAX_HEADER,
-    SignedClaims,
     TokenSigner,
     VerificationKey,
     sign,
@@ -110,45 +108,12 @@ def test_one_changed_bit_anywhere_is_refused(alg: str) -> None:
         assert refused(altered, alg) in {"jws_header", "jws_form", "jws_signature", "jws_alg", "jws_claims"}
 
 
-def test_a_token_of_a_stranger_is_refused() -> None:
-    assert refused(token(), among=keys(number=1)) == "jws_signature"
-
-
 @pytest.mark.spec("house-style.md 10")
 def test_an_empty_key_set_is_refused() -> None:
     assert refused(token(), among=[]) == "jws_keys"
 
 
-def test_a_key_of_another_algorithm_among_the_keys_is_refused() -> None:
-    assert refused(token(), among=[*keys(), *keys("RS256", kid="k2")]) == "jws_keys"
-
-
 # -- one algorithm, pinned ---------------------------------------------------------------------------------------------
-
-
-@pytest.mark.spec("RFC 8725 §3.1")
-@pytest.mark.parametrize("pinned", EVERY_ALGORITHM)
-def test_a_token_of_another_algorithm_is_refused_even_where_the_same_key_would_fit(pinned: str) -> None:
-    for found in set(EVERY_ALGORITHM) - {pinned}:
-        made = handmade({"alg": found, "kid": "k1", "typ": "JWT"}, CLAIMS, token_key(found))
-        assert refused(made, pinned) == "jws_alg"
-
-
-@pytest.mark.spec("RFC 7518 §3.5")
-@pytest.mark.parametrize("salt", [0, 64])
-def test_a_salt_of_another_length_than_the_hash_is_refused(salt: int) -> None:
-    key = private_key("PS256")
-    assert isinstance(key, rsa.RSAPrivateKey)
-    octets = f"{b64(json.dumps({'alg': 'PS256', 'kid': 'k1', 'typ': 'JWT'}))}.{b64(json.dumps(CLAIMS))}"
-    signature = key.sign(octets.encode(), padding.PSS(padding.MGF1(SHA256()), salt), SHA256())
-    assert refused(f"{octets}.{b64(signature)}", "PS256") == "jws_signature"
-
-
-@pytest.mark.parametrize("alg", EVERY_ALGORITHM)
-def test_a_signature_of_another_length_is_refused(alg: str) -> None:
-    header, payload, _ = token(alg=alg).split(".")
-    for length in (0, 63, 65, 96, 255, 257, 4096):
-        assert refused(f"{header}.{payload}.{b64(bytes(length))}", alg) == "jws_signature"
 
 
 # -- a header is judged once -------------------------------------------------------------------------------------------
@@ -178,31 +143,7 @@ def test_a_token_without_kid_verifies_only_where_there_is_one_key() -> None:
 # -- the form ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_header_beyond_its_limit_is_refused_before_it_is_read() -> None:
-    assert refused("a" * (MAX_HEADER + 1) + ".e30.AA") == "jws_size"
-    long = {"alg": "ES256", "kid": "k1", "typ": "JWT", "x5t": "x" * 1400}
-    assert len(token(long).partition(".")[0]) < MAX_HEADER
-    assert verify(token(long), keys(), alg="ES256", types=JWT_ALONE).kid == "k1"
-
-
 # -- the header --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.spec("oidc.md §19")
-@pytest.mark.parametrize("name", ["b64", "zip", "jku", "jwk", "anything"])
-def test_a_header_member_that_we_do_not_accept_is_refused(name: str) -> None:
-    assert refused(token({"alg": "ES256", "kid": "k1", "typ": "JWT", name: "x"})) == "jws_header"
-
-
-@pytest.mark.parametrize("name", ["x5t", "x5t#S256"])
-def test_a_thumbprint_in_the_header_chooses_nothing(name: str) -> None:
-    assert verify(token({"alg": "ES256", "typ": "JWT", name: "x"}), keys(), alg="ES256", types=JWT_ALONE)
-
-
-def test_an_absent_type_is_accepted_only_where_the_caller_says_so() -> None:
-    bare = token({"alg": "ES256", "kid": "k1"})
-    assert refused(bare) == "jws_typ"
-    assert verify(bare, keys(), alg="ES256", types=frozenset({"", "JWT"})).typ == ""
 
 
 # -- the claims --------------------------------------------------------------------------------------------------------
@@ -230,19 +171,6 @@ def test_claims_are_frozen_and_never_shown() -> None:
         signed.kid = "x"  # type: ignore[misc] # as above
 
 
-@pytest.mark.parametrize("value", ["", 1, ["x"]])
-def test_a_claim_that_is_no_text_is_no_text(value: Json) -> None:
-    with pytest.raises(AssertionRejected) as caught:
-        SignedClaims(kid="", typ="", members={"sub": value}).text("sub")
-    assert caught.value.check == "claim_sub"
-
-
-@pytest.mark.parametrize("value", [True, "1795600000", 1.5, -1])
-def test_a_claim_that_is_no_time_is_no_time(value: Json) -> None:
-    with pytest.raises(AssertionRejected):
-        SignedClaims(kid="", typ="", members={"exp": value}).seconds("exp")
-
-
 def test_the_unverified_issuer_is_read_without_a_key_and_only_as_a_hint() -> None:
     assert unverified_issuer(token()) == "https://city.example"
     assert unverified_issuer(token(payload={"iss": 5})) == ""
@@ -254,11 +182,6 @@ def test_the_unverified_issuer_is_read_without_a_key_and_only_as_a_hint() -> Non
 @given(st.text(max_size=200))
 def test_whatever_is_sent_is_refused_by_name_and_nothing_else_is_raised(text: str) -> None:
     assert refused(text).startswith("jws_")
-
-
-@given(st.binary(max_size=200), st.binary(max_size=200))
-def test_whatever_is_encoded_is_refused_by_name_and_nothing_else_is_raised(header: bytes, payload: bytes) -> None:
-    assert refused(f"{b64(header)}.{b64(payload)}.{b64(b'x' * 64)}").startswith("jws_")
 
 
 # -- faults of libraries, by their names -------------------------------------------------------------------------------
@@ -307,3 +230,27 @@ def test_python_jose_350_accepts_a_token_without_exp_and_our_reader_of_times_doe
 def test_cve_2024_33664_a_jwe_bomb_is_never_inflated() -> None:
     header = b64(json.dumps({"alg": "dir", "enc": "A128CBC-HS256", "zip": "DEF"}))
     assert refused(f"{header}..{b64(b'0' * 16)}.{b64(b'0' * 1024)}.{b64(b'0' * 16)}") == "jws_form"
+
+
+@pytest.mark.spec("RFC 8725 §3.1")
+@pytest.mark.parametrize("pinned", EVERY_ALGORITHM)
+def test_a_token_of_another_algorithm_is_refused_even_where_the_same_key_would_fit(pinned: str) -> None:
+    for found in set(EVERY_ALGORITHM) - {pinned}:
+        made = handmade({"alg": found, "kid": "k1", "typ": "JWT"}, CLAIMS, token_key(found))
+        assert refused(made, pinned) == "jws_alg"
+
+
+@pytest.mark.spec("RFC 7518 §3.5")
+@pytest.mark.parametrize("salt", [0, 64])
+def test_a_salt_of_another_length_than_the_hash_is_refused(salt: int) -> None:
+    key = private_key("PS256")
+    assert isinstance(key, rsa.RSAPrivateKey)
+    octets = f"{b64(json.dumps({'alg': 'PS256', 'kid': 'k1', 'typ': 'JWT'}))}.{b64(json.dumps(CLAIMS))}"
+    signature = key.sign(octets.encode(), padding.PSS(padding.MGF1(SHA256()), salt), SHA256())
+    assert refused(f"{octets}.{b64(signature)}", "PS256") == "jws_signature"
+
+
+@pytest.mark.spec("oidc.md §19")
+@pytest.mark.parametrize("name", ["b64", "zip", "jku", "jwk", "anything"])
+def test_a_header_member_that_we_do_not_accept_is_refused(name: str) -> None:
+    assert refused(token({"alg": "ES256", "kid": "k1", "typ": "JWT", name: "x"})) == "jws_header"

@@ -1,11 +1,9 @@
 import pytest
 
-from policies.assurance import LevelOfAssurance
-from policies.attributes import EXACT, Address, Attribute, AttributeName, Form
+from policies.attributes import EXACT, Attribute, AttributeName, Form
 from policies.authentication import AskedAttribute
 from policies.errors import ReleaseDenied
-from policies.parties import RelyingParty, Source
-from policies.purposes import Purpose
+from policies.parties import Source
 from policies.release import Decision, Reason, Ruling, RulingOutcome, choose, decide
 from tests.policies.parts import HOME, ON, PARTY_FILE, PURPOSE_FILE, asked, form, offered, party, purpose
 
@@ -16,20 +14,6 @@ MARIA = offered(birthdate="1990-04-01", email="maria@example.org", address=HOME,
 def one(decision: Decision) -> Ruling:
     assert len(decision.rulings) == 1
     return decision.rulings[0]
-
-
-def test_what_is_asked_registered_and_needed_goes_as_asked() -> None:
-    ruling = one(decide(asked(email="exact"), purpose(email="exact"), party(email="exact"), MARIA, ON))
-    assert (ruling.outcome, ruling.reason) == (RulingOutcome.AS_ASKED, Reason.AS_ASKED)
-    assert ruling.released == Attribute(EMAIL, EXACT, "maria@example.org")
-    assert ruling.source == Source(PURPOSE_FILE.file, 20)
-
-
-def test_a_birth_date_goes_as_over_18_where_the_purpose_needs_no_more() -> None:
-    ruling = one(decide(asked(birthdate="exact"), purpose(birthdate="age_over(18)"), party(birthdate="exact"), MARIA, ON))
-    assert (ruling.outcome, ruling.reason) == (RulingOutcome.WEAKENED, Reason.LEAST_SUFFICIENT)
-    assert ruling.released == Attribute(BIRTHDATE, form("age_over(18)"), value=True)
-    assert ruling.asked == EXACT
 
 
 @pytest.mark.parametrize(
@@ -46,81 +30,10 @@ def test_the_rule_is_the_line_that_weakened(registered: str, needed: str, line: 
     assert ruling.outcome is RulingOutcome.WEAKENED
 
 
-@pytest.mark.parametrize(
-    ("of_party", "of_purpose", "reason", "line"),
-    [
-        (party(), purpose(email="exact"), Reason.NOT_REGISTERED, PARTY_FILE),
-        (party(("other",), email="exact"), purpose(email="exact"), Reason.PURPOSE_NOT_REGISTERED, PARTY_FILE),
-        (party((), email="exact"), purpose(email="exact"), Reason.PURPOSE_NOT_REGISTERED, PARTY_FILE),
-        (party(email="exact"), purpose(), Reason.NOT_NEEDED, PURPOSE_FILE),
-    ],
-)
-def test_what_no_rule_allows_is_withheld(of_party: RelyingParty, of_purpose: Purpose, reason: Reason, line: Source) -> None:
-    ruling = one(decide(asked(email="exact"), of_purpose, of_party, MARIA, ON))
-    assert (ruling.outcome, ruling.reason, ruling.source) == (RulingOutcome.WITHHELD, reason, line)
-    assert ruling.released is None
-
-
-@pytest.mark.parametrize(
-    ("registered", "needed", "line"),
-    [
-        ("birth_year", "exact", Source(PARTY_FILE.file, 10)),
-        ("exact", "birth_year", Source(PURPOSE_FILE.file, 20)),
-        ("exact", "age_over(21)", Source(PURPOSE_FILE.file, 20)),
-    ],
-)
-def test_forms_with_nothing_in_common_are_withheld(registered: str, needed: str, line: Source) -> None:
-    ruling = one(decide(asked(birthdate="age_over(18)"), purpose(birthdate=needed), party(birthdate=registered), MARIA, ON))
-    assert (ruling.reason, ruling.source, ruling.released) == (Reason.NO_COMMON_FORM, line, None)
-
-
-def test_an_assurance_below_the_purpose_denies_all() -> None:
-    low = offered(LevelOfAssurance.LOW, birthdate="1990-04-01", email="maria@example.org")
-    wanted = asked(birthdate="exact", email="exact", gender="exact")
-    decision = decide(wanted, purpose(birthdate="exact", email="exact"), party(birthdate="exact", email="exact"), low, ON)
-    assert {r.reason for r in decision.rulings} == {Reason.ASSURANCE_TOO_LOW}
-    assert decision.released == ()
-    assert decision.optional == ()
-
-
-@pytest.mark.parametrize("loa", list(LevelOfAssurance))
-def test_an_assurance_that_is_equal_or_above_suffices(loa: LevelOfAssurance) -> None:
-    source = offered(loa, email="maria@example.org")
-    decision = decide(asked(email="exact"), purpose(minimum=loa, email="exact"), party(email="exact"), source, ON)
-    assert len(decision.released) == 1
-
-
-def test_what_the_source_does_not_have_is_withheld() -> None:
-    ruling = one(decide(asked(email="exact"), purpose(email="exact"), party(email="exact"), offered(), ON))
-    assert (ruling.reason, ruling.released) == (Reason.NOT_AVAILABLE, None)
-
-
-def test_a_source_with_less_weakens_and_says_so() -> None:
-    only_country = offered(address=Address(country="EE"))
-    ruling = one(decide(asked(address="exact"), purpose(address="exact"), party(address="exact"), only_country, ON))
-    assert (ruling.outcome, ruling.reason) == (RulingOutcome.WEAKENED, Reason.SOURCE_HAS_LESS)
-    assert ruling.released == Attribute(ADDRESS, Form("country"), "EE")
-
-
 def test_an_answer_of_no_is_released_like_an_answer_of_yes() -> None:
     child = offered(birthdate="2020-04-01")
     decision = decide(asked(birthdate="exact"), purpose(birthdate="age_over(18)"), party(birthdate="exact"), child, ON)
     assert decision.released == (Attribute(BIRTHDATE, form("age_over(18)"), value=False),)
-
-
-def test_a_required_attribute_that_is_denied_releases_nothing_at_all() -> None:
-    needs = purpose(required=("birthdate",), birthdate="age_over(18)", email="exact")
-    rules = party(birthdate="exact", email="exact")
-    decision = decide(asked(birthdate="exact", email="exact"), needs, rules, offered(email="maria@example.org"), ON)
-    assert decision.blocked == (BIRTHDATE,)
-    assert decision.released == ()
-    assert decision.optional == ()
-
-
-def test_nothing_that_was_not_asked_goes() -> None:
-    decision = decide((), purpose(email="exact"), party(email="exact"), MARIA, ON)
-    assert decision.rulings == ()
-    assert decision.released == ()
 
 
 def test_a_name_that_the_catalogue_does_not_know_is_withheld_even_where_rules_name_it() -> None:

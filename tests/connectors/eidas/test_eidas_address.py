@@ -60,14 +60,6 @@ def test_elements_may_declare_their_own_prefix(fragment: str) -> None:
     assert read_address(encoded(fragment)) == READ
 
 
-def test_order_white_space_and_line_breaks_of_the_base64_do_not_matter() -> None:
-    elements = [f"{element}>" for element in FULL.replace("</", "\x00").split(">")]
-    pairs = ["".join(elements[at : at + 2]).replace("\x00", "</") for at in range(0, len(elements) - 1, 2)]
-    assert read_address(encoded("\n  ".join(reversed(pairs)))) == READ
-    text = encoded(FULL)
-    assert read_address("\r\n".join(text[at : at + 76] for at in range(0, len(text), 76)) + "\n") == READ
-
-
 @pytest.mark.parametrize(
     ("names", "address"),
     [
@@ -104,12 +96,6 @@ def test_each_part_goes_to_its_place(names: tuple[str, ...], address: Address) -
 )
 def test_what_is_no_address_is_not_available_and_never_a_crash(fragment: str) -> None:
     assert read_address(encoded(fragment)) is None
-
-
-@pytest.mark.parametrize("text", ["", encoded(FULL)[:-1], "A" * (MAX_ENCODED + 4)])
-def test_what_is_not_base64_is_not_available(text: str) -> None:
-    assert read_address(text) is None
-    assert read_address(base64.b64encode(b"\xff\xfe").decode()) is None
 
 
 def test_a_value_longer_than_any_address_is_not_even_decoded() -> None:

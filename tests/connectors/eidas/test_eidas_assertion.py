@@ -3,16 +3,12 @@
 from dataclasses import fields, replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from lxml import etree
 
 from connectors.formats.eidas.address import read_address
-from connectors.formats.eidas.latin import is_latin
 from connectors.formats.eidas.registry import (
     CURRENT_FAMILY_NAME,
     MINIMUM,
-    NAME_ID_FORMATS,
     NATURAL,
     NATURAL_PERSON,
     NATURAL_PREFIX,
@@ -21,7 +17,6 @@ from connectors.formats.eidas.response import assertion_element, read_assertion
 from connectors.formats.eidas.values import EidasValue
 from connectors.formats.saml_message import SubjectConfirmation
 from connectors.wire.names import ATTRNAME_URI, BEARER, ENTITY, PERSISTENT
-from policies.visible import is_visible
 from tests.connectors.eidas import judge
 from tests.connectors.eidas.made import (
     ACS,
@@ -133,22 +128,6 @@ def test_what_a_peer_would_have_to_refuse_is_not_made(changed: object) -> None:
     with pytest.raises(ValueError) as refusal:  # noqa: PT011 - the words differ, and hold no value
         assertion_element(changed)
     assert not any(text in str(refusal.value) for text in ("Мария", "1887", "0001", "Таллин"))
-
-
-NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn"]), min_size=1, max_size=30).filter(
-    is_visible
-)
-
-
-@given(original=NAMES, latin=NAMES.filter(is_latin), name_format=st.sampled_from(NAME_ID_FORMATS), first=st.booleans())
-def test_what_is_said_is_heard_and_valid(original: str, latin: str, name_format: str, *, first: bool) -> None:
-    pair = (EidasValue(latin), EidasValue(original, latin=False))
-    made_one = replace(said(BirthName=pair if first else pair[::-1]), name_id_format=name_format)
-    root = assertion_element(made_one)
-    judge.assert_valid(root)
-    message = read_assertion(signed(root))
-    assert dict(message.attributes) == dict(made_one.attributes)
-    assert message.subject.name_format == name_format
 
 
 def test_all_of_an_assertion_is_heard_as_it_was_said() -> None:

@@ -128,12 +128,6 @@ def test_what_says_nothing_or_several_things_is_not_available(
     assert _offered(node, **{name: tuple(EidasValue(text) for text in values)}) == _offered(node)
 
 
-def test_of_two_latin_names_none_is_chosen_for_the_citizen(node: SendingNode) -> None:
-    offered = _offered(node, CurrentFamilyName=(EidasValue("Maasikas"), EidasValue("Õunapuu")))
-    assert "family_name" not in offered
-    assert offered["given_name"] == "Mari"
-
-
 @pytest.mark.spec("eidas.md §8 12")
 def test_an_attribute_that_nobody_knows_does_no_harm(node: SendingNode) -> None:
     def more(assertion: Element) -> None:

@@ -44,16 +44,6 @@ def test_a_letter_of_another_script_needs_one(text: str) -> None:
     assert not is_latin(text)
 
 
-@given(st.text(st.characters(codec="latin-1")))
-def test_all_of_latin_1_needs_none(text: str) -> None:
-    assert is_latin(text)
-
-
-@given(st.text(), st.text())
-def test_a_text_needs_one_where_any_of_its_parts_does(a: str, b: str) -> None:
-    assert is_latin(a + b) == (is_latin(a) and is_latin(b))
-
-
 @given(st.text(st.characters(min_codepoint=0x370, max_codepoint=0x5FF, categories=["Lu", "Ll", "Lo"]), min_size=1))
 def test_greek_cyrillic_armenian_and_hebrew_letters_always_do(text: str) -> None:
     assert not is_latin(text)

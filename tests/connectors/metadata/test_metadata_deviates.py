@@ -126,28 +126,6 @@ def test_a_country_that_metadata_does_not_name_is_the_registrations_where_that_s
     assert sending.refused().check == "metadata_country"
 
 
-def test_a_missing_country_stays_missing_where_another_role_names_another() -> None:
-    def elsewhere(root: Element) -> None:
-        node.remove("NodeCountry")(root)
-        role = etree.SubElement(root, md("AttributeAuthorityDescriptor"))
-        etree.SubElement(role, "{http://eidas.europa.eu/saml-extensions}NodeCountry").text = "LV"
-
-    with pytest.raises(ValueError, match="two letters"):
-        facts_of(elsewhere, registered=STANDS_IN)
-    with pytest.raises(ValueError, match="no NodeCountry"):
-        facts_of(node.remove("NodeCountry"), registered=STANDS_IN, country="")
-    with pytest.raises(ValueError, match="no NodeCountry"):
-        facts_of(node.remove("NodeCountry"))
-
-
-def test_missing_versions_are_the_oldest_of_ours_where_the_registration_says_so() -> None:
-    facts = facts_of(versions(), registered=STANDS_IN)
-    assert facts.versions == {"1.2"}
-    assert facts.deviations == (NO_PROTOCOL_VERSION,)
-    assert facts_of(versions()).versions == frozenset()
-    assert facts_of(versions("9.9"), registered=STANDS_IN).versions == {"9.9"}
-
-
 def test_what_was_used_is_told_and_is_no_fact_that_anybody_approves() -> None:
     facts = facts_of(versions("1.4.1"))
     assert facts.deviations

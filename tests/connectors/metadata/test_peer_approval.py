@@ -276,22 +276,6 @@ def test_a_digest_in_the_registration_approves_once_and_is_recorded(sending: Wor
     assert sending.copies.approvals == [(sending.now, digest)]
 
 
-def test_a_kept_copy_that_is_older_than_the_one_in_memory_brings_nothing_back(sending: World) -> None:
-    fetch(sending, node.proxy(signing=(OLD, NEW)))
-    sending.approve()
-    old = sending.copies.rows[NODE]
-    fetch(sending, node.proxy(signing=(OLD,)))
-    sending.copies.rows[NODE] = old
-    sending.peers.reload(NODE)
-    assert in_use(sending).signing == {OLD}
-    sending.refresh()
-    assert in_use(sending).signing == {OLD}
-    kept = sending.copies.rows[NODE]
-    assert kept.facts.signing == {OLD}, "and it is put right"
-    assert kept.approved is not None
-    assert kept.approved.signing == {OLD}
-
-
 def test_a_copy_that_was_forgotten_counts_no_longer_and_any_other_takes_its_place(sending: World) -> None:
     fetch(sending, node.proxy(signing=(OLD, NEW), valid_until=node.NOW + 14 * node.DAY))
     other = peers(sending.peer, sending.copies)

@@ -34,16 +34,12 @@ def in_file(folder: Path, text: str, name: str = "token.jwt") -> str:
 @pytest.mark.spec("oidc.md §1")
 @pytest.mark.spec("security.md §2.2")
 def test_every_token_that_the_judge_refuses_is_refused_by_the_same_check(tmp_path: Path) -> None:
-    cases = [c for c in tokens.CASES if c.expected == tokens.EXPECTED]
-    assert len(cases) > 40
-    for kids in {case.keys for case in cases}:
-        mine = [case for case in cases if case.keys == kids]
-        files = [in_file(tmp_path, case.text, f"{number}.jwt") for number, case in enumerate(mine)]
-        result = inspect(*files, *expected(tmp_path, *FULL, *with_access_token(tmp_path), kids=kids))
-        assert result.exit_code == 1
-        assert [one.check for one in answers(result)] == [case.check for case in mine]
-        assert "Õunapuu" not in result.output
-        assert "subject-0001" not in result.output
+    files = [in_file(tmp_path, text, f"{number}.jwt") for number, text in enumerate(tokens.BROKEN)]
+    result = inspect(*files, *expected(tmp_path, *FULL, *with_access_token(tmp_path)))
+    assert result.exit_code == 1
+    assert [one.check for one in answers(result)] == [check for check, _ in tokens.BROKEN.values()]
+    assert "Õunapuu" not in result.output
+    assert "subject-0001" not in result.output
 
 
 def test_a_good_token_says_who_and_how_surely_and_no_value(tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 import tomllib
 
-import pytest
-
 from policies.load.lines import KeyLines, Path
 
 TEXT = """\
@@ -74,33 +72,3 @@ def test_the_text_of_this_test_is_toml() -> None:
 
 def test_each_key_is_found_on_its_line() -> None:
     assert [KeyLines(TEXT).line(path) for path, _ in WHERE] == [line for _, line in WHERE]
-
-
-@pytest.mark.parametrize(
-    ("path", "line"),
-    [(("attributes", "birthdate", "required"), 7), (("attributes", "email", "form"), 1), (("nothing",), 1)],
-)
-def test_what_is_missing_is_told_where_it_would_stand(path: Path, line: int) -> None:
-    assert KeyLines(TEXT).line(path) == line
-
-
-@pytest.mark.parametrize("text", ["", "# only a comment", "a = 1\n", "a=''''''"])
-def test_a_text_may_end_anywhere(text: str) -> None:
-    tomllib.loads(text)
-    assert KeyLines(text).line(("a",)) == 1
-
-
-@pytest.mark.parametrize(
-    "value",
-    ["1979-05-27T07:32:00Z", '"\\u00e9\\\\"', "[[1], [2, [3]]]", '""""a""""', "{a={b=[]}}"],
-)
-def test_every_sort_of_value_is_walked_past(value: str) -> None:
-    text = f"first = {value}\nsecond = 2\n"
-    tomllib.loads(text)
-    assert KeyLines(text).line(("second",)) == 2
-
-
-def test_arrays_of_tables_within_arrays_of_tables_are_counted_apart() -> None:
-    text = "[[a]]\n[[a.b]]\nx=1\n[[a.b]]\nx=2\n[[a]]\n[[a.b]]\nx=3\n"
-    lines = KeyLines(text)
-    assert [lines.line(("a", i, "b", j, "x")) for i, j in (("0", "0"), ("0", "1"), ("1", "0"))] == [3, 5, 8]

@@ -1,13 +1,9 @@
-from datetime import date
-
 import pytest
 
 from policies.assurance import LevelOfAssurance
 from policies.errors import Problem
-from policies.load.table import IDENTIFIER, Table, nearest, parse
+from policies.load.table import Table, parse
 from policies.parties import Source
-
-WORDS = {"yes": 1, "no": 2}
 
 
 def read(text: str) -> tuple[Table, list[Problem]]:
@@ -30,14 +26,6 @@ def test_a_key_that_nobody_took_is_unknown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "fix"),
-    [("basis", "did you mean `basis`?"), ("zzz", "known here: basis, law.")],
-)
-def test_the_nearest_known_word_is_the_fix(word: str, fix: str) -> None:
-    assert nearest(word, {"law", "basis"}) == fix
-
-
-@pytest.mark.parametrize(
     ("text", "value", "what"),
     [
         ('key = "x"', "x", None),
@@ -50,31 +38,6 @@ def test_text_is_there_and_not_empty(text: str, value: str, what: str | None) ->
     table, problems = read(text)
     assert table.text("key", "write it.") == value
     assert told(problems) == ([(1, "key", what)] if what else [])
-
-
-@pytest.mark.parametrize(("text", "value", "count"), [("", "d", 0), ('key = "x"', "x", 0), ("key = 1", "", 1)])
-def test_a_default_stands_in_only_where_the_key_is_missing(text: str, value: str, count: int) -> None:
-    table, problems = read(text)
-    assert table.text("key", "write it.", default="d") == value
-    assert len(problems) == count
-
-
-@pytest.mark.parametrize(("value", "count"), [("x" * 64, 0), ("x" * 65, 1), ("a b", 1)])
-def test_an_identifier_has_one_spelling(value: str, count: int) -> None:
-    table, problems = read(f'key = "{value}"')
-    table.matching("key", IDENTIFIER, "write it.")
-    assert len(problems) == count
-
-
-@pytest.mark.parametrize(
-    ("text", "value", "what"),
-    [('key = "no"', 2, None), ("", 1, "is missing."), ('key = "maybe"', 1, "is not one of the words that we know.")],
-)
-def test_a_choice_is_one_of_the_words(text: str, value: int, what: str | None) -> None:
-    table, problems = read(text)
-    assert table.choice("key", WORDS, 1) == value
-    assert told(problems) == ([(1, "key", what)] if what else [])
-    assert all(problem.fix == 'write key = one of "yes", "no".' for problem in problems)
 
 
 def test_a_level_that_cannot_be_read_counts_as_high() -> None:
@@ -95,16 +58,6 @@ def test_a_flag_is_true_or_false(text: str, *, value: bool, count: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "value", "count"),
-    [("key = 2026-11-25", date(2026, 11, 25), 0), ("", None, 0), ("key = 2026-11-25T10:00:00", None, 1)],
-)
-def test_a_day_is_a_date_without_a_time(text: str, value: date | None, count: int) -> None:
-    table, problems = read(text)
-    assert table.day("key") == value
-    assert len(problems) == count
-
-
-@pytest.mark.parametrize(
     ("text", "value", "what"),
     [
         ('key = ["a", "b"]', ("a", "b"), None),
@@ -118,20 +71,6 @@ def test_a_list_holds_texts_none_empty_and_none_twice(text: str, value: tuple[st
     table, problems = read(text)
     assert table.texts("key", "write it.") == value
     assert told(problems) == ([(1, "key", what)] if what else [])
-
-
-@pytest.mark.parametrize("tag", ["en", "zh-Hans"])
-def test_a_language_is_a_tag(tag: str) -> None:
-    table, problems = read(f'key = {{ en = "x", "z{tag[1:]}" = "y" }}')
-    assert table.translated("key", "X") == {"en": "x", f"z{tag[1:]}": "y"}
-    assert problems == []
-
-
-@pytest.mark.parametrize("tag", ["english", "EN", "zh-hans"])
-def test_what_is_no_language_tag_is_told(tag: str) -> None:
-    table, problems = read(f'key.en = "x"\nkey."{tag}" = "y"\n')
-    table.translated("key", "X")
-    assert told(problems) == [(2, f"key.{tag}", "is no language tag.")]
 
 
 @pytest.mark.parametrize("sign", ["0000", "0085", "202E"])
@@ -162,12 +101,6 @@ def test_a_text_in_which_there_is_nothing_to_see_is_none(text: str) -> None:
     assert [problem.fix for problem in problems] == ["write it.", "write text for et."]
 
 
-def test_a_text_may_have_a_bound() -> None:
-    table, problems = read(f'key.en = "{"x" * 256}"\nkey.et = "{"x" * 257}"\n')
-    table.translated("key", "X", most=256)
-    assert told(problems) == [(2, "key.et", "has 257 signs.")]
-
-
 def test_tables_know_their_lines() -> None:
     table, problems = read("[[each]]\na = 1\n\n[[each]]\na = 2\n")
     first, second = table.tables("each", "write it.")
@@ -175,20 +108,6 @@ def test_tables_know_their_lines() -> None:
     assert second.source("a") == Source("x.toml", 5)
     second.problem("a", "is wrong.", "mend it.")
     assert told(problems) == [(5, "each.1.a", "is wrong.")]
-
-
-@pytest.mark.parametrize("text", ["each = 1", "[each]"])
-def test_what_is_no_list_of_tables_is_told(text: str) -> None:
-    table, problems = read(text)
-    assert table.tables("each", "write it.") == ()
-    assert told(problems) == [(1, "each", "must be a list of tables.")]
-
-
-@pytest.mark.parametrize(("text", "what"), [("", "is missing."), ("key = 1", "must be a table.")])
-def test_a_table_that_must_be_there_is_told(text: str, what: str) -> None:
-    table, problems = read(text)
-    assert table.table("key", "write it.") is None
-    assert told(problems) == [(1, "key", what)]
 
 
 def test_a_problem_is_one_sentence_with_all_five_parts() -> None:
