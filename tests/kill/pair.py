@@ -123,7 +123,6 @@ class Pair:
     def __init__(self, border: Border) -> None:
         self.receiving = Evidence(border.receiving)
         self.sending = [SendingLedger(folder) for folder in border.sending.values()]
-        self.most_ahead = 0  # releases of the sending ledger that the receiving one has not, or not yet
 
     def close(self) -> None:
         self.receiving.close()
@@ -134,7 +133,7 @@ class Pair:
         """The releases of both countries' nodes: records of each message."""
         return {message: records for ledger in self.sending for message, records in ledger.releases().items()}
 
-    def faults(self, crossed: Sequence[Crossed], *, under_way: int, thorough: bool = True) -> list[str]:
+    def faults(self, crossed: Sequence[Crossed], *, under_way: int) -> list[str]:
         """The faults. `under_way` logins may have passed the sending node and not the receiving one."""
         # In this order: what is in the receiving ledger must be in the sending one by then, while the stream flows
         before = self.sent()
@@ -147,11 +146,9 @@ class Pair:
         if len(received) > len(sent):
             found.append(f"{len(received)} logins were released to the city, and {len(sent)} came from the sending node")
         ahead = len(before) - len(received)
-        self.most_ahead = max(self.most_ahead, ahead)
         if ahead > under_way:
             found.append(f"{ahead} logins stand in the sending ledger alone, and {under_way} are under way")
-        if thorough:
-            messages = {one.message for one in crossed}
-            found += [fault for ledger in self.sending for fault in ledger.checked(messages)]
+        messages = {one.message for one in crossed}
+        found += [fault for ledger in self.sending for fault in ledger.checked(messages)]
         found += [fault for ledger in self.sending for fault in ledger.findings()]
-        return found + self.receiving.faults([one.approval for one in crossed], thorough=thorough)
+        return found + self.receiving.faults([one.approval for one in crossed])

@@ -119,9 +119,9 @@ def test_a_control_is_caught_over_postgresql(tmp_path: Path, control: str, what:
 
 @pytest.fixture(scope="module")
 def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A ledger after one round."""
+    """A ledger after one round of logins, tokens and checkpoints alone."""
     folder, report = tmp_path_factory.mktemp("judged"), Report()
-    with Rounds(Lite(folder), chance(), report, library=None) as running:
+    with Rounds(Lite(folder), chance(), report, library=None, control="none") as running:
         running.fresh()
         while not {"proof", "ended", "token"} <= {line.word for line in read_journal(running.folder)}:
             running.round(0, "random")

@@ -1,6 +1,5 @@
 """kill -9 of one of two nodes: what the city was given stands in both ledgers, and whoever waited goes on."""
 
-import random
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -10,15 +9,10 @@ from pathlib import Path
 import pytest
 
 from idp.demo.relying_party import RelyingPartyOfCity
-from tests.idp.cli.command import ciconia, json_of
-from tests.kill.pair import NODES, Crossed, ForkedBorder, Pair
+from tests.kill.journey import Journey
+from tests.kill.pair import Crossed, ForkedBorder, Pair
 from tests.kill.stream import Acknowledged
-from tests.kill.travellers import Journey, Travellers
 
-DRIVERS = 3
-# So long, and until each node was killed so often: on a loaded machine a kill takes seconds
-SECONDS, AT_MOST_SECONDS, LEAST_KILLS = 150.0, 600.0, 10
-SHORTEST, LONGEST = 0.02, 0.5
 # A commit that comes too late is killed in a moment; on a loaded machine the moment may be missed
 TRIES = 10
 PATIENCE = 120.0
@@ -187,47 +181,3 @@ def test_a_process_of_its_own_takes_over_from_one_that_was_killed(border: Forked
     border.processes["broker"].kill()
     border.processes["broker"].wait(60)
     border.play("broker")
-
-
-@pytest.fixture
-def border_of_its_own(tmp_path: Path) -> Iterator[ForkedBorder]:
-    yield from opened(tmp_path / "stage")
-
-
-@pytest.mark.slow
-@pytest.mark.spec("security.md §3 I1, I4, I6, I7")
-def test_kills_at_random_moments_over_the_pair_lose_and_double_nothing(border_of_its_own: ForkedBorder) -> None:
-    border, pair = border_of_its_own, Pair(border_of_its_own)
-    seed = secrets.randbits(32)
-    print(f"seed {seed}")
-    chance = random.Random(seed)  # noqa: S311 - moments to kill at, no secret
-    kills = dict.fromkeys(NODES, 0)
-    begun = time.monotonic()
-    with Travellers(border, DRIVERS).flowing() as travellers:
-        while (lasted := time.monotonic() - begun) < AT_MOST_SECONDS and not travellers.wrong:
-            if lasted > SECONDS and min(kills.values()) > LEAST_KILLS:
-                break
-            time.sleep(chance.uniform(SHORTEST, LONGEST))
-            name = chance.choice(NODES)
-            border.kill(name)
-            border.play(name)
-            kills[name] += 1
-            thorough = sum(kills.values()) % 20 == 0
-            assert pair.faults(list(travellers.crossed), under_way=DRIVERS, thorough=thorough) == []
-            travellers.await_more(1)
-    assert travellers.wrong == []
-    # Every login came to its end: nothing is ahead any more
-    assert pair.faults(travellers.crossed, under_way=0) == []
-    assert len(pair.sent()) == len(pair.receiving.releases()) == len(travellers.crossed)
-    assert set(travellers.given) <= {one.approval.nonce for one in travellers.crossed}
-    print(
-        f"{kills} kills in {time.monotonic() - begun:.0f} s, {len(travellers.crossed)} logins acknowledged, "
-        f"{len(travellers.given)} redeemed, {travellers.unredeemed} codes lost to a kill while they were redeemed, "
-        f"{travellers.again} steps done again, the sending ledger at most {pair.most_ahead} ahead"
-    )
-    assert travellers.again > 0
-    assert min(kills.values()) > LEAST_KILLS
-    pair.close()
-    for folder in (border.receiving, border.sending["EE"]):
-        assert json_of(ciconia("ledger", "verify", "--json", "--config", folder))["ok"] is True
-    assert not [name for name in NODES if "Traceback" in border.log(name).read_text(encoding="utf-8")]

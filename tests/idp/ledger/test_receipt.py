@@ -2,7 +2,6 @@
 
 import base64
 import json
-import random
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any  # JSON that a test takes apart
@@ -29,7 +28,6 @@ PARTY = LOG.receipt(holder=ReceiptHolder.RELYING_PARTY)
 PROMISE = LOG.receipt(standing=PROMISED)
 KEY = KEYS.log.at(0).verifier
 OTHER_KEY = Ed25519PrivateKey.from_private_bytes(b"b made-up key of thirty-two byte")
-SAMPLE = 400
 
 
 def refused(octets: bytes, key: VerifierKey = KEY, proof: bytes | None = None) -> str:
@@ -152,26 +150,25 @@ def test_its_record_has_the_names_of_ts_27560_and_the_basis_that_applied() -> No
 # -- bits and bytes
 
 
+def flip(octets: bytes, bits: range) -> None:
+    for bit in bits:
+        changed = bytearray(octets)
+        changed[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(SignatureInvalid):
+            verify_receipt(bytes(changed), KEYS.log.known)
+
+
 @pytest.mark.spec("issue 4, shown by")
 @pytest.mark.parametrize("octets", [CITIZEN, PARTY, PROMISE], ids=["citizen", "party", "promise"])
-def test_a_sample_of_single_flipped_bits_is_refused(octets: bytes) -> None:
-    for bit in random.Random(27560).sample(range(len(octets) * 8), SAMPLE):  # noqa: S311 # a sample, no secret
-        _flip(octets, bit)
+def test_a_flipped_bit_is_refused_wherever_it_is(octets: bytes) -> None:
+    flip(octets, range(0, len(octets) * 8, 101))
 
 
 @pytest.mark.slow
 @pytest.mark.spec("issue 4, shown by")
-def test_every_single_flipped_bit_is_refused() -> None:
-    for octets in (CITIZEN, PROMISE):
-        for bit in range(len(octets) * 8):
-            _flip(octets, bit)
-
-
-def _flip(octets: bytes, bit: int) -> None:
-    changed = bytearray(octets)
-    changed[bit // 8] ^= 1 << bit % 8
-    with pytest.raises(SignatureInvalid):
-        verify_receipt(bytes(changed), KEYS.log.known)
+@pytest.mark.parametrize("octets", [CITIZEN, PROMISE], ids=["citizen", "promise"])
+def test_a_flipped_bit_of_every_byte_is_refused(octets: bytes) -> None:
+    flip(octets, range(0, len(octets) * 8, 7))
 
 
 def test_every_truncation_and_every_addition_is_refused() -> None:

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Connection, Engine, Insert, Select, Table, bindparam, create_engine, func, select
+from sqlalchemy import Connection, Engine, Insert, Table, create_engine, func, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from idp.store import tables
@@ -50,20 +50,6 @@ def test_every_row_is_inserted_whatever_their_number(engine: Engine, sent: Sent,
         assert not plain(tables.decisions).run(connection, [row(number) for number in range(count)])
         assert len(sent) <= count // max(SIZES) + len(SIZES) + 2
         assert stored(connection) == list(range(count))
-
-
-def test_a_statement_is_made_once_for_each_number_of_rows(engine: Engine) -> None:
-    made: list[int] = []
-
-    def making(fresh: Upsert) -> Insert:
-        made.append(len(fresh.compile().params) // 4)
-        return fresh
-
-    inserting = Inserting(tables.decisions, making)
-    with engine.begin() as connection:
-        for start in (0, 10, 20):
-            inserting.run(connection, [row(start + number) for number in range(5)])
-    assert made == [4, 1]
 
 
 @pytest.mark.parametrize("count", [4, 5, 80])
@@ -124,11 +110,6 @@ def test_rows_go_to_postgresql_in_texts_that_psycopg_keeps(postgres: str, table:
     assert all(len(text) <= 4096 and len(given) <= 50 for text, given in texts)
 
 
-def test_a_row_without_a_column_is_a_fault_of_the_program(engine: Engine) -> None:
-    with engine.begin() as connection, pytest.raises(ValueError, match="columns"):
-        plain(tables.decisions).run(connection, [(TENANT, b"1", b"c")])
-
-
 def test_errors_are_those_of_core(engine: Engine) -> None:
     secret = b"canary"
     with pytest.raises(IntegrityError) as caught, engine.begin() as connection:
@@ -143,18 +124,3 @@ def test_errors_are_those_of_core(engine: Engine) -> None:
         connection.exec_driver_sql("DROP TABLE marks")
         with pytest.raises(OperationalError, match="no such table"):
             nothing.rows(connection)
-
-
-def test_a_statement_runs_with_its_parameters_and_is_made_once(engine: Engine) -> None:
-    made: list[str] = []
-
-    def counting(connection: Connection) -> Select[int]:
-        made.append(connection.dialect.name)
-        return select(func.count()).select_from(tables.decisions).where(tables.decisions.c.ends > bindparam("least"))
-
-    statement = Statement(counting)
-    with engine.begin() as connection:
-        plain(tables.decisions).run(connection, [row(number) for number in range(10)])
-        assert [statement.run(connection, least=least).scalar() for least in (-1, 4, 9)] == [10, 5, 0]
-        assert [statement.rows(connection, least=least) for least in (-1, 4, 9)] == [[(10,)], [(5,)], [(0,)]]
-    assert made == ["sqlite"]

@@ -3,8 +3,7 @@
 import fcntl
 import os
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from idp.store.commits import SUFFIX
 from idp.store.migrate import migrate
 from idp.store.store import Store
 from policies.errors import StoreUnavailable
+from tests.idp.server.crew import until
 from tests.idp.store.units import marks, opened_at, unit
 
 
@@ -40,13 +40,6 @@ def taken(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(file)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.01)
 
 
 def committed(store: Store, name: str) -> tuple[threading.Thread, list[Exception]]:

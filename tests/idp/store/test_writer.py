@@ -1,12 +1,10 @@
 """The group writer, batch by batch: what units of one batch do to each other, and what they do not."""
 
 import itertools
-import secrets
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,18 +18,12 @@ from idp.store.batch import Waiting
 from idp.store.engine import open_engine
 from idp.store.writer import Writer
 from policies.errors import Conflict, StoreUnavailable
+from tests.idp.server.crew import until
 from tests.idp.store.giving_up import given_up_when
 from tests.idp.store.sent import sent_by
 from tests.idp.store.units import KEYS, LATER, NOW, TENANT, marks, opened_at, parked, release, unit
 
 ROOT = Path(__file__).parents[3]
-
-
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.001)
 
 
 @pytest.fixture
@@ -153,48 +145,6 @@ def test_a_unit_that_the_database_refuses_takes_no_other_with_it(writer: Writer,
 
 
 @pytest.mark.spec("design §6")
-def test_rows_of_every_statement_are_sorted_by_their_key(url: str) -> None:
-    seen: dict[str, list[tuple[object, ...]]] = {}
-    engine = open_engine(url)
-
-    sent = sent_by(engine)
-    writer = Writer(engine=engine, keys=KEYS)
-    people = [secrets.token_bytes(32) for _ in range(9)]
-    units = [
-        unit(*marks(f"b{number}", f"a{number}"), record=release(people[number]), parked=[parked(secrets.token_bytes(32))])
-        for number in range(9)
-    ]
-    assert set(written(writer, batch(*units))) == {""}
-    writer.close()
-    engine.dispose()
-    for statement, rows in sent:
-        if statement.startswith("INSERT INTO"):
-            given = list(rows.values() if isinstance(rows, Mapping) else rows)
-            name = statement.split()[2]
-            width = len(tables.metadata.tables[name].columns)
-            if " unnest(" in statement:
-                found = list(zip(*given, strict=True))
-            else:
-                # One statement takes several rows: its parameters are theirs, one after another
-                found = [tuple(given[at : at + width]) for at in range(0, len(given), width)]
-            seen.setdefault(name, []).extend(found)
-    assert set(seen) == {"marks", "subjects", "records", "staged", "decisions", "parked"}
-    for table, key in (("records", 1), ("staged", 1), ("decisions", 1), ("parked", 1)):
-        keys = [as_bytes(row[key]) for row in seen[table]]
-        assert keys == sorted(keys), table
-        assert len(keys) == 9
-    digests = [as_bytes(row[2]) for row in seen["marks"]]
-    assert digests == sorted(digests)
-    assert len(digests) == 18
-    subjects = [as_bytes(row[1]) for row in seen["subjects"]]
-    assert subjects == sorted(people)
-
-
-def as_bytes(value: object) -> bytes:
-    return bytes(value) if isinstance(value, bytes | memoryview) else b""
-
-
-@pytest.mark.spec("design §6")
 def test_what_waits_is_written_in_one_transaction(folder: Path) -> None:
     url = f"sqlite:///{folder / 'ciconia.db'}"
     store = opened_at(url)
@@ -283,13 +233,6 @@ def test_closing_waits_for_no_transaction_that_stands_still(url: str, monkeypatc
     store._writer._thread.join(60)
     assert not store._writer._thread.is_alive()
     assert count(url, tables.records) == 1
-
-
-def waits(connection: Connection) -> bool:
-    """Whether somebody waits for a lock of this database."""
-    ours = "(SELECT oid FROM pg_database WHERE datname = current_database())"
-    query = f"SELECT count(*) FROM pg_locks WHERE NOT granted AND database = {ours}"  # noqa: S608  our own words
-    return bool(connection.exec_driver_sql(query).scalar())
 
 
 @pytest.mark.spec("security.md §3 I3")

@@ -2,7 +2,6 @@
 
 import inspect
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -23,31 +22,6 @@ def _line(processors: list[structlog.typing.Processor], method: str) -> str:
         event = processor(None, method, event)  # type: ignore[arg-type] # the last one gives the text
     assert isinstance(event, str)
     return event
-
-
-def test_it_is_octet_for_octet_the_one_of_structlogs_own_processors() -> None:
-    theirs: list[structlog.typing.Processor] = [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.JSONRenderer(),
-    ]
-    moment = re.compile(r'"timestamp": "\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?Z"')
-    for method in ("info", "warn", "warning", "error", "critical", "exception"):
-        one, other = _line(PROCESSORS, method), _line(theirs, method)
-        assert moment.search(one)
-        assert moment.sub("", one) == moment.sub("", other) + "\n"
-        assert one.isascii()
-        assert json.loads(one)["step"] == "asked"
-
-
-def test_its_moment_is_the_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    for nanoseconds, expected in (
-        (1_795_600_020_000_999_999, "2026-11-25T09:47:00.000999Z"),
-        (1_795_600_020_999_999_999, "2026-11-25T09:47:00.999999Z"),
-        (1_795_600_021_000_000_000, "2026-11-25T09:47:01.000000Z"),
-    ):
-        monkeypatch.setattr("idp.system.logs.time.time_ns", lambda moment=nanoseconds: moment)
-        assert json.loads(_line(PROCESSORS, "info"))["timestamp"] == expected
 
 
 def test_a_logger_that_was_bound_before_is_heard_where_a_test_listens() -> None:
