@@ -1,6 +1,5 @@
 """`verify_ledger`: a ledger as we wrote it fits, and whatever anybody changes in it is named."""
 
-import json
 import secrets
 import shutil
 import sqlite3
@@ -13,12 +12,11 @@ from sqlalchemy import Table
 
 from idp.audit.verify import verify_ledger
 from idp.audit.verify_records import Role
-from idp.ledger.canonical_json import Json, jcs
 from idp.ledger.findings import LedgerFinding, LedgerReport
 from idp.ledger.ledger_keys import ledger_keys
 from idp.ledger.merkle_tree import leaf_hash, node_hash
 from idp.ledger.record_contents import CANCELLATION, REFUSAL, RELEASE, draft_approval, draft_node, new_record
-from idp.ports import Opening, RecordDraft
+from idp.ports import RecordDraft
 from idp.sequencer.sequencer import Sequencer
 from idp.store.engine import open_engine
 from idp.store.migrate import migrate
@@ -328,138 +326,6 @@ def test_another_tenants_ledger_is_not_mixed_with_ours(ledger: Path) -> None:
     engine.dispose()
     assert report.holds
     assert (report.size, report.records) == (0, 0)
-
-
-# -- records that were written wrong from the start
-
-
-def written(store: Store, draft: RecordDraft) -> set[str]:
-    store.commit(unit(record=draft))
-    return {finding.what for finding in verify_ledger(store.engine, tenant=TENANT, keys=KEYS).findings}
-
-
-def with_content(draft: RecordDraft, compartment: str, **changed: Json) -> RecordDraft:
-    def opening(one: Opening) -> Opening:
-        if one.compartment != compartment:
-            return one
-        content: dict[str, Json] = {**json_of(one), **changed}
-        return Opening(one.compartment, one.nonce, jcs(content))
-
-    return RecordDraft(draft.record, draft.kind, draft.time, draft.subject, tuple(opening(o) for o in draft.openings))
-
-
-def json_of(opening: Opening) -> dict[str, Json]:
-    found = json.loads(opening.content)
-    assert isinstance(found, dict)
-    return found
-
-
-@pytest.mark.parametrize(
-    ("compartment", "changed", "what"),
-    [
-        ("sent", {"record": "00" * 16}, "its sent has another record"),
-        ("sent", {"time": NOW + 1}, "its sent has another time"),
-        ("decision", {"time": NOW + 1}, "its decision has another time"),
-        (
-            "decision",
-            {"kind": "gift"},
-            "it is no release, refusal or cancellation, nothing unsent, and no approval of metadata, decryption or switch",
-        ),
-        ("decision", {"kind": "refusal"}, "a refusal does not have these openings"),
-        ("subject", {"subject": "00" * 32}, "its subject's part is of another record or subject"),
-        ("login", {"aud": "another"}, "its login is of another relying party than it was sent to"),
-    ],
-)
-def test_a_record_that_contradicts_itself_is_named(
-    store: Store, compartment: str, changed: dict[str, Json], what: str
-) -> None:
-    assert what in written(store, with_content(release(), compartment, **changed))
-
-
-NODE_ODD = "a release to a node says more or less than it may"
-APPROVAL_ODD = "an approval of metadata says more or less than it may"
-NO_DIGEST = "an approval of metadata has no digest of 64 hex digits"
-NO_PEER = "an approval of metadata has no entity id"
-
-
-@pytest.mark.spec("decisions.md 26")
-@pytest.mark.parametrize(
-    ("draft", "compartment", "changed", "what"),
-    [
-        (at_node(RELEASE), "sent", {"names": [["family_name", "exact"]]}, NODE_ODD),
-        (at_node(RELEASE), "decision", {"source": "ee"}, NODE_ODD),
-        (
-            at_node(RELEASE),
-            "sent",
-            {"message": "_other"},
-            "a release to a node says one thing as sent and another as decided",
-        ),
-        (
-            at_node(RELEASE),
-            "decision",
-            {"node": "https://lv.example/"},
-            "a release to a node says one thing as sent and another as decided",
-        ),
-        (at_node(RELEASE), "decision", {"time": NOW + 1}, "its decision has another time"),
-        (at_node(RELEASE), "sent", {"record": "00" * 16}, "its sent has another record"),
-        (
-            at_node(REFUSAL),
-            "decision",
-            {"kind": "gift"},
-            "it is no release, refusal or cancellation, nothing unsent, and no approval of metadata, decryption or switch",
-        ),
-        (at_node(RELEASE), "decision", {"kind": "metadata"}, APPROVAL_ODD),
-        (release(), "decision", {"kind": "metadata"}, APPROVAL_ODD),
-        (release(), "decision", {"node": "https://nl.example/"}, NODE_ODD),
-        (refusal(), "decision", {"node": "https://nl.example/"}, "a refusal to a node says more or less than it may"),
-        (approval(), "decision", {"kind": "release"}, "a release does not have these openings"),
-        (approval(), "decision", {"node": "https://nl.example/"}, APPROVAL_ODD),
-        (approval(), "sent", {"digest": "1" * 64}, "an approval of metadata says one thing as sent and another as decided"),
-    ],
-)
-def test_a_record_without_a_subject_that_says_more_or_another_thing_is_named(
-    store: Store, draft: RecordDraft, compartment: str, changed: dict[str, Json], what: str
-) -> None:
-    assert what in written(store, with_content(draft, compartment, **changed))
-
-
-@pytest.mark.spec("decisions.md 26")
-@pytest.mark.parametrize("draft", [at_node(RELEASE), approval()], ids=["node", "approval"])
-@pytest.mark.parametrize("compartment", ["subject", "login"])
-def test_a_person_beside_a_record_that_has_none_is_named(store: Store, draft: RecordDraft, compartment: str) -> None:
-    added = next(opening for opening in release().openings if opening.compartment == compartment)
-    subject = b"s" * 32 if compartment == "subject" else None
-    found = written(store, RecordDraft(draft.record, draft.kind, draft.time, subject, (*draft.openings, added)))
-    assert [what for what in found if what.endswith("has no subject, no counter and no other openings")]
-
-
-@pytest.mark.spec("decisions.md 30")
-@pytest.mark.parametrize(
-    ("facts", "whats"),
-    [
-        ({"digest": "no digest at all"}, {NO_DIGEST}),
-        ({"digest": "0" * 63}, {NO_DIGEST}),
-        ({"digest": "A" * 64}, {NO_DIGEST}),
-        ({"digest": "0" * 64 + "\n"}, {NO_DIGEST}),
-        ({"digest": 7}, {NO_DIGEST}),
-        ({"peer": ""}, {NO_PEER}),
-        ({"peer": "the node of Latvia"}, {NO_PEER}),
-        ({"peer": 7}, {NO_PEER}),
-        ({"peer": ["https://nl.example/"], "digest": ""}, {NO_DIGEST, NO_PEER}),
-        ({"peer": "urn:lv:node"}, set()),
-    ],
-)
-def test_an_approval_names_a_digest_and_an_entity_id(store: Store, facts: dict[str, Json], whats: set[str]) -> None:
-    draft = with_content(with_content(approval(), "sent", **facts), "decision", **facts)
-    assert written(store, draft) == whats
-
-
-def test_a_release_without_a_subject_is_named(store: Store) -> None:
-    draft = release()
-    openings = tuple(o for o in draft.openings if o.compartment != "subject")
-    found = written(store, RecordDraft(draft.record, draft.kind, draft.time, None, openings))
-    assert "a release does not have these openings" in found
-    assert "a release has a subject and a counter exactly where it is a release" in found
 
 
 # -- a damaged file
