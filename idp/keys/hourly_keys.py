@@ -41,18 +41,11 @@ LONGEST = max(KINDS.values())
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """An unwrapped key, when it is accepted, the id of the key that had closed it, and its row's bytes."""
+    """An unwrapped key, the id of the key that had closed it, and its row's bytes."""
 
     key: bytes = field(repr=False)
-    begins: int
-    ends: int
     by: str
     wrapped: bytes = field(repr=False)
-
-
-def _span(kind: str, hour: int) -> tuple[int, int]:
-    """The moments between which the key of a kind and hour is accepted."""
-    return hour * HOUR - AHEAD, (hour + KINDS[kind] + 1) * HOUR
 
 
 class HourlyKeys:
@@ -81,10 +74,7 @@ class HourlyKeys:
 
     def current(self, kind: str) -> tuple[int, bytes]:
         """The hour in which something is sealed now, and its key of a kind. Raises as `to_seal` does."""
-        hour = self._clock() // HOUR
-        held = self._held.get((kind, hour))
-        if held is not None and not self._revoked(held.by):
-            return hour, held.key
+        hour = self.hour()
         return hour, self.to_seal(kind, hour)
 
     def to_seal(self, kind: str, hour: int) -> bytes:
@@ -92,24 +82,18 @@ class HourlyKeys:
 
         Raises `NotFound` for another hour, `StoreUnavailable` if the database does not answer.
         """
-        held = self._held.get((kind, hour))
-        if held is not None and not self._revoked(held.by) and held.begins <= self._clock() < held.ends:
-            return held.key
-        if not self._accepted(kind, hour):
-            raise NotFound("the sealing key of an hour that is over")
-        self._load({hour})
-        held = self._held.get((kind, hour))
+        self._check_accepted(kind, hour)
+        held = self._standing(kind, hour)
+        if held is None:
+            self._load({hour})
+            held = self._held.get((kind, hour))
         if held is None:
             raise StoreUnavailable("the sealing keys of this hour are closed by a key that this server does not have")
         return held.key
 
     def to_open(self, kind: str, hour: int) -> bytes:
         """The key of a kind and hour. Raises `NotFound` if it is over or revoked, or was never made."""
-        held = self._held.get((kind, hour))
-        if held is not None and held.begins <= self._clock() < held.ends and not self._revoked(held.by):
-            return held.key
-        if not self._accepted(kind, hour):
-            raise NotFound("the sealing key of an hour that is over")
+        self._check_accepted(kind, hour)
         held = self._standing(kind, hour)
         if held is None and not 0 <= self._clock() - self._missed.get((kind, hour), -MISS_SECONDS) < MISS_SECONDS:
             self._load(set())
@@ -137,8 +121,11 @@ class HourlyKeys:
         return None if held is None or self._revoked(held.by) else held
 
     def _accepted(self, kind: str, hour: int) -> bool:
-        begins, ends = _span(kind, hour)
-        return begins <= self._clock() < ends
+        return hour * HOUR - AHEAD <= self._clock() < (hour + KINDS[kind] + 1) * HOUR
+
+    def _check_accepted(self, kind: str, hour: int) -> None:
+        if not self._accepted(kind, hour):
+            raise NotFound("the sealing key of an hour that is over")
 
     def _load(self, wanted: Iterable[int]) -> None:
         """Read the keys, and make the missing ones of the hours `wanted`."""
@@ -186,7 +173,7 @@ class HourlyKeys:
                 key = ours[by].unwrap(row.wrapped, self._tenant, row.kind, row.hour)
             except ValueError:
                 continue
-            taken[row.kind, row.hour] = _Held(key, *_span(row.kind, row.hour), by, row.wrapped)
+            taken[row.kind, row.hour] = _Held(key, by, row.wrapped)
         self._held = taken
 
     def _forget(self) -> None:

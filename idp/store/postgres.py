@@ -9,8 +9,6 @@ counter), which waits for the key's holder and then sees what that one committed
 """
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any  # psycopg is an extra, and SQLAlchemy's events name no type
 
@@ -55,21 +53,17 @@ LOST = "a release that was approved could be gone after a crash."
 def open_postgres(url: URL, *, busy_milliseconds: int) -> Engine:
     """The engine, not connected yet. `busy_milliseconds` bounds each statement, and each wait for a lock."""
     parameters = {name: value for name, value in PARAMETERS.items() if name not in url.query}
-    with _psycopg():
-        engine = create_engine(
-            postgres_url(url),
-            hide_parameters=True,
-            pool_size=POOL,
-            max_overflow=OVERFLOW,
-            pool_timeout=POOL_SECONDS,
-            pool_recycle=RECYCLE_SECONDS,
-            pool_use_lifo=True,
-            use_native_hstore=False,
-            connect_args=parameters,
-        )
+    engine = _engine(
+        url,
+        parameters,
+        pool_size=POOL,
+        max_overflow=OVERFLOW,
+        pool_timeout=POOL_SECONDS,
+        pool_recycle=RECYCLE_SECONDS,
+        pool_use_lifo=True,
+    )
     checks = _Checks(busy_milliseconds)
     event.listen(engine, "connect", checks.connected)
-    event.listen(engine, "handle_error", _without_values)
     return engine
 
 
@@ -77,8 +71,7 @@ def look_at(url: URL) -> Engine:
     """An engine for diagnosis: it only reads, and takes any server."""
     parameters = {name: value for name, value in PARAMETERS.items() if name not in url.query}
     parameters["target_session_attrs"] = "any"
-    with _psycopg():
-        engine = create_engine(postgres_url(url), hide_parameters=True, use_native_hstore=False, connect_args=parameters)
+    engine = _engine(url, parameters)
 
     @event.listens_for(engine, "connect")
     def connected(connection: Any, record: ConnectionPoolEntry) -> None:  # Any: see the import
@@ -88,18 +81,19 @@ def look_at(url: URL) -> Engine:
         connection.execute("SELECT set_config('default_transaction_read_only', 'on', false)")
         connection.autocommit = False
 
-    event.listen(engine, "handle_error", _without_values)
     return engine
 
 
-@contextmanager
-def _psycopg() -> Iterator[None]:
-    """Raise `Misconfigured` if the extra `postgres` is not installed."""
+def _engine(url: URL, parameters: dict[str, str | int], **pool: float) -> Engine:
+    """Raises `Misconfigured` if the extra `postgres` is not installed."""
+    options = {"hide_parameters": True, "use_native_hstore": False, "connect_args": parameters}
     try:
-        yield
+        engine = create_engine(postgres_url(url), **options, **pool)
     except (ModuleNotFoundError, NoSuchModuleError):
         what = "psycopg, which talks to PostgreSQL, is not installed."
         raise Misconfigured((Problem("", 0, "database", what, EXTRAS),)) from None
+    event.listen(engine, "handle_error", _without_values)
+    return engine
 
 
 def postgres_url(url: URL) -> URL:

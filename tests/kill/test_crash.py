@@ -11,7 +11,6 @@ from tests.kill.bases import Base, Lite, Post
 from tests.kill.checker import judge
 from tests.kill.crash import run
 from tests.kill.journal import Line, read_journal
-from tests.kill.plan import Plan
 from tests.kill.preloaded import built, require_compiler
 from tests.kill.report import Report
 from tests.kill.rounds import Rounds
@@ -53,24 +52,6 @@ def test_a_few_rounds_over_postgresql_find_no_fault_and_it_is_back_within_ten_se
     assert 0 < report.slowest < 10
 
 
-def test_what_nobody_hit_comes_first() -> None:
-    report = Report()
-    plan = Plan(chance(), report)
-    plan.met({"worker": ["a", "b"], "sequencer": ["c", "first"], "files": ["d"]})
-    plan.met({"worker": ["a", "b"], "sequencer": ["c"], "files": ["d"]})
-    assert report.points == ["a", "b", "c", "d", "first"]
-    assert plan.new_ledger()
-    assert plan.roles().count("sequencer") == 1, "of two one would be there first, and the other could not be hit"
-    assert plan.armed("worker", Path())["points"] == ["a", "b"]
-    assert "files" in plan.roles()
-    report.hit = {"a", "first", "d"}
-    assert not plan.new_ledger()
-    assert plan.armed("worker", Path())["points"] == ["b"]
-    report.hit |= {"b", "c"}
-    assert plan.slow() == set()
-    assert plan.armed("worker", Path())["points"] in (["a"], ["b"])
-
-
 def caught(base: Base, control: str, kind: str, what: str, *, shim: bool = False) -> bool:
     """Whether a round finds this fault, of all that a control has."""
     report = Report()
@@ -97,21 +78,6 @@ def caught(base: Base, control: str, kind: str, what: str, *, shim: bool = False
 )
 def test_a_control_is_caught(tmp_path: Path, control: str, kind: str, what: str, *, shim: bool) -> None:
     assert caught(Lite(tmp_path), control, kind, what, shim=shim)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("control", "what"),
-    [
-        ("eager", "I1 I7 missing"),
-        ("loose", "I7 a login's mark or decision without its record"),
-        ("unfenced", "I4"),
-        ("deaf", "I5 a token of what was switched off"),
-    ],
-)
-def test_a_control_is_caught_over_postgresql(tmp_path: Path, control: str, what: str) -> None:
-    with own_server() as server:
-        assert caught(Post(tmp_path, server), control, "random", what)
 
 
 # -- what the journal says, and the database does not

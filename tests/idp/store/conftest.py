@@ -8,6 +8,7 @@ import pytest
 
 from idp.store.migrate import migrate
 from idp.store.store import Store
+from idp.store.switches.switchboard import Switchboard
 from tests.idp.memory import MemoryStore
 from tests.idp.store.proxy import Proxy
 from tests.idp.store.units import KEYS, TENANT, opened, opened_at, release, unit
@@ -82,3 +83,8 @@ def any_store(request: pytest.FixtureRequest) -> Iterator[AnyStore]:
         found = opened_at(request.getfixturevalue("postgres"))
     yield found
     found.close()
+
+
+@pytest.fixture
+def board(store: Store) -> Switchboard:
+    return Switchboard(engine=store.engine, tenant=TENANT, keys=KEYS, commits=store)

@@ -11,28 +11,15 @@ from sqlalchemy import Engine
 
 from idp.audit.verify import verify_ledger
 from idp.store.engine import open_engine
-from idp.store.store import Store
 from idp.store.switches.switch import COUNTRY, KEY, PARTY
 from idp.store.switches.switch_records import SwitchRecords
 from idp.store.switches.switchboard import Switchboard
 from idp.store.switches.switches import HOLD_SECONDS, Switches, faults_of_switches
 from policies.errors import StoreUnavailable
-from tests.idp.store.units import KEYS, TENANT, opened
+from tests.idp.store.units import KEYS, TENANT, edit
 
 NOW = 1_795_600_000
 pytestmark = pytest.mark.spec("decisions.md 31")
-
-
-@pytest.fixture
-def store(folder: Path) -> Iterator[Store]:
-    found = opened(folder)
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def board(store: Store) -> Switchboard:
-    return Switchboard(engine=store.engine, tenant=TENANT, keys=KEYS, commits=store)
 
 
 @pytest.fixture
@@ -40,12 +27,6 @@ def engine(folder: Path) -> Iterator[Engine]:
     found = open_engine(f"sqlite:///{folder / 'ciconia.db'}")
     yield found
     found.dispose()
-
-
-def edit(folder: Path, statement: str, *values: object) -> None:
-    with closing(sqlite3.connect(folder / "ciconia.db")) as connection, connection:
-        connection.execute("PRAGMA foreign_keys = OFF")
-        connection.execute(statement, values)
 
 
 def fresh(engine: Engine) -> Switches:

@@ -16,14 +16,13 @@ from sqlalchemy import Connection, Engine
 from idp.audit.verify import verify_ledger
 from idp.ports import Unit
 from idp.sequencer.sequencer import Sequencer
-from idp.store.engine import open_engine
 from idp.store.store import Store
 from idp.store.switches.switch import COUNTRY, KEY, KINDS, PARTY, PROVIDER
 from idp.store.switches.switchboard import Switchboard
 from idp.store.switches.switches import HOLD_SECONDS, Switches
 from policies.errors import StoreUnavailable
 from policies.parties import Tenant
-from tests.idp.store.units import KEYS, TENANT, opened, release
+from tests.idp.store.units import KEYS, TENANT, edit, engine_of, release
 
 NOW = 1_795_600_000
 ROOT = Path(__file__).parents[3]
@@ -60,22 +59,6 @@ class Counting:
         self.afterwards()
 
 
-def engine_of(folder: Path) -> Engine:
-    return open_engine(f"sqlite:///{folder / 'ciconia.db'}")
-
-
-@pytest.fixture
-def store(folder: Path) -> Iterator[Store]:
-    found = opened(folder)
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def board(store: Store) -> Switchboard:
-    return Switchboard(engine=store.engine, tenant=TENANT, keys=KEYS, commits=store)
-
-
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -90,11 +73,6 @@ def counting(folder: Path) -> Counting:
 def switches(counting: Counting, clock: Clock) -> Switches:
     # A double that has what is used of an engine
     return Switches(engine=counting, tenant=TENANT, keys=KEYS, monotonic=clock)  # type: ignore[arg-type] # see above
-
-
-def edit(folder: Path, statement: str, *values: object) -> None:
-    with closing(sqlite3.connect(folder / "ciconia.db")) as connection, connection:
-        connection.execute(statement, values)
 
 
 # -- what a switch does
@@ -282,7 +260,7 @@ from pathlib import Path
 from idp.store.engine import open_engine
 from idp.store.switches.switch import PARTY
 from idp.store.switches.switches import Switches
-from tests.idp.store.units import KEYS, TENANT
+from tests.idp.store.units import edit, engine_of, KEYS, TENANT
 switches = Switches(engine=open_engine(sys.argv[1]), tenant=TENANT, keys=KEYS)
 print(switches.off(PARTY, "parking"), flush=True)
 asked = 0.0

@@ -11,25 +11,10 @@ import pytest
 
 from idp.store.batch import Waiting
 from idp.store.commits import SUFFIX
-from idp.store.migrate import migrate
 from idp.store.store import Store
 from policies.errors import StoreUnavailable
 from tests.idp.server.crew import until
-from tests.idp.store.units import marks, opened_at, unit
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    found = f"sqlite:///{tmp_path / 'ciconia.db'}"
-    migrate(found)
-    return found
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    with_it = opened_at(url)
-    yield with_it
-    with_it.close()
+from tests.idp.store.units import marks, unit
 
 
 @contextmanager

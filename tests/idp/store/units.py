@@ -1,15 +1,19 @@
 """Made-up units of one broker, and the keys of its ledger: what the tests of store, ledger and kill share."""
 
 import secrets
+import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Engine
 
 from idp.ledger.ledger_keys import ledger_keys
 from idp.ledger.record_contents import draft_refusal, draft_release, new_record
 from idp.ports import DecisionRow, Mark, ParkedRow, RecordDraft, Unit
+from idp.store.engine import open_engine
 from idp.store.store import Store, open_store
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Form, Value
@@ -136,3 +140,15 @@ def opened(folder: Path, *, busy_milliseconds: int = 5000) -> Store:
 def opened_at(url: str, *, busy_milliseconds: int = 5000) -> Store:
     """The store of a database of either kind, migrated before."""
     return open_store(url, tenant=TENANT, ledger_keys=KEYS, busy_milliseconds=busy_milliseconds)
+
+
+def engine_of(folder: Path) -> Engine:
+    """Connections of their own to `folder/ciconia.db`."""
+    return open_engine(f"sqlite:///{folder / 'ciconia.db'}")
+
+
+def edit(folder: Path, statement: str, *values: object) -> None:
+    """Change the database as an attacker would, past the product."""
+    with closing(sqlite3.connect(folder / "ciconia.db")) as connection, connection:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute(statement, values)
