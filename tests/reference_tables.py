@@ -11,7 +11,6 @@ import inspect
 import re
 from collections.abc import Iterator, Sequence
 from enum import Enum
-from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast, get_args
@@ -19,6 +18,7 @@ from typing import cast, get_args
 import typer
 from fastapi.routing import APIRoute
 from pydantic_core import PydanticUndefined
+from starlette.routing import BaseRoute, Route
 
 from idp.cli import app
 from idp.config.settings import Organization, Settings
@@ -29,7 +29,7 @@ from idp.protocols.oidc.provider import OpenIDProvider
 from idp.web.city_screens import CityScreens
 from idp.web.city_site import CitySite
 from idp.web.node_screens import NodeScreens
-from idp.web.routes import login, oidc, picker, receipt
+from idp.web.routes import login, oidc, receipt
 from idp.web.routes import public as records
 from idp.web.site import Site
 from policies.assurance import LEVELS_BY_NAME, LevelOfAssurance
@@ -203,22 +203,22 @@ def addresses() -> dict[str, tuple[str, set[str]]]:
     found: dict[str, tuple[str, set[str]]] = {}
     city = _site(CityScreens, OpenIDProvider, "saml", "eidas")
     node = _site(NodeScreens, ProxyService, "saml")
-    routers = {
+    served: dict[str, tuple[BaseRoute, ...]] = {
         "city": (
-            login.router(city),
-            picker.router(city),
-            oidc.router(cast(CitySite, city)),
-            receipt.router(cast(CitySite, city)),
+            *login.routes(city),
+            *oidc.router(cast(CitySite, city)).routes,
+            *receipt.routes(cast(CitySite, city)),
+            *records.router(city, lambda: True).routes,
         ),
-        "node": (login.router(node), picker.router(node)),
+        "node": (*login.routes(node), *records.router(node, lambda: True).routes),
     }
-    for role, of_role in routers.items():
-        for route in chain.from_iterable(each.routes for each in (*of_role, records.router(city, lambda: True))):
-            if isinstance(route, APIRoute):
+    for role, of_role in served.items():
+        for route in of_role:
+            if isinstance(route, Route | APIRoute):
                 methods = sorted(route.methods or (), key=("GET", "HEAD", "POST").index)
                 found.setdefault(route.path, (", ".join(methods), set()))[1].add(role)
     for static in STATIC_FILES:
-        found[static.path] = ("GET, HEAD", set(routers))
+        found[static.path] = ("GET, HEAD", set(served))
     return found
 
 

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
@@ -186,8 +186,11 @@ class Application:
         """Build the web application: the routes, the handler of errors and the middleware."""
         # `redirect_slashes` would send a query or a form on to another address
         app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, telemetry=UNTOLD)
-        for routes in (*_routes(self.site), records.router(self.site, lambda: self.vitals.fit)):
-            app.router.routes += routes.routes  # an included router is matched twice
+        app.router.routes += login.routes(self.site)
+        if isinstance(self.site, CitySite):
+            # An included router is matched twice
+            app.router.routes += [*oidc.router(self.site).routes, *receipt.routes(self.site)]
+        app.router.routes += records.router(self.site, lambda: self.vitals.fit).routes
         for route in app.routes:
             if isinstance(route, APIRoute):
                 # OpenAPI describes the endpoints for programs, not the pages for citizens
@@ -222,13 +225,6 @@ class Application:
             failures=DeviationFailures(engine=engine, tenant=tenant, switches=self.switches),
             switchboard=Switchboard(engine=engine, tenant=tenant, keys=ledger, commits=self._commits),
         )
-
-
-def _routes(site: Site) -> tuple[APIRouter, ...]:
-    """The routers of the site's role."""
-    if isinstance(site, CitySite):
-        return login.router(site), oidc.router(site), receipt.router(site)
-    return (login.router(site),)
 
 
 def _refused(site: Site, request: Request, error: Exception) -> Response:

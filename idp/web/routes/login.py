@@ -10,10 +10,10 @@ Between the first two comes `idp.web.routes.picker`.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 
 from connectors.connector import Inbound, Outbound, Post
@@ -27,6 +27,7 @@ from idp.pages.languages import LANGUAGES
 from idp.pages.views import Ending, PageKind, RefusedView
 from idp.server.wrong_answers import ADDRESS_TIMES
 from idp.web.login_cookies import LOGIN_ID, Cookie, after_decision, new_secret, secret_of
+from idp.web.page_route import Endpoint, PageRoute
 from idp.web.requests import (
     MAX_MESSAGE_BODY,
     check_navigation,
@@ -66,42 +67,32 @@ SHARE = "share."
 MAX_REQUEST = 60 * 1024
 
 
-def router(site: Site) -> APIRouter:
+def routes(site: Site) -> list[PageRoute]:
     """The endpoints that a citizen's browser meets."""
-    routes = APIRouter()
-    for frontend in site.frontends.values():
-        routes.add_api_route(frontend.path, _entry(site, frontend), methods=["GET", "POST"])
-    for protocol in site.protocols:
-        routes.add_api_route(f"/{protocol}/acs", _callback(site, protocol), methods=["POST"])
-    routes.include_router(picker.router(site), include_in_schema=False)
-
+    found = [PageRoute(frontend.path, _entry(site, frontend), "GET", "POST") for frontend in site.frontends.values()]
+    found += [PageRoute(f"/{protocol}/acs", _callback(site, protocol), "POST") for protocol in site.protocols]
+    found += [
+        PageRoute("/login/{login}/decision", _posted(site, _decided), "POST"),
+        PageRoute("/login/{login}/cancel", _posted(site, _cancelled), "POST"),
+    ]
     if site.screens.has_countries:
+        found.append(PageRoute("/login/{login}/language", _posted(site, _reworded), "POST"))
+    return [*found, *picker.routes(site)]
 
-        @routes.post("/login/{login}/language")
-        async def language(request: Request, login: str) -> Response:
-            check_navigation(request)
-            check_same_origin(request, site.issuer)
-            fields = await form(request)
-            return await run_in_threadpool(_reworded, site, request, login, fields)
 
-    @routes.post("/login/{login}/decision")
-    async def decision(request: Request, login: str) -> Response:
+def _posted(site: Site, step: Callable[[Site, Request, str, dict[str, str]], Response]) -> Endpoint:
+    """The endpoint to which a form of our own page is posted."""
+
+    async def posted(request: Request) -> Response:
         check_navigation(request)
         check_same_origin(request, site.issuer)
         fields = await form(request)
-        return await run_in_threadpool(_decided, site, request, login, fields)
+        return await run_in_threadpool(step, site, request, request.path_params["login"], fields)
 
-    @routes.post("/login/{login}/cancel")
-    async def cancel(request: Request, login: str) -> Response:
-        check_navigation(request)
-        check_same_origin(request, site.issuer)
-        await form(request)
-        return await run_in_threadpool(_cancelled, site, request, login)
-
-    return routes
+    return posted
 
 
-def _entry(site: Site, frontend: Frontend) -> Callable[[Request], Awaitable[Response]]:
+def _entry(site: Site, frontend: Frontend) -> Endpoint:
     """The endpoint at which services ask in this frontend's protocol."""
 
     async def entry(request: Request) -> Response:
@@ -116,7 +107,7 @@ def _entry(site: Site, frontend: Frontend) -> Callable[[Request], Awaitable[Resp
     return entry
 
 
-def _callback(site: Site, protocol: str) -> Callable[[Request], Awaitable[Response]]:
+def _callback(site: Site, protocol: str) -> Endpoint:
     """The endpoint to which identity providers of this protocol answer."""
 
     async def callback(request: Request) -> Response:
@@ -300,7 +291,7 @@ def _opened(site: Site, request: Request, login: str, fields: dict[str, str], no
         raise Replayed("decided_shape", "a decision that another version sealed") from error
 
 
-def _cancelled(site: Site, request: Request, login: str) -> Response:
+def _cancelled(site: Site, request: Request, login: str, _fields: dict[str, str]) -> Response:
     """Back to the service from the picker."""
     now = site.clock()
     reference = site.reference(request, login)

@@ -6,8 +6,9 @@ GET  /login/{login}/at/{provider}    the chosen country: off to it; `remember=ye
 """
 
 from collections.abc import Sequence
+from functools import partial
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 
 from idp.login.role import Choices, Reach
@@ -18,6 +19,7 @@ from idp.pages.search import matches
 from idp.pages.views import CountryChoice, ErrorView, PickerView, Towards
 from idp.web.edge import REFERENCE
 from idp.web.login_cookies import Cookie
+from idp.web.page_route import PageRoute
 from idp.web.requests import check_navigation, client_of, cookies, query
 from idp.web.site import RETRY_AFTER, Site, page, status_of
 from idp.web.stopped import stopped
@@ -43,49 +45,48 @@ MAX_SOUGHT = 100
 MIN_TO_SEARCH = 2
 
 
-def router(site: Site) -> APIRouter:
+def routes(site: Site) -> list[PageRoute]:
     """The endpoints of the picker."""
-    routes = APIRouter()
+    at = PageRoute("/login/{login}/at/{provider}", threaded(partial(_at, site)), "GET")
+    if not site.screens.has_countries:
+        return [at]
+    return [at, PageRoute("/login/{login}/countries", threaded(partial(_countries, site)), "GET")]
 
-    if site.screens.has_countries:
 
-        @routes.get("/login/{login}/countries")
-        @threaded
-        def countries(request: Request, login: str) -> Response:
-            check_navigation(request)
-            now = site.clock()
-            site.reference(request, login)
-            asked = _parameters(request, {"q", "remember", "language"})
-            state = site.logins.state(cookies(request), login, now)
-            origin = state.request.origin
-            remember = asked.get("remember", "")
-            kept = [Cookie(REMEMBERED, "", 0, "Lax")] if remember == "no" else []
-            sought = asked.get("q", "").strip()
-            language = asked.get("language")
-            spoken = speaking(state, language) if language else state
-            try:
-                with about(origin.service):
-                    if spoken != state:
-                        site.role.check_service(origin)
-                        # A long state is parked anew each time
-                        site.watched.rates.go_on(client_of(request), "speak")
-                        kept.append(site.logins.keep(spoken, now))
-                    return _picker(site, request, spoken, now, kept, sought=sought, remembering=remember == "yes")
-            except Suspended as error:
-                return stopped(site, request, error, origin, now, wished=spoken.request.languages)
+def _countries(site: Site, request: Request) -> Response:
+    check_navigation(request)
+    now = site.clock()
+    login = request.path_params["login"]
+    site.reference(request, login)
+    asked = _parameters(request, {"q", "remember", "language"})
+    state = site.logins.state(cookies(request), login, now)
+    origin = state.request.origin
+    remember = asked.get("remember", "")
+    kept = [Cookie(REMEMBERED, "", 0, "Lax")] if remember == "no" else []
+    sought = asked.get("q", "").strip()
+    language = asked.get("language")
+    spoken = speaking(state, language) if language else state
+    try:
+        with about(origin.service):
+            if spoken != state:
+                site.role.check_service(origin)
+                # A long state is parked anew each time
+                site.watched.rates.go_on(client_of(request), "speak")
+                kept.append(site.logins.keep(spoken, now))
+            return _picker(site, request, spoken, now, kept, sought=sought, remembering=remember == "yes")
+    except Suspended as error:
+        return stopped(site, request, error, origin, now, wished=spoken.request.languages)
 
-    @routes.get("/login/{login}/at/{provider}")
-    @threaded
-    def at(request: Request, login: str, provider: str) -> Response:
-        check_navigation(request)
-        now = site.clock()
-        site.reference(request, login)
-        remember = _parameters(request, {"remember"}).get("remember") == "yes"
-        state = site.logins.state(cookies(request), login, now)
-        site.watched.tries.ask(state.login, client_of(request))
-        return _off(site, request, state, ProviderId(provider), now, remember=remember)
 
-    return routes
+def _at(site: Site, request: Request) -> Response:
+    check_navigation(request)
+    now = site.clock()
+    login = request.path_params["login"]
+    site.reference(request, login)
+    remember = _parameters(request, {"remember"}).get("remember") == "yes"
+    state = site.logins.state(cookies(request), login, now)
+    site.watched.tries.ask(state.login, client_of(request))
+    return _off(site, request, state, ProviderId(request.path_params["provider"]), now, remember=remember)
 
 
 def begin(site: Site, request: Request, requested: Requested, now: int) -> Response:

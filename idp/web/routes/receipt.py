@@ -11,7 +11,7 @@ The cookie `__Host-receipt` is Strict: no other site's link or form comes with i
 import re
 from collections.abc import Mapping
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 
 from idp.ledger.canonical_json import Json
@@ -23,6 +23,7 @@ from idp.receipts.issue import Issued
 from idp.receipts.receipt_record import names_of
 from idp.web.city_site import CitySite
 from idp.web.login_cookies import Cookie
+from idp.web.page_route import PageRoute
 from idp.web.requests import check_navigation, check_same_origin, cookies, form, query
 from idp.web.site import page
 from idp.web.threads import run_in_threadpool, threaded
@@ -43,30 +44,30 @@ def receipt_cookie(request: Request, handle: str) -> Cookie:
     return Cookie(COOKIE, joined(handle, cookies(request).get(COOKIE, "")), RECEIPT_LIFE, "Strict")
 
 
-def router(site: CitySite) -> APIRouter:
+def routes(site: CitySite) -> list[PageRoute]:
     """The endpoints of the citizen's receipt."""
-    routes = APIRouter()
 
-    @routes.get(RECEIPT_PATH)
     @threaded
     def shown(request: Request) -> Response:
         check_navigation(request)
         return _page(site, request)
 
-    @routes.get(FILE_PATH)
     @threaded
     def file(request: Request) -> Response:
         check_navigation(request)
         return _file(site, request)
 
-    @routes.post(FORGET_PATH)
     async def forget(request: Request) -> Response:
         check_navigation(request)
         check_same_origin(request, site.issuer)
         await form(request)
         return await run_in_threadpool(_forgotten, site, request)
 
-    return routes
+    return [
+        PageRoute(RECEIPT_PATH, shown, "GET"),
+        PageRoute(FILE_PATH, file, "GET"),
+        PageRoute(FORGET_PATH, forget, "POST"),
+    ]
 
 
 def _issued(site: CitySite, request: Request) -> tuple[int, Mapping[int, Issued]]:
