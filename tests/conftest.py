@@ -22,7 +22,7 @@ from structlog.testing import LogCapture
 from structlog.typing import EventDict
 
 import connectors.signatures.decryption_keys
-import idp.doctor.keys
+import idp.doctor.key_files
 import idp.keys.file
 from idp.store import engine
 from tests.e2e.browser import launch
@@ -35,7 +35,7 @@ settings.load_profile("properties")
 BESIDE = ("watch ", "vitals", "retention", "keys", "ledger-sequencer")
 
 # OpenSSL checks a key of RSA for 60 ms, and thousands of tests load those of one folder: the same octets give the same key
-for _module in (idp.keys.file, idp.doctor.keys, connectors.signatures.decryption_keys):
+for _module in (idp.keys.file, idp.doctor.key_files, connectors.signatures.decryption_keys):
     _module.load_pem_private_key = functools.cache(load_pem_private_key)  # type: ignore[attr-defined] # that it imports
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from enum import Enum
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast, get_args
+from typing import Literal, cast, get_args, get_origin
 
 import typer
 from fastapi.routing import APIRoute
@@ -21,7 +21,8 @@ from pydantic_core import PydanticUndefined
 from starlette.routing import BaseRoute, Route
 
 from idp.cli import app
-from idp.config.settings import Organization, Settings
+from idp.config.setting_types import Organization
+from idp.config.settings import Settings
 from idp.pages.languages import ENGLISH, load_languages
 from idp.pages.static import STATIC_FILES
 from idp.protocols.eidas.proxy_service import ProxyService
@@ -132,6 +133,8 @@ def _parameter(one: object) -> tuple[str, str, str]:
 def _choices(annotation: object) -> str:
     """The words that an option takes, where it takes only some."""
     for kind in (annotation, *get_args(annotation)):
+        if get_origin(kind) is Literal:
+            return "/".join(get_args(kind))
         if isinstance(kind, type) and issubclass(kind, Enum):
             return "/".join(str(choice.value) for choice in kind)
     return ""

@@ -17,7 +17,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from connectors.signatures.jwk import keys_from_jwks
 from idp.application.load import load_all
-from idp.config.settings import DEFAULT_PORTS, LABEL, Settings
+from idp.config.setting_types import DEFAULT_PORTS, LABEL
+from idp.config.settings import Settings
 from idp.protocols.oidc.client import ASSERTION_ALGORITHMS, Clients
 from idp.protocols.oidc.provider import ANSWER_PARAMETERS
 from idp.system.toml_text import dumped

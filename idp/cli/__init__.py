@@ -22,10 +22,10 @@ from typer.core import TyperGroup
 from idp.system.stderr import LossyStream
 
 NOT_KNOWN = 2
-# What is raised for a line that is none, whatever is wrong with it. Typer shows only this class below it
+# The error of a wrong command line. Typer shows only a class below it
 _UsageError: type[typer.BadParameter] = typer.BadParameter.__mro__[1]
 _AS_JSON = "ciconia.as_json"
-# Where each command is. Only the one that is asked for is loaded: a broker takes a second, and `keys list` needs none
+# The module of each command. Only the one that is asked for is loaded: a broker takes a second, and `keys list` needs none
 MODULES = {
     "demo": "demo",
     "init": "init",
@@ -45,7 +45,7 @@ MODULES = {
 
 
 class _Loaded(Mapping[str, Any]):
-    """Typer's commands by their names, each loaded when it is looked at."""
+    """Typer's commands by their names, each loaded when it is needed."""
 
     def __getitem__(self, name: str) -> Any:
         found = getattr(import_module(f"idp.cli.{MODULES[name]}"), name)
@@ -55,8 +55,7 @@ class _Loaded(Mapping[str, Any]):
             found = alone
         command = typer.main.get_command(found)
         command.name = name
-        _refuse_empty(command)
-        _let_flow(command)
+        _prepare(command)
         return command
 
     def __iter__(self) -> Iterator[str]:
@@ -66,28 +65,20 @@ class _Loaded(Mapping[str, Any]):
         return len(MODULES)
 
 
-def _let_flow(command: Any) -> None:
-    """Have each paragraph of the help flow, of a command and of those below it: Typer lets the first one alone do so.
+def _prepare(command: Any) -> None:
+    """Prepares a command and those below it: paragraphs of the help flow, and an empty path or argument is refused.
 
-    Else a line ends twice on a narrow terminal, and an example of two lines is two commands to whoever copies it.
+    Typer lets only the first paragraph flow: else a narrow terminal breaks lines twice, and somebody copies an example of
+    two lines as two commands. Python takes an empty path for `.`, a folder; and no node, key or service has an empty name.
     """
     command.help = command.help and "\n\n".join(" ".join(each.split()) for each in cleandoc(command.help).split("\n\n"))
-    for below in getattr(command, "commands", {}).values():
-        _let_flow(below)
-
-
-def _refuse_empty(command: Any) -> None:
-    """Have what is empty refused, of a command and of those below it: each path, and each argument.
-
-    Python takes an empty path for `.`, a folder; and no node, key or service has an empty name.
-    """
     for each in command.params:
         is_path = Path in (each.type_descriptor.annotation, *get_args(each.type_descriptor.annotation))
         if is_path or each.param_type_name == "argument":
             what = "it is empty, and names no file and no folder." if is_path else "it is empty, and names nothing."
             each.process_value = partial(_full, each, what, each.process_value)
     for below in getattr(command, "commands", {}).values():
-        _refuse_empty(below)
+        _prepare(below)
 
 
 def _full(parameter: Any, what: str, process: Callable[[Any, Any], Any], context: Any, value: Any) -> Any:
@@ -98,14 +89,14 @@ def _full(parameter: Any, what: str, process: Callable[[Any, Any], Any], context
 
 @contextmanager
 def _usage(*, as_json: bool) -> Iterator[None]:
-    """Say what is wrong with the line itself in JSON where that was asked for; else Typer says it on stderr."""
+    """Says in JSON what is wrong with the command line, where it asked for JSON; else Typer says it on stderr."""
     try:
         yield
     except _UsageError as error:
-        error.message = error.message.removeprefix("Value error, ")  # pydantic's word, which says nothing
+        error.message = error.message.removeprefix("Value error, ")  # pydantic's empty words
         if not as_json:
             raise
-        # As `console.failed`, which takes a while to load
+        # Not `console.failed`, which takes a while to load
         print(json.dumps({"ok": False, "error": {"code": "usage", "detail": error.format_message()}}))
         raise typer.Exit(NOT_KNOWN) from None
 
@@ -153,9 +144,9 @@ def group(
 
 
 def main() -> None:
-    """What the shell runs. Whether a command was done is one thing, whether its answer could be written another."""
+    """Runs the command line. A command that was done and whose answer could not be written ends with 2."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:  # closed by whoever started us: what goes there goes nowhere
+        if getattr(sys, name) is None:  # closed by the parent process
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - as long as the process
     answer = sys.stdout = LossyStream(sys.stdout, line_buffering=sys.stdout.isatty())
     sys.stderr = LossyStream(sys.stderr)
@@ -163,7 +154,7 @@ def main() -> None:
         app()
     finally:
         answer.flush()
-        # A server served, whoever read its one sentence
+        # A server served, though nobody read its one sentence
         if answer.lost is not None and sys.argv[1:2] != ["serve"]:
             why = os.strerror(answer.lost.errno or 0)
             print(

@@ -1,31 +1,40 @@
-"""`ciconia audit`: what a receipt proves, and what an export of the log does, offline.
+"""`ciconia audit`: what a receipt proves, and whether an export is the log that others were shown. Offline.
 
-Exit codes: 0 every receipt holds, 1 one does not and what does not fit is named, 2 a file or the key could not be read.
+Exit codes: 0 everything holds, 1 something does not and is named, 2 something could not be read or compared.
 """
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO, TypeVar
 
 import typer
 
-from idp.cli.audit_ledger import ledger
-from idp.cli.audit_told import COULD_NOT, COULD_NOT_RUN, DOES_NOT, HOLDS, keys_for, say_failed, tell, unreadable, whose
-from idp.cli.console import say
+from idp.audit.export_verify import Exported, NotCompared, read_size, verify_export
+from idp.cli.console import COULD_NOT_RUN, NO, YES, answer, plain, progress, say
+from idp.cli.options import LogKey
+from idp.keys.ledger_files import LOG_VKEY
+from idp.ledger.checkpoint import TreeHead, VerifierKey, open_note
+from idp.ledger.key_list import read_keys
 from idp.receipts.receipt import MAX_RECEIPT
 from idp.receipts.receipt_verify import ProvedReceipt, verify_receipt
-from idp.system.files import read_regular, read_upto
+from idp.sequencer.witness import note_in
+from idp.system.files import read_regular, read_upto, regular
 from policies.errors import SignatureInvalid
 
-_RECEIPTS = "Receipt files, of citizens or services; `-` for standard input, with --log."
+MAX_KEYS = 64 * 1024
 _INPUT = Path("-")
+_RECEIPTS = "Receipt files, of citizens or services; `-` for standard input, with --log."
+_VERDICTS = {NO: "does not hold", COULD_NOT_RUN: "could not be checked"}
+_T = TypeVar("_T")
+# What somebody else has: a checkpoint that was kept, or a receipt
+_Other = TreeHead | ProvedReceipt
 
 audit = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Receipts and the whole log: check them, without asking anybody."
 )
-audit.command()(ledger)
 
 
 @audit.callback()
@@ -36,10 +45,7 @@ def group() -> None:
 @audit.command()
 def verify(
     receipts: Annotated[list[Path], typer.Argument(metavar="RECEIPT...", help=_RECEIPTS)],
-    log: Annotated[
-        Path | None,
-        typer.Option("--log", metavar="KEY", help="The log's public keys, a vkey file; else log.vkey beside each receipt."),
-    ] = None,
+    log: LogKey = None,
     proof: Annotated[
         Path | None,
         typer.Option("--proof", metavar="FILE", help="What /log/proof answered, for a receipt that holds a promise."),
@@ -49,7 +55,7 @@ def verify(
 ) -> None:
     """Check receipts with the log's keys alone, without the network; say what that proves and what it does not.
 
-    Whoever wants to trust the answer takes the log's keys from somewhere else than from whom the receipt came.
+    To trust the answer, take the log's keys from somewhere else than from the one who gave you the receipt.
 
     Example: ciconia audit verify receipt.json --log log.vkey
 
@@ -64,37 +70,122 @@ def verify(
         else:
             say(detail, error=True)
         raise typer.Exit(COULD_NOT_RUN)
-    raise typer.Exit(max(_one(path, log, proof, as_json=as_json) for path in receipts))
+    raise typer.Exit(max(_receipt(path, log, proof, as_json=as_json) for path in receipts))
 
 
-def _one(path: Path, log: Path | None, proof: Path | None, *, as_json: bool) -> int:
-    """Check one receipt, print the answer, return its exit code."""
+@audit.command()
+def ledger(
+    export: Annotated[Path, typer.Argument(metavar="EXPORT", help="What `ciconia ledger export` wrote.")],
+    log: LogKey = None,
+    checkpoint: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="A checkpoint that somebody kept, or an earlier export; again for each."),
+    ] = None,
+    receipt: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="A receipt that somebody has; again for each.")
+    ] = None,
+    *,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line: progress, the export, each file.")
+    ] = False,
+) -> None:
+    """Compute the log's tree from an export, and see whether it is the one that others were shown.
+
+    A checkpoint that a witness keeps says what the log signed then; a receipt says what stands in it. Offline, with the
+    log's keys alone: to trust the answer, take them from somewhere else than the export.
+
+    Example: ciconia audit ledger log.jsonl --log log.vkey --checkpoint witness/city.example.checkpoint
+
+    Exit codes: 0 everything fits, 1 something does not, 2 something could not be read or compared.
+    """
+    found = _tried(export, lambda: _keys_for(export, log), COULD_NOT_RUN, as_json=as_json)
+    if isinstance(found, int):
+        raise typer.Exit(found)
+    key, keys = found
+    codes: list[int] = []
+    others: list[tuple[Path, _Other]] = []
+    readers: tuple[tuple[list[Path] | None, Callable[[Path, Sequence[VerifierKey]], _Other]], ...]
+    readers = ((checkpoint, _read_checkpoint), (receipt, _read_receipt))
+    for path, read in ((path, read) for paths, read in readers for path in paths or ()):
+        other: _Other | int = _tried(path, partial(read, path, keys), NO, as_json=as_json)
+        if isinstance(other, int):
+            codes.append(other)
+        else:
+            others.append((path, other))
+    codes.append(_compared(export, key, keys, others, as_json=as_json))
+    raise typer.Exit(max(codes))
+
+
+def _tried(path: Path, act: Callable[[], _T], refused: int, *, as_json: bool) -> _T | int:
+    """The result of `act`; where it raises, the exit code, after saying why: `refused` where a check failed."""
     try:
-        octets = read_upto("-", MAX_RECEIPT) if path == _INPUT else read_regular(path, MAX_RECEIPT)
-        key, keys = keys_for(path, log)
-        given = None if proof is None else read_regular(proof, MAX_RECEIPT)
+        return act()
     except OSError as error:
-        return unreadable(path, error, as_json=as_json)
+        detail = f"{error.filename or path} could not be read: {error.strerror or type(error).__name__}"
+        return _failed(path, "unreadable", detail, COULD_NOT_RUN, as_json=as_json)
     except SignatureInvalid as error:
-        return say_failed(path, error.check, error.detail, COULD_NOT, as_json=as_json)
-    try:
-        proved = verify_receipt(octets, keys, given)
-    except SignatureInvalid as error:
-        return say_failed(path, error.check, error.detail, DOES_NOT, as_json=as_json)
-    limits = (*proved.limits, whose(key, proved.keys))
+        return _failed(path, error.check, error.detail, refused, as_json=as_json)
+
+
+def _failed(path: Path, check: str, detail: str, code: int, *, as_json: bool) -> int:
+    """Says which check a file did not pass, or why it was not made; returns the exit code."""
     if as_json:
-        ids = [each.key_id.hex() for each in proved.keys]
-        told = {"key_id": ids[0], "key_ids": ids, "key_file": str(key), "not_proved": list(limits)}
-        print(json.dumps({**_json(path, proved), **told}))
+        print(json.dumps({"file": str(path), "ok": False, "check": check, "detail": detail}))
     else:
-        tell(_lines(path, proved, limits))
-    return HOLDS
+        # A line feed in a file's name begins no line of its own
+        say(plain(f"{path}: it {_VERDICTS[code]} ({check}): {detail}."), error=True)
+    return code
 
 
-def _json(path: Path, proved: ProvedReceipt) -> dict[str, object]:
-    return {
-        "file": str(path),
-        "ok": True,
+def _say_file(path: Path, told: dict[str, object], lines: Sequence[str], *, as_json: bool) -> int:
+    answer({"file": str(path), "ok": True, **told}, *map(plain, lines), as_json=as_json)
+    return YES
+
+
+def _keys_for(path: Path, log: Path | None) -> tuple[Path, tuple[VerifierKey, ...]]:
+    """The file of the log's keys, `log` or the one beside `path`, and the keys. Raises OSError, `SignatureInvalid`."""
+    key = log if log is not None else path.parent / LOG_VKEY
+    try:
+        text = read_regular(key, MAX_KEYS)
+    except FileNotFoundError as error:
+        if log is not None:
+            raise
+        raise FileNotFoundError(error.errno, f"{error.strerror}; --log names the log's keys", str(key)) from error
+    try:
+        return key, read_keys(text.decode("utf-8", "replace"))
+    except SignatureInvalid as error:
+        raise SignatureInvalid(error.check or "note_key", f"{key} is no log's key: {error.detail}") from error
+
+
+def _whose(key: Path, keys: Sequence[VerifierKey]) -> str:
+    """The limit of every answer: the key came with the command, perhaps from whoever made the file."""
+    ids = [each.key_id.hex() for each in keys]
+    is_that = f"the key {ids[0]} from {key} is that" if len(ids) == 1 else f"the keys {', '.join(ids)} from {key} are those"
+    return f"that {is_that} of {keys[0].name}: compare with what this log publishes, at its own address under /log/vkey"
+
+
+def _receipt(path: Path, log: Path | None, proof: Path | None, *, as_json: bool) -> int:
+    """Checks one receipt, prints the answer, returns its exit code."""
+
+    def read() -> tuple[bytes, Path, tuple[VerifierKey, ...], bytes | None]:
+        octets = read_upto("-", MAX_RECEIPT) if path == _INPUT else read_regular(path, MAX_RECEIPT)
+        key, keys = _keys_for(path, log)
+        return octets, key, keys, None if proof is None else read_regular(proof, MAX_RECEIPT)
+
+    given = _tried(path, read, COULD_NOT_RUN, as_json=as_json)
+    if isinstance(given, int):
+        return given
+    octets, key, keys, proof_text = given
+    proved = _tried(path, lambda: verify_receipt(octets, keys, proof_text), NO, as_json=as_json)
+    if isinstance(proved, int):
+        return proved
+    limits = (*proved.limits, _whose(key, proved.keys))
+    lines = [f"{path}: it holds.", "Proved:", *(f"  {sentence}" for sentence in proved.sentences)]
+    if proved.by is not None and proved.by < time.time():
+        lines.append("  That time has passed: a log that still has no proof of this leaf broke its promise.")
+    lines += ["Not proved:", *(f"  {limit}" for limit in limits)]
+    ids = [each.key_id.hex() for each in proved.keys]
+    told: dict[str, object] = {
         "for": proved.holder.value,
         "log": proved.log,
         "record": proved.record,
@@ -108,11 +199,67 @@ def _json(path: Path, proved: ProvedReceipt) -> dict[str, object]:
         "size": proved.size,
         "promised_by": proved.by,
         "proved": list(proved.sentences),
+        "key_id": ids[0],
+        "key_ids": ids,
+        "key_file": str(key),
+        "not_proved": list(limits),
     }
+    return _say_file(path, told, lines, as_json=as_json)
 
 
-def _lines(path: Path, proved: ProvedReceipt, limits: Sequence[str]) -> list[str]:
-    lines = [f"{path}: it holds.", "Proved:", *(f"  {sentence}" for sentence in proved.sentences)]
-    if proved.by is not None and proved.by < time.time():
-        lines.append("  That time has passed: a log that still has no proof of this leaf broke its promise.")
-    return [*lines, "Not proved:", *(f"  {limit}" for limit in limits)]
+def _read_checkpoint(path: Path, keys: Sequence[VerifierKey]) -> TreeHead:
+    head = TreeHead.read(open_note(note_in(regular(path)), *keys))
+    if head.origin != keys[0].name:
+        raise SignatureInvalid("checkpoint", "the checkpoint is another log's")
+    return head
+
+
+def _read_receipt(path: Path, keys: Sequence[VerifierKey]) -> ProvedReceipt:
+    return verify_receipt(read_regular(path, MAX_RECEIPT), keys)
+
+
+def _compared(
+    export: Path, key: Path, keys: Sequence[VerifierKey], others: Sequence[tuple[Path, _Other]], *, as_json: bool
+) -> int:
+    """Checks the export, then each other file against it; says what was found, and returns the exit code."""
+
+    def read() -> Exported:
+        with regular(export).open("rb") as file:
+            return _exported(file, keys, [other for _, other in others], as_json=as_json)
+
+    whole = _tried(export, read, NO, as_json=as_json)
+    if isinstance(whole, int):
+        return whole
+    limits = ("that anybody was shown this tree, beyond the files that were compared with it", _whose(key, [whole.key]))
+    head = whole.head
+    signed = f"  The log {head.origin} signed a checkpoint over these {head.size} leaves: the root is {head.root.hex()}."
+    lines = [f"{export}: it holds.", "Proved:", signed, "Not proved:", *(f"  {limit}" for limit in limits)]
+    told = {"log": head.origin, "size": head.size, "root": head.root.hex(), "key_id": whole.key.key_id.hex()}
+    _say_file(export, {**told, "key_file": str(key), "not_proved": list(limits)}, lines, as_json=as_json)
+    return max((_fits(path, other, whole, as_json=as_json) for path, other in others), default=YES)
+
+
+def _exported(file: BinaryIO, keys: Sequence[VerifierKey], others: Sequence[_Other], *, as_json: bool) -> Exported:
+    size = read_size(file, keys)
+    heads = [other if isinstance(other, TreeHead) else other.head for other in others]
+    sizes = {head.size for head in heads if head is not None}
+    leaves = {other.leaf_hash for other in others if isinstance(other, ProvedReceipt)}
+    with progress(size, "audit", as_json=as_json) as advance:
+        return verify_export(file, size, keys, sizes=sizes, leaves=leaves, advance=advance)
+
+
+def _fits(path: Path, other: _Other, whole: Exported, *, as_json: bool) -> int:
+    """Says whether what somebody has is of this tree; returns the exit code."""
+    try:
+        if isinstance(other, TreeHead):
+            whole.assert_begins_with(other)
+            told: dict[str, object] = {"size": other.size}
+            what = f"the tree over {other.size} leaves that the log signed there is the beginning of this one"
+        else:
+            told = {"index": whole.place_of(other)}
+            what = f"its leaf stands at index {told['index']}, counted from 0"
+    except NotCompared as error:
+        return _failed(path, "export_short", f"{error}: ask for a newer export", COULD_NOT_RUN, as_json=as_json)
+    except SignatureInvalid as error:
+        return _failed(path, error.check, error.detail, NO, as_json=as_json)
+    return _say_file(path, told, [f"{path}: it fits: {what}."], as_json=as_json)

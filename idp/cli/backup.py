@@ -1,23 +1,23 @@
-"""`backup` and `restore`: the record of releases, and what must not be forgotten, as one file.
+"""`ciconia backup` and `restore`: the record of releases, and what must not be forgotten, as one file.
 
 Exit codes: 0 it is done and the ledger in it verifies, 1 it is not as it should be and is named, 2 it could not be tried.
 """
 
 import errno
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from sqlalchemy import Engine
 
 from connectors.formats.grammar import written
 from idp.audit.verify import steps_of, verify_ledger
-from idp.cli.console import problems, progress, say, unwritable
+from idp.cli.console import NO, YES, answer, end, progress, say, trying, unwritable
+from idp.cli.options import AsJsonLines, Folder
 from idp.config.settings import Settings, load_settings
 from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.checkpoint import TreeHead
@@ -31,36 +31,32 @@ from idp.store.engine import database_name, open_engine, reading
 from idp.store.faults import explained
 from idp.store.installation import assert_ours, is_sealed_by_others
 from idp.store.migrate import assert_current, migrate
-from policies.errors import BrokerError, Misconfigured, Problem, StoreUnavailable
+from policies.errors import Misconfigured, Problem, StoreUnavailable
 
-DONE, DIFFERS, COULD_NOT_RUN = 0, 1, 2
 # What SQLite says where there is no room for the file, or for what it keeps beside it
 NO_ROOM = ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE")
-
-Folder = Annotated[Path, typer.Option("--config", readable=False, metavar="DIR", help="The folder with `ciconia.toml`.")]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON in place of text: progress lines, then the result.")]
 
 
 def backup(
     config: Folder,
     to: Annotated[Path, typer.Option("--to", metavar="FILE", help="A new file: SQLite, readable to you alone.")],
     *,
-    as_json: AsJson = False,
+    as_json: AsJsonLines = False,
 ) -> None:
     """Copy the database into one file while the broker serves, and check the ledger in the copy. Keys are not in it.
 
-    Of a database of another installation nothing is written.
+    It refuses the database of another installation, and writes nothing.
 
     Example: ciconia backup --config city --to /backup/city-2026-11-25.db
 
     Exit codes: 0 it is written and its ledger fits, 1 it is written and something does not fit, 2 it could not be tried.
     """
-    with _told(to, as_json=as_json, writes=True):
+    with _trying(to, as_json=as_json, writes=True):
         settings = load_settings(config)
         keys = load_ledger_keys(settings.key_folder, settings.origin)
         if would_count(to, settings.witness_path):
             what = f"{to} would count as a checkpoint of the witness {settings.witness_path}, and nothing would be signed"
-            _failed("file", f"{what} beside it: name a file in another folder", as_json=as_json)
+            _end(f"{what} beside it: name a file in another folder", as_json=as_json)
         blind = partial(saw_nothing, settings.witness_path, keys)
         with _database(settings) as engine:
             # With other keys nothing in it would fit, nor what the witness saw
@@ -79,7 +75,7 @@ def restore(
     config: Folder,
     file: Annotated[Path, typer.Option("--from", metavar="FILE", help="What `ciconia backup` wrote.")],
     *,
-    as_json: AsJson = False,
+    as_json: AsJsonLines = False,
 ) -> None:
     """Fill the empty database of a folder from a backup, and check the ledger before and after.
 
@@ -90,7 +86,7 @@ def restore(
 
     Exit codes: 0 it is restored and its ledger fits, 1 something does not fit, 2 it could not be tried.
     """
-    with _told(file, as_json=as_json):
+    with _trying(file, as_json=as_json):
         settings = load_settings(config)
         keys = load_ledger_keys(settings.key_folder, settings.origin)
         backup_opened = opened_backup(file, tenant=settings.tenant, beside=settings.folder)
@@ -147,14 +143,14 @@ def _newest(source: Engine, settings: Settings, now: int) -> int:
 
 
 def _how_long(until: int, now: int) -> str:
-    """For how long sign-ins are refused, in words."""
+    """How long sign-ins are refused, in words."""
     if until <= now + CLOSED_SECONDS:
         return f"for {CLOSED_SECONDS // 60} minutes from now"
     return f"until {written(until)}"
 
 
 def _again(newest: int, now: int, *, witness: bool) -> list[str]:
-    """What an operator has to know of an older record, and to do again: switches and revocations come with the backup."""
+    """Tells an operator how old the record is, and what to do again: switches and revocations come with the backup."""
     of = f"The newest record in this backup is of {written(newest)}." if newest else "There is no record in this backup."
     on = "Every relying party, country and provider that was switched off since then is on again, and every key that was"
     found = [f"{of} {on} revoked since then counts again. Repeat it: ciconia party disable, ciconia keys revoke."]
@@ -183,7 +179,7 @@ def _verified(
 
 @contextmanager
 def _room_at(place: str) -> Iterator[None]:
-    """Have a disk without room name what is on it. What else a database cannot do may be of the one that is read."""
+    """Names what a full disk holds. Any other fault may be that of the database that is read."""
     try:
         yield
     except StoreUnavailable as error:
@@ -211,20 +207,18 @@ def _say(
     amiss: bool = False,
     more: Sequence[str] = (),
 ) -> None:
-    """The result, with more to know of it, and the end of the command."""
+    """Says the result, with more to know about it, and ends the command."""
     holds = report.holds and not amiss
     if as_json:
         findings = [{"table": f.table, "row": f.row, "what": f.what} for f in report.findings]
         ledger = {"size": report.size, "root": report.root.hex(), "records": report.records, "findings": findings}
-        print(json.dumps({"ok": holds, **facts, **ledger}))
+        answer({"ok": holds, **facts, **ledger}, as_json=True)
     else:
-        for finding in report.findings:
-            say(f"DOES NOT FIT  {finding}", error=True)
         fits = "its ledger fits" if report.holds else f"in its ledger {report.told}"
-        say(f"{text}. {report.size} leaves, {report.records} records: {fits}.", error=not holds)
-        for each in more:
-            say(each, error=not holds)
-    raise typer.Exit(DONE if holds else DIFFERS)
+        lines = [f"DOES NOT FIT  {finding}" for finding in report.findings]
+        lines += [f"{text}. {report.size} leaves, {report.records} records: {fits}.", *more]
+        say("\n".join(lines), error=not holds)
+    raise typer.Exit(YES if holds else NO)
 
 
 def _rows(count: int) -> str:
@@ -232,25 +226,17 @@ def _rows(count: int) -> str:
 
 
 @contextmanager
-def _told(file: Path, *, as_json: bool, writes: bool = False) -> Iterator[None]:
-    """Say what could not be tried, and end with 2. `writes`: whether the file is one that is made."""
-    try:
-        yield
-    except Misconfigured as error:
-        problems(error, as_json=as_json)
-        raise typer.Exit(COULD_NOT_RUN) from None
-    except BrokerError as error:
-        _failed(error.code, explained(error.detail), as_json=as_json)
-    except OSError as error:
-        if writes and isinstance(error, PermissionError):
-            _failed("file", unwritable(file, error).removesuffix("."), as_json=as_json)
-        room = ". Make room on its disk" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
-        _failed("file", f"{error.filename or file}: {error.strerror or type(error).__name__}{room}", as_json=as_json)
+def _trying(file: Path, *, as_json: bool, writes: bool = False) -> Iterator[None]:
+    """Ends with 2 and says why where it cannot be done. `writes`: whether the file is one that is made."""
+    with trying(as_json=as_json, what="It could not be done"):
+        try:
+            yield
+        except OSError as error:
+            if writes and isinstance(error, PermissionError):
+                _end(unwritable(file, error).removesuffix("."), as_json=as_json)
+            room = ". Make room on its disk" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+            _end(f"{error.filename or file}: {error.strerror or type(error).__name__}{room}", as_json=as_json)
 
 
-def _failed(code: str, detail: str, *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps({"ok": False, "error": {"code": code, "detail": detail}}))
-    else:
-        say(f"It could not be done: {detail}.", error=True)
-    raise typer.Exit(COULD_NOT_RUN)
+def _end(detail: str, *, as_json: bool) -> NoReturn:
+    end("file", detail, as_json=as_json, text=f"It could not be done: {detail}.")

@@ -1,18 +1,23 @@
-"""How the command line speaks: plain sentences, problems with file, line, key and fix, progress, and JSON where asked."""
+"""How the command line speaks: sentences for people, JSON where asked, problems with their fix, progress, exit codes."""
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from policies.errors import Misconfigured
+from idp.store.faults import explained
+from policies.errors import BrokerError, Misconfigured, Problem
 
+# It is so; it is not so, and what is wrong is named; it could not be tried
+YES, NO, COULD_NOT_RUN = 0, 1, 2
 # emoji: else `12:AB:34` in a fingerprint, which people compare by eye, is shown as 12 and a pictogram
 _OUT = Console(emoji=False, highlight=False, soft_wrap=True)
 _ERROR = Console(stderr=True, emoji=False, highlight=False, soft_wrap=True)
@@ -21,26 +26,50 @@ _ERROR = Console(stderr=True, emoji=False, highlight=False, soft_wrap=True)
 EVERY = 10_000
 
 
+class Refused(Misconfigured):
+    """The one reason why a command does not do what it was asked: `trying` ends with 1."""
+
+    def __init__(self, file: str, key: str, what: str, fix: str) -> None:
+        super().__init__((Problem(file, 0, key, what, fix),))
+
+
 def plain(line: str) -> str:
-    """A line of which a terminal obeys nothing and shows all in its order: whatever is not printable becomes `?`."""
+    """The line with `?` for each character that is not printable, so that a terminal obeys nothing in it."""
     return "".join(mark if mark.isprintable() else "?" for mark in line)
 
 
 def say(text: str, *, error: bool = False) -> None:
-    """Lines for a person, each `plain`; on stderr where something is wrong."""
+    """Prints lines for a person, each `plain`; on stderr where something is wrong."""
     (_ERROR if error else _OUT).print("\n".join(map(plain, text.split("\n"))), markup=False)
 
 
-def failed(code: str, detail: str, *, as_json: bool, **more: str) -> None:
-    """Why a command did not do what it was asked: a sentence on stderr, or one JSON object on stdout, which has `more`."""
+def answer(told: Mapping[str, object], *lines: str, as_json: bool) -> None:
+    """Prints the result of a command: one JSON object, `ok` unless it says otherwise, or lines."""
+    if as_json:
+        print(json.dumps({"ok": True, **told}))
+    else:
+        say("\n".join(lines))
+
+
+def failed(code: str, detail: str, *, as_json: bool, text: str = "", **more: object) -> None:
+    """Says why a command did not do what it was asked: a sentence on stderr, or one JSON object on stdout with `more`.
+
+    `text` is the sentence, where it says more than `detail`.
+    """
     if as_json:
         print(json.dumps({"ok": False, **more, "error": {"code": code, "detail": detail}}))
     else:
-        say(detail, error=True)
+        say(text or detail, error=True)
+
+
+def end(error: str, detail: str, *, as_json: bool, code: int = COULD_NOT_RUN, text: str = "", **more: object) -> NoReturn:
+    """Says why a command did not do what it was asked, as `failed` does, and ends it."""
+    failed(error, detail, as_json=as_json, text=text, **more)
+    raise typer.Exit(code) from None
 
 
 def problems(error: Misconfigured, *, as_json: bool = False) -> None:
-    """Every problem at once."""
+    """Says every problem at once."""
     if as_json:
         found = [{"file": p.file, "line": p.line, "key": p.key, "what": p.what, "fix": p.fix} for p in error.problems]
         print(json.dumps({"ok": False, "problems": found}))
@@ -50,23 +79,36 @@ def problems(error: Misconfigured, *, as_json: bool = False) -> None:
 
 
 @contextmanager
-def progress(total: int, what: str, *, as_json: bool = False, every: int = 0) -> Iterator[Callable[[int], None]]:
-    """Show how far something is that may take long; what it gives is called with how much more was done.
+def trying(*, as_json: bool, what: str = "It could not be tried") -> Iterator[None]:
+    """Ends the command where an error leaves the block, and says why: with 1 for `Refused`, with 2 for any other."""
+    try:
+        yield
+    except Misconfigured as error:
+        problems(error, as_json=as_json)
+        raise typer.Exit(NO if isinstance(error, Refused) else COULD_NOT_RUN) from None
+    except BrokerError as error:
+        detail = explained(error.detail)
+        end(error.code, detail, as_json=as_json, text=f"{what} ({error.code}): {detail.removesuffix('.')}.")
 
-    A bar on stderr while somebody looks (stdout and stderr are terminals), gone when it ends; with `as_json` a line
-    `{"progress": what, "done": n, "of": total}` on stdout after each `every` (else 10,000); in a pipe nothing.
+
+@contextmanager
+def progress(total: int, what: str, *, as_json: bool = False, every: int = 0) -> Iterator[Callable[[int], None]]:
+    """Shows how far something is that may take long; the block calls what it gets with how much more was done.
+
+    On a terminal a bar on stderr, gone when it ends; with `as_json` a line `{"progress": what, "done": n, "of": total}` on
+    stdout after each `every` (else 10,000); in a pipe nothing.
     """
     done, every = 0, every or EVERY
 
-    def told(more: int) -> None:
+    def print_line(more: int) -> None:
         nonlocal done
         before, done = done, done + more
         if before // every != done // every:
             print(json.dumps({"progress": what, "done": done, "of": total}), flush=True)
 
     if as_json:
-        yield told
-    elif not (sys.stdout.isatty() and sys.stderr.isatty()):
+        yield print_line
+    elif not _on_terminal():
         yield _nothing
     else:
         columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -75,30 +117,31 @@ def progress(total: int, what: str, *, as_json: bool = False, every: int = 0) ->
             yield lambda more: bar.advance(task, more)
 
 
-def _nothing(_more: object) -> None:
-    """Nobody looks."""
-
-
 @contextmanager
 def doing(*, as_json: bool = False) -> Iterator[Callable[[str], None]]:
-    """Say on stderr what is being done that may take long; what it gives is called with each new thing.
+    """Says on stderr what is being done that may take long; the block calls what it gets with each new thing.
 
-    On a terminal it is one line that moves, and is gone when it ends; else each is a line. With `as_json` nothing is said.
+    On a terminal one line that moves, gone when it ends; else a line each. With `as_json` nothing is said.
     """
     if as_json:
         yield _nothing
-    elif not (sys.stdout.isatty() and sys.stderr.isatty()):
+    elif not _on_terminal():
         yield partial(say, error=True)
     else:
         with _ERROR.status("") as status:
             yield lambda what: status.update(Text(what))
 
 
-def taken(directory: Path) -> bool:
-    """Whether something stands there already that a command must not write into. An empty folder is free.
+def _on_terminal() -> bool:
+    return sys.stdout.isatty() and sys.stderr.isatty()
 
-    Raises OSError where that cannot be seen: `unwritable` says it.
-    """
+
+def _nothing(_more: object) -> None:
+    """Nobody looks."""
+
+
+def taken(directory: Path) -> bool:
+    """Whether something stands there that a command must not write into. An empty folder is free. Raises OSError."""
     return directory.exists() and (not directory.is_dir() or any(directory.iterdir()))
 
 

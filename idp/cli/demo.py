@@ -1,4 +1,4 @@
-"""`ciconia demo`: the whole login on loopback, to click through, or walked and told by itself."""
+"""`ciconia demo`: a whole login on loopback, to click through in a browser, or walked and told by the command."""
 
 import json
 import shlex
@@ -8,13 +8,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from idp.cli.console import doing, failed, problems, say, taken, unwritable
+from idp.cli.console import NO, doing, end, say, taken, trying, unwritable
 from idp.demo.border import Border
 from idp.demo.browser import WalkError
 from idp.demo.database import demo_database
@@ -56,7 +56,7 @@ def demo(
     configure_logs()
     # As Ctrl-C, so that the folder goes with us
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+    with _trying(keep, as_json=as_json):
         if keep is not None:
             _assert_free(keep, as_json=as_json)
         with (
@@ -71,45 +71,44 @@ def demo(
                 told("Signing a citizen of Estonia in")
                 walked = walk(border)
             kept = _keep(walked, folder) if keep is not None else None
-    except WalkError as error:
-        failed("not_through", f"The login did not go through: {error}", as_json=as_json)
-        raise typer.Exit(1) from None
-    except Misconfigured as error:
-        problems(error, as_json=as_json)
-        raise typer.Exit(2) from None
-    except BrokerError as error:
-        _end(error.code, f"The demo could not run: {explained(str(error))}", as_json=as_json)
-    except OSError as error:
-        if keep is not None and isinstance(error, PermissionError):
-            _end("unwritable", unwritable(keep, error), as_json=as_json)
-        _end("file", f"The demo could not run: {explained(str(error))}", as_json=as_json)
     if as_json:
         print(json.dumps(as_object(walked, show_values=show_values, kept=kept), ensure_ascii=False))
     else:
         _tell(walked, show_values=show_values, kept=kept)
 
 
-def _assert_free(keep: Path, *, as_json: bool) -> None:
-    """End it with 2 where the folder is not one to write into. Raises `Misconfigured` where root asks, and it is another's.
+@contextmanager
+def _trying(keep: Path | None, *, as_json: bool) -> Iterator[None]:
+    """Ends the command and says why: with 1 where the login does not go through, with 2 where the demo cannot run."""
+    with trying(as_json=as_json):
+        try:
+            yield
+        except WalkError as error:
+            end("not_through", f"The login did not go through: {error}", as_json=as_json, code=NO)
+        except Misconfigured:
+            raise
+        except (BrokerError, OSError) as error:
+            if keep is not None and isinstance(error, PermissionError):
+                end("unwritable", unwritable(keep, error), as_json=as_json)
+            code = error.code if isinstance(error, BrokerError) else "file"
+            end(code, f"The demo could not run: {explained(str(error))}", as_json=as_json)
 
-    Each folder around it counts: whoever owns that may put another one in its place meanwhile.
+
+def _assert_free(keep: Path, *, as_json: bool) -> None:
+    """Ends the command with 2 unless it may write into the folder. Raises `Misconfigured` for root in another's folder.
+
+    Each folder around it counts: its owner could put another one in its place meanwhile.
     """
     try:
         assert_own_way(keep, "--keep")
         if taken(keep):
-            _end("taken", f"{keep} is not an empty folder: name a new one.", as_json=as_json)
+            end("taken", f"{keep} is not an empty folder: name a new one.", as_json=as_json)
     except OSError as error:
-        _end("unwritable", unwritable(keep, error), as_json=as_json)
-
-
-def _end(code: str, detail: str, *, as_json: bool) -> NoReturn:
-    """Say why it could not run, and end with 2."""
-    failed(code, detail, as_json=as_json)
-    raise typer.Exit(2) from None
+        end("unwritable", unwritable(keep, error), as_json=as_json)
 
 
 def _keep(walked: Walked, folder: Path) -> tuple[Path, Path]:
-    """The citizen's receipt and the log's key, beside each other; their paths."""
+    """Writes the citizen's receipt and the log's key beside each other; returns their paths."""
     receipt, key = folder / "receipt.json", folder / LOG_VKEY
     write_new(receipt, walked.receipt)
     write_new(key, walked.log_key.encode())
@@ -117,7 +116,7 @@ def _keep(walked: Walked, folder: Path) -> tuple[Path, Path]:
 
 
 def as_object(walked: Walked, *, show_values: bool, kept: tuple[Path, Path] | None = None) -> dict[str, object]:
-    """The walk as the JSON object of the command's contract. `kept`: where the receipt and the log's key lie; else null."""
+    """The walk as the command's JSON object. `kept`: the paths of the receipt and the log's key, if they were kept."""
     return {
         "ok": True,
         "steps": [{"node": step.node, "step": step.step, "ms": step.ms} for step in walked.steps],
@@ -143,11 +142,11 @@ def as_object(walked: Walked, *, show_values: bool, kept: tuple[Path, Path] | No
 
 @contextmanager
 def _folder(keep: Path | None, *, as_json: bool) -> Iterator[Path]:
-    """The folder of the demo: the one to keep, or one that goes when the demo ends."""
+    """The folder of the demo: the one to keep, or a temporary one."""
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
         found = keep.resolve()
-        # Once more: somebody else may have made it meanwhile, or put a link in its place
+        # Again: somebody else may have made it meanwhile, or put a link in its place
         _assert_free(found, as_json=as_json)
         yield found
         return
@@ -157,7 +156,7 @@ def _folder(keep: Path | None, *, as_json: bool) -> Iterator[Path]:
 
 @contextmanager
 def _database(url: str, *, keep: bool) -> Iterator[str]:
-    """What stands in each node's settings: a file in its folder where no URL was given."""
+    """The database in each node's settings: a file in its folder, unless a URL was given."""
     if not url:
         yield "ciconia.db"
         return
@@ -176,7 +175,7 @@ def _open(folder: Path, *, fixed: bool, database: str, as_json: bool) -> Iterato
 
 
 def _stay(border: Border) -> None:
-    """Print one address, and stay until Ctrl-C."""
+    """Prints one address, and stays until Ctrl-C."""
     try:
         say(f"Open {border.city_base}/ in Chromium or Firefox (Safari keeps no Secure cookie on http). Ctrl-C ends it.")
         threading.Event().wait()
@@ -198,7 +197,7 @@ REASONS = {
 
 
 def _tell(walked: Walked, *, show_values: bool, kept: tuple[Path, Path] | None) -> None:
-    """The story, as a mayor would want to hear it."""
+    """Prints the story of the login, for somebody who decides about it."""
     out = Console(emoji=False, highlight=False, soft_wrap=True)
 
     def heading(text: str) -> None:

@@ -1,4 +1,4 @@
-"""`ciconia doctor`: everything that is wrong with an installation, at once. It changes nothing.
+"""`ciconia doctor`: names everything that is wrong with an installation, at once. It changes nothing.
 
 With `--selftest` it tries the attack corpus on the installed libraries, with or without an installation to look at.
 Exit codes: 0 nothing but notices, 1 errors or warnings or a case that went wrong, 2 it could not be tried.
@@ -14,19 +14,17 @@ import typer
 
 from connectors.fetch import Fetcher
 from connectors.signatures.second_opinion import libxml2_versions
-from idp.cli.console import failed, plain, say, taken, unwritable
+from idp.cli.console import COULD_NOT_RUN, NO, YES, end, plain, say, taken, unwritable
 from idp.cli.doctor_selftest import code_of, selftest, tell
+from idp.cli.options import AsJson
 from idp.config.settings import examine_settings, is_many
-from idp.doctor.case import Machine
-from idp.doctor.examination import examine
-from idp.doctor.finding import Finding, Report, Severity
-from idp.doctor.roof import examine_roof
+from idp.doctor.checks import examine, examine_roof
+from idp.doctor.examination import Machine
+from idp.doctor.finding import DoctorFinding, DoctorReport, Severity
 from idp.selftest.report import Report as Corpus
 from idp.system.clock import system_clock
 from idp.system.logs import configure_logs
 from policies.errors import Misconfigured
-
-FINE, PROBLEMS, COULD_NOT_RUN = 0, 1, 2
 
 
 def doctor(
@@ -40,7 +38,7 @@ def doctor(
         Path | None,
         typer.Option(readable=False, metavar="DIR", help="With --selftest: write cases that went wrong into a new DIR."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Name everything that is wrong: where, what, why it matters, how to mend it. Nothing is changed.
 
@@ -54,9 +52,12 @@ def doctor(
         raise typer.BadParameter("name a configuration folder, or try this machine with --selftest.", param_hint="--config")
     if keep is not None and not try_corpus:
         raise typer.BadParameter("it keeps cases of --selftest.", param_hint="--keep")
-    if keep is not None:
-        _assert_free(keep, as_json=as_json)
-    # Else a check that logs would do so on stdout, among the JSON
+    try:
+        if keep is not None and taken(keep):
+            raise typer.BadParameter(f"{keep} is not an empty folder: name a new one.", param_hint="--keep")
+    except OSError as error:
+        end("unwritable", unwritable(keep or Path(), error), as_json=as_json)
+    # To stderr: else a check that logs would do so on stdout, among the JSON
     configure_logs()
     examined = _examined(config, offline=offline, as_json=as_json) if config is not None else None
     tried = _tried(keep, as_json=as_json) if try_corpus else None
@@ -68,31 +69,19 @@ def doctor(
             _say(examined, config)
         if tried is not None:
             tell(tried)
-    raise typer.Exit(max(_code_of(examined), code_of(tried)))
+    raise typer.Exit(max(YES if examined is None or examined.ok else NO, code_of(tried)))
 
 
-def _assert_free(keep: Path, *, as_json: bool) -> None:
-    try:
-        if taken(keep):
-            raise typer.BadParameter(f"{keep} is not an empty folder: name a new one.", param_hint="--keep")
-    except OSError as error:
-        failed("unwritable", unwritable(keep, error), as_json=as_json)
-        raise typer.Exit(COULD_NOT_RUN) from None
+def _examined(config: Path, *, offline: bool, as_json: bool) -> DoctorReport:
+    def fetcher_of(folder: Path) -> Fetcher | None:
+        settings, _ = examine_settings(folder)
+        return None if offline else Fetcher(demo=settings is not None and settings.demo)
 
-
-def _examined(config: Path, *, offline: bool, as_json: bool) -> Report:
-    machine = Machine(disk=_disk, libxml2=libxml2_versions, environment=os.environ)
-    now, clock = system_clock(), system_clock
+    machine, now = Machine(disk=_disk, libxml2=libxml2_versions, environment=os.environ), system_clock()
     try:
         if is_many(config):
-            return examine_roof(
-                config,
-                now=now,
-                machine=machine,
-                fetcher_of=lambda tenant: None if offline else _fetcher(tenant),
-                clock=clock,
-            )
-        return examine(config, now=now, machine=machine, fetcher=None if offline else _fetcher(config), clock=clock)
+            return examine_roof(config, now=now, machine=machine, fetcher_of=fetcher_of, clock=system_clock)
+        return examine(config, now=now, machine=machine, fetcher=fetcher_of(config), clock=system_clock)
     except Misconfigured as error:
         _could_not_run(error, as_json=as_json)
         raise typer.Exit(COULD_NOT_RUN) from None
@@ -102,22 +91,12 @@ def _tried(keep: Path | None, *, as_json: bool) -> Corpus:
     try:
         return selftest(keep)
     except OSError as error:
-        failed("unwritable", f"The self-test could not run: {error}", as_json=as_json)
-        raise typer.Exit(COULD_NOT_RUN) from None
+        end("unwritable", f"The self-test could not run: {error}", as_json=as_json)
 
 
-def _as_json(report: Report) -> dict[str, object]:
+def _as_json(report: DoctorReport) -> dict[str, object]:
     found = [one.as_json() for one in report.findings]
     return {"ok": report.ok, "problems": found, "checked": report.checked}
-
-
-def _code_of(report: Report | None) -> int:
-    return FINE if report is None or report.ok else PROBLEMS
-
-
-def _fetcher(config: Path) -> Fetcher:
-    settings, _ = examine_settings(config)
-    return Fetcher(demo=settings is not None and settings.demo)
 
 
 def _disk(path: Path) -> tuple[int, int]:
@@ -128,7 +107,7 @@ def _disk(path: Path) -> tuple[int, int]:
 def _could_not_run(error: Misconfigured, *, as_json: bool) -> None:
     if as_json:
         found = [
-            Finding(Severity.ERROR, p.file, p.line, p.key, p.what, "There is nothing to look at.", p.fix).as_json()
+            DoctorFinding(Severity.ERROR, p.file, p.line, p.key, p.what, "There is nothing to look at.", p.fix).as_json()
             for p in error.problems
         ]
         print(json.dumps({"ok": False, "problems": found, "checked": []}))
@@ -137,7 +116,7 @@ def _could_not_run(error: Misconfigured, *, as_json: bool) -> None:
         say(f"{problem.file} could not be examined: {problem.what} {problem.fix}", error=True)
 
 
-def _say(report: Report, config: Path) -> None:
+def _say(report: DoctorReport, config: Path) -> None:
     counts = ", ".join(_counted(len(report.of(severity)), severity) for severity in Severity if report.of(severity))
     say(f"{config}: {counts or 'nothing is wrong'} ({len(report.checked)} checks).")
     for severity in Severity:

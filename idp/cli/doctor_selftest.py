@@ -8,19 +8,19 @@ from rich.table import Table
 
 from connectors.attacks.verdict import Outcome
 from connectors.signatures.second_opinion import WORTH
-from idp.cli.console import progress, say
+from idp.cli.console import COULD_NOT_RUN, NO, YES, progress, say
 from idp.selftest.keeping import Keeper
 from idp.selftest.report import Report
 from idp.selftest.run import ABOUT, Watching, run
 from idp.system.clock import system_clock
 
-# As many disagreements are told one by one; where more are wrong, one thing is the cause of most
+# The most disagreements that are told one by one: more mostly have one cause
 MAX_TOLD = 40
 _REPORT = "Report the lines above with the versions below; --keep DIR writes the cases that went wrong."
 
 
 def selftest(keep: Path | None) -> Report:
-    """Run it, with a bar while somebody looks. `keep`: where cases that went wrong are written, if anywhere."""
+    """Runs the self-test, with a bar on a terminal. `keep`: the folder for cases that went wrong, if any."""
     keeper = Keeper(keep) if keep is not None else None
     with progress(ABOUT, "Trying the attack corpus") as told:
         watching = Watching(progress=lambda _family: told(1))
@@ -32,12 +32,12 @@ def selftest(keep: Path | None) -> Report:
 def code_of(report: Report | None) -> int:
     """The exit code: 0 nothing wrong (or nothing tried), 1 some case went wrong, 2 not everything could be tried."""
     if report is None or report.ok:
-        return 0
-    return 1 if report.wrong() else 2
+        return YES
+    return NO if report.wrong() else COULD_NOT_RUN
 
 
 def tell(report: Report) -> None:
-    """The classes as a table, every disagreement in a sentence, and what to do."""
+    """Prints the classes as a table, every disagreement in a sentence, and what to do."""
     table = Table(title="Self-test: what was tried here", title_justify="left", box=None)
     for column in ("class", "kind", "tried", "wrong"):
         table.add_column(column, justify="right" if column in ("tried", "wrong") else "left")
@@ -59,12 +59,12 @@ def tell(report: Report) -> None:
 
 
 def verdict(report: Report) -> str:
-    """One line: what was found, and what an operator does about it."""
+    """One line for the operator: the result, and what to do about it."""
     counts = Counter(one.outcome for one in report.wrong())
     tried = f"{len(report.tried)} cases in {report.seconds:.0f} seconds"
     if counts:
         found = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome])
         return f"{tried}: {found}. Do not put these versions into service; stay with those that passed. {_REPORT}"
     if report.broken or not report.tried:
-        return f"{tried}, and not all could be made: nothing is known of the rest. Do not put these versions into service."
+        return f"{tried}, and not all could be made: the rest is not known. Do not put these versions into service."
     return f"{tried}: 0 wrongly accepted, 0 wrongly refused, each by its own check. These versions may serve."

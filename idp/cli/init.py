@@ -1,6 +1,5 @@
 """`ciconia init`: a folder with settings and fresh keys, from which a broker can begin."""
 
-import json
 import re
 import shlex
 import shutil
@@ -13,9 +12,9 @@ from typing import Annotated
 
 import typer
 
-from idp.cli.console import failed, problems, say, taken, unwritable
+from idp.cli.console import answer, end, say, taken, trying, unwritable
 from idp.cli.options import AsJson
-from idp.config.setting_hints import NO_COUNTRY
+from idp.config.setting_types import NO_COUNTRY
 from idp.config.settings import SETTINGS_FILE, TENANTS, Settings, load_settings
 from idp.demo.practice import METADATA, PRACTICE_PORT, register_practice
 from idp.keys.file import write_private
@@ -35,7 +34,7 @@ DEMO = "# Practice on this machine alone: http is taken on *.localhost, so nobod
 
 
 class Role(StrEnum):
-    """What a broker is for."""
+    """The role of a broker."""
 
     CITY = "city"
     NODE = "node"
@@ -66,36 +65,30 @@ def init(
         issuer = EXAMPLE_NODE if role is Role.NODE else PRACTICE if demo else EXAMPLE_ISSUER
     # As Ctrl-C, so that no half of a folder stays
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        settings = _make(directory, issuer, role, demo=demo)
-    except _TakenError:
-        detail = f"{directory} is not an empty folder: name a new one, so that nothing of yours is overwritten."
-        failed("taken", detail, as_json=as_json)
-        raise typer.Exit(2) from None
-    except Misconfigured as error:
-        problems(error, as_json=as_json)
-        raise typer.Exit(2) from None
-    except OSError as error:
-        failed("unwritable", unwritable(directory, error), as_json=as_json)
-        raise typer.Exit(2) from None
+    with trying(as_json=as_json):
+        try:
+            settings = _make(directory, issuer, role, demo=demo)
+        except _TakenError:
+            detail = f"{directory} is not an empty folder: name a new one, so that nothing of yours is overwritten."
+            end("taken", detail, as_json=as_json)
+        except OSError as error:
+            end("unwritable", unwritable(directory, error), as_json=as_json)
     _warn_root(directory)
-    if as_json:
-        made = {"directory": str(directory.resolve()), "issuer": settings.issuer, "listen": settings.listen}
-        print(json.dumps({"ok": True, **made}))
-        return
     lacks = "no identity provider and no country that may ask" if role is Role.NODE else "no country and no service"
     if demo:
         lacks = "a made-up country in providers/practice.toml; no service"
-    say(f"Made {directory}: settings in {SETTINGS_FILE}, fresh keys in keys/, and {lacks} yet.")
+    lines = [f"Made {directory}: settings in {SETTINGS_FILE}, fresh keys in keys/, and {lacks} yet."]
     if demo:
         quoted_folder = shlex.quote(str(directory))
         start = f"python -m idp.demo.practice {quoted_folder} {shlex.quote(str(directory / METADATA))} {PRACTICE_PORT}"
-        say(f"Its sign-in, in a terminal of its own: {start}")
-    say(f"Next: ciconia serve --config {shlex.quote(str(_served(directory)))}")
+        lines.append(f"Its sign-in, in a terminal of its own: {start}")
+    lines.append(f"Next: ciconia serve --config {shlex.quote(str(_served(directory)))}")
+    told = {"directory": str(directory.resolve()), "issuer": settings.issuer, "listen": settings.listen}
+    answer(told, *lines, as_json=as_json)
 
 
 def _warn_root(directory: Path) -> None:
-    """Say where root made it in a folder of another account, which cannot read it."""
+    """Warns where root made the folder in that of another account, which cannot read it."""
     try:
         assert_own_way(directory, "DIR")
     except Misconfigured as error:
@@ -105,7 +98,7 @@ def _warn_root(directory: Path) -> None:
 
 
 def _served(directory: Path) -> Path:
-    """What is served: the folder itself, or that around `tenants/` where it lies in one."""
+    """The folder to serve: this one, or the one around `tenants/` where it lies in there."""
     if directory.parent.name == TENANTS:
         return directory.parent.parent
     around = directory.resolve().parent
@@ -113,7 +106,7 @@ def _served(directory: Path) -> Path:
 
 
 def _text(role: Role, issuer: str, *, demo: bool = False) -> str:
-    """The settings of a role: what all have, then its own."""
+    """The text of the settings for a role."""
     here = resources.files("idp.cli")
     text = DEMO if demo else ""
     text += "".join(here.joinpath(name).read_text(encoding="utf-8") for name in ("init.toml", f"init_{role}.toml"))
@@ -131,7 +124,7 @@ class _TakenError(Exception):
 
 
 def _begin(directory: Path, text: str) -> None:
-    """Write the settings: of several who begin at once one alone can. Raises `_TakenError`, and leaves nothing then."""
+    """Writes the settings; of several commands at once only one can. Raises `_TakenError`, and leaves nothing then."""
     file = directory / SETTINGS_FILE
     try:
         # An address of a database may get a password
@@ -144,7 +137,7 @@ def _begin(directory: Path, text: str) -> None:
 
 
 def _make(directory: Path, issuer: str, role: Role, *, demo: bool) -> Settings:
-    """Write the whole folder, or leave nothing of ours in it. Raises `_TakenError` where somebody else has files there."""
+    """Writes the whole folder, or leaves nothing of ours in it. Raises `_TakenError` where it holds other files."""
     if taken(directory):
         raise _TakenError
     folders = NODE_FOLDERS if role is Role.NODE else FOLDERS
@@ -155,19 +148,14 @@ def _make(directory: Path, issuer: str, role: Role, *, demo: bool) -> Settings:
         _begin(directory, _text(role, issuer, demo=demo))
         ours = ("keys", *folders)
         settings = load_settings(directory)
-        create_keys(
-            settings.key_folder,
-            settings.origin,
-            settings.tenant,
-            demo=settings.demo,
-            saml_encryption=role is Role.CITY,
-        )
+        encrypts = role is Role.CITY
+        create_keys(settings.key_folder, settings.origin, settings.tenant, demo=settings.demo, saml_encryption=encrypts)
         for name in folders:
             (directory / name).mkdir()
         if demo:
             register_practice(directory)
     except BaseException:
-        # A Ctrl-C, too: half of it would be in the way of the next one. The settings last, which keep others out
+        # A Ctrl-C, too: half a folder would be in the way of the next command. The settings last, which keep others out
         for name in ours:
             shutil.rmtree(directory / name, ignore_errors=True)
         if ours:

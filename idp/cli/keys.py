@@ -1,12 +1,11 @@
 """`ciconia keys`: the keys that change while the server runs, what each is doing, and how the next one takes over.
 
-Files are all that there is: a key begins at the minute that its name says, on every machine that has it, and servers look
-at the folder every few seconds. Only a revocation goes through the database: it counts on all workers within a second.
+Files are all that there is: a key begins at the minute in its name, on every machine that has it, and servers look at the
+folder every few seconds. Only a revocation goes through the database: it counts on all workers within a second.
 
 Exit codes: 0 it is so, 1 it is refused and every reason is named, 2 it could not be tried.
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,11 +17,10 @@ import typer
 from connectors.formats.grammar import written
 from connectors.signatures.certificates import certificate_of
 from connectors.signatures.key_ring import KeyState, Named, Scheduled, moment, spelled
-from idp.cli.console import say
-from idp.cli.keys_answering import Refused, answering, rotate_command
-from idp.cli.keys_revoke import revoke
+from idp.cli.console import Refused, answer, say
+from idp.cli.keys_revoke import revoke, rotate_command, trying_keys
 from idp.cli.options import AsJson, Folder
-from idp.cli.revocations import Answer, ask
+from idp.cli.revocations import Revocations, read_revocations
 from idp.config.settings import Settings, load_settings
 from idp.keys import change
 from idp.keys.folder import NODE_FILES, OF_A_NODE, BrokerKeys, load_keys
@@ -46,8 +44,8 @@ OfKind = Annotated[str, typer.Argument(metavar="KIND", help=_KINDS)]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """What `list` says of one key. Times in seconds since the epoch, None where there is none."""
+class KeyLine:
+    """A line of `list`. Times in seconds since the epoch, None where there is none."""
 
     kind: str
     key_id: str
@@ -57,8 +55,8 @@ class Line:
     certificate_end: int | None
     file: str
 
-    def told(self) -> dict[str, object]:
-        """As JSON has it."""
+    def as_json(self) -> dict[str, object]:
+        """The line as an object."""
         return {
             "kind": self.kind,
             "key_id": self.key_id,
@@ -71,12 +69,12 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class _Desk:
-    """One tenant's settings and keys, what is revoked of those, and how to answer."""
+class _KeyDesk:
+    """One tenant's settings and keys, which of those are revoked, and how to answer."""
 
     settings: Settings
     found: BrokerKeys
-    answer: Answer
+    revocations: Revocations
     as_json: bool
 
     def waiting(self, kind: KeyKind, now: int) -> Scheduled[Named] | None:
@@ -97,16 +95,15 @@ def list_(config: Folder, *, as_json: AsJson = False) -> None:
     Example: ciconia keys list --config city
     """
     with _desk(config, as_json=as_json) as desk:
-        unknown = desk.answer.unknown
+        unknown = desk.revocations.unknown
         lines = list(lines_of(desk.found, system_clock()))
-    if as_json:
-        print(json.dumps({"ok": True, "revocations_known": unknown is None, "keys": [line.told() for line in lines]}))
-        return
-    say(f"{'KIND':<16} {'KEY':<44} {'STATE':<10} {'FROM':<17} {'UNTIL':<17} CERTIFICATE")
+    rows = [f"{'KIND':<16} {'KEY':<44} {'STATE':<10} {'FROM':<17} {'UNTIL':<17} CERTIFICATE"]
     for line in lines:
         begins, until, end = (_minute(each) for each in (line.begins, line.until, line.certificate_end))
-        say(f"{line.kind:<16} {line.key_id:<44} {line.state:<10} {begins:<17} {until:<17} {end}")
-    if unknown is not None:
+        rows.append(f"{line.kind:<16} {line.key_id:<44} {line.state:<10} {begins:<17} {until:<17} {end}")
+    told = {"revocations_known": unknown is None, "keys": [line.as_json() for line in lines]}
+    answer(told, *rows, as_json=as_json)
+    if unknown is not None and not as_json:
         say(f"A key that is revoked may stand here as any other. {unknown}", error=True)
 
 
@@ -131,7 +128,7 @@ def new(
             begins = _moment(at, now)
         if (waiting := desk.waiting(wanted, now)) is not None:
             what = f"the next key of {kind} is there already: {waiting.file}."
-            raise Refused("KIND", what, f"`{rotate_command(kind, config)}` has it begin as soon as is safe.")
+            raise Refused("keys", "KIND", what, f"`{rotate_command(kind, config)}` has it begin as soon as is safe.")
         _make(desk, wanted, begins, now)
 
 
@@ -145,19 +142,19 @@ def rotate(
 ) -> None:
     """Have a new key take over as soon as is safe: the next one where there is one, else one that is made now.
 
-    Never one that is revoked: where the database cannot say of the next one, it stays as it is, and --now makes another.
+    It never takes a revoked one: where the database cannot say whether the next one is, --now makes another.
 
     Example: ciconia keys rotate es256 --config city
     """
     with _desk(config, as_json=as_json) as desk:
         now, wanted = system_clock(), _kind(kind)
-        waiting, unknown = desk.waiting(wanted, now), desk.answer.unknown
-        if waiting is not None and unknown is not None and not desk.answer.none_yet:
+        waiting, unknown = desk.waiting(wanted, now), desk.revocations.unknown
+        if waiting is not None and unknown is not None and not desk.revocations.none_yet:
             if not now_:
                 what = f"{unknown.what} {waiting.file}, which would take over, may be one of them."
                 fix = f"{unknown.fix} `{rotate_command(kind, config, '--now')}` makes another one without asking."
                 raise Misconfigured((Problem(unknown.file, 0, unknown.key, what, fix),))
-            # One that is made now is none that somebody revoked
+            # Nobody can have revoked one that is made now
             waiting = None
         if waiting is None:
             _make(desk, wanted, change.this_minute(now) if now_ else change.safe_from(wanted, now), now)
@@ -184,40 +181,41 @@ def vouch(
 
     Example: ciconia keys vouch --config city 530d903a
     """
-    with answering(as_json=as_json):
+    with trying_keys(as_json=as_json):
         settings = load_settings(config)
         found = vouch_for_log_keys(settings.key_folder, settings.origin, key_ids or ())
         load_ledger_keys(settings.key_folder, settings.origin)
     ids = [key.key_id.hex() for key in found.keys]
-    if as_json:
-        print(json.dumps({"ok": True, "log": settings.origin, "key_ids": ids}))
-        return
-    say(f"{settings.key_folder / LOG_VKEY} lists {', '.join(ids)}: each later one is vouched for.")
-    say("Where there are several machines, copy it into the key folder of each.")
+    answer(
+        {"log": settings.origin, "key_ids": ids},
+        f"{settings.key_folder / LOG_VKEY} lists {', '.join(ids)}: each later one is vouched for.",
+        "Where there are several machines, copy it into the key folder of each.",
+        as_json=as_json,
+    )
 
 
 # One id in 64 begins with "-", and none of our options is short
 keys.command(context_settings={"ignore_unknown_options": True})(revoke)
 
 
-def lines_of(found: BrokerKeys, now: int) -> Iterator[Line]:
+def lines_of(found: BrokerKeys, now: int) -> Iterator[KeyLine]:
     """Every key of every ring, the newest of each kind first."""
     for name, ring in found.rings.items():
         for each in ring.scheduled:
             der = getattr(each.key, "certificate", b"")
             end = int(certificate_of(der).not_valid_after_utc.timestamp()) if der else None
-            yield Line(name, each.key.key_id, ring.state(each, now), each.begins, ring.ends(each), end, each.file)
+            yield KeyLine(name, each.key.key_id, ring.state(each, now), each.begins, ring.ends(each), end, each.file)
 
 
-def _make(desk: _Desk, kind: KeyKind, begins: int, now: int) -> None:
+def _make(desk: _KeyDesk, kind: KeyKind, begins: int, now: int) -> None:
     settings = desk.settings
     if kind is LOG and not (settings.key_folder / LOG_VKEY).is_file():
         fix = "Restore it from its backup: what earlier keys signed is checked with it."
-        raise Refused(LOG_VKEY, "it is missing.", fix)
+        raise Refused("keys", LOG_VKEY, "it is missing.", fix)
     if kind in OF_A_NODE and desk.found.node is None:
         what = f"this folder has no key of a node, and a node needs all three ({', '.join(NODE_FILES)})."
         fix = f"`ciconia init DIR --issuer {settings.issuer}` makes them: copy the three into {settings.key_folder}."
-        raise Refused("KIND", what, fix)
+        raise Refused("keys", "KIND", what, fix)
     host, production = settings.tenant, not settings.demo
     try:
         path = change.make(settings.key_folder, kind, begins, host=host, now=now, production=production)
@@ -230,12 +228,12 @@ def _make(desk: _Desk, kind: KeyKind, begins: int, now: int) -> None:
             unlist = list_log_keys(settings.key_folder, settings.origin)
         fresh = load_keys(settings.key_folder, settings.origin)
     except Misconfigured:
-        # No server starts with a folder that does not load. Whatever else ends this, one that runs may use the key already
+        # No server starts with a folder that does not load. After any other error a running one may use the key already
         path.unlink(missing_ok=True)
         if unlist is not None:
             unlist()
         raise
-    fresh.obey(desk.answer.revoked)
+    fresh.obey(desk.revocations.since)
     ring = fresh.rings[kind.name]
     made = next(each for each in ring.scheduled if each.file == path.name)
     _tell(desk, kind, made.key.key_id, begins, path)
@@ -247,8 +245,8 @@ def _make(desk: _Desk, kind: KeyKind, begins: int, now: int) -> None:
         say("It is the first of its kind: a server that runs takes it up when it is started again, or gets SIGHUP.")
 
 
-def _hurry(desk: _Desk, kind: KeyKind, waiting: Scheduled[Named], now: int, *, at_once: bool) -> None:
-    """Have the key that waits begin sooner, where that is not its minute already."""
+def _hurry(desk: _KeyDesk, kind: KeyKind, waiting: Scheduled[Named], now: int, *, at_once: bool) -> None:
+    """Has the waiting key begin sooner, unless that is its minute already."""
     folder = desk.settings.key_folder
     made = int((folder / waiting.file).stat().st_mtime)
     begins = change.this_minute(now) if at_once else max(change.safe_from(kind, made), change.next_minute(now))
@@ -261,31 +259,29 @@ def _hurry(desk: _Desk, kind: KeyKind, waiting: Scheduled[Named], now: int, *, a
         raise _taken() from None
     except FileNotFoundError:
         what = f"another command had {waiting.file} begin at another moment just now."
-        raise Refused("KIND", what, "See `ciconia keys list`.") from None
+        raise Refused("keys", "KIND", what, "See `ciconia keys list`.") from None
     _tell(desk, kind, waiting.key.key_id, begins, path, was=waiting.file)
 
 
 def _taken() -> Refused:
-    return Refused("KIND", "a key begins in this minute already.", "Wait a minute, or name another.")
+    return Refused("keys", "KIND", "a key begins in this minute already.", "Wait a minute, or name another.")
 
 
-def _tell(desk: _Desk, kind: KeyKind, key_id: str, begins: int, path: Path, *, was: str = "") -> None:
-    """Say which key begins when, and where its file is; `was` is the name that the file had until now."""
-    unknown = desk.answer.unknown
-    if desk.as_json:
-        told = {"kind": kind.name, "key_id": key_id, "from": written(begins), "file": str(path.resolve())}
-        known = {"revocations_known": unknown is None, "was": was or None}
-        print(json.dumps({"ok": True, **told, "tenant": desk.settings.tenant, **known}))
-        return
-    say(f"{path} {kind.why} from {_minute(begins)} on ({key_id}).")
-    say(COPY.format(when="before then" if begins > system_clock() else "now"))
+def _tell(desk: _KeyDesk, kind: KeyKind, key_id: str, begins: int, path: Path, *, was: str = "") -> None:
+    """Says which key begins when, and where its file is. `was`: the file's name until now."""
+    unknown = desk.revocations.unknown
+    lines = [f"{path} {kind.why} from {_minute(begins)} on ({key_id})."]
+    lines.append(COPY.format(when="before then" if begins > system_clock() else "now"))
     if kind is LOG:
-        say(f"{LOG_VKEY} has its public half now: copy that, too, and have whoever checks receipts take /log/vkey again.")
-    if was:
-        say(
-            f"Its name was {was}: where that was copied already, remove it there, since one key for two moments is refused."
+        lines.append(
+            f"{LOG_VKEY} has its public half now: copy that, too, and tell receipts' readers to take /log/vkey again."
         )
-    if unknown is not None:
+    if was:
+        lines.append(f"Its name was {was}: remove the copies of that name, since one key for two moments is refused.")
+    told = {"kind": kind.name, "key_id": key_id, "from": written(begins), "file": str(path.resolve())}
+    known = {"tenant": desk.settings.tenant, "revocations_known": unknown is None, "was": was or None}
+    answer({**told, **known}, *lines, as_json=desk.as_json)
+    if unknown is not None and not desk.as_json:
         say(str(unknown), error=True)
 
 
@@ -293,14 +289,14 @@ def _kind(name: str) -> KeyKind:
     try:
         return kind_named(name)
     except KeyError:
-        raise Refused("KIND", f"there is no kind {name} of key that changes.", _KINDS) from None
+        raise Refused("keys", "KIND", f"there is no kind {name} of key that changes.", _KINDS) from None
 
 
 def _moment(text: str, now: int) -> int:
     found = moment(text)
     if found is None or found <= now:
         example = spelled(now + 86400)
-        raise Refused("--at", "it is no minute that is to come.", f"As in {example}, in UTC.")
+        raise Refused("keys", "--at", "it is no minute that is to come.", f"As in {example}, in UTC.")
     return found
 
 
@@ -309,9 +305,9 @@ def _minute(seconds: int | None) -> str:
 
 
 @contextmanager
-def _desk(config: Path, *, as_json: bool) -> Iterator[_Desk]:
-    """Settings and keys of one tenant; whatever keeps the command from being tried ends it here with 2."""
-    with answering(as_json=as_json):
+def _desk(config: Path, *, as_json: bool) -> Iterator[_KeyDesk]:
+    """Settings and keys of one tenant. Ends the command as `trying_keys` does."""
+    with trying_keys(as_json=as_json):
         settings = load_settings(config)
         found = load_keys(settings.key_folder, settings.origin)
-        yield _Desk(settings, found, ask(settings, found), as_json)
+        yield _KeyDesk(settings, found, read_revocations(settings, found), as_json)

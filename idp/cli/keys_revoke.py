@@ -1,40 +1,68 @@
-"""`ciconia keys revoke`: a key counts for nothing any more, on all workers within a second."""
+"""`ciconia keys revoke`: a key counts for nothing any more, on all workers within a second.
+
+It has what all commands about keys share, too: how an error ends them, and how one names another.
+"""
 
 import difflib
-import json
 import re
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from connectors.formats.grammar import written
-from idp.cli.committing import UNPLACED, Unsure, mend, set_switch, standing, within
-from idp.cli.console import say
-from idp.cli.keys_answering import Refused, answering, rotate_command
-from idp.cli.options import AsJson, Folder
-from idp.cli.revocations import ask
+from idp.cli.acts import UNPLACED, Unsure, mend, set_switch, standing, within
+from idp.cli.console import Refused, answer, say, trying
+from idp.cli.options import AsJson, Folder, Reason
+from idp.cli.revocations import read_revocations
 from idp.config.settings import Settings, load_settings
 from idp.keys.folder import BrokerKeys, load_keys
 from idp.keys.kinds import LOG, KeyKind, kind_named
 from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.checkpoint import VerifierKey
 from idp.ledger.record_contents import MAX_REASON, is_reason
+from idp.store.faults import explained
 from idp.store.store import open_store
 from idp.store.switches.switch import KEY
 from idp.system.clock import system_clock
-from policies.errors import AllRevoked, Misconfigured, Problem
+from idp.system.logs import configure_logs
+from policies.errors import AllRevoked, BrokerError, Misconfigured, Problem
 
 # A thumbprint of RFC 7638, or the name of a sealing key
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{43}|[0-9a-f]{16}")
-# Of a key that is revoked for good, somebody looked at as many characters as people compare
+# To revoke is final: so many characters of an id people compare
 LEAST = 6
+
+
+def rotate_command(kind: str, config: Path, *options: str) -> str:
+    """The command by which a new key of a kind takes over."""
+    return shlex.join(["ciconia", "keys", "rotate", kind, *options, "--config", str(config)])
+
+
+@contextmanager
+def trying_keys(*, as_json: bool) -> Iterator[None]:
+    """Ends a command about keys as `trying` does; every error is a problem there."""
+    configure_logs()
+    with trying(as_json=as_json):
+        try:
+            yield
+        except Misconfigured:
+            raise
+        except BrokerError as error:
+            problem = Problem("keys", 0, error.code, f"{explained(error.detail)}.", "ciconia doctor")
+            raise Misconfigured((problem,)) from None
+        except OSError as error:
+            what = f"{error.filename} cannot be written: {error.strerror}."
+            raise Misconfigured((Problem("keys", 0, "keys", what, "Run it as who owns the keys."),)) from None
 
 
 def revoke(
     key: Annotated[str, typer.Argument(metavar="KEY", help=f"The id of a key, or its beginning ({LEAST} characters).")],
     config: Folder,
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, in a line, for the release ledger. Name no person.")],
+    reason: Reason,
     *,
     unknown: Annotated[bool, typer.Option("--unknown", help="KEY is right, though no key of the folder has it.")] = False,
     as_json: AsJson = False,
@@ -46,14 +74,14 @@ def revoke(
 
     Example: ciconia keys revoke Vt3bXl --reason "The laptop was stolen" --config city
     """
-    with answering(as_json=as_json):
+    with trying_keys(as_json=as_json):
         settings = load_settings(config)
-        # The ledger's keys alone: whichever other file is bad, gone or out of date must not keep a stolen key alive
+        # The ledger's keys alone: another file that is bad, gone or out of date must not keep a stolen key alive
         ledger = load_ledger_keys(settings.key_folder, settings.origin, any_log_key=True)
         found = _loaded(settings)
         kind, key_id = _named(found, ledger.log.known, key, unknown=unknown)
         if not is_reason(reason):
-            raise Refused("--reason", "is no reason.", f"Give 1 to {MAX_REASON} visible characters, on one line.")
+            raise Refused("keys", "--reason", "is no reason.", f"Give 1 to {MAX_REASON} visible characters, on one line.")
         now = system_clock()
         store = within(lambda: open_store(settings.database_url, tenant=settings.tenant, ledger_keys=ledger))
         try:
@@ -64,13 +92,12 @@ def revoke(
         finally:
             store.close()
         left, why_not = _left_after(settings, found, kind, now)
-    if as_json:
-        name = None if kind is None else kind.name
-        known = {"signs": left, "signs_known": kind is not None and why_not is None}
-        print(json.dumps({"ok": True, "kind": name, "key_id": key_id, **known, "placed": act.placed}))
-        return
     done = "Revoked and recorded" if before is None else f"It was revoked already, at {written(act.switch.since)}"
-    say(f"{done}: {'' if kind is None else kind.name + ' '}{key_id}. Every worker obeys within a second.")
+    text = f"{done}: {'' if kind is None else kind.name + ' '}{key_id}. Every worker obeys within a second."
+    known = {"signs": left, "signs_known": kind is not None and why_not is None, "placed": act.placed}
+    answer({"kind": None if kind is None else kind.name, "key_id": key_id, **known}, text, as_json=as_json)
+    if as_json:
+        return
     if not act.placed:
         say(UNPLACED, error=True)
     if kind is None:
@@ -92,15 +119,15 @@ def _loaded(settings: Settings) -> BrokerKeys | None:
 
 
 def _named(found: BrokerKeys | None, log: Sequence[VerifierKey], text: str, *, unknown: bool) -> tuple[KeyKind | None, str]:
-    """The one key whose id begins so, and its kind, which is None for a whole id of a key that is not here.
+    """The one key whose id begins so, and its kind; None as kind for a whole id of a key that is not here.
 
-    A whole id counts as it is where some keys cannot be loaded; else only where it is said to be right (`unknown`).
+    Such an id counts where some keys cannot be loaded, or the operator says that it is right (`unknown`).
     """
     rings = {} if found is None else found.rings
     each_of = [(kind_named(name), each.key.key_id) for name, ring in rings.items() for each in ring.scheduled]
     in_files = {each.file: each.key.key_id for ring in rings.values() for each in ring.scheduled if each.file}
     if in_file := in_files.get(text.rpartition("/")[2]):
-        raise Refused("KEY", "that is the name of a file.", f"The id of the key in it is {in_file}.")
+        raise Refused("keys", "KEY", "that is the name of a file.", f"The id of the key in it is {in_file}.")
     begun = [(kind, key_id) for kind, key_id in each_of if text and key_id.startswith(text)]
     if len(begun) == 1 and len(text) >= LEAST:
         return begun[0]
@@ -114,7 +141,9 @@ def _named(found: BrokerKeys | None, log: Sequence[VerifierKey], text: str, *, u
             return None, text
         near = difflib.get_close_matches(text, [*(key_id for _, key_id in each_of), *listed], n=1)
         meant = f"Did you mean {near[0]}?" if near else fix
-        raise Refused("KEY", "no key here has this id.", f"{meant} If it is right, and its file is gone: --unknown.")
+        raise Refused(
+            "keys", "KEY", "no key here has this id.", f"{meant} If it is right, and its file is gone: --unknown."
+        )
     what = f"{len(begun) or 'no'} keys have an id that begins so."
     if found is None:
         what = "the key files cannot be loaded, so only a whole id says which key is meant."
@@ -122,7 +151,7 @@ def _named(found: BrokerKeys | None, log: Sequence[VerifierKey], text: str, *, u
         what = f"that is too little of an id to revoke a key for good: give {LEAST} characters of it, or all."
     elif unknown:
         fix = f"{fix} With --unknown: the whole id, since no key here has it."
-    raise Refused("KEY", what, fix)
+    raise Refused("keys", "KEY", what, fix)
 
 
 def _unsure(error: Unsure, key_id: str) -> Misconfigured:
@@ -134,12 +163,12 @@ def _unsure(error: Unsure, key_id: str) -> Misconfigured:
 def _left_after(
     settings: Settings, found: BrokerKeys | None, kind: KeyKind | None, now: int
 ) -> tuple[str | None, Problem | None]:
-    """The id of the key of this kind that counts now, None where none does; and why that is not known, where it is not."""
+    """The id of the key of this kind that counts now, None for none; and why that is not known, else None."""
     if found is None or kind is None:
         return None, None
-    answer = ask(settings, found)
-    if answer.unknown is not None:
-        return None, answer.unknown
+    revocations = read_revocations(settings, found)
+    if revocations.unknown is not None:
+        return None, revocations.unknown
     try:
         return found.rings[kind.name].at(now).key_id, None
     except AllRevoked:

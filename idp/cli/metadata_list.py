@@ -1,4 +1,4 @@
-"""`ciconia metadata service-list`: a list of all nodes, who signs the metadata of each, and one of them registered.
+"""`ciconia metadata service-list`: shows who signs the metadata of each node on a signed list, and registers one node.
 
 Exit codes: 0 it is so, 1 the list or the node is refused and why, 2 it could not be tried.
 """
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -21,29 +21,27 @@ from connectors.metadata.service_list import ListedCertificate, judged_list, lis
 from connectors.signatures.parse import MAX_METADATA
 from idp.application.register_node import NodeRegistration, register_node
 from idp.application.register_party import NAME
-from idp.cli.console import failed, problems, say, unwritable
-from idp.cli.metadata_told import COULD_NOT_RUN, NO
+from idp.cli.console import NO, answer, end, say, trying, unwritable
 from idp.cli.options import AsJson
 from idp.config.settings import load_settings
 from idp.pages.languages import ENGLISH, load_languages
 from idp.system.clock import system_clock
 from idp.system.files import read_regular
 from idp.system.logs import configure_logs
-from policies.errors import Misconfigured
 from policies.load.peers import CERTIFICATES, ders_of_pem
 
-# A list is fetched by hand, and by somebody who waits
+# An operator waits for it
 SECONDS = 30.0
 MAX_TRUST = 64 * 1024
 _ADDRESS = re.compile(r"[A-Za-z]+://.*")
 _ROLES = {"proxy": "sending node", "connector": "receiving node"}
-# Whom a broker of this role registers
+# The role of a node that a broker of this role registers
 _OTHERS = {"city": "proxy", "node": "connector"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """A node of the list, and its certificates as they are now."""
+    """A node of the list, and its certificates as judged now."""
 
     node: ListedNode
     certificates: tuple[ListedCertificate, ...]
@@ -63,7 +61,7 @@ class _Shown:
         return "" if self.pinned else "none of its certificates can be pinned"
 
     def told(self) -> dict[str, object]:
-        """As JSON."""
+        """The node as an object."""
         node = self.node
         return {
             "country": node.country,
@@ -103,7 +101,7 @@ def service_list(
 ) -> None:
     """Show who signs the metadata of each country's node, by a signed list of all nodes; with --write, register one.
 
-    The list is the European Commission's, or one that a country publishes. Its own certificate comes on another way.
+    The list is the European Commission's, or one that a country publishes. Get its certificate from another source.
 
     Example: ciconia metadata service-list list.xml --trust publisher.pem --country EE --write --config city
     """
@@ -121,26 +119,26 @@ def service_list(
         files: Sequence[Path] = ()
         if write and config is not None:
             files = _register(shown, name, config)
-    if as_json:
-        told = {"nodes": [one.told() for one in shown], "written": [str(path) for path in files]}
-        print(json.dumps({"ok": True, **_head(found), **told}))
-        return
-    _say(found, shown, country)
-    for path in files:
-        say(f"Wrote {path}.")
+    lines = [*_lines(found, shown, country), *(f"Wrote {path}." for path in files)]
     if files:
-        say("The configuration was loaded again and holds. Next: ciconia metadata fetch, then pending and approve.")
+        lines.append(
+            "The configuration was loaded again and holds. Next: ciconia metadata fetch, then pending and approve."
+        )
+    told = {"nodes": [one.told() for one in shown], "written": [str(path) for path in files]}
+    answer({**_head(found), **told}, *lines, as_json=as_json)
 
 
 class _CannotError(Exception):
-    """It cannot be tried, and why."""
+    """Says why it cannot be tried."""
 
 
 @contextmanager
 def _tried(*, as_json: bool) -> Iterator[None]:
-    """Whatever is refused ends the command here with 1, whatever cannot be tried with 2."""
+    """Ends the command with 1 where the list or the node is refused, with 2 where it cannot be tried."""
+    why = ""
     try:
-        yield
+        with trying(as_json=as_json):
+            yield
     except FetchError as error:
         if as_json:
             told = {"check": error.check, "detail": error.detail, "mend": error.mend}
@@ -148,27 +146,20 @@ def _tried(*, as_json: bool) -> Iterator[None]:
         else:
             say(f"Refused ({error.check}): {error}", error=True)
         raise typer.Exit(NO) from None
-    except Misconfigured as error:
-        problems(error, as_json=as_json)
-        raise typer.Exit(COULD_NOT_RUN) from None
     except _CannotError as error:
-        _end(str(error), as_json=as_json)
+        why = str(error)
     except FileExistsError as error:
-        _end(f"{error.filename} is there already: give another name with --name.", as_json=as_json)
+        why = f"{error.filename} is there already: give another name with --name."
     except OSError as error:
-        failed("unwritable", unwritable(Path(), error), as_json=as_json)
-        raise typer.Exit(COULD_NOT_RUN) from None
+        end("unwritable", unwritable(Path(), error), as_json=as_json)
     except ValueError as error:
-        _end(f"a certificate of --trust cannot be used: {error}.", as_json=as_json)
-
-
-def _end(why: str, *, as_json: bool) -> NoReturn:
-    failed("could_not_run", why, as_json=as_json)
-    raise typer.Exit(COULD_NOT_RUN) from None
+        why = f"a certificate of --trust cannot be used: {error}."
+    if why:
+        end("could_not_run", why, as_json=as_json)
 
 
 def _octets(source: str) -> bytes:
-    """The list as it is published, or as it lies in a file."""
+    """The list, from its address or from a file."""
     if _ADDRESS.fullmatch(source):
         return Fetcher(demo=False).get(source, limit=MAX_METADATA, timeout=SECONDS)
     return _read(Path(source), MAX_METADATA)
@@ -192,7 +183,7 @@ def _certificates(path: Path) -> tuple[bytes, ...]:
 
 
 def _register(shown: Sequence[_Shown], name: str | None, config: Path) -> Sequence[Path]:
-    """Register the one node that is meant, of the kind that a broker of this role asks or answers."""
+    """Registers the one node that is meant, of the kind that a broker of this role asks or answers."""
     role = _OTHERS[load_settings(config).role]
     those = [one for one in shown if one.node.role == role]
     usable = [one for one in those if not one.why_not]
@@ -220,22 +211,22 @@ def _head(found: ServiceList) -> dict[str, object]:
     }
 
 
-def _say(found: ServiceList, shown: Sequence[_Shown], country: str | None) -> None:
-    """By country; what cannot be pinned says why."""
+def _lines(found: ServiceList, shown: Sequence[_Shown], country: str | None) -> Iterator[str]:
+    """The list by country; a certificate that cannot be pinned says why."""
     until = f", until {written(found.next_update)}" if found.next_update else ", without an end"
     who = f"{found.issuer or 'nobody'} ({found.territory or '-'})"
-    say(f"The list of {who}, of {written(found.issued)}{until}. Its signature holds.")
+    yield f"The list of {who}, of {written(found.issued)}{until}. Its signature holds."
     for one in found.countries if country is None else (country,):
         nodes = [each for each in shown if each.node.country == one]
-        say(f"{one}{'' if nodes else ': no node'}")
+        yield f"{one}{'' if nodes else ': no node'}"
         for each in nodes:
             node = each.node
-            say(f"  {_ROLES[node.role]:<15} {node.entity_id}{f'  (not usable: {each.why_not})' if each.why_not else ''}")
+            yield f"  {_ROLES[node.role]:<15} {node.entity_id}{f'  (not usable: {each.why_not})' if each.why_not else ''}"
             if node.location != node.entity_id:
-                say(f"  {'':<15} metadata at {node.location}")
+                yield f"  {'':<15} metadata at {node.location}"
             for certificate in each.certificates:
                 ends = "" if certificate.ends is None else f", until {written(certificate.ends)}"
                 fault = f": {certificate.fault}" if certificate.fault else ends
-                say(f"  {'':<15} certificate {sha256(certificate.der).hexdigest()}{fault}")
+                yield f"  {'':<15} certificate {sha256(certificate.der).hexdigest()}{fault}"
     if found.left_out:
-        say(f"Left out: {found.left_out} addresses or territories that name no node.")
+        yield f"Left out: {found.left_out} addresses or territories that name no node."

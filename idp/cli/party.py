@@ -1,4 +1,4 @@
-"""`ciconia party add`: an app becomes a relying party, and gets a program that signs a citizen in.
+"""`ciconia party add`: registers an app as a relying party, and prints programs that sign a citizen in.
 
 Exit codes: 0 it is registered, 1 it is refused and every reason is named, 2 it could not be tried.
 """
@@ -7,12 +7,12 @@ import hashlib
 import json
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
@@ -20,21 +20,21 @@ from connectors.signatures.jwk import MAX_JWKS, public_jwk
 from idp.application import register_party
 from idp.application.load import load_all
 from idp.application.register_party import Registration, algorithm_of, attributes_for, faults, required_claims, withdraw
-from idp.cli.console import problems, say
-from idp.cli.party_public import faults_of_options, programs_for, told_of_public
+from idp.cli.console import COULD_NOT_RUN, NO, problems, say, trying
+from idp.cli.options import AsJson, Folder
+from idp.cli.party_options import NO_PROGRAM, faults_of_key, faults_of_options, programs_for
 from idp.cli.party_switch import disable, enable, list_
 from idp.cli.snippets import NOT_RUN, SECRET_ALONE, TITLES, Framework, Words, render
 from idp.keys.file import create_token_key, load_signer
-from idp.protocols.oidc.client import BASIC, NONE, POST, PRIVATE_KEY_JWT, SECRET_METHODS, TOKEN_ENDPOINT
+from idp.protocols.oidc.client import BASIC, NONE, POST, PRIVATE_KEY_JWT, SECRET_METHODS
 from idp.system.stderr import LossyStream
 from policies.catalogue import ClaimValue
 from policies.errors import Misconfigured, Problem, SignatureInvalid
 from policies.parties import ASSERTION_LIFE, LONGEST_ASSERTION_LIFE, PurposeId
 from policies.purposes import Purpose
+from policies.redirects import is_of_an_app, origin_of
 
-REFUSED, COULD_NOT_RUN = 1, 2
 SECRET_BYTES = 32
-NO_PROGRAM = "no program of ours signs in with a key; docs/connect-an-app.md says what it needs."
 
 party = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Services that may ask, and the switch that stops one, or a country."
@@ -44,37 +44,12 @@ party.command()(enable)
 party.command(name="list")(list_)
 
 
-class Method(StrEnum):
-    """How a service authenticates."""
-
-    BASIC = BASIC
-    POST = POST
-    PRIVATE_KEY_JWT = PRIVATE_KEY_JWT
-
-
-class IdTokenAlg(StrEnum):
-    """What signs its id_tokens."""
-
-    ES256 = "ES256"
-    RS256 = "RS256"
-
-
-class Pkce(StrEnum):
-    """Whether each of its requests needs PKCE."""
-
-    REQUIRED = "required"
-    OPTIONAL = "optional"
-
-
-class AssertionAudience(StrEnum):
-    """Whom its client assertions may name."""
-
-    ISSUER = "issuer"
-    TOKEN_ENDPOINT = TOKEN_ENDPOINT
+Method = Literal["client_secret_basic", "client_secret_post", "private_key_jwt"]
+IdTokenAlg = Literal["ES256", "RS256"]
 
 
 class Snippet(StrEnum):
-    """Which programs are printed."""
+    """The programs that `add` can print."""
 
     ALL = "all"
     FASTAPI = Framework.FASTAPI
@@ -89,7 +64,7 @@ class Snippet(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Credential:
-    """How the app will authenticate: a secret that is shown once, public keys, or not at all; `key` is what we wrote."""
+    """How the app authenticates: a secret that is shown once, public keys, or nothing. `key`: the file that we wrote."""
 
     method: str
     secret: str = field(default="", repr=False)
@@ -105,7 +80,7 @@ def add(
         list[str], typer.Option(metavar="URI", help="The full https address of its callback; again for another one.")
     ],
     purpose: Annotated[str, typer.Option(metavar="ID", help="The purpose for which it asks.")],
-    config: Annotated[Path, typer.Option("--config", readable=False, help="The configuration folder.", metavar="DIR")],
+    config: Folder,
     method: Annotated[Method | None, typer.Option(help="How it authenticates.", show_default=BASIC)] = None,
     jwks: Annotated[Path | None, typer.Option(metavar="FILE", help="Its public keys, for private_key_jwt.")] = None,
     key_out: Annotated[
@@ -119,13 +94,15 @@ def add(
         typer.Option(metavar="NAME", help="Services of one sector know a person by one sub.", show_default="NAME"),
     ] = None,
     snippet: Annotated[Snippet, typer.Option(help="The program that is printed.")] = Snippet.ALL,
-    id_token_alg: Annotated[IdTokenAlg, typer.Option(help="What signs its id_tokens.")] = IdTokenAlg.ES256,
+    id_token_alg: Annotated[IdTokenAlg, typer.Option(help="What signs its id_tokens.")] = "ES256",  # noqa: S107 - an algorithm
     pkce: Annotated[
-        Pkce, typer.Option(help="Whether each request needs PKCE, or a nonce may stand in for it.")
-    ] = Pkce.REQUIRED,
+        Literal["required", "optional"],
+        typer.Option(help="Whether each request needs PKCE, or a nonce may replace it."),
+    ] = "required",
     assertion_audience: Annotated[
-        AssertionAudience, typer.Option("--audience", help="Whom its client assertions may name, for private_key_jwt.")
-    ] = AssertionAudience.ISSUER,
+        Literal["issuer", "token_endpoint"],
+        typer.Option("--audience", help="Whom its client assertions may name, for private_key_jwt."),
+    ] = "issuer",
     assertion_life: Annotated[
         int,
         typer.Option(
@@ -145,7 +122,7 @@ def add(
     claims_in_id_token: Annotated[
         bool, typer.Option("--claims-in-id", help="Repeat the claims of userinfo in the id_token.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Register a service: one new file in parties/, a secret or a key, and programs that sign a citizen in with it.
 
@@ -153,10 +130,8 @@ def add(
 
     Example: ciconia party add permits --redirect https://permits.city.example/callback --purpose permit --config city
     """
-    try:
+    with trying(as_json=as_json):
         settings, configuration, _ = load_all(config)
-    except Misconfigured as error:
-        _end(error, COULD_NOT_RUN, as_json=as_json)
     asked = Registration(
         client_id=name,
         title=name if title is None else title,
@@ -164,10 +139,10 @@ def add(
         redirect_uris=tuple(redirect),
         purpose=PurposeId(purpose),
         method=_method(method, jwks, key_out) if not public else NONE,
-        id_token_alg=str(id_token_alg),
+        id_token_alg=id_token_alg,
         claims_in_id_token=claims_in_id_token,
-        pkce_required=pkce is Pkce.REQUIRED,
-        assertion_audience=str(assertion_audience),
+        pkce_required=pkce == "required",
+        assertion_audience=assertion_audience,
         assertion_life=assertion_life,
         public=public,
         origins=tuple(origin or ()),
@@ -175,17 +150,17 @@ def add(
     neighbours = tuple(one.client_id for one in configuration.parties.values() if one.sector == asked.sector)
     given = method is not None or jwks is not None or key_out is not None
     of_options = faults_of_options(asked, snippet, with_a_key=given)
-    of_options = of_options or _faults_of_key(asked, jwks, key_out, config, snippet)
+    of_options = of_options or faults_of_key(asked, jwks, key_out, config, snippet)
     found = [*faults(asked, settings, configuration), *of_options]
     if sector is None:
-        # It is the name then, and so is its fault
+        # It is the name then, whose fault is told already
         found = [one for one in found if one.key != "sector"]
     if neighbours and sector is None and name not in neighbours:
-        # Citizens were told of services that know them by one `sub`: nobody comes among these by a name that happens to fit
+        # Citizens were told which services know them by one `sub`: a name that happens to fit does not join these
         fix = "give --sector to join it, or another name."
         found.append(Problem(asked.file, 0, "sector", f"this sector has {', '.join(neighbours)}.", fix))
     if found:
-        _end(Misconfigured(tuple(found)), REFUSED, as_json=as_json)
+        _end(Misconfigured(tuple(found)), NO, as_json=as_json)
     credential = _credential(asked, jwks, key_out, as_json=as_json)
     asked = _with(asked, credential)
     needed = configuration.purposes[asked.purpose]
@@ -196,7 +171,7 @@ def add(
         try:
             undo.callback(withdraw, register_party.register(asked, needed, config))
         except Misconfigured as error:
-            _end(error, REFUSED, as_json=as_json)
+            _end(error, NO, as_json=as_json)
         except OSError as error:
             what = f"cannot be written: {error.strerror}."
             _end(_one(asked.file, "file", what, "let this command write there."), COULD_NOT_RUN, as_json=as_json)
@@ -217,7 +192,7 @@ def add(
 
 @dataclass(frozen=True, slots=True)
 class _Around:
-    """Where it was registered, the parties that have its sector already, and the claims that its purpose requires."""
+    """Where a party is registered, the parties in its sector already, and the claims that its purpose requires."""
 
     issuer: str
     config: Path
@@ -228,7 +203,7 @@ class _Around:
 def _show(
     asked: Registration, credential: _Credential, needed: Purpose, around: _Around, snippet: Snippet, *, as_json: bool
 ) -> None:
-    """Print everything: for a person the programs first, so that what was made stays on the screen."""
+    """Prints everything: for a person the programs first, so that the secret stays on the screen."""
     words = Words(
         around.issuer,
         asked.client_id,
@@ -255,45 +230,14 @@ def _show(
 
 
 def _method(method: Method | None, jwks: Path | None, key_out: Path | None) -> str:
-    """Who brings a key, or wants one made, authenticates with it."""
+    """How an app authenticates: by the key that it brings or wants made, unless `--method` says otherwise."""
     if method is not None:
-        return str(method)
+        return method
     return PRIVATE_KEY_JWT if jwks is not None or key_out is not None else BASIC
 
 
-def _faults_of_key(
-    asked: Registration, jwks: Path | None, key_out: Path | None, config: Path, snippet: Snippet
-) -> list[Problem]:
-    """What does not fit together of the options about keys."""
-
-    def fault(option: str, what: str, fix: str) -> list[Problem]:
-        return [Problem("party add", 0, option, what, fix)]
-
-    if asked.public:
-        return []
-    if asked.method in SECRET_METHODS:
-        given = {
-            "--jwks": jwks is not None,
-            "--key-out": key_out is not None,
-            "--audience": asked.assertion_audience != AssertionAudience.ISSUER,
-            "--life": asked.assertion_life != ASSERTION_LIFE,
-        }
-        why, fix = f"is for {PRIVATE_KEY_JWT}.", "leave it out, or change --method."
-        return [one for option, is_given in given.items() if is_given for one in fault(option, why, fix)]
-    if snippet in [Snippet(one) for one in SECRET_ALONE]:
-        fix = "leave the key out, and it is registered with a secret; or give --snippet none."
-        return fault("--snippet", f"{TITLES[Framework(snippet)]}: {NO_PROGRAM}", fix)
-    if (jwks is None) == (key_out is None):
-        return fault("--key-out", "or --jwks: one of the two is needed.", "give --key-out FILE to have a key made.")
-    if key_out is not None and key_out.resolve().is_relative_to(config.resolve()):
-        return fault("--key-out", "lies in the configuration.", "the key is the app's: name a file outside of it.")
-    if key_out is not None and (key_out.exists() or key_out.is_symlink()):
-        return fault("--key-out", f"{key_out} is there already.", "name a new file.")
-    return []
-
-
 def _credential(asked: Registration, jwks: Path | None, key_out: Path | None, *, as_json: bool) -> _Credential:
-    """Make a secret, make a key, or read the keys that were given; nothing of that for a public client."""
+    """Makes a secret or a key, or reads the given keys; a public client gets nothing."""
     if asked.public:
         return _Credential(NONE)
     if asked.method in SECRET_METHODS:
@@ -305,7 +249,7 @@ def _credential(asked: Registration, jwks: Path | None, key_out: Path | None, *,
             return _Credential(PRIVATE_KEY_JWT, jwks=content, algorithm=algorithm_of(content))
         except SignatureInvalid as error:
             fix = "give a JWKS of public keys for ES256, ES384 or RS256."
-            _end(_one(str(jwks), "--jwks", f"is refused: {error.detail}.", fix), REFUSED, as_json=as_json)
+            _end(_one(str(jwks), "--jwks", f"is refused: {error.detail}.", fix), NO, as_json=as_json)
         except OSError as error:
             what = f"cannot be read: {error.strerror}."
             _end(_one(str(jwks), "--jwks", what, "name a file."), COULD_NOT_RUN, as_json=as_json)
@@ -322,7 +266,7 @@ def _credential(asked: Registration, jwks: Path | None, key_out: Path | None, *,
 
 
 def _with(asked: Registration, credential: _Credential) -> Registration:
-    """The registration, and what proves the app's name to us."""
+    """The registration with the app's credential."""
     return replace(
         asked,
         method=credential.method,
@@ -365,7 +309,7 @@ def _as_json(
 def _say(
     asked: Registration, credential: _Credential, attributes: Mapping[str, str], required: set[str], around: _Around
 ) -> None:
-    """What was made, and what comes next: last, so that it stays on the screen."""
+    """Prints what was made and what comes next: last, so that it stays on the screen."""
     say(f"Wrote {around.config / asked.file}: {asked.client_id} asks for the purpose {asked.purpose}, and gets at most")
     for attribute, form in attributes.items():
         say(f"  {attribute:<20} {form}{'' if attribute in required else ' (if the citizen ticks it)'}")
@@ -378,12 +322,21 @@ def _say(
         say("Its secret, which is shown this once (its SHA-256 is all that we keep):")
         say(f"  CLIENT_SECRET={credential.secret}")
     if asked.public:
-        for line in told_of_public(asked):
-            say(line)
+        say("\n".join(_told_of_public(asked)))
     if credential.key is not None:
         say(f"Its private key, for the app alone: CLIENT_KEY={credential.key}")
     say("The configuration was loaded again and holds. A running server takes it in when it gets SIGHUP")
     say(f"(`systemctl reload ciconia`), or at its next start: then {asked.client_id} can sign citizens in.")
+
+
+def _told_of_public(asked: Registration) -> Iterator[str]:
+    """Warns the operator about a public registration."""
+    yield "It is public: it has no secret, and redeems a code by its PKCE verifier alone. Anybody can use its name, so a"
+    yield "citizen is always asked, and what it sends to a server of yours proves nothing there."
+    origins = asked.origins or tuple(dict.fromkeys(filter(None, map(origin_of, asked.redirect_uris))))
+    yield f"Pages that may call for it: {', '.join(origins) or 'none'}."
+    if any(map(is_of_an_app, asked.redirect_uris)):
+        yield "Another app on the same device can claim its scheme, too: prefer https app links where the system has them."
 
 
 def _one(file: str, key: str, what: str, fix: str) -> Misconfigured:
@@ -391,6 +344,6 @@ def _one(file: str, key: str, what: str, fix: str) -> Misconfigured:
 
 
 def _end(error: Misconfigured, code: int, *, as_json: bool) -> NoReturn:
-    """Say every problem, and end."""
+    """Says every problem, and ends the command."""
     problems(error, as_json=as_json)
     raise typer.Exit(code) from None

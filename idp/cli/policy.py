@@ -1,4 +1,4 @@
-"""`policy test` and `policy explain`: what the purposes would do, asked of the decision that every login goes through.
+"""`ciconia policy test` and `explain`: try the purposes on the decision that every login goes through.
 
 Exit codes: 0 every example holds, or the login could go on; 1 one does not, the configuration has problems, or a required
 attribute is denied; 2 it could not be tried.
@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from idp.cli.console import failed, plain, problems, say
+from idp.cli.console import COULD_NOT_RUN, NO, YES, end, plain, problems, say, trying
 from idp.cli.options import AsJson, Folder
 from idp.config.folder import read_configuration
 from idp.system.files import read_named
@@ -45,17 +45,14 @@ def run_examples(config: Folder, *, as_json: AsJson = False) -> None:
     ]
     failed = [found for _, _, found in tried if found]
     if as_json:
-        print(
-            json.dumps(
-                {"ok": bool(tried) and not failed, "examples": [_example(*one) for one in tried]}, ensure_ascii=False
-            )
-        )
+        told = {"ok": bool(tried) and not failed, "examples": [_example(*one) for one in tried]}
+        print(json.dumps(told, ensure_ascii=False))
     else:
         _print_examples(tried)
     if not tried:
         say("No purpose has an example: nothing was tried. Write [[examples]] into its file.", error=True)
-        raise typer.Exit(2)
-    raise typer.Exit(1 if failed else 0)
+        raise typer.Exit(COULD_NOT_RUN)
+    raise typer.Exit(NO if failed else YES)
 
 
 @policy.command()
@@ -87,41 +84,34 @@ def explain(
     configuration = _configuration(config, as_json=as_json)
     purpose, party = _purpose_and_party(purpose_id, client, configuration, as_json=as_json)
     today = datetime.now(tz=UTC).date()
-    try:
-        situation = load_situation(str(made_up), read_named(str(made_up)), configuration.catalogue, today)
-    except OSError as error:
-        failed("unreadable", f"{made_up} cannot be read: {error.strerror}.", as_json=as_json)
-        raise typer.Exit(2) from None
-    except Misconfigured as error:
-        problems(error, as_json=as_json)
-        raise typer.Exit(2) from None
+    with trying(as_json=as_json):
+        try:
+            situation = load_situation(str(made_up), read_named(str(made_up)), configuration.catalogue, today)
+        except OSError as error:
+            end("unreadable", f"{made_up} cannot be read: {error.strerror}.", as_json=as_json)
     on = situation.on or today
     offered = decide_for(situation, purpose, party, on, (), catalogue=configuration.catalogue)
     refused = [AttributeName(name) for name in refuse or ()]
     for name in refused:
         if name not in offered.optional:
-            detail = f"{name} has no box to leave empty here. Boxes: {', '.join(offered.optional) or 'none'}."
-            failed("not_found", detail, as_json=as_json)
-            raise typer.Exit(2)
+            boxes = ", ".join(offered.optional) or "none"
+            end("not_found", f"{name} has no box to leave empty here. Boxes: {boxes}.", as_json=as_json)
     decision = decide_for(situation, purpose, party, on, refused, catalogue=configuration.catalogue)
     if as_json:
         print(json.dumps(_decision(decision, purpose, party, on, show_values=show_values), ensure_ascii=False))
     else:
         _print_decision(decision, purpose, party, show_values=show_values)
-    raise typer.Exit(1 if decision.blocked else 0)
+    raise typer.Exit(NO if decision.blocked else YES)
 
 
 def _configuration(directory: Path, *, as_json: bool) -> Configuration:
-    try:
+    with trying(as_json=as_json):
         files = read_configuration(directory)
-    except Misconfigured as error:
-        problems(error, as_json=as_json)
-        raise typer.Exit(2) from None
     try:
         return load(files)
     except Misconfigured as error:
         problems(error, as_json=as_json)
-        raise typer.Exit(1) from None
+        raise typer.Exit(NO) from None
 
 
 def _purpose_and_party(
@@ -130,16 +120,13 @@ def _purpose_and_party(
     purpose = configuration.purposes.get(PurposeId(purpose_id))
     if purpose is None:
         known = ", ".join(configuration.purposes) or "none"
-        detail = f"There is no purpose {purpose_id or 'without a name'}. Purposes: {known}."
-        failed("not_found", detail, as_json=as_json)
-        raise typer.Exit(2)
+        end("not_found", f"There is no purpose {purpose_id or 'without a name'}. Purposes: {known}.", as_json=as_json)
     if client is None:
         return purpose, party_with_everything(purpose, configuration.catalogue)
     party = configuration.parties.get(ClientId(client))
     if party is None:
-        detail = f"There is no party {client or 'without a name'}. Parties: {', '.join(configuration.parties) or 'none'}."
-        failed("not_found", detail, as_json=as_json)
-        raise typer.Exit(2)
+        known = ", ".join(configuration.parties) or "none"
+        end("not_found", f"There is no party {client or 'without a name'}. Parties: {known}.", as_json=as_json)
     return purpose, party
 
 
@@ -218,12 +205,12 @@ def _print_decision(decision: Decision, purpose: Purpose, party: RelyingParty, *
 
 
 def _cell(text: str) -> str:
-    """What stands in a cell as it is."""
+    """A text that a cell shows as it is."""
     return escape(plain(text))
 
 
 def _console() -> Console:
-    """Made when it is used, for stdout may be another by then; wide enough for a pipe."""
+    """A console for today's stdout; wide enough for a pipe."""
     console = Console(emoji=False, highlight=False)
     return console if console.is_terminal else Console(emoji=False, highlight=False, width=160)
 

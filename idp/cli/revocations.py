@@ -1,4 +1,4 @@
-"""What a command knows of revoked keys: it asks the database as a server does, and says where that cannot tell."""
+"""Which keys are revoked, for a command: it asks the database as a server does, and says where that cannot tell."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,26 +15,25 @@ from policies.errors import Misconfigured, Problem, StoreUnavailable
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """Which keys are revoked. Where the database could not say, `unknown` tells why, and `revoked` says of each: it is not.
+class Revocations:
+    """Since when each key is revoked, by its id. `unknown` says why the database could not tell: then no key is.
 
-    `none_yet` where that is because nobody made a database here yet, so that nothing was ever revoked in it.
+    `none_yet`: nobody made a database here yet, so that nothing was ever revoked in it.
     """
 
-    revoked: Revoked = none_revoked
+    since: Revoked = none_revoked
     unknown: Problem | None = None
     none_yet: bool = False
 
 
-def ask(settings: Settings, keys: BrokerKeys) -> Answer:
-    """Ask what is revoked, and have the rings obey it."""
+def read_revocations(settings: Settings, keys: BrokerKeys) -> Revocations:
+    """Asks the database which keys are revoked, and has the rings obey it."""
     try:
         store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys.ledger)
     except Misconfigured as error:
         first = error.problems[0]
-        return Answer(
-            unknown=_unknown(first.file, first.what, f"{first.fix.rstrip('.')}."), none_yet=_none_yet(settings.database_url)
-        )
+        unknown = _unknown(first.file, first.what, f"{first.fix.rstrip('.')}.")
+        return Revocations(unknown=unknown, none_yet=_none_yet(settings.database_url))
     except StoreUnavailable as error:
         return _silent(settings, error)
     try:
@@ -44,19 +43,16 @@ def ask(settings: Settings, keys: BrokerKeys) -> Answer:
     finally:
         store.close()
     found: Mapping[str, int] = {name: each.off_since for (kind, name), each in off.items() if kind == KEY}
-
-    def revoked(key_id: str) -> int:
-        return found.get(key_id, 0)
-
-    keys.obey(revoked)
-    return Answer(revoked=revoked)
+    revocations = Revocations(since=lambda key_id: found.get(key_id, 0))
+    keys.obey(revocations.since)
+    return revocations
 
 
-def _silent(settings: Settings, error: StoreUnavailable) -> Answer:
+def _silent(settings: Settings, error: StoreUnavailable) -> Revocations:
     name, what = database_name(settings.database_url), f"it does not answer ({error.detail}).{advice(error.detail)}"
     if isinstance(error, ActLost):
-        return Answer(unknown=_unknown(name, "a record of a switch is gone.", "`ciconia doctor` says more."))
-    return Answer(unknown=_unknown(name, what, "`ciconia doctor` says more; try again when it answers."))
+        return Revocations(unknown=_unknown(name, "a record of a switch is gone.", "`ciconia doctor` says more."))
+    return Revocations(unknown=_unknown(name, what, "`ciconia doctor` says more; try again when it answers."))
 
 
 def _unknown(name: str, what: str, fix: str) -> Problem:
@@ -66,5 +62,5 @@ def _unknown(name: str, what: str, fix: str) -> Problem:
 def _none_yet(url: str) -> bool:
     try:
         return not database_file(url).exists()
-    except Misconfigured:  # no SQLite: who runs the server of PostgreSQL made it
+    except Misconfigured:  # PostgreSQL: its operator made the database
         return False

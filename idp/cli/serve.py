@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from idp.cli.console import say
+from idp.cli.console import COULD_NOT_RUN, NO, say
 from idp.cli.options import Folder
 from idp.cli.serve_plan import look, plan, tell
 from idp.config.settings import shut
@@ -34,19 +34,19 @@ def serve(
 ) -> None:
     """Run the broker until Ctrl-C or SIGTERM, behind a proxy that speaks https. `ciconia.toml` says where it listens.
 
-    What would leak or lose is refused: `ciconia doctor` explains it, and looks further. SIGHUP reads the configuration
-    anew; where it is broken, the former one goes on serving. Of several tenants a broken one is closed, and the rest serve.
+    It refuses settings that would leak or lose something: `ciconia doctor` explains them. SIGHUP reads the configuration
+    anew; if that is broken, the former one goes on serving. A broken tenant is closed while the others serve.
 
     Example: ciconia serve --config city --workers 4
     """
-    # It would end us while we look: until the supervisor asks for it, it waits. Whoever is forked sets its own
+    # Its default would end us now: it waits until the supervisor asks for it. A worker sets its own mask
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
     configure_logs()
     try:
         looked = look(config)
     except (Misconfigured, StoreUnavailable) as error:
         tell(config, error)
-        raise typer.Exit(2 if shut(config) else 1) from None
+        raise typer.Exit(COULD_NOT_RUN if shut(config) else NO) from None
     process = looked.process
     listening = _listen("listen", process.listen)
     metrics, beside = None, None
@@ -65,11 +65,7 @@ def serve(
             say("Nobody may ask it yet: put a file for each country's node into nodes/.")
 
     supervisor = Supervisor(
-        listening,
-        workers=workers,
-        ready=ready,
-        beside=beside,
-        note=metrics.note_workers if metrics else None,
+        listening, workers=workers, ready=ready, beside=beside, note=metrics.note_workers if metrics else None
     )
     try:
         raise typer.Exit(supervisor.run(plan(config, looked, metrics, drain)))
@@ -86,4 +82,4 @@ def _listen(key: str, address: str) -> Listening:
         why = os.strerror(error.errno or 0)
         end = "End what listens there, or change" if error.errno == errno.EADDRINUSE else "Change"
         say(f"Cannot listen on {address}: {why}. {end} {key} in ciconia.toml.", error=True)
-        raise typer.Exit(1) from None
+        raise typer.Exit(NO) from None

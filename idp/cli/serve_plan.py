@@ -1,4 +1,4 @@
-"""What `serve` looks at before it forks, and again at SIGHUP: one broker's folder, or one with several tenants."""
+"""The look of `ciconia serve` at one broker's folder, or one with several tenants: before it forks, and at SIGHUP."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -9,10 +9,10 @@ from idp.application.load import LoadedFolder
 from idp.application.tenant_failures import log_failures
 from idp.application.tenants import LoadedInstallation, load_folder, load_installation, open_installation
 from idp.cli.console import problems, say
-from idp.cli.migrate import migrate_ours
+from idp.cli.migrate import migrate_ours, told_database
 from idp.config.folder import load_configuration
 from idp.config.settings import SETTINGS_FILE, TENANTS, ProcessSettings, Settings, examine_settings, is_many, load_settings
-from idp.doctor.case import lines_of_settings
+from idp.doctor.examination import lines_of_settings
 from idp.doctor.production import ENVIRONMENT, production_faults
 from idp.keys.file import forget_gone_keys
 from idp.keys.folder import load_keys
@@ -22,24 +22,23 @@ from idp.monitoring.measures import SharedMeasures
 from idp.pages.render import compiled
 from idp.server.rate_limits import check_valkey
 from idp.server.workers.worker import Plan
-from idp.store.engine import database_file, database_name, is_postgres, open_engine, reading
+from idp.store.engine import database_file, is_postgres, open_engine, reading
 from idp.store.faults import explained
 from idp.store.migrate import serves
 from idp.store.switches.switches import faults_of_switches
 from idp.system.logs import log_of
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 
-# What a start fixes: the socket is bound, and logins under way are of this issuer and in this database. So is what was
-# switched off, which another one knows nothing of
+# Fixed by a start: the socket is bound, and logins under way and switches belong to this issuer and this database
 FIXED = ("listen", "metrics_listen", "issuer", "database")
 FIXED_OF_A_TENANT = ("issuer", "database")
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """A folder that may be served, and whether nobody may ask it yet. Of tenants that answer 503 the log knows.
+    """A folder that may be served, and whether nobody may ask it yet.
 
-    `closed` are those of them that an earlier look found whole, by name, with what it found: that stays fixed.
+    `closed`: by name, the settings of each tenant that answers 503 now and was whole at an earlier look; they stay fixed.
     """
 
     seen: LoadedInstallation
@@ -48,30 +47,30 @@ class Looked:
 
     @property
     def process(self) -> ProcessSettings:
-        """What the process needs of it."""
+        """The settings of the process."""
         return self.seen.process
 
     @property
     def fixed(self) -> Mapping[str, Settings]:
-        """The settings of each tenant that a reload has to leave as they are in part, by name; the only one's is ""."""
+        """The settings of each tenant by name, parts of which no reload may change; "" names the only tenant."""
         return {**self.closed, **{name: each.settings for name, each in self.seen.read.items()}}
 
     @property
     def issuers(self) -> tuple[str, ...]:
-        """The issuers in it that are not closed."""
+        """The issuers that are not closed."""
         closed = {one.name for one in self.seen.broken}
         return tuple(each.settings.issuer for name, each in self.seen.read.items() if name not in closed)
 
 
 def look(folder: Path) -> Looked:
-    """Look at everything that can be seen without serving, and bring the databases to this version's tables.
+    """Looks at everything that can be seen without serving, and brings the databases to this version's tables.
 
-    Raises `Misconfigured` and `StoreUnavailable` for one broker. Of several, those that are broken answer 503, and the log
-    says so once; where all of them are, it raises `Misconfigured` with every problem. Whose database is away is left to the
-    workers, which try it again.
+    Raises `Misconfigured` and `StoreUnavailable` for one broker. A broken tenant answers 503, and the log says so once; if
+    all tenants are broken, it raises `Misconfigured` with every problem. A tenant whose database is away is left to the
+    workers, which try again.
     """
     found = _looked(folder, _prepare)
-    # What is the same in every worker, and takes long, they have from here
+    # Slow, and the same in every worker
     compiled()
     return found
 
@@ -84,7 +83,7 @@ def _looked(folder: Path, further: Callable[[LoadedFolder], None] | None = None)
 
 
 def look_again(folder: Path, served: Looked) -> Looked:
-    """At SIGHUP: all but the databases, which a supervisor must not wait for. The first new worker looks at them.
+    """Looks at SIGHUP at all but the databases: the supervisor must not wait for them, the first new worker does.
 
     Raises `Misconfigured` too where something changed that only a start can change.
     """
@@ -112,11 +111,10 @@ def _assert_unchanged(file: Path, now: ProcessSettings, served: ProcessSettings,
 
 
 def plan(folder: Path, looked: Looked, metrics: SharedMeasures | None, drain_seconds: float) -> Plan:
-    """What a generation of workers is made of. Each worker counts in its own part of `metrics`, if there are any.
+    """The plan of a generation of workers. Each worker counts in its own part of `metrics`, if there are any.
 
-    All of them serve what was looked at, whenever they start: what stands in the folder by then nobody asked to serve. One
-    brings a database to its tables where a tenant came with a reload: a worker that waits for a lock is ended in time, and
-    the former ones serve.
+    All serve what was looked at, whenever they start, whatever stands in the folder by then. One of them migrates the
+    database of a tenant that came with a reload: a worker that waits too long for a lock is ended, and the old ones serve.
     """
 
     def prepare(settings: Settings) -> None:
@@ -134,22 +132,18 @@ def plan(folder: Path, looked: Looked, metrics: SharedMeasures | None, drain_sec
 
 
 def tell(folder: Path, error: Misconfigured | StoreUnavailable) -> None:
-    """Say why nothing is served."""
+    """Says why nothing is served."""
     if isinstance(error, Misconfigured):
         problems(error)
         return
-    database = "of a tenant"
-    if not is_many(folder):
-        settings = load_settings(folder)
-        # A URL may have a password
-        database = database_name(settings.database_url) if "://" in settings.database else settings.database
+    database = "of a tenant" if is_many(folder) else told_database(load_settings(folder))
     say(f"The database {database} cannot be used: {explained(error.detail)}.", error=True)
 
 
 def safe_settings(folder: Path) -> Settings:
-    """The settings, if nothing about them would leak or lose.
+    """The settings, if they would neither leak nor lose anything.
 
-    Raises `Misconfigured` with every problem of them, and then of the configuration and the keys too: one look is enough.
+    Else raises `Misconfigured` with every problem, also of the configuration and the keys: one look is enough.
     """
     settings, problems = examine_settings(folder)
     if settings is None:
@@ -170,10 +164,10 @@ def safe_settings(folder: Path) -> Settings:
 
 
 def migrate_where_needed(settings: Settings) -> None:
-    """Migrate a database of ours that this program may not serve yet. Nothing is locked, and no key read, where it may."""
+    """Migrates a database that this program may not serve yet. Where it may, nothing is locked, and no key is read."""
     engine = open_engine(settings.database_url)
     try:
-        # Whoever asks a file of SQLite that is not there makes one, readable to all
+        # To ask an SQLite file that is not there would make one, readable to all
         ready = (is_postgres(engine) or database_file(settings.database_url).exists()) and serves(engine)
     finally:
         engine.dispose()
@@ -189,14 +183,14 @@ def _files(folder: Path) -> LoadedFolder:
 def _prepare(read: LoadedFolder) -> None:
     settings = read.settings
     check_valkey(settings)
-    # Another installation's rows would read as changed ones
+    # Before the switches: another installation's rows would read as changed ones
     migrate_ours(settings)
     if found := _switches(settings, load_ledger_keys(settings.key_folder, settings.origin)):
         log_of(settings.tenant).error("switch_rows_changed", found=found, fix="ciconia doctor")
 
 
 def _switches(settings: Settings, ledger: LedgerKeys) -> list[str]:
-    """What is wrong with the rows of the switches. What the ledger says is off counts as off, so the broker may serve."""
+    """The faults in the rows of the switches. The broker may serve: a thing that the ledger says is off counts as off."""
     engine = open_engine(settings.database_url)
     try:
         with reading(), engine.connect() as connection:

@@ -27,7 +27,7 @@ def read_configuration(directory: Path) -> Mapping[str, bytes]:
 def readable_files(directory: Path) -> tuple[Mapping[str, bytes], tuple[Problem, ...]]:
     """The files that can be read, as `read_configuration` has them, and a problem for each that cannot."""
     files: dict[str, bytes] = {}
-    # A pattern finds nothing in a folder that is closed, and says nothing
+    # A pattern finds nothing in a closed folder, without an error
     problems = [Problem(name, 0, "file", CLOSED, "let the broker read it.") for name in FOLDERS if closed(directory / name)]
     for path in sorted(path for pattern in PATTERNS for path in directory.glob(pattern)):
         name = path.relative_to(directory).as_posix()
@@ -44,5 +44,5 @@ def readable_files(directory: Path) -> tuple[Mapping[str, bytes], tuple[Problem,
 
 
 def load_configuration(directory: Path) -> Configuration:
-    """Read and judge a configuration folder. Raises `Misconfigured` with every problem."""
+    """Reads and judges a configuration folder. Raises `Misconfigured` with every problem."""
     return load(read_configuration(directory))

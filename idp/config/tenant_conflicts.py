@@ -1,4 +1,4 @@
-"""What tenants under one roof have in common that none may share."""
+"""Conflicts of several tenants in one process: a host, a ledger's name or a key that two of them have."""
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,18 +17,18 @@ NOBODY = "nobody knows which tenant"
 
 
 class Owners:
-    """Whose each key is, of the tenants of one process: who had it first. For any thread."""
+    """The owner of each key among the tenants of one process: the first that had it. For any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._of: dict[str, str] = {}
 
     def note(self, mark: str, name: str) -> None:
-        """A key is this tenant's, unless it is another's already."""
+        """Notes a key as this tenant's, unless it is another's already."""
         self._of.setdefault(mark, name)
 
     def contest(self, key_folders: Mapping[str, Path]) -> None:
-        """Of a key that is not noted, and that several have by now, nobody is the owner: none can say who had it first."""
+        """Notes that nobody owns a key which several tenants have and no note mentions: none can say who had it first."""
         holders: dict[str, set[str]] = {}
         for name, folder in key_folders.items():
             for mark, _ in _keys(folder):
@@ -38,10 +38,10 @@ class Owners:
                 self.note(mark, NOBODY)
 
     def claim(self, name: str, key_folder: Path) -> None:
-        """Every key of the folder is this tenant's from now on.
+        """Notes every key of the folder as this tenant's.
 
-        Raises `Misconfigured`, and none is, where another one had some of them first: whoever copies a key takes it from
-        nobody, and does not answer for its owner.
+        Raises `Misconfigured`, and notes none, where another tenant had some of them first: a copy takes no key away, and
+        does not answer for its owner.
         """
         marks = tuple(_keys(key_folder))
         with self._lock:
@@ -57,10 +57,7 @@ class Owners:
 
 
 def conflicts(folders: Sequence[Path], owners: Owners | None = None) -> dict[str, tuple[Problem, ...]]:
-    """What tenants have in common that none may share, by the names of their folders: a host, a ledger's name, a key.
-
-    Each key is noted with `owners` as the first one's that has it.
-    """
+    """The conflicts of tenants, by the names of their folders. Notes each key with `owners` for the first that has it."""
     holders: dict[tuple[str, str], list[tuple[Path, Path]]] = {}
     for each in folders:
         for what, mark, file in _unique(each):
@@ -85,28 +82,28 @@ _FIXES = {
 
 
 def _unique(folder: Path) -> Iterator[tuple[str, str, Path]]:
-    """What only this tenant may have: kind, a text that tells it apart, and the file that says so."""
+    """Yields the things that only one tenant may have: kind, a text that identifies it, and its file."""
     settings = settings_of(folder)
     if settings is None:
         return
     if settings.issuer != NO_ISSUER:
-        # The tenant in every key is the host alone, whatever the port; and it begins the ledger's name
+        # Rows are kept by the host, whatever the port; and it begins the ledger's name
         yield "issuer", settings.tenant, folder / SETTINGS_FILE
     for mark, file in _keys(settings.key_folder):
         yield "keys", mark, file
 
 
 def _keys(folder: Path) -> Iterator[tuple[str, Path]]:
-    """What tells each key of a folder apart, and its file."""
+    """The fingerprint of each key of a folder, and its file."""
     try:
         files = sorted(folder.iterdir())
     except OSError:
-        return  # who loads the keys says it better
+        return  # loading the keys names it
     for file in files:
         try:
             content = read_whole(file).strip()
         except OSError:
-            continue  # a key that cannot be read serves nobody, and hides none that can
+            continue  # a key that cannot be read serves nobody, and hides no other
         # A README, an authority's chain and `log.vkey` are no secret: several may have the same
         if content and (_is_key(file.name) or holds_secret(content)):
             yield fingerprint(content), file
@@ -117,8 +114,8 @@ def _is_key(name: str) -> bool:
 
 
 def settings_of(folder: Path) -> Settings | None:
-    """What can be read of a tenant's settings. One that no reader of ours foresaw says nothing, and stops no other."""
+    """A tenant's settings as far as they can be read. An unforeseen error stops no other tenant."""
     try:
         return examine_settings(folder)[0]
-    except Exception:  # noqa: BLE001  whoever tries it says what it is
+    except Exception:  # noqa: BLE001  the tenant's own start says what it is
         return None

@@ -1,7 +1,6 @@
-"""The whole way across a border, on loopback: two countries, the receiving node of a city's country, and the city.
+"""A border on loopback: two countries, each with an identity provider and a sending node; a receiving node, and a city.
 
-Each of the two countries has an identity provider and a sending node.
-The three nodes are the same program with configurations, keys, databases and ledgers of their own. They know each other by
+The three nodes are the same program, each with its own configuration, keys, database and ledger. They know each other by
 signed metadata alone, which each fetches from the others; the registrations name its digest, so that nobody must approve it
 before the first login.
 """
@@ -23,10 +22,10 @@ from idp.application.load import load_all
 from idp.config.settings import load_settings
 from idp.demo.citizens import BULGARIANS, CITIZENS, CITY, Citizen
 from idp.demo.city import City, services
-from idp.demo.country import Country
-from idp.demo.playing import Playing
+from idp.demo.country import Country, country_with_key
 from idp.demo.scene import bound, city_secrets, secret_words, write_jwks, write_new, write_templates
-from idp.keys.file import FileSigner, create_saml_key, load_signer
+from idp.demo.stage_servers import StageServers
+from idp.keys.file import FileSigner, load_signer
 from idp.keys.folder import create_keys, load_keys
 from idp.keys.ledger_files import load_ledger_keys
 from idp.protocols.eidas.own_metadata import own_facts
@@ -63,10 +62,9 @@ LANDS = (
 class Border:
     """Sets the stage in `folder`, and plays until it is closed.
 
-    `folder` gets `receiving/`, `sending/` (Estonia) and `sending-bg/`, a configuration each. With `fixed`,
-    the usual ports. With `processes`, each node is a process of its own; else all play in this one.
-    `lands` are the two countries: others may have other citizens. `database` is one for all three nodes, each of which is
-    a tenant of it; else each has a file in its folder. `told` hears what is done, in a few words each.
+    `folder` gets `receiving/`, `sending/` (Estonia) and `sending-bg/`, a configuration each. `fixed`: on the usual ports.
+    `processes`: each node in a process of its own; else all in this one. `lands`: the two countries. `database`: one for
+    all three nodes, each a tenant of it; by default a file in each folder. `told` is called with each step.
     """
 
     def __init__(
@@ -96,12 +94,12 @@ class Border:
         self._configure(secret_words(secret), fares)
         self.city = City(base=self.city_base, issuer=self.issuer, services=services(self.city_base, secret, fares))
         self._processes = processes
-        self._playing = Playing()
+        self._playing = StageServers()
         self._applications: list[Application] = []
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def open(self) -> None:
-        """Start all, and wait until the nodes know each other."""
+        """Starts all, and waits until the nodes know each other."""
         self._told("Starting the three nodes")
         for land in self.lands:
             self._playing.thread(land.host, self.countries[land.code].app(), self._sockets[land.host])
@@ -109,11 +107,11 @@ class Border:
             self.play(name)
         self._told("Waiting until the nodes know each other")
         self._until_ready()
-        # The last: whoever knows its address already waits until there is a broker to sign in at
+        # Last: a visitor waits for it until there is a broker to sign in at
         self._playing.thread("city", self.city.app(), self._sockets["city"])
 
     def play(self, name: str) -> None:
-        """Start one node: `broker`, `node-ee` or `node-bg`."""
+        """Starts one node: `broker`, `node-ee` or `node-bg`."""
         folder = self._folder(name)
         if self._processes:
             self.processes[name] = self._playing.process(folder, self._sockets[name])
@@ -124,7 +122,7 @@ class Border:
         self._playing.thread(name, application.asgi, self._sockets[name])
 
     def close(self) -> None:
-        """End all."""
+        """Ends all."""
         self._playing.close()
         for application in self._applications:
             application.stop()
@@ -139,7 +137,7 @@ class Border:
         return f"http://{host}.localhost:{self._ports[name or host]}"
 
     def _configure(self, secret: Mapping[str, str], fares: FileSigner) -> None:
-        """Write the nodes' folders from the templates, with fresh keys; then what each must know of the others."""
+        """Writes the nodes' folders from the templates, with fresh keys; then pins the nodes at each other."""
         here = resources.files("idp.demo")
         base = {"@ISSUER@": self.issuer, "@CITY@": self.city_base, "@DATABASE@": self._database, **secret}
         base |= {f"@{code}_NODE@": node for code, node in self.nodes.items()}
@@ -186,7 +184,7 @@ class Border:
         }
 
     def _pin(self, folder: Path, name: str, other: Path) -> None:
-        """The certificate that vouches for another node's metadata, as its operator would have sent it."""
+        """Pins the certificate that signs another node's metadata, as its operator would have sent it."""
         settings = load_settings(other)
         node = load_keys(settings.key_folder, settings.origin).node
         if node is None:
@@ -196,14 +194,11 @@ class Border:
 
     def _country(self, land: Land) -> Country:
         """The country's identity provider, and its metadata pinned at the country's node."""
-        path = self._outside / f"{land.host}.pem"
-        create_saml_key(path, f"{land.host}.localhost")
         node = self.sending[land.code]
-        country = Country(
+        country = country_with_key(
+            self._outside / f"{land.host}.pem",
             base=self._base(land.host),
             title=land.title,
-            key_pem=path.read_bytes(),
-            certificate_der=load_signer(path).certificate,
             broker_certificate=load_signer(node / "keys" / "saml.pem").certificate,
             citizens=land.citizens,
         )
@@ -211,7 +206,7 @@ class Border:
         return country
 
     def _until_ready(self) -> None:
-        """Wait until each node holds metadata of those that it works with."""
+        """Waits until each node holds the metadata of those that it works with."""
         ours = EntityId(f"{self.issuer}/eidas/metadata")
         wanted = [(self.receiving, EntityId(f"{node}/eidas/metadata")) for node in self.nodes.values()]
         wanted += [(folder, ours) for folder in self.sending.values()]
@@ -225,7 +220,7 @@ class Border:
 
 
 def _digest(folder: Path) -> str:
-    """What the metadata of a folder's node says, as a registration approves it in advance."""
+    """The digest of a node's metadata, by which a registration approves it in advance."""
     facts = own_facts(*load_all(folder), system_clock())
     if facts is None:
         raise ValueError("a folder of no node")
@@ -234,7 +229,7 @@ def _digest(folder: Path) -> str:
 
 @contextmanager
 def known_to(folder: Path) -> Iterator[StoredCopies]:
-    """What the node of a folder keeps of other countries' nodes."""
+    """The copies that a folder's node keeps of other nodes' metadata."""
     settings = load_settings(folder)
     engine = open_engine(settings.database_url)
     try:

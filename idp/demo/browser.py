@@ -1,4 +1,4 @@
-"""A browser as small as the demo's driver needs: cookies, redirects, links and forms, bounded in hops.
+"""A small browser for the demo's driver: cookies, redirects, links and forms, bounded in hops.
 
 It keeps Secure cookies of `http://*.localhost`, as Chromium does, sends Sec-Fetch-Site and Origin as a browser would, and
 never runs a script.
@@ -23,7 +23,7 @@ class WalkError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What the browser shows: address, status, and the parsed page."""
+    """A page in the browser: address, status, and text."""
 
     url: str
     status: int
@@ -53,11 +53,12 @@ class Page:
 
 
 class Browser:
-    """One browser with its own cookie jar. Close it, or use it in a `with`."""
+    """A browser with its own cookie jar. Close it, or use it in a `with`."""
 
     def __init__(self) -> None:
         self._http = client()
-        self._jar: dict[tuple[str, str], str] = {}
+        # By host and name: the value, and whether SameSite is Strict
+        self._jar: dict[tuple[str, str], tuple[str, bool]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -66,15 +67,15 @@ class Browser:
         self.close()
 
     def close(self) -> None:
-        """Close its connections. Its cookies stay."""
+        """Closes its connections. Its cookies stay."""
         self._http.close()
 
     def get(self, url: str, *, origin: str = "", accept: str = "text/html") -> Page:
-        """Go to `url` and follow redirects. `origin` is that of the page with the link; "" for a typed address."""
+        """Goes to `url` and follows redirects. `origin` is that of the page with the link; "" for a typed address."""
         return self._go("GET", url, origin, accept, None)
 
     def submit(self, page: Page, fields: dict[str, str], form: str = "//form") -> Page:
-        """Submit the first form that `form` finds, with its hidden fields and then `fields`."""
+        """Submits the first form that `form` finds, with its hidden fields and then `fields`."""
         found = page.tree.xpath(form)
         if not isinstance(found, list) or not found or not isinstance(found[0], html.FormElement):
             raise WalkError(f"no form where one was expected, at {urlsplit(page.url).path}")
@@ -102,10 +103,9 @@ class Browser:
 
     def _cookies(self, url: str, *, cross_site: bool) -> str:
         netloc = urlsplit(url).netloc
-        mine = {name: value for (host, name), value in self._jar.items() if host == netloc}
+        mine = [(name, *kept) for (host, name), kept in self._jar.items() if host == netloc]
         # SameSite=Strict, as Chromium holds it: not on a navigation that another site began
-        sent = {name: value.rpartition("|") for name, value in mine.items()}
-        return "; ".join(f"{name}={value[0]}" for name, value in sent.items() if not (cross_site and value[2] == "strict"))
+        return "; ".join(f"{name}={value}" for name, value, strict in mine if not (cross_site and strict))
 
     def _keep(self, url: str, headers: list[str]) -> None:
         for header in headers:
@@ -116,7 +116,7 @@ class Browser:
             if "max-age=0" in attributes:
                 self._jar.pop(key, None)
             else:
-                self._jar[key] = f"{value.strip()}|{'strict' if 'samesite=strict' in attributes else 'other'}"
+                self._jar[key] = value.strip(), "samesite=strict" in attributes
 
 
 def _origin(url: str) -> str:

@@ -22,7 +22,7 @@ LATIN_NAMES = {"family_name": "urn:bg:names:latin:family", "given_name": "urn:bg
 
 @dataclass(frozen=True, slots=True)
 class Citizen:
-    """Somebody who can sign in at a demo country's identity provider.
+    """A person who can sign in at a demo country's identity provider.
 
     `attributes` maps keys of `NAMES` to values, `latin` keys of `LATIN_NAMES` to their transliterations.
     """
@@ -35,73 +35,50 @@ class Citizen:
 
     @property
     def wire(self) -> dict[str, str]:
-        """What the country's identity provider says of them, by wire name."""
+        """The attributes that the country's identity provider sends, by wire name."""
         named = {NAMES[key]: value for key, value in self.attributes.items()}
         return named | {LATIN_NAMES[key]: value for key, value in self.latin.items()}
-
-
-def _citizen(key: str, about: str, loa: str, values: tuple[str, ...], latin: tuple[str, ...] = ()) -> Citizen:
-    return Citizen(key, about, loa, dict(zip(NAMES, values, strict=True)), dict(zip(LATIN_NAMES, latin, strict=False)))
 
 
 HIGH = "http://eidas.europa.eu/LoA/high"
 SUBSTANTIAL = "http://eidas.europa.eu/LoA/substantial"
 LOW = "http://eidas.europa.eu/LoA/low"
 
+
+def _citizen(key: str, about: str, loa: str, person: str, contact: str, latin: str = "") -> Citizen:
+    """A citizen whose values stand in the order of `NAMES`, and of `LATIN_NAMES`, with `|` between them."""
+    values = dict(zip(NAMES, f"{person}|{contact}".split("|"), strict=True))
+    return Citizen(key, about, loa, values, dict(zip(LATIN_NAMES, latin.split("|"), strict=True)) if latin else {})
+
+
 CITIZENS = (
     _citizen(
         "mari",
         "Mari Maasikas, grown up, lives in Storkhaven",
         HIGH,
-        (
-            "Maasikas",
-            "Mari",
-            "19900228",
-            "EE-49002280001",
-            "mari.maasikas@post.example",
-            "Canal Street 12",
-            "4711",
-            CITY,
-            "NL",
-        ),
+        "Maasikas|Mari|19900228|EE-49002280001",
+        f"mari.maasikas@post.example|Canal Street 12|4711|{CITY}|NL",
     ),
     _citizen(
         "juhan",
         "Juhan Juurikas, grown up, lives elsewhere",
         HIGH,
-        (
-            "Juurikas",
-            "Juhan",
-            "19640601",
-            "EE-36406010002",
-            "juhan.juurikas@post.example",
-            "Pikk 3",
-            "10123",
-            "Tallinn",
-            "EE",
-        ),
+        "Juurikas|Juhan|19640601|EE-36406010002",
+        "juhan.juurikas@post.example|Pikk 3|10123|Tallinn|EE",
     ),
     _citizen(
         "liisi",
         "Liisi Lepik, sixteen years old, lives in Storkhaven",
         HIGH,
-        ("Lepik", "Liisi", "20100909", "EE-61009090003", "liisi.lepik@post.example", "Mill Lane 4", "4712", CITY, "NL"),
+        "Lepik|Liisi|20100909|EE-61009090003",
+        f"liisi.lepik@post.example|Mill Lane 4|4712|{CITY}|NL",
     ),
     _citizen(
         "toomas",
         "Toomas Tamm, signed in with a password alone (assurance low)",
         LOW,
-        (
-            "Tamm",
-            "Toomas",
-            "19810311",
-            "EE-38103110004",
-            "toomas@post.example",
-            "Harbour Square 1",
-            "4713",
-            CITY,
-            "NL",
-        ),
+        "Tamm|Toomas|19810311|EE-38103110004",
+        f"toomas@post.example|Harbour Square 1|4713|{CITY}|NL",
     ),
 )
 
@@ -111,29 +88,21 @@ BULGARIANS = (
         "ivana",
         "Ивана Иванова, grown up, lives in Storkhaven; her name is in Cyrillic",
         SUBSTANTIAL,
-        (
-            "Иванова",
-            "Ивана",
-            "19850517",
-            "BG-8505170005",
-            "ivana.ivanova@post.example",
-            "Rope Walk 7",
-            "4711",
-            CITY,
-            "NL",
-        ),
-        ("Ivanova", "Ivana"),
+        "Иванова|Ивана|19850517|BG-8505170005",
+        f"ivana.ivanova@post.example|Rope Walk 7|4711|{CITY}|NL",
+        "Ivanova|Ivana",
     ),
     _citizen(
         "petar",
         "Петър Петров, signed in with a password alone (assurance low)",
         LOW,
-        ("Петров", "Петър", "19591224", "BG-5912240006", "petar@post.example", "Pirotska 5", "1000", "Sofia", "BG"),
-        ("Petrov", "Petar"),
+        "Петров|Петър|19591224|BG-5912240006",
+        "petar@post.example|Pirotska 5|1000|Sofia|BG",
+        "Petrov|Petar",
     ),
 )
 
 
 def citizen(key: str) -> Citizen | None:
-    """The citizen of this key, if there is one."""
+    """The citizen of a key, if there is one."""
     return next((one for one in (*CITIZENS, *BULGARIANS) if one.key == key), None)

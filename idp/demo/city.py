@@ -1,7 +1,7 @@
-"""The demo city's web site: three services of the kind that a city runs, each a relying party of its own at the broker.
+"""The demo city's web site: three services, each a relying party of its own at the broker.
 
-A page lists the services; each signs the citizen in through the broker and then shows what it was given, and nothing else.
-With `Accept: application/json` the last page is the same as JSON, for the driver of `ciconia demo --once`.
+A page lists the services; each signs the citizen in through the broker and then shows exactly what it was given. With
+`Accept: application/json` the last page is the same as JSON, for the driver of `ciconia demo --once`.
 """
 
 import html
@@ -27,7 +27,7 @@ STYLE = (
 
 
 def services(base: str, secrets_of: Mapping[str, str], signer: Signer) -> tuple[Service, ...]:
-    """The city's three services; the first two share a sector and so a `sub`, the third has another one."""
+    """The city's three services. The first two share a sector and so a `sub`; the third has another one."""
 
     def redirect(name: str) -> str:
         return f"{base}/{name}/callback"
@@ -77,7 +77,7 @@ class City:
         self._parties = {service.client_id: RelyingPartyOfCity(service, issuer) for service in services}
 
     def close(self) -> None:
-        """Close the services' connections to the broker."""
+        """Closes the services' connections to the broker."""
         for party in self._parties.values():
             party.close()
 

@@ -1,7 +1,7 @@
-"""A demo country's identity provider: SAML 2.0, signed with libxmlsec, so that another's code signs what ours verifies.
+"""A demo country's identity provider: SAML 2.0, signed with libxmlsec, so that other code signs what ours verifies.
 
 It knows the broker's certificate, verifies each AuthnRequest (Redirect: the signed query; POST: the enveloped signature),
-lets one pick a citizen in place of a sign-in, and posts a Response in which both assertion and response are signed.
+lets one pick a citizen in place of a sign-in, and posts a Response with signatures on assertion and response.
 """
 
 import base64
@@ -11,6 +11,7 @@ import urllib.parse
 import zlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import xmlsec
 from cryptography.exceptions import InvalidSignature
@@ -23,6 +24,7 @@ from fastapi.responses import HTMLResponse, Response
 from lxml import etree
 
 from idp.demo.citizens import CITIZENS, Citizen
+from idp.keys.file import create_saml_key, load_signer
 from idp.web.requests import MAX_MESSAGE_BODY, form, query
 from policies.errors import RequestRefused
 
@@ -61,7 +63,7 @@ class Country:
         self._broker_certificate = broker_certificate
 
     def metadata(self) -> bytes:
-        """What the broker pins: our entity id, certificate and both bindings."""
+        """The metadata that the broker pins: entity id, certificate and both bindings."""
         return (
             f'<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="{self.entity_id}">'
             f'<md:IDPSSODescriptor WantAuthnRequestsSigned="true" protocolSupportEnumeration="{SAMLP}">'
@@ -141,7 +143,7 @@ class Country:
             raise RequestRefused("the request is no XML") from error
 
     def _page(self, asked: etree._Element, relay_state: str, raw: str, message: str) -> Response:
-        """Where a real country would ask for a card or a password, this one asks who you are today."""
+        """The page that asks who you are today, where a real country asks for a card or a password."""
         hidden = "".join(
             f'<input type="hidden" name="{name}" value="{html.escape(value)}">'
             for name, value in (("query", raw), ("message", message), ("relay_state", relay_state))
@@ -243,8 +245,24 @@ def _utc(seconds: float) -> str:
 
 
 def _once(raw: str) -> dict[str, str]:
-    """The parameters of the query that the page carried along; a repeated one is refused."""
+    """The parameters of the query that the page carried along. Raises for a repeated one."""
     pairs = urllib.parse.parse_qsl(raw, keep_blank_values=True)
     if len(dict(pairs)) != len(pairs):
         raise RequestRefused("a repeated parameter")
     return dict(pairs)
+
+
+def country_with_key(
+    key: Path, *, base: str, title: str, broker_certificate: bytes, citizens: Sequence[Citizen] = CITIZENS
+) -> Country:
+    """A demo country at `base` with the key of a file, which is made where there is none. Raises OSError."""
+    if not key.exists():
+        create_saml_key(key, urllib.parse.urlsplit(base).hostname or "")
+    return Country(
+        base=base,
+        title=title,
+        key_pem=key.read_bytes(),
+        certificate_der=load_signer(key).certificate,
+        broker_certificate=broker_certificate,
+        citizens=citizens,
+    )

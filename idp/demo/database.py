@@ -1,7 +1,7 @@
-"""The database that a demo was told to use: a fresh SQLite file, or a schema of its own in a database of PostgreSQL.
+"""The database of `ciconia demo --database`: a fresh SQLite file, or a schema of its own in a database of PostgreSQL.
 
-Keys are fresh on each run, and a database belongs to one installation: so each run has rows of its own, which go when the
-demo ends unless it is kept.
+Keys are fresh on each run, and a database belongs to one installation: so each run has its own rows, which go at its end
+unless the demo is kept.
 """
 
 import secrets

@@ -15,7 +15,7 @@ def client() -> httpx2.Client:
 def send(
     http: httpx2.Client, method: str, url: str, *, headers: dict[str, str] | None = None, content: bytes | None = None
 ) -> httpx2.Response:
-    """Send to a `*.localhost` address over 127.0.0.1, its name in the Host header. ValueError for any other host."""
+    """Sends to a `*.localhost` address over 127.0.0.1, its name in the Host header. Raises ValueError for other hosts."""
     parts = urlsplit(url)
     if parts.hostname is None or not parts.hostname.endswith(".localhost"):
         raise ValueError("the demo speaks to *.localhost alone")

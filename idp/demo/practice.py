@@ -1,8 +1,8 @@
 """A practice identity provider for a broker of your own: `python -m idp.demo.practice CONFIG METADATA PORT`.
 
-It stands where a country's sign-in would, on this machine alone, and lets one pick a made-up citizen. It writes its
-metadata to METADATA, for the broker to pin, and its key beside it (once: a second start is the same provider); then it
-answers whatever the broker of the folder CONFIG signed, until Ctrl-C. `ciconia init --demo` pins it in a new broker.
+It replaces a country's sign-in, on this machine alone, and lets one pick a made-up citizen. It writes its metadata to
+METADATA, for the broker to pin, and its key beside it (once: a second start is the same provider). Then it answers the
+signed requests of the broker of the folder CONFIG, until Ctrl-C. `ciconia init --demo` pins it in a new broker.
 
 It speaks http on `estonia.localhost`, which a broker takes with `demo = true` alone. No real citizen belongs here.
 """
@@ -14,8 +14,8 @@ from importlib import resources
 from pathlib import Path
 
 from idp.config.settings import load_settings
-from idp.demo.country import Country
-from idp.keys.file import create_saml_key, load_signer
+from idp.demo.country import Country, country_with_key
+from idp.keys.file import load_signer
 from idp.server.http import Server, bind
 from policies.errors import Misconfigured
 
@@ -26,7 +26,7 @@ USAGE = "python -m idp.demo.practice CONFIG METADATA PORT"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Serve until Ctrl-C or SIGTERM. The exit code: 0 ended, 2 it could not begin."""
+    """Serves until Ctrl-C or SIGTERM. Returns the exit code: 0 ended, 2 it could not begin."""
     if len(arguments) != 3 or not arguments[2].isdecimal():  # noqa: PLR2004 - the three of the usage
         return _cannot(f"Usage: {USAGE}")
     config, metadata, port = Path(arguments[0]), Path(arguments[1]), int(arguments[2])
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     except (OSError, OverflowError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         return _cannot(f"Cannot listen on {HOST}:{port}: {why}. Name another PORT, or end what listens there.")
-    # Only now: the metadata of an address where somebody else answers is not to be pinned
+    # Only now: nobody may pin the metadata of an address where somebody else answers
     try:
         metadata.write_bytes(country.metadata())
     except OSError as error:
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
         return _cannot(f"It cannot begin: {error}.")
     server = Server(country.app(), listening)
     for number in (signal.SIGINT, signal.SIGTERM):
-        # uvicorn sends itself the signal once more when it has ended: its default would kill us there
+        # uvicorn sends itself the signal again at its end: the default would kill us there
         signal.signal(number, lambda *_: server.stop())
     sys.stdout.write(f"The practice sign-in is {country.base}, its metadata {metadata}. Ctrl-C ends it.\n")
     sys.stdout.flush()
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def register_practice(config: Path) -> None:
-    """Pin the practice provider in a new broker's folder: its key, its metadata and its registration."""
+    """Pins the practice provider in a new broker's folder: its key, its metadata and its registration."""
     country = practice_country(config, config / METADATA, PRACTICE_PORT)
     (config / METADATA).write_bytes(country.metadata())
     registration = resources.files("idp.demo").joinpath("practice.toml").read_bytes()
@@ -67,17 +67,9 @@ def register_practice(config: Path) -> None:
 
 def practice_country(config: Path, metadata: Path, port: int) -> Country:
     """The provider for the broker of this folder, with its key beside `metadata`. Raises `Misconfigured` and OSError."""
-    broker = load_signer(load_settings(config).key_folder / "saml.pem")
-    key = metadata.with_suffix(".pem")
-    if not key.exists():
-        create_saml_key(key, NAME)
-    return Country(
-        base=f"http://{NAME}:{port}",
-        title="Practice sign-in of Estonia",
-        key_pem=key.read_bytes(),
-        certificate_der=load_signer(key).certificate,
-        broker_certificate=broker.certificate,
-    )
+    broker = load_signer(load_settings(config).key_folder / "saml.pem").certificate
+    base, title = f"http://{NAME}:{port}", "Practice sign-in of Estonia"
+    return country_with_key(metadata.with_suffix(".pem"), base=base, title=title, broker_certificate=broker)
 
 
 def _cannot(why: str) -> int:

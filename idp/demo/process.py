@@ -16,13 +16,13 @@ from idp.system.logs import configure_logs
 
 
 def main(folder: Path, descriptor: int) -> None:
-    """Serve the node of `folder` until nobody holds the other end of our standard input."""
+    """Serves the node of `folder` until the other end of our standard input is closed."""
     configure_logs(logging.WARNING)
-    # Ctrl-C reaches the whole group of processes: the demo itself ends us, after its own last word
+    # Ctrl-C reaches the whole group of processes: the demo ends us, after its own last word
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     application = Application(folder)
     server = Server(application.asgi, socket.socket(fileno=descriptor))
-    # uvicorn sends itself the signal once more when it has ended: with its default, SIGTERM would kill us there
+    # uvicorn sends itself the signal again at its end: the default would kill us there
     signal.signal(signal.SIGTERM, lambda *_: server.stop())
     threading.Thread(target=_until_alone, args=(server,), daemon=True).start()
     application.start()

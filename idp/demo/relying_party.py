@@ -1,4 +1,4 @@
-"""A relying party of the demo city: asks, and checks every answer as OpenID Connect Core §3.1.3.7 tells a relying party to.
+"""A relying party of the demo city: asks, and checks every answer as OpenID Connect Core §3.1.3.7 demands.
 
 It knows the broker by its discovery document, and shares no state with it: all goes over HTTP.
 """
@@ -29,7 +29,7 @@ ASSERTION_LIFE = 60
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service of the city: how it is registered, what it asks for, and what it cannot do without."""
+    """A service of the city: its registration, its request, and the claims that it requires."""
 
     client_id: str
     title: str
@@ -45,8 +45,8 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
-    """What a relying party remembers of a request until its answer comes."""
+class PendingRequest:
+    """A request that waits for its answer."""
 
     nonce: str
     verifier: str
@@ -55,7 +55,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """What the service got in the end: the id_token's claims and those of userinfo."""
+    """The result of a sign-in: the claims of the id_token and of userinfo."""
 
     id_token: Mapping[str, object] = field(repr=False)
     userinfo: Mapping[str, object] = field(repr=False)
@@ -72,19 +72,19 @@ class RelyingPartyOfCity:
         self.service = service
         self._issuer = issuer
         self._clock = clock
-        self._pending: dict[str, Pending] = {}
+        self._pending: dict[str, PendingRequest] = {}
         self._http = client()
         self._discovery: dict[str, str] = {}
 
     def close(self) -> None:
-        """Close its connections to the broker."""
+        """Closes its connections to the broker."""
         self._http.close()
 
     def begin(self) -> tuple[str, str]:
         """The address that asks the broker, and the state that the browser must bring back."""
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         self._forget()
-        self._pending[state] = Pending(nonce, verifier, self._clock())
+        self._pending[state] = PendingRequest(nonce, verifier, self._clock())
         asked = {
             "response_type": "code",
             "client_id": self.service.client_id,
@@ -99,7 +99,7 @@ class RelyingPartyOfCity:
         return f"{self._endpoint('authorization_endpoint')}?{urlencode(asked, quote_via=quote)}", state
 
     def receive(self, answer: Mapping[str, str], state_of_browser: str) -> SignedIn:
-        """Redeem the code and check everything. Raises `AnswerRefusedError`."""
+        """Redeems the code and checks everything. Raises `AnswerRefusedError`."""
         pending = self._pending.pop(answer.get("state", ""), None)
         if pending is None or not hmac.compare_digest(answer.get("state", ""), state_of_browser):
             raise AnswerRefusedError("state")
@@ -117,18 +117,18 @@ class RelyingPartyOfCity:
         return SignedIn(claims, userinfo)
 
     def _suffices(self, scope: str, claims: Mapping[str, object], userinfo: Mapping[str, object]) -> None:
-        """Whether this service was asked for, and all of it: whoever holds the browser can change what is asked."""
+        """Checks purpose, level and required claims: the holder of the browser can change what is asked."""
         if f"purpose:{self.service.purpose}" not in scope.split():
             raise AnswerRefusedError("another purpose")
         level = level_named(str(claims.get("acr", "")))
         if level is None or level < self.service.minimum:
             raise AnswerRefusedError("id_token acr")
         for claim in self.service.required:
-            # A no is an answer, too: what to make of it is the service's own matter
+            # A no is an answer, too: the service decides what it means
             if claim not in claims and claim not in userinfo:
                 raise AnswerRefusedError(f"{claim} did not come")
 
-    def _redeem(self, code: str, pending: Pending) -> dict[str, object]:
+    def _redeem(self, code: str, pending: PendingRequest) -> dict[str, object]:
         fields = {
             "grant_type": "authorization_code",
             "code": code,
@@ -158,7 +158,7 @@ class RelyingPartyOfCity:
         }
         return sign(claims, signer, alg="ES256", typ="JWT")
 
-    def _id_token(self, token: str, access_token: str, pending: Pending) -> Mapping[str, object]:
+    def _id_token(self, token: str, access_token: str, pending: PendingRequest) -> Mapping[str, object]:
         jwks = send(self._http, "GET", self._endpoint("jwks_uri"))
         if not jwks.is_success:
             raise AnswerRefusedError(f"the broker answered {jwks.status_code} when asked for its keys")
@@ -203,7 +203,7 @@ class RelyingPartyOfCity:
         return body
 
     def _forget(self) -> None:
-        """Requests whose answer did not come are dropped."""
+        """Drops requests whose answer did not come."""
         old = [state for state, pending in self._pending.items() if pending.began < self._clock() - WAITING]
         for state in old:
             del self._pending[state]

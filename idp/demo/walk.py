@@ -1,8 +1,8 @@
-"""One login across a border, walked over real HTTP by a bounded driver that looks at every step as each party would.
+"""One login across a border, walked over real HTTP by a bounded driver that checks each step as each party would.
 
-What travelled between the nodes is read with the receiving node's key, by the code that the node itself uses. What was
-weakened and withheld is read from the approval page, what was released from what the city's service got, and the proofs are
-computed here: each ledger's leaf and its path against the checkpoint that its node publishes.
+It opens the message between the nodes with the receiving node's key and code, reads from the approval page what is weakened
+and withheld, takes what is released from the city's service, and computes the proofs: the path of each ledger's leaf to the
+checkpoint that its node publishes.
 """
 
 import base64
@@ -45,21 +45,21 @@ from policies.parties import EntityId
 PROOF_SECONDS = 20.0
 POLL_SECONDS = 0.05
 DECISION = "//form[.//*[@name='decided']]"
-# The country that is walked unless another is named
+# The default country
 ESTONIA = "EE"
 
 
 @dataclass(frozen=True, slots=True)
-class Proved:
-    """A node's ledger, in which this login's record was proved to stand: size and root of the published tree."""
+class ProvedLedger:
+    """A node's ledger with a proved place of this login's record: size and root of the published tree."""
 
     size: int
     root: str
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One step of the story: who did what, and how long it took."""
+class WalkStep:
+    """A step of the story: who did what, and how long it took."""
 
     node: str
     step: str
@@ -68,7 +68,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Weakened:
-    """An attribute that went in a weaker form than was asked."""
+    """An attribute that went in a weaker form than asked."""
 
     attribute: str
     asked: str
@@ -86,9 +86,9 @@ class Withheld:
 
 @dataclass(frozen=True, slots=True)
 class Walked:
-    """What the walk saw: `arrived` are catalogue names that crossed, `released` maps claims to form and value."""
+    """The result of a walk: `arrived` are the catalogue names that crossed, `released` maps claims to form and value."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[WalkStep, ...]
     service: str
     purpose: str
     arrived: tuple[str, ...]
@@ -96,8 +96,8 @@ class Walked:
     weakened: tuple[Weakened, ...]
     withheld: tuple[Withheld, ...]
     loa: str
-    ledgers: dict[str, "Proved"]
-    # the citizen's, as their browser got it, and the keys that it was checked with, as /log/vkey has them
+    ledgers: dict[str, "ProvedLedger"]
+    # the citizen's receipt from their browser, and the keys that it was checked with, as /log/vkey has them
     receipt: bytes = field(repr=False)
     log_key: str
 
@@ -106,17 +106,17 @@ class _Steps:
     """Collects the steps and their times."""
 
     def __init__(self) -> None:
-        self.taken: list[Step] = []
+        self.taken: list[WalkStep] = []
         self._since = time.perf_counter()
 
     def done(self, node: str, step: str) -> None:
         now = time.perf_counter()
-        self.taken.append(Step(node, step, round((now - self._since) * 1000, 1)))
+        self.taken.append(WalkStep(node, step, round((now - self._since) * 1000, 1)))
         self._since = now
 
 
 def walk(border: Border, *, country: str = ESTONIA, citizen: str = "mari", service: str = "parking") -> Walked:
-    """Walk one login through the open stage. Raises `WalkError` at the first thing that is not as it should be."""
+    """Walks one login through the open stage. Raises `WalkError` at the first thing that is not as it should be."""
     folders = {"receiving": border.receiving, "sending": border.sending[country]}
     with Browser() as browser, _ledgers(folders) as ledgers:
         return _walk(border, browser, (country, citizen, service), ledgers)
@@ -151,8 +151,7 @@ def _walk(border: Border, browser: Browser, who: tuple[str, str, str], ledgers: 
     id_token, userinfo = _signed_in(end)
     proved = {name: ledger.proved() for name, ledger in ledgers.items()}
     steps.done("receiving", "proves, and the sending node too, that the record stands in its published log")
-    receipt, keys = _receipt(browser, border.issuer), ledgers["receiving"].keys
-    _checked(receipt, keys)
+    receipt = _receipt(browser, border.issuer, ledgers["receiving"].keys)
     steps.done("receiving", "gives the citizen a receipt, which is checked here with the log's key alone")
     given = {name: value for name, value in {**id_token, **userinfo}.items() if name not in PROTOCOL_CLAIMS}
     released = {name: (forms.get(name, "pairwise" if name == "sub" else "exact"), value) for name, value in given.items()}
@@ -174,20 +173,18 @@ def _walk(border: Border, browser: Browser, who: tuple[str, str, str], ledgers: 
     )
 
 
-def _receipt(browser: Browser, issuer: str) -> bytes:
-    """The citizen's receipt, by the address that the last page links to."""
-    return _expect(browser.get(f"{issuer}/receipt.json"), "the receipt").text.encode()
-
-
-def _checked(receipt: bytes, keys: Sequence[VerifierKey]) -> None:
+def _receipt(browser: Browser, issuer: str, keys: Sequence[VerifierKey]) -> bytes:
+    """The citizen's receipt, verified, from the address that the last page links to."""
+    receipt = _expect(browser.get(f"{issuer}/receipt.json"), "the receipt").text.encode()
     try:
         verify_receipt(receipt, keys)
     except BrokerError as error:
         raise WalkError(f"the receipt does not hold: {error}") from None
+    return receipt
 
 
 def _expect(page: Page, what: str) -> Page:
-    """A page of 200. The error page's own words say what went wrong."""
+    """The page, if its status is 200. Else raises with the words of the error page."""
     if page.status != 200:  # noqa: PLR2004 - RFC 9110 §15.3.1
         said = " ".join((page.tree.findtext(".//h1") or "").split())
         raise WalkError(f"instead of {what} came status {page.status}: {said}")
@@ -195,7 +192,7 @@ def _expect(page: Page, what: str) -> Page:
 
 
 def _shown(question: Page) -> tuple[tuple[Weakened, ...], tuple[Withheld, ...], dict[str, str]]:
-    """What the approval page says: weakened, withheld, and the form of each claim that would go."""
+    """Reads the approval page: weakened, withheld, and the form of each claim that would go."""
     going = [one for one in _marked(question) if one.get("data-form")]
     kept = [one for one in _marked(question) if not one.get("data-form")]
     if not going:
@@ -226,7 +223,7 @@ def _claim(name: str, form: str) -> str:
 
 
 def _arrived(posting: Page, receiving: Path, node: str) -> tuple[str, ...]:
-    """The catalogue names of what a node sent: its encrypted answer, opened with the receiving node's key as it passes."""
+    """The catalogue names in a node's encrypted answer, opened with the receiving node's key as it passes."""
     message = base64.b64decode(str(posting.tree.xpath("string(//input[@name='SAMLResponse']/@value)")))
     settings = load_settings(receiving)
     ours = load_keys(settings.key_folder, settings.origin).node
@@ -263,7 +260,7 @@ def _signed_in(end: Page) -> tuple[dict[str, object], dict[str, object]]:
 
 
 class _Ledger:
-    """One node's ledger, before and after the login."""
+    """A node's ledger, before and after the login."""
 
     def __init__(self, store: Store, keys: LedgerKeys, issuer: str) -> None:
         self._store, self._keys, self._issuer = store, keys, issuer
@@ -276,11 +273,11 @@ class _Ledger:
 
     @property
     def key_list(self) -> str:
-        """The list of them, as `/log/vkey` shows it."""
+        """The list of the log's keys, as `/log/vkey` shows it."""
         return self._keys.log.listed.text
 
-    def proved(self) -> Proved:
-        """Wait for the checkpoint over the newest record, and verify note, path and root."""
+    def proved(self) -> ProvedLedger:
+        """Waits for the checkpoint over the newest record, and verifies note, path and root."""
         new = self._leaves() - self._before
         if len(new) != 1:
             raise WalkError(f"one login left {len(new)} records at {self._issuer}")
@@ -295,7 +292,7 @@ class _Ledger:
                     path = self._store.inclusion(self._store.tenant, index, head.size)
                     if not includes(index, head.size, hashed, path, head.root):
                         raise WalkError("the record's path does not lead to the published root")
-                    return Proved(head.size, head.root.hex())
+                    return ProvedLedger(head.size, head.root.hex())
                 time.sleep(POLL_SECONDS)
         raise WalkError(f"no checkpoint over the record within {PROOF_SECONDS:.0f} seconds at {self._issuer}")
 

@@ -1,4 +1,4 @@
-"""Dates of certificates: our own, those that are pinned, and those in metadata; and of pinned lists of revoked ones."""
+"""Dates of certificates, our own, pinned and in metadata, and of pinned lists of revoked ones."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from connectors.formats.metadata import read_identity_provider
 from connectors.profiles import EIDAS
 from connectors.signatures.certificates import dates_of
 from connectors.signatures.x509_lists import RevocationList, read_list
-from idp.doctor.case import Case
-from idp.doctor.finding import Finding, Severity
+from idp.doctor.examination import Examination
+from idp.doctor.finding import ERROR, WARNING, DoctorFinding, Severity
 from idp.keys import kinds
 from idp.protocols.eidas.receiving_node import known_peers
 from idp.system.files import read_whole
@@ -31,7 +31,7 @@ _OWN = (kinds.SAML, kinds.SAML_ENCRYPTION, kinds.NODE, kinds.NODE_METADATA, kind
 
 @dataclass(frozen=True, slots=True)
 class Dated:
-    """A certificate (DER) where it lies, what it is for, and how bad its end would be."""
+    """A certificate (DER), its file, its use, and how bad its end would be."""
 
     file: str
     key: str
@@ -42,16 +42,16 @@ class Dated:
     fix: str
 
 
-def certificates(case: Case) -> Iterator[Finding]:
-    """Each certificate that has ended, has not begun, or ends within 30 days; each list, within two."""
+def certificates(case: Examination) -> Iterator[DoctorFinding]:
+    """Finds each certificate that has ended, has not begun, or ends within 30 days; each list, within two."""
     for dated in (*_own(case), *_pinned(case), *_anchors(case), *_of_providers(case)):
         yield from dates(dated, case.now)
     for peer in known_peers(case.configuration).values():
         yield from _lists(peer, case.now)
 
 
-def dates(dated: Dated, now: int) -> Iterator[Finding]:
-    """What is wrong with the dates of one certificate; nothing for one that cannot be read: others name that."""
+def dates(dated: Dated, now: int) -> Iterator[DoctorFinding]:
+    """Finds faults in the dates of one certificate; another check names one that cannot be read."""
     try:
         found = dates_of(dated.der, tolerance(EIDAS))
     except ValueError:
@@ -62,13 +62,13 @@ def dates(dated: Dated, now: int) -> Iterator[Finding]:
     elif now < begin.timestamp():
         severity, what = dated.ended, f"{dated.what} begins on {begin:%Y-%m-%d} only."
     elif end.timestamp() - now < SOON:
-        severity, what = Severity.WARNING, f"{dated.what} ends on {end:%Y-%m-%d}, in less than 30 days."
+        severity, what = WARNING, f"{dated.what} ends on {end:%Y-%m-%d}, in less than 30 days."
     else:
         return
-    yield Finding(severity, dated.file, 0, dated.key, what, dated.why, dated.fix)
+    yield severity(dated.file, dated.key, what, dated.why, dated.fix)
 
 
-def _own(case: Case) -> Iterator[Dated]:
+def _own(case: Examination) -> Iterator[Dated]:
     # A node's certificate that has ended was named when the keys were loaded
     named = {case.name(problem.file) for problem in case.keys_problems if "its certificate holds from" in problem.what}
     folder = case.settings.key_folder
@@ -81,7 +81,7 @@ def _own(case: Case) -> Iterator[Dated]:
         for der in _in_pem(path):
             why = "Whoever looks at the dates of certificates in our metadata refuses us from then on."
             fix = "Put a new certificate of this key behind it, and give it to the peers in time."
-            yield Dated(file, name, "its certificate", der, Severity.ERROR, why, fix)
+            yield Dated(file, name, "its certificate", der, ERROR, why, fix)
 
 
 def _in_pem(path: Path) -> Iterator[bytes]:
@@ -93,17 +93,17 @@ def _in_pem(path: Path) -> Iterator[bytes]:
         yield certificate.public_bytes(Encoding.DER)
 
 
-def _pinned(case: Case) -> Iterator[Dated]:
-    """Who signs the metadata of other countries' nodes."""
+def _pinned(case: Examination) -> Iterator[Dated]:
+    """The certificates that sign the metadata of other countries' nodes."""
     why = "Metadata that it signed counts for nothing outside its dates: that country is cut off."
     fix = "Ask the node's operator for the next one, on another way than their metadata's, and pin it."
     anchors = {der for peer in known_peers(case.configuration).values() for der in peer.anchors}
     for file, content in sorted(case.files.items()):
         if file.endswith(".pem") and (der := der_of_pem(content)[0]) and der not in anchors:
-            yield Dated(file, "certificate", "the pinned certificate", der, Severity.ERROR, why, fix)
+            yield Dated(file, "certificate", "the pinned certificate", der, ERROR, why, fix)
 
 
-def _anchors(case: Case) -> Iterator[Dated]:
+def _anchors(case: Examination) -> Iterator[Dated]:
     """The authorities to which a node's certificates must chain."""
     why = "No certificate of the node chains to an authority that has ended: that country is cut off."
     fix = "Ask the authority for its next certificate, and put it beside this one in the file of anchors."
@@ -111,11 +111,11 @@ def _anchors(case: Case) -> Iterator[Dated]:
         for der in peer.anchors:
             holding = (name for name, content in case.files.items() if der in ders_of_pem(content, CERTIFICATES)[0])
             file = next(holding, peer.source.file)
-            yield Dated(file, "anchors", "an anchor", der, Severity.ERROR, why, fix)
+            yield Dated(file, "anchors", "an anchor", der, ERROR, why, fix)
 
 
-def _lists(peer: Peer, now: int) -> Iterator[Finding]:
-    """Pinned lists of revoked certificates that have ended, have not begun, or end soon; what cannot be read is named."""
+def _lists(peer: Peer, now: int) -> Iterator[DoctorFinding]:
+    """Finds pinned lists of revoked certificates that have ended, have not begun, or end soon."""
     why = "Where a list is not of today nobody knows what is revoked, and every certificate of the node is refused."
     fix = "Get the authority's newest list, put it in the place of this file, and start the server again."
     for file, der in peer.revocation:
@@ -125,21 +125,21 @@ def _lists(peer: Peer, now: int) -> Iterator[Finding]:
             continue  # the check of metadata names it
         severity, what = _of_list(found, now)
         if severity is not None:
-            yield Finding(severity, file, 0, "nextUpdate", what, why, fix)
+            yield severity(file, "nextUpdate", what, why, fix)
 
 
 def _of_list(found: RevocationList, now: int) -> tuple[Severity | None, str]:
     if now > found.ends:
-        return Severity.ERROR, f"the list of revoked certificates ended at {written(found.ends)}."
+        return ERROR, f"the list of revoked certificates ended at {written(found.ends)}."
     if now < found.begins:
-        return Severity.ERROR, f"the list of revoked certificates begins at {written(found.begins)} only."
+        return ERROR, f"the list of revoked certificates begins at {written(found.begins)} only."
     if found.ends - now < LIST_SOON:
-        return Severity.WARNING, f"the list of revoked certificates ends at {written(found.ends)}."
+        return WARNING, f"the list of revoked certificates ends at {written(found.ends)}."
     return None, ""
 
 
-def _of_providers(case: Case) -> Iterator[Dated]:
-    """In pinned metadata dates do not count (the key is pinned), but its operator is about to change the key."""
+def _of_providers(case: Examination) -> Iterator[Dated]:
+    """The certificates in pinned metadata: their end does not count, but tells that the operator will change the key."""
     why = "The key is pinned, so it still counts; but its operator will sign with a new one, and then every login fails."
     fix = "Ask the provider's operator for their new metadata, and pin that file beside their change."
     for provider in case.configuration.providers.values():
@@ -148,11 +148,9 @@ def _of_providers(case: Case) -> Iterator[Dated]:
         except ValueError:
             continue  # the check of metadata names it
         for der in read.certificates:
-            yield Dated(
-                pinned_file(case, provider.metadata), "X509Certificate", "a certificate", der, Severity.WARNING, why, fix
-            )
+            yield Dated(pinned_file(case, provider.metadata), "X509Certificate", "a certificate", der, WARNING, why, fix)
 
 
-def pinned_file(case: Case, content: bytes) -> str:
-    """The file of metadata/ that holds this."""
+def pinned_file(case: Examination, content: bytes) -> str:
+    """The file in metadata/ with this content."""
     return next((name for name, octets in case.files.items() if octets == content and name.startswith("metadata/")), "")

@@ -1,10 +1,10 @@
-"""What a service's library needs: registrations that take a protection away, and algorithms that do not fit."""
+"""Registrations that take a protection away for a service's library, and algorithms that do not fit."""
 
 from collections.abc import Iterator, Mapping
 
 from connectors.signatures.jws import verification_key
-from idp.doctor.case import Case
-from idp.doctor.finding import Finding, Severity
+from idp.doctor.examination import Examination
+from idp.doctor.finding import ERROR, NOTICE, WARNING, DoctorFinding
 from policies.errors import SignatureInvalid
 from policies.load.lines import KeyLines
 from policies.parties import ASSERTION_LIFE, RelyingParty
@@ -14,16 +14,16 @@ _RSA = ("RS256", "PS256")
 _METHOD, _ID_TOKEN_ALG = "token_endpoint_auth_method", "id_token_signed_response_alg"
 
 
-def clients(case: Case) -> Iterator[Finding]:
-    """A notice for each protection that a registration goes without, and each algorithm that nobody can meet."""
+def clients(case: Examination) -> Iterator[DoctorFinding]:
+    """Finds each protection that a registration goes without, and each algorithm that nobody can meet."""
     for party in case.configuration.parties.values():
         for key, what, why, fix in (*_weaker(party), *_expecting(party)):
-            yield Finding(Severity.NOTICE, party.source.file, _line(case, party, key), key, what, why, fix)
+            yield DoctorFinding(NOTICE, party.source.file, _line(case, party, key), key, what, why, fix)
     yield from _signers(case)
 
 
 def _weaker(party: RelyingParty) -> Iterator[tuple[str, str, str, str]]:
-    """Key, what it is, what it costs, and what would be better."""
+    """Yields key, what, why and fix for each protection that a registration goes without."""
     if party.public:
         what = "it is a public client: it has no secret."
         why = "Anybody can use its name: PKCE and its registered addresses alone bind an answer to it (RFC 8252 §8.4)."
@@ -58,7 +58,7 @@ def _weaker(party: RelyingParty) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _expecting(party: RelyingParty) -> Iterator[tuple[str, str, str, str]]:
-    """A library that signs with RSA by itself mostly expects RS256, which is OpenID Connect's default."""
+    """Finds a library that signs with RSA: it mostly expects RS256, the default of OpenID Connect."""
     if (
         party.authentication_method == "private_key_jwt"
         and party.authentication_alg in _RSA
@@ -70,8 +70,8 @@ def _expecting(party: RelyingParty) -> Iterator[tuple[str, str, str, str]]:
         yield _ID_TOKEN_ALG, what, why, fix
 
 
-def _signers(case: Case) -> Iterator[Finding]:
-    """Keys that cannot sign what they are named for: a file that holds a key of another type loads all the same."""
+def _signers(case: Examination) -> Iterator[DoctorFinding]:
+    """Finds keys that cannot sign as their name says: a file that holds a key of another type loads all the same."""
     if case.keys is None:
         return
     asking: Mapping[str, list[str]] = {"ES256": [], "RS256": []}
@@ -83,7 +83,7 @@ def _signers(case: Case) -> Iterator[Finding]:
                 verification_key(each.key.public_key, alg, each.key.key_id)
             except SignatureInvalid as error:
                 named = ", ".join(asking[alg])
-                severity = Severity.ERROR if named else Severity.WARNING
+                severity = ERROR if named else WARNING
                 what = f"no machine can sign {alg} with it: {error.detail}."
                 why = (
                     f"Each sign-in at {named} fails after the citizen approved."
@@ -93,10 +93,10 @@ def _signers(case: Case) -> Iterator[Finding]:
                 again = f"`ciconia keys rotate {alg.lower()} --now`"
                 fix = f"Restore it from its backup, or make another with {again}, and delete it."
                 file = case.name(case.settings.key_folder / each.file)
-                yield Finding(severity, file, 0, each.file, what, why, fix)
+                yield severity(file, each.file, what, why, fix)
 
 
-def _line(case: Case, party: RelyingParty, key: str) -> int:
-    """Where a key of a registration stands; the first line where it is left out."""
+def _line(case: Examination, party: RelyingParty, key: str) -> int:
+    """The line of a registration's key; the first line where it is left out."""
     text = case.files[party.source.file].decode("utf-8").replace("\r\n", "\n")
     return KeyLines(text).line((key,))

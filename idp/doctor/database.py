@@ -1,18 +1,19 @@
-"""The database: whether a commit lasts, which program made it, and who may read it. Nothing is written to it."""
+"""The database: whether a commit lasts, which program made it, and who may read it. The checks write nothing to it."""
 
 import os
 import shlex
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.exc import DBAPIError
 
-from idp.doctor.case import Case
-from idp.doctor.finding import Finding, Severity
+from idp.doctor.examination import Examination
+from idp.doctor.finding import ERROR, NOTICE, WARNING, DoctorFinding, Severity
 from idp.doctor.postgres import is_postgres_url, postgres
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.store.engine import database_file, database_name, is_postgres, open_engine, sqlite_url, unavailable
 from idp.store.faults import meaning
 from idp.store.installation import FIX, fault_of_keys, fingerprint_of_names
@@ -31,77 +32,75 @@ _STARTS_NOT = "`ciconia serve` does not start with it: each would refuse the oth
 _LAST = "A release that was approved would be gone after a crash."
 
 
-def database(case: Case, clock: Callable[[], int] = system_clock) -> Iterator[Finding]:
-    """A file's journal, revision, and SQLite's own quick check; PostgreSQL's settings, clock, and revision."""
+def database(case: Examination, clock: Callable[[], int] = system_clock) -> Iterator[DoctorFinding]:
+    """Checks a file's journal, revision, and SQLite's own quick check; or PostgreSQL's settings, clock, and revision."""
     if not case.knows("database"):
         return
     if is_postgres_url(case.settings.database_url):
         found = list(postgres(case, clock))
         yield from found
-        if not any(one.key == "database" and one.severity is Severity.ERROR for one in found):
+        if not any(one.key == "database" and one.severity is ERROR for one in found):
             yield from _revision(case)
         return
     try:
         path = database_file(case.settings.database_url)
     except Misconfigured as error:
         for problem in error.problems:
-            yield case.setting(Severity.ERROR, "database", problem.what, why=_RECORD, fix=problem.fix.rstrip(".") + ".")
+            yield case.setting(ERROR, "database", problem.what, why=_RECORD, fix=problem.fix.rstrip(".") + ".")
         return
     if not path.exists():
         yield from _absent(case, path)
         return
     if path.is_dir():
         what, fix = "it is a folder.", "Name a file in `database`: it is made where there is none."
-        yield case.setting(Severity.ERROR, "database", what, why=_RECORD, fix=fix)
+        yield case.setting(ERROR, "database", what, why=_RECORD, fix=fix)
         return
     yield from _file(case, path)
     try:
         head = read_regular(path, _HEAD)[:_HEAD]
     except OSError as error:
-        yield _of(case, path, Severity.ERROR, f"it cannot be read ({error.strerror}).", _RECORD, "Let the broker read it.")
+        yield _of(case, path, ERROR, f"it cannot be read ({error.strerror}).", _RECORD, "Let the broker read it.")
         return
     if head and not head.startswith(MAGIC):
-        yield _of(case, path, Severity.ERROR, "it is no database of SQLite.", _RECORD, "Restore it from its backup.")
+        yield _of(case, path, ERROR, "it is no database of SQLite.", _RECORD, "Restore it from its backup.")
         return
     yield from _journal(case, path, head)
     yield from _revision(case)
 
 
-def _absent(case: Case, path: Path) -> Iterator[Finding]:
+def _absent(case: Examination, path: Path) -> Iterator[DoctorFinding]:
     if path.parent.is_dir() and not os.access(path.parent, os.W_OK | os.X_OK):
         what = f"there is none yet, and its folder {path.parent} cannot be written to: `ciconia serve` does not start."
         fix = "Let the broker's account write to it, or name a folder in which it may."
-        yield case.setting(Severity.ERROR, "database", what, why=_RECORD, fix=fix)
+        yield case.setting(ERROR, "database", what, why=_RECORD, fix=fix)
     elif path.parent.is_dir():
         what, fix = "there is no database yet.", "`ciconia serve` makes it."
-        yield _of(case, path, Severity.NOTICE, what, "Nothing was recorded so far.", fix)
+        yield _of(case, path, NOTICE, what, "Nothing was recorded so far.", fix)
     else:
         what = f"its folder {path.parent} is not there."
-        yield case.setting(Severity.ERROR, "database", what, why=_RECORD, fix="Name a folder that can be written to.")
+        yield case.setting(ERROR, "database", what, why=_RECORD, fix="Name a folder that can be written to.")
 
 
-def _file(case: Case, path: Path) -> Iterator[Finding]:
+def _file(case: Examination, path: Path) -> Iterator[DoctorFinding]:
     mode = path.stat().st_mode
     if mode & 0o077:
         what = f"others than its owner may read it (mode {mode & 0o7777:o})."
         why = "It says when somebody signed in where, and holds what is sealed."
-        yield _of(case, path, Severity.WARNING, what, why, f"chmod 600 {shlex.quote(str(path))}", key="permissions")
+        yield _of(case, path, WARNING, what, why, f"chmod 600 {shlex.quote(str(path))}", key="permissions")
     if not os.access(path, os.W_OK):
         fix = "Let the broker write to it."
-        yield _of(
-            case, path, Severity.ERROR, "it cannot be written to.", "Nothing can be recorded, so nothing is released.", fix
-        )
+        yield _of(case, path, ERROR, "it cannot be written to.", "Nothing can be recorded, so nothing is released.", fix)
 
 
-def _journal(case: Case, path: Path, head: bytes) -> Iterator[Finding]:
-    """In WAL already: then asking for it changes nothing, and what SQLite answers here and now is what a server gets."""
+def _journal(case: Examination, path: Path, head: bytes) -> Iterator[DoctorFinding]:
+    """Checks the journal. In a file in WAL to ask for WAL changes nothing, and SQLite answers as it answers a server."""
     if head and head[18:20] != _WAL:
         what = "its journal is not WAL."
         why = (
             "The server changes it at its start: if the disk allows none, it does not start. Some other program wrote here."
         )
         fix = "Put it on a local disk, and let no other program write to it."
-        yield _of(case, path, Severity.WARNING, what, why, fix, key="journal_mode")
+        yield _of(case, path, WARNING, what, why, fix, key="journal_mode")
         return
     if not head:
         return
@@ -111,16 +110,14 @@ def _journal(case: Case, path: Path, head: bytes) -> Iterator[Finding]:
             pass
     except Misconfigured as error:
         for problem in error.problems:
-            yield _of(
-                case, path, Severity.ERROR, problem.what, _LAST, "Put the database on a local disk.", key="synchronous"
-            )
+            yield _of(case, path, ERROR, problem.what, _LAST, "Put the database on a local disk.", key="synchronous")
     except DBAPIError:
         return  # its revision cannot be read either, which is named there
     finally:
         engine.dispose()
 
 
-def _revision(case: Case) -> Iterator[Finding]:
+def _revision(case: Examination) -> Iterator[DoctorFinding]:
     place = place_of(case)
     with read_only(case) as engine:
         if engine is None:
@@ -137,40 +134,40 @@ def _revision(case: Case) -> Iterator[Finding]:
             means, fix = meaning(detail)
             fix = fix or "Restore it from its backup; `ciconia ledger verify` says what of the record is left."
             what = f"it cannot be read ({detail}). {means}".rstrip()
-            yield Finding(Severity.ERROR, place, 0, "database", what, _RECORD, fix)
+            yield ERROR(place, "database", what, _RECORD, fix)
             return
     if others:
-        yield Finding(Severity.ERROR, place, 0, "database", others, _STARTS_NOT, f"{FIX[0].upper()}{FIX[1:]}.")
+        yield ERROR(place, "database", others, _STARTS_NOT, f"{FIX[0].upper()}{FIX[1:]}.")
     yield from _of_revision(place, found, served=served)
     if told != "ok":
         fix = "Restore it from its backup; `ciconia ledger verify` says what of the record is left."
-        yield Finding(Severity.ERROR, place, 0, "quick_check", f"SQLite's own check says: {told}.", _RECORD, fix)
+        yield ERROR(place, "quick_check", f"SQLite's own check says: {told}.", _RECORD, fix)
 
 
-def _of_revision(place: str, found: str, *, served: bool) -> Iterator[Finding]:
+def _of_revision(place: str, found: str, *, served: bool) -> Iterator[DoctorFinding]:
     known = revisions()
     if found == known[0]:
         return
     if served:
         what = f"a later version of this program made it ({found}), and lets this one go on."
-        yield Finding(Severity.NOTICE, place, 0, "revision", what, "Two versions serve it.", "End the upgrade.")
+        yield NOTICE(place, "revision", what, "Two versions serve it.", "End the upgrade.")
     elif found not in known and found:
         what = f"a later version of this program made it: it has revision {found}, this program knows {known[0]}."
-        yield Finding(Severity.ERROR, place, 0, "revision", what, _RECORD, "Serve it with that version.")
+        yield ERROR(place, "revision", what, _RECORD, "Serve it with that version.")
     else:
         what = f"it has revision {found or 'none'}, this program needs {known[0]}."
         why = "The server migrates it at its start; until then nothing in it can be looked at with this version."
         fix = "Back it up, then run `ciconia migrate`."
-        yield Finding(Severity.WARNING, place, 0, "revision", what, why, fix)
+        yield WARNING(place, "revision", what, why, fix)
 
 
-def place_of(case: Case) -> str:
-    """The database as findings name it."""
+def place_of(case: Examination) -> str:
+    """The name of the database in findings."""
     url = case.settings.database_url
     return database_name(url) if is_postgres_url(url) else case.name(database_file(url))
 
 
-def _others(case: Case, engine: Engine) -> str:
+def _others(case: Examination, engine: Engine) -> str:
     if case.ledger is None or not case.knows("issuer", "database"):
         return ""
     tenant, names = case.settings.tenant, b""
@@ -179,8 +176,8 @@ def _others(case: Case, engine: Engine) -> str:
     return fault_of_keys(engine, tenant, case.ledger, names)
 
 
-def ours(case: Case, engine: Engine) -> bool:
-    """Whether the tables are those of this program, and the rows in them of these keys: else no seal would hold."""
+def ours(case: Examination, engine: Engine) -> bool:
+    """Whether this program made the tables, and these keys the rows: else no seal would hold."""
     try:
         return serves(engine) and not _others(case, engine)
     except (StoreUnavailable, DBAPIError):
@@ -188,7 +185,7 @@ def ours(case: Case, engine: Engine) -> bool:
 
 
 def current(engine: Engine) -> bool:
-    """Whether the tables are those of this program."""
+    """Whether this program made the tables."""
     try:
         return serves(engine)
     except StoreUnavailable:
@@ -196,8 +193,23 @@ def current(engine: Engine) -> bool:
 
 
 @contextmanager
-def read_only(case: Case) -> Iterator[Engine | None]:
-    """The database, which refuses every write; None where there is no file."""
+def our_rows(case: Examination, *, sealed: bool = True) -> Iterator[tuple[Engine, LedgerKeys] | None]:
+    """The database and the ledger's keys; None where either is missing, or others made the tables or the rows.
+
+    With `sealed` false others may have made the rows. Ends the block where the database fails: its own check names that.
+    """
+    if case.ledger is None or not case.knows("issuer", "database"):
+        yield None
+        return
+    with read_only(case) as engine:
+        fits = engine is not None and (ours(case, engine) if sealed else current(engine))
+        with suppress(DBAPIError, StoreUnavailable):
+            yield (engine, case.ledger) if engine is not None and fits else None
+
+
+@contextmanager
+def read_only(case: Examination) -> Iterator[Engine | None]:
+    """The database, refusing every write; None where there is no file."""
     if is_postgres_url(case.settings.database_url):
         try:
             looking = look_at(make_url(case.settings.database_url))
@@ -219,7 +231,7 @@ def read_only(case: Case) -> Iterator[Engine | None]:
         return
 
     def connect() -> sqlite3.Connection:
-        # With mode=ro the files of the WAL would stay behind, owned by whoever looked, and the server could not open them
+        # mode=ro would leave files of the WAL behind, owned by this account, which the server could not open
         connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, check_same_thread=False)
         connection.execute("PRAGMA query_only = ON")
         return connection
@@ -231,5 +243,7 @@ def read_only(case: Case) -> Iterator[Engine | None]:
         engine.dispose()
 
 
-def _of(case: Case, path: Path, severity: Severity, what: str, why: str, fix: str, *, key: str = "database") -> Finding:
-    return Finding(severity, case.name(path), 0, key, what, why, fix)
+def _of(
+    case: Examination, path: Path, severity: Severity, what: str, why: str, fix: str, *, key: str = "database"
+) -> DoctorFinding:
+    return severity(case.name(path), key, what, why, fix)

@@ -1,4 +1,4 @@
-"""Files that nobody reads, who may write to those that are read, and who may read a password in them."""
+"""Files that the broker ignores, and files that others may write to, or read a password in."""
 
 import os
 import shlex
@@ -10,12 +10,12 @@ from urllib.parse import parse_qs, urlsplit
 from sqlalchemy import make_url
 
 from idp.config.settings import SETTINGS_FILE, Settings
-from idp.doctor.case import Case
-from idp.doctor.finding import Finding, Severity
+from idp.doctor.examination import Examination
+from idp.doctor.finding import ERROR, NOTICE, WARNING, DoctorFinding
 from policies.load import FOLDERS, PATTERNS
 
 _HIDDEN_OK = frozenset({".gitignore", ".gitkeep", ".git"})
-# Somebody's whole disk may hang below a folder
+# A whole disk may hang below a folder
 _MAX_FILES = 10_000
 _UNREAD = "What stands in it counts for nothing, however much it looks like configuration."
 _WRITABLE = "Whoever has an account on this machine could register a service, or send citizens elsewhere."
@@ -26,8 +26,8 @@ OTHERS_READ = 0o044
 _SECRETS = frozenset({"password", "sslpassword"})
 
 
-def stray_files(case: Case) -> Iterator[Finding]:
-    """Each file that looks like configuration and is read by nobody."""
+def stray_files(case: Examination) -> Iterator[DoctorFinding]:
+    """Finds each file that looks like configuration, and that the broker ignores."""
     for path in _walk(case):
         name = path.relative_to(case.folder).as_posix()
         if name == SETTINGS_FILE or name in case.files or path.name in _HIDDEN_OK:
@@ -47,13 +47,13 @@ def _expected(name: str, patterns: list[str]) -> bool:
     return any(fnmatchcase(name, pattern) and name.count("/") == pattern.count("/") for pattern in patterns)
 
 
-def permissions(case: Case) -> Iterator[Finding]:
-    """Each part of the configuration that everybody on this machine may change, and a password that others may read."""
+def permissions(case: Examination) -> Iterator[DoctorFinding]:
+    """Finds parts of the configuration that everybody may change, and a password that others may read."""
     yield from _writable(case)
     yield from _readable(case)
 
 
-def _readable(case: Case) -> Iterator[Finding]:
+def _readable(case: Examination) -> Iterator[DoctorFinding]:
     path, told = case.folder / SETTINGS_FILE, list(_passwords(case.settings))
     try:
         mode = path.stat().st_mode
@@ -62,11 +62,11 @@ def _readable(case: Case) -> Iterator[Finding]:
     if told and mode & OTHERS_READ:
         what = f"others than its owner may read it (mode {mode & 0o7777:o}), and {' and '.join(told)} has a password."
         fix = f"chmod 600 {shlex.quote(str(path))}, as the account that the broker runs as; and change the password."
-        yield Finding(Severity.WARNING, SETTINGS_FILE, 0, "permissions", what, _PASSWORD, fix)
+        yield WARNING(SETTINGS_FILE, "permissions", what, _PASSWORD, fix)
 
 
 def _passwords(settings: Settings) -> Iterator[str]:
-    """The settings whose address has a password."""
+    """The names of the settings whose address has a password."""
     database, valkey = make_url(settings.database_url), urlsplit(settings.valkey)
     if database.password or _SECRETS & database.query.keys():
         yield "database"
@@ -74,7 +74,7 @@ def _passwords(settings: Settings) -> Iterator[str]:
         yield "valkey"
 
 
-def _writable(case: Case) -> Iterator[Finding]:
+def _writable(case: Examination) -> Iterator[DoctorFinding]:
     parts = [case.folder, case.folder / SETTINGS_FILE, *(case.folder / name for name in sorted(FOLDERS))]
     for path in [*parts, *(case.folder / name for name in sorted(case.files))]:
         try:
@@ -84,11 +84,11 @@ def _writable(case: Case) -> Iterator[Finding]:
         if mode & OTHERS_WRITE:
             name = case.name(path)
             what = f"everybody on this machine may write to it (mode {mode & 0o7777:o})."
-            yield Finding(Severity.ERROR, name, 0, "permissions", what, _WRITABLE, f"chmod o-w {shlex.quote(str(path))}")
+            yield ERROR(name, "permissions", what, _WRITABLE, f"chmod o-w {shlex.quote(str(path))}")
 
 
-def _walk(case: Case) -> Iterator[Path]:
-    """Every file below the folder but those of the key folder, which has a check of its own, and of git."""
+def _walk(case: Examination) -> Iterator[Path]:
+    """Every file below the folder except git's and those of the key folder, which has a check of its own."""
     keys, count = case.settings.key_folder, 0
     for where, folders, names in os.walk(case.folder):
         folders[:] = sorted(name for name in folders if name != ".git" and (Path(where) / name).resolve() != keys.resolve())
@@ -99,5 +99,5 @@ def _walk(case: Case) -> Iterator[Path]:
             yield Path(where) / name
 
 
-def _notice(name: str, what: str, fix: str) -> Finding:
-    return Finding(Severity.NOTICE, name, 0, "file", what, _UNREAD, fix)
+def _notice(name: str, what: str, fix: str) -> DoctorFinding:
+    return NOTICE(name, "file", what, _UNREAD, fix)

@@ -1,4 +1,4 @@
-"""What is pinned of identity providers, and what is held of other countries' nodes: can it be used, and how long."""
+"""Pinned metadata of identity providers and held metadata of other countries' nodes: can it be used, and how long."""
 
 from collections.abc import Iterator
 
@@ -19,10 +19,10 @@ from connectors.signatures.certificates import certificate_of
 from connectors.signatures.parse import attributes, parse_metadata
 from connectors.signatures.pinned_keys import key_of_certificate
 from connectors.signatures.signer import NoSigner
-from idp.doctor.case import Case
 from idp.doctor.certificates import SOON, Dated, dates, pinned_file
 from idp.doctor.database import read_only
-from idp.doctor.finding import Finding, Severity
+from idp.doctor.examination import Examination
+from idp.doctor.finding import ERROR, NOTICE, WARNING, DoctorFinding, Severity
 from idp.protocols.eidas.receiving_node import crossing_problems, known_peers
 from idp.store.peer_copies import StoredCopies
 from idp.system.addresses import acs_url, entity_id
@@ -36,8 +36,8 @@ _ASK = "Ask its operator, on another way than their metadata's."
 ENDS_SOON = 6 * 3600
 
 
-def roles(case: Case) -> Iterator[Finding]:
-    """What keeps this configuration from its role, and from taking part between countries."""
+def roles(case: Examination) -> Iterator[DoctorFinding]:
+    """Finds faults that keep this configuration from its role, and from taking part between countries."""
     if not case.knows("role", "country", "organization"):
         return
     settings, why = case.settings, "A broker of this role does not start with it."
@@ -53,8 +53,8 @@ def roles(case: Case) -> Iterator[Finding]:
             yield finding
 
 
-def pinned(case: Case) -> Iterator[Finding]:
-    """Each identity provider's pinned metadata, as the server reads it; and the certificates of nodes' metadata."""
+def pinned(case: Examination) -> Iterator[DoctorFinding]:
+    """Checks each identity provider's pinned metadata, as the server reads it, and the certificates of nodes' metadata."""
     for provider in case.configuration.providers.values():
         if provider.protocol == "saml" and provider.metadata:
             yield from _provider(case, provider)
@@ -65,24 +65,24 @@ def pinned(case: Case) -> Iterator[Finding]:
             except ValueError as error:
                 what = f"the certificate of its metadata cannot be used: {error}."
                 fix = f"{_ASK} Pin the certificate whose key signs its metadata."
-                yield _of(peer, Severity.ERROR, "metadata_certificate", what, fix)
+                yield _of(peer, ERROR, "metadata_certificate", what, fix)
         try:
             pki_of(peer, EIDAS)
         except Misconfigured as error:
             yield from (case.of_problem(problem, _LOGIN_FAILS) for problem in error.problems)
 
 
-def _provider(case: Case, provider: IdentityProvider) -> Iterator[Finding]:
+def _provider(case: Examination, provider: IdentityProvider) -> Iterator[DoctorFinding]:
     issuer, file = case.settings.issuer, pinned_file(case, provider.metadata)
     try:
         SamlConnector(provider=provider, entity_id=entity_id(issuer), acs_url=acs_url(issuer), signer=NoSigner())
     except Misconfigured as error:
-        # That one is told below, of its file
+        # That one is told below, with its file
         others = [problem for problem in error.problems if problem.key != "SingleSignOnService"]
         for problem in others:
             finding = case.of_problem(problem, _LOGIN_FAILS)
             named = f"{finding.what.rstrip('.')} ({file})."
-            yield Finding(Severity.ERROR, finding.file, finding.line, finding.key, named, finding.why, finding.fix)
+            yield DoctorFinding(ERROR, finding.file, finding.line, finding.key, named, finding.why, finding.fix)
         if others:
             return
     read = pinned_provider(provider.metadata, provider.entity_id, provider.source)
@@ -92,12 +92,12 @@ def _provider(case: Case, provider: IdentityProvider) -> Iterator[Finding]:
         except FetchError as error:
             why = "Citizens, and our questions about them, would go there in the open, or nowhere."
             what = f"its SingleSignOnService is {error.detail}"
-            yield Finding(Severity.ERROR, file, 0, "SingleSignOnService", what, why, f"{_ASK} Pin their metadata of today.")
+            yield ERROR(file, "SingleSignOnService", what, why, f"{_ASK} Pin their metadata of today.")
     ends = attributes(parse_metadata(provider.metadata)).get("validUntil", "")
     if ends and (seconds := _instant(ends)) is not None and seconds <= case.now:
         what = f"its validUntil was {written(seconds)}."
         why = "It is pinned, so it counts on; but its operator said that it would be true until then."
-        yield Finding(Severity.WARNING, file, 0, "validUntil", what, why, f"{_ASK} Pin their metadata of today.")
+        yield WARNING(file, "validUntil", what, why, f"{_ASK} Pin their metadata of today.")
 
 
 def _instant(text: str) -> int | None:
@@ -107,8 +107,8 @@ def _instant(text: str) -> int | None:
         return None
 
 
-def held(case: Case) -> Iterator[Finding]:
-    """The copy that is held of each node's metadata: signature, country, address, end, keys, and what of it is approved."""
+def held(case: Examination) -> Iterator[DoctorFinding]:
+    """Checks the held copy of each node's metadata: signature, country, address, end, keys, and its approval."""
     known = known_peers(case.configuration)
     if not known or case.ledger is None or not case.knows("issuer", "role", "database"):
         return
@@ -120,7 +120,7 @@ def held(case: Case) -> Iterator[Finding]:
                 yield from _copy(case, engine, peer)
 
 
-def _copy(case: Case, engine: Engine, peer: Peer) -> Iterator[Finding]:
+def _copy(case: Examination, engine: Engine, peer: Peer) -> Iterator[DoctorFinding]:
     if case.ledger is None:
         return
     copies = StoredCopies(engine=engine, tenant=case.settings.tenant, keys=case.ledger)
@@ -131,61 +131,55 @@ def _copy(case: Case, engine: Engine, peer: Peer) -> Iterator[Finding]:
         peers = Peers(known, role=role, copies=copies, fetcher=fetcher, profile=EIDAS, ours=PROTOCOL_VERSIONS)
         copy, fault = copies.held(peer.entity_id), peers.fault_of_held(peer.entity_id, case.now)
     except Misconfigured:
-        return  # its certificate or its anchors, which `pinned` names
+        return  # `pinned` names its certificate or its anchors
     except BrokerError as error:
-        yield _of(
-            peer, Severity.WARNING, "metadata", f"what is held of it cannot be read ({error.detail}).", "See the database."
-        )
+        yield _of(peer, WARNING, "metadata", f"what is held of it cannot be read ({error.detail}).", "See the database.")
         return
     if copy is None or copy.forgotten:
         yield _never(peer)
     elif fault is not None:
-        yield _of(
-            peer, Severity.ERROR, "metadata", f"what is held of it is refused ({fault.check}): {fault.detail}", fault.mend
-        )
+        yield _of(peer, ERROR, "metadata", f"what is held of it is refused ({fault.check}): {fault.detail}", fault.mend)
     else:
         yield from _in_use(peers, peer, copy, case.now)
 
 
-def _in_use(peers: Peers, peer: Peer, copy: Held, now: int) -> Iterator[Finding]:
+def _in_use(peers: Peers, peer: Peer, copy: Held, now: int) -> Iterator[DoctorFinding]:
     facts = copy.facts
     try:
         yield from _chains(peer, peers.current(peer.entity_id, now), now)
     except PeerUnavailable as error:
-        yield _of(
-            peer, Severity.ERROR, "metadata", error.detail.rstrip(".") + ".", "See `ciconia metadata show` and `pending`."
-        )
+        yield _of(peer, ERROR, "metadata", error.detail.rstrip(".") + ".", "See `ciconia metadata show` and `pending`.")
     left = facts.valid_until - now
     if 0 < left < ENDS_SOON:
         what = f"the copy that is held of its metadata ends at {written(facts.valid_until)}."
         fix = "Run `ciconia metadata fetch` for it: it says why no newer copy came."
-        yield _of(peer, Severity.WARNING, "validUntil", what, fix)
+        yield _of(peer, WARNING, "validUntil", what, fix)
     if facts.encryption_methods and not set(facts.encryption_methods) & set(EIDAS.content_encryption):
         what = f"we have no algorithm of encryption in common with it: it takes {', '.join(facts.encryption_methods)}."
-        yield _of(peer, Severity.WARNING, "EncryptionMethod", what, f"{_ASK} Nodes encrypt with AES-GCM.")
+        yield _of(peer, WARNING, "EncryptionMethod", what, f"{_ASK} Nodes encrypt with AES-GCM.")
     for use, certificates in (("signing", facts.signing), ("encryption", facts.encryption)):
         usable = [der for der in certificates if _taken(der)]
         if certificates and not usable:
             what = f"none of its keys for {use} is of a kind and size that nodes use."
-            yield _of(peer, Severity.ERROR, "KeyDescriptor", what, f"{_ASK} RSA has 3072 bits or more.")
+            yield _of(peer, ERROR, "KeyDescriptor", what, f"{_ASK} RSA has 3072 bits or more.")
         for der in usable:
             what = f"a certificate for {use} in its metadata"
             fix = "Ask its operator when the next one comes, and approve it then."
-            yield from dates(Dated(peer.source.file, "certificate", what, der, Severity.WARNING, _LOGIN_FAILS, fix), now)
+            yield from dates(Dated(peer.source.file, "certificate", what, der, WARNING, _LOGIN_FAILS, fix), now)
     for waiting in peers.pending(now, EntityId(peer.entity_id)):
         what = f"{len(waiting.additions)} new things in its metadata wait for an approval."
         fix = "See `ciconia metadata pending`, compare the digest with its operator, and approve it."
-        yield _of(peer, Severity.NOTICE, "metadata", what, fix)
+        yield _of(peer, NOTICE, "metadata", what, fix)
 
 
-def _chains(peer: Peer, use: PeerInUse, now: int) -> Iterator[Finding]:
-    """Chains that end soon, and sooner than the certificate itself, which has a finding of its own."""
+def _chains(peer: Peer, use: PeerInUse, now: int) -> Iterator[DoctorFinding]:
+    """Finds chains that end soon, and before the certificate itself, which has a finding of its own."""
     for der, chain in (use.chains or {}).items():
         end = chain.issued_until
         if end - now < SOON and end < int(certificate_of(der).not_valid_after_utc.timestamp()):
             what = f"the chain of a certificate in its metadata ends at {written(end)}, in less than 30 days."
             fix = "Ask its operator for the next certificate of the authority in between; an anchor is named by itself."
-            yield _of(peer, Severity.WARNING, "anchors", what, fix)
+            yield _of(peer, WARNING, "anchors", what, fix)
 
 
 def _taken(der: bytes) -> bool:
@@ -196,10 +190,10 @@ def _taken(der: bytes) -> bool:
     return True
 
 
-def _never(peer: Peer) -> Finding:
+def _never(peer: Peer) -> DoctorFinding:
     what = "nothing is held of its metadata."
-    return _of(peer, Severity.WARNING, "metadata", what, "Run `ciconia metadata fetch` for it, or start the server.")
+    return _of(peer, WARNING, "metadata", what, "Run `ciconia metadata fetch` for it, or start the server.")
 
 
-def _of(peer: Peer, severity: Severity, key: str, what: str, fix: str) -> Finding:
-    return Finding(severity, peer.source.file, peer.source.line, key, what, _LOGIN_FAILS, fix)
+def _of(peer: Peer, severity: Severity, key: str, what: str, fix: str) -> DoctorFinding:
+    return DoctorFinding(severity, peer.source.file, peer.source.line, key, what, _LOGIN_FAILS, fix)

@@ -1,6 +1,6 @@
-"""What can be seen from outside alone: other clocks, and whether this broker answers under its own address.
+"""Checks from outside: other clocks, and whether this broker answers under its own address.
 
-The broker's own address may lie in any network, as it is the operator who wrote it; a peer's in those of its registration.
+The broker's own address may lie in any network, since the operator wrote it; a peer's in those of its registration.
 """
 
 import json
@@ -10,8 +10,8 @@ from typing import Protocol
 from connectors.fetch import FetchError, HttpAnswer
 from connectors.profiles import EIDAS
 from connectors.signatures.parse import MAX_METADATA
-from idp.doctor.case import Case
-from idp.doctor.finding import Finding, Severity
+from idp.doctor.examination import Examination
+from idp.doctor.finding import ERROR, WARNING, DoctorFinding
 from idp.ledger.checkpoint import TreeHead, open_note
 from idp.protocols.eidas.receiving_node import known_peers
 from idp.web.edge import OTHER_HOST, PLAIN_SCHEME
@@ -25,15 +25,15 @@ _CLOCK_WHY = "Messages are taken for minutes: by a clock that is off they are to
 _TIME = "Set the clock of this machine by NTP; if it is right, tell the operator of the other one."
 
 
-class Looks(Protocol):
-    """What of a `Fetcher` is used."""
+class PageFetcher(Protocol):
+    """The one method of a `Fetcher` that the checks use."""
 
     def look(self, url: str, *, networks: Sequence[str] = (), limit: int, timeout: float) -> HttpAnswer:
-        """As `Fetcher.look`."""
+        """See `Fetcher.look`."""
 
 
-def clocks(case: Case, fetcher: Looks, clock: Callable[[], int]) -> Iterator[Finding]:
-    """The clock of each peer, against ours at that moment."""
+def clocks(case: Examination, fetcher: PageFetcher, clock: Callable[[], int]) -> Iterator[DoctorFinding]:
+    """Compares the clock of each peer with ours at that moment."""
     for peer in known_peers(case.configuration).values():
         if not peer.metadata_url:
             continue
@@ -41,15 +41,15 @@ def clocks(case: Case, fetcher: Looks, clock: Callable[[], int]) -> Iterator[Fin
             answer = fetcher.look(peer.metadata_url, networks=peer.networks, limit=MAX_METADATA, timeout=TIMEOUT)
         except FetchError as error:
             what, why = f"its metadata cannot be fetched: {error.detail}", "What changes there is not seen here."
-            yield Finding(Severity.WARNING, peer.source.file, peer.source.line, "metadata_url", what, why, error.mend)
+            yield WARNING(peer.source, "metadata_url", what, why, error.mend)
             continue
         if answer.time is not None and abs(off := answer.time - clock()) > EIDAS.skew:
             what = f"its clock is {_apart(off)} ours; {EIDAS.skew} seconds are allowed."
-            yield Finding(Severity.ERROR, peer.source.file, peer.source.line, "clock", what, _CLOCK_WHY, _TIME)
+            yield ERROR(peer.source, "clock", what, _CLOCK_WHY, _TIME)
 
 
-def address(case: Case, fetcher: Looks, clock: Callable[[], int]) -> Iterator[Finding]:
-    """Whether we answer under our own address: through the proxy, under its host, with our name, our clock and our log."""
+def address(case: Examination, fetcher: PageFetcher, clock: Callable[[], int]) -> Iterator[DoctorFinding]:
+    """Checks that we answer under our own address: through the proxy, with our name, our clock and our log."""
     if not case.knows("issuer"):
         return
     issuer, city = case.settings.issuer, case.settings.role == "city"
@@ -59,12 +59,12 @@ def address(case: Case, fetcher: Looks, clock: Callable[[], int]) -> Iterator[Fi
     except FetchError as error:
         what = f"{url} cannot be reached from here: {error.detail}"
         fix = f"Is the server started, and the proxy? From another network: curl -i {url}"
-        yield case.setting(Severity.WARNING, "issuer", what, why=_REACH, fix=fix)
+        yield case.setting(WARNING, "issuer", what, why=_REACH, fix=fix)
         return
     yield from _through_the_proxy(case, answer, url)
     if answer.time is not None and abs(off := answer.time - clock()) > EIDAS.skew:
         what = f"the clock behind it is {_apart(off)} the one of this machine."
-        yield case.setting(Severity.ERROR, "issuer", what, why=_CLOCK_WHY, fix=_TIME)
+        yield case.setting(ERROR, "issuer", what, why=_CLOCK_WHY, fix=_TIME)
     if answer.status == OK:
         yield from _checkpoint(case, fetcher)
 
@@ -73,24 +73,22 @@ def _apart(seconds: int) -> str:
     return f"{abs(seconds)} seconds {'ahead of' if seconds > 0 else 'behind'}"
 
 
-def _through_the_proxy(case: Case, answer: HttpAnswer, url: str) -> Iterator[Finding]:
+def _through_the_proxy(case: Examination, answer: HttpAnswer, url: str) -> Iterator[DoctorFinding]:
     if answer.body == PLAIN_SCHEME:
         what = "the proxy in front does not say that it was asked over https."
         fix = "Let it send X-Forwarded-Proto: https, and name its address in trusted_proxies."
-        yield case.setting(Severity.ERROR, "trusted_proxies", what, why="Every request is refused.", fix=fix)
+        yield case.setting(ERROR, "trusted_proxies", what, why="Every request is refused.", fix=fix)
     elif answer.body == OTHER_HOST:
         what = "the proxy in front does not pass the host's name on."
         fix = "Let it send Host as it came (nginx: proxy_set_header Host $host;)."
-        yield case.setting(Severity.ERROR, "issuer", what, why="Every request is refused.", fix=fix)
+        yield case.setting(ERROR, "issuer", what, why="Every request is refused.", fix=fix)
     elif answer.status != OK:
         what = f"{url} answers {answer.status}."
-        yield case.setting(
-            Severity.WARNING, "issuer", what, why=_REACH, fix="See the log of the proxy, and of this broker."
-        )
+        yield case.setting(WARNING, "issuer", what, why=_REACH, fix="See the log of the proxy, and of this broker.")
     elif case.settings.role == "city" and _issuer(answer.body) != case.settings.issuer:
         what = "somebody else answers under this address: it names another issuer."
         yield case.setting(
-            Severity.ERROR, "issuer", what, why=_REACH, fix="See what the name leads to, and where the proxy sends it."
+            ERROR, "issuer", what, why=_REACH, fix="See what the name leads to, and where the proxy sends it."
         )
 
 
@@ -102,8 +100,8 @@ def _issuer(body: bytes) -> object:
     return parsed.get("issuer") if isinstance(parsed, dict) else None
 
 
-def _checkpoint(case: Case, fetcher: Looks) -> Iterator[Finding]:
-    """`/log/checkpoint` is signed by our key; before the first record there is none."""
+def _checkpoint(case: Examination, fetcher: PageFetcher) -> Iterator[DoctorFinding]:
+    """Checks that our key signed `/log/checkpoint`; before the first record there is none."""
     if case.ledger is None:
         return
     url, why = f"{case.settings.issuer}/log/checkpoint", "Auditors and holders of receipts would see another log than ours."
@@ -114,8 +112,8 @@ def _checkpoint(case: Case, fetcher: Looks) -> Iterator[Finding]:
         TreeHead.read(open_note(answer.body, *case.ledger.log.known))
     except FetchError as error:
         what, fix = f"{url} cannot be reached: {error.detail}", "Let the proxy pass /log/ on."
-        yield case.setting(Severity.WARNING, "issuer", what, why=why, fix=fix)
+        yield case.setting(WARNING, "issuer", what, why=why, fix=fix)
     except SignatureInvalid as error:
         what = f"{url} is not signed by the key of this folder ({error.check})."
         fix = "Does the server run with another folder? Restore keys/log.key from its backup."
-        yield case.setting(Severity.ERROR, "issuer", what, why=why, fix=fix)
+        yield case.setting(ERROR, "issuer", what, why=why, fix=fix)

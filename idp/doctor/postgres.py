@@ -1,12 +1,12 @@
-"""A database of PostgreSQL: whether it is reached, whether a commit lasts, its clock, and who could read or change it."""
+"""A database of PostgreSQL: whether it answers, whether a commit lasts, its clock, and its readers."""
 
 from collections.abc import Callable, Iterator
 
 from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from idp.doctor.case import Case
-from idp.doctor.finding import Finding, Severity
+from idp.doctor.examination import Examination
+from idp.doctor.finding import ERROR, WARNING, DoctorFinding
 from idp.store.clock_drift import ALLOWED, FIX, clock_drift, drift_text
 from idp.store.engine import database_name, unavailable
 from idp.store.faults import meaning
@@ -21,50 +21,50 @@ _ENCRYPTED = ("verify-full", "verify-ca")
 
 
 def is_postgres_url(url: str) -> bool:
-    """Whether a database's setting is the URL of one of PostgreSQL."""
+    """Whether the setting `database` is a URL of PostgreSQL."""
     try:
         return make_url(url).get_backend_name() == "postgresql"
     except ArgumentError:
         return False
 
 
-def postgres(case: Case, clock: Callable[[], int]) -> Iterator[Finding]:
-    """The connection, its durability, its clock, and its rights. The revision is looked at where that of a file is."""
+def postgres(case: Examination, clock: Callable[[], int]) -> Iterator[DoctorFinding]:
+    """Checks the connection, its durability, its clock, and its rights. The revision is checked with that of a file."""
     try:
         url = postgres_url(make_url(case.settings.database_url))
         engine = look_at(url)
     except Misconfigured as error:
         for problem in error.problems:
             yield case.setting(
-                Severity.ERROR, "database", problem.what, why=_NOBODY, fix=f"{problem.fix[0].upper()}{problem.fix[1:]}."
+                ERROR, "database", problem.what, why=_NOBODY, fix=f"{problem.fix[0].upper()}{problem.fix[1:]}."
             )
         return
     yield from _on_its_way(case, url.host or "", dict(url.query))
     asked = url.query.get("target_session_attrs")
     if asked in ("standby", "read-only"):  # `look_at` takes any
         what, fix = f"target_session_attrs={asked} asks for a server that only reads.", "Take it out of the URL."
-        yield case.setting(Severity.ERROR, "database", what, why=_NOBODY, fix=fix)
+        yield case.setting(ERROR, "database", what, why=_NOBODY, fix=fix)
     try:
         yield from _asked(case, engine, clock)
     except DBAPIError as error:
         detail = unavailable(error).detail
         means, fix = meaning(detail)
         what = f"it cannot be used ({detail}). {means}".rstrip()
-        yield case.setting(Severity.ERROR, "database", what, why=_NOBODY, fix=fix or "Look at the server's log.")
+        yield case.setting(ERROR, "database", what, why=_NOBODY, fix=fix or "Look at the server's log.")
     finally:
         engine.dispose()
 
 
-def _on_its_way(case: Case, host: str, query: dict[str, object]) -> Iterator[Finding]:
+def _on_its_way(case: Examination, host: str, query: dict[str, object]) -> Iterator[DoctorFinding]:
     if host in _HOSTS_OF_OURS or host.startswith("/") or query.get("sslmode") in _ENCRYPTED:
         return
     what = f"the way to {host} is not told to be encrypted and to that server alone."
     why = "Whoever stands between could read when somebody signed in where, and answer as the database."
     fix = "Add ?sslmode=verify-full&sslrootcert=FILE to the URL."
-    yield case.setting(Severity.WARNING, "database", what, why=why, fix=fix)
+    yield case.setting(WARNING, "database", what, why=why, fix=fix)
 
 
-def _asked(case: Case, engine: Engine, clock: Callable[[], int]) -> Iterator[Finding]:
+def _asked(case: Examination, engine: Engine, clock: Callable[[], int]) -> Iterator[DoctorFinding]:
     place = database_name(case.settings.database_url)
     with engine.connect() as connection:
         faults = faults_of_session(connection.connection.driver_connection)
@@ -74,15 +74,15 @@ def _asked(case: Case, engine: Engine, clock: Callable[[], int]) -> Iterator[Fin
         off = clock_drift(connection, clock)
     for fault in faults:
         fix = "Set it back in postgresql.conf, ALTER ROLE or ALTER DATABASE, whichever set it; name the primary server."
-        yield Finding(Severity.ERROR, place, 0, "durability", fault, _LAST, fix)
+        yield ERROR(place, "durability", fault, _LAST, fix)
     if only_reads:
         what = "it was made read-only (default_transaction_read_only)."
         fix = "Set it back in postgresql.conf, ALTER ROLE or ALTER DATABASE, whichever set it."
-        yield Finding(Severity.ERROR, place, 0, "read_only", what, _NOBODY, fix)
+        yield ERROR(place, "read_only", what, _NOBODY, fix)
     if off is not None and abs(off) > ALLOWED:
-        yield Finding(Severity.ERROR, place, 0, "clock", f"{drift_text(off)}; {ALLOWED} are allowed.", _CLOCK, FIX)
+        yield ERROR(place, "clock", f"{drift_text(off)}; {ALLOWED} are allowed.", _CLOCK, FIX)
     if superuser:
         what = f"{name} may do everything on this server."
         why = "Who gets hold of the broker then has every other database of the server, and its files."
         fix = f"Make a role that owns this database alone: ALTER DATABASE .. OWNER TO .., and not SUPERUSER as {name}."
-        yield Finding(Severity.WARNING, place, 0, "role", what, why, fix)
+        yield WARNING(place, "role", what, why, fix)

@@ -14,7 +14,7 @@ from sqlalchemy import make_url
 from idp.config.settings import NO_ISSUER, Settings
 
 ENVIRONMENT = "environment"
-# What makes Python tell more than it should, or write down the keys of TLS
+# Variables that make Python tell more than it should, or write down the keys of TLS
 _DEBUG: Mapping[str, str] = {
     "PYTHONDEVMODE": "Python runs in its development mode.",
     "PYTHONASYNCIODEBUG": "asyncio runs in its debug mode.",
@@ -30,8 +30,8 @@ _LOST = "A release that was approved would be gone after a crash, and nobody cou
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """One refusal. `key` is a setting, or a variable where `of_environment`."""
+class ProductionFault:
+    """A reason not to serve. `key` is a setting, or a variable where `of_environment`."""
 
     key: str
     what: str
@@ -40,14 +40,14 @@ class Fault:
     of_environment: bool = False
 
 
-def production_faults(settings: Settings, environment: Mapping[str, str]) -> tuple[Fault, ...]:
+def production_faults(settings: Settings, environment: Mapping[str, str]) -> tuple[ProductionFault, ...]:
     """Every reason not to serve with these settings in this environment; none: serve."""
     return (*_demo(settings), *_listening(settings), *_durability(settings), *_surroundings(environment))
 
 
-def _demo(settings: Settings) -> Iterator[Fault]:
+def _demo(settings: Settings) -> Iterator[ProductionFault]:
     if settings.demo and settings.issuer != NO_ISSUER and not settings.tenant.endswith(".localhost"):
-        yield Fault(
+        yield ProductionFault(
             "demo",
             f"it is the demo's, and {settings.tenant} is no *.localhost.",
             "The demo lets http pass, and its keys and secrets were made to be shown: real citizens must not meet them.",
@@ -55,12 +55,12 @@ def _demo(settings: Settings) -> Iterator[Fault]:
         )
 
 
-def _listening(settings: Settings) -> Iterator[Fault]:
+def _listening(settings: Settings) -> Iterator[ProductionFault]:
     if _loopback(settings.host):
         return
     if not all(_loopback(proxy) for proxy in settings.trusted_proxies):
         return
-    yield Fault(
+    yield ProductionFault(
         "listen",
         f"it listens on {settings.host} for everybody, and no proxy outside this machine is trusted.",
         "Whoever reaches this address speaks http with the broker: what they send can be read and changed on its way.",
@@ -77,23 +77,23 @@ def _loopback(address: str) -> bool:
         return False
 
 
-def _durability(settings: Settings) -> Iterator[Fault]:
+def _durability(settings: Settings) -> Iterator[ProductionFault]:
     url = make_url(settings.database_url)
     name, _, rest = (url.database or "").removeprefix("file:").partition("?")
     named = {*url.query, *(part.partition("=")[0] for part in rest.split("&"))}
     if found := sorted(named & _UNSAFE_PARAMETERS):
         what = f"it has {', '.join(found)}, with which SQLite does without locks or without the disk."
-        yield Fault("database", what, _LOST, "Name the file alone: the broker sets what a durable commit needs.")
+        yield ProductionFault("database", what, _LOST, "Name the file alone: the broker sets what a durable commit needs.")
     if any(PurePosixPath(name).is_relative_to(place) for place in _IN_MEMORY):
         what = f"{name} lies in the memory of this machine."
-        yield Fault("database", what, _LOST, "Name a file on a local disk.")
+        yield ProductionFault("database", what, _LOST, "Name a file on a local disk.")
 
 
-def _surroundings(environment: Mapping[str, str]) -> Iterator[Fault]:
+def _surroundings(environment: Mapping[str, str]) -> Iterator[ProductionFault]:
     for name, what in _DEBUG.items():
         if environment.get(name, "") not in ("", "0"):
-            yield Fault(name, what, _DEBUG_WHY, f"Start it without {name}.", of_environment=True)
+            yield ProductionFault(name, what, _DEBUG_WHY, f"Start it without {name}.", of_environment=True)
     preloaded = environment.get("LD_PRELOAD", "")
     if any(word in preloaded for word in _NO_FSYNC):
         what = "a library that makes fsync do nothing is loaded."
-        yield Fault("LD_PRELOAD", what, _LOST, "Start it without LD_PRELOAD.", of_environment=True)
+        yield ProductionFault("LD_PRELOAD", what, _LOST, "Start it without LD_PRELOAD.", of_environment=True)

@@ -1,18 +1,17 @@
-"""Services, purposes and countries held against each other: each is right by itself, and together they do not fit.
+"""Services, purposes and countries that are right by themselves and do not fit together.
 
-What no loading would take stands in `policies.load`, and is told before this.
+`policies.load` refuses the rest before this.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from idp.config.setting_hints import NO_COUNTRY
-from idp.doctor.case import Case
-from idp.doctor.finding import Finding, Severity
-from policies.attributes import AttributeName
+from idp.config.setting_types import NO_COUNTRY
+from idp.doctor.examination import Examination
+from idp.doctor.finding import ERROR, NOTICE, WARNING, DoctorFinding
 from policies.load import Configuration
 from policies.load.redirects import fault_of_redirect_uri
-from policies.parties import IdentityProvider, RelyingParty, Source
-from policies.purposes import Need, Purpose
+from policies.parties import IdentityProvider, RelyingParty
+from policies.purposes import Purpose
 from policies.redirects import LOOPBACK
 
 _WIDER = (
@@ -20,8 +19,8 @@ _WIDER = (
 )
 
 
-def registrations(case: Case) -> Iterator[Finding]:
-    """Registrations that are wider or narrower than their purposes, addresses and countries that do not fit."""
+def registrations(case: Examination) -> Iterator[DoctorFinding]:
+    """Finds registrations wider or narrower than their purposes, and addresses and countries that do not fit."""
     configuration = case.configuration
     faulty = {problem.file for problem in case.configuration_problems if problem.key.startswith("attributes")}
     for party in configuration.parties.values():
@@ -38,8 +37,8 @@ def registrations(case: Case) -> Iterator[Finding]:
             yield from _examples(purpose, configuration)
 
 
-def presence(case: Case) -> Iterator[Finding]:
-    """What is not there yet: services, countries, nodes that may ask. A fresh folder has none of them."""
+def presence(case: Examination) -> Iterator[DoctorFinding]:
+    """Finds what a fresh folder lacks: services, countries, nodes that may ask."""
     configuration, settings = case.configuration, case.settings
     if case.knows("role") and settings.role == "city":
         if not _files(case, "parties/"):
@@ -59,28 +58,28 @@ def presence(case: Case) -> Iterator[Finding]:
             yield _missing("nodes", "no other country's node may ask yet.", "Every question is refused.", fix)
     if case.knows("country") and settings.country == NO_COUNTRY:
         what, why = "XX is no country.", "Other countries' nodes are told it, and take a login for one of nobody's."
-        yield case.setting(Severity.NOTICE, "country", what, why=why, fix='Write yours, such as country = "EE".')
+        yield case.setting(NOTICE, "country", what, why=why, fix='Write yours, such as country = "EE".')
     if case.knows("issuer") and settings.tenant.endswith(".example"):
         what = f"{settings.tenant} is the example's name, which nobody can ever reach (RFC 2606)."
         why = "It stands in every token and in the ledger: changed later, every service has to register anew."
-        yield case.setting(Severity.NOTICE, "issuer", what, why=why, fix="Write the address that browsers will use.")
+        yield case.setting(NOTICE, "issuer", what, why=why, fix="Write the address that browsers will use.")
     if not configuration.purposes and settings.role == "city" and _files(case, "parties/"):
         yield _missing("purposes", "there is no purpose.", "Without one nothing is released.", "Write one into purposes/.")
 
 
-def _files(case: Case, folder: str) -> bool:
+def _files(case: Examination, folder: str) -> bool:
     return any(name.startswith(folder) and name.endswith(".toml") for name in case.files)
 
 
-def _missing(folder: str, what: str, why: str, fix: str) -> Finding:
-    return Finding(Severity.NOTICE, folder, 0, folder, what, why, fix)
+def _missing(folder: str, what: str, why: str, fix: str) -> DoctorFinding:
+    return NOTICE(folder, folder, what, why, fix)
 
 
 def _purposes(party: RelyingParty, configuration: Configuration) -> list[Purpose]:
     return [configuration.purposes[one] for one in party.purposes if one in configuration.purposes]
 
 
-def _wider(party: RelyingParty, configuration: Configuration) -> Iterator[Finding]:
+def _wider(party: RelyingParty, configuration: Configuration) -> Iterator[DoctorFinding]:
     purposes = _purposes(party, configuration)
     if len(purposes) != len(party.purposes):
         return
@@ -89,57 +88,51 @@ def _wider(party: RelyingParty, configuration: Configuration) -> Iterator[Findin
         key = f"attributes.{name}"
         if not needs:
             what = f"it may have {name}, and none of its purposes ({', '.join(party.purposes)}) needs it."
-            yield _at(
-                Severity.WARNING, rule.source, key, what, _WIDER, f"Remove {name}, or name the purpose that needs it."
-            )
+            yield WARNING(rule.source, key, what, _WIDER, f"Remove {name}, or name the purpose that needs it.")
         elif all(configuration.catalogue.meet(name, rule.form, need.form) != rule.form for need in needs):
             forms = " and ".join(dict.fromkeys(f'"{need.form}"' for need in needs))
             what = f'"{rule.form}" says more than any of its purposes needs: {forms}.'
-            yield _at(Severity.NOTICE, rule.source, key, what, _WIDER, f"Write {name} = {forms.partition(' and ')[0]}.")
+            yield NOTICE(rule.source, key, what, _WIDER, f"Write {name} = {forms.partition(' and ')[0]}.")
 
 
-def _narrower(party: RelyingParty, configuration: Configuration) -> Iterator[Finding]:
+def _narrower(party: RelyingParty, configuration: Configuration) -> Iterator[DoctorFinding]:
     for purpose in _purposes(party, configuration):
         for name, need in purpose.needs.items():
             if need.required and name not in party.attributes:
                 what = f"{purpose.purpose_id} cannot do without {name} ({need.source}), and it is not registered for it."
                 why = "A required attribute that is denied releases nothing: every login of this service ends there."
                 fix = f'Write {name} = "{need.form}" into [attributes], or required = false into the purpose.'
-                yield _at(Severity.ERROR, party.source, f"attributes.{name}", what, why, fix)
+                yield ERROR(party.source, f"attributes.{name}", what, why, fix)
 
 
-def _unserved(purpose: Purpose, configuration: Configuration) -> Iterator[Finding]:
+def _unserved(purpose: Purpose, configuration: Configuration) -> Iterator[DoctorFinding]:
     served = [party for party in configuration.parties.values() if purpose.purpose_id in party.purposes]
     if not served:
         if configuration.parties:
             what, fix = "no service is registered for this purpose.", "Name it in a service's purposes, or remove the file."
-            yield _at(Severity.NOTICE, purpose.source, "id", what, "A text that binds nobody is soon out of date.", fix)
+            yield NOTICE(purpose.source, "id", what, "A text that binds nobody is soon out of date.", fix)
         return
-    for name, need in _never(purpose.needs, served):
+    for name, need in purpose.needs.items():
+        # A required one is named at the service: its logins fail
+        if need.required or any(name in party.attributes for party in served):
+            continue
         what = f"it needs {name}, and no service of it is registered for {name}."
         why = "It is told to citizens as needed, and never passed on."
         fix = f"Remove it from the purpose, or register a service for {name}."
-        yield _at(Severity.WARNING, need.source, f"attributes.{name}", what, why, fix)
+        yield WARNING(need.source, f"attributes.{name}", what, why, fix)
 
 
-def _examples(purpose: Purpose, configuration: Configuration) -> Iterator[Finding]:
+def _examples(purpose: Purpose, configuration: Configuration) -> Iterator[DoctorFinding]:
     for example in configuration.examples.get(purpose.purpose_id, ()):
         for difference in configuration.differences(purpose.purpose_id, example):
             what = f"the example `{example.title}` does not hold: {difference}"
             why = "It says what was meant, and a citizen is asked for something else."
             fix = "Mend the purpose or the example. `ciconia policy test` runs all of them."
-            yield _at(Severity.WARNING, example.source, "examples", what, why, fix)
+            yield WARNING(example.source, "examples", what, why, fix)
 
 
-def _never(needs: Mapping[AttributeName, Need], served: list[RelyingParty]) -> Iterator[tuple[AttributeName, Need]]:
-    for name, need in needs.items():
-        # A required one is named at the service: its logins fail
-        if not need.required and not any(name in party.attributes for party in served):
-            yield name, need
-
-
-def _unreachable(purpose: Purpose, configuration: Configuration) -> Iterator[Finding]:
-    """A purpose whose countries are not connected, or whose level nobody vouches for."""
+def _unreachable(purpose: Purpose, configuration: Configuration) -> Iterator[DoctorFinding]:
+    """Finds a purpose whose countries are not connected, or whose level none of them reaches."""
     providers = configuration.providers.values()
     if not providers:
         return
@@ -147,19 +140,19 @@ def _unreachable(purpose: Purpose, configuration: Configuration) -> Iterator[Fin
     if not meant:
         what = f"it is for {', '.join(purpose.countries)}, and none of them is connected."
         why = "No citizen can sign in for it."
-        yield _at(Severity.WARNING, purpose.source, "countries", what, why, "Connect one of them, or mend the list.")
+        yield WARNING(purpose.source, "countries", what, why, "Connect one of them, or mend the list.")
     elif not any(_reaches(one, purpose) for one in meant):
         what = f"it wants {purpose.minimum_assurance.label}, and the table of no connected country has that or more."
         why = "Every login for it is refused before it begins."
         fix = "Lower minimum_assurance, or mend [assurance] of a provider."
-        yield _at(Severity.WARNING, purpose.source, "minimum_assurance", what, why, fix)
+        yield WARNING(purpose.source, "minimum_assurance", what, why, fix)
 
 
 def _reaches(provider: IdentityProvider, purpose: Purpose) -> bool:
     return any(level >= purpose.minimum_assurance for level in provider.assurance.values())
 
 
-def _addresses(party: RelyingParty, case: Case) -> Iterator[Finding]:
+def _addresses(party: RelyingParty, case: Examination) -> Iterator[DoctorFinding]:
     for uri in party.redirect_uris:
         # An app on a device listens there itself, and has no other way but its scheme (RFC 8252 §7.3)
         if party.public and LOOPBACK.fullmatch(uri):
@@ -169,8 +162,4 @@ def _addresses(party: RelyingParty, case: Case) -> Iterator[Finding]:
             what = f"{uri} is http."
             why = "The code goes over it to whatever listens on the citizen's own machine: that is for developers alone."
             fix = "Write the https address of the callback."
-            yield _at(Severity.WARNING, party.source, "redirect_uris", what, why, fix)
-
-
-def _at(severity: Severity, source: Source, key: str, what: str, why: str, fix: str) -> Finding:
-    return Finding(severity, source.file, source.line, key, what, why, fix)
+            yield WARNING(party.source, "redirect_uris", what, why, fix)

@@ -1,30 +1,82 @@
-"""What is switched off: whether the rows of the switches are as the acts in the release ledger left them."""
+"""Switches: named deviations that are on, or off since their messages failed, and rows that somebody changed."""
 
+import shlex
 from collections.abc import Iterator
 
-from sqlalchemy.exc import DBAPIError
+from idp.doctor.database import our_rows, place_of
+from idp.doctor.examination import Examination
+from idp.doctor.finding import ERROR, NOTICE, DoctorFinding
+from idp.keys.kinds import own_encryptions
+from idp.protocols.saml.deviation_guard import switch_name
+from idp.store.switches.switch import DEVIATION
+from idp.store.switches.switches import Switches, faults_of_switches, fix_of_switch
+from policies.deviations import AES_CBC, named
+from policies.parties import Source
 
-from idp.doctor.case import Case
-from idp.doctor.database import ours, place_of, read_only
-from idp.doctor.finding import Finding, Severity
-from idp.store.switches.switches import faults_of_switches, fix_of_switch
-from policies.errors import StoreUnavailable
 
-_WHY = "Somebody else wrote to the database, or a command died before its last step."
+def deviations(case: Examination) -> Iterator[DoctorFinding]:
+    """Finds deviations that are on or switched off, and keys of a provider's own that nothing uses."""
+    configuration = case.configuration
+    for provider in configuration.providers.values():
+        yield from _registered(provider.source, provider.deviations)
+        if provider.peer is not None:
+            yield from _registered(provider.peer.source, provider.peer.deviations)
+    for node in configuration.nodes.values():
+        yield from _registered(node.peer.source, node.peer.deviations)
+    yield from _switched_off(case)
+    if not case.configuration_problems:
+        yield from _unused_keys(case)
+
+
+def _registered(source: Source, names: frozenset[str]) -> Iterator[DoctorFinding]:
+    for one in named(names):
+        what, why = f"`{one.name}` is switched on. {one.what}", f"{one.forbidden_by} {one.bound}"
+        fix = "Ask its operator to mend it, and remove the name when they have."
+        yield NOTICE(source, "deviations", what, why, fix)
+
+
+def _switched_off(case: Examination) -> Iterator[DoctorFinding]:
+    registered = {
+        switch_name(one.provider_id, name): one for one in case.configuration.providers.values() for name in one.deviations
+    }
+    with our_rows(case) as found:
+        if found is None or not registered:
+            return
+        engine, keys = found
+        current = Switches(engine=engine, tenant=case.settings.tenant, keys=keys).current()
+        for name, provider in registered.items():
+            switch = current.get((DEVIATION, name))
+            if switch is not None and switch.off:
+                what = f"the deviation {name} is switched off: {switch.reason}."
+                why = "Every answer that needs it is refused."
+                command = f'ciconia party enable {shlex.quote(name)} --kind {DEVIATION} --reason "..."'
+                fix = f"Find out why answers failed: the provider may encrypt to another key. Then: {command}"
+                yield ERROR(provider.source, "deviations", what, why, fix)
+
+
+def _unused_keys(case: Examination) -> Iterator[DoctorFinding]:
+    folder = case.settings.key_folder
+    for provider_id, kind in own_encryptions(folder).items() if folder.is_dir() else ():
+        provider = case.configuration.providers.get(provider_id)
+        if provider is None or AES_CBC not in provider.deviations:
+            what = f"it is the own key of {provider_id}, and no registration of that id has {AES_CBC}."
+            why = "It opens nothing: answers of a provider without the deviation are opened with the common key."
+            fix = f'Write deviations = ["{AES_CBC}"] into the registration, or remove the key.'
+            for file in kind.files(folder):
+                yield NOTICE(case.name(folder / file), file, what, why, fix)
+
+
+_CHANGED = "Somebody else wrote to the database, or a command died before its last step."
 _LOST = "Run `ciconia ledger verify`, and restore the database from its backup."
 
 
-def switches(case: Case) -> Iterator[Finding]:
-    """Each switch whose row was deleted, turned back or changed."""
-    if case.ledger is None or not case.knows("issuer", "database"):
-        return
-    with read_only(case) as engine:
-        if engine is None or not ours(case, engine):
+def switches(case: Examination) -> Iterator[DoctorFinding]:
+    """Finds each switch whose row was deleted, turned back or changed since its act in the release ledger."""
+    with our_rows(case) as found:
+        if found is None:
             return
-        try:
-            with engine.connect() as connection:
-                for kind, name, what in faults_of_switches(connection, tenant=case.settings.tenant, keys=case.ledger):
-                    fix = fix_of_switch(kind, name) if name else _LOST
-                    yield Finding(Severity.ERROR, place_of(case), 0, f"{kind} {name}".strip(), what, _WHY, fix)
-        except (DBAPIError, StoreUnavailable):
-            return  # the check of the database names it
+        engine, keys = found
+        with engine.connect() as connection:
+            for kind, name, what in faults_of_switches(connection, tenant=case.settings.tenant, keys=keys):
+                fix = fix_of_switch(kind, name) if name else _LOST
+                yield ERROR(place_of(case), f"{kind} {name}".strip(), what, _CHANGED, fix)

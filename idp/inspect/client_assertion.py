@@ -4,20 +4,19 @@ from collections.abc import Sequence
 
 from connectors.client_assertion import ExpectedClientAssertion, judge_client_assertion
 from connectors.signatures.jwk import keys_from_jwks
-from connectors.signatures.jws import MAX_TOKEN, VerificationKey
+from connectors.signatures.jws import VerificationKey
 from idp.application.load import load_all
+from idp.inspect.message_files import TokenInspector, one_line, read_keys
 from idp.inspect.options import Options, could_not, given
-from idp.inspect.outcome import Said, Verdict
-from idp.inspect.reading import LINE_END, issued_in_token, line, read_keys
+from idp.inspect.result import Accepted, Statement
 from idp.protocols.oidc.client import expected_assertion
 from policies.errors import SignatureInvalid
 from policies.parties import ClientId
 
 
-class ClientAssertionInspector:
-    """Implements `Inspector`. Raises `BrokerError` where the keys cannot be used."""
+class ClientAssertionInspector(TokenInspector):
+    """Inspects client assertions. Raises `BrokerError` where the keys cannot be used."""
 
-    limit = MAX_TOKEN + LINE_END
     public = "This client could not be authenticated."
     not_checked = ("one-time use",)
 
@@ -30,32 +29,23 @@ class ClientAssertionInspector:
         self._keys = read_keys(given(options.jwks), alg)
         self._expected = ExpectedClientAssertion(given(options.client), given(options.audience), alg)
 
-    def inspect(self, octets: bytes, digest: str) -> Verdict:
-        """As `Inspector` has it. Its subject is its client."""
-        found = judge_client_assertion(line(octets), self._keys, self._expected, self._now)
-        said = Said(issuer=found.client_id, subject_format="client", subject=found.client_id, loa=None, attributes={})
+    def inspect(self, octets: bytes, digest: str) -> Accepted:
+        """See `Inspector`. The subject is the client."""
+        found = judge_client_assertion(one_line(octets), self._keys, self._expected, self._now)
+        statement = Statement(found.client_id, "client", found.client_id, None, {})
         message = {"kind": "client-assertion", "sha256": digest, "kid": found.kid, "ends": found.ends}
-        return Verdict(said, message, values={"jti": found.jti})
-
-    def unsigned(self, octets: bytes) -> bool:  # noqa: ARG002 - a token without a signature is no token
-        """As `Inspector` has it."""
-        return False
-
-    def issued(self, octets: bytes) -> int | None:
-        """As `Inspector` has it."""
-        return issued_in_token(octets)
+        return Accepted(statement, message, values={"jti": found.jti})
 
 
 def _registered(options: Options) -> tuple[Sequence[VerificationKey], ExpectedClientAssertion]:
-    """Of a client of a configuration, by its keys and its one algorithm there. Raises `BrokerError`."""
+    """The keys and the expectation of a client of a configuration. Raises `BrokerError`."""
     settings, configuration, _ = load_all(given(options.config))
     party = configuration.parties.get(ClientId(given(options.party)))
     if party is None or not party.jwks:
         known = ", ".join(name for name, one in configuration.parties.items() if one.jwks) or "none at all"
         raise could_not(f"the configuration has no client {options.party!r} with keys: {known}.")
-    alg = party.authentication_alg
     try:
-        keys = keys_from_jwks(party.jwks, alg)
+        keys = keys_from_jwks(party.jwks, party.authentication_alg)
     except SignatureInvalid as error:
         raise could_not(f"the keys of {party.client_id} cannot be used: {error.detail}.") from None
     return keys, expected_assertion(party, settings.issuer)

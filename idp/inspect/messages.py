@@ -1,66 +1,45 @@
 """Requests and single logout in a file: XML, the base64 of a POST parameter, or the query of a Redirect, as it came.
 
-A file that begins with `<` is the XML itself, any other is the base64 of a POST parameter; with `--as redirect` it is a
-query string without its `?`, and the message inside of it decides who judges.
+A file that begins with `<` is the XML itself, any other the base64 of a POST parameter; with `--as redirect` it is a query
+string without its `?`, and the message in it decides which judge takes it.
 """
 
 from collections.abc import Sequence
 
 from connectors.signatures.parse import MAX_PARAMETER, from_post, parse_canonical
-from connectors.signatures.profile import SIGNATURE
 from connectors.signatures.redirect import MESSAGES, verify_query
 from connectors.signatures.verification_result import Signed
 from connectors.signed_messages import signed_root
-from idp.inspect.opinion import Question
-from idp.inspect.options import Kind
-from idp.inspect.outcome import Verdict
-from idp.inspect.reading import LINE_END, issued_in, line, parameter, peek
-from idp.inspect.told import MessageJudge, Told
+from idp.inspect.message_files import LINE_END, Question, XmlInspector, issued_in, one_line, parameter
+from idp.inspect.message_judges import MessageFacts, MessageJudge
+from idp.inspect.options import MessageKind
+from idp.inspect.result import Accepted, Inspector
 from policies.errors import AssertionRejected, SignatureInvalid
 
 
-class MessageInspector:
-    """Implements `Inspector` and `Asked`: messages of one kind, in XML."""
+class MessageInspector(XmlInspector):
+    """Inspects messages of one kind, in XML."""
 
     limit = MAX_PARAMETER
 
     def __init__(self, judge: MessageJudge, now: int) -> None:
         self._judge, self._now = judge, now
+        self.public, self.not_checked = judge.public, judge.not_checked
 
-    @property
-    def not_checked(self) -> tuple[str, ...]:
-        """As `Inspector` has it."""
-        return self._judge.not_checked
-
-    @property
-    def public(self) -> str:
-        """As `Inspector` has it."""
-        return self._judge.public
-
-    def inspect(self, octets: bytes, digest: str) -> Verdict:
-        """As `Inspector` has it."""
-        sender = self._judge.sender
-        signed = signed_root(from_post(parameter(octets)), sender.keys, self._judge.shape, sender.profile)
-        told = self._judge.judge(signed, "", self._now)
-        return _verdict(self._judge, self._judge.kind, told, digest)
+    def inspect(self, octets: bytes, digest: str) -> Accepted:
+        """See `Inspector`."""
+        question = self.question(octets)
+        signed = signed_root(question.octets, question.keys, question.shape, question.profile)
+        return _accepted(self._judge, self._judge.kind, self._judge.judge(signed, "", self._now), digest)
 
     def question(self, octets: bytes) -> Question:
-        """As `Asked` has it."""
+        """See `XmlInspector`."""
         sender = self._judge.sender
         return Question(from_post(parameter(octets)), sender.keys, self._judge.shape, sender.profile)
 
-    def unsigned(self, octets: bytes) -> bool:
-        """As `Inspector` has it."""
-        root = peek(octets)
-        return root is not None and root.find(f".//{SIGNATURE}") is None
 
-    def issued(self, octets: bytes) -> int | None:
-        """As `Inspector` has it."""
-        return issued_in(peek(octets))
-
-
-class RedirectInspector:
-    """Implements `Inspector`: signed queries of one sender, whichever of its messages they hold."""
+class RedirectInspector(Inspector):
+    """Inspects signed queries of one sender, whichever of its messages they hold."""
 
     limit = MAX_PARAMETER + LINE_END
     public = "This message could not be accepted."
@@ -69,27 +48,22 @@ class RedirectInspector:
     def __init__(self, judges: Sequence[MessageJudge], now: int) -> None:
         self._judges, self._now = tuple(judges), now
 
-    def inspect(self, octets: bytes, digest: str) -> Verdict:
-        """As `Inspector` has it."""
-        raw = line(octets)
-        judge, signed, relay_state = self._verified(raw)
-        told = judge.judge(signed, relay_state, self._now)
-        facts = {"message": judge.kind.value, **told.facts, "relay_state": len(relay_state)}
-        told = Told(facts, {**told.values, "relay_state": relay_state})
-        return _verdict(judge, Kind.REDIRECT, told, digest)
-
-    def unsigned(self, octets: bytes) -> bool:  # noqa: ARG002 - a query that nobody signed fails before anything else
-        """As `Inspector` has it."""
-        return False
+    def inspect(self, octets: bytes, digest: str) -> Accepted:
+        """See `Inspector`."""
+        judge, signed, relay_state = self._verified(one_line(octets))
+        found = judge.judge(signed, relay_state, self._now)
+        facts = {"message": judge.kind.value, **found.facts, "relay_state": len(relay_state)}
+        with_state = MessageFacts(facts, {**found.values, "relay_state": relay_state})
+        return _accepted(judge, MessageKind.REDIRECT, with_state, digest)
 
     def issued(self, octets: bytes) -> int | None:
-        """As `Inspector` has it."""
-        _, signed, _ = self._verified(line(octets))
+        """See `Inspector`."""
+        _, signed, _ = self._verified(one_line(octets))
         return issued_in(parse_canonical(signed.octets))
 
     def _verified(self, raw: str) -> tuple[MessageJudge, Signed, str]:
-        """Which judge takes the message, by its root; its key must be one of that judge's sender, in that role."""
-        # The verification refuses both at once, and none; here it only matters which it is asked for
+        """The judge that takes the message, by its root; the key must be one of that judge's sender, in that role."""
+        # The verification refuses a query with both parameters, or none; here it only matters which it is asked for
         wanted = next((name for name in MESSAGES if f"&{raw}".find(f"&{name}=") >= 0), MESSAGES[0])
         judges = [judge for judge in self._judges if judge.parameter == wanted]
         if not judges:
@@ -105,7 +79,8 @@ class RedirectInspector:
         return judge, signed, relay_state
 
 
-def _verdict(judge: MessageJudge, kind: Kind, told: Told, digest: str) -> Verdict:
-    message = {"kind": kind.value, "profile": judge.sender.profile.name, "sha256": digest, **told.facts}
-    left_open = tuple(name for name in judge.not_checked if name != "one-time use") if kind is Kind.REDIRECT else ()
-    return Verdict(None, message, left_open, told.values)
+def _accepted(judge: MessageJudge, kind: MessageKind, found: MessageFacts, digest: str) -> Accepted:
+    message = {"kind": kind.value, "profile": judge.sender.profile.name, "sha256": digest, **found.facts}
+    redirected = kind is MessageKind.REDIRECT
+    left_open = tuple(name for name in judge.not_checked if name != "one-time use") if redirected else ()
+    return Accepted(None, message, left_open, found.values)

@@ -1,4 +1,4 @@
-"""Signed metadata in a file, judged as what `Peers` fetches: by the certificate that came on another way."""
+"""Signed metadata in a file, judged as `Peers` judges fetched metadata: by a certificate from another source."""
 
 import re
 from collections.abc import Mapping
@@ -28,18 +28,21 @@ from connectors.signatures.shapes import METADATA
 from connectors.signatures.verification_result import Signed
 from connectors.wire.names import md
 from idp.application.load import load_all
-from idp.inspect.opinion import Question
-from idp.inspect.options import PROFILES, Options, could_not
-from idp.inspect.outcome import Verdict
-from idp.inspect.reading import read_side_file
+from idp.inspect.message_files import Question, XmlInspector, read_side_file
+from idp.inspect.options import PROFILES, Options, could_not, given
+from idp.inspect.result import Accepted
 from policies.parties import Peer
 
 _ROLES: Mapping[Role, str] = {"proxy": md("IDPSSODescriptor"), "connector": md("SPSSODescriptor")}
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----([^-]{1,65536})-----END CERTIFICATE-----")
 
 
-class MetadataInspector:
-    """Implements `Inspector` and `Asked`: of whoever's certificate signs it, and of the registered node if there is one."""
+# The words for checks that are not made by hand, without a registration
+BY_HAND = ("entity id", "country")
+
+
+class MetadataInspector(XmlInspector):
+    """Inspects metadata by the certificate that signs it, and by the registered node if there is one."""
 
     limit = MAX_METADATA
     public = "This metadata is not taken."
@@ -60,29 +63,25 @@ class MetadataInspector:
         except ValueError as error:
             raise could_not(f"the certificate cannot be used: {error}.") from None
         self._pki = pki_of(self._peer, EIDAS) if self._peer is not None else None
+        by_hand = () if self._peer is not None else BY_HAND if self._profile is EIDAS else BY_HAND[:1]
+        self.not_checked = (*by_hand, "newer copy", "approval")
 
-    @property
-    def not_checked(self) -> tuple[str, ...]:
-        """As `Inspector` has it."""
-        by_hand = () if self._peer is not None else ("entity id", "country") if self._profile is EIDAS else ("entity id",)
-        return (*by_hand, "newer copy", "approval")
-
-    def inspect(self, octets: bytes, digest: str) -> Verdict:
-        """As `Inspector` has it."""
+    def inspect(self, octets: bytes, digest: str) -> Accepted:
+        """See `Inspector`."""
         signed = signed_octets(octets, check_keys(self._keys, self._now), self._profile)
         said = self._node(signed) if self._profile is EIDAS else self._entity(signed)
-        return Verdict(None, {"kind": "metadata", "profile": self._profile.name, "sha256": digest, **said})
+        return Accepted(None, {"kind": "metadata", "profile": self._profile.name, "sha256": digest, **said})
 
     def question(self, octets: bytes) -> Question:
-        """As `Asked` has it."""
+        """See `XmlInspector`."""
         return Question(octets, self._keys, METADATA, self._profile)
 
-    def unsigned(self, octets: bytes) -> bool:  # noqa: ARG002 - metadata that nobody signed fails before anything else
-        """As `Inspector` has it."""
+    def unsigned(self, octets: bytes) -> bool:  # noqa: ARG002 - unsigned metadata fails before anything else
+        """See `Inspector`."""
         return False
 
-    def issued(self, octets: bytes) -> int | None:  # noqa: ARG002 - metadata says when it ends
-        """As `Inspector` has it."""
+    def issued(self, octets: bytes) -> int | None:  # noqa: ARG002 - metadata has an end, and no time of issue
+        """See `Inspector`."""
         return None
 
     def _entity(self, signed: Signed) -> dict[str, object]:
@@ -115,7 +114,7 @@ class MetadataInspector:
         }
 
     def _facts(self, signed: Signed, role: Role) -> PeerFacts:
-        """Without a registration there is none to stand in for a country, and what is usual passes all the same."""
+        """The facts of a role. Without a registration the usual deviations pass, and no country is expected."""
         country, registered = (self._peer.country, self._peer.deviations) if self._peer is not None else ("", frozenset())
         expected = Expected(country, tolerance(EIDAS, registered))
         return facts_of_node(signed, role, expected, chains=self._pki is not None)
@@ -136,10 +135,8 @@ def _facts(facts: PeerFacts) -> dict[str, object]:
 
 
 def _registered(options: Options) -> tuple[Peer, bool, int]:
-    """The node that a configuration has under this name, whether it is a demo's, and how long its metadata may hold."""
-    if options.config is None:
-        raise could_not("no configuration.")
-    settings, configuration, _ = load_all(options.config)
+    """The node of this name in a configuration, whether that is a demo's, and how long the metadata may hold."""
+    settings, configuration, _ = load_all(given(options.config))
     asked = {str(p.provider_id): p.peer for p in configuration.providers.values() if p.peer is not None}
     asking = {str(node.node_id): node.peer for node in configuration.nodes.values()}
     named = {**asked, **asking}
@@ -149,10 +146,8 @@ def _registered(options: Options) -> tuple[Peer, bool, int]:
 
 
 def _certificate(options: Options) -> bytes:
-    """DER of the one certificate of `--trust`, in PEM."""
-    if options.trust is None:
-        raise could_not("metadata needs --trust.")
-    found = _PEM.findall(read_side_file(options.trust, "the certificate"))
+    """DER of the one certificate in the PEM file of `--trust`."""
+    found = _PEM.findall(read_side_file(given(options.trust), "the certificate"))
     if len(found) != 1:
         raise could_not(f"{options.trust} does not hold exactly one certificate in PEM.")
     try:

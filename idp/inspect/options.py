@@ -1,4 +1,4 @@
-"""What `ciconia inspect` is asked: an expectation from a configuration, or by hand, all of which has to fit together."""
+"""The options of `ciconia inspect`: an expectation from a configuration, or by hand, which has to fit together."""
 
 import re
 from collections.abc import Mapping
@@ -17,8 +17,8 @@ T = TypeVar("T")
 _EPOCH = re.compile(r"[0-9]{1,11}")
 
 
-class Kind(StrEnum):
-    """What a file is taken for."""
+class MessageKind(StrEnum):
+    """The kinds of files that can be inspected."""
 
     RESPONSE = "response"
     METADATA = "metadata"
@@ -32,9 +32,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Each option of the command that is part of an expectation; what was not given is None, or False."""
+    """Each option of the command that is part of an expectation; an option that was not given is None, or False."""
 
-    kind: Kind
+    kind: MessageKind
     now: int  # seconds since the epoch
     profile: str | None = None
     config: Path | None = None
@@ -62,9 +62,13 @@ class Options:
 
     @property
     def given(self) -> frozenset[str]:
-        """The names of what was given, as fields."""
+        """The names of the options that were given."""
         names = (each.name for each in fields(self) if each.name not in ("kind", "now"))
         return frozenset(name for name in names if getattr(self, name) is not None and getattr(self, name) is not False)
+
+    def left_open(self, open_ends: Mapping[str, str]) -> tuple[str, ...]:
+        """The words of those checks whose option, by its name, was not given."""
+        return tuple(word for word, name in open_ends.items() if getattr(self, name) is None)
 
 
 PROFILES: Mapping[str, Profile] = {profile.name: profile for profile in (SAML2INT, EIDAS)}
@@ -74,36 +78,36 @@ _XML = _SAML | {"second_opinion"}
 _FROM = _SAML | {"config", "party"}
 _DECRYPTING = frozenset({"unsafe_decrypt", "reason"})
 _OF_RESPONSE = frozenset({"request_id", "minimum_loa"})
-# kind -> what must be given, and what may be, by hand; with a configuration it says the rest
-_BY_HAND: Mapping[Kind, tuple[frozenset[str], frozenset[str]]] = {
-    Kind.RESPONSE: (
+# By kind, the options that must and those that may be given by hand; a configuration says the rest
+_BY_HAND: Mapping[MessageKind, tuple[frozenset[str], frozenset[str]]] = {
+    MessageKind.RESPONSE: (
         frozenset({"idp_metadata", "audience", "acs"}),
         _XML | _OF_RESPONSE | _DECRYPTING | {"sp_key", "config"},
     ),
-    Kind.METADATA: (frozenset({"trust"}), _XML),
-    Kind.AUTHN_REQUEST: (frozenset({"sp_metadata", "destination"}), _XML),
-    Kind.LOGOUT_REQUEST: (frozenset({"metadata", "destination"}), _XML),
-    Kind.LOGOUT_RESPONSE: (frozenset({"metadata", "destination"}), _XML | {"request_id"}),
-    Kind.REDIRECT: (frozenset({"metadata", "destination"}), _SAML | {"request_id"}),
-    Kind.ID_TOKEN: (
+    MessageKind.METADATA: (frozenset({"trust"}), _XML),
+    MessageKind.AUTHN_REQUEST: (frozenset({"sp_metadata", "destination"}), _XML),
+    MessageKind.LOGOUT_REQUEST: (frozenset({"metadata", "destination"}), _XML),
+    MessageKind.LOGOUT_RESPONSE: (frozenset({"metadata", "destination"}), _XML | {"request_id"}),
+    MessageKind.REDIRECT: (frozenset({"metadata", "destination"}), _SAML | {"request_id"}),
+    MessageKind.ID_TOKEN: (
         frozenset({"jwks", "issuer", "audience", "alg"}),
         _SAML | {"nonce", "minimum_loa", "max_age", "access_token"},
     ),
-    Kind.CLIENT_ASSERTION: (frozenset({"jwks", "client", "audience", "alg"}), _SAML),
+    MessageKind.CLIENT_ASSERTION: (frozenset({"jwks", "client", "audience", "alg"}), _SAML),
 }
-_CONFIGURED: Mapping[Kind, frozenset[str]] = {
-    Kind.RESPONSE: _FROM | _XML | _OF_RESPONSE | _DECRYPTING,
-    Kind.METADATA: _FROM | _XML,
-    Kind.AUTHN_REQUEST: _FROM | _XML,
-    Kind.REDIRECT: _FROM,
-    Kind.CLIENT_ASSERTION: _FROM,
+_CONFIGURED: Mapping[MessageKind, frozenset[str]] = {
+    MessageKind.RESPONSE: _FROM | _XML | _OF_RESPONSE | _DECRYPTING,
+    MessageKind.METADATA: _FROM | _XML,
+    MessageKind.AUTHN_REQUEST: _FROM | _XML,
+    MessageKind.REDIRECT: _FROM,
+    MessageKind.CLIENT_ASSERTION: _FROM,
 }
 
 _NEVER_EMPTY = ("audience", "acs", "issuer", "client", "destination", "request_id", "nonce")
 
 
 def check(options: Options) -> None:
-    """Raise `BrokerError`, in one sentence, for options that do not fit together."""
+    """Raises `BrokerError`, in one sentence, for options that do not fit together."""
     kind, given = options.kind, options.given
     # Beside a key, a configuration alone says in whose ledger its use is recorded
     configured = options.party is not None or (options.config is not None and options.sp_key is None)
@@ -127,7 +131,7 @@ def check(options: Options) -> None:
 
 
 def read_time(text: str) -> int:
-    """Seconds since the epoch of `--at`: such seconds, or ISO 8601 (without a zone: UTC). Raises `BrokerError`."""
+    """The time of `--at` (seconds since the epoch, or ISO 8601, in UTC by default) in seconds. Raises `BrokerError`."""
     if _EPOCH.fullmatch(text):
         return int(text)
     try:
@@ -141,14 +145,14 @@ def read_time(text: str) -> int:
 
 
 def given(value: T | None) -> T:
-    """What `check` saw to. Raises `BrokerError` where it did not."""
+    """The value, which `check` made sure of. Raises `BrokerError` for None."""
     if value is None:
         raise could_not("something of the expectation is missing.")
     return value
 
 
 def could_not(detail: str) -> BrokerError:
-    """The command cannot be run so; nothing is said of any file."""
+    """The error of a command that cannot run so and says nothing about any file."""
     return BrokerError(detail, code="could_not_run", public="The inspection could not run.")
 
 

@@ -1,6 +1,6 @@
-"""Whom requests and logout must be from, and where they must have come: by hand, or a country's node of a configuration.
+"""Senders of requests and of logout: by hand, or another country's node of a configuration.
 
-By hand the sender's metadata is pinned, as a registration's is: nobody need have signed it, and it has no end.
+By hand the sender's metadata is pinned, as in a registration: it needs no signature, and has no end.
 """
 
 from collections.abc import Iterable
@@ -14,17 +14,17 @@ from connectors.request_checks import Asking
 from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
 from connectors.wire.names import POST
 from idp.application.load import load_all
-from idp.inspect.expecting import held_peers
-from idp.inspect.options import PROFILES, Kind, Options, could_not, given
-from idp.inspect.reading import read_side_file
-from idp.inspect.told import (
-    AuthnRequestJudge,
-    LogoutRequestJudge,
-    LogoutResponseJudge,
+from idp.inspect.message_files import read_side_file
+from idp.inspect.message_judges import (
     MessageJudge,
-    NodeRequestJudge,
     Sender,
+    authn_request_judge,
+    logout_request_judge,
+    logout_response_judge,
+    node_request_judge,
 )
+from idp.inspect.options import PROFILES, MessageKind, Options, could_not, given
+from idp.inspect.response_judges import held_peers
 from idp.protocols.eidas.proxy_service import proxy_here
 from idp.protocols.eidas.receiving_node import known_peers
 from policies.errors import AssertionRejected
@@ -33,24 +33,24 @@ from policies.parties import NodeId
 
 def judge_of(options: Options, stack: ExitStack) -> MessageJudge:
     """The judge of one kind of message. Raises `BrokerError`; `stack` closes what was opened."""
-    if options.kind is Kind.AUTHN_REQUEST:
+    if options.kind is MessageKind.AUTHN_REQUEST:
         if options.party is not None:
             return _configured(options, stack)
         return _asking(read_side_file(given(options.sp_metadata), "the metadata"), options)
     metadata = read_side_file(given(options.metadata), "the metadata")
     request, response = _of_logout(metadata, options)
-    return request if options.kind is Kind.LOGOUT_REQUEST else response
+    return request if options.kind is MessageKind.LOGOUT_REQUEST else response
 
 
 def judges_of_queries(options: Options, stack: ExitStack) -> tuple[MessageJudge, ...]:
-    """The judges of whatever a sender may send by Redirect: logout, and requests where it is a service provider."""
+    """The judges of all messages that a sender may send by Redirect: logout, and requests of a service provider."""
     if options.party is not None:
         return (_configured(options, stack),)
     metadata = read_side_file(given(options.metadata), "the metadata")
     if options.profile == EIDAS.name:
-        # Nodes have no single logout: there is one message that a node sends by Redirect
+        # Nodes have no single logout: a node sends one kind of message by Redirect
         return (_asking(metadata, options),)
-    judges: tuple[MessageJudge, ...] = _of_logout(metadata, options)
+    judges = _of_logout(metadata, options)
     try:
         read_service_provider(metadata)
     except ValueError:
@@ -58,7 +58,7 @@ def judges_of_queries(options: Options, stack: ExitStack) -> tuple[MessageJudge,
     return (_asking(metadata, options), *judges)
 
 
-def _of_logout(metadata: bytes, options: Options) -> tuple[LogoutRequestJudge, LogoutResponseJudge]:
+def _of_logout(metadata: bytes, options: Options) -> tuple[MessageJudge, MessageJudge]:
     profile = PROFILES[options.profile or SAML2INT.name]
     try:
         participant = read_participant(metadata)
@@ -66,26 +66,26 @@ def _of_logout(metadata: bytes, options: Options) -> tuple[LogoutRequestJudge, L
         raise _unusable(error) from None
     sender = Sender(participant.entity_id, _keys(participant.certificates, profile, options.now), profile)
     destination = given(options.destination)
-    return LogoutRequestJudge(sender, destination), LogoutResponseJudge(sender, destination, options.request_id)
+    return logout_request_judge(sender, destination), logout_response_judge(sender, destination, options.request_id)
 
 
 def _asking(metadata: bytes, options: Options) -> MessageJudge:
-    """Of a service provider, or of another country's receiving node, by its pinned metadata."""
+    """The judge for a service provider, or for another country's receiving node, by its pinned metadata."""
     destination = given(options.destination)
     try:
         if options.profile == EIDAS.name:
             facts = read_pinned_peer(metadata, "connector", Expected(tolerance=tolerance(EIDAS)))
             sender = Sender(facts.entity_id, _keys(facts.signing, EIDAS, options.now), EIDAS)
-            return NodeRequestJudge(sender, _node(facts), destination, ("end of the metadata",))
+            return node_request_judge(sender, _node(facts), destination, ("end of the metadata",))
         party = read_service_provider(metadata)
         sender = Sender(party.entity_id, _keys(party.certificates, SAML2INT, options.now), SAML2INT)
-        return AuthnRequestJudge(sender, party, destination)
+        return authn_request_judge(sender, party, destination)
     except (ValueError, AssertionRejected) as error:
         raise _unusable(error) from None
 
 
 def _configured(options: Options, stack: ExitStack) -> MessageJudge:
-    """A node of a configuration that may ask, by its metadata as the server holds it."""
+    """The judge for a configuration's node that may ask, by its metadata as the server holds it."""
     settings, configuration, keys = load_all(given(options.config))
     node = configuration.nodes.get(NodeId(options.party or ""))
     if node is None:
@@ -96,7 +96,7 @@ def _configured(options: Options, stack: ExitStack) -> MessageJudge:
     peers = held_peers(settings, known_peers(configuration), keys.ledger, stack, role="connector")
     peer = peers.current(node.peer.entity_id, options.now)
     sender = Sender(node.peer.entity_id, peer.signing_keys(options.now), EIDAS)
-    return NodeRequestJudge(sender, _node(peer.facts), proxy_here(settings.issuer).sso_url, ())
+    return node_request_judge(sender, _node(peer.facts), proxy_here(settings.issuer).sso_url, ())
 
 
 def _node(facts: PeerFacts) -> Asking:
@@ -105,7 +105,7 @@ def _node(facts: PeerFacts) -> Asking:
 
 
 def _keys(certificates: Iterable[bytes], profile: Profile, now: int) -> tuple[PinnedKey, ...]:
-    """All that may sign now: a key that the profile does not take is an error, not one key less."""
+    """The keys that may sign now: a key that the profile does not take is an error, not one key less."""
     try:
         keys = [key_of_certificate(certificate, profile, tolerance(profile)) for certificate in certificates]
     except ValueError as error:

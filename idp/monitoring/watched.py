@@ -4,7 +4,8 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from idp.config.settings import Limits, Settings
+from idp.config.setting_types import Limits
+from idp.config.settings import Settings
 from idp.login.states import Grant
 from idp.monitoring.families import LIMITED, TURNED_AWAY, UNFORESEEN, VERIFICATION
 from idp.monitoring.measures import Measures

@@ -25,7 +25,8 @@ from limits import RateLimitItemPerMinute
 from limits.errors import ConfigurationError
 from limits.storage import RedisStorage
 
-from idp.config.settings import Limits, Settings
+from idp.config.setting_types import Limits
+from idp.config.settings import Settings
 from policies.errors import EXTRAS, Misconfigured, Problem, StoreUnavailable, TooManyRequests
 
 WINDOW = 60

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from idp.config.settings import DEFAULT_PORTS
+from idp.config.setting_types import DEFAULT_PORTS
 from idp.system.logs import log_of
 
 PLAIN_SCHEME = (

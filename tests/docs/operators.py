@@ -17,8 +17,8 @@ from pathlib import Path
 
 from idp.config.settings import SETTINGS_FILE, load_settings
 from idp.demo.country import Country
-from idp.demo.playing import Playing
 from idp.demo.scene import bound
+from idp.demo.stage_servers import StageServers
 from idp.keys.file import create_saml_key, load_signer
 from idp.keys.ledger_files import create_ledger_keys
 from tests.idp.cli.command import CICONIA, Served, ciconia, serving
@@ -84,7 +84,7 @@ class Operators:
         self.words = {name: f"{local}:{ports[name]}" for name, local in HOSTS.items()}
         for name in ("https://node.example.ee", "https://login.city.example"):
             self._sockets.pop(name).close()  # `ciconia serve` takes this port
-        self._playing = Playing()
+        self._playing = StageServers()
         self._running: dict[str, AbstractContextManager[Served]] = {}
 
     def close(self) -> None:

@@ -13,8 +13,8 @@ from idp.application.load import load_all
 from idp.config.settings import Settings
 from idp.demo.browser import Browser, Page
 from idp.demo.city import City, services
-from idp.demo.playing import Playing
 from idp.demo.scene import bound
+from idp.demo.stage_servers import StageServers
 from idp.keys.file import CERTIFICATE_LIFE, create_token_key, load_signer
 from idp.protocols.eidas.receiving_node import METADATA_LIFE
 from policies.assurance import LevelOfAssurance
@@ -46,7 +46,7 @@ def city(operators: Operators, tmp_path: Path) -> Iterator[City]:
     create_token_key(tmp_path / "fares.pem", "ES256")
     base = f"http://storkhaven.localhost:{listening.getsockname()[1]}"
     known = services(base, {"parking": SECRET, "budget": SECRET}, load_signer(tmp_path / "fares.pem"))
-    made, playing = City(base=base, issuer=operators.words[ISSUERS["receiving"]], services=known), Playing()
+    made, playing = City(base=base, issuer=operators.words[ISSUERS["receiving"]], services=known), StageServers()
     playing.thread("city", made.app(), listening)
     yield made
     playing.close()

@@ -7,7 +7,8 @@ import typer
 
 from connectors.profiles import EIDAS, SAML2INT
 from idp.cli import app
-from idp.config.settings import Organization, Settings
+from idp.config.setting_types import Organization
+from idp.config.settings import Settings
 from idp.pages.wording import MOVES
 from idp.web.login_cookies import STATE, STRICT
 from idp.web.routes.picker import REMEMBERED

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import Counter, Gauge, Histogram
 
-from idp.config.settings import Limits
+from idp.config.setting_types import Limits
 from idp.monitoring.families import FAMILIES
 from idp.monitoring.steps import _all_codes
 from idp.store.clock_drift import ALLOWED

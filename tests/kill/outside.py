@@ -2,11 +2,9 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from threading import Thread
 from unittest.mock import patch
 
-from idp.demo.scene import PORTS, STOPPING_SECONDS, Scene
-from idp.server.http import Server
+from idp.demo.scene import PORTS, Scene
 from idp.system.clock import system_clock
 from tests.ports import free_port
 
@@ -24,15 +22,8 @@ class BrokerOutside(Scene):
         self.application.stop()
         self._sockets["broker"].close()
         for name, app in (("country", self.country.app()), ("city", self.city.app())):
-            server = Server(app, self._sockets[name])
-            thread = Thread(target=server.run, name=name, daemon=True)
-            thread.start()
-            self._servers.append(server)
-            self._threads.append(thread)
+            self._stage.thread(name, app, self._sockets[name])
 
     def close(self) -> None:
-        for server in self._servers:
-            server.stop()
-        for thread in self._threads:
-            thread.join(STOPPING_SECONDS)
+        self._stage.close()
         self.city.close()

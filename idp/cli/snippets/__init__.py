@@ -26,7 +26,7 @@ from policies.catalogue import ClaimValue
 
 
 class Framework(StrEnum):
-    """What an app is made with."""
+    """The frameworks of the programs."""
 
     FASTAPI = "fastapi"
     FLASK = "flask"
@@ -61,7 +61,7 @@ _BEGINS = re.compile(rf"(?<=[\"'/]){BEGIN}(?=[\"'])")
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What a snippet needs to know of a registration."""
+    """The identifiers of a registration that a snippet needs."""
 
     issuer: str
     client_id: str

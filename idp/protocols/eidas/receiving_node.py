@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from connectors.formats.eidas.own_metadata import SIGNATURE_PLACE, ConnectorMetadata, NodeOrganization, connector_element
 from connectors.profiles import EIDAS
 from connectors.signatures.xmlsign import sign_enveloped
-from idp.config.settings import Organization, Settings
+from idp.config.setting_types import Organization
+from idp.config.settings import Settings
 from idp.keys.folder import NODE_FILES, BrokerKeys, NodeKeys
 from idp.keys.hourly_keys import HOUR
 from idp.keys.kinds import NODE_LIFE

@@ -14,8 +14,8 @@ from connectors.signatures.signer import Signer
 from idp.application.app import Application
 from idp.config.settings import load_settings
 from idp.demo.country import Country
-from idp.demo.playing import Playing
 from idp.demo.scene import Scene, bound, secret_words, write_jwks, write_templates
+from idp.demo.stage_servers import StageServers
 from idp.keys.file import FileSigner, create_saml_key, load_signer
 from idp.keys.folder import create_keys
 from idp.store import tables
@@ -51,7 +51,7 @@ class Stage(Scene):
         self._second_socket, self._neighbour_socket = bound(0), bound(0)
         super().__init__(folder, fixed=False, clock=self.clock)
         self._neighbour = Application(self._neighbour_folder(folder / "neighbour"), clock=self.clock)
-        self._playing = Playing()
+        self._playing = StageServers()
 
     @property
     def port(self) -> int:

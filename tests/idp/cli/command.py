@@ -111,7 +111,7 @@ def _begun(arguments: Sequence[str | Path], stderr: IO[bytes]) -> Forked:
 
 
 def _children(process: int) -> list[int]:
-    """Whom a process began; none where the system does not tell."""
+    """The children of a process; none where the system does not tell."""
     try:
         tasks = list(Path(f"/proc/{process}/task").glob("*/children"))
         return [int(child) for task in tasks for child in task.read_text(encoding="ascii").split()]

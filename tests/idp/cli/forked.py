@@ -26,7 +26,7 @@ SECONDS = 300
 # Another account may not be able to read this Python, so all that a command needs is loaded before: its help is asked for
 _SCRIPT = """
 import __future__, _strptime, array, atexit, codecs, contextlib, gc, io, json, os, signal, socket, sys, threading, traceback
-import idp.application.app, idp.cli, idp.doctor.keys, idp.keys.file
+import idp.application.app, idp.cli, idp.doctor.key_files, idp.keys.file
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 def load(data, password):  # OpenSSL checks a key of RSA for 60 ms; the tests of keys in files run in one process
@@ -37,7 +37,7 @@ for name in ("ascii", "latin-1", "idna"):
 for name in idp.cli.MODULES:
     with contextlib.redirect_stdout(io.StringIO()):
         idp.cli.app([name, "--help"], standalone_mode=False)
-idp.keys.file.load_pem_private_key = idp.doctor.keys.load_pem_private_key = load
+idp.keys.file.load_pem_private_key = idp.doctor.key_files.load_pem_private_key = load
 gc.collect()
 gc.freeze()  # what is loaded is nobody's garbage: a collection would copy every page of it
 asked = socket.socket(fileno=int(sys.argv[1]))

@@ -21,7 +21,7 @@ NOW = forge.NOW
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of one file."""
+    """The result for one file."""
 
     accepted: bool
     code: str | None

@@ -20,8 +20,9 @@ from idp.config.settings import SETTINGS_FILE, load_settings
 from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.store.engine import open_engine
-from idp.store.store import Store, open_store
+from idp.store.store import Store
 from idp.store.switches.switchboard import Switchboard
+from tests.idp.cli.ledgers import opened
 
 pytestmark = pytest.mark.spec("decisions.md 31")
 
@@ -38,11 +39,9 @@ def city(made: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(city: Path) -> Iterator[Store]:
-    """As a server has it opened."""
-    settings = load_settings(city)
-    found = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=ledger_keys(city))
-    yield found
-    found.close()
+    """The store, opened as a server does."""
+    with opened(city) as (found, _):
+        yield found
 
 
 def ledger_keys(city: Path) -> LedgerKeys:
@@ -76,7 +75,8 @@ def placed(ended: Result) -> object:
 def test_where_no_server_runs_the_record_of_an_act_cannot_be_taken_away_unseen(city: Path) -> None:
     assert placed(disable(city, "--json")) is True
     assert placed(run(city, "keys", "revoke", key_of(city, "es256"), "--json")) is True
-    assert (count(city, "staged"), count(city, "leaves"), count(city, "checkpoints")) == (0, 2, 1)
+    assert (count(city, "staged"), count(city, "leaves")) == (0, 2)
+    assert count(city, "checkpoints") in (1, 2), "a slow machine signs each"
     with closing(sqlite3.connect(city / "ciconia.db")) as connection, connection:
         for table in ("switches", "staged", "records"):
             connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names

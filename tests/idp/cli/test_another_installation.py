@@ -14,13 +14,12 @@ from typer.testing import CliRunner
 from idp.cli import app
 from idp.cli.init import init
 from idp.config.settings import SETTINGS_FILE, load_settings
-from idp.keys.ledger_files import load_ledger_keys
 from idp.sequencer.sequencer import Sequencer
 from idp.sequencer.witness import Witness
-from idp.store.store import open_store
 from idp.store.switches.switch import PARTY
 from idp.store.switches.switchboard import Switchboard
 from tests.idp.cli.command import ciconia
+from tests.idp.cli.ledgers import opened
 
 ANOTHERS = (
     "it belongs to another installation of login.city.example, which has other keys than this one. Fix: serve it with "
@@ -49,15 +48,12 @@ def second(city: Path, stranger: Path, tmp_path: Path) -> Path:
     """An installation whose `database` is the one of `city`, which is served and has something switched off."""
     settings = load_settings(city)
     assert settings.witness_path is not None
-    keys = load_ledger_keys(settings.key_folder, settings.origin)
-    store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys)
-    board = Switchboard(engine=store.engine, tenant=settings.tenant, keys=keys, commits=store)
-    board.set_switch(PARTY, "parking", off=True, reason="A test", now=1)
-    assert settings.witness_path is not None
-    sequencer = Sequencer(store, keys, checkpoint_seconds=0, witness=Witness(settings.witness_path, keys))
-    assert sequencer.step()
-    sequencer.stop()
-    store.close()
+    with opened(city) as (store, keys):
+        board = Switchboard(engine=store.engine, tenant=settings.tenant, keys=keys, commits=store)
+        board.set_switch(PARTY, "parking", off=True, reason="A test", now=1)
+        sequencer = Sequencer(store, keys, checkpoint_seconds=0, witness=Witness(settings.witness_path, keys))
+        assert sequencer.step()
+        sequencer.stop()
     folder = Path(shutil.copytree(stranger, tmp_path / "second"))
     file = folder / SETTINGS_FILE
     named = file.read_text(encoding="utf-8").replace('"ciconia.db"', json.dumps(str(city / "ciconia.db")))

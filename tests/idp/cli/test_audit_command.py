@@ -149,7 +149,7 @@ def test_another_logs_key_is_refused(folder: Path) -> None:
 
 
 def test_every_key_that_a_receipt_rests_on_is_named(folder: Path) -> None:
-    """Whoever compares the printed id with the log's own page must not miss a key that took over."""
+    """A reader who compares the printed id with the log's own page must not miss a key that took over."""
     (folder / "promise.json").write_bytes(LOG.receipt(standing=PROMISED))
     promise = verify_receipt((folder / "promise.json").read_bytes(), KEYS.log.known)
     stranger = LogKey(ORIGIN, Ed25519PrivateKey.generate())

@@ -5,8 +5,7 @@ import sqlite3
 import stat
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,15 +16,14 @@ from connectors.formats.grammar import written
 from idp.cli import app
 from idp.config.settings import SETTINGS_FILE, load_settings
 from idp.keys.folder import create_keys
-from idp.keys.ledger_files import load_ledger_keys
 from idp.sequencer.sequencer import Sequencer
 from idp.sequencer.witness import Witness
 from idp.store import tables
 from idp.store.backup import CLOSED_SECONDS, COPIED
 from idp.store.migrate import migrate
-from idp.store.store import Store, open_store
 from policies.errors import StoreUnavailable
 from tests.idp.cli.command import json_of
+from tests.idp.cli.ledgers import change, opened
 from tests.idp.store.units import NEVER, commit_all, marks, parked, refusal, release
 from tests.idp.store.units import unit as made
 from tests.kill.checker import check
@@ -76,41 +74,25 @@ def served(example: Path, tmp_path: Path) -> Path:
 
 
 def grow(folder: Path, count: int, *, sequence: bool = True, witness: bool = False) -> None:
-    settings = load_settings(folder)
-    keys = load_ledger_keys(settings.key_folder, settings.origin)
-    store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys)
-    store._closed = 1  # closed until long ago
-    now = int(time.time())
-    commit_all(
-        store,
-        [
-            made(
-                *marks(f"login {now} {number} {count}", end=NEVER),
-                record=refusal(now) if number % 4 == 0 else release(time=now),
-                parked=[
-                    parked(f"{now} {number} {count}".encode().ljust(32, b"p"), end=NEVER, payload=b"CANARY of a value")
-                ],
-                end=NEVER,
+    now, path = int(time.time()), load_settings(folder).witness_path
+    units = [
+        made(
+            *marks(f"login {now} {number} {count}", end=NEVER),
+            record=refusal(now) if number % 4 == 0 else release(time=now),
+            parked=[parked(f"{now} {number} {count}".encode().ljust(32, b"p"), end=NEVER, payload=b"CANARY of a value")],
+            end=NEVER,
+        )
+        for number in range(count)
+    ]
+    with opened(folder) as (store, keys):
+        store._closed = 1  # closed until long ago
+        commit_all(store, units)
+        if sequence:
+            sequencer = Sequencer(
+                store, keys, checkpoint_seconds=0, witness=Witness(path, keys) if witness and path else None
             )
-            for number in range(count)
-        ],
-    )
-    if sequence:
-        kept = Witness(settings.witness_path, keys) if witness and settings.witness_path else None
-        sequencer = Sequencer(store, keys, checkpoint_seconds=0, witness=kept)
-        assert sequencer.step()
-        sequencer.stop()
-    store.close()
-
-
-@contextmanager
-def open_of(folder: Path) -> Iterator[Store]:
-    """The store of a folder."""
-    settings = load_settings(folder)
-    keys = load_ledger_keys(settings.key_folder, settings.origin)
-    store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys)
-    yield store
-    store.close()
+            assert sequencer.step()
+            sequencer.stop()
 
 
 @pytest.fixture
@@ -171,19 +153,16 @@ def test_from_sqlite_to_postgresql_and_back_nothing_changes(served: Path, tmp_pa
 
 
 def test_a_backup_beside_a_broker_that_writes_is_one_moment(served: Path, tmp_path: Path) -> None:
-    settings = load_settings(served)
-    keys = load_ledger_keys(settings.key_folder, settings.origin)
-    store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys)
-    sequencer = Sequencer(store, keys, checkpoint_seconds=0, lease_seconds=1, poll_seconds=0.01)
-    sequencer.start()
     sizes = []
-    for number in range(2):
-        commit_all(store, [made(record=release()) for _ in range(20)])
-        told = json_of(ciconia("backup", "--config", served, "--to", tmp_path / f"{number}.db", "--json"))
-        assert told["ok"] is True
-        sizes.append(told["records"])
-    sequencer.stop()
-    store.close()
+    with opened(served) as (store, keys):
+        sequencer = Sequencer(store, keys, checkpoint_seconds=0, lease_seconds=1, poll_seconds=0.01)
+        sequencer.start()
+        for number in range(2):
+            commit_all(store, [made(record=release()) for _ in range(20)])
+            told = json_of(ciconia("backup", "--config", served, "--to", tmp_path / f"{number}.db", "--json"))
+            assert told["ok"] is True
+            sizes.append(told["records"])
+        sequencer.stop()
     assert sizes == [31, 51]
 
 
@@ -228,46 +207,34 @@ def test_what_cannot_be_restored_changes_nothing(served: Path, tmp_path: Path, w
         assert not (again / "ciconia.db").exists()
 
 
-def change(file: Path, statement: str) -> None:
-    with closing(sqlite3.connect(file)) as connection:
-        connection.execute(statement)
-        connection.commit()
-
-
 @pytest.mark.spec("decisions.md 2")
 def test_for_eighteen_minutes_after_a_restore_nothing_is_taken(served: Path, tmp_path: Path) -> None:
     file, again = tmp_path / "copy.db", with_keys_of(folder_of(tmp_path, "again"), served)
     ciconia("backup", "--config", served, "--to", file)
     begun = time.time()
     ciconia("restore", "--config", again, "--from", file)
-    settings = load_settings(again)
-    keys = load_ledger_keys(settings.key_folder, settings.origin)
-    store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys)
-    assert CLOSED_SECONDS - 60 < store.closed <= CLOSED_SECONDS
-    with pytest.raises(StoreUnavailable, match="restored from a backup"):
+    with opened(again) as (store, _):
+        assert CLOSED_SECONDS - 60 < store.closed <= CLOSED_SECONDS
+        with pytest.raises(StoreUnavailable, match="restored from a backup"):
+            store.commit(made(record=release()))
+        store._clock = lambda: begun + CLOSED_SECONDS + 60
+        assert store.closed == 0
         store.commit(made(record=release()))
-    store._clock = lambda: begun + CLOSED_SECONDS + 60
-    assert store.closed == 0
-    store.commit(made(record=release()))
-    store.close()
 
 
 @pytest.mark.spec("decisions.md 2")
 def test_a_broker_that_began_before_a_restore_ended_takes_nothing_either(served: Path, tmp_path: Path, url: str) -> None:
     file, cluster = tmp_path / "copy.db", with_keys_of(folder_of(tmp_path, "cluster", url), served)
     assert ciconia("backup", "--config", served, "--to", file).returncode == 0
-    settings = load_settings(cluster)
-    migrate(settings.database_url)
-    keys = load_ledger_keys(settings.key_folder, settings.origin)
-    store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys)
-    assert store.closed == 0, "the control: nothing is restored yet"
-    assert ciconia("restore", "--config", cluster, "--from", file).returncode == 0
-    waited = time.monotonic() + 2
-    while not store.closed and time.monotonic() < waited:
-        time.sleep(0.05)
-    with pytest.raises(StoreUnavailable, match="restored from a backup"):
-        store.commit(made(record=release()))
-    store.close()
+    migrate(load_settings(cluster).database_url)
+    with opened(cluster) as (store, _):
+        assert store.closed == 0, "the control: nothing is restored yet"
+        assert ciconia("restore", "--config", cluster, "--from", file).returncode == 0
+        waited = time.monotonic() + 2
+        while not store.closed and time.monotonic() < waited:
+            time.sleep(0.05)
+        with pytest.raises(StoreUnavailable, match="restored from a backup"):
+            store.commit(made(record=release()))
 
 
 @pytest.mark.spec("security.md §3 restore from backup")
@@ -294,7 +261,7 @@ def test_a_backup_that_is_older_than_the_witness_saw_is_named_and_signs_nothing(
 def test_a_database_that_is_served_is_no_backup(served: Path, tmp_path: Path) -> None:
     """Its newest commits lie in the log beside it, which nobody copies along."""
     again = with_keys_of(folder_of(tmp_path, "again"), served)
-    with open_of(served) as store:
+    with opened(served) as (store, _):
         commit_all(store, [made(record=release()) for _ in range(3)])
         refused = ciconia("restore", "--config", again, "--from", served / "ciconia.db")
     assert refused.returncode == 2
@@ -333,25 +300,25 @@ def test_the_check_and_a_backup_of_an_older_ledger_say_what_the_witness_saw(tmp_
 
 
 @pytest.mark.spec("security.md §3 restore from backup")
-@pytest.mark.parametrize("how", ["empty", "not there", "a link to nowhere", "lost+found"])
-def test_the_check_and_a_backup_say_that_a_witness_may_not_be_mounted(tmp_path: Path, how: str) -> None:
+def test_the_check_and_a_backup_say_that_a_witness_may_not_be_mounted(tmp_path: Path) -> None:
     """A broker that starts then signs and releases nothing, and what is in the database may be as old as it likes."""
     folder, witness = watched(tmp_path), tmp_path / "witness"
     grow(folder, 3, witness=True)
     witness.rename(tmp_path / "away")
-    match how:
-        case "empty" | "lost+found":
-            witness.mkdir()
-        case "a link to nowhere":
+    for how in ["not there", "a link to nowhere", "empty", "lost+found"]:
+        if how == "a link to nowhere":
             witness.symlink_to(tmp_path / "nowhere")
-    if how == "lost+found":
-        (witness / "lost+found").mkdir()
-    verified = json_of(ciconia("ledger", "verify", "--config", folder, "--json"))
-    told = json_of(ciconia("backup", "--config", folder, "--to", tmp_path / "copy.db", "--json"))
-    for found in (verified, told):
-        assert found["ok"] is False
-        assert f"the witness {witness} has none of them: is it mounted?" in str(found["findings"])
-        assert "a broker that starts releases nothing" in str(found["findings"]), "one that runs goes on"
+        elif how == "empty":
+            witness.unlink()
+            witness.mkdir()
+        elif how == "lost+found":
+            (witness / "lost+found").mkdir()
+        verified = json_of(ciconia("ledger", "verify", "--config", folder, "--json"))
+        told = json_of(ciconia("backup", "--config", folder, "--to", tmp_path / f"{how}.db", "--json"))
+        for found in (verified, told):
+            assert found["ok"] is False, how
+            assert f"the witness {witness} has none of them: is it mounted?" in str(found["findings"])
+            assert "a broker that starts releases nothing" in str(found["findings"]), "one that runs goes on"
 
 
 @pytest.mark.spec("security.md §3 restore from backup")

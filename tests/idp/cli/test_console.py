@@ -1,4 +1,4 @@
-"""What the command line prints is what was meant: fingerprints and addresses are compared by people's eyes."""
+"""The command line prints every text as it is: people compare fingerprints and addresses by eye."""
 
 import ast
 from pathlib import Path

@@ -23,11 +23,12 @@ SETTING_UP = [
     "Starting the three nodes",
     "Waiting until the nodes know each other",
 ]
+Kept = tuple[Path, dict[str, object]]
 KEYS = {"ok", "steps", "hops", "released", "weakened", "withheld", "loa", "receipt", "log_key", "ledgers"}
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
     """A run with --keep, and what it said."""
     folder = tmp_path_factory.mktemp("kept") / "demo"
     run = ciconia("demo", "--once", "--json", "--keep", folder)
@@ -54,7 +55,7 @@ def listed(said: dict[str, object], name: str) -> list[dict[str, object]]:
 
 
 @pytest.mark.spec("design.md §8")
-def test_the_json_has_exactly_the_keys_of_the_contract(kept: tuple[Path, dict[str, object]]) -> None:
+def test_the_json_has_exactly_the_keys_of_the_contract(kept: Kept) -> None:
     said = kept[1]
     assert set(said) == KEYS
     assert said["ok"] is True
@@ -67,7 +68,7 @@ def test_the_json_has_exactly_the_keys_of_the_contract(kept: tuple[Path, dict[st
 
 @pytest.mark.spec("issue 4, shown by")
 def test_it_leaves_a_receipt_that_holds_by_the_command_and_by_a_program_that_shares_no_code(
-    kept: tuple[Path, dict[str, object]],
+    kept: Kept,
 ) -> None:
     folder, said = kept
     receipt, key = Path(str(said["receipt"])), Path(str(said["log_key"]))
@@ -81,7 +82,7 @@ def test_it_leaves_a_receipt_that_holds_by_the_command_and_by_a_program_that_sha
 
 @pytest.mark.slow
 @pytest.mark.spec("issue 4, shown by: any single bit of the file flipped")
-def test_no_bit_of_its_receipt_can_be_flipped(kept: tuple[Path, dict[str, object]]) -> None:
+def test_no_bit_of_its_receipt_can_be_flipped(kept: Kept) -> None:
     octets = Path(str(kept[1]["receipt"])).read_bytes()
     keys = read_keys(Path(str(kept[1]["log_key"])).read_text("utf-8"))
     assert verify_receipt(octets, keys).index is not None
@@ -93,7 +94,7 @@ def test_no_bit_of_its_receipt_can_be_flipped(kept: tuple[Path, dict[str, object
 
 
 def test_something_is_weakened_and_something_withheld_and_each_has_its_reason(
-    kept: tuple[Path, dict[str, object]],
+    kept: Kept,
 ) -> None:
     weakened, withheld = listed(kept[1], "weakened"), listed(kept[1], "withheld")
     assert {"attribute": "birthdate", "asked": "exact", "given": "age_over(18)", "reason": "least_sufficient"} in weakened
@@ -104,7 +105,7 @@ def test_something_is_weakened_and_something_withheld_and_each_has_its_reason(
     assert gone.isdisjoint(str(one["attribute"]) for one in withheld)
 
 
-def test_sub_goes_to_the_city_and_nothing_of_the_minimum_data_set_does(kept: tuple[Path, dict[str, object]]) -> None:
+def test_sub_goes_to_the_city_and_nothing_of_the_minimum_data_set_does(kept: Kept) -> None:
     hops = kept[1]["hops"]
     assert isinstance(hops, dict)
     assert set(hops["sending->receiving"]) >= MINIMUM_DATA_SET
@@ -114,7 +115,7 @@ def test_sub_goes_to_the_city_and_nothing_of_the_minimum_data_set_does(kept: tup
     assert "birthdate" not in released_of(kept[1])
 
 
-def test_the_records_are_in_both_ledgers_and_verified(kept: tuple[Path, dict[str, object]]) -> None:
+def test_the_records_are_in_both_ledgers_and_verified(kept: Kept) -> None:
     ledgers = kept[1]["ledgers"]
     assert isinstance(ledgers, dict)
     assert set(ledgers) == {"receiving", "sending"}
@@ -126,7 +127,7 @@ def test_the_records_are_in_both_ledgers_and_verified(kept: tuple[Path, dict[str
     assert ledgers["receiving"]["root"] != ledgers["sending"]["root"]
 
 
-def test_values_are_absent(kept: tuple[Path, dict[str, object]]) -> None:
+def test_values_are_absent(kept: Kept) -> None:
     mari = citizen("mari")
     assert mari is not None
     text = json.dumps(kept[1], ensure_ascii=False)
@@ -146,7 +147,7 @@ def test_values_are_there_where_they_are_asked_for(tmp_path: Path) -> None:
 
 
 def test_what_keep_leaves_is_a_configuration_with_its_database_whose_ledger_verifies(
-    kept: tuple[Path, dict[str, object]],
+    kept: Kept,
 ) -> None:
     for node in ("receiving", "sending"):
         folder = kept[0] / node
@@ -159,7 +160,7 @@ def test_what_keep_leaves_is_a_configuration_with_its_database_whose_ledger_veri
         assert json_of(run)["root"] == ledgers[node]["root"]
 
 
-def test_serve_accepts_what_keep_left(kept: tuple[Path, dict[str, object]], tmp_path: Path) -> None:
+def test_serve_accepts_what_keep_left(kept: Kept, tmp_path: Path) -> None:
     with serving(kept[0] / "receiving", tmp_path / "log") as served:
         found = served.get("/.well-known/openid-configuration", host=f"broker.localhost:{served.port}")
         assert found.json()["issuer"] == f"http://broker.localhost:{served.port}"
@@ -168,7 +169,7 @@ def test_serve_accepts_what_keep_left(kept: tuple[Path, dict[str, object]], tmp_
 
 @pytest.mark.slow
 @pytest.mark.spec("issue 5, shown by")
-def test_on_postgresql_it_says_the_same_and_leaves_nothing(kept: tuple[Path, dict[str, object]]) -> None:
+def test_on_postgresql_it_says_the_same_and_leaves_nothing(kept: Kept) -> None:
     url = server().fresh()
     run = ciconia("demo", "--once", "--json", "--database", url)
     assert run.returncode == 0, run.stderr

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from connectors.profiles import EIDAS
 from connectors.signatures.signer import DecryptionKey
 from connectors.signatures.xmlenc import encrypt, open_assertion
-from idp.inspect.decrypting import Guard, GuardedAgreement, guarded
+from idp.inspect.decryption_guard import Guard, GuardedAgreement, guarded
 from policies.errors import BrokerError
 from tests.connectors import crossing
 from tests.connectors.agreeing import Agreeing, agreement

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from idp.inspect.outcome import OF_TIME
+from idp.inspect.result import OF_TIME
 from tests.connectors import forge, sent
 from tests.connectors import test_client_assertion as assertions
 from tests.connectors import test_id_token as tokens

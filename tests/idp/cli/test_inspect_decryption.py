@@ -13,13 +13,11 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_der_x509_certificate
 from sqlalchemy import event
-from typer.testing import CliRunner
 
 from connectors.formats.eidas.metadata import read_peer
 from connectors.metadata.peers import Held
 from connectors.profiles import EIDAS
 from connectors.signatures.xmlenc import encrypt
-from idp.cli import app
 from idp.config.settings import load_settings
 from idp.keys.file import is_marked
 from idp.keys.folder import BrokerKeys, create_keys, load_keys
@@ -34,6 +32,7 @@ from tests.connectors import forge
 from tests.connectors.eidas.node import NOW, REQUEST, Answer, SendingNode
 from tests.connectors.metadata import node as published
 from tests.idp.cli.inspecting import answers, inspect, of_a_node, only
+from tests.idp.cli.ledgers import records
 from tests.idp.store.giving_up import given_up_when
 
 ORIGIN, HOST = "city.localhost/log", "city.localhost"
@@ -101,7 +100,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, loaded: BrokerKeys, unmarked: Path) -
         return loaded if is_marked((folder / "node-encryption.pem").read_bytes()) else of_a_demo
 
     monkeypatch.setattr("idp.application.load.load_keys", at_hand)
-    monkeypatch.setattr("idp.inspect.decrypting.load_ledger_keys", lambda _folder, _origin: loaded.ledger)
+    monkeypatch.setattr("idp.inspect.decryption_guard.load_ledger_keys", lambda _folder, _origin: loaded.ledger)
     monkeypatch.setattr(import_module("idp.cli.inspect"), "configure_logs", lambda: None)
 
 
@@ -165,15 +164,6 @@ def answer(folder: Path, node: SendingNode, keys: BrokerKeys, **changes: str) ->
 def words(folder: Path, *more: str) -> list[str]:
     config = ["--config", str(folder), "--from", "ee", "--request-id", REQUEST]
     return ["--as", "response", *config, "--at", str(NOW), "--json", *more]
-
-
-def records(folder: Path) -> int:
-    """How many records the ledger has, which fits."""
-    checked = CliRunner().invoke(app, ["ledger", "verify", "--json", "--config", str(folder)])
-    assert checked.exit_code == 0, checked.output
-    count = json.loads(checked.stdout)["records"]
-    assert isinstance(count, int)
-    return count
 
 
 def test_a_demos_keys_decrypt_as_they_are(make: Make, node: SendingNode, loaded: BrokerKeys) -> None:
@@ -262,7 +252,7 @@ def test_where_nothing_can_be_recorded_nothing_is_decrypted(
 def test_where_nobody_knows_whether_it_is_recorded_nothing_is_decrypted_and_the_command_ends(
     make: Make, node: SendingNode, loaded: BrokerKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As where a synchronous standby is away: the COMMIT does not end before the command has."""
+    """A synchronous standby is away: the COMMIT does not end before the command."""
     folder = make()
     path = answer(folder, node, loaded)
     begun, go_on, stores = threading.Event(), threading.Event(), list[Store]()
@@ -276,7 +266,7 @@ def test_where_nobody_knows_whether_it_is_recorded_nothing_is_decrypted_and_the_
         event.listen(stores[0].engine, "commit", hold)
         return stores[0]
 
-    monkeypatch.setattr("idp.inspect.decrypting.open_store", opened)
+    monkeypatch.setattr("idp.inspect.decryption_guard.open_store", opened)
     monkeypatch.setattr("idp.store.writer.COMMIT_SECONDS", 0.2)
     with given_up_when(begun.is_set):
         result = inspect(path, *words(folder, *ALLOWED))
@@ -308,7 +298,7 @@ def test_a_key_that_lies_in_a_configuration_is_that_configurations(
 
 
 def own_by_hand(folder: Path, node: SendingNode, key: Path | str, *more: str | Path) -> list[str]:
-    """What the city of this folder expects, said by hand, with a key of its node from somewhere."""
+    """The expectation of this folder's city by hand, with a key of its node from somewhere."""
     issuer = load_settings(folder).issuer
     expected = ["--audience", node_entity_id(issuer), "--acs", node_acs_url(issuer)]
     return [*of_a_node(folder.parent, node, "--sp-key", str(key)), *expected, *map(str, more)]

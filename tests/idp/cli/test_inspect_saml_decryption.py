@@ -1,7 +1,6 @@
 """`ciconia inspect --config --from` of an identity provider that encrypts: with the server's own key, on record alone."""
 
 import base64
-import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,9 +9,7 @@ from pathlib import Path
 
 import pytest
 from lxml import etree
-from typer.testing import CliRunner
 
-from idp.cli import app
 from idp.config.settings import load_settings
 from idp.keys.folder import SAML_ENCRYPTION, create_keys, load_keys
 from idp.store.migrate import migrate
@@ -21,6 +18,7 @@ from tests.connectors import crossing, forge
 from tests.connectors.crossing import Encryption
 from tests.connectors.forge import NOW, Reply
 from tests.idp.cli.inspecting import inspect, only
+from tests.idp.cli.ledgers import records
 
 PROVIDER = """
 id = "pinned"
@@ -93,12 +91,6 @@ def answer(folder: Path, idp: forge.SigningParty, own_keys: Path, *, recipient: 
 def words(folder: Path, *more: str) -> list[str]:
     expected = ["--config", str(folder), "--from", "pinned", "--request-id", forge.REQUEST]
     return ["--as", "response", *expected, "--at", str(NOW), "--json", *more]
-
-
-def records(folder: Path) -> int:
-    checked = CliRunner().invoke(app, ["ledger", "verify", "--json", "--config", str(folder)])
-    assert checked.exit_code == 0, checked.output
-    return int(json.loads(checked.stdout)["records"])
 
 
 def test_a_demos_key_opens_what_the_server_would_open(make: Make, idp: forge.SigningParty, own_keys: Path) -> None:

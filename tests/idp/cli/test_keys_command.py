@@ -15,10 +15,10 @@ from idp.keys.folder import NODE_FILES, BrokerKeys, load_keys
 from idp.keys.keeper import KeyFolderWatch
 from idp.keys.kinds import ES256, KINDS, LOG
 from idp.ledger.key_list import read_keys
-from idp.store.store import open_store
 from idp.store.switches.switch import KEY
 from idp.store.switches.switches import Switches
 from tests.idp.cli.keys_said import REASON, keys, listed, problem, said, states
+from tests.idp.cli.ledgers import opened
 
 
 def seconds(text: object) -> int:
@@ -106,13 +106,10 @@ def signing(city: Path) -> str:
     """The key that a server would sign with now, which asks the database itself."""
     settings = load_settings(city)
     found = load_keys(settings.key_folder, settings.origin)
-    store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=found.ledger)
-    try:
+    with opened(city) as (store, _):
         switches = Switches(engine=store.engine, tenant=settings.tenant, keys=found.ledger)
         found.obey(lambda key_id: switches.off(KEY, key_id))
         return found.es256.at(int(time.time())).key_id
-    finally:
-        store.close()
 
 
 def test_a_revocation_that_is_repeated_hours_later_takes_no_other_key_along(
@@ -209,7 +206,7 @@ def test_a_folder_from_before_there_were_nodes_gets_no_half_of_a_nodes_keys(city
 def test_a_key_that_a_server_may_use_already_outlives_the_interruption_of_its_command(
     city: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """What it signed or closed meanwhile would else be of a key that nobody has."""
+    """Else its signatures and sealed things would belong to a key that nobody has."""
     settings = load_settings(city)
     served = load_keys(settings.key_folder, settings.origin)
     look = KeyFolderWatch(served, settings.key_folder, settings.origin)

@@ -2,11 +2,10 @@
 
 import json
 import shutil
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
@@ -32,11 +31,11 @@ from idp.keys.kinds import NODE_METADATA, KeyKind
 from idp.store.engine import open_engine
 from idp.store.migrate import migrate
 from idp.store.peer_copies import StoredCopies
-from idp.store.store import open_store
 from idp.store.switches.switch import KEY
 from idp.store.switches.switchboard import Switchboard
 from tests.connectors import forge
 from tests.idp.cli.command import ciconia, json_of
+from tests.idp.cli.ledgers import change, opened, records
 from tests.idp.neighbour import DAY, NOW, Neighbour, peers_of, signer
 from tests.idp.store.giving_up import given_up_when
 
@@ -146,7 +145,7 @@ def receiving(tmp_path: Path, own_keys: Path, nl: Neighbour) -> Path:
 def quick(monkeypatch: pytest.MonkeyPatch, loaded: BrokerKeys) -> None:
     """In this process the commands have the keys at hand, and change neither its logs nor its clock."""
     monkeypatch.setattr("idp.application.load.load_keys", lambda _folder, _origin: loaded)
-    monkeypatch.setattr(COMMANDS, "configure_logs", lambda: None)
+    monkeypatch.setattr("idp.cli.metadata_desk.configure_logs", lambda: None)
     monkeypatch.setattr(COMMANDS, "system_clock", lambda: NOW)
 
 
@@ -172,15 +171,6 @@ def said(result: Result) -> dict[str, object]:
 
 def digest_of(nl: Neighbour) -> str:
     return nl.metadata.facts().digest
-
-
-def records(folder: Path) -> int:
-    """How many records the ledger has, which fits."""
-    checked = CliRunner().invoke(app, ["ledger", "verify", "--json", "--config", str(folder)])
-    assert checked.exit_code == 0, checked.output
-    found = said(checked)["records"]
-    assert isinstance(found, int)
-    return found
 
 
 # -- fetch
@@ -447,11 +437,9 @@ def rotate(receiving: Path, monkeypatch: pytest.MonkeyPatch) -> Rotate:
 
 
 def revoke(folder: Path, keys: BrokerKeys, key_id: str) -> None:
-    settings = load_settings(folder)
-    store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys.ledger)
-    board = Switchboard(engine=store.engine, tenant=settings.tenant, keys=keys.ledger, commits=store)
-    board.set_switch(KEY, key_id, off=True, reason="Stolen", now=NOW)
-    store.close()
+    with opened(folder) as (store, _):
+        board = Switchboard(engine=store.engine, tenant=store.tenant, keys=keys.ledger, commits=store)
+        board.set_switch(KEY, key_id, off=True, reason="Stolen", now=NOW)
 
 
 def test_own_hands_out_no_certificate_of_a_key_that_is_revoked(receiving: Path, rotate: Rotate, tmp_path: Path) -> None:
@@ -485,9 +473,7 @@ def test_a_node_that_nobody_registered_exits_2_and_the_others_are_named(run: Run
 def test_the_installed_command_says_one_object_and_logs_beside_it(sending: Path, nl: Neighbour) -> None:
     nl.publish(valid_until=int(time.time()) + DAY)
     assert json_of(ciconia("metadata", "fetch", "nl", "--json", "--config", sending))["ok"] is True
-    with closing(sqlite3.connect(sending / "ciconia.db")) as connection:
-        connection.execute("UPDATE peers SET fetched = fetched + 1")
-        connection.commit()
+    change(sending / "ciconia.db", "UPDATE peers SET fetched = fetched + 1")
     found = ciconia("metadata", "pending", "--json", "--config", sending)
     assert json_of(found) == {"ok": True, "pending": [], "never_fetched": ["nl"]}
     assert "peer_row_changed" in found.stderr

@@ -11,29 +11,24 @@ from pathlib import Path
 
 import pytest
 
-from idp.config.settings import load_settings
-from idp.keys.ledger_files import create_ledger_keys
-from idp.ledger.ledger_keys import LedgerKeys
-from idp.sequencer.sequencer import Sequencer
-from idp.store.migrate import migrate
-from idp.store.store import open_store
 from tests.idp.cli.command import CICONIA, ciconia
 from tests.idp.cli.forked import SECONDS
-from tests.idp.store.units import TENANT, release, unit
+from tests.idp.cli.ledgers import with_ledger
+from tests.idp.store.units import release
 
 RECORDS = 3
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a command wrote to two terminals."""
+class Output:
+    """The output of a command on two terminals."""
 
     code: int
     out: str
     error: str
 
 
-def on_terminals(*arguments: str | Path, out_is_pipe: bool = False, **environment: str) -> Seen:
+def on_terminals(*arguments: str | Path, out_is_pipe: bool = False, **environment: str) -> Output:
     """Run a command whose stdout (or not) and stderr are terminals of their own."""
     out = os.pipe() if out_is_pipe else pty.openpty()
     error = pty.openpty()
@@ -48,7 +43,7 @@ def on_terminals(*arguments: str | Path, out_is_pipe: bool = False, **environmen
     code = process.wait(SECONDS)
     for reader in readers:
         reader.join(SECONDS)
-    return Seen(code, found[out[0]].decode(), found[error[0]].decode())
+    return Output(code, found[out[0]].decode(), found[error[0]].decode())
 
 
 def _read(end: int, found: dict[int, bytes]) -> None:
@@ -63,27 +58,9 @@ def _read(end: int, found: dict[int, bytes]) -> None:
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, LedgerKeys]:
-    """A configuration folder with a few records in their place, and the ledger's keys."""
-    folder = tmp_path_factory.mktemp("progress")
-    (folder / "ciconia.toml").write_text(f'issuer = "https://{TENANT}"\n', encoding="utf-8")
-    settings = load_settings(folder)
-    settings.key_folder.mkdir()
-    keys = create_ledger_keys(settings.key_folder, settings.origin)
-    migrate(settings.database_url)
-    store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys)
-    sequencer = Sequencer(store, keys, checkpoint_seconds=0)
-    for _ in range(RECORDS):
-        store.commit(unit(record=release()))
-    sequencer.step()
-    sequencer.stop()
-    store.close()
-    return folder, keys
-
-
-@pytest.fixture
-def folder(kept: tuple[Path, LedgerKeys]) -> Path:
-    return kept[0]
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A configuration folder with a few records in their place."""
+    return with_ledger(tmp_path_factory.mktemp("progress"), [release() for _ in range(RECORDS)])
 
 
 @pytest.mark.spec("issue 4 item 7")

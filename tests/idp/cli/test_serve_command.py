@@ -15,23 +15,16 @@ from tests.idp.server.crew import until
 ISSUER = "https://login.city.example"
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that `init` made, on a port that is free."""
-    folder = tmp_path_factory.mktemp("served") / "city"
-    assert ciconia("init", folder).returncode == 0
+@pytest.fixture
+def city(made: Path, tmp_path: Path) -> Path:
+    """A folder that `init` made, on a port that is free and without a database yet."""
+    folder = shutil.copytree(made, tmp_path / "city", ignore=shutil.ignore_patterns("ciconia.db*"))
     listen_on_a_free_port(folder)
     return folder
 
 
-@pytest.fixture
-def city(made: Path, tmp_path: Path) -> Path:
-    """A copy of it to break, without a database yet."""
-    return shutil.copytree(made, tmp_path / "city", ignore=shutil.ignore_patterns("ciconia.db*"))
-
-
-def test_discovery_is_served_under_the_issuer_to_a_proxy_that_says_https(made: Path, tmp_path: Path) -> None:
-    with serving(made, tmp_path / "log") as served:
+def test_discovery_is_served_under_the_issuer_to_a_proxy_that_says_https(city: Path, tmp_path: Path) -> None:
+    with serving(city, tmp_path / "log") as served:
         assert served.first_line == f"{ISSUER} is served at http://127.0.0.1:{served.port}. Ctrl-C ends it.\n"
         https = {"x_forwarded_proto": "https"}
         path = "/.well-known/openid-configuration"
@@ -103,14 +96,14 @@ def test_every_key_that_does_not_serve_is_named_at_once(city: Path) -> None:
     assert "Traceback" not in run.stderr
 
 
-def test_a_port_that_somebody_has_is_named_with_what_to_change(made: Path) -> None:
-    taken = bind("127.0.0.1", load_settings(made).port)
+def test_a_port_that_somebody_has_is_named_with_what_to_change(city: Path) -> None:
+    taken = bind("127.0.0.1", load_settings(city).port)
     try:
-        run = ciconia("serve", "--config", made)
+        run = ciconia("serve", "--config", city)
     finally:
         taken.close()
     assert run.returncode == 1
-    assert f"Cannot listen on 127.0.0.1:{load_settings(made).port}: Address already in use" in run.stderr
+    assert f"Cannot listen on 127.0.0.1:{load_settings(city).port}: Address already in use" in run.stderr
     assert "End what listens there, or change listen in ciconia.toml" in run.stderr
 
 

@@ -1,4 +1,4 @@
-"""What a reload looks at: the supervisor waits for no database, and a tenant that came with it gets its tables."""
+"""A reload: the supervisor waits for no database, and a tenant that came with it gets its tables."""
 
 import sqlite3
 from contextlib import closing
@@ -18,14 +18,6 @@ from idp.store.engine import open_engine
 from idp.store.migrate import serves
 from idp.store.switches.switch import ActLost
 from policies.errors import StoreUnavailable
-from tests.idp.cli.command import ciconia
-
-
-@pytest.fixture
-def city(tmp_path: Path) -> Path:
-    folder = tmp_path / "city"
-    assert ciconia("init", folder).returncode == 0
-    return folder
 
 
 def never(*_arguments: object) -> None:

@@ -10,19 +10,12 @@ import httpx2
 import pytest
 
 from idp.config.settings import SETTINGS_FILE
-from tests.idp.cli.command import CICONIA, Served, ciconia, listen_on_a_free_port, serving
+from tests.idp.cli.command import CICONIA, Served, listen_on_a_free_port, serving
 from tests.idp.server.crew import until
 from tests.idp.server.machines import change
 from tests.ports import free_port
 
 HEALTH = {"x_forwarded_proto": "https"}
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("workers") / "city"
-    assert ciconia("init", folder).returncode == 0
-    return folder
 
 
 @pytest.fixture

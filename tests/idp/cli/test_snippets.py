@@ -73,7 +73,7 @@ def test_a_program_says_the_method_and_the_algorithm_that_are_registered() -> No
 
 
 def test_every_program_looks_at_the_level_that_was_reached() -> None:
-    """Whoever holds the browser can ask for another purpose of the service, whose level is lower."""
+    """The holder of the browser can ask for another purpose of the service, whose level is lower."""
     for framework in list(Framework):
         for words in [WORDS, WITH_KEY]:
             text = render(framework, words)
@@ -86,7 +86,7 @@ def test_every_program_looks_at_the_level_that_was_reached() -> None:
 
 
 def test_every_program_looks_at_the_purpose_and_at_what_it_requires() -> None:
-    """Whoever holds the browser can ask for another purpose of the service, or for less."""
+    """The holder of the browser can ask for another purpose of the service, or for less."""
     for framework in list(Framework):
         for words in [WORDS, WITH_KEY]:
             text = render(framework, words)

@@ -1,4 +1,4 @@
-"""What a test puts into the database: a node's metadata as it is held, and a ledger."""
+"""Rows for a test's database: the held metadata of a node, and a ledger."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,7 +41,7 @@ def ledger_keys(folder: Path) -> LedgerKeys:
 
 
 def facts_of(octets: bytes, *, chains: bool = False) -> PeerFacts:
-    """What metadata says."""
+    """The facts of metadata."""
     message = verify(octets, [key_of_certificate(node.key("metadata").certificate, EIDAS)], METADATA, EIDAS)
     assert isinstance(message, SignedMessage)
     return read_peer(message.signed, "proxy", chains=chains)

@@ -11,8 +11,8 @@ from connectors.fetch import FetchError
 from connectors.signatures.parse import Element
 from connectors.signatures.profile import DS
 from idp.inspect.metadata import MetadataInspector
-from idp.inspect.options import Kind, Options
-from idp.inspect.outcome import Verdict
+from idp.inspect.options import MessageKind, Options
+from idp.inspect.result import Accepted
 from tests.connectors.authority import between, der, leaf, revoking, root
 from tests.connectors.metadata import node
 from tests.idp.doctor.shelf import hold
@@ -115,8 +115,8 @@ def test_inspection_holds_a_file_against_the_same_anchors(city: Path) -> None:
     chained(city, lists=both())
     octets = node.octets(node.proxy(signing=(der(SIGNING),)), beside(MIDDLE))
 
-    def inspected() -> Verdict:
-        return MetadataInspector(Options(Kind.METADATA, NOW, config=city, party="ee")).inspect(octets, "")
+    def inspected() -> Accepted:
+        return MetadataInspector(Options(MessageKind.METADATA, NOW, config=city, party="ee")).inspect(octets, "")
 
     assert inspected().message["country"] == "EE"
     chained(city, lists=[revoking("root"), revoking("middle", SIGNING)])

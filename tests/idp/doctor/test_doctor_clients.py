@@ -1,4 +1,4 @@
-"""What a library needs: each protection that a registration goes without is told, and each key that cannot sign."""
+"""Clients: each protection that a registration goes without is told, and each key that cannot sign."""
 
 import json
 import shutil

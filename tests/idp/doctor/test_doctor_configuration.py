@@ -4,21 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from policies.errors import Misconfigured
 from tests.idp.doctor.ward import ERROR, NOTICE, WARNING, at, edit, examined, only, write
 
 FILES = ("ciconia.toml", "purposes/permit.toml", "parties/parking.toml", "providers/lv.toml", "providers/ee.toml")
-KEYS = (
-    "sealing.key",
-    "pairwise.key",
-    "index.key",
-    "openings.key",
-    "saml.pem",
-    "es256.pem",
-    "node.pem",
-    "log.key",
-    "log.vkey",
-)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -43,16 +31,6 @@ def test_the_nearest_known_name_is_told(city: Path) -> None:
     report = examined(city)
     assert "trusted_proxies" in at(report, "ciconia.toml", "trusted_proxy").fix
     assert "`sector`" in at(report, "parties/parking.toml", "secter").fix
-
-
-@pytest.mark.parametrize("name", KEYS)
-def test_a_line_of_no_key_is_named_in_every_key_file(city: Path, name: str) -> None:
-    path = city / "keys" / name
-    lines = path.read_text(encoding="utf-8").count("\n")
-    with path.open("a", encoding="utf-8") as file:
-        file.write("banana = 1\n")
-    found = at(examined(city), f"keys/{name}", "banana")
-    assert (found.severity, found.line) == (ERROR, lines + 1)
 
 
 @pytest.mark.parametrize("name", ["metadata/lv.xml", "metadata/ee.pem"])
@@ -109,13 +87,12 @@ PASSWORDS = {
 @pytest.mark.parametrize(("key", "url"), [(key, url) for key, urls in PASSWORDS.items() for url in urls])
 def test_a_password_that_others_may_read_is_a_warning_that_does_not_quote_it(city: Path, key: str, url: str) -> None:
     set_address(city, key, url)
-    for mode in (0o644, 0o640, 0o604):
-        (city / "ciconia.toml").chmod(mode)
-        report = examined(city)
-        found = at(report, "ciconia.toml", "permissions")
-        assert (found.severity, found.fix.partition(",")[0]) == (WARNING, f"chmod 600 {city / 'ciconia.toml'}")
-        assert f"(mode {mode:o}), and {key} has a password" in found.what
-        assert "hunter2" not in str(report)
+    (city / "ciconia.toml").chmod(0o640)
+    report = examined(city)
+    found = at(report, "ciconia.toml", "permissions")
+    assert (found.severity, found.fix.partition(",")[0]) == (WARNING, f"chmod 600 {city / 'ciconia.toml'}")
+    assert f"(mode 640), and {key} has a password" in found.what
+    assert "hunter2" not in str(report)
     (city / "ciconia.toml").chmod(0o600)
     assert not [one for one in examined(city).findings if one.key == "permissions"]
 
@@ -138,20 +115,3 @@ def test_settings_that_are_no_toml_hide_nothing_else(city: Path) -> None:
     assert at(report, "ciconia.toml", "").line == 2
     assert at(report, "parties/parking.toml", "secter")
     assert at(report, "keys/es256.pem", "key")
-
-
-@pytest.mark.parametrize("made", ["nothing", "file", "empty", "music"])
-def test_what_is_no_configuration_cannot_be_examined(tmp_path: Path, made: str) -> None:
-    folder = tmp_path / "it"
-    match made:
-        case "file":
-            folder.write_text("x", encoding="utf-8")
-        case "empty":
-            folder.mkdir()
-        case "music":
-            write(folder, "song.mp3", "x")
-    with pytest.raises(Misconfigured) as refused:
-        examined(folder)
-    (problem,) = refused.value.problems
-    assert problem.file == str(folder)
-    assert "ciconia init" in problem.fix

@@ -1,4 +1,4 @@
-"""What is pinned of identity providers, and what is held of other countries' nodes."""
+"""Pinned metadata of identity providers, and held metadata of other countries' nodes."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -106,7 +106,7 @@ def test_no_algorithm_in_common_is_a_warning(city: Path, methods: tuple[str, ...
 
 
 def _encrypts(methods: tuple[str, ...]) -> node.Edit:
-    """What its metadata says that it decrypts."""
+    """The algorithms that its metadata says it decrypts."""
 
     def change(root: Element) -> None:
         elements = [each for each in root.iter() if str(each.tag).endswith("}EncryptionMethod")]

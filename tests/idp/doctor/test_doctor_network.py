@@ -1,4 +1,4 @@
-"""What is seen from outside: clocks of peers, and whether this broker answers under its own address."""
+"""Checks from outside: clocks of peers, and whether this broker answers under its own address."""
 
 import json
 from pathlib import Path

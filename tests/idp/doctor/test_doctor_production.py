@@ -1,4 +1,4 @@
-"""What would leak or lose: `doctor` names it, `serve` refuses it."""
+"""Settings that would leak or lose something: `doctor` names them, `serve` refuses them."""
 
 from pathlib import Path
 

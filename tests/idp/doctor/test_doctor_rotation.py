@@ -79,7 +79,7 @@ def test_a_revoked_key_goes_after_those_that_are_over_by_its_file_alone(city: Pa
     second = key(city, MINUTE - 90 * DAY)
     revoke(city, of(city, MINUTE))
     (found,) = [one for one in examined(city).findings if one.file == second]
-    assert found.fix == "Delete it on every machine, and before it es256.pem: without it, what is over would count again."
+    assert found.fix == "Delete it on every machine, and before it es256.pem: without it, those would count again."
     (city / "keys" / "es256.pem").rename(city / "es256.pem")
     (found,) = [one for one in examined(city).findings if one.file == second]
     assert found.fix == "Delete it on every machine."

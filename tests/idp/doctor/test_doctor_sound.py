@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from idp.doctor.case import Case
-from idp.doctor.examination import OFFLINE
-from idp.doctor.finding import Finding
+from idp.doctor.checks import OFFLINE
+from idp.doctor.examination import Examination
+from idp.doctor.finding import DoctorFinding
 from tests.idp.doctor.shelf import note, record, sequence
 from tests.idp.doctor.ward import ERROR, NOTICE, WARNING, examined, healthy
 
@@ -28,7 +28,7 @@ def test_a_sound_folder_behind_its_proxy_gives_nothing(city: Path) -> None:
 
 
 def test_a_check_that_trips_is_named_and_hides_no_other(city: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def trips(_case: Case) -> Iterator[Finding]:
+    def trips(_case: Examination) -> Iterator[DoctorFinding]:
         raise RuntimeError("Maasikas")
         yield
 

@@ -1,4 +1,4 @@
-"""What somebody else wrote into the database commands neither the terminal nor the shell of who reads of it."""
+"""A stranger's text in the database commands neither the terminal nor the shell of its reader."""
 
 import json
 import shlex

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from idp.doctor.finding import Finding
+from idp.doctor.finding import DoctorFinding
 from policies.errors import EXTRAS
 from tests.idp.doctor.ward import ERROR, edit, examined, healthy, only
 from tests.ports import free_port
@@ -17,7 +17,7 @@ def set_valkey(city: Path, url: str) -> int:
     return edit(city, "ciconia.toml", 'keys = "keys"\n', f'keys = "keys"\nvalkey = "{url}"\n') + 1
 
 
-def told(found: Finding, line: int) -> None:
+def told(found: DoctorFinding, line: int) -> None:
     assert (found.severity, found.place) == (ERROR, f"ciconia.toml:{line}:valkey")
     assert "`ciconia serve` does not start without it" in found.why
 

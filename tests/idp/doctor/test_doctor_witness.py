@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from idp.doctor.finding import Finding
+from idp.doctor.finding import DoctorFinding
 from tests.idp.doctor.shelf import note, record, sequence
 from tests.idp.doctor.ward import ERROR, NOTICE, WARNING, edit, examined
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.spec("security.md §3 restore from backup")
 SET = 'witness = "seen.checkpoint"'
 
 
-def told(city: Path) -> list[Finding]:
+def told(city: Path) -> list[DoctorFinding]:
     return [one for one in examined(city).findings if one.key == "witness"]
 
 

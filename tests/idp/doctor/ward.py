@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from connectors.fetch import FetchError, HttpAnswer
-from idp.doctor.case import Case, Machine, read_case
-from idp.doctor.examination import examine
-from idp.doctor.finding import Finding, Report, Severity
+from idp.doctor.checks import examine
+from idp.doctor.examination import Examination, Machine, read_folder
+from idp.doctor.finding import DoctorFinding, DoctorReport, Severity
 from idp.keys.file import create_saml_key, create_token_key
 from idp.keys.folder import NODE_FILES, SAML_ENCRYPTION, SECRETS
 from idp.keys.ledger_files import create_ledger_keys
@@ -112,7 +112,7 @@ def pem(der: bytes) -> str:
 
 
 def make_keys(folder: Path) -> None:
-    """As `ciconia init` does, with certificates of the tests' time."""
+    """Makes keys as `ciconia init` does, with certificates of the tests' time."""
     folder.mkdir(mode=0o700)
     for number, name in enumerate(SECRETS):
         write(folder, name, f"{number:02x}" * 32 + "\n", mode=0o600)
@@ -148,9 +148,9 @@ def machine(
     return Machine(disk=lambda _: (100 * GIB, free), libxml2=lambda: (lxml, (2, 14, 5)), environment=environment or {})
 
 
-def case(folder: Path) -> Case:
+def case(folder: Path) -> Examination:
     """The folder as all checks see it."""
-    return read_case(folder, now=NOW, machine=machine())
+    return read_folder(folder, now=NOW, machine=machine())
 
 
 @dataclass
@@ -191,18 +191,18 @@ def examined(
     outside: Outside | None = None,
     now: int = NOW,
     clock: Callable[[], int] | None = None,
-) -> Report:
-    """What is wrong with it."""
+) -> DoctorReport:
+    """The findings about a folder."""
     return examine(folder, now=now, machine=on or machine(), fetcher=outside, clock=clock or (lambda: now))
 
 
-def only(report: Report) -> Finding:
+def only(report: DoctorReport) -> DoctorFinding:
     """The one thing that was found."""
     assert len(report.findings) == 1, [f"{one.severity} {one.place}: {one.what}" for one in report.findings]
     return report.findings[0]
 
 
-def at(report: Report, file: str, key: str, words: str = "") -> Finding:
+def at(report: DoctorReport, file: str, key: str, words: str = "") -> DoctorFinding:
     """The one finding at this place that has these words."""
     found = [one for one in report.findings if (one.file, one.key) == (file, key) and words in one.what]
     assert len(found) == 1, (file, key, words, [f"{one.place}: {one.what}" for one in report.findings])

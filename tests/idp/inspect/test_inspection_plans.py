@@ -14,13 +14,14 @@ from connectors.checks import (
     SAML_CHECKS,
     X509_CHECKS,
 )
-from idp.inspect.id_token import IdTokenInspector
-from idp.inspect.metadata import MetadataInspector
-from idp.inspect.options import Kind
-from idp.inspect.outcome import ALWAYS_UNCHECKED, Failure, Outcome, Said, Verdict
+from connectors.profiles import SAML2INT
+from idp.inspect.id_token import OPEN_ENDS as OF_ID_TOKEN
+from idp.inspect.message_judges import Sender, logout_response_judge
+from idp.inspect.metadata import BY_HAND
+from idp.inspect.options import MessageKind
 from idp.inspect.plan import OPINION, PLANS, page
-from idp.inspect.response import ResponseInspector
-from idp.inspect.told import LogoutResponseJudge
+from idp.inspect.response import OPEN_ENDS as OF_RESPONSE
+from idp.inspect.result import ALWAYS_UNCHECKED, Accepted, FileResult, Refusal, Statement
 from policies.errors import AssertionRejected, AssuranceTooLow, AuthenticationFailed, SignatureInvalid
 from tests.errors_page import page_texts
 
@@ -49,12 +50,12 @@ _XML_SIGNATURE = {
 }
 
 
-def refused(check: str, *not_checked: str, unsigned: bool = False) -> Outcome:
-    failure = Failure("assertion_rejected", check, "A sentence for everybody.", "a detail")
-    return Outcome("file", None, failure, not_checked, unsigned=unsigned)
+def refused(check: str, *not_checked: str, unsigned: bool = False) -> FileResult:
+    failure = Refusal("assertion_rejected", check, "A sentence for everybody.", "a detail")
+    return FileResult("file", None, failure, not_checked, unsigned=unsigned)
 
 
-def checks_of(kind: Kind) -> list[str]:
+def checks_of(kind: MessageKind) -> list[str]:
     return [check for step in PLANS[kind] for check in step.checks.split()]
 
 
@@ -65,18 +66,18 @@ def test_no_check_stands_in_two_steps() -> None:
 
 
 def test_every_check_stands_in_the_plan_of_its_kind() -> None:
-    assert set(checks_of(Kind.RESPONSE)) == {*ALL_CHECKS, *EIDAS_CHECKS} - IN_NO_STEP
-    assert set(checks_of(Kind.ID_TOKEN)) == set(ID_TOKEN_CHECKS)
-    assert set(checks_of(Kind.METADATA)) == ({*_BEFORE_MEANING} - NOT_OF_METADATA) | OF_METADATA | {"time"}
-    assert set(checks_of(Kind.CLIENT_ASSERTION)) == set(CLIENT_ASSERTION_CHECKS)
+    assert set(checks_of(MessageKind.RESPONSE)) == {*ALL_CHECKS, *EIDAS_CHECKS} - IN_NO_STEP
+    assert set(checks_of(MessageKind.ID_TOKEN)) == set(ID_TOKEN_CHECKS)
+    assert set(checks_of(MessageKind.METADATA)) == ({*_BEFORE_MEANING} - NOT_OF_METADATA) | OF_METADATA | {"time"}
+    assert set(checks_of(MessageKind.CLIENT_ASSERTION)) == set(CLIENT_ASSERTION_CHECKS)
     of_both = {"in_response_to", "logout_status", "status_detail"}
     of_request = {"logout_end", "logout_expired", "logout_reason", "name_id", "base_id", "session_index", "encrypted_id"}
     of_logout = _OF_MESSAGES | _GRAMMAR | {*LOGOUT_CHECKS, "status_detail", "encrypted_id"}
-    assert set(checks_of(Kind.LOGOUT_REQUEST)) == of_logout - of_both
-    assert set(checks_of(Kind.LOGOUT_RESPONSE)) == of_logout - of_request
-    assert set(checks_of(Kind.AUTHN_REQUEST)) == _OF_MESSAGES | _GRAMMAR | _OF_REQUESTS
+    assert set(checks_of(MessageKind.LOGOUT_REQUEST)) == of_logout - of_both
+    assert set(checks_of(MessageKind.LOGOUT_RESPONSE)) == of_logout - of_request
+    assert set(checks_of(MessageKind.AUTHN_REQUEST)) == _OF_MESSAGES | _GRAMMAR | _OF_REQUESTS
     of_queries = (of_logout | _OF_REQUESTS | {"deflate", "relay_state"}) - _XML_SIGNATURE
-    assert set(checks_of(Kind.REDIRECT)) == of_queries
+    assert set(checks_of(MessageKind.REDIRECT)) == of_queries
     assert set(OPINION.checks.split()) == set(OPINION_CHECKS)
 
 
@@ -90,48 +91,42 @@ def test_what_comes_after_the_check_that_failed_is_never_ticked() -> None:
 
 
 def test_signatures_of_what_nobody_signed_are_not_ticked() -> None:
-    lines = page(refused("status", unsigned=True), Kind.RESPONSE).splitlines()
-    assert sum("Nobody signed it." in line for line in lines) == sum(step.signature for step in PLANS[Kind.RESPONSE])
+    lines = page(refused("status", unsigned=True), MessageKind.RESPONSE).splitlines()
+    assert sum("Nobody signed it." in line for line in lines) == sum(step.signature for step in PLANS[MessageKind.RESPONSE])
 
 
 def test_what_a_citizen_would_read_is_what_stands_on_the_page() -> None:
-    for kind in [Kind.RESPONSE, Kind.ID_TOKEN]:
+    for kind in [MessageKind.RESPONSE, MessageKind.ID_TOKEN]:
         for error, shown in [
             (AssertionRejected, "assertion_rejected"),
             (SignatureInvalid, "assertion_rejected"),
             (AssuranceTooLow, "assurance_too_low"),
             (AuthenticationFailed, "authentication_failed"),
         ]:
-            failure = Failure(error.code, "issuer", error.public, "a detail")
-            lines = page(Outcome("file", None, failure, ()), kind).splitlines()
+            failure = Refusal(error.code, "issuer", error.public, "a detail")
+            lines = page(FileResult("file", None, failure, ()), kind).splitlines()
             texts = page_texts()[shown]
             assert f"  What a citizen would read: {texts['title']}. {texts['text']}" in lines
             assert error.public not in "".join(lines)
 
 
 def test_each_word_by_which_a_step_is_skipped_is_one_that_an_inspector_says() -> None:
+    request_id = logout_response_judge(Sender("https://sp.example", (), SAML2INT), "https://here.example", None).not_checked
     for kind in list(PLANS):
-        said = {
-            Kind.RESPONSE: ResponseInspector,
-            Kind.METADATA: MetadataInspector,
-            Kind.ID_TOKEN: IdTokenInspector,
-            Kind.LOGOUT_RESPONSE: LogoutResponseJudge,
-            Kind.REDIRECT: LogoutResponseJudge,
-        }.get(kind, ResponseInspector).not_checked.fget.__code__.co_consts  # type: ignore[attr-defined] # a property of a class has its function
-        words = {word for const in said for word in (const if isinstance(const, tuple) else [const])}
+        words = {*OF_RESPONSE, *OF_ID_TOKEN, *BY_HAND, *request_id, *ALWAYS_UNCHECKED}
         for step in PLANS[kind]:
             if step.unless:
-                assert step.unless in words | set(ALWAYS_UNCHECKED)
-                lines = page(Outcome("f", Verdict(None, {}), None, (step.unless,)), kind).splitlines()
+                assert step.unless in words
+                lines = page(FileResult("f", Accepted(None, {}), None, (step.unless,)), kind).splitlines()
                 assert [line for line in lines if line.endswith("Not checked.")]
 
 
 @pytest.mark.spec("decisions.md 15")
 def test_no_page_and_no_repr_has_a_value() -> None:
-    said = Said("https://op.example", "sub", "a-subject", "high", {"family_name": ("Maasikas",)})
-    outcome = Outcome("file", Verdict(said, {}), None, ())
-    text = page(outcome, Kind.ID_TOKEN)
+    said = Statement("https://op.example", "sub", "a-subject", "high", {"family_name": ("Maasikas",)})
+    result = FileResult("file", Accepted(said, {}), None, ())
+    text = page(result, MessageKind.ID_TOKEN)
     assert "family_name (1)" in text
-    assert not [value for value in ("a-subject", "Maasikas") if value in text + repr(outcome)]
-    assert "Maasikas" not in str(outcome.as_json(show_values=False))
-    assert "Maasikas" in str(outcome.as_json(show_values=True))
+    assert not [value for value in ("a-subject", "Maasikas") if value in text + repr(result)]
+    assert "Maasikas" not in str(result.as_json(show_values=False))
+    assert "Maasikas" in str(result.as_json(show_values=True))

@@ -10,9 +10,9 @@ import pytest
 from lxml import etree
 
 from idp.inspect.inspectors import inspector_of
-from idp.inspect.opinion import AGREES
-from idp.inspect.options import Kind, Options
-from idp.inspect.outcome import Inspector, Outcome, inspect_file
+from idp.inspect.options import MessageKind, Options
+from idp.inspect.result import FileResult, Inspector, inspect_file
+from idp.inspect.second_opinion import AGREES
 from tests.connectors import forge, sent
 from tests.connectors.eidas import node as eidas
 from tests.connectors.eidas.node import SendingNode
@@ -38,15 +38,15 @@ def no_clock() -> NoReturn:
 
 def of_response(folder: Path, idp: SigningParty) -> Options:
     (folder / "idp.xml").write_bytes(forge.metadata(idp))
-    return Options(Kind.RESPONSE, NOW, idp_metadata=folder / "idp.xml", audience=forge.SP, acs=forge.ACS)
+    return Options(MessageKind.RESPONSE, NOW, idp_metadata=folder / "idp.xml", audience=forge.SP, acs=forge.ACS)
 
 
 def of_logout(folder: Path, idp: SigningParty) -> Options:
     (folder / "peer.xml").write_bytes(sent.sp_metadata(idp))
-    return Options(Kind.LOGOUT_REQUEST, NOW, metadata=folder / "peer.xml", destination=sent.HERE)
+    return Options(MessageKind.LOGOUT_REQUEST, NOW, metadata=folder / "peer.xml", destination=sent.HERE)
 
 
-def judged(inspector: Inspector, folder: Path, octets: bytes) -> Outcome:
+def judged(inspector: Inspector, folder: Path, octets: bytes) -> FileResult:
     (folder / "file").write_bytes(octets)
     return inspect_file(str(folder / "file"), inspector)
 
@@ -56,19 +56,19 @@ def test_an_inspector_judges_again_and_again_without_a_clock(tmp_path: Path, idp
     good = forge.signed(sent.LOGOUT_REQUEST.xml().encode(), ["_message0001"], idp)
     old = replace(sent.LOGOUT_REQUEST, issued=forge.clock(NOW - 9999)).xml().encode()
     for _ in range(2):
-        assert judged(inspector, tmp_path, good).verdict is not None
-        outcome = judged(inspector, tmp_path, forge.signed(old, ["_message0001"], idp))
-        assert outcome.failure is not None
-        assert outcome.failure.check == "logout_issued"
-        assert outcome.failure.public.startswith("This message about signing out")
+        assert judged(inspector, tmp_path, good).accepted is not None
+        result = judged(inspector, tmp_path, forge.signed(old, ["_message0001"], idp))
+        assert result.refusal is not None
+        assert result.refusal.check == "logout_issued"
+        assert result.refusal.public.startswith("This message about signing out")
 
 
 @pytest.mark.spec("house-style.md 27")
-@pytest.mark.parametrize("kind", [Kind.RESPONSE, Kind.LOGOUT_REQUEST])
+@pytest.mark.parametrize("kind", [MessageKind.RESPONSE, MessageKind.LOGOUT_REQUEST])
 def test_a_surprise_is_a_refusal_of_one_file_in_nobodys_words(
-    tmp_path: Path, idp: SigningParty, stack: ExitStack, monkeypatch: pytest.MonkeyPatch, kind: Kind
+    tmp_path: Path, idp: SigningParty, stack: ExitStack, monkeypatch: pytest.MonkeyPatch, kind: MessageKind
 ) -> None:
-    options = of_response(tmp_path, idp) if kind is Kind.RESPONSE else of_logout(tmp_path, idp)
+    options = of_response(tmp_path, idp) if kind is MessageKind.RESPONSE else of_logout(tmp_path, idp)
     inspector = inspector_of(options, no_clock, stack)
 
     def surprise(*_arguments: object, **_named: object) -> NoReturn:
@@ -76,10 +76,12 @@ def test_a_surprise_is_a_refusal_of_one_file_in_nobodys_words(
 
     monkeypatch.setattr("connectors.signatures.xmldsig.parse_message", surprise)
     octets = forge.signed(sent.LOGOUT_REQUEST.xml().encode(), ["_message0001"], idp)
-    outcome = judged(inspector, tmp_path, octets)
-    assert outcome.failure is not None
-    assert (outcome.failure.check, outcome.failure.detail, outcome.tried) == ("unforeseen", "MemoryError", True)
-    assert outcome.failure.public.startswith("The answer of" if kind is Kind.RESPONSE else "This message about signing out")
+    result = judged(inspector, tmp_path, octets)
+    assert result.refusal is not None
+    assert (result.refusal.check, result.refusal.detail, result.tried) == ("unforeseen", "MemoryError", True)
+    assert result.refusal.public.startswith(
+        "The answer of" if kind is MessageKind.RESPONSE else "This message about signing out"
+    )
 
 
 @pytest.mark.parametrize("which", ["response", "assertion", "both"])
@@ -87,12 +89,12 @@ def test_a_second_implementation_is_asked_of_responses_wherever_they_are_signed(
     tmp_path: Path, idp: SigningParty, stack: ExitStack, which: str
 ) -> None:
     inspector = inspector_of(replace(of_response(tmp_path, idp), second_opinion=True), no_clock, stack)
-    outcome = judged(inspector, tmp_path, forge.signed_reply(forge.Reply(), idp, which))
-    assert outcome.verdict is not None, outcome.failure
-    assert outcome.verdict.message["second_opinion"] == AGREES
+    result = judged(inspector, tmp_path, forge.signed_reply(forge.Reply(), idp, which))
+    assert result.accepted is not None, result.refusal
+    assert result.accepted.message["second_opinion"] == AGREES
     late = judged(inspector, tmp_path, forge.signed_reply(forge.Reply(issued=forge.clock(NOW - 9999)), idp, which))
-    assert late.failure is not None
-    assert "would have taken its signature" in late.failure.detail
+    assert late.refusal is not None
+    assert "would have taken its signature" in late.refusal.detail
 
 
 def test_what_is_encrypted_nobody_else_is_asked_of(tmp_path: Path, stack: ExitStack) -> None:
@@ -103,7 +105,7 @@ def test_what_is_encrypted_nobody_else_is_asked_of(tmp_path: Path, stack: ExitSt
     (tmp_path / "node.xml").write_bytes(etree.tostring(published.element(made)))
     (tmp_path / "key.pem").write_bytes(private_pem(eidas.ours()))
     options = Options(
-        Kind.RESPONSE,
+        MessageKind.RESPONSE,
         eidas.NOW,
         profile="eidas",
         idp_metadata=tmp_path / "node.xml",
@@ -114,6 +116,6 @@ def test_what_is_encrypted_nobody_else_is_asked_of(tmp_path: Path, stack: ExitSt
     )
     inspector = inspector_of(options, no_clock, stack)
     octets = node.says().parameters["SAMLResponse"].encode()
-    outcome = judged(inspector, tmp_path, octets)
-    assert outcome.verdict is not None, outcome.failure
-    assert outcome.not_checked[-1] == "second opinion of what is encrypted"
+    result = judged(inspector, tmp_path, octets)
+    assert result.accepted is not None, result.refusal
+    assert result.not_checked[-1] == "second opinion of what is encrypted"

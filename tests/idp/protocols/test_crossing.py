@@ -18,7 +18,8 @@ from connectors.signatures.pinned_keys import key_of_certificate
 from connectors.signatures.shapes import METADATA
 from connectors.signatures.verification_result import SignedMessage
 from connectors.signatures.xmldsig import verify
-from idp.config.settings import Organization, Settings
+from idp.config.setting_types import Organization
+from idp.config.settings import Settings
 from idp.keys import kinds
 from idp.keys.change import MINUTE, make
 from idp.keys.folder import BrokerKeys, create_keys, load_keys

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idp.config.settings import Limits
+from idp.config.setting_types import Limits
 from idp.server.rate_limits import CLIENT_TIMES, LINE_TIMES, Limit, Rates, Windows
 from policies.errors import TooManyRequests
 

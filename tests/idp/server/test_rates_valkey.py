@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from idp.config.settings import Limits, Settings
+from idp.config.setting_types import Limits
+from idp.config.settings import Settings
 from idp.server.http import bind
 from idp.server.rate_limits import VALKEY_SECONDS, Rates, check_valkey
 from policies.errors import Misconfigured, StoreUnavailable, TooManyRequests

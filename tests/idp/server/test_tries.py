@@ -2,7 +2,7 @@
 
 import pytest
 
-from idp.config.settings import Limits
+from idp.config.setting_types import Limits
 from idp.login.states import LOGIN_LIFE
 from idp.server.rate_limits import Rates, Windows
 from idp.server.wrong_answers import ADDRESS_TIMES, ANSWERS, WRONG_ANSWERS, Tries

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from idp.config.settings import Limits
+from idp.config.setting_types import Limits
 from idp.pages.render import Pages
 from idp.server.rate_limits import Rates
 from idp.web import overload

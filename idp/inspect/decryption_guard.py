@@ -1,8 +1,7 @@
-"""Keys that decrypt for inspection: a developer's own is used; a production broker's first leaves a record of why.
+"""Keys that decrypt for inspection. A developer's own key is free; a production broker's use is first recorded with why.
 
-Decisions 16: an operator who decrypts a citizen's assertion by hand reads what no page of the broker would show them. So
-that is refused, unless they say it (`--unsafe-decrypt`) and why (`--reason`), and then it stands in the release ledger
-before the key is used.
+Decisions 16: an operator who decrypts a citizen's assertion by hand reads what no page of the broker would show them. So it
+takes `--unsafe-decrypt` and `--reason`, and the release ledger has the record before the key is used.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,8 +14,8 @@ from cryptography.hazmat.primitives.hashes import HashAlgorithm
 from connectors.signatures.decryption_keys import FileAgreement, FileUnwrapper, unwrapper_of_pem
 from connectors.signatures.signer import Agreement, DecryptionKey, Unwrapper
 from idp.config.settings import SETTINGS_FILE, Settings, load_settings
+from idp.inspect.message_files import read_side_file
 from idp.inspect.options import Options, could_not
-from idp.inspect.reading import read_side_file
 from idp.keys.file import is_marked
 from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.record_contents import draft_decryption, new_record
@@ -31,23 +30,23 @@ LOCKED = (
 
 
 class Guard:
-    """Records each file before a key decrypts of it, or lets none decrypt at all.
+    """Records each file before a key decrypts it, or lets no key decrypt.
 
-    There is one for all keys of an inspection: which of them opens a file is known when it is open.
+    All keys of an inspection share one guard: only an open file tells which key opens it.
     """
 
     def __init__(self, record: Callable[[str], None] | None) -> None:
         self._record = record
         self._file = ""
-        # None: a key that nobody told of a file does not decrypt unrecorded
+        # None: without a file a key does not decrypt unrecorded
         self._recorded: str | None = None
 
     def begin(self, digest: str) -> None:
-        """From here on it is this file, by its SHA-256."""
+        """Starts the next file, by its SHA-256."""
         self._file = digest
 
     def allow(self) -> None:
-        """Record the file before its first use. Raises `BrokerError` where it is not allowed, or cannot be recorded."""
+        """Records the file before its first use. Raises `BrokerError` where that is not allowed or fails."""
         if self._record is None:
             raise BrokerError(LOCKED, code="decryption_locked", public="This assertion is encrypted, and stays so.")
         if self._recorded != self._file:
@@ -63,30 +62,30 @@ class Guarded:
 
     @property
     def certificate(self) -> bytes:
-        """As `Unwrapper` and `Agreement` have it."""
+        """See `Unwrapper` and `Agreement`."""
         return self._key.certificate
 
     @property
     def key_id(self) -> str:
-        """As `Unwrapper` and `Agreement` have it."""
+        """See `Unwrapper` and `Agreement`."""
         return self._key.key_id
 
 
 class GuardedUnwrapper(Guarded):
-    """An `Unwrapper` that is guarded."""
+    """A guarded `Unwrapper`."""
 
     def __init__(self, key: Unwrapper, guard: Guard) -> None:
         super().__init__(key, guard)
         self._unwrapper = key
 
     def unwrap(self, wrapped: bytes, digest: HashAlgorithm, mgf: HashAlgorithm) -> bytes:
-        """As `Unwrapper` has it. Raises as `Guard.allow`."""
+        """See `Unwrapper`. Raises as `Guard.allow`."""
         self.guard.allow()
         return self._unwrapper.unwrap(wrapped, digest, mgf)
 
 
 class GuardedAgreement(Guarded):
-    """An `Agreement` that is guarded."""
+    """A guarded `Agreement`."""
 
     def __init__(self, key: Agreement, guard: Guard) -> None:
         super().__init__(key, guard)
@@ -94,17 +93,17 @@ class GuardedAgreement(Guarded):
 
     @property
     def curve(self) -> str:
-        """As `Agreement` has it."""
+        """See `Agreement`."""
         return self._agreement.curve
 
     def agree(self, public_key: EllipticCurvePublicKey) -> bytes:
-        """As `Agreement` has it. Raises as `Guard.allow`."""
+        """See `Agreement`. Raises as `Guard.allow`."""
         self.guard.allow()
         return self._agreement.agree(public_key)
 
 
 def guarded(key: DecryptionKey, guard: Guard) -> GuardedUnwrapper | GuardedAgreement:
-    """This key, guarded."""
+    """The key with its guard."""
     return GuardedAgreement(key, guard) if isinstance(key, Agreement) else GuardedUnwrapper(key, guard)
 
 
@@ -113,7 +112,7 @@ def keys_of_configuration(
 ) -> tuple[DecryptionKey, ...]:
     """A configuration's keys: a demo's own as they are, else guarded. `stack` closes the ledger. Raises `BrokerError`.
 
-    Whatever the settings say, a marked key is a production broker's, and a demo's ledger is nobody's record.
+    A marked key is a production broker's, whatever the settings say, and a demo's ledger does not count as a record.
     """
     if settings.demo:
         marked = [key for key in keys if isinstance(key, FileUnwrapper | FileAgreement) and key.marked]
@@ -136,7 +135,7 @@ def keys_of_configuration(
 
 
 def _all_guarded(keys: Sequence[DecryptionKey], record: Callable[[str], None] | None) -> tuple[DecryptionKey, ...]:
-    """These keys, guarded by one guard."""
+    """The keys with one guard for all."""
     guard = Guard(record)
     return tuple(guarded(key, guard) for key in keys)
 
@@ -144,8 +143,8 @@ def _all_guarded(keys: Sequence[DecryptionKey], record: Callable[[str], None] | 
 def key_by_hand(path: Path, options: Options, clock: Callable[[], int], stack: ExitStack) -> DecryptionKey:
     """The key of `--sp-key`: a developer's own, or guarded as a production broker's. Raises `BrokerError`.
 
-    Guarded is what is marked so, what lies in a configuration that is no demo's, and what comes through a pipe: of that
-    nobody can tell where it lies. Whether it is a production broker's, if it cannot be told, it is.
+    A key is guarded that is marked, that lies in a configuration which is no demo's, or that comes through a pipe, so that
+    nobody can tell where it lies. In doubt it counts as a production broker's.
     """
     content = read_side_file(path, "the key")
     try:
@@ -166,7 +165,7 @@ def key_by_hand(path: Path, options: Options, clock: Callable[[], int], stack: E
                 raise could_not("--unsafe-decrypt is for the keys of a configuration: this one lies in none.")
             return key
         return keys_of_configuration([key], around, options, clock, stack)[0]
-    # A demo's ledger is nobody's record: a production key that was copied into a demo is not the demo's
+    # A production key that was copied into a demo is not the demo's
     ledger = next((each for each in (around, named) if each is not None and not each.demo), None)
     if ledger is not None:
         return keys_of_configuration([key], ledger, options, clock, stack)[0]
@@ -176,7 +175,7 @@ def key_by_hand(path: Path, options: Options, clock: Callable[[], int], stack: E
 
 
 def _settings_around(path: Path) -> Settings | None:
-    """Of the configuration in which a key lies, by its name or by where a link leads. Raises `Misconfigured`."""
+    """The settings of the configuration in which a key lies, by its name or its link. Raises `Misconfigured`."""
     parents = (*path.resolve().parents, *path.absolute().parents)
     folder = next((parent for parent in parents if (parent / SETTINGS_FILE).is_file()), None)
     return load_settings(folder) if folder is not None else None

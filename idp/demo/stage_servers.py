@@ -1,4 +1,4 @@
-"""What plays on a stage: web applications in threads of this process, and nodes in processes of their own."""
+"""The servers on a stage: web applications in threads of this process, and nodes in processes of their own."""
 
 import os
 import socket
@@ -14,7 +14,7 @@ from idp.server.http import Server
 STOPPING_SECONDS = 10
 
 
-class Playing:
+class StageServers:
     """Starts servers one after another, and ends them in the same order."""
 
     def __init__(self) -> None:
@@ -22,14 +22,14 @@ class Playing:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def thread(self, name: str, app: ASGIApp, listening: socket.socket) -> None:
-        """Serve an application in a thread."""
+        """Serves an application in a thread."""
         server = Server(app, listening)
         thread = threading.Thread(target=server.run, name=name, daemon=True)
         thread.start()
         self._servers.append((server, thread))
 
     def process(self, folder: Path, listening: socket.socket) -> subprocess.Popen[bytes]:
-        """Serve the node of a configuration folder in a process, which takes the socket over."""
+        """Serves the node of a configuration folder in a process, which takes the socket over."""
         command = [sys.executable, "-m", "idp.demo.process", str(folder), str(listening.fileno())]
         process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own module, a folder of ours
             command, stdin=subprocess.PIPE, pass_fds=(listening.fileno(),), env={**os.environ, "PYTHONUNBUFFERED": "1"}
@@ -38,7 +38,7 @@ class Playing:
         return process
 
     def close(self) -> None:
-        """End all."""
+        """Ends all."""
         for process in self._processes:
             if process.stdin is not None:
                 process.stdin.close()

@@ -1,4 +1,4 @@
-"""How `ciconia metadata` tells what came of other countries' nodes and what of it waits: in sentences, or as JSON."""
+"""Reports of `ciconia metadata` about other countries' nodes, in sentences or as JSON."""
 
 import shlex
 from collections.abc import Sequence
@@ -11,17 +11,16 @@ from connectors.formats.eidas.metadata import PeerFacts
 from connectors.formats.eidas.registry import not_ours
 from connectors.formats.grammar import written
 from connectors.metadata.peers import Held, PendingMetadata
-from idp.cli.console import say
+from idp.cli.console import COULD_NOT_RUN, NO, YES, say
 from policies.deviations import named
 
-YES, NO, COULD_NOT_RUN = 0, 1, 2
 NOBODY = "The configuration has no node."
 CHANGED = "It was fetched, and another process changed its row: try again."
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What came of one node: an error, or a copy, None where another process changed the row meanwhile."""
+    """The result for one node: an error, or a copy, None where another process changed the row meanwhile."""
 
     name: str
     error: FetchError | None
@@ -35,7 +34,7 @@ class Fetched:
 
     @property
     def told(self) -> dict[str, object]:
-        """As JSON."""
+        """The result as an object."""
         if self.error is not None:
             found = {"check": self.error.check, "detail": self.error.detail, "mend": self.error.mend}
             return {"ok": False, "peer": self.name, "error": found}
@@ -54,7 +53,7 @@ class Fetched:
         }
 
     def say(self, config: Path) -> None:
-        """In sentences; on stderr where it is refused."""
+        """Prints the result in sentences; on stderr where it is refused."""
         if self.error is not None:
             say(f"{self.name}: Refused ({self.error.check}): {self.error.detail} {self.error.mend}", error=True)
             return
@@ -73,7 +72,7 @@ class Fetched:
 
 
 def pending_told(name: str, one: PendingMetadata) -> dict[str, object]:
-    """What waits of one node, as JSON."""
+    """One node's pending changes, as an object."""
     return {
         "peer": name,
         "entity_id": one.entity_id,
@@ -86,13 +85,13 @@ def pending_told(name: str, one: PendingMetadata) -> dict[str, object]:
 
 
 def say_used(deviations: Sequence[str]) -> None:
-    """The named deviations that a node's metadata used, a sentence or two each."""
+    """Prints the named deviations that a node's metadata used."""
     for one in named(deviations):
         say(f"It deviates ({one.name}): {one.what} {one.bound}")
 
 
 def say_pending(name: str, one: PendingMetadata, config: Path) -> None:
-    """What waits of one node, and what to do about it."""
+    """Prints one node's pending changes, and what to do about them."""
     say(f"{name} ({one.country}), {one.entity_id}: {'nothing of it was approved before.' if one.first else 'this is new:'}")
     for addition in one.additions:
         say(f"  {addition}")
@@ -102,12 +101,12 @@ def say_pending(name: str, one: PendingMetadata, config: Path) -> None:
 
 
 def fetch_command(name: str, config: Path) -> str:
-    """What an operator types to fetch one node's metadata."""
+    """The command that fetches one node's metadata."""
     return shlex.join(["ciconia", "metadata", "fetch", name, "--config", str(config)])
 
 
 def held_told(held: Held) -> dict[str, object]:
-    """A copy in words: certificates by their SHA-256."""
+    """A held copy as an object, with each certificate as its SHA-256."""
     facts: PeerFacts = held.facts
     return {
         "entity_id": facts.entity_id,

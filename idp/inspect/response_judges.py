@@ -1,13 +1,13 @@
-"""Whom a response must be from, and for whom: by hand, or by a registration of a configuration. Prepared once.
+"""Judges of responses, prepared once: with an expectation by hand, or by a registration of a configuration.
 
-By hand the identity provider's metadata is pinned, as a registration's is: nobody need have signed it, and it has no end.
+By hand the identity provider's metadata is pinned, as in a registration: it needs no signature, and has no end.
 """
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
 from connectors.deviations import tolerance
-from connectors.eidas import EidasConnector
+from connectors.eidas import ApprovedPeers, EidasConnector
 from connectors.fetch import Fetcher
 from connectors.formats.eidas.metadata import Expected, PeerFacts, Role, read_pinned_peer
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
@@ -17,16 +17,15 @@ from connectors.metadata.pinned_provider import pinned_provider
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.saml import OR_ENCRYPTED, RESPONSE, SamlConnector
 from connectors.signatures.parse import attributes, parse_metadata
-from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
+from connectors.signatures.pinned_keys import PinnedKey
 from connectors.signatures.shapes import ENCRYPTED_RESPONSE
 from connectors.signatures.signer import DecryptionKey, NoSigner
 from idp.application.load import load_all
 from idp.config.settings import Settings
-from idp.inspect.decrypting import Guard, Guarded, key_by_hand, keys_of_configuration
+from idp.inspect.decryption_guard import Guard, Guarded, key_by_hand, keys_of_configuration
+from idp.inspect.message_files import read_side_file
 from idp.inspect.options import Options, could_not, given
-from idp.inspect.reading import read_side_file
-from idp.inspect.response import Judge, ResponseInspector
-from idp.keys.folder import BrokerKeys
+from idp.inspect.response import ResponseInspector, ResponseJudge
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.protocols.eidas.receiving_node import known_peers
 from idp.protocols.saml.service_provider import decryption_ring
@@ -35,7 +34,7 @@ from idp.store.migrate import assert_current
 from idp.store.peer_copies import StoredCopies
 from idp.system.addresses import acs_url, entity_id, node_acs_url, node_entity_id
 from policies.assurance import LevelOfAssurance
-from policies.catalogue import STANDARD
+from policies.catalogue import STANDARD, Catalogue
 from policies.errors import AssertionRejected, Misconfigured
 from policies.parties import EntityId, IdentityProvider, Peer, ProviderId, Source, SubjectNamespace
 
@@ -43,7 +42,7 @@ BY_HAND = ProviderId("by-hand")
 
 
 def response_inspector(options: Options, clock: Callable[[], int], stack: ExitStack) -> ResponseInspector:
-    """Everything prepared once. Raises `BrokerError`, `Misconfigured` among them; `stack` closes what was opened."""
+    """The inspector with everything prepared. Raises `BrokerError` and `Misconfigured`; `stack` closes what was opened."""
     if options.party is not None:
         return ResponseInspector(_configured(options, clock, stack), options)
     metadata = read_side_file(given(options.idp_metadata), "the metadata")
@@ -61,40 +60,57 @@ def response_inspector(options: Options, clock: Callable[[], int], stack: ExitSt
         raise could_not(" ".join(problem.what for problem in error.problems)) from None
 
 
-def _saml_by_hand(metadata: bytes, options: Options, unwrappers: tuple[DecryptionKey, ...]) -> Judge:
+def _saml_by_hand(metadata: bytes, options: Options, unwrappers: tuple[DecryptionKey, ...]) -> ResponseJudge:
     issuer = EntityId(attributes(parse_metadata(metadata)).get("entityID", ""))
-    read = read_identity_provider(metadata, issuer)
-    provider = _provider(issuer, metadata, "redirect" if read.redirect_url else "post")
-    connector = SamlConnector(
-        provider=provider,
-        entity_id=given(options.audience),
-        acs_url=given(options.acs),
-        signer=NoSigner(),
-        unwrappers=unwrappers,
-    )
-    keys = tuple(key_of_certificate(certificate, SAML2INT) for certificate in read.certificates)
+    binding = "redirect" if read_identity_provider(metadata, issuer).redirect_url else "post"
+    return _saml_judge(_provider(issuer, metadata, binding), given(options.audience), given(options.acs), unwrappers)
+
+
+def _saml_judge(provider: IdentityProvider, ours: str, acs: str, unwrappers: tuple[DecryptionKey, ...]) -> ResponseJudge:
+    """The judge of an identity provider's responses to our entity id, at our address."""
+    connector = SamlConnector(provider=provider, entity_id=ours, acs_url=acs, signer=NoSigner(), unwrappers=unwrappers)
+    keys = pinned_provider(provider.metadata, provider.entity_id, provider.source).keys
     shape = OR_ENCRYPTED if unwrappers else RESPONSE
-    return Judge(connector, provider.provider_id, SAML2INT, _guard(unwrappers), lambda _now: keys, shape)
+    return ResponseJudge(connector, provider.provider_id, SAML2INT, _guard(unwrappers), lambda _now: keys, shape)
 
 
-def _eidas_by_hand(metadata: bytes, options: Options, unwrappers: tuple[DecryptionKey, ...]) -> Judge:
+def _eidas_by_hand(metadata: bytes, options: Options, unwrappers: tuple[DecryptionKey, ...]) -> ResponseJudge:
     if not unwrappers:
         raise could_not("assertions of a country's node are encrypted: --profile eidas needs --sp-key.")
     facts = read_pinned_peer(metadata, "proxy", Expected(tolerance=tolerance(EIDAS)))
     peer = Peer(EntityId(facts.entity_id), facts.country, facts.entity_id, b"", "", (), Source("--idp-metadata", 1))
-    node = OneNode(peer, facts)
+    provider, node = _provider(peer.entity_id, b"", "redirect", peer), OneNode(peer, facts)
+    here = (given(options.audience), given(options.acs))
+    return _eidas_judge(provider, here, node, unwrappers, left_open=("receiving country", "end of the metadata"))
+
+
+def _eidas_judge(
+    provider: IdentityProvider,
+    here: tuple[str, str],
+    peers: ApprovedPeers,
+    unwrappers: tuple[DecryptionKey, ...],
+    *,
+    country: str | None = None,
+    catalogue: Catalogue = STANDARD,
+    left_open: tuple[str, ...] = (),
+) -> ResponseJudge:
+    """The judge of a node's responses. `here`: our entity id, and the address that received the response."""
     connector = EidasConnector(
-        provider=_provider(peer.entity_id, b"", "redirect", peer),
-        entity_id=given(options.audience),
-        acs_url=given(options.acs),
+        provider=provider,
+        entity_id=here[0],
+        acs_url=here[1],
         signer=NoSigner(),
         unwrappers=unwrappers,
-        peers=node,
-        country=None,
-        catalogue=STANDARD,
+        peers=peers,
+        country=country,
+        catalogue=catalogue,
     )
-    open_ends = ("NameID format", "receiving country", "end of the metadata")
-    return Judge(connector, BY_HAND, EIDAS, _guard(unwrappers), node.signing_keys, ENCRYPTED_RESPONSE, open_ends)
+
+    def keys(now: int) -> tuple[PinnedKey, ...]:
+        return peers.current(provider.entity_id, now).signing_keys(now)
+
+    open_ends, guard = ("NameID format", *left_open), _guard(unwrappers)
+    return ResponseJudge(connector, provider.provider_id, EIDAS, guard, keys, ENCRYPTED_RESPONSE, open_ends)
 
 
 def _provider(issuer: EntityId, metadata: bytes, binding: str, peer: Peer | None = None) -> IdentityProvider:
@@ -116,8 +132,8 @@ def _provider(issuer: EntityId, metadata: bytes, binding: str, peer: Peer | None
     )
 
 
-def _configured(options: Options, clock: Callable[[], int], stack: ExitStack) -> Judge:
-    """The registration of a configuration, as the server has it."""
+def _configured(options: Options, clock: Callable[[], int], stack: ExitStack) -> ResponseJudge:
+    """The judge by a configuration's registration, as the server has it."""
     settings, configuration, keys = load_all(given(options.config))
     provider = configuration.providers.get(ProviderId(options.party or ""))
     if provider is None:
@@ -130,63 +146,30 @@ def _configured(options: Options, clock: Callable[[], int], stack: ExitStack) ->
         held = decryption_ring(provider, keys)
         ours = () if held is None else held.published(clock())
         unwrappers = keys_of_configuration(ours, settings, options, clock, stack)
-        return _configured_saml(provider, settings, keys, unwrappers)
+        return _saml_judge(provider, entity_id(settings.issuer), acs_url(settings.issuer), unwrappers)
     if keys.node is None:
         raise could_not("the configuration has no keys of a node.")
     unwrappers = keys_of_configuration(keys.node.encryption.published(clock()), settings, options, clock, stack)
     peers = held_peers(settings, known_peers(configuration), keys.ledger, stack, role="proxy")
-    connector = EidasConnector(
-        provider=provider,
-        entity_id=node_entity_id(settings.issuer),
-        acs_url=node_acs_url(settings.issuer),
-        signer=keys.node.messages,
-        unwrappers=unwrappers,
-        peers=peers,
-        country=settings.country,
-        catalogue=configuration.catalogue,
-    )
-
-    def signing_keys(now: int) -> tuple[PinnedKey, ...]:
-        return peers.current(provider.entity_id, now).signing_keys(now)
-
-    open_ends = ("NameID format",)
-    return Judge(connector, provider.provider_id, EIDAS, _guard(unwrappers), signing_keys, ENCRYPTED_RESPONSE, open_ends)
-
-
-def _configured_saml(
-    provider: IdentityProvider, settings: Settings, keys: BrokerKeys, unwrappers: tuple[DecryptionKey, ...]
-) -> Judge:
-    connector = SamlConnector(
-        provider=provider,
-        entity_id=entity_id(settings.issuer),
-        acs_url=acs_url(settings.issuer),
-        signer=keys.saml,
-        unwrappers=unwrappers,
-    )
-    pinned = pinned_provider(provider.metadata, provider.entity_id, provider.source).keys
-    shape = OR_ENCRYPTED if unwrappers else RESPONSE
-    return Judge(connector, provider.provider_id, SAML2INT, _guard(unwrappers), lambda _now: pinned, shape)
+    here, country = (node_entity_id(settings.issuer), node_acs_url(settings.issuer)), settings.country
+    return _eidas_judge(provider, here, peers, unwrappers, country=country, catalogue=configuration.catalogue)
 
 
 class OneNode:
-    """The one node of `--idp-metadata`, pinned: implements `connectors.eidas.ApprovedPeers`."""
+    """The pinned node of `--idp-metadata`. Implements `connectors.eidas.ApprovedPeers`."""
 
     def __init__(self, peer: Peer, facts: PeerFacts) -> None:
         self._use = in_use(peer, facts, EIDAS, PROTOCOL_VERSIONS)
 
     def current(self, entity_id: EntityId, now: int) -> PeerInUse:  # noqa: ARG002 - there is one, and it has no end
-        """As `ApprovedPeers` has it."""
+        """See `ApprovedPeers`."""
         return self._use
-
-    def signing_keys(self, now: int) -> tuple[PinnedKey, ...]:
-        """Those that may have signed a response now."""
-        return self._use.signing_keys(now)
 
 
 def held_peers(
     settings: Settings, known: Mapping[EntityId, Peer], ledger: LedgerKeys, stack: ExitStack, *, role: Role
 ) -> Peers:
-    """Countries' nodes of a role as the server holds them, approved or not, without fetching."""
+    """Other countries' nodes of a role as the server holds them, approved or not, without fetching."""
     engine = open_engine(settings.database_url)
     stack.callback(engine.dispose)
     assert_current(engine)
@@ -201,5 +184,5 @@ def held_peers(
 
 
 def _guard(unwrappers: tuple[DecryptionKey, ...]) -> Guard | None:
-    """The one guard of them all, None where nothing is guarded."""
+    """The guard of all keys, None where no key is guarded."""
     return next((key.guard for key in unwrappers if isinstance(key, Guarded)), None)

@@ -1,11 +1,10 @@
-"""How a command commits: it waits for the database no longer than `ACT_SECONDS`, and knows what counts then.
+"""An act of a command on the database: it waits no longer than `ACT_SECONDS`, and knows what counts then.
 
-Of a COMMIT that waits for a standby of PostgreSQL which is away there is no end. Whoever pulls an emergency brake must not
-sit before a command that says nothing: so an act runs in a thread that no process waits for, and where its outcome is not
-known, that is what the command says.
+A COMMIT that waits for a standby of PostgreSQL which is away never ends, and an emergency brake must not hang silently. So
+an act runs in a thread that no process waits for; where its outcome is not known, the command says that.
 
-Until the record of an act has its leaf in the tree, whoever writes to the database can take it away unseen, and where no
-server runs nobody would place it: so the command does.
+Until the record of an act has its leaf in the tree, whoever writes to the database can take it away unseen. Where no server
+runs nobody places it, so the command does.
 """
 
 import threading
@@ -16,7 +15,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from connectors.metadata.peers import Held
 from idp.config.settings import Settings
 from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.ledger_keys import LedgerKeys
@@ -24,7 +22,6 @@ from idp.sequencer.sequencer import HALTING, Sequencer
 from idp.sequencer.witness import Witness
 from idp.store.engine import reading
 from idp.store.faults import advice
-from idp.store.peer_copies import RecordedCopies
 from idp.store.store import Store
 from idp.store.switches.switch import KEY, Switch
 from idp.store.switches.switch_records import SwitchRecords
@@ -32,7 +29,6 @@ from idp.store.switches.switchboard import Switchboard
 from idp.store.switches.switches import Switches, faults_of_switches
 from idp.store.writer import COMMIT_SECONDS
 from policies.errors import Misconfigured, StoreUnavailable
-from policies.parties import EntityId
 
 # An act commits twice: its record in the ledger, then what the record says
 ACT_SECONDS = 2 * COMMIT_SECONDS
@@ -56,7 +52,7 @@ class Unsure(StoreUnavailable):
 
 
 def mend(detail: str, *, stops: bool = False) -> str:
-    """What to do about an `Unsure` of this detail, in sentences. `stops`: the act is to end something, and cannot wait."""
+    """Advice about an `Unsure` with this detail. `stops`: the act is to end something, and cannot wait."""
     what = "See that the database commits (is its standby away?)."
     # Only PostgreSQL has a standby
     if detail.startswith("SQLITE_"):
@@ -65,9 +61,9 @@ def mend(detail: str, *, stops: bool = False) -> str:
 
 
 def within(act: Callable[[], _T]) -> _T:
-    """What an act returns, or raises. Where it takes longer than `ACT_SECONDS` it is left, and `StoreUnavailable` raised.
+    """The result of an act. Raises what it raises, and `StoreUnavailable` where it takes longer than `ACT_SECONDS`.
 
-    Raises `Unsure` where somebody interrupts the waiting: the act goes on without it.
+    Raises `Unsure` where somebody interrupts the waiting: the act goes on.
     """
     told: Future[_T] = Future()
 
@@ -98,7 +94,7 @@ class Act:
 def set_switch(
     settings: Settings, store: Store, ledger: LedgerKeys, kind: str, name: str, *, off: bool, reason: str, now: int
 ) -> Act:
-    """As `Switchboard.set_switch`, and see to it that the record has its place, which takes some seconds at the most.
+    """Sets a switch as `Switchboard.set_switch` does, and waits some seconds for the place of its record.
 
     Raises `Unsure` where the database does not say in time whether it is so.
     """
@@ -116,11 +112,10 @@ def set_switch(
 def standing(
     settings: Settings, store: Store, ledger: LedgerKeys, kind: str, name: str, *, off: bool = True, reason: str = ""
 ) -> Act | None:
-    """The act by which a thing is off (or on) already, where nothing of it lacks; None else, and where nobody can say.
+    """The whole act by which a thing is off (or on) already, for this `reason` if there is one; None where nobody can say.
 
-    With a `reason` it has to be for that one. What was never switched is on, since 0. Said again, a key would be revoked
-    since now, and one that was revoked early, which succeeded nobody, would be one that did; and whatever is alive of a
-    thing that is on would end.
+    A thing that was never switched is on since 0. To set a switch again would move a key's revocation to now, and end what
+    is alive of a thing that is on.
 
     Raises `Unsure` where somebody interrupts the reading.
     """
@@ -144,7 +139,7 @@ def standing(
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A switch as it stands, None where its row and its record are not of one act; and the records of all acts."""
+    """A switch, None where its row and its record belong to different acts; and the records of all acts."""
 
     switch: Switch | None
     records: Sequence[bytes]
@@ -166,7 +161,7 @@ def _found(store: Store, ledger: LedgerKeys, kind: str, name: str) -> _Found:
 
 
 def _place(settings: Settings, store: Store, ledger: LedgerKeys, record: bytes) -> bool:
-    """Whether a record has its leaf in the tree, after some seconds at the most; where no server places it, this does."""
+    """Whether a record gets its leaf in the tree within some seconds. Places it where no server does."""
     sequencer = _sequencer(settings, store, ledger)
     end = time.monotonic() + PLACE_SECONDS
     try:
@@ -190,8 +185,7 @@ def _is_placed(store: Store, record: bytes) -> bool:
 
 
 def _sequencer(settings: Settings, store: Store, ledger: LedgerKeys) -> Sequencer | None:
-    """As a server has it; None where not all keys of the log can be loaded."""
-    # An older one that can be is not to sign in the place of one that cannot
+    """A server's sequencer; None where a key of the log cannot be loaded, since an older one must not sign in its place."""
     try:
         keys = load_ledger_keys(settings.key_folder, settings.origin)
     except Misconfigured:
@@ -204,39 +198,9 @@ def _sequencer(settings: Settings, store: Store, ledger: LedgerKeys) -> Sequence
 
 
 def _counts_as_off(store: Store, ledger: LedgerKeys, kind: str, name: str) -> bool | None:
-    """What a worker would find at this moment; None where that cannot be read."""
+    """Whether a worker would find it off now; None where that cannot be read."""
     switches = Switches(engine=store.engine, tenant=store.tenant, keys=ledger)
     try:
         return within(lambda: switches.off(kind, name))
     except StoreUnavailable:
         return None
-
-
-class PromptCopies:
-    """`RecordedCopies` for a command. Where a write does not end in time, it raises `Unsure`."""
-
-    def __init__(self, copies: RecordedCopies) -> None:
-        self._copies = copies
-
-    def held(self, entity_id: EntityId) -> Held | None:
-        """As `PeerCopies` has it."""
-        return self._copies.held(entity_id)
-
-    def keep(self, held: Held, *, instead: Held | None = None) -> None:
-        """As `PeerCopies` has it."""
-        _written(lambda: self._copies.keep(held, instead=instead))
-
-    def approve(self, held: Held, now: int, *, instead: Held | None = None) -> None:
-        """As `RecordedCopies` has it."""
-        _written(lambda: self._copies.approve(held, now, instead=instead))
-
-    def forget(self, entity_id: EntityId, now: int) -> bool:
-        """As `RecordedCopies` has it."""
-        return _written(lambda: self._copies.forget(entity_id, now))
-
-
-def _written(act: Callable[[], _T]) -> _T:
-    try:
-        return within(act)
-    except StoreUnavailable as error:
-        raise Unsure(error.detail) from error

@@ -1,4 +1,4 @@
-"""The key folder: who may read it, what lies in it besides keys, and how old and how large the keys are."""
+"""The key folder: its readers, other files in it, and the age and size of its keys."""
 
 import shlex
 import stat
@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from idp.config.settings import SETTINGS_FILE
-from idp.doctor.case import Case
-from idp.doctor.finding import Finding, Severity
+from idp.doctor.examination import Examination
+from idp.doctor.finding import ERROR, NOTICE, WARNING, DoctorFinding
 from idp.keys.file import PRODUCTION_MARK, RSA_BITS
 from idp.keys.folder import NODE_FILES, SAML_ENCRYPTION, SECRETS
 from idp.keys.kinds import LOG, kind_of, owner
@@ -24,7 +24,7 @@ SIGNERS = ("saml.pem", "es256.pem", "rs256.pem")
 HEX = (*SECRETS, OPENINGS_KEY)
 KNOWN = (*HEX, *SIGNERS, SAML_ENCRYPTION, *NODE_FILES, LOG.file, LOG_VKEY)
 YEAR = 365 * 24 * 3600
-# Keys that can be changed are changed about so often; a secret that makes identifiers never is
+# About the time after which keys are changed; a secret that makes identifiers never is
 OLD = 3 * YEAR
 _READ = "Whoever can read a private key can sign as this broker, or read what it recorded."
 _WHY = {
@@ -41,15 +41,15 @@ _SIGNS = "Services and countries know this broker by its keys: with one that doe
 RENAMED = "The issuer names the log, and was changed: what was signed before counts for nothing under another name."
 
 
-def back(case: Case, origin: str) -> str:
-    """What to do where the log was of this name before."""
+def back(case: Examination, origin: str) -> str:
+    """Advice where the log had this name before."""
     scheme = case.settings.issuer.partition("://")[0]
     before = f"{scheme}://{origin.removesuffix('/log')}"
     return f"Change `issuer` in {SETTINGS_FILE} back to {before}, or begin with a fresh folder."
 
 
-def keys(case: Case) -> Iterator[Finding]:
-    """What keeps the keys from serving, and what is unsafe about them though they serve."""
+def keys(case: Examination) -> Iterator[DoctorFinding]:
+    """Finds faults that keep the keys from serving, and dangers in keys that serve."""
     for problem in case.keys_problems:
         yield case.of_problem(problem, why(problem.file))
     folder = case.settings.key_folder
@@ -59,7 +59,7 @@ def keys(case: Case) -> Iterator[Finding]:
     for path in sorted(folder.iterdir()):
         if path.name not in KNOWN and kind_of(path.name) is None:
             what, fix = "it is no key that this broker uses.", "Move it elsewhere: a backup belongs on another machine."
-            yield Finding(Severity.NOTICE, case.name(path), 0, path.name, what, "Forgotten copies of keys get lost.", fix)
+            yield NOTICE(case.name(path), path.name, what, "Forgotten copies of keys get lost.", fix)
             continue
         yield from _readers(case, path)
         yield from _foreign(case, path)
@@ -68,37 +68,37 @@ def keys(case: Case) -> Iterator[Finding]:
     if not any((folder / name).exists() for name in NODE_FILES):
         what = f"the keys of a node ({', '.join(NODE_FILES)}) are missing: the folder is from before there were nodes."
         fix = "To take part between countries, take them from a new `ciconia init`."
-        yield Finding(Severity.NOTICE, case.name(folder), 0, "keys", what, "No other country can be asked.", fix)
+        yield NOTICE(case.name(folder), "keys", what, "No other country can be asked.", fix)
 
 
 def why(file: str) -> str:
-    """Why a file of the key folder matters."""
+    """The reason why a file of the key folder matters."""
     kind = kind_of(Path(file).name)
     if kind is not None and owner(kind) is not None:
         return _WHY[SAML_ENCRYPTION]
     return _WHY.get(Path(file).name if kind is None else kind.file, _SIGNS)
 
 
-def _folder(case: Case, folder: Path) -> Iterator[Finding]:
+def _folder(case: Examination, folder: Path) -> Iterator[DoctorFinding]:
     mode = folder.stat().st_mode
     if mode & 0o077:
-        severity = Severity.ERROR if mode & 0o022 else Severity.WARNING
+        severity = ERROR if mode & 0o022 else WARNING
         what = f"others than its owner may look into it (mode {stat.S_IMODE(mode):o})."
         reason = "Whoever may write there can put another key in place of one; whoever may read sees what there is."
-        yield Finding(severity, case.name(folder), 0, "permissions", what, reason, f"chmod 700 {shlex.quote(str(folder))}")
+        yield severity(case.name(folder), "permissions", what, reason, f"chmod 700 {shlex.quote(str(folder))}")
 
 
-def _readers(case: Case, path: Path) -> Iterator[Finding]:
+def _readers(case: Examination, path: Path) -> Iterator[DoctorFinding]:
     named = {case.name(problem.file) for problem in case.keys_problems}
     mode = path.stat().st_mode
-    # Loading names the others by itself
+    # Loading has named the others
     if path.name != LOG_VKEY and mode & 0o077 and case.name(path) not in named:
         what = f"others than its owner may read it (mode {stat.S_IMODE(mode):o})."
-        yield Finding(Severity.ERROR, case.name(path), 0, path.name, what, _READ, f"chmod 600 {shlex.quote(str(path))}")
+        yield ERROR(case.name(path), path.name, what, _READ, f"chmod 600 {shlex.quote(str(path))}")
 
 
-def _foreign(case: Case, path: Path) -> Iterator[Finding]:
-    """Lines that are of no key: readers pass over them, and some day one does not."""
+def _foreign(case: Examination, path: Path) -> Iterator[DoctorFinding]:
+    """Finds lines that belong to no key: readers pass over them, and some day one does not."""
     try:
         lines = read_whole(path).decode("utf-8").splitlines()
     except (OSError, ValueError):
@@ -116,11 +116,11 @@ def _foreign(case: Case, path: Path) -> Iterator[Finding]:
             shown = key if key.isidentifier() else path.name
             what = "this line is of no key."
             reason = "Programs differ in what they make of it: a key file holds its key and nothing else."
-            yield Finding(Severity.ERROR, case.name(path), number, shown, what, reason, "Remove the line.")
+            yield DoctorFinding(ERROR, case.name(path), number, shown, what, reason, "Remove the line.")
 
 
-def _worn(case: Case, path: Path) -> Iterator[Finding]:
-    """Keys that are old or short."""
+def _worn(case: Examination, path: Path) -> Iterator[DoctorFinding]:
+    """Finds keys that are old or short."""
     kind = kind_of(path.name)
     first = path.name if kind is None else kind.file
     if first in HEX or path.name == LOG_VKEY:
@@ -130,18 +130,18 @@ def _worn(case: Case, path: Path) -> Iterator[Finding]:
         what = f"it is {age // YEAR} years old."
         reason = "The longer a key is used, the more there is to win by stealing it, and the likelier it was."
         fix = "Make a new one, and give it to whoever knows this broker by it, before this one is taken away."
-        yield Finding(Severity.WARNING, case.name(path), 0, path.name, what, reason, fix)
-    # The node's keys were refused when they were loaded, if they are short
+        yield WARNING(case.name(path), path.name, what, reason, fix)
+    # Loading refuses short keys of a node
     looked_at = first in (*SIGNERS, SAML_ENCRYPTION) or (kind is not None and owner(kind) is not None)
     public = _public(case, path) if looked_at else None
     if isinstance(public, RSAPublicKey) and public.key_size < RSA_BITS:
         what = f"it is an RSA key of {public.key_size} bits."
         reason = "Below 3072 bits a key does not last beyond this decade (SOG-IS agreed mechanisms; eIDAS asks for 3072)."
-        yield Finding(Severity.WARNING, case.name(path), 0, path.name, what, reason, f"Make one of {RSA_BITS} bits.")
+        yield WARNING(case.name(path), path.name, what, reason, f"Make one of {RSA_BITS} bits.")
 
 
-def _public(case: Case, path: Path) -> object:
-    """The public half of a key, None for what is none: loading named that."""
+def _public(case: Examination, path: Path) -> object:
+    """The public half of a key; None for a file that is no key, which loading names."""
     if case.keys is not None and path.name.startswith(tuple(name.removesuffix(".pem") for name in SIGNERS)):
         rings = (case.keys.saml, case.keys.es256, case.keys.rs256)
         for each in (each for ring in rings for each in ring.scheduled):
@@ -153,8 +153,8 @@ def _public(case: Case, path: Path) -> object:
         return None
 
 
-def _verifier(case: Case, folder: Path) -> Iterator[Finding]:
-    """`log.vkey` has the public half of each key of the log, by the name of this log."""
+def _verifier(case: Examination, folder: Path) -> Iterator[DoctorFinding]:
+    """Checks that `log.vkey` has the public half of each key of the log, under the name of this log."""
     if case.ledger is None or not case.knows("issuer"):
         return
     try:
@@ -168,8 +168,8 @@ def _verifier(case: Case, folder: Path) -> Iterator[Finding]:
             before = names[verifier.public]
             what = f"{each.file} is listed in it for the log {before}, and the issuer names {verifier.name}."
             file, fix = case.name(folder / LOG_VKEY), back(case, before)
-            yield Finding(Severity.ERROR, file, 0, LOG_VKEY, what, RENAMED, fix)
+            yield ERROR(file, LOG_VKEY, what, RENAMED, fix)
         elif line not in found:
             what = f"the public half of {each.file} under {case.ledger.origin} is missing in it."
             fix = f"Write this line into it: {line}"
-            yield Finding(Severity.ERROR, case.name(folder / LOG_VKEY), 0, LOG_VKEY, what, why(LOG_VKEY), fix)
+            yield ERROR(case.name(folder / LOG_VKEY), LOG_VKEY, what, why(LOG_VKEY), fix)

@@ -1,4 +1,4 @@
-"""Of which algorithms the installed libxmlsec gives no opinion: asked with keys made for it, once a process."""
+"""The algorithms on which the installed libxmlsec gives no opinion: tried with fresh keys, once a process."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,14 +24,14 @@ _CURVES: Sequence[ec.EllipticCurve] = (
     ec.BrainpoolP384R1(),
     ec.BrainpoolP512R1(),
 )
-# Small, since it is thrown away; what is asked is the algorithm
+# Small: only the algorithm matters
 _RSA_BITS = 2048
 _SHAPE = Shape(root="{urn:ciconia:probe}a")
 
 
 @cache
 def silent_algorithms() -> tuple[str, ...]:
-    """What the installed libxmlsec cannot be asked about, in words; mostly nothing."""
+    """The algorithms in words that the installed libxmlsec cannot judge; mostly none."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
     asked: list[tuple[str, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, Profile]] = [
         ("RSA (PKCS#1 v1.5)", key, SAML2INT),
@@ -42,7 +42,7 @@ def silent_algorithms() -> tuple[str, ...]:
 
 
 def _answered(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, profile: Profile) -> bool:
-    """Whether libxmlsec agrees that a document of ours is signed. Where our own code does not, nothing can be asked."""
+    """Whether libxmlsec agrees that a document of ours is signed. False too where our own code does not."""
     public = prepared(key.public_key(), profile)
     signer = FileSigner(key, key.public_key(), b"", public.key_id)
     octets = sign_enveloped(etree.Element(_SHAPE.root, ID="_a"), signer, place=0, profile=profile)

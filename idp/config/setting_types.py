@@ -1,0 +1,158 @@
+"""The types of the settings in `ciconia.toml`. The description of each tells people how to write it."""
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from policies.load.table import unreadable
+from policies.visible import is_visible
+
+# ISO 3166-1 leaves XX to its users: no country will ever have it
+NO_COUNTRY = "XX"
+# RFC 1123 §2.1: labels of letters, digits and inner hyphens. Browsers compare an origin by this one spelling of it.
+LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+ISSUER = re.compile(rf"(https?)://{LABEL}(?:\.{LABEL})*(?::([1-9][0-9]{{0,4}}))?")
+DEFAULT_PORTS = {"https": 443, "http": 80}
+MAX_PORT = 65535
+MAX_NAME = 255  # octets of a file's name, in any file system
+# RFC 6749 §5.2: the signs of `error_uri`, less the fragment, which is ours to add
+DOCUMENTATION = re.compile(r"https://[!$-;=?-\[\]_a-z~]{1,500}")
+_ADDRESS = r"[0-9a-zA-Z.\-\[\]:]+:\d{1,5}"
+_MAIL = Field(pattern=r"^[!-~]{1,100}@[!-~]{1,150}$", description="Write a mail address: NAME@HOST.")
+SECONDS = "Write a number of seconds, as 10.0."
+
+
+def _issuer(value: str) -> str:
+    found = ISSUER.fullmatch(value)
+    if found is None:
+        raise ValueError("it is no https address, or has more than scheme, host and port in lower case")
+    if found[2] and (int(found[2]) > MAX_PORT or int(found[2]) == DEFAULT_PORTS[found[1]]):
+        raise ValueError("it names a port that does not exist, or the default one")
+    return value
+
+
+def _port(value: str) -> str:
+    if value and int(value.rpartition(":")[2]) > MAX_PORT:
+        raise ValueError("there is no such port")
+    return value
+
+
+def _path(value: str) -> str:
+    if "\0" in value or any(len(os.fsencode(part)) > MAX_NAME for part in Path(value).parts):
+        raise ValueError("no file can have this name")
+    return value
+
+
+def _database(value: str) -> str:
+    if "://" not in value:
+        return _path(value)
+    try:
+        make_url(value)
+    except (ArgumentError, ValueError):
+        # The cause may quote a password
+        raise ValueError("it is no address of a database, or has a : or @ that is not written %3A or %40") from None
+    return value
+
+
+def _valkey(value: str) -> str:
+    try:
+        _ = urlsplit(value).port
+    except ValueError:
+        raise ValueError("it is no address, or has a : or @ that is not written %3A or %40") from None
+    return value
+
+
+def _documentation(value: str) -> str:
+    if value and (DOCUMENTATION.fullmatch(value) is None or not urlsplit(value).hostname):
+        raise ValueError("it is no https address of visible ASCII without a fragment")
+    return value
+
+
+def _readable(value: str) -> str:
+    if unreadable(value):
+        raise ValueError("it has a sign that nobody can read, such as a control or a mark of direction")
+    if value and not is_visible(value):
+        raise ValueError("it has nothing that anybody can see")
+    return value
+
+
+Issuer = Annotated[
+    str,
+    Field(description="Write https://HOST, or https://HOST:PORT, as browsers reach the broker."),
+    AfterValidator(_issuer),
+]
+Listen = Annotated[
+    str, Field(pattern=rf"^{_ADDRESS}$", description="Write ADDRESS:PORT, as 127.0.0.1:8400."), AfterValidator(_port)
+]
+MetricsListen = Annotated[
+    str,
+    Field(pattern=rf"^({_ADDRESS})?$", description='Write ADDRESS:PORT, as 127.0.0.1:9400; "" tells them nowhere.'),
+    AfterValidator(_port),
+]
+DatabaseAddress = Annotated[
+    str,
+    Field(min_length=1, description="Write the name of a file, as ciconia.db, or postgresql://USER@HOST/NAME."),
+    AfterValidator(_database),
+]
+KeyFolder = Annotated[str, Field(min_length=1, description="Write the name of a folder, as keys."), AfterValidator(_path)]
+WitnessPath = Annotated[
+    str,
+    Field(description='Write the name of a folder or file on another disk or machine; "" for none.'),
+    AfterValidator(_path),
+]
+CountryCode = Annotated[
+    str,
+    Field(pattern=r"^([A-Z]{2})?$", description='Write two capital letters, as in ISO 3166-1 (alpha-2); "" for none.'),
+]
+ValkeyAddress = Annotated[
+    str,
+    Field(
+        pattern=r"^(valkeys?://[!-~]{1,500})?$",
+        description='Write valkey://HOST:PORT, or valkeys://HOST:PORT for TLS; "" for none.',
+    ),
+    AfterValidator(_valkey),
+]
+DocumentationUrl = Annotated[
+    str, Field(description='Write the https address of the page, without #; "" for none.'), AfterValidator(_documentation)
+]
+
+
+class Organization(BaseModel):
+    """The operator of this node in its eIDAS metadata: names, a web address, two mail addresses."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    name: Annotated[str, AfterValidator(_readable)] = Field(min_length=1, max_length=256)
+    display_name: Annotated[str, AfterValidator(_readable)] = Field(default="", max_length=256)
+    url: Annotated[
+        str,
+        Field(pattern=r"^https?://[!-~]{1,500}$", description="Write an address that begins with https:// or http://."),
+    ]
+    support: Annotated[str, _MAIL]
+    technical: Annotated[str, _MAIL]
+
+
+class Limits(BaseModel):
+    """The work that one worker takes on at a time, and how often one party or address may ask: requests a minute.
+
+    Measured (docs/watch-it.md): two at work use a worker fully, and the rest are for those who wait for the database; a
+    request behind 256 others waits for 0.4 s. The limits of addresses are wide: a city hall has one, too.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    at_work: int = Field(default=4, ge=2, le=1000)
+    waiting: int = Field(default=256, ge=1, le=100_000)
+    # a login's first request, by the address, and by the relying party or node that it is for: it makes us sign
+    begin_address: int = Field(default=600, ge=1, le=10_000_000)
+    begin_party: int = Field(default=60_000, ge=1, le=10_000_000)
+    # failed client authentications, by the address and client; ten times as many wrong answers, by the address
+    failures: int = Field(default=120, ge=1, le=10_000_000)
+    # any request, by the address
+    pages: int = Field(default=12_000, ge=1, le=10_000_000)
