@@ -24,6 +24,7 @@ from idp.protocols.eidas.proxy_service import NAME, ProxyService, proxy_here
 from idp.protocols.eidas.receiving_node import METADATA_LIFE, about, receiving_metadata
 from idp.protocols.eidas.role import NodeRole
 from idp.protocols.oidc import request as oidc_request
+from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.provider import OpenIDProvider
 from idp.protocols.oidc.receipt import PartyReceipts
 from idp.protocols.saml.deviation_guard import DeviationGuard, GuardedConnector
@@ -199,19 +200,21 @@ def _logins(parts: SiteParts) -> Logins:
 def _openid(parts: SiteParts, role: CityRole) -> OpenIDProvider:
     configuration, keys = parts.configuration, parts.keys
     return OpenIDProvider(
-        issuer=parts.settings.issuer,
-        tenant=parts.settings.tenant,
-        parties=configuration.parties,
-        purposes=configuration.purposes,
-        vouched=role.vouches,
-        ended=role.ended,
-        catalogue=configuration.catalogue,
-        signers={"ES256": keys.es256, "RS256": keys.rs256},
-        sealer=parts.sealer,
-        commits=parts.commits,
-        parked=parts.store,
-        documentation=parts.settings.documentation_url,
-        redeemed=parts.watched.redeemed,
+        OpenIDParts(
+            issuer=parts.settings.issuer,
+            tenant=parts.settings.tenant,
+            parties=configuration.parties,
+            purposes=configuration.purposes,
+            vouched=role.vouches,
+            ended=role.ended,
+            catalogue=configuration.catalogue,
+            signers={"ES256": keys.es256, "RS256": keys.rs256},
+            sealer=parts.sealer,
+            commits=parts.commits,
+            parked=parts.store,
+            documentation=parts.settings.documentation_url,
+            redeemed=parts.watched.redeemed,
+        )
     )
 
 

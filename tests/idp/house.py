@@ -19,6 +19,7 @@ from idp.login.sealing import Sealer
 from idp.login.states import GRANT, Asked, Decided, Grant, Released
 from idp.login.suspension import Suspension
 from idp.ports import Unit
+from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.provider import OpenIDProvider
 from idp.protocols.oidc.request import NAME, OPENID_REQUEST, OpenIDRequest
 from idp.store.switches.switch import Switched
@@ -208,17 +209,19 @@ class House:
             suspension=suspension,
         )
         self.openid = OpenIDProvider(
-            issuer=ISSUER,
-            tenant=TENANT,
-            parties=made.parties,
-            purposes=made.purposes,
-            vouched=self.role.vouches,
-            ended=self.role.ended,
-            catalogue=made.catalogue,
-            signers={"ES256": NoSigner(), "RS256": NoSigner()},
-            sealer=self.sealer,
-            commits=self.store,
-            parked=self.store,
+            OpenIDParts(
+                issuer=ISSUER,
+                tenant=TENANT,
+                parties=made.parties,
+                purposes=made.purposes,
+                vouched=self.role.vouches,
+                ended=self.role.ended,
+                catalogue=made.catalogue,
+                signers={"ES256": NoSigner(), "RS256": NoSigner()},
+                sealer=self.sealer,
+                commits=self.store,
+                parked=self.store,
+            )
         )
         self.broker = Broker(
             tenant=TENANT,

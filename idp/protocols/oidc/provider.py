@@ -15,7 +15,7 @@ No HTTP here: `idp.web.routes.oidc` brings parameters and headers and takes answ
 """
 
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from connectors.connector import Inbound, Outbound, Post, Redirect
 from connectors.signatures.jws import ALGORITHMS, base64url
@@ -24,13 +24,13 @@ from connectors.wire.claims import Json
 from idp.keys.kinds import JWKS_SECONDS
 from idp.ledger.ledger_keys import mac
 from idp.login.frontend import Admit, Declined, Received
-from idp.login.sealing import Sealer
-from idp.login.states import CODE_LIFE, GRANT, Grant, Released
-from idp.ports import Commits, Parked, ParkedRow
+from idp.login.states import CODE_LIFE, GRANT, Released
+from idp.ports import ParkedRow
 from idp.protocols.oidc.client import Clients
 from idp.protocols.oidc.direct import JsonAnswer, error_uri, explained, unavailable
 from idp.protocols.oidc.hint import hinted_subject
 from idp.protocols.oidc.metadata import discovery, jwks
+from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.request import (
     FORM_POST,
     OpenIDRequest,
@@ -40,9 +40,8 @@ from idp.protocols.oidc.request import (
     read_protocol,
     unknown_scopes,
 )
-from idp.protocols.oidc.token import Ended, Held, Tokens, Vouched, for_everybody
+from idp.protocols.oidc.token import HeldBy, Tokens, for_everybody
 from policies.authentication import Origin
-from policies.catalogue import Catalogue
 from policies.errors import (
     AssuranceTooLow,
     AuthenticationFailed,
@@ -57,8 +56,7 @@ from policies.errors import (
     StoreUnavailable,
     Suspended,
 )
-from policies.parties import ClientId, PurposeId, RelyingParty, Tenant
-from policies.purposes import Purpose
+from policies.parties import ClientId, RelyingParty
 
 # What a redirect address may not bring along already: two of a name, and nobody knows which counts (CVE-2026-9689)
 ANSWER_PARAMETERS = frozenset(
@@ -93,75 +91,38 @@ PUBLIC = {"Cache-Control": f"public, max-age={JWKS_SECONDS}"}
 class OpenIDProvider:
     """One tenant's OpenID provider, a frontend (`idp.login.frontend`), made at start.
 
-    Raises `Misconfigured` with everything that can never work.
-    `documentation` is the page that explains our error codes, "" where the operator names none.
+    Raises `Misconfigured` with every registration that can never work.
     """
 
     path = "/authorize"
     signed = False
 
-    def __init__(
-        self,
-        *,
-        issuer: str,
-        tenant: Tenant,
-        parties: Mapping[ClientId, RelyingParty],
-        purposes: Mapping[PurposeId, Purpose],
-        vouched: Vouched,
-        ended: Ended,
-        catalogue: Catalogue,
-        signers: Mapping[str, Signers],
-        sealer: Sealer,
-        commits: Commits,
-        parked: Parked,
-        documentation: str = "",
-        redeemed: Callable[[Grant], None] = lambda _grant: None,
-    ) -> None:
-        problems = [problem for party in parties.values() for problem in _problems(party, signers)]
-        if not signers or not set(signers) <= set(ALGORITHMS):
+    def __init__(self, parts: OpenIDParts) -> None:
+        problems = [problem for party in parts.parties.values() for problem in _problems(party, parts.signers)]
+        if not parts.signers or not set(parts.signers) <= set(ALGORITHMS):
             problems.append(Problem("keys", 0, "signers", "no signer, or one of another algorithm.", "Make an ES256 key."))
         if problems:
             raise Misconfigured(tuple(problems))
-        self._issuer = issuer
-        self._iss = urllib.parse.urlencode({"iss": issuer})
-        self._documentation = documentation
-        self._parties = parties
-        self._purposes = purposes
-        self._catalogue = catalogue
-        self._signers = signers
-        self._sealer = sealer
-        # Of all public clients: what a page of another origin asks is refused before it is looked at
-        self.origins = frozenset(origin for party in parties.values() for origin in party.origins)
-        self.clients = Clients(issuer=issuer, parties=parties)
-        self.tokens = Tokens(
-            issuer=issuer,
-            tenant=tenant,
-            parties=parties,
-            purposes=purposes,
-            vouched=vouched,
-            ended=ended,
-            catalogue=catalogue,
-            clients=self.clients,
-            signers=signers,
-            sealer=sealer,
-            commits=commits,
-            parked=parked,
-            redeemed=redeemed,
-        )
+        self._parts = parts
+        self._iss = urllib.parse.urlencode({"iss": parts.issuer})
+        # A request from a page of any other origin is refused before its client is looked at
+        self.origins = frozenset(origin for party in parts.parties.values() for origin in party.origins)
+        self.clients = Clients(issuer=parts.issuer, parties=parts.parties)
+        self.tokens = Tokens(parts, self.clients)
 
     def receive(self, inbound: Inbound, now: int, admit: Admit = lambda _service: None) -> Received | Declined:
         """Judge an authentication request: the request, or the error that goes back to the verified redirect address.
 
         Raises `RequestRefused` (for a page of ours) where client or redirect address are not registered.
         """
-        party, address = addressed(inbound, self._parties)
+        party, address = addressed(inbound, self._parts.parties)
         origin = origin_of(party, OpenIDRequest(address.redirect_uri, address.response_mode, address.state))
 
         def hinted(token: str) -> str:
-            return hinted_subject(token, party.client_id, self._issuer, self._signers, now)
+            return hinted_subject(token, party.client_id, self._parts.issuer, self._parts.signers, now)
 
         try:
-            request = judged(inbound, party, address, self._purposes, self._catalogue, hinted)
+            request = judged(inbound, party, address, self._parts.purposes, self._parts.catalogue, hinted)
         except RequestRefused as error:
             error.peer = party.client_id
             return Declined(origin, error, at_once=True)
@@ -170,7 +131,7 @@ class OpenIDProvider:
 
     def check_registered(self, origin: Origin) -> None:
         """Raises `RequestRefused` where the client or its redirect address is registered no more."""
-        party = self._parties.get(ClientId(origin.service))
+        party = self._parts.parties.get(ClientId(origin.service))
         if party is None or not party.takes(read_protocol(origin).redirect_uri):
             raise RequestRefused("the redirect address is registered no more", oauth="unauthorized_client")
 
@@ -179,9 +140,9 @@ class OpenIDProvider:
 
         The code would stand for a release that nobody can redeem. An error needs no key.
         """
-        party = self._parties.get(ClientId(origin.service))
+        party = self._parts.parties.get(ClientId(origin.service))
         if release and party is not None:  # else `check_registered` says so
-            self._signers[party.id_token_alg].at(now)
+            self._parts.signers[party.id_token_alg].at(now)
 
     def evidence(self, origin: Origin) -> Mapping[str, str]:
         """The nonce, which the id_token has, too."""
@@ -189,7 +150,7 @@ class OpenIDProvider:
 
     def parked(self, released: Released, now: int) -> tuple[ParkedRow, ...]:
         """What the code stands for."""
-        return (self._sealer.park("code", _code(released), GRANT.dump(released.grant), now + CODE_LIFE),)
+        return (self._parts.sealer.park("code", _code(released), GRANT.dump(released.grant), now + CODE_LIFE),)
 
     def answer(self, released: Released, now: int) -> Outbound:
         """The code, on its way (Core §3.1.2.5, RFC 9207)."""
@@ -198,30 +159,30 @@ class OpenIDProvider:
     def refuse(self, origin: Origin, error: BrokerError, now: int, answer_key: bytes = b"") -> Outbound:
         """An error of RFC 6749 §4.1.2.1."""
         code, sentence = _told(error)
-        uri = (("error_uri", error_uri(self._documentation, code)),) if self._documentation else ()
+        uri = (("error_uri", error_uri(self._parts.documentation, code)),) if self._parts.documentation else ()
         return self._answer(origin, (("error", code), ("error_description", sentence or SENTENCES.get(code, "")), *uri))
 
     def token(self, parameters: Mapping[str, str], authorization: str, now: int) -> JsonAnswer:
         """The token endpoint: the parameters of the form, and the Authorization header or ""."""
-        return explained(self.tokens.token(parameters, authorization, now), self._documentation)
+        return explained(self.tokens.token(parameters, authorization, now), self._parts.documentation)
 
     def userinfo(
-        self, authorization: str, query: Mapping[str, str], form: Mapping[str, str], now: int, held: Held = for_everybody
+        self, authorization: str, query: Mapping[str, str], form: Mapping[str, str], now: int, held: HeldBy = for_everybody
     ) -> JsonAnswer:
         """Userinfo, by GET or POST: the Authorization header or "", the address's parameters and the form's.
 
         `held` is given the token's client, and raises `RequestRefused` where whoever asks may not ask for it.
         """
-        return explained(self.tokens.userinfo(authorization, query, form, now, held), self._documentation)
+        return explained(self.tokens.userinfo(authorization, query, form, now, held), self._parts.documentation)
 
     def is_public(self, client_id: str) -> bool:
         """Whether a client of this id is registered as public."""
-        party = self._parties.get(ClientId(client_id))
+        party = self._parts.parties.get(ClientId(client_id))
         return party is not None and party.public
 
     def has_origin(self, client_id: str, origin: str) -> bool:
         """Whether pages of this origin may call for this client."""
-        party = self._parties.get(ClientId(client_id))
+        party = self._parts.parties.get(ClientId(client_id))
         return party is not None and origin in party.origins
 
     def discovery(self) -> JsonAnswer:
@@ -231,14 +192,19 @@ class OpenIDProvider:
     def jwks(self, now: int) -> JsonAnswer:
         """The document at `/jwks`, as it is at `now`; 503 where nobody can say which keys are revoked."""
         try:
-            return JsonAnswer(200, PUBLIC, jwks(self._signers, now))
+            return JsonAnswer(200, PUBLIC, jwks(self._parts.signers, now))
         except StoreUnavailable as error:
             return unavailable(error.detail)
 
     def _discovered(self) -> Mapping[str, Json]:
-        public = any(party.public for party in self._parties.values())
+        public = any(party.public for party in self._parts.parties.values())
         return discovery(
-            self._issuer, self._signers, self._purposes, self._catalogue, self._documentation, public_clients=public
+            self._parts.issuer,
+            self._parts.signers,
+            self._parts.purposes,
+            self._parts.catalogue,
+            self._parts.documentation,
+            public_clients=public,
         )
 
     def _answer(self, origin: Origin, answer: tuple[tuple[str, str], ...]) -> Outbound:
@@ -246,7 +212,7 @@ class OpenIDProvider:
         to = read_protocol(origin)
         fields = (*answer, *((("state", to.state),) if to.state else ()))
         if to.response_mode == FORM_POST:
-            return Post(to.redirect_uri, (*fields, ("iss", self._issuer)))
+            return Post(to.redirect_uri, (*fields, ("iss", self._parts.issuer)))
         separator = "&" if "?" in to.redirect_uri else "?"
         return Redirect(f"{to.redirect_uri}{separator}{urllib.parse.urlencode(fields)}&{self._iss}")
 

@@ -11,19 +11,17 @@ import re
 from collections.abc import Callable, Mapping
 
 from connectors.signatures.jws import base64url, from_base64url, sign
-from connectors.signatures.signer import Signer, Signers
+from connectors.signatures.signer import Signer
 from connectors.wire.claims import Json
-from idp.login.sealing import Sealer
 from idp.login.states import ACCESS_TOKEN_LIFE, CODE_LIFE, GRANT, Grant
-from idp.ports import Commits, Mark, Parked, Unit
+from idp.ports import Commits, Mark, Unit
 from idp.protocols.oidc.claims import wire_claims
 from idp.protocols.oidc.client import Authenticated, Clients
 from idp.protocols.oidc.direct import JsonAnswer, oauth_error, success, unavailable
+from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.request import OpenIDRequest, read_protocol
-from policies.catalogue import Catalogue
 from policies.errors import Conflict, NotFound, Replayed, RequestRefused, StoreUnavailable, about
-from policies.parties import ClientId, ProviderId, PurposeId, RelyingParty, Tenant
-from policies.purposes import Purpose
+from policies.parties import ClientId, RelyingParty, Tenant
 from policies.release import may_still_go
 
 ID_TOKEN_LIFE = 5 * 60
@@ -40,12 +38,8 @@ MAX_PARAMETERS = 100_000
 SUSPENDED = "The client, or the source of the attributes, is suspended or was: what was issued before has ended."
 USED = "The code was used already, has expired, or was never issued."
 
-# Whether an identity provider is registered, and what is known of a country's node valid, at a moment
-Vouched = Callable[[ProviderId, int], bool]
-# Whether what a grant rests on was switched off since its login was asked. Raises `StoreUnavailable`
-Ended = Callable[[Grant], bool]
-# Whether whoever brings a token of this client may. Raises `RequestRefused`
-Held = Callable[[ClientId], None]
+# Raises `RequestRefused` where the bearer of a token of this client may not use it
+HeldBy = Callable[[ClientId], None]
 
 
 def for_everybody(_client_id: ClientId) -> None:
@@ -55,36 +49,8 @@ def for_everybody(_client_id: ClientId) -> None:
 class Tokens:
     """Redeems codes and answers with what was released. One tenant's."""
 
-    def __init__(
-        self,
-        *,
-        issuer: str,
-        tenant: Tenant,
-        parties: Mapping[ClientId, RelyingParty],
-        purposes: Mapping[PurposeId, Purpose],
-        vouched: Vouched,
-        ended: Ended,
-        catalogue: Catalogue,
-        clients: Clients,
-        signers: Mapping[str, Signers],
-        sealer: Sealer,
-        commits: Commits,
-        parked: Parked,
-        redeemed: Callable[[Grant], None] = lambda _grant: None,
-    ) -> None:
-        self._issuer = issuer
-        self._tenant = tenant
-        self._parties = parties
-        self._purposes = purposes
-        self._vouched = vouched
-        self._ended = ended
-        self._catalogue = catalogue
-        self._clients = clients
-        self._signers = signers
-        self._sealer = sealer
-        self._commits = commits
-        self._parked = parked
-        self._redeemed = redeemed
+    def __init__(self, parts: OpenIDParts, clients: Clients) -> None:
+        self._parts, self._clients = parts, clients
 
     def token(self, parameters: Mapping[str, str], authorization: str, now: int) -> JsonAnswer:
         """Redeem a code. Every refusal is an answer too; it says what is wrong with the request and nothing of a person."""
@@ -96,7 +62,7 @@ class Tokens:
             return unavailable(error.detail)
 
     def userinfo(
-        self, authorization: str, query: Mapping[str, str], form: Mapping[str, str], now: int, held: Held = for_everybody
+        self, authorization: str, query: Mapping[str, str], form: Mapping[str, str], now: int, held: HeldBy = for_everybody
     ) -> JsonAnswer:
         """What was released, for a bearer of an access token in the header or, by POST, in the form (RFC 6750 §2)."""
         try:
@@ -110,7 +76,7 @@ class Tokens:
         except RequestRefused as error:
             challenge = f'{self._challenge("Bearer")}, error="{error.oauth}", error_description="{error.detail}"'
             return oauth_error(error, challenge=challenge)
-        return success({**wire_claims(grant.attributes, self._catalogue), "sub": grant.sub})
+        return success({**wire_claims(grant.attributes, self._parts.catalogue), "sub": grant.sub})
 
     def _token(self, parameters: Mapping[str, str], authorization: str, now: int) -> Mapping[str, Json]:
         # 1. the request's form, then who calls
@@ -123,7 +89,7 @@ class Tokens:
                 # 2. the grant
                 handle, grant = self._redeemable(given, caller, now)
                 # Before anything is spent: where every key is revoked, the code outlives this
-                ring = self._signers[caller.party.id_token_alg]
+                ring = self._parts.signers[caller.party.id_token_alg]
                 ring.at(now)
                 # 3. one unit, durable
                 access = self._access(handle, now)
@@ -131,16 +97,16 @@ class Tokens:
             except RequestRefused as error:
                 # The client's assertion held, so it is spent, though it gets nothing. First of all: whoever repeats one is
                 # nobody, and ends nothing
-                spend(self._commits, self._tenant, caller)
+                spend(self._parts.commits, self._parts.tenant, caller)
                 if isinstance(error, _CodeUsed):
                     self._revoke(error.handle, now)
                 raise
             # 4. asked again: a commit may take seconds, and what was switched off meanwhile neither gets nor signs
             if over := self._over(grant, now):
-                self._commits.commit(Unit(tenant=self._tenant, removed=(hashlib.sha256(access).digest(),)))
+                self._parts.commits.commit(Unit(tenant=self._parts.tenant, removed=(hashlib.sha256(access).digest(),)))
                 raise _no_grant(over)
             signer = ring.at(now)
-        self._redeemed(grant)
+        self._parts.redeemed(grant)
         # 5. sign, and answer
         access_token = base64url(access)
         return {
@@ -163,8 +129,8 @@ class Tokens:
         if handle is None:
             raise _no_grant(USED)
         try:
-            payload = self._parked.parked(self._tenant, "code", hashlib.sha256(handle).digest(), now)
-            grant = GRANT.load(self._sealer.unpark("code", handle, payload, now))
+            payload = self._parts.parked.parked(self._parts.tenant, "code", hashlib.sha256(handle).digest(), now)
+            grant = GRANT.load(self._parts.sealer.unpark("code", handle, payload, now))
         except NotFound:
             raise _CodeUsed(handle) from None
         if wrong := self._unfit(grant, given, caller, now):
@@ -187,14 +153,14 @@ class Tokens:
     def _redeem(self, caller: Authenticated, grant: Grant, handle: bytes, access: bytes, now: int) -> None:
         digest = hashlib.sha256(handle).digest()
         unit = Unit(
-            tenant=self._tenant,
+            tenant=self._parts.tenant,
             # The row lives at most CODE_LIFE from its issue, so from now too: the mark outlives it
             marks=(Mark("code", digest, now + CODE_LIFE + ACCESS_TOKEN_LIFE), *caller.marks),
-            parked=(self._sealer.park("access", access, GRANT.dump(grant), now + ACCESS_TOKEN_LIFE),),
+            parked=(self._parts.sealer.park("access", access, GRANT.dump(grant), now + ACCESS_TOKEN_LIFE),),
             removed=(digest,),
         )
         try:
-            self._commits.commit(unit)
+            self._parts.commits.commit(unit)
         except Conflict as error:
             if error.kind == "jti":
                 raise assertion_used() from error
@@ -209,15 +175,15 @@ class Tokens:
         for moment in (now, now - ACCESS_TOKEN_LIFE, now + ACCESS_TOKEN_LIFE):
             try:
                 digest = hashlib.sha256(self._access(handle, moment)).digest()
-                self._parked.parked(self._tenant, "access", digest, now)
+                self._parts.parked.parked(self._parts.tenant, "access", digest, now)
             except (NotFound, Replayed):
                 continue
-            self._commits.commit(Unit(tenant=self._tenant, removed=(digest,)))
+            self._parts.commits.commit(Unit(tenant=self._parts.tenant, removed=(digest,)))
             return
 
     def _access(self, handle: bytes, moment: int) -> bytes:
         """The token of a code that was redeemed in the hour of `moment`."""
-        return self._sealer.derive("access", handle, at=moment)
+        return self._parts.sealer.derive("access", handle, at=moment)
 
     def granted(self, token: str, now: int) -> Grant:
         """What a live access token stands for. Raises `RequestRefused` (401 `invalid_token`)."""
@@ -225,8 +191,8 @@ class Tokens:
         if handle is None:
             raise _no_token()
         try:
-            payload = self._parked.parked(self._tenant, "access", hashlib.sha256(handle).digest(), now)
-            grant = GRANT.load(self._sealer.unpark("access", handle, payload, now))
+            payload = self._parts.parked.parked(self._parts.tenant, "access", hashlib.sha256(handle).digest(), now)
+            grant = GRANT.load(self._parts.sealer.unpark("access", handle, payload, now))
         except NotFound:
             raise _no_token() from None
         if over := self._over(grant, now):
@@ -238,26 +204,26 @@ class Tokens:
 
     def _over(self, grant: Grant, now: int) -> str:
         """Why what the grant rests on holds no more, "" where it does: a parked grant is remembered fact, no permission."""
-        party, purpose = self._parties.get(ClientId(grant.origin.service)), self._purposes.get(grant.purpose_id)
+        party, purpose = self._parts.parties.get(ClientId(grant.origin.service)), self._parts.purposes.get(grant.purpose_id)
         registered = (
             party is not None
             and purpose is not None
             and party.takes(read_protocol(grant.origin).redirect_uri)
             and grant.purpose_id in party.purposes
-            and self._vouched(grant.provider_id, now)
-            and may_still_go(grant.attributes, purpose, party, self._catalogue)
+            and self._parts.vouched(grant.provider_id, now)
+            and may_still_go(grant.attributes, purpose, party, self._parts.catalogue)
         )
         if not registered:
             return "The client, the purpose, the source of the attributes or one of them is registered no more."
-        return SUSPENDED if self._ended(grant) else ""
+        return SUSPENDED if self._parts.ended(grant) else ""
 
     def _id_token(self, grant: Grant, party: RelyingParty, signer: Signer, access_token: str, now: int) -> str:
         """Core §2 and §3.1.3.6. The protocol's claims come last, so that no attribute can ever stand in their place."""
         everything, request = party.claims_in_id_token, read_protocol(grant.origin)
         inside = [attribute for attribute in grant.attributes if everything or attribute.name in request.in_id_token]
         claims: dict[str, Json] = {
-            **wire_claims(inside, self._catalogue),
-            "iss": self._issuer,
+            **wire_claims(inside, self._parts.catalogue),
+            "iss": self._parts.issuer,
             "sub": grant.sub,
             "aud": party.client_id,
             "iat": now,
@@ -276,7 +242,7 @@ class Tokens:
         return self._challenge("Bearer")
 
     def _challenge(self, scheme: str) -> str:
-        return f'{scheme} realm="{self._issuer}"'
+        return f'{scheme} realm="{self._parts.issuer}"'
 
 
 class _CodeUsed(RequestRefused):

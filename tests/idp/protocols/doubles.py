@@ -16,6 +16,7 @@ from idp.login.frontend import Declined, Received
 from idp.login.sealing import Sealer, SealingKeys
 from idp.login.states import CODE_LIFE, GRANT, Grant
 from idp.ports import Unit
+from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.provider import OpenIDProvider
 from idp.protocols.oidc.request import OpenIDRequest, origin_of
 from policies.assurance import LevelOfAssurance
@@ -142,17 +143,19 @@ class City:
         self.suspended: set[ClientId] = set()
         self.signers = signers()
         self.provider = OpenIDProvider(
-            issuer=ISSUER,
-            tenant=TENANT,
-            parties=self.parties,
-            purposes=self.purposes,
-            vouched=lambda provider_id, _now: provider_id in self.providers,
-            ended=lambda grant: ClientId(grant.origin.service) in self.suspended,
-            catalogue=STANDARD,
-            signers=self.signers,
-            sealer=self.sealer,
-            commits=self.store,
-            parked=self.store,
+            OpenIDParts(
+                issuer=ISSUER,
+                tenant=TENANT,
+                parties=self.parties,
+                purposes=self.purposes,
+                vouched=lambda provider_id, _now: provider_id in self.providers,
+                ended=lambda grant: ClientId(grant.origin.service) in self.suspended,
+                catalogue=STANDARD,
+                signers=self.signers,
+                sealer=self.sealer,
+                commits=self.store,
+                parked=self.store,
+            )
         )
 
     def code(self, grant: Grant, handle: bytes = b"h" * 32, now: int = NOW) -> str:

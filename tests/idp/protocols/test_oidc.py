@@ -9,6 +9,7 @@ from connectors.signatures.jws import base64url
 from idp.ledger.ledger_keys import mac
 from idp.login.sealing import Sealer
 from idp.login.states import Released
+from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.provider import OpenIDProvider
 from policies.catalogue import STANDARD
 from policies.errors import (
@@ -127,17 +128,19 @@ def for_nobody(*algs: str) -> OpenIDProvider:
     """A provider without any relying party, with a signer under each of these names."""
     store = MemoryStore()
     return OpenIDProvider(
-        issuer=ISSUER,
-        tenant=TENANT,
-        parties={},
-        purposes={},
-        vouched=lambda _provider, _now: False,
-        ended=lambda _grant: False,
-        catalogue=STANDARD,
-        signers={alg: SoftwareSigner(private_key("ES256")) for alg in algs},
-        sealer=Sealer(tenant=TENANT, keys=fixed_keys(bytes(32))),
-        commits=store,
-        parked=store,
+        OpenIDParts(
+            issuer=ISSUER,
+            tenant=TENANT,
+            parties={},
+            purposes={},
+            vouched=lambda _provider, _now: False,
+            ended=lambda _grant: False,
+            catalogue=STANDARD,
+            signers={alg: SoftwareSigner(private_key("ES256")) for alg in algs},
+            sealer=Sealer(tenant=TENANT, keys=fixed_keys(bytes(32))),
+            commits=store,
+            parked=store,
+        )
     )
 
 

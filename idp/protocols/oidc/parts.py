@@ -1,0 +1,40 @@
+"""The parts of one tenant's OpenID provider."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from connectors.signatures.signer import Signers
+from idp.login.sealing import Sealer
+from idp.login.states import Grant
+from idp.ports import Commits, Parked
+from policies.catalogue import Catalogue
+from policies.parties import ClientId, ProviderId, PurposeId, RelyingParty, Tenant
+from policies.purposes import Purpose
+
+# Whether an identity provider is registered, and what is known of a country's node valid, at a moment
+Vouched = Callable[[ProviderId, int], bool]
+# Whether what a grant rests on was switched off since its login was asked. Raises `StoreUnavailable`
+Ended = Callable[[Grant], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenIDParts:
+    """The registrations, the keys and the store of one tenant's OpenID provider.
+
+    `signers` has a signer for each algorithm of id_tokens. `redeemed` is told of each grant for which a token was issued.
+    `documentation` is the address of the page that explains our error codes, "" where the operator names none.
+    """
+
+    issuer: str
+    tenant: Tenant
+    parties: Mapping[ClientId, RelyingParty]
+    purposes: Mapping[PurposeId, Purpose]
+    vouched: Vouched
+    ended: Ended
+    catalogue: Catalogue
+    signers: Mapping[str, Signers]
+    sealer: Sealer
+    commits: Commits
+    parked: Parked
+    documentation: str = ""
+    redeemed: Callable[[Grant], None] = lambda _grant: None
