@@ -59,7 +59,7 @@ class CityRole:
         self._suspension = suspension
 
     def registered(self, request: ServiceRequest) -> tuple[RelyingParty, Purpose]:
-        """Who asks, and what for, as configured now. Raises `RequestRefused` where that ended since."""
+        """The service and its purpose as configured now. Raises `RequestRefused` if that registration has ended."""
         party = self.configuration.parties.get(ClientId(request.origin.service))
         purpose = self.configuration.purposes.get(request.purpose_id)
         if party is None or purpose is None or request.purpose_id not in party.purposes:
@@ -123,7 +123,7 @@ class CityRole:
     def judge(
         self, request: ServiceRequest, provider: IdentityProvider, assertion: Assertion, language: str, now: int
     ) -> Judged:
-        """What may go: `policies.release.decide`.
+        """Decide what may go: `policies.release.decide`.
 
         Raises `AssuranceTooLow` where the purpose has come to need more since it was asked, and `OtherPerson` where the
         service expects somebody else.
@@ -178,7 +178,7 @@ class CityRole:
         return notice_hash(template=self._template, language=language, purpose_id=request.purpose_id, decision=decision)
 
     def release_record(self, decided: Decided, chosen: Decision, evidence: Mapping[str, str], now: int) -> RecordDraft:
-        """What went to whom, for what, under the person's keyed index."""
+        """The record of a release: what went to whom, for what, under the person's keyed index."""
         judged = decided.judged
         return draft_release(
             record=new_record(),

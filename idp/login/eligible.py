@@ -8,13 +8,13 @@ from policies.purposes import Purpose
 
 
 class Nodes(Protocol):
-    """What is known of other countries' nodes at a moment, without asking anybody: `connectors.metadata.peers.Peers`."""
+    """Reads what we know of other countries' nodes, and fetches nothing: `connectors.metadata.peers.Peers`."""
 
     def current(self, entity_id: EntityId, now: int) -> object:
-        """What is valid and approved of it. Raises `PeerUnavailable` where nothing is."""
+        """The valid and approved part of a node's metadata. Raises `PeerUnavailable` if there is none."""
 
     def digest(self, entity_id: EntityId, now: int) -> str:
-        """What tells apart what is approved of a node now. Raises `PeerUnavailable`."""
+        """A digest of the approved part of a node's metadata. Raises `PeerUnavailable`."""
 
     def available(self, entity_id: EntityId, now: int) -> bool:
         """Whether it answered lately, too."""
@@ -27,7 +27,7 @@ def serves(provider: IdentityProvider, request: ServiceRequest, purpose: Purpose
 
 
 def requester(party: RelyingParty, issuer: str, own_name: str) -> Requester:
-    """What another country learns of a relying party; of a blind one, our own name (decision 0000.19)."""
+    """The name by which another country knows a relying party: ours for a blind one (decision 0000.19)."""
     if party.blind:
         return Requester(provider_name=own_name, sp_type=party.sp_type, requester_id="")
     requester_id = party.requester_id or f"{issuer}/party/{party.client_id}"

@@ -22,13 +22,13 @@ MARK_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the citizen pressed: `approve`, `refuse` or `cancel`, and the optional attributes that they ticked."""
+    """The citizen's choice: `approve`, `refuse` or `cancel`, and the optional attributes that they ticked."""
 
     word: str
     shared: frozenset[AttributeName] = frozenset()
 
     def digest(self, secret: bytes) -> bytes:
-        """What the same choice in the same browser gives again, and no other (decision 0000.8)."""
+        """The key of an answer: the same choice in the same browser gives it again, and no other choice does (decision 0000.8)."""
         text = "\n".join([self.word, *sorted(self.shared)])
         return mac(secret, b"choice\n" + text.encode())
 
@@ -62,7 +62,7 @@ def unsent_unit(tenant: Tenant, login: LoginId, record: RecordDraft, life: int, 
 
 
 def login_digest(login: LoginId) -> bytes:
-    """What the store knows of a login."""
+    """The digest by which the store knows a login."""
     return hashlib.sha256(login.encode()).digest()
 
 
@@ -72,6 +72,6 @@ def login_mark(login: LoginId, end: int) -> Mark:
 
 
 def message_digest(issuer: str, identifier: str) -> bytes:
-    """What a mark knows of a message: SHA-256 over (issuer, id)."""
+    """The digest by which a mark knows a message: SHA-256 over (issuer, id)."""
     name = issuer.encode()
     return hashlib.sha256(len(name).to_bytes(4) + name + identifier.encode()).digest()

@@ -185,7 +185,7 @@ class Broker:
         return Refused(origin, secret)
 
     def not_sent(self, ended: Released | Refused, login: LoginId, now: int) -> None:
-        """What was recorded cannot be answered: the record gets an event, once. Raises `StoreUnavailable`."""
+        """Record, once, that a recorded release could not be answered. Raises `StoreUnavailable`."""
         if ended.record:
             origin = ended.grant.origin if isinstance(ended, Released) else ended.origin
             record = self._role.unsent_record(origin, ended.record, now)

@@ -63,10 +63,10 @@ class Frontend(Protocol):
         """Raises `AllRevoked`, `PeerUnavailable` or `StoreUnavailable` where no answer (no `release`) could be made now."""
 
     def evidence(self, origin: Origin) -> Mapping[str, str]:
-        """What binds the record of a release to this request, by the protocol's own names."""
+        """The values that bind the record of a release to this request, by the protocol's own names."""
 
     def parked(self, released: Released, now: int) -> tuple[ParkedRow, ...]:
-        """What is written with the release, in one unit, because the answer refers to it."""
+        """The rows that the answer refers to: they are written with the release, in one unit."""
 
     def answer(self, released: Released, now: int) -> Outbound:
         """The answer to the service. Raises as `check_answerable`."""

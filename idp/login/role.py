@@ -1,4 +1,4 @@
-"""What a login differs in by our role. A city asks the citizen what may go; a country's sending node informs them of it."""
+"""The steps of a login that depend on our role. A city asks the citizen what may go; a sending node informs them."""
 
 from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
@@ -65,12 +65,12 @@ class Role(Protocol):
         """
 
     def question(self, login: LoginId, request: ServiceRequest, provider: IdentityProvider) -> Ask:
-        """What the provider is asked."""
+        """The question to the provider."""
 
     def judge(
         self, request: ServiceRequest, provider: IdentityProvider, assertion: Assertion, language: str, now: int
     ) -> Judged:
-        """What may go of this answer. Raises `AssertionRejected` and its kinds."""
+        """Decide what may go of this answer. Raises `AssertionRejected` and its kinds."""
 
     def check_shown(self, decided: Decided) -> None:
         """Raises `Replayed` where what the page showed is not so any more."""

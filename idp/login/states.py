@@ -51,7 +51,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What a role makes of an answer: what may go, under which identifier and level, and what its ledger keeps of it.
+    """A role's judgement of an answer: what may go, under which identifier and level, and what the ledger keeps.
 
     `sub` is the service's own identifier of the person. `context` is the level as the answer names it; "" where the service
     named none. `subject` is the person's keyed index in the ledger; b"" at a sending node, which records nobody. `policy`
@@ -97,7 +97,7 @@ class Decided:
 
     @property
     def decision(self) -> Decision:
-        """What may be released."""
+        """The attributes that may be released."""
         return self.judged.decision
 
 
@@ -135,7 +135,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class CitizenReceipt:
-    """What the citizen's handle stands for, for a day: the record (hex), and the nonce of its values (base64)."""
+    """The content of a citizen's handle, for a day: the record (hex), and the nonce of its values (base64)."""
 
     record: str
     values_nonce: str = field(repr=False)
@@ -143,7 +143,7 @@ class CitizenReceipt:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """What goes to the service. Its frontend makes the answer of it.
+    """The release that goes to the service. Its frontend makes the answer of it.
 
     `answer_key` is 32 secret bytes of this choice in this browser: codes and ids that are derived from it are the same
     again for the same choice. `receipt` is the handle of the citizen's receipt, "" at a sending node. `record` is the id of

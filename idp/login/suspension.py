@@ -1,4 +1,4 @@
-"""What an operator switched off goes no further: asked again at each step of a login, and wherever something is given out.
+"""Stops what an operator switched off: each step of a login asks again, and so does whatever gives something out.
 
 A relying party that is off gets nothing, a country or identity provider that is off vouches for nobody, and what was asked,
 heard or issued before it was switched off ends with it (decision 0000.31): on again, it brings nothing back. So a login

@@ -86,11 +86,11 @@ class CityScreens:
         return self._pages.approval(view).encode()
 
     def missing(self, decided: Decided, language: str) -> tuple[WithheldItem, ...]:
-        """What the service cannot do without and that cannot go."""
+        """The titles of what the service requires and cannot get."""
         return self._pages.wording(language).missing(decided.decision, self._catalogue)
 
     def _stays(self, decided: Decided) -> list[AttributeName]:
-        """What a country's node sent and what does not go on as it came, whether or not it was asked for."""
+        """The titles of what a country's node sent and what does not go on as it came, asked for or not."""
         rulings = decided.decision.rulings
         whole = {ruling.name for ruling in rulings if ruling.released is not None and ruling.released.form == EXACT}
         arrived = decided.judged.arrived

@@ -75,7 +75,7 @@ class KeySet(BaseModel):
 def described(
     answer: type[BaseModel], *refused: int, form: type[BaseModel] | None = None
 ) -> dict[str, Any]:  # Any: see the import
-    """What a route says of itself: its answer, the statuses of a refusal, and its form."""
+    """The OpenAPI description of a route: its answer, the statuses of a refusal, and its form."""
     responses = {200: {"model": answer}, **{status: {"model": Refusal} for status in refused}}
     if form is None:
         return {"responses": responses}

@@ -39,7 +39,7 @@ def hosts_of(issuer: str) -> frozenset[str]:
 
 
 def named_host(scope: Scope) -> str:
-    """What the one Host of a request says, in lower case (RFC 9110 §4.2.3); "" where there is none, or several."""
+    """The one Host of a request in lower case (RFC 9110 §4.2.3); "" if there is none, or several."""
     named = None
     for name, value in scope["headers"]:
         if name == b"host":

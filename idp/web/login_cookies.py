@@ -46,7 +46,7 @@ class Cookie:
 
     @property
     def size(self) -> int:
-        """What it takes of the header in which the browser sends it back."""
+        """The octets that it takes in the header in which the browser sends it back."""
         return len(self.name) + 1 + len(self.value)
 
     def header(self) -> str:

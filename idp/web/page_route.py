@@ -21,6 +21,6 @@ class PageRoute(Route):
         self.methods = set(methods)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """As its parent does. What logs and counts a request reads the route from the scope, as FastAPI leaves it there."""
+        """Match, and leave the route in the scope as FastAPI does, for what logs and counts the request."""
         match, found = super().matches(scope)
         return match, found if match is Match.NONE else {**found, "route": self}

@@ -1,4 +1,4 @@
-"""What our role's pages say that another role's do not: whom a login is for, and the question or the information."""
+"""The parts of pages that depend on our role: whom a login is for, and the question or the information."""
 
 from typing import Protocol
 
@@ -15,7 +15,7 @@ class Screens(Protocol):
 
     @property
     def towards(self) -> Towards:
-        """Whom the way onward leads to."""
+        """The kind of party to which the way onward leads."""
 
     @property
     def has_countries(self) -> bool:
@@ -29,7 +29,7 @@ class Screens(Protocol):
         """The name of the service."""
 
     def purpose(self, request: ServiceRequest, language: str) -> Text:
-        """What the list of providers says that the sign-in is for."""
+        """The words of the list of providers about what the sign-in is for."""
 
     def narrowed(self, request: ServiceRequest) -> bool:
         """Whether the service or its purpose names countries."""
@@ -44,4 +44,4 @@ class Screens(Protocol):
         """The page that the citizen answers: `sealed` is what its form brings back."""
 
     def missing(self, decided: Decided, language: str) -> tuple[WithheldItem, ...]:
-        """What the service cannot do without and that cannot go."""
+        """The titles of what the service requires and cannot get."""

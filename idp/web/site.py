@@ -1,4 +1,4 @@
-"""What the endpoints work with, and how a page or an error leaves."""
+"""The parts that endpoints work with, and how a page or an error leaves."""
 
 import logging
 import secrets

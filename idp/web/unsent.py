@@ -26,7 +26,7 @@ def answered(
     kept: Sequence[Cookie],
     towards: Towards = Towards.SERVICE,
 ) -> Response:
-    """What `make` gives; where it fails, `record` writes the event, and the page says that nothing was passed on.
+    """The response that `make` gives. If it fails, `record` writes the event, and a page says that nothing was passed on.
 
     There is no way back on that page: it is the address, or our key for it, that fails.
     """

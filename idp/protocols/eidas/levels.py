@@ -27,7 +27,7 @@ def answered_level(levels: Mapping[LevelOfAssurance, str], reached: LevelOfAssur
 
 
 def published_levels(providers: Iterable[IdentityProvider]) -> tuple[str, ...]:
-    """What our metadata certifies (§6): the highest notified level, and each other one that some scheme reaches."""
+    """The levels that our metadata certifies (§6): the highest notified one, and each other that some scheme reaches."""
     notified: set[LevelOfAssurance] = set()
     others: set[LevelOfAssurance] = set()
     for provider in providers:

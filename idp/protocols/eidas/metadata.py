@@ -1,4 +1,4 @@
-"""What we say of ourselves as a proxy service, signed by the key that peers have pinned."""
+"""Our metadata as a proxy service, signed by the key that peers have pinned."""
 
 import secrets
 from collections.abc import Collection

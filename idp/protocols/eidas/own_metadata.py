@@ -1,4 +1,4 @@
-"""What our own node says of itself, in either role, and how another node would read it."""
+"""Our own node's metadata, in either role, and how another node reads it."""
 
 from functools import partial
 
@@ -37,7 +37,7 @@ def own_metadata(settings: Settings, configuration: Configuration, keys: BrokerK
 
 
 def own_facts(settings: Settings, configuration: Configuration, keys: BrokerKeys, now: int) -> PeerFacts | None:
-    """What our metadata says, read as another node reads it: its digest is the one that the other's operator sees."""
+    """Our metadata as another node reads it. Its digest is the one that the other node's operator sees."""
     served = own_metadata(settings, configuration, keys)
     if served is None or keys.node is None:
         return None

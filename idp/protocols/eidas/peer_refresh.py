@@ -34,7 +34,7 @@ DATABASE = "The database does not answer: see that it runs, and that its disk ha
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was last said of a node."""
+    """The last log line about a node."""
 
     refused: str = ""  # the check that its metadata failed, "" where the last fetch was good
     available: bool | None = None  # None before the first fetch
@@ -140,7 +140,7 @@ class Watch:
 
 
 def _failed(error: Exception) -> tuple[str, str]:
-    """What is said of a failure that is not the node's, and who mends it."""
+    """The words about a failure that is not the node's, and about who mends it."""
     if isinstance(error, StoreUnavailable):
         return error.code, DATABASE
     return type(error).__name__, FAULT

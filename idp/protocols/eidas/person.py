@@ -1,4 +1,4 @@
-"""What a national answer says of a person, as eIDAS has it: the minimum data set complete, and what was asked beside it.
+"""A person of a national answer in eIDAS' attributes: the complete minimum data set, and what else was asked for.
 
 | of the catalogue | eIDAS | how |
 |---|---|---|
@@ -36,7 +36,7 @@ _GENDERS = {
 def minimum_data(
     requested: Collection[AskedAttribute], assertion: Assertion, identifier: str, catalogue: Catalogue
 ) -> tuple[Attribute, ...]:
-    """What would be sent, in the registry's order: the minimum data set, and what else was asked for and is there.
+    """The attributes to send, in the registry's order: the minimum data set, and what else was asked for and is there.
 
     Raises `AssertionRejected` where the minimum data set cannot be complete: the detail tells the operator what is missing.
     """
@@ -104,7 +104,7 @@ def _text(name: AttributeName, value: Value | None) -> str | None:
 
 
 def _missing(known: NaturalAttribute, name: AttributeName, assertion: Assertion) -> AssertionRejected:
-    """What the operator of this node has to do; no value of anybody in it."""
+    """Advice for the operator of this node. It holds nobody's values."""
     provider = assertion.provider_id
     value = assertion.offered.attributes.get(name)
     if isinstance(value, str) and known.transliterated and not is_latin(value):

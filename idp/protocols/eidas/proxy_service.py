@@ -64,20 +64,20 @@ ID_BYTES = 20
 
 @dataclass(frozen=True, slots=True)
 class Here:
-    """Who we are to other countries' nodes, and where they ask."""
+    """Our own entity and address as other countries' nodes know them."""
 
     entity_id: str
     sso_url: str
 
 
 def proxy_here(issuer: str) -> Here:
-    """Who a sending node of this issuer is, and where it is asked."""
+    """The entity and address of the sending node of this issuer."""
     return Here(entity_id=node_entity_id(issuer), sso_url=f"{issuer}/eidas/sso")
 
 
 @dataclass(frozen=True, slots=True)
 class EidasQuestion:
-    """What only this protocol reads of a request: `Origin.protocol`. `name_id_format` is "" where none was asked for."""
+    """The part of a request that only this protocol reads: `Origin.protocol`. `name_id_format` is "" if none was asked for."""
 
     relay_state: str
     name_id_format: str = ""

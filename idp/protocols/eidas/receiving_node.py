@@ -36,7 +36,7 @@ def known_peers(configuration: Configuration) -> Mapping[EntityId, Peer]:
 
 
 def crossing_problems(settings: Settings, configuration: Configuration, keys: BrokerKeys) -> list[Problem]:
-    """What keeps this configuration from its role, and whoever takes part between countries from that, all at once."""
+    """Every problem that keeps this configuration from its role, or from taking part between countries."""
     known = settings.organization is not None
     problems = list(problems_of_role(configuration, settings.role, settings.country, organization=known))
     if keys.node is None and (settings.role == "node" or known_peers(configuration)):
@@ -84,7 +84,7 @@ def _signed(settings: Settings, organization: Organization, node: NodeKeys, now:
 
 
 def about(organization: Organization) -> NodeOrganization:
-    """Who runs our node, as its metadata has it."""
+    """The organisation that runs our node, as its metadata names it."""
     return NodeOrganization(
         name=organization.name,
         display_name=organization.display_name,
@@ -95,5 +95,5 @@ def about(organization: Organization) -> NodeOrganization:
 
 
 def application_identifier() -> str:
-    """What we are, and in which version (eIDAS Interoperability Architecture §6)."""
+    """Our product and its version, for metadata (eIDAS Interoperability Architecture §6)."""
     return f"ciconia:{importlib.metadata.version('ciconia')}"

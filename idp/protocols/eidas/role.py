@@ -143,7 +143,7 @@ class NodeRole:
         )
 
     def check_shown(self, decided: Decided) -> None:
-        """Whoever leaves may do so whatever changed."""
+        """A citizen may always leave, whatever changed."""
 
     def check_approvable(self, decided: Decided, now: int) -> None:
         """Raises `Replayed` where the level that the page showed is none of the provider's any more."""

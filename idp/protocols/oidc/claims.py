@@ -30,7 +30,7 @@ PROTOCOL_CLAIMS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ClaimsRequest:
-    """What one `claims` parameter asks for. `acr` holds the values of `id_token.acr`, in their order."""
+    """One `claims` parameter. `acr` holds the values of `id_token.acr`, in their order."""
 
     asked: tuple[AskedAttribute, ...] = ()
     in_id_token: tuple[AttributeName, ...] = ()

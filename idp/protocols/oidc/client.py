@@ -1,4 +1,4 @@
-"""Who calls the token endpoint, by the one method of its registration; nothing in the request chooses it.
+"""Authenticates who calls the token endpoint, by the one method of its registration. Nothing in the request chooses it.
 
 | method | the client sends |
 |---|---|
@@ -83,7 +83,7 @@ class Clients:
         return unverified_id if unverified_id in self._parties else ""
 
     def caller(self, parameters: Mapping[str, str], authorization: str, now: int) -> Authenticated:
-        """Who redeems a code: a public client by its name alone (RFC 6749 §3.2.1), everybody else as `authenticate` has it.
+        """The client that redeems a code. A public one names itself (RFC 6749 §3.2.1); `authenticate` judges every other.
 
         A public client proves itself by the verifier of the code, and is refused where it sends a secret: it has none, so
         whoever sends one is somebody else, or shows a secret that every copy of the app has.
@@ -97,7 +97,7 @@ class Clients:
         return Authenticated(party)
 
     def authenticate(self, parameters: Mapping[str, str], authorization: str, now: int) -> Authenticated:
-        """Who calls. Raises `RequestRefused`: invalid_client, or invalid_request for two methods at once."""
+        """The client that calls. Raises `RequestRefused`: invalid_client, or invalid_request for two methods at once."""
         posted = "client_secret" in parameters
         asserted = "client_assertion" in parameters or "client_assertion_type" in parameters
         if sum((bool(authorization), posted, asserted)) > 1:
@@ -174,7 +174,7 @@ class Clients:
 
 
 def expected_assertion(party: RelyingParty, issuer: str) -> ExpectedClientAssertion:
-    """What an assertion of this party must match at the broker of this issuer."""
+    """The values that an assertion of this party must match at the broker of this issuer."""
     named = token_endpoint(issuer) if party.assertion_audience == TOKEN_ENDPOINT else ""
     return ExpectedClientAssertion(party.client_id, issuer, party.authentication_alg, named, party.assertion_life)
 

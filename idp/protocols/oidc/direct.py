@@ -1,4 +1,4 @@
-"""What we say to a relying party directly, not through the browser: JSON with a status and headers."""
+"""Our direct answers to a relying party, past the browser: JSON with a status and headers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -149,7 +149,7 @@ class OpenIDProvider:
         return {"nonce": read_protocol(origin).nonce}
 
     def parked(self, released: Released, now: int) -> tuple[ParkedRow, ...]:
-        """What the code stands for."""
+        """The row that the code stands for."""
         return (self._parts.sealer.park("code", _code(released), GRANT.dump(released.grant), now + CODE_LIFE),)
 
     def answer(self, released: Released, now: int) -> Outbound:
@@ -249,7 +249,7 @@ def _told(error: BrokerError) -> tuple[str, str]:
 
 
 def _problems(party: RelyingParty, signers: Mapping[str, Signers]) -> list[Problem]:
-    """What of a registration could not be answered."""
+    """The problems of a registration that we could not answer."""
     file, line = party.source.file, party.source.line
     problems = []
     if party.id_token_alg not in signers:

@@ -66,7 +66,7 @@ class ReturnAddress:
 
 @dataclass(frozen=True, slots=True)
 class OpenIDRequest(ReturnAddress):
-    """What only this protocol reads of a request: `Origin.protocol`.
+    """The part of a request that only this protocol reads: `Origin.protocol`.
 
     `nonce` and `code_challenge` are "" where none was sent. `in_id_token` names the attributes that the request wants in
     the id_token (claims.id_token); all others go to userinfo.
@@ -81,7 +81,7 @@ OPENID_REQUEST = Codec(OpenIDRequest, plain=NEVER_DEFLATED)
 
 
 def read_protocol(origin: Origin) -> OpenIDRequest:
-    """What `origin_of` wrote."""
+    """Read what `origin_of` wrote."""
     return OPENID_REQUEST.load(origin.protocol.encode())
 
 
@@ -92,7 +92,7 @@ def origin_of(party: RelyingParty, request: OpenIDRequest) -> Origin:
 
 
 def addressed(inbound: Inbound, parties: Mapping[ClientId, RelyingParty]) -> tuple[RelyingParty, ReturnAddress]:
-    """Who asks, and where the answer may go. Raises `RequestRefused` for the local page."""
+    """The client, and where its answer may go. Raises `RequestRefused` for the local page."""
     parameters = inbound.parameters
     size = sum(map(len, parameters)) + sum(map(len, parameters.values()))
     if size > MAX_REQUEST:
@@ -119,7 +119,7 @@ def judged(
     catalogue: Catalogue,
     hinted: Callable[[str], str],
 ) -> ServiceRequest:
-    """What is asked; `hinted` reads an id_token_hint. Raises `RequestRefused` with the error for the verified address."""
+    """Judge what is asked; `hinted` reads an id_token_hint. Raises `RequestRefused` with the error for the verified address."""
     # RFC 6749 §3.1: a parameter without a value counts as omitted
     parameters = {name: value for name, value in inbound.parameters.items() if value}
     _check_form(parameters)
@@ -292,7 +292,7 @@ def _country(parameters: Mapping[str, str]) -> str:
 
 
 def _asked(scopes: frozenset[str], claims: ClaimsRequest, catalogue: Catalogue) -> tuple[AskedAttribute, ...]:
-    """What scopes and claims ask for, each attribute once. The role adds what the purpose requires."""
+    """The attributes that scopes and claims ask for, each once. The role adds what the purpose requires."""
     forms: dict[AttributeName, Form] = {}
     by_scope = [catalogue.asked_by_scope(scope) for scope in sorted(scopes)]
     for asked in (*claims.asked, *chain.from_iterable(by_scope)):
@@ -302,7 +302,7 @@ def _asked(scopes: frozenset[str], claims: ClaimsRequest, catalogue: Catalogue) 
 
 
 def _stronger(asked: AskedAttribute, before: Form, catalogue: Catalogue) -> Form:
-    """Of two forms the one that says more. Two that say different things may only be asked for in two requests."""
+    """The one of two forms that says more. A request cannot ask for two forms that say different things."""
     weaker = catalogue.meet(asked.name, asked.form, before)
     if weaker not in (asked.form, before):
         raise RequestRefused("One attribute is asked for in two forms, neither of which says more.")

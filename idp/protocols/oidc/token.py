@@ -43,7 +43,7 @@ HeldBy = Callable[[ClientId], None]
 
 
 def for_everybody(_client_id: ClientId) -> None:
-    """Whoever has a token may bring it (RFC 6750)."""
+    """Every bearer may use a token (RFC 6750)."""
 
 
 class Tokens:
@@ -64,7 +64,7 @@ class Tokens:
     def userinfo(
         self, authorization: str, query: Mapping[str, str], form: Mapping[str, str], now: int, held: HeldBy = for_everybody
     ) -> JsonAnswer:
-        """What was released, for a bearer of an access token in the header or, by POST, in the form (RFC 6750 §2)."""
+        """Answer with what was released. The access token comes in the header or, by POST, in the form (RFC 6750 §2)."""
         try:
             token = bearer(authorization, query, form)
             if not token:
@@ -186,7 +186,7 @@ class Tokens:
         return self._parts.sealer.derive("access", handle, at=moment)
 
     def granted(self, token: str, now: int) -> Grant:
-        """What a live access token stands for. Raises `RequestRefused` (401 `invalid_token`)."""
+        """The grant of a live access token. Raises `RequestRefused` (401 `invalid_token`)."""
         handle = handle_of(token)
         if handle is None:
             raise _no_token()

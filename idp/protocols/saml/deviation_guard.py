@@ -23,7 +23,7 @@ REASON = f"answers to {MOST_FAILURES} sign-ins within an hour could not be opene
 
 
 class Failures(Protocol):
-    """What all workers remember of failures: `idp.store.deviation_failures`."""
+    """The failures that all workers remember: `idp.store.deviation_failures`."""
 
     def add(self, name: str, request_id: str, now: int) -> int:
         """One more; returns how many of the last hour are known, up to `MOST_FAILURES`. Raises `StoreUnavailable`."""
@@ -37,7 +37,7 @@ class SwitchOff(Protocol):
 
 
 def switch_name(provider_id: ProviderId, deviation: str) -> str:
-    """What `ciconia party enable NAME --kind deviation` calls a deviation of a provider. No id has a slash."""
+    """The name of a provider's deviation in `ciconia party enable NAME --kind deviation`. No id has a slash."""
     return f"{provider_id}/{deviation}"
 
 
@@ -87,11 +87,11 @@ class GuardedConnector:
         self._connector, self._provider_id, self._guard = connector, provider_id, guard
 
     def request(self, ask: Ask, now: int) -> tuple[Outbound, Expectation]:
-        """As `Connector` has it."""
+        """See `Connector`."""
         return self._connector.request(ask, now)
 
     def receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Assertion:
-        """As `Connector` has it."""
+        """See `Connector`."""
         try:
             return self._connector.receive(inbound, expectation, now)
         except AssertionRejected as error:

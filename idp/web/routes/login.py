@@ -272,7 +272,7 @@ def _decided(site: Site, request: Request, login: str, fields: dict[str, str]) -
 
 
 def _source(site: Site, provider_id: ProviderId) -> IdentityProvider | None:
-    """Who answered; None where it is registered no more, and the citizen may still leave."""
+    """The provider that answered; None if it is registered no more: the citizen may still leave."""
     try:
         return site.role.provider(provider_id)
     except NotFound:
@@ -280,7 +280,7 @@ def _source(site: Site, provider_id: ProviderId) -> IdentityProvider | None:
 
 
 def _opened(site: Site, request: Request, login: str, fields: dict[str, str], now: int) -> tuple[Decided, bytes]:
-    """What the question's form brings back, and the secret of the Strict cookie that opens it. Raises `Replayed`."""
+    """Open what the question's form brings back by the secret of the Strict cookie, and return both. Raises `Replayed`."""
     if not LOGIN_ID.fullmatch(login) or fields.get("login") != login:
         raise Replayed("login_id", "a decision about another login than its address says")
     secret = secret_of(cookies(request), login)
@@ -306,7 +306,7 @@ def _cancelled(site: Site, request: Request, login: str, _fields: dict[str, str]
 
 
 def _choice(fields: dict[str, str], release_word: str) -> Choice:
-    """What was pressed and ticked. Fields that the page does not have refuse: a browser sends none."""
+    """The choice and the ticked boxes of a form. A field that the page does not have refuses it: no browser sends one."""
     if _unknown(fields, {"choice"}):
         raise RequestRefused("a decision with fields that the page does not have", code="other_site")
     ticked = frozenset(AttributeName(name.removeprefix(SHARE)) for name in fields if name.startswith(SHARE))

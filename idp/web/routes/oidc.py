@@ -108,7 +108,7 @@ def _check_page(site: CitySite, request: Request, client_id: str) -> None:
 
 
 async def _authenticated(site: CitySite, request: Request, fields: Mapping[str, str], asked: Asked) -> JsonAnswer | bytes:
-    """What a client gets that has to say who it is; wherever it says so, its failures count together.
+    """Answer a client that has to authenticate. Its failures at all such endpoints count together.
 
     They count by address and client, and by address alone, where there is room for more: whoever guesses may name another
     client each time. Whom they shut out is who fails too: a client_id is no secret, and neighbours of its line may fail in

@@ -219,7 +219,7 @@ def _address(state: Requested | Asked) -> str:
 
 
 def _parameters(request: Request, known: set[str]) -> dict[str, str]:
-    """What our own links and form put into a query. What is typed is never logged.
+    """The parameters that our own links and form put into a query. What is typed is never logged.
 
     Whatever else is there is left out: a page of a later version, which serves beside this one, may link it.
     """

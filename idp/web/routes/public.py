@@ -1,4 +1,4 @@
-"""What the public may see of the ledger, our SAML metadata, the style sheet, and whether we are here: for every role."""
+"""The endpoints that everybody may ask, in every role: the public ledger, our SAML metadata, the style sheet, /healthz."""
 
 import re
 from collections.abc import Callable
