@@ -40,7 +40,7 @@ def saml_connector(
     keys: BrokerKeys,
     suspended: Callable[[str], bool],
 ) -> SamlConnector:
-    """The connector by which the server asks this provider. `suspended` says whether one of its deviations is switched off."""
+    """The connector that asks this provider. `suspended` says whether one of its deviations is switched off."""
     ring = decryption_ring(provider, keys)
     return SamlConnector(
         provider=provider,
