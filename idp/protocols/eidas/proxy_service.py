@@ -77,7 +77,7 @@ def proxy_here(issuer: str) -> Here:
 
 @dataclass(frozen=True, slots=True)
 class EidasQuestion:
-    """The part of a request that only this protocol reads (`Origin.protocol`). `name_id_format` may be "": none was asked for."""
+    """The part of a request that only this protocol reads (`Origin.protocol`). `name_id_format` is "" for none."""
 
     relay_state: str
     name_id_format: str = ""

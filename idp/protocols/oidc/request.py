@@ -119,7 +119,7 @@ def judged(
     catalogue: Catalogue,
     hinted: Callable[[str], str],
 ) -> ServiceRequest:
-    """Judge the request; `hinted` reads an id_token_hint. Raises `RequestRefused` with the error for the verified address."""
+    """Judge the request; `hinted` reads an id_token_hint. Raises `RequestRefused`: the error for the verified address."""
     # RFC 6749 §3.1: a parameter without a value counts as omitted
     parameters = {name: value for name, value in inbound.parameters.items() if value}
     _check_form(parameters)
