@@ -7,7 +7,7 @@ import xmlsec
 from lxml import etree
 
 from connectors.connector import Inbound
-from connectors.profiles import AES128_CBC, AES192_CBC, AES256_CBC
+from connectors.profiles import AES128_CBC
 from connectors.saml import SamlConnector
 from idp.keys.file import FileSigner
 from policies.deviations import AES_CBC
@@ -40,16 +40,6 @@ def refusal(made: SamlConnector, inbound: Inbound) -> tuple[str, str, str]:
         made.receive(inbound, forge.expectation(), NOW)
     assert (refused.value.__cause__, refused.value.__context__) == (None, None)
     return refused.value.check, refused.value.detail, refused.value.deviation
-
-
-@pytest.mark.parametrize("content", [AES128_CBC, AES192_CBC, AES256_CBC])
-def test_each_key_size_is_read_as_any_other_answer_and_named(
-    idp: forge.SigningParty, signer: FileSigner, content: str
-) -> None:
-    made = connector(idp, signer)
-    found = made.receive(response(idp, Encryption(content=content).element()), forge.expectation(), NOW)
-    gcm = made.receive(response(idp, Encryption().element()), forge.expectation(), NOW)
-    assert (found.subject, found.deviations, gcm.deviations) == (gcm.subject, (AES_CBC,), ())
 
 
 def test_what_libxmlsec_encrypts_is_opened(idp: forge.SigningParty, signer: FileSigner) -> None:

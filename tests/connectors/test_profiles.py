@@ -145,27 +145,6 @@ def ours(party: forge.SigningParty, profile: Profile) -> bytes:
     return sign_enveloped(etree.fromstring(XML), file_signer(party), place=1, profile=profile)
 
 
-@pytest.mark.parametrize(
-    ("party", "algorithm"),
-    [
-        (node("peer"), PSS.format(512)),
-        (on_curve(256), f"{MORE}ecdsa-sha256"),
-        (on_curve(384), f"{MORE}ecdsa-sha384"),
-        (on_curve(521), f"{MORE}ecdsa-sha512"),
-        (on_curve("brainpoolP256r1"), f"{MORE}ecdsa-sha256"),
-        (on_curve("brainpoolP384r1"), f"{MORE}ecdsa-sha384"),
-        (on_curve("brainpoolP512r1"), f"{MORE}ecdsa-sha512"),
-    ],
-    ids=["RSA", "P-256", "P-384", "P-521", *BRAINPOOL],
-)
-def test_we_sign_with_the_algorithm_of_the_profile_and_the_key(party: forge.SigningParty, algorithm: str) -> None:
-    octets = ours(party, EIDAS)
-    assert algorithm.encode() in octets
-    message = verify(octets, [pinned(party)], REQUEST, EIDAS)
-    assert isinstance(message, SignedMessage)
-    assert message.signed.octets == etree.tostring(etree.fromstring(XML), method="c14n", exclusive=True)
-
-
 def test_a_key_that_the_profile_does_not_take_does_not_sign() -> None:
     for party, profile in ((node(""), EIDAS), (on_curve("brainpoolP256r1"), SAML2INT), (on_curve("secp256k1"), EIDAS)):
         with pytest.raises(BrokerError, match="none to sign with"):

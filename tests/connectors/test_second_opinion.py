@@ -27,7 +27,6 @@ from tests.connectors.metadata import node
 
 XML = b'<a xmlns="urn:a" xmlns:unused="urn:u" ID="_a" x="1">\n<b y=" 2&#10;">text &amp; more</b>\n</a>'
 SHAPE = Shape(root="{urn:a}a", whole=True)
-INNER = Shape(root="{urn:a}outer", inner="{urn:a}a", issuer="")
 BOTH = replace(EIDAS, name="both", signature_algorithms=EIDAS.signature_algorithms | SAML2INT.signature_algorithms)
 EVERY = [(uri, "secp256r1") for uri, one in ALGORITHMS.items() if one.scheme == "ecdsa"]
 EVERY += [(uri, "RSA") for uri, one in ALGORITHMS.items() if one.scheme != "ecdsa"]
@@ -250,14 +249,6 @@ def test_no_id_becomes_an_expression_of_xpath(
     assert refused(octets, said, [pinned(key)]).detail.startswith("an ID that is no name")
     # libxml2 would print an expression that is none, as it came
     assert capfd.readouterr().err == ""
-
-
-@pytest.mark.parametrize("name", ["pfx-1.2", "ärger"])
-def test_every_name_is_asked_about(name: str) -> None:
-    key = curve_key("secp256r1")
-    octets = signed(XML.replace(b"_a", name.encode()), key, P256, uri=f"#{name}")
-    second_opinion(octets, accepted(octets, [pinned(key)]), [pinned(key)], SHAPE, BOTH)
-    assert verdict(octets) is True
 
 
 def test_the_claim_is_the_one_that_may_be_made() -> None:

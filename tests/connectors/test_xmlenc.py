@@ -80,14 +80,6 @@ def test_a_message_to_any_of_our_keys_is_opened_while_they_change(ours: tuple[st
         assert opened(response(made), ours=ours).octets.startswith(b"<saml:Assertion")
 
 
-@pytest.mark.parametrize("algorithm", [PSS.format(256), PSS.format(512)])
-def test_an_assertion_may_have_a_signature_of_its_own(algorithm: str) -> None:
-    signed = forge.signed(assertion(), [Reply().assertion_id], node("peer"), by(algorithm))
-    found = opened(response(replace(GOOD, plaintext=signed).element()))
-    assert b"Signature" not in found.octets
-    assert found == opened(response(GOOD.element()))
-
-
 EVERY_HASH = {1: profiles.SHA1, **DIGEST_URIS}
 
 
@@ -329,16 +321,6 @@ def test_what_libxmlsec_encrypts_is_opened(content: object) -> None:
     context.key = xmlsec.Key.generate(constants.KeyDataAes, bits, constants.KeyDataTypeSession)
     holder.append(context.encrypt_binary(data, assertion()))
     assert "Õunapuu-李".encode() in opened(response(holder)).octets
-
-
-def test_two_encryptions_of_one_assertion_have_nothing_in_common() -> None:
-    element = etree.fromstring(assertion())
-    texts = [
-        [value.text or "" for value in encrypt(element, node("another").certificate, EIDAS).iter("{*}CipherValue")]
-        for _ in range(2)
-    ]
-    assert texts[0][0] != texts[1][0]
-    assert base64.b64decode(texts[0][1])[:12] != base64.b64decode(texts[1][1])[:12]
 
 
 def test_what_a_profile_does_not_take_is_not_sent() -> None:

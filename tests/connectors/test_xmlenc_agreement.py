@@ -325,14 +325,6 @@ def test_what_libxmlsec_encrypts_is_opened(curve: int | str) -> None:
     assert "Õunapuu-李".encode() in octets
 
 
-def test_two_encryptions_of_one_assertion_have_no_key_and_no_octet_in_common() -> None:
-    element = etree.fromstring(assertion())
-    both = [encrypt(element, on_curve(256).certificate, EIDAS) for _ in range(2)]
-    assert len({part(made, "PublicKey").text for made in both}) == 2
-    assert len({part(made, "CipherValue", 0).text for made in both}) == 2
-    assert len({base64.b64decode(part(made, "CipherValue", 1).text or "")[:12] for made in both}) == 2
-
-
 def test_what_a_profile_does_not_take_is_not_sent() -> None:
     element, certificate = etree.fromstring(assertion()), on_curve(256).certificate
     for wrap in (f"{XENC}kw-aes192", f"{XENC}kw-tripledes", ""):

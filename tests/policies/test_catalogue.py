@@ -119,10 +119,6 @@ def test_a_form_is_read_only_where_the_attribute_has_it(name: str, text: str, *,
     assert (STANDARD.form(AttributeName(name), text) is not None) is expected
 
 
-def test_the_meet_of_an_unknown_attribute_is_nothing() -> None:
-    assert STANDARD.meet(AttributeName("shoe_size"), EXACT, EXACT) is None
-
-
 def test_a_city_adds_its_own_without_changing_the_standard_catalogue() -> None:
     card = AttributeType(AttributeName("library_card"), AttributeKind.TEXT, {"en": "Library card"}, "library_card")
     city = STANDARD.with_own([card])

@@ -52,11 +52,6 @@ def test_a_partial_date_is_taken_as_its_last_day(born: str, on: str, *, expected
     assert age_over(born, 18, date.fromisoformat(on)) is expected
 
 
-def test_a_partial_date_that_runs_into_the_future_is_taken_as_today() -> None:
-    assert age_over("2026", 1, ON) is False
-    assert available(AttributeKind.DATE, "2026-11", ON) == EXACT
-
-
 @given(born=DATES, years=st.integers(1, 150), on=DATES)
 def test_a_partial_date_never_says_yes_where_the_full_one_says_no(born: date, years: int, on: date) -> None:
     full = born.isoformat()

@@ -4,7 +4,7 @@ from policies.attributes import EXACT, Attribute, AttributeName, Form
 from policies.authentication import AskedAttribute
 from policies.errors import ReleaseDenied
 from policies.parties import Source
-from policies.release import Decision, Reason, Ruling, RulingOutcome, choose, decide
+from policies.release import Decision, Ruling, RulingOutcome, choose, decide
 from tests.policies.parts import HOME, ON, PARTY_FILE, PURPOSE_FILE, asked, form, offered, party, purpose
 
 BIRTHDATE, EMAIL, ADDRESS = AttributeName("birthdate"), AttributeName("email"), AttributeName("address")
@@ -34,18 +34,6 @@ def test_an_answer_of_no_is_released_like_an_answer_of_yes() -> None:
     child = offered(birthdate="2020-04-01")
     decision = decide(asked(birthdate="exact"), purpose(birthdate="age_over(18)"), party(birthdate="exact"), child, ON)
     assert decision.released == (Attribute(BIRTHDATE, form("age_over(18)"), value=False),)
-
-
-def test_a_name_that_the_catalogue_does_not_know_is_withheld_even_where_rules_name_it() -> None:
-    ruling = one(
-        decide(asked(shoe_size="exact"), purpose(shoe_size="exact"), party(shoe_size="exact"), offered(shoe_size="43"), ON)
-    )
-    assert (ruling.outcome, ruling.released) == (RulingOutcome.WITHHELD, None)
-
-
-def test_a_form_that_the_attribute_does_not_have_is_withheld() -> None:
-    wanted = (AskedAttribute(EMAIL, Form("initials")),)
-    assert one(decide(wanted, purpose(email="exact"), party(email="exact"), MARIA, ON)).released is None
 
 
 @pytest.mark.parametrize(
@@ -78,21 +66,6 @@ def test_no_value_is_in_a_repr() -> None:
 NEEDS = purpose(required=("birthdate",), birthdate="age_over(18)", email="exact", address="country")
 RULES = party(birthdate="exact", email="exact", address="exact")
 OFFER = decide(asked(birthdate="exact", email="exact", address="exact", gender="exact"), NEEDS, RULES, MARIA, ON)
-
-
-def test_optional_is_what_may_go_and_is_not_required() -> None:
-    assert OFFER.optional == (ADDRESS, EMAIL)
-
-
-def test_what_is_not_ticked_is_withheld() -> None:
-    decision = choose(OFFER, [EMAIL])
-    assert [a.name for a in decision.released] == [BIRTHDATE, EMAIL]
-    left = next(r for r in decision.rulings if r.name == ADDRESS)
-    assert (left.outcome, left.reason, left.released) == (RulingOutcome.WITHHELD, Reason.NOT_CHOSEN, None)
-
-
-def test_without_a_tick_only_what_is_required_goes() -> None:
-    assert [a.name for a in choose(OFFER, ()).released] == [BIRTHDATE]
 
 
 @pytest.mark.parametrize("name", ["birthdate", "gender", "family_name", "", "Email", "nonsense<script>"])

@@ -2,12 +2,11 @@
 
 import base64
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 from lxml import etree
 
-from connectors.checks import ALL_CHECKS, EIDAS_CHECKS
 from connectors.connector import Expectation, Inbound
 from connectors.eidas import EidasConnector
 from connectors.formats.eidas.registry import (
@@ -23,7 +22,7 @@ from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.parse import Element
 from connectors.signatures.xmlenc import encrypt
 from connectors.signatures.xmlsign import sign_enveloped
-from connectors.wire.names import TRANSIENT, saml, samlp
+from connectors.wire.names import TRANSIENT, saml
 from policies.assurance import LevelOfAssurance
 from policies.errors import (
     AssertionRejected,
@@ -100,10 +99,6 @@ def without(name: str) -> Callable[[Element], None]:
     return change
 
 
-def emptied(assertion: Element) -> None:
-    next(value for value in assertion.iter(saml("AttributeValue")) if value.text == "Mari").text = "  "
-
-
 def representative(*names: str) -> Callable[[Element], None]:
     """The assertion with attributes of somebody who acts for another."""
 
@@ -135,10 +130,6 @@ def plain_beside(root: Element) -> None:
     etree.SubElement(root, saml("Assertion")).set("ID", "_plain")
 
 
-def doctype(node: SendingNode) -> Inbound:
-    return posted(b"<!DOCTYPE samlp:Response>" + node.response(Answer()))
-
-
 def two_encrypted(node: SendingNode) -> Inbound:
     held = [encrypt(node.assertion(Answer(assertion_id=f"_a{n}")), ours().certificate, EIDAS) for n in (1, 2)]
     return posted(node.response(Answer(), *held))
@@ -160,12 +151,6 @@ def short_tag(root: Element) -> None:
     value.text = base64.b64encode(base64.b64decode(value.text or "")[:-4]).decode()
 
 
-def elsewhere(root: Element) -> None:
-    data = list(root.iter(f"{{{XENC}}}CipherData"))[-1]
-    data.clear()
-    etree.SubElement(data, f"{{{XENC}}}CipherReference").set("URI", "https://evil.example/")
-
-
 def signed_with_pkcs1(node: SendingNode) -> Inbound:
     """RSA as saml2int signs it, by a key that is pinned."""
     root = etree.fromstring(node.response(Answer(signed=False)))
@@ -174,15 +159,6 @@ def signed_with_pkcs1(node: SendingNode) -> Inbound:
 
 RSA = f"{XENC11}rsa-oaep"
 CASES = (
-    # how it came
-    Case("provider", "of another registration", lambda node: node.says(), expectation(provider_id=ProviderId("lv"))),
-    Case("binding", "by redirect", lambda node: replace(node.says(), binding="redirect")),
-    Case("parameters", "none", lambda _node: Inbound("post", {})),
-    # bytes
-    Case("base64", "none", lambda _node: Inbound("post", {"SAMLResponse": "%%%"})),
-    Case("size", "too large", lambda node: posted(node.response(Answer()) + b" " * 256 * 1024)),
-    Case("doctype", "before the response", doctype),
-    says("root", "another message", spoil=lambda root: setattr(root, "tag", samlp("ArtifactResponse"))),
     # signature, before anything else
     says("signature_missing", "an encrypted assertion in a response that nobody signed", signed=False),
     says("signature_missing", "a failure that nobody signed", signed=False, status=RESPONDER),
@@ -192,11 +168,9 @@ CASES = (
     # to whom, when, from whom, to what
     says("destination", "another address", destination="https://city.example/saml/acs"),
     says("response_issued", "in the future", issued=NOW + 61),
-    says("response_issued", "long ago", issued=NOW - 361),
     says("issuer", "another issuer", issuer="https://lv.example/eidas/metadata"),
     says("in_response_to", "another request", in_response_to="_other"),
     says("status", "a failure", status=RESPONDER, sub_status=AUTHN_FAILED),
-    says("status", "a refusal", status=REQUESTER, sub_status=REQUEST_DENIED),
     Case("status_with_assertion", "a failure with one", failure_with_assertion),
     # one encrypted assertion, to us, by the profile's algorithms
     Case("one_assertion", "two encrypted", two_encrypted),
@@ -206,9 +180,7 @@ CASES = (
     says("key_transport", "RSA 1.5", reshape=replaced(RSA, f"{XENC}rsa-1_5")),
     says("oaep_digest", "SHA-1", reshape=replaced(f"{XENC}sha256", f"{DS}sha1")),
     says("oaep_mgf", "SHA-1", reshape=replaced(f"{XENC11}mgf1sha256", f"{XENC11}mgf1sha1")),
-    says("cipher_reference", "ciphertext elsewhere", reshape=elsewhere),
     # meaning of the assertion
-    says("assertion_issued", "long ago", assertion_issued=NOW - 361),
     says("recipient", "another address", recipient="https://city.example/saml/acs"),
     says("subject_confirmation_in_response_to", "another request", confirmed_request="_other"),
     says(
@@ -217,9 +189,7 @@ CASES = (
         change=replaced("urn:oasis:names:tc:SAML:2.0:cm:bearer", "urn:oasis:names:tc:SAML:2.0:cm:holder-of-key"),
     ),
     says("subject_confirmation_expired", "ended", ends=NOW - 60),
-    says("conditions_not_before", "from the future", begins=NOW + 61),
     says("audience", "another connector", audience="https://city.example/saml/metadata"),
-    says("authn_instant_future", "in the future", authenticated=NOW + 61),
     says("authn_instant_stale", "before we asked", authenticated=NOW - 91),
     says("authn_context_unknown", "not in the table", level="urn:ee:mobile"),
     says("authn_context_too_low", "low for substantial", level=LOW),
@@ -232,7 +202,6 @@ CASES = (
         says("minimum_data_set", f"without {name}", change=without(name))
         for name in ("PersonIdentifier", "CurrentFamilyName", "CurrentGivenName", "DateOfBirth")
     ),
-    says("minimum_data_set", "an empty name", change=emptied),
     says("representative_minimum", "a part of a representative", change=representative("PersonIdentifier")),
     says(
         "representation",
@@ -243,20 +212,8 @@ CASES = (
     identifier("identifier_country", "of a neighbour, for us", "LV/NL/0001"),
     identifier("identifier_recipient", "made for another country", "EE/FR/0001"),
     identifier("attribute_value", "no countries", "0001"),
-    identifier("attribute_value", "small letters", "ee/nl/0001"),
     identifier("identifier", "a control character", "EE/NL/a\x80b"),
 )
-# Each has a test of its own: here below, or where its format is read
-ELSEWHERE = {"node_country", "authn_context_unpublished"}
-OF_THE_FORMAT = {
-    "boolean",
-    "name_format",
-    "attribute_statement",
-    "duplicate_attribute",
-    "attribute_type",
-    "attribute_value",
-    "latin_script",
-}
 
 
 @pytest.fixture(scope="module")
@@ -305,12 +262,6 @@ def _refused(connector: EidasConnector, inbound: Inbound, expected: Expectation 
     with pytest.raises(AssertionRejected) as refusal:
         connector.receive(inbound, expected or expectation(), now)
     return refusal.value.check
-
-
-def test_every_check_that_is_ours_is_broken_by_some_answer_and_every_name_is_known() -> None:
-    broken = {case.check for case in CASES}
-    assert set(EIDAS_CHECKS) <= broken | ELSEWHERE | OF_THE_FORMAT
-    assert broken <= set(ALL_CHECKS) | set(EIDAS_CHECKS)
 
 
 @pytest.mark.spec("house-style.md 30")
@@ -470,9 +421,3 @@ def test_a_surprise_is_a_refusal_that_tells_nothing(node: SendingNode, monkeypat
     with pytest.raises(AssertionRejected) as refusal:
         connector_to(node).receive(node.says(), expectation(), NOW)
     assert (refusal.value.check, refusal.value.detail, refusal.value.__cause__) == ("unforeseen", "ZeroDivisionError", None)
-
-
-def test_an_answer_may_be_judged_again_until_somebody_decided(node: SendingNode) -> None:
-    inbound, connector = node.says(), connector_to(node)
-    assert connector.receive(inbound, expectation(), NOW) == connector.receive(inbound, expectation(), NOW + 299)
-    assert _refused(connector, inbound, expectation(), NOW + 361) == "response_issued"
