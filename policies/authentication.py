@@ -1,4 +1,4 @@
-"""What a service asks for, and what an identity provider vouches for."""
+"""Requests of services, and assertions of identity providers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -43,7 +43,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class ServiceRequest:
-    """What a service asks for, judged, in whatever protocol it asked. Its service and purpose are registered.
+    """A service's request, judged, in whatever protocol it came. Its service and purpose are registered.
 
     It holds nothing about a person, but for a digest of the pseudonym that is expected. Times are in seconds.
     """
@@ -70,7 +70,7 @@ class ServiceRequest:
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """What a source has about a person, and how sure it is: all that `decide` may look at."""
+    """A source's attributes of a person, and how sure it is: all that `decide` may look at."""
 
     attributes: Mapping[AttributeName, Value] = field(repr=False)
     loa: LevelOfAssurance

@@ -106,7 +106,7 @@ class AuthenticationFailed(AssertionRejected):
 
 
 class Replayed(AssertionRejected):
-    """What may be used once was used before, or the login that it belongs to is not alive in this browser."""
+    """A thing for one use was used before, or its login is not alive in this browser."""
 
     code = "replayed"
     public = "This sign-in has ended, or began in another browser. Please start again at the service that you came from."

@@ -50,7 +50,7 @@ def country_identifier(
 
 
 def subject_digest(sub: str) -> str:
-    """What stands for a `sub` in a login: whether two are one can be told, and nothing else."""
+    """A digest that stands for a `sub` in a login: it tells whether two are one, and nothing else."""
     return hashlib.sha256(b"id_token_hint\0" + sub.encode()).hexdigest()[:32]
 
 

@@ -86,7 +86,7 @@ class Decision:
 def completed(
     asked: Collection[AskedAttribute], unknown: Collection[str], purpose: Purpose, catalogue: Catalogue
 ) -> tuple[AskedAttribute, ...]:
-    """What a request asks for, with what its purpose requires. A request that asks for nothing asks for what is needed.
+    """The attributes of a request, completed by those that its purpose requires; for an empty request, all that are needed.
 
     What is required is asked for whatever the request words, in no weaker form than it is required in. Else the wording of
     a request would drop it, and somebody who rewords the request in their browser could have it dropped.

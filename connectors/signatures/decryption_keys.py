@@ -49,7 +49,7 @@ class FileAgreement:
 
     @property
     def curve(self) -> str:
-        """As pyca names it."""
+        """Its name in pyca."""
         return self._private_key.curve.name
 
     def agree(self, public_key: ec.EllipticCurvePublicKey) -> bytes:

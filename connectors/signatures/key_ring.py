@@ -35,7 +35,7 @@ K_co = TypeVar("K_co", bound=Named, covariant=True)
 
 
 class KeyState(StrEnum):
-    """What a key is doing. `NEXT` is published and waits for its moment, `PUBLISHED` was replaced and is still known."""
+    """The state of a key. `NEXT` is published and waits for its moment, `PUBLISHED` was replaced and is still known."""
 
     NEXT = "next"
     SIGNS = "signs"
@@ -54,7 +54,7 @@ class Scheduled(Generic[K_co]):
 
 
 def none_revoked(_key_id: str) -> int:
-    """What a command without a database knows of revocations."""
+    """No key is revoked, as far as a command without a database knows."""
     return 0
 
 
@@ -123,7 +123,7 @@ class Ring(Generic[K]):
         return (first, *(each for each in known if not self._revoked(each.key.key_id)))
 
     def lasting(self, now: int, seconds: int) -> tuple[K, ...]:
-        """What others may begin to use at `now`: the key that counts, then those known before it for `seconds` more.
+        """The keys that others may begin to use at `now`: the one that counts, then those known before it for `seconds` more.
 
         None that begins later: another machine may not have its file yet. Raises as `published` does.
         """
@@ -137,7 +137,7 @@ class Ring(Generic[K]):
         return tuple(each.key for place, each in enumerate(published) if place == 0 or lasts(each))
 
     def state(self, each: Scheduled[Named], now: int) -> KeyState:
-        """What one of `scheduled` is doing at `now`."""
+        """The state of one of `scheduled` at `now`."""
         if self._revoked(each.key.key_id):
             return KeyState.REVOKED
         published = [key.key_id for key in self.published(now)]

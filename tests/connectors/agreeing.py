@@ -1,4 +1,4 @@
-"""What another country's node encrypts to a key on a curve, made without code of the product: each part a knob.
+"""Encryption of another country's node to a key on a curve, made without code of the product: each part a knob.
 
 The key derivation and the key wrap are written here from NIST SP 800-56A §5.8.1 and RFC 3394 §2.2.1, so that two
 implementations have to agree.

@@ -1,4 +1,4 @@
-"""What another country's node sends, made without code of the product: libxmlsec signs, pyca encrypts, each part a knob."""
+"""Messages of another country's node, made without code of the product: libxmlsec signs, pyca encrypts."""
 
 import base64
 import os
@@ -199,6 +199,6 @@ def outer(octets: bytes) -> Signed:
 
 
 def opened(octets: bytes, profile: Profile = EIDAS, *, ours: tuple[str, ...] = ("ours",)) -> Signed:
-    """What a receiving node reads of it."""
+    """The octets that a receiving node reads of it."""
     keys = [pinned(node("peer"))]
     return open_assertion(outer(octets), [unwrapper(node(name)) for name in ours], keys, profile)

@@ -74,7 +74,7 @@ def deflated(octets: bytes) -> bytes:
 
 
 def spelled(octets: bytes) -> str:
-    """As a value of a query."""
+    """The text as a value of a query."""
     return quote(base64.b64encode(octets).decode(), safe="")
 
 

@@ -1,4 +1,4 @@
-"""Whose keys are tried on a request that anybody may send: those of whom it names, so that nodes do not add to its cost."""
+"""A request that anybody may send is tried with the keys of the one node that it names, however many nodes there are."""
 
 import base64
 import re

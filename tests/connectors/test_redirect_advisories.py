@@ -1,4 +1,4 @@
-"""What the advisories of 2025 taught about signed queries: what is verified and what is read must be one and the same text.
+"""The advisories of 2025 about signed queries: the text that is verified must be the text that is read.
 
 CVE-2025-27773 (SimpleSAMLphp's saml2, GHSA-46r4-f8gj-xg56): of a query with both messages the last was verified, and the
 SAMLRequest was read. CVE-2025-31335 (OpenSAML C++, Shibboleth's advisory of 2025-03-13): manipulated parameters led to the
@@ -50,7 +50,7 @@ def check_of(raw: str, parameter: str, idp: SigningParty) -> str:
 
 @pytest.fixture(scope="module")
 def genuine(idp: SigningParty) -> str:
-    """What an attacker has: a LogoutResponse that the identity provider signed for them."""
+    """An attacker's loot: a LogoutResponse that the identity provider signed for them."""
     raw = query(LOGOUT_RESPONSE.xml(), idp, "SAMLResponse", "r")
     assert read_logout_response(verified(raw, "SAMLResponse", idp)[0]).in_response_to == "_asked"
     return raw

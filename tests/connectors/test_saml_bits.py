@@ -17,7 +17,7 @@ QUICK = settings(max_examples=150, suppress_health_check=[HealthCheck.function_s
 
 
 def judged(connector: SamlConnector, xml: bytes) -> Assertion | str:
-    """What the answer says, or the check that refused it."""
+    """The assertion of an answer, or the check that refused it."""
     try:
         return connector.receive(forge.post(xml), forge.expectation(), NOW)
     except AssertionRejected as refusal:

@@ -45,7 +45,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # pysaml2 again, on Python 3.
 
 
 class PythonXmlsec(CryptoBackend):  # type: ignore[misc] # pysaml2 is untyped
-    """What the program `xmlsec1 --sign` does to a document, in this process."""
+    """Signs a document in this process, like the program `xmlsec1 --sign`."""
 
     def sign_statement(self, statement: object, node_name: str, key_file: str, node_id: str) -> str:
         root = etree.fromstring(statement if isinstance(statement, bytes) else str(statement).encode())

@@ -1,4 +1,4 @@
-"""What we ask: a signed AuthnRequest by Redirect or POST, which others can verify and the schema knows."""
+"""Our question is a signed AuthnRequest by Redirect or POST, which others can verify and the schema knows."""
 
 import base64
 import zlib

@@ -156,7 +156,7 @@ def test_silence_is_said_and_is_no_agreement(monkeypatch: pytest.MonkeyPatch) ->
     ],
 )
 def test_octets_that_are_not_what_the_message_says_are_refused_as_a_reading(old: bytes, new: bytes) -> None:
-    """As if our canonicalisation, or what is cut before it, gave out something else than was signed."""
+    """A fault of our own canonicalisation would give out something else than was signed."""
     octets, said, keys = made()
     other = said.octets.replace(old, new)
     assert other != said.octets
@@ -241,7 +241,7 @@ def test_what_would_have_to_be_tried_to_be_known_is_not_asked(octets: bytes, mon
 def test_no_id_becomes_an_expression_of_xpath(
     odd: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Who signs may choose their IDs, and a node's metadata is judged where the server runs."""
+    """A signer chooses their IDs, and the server judges a node's metadata."""
     key, spelled = curve_key("secp256r1"), odd.replace('"', "&quot;")
     octets = signed(XML.replace(b"_a", spelled.encode()), key, P256, uri=f"#{spelled}")
     said = accepted(octets, [pinned(key)])

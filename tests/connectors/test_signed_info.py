@@ -35,7 +35,7 @@ def signed_info(
 
 
 def parsed(text: str) -> Element:
-    """As the verification reads it: from its canonical octets."""
+    """The tree of its canonical octets, as the verification reads it."""
     return parse_canonical(canonical(etree.fromstring(text)))
 
 

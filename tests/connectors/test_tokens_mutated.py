@@ -56,7 +56,7 @@ ACCEPTED = "accepted"
 
 
 def verdict(kind: str, token: str, alg: str = "ES256") -> str:
-    """What the server's judge of this kind says: the name of a check of its table, or that it was accepted."""
+    """The verdict of the server's judge of this kind: the name of a check of its table, or `ACCEPTED`."""
     allowed = {"nested": {**ID_TOKEN_CHECKS, **JWE_CHECKS}, "JWT": ID_TOKEN_CHECKS, "logout+jwt": LOGOUT_TOKEN_CHECKS}
     judges: dict[str, Callable[[], object]] = {
         "nested": lambda: judge_id_token(token, keys_for(alg), replace(NESTED, alg=alg), NOW),

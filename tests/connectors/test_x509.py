@@ -216,7 +216,7 @@ def test_sizes_and_curves_are_the_profiles_in_the_whole_chain(
 
 @pytest.mark.parametrize("place", ["leaf", "middle"])
 def test_a_signature_with_another_hash_than_sha_2_is_refused(place: str) -> None:
-    """What pyca does not even sign: the name of the algorithm is judged, before anything is computed."""
+    """pyca signs no such certificate: the name of the algorithm is judged before anything is computed."""
     middle, node = between("middle", "root"), leaf("middle")
     octets = {"middle": middle.der, "leaf": node.der}
     octets[place] = weakened(octets[place])
@@ -267,7 +267,7 @@ SITE, AWAY_SITE = x509.DNSName("example"), x509.DNSName("away")
     ids=range(7),
 )
 def test_an_anchors_own_constraints_of_names_hold(names: x509.NameConstraints, *, critical: bool, holds: bool) -> None:
-    """Of the kinds that they name; the others are as free as below any other anchor (RFC 5280 §4.2.1.10)."""
+    """The constraints bind names of the kinds that they list, and no others (RFC 5280 §4.2.1.10)."""
     alternative = x509.SubjectAlternativeName([x509.DNSName("node.example"), x509.RFC822Name("desk@node.example")])
     node, top = leaf("root", more=[(alternative, False)]).der, root(more=[(names, critical)]).der
     if holds:

@@ -260,7 +260,7 @@ def test_every_failure_to_decrypt_is_the_same_refusal_after_the_same_work(
 
 
 def judge(holder: Element, party: forge.SigningParty) -> Element:
-    """What libxmlsec decrypts. It reads no key from a message, so it gets the sender's by name."""
+    """Decrypt with libxmlsec. It reads no key from a message, so it gets the sender's by name."""
     made = copy.deepcopy(holder)
     manager = xmlsec.KeysManager()
     ours = xmlsec.Key.from_memory(party.pem, constants.KeyDataFormatPem)

@@ -1,4 +1,4 @@
-"""What the tests of every kind of token share: a token broken in one place, and the names of the checks that refuse it."""
+"""Keys and claims that the tests of every kind of token share."""
 
 from collections.abc import Mapping
 

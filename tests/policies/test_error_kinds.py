@@ -59,7 +59,7 @@ def test_every_problem_of_a_configuration_is_in_the_detail() -> None:
 
 
 def _peer_of(error: BrokerError, *scopes: about) -> str:
-    """Whom an error is about that was raised in these scopes, the outermost first."""
+    """The peer of an error that was raised in these scopes, the outermost first."""
     for scope in reversed(scopes):
         scope.__exit__(type(error), error, None)
     return error.peer

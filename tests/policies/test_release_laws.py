@@ -91,7 +91,7 @@ def no_more(name: AttributeName, weaker: Form, stronger: Form) -> bool:
 
 
 def given_by(decision: Decision) -> dict[AttributeName, Form]:
-    """What each attribute could go as, before a blocked one takes all with it."""
+    """The form in which each attribute could go, before a blocked one takes all with it."""
     return {r.name: r.released.form for r in decision.rulings if r.released is not None}
 
 

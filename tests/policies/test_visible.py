@@ -1,4 +1,4 @@
-"""What a text shows: something, or nothing at all."""
+"""A text shows something, or nothing at all."""
 
 import unicodedata
 

@@ -98,7 +98,7 @@ def said(**values: tuple[EidasValue, ...]) -> EidasAssertion:
 
 
 def signed(element: Element) -> Signed:
-    """As octets leave a verification: exclusively canonical."""
+    """An element as a verification gives it out: exclusively canonical."""
     return Signed(octets=canonical(etree.fromstring(etree.tostring(element))), key_id="")
 
 

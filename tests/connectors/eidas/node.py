@@ -135,7 +135,7 @@ class SendingNode:
 
     @property
     def facts(self) -> PeerFacts:
-        """What its approved metadata says."""
+        """The facts of its approved metadata."""
         facts = PeerFacts(
             role="proxy",
             entity_id=self.entity_id,
@@ -155,7 +155,7 @@ class SendingNode:
         return replace(facts, **self.facts_changes)  # type: ignore[arg-type] # a test changes fields by their names
 
     def in_use(self) -> PeerInUse:
-        """As the receiving node knows it."""
+        """This node in the form in which the receiving node knows it."""
         return PeerInUse(self.peer, self.facts, "1.4", tuple(self._pinned()), ())
 
     def _pinned(self) -> list[PinnedKey]:
@@ -247,7 +247,7 @@ def unwrapper_of(signer: FileSigner) -> FileUnwrapper:
 
 @dataclass
 class KnownNodes:
-    """What the receiving node knows of others at the moment; a test may take a node out."""
+    """The nodes that the receiving node knows at the moment; a test may take one out."""
 
     nodes: list[SendingNode]
 

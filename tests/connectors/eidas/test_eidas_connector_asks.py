@@ -1,4 +1,4 @@
-"""What the receiving node asks: judged by others' schemas, by our own rules for requests, and by the verifier."""
+"""The receiving node's questions, judged by others' schemas, by our own rules for requests, and by the verifier."""
 
 import base64
 from urllib.parse import urlsplit
@@ -72,7 +72,7 @@ def _asked(node: SendingNode, question: Ask | None = None, **registration: objec
 
 
 def _judged(request: EidasRequest) -> EidasRequest:
-    """What a sending node of ours says to it."""
+    """The verdict of a sending node of ours."""
     peer = Asking(entity_id=OURS, acs_url=ACS, sp_type="", name_id_formats=frozenset({PERSISTENT, UNSPECIFIED}))
     return check_request(request, here=request.destination, peer=peer, now=NOW + 5, profile=EIDAS)
 

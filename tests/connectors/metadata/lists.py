@@ -99,7 +99,7 @@ def signed(unsigned: str, by: str = "publisher", edit: Edit | None = None) -> by
 
 
 def publisher(name: str = "publisher") -> FileSigner:
-    """Who signs a list, by a key of this name that is made once; of 2048 bits, as publishers have them."""
+    """A signer of lists, whose key of 2048 bits is made once for each name; publishers have such keys."""
     return rsa_signer(NAMES.index(name), 2048)
 
 

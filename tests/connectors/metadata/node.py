@@ -133,12 +133,12 @@ def element(metadata: ProxyMetadata | ConnectorMetadata, edit: Edit | None = Non
 
 
 def octets(metadata: ProxyMetadata | ConnectorMetadata, edit: Edit | None = None, by: str = "metadata") -> bytes:
-    """As a node publishes it, signed by its metadata key or another."""
+    """The metadata that a node publishes, signed by its metadata key or another."""
     return sign_enveloped(element(metadata, edit), key(by), place=SIGNATURE_PLACE, profile=EIDAS)
 
 
 def signed(metadata: ProxyMetadata | ConnectorMetadata, edit: Edit | None = None) -> Signed:
-    """What the verification makes of it."""
+    """The result of its verification."""
     pinned = prepared(key("metadata").public_key, EIDAS)
     message = verify(octets(metadata, edit), [pinned], METADATA, EIDAS)
     assert isinstance(message, SignedMessage)

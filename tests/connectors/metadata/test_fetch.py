@@ -1,4 +1,4 @@
-"""What is fetched, and every way in which a server may behave badly; over real sockets on loopback."""
+"""Fetching over real sockets on loopback, and every way in which a server may behave badly."""
 
 import socket
 import ssl

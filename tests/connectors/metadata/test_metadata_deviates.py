@@ -1,4 +1,4 @@
-"""What deployed nodes publish although a standard forbids it: taken by name, and not with one thing more."""
+"""Metadata of deployed nodes that a standard forbids: it passes by a name, and not with one thing more."""
 
 from collections.abc import Collection
 

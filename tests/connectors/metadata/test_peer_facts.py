@@ -1,4 +1,4 @@
-"""What is read of a peer's metadata, what is refused, and the digest that stands for it."""
+"""Facts that are read in a peer's metadata, refusals, and the digest that stands for the facts."""
 
 import copy
 import hashlib

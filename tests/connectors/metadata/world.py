@@ -41,7 +41,7 @@ class Copies:
 
 @dataclass
 class World:
-    """What a test looks at. Time is `now`, and moves only when a test moves it."""
+    """The stage of a test. Time is `now`, and moves only when a test moves it."""
 
     server: Origin
     peer: Peer
@@ -79,7 +79,7 @@ class World:
         self.peers.approve(NODE, pending.digest, self.now)
 
     def additions(self) -> tuple[str, ...]:
-        """What waits, in words."""
+        """The additions that wait, in words."""
         return tuple(words for pending in self.peers.pending(self.now) for words in pending.additions)
 
     def still_there(self) -> None:

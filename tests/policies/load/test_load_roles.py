@@ -1,4 +1,4 @@
-"""What a configuration must be for a city, and for a node."""
+"""Rules of a configuration for a city, and for a node."""
 
 import pytest
 

@@ -41,7 +41,7 @@ def test_text_is_there_and_not_empty(text: str, value: str, what: str | None) ->
 
 
 def test_a_level_that_cannot_be_read_counts_as_high() -> None:
-    """What is wrong in a file must not open anything, even before its problems are told."""
+    """A fault in a file must not open anything, even before its problems are told."""
     table, problems = read('key = "medium"')
     assert table.level("key") is LevelOfAssurance.HIGH
     assert len(problems) == 1
