@@ -44,20 +44,13 @@ class AttributeType:
 
 
 def _attribute(
-    name: str,
-    kind: AttributeKind,
-    titles: tuple[str, str, str],
-    *,
-    scope: str = "",
-    eidas: str = "",
-    claim: str = "",
-    **oids: str,
+    name: str, kind: AttributeKind, *, scope: str = "", eidas: str = "", claim: str = "", **oids: str
 ) -> AttributeType:
-    """A row of the table below: titles in English, Estonian, simplified Chinese; `oids` by part (`all` for the whole)."""
+    """A row of the table below; `oids` by part of the attribute (`all` for the whole)."""
     return AttributeType(
         name=AttributeName(name),
         kind=kind,
-        title=dict(zip(("en", "et", "zh-Hans"), titles, strict=True)),
+        title=dict(zip(("en", "et", "zh-Hans"), _TITLES[name], strict=True)),
         claim=claim or name,
         scope=scope,
         eidas=_NATURAL + eidas if eidas else "",
@@ -66,58 +59,31 @@ def _attribute(
 
 
 _SCHAC = "1.3.6.1.4.1.25178.1.2."
+# In English, Estonian and simplified Chinese
+_TITLES = {
+    "family_name": ("Family name", "Perekonnanimi", "姓"),
+    "given_name": ("Given name", "Eesnimi", "名"),
+    "birthdate": ("Date of birth", "Sünniaeg", "出生日期"),
+    "person_identifier": ("Personal identifier", "Isikukood", "个人识别号"),
+    "gender": ("Gender", "Sugu", "性别"),
+    "nationality": ("Nationality", "Kodakondsus", "国籍"),
+    "place_of_birth": ("Place of birth", "Sünnikoht", "出生地"),
+    "address": ("Address", "Aadress", "地址"),
+    "email": ("Email address", "E-posti aadress", "电子邮件地址"),
+    "phone_number": ("Phone number", "Telefoninumber", "电话号码"),
+    "birth_family_name": ("Family name at birth", "Sünnijärgne perekonnanimi", "出生时的姓"),
+}
 _STANDARD_ATTRIBUTES = (
-    _attribute(
-        "family_name",
-        AttributeKind.NAME,
-        ("Family name", "Perekonnanimi", "姓"),
-        scope="profile",
-        eidas="CurrentFamilyName",
-        all="2.5.4.4",
-    ),
-    _attribute(
-        "given_name",
-        AttributeKind.NAME,
-        ("Given name", "Eesnimi", "名"),
-        scope="profile",
-        eidas="CurrentGivenName",
-        all="2.5.4.42",
-    ),
-    _attribute(
-        "birthdate",
-        AttributeKind.DATE,
-        ("Date of birth", "Sünniaeg", "出生日期"),
-        scope="profile",
-        eidas="DateOfBirth",
-        all=_SCHAC + "3",
-    ),
-    _attribute(
-        "person_identifier",
-        AttributeKind.TEXT,
-        ("Personal identifier", "Isikukood", "个人识别号"),
-        eidas="PersonIdentifier",
-        all=_SCHAC + "15",
-    ),
-    _attribute("gender", AttributeKind.TEXT, ("Gender", "Sugu", "性别"), scope="profile", eidas="Gender", all=_SCHAC + "2"),
-    _attribute(
-        "nationality",
-        AttributeKind.TEXT,
-        ("Nationality", "Kodakondsus", "国籍"),
-        eidas="Nationality",
-        claim="nationalities",
-        all=_SCHAC + "5",
-    ),
-    _attribute(
-        "place_of_birth",
-        AttributeKind.TEXT,
-        ("Place of birth", "Sünnikoht", "出生地"),
-        eidas="PlaceOfBirth",
-        all=_SCHAC + "4",
-    ),
+    _attribute("family_name", AttributeKind.NAME, scope="profile", eidas="CurrentFamilyName", all="2.5.4.4"),
+    _attribute("given_name", AttributeKind.NAME, scope="profile", eidas="CurrentGivenName", all="2.5.4.42"),
+    _attribute("birthdate", AttributeKind.DATE, scope="profile", eidas="DateOfBirth", all=_SCHAC + "3"),
+    _attribute("person_identifier", AttributeKind.TEXT, eidas="PersonIdentifier", all=_SCHAC + "15"),
+    _attribute("gender", AttributeKind.TEXT, scope="profile", eidas="Gender", all=_SCHAC + "2"),
+    _attribute("nationality", AttributeKind.TEXT, eidas="Nationality", claim="nationalities", all=_SCHAC + "5"),
+    _attribute("place_of_birth", AttributeKind.TEXT, eidas="PlaceOfBirth", all=_SCHAC + "4"),
     _attribute(
         "address",
         AttributeKind.ADDRESS,
-        ("Address", "Aadress", "地址"),
         scope="address",
         eidas="CurrentAddress",
         street="2.5.4.9",
@@ -126,26 +92,10 @@ _STANDARD_ATTRIBUTES = (
         region="2.5.4.8",
         country="2.5.4.6",
     ),
-    _attribute(
-        "email",
-        AttributeKind.TEXT,
-        ("Email address", "E-posti aadress", "电子邮件地址"),
-        scope="email",
-        eidas="EmailAddress",
-        all="0.9.2342.19200300.100.1.3",
-    ),
-    _attribute(
-        "phone_number",
-        AttributeKind.TEXT,
-        ("Phone number", "Telefoninumber", "电话号码"),
-        scope="phone",
-        eidas="PhoneNumber",
-        all="2.5.4.20",
-    ),
+    _attribute("email", AttributeKind.TEXT, scope="email", eidas="EmailAddress", all="0.9.2342.19200300.100.1.3"),
+    _attribute("phone_number", AttributeKind.TEXT, scope="phone", eidas="PhoneNumber", all="2.5.4.20"),
     # eIDAS BirthName holds all names at birth, not the family name alone: no eIDAS name here
-    _attribute(
-        "birth_family_name", AttributeKind.NAME, ("Family name at birth", "Sünnijärgne perekonnanimi", "出生时的姓")
-    ),
+    _attribute("birth_family_name", AttributeKind.NAME),
 )
 
 

@@ -1,8 +1,7 @@
 """Keys of one kind in the order in which they begin: which one counts now, and which ones others have to know.
 
-A key that takes over is known before it signs, and the one before it is known for as long as somebody may hold what it
-signed. Nothing is told to anybody at that moment: each worker of each machine looks at its clock, and all of them have the
-same files. A key that an operator revoked counts for nothing, whatever the clock says.
+Others know a key before it signs, and the one before it for as long as somebody may hold what it signed. Every worker of
+every machine has the same files and looks at its own clock. A key that an operator revoked counts for nothing.
 """
 
 import re
@@ -88,11 +87,10 @@ class Ring(Generic[K]):
         return self._newest_first
 
     def at(self, now: int) -> K:
-        """The key that counts at `now`: the last one that began, is known to others still, and is not revoked.
+        """The key that counts at `now`: the last one that began, is still known to others, and is not revoked.
 
-        Where there is none the next one takes over before its time, since others know it already. One that is over comes
-        never back, whatever became of its successors: it may lie in whoever's hands. Raises `AllRevoked` where nothing is
-        left: whoever cannot sign releases nothing. `StoreUnavailable` where nobody can say.
+        If there is none, the next one takes over before its time: others know it already. A key that is over never comes
+        back, since it may be in anybody's hands. Raises `AllRevoked` if no key is left, and `StoreUnavailable`.
         """
         return self._counts(self._newest_first, now).key
 
@@ -110,7 +108,7 @@ class Ring(Generic[K]):
     def published(self, now: int) -> tuple[K, ...]:
         """The keys that others have to know at `now`, the one that counts first; none that is revoked.
 
-        Raises `StoreUnavailable` where nobody can say which are: a set without keys would be kept by whoever reads it.
+        Raises `StoreUnavailable`: readers would keep a set without keys.
         """
         return tuple(each.key for each in self._published(self._newest_first, now))
 
@@ -123,7 +121,7 @@ class Ring(Generic[K]):
         return (first, *(each for each in known if not self._revoked(each.key.key_id)))
 
     def lasting(self, now: int, seconds: int) -> tuple[K, ...]:
-        """The keys that others may begin to use at `now`: the one that counts, then those known before it for `seconds` more.
+        """The keys that others may begin to use at `now`: the one that counts, then those that stay known for `seconds`.
 
         None that begins later: another machine may not have its file yet. Raises as `published` does.
         """
@@ -148,10 +146,9 @@ class Ring(Generic[K]):
         return KeyState.PUBLISHED if each.key.key_id in published else KeyState.OVER
 
     def ends(self, each: Scheduled[Named]) -> int | None:
-        """When nobody needs to know this key any more: the overlap after its successor began; None for the newest.
+        """The moment from which nobody needs to know this key: the overlap after its successor began; None for the newest.
 
-        One that was revoked while this one was known succeeds nobody, and this one goes on. One that was revoked later
-        stays the successor: what was over stays over.
+        A key that was revoked while this one was known is no successor. One that was revoked later stays the successor.
         """
         return self._ends(self._newest_first, each)
 

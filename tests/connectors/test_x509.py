@@ -216,7 +216,7 @@ def test_sizes_and_curves_are_the_profiles_in_the_whole_chain(
 
 @pytest.mark.parametrize("place", ["leaf", "middle"])
 def test_a_signature_with_another_hash_than_sha_2_is_refused(place: str) -> None:
-    """pyca signs no such certificate: the name of the algorithm is judged before anything is computed."""
+    """No library signs such a certificate: the name of the algorithm is judged before anything is computed."""
     middle, node = between("middle", "root"), leaf("middle")
     octets = {"middle": middle.der, "leaf": node.der}
     octets[place] = weakened(octets[place])
