@@ -27,8 +27,7 @@ MAX_ASSERTION = 8 * 1024
 class ExpectedClientAssertion:
     """The expected client of an assertion by its registration, us as its audience, and the one registered algorithm.
 
-    `token_endpoint` is our token endpoint where the registration lets an assertion name it, "" where our issuer alone
-    counts. `life` is the longest life in seconds.
+    `token_endpoint` is "" where an assertion may name our issuer alone. `life` is the longest life in seconds.
     """
 
     client_id: str
@@ -81,10 +80,7 @@ def judge_client_assertion(
 
 
 def unverified_client(token: str) -> str:
-    """The client that an assertion says it is of, which proves nothing; "" where it names none.
-
-    Raises `SignatureInvalid` where it is too long or no token. To read a longer one costs what nobody may ask for.
-    """
+    """The claimed client of an assertion, which proves nothing; "" for none. Raises `SignatureInvalid` for no token."""
     _check_size(token)
     return unverified_issuer(token)
 

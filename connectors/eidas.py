@@ -64,7 +64,7 @@ class EidasConnector:
     """Asks one country's node, the `peer` of a registration. Implements `connectors.connector.Connector`.
 
     `entity_id`, `acs_url` and `country` (ISO 3166-1 alpha-2) are ours, `unwrappers` our decryption keys, the newest first.
-    A `country` of None is for inspection without a configuration: identifiers that were made for any country pass.
+    Without a `country`, for inspection, identifiers for any country pass.
     """
 
     def __init__(
@@ -102,10 +102,8 @@ class EidasConnector:
     def request(self, ask: Ask, now: int) -> tuple[Outbound, Expectation]:
         """A signed AuthnRequest (eIDAS Message Format), and what its answer must match.
 
-        Nobody is sent away to a node whose every answer would be refused, or that must refuse us. Raises `PeerUnavailable`
-        (nothing valid is known of it, no protocol version in common, it wants a RequesterID that may not be told),
-        `AssuranceTooLow` (it publishes no level that reaches the minimum) and `AllRevoked` (of our keys none is left that
-        signs the question, or none that opens an answer).
+        Nobody is sent to a node that must refuse us, or whose every answer we would refuse. Raises `PeerUnavailable`,
+        `AssuranceTooLow` (it publishes no level that reaches the minimum) and `AllRevoked`.
         """
         peer = self._peers.current(self._peer.entity_id, now)
         self._check_peer(peer)
@@ -144,10 +142,7 @@ class EidasConnector:
         return sent, expectation
 
     def receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Assertion:
-        """Judge a Response. Raises `AssertionRejected` and its kinds, with a name of `connectors.checks`.
-
-        `PeerUnavailable` where its sender's metadata ended, or lost its approval, since the question.
-        """
+        """Judge a Response. Raises `AssertionRejected` and its kinds, by names of `connectors.checks`; `PeerUnavailable`."""
         return self.examine(inbound, expectation, now).assertion
 
     # The plan (eIDAS Message Format, docs/threats.md). Each block below has its number.
@@ -229,10 +224,7 @@ class EidasConnector:
         return wished if wished in offered or not offered else offered[0]
 
     def _attributes(self, ask: Ask, peer: PeerInUse) -> tuple[RequestedAttribute, ...]:
-        """The whole minimum data set, then what of the need the node supports; isRequired is the registry's, not ours.
-
-        No representative's attribute is in the catalogue's names, so none is ever asked for.
-        """
+        """The whole minimum data set, then what of the need the node supports; isRequired is the registry's, not ours."""
         rows = [self._catalogue.attributes[name] for name in ask.attributes if name in self._catalogue.attributes]
         needed = {row.eidas for row in rows} & peer.facts.attributes
         return asked_attributes(uri for uri in NATURAL if uri in needed)

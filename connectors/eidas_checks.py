@@ -33,10 +33,7 @@ _GENDER = f"{NATURAL_PERSON}/Gender"
 
 
 def publishes(published: frozenset[str], uri: str) -> bool:
-    """Whether a node's assurance-certification covers a level: a notified one is, up to the highest that is named.
-
-    Any other level is covered where it is named itself. A node that names nothing publishes nothing.
-    """
+    """Whether a node's assurance-certification covers a level: a notified one up to the highest named, others by name."""
     level = NOTIFIED_LEVELS.get(uri)
     if level is None:
         return uri in published
@@ -48,9 +45,8 @@ def levels_to_ask(
 ) -> tuple[str, tuple[str, ...]]:
     """Comparison and AuthnContextClassRefs that ask a node for at least `minimum` (§3, RequestedAuthnContext).
 
-    Notified levels alone are asked as a minimum, by the lowest that the table says reaches. Levels that are not notified
-    have no order: each that reaches is listed, to be met exactly, and a notified one brings all higher ones with it.
-    Raises `AssuranceTooLow` where nothing that the node publishes reaches.
+    Notified levels alone are asked as a minimum. Other levels have no order: each that reaches is listed, to be met
+    exactly, and a notified one brings all higher ones. Raises `AssuranceTooLow` where no published level reaches.
     """
     reaching = [uri for uri, level in table.items() if level >= minimum and publishes(published, uri)]
     if not reaching:
@@ -92,8 +88,7 @@ def check_name_format(name_format: str, asked: str) -> None:
 def person_identifier(attributes: Mapping[str, tuple[EidasValue, ...]], *, sending: str, receiving: str | None) -> str:
     """§4 and §5: PersonIdentifier as received, `CC/CC/id`: made by the node's country (in any case), for ours.
 
-    An identifier of another country would let one country speak of another's citizens, one for another receiving country
-    would make two persons of one. Where nobody says which country is ours (None), that is not looked at.
+    Otherwise one country could speak of another's citizens, or one person would become two. None for ours takes any.
     """
     values = attributes.get(PERSON_IDENTIFIER, ())
     parts = values[0].text.split("/", 2) if len(values) == 1 else []
@@ -111,8 +106,8 @@ def offered_attributes(
 ) -> dict[AttributeName, Value]:
     """The offered attributes of a person, under the catalogue's names.
 
-    Not available, and so dropped: what the catalogue has no eIDAS name for, an attribute of several Latin values, of more
-    than 256 characters or with control characters, an address that cannot be read, a gender that says nothing.
+    Dropped: attributes without a name in the catalogue, of several Latin values, too long or with control characters, an
+    address that cannot be read, a gender that says nothing.
     """
     return dict(_offered(attributes, catalogue))
 

@@ -1,13 +1,11 @@
 """The only outbound HTTP of the product: one GET, to an address that was judged, within one deadline.
 
-Anybody who writes an address into metadata or the DNS could make us ask our own network (SSRF). So an address is judged as
-a text first, its name is resolved once, every address that the name has is judged, and the connection goes to one of those
-very addresses: a second answer of the DNS (rebinding) is never asked for. TLS names and verifies the host as the address
-has it. Redirects, compression and proxies of the environment do not exist here.
+Anybody who writes an address into metadata or the DNS could make us ask our own network (SSRF). So we judge the address as
+a text, resolve its name once, judge every address of the name, and connect to one of those very addresses: the DNS is never
+asked again (rebinding). TLS verifies the host of the address. No redirects, no compression, no proxies of the environment.
 
-It uses httpcore2, the lower half of httpx2: a network backend of ours there sees every connection, read and write, so that
-judging and connecting are one step and one deadline covers them all, from the DNS to the last octet. With http.client each
-line of a head may come a byte at a time, each byte with a timeout of its own.
+A network backend of ours in httpcore2, the lower half of httpx2, sees every connection, read and write: one deadline covers
+them all, from the DNS to the last octet.
 """
 
 import ipaddress
@@ -62,9 +60,9 @@ MACHINE = "Look at the limits of this machine."
 
 
 class FetchError(Exception):
-    """An address could not be fetched, or what came cannot be used. Nobody's login: it is for an operator.
+    """An address could not be fetched, or what came cannot be used: for an operator, without a piece of what came.
 
-    `check` is a stable name, `detail` one sentence, `mend` says whose move it is. None holds a piece of what was received.
+    `check` is a stable name, `detail` one sentence, `mend` says whose move it is.
     """
 
     def __init__(self, check: str, detail: str, mend: str = PEER) -> None:
@@ -102,8 +100,7 @@ class Fetcher:
     def get(self, url: str, *, networks: Sequence[str] = (), limit: int, timeout: float) -> bytes:
         """The body of a 200 at `url`, of at most `limit` octets, in at most `timeout` seconds altogether.
 
-        Every address of its host must be public, or lie in `networks` (CIDR, as the registration has them). Raises
-        `FetchError`, and ValueError for a network that is none.
+        Every address of its host must be public, or lie in `networks` (CIDR). Raises `FetchError`.
         """
         return self._ask(url, networks, limit, timeout, only_ok=True).body
 
@@ -324,11 +321,7 @@ class _Backend(httpcore2.NetworkBackend):
 
 
 class _Bounded(httpcore2.NetworkStream):
-    """A connection whose every step ends at one deadline (a byte a second does not hold it longer), and of so many octets.
-
-    They are counted as they come, whatever they are: interim answers, heads and chunks of one octet have no limit of their
-    own, and each costs more to read than to send.
-    """
+    """A connection whose every step ends at one deadline. All of its octets count: heads, interim answers, chunks."""
 
     def __init__(self, stream: httpcore2.NetworkStream, deadline: float, octets: int, host: str) -> None:
         self._stream, self._deadline, self._octets, self._host = stream, deadline, octets, host

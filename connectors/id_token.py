@@ -51,9 +51,8 @@ _HASHES = {
 class ExpectedIdToken:
     """The facts that an id_token must match. A part that is None is not checked: only inspection may lack parts.
 
-    `alg` is the one algorithm of the registration. `encrypted` is how the provider is registered to encrypt: such a one
-    sends nested JWE alone, and every other none. `levels` maps `acr` values to levels, and never guesses. Audiences beside
-    ours are refused unless the registration trusts them (`trusted_audiences`).
+    `alg` is the one algorithm of the registration. A provider with `encrypted` sends nested JWE alone, every other none.
+    `levels` maps `acr` values to levels. Audiences beside ours are refused, but for `trusted_audiences`.
     """
 
     issuer: str

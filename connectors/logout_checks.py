@@ -1,8 +1,7 @@
 """The checks of single logout (SAML Core 2.0 §3.7, SAML Profiles 2.0 §4.4).
 
-Their names are in `connectors.checks.LOGOUT_CHECKS`. A forged logout ends a session that its citizen wanted, so nothing is
-optional that could tell a forged or an old message: signature, Issuer, Destination, NotOnOrAfter. Whether the NameID and
-the SessionIndexes are those of a session of this issuer is for whoever holds sessions. Nothing here reads a clock.
+Their names are in `connectors.checks.LOGOUT_CHECKS`. A forged logout ends a session that its citizen wanted: signature,
+Issuer, Destination and NotOnOrAfter are never optional. The holder of sessions compares NameID and SessionIndexes.
 """
 
 from collections.abc import Sequence
@@ -28,8 +27,7 @@ MAX_SESSION_INDEXES = 64
 class ExpectedLogout:
     """The facts that a message of single logout must match, sign by sign; an empty part matches nothing.
 
-    `issuer` is whose keys verify it, `destination` the address that received it, `in_response_to` the ID of our own
-    LogoutRequest, for a response.
+    `destination` is the address that received it, `in_response_to` the ID of our LogoutRequest, for a response.
     """
 
     issuer: str

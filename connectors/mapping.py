@@ -20,10 +20,7 @@ _BIRTHDATE = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?|([0-9]{2})([0
 
 
 def single_value(attributes: Iterable[WireAttribute], name: str) -> str | None:
-    """The one plain value of the attribute of this name; None where it has none, or several.
-
-    With several values, we would have to choose one for the citizen. An attribute that stands twice has several.
-    """
+    """The one plain value of the attribute of this name; None for none, or several: we choose none for the citizen."""
     return _single(_by_name(attributes).get(name, ()))
 
 
@@ -55,9 +52,8 @@ def offered_attributes(
 ) -> dict[AttributeName, Value]:
     """The values that the table (wire name -> our attribute, part of an address or "") finds in the assertion.
 
-    Not available, and so dropped: what the table does not name, an attribute of several values, of one that is nil, shows
-    nothing, has more than 256 characters or control characters, a birth date that no calendar has, a country that is not
-    ISO 3166-1 alpha-2. Where two wire names lead to one attribute, the table's first that has a value holds.
+    Dropped: what the table does not name, an attribute without one plain value, a birth date that no calendar has, a
+    country that is not ISO 3166-1 alpha-2. Of two wire names for one attribute, the table's first with a value holds.
     """
     wire = _by_name(attributes)
     found: dict[AttributeName, Value] = {}

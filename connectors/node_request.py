@@ -30,12 +30,12 @@ _ISSUER = re.compile(rb"<(?:[^\s<>/:]+:)?Issuer(?:\s[^<>]*)?>([^<]{0,1024})<")
 def verified_request(
     inbound: Inbound, keys: Mapping[EntityId, Sequence[PinnedKey]]
 ) -> tuple[Signed, RequestHead, str, EntityId]:
-    """The signed octets, who says that they sent them, the RelayState beside them ("" for none), and the node it is.
+    """The signed octets, their head, the RelayState beside them ("" for none), and the node that sent them.
 
-    `keys` are those of all registered nodes, as approved and in force now. Those of the node that the message names are
-    tried, or of another where it names none that we know: anybody may send one, and no node adds to what that costs. A key
-    verifies first; then the Issuer that it signed has to be a node that has this very key, for two nodes may publish the
-    same certificate. Raises `PeerRequestRefused`, which only a page may tell: nobody that we know vouches for it.
+    `keys` are those of all registered nodes, as approved and in force now. Only the keys of the node that the message names
+    are tried (of any node, where it names none that we know), so that more nodes do not make a forgery cost more. A key
+    verifies first; then the signed Issuer has to have this very key: two nodes may publish one certificate. Raises
+    `PeerRequestRefused`, which only a page may tell: nobody that we know vouches for the message.
     """
     anybody = next((of_node for of_node in keys.values() if of_node), ())
     if not anybody:

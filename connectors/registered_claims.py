@@ -32,8 +32,7 @@ def judge_issuer(claims: SignedClaims, issuer: str) -> None:
 def judge_audience(claims: SignedClaims, audience: str, trusted: frozenset[str] = frozenset()) -> int:
     """`aud` is a text or a list of texts (RFC 7519 §4.1.3), each once; gives how many.
 
-    It names `audience`, and nobody beside it but whom the registration trusts: whoever else it is for could bring the token
-    to us as their own.
+    It names `audience` and, beside it, only those whom the registration trusts: another one could bring us its own token.
     """
     value = claims.members.get("aud")
     if value == audience and audience:

@@ -41,10 +41,7 @@ MAX_CONTEXTS = 16
 
 
 class PeerRequestRefused(RequestRefused):
-    """The requesting node's move. `check` is the stable name of the check that its request failed.
-
-    `saml_status` and `saml_sub_status` are the codes to answer with; the second may be empty.
-    """
+    """The requesting node's move: `check` names the failed check, both statuses are the codes to answer with."""
 
     code = "node_request_refused"
     public = "The node of the country that asks made a request that we cannot accept. Its operator can mend this."
@@ -77,10 +74,7 @@ def receive_request(signed: Signed, *, here: str, peer: Asking, now: int, profil
 
 
 def check_request(request: EidasRequest, *, here: str, peer: Asking, now: int, profile: Profile) -> EidasRequest:
-    """Judge a request that `peer` sent to `here`, our address. Raises `PeerRequestRefused`.
-
-    The result asks for natural persons' attributes alone, and has an SPType.
-    """
+    """Judge a request that `peer` sent to `here`, our address; the result has natural persons' attributes alone."""
     _check_envelope(request, here, peer, now, profile)
     _check_manner(request, peer)
     check_contexts(request.comparison, request.contexts)

@@ -69,9 +69,9 @@ def check_response(
     envelope: Envelope,
     profile: Profile,
 ) -> None:
-    """§2.3 to §2.6: where to, when, from whom, to what, and that a failure comes alone.
+    """§2.3 to §2.6: destination, time, issuer, request, and that a failure comes alone.
 
-    Destination and Issuer may be absent in a Response that is not signed itself, and are never wrong.
+    A Response that is not signed itself may lack Destination and Issuer.
     """
     if response.destination != here.acs_url and (response.destination or envelope.signed):
         raise AssertionRejected("destination", "a Response to another address")
@@ -206,11 +206,7 @@ def check_assertion(
 
 
 def usable_until(confirmed_until: int, issued: int, conditions: Conditions, profile: Profile) -> int:
-    """When an assertion ends, without skew: the first of its own ends.
-
-    Once it is older than the profile's age its IssueInstant refuses it, however late those are: nothing need be remembered
-    longer.
-    """
+    """The end of an assertion, without skew: the first of its own ends and of the profile's age."""
     ends = [confirmed_until, issued + profile.max_age]
     if conditions.not_on_or_after is not None:
         ends.append(conditions.not_on_or_after)
@@ -220,7 +216,7 @@ def usable_until(confirmed_until: int, issued: int, conditions: Conditions, prof
 def subject_identifier(assertion: AssertionMessage, provider: IdentityProvider, here: Recipient) -> str:
     """§2.14: the identifier by which the registration knows a subject, as received: an attribute, or the NameID.
 
-    Where the attribute's value is a NameID (eduPersonTargetedID), it has to identify as the Subject's has to.
+    A NameID as the attribute's value (eduPersonTargetedID) is judged like the Subject's.
     """
     if provider.subject_attribute:
         value = single_value(assertion.attributes, provider.subject_attribute)

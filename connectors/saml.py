@@ -53,10 +53,9 @@ _EIDAS = frozenset(level.uri for level in LevelOfAssurance)
 class SamlConnector:
     """Asks one identity provider, whose metadata is pinned. Implements `connectors.connector.Connector`.
 
-    `entity_id` and `acs_url` are ours. Everything that costs (metadata, keys) is done here, at start; a registration that
-    cannot work is `Misconfigured`. Without `unwrappers` (the newest first) every encrypted assertion is refused: our
-    metadata asks for none. Those of a provider with the deviation `aes_cbc` are its own, and open nobody else's answers.
-    `suspended` says of a deviation of the registration whether it is switched off now.
+    `entity_id` and `acs_url` are ours. A registration that cannot work is `Misconfigured` at start. Without `unwrappers`
+    (the newest first) every encrypted assertion is refused. A provider with the deviation `aes_cbc` has decryption keys of
+    its own. `suspended` tells whether a deviation is switched off now.
     """
 
     def __init__(
@@ -99,8 +98,7 @@ class SamlConnector:
     def request(self, ask: Ask, now: int) -> tuple[Outbound, Expectation]:
         """A signed AuthnRequest, and what its answer must match.
 
-        Raises `AssuranceTooLow` where the registration's table has nothing that reaches the minimum: nobody is sent away to
-        an identity provider whose every answer would be refused. `AllRevoked` where no key of ours is left that signs it.
+        Raises `AssuranceTooLow` where no level of the registration reaches the minimum, and `AllRevoked`.
         """
         # SAML knows no max_age: only a forced authentication is surely young enough.
         question = self._questions.get((ask.minimum_assurance, ask.force_authentication or ask.max_age is not None))
@@ -215,8 +213,8 @@ class SamlConnector:
     def _contexts(self, minimum: LevelOfAssurance) -> tuple[str, tuple[str, ...]]:
         """Comparison and AuthnContextClassRefs that ask for at least `minimum`, the least sufficient first. Some reach it.
 
-        The eIDAS URIs have an order that both sides know (eIDAS Message Format 1.2 §3.2.2), so one of them is asked as a
-        minimum. Other scales have none: every class that reaches it is listed, to be met exactly (saml2int SDP-SP07).
+        The eIDAS URIs have an order (eIDAS Message Format 1.2 §3.2.2): one is asked as a minimum. Of other scales every
+        class that reaches it is listed, to be met exactly (saml2int SDP-SP07).
         """
         table = self._provider.assurance
         reaching = sorted((level, name) for name, level in table.items() if level >= minimum)
@@ -273,8 +271,7 @@ def service_provider_metadata(
 ) -> bytes:
     """Our signed EntityDescriptor, valid for `valid_for` seconds from `now` (saml2int MD03: validUntil is always there).
 
-    It has the certificate of each key that signs at some time of its life. `encryption` is the certificate (DER) of the key
-    to encrypt to, empty where there is none; `cbc` says that whoever reads it may use AES-CBC.
+    `encryption` is the certificate (DER) of the key to encrypt to, empty where there is none; `cbc` offers AES-CBC.
     """
     metadata = metadata_format.ServiceProviderMetadata(
         metadata_id="_" + secrets.token_hex(16),

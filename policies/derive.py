@@ -1,8 +1,7 @@
 """Weaker forms of a value: computed on an explicit date, or not available. Pure, and never a guess in the person's favour.
 
-A birth date is `YYYY-MM-DD`, or as much of it as the country knows: `YYYY-MM`, `YYYY`. A partial date gets the closed
-answer: as if its owner was born on the last day possible. Its exact form is what the source has, no more. A date that is
-impossible, in the future or spelled otherwise (`0000-05-01`, without a year, say) is not available in any form.
+A birth date is `YYYY-MM-DD`, or as much of it as the country knows: `YYYY-MM`, `YYYY`. A partial date counts as its last
+possible day. A date that is impossible, in the future or spelled otherwise is not available in any form.
 """
 
 import calendar
@@ -21,8 +20,8 @@ _PARTS_OF_A_NAME = re.compile(r"[\s\-\u2010\u2011]+")
 def available(kind: AttributeKind, value: Value, on: date) -> Form | None:
     """The strongest form in which the source has this value; None where it has nothing that we can use.
 
-    A form further down may still lack what it is made of (an address without a place): `derive` gives None then. Only forms
-    with nothing below them may fail so, for otherwise a narrower registration would release more than a wider one.
+    A weaker form may still lack what it is made of: `derive` gives None then. Only forms with nothing below them may fail
+    so, for otherwise a narrower registration would release more than a wider one.
     """
     match kind, value:
         case AttributeKind.DATE, str():
@@ -59,10 +58,7 @@ def derive(kind: AttributeKind, value: Value, form: Form, on: date) -> Value | N
 
 
 def age_over(birthdate: str, years: int, on: date) -> bool | None:
-    """Whether at least `years` birthdays have come by the day `on`.
-
-    Born on 29 February means coming of age on 1 March in years without one.
-    """
+    """Whether at least `years` birthdays have come by the day `on`; one on 29 February comes on 1 March in other years."""
     born = _last_possible_day(birthdate, on)
     if born is None:
         return None
@@ -73,8 +69,7 @@ def age_over(birthdate: str, years: int, on: date) -> bool | None:
 def resident_of(address: Address, place: str) -> bool | None:
     """Whether the address lies in `place`, by its name alone: equal but for letter case and Unicode composition.
 
-    The country does not take part: a place of the same name elsewhere answers true. A purpose for which that matters needs
-    the exact address, and says why.
+    A place of the same name in another country answers true.
     """
     return _folded(address.locality) == _folded(place) if address.locality.strip() else None
 
@@ -82,8 +77,7 @@ def resident_of(address: Address, place: str) -> bool | None:
 def initials(name: str) -> str | None:
     """The first letter of each part: `Anna-Maria` becomes `A. M.`.
 
-    Only for scripts with upper and lower case. Elsewhere (Chinese, Arabic) the first sign may be the whole name, and then
-    this form would say as much as the exact one: not available.
+    Not available in scripts without upper and lower case, where the first sign may be the whole name.
     """
     parts = [part.lstrip("'\u2019\u02bc") for part in _PARTS_OF_A_NAME.split(unicodedata.normalize("NFC", name)) if part]
     if not parts or any(not part or part[0].upper() == part[0].lower() for part in parts):

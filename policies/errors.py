@@ -1,10 +1,9 @@
 """Every error that the broker raises on purpose, sorted by whose move it is.
 
-The class says who can mend it, `code` is stable and documented, `public` is one sentence for a person and never holds a
-value of anybody, `detail` goes to the log with the login's reference. A detail names checks, parties and sizes, never an
-attribute value, a token or a piece of a message. `peer` says whom it is about, by the id in our configuration: a relying
-party, an identity provider or a node; never a name that a request brought. `reference` is the login's, where whoever found
-the error knew it, and no request led to it.
+The class says who can mend it. `code` is stable and documented. `public` is one sentence for a person. `detail` goes to the
+log with the login's reference, and names checks, parties and sizes. Neither holds an attribute value, a token or a piece of
+a message. `peer` is the id of a party, provider or node in our configuration, never a name that a request brought.
+`reference` is the login's, where no request led to the error.
 """
 
 from contextlib import AbstractContextManager

@@ -139,10 +139,9 @@ def meet(forms: FormKinds, a: Form, b: Form) -> Form | None:
 
 
 def check_semilattice(kind: str, forms: FormKinds) -> None:
-    """Prove that any two forms have one meet, with `exact` at the top and nothing at the bottom.
+    """Prove that any two forms have one meet, with `exact` at the top and nothing at the bottom. Raises `Misconfigured`.
 
-    Each form that takes a parameter stands here with two of them, which is enough: parameters are alike to the order.
-    Raises `Misconfigured`.
+    Two parameters of each form are enough: parameters are alike to the order.
     """
     elements = [Form(k.name, parameter) for k in forms.values() for parameter in (("1", "2") if k.parameter else ("",))]
     for a in elements:

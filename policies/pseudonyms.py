@@ -37,10 +37,9 @@ def pairwise_subject(key: bytes, tenant: Tenant, sector: Sector, namespace: Subj
 def country_identifier(
     key: bytes, tenant: Tenant, sending: str, receiving: str, namespace: SubjectNamespace, subject: str
 ) -> str:
-    """The PersonIdentifier of one citizen for one receiving country: `EE/NL/` and 52 characters (at most 256).
+    """The PersonIdentifier of one citizen for one receiving country: `EE/NL/` and 52 characters.
 
-    `sending` and `receiving` are ISO 3166-1 alpha-2; `subject` is taken as received, not normalised. Raises `Misconfigured`
-    for a short key, an unnamed scope or what is no country, `AssertionRejected` for an empty subject.
+    `subject` is taken as received, not normalised. Raises as `pairwise_subject`, and `Misconfigured` for no country.
     """
     if not (tenant and namespace):
         raise Misconfigured((_problem("subject", "tenant or namespace is empty.", "name both."),))

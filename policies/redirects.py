@@ -30,10 +30,7 @@ def is_of_an_app(uri: str) -> bool:
 
 
 def origin_of(uri: str) -> str:
-    """The origin of the pages at a web address, as browsers write it; "" of an address that has no pages.
-
-    A loopback address without a port has none, either: whoever listens there is an app, not a page.
-    """
+    """The origin of the pages at a web address, as browsers write it; "" for an app's own address, which has no pages."""
     if is_of_an_app(uri) or LOOPBACK.fullmatch(uri):
         return ""
     parts = urlsplit(uri)

@@ -88,8 +88,7 @@ def completed(
 ) -> tuple[AskedAttribute, ...]:
     """The attributes of a request, completed by those that its purpose requires; for an empty request, all that are needed.
 
-    What is required is asked for whatever the request words, in no weaker form than it is required in. Else the wording of
-    a request would drop it, and somebody who rewords the request in their browser could have it dropped.
+    A required attribute is asked for in no weaker form than it is required in: rewording a request never drops it.
     """
     forms = {one.name: one.form for one in asked}
     if not forms and not unknown:

@@ -155,10 +155,7 @@ def plain(element: Element, what: str, limit: int = MAX_TEXT) -> str:
 
 
 def stated(found: Mapping[str, str], name: str, check: str) -> str:
-    """The value of an optional attribute, "" where it is absent. One that is there and empty is refused: it is not absent.
-
-    A reader that confuses the two accepts a message that names nobody, where it would refuse a wrong name.
-    """
+    """The value of an optional attribute, "" where it is absent. An empty one is refused: it is not absent."""
     value = found.get(name)
     if value == "":
         raise AssertionRejected(check, f"{name} is there and empty")
@@ -186,10 +183,7 @@ def version_2(text: str, what: str) -> None:
 
 
 def instant(text: str, what: str) -> int:
-    """An xs:dateTime with its time zone as seconds since the epoch, fractions cut off (SAML Core 2.0 §1.3.3).
-
-    Without a time zone it is refused: it would be a guess.
-    """
+    """An xs:dateTime with its time zone as seconds since the epoch, fractions cut off (SAML Core 2.0 §1.3.3)."""
     match = _DATE_TIME.fullmatch(text)
     if match is None:
         raise AssertionRejected("time", f"a time of {what} that is none, or has no time zone")

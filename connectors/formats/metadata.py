@@ -84,8 +84,7 @@ class Participant:
 def read_identity_provider(octets: bytes, entity_id: str) -> IdentityProviderMetadata:
     """Read an EntityDescriptor of exactly this entityID. ValueError, with words for an operator, for anything else.
 
-    The operator pinned the file, so it needs no signature and no validUntil. Parts that we do not use (Extensions,
-    Organization, ContactPerson, other roles) are skipped.
+    The operator pinned the file: it needs no signature and no validUntil. Parts that we do not use are skipped.
     """
     root = _entity(octets)
     if attributes(root).get("entityID") != entity_id:
@@ -138,10 +137,7 @@ def read_service_provider(octets: bytes) -> ServiceProviderFacts:
 
 
 def read_participant(octets: bytes) -> Participant:
-    """Read who may take part in single logout: an identity provider, a service provider, or both in one entity.
-
-    It judges the file like `read_identity_provider`. ValueError, with words for an operator.
-    """
+    """Read a participant of single logout: an identity provider, a service provider, or both. ValueError, with words."""
     root = _entity(octets)
     roles = [*roles_of(root, "IDPSSODescriptor"), *roles_of(root, "SPSSODescriptor")]
     if not roles:
@@ -197,8 +193,7 @@ def _signing_certificates(roles: Iterable[Element]) -> tuple[bytes, ...]:
 def _certificates(descriptor: Element) -> list[bytes]:
     """The DER certificate of one KeyDescriptor, as often as it stands; none where the key stands there by itself.
 
-    Several are a chain (XML Signature 1.1 §4.5.4): reading it as keys would let a certification authority sign for whom it
-    issued to.
+    Several are a chain (XML Signature 1.1 §4.5.4): read as keys, an authority could sign for everybody it issued to.
     """
     texts = ["".join((one.text or "").split()) for one in descriptor.iterdescendants(f"{{{DS}}}X509Certificate")]
     try:

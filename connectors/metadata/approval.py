@@ -22,10 +22,9 @@ _BINDINGS = {POST: "by POST", REDIRECT: "by Redirect"}
 def approved_part(facts: PeerFacts, approved: PeerFacts | None) -> PeerFacts:
     """`facts` without what was not approved: the only facts that may be used, and what stays approved afterwards.
 
-    An entry that disappeared from `facts` is approved no longer: if it comes back, it is new. `sp_type` is no list: the
-    approved one stays until another, or none, is approved. So do the NameID formats of a node that asks, where none of
-    them is left: no format means every one. Encryption methods need no approval, as we take only those of our profile;
-    the end (`valid_until`) is that of `facts`.
+    An entry that disappears is approved no longer: if it comes back, it is new. The approved `sp_type` stays until another,
+    or none, is approved; so do the NameID formats of a node that asks, where none is left, since none means every one.
+    Encryption methods and the end (`valid_until`) need no approval.
     """
     if approved is None or _identity(approved) != _identity(facts):
         approved = _nothing(facts)

@@ -16,7 +16,7 @@ from policies.parties import EntityId
 class Held:
     """The last good copy of a node's metadata: as it came, what it says, what of it is approved, and when it came.
 
-    No octets: an operator had the copy forgotten. Then its facts are the last known ones, and count for nothing.
+    A copy without octets was forgotten by an operator: its facts count for nothing.
     """
 
     entity_id: EntityId
@@ -61,8 +61,7 @@ def looked(known: Held | None, stored: Held | None) -> CopyChange:
 def check_newer(came: PeerFacts, before: PeerFacts) -> None:
     """Check that a new copy says the same as the one before, or ends later. Raises `FetchError`.
 
-    A node of several processes publishes several ends, so the same facts may end earlier. Other facts have to end later: of
-    two documents with one end, nobody could tell which was withdrawn.
+    The same facts may end earlier, as several processes of a node publish them.
     """
     if came.valid_until <= before.valid_until and came.digest != before.digest:
         # An old copy, signed by the right key, brings back keys that were withdrawn.
@@ -90,8 +89,8 @@ class Taken:
 def taken(came: Held, known: Held | None, stored: Held | None, registered: str) -> Taken:
     """The rule for a good copy that came: it takes the place of the one in memory, unless that ends no earlier.
 
-    Then another process was quicker. A part that is gone counts no longer, even where nothing can be written. A new part
-    in it is approved by the digest that is `registered`, or waits.
+    A part that is gone counts no longer, even where nothing can be written. A new part is approved by the digest that is
+    `registered`, or waits.
     """
     last = known or stored
     held = known if known and came.facts.valid_until <= known.facts.valid_until else came

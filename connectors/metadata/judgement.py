@@ -48,10 +48,7 @@ class EntityFacts:
 
 
 def signed_octets(octets: bytes, keys: Sequence[PinnedKey], profile: Profile, shape: Shape = METADATA) -> Signed:
-    """Metadata of one entity, every octet of which one of the pinned keys signed, in the other opinion too.
-
-    With the shape of a list, it is a list of nodes.
-    """
+    """Metadata of one entity (or a list, by its shape) that one of the pinned keys signed, in the other opinion too."""
     try:
         message = verify(octets, keys, shape, profile)
         if isinstance(message, UnsignedMessage):

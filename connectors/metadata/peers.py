@@ -115,8 +115,7 @@ class PeerInUse:
 class Peers:
     """All registered nodes of one `role`, which speak one of the versions `ours` with us. Usable by several threads.
 
-    `own` gives the moduli of our RSA keys, which no key of theirs may share a factor with. Raises `Misconfigured` for a
-    pinned certificate that `profile` does not take, and for anchors that cannot be used.
+    `own` gives the moduli of our RSA keys: no key of theirs may share a factor. Raises `Misconfigured`.
     """
 
     def __init__(
@@ -145,10 +144,7 @@ class Peers:
             self.reload(entity_id)
 
     def refresh(self, entity_id: EntityId, now: int) -> None:
-        """Fetch a node's metadata and judge it. Approvals from elsewhere count from here on, too.
-
-        Raises `FetchError`, which is for the operator's log: the copy that is held stays. `StoreUnavailable` as it comes.
-        """
+        """Fetch a node's metadata and judge it. Raises `FetchError`, for the operator's log: the held copy stays."""
         peer = self._peers[entity_id]
         with self._locks[entity_id]:
             self._load(peer)
@@ -171,10 +167,7 @@ class Peers:
             self._load(self._peers[entity_id])
 
     def fault_of_held(self, entity_id: EntityId, now: int | None = None) -> FetchError | None:
-        """Why the copy that is kept counts for nothing by the registration as it is now; None where there is no reason.
-
-        Without `now` its chains are held against the time when it came.
-        """
+        """Why the kept copy counts for nothing by today's registration, or None; without `now`, as of when it came."""
         stored = self._copies.held(entity_id)
         if stored is None or stored.forgotten:
             return None
@@ -257,11 +250,7 @@ class Peers:
         return facts, chains
 
     def _read(self, peer: Peer, octets: bytes, now: int, keys: Sequence[PinnedKey] = ()) -> tuple[PeerFacts, Chains | None]:
-        """The facts in metadata that a registered key signed, of the registered entity and country, now or once.
-
-        `keys` are those that may have signed it; where none is given, it came earlier, and any registered one may.
-        Where the registration names anchors, its certificates chain to them at `now`, and these come with it.
-        """
+        """The facts in metadata that one of `keys` signed (without keys: any registered one), and its chains at `now`."""
         pki = self._pki[peer.entity_id]
         signed = signed_octets(octets, keys or self._keys[peer.entity_id], self._profile)
         expected = Expected(peer.country, tolerance(self._profile, peer.deviations))
@@ -321,10 +310,7 @@ class Peers:
 def in_use(
     peer: Peer, facts: PeerFacts, profile: Profile, ours: Collection[str], chains: Chains | None = None
 ) -> PeerInUse:
-    """A node as `facts`, all of which counts, let it be used: its keys prepared, and the highest version of both.
-
-    With `chains` no key is in force beyond the end of its certificate's chain, and one that has no chain never.
-    """
+    """A node as `facts` let it be used. With `chains` no key is in force beyond the end of its certificate's chain."""
     version = max({spoken(one) for one in facts.versions} & frozenset(ours), key=_version, default="")
     signing = tuple(key for _, key in _usable(facts.signing, profile, chains))
     # RFC 4055 §1.2: a key for RSASSA-PSS alone encrypts nothing

@@ -15,9 +15,8 @@ from policies.parties import Peer
 def metadata_keys(peer: Peer, profile: Profile) -> tuple[PinnedKey, ...]:
     """The key of each pinned certificate; of a chain that of its end alone. ValueError for one that cannot be used.
 
-    Official lists name chains. An authority signs certificates and not metadata: as a key, its own would sign for every
-    node that it ever issued one to. One that is pinned alone is read as those in metadata are, leniently where that is on;
-    in a chain every one is read strictly.
+    Official lists name chains, but the key of an authority would sign for every node that it issued a certificate to. Only
+    a certificate that is pinned alone is read leniently.
     """
     if len(peer.certificates) == 1:
         return (key_of_certificate(peer.certificates[0], profile, tolerance(profile, peer.deviations)),)
@@ -27,9 +26,8 @@ def metadata_keys(peer: Peer, profile: Profile) -> tuple[PinnedKey, ...]:
 def ends_of(certificates: Sequence[bytes]) -> tuple[bytes, ...]:
     """Those of several certificates (DER) that sign metadata: they issued no other of them.
 
-    Where one of these was issued by somebody else, none of an authority's counts: a list may leave out what lies between an
-    end and its root. Nodes that issue themselves one often have an authority's, and it counts beside others of that kind.
-    A certificate that cannot be read issued none.
+    Where one of these was issued by somebody else, no authority's counts: a list may leave out what lies between. Where all
+    are self-issued, an authority's counts too: many nodes have such a one.
     """
     read = {der: found for der in certificates if (found := _read(der)) is not None}
     issuers = {der for der, one in read.items() if any(_issued(one, other) for other in read.values())}

@@ -2,11 +2,10 @@
 
     SEQUENCE { SEQUENCE { [0] version, serial, algorithm, issuer, validity, subject, SPKI, ... }, algorithm, BIT STRING }
 
-Deployed nodes publish a few that pyca refuses for what nobody here looks at: a character in a name that PrintableString has
-not, and NULL beside an algorithm of ECDSA, which has no parameters (RFC 5758 §3.2). Where the deviation
-`lenient_certificate` is on, asn1crypto takes such a certificate apart, both faults are mended, and pyca reads the rest as
-strictly as any other. The key and the dates alone come of it, and every check of keys follows. No chain and no anchor is
-read that way: the signature of an issuer covers what was written, and not what was mended.
+Deployed nodes publish a few that pyca refuses for two harmless faults: a character in a name that PrintableString has not,
+and NULL beside an algorithm of ECDSA (RFC 5758 §3.2). Where the deviation `lenient_certificate` is on, we mend both, and
+pyca reads the rest strictly. Only the key and the dates come of it, and every check of keys follows. No chain and no anchor
+is read that way: the issuer signed what was written, not what was mended.
 """
 
 from collections.abc import Iterable, Iterator
@@ -52,10 +51,7 @@ class KeyAndDates:
 
 
 def certificate_of(der: bytes) -> Certificate:
-    """An X.509 certificate with its dates. ValueError, with words for an operator, for one that cannot be read.
-
-    Only this function loads a stranger's certificate: `InvalidVersion` is no ValueError, and a second loader would miss it.
-    """
+    """Load a stranger's certificate, here alone. ValueError, with words for an operator, for one that cannot be read."""
     try:
         certificate = load_der_x509_certificate(der)
         _ = (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
@@ -71,10 +67,7 @@ def dates_of(der: bytes, tolerance: Tolerance) -> Dates:
 
 
 def key_and_dates(der: bytes, tolerance: Tolerance) -> KeyAndDates:
-    """The key and the dates of a certificate. ValueError, with words for an operator, for one that cannot be read.
-
-    One with the two faults that are named above is read where `tolerance` takes `lenient_certificate`.
-    """
+    """The key and the dates of a certificate. ValueError, with words for an operator, for one that cannot be read."""
     certificate, lenient = _read(der, tolerance)
     try:
         public_key = certificate.public_key()

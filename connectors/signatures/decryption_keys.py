@@ -64,10 +64,7 @@ FileDecryptionKey = FileUnwrapper | FileAgreement
 
 
 def unwrapper_of_pem(content: bytes) -> FileDecryptionKey:
-    """A developer's own key for decryption in PEM, with or without a certificate: RSA of 2048 bits or more, or on a curve.
-
-    ValueError, with words for whoever gave it, for anything else.
-    """
+    """A developer's own key for decryption in PEM, with or without a certificate. ValueError, with words."""
     found = _PRIVATE.search(content)
     try:
         key = load_pem_private_key(found[0] if found else b"", password=None)

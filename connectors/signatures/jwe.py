@@ -48,11 +48,7 @@ class TokenEncryption:
 
 
 def opened(token: str, encryption: TokenEncryption) -> str:
-    """The token inside a compact JWE, which is nobody's word: to be judged like any other.
-
-    Raises `AssertionRejected`; its check is one of jwe_keys, jwe_size, jwe_form, jwe_header, jwe_alg, jwe_typ, jwe_kid, and
-    jwe_decryption for whatever fails with the key.
-    """
+    """The token inside a compact JWE, which is nobody's word. Raises `AssertionRejected` with a check `jwe_…`."""
     octets = _decrypted(token, encryption.keys, encryption.alg, encryption.enc)
     # Octets outside ASCII are no token: the judge of the signature refuses them
     return octets.decode("ascii", "replace")
@@ -100,10 +96,7 @@ def _decrypted(token: str, keys: Sequence[Agreement], alg: str, enc: str) -> byt
 
 
 class _HeldKey(ECKey):
-    """An `Agreement` in the shape that joserfc decrypts with: the private key itself never comes here.
-
-    joserfc looks at its type and asks it for the shared secret; the key that it is made of is the public one beside it.
-    """
+    """An `Agreement` in the shape that joserfc decrypts with. The private key itself never comes here."""
 
     agreement: Agreement
 

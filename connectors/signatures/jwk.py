@@ -77,8 +77,7 @@ def thumbprint(public_key: PublicKey) -> str:
 def keys_from_jwks(text: str, alg: str) -> tuple[VerificationKey, ...]:
     """The keys of a JWKS that verify `alg`, in their order; a key without `kid` is named by its thumbprint.
 
-    Keys for another use, algorithm or of another type are passed over (RFC 7517 §5). Raises `SignatureInvalid` (check
-    `jwk`) where one key is private, weak or malformed, a `kid` comes twice, or no key is left.
+    Keys for something else are passed over (RFC 7517 §5). Raises `SignatureInvalid` (check `jwk`).
     """
     if len(text) > MAX_JWKS or alg not in KEY_TYPES:
         raise SignatureInvalid("jwk", "a JWKS that is too large, or for an unknown algorithm")
@@ -138,10 +137,7 @@ def _point(jwk: Mapping[str, Json], alg: str) -> PublicKey:
 
 
 def _edwards(jwk: Mapping[str, Json], alg: str) -> PublicKey:
-    """RFC 8037 §2. pyca takes any 32 octets: that they are a point, of large order and in its one spelling, is ours to say.
-
-    Under a key of small order a signature holds that nobody made.
-    """
+    """RFC 8037 §2. pyca takes any 32 octets; under a point of small order a signature holds that nobody made."""
     _, name, _ = KEY_TYPES[alg]
     octets = _octets(jwk.get("x"))
     if jwk.get("crv") != name or "y" in jwk:

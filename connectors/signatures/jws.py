@@ -2,14 +2,10 @@
 
     base64url({"alg":"ES256","kid":"...","typ":"JWT"}) . base64url({"iss":...}) . base64url(signature)
 
-python-jose computes RS256, ES256 and ES384, joserfc PS256 and Ed25519 (`jws_joserfc`); which of them does, the registration
-says, never the header. Every rule is ours, since python-jose 3.5.0 alone accepts an HS256 token made from a public key in
-DER, an empty HMAC key, a `crit` that it does not know and a token without `exp`, and takes keys as text. So: exactly one
-algorithm, from our configuration; keys as prepared objects; the header judged before a library sees the token.
-
-Signatures are verified by python-jose's prepared keys (`Key.verify`) and not by its `jws.verify`, which reads the JSON of
-the header again and decodes all three parts a second time, the way of a lenient reader. The octets that are verified are
-those that are read: the token's own, up to its last dot, and each part has one spelling.
+python-jose's prepared keys verify RS256, ES256 and ES384, joserfc's PS256 and Ed25519 (`jws_joserfc`): the registration
+names the algorithm, never the header. Every rule is ours, since python-jose 3.5.0 alone accepts an HS256 token made from a
+public key in DER, an empty HMAC key, an unknown `crit` and a token without `exp`. We judge the header before a library sees
+the token, verify the token's own octets up to the last dot, and read those; each part has one spelling.
 """
 
 import binascii
@@ -103,10 +99,7 @@ class VerificationKey:
 
 @dataclass(frozen=True, slots=True)
 class SignedClaims:
-    """The claims of a JWS whose signature held, under one of the keys given. Only this module makes one.
-
-    Issuer, audience and times have not been judged: that is the caller's, by the kind of token.
-    """
+    """The claims of a JWS whose signature held; only this module makes one. The caller judges what they mean."""
 
     kid: str  # of the key that verified, not of the header
     typ: str  # "" where the header has none
@@ -152,8 +145,7 @@ def verify(token: str, keys: Sequence[VerificationKey], *, alg: str, types: Coll
     """Verify a compact JWS under one of `keys`, with the one algorithm `alg`, and read its claims.
 
     `types` holds the accepted values of `typ`, exactly as spelled; `""` accepts a header without it (RFC 8725 §3.11).
-    Raises `SignatureInvalid`; its check is one of jws_keys, jws_size, jws_form, jws_header, jws_alg, jws_typ, jws_kid,
-    jws_signature, jws_claims.
+    Raises `SignatureInvalid` with a check `jws_…`.
     """
     # 1.
     if alg not in CURVES or not keys or not types or any(key.alg != alg for key in keys):

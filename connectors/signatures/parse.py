@@ -121,11 +121,7 @@ _parsers = _Parsers()
 
 
 def from_post(text: str) -> bytes:
-    """The octets of a POST parameter: strict base64 of the standard alphabet (RFC 4648 §4), one spelling.
-
-    Line breaks (CR and LF, as RFC 2045 §6.8 puts after 76 characters) pass, since deployed identity providers wrap; every
-    other white space, a missing pad and a spelling that encoding would not give are refused.
-    """
+    """The octets of a POST parameter: base64 in its one spelling (RFC 4648 §4). Line breaks pass: deployed peers wrap."""
     if len(text) > MAX_PARAMETER:
         raise AssertionRejected("size", f"a parameter of {len(text)} characters")
     if "\n" in text or "\r" in text:
@@ -166,8 +162,7 @@ SIGNED_METADATA = DocumentLimits(octets=MAX_METADATA, comments=True)
 def parse_message(octets: bytes, limits: DocumentLimits = MESSAGE) -> Element:
     """The root of an unverified message, within all limits and without its comments. Raises `AssertionRejected`.
 
-    A comment is refused, or where `limits` lets it pass, taken out; in an element that holds text it would cut that text in
-    two, and is refused always.
+    A comment is refused, or where `limits` lets it pass, taken out. Beside text it is always refused: it cuts it in two.
     """
     # 1. Limits, and one encoding.
     if len(octets) > limits.octets:
@@ -196,10 +191,7 @@ def parse_message(octets: bytes, limits: DocumentLimits = MESSAGE) -> Element:
 
 
 def parse_metadata(octets: bytes) -> Element:
-    """The root of a metadata file that an operator pinned, without its comments. ValueError, with words for an operator.
-
-    Comments between elements pass. One inside an element that holds text is refused: it would cut that text in two.
-    """
+    """The root of a metadata file that an operator pinned, without its comments. ValueError, with words for an operator."""
     if len(octets) > MAX_METADATA:
         raise ValueError(f"the file is larger than {MAX_METADATA} octets.")
     try:
@@ -224,10 +216,7 @@ def _check_comments(root: Element) -> None:
 
 
 def _scan(text: str, start: int, markup: Sequence[tuple[str, str]]) -> int:
-    """Refuse forbidden markup, entities and namespaces that are not absolute, after the XML declaration.
-
-    How many namespaces are declared.
-    """
+    """Refuse forbidden markup, entities and relative namespaces after the XML declaration. Counts declared namespaces."""
     if text.startswith("\ufeff"):
         raise AssertionRejected("encoding", "a message with a byte order mark")
     if start == 0 and text.startswith("<?xml") and text[5:6] in (" ", "\t", "\r", "\n"):

@@ -21,7 +21,7 @@ from connectors.signatures.rsa_keys import MAX_RSA_BITS, check_rsa
 class PinnedKey:
     """A pinned public key, ready to verify. The dates (seconds, both included) are its certificate's, where they count.
 
-    `verify` has no clock: whoever selects the keys of a party leaves out those that are not `in_force(now)`.
+    Verification has no clock: select the keys that are `in_force(now)` before.
     """
 
     public_key: RSAPublicKey | ec.EllipticCurvePublicKey = field(repr=False)
@@ -43,10 +43,7 @@ class PinnedKey:
         return self.public_key.curve.name in profile.curves
 
     def verifies(self, algorithm: SignatureAlgorithm, signature: bytes, octets: bytes) -> bool:
-        """Whether this key made `signature` over `octets`: PKCS#1 v1.5, PSS, or ECDSA as r||s (XML Signature 1.1 §6.4.3).
-
-        One of several keys may fail honestly, so this answers; the caller raises where no key verifies.
-        """
+        """Whether this key made `signature`: PKCS#1 v1.5, PSS, or ECDSA as r||s (XML Signature 1.1 §6.4.3)."""
         digest, key = algorithm.digest, self.public_key
         try:
             match algorithm.scheme:
@@ -82,10 +79,7 @@ def prepared(
     not_after: int | None = None,
     pss: PssOnly | None = None,
 ) -> PinnedKey:
-    """A key that may verify under `profile`. ValueError, with words for an operator, for a kind or size that it refuses.
-
-    At start and when metadata is taken, never on a request: see `rsa_keys`.
-    """
+    """A key that may verify under `profile`. ValueError, with words for an operator, for a kind or size that it refuses."""
     if not any(_allowed(pss, ALGORITHMS[uri]) for uri in profile.signature_algorithms):
         raise ValueError(f"a key for RSASSA-PSS alone, with parameters that {profile.name} does not have")
     if isinstance(public_key, RSAPublicKey):
@@ -99,8 +93,8 @@ def prepared(
 def key_of_certificate(der: bytes, profile: Profile, tolerance: Tolerance = NOTHING) -> PinnedKey:
     """The key that a certificate of SAML metadata carries. ValueError as `prepared`; `tolerance` as `key_and_dates` has it.
 
-    The certificate is a container: metadata is what vouches for the key, so its issuer is not looked at (SAML V2.0 Metadata
-    Interoperability Profile §2.6.1), and its dates only where the profile says so.
+    The certificate is a container (SAML V2.0 Metadata Interoperability Profile §2.6.1): its issuer does not count, and its
+    dates only where the profile says so.
     """
     found = key_and_dates(der, tolerance)
     if not profile.certificate_dates:

@@ -37,10 +37,9 @@ _VALUE = re.compile(r"(?:[A-Za-z0-9\-._~!$'()*,;:@/?+=]|%[0-9A-Fa-f]{2})*")
 
 
 def signed_query(parameter: str, message: bytes, relay_state: str, signer: Signer, profile: Profile) -> str:
-    """`SAMLRequest=…&RelayState=…&SigAlg=…&Signature=…`: the signature is over the encoded text before it.
+    """`SAMLRequest=…&RelayState=…&SigAlg=…&Signature=…` for XML without a Signature; an empty RelayState is left out.
 
-    `message` is XML without a Signature inside. It travels as base64 of raw DEFLATE (RFC 1951). An empty RelayState is left
-    out, and not signed. Raises `BrokerError` where the profile does not take the key.
+    Raises `BrokerError` where the profile does not take the key.
     """
     algorithm = algorithm_for(signer, profile)
     deflater = zlib.compressobj(level=9, wbits=-WINDOW, memLevel=TABLES)
@@ -68,8 +67,7 @@ def _quoted_base64(octets: bytes) -> str:
 def verify_query(raw: str, parameter: str, keys: Sequence[PinnedKey], profile: Profile) -> tuple[Signed, str]:
     """Verify a signed query as it came (without its "?"): the message and its RelayState, "" where there is none.
 
-    `parameter` is SAMLRequest or SAMLResponse. A name that we do not know is refused: it is not signed, our addresses have
-    none, and whoever stands between could add one for a reader that takes it for something. Raises `SignatureInvalid` and
+    `parameter` is SAMLRequest or SAMLResponse. An unknown name is refused: nobody signed it. Raises `SignatureInvalid` and
     `AssertionRejected`; ValueError where no key is given.
     """
     if not keys:

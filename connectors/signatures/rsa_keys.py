@@ -1,8 +1,8 @@
 """RSA keys that others publish: whether one can be a key at all (NIST SP 800-89 §5.3.3, partial public-key validation).
 
-Under a prime, an even number or what has a small factor anybody signs, and pyca loads all of them. So anybody does under
-two primes that lie close together, or that one library for smart cards made. Such a key comes from a broken generator. All
-of this costs some 60 ms for 3072 bits: keys are judged when they are loaded, and never again.
+Anybody can sign under a prime, an even number, a number with a small factor, two primes that lie close together, or two
+that one library for smart cards made; pyca loads all of them. Judging costs some 60 ms for 3072 bits: a key is judged when
+it is loaded, and never again.
 """
 
 import math
@@ -39,10 +39,7 @@ def check_rsa(numbers: RSAPublicNumbers, least_bits: int, least_exponent: int) -
 
 
 def check_own_rsa(numbers: RSAPublicNumbers, least_bits: int, least_exponent: int) -> None:
-    """The same of a private key of ours, but that its factors are primes: OpenSSL looked at these.
-
-    ValueError, with words for an operator. A key that was made on a chip may be one of ROCA's.
-    """
+    """The same of a private key of ours, whose primes OpenSSL has checked. ValueError, with words for an operator."""
     check_size(numbers, least_bits, least_exponent)
     try:
         _check_generator(numbers.n)

@@ -64,10 +64,10 @@ Place = tuple[int, ...]
 
 
 def second_opinion(octets: bytes, signed: Signed, keys: Sequence[PinnedKey], shape: Shape, profile: Profile) -> None:
-    """Judge a message again of which our code made `signed`, with the keys, shape and profile that it was accepted by.
+    """Judge an accepted message again, of which our code made `signed`.
 
-    Raises `AssertionRejected` with the check `second_opinion` or `second_reading`, whose detail says who disagrees; and
-    those of `xmldsig.verify` for a message that is none that was accepted.
+    Raises `AssertionRejected` with the check `second_opinion` or `second_reading`; and as `xmldsig.verify` for a message
+    that is none that was accepted.
     """
     places = _places(parse_message(octets, shape.limits), shape)
     if not places:
@@ -85,10 +85,8 @@ def second_opinion(octets: bytes, signed: Signed, keys: Sequence[PinnedKey], sha
 def another_verdict(octets: bytes, keys: Sequence[PinnedKey], shape: Shape, profile: Profile) -> bool | None:
     """Whether libxmlsec alone, asked as programs mostly ask it, takes a message that our code refused.
 
-    So: the first Signature of the document, each `ID` an ID, any of the pinned keys. None where it was not asked, since
-    what the message wants done (another URI or transform, an algorithm that we do not know, too much of anything) is
-    nothing to try. True is no fault of libxmlsec, which knows no SAML: it verifies a signature, and says nothing of what
-    that covers.
+    It is asked for the first Signature, with each `ID` an ID and any of the pinned keys. None where it was not asked: the
+    message wants something done that is nothing to try. True is no fault of libxmlsec, which knows no SAML.
     """
     try:
         root = parse_message(octets, shape.limits)
@@ -108,10 +106,7 @@ def another_verdict(octets: bytes, keys: Sequence[PinnedKey], shape: Shape, prof
 
 
 def libxml2_versions() -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The libxml2 that lxml runs with, and the one that xmlsec runs with, as (major, minor, patch).
-
-    They hand trees to each other by pointer: where major or minor differ, the layout of a node may differ, too.
-    """
+    """The libxml2 of lxml and that of xmlsec, as (major, minor, patch). They share trees: major and minor must agree."""
     return tuple(etree.LIBXML_VERSION), tuple(xmlsec.get_libxml_version())
 
 

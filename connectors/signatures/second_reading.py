@@ -22,10 +22,7 @@ Event = tuple[str, ...] | tuple[str, str, tuple[tuple[str, str], ...]]
 
 
 def judge_reading(octets: bytes, root: Element, what: str, *, elements: int = MAX_ELEMENTS) -> None:
-    """Hold lxml's tree of some octets against expat's reading of them. `what` names them in our words.
-
-    Raises `AssertionRejected("second_reading")`, also for more `elements` than there may be.
-    """
+    """Hold lxml's tree of some octets against expat's reading of them. Raises `AssertionRejected("second_reading")`."""
     if of_expat(octets, elements) != of_tree(root):
         raise differs(f"expat and lxml differ in what they read in {what}")
 
@@ -33,8 +30,7 @@ def judge_reading(octets: bytes, root: Element, what: str, *, elements: int = MA
 def judge_reading_of_signed(octets: bytes, tag: str, root: Element) -> None:
     """Hold lxml's tree of the accepted octets against expat's reading of the message that they were made of.
 
-    `tag` is that of the signed element: the root's, or that of the one child of the root which alone is signed. Raises
-    `AssertionRejected("second_reading")`.
+    `tag` is that of the signed element: the root, or one child of it. Raises `AssertionRejected("second_reading")`.
     """
     if restricted(of_expat(octets), tag) != of_tree(root):
         raise differs("expat reads the signed element of the message in another way than we do")

@@ -39,10 +39,9 @@ class Signers(Protocol):
     """Our keys of one purpose in the order in which they begin. A signer alone is one that always counts."""
 
     def at(self, now: int) -> Signer:
-        """The one that signs at `now` (seconds since the epoch).
+        """The one that signs at `now` (seconds since the epoch): take id, certificate and signature from this one object.
 
-        Take id, certificate and signature from this one object. Raises `AllRevoked` where an operator revoked all keys,
-        `StoreUnavailable` where the store does not answer.
+        Raises `AllRevoked` and `StoreUnavailable`.
         """
 
     def published(self, now: int) -> Sequence[Signer]:
@@ -104,10 +103,7 @@ class Agreement(Protocol):
         """The curve of both keys, as pyca names it."""
 
     def agree(self, public_key: EllipticCurvePublicKey) -> bytes:
-        """The shared secret Z of ECDH (NIST SP 800-56A §5.7.1.2), as long as a coordinate.
-
-        ValueError for every failure alike.
-        """
+        """The shared secret Z of ECDH (NIST SP 800-56A §5.7.1.2). ValueError for every failure alike."""
 
 
 # A message says which of both it needs, before any is used
@@ -135,10 +131,7 @@ def decrypting(keys: Sequence[DecryptionKey] | DecryptionKeys) -> Callable[[int]
 
 
 def algorithm_for(signer: Signer, profile: Profile) -> SignatureAlgorithm:
-    """The algorithm with which a key signs under a profile: RSA as PSS where that is taken, a curve with its size's hash.
-
-    Raises `BrokerError` for a key that the profile does not take.
-    """
+    """The algorithm with which a key signs under a profile. Raises `BrokerError` where the profile refuses the key."""
     key = signer.public_key
     if isinstance(key, RSAPublicKey):
         uri = RSA_PSS_SHA512 if RSA_PSS_SHA512 in profile.signature_algorithms else RSA_SHA256

@@ -117,10 +117,7 @@ class Pki:
         )
 
     def _in_force(self, now: int) -> Sequence[bytes]:
-        """The anchors within their dates; all, where none is: then a chain says so by its dates.
-
-        An authority is its name and key: one that has ended would stand before a younger certificate of the same.
-        """
+        """The anchors within their dates; all of them, where none is: then the chain's dates refuse."""
         held = {der: certificate_of(der) for der in self._anchors}
         return [der for der, one in held.items() if _holds(one, now)] or self._anchors
 
@@ -223,8 +220,8 @@ def _purpose(certificate: x509.Certificate, use: Use) -> str:
 def _for_others_alone(certificate: x509.Certificate) -> bool:
     """Whether a critical extendedKeyUsage keeps a certificate for purposes that are not ours (RFC 5280 §4.2.1.12).
 
-    No purpose is registered for the messages of a node, so anyExtendedKeyUsage alone can mean them. The clause holds where
-    it is not critical, too; there we are wider, since authorities write TLS into it by habit, and ask keyUsage alone.
+    No purpose is registered for a node's messages: only anyExtendedKeyUsage can mean them. One that is not critical passes,
+    since authorities write TLS into it by habit.
     """
     try:
         return any(

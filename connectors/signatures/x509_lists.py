@@ -36,19 +36,13 @@ class RevocationList:
     point: x509.IssuingDistributionPoint | None = field(repr=False)
 
     def names(self, certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-        """Whether a certificate is on it, and it is of that issuer: by either spelling of the name, or by its key.
-
-        Paths are built by names that may be spelled in several ways (RFC 5280 §7.1), and pyca compares octet by octet.
-        """
+        """Whether a certificate of that issuer is on it, by its name in either spelling (RFC 5280 §7.1), or by its key."""
         if certificate.serial_number not in self.serials:
             return False
         return self.crl.issuer in (certificate.issuer, issuer.subject) or self._signed_by(issuer)
 
     def covers(self, certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-        """Whether it would name this certificate of this issuer if it were revoked: by name, scope and signature.
-
-        By the name as the issuer itself spells it: a list taken for ours that is not would hide a revocation.
-        """
+        """Whether it would name this certificate if it were revoked: by the issuer's own name, scope and signature."""
         return self.crl.issuer == issuer.subject and self._in_scope(certificate) and self._signed_by(issuer)
 
     def _in_scope(self, certificate: x509.Certificate) -> bool:

@@ -1,8 +1,7 @@
 """Certification paths by pyhanko-certvalidator (the extra `pki`): the general part of RFC 5280 §6.1.
 
-pyca's own validation refuses brainpool, and certificates that name no host. This library is asynchronous, because it could
-fetch; it is given nothing to fetch with, so each of its steps ends at once and none needs an event loop. The signatures in
-a path are verified by a closed list, whatever the library knows besides.
+pyca's own validation refuses brainpool, and certificates that name no host. This library is asynchronous because it could
+fetch. We give it nothing to fetch with, so no step needs an event loop. A closed list of algorithms verifies signatures.
 """
 
 from collections.abc import Coroutine, Iterator, Sequence
@@ -92,10 +91,7 @@ def paths(certificate: bytes, others: Sequence[bytes], anchors: Sequence[bytes],
 
 
 def _anchor(der: bytes) -> CertTrustAnchor:
-    """An anchor with its name constraints, which hold as if it stood in the path (RFC 5280 §6.1.1 b, c).
-
-    Its policies would be demanded of all below if the library's derivation were taken whole; in a path they would not.
-    """
+    """An anchor with its name constraints, which hold as if it stood in the path (RFC 5280 §6.1.1 b, c); no policies."""
     certificate = Certificate.load(der)
     derived = derive_quals_from_cert(certificate).standard_parameters or PKIXValidationParams()
     names = PKIXValidationParams(

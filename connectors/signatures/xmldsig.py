@@ -1,8 +1,7 @@
 """XML signature (enveloped, W3C XML Signature 1.1) as one strict profile: the verification of every SAML message.
 
-It knows no SAML: a `Shape` (those of SAML are in `shapes.py` and `connectors/saml.py`) says which root is expected, which
-single child may be signed too, and after which child a Signature stands. Every signature in the message must hold, and the
-result is octets that one of them covered.
+It knows no SAML: a `Shape` (`shapes.py`, `connectors/saml.py`) says which root is expected, which one child may be signed
+too, and where a Signature stands. Every signature in the message must hold. The result is octets that one of them covered.
 """
 
 from collections.abc import Mapping, Sequence
@@ -93,8 +92,8 @@ class Shape:
 def verify(octets: bytes, keys: Sequence[PinnedKey], shape: Shape, profile: Profile) -> SignedMessage | UnsignedMessage:
     """Verify every signature in a message of `shape` with one of `keys`, by the algorithms of `profile`.
 
-    Raises `SignatureInvalid` and `AssertionRejected`; ValueError where no key is given, for that is our own fault. A
-    message without any signature is an `UnsignedMessage` if it has no inner and no opaque element, and refused if it has.
+    A message without any signature is refused if it has an inner or opaque element. Raises `SignatureInvalid` and
+    `AssertionRejected`; ValueError where no key is given: our own fault.
     """
     if not keys:
         raise ValueError("a verification without keys")
@@ -119,10 +118,9 @@ def verify(octets: bytes, keys: Sequence[PinnedKey], shape: Shape, profile: Prof
 
 
 def check_own_signatures(root: Element, keys: Sequence[PinnedKey], shape: Shape, profile: Profile) -> None:
-    """Steps 5 to 8 of `verify`, for a tree that `parse_message` made and that something else vouches for.
+    """Steps 5 to 8 of `verify`, for a parsed tree that something else vouches for. It takes the Signatures out.
 
-    A message without a Signature passes. Those that stand must hold, and are taken out of the tree. Raises as `verify`, and
-    where no key is given, none verifies.
+    A message without a Signature passes. Raises as `verify`; without keys no Signature holds.
     """
     signatures = _signatures(root, _inner(root, shape), shape)
     if signatures:

@@ -24,8 +24,7 @@ from connectors.signatures.signer import Signer, algorithm_for
 def sign_enveloped(root: Element, signer: Signer, *, place: int, profile: Profile) -> bytes:
     """Sign `root`, which has an `ID`, with a Signature as its child number `place`; the UTF-8 octets without a declaration.
 
-    The digest has the signature's hash. The certificate travels in KeyInfo as a hint; whoever verifies has our key from our
-    metadata. Raises `BrokerError` where the profile does not take the key.
+    The certificate in KeyInfo is a hint. Raises `BrokerError` where the profile does not take the key.
     """
     algorithm = algorithm_for(signer, profile)
     digest = hashlib.new(algorithm.digest.name, canonical(root)).digest()

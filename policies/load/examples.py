@@ -40,8 +40,7 @@ def read_examples(purpose: Table, catalogue: Catalogue) -> tuple[Example, ...]:
 def read_situation(table: Table, catalogue: Catalogue, *, today: date | None) -> Situation:
     """A made-up login: `on`, `loa`, `asked`, `given`.
 
-    With `today` it needs no day, and each value has to be one that could be used. Without, it is an example, which may show
-    what becomes of one that cannot.
+    With `today` it needs no day, and each value has to be usable. An example may show what becomes of an unusable one.
     """
     on = table.day("on")
     if today is None and "on" not in table:

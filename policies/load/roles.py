@@ -17,10 +17,9 @@ MINIMUM_DATA_SET = tuple(AttributeName(name) for name in ("family_name", "given_
 
 
 def problems_of_role(configuration: Configuration, role: str, country: str, *, organization: bool) -> tuple[Problem, ...]:
-    """Every problem that keeps this configuration from this role.
+    """Every problem that keeps this configuration from this role, "city" or "node".
 
-    `role` is "city" or "node", `country` the broker's own ("" where it has none), `organization` whether the settings say
-    who runs it.
+    `country` is the broker's own ("" for none), `organization` whether the settings say who runs it.
     """
     found = _of_node(configuration, country) if role == NODE else _of_city(configuration, country)
     problems = [*found]

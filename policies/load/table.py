@@ -43,10 +43,9 @@ def nearest(word: str, known: Collection[str]) -> str:
 
 
 def unreadable(text: str, *, lines: bool = False) -> str:
-    """The first sign that nobody can read, such as a control or a mark of direction; "" where there is none.
+    """The first sign that nobody can read: a control, which no XML takes, or a mark of direction; "" where there is none.
 
-    No XML takes a control, and a mark of direction turns what stands around the text. Any space will do, and what joins or
-    parts letters, which Persian and Hindi need; with `lines` also a line feed and a tab.
+    Spaces and joiners pass (Persian and Hindi need them), with `lines` also line feed and tab.
     """
     found = (mark for mark in text if unicodedata.category(mark) in _UNREADABLE or mark in _DIRECTIONS)
     return next((mark for mark in found if not (lines and mark in "\n\t")), "")

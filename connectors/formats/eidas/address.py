@@ -45,10 +45,9 @@ _CLOSING = f"</{NATURAL_PREFIX}:CurrentAddress>".encode()
 
 
 def read_address(text: str) -> Address | None:
-    """The address in a value; None, which is not available, for a value that is none or says nothing of an address.
+    """The address in a value; None for one that cannot be read, which must not spoil a login that does not need it.
 
-    The parts may stand in any order, each once; anything else in their place makes it none. It is no error: an address
-    that cannot be read must not spoil a login that does not need it.
+    The parts may stand in any order, each once, and nothing beside them.
     """
     try:
         parts = _read_parts(text)

@@ -126,10 +126,7 @@ def from_json(text: str) -> PeerFacts:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A registration's facts about the node whose metadata is read: its country, and which deviations pass.
-
-    Without a registration there is no country that could stand in for a missing one.
-    """
+    """A registration's facts about the node whose metadata is read: its country ("" without one), and its deviations."""
 
     country: str = ""
     tolerance: Tolerance = NOTHING
@@ -138,9 +135,8 @@ class Expected:
 def read_peer(signed: Signed, role: Role, expected: Expected | None = None, *, chains: bool = False) -> PeerFacts:
     """The facts of a node in this role, from an EntityDescriptor whose signature held.
 
-    With `chains` a KeyDescriptor may have certificates of authorities beside the node's own: hints, that are no keys.
-    ValueError, with words for an operator, for metadata that we do not take. Country, entity id, end and addresses are
-    held against the registration by the caller, `connectors/metadata/peers.py`.
+    With `chains` a KeyDescriptor may have certificates of authorities beside the node's own: hints, and no keys.
+    ValueError, with words for an operator. `connectors/metadata/peers.py` holds the facts against the registration.
     """
     root = parse_canonical(signed.octets)
     if "validUntil" not in attributes(root):
@@ -240,8 +236,7 @@ def _country(root: Element, descriptor: Element, expected: Expected) -> str:
 def _certificates(descriptor: Element, use: str, tolerance: Tolerance, *, chains: bool) -> frozenset[bytes]:
     """The certificates (DER) of the KeyDescriptors for `use`, or for any use: one each.
 
-    Several in one KeyDescriptor would be a chain: reading it as keys would let a certification authority sign as the node.
-    Where chains are looked at, the one that is no authority's is the node's.
+    Several in one are a chain, of which only the end is a key: an authority could sign as the node else.
     """
     found = set()
     for key in descriptor.iterchildren(md("KeyDescriptor")):

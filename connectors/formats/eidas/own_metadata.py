@@ -47,10 +47,9 @@ class NodeOrganization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeMetadata:
-    """The facts of both roles. Certificates are DER; several in `signing` or `encryption` mean a rollover under way.
+    """The facts of both roles. Certificates are DER, several in a rollover; `encryption` may be empty for a proxy service.
 
-    `metadata_id` is an xs:ID of this one copy, `valid_until` is in seconds since the epoch, `encryption` may be empty for a
-    proxy service, to which nobody encrypts.
+    `metadata_id` is an xs:ID of this one copy, `valid_until` is in seconds since the epoch.
     """
 
     metadata_id: str

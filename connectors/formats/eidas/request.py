@@ -69,20 +69,13 @@ class EidasRequest:
 
 
 def asked_attributes(optional: Iterable[str] = ()) -> tuple[RequestedAttribute, ...]:
-    """The whole minimum data set of natural persons, always, and `optional` ones beside it, as the registry flags them.
-
-    KeyError for a URI that is not in the registry.
-    """
+    """The whole minimum data set of natural persons, and `optional` ones beside it. KeyError for an unknown URI."""
     names = dict.fromkeys((*MINIMUM, *optional))
     return tuple(RequestedAttribute(name, required=NATURAL[name].mandatory) for name in names)
 
 
 def request_element(request: EidasRequest) -> Element:
-    """The element, unsigned.
-
-    Neither AssertionConsumerServiceURL nor ProtocolBinding nor Consent is sent: the peer has our address from our metadata,
-    and the node knows nothing of a consent.
-    """
+    """The element, unsigned, without AssertionConsumerServiceURL, ProtocolBinding and Consent: metadata has our address."""
     issued = {"Version": "2.0", "IssueInstant": written(request.issue_instant), "Destination": request.destination}
     manner = {"ForceAuthn": "true", "IsPassive": "false", "ProviderName": request.provider_name}
     names = {"samlp": SAMLP, "saml": SAML, EIDAS_PREFIX: EIDAS}

@@ -118,10 +118,7 @@ def failure_element(
     sub_status: str,
     message: str,
 ) -> Element:
-    """A failure, unsigned, without an assertion; `sub_status` and `message` may be empty.
-
-    ValueError for codes that the profile does not have: they would be our own fault.
-    """
+    """A failure, unsigned, without an assertion; `sub_status` and `message` may be empty. ValueError for unknown codes."""
     if status not in FAILURES or (sub_status and sub_status not in SUB_STATUSES):
         raise ValueError("a status that the profile does not have")
     root = _response(response_id, issue_instant, destination, in_response_to, issuer)
@@ -171,10 +168,7 @@ def assertion_element(assertion: EidasAssertion) -> Element:
 
 
 def read_response(signed: Signed) -> EidasResponse:
-    """The Response of octets that a signature covered. Raises `AssertionRejected`.
-
-    Whether the count of EncryptedAssertions fits the status is for whoever judges it; a plain Assertion never does.
-    """
+    """The Response of octets that a signature covered. Raises `AssertionRejected`, also for a plain Assertion."""
     reader, found, issuer = opened(signed.tree(), "Response", ("Consent",), ("Destination", "InResponseTo"))
     reader.optional(SIGNATURE)
     reader.refuse(samlp("Extensions"), "extensions")

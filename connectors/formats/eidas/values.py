@@ -47,8 +47,7 @@ class EidasValue:
 def write_attributes(statement: Element, said: Sequence[tuple[str, Sequence[EidasValue]]]) -> None:
     """Write Attributes into an AttributeStatement above which `NATURAL_PREFIX` is declared.
 
-    ValueError, without the value, for what a peer would have to refuse: an incomplete minimum data set, an attribute that
-    is unknown or stands twice, a value that is not of its type, an original script that does not say so or stands alone.
+    ValueError, without the value, for what a peer would have to refuse.
     """
     uris = [uri for uri, _ in said]
     if len(set(uris)) != len(uris) or not set(uris) <= set(NATURAL):
@@ -143,11 +142,7 @@ def _read_value(element: Element, known: NaturalAttribute) -> EidasValue | None:
 
 
 def _is_type(name: str, element: Element, known: NaturalAttribute) -> bool:
-    """Whether a QName is the attribute's type.
-
-    Exclusive C14N, which gave the octets, drops a prefix that stands in an attribute's value alone: then the local name has
-    to tell.
-    """
+    """Whether a QName is the attribute's type; by its local name, where exclusive C14N dropped the prefix."""
     prefix, _, local = name.strip().rpartition(":")
     return local == known.xsi_type and element.nsmap.get(prefix or None, NATURAL_PERSON) == NATURAL_PERSON
 

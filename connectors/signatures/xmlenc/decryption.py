@@ -54,9 +54,8 @@ def open_assertion(
 ) -> Signed:
     """Decrypt the one EncryptedAssertion in a signed Response. The Response's signature vouches for the result.
 
-    `unwrappers` are our keys, the newest first, `keys` the peer's. The key id of the result is that of the Response's
-    signature. `tolerance` may take AES-CBC. Raises `AssertionRejected` and `SignatureInvalid`; where no key is given, none
-    decrypts or verifies.
+    `unwrappers` are our keys, the newest first, `keys` the peer's. `tolerance` may take AES-CBC. Raises
+    `AssertionRejected` and `SignatureInvalid`.
     """
     # 1. These octets were signed.
     root = signed.tree()
@@ -153,11 +152,7 @@ def _unwrapped(encrypted: EncryptedContent, key: DecryptionKey) -> bytes:
 
 
 def _prefixes_of_types(assertion: Element) -> tuple[str, ...]:
-    """The prefixes that `xsi:type` names in its value, which exclusive C14N does not see. One that nobody declared is none.
-
-    Looking up what each element declares would cost elements times namespaces. Each prefix costs a search at each element,
-    so they are few, as in a PrefixList.
-    """
+    """The prefixes in the values of `xsi:type`, which exclusive C14N does not see: few, since each costs a search."""
     types = _XSI_TYPES(assertion)
     named = {str(value).strip().partition(":")[0] for value in types} if isinstance(types, list) else set()
     prefixes = tuple(sorted(prefix for prefix in named if _PREFIX.fullmatch(prefix)))

@@ -128,10 +128,7 @@ def encrypt(
 
 
 def check_recipient(certificate: bytes, profile: Profile) -> None:
-    """Whether an assertion can be encrypted to this certificate (DER), by encrypting what says nothing. ValueError if not.
-
-    pyca reads keys to which libxmlsec does not encrypt. After the record was written it would be too late to find out.
-    """
+    """Encrypt nothing to this certificate (DER), to find out before a record is written. ValueError if it fails."""
     if _recipients.tried(certificate, profile):
         return
     try:
@@ -142,10 +139,7 @@ def check_recipient(certificate: bytes, profile: Profile) -> None:
 
 
 def _plaintext(element: Element) -> bytes:
-    """The element with every namespace that is in scope, since the types of attribute values name some in their text.
-
-    Exclusive C14N would drop those, and a peer reads the plaintext by itself.
-    """
+    """The element with every namespace in scope: exclusive C14N would drop those that only values' types name."""
     return etree.tostring(element, encoding="unicode", with_tail=False).encode()
 
 
