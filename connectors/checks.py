@@ -207,28 +207,23 @@ LOGOUT_CHECKS: Mapping[str, str] = {
     "consent": "Consent is absent, or one of SAML's",
 }
 
-# The registered claims of a token (connectors/registered_claims.py)
-_OF_CLAIMS: Mapping[str, str] = {
+# An id_token (connectors/id_token.py)
+ID_TOKEN_CHECKS: Mapping[str, str] = {
+    **_OF_JWS,
     "claim_iss": "iss is there, and a text",
+    "token_issuer": "iss is the issuer that was asked, sign by sign",
+    "claim_sub": "sub is there, and a text",
+    "token_subject": "sub has 1 to 255 visible ASCII characters",
     "claim_aud": "aud is a text, or a list of different texts",
+    "token_audience": "aud names us, and nobody beside us whom we do not trust",
+    "claim_azp": "azp is a text where it is there",
+    "token_authorized_party": "azp is us where it is there, and it is there with several audiences",
     "claim_iat": "iat is there, in whole seconds",
     "claim_exp": "exp is there, in whole seconds",
     "claim_nbf": "nbf is in whole seconds where it is there",
     "token_expired": "the token has not ended",
     "token_issued": "the token was issued in the past",
     "token_not_before": "the token holds already",
-    "token_subject": "sub has 1 to 255 visible ASCII characters",
-}
-
-# An id_token (connectors/id_token.py)
-ID_TOKEN_CHECKS: Mapping[str, str] = {
-    **_OF_JWS,
-    **_OF_CLAIMS,
-    "token_issuer": "iss is the issuer that was asked, sign by sign",
-    "claim_sub": "sub is there, and a text",
-    "token_audience": "aud names us, and nobody beside us whom we do not trust",
-    "claim_azp": "azp is a text where it is there",
-    "token_authorized_party": "azp is us where it is there, and it is there with several audiences",
     "token_life": "the token ends after it was issued, and within 24 hours",
     "claim_nonce": "nonce is a text where it is there",
     "token_nonce": "nonce is that of the request",
@@ -279,12 +274,20 @@ CLIENT_ASSERTION_CHECKS: Mapping[str, str] = {
 # A logout token (connectors/logout_token.py)
 LOGOUT_TOKEN_CHECKS: Mapping[str, str] = {
     **_OF_JWS,
-    **_OF_CLAIMS,
     "jws_typ": "typ is logout+jwt",
+    "claim_iss": "iss is there, and a text",
     "token_issuer": "iss is the issuer whose session it is, sign by sign",
+    "claim_aud": "aud is a text, or a list of different texts",
     "token_audience": "aud names us, and nobody beside us",
+    "claim_iat": "iat is there, in whole seconds",
+    "claim_exp": "exp is there, in whole seconds",
+    "claim_nbf": "nbf is in whole seconds where it is there",
+    "token_expired": "the token has not ended",
+    "token_issued": "the token was issued in the past",
+    "token_not_before": "the token holds already",
     "token_life": "the token ends after it was issued, and within 5 minutes",
     "claim_sub": "sub is a text where it is there",
+    "token_subject": "sub has 1 to 255 visible ASCII characters",
     "claim_sid": "sid is a text where it is there",
     "logout_session": "sid has 1 to 255 visible ASCII characters",
     "logout_subject": "sub or sid is there",

@@ -142,7 +142,7 @@ class EidasConnector:
         return sent, expectation
 
     def receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Assertion:
-        """Judge a Response. Raises `AssertionRejected` and its kinds, by names of `connectors.checks`; `PeerUnavailable`."""
+        """Judge a Response. Raises `PeerUnavailable`, and `AssertionRejected` with a name of `connectors.checks`."""
         return self.examine(inbound, expectation, now).assertion
 
     # The plan (eIDAS Message Format, docs/threats.md). Each block below has its number.
