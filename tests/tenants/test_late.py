@@ -21,7 +21,7 @@ from tests.idp.server.crew import until
 from tests.tenants.roof import NOW, Roof, issuer
 from tests.tenants.test_roof import DISCOVERY, get, what
 
-PATIENCE = 20.0
+PATIENCE = 300.0
 
 
 @pytest.fixture(autouse=True)

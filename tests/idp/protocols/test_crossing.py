@@ -1,6 +1,5 @@
 """A node needs some settings and keys, knows its peers, and signs a document once for half of its life."""
 
-import threading
 import time
 from base64 import b64encode
 from dataclasses import replace
@@ -30,7 +29,6 @@ from idp.protocols.eidas.receiving_node import (
     METADATA_LIFE,
     application_identifier,
     crossing_problems,
-    known_peers,
     receiving_metadata,
 )
 from idp.system.addresses import node_acs_url, node_entity_id
@@ -112,13 +110,6 @@ def test_our_own_node_is_nobody_to_ask_and_nobody_who_asks(keys: BrokerKeys) -> 
         assert [(one.file, one.line) for one in problems] == [("providers/nl.toml", 1)]
 
 
-def test_we_know_the_nodes_that_we_ask_and_those_that_may_ask() -> None:
-    assert set(known_peers(configuration())) == set()
-    asks = RequestingNode(NodeId("se"), {"en": "Sweden"}, _peer("SE"), Source("nodes/se.toml", 1))
-    both = replace(_crossing(), nodes={asks.node_id: asks})
-    assert {peer.country for peer in known_peers(both).values()} == {"LV", "SE"}
-
-
 @pytest.mark.spec("eidas.md §2 entity id is where metadata is served")
 @pytest.mark.spec("eidas.md §6 application-identifier")
 def test_our_names_are_addresses_and_say_what_we_are() -> None:
@@ -182,19 +173,3 @@ def test_a_document_is_signed_once_for_half_of_its_life() -> None:
     assert published(1050) == b"1050+100"
     assert published(5000) == b"5000+100"
     assert signing.times == [1000, 1050, 5000]
-
-
-def test_many_readers_at_once_cost_one_signature() -> None:
-    signing, ready = _Signing(), threading.Barrier(8)
-    published = Published(signing, 100)
-
-    def read() -> None:
-        ready.wait(60)
-        published(1000)
-
-    threads = [threading.Thread(target=read) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert signing.times == [1000]

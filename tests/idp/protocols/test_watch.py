@@ -62,12 +62,6 @@ def events(logs: Sequence[Mapping[str, object]]) -> list[object]:
 # -- when it fetches
 
 
-def test_the_first_fetch_comes_at_once(nl: Neighbour) -> None:
-    peers = peers_of(MemoryCopies(), nl.peer(approved(nl)))
-    with watching(Watch(peers, [nl.entity_id], tenant=TENANT, clock=lambda: NOW, seconds=LONG)):
-        until(lambda: peers.available(nl.entity_id, NOW))
-
-
 @pytest.mark.spec("issue: probed every 30 seconds, configurable")
 def test_it_fetches_again_after_its_seconds_more_or_less(nl: Neighbour) -> None:
     bounds: list[tuple[float, float]] = []

@@ -33,14 +33,6 @@ def test_a_page_links_to_its_code(reader: Visitor) -> None:
     assert reader.go("GET", "/nowhere").found("//main//a/@href") == [f"{PAGE}#not_found"]
 
 
-def test_a_page_that_leads_back_links_to_its_code_too(reader: Visitor) -> None:
-    login = reader.login(acr_values="http://eidas.europa.eu/LoA/high")
-    page = reader.asks(login, "demo-lv")
-    assert page.status == 403
-    assert page.found("//main//a/@href")[1] == f"{PAGE}#assurance_too_low"
-    assert page.back["error_uri"] == f"{PAGE}#unmet_authentication_requirements"
-
-
 @pytest.mark.spec("RFC 6749 §4.1.2.1 error_uri")
 def test_an_error_to_the_verified_address_brings_the_address_that_explains_it(reader: Visitor, logs: Lines) -> None:
     answer = reader.authorize(scope="openid purpose:nothing")
@@ -116,15 +108,3 @@ def test_without_the_setting_nothing_leads_anywhere(visitor: Visitor) -> None:
     assert "error_uri" not in visitor.authorize(scope="openid purpose:nothing").headers["location"]
     refused = visitor.redeem("x" * 43)
     assert set(refused.json) == {"error", "error_description"}
-
-
-def test_the_log_names_whom_each_refusal_is_about(visitor: Visitor, logs: Lines) -> None:
-    login = visitor.login()
-    fields = visitor.signs_in(visitor.asked(login))
-    visitor.returns({**fields, "SAMLResponse": "x"})
-    assert logs[-1]["peer"] == "demo-ee"
-    visitor.asks(login, "demo-xx")
-    assert logs[-1]["peer"] == "parking", "an address may name anything: it is about who asks"
-    question = visitor.returns(fields)
-    visitor.decides(question, "no such choice")
-    assert (logs[-1]["code"], logs[-1]["peer"]) == ("other_site", "parking")

@@ -89,10 +89,6 @@ def test_what_is_public_is_asked_by_head_too_and_sends_its_head_alone(visitor: V
     assert {**head.headers, "date": ""} == {**whole.headers, "date": ""}
 
 
-def test_a_proof_that_is_asked_for_wrongly_is_refused_by_head_too(visitor: Visitor) -> None:
-    assert [visitor.go(method, "/log/proof").status for method in ("GET", "HEAD")] == [400, 400]
-
-
 @pytest.mark.parametrize(
     "path",
     [

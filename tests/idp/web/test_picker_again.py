@@ -7,15 +7,12 @@ from urllib.parse import quote
 import pytest
 
 from idp.login.city_role import CityRole
-from idp.login.flow import Broker
 from idp.login.role import Choices, Reach
 from idp.pages.headers import headers
 from idp.pages.views import PageKind
 from idp.web.routes.picker import MAX_SOUGHT, REMEMBERED
 from policies.authentication import ServiceRequest
-from policies.errors import PeerUnavailable
 from tests.idp.staging import Lines
-from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import Answer, Visitor
 
 YEAR = str(365 * 24 * 3600)
@@ -144,24 +141,6 @@ def test_a_link_from_before_a_country_fell_silent_leads_to_the_others(
     assert visitor.asks(login, "demo-lv").status in (200, 303)
 
 
-def test_a_country_that_fell_silent_since_the_page_was_shown_leaves_the_login_alive(
-    visitor: Visitor, monkeypatch: pytest.MonkeyPatch, logs: Lines
-) -> None:
-    def ask(*_: object) -> None:
-        raise PeerUnavailable("demo-lv: no metadata that is valid now")
-
-    login = visitor.login()
-    with monkeypatch.context() as patch:
-        patch.setattr(Broker, "ask", ask)
-        page = visitor.asks(login, "demo-lv")
-    assert (page.status, page.heading) == (503, "This country cannot be reached")
-    assert logs[-1]["reference"] == page.reference
-    (link,) = page.found("//main//a[@class='button']/@href")
-    assert link == f"/login/{login}/countries"
-    assert visitor.go("GET", link).found(SHOWN) == ["Estonia", "Latvia"]
-    assert visitor.asks(login).status == 303
-
-
 def test_a_login_that_has_asked_a_country_can_come_back_and_choose_another(visitor: Visitor) -> None:
     login = visitor.login()
     first = visitor.asked(login)
@@ -171,15 +150,6 @@ def test_a_login_that_has_asked_a_country_can_come_back_and_choose_another(visit
     answer = visitor.signs_in(visitor.asked(login, "demo-lv"))
     assert visitor.returns(answer).status == 200
     assert visitor.returns(visitor.signs_in(first)).status == 403, "the first question was replaced"
-
-
-def test_another_browser_has_no_picker_for_this_login(visitor: Visitor, stage: Stage) -> None:
-    login = visitor.login()
-    with Visitor(stage) as stranger:
-        for query in ("", "?q=eesti", "?remember=no"):
-            refused = stranger.go("GET", f"/login/{login}/countries{query}")
-            assert (refused.status, refused.heading) == (409, "This sign-in has ended")
-            assert refused.cookies == {}
 
 
 @pytest.mark.spec("issue 3 item 10")

@@ -46,33 +46,12 @@ def test_a_purpose_for_one_country_sends_straight_there(visitor: Visitor, stage:
         assert visitor.asks(_login(visitor), "demo-lv").status == 404, "another country is no address of this login"
 
 
-def test_a_purpose_for_several_countries_lets_the_citizen_choose(visitor: Visitor, stage: Stage, tmp_path: Path) -> None:
-    with stage.other_broker(
-        tmp_path / "b", {PURPOSE: ("basis =", 'countries = ["EE", "LV", "FI"]\nbasis =')}
-    ) as visitor.port:
-        assert visitor.authorize().found(SHOWN) == ["Estonia", "Latvia"]
-        assert visitor.authorize(acr_values="country:LV").status == 200
-
-
-def test_a_service_cannot_widen_what_its_purpose_names(visitor: Visitor, stage: Stage, tmp_path: Path) -> None:
-    with stage.other_broker(tmp_path / "b", {PURPOSE: ("basis =", 'countries = ["EE"]\nbasis =')}) as visitor.port:
-        page = visitor.authorize(acr_values="country:LV")
-        assert page.status == 200
-        assert page.found(SHOWN) == []
-        assert "none of them is connected here" in page.text
-
-
 @pytest.mark.spec("issue 3 item 10")
 @pytest.mark.parametrize("hint", ["country:EE", "demo-ee"])
 def test_a_login_hint_never_skips(visitor: Visitor, hint: str) -> None:
     picker = visitor.authorize(login_hint=hint)
     assert picker.status == 200
     assert picker.found(SHOWN) == ["Estonia", "Latvia"]
-
-
-def test_a_kept_choice_never_skips(visitor: Visitor) -> None:
-    visitor.jar["__Host-country"] = "demo-ee"
-    assert visitor.authorize().found(SHOWN) == ["Estonia", "Latvia"]
 
 
 def test_a_country_that_is_not_connected_gives_a_page_that_says_so_and_leads_back(visitor: Visitor) -> None:
@@ -96,13 +75,6 @@ def test_a_named_country_that_does_not_answer_is_shown_and_not_gone_to(
     assert not page.found("//main//nav//a")
     again = visitor.go("GET", f"/login/{login_of(page)}/countries")
     assert again.found("//main//nav//a/@href") == [f"/login/{login_of(page)}/at/demo-ee"]
-
-
-def test_who_comes_back_from_a_named_country_sees_the_picker_of_it(visitor: Visitor) -> None:
-    visitor.authorize(acr_values="country:EE")
-    page = visitor.go("GET", f"/login/{_login(visitor)}/countries")
-    assert page.found(SHOWN) == ["Estonia"]
-    assert not page.found("//form[@role='search']"), "one country needs no search"
 
 
 @pytest.mark.spec("decisions.md A and design §2")

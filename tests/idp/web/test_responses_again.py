@@ -45,21 +45,6 @@ def test_after_a_decision_the_response_is_refused(visitor: Visitor, choice: str)
     _refused(visitor.returns(fields))
 
 
-@pytest.mark.parametrize("choice", ["approve", "refuse", "cancel"])
-def test_after_a_decision_a_kept_cookie_gives_no_second_decision(visitor: Visitor, logs: Lines, choice: str) -> None:
-    """A browser that kept the login's cookie shows the question again, and cannot answer it."""
-    fields = _back(visitor)
-    question = visitor.returns(fields)
-    kept = {name: value for name, value in visitor.jar.items() if not name.startswith(STRICT)}
-    visitor.decides(question, choice)
-    visitor.jar |= kept
-    again = visitor.returns(fields)
-    assert again.status == 200
-    for other in ("approve", "refuse", "cancel"):
-        _refused(visitor.decides(again, other))
-        assert logs[-1]["check"] == "decided"
-
-
 def test_in_another_browser_no_byte_of_a_response_is_read(
     visitor: Visitor, stage: Stage, logs: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,16 +83,6 @@ def test_a_login_that_asked_nobody_hears_nobody(visitor: Visitor, stage: Stage, 
     fresh = visitor.login()
     _refused(visitor.returns({**Forgery().made(stage, asked), "RelayState": fresh}))
     assert logs[-1]["check"] == "not_asked"
-
-
-@pytest.mark.parametrize("more", ["SAMLRequest", "SAMLart", "another"])
-def test_a_second_message_beside_the_response(visitor: Visitor, logs: Lines, more: str) -> None:
-    answer = visitor.returns({**_back(visitor), more: "PHg+"})
-    if more == "SAMLRequest":
-        assert answer.status == 403
-        assert logs[-1]["check"] == "parameters"
-    else:
-        assert answer.status == 200, "a field that no binding knows means nothing"
 
 
 def _posted(
@@ -149,12 +124,6 @@ def test_a_response_that_came_in_a_frame_is_refused(visitor: Visitor) -> None:
     assert answer.status == 403
     assert "set-cookie" not in answer.headers
     assert visitor.returns(fields).status == 200
-
-
-def test_a_response_after_fifteen_minutes_is_refused(visitor: Visitor, stage: Stage) -> None:
-    fields = _back(visitor)
-    stage.clock.ahead = 15 * 60
-    _refused(visitor.returns(fields), heading="This sign-in took too long")
 
 
 def test_the_question_ends_with_the_login(visitor: Visitor, stage: Stage) -> None:

@@ -99,16 +99,6 @@ def test_the_same_response_with_nothing_wrong_is_accepted(visitor: Visitor, stag
         assert (answer.status, answer.heading) == (200, "Share this with Resident parking?")
 
 
-def test_an_answer_of_another_configured_provider_is_refused(visitor: Visitor, stage: Stage, logs: Lines) -> None:
-    login = visitor.login()
-    latvian = visitor.signs_in(visitor.asked(login, "demo-lv"))
-    visitor.asked(login)
-    answer = visitor.returns(latvian)
-    _page(answer, 403, NOT_ACCEPTED, stage, "access_denied")
-    assert answer.back["error_description"] == BAD_ANSWER
-    _line(logs, answer, {"signature", "issuer"})
-
-
 @pytest.mark.spec("OpenID Connect Core Unmet Authentication Requirements 1.0")
 def test_assurance_that_is_too_low_is_told_to_the_service_by_its_own_code(visitor: Visitor, stage: Stage) -> None:
     answer = visitor.returns(visitor.signs_in(visitor.asked(visitor.login()), "toomas"))

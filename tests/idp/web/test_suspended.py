@@ -95,21 +95,6 @@ def test_an_approval_stops_also_one_that_was_given_a_moment_ago(visitor: Visitor
 
 
 @pytest.mark.parametrize(("kind", "name"), [(PARTY, "parking"), (COUNTRY, "EE"), (PROVIDER, "demo-ee")])
-def test_a_question_is_put_in_no_other_language_and_the_page_that_says_so_is_in_it(
-    visitor: Visitor, switch: Switch, kind: str, name: str
-) -> None:
-    question, login = visitor.question(), visitor.login()
-    switch(kind, name)
-    answer = visitor.rewords(question, "et")
-    assert (answer.status, answer.found("/html/@lang")) == (503, ["et"])
-    assert "peatatud" in answer.heading
-    back(answer)
-    answer = visitor.go("GET", f"/login/{login}/countries?language=et")
-    assert answer.found("/html/@lang") == ["et"]
-    assert answer.status == (503 if kind == PARTY else 200)
-
-
-@pytest.mark.parametrize(("kind", "name"), [(PARTY, "parking"), (COUNTRY, "EE"), (PROVIDER, "demo-ee")])
 @pytest.mark.parametrize("choice", ["refuse", "cancel"])
 def test_a_citizen_can_always_refuse_and_go_back(
     visitor: Visitor, switch: Switch, kind: str, name: str, choice: str

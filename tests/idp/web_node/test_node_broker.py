@@ -345,12 +345,3 @@ def test_the_identity_provider_is_asked_for_what_the_node_asked(house: NodeHouse
     assert (ask.minimum_assurance, ask.force_authentication, ask.max_age) == (level, True, None)
     assert ask.attributes == ()
     assert ask.requester is None, "the country's identity provider does not learn who asks"
-
-
-def test_a_level_between_those_that_were_asked_is_rounded_down(house: NodeHouse) -> None:
-    house.providers[NATIONAL] = provider(*Level, notified=False)
-    house.country.says = replace(house.country.says, offered=Offered(attributes=house.person, loa=Level.SUBSTANTIAL))
-    decided = house.decided(contexts=(f"{OTHER_LOA}low", f"{OTHER_LOA}high"))
-    assert (decided.judged.context, decided.judged.loa) == (f"{OTHER_LOA}low", Level.LOW), (
-        "the page says what the answer says"
-    )

@@ -5,10 +5,6 @@ import json
 import pytest
 
 from idp.demo.citizens import HIGH, LOW, Citizen
-from idp.login.sealing import LoginId
-from idp.login.states import ASKED, DECIDED, Asked
-from idp.web.login_cookies import secret_of
-from policies.authentication import Requester
 from tests.canary.needles import needles, search
 from tests.canary.stage import VALUES
 from tests.idp.staging import Lines
@@ -69,28 +65,3 @@ def test_a_decision_is_one_record_and_a_failure_is_none(browser: Browser, stage:
     assert stage.records == before + 2
     browser.returns(browser.signs_in(browser.asks(), None))
     assert stage.records == before + 2
-
-
-def test_states_of_a_login_hold_nothing_about_a_person(browser: Browser, stage: NodeStage) -> None:
-    """The cookie, opened: the node's own request, and what we asked."""
-    browser.asks(attributes=EVERYTHING)
-    (login,) = (name.removeprefix("__Host-l-") for name in browser.jar)
-    state = stage.application.site.logins.state(browser.jar, login, stage.clock())
-    assert isinstance(state, Asked)
-    assert ASKED.load(ASKED.dump(state)) == state
-    assert state.request.requester == Requester("Parking in Storkhaven", "public")
-
-
-def test_values_are_in_no_repr(browser: Browser, stage: NodeStage) -> None:
-    page = browser.informed(CANARY)
-    login = page.fields["login"]
-    secret = secret_of(browser.jar, login)
-    sealer = stage.application.site.sealer
-    decided = DECIDED.load(sealer.open("decided", LoginId(login), page.fields["decided"], stage.clock(), secret))
-    assert {one.name for one in decided.decision.released} == {
-        "person_identifier",
-        "family_name",
-        "given_name",
-        "birthdate",
-    }
-    assert search(repr(decided).encode(), needles(VALUES.values())) == set()

@@ -10,7 +10,6 @@ from connectors.wire.names import PERSISTENT, TRANSIENT, UNSPECIFIED
 from idp.demo.citizens import HIGH, LOW, SUBSTANTIAL, Citizen
 from policies.attributes import Address
 from tests.connectors.eidas.judge import assert_valid
-from tests.idp.web.visitor import query_of
 from tests.idp.web_node.citizen import Browser
 from tests.idp.web_node.peer import LOA, OTHER_LOA, and_also
 from tests.idp.web_node.stage import NodeStage
@@ -145,26 +144,6 @@ def test_a_name_in_another_script_goes_with_its_latin_form(browser: Browser) -> 
     assert opened.assertion is not None
     values = opened.assertion.attributes["http://eidas.europa.eu/attributes/naturalperson/CurrentFamilyName"]
     assert [(value.text, value.latin) for value in values] == [("Иванова", False), ("Ivanova", True)]
-
-
-def test_the_page_informs_and_says_nothing_that_the_node_did_not_ask(browser: Browser) -> None:
-    page = browser.informed(attributes=and_also("EmailAddress"))
-    assert page.found("//button[@name='choice']/@value") == ["continue", "cancel"]
-    for text in ("Netherlands", "Node of nl", "Parking in Storkhaven", "Maasikas", "mari.maasikas@post.example"):
-        assert text in page.text, text
-    assert "EE-49002280001" not in page.text, "the national identifier goes nowhere"
-    assert "Canal Street" not in page.text
-
-
-def test_the_question_to_the_identity_provider_forces_a_sign_in(browser: Browser, stage: NodeStage) -> None:
-    leaving = browser.asks(contexts=(f"{LOA}substantial",))
-    url = leaving.headers["location"]
-    raw = url.partition("?")[2]
-    asked = stage.providers["national"]._by_redirect(raw, query_of(url))
-    assert asked.get("ForceAuthn") == "true"
-    context = asked.find(".//{*}AuthnContextClassRef")
-    assert context is not None
-    assert context.text == f"{LOA}substantial"
 
 
 @pytest.mark.parametrize("cancelling", [False, True])
