@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -95,37 +96,61 @@ class Metadata:
         return Held(EntityId(self.entity_id), self.octets(), facts, facts if approved else None, fetched)
 
 
-class Neighbour:
-    """The node's server. `does` is "answer", "fail" (500) or "hang" (takes the request and says nothing)."""
+class OctetsServer:
+    """A server at loopback, of this name, whose every page is `body`; a failure (500) where that is empty."""
 
-    def __init__(self, name: str = "nl", country: str = "NL") -> None:
-        self.does = "answer"
-        self.asked = threading.Semaphore(0)  # released with each request
-        self._ended = threading.Event()
-        neighbour = self
+    def __init__(self, name: str) -> None:
+        server = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                neighbour.asked.release()
-                if neighbour.does == "hang":
-                    neighbour._ended.wait(30)
+                if (body := server.body()) is None:
                     return
-                body = neighbour.metadata.octets() if neighbour.does == "answer" else b""
                 self.send_response(200 if body else 500)
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                server.write(self.wfile, body)
 
             def log_message(self, *_: object) -> None:
                 return
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self.url = f"http://{name}.localhost:{self._server.server_address[1]}/eidas/metadata"
-        self.entity_id = EntityId(self.url)
-        self.metadata = Metadata(self.url, country)
+        self.base = f"http://{name}.localhost:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
+
+    def body(self) -> bytes | None:
+        """The page; None where nothing is answered."""
+        raise NotImplementedError
+
+    def write(self, to: BufferedIOBase, body: bytes) -> None:
+        to.write(body)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(10)
+
+
+class Neighbour(OctetsServer):
+    """The node's server. `does` is "answer", "fail" (500) or "hang" (takes the request and says nothing)."""
+
+    def __init__(self, name: str = "nl", country: str = "NL") -> None:
+        self.does = "answer"
+        self.asked = threading.Semaphore(0)  # released with each request
+        self._ended = threading.Event()
+        super().__init__(name)
+        self.url = f"{self.base}/eidas/metadata"
+        self.entity_id = EntityId(self.url)
+        self.metadata = Metadata(self.url, country)
+
+    def body(self) -> bytes | None:
+        self.asked.release()
+        if self.does == "hang":
+            self._ended.wait(30)
+            return None
+        return self.metadata.octets() if self.does == "answer" else b""
 
     def publish(self, **changes: object) -> Metadata:
         """Publish other metadata from now on; its end is a second later, as other facts need, where a test names none."""
@@ -142,9 +167,7 @@ class Neighbour:
     def close(self) -> None:
         """End the server, whatever hangs."""
         self._ended.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().close()
 
 
 def peers_of(copies: PeerCopies, *peers: Peer, timeout: float = 5.0) -> Peers:

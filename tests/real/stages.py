@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,7 +15,7 @@ from tests.idp.web.finland import ORGANIZATION
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import FORM_TYPE, Answer, Visitor
 from tests.idp.web_node.citizen import Browser
-from tests.idp.web_node.stage import NodeStage
+from tests.idp.web_node.stage import NODE, NodeStage
 from tests.real.eu_node import EuNode
 from tests.real.middleware import Middleware
 
@@ -59,16 +58,17 @@ metadata_certificate = "metadata/{name}.pem"
 networks = ["127.0.0.0/8"]
 binding = "{binding}"
 """
-NODE = """
-id = "{name}"
-country = "{country}"
-entity_id = "{entity_id}"
-metadata_certificate = "metadata/{name}.pem"
-networks = ["127.0.0.0/8"]
-{more}
-[title]
-en = "Node of {country}"
-"""
+
+
+def meet(stage: "RealCity | RealNode", *entity_ids: str) -> None:
+    """Let the nodes trust our metadata, and approve what is new in theirs."""
+    node, peers, now = stage.application.keys.node, stage.application.peers, stage.clock()
+    assert node is not None
+    stage.spain.trusted = stage.germany.trusted = node.metadata.at(now).certificate
+    for entity_id in entity_ids:
+        peers.refresh(EntityId(entity_id), now)
+        for waiting in peers.pending(now, EntityId(entity_id)):
+            peers.approve(waiting.entity_id, waiting.digest, now)
 
 
 class RealCity(Stage):
@@ -94,18 +94,11 @@ class RealCity(Stage):
 
     def open(self) -> None:
         super().open()
-        node = self.application.keys.node
-        assert node is not None
-        self.spain.trusted = self.germany.trusted = node.metadata.at(self.clock()).certificate
         self.fetch()
 
     def fetch(self) -> None:
         """Fetch both nodes' metadata, and approve what is new in it."""
-        peers, now = self.application.peers, self.clock()
-        for entity_id in (self.spain.service, self.germany.service):
-            peers.refresh(EntityId(entity_id), now)
-            for waiting in peers.pending(now, EntityId(entity_id)):
-                peers.approve(waiting.entity_id, waiting.digest, now)
+        meet(self, self.spain.service, self.germany.service)
 
     def close(self) -> None:
         super().close()
@@ -113,7 +106,6 @@ class RealCity(Stage):
         self.germany.close()
 
 
-@dataclass
 class Citizen(Visitor):
     """A browser that goes to real nodes and comes back."""
 
@@ -131,9 +123,7 @@ class Citizen(Visitor):
     def arrives(self, page: Answer) -> Answer:
         """Back by the cross-site form of the country's node."""
         assert page.found("//form/@action") == [f"{self.stage.issuer}/eidas/acs"]
-        without_strict = {name: value for name, value in self.jar.items() if not name.startswith("__Host-a-")}
-        headers = {"origin": "null", "sec-fetch-site": "cross-site"}
-        return self.go("POST", "/eidas/acs", fields=page.fields, headers=headers, jar=without_strict)
+        return self.comes_back("/eidas/acs", "null", page.fields)
 
 
 class RealNode(NodeStage):
@@ -146,15 +136,10 @@ class RealNode(NodeStage):
 
     def _configure(self, outside: Path) -> None:
         super()._configure(outside)
+        deviations = 'deviations = ["registered_country", "no_protocol_version"]\n'
         for name, country, entity_id, key, more in (
             ("es", "ES", self.spain.connector, self.spain.metadata_key, ""),
-            (
-                "de",
-                "DE",
-                self.germany.demo,
-                self.germany.metadata_key,
-                'deviations = ["registered_country", "no_protocol_version"]\n',
-            ),
+            ("de", "DE", self.germany.demo, self.germany.metadata_key, deviations),
         ):
             text = NODE.format(name=name, country=country, entity_id=entity_id, more=more)
             (self.folder / "nodes" / f"{name}.toml").write_text(text, encoding="utf-8")
@@ -162,14 +147,7 @@ class RealNode(NodeStage):
 
     def open(self) -> None:
         super().open()
-        node = self.application.keys.node
-        assert node is not None
-        self.spain.trusted = self.germany.trusted = node.metadata.at(self.clock()).certificate
-        peers, now = self.application.peers, self.clock()
-        for entity_id in (self.spain.connector, self.germany.demo):
-            peers.refresh(EntityId(entity_id), now)
-            for waiting in peers.pending(now, EntityId(entity_id)):
-                peers.approve(waiting.entity_id, waiting.digest, now)
+        meet(self, self.spain.connector, self.germany.demo)
 
     def page_of(self, peer: str) -> str:
         """Where the Connector `es` or `de` has the page that posts its request."""
@@ -181,7 +159,6 @@ class RealNode(NodeStage):
         self.germany.close()
 
 
-@dataclass
 class Traveller(Browser):
     """A browser that comes from a real node's page, and goes back to it."""
 

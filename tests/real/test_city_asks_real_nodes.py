@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from tests.idp.staging import Lines
+from tests.idp.staging import Lines, opened
 from tests.idp.web.visitor import Answer
 from tests.real.eu_node import RESPONDER_STATUS, Said
 from tests.real.stages import Citizen, RealCity
@@ -19,18 +19,15 @@ SCOPE = "openid purpose:resident-parking profile"
 
 @pytest.fixture(scope="module")
 def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCity]:
-    stage = RealCity(tmp_path_factory.mktemp("real") / "stage")
-    stage.open()
-    yield stage
-    stage.close()
+    with opened(RealCity(tmp_path_factory.mktemp("real") / "stage")) as stage:
+        yield stage
 
 
 @pytest.fixture
 def citizen(city: RealCity) -> Iterator[Citizen]:
     city.spain.said, city.germany.not_before, city.germany.cancelled, city.germany.edit = Said(), 0, False, str
-    made = Citizen(city)
-    yield made
-    made.http.close()
+    with Citizen(city) as made:
+        yield made
 
 
 @pytest.fixture

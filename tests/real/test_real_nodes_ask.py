@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from policies.parties import EntityId
-from tests.idp.staging import Lines
+from tests.idp.staging import Lines, opened
 from tests.idp.web.visitor import Answer
 from tests.real.stages import RealNode, Traveller
 
@@ -22,18 +22,15 @@ UNKNOWN = (
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealNode]:
-    stage = RealNode(tmp_path_factory.mktemp("real-node"))
-    stage.open()
-    yield stage
-    stage.close()
+    with opened(RealNode(tmp_path_factory.mktemp("real-node"))) as stage:
+        yield stage
 
 
 @pytest.fixture
 def traveller(node: RealNode) -> Iterator[Traveller]:
     node.spain.will_ask()
-    made = Traveller(node)
-    yield made
-    made.http.close()
+    with Traveller(node) as made:
+        yield made
 
 
 @pytest.fixture

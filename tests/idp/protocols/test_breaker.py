@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler
+from contextlib import suppress
+from io import BufferedIOBase
 
 import pytest
 
@@ -22,30 +23,16 @@ class Dripping(Neighbour):
     def __init__(self, pause: float) -> None:
         super().__init__("lv", "LV")
         self.pause, self.drips = pause, False
-        dripping = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                dripping.asked.release()
-                body = dripping.metadata.octets()
-                self.send_response(200)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                if not dripping.drips:
-                    self.wfile.write(body)
+    def write(self, to: BufferedIOBase, body: bytes) -> None:
+        if not self.drips:
+            to.write(body)
+            return
+        with suppress(OSError):
+            for octet in body:
+                to.write(bytes([octet]))
+                if self._ended.wait(self.pause):
                     return
-                try:
-                    for octet in body:
-                        self.wfile.write(bytes([octet]))
-                        if dripping._ended.wait(dripping.pause):
-                            return
-                except OSError:
-                    return
-
-            def log_message(self, *_: object) -> None:
-                return
-
-        self._server.RequestHandlerClass = Handler
 
 
 @pytest.fixture

@@ -2,10 +2,8 @@
 
 import base64
 import secrets
-import threading
 from collections.abc import Mapping
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -30,6 +28,7 @@ from idp.keys.file import FileSigner
 from policies.attributes import Address
 from tests.connectors.eidas.node import HIGH, Answer, SendingNode
 from tests.connectors.metadata.node import curve_signer
+from tests.idp.neighbour import OctetsServer
 from tests.idp.staging import Clock
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import Answer as Reply
@@ -65,7 +64,7 @@ networks = ["127.0.0.0/8"]
 """
 
 
-class Finland:
+class Finland(OctetsServer):
     """The node: a server for its metadata, and answers of any kind."""
 
     def __init__(self, clock: Clock) -> None:
@@ -73,30 +72,12 @@ class Finland:
         self.life = DAY
         self.assurance: tuple[str, ...] = (HIGH,)
         self.metadata_signer = curve_signer()
-        finland = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                body = finland.metadata()
-                self.send_response(200)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                return
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-        self._thread.start()
-        self.base = f"http://finland.localhost:{self._server.server_address[1]}"
+        super().__init__("finland")
         self.node = SendingNode(country="FI", entity_id=f"{self.base}/eidas/metadata")
         self.signing: tuple[bytes, ...] = (self.node.signer.certificate,)
 
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(10)
+    def body(self) -> bytes:
+        return self.metadata()
 
     def metadata(self) -> bytes:
         """The metadata that it publishes now, for `life` seconds."""

@@ -1,7 +1,5 @@
 """A sending node serves its own addresses, and none of a city's."""
 
-import hashlib
-
 import pytest
 
 from connectors.formats.eidas.metadata import PeerFacts, read_peer
@@ -83,25 +81,6 @@ def test_a_node_serves_no_relying_parties(browser: Browser, method: str, path: s
     assert answer.cookies == {}
 
 
-@pytest.mark.parametrize("path", ["/login/AAAAAAAAAAAAAAAAAAAAAA/at/national", "/login/x/at/national"])
-def test_a_login_that_is_not_in_this_browser_is_none(browser: Browser, path: str) -> None:
-    assert browser.go("GET", path).status == 409
-
-
-def test_answers_to_a_login_that_somebody_made_up_count_against_nobody_else_of_their_address(
-    browser: Browser, stage: NodeStage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rates = stage.application.watched.rates
-    monkeypatch.setattr(rates, "address", lambda _client: "made up")
-    monkeypatch.setattr(rates, "_limits", rates._limits.model_copy(update={"failures": 2}))
-    fields = {"SAMLResponse": "x", "RelayState": "A" * 22}
-    made_up = {"__Host-l-" + fields["RelayState"]: "a123"}
-    monkeypatch.setattr("idp.server.wrong_answers.ADDRESS_TIMES", 1)
-    for jar in ({}, made_up):
-        assert [browser.returns(fields, jar).status for _ in range(4)] == [409] * 4
-    assert browser.informed().status == 200
-
-
 def test_every_page_is_one_that_nobody_keeps_or_frames(browser: Browser) -> None:
     page = browser.informed()
     sent = browser.decides(page)
@@ -110,16 +89,3 @@ def test_every_page_is_one_that_nobody_keeps_or_frames(browser: Browser) -> None
         assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
     assert "form-action 'self'" in page.headers["content-security-policy"]
     assert "form-action" not in sent.headers["content-security-policy"], "the node may lead on to a third origin"
-
-
-def test_a_long_request_is_parked(browser: Browser, stage: NodeStage) -> None:
-    """A state that does not fit a cookie lies sealed in the database, and the login goes on as any other."""
-    fill = tuple(f"urn:other:level:{hashlib.shake_256(b'%d' % number).hexdigest(120)}" for number in range(13))
-    contexts = (f"{LOA}low", f"{LOA}substantial", f"{LOA}high", *fill)
-    leaving = browser.asks(comparison="exact", contexts=contexts)
-    (cookie,) = (value for name, value in browser.jar.items() if name.startswith("__Host-l-"))
-    assert cookie[0] == "A"
-    assert len(cookie) < 400
-    page = browser.returns(browser.signs_in(leaving))
-    assert browser.opened(browser.decides(page)).assertion is not None
-    assert stage.application.site.tenant == "node.localhost"

@@ -21,7 +21,6 @@ from idp.login.states import LOGIN_LIFE, Asked, Decided, Refused, Released
 from idp.login.suspension import Suspension
 from idp.protocols.eidas.proxy_service import NAME, Here, ProxyService, _derived
 from idp.protocols.eidas.role import NodeRole
-from idp.store.switches.switch import Switched
 from policies.assurance import LevelOfAssurance as Level
 from policies.attributes import AttributeName
 from policies.authentication import Offered
@@ -39,7 +38,7 @@ from policies.errors import (
 from policies.parties import EntityId, IdentityProvider, NodeId, Peer, ProviderId, RequestingNode, Source
 from tests.idp.house import ANSWER, SECRET, TENANT, Country, Watched, assertion
 from tests.idp.memory import MemoryCopies
-from tests.idp.switched import Interrupted, MemorySwitches, off_and_on
+from tests.idp.switched import MemorySwitches, off_and_on
 from tests.idp.web_node.peer import LOA, OTHER_LOA, PeerNode
 from tests.idp.web_node.test_node_levels import REQUEST, provider
 from tests.idp.web_node.test_node_person import ASKED, PERSON
@@ -57,7 +56,7 @@ def peer(tmp_path_factory: pytest.TempPathFactory) -> PeerNode:
 class NodeHouse:
     """A broker with everything around it but HTTP."""
 
-    def __init__(self, peer: PeerNode, now: int, switched: Switched | None = None) -> None:
+    def __init__(self, peer: PeerNode, now: int) -> None:
         self.now, self.store = now, Watched()
         source = Source("nodes/nl.toml", 1)
         registered = Peer(
@@ -79,7 +78,7 @@ class NodeHouse:
         self.nodes = {NL: RequestingNode(NL, {"en": "NL"}, registered, source)}
         self.providers: dict[ProviderId, IdentityProvider] = {NATIONAL: provider(*Level)}
         self.switches = MemorySwitches()
-        suspension = Suspension(switched or self.switches)
+        suspension = Suspension(self.switches)
         self.proxy = ProxyService(
             here=Here("https://node.example/eidas/metadata", "https://node.example/eidas/sso"),
             nodes=self.nodes,
@@ -195,16 +194,6 @@ def test_a_cancel_before_any_sign_in_takes_marks_and_records_nothing(house: Node
         house.ends(house.broker.handle_response(asked, ANSWER, "en", house.now))
 
 
-def test_a_database_that_fails_lets_nothing_go(house: NodeHouse) -> None:
-    decided = house.decided()
-    house.store.fails = True
-    for word in ("continue", "cancel"):
-        with pytest.raises(StoreUnavailable):
-            house.ends(decided, word)
-    house.store.fails = False
-    assert isinstance(house.ends(decided), Released)
-
-
 @pytest.mark.parametrize("word", ["continue", "cancel"])
 def test_an_answer_that_is_given_again_is_durable_like_the_first(house: NodeHouse, word: str) -> None:
     decided = house.decided()
@@ -254,22 +243,6 @@ def test_what_was_asked_or_heard_before_a_switch_is_of_no_use_after_it(house: No
     assert isinstance(house.ends(decided, "cancel"), Refused)
     again = house.broker.ask(asked, NATIONAL, house.now)[1]
     assert isinstance(house.broker.handle_response(again, ANSWER, "en", house.now), Decided)
-
-
-@pytest.mark.spec("decisions.md 31")
-@pytest.mark.parametrize("looks", [1, 2, 3])
-@pytest.mark.parametrize("off", [("country", "NL"), ("provider", NATIONAL)])
-def test_off_and_on_after_any_look_of_the_step_that_asks_ends_what_it_asked(
-    peer: PeerNode, off: tuple[str, str], looks: int
-) -> None:
-    switches = Interrupted(off)
-    house = NodeHouse(peer, int(time.time()), switches)
-    begun = house.broker.begin(house.request, house.now)
-    switches.left = looks
-    asked = house.broker.ask(begun, NATIONAL, house.now)[1]
-    assert switches.left == 0, "the control: the step looks as often"
-    with pytest.raises(Replayed, match="switched off meanwhile"):
-        house.broker.handle_response(asked, ANSWER, "en", house.now)
 
 
 def test_ids_depend_on_login_and_browser(house: NodeHouse) -> None:

@@ -1,12 +1,12 @@
-"""Continue or cancel: once, in the browser that was informed, in time, and to a node that may still be answered."""
+"""Continue or cancel: the same answer, once, in time, and to a node that may still be answered.
 
-from concurrent.futures import ThreadPoolExecutor
+The address of decisions is the city's (`idp/web/routes/login.py`): `tests/idp/web` holds it against other sites, browsers
+and fields.
+"""
 
 import pytest
 
 from idp.demo.citizens import HIGH, LOW, Citizen
-from idp.demo.loopback import client
-from idp.server.wrong_answers import WRONG_ANSWERS
 from tests.idp.staging import Lines
 from tests.idp.web.visitor import Answer
 from tests.idp.web_node.citizen import Browser
@@ -43,13 +43,6 @@ def test_the_same_choice_within_a_minute_is_the_same_answer(browser: Browser) ->
     assert first.assertion.attributes == second.assertion.attributes
 
 
-@pytest.mark.parametrize(("first", "second"), [("continue", "cancel"), ("cancel", "continue")])
-def test_another_choice_afterwards_is_refused(browser: Browser, first: str, second: str) -> None:
-    page = browser.informed()
-    assert browser.decides(page, first).status == 200
-    goes_nowhere(browser.decides(page, second), 409)
-
-
 def test_whoever_leaves_does_so_though_the_provider_is_registered_no_more(
     browser: Browser, stage: NodeStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -57,36 +50,6 @@ def test_whoever_leaves_does_so_though_the_provider_is_registered_no_more(
     page = browser.informed()
     monkeypatch.setattr(stage.application.site.role, "_providers", {})
     assert browser.opened(browser.decides(page, "cancel")).codes[0] == "Responder"
-
-
-@pytest.mark.parametrize("choice", ["continue", "cancel"])
-def test_after_a_minute_the_same_choice_is_refused(browser: Browser, stage: NodeStage, choice: str) -> None:
-    page = browser.informed()
-    assert browser.decides(page, choice).status == 200
-    stage.clock.ahead = 61
-    goes_nowhere(browser.decides(page, choice), 409)
-
-
-def test_the_national_answer_may_come_again_until_somebody_decided(browser: Browser) -> None:
-    fields = browser.signs_in(browser.asks())
-    jar = dict(browser.jar)
-    first, second = browser.returns(fields), browser.returns(fields)
-    assert first.status == second.status == 200
-    goes_nowhere(browser.decides(first), 409)  # the second page has another Strict cookie
-    assert browser.decides(second).status == 200
-    again = browser.returns(fields, jar)
-    assert again.status == 200, "a pure step knows of no end"
-    goes_nowhere(browser.decides(again), 409)
-
-
-def test_a_login_ends_after_a_few_wrong_answers_and_its_last_page_leads_back(browser: Browser) -> None:
-    fields = browser.signs_in(browser.asks())
-    jar = dict(browser.jar)
-    wrong = [browser.returns({**fields, "SAMLResponse": "eA=="}, jar) for _ in range(WRONG_ANSWERS + 1)]
-    assert [page.status for page in wrong] == [403] * WRONG_ANSWERS + [409]
-    assert [len(page.cookies) for page in wrong] == [0] * (WRONG_ANSWERS - 1) + [1, 0]
-    assert browser.opened(wrong[-2]).assertion is None
-    goes_nowhere(browser.returns(fields, jar), 409)
 
 
 @pytest.mark.spec("eidas.md §4 a request is answered once")
@@ -106,71 +69,6 @@ def test_the_same_id_of_another_node_is_another_request(browser: Browser, stage:
         assert browser.decides(page).status == 200
 
 
-def test_of_many_decisions_at_once_one_kind_is_answered(browser: Browser, stage: NodeStage) -> None:
-    page = browser.informed()
-    jar, before = dict(browser.jar), stage.records
-    words = ["continue", "cancel"] * 4
-
-    def decides(word: str) -> Answer:
-        with client() as http:
-            return Browser(stage, dict(jar), http=http).decides(page, word)
-
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(decides, words))
-    answered = {word for word, answer in zip(words, answers, strict=True) if answer.status == 200}
-    assert len(answered) == 1
-    assert {answer.status for answer in answers} == {200, 409}
-    assert len({browser.opened(one).response.response_id for one in answers if one.status == 200}) == 1
-    assert stage.records == before + 1
-
-
-# -- in this browser -------------------------------------------------------------------------------------------------------
-
-
-def test_a_national_answer_in_another_browser_is_refused(browser: Browser, stage: NodeStage) -> None:
-    fields = browser.signs_in(browser.asks())
-    with Browser(stage) as other:
-        goes_nowhere(other.returns(fields), 409)
-
-
-def test_a_decision_in_another_browser_is_refused(browser: Browser) -> None:
-    page = browser.informed()
-    goes_nowhere(browser.go("POST", f"/login/{page.fields['login']}/decision", fields=_continued(page), jar={}), 409)
-    assert browser.decides(page).status == 200, "and nothing was spoiled by it"
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"sec-fetch-site": "cross-site"},
-        {"sec-fetch-site": None, "origin": "null"},
-        {"sec-fetch-site": None, "origin": None},
-        {"sec-fetch-dest": "iframe"},
-    ],
-)
-def test_a_decision_from_another_site_is_refused(browser: Browser, headers: dict[str, str | None]) -> None:
-    page = browser.informed()
-    path = f"/login/{page.fields['login']}/decision"
-    goes_nowhere(browser.go("POST", path, fields=_continued(page), headers=headers), 403)
-    goes_nowhere(browser.go("POST", path.replace("decision", "cancel"), headers=headers), 403)
-
-
-@pytest.mark.parametrize(
-    ("changes", "status"),
-    [
-        ({"choice": "approve"}, 400),
-        ({"choice": ""}, 400),
-        ({"share.email": "yes"}, 400),
-        ({"login": "AAAAAAAAAAAAAAAAAAAAAA"}, 409),
-        ({"decided": "AAAA"}, 409),
-    ],
-)
-def test_what_the_page_does_not_offer_is_refused(browser: Browser, changes: dict[str, str], status: int) -> None:
-    page = browser.informed()
-    path = f"/login/{page.fields['login']}/decision"
-    goes_nowhere(browser.go("POST", path, fields={**_continued(page), **changes}), status)
-
-
 # -- in time ---------------------------------------------------------------------------------------------------------------
 
 
@@ -186,13 +84,6 @@ def test_nothing_is_sent_fifteen_minutes_after_the_request(
     page = browser.returns(browser.signs_in(leaving))
     stage.clock.ahead = seconds
     assert browser.decides(page).status == status
-
-
-def test_a_login_lives_for_fifteen_minutes(browser: Browser, stage: NodeStage) -> None:
-    stage.clock.ahead = -15 * 60 - 1
-    leaving = browser.asks()
-    stage.clock.ahead = 0
-    goes_nowhere(browser.returns(browser.signs_in(leaving)), 409)
 
 
 # -- to a node that may be answered ----------------------------------------------------------------------------------------
@@ -282,7 +173,3 @@ def test_an_operator_is_told_which_latin_form_to_map(browser: Browser, logs: Lin
     assert "Иван" not in str(line)
     assert page.reference == line["reference"]
     assert line["peer"] == "national"
-
-
-def _continued(page: Answer) -> dict[str, str]:
-    return {**page.fields, "choice": "continue"}
