@@ -79,7 +79,15 @@ def finished(journey: Journey, steps: int) -> Crossed:
 
 
 # Steps of a journey: 2 the country has vouched, 3 the sending node informs, 4 its answer is in the browser, 5 the question
-@pytest.mark.parametrize(("name", "steps"), [("node-ee", 2), ("node-ee", 3), ("broker", 4), ("broker", 5)])
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [
+        pytest.param("node-ee", 2, marks=pytest.mark.slow),
+        ("node-ee", 3),
+        pytest.param("broker", 4, marks=pytest.mark.slow),
+        ("broker", 5),
+    ],
+)
 @pytest.mark.spec("security.md §3 I1")
 def test_a_login_goes_on_in_the_same_browser_after_a_node_was_killed_in_its_middle(
     border: ForkedBorder, pair: Pair, begin: Begin, name: str, steps: int
@@ -91,6 +99,7 @@ def test_a_login_goes_on_in_the_same_browser_after_a_node_was_killed_in_its_midd
     assert pair.faults([crossed], under_way=1) == []
 
 
+@pytest.mark.spec("security.md §3 I1, I4, I6, I7")
 def test_an_answer_that_was_lost_in_a_kill_comes_again_the_same(border: ForkedBorder, pair: Pair, begin: Begin) -> None:
     journey = begin(3)
     informs = journey.page
@@ -154,6 +163,7 @@ def test_forged_evidence_is_caught(pair: Pair, begin: Begin) -> None:
     assert "-1 are under way" in " ".join(pair.faults([true], under_way=-1))
 
 
+@pytest.mark.slow
 def test_a_sending_node_that_answers_before_it_has_recorded_is_caught(
     border: ForkedBorder, pair: Pair, begin: Begin
 ) -> None:
@@ -173,6 +183,7 @@ def test_a_sending_node_that_answers_before_it_has_recorded_is_caught(
     assert [one for one in found if one.startswith("missing: no sending record")]
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own_takes_over_from_one_that_was_killed(border: ForkedBorder, begin: Begin) -> None:
     journey = begin(4)
     border.kill("broker")

@@ -238,7 +238,7 @@ def test_closing_waits_for_no_transaction_that_stands_still(url: str, monkeypatc
 @pytest.mark.spec("security.md §3 I3")
 def test_of_several_processes_exactly_one_takes_each_mark(url: str) -> None:
     command = [sys.executable, "-m", "tests.idp.store.taker", url, "40"]
-    workers = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    workers = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     taken = []
     for worker in workers:
         output, _ = worker.communicate(timeout=300)
