@@ -8,7 +8,6 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from idp.ledger.canonical_json import Json
 from idp.ledger.checkpoint import TreeHead, VerifierKey, open_own_note
@@ -18,7 +17,7 @@ from idp.ports import Log
 from idp.receipts.inclusion_proof import Placed
 from idp.receipts.receipt import SEES, ReceiptHolder, make_receipt
 from idp.receipts.receipt_record import Stated, names_of
-from idp.store.release_record import ReleaseRecord
+from idp.store.release_record import Releases
 from policies.attributes import AttributeName
 from policies.errors import SignatureInvalid, StoreUnavailable
 from policies.forms import parse_form
@@ -27,13 +26,6 @@ from policies.parties import ClientId, PurposeId, Tenant
 
 # Beyond the time between two checkpoints: what a start, a lease of another's or a slow disk may take (CT: a minute)
 MERGE_SECONDS = 60
-
-
-class Records(Protocol):
-    """Reads of releases: `idp.store.release_record.Releases`."""
-
-    def release(self, record: bytes) -> ReleaseRecord:
-        """The release of this id. Raises `NotFound`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +49,7 @@ class Receipts:
         country: str,
         keys: LedgerKeys,
         log: Log,
-        records: Records,
+        records: Releases,
         configuration: Configuration,
         checkpoint_seconds: float,
     ) -> None:

@@ -53,8 +53,7 @@ CHECKPOINT_SECONDS = 10.0  # decision 0000.22
 POLL_SECONDS = 1.0  # a step costs the logins beside it some milliseconds
 FOLD_SECONDS = 10.0  # one takes ten milliseconds, however little there is to fold
 HOLDER_BYTES = 16
-CHANGED = "schema_changed"
-LEASE_LOST = "lease_lost"
+CHANGED, LEASE_LOST = "schema_changed", "lease_lost"
 # Codes that end the sequencer and all releases, each with the operator's remedy
 HALTING = {
     BROKEN: "ciconia ledger verify",
@@ -195,8 +194,7 @@ class Sequencer:
     def _hold(self) -> bool:
         """Take the lease if it is free, renew it if a third of it is over; returns whether it is ours."""
         now, steady = int(self._clock() * 1000), self._monotonic()
-        ends = now + self._lease
-        fresh = steady - self._renewed < self._lease / 3000
+        ends, fresh = now + self._lease, steady - self._renewed < self._lease / 3000
         if self._state is not None and fresh and self._state.lease_ends - now > self._lease // 2:
             return True
         with self._store.engine.connect() as connection:
@@ -242,7 +240,7 @@ class Sequencer:
         self._state = after
 
     def _committed(self) -> None:
-        """Remember the tree that our transaction left: it counts from its COMMIT on."""
+        """The tree that our transaction left counts from its COMMIT on."""
         if self._state is not None:
             self._seen_tree.remember(self._state)
 
@@ -277,8 +275,7 @@ class Sequencer:
         """Append one batch of staged leaves; returns whether more may wait."""
         state = self._state
         with self._store.engine.connect() as connection:
-            staged = read_staged(connection, self._tenant, BATCH)
-            if not staged or state is None:
+            if state is None or not (staged := read_staged(connection, self._tenant, BATCH)):
                 return False
             tree = CompactRange(state.size, right_edge(connection, self._tenant, state))
         # Hash before the transaction: while that is open no login is recorded
@@ -329,8 +326,7 @@ class Sequencer:
         # The key of the clock, not of the checkpoint's time: after a clock that was ahead, that is the turn of a key to
         # come
         note = sign_note(head.text, head.origin, self._keys.log.at(int(self._clock())).signer)
-        checkpoint = Checkpoint(size=state.size, root=state.root, note=note, time=now)
-        number = state.checkpoints + 1
+        checkpoint, number = Checkpoint(state.size, state.root, note, now), state.checkpoints + 1
         if self._witness is not None:
             # Before the commit, so that nothing public is forgotten; not inside it: a share may stand still
             self._witness.keep(note)

@@ -1,57 +1,18 @@
-"""Reads of the store: parked payloads, decisions, checkpoints, and proofs from O(log n) stored hashes."""
+"""Reads of the log: its newest checkpoint, and proofs from O(log n) stored hashes."""
 
 import functools
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import CompoundSelect, Connection, Row, Select, bindparam, select, union_all
+from sqlalchemy import CompoundSelect, Connection, Row, bindparam, select, union_all
 
 from idp.ledger.merkle_tree import Position, inclusion_spans, positions, proof_hashes
-from idp.ports import Checkpoint, DecisionRow
+from idp.ports import Checkpoint
 from idp.store import tables
 from idp.store.statements import Statement
 from policies.errors import NotFound, StoreUnavailable
 
 # As many as the path in a tree of 2**64 leaves has; SQLite takes 500 in one statement
 NODES_AT_ONCE = 64
-
-
-def _parked(_connection: Connection) -> Select[bytes]:
-    table = tables.parked.c
-    matches = (
-        table.tenant == bindparam("tenant"),
-        table.digest == bindparam("digest"),
-        table.kind == bindparam("kind"),
-        table.ends > bindparam("now"),
-    )
-    return select(table.payload).where(*matches)
-
-
-def _decision(_connection: Connection) -> Select[bytes, bytes, int]:
-    table = tables.decisions.c
-    matches = (table.tenant == bindparam("tenant"), table.login == bindparam("login"), table.ends > bindparam("now"))
-    return select(table.login, table.choice, table.ends).where(*matches)
-
-
-_PARKED, _DECISION = Statement(_parked), Statement(_decision)
-
-
-def read_parked(connection: Connection, tenant: str, kind: str, digest: bytes, now: int) -> bytes:
-    """The payload under a digest that is alive at `now`. Raises `NotFound`."""
-    found = _PARKED.rows(connection, tenant=tenant, digest=digest, kind=kind, now=now)
-    if not found:
-        raise NotFound(f"no {kind} that is alive under this handle")
-    return bytes(found[0][0])
-
-
-def is_parked(connection: Connection, tenant: str, kind: str, digest: bytes, now: int) -> bool:
-    """Whether a payload of this kind lies under a digest and is alive at `now`."""
-    return bool(_PARKED.rows(connection, tenant=tenant, digest=digest, kind=kind, now=now))
-
-
-def read_decision(connection: Connection, tenant: str, login: bytes, now: int) -> DecisionRow | None:
-    """How a login ended, as long as that is kept."""
-    found = _DECISION.rows(connection, tenant=tenant, login=login, now=now)
-    return DecisionRow(*found[0]) if found else None
 
 
 def read_checkpoint(connection: Connection, tenant: str) -> Checkpoint | None:
@@ -65,18 +26,6 @@ def read_checkpoint(connection: Connection, tenant: str) -> Checkpoint | None:
 def as_checkpoint(row: Row[tuple[object, ...]]) -> Checkpoint:
     """A row of `checkpoints` as a value. A note that is no UTF-8 any more fails its seal, not its reader."""
     return Checkpoint(size=row.size, root=row.root, note=row.note.decode("utf-8", "replace"), time=row.time)
-
-
-def read_leaf_hash(connection: Connection, tenant: str, record: bytes) -> bytes | None:
-    """The leaf hash of a record."""
-    table = tables.records.c
-    return connection.scalar(select(table.leaf_hash).where(table.tenant == tenant, table.record == record))
-
-
-def read_index(connection: Connection, tenant: str, leaf_hash: bytes) -> int | None:
-    """The place of a leaf."""
-    table = tables.leaves.c
-    return connection.scalar(select(table.leaf_index).where(table.tenant == tenant, table.leaf_hash == leaf_hash))
 
 
 def read_inclusion(connection: Connection, tenant: str, index: int, size: int) -> Sequence[bytes]:

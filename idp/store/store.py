@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, Table, TableClause, delete, select
+from sqlalchemy import Connection, Engine, Select, Table, TableClause, bindparam, delete, select
 
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.ports import UNSENT, Checkpoint, DecisionRow, Unit
@@ -19,11 +19,12 @@ from idp.store.installation import claim
 from idp.store.migrate import assert_current
 from idp.store.periods import PARTITIONED, database_time, rest_table, turn_periods
 from idp.store.schema.check import assert_as_made
+from idp.store.statements import Row, Statement
 from idp.store.switches.switches import HOLD_SECONDS, since_boot
-from idp.store.tables import EXPIRING, sealing_keys
+from idp.store.tables import EXPIRING, decisions, leaves, parked, records, sealing_keys
 from idp.store.writer import Writer
 from idp.system.logs import log_of
-from policies.errors import Closed, StoreUnavailable
+from policies.errors import Closed, NotFound, StoreUnavailable
 from policies.parties import Tenant
 
 # About ten milliseconds of deleting
@@ -32,6 +33,21 @@ PURGED_AT_ONCE = 2000
 EMPTYING_MILLISECONDS = 100
 
 T = TypeVar("T")
+
+
+def _alive(_connection: Connection) -> Select[bytes]:
+    table = parked.c
+    named = (table.tenant == bindparam("tenant"), table.digest == bindparam("digest"), table.kind == bindparam("kind"))
+    return select(table.payload).where(*named, table.ends > bindparam("now"))
+
+
+def _remembered(_connection: Connection) -> Select[bytes, bytes, int]:
+    table = decisions.c
+    named = (table.tenant == bindparam("tenant"), table.login == bindparam("login"))
+    return select(table.login, table.choice, table.ends).where(*named, table.ends > bindparam("now"))
+
+
+_PARKED, _DECISION = Statement(_alive), Statement(_remembered)
 
 
 class Store:
@@ -128,15 +144,21 @@ class Store:
 
     def parked(self, tenant: Tenant, kind: str, digest: bytes, now: int) -> bytes:
         """`Parked.parked`."""
-        return self._read(lambda connection: reads.read_parked(connection, tenant, kind, digest, now))
-
-    def decision(self, tenant: Tenant, login: bytes, now: int) -> DecisionRow | None:
-        """`Decisions.decision`."""
-        return self._read(lambda connection: reads.read_decision(connection, tenant, login, now))
+        if not (found := self._parked(tenant, kind, digest, now)):
+            raise NotFound(f"no {kind} that is alive under this handle")
+        return bytes(found[0][0])
 
     def unsent(self, tenant: Tenant, login: bytes, now: int) -> bool:
         """`Decisions.unsent`."""
-        return self._read(lambda connection: reads.is_parked(connection, tenant, UNSENT, login, now))
+        return bool(self._parked(tenant, UNSENT, login, now))
+
+    def _parked(self, tenant: Tenant, kind: str, digest: bytes, now: int) -> Sequence[Row]:
+        return self._read(lambda link: _PARKED.rows(link, tenant=tenant, digest=digest, kind=kind, now=now))
+
+    def decision(self, tenant: Tenant, login: bytes, now: int) -> DecisionRow | None:
+        """`Decisions.decision`."""
+        found = self._read(lambda connection: _DECISION.rows(connection, tenant=tenant, login=login, now=now))
+        return DecisionRow(*found[0]) if found else None
 
     def checkpoint(self, tenant: Tenant) -> Checkpoint | None:
         """`Log.checkpoint`."""
@@ -144,7 +166,9 @@ class Store:
 
     def index_of(self, tenant: Tenant, leaf_hash: bytes) -> int | None:
         """`Log.index_of`."""
-        return self._read(lambda connection: reads.read_index(connection, tenant, leaf_hash))
+        table = leaves.c
+        query = select(table.leaf_index).where(table.tenant == tenant, table.leaf_hash == leaf_hash)
+        return self._read(lambda connection: connection.scalar(query))
 
     def inclusion(self, tenant: Tenant, index: int, size: int) -> Sequence[bytes]:
         """`Log.inclusion`. Raises `NotFound` if the tree has no such leaf or size."""
@@ -152,7 +176,8 @@ class Store:
 
     def leaf_of(self, tenant: Tenant, record: bytes) -> bytes | None:
         """`Log.leaf_of`."""
-        return self._read(lambda connection: reads.read_leaf_hash(connection, tenant, record))
+        query = select(records.c.leaf_hash).where(records.c.tenant == tenant, records.c.record == record)
+        return self._read(lambda connection: connection.scalar(query))
 
     def _read(self, ask: Callable[[Connection], T]) -> T:
         with reading():
