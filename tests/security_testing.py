@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from connectors.attacks.case import Kind
-from idp.selftest.report import ClassCount, Report
-from idp.selftest.run import Watching, run
+from connectors.attacks.attack_case import CaseKind
+from idp.selftest.report import ClassCount, CorpusReport
+from idp.selftest.run import RunWatcher, run
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "security-testing.md"
@@ -65,16 +65,16 @@ LIMITS = """\
 What other libraries accept or refuse is counted nowhere here. Whatever we find in one that is not public goes to its
 maintainers.
 """
-TITLES: Mapping[Kind, tuple[str, str]] = {
-    Kind.RESPONSE: ("Responses that must be refused", "refused"),
-    Kind.MESSAGE: ("Requests, single logout, metadata and key sets that must be refused", "refused"),
-    Kind.REDIRECT: ("Signed queries that must be refused", "refused"),
-    Kind.JWT: ("Tokens that must be refused", "refused"),
-    Kind.VALID: ("What must be accepted", "accepted"),
+TITLES: Mapping[CaseKind, tuple[str, str]] = {
+    CaseKind.RESPONSE: ("Responses that must be refused", "refused"),
+    CaseKind.MESSAGE: ("Requests, single logout, metadata and key sets that must be refused", "refused"),
+    CaseKind.REDIRECT: ("Signed queries that must be refused", "refused"),
+    CaseKind.JWT: ("Tokens that must be refused", "refused"),
+    CaseKind.VALID: ("What must be accepted", "accepted"),
 }
 
 
-def render(report: Report, versions: Mapping[str, str]) -> str:
+def render(report: CorpusReport, versions: Mapping[str, str]) -> str:
     """The whole page."""
     classes = report.classes()
     wrong = len(report.wrong())
@@ -97,7 +97,7 @@ def _tables(classes: Mapping[str, ClassCount]) -> Iterator[str]:
         if not found:
             continue
         yield f"## {title}\n"
-        if kind is Kind.VALID:
+        if kind is CaseKind.VALID:
             rows = [(name, str(one.tried), str(one.tried - one.wrong)) for name, one in found.items()]
             yield _table(("class", "tried", done), rows)
         else:
@@ -120,7 +120,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def main() -> int:
     """Run, and write the page. 1 where something ended wrongly: then nothing is written."""
-    report = run(int(time.time()), Watching())
+    report = run(int(time.time()), RunWatcher())
     for one in (*report.broken, *(wrong.sentence for wrong in report.wrong())):
         print(one, file=sys.stderr)
     if not report.ok:

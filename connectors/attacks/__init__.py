@@ -1,7 +1,7 @@
 """The attack corpus: what the checks of this floor must refuse, and by which check, and what they must accept.
 
-case.py         a case, and the entrance at which it is tried; verdict.py: what came of it
-keys.py         fresh keys and certificates of a run
+attack_case.py  a case, and the entrance at which it is tried; verdict.py: what came of it
+key_holders.py  fresh keys and certificates of a run; xml_signer.py: a signer that signs nonsense
 responses/      SAML responses
 messages/       requests and single logout by POST; queries/: the same as signed queries
 tokens/         id_tokens, client assertions, logout tokens

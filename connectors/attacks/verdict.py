@@ -12,7 +12,7 @@ from policies.errors import AssertionRejected, BrokerError, Misconfigured
 UNFORESEEN = "unforeseen"
 
 
-class Outcome(StrEnum):
+class CaseOutcome(StrEnum):
     """How a case ended. All but `RIGHT` are wrong."""
 
     RIGHT = "right"
@@ -26,11 +26,11 @@ class Outcome(StrEnum):
     @property
     def wrong(self) -> bool:
         """Whether it is a disagreement."""
-        return self is not Outcome.RIGHT
+        return self is not CaseOutcome.RIGHT
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class JudgeVerdict:
     """A verdict: the check that refused, None where it accepted; `surprise` is the type of an exception."""
 
     check: str | None
@@ -41,32 +41,32 @@ class Verdict:
         """Whether it was accepted."""
         return self.check is None and not self.surprise
 
-    def against(self, expected: str | None) -> Outcome:
+    def against(self, expected: str | None) -> CaseOutcome:
         """Compare this verdict with a case that `expected` must refuse, or that must be accepted (None)."""
         if self.surprise:
-            return Outcome.UNFORESEEN
+            return CaseOutcome.UNFORESEEN
         if self.check == expected:
-            return Outcome.RIGHT
+            return CaseOutcome.RIGHT
         if self.check is None:
-            return Outcome.ACCEPTED
-        return Outcome.REFUSED if expected is None else Outcome.OTHER_CHECK
+            return CaseOutcome.ACCEPTED
+        return CaseOutcome.REFUSED if expected is None else CaseOutcome.OTHER_CHECK
 
 
-def verdict_of(judge: Callable[[bytes], None], octets: bytes) -> Verdict:
+def verdict_of(judge: Callable[[bytes], None], octets: bytes) -> JudgeVerdict:
     """A judge's verdict about octets. It never raises: an exception that is none of ours is a verdict too."""
     try:
         judge(octets)
     except (AssertionRejected, PeerRequestRefused, FetchError) as error:
         if error.check == UNFORESEEN:
             # The detail of this check is the exception's type and nothing else
-            return Verdict(None, error.detail)
-        return Verdict(error.check)
+            return JudgeVerdict(None, error.detail)
+        return JudgeVerdict(error.check)
     except Misconfigured as error:
         # A registration that cannot work is known by what of it has to be mended
-        return Verdict(error.problems[0].key)
+        return JudgeVerdict(error.problems[0].key)
     except BrokerError as error:
         # A refusal without a check is known by its code
-        return Verdict(error.code)
+        return JudgeVerdict(error.code)
     except Exception as error:  # noqa: BLE001 - the edge of a case: it ends this one, and counts
-        return Verdict(None, type(error).__name__)
-    return Verdict(None)
+        return JudgeVerdict(None, type(error).__name__)
+    return JudgeVerdict(None)

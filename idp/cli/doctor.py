@@ -21,7 +21,7 @@ from idp.config.settings import examine_settings, is_many
 from idp.doctor.checks import examine, examine_roof
 from idp.doctor.examination import Machine
 from idp.doctor.finding import DoctorFinding, DoctorReport, Severity
-from idp.selftest.report import Report as Corpus
+from idp.selftest.report import CorpusReport
 from idp.system.clock import system_clock
 from idp.system.logs import configure_logs
 from policies.errors import Misconfigured
@@ -87,7 +87,7 @@ def _examined(config: Path, *, offline: bool, as_json: bool) -> DoctorReport:
         raise typer.Exit(COULD_NOT_RUN) from None
 
 
-def _tried(keep: Path | None, *, as_json: bool) -> Corpus:
+def _tried(keep: Path | None, *, as_json: bool) -> CorpusReport:
     try:
         return selftest(keep)
     except OSError as error:

@@ -6,12 +6,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from connectors.attacks.verdict import Outcome
+from connectors.attacks.verdict import CaseOutcome
 from connectors.signatures.second_opinion import WORTH
 from idp.cli.console import COULD_NOT_RUN, NO, YES, progress, say
-from idp.selftest.keeping import Keeper
-from idp.selftest.report import Report
-from idp.selftest.run import ABOUT, Watching, run
+from idp.selftest.case_keeper import CaseKeeper
+from idp.selftest.report import CorpusReport
+from idp.selftest.run import ABOUT, RunWatcher, run
 from idp.system.clock import system_clock
 
 # The most disagreements that are told one by one: more mostly have one cause
@@ -19,24 +19,24 @@ MAX_TOLD = 40
 _REPORT = "Report the lines above with the versions below; --keep DIR writes the cases that went wrong."
 
 
-def selftest(keep: Path | None) -> Report:
+def selftest(keep: Path | None) -> CorpusReport:
     """Runs the self-test, with a bar on a terminal. `keep`: the folder for cases that went wrong, if any."""
-    keeper = Keeper(keep) if keep is not None else None
+    keeper = CaseKeeper(keep) if keep is not None else None
     with progress(ABOUT, "Trying the attack corpus") as told:
-        watching = Watching(progress=lambda _family: told(1))
+        watching = RunWatcher(progress=lambda _family: told(1))
         if keeper is not None:
-            watching = Watching(progress=watching.progress, wrong=keeper.keep)
+            watching = RunWatcher(progress=watching.progress, wrong=keeper.keep)
         return run(system_clock(), watching)
 
 
-def code_of(report: Report | None) -> int:
+def code_of(report: CorpusReport | None) -> int:
     """The exit code: 0 nothing wrong (or nothing tried), 1 some case went wrong, 2 not everything could be tried."""
     if report is None or report.ok:
         return YES
     return NO if report.wrong() else COULD_NOT_RUN
 
 
-def tell(report: Report) -> None:
+def tell(report: CorpusReport) -> None:
     """Prints the classes as a table, every disagreement in a sentence, and what to do."""
     table = Table(title="Self-test: what was tried here", title_justify="left", box=None)
     for column in ("class", "kind", "tried", "wrong"):
@@ -58,12 +58,12 @@ def tell(report: Report) -> None:
     say(f"Metadata has a second opinion, too: {WORTH}.")
 
 
-def verdict(report: Report) -> str:
+def verdict(report: CorpusReport) -> str:
     """One line for the operator: the result, and what to do about it."""
     counts = Counter(one.outcome for one in report.wrong())
     tried = f"{len(report.tried)} cases in {report.seconds:.0f} seconds"
     if counts:
-        found = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome])
+        found = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in CaseOutcome if counts[outcome])
         return f"{tried}: {found}. Do not put these versions into service; stay with those that passed. {_REPORT}"
     if report.broken or not report.tried:
         return f"{tried}, and not all could be made: the rest is not known. Do not put these versions into service."

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from connectors.attacks.case import Case
+from connectors.attacks.attack_case import AttackCase
 from connectors.attacks.messages import message_cases
 from connectors.attacks.queries import query_cases
 from connectors.attacks.registrations import registration_cases
@@ -24,11 +24,10 @@ from connectors.attacks.tokens import token_cases
 from connectors.attacks.verdict import verdict_of
 from idp.selftest.clients import client_cases
 from idp.selftest.live import live_tried
-from idp.selftest.report import Report, Tried
-from idp.selftest.versions import versions
+from idp.selftest.report import CorpusReport, TriedCase, versions
 
-Generator = Callable[[int], Iterator[Case]]
-Live = Callable[[], Iterator[Tried]]
+Generator = Callable[[int], Iterator[AttackCase]]
+Live = Callable[[], Iterator[TriedCase]]
 # name of the generator -> what makes its cases of a moment (seconds since the epoch)
 GENERATORS: Mapping[str, Generator] = {
     "responses": response_cases,
@@ -39,45 +38,45 @@ GENERATORS: Mapping[str, Generator] = {
     "clients": client_cases,
 }
 # How many cases they make, for whoever shows how far a run is
-ABOUT = 5900
+ABOUT = 5700
 
 
 @dataclass(frozen=True, slots=True)
-class Watching:
+class RunWatcher:
     """Callbacks: `progress` gets the class of each case that was tried, `wrong` each case that ended wrongly."""
 
     progress: Callable[[str], None] = lambda _family: None
-    wrong: Callable[[Case, Tried], None] = lambda _case, _tried: None
+    wrong: Callable[[AttackCase, TriedCase], None] = lambda _case, _tried: None
 
 
 def run(
-    now: int, watching: Watching, generators: Mapping[str, Generator] = GENERATORS, live: Live | None = live_tried
-) -> Report:
+    now: int, watching: RunWatcher, generators: Mapping[str, Generator] = GENERATORS, live: Live | None = live_tried
+) -> CorpusReport:
     """Try every case of these generators, and play the live ones. `now` is seconds since the epoch."""
     begun = time.perf_counter()
     sources = {name: partial(_each, generator, now, watching) for name, generator in generators.items()}
     if live is not None:
         sources["a live broker"] = partial(_watched, live, watching)
-    tried: list[Tried] = []
+    tried: list[TriedCase] = []
     broken: list[str] = []
     for name, source in sources.items():
         try:
             tried.extend(source())
         except Exception as error:  # noqa: BLE001 - the edge of a generator: the others are tried whatever it met
             broken.append(f"{name}: {type(error).__name__} at {_place(error)}")
-    return Report(tuple(tried), tuple(broken), versions(), time.perf_counter() - begun)
+    return CorpusReport(tuple(tried), tuple(broken), versions(), time.perf_counter() - begun)
 
 
-def _watched(live: Live, watching: Watching) -> Iterator[Tried]:
+def _watched(live: Live, watching: RunWatcher) -> Iterator[TriedCase]:
     for tried in live():
         watching.progress(tried.family)
         yield tried
 
 
-def _each(generator: Generator, now: int, watching: Watching) -> Iterator[Tried]:
+def _each(generator: Generator, now: int, watching: RunWatcher) -> Iterator[TriedCase]:
     for case in generator(now):
         verdict = verdict_of(case.entrance.judge, case.octets)
-        tried = Tried(case.name, case.family, case.kind, case.entrance.name, case.check, verdict)
+        tried = TriedCase(case.name, case.family, case.kind, case.entrance.name, case.check, verdict)
         if tried.outcome.wrong:
             watching.wrong(case, tried)
         watching.progress(case.family)

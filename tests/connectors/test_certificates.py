@@ -15,7 +15,7 @@ from connectors.attacks.registrations.odd_certificates import (
     changed,
     pss_only,
 )
-from connectors.attacks.registrations.one_key import certificate
+from connectors.attacks.registrations.public_keys import certificate
 from connectors.attacks.registrations.weak_keys import roca
 from connectors.deviations import Tolerance, tolerance
 from connectors.profiles import EIDAS, SAML2INT

@@ -25,7 +25,7 @@ MOST_FINDINGS = 5
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What came of one target: how often it was run, and the files of what was found."""
+    """The result of one target: how often it ran, and the files of its findings."""
 
     target: str
     executions: int

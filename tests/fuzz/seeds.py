@@ -9,11 +9,12 @@ import binascii
 import re
 from collections.abc import Iterator
 
-from connectors.attacks.case import Case
+from connectors.attacks.attack_case import AttackCase
 from connectors.attacks.messages import message_cases
+from connectors.attacks.metadata_text import IDP
 from connectors.attacks.queries import query_cases
 from connectors.attacks.responses import response_cases
-from connectors.attacks.responses.parties import ACS, IDP, SP
+from connectors.attacks.responses.parties import ACS, SP
 from connectors.attacks.tokens import token_cases
 from connectors.attacks.tokens.token_benches import CLIENT, OP, US
 from tests.connectors import forge
@@ -58,6 +59,6 @@ def tokens() -> Iterator[bytes]:
         yield b"\x01" + re.sub(rb'"kid" ?: ?"[^"]*", ?', b"", header) + b"\x00" + claims
 
 
-def _some(cases: list[Case]) -> list[Case]:
+def _some(cases: list[AttackCase]) -> list[AttackCase]:
     """At most so many, from everywhere."""
     return cases[:: len(cases) // MOST + 1]

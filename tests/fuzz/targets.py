@@ -1,4 +1,4 @@
-"""What is fuzzed, and what may never happen: each target takes octets, and `Broken` is a finding.
+"""The fuzzer's targets: each takes octets, and raises `Broken` for a finding.
 
 responses  a SAML response, as it comes, or signed at the response, at the assertion or at both, plain and encrypted; both
            profiles
@@ -53,7 +53,7 @@ NAME = "https://log.example"
 
 
 class Broken(Exception):
-    """What may never happen did."""
+    """A finding: something happened that never may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,7 +336,7 @@ class Notes:
         return Target(self.run, seeds, xml=False)
 
     def run(self, octets: bytes) -> None:
-        """What auditors and citizens bring; what is accepted was signed as it stood."""
+        """Read what auditors and citizens bring: only what was signed may be accepted."""
         how, text = octets[:1] or b"\x00", octets[1:]
         if how[0] % 3 == 1:
             said = text.decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""Whom the fuzzer plays: an identity provider, a node and a client with keys of this run, and what they ever signed.
+"""The fuzzer's parties: an identity provider, a node and a client with keys of this run, and all that they signed.
 
 `signed` holds the digest of every octets that one of them put a signature on. What the product accepts must be among them:
 that is the oracle, and it shares no code with the verification but libxml2's canonicalisation.

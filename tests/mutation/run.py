@@ -22,9 +22,9 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from connectors.attacks.case import Case
+from connectors.attacks.attack_case import AttackCase
 from connectors.attacks.verdict import verdict_of
-from idp.selftest.report import Tried as Outcome
+from idp.selftest.report import TriedCase
 from idp.selftest.run import GENERATORS
 from tests.mutation.mutants import Mutant, apply, mutants_of
 
@@ -79,19 +79,19 @@ MOST_SECONDS = 120
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What came of a mutant: the case that saw it, "" where none did."""
+    """A mutant and the case that saw it, "" where none did."""
 
     mutant: Mutant
     seen_by: str
 
 
-def wrong(case: Case) -> bool:
+def wrong(case: AttackCase) -> bool:
     """Whether a case ends otherwise than it says."""
     verdict = verdict_of(case.entrance.judge, case.octets)
-    return Outcome(case.name, case.family, case.kind, case.entrance.name, case.check, verdict).outcome.wrong
+    return TriedCase(case.name, case.family, case.kind, case.entrance.name, case.check, verdict).outcome.wrong
 
 
-def try_all(mutants: Sequence[Mutant], cases: Sequence[Case], workers: int) -> Iterator[Tried]:
+def try_all(mutants: Sequence[Mutant], cases: Sequence[AttackCase], workers: int) -> Iterator[Tried]:
     """Each mutant in a process of its own, which has everything prepared: a fork of this one."""
     waiting, running = list(reversed(mutants)), dict[int, tuple[Mutant, int]]()
     while waiting or running:
@@ -106,7 +106,7 @@ def try_all(mutants: Sequence[Mutant], cases: Sequence[Case], workers: int) -> I
         yield Tried(mutant, seen if status == 0 else "the process ended")
 
 
-def _begun(mutant: Mutant, cases: Sequence[Case]) -> tuple[int, int]:
+def _begun(mutant: Mutant, cases: Sequence[AttackCase]) -> tuple[int, int]:
     reader, writer = os.pipe()
     process = os.fork()
     if process:
@@ -125,19 +125,19 @@ def _begun(mutant: Mutant, cases: Sequence[Case]) -> tuple[int, int]:
 
 
 def _forget() -> None:
-    """What was remembered of calls was said by the function as it was."""
+    """Empty the caches: they hold answers of the functions as they were."""
     for found in gc.get_objects():
         if isinstance(found, _lru_cache_wrapper):
             found.cache_clear()
 
 
-def _ordered(mutant: Mutant, cases: Sequence[Case]) -> Sequence[Case]:
+def _ordered(mutant: Mutant, cases: Sequence[AttackCase]) -> Sequence[AttackCase]:
     """Those whose check the refusal names first, then the valid ones: most mutants end at them."""
     return sorted(cases, key=lambda case: (case.check not in mutant.checks, case.check is not None))
 
 
 def reasons() -> Mapping[str, str]:
-    """What survives for a reason: mutant -> why."""
+    """The mutants that survive for a reason: mutant -> why."""
     found = tomllib.loads(Path(__file__).with_name("survivors.toml").read_text(encoding="utf-8"))
     return {str(name): str(reason) for name, reason in found.items()}
 

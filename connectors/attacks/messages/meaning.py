@@ -3,18 +3,17 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from connectors.attacks.case import Case
-from connectors.attacks.messages.benches import LOA, MessageBenches
-from connectors.attacks.messages.making import Draft, MessageBench
-from connectors.attacks.messages.parties import ACS, ARTIFACT_ACS, EMAIL, NODE_ACS
+from connectors.attacks.attack_case import AttackCase
+from connectors.attacks.messages.drafts import MessageBench, MessageDraft
+from connectors.attacks.messages.parties import ACS, ARTIFACT_ACS, EMAIL, LOA, NODE_ACS, MessageBenches
 from connectors.formats.eidas.registry import LEGAL_PERSON, NATURAL_PERSON, REPRESENTATIVE_NATURAL_PERSON
 from connectors.formats.grammar import written
 from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.wire.names import ATTRNAME_BASIC, ATTRNAME_URI, PERSISTENT, REDIRECT, SUCCESS, TRANSIENT
 
 # what -> check, the message
-Table = Mapping[str, tuple[str, Draft]]
-Make = Callable[[], Draft]
+Table = Mapping[str, tuple[str, MessageDraft]]
+Make = Callable[[], MessageDraft]
 _ARTIFACT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Artifact"
 _EVIL = "https://attacker.example"
 _ENCRYPTED = "urn:oasis:names:tc:SAML:2.0:nameid-format:encrypted"
@@ -25,7 +24,7 @@ _SP_TYPE, _END = "<eidas:SPType>public</eidas:SPType>", "</samlp:Extensions>"
 _TOO_MANY_CONTEXTS, _TOO_MANY_SESSIONS = 17, 65
 
 
-def meaning_cases(benches: MessageBenches) -> Iterator[Case]:
+def meaning_cases(benches: MessageBenches) -> Iterator[AttackCase]:
     """Each entrance with what its own kind of message may not say."""
     authn, node = benches.authn, benches.node
     for bench, profile, check in (
@@ -50,17 +49,17 @@ def meaning_cases(benches: MessageBenches) -> Iterator[Case]:
         yield from _refused(bench, "message: nothing is expected", _matching_nothing(what, bench.draft()))
 
 
-def _refused(bench: MessageBench, family: str, table: Table) -> Iterator[Case]:
+def _refused(bench: MessageBench, family: str, table: Table) -> Iterator[AttackCase]:
     for what, (check, message) in table.items():
         yield bench.refused(family, what, bench.signed(message), check)
 
 
-def _matching_nothing(what: str, message: Draft) -> Table:
-    """Empty is refusal: an expectation that is empty is matched by a message that says nothing, unless somebody looks."""
+def _matching_nothing(what: str, message: MessageDraft) -> Table:
+    """Empty is refusal: a message that says nothing would match an expectation that is empty."""
     if "nobody asked" in what:
-        return {what: ("in_response_to", message.said(InResponseTo=""))}
+        return {what: ("in_response_to", message.said(InResponseTo=None))}
     if "nowhere" in what:
-        return {what: ("destination", message.said(Destination=""))}
+        return {what: ("destination", message.said(Destination=None))}
     return {what: ("issuer", replace(message, issuer="<saml:Issuer/>"))}
 
 
@@ -110,7 +109,7 @@ def _grammar(bench: MessageBench) -> Table:
     }
 
 
-def _issuer(message: Draft, attribute: str) -> Draft:
+def _issuer(message: MessageDraft, attribute: str) -> MessageDraft:
     return replace(message, issuer=message.issuer.replace("<saml:Issuer", f"<saml:Issuer {attribute}"))
 
 
@@ -239,12 +238,12 @@ def _node_asked(make: Make) -> Table:
     }
 
 
-def _without_levels(message: Draft) -> Draft:
+def _without_levels(message: MessageDraft) -> MessageDraft:
     begin = message.children.index("<samlp:RequestedAuthnContext")
     return replace(message, children=message.children[:begin])
 
 
-def _scoped(message: Draft, requester: str) -> Draft:
+def _scoped(message: MessageDraft, requester: str) -> MessageDraft:
     scoping = f"<samlp:Scoping><samlp:RequesterID>{requester}</samlp:RequesterID></samlp:Scoping>"
     return message.swapped(_CONTEXT, _CONTEXT + scoping)
 
@@ -252,11 +251,11 @@ def _scoped(message: Draft, requester: str) -> Draft:
 def _node_attributes(make: Make) -> Table:
     end = "</eidas:RequestedAttributes>"
 
-    def more(name: str, *, required: str = "false", name_format: str = ATTRNAME_URI) -> Draft:
+    def more(name: str, *, required: str = "false", name_format: str = ATTRNAME_URI) -> MessageDraft:
         asked = f'<eidas:RequestedAttribute Name="{name}" NameFormat="{name_format}" isRequired="{required}"/>'
         return make().swapped(end, asked + end)
 
-    def said(attribute: str) -> Draft:
+    def said(attribute: str) -> MessageDraft:
         return make().swapped("<eidas:RequestedAttribute ", f"<eidas:RequestedAttribute {attribute} ")
 
     identifier = f"{NATURAL_PERSON}/PersonIdentifier"
@@ -323,11 +322,11 @@ def _logout(bench: MessageBench) -> Table:
     }
 
 
-def _sessions(message: Draft) -> str:
+def _sessions(message: MessageDraft) -> str:
     return message.children[message.children.index("<samlp:SessionIndex>") :]
 
 
-def _named(message: Draft, name: str) -> Draft:
+def _named(message: MessageDraft, name: str) -> MessageDraft:
     return message.swapped("nobody-of-the-selftest", name)
 
 

@@ -5,29 +5,33 @@ eidas      the receiving node of another country: RSA-3072, P-256
 """
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from connectors.attacks.case import Entrance
-from connectors.attacks.keys import Holder, ec_holder, rsa_holder
-from connectors.attacks.messages.making import fresh
-from connectors.attacks.responses.parties import SIGNING, key_descriptors
+from connectors.attacks.attack_case import Entrance
+from connectors.attacks.key_holders import KeyHolder, ec_holder, rsa_holder
+from connectors.attacks.messages.drafts import MessageBench, MessageDraft, draft, fresh
+from connectors.attacks.metadata_text import SIGNING, key_descriptors
+from connectors.attacks.xml_signer import Signing
 from connectors.authn_request_checks import receive_authn_request
 from connectors.connector import Inbound
 from connectors.formats.eidas.metadata import read_pinned_peer
 from connectors.formats.eidas.registry import EIDAS as EIDAS_NAMESPACE
+from connectors.formats.eidas.registry import MINIMUM, NATURAL
+from connectors.formats.grammar import written
 from connectors.formats.metadata import read_participant, read_service_provider
 from connectors.logout_checks import ExpectedLogout, receive_logout_request, receive_logout_response
 from connectors.node_request import verified_request
 from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.request_checks import Asking, receive_request
+from connectors.signatures.algorithms import RSA_PSS_SHA256, RSA_SHA256
 from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
 from connectors.signatures.profile import DS
 from connectors.signatures.shapes import REQUEST
 from connectors.signed_messages import signed_message
-from connectors.wire.names import MD, PERSISTENT, POST, SAMLP
+from connectors.wire.names import ATTRNAME_URI, MD, PERSISTENT, POST, SAMLP, SUCCESS
 from policies.parties import EntityId
 
 SP = "https://sp.selftest.example/metadata"
@@ -41,7 +45,7 @@ SLO = "https://broker.selftest.example/saml/slo"
 NODE_SSO = "https://broker.selftest.example/eidas/sso"
 METADATA = "metadata.xml"
 EMAIL = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
-Keys = tuple[PinnedKey, ...]
+PinnedKeys = tuple[PinnedKey, ...]
 Judge = Callable[[Inbound], object]
 
 
@@ -50,11 +54,11 @@ class Parties:
     """Everybody of one run, and the ID of our own LogoutRequest that LogoutResponses answer. `now` in seconds."""
 
     now: int
-    sp: Holder
-    sp_next: Holder
-    node: Holder
-    node_next: Holder
-    stranger: Holder
+    sp: KeyHolder
+    sp_next: KeyHolder
+    node: KeyHolder
+    node_next: KeyHolder
+    stranger: KeyHolder
     our_request: str = field(repr=False)
 
     @property
@@ -96,7 +100,7 @@ def new_parties(now: int) -> Parties:
     )
 
 
-def authn_judge(parties: Parties, keys: Keys | None = None, *, entity_id: str = SP, here: str = SSO) -> Judge:
+def authn_judge(parties: Parties, keys: PinnedKeys | None = None, *, entity_id: str = SP, here: str = SSO) -> Judge:
     """A service provider's AuthnRequests, as an identity provider receives them.
 
     Here and below `keys` verify, and the keys of the metadata where none are given: no key at all is an attack too.
@@ -126,14 +130,16 @@ def node_judge(parties: Parties, metadata: bytes, *, known: bool = False) -> Jud
     return judge
 
 
-def logout_request_judge(parties: Parties, keys: Keys | None = None, *, issuer: str = SP, destination: str = SLO) -> Judge:
+def logout_request_judge(
+    parties: Parties, keys: PinnedKeys | None = None, *, issuer: str = SP, destination: str = SLO
+) -> Judge:
     """LogoutRequests of the service provider."""
     held = _participants_keys(parties) if keys is None else keys
     expected = ExpectedLogout(issuer, destination)
     return lambda inbound: receive_logout_request(inbound, held, expected, parties.now, SAML2INT)
 
 
-def logout_response_judge(parties: Parties, keys: Keys | None = None, *, request_id: str | None = None) -> Judge:
+def logout_response_judge(parties: Parties, keys: PinnedKeys | None = None, *, request_id: str | None = None) -> Judge:
     """LogoutResponses of the service provider, to our request unless another one is named."""
     held = _participants_keys(parties) if keys is None else keys
     expected = ExpectedLogout(SP, SLO, parties.our_request if request_id is None else request_id)
@@ -165,11 +171,11 @@ def arguments(kind: str, metadata: str, destination: str, profile: Profile, now:
     return ("--as", kind, *sender, "--profile", profile.name, "--at", str(now), *more)
 
 
-def _participants_keys(parties: Parties) -> Keys:
+def _participants_keys(parties: Parties) -> PinnedKeys:
     return _pinned(read_participant(parties.sp_metadata).certificates, SAML2INT)
 
 
-def _pinned(certificates: frozenset[bytes] | tuple[bytes, ...], profile: Profile) -> Keys:
+def _pinned(certificates: frozenset[bytes] | tuple[bytes, ...], profile: Profile) -> PinnedKeys:
     return tuple(key_of_certificate(certificate, profile) for certificate in certificates)
 
 
@@ -184,3 +190,119 @@ def _entity(entity_id: str, namespaces: str, role: str, extensions: str = "") ->
 
 def _service(binding: str, url: str, index: int, default: str = "") -> str:
     return f'<md:AssertionConsumerService Binding="{binding}" Location="{url}" index="{index}"{default}/>'
+
+
+LOA = "http://eidas.europa.eu/LoA/"
+Make = Callable[[], MessageDraft]
+BY_PERSON = "urn:oasis:names:tc:SAML:2.0:logout:user"
+
+
+@dataclass(frozen=True, slots=True)
+class MessageDrafts:
+    """Good messages, each with an ID of its own."""
+
+    parties: Parties
+
+    def authn_request(self) -> MessageDraft:
+        """A service provider's question."""
+        children = (
+            f'<samlp:NameIDPolicy AllowCreate="true" Format="{PERSISTENT}"/>'
+            '<samlp:RequestedAuthnContext Comparison="minimum">'
+            f"<saml:AuthnContextClassRef>{LOA}substantial</saml:AuthnContextClassRef></samlp:RequestedAuthnContext>"
+        )
+        said = {"Destination": SSO, "AssertionConsumerServiceURL": ACS, "ProtocolBinding": POST, "ForceAuthn": "true"}
+        return draft("AuthnRequest", SP, children, self.parties.now, **said)
+
+    def node_request(self) -> MessageDraft:
+        """A node's question for the minimum data set of a natural person."""
+        asked = "".join(
+            f'<eidas:RequestedAttribute FriendlyName="{NATURAL[name].friendly_name}" Name="{name}"'
+            f' NameFormat="{ATTRNAME_URI}" isRequired="true"/>'
+            for name in MINIMUM
+        )
+        children = (
+            f'<samlp:Extensions xmlns:eidas="{EIDAS_NAMESPACE}"><eidas:SPType>public</eidas:SPType>'
+            f"<eidas:RequestedAttributes>{asked}</eidas:RequestedAttributes></samlp:Extensions>"
+            f'<samlp:NameIDPolicy AllowCreate="true" Format="{PERSISTENT}"/>'
+            '<samlp:RequestedAuthnContext Comparison="minimum">'
+            f"<saml:AuthnContextClassRef>{LOA}substantial</saml:AuthnContextClassRef></samlp:RequestedAuthnContext>"
+        )
+        said = {"Destination": NODE_SSO, "ForceAuthn": "true", "IsPassive": "false", "ProviderName": "Self-test"}
+        return draft("AuthnRequest", NODE, children, self.parties.now, **said)
+
+    def logout_request(self) -> MessageDraft:
+        """Ends one session of somebody who is invented, and visibly so."""
+        children = (
+            f'<saml:NameID Format="{PERSISTENT}" SPNameQualifier="{SP}">nobody-of-the-selftest</saml:NameID>'
+            f"<samlp:SessionIndex>{fresh()}</samlp:SessionIndex>"
+        )
+        said = {"Destination": SLO, "NotOnOrAfter": written(self.parties.now + 300), "Reason": BY_PERSON}
+        return draft("LogoutRequest", SP, children, self.parties.now, **said)
+
+    def logout_response(self) -> MessageDraft:
+        """Answers our request."""
+        children = f'<samlp:Status><samlp:StatusCode Value="{SUCCESS}"/></samlp:Status>'
+        said = {"Destination": SLO, "InResponseTo": self.parties.our_request}
+        return draft("LogoutResponse", SP, children, self.parties.now, **said)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageBenches:
+    """The entrances by POST. `typed_node` is a node whose metadata says its SPType.
+
+    `nothing` are those of expectations of which a part is empty, and which nothing may match: inspection takes none such.
+    """
+
+    authn: MessageBench
+    node: MessageBench
+    logout_request: MessageBench
+    logout_response: MessageBench
+    typed_node: MessageBench
+    nothing: Mapping[str, MessageBench]
+
+    @property
+    def each(self) -> tuple[MessageBench, ...]:
+        """The four kinds of message."""
+        return self.authn, self.node, self.logout_request, self.logout_response
+
+
+def message_benches(parties: Parties) -> MessageBenches:
+    """Prepare all entrances once."""
+    drafts, now = MessageDrafts(parties), parties.now
+    sp, node, typed = parties.sp_metadata, parties.node_metadata(), parties.node_metadata("private")
+    of_node = arguments("authn-request", "--sp-metadata", NODE_SSO, EIDAS, now)
+    ask, end, answer = drafts.authn_request, drafts.logout_request, drafts.logout_response
+
+    def of_provider(name: str, judge: Judge, make: Make, other: Make, asked: tuple[str, ...] | None = None) -> MessageBench:
+        parameter, how = "SAMLResponse" if make == answer else "SAMLRequest", Signing(method=RSA_SHA256)
+        entrance = by_post(name, parameter, judge, asked, sp)
+        return MessageBench(name, entrance, parameter, parties.sp, parties.sp_next, how, make, parties.stranger, other, now)
+
+    def of_country(name: str, metadata: bytes) -> MessageBench:
+        parameter, how, make = "SAMLRequest", Signing(method=RSA_PSS_SHA256), drafts.node_request
+        entrance = by_post(name, parameter, node_judge(parties, metadata), of_node, metadata)
+        return MessageBench(
+            name, entrance, parameter, parties.node, parties.node_next, how, make, parties.stranger, end, now
+        )
+
+    def empty(what: str, judge: Judge, make: Make) -> MessageBench:
+        return of_provider(f"nothing expected: {what}", judge, make, end)
+
+    of_sp = arguments("authn-request", "--sp-metadata", SSO, SAML2INT, now)
+    of_logout = arguments("logout-request", "--metadata", SLO, SAML2INT, now)
+    answering = arguments("logout-response", "--metadata", SLO, SAML2INT, now, "--request-id", parties.our_request)
+    nothing = {
+        "requests of nobody": (authn_judge(parties, entity_id=""), ask),
+        "requests to nowhere": (authn_judge(parties, here=""), ask),
+        "logout of nobody": (logout_request_judge(parties, issuer=""), end),
+        "logout to nowhere": (logout_request_judge(parties, destination=""), end),
+        "logout that nobody asked": (logout_response_judge(parties, request_id=""), answer),
+    }
+    return MessageBenches(
+        authn=of_provider("authn-request saml2int", authn_judge(parties), ask, end, of_sp),
+        node=of_country("authn-request eidas", node),
+        logout_request=of_provider("logout-request", logout_request_judge(parties), end, answer, of_logout),
+        logout_response=of_provider("logout-response", logout_response_judge(parties), answer, end, answering),
+        typed_node=of_country("authn-request eidas typed", typed),
+        nothing={what: empty(what, judge, make) for what, (judge, make) in nothing.items()},
+    )

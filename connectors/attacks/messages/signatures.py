@@ -4,7 +4,9 @@ Messages go through the same verification as responses. Here each of its checks 
 spellings of one attack are in `responses/`.
 """
 
+import base64
 import copy
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -13,18 +15,18 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
 
-from connectors.attacks.case import Case
-from connectors.attacks.messages.making import Draft, MessageBench, fresh
+from connectors.attacks.attack_case import AttackCase
+from connectors.attacks.messages.drafts import MessageBench, MessageDraft, fresh
 from connectors.attacks.responses.algorithms import certificates
-from connectors.attacks.signing import (
+from connectors.attacks.xml_signer import (
     C14N,
     ECDSA_SHA256,
     HMAC_SHA256,
     PARSER,
     RSA_SHA1,
     Edit,
-    How,
     OctetEdit,
+    Signing,
     flipped,
     instead,
     serialised,
@@ -45,7 +47,7 @@ _END, _INFO_END, _VALUE_END = "</ds:Signature>", "</ds:SignedInfo>", "</ds:Signa
 Row = tuple[str, str, bytes]
 
 
-def signature_cases(bench: MessageBench) -> Iterator[Case]:
+def signature_cases(bench: MessageBench) -> Iterator[AttackCase]:
     """Every one of these at one entrance."""
     families = {
         EXCLUSION: _excluded(bench),
@@ -60,7 +62,7 @@ def signature_cases(bench: MessageBench) -> Iterator[Case]:
         yield from (bench.refused(family, what, octets, check) for what, check, octets in rows)
 
 
-def _made(bench: MessageBench, **how: Any) -> bytes:  # Any: fields of `How`
+def _made(bench: MessageBench, **how: Any) -> bytes:  # Any: fields of `Signing`
     """A good message whose Signature is made in another way."""
     return bench.signed(how=replace(bench.how, **how))
 
@@ -144,18 +146,18 @@ def _foreign(bench: MessageBench) -> Iterator[Row]:
     yield "another kind, renamed", "digest", serialised(root)
 
 
-def _lent(bench: MessageBench, genuine: Draft, evil: Draft) -> bytes:
+def _lent(bench: MessageBench, genuine: MessageDraft, evil: MessageDraft) -> bytes:
     """The evil message with the Signature of the genuine one."""
     root = _tree(evil.xml)
     root.insert(1, next(_tree(bench.signed(genuine)).iter(SIGNATURE)))
     return serialised(root)
 
 
-def _metadata() -> Draft:
+def _metadata() -> MessageDraft:
     """Metadata as a draft: anybody can fetch a Signature that a party made of theirs."""
     contact = '<samlp:ContactPerson contactType="support"/>'
     said = {"ID": fresh(), "entityID": "https://sp.selftest.example/metadata"}
-    return Draft("EntityDescriptor", said, "<samlp:Extensions/>", contact, f'xmlns:samlp="{MD}"')
+    return MessageDraft("EntityDescriptor", said, "<samlp:Extensions/>", contact, f'xmlns:samlp="{MD}"')
 
 
 def _keys(bench: MessageBench) -> Iterator[Row]:
@@ -174,9 +176,9 @@ def _algorithms(bench: MessageBench) -> Iterator[Row]:
     """Another algorithm than the profile's, said or done."""
     pem = bench.holder.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     taken, other = bench.how.method, RSA_PSS_SHA256 if bench.how.method == RSA_SHA256 else RSA_SHA256
-    mac = How(method=HMAC_SHA256, secret=pem)
+    mac = Signing(method=HMAC_SHA256, secret=pem)
     yield "hmac with the public key", "signature_algorithm", bench.signed(how=mac)
-    renamed = How(method=taken, made_with=HMAC_SHA256, secret=pem)
+    renamed = Signing(method=taken, made_with=HMAC_SHA256, secret=pem)
     yield "hmac under another name", "signature", bench.signed(how=renamed)
     for what, uri in (("rsa-sha1", RSA_SHA1), ("the other padding", other), ("none", "none")):
         yield what, "signature_algorithm", _made(bench, method=uri)
@@ -187,7 +189,7 @@ def _algorithms(bench: MessageBench) -> Iterator[Row]:
         "r and s in der": lambda value: encode_dss_signature(int.from_bytes(value[:32]), int.from_bytes(value[32:])),
     }
     for what, edit in values.items():
-        yield what, "signature", bench.signed(how=How(method=ECDSA_SHA256, holder=bench.following, value=edit))
+        yield what, "signature", bench.signed(how=Signing(method=ECDSA_SHA256, holder=bench.following, value=edit))
     yield "a bit flipped", "signature", _made(bench, value=flipped)
 
 
@@ -237,3 +239,85 @@ def _prefix_lists(bench: MessageBench) -> Iterator[Row]:
         told = _informed(bench, method, method + inside)
         yield f"prefix list of signed info {what}", "canonicalisation_method", told
         yield f"prefix list of the reference {what}", "transforms", _informed(bench, given, given + inside)
+
+
+DIFFERENTIAL, SIZE, ENCODING = "message: parser differential", "message: size and depth", "message: encoding of a parameter"
+_TOO_LARGE, _TOO_DEEP, _TOO_MANY, _TOO_WIDE = 256 * 1024, 65, 5001, 33
+_LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
+
+
+def octet_cases(bench: MessageBench) -> Iterator[AttackCase]:
+    """Every one of these at one entrance."""
+    for what, (octets, check) in _differing(bench).items():
+        yield bench.refused(DIFFERENTIAL, what, octets, check)
+    for what, (octets, check) in _large(bench).items():
+        yield bench.refused(SIZE, what, octets, check)
+    for what, (octets, check) in _parameters(bench).items():
+        yield bench.refused(ENCODING, what, octets, check)
+
+
+def _differing(bench: MessageBench) -> dict[str, tuple[bytes, str]]:
+    """Markup that canonicalisation drops, or a parser adds: the signature would hold over either."""
+    good = bench.signed()
+    root = good[1 : good.index(b" ")]
+
+    def before(markup: bytes) -> bytes:
+        return markup + good
+
+    def inside(markup: bytes) -> bytes:
+        return good.replace(b"</saml:Issuer>", markup + b"</saml:Issuer>", 1)
+
+    def declared(text: bytes) -> bytes:
+        return good.replace(b"<" + root, b"<" + root + b" " + text, 1)
+
+    doctype = b"<!DOCTYPE " + root
+    return {
+        "doctype": (before(doctype + b">"), "doctype"),
+        "billion laughs": (before(doctype + b' [<!ENTITY l0 "lol">' + _LAUGHS.encode() + b"]>"), "doctype"),
+        "entity that nobody declared": (inside(b"&x;"), "entity"),
+        "comment in a text, cve-2017-11427": (inside(b"<!-- x -->"), "comment"),
+        "cdata": (inside(b"<![CDATA[]]>"), "cdata"),
+        "processing instruction, oneuptime 2988": (inside(b"<?x abc?>"), "processing_instruction"),
+        "relative namespace, cve-2025-66568": (declared(b'xmlns:v="relative"'), "namespace"),
+        "id in a namespace": (declared(b'xmlns:v="urn:v" v:ID="x"'), "namespace"),
+        "two roots": (good + good, "not_well_formed"),
+        "cut off": (good[:-1], "not_well_formed"),
+        "byte order mark": (_as_parameter(b"\xef\xbb\xbf" + good), "encoding"),
+        "another encoding declared": (before(b'<?xml version="1.0" encoding="ISO-8859-1"?>'), "encoding"),
+        "octets that are no utf-8": (inside(b"\xff"), "encoding"),
+    }
+
+
+def _large(bench: MessageBench) -> dict[str, tuple[bytes, str]]:
+    good = bench.signed()
+    end = good[good.rindex(b"</") :]
+
+    def within(markup: bytes) -> bytes:
+        return good.removesuffix(end) + markup + end
+
+    attributes = b"".join(b' a%d=""' % number for number in range(_TOO_WIDE))
+    return {
+        "larger than 256 kib": (within(b" " * _TOO_LARGE), "size"),
+        "deeper than 64": (within(b"<x>" * _TOO_DEEP + b"</x>" * _TOO_DEEP), "depth"),
+        "more than 5000 elements": (within(b"<x/>" * _TOO_MANY), "elements"),
+        "more than 32 attributes": (within(b"<x" + attributes + b"/>"), "attributes"),
+    }
+
+
+def _parameters(bench: MessageBench) -> dict[str, tuple[bytes, str]]:
+    """The parameter as a form would have it, spelled in another way: strict base64, line ends alone pass."""
+    good = bench.signed()
+    text = base64.b64encode(good)
+    urlsafe = base64.urlsafe_b64encode(good + b"\n" * (-len(good) % 3)).replace(b"=", b"")
+    deflated = zlib.compress(good, wbits=-zlib.MAX_WBITS)
+    return {
+        "blanks in it": (text[:40] + b" " + text[40:], "base64"),
+        "the alphabet of addresses": (urlsafe.replace(urlsafe[40:42], b"-_"), "base64"),
+        "padding too much": (text.rstrip(b"=") + b"===", "base64"),
+        "twice in base64": (base64.b64encode(text), "not_well_formed"),
+        "deflated as for redirect": (base64.b64encode(deflated), "encoding"),
+    }
+
+
+def _as_parameter(octets: bytes) -> bytes:
+    return base64.b64encode(octets)

@@ -1,23 +1,22 @@
 """Signed queries of the Redirect binding that must be refused, and those that must be accepted.
 
-making.py      a query by hand: what is sent, and what is signed
-benches.py     where queries are judged
-texts.py       order, spelling, RelayState, parameters twice or too many
-signatures.py  signatures that do not hold, and what is inside of a query
-valid.py       what must be accepted
+query_benches.py  a query by hand, and where queries are judged
+texts.py          order, spelling, RelayState, parameters twice or too many
+signatures.py     signatures that do not hold, and what is inside of a query
+valid.py          what must be accepted
 """
 
 from collections.abc import Iterator
 
-from connectors.attacks.case import Case
+from connectors.attacks.attack_case import AttackCase
 from connectors.attacks.messages.parties import new_parties
-from connectors.attacks.queries.benches import query_benches
+from connectors.attacks.queries.query_benches import query_benches
 from connectors.attacks.queries.signatures import signature_cases
 from connectors.attacks.queries.texts import text_cases
 from connectors.attacks.queries.valid import valid_queries
 
 
-def query_cases(now: int) -> Iterator[Case]:
+def query_cases(now: int) -> Iterator[AttackCase]:
     """Every case, with new keys, identifiers and times around `now` (seconds since the epoch)."""
     for bench in query_benches(new_parties(now)):
         yield from text_cases(bench)

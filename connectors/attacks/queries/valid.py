@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 
-from connectors.attacks.case import Case
-from connectors.attacks.queries.making import Pairs, QueryBench, escaped, joined, signer
+from connectors.attacks.attack_case import AttackCase
+from connectors.attacks.queries.query_benches import Pairs, QueryBench, escaped, joined, signer
 from connectors.attacks.queries.texts import each, in_lower_case, new_state
-from connectors.attacks.signing import ECDSA_SHA256, MORE, NEWER
+from connectors.attacks.xml_signer import ECDSA_SHA256, MORE, NEWER
 from connectors.signatures.redirect import DEFLATE
 
 VALID = "valid queries"
 
 
-def valid_queries(bench: QueryBench) -> Iterator[Case]:
+def valid_queries(bench: QueryBench) -> Iterator[AttackCase]:
     """Every one of these at one entrance."""
     state = new_state()
     for what, octets in {
@@ -31,7 +31,7 @@ def valid_queries(bench: QueryBench) -> Iterator[Case]:
     yield bench.accepted(VALID, "the encoding said", bench.query() + f"&{joined((default,))}".encode())
 
 
-def _ordered(bench: QueryBench) -> Iterator[Case]:
+def _ordered(bench: QueryBench) -> Iterator[AttackCase]:
     """The signature is over the order of the standard, whatever the order of the pairs."""
     message, state, algorithm = bench.pairs(relay_state=new_state())
     signature = bench.signature(joined((message, state, algorithm)))
@@ -45,7 +45,7 @@ def _ordered(bench: QueryBench) -> Iterator[Case]:
     )
 
 
-def _spelled(bench: QueryBench) -> Iterator[Case]:
+def _spelled(bench: QueryBench) -> Iterator[AttackCase]:
     good = bench.pairs(relay_state="a b")
     spellings = {
         "escapes in lower case": each(good, in_lower_case),
@@ -56,7 +56,7 @@ def _spelled(bench: QueryBench) -> Iterator[Case]:
     yield from bench.all_accepted(VALID, {what: bench.query(pairs) for what, pairs in spellings.items()})
 
 
-def _signed(bench: QueryBench) -> Iterator[Case]:
+def _signed(bench: QueryBench) -> Iterator[AttackCase]:
     """By each algorithm and key of the profile."""
     name = f"{NEWER}sha{{}}-rsa-MGF1" if "MGF1" in bench.algorithm else f"{MORE}rsa-sha{{}}"
     for bits in (384, 512):

@@ -7,9 +7,13 @@
 `pinned, of a service`  a service provider's
 """
 
-from connectors.attacks.case import Entrance
-from connectors.attacks.keys import Holder
-from connectors.attacks.registrations.described import IDP, NODE
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from connectors.attacks.attack_case import CaseBench, CaseKind, Entrance
+from connectors.attacks.key_holders import KeyHolder
+from connectors.attacks.metadata_text import IDP, NODE, id_of
+from connectors.attacks.xml_signer import Edit, Signing, same, sign
 from connectors.fetch import Fetcher, HttpAnswer
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.formats.metadata import read_service_provider
@@ -21,8 +25,38 @@ from connectors.signatures.pinned_keys import key_of_certificate
 from policies.errors import AssertionRejected
 from policies.parties import EntityId, Peer, Source
 
+DAY = 24 * 3600
+NEAR = 7 * DAY
 TRUST = "trust.pem"
 SOURCE = Source("selftest", 1)
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataBench(CaseBench):
+    """Where metadata of one kind is judged. `text` makes a good one, `holder` signs it, `strange` is nobody's key.
+
+    `another` is a key of the same entity, that signs no metadata.
+    """
+
+    kind = CaseKind.MESSAGE
+    text: Callable[[], str]
+    holder: KeyHolder
+    how: Signing
+    strange: KeyHolder
+    another: KeyHolder
+    now: int
+    of: str
+
+    def signed(
+        self, edit: Edit = same, *, how: Signing | None = None, by: KeyHolder | None = None, late: Edit = same
+    ) -> bytes:
+        """Metadata that is edited, signed, and edited again."""
+        text = edit(self.text())
+        return late(sign(text.encode(), id_of(text), by or self.holder, how or self.how).decode()).encode()
+
+    def at(self, entrance: Entrance) -> "MetadataBench":
+        """The same metadata at another entrance."""
+        return replace(self, where=entrance.name, entrance=entrance)
 
 
 class _Given(Fetcher):
@@ -55,7 +89,7 @@ def registered_node(certificate: bytes, country: str = "EE", deviations: frozens
     return Peer(EntityId(NODE), country, NODE, certificate, "", (), SOURCE, deviations=deviations)
 
 
-def node_metadata(holder: Holder, now: int) -> Entrance:
+def node_metadata(holder: KeyHolder, now: int) -> Entrance:
     """The node of Estonia. `inspect` is told its certificate, and not who it is."""
     arguments = ("--as", "metadata", "--profile", "eidas", "--trust", f"{{folder}}/{TRUST}", "--at", str(now))
     judged = registered(holder, now, "node metadata")
@@ -63,7 +97,7 @@ def node_metadata(holder: Holder, now: int) -> Entrance:
 
 
 def registered(
-    holder: Holder,
+    holder: KeyHolder,
     now: int,
     name: str,
     country: str = "EE",
@@ -97,7 +131,7 @@ def node_certificate(now: int) -> Entrance:
     return Entrance("certificate of a node", judge, None)
 
 
-def entity_metadata(holder: Holder, now: int) -> Entrance:
+def entity_metadata(holder: KeyHolder, now: int) -> Entrance:
     """Any entity, known by the certificate that signs its metadata."""
     key = key_of_certificate(holder.certificate, SAML2INT)
 
@@ -143,6 +177,6 @@ def _peers(peer: Peer, fetcher: Fetcher, own: frozenset[int] = frozenset()) -> P
     )
 
 
-def _certificate_of(holder: Holder) -> bytes:
+def _certificate_of(holder: KeyHolder) -> bytes:
     begin = b"-----BEGIN CERTIFICATE-----"
     return begin + holder.pem.partition(begin)[2]

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from connectors.attacks.case import Case, Entrance, accepted, refused
+from connectors.attacks.attack_case import AttackCase, Entrance, accepted, refused
 from connectors.attacks.registrations.weak_keys import close, prime, roca, small_factor
 from connectors.attacks.tokens.jws_text import ALGORITHMS, base64url, new_jwk, number, written
 from connectors.signatures.jwk import MAX_JWKS, MAX_KEYS, MAX_KID, keys_from_jwks, public_jwk
@@ -32,7 +32,7 @@ _ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
 _SMALL = {"1": 1, "2": _P - 1, "4": 0, "8": _ORDER_8, "8 too": _P - _ORDER_8}
 
 
-def key_set_cases() -> Iterator[Case]:
+def key_set_cases() -> Iterator[AttackCase]:
     """All of them, with new keys."""
     keys: Mapping[str, Jwk] = {alg: {**new_jwk(alg), "kid": _kid(), "use": "sig", "alg": alg} for alg in ALGORITHMS}
     for alg in ALGORITHMS:
@@ -71,13 +71,13 @@ def key_set_entrance(alg: str) -> Entrance:
     return Entrance(f"key set {alg}", judge, None)
 
 
-def _changed(family: str, at: Entrance, key: Jwk, changes: Mapping[str, Jwk]) -> Iterator[Case]:
+def _changed(family: str, at: Entrance, key: Jwk, changes: Mapping[str, Jwk]) -> Iterator[AttackCase]:
     """A set of one key, some of whose members say something else."""
     for what, members in changes.items():
         yield refused(family, what, at, _set({**key, "kid": _kid(), **members}), "jwk")
 
 
-def _valid(at: Entrance, keys: Mapping[str, Jwk], alg: str) -> Iterator[Case]:
+def _valid(at: Entrance, keys: Mapping[str, Jwk], alg: str) -> Iterator[AttackCase]:
     key = keys[alg]
     another = {**new_jwk("ES256" if alg.startswith("ES") else "EdDSA"), "use": "enc"}
     rest = [{**another, "kid": _kid()} for _ in range(MAX_KEYS - 1)]
@@ -109,7 +109,7 @@ def _forms(key: Jwk) -> Mapping[str, bytes]:
     }
 
 
-def _private(at: Entrance, key: Jwk) -> Iterator[Case]:
+def _private(at: Entrance, key: Jwk) -> Iterator[AttackCase]:
     """RFC 7518 §6: members of a private key, in our key or in one beside it."""
     for member in ("d", "p", "q", "dp", "dq", "qi", "oth", "k"):
         yield refused(PRIVATE, f"with {member}", at, _set({**key, member: number(secrets.randbits(256) | 1)}), "jwk")
@@ -146,9 +146,11 @@ def _numbers(key: Jwk) -> Mapping[str, Jwk]:
         "an exponent with a zero before it": {"e": _zero_before(spelled)},
         "a modulus with a zero before it": {"n": _zero_before(modulus)},
         "no modulus": {"n": None},
+        "an empty modulus": {"n": ""},
         "an exponent with unused bits": {"e": "AQAC"[:3]},
         "base64 of the other alphabet": {"n": f"{modulus[:8]}+/{modulus[10:]}"},
         "a modulus that is a square": {"n": number(prime() ** 2)},
+        "a modulus that is a cube": {"n": number(prime() ** 3)},
         "a modulus of primes that lie close together": {"n": number(close(2048))},
         "a modulus of roca": {"n": number(roca(2048))},
         "a modulus with a small factor": {"n": number(small_factor())},
@@ -164,6 +166,7 @@ def _points(key: Jwk, alg: str) -> Mapping[str, Jwk]:
         "the name of another curve": {"crv": "P-521"},
         "the origin": {"x": _coordinate(0, size), "y": _coordinate(0, size)},
         "x with a zero before it": {"x": _zero_before(x)},
+        "y with a zero before it": {"y": _zero_before(str(key["y"]))},
         "x beyond the field": {"x": _coordinate(256**size - 1, size)},
         "no y": {"y": None},
         "a padded x": {"x": f"{x}="},

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from connectors.attacks.case import Case
-from connectors.attacks.keys import Holder
-from connectors.attacks.responses.encrypting import b64
-from connectors.attacks.responses.making import Make, World, refused
-from connectors.attacks.responses.ways import each, outermost, signed, throughout
-from connectors.attacks.signing import ECDSA_SHA256, HMAC_SHA256, MORE, RSA_MD5, RSA_SHA1, OctetEdit, flipped, swap
+from connectors.attacks.attack_case import AttackCase
+from connectors.attacks.key_holders import KeyHolder
+from connectors.attacks.responses.assertion_sealing import b64
+from connectors.attacks.responses.recipes import each, outermost, signed, throughout
+from connectors.attacks.responses.settings import Make, ResponseWorld, refused
+from connectors.attacks.xml_signer import ECDSA_SHA256, HMAC_SHA256, MORE, RSA_MD5, RSA_SHA1, OctetEdit, flipped, swap
 from connectors.signatures.algorithms import RSA_PSS_SHA256, RSA_SHA256
 
 KEYS, CONFUSION = "key in the message", "algorithm confusion"
@@ -21,7 +21,7 @@ _DSIG11 = "http://www.w3.org/2009/xmldsig11#"
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
-def keys_in_messages(world: World) -> Iterator[Case]:
+def keys_in_messages(world: ResponseWorld) -> Iterator[AttackCase]:
     """A stranger signs, and the message says by which key to verify that."""
     stranger, idp = world.keys.stranger, world.keys.idp
     told = {
@@ -44,7 +44,7 @@ def keys_in_messages(world: World) -> Iterator[Case]:
     yield from refused(KEYS, world.each, {"key_info": genuine})
 
 
-def confusion(world: World) -> Iterator[Case]:
+def confusion(world: ResponseWorld) -> Iterator[AttackCase]:
     """Signatures that say, or are made by, an algorithm that the profile does not take."""
     two, three = (world.response, world.assertion), (world.response, world.assertion, world.eidas)
     for name, secret in world.keys.public.items():
@@ -90,13 +90,13 @@ def _without_length(uri: str, secret: bytes) -> Make:
     return outermost(method=uri, secret=secret, info=swap(f"{method}/>", f"{method}>{length}"))
 
 
-def certificates(*holders: Holder) -> str:
+def certificates(*holders: KeyHolder) -> str:
     """X509Data of these, in this order."""
     inner = "".join(f"<ds:X509Certificate>{b64(each.certificate)}</ds:X509Certificate>" for each in holders)
     return f"<ds:X509Data>{inner}</ds:X509Data>"
 
 
-def key_value(holder: Holder) -> str:
+def key_value(holder: KeyHolder) -> str:
     """RSAKeyValue of a key."""
     key = holder.key
     if not isinstance(key, rsa.RSAPrivateKey):
@@ -138,6 +138,7 @@ _CURVE_VALUES: dict[str, OctetEdit] = {
     "psychic-signature-cve-2022-21449": lambda value: bytes(len(value)),
     "s-is-beyond-the-order": _beyond_the_order,
     "r-and-s-in-der": _as_der,
+    "r-and-s-with-leading-zeros": lambda value: b"\0" + value[: len(value) // 2] + b"\0" + value[len(value) // 2 :],
     "one-octet-too-many": lambda value: value + b"\0",
 }
 _RSA_VALUES: dict[str, OctetEdit] = {

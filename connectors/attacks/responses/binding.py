@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from connectors.attacks.case import Case
+from connectors.attacks.attack_case import AttackCase
+from connectors.attacks.metadata_text import NODE
 from connectors.attacks.responses import parties
-from connectors.attacks.responses.answer import Answer, audience, fresh
-from connectors.attacks.responses.making import Make, Setting, Table, World, refused
-from connectors.attacks.responses.ways import confirmed, each, outermost, said, signed, throughout
-from connectors.attacks.signing import Edit
+from connectors.attacks.responses.recipes import confirmed, outermost, said, signed, throughout
+from connectors.attacks.responses.response_draft import ResponseDraft, audience, fresh
+from connectors.attacks.responses.settings import Make, ResponseWorld, Setting, Table, refused
+from connectors.attacks.xml_signer import Edit
 from connectors.wire.names import ENTITY, PERSISTENT
 
 RECIPIENT, UNSOLICITED, PROVIDER, TIME = "wrong recipient", "unsolicited", "another identity provider", "time"
@@ -18,35 +19,42 @@ _NEARLY: dict[str, Edit] = {
     "of-somebody-else": lambda _: f"{_EVIL}/saml/acs",
     "with-a-slash-more": lambda url: f"{url}/",
     "with-a-letter-less": lambda url: url[:-1],
-    "with-a-blank-behind": lambda url: f"{url} ",
     "with-a-host-in-capitals": lambda url: url.replace("selftest.example", "SELFTEST.EXAMPLE"),
     "that-begins-with-it": lambda url: f"{url}.evil.selftest.example",
     "that-ends-with-it": lambda url: f"{_EVIL}/{url}",
     "that-is-empty": lambda _: "",
 }
+_OTHER_REQUESTS: dict[str, Edit] = {
+    "another-request": lambda _: fresh("q"),
+    "an-empty-request": lambda _: "",
+    "a-request-with-a-blank": lambda request: f"{request} ",
+}
 
 
-def recipients(world: World) -> Iterator[Case]:
+def recipients(world: ResponseWorld) -> Iterator[AttackCase]:
     """Destination, Recipient and Audience, sign by sign: some libraries looked for the beginning (CVE-2026-1190)."""
-    named = {**_NEARLY, "of-the-address": lambda entity_id: entity_id.replace("/metadata", "/acs")}
     some = (world.response, world.assertion, world.eidas)
-    # Nobody signed what is around a signed assertion: it may be absent there, and neither empty nor another
-    destinations = {f"destination-{what}": _destination(edit) for what, edit in _NEARLY.items()}
-    yield from refused(RECIPIENT, some, {"destination": destinations})
-    nearly = {f"recipient-{what}": _recipient(edit) for what, edit in _NEARLY.items()}
-    yield from refused(RECIPIENT, world.each, {"recipient": nearly})
-    yield from refused(RECIPIENT, some, {"audience": {f"audience-{what}": _audience(edit) for what, edit in named.items()}})
+    for what, edit in _NEARLY.items():
+        # Nobody signed what is around a signed assertion: it may be absent there, and neither empty nor another
+        destination = said(destination=lambda _, answer, edit=edit: edit(answer.destination))
+        recipient = confirmed(recipient=lambda _, confirmation, edit=edit: edit(confirmation.recipient))
+        audiences = said(audiences=lambda setting, _, edit=edit: audience(edit(_us(setting))))
+        table: Table = {"destination": {f"destination-{what}": destination}, "audience": {f"audience-{what}": audiences}}
+        yield from refused(RECIPIENT, some, table)
+        yield from refused(RECIPIENT, world.each, {"recipient": {f"recipient-{what}": recipient}})
     absent = {"no-destination": said(destination=None)}
     yield from refused(RECIPIENT, (world.response, world.both, world.encrypted), {"destination": absent})
     yield from refused(RECIPIENT, (world.eidas,), {"missing_attribute": absent})
     yield from refused(RECIPIENT, world.all, _NOBODY)
 
 
-def unsolicited(world: World) -> Iterator[Case]:
+def unsolicited(world: ResponseWorld) -> Iterator[AttackCase]:
     """The answer to another request, or to none; what nobody signed counts for nothing (CVE-2026-49284)."""
-    yield from refused(UNSOLICITED, (*world.each, world.both), {"in_response_to": each(_answering, _OTHER_REQUESTS)})
-    inside = {f"{what}-inside": _confirming(edit) for what, edit in _OTHER_REQUESTS.items()}
-    yield from refused(UNSOLICITED, world.each, {"subject_confirmation_in_response_to": inside})
+    for what, edit in _OTHER_REQUESTS.items():
+        answering = said(in_response_to=lambda _, answer, edit=edit: edit(answer.in_response_to))
+        yield from refused(UNSOLICITED, (*world.each, world.both), {"in_response_to": {what: answering}})
+        inside = confirmed(in_response_to=lambda _, confirmation, edit=edit: edit(confirmation.in_response_to))
+        yield from refused(UNSOLICITED, world.each, {"subject_confirmation_in_response_to": {f"{what}-inside": inside}})
     none = said(in_response_to=None)
     yield from refused(UNSOLICITED, (*world.plain, world.encrypted), {"in_response_to": {"no-request-cve-2026-3047": none}})
     yield from refused(UNSOLICITED, (world.eidas,), {"missing_attribute": {"no-request": none}})
@@ -54,15 +62,31 @@ def unsolicited(world: World) -> Iterator[Case]:
     yield from refused(UNSOLICITED, world.all, {"subject_confirmation_in_response_to": none_inside})
 
 
-def providers(world: World) -> Iterator[Case]:
+def providers(world: ResponseWorld) -> Iterator[AttackCase]:
     """One whom we trust speaks for another (CVE-2026-49283)."""
-    names = {**_NEARLY, "of-the-second": _second}
-    outer = {f"response-{what}": _issuer(edit, inner=False) for what, edit in names.items()}
-    yield from refused(PROVIDER, (world.response, world.assertion, world.eidas), {"issuer": outer})
-    inner = {f"assertion-{what}": _issuer(edit, outer=False) for what, edit in names.items()}
-    yield from refused(PROVIDER, (world.response, world.encrypted, world.eidas), {"issuer": inner})
+    for what, edit in {**_NEARLY, "of-the-second": _second}.items():
+        outer = {f"response-{what}": _issuer(edit, inner=False)}
+        yield from refused(PROVIDER, (world.response, world.assertion, world.eidas), {"issuer": outer})
+        inner = {f"assertion-{what}": _issuer(edit, outer=False)}
+        yield from refused(PROVIDER, (world.response, world.encrypted, world.eidas), {"issuer": inner})
     yield from refused(PROVIDER, world.all, {"issuer": {"both-of-the-second": _issuer(_second)}})
-    yield from refused(PROVIDER, world.all, {"signature": _signed_by_second(world)})
+
+    def by_second(setting: Setting) -> Make:
+        # A node's key is no shorter than the profile wants
+        return throughout(holder=world.keys.stranger if setting.eidas else world.keys.second)
+
+    def in_its_name(setting: Setting) -> bytes:
+        second = _second(setting.template.assertion_issuer)
+        named = replace(setting.template, issuer=second, assertion_issuer=second)
+        return by_second(setting)(replace(setting, template=named))
+
+    by_the_second: Table = {
+        "signature": {
+            "by-the-second-in-its-own-name-cve-2026-49283": in_its_name,
+            "by-the-second-in-the-name-of-the-first": lambda setting: by_second(setting)(setting),
+        }
+    }
+    yield from refused(PROVIDER, world.all, by_the_second)
     mixed: Table = {
         "signature": {
             "assertion-of-the-second-in-a-response-of-the-first": signed(holder=world.keys.second),
@@ -74,11 +98,13 @@ def providers(world: World) -> Iterator[Case]:
     yield from refused(PROVIDER, world.each, _FORMATS)
 
 
-def times(world: World) -> Iterator[Case]:
+def times(world: ResponseWorld) -> Iterator[AttackCase]:
     """Every time of an answer, a second beyond what the profile lets pass, and times that are none."""
     yield from refused(TIME, world.all, _BEYOND)
     yield from refused(TIME, world.nodes, _WITHOUT_ENDS)
-    yield from refused(TIME, (world.response, world.eidas), {"time": _NO_TIMES})
+    for what, text in _SPELLED.items():
+        spelled = {f"{what}-in-the-response": said(issued=text), f"{what}-in-the-authentication": said(authenticated=text)}
+        yield from refused(TIME, (world.response, world.eidas), {"time": spelled})
     stale = {"authn_instant_stale": {"authenticated-before-it-was-forced": authenticated(-60 - 181)}}
     settings = (world.response, world.assertion)
     yield from refused(TIME, settings, stale, entrance=world.entrances["forced"])
@@ -87,16 +113,8 @@ def times(world: World) -> Iterator[Case]:
     yield from refused(TIME, settings, old, entrance=world.entrances["max age"])
 
 
-def _destination(edit: Edit) -> Make:
-    return said(destination=lambda _, answer: edit(answer.destination))
-
-
-def _recipient(edit: Edit) -> Make:
-    return confirmed(recipient=lambda _, confirmation: edit(confirmation.recipient))
-
-
-def _audience(edit: Edit) -> Make:
-    return said(audiences=lambda setting, _: audience(edit(parties.OUR_NODE if setting.eidas else parties.SP)))
+def _us(setting: Setting) -> str:
+    return parties.OUR_NODE if setting.eidas else parties.SP
 
 
 def restricted(xml: str) -> Make:
@@ -118,48 +136,19 @@ _NOBODY: Table = {
     },
     "unknown_element": {"used-once-twice": restricted(_ONCE * 2)},
 }
-_OTHER_REQUESTS: dict[str, Edit] = {
-    "another-request": lambda _: fresh("q"),
-    "an-empty-request": lambda _: "",
-    "a-request-with-a-blank": lambda request: f"{request} ",
-}
-
-
-def _answering(edit: Edit) -> Make:
-    return said(in_response_to=lambda _, answer: edit(answer.in_response_to))
-
-
-def _confirming(edit: Edit) -> Make:
-    return confirmed(in_response_to=lambda _, confirmation: edit(confirmation.in_response_to))
 
 
 def _second(entity_id: str) -> str:
-    return parties.SECOND_NODE if entity_id == parties.NODE else parties.SECOND_IDP
+    return parties.SECOND_NODE if entity_id == NODE else parties.SECOND_IDP
 
 
 def _issuer(edit: Edit, *, outer: bool = True, inner: bool = True) -> Make:
-    def change(_: Setting, answer: Answer) -> Answer:
+    def change(_: Setting, answer: ResponseDraft) -> ResponseDraft:
         told = edit(answer.assertion_issuer)
         answer = replace(answer, issuer=told) if outer else answer
         return replace(answer, assertion_issuer=told) if inner else answer
 
     return said(change)
-
-
-def _signed_by_second(world: World) -> dict[str, Make]:
-    def by(setting: Setting) -> Make:
-        # A node's key is no shorter than the profile wants
-        return throughout(holder=world.keys.stranger if setting.eidas else world.keys.second)
-
-    def in_its_name(setting: Setting) -> bytes:
-        second = _second(setting.template.assertion_issuer)
-        named = replace(setting.template, issuer=second, assertion_issuer=second)
-        return by(setting)(replace(setting, template=named))
-
-    return {
-        "by-the-second-in-its-own-name-cve-2026-49283": in_its_name,
-        "by-the-second-in-the-name-of-the-first": lambda setting: by(setting)(setting),
-    }
 
 
 _UNNAMED: Table = {
@@ -177,10 +166,6 @@ def authenticated(seconds: int) -> Make:
     return said(authenticated=lambda setting, _: setting.at(seconds))
 
 
-def _begins_and_ends(begin: int, end: int) -> Make:
-    return said(not_before=lambda setting, _: setting.at(begin), not_on_or_after=lambda setting, _: setting.at(end))
-
-
 _BEYOND: Table = {
     "response_issued": {
         "response-too-old": said(issued=lambda setting, _: setting.at(-setting.oldest - 1)),
@@ -196,10 +181,13 @@ _BEYOND: Table = {
     },
     "conditions_not_before": {
         "conditions-that-begin-later": said(not_before=lambda setting, _: setting.at(setting.skew + 1)),
-        "conditions-that-begin-when-they-end": _begins_and_ends(0, 0),
+        "conditions-that-begin-when-they-end": said(not_on_or_after=lambda setting, _: setting.at(0)),
     },
     "conditions_expired": {
-        "conditions-that-ended": lambda setting: _begins_and_ends(-setting.skew - 60, -setting.skew)(setting)
+        "conditions-that-ended": said(
+            not_before=lambda setting, _: setting.at(-setting.skew - 60),
+            not_on_or_after=lambda setting, _: setting.at(-setting.skew),
+        )
     },
     "authn_instant_future": {
         "authenticated-in-the-future": said(authenticated=lambda setting, _: setting.at(setting.skew + 1))
@@ -219,8 +207,4 @@ _SPELLED = {
     "zone-of-15-hours": "2026-11-25T12:00:00+15:00",
     "digits-of-another-script": "٢٠٢٦-11-25T12:00:00Z",
     "empty": "",
-}
-_NO_TIMES = {
-    **{f"{what}-in-the-response": said(issued=text) for what, text in _SPELLED.items()},
-    **{f"{what}-in-the-authentication": said(authenticated=text) for what, text in _SPELLED.items()},
 }

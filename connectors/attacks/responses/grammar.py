@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from connectors.attacks.case import Case
-from connectors.attacks.responses.answer import attribute
+from connectors.attacks.attack_case import AttackCase
 from connectors.attacks.responses.binding import restricted
-from connectors.attacks.responses.making import Make, Setting, Table, World, refused
-from connectors.attacks.responses.ways import alone, also, confirmed, said, sent, spelled
+from connectors.attacks.responses.recipes import alone, also, confirmed, said, sent, spelled
+from connectors.attacks.responses.response_draft import attribute
+from connectors.attacks.responses.settings import Make, ResponseWorld, Setting, Table, refused
 from connectors.attacks.responses.wrapping import assertion_of
-from connectors.attacks.signing import after, before, instead, serialised, swap, without
+from connectors.attacks.xml_signer import after, before, instead, serialised, swap, without
 from connectors.eidas_checks import NO_AUTHN_CONTEXT
 from connectors.formats.eidas.registry import AUTHN_FAILED, LEVEL_NOT_REACHED, REQUEST_DENIED, REQUESTER, RESPONDER
 from connectors.wire.names import SUCCESS
@@ -16,7 +16,7 @@ from connectors.wire.names import SUCCESS
 STATUS, CLOSED = "status and version", "closed grammar"
 
 
-def statuses(world: World) -> Iterator[Case]:
+def statuses(world: ResponseWorld) -> Iterator[AttackCase]:
     """A failure brings nobody in, whatever comes along with it; some libraries took one."""
     settings = (*world.plain, world.encrypted, world.eidas)
     accompanied = {f"{what}-with-an-assertion": said(status=status) for what, status in _FAILURES.items()}
@@ -31,7 +31,7 @@ def statuses(world: World) -> Iterator[Case]:
     yield from refused(STATUS, (world.response, world.assertion, world.eidas), {"version": versions})
 
 
-def closed(world: World) -> Iterator[Case]:
+def closed(world: ResponseWorld) -> Iterator[AttackCase]:
     """A grammar takes what it names: an element, an attribute or a text more may lead a reader astray."""
     yield from refused(CLOSED, (world.response, world.assertion, world.eidas), _MORE)
     yield from refused(CLOSED, (world.response, world.assertion, world.encrypted), _ATTRIBUTES_OF_PROVIDERS)
@@ -56,23 +56,18 @@ _STATUSES: Table = {
         "two-codes": said(status_after=_code(RESPONDER)),
         "code-of-three-levels": said(status_inside=_code(SUCCESS).replace("/>", f">{_code(SUCCESS)}</samlp:StatusCode>")),
         "second-status": sent(framed=before("</samlp:Response>", f"<samlp:Status>{_code(RESPONDER)}</samlp:Status>")),
-        "two-second-codes": said(status_inside=_code(RESPONDER) * 2),
     },
     "missing_element": {
         "no-status": sent(framed=without("samlp:Status")),
         "status-without-code": sent(framed=instead("samlp:Status", lambda _: "<samlp:Status></samlp:Status>")),
     },
     "missing_attribute": {"code-without-value": sent(framed=swap(f' Value="{SUCCESS}"', ""))},
-    "unknown_attribute": {
-        "attribute-of-the-status": sent(framed=after("<samlp:Status", ' Level="x"')),
-        "attribute-of-a-code": sent(framed=after("<samlp:StatusCode ", 'Level="x" ')),
-    },
+    "unknown_attribute": {"attribute-of-the-status": sent(framed=after("<samlp:Status", ' Level="x"'))},
 }
 _ALONE: Table = {
     "status": {
         "citizen-who-stopped": alone(status=RESPONDER, status_inside=_code(AUTHN_FAILED)),
         "citizen-who-refused": alone(status=REQUESTER, status_inside=_code(REQUEST_DENIED), status_after=_message("m")),
-        "detail-of-a-failure": alone(status=RESPONDER, status_after=_DETAIL),
     },
     "one_assertion": {"success-alone": alone(status=SUCCESS)},
 }
@@ -109,7 +104,7 @@ def _first(setting: Setting) -> bytes:
     return serialised(root)
 
 
-_AUTHN_END, _DATA, _DATA_END = "</saml:AuthnStatement>", "<saml:SubjectConfirmationData", "</saml:SubjectConfirmationData>"
+_DATA = "<saml:SubjectConfirmationData"
 _FOREIGN = '<evil xmlns="urn:selftest:evil">victim</evil>'
 _ADVICE = "<saml:Advice><saml:AssertionIDRef>_victim</saml:AssertionIDRef></saml:Advice>"
 _DECISION = '<saml:AuthzDecisionStatement Resource="urn:x" Decision="Permit"/>'
@@ -126,26 +121,18 @@ _MORE: Table = {
     "unknown_element": {
         "decision-statement": said(assertion_end=_DECISION),
         "foreign-element-in-the-assertion": said(assertion_end=_FOREIGN),
-        "foreign-element-in-the-subject": said(subject_end=_FOREIGN),
-        "second-subject": said(assertion_end="<saml:Subject/>"),
         "foreign-element-in-a-confirmation": confirmed(inside=_FOREIGN),
-        "foreign-element-in-a-statement": said(statement_end=_FOREIGN),
-        "condition-of-an-extension": restricted('<saml:Condition xsi:type="xs:string"/>'),
         "foreign-element-in-the-context": said(context_inside=_FOREIGN),
-        "foreign-element-behind-the-context": spelled(_AUTHN_END, f"{_FOREIGN}{_AUTHN_END}"),
         "foreign-element-in-a-condition": restricted(f"<saml:OneTimeUse>{_FOREIGN}</saml:OneTimeUse>"),
         "name-in-a-confirmation": spelled(_DATA, f"<saml:NameID>victim</saml:NameID>{_DATA}"),
-        "second-data-of-a-confirmation": spelled(_DATA_END, f"{_DATA_END}{_DATA}/>"),
     },
     "unknown_attribute": {
         "attribute-of-the-response": said(response_more=' AssertionConsumerServiceURL="x"'),
         "attribute-of-the-assertion": said(assertion_more=' Recipient="x"'),
         "attribute-of-the-authentication": said(authn_more=' Level="high"'),
         "foreign-attribute-of-a-confirmation": confirmed(more=' xmlns:e="urn:evil" e:Recipient="x"'),
-        "attribute-of-the-subject": _more_of("<saml:Subject>", 'Level="x"'),
         "attribute-of-a-restriction": _more_of("<saml:AudienceRestriction>", 'Level="x"'),
         "attribute-of-the-context": _more_of("<saml:AuthnContext>", 'Level="high"'),
-        "attribute-of-a-statement": _more_of("<saml:AttributeStatement>", 'Level="x"'),
         "type-of-a-confirmation": confirmed(more=' xsi:type="saml:KeyInfoConfirmationDataType"'),
     },
     "text": {
@@ -153,18 +140,12 @@ _MORE: Table = {
         "text-in-the-assertion": said(advice="victim"),
         "text-in-the-subject": said(subject_begin="victim"),
         "text-in-a-confirmation": confirmed(inside="victim"),
-        "text-in-the-conditions": restricted("victim"),
         "text-in-the-context": said(context_inside="victim"),
-        "text-in-the-statement": said(statement_end="victim"),
-        "elements-in-the-issuer": said(assertion_issuer="https://x.example<saml:x/>"),
     },
 }
 _RESPONSES: Table = {
     "extensions": {"extensions": said(issuer_after="<samlp:Extensions/>")},
-    "unknown_element": {
-        "foreign-element-in-the-response": said(response_end=_FOREIGN),
-        "artifact-beside": said(response_end="<samlp:Artifact>x</samlp:Artifact>"),
-    },
+    "unknown_element": {"foreign-element-in-the-response": said(response_end=_FOREIGN)},
 }
 
 
@@ -187,9 +168,7 @@ _ATTRIBUTES_OF_PROVIDERS: Table = {
         "element-alone-in-a-value": _valued(_FOREIGN),
     },
     "unknown_element": {
-        "foreign-element-in-an-attribute": also(attribute("urn:selftest:x").replace("></", f">{_FOREIGN}</")),
-        "element-behind-a-name-in-a-value": _valued(f"{_NAME}{_FOREIGN}"),
-        "two-names-in-a-value": _valued(_NAME * 2),
+        "foreign-element-in-an-attribute": also(attribute("urn:selftest:x").replace("></", f">{_FOREIGN}</"))
     },
     "missing_attribute": {
         "attribute-without-name": also(attribute("urn:selftest:x", "x").replace(' Name="urn:selftest:x"', ""))

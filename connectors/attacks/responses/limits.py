@@ -2,21 +2,21 @@
 
 import base64
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from string import ascii_letters
 
-from connectors.attacks.case import Case
-from connectors.attacks.responses.answer import attribute, audience
-from connectors.attacks.responses.making import Make, Makes, Setting, Table, World, refused
-from connectors.attacks.responses.ways import also, late, outermost, said, sent, spelled
-from connectors.attacks.signing import after, swap_octets
+from connectors.attacks.attack_case import AttackCase
+from connectors.attacks.responses.recipes import also, late, outermost, said, sent, spelled
+from connectors.attacks.responses.response_draft import attribute, audience
+from connectors.attacks.responses.settings import Make, Makes, ResponseWorld, Setting, Table, refused
+from connectors.attacks.xml_signer import after, swap_octets
 
 VOID, IDENTIFIERS, SIZE = "void canonicalisation", "identifiers", "size and depth"
 _EVIL = "https://evil.selftest.example"
 
 
-def void(world: World) -> Iterator[Case]:
+def void(world: ResponseWorld) -> Iterator[AttackCase]:
     """Canonicalising a relative namespace failed, and libraries went on with an empty string (Fragile Lock, 2025)."""
     inside = {what: late("<saml:Subject>", f"<saml:Subject {text}>") for what, text in _DECLARATIONS.items()}
     yield from refused(VOID, world.each, {"namespace": inside})
@@ -28,19 +28,20 @@ def void(world: World) -> Iterator[Case]:
     yield from refused(VOID, (world.response, world.assertion, world.eidas), _OF_NOTHING)
 
 
-def identifiers(world: World) -> Iterator[Case]:
+def identifiers(world: ResponseWorld) -> Iterator[AttackCase]:
     """An ID is one thing, stands once, and is spelled in one way."""
     settings = (world.response, world.encrypted, world.eidas)
     yield from refused(IDENTIFIERS, settings, {"duplicate_id": _TWICE})
-    of_ciphertext = {"of-the-ciphertext": _of_ciphertext}
-    yield from refused(IDENTIFIERS, (world.encrypted, world.eidas), {"duplicate_id": of_ciphertext})
-    of_signature = {"of-the-signature": _of_signature}
-    yield from refused(IDENTIFIERS, (*world.plain, world.eidas), {"duplicate_id": of_signature})
+    ciphered = (world.encrypted, world.eidas)
+    yield from refused(IDENTIFIERS, ciphered, {"duplicate_id": {"of-the-ciphertext": _of_ciphertext}})
+    signatures = (*world.plain, world.eidas)
+    yield from refused(IDENTIFIERS, signatures, {"duplicate_id": {"of-the-signature": _of_signature}})
     yield from refused(IDENTIFIERS, settings, _FORMS)
-    yield from refused(IDENTIFIERS, world.each, {"unknown_attribute": _MORE})
+    more = {"of-a-subject": spelled("<saml:Subject>", '<saml:Subject ID="_s">')}
+    yield from refused(IDENTIFIERS, world.each, {"unknown_attribute": more})
 
 
-def size(world: World) -> Iterator[Case]:
+def size(world: ResponseWorld) -> Iterator[AttackCase]:
     """Budgets of octets, depth, elements, attributes and texts, spent before anything is computed."""
     yield from refused(SIZE, (world.response, world.assertion, world.eidas), {"size": _OCTETS})
     for what, (check, xml) in _TOO_MUCH.items():
@@ -108,10 +109,6 @@ def _of_signature(setting: Setting) -> bytes:
     return setting.outermost(replace(setting.how, finished=after("<ds:Signature ", f'Id="{own}" ')), answer)
 
 
-def _identified(identifier: Callable[[], str]) -> Make:
-    return said(assertion_id=lambda _setting, _answer: identifier())
-
-
 _TWICE: Makes = {
     "of-the-response-for-the-assertion": said(assertion_id=lambda _, answer: answer.response_id),
     "twice-in-the-assertion": _in_subject("ID"),
@@ -128,27 +125,19 @@ def _without_id(text: str) -> str:
 _FORMS: Table = {
     "id": {
         "empty": said(assertion_id=""),
-        "with-a-colon": _identified(lambda: f"_a:{secrets.token_hex(16)}"),
-        "of-257-signs": _identified(lambda: "_" + secrets.token_hex(128)),
+        "with-a-colon": said(assertion_id=lambda *_: f"_a:{secrets.token_hex(16)}"),
+        "of-257-signs": said(assertion_id=lambda *_: f"_{secrets.token_hex(128)}"),
     },
     "missing_attribute": {"missing": sent(spelled=_without_id)},
 }
-_MORE: Makes = {
-    "of-a-subject": spelled("<saml:Subject>", '<saml:Subject ID="_s">'),
-    "of-conditions-in-small-letters": spelled("<saml:Conditions ", '<saml:Conditions id="_c" '),
-}
-
-
-def _wrapped_long(setting: Setting) -> bytes:
-    """CVE-2025-54572: measured after decoding, it would be small."""
-    return base64.b64encode(setting.sent()) + b"\n" * (256 * 1024)
 
 
 _OCTETS: Makes = {
     # It is signed, and good in everything but its size
     "value-of-200-kilobytes": also(attribute("urn:selftest:portrait", "a" * 200_000, typed="")),
     "white-space-behind-the-message": lambda setting: setting.sent() + b" " * 300_000,
-    "parameter-of-line-breaks-cve-2025-54572": _wrapped_long,
+    # Measured after decoding, it would be small
+    "parameter-of-line-breaks-cve-2025-54572": lambda setting: base64.b64encode(setting.sent()) + b"\n" * (256 * 1024),
 }
 
 
@@ -164,15 +153,11 @@ def _growing() -> str:
     return f"<a {declared}>{f'<a {used}/>' * 600}</a>"
 
 
-def _attributes(count: int) -> str:
-    return "<a " + " ".join(f'a{n}="x"' for n in range(count)) + "/>"
-
-
 _TOO_MUCH: dict[str, tuple[str, str]] = {
     "more-than-64-levels": ("depth", "<a>" * 63 + "</a>" * 63),
     "1500-levels": ("not_well_formed", "<a>" * 1500 + "</a>" * 1500),
     "5000-elements-more": ("elements", "<a/>" * 5000),
-    "33-attributes": ("attributes", _attributes(33)),
+    "33-attributes": ("attributes", "<a" + "".join(f' a{n}="x"' for n in range(33)) + "/>"),
     "40-namespaces-in-scope": ("namespace", f"<a {_spaces(20, 'd')}><a {_spaces(20, 'e')}/></a>"),
 }
 _TEXTS: Makes = {

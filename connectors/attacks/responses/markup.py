@@ -9,11 +9,11 @@ import secrets
 import zlib
 from collections.abc import Iterator, Mapping
 
-from connectors.attacks.case import Case
-from connectors.attacks.responses.answer import fresh
-from connectors.attacks.responses.making import Make, Makes, Setting, Table, World, refused
-from connectors.attacks.responses.ways import each, late, said, spelled
-from connectors.attacks.signing import Edit, OctetEdit, swap_octets
+from connectors.attacks.attack_case import AttackCase
+from connectors.attacks.responses.recipes import each, late, said, spelled
+from connectors.attacks.responses.response_draft import fresh
+from connectors.attacks.responses.settings import Make, Makes, ResponseWorld, Setting, Table, refused
+from connectors.attacks.xml_signer import Edit, OctetEdit, swap_octets
 
 SPELLING, DIFFERENTIAL, COMMENT = "spelling of the message", "parser differential", "comment truncation"
 INSTRUCTION, ENTITIES = "processing instruction", "external entities"
@@ -21,25 +21,26 @@ INSTRUCTION, ENTITIES = "processing instruction", "external entities"
 Edits = Mapping[str, Mapping[str, OctetEdit]]
 
 
-def spelling(world: World) -> Iterator[Case]:
+def spelling(world: ResponseWorld) -> Iterator[AttackCase]:
     """One spelling of the parameter, one encoding of the message, and nothing that mends either."""
     yield from refused(SPELLING, world.each, {"base64": _PARAMETERS}, _ENCODINGS)
-    yield from refused(SPELLING, world.plain, {"encoding": _WIDE})
 
 
-def differential(world: World) -> Iterator[Case]:
+def differential(world: ResponseWorld) -> Iterator[AttackCase]:
     """One parser reads it, another drops or resolves it (Mattermost 2020; ruby-saml, 2025)."""
     yield from _everywhere(world, DIFFERENTIAL, _READERS)
+    split = {"cdata-in-a-value": late("Selftest<", "<![CDATA[Selftest]]><")}
+    yield from refused(DIFFERENTIAL, world.each, {"cdata": split})
 
 
-def comments(world: World) -> Iterator[Case]:
+def comments(world: ResponseWorld) -> Iterator[AttackCase]:
     """A comment cuts a text in two, and a reader that takes the first half reads another name."""
     yield from refused(COMMENT, world.all, {"comment": _in_texts("<!-- -->")})
     ends = {"before-the-message": _before("<!-- -->"), "after-the-message": _after("<!-- -->")}
     yield from _everywhere(world, COMMENT, {"comment": ends})
 
 
-def instructions(world: World) -> Iterator[Case]:
+def instructions(world: ResponseWorld) -> Iterator[AttackCase]:
     """A processing instruction that some canonicalisations turned into text, and some parsers drop."""
     # One the identity provider signed itself, since somebody could choose their name
     signed = {"signed-in-the-name-oneuptime-2988": said(name_id=lambda _, answer: f"{answer.name_id}<?x victim?>")}
@@ -51,7 +52,7 @@ def instructions(world: World) -> Iterator[Case]:
     yield from _everywhere(world, INSTRUCTION, {"processing_instruction": ends})
 
 
-def entities(world: World) -> Iterator[Case]:
+def entities(world: ResponseWorld) -> Iterator[AttackCase]:
     """Entities that a reader would fetch, or that grow."""
     doctypes = {what: _before(f"<!DOCTYPE r {text}>") for what, text in _DOCTYPES.items()}
     yield from _everywhere(world, ENTITIES, {"doctype": doctypes})
@@ -63,14 +64,12 @@ def posted(octets: bytes) -> bytes:
     return base64.b64encode(octets)
 
 
-def _everywhere(world: World, family: str, edits: Edits) -> Iterator[Case]:
+def _everywhere(world: ResponseWorld, family: str, edits: Edits) -> Iterator[AttackCase]:
     """Each edit of a message in the clear, and of the plaintext of an encrypted one; and around ciphertext."""
     for check, rows in edits.items():
         inside: Makes = {what: as_octets(late=edit) for what, edit in rows.items()}
         yield from refused(family, world.each, {check: inside})
-        outside = {
-            f"{what}-around": as_octets(envelope=edit) for what, edit in rows.items() if edit not in _ASSERTION_ALONE
-        }
+        outside = {f"{what}-around": as_octets(envelope=edit) for what, edit in rows.items()}
         yield from refused(family, (world.eidas,), {check: outside})
 
 
@@ -147,14 +146,6 @@ def _octets(edit: OctetEdit) -> Make:
     return lambda setting: posted(edit(setting.sent()))
 
 
-def _declared(declaration: str, encoding: str = "utf-8") -> Make:
-    return lambda setting: posted((declaration + setting.sent().decode()).encode(encoding))
-
-
-def _declared_as(encoding: str) -> Make:
-    return _declared(f'<?xml version="1.0" encoding="{encoding}"?>')
-
-
 def _last_letter_changed(text: str) -> str:
     """Two bits of the last letter mean nothing: four spellings of the same octets, of which one is taken."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -174,28 +165,22 @@ _ENCODINGS: Table = {
     "not_well_formed": {"encoded-twice": _octets(base64.b64encode)},
     "encoding": {
         "deflated-cve-2025-25293": _octets(lambda octets: zlib.compress(octets, 9, -zlib.MAX_WBITS)),
-        "utf-16": _declared("", "utf-16"),
+        "utf-16": _octets(lambda octets: octets.decode().encode("utf-16")),
         "byte-order-mark": _octets(lambda octets: b"\xef\xbb\xbf" + octets),
-        "declared-utf-7": _declared_as("UTF-7"),
-        "declared-latin-1": _declared_as("ISO-8859-1"),
-        "xml-1-1": _declared('<?xml version="1.1"?>'),
+        "declared-utf-7": _octets(_before('<?xml version="1.0" encoding="UTF-7"?>')),
+        "declared-latin-1": _octets(_before('<?xml version="1.0" encoding="ISO-8859-1"?>')),
+        "xml-1-1": _octets(_before('<?xml version="1.1"?>')),
         "overlong-octets": _octets(lambda octets: octets.replace(b"/metadata<", b"\xc0\xafmetadata<", 1)),
     },
     "root": {"root-of-four-letters": lambda _: f'<evil ID="{fresh("e")}"></evil>'.encode()},
 }
-# Octets that are no UTF-8, since a name in them is not ASCII
-_WIDE: Makes = {"latin-1": _declared("", "latin-1"), "utf-16-without-mark": _declared("", "utf-16-le")}
-_SPLIT_VALUE = swap_octets("Selftest<", "<![CDATA[Selftest]]><")
-_HIDDEN_VALUE = swap_octets("Selftest<", "Selftest<![CDATA[</saml:AttributeValue><saml:x>]]><")
-# What only an assertion has
-_ASSERTION_ALONE: tuple[OctetEdit, ...] = (_SPLIT_VALUE, _HIDDEN_VALUE)
 _READERS: Edits = {
     "doctype": {
         "doctype-cve-2025-25291": _before("<!DOCTYPE samlp:Response>"),
         "doctype-of-attributes-cve-2025-25292": _before('<!DOCTYPE r [<!ATTLIST r ID ID "_victim">]>'),
         "notation-inside": _before_the_end('<!NOTATION n SYSTEM "x">'),
     },
-    "cdata": {"cdata-in-a-value": _SPLIT_VALUE, "empty-cdata": _before_the_end("<![CDATA[]]>")},
+    "cdata": {"empty-cdata": _before_the_end("<![CDATA[]]>")},
     "not_well_formed": {
         "second-root": _after("<samlp:Response/>"),
         "text-behind-the-root": _after("x"),

@@ -6,36 +6,37 @@ eidas      the node of Estonia: RSA-3072, every curve of the profile, and a key 
 Two keys are nobody's here: a stranger's, and that of a second identity provider whom we trust, and did not ask.
 """
 
-import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
-from connectors.attacks.case import Entrance
-from connectors.attacks.keys import Holder
-from connectors.attacks.responses.judging import AsItCame, AsTold, ByPost, Judging
-from connectors.attacks.responses.party_keys import Keys
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from connectors.attacks import metadata_text as metadata
+from connectors.attacks.attack_case import Entrance
+from connectors.attacks.key_holders import KeyHolder, certified, ec_holder, rsa_holder
+from connectors.attacks.metadata_text import IDP, NODE
+from connectors.attacks.responses.response_judges import AsItCame, AsTold, ByPost, Judging
 from connectors.connector import Expectation
 from connectors.eidas import EidasConnector
-from connectors.formats.eidas.metadata import ASSURANCE_CERTIFICATION, MDATTR, PROTOCOL_VERSION, read_pinned_peer
-from connectors.formats.eidas.registry import EIDAS as EIDAS_NAMESPACE
-from connectors.formats.eidas.registry import NAME_ID_FORMATS, PROTOCOL_VERSIONS
+from connectors.formats.eidas.metadata import read_pinned_peer
+from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.metadata.peers import PeerInUse, in_use
 from connectors.profiles import EIDAS
 from connectors.saml import SamlConnector
 from connectors.signatures.decryption_keys import unwrapper_of_pem
-from connectors.signatures.profile import DS
 from connectors.signatures.signer import NoSigner
-from connectors.wire.names import ATTRNAME_URI, MD, PERSISTENT, POST, REDIRECT, SAML, SAMLP, UNSPECIFIED
+from connectors.wire.names import PERSISTENT, UNSPECIFIED
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName
 from policies.catalogue import STANDARD
 from policies.deviations import AES_CBC
 from policies.parties import EntityId, IdentityProvider, Peer, ProviderId, Source, SubjectNamespace
 
-IDP = "https://idp.selftest.example/metadata"
 SECOND_IDP = "https://second.selftest.example/metadata"
-NODE = "https://ee.selftest.example/eidas/metadata"
 SECOND_NODE = "https://lv.selftest.example/eidas/metadata"
 SP = "https://broker.selftest.example/saml/metadata"
 ACS = "https://broker.selftest.example/saml/acs"
@@ -43,12 +44,76 @@ OUR_NODE = "https://broker.selftest.example/eidas/metadata"
 NODE_ACS = "https://broker.selftest.example/eidas/acs"
 SUBJECT_ATTRIBUTE = "urn:oid:1.3.6.1.4.1.25178.1.2.15"
 _PROVIDER = ProviderId("selftest")
-SIGNING = ' use="signing"'  # of a KeyDescriptor
 SOURCE = Source("selftest", 1)
 
 
+CURVES: Mapping[str, ec.EllipticCurve] = {
+    "p-256": ec.SECP256R1(),
+    "p-384": ec.SECP384R1(),
+    "p-521": ec.SECP521R1(),
+    "brainpool-p256r1": ec.BrainpoolP256R1(),
+    "brainpool-p384r1": ec.BrainpoolP384R1(),
+    "brainpool-p512r1": ec.BrainpoolP512R1(),
+}
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class PartyKeys:
+    """Every key of a run. `on` is the node's on each curve, `ours_on` ours, to which a node encrypts."""
+
+    now: int
+    idp: KeyHolder
+    next_idp: KeyHolder
+    second: KeyHolder
+    stranger: KeyHolder
+    node: KeyHolder
+    ended: KeyHolder
+    ours: KeyHolder
+    ours_older: KeyHolder
+    own: KeyHolder
+    our_node: KeyHolder
+    on: Mapping[str, KeyHolder]
+    ours_on: Mapping[str, KeyHolder]
+
+    @cached_property
+    def public(self) -> Mapping[str, bytes]:
+        """The identity provider's public key in each form that a confused verifier could take for a secret."""
+        key = self.idp.key.public_key()
+        info = PublicFormat.SubjectPublicKeyInfo
+        return {
+            "pem": key.public_bytes(Encoding.PEM, info),
+            "der": key.public_bytes(Encoding.DER, info),
+            "certificate": self.idp.certificate,
+        }
+
+
+def make_keys(now: int) -> PartyKeys:
+    """All keys anew; `now` in seconds since the epoch. Their certificates hold for a year before and after it."""
+    moment = datetime.fromtimestamp(now, UTC)
+    ended = ec_holder("ee.selftest.example", now, ec.SECP256R1())
+    past = certified(ended.key, "ee.selftest.example", moment - 30 * _DAY, moment - _DAY)
+    return PartyKeys(
+        now=now,
+        idp=rsa_holder("idp.selftest.example", now),
+        next_idp=rsa_holder("idp.selftest.example", now),
+        second=rsa_holder("second.selftest.example", now),
+        # The name of whom it would like to be: a certificate that looks like the genuine one
+        stranger=rsa_holder("idp.selftest.example", now, 3072),
+        node=rsa_holder("ee.selftest.example", now, 3072),
+        ended=replace(ended, certificate=past),
+        ours=rsa_holder("broker.selftest.example", now),
+        ours_older=rsa_holder("broker.selftest.example", now),
+        # Of the one provider that may send AES-CBC
+        own=rsa_holder("broker.selftest.example", now),
+        our_node=rsa_holder("broker.selftest.example", now, 3072),
+        on={name: ec_holder("ee.selftest.example", now, curve) for name, curve in CURVES.items()},
+        ours_on={name: ec_holder("broker.selftest.example", now, curve) for name, curve in CURVES.items()},
+    )
+
+
 @dataclass(frozen=True, slots=True)
-class OneNode:
+class SoleNode:
     """The one node that is known: implements `connectors.eidas.ApprovedPeers`."""
 
     node: PeerInUse
@@ -58,67 +123,18 @@ class OneNode:
         return self.node
 
 
-def identity_provider_metadata(
-    holders: Sequence[Holder], use: str = ' use="signing"', encrypting: Holder | None = None
-) -> bytes:
-    """Metadata of the identity provider. `use` is that attribute of its KeyDescriptors; `encrypting` is no signing key."""
-    keys = key_descriptors(use, *holders)
-    if encrypting is not None:
-        keys += key_descriptors(' use="encryption"', encrypting)
-    return (
-        f'<md:EntityDescriptor xmlns:md="{MD}" xmlns:ds="{DS}" entityID="{IDP}">'
-        f'<md:IDPSSODescriptor protocolSupportEnumeration="{SAMLP}">{keys}'
-        f'<md:SingleSignOnService Binding="{REDIRECT}" Location="https://idp.selftest.example/sso"/>'
-        "</md:IDPSSODescriptor></md:EntityDescriptor>"
-    ).encode()
-
-
-def node_metadata(
-    holders: Sequence[Holder],
-    published: LevelOfAssurance = LevelOfAssurance.HIGH,
-    versions: Sequence[str] = PROTOCOL_VERSIONS,
-) -> bytes:
-    """Metadata of the node, which publishes a level and versions of the protocol."""
-    said = {PROTOCOL_VERSION: versions, ASSURANCE_CERTIFICATION: (published.uri,)}
-    attributes = "".join(
-        f'<saml:Attribute Name="{name}" NameFormat="{ATTRNAME_URI}">'
-        + "".join(f"<saml:AttributeValue>{value}</saml:AttributeValue>" for value in values)
-        + "</saml:Attribute>"
-        for name, values in said.items()
-    )
-    formats = "".join(f"<md:NameIDFormat>{name}</md:NameIDFormat>" for name in NAME_ID_FORMATS)
-    keys = key_descriptors(' use="signing"', *holders)
-    return (
-        f'<md:EntityDescriptor xmlns:md="{MD}" xmlns:ds="{DS}" xmlns:saml="{SAML}" entityID="{NODE}"><md:Extensions>'
-        f'<mdattr:EntityAttributes xmlns:mdattr="{MDATTR}">{attributes}</mdattr:EntityAttributes></md:Extensions>'
-        f'<md:IDPSSODescriptor protocolSupportEnumeration="{SAMLP}"><md:Extensions>'
-        f'<eidas:NodeCountry xmlns:eidas="{EIDAS_NAMESPACE}">EE</eidas:NodeCountry></md:Extensions>{keys}{formats}'
-        f'<md:SingleSignOnService Binding="{POST}" Location="https://ee.selftest.example/sso"/>'
-        "</md:IDPSSODescriptor></md:EntityDescriptor>"
-    ).encode()
-
-
-def key_descriptors(use: str, *holders: Holder) -> str:
-    """KeyDescriptors with the certificates of these. `use` is that attribute, with a blank before it, or nothing."""
-    return "".join(
-        f"<md:KeyDescriptor{use}><ds:KeyInfo><ds:X509Data><ds:X509Certificate>"
-        f"{base64.b64encode(holder.certificate).decode()}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>"
-        for holder in holders
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """One request of a minute ago, for each way in which we wait for an answer."""
 
-    keys: Keys
+    keys: PartyKeys
     request_id: str
 
     def saml(
         self,
         name: str,
-        metadata: bytes,
-        *ours: Holder,
+        published: bytes,
+        *ours: KeyHolder,
         minimum: LevelOfAssurance = LevelOfAssurance.SUBSTANTIAL,
         registered: Mapping[str, Any] | None = None,  # Any: members of a registration
         off: bool = False,
@@ -128,7 +144,7 @@ class _Asked:
     ) -> Entrance:
         """The identity provider; `ours` are our keys for decryption, `off` says that deviations are suspended."""
         connector = SamlConnector(
-            provider=replace(registration(IDP), metadata=metadata, **(registered or {})),
+            provider=replace(registration(IDP), metadata=published, **(registered or {})),
             entity_id=SP,
             acs_url=ACS,
             signer=NoSigner(),
@@ -136,15 +152,15 @@ class _Asked:
             suspended=lambda _deviation: off,
         )
         asked = self._arguments(SP, ACS, minimum, encrypted=bool(ours)) if told else None
-        files = {"idp.xml": metadata} | ({"sp.pem": ours[0].pem} if ours else {})
+        files = {"idp.xml": published} | ({"sp.pem": ours[0].pem} if ours else {})
         return Entrance(name, judge(connector, self._expectation(minimum, expected), self.keys.now), asked, files)
 
     def eidas(
         self,
         name: str,
-        metadata: bytes,
+        published: bytes,
         *,
-        ours: Holder | None = None,
+        ours: KeyHolder | None = None,
         minimum: LevelOfAssurance = LevelOfAssurance.SUBSTANTIAL,
         country: str | None = None,
         registered: str = "EE",
@@ -155,7 +171,7 @@ class _Asked:
     ) -> Entrance:
         """The node; `country` is ours, `registered` its own, and `country_said` what its metadata says."""
         our_key = ours or self.keys.our_node
-        facts = replace(read_pinned_peer(metadata, "proxy"), country=country_said)
+        facts = replace(read_pinned_peer(published, "proxy"), country=country_said)
         peer = Peer(EntityId(NODE), registered, NODE, b"", "", (), SOURCE)
         connector = EidasConnector(
             provider=replace(registration(NODE), country=registered, protocol="eidas", peer=peer),
@@ -163,13 +179,13 @@ class _Asked:
             acs_url=NODE_ACS,
             signer=NoSigner(),
             unwrappers=[unwrapper_of_pem(our_key.pem)],
-            peers=OneNode(in_use(peer, facts, EIDAS, PROTOCOL_VERSIONS)),
+            peers=SoleNode(in_use(peer, facts, EIDAS, PROTOCOL_VERSIONS)),
             country=country,
             catalogue=STANDARD,
         )
         asked = (*self._arguments(OUR_NODE, NODE_ACS, minimum, encrypted=True), "--profile", "eidas") if told else None
         judging = judge(connector, self._expectation(minimum, expected), self.keys.now)
-        return Entrance(name, judging, asked, {"idp.xml": metadata, "sp.pem": our_key.pem})
+        return Entrance(name, judging, asked, {"idp.xml": published, "sp.pem": our_key.pem})
 
     def _expectation(self, minimum: LevelOfAssurance, more: Mapping[str, Any]) -> Expectation:  # Any: as above
         expected = Expectation(_PROVIDER, self.request_id, self.keys.now - 60, minimum, force_authentication=False)
@@ -183,17 +199,18 @@ class _Asked:
         return tuple(part for pair in said.items() for part in pair)
 
 
-def entrances(keys: Keys, request_id: str) -> Mapping[str, Entrance]:
+def entrances(keys: PartyKeys, request_id: str) -> Mapping[str, Entrance]:
     """Every way in which we wait for an answer.
 
     `ciconia inspect` cannot be told of most of a registration and of a login by hand: those have no arguments.
     """
     asked, high = _Asked(keys, request_id), LevelOfAssurance.HIGH
     saml, eidas = asked.saml, asked.eidas
-    pinned = identity_provider_metadata(
-        [keys.idp, keys.next_idp, *(keys.on[curve] for curve in ("p-256", "p-384", "p-521"))], encrypting=keys.second
-    )
-    node = node_metadata([keys.node, keys.ended, *keys.on.values()])
+    signing = [keys.idp, keys.next_idp, *(keys.on[curve] for curve in ("p-256", "p-384", "p-521"))]
+    pinned = metadata.provider(signing, encryption=[keys.second]).encode()
+    node = metadata.node([keys.node, keys.ended, *keys.on.values()]).encode()
+    modest = metadata.node([keys.node], published=LevelOfAssurance.SUBSTANTIAL).encode()
+    older = metadata.node([keys.node], versions=("0.9",)).encode()
     told = eidas("eidas, as the citizen is told", node, told=False)
     by_attribute, cbc = {"subject_attribute": SUBJECT_ATTRIBUTE}, {"deviations": frozenset({AES_CBC})}
     persistent: dict[str, Any] = {"name_id_format": PERSISTENT, "told": False}  # Any: arguments of either
@@ -209,16 +226,16 @@ def entrances(keys: Keys, request_id: str) -> Mapping[str, Entrance]:
         "max age": saml("saml2int, max_age", pinned, max_age=600, told=False),
         "by attribute": saml("saml2int, by attribute", pinned, registered=by_attribute, told=False),
         "persistent": saml("saml2int, persistent", pinned, keys.ours, **persistent),
-        "without use": saml("saml2int, no use", identity_provider_metadata([keys.idp], use="")),
+        "without use": saml("saml2int, no use", metadata.provider([keys.idp], use="").encode()),
         "came": saml("saml2int, as it came", pinned, judge=AsItCame, told=False),
         "eidas": eidas("eidas", node),
         "eidas login": eidas("eidas, as in a login", node, country="NL", force_authentication=True, **persistent),
         "eidas high": eidas("eidas, high", node, minimum=high),
-        "eidas modest": eidas("eidas, substantial published", node_metadata([keys.node], LevelOfAssurance.SUBSTANTIAL)),
+        "eidas modest": eidas("eidas, substantial published", modest),
         "eidas moved": eidas("eidas, registered for Latvia", node, registered="LV", told=False),
         # Empty is no match
         "eidas nowhere": eidas("nothing expected: a country", node, registered="", country_said="", told=False),
-        "eidas older": eidas("eidas, of another version", node_metadata([keys.node], versions=("0.9",)), told=False),
+        "eidas older": eidas("eidas, of another version", older, told=False),
         "eidas told": replace(told, judge=AsTold(told.judge)),
         "eidas came": eidas("eidas, as it came", node, judge=AsItCame, told=False),
         **{name: eidas(f"eidas, our key on {name}", node, ours=holder) for name, holder in keys.ours_on.items()},

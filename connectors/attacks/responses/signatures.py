@@ -4,12 +4,12 @@ import copy
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from connectors.attacks.case import Case
-from connectors.attacks.responses.answer import Answer, fresh
-from connectors.attacks.responses.making import Make, Makes, Setting, Table, World, parsed, refused
-from connectors.attacks.responses.ways import finished, outermost, signed
+from connectors.attacks.attack_case import AttackCase
+from connectors.attacks.responses.recipes import finished, outermost, signed
+from connectors.attacks.responses.response_draft import ResponseDraft, fresh
+from connectors.attacks.responses.settings import Make, Makes, ResponseWorld, Setting, Table, parsed, refused
 from connectors.attacks.responses.wrapping import another, assertion_of, element
-from connectors.attacks.signing import before, serialised, sign, swap, swap_octets, value, without
+from connectors.attacks.xml_signer import before, serialised, sign, swap, swap_octets, value, without
 from connectors.formats.eidas.registry import RESPONDER
 from connectors.signatures.parse import Element
 from connectors.signatures.profile import DS, SIGNATURE
@@ -20,7 +20,7 @@ _END = "</ds:Signature>"
 _DATA = '<evil xmlns="urn:selftest:evil">victim-of-the-selftest</evil>'
 
 
-def evil_data(world: World) -> Iterator[Case]:
+def evil_data(world: ResponseWorld) -> Iterator[AttackCase]:
     """The enveloped transform drops the whole Signature: what stands in it, no signature covers."""
     settings = (*world.plain, world.encrypted, world.eidas)
     yield from refused(EVIL, settings, _DROPPED)
@@ -37,23 +37,28 @@ def evil_data(world: World) -> Iterator[Case]:
     yield from refused(EVIL, (world.eidas,), {"plain_assertion": inside}, beside)
 
 
-def foreign(world: World) -> Iterator[Case]:
+def foreign(world: ResponseWorld) -> Iterator[AttackCase]:
     """A Signature that is genuine, and was made for something else."""
-    for name, message in _OTHERS.items():
+    for name, message in (("logout-response-samlify-634", _logout_response), ("metadata", _metadata)):
         yield from refused(FOREIGN, (world.response, world.encrypted, world.eidas), _of_another(name, message))
     yield from refused(FOREIGN, (*world.plain, world.encrypted, world.eidas), _OF_AN_OLDER)
-    up: Table = {"reference": {"of-the-assertion-at-the-response-cve-2024-8698": _moved_up}}
+    up: Table = {"reference": {"of-the-assertion-at-the-response-cve-2024-8698": _moved(up=True)}}
     yield from refused(FOREIGN, (world.assertion,), up)
-    yield from refused(FOREIGN, (world.response,), {"reference": {"of-the-response-at-the-assertion": _moved_down}})
+    yield from refused(FOREIGN, (world.response,), {"reference": {"of-the-response-at-the-assertion": _moved(up=False)}})
 
 
-def exclusion(world: World) -> Iterator[Case]:
+def exclusion(world: ResponseWorld) -> Iterator[AttackCase]:
     """No signature, or none that says anything, for whoever verifies only what he finds."""
     two, keys = (world.response, world.assertion), world.keys
     unsigned: Table = {"signature_missing": {"no-signature-cve-2012-5353": Setting.unsigned}}
     yield from refused(EXCLUSION, (*world.plain, world.eidas), unsigned)
     yield from refused(EXCLUSION, (*world.plain, world.encrypted, world.eidas), _EMPTIED, {"signature_place": _MOVED})
-    yield from refused(EXCLUSION, (*two, world.encrypted, world.eidas), {"signature_missing": _RENAMED})
+    renamed = finished(swap(f'xmlns:ds="{DS}"', f'xmlns:ds="{DS.rstrip("#")}"'))
+    yield from refused(
+        EXCLUSION,
+        (*two, world.encrypted, world.eidas),
+        {"signature_missing": {"signature-of-a-shorter-namespace": renamed}},
+    )
     without_use: Table = {
         "signature_missing": {"key-without-use-and-no-signature-cve-2026-16443": Setting.unsigned},
         "signature": {"key-without-use-and-a-stranger-cve-2026-28323": signed(holder=keys.stranger)},
@@ -142,27 +147,22 @@ def _beside_a_failure(setting: Setting) -> bytes:
     return swap_octets("</samlp:Response>", f"{body}</samlp:Response>")(setting.around("", answer))
 
 
-def _protocol(name: str) -> Callable[[Answer, str], str]:
-    return lambda answer, element_id: (
-        f'<samlp:{name} xmlns:samlp="{SAMLP}" xmlns:saml="{SAML}" ID="{element_id}" Version="2.0"'
+def _logout_response(answer: ResponseDraft, element_id: str) -> str:
+    return (
+        f'<samlp:LogoutResponse xmlns:samlp="{SAMLP}" xmlns:saml="{SAML}" ID="{element_id}" Version="2.0"'
         f' IssueInstant="{answer.issued}" Destination="{answer.destination}" InResponseTo="{answer.in_response_to}">'
         f'<saml:Issuer>{answer.issuer}</saml:Issuer><samlp:Status><samlp:StatusCode Value="{SUCCESS}"/></samlp:Status>'
-        f"</samlp:{name}>"
+        "</samlp:LogoutResponse>"
     )
 
 
-def _metadata(answer: Answer, element_id: str) -> str:
+def _metadata(answer: ResponseDraft, element_id: str) -> str:
+    """Metadata, whose Signature is the first child, where a Response has its Issuer."""
     head = f'<md:EntityDescriptor xmlns:md="{MD}" ID="{element_id}" entityID="{answer.issuer}">'
     return f'{head}<md:ContactPerson contactType="support"/></md:EntityDescriptor>'
 
 
-_OTHERS: dict[str, Callable[[Answer, str], str]] = {
-    "logout-response-samlify-634": _protocol("LogoutResponse"),
-    "metadata": _metadata,
-}
-
-
-def _of_another(name: str, message: Callable[[Answer, str], str]) -> Table:
+def _of_another(name: str, message: Callable[[ResponseDraft, str], str]) -> Table:
     def another_signed(setting: Setting, element_id: str = "") -> bytes:
         place, own = 0 if message is _metadata else 1, element_id or fresh("m")
         return sign(message(setting.good, own).encode(), own, setting.key, replace(setting.how, place=place))
@@ -187,14 +187,12 @@ def _of_another(name: str, message: Callable[[Answer, str], str]) -> Table:
         root.tag = samlp("Response")
         return serialised(root)
 
-    # The Signature of metadata is the first child, where a Response has its Issuer
-    misplaced = {f"{name}-in-extensions": hidden} | ({f"{name}-renamed": renamed} if message is _metadata else {})
     return {
         "root": {f"{name}-itself": another_signed},
         "reference": {f"of-{name}": lent(same_id=False)},
-        "digest": {f"of-{name}-with-its-id": lent(same_id=True)}
-        | ({} if message is _metadata else {f"{name}-renamed": renamed}),
-        "signature_place": misplaced,
+        "digest": {f"of-{name}-with-its-id": lent(same_id=True)},
+        "signature_place": {f"{name}-in-extensions": hidden}
+        | ({f"{name}-renamed": renamed} if message is _metadata else {}),
     }
 
 
@@ -218,16 +216,16 @@ _OF_AN_OLDER: Table = {
 }
 
 
-def _moved_up(setting: Setting) -> bytes:
-    root = setting.tree()
-    root.insert(1, assertion_of(root)[1])
-    return serialised(root)
+def _moved(*, up: bool) -> Make:
+    """The one Signature, at the Response in place of the assertion, or the other way round."""
 
+    def make(setting: Setting) -> bytes:
+        root = setting.tree()
+        assertion = assertion_of(root)
+        (root if up else assertion).insert(1, (assertion if up else root)[1])
+        return serialised(root)
 
-def _moved_down(setting: Setting) -> bytes:
-    root = setting.tree()
-    assertion_of(root).insert(1, root[1])
-    return serialised(root)
+    return make
 
 
 _EMPTIED: Table = {
@@ -239,29 +237,17 @@ _EMPTIED: Table = {
 }
 
 
-def _named(namespace: str) -> Make:
-    return finished(swap(f'xmlns:ds="{DS}"', f'xmlns:ds="{namespace}"'))
-
-
-_RENAMED: Makes = {"signature-without-the-hash-sign-of-its-namespace": _named(DS.rstrip("#"))}
-
-
-def _at(place: Callable[[Element], tuple[Element, int]]) -> Make:
+def _appended(*, to_issuer: bool) -> Make:
     def make(setting: Setting) -> bytes:
         root = setting.tree()
         parent = _signed_in(setting, root)
-        signature = parent[1]
-        where, number = place(parent)
-        where.insert(number, signature)
+        (parent[0] if to_issuer else parent).append(parent[1])
         return serialised(root)
 
     return make
 
 
-_MOVED: Makes = {
-    "signature-at-the-end": _at(lambda parent: (parent, len(parent))),
-    "signature-in-the-issuer": _at(lambda parent: (parent[0], 0)),
-}
+_MOVED: Makes = {"signature-at-the-end": _appended(to_issuer=False), "signature-in-the-issuer": _appended(to_issuer=True)}
 
 
 def _without_inner(setting: Setting) -> bytes:

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from connectors.attacks.case import Case
-from connectors.attacks.responses.answer import Answer, attribute
-from connectors.attacks.responses.making import Make, Makes, Setting, Table, World, natural, refused
+from connectors.attacks.attack_case import AttackCase
 from connectors.attacks.responses.parties import SUBJECT_ATTRIBUTE
-from connectors.attacks.responses.ways import also, each, said, sent, spelled
-from connectors.attacks.signing import without
+from connectors.attacks.responses.recipes import also, each, said, sent, spelled
+from connectors.attacks.responses.response_draft import ResponseDraft, attribute
+from connectors.attacks.responses.settings import Make, Makes, ResponseWorld, Setting, Table, natural, refused
+from connectors.attacks.xml_signer import without
 from connectors.formats.eidas.registry import NATURAL, NATURAL_PERSON, NATURAL_PREFIX, REPRESENTATIVE_NATURAL_PERSON
 from connectors.wire.names import PERSISTENT, TRANSIENT, UNSPECIFIED
 from policies.assurance import LevelOfAssurance
@@ -18,7 +18,7 @@ NAME, LEVEL, PERSON = "name identifier", "level of assurance", "person across a 
 _EMAIL = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
 
 
-def names(world: World) -> Iterator[Case]:
+def names(world: ResponseWorld) -> Iterator[AttackCase]:
     """One identifier, as it is, of a format that identifies for good."""
     providers = (*world.plain, world.encrypted)
     yield from refused(NAME, providers, _NAMES)
@@ -40,7 +40,7 @@ def names(world: World) -> Iterator[Case]:
     yield from refused(NAME, providers, asked, entrance=world.entrances["persistent"])
 
 
-def levels(world: World) -> Iterator[Case]:
+def levels(world: ResponseWorld) -> Iterator[AttackCase]:
     """A level is one of the registration's, is reached, and is never guessed."""
     unknown = each(lambda context: said(context=context), _UNKNOWN)
     yield from refused(LEVEL, world.each, {"authn_context_unknown": unknown})
@@ -55,7 +55,7 @@ def levels(world: World) -> Iterator[Case]:
     yield from refused(LEVEL, world.each, _CONTEXTS)
 
 
-def persons(world: World) -> Iterator[Case]:
+def persons(world: ResponseWorld) -> Iterator[AttackCase]:
     """A node speaks for its own country's citizens, and says the whole minimum data set in its types."""
     yield from refused(PERSON, world.nodes, _PERSONS)
     yield from refused(PERSON, (world.eidas,), _VALUES)
@@ -101,7 +101,7 @@ _NAMES: Table = {
 }
 
 
-def _behind(_: Setting, answer: Answer) -> Answer:
+def _behind(_: Setting, answer: ResponseDraft) -> ResponseDraft:
     name = f"<saml:NameID{answer.name_id_attributes}>{answer.name_id}</saml:NameID>"
     return replace(answer, name_id_attributes=None, subject_end=name)
 

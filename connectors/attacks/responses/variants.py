@@ -5,14 +5,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from connectors.attacks.case import Case
+from connectors.attacks.attack_case import AttackCase
 from connectors.attacks.responses.algorithms import certificates, key_value
-from connectors.attacks.responses.answer import XS, fresh
-from connectors.attacks.responses.making import Make, Makes, Setting, World, accepted
 from connectors.attacks.responses.markup import as_octets, posted
-from connectors.attacks.responses.party_keys import CURVES
-from connectors.attacks.responses.ways import each, finished, late, sent, signed, throughout
-from connectors.attacks.signing import DIGESTS, MORE, NEWER, Edit, OctetEdit, in_lines, same, swap, swap_octets, value
+from connectors.attacks.responses.parties import CURVES
+from connectors.attacks.responses.recipes import each, finished, late, sent, signed, throughout
+from connectors.attacks.responses.response_draft import XS
+from connectors.attacks.responses.settings import Make, Makes, ResponseWorld, Setting, accepted
+from connectors.attacks.xml_signer import DIGESTS, MORE, NEWER, Edit, OctetEdit, in_lines, same, swap, swap_octets, value
 from connectors.signatures.algorithms import ECDSA_BY_CURVE
 from connectors.signatures.profile import SHA256_URI
 from connectors.wire.names import SAML, SAMLP
@@ -21,14 +21,14 @@ SPELLINGS, SIGNATURES = "valid spellings", "valid signatures"
 _XSI = ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 
 
-def valid_spellings(world: World) -> Iterator[Case]:
+def valid_spellings(world: ResponseWorld) -> Iterator[AttackCase]:
     """One message, spelled in many ways."""
     yield from accepted(SPELLINGS, world.all, {"as-it-is": sent(), "indented": sent(spelled=_indented)}, _LATE)
     yield from accepted(SPELLINGS, world.plain, each(lambda edit: sent(spelled=edit), _PREFIXES))
     yield from accepted(SPELLINGS, (*world.plain, world.encrypted, world.eidas), _OCTETS)
 
 
-def valid_signatures(world: World) -> Iterator[Case]:
+def valid_signatures(world: ResponseWorld) -> Iterator[AttackCase]:
     """Every algorithm and every key of the profiles, and each way to write a Signature."""
     settings, on = (*world.plain, world.encrypted, world.eidas), world.keys.on
     for uri, name in DIGESTS.items():
@@ -75,25 +75,15 @@ def _at_the_root(text: str) -> str:
     return text.replace("<samlp:Response", f'<samlp:Response xmlns:xs="{XS}"{_XSI}', 1)
 
 
-def _at_each_element(text: str) -> str:
-    """Every element declares the namespace of its name, and nothing else does."""
-    text = text.replace(f' xmlns:saml="{SAML}"', "").replace(f' xmlns:samlp="{SAMLP}"', "")
-    text = re.sub(r"<(samlp:\w+)", rf'<\1 xmlns:samlp="{SAMLP}"', text)
-    return re.sub(r"<(saml:\w+)", rf'<\1 xmlns:saml="{SAML}"', text)
-
-
 def _indented(text: str) -> str:
     """A pretty printer's text: white space between elements, and none in texts."""
     return text.replace("><", ">\n    <").replace(">\n    </saml:AttributeValue>", "></saml:AttributeValue>")
 
 
-_UNUSED = 'xmlns:unused="urn:selftest:unused"'
 _PREFIXES: dict[str, Edit] = {
     "other-prefixes": _other_prefixes,
     "default-namespaces": _default_namespaces,
     "namespaces-at-the-root": _at_the_root,
-    "namespaces-at-each-element": _at_each_element,
-    "namespaces-that-nobody-uses": swap("<samlp:Response", f"<samlp:Response {_UNUSED}"),
 }
 
 
@@ -124,12 +114,8 @@ _OCTETS: Makes = {
     "line-break-before-base64": lambda setting: b"\r\n" + posted(setting.sent()),
     # The finished octets, spelled otherwise: what is canonical stays
     "xml-declaration": as_octets(envelope=_before('<?xml version="1.0" encoding="UTF-8"?>\n')),
-    "xml-declaration-in-other-quotes": as_octets(
-        envelope=_before("<?xml version='1.0' encoding='utf-8' standalone='no' ?>")
-    ),
     "white-space-around-the-message": as_octets(envelope=lambda octets: b"\n  " + octets + b"\r\n"),
     "order-and-quotes-of-attributes": as_octets(envelope=_turned),
-    "white-space-in-tags": as_octets(envelope=swap_octets("<samlp:Status>", "<samlp:Status\r\n\t>")),
     "line-ends-of-windows": _windows,
 }
 
@@ -166,19 +152,11 @@ _FORMS: Makes = {
     "digest-value-in-lines": throughout(info=value("ds:DigestValue", in_lines(20))),
     "white-space-in-signed-info": throughout(info=lambda text: text.replace("><", ">\n  <")),
     "white-space-in-the-signature": finished(swap("<ds:SignatureValue>", "\n  <ds:SignatureValue>")),
-    "identifier-of-the-signature": finished(
-        lambda text: text.replace("<ds:Signature ", f'<ds:Signature Id="{fresh("s")}" ')
-    ),
     "quotes-of-algorithms": throughout(info=lambda text: text.replace(f'"{SHA256_URI}"', f"'{SHA256_URI}'")),
 }
 
 
-def _hints(world: World) -> dict[str, str]:
+def _hints(world: ResponseWorld) -> dict[str, str]:
     """KeyInfo may say this, and nobody reads it."""
     idp = world.keys.idp
-    return {
-        "certificate": certificates(idp),
-        "chain-of-certificates": certificates(idp, world.keys.second, world.keys.next_idp),
-        "key-value": f"<ds:KeyValue>{key_value(idp)}</ds:KeyValue>",
-        "everything": f"<ds:KeyName>k</ds:KeyName><ds:KeyValue>{key_value(idp)}</ds:KeyValue>{certificates(idp)}",
-    }
+    return {"certificate": certificates(idp), "key-value": f"<ds:KeyValue>{key_value(idp)}</ds:KeyValue>"}

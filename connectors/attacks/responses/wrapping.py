@@ -10,11 +10,11 @@ from dataclasses import replace
 
 from lxml import etree
 
-from connectors.attacks.case import Case
-from connectors.attacks.responses.answer import Answer
-from connectors.attacks.responses.making import Make, Makes, Setting, Table, World, parsed, refused
-from connectors.attacks.responses.ways import each, holding, said
-from connectors.attacks.signing import serialised, swap, swap_octets
+from connectors.attacks.attack_case import AttackCase
+from connectors.attacks.responses.recipes import each, holding, said
+from connectors.attacks.responses.response_draft import ResponseDraft
+from connectors.attacks.responses.settings import Make, Makes, ResponseWorld, Setting, Table, parsed, refused
+from connectors.attacks.xml_signer import serialised, swap, swap_octets
 from connectors.formats.eidas.registry import RESPONDER
 from connectors.signatures.parse import Element
 from connectors.signatures.profile import DS, SIGNATURE
@@ -23,12 +23,12 @@ from connectors.wire.names import SAML, SAMLP, saml, samlp
 FAMILY = "signature wrapping"
 _OBJECT = f"{{{DS}}}Object"
 # What is evil takes what is genuine in, and becomes the message
-Place = Callable[[Element, Element], Element]
+CaseBench = Callable[[Element, Element], Element]
 # The genuine Response, its signed assertion, and an evil one
 Beside = Callable[[Element, Element, Element], None]
 
 
-def wrapping(world: World) -> Iterator[Case]:
+def wrapping(world: ResponseWorld) -> Iterator[AttackCase]:
     """Every case of the family."""
     for name, (place, check) in _AROUND_RESPONSE.items():
         # A genuine failure is refused by this check; a genuine success brings a second assertion, and that is found first
@@ -43,12 +43,14 @@ def wrapping(world: World) -> Iterator[Case]:
             yield from refused(FAMILY, (world.response, world.encrypted), {"duplicate_id": again})
     around: Table = {"one_assertion": each(_around_assertion, _AROUND_ASSERTION)}
     yield from refused(FAMILY, (world.assertion, world.both), around, _LENT)
-    yield from refused(FAMILY, (world.assertion,), {"unknown_element": _CONFUSED})
+    yield from refused(
+        FAMILY, (world.assertion,), {"unknown_element": {"evil-assertion-in-another-namespace": _in_another_namespace}}
+    )
     yield from refused(FAMILY, (world.both_encrypted, world.eidas_both), _IN_PLAINTEXT)
     yield from refused(FAMILY, (world.response, world.both, world.eidas), {"signature_place": _SMUGGLED})
 
 
-def another(setting: Setting) -> Answer:
+def another(setting: Setting) -> ResponseDraft:
     """The attacker's answer: another subject, in everything else a good answer."""
     return replace(setting.good, name_id="victim-of-the-selftest")
 
@@ -102,28 +104,22 @@ def _in_extensions(evil: Element, original: Element) -> Element:
     return evil
 
 
-def _in_status_detail(evil: Element, original: Element) -> Element:
-    next(evil.iter(samlp("Status"))).append(element(samlp("StatusDetail"), original))
-    return evil
-
-
 def _at_the_end(evil: Element, original: Element) -> Element:
     evil.append(original)
     return evil
 
 
-_AROUND_RESPONSE: Mapping[str, tuple[Place, str]] = {
+_AROUND_RESPONSE: Mapping[str, tuple[CaseBench, str]] = {
     "xsw1-response-in-its-signature": (_xsw1, "signature_shape"),
     "xsw2-response-beside-its-signature": (_xsw2, "reference"),
     "response-in-an-object": (_in_object, "signature_shape"),
     "response-in-extensions-cve-2025-46572": (_in_extensions, "signature_place"),
-    "response-in-status-detail": (_in_status_detail, "signature_place"),
     "response-at-the-end-of-another-oneuptime-2949": (_at_the_end, "signature_place"),
     "response-in-a-foreign-root": (lambda evil, original: element("{urn:selftest:evil}Response", evil, original), "root"),
 }
 
 
-def _around_response(place: Place, *, failed: bool = False, same_ids: bool = False) -> Make:
+def _around_response(place: CaseBench, *, failed: bool = False, same_ids: bool = False) -> Make:
     def make(setting: Setting) -> bytes:
         genuine, evil = setting.good, another(setting)
         if same_ids:
@@ -132,15 +128,6 @@ def _around_response(place: Place, *, failed: bool = False, same_ids: bool = Fal
         return serialised(place(parsed(setting.unsigned(evil)), parsed(octets)))
 
     return make
-
-
-def _xsw3(root: Element, _: Element, evil: Element) -> None:
-    """The evil assertion comes first."""
-    root.insert(2, evil)
-
-
-def _last(root: Element, _: Element, evil: Element) -> None:
-    root.append(evil)
 
 
 def _xsw4(root: Element, original: Element, evil: Element) -> None:
@@ -162,11 +149,6 @@ def _xsw6(root: Element, original: Element, evil: Element) -> None:
     evil.insert(1, signature)
     root.append(evil)
     signature.append(original)
-
-
-def _xsw7(root: Element, _: Element, evil: Element) -> None:
-    """The evil assertion is in Extensions, where a schema allows anything."""
-    root.insert(1, element(samlp("Extensions"), evil))
 
 
 def _xsw8(root: Element, original: Element, evil: Element) -> None:
@@ -199,20 +181,19 @@ def _same_id(root: Element, original: Element, evil: Element) -> None:
     root.append(evil)
 
 
-_IN_ADVICE, _IN_VALUE = _genuine_in(".", saml("Advice")), _genuine_in(saml("AttributeValue"))
+_IN_ADVICE = _genuine_in(".", saml("Advice"))
 _AROUND_ASSERTION: Mapping[str, Beside] = {
-    "xsw3-evil-assertion-first-cve-2025-47949": _xsw3,
-    "evil-assertion-last-cve-2022-41912": _last,
+    "xsw3-evil-assertion-first-cve-2025-47949": lambda root, _, evil: root.insert(2, evil),
+    "evil-assertion-last-cve-2022-41912": lambda root, _, evil: root.append(evil),
     "xsw4-evil-assertion-around": _xsw4,
     "xsw5-genuine-assertion-behind": _xsw5,
     "xsw6-genuine-assertion-in-its-signature": _xsw6,
-    "xsw7-evil-assertion-in-extensions": _xsw7,
+    # In Extensions a schema allows anything
+    "xsw7-evil-assertion-in-extensions": lambda root, _, evil: root.insert(1, element(samlp("Extensions"), evil)),
     "xsw8-genuine-assertion-in-an-object": _xsw8,
     "genuine-assertion-in-advice": _IN_ADVICE,
     "genuine-assertion-in-confirmation-data": _genuine_in(saml("SubjectConfirmationData")),
-    "genuine-assertion-in-attribute-value": _IN_VALUE,
-    "genuine-assertion-in-authn-context": _genuine_in(saml("AuthnContext"), saml("AuthnContextDecl")),
-    "genuine-assertion-in-a-foreign-element": _genuine_in(".", "{urn:selftest:evil}x"),
+    "genuine-assertion-in-attribute-value": _genuine_in(saml("AttributeValue")),
     "same-id-genuine-assertion-in-advice-cve-2016-5697": _same_id,
 }
 
@@ -229,14 +210,11 @@ def _around_assertion(place: Beside) -> Make:
 def _lent(*, same_id: bool) -> Make:
     """The evil assertion takes the genuine one's place, and its Signature."""
 
-    def make(setting: Setting) -> bytes:
-        root = setting.tree()
-        original, evil = assertion_of(root), _evil(setting)
+    def place(root: Element, original: Element, evil: Element) -> None:
         _lend(original, evil, same_id=same_id)
         root.replace(original, evil)
-        return serialised(root)
 
-    return make
+    return _around_assertion(place)
 
 
 def _lend(original: Element, evil: Element, *, same_id: bool) -> None:
@@ -260,18 +238,12 @@ _LENT: Table = {
 }
 
 
-def _in_namespace(namespace: str) -> Make:
-    def make(setting: Setting) -> bytes:
-        root = setting.tree()
-        text = swap(f'xmlns:saml="{SAML}"', f'xmlns:saml="{namespace}"')(another(setting).assertion())
-        root.insert(2, parsed(text.encode()))
-        return serialised(root)
-
-    return make
-
-
-# An Assertion by its local name alone, for whoever looks no further
-_CONFUSED: Makes = {"evil-assertion-in-another-namespace": _in_namespace(SAML.upper())}
+def _in_another_namespace(setting: Setting) -> bytes:
+    """An Assertion by its local name alone, for whoever looks no further."""
+    root = setting.tree()
+    text = swap(f'xmlns:saml="{SAML}"', f'xmlns:saml="{SAML.upper()}"')(another(setting).assertion())
+    root.insert(2, parsed(text.encode()))
+    return serialised(root)
 
 
 def _in_plaintext(place: Callable[[Element, Element], None]) -> Make:
@@ -289,31 +261,23 @@ def _lent_in_plaintext(*, same_id: bool) -> Make:
     return _in_plaintext(lambda original, evil: _lend(original, evil, same_id=same_id))
 
 
-def _beside(place: Beside) -> Make:
-    """The same as beside it in the clear, without a Response to stand in."""
-    return _in_plaintext(lambda original, evil: place(element("x"), original, evil))
-
-
 _IN_PLAINTEXT: Table = {
     "one_assertion": {
-        "genuine-assertion-in-advice-in-the-plaintext": _beside(_IN_ADVICE),
-        "xsw8-genuine-assertion-in-an-object-in-the-plaintext": _beside(_xsw8),
+        "genuine-assertion-in-advice-in-the-plaintext": _in_plaintext(
+            lambda original, evil: _IN_ADVICE(element("x"), original, evil)
+        ),
+        "xsw8-genuine-assertion-in-an-object-in-the-plaintext": _in_plaintext(
+            lambda original, evil: _xsw8(element("x"), original, evil)
+        ),
     },
     "reference": {"signature-lent-to-another-assertion-in-the-plaintext": _lent_in_plaintext(same_id=False)},
     "digest": {"signature-lent-with-its-id-in-the-plaintext": _lent_in_plaintext(same_id=True)},
 }
 
 
-def _smuggled(part: str, *, before_status: bool) -> Make:
-    """CVE-2024-45409: a digest of the attacker's stands where an XPath finds it before the signed one."""
-    added = f'<ds:{part} xmlns:ds="{DS}">AAAA</ds:{part}>'
-    if before_status:
-        return said(issuer_after=f"<samlp:Extensions>{added}</samlp:Extensions>")
-    return said(status_after=f"<samlp:StatusDetail>{added}</samlp:StatusDetail>")
-
-
-# Parts of a Signature for whoever searches the document for them
+# A digest of the attacker's stands where an XPath finds it before the signed one
+_STRAY = f'<ds:DigestValue xmlns:ds="{DS}">AAAA</ds:DigestValue>'
 _SMUGGLED: Makes = {
-    "digest-value-in-extensions-cve-2024-45409": _smuggled("DigestValue", before_status=True),
-    "digest-value-in-status-detail-cve-2024-45409": _smuggled("DigestValue", before_status=False),
+    "digest-value-in-extensions-cve-2024-45409": said(issuer_after=f"<samlp:Extensions>{_STRAY}</samlp:Extensions>"),
+    "digest-value-in-status-detail-cve-2024-45409": said(status_after=f"<samlp:StatusDetail>{_STRAY}</samlp:StatusDetail>"),
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from connectors.attacks.case import Case
+from connectors.attacks.attack_case import AttackCase
 from connectors.attacks.tokens.jws_text import ABSENT, Change, half_hash
 from connectors.attacks.tokens.token_benches import AT_PROVIDER, CLIENT, MAX_AGE, OP, TOKEN_ENDPOINT, US, TokenBench
 from connectors.client_assertion import MAX_ASSERTION
@@ -20,7 +20,7 @@ _NOT_TIMES: Values = {"null": None, "a text": "1795600300", "true": True, "negat
 _NO_TIME: Values = {"absent": ABSENT, **_NOT_TIMES}
 
 
-def id_token(bench: TokenBench) -> Iterator[Case]:
+def id_token(bench: TokenBench) -> Iterator[AttackCase]:
     """An id_token: OpenID Connect Core 1.0 §3.1.3.7."""
     spelled = {"of 256 characters": "s" * 256, "with a line end": "nobody\nadmin"}
     subject = _all("sub", "token_subject", spelled) | _all("sub", "claim_sub", _NO_TEXT)
@@ -33,7 +33,7 @@ def id_token(bench: TokenBench) -> Iterator[Case]:
     yield from _refused(bench, "id_token: level and age of the authentication", _authentication(bench))
 
 
-def client_assertion(bench: TokenBench) -> Iterator[Case]:
+def client_assertion(bench: TokenBench) -> Iterator[AttackCase]:
     """A client assertion: RFC 7523 §3 and rfc7523bis."""
     party: Table = {
         "another client's iss": ("assertion_issuer", {"iss": "another"}),
@@ -53,7 +53,7 @@ def client_assertion(bench: TokenBench) -> Iterator[Case]:
     yield bench.refused("client assertion: size", "larger than 8 kib", large, "jws_size")
 
 
-def client_assertion_by_registration(bench: TokenBench) -> Iterator[Case]:
+def client_assertion_by_registration(bench: TokenBench) -> Iterator[AttackCase]:
     """A client assertion where the registration lets it name our token endpoint, and live for ten minutes."""
     now = bench.now
     wrong: Values = {
@@ -84,7 +84,7 @@ def client_assertion_by_registration(bench: TokenBench) -> Iterator[Case]:
     yield from _refused(bench, "client assertion: by registration", table)
 
 
-def logout_token(bench: TokenBench) -> Iterator[Case]:
+def logout_token(bench: TokenBench) -> Iterator[AttackCase]:
     """A logout token: OpenID Connect Back-Channel Logout 1.0 §2.6; forgery as in CVE-2026-18569."""
     yield from _refused(bench, "logout token: issuer and audience", {**_issuer(OP), **_audience(AT_PROVIDER)})
     yield from _refused(bench, "logout token: time", _times(bench, 60, 300))
@@ -92,7 +92,7 @@ def logout_token(bench: TokenBench) -> Iterator[Case]:
     yield from _refused(bench, "logout token: event", _events())
 
 
-def _refused(bench: TokenBench, family: str, table: Table) -> Iterator[Case]:
+def _refused(bench: TokenBench, family: str, table: Table) -> Iterator[AttackCase]:
     for what, (check, changes) in table.items():
         yield bench.refused(family, what, bench.token(claims=changes), check)
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512, HashAlgorithm
 
-from connectors.attacks.signing import raw_signature
+from connectors.attacks.xml_signer import raw_signature
 from connectors.signatures.jwk import public_jwk
 from connectors.wire.claims import Json
 

@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384
 
-from connectors.attacks.case import Case
-from connectors.attacks.signing import flipped
+from connectors.attacks.attack_case import AttackCase
 from connectors.attacks.tokens.jws_text import Sign, base64url, written
 from connectors.attacks.tokens.token_benches import TokenBench
+from connectors.attacks.xml_signer import flipped
 
 SIGNATURE = "token: signature"
 # NIST SP 800-186 §3.2.1: the orders of P-256 and P-384
@@ -29,7 +29,7 @@ _WITHOUT_NULL = bytes.fromhex("302f300b0609608648016503040201" + "0420")
 _SHA1_INFO = bytes.fromhex("3021300906052b0e03021a05000414")
 
 
-def signature(bench: TokenBench) -> Iterator[Case]:
+def signature(bench: TokenBench) -> Iterator[AttackCase]:
     """Broken signatures of any algorithm, then those that only one algorithm has."""
     private = bench.key.private
     forged = _of_any(bench)

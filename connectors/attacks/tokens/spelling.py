@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Callable, Iterator, Mapping
 
-from connectors.attacks.case import Case
+from connectors.attacks.attack_case import AttackCase
 from connectors.attacks.tokens.jws_text import base64url, written
 from connectors.attacks.tokens.token_benches import TokenBench
 from connectors.wire.claims import MAX_INTEGER
@@ -17,7 +17,7 @@ _LARGE, _LONG = 64 * 1024, 2 * 1024
 _TOO_DEEP, _DEEP = 65, 2_500
 
 
-def form(bench: TokenBench) -> Iterator[Case]:
+def form(bench: TokenBench) -> Iterator[AttackCase]:
     """Spellings that a tolerant reader would mend. A signature covers the very text."""
     yield from bench.all_refused(FORM, "jws_form", {**_texts(bench), **_respelled(bench), **_serialised(bench)})
     yield bench.refused(FORM, "larger than 64 kib", bench.token(claims={"filler": "x" * _LARGE}), "jws_size")
@@ -41,16 +41,17 @@ def _texts(bench: TokenBench) -> dict[str, bytes]:
         "detached with a tilde": b".".join((header, b"", signature)) + b"~",
         "signature with padding": token + b"=" * (-len(signature) % 4 or 1),
         "signature in two lines": b".".join((header, claims, signature[:20] + b"\r\n" + signature[20:])),
-        "signature with a plus for a minus": _of_the_other_alphabet(bench),
+        "signature with a plus for a minus": _of_the_other_alphabet(bench, b"-", b"+"),
+        "signature with a slash for an underscore": _of_the_other_alphabet(bench, b"_", b"/"),
     }
 
 
-def _of_the_other_alphabet(bench: TokenBench) -> bytes:
+def _of_the_other_alphabet(bench: TokenBench, letter: bytes, other: bytes) -> bytes:
     """RFC 4648 §4 has `+` and `/` for `-` and `_`, and some readers take both. A signature has them by chance."""
     text, signature = b"", b""
-    while b"-" not in signature:
+    while letter not in signature:
         text, _, signature = bench.token().rpartition(b".")
-    return b".".join((text, signature.replace(b"-", b"+")))
+    return b".".join((text, signature.replace(letter, other)))
 
 
 def _respelled(bench: TokenBench) -> dict[str, bytes]:
@@ -98,7 +99,7 @@ def _left_over(text: bytes) -> bytes:
     return text[:-1] + _ALPHABET[_ALPHABET.index(text[-1]) | 1 :][:1]
 
 
-def json_of_a_token(bench: TokenBench) -> Iterator[Case]:
+def json_of_a_token(bench: TokenBench) -> Iterator[AttackCase]:
     """Header and claims that are not one strict object: members twice, numbers that are none, text that is no text."""
     for what, octets in _broken(written(bench.header()), b'"alg":"none"').items():
         yield bench.refused(JSON, f"header, {what}", bench.signed(octets, bench.claims()), "jws_header")

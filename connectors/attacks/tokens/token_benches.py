@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from connectors.attacks.case import Entrance, Kind, Place
+from connectors.attacks.attack_case import CaseBench, CaseKind, Entrance
 from connectors.attacks.tokens.jws_text import (
     ALGORITHMS,
     Change,
@@ -38,12 +38,12 @@ TOKEN_ENDPOINT = f"{US}/token"
 AT_PROVIDER = "storkhaven-at-op"  # our own client id
 MAX_AGE = 600
 JWKS, ACCESS_TOKEN = "jwks.json", "access_token"
-Keys = tuple[VerificationKey, ...]
-Judge = Callable[[str, Keys], object]
+TokenKeys = tuple[VerificationKey, ...]
+Judge = Callable[[str, TokenKeys], object]
 
 
 @dataclass(frozen=True, slots=True)
-class TokenBench(Place):
+class TokenBench(CaseBench):
     """One registration: a good token of it, made anew each time, and what makes cases of others.
 
     `claims` gives those of a good token, each time with identifiers of its own; `typ` is its type, "" for none. `key` signs
@@ -51,7 +51,7 @@ class TokenBench(Place):
     time of the run, in seconds; `rolling` says that there are two keys for the algorithm.
     """
 
-    kind = Kind.JWT
+    kind = CaseKind.JWT
     key: TokenKey
     typ: str
     claims: Callable[[], dict[str, Json]]

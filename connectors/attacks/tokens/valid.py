@@ -2,10 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 
-from connectors.attacks.case import Case
+from connectors.attacks.attack_case import AttackCase
 from connectors.attacks.tokens.jws_text import ABSENT, ALGORITHMS, Change, signer, written
 from connectors.attacks.tokens.signatures import the_other_s
-from connectors.attacks.tokens.token_benches import AT_PROVIDER, MAX_AGE, TOKEN_ENDPOINT, US, Keys, TokenBench, TokenWorld
+from connectors.attacks.tokens.token_benches import (
+    AT_PROVIDER,
+    MAX_AGE,
+    TOKEN_ENDPOINT,
+    US,
+    TokenBench,
+    TokenKeys,
+    TokenWorld,
+)
 from connectors.client_assertion import MAX_ASSERTION
 from connectors.id_token import judge_id_token
 from policies.errors import AssertionRejected
@@ -18,7 +26,7 @@ Claims = Mapping[str, Mapping[str, Change]]
 _LEVELS = 64
 
 
-def valid_tokens(world: TokenWorld) -> Iterator[Case]:
+def valid_tokens(world: TokenWorld) -> Iterator[AttackCase]:
     """All kinds."""
     for alg in ALGORITHMS:
         yield world.id_token(alg).accepted(ID_TOKENS, "plain", world.id_token(alg).token())
@@ -33,7 +41,7 @@ def valid_tokens(world: TokenWorld) -> Iterator[Case]:
     yield from _logout_tokens(world)
 
 
-def _of_any_kind(bench: TokenBench, alone: TokenBench, family: str) -> Iterator[Case]:
+def _of_any_kind(bench: TokenBench, alone: TokenBench, family: str) -> Iterator[AttackCase]:
     """Headers and spellings, that every kind of token may have."""
     other_s = the_other_s(bench)
     if other_s is not None:
@@ -53,7 +61,7 @@ def _of_any_kind(bench: TokenBench, alone: TokenBench, family: str) -> Iterator[
     yield bench.accepted(family, "claims that nobody knows", bench.token(claims=unknown))
 
 
-def _id_tokens(world: TokenWorld) -> Iterator[Case]:
+def _id_tokens(world: TokenWorld) -> Iterator[AttackCase]:
     bench, now = world.id_token("ES256"), world.now
     variants: Claims = {
         "aud in a list": {"aud": [AT_PROVIDER]},
@@ -89,7 +97,7 @@ def _id_tokens(world: TokenWorld) -> Iterator[Case]:
     yield binding.refused("id_token: access token", "not bound to it", unbound, "token_access_token")
 
 
-def _assertions(world: TokenWorld) -> Iterator[Case]:
+def _assertions(world: TokenWorld) -> Iterator[AttackCase]:
     bench, now = world.client_assertion("ES256"), world.now
     variants: Claims = {
         "no iat": {"iat": ABSENT},
@@ -107,7 +115,7 @@ def _assertions(world: TokenWorld) -> Iterator[Case]:
     yield bench.accepted(ASSERTIONS, "the next key of a rollover", rolled)
 
 
-def _assertions_by_registration(world: TokenWorld) -> Iterator[Case]:
+def _assertions_by_registration(world: TokenWorld) -> Iterator[AttackCase]:
     """Deployed libraries send these. A registration that lets them takes them; any other refuses each."""
     bench, now = world.client_assertion_by_registration("ES256"), world.now
     variants: Claims = {
@@ -120,7 +128,7 @@ def _assertions_by_registration(world: TokenWorld) -> Iterator[Case]:
     yield from bench.all_accepted(ASSERTIONS, {what: bench.token(claims=changes) for what, changes in variants.items()})
 
 
-def _logout_tokens(world: TokenWorld) -> Iterator[Case]:
+def _logout_tokens(world: TokenWorld) -> Iterator[AttackCase]:
     bench, now = world.logout_token("ES256"), world.now
     variants: Claims = {
         "a subject alone": {"sid": ABSENT},
@@ -139,7 +147,7 @@ def _binding(world: TokenWorld) -> TokenBench:
     """Where it matters whether a token says which access token it belongs to: it may leave that out, and we must know."""
     expected = world.expected_id_token("ES256")
 
-    def judge(token: str, keys: Keys) -> None:
+    def judge(token: str, keys: TokenKeys) -> None:
         if not judge_id_token(token, keys, expected, world.now).bound_to_access_token:
             raise AssertionRejected("token_access_token", "a token that is bound to no access token")
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable
 from urllib.parse import urlencode
 
-from connectors.attacks.case import Kind
-from idp.selftest.live.played import Attack, LiveCase, named, refused
+from connectors.attacks.attack_case import CaseKind
+from idp.selftest.live.live_case import Attack, LiveCase, named, refused
 from idp.selftest.live.responses import CHOICES
-from idp.selftest.live.visitor import Answer, AstrayError, Visitor
+from idp.selftest.live.visitor import AstrayError, BrokerAnswer, Visitor
 from idp.web.login_cookies import STRICT
 
 FAMILY = "live: decisions"
@@ -118,7 +118,7 @@ def alike(visitor: Visitor) -> Attack:
     question = visitor.question()
     code = visitor.decides(question).back["code"]
 
-    def again() -> Answer:
+    def again() -> BrokerAnswer:
         answer = visitor.decides(question)
         if answer.back.get("code") != code:
             raise AstrayError("the same choice got another answer")
@@ -137,7 +137,7 @@ def reloaded(visitor: Visitor) -> Attack:
 def signed_in(visitor: Visitor) -> Attack:
     """Honest: a whole login, to the answer of userinfo."""
 
-    def login() -> Answer:
+    def login() -> BrokerAnswer:
         answer = visitor.userinfo(visitor.token())
         if not answer.json.get("sub"):
             raise AstrayError("userinfo names nobody")
@@ -148,7 +148,7 @@ def signed_in(visitor: Visitor) -> Attack:
 
 def honest(number: int) -> LiveCase:
     """A whole login after so many cases: the broker serves as before."""
-    return LiveCase(named(HONEST, f"after {number} cases"), HONEST, Kind.VALID, None, signed_in, releases=True)
+    return LiveCase(named(HONEST, f"after {number} cases"), HONEST, CaseKind.VALID, None, signed_in, releases=True)
 
 
 def cases() -> Iterable[LiveCase]:
@@ -156,7 +156,7 @@ def cases() -> Iterable[LiveCase]:
     pairs = [(first, second) for first in CHOICES for second in CHOICES if first != second]
     yield from refused(
         FAMILY,
-        Kind.RESPONSE,
+        CaseKind.RESPONSE,
         {
             **{f"{first}, then {second}": ("409 decided", otherwise(first, second)) for first, second in pairs},
             "approve, then more of it": ("409 decided", more),
@@ -174,5 +174,5 @@ def cases() -> Iterable[LiveCase]:
             "two choices": ("400 request_refused", twice_in_one_form),
         },
     )
-    yield LiveCase(named(HONEST, "approved again alike"), HONEST, Kind.VALID, None, alike)
-    yield LiveCase(named(HONEST, "response again before the decision"), HONEST, Kind.VALID, None, reloaded)
+    yield LiveCase(named(HONEST, "approved again alike"), HONEST, CaseKind.VALID, None, alike)
+    yield LiveCase(named(HONEST, "response again before the decision"), HONEST, CaseKind.VALID, None, reloaded)

@@ -4,10 +4,10 @@ import secrets
 from collections.abc import Callable, Iterable
 from urllib.parse import urlencode
 
-from connectors.attacks.case import Kind
+from connectors.attacks.attack_case import CaseKind
 from connectors.signatures.jws import sign
 from connectors.wire.claims import Json
-from idp.selftest.live.played import Attack, LiveCase, refused
+from idp.selftest.live.live_case import Attack, LiveCase, refused
 from idp.selftest.live.visitor import DIRECT, Visitor
 
 FAMILY = "live: tokens"
@@ -191,7 +191,7 @@ def cases() -> Iterable[LiveCase]:
     grant, client, token = "400 invalid_grant", "401 invalid_client", "401 invalid_token"
     return refused(
         FAMILY,
-        Kind.JWT,
+        CaseKind.JWT,
         {
             "code again": (grant, code_again),
             "token of a code used twice": (token, token_of_a_code_used_twice),

@@ -29,7 +29,7 @@ class AstrayError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class BrokerAnswer:
     """An answer of the broker."""
 
     status: int
@@ -92,7 +92,7 @@ class Visitor:
         headers: Mapping[str, str | None] | None = None,
         jar: Mapping[str, str] | None = None,
         port: int | None = None,
-    ) -> Answer:
+    ) -> BrokerAnswer:
         """One request to the broker. Headers are those of an honest navigation, but for `headers`; None leaves one out."""
         sent: dict[str, str | None] = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document", "accept-language": "en"}
         if method == "POST":
@@ -105,7 +105,7 @@ class Visitor:
         target = f"http://127.0.0.1:{port or self.stage.port}{path}"
         response = self._http.request(method, target, headers=kept, content=body)
         self._keep(response.headers.get_list("set-cookie"))
-        return Answer(response.status_code, dict(response.headers), response.text)
+        return BrokerAnswer(response.status_code, dict(response.headers), response.text)
 
     def login(self, **changes: str | None) -> str:
         """Begin a login for the parking service, but for `changes`; its id."""
@@ -140,23 +140,23 @@ class Visitor:
         fields = {**carried, "relay_state": question["RelayState"], "citizen": CITIZEN}
         headers = {"content-type": FORM_TYPE}
         response = send(self._http, "POST", f"{base}/answer", headers=headers, content=urlencode(fields).encode())
-        return Answer(response.status_code, {}, response.text).expect("the country's sign-in").fields
+        return BrokerAnswer(response.status_code, {}, response.text).expect("the country's sign-in").fields
 
     def response(self, login: str = "", provider: str = FIRST) -> dict[str, str]:
         """A fresh answer of a country that was not posted yet."""
         return self.answered(self.asked(login or self.login(), provider))
 
-    def returns(self, fields: Mapping[str, str], *, path: str = "/saml/acs", **headers: str | None) -> Answer:
+    def returns(self, fields: Mapping[str, str], *, path: str = "/saml/acs", **headers: str | None) -> BrokerAnswer:
         """Back from the country, by its cross-site form: Strict cookies stay at home."""
         sent = {"origin": self.stage.country_base, "sec-fetch-site": "cross-site", **headers}
         jar = {name: value for name, value in self.jar.items() if not name.startswith(STRICT)}
         return self.go("POST", path, fields=fields, headers=sent, jar=jar)
 
-    def question(self, login: str = "", provider: str = FIRST) -> Answer:
+    def question(self, login: str = "", provider: str = FIRST) -> BrokerAnswer:
         """All the way to the question."""
         return self.returns(self.response(login, provider)).expect("the answer of the country")
 
-    def decides(self, question: Answer, choice: str = "approve", **changes: str) -> Answer:
+    def decides(self, question: BrokerAnswer, choice: str = "approve", **changes: str) -> BrokerAnswer:
         """Press a button of the question, but for `changes`."""
         fields = {**question.fields, "choice": choice, **changes}
         return self.go("POST", f"/login/{fields['login']}/decision", fields=fields)
@@ -177,7 +177,7 @@ class Visitor:
         *,
         service: str = "parking",
         body: bytes | None = None,
-    ) -> Answer:
+    ) -> BrokerAnswer:
         """The token endpoint, as a service with a secret calls it, but for `changes` of the fields."""
         wanted: dict[str, str | None] = {
             "grant_type": "authorization_code",
@@ -197,7 +197,9 @@ class Visitor:
         """A whole login, redeemed: its access token."""
         return str(self.redeem(self.code()).expect("the redemption").json["access_token"])
 
-    def userinfo(self, token: str, *, path: str = "/userinfo", method: str = "GET", port: int | None = None) -> Answer:
+    def userinfo(
+        self, token: str, *, path: str = "/userinfo", method: str = "GET", port: int | None = None
+    ) -> BrokerAnswer:
         """Userinfo, or what else an access token opens."""
         headers = {**DIRECT, "authorization": f"Bearer {token}"}
         if port is not None:

@@ -9,14 +9,13 @@ import pytest
 from lxml import etree
 
 from connectors import checks
-from connectors.attacks.case import Case, Kind
+from connectors.attacks.attack_case import AttackCase
 from connectors.attacks.responses import response_cases
 from connectors.attacks.verdict import verdict_of
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.parse import Element
 from connectors.signatures.xmldsig import KEY_HINTS
-from idp.selftest.run import Watching, run
-from tests.connectors.attacks.corpora import accepted, ends_as_told, hostile, is_fresh, is_named_alike, is_of_kinds
+from tests.connectors.attacks.corpora import accepted, ends_as_told, hostile, is_fresh, is_named_alike
 
 NOW = 1_795_600_000
 KNOWN = {*checks.ALL_CHECKS, *checks.EIDAS_CHECKS}
@@ -53,17 +52,17 @@ OTHER_NUMBERS = ("oneuptime-2949", "oneuptime-2981", "oneuptime-2988", "samlify-
 
 
 @pytest.fixture(scope="module")
-def cases() -> list[Case]:
+def cases() -> list[AttackCase]:
     return list(response_cases(NOW))
 
 
 @pytest.mark.spec("security.md §2.1 A; security.md §2.1 B; security.md §2.1 C")
-def test_every_response_ends_as_it_says(cases: list[Case]) -> None:
+def test_every_response_ends_as_it_says(cases: list[AttackCase]) -> None:
     ends_as_told(cases)
 
 
 @pytest.mark.spec("issue 5: at least 250 SAML responses that must be refused, at least 20 valid variants")
-def test_there_are_many_more_hostile_responses_than_are_asked_for(cases: list[Case]) -> None:
+def test_there_are_many_more_hostile_responses_than_are_asked_for(cases: list[AttackCase]) -> None:
     assert len(hostile(cases)) >= 250
     assert len(accepted(cases)) >= 20
     counted = Counter(case.family for case in cases)
@@ -73,38 +72,30 @@ def test_there_are_many_more_hostile_responses_than_are_asked_for(cases: list[Ca
 
 
 @pytest.fixture(scope="module")
-def later() -> list[Case]:
+def later() -> list[AttackCase]:
     """Another run, now."""
     return list(response_cases(int(time.time())))
 
 
-def test_responses_are_named_alike_in_every_run(cases: list[Case], later: list[Case]) -> None:
+def test_responses_are_named_alike_in_every_run(cases: list[AttackCase], later: list[AttackCase]) -> None:
     is_named_alike(cases, later)
 
 
-def test_responses_are_new_in_every_run(cases: list[Case], later: list[Case]) -> None:
+def test_responses_are_new_in_every_run(cases: list[AttackCase], later: list[AttackCase]) -> None:
     is_fresh(cases, later)
 
 
-def test_responses_end_alike_at_another_time(later: list[Case]) -> None:
-    ends_as_told(later)
-
-
-def test_families_of_responses_are_of_one_kind(cases: list[Case]) -> None:
-    is_of_kinds(cases, Kind.RESPONSE)
-
-
-def test_every_check_of_responses_has_a_case_and_every_check_that_a_case_names_is_one(cases: list[Case]) -> None:
+def test_every_check_of_responses_has_a_case_and_every_check_that_a_case_names_is_one(cases: list[AttackCase]) -> None:
     assert {case.check for case in hostile(cases)} == (KNOWN - ELSEWHERE) | CODES
 
 
-def test_every_number_of_the_catalogue_has_its_response(cases: list[Case]) -> None:
+def test_every_number_of_the_catalogue_has_its_response(cases: list[AttackCase]) -> None:
     names = " ".join(case.name for case in cases)
     assert [number for number in NUMBERS if f"cve-{number}" not in names] == []
     assert [number for number in OTHER_NUMBERS if number not in names] == []
 
 
-def test_attacks_come_signed_in_every_place_in_the_clear_and_encrypted(cases: list[Case]) -> None:
+def test_attacks_come_signed_in_every_place_in_the_clear_and_encrypted(cases: list[AttackCase]) -> None:
     """The places at the end of a name: a family has those in which its attack means something."""
     places: dict[str, set[str]] = {}
     for case in cases:
@@ -120,12 +111,12 @@ def test_attacks_come_signed_in_every_place_in_the_clear_and_encrypted(cases: li
         assert everywhere <= places[family], family
 
 
-def test_every_octet_of_a_case_fits_into_a_file_that_inspect_reads(cases: list[Case]) -> None:
+def test_every_octet_of_a_case_fits_into_a_file_that_inspect_reads(cases: list[AttackCase]) -> None:
     assert max(len(case.octets) for case in cases) < 1024 * 1024
     assert all(case.octets for case in cases)
 
 
-def test_side_files_and_arguments_belong_together(cases: list[Case]) -> None:
+def test_side_files_and_arguments_belong_together(cases: list[AttackCase]) -> None:
     for entrance in {case.entrance.name: case.entrance for case in cases}.values():
         if entrance.arguments is None:
             continue
@@ -135,22 +126,16 @@ def test_side_files_and_arguments_belong_together(cases: list[Case]) -> None:
         assert str(NOW) in entrance.arguments
 
 
-def test_no_private_key_and_no_value_is_in_the_repr_of_a_case(cases: list[Case]) -> None:
+def test_no_private_key_and_no_value_is_in_the_repr_of_a_case(cases: list[AttackCase]) -> None:
     for case in cases[::97]:
         assert "PRIVATE KEY" not in repr(case)
         assert "Selftest" not in repr(case)
 
 
-def test_values_of_persons_are_visibly_invented(cases: list[Case]) -> None:
+def test_values_of_persons_are_visibly_invented(cases: list[AttackCase]) -> None:
     plain = [case for case in accepted(cases) if case.name.endswith("/response") and case.octets.startswith(b"<")]
     assert plain
     assert all(b"Selftest" in case.octets for case in plain if "no-attributes" not in case.name)
-
-
-def test_the_run_counts_them_and_none_is_wrong(cases: list[Case]) -> None:
-    report = run(NOW, Watching(), {"responses": lambda _now: iter(cases[::11])}, live=None)
-    assert len(report.tried) == len(cases[::11])
-    assert not [tried.name for tried in report.tried if tried.outcome.wrong]
 
 
 # -- the corpus can fail ---------------------------------------------------------------------------------------------------
@@ -160,22 +145,12 @@ def anything(_octets: bytes) -> None:
     """A judge that accepts everything."""
 
 
-def refusing(octets: bytes) -> None:
-    """A judge that refuses everything, whatever it is."""
-    raise ZeroDivisionError(len(octets))
-
-
-def test_a_judge_that_accepts_everything_turns_every_hostile_response_red(cases: list[Case]) -> None:
+def test_a_judge_that_accepts_everything_turns_every_hostile_response_red(cases: list[AttackCase]) -> None:
     blind = [replace(case, entrance=replace(case.entrance, judge=anything)) for case in cases]
     red = [case.name for case in blind if verdict_of(case.entrance.judge, case.octets).check != case.check]
     assert red == [case.name for case in hostile(cases)]
     with pytest.raises(AssertionError):
         ends_as_told(blind)
-
-
-def test_a_judge_that_refuses_everything_turns_every_valid_response_red(cases: list[Case]) -> None:
-    strict = [replace(case, entrance=replace(case.entrance, judge=refusing)) for case in accepted(cases)]
-    assert all(verdict_of(case.entrance.judge, case.octets).surprise for case in strict)
 
 
 def nothing(*_: object, **__: object) -> None:
@@ -298,7 +273,11 @@ WEAKENED: tuple[tuple[str, object, tuple[str, ...]], ...] = (
     ("target", "weaker", "names"), WEAKENED, ids=[f"{number}-{row[0]}" for number, row in enumerate(WEAKENED)]
 )
 def test_a_check_that_is_weakened_turns_its_cases_red(
-    cases: list[Case], monkeypatch: pytest.MonkeyPatch, target: str, weaker: Callable[..., object], names: tuple[str, ...]
+    cases: list[AttackCase],
+    monkeypatch: pytest.MonkeyPatch,
+    target: str,
+    weaker: Callable[..., object],
+    names: tuple[str, ...],
 ) -> None:
     """Each of these cases is accepted then: nothing else in it is wrong."""
     by_name = {case.name: case for case in cases}

@@ -11,7 +11,7 @@ from connectors.attacks.registrations.odd_certificates import (
     changed,
     version_10,
 )
-from connectors.attacks.registrations.one_key import certificate
+from connectors.attacks.registrations.public_keys import certificate
 from connectors.profiles import EIDAS
 from connectors.signatures.pinned_keys import key_of_certificate
 from policies.errors import PeerUnavailable

@@ -2,7 +2,7 @@
 
 import pytest
 
-from connectors.attacks.case import Case, Kind
+from connectors.attacks.attack_case import AttackCase, CaseKind
 from idp.selftest.clients import client_cases
 from tests.connectors.attacks.corpora import ends_as_told, holds_in_every_run, hostile
 
@@ -14,18 +14,18 @@ OF_CLIENTS = {
 
 
 @pytest.fixture(scope="module")
-def cases() -> list[Case]:
+def cases() -> list[AttackCase]:
     return list(client_cases(NOW))
 
 
 @pytest.mark.spec("security.md §2.1")
-def test_every_client_ends_as_it_says(cases: list[Case]) -> None:
+def test_every_client_ends_as_it_says(cases: list[AttackCase]) -> None:
     ends_as_told(cases)
 
 
-def test_clients_hold_in_every_run(cases: list[Case]) -> None:
-    holds_in_every_run(cases, list(client_cases(NOW + 1000)), Kind.MESSAGE)
+def test_clients_hold_in_every_run(cases: list[AttackCase]) -> None:
+    holds_in_every_run(cases, list(client_cases(NOW + 1000)), CaseKind.MESSAGE)
 
 
-def test_every_key_of_a_registration_that_lets_a_client_in_has_a_case(cases: list[Case]) -> None:
+def test_every_key_of_a_registration_that_lets_a_client_in_has_a_case(cases: list[AttackCase]) -> None:
     assert {case.check for case in hostile(cases)} == OF_CLIENTS

@@ -8,12 +8,12 @@ from subprocess import CompletedProcess
 import pytest
 from typer.testing import CliRunner
 
-from connectors.attacks.case import Case, Entrance, Kind
-from connectors.attacks.verdict import Verdict
+from connectors.attacks.attack_case import AttackCase, CaseKind, Entrance
+from connectors.attacks.verdict import JudgeVerdict
 from idp.cli import app, doctor_selftest
 from idp.cli.doctor_selftest import MAX_TOLD, code_of, verdict
-from idp.selftest.report import Report, Tried
-from idp.selftest.run import Watching
+from idp.selftest.report import CorpusReport, TriedCase
+from idp.selftest.run import RunWatcher
 from idp.selftest.run import run as run_all
 from policies.errors import SignatureInvalid
 from tests.idp.cli.command import ciconia, json_of
@@ -22,25 +22,25 @@ RUNNER = CliRunner()
 VERSIONS = {"lxml": "6.1", "xmlsec": "1.3"}
 
 
-def _tried(name: str, got: Verdict, expected: str | None = "digest") -> Tried:
-    kind = Kind.VALID if expected is None else Kind.RESPONSE
-    return Tried(f"a class/{name}", "a class", kind, "door", expected, got)
+def _tried(name: str, got: JudgeVerdict, expected: str | None = "digest") -> TriedCase:
+    kind = CaseKind.VALID if expected is None else CaseKind.RESPONSE
+    return TriedCase(f"a class/{name}", "a class", kind, "door", expected, got)
 
 
-def _report(*tried: Tried, broken: tuple[str, ...] = ()) -> Report:
-    return Report(tried, broken, VERSIONS, 41.4)
+def _report(*tried: TriedCase, broken: tuple[str, ...] = ()) -> CorpusReport:
+    return CorpusReport(tried, broken, VERSIONS, 41.4)
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[Report]:
-    """What the next runs find, in order."""
-    reports: list[Report] = []
+def told(monkeypatch: pytest.MonkeyPatch) -> list[CorpusReport]:
+    """The reports of the next runs, in order."""
+    reports: list[CorpusReport] = []
     monkeypatch.setattr(doctor_selftest, "run", lambda *_: reports.pop(0))
     return reports
 
 
-RIGHT = _report(_tried("a", Verdict("digest")), _tried("b", Verdict(None), None))
-ACCEPTED = _report(_tried("a", Verdict(None)), _tried("b", Verdict("digest")))
+RIGHT = _report(_tried("a", JudgeVerdict("digest")), _tried("b", JudgeVerdict(None), None))
+ACCEPTED = _report(_tried("a", JudgeVerdict(None)), _tried("b", JudgeVerdict("digest")))
 
 
 def test_without_anything_to_look_at_it_says_what_to_give() -> None:
@@ -49,7 +49,7 @@ def test_without_anything_to_look_at_it_says_what_to_give() -> None:
     assert "--selftest" in run.output
 
 
-def test_it_needs_no_configuration(told: list[Report]) -> None:
+def test_it_needs_no_configuration(told: list[CorpusReport]) -> None:
     told.append(RIGHT)
     run = RUNNER.invoke(app, ["doctor", "--selftest"])
     assert run.exit_code == 0
@@ -60,7 +60,7 @@ def test_it_needs_no_configuration(told: list[Report]) -> None:
     assert "Versions: lxml 6.1, xmlsec 1.3." in run.output
 
 
-def test_with_a_configuration_it_does_both_and_ends_with_the_worse(told: list[Report], tmp_path: Path) -> None:
+def test_with_a_configuration_it_does_both_and_ends_with_the_worse(told: list[CorpusReport], tmp_path: Path) -> None:
     assert ciconia("init", tmp_path / "c").returncode == 0
     for report, code in ((RIGHT, 0), (ACCEPTED, 1)):
         told.append(report)
@@ -77,20 +77,20 @@ def test_with_a_configuration_it_does_both_and_ends_with_the_worse(told: list[Re
     assert run.exit_code == 1, "the libraries are fine, the installation is not"
 
 
-def test_a_folder_that_is_no_configuration_is_2_at_once(told: list[Report], tmp_path: Path) -> None:
+def test_a_folder_that_is_no_configuration_is_2_at_once(told: list[CorpusReport], tmp_path: Path) -> None:
     run = RUNNER.invoke(app, ["doctor", "--config", str(tmp_path), "--selftest"])
     assert run.exit_code == 2
     assert told == []
 
 
 @pytest.mark.spec("issue 5 item 7")
-def test_a_disagreement_names_the_case_the_check_and_what_happened_and_what_to_do(told: list[Report]) -> None:
+def test_a_disagreement_names_the_case_the_check_and_what_happened_and_what_to_do(told: list[CorpusReport]) -> None:
     told.append(
         _report(
-            _tried("one", Verdict(None)),
-            _tried("two", Verdict("signature")),
-            _tried("three", Verdict("digest"), None),
-            _tried("four", Verdict(None, "KeyError")),
+            _tried("one", JudgeVerdict(None)),
+            _tried("two", JudgeVerdict("signature")),
+            _tried("three", JudgeVerdict("digest"), None),
+            _tried("four", JudgeVerdict(None, "KeyError")),
         )
     )
     run = RUNNER.invoke(app, ["doctor", "--selftest"])
@@ -103,27 +103,27 @@ def test_a_disagreement_names_the_case_the_check_and_what_happened_and_what_to_d
     assert "Do not put these versions into service" in run.output
 
 
-def test_a_hundred_disagreements_are_not_all_told(told: list[Report]) -> None:
-    told.append(_report(*(_tried(str(number), Verdict(None)) for number in range(100))))
+def test_a_hundred_disagreements_are_not_all_told(told: list[CorpusReport]) -> None:
+    told.append(_report(*(_tried(str(number), JudgeVerdict(None)) for number in range(100))))
     run = RUNNER.invoke(app, ["doctor", "--selftest"])
     assert run.output.count("and was accepted") == MAX_TOLD
     assert f"and {100 - MAX_TOLD} more." in run.output
 
 
-def test_what_could_not_be_made_is_2_unless_something_is_wrong_too(told: list[Report]) -> None:
-    broken = _report(_tried("a", Verdict("digest")), broken=("responses: KeyError at made.py:3",))
+def test_what_could_not_be_made_is_2_unless_something_is_wrong_too(told: list[CorpusReport]) -> None:
+    broken = _report(_tried("a", JudgeVerdict("digest")), broken=("responses: KeyError at made.py:3",))
     told.append(broken)
     run = RUNNER.invoke(app, ["doctor", "--selftest"])
     assert run.exit_code == 2
     assert "The cases of responses: KeyError at made.py:3 could not be made." in run.output
     assert "Do not put these versions into service" in run.output
-    assert code_of(_report(_tried("a", Verdict(None)), broken=broken.broken)) == 1
+    assert code_of(_report(_tried("a", JudgeVerdict(None)), broken=broken.broken)) == 1
     assert (code_of(None), code_of(_report())) == (0, 2)
     assert "the rest is not known" in verdict(_report())
 
 
 @pytest.mark.spec("design §8: the object of doctor --selftest --json")
-def test_the_json_is_that_of_the_contract(told: list[Report]) -> None:
+def test_the_json_is_that_of_the_contract(told: list[CorpusReport]) -> None:
     told += [RIGHT, ACCEPTED]
     run = RUNNER.invoke(app, ["doctor", "--selftest", "--json"])
     assert (run.exit_code, run.stderr) == (0, "")
@@ -142,11 +142,11 @@ def test_keep_writes_the_wrong_cases_into_a_new_folder_alone(monkeypatch: pytest
     def refuse(_octets: bytes) -> None:
         raise SignatureInvalid("signature")
 
-    case = Case("a/b", "a", Kind.RESPONSE, Entrance("door", refuse, None), b"octets", "digest")
+    case = AttackCase("a/b", "a", CaseKind.RESPONSE, Entrance("door", refuse, None), b"octets", "digest")
     real = run_all
 
-    def one_case(now: int, watching: Watching) -> Report:
-        def cases(_now: int) -> Iterator[Case]:
+    def one_case(now: int, watching: RunWatcher) -> CorpusReport:
+        def cases(_now: int) -> Iterator[AttackCase]:
             yield case
 
         return real(now, watching, {"here": cases}, live=None)
@@ -182,4 +182,4 @@ def test_the_installed_command_tries_everything_and_nothing_is_wrong(whole: Comp
     classes = found["classes"]
     assert isinstance(classes, dict)
     assert all(set(one) == {"kind", "tried", "wrong"} for one in classes.values())
-    assert {one["kind"] for one in classes.values()} <= {kind.value for kind in Kind}
+    assert {one["kind"] for one in classes.values()} <= {kind.value for kind in CaseKind}

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from connectors.attacks.case import Case
-from connectors.attacks.verdict import Verdict, verdict_of
+from connectors.attacks.attack_case import AttackCase
+from connectors.attacks.verdict import JudgeVerdict, verdict_of
 from idp.cli import app
-from idp.selftest.keeping import file_name, side_files
+from idp.selftest.case_keeper import file_name, side_files
 from idp.selftest.run import GENERATORS
 from tests.idp.cli.command import ciconia
 
@@ -54,14 +54,14 @@ NOT_ASKED: Mapping[str, str] = {
 }
 RUNNER = CliRunner()
 
-Group = tuple[Sequence[Case], Sequence[str] | None, Path]
+Group = tuple[Sequence[AttackCase], Sequence[str] | None, Path]
 
 
 @pytest.fixture(scope="module")
 def groups(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Group]:
     """The cases of each entrance, the arguments that ask about them, and the folder where both lie as files."""
     now = int(time.time())
-    cases: dict[str, list[Case]] = {}
+    cases: dict[str, list[AttackCase]] = {}
     for name, generator in GENERATORS.items():
         for case in generator(now):
             cases.setdefault(f"{name}: {case.entrance.name}", []).append(case)
@@ -83,8 +83,8 @@ def command(group: Group) -> list[str]:
     return ["inspect", *(str(folder / file_name(case.name)) for case in cases), *arguments, "--json"]
 
 
-def asked(group: Group) -> list[tuple[Case, Verdict]]:
-    """What the command says of each case of an entrance."""
+def asked(group: Group) -> list[tuple[AttackCase, JudgeVerdict]]:
+    """Ask the command about each case of an entrance."""
     cases, _, _ = group
     run = RUNNER.invoke(app, command(group))
     assert run.exit_code in (0, 1), (run.exit_code, run.output[-500:])
@@ -93,7 +93,7 @@ def asked(group: Group) -> list[tuple[Case, Verdict]]:
     said = []
     for case, one in zip(cases, told, strict=True):
         assert one["accepted"] is (one["error"] is None)
-        said.append((case, Verdict(None if one["accepted"] else one["error"]["check"] or one["error"]["code"])))
+        said.append((case, JudgeVerdict(None if one["accepted"] else one["error"]["check"] or one["error"]["code"])))
     return said
 
 

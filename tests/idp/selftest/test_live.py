@@ -8,35 +8,35 @@ from typing import Any  # structlog's own type of an event
 import pytest
 from structlog.testing import capture_logs
 
-from connectors.attacks.case import Kind
-from connectors.attacks.verdict import Outcome
+from connectors.attacks.attack_case import CaseKind
+from connectors.attacks.verdict import CaseOutcome
 from idp.demo.loopback import client
-from idp.selftest.live import HONEST_EVERY, clients, decisions, mixups, played_on, responses, tokens
-from idp.selftest.live.played import LiveCase, play
+from idp.selftest.live import HONEST_EVERY, clients, decisions, played_on, responses, tokens
+from idp.selftest.live.live_case import LiveCase, play
 from idp.selftest.live.stage import Stage
-from idp.selftest.live.visitor import Answer, AstrayError, Visitor
-from idp.selftest.report import Tried
+from idp.selftest.live.visitor import AstrayError, BrokerAnswer, Visitor
+from idp.selftest.report import TriedCase
 from idp.web.routes import login as citizen_steps
 
 Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
 CASES: Mapping[str, LiveCase] = {
-    case.name: case for part in (responses, decisions, mixups, tokens, clients) for case in part.cases()
+    case.name: case for part in (responses, decisions, tokens, clients) for case in part.cases()
 }
 
 
 @pytest.fixture(scope="module")
-def played(stage: Stage) -> Sequence[Tried]:
+def played(stage: Stage) -> Sequence[TriedCase]:
     with capture_logs() as heard:
         return list(played_on(stage, heard))
 
 
-def test_every_live_case_ends_as_it_must(played: Sequence[Tried]) -> None:
-    assert [one.sentence for one in played if one.outcome is not Outcome.RIGHT] == []
+def test_every_live_case_ends_as_it_must(played: Sequence[TriedCase]) -> None:
+    assert [one.sentence for one in played if one.outcome is not CaseOutcome.RIGHT] == []
 
 
 @pytest.mark.spec("issue 5 item 6: replays and mix-ups run against a live broker, an honest login after every twenty")
-def test_there_are_forty_of_them_and_an_honest_login_after_every_twenty(played: Sequence[Tried]) -> None:
-    hostile = [one for one in played if one.kind is not Kind.VALID]
+def test_there_are_forty_of_them_and_an_honest_login_after_every_twenty(played: Sequence[TriedCase]) -> None:
+    hostile = [one for one in played if one.kind is not CaseKind.VALID]
     assert len(hostile) >= 40
     kinds = ("replay", "decisions", "mix-up", "tokens", "clients", "apps", "addresses of apps")
     assert {one.family for one in hostile} == {f"live: {kind}" for kind in kinds}
@@ -46,7 +46,7 @@ def test_there_are_forty_of_them_and_an_honest_login_after_every_twenty(played: 
     assert logins[-1] == len(played) - 1, "the broker serves to the end"
 
 
-def test_their_names_are_theirs_alone(played: Sequence[Tried]) -> None:
+def test_their_names_are_theirs_alone(played: Sequence[TriedCase]) -> None:
     assert len({one.name for one in played}) == len(played)
     assert [one.name for one in played if not re.fullmatch(r"[^\sA-Z/]+(/[^\sA-Z/]+){2,}", one.name)] == []
 
@@ -60,20 +60,20 @@ def test_a_release_beside_a_refusal_is_caught_too(stage: Stage, lines: Lines) ->
     """The answer refuses, and the database says that something was released."""
 
     def prepare(visitor: Visitor) -> Any:  # Any: whatever the case's own type is
-        def attack() -> Answer:
+        def attack() -> BrokerAnswer:
             visitor.code()
             return visitor.go("GET", "/saml/acs")
 
         return attack
 
-    case = LiveCase("x/y", "x", Kind.RESPONSE, "405 request_refused", prepare)
-    assert play(stage, case, lines).outcome is Outcome.ACCEPTED
+    case = LiveCase("x/y", "x", CaseKind.RESPONSE, "405 request_refused", prepare)
+    assert play(stage, case, lines).outcome is CaseOutcome.ACCEPTED
 
 
 def test_another_check_than_the_named_one_is_said(stage: Stage, lines: Lines) -> None:
     case = replace(CASES["live-replay/in-another-browser/live"], refusal="403 digest")
     tried = play(stage, case, lines)
-    assert tried.outcome is Outcome.OTHER_CHECK
+    assert tried.outcome is CaseOutcome.OTHER_CHECK
     assert tried.sentence == (
         "live-replay/in-another-browser/live (at a live broker) should be refused by 403 digest, "
         "and was refused by 409 login_cookie."
@@ -89,8 +89,8 @@ def test_a_defect_of_the_broker_counts_as_unforeseen(stage: Stage, lines: Lines,
         monkeypatch.setattr(stage.application.city.broker, "handle_response", defect)
         return lambda: visitor.returns(fields)
 
-    tried = play(stage, LiveCase("x/y", "x", Kind.RESPONSE, "403 digest", prepare), lines)
-    assert (tried.outcome, tried.verdict.surprise) == (Outcome.UNFORESEEN, "ZeroDivisionError")
+    tried = play(stage, LiveCase("x/y", "x", CaseKind.RESPONSE, "403 digest", prepare), lines)
+    assert (tried.outcome, tried.verdict.surprise) == (CaseOutcome.UNFORESEEN, "ZeroDivisionError")
     assert "quote" not in tried.sentence
 
 
@@ -98,17 +98,17 @@ def test_an_honest_step_that_fails_is_no_refusal(stage: Stage, lines: Lines, mon
     case = CASES["live-tokens/code-again/live"]
     monkeypatch.setattr(citizen_steps, "MAX_MESSAGE_BODY", 10)
     tried = play(stage, case, lines)
-    assert tried.outcome is Outcome.OTHER_CHECK
+    assert tried.outcome is CaseOutcome.OTHER_CHECK
     assert tried.sentence.endswith("and was refused by something before it: the answer of the country answered 413.")
 
 
 def test_an_honest_login_that_releases_nothing_is_caught(stage: Stage, lines: Lines) -> None:
     honest = decisions.honest(20)
-    assert play(stage, honest, lines).outcome is Outcome.RIGHT
+    assert play(stage, honest, lines).outcome is CaseOutcome.RIGHT
     nothing = replace(honest, prepare=lambda visitor: lambda: visitor.go("GET", "/jwks"))
-    assert play(stage, nothing, lines).outcome is Outcome.REFUSED
+    assert play(stage, nothing, lines).outcome is CaseOutcome.REFUSED
     twice = replace(CASES["live-honest-logins/approved-again-alike/live"], prepare=decisions.signed_in)
-    assert play(stage, twice, lines).outcome is Outcome.REFUSED
+    assert play(stage, twice, lines).outcome is CaseOutcome.REFUSED
 
 
 def test_a_case_that_trips_ends_alone_and_gives_the_clock_back(stage: Stage, lines: Lines) -> None:
@@ -116,8 +116,8 @@ def test_a_case_that_trips_ends_alone_and_gives_the_clock_back(stage: Stage, lin
         visitor.stage.clock.ahead = 1000
         raise KeyError("x")
 
-    tried = play(stage, LiveCase("x/y", "x", Kind.JWT, "400 invalid_grant", prepare), lines)
-    assert (tried.outcome, tried.verdict.surprise) == (Outcome.UNFORESEEN, "KeyError")
+    tried = play(stage, LiveCase("x/y", "x", CaseKind.JWT, "400 invalid_grant", prepare), lines)
+    assert (tried.outcome, tried.verdict.surprise) == (CaseOutcome.UNFORESEEN, "KeyError")
     assert stage.clock.ahead == 0
 
 
@@ -132,7 +132,7 @@ def test_the_neighbour_serves_its_own_tenant_over_the_same_database(stage: Stage
 
 
 def test_a_step_that_went_as_it_has_to_is_itself() -> None:
-    answer = Answer(200, {}, "{}")
+    answer = BrokerAnswer(200, {}, "{}")
     assert answer.expect("x") is answer
     with pytest.raises(AstrayError, match="the step answered 500"):
-        Answer(500, {}, "").expect("the step")
+        BrokerAnswer(500, {}, "").expect("the step")

@@ -5,17 +5,19 @@ from typing import Any  # structlog's own type of an event
 
 import pytest
 
-from connectors.attacks.verdict import Outcome
+from connectors.attacks.verdict import CaseOutcome
 from idp.login.sealing import Sealer
-from idp.selftest.live import decisions, mixups, responses, tokens
-from idp.selftest.live.played import LiveCase, named, play
+from idp.selftest.live import decisions, responses, tokens
+from idp.selftest.live.live_case import LiveCase, play
 from idp.selftest.live.stage import RELEASED, Stage
 from idp.selftest.live.visitor import Visitor
 from idp.store.batch import Waiting
 
 Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
 CASES: Mapping[str, LiveCase] = {
-    case.name: case for part in (responses, decisions, mixups, tokens) for case in part.cases()
+    case.name: case
+    for cases in (responses.cases(), decisions.cases(), responses.mixup_cases(), tokens.cases())
+    for case in cases
 }
 STEPS = "idp.web.routes.login"
 
@@ -33,8 +35,8 @@ def _unmarked(_connection: object, batch: Iterable[Waiting]) -> tuple[list[Waiti
 
 
 # what is missing: where, what stands there instead, the case that meets it, and how that ends
-ACCEPTED, ELSEWHERE = Outcome.ACCEPTED, Outcome.OTHER_CHECK
-MISSING: Mapping[str, tuple[str, Callable[..., object], str, Outcome]] = {
+ACCEPTED, ELSEWHERE = CaseOutcome.ACCEPTED, CaseOutcome.OTHER_CHECK
+MISSING: Mapping[str, tuple[str, Callable[..., object], str, CaseOutcome]] = {
     "marks of client assertions": (
         "idp.store.batch.take_marks",
         _unmarked,
@@ -45,12 +47,7 @@ MISSING: Mapping[str, tuple[str, Callable[..., object], str, Outcome]] = {
     "same origin, null": (f"{STEPS}.check_same_origin", _nothing, "live-decisions/from-nowhere/live", ACCEPTED),
     "frames": (f"{STEPS}.check_navigation", _nothing, "live-replay/in-a-frame/live", ACCEPTED),
     "a query beside": (f"{STEPS}.check_no_query", _nothing, "live-replay/beside-a-query/live", ACCEPTED),
-    "PKCE": (
-        "idp.protocols.oidc.token._proves",
-        lambda *_: True,
-        "live-tokens/code-with-another-verifier/live",
-        ACCEPTED,
-    ),
+    "PKCE": ("idp.protocols.oidc.token._proves", lambda *_: True, "live-tokens/code-with-another-verifier/live", ACCEPTED),
     "PKCE, absent": (
         "idp.protocols.oidc.token._proves",
         lambda *_: True,
@@ -84,7 +81,7 @@ def test_a_broker_that_lacks_a_check_is_caught(
     stage: Stage, lines: Lines, monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
     where, instead, case, outcome = MISSING[missing]
-    assert play(stage, CASES[case], lines).outcome is Outcome.RIGHT
+    assert play(stage, CASES[case], lines).outcome is CaseOutcome.RIGHT
     monkeypatch.setattr(where, instead)
     assert play(stage, CASES[case], lines).outcome is outcome
 
@@ -99,7 +96,7 @@ def test_a_broker_that_forgets_the_end_is_caught(
     # The end stands in the row, and is sealed with what is parked: forgotten in both places
     monkeypatch.setattr(store, "parked", lambda tenant, kind, digest, now: real(tenant, kind, digest, now - 1000))
     monkeypatch.setattr(Sealer, "unpark", lambda self, kind, handle, row, now: opens(self, kind, handle, row, now - 1000))
-    assert play(stage, CASES[case], lines).outcome is Outcome.ACCEPTED
+    assert play(stage, CASES[case], lines).outcome is CaseOutcome.ACCEPTED
 
 
 def test_a_broker_that_takes_any_providers_key_is_caught(
@@ -110,17 +107,17 @@ def test_a_broker_that_takes_any_providers_key_is_caught(
     both = [key for connector in connectors.values() for key in connector._keys]
     for connector in connectors.values():
         monkeypatch.setattr(connector, "_keys", both)
-    for case in mixups.cases():
+    for case in responses.mixup_cases():
         tried = play(stage, case, lines)
-        assert tried.outcome is Outcome.OTHER_CHECK, case.name
+        assert tried.outcome is CaseOutcome.OTHER_CHECK, case.name
         assert tried.verdict.check in {"403 issuer", "403 in_response_to"}
 
 
 def test_a_case_leaves_nothing_for_the_next_one(stage: Stage, lines: Lines) -> None:
     for case in CASES.values():
-        assert play(stage, case, lines).outcome is Outcome.RIGHT
+        assert play(stage, case, lines).outcome is CaseOutcome.RIGHT
         assert stage.clock.ahead == 0
-    assert play(stage, decisions.honest(1), lines).outcome is Outcome.RIGHT
+    assert play(stage, decisions.honest(1), lines).outcome is CaseOutcome.RIGHT
 
 
 def test_what_was_released_is_seen_as_records_and_parked_rows(stage: Stage) -> None:
@@ -135,22 +132,3 @@ def test_what_was_released_is_seen_as_records_and_parked_rows(stage: Stage) -> N
     assert len(stage.released() - between) == 1, "the access token"
     assert set(RELEASED) == {"code", "access", "receipt"}
     visitor.close()
-
-
-def test_the_visitor_is_a_browser_unless_it_is_told_otherwise(stage: Stage) -> None:
-    visitor = Visitor(stage)
-    question = visitor.question()
-    login = question.fields["login"]
-    assert {f"__Host-l-{login}", f"__Host-a-{login}"} <= set(visitor.jar)
-    assert visitor.decides(question).status == 200
-    assert f"__Host-l-{login}" not in visitor.jar, "a cookie that is taken back is gone"
-    other = Visitor(stage)
-    assert other.jar == {}, "and another browser has none of it"
-    visitor.close()
-    other.close()
-
-
-def test_names_are_made_of_class_and_case() -> None:
-    assert named("live: mix-up", "demo-ee answers, demo-lv was asked since") == (
-        "live-mix-up/demo-ee-answers-demo-lv-was-asked-since/live"
-    )

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from connectors.attacks.case import Case, Entrance, Kind
-from connectors.attacks.verdict import Outcome, Verdict, verdict_of
+from connectors.attacks.attack_case import AttackCase, CaseKind, Entrance
+from connectors.attacks.verdict import CaseOutcome, JudgeVerdict, verdict_of
 from connectors.fetch import FetchError
 from connectors.request_checks import PeerRequestRefused
-from idp.selftest.keeping import COMMANDS, Keeper, file_name
-from idp.selftest.report import Report, Tried
-from idp.selftest.run import Watching, run
-from idp.selftest.versions import versions
+from idp.selftest.case_keeper import COMMANDS, CaseKeeper, file_name
+from idp.selftest.report import CorpusReport, TriedCase, versions
+from idp.selftest.run import RunWatcher, run
 from policies.errors import AssertionRejected, AssuranceTooLow, BrokerError, RequestRefused, SignatureInvalid
 
 NOW = 1_800_000_000
@@ -33,36 +32,36 @@ def _accepting(_octets: bytes) -> None:
     return None
 
 
-def _case(judge: Judge, check: str | None, name: str = "x/y", family: str = "x") -> Case:
-    kind = Kind.VALID if check is None else Kind.RESPONSE
-    return Case(name, family, kind, Entrance("door", judge, ("--as", "response")), SECRET, check)
+def _case(judge: Judge, check: str | None, name: str = "x/y", family: str = "x") -> AttackCase:
+    kind = CaseKind.VALID if check is None else CaseKind.RESPONSE
+    return AttackCase(name, family, kind, Entrance("door", judge, ("--as", "response")), SECRET, check)
 
 
-def _run(*cases: Case, watching: Watching | None = None) -> Report:
-    return run(NOW, watching or Watching(), {"made here": lambda _now: iter(cases)}, live=None)
+def _run(*cases: AttackCase, watching: RunWatcher | None = None) -> CorpusReport:
+    return run(NOW, watching or RunWatcher(), {"made here": lambda _now: iter(cases)}, live=None)
 
 
 @pytest.mark.parametrize(
     ("judge", "check", "outcome"),
     [
-        (_raising(SignatureInvalid("digest")), "digest", Outcome.RIGHT),
-        (_accepting, None, Outcome.RIGHT),
-        (_accepting, "digest", Outcome.ACCEPTED),
-        (_raising(SignatureInvalid("digest")), None, Outcome.REFUSED),
-        (_raising(SignatureInvalid("signature")), "digest", Outcome.OTHER_CHECK),
-        (_raising(AssertionRejected("unforeseen", "KeyError")), "digest", Outcome.UNFORESEEN),
-        (_raising(AssertionRejected("unforeseen", "KeyError")), "unforeseen", Outcome.UNFORESEEN),
-        (_raising(AssertionRejected("unforeseen", "KeyError")), None, Outcome.UNFORESEEN),
-        (_raising(ZeroDivisionError(SECRET)), "digest", Outcome.UNFORESEEN),
-        (_raising(RecursionError()), None, Outcome.UNFORESEEN),
-        (_raising(MemoryError()), "digest", Outcome.UNFORESEEN),
+        (_raising(SignatureInvalid("digest")), "digest", CaseOutcome.RIGHT),
+        (_accepting, None, CaseOutcome.RIGHT),
+        (_accepting, "digest", CaseOutcome.ACCEPTED),
+        (_raising(SignatureInvalid("digest")), None, CaseOutcome.REFUSED),
+        (_raising(SignatureInvalid("signature")), "digest", CaseOutcome.OTHER_CHECK),
+        (_raising(AssertionRejected("unforeseen", "KeyError")), "digest", CaseOutcome.UNFORESEEN),
+        (_raising(AssertionRejected("unforeseen", "KeyError")), "unforeseen", CaseOutcome.UNFORESEEN),
+        (_raising(AssertionRejected("unforeseen", "KeyError")), None, CaseOutcome.UNFORESEEN),
+        (_raising(ZeroDivisionError(SECRET)), "digest", CaseOutcome.UNFORESEEN),
+        (_raising(RecursionError()), None, CaseOutcome.UNFORESEEN),
+        (_raising(MemoryError()), "digest", CaseOutcome.UNFORESEEN),
     ],
 )
-def test_each_way_a_case_can_end(judge: Judge, check: str | None, outcome: Outcome) -> None:
+def test_each_way_a_case_can_end(judge: Judge, check: str | None, outcome: CaseOutcome) -> None:
     report = _run(_case(judge, check))
     (tried,) = report.tried
     assert tried.outcome is outcome
-    assert report.ok is (outcome is Outcome.RIGHT)
+    assert report.ok is (outcome is CaseOutcome.RIGHT)
     assert list(report.wrong()) == ([] if report.ok else [tried])
     assert list(report.wrong(outcome)) == list(report.wrong())
     assert SECRET.decode() not in repr(report) + tried.sentence
@@ -79,30 +78,20 @@ def test_each_way_a_case_can_end(judge: Judge, check: str | None, outcome: Outco
     ],
 )
 def test_a_refusal_is_known_by_its_check_or_else_by_its_code(error: Exception, check: str) -> None:
-    assert verdict_of(_raising(error), b"") == Verdict(check)
-
-
-def test_a_verdict_that_met_a_surprise_accepted_nothing() -> None:
-    assert Verdict(None).accepted
-    assert not Verdict(None, "KeyError").accepted
-    assert not Verdict("digest").accepted
-
-
-def test_a_surprise_is_known_by_its_type_and_never_by_its_words() -> None:
-    assert verdict_of(_raising(ValueError(SECRET)), b"") == Verdict(None, "ValueError")
+    assert verdict_of(_raising(error), b"") == JudgeVerdict(check)
 
 
 def test_a_case_that_trips_does_not_end_the_run() -> None:
     report = _run(_case(_raising(KeyError()), "digest"), _case(_accepting, None, "b/c", "b"))
-    assert [one.outcome for one in report.tried] == [Outcome.UNFORESEEN, Outcome.RIGHT]
+    assert [one.outcome for one in report.tried] == [CaseOutcome.UNFORESEEN, CaseOutcome.RIGHT]
 
 
 def test_a_generator_that_trips_is_named_and_the_others_go_on() -> None:
-    def trips(_now: int) -> Iterator[Case]:
+    def trips(_now: int) -> Iterator[AttackCase]:
         yield _case(_accepting, None)
         raise ZeroDivisionError(SECRET)
 
-    report = run(NOW, Watching(), {"first": trips, "second": lambda _: iter([_case(_accepting, None)])}, live=None)
+    report = run(NOW, RunWatcher(), {"first": trips, "second": lambda _: iter([_case(_accepting, None)])}, live=None)
     assert len(report.tried) == 2
     (told,) = report.broken
     assert told.startswith("first: ZeroDivisionError at test_run.py:")
@@ -113,32 +102,25 @@ def test_a_generator_that_trips_is_named_and_the_others_go_on() -> None:
 
 
 def test_a_live_part_that_cannot_begin_is_named_too() -> None:
-    def nowhere() -> Iterator[Tried]:
+    def nowhere() -> Iterator[TriedCase]:
         raise OSError("no loopback")
         yield  # a generator, as the real one
 
-    report = run(NOW, Watching(), {"first": lambda _: iter([_case(_accepting, None)])}, live=nowhere)
+    report = run(NOW, RunWatcher(), {"first": lambda _: iter([_case(_accepting, None)])}, live=nowhere)
     assert [one.split(" at ")[0] for one in report.broken] == ["a live broker: OSError"]
 
 
 def test_nothing_tried_is_not_fine() -> None:
-    assert not run(NOW, Watching(), {}, live=None).ok
+    assert not run(NOW, RunWatcher(), {}, live=None).ok
 
 
 def test_whoever_watches_hears_of_each_case_and_gets_the_wrong_ones() -> None:
     families: list[str] = []
     wrong: list[str] = []
-    watching = Watching(progress=families.append, wrong=lambda case, tried: wrong.append(f"{case.name} {tried.outcome}"))
+    watching = RunWatcher(progress=families.append, wrong=lambda case, tried: wrong.append(f"{case.name} {tried.outcome}"))
     _run(_case(_accepting, None), _case(_accepting, "digest", "b/c", "b"), watching=watching)
     assert families == ["x", "b"]
     assert wrong == ["b/c wrongly accepted"]
-
-
-def test_live_cases_are_counted_and_watched_as_the_others() -> None:
-    one = Tried("live: x/y", "live: x", Kind.JWT, "a live broker", "400 invalid_grant", Verdict("400 invalid_grant"))
-    families: list[str] = []
-    report = run(NOW, Watching(progress=families.append), {}, live=lambda: iter([one]))
-    assert (report.ok, families) == (True, ["live: x"])
 
 
 @pytest.mark.spec("design §8: the object of doctor --selftest --json")
@@ -204,9 +186,9 @@ class TestKeeping:
     def test_a_kept_case_lies_beside_what_it_expects_and_the_command_that_asks_again(self, tmp_path: Path) -> None:
         arguments = ("--as", "response", "--idp-metadata", "{folder}/idp.xml", "--audience", "a b")
         entrance = Entrance("SAML: plain", _accepting, arguments, {"idp.xml": b"<x/>"})
-        case = Case("XSW/Two Responses/at-both", "XSW", Kind.RESPONSE, entrance, SECRET, "digest")
-        keeper = Keeper(tmp_path / "new" / "kept")
-        _run(case, watching=Watching(wrong=keeper.keep))
+        case = AttackCase("XSW/Two Responses/at-both", "XSW", CaseKind.RESPONSE, entrance, SECRET, "digest")
+        keeper = CaseKeeper(tmp_path / "new" / "kept")
+        _run(case, watching=RunWatcher(wrong=keeper.keep))
         folder = tmp_path / "new" / "kept"
         kept = folder / "xsw_two_responses_at-both.case"
         assert kept.read_bytes() == SECRET
@@ -223,9 +205,11 @@ class TestKeeping:
         entrance = Entrance("door", _accepting, ("{folder}/key.pem",), {"key.pem": b"key"})
         before = os.umask(0)
         try:
-            keeper = Keeper(folder)
+            keeper = CaseKeeper(folder)
             for name in ("a/b", "a/c"):
-                _run(Case(name, "a", Kind.JWT, entrance, SECRET, "digest"), watching=Watching(wrong=keeper.keep))
+                _run(
+                    AttackCase(name, "a", CaseKind.JWT, entrance, SECRET, "digest"), watching=RunWatcher(wrong=keeper.keep)
+                )
         finally:
             os.umask(before)
         kept = {path.relative_to(folder).as_posix(): path.stat().st_mode & 0o777 for path in folder.rglob("*")}
@@ -236,14 +220,16 @@ class TestKeeping:
 
     @pytest.mark.parametrize("place", ["a_b.case", "door", COMMANDS])
     def test_a_link_in_the_place_of_a_file_leads_nowhere(self, tmp_path: Path, place: str) -> None:
-        """As if somebody had put it there after the folder was found to be ours."""
+        """Somebody puts a link there after the folder was found to be ours."""
         folder, away = tmp_path / "kept", tmp_path / "away"
         away.mkdir()
         (away / "key.pem").write_bytes(b"theirs")
         entrance = Entrance("door", _accepting, ("{folder}/key.pem",), {"key.pem": b"ours"})
-        keeper = Keeper(folder)
+        keeper = CaseKeeper(folder)
         (folder / place).symlink_to(away if place == "door" else away / "key.pem")
-        report = _run(Case("a/b", "a", Kind.JWT, entrance, SECRET, "digest"), watching=Watching(wrong=keeper.keep))
+        report = _run(
+            AttackCase("a/b", "a", CaseKind.JWT, entrance, SECRET, "digest"), watching=RunWatcher(wrong=keeper.keep)
+        )
         assert report.broken
         assert (away / "key.pem").read_bytes() == b"theirs"
         assert [path.name for path in away.iterdir()] == ["key.pem"]
@@ -259,21 +245,17 @@ class TestKeeping:
         file.write_bytes(b"")
         for folder in (shared, full, link, file):
             with pytest.raises(FileExistsError, match="name a new one"):
-                Keeper(folder)
-        Keeper(tmp_path / "empty")
+                CaseKeeper(folder)
+        CaseKeeper(tmp_path / "empty")
         monkeypatch.setattr("os.geteuid", lambda: os.getuid() + 1)
         with pytest.raises(FileExistsError, match="is yours"):
-            Keeper(tmp_path / "empty")
+            CaseKeeper(tmp_path / "empty")
 
     def test_where_inspect_knows_no_such_question_that_is_said(self, tmp_path: Path) -> None:
-        case = Case("a/b", "a", Kind.JWT, Entrance("door", _accepting, None), SECRET, "digest")
-        _run(case, watching=Watching(wrong=Keeper(tmp_path).keep))
+        case = AttackCase("a/b", "a", CaseKind.JWT, Entrance("door", _accepting, None), SECRET, "digest")
+        _run(case, watching=RunWatcher(wrong=CaseKeeper(tmp_path).keep))
         assert "cannot be told what is expected" in (tmp_path / COMMANDS).read_text(encoding="utf-8")
         assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
-
-    def test_nothing_of_a_case_that_ended_rightly_is_kept(self, tmp_path: Path) -> None:
-        _run(_case(_accepting, None), watching=Watching(wrong=Keeper(tmp_path).keep))
-        assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.parametrize("name", ["../../etc/passwd", "a/$(x)", "a b\nc", "ä/ö"])
     def test_a_name_leads_nowhere_else(self, name: str) -> None:

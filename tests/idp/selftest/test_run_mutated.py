@@ -18,51 +18,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.attacks.case import Case, Entrance
-from connectors.attacks.responses.judging import AsItCame
+from connectors.attacks.attack_case import AttackCase, Entrance
+from connectors.attacks.responses.response_judges import AsItCame
 from connectors.attacks.verdict import verdict_of
 from idp.selftest.run import GENERATORS
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = 400
 # Bytes that mean something to one of the parsers below
-_OF_XML = (
-    b"<",
-    b">",
-    b"&",
-    b'"',
-    b"'",
-    b"\x00",
-    b"<!--",
-    b"]]>",
-    b"<![CDATA[",
-    b"&#0;",
-    b"xmlns:",
-    b"ID=",
-    b"\xef\xbb\xbf",
-)
-_OF_OTHERS = (
-    b"{",
-    b"}",
-    b"[",
-    b"null",
-    b"1e999",
-    b"\\ud800",
-    b"=",
-    b"-",
-    b"%zz",
-    b"+",
-    b"\r\n",
-    b"..",
-    b"\xff",
-    b"\xe2\x80\xae",
-)
+_OF_XML = (*b"< > & \" ' <!-- ]]> <![CDATA[ &#0; xmlns: ID=".split(), b"\x00", b"\xef\xbb\xbf")
+_OF_OTHERS = (*b"{ } [ null 1e999 \\ud800 = - %zz + ..".split(), b"\r\n", b"\xff", b"\xe2\x80\xae")
 
 Envelope = tuple[bytes, Callable[[bytes], bytes]]
 
 
 @cache
-def corpus() -> Mapping[str, Sequence[Case]]:
+def corpus() -> Mapping[str, Sequence[AttackCase]]:
     """The cases of each generator whose octets came from outside: `AsItCame` reads what the generator itself wrote."""
     now = int(time.time())
     return {
@@ -97,7 +68,7 @@ def edits(draw: st.DrawFn) -> Callable[[bytes], bytes]:
 
 
 def envelopes(octets: bytes) -> Sequence[Envelope]:
-    """What can be opened in these octets: each inside, and how it is closed again. The octets themselves come first."""
+    """Open these octets: each inside, and how it is closed again. The octets themselves come first."""
     found: list[Envelope] = [(octets, lambda changed: changed)]
     parts = octets.split(b".")
     if len(parts) in (3, 5):
@@ -173,17 +144,7 @@ def test_the_envelopes_are_opened_and_closed_again() -> None:
     assert envelopes(close(b"<y/>"))[1][0] == b"<y/>"
 
 
-LIBRARIES = (
-    "lxml",
-    "xmlsec",
-    "cryptography",
-    "jose",
-    "joserfc",
-    "pyhanko_certvalidator",
-    "asn1crypto",
-    "pyexpat",
-    "xml.parsers",
-)
+LIBRARIES = ("lxml", "xmlsec", "pyexpat", "xml.parsers", "cryptography", "jose", "joserfc", "asn1crypto", "pyhanko")
 
 
 def _of_libraries(tree: ast.Module) -> set[str]:
@@ -204,7 +165,7 @@ def _root(node: ast.expr | None) -> str:
 
 
 def _raised(tree: ast.AST, names: set[str]) -> Iterator[ast.Raise]:
-    """What is raised, but by a part that we put into a library: that speaks to the library, in its words."""
+    """List what is raised, except by a class that derives from a library's: it speaks to the library, in its words."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.ClassDef) and any(_root(base) in names for base in node.bases):
             continue

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from connectors.attacks.case import Case, accepted, refused
-from connectors.attacks.keys import Holder, ec_holder
+from connectors.attacks.attack_case import AttackCase, accepted, refused
+from connectors.attacks.key_holders import KeyHolder, ec_holder
+from connectors.attacks.metadata_text import ENCRYPTION, key_descriptors, provider
 from connectors.attacks.registrations import odd_certificates as odd
-from connectors.attacks.registrations.described import key_descriptor, provider
 from connectors.attacks.registrations.entrances import pinned_metadata, pinned_metadata_of_a_service
-from connectors.attacks.registrations.one_key import PublicKey, certificate
-from connectors.attacks.signing import Edit, cut, same, swap
+from connectors.attacks.registrations.public_keys import PublicKey, certificate
+from connectors.attacks.xml_signer import Edit, cut, same, swap
 from connectors.signatures.parse import MAX_METADATA
 from connectors.wire.names import SAMLP
 
@@ -26,7 +26,9 @@ _END = "</md:EntityDescriptor>"
 _ROLES = {"provider": "md:IDPSSODescriptor", "service": "md:SPSSODescriptor"}
 
 
-def pinned_cases(now: int, good: Sequence[Holder], weak: Holder, keys: Mapping[str, PublicKey]) -> Iterator[Case]:
+def pinned_cases(
+    now: int, good: Sequence[KeyHolder], weak: KeyHolder, keys: Mapping[str, PublicKey]
+) -> Iterator[AttackCase]:
     """All of them. `good` are keys that may stand in it, `keys` one of each kind, by their names."""
     yield from _documents(good)
     at, issuer = pinned_metadata(), ec_holder("idp.selftest.example", now, ec.SECP256R1())
@@ -46,7 +48,7 @@ def pinned_cases(now: int, good: Sequence[Holder], weak: Holder, keys: Mapping[s
     yield refused(KEYS, "a weak one beside a good one", at, provider([*good, weak], None).encode(), "metadata")
 
 
-def _documents(good: Sequence[Holder]) -> Iterator[Case]:
+def _documents(good: Sequence[KeyHolder]) -> Iterator[AttackCase]:
     text = provider(good, None)
     markup: Mapping[str, Edit] = {
         "a doctype": lambda one: f"<!DOCTYPE md:EntityDescriptor>{one}",
@@ -78,7 +80,7 @@ def _documents(good: Sequence[Holder]) -> Iterator[Case]:
             "a comment between elements": swap(f"<{role}", f"<!-- of this year -->\n<{role}"),
             "a byte order mark": lambda one: f"\ufeff{one}",
             "another's key to encrypt to": _in_role(
-                role, "<md:KeyDescriptor", key_descriptor(good[0], ' use="encryption"') + "<md:KeyDescriptor"
+                role, "<md:KeyDescriptor", key_descriptors(ENCRYPTION, good[0]) + "<md:KeyDescriptor"
             ),
         }
         for what, edit in valid.items():

@@ -4,26 +4,26 @@ import base64
 from collections.abc import Iterator
 from dataclasses import replace
 
-from connectors.attacks.case import Case
-from connectors.attacks.responses.judging import came
-from connectors.attacks.responses.making import Make, Makes, Setting, Table, World, accepted, refused
-from connectors.attacks.responses.ways import each
-from connectors.attacks.signing import in_lines
+from connectors.attacks.attack_case import AttackCase
+from connectors.attacks.responses.recipes import each
+from connectors.attacks.responses.response_judges import came
+from connectors.attacks.responses.settings import Make, Makes, ResponseWorld, Setting, Table, accepted, refused
+from connectors.attacks.xml_signer import in_lines
 
 COMING, VALID = "binding and parameters", "valid parameters"
 
 
-def coming(world: World) -> Iterator[Case]:
+def coming(world: ResponseWorld) -> Iterator[AttackCase]:
     """A POST with one SAMLResponse, to the address of whom the login had asked."""
     yield from refused(COMING, _settings(world), _OTHERWISE)
 
 
-def valid_coming(world: World) -> Iterator[Case]:
+def valid_coming(world: ResponseWorld) -> Iterator[AttackCase]:
     """Parameters that may stand beside it."""
     yield from accepted(VALID, _settings(world), _BESIDE)
 
 
-def _settings(world: World) -> tuple[Setting, ...]:
+def _settings(world: ResponseWorld) -> tuple[Setting, ...]:
     """The entrances to which a case says how it came."""
     eidas = replace(world.eidas, entrance=world.entrances["eidas came"])
     return (*(replace(plain, entrance=world.entrances["came"]) for plain in world.plain), eidas)

@@ -7,20 +7,20 @@ encryption stands between a case and an oracle.
 import os
 from collections.abc import Iterator
 
-from connectors.attacks.case import Case
-from connectors.attacks.responses.encrypting import RSA_1_5, XENC, Encryption
-from connectors.attacks.responses.making import Make, Makes, Setting, Table, World, accepted, refused
-from connectors.attacks.responses.sealed import by_anybody, exchanged, flipped_at
-from connectors.attacks.responses.sealed_forms import FORMS, parameter
-from connectors.attacks.responses.ways import edited, holding, said, sealed, sent, signed
-from connectors.attacks.signing import OctetEdit, swap, swap_octets
+from connectors.attacks.attack_case import AttackCase
+from connectors.attacks.responses.assertion_sealing import RSA_1_5, XENC, RsaSealing
+from connectors.attacks.responses.encryption import by_anybody, exchanged, flipped_at
+from connectors.attacks.responses.encryption_forms import FORMS, parameter
+from connectors.attacks.responses.recipes import edited, holding, said, sealed, sent, signed
+from connectors.attacks.responses.settings import Make, Makes, ResponseWorld, Setting, Table, accepted, refused
+from connectors.attacks.xml_signer import OctetEdit, swap, swap_octets
 from connectors.profiles import AES128_CBC, AES128_GCM, AES192_CBC, AES256_CBC, AES256_GCM, RSA_OAEP_MGF1P
 
 FAMILY, VALID = "encryption in cbc mode", "valid encryption in cbc mode"
 _BLOCK = 16
 
 
-def aes_cbc(world: World) -> Iterator[Case]:
+def aes_cbc(world: ResponseWorld) -> Iterator[AttackCase]:
     """The deviation with one thing more, and every failure to open it."""
     settings, at = (world.cbc, world.both_cbc), world.entrances
     others: Makes = {
@@ -34,7 +34,7 @@ def aes_cbc(world: World) -> Iterator[Case]:
     yield from refused(FAMILY, settings, off, entrance=at["aes-cbc off"])
     for_others: Table = {"content_encryption": {"where-it-is-switched-off-for-others": sent()}}
     yield from refused(FAMILY, settings, for_others, entrance=at["own key"])
-    to_common = sent(encryption=Encryption(world.keys.ours, content=AES128_CBC))
+    to_common = sent(encryption=RsaSealing(world.keys.ours, content=AES128_CBC))
     common: Table = {"content_encryption": {"to-the-key-of-everybody": to_common}}
     yield from refused(FAMILY, settings, common, entrance=at["encrypted"])
     # What is wrong with an assertion that was opened is said as ever
@@ -42,7 +42,7 @@ def aes_cbc(world: World) -> Iterator[Case]:
     yield from refused(FAMILY, settings, {"audience": {"for-another-audience": late}})
 
 
-def valid_aes_cbc(world: World) -> Iterator[Case]:
+def valid_aes_cbc(world: ResponseWorld) -> Iterator[AttackCase]:
     """Each size of key, each spelling of a padding, and AES-GCM all the same."""
     contents = (AES128_CBC, AES192_CBC, AES256_CBC, AES128_GCM, AES256_GCM)
     valid: Makes = {

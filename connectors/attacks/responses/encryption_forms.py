@@ -5,10 +5,10 @@ The genuine party signed the Response around each.
 
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 
-from connectors.attacks.responses.encrypting import RSA_1_5, XENC, XENC11
-from connectors.attacks.responses.making import Make, Table
-from connectors.attacks.responses.ways import edited, sealed
-from connectors.attacks.signing import MORE, Edit, after, before, instead, part, swap, without
+from connectors.attacks.responses.assertion_sealing import RSA_1_5, XENC, XENC11
+from connectors.attacks.responses.recipes import edited, sealed
+from connectors.attacks.responses.settings import Make, Table
+from connectors.attacks.xml_signer import MORE, Edit, after, before, instead, part, swap, without
 from connectors.profiles import AES256_GCM, MGF1_SHA1, RSA_OAEP_MGF1P
 from connectors.profiles import SHA1 as SHA1_URI
 from connectors.signatures.profile import DS

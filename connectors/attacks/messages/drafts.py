@@ -10,15 +10,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from xml.sax.saxutils import quoteattr
 
-from connectors.attacks.case import Kind, Place
-from connectors.attacks.keys import Holder
-from connectors.attacks.signing import How, sign
+from connectors.attacks.attack_case import CaseBench, CaseKind
+from connectors.attacks.key_holders import KeyHolder
+from connectors.attacks.xml_signer import Signing, sign
 from connectors.formats.grammar import written
 from connectors.wire.names import SAML, SAMLP
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class MessageDraft:
     """A message that is not signed yet. `attributes` have their values as they are meant, not escaped."""
 
     name: str
@@ -38,22 +38,22 @@ class Draft:
         attributes = "".join(f" {name}={quoteattr(value)}" for name, value in self.attributes.items())
         return f"<samlp:{self.name} {self.namespaces}{attributes}>{self.issuer}{self.children}</samlp:{self.name}>".encode()
 
-    def said(self, **attributes: str | None) -> "Draft":
+    def said(self, **attributes: str | None) -> "MessageDraft":
         """With other attributes; None leaves one out."""
         changed = {**self.attributes, **attributes}
         return replace(self, attributes={name: value for name, value in changed.items() if value is not None})
 
-    def swapped(self, old: str, new: str) -> "Draft":
+    def swapped(self, old: str, new: str) -> "MessageDraft":
         """With another text in its children. ValueError where it does not stand there: it would attack nothing."""
         if old not in self.children:
             raise ValueError(f"nothing to swap: {old}")
         return replace(self, children=self.children.replace(old, new, 1))
 
 
-def draft(name: str, issuer: str, children: str, now: int, **attributes: str) -> Draft:
+def draft(name: str, issuer: str, children: str, now: int, **attributes: str) -> MessageDraft:
     """A message of now, with a new ID."""
     head = {"ID": fresh(), "Version": "2.0", "IssueInstant": written(now), **attributes}
-    return Draft(name, head, f"<saml:Issuer>{issuer}</saml:Issuer>", children)
+    return MessageDraft(name, head, f"<saml:Issuer>{issuer}</saml:Issuer>", children)
 
 
 def fresh() -> str:
@@ -62,24 +62,24 @@ def fresh() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class MessageBench(Place):
+class MessageBench(CaseBench):
     """One kind of message, judged by POST: a good one, made anew each time, who signs it and how.
 
     `following` is the sender's next key, on P-256, and `strange` one that nobody pinned; `other` makes good messages of
     another kind by the same sender.
     """
 
-    kind = Kind.MESSAGE
+    kind = CaseKind.MESSAGE
     parameter: str
-    holder: Holder
-    following: Holder
-    how: How
-    draft: Callable[[], Draft]
-    strange: Holder
-    other: Callable[[], Draft]
+    holder: KeyHolder
+    following: KeyHolder
+    how: Signing
+    draft: Callable[[], MessageDraft]
+    strange: KeyHolder
+    other: Callable[[], MessageDraft]
     now: int
 
-    def signed(self, message: Draft | None = None, how: How | None = None) -> bytes:
+    def signed(self, message: MessageDraft | None = None, how: Signing | None = None) -> bytes:
         """A message, signed by its sender; a good one, and as it should be, unless something else is given."""
         drafted = message or self.draft()
         return sign(drafted.xml, drafted.message_id, self.holder, how or self.how)

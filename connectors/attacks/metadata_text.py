@@ -6,20 +6,18 @@
 `node` describes a country's sending node (eIDAS), `provider` an identity provider (SAML 2.0).
 """
 
+import base64
 import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 
-from connectors.attacks.case import Entrance, Kind, Place
-from connectors.attacks.keys import Holder
-from connectors.attacks.responses.parties import key_descriptors
-from connectors.attacks.signing import Edit, How, same, sign
+from connectors.attacks.key_holders import KeyHolder
 from connectors.formats.eidas.metadata import ASSURANCE_CERTIFICATION, MDATTR, PROTOCOL_VERSION
 from connectors.formats.eidas.registry import EIDAS as EIDAS_NAMESPACE
 from connectors.formats.eidas.registry import NAME_ID_FORMATS, PROTOCOL_VERSIONS
 from connectors.formats.grammar import written
 from connectors.signatures.profile import DS
 from connectors.wire.names import ATTRNAME_URI, MD, PERSISTENT, POST, REDIRECT, SAML, SAMLP
+from policies.assurance import LevelOfAssurance
 
 NODE = "https://ee.selftest.example/eidas/metadata"
 IDP = "https://idp.selftest.example/metadata"
@@ -27,42 +25,27 @@ DAY = 24 * 3600
 NEAR = 7 * DAY
 
 
-@dataclass(frozen=True, slots=True)
-class Bench(Place):
-    """Where metadata of one kind is judged. `text` makes a good one, `holder` signs it, `strange` is nobody's key.
-
-    `another` is a key of the same entity, that signs no metadata.
-    """
-
-    kind = Kind.MESSAGE
-    text: Callable[[], str]
-    holder: Holder
-    how: How
-    strange: Holder
-    another: Holder
-    now: int
-    of: str
-
-    def signed(self, edit: Edit = same, *, how: How | None = None, by: Holder | None = None, late: Edit = same) -> bytes:
-        """Metadata that is edited, signed, and edited again."""
-        text = edit(self.text())
-        return late(sign(text.encode(), id_of(text), by or self.holder, how or self.how).decode()).encode()
-
-    def at(self, entrance: Entrance) -> "Bench":
-        """The same metadata at another entrance."""
-        return replace(self, where=entrance.name, entrance=entrance)
+# The attribute of a KeyDescriptor
+SIGNING, ENCRYPTION = ' use="signing"', ' use="encryption"'
 
 
-def node(signing: Sequence[Holder], encryption: Sequence[Holder], valid_until: int, use: str = ' use="signing"') -> str:
-    """A sending node of Estonia."""
-    said = {PROTOCOL_VERSION: PROTOCOL_VERSIONS, ASSURANCE_CERTIFICATION: ("http://eidas.europa.eu/LoA/high",)}
+def node(
+    signing: Sequence[KeyHolder],
+    encryption: Sequence[KeyHolder] = (),
+    valid_until: int | None = None,
+    *,
+    published: LevelOfAssurance = LevelOfAssurance.HIGH,
+    versions: Sequence[str] = PROTOCOL_VERSIONS,
+) -> str:
+    """A sending node of Estonia, which publishes a level and versions of the protocol."""
+    said = {PROTOCOL_VERSION: versions, ASSURANCE_CERTIFICATION: (published.uri,)}
     attributes = "".join(
         f'<saml:Attribute Name="{name}" NameFormat="{ATTRNAME_URI}">'
         + "".join(f"<saml:AttributeValue>{value}</saml:AttributeValue>" for value in values)
         + "</saml:Attribute>"
         for name, values in said.items()
     )
-    keys = key_descriptors(use, *signing) + key_descriptors(' use="encryption"', *encryption)
+    keys = key_descriptors(SIGNING, *signing) + key_descriptors(ENCRYPTION, *encryption)
     formats = "".join(f"<md:NameIDFormat>{name}</md:NameIDFormat>" for name in NAME_ID_FORMATS)
     role = (
         f"<md:Extensions><eidas:NodeCountry>EE</eidas:NodeCountry></md:Extensions>{keys}{formats}"
@@ -74,9 +57,15 @@ def node(signing: Sequence[Holder], encryption: Sequence[Holder], valid_until: i
     return _entity(NODE, valid_until, f"{extensions}{_role('IDPSSODescriptor', role)}")
 
 
-def provider(signing: Sequence[Holder], valid_until: int | None) -> str:
-    """An identity provider that is a service provider too. Pinned metadata may have no end."""
-    keys = key_descriptors(' use="signing"', *signing)
+def provider(
+    signing: Sequence[KeyHolder],
+    valid_until: int | None = None,
+    *,
+    encryption: Sequence[KeyHolder] = (),
+    use: str = SIGNING,
+) -> str:
+    """An identity provider that is a service provider too. `use` is the attribute of the keys that sign."""
+    keys = key_descriptors(use, *signing) + key_descriptors(ENCRYPTION, *encryption)
     asked = (
         f"{keys}<md:NameIDFormat>{PERSISTENT}</md:NameIDFormat>"
         f'<md:SingleSignOnService Binding="{REDIRECT}" Location="https://idp.selftest.example/sso"/>'
@@ -88,9 +77,13 @@ def provider(signing: Sequence[Holder], valid_until: int | None) -> str:
     return _entity(IDP, valid_until, _role("IDPSSODescriptor", asked) + _role("SPSSODescriptor", answered))
 
 
-def key_descriptor(holder: Holder, use: str = ' use="signing"') -> str:
-    """A KeyDescriptor with the certificate of a holder."""
-    return key_descriptors(use, holder)
+def key_descriptors(use: str, *holders: KeyHolder) -> str:
+    """KeyDescriptors with the certificates of these. `use` is that attribute, with a blank before it, or nothing."""
+    return "".join(
+        f"<md:KeyDescriptor{use}><ds:KeyInfo><ds:X509Data><ds:X509Certificate>"
+        f"{base64.b64encode(holder.certificate).decode()}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>"
+        for holder in holders
+    )
 
 
 def id_of(text: str) -> str:

@@ -7,8 +7,8 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from connectors.attacks.case import Case, Entrance
-from idp.selftest.report import Tried
+from connectors.attacks.attack_case import AttackCase, Entrance
+from idp.selftest.report import TriedCase
 
 COMMANDS = "commands.txt"
 _UNUSUAL = re.compile(r"[^a-z0-9.-]+")
@@ -30,7 +30,7 @@ def side_files(entrance: Entrance, folder: Path) -> Sequence[str] | None:
     return [argument.replace("{folder}", str(folder)) for argument in entrance.arguments]
 
 
-class Keeper:
+class CaseKeeper:
     """Keeps cases in a folder, which holds nothing else: a file each, and one `commands.txt`.
 
     OSError where something stands there that is not an empty folder of ours: who may write into it could put a link in
@@ -46,7 +46,7 @@ class Keeper:
         self._folder = folder.resolve()
         self._asked: dict[str, Sequence[str] | None] = {}
 
-    def keep(self, case: Case, tried: Tried) -> None:
+    def keep(self, case: AttackCase, tried: TriedCase) -> None:
         """Write one case, what its entrance expects, and a line that says what it is and how to ask again."""
         path = self._folder / file_name(case.name)
         _write_new(path, case.octets)

@@ -54,7 +54,7 @@ class Confirmation:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ResponseDraft:
     """One Response with one Assertion. What is None is left out; times are xs:dateTime; `*_end` stands last where it is."""
 
     destination: str | None
@@ -134,7 +134,7 @@ class Answer:
             f"{self.status_after}</samlp:Status>{body}{self.response_end}</samlp:Response>"
         )
 
-    def again(self) -> "Answer":
+    def again(self) -> "ResponseDraft":
         """The same with identifiers of its own."""
         return replace(self, response_id=fresh("r"), assertion_id=fresh("a"))
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import MD5, SHA1, SHA224, SHA256, SHA384, SHA512, HashAlgorithm
 from lxml import etree
 
-from connectors.attacks.keys import Holder, PrivateKey
+from connectors.attacks.key_holders import KeyHolder, PrivateKey
 from connectors.signatures.parse import Element
 from connectors.signatures.profile import DS, ENVELOPED, EXC_C14N, SHA256_URI
 
@@ -153,7 +153,7 @@ def transform(algorithm: str, inside: str = "") -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class How:
+class Signing:
     """How a Signature is made: what it says, and what is done. URIs are those of XML signature.
 
     `made_with` is the algorithm that is used where `method` only says so; `secret` is the key of a MAC; `holder` signs in
@@ -167,7 +167,7 @@ class How:
     transforms: tuple[str, ...] = (ENVELOPED, EXC_C14N)
     inclusive: str = ""
     uri: str | None = None
-    holder: Holder | None = None
+    holder: KeyHolder | None = None
     secret: bytes = field(default=b"", repr=False)
     salt: int | None = None
     info: Edit = same
@@ -180,7 +180,7 @@ class How:
     prefix: str = "ds"
 
 
-def sign(octets: bytes, element_id: str, by: Holder, how: How) -> bytes:
+def sign(octets: bytes, element_id: str, by: KeyHolder, how: Signing) -> bytes:
     """The octets of a message with a Signature in the element of this ID, as UTF-8 without a declaration."""
     root = etree.fromstring(octets, PARSER)
     element = next(found for found in root.iter("*") if found.get("ID") == element_id)
@@ -216,7 +216,7 @@ def canonical(element: Element, algorithm: str, prefixes: list[str] | None = Non
     )
 
 
-def _template(how: How, element_id: str, covered: bytes) -> str:
+def _template(how: Signing, element_id: str, covered: bytes) -> str:
     inclusive = ""
     if how.inclusive:
         inclusive = f'<ec:InclusiveNamespaces xmlns:ec="{EXC_C14N}" PrefixList="{how.inclusive}"/>'
@@ -237,7 +237,7 @@ def _template(how: How, element_id: str, covered: bytes) -> str:
     return whole.replace("xmlns:ds", f"xmlns:{how.prefix}" if how.prefix else "xmlns").replace("ds:", named)
 
 
-def _made(how: How, by: Holder, octets: bytes) -> bytes:
+def _made(how: Signing, by: KeyHolder, octets: bytes) -> bytes:
     """The signature's octets, by the algorithm that is used; one that nobody knows is the key's usual one."""
     uri = how.made_with or how.method
     if uri == HMAC_SHA256:

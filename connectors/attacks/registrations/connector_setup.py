@@ -6,11 +6,11 @@ What refuses is the key of the registration that its operator mends.
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from connectors.attacks.case import Case, Entrance, accepted, refused
-from connectors.attacks.keys import Holder
-from connectors.attacks.registrations.described import DAY, IDP, NODE, node, provider
-from connectors.attacks.registrations.entrances import registered_node
-from connectors.attacks.responses.parties import OneNode, registration
+from connectors.attacks.attack_case import AttackCase, Entrance, accepted, refused
+from connectors.attacks.key_holders import KeyHolder
+from connectors.attacks.metadata_text import IDP, NODE, node, provider
+from connectors.attacks.registrations.entrances import DAY, registered_node
+from connectors.attacks.responses.parties import SoleNode, registration
 from connectors.eidas import EidasConnector
 from connectors.formats.eidas.metadata import read_pinned_peer
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
@@ -29,13 +29,13 @@ VALID = "valid registrations"
 ADDRESS = "urn:selftest:address"
 
 
-def registrations(now: int, theirs: Holder, ours: Holder) -> Iterator[Case]:
+def registrations(now: int, theirs: KeyHolder, ours: KeyHolder) -> Iterator[AttackCase]:
     """All of them. `theirs` is their key, `ours` the one to which they encrypt."""
     yield from _saml(ours)
     yield from _nodes(now, theirs, ours)
 
 
-def _saml(ours: Holder) -> Iterator[Case]:
+def _saml(ours: KeyHolder) -> Iterator[AttackCase]:
     good, octets = registration(IDP), provider([ours], None).encode()
     planet = {ADDRESS: (AttributeName("address"), "planet")}
     broken: Mapping[str, tuple[IdentityProvider, str]] = {
@@ -58,7 +58,7 @@ def _saml(ours: Holder) -> Iterator[Case]:
     yield accepted(VALID, "by post", _saml_entrance("by post", replace(good, binding="post")), posted)
 
 
-def _nodes(now: int, theirs: Holder, ours: Holder) -> Iterator[Case]:
+def _nodes(now: int, theirs: KeyHolder, ours: KeyHolder) -> Iterator[AttackCase]:
     peer = registered_node(theirs.certificate)
     good, key = replace(registration(NODE), protocol="eidas", peer=peer), (unwrapper_of_pem(ours.pem),)
     octets = node([theirs], [theirs], now + DAY).encode()
@@ -96,7 +96,7 @@ def _saml_entrance(what: str, registered: IdentityProvider) -> Entrance:
 
 
 def _node_entrance(
-    what: str, registered: IdentityProvider, holder: Holder, country: str | None, unwrappers: tuple[DecryptionKey, ...]
+    what: str, registered: IdentityProvider, holder: KeyHolder, country: str | None, unwrappers: tuple[DecryptionKey, ...]
 ) -> Entrance:
     def judge(octets: bytes) -> None:
         try:
@@ -109,7 +109,7 @@ def _node_entrance(
             acs_url="https://broker.selftest.example/eidas/acs",
             signer=NoSigner(),
             unwrappers=unwrappers,
-            peers=OneNode(in_use(registered_node(holder.certificate), facts, EIDAS, PROTOCOL_VERSIONS)),
+            peers=SoleNode(in_use(registered_node(holder.certificate), facts, EIDAS, PROTOCOL_VERSIONS)),
             country=country,
             catalogue=STANDARD,
         )

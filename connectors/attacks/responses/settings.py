@@ -15,13 +15,22 @@ from dataclasses import dataclass, replace
 
 from lxml import etree
 
-from connectors.attacks.case import Case, Entrance, Kind, case_name
-from connectors.attacks.keys import Holder
+from connectors.attacks.attack_case import AttackCase, CaseKind, Entrance, case_name
+from connectors.attacks.key_holders import KeyHolder
+from connectors.attacks.metadata_text import IDP, NODE
 from connectors.attacks.responses import parties
-from connectors.attacks.responses.answer import NAMESPACES, Answer, Confirmation, attribute, audience, clock, fresh
-from connectors.attacks.responses.encrypting import Encryption, Sealing
-from connectors.attacks.responses.party_keys import make_keys
-from connectors.attacks.signing import PARSER, Edit, How, OctetEdit, same, same_octets, sign
+from connectors.attacks.responses.assertion_sealing import RsaSealing, Sealing
+from connectors.attacks.responses.parties import make_keys
+from connectors.attacks.responses.response_draft import (
+    NAMESPACES,
+    Confirmation,
+    ResponseDraft,
+    attribute,
+    audience,
+    clock,
+    fresh,
+)
+from connectors.attacks.xml_signer import PARSER, Edit, OctetEdit, Signing, same, same_octets, sign
 from connectors.formats.eidas.registry import NATURAL, NATURAL_PERSON, NATURAL_PREFIX
 from connectors.profiles import AES128_CBC, EIDAS, SAML2INT
 from connectors.signatures.algorithms import RSA_PSS_SHA256, RSA_SHA256
@@ -38,9 +47,9 @@ class Setting:
 
     where: str
     entrance: Entrance
-    template: Answer
-    key: Holder
-    how: How
+    template: ResponseDraft
+    key: KeyHolder
+    how: Signing
     at_response: bool
     at_assertion: bool
     encryption: Sealing | None = None
@@ -52,7 +61,7 @@ class Setting:
         return clock(self.now + seconds)
 
     @property
-    def good(self) -> Answer:
+    def good(self) -> ResponseDraft:
         """A good answer, with identifiers that no other has."""
         return self.template.again()
 
@@ -67,18 +76,18 @@ class Setting:
         return (EIDAS if self.eidas else SAML2INT).max_age + self.skew
 
     @property
-    def encryption_here(self) -> Encryption:
+    def encryption_here(self) -> RsaSealing:
         """How this setting encrypts to an RSA key. ValueError where it does not."""
-        if not isinstance(self.encryption, Encryption):
+        if not isinstance(self.encryption, RsaSealing):
             raise ValueError(f"{self.where} is not encrypted so")  # noqa: TRY004 # a setting of another kind
         return self.encryption
 
     def sent(
         self,
-        answer: Answer | None = None,
+        answer: ResponseDraft | None = None,
         *,
-        how: How | None = None,
-        response_how: How | None = None,
+        how: Signing | None = None,
+        response_how: Signing | None = None,
         encryption: Sealing | None = None,
         spelled: Edit = same,
         framed: Edit = same,
@@ -105,13 +114,13 @@ class Setting:
             octets = sign(octets, answer.response_id, self.key, outer)
         return envelope(late(octets) if sealing is None else octets)
 
-    def outermost(self, how: How, answer: Answer | None = None) -> bytes:
+    def outermost(self, how: Signing, answer: ResponseDraft | None = None) -> bytes:
         """An answer whose outermost Signature is made so, and one within it honestly."""
         if self.at_response:
             return self.sent(answer, how=self.how if self.at_assertion else None, response_how=how)
         return self.sent(answer, how=how)
 
-    def plaintext(self, answer: Answer | None = None, how: How | None = None, spelled: Edit = same) -> bytes:
+    def plaintext(self, answer: ResponseDraft | None = None, how: Signing | None = None, spelled: Edit = same) -> bytes:
         """The assertion of an answer by itself, signed where this setting signs it."""
         answer = self.good if answer is None else answer
         octets = spelled(answer.assertion()).encode()
@@ -119,18 +128,18 @@ class Setting:
             return octets
         return sign(octets, answer.assertion_id, self.key, how or self.how)
 
-    def around(self, body: str, answer: Answer | None = None) -> bytes:
+    def around(self, body: str, answer: ResponseDraft | None = None) -> bytes:
         """A Response around any body, signed by the party."""
         answer = self.good if answer is None else answer
         return sign(answer.response(body).encode(), answer.response_id, self.key, self.how)
 
-    def unsigned(self, answer: Answer | None = None) -> bytes:
+    def unsigned(self, answer: ResponseDraft | None = None) -> bytes:
         """An answer that nobody signed, encrypted where this setting encrypts: anybody can."""
         answer = self.good if answer is None else answer
         body = answer.assertion() if self.encryption is None else self.encryption.xml(answer.assertion().encode())
         return answer.response(body).encode()
 
-    def tree(self, answer: Answer | None = None) -> Element:
+    def tree(self, answer: ResponseDraft | None = None) -> Element:
         """A good answer as a tree, to be taken apart."""
         return parsed(self.sent(answer))
 
@@ -140,21 +149,25 @@ Makes = Mapping[str, Make]  # what it is, and how it is made
 Table = Mapping[str, Makes]  # the check that refuses each
 
 
-def refused(family: str, settings: Iterable[Setting], *tables: Table, entrance: Entrance | None = None) -> Iterator[Case]:
+def refused(
+    family: str, settings: Iterable[Setting], *tables: Table, entrance: Entrance | None = None
+) -> Iterator[AttackCase]:
     """Each row of the tables in each setting, at its own or another entrance."""
     for check, rows in (row for table in tables for row in table.items()):
         for what, make in rows.items():
             for setting in settings:
                 name, at = case_name(family, what, setting.where), entrance or setting.entrance
-                yield Case(name, family, Kind.RESPONSE, at, make(setting), check)
+                yield AttackCase(name, family, CaseKind.RESPONSE, at, make(setting), check)
 
 
-def accepted(family: str, settings: Iterable[Setting], *tables: Makes, entrance: Entrance | None = None) -> Iterator[Case]:
+def accepted(
+    family: str, settings: Iterable[Setting], *tables: Makes, entrance: Entrance | None = None
+) -> Iterator[AttackCase]:
     """Each row of the tables in each setting: it must be accepted."""
     for what, make in (row for table in tables for row in table.items()):
         for setting in settings:
             name, at = case_name(family, what, setting.where), entrance or setting.entrance
-            yield Case(name, family, Kind.VALID, at, make(setting), None)
+            yield AttackCase(name, family, CaseKind.VALID, at, make(setting), None)
 
 
 def parsed(octets: bytes) -> Element:
@@ -162,14 +175,14 @@ def parsed(octets: bytes) -> Element:
     return etree.fromstring(octets, PARSER)
 
 
-class World:
+class ResponseWorld:
     """Keys, entrances and settings of one run. `now` is in seconds since the epoch."""
 
     def __init__(self, now: int) -> None:
         self.now, self.request_id = now, fresh("q")
         keys = self.keys = make_keys(now)
         at = self.entrances = parties.entrances(keys, self.request_id)
-        rsa, pss = How(method=RSA_SHA256), How(method=RSA_PSS_SHA256)
+        rsa, pss = Signing(method=RSA_SHA256), Signing(method=RSA_PSS_SHA256)
         signed = Setting(
             "response", at["saml2int"], self._citizen(), keys.idp, rsa, at_response=True, at_assertion=False, now=now
         )
@@ -177,14 +190,14 @@ class World:
         self.assertion = replace(signed, where="assertion", at_response=False, at_assertion=True)
         self.both = replace(signed, where="both", at_assertion=True)
         self.encrypted = replace(
-            signed, where="response/encrypted", entrance=at["encrypted"], encryption=Encryption(keys.ours)
+            signed, where="response/encrypted", entrance=at["encrypted"], encryption=RsaSealing(keys.ours)
         )
         self.both_encrypted = replace(self.encrypted, where="both/encrypted", at_assertion=True)
-        cbc = Encryption(keys.own, content=AES128_CBC)
+        cbc = RsaSealing(keys.own, content=AES128_CBC)
         self.cbc = replace(signed, where="response/aes-cbc", entrance=at["aes-cbc"], encryption=cbc)
         self.both_cbc = replace(self.cbc, where="both/aes-cbc", at_assertion=True)
         node = replace(signed, where="eidas", entrance=at["eidas"], template=self._person(), key=keys.node, how=pss)
-        self.eidas = replace(node, encryption=Encryption(keys.our_node), eidas=True)
+        self.eidas = replace(node, encryption=RsaSealing(keys.our_node), eidas=True)
         self.eidas_both = replace(self.eidas, where="eidas-both", at_assertion=True)
         self.plain = self.response, self.assertion, self.both
         self.ciphered = self.encrypted, self.both_encrypted, self.eidas, self.eidas_both
@@ -197,10 +210,10 @@ class World:
         """A time so many seconds from now."""
         return clock(self.now + seconds)
 
-    def _citizen(self) -> Answer:
+    def _citizen(self) -> ResponseDraft:
         """An identity provider's answer about somebody who does not exist."""
         return self._answer(
-            issuer=parties.IDP,
+            issuer=IDP,
             recipient=parties.ACS,
             for_whom=parties.SP,
             declared=NAMESPACES,
@@ -211,10 +224,10 @@ class World:
             ),
         )
 
-    def _person(self) -> Answer:
+    def _person(self) -> ResponseDraft:
         """A node's answer about somebody who does not exist: the minimum data set."""
         return self._answer(
-            issuer=parties.NODE,
+            issuer=NODE,
             recipient=parties.NODE_ACS,
             for_whom=parties.OUR_NODE,
             declared=f'{NAMESPACES} xmlns:{NATURAL_PREFIX}="{NATURAL_PERSON}"',
@@ -226,8 +239,10 @@ class World:
             ),
         )
 
-    def _answer(self, issuer: str, recipient: str, for_whom: str, declared: str, attributes: tuple[str, ...]) -> Answer:
-        return Answer(
+    def _answer(
+        self, issuer: str, recipient: str, for_whom: str, declared: str, attributes: tuple[str, ...]
+    ) -> ResponseDraft:
+        return ResponseDraft(
             destination=recipient,
             in_response_to=self.request_id,
             issuer=issuer,

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
-from connectors.attacks.case import Case, Entrance, accepted, refused
-from connectors.attacks.keys import Holder
+from connectors.attacks.attack_case import AttackCase, Entrance, accepted, refused
+from connectors.attacks.key_holders import KeyHolder
 from connectors.attacks.registrations import odd_certificates as odd
 from connectors.attacks.registrations.entrances import node_certificate
 from connectors.attacks.registrations.weak_keys import weak_keys
@@ -42,7 +42,7 @@ _OF_NODES = ("rsa-3072", "p-256", "p-384", "p-521", "brainpool-p256r1", "brainpo
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
+class SampleKeys:
     """A key of each kind, by name; `issuer` signs certificates of all of them. `weak` are RSA keys that anybody breaks."""
 
     public: Mapping[str, PublicKey]
@@ -51,7 +51,7 @@ class Keys:
     now: int
 
 
-def key_cases(keys: Keys) -> Iterator[Case]:
+def key_cases(keys: SampleKeys) -> Iterator[AttackCase]:
     """All of them."""
     for alg in ALGORITHMS:
         at = _token_key(alg)
@@ -68,7 +68,7 @@ def key_cases(keys: Keys) -> Iterator[Case]:
     yield from _certificates(keys)
 
 
-def _certificates(keys: Keys) -> Iterator[Case]:
+def _certificates(keys: SampleKeys) -> Iterator[AttackCase]:
     at = node_certificate(keys.now)
     for name, key in keys.public.items():
         octets = certificate(key, keys.issuer, keys.now)
@@ -97,7 +97,7 @@ def _certificates(keys: Keys) -> Iterator[Case]:
     )
 
 
-def _read_leniently(keys: Keys) -> Iterator[Case]:
+def _read_leniently(keys: SampleKeys) -> Iterator[AttackCase]:
     """The deviation `lenient_certificate`: faults that pyca refuses, and that neither the key nor the dates have."""
     at, issuer = node_certificate(keys.now), keys.issuer
     good, weak = (certificate(keys.public[name], issuer, keys.now) for name in ("p-256", "rsa-2048"))
@@ -108,6 +108,8 @@ def _read_leniently(keys: Keys) -> Iterator[Case]:
         hostile = {
             "something after it": whole + b"\x00",
             "cut off": whole[:-1],
+            # 82 has two octets of length, and 83 three: BER has both, DER the shorter one
+            "a length that DER has otherwise": whole[:1] + b"\x83\x00" + whole[2:],
             "of a version that there is not": odd.changed(good, issuer, odd.both(edit, odd.version_10)),
             "something more in it": odd.changed(good, issuer, odd.both(edit, odd.more)),
             "rsa-2048": odd.changed(weak, issuer, edit),
@@ -121,7 +123,7 @@ def _read_leniently(keys: Keys) -> Iterator[Case]:
     yield refused(LENIENT, "a name without a type", at, named, "certificate")
 
 
-def _for_pss_alone(keys: Keys) -> Iterator[Case]:
+def _for_pss_alone(keys: SampleKeys) -> Iterator[AttackCase]:
     """RFC 4055 §3.1: the parameters of the key bind its signatures, and the profile has such alone as fit."""
     at, issuer = node_certificate(keys.now), keys.issuer
     whole = certificate(keys.public["rsa-3072"], issuer, keys.now)
@@ -143,7 +145,7 @@ def certificate(key: PublicKey, issuer: ec.EllipticCurvePrivateKey, now: int) ->
     return dated.sign(issuer, SHA256()).public_bytes(Encoding.DER)
 
 
-def public_keys(now: int, known: Sequence[Holder]) -> Keys:
+def public_keys(now: int, known: Sequence[KeyHolder]) -> SampleKeys:
     """One of each kind. `known` are keys of this run that took long to make: RSA of 2048 and of 3072 bits."""
     curves: Mapping[str, ec.EllipticCurve] = {
         "p-192": ec.SECP192R1(),
@@ -164,7 +166,7 @@ def public_keys(now: int, known: Sequence[Holder]) -> Keys:
     for holder in known:
         key = holder.key.public_key()
         public[f"rsa-{key.key_size}"] = key
-    return Keys(public, weak_keys(3072), ec.generate_private_key(ec.SECP256R1()), now)
+    return SampleKeys(public, weak_keys(3072), ec.generate_private_key(ec.SECP256R1()), now)
 
 
 def _token_key(alg: str) -> Entrance:

@@ -6,19 +6,19 @@ No key is our own fault, and a refusal all the same: what nobody can verify is n
 import base64
 from collections.abc import Callable, Iterator, Mapping
 
-from connectors.attacks.case import Case, Entrance, accepted, refused
-from connectors.attacks.messages.benches import message_benches
-from connectors.attacks.messages.making import MessageBench
+from connectors.attacks.attack_case import AttackCase, Entrance, accepted, refused
+from connectors.attacks.messages.drafts import MessageBench
 from connectors.attacks.messages.parties import (
     Judge,
-    Keys,
     Parties,
+    PinnedKeys,
     authn_judge,
     by_redirect,
     logout_request_judge,
     logout_response_judge,
+    message_benches,
 )
-from connectors.attacks.queries.making import QueryBench
+from connectors.attacks.queries.query_benches import QueryBench
 from connectors.attacks.tokens.jws_text import TokenKey, jwks, new_key, signed, written
 from connectors.attacks.tokens.token_benches import token_entrance
 from connectors.connector import Inbound
@@ -34,10 +34,10 @@ KEYLESS = "registration: no keys"
 WAYS = "message: in another way"
 VALID = "valid messages in their way"
 # The server's judge of a kind of message, by keys that are given, or by those of the metadata
-MakeJudge = Callable[[Parties, Keys | None], Judge]
+MakeJudge = Callable[[Parties, PinnedKeys | None], Judge]
 
 
-def keyless_cases(parties: Parties) -> Iterator[Case]:
+def keyless_cases(parties: Parties) -> Iterator[AttackCase]:
     """All of them."""
     found = message_benches(parties)
     kinds: tuple[tuple[MessageBench, MakeJudge], ...] = (
@@ -66,7 +66,7 @@ def keyless_cases(parties: Parties) -> Iterator[Case]:
     yield refused(KEYLESS, "no types", Entrance(at.name, at.judge, None), octets, "jws_keys")
 
 
-def _in_another_way(bench: MessageBench, judge: Judge) -> Iterator[Case]:
+def _in_another_way(bench: MessageBench, judge: Judge) -> Iterator[AttackCase]:
     """A good message, by a binding or under a name that we did not agree on. RelayState alone may stand beside it."""
     other = "SAMLRequest" if bench.parameter == "SAMLResponse" else "SAMLResponse"
     ways: Mapping[str, tuple[str, tuple[str, ...], str]] = {

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from connectors.attacks.responses.answer import Answer
-from connectors.attacks.responses.making import Make, Setting
-from connectors.attacks.signing import Edit, swap, swap_octets
+from connectors.attacks.responses.response_draft import ResponseDraft
+from connectors.attacks.responses.settings import Make, Setting
+from connectors.attacks.xml_signer import Edit, swap, swap_octets
 
 T = TypeVar("T")
-Change = Callable[[Setting, Answer], Answer]
+Change = Callable[[Setting, ResponseDraft], ResponseDraft]
 
 
 def each(way: Callable[[T], Make], rows: Mapping[str, T]) -> Mapping[str, Make]:
@@ -47,17 +47,17 @@ def alone(**fields: str) -> Make:
     return lambda setting: setting.around("", _with(setting, setting.good, fields))
 
 
-def signed(**how: Any) -> Make:  # Any: fields of `How`
+def signed(**how: Any) -> Make:  # Any: fields of `Signing`
     """An answer whose innermost Signature is made in another way."""
     return lambda setting: setting.sent(how=replace(setting.how, **how))
 
 
-def outermost(**how: Any) -> Make:  # Any: fields of `How`
+def outermost(**how: Any) -> Make:  # Any: fields of `Signing`
     """An answer whose outermost Signature is made in another way."""
     return lambda setting: setting.outermost(replace(setting.how, **how))
 
 
-def throughout(**how: Any) -> Make:  # Any: fields of `How`
+def throughout(**how: Any) -> Make:  # Any: fields of `Signing`
     """An answer whose every Signature is made in another way."""
 
     def make(setting: Setting) -> bytes:

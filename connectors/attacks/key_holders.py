@@ -13,7 +13,7 @@ _YEAR = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class KeyHolder:
     """A private key, its self-signed certificate (DER), and both as PEM, the key first."""
 
     name: str
@@ -22,12 +22,12 @@ class Holder:
     pem: bytes = field(repr=False)
 
 
-def rsa_holder(name: str, now: int, bits: int = 2048) -> Holder:
+def rsa_holder(name: str, now: int, bits: int = 2048) -> KeyHolder:
     """A holder of a new RSA key. `now` (seconds) lies in the middle of its certificate's two years."""
     return _holder(name, rsa.generate_private_key(public_exponent=65537, key_size=bits), now)
 
 
-def ec_holder(name: str, now: int, curve: ec.EllipticCurve) -> Holder:
+def ec_holder(name: str, now: int, curve: ec.EllipticCurve) -> KeyHolder:
     """A holder of a new key on a curve; else as `rsa_holder`."""
     return _holder(name, ec.generate_private_key(curve), now)
 
@@ -40,8 +40,8 @@ def certified(key: PrivateKey, name: str, begin: datetime, end: datetime) -> byt
     return dated.sign(key, SHA256()).public_bytes(Encoding.DER)
 
 
-def _holder(name: str, key: PrivateKey, now: int) -> Holder:
+def _holder(name: str, key: PrivateKey, now: int) -> KeyHolder:
     moment = datetime.fromtimestamp(now, UTC)
     certificate = certified(key, name, moment - _YEAR, moment + _YEAR)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return Holder(name, key, certificate, pem + x509.load_der_x509_certificate(certificate).public_bytes(Encoding.PEM))
+    return KeyHolder(name, key, certificate, pem + x509.load_der_x509_certificate(certificate).public_bytes(Encoding.PEM))

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 
-class Kind(StrEnum):
+class CaseKind(StrEnum):
     """The stuff of a class of cases. `VALID` ones must be accepted, whatever they are."""
 
     RESPONSE = "response"
@@ -33,7 +33,7 @@ class Entrance:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class AttackCase:
     """One try. `name` is unique and the same in every run: `what/where`. `check` must refuse it; None: it is accepted.
 
     `family` is the class that it is counted in; all cases of a family are of one kind. Where two checks of the server stand
@@ -42,48 +42,48 @@ class Case:
 
     name: str
     family: str
-    kind: Kind
+    kind: CaseKind
     entrance: Entrance
     octets: bytes = field(repr=False)
     check: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CaseBench:
     """Where cases of one kind are judged. `where` is the last part of their names."""
 
-    kind: ClassVar[Kind]
+    kind: ClassVar[CaseKind]
     where: str
     entrance: Entrance
 
-    def refused(self, family: str, what: str, octets: bytes, check: str) -> Case:
+    def refused(self, family: str, what: str, octets: bytes, check: str) -> AttackCase:
         """A case that this check must refuse."""
-        return Case(case_name(family, what, self.where), family, self.kind, self.entrance, octets, check)
+        return AttackCase(case_name(family, what, self.where), family, self.kind, self.entrance, octets, check)
 
-    def accepted(self, family: str, what: str, octets: bytes) -> Case:
+    def accepted(self, family: str, what: str, octets: bytes) -> AttackCase:
         """A case that must be accepted."""
-        return Case(case_name(family, what, self.where), family, Kind.VALID, self.entrance, octets, None)
+        return AttackCase(case_name(family, what, self.where), family, CaseKind.VALID, self.entrance, octets, None)
 
-    def all_refused(self, family: str, check: str, rows: Mapping[str, bytes]) -> Iterator[Case]:
+    def all_refused(self, family: str, check: str, rows: Mapping[str, bytes]) -> Iterator[AttackCase]:
         """Cases that one check must refuse, by what they are."""
         return (self.refused(family, what, octets, check) for what, octets in rows.items())
 
-    def all_accepted(self, family: str, rows: Mapping[str, bytes]) -> Iterator[Case]:
+    def all_accepted(self, family: str, rows: Mapping[str, bytes]) -> Iterator[AttackCase]:
         """Cases that must be accepted, by what they are."""
         return (self.accepted(family, what, octets) for what, octets in rows.items())
 
 
-def refused(family: str, what: str, entrance: Entrance, octets: bytes, check: str) -> Case:
+def refused(family: str, what: str, entrance: Entrance, octets: bytes, check: str) -> AttackCase:
     """A case of a registration or a key that this check must refuse; its name says at which entrance.
 
     What refuses is a check, the code of a refusal, or the key of the registration that has to be mended.
     """
-    return Case(case_name(family, what, entrance.name), family, Kind.MESSAGE, entrance, octets, check)
+    return AttackCase(case_name(family, what, entrance.name), family, CaseKind.MESSAGE, entrance, octets, check)
 
 
-def accepted(family: str, what: str, entrance: Entrance, octets: bytes) -> Case:
+def accepted(family: str, what: str, entrance: Entrance, octets: bytes) -> AttackCase:
     """A case of a registration or a key that must be accepted."""
-    return Case(case_name(family, what, entrance.name), family, Kind.VALID, entrance, octets, None)
+    return AttackCase(case_name(family, what, entrance.name), family, CaseKind.VALID, entrance, octets, None)
 
 
 def case_name(*parts: str) -> str:

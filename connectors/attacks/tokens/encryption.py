@@ -8,11 +8,11 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from connectors.attacks.case import Case
-from connectors.attacks.signing import flipped
+from connectors.attacks.attack_case import AttackCase
 from connectors.attacks.tokens.jwe_text import JweKey, JweParts, encrypted, under
 from connectors.attacks.tokens.jws_text import ABSENT, Change, base64url, written
 from connectors.attacks.tokens.token_benches import TokenWorld
+from connectors.attacks.xml_signer import flipped
 from connectors.signatures.jwe import TokenEncryption
 from connectors.wire.claims import Json
 
@@ -47,7 +47,7 @@ _KIDS: Headers = {"kid of nobody": {"kid": "nobody"}, "kid null": {"kid": None},
 _TYPES: Headers = {"cty json": {"cty": "application/json"}, "typ of a logout": {"typ": "logout+jwt"}}
 
 
-def encryption_cases(world: TokenWorld) -> Iterator[Case]:
+def encryption_cases(world: TokenWorld) -> Iterator[AttackCase]:
     """Refused and accepted ones. Inspection cannot be told of a registration's encryption."""
     ours, second = JweKey(), JweKey()
     for plain in (world.id_token("ES256"), world.client_assertion("ES256"), world.logout_token("ES256")):

@@ -12,10 +12,25 @@ from urllib.parse import quote
 
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512, HashAlgorithm
 
-from connectors.attacks.case import Kind, Place
-from connectors.attacks.keys import Holder
-from connectors.attacks.messages.making import MessageBench
-from connectors.attacks.signing import raw_signature
+from connectors.attacks.attack_case import CaseBench, CaseKind
+from connectors.attacks.key_holders import KeyHolder
+from connectors.attacks.messages.drafts import MessageBench
+from connectors.attacks.messages.parties import (
+    NODE_SSO,
+    SLO,
+    SSO,
+    Judge,
+    Parties,
+    arguments,
+    authn_judge,
+    by_redirect,
+    logout_request_judge,
+    logout_response_judge,
+    message_benches,
+    node_judge,
+)
+from connectors.attacks.xml_signer import raw_signature
+from connectors.profiles import EIDAS, SAML2INT
 
 Pairs = tuple[tuple[str, str], ...]
 Sign = Callable[[bytes], bytes]
@@ -42,7 +57,7 @@ def joined(pairs: Pairs) -> str:
     return "&".join(f"{name}={value}" for name, value in pairs)
 
 
-def signer(holder: Holder, uri: str) -> Sign:
+def signer(holder: KeyHolder, uri: str) -> Sign:
     """A signature by a key of a holder, by the algorithm that a URI names."""
     name = next(name for name in _HASHES if name in uri.rpartition("#")[2])
     return lambda octets: raw_signature(holder.key, octets, _HASHES[name], pss="MGF1" in uri)
@@ -54,10 +69,10 @@ def hmac_with(secret: bytes) -> Sign:
 
 
 @dataclass(frozen=True, slots=True)
-class QueryBench(Place):
+class QueryBench(CaseBench):
     """Where queries with one kind of message are judged; `message` makes and signs it, for POST too."""
 
-    kind = Kind.REDIRECT
+    kind = CaseKind.REDIRECT
     message: MessageBench
 
     @property
@@ -90,3 +105,24 @@ class QueryBench(Place):
     def sent(self, pairs: Pairs, covered: str) -> bytes:
         """A query of these pairs, and a genuine signature over another text."""
         return joined((*pairs, self.signature(covered))).encode()
+
+
+def query_benches(parties: Parties) -> tuple[QueryBench, ...]:
+    """Prepare all entrances once: eidas, then those of the service provider."""
+    found, now = message_benches(parties), parties.now
+    sp, node = parties.sp_metadata, parties.node_metadata()
+    of_logout = arguments("redirect", "--metadata", SLO, SAML2INT, now)
+
+    def bench(message: MessageBench, judge: Judge, asked: tuple[str, ...], metadata: bytes) -> QueryBench:
+        entrance = by_redirect(f"query {message.where}", judge, asked, metadata)
+        return QueryBench(message.where, entrance, message)
+
+    of_node = arguments("redirect", "--metadata", NODE_SSO, EIDAS, now)
+    of_sp = arguments("redirect", "--metadata", SSO, SAML2INT, now)
+    answering = (*of_logout, "--request-id", parties.our_request)
+    return (
+        bench(found.node, node_judge(parties, node, known=True), of_node, node),
+        bench(found.authn, authn_judge(parties), of_sp, sp),
+        bench(found.logout_request, logout_request_judge(parties), of_logout, sp),
+        bench(found.logout_response, logout_response_judge(parties), answering, sp),
+    )

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequenc
 from dataclasses import dataclass
 from typing import Any  # structlog's own type of an event
 
-from connectors.attacks.case import Kind
-from connectors.attacks.verdict import Verdict
+from connectors.attacks.attack_case import CaseKind
+from connectors.attacks.verdict import JudgeVerdict
 from idp.selftest.live.stage import Stage
-from idp.selftest.live.visitor import Answer, AstrayError, Visitor
-from idp.selftest.report import Tried
+from idp.selftest.live.visitor import AstrayError, BrokerAnswer, Visitor
+from idp.selftest.report import TriedCase
 
 ENTRANCE = "a live broker"
 # What nobody may get who is refused: members of a token answer
@@ -21,7 +21,7 @@ _TOKENS = frozenset({"access_token", "id_token", "sub"})
 
 _UNUSUAL = re.compile(r"[^a-z0-9_'-]+")
 Lines = Sequence[MutableMapping[str, Any]]  # Any: structlog's own type of an event
-Attack = Callable[[], Answer]
+Attack = Callable[[], BrokerAnswer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,15 @@ class LiveCase:
 
     name: str
     family: str
-    kind: Kind
+    kind: CaseKind
     refusal: str | None
     prepare: Callable[[Visitor], Attack]
     releases: bool = False
 
 
-def refused(family: str, kind: Kind, cases: Mapping[str, tuple[str, Callable[[Visitor], Attack]]]) -> Iterable[LiveCase]:
+def refused(
+    family: str, kind: CaseKind, cases: Mapping[str, tuple[str, Callable[[Visitor], Attack]]]
+) -> Iterable[LiveCase]:
     """Cases of one class, by name: what must be answered, and how it is prepared."""
     return [LiveCase(named(family, name), family, kind, *case) for name, case in cases.items()]
 
@@ -50,7 +52,7 @@ def named(family: str, name: str) -> str:
     return "/".join(_UNUSUAL.sub("-", part) for part in (family, name, "live"))
 
 
-def play(stage: Stage, case: LiveCase, lines: Lines) -> Tried:
+def play(stage: Stage, case: LiveCase, lines: Lines) -> TriedCase:
     """Play one case in a browser of its own. `lines` is the broker's log, which names the check that refused."""
     visitor = Visitor(stage)
     try:
@@ -59,35 +61,35 @@ def play(stage: Stage, case: LiveCase, lines: Lines) -> Tried:
         answer = attack()
         verdict = _verdict(case, answer, stage.released() - before, lines[heard:])
     except AstrayError as error:
-        verdict = Verdict(f"something before it: {error}")
+        verdict = JudgeVerdict(f"something before it: {error}")
     except Exception as error:  # noqa: BLE001 - the edge of a case: it ends this one, and counts
-        verdict = Verdict(None, type(error).__name__)
+        verdict = JudgeVerdict(None, type(error).__name__)
     finally:
         stage.clock.ahead = 0
         visitor.close()
-    return Tried(case.name, case.family, case.kind, ENTRANCE, case.refusal, verdict)
+    return TriedCase(case.name, case.family, case.kind, ENTRANCE, case.refusal, verdict)
 
 
-def _verdict(case: LiveCase, answer: Answer, new: frozenset[bytes], lines: Lines) -> Verdict:
+def _verdict(case: LiveCase, answer: BrokerAnswer, new: frozenset[bytes], lines: Lines) -> JudgeVerdict:
     surprises = [str(line["kind"]) for line in lines if line["event"] == "unforeseen"]
     if surprises:
-        return Verdict(None, surprises[-1])
+        return JudgeVerdict(None, surprises[-1])
     if case.refusal is None:
         if bool(new) != case.releases:
-            return Verdict("nothing: it released something more" if new else "nothing: it released nothing")
-        return Verdict(None) if answer.status < 400 else Verdict(_said(answer, lines))  # noqa: PLR2004 - RFC 9110 §15.5
+            return JudgeVerdict("nothing: it released something more" if new else "nothing: it released nothing")
+        return JudgeVerdict(None) if answer.status < 400 else JudgeVerdict(_said(answer, lines))  # noqa: PLR2004 - RFC 9110 §15.5
     if new or _gives(answer) or answer.status < 400:  # noqa: PLR2004 - as above
-        return Verdict(None)
-    return Verdict(_said(answer, lines))
+        return JudgeVerdict(None)
+    return JudgeVerdict(_said(answer, lines))
 
 
-def _gives(answer: Answer) -> bool:
+def _gives(answer: BrokerAnswer) -> bool:
     if not answer.headers.get("content-type", "").startswith("text/html"):
         return not _TOKENS.isdisjoint(answer.json)
     return "code" in answer.back or "decided" in answer.fields
 
 
-def _said(answer: Answer, lines: Lines) -> str:
+def _said(answer: BrokerAnswer, lines: Lines) -> str:
     """The status, with the OAuth error that a program reads, or the check that the log names for a page."""
     if "error" in answer.json:
         return f"{answer.status} {answer.json['error']}"

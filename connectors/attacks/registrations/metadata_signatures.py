@@ -7,9 +7,10 @@ import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from connectors.attacks.case import Case
-from connectors.attacks.registrations.described import Bench, id_of, key_descriptor
-from connectors.attacks.signing import DIGESTS, HMAC_SHA256, MORE, RSA_SHA1, Edit, part, sign, swap, value, without
+from connectors.attacks.attack_case import AttackCase
+from connectors.attacks.metadata_text import SIGNING, id_of, key_descriptors
+from connectors.attacks.registrations.entrances import MetadataBench
+from connectors.attacks.xml_signer import DIGESTS, HMAC_SHA256, MORE, RSA_SHA1, Edit, part, sign, swap, value, without
 from connectors.signatures.algorithms import ALGORITHMS, RSA_SHA256
 from connectors.signatures.parse import MAX_METADATA
 from connectors.signatures.profile import DS
@@ -25,7 +26,7 @@ _END = "</md:EntityDescriptor>"
 _SIGNATURE_END = "</ds:Signature>"
 
 
-def signed_cases(bench: Bench) -> Iterator[Case]:
+def signed_cases(bench: MetadataBench) -> Iterator[AttackCase]:
     """All of them, for one kind of metadata."""
     yield from _poisoned(bench)
     yield from _not_signed(bench)
@@ -35,9 +36,9 @@ def signed_cases(bench: Bench) -> Iterator[Case]:
     yield from _octets(bench)
 
 
-def _poisoned(bench: Bench) -> Iterator[Case]:
+def _poisoned(bench: MetadataBench) -> Iterator[AttackCase]:
     """Changed after it was signed."""
-    stolen = key_descriptor(bench.strange)
+    stolen = key_descriptors(SIGNING, bench.strange)
     changes: Mapping[str, Edit] = {
         "an address": swap(
             ".selftest.example/redirect" if bench.of == "node" else ".selftest.example/sso", ".evil.example/sso"
@@ -49,7 +50,7 @@ def _poisoned(bench: Bench) -> Iterator[Case]:
     yield from bench.all_refused(POISONED, "digest", {what: bench.signed(late=edit) for what, edit in changes.items()})
 
 
-def _not_signed(bench: Bench) -> Iterator[Case]:
+def _not_signed(bench: MetadataBench) -> Iterator[AttackCase]:
     yield bench.refused(NOT_SIGNED, "at all", bench.text().encode(), "signature_missing")
     last = bench.signed(how=replace(bench.how, place=1))
     yield bench.refused(NOT_SIGNED, "the signature behind the first element", last, "signature_place")
@@ -71,7 +72,7 @@ def _not_signed(bench: Bench) -> Iterator[Case]:
     )
 
 
-def _another_key(bench: Bench) -> Iterator[Case]:
+def _another_key(bench: MetadataBench) -> Iterator[AttackCase]:
     certificate = base64.b64encode(bench.strange.certificate).decode()
     brought = f"<ds:KeyInfo><ds:X509Data><ds:X509Certificate>{certificate}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>"
     honest = base64.b64encode(bench.holder.certificate).decode()
@@ -85,13 +86,13 @@ def _another_key(bench: Bench) -> Iterator[Case]:
     yield bench.refused(ANOTHER_KEY, "a stranger's beside ours", bench.signed(by=bench.strange, how=disguised), "signature")
     # The keys that metadata names sign messages. That they sign it is no reason to believe it
     yield bench.refused(ANOTHER_KEY, "one that is named in it", bench.signed(by=bench.another), "signature")
-    listed = swap("<md:KeyDescriptor", f"{key_descriptor(bench.strange)}<md:KeyDescriptor")
+    listed = swap("<md:KeyDescriptor", f"{key_descriptors(SIGNING, bench.strange)}<md:KeyDescriptor")
     yield bench.refused(
         ANOTHER_KEY, "a stranger's that is named in it", bench.signed(listed, by=bench.strange), "signature"
     )
 
 
-def _algorithms(bench: Bench) -> Iterator[Case]:
+def _algorithms(bench: MetadataBench) -> Iterator[AttackCase]:
     how = bench.how
     yield bench.refused(
         ALGORITHM, "sha-1", bench.signed(how=replace(how, method=RSA_SHA1, made_with=how.method)), "signature_algorithm"
@@ -119,7 +120,7 @@ def _algorithms(bench: Bench) -> Iterator[Case]:
         )
 
 
-def _wrapped(bench: Bench) -> Iterator[Case]:
+def _wrapped(bench: MetadataBench) -> Iterator[AttackCase]:
     """A signed entity that is there, and another one that is meant to be read."""
     signed = bench.signed().decode()
     evil = bench.text().replace(' entityID="https://', ' entityID="https://evil.', 1)
@@ -151,7 +152,7 @@ def _wrapped(bench: Bench) -> Iterator[Case]:
     yield bench.refused(WRAPPED, "a piece of a signature outside of it", stray, "signature_place")
 
 
-def _octets(bench: Bench) -> Iterator[Case]:
+def _octets(bench: MetadataBench) -> Iterator[AttackCase]:
     """Octets that two parsers read in two ways: in what is signed, or put into it where the signature does not see it."""
     signed = bench.signed
     commented = swap("</md:NameIDFormat>", "<!---->:evil</md:NameIDFormat>")
@@ -171,7 +172,7 @@ def _octets(bench: Bench) -> Iterator[Case]:
         yield bench.refused(OCTETS, what, octets, check)
 
 
-def _twice(bench: Bench) -> bytes:
+def _twice(bench: MetadataBench) -> bytes:
     text = bench.text()
     once = sign(text.encode(), id_of(text), bench.holder, bench.how)
     return sign(once, id_of(text), bench.holder, bench.how)
