@@ -8,8 +8,9 @@ from dataclasses import dataclass
 Sources = Sequence[tuple[str, str]]
 # Names in which the product keeps OAuth errors that it puts together elsewhere
 OAUTH_TABLES = ("SENTENCES", "UNSUPPORTED")
-# Whose first argument is a code: what ends a command, and what `ciconia inspect` says of a file
-TOLD_BY = ("failed", "_failed", "_end", "Failure")
+# Calls with a code, by its place among their arguments: those that end a command or refuse a node in one, and a refusal of
+# a file by `ciconia inspect`
+TOLD_BY = {"end": 0, "failed": 0, "Refusal": 0, "desk.refuse": 1}
 
 
 @functools.cache
@@ -70,7 +71,7 @@ def raised_in(sources: Sources, classes: set[str]) -> tuple[Raised, ...]:
 def codes_in(sources: Sources) -> Iterator[str]:
     """The literal `code=` of every call that raises or makes an error, and what a command prints.
 
-    That is `"code": "..."`, and the first argument of `TOLD_BY`.
+    That is `"code": "..."`, and the codes of `TOLD_BY`.
     """
     yield from _keyword(sources, "code", _raises)
     yield from told_codes_in(sources)
@@ -81,11 +82,12 @@ def codes_in(sources: Sources) -> Iterator[str]:
 
 
 def told_codes_in(sources: Sources) -> Iterator[str]:
-    """The literal first argument of `TOLD_BY`: the codes by which a command says why it did not do what it was asked."""
+    """The literal codes of `TOLD_BY`, by which a command says why it did not do what it was asked."""
     for _, text in sources:
         for node in _nodes(_tree(text)):
-            if isinstance(node, ast.Call) and _name(node.func) in TOLD_BY:
-                yield from _literals(node.args[:1])
+            if isinstance(node, ast.Call) and (name := ast.unparse(node.func)) in TOLD_BY:
+                place = TOLD_BY[name]
+                yield from _literals(node.args[place : place + 1])
 
 
 def oauth_codes_in(sources: Sources) -> Iterator[str]:
