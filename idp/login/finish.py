@@ -28,7 +28,7 @@ class Choice:
     shared: frozenset[AttributeName] = frozenset()
 
     def digest(self, secret: bytes) -> bytes:
-        """The key of an answer. Only the same choice in the same browser gives it again (decision 0000.8)."""
+        """A digest that only the same choice in the same browser gives again (decision 0000.8)."""
         text = "\n".join([self.word, *sorted(self.shared)])
         return mac(secret, b"choice\n" + text.encode())
 
