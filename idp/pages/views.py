@@ -139,7 +139,7 @@ class ApprovalView:
         return tuple(item for item in self.items if not item.required)
 
 
-class Requester(StrEnum):
+class SpType(StrEnum):
     """The kind of the service that another country's node asks for (SPType)."""
 
     PUBLIC = "public"
@@ -163,7 +163,7 @@ class InformView:
     action: str
     country: str
     node: Text
-    requester: Requester
+    requester: SpType
     named: str
     loa: LevelOfAssurance
     items: tuple[Item, ...]

@@ -4,11 +4,11 @@ from connectors.formats.eidas.registry import MINIMUM
 from idp.login.role import Choices
 from idp.login.states import Decided
 from idp.pages.render import Pages
-from idp.pages.views import InformView, Item, Requester, Text, Towards, WithheldItem
+from idp.pages.views import InformView, Item, SpType, Text, Towards, WithheldItem
 from idp.protocols.eidas.person import PERSON_IDENTIFIER_NAME, in_registry_order
 from idp.protocols.eidas.role import NodeRole
 from policies.authentication import Origin, ServiceRequest
-from policies.authentication import Requester as Asking
+from policies.authentication import SpType as Asking
 from policies.catalogue import Catalogue
 from policies.errors import AssertionRejected
 from policies.parties import IdentityProvider, ProviderId
@@ -34,7 +34,7 @@ class NodeScreens:
     def purpose(self, request: ServiceRequest, language: str) -> Text:
         """Which kind of service asks."""
         said = self._pages.wording(language).language
-        return Text(said.say(f"inform.kind.{Requester(_asking(request).sp_type)}"), said.tag)
+        return Text(said.say(f"inform.kind.{SpType(_asking(request).sp_type)}"), said.tag)
 
     def narrowed(self, request: ServiceRequest) -> bool:
         """All of them are of this country."""
@@ -69,7 +69,7 @@ class NodeScreens:
             action=f"/login/{decided.login}/decision",
             country=node.peer.country,
             node=wording.text(node.title),
-            requester=Requester(asking.sp_type),
+            requester=SpType(asking.sp_type),
             named=asking.provider_name,
             loa=decided.judged.loa,
             items=tuple(sorted(items, key=_place)),
