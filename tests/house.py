@@ -61,6 +61,7 @@ def measure(root: Path = ROOT) -> tuple[Figure, ...]:
     constructors = tuple(_constructors(root, product))
     openings = tuple(_openings(root, (*product, *_lines(root, "tests"))))
     citations = tuple(_citations(root))
+    names = tuple(_names_with_two_meanings(root, product))
     entries = tuple(sorted(path.name for path in (root / "idp").iterdir() if path.name not in SKIPPED))
     return (
         Figure("product lines", sum(product.values()), 56_000),
@@ -71,6 +72,7 @@ def measure(root: Path = ROOT) -> tuple[Figure, ...]:
         Figure("entries of idp/", len(entries), 24, entries),
         Figure("citations of pages that are not here", len(citations), 0, citations),
         Figure(f"constructors with more than {PARAMETERS} parameters", len(constructors), 0, constructors),
+        Figure("names of classes with two meanings", len(names), 0, names),
         Figure("docstrings that open with As, Of, What, Who, Whoever, Whom or Whose", len(openings), 40, openings),
     )
 
@@ -109,6 +111,16 @@ def _parameters(made: ast.ClassDef) -> int:
         if isinstance(each, ast.FunctionDef) and each.name == "__init__":
             return len(each.args.posonlyargs) + len(each.args.args) + len(each.args.kwonlyargs) - 1
     return 0
+
+
+def _names_with_two_meanings(root: Path, modules: dict[str, int]) -> Iterator[str]:
+    """Public classes of one name in several modules: one word means one thing."""
+    found: dict[str, list[str]] = {}
+    for module in modules:
+        for node in ast.parse((root / module).read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(module)
+    yield from (f"{name}: {', '.join(places)}" for name, places in sorted(found.items()) if len(places) > 1)
 
 
 def _docstrings(tree: ast.AST) -> Iterator[tuple[int, str]]:

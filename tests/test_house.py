@@ -12,8 +12,8 @@ from tests.house import Figure, main, measure
 def _built(root: Path, **changes: str) -> dict[str, Figure]:
     """The figures of a small house, with these files in place of its own."""
     files = {
-        "policies/rule.py": '"""A rule (docs/why.md)."""\n',
-        "connectors/ask.py": '"""Asks."""\n',
+        "policies/rule.py": '"""A rule (docs/why.md)."""\nclass Rule: ...\nclass _Own: ...\n',
+        "connectors/ask.py": '"""Asks."""\nclass _Own: ...\n',
         "idp/application/app.py": '"""Wires."""\n',
         "tests/test_rule.py": '"""The rule holds."""\n',
         "docs/why.md": "# Why\n",
@@ -28,7 +28,7 @@ def _built(root: Path, **changes: str) -> dict[str, Figure]:
 def test_a_small_house_is_within_its_budget(tmp_path: Path) -> None:
     found = _built(tmp_path)
     assert all(figure.holds for figure in found.values())
-    assert (found["product"].value, found["median"].value, found["test"].value, found["entries"].value) == (3, 1, 1, 1)
+    assert (found["product"].value, found["median"].value, found["test"].value, found["entries"].value) == (6, 2, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,7 @@ def test_a_small_house_is_within_its_budget(tmp_path: Path) -> None:
         ("citations", "policies__rule_py", "# design §2\n"),
         ("constructors", "idp__made_py", f"class A:\n    def __init__(self, {', '.join('abcdefghijk')}): ...\n"),
         ("constructors", "idp__made_py", "@dataclass\nclass A:\n" + "".join(f"    {x}: int\n" for x in "abcdefghijk")),
+        ("names", "idp__made_py", "class Rule: ...\n"),
         ("docstrings", "idp__made_py", '"""Of this."""\n' + 'def f():\n    """Whoever."""\n' * 40),
     ],
 )
@@ -58,7 +59,7 @@ def test_what_is_allowed_passes(tmp_path: Path) -> None:
     found = _built(
         tmp_path,
         idp__application__app_py=f"class A:\n    def __init__(self, {many}): ...\n",
-        idp__record_py=f"@dataclass(frozen=True, slots=True)\nclass A:\n{fields}",
+        idp__record_py=f"@dataclass(frozen=True, slots=True)\nclass B:\n{fields}",
         tests__test_rule_py='@pytest.mark.spec("gone.md 3")\ndef test_it():\n    """It holds."""\n    make("other.md")\n',
         docs__why_md="[x](https://example.com/gone.md) and [y](why.md#why)\n",
     )

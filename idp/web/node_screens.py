@@ -7,8 +7,7 @@ from idp.pages.render import Pages
 from idp.pages.views import InformView, Item, SpType, Text, Towards, WithheldItem
 from idp.protocols.eidas.person import PERSON_IDENTIFIER_NAME, in_registry_order
 from idp.protocols.eidas.role import NodeRole
-from policies.authentication import Origin, ServiceRequest
-from policies.authentication import SpType as Asking
+from policies.authentication import Origin, Requester, ServiceRequest
 from policies.catalogue import Catalogue
 from policies.errors import AssertionRejected
 from policies.parties import IdentityProvider, ProviderId
@@ -81,8 +80,8 @@ class NodeScreens:
         return ()
 
 
-def _asking(request: ServiceRequest) -> Asking:
-    return request.requester or Asking("", "public")
+def _asking(request: ServiceRequest) -> Requester:
+    return request.requester or Requester("", "public")
 
 
 def _place(item: Item) -> tuple[bool, bool]:

@@ -19,7 +19,7 @@ from idp.pages.views import (
     ReceiptShown,
     ReceiptView,
     RefusedView,
-    Requester,
+    SpType,
     Text,
     Towards,
 )
@@ -142,7 +142,7 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
     }
     informs = {
         "inform": inform(pages, language),
-        "inform-bare": replace(inform(pages, language, {}), named="", requester=Requester.PRIVATE),
+        "inform-bare": replace(inform(pages, language, {}), named="", requester=SpType.PRIVATE),
     }
     country = Text(pages.wording(language).language.country("FI"), language)
     endings = {
@@ -275,7 +275,7 @@ def inform(pages: Pages, language: str, more: Mapping[AttributeName, Value] = AD
         action="/login/L1/decision",
         country="FI",
         node=Text("Finland's eIDAS node", "en"),
-        requester=Requester.PUBLIC,
+        requester=SpType.PUBLIC,
         named="Storkhaven resident parking",
         loa=LevelOfAssurance.HIGH,
         items=(*always, *added),

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from idp.pages.render import Pages
-from idp.pages.views import PageKind, Requester
+from idp.pages.views import PageKind, SpType
 from policies.attributes import AttributeName
 from policies.catalogue import STANDARD
 from tests.e2e.gallery import FAMILY_NAME, IN_LATIN, inform
@@ -39,10 +39,10 @@ def test_in_an_english_sentence_a_country_has_its_article(pages: Pages) -> None:
 @pytest.mark.spec("issue 3 item 6")
 def test_it_says_for_which_kind_of_service(pages: Pages) -> None:
     said = {
-        kind: Read(pages.inform(replace(inform(pages, "en"), requester=kind))).words("//dl/div[3]/dd") for kind in Requester
+        kind: Read(pages.inform(replace(inform(pages, "en"), requester=kind))).words("//dl/div[3]/dd") for kind in SpType
     }
     assert all(said.values())
-    assert len(set(said.values())) == len(Requester)
+    assert len(set(said.values())) == len(SpType)
 
 
 def test_the_services_name_is_said_to_be_the_other_countrys_word(pages: Pages) -> None:

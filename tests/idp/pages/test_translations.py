@@ -9,7 +9,7 @@ import pytest
 
 from idp.pages.languages import LANGUAGES, load_languages
 from idp.pages.render import Pages, compiled
-from idp.pages.views import Ending, Requester, Towards
+from idp.pages.views import Ending, SpType, Towards
 from idp.pages.wording import FORMS, GENDERS, MOVES, Move
 from policies.assurance import LevelOfAssurance
 from policies.purposes import Basis
@@ -28,7 +28,7 @@ BUILT = {
     *(f"post.{towards}.{part}" for towards in Towards for part in ("title", "text")),
     *(f"form.{form}.{part}" for form in (*FORMS, "other") for part in ("title", "only")),
     *(f"error.{code}.{part}" for code in MOVES for part in ("title", "text")),
-    *(f"inform.kind.{kind}" for kind in Requester),
+    *(f"inform.kind.{kind}" for kind in SpType),
     *(f"error.mover.{move}" for move in Move),
     *(f"value.{gender}" for gender in GENDERS),
 }
