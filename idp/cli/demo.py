@@ -72,7 +72,7 @@ def demo(
                 walked = walk(border)
             kept = _keep(walked, folder) if keep is not None else None
     if as_json:
-        print(json.dumps(as_object(walked, show_values=show_values, kept=kept), ensure_ascii=False))
+        print(json.dumps(walked.as_json(show_values=show_values, kept=kept), ensure_ascii=False))
     else:
         _tell(walked, show_values=show_values, kept=kept)
 
@@ -113,31 +113,6 @@ def _keep(walked: Walked, folder: Path) -> tuple[Path, Path]:
     write_new(receipt, walked.receipt)
     write_new(key, walked.log_key.encode())
     return receipt, key
-
-
-def as_object(walked: Walked, *, show_values: bool, kept: tuple[Path, Path] | None = None) -> dict[str, object]:
-    """The walk as the command's JSON object. `kept`: the paths of the receipt and the log's key, if they were kept."""
-    return {
-        "ok": True,
-        "steps": [{"node": step.node, "step": step.step, "ms": step.ms} for step in walked.steps],
-        "hops": {"sending->receiving": list(walked.arrived), "receiving->city": sorted(walked.released)},
-        "released": {
-            name: {"form": form, **({"value": value} if show_values else {})}
-            for name, (form, value) in sorted(walked.released.items())
-        },
-        "weakened": [
-            {"attribute": one.attribute, "asked": one.asked, "given": one.given, "reason": one.reason}
-            for one in walked.weakened
-        ],
-        "withheld": [{"attribute": one.attribute, "reason": one.reason} for one in walked.withheld],
-        "loa": walked.loa,
-        "receipt": str(kept[0]) if kept else None,
-        "log_key": str(kept[1]) if kept else None,
-        "ledgers": {
-            node: {"size": proved.size, "root": proved.root, "inclusion": "verified"}
-            for node, proved in walked.ledgers.items()
-        },
-    }
 
 
 @contextmanager

@@ -17,10 +17,10 @@ import typer
 from connectors.formats.grammar import written
 from connectors.signatures.certificates import certificate_of
 from connectors.signatures.key_ring import KeyState, Named, Scheduled, moment, spelled
+from idp.application.revocations import Revocations, read_revocations
 from idp.cli.console import Refused, answer, say
 from idp.cli.keys_revoke import revoke, rotate_command, trying_keys
 from idp.cli.options import AsJson, Folder
-from idp.cli.revocations import Revocations, read_revocations
 from idp.config.settings import Settings, load_settings
 from idp.keys import change
 from idp.keys.folder import NODE_FILES, OF_A_NODE, BrokerKeys, load_keys

@@ -14,10 +14,10 @@ from typing import Annotated
 import typer
 
 from connectors.formats.grammar import written
-from idp.cli.acts import UNPLACED, Unsure, mend, set_switch, standing, within
+from idp.application.operator_acts import UNPLACED, Unsure, mend, set_switch, standing, within
+from idp.application.revocations import read_revocations
 from idp.cli.console import Refused, answer, say, trying
 from idp.cli.options import AsJson, Folder, Reason
-from idp.cli.revocations import read_revocations
 from idp.config.settings import Settings, load_settings
 from idp.keys.folder import BrokerKeys, load_keys
 from idp.keys.kinds import LOG, KeyKind, kind_named

@@ -15,7 +15,7 @@ from connectors.metadata.judgement import DAY
 from connectors.metadata.peers import Held, PeerCopies, Peers
 from connectors.profiles import EIDAS
 from idp.application.load import load_all
-from idp.cli.acts import Unsure, mend, within
+from idp.application.operator_acts import Unsure, mend, within
 from idp.cli.console import NO, end, trying
 from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys

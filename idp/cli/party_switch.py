@@ -20,7 +20,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from connectors.formats.grammar import written
-from idp.cli.acts import UNPLACED, Unsure, mend, set_switch, standing, within
+from idp.application.operator_acts import UNPLACED, Unsure, mend, set_switch, standing, within
 from idp.cli.console import NO, answer, end, plain, problems, say, trying
 from idp.cli.options import AsJson, Folder, Reason
 from idp.config.folder import readable_files

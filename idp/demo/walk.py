@@ -9,7 +9,7 @@ import base64
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from lxml import html
@@ -100,6 +100,25 @@ class Walked:
     # the citizen's receipt from their browser, and the keys that it was checked with, as /log/vkey has them
     receipt: bytes = field(repr=False)
     log_key: str
+
+    def as_json(self, *, show_values: bool, kept: tuple[Path, Path] | None = None) -> dict[str, object]:
+        """The JSON object of `ciconia demo --once`. `kept`: the paths of the receipt and the log's key, if any."""
+        released = {
+            name: {"form": form, **({"value": value} if show_values else {})}
+            for name, (form, value) in sorted(self.released.items())
+        }
+        return {
+            "ok": True,
+            "steps": [asdict(step) for step in self.steps],
+            "hops": {"sending->receiving": list(self.arrived), "receiving->city": sorted(self.released)},
+            "released": released,
+            "weakened": [asdict(one) for one in self.weakened],
+            "withheld": [asdict(one) for one in self.withheld],
+            "loa": self.loa,
+            "receipt": str(kept[0]) if kept else None,
+            "log_key": str(kept[1]) if kept else None,
+            "ledgers": {node: {**asdict(proved), "inclusion": "verified"} for node, proved in self.ledgers.items()},
+        }
 
 
 class _Steps:

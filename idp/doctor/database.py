@@ -11,7 +11,7 @@ from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.exc import DBAPIError
 
 from idp.doctor.examination import Examination
-from idp.doctor.finding import ERROR, NOTICE, WARNING, DoctorFinding, Severity
+from idp.doctor.finding import ERROR, NOTICE, WARNING, DoctorFinding
 from idp.doctor.postgres import is_postgres_url, postgres
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.store.engine import database_file, database_name, is_postgres, open_engine, sqlite_url, unavailable
@@ -59,10 +59,12 @@ def database(case: Examination, clock: Callable[[], int] = system_clock) -> Iter
     try:
         head = read_regular(path, _HEAD)[:_HEAD]
     except OSError as error:
-        yield _of(case, path, ERROR, f"it cannot be read ({error.strerror}).", _RECORD, "Let the broker read it.")
+        yield ERROR(
+            case.name(path), "database", f"it cannot be read ({error.strerror}).", _RECORD, "Let the broker read it."
+        )
         return
     if head and not head.startswith(MAGIC):
-        yield _of(case, path, ERROR, "it is no database of SQLite.", _RECORD, "Restore it from its backup.")
+        yield ERROR(case.name(path), "database", "it is no database of SQLite.", _RECORD, "Restore it from its backup.")
         return
     yield from _journal(case, path, head)
     yield from _revision(case)
@@ -75,7 +77,7 @@ def _absent(case: Examination, path: Path) -> Iterator[DoctorFinding]:
         yield case.setting(ERROR, "database", what, why=_RECORD, fix=fix)
     elif path.parent.is_dir():
         what, fix = "there is no database yet.", "`ciconia serve` makes it."
-        yield _of(case, path, NOTICE, what, "Nothing was recorded so far.", fix)
+        yield NOTICE(case.name(path), "database", what, "Nothing was recorded so far.", fix)
     else:
         what = f"its folder {path.parent} is not there."
         yield case.setting(ERROR, "database", what, why=_RECORD, fix="Name a folder that can be written to.")
@@ -86,10 +88,12 @@ def _file(case: Examination, path: Path) -> Iterator[DoctorFinding]:
     if mode & 0o077:
         what = f"others than its owner may read it (mode {mode & 0o7777:o})."
         why = "It says when somebody signed in where, and holds what is sealed."
-        yield _of(case, path, WARNING, what, why, f"chmod 600 {shlex.quote(str(path))}", key="permissions")
+        yield WARNING(case.name(path), "permissions", what, why, f"chmod 600 {shlex.quote(str(path))}")
     if not os.access(path, os.W_OK):
         fix = "Let the broker write to it."
-        yield _of(case, path, ERROR, "it cannot be written to.", "Nothing can be recorded, so nothing is released.", fix)
+        yield ERROR(
+            case.name(path), "database", "it cannot be written to.", "Nothing can be recorded, so nothing is released.", fix
+        )
 
 
 def _journal(case: Examination, path: Path, head: bytes) -> Iterator[DoctorFinding]:
@@ -100,7 +104,7 @@ def _journal(case: Examination, path: Path, head: bytes) -> Iterator[DoctorFindi
             "The server changes it at its start: if the disk allows none, it does not start. Some other program wrote here."
         )
         fix = "Put it on a local disk, and let no other program write to it."
-        yield _of(case, path, WARNING, what, why, fix, key="journal_mode")
+        yield WARNING(case.name(path), "journal_mode", what, why, fix)
         return
     if not head:
         return
@@ -110,7 +114,7 @@ def _journal(case: Examination, path: Path, head: bytes) -> Iterator[DoctorFindi
             pass
     except Misconfigured as error:
         for problem in error.problems:
-            yield _of(case, path, ERROR, problem.what, _LAST, "Put the database on a local disk.", key="synchronous")
+            yield ERROR(case.name(path), "synchronous", problem.what, _LAST, "Put the database on a local disk.")
     except DBAPIError:
         return  # its revision cannot be read either, which is named there
     finally:
@@ -241,9 +245,3 @@ def read_only(case: Examination) -> Iterator[Engine | None]:
         yield engine
     finally:
         engine.dispose()
-
-
-def _of(
-    case: Examination, path: Path, severity: Severity, what: str, why: str, fix: str, *, key: str = "database"
-) -> DoctorFinding:
-    return severity(case.name(path), key, what, why, fix)

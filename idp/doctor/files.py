@@ -37,10 +37,12 @@ def stray_files(case: Examination) -> Iterator[DoctorFinding]:
         if top in FOLDERS and "/" in name and not _expected(name, expected):
             known = " and ".join(dict.fromkeys(pattern.partition("/")[2] for pattern in expected))
             what = f"nobody reads it: in {top}/ there are {known}, and no folders below."
-            yield _notice(name, what, "Give it the right name and place, or move it out of the folder.")
+            yield NOTICE(name, "file", what, _UNREAD, "Give it the right name and place, or move it out of the folder.")
         elif top not in FOLDERS and name.lower().endswith(".toml"):
             what = f"nobody reads it: outside of their folders there are {SETTINGS_FILE} and catalogue.toml."
-            yield _notice(name, what, f"Move it into one of {', '.join(sorted(FOLDERS))}, or out of the folder.")
+            yield NOTICE(
+                name, "file", what, _UNREAD, f"Move it into one of {', '.join(sorted(FOLDERS))}, or out of the folder."
+            )
 
 
 def _expected(name: str, patterns: list[str]) -> bool:
@@ -97,7 +99,3 @@ def _walk(case: Examination) -> Iterator[Path]:
             if count > _MAX_FILES:
                 return
             yield Path(where) / name
-
-
-def _notice(name: str, what: str, fix: str) -> DoctorFinding:
-    return NOTICE(name, "file", what, _UNREAD, fix)

@@ -5,7 +5,8 @@ releases, and nobody else can tell an act from any other record. A row that was 
 
 It does not see rows of `switches` that are deleted together with the newest records; nor, if those records alone are
 deleted, what the acts ended. `ciconia ledger verify` names the leaves that then have no record, but not a record that had
-no leaf yet: servers place each within a second, and a command waits for the place of its own (`idp.cli.acts`).
+no leaf yet: servers place each within a second, and a command waits for the place of its own
+(`idp.application.operator_acts`).
 """
 
 import hmac

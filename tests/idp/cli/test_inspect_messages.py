@@ -139,7 +139,7 @@ def test_odd_queries_are_refused_as_the_server_refuses_them(tmp_path: Path, peer
 
 
 @pytest.mark.parametrize("kind", ["authn-request", "logout-request", "redirect"])
-@pytest.mark.parametrize("metadata", [b"", b"<a/>", b"<!DOCTYPE a><a/>", b"\xff", sent.sp_metadata(forge.rsa_party(1024))])
+@pytest.mark.parametrize("metadata", [b"<a/>", sent.sp_metadata(forge.rsa_party(1024))], ids=["a root", "a weak key"])
 @pytest.mark.parametrize("profile", ["saml2int", "eidas"])
 def test_metadata_that_cannot_be_pinned_is_named_and_nothing_is_said_of_a_file(
     tmp_path: Path, peer: SigningParty, kind: str, metadata: bytes, profile: str
@@ -191,6 +191,3 @@ def test_a_nodes_request_is_judged_by_the_rules_of_a_sending_node(tmp_path: Path
 def test_a_node_whose_certificates_have_ended_sends_nothing(tmp_path: Path) -> None:
     result = inspect("file", *of_a_node(tmp_path, "authn-request", at=NOW + 1001 * node.DAY))
     assert (result.exit_code, "no certificate of the metadata is within its dates" in result.stdout) == (2, True)
-
-
-# -- a second opinion ------------------------------------------------------------------------------------------------------

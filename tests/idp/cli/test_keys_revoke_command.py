@@ -43,7 +43,7 @@ def test_where_the_database_does_not_say_what_counts_after_a_revocation_no_key_i
         raise StoreUnavailable("SQLITE_BUSY")
 
     with monkeypatch.context() as patched:
-        patched.setattr("idp.cli.revocations.open_store", silent)
+        patched.setattr("idp.application.revocations.open_store", silent)
         found = said(keys(city, "revoke", second, "--reason", REASON, "--json"))
         run = keys(city, "revoke", first, "--reason", REASON)
     assert (found["signs"], found["signs_known"]) == (None, False)
