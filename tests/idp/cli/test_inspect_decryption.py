@@ -5,6 +5,7 @@ import json
 import shutil
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_der_x509_certificate
+from lxml import etree
 from sqlalchemy import event
 
 from connectors.formats.eidas.metadata import read_peer
@@ -20,16 +22,18 @@ from connectors.profiles import EIDAS
 from connectors.signatures.xmlenc import encrypt
 from idp.config.settings import load_settings
 from idp.keys.file import is_marked
-from idp.keys.folder import BrokerKeys, create_keys, load_keys
+from idp.keys.folder import SAML_ENCRYPTION, BrokerKeys, create_keys, load_keys
 from idp.ports import RecordDraft, Unit
 from idp.store.engine import open_engine
 from idp.store.migrate import migrate
 from idp.store.peer_copies import StoredCopies
 from idp.store.store import Store, open_store
-from idp.system.addresses import node_acs_url, node_entity_id
+from idp.system.addresses import acs_url, entity_id, node_acs_url, node_entity_id
 from policies.parties import EntityId
-from tests.connectors import forge
+from tests.connectors import crossing, forge
+from tests.connectors.crossing import Encryption
 from tests.connectors.eidas.node import NOW, REQUEST, Answer, SendingNode
+from tests.connectors.forge import Reply
 from tests.connectors.metadata import node as published
 from tests.idp.cli.inspecting import answers, inspect, of_a_node, only
 from tests.idp.cli.ledgers import records
@@ -73,7 +77,7 @@ ALLOWED = ("--unsafe-decrypt", "--reason", "incident 4711, ticket of the node's 
 @pytest.fixture(scope="module")
 def own_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("own") / "keys"
-    create_keys(folder, ORIGIN, HOST)
+    create_keys(folder, ORIGIN, HOST, saml_encryption=True)
     return folder
 
 
@@ -345,3 +349,72 @@ def test_a_countrys_metadata_is_held_against_its_registration(make: Make, node: 
         assert one.whole["not_checked"] == ["newer copy", "approval"]
     result = inspect(path, *expected, "--from", "pinned")
     assert (result.exit_code, "no country's node 'pinned': ee" in result.stdout) == (2, True)
+
+
+# -- an identity provider that encrypts
+
+
+def saml_answer(
+    folder: Path, idp: forge.SigningParty, keys: BrokerKeys, *, recipient: bytes = b"", signed: bool = True
+) -> Path:
+    """A response of the provider to the city of this folder, encrypted to its key, in a file."""
+    settings = load_settings(folder)
+    ours = keys.saml_encryption
+    assert ours is not None
+    acs = acs_url(settings.issuer)
+    audience = f"<saml:Audience>{entity_id(settings.issuer)}</saml:Audience>"
+    restriction = f"<saml:AudienceRestriction>{audience}</saml:AudienceRestriction>"
+    said = Reply(destination=acs, recipient=acs, audiences=restriction)
+    root = etree.fromstring(replace(said, assertions=False).xml())
+    root.append(Encryption(plaintext=crossing.assertion(said), certificate=recipient or ours.at(0).certificate).element())
+    if signed:
+        forge.sign_element(root, said.response_id, idp, forge.How())
+    path = folder.parent / "answer.b64"
+    path.write_bytes(base64.b64encode(etree.tostring(root)))
+    return path
+
+
+def pinned_words(folder: Path, *more: str) -> list[str]:
+    expected = ["--config", str(folder), "--from", "pinned", "--request-id", forge.REQUEST]
+    return ["--as", "response", *expected, "--at", str(forge.NOW), "--json", *more]
+
+
+def test_a_demos_key_opens_what_the_server_would_open(make: Make, idp: forge.SigningParty, loaded: BrokerKeys) -> None:
+    folder = make(demo=True)
+    one = only(inspect(saml_answer(folder, idp, loaded), *pinned_words(folder)))
+    assert one.accepted, one
+    said = one.whole["assertion"]
+    assert isinstance(said, dict)
+    assert said["attributes"]["urn:oid:2.5.4.4"] == 1
+    assert records(folder) == 0
+    other = saml_answer(folder, idp, loaded, recipient=crossing.node("theirs").certificate)
+    assert only(inspect(other, *pinned_words(folder))).check == "decryption"
+    assert only(inspect(saml_answer(folder, idp, loaded, signed=False), *pinned_words(folder))).check == "signature_missing"
+
+
+@pytest.mark.spec("decisions.md 16")
+def test_a_production_key_opens_it_on_record_alone(make: Make, idp: forge.SigningParty, loaded: BrokerKeys) -> None:
+    folder = make()
+    path = saml_answer(folder, idp, loaded)
+    result = inspect(path, *pinned_words(folder))
+    assert (result.exit_code, only(result).code, records(folder)) == (2, "decryption_locked", 0)
+    assert "Maasikas" not in result.output
+    assert only(inspect(path, *pinned_words(folder, *ALLOWED))).accepted
+    assert records(folder) == 1
+    # by hand the file of the key is guarded, too
+    by_hand = ["--idp-metadata", str(folder / "metadata" / "idp.xml"), "--sp-key", str(folder / "keys" / SAML_ENCRYPTION)]
+    issuer = load_settings(folder).issuer
+    by_hand += [
+        "--audience",
+        entity_id(issuer),
+        "--acs",
+        acs_url(issuer),
+        "--as",
+        "response",
+        "--at",
+        str(forge.NOW),
+        "--json",
+    ]
+    assert only(inspect(path, *by_hand)).code == "decryption_locked"
+    assert only(inspect(path, *by_hand, *ALLOWED)).accepted
+    assert records(folder) == 2
