@@ -87,10 +87,13 @@ def pytest_runtest_protocol() -> Iterator[None]:
     return made
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> Iterator[None]:
-    with POOL.within(fixturedef.scope):
-        return (yield)
+class ScopesOfKeys:
+    """Tells the pool which scope makes keys. It is a plugin: pytest asks no conftest about fixtures of the session."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Iterator[None]:
+        with POOL.within(fixturedef.scope):
+            return (yield)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -187,6 +190,7 @@ PEER_ROW = "peer_row"
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(ScopesOfKeys())
     config.addinivalue_line("markers", f"{PEER_ROW}(peer, what): a cell of the table of peers at the end of a run")
     # A shell that runs us in the background has us ignore Ctrl-C, and so would every program that a test starts
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
