@@ -49,7 +49,7 @@ class Ask:
     force_authentication: bool
     # the relying party's max_age in seconds: the answer's AuthnInstant is held against it
     max_age: int | None = None
-    # what the purpose needs of the citizen, and what of it cannot be missing: nobody asks for more
+    # the attributes that the purpose needs, and those of them that cannot be missing: nobody asks for more
     attributes: tuple[AttributeName, ...] = ()
     required: frozenset[AttributeName] = frozenset()
     requester: Requester | None = None

@@ -7,8 +7,8 @@ from dataclasses import replace
 from connectors.connector import Ask, Examined, Expectation, Inbound, Outbound
 from connectors.deviations import Tolerance, tolerance
 from connectors.fetch import FetchError, judged_url
-from connectors.formats import metadata as metadata_format
 from connectors.formats.authn_request import AuthnRequest, authn_request_element
+from connectors.formats.metadata import SIGNATURE_PLACE, service_provider_element
 from connectors.formats.saml import read_signed_assertion, read_signed_response, read_unverified_response
 from connectors.formats.saml_message import AssertionMessage, ResponseMessage
 from connectors.mapping import ADDRESS_PARTS, latin_forms, offered_attributes
@@ -273,7 +273,7 @@ def service_provider_metadata(
 
     `encryption` is the certificate (DER) of the key to encrypt to, empty where there is none; `cbc` offers AES-CBC.
     """
-    metadata = metadata_format.ServiceProviderMetadata(
+    element = service_provider_element(
         metadata_id="_" + secrets.token_hex(16),
         entity_id=entity_id,
         acs_url=acs_url,
@@ -282,5 +282,4 @@ def service_provider_metadata(
         encryption=encryption,
         cbc=cbc,
     )
-    element = metadata_format.service_provider_element(metadata)
-    return sign_enveloped(element, signer.at(now), place=metadata_format.SIGNATURE_PLACE, profile=SAML2INT)
+    return sign_enveloped(element, signer.at(now), place=SIGNATURE_PLACE, profile=SAML2INT)

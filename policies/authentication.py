@@ -51,8 +51,8 @@ class ServiceRequest:
     origin: Origin
     purpose_id: PurposeId  # "" of another country's node, which names none
     asked: tuple[AskedAttribute, ...]  # sorted by name, each name once
-    # wire names of what was asked beyond our catalogue or form: shown to nobody, released never, listed as withheld;
-    # of very many the first, and `+N` for the rest
+    # wire names of what was asked beyond our catalogue or form: never released, listed as withheld; the first of very
+    # many, and `+N` for the rest
     unknown: tuple[str, ...]
     minimum_assurance: LevelOfAssurance
     # names of levels, one of which the answer has to name; none where every level from the minimum on does

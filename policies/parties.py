@@ -16,7 +16,7 @@ PurposeId = NewType("PurposeId", str)
 Sector = NewType("Sector", str)
 SubjectNamespace = NewType("SubjectNamespace", str)
 NodeId = NewType("NodeId", str)
-# Who asks us, in any protocol: the id of a relying party, or of a requesting node
+# The id of a relying party or a requesting node, in any protocol
 ServiceId = NewType("ServiceId", str)
 
 # RFC 7523 §3 leaves the life of a client assertion to us: five minutes, and ten where a registration says so
@@ -64,7 +64,7 @@ class RelyingParty:
     jwks: str = field(default="", repr=False)
     # the one algorithm of its client assertions: "ES256", "ES384" or "RS256"
     authentication_alg: str = "ES256"
-    # whom its client assertions name: "issuer", or "token_endpoint" where its library knows no other audience
+    # the audience of its client assertions: "issuer", or "token_endpoint" where its library knows no other
     assertion_audience: str = "issuer"
     # the longest life of its client assertions in seconds
     assertion_life: int = ASSERTION_LIFE
@@ -73,14 +73,14 @@ class RelyingParty:
     claims_in_id_token: bool = False
     # False for a confidential client whose library has no PKCE: then each of its requests needs a nonce
     pkce_required: bool = True
-    # what other countries' nodes are told of it: "public" or "private", and a URI for nodes that ask for one ("" is ours)
+    # for other countries' nodes: "public" or "private", and a URI for nodes that ask for one ("" is ours)
     sp_type: str = "public"
     requester_id: str = ""
-    # Other countries' nodes learn our own name in place of its (decision 0000.19)
+    # Whether other countries' nodes learn our own name in place of its (decision 0000.19)
     blind: bool = False
     # An app in a browser or on a device, which can keep no secret: nothing but PKCE binds a code to it (RFC 8252 §8.4)
     public: bool = False
-    # The origins whose pages may call for it; of one that is not public there are none
+    # The origins whose pages may call for it; none for a client that is not public
     origins: tuple[str, ...] = ()
 
     def takes(self, redirect_uri: str) -> bool:
@@ -98,7 +98,7 @@ class Peer:
     metadata_url: str
     # DER of the certificate whose key signs its metadata
     certificate: bytes = field(repr=False)
-    # what the operator approves in advance: the digest of its metadata (`ciconia metadata pending`); "" approves nothing
+    # the digest of metadata that the operator approves in advance (`ciconia metadata pending`); "" approves nothing
     digest: str
     # the networks that its address may lie in; none: public addresses alone
     networks: tuple[str, ...]

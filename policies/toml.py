@@ -13,7 +13,7 @@ def read_toml(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         raise
-    except (ValueError, RecursionError):  # of an integer with thousands of digits, of thousands of brackets
+    except (ValueError, RecursionError):  # an integer with thousands of digits, or thousands of brackets
         raise tomllib.TOMLDecodeError("a number is too long, or brackets stand too deep") from None
 
 

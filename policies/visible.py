@@ -10,8 +10,8 @@ _UNSEEN = frozenset(
 )
 
 
-# Not printable for Python, and a letter all the same where a font has it: of private use, or newer than Python's Unicode.
-# These alone are ignored: they are not assigned, but in a block of such as are
+# Letters where a font has them, though Python does not print them: private use, or newer than Python's Unicode. Those in
+# `_NEVER` are unassigned, in a block of ignored characters
 _LETTERS = frozenset({"Co", "Cn"})
 _NEVER = frozenset(map(chr, (0x2065, *range(0xFFF0, 0xFFF9), *range(0xE0000, 0xE1000))))
 

@@ -3,6 +3,5 @@
 grammar.py        reads one element: attributes, children in order, nothing left over
 saml.py           reads Response and Assertion      saml_message.py   their types
 authn_request.py  AuthnRequest, both ways           logout.py         single logout, read
-metadata.py       SAML metadata, both ways          names.py          namespaces and URIs
-claims.py         JSON of tokens                    eidas/            messages between countries' nodes
+metadata.py       SAML metadata, both ways          eidas/            messages between countries' nodes
 """

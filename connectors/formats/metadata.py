@@ -44,24 +44,6 @@ class IdentityProviderMetadata:
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceProviderMetadata:
-    """Our own metadata. `valid_until` is in seconds since the epoch.
-
-    `certificates` (DER) are those of the keys that sign, now and soon, `encryption` that of the key to encrypt to, empty
-    where none is.
-    """
-
-    metadata_id: str
-    entity_id: str
-    acs_url: str
-    certificates: tuple[bytes, ...] = field(repr=False)
-    valid_until: int
-    encryption: bytes = field(default=b"", repr=False)
-    # whether the metadata is for a provider that may encrypt with AES-CBC
-    cbc: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class ServiceProviderFacts:
     """The used part of an SPSSODescriptor: by index where answers by POST may go, and certificates (DER) that sign."""
 
@@ -209,20 +191,33 @@ def _certificates(descriptor: Element) -> list[bytes]:
 SIGNATURE_PLACE = 0
 
 
-def service_provider_element(metadata: ServiceProviderMetadata) -> Element:
-    """Our EntityDescriptor, unsigned. A Signature belongs at `SIGNATURE_PLACE`."""
-    named = {"ID": metadata.metadata_id, "entityID": metadata.entity_id, "validUntil": written(metadata.valid_until)}
+def service_provider_element(
+    *,
+    metadata_id: str,
+    entity_id: str,
+    acs_url: str,
+    certificates: Iterable[bytes],
+    valid_until: int,
+    encryption: bytes = b"",
+    cbc: bool = False,
+) -> Element:
+    """Our EntityDescriptor, unsigned. A Signature belongs at `SIGNATURE_PLACE`.
+
+    `certificates` (DER) are those of the keys that sign, now and soon, `encryption` that of the key to encrypt to, empty
+    where none is; `cbc` offers AES-CBC. `valid_until` is in seconds since the epoch.
+    """
+    named = {"ID": metadata_id, "entityID": entity_id, "validUntil": written(valid_until)}
     root = made(md("EntityDescriptor"), {"md": MD, "ds": DS}, **named)
     signs = {"AuthnRequestsSigned": "true", "WantAssertionsSigned": "true"}
     role = child(root, md("SPSSODescriptor"), **signs, protocolSupportEnumeration=SAMLP)
-    for certificate in metadata.certificates:
+    for certificate in certificates:
         add_key(role, md("KeyDescriptor"), "signing", certificate)
-    if metadata.encryption:
-        methods = (*CONTENT_ENCRYPTION, *(CBC_ENCRYPTION if metadata.cbc else ()))
-        _encryption_methods(add_key(role, md("KeyDescriptor"), "encryption", metadata.encryption), methods)
+    if encryption:
+        methods = (*CONTENT_ENCRYPTION, *(CBC_ENCRYPTION if cbc else ()))
+        _encryption_methods(add_key(role, md("KeyDescriptor"), "encryption", encryption), methods)
     for name_format in (PERSISTENT, TRANSIENT):
         child(role, md("NameIDFormat"), name_format)
-    service = {"Binding": POST, "Location": metadata.acs_url, "index": "0", "isDefault": "true"}
+    service = {"Binding": POST, "Location": acs_url, "index": "0", "isDefault": "true"}
     child(role, md("AssertionConsumerService"), **service)
     return root
 

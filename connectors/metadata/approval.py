@@ -1,7 +1,7 @@
 """A node's metadata counts where it says so now and an operator approved it. Additions wait, removals act at once.
 
-A thief of the key of a node's metadata can publish a key or an address of their own, and would get every login. So nothing
-new counts before a person has asked the node's operator about it, by another channel.
+A thief of the key of a node's metadata could publish a key or an address of their own, and get every login. So nothing new
+counts before a person has asked the node's operator by another channel.
 """
 
 from dataclasses import replace

@@ -1,7 +1,7 @@
 """The certificates of a node's metadata, where its registration names anchors: each must chain to one of them, too.
 
-It narrows, and vouches for nothing: whoever signs metadata is pinned all the same, and what is new in it waits for an
-operator. Certificates of authorities beside a node's own in a KeyDescriptor are hints, and are looked at here alone.
+A chain narrows and vouches for nothing: the signer of metadata stays pinned, and additions wait for an operator. Only this
+module looks at certificates of authorities beside a node's own, which are hints.
 """
 
 from collections.abc import Mapping

@@ -36,10 +36,10 @@ class Held:
 class CopyChange(Enum):
     """The copy in memory after a look at the one that is kept."""
 
-    NOTHING = auto()  # it is the same, or an older one: whoever puts an old row of ours back undoes no withdrawal
-    APPROVED = auto()  # of the same facts: what another process approved counts here, too
-    NEWER = auto()  # takes its place, where the registration still allows it
-    FORGOTTEN = auto()  # an operator had the one in memory forgotten; this one as `NEWER`
+    NOTHING = auto()  # the kept one is the same, or older: an old row that is put back undoes no withdrawal
+    APPROVED = auto()  # the kept one has the same facts: the approval of another process counts here, too
+    NEWER = auto()  # the kept one takes its place, where the registration still allows it
+    FORGOTTEN = auto()  # an operator had the one in memory forgotten; the kept one counts as `NEWER`
 
 
 def looked(known: Held | None, stored: Held | None) -> CopyChange:

@@ -38,8 +38,8 @@ from policies.parties import EntityId, Peer
 
 __all__ = ["NODE_VALIDITY", "Held", "PeerCopies", "PeerInUse", "Peers", "PendingMetadata", "in_use"]
 
-# Nodes publish some 20 kB over one connection. Two of these, and a second between: a node that stopped answering, or that
-# drips, is unavailable ten seconds after the first fetch that met it (`idp.protocols.eidas.peer_refresh`).
+# Nodes publish some 20 kB over one connection. Two timeouts, and a second between: ten seconds after the first fetch a node
+# that does not answer, or drips, is unavailable (`idp.protocols.eidas.peer_refresh`).
 TIMEOUT = 4.0
 # So many failures in a row make a node unavailable; one may be an accident
 FAILURES = 2
@@ -82,7 +82,7 @@ class PeerInUse:
     version: str  # the highest protocol version of both
     _signing: tuple[PinnedKey, ...] = field(repr=False)
     _encryption: tuple[tuple[bytes, PinnedKey], ...] = field(repr=False)
-    # of each certificate, where the registration names anchors
+    # the chain of each certificate, where the registration names anchors
     chains: Chains | None = field(default=None, repr=False)
 
     def signing_keys(self, now: int) -> tuple[PinnedKey, ...]:

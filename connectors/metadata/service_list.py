@@ -1,7 +1,7 @@
 """A list of all nodes, judged, pure: who signed it, whether it holds now, and which of its certificates can be pinned.
 
-The signer of the list decides whose keys sign the metadata of every node that is registered from it. So its certificate
-comes by another channel, as that of a single node does, and our own code and libxmlsec must both accept the signature.
+The signer of the list decides over the metadata of every node in it. So its certificate comes by another channel, and our
+own code and libxmlsec must both accept the signature.
 """
 
 from collections.abc import Sequence

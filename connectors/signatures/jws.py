@@ -101,7 +101,7 @@ class VerificationKey:
 class SignedClaims:
     """The claims of a JWS whose signature held; only this module makes one. The caller judges what they mean."""
 
-    kid: str  # of the key that verified, not of the header
+    kid: str  # the verifying key's, not the header's
     typ: str  # "" where the header has none
     members: Mapping[str, Json] = field(repr=False)
 

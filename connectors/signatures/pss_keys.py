@@ -2,9 +2,8 @@
 
     SEQUENCE { SEQUENCE { OID 1.2.840.113549.1.1.10, parameters or nothing }, BIT STRING }
 
-pyca loads such a key as any other of RSA and forgets all of that. With PKCS#1 v1.5 a message would hold that the owner of
-the key, by this very certificate, never wanted to hold. The parameters of a key bind those of a signature: its hash, that
-of MGF1, and a salt of no fewer octets. A key without any is bound to PSS alone.
+pyca loads such a key as any other of RSA: a signature of PKCS#1 v1.5 would hold, against the will of the key's owner.
+The parameters of a key bind a signature's hash, that of MGF1, and its shortest salt. A key without any is bound to PSS.
 """
 
 from dataclasses import dataclass

@@ -18,7 +18,7 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 MAX_INTEGER = 2**53
 # So short a spelling is below it, whatever its digits
 _SAFE_DIGITS = 15
-# As of XML, and no token is nearly as deep
+# The same as for XML; no token is nearly as deep
 MAX_DEPTH = 64
 # A text is one match, to the end where it does not close, and nothing is looked at twice (possessive quantifiers)
 _BRACKETS = re.compile(r"""\"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]""", re.DOTALL)

@@ -92,7 +92,7 @@ def load(files: Mapping[str, bytes]) -> Configuration:
 def examine(files: Mapping[str, bytes]) -> tuple[Configuration, tuple[Problem, ...]]:
     """The readable part of the files, and every problem of every file, by file and line.
 
-    Where there is a problem the configuration has gaps: it is for looking at what else is wrong, never for serving.
+    A configuration with problems has gaps: look for more problems in it, never serve it.
     """
     problems: list[Problem] = []
     catalogue = _catalogue(files, problems)

@@ -35,8 +35,8 @@ _MAX_PINNED = 8
 # A node's certificates come from one authority, two when it changes
 _MAX_ANCHORS = 8
 _NETWORKS_FIX = 'write networks = ["10.1.0.0/16"], or leave it out for public addresses alone.'
-# Two halves of everything are everything, and a cloud's metadata service is in the half: the largest network that an
-# operator has of their own is 10.0.0.0/8. IPv6 is given out to providers in networks of /16 at the most.
+# A larger network would hold a cloud's metadata service: an operator's own are at most 10.0.0.0/8, and IPv6 is given out in
+# networks of /16 at the most.
 _LEAST_PREFIX = {4: 8, 6: 16}
 _URL_FIX = 'write metadata_url = "https://...": where its metadata is served.'
 # X.690 §8.1.3: a SEQUENCE, and the bit that says that the length has octets of its own

@@ -6,8 +6,7 @@
 | legal person | `http://eidas.europa.eu/attributes/legalperson/` + name |
 | representatives | the same with `representative/` before the name |
 
-We pass on natural persons' attributes. Those of legal persons and of representatives are known so that they can be told
-from attributes that nobody knows.
+We pass on natural persons' attributes, and tell those of legal persons and representatives from unknown ones.
 """
 
 import re

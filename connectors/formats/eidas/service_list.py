@@ -13,9 +13,8 @@
 </ser:MetadataServiceList>
 ```
 
-Deployed lists have addresses without a node, an empty address, an empty certificate, a territory without anything. None of
-these names a key for anybody, nor does a territory that is no country's code. They are left out, and `left_out` counts
-them. A list that names a thing twice is refused: readers would differ in which one counts.
+Deployed lists have empty addresses, certificates and territories. These, and territories that are no country's code, are
+left out, and `left_out` counts them. A list that names a thing twice is refused: readers would differ in which one counts.
 """
 
 import re

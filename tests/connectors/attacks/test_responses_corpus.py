@@ -219,13 +219,15 @@ WEAKENED: tuple[tuple[str, object, tuple[str, ...]], ...] = (
     ("connectors.signatures.xmldsig.ids", no_ids, ("identifiers/of-the-signature/response",)),
     ("connectors.signatures.xmldsig.KEY_HINTS", Everything(KEY_HINTS), ("key-in-the-message/retrieval-method/response",)),
     (
-        "connectors.saml.check_conditions",
-        lambda *_: None,
-        ("wrong-recipient/no-audience/response", "time/conditions-that-ended/both"),
+        "connectors.response_checks.check_conditions",
+        nothing,
+        ("wrong-recipient/no-audience/response", "time/conditions-that-ended/both", "wrong-recipient/no-audience/eidas"),
     ),
-    ("connectors.eidas.check_conditions", nothing, ("wrong-recipient/no-audience/eidas",)),
-    ("connectors.saml.check_issued", nothing, ("time/assertion-too-old/assertion",)),
-    ("connectors.response_checks.check_issued", nothing, ("time/response-too-old/response", "time/response-too-old/eidas")),
+    (
+        "connectors.response_checks.check_issued",
+        nothing,
+        ("time/assertion-too-old/assertion", "time/response-too-old/response", "time/response-too-old/eidas"),
+    ),
     (
         "connectors.saml.check_response",
         nothing,
