@@ -58,10 +58,6 @@ class ForkedBorder(Border):
         os.kill(process, signal.SIGKILL)
         runner.await_end()
 
-    def play_afresh(self, name: str) -> None:
-        """A process with an interpreter of its own, as the demo starts it."""
-        super().play(name)
-
     def log(self, name: str) -> Path:
         return self.folder / f"{name}.log"
 

@@ -181,14 +181,3 @@ def test_a_sending_node_that_answers_before_it_has_recorded_is_caught(
     border.hasty.clear()
     border.play("node-ee")
     assert [one for one in found if one.startswith("missing: no sending record")]
-
-
-@pytest.mark.slow
-def test_a_process_of_its_own_takes_over_from_one_that_was_killed(border: ForkedBorder, begin: Begin) -> None:
-    journey = begin(4)
-    border.kill("broker")
-    border.play_afresh("broker")
-    finished(journey, 4)
-    border.processes["broker"].kill()
-    border.processes["broker"].wait(60)
-    border.play("broker")

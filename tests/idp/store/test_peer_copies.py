@@ -59,14 +59,6 @@ def test_a_copy_comes_back_as_it_was_kept(copies: PeerCopies, *, approved: bool)
     assert copies.held(OTHER) is None
 
 
-def test_a_copy_takes_the_place_of_the_one_before(copies: PeerCopies) -> None:
-    copies.keep(METADATA.held(approved=True))
-    copies.held(NODE)
-    later = replace(LONGER.held(fetched=NOW + 30), approved=METADATA.facts())
-    copies.keep(later)
-    assert copies.held(NODE) == later
-
-
 # -- a restart, and several processes
 
 

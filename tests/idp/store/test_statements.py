@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Connection, Engine, Insert, Table, create_engine, func, select
+from sqlalchemy import Connection, Engine, Insert, create_engine, func, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from idp.store import tables
@@ -88,26 +88,6 @@ def test_what_is_stored_is_what_was_given_and_nothing_where_it_was_none(either: 
         assert not plain(tables.records).run(connection, rows)
         found = connection.execute(select(tables.records).order_by(tables.records.c.record))
         assert [tuple(one) for one in found] == rows
-
-
-@pytest.mark.parametrize("table", [tables.marks, tables.records, tables.leaves], ids=lambda table: table.name)
-def test_rows_go_to_postgresql_in_texts_that_psycopg_keeps(postgres: str, table: Table) -> None:
-    engine = open_engine(postgres)
-    sent = sent_by(engine)
-    rows: list[Row] = []
-    for number in range(1000):
-        of = {"TEXT": "t", "BLOB": number.to_bytes(16), "BIGINT": number}
-        rows.append(tuple([of[str(column.type)] for column in table.columns]))
-    inserting = plain(table)
-    with engine.begin() as connection:
-        for begin, end in ((0, 1), (1, 3), (3, 6), (6, 10), (10, 15), (15, 80), (80, 1000)):
-            inserting.run(connection, rows[begin:end])
-        assert connection.scalar(select(func.count()).select_from(table)) == 1000
-    engine.dispose()
-    texts = [(text, given) for text, given in sent if text.startswith("INSERT")]
-    # By value up to four, and beyond that one text for any number
-    assert (len(texts), len({text for text, _ in texts})) == (7, 5)
-    assert all(len(text) <= 4096 and len(given) <= 50 for text, given in texts)
 
 
 def test_errors_are_those_of_core(engine: Engine) -> None:

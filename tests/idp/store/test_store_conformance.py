@@ -103,14 +103,6 @@ def test_a_unit_that_lost_a_mark_leaves_nothing(any_store: AnyStore) -> None:
     assert attempt(any_store, unit(*marks("free"))) == ""
 
 
-def test_marks_in_reversed_orders_do_not_lock_each_other_out(any_store: AnyStore) -> None:
-    names = [f"mark {number}" for number in range(20)]
-    forward = [unit(*marks(*names[start : start + 2])) for start in range(0, 20, 2)]
-    backward = [unit(*reversed(marks(*names[start : start + 2]))) for start in range(0, 20, 2)]
-    found = outcomes(any_store, [one for pair in zip(forward, backward, strict=True) for one in pair])
-    assert found.count("") == 10
-
-
 def test_overlapping_marks_go_to_units_that_do_not_overlap(any_store: AnyStore) -> None:
     chooser = random.Random(7)  # noqa: S311  made-up overlaps, the same in every run
     units = [unit(*marks(*chooser.sample("abcdefghij", 3))) for _ in range(60)]

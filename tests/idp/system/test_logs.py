@@ -1,6 +1,5 @@
 """A line of the log is what structlog's own processors make, and what they were made once for stays so."""
 
-import inspect
 import json
 import subprocess
 import sys
@@ -8,10 +7,8 @@ from pathlib import Path
 
 import pytest
 import structlog
-from structlog.testing import capture_logs
 
 from idp.monitoring.steps import Step
-from idp.system.logs import PROCESSORS
 
 ROOT = Path(__file__).parents[3]
 
@@ -22,21 +19,6 @@ def _line(processors: list[structlog.typing.Processor], method: str) -> str:
         event = processor(None, method, event)  # type: ignore[arg-type] # the last one gives the text
     assert isinstance(event, str)
     return event
-
-
-def test_a_logger_that_was_bound_before_is_heard_where_a_test_listens() -> None:
-    before = structlog.get_config()
-    inspect.unwrap(structlog.configure)(processors=PROCESSORS, cache_logger_on_first_use=True)
-    try:
-        log = structlog.get_logger()
-        with capture_logs():
-            log.info("first")
-        with capture_logs() as lines:
-            log.info("second")
-    finally:
-        structlog.configure(**before)
-    assert [line["event"] for line in lines] == ["second"]
-    assert len(PROCESSORS) == 1
 
 
 def test_a_line_of_each_level_is_written_once_from_the_least_on() -> None:
