@@ -3,9 +3,11 @@
 Each unit is written once or not at all, and whoever waits hears which.
 """
 
+import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import NoneType
 
 import pytest
 from sqlalchemy import event, func, make_url, select
@@ -21,7 +23,7 @@ from idp.store.store import Store
 from policies.errors import Conflict, Misconfigured, NotFound, StoreUnavailable
 from tests.idp.server.crew import until
 from tests.idp.store.giving_up import PATIENCE, given_up_when
-from tests.idp.store.proxy import OnCommit, Proxy, commit_late, lose_the_commit, lose_the_reply
+from tests.idp.store.proxy import OnCommit, Proxy, commit_late, end, lose_the_commit, lose_the_reply
 from tests.idp.store.units import KEYS, LATER, NOW, TENANT, marks, opened_at, parked, release, unit
 from tests.postgres import PostgresServer, own_server, server
 
@@ -62,6 +64,10 @@ def counted(store: Store) -> tuple[int, int, int]:
             for table in (tables.records, tables.staged, tables.marks)
         )
     return records, staged, taken
+
+
+def batch_of(*units: Unit) -> list[Waiting]:
+    return [Waiting(one, prepare(one.record, TENANT, KEYS) if one.record else None) for one in units]
 
 
 def let_go(store: Store) -> None:
@@ -120,7 +126,7 @@ def test_what_has_neither_mark_nor_record_is_known_again_and_keeps_its_batch_tog
     store.commit(unit(parked=[parked()]))
     units = [unit(*marks(f"m{number}"), record=release()) for number in range(6)]
     units[3:3] = [parking_unit(), removing_unit()]
-    batch = [Waiting(one, prepare(one.record, TENANT, KEYS) if one.record else None) for one in units]
+    batch = batch_of(*units)
     begins: list[str] = []
     event.listen(store.engine, "begin", lambda _connection: begins.append("begin"))
     proxy.on_commit = strike
@@ -132,6 +138,31 @@ def test_what_has_neither_mark_nor_record_is_known_again_and_keeps_its_batch_tog
     assert store.parked(TENANT, "request", b"q" * 32, NOW) == b"sealed"
     with pytest.raises(NotFound):
         store.parked(TENANT, "code", parked().digest, NOW)
+
+
+@pytest.mark.spec("security.md §3 I1")
+def test_units_of_a_lost_batch_that_are_tried_one_by_one_are_still_known_again(
+    proxied: tuple[Store, Proxy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault that keeps one unit from being asked for makes no conflict of another that was written."""
+    monkeypatch.setattr("idp.store.attempt.OUTCOME_SECONDS", 0.3)
+    store, proxy = proxied
+    name = str(store.engine.url.database)
+
+    def lose_the_reply_and_the_records(client: socket.socket, upstream: socket.socket, octets: bytes) -> None:
+        proxy.delay = 60  # the reply waits here while it is committed
+        upstream.sendall(octets)
+        server().execute("ALTER TABLE records RENAME TO moved", name)
+        proxy.delay = 0
+        end(client)
+
+    batch = batch_of(unit(*marks("a")), Unit(tenant=TENANT, record=release()), unit(*marks("b")))
+    proxy.on_commit = lose_the_reply_and_the_records
+    store._writer.write(batch)
+    assert proxy.struck == 1
+    assert [type(one.error) for one in batch] == [NoneType, StoreUnavailable, NoneType]
+    server().execute("ALTER TABLE moved RENAME TO records", name)
+    assert counted(store)[0] == 2, "of the store's first unit, and of this batch"
 
 
 @pytest.mark.spec("security.md §3 I7")
