@@ -30,7 +30,7 @@ class Failures(Protocol):
 
 
 class SwitchOff(Protocol):
-    """Sets a switch: `idp.store.switches.Switchboard`."""
+    """Sets a switch: `idp.store.switches.switchboard`."""
 
     def set_switch(self, kind: str, name: str, *, off: bool, reason: str, now: int) -> Switch:
         """Raises `StoreUnavailable`."""
