@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fastapi.routing import APIRoute
 from httpx2 import Response
+from starlette.routing import Route
 
 from idp.application.app import Application
 from tests.tenants.cities import Call, Town, hidden, plain
@@ -93,7 +94,7 @@ def routes(application: Application) -> set[tuple[str, str]]:
     found: set[tuple[str, str]] = set()
     while waiting:
         route = waiting.pop()
-        if isinstance(route, APIRoute):
+        if isinstance(route, Route | APIRoute):
             methods = route.methods or set()
             # HEAD is the GET of the same route, without the body
             found |= {(method, route.path) for method in methods - ({"HEAD"} if "GET" in methods else set())}
