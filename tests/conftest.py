@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,10 @@ import idp.doctor.key_files
 import idp.keys.file
 from idp.store import engine
 from tests.e2e.browser import launch
+
+# Every process of a run collects all tests, and hundreds of commands start anew: what is compiled once is kept
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # A busy machine is no failure, and no example has a clock
 settings.register_profile("properties", deadline=None, suppress_health_check=[HealthCheck.too_slow])

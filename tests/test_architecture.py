@@ -1,6 +1,7 @@
 """The sentences of docs/architecture.md about the house, executed."""
 
 import ast
+import functools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +29,12 @@ def _modules() -> dict[str, Path]:
 
 
 MODULES = _modules()
-TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
+
+
+@functools.cache
+def trees() -> dict[str, ast.Module]:
+    """Each module, parsed: by the process that runs these tests, and not where they are collected."""
+    return {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
 
 
 def _imported(tree: ast.AST) -> Iterator[str]:
@@ -44,13 +50,15 @@ def _imported(tree: ast.AST) -> Iterator[str]:
                 yield full if full in MODULES else base
 
 
-GRAPH = {name: {target for target in _imported(tree) if target != name} for name, tree in TREES.items()}
+@functools.cache
+def graph() -> dict[str, set[str]]:
+    return {name: {target for target in _imported(tree) if target != name} for name, tree in trees().items()}
 
 
 def _called(name: str) -> list[str]:
     """The modules that call something of this name, as `Name(...)` or `module.Name(...)`."""
     found = []
-    for module, tree in TREES.items():
+    for module, tree in trees().items():
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
                 function = node.func
@@ -61,7 +69,7 @@ def _called(name: str) -> list[str]:
 
 
 def test_a_floor_imports_only_itself_and_the_floors_below() -> None:
-    for module, targets in GRAPH.items():
+    for module, targets in graph().items():
         mine = FLOORS.index(module.split(".")[0])
         above = [target for target in targets if target.split(".")[0] in FLOORS[mine + 1 :]]
         assert not above, f"{module} reaches up to {above}"
@@ -69,14 +77,14 @@ def test_a_floor_imports_only_itself_and_the_floors_below() -> None:
 
 def test_policies_uses_the_standard_library_only() -> None:
     allowed = sys.stdlib_module_names | {"policies"}
-    for module, targets in GRAPH.items():
+    for module, targets in graph().items():
         if module.startswith("policies"):
             assert {target.split(".")[0] for target in targets} <= allowed, module
 
 
 def test_policies_reads_no_clock_and_does_no_io() -> None:
     forbidden = {"time", "socket", "os", "pathlib", "random", "secrets", "threading", "subprocess", "io"}
-    for module, targets in GRAPH.items():
+    for module, targets in graph().items():
         if module.startswith("policies"):
             assert forbidden.isdisjoint(targets), module
             source = MODULES[module].read_text(encoding="utf-8")
@@ -93,11 +101,11 @@ def test_there_is_no_circle_lazy_imports_counted() -> None:
             return
         assert state.get(module) != 1, f"a circle: {' -> '.join((*path, module))}"
         state[module] = 1
-        for target in sorted(GRAPH[module] & MODULES.keys()):
+        for target in sorted(graph()[module] & MODULES.keys()):
             visit(target, (*path, module))
         state[module] = 2
 
-    for module in GRAPH:
+    for module in graph():
         visit(module, ())
 
 
@@ -105,7 +113,7 @@ def _rooms(folder: str) -> dict[str, set[str]]:
     """Each room of a folder (a module of its own is one, too), and the rooms of the same folder that it imports."""
     depth = folder.count(".") + 2
     rooms: dict[str, set[str]] = {}
-    for module, targets in GRAPH.items():
+    for module, targets in graph().items():
         if module.startswith(f"{folder}."):
             room = ".".join(module.split(".")[:depth])
             beside = {
@@ -143,7 +151,7 @@ def test_a_circle_of_rooms_is_found() -> None:
 
 
 def test_no_import_hides_behind_type_checking_or_in_a_function() -> None:
-    for module, tree in TREES.items():
+    for module, tree in trees().items():
         assert "TYPE_CHECKING" not in MODULES[module].read_text(encoding="utf-8"), module
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -177,7 +185,7 @@ def test_only_fetch_reaches_out() -> None:
     reaching = ("httpx", "httpcore", "http.client", "urllib.request", "socket", "ssl", "anyio", "asyncio", "smtplib")
     users = {
         module
-        for module, targets in GRAPH.items()
+        for module, targets in graph().items()
         if any(t == r or t.startswith((f"{r}.", "httpx2")) for t in targets for r in reaching)
     }
     # Those that answer, the queue of those that wait to be answered, and the threads that answer them
@@ -188,7 +196,7 @@ def test_only_fetch_reaches_out() -> None:
 
 def test_only_the_signatures_verify() -> None:
     verifying = ("cryptography.hazmat.primitives.asymmetric.padding", "jose", "xmlsec", "signxml")
-    for module, targets in GRAPH.items():
+    for module, targets in graph().items():
         # The attack corpus signs what must be refused, and its run tells the library's version
         if module.startswith(
             ("connectors.signatures", "connectors.attacks", "idp.demo", "idp.keys", "idp.selftest.report")
@@ -198,12 +206,12 @@ def test_only_the_signatures_verify() -> None:
 
 
 def test_python_jose_has_one_wrapper() -> None:
-    users = {module for module, targets in GRAPH.items() if any(t == "jose" or t.startswith("jose.") for t in targets)}
+    users = {module for module, targets in graph().items() if any(t == "jose" or t.startswith("jose.") for t in targets)}
     assert users == {"connectors.signatures.jws"}
 
 
 def test_joserfc_has_two_wrappers() -> None:
-    users = {module for module, targets in GRAPH.items() if any(t.split(".")[0] == "joserfc" for t in targets)}
+    users = {module for module, targets in graph().items() if any(t.split(".")[0] == "joserfc" for t in targets)}
     assert users == {"connectors.signatures.jwe", "connectors.signatures.jws_joserfc"}
 
 
@@ -211,13 +219,13 @@ def test_nobody_decrypts_tokens_with_python_jose() -> None:
     """Its JWE is a padding oracle, and its `jwt` and `jwk` take keys as text: none of the three is ever imported."""
     taken = {
         alias.name
-        for tree in TREES.values()
+        for tree in trees().values()
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "jose"
         for alias in node.names
     }
     assert taken == {"CryptographyECKey", "CryptographyRSAKey"}
-    assert not [module for module, tree in TREES.items() for name in _plainly(tree) if name.split(".")[0] == "jose"]
+    assert not [module for module, tree in trees().items() for name in _plainly(tree) if name.split(".")[0] == "jose"]
 
 
 def _plainly(tree: ast.AST) -> list[str]:
@@ -232,12 +240,12 @@ def test_a_line_of_the_log_names_its_tenant_unless_it_is_of_the_whole_process() 
     }
     assert set(_called("get_logger")) == {"idp.system.logs", *of_the_process}
     # And nobody writes by a module of structlog's or the standard library's own
-    assert {module for module, targets in GRAPH.items() if "structlog" in targets} == {"idp.system.logs", *of_the_process}
+    assert {module for module, targets in graph().items() if "structlog" in targets} == {"idp.system.logs", *of_the_process}
 
 
 def test_fastapi_stays_in_the_room_of_the_web() -> None:
     users = {
-        module for module, targets in GRAPH.items() if any(t.split(".")[0] in {"fastapi", "starlette"} for t in targets)
+        module for module, targets in graph().items() if any(t.split(".")[0] in {"fastapi", "starlette"} for t in targets)
     }
     allowed = (
         "idp.web",
