@@ -26,7 +26,7 @@ _ERROR = Console(stderr=True, emoji=False, highlight=False, soft_wrap=True)
 EVERY = 10_000
 
 
-class Refused(Misconfigured):
+class CommandRefused(Misconfigured):
     """The one reason why a command does not do what it was asked: `trying` ends with 1."""
 
     def __init__(self, file: str, key: str, what: str, fix: str) -> None:
@@ -85,7 +85,7 @@ def trying(*, as_json: bool, what: str = "It could not be tried") -> Iterator[No
         yield
     except Misconfigured as error:
         problems(error, as_json=as_json)
-        raise typer.Exit(NO if isinstance(error, Refused) else COULD_NOT_RUN) from None
+        raise typer.Exit(NO if isinstance(error, CommandRefused) else COULD_NOT_RUN) from None
     except BrokerError as error:
         detail = explained(error.detail)
         end(error.code, detail, as_json=as_json, text=f"{what} ({error.code}): {detail.removesuffix('.')}.")

@@ -33,7 +33,7 @@ PRACTICE = "http://login.localhost:8400"
 DEMO = "# Practice on this machine alone: http is taken on *.localhost, so nobody else can ever be served.\ndemo = true\n\n"
 
 
-class Role(StrEnum):
+class BrokerRole(StrEnum):
     """The role of a broker."""
 
     CITY = "city"
@@ -47,8 +47,8 @@ def init(
         typer.Option(help="The https address under which browsers will reach the broker.", show_default=EXAMPLE_ISSUER),
     ] = None,
     role: Annotated[
-        Role, typer.Option(help="city: serves relying parties. node: answers other countries about its own citizens.")
-    ] = Role.CITY,
+        BrokerRole, typer.Option(help="city: serves relying parties. node: answers other countries about its own citizens.")
+    ] = BrokerRole.CITY,
     *,
     demo: Annotated[
         bool, typer.Option("--demo", help="To practise on this machine: http on *.localhost, and a made-up country.")
@@ -59,10 +59,10 @@ def init(
 
     Example: ciconia init city && ciconia serve --config city
     """
-    if demo and role is Role.NODE:
+    if demo and role is BrokerRole.NODE:
         raise typer.BadParameter("--demo makes a city: leave --role out.")
     if issuer is None:
-        issuer = EXAMPLE_NODE if role is Role.NODE else PRACTICE if demo else EXAMPLE_ISSUER
+        issuer = EXAMPLE_NODE if role is BrokerRole.NODE else PRACTICE if demo else EXAMPLE_ISSUER
     # As Ctrl-C, so that no half of a folder stays
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with trying(as_json=as_json):
@@ -74,7 +74,7 @@ def init(
         except OSError as error:
             end("unwritable", unwritable(directory, error), as_json=as_json)
     _warn_root(directory)
-    lacks = "no identity provider and no country that may ask" if role is Role.NODE else "no country and no service"
+    lacks = "no identity provider and no country that may ask" if role is BrokerRole.NODE else "no country and no service"
     if demo:
         lacks = "a made-up country in providers/practice.toml; no service"
     lines = [f"Made {directory}: settings in {SETTINGS_FILE}, fresh keys in keys/, and {lacks} yet."]
@@ -105,7 +105,7 @@ def _served(directory: Path) -> Path:
     return around.parent if around.name == TENANTS else directory
 
 
-def _text(role: Role, issuer: str, *, demo: bool = False) -> str:
+def _text(role: BrokerRole, issuer: str, *, demo: bool = False) -> str:
     """The text of the settings for a role."""
     here = resources.files("idp.cli")
     text = DEMO if demo else ""
@@ -136,11 +136,11 @@ def _begin(directory: Path, text: str) -> None:
         raise _TakenError
 
 
-def _make(directory: Path, issuer: str, role: Role, *, demo: bool) -> Settings:
+def _make(directory: Path, issuer: str, role: BrokerRole, *, demo: bool) -> Settings:
     """Writes the whole folder, or leaves nothing of ours in it. Raises `_TakenError` where it holds other files."""
     if taken(directory):
         raise _TakenError
-    folders = NODE_FOLDERS if role is Role.NODE else FOLDERS
+    folders = NODE_FOLDERS if role is BrokerRole.NODE else FOLDERS
     made_here = not directory.exists()
     directory.mkdir(parents=True, exist_ok=True)
     ours: tuple[str, ...] = ()
@@ -148,7 +148,7 @@ def _make(directory: Path, issuer: str, role: Role, *, demo: bool) -> Settings:
         _begin(directory, _text(role, issuer, demo=demo))
         ours = ("keys", *folders)
         settings = load_settings(directory)
-        encrypts = role is Role.CITY
+        encrypts = role is BrokerRole.CITY
         create_keys(settings.key_folder, settings.origin, settings.tenant, demo=settings.demo, saml_encryption=encrypts)
         for name in folders:
             (directory / name).mkdir()

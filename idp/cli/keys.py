@@ -18,7 +18,7 @@ from connectors.formats.grammar import written
 from connectors.signatures.certificates import certificate_of
 from connectors.signatures.key_ring import KeyState, Named, Scheduled, moment, spelled
 from idp.application.revocations import Revocations, read_revocations
-from idp.cli.console import Refused, answer, say
+from idp.cli.console import CommandRefused, answer, say
 from idp.cli.keys_revoke import revoke, rotate_command, trying_keys
 from idp.cli.options import AsJson, Folder
 from idp.config.settings import Settings, load_settings
@@ -128,7 +128,7 @@ def new(
             begins = _moment(at, now)
         if (waiting := desk.waiting(wanted, now)) is not None:
             what = f"the next key of {kind} is there already: {waiting.file}."
-            raise Refused("keys", "KIND", what, f"`{rotate_command(kind, config)}` has it begin as soon as is safe.")
+            raise CommandRefused("keys", "KIND", what, f"`{rotate_command(kind, config)}` has it begin as soon as is safe.")
         _make(desk, wanted, begins, now)
 
 
@@ -211,11 +211,11 @@ def _make(desk: _KeyDesk, kind: KeyKind, begins: int, now: int) -> None:
     settings = desk.settings
     if kind is LOG and not (settings.key_folder / LOG_VKEY).is_file():
         fix = "Restore it from its backup: what earlier keys signed is checked with it."
-        raise Refused("keys", LOG_VKEY, "it is missing.", fix)
+        raise CommandRefused("keys", LOG_VKEY, "it is missing.", fix)
     if kind in OF_A_NODE and desk.found.node is None:
         what = f"this folder has no key of a node, and a node needs all three ({', '.join(NODE_FILES)})."
         fix = f"`ciconia init DIR --issuer {settings.issuer}` makes them: copy the three into {settings.key_folder}."
-        raise Refused("keys", "KIND", what, fix)
+        raise CommandRefused("keys", "KIND", what, fix)
     host, production = settings.tenant, not settings.demo
     try:
         path = change.make(settings.key_folder, kind, begins, host=host, now=now, production=production)
@@ -259,12 +259,12 @@ def _hurry(desk: _KeyDesk, kind: KeyKind, waiting: Scheduled[Named], now: int, *
         raise _taken() from None
     except FileNotFoundError:
         what = f"another command had {waiting.file} begin at another moment just now."
-        raise Refused("keys", "KIND", what, "See `ciconia keys list`.") from None
+        raise CommandRefused("keys", "KIND", what, "See `ciconia keys list`.") from None
     _tell(desk, kind, waiting.key.key_id, begins, path, was=waiting.file)
 
 
-def _taken() -> Refused:
-    return Refused("keys", "KIND", "a key begins in this minute already.", "Wait a minute, or name another.")
+def _taken() -> CommandRefused:
+    return CommandRefused("keys", "KIND", "a key begins in this minute already.", "Wait a minute, or name another.")
 
 
 def _tell(desk: _KeyDesk, kind: KeyKind, key_id: str, begins: int, path: Path, *, was: str = "") -> None:
@@ -289,14 +289,14 @@ def _kind(name: str) -> KeyKind:
     try:
         return kind_named(name)
     except KeyError:
-        raise Refused("keys", "KIND", f"there is no kind {name} of key that changes.", _KINDS) from None
+        raise CommandRefused("keys", "KIND", f"there is no kind {name} of key that changes.", _KINDS) from None
 
 
 def _moment(text: str, now: int) -> int:
     found = moment(text)
     if found is None or found <= now:
         example = spelled(now + 86400)
-        raise Refused("keys", "--at", "it is no minute that is to come.", f"As in {example}, in UTC.")
+        raise CommandRefused("keys", "--at", "it is no minute that is to come.", f"As in {example}, in UTC.")
     return found
 
 

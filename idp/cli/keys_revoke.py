@@ -16,7 +16,7 @@ import typer
 from connectors.formats.grammar import written
 from idp.application.operator_acts import UNPLACED, Unsure, mend, set_switch, standing, within
 from idp.application.revocations import read_revocations
-from idp.cli.console import Refused, answer, say, trying
+from idp.cli.console import CommandRefused, answer, say, trying
 from idp.cli.options import AsJson, Folder, Reason
 from idp.config.settings import Settings, load_settings
 from idp.keys.folder import BrokerKeys, load_keys
@@ -81,7 +81,9 @@ def revoke(
         found = _loaded(settings)
         kind, key_id = _named(found, ledger.log.known, key, unknown=unknown)
         if not is_reason(reason):
-            raise Refused("keys", "--reason", "is no reason.", f"Give 1 to {MAX_REASON} visible characters, on one line.")
+            raise CommandRefused(
+                "keys", "--reason", "is no reason.", f"Give 1 to {MAX_REASON} visible characters, on one line."
+            )
         now = system_clock()
         store = within(lambda: open_store(settings.database_url, tenant=settings.tenant, ledger_keys=ledger))
         try:
@@ -127,7 +129,7 @@ def _named(found: BrokerKeys | None, log: Sequence[VerifierKey], text: str, *, u
     each_of = [(kind_named(name), each.key.key_id) for name, ring in rings.items() for each in ring.scheduled]
     in_files = {each.file: each.key.key_id for ring in rings.values() for each in ring.scheduled if each.file}
     if in_file := in_files.get(text.rpartition("/")[2]):
-        raise Refused("keys", "KEY", "that is the name of a file.", f"The id of the key in it is {in_file}.")
+        raise CommandRefused("keys", "KEY", "that is the name of a file.", f"The id of the key in it is {in_file}.")
     begun = [(kind, key_id) for kind, key_id in each_of if text and key_id.startswith(text)]
     if len(begun) == 1 and len(text) >= LEAST:
         return begun[0]
@@ -141,7 +143,7 @@ def _named(found: BrokerKeys | None, log: Sequence[VerifierKey], text: str, *, u
             return None, text
         near = difflib.get_close_matches(text, [*(key_id for _, key_id in each_of), *listed], n=1)
         meant = f"Did you mean {near[0]}?" if near else fix
-        raise Refused(
+        raise CommandRefused(
             "keys", "KEY", "no key here has this id.", f"{meant} If it is right, and its file is gone: --unknown."
         )
     what = f"{len(begun) or 'no'} keys have an id that begins so."
@@ -151,7 +153,7 @@ def _named(found: BrokerKeys | None, log: Sequence[VerifierKey], text: str, *, u
         what = f"that is too little of an id to revoke a key for good: give {LEAST} characters of it, or all."
     elif unknown:
         fix = f"{fix} With --unknown: the whole id, since no key here has it."
-    raise Refused("keys", "KEY", what, fix)
+    raise CommandRefused("keys", "KEY", what, fix)
 
 
 def _unsure(error: Unsure, key_id: str) -> Misconfigured:

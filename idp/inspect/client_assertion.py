@@ -8,7 +8,7 @@ from connectors.signatures.jws import VerificationKey
 from idp.application.load import load_all
 from idp.inspect.message_files import TokenInspector, one_line, read_keys
 from idp.inspect.options import Options, could_not, given
-from idp.inspect.result import Accepted, Statement
+from idp.inspect.result import Accepted, MessageStatement
 from idp.protocols.oidc.client import expected_assertion
 from policies.errors import SignatureInvalid
 from policies.parties import ClientId
@@ -32,7 +32,7 @@ class ClientAssertionInspector(TokenInspector):
     def inspect(self, octets: bytes, digest: str) -> Accepted:
         """See `Inspector`. The subject is the client."""
         found = judge_client_assertion(one_line(octets), self._keys, self._expected, self._now)
-        statement = Statement(found.client_id, "client", found.client_id, None, {})
+        statement = MessageStatement(found.client_id, "client", found.client_id, None, {})
         message = {"kind": "client-assertion", "sha256": digest, "kid": found.kid, "ends": found.ends}
         return Accepted(statement, message, values={"jti": found.jti})
 

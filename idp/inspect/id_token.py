@@ -3,7 +3,7 @@
 from connectors.id_token import ExpectedIdToken, judge_id_token
 from idp.inspect.message_files import TokenInspector, one_line, read_keys, read_side_file
 from idp.inspect.options import Options, given
-from idp.inspect.result import ALWAYS_UNCHECKED, Accepted, Statement
+from idp.inspect.result import ALWAYS_UNCHECKED, Accepted, MessageStatement
 
 # By the word for a check that was not made: the option without which nothing is expected
 OPEN_ENDS = {
@@ -38,7 +38,7 @@ class IdTokenInspector(TokenInspector):
     def inspect(self, octets: bytes, digest: str) -> Accepted:
         """See `Inspector`."""
         token = judge_id_token(one_line(octets), self._keys, self._expected, self._now)
-        statement = Statement(
+        statement = MessageStatement(
             issuer=token.issuer,
             subject_format="sub",
             subject=token.subject,

@@ -17,7 +17,7 @@ from connectors.wire.names import UNSPECIFIED, saml
 from idp.inspect.decryption_guard import Guard
 from idp.inspect.message_files import Question, XmlInspector, parameter, peek
 from idp.inspect.options import Options
-from idp.inspect.result import ALWAYS_UNCHECKED, Accepted, Statement
+from idp.inspect.result import ALWAYS_UNCHECKED, Accepted, MessageStatement
 from policies.assurance import LevelOfAssurance
 from policies.parties import ProviderId
 
@@ -90,7 +90,7 @@ class ResponseInspector(XmlInspector):
             "ends": assertion.not_on_or_after,
             "deviations": list(assertion.deviations),
         }
-        return Accepted(Statement(assertion.issuer, found.subject_format, found.subject, loa, said), message)
+        return Accepted(MessageStatement(assertion.issuer, found.subject_format, found.subject, loa, said), message)
 
     def question(self, octets: bytes) -> Question:
         """See `XmlInspector`. The second implementation does not get what was decrypted."""

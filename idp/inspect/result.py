@@ -29,7 +29,7 @@ OF_TIME = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class MessageStatement:
     """The content of an accepted assertion or token: issuer, subject, level; each attribute with its values."""
 
     issuer: str
@@ -49,7 +49,7 @@ class Statement:
 class Accepted:
     """An accepted file. `not_checked` is what only this file left open."""
 
-    statement: Statement | None
+    statement: MessageStatement | None
     message: Mapping[str, object]
     not_checked: tuple[str, ...] = ()
     # the citizen's, or leading to a citizen
@@ -57,7 +57,7 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class MessageRefusal:
     """The reason: the error's stable code, the check's stable name, a sentence for everybody and one for the operator.
 
     `untimely`: the check is about time, and nobody said as of when to judge; `issued` is then the file's own time of issue
@@ -78,7 +78,7 @@ class FileResult:
 
     file: str
     accepted: Accepted | None
-    refusal: Refusal | None
+    refusal: MessageRefusal | None
     not_checked: tuple[str, ...]
     tried: bool = True
     unsigned: bool = False  # nobody signed it: a failure status may come so
@@ -139,7 +139,9 @@ def inspect_file(name: str, inspector: Inspector, *, as_of_now: bool = False) ->
         octets = read_upto(name, inspector.limit)
     except OSError as error:
         public, detail = "The file could not be read.", f"{error.strerror or 'no such file'}."
-        return FileResult(name, None, Refusal("unreadable", None, public, detail), inspector.not_checked, tried=False)
+        return FileResult(
+            name, None, MessageRefusal("unreadable", None, public, detail), inspector.not_checked, tried=False
+        )
     result = _judged(name, octets, inspector)
     refusal = result.refusal
     if as_of_now and refusal is not None and refusal.check in OF_TIME:
@@ -152,18 +154,18 @@ def _judged(name: str, octets: bytes, inspector: Inspector) -> FileResult:
     try:
         accepted = inspector.inspect(octets, hashlib.sha256(octets).hexdigest())
     except AssertionRejected as error:
-        refusal = Refusal(error.code, error.check, inspector.public or error.public, error.detail)
+        refusal = MessageRefusal(error.code, error.check, inspector.public or error.public, error.detail)
         return FileResult(name, None, refusal, left_open, unsigned=inspector.unsigned(octets))
     except PeerRequestRefused as error:
-        return FileResult(name, None, Refusal(error.code, error.check, error.public, error.detail), left_open)
+        return FileResult(name, None, MessageRefusal(error.code, error.check, error.public, error.detail), left_open)
     except FetchError as error:
-        refusal = Refusal("metadata_refused", error.check, f"This metadata is not taken. {error.mend}", error.detail)
+        refusal = MessageRefusal("metadata_refused", error.check, f"This metadata is not taken. {error.mend}", error.detail)
         return FileResult(name, None, refusal, left_open)
     except BrokerError as error:
-        return FileResult(name, None, Refusal(error.code, None, error.public, error.detail), left_open, tried=False)
+        return FileResult(name, None, MessageRefusal(error.code, None, error.public, error.detail), left_open, tried=False)
     except Exception as error:  # noqa: BLE001 - the edge of inspecting: a surprise in a parser is a refusal of this one file
         public = inspector.public or AssertionRejected.public
-        refusal = Refusal(AssertionRejected.code, "unforeseen", public, type(error).__name__)
+        refusal = MessageRefusal(AssertionRejected.code, "unforeseen", public, type(error).__name__)
         return FileResult(name, None, refusal, left_open)
     return FileResult(name, accepted, None, (*left_open, *accepted.not_checked))
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from idp.cli import app
-from idp.cli.init import Role
+from idp.cli.init import BrokerRole
 from idp.cli.init import _text as settings_of
 from idp.config.folder import load_configuration
 from idp.config.settings import Settings, load_settings
@@ -68,7 +68,7 @@ def test_a_node_is_no_practice_installation(tmp_path: Path) -> None:
 @example(issuer="https://login.x.example\\")
 @example(issuer="a\r\nb\x00\x1f\x7f\u2028@ROLE@@COUNTRY@")
 def test_an_issuer_stays_in_its_quotes_whatever_it_holds(issuer: str) -> None:
-    for role in Role:
+    for role in BrokerRole:
         meant = {**tomllib.loads(settings_of(role, "")), "issuer": issuer}
         assert tomllib.loads(settings_of(role, issuer)) == meant
 

@@ -21,7 +21,7 @@ from idp.inspect.metadata import BY_HAND
 from idp.inspect.options import MessageKind
 from idp.inspect.plan import OPINION, PLANS, page
 from idp.inspect.response import OPEN_ENDS as OF_RESPONSE
-from idp.inspect.result import ALWAYS_UNCHECKED, Accepted, FileResult, Refusal, Statement
+from idp.inspect.result import ALWAYS_UNCHECKED, Accepted, FileResult, MessageRefusal, MessageStatement
 from policies.errors import AssertionRejected, AssuranceTooLow, AuthenticationFailed, SignatureInvalid
 from tests.errors_page import page_texts
 
@@ -51,7 +51,7 @@ _XML_SIGNATURE = {
 
 
 def refused(check: str, *not_checked: str, unsigned: bool = False) -> FileResult:
-    failure = Refusal("assertion_rejected", check, "A sentence for everybody.", "a detail")
+    failure = MessageRefusal("assertion_rejected", check, "A sentence for everybody.", "a detail")
     return FileResult("file", None, failure, not_checked, unsigned=unsigned)
 
 
@@ -103,7 +103,7 @@ def test_what_a_citizen_would_read_is_what_stands_on_the_page() -> None:
             (AssuranceTooLow, "assurance_too_low"),
             (AuthenticationFailed, "authentication_failed"),
         ]:
-            failure = Refusal(error.code, "issuer", error.public, "a detail")
+            failure = MessageRefusal(error.code, "issuer", error.public, "a detail")
             lines = page(FileResult("file", None, failure, ()), kind).splitlines()
             texts = page_texts()[shown]
             assert f"  What a citizen would read: {texts['title']}. {texts['text']}" in lines
@@ -123,7 +123,7 @@ def test_each_word_by_which_a_step_is_skipped_is_one_that_an_inspector_says() ->
 
 @pytest.mark.spec("decisions.md 15")
 def test_no_page_and_no_repr_has_a_value() -> None:
-    said = Statement("https://op.example", "sub", "a-subject", "high", {"family_name": ("Maasikas",)})
+    said = MessageStatement("https://op.example", "sub", "a-subject", "high", {"family_name": ("Maasikas",)})
     result = FileResult("file", Accepted(said, {}), None, ())
     text = page(result, MessageKind.ID_TOKEN)
     assert "family_name (1)" in text
