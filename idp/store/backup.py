@@ -27,7 +27,7 @@ from idp.store.commits import confirmed
 from idp.store.engine import open_engine, patiently, reading, snapshot, unavailable, url_of_file, writing
 from idp.store.faults import explained
 from idp.store.migrate import migrate, revision_of
-from idp.store.statements import Statement
+from idp.store.statements import CompiledStatement
 from policies.errors import NotFound, StoreUnavailable
 from policies.parties import Tenant
 
@@ -186,7 +186,7 @@ def _closed(_connection: Connection) -> Select[int]:
     return select(table.ends).where(table.tenant == bindparam("tenant"), table.kind == bindparam("kind"))
 
 
-_CLOSED = Statement(_closed)
+_CLOSED = CompiledStatement(_closed)
 
 
 def closed_until(connection: Connection, tenant: Tenant) -> int:

@@ -20,7 +20,7 @@ from idp.ports import Unit
 from idp.store import tables
 from idp.store.engine import Upsert
 from idp.store.read_back import act_now, assert_decisions, assert_marks, assert_records
-from idp.store.statements import Inserting, Row, Statement, plain
+from idp.store.statements import CompiledStatement, Inserting, Row, plain
 from idp.system.clock import system_clock
 from policies.errors import StoreUnavailable
 
@@ -54,7 +54,7 @@ def _removing(_connection: Connection) -> Delete:
 _TAKE, _COUNT = Inserting(tables.marks, _taking), Inserting(tables.subjects, _counting)
 _RECORD, _STAGE = plain(tables.records), plain(tables.staged)
 _DECIDE, _PARK = plain(tables.decisions), plain(tables.parked)
-_REMOVE = Statement(_removing)
+_REMOVE = CompiledStatement(_removing)
 
 
 def _locked() -> threading.Lock:

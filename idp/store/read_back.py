@@ -31,7 +31,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from idp.store import tables
 from idp.store.engine import is_postgres
-from idp.store.statements import Row, Statement, portions
+from idp.store.statements import CompiledStatement, Row, portions
 from policies.errors import StoreUnavailable
 
 NOT_KEPT = "rows_not_kept"
@@ -56,8 +56,8 @@ class ByKeys:
     ) -> None:
         self._keys: Sequence[Column[object]] = [table.c[name] for name in keys]
         self._made = made
-        self._sized: dict[int, Statement] = {}
-        self._of_arrays = Statement(lambda _connection: self._joined(self._unnested()))
+        self._sized: dict[int, CompiledStatement] = {}
+        self._of_arrays = CompiledStatement(lambda _connection: self._joined(self._unnested()))
 
     def rows(self, connection: Connection, wanted: Sequence[Row]) -> list[Row]:
         """The rows that exist under the wanted keys, each of which has its parts in their order."""
@@ -70,9 +70,9 @@ class ByKeys:
             found += self._of(len(portion)).rows(connection, **{f"key_{place}": part for place, part in parts})
         return found
 
-    def _of(self, size: int) -> Statement:
+    def _of(self, size: int) -> CompiledStatement:
         if size not in self._sized:
-            self._sized[size] = Statement(lambda _connection: self._joined(self._listed(size)))
+            self._sized[size] = CompiledStatement(lambda _connection: self._joined(self._listed(size)))
         return self._sized[size]
 
     def _joined(self, wanted: FromClause) -> Select[Row]:

@@ -8,7 +8,7 @@ from sqlalchemy import CompoundSelect, Connection, Row, bindparam, select, union
 from idp.ledger.merkle_tree import Position, inclusion_spans, positions, proof_hashes
 from idp.ports import Checkpoint
 from idp.store import tables
-from idp.store.statements import Statement
+from idp.store.statements import CompiledStatement
 from policies.errors import NotFound, StoreUnavailable
 
 # As many as the path in a tree of 2**64 leaves has; SQLite takes 500 in one statement
@@ -62,7 +62,7 @@ def read_hashes(connection: Connection, tenant: str, wanted: Iterable[Position])
 
 
 @functools.cache
-def _nodes_at(number: int) -> Statement:
+def _nodes_at(number: int) -> CompiledStatement:
     """Selects so many nodes, each by itself: for one condition with many ORs SQLite would read all nodes."""
 
     def made(_connection: Connection) -> CompoundSelect[int, int, bytes]:
@@ -78,4 +78,4 @@ def _nodes_at(number: int) -> Statement:
             )
         )
 
-    return Statement(made)
+    return CompiledStatement(made)

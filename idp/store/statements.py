@@ -46,7 +46,7 @@ class _Compiled:
         return parameters if self.order is None else tuple([parameters[name] for name in self.order])
 
 
-class Statement:
+class CompiledStatement:
     """A statement with a fixed number of parameters. `made` builds it, with a `bindparam` for each."""
 
     def __init__(self, made: Callable[[Connection], Executable]) -> None:

@@ -19,7 +19,7 @@ from idp.store.installation import claim
 from idp.store.migrate import assert_current
 from idp.store.periods import PARTITIONED, database_time, rest_table, turn_periods
 from idp.store.schema.check import assert_as_made
-from idp.store.statements import Row, Statement
+from idp.store.statements import CompiledStatement, Row
 from idp.store.switches.switches import HOLD_SECONDS, since_boot
 from idp.store.tables import EXPIRING, decisions, leaves, parked, records, sealing_keys
 from idp.store.writer import Writer
@@ -47,7 +47,7 @@ def _remembered(_connection: Connection) -> Select[bytes, bytes, int]:
     return select(table.login, table.choice, table.ends).where(*named, table.ends > bindparam("now"))
 
 
-_PARKED, _DECISION = Statement(_alive), Statement(_remembered)
+_PARKED, _DECISION = CompiledStatement(_alive), CompiledStatement(_remembered)
 
 
 class Store:

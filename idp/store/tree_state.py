@@ -31,7 +31,7 @@ from idp.ledger.merkle_tree import EMPTY_ROOT
 from idp.ports import Checkpoint
 from idp.store import tables
 from idp.store.reads import as_checkpoint
-from idp.store.statements import Statement, portions
+from idp.store.statements import CompiledStatement, portions
 
 NOBODY = b""
 
@@ -90,7 +90,12 @@ def _replace(_connection: Connection) -> Update:
     return update(tables.trees).where(*matches).values({c.name: bindparam(f"new_{c.name}") for c in tables.trees.columns})
 
 
-_STATE, _STAGED, _REPLACE, _PLACED = Statement(_state), Statement(_staged), Statement(_replace), Statement(_placed)
+_STATE, _STAGED, _REPLACE, _PLACED = (
+    CompiledStatement(_state),
+    CompiledStatement(_staged),
+    CompiledStatement(_replace),
+    CompiledStatement(_placed),
+)
 
 
 def read_state(connection: Connection, tenant: str) -> Row[tuple[object, ...]] | None:
@@ -119,7 +124,7 @@ def _newest(_connection: Connection) -> Select[*tuple[Any, ...]]:
     return select(tables.checkpoints).where(ours, table.number == last)
 
 
-_NEWEST = Statement(_newest)
+_NEWEST = CompiledStatement(_newest)
 
 
 def read_staged(connection: Connection, tenant: str, most: int) -> Sequence[tuple[bytes, bytes, bytes | None]]:
@@ -136,13 +141,13 @@ def read_placed(connection: Connection, tenant: str, first: int, last: int) -> S
 
 
 @functools.cache
-def _unstage(number: int) -> Statement:
+def _unstage(number: int) -> CompiledStatement:
     def made(_connection: Connection) -> Delete:
         table = tables.staged.c
         records = [bindparam(f"record_{place}", type_=LargeBinary) for place in range(number)]
         return delete(tables.staged).where(table.tenant == bindparam("tenant"), table.record.in_(records))
 
-    return Statement(made)
+    return CompiledStatement(made)
 
 
 def unstage(connection: Connection, tenant: str, records: Sequence[bytes]) -> bool:

@@ -20,7 +20,7 @@ from idp.ledger.leaf import RECORD_BYTES, open_opening
 from idp.ledger.ledger_keys import LedgerKeys, derived
 from idp.ledger.record_contents import SWITCH
 from idp.store import tables
-from idp.store.statements import Statement
+from idp.store.statements import CompiledStatement
 from policies.errors import SignatureInvalid
 from policies.parties import Tenant
 
@@ -35,7 +35,7 @@ def _at(_connection: Connection) -> Select[bytes, int, bytes]:
     return query.where(table.tenant == bindparam("tenant"), table.record.in_(wanted))
 
 
-_AT = Statement(_at)
+_AT = CompiledStatement(_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, Row, Select, bindparam, select
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.store import tables
 from idp.store.engine import reading
-from idp.store.statements import Statement
+from idp.store.statements import CompiledStatement
 from idp.store.switches.switch import KEY, ActLost, Name, Switch, is_ours, key_of, switch_of
 from idp.store.switches.switch_records import RecordedAct, SwitchRecords
 from idp.system.logs import log_of
@@ -33,7 +33,7 @@ def _all(_connection: Connection) -> Select[*tuple[Any, ...]]:
     return select(tables.switches).where(tables.switches.c.tenant == bindparam("tenant"))
 
 
-_ALL = Statement(_all)
+_ALL = CompiledStatement(_all)
 
 
 # Seconds by a clock that goes on while the machine is paused, if there is one: what was read before is old then. A login

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from idp.store import tables
 from idp.store.engine import Upsert, open_engine
-from idp.store.statements import SIZES, Inserting, Row, Statement, plain
+from idp.store.statements import SIZES, CompiledStatement, Inserting, Row, plain
 from tests.idp.store.sent import Sent, sent_by
 
 TENANT = "city.example"
@@ -98,7 +98,7 @@ def test_errors_are_those_of_core(engine: Engine) -> None:
     assert "canary" not in f"{caught.value} {caught.value!r} {caught.value.params}"
     with engine.begin() as connection:
         assert stored(connection) == []
-    nothing = Statement(lambda _connection: select(func.count()).select_from(tables.marks))
+    nothing = CompiledStatement(lambda _connection: select(func.count()).select_from(tables.marks))
     with engine.connect() as connection:
         nothing.rows(connection)
         connection.exec_driver_sql("DROP TABLE marks")
