@@ -253,6 +253,7 @@ def test_fastapi_stays_in_the_room_of_the_web() -> None:
         "idp.application.tenants",
         "idp.application.hosts",
         "idp.server.http",
+        "idp.monitoring.listener",
         "idp.demo",
     )
     assert all(module.startswith(allowed) for module in users), users

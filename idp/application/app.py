@@ -26,8 +26,7 @@ from idp.login.sealing import Sealer
 from idp.login.suspension import Suspension
 from idp.monitoring.composition import vitals
 from idp.monitoring.measures import Measures
-from idp.monitoring.timed import TimedCommits
-from idp.monitoring.watched import watched
+from idp.monitoring.watched import TimedCommits, watched
 from idp.pages.render import Pages
 from idp.protocols.eidas.peer_refresh import Watch
 from idp.protocols.eidas.receiving_node import known_peers

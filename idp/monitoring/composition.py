@@ -36,7 +36,7 @@ def vitals(
     queue: Callable[[], tuple[int, Mapping[str, int]]],
     clock: Callable[[], int],
 ) -> Vitals:
-    """What looks after them."""
+    """Compose the look at one tenant's parts."""
     shared = watched.rates.shared
     serving = _serving(configuration, keys)
     looks = Looks(
@@ -62,7 +62,7 @@ _Way = Sequence[AnyRing]
 
 
 def _serving(configuration: Configuration, keys: BrokerKeys) -> Sequence[Sequence[_Way]]:
-    """What nobody is served without: of each of these, one way at least has to have its keys.
+    """List what nobody is served without: one way of each entry has to have its keys.
 
     A kind that only some services or providers need takes nobody else out of service.
     """
@@ -114,7 +114,7 @@ def _ends_of_metadata(peers: Peers, known: Mapping[EntityId, Peer], now: int) ->
 
 
 def _least(found: Iterable[tuple[str, N]]) -> dict[str, N]:
-    """Of several nodes of one country, the one that is worst off."""
+    """Take the worst figure of several nodes of one country."""
     least: dict[str, N] = {}
     for country, figure in found:
         least[country] = min(least.get(country, figure), figure)

@@ -1,14 +1,17 @@
-"""Where each worker counts, by prometheus_client: in its own memory, or in files that all workers share.
+"""Counts by prometheus_client: each worker in its own memory, or in files that all workers share.
 
 The supervisor makes `SharedMeasures` before it forks; each worker then counts in files of its own number, with which its
 successor of that number goes on. Where nobody reads metrics, a worker counts in its own memory.
 """
 
+import fcntl
 import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,11 +30,14 @@ MOST_SERIES = 100_000
 # Memory that no log and no database can fill: a worker that writes into a file without room for it dies of SIGBUS
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the folder in it is made by mkdtemp
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client's name for it
+PREFIX = "ciconia-measures-"
+# A folder so young may belong to a server that has not locked it yet
+YOUNG_SECONDS = 60
 SUPERVISOR = 0
 
 
 class Measures:
-    """Where one process counts. Safe in any thread.
+    """Counts of one process. Safe in any thread.
 
     A label that is not of the kind that `LABEL` has becomes `other`: no series holds a text that a stranger sent.
     """
@@ -80,13 +86,17 @@ class SharedMeasures:
     """The folder in which all processes count. Make it before the first fork; `close` it when all of them have ended."""
 
     def __init__(self) -> None:
-        where = SHARED_MEMORY if SHARED_MEMORY.is_dir() else None
-        self.folder = Path(tempfile.mkdtemp(prefix="ciconia-metrics-", dir=where))
+        where = SHARED_MEMORY if SHARED_MEMORY.is_dir() else Path(tempfile.gettempdir())
+        _sweep(where)
+        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=where))
+        # All children inherit the lock, and the kernel gives it back when the last of them has ended
+        self._lock = os.open(self.folder, os.O_RDONLY)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
         os.environ[FOLDER] = str(self.folder)
         self._own: Measures | None = None
 
     def worker(self, number: int) -> Measures:
-        """Where the worker of this number counts, from 1. Call it in the worker; no two living ones share a number."""
+        """Return the counts of the worker of this number, from 1. For the worker: no two living ones share a number."""
         # As the library's variable of the environment does for a process that has not imported it yet
         values.ValueClass = values.MultiProcessValue(lambda: number)  # type: ignore[no-untyped-call]  # it has no types
         measures = Measures()
@@ -111,3 +121,18 @@ class SharedMeasures:
         values.ValueClass = values.MutexValue
         os.environ.pop(FOLDER, None)
         shutil.rmtree(self.folder, ignore_errors=True)
+        os.close(self._lock)
+
+
+def _sweep(where: Path) -> None:
+    """Remove what servers of this account left in `where` when they were killed."""
+    for folder in where.glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                found = os.fstat(opened)
+                if found.st_uid == os.geteuid() and found.st_mtime < time.time() - YOUNG_SECONDS:
+                    fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError: somebody counts there
+                    shutil.rmtree(folder)
+            finally:
+                os.close(opened)

@@ -1,9 +1,8 @@
-"""The lines of what was refused, of one tenant: a flood of requests must not become a flood of lines.
+"""Writes the log lines of one tenant's refusals: a flood of requests must not become a flood of lines.
 
-Of what anybody causes who has begun nothing, each cause has so many lines in a minute. One more is written, and all further
-ones have its reference: whoever meets a page among a flood is led to a line that says why, as their own would have said it,
-or, where there are more causes than are told apart, that says what kind of refusal it was, and no more.
-After the minute the next refusal tells how many those were. The metric counts each.
+A refusal that needs no login has so many lines a minute and cause. One more line is written, and all further refusals share
+its reference: it says why, as their own line would have. Where there are more causes than are told apart, it says what kind
+of refusal it was, and no more. After the minute the next refusal tells how many lines are missing. The metric counts each.
 """
 
 import logging
@@ -28,7 +27,7 @@ KIND, MIXED = ("code", "status"), {"detail": f"one of more than {MAX_CAUSES} cau
 
 @dataclass(slots=True)
 class _Cause:
-    """What came of one cause (`alone`) or of a code in this minute; `shared` is the line that all beyond the most share."""
+    """The refusals of one cause (`alone`) or of a code in this minute; all beyond the most have the line `shared`."""
 
     alone: bool
     came: int = 0
@@ -45,9 +44,9 @@ class Refusals:
         self._until = 0.0
 
     def line(self, fields: Fields, reference: str = "", *, anybodys: bool, level: int = logging.WARNING) -> str:
-        """Write a line of what was refused, and return the reference that finds it, which may be another than it had.
+        """Write the line of a refusal, and return the reference that finds it, which may be another than it had.
 
-        `anybodys` is what takes no login of ours to cause.
+        `anybodys` says that it takes no login of ours to cause it.
         """
         fields = {**fields, **({"reference": reference} if reference else {})}
         if not anybodys:
@@ -76,7 +75,7 @@ class Refusals:
         self._log.log(level, "refused", **fields)
 
     def _ended(self) -> list[tuple[Fields, int]]:
-        """What was left out in the minute that is over, once."""
+        """Return once what was left out in the minute that is over."""
         now = self._clock()
         if now < self._until:
             return []

@@ -60,7 +60,7 @@ class Steps:
         self._log = log_of(tenant)
 
     def reference(self, login: str) -> str:
-        """What stands for a login in the log and on pages."""
+        """Return the reference of a login in the log and on pages."""
         return hashlib.blake2b(login.encode(), key=self._key, digest_size=REFERENCE_DIGITS // 2).hexdigest()
 
     def step(

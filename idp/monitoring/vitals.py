@@ -37,7 +37,7 @@ STEADY = 2
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """What a worker is asked, each by a function of the time (seconds since the epoch). They may raise a `BrokerError`.
+    """Questions to a worker, each a function of the time (seconds since the epoch). They may raise a `BrokerError`.
 
     `closed` gives for how many seconds nothing is taken yet after a restore: a login that begins then comes to nothing.
     `halted` says why no release is recorded any more, "" where they are, `stands_still` whether a transaction does not end.
@@ -203,7 +203,7 @@ class Vitals:
         return True
 
     def _metadata(self, now: int) -> bool:
-        """Of all that are registered, somebody can be asked: one dead country takes nobody out of service."""
+        """Whether somebody can be asked of all that are registered: one dead country takes nobody out of service."""
         ends, available = self._looks.metadata(now), self._looks.available(now)
         for country, moment in ends.items():
             self._set(families.METADATA_ENDS, country, figure=moment)

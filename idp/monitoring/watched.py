@@ -1,16 +1,18 @@
-"""What the endpoints of one tenant count with, and limit by."""
+"""Composes the counts, log lines and limits of one tenant's endpoints."""
 
 import secrets
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from idp.config.setting_types import Limits
 from idp.config.settings import Settings
 from idp.login.states import Grant
-from idp.monitoring.families import LIMITED, TURNED_AWAY, UNFORESEEN, VERIFICATION
+from idp.monitoring.families import COMMIT, LIMITED, TURNED_AWAY, UNFORESEEN, VERIFICATION
 from idp.monitoring.measures import Measures
 from idp.monitoring.refusals import Refusals
 from idp.monitoring.steps import Step, Steps, steps_key
+from idp.ports import Commits, Unit
 from idp.server.rate_limits import Rates, Shared
 from idp.server.wrong_answers import Tries
 from policies.load import Configuration
@@ -87,3 +89,18 @@ def unwatched() -> Watched:
     return Watched(
         tenant="", measures=measures, steps=steps, refusals=refusals, rates=rates, tries=Tries(rates), countries={}
     )
+
+
+class TimedCommits:
+    """`Commits`, timed. One that failed counts as long as it took."""
+
+    def __init__(self, commits: Commits, measures: Measures, tenant: str) -> None:
+        self._commits, self._measures, self._tenant = commits, measures, tenant
+
+    def commit(self, unit: Unit) -> None:
+        """Commit, and note how long it took until the unit was durable."""
+        begun = time.perf_counter()
+        try:
+            self._commits.commit(unit)
+        finally:
+            self._measures.observe(COMMIT, self._tenant, seconds=time.perf_counter() - begun)

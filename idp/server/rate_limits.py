@@ -153,7 +153,7 @@ class Shared:
         self.reachable = True
 
     def count(self, *limits: Limit) -> Limit | None:
-        """As `Windows` does, in one question. Raises `StoreUnavailable` where Valkey does not answer in time."""
+        """Count like `Windows`, in one question. Raises `StoreUnavailable` where Valkey does not answer in time."""
         if time.monotonic() < self._rests:
             raise StoreUnavailable("the shared limits cannot be asked")
         slot = int(self._clock()) // KEY_LIFE
@@ -194,12 +194,12 @@ class Rates:
         self._key = secrets.token_bytes(32)
 
     def address(self, client: str) -> str:
-        """What an address is counted by: itself, or an IPv6 address's /64, which is one network's or one machine's.
+        """Hash the address for counting; an IPv6 address counts by its /64, which is one network's or one machine's.
 
-        After a stroke follows that of its /48: one line may have thousands of networks, and fill with them what all share.
+        Behind a slash follows the hash of its /48: one line may have thousands of networks, and fill what all share.
 
-        "" where it is nobody's: this machine's own, or that of a trusted proxy that did not say for whom it asks. Those
-        are not limited by address, since everybody would be limited as one.
+        "" for this machine's own address, and for a trusted proxy that did not say for whom it asks: everybody would be
+        limited as one.
         """
         return "/".join(
             hashlib.blake2b(octets, key=self._key, digest_size=DIGEST).hexdigest() for octets in self._octets(client)

@@ -1,4 +1,4 @@
-"""What counts against one login before its address counts at all: answers that are judged, and questions that are signed.
+"""Counts against one login, before its address counts at all: answers that are judged, and questions that are signed.
 
 A city hall may stand behind one address, or the thousands of citizens of a carrier (RFC 6598). One of them must not keep
 the others from finishing. So a wrong answer counts against its login, which takes no more after a few. The address counts

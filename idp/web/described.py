@@ -1,4 +1,4 @@
-"""The machine endpoints as OpenAPI describes them: the models of their forms and answers.
+"""Describes the machine endpoints for OpenAPI: the models of their forms and answers.
 
 Handlers make their answers themselves, byte for byte as the standards say, and read forms by our own reader, which refuses
 a repeated parameter (docs/decisions/0001). So these models describe; a test holds real answers against them.
@@ -8,23 +8,37 @@ import warnings
 from typing import Any, Literal  # Any: of what the framework's keyword arguments are
 
 from fastapi import FastAPI
+from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict
 
+FORM = "application/x-www-form-urlencoded"
 
-class Form(BaseModel):
-    """A form of `/token` (RFC 6749 §4.1.3, RFC 7636 §4.5, RFC 7523 §2.2)."""
 
-    grant_type: Literal["authorization_code"]
-    code: str
-    redirect_uri: str
-    code_verifier: str | None = None
+class ClientCredentials(BaseModel):
+    """RFC 6749 §2.3.1, RFC 7523 §2.2. A header may say the same."""
+
     client_id: str | None = None
     client_secret: str | None = None
     client_assertion_type: str | None = None
     client_assertion: str | None = None
 
 
-class Tokens(BaseModel):
+class TokenRequest(ClientCredentials):
+    """RFC 6749 §4.1.3, RFC 7636 §4.5."""
+
+    grant_type: Literal["authorization_code"]
+    code: str
+    redirect_uri: str
+    code_verifier: str | None = None
+
+
+class ReceiptRequest(ClientCredentials):
+    """Ours: the access token of the release, beside the client's credentials."""
+
+    access_token: str
+
+
+class TokenResponse(BaseModel):
     """RFC 6749 §5.1, OpenID Connect Core §3.1.3.3."""
 
     model_config = ConfigDict(extra="forbid")
@@ -35,7 +49,7 @@ class Tokens(BaseModel):
     id_token: str
 
 
-class Refusal(BaseModel):
+class OAuthError(BaseModel):
     """RFC 6749 §5.2."""
 
     model_config = ConfigDict(extra="forbid")
@@ -44,14 +58,20 @@ class Refusal(BaseModel):
     error_uri: str | None = None
 
 
-class Claims(BaseModel):
+class UserInfo(BaseModel):
     """OpenID Connect Core §5.3.2: the attributes that were released, and always `sub`."""
 
     model_config = ConfigDict(extra="allow")
     sub: str
 
 
-class Discovered(BaseModel):
+class ReceiptFile(BaseModel):
+    """A signed receipt: docs/read-a-receipt.md."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class ProviderMetadata(BaseModel):
     """OpenID Connect Discovery §3."""
 
     model_config = ConfigDict(extra="allow")
@@ -65,7 +85,7 @@ class Discovered(BaseModel):
     id_token_signing_alg_values_supported: list[str]
 
 
-class KeySet(BaseModel):
+class JsonWebKeySet(BaseModel):
     """RFC 7517 §5."""
 
     model_config = ConfigDict(extra="forbid")
@@ -75,12 +95,22 @@ class KeySet(BaseModel):
 def described(
     answer: type[BaseModel], *refused: int, form: type[BaseModel] | None = None
 ) -> dict[str, Any]:  # Any: see the import
-    """The OpenAPI description of a route: its answer, the statuses of a refusal, and its form."""
-    responses = {200: {"model": answer}, **{status: {"model": Refusal} for status in refused}}
+    """Describe a route for programs: its answer, the statuses of a refusal, and its form."""
+    responses = {200: {"model": answer}, **{status: {"model": OAuthError} for status in refused}}
     if form is None:
         return {"responses": responses}
-    content = {"application/x-www-form-urlencoded": {"schema": form.model_json_schema()}}
+    content = {FORM: {"schema": form.model_json_schema()}}
     return {"responses": responses, "openapi_extra": {"requestBody": {"required": True, "content": content}}}
+
+
+def described_text(
+    media_type: str, *pages: int, texts: tuple[int, ...] = (200,), query: str = ""
+) -> dict[str, Any]:  # Any: see the import
+    """Describe a route that answers text: the statuses of error pages and of texts, and the parameter of its query."""
+    told = {**dict.fromkeys(pages, "text/html"), **dict.fromkeys(texts, media_type)}
+    responses = {status: {"content": {media: {"schema": {"type": "string"}}}} for status, media in told.items()}
+    named = [{"name": query, "in": "query", "required": True, "schema": {"type": "string"}}] if query else []
+    return {"response_class": Response, "responses": responses, "openapi_extra": {"parameters": named}}
 
 
 def openapi(app: FastAPI) -> dict[str, Any]:  # Any: see the import

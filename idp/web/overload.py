@@ -92,43 +92,53 @@ class WaitingLine:
     def __init__(self, most: int) -> None:
         self._most, self._round = most, 0
         self.waiters: list[Waiter] = []
+        # How many wait of each address, and of each /48
+        self._counts, self._lines = Counter[str](), Counter[str]()
 
     def of(self, address: str) -> list[Waiter]:
         """The waiters of an address."""
-        return [waiter for waiter in self.waiters if waiter.address == address]
+        return [waiter for waiter in self.waiters if waiter.address == address] if self._counts[address] else []
 
     def gives_way(self, address: str) -> str | None:
         """The address that gives way to one more of `address`; None where there is room. Raises `Overloaded`."""
         if len(self.waiters) < self._most:
             return None
-        counts = Counter(waiter.address for waiter in self.waiters)
-        counts[address] += 1
-        lines = Counter[str]()
-        for each, count in counts.items():
-            lines[line_of(each)] += count
-        lines[""] = 0
-        loads = {each: (max(LINE_TIMES * count, lines[line_of(each)]), count) for each, count in counts.items()}
-        mine, line = loads[address], line_of(address)
-        heavier = [
-            each
-            for each, load in loads.items()
-            # Inside its own /48, whose weight they share, the address with most gives way
-            if load[0] > mine[0] or (line and line_of(each) == line and load > mine)
-        ]
-        if not heavier:
+        own, line = self._counts[address] + 1, line_of(address)
+        mine = max(LINE_TIMES * own, self._lines[line] + 1 if line else 0)
+        most, widest = max(self._counts.values()), max(self._lines.values(), default=0)
+        found: list[tuple[int, int, str]] = []
+        # A flood comes here often, and looks at each address only where somebody gives way
+        if LINE_TIMES * most > mine or widest > mine or (line and most > own):
+            for each, count in self._counts.items():
+                load = max(LINE_TIMES * count, self._lines[line_of(each)])
+                # Inside its own /48, whose weight they share, the address with most gives way
+                if load > mine or (line and line_of(each) == line and count > own):
+                    found.append((load, count, each))
+        if not found:
             raise Overloaded("the queue is full")
-        return max(heavier, key=loads.__getitem__)
+        return max(found)[2]
 
     def add(self, waiter: Waiter) -> None:
         """Put it behind those of its address."""
         own = self.of(waiter.address)
         waiter.round = 1 + (own[-1].round if own else self._round)
         self.waiters.append(waiter)
+        self._count(waiter.address, 1)
 
     def remove(self, waiter: Waiter) -> None:
         """Take it out. Once more is nothing."""
         if waiter in self.waiters:
             self.waiters.remove(waiter)
+            self._count(waiter.address, -1)
+
+    def _count(self, address: str, times: int) -> None:
+        named = [(self._counts, address)]
+        if line := line_of(address):
+            named.append((self._lines, line))
+        for counts, name in named:
+            counts[name] += times
+            if not counts[name]:
+                del counts[name]
 
     def refuse(self, waiter: Waiter) -> None:
         """Take it out, and end its wait now."""
@@ -139,7 +149,7 @@ class WaitingLine:
     def take(self) -> Waiter:
         """Take the next one out."""
         waiter = min(self.waiters, key=attrgetter("round"))
-        self.waiters.remove(waiter)
+        self.remove(waiter)
         self._round = waiter.round
         return waiter
 

@@ -9,7 +9,16 @@ from fastapi.responses import JSONResponse, Response
 
 from idp.protocols.oidc.direct import NO_STORE, JsonAnswer, explained, oauth_error, too_many, unavailable
 from idp.web.city_site import CitySite
-from idp.web.described import Claims, Discovered, Form, KeySet, Tokens, described
+from idp.web.described import (
+    JsonWebKeySet,
+    ProviderMetadata,
+    ReceiptFile,
+    ReceiptRequest,
+    TokenRequest,
+    TokenResponse,
+    UserInfo,
+    described,
+)
 from idp.web.origins import READABLE, origin_of
 from idp.web.requests import client_of, form, header, query
 from idp.web.threads import run_in_threadpool, threaded
@@ -18,6 +27,8 @@ from policies.errors import RequestRefused, StoreUnavailable, TooManyRequests, a
 # The longest form: the responder holds each parameter against limits of its own
 MAX_REQUEST = 60 * 1024
 JSON = "application/json"
+# A form that is none, is too long, or comes as something else
+FORM_REFUSED = (400, 413, 415)
 TOKEN = "/token"
 # RFC 6749 §5.2: who calls is not who it says
 STRANGER = "invalid_client"
@@ -33,24 +44,24 @@ def router(site: CitySite) -> APIRouter:
     """The endpoints of the OpenID provider."""
     routes = APIRouter()
 
-    @routes.post("/token", **described(Tokens, 400, 401, 403, 429, 503, form=Form))
+    @routes.post("/token", **described(TokenResponse, *FORM_REFUSED, 401, 403, 429, 503, form=TokenRequest))
     async def token(request: Request) -> Response:
         return await _direct(site, request, _redeemed(site, request))
 
-    @routes.api_route("/userinfo", methods=["GET", "POST"], **described(Claims, 400, 401, 503))
+    @routes.api_route("/userinfo", methods=["GET", "POST"], **described(UserInfo, *FORM_REFUSED, 401, 403, 429, 503))
     async def userinfo(request: Request) -> Response:
         return await _direct(site, request, _userinfo(site, request))
 
-    @routes.post("/userinfo/receipt")
+    @routes.post("/userinfo/receipt", **described(ReceiptFile, *FORM_REFUSED, 401, 403, 409, 429, 503, form=ReceiptRequest))
     async def receipt(request: Request) -> Response:
         return await _direct(site, request, _receipt(site, request))
 
-    @routes.api_route("/.well-known/openid-configuration", methods=["GET", "HEAD"], **described(Discovered))
+    @routes.api_route("/.well-known/openid-configuration", methods=["GET", "HEAD"], **described(ProviderMetadata, 429, 503))
     @threaded
     def discovery(request: Request) -> Response:
         return _json(site, request, site.openid.discovery())
 
-    @routes.api_route("/jwks", methods=["GET", "HEAD"], **described(KeySet, 503))
+    @routes.api_route("/jwks", methods=["GET", "HEAD"], **described(JsonWebKeySet, 429, 503))
     @threaded
     def jwks(request: Request) -> Response:
         return _json(site, request, site.openid.jwks(site.clock()))

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable
+from typing import Any  # of what the framework's keyword arguments are
 
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
 
 from idp.pages.static import STATIC_FILES, StaticFile
 from idp.receipts.issue import placed_in
+from idp.web.described import described_text
 from idp.web.requests import query
 from idp.web.site import Site
 from idp.web.threads import threaded
@@ -16,13 +18,16 @@ from policies.errors import NotFound, RequestRefused
 LEAF = re.compile(r"[0-9a-f]{64}")
 # A checkpoint comes every ten seconds
 RETRY_AFTER = "10"
+READ = ["GET", "HEAD"]
+SAML = "application/samlmetadata+xml"
+NOT_FIT: dict[int | str, dict[str, Any]] = {503: {"description": "This worker lacks something."}}
 
 
 def router(site: Site, fit: Callable[[], bool]) -> APIRouter:
     """Endpoints that answer the same to everybody. `fit` is whether this worker lacks nothing, for a proxy in front."""
     routes = APIRouter()
 
-    @routes.api_route("/log/checkpoint", methods=["GET", "HEAD"])
+    @routes.api_route("/log/checkpoint", methods=READ, **described_text("text/plain", 404, 429, 503))
     @threaded
     def checkpoint() -> Response:
         newest = site.log.checkpoint(site.tenant)
@@ -30,13 +35,15 @@ def router(site: Site, fit: Callable[[], bool]) -> APIRouter:
             raise NotFound("no checkpoint yet")
         return PlainTextResponse(newest.note, headers={"Cache-Control": "no-cache"})
 
-    @routes.api_route("/log/vkey", methods=["GET", "HEAD"])
+    @routes.api_route("/log/vkey", methods=READ, **described_text("text/plain", 429, 503))
     @threaded
     def keys() -> Response:
         named = {"Content-Disposition": 'attachment; filename="log.vkey"', "Cache-Control": "no-cache"}
         return PlainTextResponse(site.log_keys.published_list(site.clock()).text, headers=named)
 
-    @routes.api_route("/log/proof", methods=["GET", "HEAD"])
+    @routes.api_route(
+        "/log/proof", methods=READ, **described_text("text/plain", 400, 429, 503, texts=(200, 404), query="leaf")
+    )
     @threaded
     def proof(request: Request) -> Response:
         asked = query(request)
@@ -50,19 +57,19 @@ def router(site: Site, fit: Callable[[], bool]) -> APIRouter:
             return PlainTextResponse("No checkpoint covers such a leaf yet.\n", 404, headers=later)
         return PlainTextResponse(placed.text, headers={"Cache-Control": "no-cache"})
 
-    @routes.api_route("/healthz", methods=["GET", "HEAD"])
+    @routes.api_route("/healthz", methods=READ, status_code=204, response_class=Response, responses=NOT_FIT)
     async def healthz() -> Response:
         return Response(status_code=204 if fit() else 503, headers={"Cache-Control": "no-store"})
 
     for path, metadata in site.metadata.items():
-        routes.add_api_route(path, threaded(_metadata(site, metadata)), methods=["GET", "HEAD"])
+        routes.add_api_route(path, threaded(_metadata(site, metadata)), methods=READ, **described_text(SAML, 429, 503))
     for file in STATIC_FILES:
-        routes.add_api_route(file.path, _static(file), methods=["GET", "HEAD"])
+        routes.add_api_route(file.path, _static(file), methods=READ)
     return routes
 
 
 def _metadata(site: Site, made: Callable[[int], bytes]) -> Callable[[], Response]:
-    return lambda: Response(made(site.clock()), media_type="application/samlmetadata+xml")
+    return lambda: Response(made(site.clock()), media_type=SAML)
 
 
 def _static(file: StaticFile) -> Callable[[], Response]:

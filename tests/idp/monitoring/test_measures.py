@@ -1,9 +1,13 @@
 """What workers count is read as one, across forks, ends and restarts, and holds no stranger's text."""
 
 import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +19,7 @@ from idp.monitoring.exposition import ready
 from idp.monitoring.measures import LABEL, OTHER, Measures
 from tests.idp.monitoring.told import sharing
 from tests.idp.monitoring.told import told as _told
+from tests.idp.server.crew import alive, until
 
 CITY = "login.city.example"
 
@@ -179,3 +184,37 @@ def test_workers_wanted_and_alive_are_said_by_the_supervisor() -> None:
         told = _told(shared)
     assert (told["ciconia_workers", "wanted"], told["ciconia_workers", "alive"]) == (4, 3)
     assert not shared.folder.exists()
+
+
+KILLED = r"""
+import os, signal, sys
+from idp.monitoring.measures import SharedMeasures
+
+shared = SharedMeasures()
+os.fork()  # as its workers do, a child holds what it counts in
+os.write(1, f"{shared.folder} {os.getpid()}\n".encode())  # in one piece
+signal.pause()
+"""
+
+
+def test_what_a_killed_server_left_is_removed_at_the_next_start_and_what_a_living_one_counts_in_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "YOUNG_SECONDS", -1)
+    killed = subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True)
+    assert killed.stdout is not None
+    told = [killed.stdout.readline().split() for _ in range(2)]
+    folder, processes = Path(told[0][0]), [int(process) for _, process in told]
+    try:
+        for process in processes:
+            with sharing():
+                assert folder.is_dir(), "one of them lives"
+            os.kill(process, signal.SIGKILL)
+    finally:
+        killed.kill()
+        killed.wait(60)
+        killed.stdout.close()
+    until(lambda: not any(alive(process) for process in processes))
+    with sharing() as other, sharing():
+        assert not folder.exists()
+        assert other.folder.is_dir()

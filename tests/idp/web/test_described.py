@@ -1,14 +1,33 @@
 """OpenAPI describes the endpoints of programs, and real answers are what it says."""
 
-from idp.web.described import Claims, Discovered, KeySet, Refusal, Tokens, openapi
+from collections.abc import Mapping
+
+import pytest
+
+from idp.web.described import (
+    JsonWebKeySet,
+    OAuthError,
+    ProviderMetadata,
+    ReceiptFile,
+    TokenResponse,
+    UserInfo,
+    openapi,
+)
 from tests.idp.web.stage import Stage
-from tests.idp.web.visitor import DIRECT, Visitor
+from tests.idp.web.visitor import DIRECT, Answer, Visitor
 
 DESCRIBED = {
     "/token": {"post"},
     "/userinfo": {"get", "post"},
+    "/userinfo/receipt": {"post"},
     "/.well-known/openid-configuration": {"get"},
     "/jwks": {"get"},
+    "/log/checkpoint": {"get"},
+    "/log/vkey": {"get"},
+    "/log/proof": {"get"},
+    "/healthz": {"get"},
+    "/saml/metadata": {"get"},
+    "/saml/metadata/demo-ee": {"get"},
 }
 
 
@@ -21,9 +40,39 @@ def test_every_endpoint_of_a_program_is_described_and_no_page_is(stage: Stage) -
 
 
 def test_what_is_answered_is_what_is_described(visitor: Visitor) -> None:
-    for path, model in (("/.well-known/openid-configuration", Discovered), ("/jwks", KeySet)):
+    for path, model in (("/.well-known/openid-configuration", ProviderMetadata), ("/jwks", JsonWebKeySet)):
         model.model_validate(visitor.go("GET", path, headers=DIRECT).json)
-    tokens = Tokens.model_validate(visitor.redeem(visitor.code()).json)
-    Claims.model_validate(visitor.userinfo(tokens.access_token).json)
+    tokens = TokenResponse.model_validate(visitor.redeem(visitor.code()).json)
+    UserInfo.model_validate(visitor.userinfo(tokens.access_token).json)
+    credentials = {**DIRECT, "authorization": visitor.basic("parking")}
+    fields = {"access_token": tokens.access_token}
+    ReceiptFile.model_validate(visitor.go("POST", "/userinfo/receipt", fields=fields, headers=credentials, jar={}).json)
     for refused in (visitor.redeem("none"), visitor.userinfo("none")):
-        Refusal.model_validate(refused.json)
+        OAuthError.model_validate(refused.json)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("GET", "/.well-known/openid-configuration", {}, 200),
+        ("GET", "/jwks", {}, 200),
+        ("POST", "/token", {}, 401),
+        ("POST", "/token", {"content-type": "text/plain"}, 415),
+        ("POST", "/token", {"sec-fetch-site": "cross-site"}, 403),
+        ("GET", "/userinfo", {}, 401),
+        ("POST", "/userinfo/receipt", {}, 401),
+        ("POST", "/userinfo/receipt", {"sec-fetch-site": "cross-site"}, 403),
+        ("GET", "/log/vkey", {}, 200),
+        ("GET", "/log/proof", {}, 400),
+        ("GET", f"/log/proof?leaf={'0' * 64}", {}, 404),
+        ("GET", "/saml/metadata", {}, 200),
+    ],
+)
+def test_each_status_and_its_media_type_are_described(
+    visitor: Visitor, method: str, path: str, headers: Mapping[str, str], status: int
+) -> None:
+    answer: Answer = visitor.go(method, path, headers={**DIRECT, **headers})
+    assert answer.status == status
+    responses = openapi(visitor.stage.application.asgi)["paths"][path.partition("?")[0]][method.lower()]["responses"]
+    media_type = answer.headers["content-type"].partition(";")[0]
+    assert media_type in responses[str(status)]["content"]
