@@ -106,12 +106,24 @@ def test_a_log_that_cannot_be_written_is_told_by_a_metric(engine: Engine, monkey
         assert told(measures)["ciconia_log_writable", CITY] == writable
 
 
-def test_without_keys_it_is_not_ready(engine: Engine) -> None:
+@pytest.mark.parametrize(
+    ("lacks", "looks"),
+    [
+        ("keys", Looks(have_keys=_fails)),
+        ("restored", Looks(closed=lambda: 1080)),
+        ("ledger", Looks(halted=lambda: "the ledger is older")),
+        ("database", Looks(stands_still=lambda: True)),
+    ],
+)
+def test_what_lacks_makes_it_unready_until_it_is_there(engine: Engine, lacks: str, looks: Looks) -> None:
     measures = Measures()
-    vitals = _vitals(engine, Looks(have_keys=_fails), measures=measures)
-    assert vitals.look() == ("keys",)
+    vitals = _vitals(engine, looks, measures=measures)
+    assert vitals.look() == (lacks,)
     assert not vitals.fit
     assert ready(measures).tenants == {CITY: False}
+    vitals._looks = Looks()
+    assert vitals.look() == ()
+    assert vitals.fit
 
 
 def test_without_the_database_nothing_is_said_against_keys_but_that_they_are_revoked(tmp_path: Path) -> None:
@@ -125,16 +137,6 @@ def test_without_the_database_nothing_is_said_against_keys_but_that_they_are_rev
     assert [line["lacks"] for line in logs] == [["database"]]
     assert _vitals(empty, Looks(have_keys=revoked)).look() == ("database", "keys")
     empty.dispose()
-
-
-def test_while_a_restored_broker_takes_nothing_it_is_not_ready(engine: Engine) -> None:
-    left = [1080]
-    vitals = _vitals(engine, Looks(closed=lambda: left[0]))
-    assert vitals.look() == ("restored",)
-    assert not vitals.fit
-    left[0] = 0
-    assert vitals.look() == ()
-    assert vitals.fit
 
 
 def test_a_database_that_cannot_say_whether_it_was_restored_is_looked_at_all_the_same(engine: Engine) -> None:
@@ -156,24 +158,6 @@ def test_switches_that_cannot_be_counted_take_no_worker_out(engine: Engine) -> N
     vitals = _vitals(engine, Looks(off=off))
     assert vitals.look() == ()
     assert vitals.fit
-
-
-def test_where_no_release_can_be_recorded_it_is_not_ready(engine: Engine) -> None:
-    why = ["the ledger is older"]
-    vitals = _vitals(engine, Looks(halted=lambda: why[0]))
-    assert vitals.look() == ("ledger",)
-    assert not vitals.fit
-    why[0] = ""
-    assert vitals.look() == ()
-
-
-def test_while_nothing_can_be_written_it_is_not_ready(engine: Engine) -> None:
-    stands = [True]
-    vitals = _vitals(engine, Looks(stands_still=lambda: stands[0]))
-    assert vitals.look() == ("database",)
-    stands.clear()
-    stands.append(False)
-    assert vitals.look() == ()
 
 
 def test_without_the_database_or_its_tables_it_is_not_ready(tmp_path: Path) -> None:
