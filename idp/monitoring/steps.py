@@ -20,7 +20,7 @@ from policies.errors import BrokerError
 REFERENCE_DIGITS = 10
 
 
-class Step(StrEnum):
+class LoginStep(StrEnum):
     """How far a login came."""
 
     BEGUN = "begun"
@@ -65,7 +65,7 @@ class Steps:
 
     def step(
         self,
-        step: Step,
+        step: LoginStep,
         reference: str,
         party: str,
         country: str = "",

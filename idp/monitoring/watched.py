@@ -11,7 +11,7 @@ from idp.login.states import Grant
 from idp.monitoring.families import COMMIT, LIMITED, TURNED_AWAY, UNFORESEEN, VERIFICATION
 from idp.monitoring.measures import Measures
 from idp.monitoring.refusals import Refusals
-from idp.monitoring.steps import Step, Steps, steps_key
+from idp.monitoring.steps import LoginStep, Steps, steps_key
 from idp.ports import Commits, Unit
 from idp.server.rate_limits import Rates, Shared
 from idp.server.wrong_answers import Tries
@@ -34,7 +34,7 @@ class Watched:
     def redeemed(self, grant: Grant) -> None:
         """A code of this login was redeemed: its last step."""
         country = self.countries.get(grant.provider_id, "")
-        self.steps.step(Step.TOKEN, grant.reference, grant.origin.service, country)
+        self.steps.step(LoginStep.TOKEN, grant.reference, grant.origin.service, country)
 
     def verified(self, seconds: float) -> None:
         """Judging an answer and deciding took so long."""

@@ -22,7 +22,7 @@ from idp.login.finish import Choice
 from idp.login.frontend import Declined, Frontend
 from idp.login.sealing import LoginId
 from idp.login.states import DECIDED, Asked, Decided, Refused, Released, speaking
-from idp.monitoring.steps import Step
+from idp.monitoring.steps import LoginStep
 from idp.pages.languages import LANGUAGES
 from idp.pages.views import Ending, PageKind, RefusedView
 from idp.server.wrong_answers import ADDRESS_TIMES
@@ -153,7 +153,7 @@ def _begin(site: Site, frontend: Frontend, request: Request, inbound: Inbound) -
         with about(origin.service):
             requested = site.broker.begin(received.request, now)
             reference, country = site.reference(request, requested.login), site.screens.counted(origin, None)
-            site.watched.steps.step(Step.BEGUN, reference, origin.service, country, scopes_ignored=received.ignored)
+            site.watched.steps.step(LoginStep.BEGUN, reference, origin.service, country, scopes_ignored=received.ignored)
             return picker.begin(site, request, requested, now)
     except (AssertionRejected, Suspended, AllRevoked, Closed) as error:
         return stopped(site, request, error, origin, now, wished=received.request.languages)
@@ -200,7 +200,7 @@ def _handle_response(site: Site, request: Request, inbound: Inbound, protocol: s
         return stopped(site, request, error, asked.origin, now, wished=asked.languages, kept=kept)
     site.watched.verified(time.perf_counter() - began)
     blocked, country = decided.decision.blocked, site.screens.counted(asked.origin, provider)
-    step = Step.BLOCKED if blocked else Step.ANSWERED
+    step = LoginStep.BLOCKED if blocked else LoginStep.ANSWERED
     site.watched.steps.step(step, reference, asked.origin.service, country, decided.deviations)
     if blocked:
         # The page says so before the service hears of it
@@ -253,7 +253,7 @@ def _decided(site: Site, request: Request, login: str, fields: dict[str, str]) -
         return stopped(site, request, error, origin, now, wished=wished)
     language, kept = site.language(request, wished), after_decision(decided.login, secret)
     ending = Ending.REFUSED if choice.word == "refuse" else Ending.CANCELLED
-    step = Step.RELEASED if isinstance(ended, Released) else Step(ending)
+    step = LoginStep.RELEASED if isinstance(ended, Released) else LoginStep(ending)
     site.watched.steps.step(step, reference, origin.service, site.screens.counted(origin, provider))
     service, receipt = site.screens.service(origin, language), ""
     if isinstance(ended, Released) and ended.receipt:
@@ -299,7 +299,7 @@ def _cancelled(site: Site, request: Request, login: str, _fields: dict[str, str]
     origin = state.request.origin
     with about(origin.service):
         ended = site.broker.cancel(state, now)
-    site.watched.steps.step(Step.CANCELLED, reference, origin.service, site.screens.counted(origin, None))
+    site.watched.steps.step(LoginStep.CANCELLED, reference, origin.service, site.screens.counted(origin, None))
     language = site.language(request, state.request.languages)
     kept = after_decision(state.login, None)
     return _refused(site, origin, Ending.CANCELLED, language, kept, now, answer_key=ended.answer_key)

@@ -13,7 +13,7 @@ from fastapi.responses import Response
 
 from idp.login.role import Choices, Reach
 from idp.login.states import Asked, Requested, speaking
-from idp.monitoring.steps import Step
+from idp.monitoring.steps import LoginStep
 from idp.pages.languages import LANGUAGES
 from idp.pages.search import matches
 from idp.pages.views import CountryChoice, ErrorView, PickerView, Towards
@@ -126,7 +126,7 @@ def _off(
     except (AssertionRejected, Suspended, Closed) as error:
         return stopped(site, request, error, origin, now, wished=wished)
     country = site.screens.counted(origin, site.role.provider(provider))
-    site.watched.steps.step(Step.ASKED, request.scope[REFERENCE], origin.service, country)
+    site.watched.steps.step(LoginStep.ASKED, request.scope[REFERENCE], origin.service, country)
     kept = [*crowded, site.logins.keep(asked, now)]
     if remember:
         kept.append(Cookie(REMEMBERED, provider, REMEMBERED_LIFE, "Lax"))

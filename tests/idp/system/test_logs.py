@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import structlog
 
-from idp.monitoring.steps import Step
+from idp.monitoring.steps import LoginStep
 
 ROOT = Path(__file__).parents[3]
 
 
 def _line(processors: list[structlog.typing.Processor], method: str) -> str:
-    event: object = {"step": Step.ASKED, "party": "pärking", "what": {1}, "check": None, "event": "login"}
+    event: object = {"step": LoginStep.ASKED, "party": "pärking", "what": {1}, "check": None, "event": "login"}
     for processor in processors:
         event = processor(None, method, event)  # type: ignore[arg-type] # the last one gives the text
     assert isinstance(event, str)

@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from idp.monitoring.refusals import MOST
-from idp.monitoring.steps import REFERENCE_DIGITS, Step
+from idp.monitoring.steps import REFERENCE_DIGITS, LoginStep
 from policies.errors import StoreUnavailable
 from tests.idp.monitoring.told import told
 from tests.idp.staging import Lines
@@ -106,7 +106,7 @@ def test_steps_are_counted_by_country_and_verification_and_commit_are_timed(stag
     visitor.redeem(visitor.code())
     after = _counts(stage)
     tenant = stage.application.settings.tenant
-    for step in (Step.ASKED, Step.ANSWERED, Step.RELEASED, Step.TOKEN):
+    for step in (LoginStep.ASKED, LoginStep.ANSWERED, LoginStep.RELEASED, LoginStep.TOKEN):
         key = ("ciconia_logins_total", tenant, step.value, "EE")
         assert after[key] == before.get(key, 0) + 1
     for name in ("ciconia_verification_seconds_count", "ciconia_commit_seconds_count"):
