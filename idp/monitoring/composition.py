@@ -19,7 +19,7 @@ from policies.parties import EntityId, Peer
 
 N = TypeVar("N", int, bool)
 
-# What others hold a certificate of
+# Kinds of keys of which others hold a certificate
 CERTIFIED = ("saml", "saml-encryption", "node", "node-metadata", "node-encryption")
 
 

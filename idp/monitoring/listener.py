@@ -1,4 +1,4 @@
-"""The listener for whoever watches: /metrics, /ready and /alive, in a process of its own beside the workers.
+"""Answers /metrics, /ready and /alive, in a process of its own beside the workers.
 
 It has no database, no key and no configuration: it reads what workers counted. So it answers when every worker hangs. It
 is for a private network: it names tenants and countries and counts, and no person.
@@ -28,7 +28,7 @@ METRICS = "text/plain; version=0.0.4; charset=utf-8"
 def serve(counted: Collector, listening: Listening, draining: Callable[[], bool] = lambda: False) -> None:
     """Answer on a bound socket until SIGTERM or SIGINT. Call it in the main thread of a process of its own.
 
-    While all workers are `draining`, /ready is false: whoever sends requests sends them elsewhere.
+    While all workers are `draining`, /ready is false: a proxy sends requests elsewhere.
     """
     server = Server(Listener(counted, draining), listening, most=MOST_AT_ONCE)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -97,7 +97,7 @@ class SharedMeasures:
 
     def worker(self, number: int) -> Measures:
         """Return the counts of the worker of this number, from 1. For the worker: no two living ones share a number."""
-        # As the library's variable of the environment does for a process that has not imported it yet
+        # The library's variable of the environment would do so for a process that has not imported it yet
         values.ValueClass = values.MultiProcessValue(lambda: number)  # type: ignore[no-untyped-call]  # it has no types
         measures = Measures()
         measures.set(BUILD, version("ciconia"), figure=1)

@@ -17,11 +17,11 @@ from idp.system.logs import log_of
 # A minute and cause, in one worker. Citizens who lost a cookie, or whose service asks wrongly, come nowhere near it
 MOST = 100
 SECONDS = 60
-# A detail may have a size that whoever asks chooses. Causes beyond so many in a minute are told apart by their code alone
+# A stranger may choose a size that a detail names. Causes beyond so many in a minute are told apart by their code alone
 MAX_CAUSES = 64
 REFERENCE_BYTES = 5
 Fields = Mapping[str, object]
-# What all of a code have in common, and what is said of them where they are not told apart
+# The fields that all causes of a code share, and the detail of a line that stands for several of them
 KIND, MIXED = ("code", "status"), {"detail": f"one of more than {MAX_CAUSES} causes"}
 
 
@@ -59,7 +59,7 @@ class Refusals:
             written = cause.came <= MOST + 1
             if cause.came > MOST:
                 if cause.shared is None:
-                    # Of nobody's login: what that one did is not what the others did
+                    # It names no login: what that one did is not what the others did
                     own = {"reference": secrets.token_hex(REFERENCE_BYTES)} if reference else {}
                     alike = fields if cause.alone else {name: fields[name] for name in KIND if name in fields} | MIXED
                     cause.shared = {**alike, **own}

@@ -1,8 +1,8 @@
 """Each step of a login: one line of the log and one count. A line has the login's reference, which is not the login's id.
 
-The reference is a keyed hash of the id: every worker finds the same without a row, the page of an error shows it, and
-whoever reads the log cannot go back to the id, which stands in addresses and cookies of a browser. Lines name the relying
-party and the country by the ids of our configuration, never anything that came in a message.
+The reference is a keyed hash of the id: every worker finds the same without a row, the page of an error shows it, and a
+reader of the log cannot go back to the id, which stands in addresses and cookies of a browser. Lines name the relying party
+and the country by the ids of our configuration, never anything that came in a message.
 """
 
 import hashlib

@@ -21,7 +21,7 @@ from idp.system.logs import log_of, writable
 from policies.errors import BrokerError, is_of_database
 
 SECONDS = 5.0
-# While something lacks, whoever waits for readiness need not wait for the next whole turn
+# The pause while something lacks: a start that waits for readiness need not wait for a whole turn
 SOON = 0.5
 FRESH_SECONDS = 15.0
 # Metadata is fetched after the start: until then its lack is no news, and only readiness tells
@@ -29,7 +29,7 @@ FETCHING_SECONDS = 30.0
 # More than this waits: how many more says nothing more, and counting them would cost
 MAX_COUNTED = 10_000
 STOP_SECONDS = 0.5
-# Who asks a worker that has not looked yet would hear that it is not ready, and send everybody elsewhere
+# A worker that has not looked yet is not ready: a proxy that asks would send everybody elsewhere
 FIRST_SECONDS = 2.0
 # By how much nearer a clock has to come to be right again: seconds are whole, and at the edge it would come and go
 STEADY = 2
@@ -77,7 +77,7 @@ class Vitals:
         self._clock, self._pinned, self._seconds = clock, pinned, seconds
         self._until = 0.0
         self._lacks: tuple[str, ...] | None = None
-        # What the database's clock said at this look, and whether ours was too far from it when it last said something
+        # How far our clock is from the database's at this look, and whether it was too far at the last one
         self._apart: int | None = None
         self._off = False
         self._began = time.monotonic()

@@ -25,16 +25,16 @@ BACKLOG = 512
 KEEP_ALIVE = 15
 GRACEFUL_SECONDS = 10
 TICK_SECONDS = 0.1
-# Connections of one worker, and at most half of its descriptors: the database, the witness and other nodes need some, too
+# Connections of one worker: at most half of its descriptors, since the database, the witness and other nodes need some
 MOST_CONNECTIONS = 4096
 # A client that reads nothing of an answer for so long is cut off
 SEND_SECONDS = 20
-# How long a worker that is ahead of the others leaves a connection to them; the event loop's clock counts so
+# A worker that is ahead of the others leaves a connection to them for so long
 PAUSE_SECONDS = 0.001
-# How long it accepts nothing after the process ran out of descriptors, as asyncio has it
+# It accepts nothing for so long after the process ran out of descriptors, like asyncio
 RETRY_SECONDS = 1.0
 
-# What those who may import neither sockets nor the framework call them
+# For rooms that may import neither sockets nor the framework
 Listening = socket.socket
 App = ASGIApp
 # `idp.web` answers here how one worker is. The whole process may be about to leave all the same

@@ -1,12 +1,12 @@
-"""How often one party, node or address may ask: moving windows of a minute; those in Valkey by the library `limits`.
+"""Limits how often one party, node or address may ask, in moving windows of a minute.
 
-Each worker counts in its memory, so N workers take up to N times as much; with the setting `valkey` the beginnings of
-logins are counted by all workers of all machines together. While Valkey is gone nothing begins that is counted there, and
-whoever has begun ends. A Valkey that was flushed begins to count anew, and holds nothing else of ours.
+Each worker counts in its memory, so N workers take up to N times as much. With the setting `valkey` all workers of all
+machines count the beginnings of logins together, by the library `limits`. While Valkey is gone no login begins, and those
+that have begun end. A Valkey that was flushed begins to count anew, and holds nothing else of ours.
 
 No key holds an address, a party's name or anything of a citizen: it is a keyed hash. In memory the key is random, of this
-process. In Valkey, where all workers must find the same, it is derived from a key that Valkey never sees, anew for every
-ten minutes: a window may begin anew then, and a dump says nothing about anybody.
+process. In Valkey all workers must find the same: there it is derived from a key that Valkey never sees, anew every ten
+minutes. A window may begin anew then, and a dump says nothing about anybody.
 """
 
 import hashlib
@@ -31,8 +31,7 @@ from policies.errors import EXTRAS, Misconfigured, Problem, StoreUnavailable, To
 
 WINDOW = 60
 KEY_LIFE = 600
-# A flood of addresses takes 30 MB at most, as much for pages, and as much for logins. Beyond it whoever came longest ago is
-# forgotten
+# A flood of addresses takes 30 MB at most, as much for pages, and as much for logins: the least recently used is forgotten
 MAX_KEYS = 50_000
 PARTS = 12
 VALKEY_SECONDS = 0.25
@@ -45,7 +44,7 @@ NETWORK, LINE = 8, 6
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 # All networks of one /48 together have so many times the limit, as have all clients behind one address
 LINE_TIMES = CLIENT_TIMES = 4
-# Counts one in each window, or in none and says which has no room, from 1 on. A window is a list as the library has it
+# Counts one in each window, or in none and returns the first that has no room, from 1 on. A window is the library's list
 COUNT_IN_EACH = """
 local now, seconds = ARGV[1], ARGV[2]
 for place, key in ipairs(KEYS) do
@@ -246,7 +245,7 @@ class Rates:
         return (*own, *self._of_address("failures", address, place, times=CLIENT_TIMES))
 
     def _of_address(self, name: str, address: str, *parts: str, times: int = 1) -> tuple[Limit, ...]:
-        """The limits of an address: its own, and then its line's, where it has one; none of nobody."""
+        """The limits of an address: its own, and then its line's, where it has one. "" has none."""
         own, _, line = address.partition("/")
         amount: int = times * getattr(self._limits, name)
         found = (Limit(name, amount, ("address", own, *parts)),) if own else ()

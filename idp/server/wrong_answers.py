@@ -20,7 +20,7 @@ WRONG_ANSWERS = 5
 ANSWERS = 20
 # An address may send so many times `failures` wrong answers, all its logins together
 ADDRESS_TIMES = 10
-# Where the counts of `failures` are kept apart from those of other endpoints
+# Keeps these counts of `failures` apart from those of other endpoints
 PLACE = "answers"
 
 

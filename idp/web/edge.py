@@ -1,4 +1,4 @@
-"""The outermost edge: the scheme and host that we answer under, and whatever nobody foresaw, which is counted here."""
+"""The outermost edge: checks scheme and host of a request, and answers and counts a defect."""
 
 import re
 import secrets
@@ -18,9 +18,9 @@ PLAIN_SCHEME = (
     b"X-Forwarded-Proto: https, and name its address in trusted_proxies of ciconia.toml.\n"
 )
 OTHER_HOST = b"Nothing is served under this host name. The operator finds the right one as issuer in ciconia.toml.\n"
-# Where whoever refuses something that nobody foresaw leaves the type of the exception, for the edge to count
+# A handler that refuses something unforeseen leaves the type of the exception here, for the edge to count
 UNFORESEEN = "ciconia.unforeseen"
-# Where the reference of the request's login lies, once it is known
+# The reference of the request's login lies here, once it is known
 REFERENCE = "ciconia.reference"
 NO_ROUTE = "elsewhere"
 STEPS = ("countries", "language", "decision", "cancel")
@@ -52,9 +52,8 @@ def named_host(scope: Scope) -> str:
 class Edge:
     """Wraps the application. `issuer` fixes scheme and host; a loopback literal passes too, for the operator's own look.
 
-    A path with a control character goes no further: what is inside may compare addresses each in its own way.
-
-    `count` counts each request that ended in something that nobody foresaw.
+    A path with a control character goes no further: endpoints and limits may compare such addresses in different ways.
+    `count` is called for each request that ended in a defect.
     """
 
     def __init__(

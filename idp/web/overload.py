@@ -31,17 +31,17 @@ from idp.web.requests import MAX_FORM_BODY, MAX_MESSAGE_BODY
 from policies.errors import Overloaded, TooManyRequests
 
 BODY_SECONDS = 15.0
-# Who waited longer than this has closed the page
+# A citizen who waited longer than this has closed the page
 WAIT_SECONDS = 5.0
 # Files of ours from memory, and the question whether we are here
 CHEAP = frozenset({"/style.css", "/mark.svg", "/healthz"})
-# Where messages of SAML are posted; every other body is a form
+# Messages of SAML are posted here; every other body is a form
 MESSAGES = frozenset({"/saml/acs", "/eidas/acs", "/eidas/sso"})
 PROGRAMS = frozenset({"/token", "/userinfo", "/userinfo/receipt"})
 STEPS = ("/saml/acs", "/eidas/acs", "/login/")
 # The cookies that `idp.web.login_cookies` sets; programs of relying parties send none
 COOKIES = re.compile(rb"__Host-[la]-")
-# What a browser says where a page of another site asks
+# A browser says so if a page of another site asks
 FOREIGN = frozenset({(b"sec-fetch-site", b"cross-site"), (b"sec-fetch-site", b"same-site")})
 EMBEDDED = "embedded"
 TURN_FOR_NEW = 8

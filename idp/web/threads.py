@@ -12,18 +12,18 @@ from typing import ParamSpec, TypeVar
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 
-# As many as the framework has for a process; the pool of connections to a database is made for them
+# The framework has as many for a process; the pool of connections to a database is made for them
 THREADS = 40
 Share = CapacityLimiter
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# Of the tenant that a request is for; the framework's where a process has one tenant
+# The share of the request's tenant; the framework's if a process has one tenant
 share: ContextVar[Share | None] = ContextVar("threads", default=None)
 
 
 async def run_in_threadpool(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a function that may block in a thread of the request's share. What has begun ends, whoever still waits."""
+    """Call a function that may block in a thread of the request's share. It ends though its browser is gone."""
     return await run_sync(functools.partial(function, *args, **kwargs), limiter=share.get())
 
 

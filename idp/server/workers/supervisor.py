@@ -82,7 +82,7 @@ class Supervisor:
         self._processors = processors if len(processors) == workers else [None] * workers
         self._board = Board(2 * workers)
         self._process = os.getpid()
-        # What is served, and what shall be next
+        # The plan that is served, and the next one
         self._plan: Plan | None = None
         self._coming: Plan | None = None
         self._workers: list[LivingWorker] = []

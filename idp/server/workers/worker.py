@@ -24,7 +24,7 @@ LINGER_SECONDS = 6.0
 TURN_SECONDS = 0.0005
 # The supervisor tells a worker to leave by this signal, and nobody else sends it
 LEAVE = signal.SIGUSR1
-# As sysexits.h has them
+# sysexits.h: EX_TEMPFAIL, EX_CONFIG
 DATABASE_AWAY, CONFIGURATION_BROKEN = 75, 78
 
 
@@ -46,8 +46,8 @@ class Composed(Protocol):
 class Plan:
     """One configuration, as workers are made of it.
 
-    `compose` is called in each worker with its number; it raises `Misconfigured` and `StoreUnavailable`. `tell` says to
-    whoever started the server why it does not begin. `again` reads the configuration anew, while this one serves.
+    `compose` is called in each worker with its number; it raises `Misconfigured` and `StoreUnavailable`. `tell` says on
+    the terminal why the server does not begin. `again` reads the configuration anew, while this one serves.
     """
 
     compose: Callable[[int], Composed]
