@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.idp.lately_restored import lately_restored
+from tests.idp.restore_mark import lately_restored
 from tests.idp.staging import Lines
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import Answer, Visitor

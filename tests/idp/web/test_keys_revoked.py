@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.idp.revoked import all_revoked
+from tests.idp.revocation import all_revoked
 from tests.idp.staging import Lines
 from tests.idp.web.finland import CrossingStage, Traveller
 from tests.idp.web.visitor import Answer

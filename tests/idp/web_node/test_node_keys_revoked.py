@@ -4,7 +4,7 @@ import pytest
 
 from idp.store.switches.switch import PROVIDER
 from tests.forgetting import forget_switches, switch_of
-from tests.idp.revoked import all_revoked
+from tests.idp.revocation import all_revoked
 from tests.idp.web.visitor import Answer
 from tests.idp.web_node.citizen import Browser
 from tests.idp.web_node.peer import LOA, OTHER_LOA

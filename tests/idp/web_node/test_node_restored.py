@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.idp.lately_restored import lately_restored
+from tests.idp.restore_mark import lately_restored
 from tests.idp.web.visitor import Answer
 from tests.idp.web_node.citizen import Browser
 from tests.idp.web_node.peer import LOA, OTHER_LOA
