@@ -1,6 +1,6 @@
 """Fresh keys and self-signed certificates of a run. A generator signs nonsense too, so it holds private keys themselves."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
@@ -38,6 +38,12 @@ def certified(key: PrivateKey, name: str, begin: datetime, end: datetime) -> byt
     builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
     dated = builder.serial_number(x509.random_serial_number()).not_valid_before(begin).not_valid_after(end)
     return dated.sign(key, SHA256()).public_bytes(Encoding.DER)
+
+
+def ended(holder: KeyHolder, now: int) -> KeyHolder:
+    """The same holder, with a certificate that ended the day before `now`."""
+    moment, day = datetime.fromtimestamp(now, UTC), timedelta(days=1)
+    return replace(holder, certificate=certified(holder.key, holder.name, moment - 30 * day, moment - day))
 
 
 def _holder(name: str, key: PrivateKey, now: int) -> KeyHolder:

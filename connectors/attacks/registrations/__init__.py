@@ -10,14 +10,12 @@ connector_setup.py      registrations that cannot work
 missing_keys.py         verification without keys, and messages that come in another way
 """
 
-from collections.abc import Iterator
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from connectors.attacks.attack_case import AttackCase
-from connectors.attacks.key_holders import KeyHolder, certified, ec_holder, rsa_holder
+from connectors.attacks.attack_case import AttackCase, Entrance
+from connectors.attacks.key_holders import KeyHolder, ec_holder, ended, rsa_holder
 from connectors.attacks.messages.parties import new_parties
 from connectors.attacks.metadata_text import node, provider
 from connectors.attacks.registrations.connector_setup import registrations
@@ -38,10 +36,9 @@ def registration_cases(now: int) -> Iterator[AttackCase]:
     keys = public_keys(now, (parties.sp, parties.node))
     on_curve = ec_holder("ee.selftest.example", now, ec.SECP256R1())
     weak = rsa_holder("idp.selftest.example", now, 1024)
-    ended = _ended(on_curve, now)
     for bench in _benches(now, parties.node, parties.sp, on_curve):
         yield from signed_cases(bench)
-        yield from content_cases(bench, weak, ended)
+        yield from content_cases(bench, weak, ended(on_curve, now))
         if bench.of == "node":
             yield from shared_factor_cases(bench, parties.sp)
     yield from key_set_cases()
@@ -53,34 +50,14 @@ def registration_cases(now: int) -> Iterator[AttackCase]:
 
 def _benches(now: int, node_key: KeyHolder, provider_key: KeyHolder, on_curve: KeyHolder) -> tuple[MetadataBench, ...]:
     """A country's node, and an entity of SAML 2.0."""
-    strange = ec_holder("ee.selftest.example", now, ec.SECP384R1())
-    until = now + NEAR
+    strange, until = ec_holder("ee.selftest.example", now, ec.SECP384R1()), now + NEAR
+
+    def bench(of: str, entrance: Entrance, text: Callable[[], str], holder: KeyHolder, method: str) -> MetadataBench:
+        how = Signing(method=method, place=0)
+        return MetadataBench(entrance.name, entrance, text, holder, how, strange, on_curve, now, of)
+
+    of_node, of_entity = node_metadata(node_key, now), entity_metadata(provider_key, now)
     return (
-        MetadataBench(
-            "node metadata",
-            node_metadata(node_key, now),
-            lambda: node((on_curve,), (on_curve,), until),
-            node_key,
-            Signing(method=RSA_PSS_SHA256, place=0),
-            strange,
-            on_curve,
-            now,
-            "node",
-        ),
-        MetadataBench(
-            "entity metadata",
-            entity_metadata(provider_key, now),
-            lambda: provider((on_curve,), until),
-            provider_key,
-            Signing(method=RSA_SHA256, place=0),
-            strange,
-            on_curve,
-            now,
-            "entity",
-        ),
+        bench("node", of_node, lambda: node((on_curve,), (on_curve,), until), node_key, RSA_PSS_SHA256),
+        bench("entity", of_entity, lambda: provider((on_curve,), until), provider_key, RSA_SHA256),
     )
-
-
-def _ended(holder: KeyHolder, now: int) -> KeyHolder:
-    moment, day = datetime.fromtimestamp(now, UTC), timedelta(days=1)
-    return replace(holder, certificate=certified(holder.key, holder.name, moment - 30 * day, moment - day))

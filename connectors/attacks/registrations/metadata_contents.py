@@ -56,6 +56,8 @@ def _time(bench: MetadataBench) -> Iterator[AttackCase]:
     yield bench.refused(TIME, "a second too far", ends(written(furthest + 1)), "metadata_far")
     yield bench.refused(TIME, "in the year 9999", ends("9999-12-31T23:59:59Z"), "metadata_far")
     yield bench.refused(TIME, "none", bench.signed(swap(until, "")), "metadata")
+    of_role = swap("<md:IDPSSODescriptor ", f"<md:IDPSSODescriptor {until} ")
+    yield bench.refused(TIME, "of a role alone", bench.signed(lambda text: of_role(swap(until, "")(text))), "metadata")
     yield bench.refused(TIME, "empty", ends(""), "time")
     yield bench.refused(TIME, "without a time zone", ends(written(now + NEAR).removesuffix("Z")), "time")
     yield bench.refused(TIME, "no time", ends("soon"), "time")

@@ -56,6 +56,7 @@ _STATUSES: Table = {
         "two-codes": said(status_after=_code(RESPONDER)),
         "code-of-three-levels": said(status_inside=_code(SUCCESS).replace("/>", f">{_code(SUCCESS)}</samlp:StatusCode>")),
         "second-status": sent(framed=before("</samlp:Response>", f"<samlp:Status>{_code(RESPONDER)}</samlp:Status>")),
+        "two-second-codes": said(status_inside=_code(RESPONDER) * 2),
     },
     "missing_element": {
         "no-status": sent(framed=without("samlp:Status")),
@@ -68,6 +69,7 @@ _ALONE: Table = {
     "status": {
         "citizen-who-stopped": alone(status=RESPONDER, status_inside=_code(AUTHN_FAILED)),
         "citizen-who-refused": alone(status=REQUESTER, status_inside=_code(REQUEST_DENIED), status_after=_message("m")),
+        "detail-of-a-failure": alone(status=RESPONDER, status_after=_DETAIL),
     },
     "one_assertion": {"success-alone": alone(status=SUCCESS)},
 }
@@ -104,7 +106,7 @@ def _first(setting: Setting) -> bytes:
     return serialised(root)
 
 
-_DATA = "<saml:SubjectConfirmationData"
+_AUTHN_END, _DATA = "</saml:AuthnStatement>", "<saml:SubjectConfirmationData"
 _FOREIGN = '<evil xmlns="urn:selftest:evil">victim</evil>'
 _ADVICE = "<saml:Advice><saml:AssertionIDRef>_victim</saml:AssertionIDRef></saml:Advice>"
 _DECISION = '<saml:AuthzDecisionStatement Resource="urn:x" Decision="Permit"/>'
@@ -120,6 +122,9 @@ _MORE: Table = {
     },
     "unknown_element": {
         "decision-statement": said(assertion_end=_DECISION),
+        "foreign-element-in-a-statement": said(statement_end=_FOREIGN),
+        "foreign-element-behind-the-context": spelled(_AUTHN_END, f"{_FOREIGN}{_AUTHN_END}"),
+        "condition-of-an-extension": restricted('<saml:Condition xsi:type="xs:string"/>'),
         "foreign-element-in-the-assertion": said(assertion_end=_FOREIGN),
         "foreign-element-in-a-confirmation": confirmed(inside=_FOREIGN),
         "foreign-element-in-the-context": said(context_inside=_FOREIGN),
@@ -133,6 +138,7 @@ _MORE: Table = {
         "foreign-attribute-of-a-confirmation": confirmed(more=' xmlns:e="urn:evil" e:Recipient="x"'),
         "attribute-of-a-restriction": _more_of("<saml:AudienceRestriction>", 'Level="x"'),
         "attribute-of-the-context": _more_of("<saml:AuthnContext>", 'Level="high"'),
+        "attribute-of-a-statement": _more_of("<saml:AttributeStatement>", 'Level="x"'),
         "type-of-a-confirmation": confirmed(more=' xsi:type="saml:KeyInfoConfirmationDataType"'),
     },
     "text": {
@@ -168,7 +174,8 @@ _ATTRIBUTES_OF_PROVIDERS: Table = {
         "element-alone-in-a-value": _valued(_FOREIGN),
     },
     "unknown_element": {
-        "foreign-element-in-an-attribute": also(attribute("urn:selftest:x").replace("></", f">{_FOREIGN}</"))
+        "foreign-element-in-an-attribute": also(attribute("urn:selftest:x").replace("></", f">{_FOREIGN}</")),
+        "element-behind-a-name-in-a-value": _valued(f"{_NAME}{_FOREIGN}"),
     },
     "missing_attribute": {
         "attribute-without-name": also(attribute("urn:selftest:x", "x").replace(' Name="urn:selftest:x"', ""))

@@ -8,7 +8,6 @@ Two keys are nobody's here: a stranger's, and that of a second identity provider
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from connectors.attacks import metadata_text as metadata
 from connectors.attacks.attack_case import Entrance
-from connectors.attacks.key_holders import KeyHolder, certified, ec_holder, rsa_holder
+from connectors.attacks.key_holders import KeyHolder, ec_holder, ended, rsa_holder
 from connectors.attacks.metadata_text import IDP, NODE
 from connectors.attacks.responses.response_judges import AsItCame, AsTold, ByPost, Judging
 from connectors.connector import Expectation
@@ -55,7 +54,6 @@ CURVES: Mapping[str, ec.EllipticCurve] = {
     "brainpool-p384r1": ec.BrainpoolP384R1(),
     "brainpool-p512r1": ec.BrainpoolP512R1(),
 }
-_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -90,9 +88,6 @@ class PartyKeys:
 
 def make_keys(now: int) -> PartyKeys:
     """All keys anew; `now` in seconds since the epoch. Their certificates hold for a year before and after it."""
-    moment = datetime.fromtimestamp(now, UTC)
-    ended = ec_holder("ee.selftest.example", now, ec.SECP256R1())
-    past = certified(ended.key, "ee.selftest.example", moment - 30 * _DAY, moment - _DAY)
     return PartyKeys(
         now=now,
         idp=rsa_holder("idp.selftest.example", now),
@@ -101,7 +96,7 @@ def make_keys(now: int) -> PartyKeys:
         # The name of whom it would like to be: a certificate that looks like the genuine one
         stranger=rsa_holder("idp.selftest.example", now, 3072),
         node=rsa_holder("ee.selftest.example", now, 3072),
-        ended=replace(ended, certificate=past),
+        ended=ended(ec_holder("ee.selftest.example", now, ec.SECP256R1()), now),
         ours=rsa_holder("broker.selftest.example", now),
         ours_older=rsa_holder("broker.selftest.example", now),
         # Of the one provider that may send AES-CBC

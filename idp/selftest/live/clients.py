@@ -1,6 +1,7 @@
 """Services whose registration asks for what their library needs: what it lets through, and nothing beside it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 from urllib.parse import quote, urlencode
 
 from connectors.attacks.attack_case import CaseKind
@@ -17,26 +18,18 @@ def _code(visitor: Visitor, service: str, *, pkce: bool) -> str:
     return visitor.code(client_id=service, **left_out)
 
 
-def without_pkce(*, challenged: bool, verified: bool) -> Callable[[Visitor], Attack]:
+def without_pkce(visitor: Visitor, *, challenged: bool, verified: bool) -> Attack:
     """A code of the service without PKCE: asked for with a challenge or not, redeemed with a verifier or not."""
-
-    def prepare(visitor: Visitor) -> Attack:
-        code = _code(visitor, WITHOUT_PKCE, pkce=challenged)
-        changes = {} if verified else {"code_verifier": None}
-        return lambda: visitor.redeem(code, changes, service=WITHOUT_PKCE)
-
-    return prepare
+    code = _code(visitor, WITHOUT_PKCE, pkce=challenged)
+    changes = {} if verified else {"code_verifier": None}
+    return lambda: visitor.redeem(code, changes, service=WITHOUT_PKCE)
 
 
-def in_form(service: str, secret: str | None = None) -> Callable[[Visitor], Attack]:
+def in_form(service: str, secret: str | None, visitor: Visitor) -> Attack:
     """A code redeemed with the secret in the form."""
-
-    def prepare(visitor: Visitor) -> Attack:
-        code = _code(visitor, service, pkce=True)
-        proof = {"client_id": service, "client_secret": secret or visitor.stage.secrets[service]}
-        return lambda: visitor.redeem(code, proof, service=service)
-
-    return prepare
+    code = _code(visitor, service, pkce=True)
+    proof = {"client_id": service, "client_secret": secret or visitor.stage.secrets[service]}
+    return lambda: visitor.redeem(code, proof, service=service)
 
 
 def in_both(visitor: Visitor) -> Attack:
@@ -63,9 +56,9 @@ def cases() -> Iterable[LiveCase]:
     """All of them."""
     grant, client = "400 invalid_grant", "401 invalid_client"
     honest = {
-        "a nonce in place of pkce": without_pkce(challenged=False, verified=False),
-        "pkce though it may do without": without_pkce(challenged=True, verified=True),
-        "a secret in the form": in_form(IN_FORM),
+        "a nonce in place of pkce": partial(without_pkce, challenged=False, verified=False),
+        "pkce though it may do without": partial(without_pkce, challenged=True, verified=True),
+        "a secret in the form": partial(in_form, IN_FORM, None),
     }
     yield from (
         LiveCase(named(VALID, what), VALID, CaseKind.VALID, None, case, releases=True) for what, case in honest.items()
@@ -74,10 +67,10 @@ def cases() -> Iterable[LiveCase]:
         FAMILY,
         CaseKind.JWT,
         {
-            "a verifier without a challenge": (grant, without_pkce(challenged=False, verified=True)),
-            "a challenge without a verifier": (grant, without_pkce(challenged=True, verified=False)),
-            "a secret in the form of a service of the header": (client, in_form("parking")),
-            "another secret in the form": (client, in_form(IN_FORM, "another")),
+            "a verifier without a challenge": (grant, partial(without_pkce, challenged=False, verified=True)),
+            "a challenge without a verifier": (grant, partial(without_pkce, challenged=True, verified=False)),
+            "a secret in the form of a service of the header": (client, partial(in_form, "parking", None)),
+            "another secret in the form": (client, partial(in_form, IN_FORM, "another")),
             "a secret in the header of a service of the form": (client, in_header),
             "a secret in both": ("400 invalid_request", in_both),
         },
@@ -107,47 +100,35 @@ def _redeem(
     return visitor.go("POST", "/token", fields=fields, headers=headers, jar={})
 
 
-def on_a_device(redirect: str, **changes: str | None) -> Callable[[Visitor], Attack]:
+def on_a_device(redirect: str, visitor: Visitor, **changes: str | None) -> Attack:
     """A code that came to this address, redeemed by an app on a device, but for `changes`."""
-
-    def prepare(visitor: Visitor) -> Attack:
-        code = visitor.code(client_id=APP, redirect_uri=redirect)
-        return lambda: _redeem(visitor, code, redirect, DIRECT, **changes)
-
-    return prepare
+    code = visitor.code(client_id=APP, redirect_uri=redirect)
+    return lambda: _redeem(visitor, code, redirect, DIRECT, **changes)
 
 
-def in_a_page(of: str | None = None, /, **headers: str | None) -> Callable[[Visitor], Attack]:
+def in_a_page(of: str | None, visitor: Visitor, **headers: str | None) -> Attack:
     """A code redeemed by a page of this origin, None for the app's own, but for `headers`."""
+    redirect, own = visitor.redirect_uri(APP), visitor.stage.origin_of(APP)
+    code = visitor.code(client_id=APP)
+    at = own if of is None else visitor.stage.origin_of(OTHER_APP) if of == OTHER_APP else of
+    sent = {**FETCHED, "origin": at, **headers}
 
-    def prepare(visitor: Visitor) -> Attack:
-        redirect, own = visitor.redirect_uri(APP), visitor.stage.origin_of(APP)
-        code = visitor.code(client_id=APP)
-        at = own if of is None else visitor.stage.origin_of(OTHER_APP) if of == OTHER_APP else of
-        sent = {**FETCHED, "origin": at, **headers}
+    def attack() -> BrokerAnswer:
+        answer = _redeem(visitor, code, redirect, sent)
+        if answer.headers.get(ALLOWED, own) != own or "access-control-allow-credentials" in answer.headers:
+            raise AstrayError("a page of another origin may read the answer")
+        return answer
 
-        def attack() -> BrokerAnswer:
-            answer = _redeem(visitor, code, redirect, sent)
-            if answer.headers.get(ALLOWED, own) != own or "access-control-allow-credentials" in answer.headers:
-                raise AstrayError("a page of another origin may read the answer")
-            return answer
-
-        return attack
-
-    return prepare
+    return attack
 
 
-def reads_in_a_page(origin: str) -> Callable[[Visitor], Attack]:
+def reads_in_a_page(origin: str, visitor: Visitor) -> Attack:
     """The app's access token, brought by a page of this origin."""
-
-    def prepare(visitor: Visitor) -> Attack:
-        code = visitor.code(client_id=APP)
-        token = str(_redeem(visitor, code, visitor.redirect_uri(APP)).expect("the redemption").json["access_token"])
-        found = visitor.stage.origin_of(OTHER_APP) if origin == OTHER_APP else origin
-        headers = {**FETCHED, "origin": found, "authorization": f"Bearer {token}"}
-        return lambda: visitor.go("GET", "/userinfo", headers=headers, jar={})
-
-    return prepare
+    code = visitor.code(client_id=APP)
+    token = str(_redeem(visitor, code, visitor.redirect_uri(APP)).expect("the redemption").json["access_token"])
+    found = visitor.stage.origin_of(OTHER_APP) if origin == OTHER_APP else origin
+    headers = {**FETCHED, "origin": found, "authorization": f"Bearer {token}"}
+    return lambda: visitor.go("GET", "/userinfo", headers=headers, jar={})
 
 
 def of_a_service_with_a_secret(visitor: Visitor) -> Attack:
@@ -156,31 +137,27 @@ def of_a_service_with_a_secret(visitor: Visitor) -> Attack:
     return lambda: _redeem(visitor, code, visitor.redirect_uri())
 
 
-def answered_at(redirect: str) -> Callable[[Visitor], Attack]:
+def answered_at(redirect: str, visitor: Visitor) -> Attack:
     """A request that would be answered at another address than is registered."""
-
-    def prepare(visitor: Visitor) -> Attack:
-        wanted = {
-            "response_type": "code",
-            "client_id": APP,
-            "redirect_uri": redirect,
-            "scope": "openid purpose:resident-parking",
-            "code_challenge": "A" * 43,
-            "code_challenge_method": "S256",
-        }
-        return lambda: visitor.go("GET", f"/authorize?{urlencode(wanted, quote_via=quote)}")
-
-    return prepare
+    wanted = {
+        "response_type": "code",
+        "client_id": APP,
+        "redirect_uri": redirect,
+        "scope": "openid purpose:resident-parking",
+        "code_challenge": "A" * 43,
+        "code_challenge_method": "S256",
+    }
+    return lambda: visitor.go("GET", f"/authorize?{urlencode(wanted, quote_via=quote)}")
 
 
 def app_cases() -> Iterable[LiveCase]:
     """All of them."""
     grant, client, foreign = "400 invalid_grant", "401 invalid_client", "403 invalid_request"
     honest = {
-        "in a page of its own origin": in_a_page(),
-        "at a loopback address": on_a_device(LOOPBACK),
-        "at a loopback address with a port": on_a_device(ON_A_PORT),
-        "at its scheme": on_a_device(SCHEME),
+        "in a page of its own origin": partial(in_a_page, None),
+        "at a loopback address": partial(on_a_device, LOOPBACK),
+        "at a loopback address with a port": partial(on_a_device, ON_A_PORT),
+        "at its scheme": partial(on_a_device, SCHEME),
     }
     yield from (
         LiveCase(named(VALID_APPS, what), VALID_APPS, CaseKind.VALID, None, case, releases=True)
@@ -190,22 +167,22 @@ def app_cases() -> Iterable[LiveCase]:
         APPS,
         CaseKind.JWT,
         {
-            "in a page of another app": (foreign, in_a_page(OTHER_APP)),
-            "in a page of nobody": (foreign, in_a_page(NOBODYS)),
-            "in a sandboxed page": (foreign, in_a_page("null")),
-            "in a page that names no origin": (foreign, in_a_page(None, origin=None)),
+            "in a page of another app": (foreign, partial(in_a_page, OTHER_APP)),
+            "in a page of nobody": (foreign, partial(in_a_page, NOBODYS)),
+            "in a sandboxed page": (foreign, partial(in_a_page, "null")),
+            "in a page that names no origin": (foreign, partial(in_a_page, None, origin=None)),
             "in a page of another app without fetch metadata": (
                 foreign,
-                in_a_page(OTHER_APP, **{"sec-fetch-site": None, "sec-fetch-mode": None}),
+                partial(in_a_page, OTHER_APP, **{"sec-fetch-site": None, "sec-fetch-mode": None}),
             ),
-            "userinfo in a page of another app": (foreign, reads_in_a_page(OTHER_APP)),
-            "without a verifier": (grant, on_a_device(SCHEME, code_verifier=None)),
-            "with another verifier": (grant, on_a_device(SCHEME, code_verifier="A" * 43)),
-            "with a secret": (client, on_a_device(SCHEME, client_secret=NOBODYS)),
-            "as another app": (grant, on_a_device(SCHEME, client_id=OTHER_APP)),
-            "as a service with a secret": (client, on_a_device(SCHEME, client_id="parking")),
+            "userinfo in a page of another app": (foreign, partial(reads_in_a_page, OTHER_APP)),
+            "without a verifier": (grant, partial(on_a_device, SCHEME, code_verifier=None)),
+            "with another verifier": (grant, partial(on_a_device, SCHEME, code_verifier="A" * 43)),
+            "with a secret": (client, partial(on_a_device, SCHEME, client_secret=NOBODYS)),
+            "as another app": (grant, partial(on_a_device, SCHEME, client_id=OTHER_APP)),
+            "as a service with a secret": (client, partial(on_a_device, SCHEME, client_id="parking")),
             "the code of a service with a secret": (grant, of_a_service_with_a_secret),
-            "at another port than asked": (grant, on_a_device(ON_A_PORT, redirect_uri=LOOPBACK)),
+            "at another port than asked": (grant, partial(on_a_device, ON_A_PORT, redirect_uri=LOOPBACK)),
         },
     )
     nowhere = {
@@ -219,5 +196,5 @@ def app_cases() -> Iterable[LiveCase]:
     yield from refused(
         ADDRESSES,
         CaseKind.REDIRECT,
-        {f"answered at {what}": ("400 request_refused", answered_at(uri)) for what, uri in nowhere.items()},
+        {f"answered at {what}": ("400 request_refused", partial(answered_at, uri)) for what, uri in nowhere.items()},
     )

@@ -1,6 +1,7 @@
 """Decisions that are made again, differently, late, by somebody else, or on a page that is no longer the newest."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from functools import partial
 from urllib.parse import urlencode
 
 from connectors.attacks.attack_case import CaseKind
@@ -15,15 +16,11 @@ HONEST = "live: honest logins"
 QUESTION_LIFE, ANSWER_LIFE = 5 * 60, 60
 
 
-def otherwise(first: str, second: str) -> Callable[[Visitor], Attack]:
+def otherwise(first: str, second: str, visitor: Visitor) -> Attack:
     """Decided once, and then otherwise on the same page."""
-
-    def prepare(visitor: Visitor) -> Attack:
-        question = visitor.question()
-        visitor.decides(question, first).expect(f"to {first}")
-        return lambda: visitor.decides(question, second)
-
-    return prepare
+    question = visitor.question()
+    visitor.decides(question, first).expect(f"to {first}")
+    return lambda: visitor.decides(question, second)
 
 
 def more(visitor: Visitor) -> Attack:
@@ -76,28 +73,20 @@ def altered(visitor: Visitor) -> Attack:
     return lambda: visitor.decides(question, decided=changed)
 
 
-def late(seconds: int, *, decided: bool) -> Callable[[Visitor], Attack]:
+def late(seconds: int, visitor: Visitor, *, decided: bool) -> Attack:
     """The same choice, too late: as the first, or as a repeated one."""
-
-    def prepare(visitor: Visitor) -> Attack:
-        question = visitor.question()
-        if decided:
-            visitor.decides(question).expect("the approval")
-        visitor.stage.clock.ahead = seconds
-        return lambda: visitor.decides(question)
-
-    return prepare
+    question = visitor.question()
+    if decided:
+        visitor.decides(question).expect("the approval")
+    visitor.stage.clock.ahead = seconds
+    return lambda: visitor.decides(question)
 
 
-def sent(**headers: str | None) -> Callable[[Visitor], Attack]:
+def sent(visitor: Visitor, **headers: str | None) -> Attack:
     """The form of our page, posted from elsewhere."""
-
-    def prepare(visitor: Visitor) -> Attack:
-        question = visitor.question()
-        fields = {**question.fields, "choice": "approve"}
-        return lambda: visitor.go("POST", f"/login/{fields['login']}/decision", fields=fields, headers=headers)
-
-    return prepare
+    question = visitor.question()
+    fields = {**question.fields, "choice": "approve"}
+    return lambda: visitor.go("POST", f"/login/{fields['login']}/decision", fields=fields, headers=headers)
 
 
 def by_get(visitor: Visitor) -> Attack:
@@ -158,7 +147,7 @@ def cases() -> Iterable[LiveCase]:
         FAMILY,
         CaseKind.RESPONSE,
         {
-            **{f"{first}, then {second}": ("409 decided", otherwise(first, second)) for first, second in pairs},
+            **{f"{first}, then {second}": ("409 decided", partial(otherwise, first, second)) for first, second in pairs},
             "approve, then more of it": ("409 decided", more),
             "on a page before the newest": ("409 sealed_login", older_page),
             "sealed for another login": ("409 sealed_login", of_another_login),
@@ -166,10 +155,10 @@ def cases() -> Iterable[LiveCase]:
             "in another browser": ("409 strict_cookie", elsewhere),
             "with another secret": ("409 sealed_login", with_another_secret),
             "altered": ("409 sealed_login", altered),
-            "after five minutes": ("409 login_ended", late(QUESTION_LIFE, decided=False)),
-            "again after a minute": ("409 decided", late(ANSWER_LIFE + 1, decided=True)),
-            "from another site": ("403 other_site", sent(**{"sec-fetch-site": "cross-site"})),
-            "from nowhere": ("403 other_site", sent(**{"sec-fetch-site": None, "origin": "null"})),
+            "after five minutes": ("409 login_ended", partial(late, QUESTION_LIFE, decided=False)),
+            "again after a minute": ("409 decided", partial(late, ANSWER_LIFE + 1, decided=True)),
+            "from another site": ("403 other_site", partial(sent, **{"sec-fetch-site": "cross-site"})),
+            "from nowhere": ("403 other_site", partial(sent, **{"sec-fetch-site": None, "origin": "null"})),
             "by get": ("405 request_refused", by_get),
             "two choices": ("400 request_refused", twice_in_one_form),
         },

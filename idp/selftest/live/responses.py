@@ -1,6 +1,7 @@
 """Answers of a country that come again, in another browser, to another login, late, unasked or in another envelope."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from urllib.parse import urlencode
 
 from connectors.attacks.attack_case import CaseKind
@@ -14,31 +15,23 @@ CHOICES = ("approve", "refuse", "cancel")
 LOGIN_LIFE = 15 * 60
 
 
-def after(choice: str) -> Callable[[Visitor], Attack]:
+def after(choice: str, visitor: Visitor) -> Attack:
     """Back and reload after the decision: the same octets in the same browser."""
-
-    def prepare(visitor: Visitor) -> Attack:
-        fields = visitor.response()
-        visitor.decides(visitor.returns(fields), choice).expect(f"to {choice}")
-        return lambda: visitor.returns(fields)
-
-    return prepare
+    fields = visitor.response()
+    visitor.decides(visitor.returns(fields), choice).expect(f"to {choice}")
+    return lambda: visitor.returns(fields)
 
 
-def after_with_kept_cookies(choice: str) -> Callable[[Visitor], Attack]:
+def after_with_kept_cookies(choice: str, visitor: Visitor) -> Attack:
     """A browser that kept the login's cookie sees the question again, and decides nothing."""
-
-    def prepare(visitor: Visitor) -> Attack:
-        fields = visitor.response()
-        question = visitor.returns(fields)
-        kept = {name: value for name, value in visitor.jar.items() if not name.startswith(STRICT)}
-        visitor.decides(question, choice).expect(f"to {choice}")
-        visitor.jar |= kept
-        again = visitor.returns(fields).expect("the response again")
-        other = "approve" if choice != "approve" else "refuse"
-        return lambda: visitor.decides(again, other)
-
-    return prepare
+    fields = visitor.response()
+    question = visitor.returns(fields)
+    kept = {name: value for name, value in visitor.jar.items() if not name.startswith(STRICT)}
+    visitor.decides(question, choice).expect(f"to {choice}")
+    visitor.jar |= kept
+    again = visitor.returns(fields).expect("the response again")
+    other = "approve" if choice != "approve" else "refuse"
+    return lambda: visitor.decides(again, other)
 
 
 def elsewhere(visitor: Visitor) -> Attack:
@@ -94,26 +87,18 @@ def late(visitor: Visitor) -> Attack:
     return lambda: visitor.returns(fields)
 
 
-def changed(**changes: str | None) -> Callable[[Visitor], Attack]:
+def changed(visitor: Visitor, **changes: str | None) -> Attack:
     """The fields of the form, with others, or without some."""
-
-    def prepare(visitor: Visitor) -> Attack:
-        fields: Mapping[str, str | None] = {**visitor.response(), **changes}
-        return lambda: visitor.returns({name: value for name, value in fields.items() if value is not None})
-
-    return prepare
+    fields: Mapping[str, str | None] = {**visitor.response(), **changes}
+    return lambda: visitor.returns({name: value for name, value in fields.items() if value is not None})
 
 
-def repeated(name: str) -> Callable[[Visitor], Attack]:
+def repeated(name: str, visitor: Visitor) -> Attack:
     """One field twice: two readers may take one each."""
-
-    def prepare(visitor: Visitor) -> Attack:
-        fields = visitor.response()
-        body = urlencode([*fields.items(), (name, fields[name])]).encode()
-        headers = {"origin": visitor.stage.country_base, "sec-fetch-site": "cross-site"}
-        return lambda: visitor.go("POST", "/saml/acs", body=body, headers=headers)
-
-    return prepare
+    fields = visitor.response()
+    body = urlencode([*fields.items(), (name, fields[name])]).encode()
+    headers = {"origin": visitor.stage.country_base, "sec-fetch-site": "cross-site"}
+    return lambda: visitor.go("POST", "/saml/acs", body=body, headers=headers)
 
 
 def by_get(visitor: Visitor) -> Attack:
@@ -146,8 +131,11 @@ def cases() -> Iterable[LiveCase]:
         FAMILY,
         CaseKind.RESPONSE,
         {
-            **{f"again after {choice}": ("409 login_cookie", after(choice)) for choice in CHOICES},
-            **{f"kept cookies after {choice}": ("409 decided", after_with_kept_cookies(choice)) for choice in CHOICES},
+            **{f"again after {choice}": ("409 login_cookie", partial(after, choice)) for choice in CHOICES},
+            **{
+                f"kept cookies after {choice}": ("409 decided", partial(after_with_kept_cookies, choice))
+                for choice in CHOICES
+            },
             "in another browser": ("409 login_cookie", elsewhere),
             "in another browser's login": ("403 in_response_to", elsewhere_with_a_login),
             "in another login of the same browser": ("403 in_response_to", another_login),
@@ -155,12 +143,12 @@ def cases() -> Iterable[LiveCase]:
             "to a login that has asked nobody": ("409 not_asked", unasked),
             "unsolicited": ("409 login_cookie", unsolicited),
             "after the login's end": ("409 login_ended", late),
-            "without relaystate": ("409 login_cookie", changed(RelayState=None)),
-            "another relaystate": ("409 login_cookie", changed(RelayState="A" * 22)),
-            "relaystate twice": ("400 request_refused", repeated("RelayState")),
-            "response twice": ("400 request_refused", repeated("SAMLResponse")),
-            "request beside the response": ("403 parameters", changed(SAMLRequest="PHg+")),
-            "without a response": ("403 parameters", changed(SAMLResponse=None)),
+            "without relaystate": ("409 login_cookie", partial(changed, RelayState=None)),
+            "another relaystate": ("409 login_cookie", partial(changed, RelayState="A" * 22)),
+            "relaystate twice": ("400 request_refused", partial(repeated, "RelayState")),
+            "response twice": ("400 request_refused", partial(repeated, "SAMLResponse")),
+            "request beside the response": ("403 parameters", partial(changed, SAMLRequest="PHg+")),
+            "without a response": ("403 parameters", partial(changed, SAMLResponse=None)),
             "by get": ("405 request_refused", by_get),
             "beside a query": ("400 request_refused", beside_a_query),
             "at the address of another protocol": ("400 request_refused", other_protocol),
@@ -172,77 +160,41 @@ def cases() -> Iterable[LiveCase]:
 MIXUP = "live: mix-up"
 
 
-def answered_by_another(asked: str) -> Callable[[Visitor], Attack]:
+def answered_by_another(asked: str, visitor: Visitor) -> Attack:
     """The question went to one provider and is answered by another, to the letter: all but the issuer fits."""
-
-    def prepare(visitor: Visitor) -> Attack:
-        question = visitor.asked(visitor.login(), asked)
-        other = visitor.stage.second.base if asked == FIRST else visitor.stage.country_base
-        fields = visitor.answered(question, at=other)
-        return lambda: visitor.returns(fields)
-
-    return prepare
+    question = visitor.asked(visitor.login(), asked)
+    other = visitor.stage.second.base if asked == FIRST else visitor.stage.country_base
+    fields = visitor.answered(question, at=other)
+    return lambda: visitor.returns(fields)
 
 
-def asked_another_since(first: str, second: str) -> Callable[[Visitor], Attack]:
+def asked_another_since(first: str, second: str, visitor: Visitor) -> Attack:
     """One login: the answer of the first provider comes when the second has been asked."""
-
-    def prepare(visitor: Visitor) -> Attack:
-        login = visitor.login()
-        fields = visitor.response(login, first)
-        visitor.asked(login, second)
-        return lambda: visitor.returns(fields)
-
-    return prepare
+    login = visitor.login()
+    fields = visitor.response(login, first)
+    visitor.asked(login, second)
+    return lambda: visitor.returns(fields)
 
 
-def into_a_login_at_another(first: str, second: str) -> Callable[[Visitor], Attack]:
-    """Two logins, one at each: the answer to one goes to the other."""
-
-    def prepare(visitor: Visitor) -> Attack:
-        fields = visitor.response(provider=first)
-        other = visitor.login()
-        visitor.asked(other, second)
-        return lambda: visitor.returns({**fields, "RelayState": other})
-
-    return prepare
-
-
-def stolen_for_a_login_at_another(first: str, second: str) -> Callable[[Visitor], Attack]:
-    """The same, where the other login is in another browser."""
-
-    def prepare(visitor: Visitor) -> Attack:
-        fields = visitor.response(provider=first)
+def into_a_login_at_another(first: str, second: str, visitor: Visitor, *, stolen: bool) -> Attack:
+    """Two logins, one at each provider, in one browser or in two: the answer to one goes to the other."""
+    fields = visitor.response(provider=first)
+    if stolen:
         visitor.jar.clear()
-        other = visitor.login()
-        visitor.asked(other, second)
-        return lambda: visitor.returns({**fields, "RelayState": other})
-
-    return prepare
+    other = visitor.login()
+    visitor.asked(other, second)
+    return lambda: visitor.returns({**fields, "RelayState": other})
 
 
 def mixup_cases() -> Iterable[LiveCase]:
-    """Each both ways."""
-    ways = ((FIRST, SECOND), (SECOND, FIRST))
-    return refused(
-        MIXUP,
-        CaseKind.RESPONSE,
-        {
-            **{f"{one} was asked, {other} answers": ("403 signature", answered_by_another(one)) for one, other in ways},
-            **{
-                f"{one} answers, {other} was asked since": ("403 signature", asked_another_since(one, other))
-                for one, other in ways
-            },
-            **{
-                f"{one} answers into a login at {other}": ("403 signature", into_a_login_at_another(one, other))
-                for one, other in ways
-            },
-            **{
-                f"{one} answers into another browser's login at {other}": (
-                    "403 signature",
-                    stolen_for_a_login_at_another(one, other),
-                )
-                for one, other in ways
-            },
-        },
-    )
+    """Each both ways. All but the key of the signature fits."""
+    found: dict[str, Callable[[Visitor], Attack]] = {}
+    for one, other in ((FIRST, SECOND), (SECOND, FIRST)):
+        into = partial(into_a_login_at_another, one, other)
+        found |= {
+            f"{one} was asked, {other} answers": partial(answered_by_another, one),
+            f"{one} answers, {other} was asked since": partial(asked_another_since, one, other),
+            f"{one} answers into a login at {other}": partial(into, stolen=False),
+            f"{one} answers into another browser's login at {other}": partial(into, stolen=True),
+        }
+    return refused(MIXUP, CaseKind.RESPONSE, {what: ("403 signature", case) for what, case in found.items()})

@@ -1,7 +1,8 @@
 """Codes, client assertions and access tokens: twice, late, in other hands, at another tenant, or taken for each other."""
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from functools import partial
 from urllib.parse import urlencode
 
 from connectors.attacks.attack_case import CaseKind
@@ -32,14 +33,10 @@ def token_of_a_code_used_twice(visitor: Visitor) -> Attack:
     return lambda: visitor.userinfo(token)
 
 
-def code_with(**changes: str | None) -> Callable[[Visitor], Attack]:
+def code_with(visitor: Visitor, **changes: str | None) -> Attack:
     """A redemption with other fields, or without some."""
-
-    def prepare(visitor: Visitor) -> Attack:
-        code = visitor.code()
-        return lambda: visitor.redeem(code, changes)
-
-    return prepare
+    code = visitor.code()
+    return lambda: visitor.redeem(code, changes)
 
 
 def code_of_another_service(visitor: Visitor) -> Attack:
@@ -120,13 +117,9 @@ def assertion_again(visitor: Visitor) -> Attack:
     return by_assertion(visitor, fares_code(visitor), signed)
 
 
-def assertion_with(**changes: Json) -> Callable[[Visitor], Attack]:
+def assertion_with(visitor: Visitor, **changes: Json) -> Attack:
     """An assertion that says something else."""
-
-    def prepare(visitor: Visitor) -> Attack:
-        return by_assertion(visitor, fares_code(visitor), assertion(visitor, **changes))
-
-    return prepare
+    return by_assertion(visitor, fares_code(visitor), assertion(visitor, **changes))
 
 
 def assertion_late(visitor: Visitor) -> Attack:
@@ -195,19 +188,19 @@ def cases() -> Iterable[LiveCase]:
         {
             "code again": (grant, code_again),
             "token of a code used twice": (token, token_of_a_code_used_twice),
-            "code with another verifier": (grant, code_with(code_verifier="A" * 43)),
-            "code without a verifier": (grant, code_with(code_verifier=None)),
+            "code with another verifier": (grant, partial(code_with, code_verifier="A" * 43)),
+            "code without a verifier": (grant, partial(code_with, code_verifier=None)),
             "code of another service": (grant, code_of_another_service),
             "code at another address": (grant, code_at_another_address),
-            "code without an address": (grant, code_with(redirect_uri=None)),
+            "code without an address": (grant, partial(code_with, redirect_uri=None)),
             "code without authentication": (client, code_without_authentication),
             "code after its minute": (grant, code_late),
             "code at another tenant": (grant, code_elsewhere),
             "code twice in one form": ("400 invalid_request", code_twice_in_one_form),
             "code by get": ("405 request_refused", code_by_get),
             "client assertion again": (client, assertion_again),
-            "client assertion for another audience": (client, assertion_with(aud="https://other.example")),
-            "client assertion of another client": (client, assertion_with(iss="parking", sub="parking")),
+            "client assertion for another audience": (client, partial(assertion_with, aud="https://other.example")),
+            "client assertion of another client": (client, partial(assertion_with, iss="parking", sub="parking")),
             "client assertion after its end": (client, assertion_late),
             "access token after its end": (token, token_late),
             "access token at another tenant": (token, token_elsewhere),
