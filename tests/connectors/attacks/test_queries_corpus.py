@@ -1,15 +1,12 @@
 """The corpus of signed queries: every case ends as it says, and a judge that is wrong is found out."""
 
 import time
-import zlib
 
 import pytest
 
 from connectors.attacks.attack_case import AttackCase, CaseKind
 from connectors.attacks.queries import query_cases
-from connectors.attacks.queries.query_benches import packed
 from connectors.checks import ALL_CHECKS, AUTHN_REQUEST_CHECKS, LOGOUT_CHECKS, REQUEST_CHECKS
-from connectors.signatures.parse import strict_base64
 from tests.connectors.attacks.corpora import ends_as_told, holds_in_every_run, hostile
 
 NOW = 1_795_600_000
@@ -44,8 +41,3 @@ def test_the_advisories_of_2025_have_their_queries(cases: list[AttackCase]) -> N
     names = [case.name for case in hostile(cases)]
     for number in ("cve-2025-27773", "cve-2025-31335"):
         assert [name for name in names if number in name], number
-
-
-def test_a_packed_message_is_raw_deflate_in_base64() -> None:
-    octets = b"<x/>"
-    assert zlib.decompress(strict_base64(packed(octets)), -zlib.MAX_WBITS) == octets

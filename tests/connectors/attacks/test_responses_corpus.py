@@ -111,11 +111,6 @@ def test_attacks_come_signed_in_every_place_in_the_clear_and_encrypted(cases: li
         assert everywhere <= places[family], family
 
 
-def test_every_octet_of_a_case_fits_into_a_file_that_inspect_reads(cases: list[AttackCase]) -> None:
-    assert max(len(case.octets) for case in cases) < 1024 * 1024
-    assert all(case.octets for case in cases)
-
-
 def test_side_files_and_arguments_belong_together(cases: list[AttackCase]) -> None:
     for entrance in {case.entrance.name: case.entrance for case in cases}.values():
         if entrance.arguments is None:
@@ -130,12 +125,6 @@ def test_no_private_key_and_no_value_is_in_the_repr_of_a_case(cases: list[Attack
     for case in cases[::97]:
         assert "PRIVATE KEY" not in repr(case)
         assert "Selftest" not in repr(case)
-
-
-def test_values_of_persons_are_visibly_invented(cases: list[AttackCase]) -> None:
-    plain = [case for case in accepted(cases) if case.name.endswith("/response") and case.octets.startswith(b"<")]
-    assert plain
-    assert all(b"Selftest" in case.octets for case in plain if "no-attributes" not in case.name)
 
 
 # -- the corpus can fail ---------------------------------------------------------------------------------------------------
@@ -219,33 +208,12 @@ WEAKENED: tuple[tuple[str, object, tuple[str, ...]], ...] = (
     ("connectors.signatures.xmldsig.ids", no_ids, ("identifiers/of-the-signature/response",)),
     ("connectors.signatures.xmldsig.KEY_HINTS", Everything(KEY_HINTS), ("key-in-the-message/retrieval-method/response",)),
     (
-        "connectors.response_checks.check_conditions",
-        nothing,
-        ("wrong-recipient/no-audience/response", "time/conditions-that-ended/both", "wrong-recipient/no-audience/eidas"),
-    ),
-    (
-        "connectors.response_checks.check_issued",
-        nothing,
-        ("time/assertion-too-old/assertion", "time/response-too-old/response", "time/response-too-old/eidas"),
-    ),
-    (
         "connectors.saml.check_response",
         nothing,
         (
             "wrong-recipient/destination-with-a-slash-more/response",
             "unsolicited/another-request/response",
             "another-identity-provider/response-of-the-second/response",
-        ),
-    ),
-    ("connectors.eidas.check_authentication_context", nothing, ("level-of-assurance/above-what-is-published/eidas",)),
-    ("connectors.eidas.check_node", nothing, ("person-across-a-border/node-of-another-country/eidas",)),
-    ("connectors.eidas.check_name_format", nothing, ("name-identifier/transient-for-persistent/eidas",)),
-    (
-        "connectors.eidas.person_identifier",
-        lambda *_, **__: "EE/NL/1",
-        (
-            "person-across-a-border/identifier-of-a-neighbour/eidas",
-            "person-across-a-border/identifier-for-another-country/eidas",
         ),
     ),
     (
@@ -262,11 +230,6 @@ WEAKENED: tuple[tuple[str, object, tuple[str, ...]], ...] = (
         "connectors.eidas.EIDAS",
         replace(EIDAS, oaep_mgfs=SAML2INT.oaep_mgfs, oaep_digests=SAML2INT.oaep_digests),
         ("encryption/oaep-with-sha1/eidas", "encryption/mask-with-sha1/eidas", "encryption/oaep-that-says-no-hash/eidas"),
-    ),
-    (
-        "connectors.signatures.xmlenc.decryption.check_own_signatures",
-        nothing,
-        ("encryption/signed-in-it-by-a-stranger/eidas-both", "encryption/changed-after-it-was-signed-in-it/eidas-both"),
     ),
 )
 

@@ -60,11 +60,3 @@ def test_the_other_s_is_another_signature_of_the_same_claims(world: TokenWorld) 
     found = jws.deserialize_compact(token, imported("ES384", bench.key.jwk), algorithms=["ES384"])
     assert json.loads(found.payload)["iss"] == bench.claims()["iss"]
     assert the_other_s(world.id_token("RS256")) is None
-
-
-def test_the_entrance_of_a_bench_knows_the_keys_that_it_publishes(world: TokenWorld) -> None:
-    bench = world.id_token("EdDSA")
-    assert bench.entrance.files["jwks.json"] == world.provider.jwks
-    assert bench.entrance.arguments is not None
-    assert "{folder}/jwks.json" in bench.entrance.arguments
-    assert str(NOW) in bench.entrance.arguments

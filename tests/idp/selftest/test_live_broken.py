@@ -113,13 +113,6 @@ def test_a_broker_that_takes_any_providers_key_is_caught(
         assert tried.verdict.check in {"403 issuer", "403 in_response_to"}
 
 
-def test_a_case_leaves_nothing_for_the_next_one(stage: Stage, lines: Lines) -> None:
-    for case in CASES.values():
-        assert play(stage, case, lines).outcome is CaseOutcome.RIGHT
-        assert stage.clock.ahead == 0
-    assert play(stage, decisions.honest(1), lines).outcome is CaseOutcome.RIGHT
-
-
 def test_what_was_released_is_seen_as_records_and_parked_rows(stage: Stage) -> None:
     visitor = Visitor(stage)
     before = stage.released()

@@ -1,7 +1,6 @@
 """The page about the self-test says what the corpus is, and the corpus is as large as it has to be."""
 
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 
 from connectors.attacks.attack_case import CaseKind
 from connectors.attacks.verdict import CaseOutcome, JudgeVerdict
-from idp.selftest.report import ClassCount, CorpusReport
+from idp.selftest.report import CorpusReport
 from idp.selftest.run import ABOUT, RunWatcher, run
 from tests import security_testing
 from tests.security_testing import main, render
@@ -77,18 +76,3 @@ def test_a_run_that_found_something_writes_no_page(
     assert main() == 1
     assert not page.exists()
     assert "and was accepted" in capsys.readouterr().err
-
-
-def test_a_row_has_the_class_its_counts_and_its_checks_the_most_frequent_first() -> None:
-    class Made(CorpusReport):
-        def classes(self) -> Mapping[str, ClassCount]:
-            return {
-                "wrapping": ClassCount(CaseKind.RESPONSE, 3, 0, {"a": 1, "b": 2}),
-                "valid": ClassCount(CaseKind.VALID, 4, 0, {}),
-            }
-
-    text = render(Made((), (), {}, 1.0), {})
-    assert "| wrapping | 3 | 3 | `b` 2, `a` 1 |" in text
-    assert "| valid | 4 | 4 |" in text
-    assert text.index("Responses that must be refused") < text.index("What must be accepted")
-    assert "Tokens that must be refused" not in text, "a kind without classes has no table"
