@@ -138,7 +138,7 @@ _CURVE_VALUES: dict[str, OctetEdit] = {
     "psychic-signature-cve-2022-21449": lambda value: bytes(len(value)),
     "s-is-beyond-the-order": _beyond_the_order,
     "r-and-s-in-der": _as_der,
-    "r-and-s-with-leading-zeros": lambda value: b"\0" + value[: len(value) // 2] + b"\0" + value[len(value) // 2 :],
+    "a-zero-between-r-and-s": lambda value: value[: len(value) // 2] + b"\0" + value[len(value) // 2 :],
     "one-octet-too-many": lambda value: value + b"\0",
 }
 _RSA_VALUES: dict[str, OctetEdit] = {
