@@ -106,7 +106,7 @@ def on_a_device(redirect: str, visitor: Visitor, **changes: str | None) -> Attac
     return lambda: _redeem(visitor, code, redirect, DIRECT, **changes)
 
 
-def in_a_page(of: str | None, visitor: Visitor, **headers: str | None) -> Attack:
+def in_a_page(of: str | None, headers: Mapping[str, str | None], visitor: Visitor) -> Attack:
     """A code redeemed by a page of this origin, None for the app's own, but for `headers`."""
     redirect, own = visitor.redirect_uri(APP), visitor.stage.origin_of(APP)
     code = visitor.code(client_id=APP)
@@ -154,7 +154,7 @@ def app_cases() -> Iterable[LiveCase]:
     """All of them."""
     grant, client, foreign = "400 invalid_grant", "401 invalid_client", "403 invalid_request"
     honest = {
-        "in a page of its own origin": partial(in_a_page, None),
+        "in a page of its own origin": partial(in_a_page, None, {}),
         "at a loopback address": partial(on_a_device, LOOPBACK),
         "at a loopback address with a port": partial(on_a_device, ON_A_PORT),
         "at its scheme": partial(on_a_device, SCHEME),
@@ -167,13 +167,13 @@ def app_cases() -> Iterable[LiveCase]:
         APPS,
         CaseKind.JWT,
         {
-            "in a page of another app": (foreign, partial(in_a_page, OTHER_APP)),
-            "in a page of nobody": (foreign, partial(in_a_page, NOBODYS)),
-            "in a sandboxed page": (foreign, partial(in_a_page, "null")),
-            "in a page that names no origin": (foreign, partial(in_a_page, None, origin=None)),
+            "in a page of another app": (foreign, partial(in_a_page, OTHER_APP, {})),
+            "in a page of nobody": (foreign, partial(in_a_page, NOBODYS, {})),
+            "in a sandboxed page": (foreign, partial(in_a_page, "null", {})),
+            "in a page that names no origin": (foreign, partial(in_a_page, None, {"origin": None})),
             "in a page of another app without fetch metadata": (
                 foreign,
-                partial(in_a_page, OTHER_APP, **{"sec-fetch-site": None, "sec-fetch-mode": None}),
+                partial(in_a_page, OTHER_APP, {"sec-fetch-site": None, "sec-fetch-mode": None}),
             ),
             "userinfo in a page of another app": (foreign, partial(reads_in_a_page, OTHER_APP)),
             "without a verifier": (grant, partial(on_a_device, SCHEME, code_verifier=None)),

@@ -1,6 +1,6 @@
 """Decisions that are made again, differently, late, by somebody else, or on a page that is no longer the newest."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from urllib.parse import urlencode
 
@@ -82,7 +82,7 @@ def late(seconds: int, visitor: Visitor, *, decided: bool) -> Attack:
     return lambda: visitor.decides(question)
 
 
-def sent(visitor: Visitor, **headers: str | None) -> Attack:
+def sent(headers: Mapping[str, str | None], visitor: Visitor) -> Attack:
     """The form of our page, posted from elsewhere."""
     question = visitor.question()
     fields = {**question.fields, "choice": "approve"}
@@ -157,8 +157,8 @@ def cases() -> Iterable[LiveCase]:
             "altered": ("409 sealed_login", altered),
             "after five minutes": ("409 login_ended", partial(late, QUESTION_LIFE, decided=False)),
             "again after a minute": ("409 decided", partial(late, ANSWER_LIFE + 1, decided=True)),
-            "from another site": ("403 other_site", partial(sent, **{"sec-fetch-site": "cross-site"})),
-            "from nowhere": ("403 other_site", partial(sent, **{"sec-fetch-site": None, "origin": "null"})),
+            "from another site": ("403 other_site", partial(sent, {"sec-fetch-site": "cross-site"})),
+            "from nowhere": ("403 other_site", partial(sent, {"sec-fetch-site": None, "origin": "null"})),
             "by get": ("405 request_refused", by_get),
             "two choices": ("400 request_refused", twice_in_one_form),
         },
