@@ -10,7 +10,7 @@ Sources = Sequence[tuple[str, str]]
 OAUTH_TABLES = ("SENTENCES", "UNSUPPORTED")
 # Calls with a code, by its place among their arguments: those that end a command or refuse a node in one, and a refusal of
 # a file by `ciconia inspect`
-TOLD_BY = {"end": 0, "failed": 0, "Refusal": 0, "desk.refuse": 1}
+TOLD_BY = {"end": 0, "failed": 0, "MessageRefusal": 0, "desk.refuse": 1}
 
 
 @functools.cache

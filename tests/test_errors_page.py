@@ -47,7 +47,7 @@ rates.failed(address, name)
 failed("why_not_either", "detail")
 end("at_its_end", "detail")
 end(whole, "no code")
-Refusal("of_a_file", None, "public", "detail")
+MessageRefusal("of_a_file", None, "public", "detail")
 raise RuntimeError("this source is read and never run")
 """
 
