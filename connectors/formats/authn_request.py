@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass
 
 from connectors.formats.grammar import Reader, boolean, identifier, instant, plain, stated, written
-from connectors.formats.saml import opened
+from connectors.formats.saml_head import opened
 from connectors.signatures.elements import child, made
 from connectors.signatures.parse import Element, parse_canonical
 from connectors.signatures.verification_result import Signed

@@ -14,7 +14,8 @@ EncryptedID, BaseID and Extensions; everything else that we do not name is refus
 from dataclasses import dataclass, field
 
 from connectors.formats.grammar import identifier, instant, plain, stated
-from connectors.formats.saml import opened, read_name_id, read_status
+from connectors.formats.saml import read_name_id
+from connectors.formats.saml_head import opened, read_status
 from connectors.formats.saml_message import NameIdentifier
 from connectors.signatures.parse import parse_canonical
 from connectors.signatures.verification_result import Signed

@@ -58,6 +58,7 @@ MODULES = (
     "connectors.registered_claims",
     "connectors.signed_messages",
     "connectors.formats.saml",
+    "connectors.formats.saml_head",
     "connectors.formats.grammar",
     "connectors.metadata.judgement",
 )

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 
 from connectors.formats.eidas.registry import EIDAS, EIDAS_PREFIX, MINIMUM, NATURAL
 from connectors.formats.grammar import Reader, boolean, identifier, instant, plain, stated, written
-from connectors.formats.saml import opened
+from connectors.formats.saml_head import opened
 from connectors.signatures.elements import child, made
 from connectors.signatures.parse import MAX_OCTETS, Element, attributes, parse_canonical
 from connectors.signatures.profile import SIGNATURE

@@ -28,7 +28,8 @@ from connectors.formats.eidas.registry import (
 )
 from connectors.formats.eidas.values import EidasValue, read_attributes, write_attributes
 from connectors.formats.grammar import XSI, identifier, instant, written
-from connectors.formats.saml import attributes_in, opened, read_frame, read_status
+from connectors.formats.saml import attributes_in, read_frame
+from connectors.formats.saml_head import opened, read_status
 from connectors.formats.saml_message import Authentication, Conditions, NameIdentifier, SubjectConfirmation
 from connectors.signatures.elements import child, made
 from connectors.signatures.parse import Element
