@@ -259,9 +259,9 @@ def test_fastapi_stays_in_the_room_of_the_web() -> None:
     assert all(module.startswith(allowed) for module in users), users
 
 
-def test_no_module_is_longer_than_four_hundred_lines() -> None:
+def test_no_module_is_longer_than_the_house_allows() -> None:
     for module, path in MODULES.items():
-        assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, module
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 380, module
 
 
 def test_there_is_no_core_common_or_utils() -> None:

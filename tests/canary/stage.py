@@ -2,17 +2,18 @@
 
 import base64
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import httpx2
 from fastapi.responses import HTMLResponse, Response
 from lxml import etree
 
+from idp.config.settings import load_settings
 from idp.demo.browser import Browser, Page
 from idp.demo.citizens import HIGH, LOW, Citizen
 from idp.demo.country import Country
-from idp.keys.file import create_saml_key, load_signer
+from idp.keys.file import FileSigner, load_signer
 from tests.kill.outside import BrokerOutside
 
 # No post office gives postcodes that begin with Q, nobody alive was born in 1887, and the rest is made up
@@ -50,16 +51,17 @@ class CanaryCountry(Country):
 class CanaryStage(BrokerOutside):
     """The stage with that country."""
 
-    def _country(self, broker_certificate: bytes) -> CanaryCountry:
-        create_saml_key(self._outside / "country.pem", "estonia.localhost")
-        self.canaries = CanaryCountry(
+    def _configure(self, port: int, secret: Mapping[str, str], fares: FileSigner) -> None:
+        """As the scene does. Then that country takes the place of the scene's, with its key and address."""
+        super()._configure(port, secret, fares)
+        key = self._outside / "country.pem"
+        self.country = self.canaries = CanaryCountry(
             base=self.country_base,
             title=TITLE,
-            key_pem=(self._outside / "country.pem").read_bytes(),
-            certificate_der=load_signer(self._outside / "country.pem").certificate,
-            broker_certificate=broker_certificate,
+            key_pem=key.read_bytes(),
+            certificate_der=load_signer(key).certificate,
+            broker_certificate=load_signer(load_settings(self.receiving).key_folder / "saml.pem").certificate,
         )
-        return self.canaries
 
 
 @dataclass(frozen=True)

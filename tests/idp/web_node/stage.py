@@ -87,6 +87,8 @@ class NodeStage(LiveStage):
         outside.mkdir(parents=True)
         self.nl, self.lv = PeerNode(outside, "nl", "NL"), PeerNode(outside, "lv", "LV")
         self.fi = PeerNode(outside, "fi", "FI")
+        # A test publishes metadata of this one that ends soon: a copy that ends earlier than the last one does not count
+        self.se = PeerNode(outside, "se", "SE")
         self._published = 0
         self._configure(outside)
         self.application = Application(self.folder, clock=clock)
@@ -137,7 +139,7 @@ class NodeStage(LiveStage):
         (self.folder / "ciconia.toml").write_text(text, encoding="utf-8")
         settings = load_settings(self.folder)
         create_keys(settings.key_folder, settings.origin, settings.tenant)
-        for peer, more in ((self.nl, ""), (self.lv, "tell_refusal = true\n"), (self.fi, "")):
+        for peer, more in ((self.nl, ""), (self.lv, "tell_refusal = true\n"), (self.fi, ""), (self.se, "")):
             text = NODE.format(name=peer.name, country=peer.country, entity_id=peer.entity_id, more=more)
             (self.folder / "nodes" / f"{peer.name}.toml").write_text(text, encoding="utf-8")
             (self.folder / "metadata" / f"{peer.name}.pem").write_text(_pem(peer.metadata_signer.certificate))

@@ -91,8 +91,8 @@ def test_nothing_is_sent_fifteen_minutes_after_the_request(
 
 @pytest.mark.spec("eidas.md §6 the last good copy until it ends")
 def test_a_node_whose_metadata_ended_meanwhile_gets_nothing(browser: Browser, stage: NodeStage) -> None:
-    stage.publish(stage.fi, 100)
-    page = browser.informed(peer=stage.fi)
+    stage.publish(stage.se, 100)
+    page = browser.informed(peer=stage.se)
     before = stage.records
     # Each metadata ends some seconds later than the last one; after five minutes the page itself has ended
     stage.clock.ahead = 130 + stage._published
