@@ -207,7 +207,7 @@ def our_rows(case: Examination, *, sealed: bool = True) -> Iterator[tuple[Engine
         return
     with read_only(case) as engine:
         fits = engine is not None and (ours(case, engine) if sealed else current(engine))
-        with suppress(DBAPIError, StoreUnavailable):
+        with suppress(DBAPIError):
             yield (engine, case.ledger) if engine is not None and fits else None
 
 

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def rotation(case: Examination) -> Iterator[DoctorFinding]:
 def _revoked(case: Examination) -> Mapping[str, int]:
     """The ids of revoked keys, and since when; none where the database does not say."""
     revoked: dict[str, int] = {}
-    with our_rows(case) as found:
+    with our_rows(case) as found, suppress(StoreUnavailable):
         if found is not None:
             off = Switches(engine=found[0], tenant=case.settings.tenant, keys=found[1]).current()
             revoked = {name: switch.off_since for (kind, name), switch in off.items() if kind == KEY}

@@ -129,7 +129,8 @@ class BrokerKeys:
         """Take the files of a folder that was read again. A kind that was not there needs a new start."""
         fresh = others.rings
         for name, ring in self.rings.items():
-            if name in fresh:
+            # The log's keys note which of them went
+            if name in fresh and name != kinds.LOG.name:
                 ring.replace(fresh[name].scheduled)  # type: ignore[arg-type]  # one name, one kind of key
         self.ledger.log.take(others.ledger.log)
 

@@ -21,6 +21,8 @@ from idp.server.http import Listening, Server
 
 # Open connections at once
 MOST_AT_ONCE = 64
+# Who asks is a program on this machine: whoever says nothing must not keep a probe waiting until it gives up
+HEAD_SECONDS = 5.0
 HEADERS = {"cache-control": "no-store", "connection": "close"}
 METRICS = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -30,7 +32,7 @@ def serve(counted: Collector, listening: Listening, draining: Callable[[], bool]
 
     While all workers are `draining`, /ready is false: a proxy sends requests elsewhere.
     """
-    server = Server(Listener(counted, draining), listening, most=MOST_AT_ONCE)
+    server = Server(Listener(counted, draining), listening, most=MOST_AT_ONCE, head_seconds=HEAD_SECONDS)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())
     server.run()

@@ -91,7 +91,8 @@ class SharedMeasures:
         self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=where))
         # All children inherit the lock, and the kernel gives it back when the last of them has ended
         self._lock = os.open(self.folder, os.O_RDONLY)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        with suppress(OSError):  # not every file system has locks: then nothing of ours is swept there
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
         os.environ[FOLDER] = str(self.folder)
         self._own: Measures | None = None
 

@@ -20,13 +20,14 @@ TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\
 class BoundedProtocol(HttpToolsProtocol):
     """uvicorn's protocol with a limit on the head. Only callbacks of asyncio and of the parser are changed."""
 
+    seconds = HEADERS_SECONDS
     _late: asyncio.TimerHandle | None = None
     _octets = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin the time of the first head."""
         super().connection_made(transport)
-        self._late = self.loop.call_later(HEADERS_SECONDS, transport.abort)
+        self._late = self.loop.call_later(self.seconds, transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the time of the head."""
@@ -36,7 +37,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Count octets until the parser says that a head is whole or that some of a body came."""
         if self._late is None and self._answered():
-            self._late = self.loop.call_later(HEADERS_SECONDS, self.transport.abort)
+            self._late = self.loop.call_later(self.seconds, self.transport.abort)
         self._octets += len(data)
         super().data_received(data)
         if self._octets >= MOST_HEAD or len(self.headers or ()) > MOST_FIELDS:

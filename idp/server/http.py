@@ -66,7 +66,7 @@ class Server:
 
     `draining` says whether the proxy should go elsewhere. `ticked` is called about ten times a second while the event loop
     turns. `ahead` is told how many connections there are, and says whether another process that shares the socket should
-    take the next one. Beyond `most` connections a new one is closed at once.
+    take the next one. Beyond `most` connections a new one is closed at once. A head may take `head_seconds`; None: 15.
     """
 
     def __init__(
@@ -79,10 +79,12 @@ class Server:
         ticked: Callable[[], None] = lambda: None,
         ahead: Callable[[int], bool] = lambda _connections: False,
         most: int | None = None,
+        head_seconds: float | None = None,
     ) -> None:
         self._app, self._listening = app, listening
         self._draining, self._ticked, self._ahead = draining, ticked, ahead
         self._most = most or min(MOST_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+        self._head_seconds = head_seconds
         self._stopped, self._leave_by = False, 0.0
         self._config = uvicorn.Config(
             self._serve,
@@ -164,10 +166,14 @@ class Server:
             task.add_done_callback(opening.discard)
 
     async def _open(self, connection: socket.socket) -> None:
-        state = self._server.server_state
+        def made() -> BoundedProtocol:
+            protocol = BoundedProtocol(self._config, self._server.server_state, {})
+            protocol.seconds = self._head_seconds or BoundedProtocol.seconds
+            return protocol
+
         with suppress(OSError):  # it is gone again
             loop = asyncio.get_running_loop()
-            await loop.connect_accepted_socket(lambda: BoundedProtocol(self._config, state, {}), connection)
+            await loop.connect_accepted_socket(made, connection)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The application. Closes a connection on which no further request can follow."""

@@ -19,7 +19,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from limits import RateLimitItemPerMinute
 from limits.errors import ConfigurationError
@@ -317,7 +316,6 @@ def _valkey(url: str) -> RedisStorage:
     return RedisStorage(url, socket_timeout=VALKEY_SECONDS, socket_connect_timeout=VALKEY_SECONDS, decode_responses=True)
 
 
-@lru_cache(maxsize=4096)
 def _plain(client: str) -> Address:
     """An address, an IPv4 one as itself, however it is written. Raises ValueError for anything else."""
     found = ipaddress.ip_address(client)

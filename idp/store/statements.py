@@ -107,9 +107,10 @@ class Inserting:
         if compiled is None:
             values = [{n: bindparam(f"{n}_{at}", type_=kind) for n, kind in self._types.items()} for at in range(size)]
             fresh = upsert(connection, self._table).values(values)
-            compiled = self._compiled[connection.dialect.name, size] = _Compiled(connection, self._completed(fresh))
+            compiled = _Compiled(connection, self._completed(fresh))
             if compiled.order is not None and list(compiled.order) != self._names(size):
                 raise TypeError("not the columns in their order")
+            self._compiled[connection.dialect.name, size] = compiled
         given = tuple(chain.from_iterable(rows))
         if len(given) != size * len(self._types):
             raise ValueError("a row with other columns than its table")

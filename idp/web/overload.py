@@ -126,10 +126,15 @@ class WaitingLine:
         self._count(waiter.address, 1)
 
     def remove(self, waiter: Waiter) -> None:
-        """Take it out. Once more is nothing."""
+        """Take it out before its turn; the later ones of its address move up. Once more is nothing."""
         if waiter in self.waiters:
-            self.waiters.remove(waiter)
-            self._count(waiter.address, -1)
+            self._take_out(waiter)
+            for later in self.of(waiter.address):
+                later.round -= later.round > waiter.round
+
+    def _take_out(self, waiter: Waiter) -> None:
+        self.waiters.remove(waiter)
+        self._count(waiter.address, -1)
 
     def _count(self, address: str, times: int) -> None:
         named = [(self._counts, address)]
@@ -149,7 +154,7 @@ class WaitingLine:
     def take(self) -> Waiter:
         """Take the next one out."""
         waiter = min(self.waiters, key=attrgetter("round"))
-        self.remove(waiter)
+        self._take_out(waiter)
         self._round = waiter.round
         return waiter
 

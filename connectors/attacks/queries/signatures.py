@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from connectors.attacks.attack_case import AttackCase
+from connectors.attacks.messages.signatures import differing
 from connectors.attacks.queries.query_benches import Pairs, QueryBench, escaped, hmac_with, joined, signer
 from connectors.attacks.xml_signer import ECDSA_SHA256, HMAC_SHA256, RSA_SHA1, Signing, sign
 from connectors.formats.grammar import written
@@ -17,6 +18,7 @@ from connectors.signatures.algorithms import RSA_PSS_SHA256, RSA_SHA256
 
 ALGORITHM, SIGNATURE = "query: algorithm", "query: signature"
 INSIDE, INFLATION, MEANING = "query: signature inside", "query: inflation", "query: message"
+DIFFERENTIAL = "query: parser differential"
 _TOO_LARGE = 256 * 1024
 _BOMB = 16 * 1024 * 1024
 Row = tuple[str, bytes, str]
@@ -25,8 +27,14 @@ Row = tuple[str, bytes, str]
 def signature_cases(bench: QueryBench) -> Iterator[AttackCase]:
     """Every one of these at one entrance."""
     families = {ALGORITHM: _algorithms, SIGNATURE: _signatures, INSIDE: _inside, INFLATION: _inflation, MEANING: _meaning}
-    for family, rows in families.items():
+    for family, rows in {**families, DIFFERENTIAL: _differing}.items():
         yield from (bench.refused(family, what, octets, check) for what, octets, check in rows(bench))
+
+
+def _differing(bench: QueryBench) -> Iterator[Row]:
+    """Markup that canonicalisation drops, or a parser adds: the query's signature holds over it."""
+    for what, (xml, check) in differing(bench.message.draft().xml).items():
+        yield what, bench.query(bench.pairs(xml)), check
 
 
 def _algorithms(bench: QueryBench) -> Iterator[Row]:

@@ -14,7 +14,7 @@ from idp.keys import kinds
 from idp.keys.change import MINUTE, make, move, next_key
 from idp.keys.folder import BrokerKeys, create_keys, load_keys
 from idp.keys.keeper import KeyFolderWatch, KeyKeeper
-from idp.keys.ledger_files import list_log_keys
+from idp.keys.ledger_files import LOG_VKEY, list_log_keys
 from policies.errors import Misconfigured
 from policies.parties import Tenant
 
@@ -165,6 +165,16 @@ def test_of_a_key_whose_file_is_gone_nothing_is_kept(folder: Path, monkeypatch: 
     path.unlink()
     look()
     assert sys.getrefcount(key) == ALONE
+
+
+def test_a_key_of_the_log_that_went_stays_known_without_a_list(folder: Path, tmp_path: Path) -> None:
+    create_keys(tmp_path / "others", ORIGIN, TENANT)
+    for each in (folder, tmp_path / "others"):
+        (each / LOG_VKEY).unlink()
+    keys = loaded(folder)
+    verifier = keys.ledger.log.at(NOW).verifier
+    keys.take(loaded(tmp_path / "others"))
+    assert verifier in keys.ledger.log.known
 
 
 def test_the_log_says_which_folder_of_keys_is_gone(folder: Path) -> None:

@@ -15,7 +15,6 @@ from idp.demo.loopback import client
 from idp.monitoring import families, listener
 from idp.monitoring.listener import serve
 from idp.monitoring.measures import SharedMeasures
-from idp.server import head_limits
 from idp.server.http import bind
 from tests.idp.monitoring.told import sharing
 
@@ -36,7 +35,7 @@ class Watched:
 @pytest.fixture(scope="module")
 def watched() -> Iterator[Watched]:
     with sharing() as shared, pytest.MonkeyPatch.context() as soon:
-        soon.setattr(head_limits, "HEADERS_SECONDS", LATE)
+        soon.setattr(listener, "HEAD_SECONDS", LATE)
         listening = bind("127.0.0.1", 0)
         port = listening.getsockname()[1]
         pid = os.fork()

@@ -36,7 +36,7 @@ class Here:
 
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(head_limits, "HEADERS_SECONDS", LATE)
+    monkeypatch.setattr(head_limits.BoundedProtocol, "seconds", LATE)
 
 
 def connected(port: int) -> socket.socket:

@@ -208,6 +208,21 @@ async def test_a_real_sign_in_waits_behind_one_of_each_flooding_address_and_not_
 
 
 @in_loop
+async def test_whoever_shares_an_address_with_requests_that_gave_up_does_not_wait_for_their_turns() -> None:
+    queue = Queue(at_work=2, waiting=100)
+    gave_up = await _fill(queue, Lane.BEGUN, ["shared"] * 62)
+    behind = await _waits(queue, Lane.BEGUN, "shared")
+    others = [await _waits(queue, Lane.BEGUN, "other") for _ in range(9)]
+    for one in gave_up:
+        one.cancel()
+    await _settled()
+    for _ in range(2):
+        queue.leave(Lane.BEGUN)
+        await _settled()
+    assert (behind.done(), others[0].done(), others[1].done()) == (True, True, False)
+
+
+@in_loop
 async def test_in_a_full_lane_the_address_with_most_gives_way() -> None:
     queue = Queue(at_work=2, waiting=10)
     flood = await _fill(queue, Lane.BEGUN, ["flood"] * 10)
