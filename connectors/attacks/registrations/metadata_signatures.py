@@ -24,6 +24,7 @@ WRAPPED = "metadata: wrapping"
 OCTETS = "metadata: octets"
 _END = "</md:EntityDescriptor>"
 _SIGNATURE_END = "</ds:Signature>"
+_ATTRIBUTES = "".join(f' a{number}=""' for number in range(33))
 
 
 def signed_cases(bench: MetadataBench) -> Iterator[AttackCase]:
@@ -167,6 +168,8 @@ def _octets(bench: MetadataBench) -> Iterator[AttackCase]:
         "a namespace that is relative": (signed(late=swap(_END, f'<x xmlns="evil"/>{_END}')), "namespace"),
         "too large": (signed(late=swap(_END, f"{' ' * MAX_METADATA}{_END}")), "size"),
         "too deep": (signed(late=swap(_END, f"{'<md:x>' * 64}{'</md:x>' * 64}{_END}")), "depth"),
+        "too many elements": (signed(late=swap(_END, f"{'<md:x/>' * 5000}{_END}")), "elements"),
+        "too many attributes": (signed(late=swap(_END, f"<md:x{_ATTRIBUTES}/>{_END}")), "attributes"),
     }
     for what, (octets, check) in texts.items():
         yield bench.refused(OCTETS, what, octets, check)
