@@ -42,13 +42,20 @@ def pem(key: Private) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def problem(path: Path) -> str:
+Loader = Callable[[Path], object]
+
+
+def problem_of(load: Loader, path: Path) -> str:
     with pytest.raises(Misconfigured) as problems:
-        load_signer(path)
+        load(path)
     (found,) = problems.value.problems
     assert found.file == str(path)
     assert found.fix
     return str(found)
+
+
+def problem(path: Path) -> str:
+    return problem_of(load_signer, path)
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +169,6 @@ def test_a_private_key_is_in_no_repr(saml_key: Path) -> None:
 
 # -- a node's keys -------------------------------------------------------------------------------------------------------
 
-Loader = Callable[[Path], object]
 ORIGIN = "broker.example/log"
 
 
@@ -183,15 +189,6 @@ def of_another_version(content: bytes) -> bytes:
     changed = der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x04", 1)
     assert changed != der
     return b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(changed) + b"-----END CERTIFICATE-----\n"
-
-
-def problem_of(load: Loader, path: Path) -> str:
-    with pytest.raises(Misconfigured) as problems:
-        load(path)
-    (found,) = problems.value.problems
-    assert found.file == str(path)
-    assert found.fix
-    return str(found)
 
 
 @pytest.fixture(scope="module")
