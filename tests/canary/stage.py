@@ -10,10 +10,11 @@ from fastapi.responses import HTMLResponse, Response
 from lxml import etree
 
 from idp.config.settings import load_settings
-from idp.demo.browser import Browser, Page
+from idp.demo.browser import Browser, Page, WalkError
 from idp.demo.citizens import HIGH, LOW, Citizen
 from idp.demo.country import Country
 from idp.keys.file import FileSigner, load_signer
+from tests.idp.server.crew import until
 from tests.kill.outside import BrokerOutside
 
 # No post office gives postcodes that begin with Q, nobody alive was born in 1887, and the rest is made up
@@ -120,3 +121,16 @@ class Witness(Browser):
     def _with(self, service: str, more: str) -> Page:
         url, _ = self.stage.city._parties[service].begin()
         return self.get(f"{url}&{more}")
+
+
+def until_it_takes_logins(to_the_question: Callable[[], object]) -> None:
+    """Waits for a node whose database had a strange trigger: if the sequencer saw it, the node opens at its next step."""
+
+    def takes_logins() -> bool:
+        try:
+            to_the_question()
+        except WalkError:
+            return False
+        return True
+
+    until(takes_logins)

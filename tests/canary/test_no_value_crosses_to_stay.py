@@ -35,7 +35,7 @@ from tests.canary.border_stage import (
     openings_of,
 )
 from tests.canary.needles import needles, search
-from tests.canary.stage import VALUES
+from tests.canary.stage import VALUES, until_it_takes_logins
 from tests.canary.test_no_value_is_left import SPOILED
 from tests.idp.cli.command import ciconia
 from tests.idp.store.units import unit
@@ -160,6 +160,7 @@ def fail_in_the_stores(found: Run) -> None:
             found.ends[f"violated, {side}"] = browser.decide(page, choice="continue" if side == "EE" else "approve")
             connection.execute("DROP TRIGGER refuse")
             connection.close()
+            until_it_takes_logins(browser.to_the_question)
 
 
 def ended(found: Run, browser: Watcher, name: str, page: Page) -> None:

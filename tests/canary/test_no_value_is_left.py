@@ -22,6 +22,7 @@ from tests.canary.stage import (
     CanaryStage,
     Shown,
     Witness,
+    until_it_takes_logins,
 )
 from tests.idp.cli.command import Served, ciconia, serving
 from tests.idp.cli.forked import SECONDS
@@ -152,6 +153,7 @@ def violated(stage: CanaryStage, found: Run) -> None:
         found.ends["violated"] = browser.decide(question, choice="approve", share_email="yes")
         connection.execute("DROP TRIGGER refuse")
         connection.close()
+        until_it_takes_logins(browser.to_the_question)
 
 
 def watched_at(folder: Path) -> str:
