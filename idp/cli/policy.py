@@ -5,54 +5,28 @@ attribute is denied; 2 it could not be tried.
 """
 
 import json
-from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from idp.cli.console import COULD_NOT_RUN, NO, YES, end, plain, problems, say, trying
+from idp.cli.console import NO, YES, end, say, trying
 from idp.cli.options import AsJson, Folder
-from idp.config.folder import read_configuration
+from idp.cli.policy_examples import run_examples
+from idp.cli.policy_shown import cell, read_policy, wide_console
 from idp.system.files import read_named
 from policies.attributes import Address, AttributeName, Value
-from policies.errors import Misconfigured
-from policies.examples import Example, decide_for, party_with_everything, withheld_by
-from policies.load import Configuration, load, load_situation
+from policies.examples import decide_for, party_with_everything, withheld_by
+from policies.load import Configuration, load_situation
 from policies.parties import ClientId, PurposeId, RelyingParty
 from policies.purposes import Purpose
 from policies.release import Decision, RulingOutcome
 
 policy = typer.Typer(no_args_is_help=True, add_completion=False, help="Try the purposes, without anybody signing in.")
+policy.command("test")(run_examples)
 ADDRESS_PARTS = ("street", "postal_code", "locality", "region", "country")
-
-
-@policy.command("test")
-def run_examples(config: Folder, *, as_json: AsJson = False) -> None:
-    """Run the examples that stand in the purposes' files.
-
-    Example: ciconia policy test --config city
-    """
-    configuration = _configuration(config, as_json=as_json)
-    tried = [
-        (purpose_id, example, configuration.differences(purpose_id, example))
-        for purpose_id, examples in sorted(configuration.examples.items())
-        for example in examples
-    ]
-    failed = [found for _, _, found in tried if found]
-    if as_json:
-        told = {"ok": bool(tried) and not failed, "examples": [_example(*one) for one in tried]}
-        print(json.dumps(told, ensure_ascii=False))
-    else:
-        _print_examples(tried)
-    if not tried:
-        say("No purpose has an example: nothing was tried. Write [[examples]] into its file.", error=True)
-        raise typer.Exit(COULD_NOT_RUN)
-    raise typer.Exit(NO if failed else YES)
 
 
 @policy.command()
@@ -81,7 +55,7 @@ def explain(
 
     Example: ciconia policy explain --purpose resident-parking --from maria.toml --config city
     """
-    configuration = _configuration(config, as_json=as_json)
+    configuration = read_policy(config, as_json=as_json)
     purpose, party = _purpose_and_party(purpose_id, client, configuration, as_json=as_json)
     today = datetime.now(tz=UTC).date()
     with trying(as_json=as_json):
@@ -104,16 +78,6 @@ def explain(
     raise typer.Exit(NO if decision.blocked else YES)
 
 
-def _configuration(directory: Path, *, as_json: bool) -> Configuration:
-    with trying(as_json=as_json):
-        files = read_configuration(directory)
-    try:
-        return load(files)
-    except Misconfigured as error:
-        problems(error, as_json=as_json)
-        raise typer.Exit(NO) from None
-
-
 def _purpose_and_party(
     purpose_id: str, client: str | None, configuration: Configuration, *, as_json: bool
 ) -> tuple[Purpose, RelyingParty]:
@@ -128,29 +92,6 @@ def _purpose_and_party(
         known = ", ".join(configuration.parties) or "none"
         end("not_found", f"There is no party {client or 'without a name'}. Parties: {known}.", as_json=as_json)
     return purpose, party
-
-
-def _example(purpose_id: PurposeId, example: Example, found: Sequence[str]) -> dict[str, object]:
-    return {
-        "purpose": purpose_id,
-        "title": example.title,
-        "file": example.source.file,
-        "line": example.source.line,
-        "holds": not found,
-        "differences": list(found),
-    }
-
-
-def _print_examples(tried: Sequence[tuple[PurposeId, Example, Sequence[str]]]) -> None:
-    table = Table("purpose", "example", "", title_justify="left")
-    for purpose_id, example, found in tried:
-        verdict = "[red]fails[/red]" if found else "[green]holds[/green]"
-        table.add_row(_cell(purpose_id), _cell(example.title), verdict)
-    _console().print(table)
-    for _, example, found in tried:
-        for sentence in found:
-            say(f"{example.source}: {sentence}", error=True)
-    say(f"{sum(1 for _, _, found in tried if not found)} of {len(tried)} examples hold.")
 
 
 def _decision(
@@ -197,22 +138,11 @@ def _print_decision(decision: Decision, purpose: Purpose, party: RelyingParty, *
         goes = str(went[r.name].form) if r.name in went else "-"
         row = [r.name, str(r.asked), goes, stayed.get(r.name, r.reason.value), str(r.source)]
         value = [_text(went[r.name].value)] if show_values and r.name in went else []
-        table.add_row(*map(_cell, (*row, *value)))
+        table.add_row(*map(cell, (*row, *value)))
     say(f"{purpose.title['en']} ({purpose.basis}: {purpose.law['en']}), asked by {party.title['en']}:")
-    _console().print(table)
+    wide_console().print(table)
     if decision.blocked:
         say(f"Nothing at all is released: {', '.join(decision.blocked)} is required, and cannot go.")
-
-
-def _cell(text: str) -> str:
-    """A text that a cell shows as it is."""
-    return escape(plain(text))
-
-
-def _console() -> Console:
-    """A console for today's stdout; wide enough for a pipe."""
-    console = Console(emoji=False, highlight=False)
-    return console if console.is_terminal else Console(emoji=False, highlight=False, width=160)
 
 
 def _json(value: Value) -> object:

@@ -1,0 +1,34 @@
+"""The configuration that the commands of `ciconia policy` judge, and their tables."""
+
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from idp.cli.console import NO, plain, problems, trying
+from idp.config.folder import read_configuration
+from policies.errors import Misconfigured
+from policies.load import Configuration, load
+
+
+def read_policy(directory: Path, *, as_json: bool) -> Configuration:
+    """The configuration of a folder; a fault in it ends the command with 1, and with 2 where it cannot be read."""
+    with trying(as_json=as_json):
+        files = read_configuration(directory)
+    try:
+        return load(files)
+    except Misconfigured as error:
+        problems(error, as_json=as_json)
+        raise typer.Exit(NO) from None
+
+
+def cell(text: str) -> str:
+    """A text that a cell shows as it is."""
+    return escape(plain(text))
+
+
+def wide_console() -> Console:
+    """A console for today's stdout; wide enough for a pipe."""
+    console = Console(emoji=False, highlight=False)
+    return console if console.is_terminal else Console(emoji=False, highlight=False, width=160)
