@@ -18,13 +18,13 @@ from connectors import checks as of_messages
 from connectors.fetch import FetchError
 from connectors.request_checks import PeerRequestRefused
 from idp.login import check_names as of_logins
+from idp.pages.phrases import english_phrases
 from idp.pages.wording import MOVES, SHOWN_AS
 from policies.errors import AssertionRejected, BrokerError
 from tests.raised_checks import Raised, codes_in, forget_trees, oauth_codes_in, raised_in, told_codes_in
 
 ROOT = Path(__file__).parents[1]
 PAGE, WORDS = ROOT / "docs" / "errors.md", ROOT / "tests" / "errors.toml"
-ENGLISH = ROOT / "idp" / "pages" / "translations" / "en.toml"
 PRODUCT = ("policies", "connectors", "idp")
 # The demo's countries and relying parties are no part of the product
 OUTSIDE = ("idp/demo/", "connectors/attacks/")
@@ -69,8 +69,12 @@ def read_words(text: str) -> Words:
 
 def page_texts() -> Mapping[str, Mapping[str, str]]:
     """The citizen's texts of each code, and of each mover."""
-    error = tomllib.loads(ENGLISH.read_text(encoding="utf-8"))["error"]
-    return {str(name): texts for name, texts in error.items() if isinstance(texts, dict)}
+    found: dict[str, dict[str, str]] = {}
+    for key, phrase in english_phrases().items():
+        if key.startswith("error.") and key.count(".") == 2:
+            _, name, part = key.split(".")
+            found.setdefault(name, {})[part] = phrase
+    return found
 
 
 def tables() -> Mapping[str, Mapping[str, str]]:

@@ -2,7 +2,8 @@
 
 views.py         the view of each page: frozen, already in words
 wording.py       a decision in words: attributes, forms, reasons, legal bases, dates, countries
-languages.py     which language, and the phrases of each (`translations/*.toml`)
+languages.py     which language, with its order, dates and names of countries
+phrases.py       the phrases of each language, from gettext catalogues (`locale/`)
 render.py        `Pages`: templates (`templates/*.html`) made once at start
 headers.py       the HTTP headers of each kind of page
 static.py        the style sheet and the mark (`static/`)

@@ -5,16 +5,16 @@ browser's Accept-Language, then English. If the citizen chooses a language, thei
 """
 
 import re
-import tomllib
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from importlib import resources
 
 from babel import Locale
 from babel.dates import format_date, format_skeleton
+
+from idp.pages.phrases import english_phrases, translated_phrases
 
 ENGLISH = "en"
 # British dates (22 July 1990): the readers are Europeans
@@ -149,24 +149,13 @@ _SORT_KEYS = {"en": _plain, "et": _estonian, "zh-Hans": _pinyin}
 
 
 def load_languages() -> Mapping[str, Language]:
-    """Read all languages from the package."""
-    folder = resources.files("idp.pages").joinpath("translations")
+    """Read all languages from the package. Raises ValueError if a phrase lacks a translation."""
+    english = english_phrases()
     return {
         tag: Language(
             tag=tag,
-            phrases=_flat(tomllib.loads(folder.joinpath(f"{tag}.toml").read_text("utf-8"))),
+            phrases=english if tag == ENGLISH else translated_phrases(locale, english),
             locale=Locale.parse(locale),
         )
         for tag, locale in LOCALES.items()
     }
-
-
-def _flat(table: Mapping[str, object], prefix: str = "") -> dict[str, str]:
-    """Flatten nested tables to dotted keys."""
-    phrases: dict[str, str] = {}
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            phrases |= _flat(value, f"{prefix}{key}.")
-        else:
-            phrases[f"{prefix}{key}"] = str(value)
-    return phrases
