@@ -74,6 +74,8 @@ class Offered:
 
     attributes: Mapping[AttributeName, Value] = field(repr=False)
     loa: LevelOfAssurance
+    # the legal sphere of the source; "" is within every one
+    sphere: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,10 @@ class RelyingParty:
     public: bool = False
     # The origins whose pages may call for it; none for a client that is not public
     origins: tuple[str, ...] = ()
+    # Whether the broker itself ends a login that falls short of the purpose, and tells the service of a refusal
+    enforce: bool = False
+    # The legal sphere that it lies in; "" is within every one
+    sphere: str = ""
 
     def takes(self, redirect_uri: str) -> bool:
         """Whether an answer may go there."""
@@ -163,3 +167,5 @@ class IdentityProvider:
     deviations: frozenset[str] = frozenset()
     # the URN of the NameID format that is asked for; "" asks for none
     name_id_format: str = ""
+    # the legal sphere that it vouches in; "" is within every one
+    sphere: str = ""

@@ -20,6 +20,38 @@ class Basis(StrEnum):
     LEGITIMATE_INTERESTS = "legitimate_interests"
 
 
+class AskMode(StrEnum):
+    """How often the same question comes to a citizen who said yes to it."""
+
+    EACH_TIME = "each_time"
+    ON_CHANGE = "on_change"
+    REMEMBER = "remember"
+
+
+class Show(StrEnum):
+    """What the page does: it informs and goes on, or it asks and takes a no."""
+
+    INFORM = "inform"
+    ASK = "ask"
+
+
+@dataclass(frozen=True, slots=True)
+class AskRule:
+    """How often a citizen is asked; `days` is how long `REMEMBER` remembers, else 0."""
+
+    mode: AskMode = AskMode.EACH_TIME
+    days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """Where a citizen objects (art. 21), complains (art. 77) or withdraws (art. 7(3)): words or an address, or ""."""
+
+    object: str = ""
+    complain: str = ""
+    withdraw: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Controller:
     """The party that answers for the processing (art. 4(7)), and how to reach it."""
@@ -36,6 +68,8 @@ class Need:
     why: Translated
     required: bool
     source: Source
+    # of a predicate: a broker that enforces ends the login whose answer is no
+    must_be_true: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +87,16 @@ class Purpose:
     source: Source
     # the countries whose citizens it is for (ISO 3166-1 alpha-2); none: every country that is connected
     countries: tuple[str, ...] = ()
+    # how long the service keeps it (ISO 8601, `P1Y`); "" where the file does not say
+    retention: str = ""
+    recipients: tuple[Translated, ...] = ()
+    rights: Rights | None = None
+    # terms of https://w3id.org/dpv, spelled `dpv:ServiceProvision`
+    dpv_purpose: str = ""
+    dpv_processing: tuple[str, ...] = ()
+    # what no later change may add without an approval of its own
+    never: tuple[AttributeName, ...] = ()
+    ask: AskRule = AskRule()
+    show: Show = Show.ASK
+    # whether a citizen who refuses loses nothing, and reads so
+    refusable_without_loss: bool = False

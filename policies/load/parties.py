@@ -79,6 +79,8 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
         blind=table.flag("blind"),
         public=public,
         origins=read_origins(table, redirect_uris, public=public),
+        enforce=table.flag("enforce"),
+        sphere=table.sphere(),
     )
     if party.blind and party.requester_id:
         what, fix = "names the service to other countries, which `blind` forbids.", "leave out one of the two."

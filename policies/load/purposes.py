@@ -5,11 +5,14 @@ from hashlib import sha256
 
 from policies.attributes import EXACT, AttributeName, Form
 from policies.catalogue import Catalogue
+from policies.load import processing
 from policies.load.table import COUNTRY, Table, nearest
 from policies.parties import PurposeId
 from policies.purposes import Basis, Controller, Need, Purpose
 
-_BASES = {basis.value: basis for basis in Basis}
+_BASES: Mapping[str, Basis | None] = {basis.value: basis for basis in Basis}
+# Forms whose value is a yes or a no
+_PREDICATES = frozenset({"age_over", "resident_of"})
 
 
 def form_of(table: Table, key: str, name: AttributeName, text: object, catalogue: Catalogue) -> Form:
@@ -40,18 +43,29 @@ def read_purpose(table: Table, content: bytes, catalogue: Catalogue) -> Purpose:
     basis = "say on which basis of GDPR art. 6(1) this rests: basis = one of "
     if "basis" not in table:
         table.problem("basis", "is missing: there is no legal basis.", basis + ", ".join(_BASES) + ".")
+    found = table.choice("basis", _BASES, None, required="basis" in table)
+    needs = _needs(table, catalogue)
     controller = table.table("controller", "write [controller] with name.en and contact: who answers for it.")
     purpose = Purpose(
         purpose_id=PurposeId(table.identifier("id")),
         title=table.translated("title", "Resident parking permit"),
-        basis=table.choice("basis", _BASES, Basis.CONSENT, required="basis" in table),
+        basis=found or Basis.CONSENT,
         law=table.translated("law", "Parking Ordinance of Storkhaven, section 12", lines=True),
         controller=_controller(controller),
-        needs=_needs(table, catalogue),
+        needs=needs,
         minimum_assurance=table.level("minimum_assurance"),
         digest=sha256(content).hexdigest(),
         source=table.source("id"),
         countries=_countries(table),
+        retention=processing.retention(table),
+        recipients=processing.recipients(table),
+        rights=processing.rights(table, found),
+        dpv_purpose=processing.dpv_purpose(table),
+        dpv_processing=processing.dpv_processing(table),
+        never=processing.never(table, catalogue, needs),
+        ask=processing.ask_rule(table),
+        show=processing.show(table, found),
+        refusable_without_loss=processing.refusable(table, found),
     )
     table.close()
     return purpose
@@ -85,11 +99,17 @@ def _needs(purpose: Table, catalogue: Catalogue) -> Mapping[AttributeName, Need]
         if table is None:
             continue
         text = table.text("form", "write form = one of " + ", ".join(catalogue.spellings(name)) + ".")
-        needs[name] = Need(
+        needs[name] = need = Need(
             form=form_of(table, "form", name, text, catalogue) if text else EXACT,
             why=table.translated("why", "Permits are for adults.", lines=True),
             required=table.flag("required"),
             source=table.source("form"),
+            must_be_true=table.flag("must_be_true"),
         )
+        if need.must_be_true and need.form.name not in _PREDICATES:
+            what = f"is for a yes or a no, and `{need.form}` is neither."
+            table.problem("must_be_true", what, "leave it out, or write a form that is answered yes or no.")
+        elif need.must_be_true and not need.required:
+            table.problem("must_be_true", "is of no use for what need not come.", "write required = true beside it.")
         table.close()
     return needs

@@ -138,6 +138,10 @@ class Table:
         """A country (ISO 3166-1 alpha-2)."""
         return self.matching(key, COUNTRY, f'write {key} = "EE": two capital letters (ISO 3166-1 alpha-2).')
 
+    def sphere(self) -> str:
+        """A legal sphere, such as a union or a treaty's parties; "" where none is named."""
+        return self.matching("sphere", IDENTIFIER, 'write sphere = "eu", or leave it out.', default="")
+
     def choice(self, key: str, known: Mapping[str, T], default: T, *, required: bool = True) -> T:
         """One of several words. `default` stands in where it is missing or wrong."""
         value = self.take(key)
@@ -197,18 +201,20 @@ class Table:
         """A text in several languages, English among them: of `most` signs in each, and with `lines` of several lines."""
         fix = f'write {key}.en = "{example}", and the same for et, zh-Hans as you need them.'
         table = self.table(key, fix)
-        if table is None:
-            return {}
-        texts = {tag: table.text(tag, f"write text for {tag}.") for tag in table.names()}
+        return table.texts_by_language(fix, most=most, lines=lines) if table is not None else {}
+
+    def texts_by_language(self, fix: str, *, most: int | None = None, lines: bool = False) -> Translated:
+        """This whole table as one text in several languages, as `translated`."""
+        texts = {tag: self.text(tag, f"write text for {tag}.") for tag in self.names()}
         for tag in texts:
             if not _LANGUAGE.fullmatch(tag):
-                table.problem(tag, "is no language tag.", "write en, et, zh-Hans (BCP 47).")
+                self.problem(tag, "is no language tag.", "write en, et, zh-Hans (BCP 47).")
         for tag, text in texts.items():
-            table.check_readable(tag, text, lines=lines)
+            self.check_readable(tag, text, lines=lines)
             if most is not None and len(text) > most:
-                table.problem(tag, f"has {len(text)} signs.", f"write at most {most}: other countries take no more.")
+                self.problem(tag, f"has {len(text)} signs.", f"write at most {most}: other countries take no more.")
         if "en" not in texts:
-            table.problem("en", "is missing: English is what every reader falls back to.", fix)
+            self.problem("en", "is missing: English is what every reader falls back to.", fix)
         return texts
 
     # -- tables ----------------------------------------------------------------------------------------------------------
