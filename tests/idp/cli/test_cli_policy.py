@@ -83,6 +83,7 @@ def test_examples_as_json(folder: Path) -> None:
                 "differences": [],
             }
         ],
+        "missing": [],
     }
 
 
@@ -93,6 +94,28 @@ def test_an_example_that_does_not_hold_exits_with_1_and_names_file_and_line(fold
     assert "purposes/parking.toml:21: birthdate: the file says False, the answer is True." in done.stderr
     as_json = json.loads(run(folder, "test", "--json").stdout)
     assert (as_json["ok"], as_json["examples"][0]["holds"]) == (False, False)
+
+
+def test_a_rule_that_no_example_holds_is_named_with_its_place_and_ends_with_1(folder: Path) -> None:
+    done = run(folder, "test", "--mutate")
+    assert done.exit_code == 1
+    assert "purposes/parking.toml:13: attributes.birthdate.required: no example notices: dropped. Fix: write" in done.stderr
+    found = json.loads(run(folder, "test", "--mutate", "--json").stdout)
+    assert not found["ok"]
+    assert "changes of a rule were tried; no example holds" in done.stdout
+    first = found["mutation"]["unheld"][0]
+    assert (first["file"], first["line"], first["changes"]) == ("purposes/parking.toml", 13, ["dropped"])
+    # A failing example would notice every change: then none is tried
+    change(folder, "purposes/parking.toml", "answer = true", "answer = false")
+    assert "mutation" not in json.loads(run(folder, "test", "--mutate", "--json").stdout)
+
+
+def test_a_purpose_without_a_refusal_is_named_and_its_examples_hold(folder: Path) -> None:
+    change(folder, "purposes/parking.toml", ', gender = "exact" }', " }")
+    change(folder, "purposes/parking.toml", 'withheld = { gender = "not_needed" }', "")
+    done = run(folder, "test")
+    assert done.exit_code == 0
+    assert "purposes/parking.toml:1: no refusal among the examples of resident-parking." in done.stdout
 
 
 def test_an_example_runs_with_the_registration_that_it_names(folder: Path) -> None:
