@@ -20,12 +20,15 @@ from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.merkle_tree import leaf_hash
 from idp.ledger.record_contents import (
     ALWAYS,
+    APPROVED,
     CANCELLATION,
     DECRYPTION,
     METADATA,
     OF_A_RELEASE,
     OPENED,
+    PLAN,
     REFUSAL,
+    REFUSED,
     RELEASE,
     SWITCH,
     UNSENT,
@@ -89,6 +92,16 @@ _SHAPES = {
             ("switch", bool, "a switch does not say what is off or on"),
             ("name", bool, "a switch does not say what is off or on"),
             ("reason", _is_given_reason, "a switch has no reason"),
+        ),
+    ),
+    PLAN: _Shape(
+        "what somebody said to a plan",
+        ("act", "plan", "reason", "who"),
+        (
+            ("act", lambda said: said in (APPROVED, REFUSED), "what somebody said to a plan is neither yes nor no"),
+            ("plan", _matches(_DIGEST), "what somebody said to a plan names no plan by 64 hex digits"),
+            ("reason", _is_given_reason, "what somebody said to a plan has no reason"),
+            ("who", bool, "what somebody said to a plan does not say who it was"),
         ),
     ),
     UNSENT: _Shape(
@@ -180,8 +193,8 @@ def _open(row: Row[tuple[object, ...]], compartment: str, tenant: str, keys: Led
 def _facts(row: Row[tuple[object, ...]], facts: Mapping[str, Facts]) -> Iterator[str]:
     sent, decision = facts.get("sent", {}), facts.get("decision", {})
     kind = decision.get("kind")
-    if kind not in (*_OF_LOGINS, METADATA, DECRYPTION, SWITCH):
-        yield "it is no release, refusal or cancellation, nothing unsent, and no approval of metadata, decryption or switch"
+    if kind not in (*_OF_LOGINS, METADATA, DECRYPTION, SWITCH, PLAN):
+        yield "it is no release, refusal or cancellation, nothing unsent, and no act of an operator"
         return
     if "node" in decision and kind in _OF_LOGINS:
         yield from _without_subject(row, _Shape(f"a {kind} to a node", _OF_A_NODE), sent, decision)

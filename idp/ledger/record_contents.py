@@ -30,6 +30,11 @@ An operator's switch, and why (decision 0000.31), before it counts:
     sent      {"name","reason","record","state","switch","time"}       state: "off" or "on"
     decision  {"kind","name","reason","record","state","switch","time"}
 
+What somebody said to a plan of another configuration: "approved", or "refused" and why (decision 0034):
+
+    sent      {"act","plan","reason","record","time","who"}
+    decision  {"act","kind","plan","reason","record","time","who"}
+
 An answer that never left. A sending node's has the shape of its logins, with `kind` "unsent"; a city's names the record
 that it is about.
 
@@ -65,6 +70,7 @@ CANCELLATION = "cancellation"
 METADATA = "metadata"
 DECRYPTION = "decryption"
 SWITCH = "switch"
+PLAN = "plan"
 UNSENT = "unsent"
 # The compartments of a release, and their names in order
 ALWAYS = {"sent", "decision"}
@@ -73,6 +79,7 @@ OPENED = sorted(OF_A_RELEASE)
 # Long enough to name an incident; a message would not fit
 MAX_REASON = 200
 BY_PAGE = "page"
+APPROVED, REFUSED = "approved", "refused"
 
 
 def new_record() -> bytes:
@@ -172,6 +179,13 @@ def draft_switch(*, record: bytes, time: int, switch: str, name: str, off: bool,
     """The record of a switch: what kind of thing, which, whether it is off, and why. ValueError for no reason."""
     state = "off" if off else "on"
     return _without_subject(record, time, SWITCH, name=name, reason=_checked_reason(reason), state=state, switch=switch)
+
+
+def draft_plan_act(*, record: bytes, time: int, act: str, plan: str, who: str, reason: str) -> RecordDraft:
+    """The record of an approval of a plan (its digest, hex), or of one that was refused. ValueError for no reason."""
+    if act not in (APPROVED, REFUSED):
+        raise ValueError("a plan is approved, or an approval refused")
+    return _without_subject(record, time, PLAN, act=act, plan=plan, reason=_checked_reason(reason), who=who)
 
 
 def is_reason(text: str) -> bool:

@@ -16,6 +16,7 @@ from idp.ledger.record_contents import (
     draft_approval,
     draft_decryption,
     draft_node,
+    draft_plan_act,
     draft_switch,
     draft_unsent,
     new_record,
@@ -46,6 +47,12 @@ def switch() -> RecordDraft:
     return draft_switch(record=new_record(), time=NOW, switch="party", name="parking", off=True, reason="it leaks")
 
 
+def refused() -> RecordDraft:
+    return draft_plan_act(
+        record=new_record(), time=NOW, act="refused", plan="a" * 64, who="anna", reason="nobody approves their own plan"
+    )
+
+
 def unsent() -> RecordDraft:
     return draft_unsent(record=new_record(), time=NOW, about=ABOUT)
 
@@ -71,6 +78,7 @@ def findings(store: Store, draft: RecordDraft, role: Role | None = None) -> set[
         (decryption(), {"file": "a" * 64, "reason": "incident 4711"}),
         (unsent(), {"about": ABOUT.hex()}),
         (switch(), {"name": "parking", "reason": "it leaks", "state": "off", "switch": "party"}),
+        (refused(), {"act": "refused", "plan": "a" * 64, "reason": "nobody approves their own plan", "who": "anna"}),
     ],
 )
 def test_an_act_says_the_same_in_both_openings_and_nothing_of_a_person(draft: RecordDraft, facts: dict[str, Json]) -> None:
@@ -96,7 +104,7 @@ NODE_ODD = "a release to a node says more or less than it may"
 NODE_TWO = "a release to a node says one thing as sent and another as decided"
 APPROVAL_ODD = "an approval of metadata says more or less than it may"
 NO_SWITCH = "a switch does not say what is off or on"
-NO_KIND = "it is no release, refusal or cancellation, nothing unsent, and no approval of metadata, decryption or switch"
+NO_KIND = "it is no release, refusal or cancellation, nothing unsent, and no act of an operator"
 NO_FILE = "a decryption by hand names no file by a digest of 64 hex digits"
 
 
@@ -152,6 +160,11 @@ NO_FILE = "a decryption by hand names no file by a digest of 64 hex digits"
         (switch(), BOTH, {"name": ""}, NO_SWITCH),
         (switch(), BOTH, {"reason": ""}, "a switch has no reason"),
         (switch(), BOTH, {"person": "x"}, "a switch says more or less than it may"),
+        # approvals of plans
+        (refused(), BOTH, {"act": "hidden"}, "what somebody said to a plan is neither yes nor no"),
+        (refused(), BOTH, {"plan": "a"}, "what somebody said to a plan names no plan by 64 hex digits"),
+        (refused(), BOTH, {"reason": ""}, "what somebody said to a plan has no reason"),
+        (refused(), BOTH, {"who": ""}, "what somebody said to a plan does not say who it was"),
     ],
 )
 def test_a_record_that_says_more_or_another_thing_is_named(
