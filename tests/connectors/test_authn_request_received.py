@@ -108,18 +108,6 @@ def test_the_answer_goes_where_the_metadata_says(idp: SigningParty, more: str, g
     assert received(posted(written(more=more), idp, "SAMLRequest"), idp, party).acs_url == goes_to
 
 
-@pytest.mark.spec("saml.md §3")
-def test_a_request_is_signed_by_its_own_service_provider(idp: SigningParty, stranger: SigningParty) -> None:
-    assert check_of(partial(received, posted(written(), None, "SAMLRequest"), idp)) == "signature_missing"
-    for inbound in both(written(), stranger, "SAMLRequest"):
-        assert check_of(partial(received, inbound, idp)) == "signature"
-    # A signed assertion inside of a request that nobody signed is no signature of the request
-    signed = forge.signed_reply(forge.Reply(), idp, "assertion").decode()
-    held = signed[signed.index("<saml:Assertion") : signed.index("</samlp:Response>")]
-    around = written(inside=f'<samlp:Extensions xmlns:xsi="urn:x" xmlns:xs="urn:y">{held}</samlp:Extensions>')
-    assert check_of(partial(received, posted(around, None, "SAMLRequest"), idp)) == "signature_place"
-
-
 def test_the_names_that_may_be_asked_are_those_of_the_metadata_where_it_says_some(idp: SigningParty) -> None:
     listed = replace(PARTY, name_id_formats=frozenset({TRANSIENT}))
 

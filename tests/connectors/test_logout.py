@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 import pytest
 from lxml import etree
@@ -23,14 +22,12 @@ from connectors.profiles import SAML2INT
 from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
 from connectors.wire.names import PERSISTENT, SUCCESS, UNSPECIFIED
 from policies.errors import AssertionRejected
-from tests.connectors import forge
 from tests.connectors.forge import NOW, SigningParty
 from tests.connectors.schemas import assert_valid
 from tests.connectors.sent import (
     HERE,
     LOGOUT_REQUEST,
     LOGOUT_RESPONSE,
-    NAME_ID,
     PEER,
     Message,
     both,
@@ -126,41 +123,6 @@ def changed(message: Message, changes: dict[str, object]) -> str:
 def test_a_name_without_qualifiers_and_no_session_means_all_of_them(idp: SigningParty) -> None:
     found = request(posted(replace(LOGOUT_REQUEST, inside="<saml:NameID>x</saml:NameID>").xml(), idp, "SAMLRequest"), idp)
     assert (found.name, found.session_indexes) == (NameIdentifier("x", UNSPECIFIED, "", ""), ())
-
-
-@pytest.mark.spec("security.md §2.1 C")
-@pytest.mark.parametrize("parameter", ["SAMLRequest", "SAMLResponse"])
-def test_a_message_that_nobody_signed_or_somebody_else_ends_no_session(
-    idp: SigningParty, stranger: SigningParty, parameter: str
-) -> None:
-    message, receive = {
-        "SAMLRequest": (LOGOUT_REQUEST, request),
-        "SAMLResponse": (LOGOUT_RESPONSE, response),
-    }[parameter]
-    xml = message.xml()
-    assert check_of(lambda: receive(posted(xml, None, parameter), idp)) == "signature_missing"
-    unsigned = redirected(xml, idp, parameter).raw.partition("&SigAlg=")[0]
-    assert check_of(lambda: receive(Inbound("redirect", {}, unsigned), idp)) == "signature_missing"
-    for inbound in both(xml, stranger, parameter):
-        assert check_of(partial(receive, inbound, idp)) == "signature"
-
-
-@pytest.mark.spec("samlify #634")
-def test_a_signature_of_another_thing_does_not_vouch_for_a_logout_around_it(idp: SigningParty) -> None:
-    assertion = forge.signed_reply(forge.Reply(), idp, "assertion").decode()
-    start, end = assertion.index("<saml:Assertion"), assertion.index("</saml:Assertion>") + len("</saml:Assertion>")
-    held = assertion[start:end]
-    for changes in (
-        {"inside": NAME_ID + held},
-        {"issuer": f"<saml:Issuer>{PEER}</saml:Issuer><samlp:Extensions>{held}</samlp:Extensions>"},
-    ):
-        xml = changed(LOGOUT_REQUEST, dict(changes)).replace(
-            "<samlp:LogoutRequest ", '<samlp:LogoutRequest xmlns:xsi="urn:x" xmlns:xs="urn:y" '
-        )
-        assert check_of(partial(request, posted(xml, None, "SAMLRequest"), idp)) == "signature_place"
-    # A whole signed message of the same key, but of another kind
-    signed_request = posted(replace(LOGOUT_REQUEST, root="AuthnRequest").xml(), idp, "SAMLRequest")
-    assert check_of(lambda: request(signed_request, idp)) == "root"
 
 
 @pytest.mark.spec("house-style.md 10")

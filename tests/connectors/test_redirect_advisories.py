@@ -5,8 +5,6 @@ SAMLRequest was read. CVE-2025-31335 (OpenSAML C++, Shibboleth's advisory of 202
 signature being verified over another text than that of the message, for every binding whose signature is not in the XML.
 """
 
-from collections.abc import Callable
-from itertools import permutations
 from urllib.parse import quote
 
 import pytest
@@ -16,14 +14,12 @@ from connectors.formats.logout import read_logout_response
 from connectors.logout_checks import ExpectedLogout, receive_logout_response
 from connectors.profiles import SAML2INT
 from connectors.signatures.pinned_keys import key_of_certificate
-from connectors.signatures.redirect import MAX_INFLATED, MESSAGES, verify_query
+from connectors.signatures.redirect import MAX_INFLATED, verify_query
 from connectors.signatures.verification_result import Signed
 from policies.errors import AssertionRejected
-from tests.connectors import forge
 from tests.connectors.forge import NOW, SigningParty
 from tests.connectors.sent import (
     HERE,
-    LOGOUT_REQUEST,
     LOGOUT_RESPONSE,
     PEER,
     RSA_SHA256,
@@ -33,9 +29,6 @@ from tests.connectors.sent import (
     signature,
     spelled,
 )
-
-FORGED = spelled(deflated(LOGOUT_REQUEST.xml().encode()))
-FORGED_RESPONSE = spelled(deflated(forge.Reply().xml()))
 
 
 def verified(raw: str, parameter: str, idp: SigningParty) -> tuple[Signed, str]:
@@ -54,36 +47,6 @@ def genuine(idp: SigningParty) -> str:
     raw = query(LOGOUT_RESPONSE.xml(), idp, "SAMLResponse", "r")
     assert read_logout_response(verified(raw, "SAMLResponse", idp)[0]).in_response_to == "_asked"
     return raw
-
-
-@pytest.mark.spec("CVE-2025-27773")
-@pytest.mark.parametrize("forged", [FORGED, FORGED_RESPONSE, ""], ids=["request", "response", "empty"])
-def test_a_forged_request_beside_a_signed_response_is_refused_in_every_order(
-    idp: SigningParty, genuine: str, forged: str
-) -> None:
-    pieces = [*genuine.split("&"), f"SAMLRequest={forged}"]
-    for order in permutations(pieces):
-        for parameter in MESSAGES:
-            assert check_of("&".join(order), parameter, idp) == "parameters"
-
-
-@pytest.mark.spec("CVE-2025-31335")
-@pytest.mark.parametrize(
-    "smuggle",
-    [
-        lambda raw: f"xSAMLResponse={FORGED_RESPONSE}&{raw}",
-        lambda raw: raw.replace("SAMLResponse=", f"SAMLResponse={FORGED_RESPONSE}&xSAMLResponse=", 1),
-        lambda raw: f"SAMLResponse={FORGED_RESPONSE}&RelayState={quote(raw, safe='')}",
-        lambda raw: f"{raw}&SAMLart=AAQAAA",
-        lambda raw: f"{raw};SAMLResponse={FORGED_RESPONSE}",
-        lambda raw: raw.replace("&", "&amp;", 1),
-    ],
-)
-def test_a_parameter_that_hides_in_another_is_refused(
-    idp: SigningParty, genuine: str, smuggle: Callable[[str], str]
-) -> None:
-    refused = {"parameters", "signature_missing", "signature_value"}
-    assert check_of(smuggle(genuine), "SAMLResponse", idp) in refused
 
 
 @pytest.mark.spec("CVE-2025-31335")

@@ -1,7 +1,5 @@
 """An EncryptedKey after the EncryptedData, as OpenSAML's "peer" placement has it: one key, and one reference to it."""
 
-from collections.abc import Callable
-
 import pytest
 import xmlsec
 from xmlsec import constants
@@ -9,7 +7,6 @@ from xmlsec import constants
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.parse import Element
 from connectors.signatures.xmlenc import open_assertion
-from policies.errors import AssertionRejected
 from tests.connectors import crossing
 from tests.connectors.agreeing import Agreeing, agreement
 from tests.connectors.crossing import XENC, Encryption, node, opened, outer, response
@@ -62,18 +59,3 @@ def test_libxmlsec_reads_the_same_form() -> None:
     manager = xmlsec.KeysManager()
     manager.add_key(xmlsec.Key.from_memory(node("ours").pem, constants.KeyDataFormatPem))
     assert str(xmlsec.EncryptionContext(manager).decrypt(holder[0]).tag).endswith("}Assertion")
-
-
-def _second_id(root: Element) -> None:
-    part(root, "StatusCode").set("Id", "_key")
-
-
-def _same_id(root: Element) -> None:
-    part(root, "EncryptedData").set("Id", "_key")
-
-
-@pytest.mark.parametrize("edit", [_second_id, _same_id])
-def test_an_id_that_stands_twice_is_refused_before_anything_refers_to_it(edit: Callable[[Element], None]) -> None:
-    with pytest.raises(AssertionRejected) as refusal:
-        outer(response(made().element(), edit=edit))
-    assert refusal.value.check == "duplicate_id"

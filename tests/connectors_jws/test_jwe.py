@@ -134,26 +134,13 @@ def _flipped(part: int) -> str:
 
 _EPHEMERAL = ec.generate_private_key(ec.SECP256R1())
 TWICE = '{"alg":"ECDH-ES",' + json.dumps(good_header(ephemeral=_EPHEMERAL))[1:]
-MEMBERS: Mapping[str, Json] = {
-    "zip": "DEF",
-    "crit": ["exp"],
-    "p2c": 2**31,
-    "p2s": "AAAA",
-    "jwk": {"kty": "EC"},
-    "jku": "https://evil.example/jwks",
-    "x5u": "https://evil.example/x5u",
-    "x5c": ["MII"],
-    "iv": "AAAA",
-    "tag": "AAAA",
-    "b64": False,
-}
 CASES = (
     Case("jwe_size", "a token beyond 64 KiB", encrypted("x" * MAX_TOKEN)),
     Case("jwe_form", "empty", ""),
     Case("jwe_form", "a signed token that is not encrypted", "e30.e30.e30"),
     Case("jwe_header", "no JSON", sealed("{", b"", bytes(16))),
     Case("jwe_header", "a member twice", sealed(TWICE, INNER.encode(), bytes(16))),
-    *(Case("jwe_header", name, encrypted(INNER, **{name: value})) for name, value in MEMBERS.items()),
+    Case("jwe_header", "zip", encrypted(INNER, zip="DEF")),
     Case("jwe_header", "no epk", encrypted(INNER, epk="LEFT OUT")),
     Case("jwe_alg", "agreement and wrapping", encrypted(INNER, alg="ECDH-ES+A128KW")),
     Case("jwe_alg", "RSA of PKCS1", encrypted(INNER, alg="RSA1_5")),

@@ -6,9 +6,7 @@ import json
 from dataclasses import FrozenInstanceError
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
@@ -99,21 +97,9 @@ def test_nothing_is_signed_with_an_algorithm_that_signers_do_not_have(alg: str) 
         sign(CLAIMS, SoftwareSigner(private_key("ES256")), alg=alg, typ="JWT")
 
 
-@pytest.mark.parametrize("alg", EVERY_ALGORITHM)
-def test_one_changed_bit_anywhere_is_refused(alg: str) -> None:
-    header, payload, signature = token(alg=alg).split(".")
-    for part in (header, payload, signature):
-        changed = ("A" if part[5] != "A" else "B").join([part[:5], part[6:]])
-        altered = ".".join(changed if p is part else p for p in (header, payload, signature))
-        assert refused(altered, alg) in {"jws_header", "jws_form", "jws_signature", "jws_alg", "jws_claims"}
-
-
 @pytest.mark.spec("house-style.md 10")
 def test_an_empty_key_set_is_refused() -> None:
     assert refused(token(), among=[]) == "jws_keys"
-
-
-# -- one algorithm, pinned ---------------------------------------------------------------------------------------------
 
 
 # -- a header is judged once -------------------------------------------------------------------------------------------
@@ -138,12 +124,6 @@ def test_a_token_without_kid_verifies_only_where_there_is_one_key() -> None:
     bare = token({"alg": "ES256", "typ": "JWT"})
     assert verify(bare, keys(), alg="ES256", types=JWT_ALONE).kid == "k1"
     assert refused(bare, among=[*keys(), *keys(kid="k2", number=1)]) == "jws_kid"
-
-
-# -- the form ----------------------------------------------------------------------------------------------------------
-
-
-# -- the header --------------------------------------------------------------------------------------------------------
 
 
 # -- the claims --------------------------------------------------------------------------------------------------------
@@ -226,31 +206,19 @@ def test_python_jose_350_accepts_a_token_without_exp_and_our_reader_of_times_doe
     assert caught.value.check == "claim_exp"
 
 
-@pytest.mark.spec("CVE-2024-33664")
-def test_cve_2024_33664_a_jwe_bomb_is_never_inflated() -> None:
-    header = b64(json.dumps({"alg": "dir", "enc": "A128CBC-HS256", "zip": "DEF"}))
-    assert refused(f"{header}..{b64(b'0' * 16)}.{b64(b'0' * 1024)}.{b64(b'0' * 16)}") == "jws_form"
+@pytest.mark.spec("python-jose #419")
+def test_python_jose_419_the_algorithm_is_never_the_headers() -> None:
+    """Where nobody says which algorithms, python-jose takes the header's. Our `verify` cannot be called without."""
+    forged = _hmac_token(b"a secret of the developer")
+    assert python_jose.verify(forged, "a secret of the developer", None)
+    with pytest.raises(TypeError):
+        verify(forged, keys(), types=JWT_ALONE)  # type: ignore[call-arg] # the test is that this fails
+    with pytest.raises(SignatureInvalid) as caught:
+        verify(forged, keys(), alg="", types=JWT_ALONE)
+    assert caught.value.check == "jws_keys"
 
 
-@pytest.mark.spec("RFC 8725 §3.1")
-@pytest.mark.parametrize("pinned", EVERY_ALGORITHM)
-def test_a_token_of_another_algorithm_is_refused_even_where_the_same_key_would_fit(pinned: str) -> None:
-    for found in set(EVERY_ALGORITHM) - {pinned}:
-        made = handmade({"alg": found, "kid": "k1", "typ": "JWT"}, CLAIMS, token_key(found))
-        assert refused(made, pinned) == "jws_alg"
-
-
-@pytest.mark.spec("RFC 7518 §3.5")
-@pytest.mark.parametrize("salt", [0, 64])
-def test_a_salt_of_another_length_than_the_hash_is_refused(salt: int) -> None:
-    key = private_key("PS256")
-    assert isinstance(key, rsa.RSAPrivateKey)
-    octets = f"{b64(json.dumps({'alg': 'PS256', 'kid': 'k1', 'typ': 'JWT'}))}.{b64(json.dumps(CLAIMS))}"
-    signature = key.sign(octets.encode(), padding.PSS(padding.MGF1(SHA256()), salt), SHA256())
-    assert refused(f"{octets}.{b64(signature)}", "PS256") == "jws_signature"
-
-
-@pytest.mark.spec("oidc.md §19")
-@pytest.mark.parametrize("name", ["b64", "zip", "jku", "jwk", "anything"])
-def test_a_header_member_that_we_do_not_accept_is_refused(name: str) -> None:
-    assert refused(token({"alg": "ES256", "kid": "k1", "typ": "JWT", name: "x"})) == "jws_header"
+@pytest.mark.spec("CVE-2024-33663")
+@pytest.mark.parametrize("alg", EVERY_ALGORITHM)
+def test_cve_2024_33663_keys_are_objects_and_never_text(alg: str) -> None:
+    assert not isinstance(keys(alg)[0].prepared, str | bytes | dict)

@@ -18,7 +18,7 @@ def cases() -> list[AttackCase]:
     return list(message_cases(NOW))
 
 
-@pytest.mark.spec("security.md §2.1")
+@pytest.mark.spec("security.md §2.1; saml.md §3; saml.md §5; samlify #634")
 def test_every_message_ends_as_it_says(cases: list[AttackCase]) -> None:
     ends_as_told(cases)
 

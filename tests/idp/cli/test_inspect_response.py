@@ -1,4 +1,4 @@
-"""`ciconia inspect --as response` says of every answer what the connector says: the same check, the same code, no value."""
+"""`ciconia inspect --as response`: what it shows, and what by hand nobody says. `test_inspect_agrees` has its verdicts."""
 
 import json
 from pathlib import Path
@@ -6,20 +6,15 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from connectors.saml import SamlConnector
-from idp.keys.file import FileSigner, create_saml_key, load_signer
-from policies.assurance import LevelOfAssurance
+from connectors.formats.eidas.values import EidasValue
+from connectors.wire.names import TRANSIENT
 from tests.connectors import crossing, forge
 from tests.connectors.eidas import node as eidas
-from tests.connectors.eidas.node import SendingNode, expectation
-from tests.connectors.eidas.test_eidas_connector_refuses import CASES as EIDAS_CASES
+from tests.connectors.eidas.node import SendingNode
 from tests.connectors.forge import Reply
-from tests.connectors.metadata.node import rsa_signer
 from tests.idp.cli.inspecting import answers, inspect, of_a_node, only, private_pem, saml, written
 
 VALUES = ("Pikk", "subject-0001", "1887", "unapuu", "Maasikas", "0001-äö")
-# What no file has: another way to come, another provider that was asked, or the moment of the question
-NOT_IN_A_FILE = {"provider", "binding", "parameters", "authn_instant_stale"}
 
 
 @pytest.fixture(scope="module")
@@ -27,43 +22,16 @@ def idp() -> forge.SigningParty:
     return forge.rsa_party()
 
 
-@pytest.fixture(scope="module")
-def connector(idp: forge.SigningParty, tmp_path_factory: pytest.TempPathFactory) -> SamlConnector:
-    path = tmp_path_factory.mktemp("keys") / "saml.pem"
-    create_saml_key(path)
-    # The registration that an expectation by hand makes: no table of attributes
-    provider = forge.provider(forge.metadata(idp), attributes={})
-    signer: FileSigner = load_signer(path)
-    return SamlConnector(provider=provider, entity_id=forge.SP, acs_url=forge.ACS, signer=signer)
-
-
-@pytest.fixture(scope="module")
-def node() -> SendingNode:
-    return SendingNode(more_keys=[rsa_signer(2)])
-
-
-@pytest.mark.spec("eidas.md §4 closed grammar")
-def test_every_file_that_the_connector_to_a_country_refuses_is_refused_by_the_same_check(
-    tmp_path: Path, node: SendingNode
-) -> None:
-    """By hand nobody says which NameID was asked for, or which country is ours: those two pass, and are listed."""
-    left_open = {"identifier_recipient": "receiving country", "name_id_format": "NameID format"}
-    for level in ("substantial", "high"):
-        minimum = LevelOfAssurance[level.upper()]
-        cases = [c for c in EIDAS_CASES if c.expected == expectation(minimum) and c.check not in NOT_IN_A_FILE]
-        assert cases
-        result = inspect(
-            *written(tmp_path, [case.make(node) for case in cases]),
-            *of_a_node(tmp_path, node, "--request-id", eidas.REQUEST, "--minimum-loa", level),
-        )
-        assert result.exit_code == 1, result.output
-        for case, one in zip(cases, answers(result), strict=True):
-            if case.check in left_open:
-                assert one.accepted, case
-                assert left_open[case.check] in str(one.whole["not_checked"])
-            else:
-                assert one.check == case.check, case
-        assert not [value for value in VALUES if value in result.output]
+def test_what_nobody_says_by_hand_passes_and_is_listed(tmp_path: Path) -> None:
+    """Which NameID was asked for, and which country is ours."""
+    node = SendingNode()
+    person = {**eidas.PERSON, "PersonIdentifier": (EidasValue("EE/FR/0001-äö"),)}
+    said = [node.says(person=person), node.says(name_id_format=TRANSIENT)]
+    result = inspect(*written(tmp_path, said), *of_a_node(tmp_path, node, "--request-id", eidas.REQUEST))
+    for one, left_open in zip(answers(result), ("receiving country", "NameID format"), strict=True):
+        assert one.accepted
+        assert left_open in str(one.whole["not_checked"])
+    assert not [value for value in VALUES if value in result.output]
 
 
 def test_values_are_shown_where_asked_for_and_of_accepted_answers_alone(tmp_path: Path, idp: forge.SigningParty) -> None:
