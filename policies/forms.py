@@ -101,6 +101,11 @@ def is_form(kind: AttributeKind, form: Form) -> bool:
     return known is not None and _is_parameter(known.parameter, form.parameter)
 
 
+def is_predicate(form: Form) -> bool:
+    """Whether the form answers a question with yes or no."""
+    return form.name in {"age_over", "resident_of"}
+
+
 def parse_form(text: str) -> Form | None:
     """Read `exact`, `age_over(18)` or `resident_of(Storkhaven)`; None where it is no form of any kind of attribute."""
     match = _SPELLING.fullmatch(unicodedata.normalize("NFC", text)) if len(text) <= MAX_SPELLING else None

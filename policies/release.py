@@ -10,6 +10,7 @@ from policies.authentication import AskedAttribute, Offered
 from policies.catalogue import STANDARD, Catalogue
 from policies.derive import available, derive
 from policies.errors import ReleaseDenied
+from policies.forms import is_predicate
 from policies.parties import RelyingParty, Source
 from policies.purposes import Purpose
 
@@ -34,6 +35,7 @@ class Reason(StrEnum):
     SOURCE_HAS_LESS = "source_has_less"
     NO_COMMON_FORM = "no_common_form"
     ASSURANCE_TOO_LOW = "assurance_too_low"
+    OTHER_SPHERE = "other_sphere"
     NOT_CHOSEN = "not_chosen"
 
 
@@ -112,7 +114,8 @@ def decide(
 
     1. the purpose is registered for the party, and the assurance suffices: else nothing goes
     2. the attribute is registered for the party, and the purpose needs it: else it is withheld
-    3. form = MEET(asked, registered, needed, available at the source): with nothing left it is withheld
+    3. form = MEET(asked, registered, needed, available at the source): with nothing left it is withheld, and so is all
+       but a predicate where source and party lie in two spheres
     4. the value is derived in that form, and only that leaves
     """
     wanted: dict[AttributeName, Form | None] = {}
@@ -164,6 +167,8 @@ class _Terms:
         allowed = self.catalogue.meet(name, registered, need.form)
         if allowed is None:
             return Ruling(name, asked, RulingOutcome.WITHHELD, Reason.NO_COMMON_FORM, required, need.source)
+        if not passes(self.party, self.offered.sphere, allowed):
+            return Ruling(name, asked, RulingOutcome.WITHHELD, Reason.OTHER_SPHERE, required, self.party.source)
 
         released = self._derived(name, allowed)
         if released is None:
@@ -187,6 +192,22 @@ class _Terms:
         # A full value that is released in full needs no derivation
         answer = value if form == EXACT == has else derive(kind, value, form, self.on) if form else None
         return Attribute(name, form, answer) if form is not None and answer is not None else None
+
+
+def passes(party: RelyingParty, sphere: str, form: Form) -> bool:
+    """Whether a form may go from a source in this sphere to a party: across a border a predicate alone does."""
+    return not sphere or not party.sphere or sphere == party.sphere or is_predicate(form)
+
+
+def short_of(decision: Decision, purpose: Purpose) -> tuple[AttributeName, ...]:
+    """The attributes because of which an enforced login ends: a required one does not go, or what must be true is not."""
+    true = {name: need.form for name, need in purpose.needs.items() if need.must_be_true}
+    return tuple(
+        r.name
+        for r in decision.rulings
+        if (r.released is None and r.required)
+        or (r.released and r.name in true and (r.released.form != true[r.name] or r.released.value is not True))
+    )
 
 
 def may_still_go(released: Iterable[Attribute], purpose: Purpose, party: RelyingParty, catalogue: Catalogue) -> bool:

@@ -25,7 +25,7 @@ from idp.system.toml_text import dumped
 from policies.attributes import EXACT, Address, AttributeName, Form, Value
 from policies.catalogue import Catalogue, ClaimValue
 from policies.errors import Problem, SignatureInvalid
-from policies.forms import AttributeKind
+from policies.forms import AttributeKind, is_predicate
 from policies.load import Configuration
 from policies.load.public_clients import fault_of_origin, fault_of_public_redirect_uri
 from policies.load.redirects import fault_of_redirect_uri
@@ -46,8 +46,6 @@ ADDRESS = re.compile(
 # If the last label is such a number, browsers read the whole host as an IPv4 address (WHATWG URL §3.5)
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 MAX_HOST = 253
-# Forms whose value is a yes or a no
-PREDICATES = frozenset({"age_over", "resident_of"})
 _NAME_FIX = "use 1 to 64 letters, digits, dots, hyphens and underscores."
 _REDIRECT_FIX = "write the full https address of the app's callback."
 
@@ -212,7 +210,7 @@ def required_claims(purpose: Purpose, catalogue: Catalogue) -> Mapping[str, Clai
 
 
 def _sample(catalogue: Catalogue, name: AttributeName, form: Form) -> Value:
-    if form.name in PREDICATES:
+    if is_predicate(form):
         return True
     whole = form == EXACT and catalogue.attributes[name].kind is AttributeKind.ADDRESS
     return Address(*("-" for _ in fields(Address))) if whole else "-"

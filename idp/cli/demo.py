@@ -167,6 +167,7 @@ REASONS = {
     "not_chosen": "the citizen did not tick it",
     "no_common_form": "no form of it was both asked for and allowed",
     "assurance_too_low": "the sign-in was not strong enough",
+    "other_sphere": "it may not cross the border of two legal spheres",
     "purpose_not_registered": "this purpose is not registered for the service",
 }
 

@@ -21,7 +21,7 @@ from policies.notice import notice_hash
 from policies.parties import ClientId, IdentityProvider, ProviderId, RelyingParty, Tenant
 from policies.pseudonyms import pairwise_subject, subject_digest
 from policies.purposes import Purpose
-from policies.release import Decision, completed, decide, may_still_go
+from policies.release import Decision, completed, decide, may_still_go, passes
 
 
 class CityRole:
@@ -138,7 +138,7 @@ class CityRole:
             request.asked,
             purpose,
             party,
-            assertion.offered,
+            replace(assertion.offered, sphere=provider.sphere),
             on=datetime.fromtimestamp(now, tz=UTC).date(),
             catalogue=self.configuration.catalogue,
         )
@@ -157,11 +157,12 @@ class CityRole:
     def check_shown(self, decided: Decided) -> None:
         """Raises `Replayed` where purpose or registration changed since the page was shown."""
         party, purpose = self.registered(decided.request)
-        self._eligible(decided.request, decided.provider_id)
+        provider = self._eligible(decided.request, decided.provider_id)
         if purpose.digest != decided.judged.policy:
             raise Replayed("policy_changed", "the purpose's file has changed since the page was shown")
         given = [ruling.released for ruling in decided.decision.rulings if ruling.released is not None]
-        if not may_still_go(given, purpose, party, self.configuration.catalogue):
+        whole = all(passes(party, provider.sphere, one.form) for one in given)
+        if not whole or not may_still_go(given, purpose, party, self.configuration.catalogue):
             raise Replayed("policy_changed", "the registration has changed since the page was shown")
 
     def check_approvable(self, decided: Decided, now: int) -> None:
@@ -227,9 +228,12 @@ class CityRole:
         return provider is not None and self._known(provider, now)
 
     def ended(self, grant: Grant) -> bool:
-        """Whether what a grant rests on was switched off at any time since its login was asked."""
-        provider = self.configuration.providers.get(grant.provider_id)
-        return self._suspension.ended(ClientId(grant.origin.service), provider, grant.acts)
+        """Whether what a grant rests on was switched off since its login was asked, or lies in another sphere by now."""
+        client = ClientId(grant.origin.service)
+        provider, party = self.configuration.providers.get(grant.provider_id), self.configuration.parties.get(client)
+        if provider and party and not all(passes(party, provider.sphere, one.form) for one in grant.attributes):
+            return True
+        return self._suspension.ended(client, provider, grant.acts)
 
     def _eligible(self, request: ServiceRequest, provider_id: ProviderId) -> IdentityProvider:
         found = self.provider(provider_id)

@@ -38,7 +38,7 @@ def read_examples(purpose: Table, catalogue: Catalogue) -> tuple[Example, ...]:
 
 
 def read_situation(table: Table, catalogue: Catalogue, *, today: date | None) -> Situation:
-    """A made-up login: `on`, `loa`, `asked`, `given`.
+    """A made-up login: `on`, `loa`, `asked`, `given`, and the source's `sphere`.
 
     With `today` it needs no day, and each value has to be usable. An example may show what becomes of an unusable one.
     """
@@ -53,7 +53,7 @@ def read_situation(table: Table, catalogue: Catalogue, *, today: date | None) ->
     return Situation(
         on=on,
         asked=tuple(AskedAttribute(name, form) for name, form in sorted(_forms(asked, catalogue).items())),
-        offered=Offered(values, table.level("loa")),
+        offered=Offered(values, table.level("loa"), table.sphere()),
     )
 
 

@@ -5,14 +5,13 @@ from hashlib import sha256
 
 from policies.attributes import EXACT, AttributeName, Form
 from policies.catalogue import Catalogue
+from policies.forms import is_predicate
 from policies.load import processing
 from policies.load.table import COUNTRY, Table, nearest
 from policies.parties import PurposeId
 from policies.purposes import Basis, Controller, Need, Purpose
 
 _BASES: Mapping[str, Basis | None] = {basis.value: basis for basis in Basis}
-# Forms whose value is a yes or a no
-_PREDICATES = frozenset({"age_over", "resident_of"})
 
 
 def form_of(table: Table, key: str, name: AttributeName, text: object, catalogue: Catalogue) -> Form:
@@ -106,7 +105,7 @@ def _needs(purpose: Table, catalogue: Catalogue) -> Mapping[AttributeName, Need]
             source=table.source("form"),
             must_be_true=table.flag("must_be_true"),
         )
-        if need.must_be_true and need.form.name not in _PREDICATES:
+        if need.must_be_true and not is_predicate(need.form):
             what = f"is for a yes or a no, and `{need.form}` is neither."
             table.problem("must_be_true", what, "leave it out, or write a form that is answered yes or no.")
         elif need.must_be_true and not need.required:

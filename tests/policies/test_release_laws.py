@@ -10,10 +10,10 @@ from policies.assurance import LevelOfAssurance
 from policies.attributes import Address, AttributeName, Form, Value
 from policies.authentication import AskedAttribute, Offered
 from policies.catalogue import STANDARD
-from policies.forms import FORMS, AttributeKind, says_no_more
+from policies.forms import FORMS, AttributeKind, is_predicate, says_no_more
 from policies.parties import ClientId, RelyingParty, Rule, Sector
 from policies.purposes import Basis, Controller, Need, Purpose
-from policies.release import Decision, choose, decide
+from policies.release import Decision, Reason, choose, decide
 from tests.policies.parts import ON, PARKING, PARTY_FILE, PURPOSE_FILE, form
 
 SPELLED = {
@@ -38,6 +38,7 @@ VALUES_OF: Mapping[AttributeKind, st.SearchStrategy[Value]] = {
 }
 NAMES = st.sampled_from(sorted(STANDARD.attributes))
 LEVELS = st.sampled_from(LevelOfAssurance)
+SPHERES = st.sampled_from(["", "home", "abroad"])
 
 
 def mapped(name: AttributeName) -> st.SearchStrategy[tuple[AttributeName, Form]]:
@@ -51,10 +52,11 @@ SOURCES = st.builds(
     .flatmap(lambda names: st.tuples(*(st.tuples(st.just(n), VALUES_OF[STANDARD.attributes[n].kind]) for n in names)))
     .map(dict),
     LEVELS,
+    SPHERES,
 )
 
 
-def party_of(forms: Mapping[AttributeName, Form], *, knows_purpose: bool = True) -> RelyingParty:
+def party_of(forms: Mapping[AttributeName, Form], *, knows_purpose: bool = True, sphere: str = "") -> RelyingParty:
     return RelyingParty(
         client_id=ClientId("c"),
         title={"en": "C"},
@@ -63,6 +65,7 @@ def party_of(forms: Mapping[AttributeName, Form], *, knows_purpose: bool = True)
         purposes=(PARKING,) if knows_purpose else (),
         attributes={name: Rule(one, PARTY_FILE) for name, one in forms.items()},
         source=PARTY_FILE,
+        sphere=sphere,
     )
 
 
@@ -80,7 +83,7 @@ def purpose_of(forms: Mapping[AttributeName, Form], required: frozenset[Attribut
     )
 
 
-PARTIES = st.builds(party_of, FORM_BY_NAME, knows_purpose=st.sampled_from([True, True, True, False]))
+PARTIES = st.builds(party_of, FORM_BY_NAME, knows_purpose=st.sampled_from([True, True, True, False]), sphere=SPHERES)
 REQUIRED = st.frozensets(NAMES, max_size=2)
 PURPOSES = st.builds(purpose_of, FORM_BY_NAME, REQUIRED, LEVELS)
 REQUESTS = FORM_BY_NAME.map(lambda forms: tuple(AskedAttribute(*one) for one in forms.items()))
@@ -113,6 +116,17 @@ def test_what_goes_is_never_stronger_than_any_input(
         assert name in source.attributes
         assert source.loa >= needs.minimum_assurance
         assert needs.purpose_id in rules.purposes
+
+
+@given(REQUESTS, PURPOSES, PARTIES, SOURCES)
+def test_across_a_border_a_predicate_goes_as_at_home_and_nothing_else_does(
+    wanted: tuple[AskedAttribute, ...], needs: Purpose, rules: RelyingParty, source: Offered
+) -> None:
+    home = {r.name: r for r in decide(wanted, needs, rules, replace(source, sphere=""), ON).rulings}
+    there = decide(wanted, needs, replace(rules, sphere="home"), replace(source, sphere="abroad"), ON).rulings
+    for ruling in there:
+        assert ruling.released is None or is_predicate(ruling.released.form)
+        assert ruling.reason is Reason.OTHER_SPHERE or ruling == home[ruling.name]
 
 
 @given(REQUESTS, PURPOSES, PARTIES, SOURCES)
@@ -169,7 +183,7 @@ def test_a_source_with_less_never_releases_more(
 ) -> None:
     left = {name: poorer(value, data) for name, value in source.attributes.items() if data.draw(st.booleans())}
     lower = LevelOfAssurance(data.draw(st.integers(LevelOfAssurance.LOW, source.loa)))
-    less = decide(wanted, needs, rules, Offered(left, lower), ON)
+    less = decide(wanted, needs, rules, replace(source, attributes=left, loa=lower), ON)
     assert at_most(given_by(less), given_by(decide(wanted, needs, rules, source, ON)))
 
 
@@ -196,7 +210,7 @@ def test_the_order_of_nothing_matters(
         shuffled,
         replace(needs, needs=dict(reversed(list(needs.needs.items())))),
         replace(rules, attributes=dict(reversed(list(rules.attributes.items())))),
-        Offered(dict(reversed(list(source.attributes.items()))), source.loa),
+        replace(source, attributes=dict(reversed(list(source.attributes.items())))),
         ON,
     )
     assert turned == decide(wanted, needs, rules, source, ON)

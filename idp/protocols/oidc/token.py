@@ -35,7 +35,7 @@ MALFORMED = (
 MIN_HANDLE, MAX_HANDLE = 16, 64
 # The figure for one request
 MAX_PARAMETERS = 100_000
-SUSPENDED = "The client, or the source of the attributes, is suspended or was: what was issued before has ended."
+SUSPENDED = "The client or the source is suspended or was, or they lie in two spheres: what was issued before has ended."
 USED = "The code was used already, has expired, or was never issued."
 
 # Raises `RequestRefused` where the bearer of a token of this client may not use it
