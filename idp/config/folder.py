@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from idp.system.files import MAX_FILE, is_folder, read_regular
+from idp.system.files import MAX_FILE, MAX_TEXT, is_folder, read_regular
 from idp.system.ownership import CLOSED, assert_open, closed
 from policies.errors import Misconfigured, Problem
 from policies.load import FOLDERS, PATTERNS, Configuration, load
+
+_OUT, _COPY = "is a link out of the folder.", "put the file itself there."
 
 
 def read_configuration(directory: Path) -> Mapping[str, bytes]:
@@ -29,18 +31,35 @@ def readable_files(directory: Path) -> tuple[Mapping[str, bytes], tuple[Problem,
     files: dict[str, bytes] = {}
     # A pattern finds nothing in a closed folder, without an error
     problems = [Problem(name, 0, "file", CLOSED, "let the broker read it.") for name in FOLDERS if closed(directory / name)]
+    within = directory.resolve()
+    outside = {name for name in FOLDERS if _leads_out(directory / name, within)}
+    problems += [Problem(name, 0, "file", _OUT, _COPY) for name in sorted(outside)]
     for path in sorted(path for pattern in PATTERNS for path in directory.glob(pattern)):
         name = path.relative_to(directory).as_posix()
+        if name.partition("/")[0] in outside:
+            continue
+        if _leads_out(path, within):
+            problems.append(Problem(name, 0, "file", _OUT, _COPY))
+            continue
+        most = MAX_FILE if name.startswith("metadata/") else MAX_TEXT
         try:
-            octets = read_regular(path)
+            octets = read_regular(path, most)
         except OSError as error:
             problems.append(Problem(name, 0, "file", f"cannot be read: {error.strerror}.", "let the broker read it."))
             continue
-        if len(octets) > MAX_FILE:
-            problems.append(Problem(name, 0, "file", f"has more than {MAX_FILE} bytes.", "put the right file there."))
+        if len(octets) > most:
+            problems.append(Problem(name, 0, "file", f"has more than {most} bytes.", "put the right file there."))
             continue
         files[name] = octets
     return files, tuple(problems)
+
+
+def _leads_out(path: Path, within: Path) -> bool:
+    """Whether it is a link out of the folder: then what it holds could change without anybody who looks at the folder."""
+    try:
+        return path.is_symlink() and not path.resolve().is_relative_to(within)
+    except (OSError, RuntimeError):  # a circle of links, which cannot be read either
+        return False
 
 
 def load_configuration(directory: Path) -> Configuration:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 # As much as a list of revoked certificates may have (connectors.signatures.x509_lists), and far more than any other file
 MAX_FILE = 16 * 1024 * 1024
+# A hundred times as much as anybody wrote by hand
+MAX_TEXT = 1024 * 1024
 
 
 def is_folder(path: Path) -> bool:

@@ -7,6 +7,7 @@
 | `providers/*.toml` | one identity provider each, or another country's node; `metadata/*.xml` pinned metadata |
 | `nodes/*.toml` | one node of another country each that may ask us; `metadata/*.pem` who signs a node's metadata |
 | `metadata/*.pem`, `metadata/*.crl` | authorities that issue a node's certificates, and what they revoked |
+| `operators/*.pub` | who may change all of it: the public keys of one person each |
 | `catalogue.toml` | the city's own attributes, if it has any |
 
 Nothing is read here: the caller hands in relative paths and bytes.
@@ -23,12 +24,15 @@ from policies.catalogue import STANDARD, Catalogue
 from policies.errors import Misconfigured, Problem
 from policies.examples import Example, Situation, differences, party_with_everything
 from policies.load.examples import read_examples, read_situation
+from policies.load.operators import PATTERN as OPERATORS
+from policies.load.operators import read_operators
 from policies.load.own_attributes import read_own_attributes
 from policies.load.parties import read_party
 from policies.load.peers import read_node
 from policies.load.providers import read_provider
 from policies.load.purposes import read_purpose
 from policies.load.table import Table, nearest, parse
+from policies.operators import Operators
 from policies.parties import (
     ClientId,
     IdentityProvider,
@@ -54,6 +58,7 @@ PATTERNS = (
     "metadata/*.xml",
     "metadata/*.pem",
     "metadata/*.crl",
+    OPERATORS,
 )
 FOLDERS = tuple(dict.fromkeys(pattern.partition("/")[0] for pattern in PATTERNS if "/" in pattern))
 
@@ -69,6 +74,7 @@ class Configuration:
     examples: Mapping[PurposeId, tuple[Example, ...]]
     # the receiving nodes that may ask this one; a city has none
     nodes: Mapping[NodeId, RequestingNode] = field(default_factory=dict)
+    operators: Operators = field(default_factory=dict)
 
     def differences(self, purpose_id: PurposeId, example: Example) -> tuple[str, ...]:
         """Run an example of a purpose; a sentence for each thing that came out otherwise than it says."""
@@ -107,6 +113,7 @@ def examine(files: Mapping[str, bytes]) -> tuple[Configuration, tuple[Problem, .
         catalogue=catalogue,
         examples=examples,
         nodes=_unique("id", ((one.node_id, one, one.source) for one in nodes), problems),
+        operators=read_operators(files, problems),
     )
     # Two providers of one namespace could each speak of the other's citizens: both make the same `sub`
     _unique("namespace", ((one.namespace, one, one.source) for one in providers), problems)

@@ -6,21 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from idp.changes.operators import read_operators
-from idp.changes.sshsig import read_private, sign
+from idp.changes.sshsig import read_private, sign, signer
 from policies.errors import SignatureInvalid
+from policies.load import examine
 from tests.idp.changes.signing import Person, person, sshsig, string
 
 PLAN = b'{"plan":"a"}'
 ANNA, BERT = person("anna"), person("bert", application=b"ssh:")
 FILES = {f"operators/{one.name}.pub": one.line.encode() for one in (ANNA, BERT)}
-OPERATORS, PROBLEMS = read_operators(FILES)
+CONFIGURATION, PROBLEMS = examine(FILES)
+OPERATORS = CONFIGURATION.operators
 KEYGEN = shutil.which("ssh-keygen")
 
 
 def refusal(signature: bytes, content: bytes = PLAN) -> str:
     with pytest.raises(SignatureInvalid) as told:
-        OPERATORS.signer(signature, content)
+        signer(OPERATORS, signature, content)
     return told.value.detail
 
 
@@ -28,7 +29,7 @@ def refusal(signature: bytes, content: bytes = PLAN) -> str:
 @pytest.mark.parametrize("algorithm", [b"sha512", b"sha256"])
 def test_each_person_is_known_by_their_key(who: Person, algorithm: bytes) -> None:
     assert not PROBLEMS
-    assert OPERATORS.signer(sshsig(who, PLAN, algorithm=algorithm), PLAN) == who.name
+    assert signer(OPERATORS, sshsig(who, PLAN, algorithm=algorithm), PLAN) == who.name
 
 
 @pytest.mark.skipif(KEYGEN is None, reason="no ssh-keygen on this machine")
@@ -39,16 +40,16 @@ def test_ssh_keygen_and_this_program_take_each_others_signatures(tmp_path: Path)
     key, plan = tmp_path / "key", tmp_path / "plan.json"
     plan.write_bytes(PLAN)
     keygen("-q", "-t", "ed25519", "-N", "", "-f", key)
-    operators, problems = read_operators({"operators/eve.pub": key.with_suffix(".pub").read_bytes()})
+    configuration, problems = examine({"operators/eve.pub": key.with_suffix(".pub").read_bytes()})
     keygen("-Y", "sign", "-n", "ciconia-plan", "-f", key, plan)
     assert not problems
-    assert operators.signer((tmp_path / "plan.json.sig").read_bytes(), PLAN) == "eve"
+    assert signer(configuration.operators, (tmp_path / "plan.json.sig").read_bytes(), PLAN) == "eve"
     ours, allowed = tmp_path / "ours.sig", tmp_path / "allowed"
     ours.write_bytes(sign(read_private(key.read_bytes()), PLAN))
     allowed.write_text(f"eve {key.with_suffix('.pub').read_text()}")
     told = keygen("-Y", "verify", "-n", "ciconia-plan", "-I", "eve", "-f", allowed, "-s", ours, told=PLAN)
     assert b"Good" in told
-    assert next(iter(operators.keys)).fingerprint.encode() in told
+    assert next(iter(configuration.operators)).fingerprint.encode() in told
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,7 @@ def test_every_problem_of_every_file_is_told_with_its_line() -> None:
         "operators/a b.pub": BERT.line.encode(),
         "operators/in/eve.pub": b"no part of it",
     }
-    found, problems = read_operators(files)
+    configuration, problems = examine(files)
     assert [(one.file, one.line) for one in problems] == [
         ("operators/a b.pub", 0),
         ("operators/bert.pub", 1),
@@ -109,6 +110,6 @@ def test_every_problem_of_every_file_is_told_with_its_line() -> None:
         ("operators/carl.pub", 1),
         ("operators/dora.pub", 0),
     ]
-    assert "is in operators/anna.pub already" in problems[1].what
+    assert "operators/anna.pub has this key already" in problems[1].what
     assert all(one.fix for one in problems)
-    assert "anna" in found.names
+    assert "anna" in configuration.operators.values()

@@ -58,7 +58,7 @@ def test_a_problem_of_a_file_names_it(folder: Path) -> None:
     assert ("purposes/parking.toml", 1, "colour") in [(p.file, p.line, p.key) for p in refused.value.problems]
 
 
-@pytest.mark.parametrize("kind", ["a pipe", "a device", "gigabytes"])
+@pytest.mark.parametrize("kind", ["a pipe", "a device", "ten megabytes", "a link out", "a circle"])
 def test_what_would_not_end_is_a_problem_and_holds_nothing_up(folder: Path, kind: str) -> None:
     path = folder / "purposes" / "endless.toml"
     match kind:
@@ -66,13 +66,29 @@ def test_what_would_not_end_is_a_problem_and_holds_nothing_up(folder: Path, kind
             os.mkfifo(path)
         case "a device":
             path.symlink_to("/dev/zero")
+        case "a link out":
+            path.symlink_to(Path(__file__))
+        case "a circle":
+            path.symlink_to(path)
         case _:
             with path.open("wb") as file:
-                file.truncate(8 * 1024**3)
+                file.truncate(10 * 1024**2)
     with pytest.raises(Misconfigured) as refused:
         read_configuration(folder)
     (problem,) = refused.value.problems
     assert problem.file == "purposes/endless.toml"
+
+
+def test_a_folder_that_leads_out_is_a_problem_and_a_link_within_is_read(folder: Path) -> None:
+    away = folder.parent / f"{folder.name}-away"
+    (folder / "purposes").rename(away)
+    (folder / "purposes").symlink_to(away)
+    with pytest.raises(Misconfigured, match="purposes: file: is a link out of the folder"):
+        read_configuration(folder)
+    (folder / "purposes").unlink()
+    away.rename(folder / "..data")
+    (folder / "purposes").symlink_to("..data")
+    assert set(read_configuration(folder)) == set(FILES)
 
 
 def test_a_list_of_revoked_certificates_is_read_as_long_as_one_may_be(folder: Path) -> None:
