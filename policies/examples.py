@@ -9,7 +9,7 @@ from policies.authentication import AskedAttribute, Offered
 from policies.catalogue import Catalogue
 from policies.parties import ClientId, RelyingParty, Rule, Sector, Source
 from policies.purposes import Purpose
-from policies.release import Decision, choose, decide
+from policies.release import Decision, choose, decide, short_of
 
 # The word for what would go, were a required attribute not denied
 BLOCKED = "blocked"
@@ -29,7 +29,8 @@ class Example:
     """One example of a purpose.
 
     `refused` names optional attributes that the citizen does not tick; all others are ticked. `client_id` "" means a party
-    that is registered for everything. `answers` are the values that the example insists on.
+    that is registered for everything. `answers` are the values that the example insists on. `ended_by` are the attributes
+    because of which an enforced login ends; None where the example does not say.
     """
 
     title: str
@@ -40,6 +41,7 @@ class Example:
     answers: Mapping[AttributeName, Value] = field(repr=False)
     withheld: Mapping[AttributeName, str]
     source: Source
+    ended_by: tuple[AttributeName, ...] | None = None
 
 
 def party_with_everything(purpose: Purpose, catalogue: Catalogue) -> RelyingParty:
@@ -94,6 +96,10 @@ def differences(
             found.append(f"{name}: the file says {expected}, the decision is {actual}.")
         elif name in example.answers and went[name].value != example.answers[name]:
             found.append(f"{name}: the file says {example.answers[name]}, the answer is {went[name].value}.")
+    ends = short_of(decision, purpose)
+    if example.ended_by is not None and sorted(example.ended_by) != sorted(ends):
+        said, is_so = (", ".join(sorted(names)) or "nothing" for names in (example.ended_by, ends))
+        found.append(f"the file says that {said} ends an enforced login, and {is_so} does.")
     return tuple(found)
 
 

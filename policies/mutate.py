@@ -3,7 +3,7 @@
 | rule | its changes |
 |---|---|
 | the form of an attribute in a purpose | each form without a parameter that says more |
-| `required` | dropped |
+| `required`, `must_be_true`, and the `sphere` of a registration | dropped |
 | `minimum_assurance` | one level lower |
 | the attributes of a purpose | each other attribute of the catalogue, added in full |
 | a registration that is narrower than its purposes | each form that lets more go; each needed attribute, added |
@@ -18,7 +18,7 @@ from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, AttributeName, Form
 from policies.catalogue import Catalogue
 from policies.examples import Example, differences, party_with_everything
-from policies.forms import FORMS
+from policies.forms import FORMS, is_predicate
 from policies.load import Configuration
 from policies.parties import PurposeId, RelyingParty, Rule, Source
 from policies.purposes import Need, Purpose
@@ -117,11 +117,14 @@ def _of_purpose(purpose: Purpose, catalogue: Catalogue) -> Iterator[_Mutant]:
             fix = f'write an example that asks for more: asked = {{ {name} = "exact" }}.'
             changed = _with_need(purpose, name, replace(need, form=form))
             yield _Mutant(need.source, f"{rule}.form", f"{form} in place of {need.form}", fix, changed)
+        if need.must_be_true:
+            fix = f'write an example with ended_by = ["{name}"], in which the answer is no.'
+            changed = _with_need(purpose, name, replace(need, must_be_true=False))
+            yield _Mutant(need.source, f"{rule}.must_be_true", "dropped", fix, changed)
         if need.required:
             fix = f'write an example with refused = ["{name}"], in which {name} goes all the same.'
-            yield _Mutant(
-                need.source, f"{rule}.required", "dropped", fix, _with_need(purpose, name, replace(need, required=False))
-            )
+            changed = _with_need(purpose, name, replace(need, required=False))
+            yield _Mutant(need.source, f"{rule}.required", "dropped", fix, changed)
     if purpose.minimum_assurance > LevelOfAssurance.LOW:
         lower = LevelOfAssurance(purpose.minimum_assurance - 1)
         fix = f'write an example with loa = "{lower.label}" and withheld = {{ NAME = "assurance_too_low" }}.'
@@ -143,6 +146,9 @@ def _of_party(party: RelyingParty, configuration: Configuration) -> Iterator[_Mu
     for purpose_id in party.purposes:
         for name, need in configuration.purposes[purpose_id].needs.items():
             needed.setdefault(name, set()).add(need.form)
+    if party.sphere and not all(is_predicate(form) for forms in needed.values() for form in forms):
+        fix = f'write an example with client = "{party.client_id}", another sphere, and NAME = "other_sphere" in withheld.'
+        yield _Mutant(party.source, "sphere", "dropped", fix, replace(party, sphere=""))
     for name, forms in needed.items():
         fix = f'write an example with client = "{party.client_id}" that asks for {name} in full, and gets no more.'
         rule = party.attributes.get(name)

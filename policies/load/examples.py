@@ -27,6 +27,7 @@ _USABLE = {
     AttributeKind.ADDRESS: ("has nothing that a purpose can use.", 'write { locality = "Storkhaven", country = "EE" }.'),
 }
 _EMPTY = ("is empty.", "write text, or leave it out: then the country knows none.")
+_ENDED_FIX = 'write ended_by = ["birthdate"]: what ends the login of a service that is enforced.'
 _WITHHELD_FIX = 'write withheld = { email = "not_needed" }.'
 _GOES = {Reason.AS_ASKED, Reason.LEAST_SUFFICIENT, Reason.SOURCE_HAS_LESS}
 _REASONS = {word: word for word in (BLOCKED, *(reason.value for reason in Reason if reason not in _GOES))}
@@ -72,12 +73,13 @@ def _example(table: Table, catalogue: Catalogue) -> Example:
     example = Example(
         title=title,
         situation=situation,
-        refused=_refused(table, catalogue),
+        refused=_names(table, "refused", 'write refused = ["email"]: what the citizen does not tick.', catalogue),
         client_id=ClientId(table.text("client", "name a client_id, or leave it out.", default="")),
         released=forms,
         answers=answers,
         withheld=_withheld(table.table("withheld", _WITHHELD_FIX, required=False), catalogue),
         source=table.source(),
+        ended_by=_names(table, "ended_by", _ENDED_FIX, catalogue) if "ended_by" in table else None,
     )
     if "released" not in table and "withheld" not in table:
         table.problem("", "says nothing about what comes out.", _RELEASED_FIX)
@@ -90,13 +92,11 @@ def _forms(table: Table | None, catalogue: Catalogue) -> Mapping[AttributeName, 
     return {name: form_of(one, key, name, one.take(key), catalogue) for one, key, name in named}
 
 
-def _refused(table: Table, catalogue: Catalogue) -> tuple[AttributeName, ...]:
-    names = table.texts("refused", 'write refused = ["email"]: what the citizen does not tick.', required=False)
+def _names(table: Table, key: str, fix: str, catalogue: Catalogue) -> tuple[AttributeName, ...]:
+    names = table.texts(key, fix, required=False)
     for name in names:
         if name not in catalogue.attributes:
-            table.problem(
-                "refused", f"`{name}` is not an attribute of the catalogue.", "name attributes that are asked for."
-            )
+            table.problem(key, f"`{name}` is not an attribute of the catalogue.", "name attributes that are asked for.")
     return tuple(AttributeName(name) for name in names)
 
 

@@ -44,10 +44,15 @@ withheld = { address = "not_registered" }
 """
 
 
+def differences_of(purpose: str, party: str = FILES["parties/parking.toml"]) -> list[str]:
+    configuration = load({"purposes/parking.toml": purpose.encode(), "parties/parking.toml": party.encode()})
+    (examples,) = configuration.examples.items()
+    return [found for one in examples[1] for found in configuration.differences(examples[0], one)]
+
+
 def unheld(purpose: str = PURPOSE, party: str = FILES["parties/parking.toml"]) -> dict[str, tuple[str, ...]]:
     configuration = load({"purposes/parking.toml": purpose.encode(), "parties/parking.toml": party.encode()})
-    for purpose_id, examples in configuration.examples.items():
-        assert not [found for one in examples for found in configuration.differences(purpose_id, one)]
+    assert not differences_of(purpose, party)
     return {one.rule: one.changes for one in mutate(configuration).unheld}
 
 
@@ -77,6 +82,26 @@ def test_a_rule_without_its_example_is_named(old: str, new: str, rules: dict[str
 def test_a_registration_that_is_narrower_than_its_purpose_is_held_by_an_example_of_its_own() -> None:
     assert unheld(party=NARROW) == {"attributes": ("address added",)}
     assert unheld(PURPOSE + BY_CLIENT, NARROW) == {}
+
+
+def test_the_sphere_of_a_registration_is_held_by_an_example_from_another_one() -> None:
+    party = FILES["parties/parking.toml"].replace("[attributes]", 'sphere = "eu"\n\n[attributes]')
+    purpose = PURPOSE.replace('"resident_of(Storkhaven)"', '"country"', 1).replace("resident_of(Storkhaven)", "country")
+    purpose = purpose.replace('locality = "Storkhaven"', 'locality = "Storkhaven", country = "EE"')
+    assert unheld(purpose) == {}
+    assert unheld(purpose, party) == {"sphere": ("dropped",)}
+    abroad = BY_CLIENT.replace("client =", 'sphere = "ch"\nclient =').replace("not_registered", "other_sphere")
+    assert unheld(purpose + abroad, party) == {}
+
+
+def test_an_answer_that_must_be_yes_is_held_by_an_example_that_ends_the_login() -> None:
+    purpose = PURPOSE.replace("required = true", "required = true\nmust_be_true = true")
+    assert unheld(purpose) == {"attributes.birthdate.must_be_true": ("dropped",)}
+    minor = BY_CLIENT.replace("1990-04-01", "2012-04-01").replace('client = "parking"', 'ended_by = ["birthdate"]')
+    minor = minor.partition("withheld")[0].replace(', address = "exact"', "")
+    assert unheld(purpose + minor) == {}
+    (said,) = differences_of(purpose + minor.replace("2012", "1990"))
+    assert said == "the file says that birthdate ends an enforced login, and nothing does."
 
 
 def test_a_purpose_without_a_release_or_a_refusal_is_named() -> None:
