@@ -37,6 +37,7 @@ def test_every_check_of_a_query_has_a_case(cases: list[AttackCase]) -> None:
     assert named <= {*ALL_CHECKS, *AUTHN_REQUEST_CHECKS, *LOGOUT_CHECKS, *REQUEST_CHECKS}
 
 
+@pytest.mark.spec("CVE-2025-27773; CVE-2025-31335")
 def test_the_advisories_of_2025_have_their_queries(cases: list[AttackCase]) -> None:
     names = [case.name for case in hostile(cases)]
     for number in ("cve-2025-27773", "cve-2025-31335"):

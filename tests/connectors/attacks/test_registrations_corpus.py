@@ -31,7 +31,8 @@ def cases() -> list[AttackCase]:
     return list(registration_cases(NOW))
 
 
-@pytest.mark.spec("security.md §2.1")
+@pytest.mark.spec("security.md §2.1; eidas.md §6 validUntil; eidas.md §6 validUntil capped")
+@pytest.mark.spec("eidas.md §6 validUntil required; eidas.md §6 NodeCountry; eidas.md §6 entityID")
 def test_every_registration_ends_as_it_says(cases: list[AttackCase]) -> None:
     ends_as_told(cases)
 

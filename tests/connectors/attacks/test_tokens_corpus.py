@@ -50,8 +50,10 @@ def test_every_check_of_tokens_has_a_case(cases: list[AttackCase]) -> None:
     assert KNOWN - {case.check for case in hostile(cases)} == set()
 
 
-@pytest.mark.spec("CVE-2022-21449; CVE-2022-29217; CVE-2024-33664; CVE-2024-37568; CVE-2025-27371; CVE-2025-59420")
-@pytest.mark.spec("CVE-2026-16093; CVE-2026-27962; CVE-2026-28802; CVE-2026-32597; CVE-2026-42206; CVE-2026-48526")
+@pytest.mark.spec("CVE-2022-21449; CVE-2022-29217; CVE-2024-33664; CVE-2024-37568; CVE-2025-27370; CVE-2025-27371")
+@pytest.mark.spec(
+    "CVE-2025-59420; CVE-2026-16093; CVE-2026-27962; CVE-2026-28802; CVE-2026-32597; CVE-2026-42206; CVE-2026-48526"
+)
 def test_every_cve_of_the_catalogue_has_its_token(cases: list[AttackCase]) -> None:
     names = " ".join(case.name for case in hostile(cases))
     catalogue = (

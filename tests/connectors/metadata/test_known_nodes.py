@@ -13,8 +13,8 @@ from lxml import etree
 from signxml.algorithms import CanonicalizationMethod, SignatureMethod
 from signxml.signer import XMLSigner
 
-from connectors.fetch import PEER, REGISTRATION, Fetcher
-from connectors.metadata.peers import NODE_VALIDITY, Peers
+from connectors.fetch import REGISTRATION, Fetcher
+from connectors.metadata.peers import Peers
 from connectors.profiles import EIDAS
 from connectors.wire.names import POST, REDIRECT
 from policies.errors import Misconfigured, PeerUnavailable
@@ -61,24 +61,6 @@ def test_metadata_that_another_implementation_signed_is_taken(sending: World, re
     assert sending.peers.available(NODE, sending.now)
 
 
-@pytest.mark.spec("eidas.md §6 validUntil")
-@pytest.mark.parametrize("end", [node.NOW])
-def test_metadata_that_ended_is_refused(sending: World, end: int) -> None:
-    sending.show(node.proxy(valid_until=end))
-    assert sending.refused().check == "metadata_expired"
-    sending.still_there()
-
-
-@pytest.mark.spec("eidas.md §6 validUntil capped")
-def test_metadata_that_ends_too_far_away_is_refused(sending: World) -> None:
-    sending.show(node.proxy(valid_until=node.NOW + NODE_VALIDITY + EIDAS.skew + 1))
-    assert sending.refused().check == "metadata_far"
-    sending.still_there()
-    # A node that signs for the whole time may have a clock that is a little ahead of ours
-    sending.show(node.proxy(valid_until=node.NOW + NODE_VALIDITY + EIDAS.skew))
-    sending.refresh()
-
-
 @pytest.mark.spec("security.md §2.1 C")
 def test_an_old_copy_does_not_take_the_place_of_a_newer_one(sending: World) -> None:
     old = node.octets(node.proxy(signing=(node.key("messages").certificate, node.key("next").certificate)))
@@ -117,25 +99,6 @@ def test_metadata_of_another_entity_or_country_than_registered_is_refused(
     sending.show(node.proxy(**changes))
     error = sending.refused()
     assert (error.check, error.mend) == (check, REGISTRATION)
-    sending.still_there()
-
-
-def test_a_comment_passes_between_elements_and_not_within_a_value(sending: World) -> None:
-    octets = node.octets(node.proxy())
-    sending.publish(octets.replace(b"<md:Organization>", b"<!-- about us --><md:Organization>"))
-    sending.refresh()
-    sending.publish(octets.replace(b">EE</eidas:NodeCountry>", b">E<!-- -->E</eidas:NodeCountry>"))
-    sending.refused()
-
-
-@pytest.mark.parametrize(
-    "url",
-    ["http://node.example/sso", "javascript:alert(1)", "https://name:word@node.example/sso"],
-)
-def test_an_endpoint_that_is_no_plain_https_address_is_refused(sending: World, url: str) -> None:
-    sending.show(node.proxy(redirect_url=url))
-    error = sending.refused()
-    assert (error.check, error.mend) == ("metadata_address", PEER)
     sending.still_there()
 
 
@@ -187,12 +150,3 @@ def _pem(der: bytes) -> str:
 
 def _base64(der: bytes) -> str:
     return base64.b64encode(der).decode()
-
-
-@pytest.mark.spec("eidas.md §6 validUntil required")
-def test_metadata_without_an_end_is_refused(sending: World) -> None:
-    sending.show(node.proxy(), node.attribute("", "validUntil", None))
-    error = sending.refused()
-    assert error.mend == PEER
-    assert "no validUntil" in error.detail
-    sending.still_there()

@@ -49,17 +49,6 @@ def test_an_answer_of_a_node_says_what_it_used(tmp_path: Path, change: Callable[
     assert message["deviations"] == used
 
 
-@pytest.mark.parametrize(
-    ("change", "check"),
-    [(declared("x"), "unknown_element"), (begins(61), "subject_confirmation_not_before")],
-    ids=["declared", "begins"],
-)
-def test_one_thing_more_is_refused_here_too(tmp_path: Path, change: Callable[[Element], None], check: str) -> None:
-    sender = SendingNode()
-    (path,) = written(tmp_path, [eidas.posted(sender.response(Answer(change=change)))])
-    assert only(inspect(path, *of_a_node(tmp_path, sender, "--request-id", eidas.REQUEST))).check == check
-
-
 def test_metadata_says_what_it_used_and_which_versions_are_not_ours(tmp_path: Path) -> None:
     path = tmp_path / "metadata.xml"
     path.write_bytes(node.octets(node.proxy(assurance=(f"{node.LOA}high", "High")), node.text("AttributeValue", "1.4.1")))

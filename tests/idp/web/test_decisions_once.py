@@ -5,7 +5,6 @@ from sqlalchemy import func, select
 
 from idp.store import tables
 from idp.web.login_cookies import STATE
-from tests.idp.staging import Lines
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import Answer, Visitor
 
@@ -72,17 +71,6 @@ def test_the_same_choice_within_a_minute_gets_the_same_answer_behind_one_mark(vi
     again = visitor.decides(question, ticked=EMAIL)
     assert again.back == first.back
     assert _more(before, stage.written()) == {"records": 0, "marks": 1, "parked": 0}, "durable before it is given again"
-
-
-@pytest.mark.spec("decisions.md 8")
-@pytest.mark.parametrize("first", ["approve", "refuse", "cancel"])
-def test_any_other_choice_is_refused(visitor: Visitor, logs: Lines, first: str) -> None:
-    question = visitor.question()
-    answer = visitor.decides(question, first)
-    for other in {"approve", "refuse", "cancel"} - {first}:
-        _refused(visitor.decides(question, other))
-        assert logs[-1]["check"] == "decided"
-    assert visitor.decides(question, first).back == answer.back, "what was decided stands"
 
 
 def test_a_repeated_answer_does_not_lengthen_its_minute(visitor: Visitor, stage: Stage) -> None:

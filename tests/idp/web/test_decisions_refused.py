@@ -83,24 +83,6 @@ def test_a_decision_in_a_frame_is_refused(visitor: Visitor, question: Answer) ->
     _refused(cancel, 403, SERVICE)
 
 
-@pytest.mark.spec("decisions.md 3")
-def test_without_its_strict_cookie_a_decision_is_refused(visitor: Visitor, question: Answer, logs: Lines) -> None:
-    secret = visitor.jar.pop(STRICT + question.fields["login"])
-    _refused(_decides(visitor, question), 409, GONE)
-    assert logs[-1]["check"] == "strict_cookie"
-    visitor.jar[STRICT + question.fields["login"]] = secret
-    assert _decides(visitor, question).status == 200
-
-
-def test_with_the_strict_cookie_of_another_login_a_decision_is_refused(
-    visitor: Visitor, question: Answer, logs: Lines
-) -> None:
-    other = visitor.question()
-    visitor.jar[STRICT + question.fields["login"]] = visitor.jar[STRICT + other.fields["login"]]
-    _refused(_decides(visitor, question), 409, GONE)
-    assert logs[-1]["check"] == "sealed_login"
-
-
 @pytest.mark.parametrize("value", ["", "A" * 42, "A" * 43 + "=", "\u00e9" * 43])
 def test_a_mangled_strict_cookie_is_refused(visitor: Visitor, question: Answer, value: str) -> None:
     visitor.jar[STRICT + question.fields["login"]] = value
@@ -152,18 +134,6 @@ def test_a_decision_of_another_version_is_refused(visitor: Visitor, stage: Stage
     assert logs[-1]["check"] == "decided_shape"
 
 
-def test_a_decision_of_one_login_at_the_address_of_another_is_refused(
-    visitor: Visitor, question: Answer, logs: Lines
-) -> None:
-    other = visitor.question()
-    _refused(_decides(visitor, question, login=other.fields["login"]), 409, GONE)
-    assert logs[-1]["check"] == "login_id"
-    _refused(_decides(visitor, question, {"login": other.fields["login"]}, login=other.fields["login"]), 409, GONE)
-    assert logs[-1]["check"] == "sealed_login"
-    _refused(_decides(visitor, question, {"login": None}), 409, GONE)
-    _refused(_decides(visitor, question, {"decided": other.fields["decided"]}), 409, GONE)
-
-
 BOXES: dict[str, dict[str, str]] = {
     "never offered": {"share.phone_number": "yes"},
     "withheld": {"share.family_name": "yes"},
@@ -203,11 +173,6 @@ def test_fields_that_the_page_does_not_have_are_refused(
     assert stage.records == before
 
 
-def test_repeated_fields_are_refused(visitor: Visitor, question: Answer) -> None:
-    body = f"login={question.fields['login']}&choice=refuse&choice=approve&decided={question.fields['decided']}".encode()
-    _refused(_decides(visitor, question, body=body), 400, SERVICE)
-
-
 def test_a_form_of_more_than_80_kb_is_refused(visitor: Visitor, question: Answer) -> None:
     _refused(_decides(visitor, question, body=b"login=" + b"A" * 90_000), 413, "This was too large")
 
@@ -216,9 +181,3 @@ def test_another_content_type_is_refused(visitor: Visitor, question: Answer) -> 
     for kind in ("text/plain", "multipart/form-data", None):
         _refused(_decides(visitor, question, headers={"content-type": kind}), 415, SERVICE)
     assert _decides(visitor, question, headers={"content-type": FORM_TYPE.upper()}).status == 200
-
-
-def test_a_decision_by_get_has_no_address(visitor: Visitor, question: Answer) -> None:
-    login = question.fields["login"]
-    assert visitor.go("GET", f"/login/{login}/decision?choice=approve").status == 405
-    assert visitor.go("GET", f"/login/{login}/cancel").status == 405

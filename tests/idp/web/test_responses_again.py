@@ -6,7 +6,6 @@ import pytest
 
 from idp.web.login_cookies import STRICT
 from tests.idp.staging import Lines
-from tests.idp.web.forgery import Forgery
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import FORM_TYPE, Answer, Visitor, login_of
 
@@ -35,14 +34,6 @@ def test_back_and_reload_before_the_decision_ask_again_and_the_earlier_page_is_d
     assert visitor.jar[STRICT + fields["RelayState"]] != first_secret
     _refused(visitor.decides(first))
     assert visitor.decides(second).status == 200
-
-
-@pytest.mark.spec("decisions.md 1: refuse, Back, Reload, approve must fail")
-@pytest.mark.parametrize("choice", ["approve", "refuse", "cancel"])
-def test_after_a_decision_the_response_is_refused(visitor: Visitor, choice: str) -> None:
-    fields = _back(visitor)
-    visitor.decides(visitor.returns(fields), choice)
-    _refused(visitor.returns(fields))
 
 
 def test_in_another_browser_no_byte_of_a_response_is_read(
@@ -78,13 +69,6 @@ def test_the_relay_state_of_another_living_login_does_not_help(visitor: Visitor,
     assert visitor.returns(fields).status == 200
 
 
-def test_a_login_that_asked_nobody_hears_nobody(visitor: Visitor, stage: Stage, logs: Lines) -> None:
-    asked = visitor.asked(visitor.login())
-    fresh = visitor.login()
-    _refused(visitor.returns({**Forgery().made(stage, asked), "RelayState": fresh}))
-    assert logs[-1]["check"] == "not_asked"
-
-
 def _posted(
     visitor: Visitor,
     fields: Mapping[str, str],
@@ -116,14 +100,6 @@ def test_fields_that_are_repeated_or_do_not_decode_are_refused(visitor: Visitor,
     answer = _posted(visitor, {}, body=body)
     assert (answer.status, answer.heading) == (400, "The service's request cannot be accepted")
     assert logs[-1]["reference"] == answer.reference
-
-
-def test_a_response_that_came_in_a_frame_is_refused(visitor: Visitor) -> None:
-    fields = _back(visitor)
-    answer = _posted(visitor, fields, {"sec-fetch-dest": "iframe"})
-    assert answer.status == 403
-    assert "set-cookie" not in answer.headers
-    assert visitor.returns(fields).status == 200
 
 
 def test_the_question_ends_with_the_login(visitor: Visitor, stage: Stage) -> None:
