@@ -22,6 +22,7 @@ from idp.ledger.record_contents import (
     ALWAYS,
     APPROVED,
     CANCELLATION,
+    CONFIGURATION,
     DECRYPTION,
     METADATA,
     OF_A_RELEASE,
@@ -102,6 +103,16 @@ _SHAPES = {
             ("plan", _matches(_DIGEST), "what somebody said to a plan names no plan by 64 hex digits"),
             ("reason", _is_given_reason, "what somebody said to a plan has no reason"),
             ("who", bool, "what somebody said to a plan does not say who it was"),
+        ),
+    ),
+    CONFIGURATION: _Shape(
+        "a configuration",
+        ("after", "approved", "before", "number", "who", "widened"),
+        (
+            ("after", _matches(_DIGEST), "a configuration has no digest of 64 hex digits"),
+            ("before", lambda said: said == "" or _matches(_DIGEST)(said), "a configuration does not say what was before"),
+            ("number", lambda said: isinstance(said, int) and said > 0, "a configuration has no number"),
+            ("who", bool, "a configuration does not say who put it in force"),
         ),
     ),
     UNSENT: _Shape(
@@ -193,7 +204,7 @@ def _open(row: Row[tuple[object, ...]], compartment: str, tenant: str, keys: Led
 def _facts(row: Row[tuple[object, ...]], facts: Mapping[str, Facts]) -> Iterator[str]:
     sent, decision = facts.get("sent", {}), facts.get("decision", {})
     kind = decision.get("kind")
-    if kind not in (*_OF_LOGINS, METADATA, DECRYPTION, SWITCH, PLAN):
+    if kind not in (*_OF_LOGINS, METADATA, DECRYPTION, SWITCH, PLAN, CONFIGURATION):
         yield "it is no release, refusal or cancellation, nothing unsent, and no act of an operator"
         return
     if "node" in decision and kind in _OF_LOGINS:

@@ -101,6 +101,8 @@ class Settings(ProcessSettings):
     )
     # the published page of docs/errors.md, for links to `#code`; "" for none: no address is assumed
     documentation_url: types.DocumentationUrl = ""
+    # Whether a change by which more leaves waits for a second person (decision 0033)
+    four_eyes: bool = Field(default=False, description="Write true or false.")
     # Allows http on *.localhost, and nothing else
     demo: bool = Field(default=False, description="Write true or false.")
 

@@ -35,6 +35,12 @@ What somebody said to a plan of another configuration: "approved", or "refused" 
     sent      {"act","plan","reason","record","time","who"}
     decision  {"act","kind","plan","reason","record","time","who"}
 
+A configuration that was put in force (decision 0033): its number, who did it, the digests before and after, what it widens
+in words, and who approved that. `who` is an operator's name, "start" or "reload".
+
+    sent      {"after","approved":[who..],"before","number","record","time","who","widened":[text..]}
+    decision  {"after","approved","before","kind","number","record","time","who","widened"}
+
 An answer that never left. A sending node's has the shape of its logins, with `kind` "unsent"; a city's names the record
 that it is about.
 
@@ -50,7 +56,7 @@ entity ids, `file` is the SHA-256 of a file. A city's record has no message id: 
 common.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from os import urandom
 
@@ -71,6 +77,7 @@ METADATA = "metadata"
 DECRYPTION = "decryption"
 SWITCH = "switch"
 PLAN = "plan"
+CONFIGURATION = "configuration"
 UNSENT = "unsent"
 # The compartments of a release, and their names in order
 ALWAYS = {"sent", "decision"}
@@ -188,6 +195,31 @@ def draft_plan_act(*, record: bytes, time: int, act: str, plan: str, who: str, r
     return _without_subject(record, time, PLAN, act=act, plan=plan, reason=_checked_reason(reason), who=who)
 
 
+def draft_configuration(
+    *,
+    record: bytes,
+    time: int,
+    number: int,
+    who: str,
+    before: str,
+    after: str,
+    widened: Sequence[str] = (),
+    approved: Sequence[str] = (),
+) -> RecordDraft:
+    """The record of a configuration that is put in force. `before` is "" for the first."""
+    return _without_subject(
+        record,
+        time,
+        CONFIGURATION,
+        after=after,
+        approved=list(approved),
+        before=before,
+        number=number,
+        who=who,
+        widened=list(widened),
+    )
+
+
 def is_reason(text: str) -> bool:
     """Whether a text may be the reason of an operator's act: some words on one line."""
     return len(text) <= MAX_REASON and bool(text.strip()) and text.isprintable()
@@ -199,7 +231,7 @@ def _checked_reason(text: str) -> str:
     return text
 
 
-def _without_subject(record: bytes, time: int, kind: str, **facts: str) -> RecordDraft:
+def _without_subject(record: bytes, time: int, kind: str, **facts: Json) -> RecordDraft:
     said: dict[str, Json] = {**facts, "record": record.hex(), "time": time}
     openings = (_opening("sent", said), _opening("decision", {**said, "kind": kind}))
     return RecordDraft(record=record, kind=kind, time=time, subject=None, openings=openings)

@@ -36,6 +36,8 @@ COPIED = (
     tables.marks,
     tables.peers,
     tables.switches,
+    tables.configurations,
+    tables.applied,
     tables.subjects,
     tables.records,
     tables.staged,

@@ -1,9 +1,9 @@
 """All tables, as SQLAlchemy Core has them. The tenant comes first in every key.
 
-Marks, parked rows, decisions and sealing keys live until their stored end (`EXPIRING`). Other countries' nodes, switches
-and fingerprints stay (`KEPT`): they name nobody. The *ledger tables* (`LEDGER`) hold the release ledger. Only the writer
-and the sequencer change their rows: `ledger verify` names every byte that differs. On SQLite the tables are STRICT, and
-those with short rows have no rowid, which would tell the order of insertion.
+Marks, parked rows, decisions and sealing keys live until their stored end (`EXPIRING`). Other countries' nodes, switches,
+configurations and fingerprints stay (`KEPT`): they name no citizen. The *ledger tables* (`LEDGER`) hold the release ledger.
+Only the writer and the sequencer change their rows: `ledger verify` names every byte that differs. On SQLite the tables are
+STRICT, and those with short rows have no rowid, which would tell the order of insertion.
 """
 
 from sqlalchemy import (
@@ -122,6 +122,30 @@ switches = _table(
     Column("seal", LargeBinary, nullable=False),
 )
 
+# The history of the configuration, by SHA-256: each file, and the list of a configuration's files (`idp.changes.bundle`),
+# deflated. Nothing of it is ever deleted, so the text of a policy is found by the hash in a record. A row vouches for
+# itself.
+configurations = _table(
+    "configurations",
+    _tenant(),
+    Column("digest", LargeBinary, primary_key=True),
+    Column("octets", LargeBinary, nullable=False),
+    Column("kept", Number, nullable=False),
+    rowid=True,
+)
+
+# The configurations that were put in force, numbered from 1; the last one is. `seal` is a MAC of the row, and the ledger
+# has a record of each (`idp.changes.history`).
+applied = _table(
+    "applied",
+    _tenant(),
+    Column("number", Number, primary_key=True, autoincrement=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("time", Number, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("seal", LargeBinary, nullable=False),
+)
+
 # The fingerprint of the keys that protect a tenant's rows: an installation with others is refused at its start.
 installations = _table(
     "installations",
@@ -213,4 +237,4 @@ checkpoints = _table(
 
 LEDGER = (subjects, records, staged, leaves, nodes, trees, checkpoints)
 EXPIRING = (marks, parked, decisions, sealing_keys)
-KEPT = (peers, unforeseen, switches, installations)
+KEPT = (peers, unforeseen, switches, configurations, applied, installations)

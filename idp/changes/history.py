@@ -1,0 +1,264 @@
+"""Every configuration that was ever in force: its files by hash, and which one was put in force when, and by whom.
+
+Each change is numbered, and is in the release ledger before it counts. The record's id is a MAC of the number
+(`idp.store.numbered_records`), so of two that change at once one has the number, and the other is told (`Overtaken`). Then
+its row in `applied` is written. If the process dies between the two, the record counts.
+
+An attacker who can write to the database and has no key of ours puts nothing in force. A row without our seal counts as
+none; files vouch for themselves by their hash; a row that was deleted is still in the ledger. A process that saw a number
+believes no lower one. The attacker can delete the newest rows together with the newest records: `ciconia ledger verify`
+names the leaves that are left.
+"""
+
+import hashlib
+import hmac
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any  # Any: nobody knows the types of a table's columns
+
+from sqlalchemy import Connection, Engine, Row, Select, bindparam, select
+
+from idp.changes.bundle import Bundle, listed
+from idp.ledger.ledger_keys import LedgerKeys, derived, framed
+from idp.ledger.record_contents import CONFIGURATION, draft_configuration
+from idp.ports import Commits, Unit
+from idp.store import tables
+from idp.store.engine import reading, single, upsert, writing
+from idp.store.numbered_records import Facts, NumberedRecords
+from idp.store.statements import CompiledStatement
+from idp.system.files import MAX_FILE
+from idp.system.logs import log_of
+from policies.errors import StoreUnavailable
+from policies.parties import Tenant
+
+# One statement asks for so many hashes
+AT_ONCE = 500
+FIX = "ciconia doctor"
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A configuration that was put in force: its number (from 1), its digest (hex), when and by whom."""
+
+    number: int
+    digest: str
+    time: int
+    who: str
+
+
+class Overtaken(Exception):
+    """Somebody else changed the configuration meanwhile: `newest` is in force."""
+
+    def __init__(self, newest: Applied | None) -> None:
+        super().__init__("the configuration in force has changed meanwhile")
+        self.newest = newest
+
+
+def _newest(_connection: Connection) -> Select[*tuple[Any, ...]]:
+    table = tables.applied.c
+    mine = (table.tenant == bindparam("tenant"), table.number >= bindparam("number"))
+    return select(tables.applied).where(*mine).order_by(table.number.desc())
+
+
+_NEWEST = CompiledStatement(_newest)
+
+
+class History:
+    """One tenant's. Not safe in several threads; safe beside other processes. All methods raise `StoreUnavailable`."""
+
+    def __init__(self, *, engine: Engine, tenant: Tenant, keys: LedgerKeys, commits: Commits) -> None:
+        self._engine, self._tenant, self._commits = engine, tenant, commits
+        self._records = NumberedRecords(tenant, keys, b"configuration records", CONFIGURATION)
+        self._key = derived(keys.rows, b"", b"applied", tenant.encode())
+        self._known: Applied | None = None
+        self._told: set[bytes] = set()
+
+    def newest(self) -> Applied | None:
+        """The change that is in force; None before the first."""
+        known = self._known.number if self._known else 0
+        with reading(), single(self._engine).connect() as connection:
+            rows = _NEWEST.run(connection, tenant=self._tenant, number=known).all()
+            found = next((applied for row in rows if (applied := self._believed(row)) is not None), self._known)
+            # What is in the ledger counts, although its row is gone
+            while ahead := self._records.read(connection, found.number + 1 if found else 1):
+                for number, facts in sorted(ahead.items()):
+                    found = _of_record(number, facts) or Applied(number, "", 0, "")
+        if found is not None and not found.digest:
+            raise StoreUnavailable(f"the record of configuration {found.number} was changed: `{FIX}`")
+        self._known = found
+        return found
+
+    def at(self, number: int) -> Applied | None:
+        """The change of this number, by its row or else by its record."""
+        table = tables.applied.c
+        here = select(tables.applied).where(table.tenant == self._tenant, table.number == number)
+        with reading(), single(self._engine).connect() as connection:
+            row = connection.execute(here).first()
+            found = None if row is None else self._believed(row)
+            return found or _of_record(number, self._records.read(connection, number).get(number))
+
+    def facts(self, number: int) -> Facts | None:
+        """The ledger's record of a change (`record_contents`); None where there is none, or it was changed."""
+        with reading(), single(self._engine).connect() as connection:
+            return self._records.read(connection, number).get(number)
+
+    def record(self, number: int) -> bytes:
+        """The id of the record of a change."""
+        return self._records.record(number)
+
+    def bundle(self, digest: str, like: Bundle | None = None) -> Bundle | None:
+        """A configuration that was kept; None where a file of it is gone or was changed.
+
+        Files that `like` has are taken from there.
+        """
+        octets = self._kept([digest]).get(digest)
+        hashes = None if octets is None else listed(octets)
+        if hashes is None:
+            return None
+        have = {like.hashes[path]: octets for path, octets in like.files.items()} if like else {}
+        have |= self._kept({*hashes.values()} - have.keys())
+        return Bundle({path: have[each] for path, each in hashes.items()}) if have.keys() >= {*hashes.values()} else None
+
+    def purpose_text(self, policy_hash: str) -> bytes | None:
+        """The file of a purpose as it was when a record named this hash (hex); None where it was never in force."""
+        return self._kept([policy_hash]).get(policy_hash)
+
+    def keep(self, bundle: Bundle, *, now: int) -> None:
+        """Keep a configuration by hash, without putting it in force."""
+        octets = {hash_: bundle.files[path] for path, hash_ in bundle.hashes.items()} | {bundle.digest: bundle.octets}
+        missing = octets.keys() - self._there(octets)
+        values = [
+            {"tenant": self._tenant, "digest": bytes.fromhex(each), "octets": zlib.compress(octets[each]), "kept": now}
+            for each in sorted(missing)
+        ]
+        if not values:
+            return
+        table = tables.configurations
+        with reading(), writing(self._engine).begin() as connection:
+            fresh = upsert(connection, table)
+            # What is there and does not fit its hash is a stranger's
+            key, ours = [table.c.tenant, table.c.digest], {"octets": fresh.excluded.octets, "kept": fresh.excluded.kept}
+            connection.execute(fresh.on_conflict_do_update(index_elements=key, set_=ours), values)
+
+    def put(
+        self,
+        bundle: Bundle,
+        *,
+        who: str,
+        now: int,
+        before: Applied | None,
+        widened: Sequence[str] = (),
+        approved: Sequence[str] = (),
+    ) -> Applied:
+        """Put a configuration in force in place of `before`. Whoever calls has judged it.
+
+        Raises `Overtaken` where something else is in force by now.
+        """
+        newest = self.newest()
+        if newest != before:
+            raise Overtaken(newest)
+        self.keep(bundle, now=now)
+        number = before.number + 1 if before else 1
+        applied = Applied(number, bundle.digest, now, who)
+        draft = draft_configuration(
+            record=self._records.record(number),
+            time=now,
+            number=number,
+            who=who,
+            before=before.digest if before else "",
+            after=bundle.digest,
+            widened=widened,
+            approved=approved,
+        )
+        try:
+            self._commits.commit(Unit(tenant=self._tenant, record=draft))
+        except StoreUnavailable:
+            if (newest := self.newest()) != before:
+                raise Overtaken(newest) from None
+            raise
+        content = next(opening.content for opening in draft.openings if opening.compartment == "decision")
+        if self.facts(number) != json.loads(content):
+            # Another's record has this number
+            raise Overtaken(self.newest())
+        self._write(applied)
+        self._known = applied
+        return applied
+
+    def faults(self) -> Iterator[str]:
+        """A sentence for each thing that is not as the changes left it."""
+        table = tables.applied.c
+        with reading(), self._engine.connect() as connection:
+            rows = connection.execute(select(tables.applied).where(table.tenant == self._tenant)).all()
+            recorded: dict[int, Facts | None] = {}
+            while ahead := self._records.read(connection, max(recorded, default=0) + 1):
+                recorded |= ahead
+        ours = {row.number: found for row in rows if (found := self._believed(row, quiet=True)) is not None}
+        for number in sorted({row.number for row in rows} - ours.keys()):
+            yield f"applied {number}: its row has no seal of ours: it counts as none."
+        for number, facts in sorted(recorded.items()):
+            if facts is None:
+                yield f"applied {number}: its record was changed."
+            elif number not in ours:
+                yield f"applied {number}: its row is gone: the ledger's record counts."
+        for number in sorted(ours.keys() - recorded.keys()):
+            yield f"applied {number}: its record is gone."
+        if (newest := self.newest()) is not None and self.bundle(newest.digest) is None:
+            yield f"applied {newest.number}: a file of the configuration in force is gone or was changed."
+
+    def _kept(self, hashes: Iterable[str]) -> dict[str, bytes]:
+        """What is kept under these hashes, and fits them."""
+        found: dict[str, bytes] = {}
+        for row in self._rows(hashes, tables.configurations.c.octets):
+            octets = _inflated(row.octets)
+            if octets is not None and hashlib.sha256(octets).digest() == row.digest:
+                found[row.digest.hex()] = octets
+        return found
+
+    def _there(self, hashes: Iterable[str]) -> set[str]:
+        return {*self._kept(hashes)}
+
+    def _rows(self, hashes: Iterable[str], *columns: Any) -> Iterator[Row[*tuple[Any, ...]]]:  # Any: as above
+        table, wanted = tables.configurations.c, sorted({bytes.fromhex(each) for each in hashes})
+        with reading(), single(self._engine).connect() as connection:
+            for start in range(0, len(wanted), AT_ONCE):
+                here = (table.tenant == self._tenant, table.digest.in_(wanted[start : start + AT_ONCE]))
+                yield from connection.execute(select(table.digest, *columns).where(*here)).all()
+
+    def _write(self, applied: Applied) -> None:
+        values = {"digest": bytes.fromhex(applied.digest), "time": applied.time, "who": applied.who}
+        values["seal"] = self._seal(applied)
+        key = {"tenant": self._tenant, "number": applied.number}
+        with reading(), writing(self._engine).begin() as connection:
+            fresh = upsert(connection, tables.applied).values({**key, **values})
+            connection.execute(fresh.on_conflict_do_update(index_elements=[*key], set_=values))
+
+    def _believed(self, row: Row[*tuple[Any, ...]], *, quiet: bool = False) -> Applied | None:
+        """A row that somebody who has the key wrote."""
+        found = Applied(row.number, row.digest.hex(), row.time, row.who)
+        if hmac.compare_digest(self._seal(found), row.seal):
+            return found
+        if not quiet and row.seal not in self._told:
+            self._told.add(row.seal)
+            log_of(self._tenant).error("applied_row_changed", number=row.number, fix=FIX)
+        return None
+
+    def _seal(self, applied: Applied) -> bytes:
+        texts = (str(applied.number), applied.digest, str(applied.time), applied.who)
+        return hmac.digest(self._key, framed(*(text.encode() for text in texts)), "sha256")
+
+
+def _of_record(number: int, facts: Facts | None) -> Applied | None:
+    if facts is None or facts.get("number") != number:
+        return None
+    return Applied(number, str(facts["after"]), int(str(facts["time"])), str(facts["who"]))
+
+
+def _inflated(octets: bytes) -> bytes | None:
+    inflater = zlib.decompressobj()
+    try:
+        found = inflater.decompress(octets, MAX_FILE + 1)
+    except zlib.error:
+        return None
+    return found if inflater.eof else None
