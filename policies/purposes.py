@@ -100,3 +100,7 @@ class Purpose:
     show: Show = Show.ASK
     # whether a citizen who refuses loses nothing, and reads so
     refusable_without_loss: bool = False
+
+    def takes(self, country: str) -> bool:
+        """Whether it is for citizens of this country."""
+        return not self.countries or country in self.countries

@@ -23,7 +23,7 @@ class Nodes(Protocol):
 def serves(provider: IdentityProvider, request: ServiceRequest, purpose: Purpose) -> bool:
     """Whether a country is one that the service named, and one that the purpose is for."""
     named = not request.country or provider.country == request.country
-    return named and (not purpose.countries or provider.country in purpose.countries)
+    return named and purpose.takes(provider.country)
 
 
 def requester(party: RelyingParty, issuer: str, own_name: str) -> Requester:

@@ -1,0 +1,169 @@
+"""What one configuration lets go and another does not, for one registration, purpose and source.
+
+Rulings about attributes are independent of each other but for one thing: a denied required attribute blocks all. So all
+attributes are varied at once, and what blocks is looked for apart: exact, at the cost of a few decisions.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from policies.attributes import AttributeName, Form
+from policies.authentication import AskedAttribute
+from policies.catalogue import Catalogue
+from policies.parties import RelyingParty
+from policies.purposes import Purpose
+from policies.release import Decision, Reason, Ruling, completed, decide
+from policies.worlds import ON, MadeUp, Reach
+
+# A request names something beside: an empty one would ask for all that is needed
+_SOMETHING = ("something",)
+COMPULSORY = "whether the citizen ticks it or not"
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One configuration's part in a decision. Where one of them is None there is no such login."""
+
+    catalogue: Catalogue
+    party: RelyingParty | None
+    purpose: Purpose | None
+    reach: Reach | None
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """For each attribute the forms in which it is asked for, and then not at all; and the values that people have."""
+
+    asked: Mapping[AttributeName, Sequence[Form]]
+    people: Mapping[AttributeName, Sequence[MadeUp]]
+
+    def requests(self) -> list[list[AskedAttribute]]:
+        """One request for each place of the longest row; a shorter row is not asked for any more."""
+        longest = max(map(len, self.asked.values()), default=0)
+        return [
+            [AskedAttribute(name, forms[j]) for name, forms in self.asked.items() if j < len(forms)]
+            for j in range(longest + 1)
+        ]
+
+    def persons(self) -> list[Mapping[AttributeName, MadeUp]]:
+        """One person for each place of the longest row; a shorter row ends with what is missing."""
+        longest = max(map(len, self.people.values()), default=0)
+        return [{name: values[min(v, len(values) - 1)] for name, values in self.people.items()} for v in range(longest)]
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """More of one attribute than before, and the other attribute, if any, whose denial no longer blocks it."""
+
+    name: AttributeName
+    before: Form | None
+    after: Form
+    when: str = ""
+    freed: AttributeName | None = None
+
+
+def in_a_sentence(title: str) -> str:
+    """A title within a sentence: `date of birth`, but `SIS number`."""
+    return title if title[1:2].isupper() else title[:1].lower() + title[1:]
+
+
+class Rulings:
+    """All rulings of one side about a world, by request, person and attribute."""
+
+    def __init__(self, side: Side, world: World) -> None:
+        self.catalogue, self.reach = side.catalogue, side.reach
+        self._made: list[list[Mapping[AttributeName, Ruling]]] = []
+        self.closed = True
+        if side.party is None or side.purpose is None or side.reach is None:
+            return
+        self.closed = False
+        offers = [side.reach.offered(person) for person in world.persons()]
+        for request in world.requests():
+            asked = completed(request, _SOMETHING, side.purpose, side.catalogue)
+            decisions = [decide(asked, side.purpose, side.party, one, ON, catalogue=side.catalogue) for one in offers]
+            self._made.append([{ruling.name: ruling for ruling in decision.rulings} for decision in decisions])
+
+    def ruling(self, name: AttributeName, j: int, v: int) -> Ruling | None:
+        """None where it was neither asked for nor required."""
+        return None if self.closed else self._made[j][v].get(name)
+
+    def blocks(self, name: AttributeName, v: int) -> bool:
+        """Whether nothing goes at all where this attribute is as the person v has it."""
+        ruling = self.ruling(name, 0, v)
+        return self.closed or (ruling is not None and bool(Decision((ruling,)).blocked))
+
+
+def gains(before: Rulings, after: Rulings, world: World) -> Iterator[Gain]:
+    """For each attribute the plainest login in which `after` says more than `before`, if there is one."""
+    free = {name: [v for v in range(len(rows)) if not after.blocks(name, v)] for name, rows in world.people.items()}
+    if not all(free.values()):
+        return
+    moved = after.reach.moved(before.reach) if after.reach and before.reach else frozenset()
+    freed = {name: [v for v in rows if before.blocks(name, v)] for name, rows in free.items()}
+    # Attributes that let nothing go before, whatever their value
+    shut = {name for name, rows in free.items() if freed[name] == rows}
+    for name in world.people:
+        found = _gain(name, before, after, world, free[name], shut=bool(shut - {name}), moved=name in moved)
+        found = found or _freed(name, before, after, world, free, freed)
+        if found:
+            yield found
+
+
+def _gain(
+    name: AttributeName, before: Rulings, after: Rulings, world: World, free: Sequence[int], *, shut: bool, moved: bool
+) -> Gain | None:
+    for j in range(len(world.asked[name]) + 1):
+        for v in free:
+            now, then = after.ruling(name, j, v), before.ruling(name, j, v)
+            if now is None or now.released is None:
+                continue
+            form, earlier = now.released.form, then.released.form if then and then.released else None
+            if earlier is not None and (shut or before.blocks(name, v)):
+                earlier = None
+            if earlier is None or moved or after.catalogue.meet(name, form, earlier) != form:
+                return Gain(
+                    name, None if moved else earlier, form, _when(name, j, v, then, before, after, world, moved=moved)
+                )
+            if now.required and then and not then.required:
+                return Gain(name, earlier, form, COMPULSORY)
+    return None
+
+
+def _freed(
+    name: AttributeName,
+    before: Rulings,
+    after: Rulings,
+    world: World,
+    free: Mapping[AttributeName, Sequence[int]],
+    freed: Mapping[AttributeName, Sequence[int]],
+) -> Gain | None:
+    """What goes although another attribute is as it is: that blocked it before."""
+    goes = next((r.released.form for v in free[name] if (r := after.ruling(name, 0, v)) and r.released), None)
+    # Missing comes last, and is the plainest
+    other = next(((one, rows[-1]) for one, rows in freed.items() if rows and one != name), None)
+    if goes is None or other is None or before.closed:
+        return None
+    titles = (
+        one.attributes[other[0]].title["en"] for one in (after.catalogue, before.catalogue) if other[0] in one.attributes
+    )
+    title = in_a_sentence(next(titles, other[0]))
+    return Gain(name, None, goes, f"where the {title} {world.people[other[0]][other[1]].differs}", other[0])
+
+
+def _when(
+    name: AttributeName, j: int, v: int, then: Ruling | None, before: Rulings, after: Rulings, world: World, *, moved: bool
+) -> str:
+    """In which logins; "" where it is so in every one."""
+    told: list[str] = []
+    if moved:
+        told.append("taken from another field of the country's answer")
+    if then is not None and then.reason is Reason.ASSURANCE_TOO_LOW and after.reach and before.reach:
+        level, earlier = after.reach.loa.label, before.reach.loa.label
+        told.append(f"at level {level}" if level == earlier else f"where the level counts as {level} (now: {earlier})")
+    if j >= len(world.asked[name]):
+        told.append("without being asked for it")
+    elif j:
+        told.append(f"where the service asks for {world.asked[name][j]}")
+    if world.people[name][v].differs:
+        told.append(f"where it {world.people[name][v].differs}")
+    return " and ".join(told)
