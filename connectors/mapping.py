@@ -8,7 +8,7 @@ from datetime import date
 from connectors.formats.saml_message import NameIdentifier, WireAttribute
 from connectors.wire.names import ATTRNAME_BASIC, ATTRNAME_UNSPECIFIED, ATTRNAME_URI
 from connectors.wire.text import is_plain
-from policies.attributes import Address, AttributeName, Value
+from policies.attributes import Address, AttributeName, Value, latin_name
 
 BIRTHDATE = AttributeName("birthdate")
 ADDRESS_PARTS = frozenset(part.name for part in fields(Address))
@@ -70,11 +70,6 @@ def offered_attributes(
         if text is not None:
             found.setdefault(name, text)
     return found | {name: Address(**known) for name, known in parts.items()}
-
-
-def latin_name(name: AttributeName) -> AttributeName:
-    """The reserved name of an attribute's transliteration to Latin script: no catalogue has it, so nobody asks for it."""
-    return AttributeName(f"{name}.latin")
 
 
 def latin_forms(attributes: Iterable[WireAttribute], table: Mapping[str, AttributeName]) -> dict[AttributeName, Value]:

@@ -12,7 +12,7 @@ AttributeName = NewType("AttributeName", str)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Form:
-    """How much of an attribute is said: `Form("exact")`, `Form("age_over", "18")`, `Form("resident_of", "Storkhaven")`."""
+    """How much of an attribute is said: `Form("exact")`, `Form("age_over", "18")`, `Form("only", "staff,student")`."""
 
     name: str
     parameter: str = ""
@@ -22,6 +22,13 @@ class Form:
 
 
 EXACT = Form("exact")
+# The form of a name in Latin letters
+LATIN = "latin"
+
+
+def latin_name(name: AttributeName) -> AttributeName:
+    """The reserved name of an attribute's transliteration to Latin script: no catalogue has it, so nobody asks for it."""
+    return AttributeName(f"{name}.{LATIN}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +42,8 @@ class Address:
     country: str = field(default="", repr=False)
 
 
-# A value: text (a birth date is `YYYY-MM-DD`, `YYYY-MM` or `YYYY`), an address, or a predicate's answer.
-Value = str | Address | bool
+# A value: text (a birth date is `YYYY-MM-DD`, `YYYY-MM` or `YYYY`), an address, a predicate's answer, or several texts.
+Value = str | Address | bool | tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,11 @@
 | where | who says how it is called |
 |---|---|
 | OpenID Connect | Core 1.0 §5.1 and the Identity Assurance claims |
-| OpenID Connect, derived forms | we: `age_over_18`, `birth_year`, `resident_of`, `address_country`, `given_name_initials` |
+| OpenID Connect, derived forms | we: `age_over_18`, `birth_year`, `resident_of`; others as CLAIM_FORM: `address_country` |
 | SAML | eduPerson and SCHAC as `urn:oid:...` |
 | eIDAS | Attribute Profile 1.2, natural person |
+
+Neither SAML nor eIDAS names a derived form.
 
 A catalogue is a value that is passed along; a city adds attributes of its own by configuration (`policies.load.catalogue`).
 """
@@ -16,14 +18,22 @@ from dataclasses import dataclass, field
 
 from policies.attributes import EXACT, Address, AttributeName, Form, Value
 from policies.authentication import AskedAttribute
-from policies.forms import FORMS, AttributeKind, check_semilattice, is_form, meet, parse_form
+from policies.forms import FORMS, MULTIPLE, AttributeKind, check_semilattice, is_form, meet, parse_form, spelling
 from policies.parties import Translated
 
 # JSON, as a claim's value
 ClaimValue = str | bool | dict[str, str] | dict[str, bool] | list[str]
 
 _NATURAL = "http://eidas.europa.eu/attributes/naturalperson/"
-_AGE_OVER_CLAIM = re.compile(r"age_over_([0-9]+)")
+_AGE_OVER = "age_over_"
+_AGE = re.compile(r"[0-9]+")
+# Forms that say by themselves what they are about; the claim of every other one has its attribute's before it
+_ALONE: Mapping[str, frozenset[str]] = {
+    "birthdate": frozenset(("age_over", "age_in", "birth_year")),
+    "address": frozenset(("resident_of",)),
+    "nationality": frozenset(("is_eu_citizen", "nationality_in")),
+}
+ABOUT_A_PERSON = frozenset().union(*_ALONE.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +42,7 @@ class AttributeType:
 
     `claim` and `scope` are those of OpenID Connect (scope "" where only `claims` asks for it), `eidas` is "" where eIDAS
     has no attribute of the same meaning, `saml` has the usual names, each with the part of an address that it holds or "".
+    `values` are the words of a closed set, () where any may come.
     """
 
     name: AttributeName
@@ -41,6 +52,17 @@ class AttributeType:
     scope: str = ""
     eidas: str = ""
     saml: Mapping[str, str] = field(default_factory=dict)
+    values: tuple[str, ...] = ()
+
+    def says_alone(self, form: str) -> bool:
+        """Whether a form, by its name, needs no attribute's name beside it: `age_over` of the person's birth date."""
+        return form in _ALONE.get(self.name, ())
+
+    def claim_of(self, form: str) -> str:
+        """The claim of a form by its name; that of an age goes on with a number."""
+        if form == EXACT.name:
+            return self.claim
+        return ("" if self.says_alone(form) else f"{self.claim}_") + (_AGE_OVER if form == "age_over" else form)
 
 
 def _attribute(
@@ -77,9 +99,9 @@ _STANDARD_ATTRIBUTES = (
     _attribute("family_name", AttributeKind.NAME, scope="profile", eidas="CurrentFamilyName", all="2.5.4.4"),
     _attribute("given_name", AttributeKind.NAME, scope="profile", eidas="CurrentGivenName", all="2.5.4.42"),
     _attribute("birthdate", AttributeKind.DATE, scope="profile", eidas="DateOfBirth", all=_SCHAC + "3"),
-    _attribute("person_identifier", AttributeKind.TEXT, eidas="PersonIdentifier", all=_SCHAC + "15"),
+    _attribute("person_identifier", AttributeKind.NUMBER, eidas="PersonIdentifier", all=_SCHAC + "15"),
     _attribute("gender", AttributeKind.TEXT, scope="profile", eidas="Gender", all=_SCHAC + "2"),
-    _attribute("nationality", AttributeKind.TEXT, eidas="Nationality", claim="nationalities", all=_SCHAC + "5"),
+    _attribute("nationality", AttributeKind.NATIONALITY, eidas="Nationality", claim="nationalities", all=_SCHAC + "5"),
     _attribute("place_of_birth", AttributeKind.TEXT, eidas="PlaceOfBirth", all=_SCHAC + "4"),
     _attribute(
         "address",
@@ -93,7 +115,7 @@ _STANDARD_ATTRIBUTES = (
         country="2.5.4.6",
     ),
     _attribute("email", AttributeKind.TEXT, scope="email", eidas="EmailAddress", all="0.9.2342.19200300.100.1.3"),
-    _attribute("phone_number", AttributeKind.TEXT, scope="phone", eidas="PhoneNumber", all="2.5.4.20"),
+    _attribute("phone_number", AttributeKind.NUMBER, scope="phone", eidas="PhoneNumber", all="2.5.4.20"),
     # eIDAS BirthName holds all names at birth, not the family name alone: no eIDAS name here
     _attribute("birth_family_name", AttributeKind.NAME),
 )
@@ -105,21 +127,28 @@ class Catalogue:
 
     attributes: Mapping[AttributeName, AttributeType]
     _by_claim: Mapping[str, AskedAttribute] = field(init=False, repr=False, compare=False)
+    # Claims of forms that have a parameter: of ages their beginning, of others the whole name
+    _by_parameter: Mapping[str, tuple[AttributeName, str]] = field(init=False, repr=False, compare=False)
     _by_scope: Mapping[str, tuple[AskedAttribute, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         by_claim: dict[str, AskedAttribute] = {}
+        by_parameter: dict[str, tuple[AttributeName, str]] = {}
         for attribute in self.attributes.values():
             check_semilattice(attribute.name, FORMS[attribute.kind])
             for known in FORMS[attribute.kind].values():
-                if not known.parameter:
+                claim = attribute.claim_of(known.name)
+                if known.parameter:
+                    by_parameter[claim] = attribute.name, known.name
+                else:
                     form = EXACT if known.name == EXACT.name else Form(known.name)
-                    by_claim[self.claim_for(attribute.name, form)] = AskedAttribute(attribute.name, form)
+                    by_claim[claim] = AskedAttribute(attribute.name, form)
         by_scope: dict[str, tuple[AskedAttribute, ...]] = {}
         for attribute in sorted(self.attributes.values(), key=lambda each: each.name):
             if attribute.scope:
                 by_scope[attribute.scope] = (*by_scope.get(attribute.scope, ()), AskedAttribute(attribute.name, EXACT))
         object.__setattr__(self, "_by_claim", by_claim)
+        object.__setattr__(self, "_by_parameter", by_parameter)
         object.__setattr__(self, "_by_scope", by_scope)
 
     def with_own(self, own: Iterable[AttributeType]) -> "Catalogue":
@@ -137,8 +166,7 @@ class Catalogue:
 
     def spellings(self, name: AttributeName) -> tuple[str, ...]:
         """How a file may write the forms of this attribute: `exact`, `age_over(N)`, `resident_of(PLACE)`."""
-        sample = {"age": "(N)", "place": "(PLACE)", "": ""}
-        return tuple(known.name + sample[known.parameter] for known in FORMS[self.attributes[name].kind].values())
+        return tuple(spelling(known) for known in FORMS[self.attributes[name].kind].values())
 
     def meet(self, name: AttributeName, a: Form, b: Form) -> Form | None:
         """The strongest form that says no more than either; None is nothing at all."""
@@ -149,16 +177,8 @@ class Catalogue:
 
     def claim_for(self, name: AttributeName, form: Form) -> str:
         """The claim that carries this attribute in this form. The attribute must be of this catalogue."""
-        claim = self.attributes[name].claim
-        match form.name:
-            case "age_over":
-                return f"age_over_{form.parameter}"
-            case "birth_year" | "resident_of":
-                return form.name
-            case "country" | "initials":
-                return f"{claim}_{form.name}"
-            case _:
-                return claim
+        claim = self.attributes[name].claim_of(form.name)
+        return claim + form.parameter if form.name == "age_over" else claim
 
     def claim_value(self, name: AttributeName, form: Form, value: Value) -> ClaimValue:
         """The value as JSON, as its claim has it: an address object (Core §5.1.1), `{"Storkhaven": true}` for a place."""
@@ -172,9 +192,11 @@ class Catalogue:
                     "country": value.country,
                 }
                 return {part: text for part, text in parts.items() if text}
-            case bool() if form.name == "resident_of":
+            case bool() if form.parameter and form.name != "age_over":
                 return {form.parameter: value}
-            case str() if name == "nationality":
+            case tuple():
+                return list(value)
+            case str() if form == EXACT and name in self.attributes and self.attributes[name].kind in MULTIPLE:
                 return [value]
             case str() if name == "place_of_birth":
                 return {"locality": value}
@@ -184,15 +206,16 @@ class Catalogue:
     def asked_by_claim(self, claim: str, value: str = "") -> AskedAttribute | None:
         """The attribute that a claim asks for; None where we know no such claim.
 
-        `resident_of` needs the place as the requested `value` (Core §5.5.1); no other claim is asked by value.
+        A parameter is the requested `value` (Core §5.5.1), but an age stands in its claim's name.
         """
-        if claim == "resident_of":
-            form = self.form(AttributeName("address"), f"resident_of({value})")
-            return AskedAttribute(AttributeName("address"), form) if form else None
-        if match := _AGE_OVER_CLAIM.fullmatch(claim):
-            form = self.form(AttributeName("birthdate"), f"age_over({match[1]})")
-            return AskedAttribute(AttributeName("birthdate"), form) if form else None
-        return self._by_claim.get(claim)
+        if claim in self._by_claim:
+            return self._by_claim[claim]
+        before, age, years = claim.rpartition(_AGE_OVER)
+        if age and _AGE.fullmatch(years):
+            claim, value = before + age, years
+        name, form_name = self._by_parameter.get(claim, (AttributeName(""), ""))
+        form = self.form(name, f"{form_name}({value})") if name else None
+        return AskedAttribute(name, form) if form else None
 
     def asked_by_scope(self, scope: str) -> tuple[AskedAttribute, ...]:
         """The attributes that a standard scope asks for (Core §5.4), sorted by name; none for any other scope."""
@@ -201,7 +224,8 @@ class Catalogue:
     @property
     def claims(self) -> tuple[str, ...]:
         """Every claim that can be asked for, for discovery's `claims_supported`; `age_over_18` stands for every age."""
-        return tuple(sorted({*self._by_claim, "age_over_18", "resident_of"}))
+        by_parameter = (claim + "18" if claim.endswith(_AGE_OVER) else claim for claim in self._by_parameter)
+        return tuple(sorted({*self._by_claim, *by_parameter}))
 
 
 STANDARD = Catalogue({attribute.name: attribute for attribute in _STANDARD_ATTRIBUTES})

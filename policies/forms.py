@@ -4,20 +4,15 @@ Two parameters of one form (over 18, over 21) say different things: neither says
 common form. That is why a threshold is fixed by the registration and no service can search for an age by asking twice.
 """
 
-import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from policies.attributes import EXACT, Form
 from policies.errors import Misconfigured, Problem
+from policies.parameters import MAX_PARAMETER, SORTS, entries
 from policies.parties import Translated
-
-# Longer names of places than this exist nowhere in use (the longest has 85 letters).
-MAX_PLACE = 100
-# The oldest age that anybody could be asked about: nobody on record reached 123.
-MAX_AGE = 150
 
 
 class AttributeKind(StrEnum):
@@ -27,72 +22,109 @@ class AttributeKind(StrEnum):
     NAME = "name"  # a part of a person's name
     DATE = "date"  # a birth date, perhaps partial
     ADDRESS = "address"
+    NUMBER = "number"  # an identifier, or a number of a phone
+    NATIONALITY = "nationality"  # countries' codes
+    SET = "set"  # words of a closed set: a status, an affiliation, entitlements, roles
+    AMOUNT = "amount"  # a number and its unit
+
+
+# The kinds of which a person may have several values
+MULTIPLE = frozenset((AttributeKind.NATIONALITY, AttributeKind.SET))
 
 
 @dataclass(frozen=True, slots=True)
 class FormKind:
     """One form of a kind of attribute.
 
-    `below` names every form that says more (transitively closed), `parameter` is what stands in the brackets: "", "age" or
-    "place". `title` is for the approval page, with `{0}` for the parameter.
+    `below` names every form that says more (transitively closed), `parameter` is the sort of what stands in the brackets
+    (`policies.parameters.SORTS`), a `predicate` answers yes or no. `title` is for pages, with `{0}` for the parameter.
     """
 
     name: str
     below: frozenset[str]
     title: Translated
     parameter: str = ""
+    predicate: bool = False
 
 
 FormKinds = Mapping[str, FormKind]
 
-_BELOW_EXACT = frozenset({EXACT.name})
-_EXACT = FormKind(EXACT.name, frozenset(), {"en": "in full", "et": "täielikult", "zh-Hans": "完整信息"})
-_INITIALS = FormKind("initials", _BELOW_EXACT, {"en": "initials only", "et": "ainult initsiaalid", "zh-Hans": "仅首字母"})
-_BIRTH_YEAR = FormKind(
-    "birth_year", _BELOW_EXACT, {"en": "year of birth only", "et": "ainult sünniaasta", "zh-Hans": "仅出生年份"}
-)
-_AGE_OVER = FormKind(
-    "age_over",
-    _BELOW_EXACT,
-    {"en": "whether {0} or older", "et": "kas vähemalt {0}-aastane", "zh-Hans": "是否年满 {0} 岁"},
-    "age",
-)
-_COUNTRY = FormKind("country", _BELOW_EXACT, {"en": "country only", "et": "ainult riik", "zh-Hans": "仅国家"})
-_RESIDENT_OF = FormKind(
-    "resident_of",
-    _BELOW_EXACT,
-    {"en": "whether resident of {0}", "et": "kas elukoht on {0}", "zh-Hans": "是否居住在 {0}"},
-    "place",
-)
+# In English, Estonian and simplified Chinese
+_TITLES = {
+    "exact": ("in full", "täielikult", "完整信息"),
+    "initials": ("initials only", "ainult initsiaalid", "仅首字母"),
+    "latin": ("in Latin letters", "ladina tähtedega", "拉丁字母拼写"),
+    "year_month": ("year and month of birth only", "ainult sünniaasta ja -kuu", "仅出生年月"),
+    "birth_year": ("year of birth only", "ainult sünniaasta", "仅出生年份"),
+    "age_over": ("whether {0} or older", "kas vähemalt {0}-aastane", "是否年满 {0} 岁"),
+    "age_in": ("whether aged {0}", "kas vanus on {0} aastat", "年龄是否在 {0} 岁之间"),
+    "municipality": ("municipality only", "ainult omavalitsus", "仅市镇"),
+    "region": ("region only", "ainult piirkond", "仅地区"),
+    "country": ("country only", "ainult riik", "仅国家"),
+    "resident_of": ("whether resident of {0}", "kas elukoht on {0}", "是否居住在 {0}"),
+    "last4": ("last four characters only", "ainult neli viimast märki", "仅最后四位"),
+    "is_eu_citizen": ("whether a citizen of the EU", "kas ELi kodanik", "是否为欧盟公民"),
+    "nationality_in": (
+        "whether a citizen of one of {0}",
+        "kas mõne neist riikidest kodanik: {0}",
+        "是否为 {0} 之一的公民",
+    ),
+    "one_of": ("whether one of {0}", "kas üks neist: {0}", "是否属于 {0}"),
+    "only": ("only {0}", "ainult {0}", "仅 {0}"),
+    "prefix": ("only what begins with {0}", "ainult see, mille algus on {0}", "仅以 {0} 开头的内容"),
+    "below": ("whether less than {0}", "kas vähem kui {0}", "是否低于 {0}"),
+    "above": ("whether more than {0}", "kas rohkem kui {0}", "是否高于 {0}"),
+}
+
+
+def _kind(name: str, *below: str, parameter: str = "", predicate: bool = False) -> FormKind:
+    above = frozenset((EXACT.name, *below)) if name != EXACT.name else frozenset[str]()
+    return FormKind(name, above, dict(zip(("en", "et", "zh-Hans"), _TITLES[name], strict=True)), parameter, predicate)
 
 
 def _table(*kinds: FormKind) -> FormKinds:
-    return {kind.name: kind for kind in kinds}
+    return {kind.name: kind for kind in (_kind(EXACT.name), *kinds)}
 
 
 FORMS: Mapping[AttributeKind, FormKinds] = {
-    AttributeKind.TEXT: _table(_EXACT),
-    AttributeKind.NAME: _table(_EXACT, _INITIALS),
-    AttributeKind.DATE: _table(_EXACT, _BIRTH_YEAR, _AGE_OVER),
-    AttributeKind.ADDRESS: _table(_EXACT, _COUNTRY, _RESIDENT_OF),
+    AttributeKind.TEXT: _table(),
+    AttributeKind.NAME: _table(_kind("initials"), _kind("latin")),
+    AttributeKind.DATE: _table(
+        _kind("year_month"),
+        _kind("birth_year", "year_month"),
+        _kind("age_over", parameter="age", predicate=True),
+        _kind("age_in", parameter="ages", predicate=True),
+    ),
+    AttributeKind.ADDRESS: _table(
+        _kind("municipality"),
+        _kind("region", "municipality"),
+        _kind("country", "municipality", "region"),
+        _kind("resident_of", "municipality", parameter="place", predicate=True),
+    ),
+    AttributeKind.NUMBER: _table(_kind("last4")),
+    AttributeKind.NATIONALITY: _table(
+        _kind("is_eu_citizen", predicate=True),
+        _kind("nationality_in", parameter="countries", predicate=True),
+        _kind("only", parameter="countries"),
+    ),
+    AttributeKind.SET: _table(
+        _kind("one_of", parameter="texts", predicate=True),
+        _kind("only", parameter="texts"),
+        _kind("prefix", parameter="texts"),
+    ),
+    AttributeKind.AMOUNT: _table(
+        _kind("below", parameter="amount", predicate=True), _kind("above", parameter="amount", predicate=True)
+    ),
 }
+# Of two kinds that have a form of one name, the later one takes more parameters
 _EVERY_FORM: FormKinds = {name: kind for table in FORMS.values() for name, kind in table.items()}
-_SPELLING = re.compile(r"([a-z_]+)(?:\((.+)\))?", re.DOTALL)
-# At most four characters compose to one sign. A longer text is not normalised: ordering marks takes their number squared
-MAX_SPELLING = 4 * MAX_PLACE + 64
-_AGE = re.compile(r"[1-9][0-9]{0,2}")
+MAX_SPELLING = MAX_PARAMETER + 64
 
 
+@lru_cache(maxsize=256)
 def _is_parameter(sort: str, text: str) -> bool:
-    """Whether `text` is the one spelling of a parameter of this sort."""
-    if sort == "age":
-        return _AGE.fullmatch(text) is not None and int(text) <= MAX_AGE
-    if sort == "place":
-        if not 0 < len(text) <= MAX_PLACE:
-            return False
-        spelled = text == text.strip() and text == unicodedata.normalize("NFC", text)
-        return spelled and text.isprintable() and not set('()"\\') & set(text)
-    return text == ""
+    """Whether `text` is the canonical spelling of a parameter of this sort."""
+    return SORTS[sort].canonical(text) == text if sort else text == ""
 
 
 def is_form(kind: AttributeKind, form: Form) -> bool:
@@ -103,22 +135,49 @@ def is_form(kind: AttributeKind, form: Form) -> bool:
 
 def is_predicate(form: Form) -> bool:
     """Whether the form answers a question with yes or no."""
-    return form.name in {"age_over", "resident_of"}
+    known = _EVERY_FORM.get(form.name)
+    return known is not None and known.predicate
 
 
 def parse_form(text: str) -> Form | None:
-    """Read `exact`, `age_over(18)` or `resident_of(Storkhaven)`; None where it is no form of any kind of attribute."""
-    match = _SPELLING.fullmatch(unicodedata.normalize("NFC", text)) if len(text) <= MAX_SPELLING else None
-    known = _EVERY_FORM.get(match[1]) if match else None
-    if match is None or known is None or not _is_parameter(known.parameter, match[2] or ""):
+    """Read `exact`, `age_over(18)` or `one_of(staff, student)`; None where it is no form of any kind of attribute.
+
+    The parameter becomes canonical: `Form("one_of", "staff,student")`.
+    """
+    name, bracket, rest = text.partition("(") if len(text) <= MAX_SPELLING else ("", "", "")
+    known = _EVERY_FORM.get(name)
+    if known is None or bool(bracket) != bool(known.parameter) or (bracket and not rest.endswith(")")):
         return None
-    return EXACT if known.name == EXACT.name else Form(known.name, match[2] or "")
+    parameter = SORTS[known.parameter].canonical(rest[:-1]) if bracket else ""
+    if parameter is None:
+        return None
+    return EXACT if known.name == EXACT.name else Form(known.name, parameter)
+
+
+def spelling(known: FormKind) -> str:
+    """How a file may write the form: `age_over(N)`."""
+    return f"{known.name}({SORTS[known.parameter].sample})" if known.parameter else known.name
 
 
 def form_title(form: Form) -> Translated:
     """The form in words, in every language that we have: `whether 18 or older`. Empty for a form that we do not know."""
     known = _EVERY_FORM.get(form.name)
-    return {} if known is None else {tag: title.format(form.parameter) for tag, title in known.title.items()}
+    if known is None:
+        return {}
+    said = said_parameter(form)
+    return {tag: title.format(said) for tag, title in known.title.items()}
+
+
+def said_parameter(form: Form) -> str:
+    """The parameter as people read it: `18\u201325`, `EE, LV`."""
+    known = _EVERY_FORM.get(form.name)
+    match known.parameter if known else "":
+        case "ages":
+            return "\N{EN DASH}".join(dict.fromkeys(entries(form.parameter)))
+        case "countries" | "texts":
+            return ", ".join(entries(form.parameter))
+        case _:
+            return form.parameter
 
 
 def says_no_more(forms: FormKinds, weaker: Form, stronger: Form) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 
-from policies.attributes import EXACT, Attribute, AttributeName, Form
+from policies.attributes import EXACT, LATIN, Attribute, AttributeName, Form, latin_name
 from policies.authentication import AskedAttribute, Offered
 from policies.catalogue import STANDARD, Catalogue
 from policies.derive import available, derive
@@ -189,8 +189,10 @@ class _Terms:
         kind = self.catalogue.attributes[name].kind
         has = available(kind, value, self.on)
         form = self.catalogue.meet(name, allowed, has) if has else None
-        # A full value that is released in full needs no derivation
-        answer = value if form == EXACT == has else derive(kind, value, form, self.on) if form else None
+        if form == EXACT == has:
+            return Attribute(name, form, value)  # in full: it needs no derivation
+        latin = self.offered.attributes.get(latin_name(name), "") if form and form.name == LATIN else ""
+        answer = derive(kind, value, form, self.on, latin) if form else None
         return Attribute(name, form, answer) if form is not None and answer is not None else None
 
 

@@ -11,7 +11,8 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -22,10 +23,11 @@ from idp.config.settings import Settings
 from idp.protocols.oidc.client import ASSERTION_ALGORITHMS, Clients
 from idp.protocols.oidc.provider import ANSWER_PARAMETERS
 from idp.system.toml_text import dumped
-from policies.attributes import EXACT, Address, AttributeName, Form, Value
+from policies.attributes import Address, AttributeName, Form, Value
 from policies.catalogue import Catalogue, ClaimValue
+from policies.derive import derive
 from policies.errors import Problem, SignatureInvalid
-from policies.forms import AttributeKind, is_predicate
+from policies.forms import MULTIPLE, AttributeKind, is_predicate
 from policies.load import Configuration
 from policies.load.public_clients import fault_of_origin, fault_of_public_redirect_uri
 from policies.load.redirects import fault_of_redirect_uri
@@ -46,6 +48,7 @@ ADDRESS = re.compile(
 # If the last label is such a number, browsers read the whole host as an IPv4 address (WHATWG URL §3.5)
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 MAX_HOST = 253
+_HOME = Address("-", "-", "-", "-", "EE")
 _NAME_FIX = "use 1 to 64 letters, digits, dots, hyphens and underscores."
 _REDIRECT_FIX = "write the full https address of the app's callback."
 
@@ -212,8 +215,10 @@ def required_claims(purpose: Purpose, catalogue: Catalogue) -> Mapping[str, Clai
 def _sample(catalogue: Catalogue, name: AttributeName, form: Form) -> Value:
     if is_predicate(form):
         return True
-    whole = form == EXACT and catalogue.attributes[name].kind is AttributeKind.ADDRESS
-    return Address(*("-" for _ in fields(Address))) if whole else "-"
+    kind = catalogue.attributes[name].kind
+    if kind is AttributeKind.ADDRESS:
+        return derive(kind, _HOME, form, date.min) or "-"
+    return ("-",) if kind in MULTIPLE else "-"
 
 
 def text_of(asked: Registration, purpose: Purpose) -> str:

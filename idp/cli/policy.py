@@ -154,4 +154,6 @@ def _json(value: Value) -> object:
 def _text(value: Value) -> str:
     if isinstance(value, Address):
         return ", ".join(filter(None, (getattr(value, part) for part in ADDRESS_PARTS)))
+    if isinstance(value, tuple):
+        return ", ".join(value)
     return value if isinstance(value, str) else str(value).lower()

@@ -279,4 +279,6 @@ def _opening(compartment: str, content: dict[str, Json]) -> Opening:
 
 
 def _value(value: Value) -> Json:
+    if isinstance(value, tuple):
+        return list(value)
     return asdict(value) if isinstance(value, Address) else value

@@ -11,17 +11,22 @@ from enum import StrEnum
 from idp.pages.languages import ENGLISH, Language
 from idp.pages.views import Item, Text, WithheldItem
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Form, Value
-from policies.catalogue import Catalogue
-from policies.forms import AttributeKind, form_title, parse_form
+from policies.catalogue import ABOUT_A_PERSON, Catalogue
+from policies.forms import AttributeKind, form_title, parse_form, said_parameter
+from policies.parameters import entries
 from policies.parties import Translated
 from policies.purposes import Purpose
 from policies.release import Decision, Reason, Ruling
 
-# Attributes whose value is a country's code (ISO 3166-1 alpha-2), and the values of `gender` that have phrases
-COUNTRIES = frozenset({"nationality"})
+# The values of `gender` that have phrases
 GENDERS = frozenset({"male", "female"})
 # Forms with phrases of their own: `form.NAME.title` and `form.NAME.only`
-FORMS = frozenset({"age_over", "birth_year", "resident_of", "country", "initials"})
+FORMS = frozenset(
+    {
+        *("age_over", "age_in", "year_month", "birth_year", "municipality", "region", "country", "resident_of", "initials"),
+        *("latin", "last4", "is_eu_citizen", "nationality_in", "one_of", "only", "prefix", "below", "above"),
+    }
+)
 
 
 class Move(StrEnum):
@@ -114,9 +119,9 @@ class Wording:
         whole = form == EXACT
         return Item(
             name=ruling.name,
-            title=title if whole else self._form_title(form, title),
+            title=title if whole else Text(self._say_form("title", ruling.name, form, catalogue), self.language.tag),
             value=self.value(ruling.released, catalogue),
-            only="" if whole else self._form_says(form),
+            only="" if whole else self._say_form("only", ruling.name, form, catalogue),
             # If the source has no more than this, nothing stays behind
             stays=None if whole or ruling.reason is Reason.SOURCE_HAS_LESS else title,
             why=self._why(purpose, ruling.name),
@@ -179,28 +184,39 @@ class Wording:
             return (self.language.say("value.yes" if value else "value.no"),)
         if isinstance(value, Address):
             return self._lines(value)
-        if attribute.form.name == "country" or attribute.name in COUNTRIES:
-            return (self.language.country(value),)
-        if attribute.name == "gender" and value.lower() in GENDERS:
-            return (self.language.say(f"value.{value.lower()}"),)
+        if isinstance(value, tuple):
+            return tuple(self._one(attribute, each, catalogue) for each in value)
+        return (self._one(attribute, value, catalogue),)
+
+    def _one(self, attribute: Attribute, value: str, catalogue: Catalogue) -> str:
+        """One text of a value."""
         known = catalogue.attributes.get(attribute.name)
-        if known is not None and known.kind is AttributeKind.DATE and attribute.form == EXACT:
-            return (self.language.date(value),)
-        return (value,)
+        kind = known.kind if known else None
+        if attribute.form.name == "country" or kind is AttributeKind.NATIONALITY:
+            return self.language.country(value)
+        if attribute.name == "gender" and value.lower() in GENDERS:
+            return self.language.say(f"value.{value.lower()}")
+        return self.language.date(value) if kind is AttributeKind.DATE else value
 
     def _lines(self, address: Address) -> tuple[str, ...]:
         town = " ".join(part for part in (address.postal_code, address.locality) if part)
         country = self.language.country(address.country) if address.country else ""
         return tuple(line for line in (address.street, town, address.region, country) if line)
 
-    def _form_title(self, form: Form, title: Text) -> Text:
-        key = f"form.{form.name}.title" if form.name in FORMS else "form.other.title"
-        words = self.language.say(key, title=title.text, parameter=form.parameter, form=str(form))
-        return Text(text=words, language=self.language.tag)
-
-    def _form_says(self, form: Form) -> str:
-        key = f"form.{form.name}.only" if form.name in FORMS else "form.other.only"
-        return self.language.say(key, parameter=form.parameter)
+    def _say_form(self, phrase: str, name: AttributeName, form: Form, catalogue: Catalogue) -> str:
+        """The `title` of a weaker form, or what the service learns `only`."""
+        known = catalogue.attributes.get(name)
+        # "You are 18 or older" is said of the person's own birth date alone
+        named = form.name in FORMS and (known is None or form.name not in ABOUT_A_PERSON or known.says_alone(form.name))
+        parameter = said_parameter(form)
+        if known is not None and known.kind is AttributeKind.NATIONALITY and form.parameter:
+            parameter = ", ".join(map(self.language.country, entries(form.parameter)))
+        return self.language.say(
+            f"form.{form.name if named else 'other'}.{phrase}",
+            title=self._title(catalogue, name).text,
+            parameter=parameter,
+            form=self.text(form_title(form)).text or str(form),
+        )
 
     def _title(self, catalogue: Catalogue, name: AttributeName) -> Text:
         known = catalogue.attributes.get(name)

@@ -13,7 +13,7 @@ from idp.login.frontend import Admit, Declined, Received
 from idp.login.states import Released
 from idp.ports import ParkedRow
 from policies.assurance import LevelOfAssurance
-from policies.attributes import EXACT, Address, AttributeName
+from policies.attributes import EXACT, Address, AttributeName, Value
 from policies.authentication import AskedAttribute, Origin, Requester, ServiceRequest
 from policies.errors import BrokerError, ReleaseDenied, RequestRefused
 from policies.parties import PurposeId, ServiceId
@@ -87,5 +87,5 @@ class PlainFrontend:
         return Post(f"https://{origin.service}.example/plain", (("id", origin.protocol), *fields.items()))
 
 
-def _text(value: str | Address | bool) -> str:  # noqa: FBT001 - a value of an attribute
+def _text(value: Value) -> str:
     return value.locality if isinstance(value, Address) else str(value)

@@ -6,7 +6,8 @@ from datetime import date
 from policies.assurance import LevelOfAssurance
 from policies.attributes import Address, AttributeName, Form, Value
 from policies.authentication import AskedAttribute, Offered
-from policies.forms import parse_form
+from policies.forms import FormKind, parse_form
+from policies.parameters import SORTS
 from policies.parties import ClientId, PurposeId, RelyingParty, Rule, Sector, Source
 from policies.purposes import Basis, Controller, Need, Purpose
 
@@ -21,6 +22,11 @@ def form(text: str) -> Form:
     read = parse_form(text)
     assert read is not None, text
     return read
+
+
+def sample(known: FormKind) -> Form:
+    """A form of this kind, with an example of its parameter."""
+    return Form(known.name, SORTS[known.parameter].example)
 
 
 def asked(**forms: str) -> tuple[AskedAttribute, ...]:

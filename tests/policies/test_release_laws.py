@@ -9,34 +9,54 @@ from hypothesis import strategies as st
 from policies.assurance import LevelOfAssurance
 from policies.attributes import Address, AttributeName, Form, Value
 from policies.authentication import AskedAttribute, Offered
-from policies.catalogue import STANDARD
+from policies.catalogue import STANDARD, AttributeType
 from policies.forms import FORMS, AttributeKind, is_predicate, says_no_more
 from policies.parties import ClientId, RelyingParty, Rule, Sector
 from policies.purposes import Basis, Controller, Need, Purpose
 from policies.release import Decision, Reason, choose, decide
-from tests.policies.parts import ON, PARKING, PARTY_FILE, PURPOSE_FILE, form
+from tests.policies.parts import ON, PARKING, PARTY_FILE, PURPOSE_FILE
 
-SPELLED = {
-    AttributeKind.TEXT: ("exact",),
-    AttributeKind.NAME: ("exact", "initials"),
-    AttributeKind.DATE: ("exact", "birth_year", "age_over(18)", "age_over(65)"),
-    AttributeKind.ADDRESS: ("exact", "country", "resident_of(Storkhaven)", "resident_of(Tallinn)"),
+CATALOGUE = STANDARD.with_own(
+    [
+        AttributeType(AttributeName("entitlement"), AttributeKind.SET, {"en": "Entitlement"}, "entitlement"),
+        AttributeType(AttributeName("income"), AttributeKind.AMOUNT, {"en": "Income"}, "income"),
+    ]
+)
+# Two parameters of each sort: the order of forms treats all alike
+PARAMETERS = {
+    "": ("",),
+    "age": ("18", "65"),
+    "ages": ("0,17", "18,25"),
+    "place": ("Storkhaven", "Tallinn"),
+    "countries": ("EE,LV", "DE"),
+    "texts": ("staff,student", "s"),
+    "amount": ("30000 EUR/year", "0 EUR/year"),
 }
-FORMS_OF = {name: tuple(form(text) for text in SPELLED[one.kind]) for name, one in STANDARD.attributes.items()}
+FORMS_OF = {
+    name: tuple(
+        Form(known.name, parameter) for known in FORMS[one.kind].values() for parameter in PARAMETERS[known.parameter]
+    )
+    for name, one in CATALOGUE.attributes.items()
+}
 VALUES_OF: Mapping[AttributeKind, st.SearchStrategy[Value]] = {
     AttributeKind.TEXT: st.sampled_from(["maria@example.org", "", "x"]),
     AttributeKind.NAME: st.sampled_from(["Maria Anna", "\u674e", "", "Jaan"]),
+    AttributeKind.NUMBER: st.sampled_from(["38001085718", "1234567", " "]),
+    AttributeKind.NATIONALITY: st.sampled_from(["EL", "US", "Estonia", ("US", "LV"), ("XX", "xx"), ()]),
+    AttributeKind.SET: st.sampled_from(["student", ("staff", "s"), ("alum",), ("",)]),
+    AttributeKind.AMOUNT: st.sampled_from(["31200 EUR/year", "-1 EUR/year", "31200", "1 EUR/month"]),
     AttributeKind.DATE: st.sampled_from(
         ["1990-04-01", "1990-04", "1990", "2030-01-01", "unknown", "2012-02-29", "1990-02-30"]
     ),
     AttributeKind.ADDRESS: st.builds(
         Address,
         street=st.sampled_from(["", "Canal Street 12"]),
+        region=st.sampled_from(["", "Harju"]),
         locality=st.sampled_from(["", "Storkhaven", "Elsewhere"]),
         country=st.sampled_from(["", "EE", "Estonia"]),
     ),
 }
-NAMES = st.sampled_from(sorted(STANDARD.attributes))
+NAMES = st.sampled_from(sorted(CATALOGUE.attributes))
 LEVELS = st.sampled_from(LevelOfAssurance)
 SPHERES = st.sampled_from(["", "home", "abroad"])
 
@@ -49,7 +69,7 @@ FORM_BY_NAME = st.lists(NAMES, unique=True, max_size=6).flatmap(lambda names: st
 SOURCES = st.builds(
     Offered,
     st.lists(NAMES, unique=True, max_size=8)
-    .flatmap(lambda names: st.tuples(*(st.tuples(st.just(n), VALUES_OF[STANDARD.attributes[n].kind]) for n in names)))
+    .flatmap(lambda names: st.tuples(*(st.tuples(st.just(n), VALUES_OF[CATALOGUE.attributes[n].kind]) for n in names)))
     .map(dict),
     LEVELS,
     SPHERES,
@@ -90,7 +110,7 @@ REQUESTS = FORM_BY_NAME.map(lambda forms: tuple(AskedAttribute(*one) for one in 
 
 
 def no_more(name: AttributeName, weaker: Form, stronger: Form) -> bool:
-    return says_no_more(FORMS[STANDARD.attributes[name].kind], weaker, stronger)
+    return says_no_more(FORMS[CATALOGUE.attributes[name].kind], weaker, stronger)
 
 
 def given_by(decision: Decision) -> dict[AttributeName, Form]:
@@ -106,7 +126,7 @@ def at_most(less: Mapping[AttributeName, Form], more: Mapping[AttributeName, For
 def test_what_goes_is_never_stronger_than_any_input(
     wanted: tuple[AskedAttribute, ...], needs: Purpose, rules: RelyingParty, source: Offered
 ) -> None:
-    decision = decide(wanted, needs, rules, source, ON)
+    decision = decide(wanted, needs, rules, source, ON, catalogue=CATALOGUE)
     by_name = {one.name: one.form for one in wanted}
     for attribute in decision.released:
         name = attribute.name
@@ -133,11 +153,11 @@ def test_across_a_border_a_predicate_goes_as_at_home_and_nothing_else_does(
 def test_every_input_that_is_empty_denies_everything(
     wanted: tuple[AskedAttribute, ...], needs: Purpose, rules: RelyingParty, source: Offered
 ) -> None:
-    assert decide((), needs, rules, source, ON).released == ()
-    assert decide(wanted, replace(needs, needs={}), rules, source, ON).released == ()
-    assert decide(wanted, needs, replace(rules, attributes={}), source, ON).released == ()
-    assert decide(wanted, needs, replace(rules, purposes=()), source, ON).released == ()
-    assert decide(wanted, needs, rules, replace(source, attributes={}), ON).released == ()
+    assert decide((), needs, rules, source, ON, catalogue=CATALOGUE).released == ()
+    assert decide(wanted, replace(needs, needs={}), rules, source, ON, catalogue=CATALOGUE).released == ()
+    assert decide(wanted, needs, replace(rules, attributes={}), source, ON, catalogue=CATALOGUE).released == ()
+    assert decide(wanted, needs, replace(rules, purposes=()), source, ON, catalogue=CATALOGUE).released == ()
+    assert decide(wanted, needs, rules, replace(source, attributes={}), ON, catalogue=CATALOGUE).released == ()
 
 
 @given(REQUESTS, PURPOSES, PARTIES, SOURCES, st.data())
@@ -149,8 +169,8 @@ def test_a_narrower_registration_never_releases_more(
         for name, rule in rules.attributes.items()
         if data.draw(st.booleans())
     }
-    less = decide(wanted, needs, replace(rules, attributes=narrower), source, ON)
-    assert at_most(given_by(less), given_by(decide(wanted, needs, rules, source, ON)))
+    less = decide(wanted, needs, replace(rules, attributes=narrower), source, ON, catalogue=CATALOGUE)
+    assert at_most(given_by(less), given_by(decide(wanted, needs, rules, source, ON, catalogue=CATALOGUE)))
 
 
 @given(REQUESTS, PURPOSES, PARTIES, SOURCES, st.data())
@@ -163,15 +183,15 @@ def test_a_narrower_purpose_never_releases_more(
         if data.draw(st.booleans())
     }
     higher = LevelOfAssurance(data.draw(st.integers(needs.minimum_assurance, LevelOfAssurance.HIGH)))
-    less = decide(wanted, replace(needs, needs=narrower, minimum_assurance=higher), rules, source, ON)
-    assert at_most(given_by(less), given_by(decide(wanted, needs, rules, source, ON)))
+    less = decide(wanted, replace(needs, needs=narrower, minimum_assurance=higher), rules, source, ON, catalogue=CATALOGUE)
+    assert at_most(given_by(less), given_by(decide(wanted, needs, rules, source, ON, catalogue=CATALOGUE)))
 
 
 def poorer(value: Value, data: st.DataObject) -> Value:
     """The same value with something taken away."""
     match value:
         case Address():
-            kept = {part: data.draw(st.booleans()) for part in ("street", "locality", "country")}
+            kept = {part: data.draw(st.booleans()) for part in ("street", "locality", "region", "country")}
             return replace(value, **{part: "" for part, keep in kept.items() if not keep})
         case _:
             return data.draw(st.sampled_from([value, ""]))
@@ -183,15 +203,15 @@ def test_a_source_with_less_never_releases_more(
 ) -> None:
     left = {name: poorer(value, data) for name, value in source.attributes.items() if data.draw(st.booleans())}
     lower = LevelOfAssurance(data.draw(st.integers(LevelOfAssurance.LOW, source.loa)))
-    less = decide(wanted, needs, rules, replace(source, attributes=left, loa=lower), ON)
-    assert at_most(given_by(less), given_by(decide(wanted, needs, rules, source, ON)))
+    less = decide(wanted, needs, rules, replace(source, attributes=left, loa=lower), ON, catalogue=CATALOGUE)
+    assert at_most(given_by(less), given_by(decide(wanted, needs, rules, source, ON, catalogue=CATALOGUE)))
 
 
 @given(REQUESTS, PURPOSES, PARTIES, SOURCES, st.data())
 def test_fewer_ticks_never_release_more(
     wanted: tuple[AskedAttribute, ...], needs: Purpose, rules: RelyingParty, source: Offered, data: st.DataObject
 ) -> None:
-    decision = decide(wanted, needs, rules, source, ON)
+    decision = decide(wanted, needs, rules, source, ON, catalogue=CATALOGUE)
     boxes = st.sets(st.sampled_from(decision.optional)) if decision.optional else st.just(set[AttributeName]())
     more = data.draw(boxes)
     fewer = {name for name in sorted(more) if data.draw(st.booleans())}
@@ -212,15 +232,16 @@ def test_the_order_of_nothing_matters(
         replace(rules, attributes=dict(reversed(list(rules.attributes.items())))),
         replace(source, attributes=dict(reversed(list(source.attributes.items())))),
         ON,
+        catalogue=CATALOGUE,
     )
-    assert turned == decide(wanted, needs, rules, source, ON)
+    assert turned == decide(wanted, needs, rules, source, ON, catalogue=CATALOGUE)
 
 
 @given(REQUESTS, PURPOSES, PARTIES, SOURCES)
 def test_a_required_attribute_that_is_denied_means_that_nothing_goes(
     wanted: tuple[AskedAttribute, ...], needs: Purpose, rules: RelyingParty, source: Offered
 ) -> None:
-    decision = decide(wanted, needs, rules, source, ON)
+    decision = decide(wanted, needs, rules, source, ON, catalogue=CATALOGUE)
     denied = {r.name for r in decision.rulings if r.released is None}
     required = {name for name, need in needs.needs.items() if need.required}
     assert set(decision.blocked) == denied & required
@@ -231,6 +252,6 @@ def test_a_required_attribute_that_is_denied_means_that_nothing_goes(
 def test_every_attribute_asked_has_one_ruling_with_its_line(
     wanted: tuple[AskedAttribute, ...], needs: Purpose, rules: RelyingParty, source: Offered
 ) -> None:
-    decision = decide(wanted, needs, rules, source, ON)
+    decision = decide(wanted, needs, rules, source, ON, catalogue=CATALOGUE)
     assert [r.name for r in decision.rulings] == sorted(one.name for one in wanted)
     assert all(r.source in {PARTY_FILE, PURPOSE_FILE} for r in decision.rulings)

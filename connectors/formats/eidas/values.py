@@ -12,7 +12,6 @@ The values of an attribute stand in no order. LatinScript is read without its na
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from connectors.formats.eidas.latin import is_latin
 from connectors.formats.eidas.registry import (
     DATE_OF_BIRTH,
     MINIMUM,
@@ -30,6 +29,7 @@ from connectors.signatures.elements import child
 from connectors.signatures.parse import MAX_OCTETS, Element, attributes
 from connectors.wire.names import ATTRNAME_URI, saml
 from policies.errors import AssertionRejected
+from policies.latin import is_latin
 from policies.visible import is_visible
 
 _LATIN_SCRIPT = "LatinScript"

@@ -12,14 +12,13 @@
 from collections.abc import Collection, Iterable, Mapping
 
 from connectors.formats.eidas.address import write_address
-from connectors.formats.eidas.latin import is_latin
 from connectors.formats.eidas.registry import MINIMUM, NATURAL, PERSON_IDENTIFIER, NaturalAttribute
 from connectors.formats.eidas.values import EidasValue
-from connectors.mapping import latin_name
-from policies.attributes import EXACT, Address, Attribute, AttributeName, Value
+from policies.attributes import EXACT, Address, Attribute, AttributeName, Value, latin_name
 from policies.authentication import AskedAttribute, Assertion
 from policies.catalogue import Catalogue
 from policies.errors import AssertionRejected
+from policies.latin import is_latin
 
 GENDER = AttributeName("gender")
 PERSON_IDENTIFIER_NAME = AttributeName("person_identifier")

@@ -39,10 +39,10 @@ class ClaimsRequest:
     acr_essential: bool = False
 
 
-def read_claims(text: str, catalogue: Catalogue, places: Collection[str]) -> ClaimsRequest:
+def read_claims(text: str, catalogue: Catalogue, named: Collection[AskedAttribute]) -> ClaimsRequest:
     """Read the `claims` parameter, strictly. Raises `RequestRefused` for what is no such request.
 
-    `places` are those that a residence may be asked for: whoever writes the link would write on the page of approval.
+    `named` are the forms that may be asked for by a `value`: whoever writes the link would write on the page of approval.
     """
     if len(text) > MAX_CLAIMS_PARAMETER:
         raise RequestRefused(f"claims is longer than {MAX_CLAIMS_PARAMETER} characters.")
@@ -56,7 +56,7 @@ def read_claims(text: str, catalogue: Catalogue, places: Collection[str]) -> Cla
     for name, wish in (*userinfo.items(), *id_token.items()):
         _check_entry(name, wish)
     found, inside = (
-        [(name, _asked(name, wish, catalogue, places)) for name, wish in part.items() if name not in PROTOCOL_CLAIMS]
+        [(name, _asked(name, wish, catalogue, named)) for name, wish in part.items() if name not in PROTOCOL_CLAIMS]
         for part in (userinfo, id_token)
     )
     acr, essential = _acr(id_token.get("acr"))
@@ -96,10 +96,11 @@ def _json(value: ClaimValue) -> Json:
             return value
 
 
-def _asked(name: str, wish: Json, catalogue: Catalogue, places: Collection[str]) -> AskedAttribute | None:
+def _asked(name: str, wish: Json, catalogue: Catalogue, named: Collection[AskedAttribute]) -> AskedAttribute | None:
     value = wish.get("value") if isinstance(wish, dict) else None
     asked = catalogue.asked_by_claim(name, value if isinstance(value, str) else "")
-    return None if asked and asked.form.name == "resident_of" and asked.form.parameter not in places else asked
+    free = asked is None or not asked.form.parameter or asked.form.name == "age_over"
+    return asked if free or asked in named else None
 
 
 def _kept(unknown: Iterable[str]) -> tuple[str, ...]:

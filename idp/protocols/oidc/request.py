@@ -162,9 +162,9 @@ def _cannot_be_posted(mode: str, redirect_uri: str) -> bool:
 def _claims(parameters: Mapping[str, str], purpose: Purpose, party: RelyingParty, catalogue: Catalogue) -> ClaimsRequest:
     if "claims" not in parameters:
         return ClaimsRequest()
-    forms = [*(need.form for need in purpose.needs.values()), *(rule.form for rule in party.attributes.values())]
-    places = {form.parameter for form in forms if form.name == "resident_of"}
-    return read_claims(parameters["claims"], catalogue, places)
+    bounds = chain(purpose.needs.items(), party.attributes.items())
+    named = {AskedAttribute(name, bound.form) for name, bound in bounds if bound.form.parameter}
+    return read_claims(parameters["claims"], catalogue, named)
 
 
 def _check_form(parameters: Mapping[str, str]) -> None:

@@ -245,12 +245,13 @@ def test_what_a_purpose_requires_is_known_by_its_claim() -> None:
         ("birthdate", Form("birth_year"), "birth_year", "-"),
         ("birthdate", Form("age_over", "18"), "age_over_18", True),
         ("address", Form("resident_of", "Storkhaven"), "resident_of", {"Storkhaven": True}),
-        ("address", Form("country"), "address_country", "-"),
+        ("address", Form("country"), "address_country", "EE"),
+        ("address", Form("municipality"), "address_municipality", {"locality": "-", "region": "-", "country": "EE"}),
         (
             "address",
             EXACT,
             "address",
-            dict.fromkeys(("street_address", "postal_code", "locality", "region", "country"), "-"),
+            dict.fromkeys(("street_address", "postal_code", "locality", "region"), "-") | {"country": "EE"},
         ),
         ("nationality", EXACT, "nationalities", ["-"]),
     ]:

@@ -6,10 +6,10 @@ from connectors.formats.eidas.address import read_address
 from connectors.formats.eidas.request import asked_attributes
 from connectors.formats.eidas.values import EidasValue
 from connectors.formats.saml_message import WireAttribute
-from connectors.mapping import latin_forms, latin_name
+from connectors.mapping import latin_forms
 from idp.protocols.eidas.person import eidas_values, minimum_data, names_by_uri
 from policies.assurance import LevelOfAssurance
-from policies.attributes import EXACT, Address, Attribute, AttributeName, Value
+from policies.attributes import EXACT, Address, Attribute, AttributeName, Value, latin_name
 from policies.authentication import AskedAttribute, Assertion, Offered
 from policies.catalogue import STANDARD
 from policies.errors import AssertionRejected

@@ -64,7 +64,12 @@ def test_a_provider_without_a_table_of_attributes_is_a_problem() -> None:
     [
         ("[attributes.library_card]", "[attributes.email]", 1, "attributes.email"),
         ("[attributes.library_card]", '[attributes."Library-card"]', 1, "attributes.Library-card"),
-        ('kind = "text"', 'kind = "date"', 2, "attributes.library_card.kind"),
+        ('kind = "text"', 'kind = "address"', 2, "attributes.library_card.kind"),
+        ('kind = "text"', 'kind = "text"\nvalues = ["a"]', 3, "attributes.library_card.values"),
+        ('kind = "text"', 'kind = "set"\nvalues = []', 3, "attributes.library_card.values"),
+        ('kind = "text"', 'kind = "set"\nvalues = ["a", "b,c"]', 3, "attributes.library_card.values"),
+        ('kind = "text"', 'kind = "date"\nclaim = "age_over_30"', 3, "attributes.library_card.claim"),
+        ('kind = "text"', 'kind = "text"\nclaim = "is_eu_citizen"', 3, "attributes.library_card.claim"),
         ('kind = "text"', 'kind = "text"\nclaim = "sub"', 3, "attributes.library_card.claim"),
         ('kind = "text"', 'kind = "text"\nclaim = "acr"', 3, "attributes.library_card.claim"),
         ('kind = "text"', 'kind = "text"\nclaim = "age_over_30"', 3, "attributes.library_card.claim"),

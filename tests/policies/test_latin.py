@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.formats.eidas.latin import is_latin
+from policies.latin import is_latin
 
 
 @pytest.mark.spec("eidas.md §5 characters outside Latin and Common")
