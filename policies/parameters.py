@@ -66,6 +66,11 @@ def entries(parameter: str) -> tuple[str, ...]:
     return tuple(parameter.split(","))
 
 
+def is_entry(text: str) -> bool:
+    """Whether a text may stand in a list, as it is."""
+    return "," not in text and _text(text) == text
+
+
 def _age(text: str) -> str | None:
     return text if _AGE.fullmatch(text) and int(text) <= MAX_AGE else None
 

@@ -6,7 +6,7 @@ from policies.attributes import AttributeName
 from policies.catalogue import STANDARD, AttributeType, Catalogue
 from policies.forms import FORMS, AttributeKind
 from policies.load.table import Table
-from policies.parameters import SORTS
+from policies.parameters import is_entry
 
 # An address has parts, and a source names each of them
 _KINDS = {kind.value: kind for kind in AttributeKind if kind is not AttributeKind.ADDRESS}
@@ -65,6 +65,6 @@ def _values(table: Table) -> tuple[str, ...]:
     if values and table.take("kind") != AttributeKind.SET:
         table.problem("values", "is for a set alone.", 'leave it out, or write kind = "set".')
     for index, value in enumerate(values):
-        if SORTS["texts"].canonical(value) != value:
+        if not is_entry(value):
             table.problem("values", f"{value!r} cannot stand in a list.", "write it without comma or brackets.", str(index))
     return values

@@ -162,9 +162,9 @@ def _cannot_be_posted(mode: str, redirect_uri: str) -> bool:
 def _claims(parameters: Mapping[str, str], purpose: Purpose, party: RelyingParty, catalogue: Catalogue) -> ClaimsRequest:
     if "claims" not in parameters:
         return ClaimsRequest()
-    bounds = chain(purpose.needs.items(), party.attributes.items())
-    named = {AskedAttribute(name, bound.form) for name, bound in bounds if bound.form.parameter}
-    return read_claims(parameters["claims"], catalogue, named)
+    needed = [AskedAttribute(name, need.form) for name, need in purpose.needs.items()]
+    registered = [AskedAttribute(name, rule.form) for name, rule in party.attributes.items()]
+    return read_claims(parameters["claims"], catalogue, {*needed, *registered})
 
 
 def _check_form(parameters: Mapping[str, str]) -> None:

@@ -18,7 +18,7 @@ from tests.idp.protocols.doubles import ADDRESS, BIRTHDATE, NAME, OVER_18, RESID
 
 
 def read(text: str) -> ClaimsRequest:
-    return read_claims(text, STANDARD, {"Storkhaven"})
+    return read_claims(text, STANDARD, {AskedAttribute(ADDRESS, RESIDENT)})
 
 
 def refused(text: str) -> str:

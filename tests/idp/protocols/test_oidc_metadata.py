@@ -1,17 +1,22 @@
 """Discovery and JWKS: each entry is held against what the provider really does."""
 
+import json
+from dataclasses import replace
 from typing import cast
 
+from policies.catalogue import STANDARD
+from policies.parties import Rule
 from tests.idp.protocols.doubles import (
     ISSUER,
     NOW,
+    SOURCE,
     City,
     accepted,
     asserted,
     assertion,
     grant,
     key_party,
-    living_in,
+    party,
 )
 
 
@@ -58,11 +63,18 @@ def test_the_document_says_exactly_this() -> None:
     assert {"sub", "acr", "auth_time", "given_name", "age_over_18", "resident_of"} <= set(map(str, claims))
 
 
+ASKED_BY_VALUE = {"resident_of": "Storkhaven", "age_in": "18,25", "nationality_in": "EE,LV", "nationalities_only": "EE,LV"}
+
+
 def test_every_claim_that_is_listed_is_known() -> None:
-    city = City(living_in("Storkhaven"))
     for name in listed("claims_supported"):
-        value = '{"value":"Storkhaven"}' if name == "resident_of" else "null"
-        assert accepted(city, claims=f'{{"userinfo":{{"{name}":{value}}}}}').unknown == ()
+        value = ASKED_BY_VALUE.get(name, "")
+        asked = STANDARD.asked_by_claim(name, value)
+        # A parameter has to be named by the registration
+        rules = {asked.name: Rule(asked.form, SOURCE)} if asked else {}
+        city = City(replace(party(), attributes={**party().attributes, **rules}))
+        wish = {"value": value} if value else None
+        assert accepted(city, claims=json.dumps({"userinfo": {name: wish}})).unknown == ()
 
 
 def test_every_algorithm_of_client_assertions_that_is_listed_authenticates() -> None:
