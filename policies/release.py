@@ -189,11 +189,11 @@ class _Terms:
         kind = self.catalogue.attributes[name].kind
         has = available(kind, value, self.on)
         form = self.catalogue.meet(name, allowed, has) if has else None
-        if form == EXACT == has:
-            return Attribute(name, form, value)  # in full: it needs no derivation
-        latin = self.offered.attributes.get(latin_name(name), "") if form and form.name == LATIN else ""
-        answer = derive(kind, value, form, self.on, latin) if form else None
-        return Attribute(name, form, answer) if form is not None and answer is not None else None
+        if form is None or form == EXACT == has:
+            return Attribute(name, form, value) if form else None  # in full: it needs no derivation
+        latin = self.offered.attributes.get(latin_name(name), "") if form.name == LATIN else ""
+        answer = derive(kind, value, form, self.on, latin)
+        return Attribute(name, form, answer) if answer is not None else None
 
 
 def passes(party: RelyingParty, sphere: str, form: Form) -> bool:

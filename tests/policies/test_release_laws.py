@@ -142,8 +142,10 @@ def test_what_goes_is_never_stronger_than_any_input(
 def test_across_a_border_a_predicate_goes_as_at_home_and_nothing_else_does(
     wanted: tuple[AskedAttribute, ...], needs: Purpose, rules: RelyingParty, source: Offered
 ) -> None:
-    home = {r.name: r for r in decide(wanted, needs, rules, replace(source, sphere=""), ON).rulings}
-    there = decide(wanted, needs, replace(rules, sphere="home"), replace(source, sphere="abroad"), ON).rulings
+    home = {r.name: r for r in decide(wanted, needs, rules, replace(source, sphere=""), ON, catalogue=CATALOGUE).rulings}
+    there = decide(
+        wanted, needs, replace(rules, sphere="home"), replace(source, sphere="abroad"), ON, catalogue=CATALOGUE
+    ).rulings
     for ruling in there:
         assert ruling.released is None or is_predicate(ruling.released.form)
         assert ruling.reason is Reason.OTHER_SPHERE or ruling == home[ruling.name]
