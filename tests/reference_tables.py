@@ -8,8 +8,11 @@ reasons from the pages.
 """
 
 import inspect
+import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import date
 from enum import Enum
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,8 +37,11 @@ from idp.web.routes import login, oidc, receipt
 from idp.web.routes import public as records
 from idp.web.site import Site
 from policies.assurance import LEVELS_BY_NAME, LevelOfAssurance
-from policies.catalogue import STANDARD
-from policies.forms import FORMS, form_title, parse_form
+from policies.attributes import Address, AttributeName, Form, Value
+from policies.catalogue import STANDARD, AttributeType
+from policies.derive import derive
+from policies.forms import FORMS, AttributeKind, FormKind, form_title, spelling
+from policies.parameters import SORTS
 from policies.release import Reason
 
 ROOT = Path(__file__).parents[1]
@@ -48,7 +54,30 @@ Made by `python -m tests.reference_tables` from the code itself. What the words 
 what else there is, stands in the [reference](reference.md).
 """
 DASH = "\N{EN DASH}"
-SAMPLES = {"age_over": "age_over(N)", "resident_of": "resident_of(PLACE)"}
+DAY = date(2026, 11, 25)
+# A value of each kind, from which the answers of the table of forms are derived
+VALUES: Mapping[AttributeKind, Value] = {
+    AttributeKind.TEXT: "maria@post.example",
+    AttributeKind.NAME: "Maria Anna",
+    AttributeKind.DATE: "1990-04-01",
+    AttributeKind.ADDRESS: Address("Canal Street 12", "99999", "Storkhaven", "Harju", "EE"),
+    AttributeKind.NUMBER: "+372 5555 1234",
+    AttributeKind.NATIONALITY: ("EE", "US"),
+    AttributeKind.SET: ("student", "student:evening", "alum"),
+    AttributeKind.AMOUNT: "31200 EUR/year",
+}
+# X.520 and SCHAC 1.5: names of SAML that carry as much as a form
+SAML_OF_FORMS = {
+    "initials": "urn:oid:2.5.4.43",
+    "birth_year": "urn:oid:1.3.6.1.4.1.25178.1.0.2.3",
+    "municipality": "urn:oid:2.5.4.7",
+    "region": "urn:oid:2.5.4.8",
+    "country": "urn:oid:2.5.4.6",
+}
+CATALOGUE = STANDARD.with_own(
+    AttributeType(AttributeName(f"a_{kind}"), kind, {"en": kind}, f"a_{kind}")
+    for kind in (AttributeKind.SET, AttributeKind.AMOUNT)
+)
 OPEN = re.compile(r"^(?:# )?(\[?[a-z_]+\]?)(?: = .*)?$")
 
 
@@ -254,16 +283,34 @@ def _last(uri: str) -> str:
 
 
 def _forms() -> Iterator[str]:
-    known = {name: kind for kinds in FORMS.values() for name, kind in kinds.items()}
+    yield (
+        "To services a form is a claim of OpenID Connect; CLAIM in its name is the attribute's own. A claim with a parameter\n"
+        "is asked for by its `value` (Core 1.0 §5.5.1); an age stands in the name. A city's node answers other countries in\n"
+        "full. SAML and eIDAS name few forms that say less; map such a name to the attribute, as `birthdate` or\n"
+        "`address.country`. eIDAS has CountryOfResidence alone, which is not read.\n"
+    )
+    known: dict[str, tuple[FormKind, list[AttributeKind]]] = {}
+    for kind, forms in FORMS.items():
+        for one in forms.values():
+            known.setdefault(one.name, (one, []))[1].append(kind)
     rows = []
-    for name, kind in known.items():
-        form = parse_form({"age": f"{name}(18)", "place": f"{name}(Storkhaven)", "": name}[kind.parameter])
-        assert form is not None
-        kinds = ", ".join(str(each) for each, forms in FORMS.items() if name in forms)
-        rows.append(
-            (code(SAMPLES.get(name, name)), form_title(form)["en"], kinds, ", ".join(map(code, kind.below)) or DASH)
-        )
-    yield table(("form", "what it says", "kinds", "says less than"), rows)
+    for one, kinds in known.values():
+        form = Form(one.name, SORTS[one.parameter].example)
+        name = next(each.name for each in CATALOGUE.attributes.values() if each.kind in kinds)
+        value = derive(kinds[0], VALUES[kinds[0]], form, DAY)
+        assert value is not None, form
+        answer = json.dumps(CATALOGUE.claim_value(name, form, value), ensure_ascii=False)
+        attribute = replace(CATALOGUE.attributes[name], claim="CLAIM")
+        claim = replace(CATALOGUE, attributes={name: attribute}).claim_for(name, form)
+        less = ", ".join(map(code, sorted(one.below))) or DASH
+        said, saml = form_title(form)["en"], code(SAML_OF_FORMS.get(one.name))
+        rows.append((code(spelling(one)), said, ", ".join(kinds), less, code(claim), code(answer), saml))
+    yield table(("form", "what it says", "kinds", "says less than", "claim", "such an answer", "SAML"), rows)
+    yield table(("kind", "such a value"), [(code(kind), code(_said(value))) for kind, value in VALUES.items()])
+
+
+def _said(value: Value) -> str:
+    return json.dumps(asdict(value) if isinstance(value, Address) else value, ensure_ascii=False)
 
 
 def _levels() -> Iterator[str]:
