@@ -70,7 +70,7 @@ def read_words(text: str) -> Words:
 def page_texts() -> Mapping[str, Mapping[str, str]]:
     """The citizen's texts of each code, and of each mover."""
     found: dict[str, dict[str, str]] = {}
-    for key, phrase in english_phrases().items():
+    for key, phrase in english_phrases().texts.items():
         if key.startswith("error.") and key.count(".") == 2:
             _, name, part = key.split(".")
             found.setdefault(name, {})[part] = phrase

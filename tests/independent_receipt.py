@@ -22,6 +22,17 @@ MOST = 2**53 - 1
 HEX = re.compile(r"[0-9a-f]+")
 NO_CONSENT = "This release does not rest on consent, so there is no consent to withdraw."
 OBJECT = f"{NO_CONSENT} One can object to the processing at the controller (GDPR Article 21)."
+GIVEN = ("expressed consent", "given")
+APPROVED = ("approval of a release that does not rest on consent", "approved")
+EVENTS = {
+    "page": (GIVEN, APPROVED),
+    "informed": (GIVEN, ("information about a release that does not rest on consent", "informed")),
+    "remembered": (GIVEN, APPROVED),
+    "unasked": (
+        ("release of what was consented to before", "given before"),
+        ("release of what was approved before, and does not rest on consent", "approved before"),
+    ),
+}
 WITHDRAWAL = {
     "consent": "Consent can be withdrawn at any time, at the controller. "
     "What was done until then remains lawful (GDPR Article 7(3)).",
@@ -282,12 +293,11 @@ def readable(record: Any, holder: str, opened: dict[str, dict[str, Any]]) -> Non
     said, sent = record["processing"], opened["sent"]
     has_members(said, PROCESSING)
     notice = "as shown to the citizen; its hash is in the citizen's receipt"
-    consent = sent["basis"] == "consent"
-    event = {
-        "event_time": time_text(sent["time"]),
-        "event_type": "expressed consent" if consent else "approval of a release that does not rest on consent",
-        "event_state": "given" if consent else "approved",
-    }
+    words = {path: pair[sent["basis"] != "consent"] for path, pair in EVENTS.items()}
+    if holder == "citizen":
+        must(opened["decision"]["path"] in words, "decided in no way that is known")
+        words = {"": words[opened["decision"]["path"]]}
+    kind, state = next((each for each in words.values() if record["events"] == [event(sent, *each)]), ("", ""))
     purpose, recipient = only(said["purposes"]), only(said["recipient_third_parties"])
     equal = [
         (record["schema_version"], "ciconia/receipt/v1, with names after ISO/IEC TS 27560:2023"),
@@ -299,7 +309,7 @@ def readable(record: Any, holder: str, opened: dict[str, dict[str, Any]]) -> Non
         (purpose.get("lawful_basis"), sent["basis"]),
         (recipient.get("party_id"), sent["client"]),
         (said["withdrawal_method"], WITHDRAWAL[sent["basis"]]),
-        (record["events"], [event]),
+        (record["events"], [event(sent, kind, state)]),
     ]
     for words, opening in equal:
         must(words == opening, "the readable record says something else than what it opens")
@@ -308,6 +318,10 @@ def readable(record: Any, holder: str, opened: dict[str, dict[str, Any]]) -> Non
     for each, (name, form) in zip(listed, sent["names"], strict=True):
         has_members(each, {"attribute", "pii_type", "pii_attribute_id"})
         must((each["attribute"], each["pii_type"]) == (name, form), "another attribute or form")
+
+
+def event(sent: dict[str, Any], kind: str, state: str) -> dict[str, str]:
+    return {"event_time": time_text(sent["time"]), "event_type": kind, "event_state": state}
 
 
 def only(value: Any) -> dict[str, Any]:

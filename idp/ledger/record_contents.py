@@ -50,14 +50,15 @@ that it is about.
 Times are seconds since the epoch, ids and digests lower-case hex, `loa` a level's label ("" if nobody signed in). `bits`
 has a digit for each attribute that the citizen could leave out, in order of name: 1 if they shared it. `notice` is the hash
 of the page that was shown. It can be found by trying (few names, few languages), and then tells which boxes the citizen
-left unticked: so it stands in the decision, which no relying party sees. `path` is how it was decided: "page". `sent` says
-whether a predicate went, never its answer (0000.22). `message` is the ID of the other node's request, `node` and `peer` are
-entity ids, `file` is the SHA-256 of a file. A city's record has no message id: the ledgers of two nodes have nothing in
-common.
+left unticked: so it stands in the decision, which no relying party sees. `path` is how it was decided (`DecidedBy`). `sent`
+says whether a predicate went, never its answer (0000.22). `message` is the ID of the other node's request, `node` and
+`peer` are entity ids, `file` is the SHA-256 of a file. A city's record has no message id: the ledgers of two nodes have
+nothing in common.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from enum import StrEnum
 from os import urandom
 
 from idp.ledger.canonical_json import Json, jcs
@@ -85,8 +86,16 @@ OF_A_RELEASE = ALWAYS | {"subject", "login"}
 OPENED = sorted(OF_A_RELEASE)
 # Long enough to name an incident; a message would not fit
 MAX_REASON = 200
-BY_PAGE = "page"
 APPROVED, REFUSED = "approved", "refused"
+
+
+class DecidedBy(StrEnum):
+    """How a citizen's login was decided: the `path` of its record."""
+
+    PAGE = "page"  # they read the question, and answered
+    INFORMED = "informed"  # they read what goes, and continued or left
+    REMEMBERED = "remembered"  # they had approved the same before, and one line said so
+    UNASKED = "unasked"  # as before, and they had just signed in anew: no page
 
 
 def new_record() -> bytes:
@@ -109,6 +118,7 @@ def draft_release(
     issuer: str,
     sub: str,
     evidence: Mapping[str, str],
+    path: DecidedBy = DecidedBy.PAGE,
 ) -> RecordDraft:
     """The record of a release. `decision` is the one after the citizen's choice, `subject` the person's keyed index.
 
@@ -121,7 +131,14 @@ def draft_release(
         "names": [[a.name, str(a.form)] for a in released],
     }
     decided = _decided(
-        kind=RELEASE, record=record, time=time, request=request, notice=notice, decision=decision, source=source
+        kind=RELEASE,
+        record=record,
+        time=time,
+        request=request,
+        notice=notice,
+        decision=decision,
+        source=source,
+        path=path,
     )
     openings = (
         _opening("sent", sent),
@@ -144,6 +161,7 @@ def draft_refusal(
     decision: Decision | None = None,
     source: ProviderId | None = None,
     kind: str = REFUSAL,
+    path: DecidedBy = DecidedBy.PAGE,
 ) -> RecordDraft:
     """The record of a refusal or a cancellation: who asked for what, and that nothing went. No subject, no values.
 
@@ -154,7 +172,14 @@ def draft_refusal(
     sent = _sent(record=record, time=time, request=request, basis=basis, policy=policy)
     source = source or ProviderId("")
     decided = _decided(
-        kind=kind, record=record, time=time, request=request, notice=notice, decision=decision, source=source
+        kind=kind,
+        record=record,
+        time=time,
+        request=request,
+        notice=notice,
+        decision=decision,
+        source=source,
+        path=path,
     )
     openings = (_opening("sent", {**sent, "loa": "", "names": []}), _opening("decision", decided))
     return RecordDraft(record=record, kind=kind, time=time, subject=None, openings=openings)
@@ -257,6 +282,7 @@ def _decided(
     notice: str,
     decision: Decision | None,
     source: ProviderId,
+    path: DecidedBy,
 ) -> dict[str, Json]:
     rulings = decision.rulings if decision is not None else ()
     optional = [r for r in rulings if not r.required and (r.released is not None or r.reason is Reason.NOT_CHOSEN)]
@@ -265,7 +291,7 @@ def _decided(
         "bits": "".join("0" if r.released is None or kind != RELEASE else "1" for r in optional),
         "kind": kind,
         "notice": notice,
-        "path": BY_PAGE,
+        "path": path.value,
         "record": record.hex(),
         "source": source,
         "time": time,

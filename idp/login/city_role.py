@@ -1,12 +1,20 @@
 """The role of a city: relying parties ask for a purpose, the policy decides, and the citizen approves what goes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from connectors.connector import Ask
 from idp.ledger.leaf import subject_index
-from idp.ledger.record_contents import CANCELLATION, REFUSAL, draft_refusal, draft_release, draft_unsent, new_record
+from idp.ledger.record_contents import (
+    CANCELLATION,
+    REFUSAL,
+    DecidedBy,
+    draft_refusal,
+    draft_release,
+    draft_unsent,
+    new_record,
+)
 from idp.login.eligible import Nodes, requester, serves
 from idp.login.role import Choices, Reach
 from idp.login.sealing import LoginId
@@ -20,7 +28,7 @@ from policies.load import Configuration
 from policies.notice import notice_hash
 from policies.parties import ClientId, IdentityProvider, ProviderId, RelyingParty, Tenant
 from policies.pseudonyms import pairwise_subject, subject_digest
-from policies.purposes import Purpose
+from policies.purposes import Purpose, Show
 from policies.release import Decision, completed, decide, may_still_go, passes
 
 
@@ -31,8 +39,6 @@ class CityRole:
     pseudonyms.
     """
 
-    release_word = "approve"
-    refusal_words = ("refuse", "cancel")
     has_receipts = True
 
     def __init__(
@@ -65,6 +71,18 @@ class CityRole:
         if party is None or purpose is None or request.purpose_id not in party.purposes:
             raise RequestRefused("relying party or purpose is registered no more", oauth="unauthorized_client")
         return party, purpose
+
+    def release_word(self, path: DecidedBy) -> str:
+        """To approve is to answer a question."""
+        return "continue" if path is DecidedBy.INFORMED else "approve"
+
+    def refusal_words(self, path: DecidedBy) -> Collection[str]:
+        """To refuse, too."""
+        return ("cancel",) if path is DecidedBy.INFORMED else ("refuse", "cancel")
+
+    def path(self, request: ServiceRequest) -> DecidedBy:
+        """The purpose says it."""
+        return DecidedBy.INFORMED if self.registered(request)[1].show is Show.INFORM else DecidedBy.PAGE
 
     def check_registered(self, request: ServiceRequest) -> None:
         """Raises `RequestRefused`."""
@@ -195,6 +213,7 @@ class CityRole:
             issuer=self._issuer,
             sub=judged.sub,
             evidence=evidence,
+            path=decided.path,
         )
 
     def refusal_record(self, decided: Decided, word: str, now: int) -> RecordDraft:
@@ -209,6 +228,7 @@ class CityRole:
             decision=decided.decision,
             source=decided.provider_id,
             kind=REFUSAL if word == "refuse" else CANCELLATION,
+            path=decided.path,
         )
 
     def unsent_record(self, origin: Origin, record: bytes, now: int) -> RecordDraft:

@@ -128,6 +128,7 @@ class Broker:
             # The later of the login's end and the assertion's own
             marks_end=max(asked.began + LOGIN_LIFE, assertion.not_on_or_after) + SKEW,
             acts=asked.acts,
+            path=self._role.path(request),
             deviations=assertion.deviations,
         )
 
@@ -156,9 +157,9 @@ class Broker:
         self._role.check_shown(decided)
         # Before anything is written: nothing stands in the ledger that could not be sent
         self._of(origin).check_answerable(origin, now, release=False)
-        if choice.word == self._role.release_word:
+        if choice.word == self._role.release_word(decided.path):
             return self._release(decided, choice, secret, now)
-        if choice.shared or choice.word not in self._role.refusal_words:
+        if choice.shared or choice.word not in self._role.refusal_words(decided.path):
             raise RequestRefused("a choice that the page does not offer", code="other_site")
         record = self._role.refusal_record(decided, choice.word, now)
         first = self._commit(decided, choice, secret, now, Unit(tenant=self._tenant, record=record))

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from connectors.connector import Ask
+from idp.ledger.record_contents import DecidedBy
 from idp.login.sealing import LoginId
 from idp.login.states import Decided, Judged
 from idp.ports import RecordDraft
@@ -28,13 +29,14 @@ Choices = Sequence[tuple[IdentityProvider, Reach]]
 class Role(Protocol):
     """One tenant's. Services, purposes and providers are looked up at each call: a sealed state is no permission."""
 
-    @property
-    def release_word(self) -> str:
-        """The choice that releases."""
+    def release_word(self, path: DecidedBy) -> str:
+        """The choice that releases, on a page of this kind."""
 
-    @property
-    def refusal_words(self) -> Collection[str]:
+    def refusal_words(self, path: DecidedBy) -> Collection[str]:
         """The choices that end the login without a release."""
+
+    def path(self, request: ServiceRequest) -> DecidedBy:
+        """Whether the page asks or informs."""
 
     @property
     def has_receipts(self) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from connectors.connector import Expectation
+from idp.ledger.record_contents import DecidedBy
 from idp.login.sealing import LoginId
 from idp.login.state_codec import NEVER_DEFLATED, PLAIN_COOKIE, Codec
 from policies.assurance import LevelOfAssurance
@@ -87,6 +88,7 @@ class Decided:
     response: bytes
     assertion: bytes
     marks_end: int
+    path: DecidedBy
     acts: int = 0
     deviations: tuple[str, ...] = ()  # the named deviations that the answer used
 

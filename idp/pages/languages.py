@@ -6,13 +6,14 @@ browser's Accept-Language, then English. If the citizen chooses a language, thei
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
 from babel import Locale
 from babel.dates import format_date, format_skeleton
+from babel.lists import format_list
 
 from idp.pages.phrases import english_phrases, translated_phrases
 
@@ -92,10 +93,20 @@ class Language:
     tag: str
     phrases: Mapping[str, str]
     locale: Locale
+    plural: Callable[[int], int]
 
     def say(self, key: str, **parts: str) -> str:
         """The phrase under `key` with its parts put in: plain text that templates escape. Raises KeyError for no phrase."""
         return self.phrases[key].format(**parts)
+
+    def count(self, key: str, number: int) -> str:
+        """The phrase under `key` for this number. Raises KeyError for no phrase."""
+        return self.say(f"{key}.{self.plural(number)}", count=str(number))
+
+    def duration(self, text: str) -> str:
+        """A duration of ISO 8601 of whole years, months, weeks and days: "1 year and 6 months"; "" for none."""
+        parts = [self.count(f"duration.{_UNITS[unit]}", int(number)) for number, unit in _DURATION.findall(text)]
+        return format_list(parts, locale=self.locale)
 
     def country(self, code: str) -> str:
         """The country's name in this language; the code itself if CLDR does not know it."""
@@ -122,6 +133,8 @@ class Language:
         return _SORT_KEYS[self.tag](text)
 
 
+_DURATION = re.compile("([0-9]+)([YMWD])")
+_UNITS = {"Y": "year", "M": "month", "W": "week", "D": "day"}
 _ESTONIAN = {letter: place for place, letter in enumerate("abcdefghijklmnopqrsšzžtuvwõäöüxy")}
 
 
@@ -151,11 +164,5 @@ _SORT_KEYS = {"en": _plain, "et": _estonian, "zh-Hans": _pinyin}
 def load_languages() -> Mapping[str, Language]:
     """Read all languages from the package. Raises ValueError if a phrase lacks a translation."""
     english = english_phrases()
-    return {
-        tag: Language(
-            tag=tag,
-            phrases=english if tag == ENGLISH else translated_phrases(locale, english),
-            locale=Locale.parse(locale),
-        )
-        for tag, locale in LOCALES.items()
-    }
+    found = {tag: english if tag == ENGLISH else translated_phrases(LOCALES[tag], english.texts) for tag in LANGUAGES}
+    return {tag: Language(tag, said.texts, Locale.parse(LOCALES[tag]), said.plural) for tag, said in found.items()}

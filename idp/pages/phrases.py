@@ -5,28 +5,38 @@ same messages with their translations (msgstr), as translators' tools read and w
 """
 
 import string
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from gettext import c2py
 from importlib import resources
 from io import BytesIO
 
-from babel.messages.catalog import Message
+from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
 _FOLDER = resources.files("idp.pages").joinpath("locale")
 
 
-def english_phrases() -> Mapping[str, str]:
-    """The English phrases of the package by their keys. Raises ValueError for a template that is not whole."""
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """The phrases of one language by their keys; the forms of one that counts are `KEY.0`, `KEY.1`, as `plural` says."""
+
+    texts: Mapping[str, str]
+    plural: Callable[[int], int]
+
+
+def english_phrases() -> Phrases:
+    """The English phrases of the package. Raises ValueError for a template that is not whole."""
     return _read(_FOLDER.joinpath("ciconia.pot").read_bytes(), "ciconia.pot", None)
 
 
-def translated_phrases(locale: str, english: Mapping[str, str]) -> Mapping[str, str]:
-    """The phrases of the package in `locale` (`zh_Hans`) by their keys. Raises ValueError like `read_translations`."""
+def translated_phrases(locale: str, english: Mapping[str, str]) -> Phrases:
+    """The phrases of the package in `locale` (`zh_Hans`). Raises ValueError like `read_translations`."""
     return read_translations(_FOLDER.joinpath(locale, "LC_MESSAGES", "ciconia.po").read_bytes(), locale, english)
 
 
-def read_translations(content: bytes, name: str, english: Mapping[str, str]) -> Mapping[str, str]:
-    """The translations in a PO file by their keys.
+def read_translations(content: bytes, name: str, english: Mapping[str, str]) -> Phrases:
+    """The translations in a PO file.
 
     Raises:
         ValueError: All phrases that are missing, idle, fuzzy, of another English text, or with other parts (`{name}`).
@@ -34,31 +44,48 @@ def read_translations(content: bytes, name: str, english: Mapping[str, str]) -> 
     return _read(content, name, english)
 
 
-def _read(content: bytes, name: str, english: Mapping[str, str] | None) -> Mapping[str, str]:
-    messages = [each for each in read_po(BytesIO(content), ignore_obsolete=True, abort_invalid=True) if each.id]
-    if problems := list(_problems(messages, english)):
+def _read(content: bytes, name: str, english: Mapping[str, str] | None) -> Phrases:
+    catalog = read_po(BytesIO(content), ignore_obsolete=True, abort_invalid=True)
+    if problems := list(_problems(catalog, english)):
         raise ValueError(f"{name}: {'; '.join(problems)}")
-    return {str(each.context): str(each.id if english is None else each.string) for each in messages}
+    texts: dict[str, str] = {}
+    for each in _messages(catalog):
+        texts.update(_by_key(each, _texts(each.id if english is None else each.string)))
+    return Phrases(texts, c2py(catalog.plural_expr))
 
 
-def _problems(messages: Iterable[Message], english: Mapping[str, str] | None) -> Iterator[str]:
+def _problems(catalog: Catalog, english: Mapping[str, str] | None) -> Iterator[str]:
     seen: set[str] = set()
-    for each in messages:
-        key = each.context or ""
-        if not key or key in seen:
-            yield f"{key or each.id} has no key (msgctxt) of its own"
-        elif not isinstance(each.id, str):
-            yield f"{key} has plural forms, and no page asks for one"
+    for each in _messages(catalog):
+        own, texts, parts = _by_key(each, _texts(each.id)), _texts(each.string), _parts(_texts(each.id)[-1])
+        if not each.context or not seen.isdisjoint(own):
+            yield f"{each.context or each.id} has no key (msgctxt) of its own"
         elif english is None:
             pass
-        elif english.get(key) != each.id:
-            yield f"{key} translates another English text"
-        elif each.fuzzy or not each.string:
-            yield f"{key} is not translated"
-        elif _parts(str(each.string)) != _parts(each.id):
-            yield f"{key} has other parts in braces"
-        seen.add(key)
+        elif any(english.get(key) != text for key, text in own.items()):
+            yield f"{each.context} translates another English text"
+        elif each.fuzzy or not all(texts) or len(texts) != (catalog.num_plurals if each.pluralizable else 1):
+            yield f"{each.context} is not translated"
+        elif any(_parts(text) != parts for text in texts):
+            yield f"{each.context} has other parts in braces"
+        seen.update(own)
     yield from (f"{key} is missing" for key in english or () if key not in seen)
+
+
+def _messages(catalog: Catalog) -> Iterator[Message]:
+    """Every message but the head."""
+    return (each for each in catalog if each.id)
+
+
+def _by_key(message: Message, texts: Sequence[str]) -> dict[str, str]:
+    """The texts by their keys."""
+    key = message.context or ""
+    return {f"{key}.{place}": text for place, text in enumerate(texts)} if message.pluralizable else {key: texts[0]}
+
+
+def _texts(found: str | Sequence[str] | None) -> Sequence[str]:
+    """The one text, or all forms of one that counts."""
+    return (found or "",) if found is None or isinstance(found, str) else found
 
 
 def _parts(phrase: str) -> set[str]:

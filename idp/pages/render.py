@@ -101,7 +101,7 @@ class Pages:
         _own(view.action)
         if view.rewording:
             _own(view.rewording)
-        title = language.say("approval.title", service=view.service.text)
+        title = language.say("approval.informs_title" if view.informs else "approval.title", service=view.service.text)
         others = self._others(language) if view.rewording else ()
         return self._page("approval", language, title=title, view=view, others=others)
 

@@ -101,13 +101,26 @@ class WithheldItem:
 
 
 @dataclass(frozen=True, slots=True)
+class Further:
+    """More about a purpose, where its file says it: in words, "" and () where not.
+
+    `rights` has the key of each right (`object`, `complain`, `withdraw`) and where to use it: words or an address.
+    """
+
+    retention: str
+    recipients: tuple[Text, ...]
+    rights: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ApprovalView:
     """The question to the citizen. The form posts `decided`, the sealed login, to `action` on our own origin.
 
-    The form's fields: `login`, `decided`, `choice` (`approve`, `refuse` or `cancel`) and `share.NAME` for each optional
-    attribute that was ticked. `arrived` names what another country's node sent and what stays here. `receipt` is the path
-    of the receipt that an approval leaves, or empty. The form is posted to `rewording` with `language` in place of
-    `choice` to get the page in that language; it is empty if there is no other one.
+    The form's fields: `login`, `decided`, `choice` (`approve`, `refuse` or `cancel`; `continue` or `cancel` if the page
+    `informs`) and `share.NAME` for each optional attribute that was ticked. `refusable`: who refuses loses nothing.
+    `arrived` names what another country's node sent and what stays here. `receipt` is the path of the receipt that an
+    approval leaves, or empty. The form is posted to `rewording` with `language` in place of `choice` to get the page in
+    that language; it is empty if there is no other one.
     """
 
     kind: ClassVar[PageKind] = PageKind.FORM
@@ -127,6 +140,9 @@ class ApprovalView:
     arrived: tuple[Text, ...] = ()
     receipt: str = ""
     rewording: str = ""
+    informs: bool = False
+    refusable: bool = False
+    further: Further | None = None
 
     @property
     def required(self) -> tuple[Item, ...]:
@@ -266,7 +282,8 @@ class PostView:
 class ReceiptShown:
     """A receipt in words. `leaf` is the hash of its leaf (hex); `proved`: the file proves the leaf's place in the log.
 
-    `file` and `key` are the paths of the receipt and of the log's key.
+    `file` and `key` are the paths of the receipt and of the log's key. `retention` says how long the service
+    keeps it, or "".
     """
 
     service: Text
@@ -279,6 +296,7 @@ class ReceiptShown:
     proved: bool
     file: str
     key: str
+    retention: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,12 @@ On their way to a page values pass through this module alone.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from idp.pages.languages import ENGLISH, Language
-from idp.pages.views import Item, Text, WithheldItem
+from idp.pages.views import Further, Item, Text, WithheldItem
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Form, Value
 from policies.catalogue import ABOUT_A_PERSON, Catalogue
 from policies.forms import AttributeKind, form_title, parse_form, said_parameter
@@ -146,6 +146,16 @@ class Wording:
             asked=str(EXACT),
             form=str(EXACT),
         )
+
+    def further(self, purpose: Purpose) -> Further | None:
+        """How long it is kept, who gets it, and the citizen's rights; None where the purpose says nothing of that."""
+        rights = asdict(purpose.rights).items() if purpose.rights else ()
+        further = Further(
+            retention=self.language.duration(purpose.retention),
+            recipients=tuple(map(self.text, purpose.recipients)),
+            rights=tuple((key, where) for key, where in rights if where),
+        )
+        return further if further.retention or further.recipients or further.rights else None
 
     def titles(self, names: Iterable[AttributeName], catalogue: Catalogue) -> tuple[Text, ...]:
         """The attributes' titles, in this order."""

@@ -98,6 +98,7 @@ class Receipts:
             contact=shown.controller.contact if shown else "",
             recipient=party.title["en"] if party else "",
             jurisdiction=self._country,
+            retention=shown.retention if shown else "",
             claims=tuple(self._claim(name, form) for name, form in names_of(sent)),
         )
 

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from idp.ledger.canonical_json import Json, jcs
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.merkle_tree import leaf_hash
+from idp.ledger.record_contents import DecidedBy
 from idp.ports import Opening
 from idp.receipts.inclusion_proof import Placed, encoded
 from idp.receipts.receipt_record import Stated, record_of
@@ -65,6 +66,7 @@ def make_receipt(
     that the holder may see.
     """
     opened: dict[str, dict[str, Json]] = {name: json.loads(openings[name].content) for name in SEES[holder]}
+    path = DecidedBy(json.loads(openings["decision"].content)["path"])
     shown: dict[str, Json] = {
         name: {"nonce": encoded(openings[name].nonce), "content": content} for name, content in opened.items()
     }
@@ -74,13 +76,13 @@ def make_receipt(
         "log": keys.origin,
         "leaf": encoded(leaf),
         "openings": {**shown, "values": {"nonce": encoded(values_nonce)}},
-        "record": record_of(holder, opened, stated),
+        "record": record_of(holder, opened, path, stated),
         "proof": None,
         "promise": None,
     }
     if isinstance(standing, Placed):
-        path = [encoded(each) for each in standing.path]
-        receipt["proof"] = {"index": standing.index, "path": path, "checkpoint": standing.checkpoint}
+        steps = [encoded(each) for each in standing.path]
+        receipt["proof"] = {"index": standing.index, "path": steps, "checkpoint": standing.checkpoint}
     else:
         receipt["promise"] = {"leaf_hash": encoded(leaf_hash(leaf)), "by": standing}
     return signed_receipt(receipt, keys.log.at(now).signer)

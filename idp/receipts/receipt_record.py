@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from idp.ledger.canonical_json import Json
+from idp.ledger.record_contents import DecidedBy
 from policies.attributes import AttributeName
 from policies.catalogue import STANDARD
 from policies.errors import SignatureInvalid
@@ -26,9 +27,25 @@ from policies.forms import parse_form
 from policies.purposes import Basis
 
 SCHEMA_VERSION = "ciconia/receipt/v1, with names after ISO/IEC TS 27560:2023"
-COLLECTION = (
-    "The person signed in at their country's sign-in service, was shown on a page what would go, and approved it there."
-)
+_SIGNED_IN = "The person signed in at their country's sign-in service"
+COLLECTION: Mapping[DecidedBy, str] = {
+    DecidedBy.PAGE: f"{_SIGNED_IN}, was shown on a page what would go, and approved it there.",
+    DecidedBy.INFORMED: f"{_SIGNED_IN}, was shown on a page what would go, and continued there.",
+    DecidedBy.REMEMBERED: f"{_SIGNED_IN}, had approved the same before and let the broker remember it, and continued.",
+    DecidedBy.UNASKED: f"{_SIGNED_IN} anew. They had approved the same before and let the broker remember it.",
+}
+# The type and the state of the event: of a release by consent, and of any other
+_GIVEN = ("expressed consent", "given")
+_APPROVED = ("approval of a release that does not rest on consent", "approved")
+_EVENTS: Mapping[DecidedBy, tuple[tuple[str, str], tuple[str, str]]] = {
+    DecidedBy.PAGE: (_GIVEN, _APPROVED),
+    DecidedBy.INFORMED: (_GIVEN, ("information about a release that does not rest on consent", "informed")),
+    DecidedBy.REMEMBERED: (_GIVEN, _APPROVED),
+    DecidedBy.UNASKED: (
+        ("release of what was consented to before", "given before"),
+        ("release of what was approved before, and does not rest on consent", "approved before"),
+    ),
+}
 RETENTION = (
     "The log keeps the commitments for good. What opens them lies encrypted beside it, until its keys are destroyed. "
     "Values lie encrypted under a secret of the recipient's, who can have them until twenty-one minutes after the sign-in "
@@ -74,7 +91,8 @@ Object = Mapping[str, Json]
 class Stated:
     """The configuration's part, in English; "" for what it does not say any more.
 
-    `claims` has the claim of each attribute that went, in the order of the opening's names.
+    `retention` is a duration of ISO 8601. `claims` has the claim of each attribute that went, in the order of the opening's
+    names.
     """
 
     title: str
@@ -83,11 +101,12 @@ class Stated:
     contact: str
     recipient: str
     jurisdiction: str
+    retention: str
     claims: tuple[str, ...]
 
 
-def record_of(holder: str, opened: Mapping[str, Object], stated: Stated) -> Object:
-    """The readable part, from the contents of the openings that this holder has, and the configuration."""
+def record_of(holder: str, opened: Mapping[str, Object], path: DecidedBy, stated: Stated) -> Object:
+    """The readable part, from the contents of the openings that this holder has, the way it was decided, and `stated`."""
     sent, login = opened["sent"], opened["login"]
     basis = Basis(_text(sent, "basis"))
     controller: list[Json] = [{"party_name": stated.controller, "party_contact": stated.contact}]
@@ -105,21 +124,23 @@ def record_of(holder: str, opened: Mapping[str, Object], stated: Stated) -> Obje
                 {"attribute": name, "pii_attribute_id": claim, "pii_type": form}
                 for (name, form), claim in zip(names_of(sent), stated.claims, strict=True)
             ],
-            "collection_method": COLLECTION,
+            "collection_method": COLLECTION[path],
             "pii_controllers": controller if stated.controller else [],
             "recipient_third_parties": [{"party_id": sent["client"], "party_name": stated.recipient}],
             "jurisdiction": stated.jurisdiction or NOT_STATED,
-            "retention_period": RETENTION,
+            "retention_period": _retention(stated),
             "storage_locations": STORAGE,
             "withdrawal_method": WITHDRAWAL[basis],
         },
-        "events": [_event(sent)],
+        "events": [_event(sent, path)],
     }
 
 
 def check_record(record: Object, holder: str, opened: Mapping[str, Object]) -> None:
     """Compare the readable part with the openings. Raises `SignatureInvalid` (check `record`) at the first difference."""
-    sent, login = opened["sent"], opened["login"]
+    sent, login, decision = opened["sent"], opened["login"], opened.get("decision")
+    # Only a citizen's receipt opens how it was decided
+    paths = DecidedBy if decision is None else [DecidedBy(_text(decision, "path"))]
     processing = _inner(record, "processing")
     if set(record) != _MEMBERS or set(processing) != _PROCESSING:
         raise _differs("has other members than a receipt's record has")
@@ -134,8 +155,9 @@ def check_record(record: Object, holder: str, opened: Mapping[str, Object]) -> N
         "purposes.lawful_basis": (purpose.get("lawful_basis"), sent["basis"]),
         "withdrawal_method": (processing["withdrawal_method"], WITHDRAWAL[Basis(_text(sent, "basis"))]),
         "recipient_third_parties.party_id": (recipient.get("party_id"), sent["client"]),
-        "events": (record["events"], [_event(sent)]),
     }
+    if record["events"] not in [[_event(sent, path)] for path in paths]:
+        raise _differs("says something else as events than what it opens")
     for name, (readable, committed) in said.items():
         if readable != committed or type(readable) is not type(committed):
             raise _differs(f"says something else as {name} than what it opens")
@@ -177,21 +199,23 @@ def _check_information(listed: Json, names: list[tuple[str, str]]) -> None:
             raise _differs("names a claim that does not carry the attribute that it opens")
 
 
+def _retention(stated: Stated) -> str:
+    said = f"The recipient says that it keeps this for {stated.retention} (ISO 8601). " if stated.retention else ""
+    return said + RETENTION
+
+
 def _notice(opened: Mapping[str, Object]) -> Json:
     return opened["decision"]["notice"] if "decision" in opened else NOTICE_ELSEWHERE
 
 
-def _event(sent: Object) -> Object:
+def _event(sent: Object, path: DecidedBy) -> Object:
     """An approval is the giving of consent only where consent was the basis (decision 0000.25)."""
     time = sent["time"]
     if type(time) is not int:
         raise ValueError("a time that is no number")
-    consent = sent["basis"] == Basis.CONSENT.value
-    return {
-        "event_time": time_text(time),
-        "event_type": "expressed consent" if consent else "approval of a release that does not rest on consent",
-        "event_state": "given" if consent else "approved",
-    }
+    of_consent, of_others = _EVENTS[path]
+    event_type, state = of_consent if sent["basis"] == Basis.CONSENT.value else of_others
+    return {"event_time": time_text(time), "event_type": event_type, "event_state": state}
 
 
 def _inner(record: Object, name: str) -> Object:

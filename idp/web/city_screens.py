@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from idp.ledger.record_contents import DecidedBy
 from idp.login.city_role import CityRole
 from idp.login.role import Choices, Reach
 from idp.login.states import Decided
@@ -74,6 +75,9 @@ class CityScreens:
             service=wording.text(party.title),
             purpose=wording.text(purpose.title),
             basis=purpose.basis,
+            informs=decided.path is DecidedBy.INFORMED,
+            refusable=purpose.refusable_without_loss,
+            further=wording.further(purpose),
             law=wording.text(purpose.law),
             controller=wording.text(purpose.controller.name),
             contact=purpose.controller.contact,

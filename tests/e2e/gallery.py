@@ -28,7 +28,7 @@ from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Form, Value
 from policies.catalogue import STANDARD
 from policies.parties import PurposeId, Source, Translated
-from policies.purposes import Basis, Controller, Need, Purpose
+from policies.purposes import Basis, Controller, Need, Purpose, Rights
 from policies.release import Decision, Reason, Ruling, RulingOutcome
 
 SOURCE = Source("purposes/parking.toml", 1)
@@ -82,6 +82,9 @@ PURPOSE = Purpose(
     minimum_assurance=LevelOfAssurance.SUBSTANTIAL,
     digest="0" * 64,
     source=SOURCE,
+    retention="P1Y6M",
+    recipients=({"en": "Treasury of Storkhaven", "et": "Storkhaveni rahandusamet"},),
+    rights=Rights(object="At the Traffic Office, room 12", complain="https://authority.example/complain"),
 )
 SERVICE: Translated = {
     "en": "Storkhaven resident parking",
@@ -135,6 +138,10 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
     pickers = _pickers(pages, language)
     approvals = {
         "approval": approval(pages, language, DECISION),
+        "approval-informs": replace(
+            approval(pages, language, DECISION), informs=True, further=pages.wording(language).further(PURPOSE)
+        ),
+        "approval-refusable": replace(approval(pages, language, DECISION), basis=Basis.CONSENT, refusable=True),
         "approval-nothing": approval(pages, language, Decision(())),
         "approval-arrived": replace(
             approval(pages, language, DECISION), arrived=pages.wording(language).titles(ARRIVED, STANDARD)

@@ -4,10 +4,10 @@ Nothing of the person is recorded, nor of what they have or of who vouched for t
 and time, and the ledger leads to nobody.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from connectors.connector import Ask
-from idp.ledger.record_contents import CANCELLATION, RELEASE, UNSENT, draft_node, new_record
+from idp.ledger.record_contents import CANCELLATION, RELEASE, UNSENT, DecidedBy, draft_node, new_record
 from idp.login.role import Choices, Reach
 from idp.login.sealing import LoginId
 from idp.login.states import Decided, Judged
@@ -27,8 +27,6 @@ from policies.release import Decision, Reason, Ruling, RulingOutcome
 class NodeRole:
     """One country's."""
 
-    release_word = "continue"
-    refusal_words = ("cancel",)
     has_receipts = False
 
     def __init__(
@@ -56,6 +54,18 @@ class NodeRole:
         if node is None or node.peer.entity_id != origin.issuer:
             raise RequestRefused("the node is registered no more", status=403)
         return node
+
+    def release_word(self, path: DecidedBy) -> str:
+        """They continue."""
+        return "continue"
+
+    def refusal_words(self, path: DecidedBy) -> Collection[str]:
+        """They leave."""
+        return ("cancel",)
+
+    def path(self, request: ServiceRequest) -> DecidedBy:
+        """The page informs. Nothing is recorded of it."""
+        return DecidedBy.INFORMED
 
     def check_registered(self, request: ServiceRequest) -> None:
         """Raises `RequestRefused`."""

@@ -62,6 +62,8 @@ from policies.errors import (
 from policies.parties import IdentityProvider, ProviderId, ServiceId
 
 SHARE = "share."
+# The words of the buttons that release: the role says which of them a page has
+RELEASING = ("approve", "continue")
 # The longest request. Shorter than the 65,535 bytes at which the server's own parser gives up on an address, so that the
 # refusal is our page
 MAX_REQUEST = 60 * 1024
@@ -244,7 +246,7 @@ def _decided(site: Site, request: Request, login: str, fields: dict[str, str]) -
     now = site.clock()
     reference = site.reference(request, login)
     decided, secret = _opened(site, request, login, fields, now)
-    choice, origin, wished = _choice(fields, site.role.release_word), decided.request.origin, decided.request.languages
+    choice, origin, wished = _choice(fields), decided.request.origin, decided.request.languages
     provider = _source(site, decided.provider_id)
     try:
         with about(origin.service, decided.provider_id, *site.screens.of_the_source):
@@ -305,13 +307,13 @@ def _cancelled(site: Site, request: Request, login: str, _fields: dict[str, str]
     return _refused(site, origin, Ending.CANCELLED, language, kept, now, answer_key=ended.answer_key)
 
 
-def _choice(fields: dict[str, str], release_word: str) -> Choice:
+def _choice(fields: dict[str, str]) -> Choice:
     """The choice and the ticked boxes of a form. A field that the page does not have refuses it: no browser sends one."""
     if _unknown(fields, {"choice"}):
         raise RequestRefused("a decision with fields that the page does not have", code="other_site")
     ticked = frozenset(AttributeName(name.removeprefix(SHARE)) for name in fields if name.startswith(SHARE))
     # Boxes ticked and then refused: what was ticked is nothing
-    return Choice(fields.get("choice", ""), ticked if fields.get("choice") == release_word else frozenset())
+    return Choice(fields.get("choice", ""), ticked if fields.get("choice") in RELEASING else frozenset())
 
 
 def _unknown(fields: dict[str, str], pressed: set[str]) -> bool:

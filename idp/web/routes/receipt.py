@@ -142,6 +142,8 @@ def _shown(site: CitySite, issued: Issued, wording: Wording, number: int) -> Rec
         proved=issued.proved,
         file=f"{FILE_PATH}?n={number}" if number > 1 else FILE_PATH,
         key=KEY_PATH,
+        # A purpose whose file changed since says nothing about what was shown then
+        retention=wording.language.duration(known.retention) if known and known.digest == sent["policy"] else "",
     )
 
 

@@ -24,6 +24,7 @@ STATED = Stated(
     contact="privacy@storkhaven.example",
     recipient="Storkhaven resident parking",
     jurisdiction="NL",
+    retention="P1Y",
     claims=("address", "age_over_18"),
 )
 PROMISED = 1_790_000_070

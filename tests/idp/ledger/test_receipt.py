@@ -138,6 +138,7 @@ def test_its_record_has_the_names_of_ts_27560_and_the_basis_that_applied() -> No
     }
     assert "no consent to withdraw" in processing["withdrawal_method"]
     assert "object" in processing["withdrawal_method"]
+    assert processing["retention_period"].startswith("The recipient says that it keeps this for P1Y (ISO 8601). The log")
     assert record["events"] == [
         {
             "event_time": "2026-09-21T14:13:20Z",

@@ -7,6 +7,7 @@ import zlib
 import pytest
 
 from connectors.connector import Expectation
+from idp.ledger.record_contents import DecidedBy
 from idp.login.sealing import LoginId
 from idp.login.state_codec import Codec
 from idp.login.states import (
@@ -86,6 +87,7 @@ DECIDED_STATE = Decided(
     response=bytes(range(32)),
     assertion=b"\xff" * 32,
     marks_end=3_000,
+    path=DecidedBy.PAGE,
 )
 GRANTED = Grant(
     origin=REQUEST.origin,

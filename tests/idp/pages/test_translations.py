@@ -1,6 +1,7 @@
 """Every phrase is there in every language, and none is idle."""
 
 import re
+from dataclasses import fields, replace
 from importlib import resources
 from itertools import pairwise
 
@@ -12,7 +13,7 @@ from idp.pages.render import Pages, compiled
 from idp.pages.views import Ending, SpType, Towards
 from idp.pages.wording import FORMS, GENDERS, MOVES, Move
 from policies.assurance import LevelOfAssurance
-from policies.purposes import Basis
+from policies.purposes import Basis, Rights
 from policies.release import Reason
 from tests.e2e.gallery import gallery
 from tests.idp.pages.reading import Read
@@ -31,6 +32,8 @@ BUILT = {
     *(f"inform.kind.{kind}" for kind in SpType),
     *(f"error.mover.{move}" for move in Move),
     *(f"value.{gender}" for gender in GENDERS),
+    *(f"approval.{field.name}" for field in fields(Rights)),
+    *(f"duration.{unit}" for unit in ("year", "month", "week", "day")),
 }
 
 # Phrases that are parts and signs alone
@@ -52,7 +55,7 @@ def _said() -> set[str]:
 
 def test_no_phrase_is_missing_and_none_is_idle() -> None:
     for tag in LANGUAGES:
-        keys = set(SPOKEN[tag].phrases)
+        keys = {re.sub(r"\.\d$", "", key) for key in SPOKEN[tag].phrases}
         assert keys >= BUILT
         assert keys - BUILT - _said() == set()
 
@@ -66,16 +69,21 @@ def test_no_phrase_is_missing_and_none_is_idle() -> None:
         ('msgctxt "a"\nmsgid "Go"\nmsgstr "Mine"', "a translates another English text"),
         ('msgctxt "b"\nmsgid "Go to {name}"\nmsgstr "Mine: {name}"', "a is missing"),
         ('msgid "Go to {name}"\nmsgstr "Mine: {name}"', "has no key"),
-        ('msgctxt "a"\nmsgid "Go"\nmsgid_plural "Go"\nmsgstr[0] "M"\nmsgstr[1] "M"', "a has plural forms"),
+        ('msgctxt "a"\nmsgid "Go"\nmsgid_plural "Go"\nmsgstr[0] "M"\nmsgstr[1] "M"', "a translates another English text"),
     ],
 )
 def test_a_catalogue_that_is_not_whole_is_refused(message: str, problem: str) -> None:
     good = (
         'msgctxt "a"\nmsgid "Go to {name}"\nmsgstr "Mine: {name}"\n\n#~ msgctxt "old"\n#~ msgid "Old"\n#~ msgstr "Vana"\n'
     )
-    assert read_translations(good.encode(), "et", {"a": "Go to {name}"}) == {"a": "Mine: {name}"}
+    assert read_translations(good.encode(), "et", {"a": "Go to {name}"}).texts == {"a": "Mine: {name}"}
     with pytest.raises(ValueError, match=problem):
         read_translations(message.encode(), "et", {"a": "Go to {name}"})
+
+
+def test_what_counts_has_the_forms_of_its_language() -> None:
+    said = [[language.duration(each) for each in ("P1Y", "P2Y6M")] for language in SPOKEN.values()]
+    assert said == [["1 year", "2 years and 6 months"], ["1 aasta", "2 aastat ja 6 kuud"], ["1 年", "2 年和6 个月"]]
 
 
 @pytest.mark.parametrize("tag", LANGUAGES)
@@ -125,7 +133,7 @@ def test_the_digest_covers_every_template_and_phrase(monkeypatch: pytest.MonkeyP
     assert Pages().template_digest == plain
     changed = {
         **SPOKEN,
-        "et": type(SPOKEN["et"])("et", {**SPOKEN["et"].phrases, "approval.refuse": "x"}, SPOKEN["et"].locale),
+        "et": replace(SPOKEN["et"], phrases={**SPOKEN["et"].phrases, "approval.refuse": "x"}),
     }
     monkeypatch.setattr("idp.pages.render.load_languages", lambda: changed)
     assert Pages().template_digest == plain  # compiled once
