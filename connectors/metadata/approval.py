@@ -51,8 +51,8 @@ def additions(facts: PeerFacts, approved: PeerFacts | None, metadata_url: str) -
     """The waiting parts of `facts`, one sentence each, for an operator to read out to the node's operator. Empty: none."""
     known = approved_part(facts, approved)
     home = host_of(metadata_url)
-    words = [f"a certificate that signs: {_certificate(der)}" for der in sorted(facts.signing - known.signing)]
-    words += [f"a certificate to encrypt to: {_certificate(der)}" for der in sorted(facts.encryption - known.encryption)]
+    words = [f"a certificate that signs: {certificate_words(der)}" for der in sorted(facts.signing - known.signing)]
+    words += [f"a certificate to encrypt to: {certificate_words(der)}" for der in sorted(facts.encryption - known.encryption)]
     for binding, url in sorted(facts.endpoints - known.endpoints):
         other = "" if host_of(url) == home else " (another host than its metadata's)"
         words.append(f"an address {_BINDINGS.get(binding, binding)}: {url}{other}")
@@ -96,7 +96,7 @@ def _nothing(facts: PeerFacts) -> PeerFacts:
     )
 
 
-def _certificate(der: bytes) -> str:
+def certificate_words(der: bytes) -> str:
     """The SHA-256 fingerprint, as certificates are compared by telephone, and the dates."""
     try:
         dates = dates_of(der, tolerance(EIDAS))

@@ -109,26 +109,17 @@ class History:
         return self._records.record(number)
 
     def bundle(self, digest: str, like: Bundle | None = None) -> Bundle | None:
-        """A configuration that was kept; None where a file of it is gone or was changed.
-
-        Files that `like` has are taken from there.
-        """
-        octets = self._kept([digest]).get(digest)
-        hashes = None if octets is None else listed(octets)
-        if hashes is None:
-            return None
-        have = {like.hashes[path]: octets for path, octets in like.files.items()} if like else {}
-        have |= self._kept({*hashes.values()} - have.keys())
-        return Bundle({path: have[each] for path, each in hashes.items()}) if have.keys() >= {*hashes.values()} else None
+        """`kept_bundle` of this tenant."""
+        return kept_bundle(self._engine, self._tenant, digest, like)
 
     def purpose_text(self, policy_hash: str) -> bytes | None:
         """The file of a purpose as it was when a record named this hash (hex); None where it was never in force."""
-        return self._kept([policy_hash]).get(policy_hash)
+        return _kept(self._engine, self._tenant, [policy_hash]).get(policy_hash)
 
     def keep(self, bundle: Bundle, *, now: int) -> None:
         """Keep a configuration by hash, without putting it in force."""
         octets = {hash_: bundle.files[path] for path, hash_ in bundle.hashes.items()} | {bundle.digest: bundle.octets}
-        missing = octets.keys() - self._there(octets)
+        missing = octets.keys() - _kept(self._engine, self._tenant, octets).keys()
         values = [
             {"tenant": self._tenant, "digest": bytes.fromhex(each), "octets": zlib.compress(octets[each]), "kept": now}
             for each in sorted(missing)
@@ -207,25 +198,6 @@ class History:
         if (newest := self.newest()) is not None and self.bundle(newest.digest) is None:
             yield f"applied {newest.number}: a file of the configuration in force is gone or was changed."
 
-    def _kept(self, hashes: Iterable[str]) -> dict[str, bytes]:
-        """What is kept under these hashes, and fits them."""
-        found: dict[str, bytes] = {}
-        for row in self._rows(hashes, tables.configurations.c.octets):
-            octets = _inflated(row.octets)
-            if octets is not None and hashlib.sha256(octets).digest() == row.digest:
-                found[row.digest.hex()] = octets
-        return found
-
-    def _there(self, hashes: Iterable[str]) -> set[str]:
-        return {*self._kept(hashes)}
-
-    def _rows(self, hashes: Iterable[str], *columns: Any) -> Iterator[Row[*tuple[Any, ...]]]:  # Any: as above
-        table, wanted = tables.configurations.c, sorted({bytes.fromhex(each) for each in hashes})
-        with reading(), single(self._engine).connect() as connection:
-            for start in range(0, len(wanted), AT_ONCE):
-                here = (table.tenant == self._tenant, table.digest.in_(wanted[start : start + AT_ONCE]))
-                yield from connection.execute(select(table.digest, *columns).where(*here)).all()
-
     def _write(self, applied: Applied) -> None:
         values = {"digest": bytes.fromhex(applied.digest), "time": applied.time, "who": applied.who}
         values["seal"] = self._seal(applied)
@@ -262,3 +234,38 @@ def _inflated(octets: bytes) -> bytes | None:
     except zlib.error:
         return None
     return found if inflater.eof else None
+
+
+def kept_bundle(engine: Engine, tenant: Tenant, digest: str, like: Bundle | None = None) -> Bundle | None:
+    """A configuration that was kept; None where a file of it is gone or was changed. Needs no key: hashes vouch for it.
+
+    Files that `like` has are taken from there.
+    """
+    octets = _kept(engine, tenant, [digest]).get(digest)
+    hashes = None if octets is None else listed(octets)
+    if hashes is None:
+        return None
+    have = {like.hashes[path]: octets for path, octets in like.files.items()} if like else {}
+    have |= _kept(engine, tenant, {*hashes.values()} - have.keys())
+    return Bundle({path: have[each] for path, each in hashes.items()}) if have.keys() >= {*hashes.values()} else None
+
+
+def unverified_newest(engine: Engine, tenant: Tenant) -> Applied | None:
+    """The newest change as its row has it, for somebody without our keys: nobody has looked at its seal."""
+    with reading(), single(engine).connect() as connection:
+        row = _NEWEST.run(connection, tenant=tenant, number=0).first()
+    return None if row is None else Applied(row.number, row.digest.hex(), row.time, row.who)
+
+
+def _kept(engine: Engine, tenant: Tenant, hashes: Iterable[str]) -> dict[str, bytes]:
+    """What is kept under these hashes, and fits them."""
+    table, wanted = tables.configurations.c, sorted({bytes.fromhex(each) for each in hashes})
+    found: dict[str, bytes] = {}
+    with reading(), single(engine).connect() as connection:
+        for start in range(0, len(wanted), AT_ONCE):
+            here = (table.tenant == tenant, table.digest.in_(wanted[start : start + AT_ONCE]))
+            for row in connection.execute(select(table.digest, table.octets).where(*here)):
+                octets = _inflated(row.octets)
+                if octets is not None and hashlib.sha256(octets).digest() == row.digest:
+                    found[row.digest.hex()] = octets
+    return found

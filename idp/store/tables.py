@@ -146,6 +146,20 @@ applied = _table(
     Column("seal", LargeBinary, nullable=False),
 )
 
+# Signatures of operators over a plan (its SHA-256), for the whole of it ("") or one part, until `base` is in force no more.
+# `planner` is 1 of who wants it, 0 of who agrees; `seal` is a MAC of the row.
+assents = _table(
+    "assents",
+    _tenant(),
+    Column("plan", LargeBinary, primary_key=True),
+    Column("part", Text, primary_key=True),
+    Column("who", Text, primary_key=True),
+    Column("base", Number, nullable=False),
+    Column("planner", Number, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("seal", LargeBinary, nullable=False),
+)
+
 # The fingerprint of the keys that protect a tenant's rows: an installation with others is refused at its start.
 installations = _table(
     "installations",
@@ -237,4 +251,4 @@ checkpoints = _table(
 
 LEDGER = (subjects, records, staged, leaves, nodes, trees, checkpoints)
 EXPIRING = (marks, parked, decisions, sealing_keys)
-KEPT = (peers, unforeseen, switches, configurations, applied, installations)
+KEPT = (peers, unforeseen, switches, configurations, applied, assents, installations)

@@ -16,7 +16,7 @@ from policies.errors import Misconfigured
 
 ROOT = Path(__file__).parents[3]
 # Tables that the third version had not
-LATER = ("unforeseen", "sealing_keys", "switches", "installations", "configurations", "applied")
+LATER = ("unforeseen", "sealing_keys", "switches", "installations", "configurations", "applied", "assents")
 
 
 def shape(path: Path) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The history of the configuration by hash, and which of it is in force."""
+"""The history of the configuration by hash, which of it is in force, and who agreed to a plan."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -30,6 +30,19 @@ def upgrade() -> None:
         sa.Column("digest", sa.LargeBinary, nullable=False),
         sa.Column("time", NUMBER, nullable=False),
         sa.Column("who", sa.Text, nullable=False),
+        sa.Column("seal", sa.LargeBinary, nullable=False),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "assents",
+        sa.Column("tenant", sa.Text, primary_key=True),
+        sa.Column("plan", sa.LargeBinary, primary_key=True),
+        sa.Column("part", sa.Text, primary_key=True),
+        sa.Column("who", sa.Text, primary_key=True),
+        sa.Column("base", NUMBER, nullable=False),
+        sa.Column("planner", NUMBER, nullable=False),
+        sa.Column("signature", sa.LargeBinary, nullable=False),
         sa.Column("seal", sa.LargeBinary, nullable=False),
         sqlite_strict=True,
         sqlite_with_rowid=False,
