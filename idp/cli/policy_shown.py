@@ -1,5 +1,6 @@
 """The configuration that the commands of `ciconia policy` judge, and their tables."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import typer
@@ -14,10 +15,15 @@ from policies.load import Configuration, load
 
 def read_policy(directory: Path, *, as_json: bool) -> Configuration:
     """The configuration of a folder; a fault in it ends the command with 1, and with 2 where it cannot be read."""
+    return read_policy_files(directory, as_json=as_json)[1]
+
+
+def read_policy_files(directory: Path, *, as_json: bool) -> tuple[Mapping[str, bytes], Configuration]:
+    """The same, and its files."""
     with trying(as_json=as_json):
         files = read_configuration(directory)
     try:
-        return load(files)
+        return files, load(files)
     except Misconfigured as error:
         problems(error, as_json=as_json)
         raise typer.Exit(NO) from None

@@ -19,10 +19,10 @@ from idp.doctor.ledger import ledger
 from idp.doctor.machine import cookies, disk, libraries, valkey
 from idp.doctor.metadata import held, pinned, roles
 from idp.doctor.network import PageFetcher, address, clocks
+from idp.doctor.policy import policy, translations
 from idp.doctor.production import ENVIRONMENT, production_faults
 from idp.doctor.registrations import presence, registrations
 from idp.doctor.switches import deviations, switches
-from idp.doctor.translations import translations
 from idp.doctor.witness import witness
 from policies.errors import Misconfigured, Problem
 
@@ -69,6 +69,7 @@ OFFLINE: dict[str, Check] = {
     "clients": clients,
     "deviations": deviations,
     "translations": translations,
+    "policy": policy,
     "keys": keys,
     "certificates": certificates,
     "pinned metadata": pinned,

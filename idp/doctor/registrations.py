@@ -14,24 +14,17 @@ from policies.parties import IdentityProvider, RelyingParty
 from policies.purposes import Purpose
 from policies.redirects import LOOPBACK
 
-_WIDER = (
-    "A registration is the most that a service may ever get: what no purpose needs should not be in it (GDPR art. 5(1)(c))."
-)
-
 
 def registrations(case: Examination) -> Iterator[DoctorFinding]:
-    """Finds registrations wider or narrower than their purposes, and addresses and countries that do not fit."""
+    """Finds registrations narrower than their purposes, and addresses and countries that do not fit."""
     configuration = case.configuration
-    faulty = {problem.file for problem in case.configuration_problems if problem.key.startswith("attributes")}
     for party in configuration.parties.values():
         # With a gap in its own file or a purpose's, nobody can say what is needed
         files = {party.source.file, *(one.source.file for one in _purposes(party, configuration))}
-        if faulty.isdisjoint(files):
-            yield from _wider(party, configuration)
+        if not any(one.file in files and one.key.startswith("attributes") for one in case.configuration_problems):
             yield from _narrower(party, configuration)
         yield from _addresses(party, case)
     for purpose in configuration.purposes.values():
-        yield from _unserved(purpose, configuration)
         yield from _unreachable(purpose, configuration)
         if not case.configuration_problems:  # else what is missing would differ
             yield from _examples(purpose, configuration)
@@ -79,22 +72,6 @@ def _purposes(party: RelyingParty, configuration: Configuration) -> list[Purpose
     return [configuration.purposes[one] for one in party.purposes if one in configuration.purposes]
 
 
-def _wider(party: RelyingParty, configuration: Configuration) -> Iterator[DoctorFinding]:
-    purposes = _purposes(party, configuration)
-    if len(purposes) != len(party.purposes):
-        return
-    for name, rule in party.attributes.items():
-        needs = [purpose.needs[name] for purpose in purposes if name in purpose.needs]
-        key = f"attributes.{name}"
-        if not needs:
-            what = f"it may have {name}, and none of its purposes ({', '.join(party.purposes)}) needs it."
-            yield WARNING(rule.source, key, what, _WIDER, f"Remove {name}, or name the purpose that needs it.")
-        elif all(configuration.catalogue.meet(name, rule.form, need.form) != rule.form for need in needs):
-            forms = " and ".join(dict.fromkeys(f'"{need.form}"' for need in needs))
-            what = f'"{rule.form}" says more than any of its purposes needs: {forms}.'
-            yield NOTICE(rule.source, key, what, _WIDER, f"Write {name} = {forms.partition(' and ')[0]}.")
-
-
 def _narrower(party: RelyingParty, configuration: Configuration) -> Iterator[DoctorFinding]:
     for purpose in _purposes(party, configuration):
         for name, need in purpose.needs.items():
@@ -103,23 +80,6 @@ def _narrower(party: RelyingParty, configuration: Configuration) -> Iterator[Doc
                 why = "A required attribute that is denied releases nothing: every login of this service ends there."
                 fix = f'Write {name} = "{need.form}" into [attributes], or required = false into the purpose.'
                 yield ERROR(party.source, f"attributes.{name}", what, why, fix)
-
-
-def _unserved(purpose: Purpose, configuration: Configuration) -> Iterator[DoctorFinding]:
-    served = [party for party in configuration.parties.values() if purpose.purpose_id in party.purposes]
-    if not served:
-        if configuration.parties:
-            what, fix = "no service is registered for this purpose.", "Name it in a service's purposes, or remove the file."
-            yield NOTICE(purpose.source, "id", what, "A text that binds nobody is soon out of date.", fix)
-        return
-    for name, need in purpose.needs.items():
-        # A required one is named at the service: its logins fail
-        if need.required or any(name in party.attributes for party in served):
-            continue
-        what = f"it needs {name}, and no service of it is registered for {name}."
-        why = "It is told to citizens as needed, and never passed on."
-        fix = f"Remove it from the purpose, or register a service for {name}."
-        yield WARNING(need.source, f"attributes.{name}", what, why, fix)
 
 
 def _examples(purpose: Purpose, configuration: Configuration) -> Iterator[DoctorFinding]:

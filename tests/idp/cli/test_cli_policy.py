@@ -154,6 +154,27 @@ def test_the_examples_run_through_the_production_decision(folder: Path, monkeypa
     assert len(calls) == 3  # the example once; explain before and after the choice
 
 
+# -- policy lint ---------------------------------------------------------------------------------------------------------
+
+
+def test_lint_ends_with_1_until_each_finding_is_mended_or_accepted(folder: Path) -> None:
+    done = run(folder, "lint")
+    assert done.exit_code == 1
+    assert "purposes/parking.toml:5: retention: it does not say" in done.stdout
+    found = json.loads(run(folder, "lint", "--json").stdout)
+    kinds = {(one["code"], one["file"], one["line"]) for one in found["findings"]}
+    assert ("registered_wider", "parties/parking.toml", 10) in kinds
+    assert {"code", "file", "line", "key", "what", "why", "fix"} == found["findings"][0].keys()
+    for one in found["findings"]:
+        path = folder / one["file"]
+        lines = path.read_text(encoding="utf-8").split("\n")
+        lines[one["line"] - 1] += f"  # ciconia: allow {one['code']}: It is made up"
+        path.write_text("\n".join(lines), encoding="utf-8")
+    done = run(folder, "lint", "--json")
+    assert (done.exit_code, json.loads(done.stdout)["findings"]) == (0, [])
+    assert {one["reason"] for one in json.loads(done.stdout)["accepted"]} == {"It is made up"}
+
+
 # -- policy explain ------------------------------------------------------------------------------------------------------
 
 

@@ -41,6 +41,7 @@ TEXT = 'en = "a"\net = "b"\nzh-Hans = "c"\n'
 PURPOSE = f"""\
 id = "permit"
 basis = "public_task"
+retention = "P1Y"
 minimum_assurance = "low"
 [title]
 {TEXT}[law]
