@@ -52,7 +52,9 @@ def additions(facts: PeerFacts, approved: PeerFacts | None, metadata_url: str) -
     known = approved_part(facts, approved)
     home = host_of(metadata_url)
     words = [f"a certificate that signs: {certificate_words(der)}" for der in sorted(facts.signing - known.signing)]
-    words += [f"a certificate to encrypt to: {certificate_words(der)}" for der in sorted(facts.encryption - known.encryption)]
+    words += [
+        f"a certificate to encrypt to: {certificate_words(der)}" for der in sorted(facts.encryption - known.encryption)
+    ]
     for binding, url in sorted(facts.endpoints - known.endpoints):
         other = "" if host_of(url) == home else " (another host than its metadata's)"
         words.append(f"an address {_BINDINGS.get(binding, binding)}: {url}{other}")

@@ -229,6 +229,7 @@ def text_of(asked: Registration, purpose: Purpose) -> str:
         "redirect_uris": list(asked.redirect_uris),
         "purposes": [asked.purpose],
         "token_endpoint_auth_method": asked.method,
+        "enforce": True,
     }
     if asked.public:
         table |= {"public": True} | ({"origins": list(asked.origins)} if asked.origins else {})

@@ -218,15 +218,14 @@ def _show(
     wanted = [one for one in programs_for(asked) if snippet in (Snippet.ALL, one)]
     snippets = {one: render(one, words) for one in wanted if not (words.key and one in SECRET_ALONE)}
     if as_json:
-        print(json.dumps(_as_json(asked, credential, attributes_for(needed), around, snippets), ensure_ascii=False))
+        print(json.dumps(_as_json(asked, credential, needed, around, snippets), ensure_ascii=False))
         return
     for one, text in snippets.items():
         say(f"== {TITLES[one]}{' (not run by our tests)' if one in NOT_RUN else ''}\n")
         print(text)
     for one in (each for each in wanted if each not in snippets):
         say(f"{TITLES[one]}: {NO_PROGRAM}")
-    required = {str(attribute) for attribute, need in needed.needs.items() if need.required}
-    _say(asked, credential, attributes_for(needed), required, around)
+    _say(asked, credential, needed, around)
 
 
 def _method(method: Method | None, jwks: Path | None, key_out: Path | None) -> str:
@@ -279,7 +278,7 @@ def _with(asked: Registration, credential: _Credential) -> Registration:
 def _as_json(
     asked: Registration,
     credential: _Credential,
-    attributes: Mapping[str, str],
+    needed: Purpose,
     around: _Around,
     snippets: Mapping[Framework, str],
 ) -> dict[str, object]:
@@ -294,7 +293,12 @@ def _as_json(
         "scope": f"openid purpose:{asked.purpose}",
         "sector": asked.sector,
         "sector_shared_with": list(around.neighbours),
-        "attributes": dict(attributes),
+        "attributes": attributes_for(needed),
+        "enforced": {
+            "minimum_assurance": needed.minimum_assurance.label,
+            "required": [str(name) for name, need in needed.needs.items() if need.required],
+            "must_be_true": [str(name) for name, need in needed.needs.items() if need.must_be_true],
+        },
         "method": asked.method,
         "algorithm": asked.algorithm if credential.jwks else None,
         "id_token_alg": asked.id_token_alg,
@@ -306,15 +310,18 @@ def _as_json(
     }
 
 
-def _say(
-    asked: Registration, credential: _Credential, attributes: Mapping[str, str], required: set[str], around: _Around
-) -> None:
+def _say(asked: Registration, credential: _Credential, needed: Purpose, around: _Around) -> None:
     """Prints what was made and what comes next: last, so that it stays on the screen."""
     say(f"Wrote {around.config / asked.file}: {asked.client_id} asks for the purpose {asked.purpose}, and gets at most")
-    for attribute, form in attributes.items():
-        say(f"  {attribute:<20} {form}{'' if attribute in required else ' (if the citizen ticks it)'}")
-    if not attributes:
+    for name, need in needed.needs.items():
+        say(f"  {name:<20} {need.form}{'' if need.required else ' (if the citizen ticks it)'}")
+    if not needed.needs:
         say("  nothing but a `sub`, which stays the same for one person")
+    say("The broker enforces this. The service hears of a refusal, and not why, if")
+    say(f"  the sign-in is for another purpose, or weaker than {needed.minimum_assurance.label}")
+    for name, need in needed.needs.items():
+        if need.required:
+            say(f"  {name:<20} does not come{', or the answer is no' if need.must_be_true else ''}")
     if around.neighbours:
         with_whom = ", ".join(around.neighbours)
         say(f"It joins the sector {asked.sector}: {with_whom} and it know the same person by the same `sub`.")

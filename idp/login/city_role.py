@@ -22,6 +22,7 @@ from idp.login.states import Decided, Grant, Judged
 from idp.login.suspension import Suspension
 from idp.ports import RecordDraft
 from policies.assurance import LevelOfAssurance, highest_named
+from policies.attributes import AttributeName
 from policies.authentication import Assertion, Origin, ServiceRequest
 from policies.errors import AssuranceTooLow, NotFound, OtherPerson, PeerUnavailable, Replayed, RequestRefused
 from policies.load import Configuration
@@ -29,7 +30,7 @@ from policies.notice import notice_hash
 from policies.parties import ClientId, IdentityProvider, ProviderId, RelyingParty, Tenant
 from policies.pseudonyms import pairwise_subject, subject_digest
 from policies.purposes import Purpose, Show
-from policies.release import Decision, completed, decide, may_still_go, passes
+from policies.release import Decision, completed, decide, may_still_go, passes, short_of
 
 
 class CityRole:
@@ -171,6 +172,16 @@ class CityRole:
             arrived=tuple(sorted(assertion.offered.attributes)) if provider.peer else (),
             vouched=self._vouched(provider, now),
         )
+
+    def enforces(self, origin: Origin) -> bool:
+        """As its registration says now."""
+        party = self.configuration.parties.get(ClientId(origin.service))
+        return party is not None and party.enforce
+
+    def short_of(self, decided: Decided) -> tuple[AttributeName, ...]:
+        """What the purpose requires or wants to be true, and is not: `policies.release.short_of`."""
+        party, purpose = self.registered(decided.request)
+        return short_of(decided.decision, purpose) if party.enforce else ()
 
     def check_shown(self, decided: Decided) -> None:
         """Raises `Replayed` where purpose or registration changed since the page was shown."""

@@ -197,8 +197,8 @@ class Broker:
         if not choice.shared <= set(decided.decision.optional):
             raise RequestRefused("a box that the page does not have", code="other_site")
         chosen = choose(decided.decision, choice.shared)
-        if chosen.blocked:
-            raise ReleaseDenied("a required attribute is denied, so nothing goes")
+        if chosen.blocked or self._role.short_of(decided):
+            raise ReleaseDenied("what the purpose requires is denied, so nothing goes")
         frontend = self._of(decided.request.origin)
         record = self._role.release_record(decided, chosen, frontend.evidence(decided.request.origin), now)
         held = CitizenReceipt("", "")

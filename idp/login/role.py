@@ -9,6 +9,7 @@ from idp.ledger.record_contents import DecidedBy
 from idp.login.sealing import LoginId
 from idp.login.states import Decided, Judged
 from idp.ports import RecordDraft
+from policies.attributes import AttributeName
 from policies.authentication import Assertion, Origin, ServiceRequest
 from policies.parties import IdentityProvider, ProviderId
 from policies.release import Decision
@@ -73,6 +74,12 @@ class Role(Protocol):
         self, request: ServiceRequest, provider: IdentityProvider, assertion: Assertion, language: str, now: int
     ) -> Judged:
         """Decide what may go of this answer. Raises `AssertionRejected` and its kinds."""
+
+    def enforces(self, origin: Origin) -> bool:
+        """Whether we end the logins of this service that fall short, and tell it of each as of a refusal."""
+
+    def short_of(self, decided: Decided) -> tuple[AttributeName, ...]:
+        """The attributes because of which we end this login, whatever is chosen; none where nothing is enforced."""
 
     def check_shown(self, decided: Decided) -> None:
         """Raises `Replayed` where what the page showed is not so any more."""

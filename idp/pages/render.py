@@ -179,6 +179,8 @@ class Pages:
             _elsewhere(view.back)
         if view.again:
             _own(view.again)
+        if view.leave:
+            _own(view.leave)
         if view.documentation:
             _elsewhere(view.documentation)
         named = view.service.text if view.service else ""

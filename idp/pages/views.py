@@ -329,7 +329,8 @@ class ErrorView:
 
     `back` is a verified address of the service with its answer, or empty if none is safe; with `fields` the answer is
     posted there. If `towards` is a node, `service` is its country's name. `again` is a path of ours where the citizen can
-    choose another country while the login lives. `documentation` is the address of the page that explains the codes, or
+    choose another country while the login lives. `leave` is a path of ours to which a button posts, in place of `back`: it
+    ends the login and answers. `documentation` is the address of the page that explains the codes, or
     empty if the operator names none.
     """
 
@@ -341,9 +342,12 @@ class ErrorView:
     fields: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     towards: Towards = Towards.SERVICE
     again: str = ""
+    leave: str = ""
     documentation: str = ""
 
     @property
     def kind(self) -> PageKind:
         """The kind of this page."""
+        if self.leave:
+            return PageKind.FORM
         return PageKind.POST if self.fields else PageKind.PLAIN

@@ -3,7 +3,7 @@
 On their way to a page values pass through this module alone.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -105,10 +105,18 @@ class Wording:
         """The attributes that were asked for and do not go, in the decision's order."""
         return self.withheld(((one.name, one.reason.value) for one in decision.rulings if one.released is None), catalogue)
 
-    def missing(self, decision: Decision, catalogue: Catalogue) -> tuple[WithheldItem, ...]:
-        """The required attributes that the service does not get."""
-        blocked = [one for one in decision.rulings if one.name in decision.blocked]
-        return self.withheld([(one.name, one.reason.value) for one in blocked], catalogue)
+    def missing(
+        self, decision: Decision, names: Collection[AttributeName], catalogue: Catalogue
+    ) -> tuple[WithheldItem, ...]:
+        """The attributes for want of which a login ends. One that does not go has its reason, any other is answered no."""
+        found: list[WithheldItem] = []
+        for one in decision.rulings:
+            if one.name in names and one.released is None:
+                found += self.withheld([(one.name, one.reason.value)], catalogue)
+            elif one.name in names and one.released is not None:
+                title = Text(self._say_form("title", one.name, one.released.form, catalogue), self.language.tag)
+                found.append(WithheldItem(title, self.language.say("refused.answered_no"), one.name, "answered_no"))
+        return tuple(found)
 
     def item(self, ruling: Ruling, purpose: Purpose, catalogue: Catalogue) -> Item:
         """One attribute that would go. Raises ValueError for a ruling that releases nothing."""

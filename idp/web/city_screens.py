@@ -1,5 +1,6 @@
 """A city's pages: the list of countries, and the question, which an approval answers."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from idp.ledger.record_contents import DecidedBy
@@ -7,7 +8,7 @@ from idp.login.city_role import CityRole
 from idp.login.role import Choices, Reach
 from idp.login.states import Decided
 from idp.pages.render import Pages
-from idp.pages.views import ApprovalView, Text, Towards, WithheldItem
+from idp.pages.views import ApprovalView, Ending, RefusedView, Text, Towards, WithheldItem
 from idp.pages.wording import text_in
 from idp.web.routes.receipt import RECEIPT_PATH
 from policies.attributes import EXACT, AttributeName
@@ -60,7 +61,9 @@ class CityScreens:
         return provider.country if provider is not None else ""
 
     def question(self, decided: Decided, sealed: str, language: str) -> bytes:
-        """Purpose, basis, and each attribute with value and reason."""
+        """Purpose, basis, and each attribute with value and reason; of a login that we end, why."""
+        if short := self._role.short_of(decided):
+            return self._ended(decided, sealed, language, short)
         wording, decision = self._pages.wording(language), decided.decision
         party, purpose = self._role.registered(decided.request)
         released = [ruling.released for ruling in decision.rulings if ruling.released is not None]
@@ -89,9 +92,22 @@ class CityScreens:
         )
         return self._pages.approval(view).encode()
 
+    def _ended(self, decided: Decided, sealed: str, language: str, short: Collection[AttributeName]) -> bytes:
+        """The page whose button refuses: everything after it is as of a citizen who refused."""
+        refuses = next(iter(self._role.refusal_words(decided.path)))
+        view = RefusedView(
+            language,
+            Ending.BLOCKED,
+            self.service(decided.request.origin, language),
+            fields=(("login", decided.login), ("decided", sealed), ("choice", refuses)),
+            missing=self._pages.wording(language).missing(decided.decision, short, self._catalogue),
+            action=f"/login/{decided.login}/decision",
+        )
+        return self._pages.refused(view).encode()
+
     def missing(self, decided: Decided, language: str) -> tuple[WithheldItem, ...]:
         """The titles of what the service requires and cannot get."""
-        return self._pages.wording(language).missing(decided.decision, self._catalogue)
+        return self._pages.wording(language).missing(decided.decision, decided.decision.blocked, self._catalogue)
 
     def _stays(self, decided: Decided) -> list[AttributeName]:
         """The titles of what a country's node sent and what does not go on as it came, asked for or not."""

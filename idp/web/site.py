@@ -145,6 +145,7 @@ class Site:
         language: str = "",
         towards: Towards = Towards.SERVICE,
         kept: Iterable[Cookie] = (),
+        leave: str = "",
     ) -> Response:
         """One page, whatever happened: whose move it is, a reference that finds the line in the log, a way back if safe."""
         reference = self.refused(request, error)
@@ -158,6 +159,7 @@ class Site:
             service,
             fields,
             towards,
+            leave=leave,
             documentation=self.documentation,
         )
         response = page(self.pages.error(view), view.kind, kept, status=status_of(error))

@@ -21,11 +21,19 @@ def stopped(
     *,
     wished: Sequence[str] = (),
     kept: Sequence[Cookie] = (),
+    told: BrokerError | None = None,
+    leave: str = "",
 ) -> Response:
-    """The page of an error of a login. `wished` are the languages that the service passed on."""
+    """The page of an error of a login. `wished` are the languages that the service passed on.
+
+    `told` is what the service learns in place of the error; `leave` a path of ours that answers it in place of this page.
+    """
     language, screens = site.language(request, wished), site.screens
-    back, service = way_back(site, origin, error, now), screens.service(origin, language)
-    return site.error(request, error, back=back, service=service, language=language, towards=screens.towards, kept=kept)
+    back = None if leave else way_back(site, origin, told or error, now)
+    service, towards = screens.service(origin, language), screens.towards
+    return site.error(
+        request, error, back=back, service=service, language=language, towards=towards, kept=kept, leave=leave
+    )
 
 
 def way_back(site: Site, origin: Origin, error: BrokerError, now: int) -> Outbound | None:

@@ -82,6 +82,13 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
         enforce=table.flag("enforce"),
         sphere=table.sphere(),
     )
+    if party.enforce and len(party.purposes) > 1:
+        # The request travels through the citizen's browser, which may name the other purpose
+        what, fix = (
+            "is for one purpose: whoever signs in could choose another.",
+            "register the service once for each purpose.",
+        )
+        table.problem("enforce", what, fix)
     if party.blind and party.requester_id:
         what, fix = "names the service to other countries, which `blind` forbids.", "leave out one of the two."
         table.problem("requester_id", what, fix)

@@ -160,7 +160,7 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
             Ending.BLOCKED,
             service,
             fields=(("login", "L1"), ("decided", "sealed-text"), ("choice", "refuse")),
-            missing=pages.wording(language).missing(BLOCKED, STANDARD),
+            missing=pages.wording(language).missing(BLOCKED, BLOCKED.blocked, STANDARD),
             action="/login/L1/decision",
         ),
         "refused-node": RefusedView(
@@ -172,6 +172,9 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
         "refused-nowhere": RefusedView(language, Ending.REFUSED, service),
     }
     errors = {f"error-{code}": ErrorView(language, code, "7F3K-2QXM", gone, service) for code in MOVES}
+    errors["error-enforced"] = ErrorView(
+        language, "assurance_too_low", "7F3K-2QXM", service=service, leave="/login/L1/cancel"
+    )
     errors["error-unsafe"] = ErrorView(language, "request_refused", "7F3K-2QXM")
     errors["error-node"] = ErrorView(
         language, "assurance_too_low", "7F3K-2QXM", gone, country, (("SAMLResponse", "PD94"),), Towards.NODE

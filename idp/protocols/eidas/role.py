@@ -15,7 +15,7 @@ from idp.login.suspension import Suspension
 from idp.ports import RecordDraft
 from idp.protocols.eidas.levels import answered_level, levels_for
 from idp.protocols.eidas.person import minimum_data
-from policies.attributes import EXACT
+from policies.attributes import EXACT, AttributeName
 from policies.authentication import Assertion, Origin, ServiceRequest
 from policies.catalogue import Catalogue
 from policies.errors import AssuranceTooLow, NotFound, Replayed, RequestRefused
@@ -151,6 +151,14 @@ class NodeRole:
             context=context,
             decision=Decision(rulings),
         )
+
+    def enforces(self, origin: Origin) -> bool:
+        """A node's services are other countries' nodes: they judge for themselves."""
+        return False
+
+    def short_of(self, decided: Decided) -> tuple[AttributeName, ...]:
+        """Nothing, as `enforces`."""
+        return ()
 
     def check_shown(self, decided: Decided) -> None:
         """A citizen may always leave, whatever changed."""

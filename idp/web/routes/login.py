@@ -49,6 +49,8 @@ from policies.authentication import Origin
 from policies.errors import (
     AllRevoked,
     AssertionRejected,
+    AssuranceTooLow,
+    BrokerError,
     Closed,
     NotFound,
     PeerUnavailable,
@@ -199,12 +201,17 @@ def _handle_response(site: Site, request: Request, inbound: Inbound, protocol: s
     except (AssertionRejected, PeerUnavailable, Suspended) as error:
         spent = isinstance(error, AssertionRejected) and site.watched.tries.wrong(login, client)
         kept = after_decision(state.login, None) if spent else ()
-        return stopped(site, request, error, asked.origin, now, wished=asked.languages, kept=kept)
+        told: BrokerError = error
+        leave = ""
+        if isinstance(error, AssuranceTooLow) and site.role.enforces(asked.origin):
+            # A refusal is told after a form of ours, too: a browser's headers are the same
+            told, leave = ReleaseDenied(), "" if spent else f"/login/{login}/cancel"
+        return stopped(site, request, error, asked.origin, now, wished=asked.languages, kept=kept, told=told, leave=leave)
     site.watched.verified(time.perf_counter() - began)
     blocked, country = decided.decision.blocked, site.screens.counted(asked.origin, provider)
     step = LoginStep.BLOCKED if blocked else LoginStep.ANSWERED
     site.watched.steps.step(step, reference, asked.origin.service, country, decided.deviations)
-    if blocked:
+    if blocked and not site.role.short_of(decided):
         # The page says so before the service hears of it
         return _refused(site, decided.request.origin, Ending.BLOCKED, language, (), now, decided=decided)
     secret, strict = new_secret(decided.login)

@@ -71,6 +71,11 @@ def test_the_json_says_what_the_app_needs(city: Path) -> None:
         "sector": "mobility",
         "sector_shared_with": [],
         "attributes": {"birthdate": "age_over(18)", "address": "resident_of(Storkhaven)", "email": "exact"},
+        "enforced": {
+            "minimum_assurance": "substantial",
+            "required": ["birthdate", "address"],
+            "must_be_true": [],
+        },
         "method": "client_secret_basic",
         "algorithm": None,
         "id_token_alg": "ES256",

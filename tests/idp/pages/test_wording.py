@@ -135,6 +135,6 @@ def test_a_decision_is_told_whole_and_in_its_order(pages: Pages) -> None:
 
 
 def test_what_is_missing_is_what_was_required_and_denied(pages: Pages) -> None:
-    missing = pages.wording("en").missing(BLOCKED, STANDARD)
+    missing = pages.wording("en").missing(BLOCKED, BLOCKED.blocked, STANDARD)
     assert [one.title.text for one in missing] == ["Date of birth"]
-    assert pages.wording("en").missing(DECISION, STANDARD) == ()
+    assert pages.wording("en").missing(DECISION, DECISION.blocked, STANDARD) == ()

@@ -100,10 +100,10 @@ class Stage(Scene, LiveStage):
         return signer
 
     @contextmanager
-    def other_broker(self, folder: Path, edits: Mapping[str, tuple[str, str] | None]) -> Iterator[int]:
+    def other_broker(self, folder: Path, edits: Mapping[str, tuple[str, ...] | None]) -> Iterator[int]:
         """A second broker over the same keys and database, its configuration edited. Gives its port.
 
-        `edits` maps a file to what is replaced in it, or to None where the file is gone.
+        `edits` maps a file to what is replaced in it (old, new, and so on), or to None where the file is gone.
         """
         copytree(self.receiving, folder, ignore=lambda _folder, _names: {"ciconia.db", "ciconia.db-wal", "ciconia.db-shm"})
         settings = folder / "ciconia.toml"
@@ -114,8 +114,10 @@ class Stage(Scene, LiveStage):
                 (folder / name).unlink()
                 continue
             text = (folder / name).read_text(encoding="utf-8")
-            assert edit[0] in text, f"{name} has no {edit[0]}"
-            (folder / name).write_text(text.replace(*edit), encoding="utf-8")
+            for old, new in zip(edit[::2], edit[1::2], strict=True):
+                assert old in text, f"{name} has no {old}"
+                text = text.replace(old, new)
+            (folder / name).write_text(text, encoding="utf-8")
         application = Application(folder, clock=self.clock)
         with serving(Server(application.asgi, listening := bind(HOST, 0))):
             yield listening.getsockname()[1]
