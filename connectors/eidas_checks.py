@@ -15,7 +15,7 @@ from connectors.formats.eidas.registry import (
 )
 from connectors.formats.eidas.response import EidasResponse
 from connectors.formats.eidas.values import EidasValue
-from connectors.mapping import birthdate
+from connectors.mapping import birthdate, several
 from connectors.response_checks import check_success
 from connectors.wire.names import PERSISTENT, SUCCESS, UNSPECIFIED
 from connectors.wire.text import is_plain
@@ -23,6 +23,7 @@ from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName, Value
 from policies.catalogue import Catalogue
 from policies.errors import AssertionRejected, AssuranceTooLow
+from policies.forms import MULTIPLE
 
 # SAML Core 2.0 §3.2.2.2. The profile's list of second-level codes does not have it; nodes behind others send it.
 NO_AUTHN_CONTEXT = "urn:oasis:names:tc:SAML:2.0:status:NoAuthnContext"
@@ -106,8 +107,8 @@ def offered_attributes(
 ) -> dict[AttributeName, Value]:
     """The offered attributes of a person, under the catalogue's names.
 
-    Dropped: attributes without a name in the catalogue, of several Latin values, too long or with control characters, an
-    address that cannot be read, a gender that says nothing.
+    Dropped: attributes without a name in the catalogue, of several Latin values (but a nationality), too long or with
+    control characters, an address that cannot be read, a gender that says nothing.
     """
     return dict(_offered(attributes, catalogue))
 
@@ -118,9 +119,7 @@ def _offered(
     for name, row in catalogue.attributes.items():
         # An original script beside its transliteration is the same name: services expect the Latin one
         latin = [value.text for value in attributes.get(row.eidas, ()) if value.latin] if row.eidas in NATURAL else []
-        if len(latin) != 1:
-            continue
-        value = _value(row.eidas, latin[0])
+        value = several(latin) if row.kind in MULTIPLE else _value(row.eidas, latin[0]) if len(latin) == 1 else None
         if value is not None:
             yield name, value
 

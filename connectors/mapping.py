@@ -1,7 +1,7 @@
-"""Wire attributes to what a person is offered with: by the registration's table, one plain value each, or not at all."""
+"""Wire attributes to what a person is offered with: by the registration's table, plain values, or not at all."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import date
 
@@ -13,6 +13,8 @@ from policies.attributes import Address, AttributeName, Value, latin_name
 BIRTHDATE = AttributeName("birthdate")
 ADDRESS_PARTS = frozenset(part.name for part in fields(Address))
 
+# More values of one attribute nobody has: a person of fifty roles is one of some system
+MAX_VALUES = 50
 _NAME_FORMATS = ("", ATTRNAME_URI, ATTRNAME_BASIC, ATTRNAME_UNSPECIFIED)
 _COUNTRY = re.compile(r"[A-Z]{2}")
 # YYYY-MM-DD, YYYY-MM or YYYY as eIDAS and OpenID Connect write it, YYYYMMDD as SCHAC does
@@ -47,18 +49,34 @@ def _single(values: Sequence[str]) -> str | None:
     return values[0] if len(values) == 1 and is_plain(values[0]) else None
 
 
+def several(values: Iterable[str]) -> str | tuple[str, ...] | None:
+    """The plain values, each once and in their order; None where one is not plain, or there are very many."""
+    found = tuple(dict.fromkeys(values))
+    if not 0 < len(found) <= MAX_VALUES or not all(map(is_plain, found)):
+        return None
+    return found if len(found) > 1 else found[0]
+
+
 def offered_attributes(
-    attributes: Iterable[WireAttribute], table: Mapping[str, tuple[AttributeName, str]]
+    attributes: Iterable[WireAttribute],
+    table: Mapping[str, tuple[AttributeName, str]],
+    multiple: Collection[AttributeName] = (),
 ) -> dict[AttributeName, Value]:
     """The values that the table (wire name -> our attribute, part of an address or "") finds in the assertion.
 
-    Dropped: what the table does not name, an attribute without one plain value, a birth date that no calendar has, a
-    country that is not ISO 3166-1 alpha-2. Of two wire names for one attribute, the table's first with a value holds.
+    Dropped: what the table does not name, an attribute without one plain value (those of `multiple` may have several), a
+    birth date that no calendar has, a country that is not ISO 3166-1 alpha-2. Of two wire names for one attribute, the
+    table's first with a value holds.
     """
     wire = _by_name(attributes)
     found: dict[AttributeName, Value] = {}
     parts: dict[AttributeName, dict[str, str]] = {}
     for wire_name, (name, part) in table.items():
+        if name in multiple:
+            values = several(wire.get(wire_name, ()))
+            if values is not None:
+                found.setdefault(name, values)
+            continue
         value = _single(wire.get(wire_name, ()))
         if value is None:
             continue

@@ -173,7 +173,7 @@ class SamlConnector:
         authentication, level, ends = check_assertion(
             assertion, self._provider, self._provider.entity_id, self._here, expectation, now, profile=SAML2INT
         )
-        offered = offered_attributes(assertion.attributes, self._provider.attributes)
+        offered = offered_attributes(assertion.attributes, self._provider.attributes, self._provider.multiple)
         offered |= latin_forms(assertion.attributes, self._provider.latin)
         subject = subject_identifier(assertion, self._provider, self._here)
         if expectation.name_id_format and not self._provider.subject_attribute:

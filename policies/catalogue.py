@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from policies.attributes import EXACT, Address, AttributeName, Form, Value
 from policies.authentication import AskedAttribute
 from policies.forms import FORMS, MULTIPLE, AttributeKind, check_semilattice, is_form, meet, parse_form, spelling
+from policies.parameters import entries
 from policies.parties import Translated
 
 # JSON, as a claim's value
@@ -163,6 +164,13 @@ class Catalogue:
         """Read a form of this attribute; None where it has no such form."""
         form = parse_form(text)
         return form if form is not None and self.knows(name, form) else None
+
+    def beyond(self, name: AttributeName, form: Form) -> tuple[str, ...]:
+        """The entries of a form's list that fit no value of the attribute's closed set; none where any value may come."""
+        values = self.attributes[name].values
+        listed = entries(form.parameter) if values and form.parameter else ()
+        begins = form.name == "prefix"
+        return tuple(one for one in listed if not any(v.startswith(one) if begins else v == one for v in values))
 
     def spellings(self, name: AttributeName) -> tuple[str, ...]:
         """How a file may write the forms of this attribute: `exact`, `age_over(N)`, `resident_of(PLACE)`."""

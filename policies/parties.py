@@ -163,6 +163,8 @@ class IdentityProvider:
     notified: bool = False
     # wire name -> our attribute, where it holds that attribute's transliteration to Latin script
     latin: Mapping[str, AttributeName] = field(default_factory=dict)
+    # those of our attributes that may have several values
+    multiple: frozenset[AttributeName] = frozenset()
     # as of a peer; those of a country's node stand at its `peer`
     deviations: frozenset[str] = frozenset()
     # the URN of the NameID format that is asked for; "" asks for none

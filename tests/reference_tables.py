@@ -284,10 +284,10 @@ def _last(uri: str) -> str:
 
 def _forms() -> Iterator[str]:
     yield (
-        "To services a form is a claim of OpenID Connect; CLAIM in its name is the attribute's own. A claim with a parameter\n"
-        "is asked for by its `value` (Core 1.0 §5.5.1); an age stands in the name. A city's node answers other countries in\n"
-        "full. SAML and eIDAS name few forms that say less; map such a name to the attribute, as `birthdate` or\n"
-        "`address.country`. eIDAS has CountryOfResidence alone, which is not read.\n"
+        "To services a form is a claim of OpenID Connect; CLAIM in its name is the attribute's own. A claim with a\n"
+        "parameter is asked for by its `value` (Core 1.0 §5.5.1); an age stands in the name. A city's node answers other\n"
+        "countries in full. SAML and eIDAS name few forms that say less; map such a name to the attribute, as `birthdate`\n"
+        "or `address.country`. eIDAS has CountryOfResidence alone, which is not read.\n"
     )
     known: dict[str, tuple[FormKind, list[AttributeKind]]] = {}
     for kind, forms in FORMS.items():

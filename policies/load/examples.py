@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import date
 
-from policies.attributes import EXACT, Address, AttributeName, Form, Value
+from policies.attributes import Address, AttributeName, Form, Value, latin_name
 from policies.authentication import AskedAttribute, Offered
 from policies.catalogue import Catalogue
 from policies.derive import available
 from policies.examples import BLOCKED, Example, Situation
-from policies.forms import AttributeKind
+from policies.forms import MULTIPLE, AttributeKind
 from policies.load.purposes import form_of, known_attributes
 from policies.load.table import Table
 from policies.parties import ClientId
@@ -61,6 +61,8 @@ def read_situation(table: Table, catalogue: Catalogue, *, today: date | None) ->
 def _assert_usable(table: Table, values: Mapping[AttributeName, Value], catalogue: Catalogue, on: date) -> None:
     """Report each value that no purpose could use: it would count as one that the country did not send."""
     for name, value in values.items():
+        if name not in catalogue.attributes:
+            continue  # a transliteration, which is of use beside its name
         kind = catalogue.attributes[name].kind
         if available(kind, value, on) is None:
             table.problem(name, *_USABLE.get(kind, _EMPTY))
@@ -88,7 +90,7 @@ def _example(table: Table, catalogue: Catalogue) -> Example:
 
 
 def _forms(table: Table | None, catalogue: Catalogue) -> Mapping[AttributeName, Form]:
-    named = known_attributes(table, catalogue)
+    named = known_attributes(table, catalogue.attributes)
     return {name: form_of(one, key, name, one.take(key), catalogue) for one, key, name in named}
 
 
@@ -101,7 +103,7 @@ def _names(table: Table, key: str, fix: str, catalogue: Catalogue) -> tuple[Attr
 
 
 def _withheld(table: Table | None, catalogue: Catalogue) -> Mapping[AttributeName, str]:
-    return {name: one.choice(key, _REASONS, BLOCKED) for one, key, name in known_attributes(table, catalogue)}
+    return {name: one.choice(key, _REASONS, BLOCKED) for one, key, name in known_attributes(table, catalogue.attributes)}
 
 
 def _released(
@@ -109,7 +111,7 @@ def _released(
 ) -> tuple[Mapping[AttributeName, Form], Mapping[AttributeName, Value]]:
     forms: dict[AttributeName, Form] = {}
     answers: dict[AttributeName, Value] = {}
-    for table, key, name in known_attributes(released, catalogue):
+    for table, key, name in known_attributes(released, catalogue.attributes):
         if not isinstance(table.take(key), dict):
             forms[name] = form_of(table, key, name, table.take(key), catalogue)
             continue
@@ -117,8 +119,7 @@ def _released(
         if inner is None:
             continue
         forms[name] = form_of(inner, "form", name, inner.take("form"), catalogue)
-        kind = catalogue.attributes[name].kind if forms[name] == EXACT else AttributeKind.TEXT
-        answer = _value(inner, "answer", kind, predicate=True)
+        answer = _value(inner, "answer", catalogue.attributes[name].kind, answer=True)
         if answer is not None:
             answers[name] = answer
         inner.close()
@@ -126,23 +127,26 @@ def _released(
 
 
 def _values(table: Table | None, catalogue: Catalogue) -> Mapping[AttributeName, Value]:
-    read = (
-        (name, _value(one, key, catalogue.attributes[name].kind)) for one, key, name in known_attributes(table, catalogue)
-    )
+    """The source's values, and under `"NAME.latin"` the transliteration of a name."""
+    kinds = {name: one.kind for name, one in catalogue.attributes.items()}
+    kinds |= {latin_name(name): kind for name, kind in kinds.items() if kind is AttributeKind.NAME}
+    read = ((name, _value(one, key, kinds[name])) for one, key, name in known_attributes(table, kinds))
     return {name: value for name, value in read if value is not None}
 
 
-def _value(table: Table, key: str, kind: AttributeKind, *, predicate: bool = False) -> Value | None:
-    """A made-up value: text, a date, or a table for an address; with `predicate` also true and false."""
+def _value(table: Table, key: str, kind: AttributeKind, *, answer: bool = False) -> Value | None:
+    """A made-up value: text, a date, a table for an address, perhaps a list; as an `answer` also true and false."""
     value = table.take(key)
-    if kind is AttributeKind.ADDRESS:
+    if kind is AttributeKind.ADDRESS and (isinstance(value, dict) or not answer):
         parts = table.table(key, 'write { locality = "Storkhaven", country = "EE" }.')
         return _address(parts) if parts else None
+    if kind in MULTIPLE and isinstance(value, list):
+        return table.texts(key, 'write ["student", "staff"].') or None
     if type(value) is date:
         return value.isoformat()
-    if isinstance(value, str) or (predicate and isinstance(value, bool)):
+    if isinstance(value, str) or (answer and isinstance(value, bool)):
         return value
-    if value is not None or not predicate:
+    if value is not None or not answer:
         table.problem(key, "is no value of this attribute.", 'write text, or a date such as "1990-04-01".')
     return None
 

@@ -113,7 +113,7 @@ def _redirect_uris(table: Table, *, public: bool) -> tuple[str, ...]:
 
 def _rules(party: Table, catalogue: Catalogue) -> Mapping[AttributeName, Rule]:
     table = party.table("attributes", 'write [attributes] with lines such as birthdate = "exact".', required=False)
-    named = known_attributes(table, catalogue)
+    named = known_attributes(table, catalogue.attributes)
     return {name: Rule(form_of(one, key, name, one.take(key), catalogue), one.source(key)) for one, key, name in named}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from policies.assurance import LevelOfAssurance, level_named
 from policies.attributes import AttributeName
 from policies.catalogue import Catalogue
-from policies.forms import AttributeKind
+from policies.forms import MULTIPLE, AttributeKind
 from policies.load import peers
 from policies.load.table import LEVELS, URI, Table, nearest
 from policies.parties import EntityId, IdentityProvider, ProviderId, SubjectNamespace
@@ -69,6 +69,7 @@ def _identity_provider(table: Table, files: Mapping[str, bytes], catalogue: Cata
         binding=table.choice("binding", _BINDINGS, "redirect", required=False),
         notified=table.flag("notified"),
         latin={wire: name for wire, (name, part) in targets.items() if part == _LATIN},
+        multiple=frozenset(name for name, _ in targets.values() if catalogue.attributes[name].kind in MULTIPLE),
         deviations=peers.read_deviations(table, "saml2int"),
         name_id_format=_name_id_format(table, subject),
     )

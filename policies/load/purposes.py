@@ -1,6 +1,6 @@
 """`purposes/*.toml`: one file a purpose, written for a lawyer to read and to sign."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from hashlib import sha256
 
 from policies.attributes import EXACT, AttributeName, Form
@@ -8,6 +8,7 @@ from policies.catalogue import Catalogue
 from policies.forms import is_predicate
 from policies.load import processing
 from policies.load.table import COUNTRY, Table, nearest
+from policies.parameters import MAX_ENTRIES, MAX_TEXT
 from policies.parties import PurposeId
 from policies.purposes import Basis, Controller, Need, Purpose
 
@@ -18,23 +19,32 @@ def form_of(table: Table, key: str, name: AttributeName, text: object, catalogue
     """A form of an attribute, as a file spells it; a problem where the attribute has no such form."""
     form = catalogue.form(name, text) if isinstance(text, str) else None
     if form is None:
-        what = f"`{text}` is no form of {name}." if isinstance(text, str) else "the form must be text."
+        if isinstance(text, str) and text.count(",") >= MAX_ENTRIES:
+            table.problem(key, f"the list has {text.count(',') + 1} entries.", f"write at most {MAX_ENTRIES}.")
+            return EXACT
+        what = f"`{_short(text)}` is no form of {name}." if isinstance(text, str) else "the form must be text."
         table.problem(key, what, "write one of " + ", ".join(catalogue.spellings(name)) + ".")
     elif form.name == "resident_of" and COUNTRY.fullmatch(form.parameter):
         # It compares with the town alone, and would say of everybody that they live elsewhere
         table.problem(key, f"`{text}` names a country, and no town has this name.", "write `country`, or the town's name.")
+    elif strange := catalogue.beyond(name, form):
+        table.problem(key, f"{strange[0]!r} is no value of {name}.", nearest(strange[0], catalogue.attributes[name].values))
     return form or EXACT
 
 
-def known_attributes(table: Table | None, catalogue: Catalogue) -> Iterator[tuple[Table, str, AttributeName]]:
+def _short(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}..."
+
+
+def known_attributes(table: Table | None, known: Collection[str]) -> Iterator[tuple[Table, str, AttributeName]]:
     """The table, the key and the attribute, for each key of a table that names an attribute; any other is a problem."""
     if table is None:
         return
     for key in table.names():
-        if key in catalogue.attributes:
+        if key in known:
             yield table, key, AttributeName(key)
         else:
-            table.problem(key, "is not an attribute of the catalogue.", nearest(key, catalogue.attributes))
+            table.problem(key, "is not an attribute of the catalogue.", nearest(key, known))
 
 
 def read_purpose(table: Table, content: bytes, catalogue: Catalogue) -> Purpose:
@@ -93,7 +103,7 @@ def _controller(table: Table | None) -> Controller:
 def _needs(purpose: Table, catalogue: Catalogue) -> Mapping[AttributeName, Need]:
     needs: dict[AttributeName, Need] = {}
     attributes = purpose.table("attributes", "write [attributes.NAME] for each attribute.", required=False)
-    for holder, key, name in known_attributes(attributes, catalogue):
+    for holder, key, name in known_attributes(attributes, catalogue.attributes):
         table = holder.table(key, "write [attributes.NAME] with form, why.en and, if so, required = true.")
         if table is None:
             continue

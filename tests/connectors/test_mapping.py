@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from connectors.formats.saml_message import WireAttribute
 from connectors.mapping import birthdate, offered_attributes, single_value
 from connectors.wire.text import is_plain
-from policies.attributes import Address, AttributeName
+from policies.attributes import Address, AttributeName, Value
 from tests.connectors.forge import TABLE, URI_FORMAT
 
 FAMILY_NAME = "urn:oid:2.5.4.4"
@@ -32,6 +32,25 @@ def test_what_the_table_does_not_name_is_dropped() -> None:
 )
 def test_an_attribute_without_one_plain_value_is_not_available(values: tuple[str, ...]) -> None:
     assert offered_attributes([wire(FAMILY_NAME, *values)], TABLE) == {}
+
+
+ROLE, ROLES = AttributeName("role"), {"urn:role": (AttributeName("role"), "")}
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        (("staff",), "staff"),
+        (("staff", "alum", "staff"), ("staff", "alum")),
+        (("staff", "staff"), "staff"),
+        (("staff", "a\nb"), None),
+        (tuple(map(str, range(51))), None),
+        ((), None),
+    ],
+)
+def test_what_may_have_several_values_has_each_once(values: tuple[str, ...], found: Value | None) -> None:
+    offered = offered_attributes([wire("urn:role", *values)], ROLES, {ROLE})
+    assert offered == ({} if found is None else {ROLE: found})
 
 
 def test_an_attribute_of_an_unknown_name_format_is_another_attribute() -> None:

@@ -14,6 +14,7 @@ from policies.forms import (
     check_semilattice,
     form_title,
     is_form,
+    is_predicate,
     meet,
     parse_form,
     says_no_more,
@@ -28,6 +29,9 @@ ELEMENTS = {
     ]
     for kind, table in FORMS.items()
 }
+
+
+HUNDRED = ",".join(f"{n:03}" for n in range(100))
 
 
 def kind_of(name: str, *below: str, parameter: str = "") -> FormKind:
@@ -91,6 +95,16 @@ def test_an_order_that_is_no_semilattice_is_refused(forms: dict[str, FormKind]) 
         ("resident_of(Storkhaven)", Form("resident_of", "Storkhaven")),
         ("resident_of(Saint-Jean d'Or)", Form("resident_of", "Saint-Jean d'Or")),
         ("initials", Form("initials")),
+        ("age_in(0, 17)", Form("age_in", "0,17")),
+        ("one_of(student, staff)", Form("one_of", "staff,student")),
+        ("only(Full member,u\u0308)", Form("only", "Full member,\u00fc")),
+        ("nationality_in(LV,EE)", Form("nationality_in", "EE,LV")),
+        ("below(30000.5 EUR/year)", Form("below", "30000.5 EUR/year")),
+        ("prefix(https://x.example/.*)", Form("prefix", "https://x.example/.*")),
+        (
+            "one_of(" + ",".join(f"{n:03}" for n in range(100)) + ")",
+            Form("one_of", ",".join(f"{n:03}" for n in range(100))),
+        ),
     ],
 )
 def test_a_form_is_read_as_it_is_written(text: str, expected: Form) -> None:
@@ -118,10 +132,50 @@ def test_a_form_that_was_read_is_spelled_the_same(text: str) -> None:
         "resident_of(" + "x" * 101 + ")",
         "resident_of(a(b))",
         "shoe_size",
+        "initials()",
+        "initials(",
+        "age_over(18",
+        "age_in(18)",
+        "age_in(25,18)",
+        "age_in(018,25)",
+        "age_in(18,151)",
+        "one_of()",
+        "one_of(a,a)",
+        "one_of(a,,b)",
+        "one_of(a,  b)",
+        "one_of(a(b))",
+        "one_of(a\x00b)",
+        "one_of(" + "x" * 101 + ")",
+        "one_of(" + ",".join(map(str, range(101))) + ")",
+        "one_of(" + ",".join(map(str, range(10_000))) + ")",
+        "nationality_in(EL)",
+        "nationality_in(ee)",
+        "nationality_in(Estonia)",
+        "is_eu_citizen(EE)",
+        "below(30000)",
+        "below(30000EUR)",
+        "below(030000 EUR)",
+        "below(30000.50 EUR)",
+        "below(-1 EUR)",
+        "below(1e3 EUR)",
+        "below(1 EUR,2 EUR)",
     ],
 )
 def test_what_is_no_form_is_not_read(text: str) -> None:
     assert parse_form(text) is None
+
+
+@pytest.mark.parametrize("count", [1_000, 100_000])
+def test_a_list_of_any_length_is_judged_by_its_length_first(count: int) -> None:
+    assert parse_form("one_of(" + "a\u0301\u0323," * count + "b)") is None
+
+
+def test_a_predicate_is_what_says_yes_or_no() -> None:
+    yes_or_no = {known.name for forms in FORMS.values() for known in forms.values() if is_predicate(Form(known.name))}
+    assert yes_or_no == {
+        *("age_over", "age_in", "resident_of", "is_eu_citizen", "nationality_in", "one_of", "below", "above"),
+    }
+    assert not is_predicate(Form("nonsense"))
 
 
 def test_a_text_of_no_form_s_length_is_not_normalised(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,6 +207,8 @@ def test_every_form_has_words_in_three_languages() -> None:
     for known in {name for table in FORMS.values() for name in table}:
         assert set(form_title(Form(known, "X"))) == {"en", "et", "zh-Hans"}
     assert form_title(Form("age_over", "18"))["en"] == "whether 18 or older"
+    assert form_title(Form("age_in", "18,25"))["en"] == "whether aged 18\u201325"
+    assert form_title(Form("one_of", "staff,student"))["en"] == "whether one of staff, student"
     assert form_title(Form("nonsense")) == {}
 
 

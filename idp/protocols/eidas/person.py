@@ -70,6 +70,8 @@ def names_by_uri(catalogue: Catalogue) -> Mapping[str, AttributeName]:
 def eidas_values(one: Attribute, catalogue: Catalogue) -> tuple[str, tuple[EidasValue, ...]]:
     """The attribute's URI, and its values: the Latin form beside one in another script."""
     uri = catalogue.attributes[one.name].eidas
+    if isinstance(one.value, tuple):
+        return uri, tuple(map(EidasValue, one.value))
     if one.latin:
         return uri, (EidasValue(_text(one.name, one.value) or "", latin=False), EidasValue(one.latin))
     return uri, (EidasValue(_text(one.name, one.value) or ""),)
@@ -78,6 +80,8 @@ def eidas_values(one: Attribute, catalogue: Catalogue) -> tuple[str, tuple[Eidas
 def _one(known: NaturalAttribute, name: AttributeName, offered: Mapping[AttributeName, Value]) -> Attribute | None:
     """The attribute as it would be sent; None where there is none, or none that eIDAS could say."""
     value = offered.get(name)
+    if isinstance(value, tuple):
+        return Attribute(name, EXACT, value) if all(map(known.is_value, value)) else None
     text = _text(name, value)
     if value is None or text is None or not known.is_value(text):
         return None

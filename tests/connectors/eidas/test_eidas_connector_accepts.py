@@ -116,11 +116,17 @@ def test_other_attributes_are_offered_under_our_names(node: SendingNode) -> None
         "phone_number": "+37255512345",
     }
     assert _offered(node, Gender=(EidasValue("Male"),))["gender"] == "male"
+    assert _offered(node, Nationality=(EidasValue("EE"), EidasValue("LV"), EidasValue("EE")))["nationality"] == ("EE", "LV")
 
 
 @pytest.mark.parametrize(
     ("name", "values"),
-    [("Nationality", ("EE", "LV")), ("PlaceOfBirth", ("x" * 257,)), ("CurrentAddress", ("%%%",))],
+    [
+        ("Nationality", tuple(f"{a}{b}" for a in "ABCDEFG" for b in "ABCDEFGH")),
+        ("PlaceOfBirth", ("x" * 257,)),
+        ("PlaceOfBirth", ("Tartu", "Riga")),
+        ("CurrentAddress", ("%%%",)),
+    ],
 )
 def test_what_says_nothing_or_several_things_is_not_available(
     node: SendingNode, name: str, values: tuple[str, ...]

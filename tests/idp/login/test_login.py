@@ -59,6 +59,7 @@ ATTRIBUTES = (
     Attribute(BIRTHDATE, Form("age_over", "18"), value=True),
     Attribute(ADDRESS, EXACT, Address(street=CANARY, locality=CANARY, country="EE")),
     Attribute(EMAIL, EXACT, CANARY),
+    Attribute(AttributeName("nationality"), Form("only", "EE,LV"), (CANARY, "EE")),
 )
 RULINGS = (
     Ruling(BIRTHDATE, EXACT, RulingOutcome.WEAKENED, Reason.LEAST_SUFFICIENT, True, SOURCE, ATTRIBUTES[0]),  # noqa: FBT003 # required

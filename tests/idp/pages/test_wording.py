@@ -6,7 +6,8 @@ from idp.pages.views import Text
 from idp.pages.wording import FORMS, text_in
 from policies import forms
 from policies.attributes import Address, Attribute, AttributeName, Form, Value
-from policies.catalogue import STANDARD
+from policies.catalogue import STANDARD, AttributeType
+from policies.forms import AttributeKind
 from policies.release import Reason
 from tests.e2e.gallery import BLOCKED, DECISION, PURPOSE, ruling
 
@@ -39,6 +40,9 @@ def test_a_value_is_said_as_readers_say_it(pages: Pages) -> None:
         ("address", "country", "DE", ("Saksamaa",)),
         ("nationality", "exact", "FI", ("Soome",)),
         ("nationality", "exact", "stateless", ("stateless",)),
+        ("nationality", "exact", ("FI", "EL"), ("Soome", "Kreeka")),
+        ("birthdate", "year_month", "1990-07", ("juuli 1990",)),
+        ("address", "municipality", Address(locality="Tallinn", country="EE"), ("Tallinn", "Eesti")),
         ("gender", "exact", "female", ("Naine",)),
         ("gender", "exact", "male", ("Mees",)),
         ("gender", "exact", "Unspecified", ("Unspecified",)),
@@ -81,6 +85,27 @@ def test_a_weaker_form_says_what_it_tells(pages: Pages) -> None:
         ("address", Form("country"), "EE", ("Address: country only", "The service learns the country only.")),
         ("given_name", Form("initials"), "M.", ("Given name: initials only", "The service learns the first letters only.")),
         (
+            "birthdate",
+            Form("age_in", "18,25"),
+            True,
+            ("You are 18\u201325 years old", "The service learns only whether you are 18\u201325 years old."),
+        ),
+        (
+            "nationality",
+            Form("nationality_in", "EE,LV"),
+            True,
+            (
+                "You are a citizen of one of these: Estonia, Latvia",
+                "The service learns only whether you are a citizen of one of these: Estonia, Latvia.",
+            ),
+        ),
+        (
+            "nationality",
+            Form("only", "EE,LV"),
+            ("EE",),
+            ("Nationality: only Estonia, Latvia", "The service learns only which of these you have: Estonia, Latvia."),
+        ),
+        (
             "given_name",
             Form("soundex", "4"),
             "M600",
@@ -91,6 +116,14 @@ def test_a_weaker_form_says_what_it_tells(pages: Pages) -> None:
         item = pages.wording("en").item(ruling(name, value, form=form), PURPOSE, STANDARD)
         assert (item.title.text, item.only) == said
         assert item.stays == Text(STANDARD.attributes[AttributeName(name)].title["en"], "en")
+
+
+def test_a_date_of_a_citys_own_is_not_said_to_be_the_persons(pages: Pages) -> None:
+    child = AttributeName("child_born")
+    catalogue = STANDARD.with_own([AttributeType(child, AttributeKind.DATE, {"en": "Birth of your child"}, "child_born")])
+    given = ruling(child, value=True, form=Form("age_over", "18"))
+    item = pages.wording("en").item(given, PURPOSE, catalogue)
+    assert (item.title.text, item.claim) == ("Birth of your child (whether 18 or older)", "child_born_age_over_18")
 
 
 def test_where_the_source_has_no_more_nothing_is_said_to_stay_behind(pages: Pages) -> None:

@@ -16,6 +16,8 @@ from policies.errors import RequestRefused
 from policies.forms import AttributeKind
 from tests.idp.protocols.doubles import ADDRESS, BIRTHDATE, NAME, OVER_18, RESIDENT
 
+NATIONALITY = AttributeName("nationality")
+
 
 def read(text: str) -> ClaimsRequest:
     return read_claims(text, STANDARD, {AskedAttribute(ADDRESS, RESIDENT)})
@@ -151,7 +153,13 @@ def test_the_lowest_level_is_that_of_the_known_names(names: list[str], level: Le
         (Attribute(ADDRESS, RESIDENT, value=False), {"resident_of": {"Storkhaven": False}}),
         (Attribute(ADDRESS, Form("country"), "EE"), {"address_country": "EE"}),
         (Attribute(ADDRESS, EXACT, Address(country="EE")), {"address": {"country": "EE"}}),
-        (Attribute(AttributeName("nationality"), EXACT, "EE"), {"nationalities": ["EE"]}),
+        (Attribute(ADDRESS, Form("region"), Address(region="Harju")), {"address_region": {"region": "Harju"}}),
+        (Attribute(BIRTHDATE, Form("age_in", "18,25"), value=True), {"age_in": {"18,25": True}}),
+        (Attribute(NATIONALITY, EXACT, "EE"), {"nationalities": ["EE"]}),
+        (Attribute(NATIONALITY, EXACT, ("EE", "LV")), {"nationalities": ["EE", "LV"]}),
+        (Attribute(NATIONALITY, Form("only", "EE,FI"), ("EE",)), {"nationalities_only": ["EE"]}),
+        (Attribute(NATIONALITY, Form("nationality_in", "EE,FI"), value=True), {"nationality_in": {"EE,FI": True}}),
+        (Attribute(NATIONALITY, Form("is_eu_citizen"), value=False), {"is_eu_citizen": False}),
     ],
 )
 def test_each_form_of_an_attribute_has_its_claim(attribute: Attribute, claims: dict[str, Json]) -> None:

@@ -114,6 +114,14 @@ def test_genders_are_said_in_the_words_of_eidas(given: str, said: str) -> None:
     assert (uri, values) == (f"{ATTRIBUTE}Gender", (EidasValue(said),))
 
 
+def test_each_nationality_goes_as_a_value_of_its_own() -> None:
+    both, _ = found(assertion(nationality=("EE", "LV")), "Nationality")["nationality"]
+    assert both == ("EE", "LV")
+    _, values = eidas_values(Attribute(AttributeName("nationality"), EXACT, ("EE", "LV")), STANDARD)
+    assert values == (EidasValue("EE"), EidasValue("LV"))
+    assert "nationality" not in found(assertion(nationality=("EE", "Latvian")), "Nationality")
+
+
 @pytest.mark.spec("eidas.md §5 address")
 def test_an_address_is_written_in_its_base64_form() -> None:
     address = Address("Pikk 1", "10123", "Tallinn", "Harju", "EE")
