@@ -12,7 +12,7 @@ from policies.authentication import AskedAttribute
 from policies.catalogue import Catalogue
 from policies.parties import RelyingParty
 from policies.purposes import Purpose
-from policies.release import Decision, Reason, Ruling, completed, decide
+from policies.release import Decision, Reason, Ruling, completed, decide, short_of
 from policies.worlds import ON, MadeUp, Reach
 
 # A request names something beside: an empty one would ask for all that is needed
@@ -67,11 +67,15 @@ def in_a_sentence(title: str) -> str:
     return title if title[1:2].isupper() else title[:1].lower() + title[1:]
 
 
+# A place among the forms that are asked for, and one among the values that people have
+_Case = tuple[int, int]
+
+
 class Rulings:
     """All rulings of one side about a world, by request, person and attribute."""
 
     def __init__(self, side: Side, world: World) -> None:
-        self.catalogue, self.reach = side.catalogue, side.reach
+        self.catalogue, self.reach, self._party, self._purpose = side.catalogue, side.reach, side.party, side.purpose
         self._made: list[list[Mapping[AttributeName, Ruling]]] = []
         self.closed = True
         if side.party is None or side.purpose is None or side.reach is None:
@@ -87,21 +91,27 @@ class Rulings:
         """None where it was neither asked for nor required."""
         return None if self.closed else self._made[j][v].get(name)
 
-    def blocks(self, name: AttributeName, v: int) -> bool:
-        """Whether nothing goes at all where this attribute is as the person v has it."""
-        ruling = self.ruling(name, 0, v)
-        return self.closed or (ruling is not None and bool(Decision((ruling,)).blocked))
+    def blocks(self, name: AttributeName, j: int, v: int) -> bool:
+        """Whether nothing goes at all where this attribute is asked for and had so."""
+        ruling = self.ruling(name, j, v)
+        if self._party is None or self._purpose is None or ruling is None:
+            return self.closed
+        alone = Decision((ruling,))
+        return bool(alone.blocked) or (self._party.enforce and bool(short_of(alone, self._purpose)))
 
 
 def gains(before: Rulings, after: Rulings, world: World) -> Iterator[Gain]:
     """For each attribute the plainest login in which `after` says more than `before`, if there is one."""
-    free = {name: [v for v in range(len(rows)) if not after.blocks(name, v)] for name, rows in world.people.items()}
-    if not all(free.values()):
+    free = {
+        name: [(j, v) for j in range(len(world.asked[name]) + 1) for v in range(len(had)) if not after.blocks(name, j, v)]
+        for name, had in world.people.items()
+    }
+    if after.closed or not all(free.values()):
         return
     moved = after.reach.moved(before.reach) if after.reach and before.reach else frozenset()
-    freed = {name: [v for v in rows if before.blocks(name, v)] for name, rows in free.items()}
-    # Attributes that let nothing go before, whatever their value
-    shut = {name for name, rows in free.items() if freed[name] == rows}
+    freed = {name: [case for case in cases if before.blocks(name, *case)] for name, cases in free.items()}
+    # Attributes that let nothing go before, however they are asked for and had
+    shut = {name for name, cases in free.items() if freed[name] == cases}
     for name in world.people:
         found = _gain(name, before, after, world, free[name], shut=bool(shut - {name}), moved=name in moved)
         found = found or _freed(name, before, after, world, free, freed)
@@ -110,22 +120,26 @@ def gains(before: Rulings, after: Rulings, world: World) -> Iterator[Gain]:
 
 
 def _gain(
-    name: AttributeName, before: Rulings, after: Rulings, world: World, free: Sequence[int], *, shut: bool, moved: bool
+    name: AttributeName,
+    before: Rulings,
+    after: Rulings,
+    world: World,
+    free: Sequence[_Case],
+    *,
+    shut: bool,
+    moved: bool,
 ) -> Gain | None:
-    for j in range(len(world.asked[name]) + 1):
-        for v in free:
-            now, then = after.ruling(name, j, v), before.ruling(name, j, v)
-            if now is None or now.released is None:
-                continue
-            form, earlier = now.released.form, then.released.form if then and then.released else None
-            if earlier is not None and (shut or before.blocks(name, v)):
-                earlier = None
-            if earlier is None or moved or after.catalogue.meet(name, form, earlier) != form:
-                return Gain(
-                    name, None if moved else earlier, form, _when(name, j, v, then, before, after, world, moved=moved)
-                )
-            if now.required and then and not then.required:
-                return Gain(name, earlier, form, COMPULSORY)
+    for j, v in free:
+        now, then = after.ruling(name, j, v), before.ruling(name, j, v)
+        if now is None or now.released is None:
+            continue
+        form, earlier = now.released.form, then.released.form if then and then.released else None
+        if shut or moved or before.blocks(name, j, v):
+            earlier = None
+        if earlier is None or after.catalogue.meet(name, form, earlier) != form:
+            return Gain(name, earlier, form, _when(name, j, v, then, before, after, world, moved=moved))
+        if now.required and then and not then.required:
+            return Gain(name, earlier, form, COMPULSORY)
     return None
 
 
@@ -134,20 +148,19 @@ def _freed(
     before: Rulings,
     after: Rulings,
     world: World,
-    free: Mapping[AttributeName, Sequence[int]],
-    freed: Mapping[AttributeName, Sequence[int]],
+    free: Mapping[AttributeName, Sequence[_Case]],
+    freed: Mapping[AttributeName, Sequence[_Case]],
 ) -> Gain | None:
     """What goes although another attribute is as it is: that blocked it before."""
-    goes = next((r.released.form for v in free[name] if (r := after.ruling(name, 0, v)) and r.released), None)
+    goes = next((r.released.form for case in free[name] if (r := after.ruling(name, *case)) and r.released), None)
     # Missing comes last, and is the plainest
-    other = next(((one, rows[-1]) for one, rows in freed.items() if rows and one != name), None)
+    other = next(((one, max(v for _, v in cases)) for one, cases in freed.items() if cases and one != name), None)
     if goes is None or other is None or before.closed:
         return None
-    titles = (
-        one.attributes[other[0]].title["en"] for one in (after.catalogue, before.catalogue) if other[0] in one.attributes
-    )
-    title = in_a_sentence(next(titles, other[0]))
-    return Gain(name, None, goes, f"where the {title} {world.people[other[0]][other[1]].differs}", other[0])
+    known, had = other
+    titles = (one.attributes[known].title["en"] for one in (after.catalogue, before.catalogue) if known in one.attributes)
+    title = in_a_sentence(next(titles, known))
+    return Gain(name, None, goes, f"where the {title} {world.people[known][had].differs}", known)
 
 
 def _when(

@@ -40,7 +40,7 @@ def made_up(kind: AttributeKind, forms: frozenset[Form]) -> tuple[MadeUp, ...]:
             values = [MadeUp("1980-06-15"), MadeUp("1980-06", _IN_PART), MadeUp("1980", _IN_PART), *values]
         case AttributeKind.ADDRESS:
             parts = (replace(_HOME, locality=""), Address(country=_HOME.country))
-            elsewhere = [MadeUp(replace(_HOME, locality=place), _OTHERWISE) for place in said]
+            elsewhere = [MadeUp(replace(_HOME, locality=place), _OTHERWISE) for place in ("Elsewhere", *said)]
             values = [MadeUp(_HOME), *(MadeUp(one, _IN_PART) for one in parts), *elsewhere]
         case AttributeKind.NAME:
             values = [MadeUp("Anna-Maria"), MadeUp("\u674e", "is in a script without capitals")]

@@ -14,7 +14,7 @@ from policies.compare import Change, compare
 from policies.errors import Misconfigured
 from policies.load import Configuration, load
 from policies.parties import ClientId, IdentityProvider, ProviderId, PurposeId
-from policies.release import choose, completed, decide
+from policies.release import choose, completed, decide, short_of
 from tests.policies.load.files import COUNTRY_NODE, OWN, PARTY, PEM, PROVIDER, PURPOSE
 from tests.policies.parts import ON, form
 from tests.policies.parts import PARKING as ID
@@ -33,8 +33,9 @@ NEEDS = "".join(
     for name in ("email", "library_card", "gender", "phone_number")
 )
 FILES = {
-    PARKING: PURPOSE.partition("[[examples]]")[0] + NEEDS,
-    SERVICE: PARTY + 'email = "exact"\nlibrary_card = "exact"\nphone_number = "exact"\n',
+    PARKING: PURPOSE.partition("[[examples]]")[0].replace('haven)"', 'haven)"\nrequired = true\nmust_be_true = true') + NEEDS,
+    SERVICE: PARTY.replace("\n[attr", 'enforce = true\nsphere = "eu"\n\n[attr')
+    + 'email = "exact"\nlibrary_card = "exact"\nphone_number = "exact"\n',
     CARD: PROVIDER.replace('"urn:oid:2.5.4.7" = "address.locality"\n', "").replace(
         '"urn:oid:2.5.4.4" = "family_name"\n', MAPPED
     ),
@@ -45,6 +46,7 @@ FILES = {
 }
 Edit = tuple[str, str, str]
 BIRTH = '"age_over(18)"'
+ABROAD: Edit = ("providers/lv.toml", 'country = "LV"', 'country = "LV"\nsphere = "other"')
 EDITS: Mapping[str, tuple[Edit, list[str]]] = {
     "a wider need": ((PARKING, BIRTH, '"exact"'), ["birthdate: age_over(18) -> exact EE/LV purposes/parking.toml:13"]),
     "something else": (
@@ -59,7 +61,7 @@ EDITS: Mapping[str, tuple[Edit, list[str]]] = {
     ),
     "required from now on": (
         (PARKING, '"email"', '"email"\nrequired = true'),
-        ["email: exact -> exact whether the citizen ticks it or not EE/LV purposes/parking.toml:22"],
+        ["email: exact -> exact whether the citizen ticks it or not EE/LV purposes/parking.toml:24"],
     ),
     "a lower level": (
         (PARKING, '"substantial"', '"low"'),
@@ -92,11 +94,19 @@ EDITS: Mapping[str, tuple[Edit, list[str]]] = {
     ),
     "a wider registration": (
         (SERVICE, 'email = "exact"', 'email = "exact"\ngender = "exact"'),
-        ["gender: None -> exact LV parties/parking.toml:13"],
+        ["gender: None -> exact LV parties/parking.toml:15"],
     ),
     "more countries": (
         (PARKING, 'basis = "public_task"', 'basis = "public_task"\ncountries = ["EE"]'),
         [],
+    ),
+    "enforced no more": (
+        (SERVICE, "enforce = true\n", ""),
+        ["email: None -> exact where the address is another EE/LV parties/parking.toml:1"],
+    ),
+    "may be answered no": (
+        (PARKING, "must_be_true = true\n", ""),
+        ["email: None -> exact where the address is another EE/LV purposes/parking.toml:18"],
     ),
     "only words": ((PARKING, "Permits are", "A permit is"), []),
 }
@@ -151,6 +161,12 @@ def test_a_new_service_and_a_new_source_count() -> None:
     assert {one.countries for one in compare(no_latvia, configuration()).wider} == {("LV",)}
 
 
+def test_a_border_that_falls_counts() -> None:
+    assert {told(one) for one in compare(changed(*ABROAD), configuration()).wider} >= {
+        "email: None -> exact LV providers/lv.toml:1",
+    }
+
+
 def test_before_there_is_a_source_one_of_everything_is_made_up() -> None:
     bare = {name: text for name, text in FILES.items() if not name.startswith("providers/")}
     wide = {**bare, PARKING: bare[PARKING].replace(BIRTH, '"exact"')}
@@ -164,6 +180,7 @@ MORE = (
     *(edit for edit, _ in EDITS.values()),
     (PARKING, "basis", 'countries = ["EE"]\nbasis'),
     (SERVICE, "email", "gender"),
+    ABROAD,
 )
 WORDS = ("urn:x:card", "http://eidas.europa.eu/LoA/substantial", "http://eidas.europa.eu/LoA/high")
 EIDAS = "http://eidas.europa.eu/attributes/naturalperson/"
@@ -233,6 +250,8 @@ def released(
     request = [AskedAttribute(AttributeName(name), form) for name, form in asked.items()]
     whole = completed(request, ("something",), purpose, one.catalogue)
     decision = decide(whole, purpose, party, offered_by(provider, sent, word), ON, catalogue=one.catalogue)
+    if party.enforce and short_of(decision, purpose):
+        return {}
     decision = choose(decision, decision.optional if ticked else ())
     return {
         went.name: (went.form, tuple(wire for wire, (name, _) in wires_of(provider).items() if name == went.name))
