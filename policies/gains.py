@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from policies.attributes import AttributeName, Form
 from policies.authentication import AskedAttribute
 from policies.catalogue import Catalogue
+from policies.parameters import entries
 from policies.parties import RelyingParty
 from policies.purposes import Purpose
 from policies.release import Decision, Reason, Ruling, completed, decide, short_of
@@ -17,6 +18,7 @@ from policies.worlds import ON, MadeUp, Reach
 
 # A request names something beside: an empty one would ask for all that is needed
 _SOMETHING = ("something",)
+_FILTERS = ("only", "prefix")
 COMPULSORY = "whether the citizen ticks it or not"
 
 
@@ -136,11 +138,18 @@ def _gain(
         form, earlier = now.released.form, then.released.form if then and then.released else None
         if shut or moved or before.blocks(name, j, v):
             earlier = None
-        if earlier is None or after.catalogue.meet(name, form, earlier) != form:
+        if earlier is None or not _says_no_more(after.catalogue, name, form, earlier):
             return Gain(name, earlier, form, _when(name, j, v, then, before, after, world, moved=moved))
         if now.required and then and not then.required:
             return Gain(name, earlier, form, COMPULSORY)
     return None
+
+
+def _says_no_more(catalogue: Catalogue, name: AttributeName, form: Form, than: Form) -> bool:
+    """Whether it says no more. Of two value filters that is the one whose list is within the other's."""
+    if form.name == than.name and form.name in _FILTERS:
+        return set(entries(form.parameter)) <= set(entries(than.parameter))
+    return catalogue.meet(name, form, than) == form
 
 
 def _freed(

@@ -1,15 +1,16 @@
 """The made-up world of a comparison: sources as a decision sees them, and people with every kind of value."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import lru_cache
 
 from policies.assurance import LevelOfAssurance
-from policies.attributes import EXACT, Address, AttributeName, Form, Value
+from policies.attributes import EXACT, Address, AttributeName, Form, Value, latin_name
 from policies.authentication import Offered
 from policies.catalogue import Catalogue
 from policies.forms import FORMS, AttributeKind
+from policies.parameters import SORTS, amount, entries
 from policies.parties import IdentityProvider
 from policies.purposes import Purpose
 
@@ -17,7 +18,7 @@ from policies.purposes import Purpose
 ON = date(2026, 1, 1)
 _HOME = Address("Canal Street 12", "99999", "Storkhaven", "Coast", "EE")
 _IN_PART, _OTHERWISE = "is known in part", "is another"
-_PARTS = tuple(part.name for part in fields(Address))
+_IN_A_DATE = 2  # hyphens
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,29 +32,54 @@ class MadeUp:
 @lru_cache(maxsize=4096)
 def made_up(kind: AttributeKind, forms: frozenset[Form]) -> tuple[MadeUp, ...]:
     """Values of one kind, a whole one first and none at all last. Each answer that one of the forms can give occurs."""
-    said = sorted({part for form in forms for part in form.parameter.split(",") if part})
+    said = sorted({part for form in forms if form.parameter for part in entries(form.parameter)})
+    whole, *others = dict.fromkeys(_values(kind, said))
+    return (MadeUp(whole), *(MadeUp(one, _differs(kind, one)) for one in others), MadeUp(None, "is missing"))
+
+
+def _differs(kind: AttributeKind, value: Value) -> str:
+    match kind, value:
+        case AttributeKind.DATE, str():
+            return _OTHERWISE if value.count("-") == _IN_A_DATE else _IN_PART
+        case AttributeKind.ADDRESS, Address(street="") | Address(locality=""):
+            return _IN_PART
+        case AttributeKind.NAME, _:
+            return "is in a script without capitals"
+        case _:
+            return _OTHERWISE
+
+
+def _values(kind: AttributeKind, said: Sequence[str]) -> Iterator[Value]:
     match kind:
         case AttributeKind.DATE:
-            birthdays = [date(ON.year - int(age), ON.month, ON.day) for age in said if age.isdecimal()]
-            either = [day + timedelta(days) for day in birthdays for days in (0, 1)]
-            values = [MadeUp(day.isoformat(), _OTHERWISE) for day in either if day <= ON]
-            values = [MadeUp("1980-06-15"), MadeUp("1980-06", _IN_PART), MadeUp("1980", _IN_PART), *values]
+            yield from ("1980-06-15", "1980-06", "1980")
+            ages = [int(age) + more for age in said for more in (0, 1)]
+            for day in (date(ON.year - age, ON.month, ON.day) for age in ages):
+                yield from (str(one) for one in (day, day + timedelta(1)) if one <= ON)
         case AttributeKind.ADDRESS:
-            parts = (replace(_HOME, locality=""), Address(country=_HOME.country))
-            elsewhere = [MadeUp(replace(_HOME, locality=place), _OTHERWISE) for place in ("Elsewhere", *said)]
-            values = [MadeUp(_HOME), *(MadeUp(one, _IN_PART) for one in parts), *elsewhere]
+            yield from (_HOME, replace(_HOME, locality=""), Address(country=_HOME.country))
+            yield from (replace(_HOME, locality=place) for place in ("Elsewhere", *said))
         case AttributeKind.NAME:
-            values = [MadeUp("Anna-Maria"), MadeUp("\u674e", "is in a script without capitals")]
+            yield from ("Anna-Maria", "\u674e")
+        case AttributeKind.NUMBER:
+            yield from ("38001085718", "1234")
+        case AttributeKind.NATIONALITY:
+            yield from ((code,) for code in ("EE", "US", "no code", *said))
+        case AttributeKind.SET:
+            yield from ((word,) for word in ("something", *said))
+        case AttributeKind.AMOUNT:
+            yield from ("31200 EUR/year", "12 apples")
+            limits = filter(None, map(amount, said))
+            yield from (f"{max(number + more, 0):f} {unit}" for number, unit in limits for more in (-1, 0, 1))
         case _:
-            values = [MadeUp("something"), *(MadeUp(part, _OTHERWISE) for part in said)]
-    return (*values, MadeUp(None, "is missing"))
+            yield "something"
 
 
 @lru_cache(maxsize=4096)
 def forms_to_ask(kind: AttributeKind, used: frozenset[Form]) -> tuple[Form, ...]:
-    """The forms of a kind that make a difference to who asks: `exact` first, and parameters that are in use."""
-    plain = {Form(known.name) for known in FORMS[kind].values() if not known.parameter}
-    return (EXACT, *sorted((plain | used) - {EXACT}))
+    """The forms of a kind that make a difference to who asks: `exact` first; parameters that are in use, and one more."""
+    known = {Form(one.name, SORTS[one.parameter].example if one.parameter else "") for one in FORMS[kind].values()}
+    return (EXACT, *sorted((known | used) - {EXACT}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +102,8 @@ class Reach:
                 value = Address(**{part: getattr(value, part) for part in known})
             if value is not None:
                 had[name] = value
+            if latin_name(name) in parts and value is not None:
+                had[latin_name(name)] = "Li"
         return Offered(had, self.loa, self.sphere)
 
     def moved(self, other: "Reach") -> frozenset[AttributeName]:
@@ -106,4 +134,5 @@ def source_of_everything(catalogue: Catalogue) -> Reach:
 def _wires(provider: IdentityProvider, catalogue: Catalogue) -> frozenset[tuple[AttributeName, str, str]]:
     if provider.peer is not None:  # a country's node: its profile fixes the names
         return frozenset((name, "", one.eidas) for name, one in catalogue.attributes.items() if one.eidas)
-    return frozenset((name, part, wire) for wire, (name, part) in provider.attributes.items())
+    named = [(name, part, wire) for wire, (name, part) in provider.attributes.items()]
+    return frozenset((*named, *((latin_name(name), "", wire) for wire, name in provider.latin.items())))

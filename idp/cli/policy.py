@@ -14,6 +14,7 @@ from rich.table import Table
 
 from idp.cli.console import NO, YES, end, say, trying
 from idp.cli.options import AsJson, Folder
+from idp.cli.policy_diff import diff
 from idp.cli.policy_examples import run_examples
 from idp.cli.policy_lint import lint_policy
 from idp.cli.policy_shown import cell, read_policy, wide_console
@@ -28,6 +29,7 @@ from policies.release import Decision, RulingOutcome
 policy = typer.Typer(no_args_is_help=True, add_completion=False, help="Try the purposes, without anybody signing in.")
 policy.command("test")(run_examples)
 policy.command("lint")(lint_policy)
+policy.command()(diff)
 ADDRESS_PARTS = ("street", "postal_code", "locality", "region", "country")
 
 

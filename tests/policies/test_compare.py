@@ -33,7 +33,8 @@ NEEDS = "".join(
     for name in ("email", "library_card", "gender", "phone_number")
 )
 FILES = {
-    PARKING: PURPOSE.partition("[[examples]]")[0].replace('haven)"', 'haven)"\nrequired = true\nmust_be_true = true') + NEEDS,
+    PARKING: PURPOSE.partition("[[examples]]")[0].replace('haven)"', 'haven)"\nrequired = true\nmust_be_true = true')
+    + NEEDS,
     SERVICE: PARTY.replace("\n[attr", 'enforce = true\nsphere = "eu"\n\n[attr')
     + 'email = "exact"\nlibrary_card = "exact"\nphone_number = "exact"\n',
     CARD: PROVIDER.replace('"urn:oid:2.5.4.7" = "address.locality"\n', "").replace(
