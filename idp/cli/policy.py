@@ -17,6 +17,7 @@ from idp.cli.options import AsJson, Folder
 from idp.cli.policy_diff import diff
 from idp.cli.policy_examples import run_examples
 from idp.cli.policy_lint import lint_policy
+from idp.cli.policy_register import register
 from idp.cli.policy_shown import cell, read_policy, wide_console
 from idp.system.files import read_named
 from policies.attributes import Address, AttributeName, Value
@@ -30,6 +31,7 @@ policy = typer.Typer(no_args_is_help=True, add_completion=False, help="Try the p
 policy.command("test")(run_examples)
 policy.command("lint")(lint_policy)
 policy.command()(diff)
+policy.command("register")(register)
 ADDRESS_PARTS = ("street", "postal_code", "locality", "region", "country")
 
 

@@ -1,0 +1,173 @@
+"""The record of processing activities (Regulation (EU) 2016/679 art. 30(1)), from purposes and registrations alone."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from policies.attributes import AttributeName
+from policies.forms import form_title, is_predicate
+from policies.identifiability import total
+from policies.load import Configuration
+from policies.parties import IdentityProvider, RelyingParty
+from policies.purposes import AskMode, Basis, Purpose, Show
+
+# Where art. 6(1) has each basis
+ARTICLE: Mapping[Basis, str] = {
+    Basis.CONSENT: "6(1)(a)",
+    Basis.CONTRACT: "6(1)(b)",
+    Basis.LEGAL_OBLIGATION: "6(1)(c)",
+    Basis.VITAL_INTERESTS: "6(1)(d)",
+    Basis.PUBLIC_TASK: "6(1)(e)",
+    Basis.LEGITIMATE_INTERESTS: "6(1)(f)",
+}
+# Security of processing (art. 30(1)(g)), as the product has it whatever the configuration says
+SAFEGUARDS = (
+    "Each attribute goes in the weakest form that was asked, registered, needed and available; the rest is withheld.",
+    "Each sector knows a citizen by a pseudonym of its own (`sub`).",
+    "A login's values are kept encrypted, under a secret that the receiver holds, for minutes, and never in a log.",
+    "Each release and each refusal is a record without values in a tamper-evident ledger, and the citizen gets a receipt.",
+    "A purpose, a service or a country is switched off on all machines within a second.",
+)
+# Where an assessment begins (art. 35(7)): the question, and the product's own answer
+ASSESSMENT = (
+    (
+        "What is processed, in which steps?",
+        "The table of attributes above: a country vouches, the broker minimises and passes on, the service receives.",
+    ),
+    (
+        "Is each attribute necessary?",
+        "Each has its reason in the purpose. `ciconia policy lint` names what a weaker form would do.",
+    ),
+    (
+        "Can a person be singled out?",
+        "The bits above, with the limits of their table. `ciconia policy lint --population N` names the combinations.",
+    ),
+    (
+        "Are people scored, profiled or decided about by a machine?",
+        "Not by the broker. It tells the service yes or no where a predicate is needed. The service decides.",
+    ),
+    (
+        "Are data sets of several services matched?",
+        "The pseudonyms of two sectors cannot be matched by them. Services of one sector share one.",
+    ),
+    (
+        "Is somebody watched?",
+        "The sending country learns which node asks. The record names no person.",
+    ),
+    (
+        "What if the broker's database is stolen?",
+        "It has no values in clear and no names. Values of the last minutes are encrypted; the keys are elsewhere.",
+    ),
+    (
+        "What if the operator abuses it?",
+        "The ledger shows changes to what a witnessed checkpoint covers, and nothing more.",
+    ),
+    (
+        "Does the citizen know, and decide?",
+        "The page shows what goes, in which form, why, and what is withheld. They can refuse.",
+    ),
+    (
+        "Can the citizen's rights be used?",
+        "The receipt names the controller, and where to object, complain or withdraw. The service answers.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Processing:
+    """One activity: a purpose, the services that are registered for it, and the sources of its countries."""
+
+    purpose: Purpose
+    services: tuple[RelyingParty, ...]
+    sources: tuple[IdentityProvider, ...]
+    titles: Mapping[AttributeName, str]
+
+    @property
+    def subjects(self) -> str:
+        """The categories of data subjects (art. 30(1)(c))."""
+        countries = self.purpose.countries or tuple(dict.fromkeys(one.country for one in self.sources))
+        whose = f"citizens of {', '.join(countries)}" if countries else "citizens of every country that is connected"
+        return f"{whose} who sign in with assurance {self.purpose.minimum_assurance.label} or more"
+
+    @property
+    def transfers(self) -> tuple[str, ...]:
+        """Across which borders it goes (art. 30(1)(d) and (e)), and how."""
+        found = [f"from {one.title['en']} ({one.country})" for one in self.sources]
+        return (*found, *dict.fromkeys(self._crossings()))
+
+    def _crossings(self) -> Iterator[str]:
+        for source in self.sources:
+            for service in self.services:
+                if source.sphere and service.sphere and source.sphere != service.sphere:
+                    yield f"from the sphere {source.sphere} to {service.sphere}: answers of yes or no alone"
+
+    @property
+    def asking(self) -> str:
+        """How the citizen is told and asked."""
+        rule = self.purpose.ask
+        often = {
+            AskMode.EACH_TIME: "at each sign-in",
+            AskMode.ON_CHANGE: "at the first sign-in, and whenever something changes",
+            AskMode.REMEMBER: f"at the first sign-in, and again after {rule.days} days",
+        }[rule.mode]
+        does = "is told, and goes on" if self.purpose.show is Show.INFORM else "is told and asked"
+        loss = ", and loses nothing by a no" if self.purpose.refusable_without_loss else ""
+        return f"the citizen {does} {often}{loss}"
+
+    def categories(self) -> Iterator[dict[str, object]]:
+        """The categories of personal data: each attribute, the most that may go, and why."""
+        for name, need in self.purpose.needs.items():
+            yield {
+                "attribute": name,
+                "title": self.titles[name],
+                "form": str(need.form),
+                "said": form_title(need.form)["en"],
+                "predicate": is_predicate(need.form),
+                "required": need.required,
+                "must_be_true": need.must_be_true,
+                "why": need.why["en"],
+            }
+
+    def as_json(self) -> dict[str, object]:
+        """The entry of the record."""
+        purpose, rights = self.purpose, self.purpose.rights
+        return {
+            "id": purpose.purpose_id,
+            "title": purpose.title["en"],
+            "file": purpose.source.file,
+            "sha256": purpose.digest,
+            "controller": {"name": purpose.controller.name["en"], "contact": purpose.controller.contact},
+            "basis": purpose.basis.value,
+            "article": ARTICLE[purpose.basis],
+            "law": purpose.law["en"],
+            "data_subjects": self.subjects,
+            "categories": list(self.categories()),
+            "services": [
+                {"client_id": one.client_id, "title": one.title["en"], "sphere": one.sphere} for one in self.services
+            ],
+            "recipients": [one["en"] for one in purpose.recipients],
+            "transfers": list(self.transfers),
+            "retention": purpose.retention,
+            "rights": {"object": rights.object, "complain": rights.complain, "withdraw": rights.withdraw} if rights else {},
+            "dpv": {"purpose": purpose.dpv_purpose, "processing": list(purpose.dpv_processing)},
+            "never": list(purpose.never),
+            "asking": self.asking,
+            "bits": round(total((name, need.form) for name, need in purpose.needs.items()), 1),
+        }
+
+
+def record_of_processing(configuration: Configuration) -> tuple[Processing, ...]:
+    """An entry for each purpose, by its id."""
+    titles = {name: one.title["en"] for name, one in configuration.catalogue.attributes.items()}
+    return tuple(
+        Processing(
+            purpose,
+            tuple(one for one in configuration.parties.values() if purpose_id in one.purposes),
+            tuple(_of_countries(purpose, configuration.providers.values())),
+            titles,
+        )
+        for purpose_id, purpose in sorted(configuration.purposes.items())
+    )
+
+
+def _of_countries(purpose: Purpose, providers: Iterable[IdentityProvider]) -> Iterator[IdentityProvider]:
+    return (one for one in providers if not purpose.countries or one.country in purpose.countries)
