@@ -19,6 +19,8 @@ def cases() -> list[AttackCase]:
 
 
 @pytest.mark.spec("security.md §2.1; saml.md §3; saml.md §5; samlify #634")
+@pytest.mark.spec("eidas.md §3 signature")
+@pytest.mark.spec("eidas.md §3 Extensions required")
 def test_every_message_ends_as_it_says(cases: list[AttackCase]) -> None:
     ends_as_told(cases)
 

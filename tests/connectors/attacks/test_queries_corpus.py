@@ -23,6 +23,7 @@ def cases() -> list[AttackCase]:
 
 
 @pytest.mark.spec("SAML Bindings 2.0 §3.4.4.1")
+@pytest.mark.spec("saml.md Bindings §3.4.4.1 the signature covers the query as it came")
 def test_every_query_ends_as_it_says(cases: list[AttackCase]) -> None:
     ends_as_told(cases)
 

@@ -297,30 +297,6 @@ def test_a_mandatory_attribute_that_does_not_say_it_is_required_is_refused() -> 
     assert refusal.value.check == "is_required"
 
 
-@pytest.mark.spec("eidas.md §3 RequestedAuthnContext")
-@pytest.mark.spec("eidas.md §3 Extensions required")
-@pytest.mark.parametrize(
-    ("check", "text"),
-    [
-        ("authn_context_comparison", made.authn_request(context="")),
-        ("authn_context_refs", made.authn_request(context="<p:RequestedAuthnContext/>")),
-        ("sp_type", made.authn_request(extensions="")),
-        ("minimum_data_set", made.authn_request(asked="")),
-        ("force_authn", made.authn_request(attributes=f'IsPassive="false" Destination="{SSO}"')),
-        ("is_passive", made.authn_request(attributes=f'ForceAuthn="true" Destination="{SSO}"')),
-        ("destination", made.authn_request(attributes='ForceAuthn="true" IsPassive="false"')),
-        (
-            "requester_id",
-            made.authn_request(after=f"<p:Scoping><p:RequesterID>urn:{'x' * 1021}</p:RequesterID></p:Scoping>"),
-        ),
-    ],
-)
-def test_what_is_absent_or_too_long_is_named(check: str, text: str) -> None:
-    with pytest.raises(PeerRequestRefused) as refusal:
-        receive(text)
-    assert refusal.value.check == check
-
-
 @pytest.mark.spec("eidas.md §4 VersionMismatch")
 def test_a_message_that_cannot_be_read_is_refused_with_the_status_to_answer() -> None:
     for text, check, status in (

@@ -149,18 +149,6 @@ def test_a_nodes_request_is_judged_by_the_rules_of_a_sending_node(tmp_path: Path
     assert message["answer_to"] == "https://node.example/acs"
     assert len(message["attributes"]) == 4
     assert one.whole["not_checked"] == ["one-time use", "end of the metadata"]
-    for changes, check in (
-        ({"destination": "https://other.example/"}, "destination"),
-        ({"sp_type": "secret"}, "sp_type"),
-        ({"contexts": ()}, "authn_context_refs"),
-        ({"attributes": ()}, "minimum_data_set"),
-        ({"acs_url": "https://evil.example"}, None),  # never written: the node's metadata says it
-    ):
-        root = request_element(replace(REQUEST, **changes))
-        octets = sign_enveloped(root, signer, place=REQUEST_SIGNATURE_PLACE, profile=EIDAS)
-        (tmp_path / "bad.xml").write_bytes(octets)
-        bad = only(inspect(tmp_path / "bad.xml", *of_a_node(tmp_path, "authn-request")))
-        assert (bad.check, bad.code) == (check, None if check is None else "node_request_refused")
 
 
 def test_a_node_whose_certificates_have_ended_sends_nothing(tmp_path: Path) -> None:

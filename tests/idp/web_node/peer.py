@@ -5,7 +5,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import quote
 
 from lxml import etree
 
@@ -169,9 +168,3 @@ def message_of(fields: Mapping[str, str]) -> etree._Element:
 def and_also(*names: str) -> tuple[RequestedAttribute, ...]:
     """The minimum data set, and these attributes beside it."""
     return asked_attributes(tuple(ATTRIBUTE + name for name in names))
-
-
-def with_value(query: str, name: str, value: str) -> str:
-    """A query with another value under a name."""
-    pairs = [pair.split("=", 1) for pair in query.split("&")]
-    return "&".join(f"{key}={quote(value, safe='') if key == name else held}" for key, held in pairs)
