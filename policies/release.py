@@ -39,6 +39,10 @@ class Reason(StrEnum):
     NOT_CHOSEN = "not_chosen"
 
 
+# A service that asks so gets less from everybody: its registration or its purpose says so, and no citizen's data
+OVER_ASKED = frozenset({Reason.NOT_REGISTERED, Reason.NOT_NEEDED, Reason.NO_COMMON_FORM, Reason.LEAST_SUFFICIENT})
+
+
 @dataclass(frozen=True, slots=True)
 class Ruling:
     """The decision about one attribute, and the line of the file that made it."""

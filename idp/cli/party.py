@@ -23,6 +23,7 @@ from idp.application.register_party import Registration, algorithm_of, attribute
 from idp.cli.console import COULD_NOT_RUN, NO, problems, say, trying
 from idp.cli.options import AsJson, Folder
 from idp.cli.party_options import NO_PROGRAM, faults_of_key, faults_of_options, programs_for
+from idp.cli.party_overasking import overasking
 from idp.cli.party_switch import disable, enable, list_
 from idp.cli.snippets import NOT_RUN, SECRET_ALONE, TITLES, Framework, Words, render
 from idp.keys.file import create_token_key, load_signer
@@ -42,6 +43,7 @@ party = typer.Typer(
 party.command()(disable)
 party.command()(enable)
 party.command(name="list")(list_)
+party.command()(overasking)
 
 
 Method = Literal["client_secret_basic", "client_secret_post", "private_key_jwt"]

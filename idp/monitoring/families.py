@@ -39,6 +39,7 @@ TENANT = ("tenant",)
 
 LOGINS = "ciconia_logins"
 REFUSALS = "ciconia_refusals"
+OVERASKED = "ciconia_overasked"
 VERIFICATION = "ciconia_verification_seconds"
 COMMIT = "ciconia_commit_seconds"
 AT_WORK = "ciconia_admission_at_work"
@@ -67,6 +68,7 @@ DROPPED = "ciconia_series_dropped"
 _ALL = (
     Family(LOGINS, Counter, "Steps that logins came to.", (*TENANT, "state", "country")),
     Family(REFUSALS, Counter, "What was refused, by code and failed check.", (*TENANT, "code", "check")),
+    Family(OVERASKED, Counter, "Attributes that a service may not get as asked.", (*TENANT, "client", "attribute")),
     Family(VERIFICATION, Histogram, "Judging an answer and deciding.", TENANT),
     Family(COMMIT, Histogram, "Making a unit durable.", TENANT),
     Family(AT_WORK, Gauge, "Requests at work.", TENANT),

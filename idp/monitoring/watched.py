@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from idp.config.setting_types import Limits
 from idp.config.settings import Settings
-from idp.login.states import Grant
-from idp.monitoring.families import COMMIT, LIMITED, TURNED_AWAY, UNFORESEEN, VERIFICATION
-from idp.monitoring.measures import Measures
+from idp.login.states import Decided, Grant
+from idp.monitoring.families import COMMIT, LIMITED, OVERASKED, TURNED_AWAY, UNFORESEEN, VERIFICATION
+from idp.monitoring.measures import OTHER, Measures
 from idp.monitoring.refusals import Refusals
 from idp.monitoring.steps import LoginStep, Steps, steps_key
 from idp.ports import Commits, Unit
@@ -17,6 +17,7 @@ from idp.server.rate_limits import Rates, Shared
 from idp.server.wrong_answers import Tries
 from policies.load import Configuration
 from policies.parties import ProviderId
+from policies.release import OVER_ASKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,12 @@ class Watched:
         """A code of this login was redeemed: its last step."""
         country = self.countries.get(grant.provider_id, "")
         self.steps.step(LoginStep.TOKEN, grant.reference, grant.origin.service, country)
+
+    def decided(self, decided: Decided) -> None:
+        """A login is on record: each attribute of which nobody could have given the service what it asked for."""
+        over = [one.name for one in decided.decision.rulings if one.reason in OVER_ASKED]
+        for name in (*over, *([OTHER] if decided.request.unknown else [])):
+            self.measures.count(OVERASKED, self.tenant, decided.request.origin.service, name)
 
     def verified(self, seconds: float) -> None:
         """Judging an answer and deciding took so long."""

@@ -264,6 +264,8 @@ def _decided(site: Site, request: Request, login: str, fields: dict[str, str]) -
     ending = Ending.REFUSED if choice.word == "refuse" else Ending.CANCELLED
     step = LoginStep.RELEASED if isinstance(ended, Released) else LoginStep(ending)
     site.watched.steps.step(step, reference, origin.service, site.screens.counted(origin, provider))
+    if ended.record:
+        site.watched.decided(decided)
     service, receipt = site.screens.service(origin, language), ""
     if isinstance(ended, Released) and ended.receipt:
         kept.append(receipt_cookie(request, ended.receipt))
