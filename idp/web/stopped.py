@@ -9,7 +9,7 @@ from connectors.connector import Outbound
 from idp.web.login_cookies import Cookie
 from idp.web.site import Site
 from policies.authentication import Origin
-from policies.errors import BrokerError, PeerUnavailable, StoreUnavailable
+from policies.errors import AssuranceTooLow, BrokerError, PeerUnavailable, ReleaseDenied, StoreUnavailable
 
 
 def stopped(
@@ -21,15 +21,17 @@ def stopped(
     *,
     wished: Sequence[str] = (),
     kept: Sequence[Cookie] = (),
-    told: BrokerError | None = None,
-    leave: str = "",
+    login: str | None = None,
 ) -> Response:
     """The page of an error of a login. `wished` are the languages that the service passed on.
 
-    `told` is what the service learns in place of the error; `leave` a path of ours that answers it in place of this page.
+    `login` is the id of a login in which a country was chosen; "" where its cookie is gone. If its service is enforced, a
+    level that is too low is told as a refusal, which comes after a form of ours, too: the browser's headers are the same.
     """
     language, screens = site.language(request, wished), site.screens
-    back = None if leave else way_back(site, origin, told or error, now)
+    denied = isinstance(error, AssuranceTooLow) and login is not None and site.role.enforces(origin)
+    leave = f"/login/{login}/cancel" if denied and login else ""
+    back = None if leave else way_back(site, origin, ReleaseDenied() if denied else error, now)
     service, towards = screens.service(origin, language), screens.towards
     return site.error(
         request, error, back=back, service=service, language=language, towards=towards, kept=kept, leave=leave

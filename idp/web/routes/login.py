@@ -49,8 +49,6 @@ from policies.authentication import Origin
 from policies.errors import (
     AllRevoked,
     AssertionRejected,
-    AssuranceTooLow,
-    BrokerError,
     Closed,
     NotFound,
     PeerUnavailable,
@@ -201,12 +199,8 @@ def _handle_response(site: Site, request: Request, inbound: Inbound, protocol: s
     except (AssertionRejected, PeerUnavailable, Suspended) as error:
         spent = isinstance(error, AssertionRejected) and site.watched.tries.wrong(login, client)
         kept = after_decision(state.login, None) if spent else ()
-        told: BrokerError = error
-        leave = ""
-        if isinstance(error, AssuranceTooLow) and site.role.enforces(asked.origin):
-            # A refusal is told after a form of ours, too: a browser's headers are the same
-            told, leave = ReleaseDenied(), "" if spent else f"/login/{login}/cancel"
-        return stopped(site, request, error, asked.origin, now, wished=asked.languages, kept=kept, told=told, leave=leave)
+        alive = "" if spent else login
+        return stopped(site, request, error, asked.origin, now, wished=asked.languages, kept=kept, login=alive)
     site.watched.verified(time.perf_counter() - began)
     blocked, country = decided.decision.blocked, site.screens.counted(asked.origin, provider)
     step = LoginStep.BLOCKED if blocked else LoginStep.ANSWERED

@@ -124,7 +124,7 @@ def _off(
             return stopped(site, request, error, origin, now, wished=wished)
         return _away(site, request, state, error, [*crowded, site.logins.keep(state, now)])
     except (AssertionRejected, Suspended, Closed) as error:
-        return stopped(site, request, error, origin, now, wished=wished)
+        return stopped(site, request, error, origin, now, wished=wished, login=state.login)
     country = site.screens.counted(origin, site.role.provider(provider))
     site.watched.steps.step(LoginStep.ASKED, request.scope[REFERENCE], origin.service, country)
     kept = [*crowded, site.logins.keep(asked, now)]

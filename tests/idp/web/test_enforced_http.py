@@ -10,11 +10,14 @@ from sqlalchemy import select
 from idp.config.settings import load_settings
 from idp.keys.folder import load_keys
 from idp.ledger.leaf import open_opening
+from idp.server.wrong_answers import WRONG_ANSWERS
 from idp.store import tables
+from policies.assurance import LevelOfAssurance
 from tests.idp.staging import Lines
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import Answer, Visitor
 
+WEAK = "A stronger sign-in is needed"
 STOPPED = "You cannot continue"
 PARTY, PURPOSE, COUNTRY = "parties/parking.toml", "purposes/resident-parking.toml", "providers/demo-ee.toml"
 ENFORCED = {
@@ -106,10 +109,18 @@ def test_a_no_is_in_no_line_of_the_log(enforced: Visitor, logs: Lines) -> None:
 
 
 def test_a_sign_in_that_is_too_weak_is_a_refusal_to_the_service(enforced: Visitor) -> None:
-    expected = enforced.decides(enforced.question("mari"), "refuse")
+    refused = enforced.decides(enforced.question("mari"), "refuse").back
+    login = enforced.login()
+    answer = enforced.signs_in(enforced.asked(login), "toomas")
+    for _wrong in range(WRONG_ANSWERS - 1):
+        page = enforced.returns(answer)
+        assert (page.status, page.heading) == (403, WEAK)
+    spent = enforced.returns(answer)
+    assert (spent.heading, spent.back) == (WEAK, refused), "its cookie is gone, and a link is all that is left"
     page = enforced.returns(enforced.signs_in(enforced.asked(enforced.login()), "toomas"))
-    assert (page.status, page.heading) == (403, "A stronger sign-in is needed")
-    assert _leaves(enforced, page).back == expected.back
+    assert _leaves(enforced, page).back == refused
+    page = enforced.asks(enforced.login(acr_values=LevelOfAssurance.HIGH.uri), "demo-lv")
+    assert (page.heading, _leaves(enforced, page).back) == (WEAK, refused)
 
 
 def test_what_a_country_does_not_send_is_a_refusal_too(visitor: Visitor, stage: Stage, tmp_path: Path) -> None:
