@@ -106,12 +106,12 @@ class Processing:
         rule = self.purpose.ask
         often = {
             AskMode.EACH_TIME: "at each sign-in",
-            AskMode.ON_CHANGE: "at the first sign-in, and whenever something changes",
-            AskMode.REMEMBER: f"at the first sign-in, and again after {rule.days} days",
+            AskMode.ON_CHANGE: "at the first sign-in and whenever something changes",
+            AskMode.REMEMBER: f"at the first sign-in and again after {rule.days} days",
         }[rule.mode]
         does = "is told, and goes on" if self.purpose.show is Show.INFORM else "is told and asked"
         loss = ", and loses nothing by a no" if self.purpose.refusable_without_loss else ""
-        return f"the citizen {does} {often}{loss}"
+        return f"{often} the citizen {does}{loss}"
 
     def categories(self) -> Iterator[dict[str, object]]:
         """The categories of personal data: each attribute, the most that may go, and why."""

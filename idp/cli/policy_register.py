@@ -16,6 +16,7 @@ from jinja2 import Environment, StrictUndefined
 
 from idp.cli.options import Folder
 from idp.cli.policy_shown import read_policy
+from policies.identifiability import MOST
 from policies.register import ASSESSMENT, SAFEGUARDS, record_of_processing
 
 
@@ -49,7 +50,7 @@ def register(
         case RegisterFormat.HTML:
             template = files("idp.cli").joinpath("register.html").read_text(encoding="utf-8")
             page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(template)
-            print(page.render(processing=told, safeguards=SAFEGUARDS, assessment=ASSESSMENT))
+            print(page.render(processing=told, most=round(MOST, 1), safeguards=SAFEGUARDS, assessment=ASSESSMENT))
 
 
 def _write_csv(told: Sequence[Mapping[str, object]]) -> None:

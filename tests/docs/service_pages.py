@@ -1,6 +1,6 @@
 """docs/services: six worked services, each a folder and a page whose table the decision itself makes.
 
-    python -m tests.docs.service_pages    write the tables
+    python -m tests.docs.service_pages    write the tables, and the record of processing of one
 
 A folder's `person.toml` is a made-up citizen, and a service that asks for too much.
 """
@@ -20,6 +20,9 @@ from tests.docs.pages import DOCS
 
 SERVICES = DOCS / "services"
 NAMES = tuple(sorted(folder.name for folder in SERVICES.iterdir() if folder.is_dir()))
+# Whose record of processing the site shows
+REGISTERED = "tax-filing"
+REGISTER = SERVICES / f"{REGISTERED}-register.html"
 BEGIN, END = "<!-- made by tests.docs.service_pages -->\n", "<!-- end -->"
 DASH = "\N{EN DASH}"
 
@@ -99,6 +102,14 @@ def page(name: str) -> str:
     return f"{before}{BEGIN}\n{table(name)}\n\n{END}{after}"
 
 
+def register_page() -> str:
+    """The record of processing of one of them."""
+    done = CliRunner().invoke(app, ["policy", "register", "--config", str(SERVICES / REGISTERED)])
+    assert done.exit_code == 0
+    return done.stdout
+
+
 if __name__ == "__main__":
+    REGISTER.write_text(register_page(), encoding="utf-8")
     for each in NAMES:
         Path(SERVICES / f"{each}.md").write_text(page(each), encoding="utf-8")

@@ -8,8 +8,8 @@ import pytest
 from idp.pages.languages import LANGUAGES
 from policies.lint import lint
 from policies.mutate import missing_examples, mutate
-from tests.docs.pages import navigation
-from tests.docs.service_pages import NAMES, SERVICES, bits, configuration, explained, page
+from tests.docs.pages import DOCS, navigation
+from tests.docs.service_pages import NAMES, REGISTER, SERVICES, bits, configuration, explained, page, register_page
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -29,6 +29,11 @@ def test_each_rule_of_a_service_is_held_and_nothing_is_left_to_find(name: str) -
 def test_a_page_shows_what_the_decision_lets_go_today(name: str) -> None:
     assert page(name) == (SERVICES / f"{name}.md").read_text(encoding="utf-8"), "run python -m tests.docs.service_pages"
     assert f"services/{name}.md" in navigation()
+
+
+def test_the_record_of_processing_that_the_site_shows_is_the_one_of_today() -> None:
+    assert REGISTER.read_text(encoding="utf-8") == register_page(), "run python -m tests.docs.service_pages"
+    assert f"(services/{REGISTER.name})" in (DOCS / "record-of-processing.md").read_text(encoding="utf-8")
 
 
 def test_a_parking_permit_costs_two_bits_of_those_that_were_asked() -> None:
