@@ -104,7 +104,7 @@ def set_switch(
     except StoreUnavailable as error:
         raise Unsure(error.detail, off=_counts_as_off(store, ledger, kind, name)) from error
     try:
-        return Act(switch, placed=within(lambda: _place(settings, store, ledger, board.recorded)))
+        return Act(switch, placed=within(lambda: place(settings, store, ledger, board.recorded)))
     except StoreUnavailable:
         return Act(switch, placed=False)
 
@@ -131,7 +131,7 @@ def standing(
     try:
         # Whichever of them is its own
         waiting = [record for record in found.records if not _is_placed(store, record)]
-        placed = all(within(partial(_place, settings, store, ledger, record)) for record in waiting)
+        placed = all(within(partial(place, settings, store, ledger, record)) for record in waiting)
     except StoreUnavailable:
         placed = False
     return Act(switch, placed=placed)
@@ -160,7 +160,7 @@ def _found(store: Store, ledger: LedgerKeys, kind: str, name: str) -> _Found:
     return _Found(None if (kind, name) in changed else switch, acts)
 
 
-def _place(settings: Settings, store: Store, ledger: LedgerKeys, record: bytes) -> bool:
+def place(settings: Settings, store: Store, ledger: LedgerKeys, record: bytes) -> bool:
     """Whether a record gets its leaf in the tree within some seconds. Places it where no server does."""
     sequencer = _sequencer(settings, store, ledger)
     end = time.monotonic() + PLACE_SECONDS

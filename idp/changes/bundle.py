@@ -46,8 +46,12 @@ class Bundle:
 
 def bundle_of(settings: Settings) -> Bundle:
     """The configuration that lies in a folder now. Raises `Misconfigured` with each file that cannot be read."""
-    files = read_configuration(settings.folder)
-    return Bundle({**files, SETTINGS: jcs({"four_eyes": settings.four_eyes})})
+    return bundle_with(settings, read_configuration(settings.folder))
+
+
+def bundle_with(settings: Settings | None, files: Mapping[str, bytes]) -> Bundle:
+    """The bundle of files that were read, and of the settings beside them, if there are any."""
+    return Bundle({**files, SETTINGS: jcs({"four_eyes": settings.four_eyes})} if settings else files)
 
 
 def listed(octets: bytes) -> Mapping[str, str] | None:

@@ -16,14 +16,19 @@ def read_configuration(directory: Path) -> Mapping[str, bytes]:
 
     Raises `Misconfigured` where there is no such directory, or a file cannot be read.
     """
-    assert_open(directory, "--config")
-    if not is_folder(directory):
-        problem = Problem(str(directory), 0, "--config", "is not a folder.", "make one with `ciconia init DIR`.")
-        raise Misconfigured((problem,))
+    assert_folder(directory)
     files, problems = readable_files(directory)
     if problems:
         raise Misconfigured(problems)
     return files
+
+
+def assert_folder(directory: Path) -> None:
+    """Raises `Misconfigured` where there is no such directory, or this account may not see it."""
+    assert_open(directory, "--config")
+    if not is_folder(directory):
+        problem = Problem(str(directory), 0, "--config", "is not a folder.", "make one with `ciconia init DIR`.")
+        raise Misconfigured((problem,))
 
 
 def readable_files(directory: Path) -> tuple[Mapping[str, bytes], tuple[Problem, ...]]:

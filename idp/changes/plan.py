@@ -1,0 +1,157 @@
+"""The plan of a change: another configuration beside the one that is in force, before anything happens.
+
+It says in citizens' words who would learn more and who less, which certificates and keys change, who could no longer sign
+in, which settings take effect, and whose approval it needs (decision 0034). It needs no key of the broker.
+
+A person signs `Plan.document`, which whoever has both configurations makes again, octet by octet.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from idp.changes.bundle import SETTINGS, Bundle
+from idp.changes.guard import WHOLE, Requirement, requirements
+from idp.changes.served import stopped
+from idp.changes.trust import KeyChange, key_changes
+from idp.ledger.canonical_json import Json, jcs
+from policies.compare import Change, Comparison, compare
+from policies.load import Configuration, examine
+from policies.operators import Operators
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A configuration with its place in the history: the number and digest under which it was put in force."""
+
+    number: int
+    digest: str
+    configuration: Configuration = field(repr=False)
+    settings: Mapping[str, Json]
+
+
+NOTHING = Standing(0, "", examine({})[0], {})
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would change. `base` is in force now (`NOTHING` before the first), `after` the digest of what would be."""
+
+    issuer: str
+    base: Standing
+    after: str
+    comparison: Comparison
+    keys: tuple[KeyChange, ...]
+    stops: tuple[str, ...]
+    settings: tuple[str, ...]
+    needs: tuple[Requirement, ...]
+
+    @property
+    def digest(self) -> str:
+        """The name of the plan: SHA-256 of what would be put in the place of what, at which broker (hex)."""
+        return self.made_against(self.base.number, self.base.digest)
+
+    def made_against(self, number: int, digest: str) -> str:
+        """The name that the plan would have if something else were in force."""
+        return hashlib.sha256(jcs(self._named(number, digest))).hexdigest()
+
+    def _named(self, number: int, digest: str) -> dict[str, Json]:
+        base: Json = {"digest": digest, "number": number}
+        return {"after": self.after, "base": base, "issuer": self.issuer, "v": VERSION}
+
+    @property
+    def operators(self) -> Operators:
+        """Who may apply and approve: the persons of what is in force."""
+        return self.base.configuration.operators
+
+    @property
+    def changes(self) -> bool:
+        """Whether it is another configuration than the one in force."""
+        return self.after != self.base.digest
+
+    @property
+    def widened(self) -> tuple[str, ...]:
+        """A sentence for each thing that more would leave of."""
+        return tuple(change.sentence for change in self.comparison.wider)
+
+    def told(self) -> dict[str, Json]:
+        """All of it for machines."""
+        return {
+            **self._named(self.base.number, self.base.digest),
+            "plan": self.digest,
+            "wider": [told_change(one) for one in self.comparison.wider],
+            "narrower": [told_change(one) for one in self.comparison.narrower],
+            "keys": [{"file": one.file, "what": one.what, "added": one.added} for one in self.keys],
+            "stops": list(self.stops),
+            "settings": list(self.settings),
+            "approvals": [{"for": need.name, "why": list(need.why)} for need in self.needs],
+        }
+
+    def document(self, name: str = WHOLE) -> bytes:
+        """What a person signs who approves the plan, or the requirement of this name."""
+        return jcs({**self.told(), "for": name}) + b"\n"
+
+
+def make_plan(issuer: str, base: Standing, after: Bundle, configuration: Configuration) -> Plan:
+    """The plan to put a bundle, whose files were judged, in the place of `base`."""
+    comparison = compare(base.configuration, configuration)
+    settings = _settings(base.settings, settings_of(after)) if base.number else {}
+    needs = requirements(
+        base.configuration,
+        configuration,
+        four_eyes=base.settings.get("four_eyes") is True,
+        wider=[change.sentence for change in comparison.wider],
+        settings=settings,
+    )
+    return Plan(
+        issuer=issuer,
+        base=base,
+        after=after.digest,
+        comparison=comparison,
+        keys=key_changes(base.configuration, configuration),
+        stops=tuple(stopped(base.configuration, configuration)),
+        settings=tuple(settings.values()),
+        needs=needs,
+    )
+
+
+def standing(number: int, bundle: Bundle) -> Standing:
+    """A bundle that is in force. What this version of the program cannot read of it counts as not allowed yet."""
+    return Standing(number, bundle.digest, examine(bundle.files)[0], settings_of(bundle))
+
+
+def settings_of(bundle: Bundle) -> dict[str, Json]:
+    """The settings that a bundle keeps."""
+    found = json.loads(bundle.files.get(SETTINGS, b"{}"))
+    return found if isinstance(found, dict) else {}
+
+
+def told_change(change: Change) -> dict[str, Json]:
+    """A change for machines. Bits are text, since canonical JSON has no fractions here."""
+    return {
+        "client": change.client_id,
+        "service": change.service,
+        "purpose": change.purpose_id,
+        "attribute": change.attribute,
+        "before": None if change.before is None else str(change.before),
+        "after": None if change.after is None else str(change.after),
+        "when": change.when,
+        "countries": list(change.countries),
+        "basis": change.basis.value,
+        "bits": f"{change.bits:.1f}",
+        "sentence": change.sentence,
+        "file": change.source.file,
+        "line": change.source.line,
+    }
+
+
+def _settings(old: Mapping[str, Json], new: Mapping[str, Json]) -> dict[str, str]:
+    """A sentence for each setting that changes, by its name."""
+    return {
+        name: f"{name}: {json.dumps(old.get(name))} becomes {json.dumps(new.get(name))}."
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name)
+    }
