@@ -10,8 +10,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from policies.errors import SignatureInvalid
-
 ED25519, FIDO = b"ssh-ed25519", b"sk-ssh-ed25519@openssh.com"
 KEY_OCTETS = 32
 LENGTH_OCTETS = 4
@@ -48,14 +46,14 @@ Operators = Mapping[OperatorKey, str]
 
 @dataclass(slots=True)
 class SshReader:
-    """Reads the parts of SSH's wire format (RFC 4251 §5). Each raises `SignatureInvalid` where too little is left."""
+    """Reads the parts of SSH's wire format (RFC 4251 §5). Each raises `ValueError` where too little is left."""
 
     rest: bytes
 
     def octets(self, count: int) -> bytes:
         """The next octets."""
         if len(self.rest) < count:
-            raise SignatureInvalid("operator", "it ends too early")
+            raise ValueError("it ends too early")
         taken, self.rest = self.rest[:count], self.rest[count:]
         return taken
 
@@ -64,9 +62,9 @@ class SshReader:
         return self.octets(int.from_bytes(self.octets(LENGTH_OCTETS)))
 
     def end(self) -> None:
-        """Raises `SignatureInvalid` where more follows."""
+        """Raises `ValueError` where more follows."""
         if self.rest:
-            raise SignatureInvalid("operator", "it has more octets than its parts")
+            raise ValueError("it has more octets than its parts")
 
 
 def ssh_string(octets: bytes) -> bytes:
@@ -75,25 +73,25 @@ def ssh_string(octets: bytes) -> bytes:
 
 
 def read_key(blob: bytes) -> OperatorKey:
-    """The key as SSH writes it. Raises `SignatureInvalid` for any other kind of key."""
+    """The key as SSH writes it. Raises `ValueError` for any other kind of key."""
     reader = SshReader(blob)
     kind, octets = reader.string(), reader.string()
     application = reader.string() if kind == FIDO else b""
     reader.end()
     if kind not in (ED25519, FIDO) or len(octets) != KEY_OCTETS or (kind == FIDO and not application.startswith(b"ssh:")):
-        raise SignatureInvalid("operator", "its key is neither of Ed25519 nor of a FIDO key with Ed25519")
+        raise ValueError("its key is neither of Ed25519 nor of a FIDO key with Ed25519")
     return OperatorKey(octets, application)
 
 
 def read_line(line: str) -> OperatorKey:
-    """The key of a line of a `.pub` file. Raises `SignatureInvalid` for any other kind of key."""
+    """The key of a line of a `.pub` file. Raises `ValueError` for any other kind of key."""
     found = _LINE.fullmatch(line)
     if found is None:
-        raise SignatureInvalid("operator", "it is no line of a public key of Ed25519")
+        raise ValueError("it is no line of a public key of Ed25519")
     try:
         key = read_key(binascii.a2b_base64(found[2], strict_mode=True))
     except binascii.Error:
-        raise SignatureInvalid("operator", "its key is no base64") from None
+        raise ValueError("its key is no base64") from None
     if key.kind.decode() != found[1]:
-        raise SignatureInvalid("operator", "its key is of another kind than its line says")
+        raise ValueError("its key is of another kind than its line says")
     return key

@@ -14,7 +14,7 @@ from typing import NoReturn
 from connectors.formats.grammar import written
 from idp.application.operator_acts import Unsure, place, within
 from idp.application.planning import GONE, Candidate, further_problems, plan_against
-from idp.changes.assents import Assents, Signed
+from idp.changes.assents import Assents, SignedAssent
 from idp.changes.bundle import Bundle
 from idp.changes.guard import WHOLE, Assent, Requirement, missing
 from idp.changes.history import Applied, History, Overtaken
@@ -29,7 +29,7 @@ from idp.protocols.eidas.receiving_node import crossing_problems
 from idp.store.store import Store
 from idp.system.clock import system_clock
 from idp.system.files import MAX_TEXT, read_whole
-from policies.errors import BrokerError, Misconfigured, Problem, SignatureInvalid, StoreUnavailable
+from policies.errors import Misconfigured, Problem, StoreUnavailable
 from policies.load import examine
 from policies.load.table import IDENTIFIER
 
@@ -37,17 +37,12 @@ from policies.load.table import IDENTIFIER
 LOOKED_AT = 100
 
 
-class ActRefused(BrokerError):
-    """An operator's act that this broker does not do: `detail` says why, and what to do."""
-
-    code = "refused"
-    public = "This change is not made."
+class ActRefused(Exception):
+    """An operator's act that is not done: its text says why, and what to do."""
 
 
-class ApprovalMissing(ActRefused):
-    """A plan that waits for somebody who agrees: `needs` has what for."""
-
-    code = "approval_missing"
+class ApprovalMissing(Exception):
+    """A plan that waits for somebody who agrees: `needs` has what for, its text who may."""
 
     def __init__(self, detail: str, needs: Sequence[Requirement]) -> None:
         super().__init__(detail)
@@ -110,12 +105,12 @@ class ChangeDesk:
             raise ActRefused("nothing changes: the same configuration is in force.")
         try:
             who, signature = _who(plan, WHOLE, identity)
-        except SignatureInvalid as error:
-            raise ActRefused(f"nobody is known by this key or signature: {error.detail}.") from None
+        except ValueError as error:
+            raise ActRefused(f"nobody is known by this key or signature: {error}.") from None
         mine, others = Assent(WHOLE, who, planner=True), self._assents.of(plan)
         if left := missing(plan.needs, (*others, mine)):
             if signature:
-                self._assents.add(plan, Signed(mine, signature))
+                self._assents.add(plan, SignedAssent(mine, signature))
             raise ApprovalMissing(_who_may(plan, who), left)
         approved = sorted({one.who for one in others if not one.planner} - {who}) if plan.needs else []
         applied = self._put(plan, newest, candidate, who, approved)
@@ -141,8 +136,8 @@ class ChangeDesk:
             self._refuse(digest, identity, "nobody is named who may approve", _who_may(plan, ""))
         try:
             who, signature = _who(plan, part, identity)
-        except SignatureInvalid as error:
-            self._refuse(digest, identity, "nobody is known by this key or signature", f"{error.detail}.")
+        except ValueError as error:
+            self._refuse(digest, identity, "nobody is known by this key or signature", f"{error}.")
         others = self._assents.of(plan)
         if any(one.who == who and one.planner for one in others):
             self._refuse(digest, identity, "nobody approves their own plan", "another person has to approve it.", who)
@@ -150,7 +145,7 @@ class ChangeDesk:
             self._refuse(digest, identity, "they approved it already", "another person has to approve it.", who)
         # Log first: an approval that counts is known to whoever reads the ledger
         self._record(APPROVED, digest, who, f"part {part}" if part else "the whole plan")
-        signed = Signed(Assent(part, who, planner=False), signature)
+        signed = SignedAssent(Assent(part, who, planner=False), signature)
         self._assents.add(plan, signed)
         return who, missing(plan.needs, (*others, signed.assent))
 
@@ -238,10 +233,10 @@ def _who(plan: Plan, part: str, identity: Identity) -> tuple[str, bytes]:
         signature = sign(read_private(_read(identity.key, "--key", MAX_TEXT)), content)
     else:
         names = ", ".join(sorted(set(plan.operators.values())))
-        raise SignatureInvalid("operator", f"say who you are ({names}) with --key FILE or --signature FILE")
+        raise ValueError(f"say who you are ({names}) with --key FILE or --signature FILE")
     who = signer(plan.operators, signature, content)
     if identity.name not in ("", who):
-        raise SignatureInvalid("operator", f"the key is of {who}")
+        raise ValueError(f"the key is of {who}")
     return who, signature
 
 

@@ -16,12 +16,11 @@ from idp.changes.sshsig import signer
 from idp.ledger.ledger_keys import LedgerKeys, derived, framed
 from idp.store import tables
 from idp.store.engine import reading, upsert, writing
-from policies.errors import SignatureInvalid
 from policies.parties import Tenant
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
+class SignedAssent:
     """An assent with the signature (`sshsig`) that makes it one."""
 
     assent: Assent
@@ -39,7 +38,7 @@ class Assents:
         """Everybody who signed this plan, and is one of those whose signature counts."""
         return tuple(self._believed(plan))
 
-    def add(self, plan: Plan, signed: Signed) -> None:
+    def add(self, plan: Plan, signed: SignedAssent) -> None:
         """Keep a signature; the first one of a person for a part stays."""
         assent = signed.assent
         values = {"base": plan.base.number, "planner": int(assent.planner), "signature": signed.signature}
@@ -61,15 +60,15 @@ class Assents:
         with reading(), self._engine.connect() as connection:
             rows = connection.execute(select(tables.assents).where(*here)).all()
         for row in rows:
-            signed = Signed(Assent(row.part, row.who, row.planner != 0), row.signature)
+            signed = SignedAssent(Assent(row.part, row.who, row.planner != 0), row.signature)
             try:
                 who = signer(plan.operators, row.signature, plan.document(row.part))
-            except SignatureInvalid:
+            except ValueError:
                 continue
             if who == row.who and hmac.compare_digest(self._seal(plan.digest, signed), row.seal):
                 yield signed.assent
 
-    def _seal(self, plan: str, signed: Signed) -> bytes:
+    def _seal(self, plan: str, signed: SignedAssent) -> bytes:
         one = signed.assent
         texts = (plan, one.name, one.who, str(one.planner))
         return hmac.digest(self._key, framed(*(text.encode() for text in texts), signed.signature), "sha256")

@@ -15,7 +15,6 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_private_key
 
-from policies.errors import SignatureInvalid
 from policies.operators import ED25519, LENGTH_OCTETS, OperatorKey, Operators, SshReader, read_key, ssh_string
 
 NAMESPACE = b"ciconia-plan"
@@ -27,7 +26,7 @@ _ARMOUR = re.compile(rb"-----BEGIN SSH SIGNATURE-----\r?\n([A-Za-z0-9+/=\r\n]+)\
 
 
 def signer(operators: Operators, signature: bytes, content: bytes) -> str:
-    """The person who signed this content. Raises `SignatureInvalid`, also where the key is nobody's."""
+    """The person who signed this content. Raises `ValueError`, also where the key is nobody's."""
     key = verified(signature, content)
     if key not in operators:
         raise _invalid(f"the key {key.fingerprint} is nobody's in operators/")
@@ -35,7 +34,7 @@ def signer(operators: Operators, signature: bytes, content: bytes) -> str:
 
 
 def read_private(octets: bytes) -> Ed25519PrivateKey:
-    """The key of an OpenSSH private key file. Raises `SignatureInvalid` for one with a passphrase, or of another kind."""
+    """The key of an OpenSSH private key file. Raises `ValueError` for one with a passphrase, or of another kind."""
     try:
         key = load_ssh_private_key(octets, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -57,7 +56,7 @@ def sign(key: Ed25519PrivateKey, content: bytes) -> bytes:
 
 
 def verified(signature: bytes, content: bytes) -> OperatorKey:
-    """The key that signed this content for `NAMESPACE`. Raises `SignatureInvalid`, also where nobody touched a FIDO key."""
+    """The key that signed this content for `NAMESPACE`. Raises `ValueError`, also where nobody touched a FIDO key."""
     key, algorithm, inner = _parts(signature)
     if inner.string() != key.kind:
         raise _invalid("its signature is of another kind than its key")
@@ -104,5 +103,5 @@ def _signed(algorithm: bytes, content: bytes) -> bytes:
     return _MAGIC + b"".join(map(ssh_string, parts))
 
 
-def _invalid(detail: str) -> SignatureInvalid:
-    return SignatureInvalid("operator", detail)
+def _invalid(detail: str) -> ValueError:
+    return ValueError(detail)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
-from policies.errors import Problem, SignatureInvalid
+from policies.errors import Problem
 from policies.load.table import IDENTIFIER
 from policies.operators import OperatorKey, Operators, read_line
 
@@ -26,8 +26,8 @@ def read_operators(files: Mapping[str, bytes], problems: list[Problem]) -> Opera
             found += 1
             try:
                 key = read_line(line.rstrip("\r"))
-            except SignatureInvalid as error:
-                problems.append(Problem(file, number, "key", f"{error.detail}.", _FIX))
+            except ValueError as error:
+                problems.append(Problem(file, number, "key", f"{error}.", _FIX))
                 continue
             if key in keys:
                 what = f"operators/{keys[key]}.pub has this key already."

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from idp.changes.sshsig import read_private, sign, signer
-from policies.errors import SignatureInvalid
 from policies.load import examine
 from tests.idp.changes.signing import Person, person, sshsig, string
 
@@ -20,9 +19,9 @@ KEYGEN = shutil.which("ssh-keygen")
 
 
 def refusal(signature: bytes, content: bytes = PLAN) -> str:
-    with pytest.raises(SignatureInvalid) as told:
+    with pytest.raises(ValueError, match=".") as told:
         signer(OPERATORS, signature, content)
-    return told.value.detail
+    return str(told.value)
 
 
 @pytest.mark.parametrize("who", [ANNA, BERT])
