@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from policies.catalogue import STANDARD
+from policies.forms import FORMS, parse_form
 from policies.purposes import Basis
 from tests.docs.newcomer import Newcomer
 from tests.docs.operators import blocks_of
@@ -53,7 +53,8 @@ def test_the_bases_and_forms_of_the_page_are_those_of_the_code() -> None:
     (row,) = (line for line in TEXT.splitlines() if line.startswith("| `basis` |"))
     assert {basis.value for basis in Basis} <= set(re.findall(r"`([a-z_]+)`", row))
     table = TEXT.partition("## 1.")[2].partition("## 2.")[0]
-    forms = {found for line in table.splitlines() if line.startswith("| the") for found in re.findall(r"`([^`]+)`", line)}
-    known = list(STANDARD.attributes)
-    assert forms
-    assert not [form for form in forms if not any(STANDARD.form(name, form) for name in known)]
+    named = [found for line in table.splitlines() if line.startswith("|") for found in re.findall(r"`([^`]+)`", line)]
+    forms = [parse_form(text) for text in named]
+    assert None not in forms
+    # The list of the page lacks no form but the whole
+    assert {form.name for form in forms if form} == {name for table in FORMS.values() for name in table} - {"exact"}
