@@ -39,6 +39,15 @@ class DecisionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalRow:
+    """An approval that a citizen let us remember, until its end, in place of an earlier one: see `idp.login.approvals`."""
+
+    digest: bytes
+    content: bytes = field(repr=False)
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Opening:
     """One compartment's opening, in clear: the writer encrypts it under the key of its kind."""
 
@@ -74,6 +83,7 @@ class Unit:
     decision: DecisionRow | None = None
     parked: tuple[ParkedRow, ...] = ()
     record: RecordDraft | None = None
+    approval: ApprovalRow | None = None
     # digests of parked rows that end with this unit (a code that was redeemed, the token of a code used twice)
     removed: tuple[bytes, ...] = ()
 
@@ -101,6 +111,9 @@ class Decisions(Protocol):
 
     def decision(self, tenant: Tenant, login: bytes, now: int) -> DecisionRow | None:
         """The row of this login while it lives (60 seconds), else None."""
+
+    def approval(self, tenant: Tenant, digest: bytes, now: int) -> ApprovalRow | None:
+        """The remembered approval of this digest while it lives, else None."""
 
     def unsent(self, tenant: Tenant, login: bytes, now: int) -> bool:
         """Whether the record says that this login's answer never left."""

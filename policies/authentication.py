@@ -58,6 +58,8 @@ class ServiceRequest:
     # names of levels, one of which the answer has to name; none where every level from the minimum on does
     contexts: tuple[str, ...] = ()
     force_authentication: bool = False
+    # the service wants the whole question, whatever was approved before
+    ask_anew: bool = False
     max_age: int | None = None
     languages: tuple[str, ...] = ()
     # the country that the service names, "" where the citizen chooses

@@ -9,6 +9,7 @@ from connectors.eidas import EidasConnector
 from connectors.metadata.peers import Peers
 from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys, NodeKeys
+from idp.login.approvals import Approvals
 from idp.login.city_role import CityRole
 from idp.login.flow import Broker
 from idp.login.frontend import Frontend, Frontends
@@ -77,6 +78,7 @@ def compose(parts: SiteParts) -> Site:
 
 def _city(parts: SiteParts) -> CitySite:
     settings, configuration, keys = parts.settings, parts.configuration, parts.keys
+    approvals = Approvals(tenant=settings.tenant, index_key=keys.index, decisions=parts.store)
     role = CityRole(
         tenant=settings.tenant,
         configuration=configuration,
@@ -87,6 +89,7 @@ def _city(parts: SiteParts) -> CitySite:
         index_key=keys.index,
         pairwise_key=keys.pairwise,
         suspension=parts.suspension,
+        approvals=approvals,
     )
     frontends = {name: make(parts, role) for name, make in CITY_FRONTENDS.items()}
     openid = frontends[oidc_request.NAME]
@@ -121,7 +124,12 @@ def _city(parts: SiteParts) -> CitySite:
         watched=parts.watched,
         openid=openid,
         citizen_receipts=CitizenReceipts(
-            tenant=settings.tenant, sealer=parts.sealer, parked=parts.store, commits=parts.commits, receipts=receipts
+            tenant=settings.tenant,
+            sealer=parts.sealer,
+            parked=parts.store,
+            commits=parts.commits,
+            receipts=receipts,
+            approvals=approvals,
         ),
         party_receipts=PartyReceipts(
             tenant=settings.tenant,

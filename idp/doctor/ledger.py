@@ -32,6 +32,8 @@ MAX_CHECKPOINTS = 1000
 SKEW = 60
 # Twice the longest life of a row: a receipt's way, and the keys that close it
 LONGEST_SECONDS = 2 * (LONGEST + 2) * HOUR
+# Twice the longest that an approval is remembered: a year
+APPROVAL_SECONDS = 2 * 366 * 24 * HOUR
 _PROOF = "A receipt promises a place in the record by a certain time: an auditor would find it broken."
 _VERIFY = "Run `ciconia ledger verify`: it names every row that does not fit. Then restore the database from its backup."
 
@@ -98,8 +100,8 @@ def _signed(
 
 def _stays(case: Examination, connection: Connection) -> Iterator[DoctorFinding]:
     """Finds rows whose time of purging no right clock wrote."""
-    latest = case.now + LONGEST_SECONDS
     for table in tables.EXPIRING:
+        latest = case.now + (APPROVAL_SECONDS if table is tables.approvals else LONGEST_SECONDS)
         far = (table.c.tenant == case.settings.tenant, table.c.ends > latest)
         count = connection.scalar(select(func.count()).select_from(table).where(*far))
         if count:

@@ -15,12 +15,14 @@ from idp.ledger.record_contents import (
     draft_unsent,
     new_record,
 )
+from idp.login.approvals import Approvals
 from idp.login.eligible import Nodes, requester, serves
+from idp.login.finish import Choice
 from idp.login.role import Choices, Reach
 from idp.login.sealing import LoginId
 from idp.login.states import Decided, Grant, Judged
 from idp.login.suspension import Suspension
-from idp.ports import RecordDraft
+from idp.ports import ApprovalRow, RecordDraft
 from policies.assurance import LevelOfAssurance, highest_named
 from policies.attributes import AttributeName
 from policies.authentication import Assertion, Origin, ServiceRequest
@@ -29,8 +31,11 @@ from policies.load import Configuration
 from policies.notice import notice_hash
 from policies.parties import ClientId, IdentityProvider, ProviderId, RelyingParty, Tenant
 from policies.pseudonyms import pairwise_subject, subject_digest
-from policies.purposes import Purpose, Show
+from policies.purposes import AskMode, AskRule, Purpose, Show
 from policies.release import Decision, completed, decide, may_still_go, passes, short_of
+
+DAY = 24 * 3600
+YEAR_DAYS = 365
 
 
 class CityRole:
@@ -54,6 +59,7 @@ class CityRole:
         index_key: bytes,
         pairwise_key: bytes,
         suspension: Suspension,
+        approvals: Approvals,
     ) -> None:
         self._tenant = tenant
         self.configuration = configuration
@@ -64,6 +70,7 @@ class CityRole:
         self._index_key = index_key
         self._pairwise_key = pairwise_key
         self._suspension = suspension
+        self._approvals = approvals
 
     def registered(self, request: ServiceRequest) -> tuple[RelyingParty, Purpose]:
         """The service and its purpose as configured now. Raises `RequestRefused` if that registration has ended."""
@@ -75,15 +82,52 @@ class CityRole:
 
     def release_word(self, path: DecidedBy) -> str:
         """To approve is to answer a question."""
-        return "continue" if path is DecidedBy.INFORMED else "approve"
+        return "approve" if path is DecidedBy.PAGE else "continue"
 
     def refusal_words(self, path: DecidedBy) -> Collection[str]:
         """To refuse, too."""
-        return ("cancel",) if path is DecidedBy.INFORMED else ("refuse", "cancel")
+        return ("refuse", "cancel") if path is DecidedBy.PAGE else ("cancel",)
 
     def path(self, request: ServiceRequest) -> DecidedBy:
         """The purpose says it."""
         return DecidedBy.INFORMED if self.registered(request)[1].show is Show.INFORM else DecidedBy.PAGE
+
+    def recalled(self, decided: Decided, now: int, *, forced: bool) -> Decided:
+        """One line is enough while the purpose remembers and the same would go: no page for who just signed in anew."""
+        if self._ask(decided).mode is AskMode.EACH_TIME or decided.decision.blocked:
+            return decided
+        earlier = self._approvals.earlier(decided.request, decided.judged, now)
+        if earlier is None or not earlier.same or decided.request.ask_anew:
+            return replace(decided, earlier=earlier)
+        return replace(decided, earlier=earlier, path=DecidedBy.UNASKED if forced else DecidedBy.REMEMBERED)
+
+    def remembered(self, decided: Decided, choice: Choice, now: int) -> ApprovalRow | None:
+        """An approval with the box ticked is kept; without it, or refused, an earlier one is forgotten.
+
+        `on_change` remembers for a year from the last use, `remember` for its days from the approval.
+        """
+        ask, released = self._ask(decided), choice.word == self.release_word(decided.path)
+        days = YEAR_DAYS if ask.mode is AskMode.ON_CHANGE else ask.days
+        if choice.remember and (not days or decided.shared is not None):
+            raise RequestRefused("a box that the page does not have", code="other_site")
+        shared, given = choice.shared, now
+        if decided.shared is not None and decided.earlier and released:
+            if ask.mode is not AskMode.ON_CHANGE:
+                return None
+            shared, given = decided.shared, decided.earlier.given
+        elif not choice.remember:
+            return self.forgotten(decided, now) if released or choice.word == "refuse" else None
+        return self._approvals.kept(decided.request, decided.judged, shared, given, now + days * DAY)
+
+    def forgotten(self, decided: Decided, now: int) -> ApprovalRow | None:
+        """The citizen is asked every time from now on, unless they tick the box again."""
+        request = decided.request
+        if decided.earlier is None:
+            return None
+        return self._approvals.forgotten(decided.judged.subject, request.origin.service, request.purpose_id, now)
+
+    def _ask(self, decided: Decided) -> AskRule:
+        return self.registered(decided.request)[1].ask
 
     def check_registered(self, request: ServiceRequest) -> None:
         """Raises `RequestRefused`."""

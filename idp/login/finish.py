@@ -22,14 +22,15 @@ MARK_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The citizen's choice: `approve`, `refuse` or `cancel`, and the optional attributes that they ticked."""
+    """The citizen's choice: the button's word, the optional attributes that they ticked, and whether to remember that."""
 
     word: str
     shared: frozenset[AttributeName] = frozenset()
+    remember: bool = False
 
     def digest(self, secret: bytes) -> bytes:
         """A digest that only the same choice in the same browser gives again (decision 0000.8)."""
-        text = "\n".join([self.word, *sorted(self.shared)])
+        text = "\n".join([self.word, *(["+remember"] if self.remember else []), *sorted(self.shared)])
         return mac(secret, b"choice\n" + text.encode())
 
 

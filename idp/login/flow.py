@@ -115,7 +115,7 @@ class Broker:
         provider = self._role.going(request, asked.expectation.provider_id, asked.acts)
         assertion = self._connectors[provider.provider_id].receive(inbound, asked.expectation, now)
         judged = self._role.judge(request, provider, assertion, language, now)
-        return Decided(
+        decided = Decided(
             login=asked.login,
             began=asked.began,
             end=min(now + DECIDED_LIFE, asked.began + LOGIN_LIFE),
@@ -129,11 +129,13 @@ class Broker:
             marks_end=max(asked.began + LOGIN_LIFE, assertion.not_on_or_after) + SKEW,
             acts=asked.acts,
             path=self._role.path(request),
+            earlier=None,
             deviations=assertion.deviations,
         )
+        return self._role.recalled(decided, now, forced=asked.expectation.force_authentication)
 
-    def reword(self, decided: Decided, language: str, now: int) -> Decided:
-        """The same question in another language: same marks, same end. Nothing is written.
+    def reword(self, decided: Decided, language: str, now: int, *, whole: bool = False) -> Decided:
+        """The same question in another language, or the `whole` page in place of one line. Nothing is written.
 
         The hash of what is shown is that of the new page. Raises what `decide` does for a release that cannot be.
         """
@@ -141,7 +143,15 @@ class Broker:
         self._role.check_shown(decided)
         self._check_releasable(decided, now)
         notice = self._role.notice(decided.request, decided.decision, language)
-        return replace(speaking(decided, language), judged=replace(decided.judged, notice=notice))
+        path = self._role.path(decided.request) if whole else decided.path
+        return replace(speaking(decided, language), judged=replace(decided.judged, notice=notice), path=path)
+
+    def forget(self, decided: Decided, language: str, now: int) -> Decided:
+        """Forget the earlier approval, durably, and ask with the whole page. Raises as `reword`."""
+        asking = replace(self.reword(decided, language, now, whole=True), earlier=None)
+        if row := self._role.forgotten(decided, now):
+            self._commits.commit(Unit(tenant=self._tenant, approval=row))
+        return asking
 
     def decide(self, decided: Decided, choice: Choice, secret: bytes, now: int) -> Released | Refused:
         """The citizen's choice, as one unit: marks, record and what is parked. Durable before it returns.
@@ -162,7 +172,8 @@ class Broker:
         if choice.shared or choice.word not in self._role.refusal_words(decided.path):
             raise RequestRefused("a choice that the page does not offer", code="other_site")
         record = self._role.refusal_record(decided, choice.word, now)
-        first = self._commit(decided, choice, secret, now, Unit(tenant=self._tenant, record=record))
+        unit = Unit(tenant=self._tenant, record=record, approval=self._role.remembered(decided, choice, now))
+        first = self._commit(decided, choice, secret, now, unit)
         return Refused(origin, self._answer_key(decided, secret), record.record if first else b"")
 
     def cancel(self, login: Requested | Asked, now: int) -> Refused:
@@ -194,12 +205,13 @@ class Broker:
 
     def _release(self, decided: Decided, choice: Choice, secret: bytes, now: int) -> Released:
         self._check_releasable(decided, now)
-        if not choice.shared <= set(decided.decision.optional):
+        if not choice.shared <= (frozenset() if decided.shared is not None else set(decided.decision.optional)):
             raise RequestRefused("a box that the page does not have", code="other_site")
-        chosen = choose(decided.decision, choice.shared)
+        chosen = choose(decided.decision, choice.shared if decided.shared is None else decided.shared)
         if chosen.blocked or self._role.short_of(decided):
             raise ReleaseDenied("what the purpose requires is denied, so nothing goes")
         frontend = self._of(decided.request.origin)
+        approval = self._role.remembered(decided, choice, now)
         record = self._role.release_record(decided, chosen, frontend.evidence(decided.request.origin), now)
         held = CitizenReceipt("", "")
         if self._role.has_receipts:
@@ -224,7 +236,8 @@ class Broker:
             handle = self._sealer.derive("receipt", decided.login.encode(), secret, at=decided.heard)
             parked = (*parked, self._sealer.park("receipt", handle, RECEIPT.dump(held), now + RECEIPT_LIFE))
             released = replace(released, receipt=base64url(handle))
-        first = self._commit(decided, choice, secret, now, Unit(tenant=self._tenant, parked=parked, record=record))
+        unit = Unit(tenant=self._tenant, parked=parked, record=record, approval=approval)
+        first = self._commit(decided, choice, secret, now, unit)
         if not first:
             released = replace(released, record=b"")
         try:
@@ -248,6 +261,7 @@ class Broker:
             decision=DecisionRow(login_digest(decided.login), choice.digest(secret), now + ANSWER_LIFE),
             parked=unit.parked,
             record=unit.record,
+            approval=unit.approval,
         )
         return commit_once(self._commits, self._decisions, whole, now)
 

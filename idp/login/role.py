@@ -6,9 +6,10 @@ from typing import Protocol
 
 from connectors.connector import Ask
 from idp.ledger.record_contents import DecidedBy
+from idp.login.finish import Choice
 from idp.login.sealing import LoginId
 from idp.login.states import Decided, Judged
-from idp.ports import RecordDraft
+from idp.ports import ApprovalRow, RecordDraft
 from policies.attributes import AttributeName
 from policies.authentication import Assertion, Origin, ServiceRequest
 from policies.parties import IdentityProvider, ProviderId
@@ -37,7 +38,19 @@ class Role(Protocol):
         """The choices that end the login without a release."""
 
     def path(self, request: ServiceRequest) -> DecidedBy:
-        """Whether the page asks or informs."""
+        """Whether the whole page asks or informs."""
+
+    def recalled(self, decided: Decided, now: int, *, forced: bool) -> Decided:
+        """The same with what is remembered of an earlier approval, and with the page that this leaves.
+
+        `forced`: the citizen had to sign in anew in this login.
+        """
+
+    def remembered(self, decided: Decided, choice: Choice, now: int) -> ApprovalRow | None:
+        """The row of approvals that this choice writes. Raises `RequestRefused` for a box that the page does not have."""
+
+    def forgotten(self, decided: Decided, now: int) -> ApprovalRow | None:
+        """The row that ends an earlier approval; None where none can be."""
 
     @property
     def has_receipts(self) -> bool:

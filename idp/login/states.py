@@ -72,10 +72,23 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """An approval that the citizen let us remember: when it was given, and the boxes that were ticked.
+
+    `same` says that what would go now is what went then.
+    """
+
+    given: int
+    shared: tuple[AttributeName, ...]
+    same: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Decided:
     """The policy decided what may be released; the citizen decides whether. Never the assertion, never a withheld value.
 
-    `response` and `assertion` are SHA-256 over (issuer, id): the marks that the decision takes, until `marks_end`.
+    `response` and `assertion` are SHA-256 over (issuer, id): the marks that the decision takes, until `marks_end`. `path`
+    is the kind of page that asks.
     """
 
     login: LoginId
@@ -89,6 +102,7 @@ class Decided:
     assertion: bytes
     marks_end: int
     path: DecidedBy
+    earlier: Earlier | None
     acts: int = 0
     deviations: tuple[str, ...] = ()  # the named deviations that the answer used
 
@@ -101,6 +115,12 @@ class Decided:
     def decision(self) -> Decision:
         """The attributes that may be released."""
         return self.judged.decision
+
+    @property
+    def shared(self) -> frozenset[AttributeName] | None:
+        """The boxes of an earlier approval that count again; None where the page has boxes of its own."""
+        again = self.path in (DecidedBy.REMEMBERED, DecidedBy.UNASKED)
+        return frozenset(self.earlier.shared) if again and self.earlier else None
 
 
 S = TypeVar("S", bound=Requested | Asked | Decided)

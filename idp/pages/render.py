@@ -101,7 +101,8 @@ class Pages:
         _own(view.action)
         if view.rewording:
             _own(view.rewording)
-        title = language.say("approval.informs_title" if view.informs else "approval.title", service=view.service.text)
+        key = "approval.again_title" if view.shortened else "approval.informs_title" if view.informs else "approval.title"
+        title = language.say(key, service=view.service.text)
         others = self._others(language) if view.rewording else ()
         return self._page("approval", language, title=title, view=view, others=others)
 
@@ -166,7 +167,7 @@ class Pages:
         """Render the receipt of an approval in this browser, and links to the other ones of the day."""
         language = self._languages[view.language]
         if view.shown:
-            for path in (view.forget, view.shown.file, view.shown.key):
+            for path in (view.forget, view.shown.file, view.shown.key, *([view.ask] if view.ask else [])):
                 _own(path)
         title = language.say("receipt.title" if view.shown else "receipt.none_title")
         return self._page("receipt", language, title=title, view=view, shown=view.shown)

@@ -121,6 +121,10 @@ class ApprovalView:
     `arrived` names what another country's node sent and what stays here. `receipt` is the path of the receipt that an
     approval leaves, or empty. The form is posted to `rewording` with `language` in place of `choice` to get the page in
     that language; it is empty if there is no other one.
+
+    `remembers` labels the box `remember`, or is empty. `earlier` is the date of an approval that is remembered, or empty.
+    `shortened`: the same would go as then, so one line and one button (`continue`) are enough, and the rest is folded up.
+    The form is posted to `rewording` with `page` (`whole` or `every_time`) for the whole question.
     """
 
     kind: ClassVar[PageKind] = PageKind.FORM
@@ -143,6 +147,9 @@ class ApprovalView:
     informs: bool = False
     refusable: bool = False
     further: Further | None = None
+    shortened: bool = False
+    earlier: str = ""
+    remembers: str = ""
 
     @property
     def required(self) -> tuple[Item, ...]:
@@ -310,12 +317,17 @@ class OtherReceipt:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptView:
-    """The citizen's receipt; None if this browser holds none. A form that removes it posts to the path `forget`."""
+    """The citizen's receipt; None if this browser holds none. A form that removes it posts to the path `forget`.
+
+    If the approval is remembered, a form that ends that posts the receipt's `number` to the path `ask`.
+    """
 
     language: str
     shown: ReceiptShown | None
     forget: str
     others: tuple[OtherReceipt, ...] = ()
+    ask: str = ""
+    number: int = 1
 
     @property
     def kind(self) -> PageKind:

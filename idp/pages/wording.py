@@ -15,7 +15,7 @@ from policies.catalogue import ABOUT_A_PERSON, Catalogue
 from policies.forms import AttributeKind, form_title, parse_form, said_parameter
 from policies.parameters import entries
 from policies.parties import Translated
-from policies.purposes import Purpose
+from policies.purposes import AskMode, AskRule, Purpose
 from policies.release import Decision, Reason, Ruling
 
 # The values of `gender` that have phrases
@@ -164,6 +164,12 @@ class Wording:
             rights=tuple((key, where) for key, where in rights if where),
         )
         return further if further.retention or further.recipients or further.rights else None
+
+    def remembers(self, ask: AskRule) -> str:
+        """The label of the box that lets us remember an approval; "" where the purpose asks each time."""
+        if ask.mode is AskMode.REMEMBER:
+            return self.language.say("approval.remember", time=self.language.duration(f"P{ask.days}D"))
+        return self.language.say("approval.remember_on_change") if ask.mode is AskMode.ON_CHANGE else ""
 
     def titles(self, names: Iterable[AttributeName], catalogue: Catalogue) -> tuple[Text, ...]:
         """The attributes' titles, in this order."""

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from connectors.signatures.jws import from_base64url
+from idp.login.approvals import Approvals
 from idp.login.sealing import KEY_BYTES, Sealer
 from idp.login.states import RECEIPT
 from idp.ports import Commits, Parked, Unit
 from idp.receipts.issue import Issued, Receipts
 from idp.receipts.receipt import ReceiptHolder
 from policies.errors import NotFound
-from policies.parties import Tenant
+from policies.parties import PurposeId, ServiceId, Tenant
 
 KIND = "receipt"
 MOST = 16
@@ -25,12 +26,22 @@ BETWEEN = "."
 class CitizenReceipts:
     """Gives a browser the receipts of its approvals. One tenant's."""
 
-    def __init__(self, *, tenant: Tenant, sealer: Sealer, parked: Parked, commits: Commits, receipts: Receipts) -> None:
+    def __init__(
+        self,
+        *,
+        tenant: Tenant,
+        sealer: Sealer,
+        parked: Parked,
+        commits: Commits,
+        receipts: Receipts,
+        approvals: Approvals,
+    ) -> None:
         self._tenant = tenant
         self._sealer = sealer
         self._parked = parked
         self._commits = commits
         self._receipts = receipts
+        self._approvals = approvals
 
     def receipt(self, text: str, now: int) -> Issued:
         """The receipt under the handle `text`. Raises `NotFound` if none is alive."""
@@ -48,6 +59,14 @@ class CitizenReceipts:
                 found[place] = self.receipt(handle, now)
         return found
 
+    def remembered(self, issued: Issued, now: int) -> bool:
+        """Whether the citizen let us remember an approval for the same service and purpose."""
+        return self._approvals.remembers(*_whose(issued), now)
+
+    def ask_every_time(self, issued: Issued, now: int) -> None:
+        """Forget that approval."""
+        self._commits.commit(Unit(tenant=self._tenant, approval=self._approvals.forgotten(*_whose(issued), now)))
+
     def forget(self, text: str, now: int) -> None:
         """Drop the receipts under the handles of a cookie: who finds it later gets nothing.
 
@@ -61,6 +80,12 @@ class CitizenReceipts:
                 removed.append(digest)
         if removed:
             self._commits.commit(Unit(tenant=self._tenant, removed=tuple(removed)))
+
+
+def _whose(issued: Issued) -> tuple[bytes, ServiceId, PurposeId]:
+    """Person, service and purpose of a receipt."""
+    sent, subject = issued.openings["sent"], str(issued.openings["subject"]["subject"])
+    return bytes.fromhex(subject), ServiceId(str(sent["client"])), PurposeId(str(sent["purpose"]))
 
 
 def handles_in(text: str) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from idp.ledger.merkle_tree import leaf_hash
 from idp.ports import Unit
 from idp.store import tables
 from idp.store.engine import Upsert
-from idp.store.read_back import act_now, assert_decisions, assert_marks, assert_records
+from idp.store.read_back import act_now, assert_approvals, assert_decisions, assert_marks, assert_records
 from idp.store.statements import CompiledStatement, Inserting, Row, plain
 from idp.system.clock import system_clock
 from policies.errors import StoreUnavailable
@@ -46,6 +46,12 @@ def _counting(fresh: Upsert) -> Insert:
     ).returning(table.tenant, table.subject, table.salt, table.counter)
 
 
+def _remembering(fresh: Upsert) -> Insert:
+    table = tables.approvals.c
+    newer = {"content": fresh.excluded.content, "ends": fresh.excluded.ends}
+    return fresh.on_conflict_do_update(index_elements=[table.tenant, table.digest], set_=newer)
+
+
 def _removing(_connection: Connection) -> Delete:
     table = tables.parked.c
     return delete(tables.parked).where(table.tenant == bindparam("tenant"), table.digest == bindparam("digest"))
@@ -54,6 +60,7 @@ def _removing(_connection: Connection) -> Delete:
 _TAKE, _COUNT = Inserting(tables.marks, _taking), Inserting(tables.subjects, _counting)
 _RECORD, _STAGE = plain(tables.records), plain(tables.staged)
 _DECIDE, _PARK = plain(tables.decisions), plain(tables.parked)
+_REMEMBER = Inserting(tables.approvals, _remembering)
 _REMOVE = CompiledStatement(_removing)
 
 
@@ -127,7 +134,11 @@ def write_batch(connection: Connection, batch: Sequence[Waiting], keys: LedgerKe
     records, leaves = _completed(recording, counters, keys)
     decisions = [(w.unit.tenant, d.login, d.choice, d.end) for w in kept if (d := w.unit.decision) is not None]
     parked = [(w.unit.tenant, row.digest, row.kind, row.payload, row.end) for w in kept for row in w.unit.parked]
-    for inserting, rows in ((_RECORD, records), (_STAGE, leaves), (_DECIDE, decisions), (_PARK, parked)):
+    # A statement takes one row a key: of two approvals of one person at once the later one counts
+    approvals = {(w.unit.tenant, row.digest): (row.content, row.end) for w in kept if (row := w.unit.approval) is not None}
+    remembered = [(*key, *row) for key, row in approvals.items()]
+    writing = ((_RECORD, records), (_STAGE, leaves), (_DECIDE, decisions), (_PARK, parked), (_REMEMBER, remembered))
+    for inserting, rows in writing:
         if rows:
             inserting.run(connection, sorted(rows, key=_FIRST_TWO))
     for tenant, digest in sorted({(w.unit.tenant, digest) for w in kept for digest in w.unit.removed}):
@@ -136,6 +147,7 @@ def write_batch(connection: Connection, batch: Sequence[Waiting], keys: LedgerKe
     assert_marks(connection, [(*key, one.number, end) for one in kept for key, end in one.marks.items()])
     assert_records(connection, records, {record: leaf for _, record, leaf in leaves}, counters)
     assert_decisions(connection, decisions)
+    assert_approvals(connection, remembered)
     return lost, later
 
 

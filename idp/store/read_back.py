@@ -1,9 +1,10 @@
 """Rows are read back at the end of the transaction that wrote them, before anybody is told that they are there.
 
 A hidden trigger, a rule or a replaced function may make a database forget or change a row while it reports success:
-reading back shows it. A batch's marks, decisions, and records with their staged leaves and subjects' counters are read by
-their keys and compared, column by column, with what was written: three statements a batch, whatever its size. Parked rows
-are not read: they lie sealed, and one that vanishes or changes is refused when its holder brings the handle.
+reading back shows it. A batch's marks, decisions, remembered approvals, and records with their staged leaves and
+subjects' counters are read by their keys and compared, column by column, with what was written: three statements a
+batch, whatever its size. Parked rows are not read: they lie sealed, and one that vanishes or changes is refused when
+its holder brings the handle.
 
 PostgreSQL can put a trigger off until the COMMIT, behind every look. So all of them must act before it.
 """
@@ -109,6 +110,7 @@ def _records(
 
 _MARKS = _whole(tables.marks, "tenant", "kind", "digest")
 _DECISIONS = _whole(tables.decisions, "tenant", "login")
+_APPROVALS = _whole(tables.approvals, "tenant", "digest")
 # Openings are most of what a release takes: over a network their hashes come back
 _RECORDS = ByKeys(tables.records, ("tenant", "record"), partial(_records, lambda opening: opening))
 _HASHED_RECORDS = ByKeys(tables.records, ("tenant", "record"), partial(_records, func.sha256))
@@ -122,6 +124,11 @@ def assert_marks(connection: Connection, rows: Sequence[Row]) -> None:
 def assert_decisions(connection: Connection, rows: Sequence[Row]) -> None:
     """Raise `NotKept` if a decision is not as it was written."""
     _assert(_DECISIONS, connection, tables.decisions, rows, 2)
+
+
+def assert_approvals(connection: Connection, rows: Sequence[Row]) -> None:
+    """Raise `NotKept` if a remembered approval is not as it was written: one that was forgotten must not stay."""
+    _assert(_APPROVALS, connection, tables.approvals, rows, 2)
 
 
 def assert_records(

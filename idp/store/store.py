@@ -9,7 +9,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine, Select, Table, TableClause, bindparam, delete, select
 
 from idp.ledger.ledger_keys import LedgerKeys
-from idp.ports import UNSENT, Checkpoint, DecisionRow, Unit
+from idp.ports import UNSENT, ApprovalRow, Checkpoint, DecisionRow, Unit
 from idp.store import reads
 from idp.store.attempt import KeptConnection
 from idp.store.backup import CLOSED_SECONDS, closed_until, closing, newest_moment
@@ -21,7 +21,7 @@ from idp.store.periods import PARTITIONED, database_time, rest_table, turn_perio
 from idp.store.schema.check import assert_as_made
 from idp.store.statements import CompiledStatement, Row
 from idp.store.switches.switches import HOLD_SECONDS, since_boot
-from idp.store.tables import EXPIRING, decisions, leaves, parked, records, sealing_keys
+from idp.store.tables import EXPIRING, approvals, decisions, leaves, parked, records, sealing_keys
 from idp.store.writer import Writer
 from idp.system.logs import log_of
 from policies.errors import Closed, NotFound, StoreUnavailable
@@ -47,7 +47,14 @@ def _remembered(_connection: Connection) -> Select[bytes, bytes, int]:
     return select(table.login, table.choice, table.ends).where(*named, table.ends > bindparam("now"))
 
 
+def _approved(_connection: Connection) -> Select[bytes, bytes, int]:
+    table = approvals.c
+    named = (table.tenant == bindparam("tenant"), table.digest == bindparam("digest"))
+    return select(table.digest, table.content, table.ends).where(*named, table.ends > bindparam("now"))
+
+
 _PARKED, _DECISION = CompiledStatement(_alive), CompiledStatement(_remembered)
+_APPROVAL = CompiledStatement(_approved)
 
 
 class Store:
@@ -160,6 +167,11 @@ class Store:
         found = self._read(lambda connection: _DECISION.rows(connection, tenant=tenant, login=login, now=now))
         return DecisionRow(*found[0]) if found else None
 
+    def approval(self, tenant: Tenant, digest: bytes, now: int) -> ApprovalRow | None:
+        """`Decisions.approval`."""
+        found = self._read(lambda connection: _APPROVAL.rows(connection, tenant=tenant, digest=digest, now=now))
+        return ApprovalRow(*found[0]) if found else None
+
     def checkpoint(self, tenant: Tenant) -> Checkpoint | None:
         """`Log.checkpoint`."""
         return self._read(lambda connection: reads.read_checkpoint(connection, tenant))
@@ -184,7 +196,7 @@ class Store:
             return self._kept.read(ask)
 
     def purge(self, now: int) -> int:
-        """Delete marks, parked rows, decisions and sealing keys whose stored end has come; returns how many rows went.
+        """Delete the rows of `EXPIRING` whose stored end has come; returns how many went.
 
         On PostgreSQL parked rows and decisions go with their period (`idp.store.periods`), uncounted, and nothing goes
         before the database's own clock has seen its end: a worker whose clock is ahead would free what was taken. SQLite's

@@ -1,9 +1,9 @@
 """All tables, as SQLAlchemy Core has them. The tenant comes first in every key.
 
-Marks, parked rows, decisions and sealing keys live until their stored end (`EXPIRING`). Other countries' nodes, switches,
-configurations and fingerprints stay (`KEPT`): they name no citizen. The *ledger tables* (`LEDGER`) hold the release ledger.
-Only the writer and the sequencer change their rows: `ledger verify` names every byte that differs. On SQLite the tables are
-STRICT, and those with short rows have no rowid, which would tell the order of insertion.
+Marks, parked rows, decisions, approvals and sealing keys live until their stored end (`EXPIRING`). Other countries' nodes,
+switches, configurations and fingerprints stay (`KEPT`): they name no citizen. The *ledger tables* (`LEDGER`) hold the
+release ledger. Only the writer and the sequencer change their rows: `ledger verify` names every byte that differs. On
+SQLite the tables are STRICT, and those with short rows have no rowid, which would tell the order of insertion.
 """
 
 from sqlalchemy import (
@@ -68,6 +68,18 @@ decisions = _table(
     Column("choice", LargeBinary, nullable=False),
     Column("ends", Number, nullable=False),
     Index("decisions_by_end", "tenant", "ends"),
+)
+
+# Approvals that citizens let us remember. `digest` is a keyed one of person, service and purpose, `content` is sealed under
+# the index key (`idp.login.approvals`).
+approvals = _table(
+    "approvals",
+    _tenant(),
+    Column("digest", LargeBinary, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+    Column("ends", Number, nullable=False),
+    Index("approvals_by_end", "tenant", "ends"),
+    rowid=True,
 )
 
 # Another country's node: its public metadata, what that says (`facts`) and what an operator approved of it (`approved`),
@@ -250,5 +262,5 @@ checkpoints = _table(
 )
 
 LEDGER = (subjects, records, staged, leaves, nodes, trees, checkpoints)
-EXPIRING = (marks, parked, decisions, sealing_keys)
+EXPIRING = (marks, parked, decisions, approvals, sealing_keys)
 KEPT = (peers, unforeseen, switches, configurations, applied, assents, installations)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from idp.ledger.record_contents import DecidedBy
 from idp.login.city_role import CityRole
@@ -16,6 +17,7 @@ from policies.authentication import Origin, ServiceRequest
 from policies.catalogue import Catalogue
 from policies.errors import AssertionRejected, PeerUnavailable, RequestRefused, SourceSuspended
 from policies.parties import ClientId, IdentityProvider, ProviderId
+from policies.release import choose
 
 
 class CityScreens:
@@ -65,6 +67,8 @@ class CityScreens:
         if short := self._role.short_of(decided):
             return self._ended(decided, sealed, language, short)
         wording, decision = self._pages.wording(language), decided.decision
+        if decided.shared is not None:
+            decision = choose(decision, decided.shared)
         party, purpose = self._role.registered(decided.request)
         released = [ruling.released for ruling in decision.rulings if ruling.released is not None]
         values = [wording.value(attribute, self._catalogue) for attribute in released]
@@ -79,13 +83,20 @@ class CityScreens:
             purpose=wording.text(purpose.title),
             basis=purpose.basis,
             informs=decided.path is DecidedBy.INFORMED,
+            shortened=decided.shared is not None,
+            earlier=wording.language.date(_day(decided.earlier.given)) if decided.earlier else "",
+            remembers=wording.remembers(purpose.ask),
             refusable=purpose.refusable_without_loss,
             further=wording.further(purpose),
             law=wording.text(purpose.law),
             controller=wording.text(purpose.controller.name),
             contact=purpose.controller.contact,
             loa=decided.judged.loa,
-            items=tuple(replace(item, value=lines) for item, lines in zip(items, values, strict=True)),
+            # What was ticked before goes again without a box
+            items=tuple(
+                replace(item, value=lines, required=item.required or decided.shared is not None)
+                for item, lines in zip(items, values, strict=True)
+            ),
             kept=wording.kept(decision, self._catalogue),
             arrived=wording.titles(self._stays(decided), self._catalogue),
             receipt=RECEIPT_PATH,
@@ -115,3 +126,8 @@ class CityScreens:
         whole = {ruling.name for ruling in rulings if ruling.released is not None and ruling.released.form == EXACT}
         arrived = decided.judged.arrived
         return [name for name in arrived if name in self._catalogue.attributes and name not in whole]
+
+
+def _day(seconds: int) -> str:
+    """The date (UTC) of seconds since the epoch."""
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()

@@ -28,7 +28,7 @@ from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Form, Value
 from policies.catalogue import STANDARD
 from policies.parties import PurposeId, Source, Translated
-from policies.purposes import Basis, Controller, Need, Purpose, Rights
+from policies.purposes import AskMode, AskRule, Basis, Controller, Need, Purpose, Rights
 from policies.release import Decision, Reason, Ruling, RulingOutcome
 
 SOURCE = Source("purposes/parking.toml", 1)
@@ -142,6 +142,12 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
             approval(pages, language, DECISION), informs=True, further=pages.wording(language).further(PURPOSE)
         ),
         "approval-refusable": replace(approval(pages, language, DECISION), basis=Basis.CONSENT, refusable=True),
+        "approval-again": replace(approval(pages, language, DECISION), shortened=True, earlier="3 May 2026"),
+        "approval-changed": replace(
+            approval(pages, language, DECISION),
+            earlier="3 May 2026",
+            remembers=pages.wording(language).remembers(AskRule(AskMode.REMEMBER, 180)),
+        ),
         "approval-nothing": approval(pages, language, Decision(())),
         "approval-arrived": replace(
             approval(pages, language, DECISION), arrived=pages.wording(language).titles(ARRIVED, STANDARD)
@@ -194,6 +200,7 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
             ),
             "/receipt/forget",
         ),
+        "receipt-remembered": ReceiptView(language, receipt(pages, language), "/receipt/forget", ask="/receipt/ask"),
         "receipt-none": ReceiptView(language, None, "/receipt/forget"),
     }
     onward = {

@@ -12,6 +12,7 @@ from connectors.connector import Ask, Expectation, Inbound, Outbound, Redirect
 from connectors.signatures.jws import from_base64url
 from connectors.signatures.signer import NoSigner
 from idp.ledger.ledger_keys import ledger_keys
+from idp.login.approvals import Approvals
 from idp.login.city_role import CityRole
 from idp.login.finish import Choice
 from idp.login.flow import Broker
@@ -207,6 +208,7 @@ class House:
             index_key=bytes(32),
             pairwise_key=bytes(32),
             suspension=suspension,
+            approvals=Approvals(tenant=TENANT, index_key=bytes(32), decisions=self.store),
         )
         self.openid = OpenIDProvider(
             OpenIDParts(

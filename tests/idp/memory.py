@@ -8,7 +8,7 @@ from idp.ledger.checkpoint import TreeHead, sign_note
 from idp.ledger.leaf import complete, new_salt, prepare
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.merkle_tree import CompactRange, Position, inclusion_spans, leaf_hash, proof_hashes
-from idp.ports import UNSENT, Checkpoint, DecisionRow, ParkedRow, Unit
+from idp.ports import UNSENT, ApprovalRow, Checkpoint, DecisionRow, ParkedRow, Unit
 from policies.errors import Conflict, NotFound
 from policies.parties import EntityId, Tenant
 
@@ -23,6 +23,7 @@ class MemoryStore:
         self._marks: dict[tuple[str, bytes], int] = {}
         self._parked: dict[bytes, ParkedRow] = {}
         self._decisions: dict[bytes, DecisionRow] = {}
+        self._approvals: dict[bytes, ApprovalRow] = {}
         self._subjects: dict[bytes, tuple[bytes, int]] = {}
         self._leaves: dict[bytes, bytes] = {}  # record id -> leaf hash, in the order of the tree
         self._hashes: dict[Position, bytes] = {}
@@ -42,6 +43,8 @@ class MemoryStore:
             self._marks.update({(mark.kind, mark.digest): mark.end for mark in unit.marks})
             if unit.decision is not None:
                 self._decisions[unit.decision.login] = unit.decision
+            if unit.approval is not None:
+                self._approvals[unit.approval.digest] = unit.approval
             self._parked.update({row.digest: row for row in unit.parked})
             for digest in unit.removed:
                 self._parked.pop(digest, None)
@@ -71,6 +74,11 @@ class MemoryStore:
     def decision(self, tenant: Tenant, login: bytes, now: int) -> DecisionRow | None:
         """Implement `idp.ports.Decisions`."""
         row = self._decisions.get(login)
+        return row if tenant == self.tenant and row is not None and row.end > now else None
+
+    def approval(self, tenant: Tenant, digest: bytes, now: int) -> ApprovalRow | None:
+        """Implement `idp.ports.Decisions`."""
+        row = self._approvals.get(digest)
         return row if tenant == self.tenant and row is not None and row.end > now else None
 
     def unsent(self, tenant: Tenant, login: bytes, now: int) -> bool:

@@ -8,11 +8,12 @@ from collections.abc import Collection, Mapping
 
 from connectors.connector import Ask
 from idp.ledger.record_contents import CANCELLATION, RELEASE, UNSENT, DecidedBy, draft_node, new_record
+from idp.login.finish import Choice
 from idp.login.role import Choices, Reach
 from idp.login.sealing import LoginId
 from idp.login.states import Decided, Judged
 from idp.login.suspension import Suspension
-from idp.ports import RecordDraft
+from idp.ports import ApprovalRow, RecordDraft
 from idp.protocols.eidas.levels import answered_level, levels_for
 from idp.protocols.eidas.person import minimum_data
 from policies.attributes import EXACT, AttributeName
@@ -66,6 +67,20 @@ class NodeRole:
     def path(self, request: ServiceRequest) -> DecidedBy:
         """The page informs. Nothing is recorded of it."""
         return DecidedBy.INFORMED
+
+    def recalled(self, decided: Decided, now: int, *, forced: bool) -> Decided:
+        """Nothing is remembered (decision 0000.26)."""
+        return decided
+
+    def remembered(self, decided: Decided, choice: Choice, now: int) -> ApprovalRow | None:
+        """Nor is this. Raises `RequestRefused`."""
+        if choice.remember:
+            raise RequestRefused("a box that the page does not have", code="other_site")
+        return None
+
+    def forgotten(self, decided: Decided, now: int) -> ApprovalRow | None:
+        """There is nothing to forget."""
+        return None
 
     def check_registered(self, request: ServiceRequest) -> None:
         """Raises `RequestRefused`."""

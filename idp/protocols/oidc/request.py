@@ -147,6 +147,7 @@ def judged(
         contexts=tuple(dict.fromkeys(name for name in claims.acr if claims.acr_essential and level_named(name))),
         # To choose among accounts, somebody who is signed in at their country has to be asked there again
         force_authentication=not prompts.isdisjoint(FORCING) or max_age == 0,
+        ask_anew="consent" in prompts,
         max_age=max_age,
         languages=_ui_locales(parameters),
         country=_country(parameters),

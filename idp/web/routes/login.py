@@ -2,7 +2,7 @@
 
 GET, POST, at the path of a frontend   a service asks
 POST /saml/acs, /eidas/acs             back from the identity provider: its answer is judged, the citizen asked or informed
-POST /login/{login}/language           the question again, in another language
+POST /login/{login}/language           the question again, in another language, or whole in place of one line
 POST /login/{login}/decision           release, refuse or cancel
 POST /login/{login}/cancel             back to the service before any identity provider answered
 
@@ -18,6 +18,7 @@ from fastapi.responses import Response
 
 from connectors.connector import Inbound, Outbound, Post
 from connectors.request_checks import PeerRequestRefused
+from idp.ledger.record_contents import DecidedBy
 from idp.login.finish import Choice
 from idp.login.frontend import Declined, Frontend
 from idp.login.sealing import LoginId
@@ -61,7 +62,10 @@ from policies.errors import (
 )
 from policies.parties import IdentityProvider, ProviderId, ServiceId
 
-SHARE = "share."
+SHARE, REMEMBER = "share.", "remember"
+# The buttons that bring the whole question in place of one line
+WHOLE, EVERY_TIME = "whole", "every_time"
+PAGES = ("", WHOLE, EVERY_TIME)
 # The words of the buttons that release: the role says which of them a page has
 RELEASING = ("approve", "continue")
 # The longest request. Shorter than the 65,535 bytes at which the server's own parser gives up on an address, so that the
@@ -209,6 +213,8 @@ def _handle_response(site: Site, request: Request, inbound: Inbound, protocol: s
         # The page says so before the service hears of it
         return _refused(site, decided.request.origin, Ending.BLOCKED, language, (), now, decided=decided)
     secret, strict = new_secret(decided.login)
+    if decided.path is DecidedBy.UNASKED:
+        return _ended(site, request, decided, Choice(site.role.release_word(decided.path)), secret, now)
     return _asking(site, decided, secret, language, [strict])
 
 
@@ -219,7 +225,7 @@ def _asking(site: Site, decided: Decided, secret: bytes, language: str, kept: li
 
 
 def _reworded(site: Site, request: Request, login: str, fields: dict[str, str]) -> Response:
-    """The question in the language that the citizen chose: what is recorded of it is what they see now.
+    """The question in the language that the citizen chose, or whole: what is recorded of it is what they see now.
 
     No response came, so the secret stays: the page before is as good as this one, until one is decided.
     """
@@ -230,13 +236,16 @@ def _reworded(site: Site, request: Request, login: str, fields: dict[str, str]) 
     state = site.logins.state(cookies(request), login, now)
     if not isinstance(state, Asked) or state.expectation.provider_id != decided.provider_id:
         raise Replayed("not_asked", "a question of another country than was asked last")
-    language = fields.get("language", "")
-    if _unknown(fields, {"language"}) or language not in LANGUAGES:
+    origin, pressed = decided.request.origin, fields.get("page", "")
+    language = site.language(request, decided.request.languages) if pressed else fields.get("language", "")
+    if _unknown(fields, {"page" if pressed else "language"}) or language not in LANGUAGES or pressed not in PAGES:
         raise RequestRefused("a choice of language with fields that the page does not have", code="other_site")
-    origin = decided.request.origin
     try:
         with about(origin.service, decided.provider_id, PeerUnavailable, SourceSuspended):
-            worded = site.broker.reword(decided, language, now)
+            if pressed == EVERY_TIME:
+                worded = site.broker.forget(decided, language, now)
+            else:
+                worded = site.broker.reword(decided, language, now, whole=bool(pressed))
     except (PeerUnavailable, Suspended, AllRevoked) as error:
         return stopped(site, request, error, origin, now, wished=speaking(decided, language).request.languages)
     return _asking(site, worded, secret, language, [])
@@ -245,9 +254,15 @@ def _reworded(site: Site, request: Request, login: str, fields: dict[str, str]) 
 def _decided(site: Site, request: Request, login: str, fields: dict[str, str]) -> Response:
     """The citizen's choice: bound to this browser by the Strict cookie, to what was shown by the seal."""
     now = site.clock()
-    reference = site.reference(request, login)
+    site.reference(request, login)
     decided, secret = _opened(site, request, login, fields, now)
-    choice, origin, wished = _choice(fields), decided.request.origin, decided.request.languages
+    return _ended(site, request, decided, _choice(fields), secret, now)
+
+
+def _ended(site: Site, request: Request, decided: Decided, choice: Choice, secret: bytes, now: int) -> Response:
+    """The choice, as one unit, and the way onward."""
+    reference = site.reference(request, decided.login)
+    origin, wished = decided.request.origin, decided.request.languages
     provider = _source(site, decided.provider_id)
     try:
         with about(origin.service, decided.provider_id, *site.screens.of_the_source):
@@ -316,12 +331,14 @@ def _choice(fields: dict[str, str]) -> Choice:
         raise RequestRefused("a decision with fields that the page does not have", code="other_site")
     ticked = frozenset(AttributeName(name.removeprefix(SHARE)) for name in fields if name.startswith(SHARE))
     # Boxes ticked and then refused: what was ticked is nothing
-    return Choice(fields.get("choice", ""), ticked if fields.get("choice") in RELEASING else frozenset())
+    if fields.get("choice") not in RELEASING:
+        return Choice(fields.get("choice", ""))
+    return Choice(fields["choice"], ticked, remember=REMEMBER in fields)
 
 
 def _unknown(fields: dict[str, str], pressed: set[str]) -> bool:
     """Whether there is a field that the question's form does not send with what was `pressed`."""
-    boxes = {name for name, value in fields.items() if name.startswith(SHARE) and value == "yes"}
+    boxes = {name for name, value in fields.items() if (name.startswith(SHARE) or name == REMEMBER) and value == "yes"}
     return not ({"login", "decided"} | pressed | boxes).issuperset(fields)
 
 

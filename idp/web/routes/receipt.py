@@ -2,6 +2,7 @@
 
 GET  /receipt                        what was passed on last, the way to the file, and to the others of the day
 GET  /receipt.json                   the file
+POST /receipt/ask                    the approval of one of them is not remembered any more
 POST /receipt/forget                 the browser and the broker forget all of them
 
 `n=2` asks for the one before the newest, and so on.
@@ -34,6 +35,7 @@ from policies.purposes import Basis
 RECEIPT_PATH = "/receipt"
 FILE_PATH = "/receipt.json"
 FORGET_PATH = "/receipt/forget"
+ASK_PATH = "/receipt/ask"
 KEY_PATH = "/log/vkey"
 COOKIE = "__Host-receipt"
 NUMBER = re.compile(r"[1-9][0-9]?")
@@ -50,7 +52,7 @@ def routes(site: CitySite) -> list[PageRoute]:
     @threaded
     def shown(request: Request) -> Response:
         check_navigation(request)
-        return _page(site, request)
+        return _page(site, request, query(request).get("n"))
 
     @threaded
     def file(request: Request) -> Response:
@@ -63,17 +65,22 @@ def routes(site: CitySite) -> list[PageRoute]:
         await form(request)
         return await run_in_threadpool(_forgotten, site, request)
 
+    async def ask(request: Request) -> Response:
+        check_navigation(request)
+        check_same_origin(request, site.issuer)
+        return await run_in_threadpool(_asked_every_time, site, request, (await form(request)).get("n"))
+
     return [
+        PageRoute(ASK_PATH, ask, "POST"),
         PageRoute(RECEIPT_PATH, shown, "GET"),
         PageRoute(FILE_PATH, file, "GET"),
         PageRoute(FORGET_PATH, forget, "POST"),
     ]
 
 
-def _issued(site: CitySite, request: Request) -> tuple[int, Mapping[int, Issued]]:
+def _issued(site: CitySite, request: Request, asked: str | None) -> tuple[int, Mapping[int, Issued]]:
     """The number of the receipt that is asked for, and all of this browser. Raises `NotFound` where it is not there."""
     found = site.citizen_receipts.receipts(cookies(request).get(COOKIE, ""), site.clock())
-    asked = query(request).get("n")
     if asked is not None and not NUMBER.fullmatch(asked):
         raise RequestRefused("a receipt's number that is none")
     number = min(found, default=0) if asked is None else int(asked)
@@ -82,11 +89,17 @@ def _issued(site: CitySite, request: Request) -> tuple[int, Mapping[int, Issued]
     return number, found
 
 
-def _page(site: CitySite, request: Request) -> Response:
+def _asked_every_time(site: CitySite, request: Request, asked: str | None) -> Response:
+    number, found = _issued(site, request, asked)
+    site.citizen_receipts.ask_every_time(found[number], site.clock())
+    return _page(site, request, asked)
+
+
+def _page(site: CitySite, request: Request, asked: str | None) -> Response:
     language = site.language(request)
     wording = site.wording(language)
     try:
-        number, issued = _issued(site, request)
+        number, issued = _issued(site, request, asked)
     except NotFound:
         view = ReceiptView(language, None, FORGET_PATH)
         return page(site.pages.receipt(view), view.kind, (), status=404)
@@ -96,7 +109,8 @@ def _page(site: CitySite, request: Request) -> Response:
         for place, each in shown.items()
         if place != number
     )
-    view = ReceiptView(language, shown[number], FORGET_PATH, others)
+    ask = ASK_PATH if site.citizen_receipts.remembered(issued[number], site.clock()) else ""
+    view = ReceiptView(language, shown[number], FORGET_PATH, others, ask, number)
     return page(site.pages.receipt(view), view.kind, ())
 
 
@@ -104,7 +118,7 @@ def _file(site: CitySite, request: Request) -> Response:
     asked = query(request)
     if not set(asked) <= {"n"}:
         raise RequestRefused("a receipt in a form that there is not")
-    number, found = _issued(site, request)
+    number, found = _issued(site, request, asked.get("n"))
     return Response(found[number].octets, media_type="application/json", headers=_file_headers("receipt.json"))
 
 

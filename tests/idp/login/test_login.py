@@ -22,6 +22,7 @@ from idp.login.states import (
     REQUESTED,
     Asked,
     Decided,
+    Earlier,
     Grant,
     Judged,
     Refused,
@@ -89,6 +90,7 @@ DECIDED_STATE = Decided(
     assertion=b"\xff" * 32,
     marks_end=3_000,
     path=DecidedBy.PAGE,
+    earlier=Earlier(500, (EMAIL,), same=True),
 )
 GRANTED = Grant(
     origin=REQUEST.origin,

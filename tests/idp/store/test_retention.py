@@ -3,12 +3,13 @@
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
-from idp.ports import SealingRow
+from idp.ports import ApprovalRow, SealingRow
 from idp.sequencer.sequencer import Sequencer
 from idp.sequencer.witness import Witness
 from idp.store import retention as module
@@ -21,7 +22,7 @@ from tests.idp.server.crew import until
 from tests.idp.store.units import KEYS, NOW, TENANT, Clock, marks, opened_at, parked, release, unit
 
 LONG_AGO = NOW - 2 * KEPT_SECONDS
-TABLES = (tables.marks, tables.parked, tables.decisions, tables.sealing_keys)
+TABLES = tables.EXPIRING
 
 
 @pytest.fixture
@@ -45,7 +46,9 @@ def left(store: Store, end: int) -> list[int]:
 def ended(store: Store, end: int) -> None:
     """A row of each kind."""
     StoredSealingKeys(engine=store.engine, tenant=TENANT).add([SealingRow("decided", end // 3600, b"w" * 60, end)])
-    store.commit(unit(*marks(f"ends at {end}", end=end), parked=[parked(end=end)], record=release(time=end), end=end))
+    approval = ApprovalRow(end.to_bytes(32), b"sealed", end)
+    ending = unit(*marks(f"ends at {end}", end=end), parked=[parked(end=end)], record=release(time=end), end=end)
+    store.commit(replace(ending, approval=approval))
     assert all(left(store, end))
 
 
