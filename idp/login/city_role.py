@@ -94,7 +94,7 @@ class CityRole:
 
     def recalled(self, decided: Decided, now: int, *, forced: bool) -> Decided:
         """One line is enough while the purpose remembers and the same would go: no page for who just signed in anew."""
-        if self._ask(decided).mode is AskMode.EACH_TIME or decided.decision.blocked:
+        if self._ask(decided).mode is AskMode.EACH_TIME or decided.decision.blocked or self.short_of(decided):
             return decided
         earlier = self._approvals.earlier(decided.request, decided.judged, now)
         if earlier is None or not earlier.same or decided.request.ask_anew:
