@@ -29,7 +29,7 @@ class AskMode(StrEnum):
 
 
 class Show(StrEnum):
-    """What the page does: it informs and goes on, or it asks and takes a no."""
+    """Whether the page informs and goes on, or asks and takes a no."""
 
     INFORM = "inform"
     ASK = "ask"

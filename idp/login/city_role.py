@@ -218,12 +218,12 @@ class CityRole:
         )
 
     def enforces(self, origin: Origin) -> bool:
-        """As its registration says now."""
+        """The registration says it."""
         party = self.configuration.parties.get(ClientId(origin.service))
         return party is not None and party.enforce
 
     def short_of(self, decided: Decided) -> tuple[AttributeName, ...]:
-        """What the purpose requires or wants to be true, and is not: `policies.release.short_of`."""
+        """The attributes that the purpose requires or wants to be true: `policies.release.short_of`."""
         party, purpose = self.registered(decided.request)
         return short_of(decided.decision, purpose) if party.enforce else ()
 

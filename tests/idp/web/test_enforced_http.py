@@ -140,11 +140,14 @@ def test_a_registration_without_it_is_told_the_no(visitor: Visitor, stage: Stage
 def test_across_a_border_the_email_address_stays_and_a_new_border_counts_at_once(
     visitor: Visitor, stage: Stage, tmp_path: Path
 ) -> None:
-    question, token = visitor.question(), str(visitor.redeem(visitor.code(email="")).json["access_token"])
+    question = visitor.question()
+    codes = [visitor.decides(visitor.question(), ticked=ticked).back["code"] for ticked in ({}, {"share.email": "yes"})]
+    alike, more = (str(visitor.redeem(code).json["access_token"]) for code in codes)
     border = {PARTY: ("client_id", 'sphere = "city"\nclient_id'), COUNTRY: ("binding", 'sphere = "abroad"\nbinding')}
     with stage.other_broker(tmp_path / "border", border) as visitor.port:
         page = visitor.question()
         assert page.found("//*[@data-reason='other_sphere']/@data-name") == ["email"]
         assert set(page.found("//*[@data-form]/@data-form")) == {"age_over(18)", "resident_of(Storkhaven)"}
         assert visitor.decides(question).status == 409
-        assert visitor.userinfo(token).status == 200, "it holds answers of yes and no alone"
+        assert visitor.userinfo(alike).status == 200, "it holds answers of yes and no alone"
+        assert visitor.userinfo(more).status == 401

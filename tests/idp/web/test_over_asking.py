@@ -1,4 +1,4 @@
-"""What a service asked for and could have got from nobody is counted, by service and attribute, without persons."""
+"""Requests for more than a service may get are counted, by service and attribute, without persons."""
 
 import json
 

@@ -6,9 +6,10 @@ from policies.attributes import AttributeName
 from policies.load import load
 from policies.parties import ClientId, ProviderId, PurposeId
 from policies.purposes import AskMode, AskRule, Purpose, Rights, Show
-from tests.policies.load.files import FILES, PURPOSE, files, problem_of
+from tests.policies.load.files import FILES, PURPOSE, files, problem_of, problems_of
 
-FILE, PARKING, PROVIDER = "purposes/parking.toml", "parties/parking.toml", "providers/demo-ee.toml"
+FILE, PARKING = "purposes/parking.toml", "parties/parking.toml"
+PROVIDER, NODE = "providers/demo-ee.toml", "providers/lv.toml"
 # As a purpose writes them, each in place of the line of its law
 WHOLE = """\
 retention = "P1Y6M"
@@ -58,10 +59,12 @@ def test_a_registration_is_enforced_and_lies_in_a_sphere() -> None:
     changed = {
         PARKING: FILES[PARKING].replace("[attributes]", 'enforce = true\nsphere = "eu"\n[attributes]'),
         PROVIDER: FILES[PROVIDER].replace("[attributes]", 'sphere = "ch"\n[attributes]', 1),
+        NODE: 'sphere = "eu"\n' + FILES[NODE],
     }
     found = load(files(**changed))
     party, provider = found.parties[ClientId("parking")], found.providers[ProviderId("demo-ee")]
     assert (party.enforce, party.sphere, provider.sphere) == (True, "eu", "ch")
+    assert found.providers[ProviderId("lv")].sphere == "eu"
 
 
 @pytest.mark.parametrize(
@@ -117,6 +120,16 @@ def test_only_a_required_predicate_must_be_true(old: str, new: str, fix: str) ->
     text = PURPOSE.replace(old, new, 1).replace("[attributes.address]", "must_be_true = true\n\n[attributes.address]")
     found = problem_of(FILE, PURPOSE, text)
     assert (found.key, fix in found.fix) == ("attributes.birthdate.must_be_true", True)
+
+
+def test_whoever_signs_in_cannot_choose_among_the_purposes_of_an_enforced_registration() -> None:
+    other = PURPOSE.replace("resident-parking", "visitor-parking")
+    two = FILES[PARKING].replace('["resident-parking"]', '["resident-parking", "visitor-parking"]')
+    assert load(files(**{"purposes/other.toml": other, PARKING: two}))
+    found = problems_of(
+        files(**{"purposes/other.toml": other, PARKING: two.replace("[attributes]", "enforce = true\n[attributes]")})
+    )
+    assert [(one.file, one.key, "for each purpose" in one.fix) for one in found] == [(PARKING, "enforce", True)]
 
 
 @pytest.mark.parametrize(("file", "key"), [(PARKING, "sphere"), (PROVIDER, "sphere"), (PARKING, "enforce")])
