@@ -3,7 +3,7 @@
 | rule | its changes |
 |---|---|
 | the form of an attribute in a purpose | each form without a parameter that says more |
-| `required`, `must_be_true`, and the `sphere` of a registration | dropped |
+| `required`, `must_be_true`; `enforce` and the `sphere` of a registration | dropped |
 | `minimum_assurance` | one level lower |
 | the attributes of a purpose | each other attribute of the catalogue, added in full |
 | a registration that is narrower than its purposes | each form that lets more go; each needed attribute, added |
@@ -143,9 +143,13 @@ def _with_need(purpose: Purpose, name: AttributeName, need: Need) -> Purpose:
 
 def _of_party(party: RelyingParty, configuration: Configuration) -> Iterator[_Mutant]:
     catalogue, needed = configuration.catalogue, dict[AttributeName, set[Form]]()
-    for purpose_id in party.purposes:
-        for name, need in configuration.purposes[purpose_id].needs.items():
+    purposes = [configuration.purposes[one] for one in party.purposes]
+    for purpose in purposes:
+        for name, need in purpose.needs.items():
             needed.setdefault(name, set()).add(need.form)
+    if party.enforce and any(need.required for purpose in purposes for need in purpose.needs.values()):
+        fix = f'write an example with client = "{party.client_id}" and ended_by, in which a required attribute falls short.'
+        yield _Mutant(party.source, "enforce", "dropped", fix, replace(party, enforce=False))
     if party.sphere and not all(is_predicate(form) for forms in needed.values() for form in forms):
         fix = f'write an example with client = "{party.client_id}", another sphere, and NAME = "other_sphere" in withheld.'
         yield _Mutant(party.source, "sphere", "dropped", fix, replace(party, sphere=""))

@@ -27,7 +27,7 @@ _USABLE = {
     AttributeKind.ADDRESS: ("has nothing that a purpose can use.", 'write { locality = "Storkhaven", country = "EE" }.'),
 }
 _EMPTY = ("is empty.", "write text, or leave it out: then the country knows none.")
-_ENDED_FIX = 'write ended_by = ["birthdate"]: what ends the login of a service that is enforced.'
+_ENDED_FIX = 'write ended_by = ["birthdate"]: what ends the login where it is enforced.'
 _WITHHELD_FIX = 'write withheld = { email = "not_needed" }.'
 _GOES = {Reason.AS_ASKED, Reason.LEAST_SUFFICIENT, Reason.SOURCE_HAS_LESS}
 _REASONS = {word: word for word in (BLOCKED, *(reason.value for reason in Reason if reason not in _GOES))}

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from idp.cli import app
 from policies.attributes import AttributeName
 from policies.forms import form_title, parse_form
-from policies.identifiability import about_one_in, total
+from policies.identifiability import MOST, about_one_in, total
 from policies.load import Configuration, load
 from tests.docs.pages import DOCS
 
@@ -86,9 +86,11 @@ def _lines(name: str) -> Iterator[str]:
     asked_bits, released_bits = bits(name)
     withheld = sum(not released for _, _, released, _ in rows)
     yield ""
+    few = f"as much as one in {about_one_in(released_bits):,} people"
+    tells = few if released_bits < MOST else "enough to single out one person"
     yield (
-        f"Asked: {asked_bits:.1f} bits. Released: {released_bits:.1f} bits, as much as one in "
-        f"{about_one_in(released_bits):,} people. Withheld altogether: {withheld} of {len(rows)}."
+        f"Asked: {asked_bits:.1f} bits. Released: {released_bits:.1f} bits, {tells}. "
+        f"Withheld altogether: {withheld} of {len(rows)}."
     )
 
 

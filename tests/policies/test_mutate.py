@@ -101,7 +101,17 @@ def test_an_answer_that_must_be_yes_is_held_by_an_example_that_ends_the_login() 
     minor = minor.partition("withheld")[0].replace(', address = "exact"', "")
     assert unheld(purpose + minor) == {}
     (said,) = differences_of(purpose + minor.replace("2012", "1990"))
-    assert said == "the file says that birthdate ends an enforced login, and nothing does."
+    assert said == "the file says that birthdate ends the login, and nothing does."
+
+
+def test_an_enforced_registration_is_held_by_an_example_of_its_own_that_ends_the_login() -> None:
+    party = FILES["parties/parking.toml"].replace("[attributes]", "enforce = true\n\n[attributes]")
+    assert unheld(PURPOSE, party) == {"enforce": ("dropped",)}
+    short = BY_CLIENT.partition("given")[0].replace(', address = "exact"', "")
+    ends = short + 'given = {}\nwithheld = { birthdate = "not_available" }\nended_by = ["birthdate"]\n'
+    assert unheld(PURPOSE + ends, party) == {}
+    (said,) = differences_of(PURPOSE + ends)
+    assert said == "the file says that birthdate ends the login, and nothing does."
 
 
 def test_a_purpose_without_a_release_or_a_refusal_is_named() -> None:
