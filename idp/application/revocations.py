@@ -1,6 +1,7 @@
 """Which keys are revoked, for a command: it asks the database as a server does, and says where that cannot tell."""
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 
 from connectors.signatures.key_ring import Revoked, none_revoked
@@ -37,11 +38,10 @@ def read_revocations(settings: Settings, keys: BrokerKeys) -> Revocations:
     except StoreUnavailable as error:
         return _silent(settings, error)
     try:
-        off = Switches(engine=store.engine, tenant=settings.tenant, keys=keys.ledger).current()
+        with closing(store):
+            off = Switches(engine=store.engine, tenant=settings.tenant, keys=keys.ledger).current()
     except StoreUnavailable as error:
         return _silent(settings, error)
-    finally:
-        store.close()
     found: Mapping[str, int] = {name: each.off_since for (kind, name), each in off.items() if kind == KEY}
     revocations = Revocations(since=lambda key_id: found.get(key_id, 0))
     keys.obey(revocations.since)

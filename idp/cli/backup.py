@@ -27,7 +27,7 @@ from idp.sequencer.witness import saw_nothing, witnessed, would_count
 from idp.store.backup import CLOSED_SECONDS, back_up, closing, newest_moment, opened_backup, rows_of
 from idp.store.backup import restore as restore_rows
 from idp.store.commits import Unconfirmed
-from idp.store.engine import database_name, open_engine, reading
+from idp.store.engine import database_name, disposed, open_engine, reading
 from idp.store.faults import explained
 from idp.store.installation import assert_ours, is_sealed_by_others
 from idp.store.migrate import assert_current, migrate
@@ -190,12 +190,9 @@ def _room_at(place: str) -> Iterator[None]:
 
 @contextmanager
 def _database(settings: Settings) -> Iterator[Engine]:
-    engine = open_engine(settings.database_url)
-    try:
+    with disposed(open_engine(settings.database_url)) as engine:
         assert_current(engine)
         yield engine
-    finally:
-        engine.dispose()
 
 
 def _say(

@@ -9,7 +9,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -193,14 +193,9 @@ def _shown(lines: Iterator[bytes], size: int, *, as_json: bool) -> Iterator[byte
             advance(1 if 0 < place <= size else 0)
 
 
-@contextmanager
-def _opened(settings: Settings) -> Iterator[Store]:
+def _opened(settings: Settings) -> closing[Store]:
     """The store of these settings, read beside a running broker."""
-    store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=_keys(settings))
-    try:
-        yield store
-    finally:
-        store.close()
+    return closing(open_store(settings.database_url, tenant=settings.tenant, ledger_keys=_keys(settings)))
 
 
 def _keys(settings: Settings) -> LedgerKeys:

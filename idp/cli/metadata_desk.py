@@ -1,7 +1,7 @@
 """The desk of `ciconia metadata`: a configuration, its nodes, and the copies of their metadata."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys
 from idp.keys.shared_factors import own_moduli
 from idp.protocols.eidas.receiving_node import known_peers
-from idp.store.engine import open_engine
+from idp.store.engine import disposed, open_engine
 from idp.store.faults import explained
 from idp.store.migrate import assert_current
 from idp.store.peer_copies import RecordedCopies, StoredCopies
@@ -97,12 +97,9 @@ def _unsure(*, as_json: bool) -> Iterator[None]:
 @contextmanager
 def reading_engine(desk: NodeDesk) -> Iterator[Engine]:
     """The database, to read the copies in it."""
-    engine = open_engine(desk.settings.database_url)
-    try:
+    with disposed(open_engine(desk.settings.database_url)) as engine:
         assert_current(engine)
         yield engine
-    finally:
-        engine.dispose()
 
 
 class PromptCopies:
@@ -139,11 +136,9 @@ def _written(act: Callable[[], _T]) -> _T:
 def recorded_copies(desk: NodeDesk) -> Iterator[PromptCopies]:
     """Copies that record each approval in the ledger first."""
     settings = desk.settings
-    store = within(lambda: open_store(settings.database_url, tenant=settings.tenant, ledger_keys=desk.keys.ledger))
-    try:
+    opened = within(lambda: open_store(settings.database_url, tenant=settings.tenant, ledger_keys=desk.keys.ledger))
+    with closing(opened) as store:
         yield PromptCopies(RecordedCopies(desk.copies(store.engine), commits=store, tenant=settings.tenant))
-    finally:
-        store.close()
 
 
 def held_copy(copies: PeerCopies, peer: Peer) -> Held | None:

@@ -2,8 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
-from hashlib import sha256
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from connectors.fetch import FetchError
@@ -12,6 +11,7 @@ from connectors.formats.eidas.registry import not_ours
 from connectors.formats.grammar import written
 from connectors.metadata.peers import Held, PendingMetadata
 from idp.cli.console import COULD_NOT_RUN, NO, YES, say
+from idp.inspect.metadata import facts_told
 from policies.deviations import named
 
 NOBODY = "The configuration has no node."
@@ -73,15 +73,7 @@ class Fetched:
 
 def pending_told(name: str, one: PendingMetadata) -> dict[str, object]:
     """One node's pending changes, as an object."""
-    return {
-        "peer": name,
-        "entity_id": one.entity_id,
-        "country": one.country,
-        "digest": one.digest,
-        "additions": list(one.additions),
-        "first": one.first,
-        "deviations": list(one.deviations),
-    }
+    return {"peer": name, **asdict(one)}
 
 
 def say_used(deviations: Sequence[str]) -> None:
@@ -113,16 +105,8 @@ def held_told(held: Held) -> dict[str, object]:
         "country": facts.country,
         "role": facts.role,
         "fetched": written(held.fetched),
-        "valid_until": written(facts.valid_until),
-        "digest": facts.digest,
+        **facts_told(facts),
         "approved_digest": held.approved.digest if held.approved is not None else None,
-        "signing": sorted(sha256(der).hexdigest() for der in facts.signing),
-        "encryption": sorted(sha256(der).hexdigest() for der in facts.encryption),
-        "endpoints": sorted(f"{binding} {url}" for binding, url in facts.endpoints),
         "attributes": sorted(facts.attributes),
-        "assurance": sorted(facts.assurance),
-        "versions": sorted(facts.versions),
         "sp_type": facts.sp_type or None,
-        "deviations": list(facts.deviations),
-        "versions_not_ours": not_ours(facts.versions),
     }

@@ -11,7 +11,7 @@ Exit codes: 0 it is so, 1 it is refused and every reason is named, 2 it could no
 import difflib
 import shlex
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -220,11 +220,9 @@ def _desk(config: Path, *, as_json: bool) -> Iterator[_SwitchDesk]:
         files, unreadable = readable_files(config)
         configuration, faults = examine(files)
         # The first command at a database writes whose it is
-        store = within(lambda: open_store(settings.database_url, tenant=settings.tenant, ledger_keys=ledger))
-        try:
+        opened = within(lambda: open_store(settings.database_url, tenant=settings.tenant, ledger_keys=ledger))
+        with closing(opened) as store:
             yield _SwitchDesk(settings, ledger, store, _names(configuration), whole=not (unreadable or faults))
-        finally:
-            store.close()
 
 
 def _names(configuration: Configuration) -> Mapping[SwitchKind, frozenset[str]]:

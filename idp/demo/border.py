@@ -29,7 +29,7 @@ from idp.keys.file import FileSigner, load_signer
 from idp.keys.folder import create_keys, load_keys
 from idp.keys.ledger_files import load_ledger_keys
 from idp.protocols.eidas.own_metadata import own_facts
-from idp.store.engine import open_engine
+from idp.store.engine import disposed, open_engine
 from idp.store.migrate import migrate
 from idp.store.peer_copies import StoredCopies
 from idp.system.clock import system_clock
@@ -231,9 +231,6 @@ def _digest(folder: Path) -> str:
 def known_to(folder: Path) -> Iterator[StoredCopies]:
     """The copies that a folder's node keeps of other nodes' metadata."""
     settings = load_settings(folder)
-    engine = open_engine(settings.database_url)
-    try:
+    with disposed(open_engine(settings.database_url)) as engine:
         keys = load_ledger_keys(settings.key_folder, settings.origin)
         yield StoredCopies(engine=engine, tenant=settings.tenant, keys=keys)
-    finally:
-        engine.dispose()

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import make_url
 
-from idp.store.engine import database_file, is_postgres, open_engine, reading, url_of_file, writing
+from idp.store.engine import database_file, disposed, is_postgres, open_engine, reading, url_of_file, writing
 from policies.errors import Misconfigured, Problem
 
 SCHEMA = "ciconia_demo_"
@@ -19,8 +19,7 @@ SCHEMA = "ciconia_demo_"
 @contextmanager
 def demo_database(url: str, *, keep: bool) -> Iterator[str]:
     """The URL for the nodes. Raises `Misconfigured` where it is no database of ours, or a file that is there already."""
-    engine = open_engine(url)
-    try:
+    with disposed(open_engine(url)) as engine:
         if not is_postgres(engine):
             yield _fresh_file(url)
             return
@@ -33,8 +32,6 @@ def demo_database(url: str, *, keep: bool) -> Iterator[str]:
             if not keep:
                 with reading(), writing(engine).begin() as connection:
                     connection.exec_driver_sql(f"DROP SCHEMA {name} CASCADE")
-    finally:
-        engine.dispose()
 
 
 def _fresh_file(url: str) -> str:

@@ -14,7 +14,7 @@ from idp.doctor.examination import Examination
 from idp.doctor.finding import ERROR, NOTICE, WARNING, DoctorFinding
 from idp.doctor.postgres import is_postgres_url, postgres
 from idp.ledger.ledger_keys import LedgerKeys
-from idp.store.engine import database_file, database_name, is_postgres, open_engine, sqlite_url, unavailable
+from idp.store.engine import database_file, database_name, disposed, is_postgres, open_engine, sqlite_url, unavailable
 from idp.store.faults import meaning
 from idp.store.installation import FIX, fault_of_keys, fingerprint_of_names
 from idp.store.migrate import revision_of, revisions, serves
@@ -108,17 +108,14 @@ def _journal(case: Examination, path: Path, head: bytes) -> Iterator[DoctorFindi
         return
     if not head:
         return
-    engine = open_engine(case.settings.database_url)
     try:
-        with engine.connect():
+        with disposed(open_engine(case.settings.database_url)) as engine, engine.connect():
             pass
     except Misconfigured as error:
         for problem in error.problems:
             yield ERROR(case.name(path), "synchronous", problem.what, _LAST, "Put the database on a local disk.")
     except DBAPIError:
         return  # its revision cannot be read either, which is named there
-    finally:
-        engine.dispose()
 
 
 def _revision(case: Examination) -> Iterator[DoctorFinding]:
@@ -220,10 +217,8 @@ def read_only(case: Examination) -> Iterator[Engine | None]:
         except Misconfigured:
             yield None
             return
-        try:
+        with disposed(looking):
             yield looking
-        finally:
-            looking.dispose()
         return
     try:
         path = database_file(sqlite_url(case.settings.database_url))
@@ -240,8 +235,5 @@ def read_only(case: Examination) -> Iterator[Engine | None]:
         connection.execute("PRAGMA query_only = ON")
         return connection
 
-    engine = create_engine("sqlite://", creator=connect, hide_parameters=True)
-    try:
+    with disposed(create_engine("sqlite://", creator=connect, hide_parameters=True)) as engine:
         yield engine
-    finally:
-        engine.dispose()

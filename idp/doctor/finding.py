@@ -1,7 +1,7 @@
 """Findings of `ciconia doctor`: one thing that is wrong with an installation each, and how much that matters."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from policies.parties import Source
@@ -59,17 +59,10 @@ class DoctorFinding:
 
     def as_json(self) -> dict[str, object]:
         """The object of `doctor --json`."""
-        also = [{"line": one.line, "key": one.key} for one in self.also]
-        return {
-            "severity": self.severity.value,
-            "file": self.file,
-            "line": self.line,
-            "key": self.key,
-            "what": self.what,
-            "why": self.why,
-            "fix": self.fix,
-            **({"also": also} if also else {}),
-        }
+        told = asdict(self)
+        if not self.also:
+            del told["also"]
+        return told
 
 
 def by_severity(findings: Sequence[DoctorFinding]) -> tuple[DoctorFinding, ...]:

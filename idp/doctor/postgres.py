@@ -8,7 +8,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from idp.doctor.examination import Examination
 from idp.doctor.finding import ERROR, WARNING, DoctorFinding
 from idp.store.clock_drift import ALLOWED, FIX, clock_drift, drift_text
-from idp.store.engine import database_name, unavailable
+from idp.store.engine import database_name, disposed, unavailable
 from idp.store.faults import meaning
 from idp.store.postgres import ONLY_READS, faults_of_session, look_at, postgres_url
 from policies.errors import Misconfigured
@@ -45,14 +45,13 @@ def postgres(case: Examination, clock: Callable[[], int]) -> Iterator[DoctorFind
         what, fix = f"target_session_attrs={asked} asks for a server that only reads.", "Take it out of the URL."
         yield case.setting(ERROR, "database", what, why=_NOBODY, fix=fix)
     try:
-        yield from _asked(case, engine, clock)
+        with disposed(engine):
+            yield from _asked(case, engine, clock)
     except DBAPIError as error:
         detail = unavailable(error).detail
         means, fix = meaning(detail)
         what = f"it cannot be used ({detail}). {means}".rstrip()
         yield case.setting(ERROR, "database", what, why=_NOBODY, fix=fix or "Look at the server's log.")
-    finally:
-        engine.dispose()
 
 
 def _on_its_way(case: Examination, host: str, query: dict[str, object]) -> Iterator[DoctorFinding]:

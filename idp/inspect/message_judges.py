@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from connectors.authn_request_checks import judge_authn_request
-from connectors.formats.authn_request import read_authn_request
+from connectors.formats.authn_request import AuthnRequestMessage, read_authn_request
+from connectors.formats.eidas.request import EidasRequest
 from connectors.formats.logout import read_logout_request, read_logout_response
 from connectors.formats.metadata import ServiceProviderFacts
 from connectors.logout_checks import ExpectedLogout, judge_logout_request, judge_logout_response
@@ -110,18 +111,7 @@ def authn_request_judge(sender: Sender, party: ServiceProviderFacts, destination
 
     def judge(signed: Signed, _relay_state: str, now: int) -> MessageFacts:
         found = judge_authn_request(read_authn_request(signed), party, destination, now, sender.profile)
-        facts = {
-            "id": found.request_id,
-            "issuer": found.issuer,
-            "issued": found.issue_instant,
-            "answer_to": found.acs_url,
-            "force_authentication": found.force_authentication,
-            "passive": found.is_passive,
-            "name_id_format": found.name_id_format or None,
-            "comparison": found.comparison or None,
-            "contexts": list(found.contexts),
-        }
-        return MessageFacts(facts)
+        return MessageFacts(_asked(found, found.acs_url))
 
     return _of_request(sender, judge, RequestRefused.public, ())
 
@@ -133,22 +123,24 @@ def node_request_judge(sender: Sender, asking: Asking, destination: str, left_op
         if len(relay_state.encode()) > MAX_RELAY_STATE:
             raise PeerRequestRefused(RELAY_STATE, f"a RelayState of more than {MAX_RELAY_STATE} octets")
         found = receive_request(signed, here=destination, peer=asking, now=now, profile=EIDAS)
-        facts = {
-            "id": found.request_id,
-            "issuer": found.issuer,
-            "issued": found.issue_instant,
-            "answer_to": asking.acs_url,
-            "force_authentication": found.force_authentication,
-            "passive": bool(found.is_passive),
-            "name_id_format": found.name_id_format or None,
-            "comparison": found.comparison,
-            "contexts": list(found.contexts),
-            "sp_type": found.sp_type,
-            "attributes": {attribute.name: attribute.required for attribute in found.attributes},
-        }
-        return MessageFacts(facts)
+        attributes = {attribute.name: attribute.required for attribute in found.attributes}
+        return MessageFacts({**_asked(found, asking.acs_url), "sp_type": found.sp_type, "attributes": attributes})
 
     return _of_request(sender, judge, PeerRequestRefused.public, left_open)
+
+
+def _asked(found: AuthnRequestMessage | EidasRequest, answer_to: str) -> dict[str, object]:
+    return {
+        "id": found.request_id,
+        "issuer": found.issuer,
+        "issued": found.issue_instant,
+        "answer_to": answer_to,
+        "force_authentication": found.force_authentication,
+        "passive": bool(found.is_passive),
+        "name_id_format": found.name_id_format or None,
+        "comparison": found.comparison or None,
+        "contexts": list(found.contexts),
+    }
 
 
 def _of_request(sender: Sender, judge: Judge, public: str, left_open: Sequence[str]) -> MessageJudge:

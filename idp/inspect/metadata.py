@@ -110,7 +110,7 @@ class MetadataInspector(XmlInspector):
         return {
             "entity_id": first.entity_id,
             "country": first.country,
-            "roles": {role: _facts(one) for role, one in facts.items()},
+            "roles": {role: facts_told(one) for role, one in facts.items()},
         }
 
     def _facts(self, signed: Signed, role: Role) -> PeerFacts:
@@ -120,7 +120,8 @@ class MetadataInspector(XmlInspector):
         return facts_of_node(signed, role, expected, chains=self._pki is not None)
 
 
-def _facts(facts: PeerFacts) -> dict[str, object]:
+def facts_told(facts: PeerFacts) -> dict[str, object]:
+    """The facts that a role's metadata says as an object, with each certificate as its SHA-256."""
     return {
         "valid_until": written(facts.valid_until),
         "digest": facts.digest,

@@ -29,7 +29,7 @@ from idp.inspect.response import ResponseInspector, ResponseJudge
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.protocols.eidas.receiving_node import known_peers
 from idp.protocols.saml.service_provider import decryption_ring
-from idp.store.engine import open_engine
+from idp.store.engine import disposed, open_engine
 from idp.store.migrate import assert_current
 from idp.store.peer_copies import StoredCopies
 from idp.system.addresses import acs_url, entity_id, node_acs_url, node_entity_id
@@ -170,8 +170,7 @@ def held_peers(
     settings: Settings, known: Mapping[EntityId, Peer], ledger: LedgerKeys, stack: ExitStack, *, role: Role
 ) -> Peers:
     """Other countries' nodes of a role as the server holds them, approved or not, without fetching."""
-    engine = open_engine(settings.database_url)
-    stack.callback(engine.dispose)
+    engine = stack.enter_context(disposed(open_engine(settings.database_url)))
     assert_current(engine)
     return Peers(
         known,

@@ -24,7 +24,7 @@ from idp.keys.file import sync_folder
 from idp.store import tables
 from idp.store.backup_check import is_plain
 from idp.store.commits import confirmed
-from idp.store.engine import open_engine, patiently, reading, snapshot, unavailable, url_of_file, writing
+from idp.store.engine import disposed, open_engine, patiently, reading, snapshot, unavailable, url_of_file, writing
 from idp.store.faults import explained
 from idp.store.migrate import migrate, revision_of
 from idp.store.statements import CompiledStatement
@@ -71,8 +71,8 @@ def back_up(engine: Engine, *, tenant: Tenant, file: Path, advance: Callable[[in
         raise FileExistsError(17, "it exists already: name a new file", str(file))
     with fresh_file(file) as fresh:
         with _naming(file, StoreUnavailable):
-            target = _opened(fresh)
-        try:
+            opened = _opened(fresh)
+        with disposed(opened) as target:
             with reading(), snapshot(engine) as source, _naming(file), writing(target).begin() as out:
                 count = _copy(source, out, tenant, advance)
             with _naming(file), target.connect() as connection:
@@ -80,8 +80,6 @@ def back_up(engine: Engine, *, tenant: Tenant, file: Path, advance: Callable[[in
                 # One file: no log beside it that somebody could forget
                 connection.exec_driver_sql("PRAGMA journal_mode = DELETE")
                 connection.exec_driver_sql("BEGIN")
-        finally:
-            target.dispose()
         with fresh.open("rb") as written:
             os.fsync(written.fileno())
         file.hardlink_to(fresh)
@@ -115,27 +113,21 @@ def opened_backup(file: Path, *, tenant: Tenant, beside: Path) -> Iterator[Engin
                     left -= len(chunk)
             if not is_plain(copy):
                 raise NotFound("the file is damaged, or cut short, or no backup of this version or an earlier one")
-            engine = _opened(copy)
-            try:
+            with disposed(_opened(copy)) as engine:
                 if not revision_of(engine):
                     raise NotFound("the file is an empty database, and no backup")
-            finally:
-                engine.dispose()
             try:
                 migrate(url_of_file(copy))
             except StoreUnavailable as error:
                 if not error.detail.startswith(_OF_THE_PLACE):
                     raise NotFound("the file is no backup: its tables are not of the version that it names") from error
                 raise StoreUnavailable(f"{beside} cannot be written: {explained(error.detail)}") from error
-            engine = _opened(copy)
-            try:
+            with disposed(_opened(copy)) as engine:
                 with reading(), engine.connect() as connection:
                     others = {name for table in COPIED for name in connection.scalars(select(table.c.tenant).distinct())}
                 if others - {tenant}:
                     raise NotFound("the backup is of another broker, or of several")
                 yield engine
-            finally:
-                engine.dispose()
 
 
 def rows_of(engine: Engine, tenant: Tenant) -> int:

@@ -67,6 +67,15 @@ def open_engine(url: str, *, busy_milliseconds: int = BUSY_MILLISECONDS) -> Engi
     return engine
 
 
+@contextmanager
+def disposed(engine: Engine) -> Iterator[Engine]:
+    """The engine; at the end of the block its connections are closed."""
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
 def is_postgres(bind: Engine | Connection) -> bool:
     """Whether this is PostgreSQL; else it is SQLite."""
     return bind.dialect.name == "postgresql"

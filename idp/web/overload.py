@@ -20,7 +20,6 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from operator import attrgetter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -83,33 +82,33 @@ class Waiter:
     address: str
     timeout: asyncio.Timeout
     turn: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    round: int = 0
 
 
 class WaitingLine:
     """At most so many waiters, the oldest first. Addresses take turns: each has one waiter in a round."""
 
     def __init__(self, most: int) -> None:
-        self._most, self._round = most, 0
-        self.waiters: list[Waiter] = []
-        # How many wait of each address, and of each /48
-        self._counts, self._lines = Counter[str](), Counter[str]()
+        self._most = most
+        self.waiters: dict[Waiter, None] = {}
+        # Those of each address, the one whose turn is next first; and how many wait of each /48
+        self._own, self._lines = dict[str, list[Waiter]](), Counter[str]()
 
     def of(self, address: str) -> list[Waiter]:
-        """The waiters of an address."""
-        return [waiter for waiter in self.waiters if waiter.address == address] if self._counts[address] else []
+        """The waiters of an address, the oldest first."""
+        return self._own.get(address, [])
 
     def gives_way(self, address: str) -> str | None:
         """The address that gives way to one more of `address`; None where there is room. Raises `Overloaded`."""
         if len(self.waiters) < self._most:
             return None
-        own, line = self._counts[address] + 1, line_of(address)
+        own, line = len(self.of(address)) + 1, line_of(address)
         mine = max(LINE_TIMES * own, self._lines[line] + 1 if line else 0)
-        most, widest = max(self._counts.values()), max(self._lines.values(), default=0)
+        most, widest = max(map(len, self._own.values())), max(self._lines.values(), default=0)
         found: list[tuple[int, int, str]] = []
         # A flood comes here often, and looks at each address only where somebody gives way
         if LINE_TIMES * most > mine or widest > mine or (line and most > own):
-            for each, count in self._counts.items():
+            for each, waiters in self._own.items():
+                count = len(waiters)
                 load = max(LINE_TIMES * count, self._lines[line_of(each)])
                 # Inside its own /48, whose weight they share, the address with most gives way
                 if load > mine or (line and line_of(each) == line and count > own):
@@ -120,30 +119,23 @@ class WaitingLine:
 
     def add(self, waiter: Waiter) -> None:
         """Put it behind those of its address."""
-        own = self.of(waiter.address)
-        waiter.round = 1 + (own[-1].round if own else self._round)
-        self.waiters.append(waiter)
-        self._count(waiter.address, 1)
+        self.waiters[waiter] = None
+        self._own.setdefault(waiter.address, []).append(waiter)
+        if line := line_of(waiter.address):
+            self._lines[line] += 1
 
     def remove(self, waiter: Waiter) -> None:
         """Take it out before its turn; the later ones of its address move up. Once more is nothing."""
-        if waiter in self.waiters:
-            self._take_out(waiter)
-            for later in self.of(waiter.address):
-                later.round -= later.round > waiter.round
-
-    def _take_out(self, waiter: Waiter) -> None:
-        self.waiters.remove(waiter)
-        self._count(waiter.address, -1)
-
-    def _count(self, address: str, times: int) -> None:
-        named = [(self._counts, address)]
-        if line := line_of(address):
-            named.append((self._lines, line))
-        for counts, name in named:
-            counts[name] += times
-            if not counts[name]:
-                del counts[name]
+        if waiter not in self.waiters:
+            return
+        del self.waiters[waiter]
+        self._own[waiter.address].remove(waiter)
+        if not self._own[waiter.address]:
+            del self._own[waiter.address]
+        if line := line_of(waiter.address):
+            self._lines[line] -= 1
+            if not self._lines[line]:
+                del self._lines[line]
 
     def refuse(self, waiter: Waiter) -> None:
         """Take it out, and end its wait now."""
@@ -152,10 +144,11 @@ class WaitingLine:
             waiter.timeout.reschedule(0.0)
 
     def take(self) -> Waiter:
-        """Take the next one out."""
-        waiter = min(self.waiters, key=attrgetter("round"))
-        self._take_out(waiter)
-        self._round = waiter.round
+        """Take the next one out. The others of its address come after one of each other address."""
+        address, own = next(iter(self._own.items()))
+        self._own[address] = self._own.pop(address)
+        waiter = own[0]
+        self.remove(waiter)
         return waiter
 
 
@@ -216,7 +209,7 @@ class Queue:
                 late = line.of(heavier) if heavier is not None else []
             except Overloaded:
                 # A body that is here already leaves the line at once, so however many drip, it gets in
-                late = line.waiters
+                late = list(line.waiters)
             if late:
                 line.refuse(late[0])
         waiter = Waiter(address, asyncio.timeout(BODY_SECONDS))

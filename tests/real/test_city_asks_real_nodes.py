@@ -40,7 +40,7 @@ def _released(citizen: Citizen, page: Answer) -> dict[str, object]:
     assert page.status == 200, page.text
     assert not any(value in page.text for value in CANARIES)
     tokens = citizen.redeem(citizen.decides(page).back["code"]).json
-    return citizen.userinfo(str(tokens["access_token"])).json
+    return dict(citizen.userinfo(str(tokens["access_token"])).json)
 
 
 def _deviations(logs: Lines) -> list[object]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection, create_engine, text
 
+from idp.store.engine import disposed
 from idp.store.migrate import run_scripts
 from idp.store.schema.facts import NAMES, Acting, Column, SchemaFacts
 
@@ -108,10 +109,6 @@ def _keys(connection: Connection, name: str) -> tuple[frozenset[frozenset[str]],
 @functools.cache
 def _definitions() -> Mapping[str, Words]:
     """The statements of the migrations, by name: once a process, they run in an empty database in memory."""
-    engine = create_engine("sqlite://")
-    try:
-        with engine.begin() as connection:
-            run_scripts(connection)
-            return {str(name): _words(sql) for _, name, _, sql in connection.execute(_MADE) if sql is not None}
-    finally:
-        engine.dispose()
+    with disposed(create_engine("sqlite://")) as engine, engine.begin() as connection:
+        run_scripts(connection)
+        return {str(name): _words(sql) for _, name, _, sql in connection.execute(_MADE) if sql is not None}

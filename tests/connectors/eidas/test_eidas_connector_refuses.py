@@ -28,11 +28,9 @@ from policies.errors import (
 )
 from policies.parties import ProviderId
 from tests.connectors.eidas.node import (
-    HIGH,
     LOW,
     NOW,
     PERSON,
-    SUBSTANTIAL,
     Answer,
     SendingNode,
     connector_to,
@@ -99,22 +97,6 @@ def test_a_refusal_says_by_its_kind_whose_move_it_was_and_quotes_nothing(
         assert value not in f"{refusal.value} {refusal.value.detail} {refusal.value.public}"
 
 
-@pytest.mark.spec("eidas.md §8 7")
-@pytest.mark.spec("eidas.md §4 level published")
-def test_a_level_above_the_published_one_is_not_believed(node: SendingNode) -> None:
-    modest = SendingNode(signer=node.signer, assurance=frozenset({SUBSTANTIAL}))
-    with pytest.raises(AssertionRejected) as refusal:
-        connector_to(modest).receive(modest.says(level=HIGH), expectation(), NOW)
-    assert refusal.value.check == "authn_context_unpublished"
-    assert connector_to(modest).receive(modest.says(level=SUBSTANTIAL), expectation(), NOW).subject
-
-
-@pytest.mark.spec("eidas.md §4 citizen country")
-def test_a_node_whose_country_became_another_is_not_heard(node: SendingNode) -> None:
-    moved = SendingNode(signer=node.signer, facts_changes={"country": "LV"})
-    assert _refused(connector_to(moved), moved.says()) == "node_country"
-
-
 @pytest.mark.spec("eidas.md §4 citizen country")
 @pytest.mark.spec("eidas.md §4 PersonIdentifier country")
 def test_country_b_does_not_answer_what_country_a_was_asked(node: SendingNode) -> None:
@@ -128,14 +110,6 @@ def test_country_b_does_not_answer_what_country_a_was_asked(node: SendingNode) -
     expected = expectation(provider_id=ProviderId("lv"))
     assert _refused(connector_to(latvia, node), latvia.says(), expected) == "identifier_country"
     assert connector_to(latvia).receive(latvia.says(person=person), expected, NOW).namespace == "eidas/LV"
-
-
-@pytest.mark.spec("eidas.md §8 8")
-def test_germanys_identifier_for_france_from_sweden_is_refused() -> None:
-    sweden = SendingNode(country="SE", entity_id="https://se.example/eidas/metadata")
-    person = {**PERSON, "PersonIdentifier": (EidasValue("DE/FR/x"),)}
-    check = _refused(connector_to(sweden), sweden.says(person=person), expectation(provider_id=ProviderId("se")))
-    assert check == "identifier_country"
 
 
 @pytest.mark.spec("eidas.md §4 status codes")

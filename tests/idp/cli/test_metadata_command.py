@@ -253,31 +253,6 @@ def test_another_digest_than_the_pending_one_is_refused_and_not_recorded(run: Ru
     assert records(sending) == 0
 
 
-def test_what_changed_after_the_operator_looked_is_not_approved(run: Run, sending: Path, nl: Neighbour) -> None:
-    run("fetch", "nl")
-    seen = digest_of(nl)
-    nl.publish(signing=("messages", "thief"))
-    run("fetch", "nl")
-    assert run("approve", "nl", "--digest", seen).exit_code == 1
-    assert records(sending) == 0
-
-
-def test_a_key_that_is_added_later_waits_and_one_that_is_removed_is_gone_at_once(run: Run, nl: Neighbour) -> None:
-    nl.publish(signing=("messages", "second"))
-    run("fetch", "nl")
-    run("approve", "nl", "--digest", digest_of(nl))
-    nl.publish(signing=("messages", "third"))
-    run("fetch", "nl")
-    found = run("pending")
-    assert "this is new:" in found.stdout
-    fingerprint = sha256(signer("third").certificate).digest().hex(":").upper()
-    assert found.stdout.count("a certificate that signs") == 1
-    assert fingerprint in found.stdout
-    run("approve", "nl", "--digest", digest_of(nl))
-    nl.publish(signing=("messages", "second"))
-    assert "a certificate that signs" in run("fetch", "nl").stdout
-
-
 @pytest.fixture
 def standing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
     """From its call on no COMMIT ends, as where a standby is away; at the end of the test all do."""

@@ -123,7 +123,7 @@ def test_texts_that_lack_the_same_languages_are_one_line_for_a_person_and_places
     assert (several.severity, several.line, several.key) == (NOTICE, lines.pop("title"), "title")
     assert several.what == "4 texts have no et, zh-Hans: title, law, controller.name, attributes.birthdate.why."
     assert several.fix == 'Write et = "..." into each.'
-    assert several.as_json()["also"] == [{"line": line, "key": key} for key, line in lines.items()]
+    assert several.as_json()["also"] == tuple({"line": line, "key": key} for key, line in lines.items())
     assert (alone.key, alone.what) == ("attributes.email.why", "it has no zh-Hans.")
     assert "also" not in alone.as_json()
 

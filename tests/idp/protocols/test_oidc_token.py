@@ -168,17 +168,6 @@ def test_one_redemption_is_one_unit_with_its_mark_and_the_tokens_row_in_and_the_
 # -- a code, once ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.spec("RFC 6749 §10.5")
-def test_a_code_used_twice_is_refused_and_the_token_issued_from_it_ends() -> None:
-    city = City()
-    code = city.code(grant())
-    first = redeemed(city, code)
-    assert userinfo(city, first).status == 200
-    assert error(redeemed(city, code)) == (400, "invalid_grant")
-    assert userinfo(city, first).status == 401
-    assert error(redeemed(city, code)) == (400, "invalid_grant")
-
-
 def test_a_used_code_that_another_client_presents_ends_the_token_too() -> None:
     city = City(party(), party("other"))
     code = city.code(grant())
@@ -209,15 +198,6 @@ def test_a_code_ends_after_sixty_seconds() -> None:
     code = city.code(grant())
     assert error(city.provider.token(redemption(code), basic(), NOW + CODE_LIFE)) == (400, "invalid_grant")
     assert city.provider.token(redemption(code), basic(), NOW + CODE_LIFE - 1).status == 200
-
-
-def test_an_access_token_is_no_code_and_a_code_no_access_token() -> None:
-    city = City()
-    code = city.code(grant())
-    assert city.provider.userinfo(f"Bearer {code}", {}, {}, NOW).status == 401
-    found = redeemed(city, code)
-    assert error(redeemed(city, str(found.body["access_token"]))) == (400, "invalid_grant")
-    assert userinfo(city, found).status == 200
 
 
 # -- to whom, where, with which verifier -------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ def discovery(visitor: Visitor) -> dict[str, object]:
     answer = visitor.go("GET", "/.well-known/openid-configuration", headers=DIRECT)
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
     assert answer.headers["cache-control"] == "public, max-age=3600"
-    return answer.json
+    return dict(answer.json)
 
 
 def _listed(discovery: dict[str, object], name: str) -> list[str]:

@@ -5,7 +5,6 @@ Unlike `idp.demo.browser` it follows nothing by itself, and every header can be 
 
 import base64
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Self
@@ -16,12 +15,18 @@ from lxml import html
 
 from connectors.signatures.jws import base64url
 from idp.demo.loopback import client, send
+from idp.selftest.live.visitor import BrokerAnswer
 from tests.idp.staging import StageT
 from tests.idp.web.stage import Stage
 
 VERIFIER = "a-verifier-of-43-characters-and-a-few-more-0123"
 CHALLENGE = base64url(hashlib.sha256(VERIFIER.encode()).digest())
+
 FORM_TYPE = "application/x-www-form-urlencoded"
+# A program that calls directly sends nothing that a browser sends
+DIRECT: Mapping[str, str | None] = dict.fromkeys(
+    ("origin", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest", "accept-language")
+)
 
 
 @dataclass(frozen=True)
@@ -40,12 +45,10 @@ class SetCookie:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Answer(BrokerAnswer):
     """A server's answer."""
 
-    status: int
     headers: httpx2.Headers
-    text: str
 
     @property
     def cookies(self) -> dict[str, SetCookie]:
@@ -56,12 +59,6 @@ class Answer:
     @property
     def tree(self) -> html.HtmlElement:
         return html.document_fromstring(self.text)
-
-    @property
-    def json(self) -> dict[str, object]:
-        body = json.loads(self.text)
-        assert isinstance(body, dict)
-        return body
 
     def found(self, xpath: str) -> list[str]:
         """The texts that an xpath finds."""
@@ -75,18 +72,6 @@ class Answer:
     @property
     def reference(self) -> str:
         return self.found("string(//code)")[0]
-
-    @property
-    def fields(self) -> dict[str, str]:
-        """The hidden fields of the page's form."""
-        inputs = "//form//input[@type='hidden']"
-        return dict(zip(self.found(f"{inputs}/@name"), self.found(f"{inputs}/@value"), strict=True))
-
-    @property
-    def back(self) -> dict[str, str]:
-        """The parameters of the page's one link to a service."""
-        (link,) = self.found("//main//a[@class='button']/@href")
-        return query_of(link)
 
 
 def query_of(url: str) -> dict[str, str]:
@@ -252,16 +237,6 @@ class Visitor(WebBrowser[Stage]):
     def basic(self, name: str, secret: str | None = None) -> str:
         pair = f"{name}:{quote(self.stage.service(name).secret if secret is None else secret, safe='')}"
         return "Basic " + base64.b64encode(pair.encode()).decode()
-
-
-# A program that calls directly sends nothing that a browser sends
-DIRECT: Mapping[str, str | None] = {
-    "origin": None,
-    "sec-fetch-site": None,
-    "sec-fetch-mode": None,
-    "sec-fetch-dest": None,
-    "accept-language": None,
-}
 
 
 def login_of(picker: Answer) -> str:
