@@ -7,7 +7,7 @@
 | SAML | eduPerson and SCHAC as `urn:oid:...` |
 | eIDAS | Attribute Profile 1.2, natural person |
 
-Neither SAML nor eIDAS names a derived form.
+SAML and eIDAS name few derived forms, and none is asked for there.
 
 A catalogue is a value that is passed along; a city adds attributes of its own by configuration (`policies.load.catalogue`).
 """

@@ -121,7 +121,7 @@ _EVERY_FORM: FormKinds = {name: kind for table in FORMS.values() for name, kind 
 MAX_SPELLING = MAX_PARAMETER + 64
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def _is_parameter(sort: str, text: str) -> bool:
     """Whether `text` is the canonical spelling of a parameter of this sort."""
     return SORTS[sort].canonical(text) == text if sort else text == ""

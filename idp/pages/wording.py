@@ -12,6 +12,7 @@ from idp.pages.languages import ENGLISH, Language
 from idp.pages.views import Further, Item, Text, WithheldItem
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Form, Value
 from policies.catalogue import ABOUT_A_PERSON, Catalogue
+from policies.forms import FORMS as OF_KINDS
 from policies.forms import AttributeKind, form_title, parse_form, said_parameter
 from policies.parameters import entries
 from policies.parties import Translated
@@ -21,12 +22,7 @@ from policies.release import Decision, Reason, Ruling
 # The values of `gender` that have phrases
 GENDERS = frozenset({"male", "female"})
 # Forms with phrases of their own: `form.NAME.title` and `form.NAME.only`
-FORMS = frozenset(
-    {
-        *("age_over", "age_in", "year_month", "birth_year", "municipality", "region", "country", "resident_of", "initials"),
-        *("latin", "last4", "is_eu_citizen", "nationality_in", "one_of", "only", "prefix", "below", "above"),
-    }
-)
+FORMS = frozenset[str]().union(*OF_KINDS.values()) - {EXACT.name}
 
 
 class Move(StrEnum):

@@ -3,13 +3,14 @@
 from idp.pages.languages import LANGUAGES
 from idp.pages.render import Pages
 from idp.pages.views import Text
-from idp.pages.wording import FORMS, text_in
+from idp.pages.wording import text_in
 from policies import forms
 from policies.attributes import Address, Attribute, AttributeName, Form, Value
 from policies.catalogue import STANDARD, AttributeType
 from policies.forms import AttributeKind
 from policies.release import Reason
 from tests.e2e.gallery import BLOCKED, DECISION, PURPOSE, ruling
+from tests.policies.parts import sample
 
 
 def test_a_text_is_said_in_the_best_language_there_is() -> None:
@@ -146,9 +147,13 @@ def test_a_derived_form_that_was_asked_for_says_what_stays_too(pages: Pages) -> 
     assert item.stays == Text("Date of birth", "en")
 
 
-def test_every_weaker_form_of_the_policies_has_phrases() -> None:
-    known = {name for table in forms.FORMS.values() for name in table} - {"exact"}
-    assert known == FORMS
+def test_every_weaker_form_of_the_policies_has_phrases(pages: Pages) -> None:
+    for language in LANGUAGES:
+        for kind, table in forms.FORMS.items():
+            for known in table.values():
+                if known.name != "exact":
+                    given = ruling("nationality" if kind == "nationality" else "gender", "x", form=sample(known))
+                    assert pages.wording(language).item(given, PURPOSE, STANDARD).only.endswith((".", "。"))
 
 
 def test_every_reason_is_a_sentence(pages: Pages) -> None:
