@@ -4,6 +4,8 @@ from types import SimpleNamespace
 from typing import Literal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from policies.attributes import EXACT, Form
 from policies.errors import Misconfigured
@@ -168,6 +170,17 @@ def test_what_is_no_form_is_not_read(text: str) -> None:
 @pytest.mark.parametrize("count", [1_000, 100_000])
 def test_a_list_of_any_length_is_judged_by_its_length_first(count: int) -> None:
     assert parse_form("one_of(" + "a\u0301\u0323," * count + "b)") is None
+
+
+@given(
+    st.sampled_from(sorted(set().union(*FORMS.values()))),
+    st.text(st.sampled_from("aB,0189 .()EUL/\u0301\u0663"), max_size=20),
+)
+def test_what_is_read_has_one_spelling_that_is_read_as_the_same(name: str, parameter: str) -> None:
+    found = parse_form(f"{name}({parameter})")
+    if found is not None:
+        assert parse_form(str(found)) == found
+        assert any(is_form(kind, found) for kind in AttributeKind)
 
 
 def test_a_predicate_is_what_says_yes_or_no() -> None:
