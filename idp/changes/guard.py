@@ -16,8 +16,7 @@ from policies.purposes import AskRule, Show
 
 # The approval of the plan as a whole
 WHOLE = ""
-# Another word in one of these settings takes a protection away
-GUARDED = ("country", "demo", "four_eyes", "role")
+FOUR_EYES = "four_eyes"
 _TEXTS = frozenset({"title", "source"})
 # The comparison decides about these, or they say more or less about the same release
 _OF_PURPOSES = _TEXTS | {
@@ -56,12 +55,12 @@ class Assent:
 
 
 def requirements(
-    old: Configuration, new: Configuration, *, four_eyes: bool, wider: Sequence[str], settings: Mapping[str, str]
+    old: Configuration, new: Configuration, *, four_eyes: bool, wider: Sequence[str], settings: Sequence[str]
 ) -> tuple[Requirement, ...]:
     """The approvals that a change needs. `four_eyes` is of what is in force; `settings` has a sentence for each change."""
     promises = [(purpose_id, name) for purpose_id, one in old.purposes.items() for name in one.never]
     persons = ["operators/ has other persons or keys."] if old.operators != new.operators else []
-    why = [*wider, *_unseen(old, new), *persons, *(settings[name] for name in GUARDED if name in settings)]
+    why = [*wider, *_unseen(old, new), *persons, *settings]
     if not four_eyes:
         # Else one person could give themselves a second one
         why = persons if promises and old.operators else []

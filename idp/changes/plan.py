@@ -8,15 +8,16 @@ A person signs `Plan.document`, which whoever has both configurations makes agai
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from idp.changes.bundle import SETTINGS, Bundle
-from idp.changes.guard import WHOLE, Requirement, requirements
+from idp.changes.guard import FOUR_EYES, WHOLE, Requirement, requirements
 from idp.changes.served import stopped
 from idp.changes.trust import KeyChange, key_changes
 from idp.ledger.canonical_json import Json, jcs
 from policies.compare import Change, Comparison, compare
+from policies.identifiability import about_one_in, bits_needed
 from policies.load import Configuration, examine
 from policies.operators import Operators
 
@@ -37,6 +38,22 @@ NOTHING = Standing(0, "", examine({})[0], {})
 
 
 @dataclass(frozen=True, slots=True)
+class Meter:
+    """The most that a purpose says about somebody, in bits, before and after."""
+
+    purpose_id: str
+    title: str
+    before: float
+    after: float
+
+    @property
+    def sentence(self) -> str:
+        """The meter in words."""
+        like = f"about as much as one in {about_one_in(self.after)} people"
+        return f"{self.title}: at most {self.after:.1f} bits in place of {self.before:.1f}, {like}."
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What would change. `base` is in force now (`NOTHING` before the first), `after` the digest of what would be."""
 
@@ -44,6 +61,7 @@ class Plan:
     base: Standing
     after: str
     comparison: Comparison
+    meters: tuple[Meter, ...]
     keys: tuple[KeyChange, ...]
     stops: tuple[str, ...]
     settings: tuple[str, ...]
@@ -84,6 +102,10 @@ class Plan:
             "plan": self.digest,
             "wider": [told_change(one) for one in self.comparison.wider],
             "narrower": [told_change(one) for one in self.comparison.narrower],
+            "meters": [
+                {"purpose": one.purpose_id, "before": f"{one.before:.1f}", "after": f"{one.after:.1f}"}
+                for one in self.meters
+            ],
             "keys": [{"file": one.file, "what": one.what, "added": one.added} for one in self.keys],
             "stops": list(self.stops),
             "settings": list(self.settings),
@@ -98,11 +120,11 @@ class Plan:
 def make_plan(issuer: str, base: Standing, after: Bundle, configuration: Configuration) -> Plan:
     """The plan to put a bundle, whose files were judged, in the place of `base`."""
     comparison = compare(base.configuration, configuration)
-    settings = _settings(base.settings, settings_of(after)) if base.number else {}
+    settings = tuple(_settings(base.settings, settings_of(after))) if base.number else ()
     needs = requirements(
         base.configuration,
         configuration,
-        four_eyes=base.settings.get("four_eyes") is True,
+        four_eyes=base.settings.get(FOUR_EYES) is True,
         wider=[change.sentence for change in comparison.wider],
         settings=settings,
     )
@@ -111,9 +133,10 @@ def make_plan(issuer: str, base: Standing, after: Bundle, configuration: Configu
         base=base,
         after=after.digest,
         comparison=comparison,
+        meters=tuple(_meters(base.configuration, configuration)),
         keys=key_changes(base.configuration, configuration),
         stops=tuple(stopped(base.configuration, configuration)),
-        settings=tuple(settings.values()),
+        settings=settings,
         needs=needs,
     )
 
@@ -148,10 +171,15 @@ def told_change(change: Change) -> dict[str, Json]:
     }
 
 
-def _settings(old: Mapping[str, Json], new: Mapping[str, Json]) -> dict[str, str]:
-    """A sentence for each setting that changes, by its name."""
-    return {
-        name: f"{name}: {json.dumps(old.get(name))} becomes {json.dumps(new.get(name))}."
-        for name in sorted(old.keys() | new.keys())
-        if old.get(name) != new.get(name)
-    }
+def _settings(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[str]:
+    for name in sorted(old.keys() | new.keys()):
+        if old.get(name) != new.get(name):
+            yield f"{name}: {json.dumps(old.get(name))} becomes {json.dumps(new.get(name))}."
+
+
+def _meters(old: Configuration, new: Configuration) -> Iterator[Meter]:
+    for purpose_id, purpose in new.purposes.items():
+        known = old.purposes.get(purpose_id)
+        before, after = bits_needed(known) if known else 0.0, bits_needed(purpose)
+        if before != after:
+            yield Meter(purpose_id, purpose.title["en"], before, after)

@@ -26,6 +26,7 @@ def plan_lines(plan: Plan, findings: Sequence[Finding], *, markdown: bool) -> It
     for title, lines in (
         ("More would leave", [_change(one) for one in plan.comparison.wider]),
         ("Less would leave", [_change(one) for one in plan.comparison.narrower]),
+        ("What a purpose says at most", [one.sentence for one in plan.meters]),
         ("Certificates and keys", [one.sentence for one in plan.keys] if plan.base.number else []),
         ("What would stop", plan.stops),
         ("Settings", plan.settings),

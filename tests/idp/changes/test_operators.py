@@ -19,7 +19,7 @@ KEYGEN = shutil.which("ssh-keygen")
 
 
 def refusal(signature: bytes, content: bytes = PLAN) -> str:
-    with pytest.raises(ValueError, match=".") as told:
+    with pytest.raises(ValueError, match=r".") as told:
         signer(OPERATORS, signature, content)
     return str(told.value)
 
