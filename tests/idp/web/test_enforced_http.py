@@ -40,7 +40,7 @@ def _leaves(visitor: Visitor, page: Answer) -> Answer:
 
 
 def _decisions(stage: Stage) -> dict[bytes, dict[str, object]]:
-    """What each decision in the ledger says, but for its id and time."""
+    """The contents of each decision in the ledger, but for its id and time."""
     settings = load_settings(stage.receiving)
     keys, columns = load_keys(settings.key_folder, settings.origin).ledger, tables.records.c
     with stage.application.store.engine.connect() as connection:
