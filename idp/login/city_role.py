@@ -99,7 +99,10 @@ class CityRole:
         earlier = self._approvals.earlier(decided.request, decided.judged, now)
         if earlier is None or not earlier.same or decided.request.ask_anew:
             return replace(decided, earlier=earlier)
-        return replace(decided, earlier=earlier, path=DecidedBy.UNASKED if forced else DecidedBy.REMEMBERED)
+        party, purpose = self.registered(decided.request)
+        # Without a page only a no could be refused, so the service would know it (decision 0029)
+        unasked = forced and not (party.enforce and any(need.must_be_true for need in purpose.needs.values()))
+        return replace(decided, earlier=earlier, path=DecidedBy.UNASKED if unasked else DecidedBy.REMEMBERED)
 
     def remembered(self, decided: Decided, choice: Choice, now: int) -> ApprovalRow | None:
         """An approval with the box ticked is kept; without it, or refused, an earlier one is forgotten.

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from idp.config.settings import load_settings
 from idp.keys.folder import load_keys
@@ -87,6 +87,19 @@ def test_where_the_page_informs_an_ended_login_is_one_that_the_citizen_left(
     with stage.other_broker(tmp_path / "informs", {**ENFORCED, PURPOSE: informs}) as visitor.port:
         left = visitor.decides(visitor.question("mari"), "cancel")
         assert _leaves(visitor, visitor.question("liisi")).text == left.text
+
+
+def test_a_yes_is_never_told_without_a_page_or_each_refusal_would_be_a_no(
+    visitor: Visitor, stage: Stage, tmp_path: Path
+) -> None:
+    remembering = (*ENFORCED[PURPOSE], "minimum_assurance", 'ask = "remember(P1D)"\nminimum_assurance')
+    with stage.other_broker(tmp_path / "remembers", {**ENFORCED, PURPOSE: remembering}) as visitor.port:
+        visitor.decides(visitor.question(prompt="login"), ticked={"remember": "yes"})
+        page = visitor.question(prompt="login")
+        assert "continue" in page.found("//main//button/@value")
+        visitor.decides(page, "cancel")
+        with stage.application.store.engine.begin() as connection:
+            connection.execute(delete(tables.approvals))
 
 
 def test_whoever_meets_every_demand_signs_in_as_before(enforced: Visitor) -> None:
