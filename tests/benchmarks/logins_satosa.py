@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests.benchmarks.logins_peers import Connection, IdentityProvider, LoginFailedError, RelyingParty
-from tests.benchmarks.logins_stage import RSA_BITS, Running, free_port
+from tests.benchmarks.logins_stage import RSA_BITS, Running
+from tests.ports import free_port
 
 HOST = "proxy.bench.test"
 BASE = f"https://{HOST}"

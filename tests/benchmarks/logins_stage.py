@@ -24,6 +24,7 @@ from idp.keys.file import load_signer
 from idp.system.addresses import acs_url, entity_id
 from tests.benchmarks.logins_peers import CALLBACK, CLIENT, ME, SECRET, IdentityProvider, RelyingParty
 from tests.connectors.forge import SigningParty, metadata
+from tests.ports import free_port
 
 HOST = "broker.bench.example"
 ISSUER = f"https://{HOST}"
@@ -113,13 +114,6 @@ class Running:
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def free_port() -> int:
-    """One that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def new_party(name: str) -> SigningParty:

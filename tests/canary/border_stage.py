@@ -5,11 +5,9 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
-
-import httpx2
 
 from connectors.formats.eidas.registry import PERSON_IDENTIFIER
 from connectors.formats.eidas.response import EidasAssertionMessage, read_assertion
@@ -21,13 +19,13 @@ from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import open_assertion
 from idp.config.settings import load_settings
 from idp.demo.border import LANDS, Border, Land, known_to
-from idp.demo.browser import Browser, Page
+from idp.demo.browser import Page
 from idp.demo.citizens import HIGH, LOW, SUBSTANTIAL, Citizen
 from idp.keys.folder import load_keys
 from idp.ledger.leaf import open_opening
 from policies.parties import EntityId
 from tests.canary.needles import search
-from tests.canary.stage import VALUES
+from tests.canary.stage import VALUES, Seen, Watcher
 
 # As in tests.canary.stage: an unused range of postcodes, a year in which nobody alive was born
 CYRILLIC = {
@@ -59,37 +57,12 @@ COMPARTMENTS = ("sent", "decision", "login")
 SHORTEST_ID = 8
 
 
-@dataclass(frozen=True)
-class Seen:
-    """One answer that the browser got, from whomever; `url` is what the address bar showed."""
-
-    host: str
-    url: str
-    status: int
-    headers: bytes
-    body: bytes
-
-    @property
-    def shows(self) -> bool:
-        """Whether it is a page on which a citizen decides: the one that informs, or the one that asks."""
-        return b'name="decided"' in self.body
-
-
-class Watcher(Browser):
-    """A browser that keeps every answer of everybody in `seen`."""
+class Traveller(Watcher):
+    """One that crosses the border."""
 
     def __init__(self, border: Border, seen: list[Seen]) -> None:
-        super().__init__()
+        super().__init__(seen)
         self.border = border
-        self._seen = seen
-        self._http.event_hooks = {"response": [self._watch]}
-
-    def _watch(self, response: httpx2.Response) -> None:
-        response.read()
-        host = response.request.headers["host"]
-        headers = b"\n".join(name + b": " + value for name, value in response.headers.raw)
-        url = f"http://{host}{response.request.url.raw_path.decode()}"
-        self._seen.append(Seen(host, url, response.status_code, headers, response.content))
 
     def to_the_sign_in(self, country: str = "EE", service: str = "parking") -> Page:
         """From the city to the page of the country's identity provider."""

@@ -66,35 +66,43 @@ class CanaryStage(BrokerOutside):
 
 
 @dataclass(frozen=True)
-class Shown:
-    """One answer of the broker."""
+class Seen:
+    """One answer that the browser got, from whomever; `url` is what the address bar showed."""
 
-    path: str
+    host: str
+    url: str
     status: int
     headers: bytes
     body: bytes
 
     @property
-    def asks(self) -> bool:
-        """Whether it is the approval page, which shows the citizen their own values."""
+    def shows(self) -> bool:
+        """Whether it is a page on which a citizen decides: the one that informs, or the one that asks."""
         return b'name="decided"' in self.body
 
 
-class Witness(Browser):
-    """A browser that keeps every answer of the broker in `shown`."""
+class Watcher(Browser):
+    """A browser that keeps every answer of everybody in `seen`."""
 
-    def __init__(self, stage: CanaryStage, shown: list[Shown]) -> None:
+    def __init__(self, seen: list[Seen]) -> None:
         super().__init__()
-        self.stage = stage
-        self._shown = shown
-        self._broker = stage.issuer.removeprefix("http://")
-        self._http.event_hooks = {"response": [self._keep_answer]}
+        self._seen = seen
+        self._http.event_hooks = {"response": [self._watch]}
 
-    def _keep_answer(self, response: httpx2.Response) -> None:
-        if response.request.headers["host"] == self._broker:
-            response.read()
-            headers = b"\n".join(name + b": " + value for name, value in response.headers.raw)
-            self._shown.append(Shown(response.request.url.path, response.status_code, headers, response.content))
+    def _watch(self, response: httpx2.Response) -> None:
+        response.read()
+        host = response.request.headers["host"]
+        headers = b"\n".join(name + b": " + value for name, value in response.headers.raw)
+        url = f"http://{host}{response.request.url.raw_path.decode()}"
+        self._seen.append(Seen(host, url, response.status_code, headers, response.content))
+
+
+class Witness(Watcher):
+    """One that comes to a broker's services."""
+
+    def __init__(self, stage: CanaryStage, seen: list[Seen]) -> None:
+        super().__init__(seen)
+        self.stage = stage
 
     def to_the_country(self, service: str = "parking", more: str = "") -> Page:
         """From the city to the country's page; `more` is added to the request's query."""

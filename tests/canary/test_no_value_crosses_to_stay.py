@@ -22,8 +22,7 @@ from policies.parties import EntityId
 from tests.canary.border_stage import (
     ALL_VALUES,
     COUNTRIES,
-    Seen,
-    Watcher,
+    Traveller,
     cells_of,
     crossing,
     files_of,
@@ -35,7 +34,7 @@ from tests.canary.border_stage import (
     openings_of,
 )
 from tests.canary.needles import needles, search
-from tests.canary.stage import VALUES, until_it_takes_logins
+from tests.canary.stage import VALUES, Seen, until_it_takes_logins
 from tests.canary.test_no_value_is_left import SPOILED
 from tests.idp.cli.command import ciconia
 from tests.idp.store.units import unit
@@ -100,7 +99,7 @@ def go_well(found: Run) -> None:
         "cancelled": {"choice": "cancel"},
     }.items():
         for country in ("EE", "BG"):
-            with Watcher(found.border, found.seen) as browser:
+            with Traveller(found.border, found.seen) as browser:
                 answer = browser.decide(browser.to_the_node("canary", country), choice="continue")
                 found.passed |= identifiers(crossing(answer, found.border, country))
                 end = browser.decide(browser.submit(answer, {}), **fields)
@@ -113,17 +112,17 @@ def go_well(found: Run) -> None:
 def end_at_the_sending_node(found: Run) -> None:
     """Those that the citizen or the sending node ends, and what the receiving node then says."""
     for who in ("unsure", "incomplete", "overlong", ""):
-        with Watcher(found.border, found.seen) as browser:
+        with Traveller(found.border, found.seen) as browser:
             ended(found, browser, who or "failed", browser.to_the_node(who))
-    with Watcher(found.border, found.seen) as browser:
+    with Traveller(found.border, found.seen) as browser:
         left = browser.decide(browser.to_the_node("canary"), choice="cancel")
         ended(found, browser, "cancelled at the sending node", left)
     for name, spoil in SPOILED.items():
-        with Watcher(found.border, found.seen) as browser:
+        with Traveller(found.border, found.seen) as browser:
             posting = browser.submit(browser.to_the_sign_in(), {"citizen": "canary"})
             page = browser.submit(posting, {"SAMLResponse": spoiled(posting, spoil)})
             ended(found, browser, f"spoiled, {name}", page)
-    with Watcher(found.border, found.seen) as browser:
+    with Traveller(found.border, found.seen) as browser:
         informs = browser.to_the_node("canary")
         extra = {"choice": VALUES["person_identifier"], "share_email": VALUES["email"]}
         found.ends["foreign choice"] = browser.decide(informs, **extra)
@@ -134,7 +133,7 @@ def end_at_the_sending_node(found: Run) -> None:
 
 def fail_between_the_nodes(found: Run) -> None:
     """Answers of the sending node that do not come as they were sent."""
-    with Watcher(found.border, found.seen) as browser:
+    with Traveller(found.border, found.seen) as browser:
         answer = browser.decide(browser.to_the_node("canary"), choice="continue")
         found.ends["altered on the way"] = browser.submit(
             answer,
@@ -153,7 +152,7 @@ def fail_between_the_nodes(found: Run) -> None:
 def fail_in_the_stores(found: Run) -> None:
     """A constraint of a database refuses the record, first at the one node and then at the other."""
     for side, folder in (("EE", found.border.sending["EE"]), ("receiving", found.border.receiving)):
-        with Watcher(found.border, found.seen) as browser:
+        with Traveller(found.border, found.seen) as browser:
             page = browser.to_the_node("canary") if side == "EE" else browser.to_the_question()
             connection = sqlite3.connect(folder / "ciconia.db", isolation_level=None)
             connection.execute("CREATE TRIGGER refuse BEFORE INSERT ON records BEGIN SELECT RAISE(ABORT, 'refused'); END")
@@ -163,7 +162,7 @@ def fail_in_the_stores(found: Run) -> None:
             until_it_takes_logins(browser.to_the_question)
 
 
-def ended(found: Run, browser: Watcher, name: str, page: Page) -> None:
+def ended(found: Run, browser: Traveller, name: str, page: Page) -> None:
     """A page of the sending node that ends a login, and the receiving node's where there is a way back to it."""
     found.ends[name] = page
     try:

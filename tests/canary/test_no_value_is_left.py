@@ -20,7 +20,7 @@ from tests.canary.stage import (
     UNSURE,
     VALUES,
     CanaryStage,
-    Shown,
+    Seen,
     Witness,
     until_it_takes_logins,
 )
@@ -53,7 +53,7 @@ SPOILED = {
 class Run:
     """What there is to search, and what happened."""
 
-    shown: list[Shown] = field(default_factory=list)
+    shown: list[Seen] = field(default_factory=list)
     ends: dict[str, Page] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     log: str = ""
@@ -86,6 +86,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         assert verified.returncode == 0, verified.stdout
         found.log = served.stderr
         found.said += verified.stdout
+        found.shown = [one for one in found.shown if stage.issuer == f"http://{one.host}"]
         yield found
     finally:
         stage.close()
@@ -228,7 +229,7 @@ def test_every_login_ended_as_it_was_meant_to(run: Run) -> None:
 def test_the_values_did_come_to_the_broker_and_the_released_one_did_reach_the_city(
     run: Run, sought: dict[bytes, str]
 ) -> None:
-    asked = [shown for shown in run.shown if shown.asks]
+    asked = [shown for shown in run.shown if shown.shows]
     assert len(asked) >= 8
     assert VALUES["email"] in search(asked[0].body, sought)
     assert search(run.ends["city"].text.encode(), sought) == {VALUES["email"]}
@@ -290,11 +291,11 @@ def test_the_lines_of_a_login_have_one_reference_and_steps_of_our_words(run: Run
 def test_no_value_is_in_any_page_but_the_question_nor_in_any_header(run: Run, sought: dict[bytes, str]) -> None:
     assert {shown.status for shown in run.shown} >= {200, 303, 400, 403, 404, 409, 503}
     for shown in run.shown:
-        assert not search(shown.headers, sought), shown.path
-        if not shown.asks:
-            assert not search(shown.body, sought), shown.path
+        assert not search(shown.headers, sought), shown.url
+        if not shown.shows:
+            assert not search(shown.body, sought), shown.url
 
 
 def test_the_question_shows_what_may_go_and_no_identifier(run: Run, sought: dict[bytes, str]) -> None:
-    for shown in (one for one in run.shown if one.asks):
+    for shown in (one for one in run.shown if one.shows):
         assert search(shown.body, sought) <= {VALUES["email"]}

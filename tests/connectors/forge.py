@@ -56,10 +56,12 @@ class SigningParty:
     certificate: bytes = field(repr=False)
 
 
-def party(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> SigningParty:
+# A certificate that ended long ago: metadata vouches for the key, dates do not
+LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
+
+
+def party(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, begin: datetime = LONG_AGO) -> SigningParty:
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "idp.example")])
-    # The certificate ended long ago: metadata vouches for the key, dates do not.
-    begin = datetime(2001, 1, 1, tzinfo=UTC)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)

@@ -16,50 +16,19 @@ from idp.keys.ledger_files import load_ledger_keys
 from idp.store.engine import open_engine
 from idp.store.switches.switch_records import SwitchRecords
 from idp.store.switches.switches import Switches
+from tests.idp.doctor.ward import PARTY, PROVIDER, PURPOSE
 from tests.tenants.roof import Roof
 
 Run = Callable[..., Result]
 WHY = ("--reason", "Its secret leaked")
-PARTY = """\
-client_id = "permits"
-title.en = "Permits"
-sector = "permits"
-redirect_uris = ["https://permits.example/callback"]
-purposes = ["permit"]
-token_endpoint_auth_method = "client_secret_basic"
-client_secret_sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
-"""
-PROVIDER = """\
-id = "ee"
-country = "EE"
-namespace = "national/EE"
-entity_id = "https://idp.example.ee/metadata"
-metadata = "metadata/ee.xml"
-subject = "urn:oid:1.3.6.1.4.1.25178.1.2.15"
-title.en = "National sign-in"
-
-[attributes]
-"urn:oid:2.5.4.4" = "family_name"
-"""
-PURPOSE = """\
-id = "permit"
-basis = "public_task"
-minimum_assurance = "low"
-title.en = "Permit"
-law.en = "Permits act"
-
-[controller]
-name.en = "City"
-contact = "privacy@city.example"
-"""
 
 
 @pytest.fixture
 def city(roof: Roof) -> Path:
     folder = roof.tenant("alder")
-    (folder / "parties" / "permits.toml").write_text(PARTY, encoding="utf-8")
+    (folder / "parties" / "permits.toml").write_text(PARTY.replace('"parking"', '"permits"'), encoding="utf-8")
     (folder / "purposes" / "permit.toml").write_text(PURPOSE, encoding="utf-8")
-    (folder / "providers" / "ee.toml").write_text(PROVIDER, encoding="utf-8")
+    (folder / "providers" / "ee.toml").write_text(PROVIDER.replace("lv", "ee").replace("LV", "EE"), encoding="utf-8")
     (folder / "metadata" / "ee.xml").write_text("<x/>", encoding="utf-8")
     return folder
 

@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import IO
 
 import httpx2
+import structlog
+from typer.testing import CliRunner
 
+from idp.cli import app
 from idp.config.settings import SETTINGS_FILE, load_settings
 from tests.idp.cli.forked import SECONDS, Forked, run, start
 from tests.ports import free_port
@@ -26,6 +29,14 @@ def ciconia(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, with `stdin` in a pipe."""
     return run(*arguments, environment=environment, stdin=stdin)
+
+
+def in_process(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """A command in this process: one of its own takes seconds to import everything."""
+    found = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    structlog.reset_defaults()  # a command has its log go to a stream that ended with it
+    assert found.exception is None or isinstance(found.exception, SystemExit), found.exception
+    return subprocess.CompletedProcess([], found.exit_code, found.stdout, found.stderr)
 
 
 def json_of(run: subprocess.CompletedProcess[str]) -> dict[str, object]:

@@ -3,15 +3,11 @@
 import json
 import shutil
 import sqlite3
-import subprocess
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-import structlog
-from typer.testing import CliRunner
 
-from idp.cli import app
 from idp.cli.init import init
 from idp.config.settings import SETTINGS_FILE, load_settings
 from idp.sequencer.sequencer import Sequencer
@@ -19,20 +15,13 @@ from idp.sequencer.witness import Witness
 from idp.store.switches.switch import PARTY
 from idp.store.switches.switchboard import Switchboard
 from tests.idp.cli.command import ciconia
+from tests.idp.cli.command import in_process as here
 from tests.idp.cli.ledgers import opened
 
 ANOTHERS = (
     "it belongs to another installation of login.city.example, which has other keys than this one. Fix: serve it with "
     "the keys that it was made with (restore them from their backup), or name a database of your own"
 )
-
-
-def here(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """A command in this process, which need not import everything."""
-    found = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    structlog.reset_defaults()  # a command has its log go to a stream that ended with it
-    assert found.exception is None or isinstance(found.exception, SystemExit), found.exception
-    return subprocess.CompletedProcess([], found.exit_code, found.stdout, found.stderr)
 
 
 @pytest.fixture(scope="module")

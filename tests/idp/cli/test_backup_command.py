@@ -3,17 +3,13 @@
 import shutil
 import sqlite3
 import stat
-import subprocess
 import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-import structlog
-from typer.testing import CliRunner
 
 from connectors.formats.grammar import written
-from idp.cli import app
 from idp.config.settings import SETTINGS_FILE, load_settings
 from idp.keys.folder import create_keys
 from idp.sequencer.sequencer import Sequencer
@@ -22,6 +18,7 @@ from idp.store import tables
 from idp.store.backup import CLOSED_SECONDS, COPIED
 from idp.store.migrate import migrate
 from policies.errors import StoreUnavailable
+from tests.idp.cli.command import in_process as ciconia
 from tests.idp.cli.command import json_of
 from tests.idp.cli.ledgers import change, opened
 from tests.idp.store.units import NEVER, commit_all, marks, parked, refusal, release
@@ -30,14 +27,6 @@ from tests.kill.checker import check
 from tests.postgres import server
 
 ISSUER = "https://login.storkhaven.example"
-
-
-def ciconia(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """A command in this process: one of its own takes seconds to import everything."""
-    found = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    structlog.reset_defaults()  # a command has its log go to a stream that ended with it
-    assert found.exception is None or isinstance(found.exception, SystemExit), found.exception
-    return subprocess.CompletedProcess([], found.exit_code, found.stdout, found.stderr)
 
 
 def folder_of(parent: Path, name: str, database: str = "ciconia.db", *, witness: str = "") -> Path:

@@ -38,46 +38,14 @@ from tests.idp.cli.command import ciconia, json_of
 from tests.idp.cli.ledgers import change, opened, records
 from tests.idp.neighbour import DAY, NOW, Neighbour, peers_of, signer
 from tests.idp.store.giving_up import given_up_when
+from tests.idp.web_node.stage import NODE, PROVIDER, SETTINGS
 
 Run = Callable[..., Result]
 COMMANDS = import_module("idp.cli.metadata")  # the package's name of this is the group of commands
 
-ORGANIZATION = """
-[organization]
-name = "Node of a test"
-url = "https://node.example"
-support = "help@node.example"
-technical = "tech@node.example"
-"""
-SENDING = 'issuer = "http://node.localhost:8443"\nrole = "node"\ncountry = "EE"\ndemo = true\n' + ORGANIZATION
-RECEIVING = 'issuer = "http://city.localhost:8443"\ncountry = "NL"\ndemo = true\n' + ORGANIZATION
-NATIONAL = """
-id = "national"
-country = "EE"
-namespace = "national/EE"
-entity_id = "https://idp.example.ee/metadata"
-metadata = "metadata/national.xml"
-subject = "urn:oid:1.3.6.1.4.1.25178.1.2.15"
-notified = true
-title.en = "National sign-in"
-
-[attributes]
-"urn:oid:2.5.4.4" = "family_name"
-"urn:oid:2.5.4.42" = "given_name"
-"urn:oid:1.3.6.1.4.1.25178.1.2.3" = "birthdate"
-"""
-NODE = """
-id = "nl"
-country = "NL"
-title.en = "Node of the Netherlands"
-"""
-COUNTRY = """
-id = "lv"
-country = "NL"
-title.en = "Latvia"
-protocol = "eidas"
-namespace = "eidas/LV"
-"""
+SENDING = SETTINGS.format(issuer="http://node.localhost:8443", port=8443)
+RECEIVING = SENDING.replace("node.localhost", "city.localhost").replace('role = "node"\ncountry = "EE"', 'country = "NL"')
+NATIONAL = PROVIDER.format(name="national", base="https://idp.example.ee", notified="true", more="")
 
 
 @pytest.fixture(scope="session")
@@ -112,21 +80,17 @@ def made(folder: Path, own_keys: Path, settings: str) -> Path:
     return folder
 
 
-def where(nl: Neighbour) -> str:
-    return f'entity_id = "{nl.url}"\nmetadata_certificate = "metadata/nl.pem"\nnetworks = ["127.0.0.0/8"]\n'
-
-
-def registered(folder: Path, kind: str, text: str, nl: Neighbour) -> None:
+def registered(folder: Path, kind: str, nl: Neighbour, more: str = "") -> None:
     (folder / kind).mkdir()
-    table = text.partition("title.en")
-    (folder / kind / "one.toml").write_text(table[0] + where(nl) + "title.en" + table[2], encoding="utf-8")
+    text = NODE.format(name="nl", country="NL", entity_id=nl.url, more=more)
+    (folder / kind / "one.toml").write_text(text, encoding="utf-8")
 
 
 @pytest.fixture
 def sending(tmp_path: Path, own_keys: Path, nl: Neighbour) -> Path:
     """A sending node that knows the neighbour as a node that may ask it."""
     folder = made(tmp_path / "sending", own_keys, SENDING)
-    registered(folder, "nodes", NODE, nl)
+    registered(folder, "nodes", nl)
     (folder / "providers").mkdir()
     (folder / "providers" / "national.toml").write_text(NATIONAL, encoding="utf-8")
     (folder / "metadata" / "national.xml").write_text("<x/>", encoding="utf-8")
@@ -137,7 +101,7 @@ def sending(tmp_path: Path, own_keys: Path, nl: Neighbour) -> Path:
 def receiving(tmp_path: Path, own_keys: Path, nl: Neighbour) -> Path:
     """A city that asks the neighbour as another country's node."""
     folder = made(tmp_path / "receiving", own_keys, RECEIVING)
-    registered(folder, "providers", COUNTRY, nl)
+    registered(folder, "providers", nl, 'protocol = "eidas"\nnamespace = "eidas/NL"')
     return folder
 
 

@@ -17,6 +17,7 @@ from idp.config.folder import load_configuration
 from idp.keys.file import create_token_key, load_signer
 from policies.parties import ClientId
 from tests.idp.cli.command import listen_on_a_free_port, serving
+from tests.idp.cli.keys_said import said
 
 URI = "https://permits.city.example/callback"
 
@@ -30,13 +31,6 @@ def city(with_purpose: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def add(city: Path, *more: str | Path, name: str = "permits", uri: str = URI, purpose: str = "resident-parking") -> Result:
     arguments = ["party", "add", name, "--redirect", uri, "--purpose", purpose, "--config", str(city)]
     return CliRunner().invoke(app, [*arguments, *map(str, more)])
-
-
-def said(run: Result) -> dict[str, object]:
-    assert run.exit_code == 0, run.output
-    found = json.loads(run.stdout)
-    assert isinstance(found, dict)
-    return found
 
 
 def contents(folder: Path) -> dict[str, bytes]:

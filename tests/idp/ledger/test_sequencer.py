@@ -23,7 +23,7 @@ from idp.store.store import Store
 from idp.store.stored_tree import BROKEN, SeenTree
 from idp.store.tree_state import read_state
 from policies.errors import StoreUnavailable
-from tests.idp.store.units import KEYS, ORIGIN, TENANT, Clock, commit_all, opened, release, unit
+from tests.idp.store.units import KEYS, ORIGIN, TENANT, Clock, change, commit_all, opened, release, unit
 
 
 @pytest.fixture
@@ -52,12 +52,6 @@ def verified(store: Store) -> LedgerReport:
     report = verify_ledger(store.engine, tenant=TENANT, keys=KEYS)
     assert report.holds, report.findings
     return report
-
-
-def change(folder: Path, *statements: str) -> None:
-    with closing(sqlite3.connect(folder / "ciconia.db", isolation_level=None)) as connection:
-        for statement in statements:
-            connection.execute(statement)
 
 
 def copied(source: Path, target: Path) -> None:
@@ -337,17 +331,23 @@ def test_a_tree_that_was_rebuilt_without_a_leaf_is_not_signed(store: Store, fold
     assert checkpoint(store).size == 4
 
 
+def both_beyond(store: Store, folder: Path, clock: Clock, older: Path) -> tuple[Sequencer, Sequencer]:
+    """Two workers of a tree of four leaves, which the first signed, and a copy of the database with three."""
+    first, second = (Sequencer(store, KEYS, checkpoint_seconds=10, lease_seconds=1, clock=clock) for _ in range(2))
+    recorded(store, 3)
+    assert first.step()
+    copied(folder / "ciconia.db", older)
+    recorded(store)
+    assert first.step()
+    return first, second
+
+
 @pytest.mark.spec("security.md §3 I4")
 def test_another_tree_of_the_size_that_we_have_seen_is_not_signed(
     store: Store, folder: Path, clock: Clock, tmp_path: Path
 ) -> None:
     """Rolled back to what was signed, and grown again by another worker: the newest checkpoint knows nothing of it."""
-    first, second = (Sequencer(store, KEYS, checkpoint_seconds=10, lease_seconds=1, clock=clock) for _ in range(2))
-    recorded(store, 3)
-    assert first.step()
-    copied(folder / "ciconia.db", tmp_path / "older.db")
-    recorded(store)
-    assert first.step()
+    first, second = both_beyond(store, folder, clock, tmp_path / "older.db")
     copied(tmp_path / "older.db", folder / "ciconia.db")
     recorded(store)
     clock.now += 5
@@ -364,12 +364,7 @@ def test_a_tree_older_than_one_that_another_holder_made_is_not_signed(
     store: Store, folder: Path, clock: Clock, tmp_path: Path
 ) -> None:
     """A worker that waits for the lease has looked at the tree, too, and takes over what was rolled back."""
-    first, second = (Sequencer(store, KEYS, checkpoint_seconds=10, lease_seconds=1, clock=clock) for _ in range(2))
-    recorded(store, 3)
-    assert first.step()
-    copied(folder / "ciconia.db", tmp_path / "older.db")
-    recorded(store)
-    assert first.step()
+    _, second = both_beyond(store, folder, clock, tmp_path / "older.db")
     assert not second.step()
     copied(tmp_path / "older.db", folder / "ciconia.db")
     recorded(store)
@@ -381,8 +376,7 @@ def test_a_tree_older_than_one_that_another_holder_made_is_not_signed(
 
 
 def wiped(folder: Path) -> None:
-    for table in ("staged", "leaves", "nodes", "checkpoints", "trees", "records", "subjects"):
-        change(folder, f"DELETE FROM {table}")  # noqa: S608  the attack
+    change(folder, *(f"DELETE FROM {table}" for table in MOVED))  # noqa: S608  the attack
 
 
 MOVED = ("staged", "leaves", "nodes", "checkpoints", "trees", "records", "subjects")

@@ -24,7 +24,7 @@ from idp.store.store import Store
 from idp.store.tables import LEDGER, records, trees
 from policies.errors import StoreUnavailable
 from policies.parties import EntityId
-from tests.idp.store.units import KEYS, NOW, TENANT, commit_all, opened, refusal, release, unit
+from tests.idp.store.units import KEYS, NOW, TENANT, change, commit_all, opened, refusal, release, unit
 
 Value = bytes | int | str | None
 
@@ -105,13 +105,6 @@ def copy(ledger: Path, tmp_path: Path) -> Path:
 def node_copy(node_ledger: Path, tmp_path: Path) -> Path:
     shutil.copy(node_ledger / "ciconia.db", tmp_path / "ciconia.db")
     return tmp_path
-
-
-def change(folder: Path, *statements: str) -> None:
-    with closing(sqlite3.connect(folder / "ciconia.db")) as connection:
-        for statement in statements:
-            connection.execute(statement)
-        connection.commit()
 
 
 # -- what fits

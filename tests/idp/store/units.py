@@ -152,3 +152,10 @@ def edit(folder: Path, statement: str, *values: object) -> None:
     with closing(sqlite3.connect(folder / "ciconia.db")) as connection, connection:
         connection.execute("PRAGMA foreign_keys = OFF")
         connection.execute(statement, values)
+
+
+def change(folder: Path, *statements: str) -> None:
+    """The same with several statements."""
+    with closing(sqlite3.connect(folder / "ciconia.db", isolation_level=None)) as connection:
+        for statement in statements:
+            connection.execute(statement)

@@ -1,19 +1,18 @@
 """Nodes whose keys are on curves, end to end: signed and encrypted to, in both of our roles."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
+from ssl import DER_cert_to_PEM_cert
 
 import pytest
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from lxml import etree
 
 from connectors.profiles import KW_AES256
 from connectors.signatures.decryption_keys import FileAgreement
 from idp.keys.file import load_node_signer, load_unwrapper
+from tests.connectors.forge import party
 from tests.idp.web_node.citizen import Browser
 from tests.idp.web_node.stage import NodeStage
 
@@ -22,22 +21,9 @@ CURVES = [ec.SECP256R1(), ec.SECP521R1(), ec.BrainpoolP256R1(), ec.BrainpoolP384
 
 def key_file(path: Path, curve: ec.EllipticCurve, now: int) -> Path:
     """A key on a curve, and its certificate of today behind it."""
-    key = ec.generate_private_key(curve)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "nl.localhost")])
-    begin = datetime.fromtimestamp(now - 60, UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(7)
-        .not_valid_before(begin)
-        .not_valid_after(begin + timedelta(days=30))
-        .sign(key, SHA256())
-    )
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    made = party(ec.generate_private_key(curve), datetime.fromtimestamp(now - 60, UTC))
     path.touch(mode=0o600)
-    path.write_bytes(pem + certificate.public_bytes(Encoding.PEM))
+    path.write_text(made.pem.decode() + DER_cert_to_PEM_cert(made.certificate), encoding="ascii")
     return path
 
 
