@@ -68,6 +68,8 @@ class ServiceRequest:
     expected: str = ""
     # the service that a node asks for; None of a service that asks for itself
     requester: Requester | None = None
+    # the number of the configuration that was in force when it came; 0 where nobody noted it
+    applied: int = 0
 
 
 @dataclass(frozen=True, slots=True)

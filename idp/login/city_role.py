@@ -18,7 +18,7 @@ from idp.ledger.record_contents import (
 from idp.login.approvals import Approvals
 from idp.login.eligible import Nodes, requester, serves
 from idp.login.finish import Choice
-from idp.login.role import Choices, Reach
+from idp.login.role import Choices, Configurations, Reach
 from idp.login.sealing import LoginId
 from idp.login.states import Decided, Grant, Judged
 from idp.login.suspension import Suspension
@@ -26,13 +26,14 @@ from idp.ports import ApprovalRow, RecordDraft
 from policies.assurance import LevelOfAssurance, highest_named
 from policies.attributes import AttributeName
 from policies.authentication import Assertion, Origin, ServiceRequest
+from policies.bounded import Bounded, Terms, bounded, judges_alike
 from policies.errors import AssuranceTooLow, NotFound, OtherPerson, PeerUnavailable, Replayed, RequestRefused
 from policies.load import Configuration
 from policies.notice import notice_hash
 from policies.parties import ClientId, IdentityProvider, ProviderId, RelyingParty, Tenant
 from policies.pseudonyms import pairwise_subject, subject_digest
 from policies.purposes import AskMode, AskRule, Purpose, Show
-from policies.release import Decision, completed, decide, may_still_go, passes, short_of
+from policies.release import Decision, completed, may_still_go, passes, short_of
 
 DAY = 24 * 3600
 YEAR_DAYS = 365
@@ -51,7 +52,7 @@ class CityRole:
         self,
         *,
         tenant: Tenant,
-        configuration: Configuration,
+        configurations: Configurations,
         nodes: Nodes,
         issuer: str,
         own_name: str,
@@ -62,7 +63,7 @@ class CityRole:
         approvals: Approvals,
     ) -> None:
         self._tenant = tenant
-        self.configuration = configuration
+        self.configuration, self._configurations = configurations.now, configurations
         self._nodes = nodes
         self._issuer = issuer
         self._own_name = own_name
@@ -73,12 +74,12 @@ class CityRole:
         self._approvals = approvals
 
     def registered(self, request: ServiceRequest) -> tuple[RelyingParty, Purpose]:
-        """The service and its purpose as configured now. Raises `RequestRefused` if that registration has ended."""
-        party = self.configuration.parties.get(ClientId(request.origin.service))
-        purpose = self.configuration.purposes.get(request.purpose_id)
-        if party is None or purpose is None or request.purpose_id not in party.purposes:
-            raise RequestRefused("relying party or purpose is registered no more", oauth="unauthorized_client")
-        return party, purpose
+        """The service and its purpose, as this login has them: bounded by what was in force when it began.
+
+        Raises `RequestRefused` if that registration has ended, and `Replayed` if the login cannot go on after a change.
+        """
+        terms = self._terms(request).terms
+        return terms.party, terms.purpose
 
     def release_word(self, path: DecidedBy) -> str:
         """To approve is to answer a question."""
@@ -134,12 +135,13 @@ class CityRole:
 
     def check_registered(self, request: ServiceRequest) -> None:
         """Raises `RequestRefused`."""
-        self.registered(request)
+        _registered(self.configuration, request)
 
     def completed(self, request: ServiceRequest) -> ServiceRequest:
-        """The request with what its purpose requires."""
-        purpose, catalogue = self.registered(request)[1], self.configuration.catalogue
-        return replace(request, asked=completed(request.asked, request.unknown, purpose, catalogue))
+        """The request with what its purpose requires, and under which configuration it came."""
+        terms = _registered(self.configuration, request)
+        asked = completed(request.asked, request.unknown, terms.purpose, terms.catalogue)
+        return replace(request, asked=asked, applied=self._configurations.number)
 
     def check_service(self, origin: Origin) -> None:
         """Raises `Suspended` for a relying party that is switched off: nobody is sent to it, whatever it asked."""
@@ -156,7 +158,8 @@ class CityRole:
         """
         self.check_service(request.origin)
         purpose = self.registered(request)[1]
-        eligible = [one for one in self.configuration.providers.values() if serves(one, request, purpose)]
+        known = [one for one in self.configuration.providers.values() if self._as_begun(one, request)]
+        eligible = [one for one in known if serves(one, request, purpose)]
         return tuple((one, self._reach(one, now)) for one in eligible if self._known(one, now))
 
     def going(self, request: ServiceRequest, provider_id: ProviderId, acts: int | None = None) -> IdentityProvider:
@@ -194,20 +197,15 @@ class CityRole:
         Raises `AssuranceTooLow` where the purpose has come to need more since it was asked, and `OtherPerson` where the
         service expects somebody else.
         """
-        party, purpose = self.registered(request)
+        terms = self._terms(request)
+        party, purpose = terms.terms.party, terms.terms.purpose
         if assertion.offered.loa < _minimum(request, purpose):
             raise AssuranceTooLow("authn_context_too_low", "a level below what the purpose needs by now")
         sub = pairwise_subject(self._pairwise_key, self._tenant, party.sector, assertion.namespace, assertion.subject)
         if request.expected and request.expected != subject_digest(sub):
             raise OtherPerson("hinted_subject", "somebody else signed in than the service expects")
-        decision = decide(
-            request.asked,
-            purpose,
-            party,
-            replace(assertion.offered, sphere=provider.sphere),
-            on=datetime.fromtimestamp(now, tz=UTC).date(),
-            catalogue=self.configuration.catalogue,
-        )
+        offered = replace(assertion.offered, sphere=provider.sphere)
+        decision = terms.decide(request.asked, offered, datetime.fromtimestamp(now, tz=UTC).date())
         return Judged(
             sub=sub,
             loa=assertion.offered.loa,
@@ -231,12 +229,15 @@ class CityRole:
         return short_of(decided.decision, purpose) if party.enforce else ()
 
     def check_shown(self, decided: Decided) -> None:
-        """Raises `Replayed` where purpose or registration changed since the page was shown."""
-        party, purpose = self.registered(decided.request)
+        """Raises `Replayed` where purpose or registration let go less than the page showed, or say otherwise what for."""
+        terms = self._terms(decided.request)
+        party, purpose = terms.terms.party, terms.terms.purpose
         provider = self._eligible(decided.request, decided.provider_id)
-        if purpose.digest != decided.judged.policy:
+        if purpose.digest != decided.judged.policy or decided.judged.loa < purpose.minimum_assurance:
             raise Replayed("policy_changed", "the purpose's file has changed since the page was shown")
         given = [ruling.released for ruling in decided.decision.rulings if ruling.released is not None]
+        if terms.required - {one.name for one in given} - {*decided.decision.blocked}:
+            raise Replayed("policy_changed", "the purpose requires more than the page showed")
         whole = all(passes(party, provider.sphere, one.form) for one in given)
         if not whole or not may_still_go(given, purpose, party, self.configuration.catalogue):
             raise Replayed("policy_changed", "the registration has changed since the page was shown")
@@ -317,7 +318,32 @@ class CityRole:
         found = self.provider(provider_id)
         if not serves(found, request, self.registered(request)[1]):
             raise NotFound("an identity provider of a country that this request or its purpose does not take")
+        if not self._as_begun(found, request):
+            raise Replayed("policy_changed", "the identity provider's registration has changed since the login began")
         return found
+
+    def _terms(self, request: ServiceRequest) -> Bounded:
+        now = _registered(self.configuration, request)
+        if (former := self._former(request)) is None:
+            return Bounded(now, (now,))
+        found = bounded(_registered(former, request), now)
+        if found is None:
+            raise Replayed("policy_changed", "the purpose or the registration has changed since the login began")
+        return found
+
+    def _former(self, request: ServiceRequest) -> Configuration | None:
+        """The configuration under which a login began; None for that of today. Raises `Replayed` where it is lost."""
+        if request.applied in (0, self._configurations.number):
+            return None
+        if (former := self._configurations.former(request.applied)) is None:
+            raise Replayed("policy_changed", "nobody knows the configuration under which the login began")
+        return former
+
+    def _as_begun(self, provider: IdentityProvider, request: ServiceRequest) -> bool:
+        """Whether a provider judges as it did when the login began."""
+        former = self._former(request)
+        before = provider if former is None else former.providers.get(provider.provider_id)
+        return before is not None and judges_alike(before, provider)
 
     def _vouched(self, provider: IdentityProvider, now: int) -> str:
         """The digest of what is approved of a country's node, "" of a pinned provider. Raises `PeerUnavailable`."""
@@ -335,6 +361,14 @@ class CityRole:
             return Reach.OFF
         reached = provider.peer is None or self._nodes.available(provider.peer.entity_id, now)
         return Reach.OPEN if reached else Reach.AWAY
+
+
+def _registered(configuration: Configuration, request: ServiceRequest) -> Terms:
+    party = configuration.parties.get(ClientId(request.origin.service))
+    purpose = configuration.purposes.get(request.purpose_id)
+    if party is None or purpose is None or request.purpose_id not in party.purposes:
+        raise RequestRefused("relying party or purpose is registered no more", oauth="unauthorized_client")
+    return Terms(party, purpose, configuration.catalogue)
 
 
 def _minimum(request: ServiceRequest, purpose: Purpose) -> LevelOfAssurance:

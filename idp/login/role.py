@@ -12,6 +12,7 @@ from idp.login.states import Decided, Judged
 from idp.ports import ApprovalRow, RecordDraft
 from policies.attributes import AttributeName
 from policies.authentication import Assertion, Origin, ServiceRequest
+from policies.load import Configuration
 from policies.parties import IdentityProvider, ProviderId
 from policies.release import Decision
 
@@ -26,6 +27,21 @@ class Reach(StrEnum):
 
 # Each identity provider that may answer a request
 Choices = Sequence[tuple[IdentityProvider, Reach]]
+
+
+class Configurations(Protocol):
+    """What is served, and what was in force before: a login may have begun under another one."""
+
+    @property
+    def now(self) -> Configuration:
+        """What is served."""
+
+    @property
+    def number(self) -> int:
+        """Its number; 0 where nothing changes it."""
+
+    def former(self, number: int) -> Configuration | None:
+        """What was in force under this number; None where nobody knows. Raises `StoreUnavailable`."""
 
 
 class Role(Protocol):

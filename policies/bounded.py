@@ -1,0 +1,102 @@
+"""A login that a change of the configuration overtook: it gets what both policies let go, the old one and the new.
+
+It began under the old one, so what that withholds stays withheld: a widening counts from the next login. It ends under
+the new one, so what that withholds is withheld at once. Texts are those of the old one, which the citizen reads or has
+read, and whose hash the record names. Where the two have no common sense (another basis, another controller, another
+sector), there is no such policy, and the login begins again.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import date
+
+from policies.attributes import AttributeName
+from policies.authentication import AskedAttribute, Offered
+from policies.catalogue import Catalogue
+from policies.parties import IdentityProvider, RelyingParty, Rule
+from policies.purposes import AskMode, AskRule, Need, Purpose, Show
+from policies.release import Decision, decide
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """A registration, a purpose and the catalogue that they were read with."""
+
+    party: RelyingParty
+    purpose: Purpose
+    catalogue: Catalogue
+
+
+@dataclass(frozen=True, slots=True)
+class Bounded:
+    """The common part of two terms, and both of them, the old one first; where nothing changed, the same terms."""
+
+    terms: Terms
+    both: tuple[Terms, ...]
+
+    def decide(self, asked: Collection[AskedAttribute], offered: Offered, on: date) -> Decision:
+        """`policies.release.decide`. Where either of both blocks a login, this does: nothing goes."""
+        found = _decide(self.terms, asked, offered, on)
+        for terms in self.both if len(self.both) > 1 else ():
+            other = _decide(terms, asked, offered, on)
+            blocked = {*other.blocked}
+            rulings = zip(found.rulings, other.rulings, strict=True)
+            found = Decision(tuple([its if its.name in blocked else ours for ours, its in rulings]))
+        return found
+
+    @property
+    def required(self) -> frozenset[AttributeName]:
+        """The attributes that no login of today goes without, and that a page of before may have left to the citizen."""
+        return frozenset(name for name, need in self.both[-1].purpose.needs.items() if need.required)
+
+
+def bounded(old: Terms, now: Terms) -> Bounded | None:
+    """What both let go; None where a login cannot go on between the two."""
+    before, purpose = old.purpose, now.purpose
+    same = (before.basis, before.law, before.controller) == (purpose.basis, purpose.law, purpose.controller)
+    spheres = {old.party.sphere, now.party.sphere} - {""}
+    apart = before.countries and purpose.countries and not {*before.countries} & {*purpose.countries}
+    if not same or old.party.sector != now.party.sector or len(spheres) > 1 or apart:
+        return None
+    # An attribute that became another sort of value has no form in common with what it was
+    known = {name for name, kind in now.catalogue.attributes.items() if old.catalogue.attributes.get(name) == kind}
+    needs: dict[AttributeName, Need] = {}
+    for name in known & before.needs.keys() & purpose.needs.keys():
+        one, other = before.needs[name], purpose.needs[name]
+        form = now.catalogue.meet(name, one.form, other.form)
+        if form is None and one.required and other.required:
+            return None
+        if form is not None:
+            true = one.must_be_true or other.must_be_true
+            needs[name] = replace(one, form=form, required=one.required and other.required, must_be_true=true)
+    rules: dict[AttributeName, Rule] = {}
+    for name in known & old.party.attributes.keys() & now.party.attributes.keys():
+        form = now.catalogue.meet(name, old.party.attributes[name].form, now.party.attributes[name].form)
+        if form is not None:
+            rules[name] = replace(now.party.attributes[name], form=form)
+    party = replace(
+        now.party,
+        purposes=tuple(one for one in now.party.purposes if one in old.party.purposes),
+        attributes=rules,
+        enforce=old.party.enforce or now.party.enforce,
+        sphere="".join(spheres),
+    )
+    common = replace(
+        before,
+        needs=needs,
+        minimum_assurance=max(before.minimum_assurance, purpose.minimum_assurance),
+        countries=tuple(one for one in before.countries or purpose.countries if one in (purpose.countries or (one,))),
+        ask=before.ask if before.ask == purpose.ask else AskRule(AskMode.EACH_TIME),
+        show=before.show if before.show == purpose.show else Show.ASK,
+    )
+    return Bounded(Terms(party, common, now.catalogue), (old, now))
+
+
+def _decide(terms: Terms, asked: Collection[AskedAttribute], offered: Offered, on: date) -> Decision:
+    return decide(asked, terms.purpose, terms.party, offered, on, catalogue=terms.catalogue)
+
+
+def judges_alike(old: IdentityProvider, now: IdentityProvider) -> bool:
+    """Whether an answer means the same under both registrations of a provider: whom it names, what, and how surely."""
+    said = replace(old, title=now.title, source=now.source, metadata=now.metadata, peer=now.peer)
+    return replace(said, binding=now.binding, deviations=now.deviations, name_id_format=now.name_id_format) == now
