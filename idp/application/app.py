@@ -1,6 +1,6 @@
 """The composition root: makes a running broker of a configuration folder."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -10,26 +10,29 @@ from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute
 
-from connectors.connector import Connector
 from connectors.fetch import Fetcher
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.metadata.judgement import DAY
 from connectors.metadata.peers import Peers
 from connectors.profiles import EIDAS
 from idp.application.composition import SiteParts, compose, connectors_of
-from idp.application.load import LoadedFolder, load_all
+from idp.application.load import LoadedFolder, load_whole
+from idp.changes.history import History
+from idp.changes.in_force import Follower, InForce, Memory, Served, settle
 from idp.keys.hourly_keys import HourlyKeys
 from idp.keys.keeper import KeyFolderWatch, KeyKeeper, alone
 from idp.keys.shared_factors import own_moduli
 from idp.login.sealing import Sealer
 from idp.login.suspension import Suspension
-from idp.monitoring.composition import vitals
+from idp.monitoring.composition import looks_of, pinned
 from idp.monitoring.measures import Measures
+from idp.monitoring.vitals import Looks, Vitals
 from idp.monitoring.watched import TimedCommits, watched
 from idp.pages.render import Pages
 from idp.protocols.eidas.peer_refresh import Watch
-from idp.protocols.eidas.receiving_node import known_peers
+from idp.protocols.eidas.receiving_node import crossing_problems, known_peers
 from idp.protocols.saml.deviation_guard import DeviationGuard
 from idp.sequencer.sequencer import Sequencer
 from idp.sequencer.witness import Witness
@@ -51,10 +54,10 @@ from idp.web.overload import Overload, Queue
 from idp.web.routes import login, oidc, receipt
 from idp.web.routes import public as records
 from idp.web.site import Site
-from policies.errors import BrokerError, NotFound, RequestRefused
-from policies.parties import ProviderId
+from policies.errors import BrokerError, Misconfigured, NotFound, RequestRefused
+from policies.load import Configuration
+from policies.parties import EntityId, Peer
 
-Connectors = Mapping[ProviderId, Connector]
 # The framework must tell no collector about a request: addresses hold codes, and exceptions quote values
 UNTOLD: TelemetryConfig = {
     "tracing": False,
@@ -83,16 +86,32 @@ class Application:
         own: Callable[[], None] = alone,
         proxies: Sequence[str] | None = None,
     ) -> None:
-        self.settings, configuration, self.keys = load_all(folder, read)
+        found, self.keys = load_whole(folder, read)
         own()
-        settings, keys = self.settings, self.keys
+        self.settings = settings = found.settings
+        keys = self.keys
+        self._clock = clock
         self.store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys.ledger)
         with ExitStack() as undo:
             # If this fails, the process may try another folder: no thread and no file of this one may stay open
             undo.callback(self.store.close)
-            self.watched = watched(settings, configuration, measures or Measures(), keys.index, proxies)
-            self._commits = TimedCommits(self.store, self.watched.measures, settings.tenant)
+            # A login asks this a dozen times, so it is no function of ours. Raises `StoreUnavailable`
             self.switches = Switches(engine=self.store.engine, tenant=settings.tenant, keys=keys.ledger)
+            self._revoked = partial(self.switches.off_since, KEY)
+            keys.obey(self._revoked)
+            claim_keys(self.store.engine, settings.tenant, keys, now=clock(), revoked=self._revoked)
+            self.history = History(engine=self.store.engine, tenant=settings.tenant, keys=keys.ledger, commits=self.store)
+            in_force = settle(
+                self.history,
+                found.bundle,
+                found.configuration,
+                edited=found.edited,
+                tenant=settings.tenant,
+                now=clock(),
+            )
+            self.memory = Memory(self.history, in_force)
+            self.watched = watched(settings, in_force.configuration, measures or Measures(), keys.index, proxies)
+            self._commits = TimedCommits(self.store, self.watched.measures, settings.tenant)
             self.sequencer = Sequencer(
                 self.store,
                 keys.ledger,
@@ -100,61 +119,25 @@ class Application:
                 witness=Witness(settings.witness_path, keys.ledger) if settings.witness_path else None,
             )
             self.retention = Retention(self.store, elsewhere=self.sequencer.follows)
-            known = known_peers(configuration)
-            self.peers = Peers(
-                known,
-                role="proxy" if settings.role == "city" else "connector",
-                copies=RecordedCopies(
-                    StoredCopies(engine=self.store.engine, tenant=settings.tenant, keys=keys.ledger),
-                    commits=self.store,
-                    tenant=settings.tenant,
-                ),
-                fetcher=Fetcher(demo=settings.demo),
-                profile=EIDAS,
-                ours=PROTOCOL_VERSIONS,
-                max_validity=settings.metadata_max_days * DAY,
-                own=partial(own_moduli, keys),
-            )
-            self.watch = Watch(self.peers, known, tenant=settings.tenant, clock=clock, seconds=settings.probe_seconds)
-            # A login asks this a dozen times, so it is no function of ours. Raises `StoreUnavailable`
-            self._revoked = partial(self.switches.off_since, KEY)
-            keys.obey(self._revoked)
-            claim_keys(self.store.engine, settings.tenant, keys, now=clock(), revoked=self._revoked)
             self.sealing = self._sealing_keys(clock)
             self._sealer = Sealer(tenant=settings.tenant, keys=self.sealing)
             tasks = self.sealing.keep_ready, KeyFolderWatch(keys, settings.key_folder, settings.origin, own)
             self.keeper = KeyKeeper(tasks, tenant=settings.tenant, database=partial(self.store.checkpoint, settings.tenant))
             self._pages = Pages()
-            self.site = compose(
-                SiteParts(
-                    settings=settings,
-                    configuration=configuration,
-                    keys=keys,
-                    peers=self.peers,
-                    connectors=connectors_of(configuration, settings, keys, self.peers, self._deviation_guard()),
-                    sealer=self._sealer,
-                    store=self.store,
-                    commits=self._commits,
-                    suspension=Suspension(self.switches),
-                    pages=self._pages,
-                    watched=self.watched,
-                    clock=clock,
-                )
-            )
+            self._guard = self._deviation_guard()
             self.queue = Queue(settings.limits.at_work, settings.limits.waiting)
-            self.vitals = vitals(
-                store=self.store,
-                watched=self.watched,
-                configuration=configuration,
-                keys=keys,
-                peers=self.peers,
-                known=known,
-                switches=self.switches,
-                sealing=self.sealing,
-                queue=self.queue.standing,
+            self._known, self.peers, self.watch = self._peers_of(in_force.configuration)
+            self.site = self._composed(in_force)
+            self.vitals = Vitals(
+                engine=self.store.engine,
+                tenant=settings.tenant,
+                measures=self.watched.measures,
+                looks=self._looks(in_force.configuration),
                 clock=clock,
+                pinned=pinned(in_force.configuration),
             )
             self.asgi = self._web()
+            self.follower = Follower(self.memory, self.take_up, tenant=settings.tenant)
             undo.pop_all()
 
     @property
@@ -171,9 +154,11 @@ class Application:
         self.watch.start()
         self.keeper.start()
         self.vitals.start()
+        self.follower.start()
 
     def stop(self) -> None:
         """Stop the threads, write what waits, and close the store."""
+        self.follower.stop()
         self.vitals.stop()
         self.keeper.stop()
         self.watch.stop()
@@ -181,19 +166,94 @@ class Application:
         self.sequencer.stop()
         self.store.close()
 
+    def take_up(self, found: InForce) -> None:
+        """Serve another configuration from the next request on. What is under way ends as it began.
+
+        Raises `Misconfigured` where it does not fit keys and role: then the former one goes on.
+        """
+        if missing := crossing_problems(self.settings, found.configuration, self.keys):
+            raise Misconfigured(tuple(missing))
+        former = self.watch
+        if known_peers(found.configuration) != self._known:
+            self._known, self.peers, self.watch = self._peers_of(found.configuration)
+        self.watched = self.watched.among(found.configuration)
+        self.site = self._composed(found)
+        self.asgi.router.routes = self._routes()
+        self.vitals.follow(self._looks(found.configuration), pinned(found.configuration))
+        if self.watch is not former:
+            self.watch.start()
+            former.stop()
+
+    def _peers_of(self, configuration: Configuration) -> tuple[Mapping[EntityId, Peer], Peers, Watch]:
+        """Other countries' nodes, and the watch over them."""
+        settings, known = self.settings, known_peers(configuration)
+        copies = StoredCopies(engine=self.store.engine, tenant=settings.tenant, keys=self.keys.ledger)
+        peers = Peers(
+            known,
+            role="proxy" if settings.role == "city" else "connector",
+            copies=RecordedCopies(copies, commits=self.store, tenant=settings.tenant),
+            fetcher=Fetcher(demo=settings.demo),
+            profile=EIDAS,
+            ours=PROTOCOL_VERSIONS,
+            max_validity=settings.metadata_max_days * DAY,
+            own=partial(own_moduli, self.keys),
+        )
+        seconds = settings.probe_seconds
+        return known, peers, Watch(peers, known, tenant=settings.tenant, clock=self._clock, seconds=seconds)
+
+    def _composed(self, found: InForce) -> Site:
+        configuration = found.configuration
+        return compose(
+            SiteParts(
+                settings=self.settings,
+                configuration=configuration,
+                keys=self.keys,
+                peers=self.peers,
+                connectors=connectors_of(configuration, self.settings, self.keys, self.peers, self._guard),
+                sealer=self._sealer,
+                store=self.store,
+                commits=self._commits,
+                suspension=Suspension(self.switches),
+                pages=self._pages,
+                watched=self.watched,
+                clock=self._clock,
+                configurations=Served(found, self.memory),
+            )
+        )
+
+    def _looks(self, configuration: Configuration) -> Looks:
+        return looks_of(
+            store=self.store,
+            watched=self.watched,
+            configuration=configuration,
+            keys=self.keys,
+            peers=self.peers,
+            known=self._known,
+            switches=self.switches,
+            sealing=self.sealing,
+            queue=self.queue.standing,
+        )
+
+    def _routes(self) -> list[BaseRoute]:
+        routes: list[BaseRoute] = [*login.routes(self.site)]
+        if isinstance(self.site, CitySite):
+            # An included router is matched twice
+            routes += [*oidc.router(self.site).routes, *receipt.routes(self.site)]
+        routes += records.router(self.site, lambda: self.vitals.fit).routes
+        for route in routes:
+            if isinstance(route, APIRoute):
+                # OpenAPI describes the endpoints for programs, not the pages for citizens
+                route.include_in_schema = bool(route.responses)
+        return routes
+
+    def _origins(self) -> Collection[str]:
+        return self.city.openid.origins
+
     def _web(self) -> FastAPI:
         """Build the web application: the routes, the handler of errors and the middleware."""
         # `redirect_slashes` would send a query or a form on to another address
         app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, telemetry=UNTOLD)
-        app.router.routes += login.routes(self.site)
-        if isinstance(self.site, CitySite):
-            # An included router is matched twice
-            app.router.routes += [*oidc.router(self.site).routes, *receipt.routes(self.site)]
-        app.router.routes += records.router(self.site, lambda: self.vitals.fit).routes
-        for route in app.routes:
-            if isinstance(route, APIRoute):
-                # OpenAPI describes the endpoints for programs, not the pages for citizens
-                route.include_in_schema = bool(route.responses)
+        app.router.routes = [*app.router.routes, *self._routes()]
 
         async def refused(request: Request, error: Exception) -> Response:
             return _refused(self.site, request, error)
@@ -205,7 +265,7 @@ class Application:
         # The middleware that is added last runs first
         app.add_middleware(Overload, queue=self.queue, rates=watched.rates, pages=pages, told=watched.turned_away)
         if isinstance(self.site, CitySite):
-            app.add_middleware(Origins, registered=self.site.openid.origins)
+            app.add_middleware(Origins, registered=self._origins)
         defects = watched.unforeseen
         app.add_middleware(Edge, tenant=settings.tenant, issuer=settings.issuer, page=pages.defect, count=defects)
         return app

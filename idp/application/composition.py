@@ -13,7 +13,7 @@ from idp.login.approvals import Approvals
 from idp.login.city_role import CityRole
 from idp.login.flow import Broker
 from idp.login.frontend import Frontend, Frontends
-from idp.login.role import Role
+from idp.login.role import Configurations, Role
 from idp.login.sealing import Sealer
 from idp.login.suspension import Suspension
 from idp.monitoring.watched import Watched
@@ -62,6 +62,7 @@ class SiteParts:
     pages: Pages
     watched: Watched
     clock: Callable[[], int]
+    configurations: Configurations
 
     @property
     def node_keys(self) -> NodeKeys:
@@ -81,7 +82,7 @@ def _city(parts: SiteParts) -> CitySite:
     approvals = Approvals(tenant=settings.tenant, index_key=keys.index, decisions=parts.store)
     role = CityRole(
         tenant=settings.tenant,
-        configuration=configuration,
+        configurations=parts.configurations,
         nodes=parts.peers,
         issuer=settings.issuer,
         own_name=settings.organization.name if settings.organization else "",

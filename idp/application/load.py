@@ -3,34 +3,47 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from idp.config.folder import load_configuration
+from idp.changes.bundle import Bundle, bundle_of
+from idp.changes.in_force import Edited
 from idp.config.settings import Settings, load_settings
 from idp.keys.folder import BrokerKeys, load_keys
 from idp.protocols.eidas.receiving_node import crossing_problems
 from policies.errors import Misconfigured
-from policies.load import Configuration
+from policies.load import Configuration, load
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedFolder:
-    """The contents of a broker's folder at one moment, with the kinds of its keys. Every worker can use it."""
+    """The contents of a broker's folder at one moment, with the kinds of its keys. Every worker can use it.
+
+    `edited`: it changed since the server looked before.
+    """
 
     settings: Settings
+    bundle: Bundle
     configuration: Configuration
     kinds: frozenset[str]
+    edited: Edited | None = None
 
 
-def load_all(folder: Path, read: LoadedFolder | None = None) -> tuple[Settings, Configuration, BrokerKeys]:
-    """Load settings, parties and keys of a folder. Raises `Misconfigured` with the problems of all three at once.
+def load_all(folder: Path) -> tuple[Settings, Configuration, BrokerKeys]:
+    """Load settings, parties and keys of a folder. Raises `Misconfigured` with the problems of all three at once."""
+    found, keys = load_whole(folder)
+    return found.settings, found.configuration, keys
+
+
+def load_whole(folder: Path, read: LoadedFolder | None = None) -> tuple[LoadedFolder, BrokerKeys]:
+    """Load a folder and its keys. Raises `Misconfigured` as `load_all` does.
 
     With `read`, only keys are read from the folder, and only of the kinds that `read` names. So all workers of a
     generation serve the same configuration, although the folder may have changed since.
     """
     settings = read.settings if read else load_settings(folder)
     problems: list[Misconfigured] = []
-    configuration = keys = None
+    configuration = keys = bundle = None
     try:
-        configuration = read.configuration if read else load_configuration(folder)
+        bundle = read.bundle if read else bundle_of(settings)
+        configuration = read.configuration if read else load(bundle.files)
     except Misconfigured as error:
         problems.append(error)
     try:
@@ -38,8 +51,8 @@ def load_all(folder: Path, read: LoadedFolder | None = None) -> tuple[Settings, 
         keys = keys.only(read.kinds) if read else keys
     except Misconfigured as error:
         problems.append(error)
-    if configuration is None or keys is None:
+    if bundle is None or configuration is None or keys is None:
         raise Misconfigured(tuple(problem for error in problems for problem in error.problems))
     if missing := crossing_problems(settings, configuration, keys):
         raise Misconfigured(tuple(missing))
-    return settings, configuration, keys
+    return read or LoadedFolder(settings, bundle, configuration, frozenset(keys.rings)), keys

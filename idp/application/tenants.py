@@ -27,7 +27,7 @@ from starlette.types import ASGIApp
 from idp.application.app import Application
 from idp.application.hosts import TenantHosts
 from idp.application.late_databases import LateTenant, ask_all, in_thread
-from idp.application.load import LoadedFolder, load_all
+from idp.application.load import LoadedFolder, load_whole
 from idp.application.tenant_failures import TenantFailure, failure_of, log_failures
 from idp.config.settings import (
     TENANTS,
@@ -158,8 +158,7 @@ def _unprepared(_settings: Settings) -> None:
 
 def load_folder(folder: Path) -> LoadedFolder:
     """Load the folder of one broker. Raises `Misconfigured`."""
-    settings, configuration, keys = load_all(folder)
-    return LoadedFolder(settings, configuration, frozenset(keys.rings))
+    return load_whole(folder)[0]
 
 
 def open_installation(

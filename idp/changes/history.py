@@ -36,6 +36,8 @@ from policies.parties import Tenant
 # One statement asks for so many hashes
 AT_ONCE = 500
 FIX = "ciconia doctor"
+# In place of an operator: a server that began, or that read its folder anew
+START, RELOAD = "start", "reload"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,30 @@ class History:
             key, ours = [table.c.tenant, table.c.digest], {"octets": fresh.excluded.octets, "kept": fresh.excluded.kept}
             connection.execute(fresh.on_conflict_do_update(index_elements=key, set_=ours), values)
 
+    def was_in_force(self, digest: str) -> bool:
+        """Whether this configuration (hex) was ever put in force."""
+        table = tables.applied.c
+        here = select(tables.applied).where(table.tenant == self._tenant, table.digest == bytes.fromhex(digest))
+        with reading(), single(self._engine).connect() as connection:
+            return any(self._believed(row) for row in connection.execute(here).all())
+
+    def begin(self, bundle: Bundle, *, now: int) -> Applied:
+        """Put the first configuration in force. It changes nothing, so the ledger has no record of it.
+
+        Raises `Overtaken` where another one is in force by now.
+        """
+        self.keep(bundle, now=now)
+        applied = Applied(1, bundle.digest, now, START)
+        with reading(), writing(self._engine).begin() as connection:
+            connection.execute(upsert(connection, tables.applied).values(self._row(applied)).on_conflict_do_nothing())
+        if (newest := self.newest()) is None:
+            # A stranger's row is there
+            self._write(applied)
+            newest = self.newest()
+        if newest != applied:
+            raise Overtaken(newest)
+        return applied
+
     def put(
         self,
         bundle: Bundle,
@@ -193,18 +219,21 @@ class History:
                 yield f"applied {number}: its record was changed."
             elif number not in ours:
                 yield f"applied {number}: its row is gone: the ledger's record counts."
-        for number in sorted(ours.keys() - recorded.keys()):
+        # The first one changed nothing
+        for number in sorted(ours.keys() - recorded.keys() - {1}):
             yield f"applied {number}: its record is gone."
         if (newest := self.newest()) is not None and self.bundle(newest.digest) is None:
             yield f"applied {newest.number}: a file of the configuration in force is gone or was changed."
 
+    def _row(self, applied: Applied) -> dict[str, Any]:  # Any: as above
+        said = {"digest": bytes.fromhex(applied.digest), "time": applied.time, "who": applied.who}
+        return {"tenant": self._tenant, "number": applied.number, **said, "seal": self._seal(applied)}
+
     def _write(self, applied: Applied) -> None:
-        values = {"digest": bytes.fromhex(applied.digest), "time": applied.time, "who": applied.who}
-        values["seal"] = self._seal(applied)
-        key = {"tenant": self._tenant, "number": applied.number}
+        values = self._row(applied)
         with reading(), writing(self._engine).begin() as connection:
-            fresh = upsert(connection, tables.applied).values({**key, **values})
-            connection.execute(fresh.on_conflict_do_update(index_elements=[*key], set_=values))
+            fresh = upsert(connection, tables.applied).values(values)
+            connection.execute(fresh.on_conflict_do_update(index_elements=["tenant", "number"], set_=values))
 
     def _believed(self, row: Row[*tuple[Any, ...]], *, quiet: bool = False) -> Applied | None:
         """A row that somebody who has the key wrote."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from idp.application.load import LoadedFolder
 from idp.application.tenant_failures import log_failures
 from idp.application.tenants import LoadedInstallation, load_folder, load_installation, open_installation
+from idp.changes.in_force import Edited
 from idp.cli.console import problems, say
 from idp.cli.migrate import migrate_ours, told_database
 from idp.config.folder import load_configuration
@@ -99,6 +100,12 @@ def look_again(folder: Path, served: Looked) -> Looked:
         file = folder / TENANTS / name / SETTINGS_FILE
         _assert_unchanged(file, now.fixed[name], fixed[name], FIXED_OF_A_TENANT)
     broken = {one.name for one in now.seen.broken}
+    before = served.seen.read
+    read = {
+        name: replace(each, edited=Edited()) if name in before and each.bundle != before[name].bundle else each
+        for name, each in now.seen.read.items()
+    }
+    now = replace(now, seen=replace(now.seen, read=read))
     return replace(now, closed={name: each for name, each in fixed.items() if name in broken})
 
 

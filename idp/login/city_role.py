@@ -233,7 +233,8 @@ class CityRole:
         terms = self._terms(decided.request)
         party, purpose = terms.terms.party, terms.terms.purpose
         provider = self._eligible(decided.request, decided.provider_id)
-        if purpose.digest != decided.judged.policy or decided.judged.loa < purpose.minimum_assurance:
+        asks = decided.path is DecidedBy.INFORMED and purpose.show is not Show.INFORM
+        if asks or purpose.digest != decided.judged.policy or decided.judged.loa < purpose.minimum_assurance:
             raise Replayed("policy_changed", "the purpose's file has changed since the page was shown")
         given = [ruling.released for ruling in decided.decision.rulings if ruling.released is not None]
         if terms.required - {one.name for one in given} - {*decided.decision.blocked}:

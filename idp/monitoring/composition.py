@@ -8,7 +8,7 @@ from connectors.signatures.certificates import certificate_of
 from idp.keys.folder import AnyRing, BrokerKeys
 from idp.keys.hourly_keys import HourlyKeys
 from idp.keys.kinds import kind_named, owner
-from idp.monitoring.vitals import Looks, Vitals
+from idp.monitoring.vitals import Looks
 from idp.monitoring.watched import Watched
 from idp.store.store import Store
 from idp.store.switches.switch import KINDS
@@ -23,7 +23,7 @@ N = TypeVar("N", int, bool)
 CERTIFIED = ("saml", "saml-encryption", "node", "node-metadata", "node-encryption")
 
 
-def vitals(
+def looks_of(
     *,
     store: Store,
     watched: Watched,
@@ -34,12 +34,11 @@ def vitals(
     switches: Switches,
     sealing: HourlyKeys,
     queue: Callable[[], tuple[int, Mapping[str, int]]],
-    clock: Callable[[], int],
-) -> Vitals:
-    """Compose the look at one tenant's parts."""
+) -> Looks:
+    """Compose the looks at one tenant's parts."""
     shared = watched.rates.shared
     serving = _serving(configuration, keys)
-    looks = Looks(
+    return Looks(
         have_keys=lambda now: _have_keys(sealing, serving, now),
         keys=lambda now: _ends_of_keys(keys, now),
         metadata=lambda now: _ends_of_metadata(peers, known, now),
@@ -51,10 +50,11 @@ def vitals(
         stands_still=lambda: store.stands_still,
         shared_limits=lambda: None if shared is None else shared.reachable,
     )
-    pinned = sum(provider.peer is None for provider in configuration.providers.values())
-    return Vitals(
-        engine=store.engine, tenant=watched.tenant, measures=watched.measures, looks=looks, clock=clock, pinned=pinned
-    )
+
+
+def pinned(configuration: Configuration) -> int:
+    """How many identity providers need no metadata of theirs to be fetched."""
+    return sum(provider.peer is None for provider in configuration.providers.values())
 
 
 # Kinds of keys of which each has to have one that counts

@@ -59,6 +59,10 @@ class Steps:
         # Bound at its first line, once
         self._log = log_of(tenant)
 
+    def among(self, countries: Collection[str]) -> "Steps":
+        """The same steps, where these countries are configured."""
+        return Steps(tenant=self._tenant, key=self._key, measures=self._measures, countries=countries)
+
     def reference(self, login: str) -> str:
         """Return the reference of a login in the log and on pages."""
         return hashlib.blake2b(login.encode(), key=self._key, digest_size=REFERENCE_DIGITS // 2).hexdigest()

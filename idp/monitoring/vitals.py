@@ -90,6 +90,10 @@ class Vitals:
         """Whether a look that is not old found nothing lacking."""
         return time.monotonic() < self._until
 
+    def follow(self, looks: Looks, pinned: int) -> None:
+        """Look from now on at another configuration."""
+        self._looks, self._pinned = looks, pinned
+
     def start(self) -> None:
         """Begin to look, and return when it has once, or that takes long."""
         self._thread.start()

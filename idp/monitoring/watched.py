@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from idp.config.setting_types import Limits
 from idp.config.settings import Settings
@@ -31,6 +31,11 @@ class Watched:
     rates: Rates
     tries: Tries
     countries: Mapping[ProviderId, str]
+
+    def among(self, configuration: Configuration) -> "Watched":
+        """The same counts and limits, for another configuration of the tenant."""
+        of_providers, countries = _countries(configuration)
+        return replace(self, steps=self.steps.among(countries), countries=of_providers)
 
     def redeemed(self, grant: Grant) -> None:
         """A code of this login was redeemed: its last step."""
@@ -68,8 +73,7 @@ def watched(
     `proxies` are not limited: those that the process trusts, by these settings where it serves nobody else.
     """
     tenant, key = settings.tenant, steps_key(master)
-    of_providers = {name: provider.country for name, provider in configuration.providers.items()}
-    countries = set(of_providers.values()) | {node.peer.country for node in configuration.nodes.values()}
+    of_providers, countries = _countries(configuration)
     shared = Shared(settings.valkey, key=steps_key(key)) if settings.valkey else None
     rates = Rates(
         settings.limits,
@@ -86,6 +90,12 @@ def watched(
         tries=Tries(rates),
         countries=of_providers,
     )
+
+
+def _countries(configuration: Configuration) -> tuple[Mapping[ProviderId, str], set[str]]:
+    """The country of each provider, and every country that a label may name."""
+    of_providers = {name: provider.country for name, provider in configuration.providers.items()}
+    return of_providers, {*of_providers.values(), *(node.peer.country for node in configuration.nodes.values())}
 
 
 def unwatched() -> Watched:

@@ -13,7 +13,7 @@ browser lets a page read an answer only where we name its origin, so no header o
 frame has it. What is said to one origin is never kept for another (`Vary`).
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -45,11 +45,10 @@ def origin_of(scope: Scope) -> str | None:
 
 
 class Origins:
-    """Wraps everything that answers a city's services. `registered` are the origins of all its public clients."""
+    """Wraps everything that answers a city's services. `registered` gives the origins of all its public clients."""
 
-    def __init__(self, app: ASGIApp, *, registered: Collection[str]) -> None:
-        self._app = app
-        self._registered = frozenset(registered) - {NO_ORIGIN}
+    def __init__(self, app: ASGIApp, *, registered: Callable[[], Collection[str]]) -> None:
+        self._app, self._registered = app, registered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request: a preflight is answered here, and every other answer gets what its page needs to read it."""
@@ -77,14 +76,17 @@ class Origins:
         return bool(scope.get(READABLE, status >= FIRST_REFUSAL))
 
     def _readable(self, origin: str | None) -> Headers:
-        if origin not in self._registered:
+        if origin is None or not self._known(origin):
             return []
         return [(b"access-control-allow-origin", origin.encode("ascii")), (b"access-control-expose-headers", EXPOSED)]
+
+    def _known(self, origin: str | None) -> bool:
+        return origin != NO_ORIGIN and origin in self._registered()
 
     async def _preflight(self, origin: str | None, methods: bytes, send: Send) -> None:
         """Fetch §4.8. It names no client, so every registered origin may ask; what it then asks is judged by itself."""
         headers: Headers = [VARY, (b"cache-control", b"no-store")]
-        if known := origin in self._registered:
+        if known := self._known(origin):
             headers += [
                 *self._readable(origin)[:1],
                 (b"access-control-allow-methods", methods),

@@ -200,7 +200,7 @@ class House:
         made, suspension = change(configuration(**edits)), Suspension(switched or self.switches)
         self.role = CityRole(
             tenant=TENANT,
-            configuration=made,
+            configurations=Unchanged(made),
             nodes=self.nodes,
             issuer=ISSUER,
             own_name="Storkhaven's sign-in",

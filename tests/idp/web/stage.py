@@ -79,6 +79,8 @@ class Stage(Scene, LiveStage):
 
     def open(self) -> None:
         super().open()
+        # What another broker puts in force is for its own visitors
+        self.application.follower.stop()
         self._latvian_thread.start()
 
     def close(self) -> None:
@@ -122,6 +124,9 @@ class Stage(Scene, LiveStage):
         with serving(Server(application.asgi, listening := bind(HOST, 0))):
             yield listening.getsockname()[1]
         application.store.close()
+        history, ours = self.application.history, self.application.memory.now.bundle
+        if (newest := history.newest()) is not None and newest.digest != ours.digest:
+            history.put(ours, who="stage", now=self.clock(), before=newest)
 
     def _configure(self, port: int, secret: Mapping[str, str], fares: FileSigner) -> None:
         super()._configure(port, secret, fares)

@@ -1,0 +1,227 @@
+"""What a process serves: its folder, or what the history has; and what was in force when a login began.
+
+A process that starts compares its folder with what is in force. Where nothing ever was, the folder is taken. Where the
+folder differs, somebody edited it: it is taken up, as a change of its own. Two things are not. A folder that was in force
+before, and did not change while its server ran, is an older one of another machine. And with `four_eyes` a change that
+widens waits for a second person. Then what is in force is served from the history.
+
+While it serves, it looks at the newest number every half second, and takes up what somebody else put in force.
+"""
+
+import mmap
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from idp.changes.bundle import Bundle
+from idp.changes.history import RELOAD, START, Applied, History, Overtaken
+from idp.system.logs import log_of
+from policies.compare import compare
+from policies.errors import Misconfigured, Problem, StoreUnavailable
+from policies.load import Configuration, load
+from policies.parties import Tenant
+
+LOOK_SECONDS = 0.5
+STOP_SECONDS = 5.0
+# A try fails only if another process's change succeeds
+ATTEMPTS = 20
+# Configurations that a worker keeps in memory for the logins that began under them
+REMEMBERED = 4
+NOT_APPROVED = "Plan and apply it: a second person approves it (`ciconia plan`, `approve`, `apply`)."
+OLDER = "Bring the folder to what is in force, or put it in force: `ciconia plan`, `ciconia apply`."
+
+
+class Edited:
+    """Whether a folder changed since its server looked before. One process of a generation learns that, once.
+
+    A worker that starts again later must not take up what somebody replaced meanwhile. Made before the fork.
+    """
+
+    def __init__(self) -> None:
+        self._taken = mmap.mmap(-1, 1)
+
+    def take(self) -> bool:
+        """Whether nobody took it before."""
+        taken, self._taken[0] = self._taken[0], 1
+        return not taken
+
+
+class Standing(StrEnum):
+    """How the folder stands to what is in force."""
+
+    SAME = "same"
+    OLDER = "older"
+    NOT_APPROVED = "not_approved"
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """A configuration that is served: its change, its files, what they hold, and how the folder stands to it."""
+
+    applied: Applied
+    bundle: Bundle = field(repr=False)
+    configuration: Configuration = field(repr=False)
+    standing: Standing = Standing.SAME
+
+
+def settle(
+    history: History, folder: Bundle, configuration: Configuration, *, edited: Edited | None, tenant: Tenant, now: int
+) -> InForce:
+    """What a process that starts serves. It may put its folder in force, with a record of its own.
+
+    Raises `StoreUnavailable`, and `Misconfigured` where what is in force is lost or does not load.
+    """
+    while_it_ran = edited is not None and edited.take()
+    for _ in range(ATTEMPTS):
+        newest = history.newest()
+        try:
+            if newest is None:
+                return InForce(history.begin(folder, now=now), folder, configuration)
+            if newest.digest == folder.digest:
+                return InForce(newest, folder, configuration)
+            before = loaded(history, newest)
+            if not while_it_ran and history.was_in_force(folder.digest):
+                return _instead(before, Standing.OLDER, tenant, OLDER)
+            wider = [each.sentence for each in compare(before.configuration, configuration).wider]
+            if before.bundle.four_eyes and not folder.four_eyes:
+                wider.append("four_eyes is switched off")
+            if wider and before.bundle.four_eyes:
+                return _instead(before, Standing.NOT_APPROVED, tenant, NOT_APPROVED, widens=wider)
+            who = RELOAD if while_it_ran else START
+            put = history.put(folder, who=who, now=now, before=newest, widened=wider)
+        except Overtaken:
+            continue
+        log_of(tenant).warning("configuration_taken_up", number=put.number, digest=put.digest, widens=wider, who=who)
+        return InForce(put, folder, configuration)
+    raise StoreUnavailable("the configuration changes again and again")
+
+
+def loaded(history: History, applied: Applied, like: InForce | None = None) -> InForce:
+    """A configuration of the history. What `like` has is taken from there. Raises `Misconfigured`."""
+    bundle = history.bundle(applied.digest, like.bundle if like else None)
+    if bundle is None:
+        what = f"configuration {applied.number} cannot be read: a file of it is gone or was changed."
+        fix = "Restore the database, or put the folder back as it was: `ciconia doctor` says more."
+        raise Misconfigured((Problem("", 0, "database", what, fix),))
+    return InForce(applied, bundle, load(bundle.files, (like.bundle.files, like.configuration) if like else None))
+
+
+def _instead(served: InForce, standing: Standing, tenant: Tenant, fix: str, widens: list[str] | None = None) -> InForce:
+    number, digest = served.applied.number, served.applied.digest
+    more = {"widens": widens} if widens else {}
+    log_of(tenant).error(f"folder_{standing}", serving=number, digest=digest, fix=fix, **more)
+    return InForce(served.applied, served.bundle, served.configuration, standing)
+
+
+class Memory:
+    """The configurations of one tenant that this process knows, by number. Safe in any thread."""
+
+    def __init__(self, history: History, now: InForce) -> None:
+        self._history, self._lock = history, threading.Lock()
+        self._known: dict[int, InForce] = {now.applied.number: now}
+        self.now = now
+
+    def newest(self) -> InForce | None:
+        """What is in force, where that is not what is served. Raises `StoreUnavailable` and `Misconfigured`."""
+        with self._lock:
+            newest = self._history.newest()
+            if newest is None or newest == self.now.applied:
+                return None
+            return loaded(self._history, newest, self.now)
+
+    def serve(self, found: InForce) -> None:
+        """From now on this is served."""
+        with self._lock:
+            self.now = found
+            self._remember(found)
+
+    def configuration(self, number: int) -> Configuration | None:
+        """What was in force under this number; None where that is lost. Raises `StoreUnavailable`."""
+        known = self._known.get(number)
+        if known is None:
+            with self._lock:
+                applied = self._history.at(number)
+                try:
+                    known = None if applied is None else loaded(self._history, applied, self.now)
+                except Misconfigured:
+                    known = None
+                if known is None:
+                    return None
+                self._remember(known)
+        return known.configuration
+
+    def _remember(self, found: InForce) -> None:
+        kept = {**self._known, found.applied.number: found}
+        newest = sorted(kept)[-REMEMBERED:]
+        self._known = {number: kept[number] for number in {*newest, self.now.applied.number}}
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """`idp.login.role.Configurations` of a site that serves `found`."""
+
+    found: InForce
+    memory: Memory
+
+    @property
+    def now(self) -> Configuration:
+        """`Configurations.now`."""
+        return self.found.configuration
+
+    @property
+    def number(self) -> int:
+        """`Configurations.number`."""
+        return self.found.applied.number
+
+    def former(self, number: int) -> Configuration | None:
+        """`Configurations.former`."""
+        return self.memory.configuration(number)
+
+
+class Follower:
+    """The thread that takes up what is put in force. `take_up` serves it, and raises `Misconfigured` where it cannot."""
+
+    def __init__(
+        self, memory: Memory, take_up: Callable[[InForce], None], *, tenant: Tenant, seconds: float = LOOK_SECONDS
+    ) -> None:
+        self._memory, self._take_up, self._tenant, self._seconds = memory, take_up, tenant, seconds
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="changes", daemon=True)
+        self._said = ""
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End. It may be called where nothing was started."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join(STOP_SECONDS)
+
+    def step(self) -> None:
+        """Look once, and take up what is in force. What was served before goes on where that cannot be served."""
+        try:
+            found = self._memory.newest()
+            if found is not None:
+                self._take_up(found)
+                self._memory.serve(found)
+                log_of(self._tenant).info("configuration_in_force", number=found.applied.number, who=found.applied.who)
+        except StoreUnavailable:
+            return  # the watch over the database says so
+        except Misconfigured as error:
+            self._say(configuration_refused=[str(problem) for problem in error.problems])
+        except Exception as error:  # noqa: BLE001  a thread that died would take up nothing more, and nobody would know
+            self._say(configuration_refused=[f"the broker has a defect: nobody foresaw a {type(error).__name__}"])
+        else:
+            self._said = ""
+
+    def _say(self, configuration_refused: list[str]) -> None:
+        if (text := "\n".join(configuration_refused)) != self._said:
+            self._said = text
+            log_of(self._tenant).error("configuration_refused", serving="as before", problems=configuration_refused)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._seconds):
+            self.step()
