@@ -96,6 +96,12 @@ def _decide(terms: Terms, asked: Collection[AskedAttribute], offered: Offered, o
     return decide(asked, terms.purpose, terms.party, offered, on, catalogue=terms.catalogue)
 
 
+def judges_no_higher(old: IdentityProvider, now: IdentityProvider) -> bool:
+    """Whether an answer means no more than it did: the same, or for some names of a level a lower one."""
+    lower = all(level <= old.assurance.get(name, 0) for name, level in now.assurance.items())
+    return lower and judges_alike(replace(old, assurance=now.assurance), now)
+
+
 def judges_alike(old: IdentityProvider, now: IdentityProvider) -> bool:
     """Whether an answer means the same under both registrations of a provider: whom it names, what, and how surely."""
     said = replace(old, title=now.title, source=now.source, metadata=now.metadata, peer=now.peer)

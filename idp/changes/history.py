@@ -68,9 +68,12 @@ _NEWEST = CompiledStatement(_newest)
 
 
 class History:
-    """One tenant's. Not safe in several threads; safe beside other processes. All methods raise `StoreUnavailable`."""
+    """One tenant's. Not safe in several threads; safe beside other processes. All methods raise `StoreUnavailable`.
 
-    def __init__(self, *, engine: Engine, tenant: Tenant, keys: LedgerKeys, commits: Commits) -> None:
+    Without `commits` it is read alone.
+    """
+
+    def __init__(self, *, engine: Engine, tenant: Tenant, keys: LedgerKeys, commits: Commits | None = None) -> None:
         self._engine, self._tenant, self._commits = engine, tenant, commits
         self._records = NumberedRecords(tenant, keys, b"configuration records", CONFIGURATION)
         self._key = derived(keys.rows, b"", b"applied", tenant.encode())
@@ -173,6 +176,8 @@ class History:
 
         Raises `Overtaken` where something else is in force by now.
         """
+        if self._commits is None:
+            raise ValueError("this history is read alone")
         newest = self.newest()
         if newest != before:
             raise Overtaken(newest)

@@ -10,6 +10,7 @@ While it serves, it looks at the newest number every half second, and takes up w
 
 import mmap
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -23,6 +24,8 @@ from policies.load import Configuration, load
 from policies.parties import Tenant
 
 LOOK_SECONDS = 0.5
+# What could not be served may be served when its keys are there
+AGAIN_SECONDS = 5.0
 STOP_SECONDS = 5.0
 # A try fails only if another process's change succeeds
 ATTEMPTS = 20
@@ -122,13 +125,16 @@ class Memory:
         self._known: dict[int, InForce] = {now.applied.number: now}
         self.now = now
 
-    def newest(self) -> InForce | None:
-        """What is in force, where that is not what is served. Raises `StoreUnavailable` and `Misconfigured`."""
+    def newest(self) -> Applied | None:
+        """What is in force, where that is not what is served. Raises `StoreUnavailable`."""
         with self._lock:
             newest = self._history.newest()
-            if newest is None or newest == self.now.applied:
-                return None
-            return loaded(self._history, newest, self.now)
+        return None if newest == self.now.applied else newest
+
+    def loaded(self, applied: Applied) -> InForce:
+        """What somebody put in force. Raises `StoreUnavailable` and `Misconfigured`."""
+        with self._lock:
+            return loaded(self._history, applied, self.now)
 
     def serve(self, found: InForce) -> None:
         """From now on this is served."""
@@ -189,6 +195,9 @@ class Follower:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="changes", daemon=True)
         self._said = ""
+        # What could not be served, and until when it is not tried again
+        self._refused: Applied | None = None
+        self._not_before = 0.0
 
     def start(self) -> None:
         """Begin."""
@@ -203,11 +212,14 @@ class Follower:
     def step(self) -> None:
         """Look once, and take up what is in force. What was served before goes on where that cannot be served."""
         try:
-            found = self._memory.newest()
-            if found is not None:
-                self._take_up(found)
-                self._memory.serve(found)
-                log_of(self._tenant).info("configuration_in_force", number=found.applied.number, who=found.applied.who)
+            newest = self._memory.newest()
+            if newest is None or (newest == self._refused and time.monotonic() < self._not_before):
+                return
+            self._refused, self._not_before = newest, time.monotonic() + AGAIN_SECONDS
+            found = self._memory.loaded(newest)
+            self._take_up(found)
+            self._memory.serve(found)
+            log_of(self._tenant).info("configuration_in_force", number=newest.number, who=newest.who)
         except StoreUnavailable:
             return  # the watch over the database says so
         except Misconfigured as error:

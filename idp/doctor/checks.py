@@ -8,6 +8,7 @@ from pathlib import Path
 from idp.config.settings import SETTINGS_FILE, examine_process, tenant_folders
 from idp.config.tenant_conflicts import conflicts
 from idp.doctor.certificates import certificates
+from idp.doctor.changes import changes
 from idp.doctor.clients import clients
 from idp.doctor.database import database
 from idp.doctor.examination import Examination, Machine, read_folder
@@ -78,6 +79,7 @@ OFFLINE: dict[str, Check] = {
     "ledger": ledger,
     "rotation": rotation,
     "switches": switches,
+    "changes": changes,
     "witness": witness,
     "disk": disk,
     "libraries": libraries,

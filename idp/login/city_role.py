@@ -1,6 +1,6 @@
 """The role of a city: relying parties ask for a purpose, the policy decides, and the citizen approves what goes."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -26,7 +26,7 @@ from idp.ports import ApprovalRow, RecordDraft
 from policies.assurance import LevelOfAssurance, highest_named
 from policies.attributes import AttributeName
 from policies.authentication import Assertion, Origin, ServiceRequest
-from policies.bounded import Bounded, Terms, bounded, judges_alike
+from policies.bounded import Bounded, Terms, bounded, judges_alike, judges_no_higher
 from policies.errors import AssuranceTooLow, NotFound, OtherPerson, PeerUnavailable, Replayed, RequestRefused
 from policies.load import Configuration
 from policies.notice import notice_hash
@@ -233,6 +233,9 @@ class CityRole:
         terms = self._terms(decided.request)
         party, purpose = terms.terms.party, terms.terms.purpose
         provider = self._eligible(decided.request, decided.provider_id)
+        # Of an answer that was heard, nobody knows what it would be today
+        if not self._as_begun(provider, decided.request, judges_alike):
+            raise Replayed("policy_changed", "the identity provider's registration has changed since the answer")
         asks = decided.path is DecidedBy.INFORMED and purpose.show is not Show.INFORM
         if asks or purpose.digest != decided.judged.policy or decided.judged.loa < purpose.minimum_assurance:
             raise Replayed("policy_changed", "the purpose's file has changed since the page was shown")
@@ -340,11 +343,16 @@ class CityRole:
             raise Replayed("policy_changed", "nobody knows the configuration under which the login began")
         return former
 
-    def _as_begun(self, provider: IdentityProvider, request: ServiceRequest) -> bool:
-        """Whether a provider judges as it did when the login began."""
+    def _as_begun(
+        self,
+        provider: IdentityProvider,
+        request: ServiceRequest,
+        judges: Callable[[IdentityProvider, IdentityProvider], bool] = judges_no_higher,
+    ) -> bool:
+        """Whether a provider judges no higher than it did when the login began."""
         former = self._former(request)
         before = provider if former is None else former.providers.get(provider.provider_id)
-        return before is not None and judges_alike(before, provider)
+        return before is not None and judges(before, provider)
 
     def _vouched(self, provider: IdentityProvider, now: int) -> str:
         """The digest of what is approved of a country's node, "" of a pinned provider. Raises `PeerUnavailable`."""

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
 from threading import Thread
 
 from connectors.signatures.signer import Signer
 from idp.application.app import Application
+from idp.application.load import load_whole
+from idp.changes.in_force import Edited
 from idp.demo.country import Country
 from idp.demo.relying_party import Service
 from idp.demo.scene import HOST, Scene
@@ -120,7 +123,9 @@ class Stage(Scene, LiveStage):
                 assert old in text, f"{name} has no {old}"
                 text = text.replace(old, new)
             (folder / name).write_text(text, encoding="utf-8")
-        application = Application(folder, clock=self.clock)
+        # Its server saw the edit, so a folder that was in force before is taken up again
+        read = replace(load_whole(folder)[0], edited=Edited())
+        application = Application(folder, clock=self.clock, read=read)
         with serving(Server(application.asgi, listening := bind(HOST, 0))):
             yield listening.getsockname()[1]
         application.store.close()

@@ -1,0 +1,46 @@
+"""What is in force, how the folder stands to it, and whether somebody changed the history behind the broker's back."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from idp.changes.bundle import SETTINGS, Bundle
+from idp.changes.history import History
+from idp.changes.in_force import NOT_APPROVED, OLDER
+from idp.config.settings import SETTINGS_FILE
+from idp.doctor.database import our_rows, place_of
+from idp.doctor.examination import Examination
+from idp.doctor.finding import ERROR, NOTICE, WARNING, DoctorFinding
+from idp.ledger.canonical_json import jcs
+from policies.errors import StoreUnavailable
+
+_CHANGED = "Somebody who can write to the database changed it. They can put nothing in force."
+_KEPT = "A record names the policy that allowed a release by its hash: the history says what that policy was."
+_MEND = "Run `ciconia ledger verify`, and restore the database from its backup."
+
+
+def changes(case: Examination) -> Iterator[DoctorFinding]:
+    """Finds a folder that is not in force, and rows of the history that were deleted, turned back or changed."""
+    with our_rows(case) as found, suppress(StoreUnavailable):  # its own check names a database that fails
+        if found is None:
+            return
+        engine, keys = found
+        history = History(engine=engine, tenant=case.settings.tenant, keys=keys)
+        for what in history.faults():
+            yield ERROR(place_of(case), "applied", what, f"{_CHANGED} {_KEPT}", _MEND)
+        newest = history.newest()
+        folder = Bundle({**case.files, SETTINGS: jcs({"four_eyes": case.settings.four_eyes})})
+        if newest is None or newest.digest == folder.digest:
+            return
+        served = f"Configuration {newest.number} is in force, by {newest.who}."
+        if history.was_in_force(folder.digest):
+            yield WARNING(
+                SETTINGS_FILE, "applied", "the folder is older than what is in force.", f"{served} It is served.", OLDER
+            )
+            return
+        what, why = "the folder is not what is in force.", f"{served} The next start or reload takes the folder up."
+        in_force = history.bundle(newest.digest)
+        if in_force is not None and in_force.four_eyes:
+            why, fix = f"{served} Of the folder nothing is taken up that widens it.", NOT_APPROVED
+        else:
+            fix = "See what changes (`ciconia plan`), and apply it, so that the ledger says who did."
+        yield NOTICE(SETTINGS_FILE, "applied", what, why, fix)

@@ -1,0 +1,130 @@
+"""What a process that starts serves: its folder, or what is in force; and what it takes up while it runs."""
+
+from collections.abc import Iterator, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import structlog
+from sqlalchemy import text
+
+from idp.changes.bundle import SETTINGS, Bundle
+from idp.changes.history import History
+from idp.changes.in_force import Edited, Follower, InForce, Memory, Standing, settle
+from idp.store.engine import writing
+from idp.store.store import Store
+from policies.errors import Misconfigured, Problem
+from policies.load import load
+from tests.idp.store.units import KEYS, NOW, TENANT, opened_at
+from tests.policies.load.files import files, spoiled
+
+FIRST = Bundle(files())
+REWORDED = Bundle(spoiled("purposes/parking.toml", "Permits are for adults.", "Adults park here."))
+WIDER = Bundle(spoiled("purposes/parking.toml", 'form = "age_over(18)"\nwhy', 'form = "exact"\nwhy') | {})
+Logs = list[MutableMapping[str, object]]
+EYES = b'{"four_eyes":true}'
+
+
+def guarded(bundle: Bundle) -> Bundle:
+    return Bundle({**bundle.files, SETTINGS: EYES})
+
+
+@pytest.fixture
+def logs() -> Iterator[Logs]:
+    with structlog.testing.capture_logs() as found:
+        yield found
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    found = opened_at(url)
+    yield found
+    found.close()
+
+
+def history(store: Store) -> History:
+    return History(engine=store.engine, tenant=TENANT, keys=KEYS, commits=store)
+
+
+def started(store: Store, folder: Bundle, edited: Edited | None = None) -> InForce:
+    """A process that starts over a folder."""
+    return settle(history(store), folder, load(folder.files), edited=edited, tenant=TENANT, now=NOW)
+
+
+def told(found: InForce) -> tuple[int, str, Standing]:
+    return found.applied.number, found.bundle.digest, found.standing
+
+
+def test_a_folder_that_was_edited_is_taken_up_with_a_record_of_its_own(store: Store) -> None:
+    assert told(started(store, FIRST)) == (1, FIRST.digest, Standing.SAME)
+    assert history(store).facts(1) is None
+    assert told(started(store, FIRST)) == (1, FIRST.digest, Standing.SAME)
+    assert told(started(store, WIDER)) == (2, WIDER.digest, Standing.SAME)
+    facts = history(store).facts(2) or {}
+    assert (facts["who"], facts["before"], facts["after"]) == ("start", FIRST.digest, WIDER.digest)
+    assert "date of birth in full" in str(facts["widened"])
+
+
+def test_an_older_folder_is_not_served_but_for_an_edit_while_its_server_ran(store: Store, logs: Logs) -> None:
+    started(store, FIRST)
+    started(store, REWORDED)
+    assert told(started(store, FIRST)) == (2, REWORDED.digest, Standing.OLDER)
+    assert (logs[-1]["event"], logs[-1]["serving"]) == ("folder_older", 2)
+    edited = Edited()
+    assert told(started(store, FIRST, edited)) == (3, FIRST.digest, Standing.SAME)
+    assert (history(store).facts(3) or {})["who"] == "reload"
+    # A worker that starts again does not undo what came after
+    history(store).put(REWORDED, who="mari", now=NOW, before=history(store).newest())
+    assert told(started(store, FIRST, edited)) == (4, REWORDED.digest, Standing.OLDER)
+
+
+@pytest.mark.parametrize("edited", [None, Edited()])
+def test_with_four_eyes_a_widening_that_nobody_approved_is_not_served(
+    store: Store, logs: Logs, edited: Edited | None
+) -> None:
+    started(store, guarded(FIRST))
+    for folder in (guarded(WIDER), WIDER, FIRST):
+        found = started(store, folder, edited)
+        assert told(found) == (1, guarded(FIRST).digest, Standing.NOT_APPROVED)
+        assert found.configuration == load(FIRST.files)
+        assert logs[-1]["event"] == "folder_not_approved"
+    assert told(started(store, guarded(REWORDED))) == (2, guarded(REWORDED).digest, Standing.SAME)
+
+
+def test_several_that_start_at_once_put_one_in_force(store: Store) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        found = set(pool.map(lambda _: told(started(store, FIRST)), range(4)))
+        assert found == {(1, FIRST.digest, Standing.SAME)}
+        found = set(pool.map(lambda _: told(started(store, WIDER)), range(4)))
+    assert found == {(2, WIDER.digest, Standing.SAME)}
+
+
+def test_what_is_in_force_and_lost_is_not_replaced_by_a_folder(store: Store) -> None:
+    started(store, FIRST)
+    with writing(store.engine).begin() as connection:
+        connection.execute(text("DELETE FROM configurations"))
+    assert told(started(store, FIRST))[0] == 1
+    with pytest.raises(Misconfigured, match="gone or was changed"):
+        started(store, REWORDED)
+
+
+def test_a_running_process_takes_up_what_it_can_serve(store: Store, logs: Logs) -> None:
+    memory = Memory(history(store), started(store, FIRST))
+    served: list[InForce] = []
+
+    def take_up(found: InForce) -> None:
+        if found.bundle == WIDER:
+            raise Misconfigured((Problem("", 0, "keys", "it has none.", "make one"),))
+        served.append(found)
+
+    follower = Follower(memory, take_up, tenant=TENANT)
+    follower.step()
+    for bundle, count in ((REWORDED, 1), (WIDER, 1), (FIRST, 2)):
+        history(store).put(bundle, who="mari", now=NOW, before=history(store).newest())
+        follower.step()
+        follower.step()
+        assert len(served) == count
+        assert memory.now == served[-1]
+    assert [line["event"] for line in logs].count("configuration_refused") == 1
+    assert memory.configuration(2) == load(REWORDED.files)
+    assert memory.configuration(3) == load(WIDER.files)
+    assert memory.configuration(9) is None
