@@ -17,8 +17,8 @@ from enum import StrEnum
 
 from idp.changes.bundle import Bundle
 from idp.changes.history import RELOAD, START, Applied, History, Overtaken
+from idp.changes.plan import Standing, make_plan, settings_of
 from idp.system.logs import log_of
-from policies.compare import compare
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 from policies.load import Configuration, load
 from policies.parties import Tenant
@@ -50,7 +50,7 @@ class Edited:
         return not taken
 
 
-class Standing(StrEnum):
+class FolderStanding(StrEnum):
     """How the folder stands to what is in force."""
 
     SAME = "same"
@@ -65,7 +65,7 @@ class InForce:
     applied: Applied
     bundle: Bundle = field(repr=False)
     configuration: Configuration = field(repr=False)
-    standing: Standing = Standing.SAME
+    standing: FolderStanding = FolderStanding.SAME
 
 
 def settle(
@@ -85,12 +85,13 @@ def settle(
                 return InForce(newest, folder, configuration)
             before = loaded(history, newest)
             if not while_it_ran and history.was_in_force(folder.digest):
-                return _instead(before, Standing.OLDER, tenant, OLDER)
-            wider = [each.sentence for each in compare(before.configuration, configuration).wider]
-            if before.bundle.four_eyes and not folder.four_eyes:
-                wider.append("four_eyes is switched off")
-            if wider and before.bundle.four_eyes:
-                return _instead(before, Standing.NOT_APPROVED, tenant, NOT_APPROVED, widens=wider)
+                return _instead(before, FolderStanding.OLDER, tenant, OLDER)
+            base = Standing(newest.number, newest.digest, before.configuration, settings_of(before.bundle))
+            plan = make_plan("", base, folder, configuration)
+            wider = list(plan.widened)
+            if plan.needs:
+                why = [text for need in plan.needs for text in need.why]
+                return _instead(before, FolderStanding.NOT_APPROVED, tenant, NOT_APPROVED, needs=why)
             who = RELOAD if while_it_ran else START
             put = history.put(folder, who=who, now=now, before=newest, widened=wider)
         except Overtaken:
@@ -110,9 +111,11 @@ def loaded(history: History, applied: Applied, like: InForce | None = None) -> I
     return InForce(applied, bundle, load(bundle.files, (like.bundle.files, like.configuration) if like else None))
 
 
-def _instead(served: InForce, standing: Standing, tenant: Tenant, fix: str, widens: list[str] | None = None) -> InForce:
+def _instead(
+    served: InForce, standing: FolderStanding, tenant: Tenant, fix: str, needs: list[str] | None = None
+) -> InForce:
     number, digest = served.applied.number, served.applied.digest
-    more = {"widens": widens} if widens else {}
+    more = {"needs": needs} if needs else {}
     log_of(tenant).error(f"folder_{standing}", serving=number, digest=digest, fix=fix, **more)
     return InForce(served.applied, served.bundle, served.configuration, standing)
 

@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from contextlib import suppress
 
-from idp.changes.bundle import SETTINGS, Bundle
+from idp.changes.bundle import bundle_with
 from idp.changes.history import History
 from idp.changes.in_force import NOT_APPROVED, OLDER
 from idp.config.settings import SETTINGS_FILE
 from idp.doctor.database import our_rows, place_of
 from idp.doctor.examination import Examination
 from idp.doctor.finding import ERROR, NOTICE, WARNING, DoctorFinding
-from idp.ledger.canonical_json import jcs
 from policies.errors import StoreUnavailable
 
 _CHANGED = "Somebody who can write to the database changed it. They can put nothing in force."
@@ -28,7 +27,7 @@ def changes(case: Examination) -> Iterator[DoctorFinding]:
         for what in history.faults():
             yield ERROR(place_of(case), "applied", what, f"{_CHANGED} {_KEPT}", _MEND)
         newest = history.newest()
-        folder = Bundle({**case.files, SETTINGS: jcs({"four_eyes": case.settings.four_eyes})})
+        folder = bundle_with(case.settings, case.files)
         if newest is None or newest.digest == folder.digest:
             return
         served = f"Configuration {newest.number} is in force, by {newest.who}."

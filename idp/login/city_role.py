@@ -1,6 +1,6 @@
 """The role of a city: relying parties ask for a purpose, the policy decides, and the citizen approves what goes."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -16,6 +16,7 @@ from idp.ledger.record_contents import (
     new_record,
 )
 from idp.login.approvals import Approvals
+from idp.login.begun import TermsOfLogins
 from idp.login.eligible import Nodes, requester, serves
 from idp.login.finish import Choice
 from idp.login.role import Choices, Configurations, Reach
@@ -26,9 +27,8 @@ from idp.ports import ApprovalRow, RecordDraft
 from policies.assurance import LevelOfAssurance, highest_named
 from policies.attributes import AttributeName
 from policies.authentication import Assertion, Origin, ServiceRequest
-from policies.bounded import Bounded, Terms, bounded, judges_alike, judges_no_higher
+from policies.bounded import judges_alike
 from policies.errors import AssuranceTooLow, NotFound, OtherPerson, PeerUnavailable, Replayed, RequestRefused
-from policies.load import Configuration
 from policies.notice import notice_hash
 from policies.parties import ClientId, IdentityProvider, ProviderId, RelyingParty, Tenant
 from policies.pseudonyms import pairwise_subject, subject_digest
@@ -36,6 +36,7 @@ from policies.purposes import AskMode, AskRule, Purpose, Show
 from policies.release import Decision, completed, may_still_go, passes, short_of
 
 DAY = 24 * 3600
+_BY_APPROVAL = (DecidedBy.REMEMBERED, DecidedBy.UNASKED)
 YEAR_DAYS = 365
 
 
@@ -63,7 +64,7 @@ class CityRole:
         approvals: Approvals,
     ) -> None:
         self._tenant = tenant
-        self.configuration, self._configurations = configurations.now, configurations
+        self.configuration, self._begun = configurations.now, TermsOfLogins(configurations)
         self._nodes = nodes
         self._issuer = issuer
         self._own_name = own_name
@@ -78,7 +79,7 @@ class CityRole:
 
         Raises `RequestRefused` if that registration has ended, and `Replayed` if the login cannot go on after a change.
         """
-        terms = self._terms(request).terms
+        terms = self._begun.terms(request).terms
         return terms.party, terms.purpose
 
     def release_word(self, path: DecidedBy) -> str:
@@ -135,13 +136,13 @@ class CityRole:
 
     def check_registered(self, request: ServiceRequest) -> None:
         """Raises `RequestRefused`."""
-        _registered(self.configuration, request)
+        self._begun.now(request)
 
     def completed(self, request: ServiceRequest) -> ServiceRequest:
         """The request with what its purpose requires, and under which configuration it came."""
-        terms = _registered(self.configuration, request)
+        terms = self._begun.now(request)
         asked = completed(request.asked, request.unknown, terms.purpose, terms.catalogue)
-        return replace(request, asked=asked, applied=self._configurations.number)
+        return replace(request, asked=asked, applied=self._begun.number)
 
     def check_service(self, origin: Origin) -> None:
         """Raises `Suspended` for a relying party that is switched off: nobody is sent to it, whatever it asked."""
@@ -158,7 +159,7 @@ class CityRole:
         """
         self.check_service(request.origin)
         purpose = self.registered(request)[1]
-        known = [one for one in self.configuration.providers.values() if self._as_begun(one, request)]
+        known = [one for one in self.configuration.providers.values() if self._begun.alike(one, request)]
         eligible = [one for one in known if serves(one, request, purpose)]
         return tuple((one, self._reach(one, now)) for one in eligible if self._known(one, now))
 
@@ -197,7 +198,7 @@ class CityRole:
         Raises `AssuranceTooLow` where the purpose has come to need more since it was asked, and `OtherPerson` where the
         service expects somebody else.
         """
-        terms = self._terms(request)
+        terms = self._begun.terms(request)
         party, purpose = terms.terms.party, terms.terms.purpose
         if assertion.offered.loa < _minimum(request, purpose):
             raise AssuranceTooLow("authn_context_too_low", "a level below what the purpose needs by now")
@@ -230,13 +231,14 @@ class CityRole:
 
     def check_shown(self, decided: Decided) -> None:
         """Raises `Replayed` where purpose or registration let go less than the page showed, or say otherwise what for."""
-        terms = self._terms(decided.request)
+        terms = self._begun.terms(decided.request)
         party, purpose = terms.terms.party, terms.terms.purpose
         provider = self._eligible(decided.request, decided.provider_id)
         # Of an answer that was heard, nobody knows what it would be today
-        if not self._as_begun(provider, decided.request, judges_alike):
+        if not self._begun.alike(provider, decided.request, judges_alike):
             raise Replayed("policy_changed", "the identity provider's registration has changed since the answer")
         asks = decided.path is DecidedBy.INFORMED and purpose.show is not Show.INFORM
+        asks = asks or (decided.path in _BY_APPROVAL and purpose.ask.mode is AskMode.EACH_TIME)
         if asks or purpose.digest != decided.judged.policy or decided.judged.loa < purpose.minimum_assurance:
             raise Replayed("policy_changed", "the purpose's file has changed since the page was shown")
         given = [ruling.released for ruling in decided.decision.rulings if ruling.released is not None]
@@ -322,37 +324,9 @@ class CityRole:
         found = self.provider(provider_id)
         if not serves(found, request, self.registered(request)[1]):
             raise NotFound("an identity provider of a country that this request or its purpose does not take")
-        if not self._as_begun(found, request):
+        if not self._begun.alike(found, request):
             raise Replayed("policy_changed", "the identity provider's registration has changed since the login began")
         return found
-
-    def _terms(self, request: ServiceRequest) -> Bounded:
-        now = _registered(self.configuration, request)
-        if (former := self._former(request)) is None:
-            return Bounded(now, (now,))
-        found = bounded(_registered(former, request), now)
-        if found is None:
-            raise Replayed("policy_changed", "the purpose or the registration has changed since the login began")
-        return found
-
-    def _former(self, request: ServiceRequest) -> Configuration | None:
-        """The configuration under which a login began; None for that of today. Raises `Replayed` where it is lost."""
-        if request.applied in (0, self._configurations.number):
-            return None
-        if (former := self._configurations.former(request.applied)) is None:
-            raise Replayed("policy_changed", "nobody knows the configuration under which the login began")
-        return former
-
-    def _as_begun(
-        self,
-        provider: IdentityProvider,
-        request: ServiceRequest,
-        judges: Callable[[IdentityProvider, IdentityProvider], bool] = judges_no_higher,
-    ) -> bool:
-        """Whether a provider judges no higher than it did when the login began."""
-        former = self._former(request)
-        before = provider if former is None else former.providers.get(provider.provider_id)
-        return before is not None and judges(before, provider)
 
     def _vouched(self, provider: IdentityProvider, now: int) -> str:
         """The digest of what is approved of a country's node, "" of a pinned provider. Raises `PeerUnavailable`."""
@@ -370,14 +344,6 @@ class CityRole:
             return Reach.OFF
         reached = provider.peer is None or self._nodes.available(provider.peer.entity_id, now)
         return Reach.OPEN if reached else Reach.AWAY
-
-
-def _registered(configuration: Configuration, request: ServiceRequest) -> Terms:
-    party = configuration.parties.get(ClientId(request.origin.service))
-    purpose = configuration.purposes.get(request.purpose_id)
-    if party is None or purpose is None or request.purpose_id not in party.purposes:
-        raise RequestRefused("relying party or purpose is registered no more", oauth="unauthorized_client")
-    return Terms(party, purpose, configuration.catalogue)
 
 
 def _minimum(request: ServiceRequest, purpose: Purpose) -> LevelOfAssurance:

@@ -179,6 +179,17 @@ class Watched(MemoryStore):
         self.meanwhile()
 
 
+@dataclass(frozen=True)
+class Unchanged:
+    """The configuration of a role that nothing changes."""
+
+    now: Configuration
+    number: int = 0
+
+    def former(self, _number: int) -> Configuration | None:
+        return None
+
+
 class House:
     """A broker with everything around it. `change` turns the configuration into another one.
 

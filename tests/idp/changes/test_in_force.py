@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from idp.changes.bundle import SETTINGS, Bundle
 from idp.changes.history import History
-from idp.changes.in_force import Edited, Follower, InForce, Memory, Standing, settle
+from idp.changes.in_force import Edited, FolderStanding, Follower, InForce, Memory, settle
 from idp.store.engine import writing
 from idp.store.store import Store
 from policies.errors import Misconfigured, Problem
@@ -50,15 +50,15 @@ def started(store: Store, folder: Bundle, edited: Edited | None = None) -> InFor
     return settle(history(store), folder, load(folder.files), edited=edited, tenant=TENANT, now=NOW)
 
 
-def told(found: InForce) -> tuple[int, str, Standing]:
+def told(found: InForce) -> tuple[int, str, FolderStanding]:
     return found.applied.number, found.bundle.digest, found.standing
 
 
 def test_a_folder_that_was_edited_is_taken_up_with_a_record_of_its_own(store: Store) -> None:
-    assert told(started(store, FIRST)) == (1, FIRST.digest, Standing.SAME)
+    assert told(started(store, FIRST)) == (1, FIRST.digest, FolderStanding.SAME)
     assert history(store).facts(1) is None
-    assert told(started(store, FIRST)) == (1, FIRST.digest, Standing.SAME)
-    assert told(started(store, WIDER)) == (2, WIDER.digest, Standing.SAME)
+    assert told(started(store, FIRST)) == (1, FIRST.digest, FolderStanding.SAME)
+    assert told(started(store, WIDER)) == (2, WIDER.digest, FolderStanding.SAME)
     facts = history(store).facts(2) or {}
     assert (facts["who"], facts["before"], facts["after"]) == ("start", FIRST.digest, WIDER.digest)
     assert "date of birth in full" in str(facts["widened"])
@@ -67,14 +67,14 @@ def test_a_folder_that_was_edited_is_taken_up_with_a_record_of_its_own(store: St
 def test_an_older_folder_is_not_served_but_for_an_edit_while_its_server_ran(store: Store, logs: Logs) -> None:
     started(store, FIRST)
     started(store, REWORDED)
-    assert told(started(store, FIRST)) == (2, REWORDED.digest, Standing.OLDER)
+    assert told(started(store, FIRST)) == (2, REWORDED.digest, FolderStanding.OLDER)
     assert (logs[-1]["event"], logs[-1]["serving"]) == ("folder_older", 2)
     edited = Edited()
-    assert told(started(store, FIRST, edited)) == (3, FIRST.digest, Standing.SAME)
+    assert told(started(store, FIRST, edited)) == (3, FIRST.digest, FolderStanding.SAME)
     assert (history(store).facts(3) or {})["who"] == "reload"
     # A worker that starts again does not undo what came after
     history(store).put(REWORDED, who="mari", now=NOW, before=history(store).newest())
-    assert told(started(store, FIRST, edited)) == (4, REWORDED.digest, Standing.OLDER)
+    assert told(started(store, FIRST, edited)) == (4, REWORDED.digest, FolderStanding.OLDER)
 
 
 @pytest.mark.parametrize("edited", [None, Edited()])
@@ -84,18 +84,18 @@ def test_with_four_eyes_a_widening_that_nobody_approved_is_not_served(
     started(store, guarded(FIRST))
     for folder in (guarded(WIDER), WIDER, FIRST):
         found = started(store, folder, edited)
-        assert told(found) == (1, guarded(FIRST).digest, Standing.NOT_APPROVED)
+        assert told(found) == (1, guarded(FIRST).digest, FolderStanding.NOT_APPROVED)
         assert found.configuration == load(FIRST.files)
         assert logs[-1]["event"] == "folder_not_approved"
-    assert told(started(store, guarded(REWORDED))) == (2, guarded(REWORDED).digest, Standing.SAME)
+    assert told(started(store, guarded(REWORDED))) == (2, guarded(REWORDED).digest, FolderStanding.SAME)
 
 
 def test_several_that_start_at_once_put_one_in_force(store: Store) -> None:
     with ThreadPoolExecutor(4) as pool:
         found = set(pool.map(lambda _: told(started(store, FIRST)), range(4)))
-        assert found == {(1, FIRST.digest, Standing.SAME)}
+        assert found == {(1, FIRST.digest, FolderStanding.SAME)}
         found = set(pool.map(lambda _: told(started(store, WIDER)), range(4)))
-    assert found == {(2, WIDER.digest, Standing.SAME)}
+    assert found == {(2, WIDER.digest, FolderStanding.SAME)}
 
 
 def test_what_is_in_force_and_lost_is_not_replaced_by_a_folder(store: Store) -> None:
