@@ -6,11 +6,15 @@ missed; 2: it could not run.
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from subprocess import SubprocessError
 
+from tests.benchmarks.logins_peers import LoginFailedError
 from tests.benchmarks.measure import Figure, Report, Taken, Target, could_not_run, in_turns, stay_on_one_core
 from tests.benchmarks.policy_peers import LIBRARIES, Question, contestants
+from tests.benchmarks.policy_reload import PARTIES, reloaded
 
 OURS = ("ciconia",)
 
@@ -32,10 +36,12 @@ def _decided(rounds: int) -> tuple[list[Figure], list[Target]]:
     return [forms, *_times(taken)], [Target("decide_vs_cedarpy", cedar / ours, at_least=20)]
 
 
-def measured(rounds: int) -> Report:
-    """Everything, on one core."""
+def measured(rounds: int, *, parties: int = PARTIES) -> Report:
+    """Everything; the reload of so many registrations first, as it needs two cores, and the rest on one."""
+    with tempfile.TemporaryDirectory() as folder:
+        reload = reloaded(Path(folder) / "city", parties=parties)
     stay_on_one_core()
-    parts = [_decided(rounds)]
+    parts = [_decided(rounds), reload]
     figures = [figure for found, _ in parts for figure in found]
     return Report("policy", (*OURS, *LIBRARIES), figures, [target for _, found in parts for target in found])
 
@@ -51,7 +57,7 @@ def main() -> int:
     chosen = parser.parse_args()
     try:
         return measured(chosen.rounds).finish(as_json=chosen.json, page=chosen.markdown)
-    except (OSError, ValueError, TypeError, RuntimeError, ImportError) as error:
+    except (OSError, ValueError, TypeError, RuntimeError, ImportError, SubprocessError, LoginFailedError) as error:
         return could_not_run(error)
 
 
