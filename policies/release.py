@@ -11,8 +11,8 @@ from policies.catalogue import STANDARD, Catalogue
 from policies.derive import available, derive
 from policies.errors import ReleaseDenied
 from policies.forms import is_predicate
-from policies.parties import RelyingParty, Source
-from policies.purposes import Purpose
+from policies.parties import RelyingParty, Rule, Source
+from policies.purposes import Need, Purpose
 
 
 class RulingOutcome(StrEnum):
@@ -41,6 +41,10 @@ class Reason(StrEnum):
 
 # A service that asks so gets less from everybody: its registration or its purpose says so, and no citizen's data
 OVER_ASKED = frozenset({Reason.NOT_REGISTERED, Reason.NOT_NEEDED, Reason.NO_COMMON_FORM, Reason.LEAST_SUFFICIENT})
+
+
+# By attribute the form that was left after the request, the registration and the purpose
+Left = dict[AttributeName, tuple[Form | None, Form | None, Form | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,7 @@ def decide(
     on: date,
     *,
     catalogue: Catalogue = STANDARD,
+    left: Left | None = None,
 ) -> Decision:
     """Decide for each attribute asked. Pure: `on` is the date on which ages are counted.
 
@@ -121,6 +126,8 @@ def decide(
     3. form = MEET(asked, registered, needed, available at the source): with nothing left it is withheld, and so is all
        but a predicate where source and party lie in two spheres
     4. the value is derived in that form, and only that leaves
+
+    `left` takes the forms of step 3.
     """
     wanted: dict[AttributeName, Form | None] = {}
     spoken: dict[AttributeName, Form] = {}
@@ -132,7 +139,7 @@ def decide(
         before = wanted[one.name]
         wanted[one.name] = catalogue.meet(one.name, before, one.form) if before else None
         spoken[one.name] = min(one.form, spoken[one.name])
-    terms = _Terms(purpose, party, offered, on, catalogue, _denied_for_all(purpose, party, offered))
+    terms = _Terms(purpose, party, offered, on, catalogue, _denied_for_all(purpose, party, offered), left)
     return Decision(tuple([terms.ruling(name, spoken[name], wanted[name]) for name in sorted(wanted)]))
 
 
@@ -154,6 +161,7 @@ class _Terms:
     on: date
     catalogue: Catalogue
     denied: tuple[Reason, Source] | None
+    left: Left | None
 
     def ruling(self, name: AttributeName, asked: Form, wanted: Form | None) -> Ruling:
         need, rule = self.purpose.needs.get(name), self.party.attributes.get(name)
@@ -165,12 +173,9 @@ class _Terms:
         if need is None:
             return Ruling(name, asked, RulingOutcome.WITHHELD, Reason.NOT_NEEDED, required, self.purpose.source)
 
-        registered = self.catalogue.meet(name, wanted, rule.form) if wanted else None
-        if registered is None:
-            return Ruling(name, asked, RulingOutcome.WITHHELD, Reason.NO_COMMON_FORM, required, rule.source)
-        allowed = self.catalogue.meet(name, registered, need.form)
+        allowed, line = self._allowed(name, wanted, rule, need)
         if allowed is None:
-            return Ruling(name, asked, RulingOutcome.WITHHELD, Reason.NO_COMMON_FORM, required, need.source)
+            return Ruling(name, asked, RulingOutcome.WITHHELD, Reason.NO_COMMON_FORM, required, line)
         if not passes(self.party, self.offered.sphere, allowed):
             return Ruling(name, asked, RulingOutcome.WITHHELD, Reason.OTHER_SPHERE, required, self.party.source)
 
@@ -184,6 +189,14 @@ class _Terms:
             source = need.source if need.form == allowed else rule.source
             return Ruling(name, asked, RulingOutcome.WEAKENED, Reason.LEAST_SUFFICIENT, required, source, released)
         return Ruling(name, asked, RulingOutcome.AS_ASKED, Reason.AS_ASKED, required, need.source, released)
+
+    def _allowed(self, name: AttributeName, wanted: Form | None, rule: Rule, need: Need) -> tuple[Form | None, Source]:
+        """The form that request, registration and purpose let go, and the line that decided it last."""
+        registered = self.catalogue.meet(name, wanted, rule.form) if wanted else None
+        allowed = self.catalogue.meet(name, registered, need.form) if registered else None
+        if self.left is not None:
+            self.left[name] = (wanted, registered, allowed)
+        return allowed, need.source if registered else rule.source
 
     def _derived(self, name: AttributeName, allowed: Form) -> Attribute | None:
         """The value in the strongest form that is allowed and that the source has."""

@@ -90,7 +90,8 @@ class ResponseInspector(XmlInspector):
             "ends": assertion.not_on_or_after,
             "deviations": list(assertion.deviations),
         }
-        return Accepted(MessageStatement(assertion.issuer, found.subject_format, found.subject, loa, said), message)
+        statement = MessageStatement(assertion.issuer, found.subject_format, found.subject, loa, said)
+        return Accepted(statement, message, offered=assertion.offered)
 
     def question(self, octets: bytes) -> Question:
         """See `XmlInspector`. The second implementation does not get what was decrypted."""

@@ -9,6 +9,7 @@ from connectors.fetch import FetchError
 from connectors.formats.grammar import written
 from connectors.request_checks import PeerRequestRefused
 from idp.system.files import read_upto
+from policies.authentication import Offered
 from policies.errors import AssertionRejected, BrokerError
 
 # No file can show whether it came before, and in whose browser
@@ -54,6 +55,8 @@ class Accepted:
     not_checked: tuple[str, ...] = ()
     # the citizen's, or leading to a citizen
     values: Mapping[str, object] = field(default_factory=dict, repr=False)
+    # of a response: what the connector makes of it for the decision
+    offered: Offered | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

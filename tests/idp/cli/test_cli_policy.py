@@ -20,6 +20,7 @@ birthdate = 1887-05-01
 address = { street = "Canal [bold] Street 12", locality = "Storkhaven", country = "EE" }
 gender = "female"
 """
+RESIDENT = "resident_of(Storkhaven)"
 
 
 @pytest.fixture
@@ -149,9 +150,10 @@ def test_the_examples_run_through_the_production_decision(folder: Path, monkeypa
         return decide(*arguments, **named)
 
     monkeypatch.setattr("policies.examples.decide", counted)
+    monkeypatch.setattr("policies.explain.decide", counted)
     assert run(folder, "test").exit_code == 0
     assert explain(folder).exit_code == 0
-    assert len(calls) == 3  # the example once; explain before and after the choice
+    assert len(calls) == 3  # the example once; explain to see what has a box, and then
 
 
 # -- policy lint ---------------------------------------------------------------------------------------------------------
@@ -192,7 +194,32 @@ def test_what_would_go_is_shown_with_form_reason_and_rule(folder: Path) -> None:
 
 
 def test_what_would_go_as_json(folder: Path) -> None:
-    assert explained(folder) == {
+    found = explained(folder)
+    assert len(found.pop("policy")) == 64
+    assert found.pop("bits") == {"asked": "43.6", "released": "1.7"}
+    assert found.pop("about_one_in") == 3
+    assert {one["attribute"]: one["left"] for one in found["attributes"]} == {
+        "address": dict.fromkeys(("asked", "registered"), "exact") | dict.fromkeys(("needed", "available"), RESIDENT),
+        "birthdate": dict.fromkeys(("asked", "registered"), "exact")
+        | dict.fromkeys(("needed", "available"), "age_over(18)"),
+        "gender": {},
+    }
+    assert found.pop("attributes")[0] == {
+        "attribute": "address",
+        "asked": "exact",
+        "registered": "exact",
+        "needed": RESIDENT,
+        "required": False,
+        "available": "exact",
+        "left": {"asked": "exact", "registered": "exact", "needed": RESIDENT, "available": RESIDENT},
+        "ticked": True,
+        "goes": RESIDENT,
+        "reason": "least_sufficient",
+        "file": "purposes/parking.toml",
+        "line": 18,
+        "changes": [f"The purpose would have to say exact in place of {RESIDENT}: purposes/parking.toml:18."],
+    }
+    assert found == {
         "ok": True,
         "purpose": "resident-parking",
         "client": None,
@@ -216,6 +243,7 @@ def test_what_would_go_as_json(folder: Path) -> None:
         ],
         "withheld": [{"attribute": "gender", "asked": "exact", "reason": "not_needed", "rule": "purposes/parking.toml:1"}],
         "blocked": [],
+        "ended": [],
     }
 
 
