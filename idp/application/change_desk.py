@@ -35,6 +35,7 @@ from policies.load.table import IDENTIFIER
 
 # So many changes before the newest one are looked at, to say what happened since a plan was made
 LOOKED_AT = 100
+SHOWN = 10
 
 
 class ActRefused(Exception):
@@ -79,10 +80,13 @@ class ChangeDesk:
     def earlier(self, number: int = 0) -> Candidate:
         """The configuration of this number; without one, the one before what is in force."""
         newest = self._history.newest()
-        number = number or (newest.number - 1 if newest else 0)
+        last = newest.number if newest else 0
+        number = number or last - 1
         found = self._history.at(number) if number > 0 else None
         if found is None:
-            raise ActRefused(f"there is no configuration {number} to go back to. See: ciconia history.")
+            known = map(self._history.at, range(max(1, last - SHOWN), last + 1))
+            there = "; ".join(map(_told, filter(None, known))) or "none"
+            raise ActRefused(f"there is no configuration {number} to go back to. There are: {there}.")
         bundle = self._history.bundle(found.digest)
         if bundle is None:
             raise StoreUnavailable(GONE)
