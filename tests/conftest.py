@@ -192,6 +192,8 @@ def chromium() -> Iterator[Browser]:
 
 
 PEER_ROW = "peer_row"
+# What a test says under this name (`record_property`) stands at the end of a run, also where tests run in several processes
+COUNTED = "counted"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -215,11 +217,13 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Peers that nobody here wrote, one a row: what they do with us, and we with them."""
+    """What tests counted; and peers that nobody here wrote, one a row: what they do with us, and we with them."""
     cells: dict[str, dict[str, set[str]]] = {}
     for outcome in ("passed", "failed", "error", "skipped"):
         for report in terminalreporter.stats.get(outcome, []):
             for name, cell in getattr(report, "user_properties", []):
+                if name == COUNTED and report.when == "call":
+                    terminalreporter.write_line(str(cell))
                 if name == PEER_ROW and (report.when == "call" or outcome != "passed"):
                     cells.setdefault(cell[0], {}).setdefault(cell[1], set()).add(outcome)
     if not cells:

@@ -7,7 +7,7 @@ inside an intersection.
 """
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 
@@ -21,6 +21,7 @@ from policies.forms import FORMS, AttributeKind
 from policies.parties import RelyingParty
 from policies.purposes import Purpose
 from policies.release import choose, decide
+from tests.conftest import COUNTED
 from tests.policies.parts import ON, PARKING, asked, form, offered, party, purpose
 
 CATALOGUE = STANDARD.with_own(
@@ -30,6 +31,7 @@ CATALOGUE = STANDARD.with_own(
 Case = tuple[str | None, str | None, str | None, int, bool]
 Answers = Mapping[str, Value]
 Facts = Mapping[str, frozenset[str]]
+Record = Callable[[str, object], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,16 +242,16 @@ def test_every_form_is_in_a_world() -> None:
     assert found == {kind: set(forms) for kind, forms in FORMS.items()}
 
 
-def test_every_case_of_one_attribute_agrees_with_the_second_opinion() -> None:
+def test_every_case_of_one_attribute_agrees_with_the_second_opinion(record_property: Record) -> None:
     judged = sum(
         judge(((world, case),), where) for world in WORLDS for case in world.cases for where in (HOME, LOW, ABROAD)
     )
-    print(f"exhaustive check of the decision: {judged} cases of one attribute")
+    record_property(COUNTED, f"exhaustive check of the decision: {judged} cases of one attribute")
     assert judged >= 30_000
 
 
 @pytest.mark.slow
-def test_every_case_of_two_attributes_agrees_with_the_second_opinion() -> None:
+def test_every_case_of_two_attributes_agrees_with_the_second_opinion(record_property: Record) -> None:
     email, name, number = (world for world in WORLDS if world.kind in {"text", "name", "number"})
     pairs = [(name, number), *((world, email) for world in WORLDS if world is not email)]
     judged = sum(
@@ -257,5 +259,5 @@ def test_every_case_of_two_attributes_agrees_with_the_second_opinion() -> None:
         for first, second in pairs
         for case, beside, where in itertools.product(first.cases, second.cases, (HOME, LOW, ABROAD))
     )
-    print(f"exhaustive check of the decision: {judged} cases of two attributes")
+    record_property(COUNTED, f"exhaustive check of the decision: {judged} cases of two attributes")
     assert judged >= 1_000_000
