@@ -404,17 +404,8 @@ def test_a_production_key_opens_it_on_record_alone(make: Make, idp: forge.Signin
     # by hand the file of the key is guarded, too
     by_hand = ["--idp-metadata", str(folder / "metadata" / "idp.xml"), "--sp-key", str(folder / "keys" / SAML_ENCRYPTION)]
     issuer = load_settings(folder).issuer
-    by_hand += [
-        "--audience",
-        entity_id(issuer),
-        "--acs",
-        acs_url(issuer),
-        "--as",
-        "response",
-        "--at",
-        str(forge.NOW),
-        "--json",
-    ]
+    by_hand += ["--audience", entity_id(issuer), "--acs", acs_url(issuer), "--as", "response", "--at", f"{forge.NOW}"]
+    by_hand.append("--json")
     assert only(inspect(path, *by_hand)).code == "decryption_locked"
     assert only(inspect(path, *by_hand, *ALLOWED)).accepted
     assert records(folder) == 2

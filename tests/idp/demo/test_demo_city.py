@@ -86,15 +86,6 @@ def test_an_answer_that_comes_again_is_not_believed(browser: Browser, scene: Sce
     assert (again.status, again.json()) == (403, {"refused": "state"})
 
 
-def test_a_code_of_one_service_is_of_no_use_to_another(browser: Browser, scene: Scene) -> None:
-    back = _approved(browser, scene, "fares").link("//main//a")
-    code = parse_qs(urlsplit(back).query)["code"][0]
-    other = _approved(browser, scene, "parking").link("//main//a")
-    mixed = other.replace(parse_qs(urlsplit(other).query)["code"][0], code)
-    page = browser.get(mixed, origin=scene.issuer, accept="application/json")
-    assert (page.status, page.json()) == (403, {"refused": "the broker answered 400: invalid_grant"})
-
-
 def test_what_an_answer_says_is_never_markup(browser: Browser, scene: Scene) -> None:
     browser.get(f"{scene.city_base}/parking/login")
     state = next(value for (_, name), value in browser._jar.items() if name == "state-parking")[0]
@@ -103,19 +94,6 @@ def test_what_an_answer_says_is_never_markup(browser: Browser, scene: Scene) -> 
     assert page.status == 403
     assert "<script>" not in page.text
     assert "&lt;script&gt;" in page.text
-
-
-@pytest.mark.spec("decisions.md 27")
-def test_two_services_of_one_sector_know_the_same_person_and_the_third_another(browser: Browser, scene: Scene) -> None:
-    subs = {}
-    for service in ("parking", "fares", "budget"):
-        back = _approved(browser, scene, service).link("//main//a")
-        page = browser.get(back, origin=scene.issuer, accept="application/json")
-        id_token = page.json()["id_token"]
-        assert isinstance(id_token, dict)
-        subs[service] = id_token["sub"]
-    assert subs["parking"] == subs["fares"]
-    assert subs["budget"] != subs["parking"]
 
 
 def test_each_service_looks_for_what_its_purpose_requires(scene: Scene) -> None:

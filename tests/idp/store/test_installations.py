@@ -19,7 +19,7 @@ from idp.store.engine import writing
 from idp.store.installation import assert_ours, assert_sealing, claim_keys, claim_names
 from idp.store.migrate import migrate
 from idp.store.sealing_rows import StoredSealingKeys
-from idp.store.store import open_store
+from idp.store.store import Store, open_store
 from policies.errors import Misconfigured
 from policies.parties import Tenant
 from tests.idp.store.units import KEYS, LATER, NOW, ORIGIN, TENANT, opened_at, release, unit
@@ -51,12 +51,17 @@ def test_tenants_of_one_database_have_keys_of_their_own(url: str) -> None:
         open_store(url, tenant=NEIGHBOUR, ledger_keys=KEYS)
 
 
-def test_a_ledger_from_before_there_were_fingerprints_is_not_claimed_by_other_keys(url: str) -> None:
+def with_a_ledger(url: str) -> Store:
     store = opened_at(url)
     store.commit(unit(record=release()))
     sequencer = Sequencer(store, KEYS, checkpoint_seconds=0, clock=lambda: NOW)
     assert sequencer.step()
     sequencer.stop()
+    return store
+
+
+def test_a_ledger_from_before_there_were_fingerprints_is_not_claimed_by_other_keys(url: str) -> None:
+    store = with_a_ledger(url)
     with writing(store.engine).begin() as connection:
         connection.execute(delete(tables.installations))
     store.close()
@@ -86,11 +91,7 @@ def assert_names(url: str, pairwise: bytes, index: bytes) -> None:
     ],
 )
 def test_a_database_of_others_is_not_migrated_at_any_revision(url: str, revision: str, lacks: tuple[str, ...]) -> None:
-    store = opened_at(url)
-    store.commit(unit(record=release()))
-    sequencer = Sequencer(store, KEYS, checkpoint_seconds=0, clock=lambda: NOW)
-    assert sequencer.step()
-    sequencer.stop()
+    store = with_a_ledger(url)
     with writing(store.engine).begin() as connection:
         for name in lacks:
             connection.exec_driver_sql(f"DROP TABLE {name}")
