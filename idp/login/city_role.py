@@ -103,7 +103,9 @@ class CityRole:
             return replace(decided, earlier=earlier)
         party, purpose = self.registered(decided.request)
         # Without a page only a no could be refused, so the service would know it (decision 0029)
-        unasked = forced and not (party.enforce and any(need.must_be_true for need in purpose.needs.values()))
+        telling = party.enforce and any(need.must_be_true for need in purpose.needs.values())
+        # Anybody can use a public client's name (RFC 8252 §8.6)
+        unasked = forced and not telling and not party.public
         return replace(decided, earlier=earlier, path=DecidedBy.UNASKED if unasked else DecidedBy.REMEMBERED)
 
     def remembered(self, decided: Decided, choice: Choice, now: int) -> ApprovalRow | None:

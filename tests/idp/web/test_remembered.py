@@ -9,7 +9,7 @@ from sqlalchemy import delete, select, update
 
 from idp.login.city_role import DAY
 from idp.store import tables
-from tests.idp.web.stage import Stage
+from tests.idp.web.stage import LOOPBACK, Stage
 from tests.idp.web.visitor import Answer, Visitor
 
 PURPOSE = "purposes/resident-parking.toml"
@@ -82,6 +82,13 @@ def test_whoever_just_signed_in_anew_sees_no_page_and_can_end_that_at_the_receip
     ended = citizen.go("POST", "/receipt/ask", fields={"n": receipt.fields["n"]})
     assert (ended.status, "You let us remember" in ended.text, rows(stage)) == (200, False, [])
     assert citizen.question(**FORCED).heading == WHOLE
+
+
+@pytest.mark.spec("RFC 8252 §8.6")
+def test_a_public_client_gets_no_answer_without_a_page(citizen: Visitor) -> None:
+    app = {"client_id": "app", "redirect_uri": LOOPBACK, **FORCED}
+    citizen.decides(citizen.question(**app), ticked={"remember": "yes"})
+    assert citizen.question(**app).heading == "Continue to Parking app?"
 
 
 def test_nothing_is_remembered_of_who_did_not_tick_the_box(citizen: Visitor, stage: Stage) -> None:
