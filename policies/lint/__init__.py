@@ -48,7 +48,7 @@ def _missing_languages(case: LintCase) -> Iterator[Finding]:
 
 _CHECKS: tuple[Callable[[LintCase], Iterator[Finding]], ...] = (
     lambda case: wider(case.configuration),
-    lambda case: unused(case.configuration),
+    unused,
     lambda case: close_thresholds(case.configuration),
     embedding_identifiers,
     identifying_combinations,

@@ -1,12 +1,12 @@
 """A configuration as the checks of `policy lint` look at it: with the lines of its files, and what they measure by."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from policies.attributes import AttributeName
 from policies.load import Configuration
 from policies.load.table import Table, parse
-from policies.parties import RelyingParty, Source
+from policies.parties import PurposeId, RelyingParty, Source
 from policies.purposes import Need, Purpose
 
 
@@ -19,6 +19,12 @@ class LintCase:
     languages: Collection[str]
     population: int
     _tables: dict[str, Table | None] = field(init=False, repr=False, default_factory=dict)
+    _served: dict[PurposeId, list[RelyingParty]] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for party in self.configuration.parties.values():
+            for purpose_id in party.purposes:
+                self._served.setdefault(purpose_id, []).append(party)
 
     def needs(self) -> Iterator[tuple[Purpose, AttributeName, Need]]:
         """Every attribute of every purpose."""
@@ -26,9 +32,9 @@ class LintCase:
             for name, need in purpose.needs.items():
                 yield purpose, name, need
 
-    def parties(self, purpose: Purpose) -> Iterator[RelyingParty]:
+    def parties(self, purpose: Purpose) -> Sequence[RelyingParty]:
         """The services of a purpose."""
-        return (one for one in self.configuration.parties.values() if purpose.purpose_id in one.purposes)
+        return self._served.get(purpose.purpose_id, ())
 
     def source(self, file: str, *path: str) -> Source:
         """Where a key of a file stands."""

@@ -38,25 +38,29 @@ class Lacking:
 
 def lacking(files: Mapping[str, bytes], languages: Sequence[str], *, used: bool = False) -> Iterator[Lacking]:
     """Finds texts without one of these languages; with `used`, of those alone that another text of the files has."""
-    texts = {file: (lines, tuple(_texts(parsed, ()))) for file, lines, parsed in _read(files)}
+    texts = {file: (text, tuple(_texts(parsed, ()))) for file, text, parsed in _read(files)}
     wanted: Collection[str] = languages
     if used:
         wanted = {language for _, found in texts.values() for _, table in found for language in table}
-    for file, (lines, found) in texts.items():
-        alike: dict[tuple[str, ...], list[tuple[int, str]]] = {}
+    for file, (text, found) in texts.items():
+        alike: dict[tuple[str, ...], list[Path]] = {}
         for path, table in found:
             if lacks := tuple(each for each in languages if each in wanted and each not in table):
-                alike.setdefault(lacks, []).append((lines.line(path), ".".join(path)))
-        for lacks, places in alike.items():
-            yield Lacking(file, lacks, tuple(sorted(places)))
+                alike.setdefault(lacks, []).append(path)
+        if not alike:
+            continue
+        lines = KeyLines(text)
+        for lacks, paths in alike.items():
+            places = sorted((lines.line(path), ".".join(path)) for path in paths)
+            yield Lacking(file, lacks, tuple(places))
 
 
-def _read(files: Mapping[str, bytes]) -> Iterator[tuple[str, KeyLines, Mapping[str, object]]]:
+def _read(files: Mapping[str, bytes]) -> Iterator[tuple[str, str, Mapping[str, object]]]:
     for file, content in sorted(files.items()):
         if file.endswith(".toml") and file.startswith(_FOLDERS):
             with suppress(ValueError):
                 text = content.decode("utf-8").replace("\r\n", "\n")
-                yield file, KeyLines(text), read_toml(text)
+                yield file, text, read_toml(text)
 
 
 def _texts(table: Mapping[str, object], path: Path) -> Iterator[tuple[Path, Mapping[str, object]]]:

@@ -1,14 +1,17 @@
 """Registrations and purposes that do not fit: what is registered and not needed, what is needed and nobody has."""
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from itertools import pairwise
 
-from policies.attributes import Form
+from policies.attributes import AttributeName, Form
 from policies.catalogue import Catalogue
+from policies.lint.case import LintCase
 from policies.lint.finding import Finding
 from policies.load import Configuration
 from policies.parameters import amount, entries
-from policies.parties import RelyingParty
-from policies.purposes import Purpose
+from policies.parties import PurposeId, RelyingParty
+from policies.purposes import Need, Purpose
 
 
 def wider(configuration: Configuration) -> Iterator[Finding]:
@@ -36,19 +39,16 @@ def _wider(party: RelyingParty, purposes: Sequence[Purpose], catalogue: Catalogu
             yield Finding("registered_wider", rule.source, key, what, fix)
 
 
-def unused(configuration: Configuration) -> Iterator[Finding]:
+def unused(case: LintCase) -> Iterator[Finding]:
     """Finds purposes that no service has, and attributes of a purpose that none of its services is registered for."""
-    served: dict[str, list[RelyingParty]] = {}
-    for party in configuration.parties.values():
-        for purpose_id in party.purposes:
-            served.setdefault(purpose_id, []).append(party)
-    for purpose_id, purpose in configuration.purposes.items():
-        if configuration.parties and purpose_id not in served:
+    for purpose in case.configuration.purposes.values():
+        served = case.parties(purpose)
+        if not served and case.configuration.parties:
             fix = "Name it in a service's purposes, or remove the file."
             yield Finding("unused_purpose", purpose.source, "id", "no service is registered for this purpose.", fix)
-        for name, need in purpose.needs.items() if purpose_id in served else ():
+        for name, need in purpose.needs.items() if served else ():
             # A required one is an error of the service: its logins fail
-            if not need.required and not any(name in party.attributes for party in served[purpose_id]):
+            if not need.required and not any(name in party.attributes for party in served):
                 what = f"it needs {name}, and no service of it is registered for {name}."
                 fix = f"Remove it from the purpose, or register a service for {name}."
                 yield Finding("unused_attribute", need.source, f"attributes.{name}", what, fix)
@@ -56,34 +56,29 @@ def unused(configuration: Configuration) -> Iterator[Finding]:
 
 def close_thresholds(configuration: Configuration) -> Iterator[Finding]:
     """Finds thresholds in two purposes of one sector that lie a year, or a hundredth of an amount, apart."""
-    sectors: dict[str, set[str]] = {}
+    sectors: dict[str, set[PurposeId]] = {}
     for party in configuration.parties.values():
         sectors.setdefault(party.sector, set()).update(party.purposes)
-    told: set[tuple[object, ...]] = set()
     for sector, purpose_ids in sorted(sectors.items()):
-        purposes = [one for purpose_id, one in configuration.purposes.items() if purpose_id in purpose_ids]
-        for later, purpose in enumerate(purposes):
-            for name, need in purpose.needs.items():
-                for before in purposes[:later]:
-                    other = before.needs.get(name)
-                    pair = (before.purpose_id, purpose.purpose_id, name)
-                    if other and pair not in told and _are_close(need.form, other.form):
-                        told.add(pair)
-                        what = f"{need.form} here and {other.form} at {other.source}: both are of the sector {sector}."
-                        fix = "Take one threshold for both, or give the services different sectors."
-                        yield Finding("close_thresholds", need.source, f"attributes.{name}", what, fix)
+        # By attribute and unit: each value, and the first need that has it
+        scales: dict[tuple[AttributeName, str], dict[Decimal, Need]] = {}
+        for purpose_id in sorted(purpose_ids & configuration.purposes.keys()):
+            for name, need in configuration.purposes[purpose_id].needs.items():
+                for unit, value in _thresholds(need.form):
+                    scales.setdefault((name, unit), {}).setdefault(value, need)
+        for (name, unit), values in scales.items():
+            for lower, upper in pairwise(sorted(values)):
+                here, there = values[lower], values[upper]
+                if here is not there and upper - lower <= (upper / 100 if unit else 1):
+                    what = f"{here.form} here and {there.form} at {there.source}: both are of the sector {sector}."
+                    fix = "Take one threshold for both, or give the services different sectors."
+                    yield Finding("close_thresholds", here.source, f"attributes.{name}", what, fix)
 
 
-def _are_close(a: Form, b: Form) -> bool:
-    """Whether some threshold of one lies beside one of the other, and is not the same."""
-    if {a.name, b.name} <= {"age_over", "age_in"}:
-        return any(abs(one - other) == 1 for one in _ages(a) for other in _ages(b))
-    if {a.name, b.name} <= {"below", "above"} and (one := amount(a.parameter)) and (other := amount(b.parameter)):
-        return one[1] == other[1] and 0 < abs(one[0] - other[0]) <= max(one[0], other[0]) / 100
-    return False
-
-
-def _ages(form: Form) -> tuple[int, ...]:
-    """The birthdays at which the answer changes: those of `age_in(A,B)` are A and B + 1."""
-    first, *last = map(int, entries(form.parameter))
-    return (first, *(one + 1 for one in last))
+def _thresholds(form: Form) -> Iterator[tuple[str, Decimal]]:
+    """Where the answer changes, with the unit ("" for birthdays): at A, and for `age_in(A,B)` at B + 1, too."""
+    if form.name in {"age_over", "age_in"}:
+        first, *last = map(Decimal, entries(form.parameter))
+        yield from (("", one) for one in (first, *(each + 1 for each in last)))
+    elif form.name in {"below", "above"} and (limit := amount(form.parameter)):
+        yield limit[1], limit[0]

@@ -14,6 +14,7 @@ from subprocess import SubprocessError
 from tests.benchmarks.logins_peers import LoginFailedError
 from tests.benchmarks.measure import Figure, Report, Taken, Target, could_not_run, in_turns, stay_on_one_core
 from tests.benchmarks.policy_peers import LIBRARIES, Question, contestants
+from tests.benchmarks.policy_plan import planned
 from tests.benchmarks.policy_reload import PARTIES, reloaded
 
 OURS = ("ciconia",)
@@ -36,12 +37,36 @@ def _decided(rounds: int) -> tuple[list[Figure], list[Target]]:
     return [forms, *_times(taken)], [Target("decide_vs_cedarpy", cedar / ours, at_least=20)]
 
 
+def _explained(rounds: int) -> tuple[list[Figure], list[Target]]:
+    """The explanation beside the decision that it explains, and with each sentence of what would have to change."""
+    question = Question()
+
+    def in_words() -> object:
+        explanation = question.explain()
+        return [explanation.changes(row) for row in explanation.rows]
+
+    contestants = {
+        "decide, for explain": question.decide,
+        "explain": question.explain,
+        "explain, with all that would have to change": in_words,
+    }
+    taken = in_turns(contestants, rounds)
+    decided, _, explained = (one.least for one in taken.values())
+    return _times(taken), [Target("explain_vs_decide", explained / decided, at_most=3)]
+
+
+def _planned(rounds: int, parties: int) -> tuple[list[Figure], list[Target]]:
+    with tempfile.TemporaryDirectory() as folder:
+        # A plan of 5,000 takes seconds
+        return planned(Path(folder), max(1, rounds // 20), many=parties)
+
+
 def measured(rounds: int, *, parties: int = PARTIES) -> Report:
     """Everything; the reload of so many registrations first, as it needs two cores, and the rest on one."""
     with tempfile.TemporaryDirectory() as folder:
         reload = reloaded(Path(folder) / "city", parties=parties)
     stay_on_one_core()
-    parts = [_decided(rounds), reload]
+    parts = [_decided(rounds), _explained(rounds), _planned(rounds, parties), reload]
     figures = [figure for found, _ in parts for figure in found]
     return Report("policy", (*OURS, *LIBRARIES), figures, [target for _, found in parts for target in found])
 

@@ -13,6 +13,7 @@ from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, AttributeName, Form, Value
 from policies.authentication import AskedAttribute, Offered
 from policies.catalogue import STANDARD, AttributeType
+from policies.explain import Explanation, explain
 from policies.forms import FORMS, AttributeKind
 from policies.parties import RelyingParty
 from policies.purposes import Purpose
@@ -69,6 +70,10 @@ class Question:
     def decide(self) -> Decision:
         """Our answer."""
         return decide(self.asked, self.purpose, self.party, self.offered, ON, catalogue=CATALOGUE)
+
+    def explain(self) -> Explanation:
+        """Our answer with its steps."""
+        return explain(self.asked, (), self.purpose, self.party, self.offered, ON, catalogue=CATALOGUE)
 
     def of_each(self) -> list[tuple[AttributeName, Form]]:
         """Each form of each attribute."""

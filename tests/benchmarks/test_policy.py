@@ -12,6 +12,11 @@ def test_each_promised_ratio_is_measured(monkeypatch: pytest.MonkeyPatch) -> Non
     require_peer("cedarpy", present=PRESENT)
     # The tests beside this one need their cores
     monkeypatch.setattr(policy, "stay_on_one_core", lambda: None)
-    targets = policy.measured(rounds=1, parties=20).targets
-    assert [target.name for target in targets] == ["decide_vs_cedarpy", "reload_vs_login"]
+    targets = policy.measured(rounds=1, parties=200).targets
+    assert [target.name for target in targets] == [
+        "decide_vs_cedarpy",
+        "explain_vs_decide",
+        "plan_growth",
+        "reload_vs_login",
+    ]
     assert all(target.measured > 0 for target in targets)

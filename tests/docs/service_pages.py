@@ -12,9 +12,9 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from idp.cli import app
-from policies.attributes import AttributeName
+from policies.attributes import EXACT, AttributeName
 from policies.forms import form_title, parse_form
-from policies.identifiability import MOST, about_one_in, total
+from policies.identifiability import MOST, about_one_in
 from policies.load import Configuration, load
 from tests.docs.pages import DOCS
 
@@ -46,28 +46,21 @@ def explained(name: str) -> dict[str, object]:
     return answer
 
 
-def _forms(told: list[tuple[str, str]]) -> float:
-    read = [(AttributeName(name), parse_form(form)) for name, form in told]
-    return total((name, form) for name, form in read if form)
-
-
 def bits(name: str) -> tuple[float, float]:
     """Bits asked and bits released."""
-    asked, released = _rows(name)
-    return _forms([(one, form) for one, form, *_ in asked]), _forms(released)
+    told = json.loads(json.dumps(explained(name)))["bits"]
+    return float(told["asked"]), float(told["released"])
 
 
-def _rows(name: str) -> tuple[list[tuple[str, str, str, str]], list[tuple[str, str]]]:
-    """Each attribute: asked, released ("" for nothing), and why; and those that go."""
+def _rows(name: str) -> Iterator[tuple[str, str, str, str]]:
+    """Each attribute: asked, released ("" for nothing), and why."""
     told = json.loads(json.dumps(explained(name)))
-    went = {one: given["form"] for one, given in told["released"].items()}
     weaker = {one["attribute"]: (one["asked"], one["reason"]) for one in told["weakened"]}
-    rows = [
-        (one, weaker.get(one, (form, "as_asked"))[0], form, weaker.get(one, ("", "as_asked"))[1])
-        for one, form in went.items()
-    ]
-    rows += [(one["attribute"], one["asked"], "", one["reason"]) for one in told["withheld"]]
-    return rows, list(went.items())
+    for one, given in told["released"].items():
+        asked, reason = weaker.get(one, (given["form"], "as_asked"))
+        yield one, asked, given["form"], reason
+    for one in told["withheld"]:
+        yield one["attribute"], one["asked"], "", one["reason"]
 
 
 def table(name: str) -> str:
@@ -76,12 +69,12 @@ def table(name: str) -> str:
 
 
 def _lines(name: str) -> Iterator[str]:
-    rows, _ = _rows(name)
+    rows = list(_rows(name))
     titles = configuration(name).catalogue.attributes
     yield "| asked | released | why |"
     yield "|---|---|---|"
     for attribute, asked, released, why in rows:
-        said = form_title(parse_form(released) or parse_form("exact"))["en"] if released else DASH  # type: ignore[arg-type]
+        said = form_title(parse_form(released) or EXACT)["en"] if released else DASH
         yield f"| {titles[AttributeName(attribute)].title['en']}: `{asked}` | {said} | `{why}` |"
     asked_bits, released_bits = bits(name)
     withheld = sum(not released for _, _, released, _ in rows)

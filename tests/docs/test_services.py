@@ -1,10 +1,13 @@
 """The six worked services: each rule is held by an example, nothing is left to find, and the pages show what goes today."""
 
+import json
 import re
 from urllib.parse import urlsplit
 
 import pytest
+from typer.testing import CliRunner
 
+from idp.cli import app
 from idp.pages.languages import LANGUAGES
 from policies.lint import lint
 from policies.mutate import missing_examples, mutate
@@ -23,6 +26,17 @@ def test_each_rule_of_a_service_is_held_and_nothing_is_left_to_find(name: str) -
     assert not tried.unheld
     files = {path.relative_to(SERVICES / name).as_posix(): path.read_bytes() for path in (SERVICES / name).rglob("*.*")}
     assert not [one for one in lint(found, files, languages=LANGUAGES) if not one.accepted]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_plan_takes_the_folder_and_finds_nothing(name: str) -> None:
+    before = sorted((SERVICES / name).rglob("*"))
+    done = CliRunner().invoke(app, ["plan", "--config", str(SERVICES / name), "--json"])
+    assert done.exit_code == 0, done
+    told = json.loads(done.stdout)
+    assert (told["findings"], told["stops"]) == ([], [])
+    assert told["wider"]
+    assert sorted((SERVICES / name).rglob("*")) == before
 
 
 @pytest.mark.parametrize("name", NAMES)
