@@ -14,6 +14,7 @@ from functools import lru_cache
 from babel import Locale
 from babel.dates import format_date, format_skeleton
 from babel.lists import format_list
+from babel.numbers import format_decimal
 
 from idp.pages.phrases import english_phrases, translated_phrases
 
@@ -102,6 +103,10 @@ class Language:
     def count(self, key: str, number: int) -> str:
         """The phrase under `key` for this number. Raises KeyError for no phrase."""
         return self.say(f"{key}.{self.plural(number)}", count=str(number))
+
+    def about(self, number: int) -> str:
+        """A whole number to two digits, as readers write it: "1,300,000"."""
+        return format_decimal(round(number, min(0, 2 - len(str(number)))), locale=self.locale)
 
     def duration(self, text: str) -> str:
         """A duration of ISO 8601 of whole years, months, weeks and days: "1 year and 6 months"; "" for none."""

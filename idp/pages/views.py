@@ -102,11 +102,12 @@ class WithheldItem:
 
 @dataclass(frozen=True, slots=True)
 class Further:
-    """More about a purpose, where its file says it: in words, "" and () where not.
+    """More about a question: how much it tells, and what the purpose says becomes of it; "" and () for nothing.
 
     `rights` has the key of each right (`object`, `complain`, `withdraw`) and where to use it: words or an address.
     """
 
+    tells: tuple[str, ...]
     retention: str
     recipients: tuple[Text, ...]
     rights: tuple[tuple[str, str], ...]

@@ -3,7 +3,7 @@
 On their way to a page values pass through this module alone.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -14,10 +14,11 @@ from policies.attributes import EXACT, Address, Attribute, AttributeName, Form, 
 from policies.catalogue import ABOUT_A_PERSON, Catalogue
 from policies.forms import FORMS as OF_KINDS
 from policies.forms import AttributeKind, form_title, parse_form, said_parameter
+from policies.identifiability import POPULATION, about_one_in, bits_released
 from policies.parameters import entries
 from policies.parties import Translated
 from policies.purposes import AskMode, AskRule, Purpose
-from policies.release import Decision, Reason, Ruling
+from policies.release import Decision, Reason, Ruling, choose
 
 # The values of `gender` that have phrases
 GENDERS = frozenset({"male", "female"})
@@ -151,15 +152,24 @@ class Wording:
             form=str(EXACT),
         )
 
-    def further(self, purpose: Purpose) -> Further | None:
-        """How long it is kept, who gets it, and the citizen's rights; None where the purpose says nothing of that."""
+    def further(self, purpose: Purpose, decision: Decision) -> Further:
+        """How much it tells, how long it is kept, who gets it, and the citizen's rights."""
         rights = asdict(purpose.rights).items() if purpose.rights else ()
-        further = Further(
+        return Further(
+            tells=tuple(self._tells(decision)),
             retention=self.language.duration(purpose.retention),
             recipients=tuple(map(self.text, purpose.recipients)),
             rights=tuple((key, where) for key, where in rights if where),
         )
-        return further if further.retention or further.recipients or further.rights else None
+
+    def _tells(self, decision: Decision) -> Iterator[str]:
+        """How much goes in any case, and how much with every box ticked. An answer does not change the figures."""
+        least, most = (about_one_in(bits_released(each)) for each in (choose(decision, ()), decision))
+        for key, people, before in (("tells", least, 1), ("tells_more", most, least)):
+            if people >= POPULATION > before:
+                yield self.language.say(f"approval.{key}_apart")
+            elif people > before:
+                yield self.language.say(f"approval.{key}", people=self.language.about(people))
 
     def remembers(self, ask: AskRule) -> str:
         """The label of the box that lets us remember an approval; "" where the purpose asks each time."""

@@ -87,7 +87,7 @@ class CityScreens:
             earlier=wording.language.date(_day(decided.earlier.given)) if decided.earlier else "",
             remembers=wording.remembers(purpose.ask),
             refusable=purpose.refusable_without_loss,
-            further=wording.further(purpose),
+            further=wording.further(purpose, decision),
             law=wording.text(purpose.law),
             controller=wording.text(purpose.controller.name),
             contact=purpose.controller.contact,

@@ -29,7 +29,7 @@ from policies.attributes import EXACT, Address, Attribute, AttributeName, Form, 
 from policies.catalogue import STANDARD
 from policies.parties import PurposeId, Source, Translated
 from policies.purposes import AskMode, AskRule, Basis, Controller, Need, Purpose, Rights
-from policies.release import Decision, Reason, Ruling, RulingOutcome
+from policies.release import Decision, Reason, Ruling, RulingOutcome, choose
 
 SOURCE = Source("purposes/parking.toml", 1)
 # The gallery's server answers 204 there: a browser that goes on stays on the page that it came from
@@ -138,11 +138,9 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
     pickers = _pickers(pages, language)
     approvals = {
         "approval": approval(pages, language, DECISION),
-        "approval-informs": replace(
-            approval(pages, language, DECISION), informs=True, further=pages.wording(language).further(PURPOSE)
-        ),
+        "approval-informs": replace(approval(pages, language, DECISION), informs=True),
         "approval-refusable": replace(approval(pages, language, DECISION), basis=Basis.CONSENT, refusable=True),
-        "approval-again": replace(approval(pages, language, DECISION), shortened=True, earlier="3 May 2026"),
+        "approval-again": replace(approval(pages, language, choose(DECISION, ())), shortened=True, earlier="3 May 2026"),
         "approval-changed": replace(
             approval(pages, language, DECISION),
             earlier="3 May 2026",
@@ -272,6 +270,7 @@ def approval(pages: Pages, language: str, decision: Decision, purpose: Purpose =
         kept=words.kept(decision, STANDARD),
         receipt="/receipt",
         rewording="/login/L1/language",
+        further=words.further(purpose, decision),
     )
 
 

@@ -45,7 +45,15 @@ def test_nobody_has_to_scroll_sideways(chromium: Browser, shown: Gallery, size: 
 @pytest.mark.spec("WCAG 2.2, 1.4.4 and 1.4.12")
 def test_larger_letters_and_wider_lines_still_fit(chromium: Browser, shown: Gallery) -> None:
     with window(chromium, width=640) as opened:
-        for name in ("picker-search", "picker-remembering", "approval-arrived", "inform", "blocked", "error-replayed"):
+        for name in (
+            "picker-search",
+            "picker-remembering",
+            "approval-arrived",
+            "approval-again",
+            "inform",
+            "blocked",
+            "error-replayed",
+        ):
             opened.page.goto(shown.url(name))
             opened.page.evaluate(
                 """() => {
@@ -93,14 +101,20 @@ def test_the_keyboard_reaches_every_box_and_every_answer_in_their_order(chromium
     with window(chromium) as opened:
         opened.page.goto(shown.url("approval"))
         reached = _tab_through(opened.page)
-        assert reached[:7] == [
+        assert reached[:8] == [
             "button language",
             "button language",
+            "summary",
             "input share.address",
             "input share.email",
             "button approve",
             "button refuse",
             "button cancel",
+        ]
+        opened.page.goto(shown.url("approval-again"))
+        # The one button is the first thing behind the languages; what is folded up holds no button
+        assert _tab_through(opened.page)[2:] == [
+            *("button continue", "button cancel", "summary", "button page", "button page")
         ]
         opened.page.goto(shown.url("picker"))
         assert _tab_through(opened.page)[:10] == ["a"] * 9 + ["button"]
@@ -165,7 +179,7 @@ def test_the_keyboard_alone_continues_or_cancels(
     assert shown.posted == [("/login/L1/decision", {"login": "L1", "decided": "sealed-text", "choice": choice})]
 
 
-@pytest.mark.parametrize(("presses", "choice"), [(3, "approve"), (4, "refuse"), (5, "cancel")])
+@pytest.mark.parametrize(("presses", "choice"), [(4, "approve"), (5, "refuse"), (6, "cancel")])
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
 def test_the_keyboard_alone_decides(chromium: Browser, shown: Gallery, presses: int, choice: str, *, scripts: bool) -> None:
     shown.posted.clear()
@@ -186,6 +200,7 @@ def test_a_box_is_ticked_by_space_and_enter_in_it_decides_nothing(chromium: Brow
         page.goto(shown.url("approval"))
         assert page.locator("input:checked").count() == 0
         past_the_languages(page)
+        page.keyboard.press("Tab")
         page.keyboard.press("Tab")
         assert focused(page) == "input share.address"
         page.keyboard.press("Enter")

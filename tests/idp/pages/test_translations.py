@@ -33,6 +33,7 @@ BUILT = {
     *(f"error.mover.{move}" for move in Move),
     *(f"value.{gender}" for gender in GENDERS),
     *(f"approval.{field.name}" for field in fields(Rights)),
+    *(f"approval.{key}{end}" for key in ("tells", "tells_more") for end in ("", "_apart")),
     *(f"duration.{unit}" for unit in ("year", "month", "week", "day")),
 }
 

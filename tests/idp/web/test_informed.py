@@ -33,6 +33,9 @@ def test_who_is_informed_continues_or_leaves_and_the_record_says_so(visitor: Vis
         assert page.found("//details//dd//text()") == [
             *("1 year and 6 months", "Treasury of Storkhaven", "Room 12", "https://authority.example/complain")
         ]
+        (told,) = page.found("//details/p/text()")
+        assert told.startswith("This tells the service about as much as one in 3 people"), "a yes and another yes or no"
+        assert told.endswith("With every box ticked it is enough to tell you from everybody else.")
         assert page.found("//details//a/@rel") == ["noopener noreferrer"]
         assert "onsent" not in page.found("string(//main)")[0]
         for word in ("approve", "refuse"):
