@@ -1,8 +1,8 @@
 """Weaker forms of a value: computed on an explicit date, or not available. Pure, and never a guess in the person's favour.
 
-A birth date is `YYYY-MM-DD`, or as much of it as the country knows: `YYYY-MM`, `YYYY`. A partial date counts as its last
-possible day. A date that is impossible, in the future or spelled otherwise is not available in any form. What is not said
-clearly (an amount without its unit, a country that is no code) has no answer.
+A birth date is `YYYY-MM-DD`, or as much of it as the country knows: `YYYY-MM`, `YYYY`. A partial date answers yes
+only where each of its possible days does. A date that is impossible, in the future or spelled otherwise is not available in any
+form. What is not said clearly (an amount without its unit, a country that is no code) has no answer.
 """
 
 import calendar
@@ -168,7 +168,7 @@ def in_latin(name: str, latin: Value) -> str | None:
 
 
 def last4(number: str) -> str | None:
-    """The last four letters or digits; not available of fewer than eight, where they would be half of it or more."""
+    """The last four letters or digits; not available of fewer than eight, of which they would be more than half."""
     signs = [sign for sign in number if sign.isalnum()]
     return "".join(signs[-4:]) if len(signs) >= MIN_OF_LAST4 else None
 

@@ -52,6 +52,16 @@ def test_a_response_signed_at_response_assertion_or_both_gives_the_same_assertio
     }
 
 
+def test_several_values_are_offered_of_those_attributes_that_may_have_them(
+    signer: FileSigner, idp: forge.SigningParty
+) -> None:
+    role, name = AttributeName("role"), AttributeName("given_name")
+    table = {"urn:x:role": (role, ""), "urn:oid:2.5.4.42": (name, "")}
+    connector = with_provider(signer, idp, attributes=table, multiple=frozenset({role}))
+    reply = Reply(attributes=(attribute("urn:x:role", "staff", "alum"), attribute("urn:oid:2.5.4.42", "Mari", "Jüri")))
+    assert accepted(connector, forge.signed_reply(reply, idp)).offered.attributes == {role: ("staff", "alum")}
+
+
 @pytest.mark.spec("security.md §2.0 rule 8")
 def test_the_accepted_octets_are_parsed_once_whoever_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
     signed = Signed(octets=canonical(etree.fromstring(Reply().xml())), key_id="k")
