@@ -1,0 +1,193 @@
+"""Random logins come out over HTTP as `policy explain` says of the same captured answers: page, boxes and claims."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+
+import pytest
+from typer.testing import CliRunner
+
+from idp.cli import app
+from idp.config.folder import load_configuration
+from idp.demo.citizens import CITIZENS
+from idp.inspect.inspectors import inspector_of
+from idp.inspect.options import MessageKind, Options
+from idp.inspect.result import inspect_file
+from policies.attributes import AttributeName, Form
+from policies.authentication import AskedAttribute, Offered
+from policies.explain import Explanation, explain
+from policies.forms import FORMS
+from policies.load import Configuration
+from policies.parameters import SORTS
+from policies.parties import ClientId, ProviderId, PurposeId
+from tests.idp.web.stage import Stage
+from tests.idp.web.test_enforced_http import ENFORCED, PARTY, PURPOSE
+from tests.idp.web.visitor import Answer, Visitor
+
+WIDER = ('birthdate = "age_over(18)"', 'birthdate = "exact"', 'address = "resident_of(Storkhaven)"', 'address = "exact"')
+WIDE: Mapping[str, tuple[str, ...] | None] = {
+    "parties/app.toml": None,
+    "parties/other-app.toml": None,
+    PARTY: WIDER,
+    PURPOSE: (
+        'form = "age_over(18)"\nrequired = true',
+        'form = "year_month"',
+        'form = "resident_of(Storkhaven)"',
+        'form = "region"',
+    ),
+    "providers/demo-lv.toml": ('country = "LV"', 'country = "LV"\nsphere = "other"'),
+}
+OPEN = {
+    **WIDE,
+    PARTY: (*WIDER, 'sector = "mobility"', 'sector = "mobility"\nsphere = "eu"'),
+    PURPOSE: ('minimum_assurance = "substantial"', 'minimum_assurance = "low"', "required = true", "required = false"),
+}
+VARIANTS: Mapping[str, Mapping[str, tuple[str, ...] | None]] = {"wide": WIDE, "open": OPEN, "enforced": ENFORCED}
+PROVIDERS = ("demo-ee", "demo-lv")
+
+
+@dataclass
+class Broker:
+    """One configuration that is served."""
+
+    folder: Path
+    port: int | None
+    configuration: Configuration
+
+
+@pytest.fixture
+def brokers(stage: Stage, tmp_path: Path) -> Iterator[list[Broker]]:
+    with ExitStack() as stack:
+        found = [Broker(stage.receiving, None, load_configuration(stage.receiving))]
+        for name, edits in VARIANTS.items():
+            port = stack.enter_context(stage.other_broker(tmp_path / name, edits))
+            found.append(Broker(tmp_path / name, port, load_configuration(tmp_path / name)))
+        yield found
+
+
+@dataclass
+class Wish:
+    """A request: its `claims`, what they ask for, and those that the broker does not know from this service."""
+
+    claims: dict[str, object] = field(default_factory=dict)
+    asked: list[AskedAttribute] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+
+
+def wish(chance: Random, configuration: Configuration, purpose_id: PurposeId) -> Wish:
+    """Some attributes, each in some form; often none, which means all that the purpose needs."""
+    catalogue, party = configuration.catalogue, configuration.parties[ClientId("parking")]
+    needs = configuration.purposes[purpose_id].needs
+    named = {(name, rule.form) for name, rule in party.attributes.items()}
+    named |= {(name, need.form) for name, need in needs.items()}
+    made = Wish()
+    for name, attribute in catalogue.attributes.items() if chance.random() < 0.8 else ():
+        if chance.random() < 0.6:
+            continue
+        kind = chance.choice(list(FORMS[attribute.kind].values()))
+        form = Form(kind.name, SORTS[kind.parameter].example if kind.parameter else "")
+        value = "" if form.name == "age_over" else form.parameter
+        claim = catalogue.claim_for(name, form)
+        made.claims[claim] = {"value": value} if value else None
+        if value and (name, form) not in named:
+            made.unknown.append(claim)
+        else:
+            made.asked.append(AskedAttribute(name, form))
+    return made
+
+
+def captured(stage: Stage, broker: Broker, provider: str, response: str, file: Path) -> Offered:
+    """What the country said, as `policy explain --response` reads it."""
+    file.write_text(response, encoding="ascii")
+    options = Options(kind=MessageKind.RESPONSE, now=stage.clock(), config=broker.folder, party=provider)
+    with ExitStack() as stack:
+        result = inspect_file(str(file), inspector_of(options, stage.clock, stack))
+    assert result.accepted is not None
+    assert result.accepted.offered is not None
+    return result.accepted.offered
+
+
+def shown(page: Answer, where: str, what: str) -> dict[str, str]:
+    found = page.found(f"//{where}/@data-name"), page.found(f"//{where}/@{what}")
+    return dict(zip(*found, strict=True))
+
+
+def one_login(visitor: Visitor, stage: Stage, broker: Broker, chance: Random, file: Path) -> str:
+    """Sign somebody in, and compare each thing that can be seen with the explanation. How it ended."""
+    catalogue, party = broker.configuration.catalogue, broker.configuration.parties[ClientId("parking")]
+    visitor.port, visitor.jar = broker.port, {}
+    # No country here has a phone number
+    purpose_id = PurposeId("resident-parking" if chance.random() < 0.9 else party.purposes[-1])
+    provider, citizen = chance.choice(PROVIDERS), chance.choice(CITIZENS).key
+    made = wish(chance, broker.configuration, purpose_id)
+    login = visitor.login(scope=f"openid purpose:{purpose_id}", claims=json.dumps({"userinfo": made.claims}))
+    fields = visitor.signs_in(visitor.asked(login, provider), citizen)
+    offered = captured(stage, broker, provider, fields["SAMLResponse"], file)
+    page = visitor.returns(fields)
+    on = datetime.fromtimestamp(stage.clock(), tz=UTC).date()
+
+    def explained(*refused: AttributeName) -> Explanation:
+        purpose = broker.configuration.purposes[purpose_id]
+        source = replace(offered, sphere=broker.configuration.providers[ProviderId(provider)].sphere)
+        return explain(made.asked, made.unknown, purpose, party, source, on, catalogue=catalogue, refused=refused)
+
+    whole = explained()
+    if not page.found("//button[@value='approve']"):
+        too_low = {row.why for row in whole.rows} == {"assurance_too_low"}
+        assert too_low or not whole.goes, page.text
+        return "too low" if too_low else "stopped"
+    assert whole.goes
+    assert shown(page, "*[@data-form]", "data-form") == {r.ruling.name: str(r.goes) for r in whole.rows if r.goes}
+    assert shown(page, "ul[@class='kept']/li", "data-reason") == {
+        r.ruling.name: r.why for r in whole.rows if r.goes is None
+    }
+    boxes = [row.ruling.name for row in whole.rows if row.ticked is not None]
+    ticked = [name for name in boxes if chance.random() < 0.5]
+    left = visitor.decides(page, ticked={f"share.{name}": "yes" for name in ticked})
+    token = str(visitor.redeem(left.back["code"]).json["access_token"])
+    got = {
+        claim: said
+        for claim, said in visitor.userinfo(token).json.items()
+        if claim in {*catalogue.claims} or claim.startswith("age_")
+    }
+    after = explained(*[name for name in boxes if name not in ticked]).decision.released
+    assert got == {
+        catalogue.claim_for(one.name, one.form): catalogue.claim_value(one.name, one.form, one.value) for one in after
+    }
+    return "released"
+
+
+@pytest.mark.parametrize("logins", [50, pytest.param(1000, marks=pytest.mark.slow)])
+def test_random_logins_are_as_explained(
+    visitor: Visitor, stage: Stage, brokers: list[Broker], tmp_path: Path, logins: int
+) -> None:
+    chance = Random(logins)  # noqa: S311 - the same logins each time
+    ended = Counter(
+        one_login(visitor, stage, chance.choice(brokers), chance, tmp_path / "answer.b64") for _ in range(logins)
+    )
+    print(f"{logins} logins replayed: {dict(ended)}")
+    assert set(ended) == {"released", "stopped", "too low"}, "each way to end occurs"
+
+
+def test_the_command_explains_a_captured_answer(visitor: Visitor, stage: Stage, tmp_path: Path) -> None:
+    file = tmp_path / "answer.b64"
+    fields = visitor.signs_in(visitor.asked(visitor.login()), "mari")
+    file.write_text(fields["SAMLResponse"], encoding="ascii")
+    whose = ["--config", str(stage.receiving), "--provider", "demo-ee", "--at", str(stage.clock()), "--client", "parking"]
+    words = ["policy", "explain", "--purpose", "resident-parking", "--response", str(file), *whose, "--json"]
+    done = CliRunner().invoke(app, [*words, "--ask", "birthdate", "--ask", "family_name"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert {name: one["form"] for name, one in told["released"].items()} == {
+        "birthdate": "age_over(18)",
+        "address": "resident_of(Storkhaven)",
+    }
+    assert "Maasikas" not in done.output
+    other = CliRunner().invoke(app, [*words[:-1], "--at", "2020-01-01"])
+    assert other.exit_code == 1
+    assert "refused by the check" in other.output
