@@ -4,19 +4,25 @@ Exit codes: 0 nothing more leaves, 3 something more does, 1 a configuration has 
 """
 
 import json
-from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from idp.cli.console import YES, say
+from idp.application.planning import in_force
+from idp.changes.bundle import Bundle
+from idp.changes.plan import told_change
+from idp.cli.console import YES, end, say, trying
 from idp.cli.options import AsJson
 from idp.cli.policy_shown import read_policy
+from idp.config.settings import load_settings
 from policies.compare import Change, Comparison, compare
+from policies.load import Configuration
 
 MORE = 3
+_PAIR = 2
+_FOLDERS = "The configuration folder as it is, and as it would be."
 _EQUAL = "Both folders say the same: nothing changes."
 _MARKS = str.maketrans({mark: f"\\{mark}" for mark in "<[`!|"})
 _NO_MORE = "Nothing more leaves."
@@ -30,9 +36,12 @@ class Output(StrEnum):
 
 
 def diff(
-    old: Annotated[Path, typer.Argument(metavar="OLD", help="The configuration folder as it is.")],
-    new: Annotated[Path, typer.Argument(metavar="NEW", help="The configuration folder as it would be.")],
+    folders: Annotated[list[Path], typer.Argument(metavar="[OLD] NEW", help=_FOLDERS)],
+    config: Annotated[
+        Path | None, typer.Option("--config", readable=False, metavar="DIR", help="With --running: whose.")
+    ] = None,
     *,
+    running: Annotated[bool, typer.Option("--running", help="What is in force at a broker, in place of OLD.")] = False,
     output: Annotated[
         Output, typer.Option("--format", help="Lines for a terminal, or Markdown for a pull request.")
     ] = Output.TEXT,
@@ -41,18 +50,32 @@ def diff(
     """Say in citizens' terms who would newly learn what, most of it first, and apart from it who would learn less.
 
     Example: ciconia policy diff city proposed --format markdown
+    Example: ciconia policy diff proposed --running --config /etc/ciconia
 
     Exit codes: 0 nothing more leaves, 3 something more does, 1 a configuration has problems, 2 it could not be compared.
     """
-    before, after = (read_policy(folder, as_json=as_json) for folder in (old, new))
+    if len(folders) != (1 if running else _PAIR) or running is not (config is not None):
+        end("could_not_run", "Name two folders, or one with --running --config DIR.", as_json=as_json)
+    after = read_policy(folders[-1], as_json=as_json)
+    before = _in_force(config, as_json=as_json) if config else read_policy(folders[0], as_json=as_json)
     found = compare(before, after)
     equal = before == after
     if as_json:
-        told = {"ok": not found.wider, "equal": equal, "wider": _told(found.wider), "narrower": _told(found.narrower)}
+        told = {"ok": not found.wider, "equal": equal, **_told(found)}
         print(json.dumps(told, ensure_ascii=False))
     else:
         say("\n".join(_markdown(found) if output is Output.MARKDOWN else _text(found, equal=equal)))
     raise typer.Exit(MORE if found.wider else YES)
+
+
+def _in_force(directory: Path, *, as_json: bool) -> Configuration:
+    """The configuration that a broker serves, out of its database."""
+    with trying(as_json=as_json, what="It could not be compared"):
+        settings = load_settings(directory)
+        standing = in_force(settings, Bundle({}))
+    if standing.number == 0:
+        end("not_found", "Nothing is in force there yet: start the broker, or name two folders.", as_json=as_json)
+    return standing.configuration
 
 
 def _text(found: Comparison, *, equal: bool) -> list[str]:
@@ -74,22 +97,5 @@ def _line(change: Change) -> str:
     return f"{change.sentence}. ({sign}{change.bits:.1f} bits, {change.source})"
 
 
-def _told(changes: Sequence[Change]) -> list[dict[str, object]]:
-    return [
-        {
-            "client": one.client_id,
-            "service": one.service,
-            "purpose": one.purpose_id,
-            "attribute": one.attribute,
-            "before": None if one.before is None else str(one.before),
-            "after": None if one.after is None else str(one.after),
-            "when": one.when,
-            "countries": list(one.countries),
-            "basis": one.basis.value,
-            "bits": f"{one.bits:.1f}",
-            "sentence": one.sentence,
-            "file": one.source.file,
-            "line": one.source.line,
-        }
-        for one in changes
-    ]
+def _told(found: Comparison) -> dict[str, object]:
+    return {"wider": [told_change(one) for one in found.wider], "narrower": [told_change(one) for one in found.narrower]}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from shutil import copytree, ignore_patterns
 
 import pytest
 from typer.testing import CliRunner
@@ -191,3 +192,17 @@ def test_the_command_explains_a_captured_answer(visitor: Visitor, stage: Stage, 
     other = CliRunner().invoke(app, [*words[:-1], "--at", "2020-01-01"])
     assert other.exit_code == 1
     assert "refused by the check" in other.output
+
+
+def test_a_folder_is_compared_with_what_runs(stage: Stage, tmp_path: Path) -> None:
+    proposed = copytree(stage.receiving, tmp_path / "proposed", ignore=ignore_patterns("ciconia.db*"))
+    line = ["policy", "diff", str(proposed), "--running", "--config", str(stage.receiving)]
+    assert CliRunner().invoke(app, line).exit_code == 0
+    purpose = proposed / PURPOSE
+    purpose.write_text(
+        purpose.read_text(encoding="utf-8").replace('minimum_assurance = "substantial"', 'minimum_assurance = "low"')
+    )
+    done = CliRunner().invoke(app, line)
+    assert done.exit_code == 3, done.output
+    assert "Resident parking* would newly receive: email address in full (now: nothing)" in done.stdout
+    assert CliRunner().invoke(app, line[:3]).exit_code == 2, "one folder alone"
