@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import pytest
 
 from policies.attributes import EXACT, Attribute, AttributeName, Form
 from policies.authentication import AskedAttribute
 from policies.errors import ReleaseDenied
 from policies.parties import Source
-from policies.release import Decision, Ruling, RulingOutcome, choose, decide
+from policies.release import Decision, Ruling, RulingOutcome, choose, decide, short_of
 from tests.policies.parts import HOME, ON, PARTY_FILE, PURPOSE_FILE, asked, form, offered, party, purpose
 
 BIRTHDATE, EMAIL, ADDRESS = AttributeName("birthdate"), AttributeName("email"), AttributeName("address")
@@ -79,3 +81,27 @@ def test_a_tick_for_what_was_never_offered_is_refused_and_not_repeated(name: str
 def test_a_choice_cannot_be_taken_back() -> None:
     with pytest.raises(ReleaseDenied):
         choose(choose(OFFER, ()), [EMAIL])
+
+
+@pytest.mark.parametrize(
+    ("born", "required", "demands", "expected"),
+    [
+        ("1990-04-01", True, True, ()),
+        ("2015-04-01", True, True, ("birthdate",)),
+        ("2015-04-01", True, False, ()),
+        (None, True, False, ("birthdate",)),
+        (None, True, True, ("birthdate",)),
+        (None, False, False, ()),
+    ],
+)
+def test_an_enforced_login_is_short_of_what_does_not_come_and_of_a_no_that_must_be_a_yes(
+    born: str | None, *, required: bool, demands: bool, expected: tuple[str, ...]
+) -> None:
+    needs = purpose(("birthdate",) if required else (), birthdate="age_over(18)")
+    needs = replace(needs, needs={BIRTHDATE: replace(needs.needs[BIRTHDATE], must_be_true=demands)})
+    source = offered(birthdate=born) if born else offered()
+    decision = decide(asked(birthdate="exact"), needs, party(birthdate="exact"), source, ON)
+    assert short_of(decision, needs) == expected
+    # A yes in another form than the purpose names is no answer to its question
+    other = replace(needs, needs={BIRTHDATE: replace(needs.needs[BIRTHDATE], form=Form("age_over", "21"))})
+    assert short_of(decision, other) == ((BIRTHDATE,) if demands else expected)
