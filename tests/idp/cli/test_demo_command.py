@@ -219,6 +219,7 @@ def test_a_folder_that_is_not_empty_is_refused_before_anything_starts(tmp_path: 
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
+@pytest.mark.slow
 def test_a_demo_that_stays_ends_on_sigterm_and_takes_its_folder_along(tmp_path: Path) -> None:
     with serving(tmp_path, tmp_path / "log", ["env", f"TMPDIR={tmp_path}", CICONIA, "demo"]) as stage:
         assert stage.first_line.startswith("Open http://storkhaven.localhost:")
