@@ -1,8 +1,8 @@
 """Weaker forms of a value: computed on an explicit date, or not available. Pure, and never a guess in the person's favour.
 
-A birth date is `YYYY-MM-DD`, or as much of it as the country knows: `YYYY-MM`, `YYYY`. A partial date answers yes
-only where each of its possible days does. A date that is impossible, in the future or spelled otherwise is not available in any
-form. What is not said clearly (an amount without its unit, a country that is no code) has no answer.
+A birth date is `YYYY-MM-DD`, or as much of it as the country knows: `YYYY-MM`, `YYYY`. A partial date answers yes only if
+each of its possible days does. A date that is impossible, in the future or spelled otherwise is not available in any form.
+What is not said clearly (an amount without its unit, a country that is no code) has no answer.
 """
 
 import calendar
