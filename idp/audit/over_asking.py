@@ -6,7 +6,7 @@ lacks, what the citizen did not tick and a level that is too low are no over-ask
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Engine, select
@@ -17,9 +17,9 @@ from idp.ledger.record_contents import CANCELLATION, REFUSAL, RELEASE
 from idp.store import tables
 from idp.store.engine import reading
 from policies.attributes import AttributeName
+from policies.catalogue import Catalogue
 from policies.errors import SignatureInvalid
-from policies.load import Configuration
-from policies.parties import PurposeId
+from policies.purposes import Purpose
 from policies.release import OVER_ASKED, Reason
 
 CHUNK = 500
@@ -51,12 +51,14 @@ def over_asking(
     *,
     tenant: str,
     keys: LedgerKeys,
-    configuration: Configuration,
+    catalogue: Catalogue,
+    purpose_of: Callable[[str], Purpose | None],
     since: int,
 ) -> OverAsking:
     """Read each login that was decided at or after `since` (seconds), beside a running broker.
 
-    That less of it is enough is known of a purpose whose file is still the one of that login. Raises `StoreUnavailable`.
+    `purpose_of` finds the purpose whose file had this hash: without it nobody knows that less was enough. Raises
+    `StoreUnavailable`.
     """
     counts: Counter[tuple[str, str, Reason]] = Counter()
     logins: Counter[str] = Counter()
@@ -75,25 +77,21 @@ def over_asking(
                 continue
             if decided["kind"] in (RELEASE, REFUSAL, CANCELLATION) and "client" in sent:
                 logins[sent["client"]] += 1
-                counts.update((sent["client"], *one) for one in _of(sent, decided, configuration).items())
+                counts.update((sent["client"], *one) for one in _of(decided, purpose_of(sent["policy"]), catalogue).items())
     found = [OverAsked(client, name, reason, count) for (client, name, reason), count in counts.items()]
     return OverAsking(
         tuple(sorted(found, key=lambda one: (-one.logins, one.client_id, one.attribute, one.reason))), logins, unreadable
     )
 
 
-def _of(sent: Mapping[str, str], decided: Mapping[str, list[list[str]]], configuration: Configuration) -> dict[str, Reason]:
+def _of(decided: Mapping[str, list[list[str]]], purpose: Purpose | None, catalogue: Catalogue) -> dict[str, Reason]:
     """The attributes of one login that it asked too much of, each with why."""
     withheld = {name: Reason(reason) for name, reason in decided["withheld"]}
     found = {name: reason for name, reason in withheld.items() if reason in OVER_ASKED}
     if decided["unknown"]:
         found[UNKNOWN] = Reason.NOT_REGISTERED
-    purpose = configuration.purposes.get(PurposeId(sent["purpose"]))
-    if purpose is None or purpose.digest != sent["policy"]:
-        return found
-    catalogue = configuration.catalogue
     for name, text in ((AttributeName(name), text) for name, text in decided["asked"] if name not in withheld):
-        need, form = purpose.needs.get(name), catalogue.form(name, text)
+        need, form = purpose.needs.get(name) if purpose else None, catalogue.form(name, text)
         if need and form and catalogue.meet(name, form, need.form) != form:
             found[name] = Reason.LEAST_SUFFICIENT
     return found

@@ -1,19 +1,23 @@
 """`ciconia party overasking`: the services that ask for more than they may get, counted from the release ledger."""
 
+from functools import cache
 from typing import Annotated
 
 import typer
 
 from idp.audit.over_asking import over_asking
+from idp.changes.history import History
 from idp.cli.console import answer, trying
 from idp.cli.options import AsJson, Folder
-from idp.config.folder import load_configuration
+from idp.config.folder import read_configuration
 from idp.config.settings import load_settings
 from idp.keys.ledger_files import load_ledger_keys
 from idp.store.engine import open_engine
 from idp.store.migrate import assert_current
 from idp.system.clock import system_clock
 from idp.system.logs import configure_logs
+from policies.load import examine, load
+from policies.purposes import Purpose
 
 DAY = 24 * 3600
 
@@ -36,11 +40,30 @@ def overasking(
     with trying(as_json=as_json):
         settings = load_settings(config)
         keys = load_ledger_keys(settings.key_folder, settings.origin, any_log_key=True)
-        configuration = load_configuration(config)
+        files = read_configuration(config)
+        configuration = load(files)
         engine = open_engine(settings.database_url)
         assert_current(engine)
         since = system_clock() - days * DAY
-        counted = over_asking(engine, tenant=settings.tenant, keys=keys, configuration=configuration, since=since)
+        history = History(engine=engine, tenant=settings.tenant, keys=keys)
+        today = {one.digest: one for one in configuration.purposes.values()}
+
+        @cache
+        def purpose_of(policy: str) -> Purpose | None:
+            """Of today, or as the history has it, with the attributes of today."""
+            if policy in today or (text := history.purpose_text(policy)) is None:
+                return today.get(policy)
+            kept = {name: files[name] for name in ("catalogue.toml",) if name in files} | {"purposes/kept.toml": text}
+            return next(iter(examine(kept)[0].purposes.values()), None)
+
+        counted = over_asking(
+            engine,
+            tenant=settings.tenant,
+            keys=keys,
+            catalogue=configuration.catalogue,
+            purpose_of=purpose_of,
+            since=since,
+        )
         engine.dispose()
     lines = [f"{sum(counted.logins.values())} logins of {len(counted.logins)} services in {days} days."]
     lines += [
