@@ -12,7 +12,7 @@ from sqlalchemy import Engine, inspect
 from connectors.metadata.pinned_provider import pinned_provider
 from idp.changes.bundle import Bundle, bundle_with
 from idp.changes.history import Applied, History, kept_bundle, unverified_newest
-from idp.changes.plan import NOTHING, Plan, Standing, make_plan, standing
+from idp.changes.plan import NOTHING, Plan, PlanBase, base_of, make_plan
 from idp.config.folder import assert_folder, readable_files
 from idp.config.settings import NO_ISSUER, SETTINGS_FILE, Settings, examine_settings
 from idp.keys.ledger_files import load_ledger_keys
@@ -92,7 +92,7 @@ def plan_alone(candidate: Candidate) -> Plan:
     return make_plan(candidate.issuer, base, candidate.bundle, candidate.configuration)
 
 
-def in_force(settings: Settings, like: Bundle) -> Standing:
+def in_force(settings: Settings, like: Bundle) -> PlanBase:
     """What is in force in the database of these settings; its seal is verified where the ledger's keys are here."""
     engine = open_engine(settings.database_url)
     try:
@@ -130,7 +130,7 @@ class _Nothing:
         raise StoreUnavailable(f"a plan writes nothing, and so no record {unit.record}")
 
 
-def _standing(applied: Applied, bundle: Bundle | None) -> Standing:
+def _standing(applied: Applied, bundle: Bundle | None) -> PlanBase:
     if bundle is None:
         raise StoreUnavailable(GONE)
-    return standing(applied.number, bundle)
+    return base_of(applied.number, bundle)

@@ -17,7 +17,7 @@ from enum import StrEnum
 
 from idp.changes.bundle import Bundle
 from idp.changes.history import RELOAD, START, Applied, History, Overtaken
-from idp.changes.plan import Standing, make_plan, settings_of
+from idp.changes.plan import PlanBase, make_plan, settings_of
 from idp.system.logs import log_of
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 from policies.load import Configuration, load
@@ -86,7 +86,7 @@ def settle(
             before = loaded(history, newest)
             if not while_it_ran and history.was_in_force(folder.digest):
                 return _instead(before, FolderStanding.OLDER, tenant, OLDER)
-            base = Standing(newest.number, newest.digest, before.configuration, settings_of(before.bundle))
+            base = PlanBase(newest.number, newest.digest, before.configuration, settings_of(before.bundle))
             plan = make_plan("", base, folder, configuration)
             wider = list(plan.widened)
             if plan.needs:

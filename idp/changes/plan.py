@@ -25,7 +25,7 @@ VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PlanBase:
     """A configuration with its place in the history: the number and digest under which it was put in force."""
 
     number: int
@@ -34,7 +34,7 @@ class Standing:
     settings: Mapping[str, Json]
 
 
-NOTHING = Standing(0, "", examine({})[0], {})
+NOTHING = PlanBase(0, "", examine({})[0], {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Plan:
     """What would change. `base` is in force now (`NOTHING` before the first), `after` the digest of what would be."""
 
     issuer: str
-    base: Standing
+    base: PlanBase
     after: str
     comparison: Comparison
     meters: tuple[Meter, ...]
@@ -117,7 +117,7 @@ class Plan:
         return jcs({**self.told(), "for": name}) + b"\n"
 
 
-def make_plan(issuer: str, base: Standing, after: Bundle, configuration: Configuration) -> Plan:
+def make_plan(issuer: str, base: PlanBase, after: Bundle, configuration: Configuration) -> Plan:
     """The plan to put a bundle, whose files were judged, in the place of `base`."""
     comparison = compare(base.configuration, configuration)
     settings = tuple(_settings(base.settings, settings_of(after))) if base.number else ()
@@ -141,9 +141,9 @@ def make_plan(issuer: str, base: Standing, after: Bundle, configuration: Configu
     )
 
 
-def standing(number: int, bundle: Bundle) -> Standing:
+def base_of(number: int, bundle: Bundle) -> PlanBase:
     """A bundle that is in force. What this version of the program cannot read of it counts as not allowed yet."""
-    return Standing(number, bundle.digest, examine(bundle.files)[0], settings_of(bundle))
+    return PlanBase(number, bundle.digest, examine(bundle.files)[0], settings_of(bundle))
 
 
 def settings_of(bundle: Bundle) -> dict[str, Json]:

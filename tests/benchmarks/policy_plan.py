@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from idp.application.planning import read_candidate
-from idp.changes.plan import make_plan, standing
+from idp.changes.plan import base_of, make_plan
 from idp.cli.plan_shown import findings_of
 from tests.benchmarks.measure import Figure, Target, in_turns
 from tests.policies.load.files import FILES
@@ -37,7 +37,7 @@ def _plan(folder: Path, parties: int) -> Callable[[], object]:
     _write(folder / PURPOSE, purpose)
     for number in range(parties):
         _write(folder / "parties" / f"{number}.toml", FILES[PARTY].replace('"parking"', f'"party-{number}"'))
-    base = standing(1, read_candidate(folder).bundle)
+    base = base_of(1, read_candidate(folder).bundle)
     _write(folder / PURPOSE, purpose.replace(NARROW, WIDE))
 
     def plan() -> object:

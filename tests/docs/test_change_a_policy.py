@@ -1,5 +1,6 @@
 """docs/change-a-policy.md, followed from its first block to its last by two operators."""
 
+import re
 import shutil
 import subprocess
 from contextlib import chdir
@@ -33,7 +34,9 @@ class Desk:
     def follow(self, block: Block) -> None:
         if block.language == "toml":
             settings = self.folder / block.file[0]
-            settings.write_text(block.text.partition("\n")[2] + settings.read_text())
+            key, _, value = block.text.partition("\n")[2].partition(" = ")
+            text = re.sub(rf"^{key} = .*\n", "", settings.read_text(), flags=re.MULTILINE)
+            settings.write_text(f"{key} = {value}{text}")
         for words in block.commands if block.language == "console" else ():
             self.run([self.plan if word == "PLAN" else word for word in words])
 

@@ -8,7 +8,7 @@ import pytest
 
 from idp.changes.bundle import Bundle
 from idp.changes.guard import WHOLE, Assent, Requirement, missing
-from idp.changes.plan import NOTHING, Plan, make_plan, standing
+from idp.changes.plan import NOTHING, Plan, base_of, make_plan
 from policies.load import examine
 from tests.idp.changes.signing import person
 from tests.idp.cli.command import ciconia, json_of
@@ -21,7 +21,7 @@ PERSONS = {f"operators/{name}.pub": person(name).line for name in ("anna", "bert
 
 def planned(after: Mapping[str, bytes], before: Mapping[str, bytes] | None = None) -> Plan:
     old, new = Bundle({**(before or files(**PERSONS)), **SETTINGS}), Bundle({**after, **SETTINGS})
-    return make_plan(ISSUER, standing(3, old), new, examine(new.files)[0])
+    return make_plan(ISSUER, base_of(3, old), new, examine(new.files)[0])
 
 
 def changed(file: str, *texts: tuple[str, str]) -> dict[str, bytes]:

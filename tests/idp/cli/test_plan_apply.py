@@ -50,8 +50,9 @@ class City:
         for one in persons:
             (self.folder / "operators" / f"{one.name}.pub").write_text(one.line)
         settings = self.folder / "ciconia.toml"
-        # Before any table of the file
-        settings.write_text(f"four_eyes = {str(on).lower()}\n{settings.read_text()}")
+        text = settings.read_text()
+        assert "four_eyes = false\n" in text
+        settings.write_text(text.replace("four_eyes = false\n", f"four_eyes = {str(on).lower()}\n"))
 
     def key(self, who: Person) -> Path:
         path = self.folder.parent / f"{who.name}.key"
