@@ -15,7 +15,7 @@ from tests.benchmarks.logins_peers import LoginFailedError
 from tests.benchmarks.measure import Figure, Report, Taken, Target, could_not_run, in_turns, stay_on_one_core
 from tests.benchmarks.policy_peers import LIBRARIES, Question, contestants
 from tests.benchmarks.policy_plan import planned
-from tests.benchmarks.policy_reload import PARTIES, reloaded
+from tests.benchmarks.policy_reload import PARTIES, ROUNDS, reloaded
 
 OURS = ("ciconia",)
 
@@ -61,10 +61,10 @@ def _planned(rounds: int, parties: int) -> tuple[list[Figure], list[Target]]:
         return planned(Path(folder), max(1, rounds // 20), many=parties)
 
 
-def measured(rounds: int, *, parties: int = PARTIES) -> Report:
+def measured(rounds: int, *, parties: int = PARTIES, reloads: int = ROUNDS) -> Report:
     """Everything; the reload of so many registrations first, as it needs two cores, and the rest on one."""
     with tempfile.TemporaryDirectory() as folder:
-        reload = reloaded(Path(folder) / "city", parties=parties)
+        reload = reloaded(Path(folder) / "city", parties=parties, rounds=reloads)
     stay_on_one_core()
     parts = [_decided(rounds), _explained(rounds), _planned(rounds, parties), reload]
     figures = [figure for found, _ in parts for figure in found]

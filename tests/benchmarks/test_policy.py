@@ -12,7 +12,7 @@ def test_each_promised_ratio_is_measured(monkeypatch: pytest.MonkeyPatch) -> Non
     require_peer("cedarpy", present=PRESENT)
     # The tests beside this one need their cores
     monkeypatch.setattr(policy, "stay_on_one_core", lambda: None)
-    targets = policy.measured(rounds=1, parties=200).targets
+    targets = policy.measured(rounds=1, parties=200, reloads=1).targets
     assert [target.name for target in targets] == [
         "decide_vs_cedarpy",
         "explain_vs_decide",
