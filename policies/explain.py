@@ -49,6 +49,8 @@ class Explanation:
     offered: Offered
     catalogue: Catalogue
     ended: tuple[AttributeName, ...]
+    # attributes of which nobody knows any more what the source had
+    unseen: frozenset[AttributeName] = frozenset()
 
     @property
     def goes(self) -> bool:
@@ -97,7 +99,7 @@ class Explanation:
             yield f"The purpose would have to say {asked} in place of {need.form}: {need.source}."
         if not passes(self.party, self.offered.sphere, asked):
             yield f"The service would have to ask for a yes or no: its source lies in the sphere {self.offered.sphere}."
-        if row.available is None:
+        if row.available is None and name not in self.unseen:
             yield "The country would have to send it, in a shape that we can use."
         elif row.ruling.reason in (Reason.NOT_AVAILABLE, Reason.SOURCE_HAS_LESS):
             yield f"The country would have to send what {row.left[2] or asked} is made of: it has {row.available}."

@@ -1,4 +1,4 @@
-"""`ciconia policy explain`: each step of the decision about a made-up person, or a captured answer of a country.
+"""`ciconia policy explain`: each step of the decision about a made-up person, a captured answer, or a login that was.
 
 Exit codes: 0 the login could go on, 1 it could not, or the configuration has problems, 2 it could not be tried.
 """
@@ -17,6 +17,7 @@ from idp.cli.console import COULD_NOT_RUN, NO, YES, end, trying
 from idp.cli.options import AsJson, Folder
 from idp.cli.policy_explained import as_json as told
 from idp.cli.policy_explained import print_explanation
+from idp.cli.policy_recall import explain_record
 from idp.cli.policy_shown import read_policy
 from idp.inspect.inspectors import inspector_of
 from idp.inspect.options import MessageKind, Options, read_time
@@ -35,14 +36,17 @@ from policies.purposes import Purpose
 
 _FROM = "TOML of a made-up person: loa, asked, given, perhaps on. A file, a pipe, or `-` for standard input."
 _RESPONSE = "A captured answer of --provider, judged as `ciconia inspect` does."
+_RECORD = "A login that was, by its record in the release ledger."
+_ONE = "Name one of --from FILE, --response FILE with --provider ID, and --record ID."
 _ASK = "With --response: what is asked for, `birthdate` or `birthdate=age_over(18)`; else all that is needed."
 
 
 def explain(
     config: Folder,
-    purpose_id: Annotated[str, typer.Option("--purpose", help="The id of a purpose.", metavar="ID")],
+    purpose_id: Annotated[str | None, typer.Option("--purpose", help="The id of a purpose.", metavar="ID")] = None,
     made_up: Annotated[Path | None, typer.Option("--from", help=_FROM, metavar="FILE")] = None,
     response: Annotated[str | None, typer.Option(help=_RESPONSE, metavar="FILE")] = None,
+    record: Annotated[str | None, typer.Option(help=_RECORD, metavar="ID")] = None,
     provider: Annotated[str | None, typer.Option(help="Whose answer: an id in the configuration.", metavar="ID")] = None,
     ask: Annotated[list[str] | None, typer.Option(help=_ASK, metavar="NAME")] = None,
     at: Annotated[
@@ -60,16 +64,21 @@ def explain(
     show_values: Annotated[bool, typer.Option("--show-values", help="Print the values that would go.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show for made-up attributes, or a captured answer, what would go, each step to it, and what would have to change.
+    """Show for made-up attributes, a captured answer or a record what goes, each step to it, and what would have to change.
 
     Example: ciconia policy explain --purpose resident-parking --from maria.toml --config city
+    Example: ciconia policy explain --record 5b8efff798038103d269b633813fc60c --config city
 
     Exit codes: 0 the login could go on, 1 it could not, or the configuration has problems, 2 it could not be tried.
     """
+    if sum(one is not None for one in (made_up, response, record)) != 1 or (response is None) != (provider is None):
+        end("could_not_run", _ONE, as_json=as_json)
+    if record is not None:
+        explain_record(record, config, as_json=as_json)
+    if purpose_id is None:
+        end("could_not_run", "Name the purpose: --purpose ID.", as_json=as_json)
     configuration = read_policy(config, as_json=as_json)
     purpose, party = _purpose_and_party(purpose_id, client, configuration, as_json=as_json)
-    if (made_up is None) == (response is None) or (response is None) != (provider is None):
-        end("could_not_run", "Name one of --from FILE, and --response FILE with --provider ID.", as_json=as_json)
     if made_up is not None:
         situation = _made_up(made_up, configuration, as_json=as_json)
     else:

@@ -12,12 +12,14 @@ from sqlalchemy import Engine, Row, Select, and_, select
 
 from idp.ledger.leaf import commitment, open_opening, read_leaf
 from idp.ledger.ledger_keys import LedgerKeys
-from idp.ledger.record_contents import OPENED
+from idp.ledger.record_contents import CANCELLATION, OPENED, REFUSAL, RELEASE
 from idp.ports import Opening
 from idp.store import tables
 from idp.store.engine import reading
 from policies.errors import NotFound, SignatureInvalid, StoreUnavailable
 
+DECIDED = ("sent", "decision")
+OF_LOGINS = (RELEASE, REFUSAL, CANCELLATION)
 CHANGED = "a record that is not what was written: run ciconia ledger verify"
 
 
@@ -59,6 +61,25 @@ class Releases:
             # The log's promise of a place counts from this time, and the row's encryption binds the month alone
             raise StoreUnavailable(CHANGED)
         return ReleaseRecord(record=record, time=row.time, leaf=leaf, openings=openings)
+
+    def login(self, record: bytes) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """What a city's login of this id sent, and how it was decided: `sent` and `decision` of `record_contents`.
+
+        Raises `NotFound` if there is none, `StoreUnavailable` if its row is not what was written.
+        """
+        with reading(), self._engine.connect() as connection:
+            row = connection.execute(joined_records(self._tenant).where(tables.records.c.record == record)).first()
+        leaf = None if row is None else row.leaf if row.leaf is not None else row.staged_leaf
+        if row is None or leaf is None:
+            raise NotFound("no record with this id")
+        try:
+            commitments = read_leaf(leaf)[0]
+            sent, decision = (json.loads(self._opening(row, name, commitments[name]).content) for name in DECIDED)
+        except (SignatureInvalid, ValueError) as error:
+            raise StoreUnavailable(CHANGED) from error
+        if decision["kind"] not in OF_LOGINS or "client" not in sent:
+            raise NotFound("the record of this id is of no login to a service")
+        return sent, decision
 
     def _opening(self, row: Row[tuple[object, ...]], name: str, committed: bytes) -> Opening:
         if name == "subject":

@@ -3,16 +3,18 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 
 from policies.assurance import LevelOfAssurance
-from policies.attributes import Address, AttributeName
+from policies.attributes import Address, AttributeName, Form
 from policies.authentication import AskedAttribute, Offered
 from policies.catalogue import STANDARD
 from policies.errors import ReleaseDenied
 from policies.explain import Explanation, explain
+from policies.identifiability import bits_released
 from policies.parties import RelyingParty
 from policies.purposes import Purpose
+from policies.recall import Recorded, recall
 from policies.release import Reason, choose, completed, decide
 from tests.policies.parts import HOME, ON, PARKING, asked, offered, party, purpose
 from tests.policies.test_release_laws import CATALOGUE, PARTIES, PURPOSES, REQUESTS, SOURCES
@@ -136,3 +138,21 @@ def test_an_explanation_is_the_decision(
     for row in explanation.rows:
         assert bool(explanation.changes(row)) is (row.goes != row.ruling.asked)
         assert row.why in {"blocked", *Reason}
+
+
+@given(REQUESTS, PURPOSES, PARTIES, SOURCES)
+def test_what_a_record_says_is_explained_without_a_value(
+    wanted: tuple[AskedAttribute, ...], needs: Purpose, rules: RelyingParty, source: Offered
+) -> None:
+    facts = (needs, rules, source, ON)
+    whole = completed(wanted, (), needs, CATALOGUE)
+    before = decide(whole, *facts, catalogue=CATALOGUE)
+    assume(not before.blocked)
+    after = choose(before, before.optional[::2])
+    withheld = {r.name: r.reason.value for r in after.rulings if r.released is None}
+    said = Recorded(whole, (), {a.name: a.form for a in after.released}, withheld, source.loa, ON)
+    explanation, differences = recall(said, needs, rules, source.sphere, CATALOGUE)
+    assert differences == ()
+    assert bits_released(explanation.decision) == bits_released(after)
+    wrong = replace(said, released={**(said.released or {}), **dict.fromkeys(withheld, Form("exact"))}, withheld={})
+    assert bool(recall(wrong, needs, rules, source.sphere, CATALOGUE)[1]) is bool(withheld)

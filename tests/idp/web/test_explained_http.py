@@ -11,7 +11,8 @@ from random import Random
 from shutil import copytree, ignore_patterns
 
 import pytest
-from typer.testing import CliRunner
+from sqlalchemy import delete, literal_column, select
+from typer.testing import CliRunner, Result
 
 from idp.cli import app
 from idp.config.folder import load_configuration
@@ -19,6 +20,7 @@ from idp.demo.citizens import CITIZENS
 from idp.inspect.inspectors import inspector_of
 from idp.inspect.options import MessageKind, Options
 from idp.inspect.result import inspect_file
+from idp.store import tables
 from policies.attributes import AttributeName, Form
 from policies.authentication import AskedAttribute, Offered
 from policies.explain import Explanation, explain
@@ -206,3 +208,71 @@ def test_a_folder_is_compared_with_what_runs(stage: Stage, tmp_path: Path) -> No
     assert done.exit_code == 3, done.output
     assert "Resident parking* would newly receive: email address in full (now: nothing)" in done.stdout
     assert CliRunner().invoke(app, line[:3]).exit_code == 2, "one folder alone"
+
+
+def newest(stage: Stage) -> str:
+    """The id of the record that was written last."""
+    columns = tables.records.c
+    with stage.application.store.engine.connect() as connection:
+        rows = connection.execute(select(columns.record, literal_column("rowid"))).all()
+    return bytes(max(rows, key=lambda row: row[1])[0]).hex()
+
+
+def of_record(stage: Stage, record: str, *more: str) -> Result:
+    line = ["policy", "explain", "--record", record, "--config", str(stage.receiving), *more]
+    return CliRunner().invoke(app, line)
+
+
+def test_a_login_is_explained_by_its_record(visitor: Visitor, stage: Stage) -> None:
+    page = visitor.question("mari", scope="openid purpose:resident-parking profile email")
+    visitor.decides(page, ticked={})
+    record = newest(stage)
+    done = of_record(stage, record, "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert {name: one["form"] for name, one in told["released"].items()} == {
+        "birthdate": "age_over(18)",
+        "address": "resident_of(Storkhaven)",
+    }
+    assert (told["record"], told["kind"], told["source"], told["differences"]) == (record, "release", "demo-ee", [])
+    by_name = {one["attribute"]: one for one in told["attributes"]}
+    assert by_name["email"]["reason"] == "not_chosen"
+    assert by_name["family_name"]["reason"] == "not_needed"
+    assert by_name["birthdate"]["left"]["needed"] == "age_over(18)"
+    assert told["configuration"] >= 1
+    assert "decides what the record says" in of_record(stage, record).stdout
+
+
+def test_a_refusal_is_explained_too(visitor: Visitor, stage: Stage) -> None:
+    visitor.decides(visitor.question("mari"), "refuse")
+    told = json.loads(of_record(stage, newest(stage), "--json").stdout)
+    assert (told["kind"], told["differences"]) == ("refusal", [])
+
+
+def test_the_policy_of_its_day_explains_a_login_and_where_it_is_gone_the_rest_is_shown(
+    visitor: Visitor, stage: Stage, tmp_path: Path
+) -> None:
+    with stage.other_broker(tmp_path / "elsewhere", ENFORCED) as visitor.port:
+        visitor.code()
+        record = newest(stage)
+    visitor.port = None
+    done = of_record(stage, record, "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert load_configuration(stage.receiving).purposes[PurposeId("resident-parking")].digest != told["policy"]
+    with stage.application.store.engine.begin() as connection:
+        connection.execute(
+            delete(tables.configurations).where(tables.configurations.c.digest == bytes.fromhex(told["policy"]))
+        )
+    done = of_record(stage, record, "--json")
+    assert done.exit_code == 1, done.output
+    told = json.loads(done.stdout)
+    assert "is not kept" in told["missing"]
+    assert told["released"] == {"birthdate": "age_over(18)", "address": "resident_of(Storkhaven)"}
+    assert "asked: address" in of_record(stage, record).stdout
+
+
+@pytest.mark.parametrize("record", ["0" * 32, "no id"])
+def test_a_record_that_is_not_there_is_told(stage: Stage, record: str) -> None:
+    done = of_record(stage, record, "--json")
+    assert (done.exit_code, json.loads(done.stdout)["error"]["code"]) == (2, "not_found")

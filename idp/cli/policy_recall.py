@@ -1,0 +1,108 @@
+"""`ciconia policy explain --record`: a login that was, by its record and the policy of its day. No value is known of it."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn  # Any: the facts of a record are JSON
+
+import typer
+
+from idp.changes.history import History
+from idp.changes.that_day import configuration_at
+from idp.cli.console import NO, YES, plain, say, trying
+from idp.cli.policy_explained import as_json as told
+from idp.cli.policy_explained import print_explanation
+from idp.config.settings import load_settings
+from idp.keys.ledger_files import load_ledger_keys
+from idp.ledger.record_contents import RELEASE
+from idp.store.release_record import Releases
+from idp.store.store import open_store
+from policies.assurance import LevelOfAssurance, level_named
+from policies.attributes import AttributeName
+from policies.authentication import AskedAttribute
+from policies.errors import NotFound
+from policies.forms import parse_form
+from policies.parties import ClientId, ProviderId, PurposeId
+from policies.recall import Recorded, recall
+
+Facts = Mapping[str, Any]
+_UNCHANGED = "The policy of that day decides what the record says."
+_GONE = "The purpose's text of that day is not kept, so what was registered and needed is not known."
+
+
+def explain_record(record: str, config: Path, *, as_json: bool) -> NoReturn:
+    """Explain one record. Ends with 1 where its policy's text is gone, or decides another thing than the record says."""
+    with trying(as_json=as_json):
+        try:
+            wanted = bytes.fromhex(record)
+        except ValueError:
+            raise NotFound("a record's id has 32 hex digits") from None
+        settings = load_settings(config)
+        keys = load_ledger_keys(settings.key_folder, settings.origin, any_log_key=True)
+        store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys)
+        try:
+            sent, decision = Releases(engine=store.engine, tenant=settings.tenant, keys=keys).login(wanted)
+            history = History(engine=store.engine, tenant=settings.tenant, keys=keys, commits=store)
+            found = configuration_at(history, sent["policy"], sent["time"])
+        finally:
+            store.close()
+    head = _head(sent, decision)
+    if not as_json:
+        say("\n".join(f"{name}: {plain(str(text))}" for name, text in head.items()))
+    whose = found[1] if found else None
+    purpose = whose.purposes.get(PurposeId(sent["purpose"])) if whose else None
+    party = whose.parties.get(ClientId(sent["client"])) if whose else None
+    if found is None or whose is None or purpose is None or party is None:
+        _tell_alone(head, sent, decision, as_json=as_json)
+        raise typer.Exit(NO)
+    said = _recorded(sent, decision)
+    source = whose.providers.get(ProviderId(decision["source"]))
+    explanation, differences = recall(said, purpose, party, source.sphere if source else "", whose.catalogue)
+    if as_json:
+        whole = told(explanation, said.on, show_values=False)
+        rest = {"configuration": found[0].number, "differences": list(differences)}
+        print(json.dumps({**whole, **head, **rest, "ok": not differences}, ensure_ascii=False))
+    else:
+        say(f"configuration: {found[0].number}, put in force by {found[0].who}")
+        print_explanation(explanation, show_values=False)
+        say("\n".join(differences) or _UNCHANGED)
+    raise typer.Exit(NO if differences else YES)
+
+
+def _head(sent: Facts, decision: Facts) -> dict[str, object]:
+    """What the record says of the login as a whole."""
+    return {
+        "record": sent["record"],
+        "kind": decision["kind"],
+        "time": datetime.fromtimestamp(sent["time"], tz=UTC).isoformat(),
+        "client": sent["client"],
+        "purpose": sent["purpose"],
+        "policy": sent["policy"],
+        "basis": sent["basis"],
+        "loa": sent["loa"],
+        "source": decision["source"],
+    }
+
+
+def _tell_alone(head: Mapping[str, object], sent: Facts, decision: Facts, *, as_json: bool) -> None:
+    rest = {"asked": dict(decision["asked"]), "released": dict(sent["names"]), "withheld": dict(decision["withheld"])}
+    if as_json:
+        print(json.dumps({**head, **rest, "ok": False, "configuration": None, "missing": _GONE}, ensure_ascii=False))
+        return
+    for name, pairs in rest.items():
+        say(f"{name}: {', '.join(f'{one} ({plain(text)})' for one, text in pairs.items()) or 'nothing'}")
+    say(_GONE)
+
+
+def _recorded(sent: Facts, decision: Facts) -> Recorded:
+    asked = [(AttributeName(name), parse_form(text)) for name, text in decision["asked"]]
+    went = {AttributeName(name): form for name, text in sent["names"] if (form := parse_form(text))}
+    return Recorded(
+        asked=tuple(AskedAttribute(name, form) for name, form in asked if form),
+        unknown=tuple(decision["unknown"]),
+        released=went if decision["kind"] == RELEASE else None,
+        withheld={AttributeName(name): reason for name, reason in decision["withheld"]},
+        loa=level_named(sent["loa"]) or LevelOfAssurance.HIGH,
+        on=datetime.fromtimestamp(sent["time"], tz=UTC).date(),
+    )
