@@ -132,7 +132,8 @@ class Broker:
             earlier=None,
             deviations=assertion.deviations,
         )
-        return self._role.recalled(decided, now, forced=asked.expectation.force_authentication)
+        recalled = self._role.recalled(decided, now, forced=asked.expectation.force_authentication)
+        return recalled if recalled.shared is None else self._noticed(recalled, language)
 
     def reword(self, decided: Decided, language: str, now: int, *, whole: bool = False) -> Decided:
         """The same question in another language, or the `whole` page in place of one line. Nothing is written.
@@ -142,9 +143,8 @@ class Broker:
         self._check_registered(decided.request)
         self._role.check_shown(decided)
         self._check_releasable(decided, now)
-        notice = self._role.notice(decided.request, decided.decision, language)
         path = self._role.path(decided.request) if whole else decided.path
-        return replace(speaking(decided, language), judged=replace(decided.judged, notice=notice), path=path)
+        return self._noticed(replace(speaking(decided, language), path=path), language)
 
     def forget(self, decided: Decided, language: str, now: int) -> Decided:
         """Forget the earlier approval, durably, and ask with the whole page. Raises as `reword`."""
@@ -264,6 +264,12 @@ class Broker:
             approval=unit.approval,
         )
         return commit_once(self._commits, self._decisions, whole, now)
+
+    def _noticed(self, decided: Decided, language: str) -> Decided:
+        """With the hash of what the page shows: one line shows only what went before."""
+        shown = decided.decision if decided.shared is None else choose(decided.decision, decided.shared)
+        notice = self._role.notice(decided.request, shown, language)
+        return replace(decided, judged=replace(decided.judged, notice=notice))
 
     def _check_registered(self, request: ServiceRequest) -> None:
         self._role.check_registered(request)

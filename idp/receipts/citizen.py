@@ -64,8 +64,10 @@ class CitizenReceipts:
         return self._approvals.remembers(*_whose(issued), now)
 
     def ask_every_time(self, issued: Issued, now: int) -> None:
-        """Forget that approval."""
-        self._commits.commit(Unit(tenant=self._tenant, approval=self._approvals.forgotten(*_whose(issued), now)))
+        """Forget that approval, if there is one."""
+        if self.remembered(issued, now):
+            row = self._approvals.forgotten(*_whose(issued), now)
+            self._commits.commit(Unit(tenant=self._tenant, approval=row))
 
     def forget(self, text: str, now: int) -> None:
         """Drop the receipts under the handles of a cookie: who finds it later gets nothing.

@@ -76,6 +76,7 @@ def hold(town: Town) -> Held:
         ("", Call("POST", "/login/{login}/cancel", of_login, requested_cookies, {})),
         ("", Call("GET", "/receipt", cookies={"__Host-receipt": receipt})),
         ("", Call("GET", "/receipt.json", cookies={"__Host-receipt": receipt})),
+        ("", Call("POST", "/receipt/ask", cookies={"__Host-receipt": receipt}, form={})),
         ("", Call("POST", "/receipt/forget", cookies={"__Host-receipt": receipt}, form={})),
         ("", town.redeeming(code)),
         ("by assertion", Call("POST", "/token", form=by_assertion, direct=True)),

@@ -37,6 +37,7 @@ CITY_ROWS: Rows = {
     ("POST", "/login/{login}/cancel"): REFUSED,
     ("GET", "/receipt"): REFUSED,
     ("GET", "/receipt.json"): REFUSED,
+    ("POST", "/receipt/ask"): REFUSED,
     ("POST", "/receipt/forget"): SAME,
     ("POST", "/token"): REFUSED,
     ("GET", "/userinfo"): REFUSED,

@@ -51,6 +51,7 @@ def test_an_end_counts_from_the_last_use_or_from_the_approval(ask: tuple[str, st
     for days in lasts:
         page = comes(found, NOW + days * DAY)
         assert page.path is DecidedBy.REMEMBERED
+        assert page.judged.notice == found.broker.reword(page, "en", NOW + days * DAY).judged.notice
         released = found.broker.decide(page, Choice("continue"), SECRET, NOW + days * DAY)
         assert EMAIL in {one.name for one in found.grant(released, NOW + days * DAY).attributes}  # type: ignore[arg-type] # released
     days = lasts[-1] + (365 if ask is ON_CHANGE else 1)
