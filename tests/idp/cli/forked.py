@@ -32,7 +32,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 def load(data, password):  # OpenSSL checks a key of RSA for 60 ms; the tests of keys in files run in one process
     return load_pem_private_key(data, password, unsafe_skip_rsa_key_validation=True)
 
-for name in ("ascii", "latin-1", "idna"):
+for name in ("ascii", "latin-1", "idna", "utf-16be"):
     codecs.lookup(name)
 for name in idp.cli.MODULES:
     with contextlib.redirect_stdout(io.StringIO()):
