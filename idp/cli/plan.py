@@ -4,7 +4,6 @@ Exit codes: 0 it could be applied, perhaps after an approval; 1 the configuratio
 """
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,16 +14,9 @@ from idp.changes.guard import WHOLE
 from idp.cli.console import NO, end, problems, say, trying, unwritable
 from idp.cli.options import AsJson, HereFolder
 from idp.cli.plan_shown import findings_of, plan_lines
+from idp.cli.policy_shown import Output
 from idp.system.logs import configure_logs
 from policies.errors import Misconfigured
-
-
-class PlanFormat(StrEnum):
-    """How a plan is written."""
-
-    TEXT = "text"
-    MARKDOWN = "markdown"
-
 
 Part = Annotated[
     str, typer.Option("--for", metavar="PURPOSE/ATTRIBUTE", help="An attribute that needs an approval of its own.")
@@ -33,7 +25,9 @@ Part = Annotated[
 
 def plan(
     config: HereFolder = Path(),
-    written_as: Annotated[PlanFormat, typer.Option("--format", help="Markdown is for a pull request.")] = PlanFormat.TEXT,
+    output: Annotated[
+        Output, typer.Option("--format", help="Lines for a terminal, or Markdown for a pull request.")
+    ] = Output.TEXT,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write there what a person signs who approves the plan.")
     ] = None,
@@ -67,12 +61,10 @@ def plan(
         told = {"ok": True, **made.told(), "findings": [one.as_json() for one in findings]}
         print(json.dumps({**told, "operators": sorted(set(made.operators.values()))}, ensure_ascii=False))
         return
-    markdown = written_as is PlanFormat.MARKDOWN
-    lines = "\n".join(plan_lines(made, findings, markdown=markdown))
+    markdown = output is Output.MARKDOWN
+    say("\n".join(plan_lines(made, findings, markdown=markdown)))
     if markdown:
-        print(lines)
         return
-    say(lines)
     if out is not None:
         say(f"\nTo approve it: ssh-keygen -Y sign -n ciconia-plan -f KEY {out}")
     elif made.changes:

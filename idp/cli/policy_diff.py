@@ -4,7 +4,6 @@ Exit codes: 0 nothing more leaves, 3 something more does, 1 a configuration has 
 """
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,24 +14,16 @@ from idp.changes.bundle import Bundle
 from idp.changes.plan import told_change
 from idp.cli.console import YES, end, say, trying
 from idp.cli.options import AsJson
-from idp.cli.policy_shown import read_policy
+from idp.cli.policy_shown import Output, as_markdown, change_line, read_policy
 from idp.config.settings import load_settings
-from policies.compare import Change, Comparison, compare
+from policies.compare import Comparison, compare
 from policies.load import Configuration
 
 MORE = 3
 _PAIR = 2
 _FOLDERS = "The configuration folder as it is, and as it would be."
 _EQUAL = "Both folders say the same: nothing changes."
-_MARKS = str.maketrans({mark: f"\\{mark}" for mark in "<[`!|"})
 _NO_MORE = "Nothing more leaves."
-
-
-class Output(StrEnum):
-    """How the differences are written."""
-
-    TEXT = "text"
-    MARKDOWN = "markdown"
 
 
 def diff(
@@ -81,20 +72,14 @@ def _in_force(directory: Path, *, as_json: bool) -> Configuration:
 def _text(found: Comparison, *, equal: bool) -> list[str]:
     if equal:
         return [_EQUAL]
-    lines = [_line(one) for one in found.wider] or [_NO_MORE]
-    return [*lines, *(["", "What less would leave:"] if found.narrower else []), *map(_line, found.narrower)]
+    lines = [*map(change_line, found.wider)] or [_NO_MORE]
+    return [*lines, *(["", "What less would leave:"] if found.narrower else []), *map(change_line, found.narrower)]
 
 
 def _markdown(found: Comparison) -> list[str]:
-    # Titles come from files that somebody proposes
-    more, less = ([f"- {_line(one).translate(_MARKS)}" for one in changes] for changes in (found.wider, found.narrower))
+    more, less = ([f"- {as_markdown(change_line(one))}" for one in changes] for changes in (found.wider, found.narrower))
     more = more or [_NO_MORE]
     return ["### What more would leave", "", *more, *(["", "### What less would leave", "", *less] if less else [])]
-
-
-def _line(change: Change) -> str:
-    sign = "" if change.narrows else "+"
-    return f"{change.sentence}. ({sign}{change.bits:.1f} bits, {change.source})"
 
 
 def _told(found: Comparison) -> dict[str, object]:

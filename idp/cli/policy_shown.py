@@ -1,6 +1,7 @@
 """The configuration that the commands of `ciconia policy` judge, and their tables."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 
 import typer
@@ -9,8 +10,11 @@ from rich.markup import escape
 
 from idp.cli.console import NO, plain, problems, trying
 from idp.config.folder import read_configuration
+from policies.compare import Change
 from policies.errors import Misconfigured
 from policies.load import Configuration, load
+
+_MARKS = str.maketrans({mark: f"\\{mark}" for mark in "<[`!|"})
 
 
 def read_policy(directory: Path, *, as_json: bool) -> Configuration:
@@ -38,3 +42,21 @@ def wide_console() -> Console:
     """A console for today's stdout; wide enough for a pipe."""
     console = Console(emoji=False, highlight=False)
     return console if console.is_terminal else Console(emoji=False, highlight=False, width=160)
+
+
+class Output(StrEnum):
+    """How differences are written."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+
+
+def as_markdown(text: str) -> str:
+    """A text in Markdown, in which nothing of it is a link, a picture or HTML: titles come from files somebody proposes."""
+    return plain(text).translate(_MARKS)
+
+
+def change_line(change: Change) -> str:
+    """A change of what leaves, on one line."""
+    sign = "" if change.narrows else "+"
+    return f"{change.sentence}. ({sign}{change.bits:.1f} bits, {change.source})"
