@@ -25,6 +25,7 @@ from idp.ledger.ledger_keys import LedgerKeys, derived, framed
 from idp.ledger.record_contents import CONFIGURATION, draft_configuration
 from idp.ports import Commits, Unit
 from idp.store import tables
+from idp.store.commits import one_turn
 from idp.store.engine import reading, single, upsert, writing
 from idp.store.numbered_records import Facts, NumberedRecords
 from idp.store.statements import CompiledStatement
@@ -33,8 +34,8 @@ from idp.system.logs import log_of
 from policies.errors import StoreUnavailable
 from policies.parties import Tenant
 
-# One statement asks for so many hashes
-AT_ONCE = 500
+# One statement asks for so many hashes, and one transaction writes so many files
+AT_ONCE, IN_ONE_TURN = 500, 100
 FIX = "ciconia doctor"
 # In place of an operator: a server that began, or that read its folder anew
 START, RELOAD = "start", "reload"
@@ -129,14 +130,15 @@ class History:
             {"tenant": self._tenant, "digest": bytes.fromhex(each), "octets": zlib.compress(octets[each]), "kept": now}
             for each in sorted(missing)
         ]
-        if not values:
-            return
         table = tables.configurations
-        with reading(), writing(self._engine).begin() as connection:
-            fresh = upsert(connection, table)
-            # What is there and does not fit its hash is a stranger's
-            key, ours = [table.c.tenant, table.c.digest], {"octets": fresh.excluded.octets, "kept": fresh.excluded.kept}
-            connection.execute(fresh.on_conflict_do_update(index_elements=key, set_=ours), values)
+        # Logins wait for SQLite's one writer, so five thousand files go in several turns
+        for start in range(0, len(values), IN_ONE_TURN):
+            with reading(), one_turn(self._engine), writing(self._engine).begin() as connection:
+                fresh = upsert(connection, table)
+                # What is there and does not fit its hash is a stranger's
+                key, ours = [table.c.tenant, table.c.digest], {"octets": fresh.excluded.octets, "kept": fresh.excluded.kept}
+                kept = fresh.on_conflict_do_update(index_elements=key, set_=ours)
+                connection.execute(kept, values[start : start + IN_ONE_TURN])
 
     def was_in_force(self, digest: str) -> bool:
         """Whether this configuration (hex) was ever put in force."""

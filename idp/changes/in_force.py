@@ -83,7 +83,7 @@ def settle(
                 return InForce(history.begin(folder, now=now), folder, configuration)
             if newest.digest == folder.digest:
                 return InForce(newest, folder, configuration)
-            before = loaded(history, newest)
+            before = loaded(history, newest, InForce(newest, folder, configuration))
             if not while_it_ran and history.was_in_force(folder.digest):
                 return _instead(before, FolderStanding.OLDER, tenant, OLDER)
             base = PlanBase(newest.number, newest.digest, before.configuration, settings_of(before.bundle))

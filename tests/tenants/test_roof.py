@@ -142,7 +142,7 @@ def test_whoever_watches_is_told_which_tenant_is_broken_and_the_others_are_ready
     "where",
     [
         "idp.config.tenant_conflicts.examine_settings",
-        "idp.application.tenants.load_all",
+        "idp.application.tenants.load_whole",
         "idp.application.tenants.Application",
     ],
 )
