@@ -19,6 +19,7 @@ from connectors.metadata.peers import Peers
 from connectors.profiles import EIDAS
 from idp.application.composition import SiteParts, compose, connectors_of
 from idp.application.load import LoadedFolder, load_whole
+from idp.changes.assents import Assents
 from idp.changes.history import History
 from idp.changes.in_force import Follower, InForce, Memory, Served, settle
 from idp.keys.hourly_keys import HourlyKeys
@@ -103,12 +104,16 @@ class Application:
             self.history = History(engine=self.store.engine, tenant=settings.tenant, keys=keys.ledger, commits=self.store)
             in_force = settle(
                 self.history,
+                Assents(engine=self.store.engine, tenant=settings.tenant, keys=keys.ledger),
                 found.bundle,
                 found.configuration,
-                edited=found.edited,
+                issuer=settings.issuer,
                 tenant=settings.tenant,
+                since=found.since,
                 now=clock(),
             )
+            self._check(in_force)
+            found.settled.begin(in_force.applied.number)
             self.memory = Memory(self.history, in_force)
             self.watched = watched(settings, in_force.configuration, measures or Measures(), keys.index, proxies)
             self._commits = TimedCommits(self.store, self.watched.measures, settings.tenant)
@@ -171,8 +176,7 @@ class Application:
 
         Raises `Misconfigured` where it does not fit keys and role: then the former one goes on.
         """
-        if missing := crossing_problems(self.settings, found.configuration, self.keys):
-            raise Misconfigured(tuple(missing))
+        self._check(found)
         former = self.watch
         if known_peers(found.configuration) != self._known:
             self._known, self.peers, self.watch = self._peers_of(found.configuration)
@@ -183,6 +187,10 @@ class Application:
         if self.watch is not former:
             self.watch.start()
             former.stop()
+
+    def _check(self, found: InForce) -> None:
+        if problems := crossing_problems(self.settings, found.configuration, self.keys):
+            raise Misconfigured(tuple(problems))
 
     def _peers_of(self, configuration: Configuration) -> tuple[Mapping[EntityId, Peer], Peers, Watch]:
         """Other countries' nodes, and the watch over them."""

@@ -1,10 +1,10 @@
 """Loads the folder of one broker: settings, parties and keys."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from idp.changes.bundle import Bundle, bundle_of
-from idp.changes.in_force import Edited
+from idp.changes.in_force import Settled
 from idp.config.settings import Settings, load_settings
 from idp.keys.folder import BrokerKeys, load_keys
 from idp.protocols.eidas.receiving_node import crossing_problems
@@ -16,14 +16,15 @@ from policies.load import Configuration, load
 class LoadedFolder:
     """The contents of a broker's folder at one moment, with the kinds of its keys. Every worker can use it.
 
-    `edited`: it changed since the server looked before.
+    `since`: if it changed since the server looked before, the number that was served then. `settled` gets that of today.
     """
 
     settings: Settings
     bundle: Bundle
     configuration: Configuration
     kinds: frozenset[str]
-    edited: Edited | None = None
+    since: int = 0
+    settled: Settled = field(default_factory=Settled, compare=False)
 
 
 def load_all(folder: Path) -> tuple[Settings, Configuration, BrokerKeys]:

@@ -140,12 +140,13 @@ class History:
                 kept = fresh.on_conflict_do_update(index_elements=key, set_=ours)
                 connection.execute(kept, values[start : start + IN_ONE_TURN])
 
-    def was_in_force(self, digest: str) -> bool:
-        """Whether this configuration (hex) was ever put in force."""
+    def last(self, digest: str) -> int:
+        """The last number under which this configuration (hex) was put in force; 0 where it never was."""
         table = tables.applied.c
         here = select(tables.applied).where(table.tenant == self._tenant, table.digest == bytes.fromhex(digest))
         with reading(), single(self._engine).connect() as connection:
-            return any(self._believed(row) for row in connection.execute(here).all())
+            rows = connection.execute(here).all()
+        return max((row.number for row in rows if self._believed(row)), default=0)
 
     def begin(self, bundle: Bundle, *, now: int) -> Applied:
         """Put the first configuration in force. It changes nothing, so the ledger has no record of it.

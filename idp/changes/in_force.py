@@ -2,8 +2,8 @@
 
 A process that starts compares its folder with what is in force. Where nothing ever was, the folder is taken. Where the
 folder differs, somebody edited it: it is taken up, as a change of its own. Two things are not. A folder that was in force
-before, and did not change while its server ran, is an older one of another machine. And with `four_eyes` a change that
-widens waits for a second person. Then what is in force is served from the history.
+before, and did not change while its server ran, is an older one of another machine. And a change that needs an approval
+waits for it (`idp.changes.guard`). Then what is in force is served from the history.
 
 While it serves, it looks at the newest number every half second, and takes up what somebody else put in force.
 """
@@ -15,7 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from idp.changes.assents import Assents
 from idp.changes.bundle import Bundle
+from idp.changes.guard import missing
 from idp.changes.history import RELOAD, START, Applied, History, Overtaken
 from idp.changes.plan import PlanBase, make_plan, settings_of
 from idp.system.logs import log_of
@@ -29,25 +31,31 @@ AGAIN_SECONDS = 5.0
 STOP_SECONDS = 5.0
 # A try fails only if another process's change succeeds
 ATTEMPTS = 20
+NUMBER_BYTES = 8
 # Configurations that a worker keeps in memory for the logins that began under them
 REMEMBERED = 4
 NOT_APPROVED = "Plan and apply it: a second person approves it (`ciconia plan`, `approve`, `apply`)."
 OLDER = "Bring the folder to what is in force, or put it in force: `ciconia plan`, `ciconia apply`."
 
 
-class Edited:
-    """Whether a folder changed since its server looked before. One process of a generation learns that, once.
+class Settled:
+    """The number under which a generation of workers began to serve, 0 until then. Made before the fork.
 
-    A worker that starts again later must not take up what somebody replaced meanwhile. Made before the fork.
+    The first worker's counts. A folder that was in force later than that is no edit of its server's next look.
     """
 
     def __init__(self) -> None:
-        self._taken = mmap.mmap(-1, 1)
+        self._memory = mmap.mmap(-1, NUMBER_BYTES)
 
-    def take(self) -> bool:
-        """Whether nobody took it before."""
-        taken, self._taken[0] = self._taken[0], 1
-        return not taken
+    @property
+    def number(self) -> int:
+        """The number."""
+        return int.from_bytes(self._memory[:])
+
+    def begin(self, number: int) -> None:
+        """Say it, unless another worker did."""
+        if not self.number:
+            self._memory[:] = number.to_bytes(NUMBER_BYTES)
 
 
 class FolderStanding(StrEnum):
@@ -69,13 +77,21 @@ class InForce:
 
 
 def settle(
-    history: History, folder: Bundle, configuration: Configuration, *, edited: Edited | None, tenant: Tenant, now: int
+    history: History,
+    assents: Assents,
+    folder: Bundle,
+    configuration: Configuration,
+    *,
+    issuer: str,
+    tenant: Tenant,
+    since: int,
+    now: int,
 ) -> InForce:
     """What a process that starts serves. It may put its folder in force, with a record of its own.
 
-    Raises `StoreUnavailable`, and `Misconfigured` where what is in force is lost or does not load.
+    `since` is 0 at a start, and at a reload the number that was served at the server's look before, if the folder changed
+    after that. Raises `StoreUnavailable`, and `Misconfigured` where what is in force is lost or does not load.
     """
-    while_it_ran = edited is not None and edited.take()
     for _ in range(ATTEMPTS):
         newest = history.newest()
         try:
@@ -84,19 +100,28 @@ def settle(
             if newest.digest == folder.digest:
                 return InForce(newest, folder, configuration)
             before = loaded(history, newest, InForce(newest, folder, configuration))
-            if not while_it_ran and history.was_in_force(folder.digest):
+            if history.last(folder.digest) > since:
                 return _instead(before, FolderStanding.OLDER, tenant, OLDER)
+<<<<<<< HEAD
             base = PlanBase(newest.number, newest.digest, before.configuration, settings_of(before.bundle))
             plan = make_plan("", base, folder, configuration)
             wider = list(plan.widened)
             if plan.needs:
                 why = [text for need in plan.needs for text in need.why]
+=======
+            base = Standing(newest.number, newest.digest, before.configuration, settings_of(before.bundle))
+            plan = make_plan(issuer, base, folder, configuration)
+            agreed = assents.of(plan) if plan.needs else ()
+            if left := missing(plan.needs, agreed):
+                why = [text for need in left for text in need.why]
+>>>>>>> a50c917e (A folder that somebody replaced meanwhile is not brought back; what is in force is decided and documented)
                 return _instead(before, FolderStanding.NOT_APPROVED, tenant, NOT_APPROVED, needs=why)
-            who = RELOAD if while_it_ran else START
-            put = history.put(folder, who=who, now=now, before=newest, widened=wider)
+            who, approved = RELOAD if since else START, sorted({one.who for one in agreed})
+            put = history.put(folder, who=who, now=now, before=newest, widened=plan.widened, approved=approved)
         except Overtaken:
             continue
-        log_of(tenant).warning("configuration_taken_up", number=put.number, digest=put.digest, widens=wider, who=who)
+        widens = list(plan.widened)
+        log_of(tenant).warning("configuration_taken_up", number=put.number, digest=put.digest, widens=widens, who=who)
         return InForce(put, folder, configuration)
     raise StoreUnavailable("the configuration changes again and again")
 

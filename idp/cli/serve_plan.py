@@ -8,7 +8,6 @@ from pathlib import Path
 from idp.application.load import LoadedFolder
 from idp.application.tenant_failures import log_failures
 from idp.application.tenants import LoadedInstallation, load_folder, load_installation, open_installation
-from idp.changes.in_force import Edited
 from idp.cli.console import problems, say
 from idp.cli.migrate import migrate_ours, told_database
 from idp.config.folder import load_configuration
@@ -102,7 +101,9 @@ def look_again(folder: Path, served: Looked) -> Looked:
     broken = {one.name for one in now.seen.broken}
     before = served.seen.read
     read = {
-        name: replace(each, edited=Edited()) if name in before and each.bundle != before[name].bundle else each
+        name: replace(each, since=before[name].settled.number)
+        if name in before and each.bundle != before[name].bundle
+        else each
         for name, each in now.seen.read.items()
     }
     now = replace(now, seen=replace(now.seen, read=read))

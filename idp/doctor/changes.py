@@ -31,7 +31,7 @@ def changes(case: Examination) -> Iterator[DoctorFinding]:
         if newest is None or newest.digest == folder.digest:
             return
         served = f"Configuration {newest.number} is in force, by {newest.who}."
-        if history.was_in_force(folder.digest):
+        if history.last(folder.digest):
             yield WARNING(
                 SETTINGS_FILE, "applied", "the folder is older than what is in force.", f"{served} It is served.", OLDER
             )

@@ -7,9 +7,10 @@ import pytest
 import structlog
 from sqlalchemy import text
 
+from idp.changes.assents import Assents
 from idp.changes.bundle import SETTINGS, Bundle
 from idp.changes.history import History
-from idp.changes.in_force import Edited, FolderStanding, Follower, InForce, Memory, settle
+from idp.changes.in_force import FolderStanding, Follower, InForce, Memory, Settled, settle
 from idp.store.engine import writing
 from idp.store.store import Store
 from policies.errors import Misconfigured, Problem
@@ -21,6 +22,7 @@ FIRST = Bundle(files())
 REWORDED = Bundle(spoiled("purposes/parking.toml", "Permits are for adults.", "Adults park here."))
 WIDER = Bundle(spoiled("purposes/parking.toml", 'form = "age_over(18)"\nwhy', 'form = "exact"\nwhy') | {})
 Logs = list[MutableMapping[str, object]]
+ISSUER = f"https://{TENANT}"
 EYES = b'{"four_eyes":true}'
 
 
@@ -45,9 +47,10 @@ def history(store: Store) -> History:
     return History(engine=store.engine, tenant=TENANT, keys=KEYS, commits=store)
 
 
-def started(store: Store, folder: Bundle, edited: Edited | None = None) -> InForce:
-    """A process that starts over a folder."""
-    return settle(history(store), folder, load(folder.files), edited=edited, tenant=TENANT, now=NOW)
+def started(store: Store, folder: Bundle, since: int = 0) -> InForce:
+    """A process that starts over a folder, or whose server saw it change since it served a number."""
+    assents, read = Assents(engine=store.engine, tenant=TENANT, keys=KEYS), load(folder.files)
+    return settle(history(store), assents, folder, read, issuer=ISSUER, tenant=TENANT, since=since, now=NOW)
 
 
 def told(found: InForce) -> tuple[int, str, FolderStanding]:
@@ -69,25 +72,29 @@ def test_an_older_folder_is_not_served_but_for_an_edit_while_its_server_ran(stor
     started(store, REWORDED)
     assert told(started(store, FIRST)) == (2, REWORDED.digest, FolderStanding.OLDER)
     assert (logs[-1]["event"], logs[-1]["serving"]) == ("folder_older", 2)
-    edited = Edited()
-    assert told(started(store, FIRST, edited)) == (3, FIRST.digest, FolderStanding.SAME)
+    assert told(started(store, FIRST, since=2)) == (3, FIRST.digest, FolderStanding.SAME)
     assert (history(store).facts(3) or {})["who"] == "reload"
-    # A worker that starts again does not undo what came after
+    # Neither a worker that starts again nor the next reload undoes what came after
     history(store).put(REWORDED, who="mari", now=NOW, before=history(store).newest())
-    assert told(started(store, FIRST, edited)) == (4, REWORDED.digest, FolderStanding.OLDER)
+    assert told(started(store, FIRST, since=2)) == (4, REWORDED.digest, FolderStanding.OLDER)
 
 
-@pytest.mark.parametrize("edited", [None, Edited()])
-def test_with_four_eyes_a_widening_that_nobody_approved_is_not_served(
-    store: Store, logs: Logs, edited: Edited | None
-) -> None:
+@pytest.mark.parametrize("since", [0, 1])
+def test_with_four_eyes_a_widening_that_nobody_approved_is_not_served(store: Store, logs: Logs, since: int) -> None:
     started(store, guarded(FIRST))
     for folder in (guarded(WIDER), WIDER, FIRST):
-        found = started(store, folder, edited)
+        found = started(store, folder, since)
         assert told(found) == (1, guarded(FIRST).digest, FolderStanding.NOT_APPROVED)
         assert found.configuration == load(FIRST.files)
         assert logs[-1]["event"] == "folder_not_approved"
     assert told(started(store, guarded(REWORDED))) == (2, guarded(REWORDED).digest, FolderStanding.SAME)
+
+
+def test_the_first_worker_of_a_generation_says_where_it_began() -> None:
+    settled = Settled()
+    for number in (7, 9):
+        settled.begin(number)
+    assert settled.number == 7
 
 
 def test_several_that_start_at_once_put_one_in_force(store: Store) -> None:

@@ -10,7 +10,6 @@ from threading import Thread
 from connectors.signatures.signer import Signer
 from idp.application.app import Application
 from idp.application.load import load_whole
-from idp.changes.in_force import Edited
 from idp.demo.country import Country
 from idp.demo.relying_party import Service
 from idp.demo.scene import HOST, Scene
@@ -65,6 +64,10 @@ birthdate = "age_over(18)"
 address = "resident_of(Storkhaven)"
 email = "exact"
 """
+
+
+# Every number is older
+EVER = 2**40
 
 
 class Stage(Scene, LiveStage):
@@ -124,7 +127,7 @@ class Stage(Scene, LiveStage):
                 text = text.replace(old, new)
             (folder / name).write_text(text, encoding="utf-8")
         # Its server saw the edit, so a folder that was in force before is taken up again
-        read = replace(load_whole(folder)[0], edited=Edited())
+        read = replace(load_whole(folder)[0], since=EVER)
         application = Application(folder, clock=self.clock, read=read)
         with serving(Server(application.asgi, listening := bind(HOST, 0))):
             yield listening.getsockname()[1]
