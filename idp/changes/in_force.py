@@ -102,19 +102,11 @@ def settle(
             before = loaded(history, newest, InForce(newest, folder, configuration))
             if history.last(folder.digest) > since:
                 return _instead(before, FolderStanding.OLDER, tenant, OLDER)
-<<<<<<< HEAD
             base = PlanBase(newest.number, newest.digest, before.configuration, settings_of(before.bundle))
-            plan = make_plan("", base, folder, configuration)
-            wider = list(plan.widened)
-            if plan.needs:
-                why = [text for need in plan.needs for text in need.why]
-=======
-            base = Standing(newest.number, newest.digest, before.configuration, settings_of(before.bundle))
             plan = make_plan(issuer, base, folder, configuration)
             agreed = assents.of(plan) if plan.needs else ()
             if left := missing(plan.needs, agreed):
                 why = [text for need in left for text in need.why]
->>>>>>> a50c917e (A folder that somebody replaced meanwhile is not brought back; what is in force is decided and documented)
                 return _instead(before, FolderStanding.NOT_APPROVED, tenant, NOT_APPROVED, needs=why)
             who, approved = RELOAD if since else START, sorted({one.who for one in agreed})
             put = history.put(folder, who=who, now=now, before=newest, widened=plan.widened, approved=approved)
