@@ -15,11 +15,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_der_x509_certificate
 from lxml import etree
 from sqlalchemy import event
+from typer.testing import CliRunner
 
 from connectors.formats.eidas.metadata import read_peer
 from connectors.metadata.peers import Held
 from connectors.profiles import EIDAS
 from connectors.signatures.xmlenc import encrypt
+from idp.cli import app
 from idp.config.settings import load_settings
 from idp.keys.file import is_marked
 from idp.keys.folder import SAML_ENCRYPTION, BrokerKeys, create_keys, load_keys
@@ -38,6 +40,7 @@ from tests.connectors.metadata import node as published
 from tests.idp.cli.inspecting import answers, inspect, of_a_node, only
 from tests.idp.cli.ledgers import records
 from tests.idp.store.giving_up import given_up_when
+from tests.policies.load.files import PURPOSE
 
 ORIGIN, HOST = "city.localhost/log", "city.localhost"
 SETTINGS = """
@@ -409,3 +412,22 @@ def test_a_production_key_opens_it_on_record_alone(make: Make, idp: forge.Signin
     assert only(inspect(path, *by_hand)).code == "decryption_locked"
     assert only(inspect(path, *by_hand, *ALLOWED)).accepted
     assert records(folder) == 2
+
+
+@pytest.mark.spec("decisions.md 16")
+def test_an_explanation_of_a_captured_answer_opens_it_on_record_alone(
+    make: Make, idp: forge.SigningParty, loaded: BrokerKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_module("idp.cli.policy_explain"), "configure_logs", lambda: None)
+    folder = make()
+    (folder / "purposes").mkdir()
+    (folder / "purposes" / "parking.toml").write_text(PURPOSE.partition("[[examples]]")[0], encoding="utf-8")
+    whose = ["--purpose", "resident-parking", "--provider", "pinned", "--config", str(folder), "--ask", "family_name"]
+    answered = str(saml_answer(folder, idp, loaded))
+    line = ["policy", "explain", *whose, "--response", answered, "--at", str(forge.NOW), "--json"]
+    done = CliRunner().invoke(app, line)
+    assert (done.exit_code, json.loads(done.stdout)["error"]["code"], records(folder)) == (2, "decryption_locked", 0)
+    done = CliRunner().invoke(app, [*line, *ALLOWED])
+    rows = {one["attribute"]: (one["available"], one["reason"]) for one in json.loads(done.stdout)["attributes"]}
+    assert (rows["family_name"], records(folder)) == (("exact", "not_needed"), 1)
+    assert "Maasikas" not in done.output
