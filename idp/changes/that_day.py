@@ -1,4 +1,4 @@
-"""The configuration of the day of a record: the newest one before it that has the purpose's file which the record names."""
+"""The configuration of a login that was: in force while it lasted, with the purpose's file that its record names."""
 
 from collections.abc import Iterator
 
@@ -6,21 +6,20 @@ from idp.changes.history import Applied, History
 from policies.load import Configuration, examine
 
 
-def configuration_at(history: History, policy: str, time: int) -> tuple[Applied, Configuration] | None:
-    """The change, and its configuration; None where no kept one has a file of this SHA-256 (hex).
+def configurations_of(history: History, policy: str, began: int, decided: int) -> Iterator[tuple[Applied, Configuration]]:
+    """Those that were in force between the two times (seconds), newest first, and have a file of this SHA-256 (hex).
 
-    Raises `StoreUnavailable`.
+    A login keeps the configuration under which it began, but for what was narrowed since. Raises `StoreUnavailable`.
     """
-    for applied in _before(history, time):
-        bundle = history.bundle(applied.digest)
-        if bundle is not None and policy in bundle.hashes.values():
-            return applied, examine(bundle.files)[0]
-    return None
-
-
-def _before(history: History, time: int) -> Iterator[Applied]:
     newest = history.newest()
+    ended = decided
     for number in range(newest.number if newest else 0, 0, -1):
         applied = history.at(number)
-        if applied is not None and applied.time <= time:
-            yield applied
+        if applied is None or applied.time > decided:
+            continue
+        if ended < began:
+            return
+        bundle = history.bundle(applied.digest)
+        if bundle is not None and policy in bundle.hashes.values():
+            yield applied, examine(bundle.files)[0]
+        ended = applied.time

@@ -9,24 +9,28 @@ from typing import Any, NoReturn  # Any: the facts of a record are JSON
 import typer
 
 from idp.changes.history import History
-from idp.changes.that_day import configuration_at
+from idp.changes.that_day import configurations_of
 from idp.cli.console import NO, YES, plain, say, trying
 from idp.cli.policy_explained import as_json as told
 from idp.cli.policy_explained import print_explanation
 from idp.config.settings import load_settings
 from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.record_contents import RELEASE
+from idp.login.states import LOGIN_LIFE
 from idp.store.release_record import Releases
 from idp.store.store import open_store
 from policies.assurance import LevelOfAssurance, level_named
 from policies.attributes import AttributeName
 from policies.authentication import AskedAttribute
 from policies.errors import NotFound
+from policies.explain import Explanation
 from policies.forms import parse_form
+from policies.load import Configuration
 from policies.parties import ClientId, ProviderId, PurposeId
 from policies.recall import Recorded, recall
 
 Facts = Mapping[str, Any]
+_NOTHING = {"released": {}, "weakened": [], "bits": {"released": "0.0"}, "about_one_in": 1}
 _UNCHANGED = "The policy of that day decides what the record says."
 _GONE = "The purpose's text of that day is not kept, so what was registered and needed is not known."
 
@@ -44,30 +48,43 @@ def explain_record(record: str, config: Path, *, as_json: bool) -> NoReturn:
         try:
             sent, decision = Releases(engine=store.engine, tenant=settings.tenant, keys=keys).login(wanted)
             history = History(engine=store.engine, tenant=settings.tenant, keys=keys, commits=store)
-            found = configuration_at(history, sent["policy"], sent["time"])
+            began = sent["time"] - LOGIN_LIFE
+            found = list(configurations_of(history, sent["policy"], began, sent["time"]))
         finally:
             store.close()
     head = _head(sent, decision)
     if not as_json:
         say("\n".join(f"{name}: {plain(str(text))}" for name, text in head.items()))
-    whose = found[1] if found else None
-    purpose = whose.purposes.get(PurposeId(sent["purpose"])) if whose else None
-    party = whose.parties.get(ClientId(sent["client"])) if whose else None
-    if found is None or whose is None or purpose is None or party is None:
+    said = _recorded(sent, decision)
+    # What was narrowed while the login lasted counted at once, and what was widened did not
+    tried = [(applied, *made) for applied, whose in found if (made := _recalled(said, sent, decision, whose))]
+    if not tried:
         _tell_alone(head, sent, decision, as_json=as_json)
         raise typer.Exit(NO)
-    said = _recorded(sent, decision)
-    source = whose.providers.get(ProviderId(decision["source"]))
-    explanation, differences = recall(said, purpose, party, source.sphere if source else "", whose.catalogue)
+    applied, explanation, differences = next((one for one in tried if not one[2]), tried[0])
     if as_json:
-        whole = told(explanation, said.on, show_values=False)
-        rest = {"configuration": found[0].number, "differences": list(differences)}
+        whole = told(explanation, said.on, show_values=False) | ({} if said.released is not None else _NOTHING)
+        rest = {"configuration": applied.number, "differences": list(differences)}
         print(json.dumps({**whole, **head, **rest, "ok": not differences}, ensure_ascii=False))
     else:
-        say(f"configuration: {found[0].number}, put in force by {found[0].who}")
+        say(f"configuration: {applied.number}, put in force by {applied.who}")
         print_explanation(explanation, show_values=False)
+        if said.released is None:
+            say("Nothing went: the citizen ended it. The rows say what the policy would have let go.")
         say("\n".join(differences) or _UNCHANGED)
     raise typer.Exit(NO if differences else YES)
+
+
+def _recalled(
+    said: Recorded, sent: Facts, decision: Facts, whose: Configuration
+) -> tuple[Explanation, tuple[str, ...]] | None:
+    """The login as this configuration decides it; None where it has no such purpose or service."""
+    purpose = whose.purposes.get(PurposeId(sent["purpose"]))
+    party = whose.parties.get(ClientId(sent["client"]))
+    if purpose is None or party is None or purpose.digest != sent["policy"]:
+        return None
+    source = whose.providers.get(ProviderId(decision["source"]))
+    return recall(said, purpose, party, source.sphere if source else "", whose.catalogue)
 
 
 def _head(sent: Facts, decision: Facts) -> dict[str, object]:

@@ -246,7 +246,7 @@ def test_a_login_is_explained_by_its_record(visitor: Visitor, stage: Stage) -> N
 def test_a_refusal_is_explained_too(visitor: Visitor, stage: Stage) -> None:
     visitor.decides(visitor.question("mari"), "refuse")
     told = json.loads(of_record(stage, newest(stage), "--json").stdout)
-    assert (told["kind"], told["differences"]) == ("refusal", [])
+    assert (told["kind"], told["differences"], told["released"]) == ("refusal", [], {})
 
 
 def test_the_policy_of_its_day_explains_a_login_and_where_it_is_gone_the_rest_is_shown(
