@@ -108,7 +108,7 @@ def settle(
             if left := missing(plan.needs, agreed):
                 why = [text for need in left for text in need.why]
                 return _instead(before, FolderStanding.NOT_APPROVED, tenant, NOT_APPROVED, needs=why)
-            who, approved = RELOAD if since else START, sorted({one.who for one in agreed})
+            who, approved = RELOAD if since else START, sorted({one.who for one in agreed if not one.planner})
             put = history.put(folder, who=who, now=now, before=newest, widened=plan.widened, approved=approved)
         except Overtaken:
             continue

@@ -7,14 +7,17 @@ import pytest
 import structlog
 from sqlalchemy import text
 
-from idp.changes.assents import Assents
+from idp.changes.assents import Assents, SignedAssent
 from idp.changes.bundle import SETTINGS, Bundle
+from idp.changes.guard import Assent
 from idp.changes.history import History
 from idp.changes.in_force import FolderStanding, Follower, InForce, Memory, Settled, settle
+from idp.changes.plan import base_of, make_plan
 from idp.store.engine import writing
 from idp.store.store import Store
 from policies.errors import Misconfigured, Problem
 from policies.load import load
+from tests.idp.changes.signing import person, sshsig
 from tests.idp.store.units import KEYS, NOW, TENANT, opened_at
 from tests.policies.load.files import files, spoiled
 
@@ -23,6 +26,7 @@ REWORDED = Bundle(spoiled("purposes/parking.toml", "Permits are for adults.", "A
 WIDER = Bundle(spoiled("purposes/parking.toml", 'form = "age_over(18)"\nwhy', 'form = "exact"\nwhy') | {})
 Logs = list[MutableMapping[str, object]]
 ISSUER = f"https://{TENANT}"
+ANNA, BERT = person("anna"), person("bert")
 EYES = b'{"four_eyes":true}'
 
 
@@ -88,6 +92,19 @@ def test_with_four_eyes_a_widening_that_nobody_approved_is_not_served(store: Sto
         assert found.configuration == load(FIRST.files)
         assert logs[-1]["event"] == "folder_not_approved"
     assert told(started(store, guarded(REWORDED))) == (2, guarded(REWORDED).digest, FolderStanding.SAME)
+
+
+def test_a_widening_that_was_approved_is_taken_up_and_says_by_whom(store: Store) -> None:
+    persons = {f"operators/{one.name}.pub": one.line.encode() for one in (ANNA, BERT)}
+    before, after = (Bundle({**guarded(bundle).files, **persons}) for bundle in (FIRST, WIDER))
+    started(store, before)
+    assert told(started(store, after))[2] is FolderStanding.NOT_APPROVED
+    plan = make_plan(ISSUER, base_of(1, before), after, load(after.files))
+    assents = Assents(engine=store.engine, tenant=TENANT, keys=KEYS)
+    for who, planner in ((ANNA, True), (BERT, False)):
+        assents.add(plan, SignedAssent(Assent("", who.name, planner), sshsig(who, plan.document())))
+    assert told(started(store, after)) == (2, after.digest, FolderStanding.SAME)
+    assert (history(store).facts(2) or {})["approved"] == [BERT.name]
 
 
 def test_the_first_worker_of_a_generation_says_where_it_began() -> None:
