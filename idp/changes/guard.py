@@ -62,8 +62,8 @@ def requirements(
     persons = ["operators/ has other persons or keys."] if old.operators != new.operators else []
     why = [*wider, *_unseen(old, new), *persons, *settings]
     if not four_eyes:
-        # Else one person could give themselves a second one
-        why = persons if promises and old.operators else []
+        # Else one person could give themselves a second one; where only one is named, nobody else could agree
+        why = persons if promises and len(set(old.operators.values())) > 1 else []
     broken = [
         Requirement(f"{purpose_id}/{name}", (f"{purpose_id} says that it never has {name}.",))
         for purpose_id, name in promises

@@ -244,6 +244,14 @@ def test_what_was_never_to_be_added_needs_an_approval_of_its_own(city: City) -> 
     assert city.apply(ANNA)[0] == 0
 
 
+def test_who_is_alone_names_a_second_person_although_something_is_never_to_be_added(city: City) -> None:
+    city.edit('id = "resident-parking"', 'id = "resident-parking"\nnever = ["gender"]')
+    (city.folder / "operators").mkdir()
+    for one in (ANNA, BERT):
+        (city.folder / "operators" / f"{one.name}.pub").write_text(one.line)
+        assert city.apply(ANNA)[0] == 0
+
+
 @pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="no ssh-keygen on this machine")
 def test_a_machine_without_a_network_approves_with_ssh_keygen(guarded: City, tmp_path: Path) -> None:
     widen(guarded)
