@@ -56,13 +56,13 @@ says whether a predicate went, never its answer (0000.22). `message` is the ID o
 nothing in common.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from os import urandom
 
 from idp.ledger.canonical_json import Json, jcs
-from idp.ledger.leaf import NONCE_BYTES, RECORD_BYTES
+from idp.ledger.leaf import NONCE_BYTES, RECORD_BYTES, SIZE_CLASSES
 from idp.ports import Opening, RecordDraft
 from policies.assurance import LevelOfAssurance
 from policies.attributes import Address, Value
@@ -86,6 +86,8 @@ OF_A_RELEASE = ALWAYS | {"subject", "login"}
 OPENED = sorted(OF_A_RELEASE)
 # Long enough to name an incident; a message would not fit
 MAX_REASON = 200
+# Octets of what widened that a record has room for: half of the largest opening
+MAX_WIDENED = SIZE_CLASSES[-1] // 2
 APPROVED, REFUSED = "approved", "refused"
 
 
@@ -241,8 +243,19 @@ def draft_configuration(
         before=before,
         number=number,
         who=who,
-        widened=list(widened),
+        widened=list(_shortened(widened)),
     )
+
+
+def _shortened(sentences: Sequence[str]) -> Iterator[str]:
+    """As many as a record has room for: the history has both configurations, and `ciconia policy diff` finds the rest."""
+    room = MAX_WIDENED
+    for number, sentence in enumerate(sentences):
+        room -= len(jcs(sentence))
+        if room < 0:
+            yield f"and {len(sentences) - number} more"
+            return
+        yield sentence
 
 
 def is_reason(text: str) -> bool:

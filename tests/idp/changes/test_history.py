@@ -75,6 +75,13 @@ def test_one_of_many_that_change_at_once_has_the_number(store: Store) -> None:
     assert found == {fresh(store).newest()}
 
 
+def test_a_change_that_widens_thousands_of_services_has_a_record_and_that_says_how_many_it_leaves_out(store: Store) -> None:
+    widened = [f"*Service {number}* would newly receive: {'a title ' * 30}" for number in range(5000)]
+    fresh(store).put(FIRST, who="start", now=NOW, before=None, widened=widened)
+    told = cast("list[str]", (fresh(store).facts(1) or {})["widened"])
+    assert told == [*widened[: len(told) - 1], f"and {5001 - len(told)} more"]
+
+
 @pytest.mark.parametrize(
     ("statement", "fault"),
     [
