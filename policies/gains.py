@@ -136,6 +136,9 @@ def _gain(
         if now is None or now.released is None:
             continue
         form, earlier = now.released.form, then.released.form if then and then.released else None
+        if earlier is None and form.name in _FILTERS and (whole := before.ruling(name, 0, v)) and whole.released:
+            # Two filters have nothing in common, and yet who asked for all got this too
+            earlier = whole.released.form
         if shut or moved or before.blocks(name, j, v):
             earlier = None
         if earlier is None or not _says_no_more(after.catalogue, name, form, earlier):

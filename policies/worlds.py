@@ -64,13 +64,13 @@ def _values(kind: AttributeKind, said: Sequence[str]) -> Iterator[Value]:
         case AttributeKind.NUMBER:
             yield from ("38001085718", "1234")
         case AttributeKind.NATIONALITY:
-            yield from ((code,) for code in ("EE", "US", "no code", *said))
+            yield from ((code,) for code in (*said, "EE", "US", "no code"))
         case AttributeKind.SET:
-            yield from ((word,) for word in ("something", *said))
+            yield from ((word,) for word in (*sorted(said, key=len, reverse=True), "something"))
         case AttributeKind.AMOUNT:
-            yield from ("31200 EUR/year", "12 apples")
             limits = filter(None, map(amount, said))
             yield from (f"{max(number + more, 0):f} {unit}" for number, unit in limits for more in (-1, 0, 1))
+            yield from ("31200 EUR/year", "12 apples")
         case _:
             yield "something"
 

@@ -30,7 +30,6 @@ from policies.parties import ClientId, ProviderId, PurposeId
 from policies.recall import Recorded, recall
 
 Facts = Mapping[str, Any]
-_NOTHING = {"released": {}, "weakened": [], "bits": {"released": "0.0"}, "about_one_in": 1}
 _UNCHANGED = "The policy of that day decides what the record says."
 _GONE = "The purpose's text of that day is not kept, so what was registered and needed is not known."
 
@@ -63,7 +62,10 @@ def explain_record(record: str, config: Path, *, as_json: bool) -> NoReturn:
         raise typer.Exit(NO)
     applied, explanation, differences = next((one for one in tried if not one[2]), tried[0])
     if as_json:
-        whole = told(explanation, said.on, show_values=False) | ({} if said.released is not None else _NOTHING)
+        whole = told(explanation, said.on, show_values=False)
+        if said.released is None:
+            whole |= {"released": {}, "weakened": [], "bits": {"asked": f"{explanation.bits_asked:.1f}", "released": "0.0"}}
+            whole["about_one_in"] = 1
         rest = {"configuration": applied.number, "differences": list(differences)}
         print(json.dumps({**whole, **head, **rest, "ok": not differences}, ensure_ascii=False))
     else:

@@ -162,6 +162,34 @@ def test_a_new_service_and_a_new_source_count() -> None:
     assert {one.countries for one in compare(no_latvia, configuration()).wider} == {("LV",)}
 
 
+def of_a_card(kind: str, form: str) -> Configuration:
+    """Where the library card is an attribute of this kind, needed in this form."""
+    own = OWN.replace('kind = "text"', f'kind = "{kind}"')
+    needed = FILES[PARKING].replace('library_card]\nform = "exact"', f'library_card]\nform = "{form}"')
+    return configuration({**FILES, "catalogue.toml": own, PARKING: needed})
+
+
+@pytest.mark.parametrize(
+    ("kind", "less", "more"),
+    [
+        ("set", "only(x)", "only(x,y)"),
+        ("set", "only(x)", "exact"),
+        ("set", "prefix(urn:x)", "prefix(urn:x,urn:y)"),
+        ("set", "one_of(x)", "exact"),
+        ("amount", "below(10 EUR)", "exact"),
+        ("number", "last4", "exact"),
+        ("nationality", "only(EE)", "only(EE,LV)"),
+        ("nationality", "is_eu_citizen", "exact"),
+    ],
+)
+def test_each_kind_of_attribute_is_compared(kind: str, less: str, more: str) -> None:
+    old, new = of_a_card(kind, less), of_a_card(kind, more)
+    assert {str(one.after) for one in compare(old, new).wider} == {more}
+    back = compare(new, old)
+    assert not back.wider
+    assert [one.attribute for one in back.narrower] == ["library_card"]
+
+
 def test_a_border_that_falls_counts() -> None:
     assert {told(one) for one in compare(changed(*ABROAD), configuration()).wider} >= {
         "email: None -> exact LV providers/lv.toml:1",
