@@ -177,16 +177,21 @@ class Application:
         Raises `Misconfigured` where it does not fit keys and role: then the former one goes on.
         """
         self._check(found)
-        former = self.watch
-        if known_peers(found.configuration) != self._known:
-            self._known, self.peers, self.watch = self._peers_of(found.configuration)
-        self.watched = self.watched.among(found.configuration)
-        self.site = self._composed(found)
-        self.asgi.router.routes = self._routes()
-        self.vitals.follow(self._looks(found.configuration), pinned(found.configuration))
-        if self.watch is not former:
+        former = self._known, self.peers, self.watch, self.watched
+        try:
+            if known_peers(found.configuration) != self._known:
+                self._known, self.peers, self.watch = self._peers_of(found.configuration)
+            self.watched = self.watched.among(found.configuration)
+            site, looks = self._composed(found), self._looks(found.configuration)
+            routes = self._routes(site)
+        except BaseException:
+            self._known, self.peers, self.watch, self.watched = former
+            raise
+        self.site, self.asgi.router.routes = site, routes
+        self.vitals.follow(looks, pinned(found.configuration))
+        if self.watch is not former[2]:
             self.watch.start()
-            former.stop()
+            former[2].stop()
 
     def _check(self, found: InForce) -> None:
         if problems := crossing_problems(self.settings, found.configuration, self.keys):
@@ -242,12 +247,12 @@ class Application:
             queue=self.queue.standing,
         )
 
-    def _routes(self) -> list[BaseRoute]:
-        routes: list[BaseRoute] = [*login.routes(self.site)]
-        if isinstance(self.site, CitySite):
+    def _routes(self, site: Site) -> list[BaseRoute]:
+        routes: list[BaseRoute] = [*login.routes(site)]
+        if isinstance(site, CitySite):
             # An included router is matched twice
-            routes += [*oidc.router(self.site).routes, *receipt.routes(self.site)]
-        routes += records.router(self.site, lambda: self.vitals.fit).routes
+            routes += [*oidc.router(site).routes, *receipt.routes(site)]
+        routes += records.router(site, lambda: self.vitals.fit).routes
         for route in routes:
             if isinstance(route, APIRoute):
                 # OpenAPI describes the endpoints for programs, not the pages for citizens
@@ -261,7 +266,7 @@ class Application:
         """Build the web application: the routes, the handler of errors and the middleware."""
         # `redirect_slashes` would send a query or a form on to another address
         app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, telemetry=UNTOLD)
-        app.router.routes = [*app.router.routes, *self._routes()]
+        app.router.routes = [*app.router.routes, *self._routes(self.site)]
 
         async def refused(request: Request, error: Exception) -> Response:
             return _refused(self.site, request, error)
