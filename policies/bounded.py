@@ -69,6 +69,9 @@ def bounded(old: Terms, now: Terms) -> Bounded | None:
         if form is not None:
             true = one.must_be_true or other.must_be_true
             needs[name] = replace(one, form=form, required=one.required and other.required, must_be_true=true)
+    decisive = {name for both in (before.needs, purpose.needs) for name, need in both.items() if need.must_be_true}
+    if not decisive <= needs.keys():
+        return None  # a question that one of them ends a login with, and that cannot be asked any more
     rules: dict[AttributeName, Rule] = {}
     for name in known & old.party.attributes.keys() & now.party.attributes.keys():
         form = now.catalogue.meet(name, old.party.attributes[name].form, now.party.attributes[name].form)

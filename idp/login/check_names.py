@@ -16,6 +16,7 @@ LOGIN_CHECKS: Mapping[str, str] = {
     "sealed_size": "a sealed state has the size of one",
     "sealed_login": "a sealed state was sealed by us, for this login and this browser",
     "decided_shape": "the question was shown by this version",
+    "approval_ended": "the earlier approval that one line speaks of still holds",
     "decided": "a login is decided once, and answered again only alike and within a minute",
     "policy_changed": "purpose, registrations and switches are what they were when the question was shown",
     "hinted_subject": "who signs in is the person whom the service's id_token_hint names",

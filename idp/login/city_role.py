@@ -119,6 +119,8 @@ class CityRole:
             raise RequestRefused("a box that the page does not have", code="other_site")
         shared, given = choice.shared, now
         if decided.shared is not None and decided.earlier and released:
+            if self._approvals.earlier(decided.request, decided.judged, now) != decided.earlier:
+                raise Replayed("approval_ended", "an earlier approval that holds no more")
             if ask.mode is not AskMode.ON_CHANGE:
                 return None
             shared, given = decided.shared, decided.earlier.given

@@ -210,6 +210,8 @@ class Broker:
         chosen = choose(decided.decision, choice.shared if decided.shared is None else decided.shared)
         if chosen.blocked or self._role.short_of(decided):
             raise ReleaseDenied("what the purpose requires is denied, so nothing goes")
+        # A box that may stay unticked on the page may be required by now
+        self._role.check_shown(replace(decided, judged=replace(decided.judged, decision=chosen)))
         frontend = self._of(decided.request.origin)
         approval = self._role.remembered(decided, choice, now)
         record = self._role.release_record(decided, chosen, frontend.evidence(decided.request.origin), now)

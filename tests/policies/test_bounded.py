@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 
 from policies.assurance import LevelOfAssurance
+from policies.attributes import AttributeName, Form
 from policies.authentication import AskedAttribute, Offered
 from policies.bounded import Terms, bounded, judges_alike, judges_no_higher
 from policies.load import load
@@ -51,6 +52,7 @@ def test_between_a_policy_and_itself_is_the_same_policy(
 OLD = load(files())
 PARTY, PURPOSE = OLD.parties[ClientId("parking")], next(iter(OLD.purposes.values()))
 TERMS = Terms(PARTY, PURPOSE, OLD.catalogue)
+BIRTHDATE = AttributeName("birthdate")
 
 
 @pytest.mark.parametrize(
@@ -63,6 +65,18 @@ TERMS = Terms(PARTY, PURPOSE, OLD.catalogue)
 )
 def test_between_two_that_have_no_common_sense_there_is_none(now: Terms) -> None:
     assert bounded(TERMS, now) is None
+
+
+@pytest.mark.parametrize("form", [Form("age_over", "21"), Form("birth_year"), None])
+def test_a_login_that_one_policy_ends_for_its_answer_does_not_go_on_without_the_question(form: Form | None) -> None:
+    need = PURPOSE.needs[BIRTHDATE]
+    others = {name: one for name, one in PURPOSE.needs.items() if name != BIRTHDATE}
+    enforced = replace(TERMS, purpose=replace(PURPOSE, needs={**others, BIRTHDATE: replace(need, must_be_true=True)}))
+    changed = {**others, BIRTHDATE: replace(need, form=form, required=False)} if form else others
+    loose = replace(TERMS, purpose=replace(PURPOSE, needs=changed))
+    assert bounded(enforced, loose) is None
+    assert bounded(loose, enforced) is None
+    assert bounded(enforced, TERMS) is not None
 
 
 def test_a_provider_whose_answers_mean_something_else_is_another_one() -> None:

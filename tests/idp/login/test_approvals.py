@@ -12,7 +12,7 @@ from idp.login.finish import Choice
 from idp.login.states import Decided
 from idp.ports import ApprovalRow
 from policies.assurance import LevelOfAssurance
-from policies.errors import RequestRefused
+from policies.errors import Replayed, RequestRefused
 from policies.parties import SubjectNamespace
 from tests.idp.house import ANSWER, EMAIL, NOW, SECRET, House, Watched, assertion
 
@@ -94,6 +94,17 @@ def test_what_asks_each_time_looks_at_none_and_takes_no_box() -> None:
     assert comes(found, LATER).earlier is None
     with pytest.raises(RequestRefused):
         found.broker.decide(comes(found, LATER), TICKED, SECRET, LATER)
+
+
+@pytest.mark.spec("decisions.md 25")
+@pytest.mark.parametrize("ask", [ON_CHANGE, REMEMBER])
+def test_what_was_ended_on_one_page_does_not_live_again_by_another(ask: tuple[str, str]) -> None:
+    found = approved(ask)
+    stale, page = comes(found, LATER), comes(found, LATER)
+    found.broker.forget(page, "en", LATER)
+    with pytest.raises(Replayed):
+        found.broker.decide(stale, Choice("continue"), SECRET, LATER)
+    assert comes(found, LATER).path is DecidedBy.PAGE
 
 
 @pytest.mark.parametrize("choice", [TICKED, Choice("continue", frozenset({EMAIL})), replace(TICKED, word="continue")])

@@ -67,6 +67,15 @@ def test_a_narrowing_counts_at_once(
             assert (page.status, logs[-1]["check"]) == (409, "policy_changed")
 
 
+def test_a_box_that_is_required_by_now_is_not_left_unticked(
+    visitor: Visitor, stage: Stage, tmp_path: Path, logs: Lines
+) -> None:
+    unticked, ticked = visitor.question(), visitor.question()
+    with stage.other_broker(tmp_path / "b", {PURPOSE: ("required = false", "required = true")}) as visitor.port:
+        assert (visitor.decides(unticked).status, logs[-1]["check"]) == (409, "policy_changed")
+        assert "email" in got(visitor, ticked)
+
+
 def test_a_login_whose_configuration_nobody_knows_begins_again(
     visitor: Visitor, stage: Stage, tmp_path: Path, logs: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
