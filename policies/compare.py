@@ -1,4 +1,4 @@
-"""What more would leave under another configuration: found by `decide` itself, over all forms and sources.
+"""More that would leave under another configuration: found by `decide` itself, over all forms and sources.
 
 For each registration and purpose, and each kind of source, both configurations decide about the same made-up people
 (`policies.worlds`), asked in every form, and `policies.gains` says what only one of them lets go.
@@ -16,7 +16,7 @@ from policies.identifiability import bits
 from policies.load import Configuration
 from policies.parties import ClientId, IdentityProvider, PurposeId, RelyingParty, Source
 from policies.purposes import Basis, Purpose
-from policies.worlds import Reach, forms_to_ask, made_up, source_of_everything, sources_of
+from policies.worlds import SourceKind, forms_to_ask, made_up, source_of_everything, sources_of
 
 OLD, NEW = 0, 1
 
@@ -66,7 +66,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What more would leave, most of it first; and apart from it what less would."""
+    """More that would leave, most of it first; and apart from it what would leave no longer."""
 
     wider: tuple[Change, ...]
     narrower: tuple[Change, ...]
@@ -101,7 +101,7 @@ def _words(form: Form) -> str:
 _T = TypeVar("_T")
 # Before and after; None where there is none
 _Both = tuple[_T | None, _T | None]
-_Reaches = _Both[Reach]
+_Kinds = _Both[SourceKind]
 # By side: what it lets go and the other does not, each with the sources from which it does
 _Found = tuple[dict[Gain, list[_Both[IdentityProvider]]], dict[Gain, list[_Both[IdentityProvider]]]]
 
@@ -114,7 +114,7 @@ class _Purposes:
     differs: bool
     # every attribute that is needed before or after
     names: tuple[AttributeName, ...]
-    sources: Mapping[_Reaches, Sequence[_Both[IdentityProvider]]]
+    sources: Mapping[_Kinds, Sequence[_Both[IdentityProvider]]]
     # what was found for registrations of these facts
     found: dict[tuple[object, ...], _Found] = field(default_factory=dict)
 
@@ -129,7 +129,7 @@ class _Pair:
         self._purposes: dict[PurposeId, _Purposes] = {}
 
     def of(self, purpose_id: PurposeId) -> _Purposes:
-        """What is the same for all registrations of a purpose."""
+        """The part that is the same for all registrations of a purpose."""
         if purpose_id not in self._purposes:
             old, new = self.both
             purposes = old.purposes.get(purpose_id), new.purposes.get(purpose_id)
@@ -138,14 +138,14 @@ class _Pair:
             self._purposes[purpose_id] = _Purposes(purposes, differs, names, self._sources(purposes))
         return self._purposes[purpose_id]
 
-    def _sources(self, purposes: _Both[Purpose]) -> Mapping[_Reaches, Sequence[_Both[IdentityProvider]]]:
+    def _sources(self, purposes: _Both[Purpose]) -> Mapping[_Kinds, Sequence[_Both[IdentityProvider]]]:
         """A source stays the same if it speaks of the same citizens: by the namespace of their identifiers."""
         (old, new), (was, will_be) = self.both, purposes
         if not old.providers and not new.providers:
             return {(source_of_everything(old.catalogue), source_of_everything(new.catalogue)): ()}
         before = sources_of(old.providers.values(), was, old.catalogue) if was else {}
         after = sources_of(new.providers.values(), will_be, new.catalogue) if will_be else {}
-        found: dict[_Reaches, list[_Both[IdentityProvider]]] = {}
+        found: dict[_Kinds, list[_Both[IdentityProvider]]] = {}
         for key in sorted(before.keys() | after.keys()):
             then, now = before.get(key, (None, None)), after.get(key, (None, None))
             found.setdefault((then[0], now[0]), []).append((then[1], now[1]))
@@ -153,7 +153,7 @@ class _Pair:
 
 
 def _changes(pair: _Pair, parties: _Both[RelyingParty], purpose_id: PurposeId) -> tuple[list[Change], list[Change]]:
-    """What more, and what less, one registration gets for one purpose."""
+    """More, and less, that one registration gets for one purpose."""
     purposes = pair.of(purpose_id)
     registered = tuple(party if party and purpose_id in party.purposes else None for party in parties)
     alike = tuple(_facts(party, purposes.names) if party else None for party in registered)

@@ -1,4 +1,4 @@
-"""What one configuration lets go and another does not, for one registration, purpose and source.
+"""All that one configuration lets go and another does not, for one registration, purpose and source.
 
 Rulings about attributes are independent of each other but for one thing: a denied required attribute blocks all. So all
 attributes are varied at once, and what blocks is looked for apart: exact, at the cost of a few decisions.
@@ -14,7 +14,7 @@ from policies.parameters import entries
 from policies.parties import RelyingParty
 from policies.purposes import Purpose
 from policies.release import Decision, Reason, Ruling, completed, decide, short_of
-from policies.worlds import ON, MadeUp, Reach
+from policies.worlds import ON, MadeUp, SourceKind
 
 # A request names something beside: an empty one would ask for all that is needed
 _SOMETHING = ("something",)
@@ -29,7 +29,7 @@ class Side:
     catalogue: Catalogue
     party: RelyingParty | None
     purpose: Purpose | None
-    reach: Reach | None
+    reach: SourceKind | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ def _freed(
     free: Mapping[AttributeName, Sequence[_Case]],
     freed: Mapping[AttributeName, Sequence[_Case]],
 ) -> Gain | None:
-    """What goes although another attribute is as it is: that blocked it before."""
+    """An attribute that goes although another attribute is as it is: that blocked it before."""
     goes = next((r.released.form for case in free[name] if (r := after.ruling(name, *case)) and r.released), None)
     # Missing comes last, and is the plainest
     other = next(((one, max(v for _, v in cases)) for one, cases in freed.items() if cases and one != name), None)

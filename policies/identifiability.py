@@ -100,7 +100,7 @@ _AGES = "residents by age group (Eurostat, 2024), straight lines between"
 
 
 def figure(name: AttributeName, form: Form) -> Figure:
-    """What one attribute says in one form, and where the figure comes from."""
+    """The bits of one attribute in one form, and where the figure comes from."""
     full = IN_FULL.get(name, ANYBODYS_OWN)
     if form.name in _COMPUTED:
         found = _COMPUTED[form.name](form.parameter)
@@ -112,7 +112,7 @@ def figure(name: AttributeName, form: Form) -> Figure:
 
 
 def bits(name: AttributeName, form: Form) -> float:
-    """What one attribute says in one form."""
+    """The bits of one attribute in one form."""
     return figure(name, form).bits
 
 

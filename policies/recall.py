@@ -21,7 +21,7 @@ from policies.worlds import made_up
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What a record says of a login. `released` is None where the citizen let nothing go: nobody knows what could."""
+    """A login by its record. `released` is None where the citizen let nothing go: nobody knows what could."""
 
     asked: tuple[AskedAttribute, ...]
     unknown: tuple[str, ...]

@@ -83,7 +83,7 @@ def forms_to_ask(kind: AttributeKind, used: frozenset[Form]) -> tuple[Form, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class SourceKind:
     """All that a decision sees of a source: its level, its sphere, which part of which attribute comes under which name."""
 
     loa: LevelOfAssurance
@@ -91,7 +91,7 @@ class Reach:
     sphere: str = ""
 
     def offered(self, people: Mapping[AttributeName, MadeUp]) -> Offered:
-        """What a source like this has of somebody."""
+        """All that a source like this has of somebody."""
         parts: dict[AttributeName, set[str]] = {}
         for name, part, _ in self.wires:
             parts.setdefault(name, set()).add(part)
@@ -106,29 +106,29 @@ class Reach:
                 had[latin_name(name)] = "Li"
         return Offered(had, self.loa, self.sphere)
 
-    def moved(self, other: "Reach") -> frozenset[AttributeName]:
+    def moved(self, other: "SourceKind") -> frozenset[AttributeName]:
         """The attributes of which a part comes under another name than at `other`: they may say another thing."""
         before = {(name, part): wire for name, part, wire in other.wires}
         return frozenset(name for name, part, wire in self.wires if before.get((name, part), wire) != wire)
 
 
 # A source by the namespace of its citizens' identifiers, and its word for a level
-Sources = Mapping[tuple[str, str], tuple[Reach, IdentityProvider]]
+Sources = Mapping[tuple[str, str], tuple[SourceKind, IdentityProvider]]
 
 
 def sources_of(providers: Iterable[IdentityProvider], purpose: Purpose, catalogue: Catalogue) -> Sources:
-    """What each provider that serves this purpose can send, for each of its words for a level."""
+    """All that each provider that serves this purpose can send, by its namespace and each of its words for a level."""
     return {
-        (provider.namespace, word): (Reach(level, _wires(provider, catalogue), provider.sphere), provider)
+        (provider.namespace, word): (SourceKind(level, _wires(provider, catalogue), provider.sphere), provider)
         for provider in providers
         if purpose.takes(provider.country)
         for word, level in provider.assurance.items()
     }
 
 
-def source_of_everything(catalogue: Catalogue) -> Reach:
+def source_of_everything(catalogue: Catalogue) -> SourceKind:
     """A source for a configuration that has none yet."""
-    return Reach(LevelOfAssurance.HIGH, frozenset((name, "", name) for name in catalogue.attributes))
+    return SourceKind(LevelOfAssurance.HIGH, frozenset((name, "", name) for name in catalogue.attributes))
 
 
 def _wires(provider: IdentityProvider, catalogue: Catalogue) -> frozenset[tuple[AttributeName, str, str]]:

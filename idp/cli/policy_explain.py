@@ -119,7 +119,7 @@ def _made_up(file: Path, configuration: Configuration, *, as_json: bool) -> Situ
 
 
 def _captured(file: str, options: Options, configuration: Configuration, ask: Sequence[str], *, as_json: bool) -> Situation:
-    """What a captured answer says, as the connector reads it. One that is refused ends the command as `inspect` does."""
+    """The content of a captured answer, as the connector reads it. A refused one ends the command as `inspect` does."""
     configure_logs()
     asked = tuple(_asked(text, configuration, as_json=as_json) for text in ask)
     with trying(as_json=as_json), ExitStack() as stack:

@@ -90,7 +90,7 @@ def _recalled(
 
 
 def _head(sent: Facts, decision: Facts) -> dict[str, object]:
-    """What the record says of the login as a whole."""
+    """The record's facts of the login as a whole."""
     return {
         "record": sent["record"],
         "kind": decision["kind"],

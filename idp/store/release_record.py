@@ -63,7 +63,7 @@ class Releases:
         return ReleaseRecord(record=record, time=row.time, leaf=leaf, openings=openings)
 
     def login(self, record: bytes) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-        """What a city's login of this id sent, and how it was decided: `sent` and `decision` of `record_contents`.
+        """All that a city's login of this id sent, and how it was decided: `sent` and `decision` of `record_contents`.
 
         Raises `NotFound` if there is none, `StoreUnavailable` if its row is not what was written.
         """
