@@ -42,6 +42,14 @@ def test_a_purpose_that_no_service_has_is_a_notice(city: Path) -> None:
     assert (found.severity, found.file, found.key) == (NOTICE, "purposes/other.toml", "id")
 
 
+def test_what_lint_finds_is_a_notice_until_somebody_accepts_it(city: Path) -> None:
+    edit(city, PURPOSE, 'retention = "P1Y"\n', "")
+    found = only(examined(city))
+    assert (found.severity, found.file, found.key) == (NOTICE, PURPOSE, "retention")
+    edit(city, PURPOSE, "[law]", "[law]  # ciconia: allow The register is kept for ever")
+    assert not examined(city).findings
+
+
 def test_a_level_that_nobody_vouches_for_is_a_warning(city: Path) -> None:
     edit(city, PURPOSE, 'minimum_assurance = "low"', 'minimum_assurance = "high"\ncountries = ["LV"]')
     edit(city, "providers/lv.toml", "[attributes]", '[assurance]\n"urn:test:some" = "substantial"\n[attributes]')
