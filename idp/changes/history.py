@@ -184,6 +184,8 @@ class History:
         newest = self.newest()
         if newest != before:
             raise Overtaken(newest)
+        if before:
+            self.complete(before)
         self.keep(bundle, now=now)
         number = before.number + 1 if before else 1
         applied = Applied(number, bundle.digest, now, who)
@@ -211,6 +213,16 @@ class History:
         self._known = applied
         return applied
 
+    def complete(self, applied: Applied) -> None:
+        """Write the row of a change, if its process died after the record, or somebody deleted it."""
+        table = tables.applied
+        here = select(table).where(table.c.tenant == self._tenant, table.c.number == applied.number)
+        with reading(), single(self._engine).connect() as connection:
+            row = connection.execute(here).first()
+        if row is None or self._believed(row) != applied:
+            log_of(self._tenant).warning("applied_row_written", number=applied.number)
+            self._write(applied)
+
     def faults(self) -> Iterator[str]:
         """A sentence for each thing that is not as the changes left it."""
         table = tables.applied.c
@@ -226,7 +238,7 @@ class History:
             if facts is None:
                 yield f"applied {number}: its record was changed."
             elif number not in ours:
-                yield f"applied {number}: its row is gone: the ledger's record counts."
+                yield f"applied {number}: its row is gone: the ledger's record counts, and the next start writes it again."
         # The first one changed nothing
         for number in sorted(ours.keys() - recorded.keys() - {1}):
             yield f"applied {number}: its record is gone."

@@ -35,6 +35,8 @@ NUMBER_BYTES = 8
 # Configurations that a worker keeps in memory for the logins that began under them
 REMEMBERED = 4
 NOT_APPROVED = "Plan and apply it: a second person approves it (`ciconia plan`, `approve`, `apply`)."
+UNREADABLE = ", which is in force, cannot be served by this version."
+MEND = "Mend the folder, and put it in force: `ciconia plan`, `ciconia apply`. They need no server."
 OLDER = "Bring the folder to what is in force, or put it in force: `ciconia plan`, `ciconia apply`."
 
 
@@ -97,6 +99,7 @@ def settle(
         try:
             if newest is None:
                 return InForce(history.begin(folder, now=now), folder, configuration)
+            history.complete(newest)
             if newest.digest == folder.digest:
                 return InForce(newest, folder, configuration)
             before = loaded(history, newest, InForce(newest, folder, configuration))
@@ -125,7 +128,14 @@ def loaded(history: History, applied: Applied, like: InForce | None = None) -> I
         what = f"configuration {applied.number} cannot be read: a file of it is gone or was changed."
         fix = "Restore the database, or put the folder back as it was: `ciconia doctor` says more."
         raise Misconfigured((Problem("", 0, "database", what, fix),))
-    return InForce(applied, bundle, load(bundle.files, (like.bundle.files, like.configuration) if like else None))
+    try:
+        found = load(bundle.files, (like.bundle.files, like.configuration) if like else None)
+    except Misconfigured as error:
+        # Its files are in the database: those of the same names in the folder may be in order
+        there = f"configuration {applied.number}"
+        problems = (Problem(f"{there}: {one.file}", one.line, one.key, one.what, one.fix) for one in error.problems)
+        raise Misconfigured((*problems, Problem("", 0, "database", f"{there}{UNREADABLE}", MEND))) from None
+    return InForce(applied, bundle, found)
 
 
 def _instead(

@@ -5,14 +5,15 @@ from contextlib import suppress
 
 from idp.changes.bundle import bundle_with
 from idp.changes.history import History
-from idp.changes.in_force import NOT_APPROVED, OLDER
+from idp.changes.in_force import MEND, NOT_APPROVED, OLDER, UNREADABLE
 from idp.config.settings import SETTINGS_FILE
 from idp.doctor.database import our_rows, place_of
 from idp.doctor.examination import Examination
 from idp.doctor.finding import ERROR, NOTICE, WARNING, DoctorFinding
 from policies.errors import StoreUnavailable
+from policies.load import examine
 
-_CHANGED = "Somebody who can write to the database changed it. They can put nothing in force."
+_CHANGED = "A process was killed, or somebody who can write to the database changed it. They can put nothing in force."
 _KEPT = "A record names the policy that allowed a release by its hash: the history says what that policy was."
 _MEND = "Run `ciconia ledger verify`, and restore the database from its backup."
 
@@ -30,6 +31,11 @@ def changes(case: Examination) -> Iterator[DoctorFinding]:
         folder = bundle_with(case.settings, case.files)
         if newest is None or newest.digest == folder.digest:
             return
+        in_force = history.bundle(newest.digest)
+        if in_force is not None and examine(in_force.files)[1]:
+            what = f"configuration {newest.number}{UNREADABLE}"
+            yield ERROR(place_of(case), "applied", what, "A start with another folder ends with its problems.", MEND)
+            return
         served = f"Configuration {newest.number} is in force, by {newest.who}."
         if history.last(folder.digest):
             yield WARNING(
@@ -37,7 +43,6 @@ def changes(case: Examination) -> Iterator[DoctorFinding]:
             )
             return
         what, why = "the folder is not what is in force.", f"{served} The next start or reload takes the folder up."
-        in_force = history.bundle(newest.digest)
         if in_force is not None and in_force.four_eyes:
             why, fix = f"{served} Of the folder nothing is taken up that widens it.", NOT_APPROVED
         else:

@@ -131,6 +131,23 @@ def test_what_is_in_force_and_lost_is_not_replaced_by_a_folder(store: Store) -> 
         started(store, REWORDED)
 
 
+def test_what_is_in_force_and_does_not_load_is_told_apart_from_the_folder_that_was_mended(store: Store) -> None:
+    broken = Bundle({**FIRST.files, "purposes/parking.toml": b"x = 1"})
+    history(store).put(broken, who="an older version", now=NOW, before=None)
+    with pytest.raises(Misconfigured, match=r"^configuration 1: parties/(.|\n)*plan`, `ciconia apply`"):
+        started(store, FIRST)
+
+
+def test_a_start_writes_the_row_of_a_change_whose_process_died_after_the_record(store: Store) -> None:
+    started(store, FIRST)
+    started(store, REWORDED)
+    with writing(store.engine).begin() as connection:
+        connection.execute(text("DELETE FROM applied WHERE number = 2"))
+    assert [*history(store).faults()]
+    assert told(started(store, REWORDED)) == (2, REWORDED.digest, FolderStanding.SAME)
+    assert not [*history(store).faults()]
+
+
 def test_a_running_process_takes_up_what_it_can_serve(store: Store, logs: Logs) -> None:
     memory = Memory(history(store), started(store, FIRST))
     served: list[InForce] = []
