@@ -19,6 +19,7 @@ from connectors.metadata.peers import Peers
 from connectors.profiles import EIDAS
 from idp.application.composition import SiteParts, compose, connectors_of
 from idp.application.load import LoadedFolder, load_whole
+from idp.application.planning import assert_composable
 from idp.changes.assents import Assents
 from idp.changes.history import History
 from idp.changes.in_force import Follower, InForce, Memory, Served, settle
@@ -107,6 +108,7 @@ class Application:
                 Assents(engine=self.store.engine, tenant=settings.tenant, keys=keys.ledger),
                 found.bundle,
                 found.configuration,
+                judge=partial(assert_composable, settings.issuer, found.configuration),
                 issuer=settings.issuer,
                 tenant=settings.tenant,
                 since=found.since,

@@ -56,7 +56,21 @@ def read_candidate(folder: Path) -> Candidate:
 
 def further_problems(settings: Settings | None, configuration: Configuration) -> Iterator[Problem]:
     """What the files say well, and what nobody could serve all the same."""
-    issuer = settings.issuer if settings else NO_ISSUER
+    yield from unservable(settings.issuer if settings else NO_ISSUER, configuration)
+    if settings:
+        known = settings.organization is not None
+        yield from problems_of_role(configuration, settings.role, settings.country, organization=known)
+        yield from _persons(settings, configuration.operators)
+
+
+def assert_composable(issuer: str, configuration: Configuration) -> None:
+    """Raises `Misconfigured` with all that `unservable` finds."""
+    if found := tuple(unservable(issuer, configuration)):
+        raise Misconfigured(found)
+
+
+def unservable(issuer: str, configuration: Configuration) -> Iterator[Problem]:
+    """What keeps every broker from composing a configuration, whatever its role and keys."""
     try:
         Clients(issuer=issuer, parties=configuration.parties)
     except Misconfigured as error:
@@ -67,10 +81,6 @@ def further_problems(settings: Settings | None, configuration: Configuration) ->
                 pinned_provider(one.metadata, one.entity_id, one.source)
             except Misconfigured as error:
                 yield from error.problems
-    if settings:
-        known = settings.organization is not None
-        yield from problems_of_role(configuration, settings.role, settings.country, organization=known)
-        yield from _persons(settings, configuration.operators)
 
 
 def _persons(settings: Settings, operators: Operators) -> Iterator[Problem]:

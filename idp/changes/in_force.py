@@ -84,6 +84,7 @@ def settle(
     folder: Bundle,
     configuration: Configuration,
     *,
+    judge: Callable[[], None],
     issuer: str,
     tenant: Tenant,
     since: int,
@@ -92,12 +93,14 @@ def settle(
     """What a process that starts serves. It may put its folder in force, with a record of its own.
 
     `since` is 0 at a start, and at a reload the number that was served at the server's look before, if the folder changed
-    after that. Raises `StoreUnavailable`, and `Misconfigured` where what is in force is lost or does not load.
+    after that. `judge` raises `Misconfigured` where the folder cannot be served: then it is not put in force.
+    Raises `StoreUnavailable`, and `Misconfigured` also where what is in force is lost or does not load.
     """
     for _ in range(ATTEMPTS):
         newest = history.newest()
         try:
             if newest is None:
+                judge()
                 return InForce(history.begin(folder, now=now), folder, configuration)
             history.complete(newest)
             if newest.digest == folder.digest:
@@ -112,6 +115,7 @@ def settle(
                 why = [text for need in left for text in need.why]
                 return _instead(before, FolderStanding.NOT_APPROVED, tenant, NOT_APPROVED, needs=why)
             who, approved = RELOAD if since else START, sorted({one.who for one in agreed if not one.planner})
+            judge()
             put = history.put(folder, who=who, now=now, before=newest, widened=plan.widened, approved=approved)
         except Overtaken:
             continue

@@ -8,10 +8,15 @@ import pytest
 
 import idp.application.app
 from idp.application.app import Application
+from idp.changes.bundle import Bundle
+from idp.changes.history import Applied
+from idp.changes.in_force import InForce
 from idp.config.settings import load_settings
 from idp.keys.folder import create_keys
 from idp.store.migrate import migrate
 from policies.errors import Misconfigured, Problem
+from policies.load import load
+from tests.policies.load.files import files
 
 SETTINGS = 'issuer = "https://login.city.example"\n'
 
@@ -66,3 +71,33 @@ def test_what_cannot_be_composed_leaves_nothing_open(
         Application(folder)
     assert open_files(folder) == set()
     assert not of_a_broker() - threads
+
+
+@pytest.mark.parametrize("part", ["compose", "looks_of", "Peers", "crossing_problems"])
+def test_what_cannot_be_taken_up_changes_nothing_of_what_is_served(
+    folder: Path, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_countries = () if part == "Peers" else ("providers/", "nodes/")
+    made = {name: octets for name, octets in files().items() if not name.startswith((*of_countries, "parties/fares"))}
+    taken = InForce(Applied(2, "", 0, "mari"), Bundle(made), load(made))
+    application = Application(folder)
+
+    def served() -> tuple[object, ...]:
+        one = application
+        return one.site, one.peers, one.watch, one.watched, one.asgi.router.routes
+
+    before = served()
+
+    def refuses(*_arguments: object, **_named: object) -> None:
+        raise KeyError(part)
+
+    monkeypatch.setattr(idp.application.app, "crossing_problems", lambda *_: ())
+    with monkeypatch.context() as patched:
+        patched.setattr(idp.application.app, part, refuses)
+        with pytest.raises(KeyError, match=part):
+            application.take_up(taken)
+    assert all(now is then for now, then in zip(served(), before, strict=True))
+    if part != "Peers":
+        application.take_up(taken)
+        assert served()[0] is not before[0]
+    application.stop()

@@ -27,6 +27,7 @@ WIDER = Bundle(spoiled("purposes/parking.toml", 'form = "age_over(18)"\nwhy', 'f
 Logs = list[MutableMapping[str, object]]
 ISSUER = f"https://{TENANT}"
 ANNA, BERT = person("anna"), person("bert")
+BROKEN = Bundle(files() | {"metadata/demo-ee.xml": b"none"})
 EYES = b'{"four_eyes":true}'
 
 
@@ -54,7 +55,12 @@ def history(store: Store) -> History:
 def started(store: Store, folder: Bundle, since: int = 0) -> InForce:
     """A process that starts over a folder, or whose server saw it change since it served a number."""
     assents, read = Assents(engine=store.engine, tenant=TENANT, keys=KEYS), load(folder.files)
-    return settle(history(store), assents, folder, read, issuer=ISSUER, tenant=TENANT, since=since, now=NOW)
+
+    def judge() -> None:
+        if folder == BROKEN:
+            raise Misconfigured((Problem("parties/parking.toml", 1, "jwks", "it is none.", "give one"),))
+
+    return settle(history(store), assents, folder, read, judge=judge, issuer=ISSUER, tenant=TENANT, since=since, now=NOW)
 
 
 def told(found: InForce) -> tuple[int, str, FolderStanding]:
@@ -112,6 +118,15 @@ def test_the_first_worker_of_a_generation_says_where_it_began() -> None:
     for number in (7, 9):
         settled.begin(number)
     assert settled.number == 7
+
+
+def test_what_nobody_could_serve_is_not_put_in_force(store: Store) -> None:
+    for count in (0, 1):
+        with pytest.raises(Misconfigured, match="jwks"):
+            started(store, BROKEN)
+        assert (history(store).newest() is not None) == bool(count)
+        started(store, FIRST)
+    assert history(store).newest() == history(store).at(1)
 
 
 def test_several_that_start_at_once_put_one_in_force(store: Store) -> None:
