@@ -116,6 +116,8 @@ FORMS: Mapping[AttributeKind, FormKinds] = {
         _kind("below", parameter="amount", predicate=True), _kind("above", parameter="amount", predicate=True)
     ),
 }
+# The forms that let some of several values go: whether any is left is an answer of yes or no
+FILTERS = ("only", "prefix")
 # Of two kinds that have a form of one name, the later one takes more parameters
 _EVERY_FORM: FormKinds = {name: kind for table in FORMS.values() for name, kind in table.items()}
 MAX_SPELLING = MAX_PARAMETER + 64

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from policies.attributes import AttributeName, Form
 from policies.authentication import AskedAttribute
 from policies.catalogue import Catalogue
+from policies.forms import FILTERS
 from policies.parameters import entries
 from policies.parties import RelyingParty
 from policies.purposes import Purpose
@@ -18,7 +19,6 @@ from policies.worlds import ON, MadeUp, SourceKind
 
 # A request names something beside: an empty one would ask for all that is needed
 _SOMETHING = ("something",)
-_FILTERS = ("only", "prefix")
 COMPULSORY = "whether the citizen ticks it or not"
 
 
@@ -136,7 +136,7 @@ def _gain(
         if now is None or now.released is None:
             continue
         form, earlier = now.released.form, then.released.form if then and then.released else None
-        if earlier is None and form.name in _FILTERS and (whole := before.ruling(name, 0, v)) and whole.released:
+        if earlier is None and form.name in FILTERS and (whole := before.ruling(name, 0, v)) and whole.released:
             # Two filters have nothing in common, and yet who asked for all got this too
             earlier = whole.released.form
         if shut or moved or before.blocks(name, j, v):
@@ -150,7 +150,7 @@ def _gain(
 
 def _says_no_more(catalogue: Catalogue, name: AttributeName, form: Form, than: Form) -> bool:
     """Whether it says no more. Of two value filters that is the one whose list is within the other's."""
-    if form.name == than.name and form.name in _FILTERS:
+    if form.name == than.name and form.name in FILTERS:
         return set(entries(form.parameter)) <= set(entries(than.parameter))
     return catalogue.meet(name, form, than) == form
 

@@ -27,8 +27,8 @@ EU_MEMBERS = frozenset(
     )
 )
 COUNTRY = re.compile(r"[A-Z]{2}")
-# The Union's own code for Greece (Interinstitutional Style Guide §7.1.1), which ISO 3166-1 calls GR
-_GREECE = ("EL", "GR")
+# The Union's own codes of countries (Interinstitutional Style Guide §7.1.1) that ISO 3166-1 calls otherwise
+_OF_THE_UNION = {"EL": "GR", "UK": "GB"}
 
 _AGE = re.compile(r"[1-9][0-9]{0,2}")
 _AGES = re.compile(r"(0|[1-9][0-9]{0,2}), ?(0|[1-9][0-9]{0,2})")
@@ -49,10 +49,8 @@ class Sort:
 
 
 def country_code(text: str) -> str | None:
-    """A country (ISO 3166-1 alpha-2), also where it is written EL for Greece; None for what is no such code."""
-    if text == _GREECE[0]:
-        return _GREECE[1]
-    return text if COUNTRY.fullmatch(text) else None
+    """A country (ISO 3166-1 alpha-2), also where it is written EL or UK; None for what is no such code."""
+    return _OF_THE_UNION.get(text, text) if COUNTRY.fullmatch(text) else None
 
 
 def amount(text: str) -> tuple[Decimal, str] | None:

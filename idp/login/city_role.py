@@ -29,6 +29,7 @@ from policies.attributes import AttributeName
 from policies.authentication import Assertion, Origin, ServiceRequest
 from policies.bounded import judges_alike
 from policies.errors import AssuranceTooLow, NotFound, OtherPerson, PeerUnavailable, Replayed, RequestRefused
+from policies.forms import FILTERS
 from policies.notice import notice_hash
 from policies.parties import ClientId, IdentityProvider, ProviderId, RelyingParty, Tenant
 from policies.pseudonyms import pairwise_subject, subject_digest
@@ -103,7 +104,11 @@ class CityRole:
             return replace(decided, earlier=earlier)
         party, purpose = self.registered(decided.request)
         # Without a page only a no could be refused, so the service would know it (decision 0029)
-        telling = party.enforce and any(need.must_be_true for need in purpose.needs.values())
+        telling = party.enforce and any(
+            purpose.needs[one.name].must_be_true or (one.released and one.released.form.name in FILTERS)
+            for one in decided.decision.rulings
+            if one.required
+        )
         # Anybody can use a public client's name (RFC 8252 §8.6)
         unasked = forced and not telling and not party.public
         return replace(decided, earlier=earlier, path=DecidedBy.UNASKED if unasked else DecidedBy.REMEMBERED)

@@ -62,8 +62,8 @@ REQUEST = ServiceRequest(
 )
 
 
-def configuration(**edits: tuple[str, str]) -> Configuration:
-    """The demo's configuration; `edits` replaces texts in the files of these names."""
+def configuration(**edits: tuple[str, ...]) -> Configuration:
+    """The demo's configuration; `edits` replaces texts (old, new, and so on) in the files of these names."""
     words = {
         "@CITY@": "https://city.example",
         "@COUNTRY@": "https://estonia.example",
@@ -78,9 +78,10 @@ def configuration(**edits: tuple[str, str]) -> Configuration:
             for word, value in words.items():
                 text = text.replace(word, value)
             stem = file.name.partition(".")[0].replace("-", "_")
-            if stem in edits:
-                assert edits[stem][0] in text
-                text = text.replace(*edits[stem])
+            edit = edits.get(stem, ())
+            for old, new in zip(edit[::2], edit[1::2], strict=True):
+                assert old in text
+                text = text.replace(old, new)
             if stem != "fares":
                 files[f"{part}/{file.name}"] = text.encode()
     lv = files["providers/demo-ee.toml"].decode().replace("demo-ee", "demo-lv").replace("estonia", "latvia")
@@ -201,7 +202,7 @@ class House:
         store: Watched | None = None,
         change: Callable[[Configuration], Configuration] = lambda made: made,
         switched: Switched | None = None,
-        **edits: tuple[str, str],
+        **edits: tuple[str, ...],
     ) -> None:
         self.store = store or Watched()
         self.sealer = Sealer(tenant=TENANT, keys=fixed_keys(bytes(32)))

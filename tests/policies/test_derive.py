@@ -192,6 +192,7 @@ DERIVED: list[tuple[AttributeKind, Value, str, Value | None]] = [
     (AttributeKind.NATIONALITY, "EST", "is_eu_citizen", NONE),
     (AttributeKind.NATIONALITY, ("EL", "US"), "nationality_in(EE,GR)", YES),
     (AttributeKind.NATIONALITY, "DE", "nationality_in(EE,GR)", NO),
+    (AttributeKind.NATIONALITY, "UK", "nationality_in(EE,GB)", YES),
     (AttributeKind.NATIONALITY, ("US", "EL", "LV"), "only(EE,GR,LV)", ("GR", "LV")),
     (AttributeKind.NATIONALITY, "US", "only(EE)", NONE),
     (AttributeKind.SET, "student", "one_of(staff,student)", YES),

@@ -12,6 +12,7 @@ from idp.login.finish import Choice
 from idp.login.states import Decided
 from idp.ports import ApprovalRow
 from policies.assurance import LevelOfAssurance
+from policies.attributes import AttributeName
 from policies.errors import Replayed, RequestRefused
 from policies.parties import SubjectNamespace
 from tests.idp.house import ANSWER, EMAIL, NOW, SECRET, House, Watched, assertion
@@ -62,6 +63,17 @@ def test_an_end_counts_from_the_last_use_or_from_the_approval(ask: tuple[str, st
 @pytest.mark.parametrize(("forced", "path"), [(True, DecidedBy.UNASKED), (False, DecidedBy.REMEMBERED)])
 def test_only_a_forced_authentication_needs_no_page(forced: bool, path: DecidedBy) -> None:  # noqa: FBT001 # a table's column
     assert comes(approved(), LATER, force_authentication=forced).path is path
+
+
+@pytest.mark.spec("decisions.md 29")
+def test_a_required_filter_is_not_answered_without_a_page_or_each_refusal_would_be_a_no() -> None:
+    need = '[attributes.nationality]\nform = "only(EE)"\nrequired = true\nwhy.en = "For citizens."\n\n[attributes.email]'
+    party = ("client_id =", "enforce = true\nclient_id =", "[attributes]", '[attributes]\nnationality = "exact"')
+    offered = assertion().offered
+    has = replace(offered, attributes={**offered.attributes, AttributeName("nationality"): ("EE", "US")})
+    found = House(Watched(), resident_parking=(*ON_CHANGE, "[attributes.email]", need), parking=party)
+    found.broker.decide(comes(found, NOW, {"offered": has}), TICKED, SECRET, NOW)
+    assert comes(found, LATER, {"offered": has}, force_authentication=True).path is DecidedBy.REMEMBERED
 
 
 CHANGES: dict[str, Callable[[Watched], Decided]] = {
