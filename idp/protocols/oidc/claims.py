@@ -39,10 +39,14 @@ class ClaimsRequest:
     acr_essential: bool = False
 
 
-def read_claims(text: str, catalogue: Catalogue, named: Collection[AskedAttribute]) -> ClaimsRequest:
+def read_claims(
+    text: str, catalogue: Catalogue, named: Collection[AskedAttribute], *, any_age: bool = True
+) -> ClaimsRequest:
     """Read the `claims` parameter, strictly. Raises `RequestRefused` for what is no such request.
 
     `named` are the forms that may be asked for by a `value`: whoever writes the link would write on the page of approval.
+    `any_age` lets every age be asked for. Of a service in a sphere those of `named` alone: from abroad it gets no date, and
+    would find it by asking for one age after the other.
     """
     if len(text) > MAX_CLAIMS_PARAMETER:
         raise RequestRefused(f"claims is longer than {MAX_CLAIMS_PARAMETER} characters.")
@@ -56,7 +60,11 @@ def read_claims(text: str, catalogue: Catalogue, named: Collection[AskedAttribut
     for name, wish in (*userinfo.items(), *id_token.items()):
         _check_entry(name, wish)
     found, inside = (
-        [(name, _asked(name, wish, catalogue, named)) for name, wish in part.items() if name not in PROTOCOL_CLAIMS]
+        [
+            (name, _asked(name, wish, catalogue, named, any_age=any_age))
+            for name, wish in part.items()
+            if name not in PROTOCOL_CLAIMS
+        ]
         for part in (userinfo, id_token)
     )
     acr, essential = _acr(id_token.get("acr"))
@@ -96,10 +104,12 @@ def _json(value: ClaimValue) -> Json:
             return value
 
 
-def _asked(name: str, wish: Json, catalogue: Catalogue, named: Collection[AskedAttribute]) -> AskedAttribute | None:
+def _asked(
+    name: str, wish: Json, catalogue: Catalogue, named: Collection[AskedAttribute], *, any_age: bool
+) -> AskedAttribute | None:
     value = wish.get("value") if isinstance(wish, dict) else None
     asked = catalogue.asked_by_claim(name, value if isinstance(value, str) else "")
-    free = asked is None or not asked.form.parameter or asked.form.name == "age_over"
+    free = asked is None or not asked.form.parameter or (any_age and asked.form.name == "age_over")
     return asked if free or asked in named else None
 
 

@@ -165,7 +165,7 @@ def _claims(parameters: Mapping[str, str], purpose: Purpose, party: RelyingParty
         return ClaimsRequest()
     needed = [AskedAttribute(name, need.form) for name, need in purpose.needs.items()]
     registered = [AskedAttribute(name, rule.form) for name, rule in party.attributes.items()]
-    return read_claims(parameters["claims"], catalogue, {*needed, *registered})
+    return read_claims(parameters["claims"], catalogue, {*needed, *registered}, any_age=not party.sphere)
 
 
 def _check_form(parameters: Mapping[str, str]) -> None:

@@ -108,6 +108,16 @@ def test_an_age_that_somebody_may_have_is_asked_for(claim: str) -> None:
     assert read(f'{{"userinfo":{{"{claim}":null}}}}').asked[0].name == BIRTHDATE
 
 
+def test_of_ages_a_service_in_a_sphere_asks_for_those_that_a_file_names() -> None:
+    found = read_claims(
+        '{"userinfo":{"age_over_18":null,"age_over_37":null}}',
+        STANDARD,
+        {AskedAttribute(BIRTHDATE, OVER_18)},
+        any_age=False,
+    )
+    assert (found.asked, found.unknown) == ((AskedAttribute(BIRTHDATE, OVER_18),), ("age_over_37",))
+
+
 @pytest.mark.parametrize("claim", ["age_over_0", "age_over_018", "age_over_151", "age_over_"])
 def test_an_age_that_nobody_can_have_is_unknown(claim: str) -> None:
     assert read(f'{{"userinfo":{{"{claim}":null}}}}').unknown == (claim,)
