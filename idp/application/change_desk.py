@@ -134,7 +134,7 @@ class ChangeDesk:
             self._refuse(digest, identity, "it is of another plan", self._changed(digest, plan, newest))
         if part not in {need.name for need in plan.needs}:
             known = ", ".join(need.name for need in plan.needs if need.name) or "none"
-            what = f"the plan needs no such approval. Parts that need one of their own: {known}."
+            what = f"parts that need one of their own: {known}."
             self._refuse(digest, identity, "the plan needs no such approval", what)
         if not plan.operators:
             self._refuse(digest, identity, "nobody is named who may approve", _who_may(plan, ""))
@@ -205,6 +205,8 @@ class ChangeDesk:
 def judged(settings: Settings, bundle: Bundle) -> Candidate:
     """A configuration that was kept, judged as a start would. Raises `Misconfigured` with every problem."""
     configuration, faults = examine(bundle.files)
+    # Of two persons it needs those of then, if they were needed then
+    settings = settings.model_copy(update={"four_eyes": bundle.four_eyes})
     if found := (*faults, *further_problems(settings, configuration)):
         raise Misconfigured(found)
     return Candidate(settings, bundle, configuration)

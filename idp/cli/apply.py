@@ -3,6 +3,7 @@
 Exit codes: 0 it is so, 1 it is refused or waits for an approval and why is said, 2 it could not be tried.
 """
 
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,7 +26,20 @@ from idp.store.store import open_store
 from idp.system.logs import configure_logs
 from policies.errors import Misconfigured
 
-Digest = Annotated[str, typer.Argument(metavar="PLAN", help="The plan's digest, as `ciconia plan` shows it.")]
+# A row's number has room for it
+MAX_NUMBER = 2**63 - 1
+
+
+def _digest(text: str) -> str:
+    # A refused approval is on record with it
+    if re.fullmatch("[0-9a-f]{1,64}", text) is None:
+        raise typer.BadParameter("a plan's digest has up to 64 digits of 0-9 and a-f")
+    return text
+
+
+Digest = Annotated[
+    str, typer.Argument(metavar="PLAN", help="The plan's digest, as `ciconia plan` shows it.", callback=_digest)
+]
 Name = Annotated[str, typer.Option("--as", metavar="NAME", help="Who you are: NAME.pub in operators/.")]
 Key = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Your private key of OpenSSH (Ed25519, without a passphrase).")
@@ -33,7 +47,9 @@ Key = Annotated[
 Signature = Annotated[
     Path | None, typer.Option(metavar="FILE", help="What `ssh-keygen -Y sign` made of the file that `plan --out` wrote.")
 ]
-Earlier = Annotated[int, typer.Option("--to", min=0, metavar="NUMBER", help="The plan is of going back to this one.")]
+Earlier = Annotated[
+    int, typer.Option("--to", min=0, max=MAX_NUMBER, metavar="NUMBER", help="The plan is of going back to this one.")
+]
 SECONDS = "Every worker takes it up within two seconds: logins under way end as they began, unless it takes something away."
 
 
@@ -59,7 +75,9 @@ def apply(
 
 def rollback(
     config: HereFolder = Path(),
-    number: Annotated[int, typer.Option("--to", min=0, metavar="NUMBER", help="Which one; else the one before.")] = 0,
+    number: Annotated[
+        int, typer.Option("--to", min=0, max=MAX_NUMBER, metavar="NUMBER", help="Which one; else the one before.")
+    ] = 0,
     name: Name = "",
     key: Key = None,
     signature: Signature = None,

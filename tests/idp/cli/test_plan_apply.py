@@ -224,6 +224,20 @@ def test_what_no_comparison_sees_waits_too(guarded: City, change: Callable[[City
     assert guarded.in_force() == 1
 
 
+def test_one_goes_back_to_before_two_persons_were_needed(city: City) -> None:
+    assert city.apply()[0] == 0
+    city.four_eyes(ANNA, BERT)
+    assert city.apply()[0] == 0
+    _, told = city.run("rollback", who=ANNA)
+    assert city.run("approve", str(told["plan"]), "--to", "1", who=BERT)[0] == 0
+    assert city.run("rollback", who=ANNA)[1]["number"] == 3
+
+
+@pytest.mark.parametrize("words", [("approve", "\udcff"), ("apply", "no plan"), ("rollback", "--to", str(2**63))])
+def test_what_is_no_plan_and_no_number_is_a_mistake_in_the_command(city: City, words: tuple[str, ...]) -> None:
+    assert city.run(*words)[1]["error"]["code"] == "usage"
+
+
 def test_titles_and_less_go_at_once(guarded: City) -> None:
     guarded.edit('title.en = "Resident parking"', 'title.en = "Parking"', "parties/parking.toml")
     guarded.edit('birthdate = "exact"', 'birthdate = "age_over(18)"', "parties/parking.toml")
