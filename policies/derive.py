@@ -17,6 +17,8 @@ from policies.parameters import COUNTRY, EU_MEMBERS, amount, country_code, entri
 
 MIN_OF_LAST4 = 8
 
+# Before an eIDAS identifier stand two countries, which are no secret (eIDAS SAML Attribute Profile §2.2)
+_COUNTRIES = re.compile(r"^[A-Z]{2}/[A-Z]{2}/")
 _DATE = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 _PARTS_OF_A_NAME = re.compile(r"[\s\-\u2010\u2011]+")
 
@@ -169,7 +171,7 @@ def in_latin(name: str, latin: Value) -> str | None:
 
 def last4(number: str) -> str | None:
     """The last four letters or digits; not available of fewer than eight, of which they would be more than half."""
-    signs = [sign for sign in number if sign.isalnum()]
+    signs = [sign for sign in _COUNTRIES.sub("", number, count=1) if sign.isalnum()]
     return "".join(signs[-4:]) if len(signs) >= MIN_OF_LAST4 else None
 
 

@@ -183,6 +183,8 @@ DERIVED: list[tuple[AttributeKind, Value, str, Value | None]] = [
     (AttributeKind.NUMBER, "+372 5555 1234", "last4", "1234"),
     (AttributeKind.NUMBER, "38001085718", "last4", "5718"),
     (AttributeKind.NUMBER, "12-34-567", "last4", NONE),
+    (AttributeKind.NUMBER, "EE/NL/12345678", "last4", "5678"),
+    (AttributeKind.NUMBER, "EE/NL/1234567", "last4", NONE),
     (AttributeKind.NATIONALITY, "EE", "is_eu_citizen", YES),
     (AttributeKind.NATIONALITY, "EL", "is_eu_citizen", YES),
     (AttributeKind.NATIONALITY, "GB", "is_eu_citizen", NO),
