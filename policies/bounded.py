@@ -51,7 +51,7 @@ class Bounded:
 
 
 def bounded(old: Terms, now: Terms) -> Bounded | None:
-    """What both let go; None where a login cannot go on between the two."""
+    """Both let this go; None where a login cannot go on between the two."""
     before, purpose = old.purpose, now.purpose
     same = (before.basis, before.law, before.controller) == (purpose.basis, purpose.law, purpose.controller)
     spheres = {old.party.sphere, now.party.sphere} - {""}

@@ -92,7 +92,7 @@ def _text(text: str) -> str | None:
 
 
 def _listed(entry: Callable[[str], str | None]) -> Callable[[str], str | None]:
-    """What reads a list of such entries. An entry that stands twice is a mistake, so it is no list."""
+    """A reader of lists of such entries. An entry that stands twice is a mistake, so it is no list."""
 
     def canonical(text: str) -> str | None:
         if text.count(",") >= MAX_ENTRIES:

@@ -173,7 +173,7 @@ class ChangeDesk:
             raise Unsure(error.detail) from error
 
     def _changed(self, digest: str, plan: Plan, newest: Applied | None) -> str:
-        """What is otherwise than when a plan was made."""
+        """Sentences that say what changed since a plan was made."""
         last = newest.number if newest else 0
         for number in range(last - 1, max(-1, last - LOOKED_AT), -1):
             before = self._history.at(number) if number else None
@@ -229,7 +229,7 @@ def account() -> str:
 
 
 def _who(plan: Plan, part: str, identity: Identity) -> tuple[str, bytes]:
-    """Who signs a plan or a part of it, and the signature; the account where nobody is named in operators/."""
+    """The person who signs a plan or a part of it, and the signature; the account where operators/ names nobody."""
     if not plan.operators:
         return account(), b""
     content = plan.document(part)

@@ -55,7 +55,7 @@ def read_candidate(folder: Path) -> Candidate:
 
 
 def further_problems(settings: Settings | None, configuration: Configuration) -> Iterator[Problem]:
-    """What the files say well, and what nobody could serve all the same."""
+    """Problems that well-formed files have all the same: nobody could serve them."""
     yield from unservable(settings.issuer if settings else NO_ISSUER, configuration)
     if settings:
         known = settings.organization is not None
@@ -103,7 +103,7 @@ def plan_alone(candidate: Candidate) -> Plan:
 
 
 def in_force(settings: Settings, like: Bundle) -> PlanBase:
-    """What is in force in the database of these settings; its seal is verified where the ledger's keys are here."""
+    """The configuration in force in these settings' database. Verifies its seal where the ledger's keys are here."""
     engine = open_engine(settings.database_url)
     try:
         if not _has_history(settings, engine):

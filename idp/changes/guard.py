@@ -1,4 +1,4 @@
-"""Whose approval a change needs, and whether what was signed is enough (decision 0034).
+"""Says which approvals a change needs, and whether the signatures are enough (decision 0034).
 
 Where the configuration in force says `four_eyes = true`, whatever could tell somebody more waits for a second person: what
 the comparison finds, and everything whose effect on citizens it cannot see, such as an address, a key, or a provider's
@@ -85,7 +85,7 @@ def missing(needs: Iterable[Requirement], assents: Sequence[Assent]) -> tuple[Re
 
 
 def _unseen(old: Configuration, new: Configuration) -> Iterator[str]:
-    """What could tell somebody more, and no comparison of releases sees."""
+    """Changes that could tell somebody more, and that no comparison of releases sees."""
     if old.catalogue != new.catalogue:
         yield "catalogue.toml says something else."
     # Any: each kind has ids of its own

@@ -307,7 +307,7 @@ def unverified_newest(engine: Engine, tenant: Tenant) -> Applied | None:
 
 
 def _kept(engine: Engine, tenant: Tenant, hashes: Iterable[str]) -> dict[str, bytes]:
-    """What is kept under these hashes, and fits them."""
+    """The files that are kept under these hashes, and fit them."""
     table, wanted = tables.configurations.c, sorted({bytes.fromhex(each) for each in hashes})
     found: dict[str, bytes] = {}
     with reading(), single(engine).connect() as connection:

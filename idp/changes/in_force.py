@@ -1,4 +1,4 @@
-"""What a process serves: its folder, or what the history has; and what was in force when a login began.
+"""Chooses what a process serves: its folder, or what the history has; and finds what was in force when a login began.
 
 A process that starts compares its folder with what is in force. Where nothing ever was, the folder is taken. Where the
 folder differs, somebody edited it: it is taken up, as a change of its own. Two things are not. A folder that was in force
@@ -90,7 +90,7 @@ def settle(
     since: int,
     now: int,
 ) -> InForce:
-    """What a process that starts serves. It may put its folder in force, with a record of its own.
+    """The configuration that a process serves when it starts. It may put its folder in force, with a record of its own.
 
     `since` is 0 at a start, and at a reload the number that was served at the server's look before, if the folder changed
     after that. `judge` raises `Misconfigured` where the folder cannot be served: then it is not put in force.
@@ -160,13 +160,13 @@ class Memory:
         self.now = now
 
     def newest(self) -> Applied | None:
-        """What is in force, where that is not what is served. Raises `StoreUnavailable`."""
+        """The change in force, where that is not what is served. Raises `StoreUnavailable`."""
         with self._lock:
             newest = self._history.newest()
         return None if newest == self.now.applied else newest
 
     def loaded(self, applied: Applied) -> InForce:
-        """What somebody put in force. Raises `StoreUnavailable` and `Misconfigured`."""
+        """The configuration that somebody put in force. Raises `StoreUnavailable` and `Misconfigured`."""
         with self._lock:
             return loaded(self._history, applied, self.now)
 
@@ -177,7 +177,7 @@ class Memory:
             self._remember(found)
 
     def configuration(self, number: int) -> Configuration | None:
-        """What was in force under this number; None where that is lost. Raises `StoreUnavailable`."""
+        """The configuration that was in force under this number; None where that is lost. Raises `StoreUnavailable`."""
         known = self._known.get(number)
         if known is None:
             with self._lock:

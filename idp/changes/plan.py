@@ -55,7 +55,7 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What would change. `base` is in force now (`NOTHING` before the first), `after` the digest of what would be."""
+    """All that would change. `base` is in force now (`NOTHING` before the first), `after` the digest of what would be."""
 
     issuer: str
     base: PlanBase
@@ -82,7 +82,7 @@ class Plan:
 
     @property
     def operators(self) -> Operators:
-        """Who may apply and approve: the persons of what is in force."""
+        """The persons who may apply and approve: those of what is in force."""
         return self.base.configuration.operators
 
     @property
@@ -113,7 +113,7 @@ class Plan:
         }
 
     def document(self, name: str = WHOLE) -> bytes:
-        """What a person signs who approves the plan, or the requirement of this name."""
+        """The octets that a person signs who approves the plan, or the requirement of this name."""
         return jcs({**self.told(), "for": name}) + b"\n"
 
 

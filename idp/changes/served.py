@@ -1,4 +1,4 @@
-"""Who could no longer sign in: services, addresses, purposes and countries that another configuration ends."""
+"""Finds logins that would end: services, addresses, purposes and countries that another configuration takes away."""
 
 from collections.abc import Iterator
 

@@ -50,7 +50,7 @@ def overasking(
 
         @cache
         def purpose_of(policy: str) -> Purpose | None:
-            """Of today, or as the history has it, with the attributes of today."""
+            """Today's purpose, or the history's, with the attributes of today."""
             if policy in today or (text := history.purpose_text(policy)) is None:
                 return today.get(policy)
             kept = {name: files[name] for name in ("catalogue.toml",) if name in files} | {"purposes/kept.toml": text}

@@ -14,7 +14,7 @@ from idp.changes.guard import WHOLE
 from idp.cli.console import NO, end, problems, say, trying, unwritable
 from idp.cli.options import AsJson, HereFolder
 from idp.cli.plan_shown import findings_of, plan_lines
-from idp.cli.policy_shown import Output
+from idp.cli.policy.shown import Output
 from idp.system.logs import configure_logs
 from policies.errors import Misconfigured
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from idp.changes.plan import Plan
-from idp.cli.policy_shown import as_markdown, change_line
+from idp.cli.policy.shown import as_markdown, change_line
 from idp.pages.languages import LANGUAGES
 from policies.lint import lint
 from policies.lint.finding import Finding
@@ -11,7 +11,7 @@ from policies.load import Configuration
 
 
 def findings_of(configuration: Configuration, files: Mapping[str, bytes]) -> tuple[Finding, ...]:
-    """What `policy lint` finds and nobody has accepted."""
+    """The findings of `policy lint` that nobody has accepted."""
     return tuple(one for one in lint(configuration, files, languages=LANGUAGES) if not one.accepted)
 
 

@@ -21,7 +21,7 @@ from idp.ledger.ledger_keys import LedgerKeys
 from idp.monitoring.measures import SharedMeasures
 from idp.pages.render import compiled
 from idp.server.rate_limits import check_valkey
-from idp.server.workers.worker import Plan
+from idp.server.workers.worker import Generation
 from idp.store.engine import database_file, is_postgres, open_engine, reading
 from idp.store.faults import explained
 from idp.store.migrate import serves
@@ -118,7 +118,7 @@ def _assert_unchanged(file: Path, now: ProcessSettings, served: ProcessSettings,
             raise Misconfigured((Problem(str(file), 0, key, what, fix),))
 
 
-def plan(folder: Path, looked: Looked, metrics: SharedMeasures | None, drain_seconds: float) -> Plan:
+def plan(folder: Path, looked: Looked, metrics: SharedMeasures | None, drain_seconds: float) -> Generation:
     """The plan of a generation of workers. Each worker counts in its own part of `metrics`, if there are any.
 
     All serve what was looked at, whenever they start, whatever stands in the folder by then. One of them migrates the
@@ -128,7 +128,7 @@ def plan(folder: Path, looked: Looked, metrics: SharedMeasures | None, drain_sec
     def prepare(settings: Settings) -> None:
         migrate_where_needed(settings)
 
-    return Plan(
+    return Generation(
         compose=lambda number: open_installation(
             folder, seen=looked.seen, prepare=prepare, measures=metrics.worker(number) if metrics else None
         ),

@@ -1,4 +1,4 @@
-"""What is in force, how the folder stands to it, and whether somebody changed the history behind the broker's back."""
+"""Examines what is in force, how it differs from the folder, and whether a stranger changed the history."""
 
 from collections.abc import Iterator
 from contextlib import suppress

@@ -30,18 +30,18 @@ Choices = Sequence[tuple[IdentityProvider, Reach]]
 
 
 class Configurations(Protocol):
-    """What is served, and what was in force before: a login may have begun under another one."""
+    """The configuration that is served, and those that were in force before: a login may have begun under another one."""
 
     @property
     def now(self) -> Configuration:
-        """What is served."""
+        """The configuration that is served."""
 
     @property
     def number(self) -> int:
         """Its number; 0 where nothing changes it."""
 
     def former(self, number: int) -> Configuration | None:
-        """What was in force under this number; None where nobody knows. Raises `StoreUnavailable`."""
+        """The configuration that was in force under this number; None where nobody knows. Raises `StoreUnavailable`."""
 
 
 class Role(Protocol):

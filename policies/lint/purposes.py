@@ -1,4 +1,4 @@
-"""What a purpose says too much, or not at all."""
+"""Findings in a purpose: it says too much, or says something not at all."""
 
 import re
 from collections.abc import Iterator

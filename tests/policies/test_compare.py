@@ -1,4 +1,4 @@
-"""What a comparison finds: each way to let more go, and no login that lets more go unnoticed."""
+"""A comparison finds each way to let more go, and no login lets more go unnoticed."""
 
 import functools
 from collections.abc import Mapping
@@ -272,7 +272,7 @@ def released(
     *,
     ticked: bool,
 ) -> Release:
-    """What leaves in one login, with the names on the wire from which it comes."""
+    """Everything that leaves in one login, with the names on the wire from which it comes."""
     provider, party, purpose = one.providers[provider_id], one.parties[ClientId("parking")], one.purposes[PurposeId(ID)]
     if word not in provider.assurance or not purpose.takes(provider.country):
         return {}

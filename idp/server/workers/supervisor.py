@@ -2,8 +2,8 @@
 
 It has one thread and no handler of signals: they are blocked, and taken one at a time where the loop waits.
 
-A reload begins the workers of the next plan beside those that serve. Only when all of them are ready do the old ones leave.
-Where the new ones cannot begin, the old ones go on.
+A reload begins the workers of the next generation beside those that serve. Only when all of them are ready do the old ones
+leave. Where the new ones cannot begin, the old ones go on.
 """
 
 import gc
@@ -21,7 +21,7 @@ import structlog
 
 from idp.server.http import Listening
 from idp.server.workers.slots import Board, ServerPhase, WorkerState
-from idp.server.workers.worker import LEAVE, LINGER_SECONDS, Plan, work
+from idp.server.workers.worker import LEAVE, LINGER_SECONDS, Generation, work
 from idp.store.faults import explained
 from policies.errors import Misconfigured, StoreUnavailable
 
@@ -45,7 +45,7 @@ class LivingWorker:
 
     process: int
     index: int
-    plan: Plan
+    generation: Generation
     begun: float
     beats: int
     silent: int = 0  # looks in a row without a beat
@@ -82,28 +82,28 @@ class Supervisor:
         self._processors = processors if len(processors) == workers else [None] * workers
         self._board = Board(2 * workers)
         self._process = os.getpid()
-        # The plan that is served, and the next one
-        self._plan: Plan | None = None
-        self._coming: Plan | None = None
+        # The generation that is served, and the next one
+        self._generation: Generation | None = None
+        self._coming: Generation | None = None
         self._workers: list[LivingWorker] = []
         self._companion, self._companion_at = 0, 0.0
-        # When the next worker of `_plan` starts, and how long it was put off for, while starts come to nothing
+        # When the next worker of `_generation` starts, and how long it was put off for, while starts come to nothing
         self._restart_at = self._put_off_for = 0.0
         self._looked = self._ends_at = 0.0
         self._code = 0
         self._reload_asked = False
         self._log = structlog.get_logger()
 
-    def run(self, plan: Plan) -> int:
-        """Begin with `plan`. 0: ended by a signal. 1: the first workers could not begin."""
+    def run(self, generation: Generation) -> int:
+        """Begin with `generation`. 0: ended by a signal. 1: the first workers could not begin."""
         before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, the kernel keeps no exit code
             raise_limit()
             gc.freeze()  # what was imported stays shared with the workers
             self._begin_companion()
-            self._coming = plan
-            while self._plan or self._coming or self._workers:
+            self._coming = generation
+            while self._generation or self._coming or self._workers:
                 # Python's sigtimedwait would return noise where SIGCONT interrupts it behind its time
                 signal.setitimer(signal.ITIMER_REAL, max(self._pause(), LEAST_PAUSE))
                 self._take(signal.sigwait(SIGNALS))
@@ -124,7 +124,7 @@ class Supervisor:
             self._reload_asked = True
         elif number in (signal.SIGTERM, signal.SIGINT):
             self._board.phase = ServerPhase.DRAINING
-            waits = self._plan if number == signal.SIGTERM and not self._ends_at else None
+            waits = self._generation if number == signal.SIGTERM and not self._ends_at else None
             self._ends_at = time.monotonic() + (waits.drain_seconds if waits else 0.0)
 
     def _pause(self) -> float:
@@ -132,7 +132,7 @@ class Supervisor:
         if self._coming:
             return STARTING_LOOK_SECONDS
         now = time.monotonic()
-        moments = [moment for moment in (self._ends_at, self._restart_at) if moment and self._plan]
+        moments = [moment for moment in (self._ends_at, self._restart_at) if moment and self._generation]
         return min([LOOK_SECONDS, *(moment - now for moment in moments)])
 
     def _turn(self, now: float) -> None:
@@ -140,20 +140,20 @@ class Supervisor:
         self._reap(now)
         if self._ends_at and now >= self._ends_at:
             self._leave([worker for worker in self._workers if not worker.leaves_by])
-            self._plan = self._coming = None
+            self._generation = self._coming = None
             # Before theirs: the last process that closes it resets what waits there, and a worker takes all of it first
             self._listening.close()
         self._look_at_the_coming(now)
         self._replace_the_dead(now)
         self._end_the_hanging(now)
         # Until the start, or the last reload, has come to its end, workers need the slots
-        settled = not self._coming and all(worker.plan is self._plan for worker in self._workers)
-        if self._reload_asked and self._plan and settled:
+        settled = not self._coming and all(worker.generation is self._generation for worker in self._workers)
+        if self._reload_asked and self._generation and settled:
             self._reload_asked = False
             if not self._ends_at:
-                self._reload(self._plan)
+                self._reload(self._generation)
 
-    def _reload(self, serving: Plan) -> None:
+    def _reload(self, serving: Generation) -> None:
         try:
             self._coming = serving.again()
         except Misconfigured as error:
@@ -181,9 +181,9 @@ class Supervisor:
         for worker, code in gone:
             if worker.leaves_by:
                 continue
-            if worker.plan is self._coming:
+            if worker.generation is self._coming:
                 self._give_up_the_coming(f"it ended with {code} before it served")
-            elif worker.plan is self._plan:
+            elif worker.generation is self._generation:
                 if now - worker.begun > SOUND_SECONDS:
                     self._put_off_for, self._restart_at = 0.0, now
                 else:
@@ -202,9 +202,9 @@ class Supervisor:
         self._put_off_for = min(max(2 * self._put_off_for, FIRST_PAUSE), LONGEST_PAUSE)
         self._restart_at = now + self._put_off_for
 
-    def _of(self, plan: Plan | None) -> list[LivingWorker]:
-        """The workers of a plan that nobody has asked to leave."""
-        return [worker for worker in self._workers if worker.plan is plan and not worker.leaves_by]
+    def _of(self, generation: Generation | None) -> list[LivingWorker]:
+        """The workers of a generation that nobody has asked to leave."""
+        return [worker for worker in self._workers if worker.generation is generation and not worker.leaves_by]
 
     def _look_at_the_coming(self, now: float) -> None:
         workers = self._of(self._coming)
@@ -215,7 +215,7 @@ class Supervisor:
             if not self._fill(self._coming, self._wanted if workers else 1):
                 self._give_up_the_coming("no process could be forked for it")
             return
-        former, self._plan, self._coming = self._plan, self._coming, None
+        former, self._generation, self._coming = self._generation, self._coming, None
         self._restart_at = self._put_off_for = 0.0
         if former is None:
             self._board.phase = ServerPhase.SERVING
@@ -228,15 +228,15 @@ class Supervisor:
         """End its workers. Where one of them could say what is wrong, it has."""
         self._leave(self._of(self._coming), signal.SIGKILL)
         self._coming = None
-        if self._plan is None:
+        if self._generation is None:
             self._code = 1
         else:
             self._refuse(f"a worker of the new configuration: {why}")
 
     def _replace_the_dead(self, now: float) -> None:
-        if self._plan and len(self._of(self._plan)) < self._wanted and now >= self._restart_at:
+        if self._generation and len(self._of(self._generation)) < self._wanted and now >= self._restart_at:
             self._restart_at = 0.0
-            if not self._fill(self._plan, self._wanted):
+            if not self._fill(self._generation, self._wanted):
                 self._put_off(now)
 
     def _end_the_hanging(self, now: float) -> None:
@@ -259,22 +259,22 @@ class Supervisor:
                 self._log.error("worker_hangs", number=worker.index + 1)
                 os.kill(worker.process, signal.SIGKILL)
 
-    def _fill(self, plan: Plan, wanted: int) -> bool:
-        """Fork what a plan lacks; whether all of it could be."""
-        return all(self._fork(plan) for _ in range(wanted - len(self._of(plan))))
+    def _fill(self, generation: Generation, wanted: int) -> bool:
+        """Fork what a generation lacks; whether all of it could be."""
+        return all(self._fork(generation) for _ in range(wanted - len(self._of(generation))))
 
-    def _fork(self, plan: Plan) -> bool:
+    def _fork(self, generation: Generation) -> bool:
         board, wanted = self._board, self._wanted
-        taken = {worker.index % wanted for worker in self._of(plan)}
+        taken = {worker.index % wanted for worker in self._of(generation)}
         free = [index for index, slot in enumerate(board.slots) if slot.state == WorkerState.FREE]
         index = next((index for index in free if index % wanted not in taken), free[0])
         slot, processor, ours = board.slots[index], self._processors[index % wanted], self._process
         slot.state = WorkerState.STARTING
-        process = fork(lambda: work(plan, board, index, self._listening, processor=processor, supervisor=ours))
+        process = fork(lambda: work(generation, board, index, self._listening, processor=processor, supervisor=ours))
         if not process:
             slot.state = WorkerState.FREE
             return False
-        self._workers.append(LivingWorker(process, index, plan, time.monotonic(), slot.beats))
+        self._workers.append(LivingWorker(process, index, generation, time.monotonic(), slot.beats))
         self._note()
         return True
 

@@ -43,7 +43,7 @@ class Composed(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Plan:
+class Generation:
     """One configuration, as workers are made of it.
 
     `compose` is called in each worker with its number; it raises `Misconfigured` and `StoreUnavailable`. `tell` says on
@@ -52,12 +52,14 @@ class Plan:
 
     compose: Callable[[int], Composed]
     tell: Callable[[Misconfigured | StoreUnavailable], None]
-    again: Callable[[], "Plan"]
+    again: Callable[[], "Generation"]
     trusted: Sequence[str] = ()
     drain_seconds: float = 0.0
 
 
-def work(plan: Plan, board: Board, index: int, listening: Listening, *, processor: int | None, supervisor: int) -> int:
+def work(
+    generation: Generation, board: Board, index: int, listening: Listening, *, processor: int | None, supervisor: int
+) -> int:
     """Run one worker of the process `supervisor`, from its fork to its end. Returns its exit code."""
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         # Ctrl-C, a terminal's end and a service manager reach the whole group: the supervisor decides what they mean
@@ -68,10 +70,10 @@ def work(plan: Plan, board: Board, index: int, listening: Listening, *, processo
     put_on_every_line(worker=index + 1)
     settle(processor)
     try:
-        composed = plan.compose(index + 1)
+        composed = generation.compose(index + 1)
     except (Misconfigured, StoreUnavailable) as error:
         if board.phase == ServerPhase.STARTING:
-            plan.tell(error)  # somebody waits for a first line
+            generation.tell(error)  # somebody waits for a first line
         elif isinstance(error, Misconfigured):
             structlog.get_logger().error("worker_misconfigured", problems=[str(problem) for problem in error.problems])
         else:
@@ -90,7 +92,9 @@ def work(plan: Plan, board: Board, index: int, listening: Listening, *, processo
         if os.getppid() != supervisor:
             server.stop()  # nobody would restart or reload this worker: it answers what it has begun, and ends
 
-    server = Server(composed.asgi, listening, trusted=plan.trusted, draining=board.draining, ticked=ticked, ahead=ahead)
+    server = Server(
+        composed.asgi, listening, trusted=generation.trusted, draining=board.draining, ticked=ticked, ahead=ahead
+    )
     signal.signal(LEAVE, lambda *_: server.leave(LINGER_SECONDS))
     composed.start()
     try:

@@ -1,4 +1,4 @@
-"""What a process that starts serves: its folder, or what is in force; and what it takes up while it runs."""
+"""A process that starts serves its folder, or what is in force; and it takes up changes while it runs."""
 
 from collections.abc import Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor

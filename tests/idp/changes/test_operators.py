@@ -1,4 +1,4 @@
-"""Who signs a plan: OpenSSH's own signatures, FIDO keys by their format, and everything that is none."""
+"""Signatures over a plan: OpenSSH's own, FIDO keys by their format, and everything that is none."""
 
 import shutil
 import subprocess

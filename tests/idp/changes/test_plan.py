@@ -1,4 +1,4 @@
-"""What a plan says of two configurations: keys, what stops, approvals; and folders that get no plan."""
+"""A plan of two configurations: keys, what stops, approvals; and folders that get no plan."""
 
 import json
 from collections.abc import Callable, Mapping

@@ -418,7 +418,7 @@ def test_a_production_key_opens_it_on_record_alone(make: Make, idp: forge.Signin
 def test_an_explanation_of_a_captured_answer_opens_it_on_record_alone(
     make: Make, idp: forge.SigningParty, loaded: BrokerKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_module("idp.cli.policy_explain"), "configure_logs", lambda: None)
+    monkeypatch.setattr(import_module("idp.cli.policy.explain"), "configure_logs", lambda: None)
     folder = make()
     (folder / "purposes").mkdir()
     (folder / "purposes" / "parking.toml").write_text(PURPOSE.partition("[[examples]]")[0], encoding="utf-8")

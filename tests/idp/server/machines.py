@@ -68,7 +68,7 @@ class Machines(BrokerOutside):
             yield served
 
     def log(self, number: int) -> str:
-        """What the machine's processes said."""
+        """The log of the machine's processes."""
         return (self.folder / f"log-{number}").read_text(encoding="utf-8")
 
     def party(self, number: int = 0) -> RelyingPartyOfCity:
@@ -132,7 +132,7 @@ def to_the_question(stage: Machines, browser: Browser, address: str, citizen: st
 
 
 def brought(leaving: Page) -> dict[str, str]:
-    """What the browser brings to the relying party from the page that leads there."""
+    """The parameters that the browser brings to the relying party from the page that leads there."""
     return dict(parse_qsl(urlsplit(leaving.link("//main//a[contains(@href, 'code=')]")).query))
 
 

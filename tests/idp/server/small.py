@@ -25,7 +25,7 @@ from starlette.types import Receive, Scope, Send
 from idp.server.http import bind
 from idp.server.workers import supervisor
 from idp.server.workers.slots import Board, WorkerState
-from idp.server.workers.worker import Plan
+from idp.server.workers.worker import Generation
 from idp.system.logs import configure_logs
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 
@@ -115,13 +115,13 @@ def main() -> None:
         later = folder / "later"
         return later.read_text(encoding="utf-8") if later.exists() else word
 
-    def load() -> Plan:
+    def load() -> Generation:
         word = (folder / "word").read_text(encoding="utf-8").strip()
         if word == "unreadable":
             raise Misconfigured((Problem("word", 1, "word", "it cannot be read.", "Write another."),))
         if word == "unforeseen":
             raise KeyError("hunter2")
-        return Plan(compose=lambda number: compose(found(word), number), tell=tell, again=load, drain_seconds=drain)
+        return Generation(compose=lambda number: compose(found(word), number), tell=tell, again=load, drain_seconds=drain)
 
     server = supervisor.Supervisor(
         bind("127.0.0.1", port),

@@ -35,7 +35,7 @@ def test_a_worker_that_dies_for_hours_is_tried_again_and_the_other_one_serves(mo
 
 
 def test_a_worker_that_dies_while_the_proxy_is_waited_for_keeps_nobody_busy(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = Told(monkeypatch, plan=dataclasses.replace(NOBODY, drain_seconds=30))
+    told = Told(monkeypatch, generation=dataclasses.replace(NOBODY, drain_seconds=30))
     waiting: list[float] = []  # since when
 
     def leaving() -> signal.Signals | None:
@@ -90,7 +90,7 @@ def test_a_start_that_fails_is_not_begun_again_by_a_reload(monkeypatch: pytest.M
 
 def test_an_interrupt_and_a_start_that_is_broken_off_wait_for_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     for number, starting in ((signal.SIGINT, 0.0), (signal.SIGTERM, START_SECONDS / 2)):
-        told = Told(monkeypatch, starting=starting, plan=dataclasses.replace(NOBODY, drain_seconds=30))
+        told = Told(monkeypatch, starting=starting, generation=dataclasses.replace(NOBODY, drain_seconds=30))
         asked: list[float] = []
 
         def ending(told: Told = told, asked: list[float] = asked, number: signal.Signals = number) -> signal.Signals | None:
@@ -105,7 +105,7 @@ def test_an_interrupt_and_a_start_that_is_broken_off_wait_for_no_proxy(monkeypat
 
 
 def test_no_reload_begins_while_the_proxy_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = Told(monkeypatch, plan=dataclasses.replace(NOBODY, drain_seconds=30))
+    told = Told(monkeypatch, generation=dataclasses.replace(NOBODY, drain_seconds=30))
     coming = iter([signal.SIGTERM, signal.SIGHUP])
     assert told.run(lambda: next(coming, None) if told.served else None) == 0
     assert (next(coming, None), told.loaded, len(told.forked)) == (None, 0, 2)

@@ -96,7 +96,7 @@ def test_a_reload_takes_up_an_edit_and_neither_an_older_folder_nor_what_waits_fo
     reworded, wider = (first.replace(*edit) for edit in EDITS[:2])
 
     def reload(served: Served, text: str, event: str) -> Applied | None:
-        """What is in force after an edit and a signal, when the log has said so once more."""
+        """The number in force after an edit and a signal, when the log has said so once more."""
         nonlocal reloads
         reloads, told = reloads + 1, machines.log(0).count(event)
         purpose.write_text(text, encoding="utf-8")

@@ -13,11 +13,11 @@ from idp.server.http import bind
 from idp.server.workers import supervisor
 from idp.server.workers.slots import Board, WorkerState
 from idp.server.workers.supervisor import Supervisor
-from idp.server.workers.worker import Plan
+from idp.server.workers.worker import Generation
 
 # More than any test needs: a supervisor that does not wait comes here soon
 MOST_TURNS = 100_000
-NOBODY = Plan(
+NOBODY = Generation(
     compose=lambda _: pytest.fail("no worker is forked"),
     tell=lambda _: None,
     again=lambda: pytest.fail("nobody asks for a reload"),
@@ -30,7 +30,7 @@ class Told:
     It keeps the supervisor's notes of who ended and how many live.
     """
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, starting: float = 0.0, plan: Plan = NOBODY) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, starting: float = 0.0, generation: Generation = NOBODY) -> None:
         self.now = time.monotonic()
         self.board = Board(4)
         self.pauses: list[float] = []
@@ -41,7 +41,7 @@ class Told:
         self.notes: list[tuple[int, list[int]]] = []  # how many live, and the numbers of those that ended
         self.served = 0
         self.loaded = 0
-        self.starting, self._plan = starting, dataclasses.replace(plan, again=self._load)
+        self.starting, self._generation = starting, dataclasses.replace(generation, again=self._load)
         self._slots: dict[int, int] = {}
         self._act: Callable[[], signal.Signals | None] = lambda: None
         monkeypatch.setattr(supervisor, "time", SimpleNamespace(monotonic=lambda: self.now))
@@ -65,7 +65,7 @@ class Told:
         self._act = act
         listening = bind("127.0.0.1", 0)
         try:
-            return Supervisor(listening, workers=2, ready=self._ready, note=self._note).run(self._plan)
+            return Supervisor(listening, workers=2, ready=self._ready, note=self._note).run(self._generation)
         finally:
             listening.close()
 
@@ -77,9 +77,9 @@ class Told:
         if number is signal.SIGKILL or not self.deaf:
             self.codes.setdefault(process, -number)
 
-    def _load(self) -> Plan:
+    def _load(self) -> Generation:
         self.loaded += 1
-        return dataclasses.replace(self._plan)
+        return dataclasses.replace(self._generation)
 
     def _ready(self) -> None:
         self.served += 1

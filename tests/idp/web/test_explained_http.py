@@ -105,7 +105,7 @@ def wish(chance: Random, configuration: Configuration, purpose_id: PurposeId) ->
 
 
 def captured(stage: Stage, broker: Broker, provider: str, response: str, file: Path) -> Offered:
-    """What the country said, as `policy explain --response` reads it."""
+    """The country's answer, as `policy explain --response` reads it."""
     file.write_text(response, encoding="ascii")
     options = Options(kind=MessageKind.RESPONSE, now=stage.clock(), config=broker.folder, party=provider)
     with ExitStack() as stack:

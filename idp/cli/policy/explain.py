@@ -15,10 +15,10 @@ import typer
 
 from idp.cli.console import COULD_NOT_RUN, NO, YES, end, trying
 from idp.cli.options import AsJson, Folder
-from idp.cli.policy_explained import as_json as told
-from idp.cli.policy_explained import print_explanation
-from idp.cli.policy_recall import explain_record
-from idp.cli.policy_shown import read_policy
+from idp.cli.policy.explained import as_json as told
+from idp.cli.policy.explained import print_explanation
+from idp.cli.policy.recall import explain_record
+from idp.cli.policy.shown import read_policy
 from idp.inspect.inspectors import inspector_of
 from idp.inspect.options import MessageKind, Options, read_time
 from idp.inspect.plan import page

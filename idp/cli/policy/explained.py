@@ -7,7 +7,7 @@ from datetime import date
 from rich.table import Table
 
 from idp.cli.console import say
-from idp.cli.policy_shown import cell, wide_console
+from idp.cli.policy.shown import cell, wide_console
 from policies.attributes import Address, Form, Value
 from policies.explain import STEPS, Explained, Explanation
 from policies.identifiability import about_one_in

@@ -15,7 +15,7 @@ import typer
 from jinja2 import Environment, StrictUndefined
 
 from idp.cli.options import Folder
-from idp.cli.policy_shown import read_policy
+from idp.cli.policy.shown import read_policy
 from policies.identifiability import MOST
 from policies.register import ASSESSMENT, SAFEGUARDS, record_of_processing
 
@@ -62,7 +62,7 @@ def _write_csv(told: Sequence[Mapping[str, object]]) -> None:
 
 
 def _text(value: object) -> str:
-    """What one cell says. A sheet takes what begins with such a sign for a formula: an apostrophe makes it a text."""
+    """One cell. A sheet takes what begins with such a sign for a formula: an apostrophe makes it a text."""
     if isinstance(value, Mapping):
         value = "; ".join(f"{key}: {_text(inner)}" for key, inner in value.items() if inner)
     elif isinstance(value, list):

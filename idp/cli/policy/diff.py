@@ -14,7 +14,7 @@ from idp.changes.bundle import Bundle
 from idp.changes.plan import told_change
 from idp.cli.console import YES, end, say, trying
 from idp.cli.options import AsJson
-from idp.cli.policy_shown import Output, as_markdown, change_line, read_policy
+from idp.cli.policy.shown import Output, as_markdown, change_line, read_policy
 from idp.config.settings import load_settings
 from policies.compare import Comparison, compare
 from policies.load import Configuration

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from idp.cli.console import COULD_NOT_RUN, NO, YES, say
 from idp.cli.options import AsJson, Folder
-from idp.cli.policy_shown import cell, read_policy, wide_console
+from idp.cli.policy.shown import cell, read_policy, wide_console
 from policies.examples import Example
 from policies.mutate import Mutation, missing_examples, mutate
 from policies.parties import PurposeId, Source

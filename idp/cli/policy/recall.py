@@ -11,8 +11,8 @@ import typer
 from idp.changes.history import History
 from idp.changes.that_day import configurations_of
 from idp.cli.console import NO, YES, plain, say, trying
-from idp.cli.policy_explained import as_json as told
-from idp.cli.policy_explained import print_explanation
+from idp.cli.policy.explained import as_json as told
+from idp.cli.policy.explained import print_explanation
 from idp.config.settings import load_settings
 from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.record_contents import RELEASE

@@ -2,11 +2,11 @@
 
 import typer
 
-from idp.cli.policy_diff import diff
-from idp.cli.policy_examples import run_examples
-from idp.cli.policy_explain import explain
-from idp.cli.policy_lint import lint_policy
-from idp.cli.policy_register import register
+from idp.cli.policy.diff import diff
+from idp.cli.policy.examples import run_examples
+from idp.cli.policy.explain import explain
+from idp.cli.policy.lint import lint_policy
+from idp.cli.policy.register import register
 
 policy = typer.Typer(no_args_is_help=True, add_completion=False, help="Try the purposes, without anybody signing in.")
 policy.command("test")(run_examples)

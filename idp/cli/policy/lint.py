@@ -10,7 +10,7 @@ import typer
 
 from idp.cli.console import NO, YES, say
 from idp.cli.options import AsJson, Folder
-from idp.cli.policy_shown import read_policy_files
+from idp.cli.policy.shown import read_policy_files
 from idp.pages.languages import LANGUAGES
 from policies.lint import POPULATION, lint
 
