@@ -14,7 +14,7 @@ from idp.changes.bundle import Bundle, bundle_with
 from idp.changes.history import Applied, History, kept_bundle, unverified_newest
 from idp.changes.plan import NOTHING, Plan, PlanBase, base_of, make_plan
 from idp.config.folder import assert_folder, readable_files
-from idp.config.settings import NO_ISSUER, SETTINGS_FILE, Settings, examine_settings
+from idp.config.settings import NO_ISSUER, SETTINGS_FILE, Settings, assert_one, examine_settings
 from idp.keys.ledger_files import load_ledger_keys
 from idp.ports import Unit
 from idp.protocols.oidc.client import Clients
@@ -45,6 +45,7 @@ class Candidate:
 def read_candidate(folder: Path) -> Candidate:
     """Reads and judges a folder. Raises `Misconfigured` with every problem of settings, files and metadata at once."""
     assert_folder(folder)
+    assert_one(folder)
     settings, problems = examine_settings(folder) if (folder / SETTINGS_FILE).exists() else (None, ())
     files, unreadable = readable_files(folder)
     configuration, faults = examine(files)

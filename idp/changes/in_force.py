@@ -101,7 +101,10 @@ def settle(
         try:
             if newest is None:
                 judge()
-                return InForce(history.begin(folder, now=now), folder, configuration)
+                # Else whoever deletes its row could begin with another one, and nobody would know
+                guarded = folder.four_eyes or any(one.never for one in configuration.purposes.values())
+                first = history.put(folder, who=START, now=now, before=None) if guarded else history.begin(folder, now=now)
+                return InForce(first, folder, configuration)
             history.complete(newest)
             if newest.digest == folder.digest:
                 return InForce(newest, folder, configuration)

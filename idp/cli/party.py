@@ -6,6 +6,7 @@ Exit codes: 0 it is registered, 1 it is refused and every reason is named, 2 it 
 import hashlib
 import json
 import secrets
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -181,7 +182,13 @@ def add(
             asked,
             credential,
             needed,
-            _Around(settings.issuer, config, neighbours, required_claims(needed, configuration.catalogue)),
+            _Around(
+                settings.issuer,
+                config,
+                neighbours,
+                required_claims(needed, configuration.catalogue),
+                settings.four_eyes,
+            ),
             snippet,
             as_json=as_json,
         )
@@ -200,6 +207,7 @@ class _Around:
     config: Path
     neighbours: tuple[str, ...]
     required: Mapping[str, ClaimValue]
+    four_eyes: bool
 
 
 def _show(
@@ -334,6 +342,10 @@ def _say(asked: Registration, credential: _Credential, needed: Purpose, around: 
         say("\n".join(_told_of_public(asked)))
     if credential.key is not None:
         say(f"Its private key, for the app alone: CLIENT_KEY={credential.key}")
+    if around.four_eyes:
+        say("The configuration was loaded again and holds. It waits until a second person approves it:")
+        say(shlex.join(["ciconia", "plan", "--config", str(around.config)]))
+        return
     say("The configuration was loaded again and holds. A running server takes it in when it gets SIGHUP")
     say(f"(`systemctl reload ciconia`), or at its next start: then {asked.client_id} can sign citizens in.")
 

@@ -164,13 +164,18 @@ def tenant_folders(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(each for each in (folder / TENANTS).iterdir() if each.is_dir() and each.name[0] != "."))
 
 
+def assert_one(folder: Path) -> None:
+    """Raises `Misconfigured` for a folder of several tenants, and names them."""
+    if is_many(folder):
+        names = ", ".join(str(each) for each in tenant_folders(folder)) or str(folder / TENANTS / "NAME")
+        raise Misconfigured((Problem(str(folder), 0, "--config", "has several tenants.", f"Name one: {names}."),))
+
+
 def load_settings(folder: Path) -> Settings:
     """Reads `ciconia.toml`. Raises `Misconfigured` with every problem at once, and for a folder of several tenants."""
     if found := shut(folder):
         raise Misconfigured(found)
-    if is_many(folder):
-        names = ", ".join(str(each) for each in tenant_folders(folder)) or str(folder / TENANTS / "NAME")
-        raise Misconfigured((Problem(str(folder), 0, "--config", "has several tenants.", f"Name one: {names}."),))
+    assert_one(folder)
     settings, problems = examine_settings(folder)
     if problems or settings is None:
         raise Misconfigured(problems)

@@ -100,6 +100,13 @@ def test_with_four_eyes_a_widening_that_nobody_approved_is_not_served(store: Sto
     assert told(started(store, guarded(REWORDED))) == (2, guarded(REWORDED).digest, FolderStanding.SAME)
 
 
+def test_whoever_deletes_the_first_row_of_a_guarded_configuration_begins_with_no_other(store: Store) -> None:
+    started(store, guarded(FIRST))
+    with writing(store.engine).begin() as connection:
+        connection.execute(text("DELETE FROM applied"))
+    assert told(started(store, guarded(WIDER))) == (1, guarded(FIRST).digest, FolderStanding.NOT_APPROVED)
+
+
 def test_a_widening_that_was_approved_is_taken_up_and_says_by_whom(store: Store) -> None:
     persons = {f"operators/{one.name}.pub": one.line.encode() for one in (ANNA, BERT)}
     before, after = (Bundle({**guarded(bundle).files, **persons}) for bundle in (FIRST, WIDER))

@@ -51,6 +51,14 @@ def test_a_secret_is_printed_once_and_only_its_hash_is_kept(city: Path) -> None:
     assert not [text for text in dict(found["snippets"]).values() if secret in text]  # type: ignore[call-overload] # JSON's object
 
 
+def test_with_four_eyes_a_service_waits_for_a_second_person(city: Path) -> None:
+    settings = city / "ciconia.toml"
+    settings.write_text(settings.read_text().replace("four_eyes = false", "four_eyes = true"))
+    told = add(city).stdout
+    assert f"ciconia plan --config {city}" in told
+    assert "SIGHUP" not in told
+
+
 def test_the_json_says_what_the_app_needs(city: Path) -> None:
     found = said(add(city, "--json", "--redirect", f"{URI}/2", "--title", "Parking permits", "--sector", "mobility"))
     assert {name: found[name] for name in found if name not in {"client_secret", "snippets"}} == {

@@ -238,6 +238,12 @@ def test_what_is_no_plan_and_no_number_is_a_mistake_in_the_command(city: City, w
     assert city.run(*words)[1]["error"]["code"] == "usage"
 
 
+def test_a_plan_is_of_one_tenant(city: City) -> None:
+    (city.folder / "tenants" / "north").mkdir(parents=True)
+    code, told = city.run("plan")
+    assert (code, told["problems"][0]["what"]) == (1, "has several tenants.")
+
+
 def test_titles_and_less_go_at_once(guarded: City) -> None:
     guarded.edit('title.en = "Resident parking"', 'title.en = "Parking"', "parties/parking.toml")
     guarded.edit('birthdate = "exact"', 'birthdate = "age_over(18)"', "parties/parking.toml")
