@@ -2,7 +2,8 @@
 
 Where the configuration in force says `four_eyes = true`, whatever could tell somebody more waits for a second person: what
 the comparison finds, and everything whose effect on citizens it cannot see, such as an address, a key, or a provider's
-table. What only takes away goes at once, and so do titles and explanations.
+table; also a title, a law or rights, which tell a citizen who asks. What only takes away goes at once, and so do
+explanations.
 
 An attribute that a purpose says it will never have needs an approval that names it, whatever `four_eyes` says.
 """
@@ -11,18 +12,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
+from connectors.signatures.x509_lists import read_list
 from policies.load import Configuration
 from policies.purposes import AskRule, Show
 
 # The approval of the plan as a whole
 WHOLE = ""
 FOUR_EYES = "four_eyes"
-_TEXTS = frozenset({"title", "source"})
+_TOLD = frozenset({"source"})
 # The comparison decides about these, or they say more or less about the same release
-_OF_PURPOSES = _TEXTS | {
-    "law", "rights", "needs", "minimum_assurance", "countries", "digest", "dpv_purpose", "dpv_processing", "never"
+_OF_PURPOSES = _TOLD | {
+    "needs", "minimum_assurance", "countries", "digest", "dpv_purpose", "dpv_processing", "never"
 }  # fmt: skip
-_OF_PARTIES = _TEXTS | {"attributes", "purposes"}
+_OF_PARTIES = _TOLD | {"attributes", "purposes"}
 # Of these lists less is never more for anybody; of others an empty one means all
 _LISTS = frozenset({"redirect_uris", "origins", "recipients", "deviations"})
 _SAFEST: Mapping[str, object] = {
@@ -92,8 +94,8 @@ def _unseen(old: Configuration, new: Configuration) -> Iterator[str]:
     kinds: tuple[tuple[str, Mapping[Any, object], Mapping[Any, object], frozenset[str]], ...] = (
         ("purpose", old.purposes, new.purposes, _OF_PURPOSES),
         ("service", old.parties, new.parties, _OF_PARTIES),
-        ("source", old.providers, new.providers, _TEXTS),
-        ("node", old.nodes, new.nodes, _TEXTS),
+        ("source", old.providers, new.providers, _TOLD),
+        ("node", old.nodes, new.nodes, _TOLD),
     )
     for kind, before, after, told in kinds:
         for name in after:
@@ -115,10 +117,14 @@ def _differing(old: object, new: object, told: frozenset[str]) -> Iterator[str]:
             continue
         if name in _LISTS and all(each in before for each in after):
             continue
-        # A list of revoked certificates is signed, and new each day
-        if name == "revocation" and {file for file, _ in before} <= {file for file, _ in after}:
+        if name == "revocation" and all(_goes_on(file, octets, dict(after).get(file)) for file, octets in before):
             continue
         if name == "peer" and before and after:
             yield from _differing(before, after, told)
             continue
         yield name
+
+
+def _goes_on(file: str, before: bytes, after: bytes | None) -> bool:
+    """Whether a list of revoked certificates, which is new each day, is no older than the one before."""
+    return after is not None and read_list(file, after).begins >= read_list(file, before).begins

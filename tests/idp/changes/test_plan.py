@@ -1,15 +1,18 @@
 """A plan of two configurations: keys, what stops, approvals; and folders that get no plan."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from idp.changes.bundle import Bundle
-from idp.changes.guard import WHOLE, Assent, Requirement, missing
+from idp.changes.guard import WHOLE, Assent, Requirement, missing, requirements
 from idp.changes.plan import NOTHING, Plan, base_of, make_plan
-from policies.load import examine
+from policies.catalogue import STANDARD
+from policies.load import Configuration, examine
+from policies.parties import EntityId, NodeId, Peer, RequestingNode, Source
+from tests.connectors.authority import DAY, NOW, revoking
 from tests.idp.changes.signing import person
 from tests.idp.cli.command import ciconia, json_of
 from tests.policies.load.files import FILES, files
@@ -56,7 +59,7 @@ PARTY = "parties/parking.toml"
         ),
         (changed("nodes/nl.toml"), ["Node of the Netherlands (NL) can no longer ask."], False),
         (changed(NODE, ('"10.1.0.0/16", ', "")), [], True),
-        (changed(NODE, ('"Latvia"', '"Republic of Latvia"')), [], False),
+        (changed(NODE, ('"Latvia"', '"Republic of Latvia"')), [], True),
         (changed("catalogue.toml", ("1.2.3", "1.2.4")), [], True),
     ],
 )
@@ -169,3 +172,15 @@ def test_every_problem_of_a_folder_is_told_at_once_with_file_line_key_and_fix(tm
             [one for one in told if one["file"] == name],
         )
     assert "colour" in {one["key"] for one in told if one["file"].endswith("ciconia.toml")}
+
+
+@pytest.mark.parametrize(("begin", "needed"), [(0, False), (1, False), (-1, True), (None, True)])
+def test_only_an_older_list_of_revoked_certificates_waits(begin: int | None, *, needed: bool) -> None:
+    def with_list(octets: Sequence[tuple[str, bytes]]) -> Configuration:
+        peer = Peer(EntityId("https://node.example"), "EE", "", b"", "", (), Source("", 1), revocation=tuple(octets))
+        node = RequestingNode(NodeId("ee"), {}, peer, Source("", 1))
+        return Configuration({}, {}, {}, STANDARD, {}, nodes={NodeId("ee"): node})
+
+    before = with_list([("ee.crl", revoking("root"))])
+    after = with_list([] if begin is None else [("ee.crl", revoking("root", begin=NOW - DAY + begin))])
+    assert bool(requirements(before, after, four_eyes=True, wider=(), settings=())) is needed

@@ -244,10 +244,23 @@ def test_a_plan_is_of_one_tenant(city: City) -> None:
     assert (code, told["problems"][0]["what"]) == (1, "has several tenants.")
 
 
-def test_titles_and_less_go_at_once(guarded: City) -> None:
-    guarded.edit('title.en = "Resident parking"', 'title.en = "Parking"', "parties/parking.toml")
+def test_explanations_and_less_go_at_once(guarded: City) -> None:
+    guarded.edit("A permit is given to adults.", "Adults park here.")
     guarded.edit('birthdate = "exact"', 'birthdate = "age_over(18)"', "parties/parking.toml")
     assert guarded.apply(BERT)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "file"),
+    [
+        ("Resident parking", "parties/parking.toml"),
+        ("Parking permit for residents", PURPOSE),
+        ("Parking by-law of Storkhaven, section 7 (made up for the demo)", PURPOSE),
+    ],
+)
+def test_what_tells_a_citizen_who_asks_waits(guarded: City, said: str, file: str) -> None:
+    guarded.edit(f'"{said}"', '"The tax office"', file)
+    assert guarded.apply(BERT)[0] == 1
 
 
 def test_what_was_never_to_be_added_needs_an_approval_of_its_own(city: City) -> None:
