@@ -144,13 +144,17 @@ def strings_of(content: object) -> Iterator[str]:
             yield from strings_of(value)
 
 
+# Metadata of others, and the files of the configuration, which two nodes may share
+PUBLIC = ("peers", "configurations")
+
+
 def cells_of(folder: Path) -> set[str]:
-    """Every text and every run of bytes (as hex) in any column of a node's database, public metadata of others apart."""
+    """Every text and every run of bytes (as hex) in any column of a node's database; not of `PUBLIC` tables."""
     found: set[str] = set()
     with closing(sqlite3.connect(f"file:{folder / 'ciconia.db'}?mode=ro", uri=True)) as connection:
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         for name in names:
-            for row in connection.execute(f'SELECT * FROM "{name}"') if name != "peers" else ():  # noqa: S608 - a name of the schema
+            for row in connection.execute(f'SELECT * FROM "{name}"') if name not in PUBLIC else ():  # noqa: S608 - a name of the schema
                 found |= {cell.hex() if isinstance(cell, bytes) else cell for cell in row if isinstance(cell, bytes | str)}
     return {cell for cell in found if len(cell) >= SHORTEST_ID}
 

@@ -134,6 +134,15 @@ def past_the_languages(page: Page) -> None:
         page.keyboard.press("Tab")
 
 
+def tab_to(page: Page, element: str) -> None:
+    """Tab until the keyboard reaches `element`, as `focused` names it."""
+    stops: list[str] = []
+    while not stops or stops[-1] != element:
+        assert len(stops) < 30, stops
+        page.keyboard.press("Tab")
+        stops.append(focused(page))
+
+
 def focused(page: Page) -> str:
     """The element that has the keyboard: `a`, `input share.email`, `button approve`, or `body`."""
     return str(

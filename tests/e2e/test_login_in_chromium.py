@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Error, Page, expect
 
 from idp.demo.scene import Scene
 from idp.receipts.receipt_verify import verify_receipt
-from tests.e2e.browser import another_tab, past_the_languages, violations, window
+from tests.e2e.browser import another_tab, past_the_languages, tab_to, violations, window
 
 pytestmark = pytest.mark.peer
 
@@ -241,9 +241,8 @@ def test_the_keyboard_alone_signs_in(chromium: Browser, scene: Scene) -> None:
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         expect(page.locator("button[value=approve]")).to_be_visible()
-        past_the_languages(page)
-        page.keyboard.press("Tab")
+        tab_to(page, "input share.email")
         page.keyboard.press("Space")
-        page.keyboard.press("Tab")
+        tab_to(page, "button approve")
         page.keyboard.press("Enter")
         assert "mari.maasikas@post.example" in _at_city(scene, page, "You are signed in")
