@@ -182,9 +182,9 @@ def no_file_stays_open(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         each.dispose()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One Chromium for all tests of a process: Playwright runs once in each."""
+    """One Chromium for a module: while Playwright runs, no other event loop can in this process."""
     with sync_playwright() as playwright:
         browser = launch(playwright)
         yield browser
