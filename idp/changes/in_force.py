@@ -11,7 +11,7 @@ While it serves, it looks at the newest number every half second, and takes up w
 import mmap
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -34,6 +34,8 @@ ATTEMPTS = 20
 NUMBER_BYTES = 8
 # Configurations that a worker keeps in memory for the logins that began under them
 REMEMBERED = 4
+# A line of the log has so many sentences of what widens, or waits
+LOGGED = 20
 NOT_APPROVED = "Plan and apply it: a second person approves it (`ciconia plan`, `approve`, `apply`)."
 UNREADABLE = ", which is in force, cannot be served by this version."
 MEND = "Mend the folder, and put it in force: `ciconia plan`, `ciconia apply`. They need no server."
@@ -122,7 +124,7 @@ def settle(
             put = history.put(folder, who=who, now=now, before=newest, widened=plan.widened, approved=approved)
         except Overtaken:
             continue
-        widens = list(plan.widened)
+        widens = _first(plan.widened)
         log_of(tenant).warning("configuration_taken_up", number=put.number, digest=put.digest, widens=widens, who=who)
         return InForce(put, folder, configuration)
     raise StoreUnavailable("the configuration changes again and again")
@@ -149,9 +151,15 @@ def _instead(
     served: InForce, standing: FolderStanding, tenant: Tenant, fix: str, needs: list[str] | None = None
 ) -> InForce:
     number, digest = served.applied.number, served.applied.digest
-    more = {"needs": needs} if needs else {}
+    more = {"needs": _first(needs)} if needs else {}
     log_of(tenant).error(f"folder_{standing}", serving=number, digest=digest, fix=fix, **more)
     return InForce(served.applied, served.bundle, served.configuration, standing)
+
+
+def _first(sentences: Sequence[str]) -> list[str]:
+    """As many sentences as a line of the log has room for; the plan and the record have all."""
+    left = len(sentences) - LOGGED
+    return [*sentences[:LOGGED], *([f"and {left} more"] if left > 0 else [])]
 
 
 class Memory:
