@@ -136,11 +136,6 @@ def bits_needed(purpose: Purpose) -> float:
     return total((name, need.form) for name, need in purpose.needs.items())
 
 
-def bits_in_full(purpose: Purpose) -> float:
-    """The sum of the same attributes in full: what a service would get that asked for them without a purpose."""
-    return total((name, EXACT) for name in purpose.needs)
-
-
 def identifying(said: float) -> float:
     """Bits that can tell people apart: no more than there are people."""
     return min(said, MOST)

@@ -12,7 +12,7 @@ import pytest
 from tests.docs.operators import DIGEST, Block, blocks_of
 from tests.docs.pages import DOCS
 from tests.idp.cli.command import ciconia
-from tests.idp.cli.test_plan_apply import PARTY
+from tests.policies.load.files import PARTY
 
 BLOCKS = blocks_of(DOCS / "change-a-policy.md")
 CHANGE, AWAY = "Change a file", "Approve it on a machine without a network"

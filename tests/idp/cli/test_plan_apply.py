@@ -19,21 +19,9 @@ from idp.store import tables
 from idp.store.store import open_store
 from tests.idp.changes.signing import Person, person
 from tests.idp.cli.command import ciconia, json_of
+from tests.policies.load.files import PARTY
 
 PURPOSE = "purposes/resident-parking.toml"
-PARTY = """\
-client_id = "parking"
-title.en = "Resident parking"
-sector = "traffic"
-redirect_uris = ["https://parking.storkhaven.example/callback"]
-purposes = ["resident-parking"]
-token_endpoint_auth_method = "client_secret_basic"
-client_secret_sha256 = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"
-
-[attributes]
-birthdate = "exact"
-address = "exact"
-"""
 ANNA, BERT, EVE = person("anna"), person("bert"), person("eve")
 
 
