@@ -6,6 +6,7 @@ from typing import NewType
 
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName, Form
+from policies.openid_client import OpenIDClient
 from policies.redirects import is_redirect
 
 Tenant = NewType("Tenant", str)
@@ -86,6 +87,7 @@ class RelyingParty:
     enforce: bool = False
     # The legal sphere that it lies in; "" is within every one
     sphere: str = ""
+    openid: OpenIDClient = field(default_factory=OpenIDClient)
 
     def takes(self, redirect_uri: str) -> bool:
         """Whether an answer may go there."""

@@ -134,7 +134,7 @@ def _city(parts: SiteParts) -> CitySite:
         ),
         party_receipts=PartyReceipts(
             tenant=settings.tenant,
-            tokens=openid.tokens,
+            access=openid.access,
             clients=openid.clients,
             receipts=receipts,
             commits=parts.commits,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from policies.attributes import AttributeName
 from policies.catalogue import Catalogue
+from policies.load.openid_client import read_openid_client
 from policies.load.public_clients import fault_of_public_redirect_uri, read_origins
 from policies.load.purposes import form_of, known_attributes
 from policies.load.redirects import fault_of_redirect_uri
@@ -81,6 +82,7 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
         origins=read_origins(table, redirect_uris, public=public),
         enforce=table.flag("enforce"),
         sphere=table.sphere(),
+        openid=read_openid_client(table),
     )
     if party.enforce and len(party.purposes) > 1:
         # The request travels through the citizen's browser, which may name the other purpose

@@ -1,4 +1,4 @@
-"""Our direct answers to a relying party, past the browser: JSON with a status and headers."""
+"""Requests of programs past the browser, and our answers: JSON with a status and headers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -9,6 +9,26 @@ from policies.errors import RequestRefused
 # RFC 6749 §5.1: what holds tokens or values is kept by nobody on the way
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 RETRY_AFTER_SECONDS = "5"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectRequest:
+    """A program's request: what it sent, and what may prove who sends it. Nothing of it is believed yet.
+
+    `method` and `path` are those of the request line. A parameter that came twice was refused before.
+    """
+
+    form: Mapping[str, str] = field(default_factory=dict, repr=False)
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
+    # the Authorization header, "" without one
+    authorization: str = field(default="", repr=False)
+    method: str = "POST"
+    path: str = "/token"
+
+    @property
+    def given(self) -> dict[str, str]:
+        """The form without what has no value: RFC 6749 §3.2 counts that as omitted."""
+        return {name: value for name, value in self.form.items() if value}
 
 
 @dataclass(frozen=True, slots=True)

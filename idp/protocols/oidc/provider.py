@@ -2,14 +2,17 @@
 
 | module | what |
 |---|---|
-| `oidc_request.py` | judges an authentication request |
-| `oidc_claims.py` | the `claims` parameter, and attributes as claims |
-| `oidc_hint.py` | who is to come back, by `id_token_hint` |
-| `oidc_client.py` | who calls the token endpoint |
-| `oidc_token.py` | code to tokens, token to userinfo |
-| `oidc_receipt.py` | token to receipt, once |
-| `oidc_metadata.py` | discovery and JWKS |
-| `direct.py` | the shape of answers that do not go through the browser |
+| `request.py` | judges an authentication request |
+| `claims.py` | the `claims` parameter, and attributes as claims |
+| `hint.py` | who is to come back, by `id_token_hint` |
+| `client.py` | who calls the token endpoint |
+| `token.py` | the token endpoint, by grant type, and userinfo |
+| `grant_types.py`, `code_grant.py` | one module a grant type, and what they share |
+| `issuance.py` | the tokens and the id_token of an answer |
+| `access.py` | access tokens, and whether what they stand for still holds |
+| `receipt.py` | token to receipt, once |
+| `metadata.py` | discovery and JWKS |
+| `direct.py` | the shape of requests and answers that do not go through the browser |
 
 No HTTP here: `idp.web.routes.oidc` brings parameters and headers and takes answers away.
 """
@@ -26,8 +29,9 @@ from idp.ledger.ledger_keys import mac
 from idp.login.frontend import Admit, Declined, Received
 from idp.login.states import CODE_LIFE, GRANT, Released
 from idp.ports import ParkedRow
+from idp.protocols.oidc.access import AccessTokens, HeldBy, for_everybody
 from idp.protocols.oidc.client import Clients
-from idp.protocols.oidc.direct import JsonAnswer, error_uri, explained, unavailable
+from idp.protocols.oidc.direct import DirectRequest, JsonAnswer, error_uri, explained, unavailable
 from idp.protocols.oidc.hint import hinted_subject
 from idp.protocols.oidc.metadata import discovery, jwks
 from idp.protocols.oidc.parts import OpenIDParts
@@ -40,7 +44,7 @@ from idp.protocols.oidc.request import (
     read_protocol,
     unknown_scopes,
 )
-from idp.protocols.oidc.token import HeldBy, Tokens, for_everybody
+from idp.protocols.oidc.token import Tokens
 from policies.authentication import Origin
 from policies.errors import (
     AssuranceTooLow,
@@ -108,7 +112,8 @@ class OpenIDProvider:
         # A request from a page of any other origin is refused before its client is looked at
         self.origins = frozenset(origin for party in parts.parties.values() for origin in party.origins)
         self.clients = Clients(issuer=parts.issuer, parties=parts.parties)
-        self.tokens = Tokens(parts, self.clients)
+        self.access = AccessTokens(parts)
+        self._tokens = Tokens(parts, self.clients, self.access)
 
     def receive(self, inbound: Inbound, now: int, admit: Admit = lambda _service: None) -> Received | Declined:
         """Judge an authentication request: the request, or the error that goes back to the verified redirect address.
@@ -162,18 +167,16 @@ class OpenIDProvider:
         uri = (("error_uri", error_uri(self._parts.documentation, code)),) if self._parts.documentation else ()
         return self._answer(origin, (("error", code), ("error_description", sentence or SENTENCES.get(code, "")), *uri))
 
-    def token(self, parameters: Mapping[str, str], authorization: str, now: int) -> JsonAnswer:
-        """The token endpoint: the parameters of the form, and the Authorization header or ""."""
-        return explained(self.tokens.token(parameters, authorization, now), self._parts.documentation)
+    def token(self, call: DirectRequest, now: int) -> JsonAnswer:
+        """The token endpoint."""
+        return explained(self._tokens.token(call, now), self._parts.documentation)
 
-    def userinfo(
-        self, authorization: str, query: Mapping[str, str], form: Mapping[str, str], now: int, held: HeldBy = for_everybody
-    ) -> JsonAnswer:
-        """Userinfo, by GET or POST: the Authorization header or "", the address's parameters and the form's.
+    def userinfo(self, call: DirectRequest, now: int, held: HeldBy = for_everybody) -> JsonAnswer:
+        """Userinfo, by GET or POST.
 
         `held` is given the token's client, and raises `RequestRefused` where whoever asks may not ask for it.
         """
-        return explained(self.tokens.userinfo(authorization, query, form, now, held), self._parts.documentation)
+        return explained(self._tokens.userinfo(call, now, held), self._parts.documentation)
 
     def is_public(self, client_id: str) -> bool:
         """Whether a client of this id is registered as public."""

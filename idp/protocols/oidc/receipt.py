@@ -6,14 +6,14 @@ to. Who calls authenticates as at the token endpoint: a receipt is evidence, and
 
 import base64
 import hashlib
-from collections.abc import Mapping
 from typing import Protocol
 
 from idp.login.states import ACCESS_TOKEN_LIFE, Grant
 from idp.ports import Commits, Mark, Unit
+from idp.protocols.oidc.access import AccessTokens, bearer, handle_of
 from idp.protocols.oidc.client import Authenticated, Clients
-from idp.protocols.oidc.direct import JsonAnswer, oauth_error, unavailable
-from idp.protocols.oidc.token import Tokens, assertion_used, bearer, handle_of, spend
+from idp.protocols.oidc.direct import DirectRequest, JsonAnswer, oauth_error, unavailable
+from idp.protocols.oidc.grant_types import assertion_used, spend
 from idp.receipts.issue import Issued
 from idp.receipts.receipt import ReceiptHolder
 from policies.errors import Conflict, NotFound, RequestRefused, StoreUnavailable
@@ -32,35 +32,31 @@ class Issuing(Protocol):
 class PartyReceipts:
     """Gives relying parties their receipts. One tenant's."""
 
-    def __init__(self, *, tenant: Tenant, tokens: Tokens, clients: Clients, receipts: Issuing, commits: Commits) -> None:
+    def __init__(
+        self, *, tenant: Tenant, access: AccessTokens, clients: Clients, receipts: Issuing, commits: Commits
+    ) -> None:
         self._tenant = tenant
-        self._tokens = tokens
+        self._access = access
         self._clients = clients
         self._receipts = receipts
         self._commits = commits
 
-    def receipt(
-        self, authorization: str, query: Mapping[str, str], form: Mapping[str, str], now: int
-    ) -> JsonAnswer | bytes:
+    def receipt(self, call: DirectRequest, now: int) -> JsonAnswer | bytes:
         """The receipt's file, or a refusal as userinfo has them (RFC 6750 §3)."""
         try:
-            return self._receipt(authorization, query, form, now)
+            return self._receipt(call, now)
         except RequestRefused as error:
-            challenge = f'{self._tokens.challenge}, error="{error.oauth}", error_description="{error.detail}"'
+            challenge = f'{self._access.challenge}, error="{error.oauth}", error_description="{error.detail}"'
             return oauth_error(error, challenge=challenge)
         except StoreUnavailable as error:
             return unavailable(error.detail)
 
-    def _receipt(
-        self, authorization: str, query: Mapping[str, str], form: Mapping[str, str], now: int
-    ) -> JsonAnswer | bytes:
+    def _receipt(self, call: DirectRequest, now: int) -> JsonAnswer | bytes:
         # 1. the token, and who brings it
-        token = bearer("", query, form)
+        token = bearer("", call.query, call.form)
         if not token:
-            return JsonAnswer(401, {"WWW-Authenticate": self._tokens.challenge}, {}, "no access token in the form")
-        # RFC 6749 §3.2: a field without a value counts as omitted
-        given = {name: value for name, value in form.items() if value}
-        caller = self._clients.authenticate(given, authorization, now)
+            return JsonAnswer(401, {"WWW-Authenticate": self._access.challenge}, {}, "no access token in the form")
+        caller = self._clients.authenticate(call.given, call.authorization, now)
         # 2. the receipt, before the mark: what cannot be made now may be asked for again. The client's assertion held,
         #    so a refusal spends it too
         try:
@@ -82,7 +78,7 @@ class PartyReceipts:
         return octets
 
     def _grant(self, token: str, caller: Authenticated, now: int) -> Grant:
-        grant = self._tokens.granted(token, now)
+        grant = self._access.granted(token, now)
         if caller.party.client_id != ClientId(grant.origin.service):
             raise RequestRefused("The access token was issued to another client.", oauth="invalid_token", status=401)
         return grant

@@ -1,13 +1,13 @@
 """OpenID Connect over HTTP beside the login: token, userinfo, discovery and keys."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from idp.protocols.oidc.direct import NO_STORE, JsonAnswer, explained, oauth_error, too_many, unavailable
+from idp.protocols.oidc.direct import NO_STORE, DirectRequest, JsonAnswer, explained, oauth_error, too_many, unavailable
 from idp.web.city_site import CitySite
 from idp.web.described import (
     JsonWebKeySet,
@@ -36,8 +36,8 @@ FROM_A_SERVER = (
     "Clients authenticate from a server of theirs, and no page does. An app in a browser is registered as public, with the "
     "origin of its pages."
 )
-# What is made of a form's fields, the Authorization header and the moment
-Asked = Callable[[Mapping[str, str], str, int], JsonAnswer | bytes]
+# What is made of a request and the moment
+Asked = Callable[[DirectRequest, int], JsonAnswer | bytes]
 
 
 def router(site: CitySite) -> APIRouter:
@@ -70,14 +70,9 @@ def router(site: CitySite) -> APIRouter:
 
 
 async def _receipt(site: CitySite, request: Request) -> JsonAnswer | bytes:
-    asked = query(request)
-
-    def given(fields: Mapping[str, str], authorization: str, now: int) -> JsonAnswer | bytes:
-        return site.party_receipts.receipt(authorization, asked, fields, now)
-
     if _in_browser(request):
         raise RequestRefused(FROM_A_SERVER, status=403)
-    answer = await _authenticated(site, request, await form(request, MAX_REQUEST), given)
+    answer = await _authenticated(site, request, await _call(request), site.party_receipts.receipt)
     return answer if isinstance(answer, bytes) else explained(answer, site.documentation)
 
 
@@ -86,17 +81,27 @@ async def _redeemed(site: CitySite, request: Request) -> JsonAnswer | bytes:
     origin, openid = origin_of(request.scope), site.openid
     if _in_browser(request) and origin not in openid.origins:
         raise RequestRefused(FROM_A_SERVER, status=403)
-    fields = await form(request, MAX_REQUEST)
-    client_id = fields.get("client_id", "")
+    call = await _call(request)
+    client_id = call.form.get("client_id", "")
     if origin is None or not openid.is_public(client_id):
         request.scope[READABLE] = False
         if _in_browser(request):
             raise RequestRefused(FROM_A_SERVER, status=403)
-        return await _authenticated(site, request, fields, openid.token)
+        return await _authenticated(site, request, call, openid.token)
     _check_page(site, request, client_id)
     # It proves nothing that could be guessed, so nothing counts against whose browser it is
-    authorization = header(request, b"authorization") or ""
-    return await run_in_threadpool(openid.token, fields, authorization, site.clock())
+    return await run_in_threadpool(openid.token, call, site.clock())
+
+
+async def _call(request: Request, *, posted: bool = True) -> DirectRequest:
+    """The request of a program, with its form where one is `posted`."""
+    return DirectRequest(
+        form=await form(request, MAX_REQUEST) if posted else {},
+        query=query(request),
+        authorization=header(request, b"authorization") or "",
+        method=request.method,
+        path=request.url.path,
+    )
 
 
 def _in_browser(request: Request) -> bool:
@@ -118,7 +123,7 @@ def _check_page(site: CitySite, request: Request, client_id: str) -> None:
             raise RequestRefused("The page that asks is of an origin that is not registered for this client.", status=403)
 
 
-async def _authenticated(site: CitySite, request: Request, fields: Mapping[str, str], asked: Asked) -> JsonAnswer | bytes:
+async def _authenticated(site: CitySite, request: Request, call: DirectRequest, asked: Asked) -> JsonAnswer | bytes:
     """Answer a client that has to authenticate. Its failures at all such endpoints count together.
 
     They count by address and client, and by address alone, where there is room for more: whoever guesses may name another
@@ -129,24 +134,21 @@ async def _authenticated(site: CitySite, request: Request, fields: Mapping[str, 
     codes are not guessed. Nor does an access token that has ended, or a browser: any page could make its reader's count for
     the services beside it.
     """
-    authorization = header(request, b"authorization") or ""
     address = site.watched.rates.address(client_of(request))
     try:
-        return await run_in_threadpool(_proven, site, address, fields, authorization, asked)
+        return await run_in_threadpool(_proven, site, address, call, asked)
     except TooManyRequests as error:
         return too_many(error.seconds)
 
 
-def _proven(
-    site: CitySite, address: str, fields: Mapping[str, str], authorization: str, asked: Asked
-) -> JsonAnswer | bytes:
+def _proven(site: CitySite, address: str, call: DirectRequest, asked: Asked) -> JsonAnswer | bytes:
     """The limits first, and all that is read or verified in this thread: an assertion is anybody's text.
 
     Raises `TooManyRequests`.
     """
-    rates, client = site.watched.rates, site.openid.clients.named(fields, authorization)
+    rates, client = site.watched.rates, site.openid.clients.named(call.form, call.authorization)
     rates.check_failures(address, TOKEN, client, own=True)
-    answer = asked(fields, authorization, site.clock())
+    answer = asked(call, site.clock())
     if isinstance(answer, JsonAnswer) and answer.body.get("error") == STRANGER:
         rates.check_failures(address, TOKEN, client)
         rates.failed(address, TOKEN, client)
@@ -156,10 +158,8 @@ def _proven(
 
 async def _userinfo(site: CitySite, request: Request) -> JsonAnswer:
     posted = request.method == "POST" and "content-type" in request.headers
-    fields = await form(request, MAX_REQUEST) if posted else {}
-    authorization = header(request, b"authorization") or ""
-    held = partial(_check_page, site, request)
-    return await run_in_threadpool(site.openid.userinfo, authorization, query(request), fields, site.clock(), held)
+    call = await _call(request, posted=posted)
+    return await run_in_threadpool(site.openid.userinfo, call, site.clock(), partial(_check_page, site, request))
 
 
 async def _direct(site: CitySite, request: Request, answer: Awaitable[JsonAnswer | bytes]) -> Response:

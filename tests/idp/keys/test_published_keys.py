@@ -13,9 +13,9 @@ from idp.keys.change import MINUTE, make
 from idp.keys.folder import BrokerKeys, create_keys, load_keys
 from idp.keys.kinds import JWKS_SECONDS, SAML_LIFE
 from idp.protocols.cached_metadata import Published
+from idp.protocols.oidc.issuance import ID_TOKEN_LIFE
 from idp.protocols.oidc.metadata import jwks
 from idp.protocols.oidc.provider import PUBLIC
-from idp.protocols.oidc.token import ID_TOKEN_LIFE
 
 ORIGIN = "broker.example/log"
 BEGINS = 1_795_600_020 // MINUTE * MINUTE

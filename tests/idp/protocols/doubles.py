@@ -16,6 +16,7 @@ from idp.login.frontend import Declined, Received
 from idp.login.sealing import Sealer, SealingKeys
 from idp.login.states import CODE_LIFE, GRANT, Grant
 from idp.ports import Unit
+from idp.protocols.oidc.direct import DirectRequest
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.provider import OpenIDProvider
 from idp.protocols.oidc.request import OpenIDRequest, origin_of
@@ -235,6 +236,18 @@ def answer(outbound: Outbound) -> dict[str, str]:
 
 def _query(url: str) -> list[tuple[str, str]]:
     return urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query, strict_parsing=True)
+
+
+def posted(form: Mapping[str, str], authorization: str) -> DirectRequest:
+    """A form that a program posts."""
+    return DirectRequest(form=form, authorization=authorization)
+
+
+def asking(
+    authorization: str, query: Mapping[str, str] | None = None, form: Mapping[str, str] | None = None
+) -> DirectRequest:
+    """A request for userinfo."""
+    return DirectRequest(form=form or {}, query=query or {}, authorization=authorization, path="/userinfo")
 
 
 def basic(client: str = "parking", secret: str = SECRET) -> str:

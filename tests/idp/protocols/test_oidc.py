@@ -27,7 +27,19 @@ from policies.errors import (
     Suspended,
 )
 from tests.connectors_jws.jws_doubles import SoftwareSigner, private_key
-from tests.idp.protocols.doubles import ISSUER, NOW, REDIRECT, TENANT, City, MemoryStore, accepted, answer, grant, party
+from tests.idp.protocols.doubles import (
+    ISSUER,
+    NOW,
+    REDIRECT,
+    TENANT,
+    City,
+    MemoryStore,
+    accepted,
+    answer,
+    grant,
+    party,
+    posted,
+)
 from tests.sealing import fixed_keys
 
 KEY = b"k" * 32
@@ -154,4 +166,4 @@ def test_no_signer_or_one_of_another_algorithm_is_refused_at_start(algs: tuple[s
 def test_a_provider_without_any_party_starts_and_knows_nobody() -> None:
     provider = for_nobody("ES256")
     assert provider.discovery().body["id_token_signing_alg_values_supported"] == ["ES256"]
-    assert provider.token({"grant_type": "authorization_code"}, "", 0).status == 401
+    assert provider.token(posted({"grant_type": "authorization_code"}, ""), 0).status == 401

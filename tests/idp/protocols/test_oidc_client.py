@@ -29,18 +29,19 @@ from tests.idp.protocols.doubles import (
     grant,
     key_party,
     party,
+    posted,
     redemption,
 )
 
 
 def by_secret(authorization: str, city: City | None = None, **changes: str | None) -> JsonAnswer:
     city = city or City()
-    return city.provider.token(redemption(city.code(grant()), **changes), authorization, NOW)
+    return city.provider.token(posted(redemption(city.code(grant()), **changes), authorization), NOW)
 
 
 def by_key(token: str, city: City | None = None, now: int = NOW, **changes: str | None) -> JsonAnswer:
     city = city or City()
-    return city.provider.token(asserted(city.code(grant("fare"), now=now), token, **changes), "", now)
+    return city.provider.token(posted(asserted(city.code(grant("fare"), now=now), token, **changes), ""), now)
 
 
 def stranger(answer: JsonAnswer) -> str:
@@ -116,7 +117,7 @@ def test_beside_another_client_id_a_right_secret_is_refused_in_the_words_of_a_wr
 
 def by_post(city: City, **changes: str | None) -> JsonAnswer:
     sent = {"client_id": "parking", "client_secret": SECRET, **changes}
-    return city.provider.token(redemption(city.code(grant()), **sent), "", NOW)
+    return city.provider.token(posted(redemption(city.code(grant()), **sent), ""), NOW)
 
 
 @pytest.mark.spec("RFC 6749 §2.3.1")
@@ -169,9 +170,9 @@ def test_two_ways_at_once_are_refused() -> None:
         asserted(code, assertion()),
         redemption(code, client_assertion_type="x"),
     ):
-        answer = city.provider.token(parameters, basic(), NOW)
+        answer = city.provider.token(posted(parameters, basic()), NOW)
         assert (answer.status, answer.body["error"]) == (400, "invalid_request")
-    answer = city.provider.token(asserted(code, assertion(), client_secret=SECRET), "", NOW)
+    answer = city.provider.token(posted(asserted(code, assertion(), client_secret=SECRET), ""), NOW)
     assert (answer.status, answer.body["error"]) == (400, "invalid_request")
 
 

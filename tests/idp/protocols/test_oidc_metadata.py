@@ -17,6 +17,7 @@ from tests.idp.protocols.doubles import (
     grant,
     key_party,
     party,
+    posted,
 )
 
 
@@ -80,4 +81,4 @@ def test_every_claim_that_is_listed_is_known() -> None:
 def test_every_algorithm_of_client_assertions_that_is_listed_authenticates() -> None:
     for alg in listed("token_endpoint_auth_signing_alg_values_supported"):
         city = City(key_party(alg=alg))
-        assert city.provider.token(asserted(city.code(grant("fare")), assertion(alg=alg)), "", NOW).status == 200
+        assert city.provider.token(posted(asserted(city.code(grant("fare")), assertion(alg=alg)), ""), NOW).status == 200

@@ -10,7 +10,7 @@ from idp.receipts.issue import Issued
 from idp.receipts.receipt import ReceiptHolder
 from policies.errors import NotFound
 from policies.parties import ClientId
-from tests.idp.protocols.doubles import NOW, TENANT, City, asserted, assertion, basic, grant, redemption
+from tests.idp.protocols.doubles import NOW, TENANT, City, asserted, assertion, basic, grant, posted, redemption
 
 
 class Desk:
@@ -33,15 +33,15 @@ class Scene:
         self.city, self.desk = City(), Desk()
         self.endpoint = PartyReceipts(
             tenant=TENANT,
-            tokens=self.city.provider.tokens,
+            access=self.city.provider.access,
             clients=self.city.provider.clients,
             receipts=self.desk,
             commits=self.city.store,
         )
         fare = self.city.code(grant("fare"), handle=b"f" * 32)
         parking = self.city.code(grant("parking"), handle=b"p" * 32)
-        self.fare = self._access(self.city.provider.token(asserted(fare, assertion(jti="first")), "", NOW))
-        self.parking = self._access(self.city.provider.token(redemption(parking), basic(), NOW))
+        self.fare = self._access(self.city.provider.token(posted(asserted(fare, assertion(jti="first")), ""), NOW))
+        self.parking = self._access(self.city.provider.token(posted(redemption(parking), basic()), NOW))
 
     def _access(self, answer: JsonAnswer) -> str:
         assert answer.status == 200, answer.body
@@ -49,7 +49,7 @@ class Scene:
 
     def ask(self, token: str, jti: str) -> int:
         form = {**asserted("", assertion(jti=jti)), "access_token": token}
-        answer = self.endpoint.receipt("", {}, form, NOW)
+        answer = self.endpoint.receipt(posted(form, ""), NOW)
         return 200 if isinstance(answer, bytes) else answer.status
 
 
@@ -93,8 +93,8 @@ def test_a_field_without_a_value_counts_as_omitted() -> None:
     scene = Scene()
     empty = dict.fromkeys(("client_id", "client_secret", "client_assertion", "client_assertion_type"), "")
     token = {"access_token": scene.parking}
-    assert scene.endpoint.receipt(basic(), {}, {**empty, **token}, NOW) == b"{}\n"
-    answer = scene.endpoint.receipt("", {}, {**empty, **token}, NOW)
+    assert scene.endpoint.receipt(posted({**empty, **token}, basic()), NOW) == b"{}\n"
+    answer = scene.endpoint.receipt(posted({**empty, **token}, ""), NOW)
     assert isinstance(answer, JsonAnswer)
     assert (answer.status, answer.body["error_description"]) == (401, "The request has no client authentication.")
 

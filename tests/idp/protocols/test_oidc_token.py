@@ -35,18 +35,20 @@ from tests.idp.protocols.doubles import (
     SOURCE,
     VERIFIER,
     City,
+    asking,
     asserted,
     assertion,
     basic,
     full_address,
     grant,
     party,
+    posted,
     redemption,
 )
 
 
 def redeemed(city: City, code: str, **changes: str | None) -> JsonAnswer:
-    return city.provider.token(redemption(code, **changes), basic(), NOW)
+    return city.provider.token(posted(redemption(code, **changes), basic()), NOW)
 
 
 def error(answer: JsonAnswer) -> tuple[int, str]:
@@ -63,7 +65,7 @@ def id_token(city: City, answer: JsonAnswer, alg: str = "ES256") -> tuple[dict[s
 
 
 def userinfo(city: City, answer: JsonAnswer, now: int = NOW) -> JsonAnswer:
-    return city.provider.userinfo(f"Bearer {answer.body['access_token']}", {}, {}, now)
+    return city.provider.userinfo(asking(f"Bearer {answer.body['access_token']}"), now)
 
 
 def test_a_code_becomes_an_access_token_and_an_id_token() -> None:
@@ -172,7 +174,7 @@ def test_a_used_code_that_another_client_presents_ends_the_token_too() -> None:
     city = City(party(), party("other"))
     code = city.code(grant())
     first = redeemed(city, code)
-    assert error(city.provider.token(redemption(code), basic("other"), NOW)) == (400, "invalid_grant")
+    assert error(city.provider.token(posted(redemption(code), basic("other")), NOW)) == (400, "invalid_grant")
     assert userinfo(city, first).status == 401
 
 
@@ -196,8 +198,8 @@ def test_what_is_no_code_of_ours_is_refused(code: str) -> None:
 def test_a_code_ends_after_sixty_seconds() -> None:
     city = City()
     code = city.code(grant())
-    assert error(city.provider.token(redemption(code), basic(), NOW + CODE_LIFE)) == (400, "invalid_grant")
-    assert city.provider.token(redemption(code), basic(), NOW + CODE_LIFE - 1).status == 200
+    assert error(city.provider.token(posted(redemption(code), basic()), NOW + CODE_LIFE)) == (400, "invalid_grant")
+    assert city.provider.token(posted(redemption(code), basic()), NOW + CODE_LIFE - 1).status == 200
 
 
 # -- to whom, where, with which verifier -------------------------------------------------------------------------------
@@ -206,7 +208,7 @@ def test_a_code_ends_after_sixty_seconds() -> None:
 def test_a_code_of_another_client_is_refused_and_stays_good_for_its_own() -> None:
     city = City(party(), party("other"))
     code = city.code(grant())
-    assert error(city.provider.token(redemption(code), basic("other"), NOW)) == (400, "invalid_grant")
+    assert error(city.provider.token(posted(redemption(code), basic("other")), NOW)) == (400, "invalid_grant")
     assert redeemed(city, code).status == 200
 
 
@@ -320,7 +322,7 @@ def test_each_fault_of_form_has_its_error(changes: dict[str, str | None], expect
     city = City()
     wanted = {**redemption(city.code(grant())), **changes}
     kept = {name: value for name, value in wanted.items() if value is not None}
-    assert error(city.provider.token(kept, basic(), NOW)) == (400, expected)
+    assert error(city.provider.token(posted(kept, basic()), NOW)) == (400, expected)
 
 
 def test_a_refusal_tells_the_log_what_was_wrong_and_never_a_value() -> None:
@@ -336,18 +338,18 @@ def test_a_refusal_tells_the_log_what_was_wrong_and_never_a_value() -> None:
 def test_a_client_assertion_used_twice_is_refused_and_the_second_code_stays_good() -> None:
     city = City()
     first, second = city.code(grant("fare")), city.code(grant("fare"), handle=b"i" * 32)
-    assert city.provider.token(asserted(first, assertion()), "", NOW).status == 200
-    assert error(city.provider.token(asserted(second, assertion()), "", NOW)) == (401, "invalid_client")
-    assert city.provider.token(asserted(second, assertion(jti="j2")), "", NOW).status == 200
+    assert city.provider.token(posted(asserted(first, assertion()), ""), NOW).status == 200
+    assert error(city.provider.token(posted(asserted(second, assertion()), ""), NOW)) == (401, "invalid_client")
+    assert city.provider.token(posted(asserted(second, assertion(jti="j2")), ""), NOW).status == 200
 
 
 def test_a_client_assertion_is_spent_by_a_request_that_gets_nothing() -> None:
     city = City()
     code = city.code(grant("fare"))
     wrong = asserted(code, assertion(), code_verifier="x" * 43)
-    assert error(city.provider.token(wrong, "", NOW)) == (400, "invalid_grant")
-    assert error(city.provider.token(wrong, "", NOW)) == (401, "invalid_client")
-    assert error(city.provider.token(asserted(code, assertion()), "", NOW)) == (401, "invalid_client")
+    assert error(city.provider.token(posted(wrong, ""), NOW)) == (400, "invalid_grant")
+    assert error(city.provider.token(posted(wrong, ""), NOW)) == (401, "invalid_client")
+    assert error(city.provider.token(posted(asserted(code, assertion()), ""), NOW)) == (401, "invalid_client")
 
 
 @pytest.mark.spec("RFC 7523 §3")
@@ -357,11 +359,11 @@ def test_an_assertion_that_was_used_ends_no_token(*, at_once: bool) -> None:
     city = City()
     code = city.code(grant("fare"))
     rows = dict(city.store.rows)
-    first = city.provider.token(asserted(code, assertion()), "", NOW)
+    first = city.provider.token(posted(asserted(code, assertion()), ""), NOW)
     if at_once:
         city.store.rows.update(rows)
     before = list(city.store.units)
-    assert error(city.provider.token(asserted(code, assertion()), "", NOW)) == (401, "invalid_client")
+    assert error(city.provider.token(posted(asserted(code, assertion()), ""), NOW)) == (401, "invalid_client")
     assert userinfo(city, first).status == 200
     assert city.store.units == before
 
@@ -370,11 +372,11 @@ def test_an_assertion_is_spent_once_and_before_the_token_ends() -> None:
     city = City()
     code = city.code(grant("fare"))
     rows = dict(city.store.rows)
-    city.provider.token(asserted(code, assertion()), "", NOW)
+    city.provider.token(posted(asserted(code, assertion()), ""), NOW)
     for jti, presented in (("j2", {}), ("j3", rows)):
         city.store.rows.update(presented)
         city.store.units.clear()
-        assert error(city.provider.token(asserted(code, assertion(jti=jti)), "", NOW)) == (400, "invalid_grant")
+        assert error(city.provider.token(posted(asserted(code, assertion(jti=jti)), ""), NOW)) == (400, "invalid_grant")
         spent, *ended = city.store.units
         assert ([mark.kind for mark in spent.marks], spent.removed) == (["jti"], ())
         assert all(not unit.marks and unit.removed for unit in ended)
@@ -417,8 +419,8 @@ def test_a_token_may_come_by_form() -> None:
     city = City()
     token = str(redeemed(city, city.code(grant())).body["access_token"])
     for header in ("", "Basic cGFya2luZzpzZWNyZXQ="):
-        assert city.provider.userinfo(header, {}, {"access_token": token}, NOW).status == 200
-    assert city.provider.userinfo(f"bearer {token}", {}, {}, NOW).status == 200
+        assert city.provider.userinfo(asking(header, form={"access_token": token}), NOW).status == 200
+    assert city.provider.userinfo(asking(f"bearer {token}"), NOW).status == 200
 
 
 @pytest.mark.spec("RFC 6750 §3.1")
@@ -439,14 +441,14 @@ def test_a_token_in_any_other_way_is_refused(
     city = City()
     token = str(redeemed(city, city.code(grant())).body["access_token"])
     in_query, in_form = ({name: value.format(token) for name, value in part.items()} for part in (query, form))
-    answer = city.provider.userinfo(header.format(token), in_query, in_form, NOW)
+    answer = city.provider.userinfo(asking(header.format(token), in_query, in_form), NOW)
     assert (answer.status, answer.body["error"]) == (status, code)
     assert answer.headers["WWW-Authenticate"].startswith(f'Bearer realm="{ISSUER}", error="{code}", error_description="')
 
 
 @pytest.mark.parametrize("header", ["", "Basic cGFya2luZzpzZWNyZXQ=", "DPoP abc", "Bearerer abc"])
 def test_who_brings_no_token_learns_only_how_to_bring_one(header: str) -> None:
-    answer = City().provider.userinfo(header, {}, {}, NOW)
+    answer = City().provider.userinfo(asking(header), NOW)
     assert (answer.status, answer.body, answer.headers["WWW-Authenticate"]) == (401, {}, f'Bearer realm="{ISSUER}"')
 
 
@@ -497,7 +499,7 @@ def test_a_code_used_twice_ends_the_token_also_by_two_clocks_at_the_turn_of_an_h
     turn = (NOW // 3600 + 1) * 3600
     city = City(keys=KeysOfHours((turn // 3600 - 1, turn // 3600)))
     code = city.code(grant(), now=turn - 5)
-    answer = city.provider.token(redemption(code), basic(), turn + first)
-    assert city.provider.token(redemption(code), basic(), turn + second).body["error"] == "invalid_grant"
+    answer = city.provider.token(posted(redemption(code), basic()), turn + first)
+    assert city.provider.token(posted(redemption(code), basic()), turn + second).body["error"] == "invalid_grant"
     bearer = f"Bearer {answer.body['access_token']}"
-    assert city.provider.userinfo(bearer, {}, {}, turn + max(first, second)).status == 401
+    assert city.provider.userinfo(asking(bearer), turn + max(first, second)).status == 401

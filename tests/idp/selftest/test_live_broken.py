@@ -47,9 +47,14 @@ MISSING: Mapping[str, tuple[str, Callable[..., object], str, CaseOutcome]] = {
     "same origin, null": (f"{STEPS}.check_same_origin", _nothing, "live-decisions/from-nowhere/live", ACCEPTED),
     "frames": (f"{STEPS}.check_navigation", _nothing, "live-replay/in-a-frame/live", ACCEPTED),
     "a query beside": (f"{STEPS}.check_no_query", _nothing, "live-replay/beside-a-query/live", ACCEPTED),
-    "PKCE": ("idp.protocols.oidc.token._proves", lambda *_: True, "live-tokens/code-with-another-verifier/live", ACCEPTED),
+    "PKCE": (
+        "idp.protocols.oidc.code_grant._proves",
+        lambda *_: True,
+        "live-tokens/code-with-another-verifier/live",
+        ACCEPTED,
+    ),
     "PKCE, absent": (
-        "idp.protocols.oidc.token._proves",
+        "idp.protocols.oidc.code_grant._proves",
         lambda *_: True,
         "live-tokens/code-without-a-verifier/live",
         ACCEPTED,

@@ -1,0 +1,56 @@
+"""What each grant type of the token endpoint shares."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Protocol
+
+from connectors.wire.claims import Json
+from idp.ports import Commits, Unit
+from idp.protocols.oidc.client import Authenticated
+from idp.protocols.oidc.direct import DirectRequest
+from idp.protocols.oidc.parts import OpenIDParts
+from policies.errors import Conflict, RequestRefused
+from policies.parties import Tenant
+
+
+class GrantType(Protocol):
+    """One way to get tokens: a line in the table of `idp.protocols.oidc.token`."""
+
+    def redeem(self, call: DirectRequest, caller: Authenticated, now: int) -> Mapping[str, Json]:
+        """The body of the answer. Raises `RequestRefused` and `StoreUnavailable`.
+
+        Takes the caller's marks, in its unit or by `spending`: an assertion that held is used once.
+        """
+
+
+@contextmanager
+def spending(parts: OpenIDParts, caller: Authenticated) -> Iterator[None]:
+    """A refusal within spends the caller's assertion, though nothing was issued for it."""
+    try:
+        yield
+    except RequestRefused:
+        spend(parts.commits, parts.tenant, caller)
+        raise
+
+
+def no_grant(sentence: str) -> RequestRefused:
+    """The refusal of a code or token that cannot be redeemed (RFC 6749 §5.2)."""
+    return RequestRefused(sentence, oauth="invalid_grant")
+
+
+def spend(commits: Commits, tenant: Tenant, caller: Authenticated) -> None:
+    """Take the mark of the caller's assertion, so that it is used once though nothing was issued for it.
+
+    Raises `RequestRefused` (401 `invalid_client`) where it was used before.
+    """
+    if not caller.marks:
+        return
+    try:
+        commits.commit(Unit(tenant=tenant, marks=caller.marks))
+    except Conflict as error:
+        raise assertion_used() from error
+
+
+def assertion_used() -> RequestRefused:
+    """The refusal of an assertion whose mark was taken already."""
+    return RequestRefused("The client assertion was used already.", oauth="invalid_client", status=401)
