@@ -11,3 +11,6 @@ class OpenIDClient:
     """
 
     profile: str = "core"
+    # Whether its tokens are bound to a key whose possession each use proves (RFC 9449), or to its certificate (RFC 8705)
+    dpop_bound_access_tokens: bool = False
+    tls_client_certificate_bound_access_tokens: bool = False

@@ -136,7 +136,8 @@ class Grant:
     """All that a service is given, whichever way its frontend gives it.
 
     `record` (hex) and `values_nonce` (base64) are for the service's receipt: the nonce opens the commitment to the values,
-    and is kept nowhere else. Both are "" at a sending node.
+    and is kept nowhere else. Both are "" at a sending node. `cnf` is who may use what is issued: `jkt:` with the
+    thumbprint of a key (RFC 9449), `x5t#S256:` with that of a certificate (RFC 8705), "" everybody.
     """
 
     origin: Origin
@@ -153,6 +154,7 @@ class Grant:
     reference: str = ""
     # of the login that it was issued in: what was switched off since ends it, on again or not
     acts: int = 0
+    cnf: str = ""
 
 
 @dataclass(frozen=True, slots=True)

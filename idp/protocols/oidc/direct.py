@@ -15,7 +15,8 @@ RETRY_AFTER_SECONDS = "5"
 class DirectRequest:
     """A program's request: what it sent, and what may prove who sends it. Nothing of it is believed yet.
 
-    `method` and `path` are those of the request line. A parameter that came twice was refused before.
+    `method` and `path` are those of the request line. A parameter that came twice was refused before. `proofs` are the
+    values of its DPoP headers. `certificate` is the DER of its TLS certificate, as a trusted proxy says, b"" without one.
     """
 
     form: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -24,6 +25,8 @@ class DirectRequest:
     authorization: str = field(default="", repr=False)
     method: str = "POST"
     path: str = "/token"
+    proofs: tuple[str, ...] = field(default=(), repr=False)
+    certificate: bytes = field(default=b"", repr=False)
 
     @property
     def given(self) -> dict[str, str]:
