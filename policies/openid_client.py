@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+CORE, FAPI2 = "core", "fapi2"
+
 
 @dataclass(frozen=True, slots=True)
 class OpenIDClient:
@@ -10,7 +12,24 @@ class OpenIDClient:
     `profile` is "core", or "fapi2": the FAPI 2.0 Security Profile, all of it enforced.
     """
 
-    profile: str = "core"
+    profile: str = CORE
+    # Whether each of its requests is pushed first (RFC 9126 §6), or comes signed (RFC 9101 §10.5)
+    require_pushed_authorization_requests: bool = False
+    require_signed_request_object: bool = False
+    # the one algorithm of its request objects; "" takes none of them
+    request_object_signing_alg: str = ""
+    # what signs the answers that it asks for as a JWT; "" is what signs its id_tokens
+    authorization_signed_response_alg: str = ""
     # Whether its tokens are bound to a key whose possession each use proves (RFC 9449), or to its certificate (RFC 8705)
     dpop_bound_access_tokens: bool = False
     tls_client_certificate_bound_access_tokens: bool = False
+
+    @property
+    def is_fapi2(self) -> bool:
+        """Whether the FAPI 2.0 Security Profile is enforced."""
+        return self.profile == FAPI2
+
+    @property
+    def pushes(self) -> bool:
+        """Whether a request counts that it pushed first, and no other (FAPI 2.0 Security Profile §5.3.2.2)."""
+        return self.require_pushed_authorization_requests or self.is_fapi2

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from policies.attributes import AttributeName
 from policies.catalogue import Catalogue
 from policies.load.openid_client import read_openid_client
+from policies.load.profiles import check_profile
 from policies.load.public_clients import fault_of_public_redirect_uri, read_origins
 from policies.load.purposes import form_of, known_attributes
 from policies.load.redirects import fault_of_redirect_uri
@@ -58,6 +59,10 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
     algorithm = table.choice(
         "token_endpoint_auth_signing_alg", {alg: alg for alg in _ASSERTION_ALGORITHMS}, "ES256", required=False
     )
+    openid = read_openid_client(table)
+    signs = {"token_endpoint_auth_signing_alg": algorithm} if method == "private_key_jwt" else {}
+    if openid.request_object_signing_alg and not public:
+        signs["request_object_signing_alg"] = openid.request_object_signing_alg
     party = RelyingParty(
         client_id=ClientId(table.identifier("client_id")),
         title=table.translated("title", "Resident parking", most=MAX_TITLE),
@@ -68,7 +73,7 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
         source=table.source("client_id"),
         authentication_method=method,
         secret_sha256=_secret(table, method),
-        jwks=_jwks(table, method, algorithm, files),
+        jwks=_jwks(table, method, signs, files),
         authentication_alg=algorithm,
         assertion_audience=table.choice("assertion_audience", _AUDIENCES, "issuer", required=False),
         assertion_life=table.seconds("assertion_life", ASSERTION_LIFE, most=LONGEST_ASSERTION_LIFE),
@@ -82,7 +87,7 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
         origins=read_origins(table, redirect_uris, public=public),
         enforce=table.flag("enforce"),
         sphere=table.sphere(),
-        openid=read_openid_client(table),
+        openid=openid,
     )
     if party.enforce and len(party.purposes) > 1:
         # The request travels through the citizen's browser, which may name the other purpose
@@ -94,10 +99,14 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
     if party.blind and party.requester_id:
         what, fix = "names the service to other countries, which `blind` forbids.", "leave out one of the two."
         table.problem("requester_id", what, fix)
+    if public and openid.request_object_signing_alg:
+        what, fix = "is not for a public client, which has no key.", "leave it out."
+        table.problem("request_object_signing_alg", what, fix)
     if method != "private_key_jwt":
         for key in _OF_ASSERTIONS:
             if key in table:
                 table.problem(key, "is for private_key_jwt alone.", "leave it out, or change the method.")
+    check_profile(table, party)
     table.close()
     return party
 
@@ -131,16 +140,18 @@ def _check_absent(table: Table, key: str, method: str) -> None:
         table.problem(key, f"is not for {method}.", "leave it out: one way to authenticate a party.")
 
 
-def _jwks(table: Table, method: str, algorithm: str, files: Mapping[str, bytes]) -> str:
-    if method != "private_key_jwt":
+def _jwks(table: Table, method: str, signs: Mapping[str, str], files: Mapping[str, bytes]) -> str:
+    """The client's key set, with a key for each algorithm with which it signs, by the key that registers that."""
+    if not signs:
         _check_absent(table, "jwks", method)
         return ""
     name = table.text("jwks", _JWKS_FIX)
     if not name or not table.has_file("jwks", name, files, _JWKS_FIX):
         return ""
-    if fault := _fault_of_jwks(files[name], algorithm):
-        table.problem("jwks", f"{name} {fault}", _JWKS_FIX)
-        return ""
+    for algorithm in signs.values():
+        if fault := _fault_of_jwks(files[name], algorithm):
+            table.problem("jwks", f"{name} {fault}", _JWKS_FIX)
+            return ""
     return files[name].decode("utf-8")
 
 
