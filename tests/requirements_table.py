@@ -1,8 +1,9 @@
-"""docs/requirements.md: each requirement of the eIDAS profile, and the tests that prove it.
+"""docs/requirements.md and docs/conformance.md: each requirement of a standard, and the tests that prove it.
 
-    python -m tests.requirements_table    write the table, as `make docs` does; exit 1 where a mark is unknown
+    python -m tests.requirements_table    write both, as `make docs` does; exit 1 where a mark is unknown
 
-The requirements are `tests/requirements.toml`. The proofs are the marks `@pytest.mark.spec(...)` of tests, read from the
+The requirements are `tests/requirements.toml` (eIDAS) and `tests/openid_requirements.toml` (OpenID Connect, OAuth, and the
+plans of the OpenID conformance suite). The proofs are the marks `@pytest.mark.spec(...)` of tests, read from the
 source, not by running it. A requirement without a test is a hole, and shows as one.
 """
 
@@ -14,28 +15,34 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-LIST, TABLE = ROOT / "tests" / "requirements.toml", ROOT / "docs" / "requirements.md"
-PAGE = "eidas.md"
 HOLE = "**no test**"
-HEAD = """\
+EIDAS_HEAD = """\
 # Requirements of eIDAS
 
 What the eIDAS SAML profile (protocol versions 1.2 to 1.4) asks of a sending and of a receiving node, and which tests
 prove it. Made by `python -m tests.requirements_table` from the marks of the tests.
 """
+OPENID_HEAD = """\
+# Conformance of OpenID Connect
+
+What OpenID Connect, OAuth and their profiles ask of a provider and of a relying party, and which tests prove it. Made by
+`python -m tests.requirements_table` from the marks of the tests. The first parts list the certification plans of the OpenID
+conformance suite, module by module. The suite itself has not been run: tests of the same names do the same steps against a
+running broker.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One section of the list: `requirements` maps the words of a mark to a sentence, in order."""
+    """One section of a list: `requirements` maps the words of a mark, behind the `name`, to a sentence, in order."""
 
-    number: int
+    name: str
     title: str
     requirements: Mapping[str, str]
 
     def mark(self, words: str) -> str:
-        """The whole text of a mark: the list, the section and the requirement."""
-        return f"{PAGE} §{self.number} {words}"
+        """The whole text of a mark: the standard, or the list and its section, and the requirement."""
+        return f"{self.name} {words}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,50 +54,78 @@ class Proof:
     test: str
 
 
-def read_sections(text: str) -> tuple[Section, ...]:
-    """The list of requirements."""
-    found: list[Section] = []
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One page. A clause is of this page if it has one of the `names`, which `prefix` puts before a section's number."""
+
+    source: Path
+    page: Path
+    head: str
+    prefix: str = ""
+
+    def sections(self) -> tuple[Section, ...]:
+        """The list of requirements."""
+        return read_sections(self.source.read_text(encoding="utf-8"), self.prefix)
+
+    def proofs(self, sections: Sequence[Section]) -> tuple[Proof, ...]:
+        """The marks of this page at all tests."""
+        return all_proofs(ROOT / "tests", self.names(sections))
+
+    def names(self, sections: Sequence[Section]) -> tuple[str, ...]:
+        """The texts by which a clause is told to be of this page."""
+        return (self.prefix.strip(" §"),) if self.prefix else tuple(section.name for section in sections)
+
+
+EIDAS = Table(ROOT / "tests" / "requirements.toml", ROOT / "docs" / "requirements.md", EIDAS_HEAD, "eidas.md §")
+OPENID = Table(ROOT / "tests" / "openid_requirements.toml", ROOT / "docs" / "conformance.md", OPENID_HEAD)
+
+
+def read_sections(text: str, prefix: str = "") -> tuple[Section, ...]:
+    """A list of requirements. A section that says `same_as` has those of an earlier one, under a name of its own."""
+    found: dict[str, Section] = {}
     for one in tomllib.loads(text)["section"]:
-        requirements = one["requirements"]
+        requirements = found[one["same_as"]].requirements if "same_as" in one else one["requirements"]
         assert all(isinstance(sentence, str) and sentence.strip() for sentence in requirements.values())
-        found.append(Section(int(one["number"]), str(one["title"]), requirements))
-    return tuple(found)
+        name = f"{prefix}{one['number']}" if prefix else str(one["name"])
+        found[name] = Section(name, str(one["title"]), requirements)
+    return tuple(found.values())
 
 
-def proofs_in(file: str, source: str) -> Iterator[Proof]:
-    """The marks of this page in one file: at tests, in their parameters, and for a whole module (`pytestmark`)."""
+def proofs_in(file: str, source: str, names: Sequence[str]) -> Iterator[Proof]:
+    """The marks of a page in one file: at tests, in their parameters, and for a whole module (`pytestmark`)."""
     tree = ast.parse(source)
     whole = [
         mark
         for node in tree.body
         if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "pytestmark" for t in node.targets)
-        for mark in _marks(node.value)
+        for mark in _marks(node.value, names)
     ]
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test"):
-            marks = [mark for decorator in node.decorator_list for mark in _marks(decorator)]
+            marks = [mark for decorator in node.decorator_list for mark in _marks(decorator, names)]
             for mark in dict.fromkeys([*whole, *marks]):
                 yield Proof(mark, file, node.name)
 
 
-def _marks(node: ast.expr) -> Iterator[str]:
-    """The clauses of this page in `pytest.mark.spec("...")` anywhere in an expression; `;` parts two clauses."""
+def _marks(node: ast.expr, names: Sequence[str]) -> Iterator[str]:
+    """The clauses of a page in `pytest.mark.spec("...")` anywhere in an expression; `;` parts two clauses."""
     for call in ast.walk(node):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "spec":
             for argument in call.args:
                 text = argument.value if isinstance(argument, ast.Constant) else None
                 if isinstance(text, str):
-                    yield from (clause for part in text.split(";") if PAGE in (clause := part.strip()))
+                    clauses = (part.strip() for part in text.split(";"))
+                    yield from (clause for clause in clauses if any(name in clause for name in names))
 
 
-def all_proofs(folder: Path) -> tuple[Proof, ...]:
-    """Every mark of this page under a folder of tests, by file and place."""
+def all_proofs(folder: Path, names: Sequence[str]) -> tuple[Proof, ...]:
+    """Every mark of a page under a folder of tests, by file and place."""
     files = sorted(folder.rglob("test_*.py"))
     return tuple(
         proof
         for file in files
         if "node_modules" not in file.parts
-        for proof in proofs_in(file.relative_to(folder.parent).as_posix(), file.read_text(encoding="utf-8"))
+        for proof in proofs_in(file.relative_to(folder.parent).as_posix(), file.read_text(encoding="utf-8"), names)
     )
 
 
@@ -107,32 +142,40 @@ def holes(sections: Sequence[Section], proofs: Sequence[Proof]) -> tuple[str, ..
     return tuple(mark for mark in marks if mark not in proved)
 
 
-def render(sections: Sequence[Section], proofs: Sequence[Proof]) -> str:
+def render(head: str, sections: Sequence[Section], proofs: Sequence[Proof]) -> str:
     """The whole page."""
     count = sum(len(section.requirements) for section in sections)
     without = len(holes(sections, proofs))
-    parts = [HEAD, f"{count} requirements, {without} without a test.\n"]
+    parts = [head, f"{count} requirements, {without} without a test.\n"]
     for section in sections:
         rows = ["| requirement | what it says | proved by |", "|---|---|---|"]
         for words, sentence in section.requirements.items():
             tests = [proof for proof in proofs if proof.mark == section.mark(words)]
             cell = "<br>".join(f"`{Path(proof.file).name}::{proof.test}`" for proof in tests) or HOLE
             rows.append(f"| {words} | {sentence} | {cell} |")
-        parts.append(f"## §{section.number} {section.title}\n" + "\n".join(rows) + "\n")
+        name = section.name.removeprefix("eidas.md ")
+        title = section.title if section.title.startswith(name) else f"{name} {section.title}"
+        parts.append(f"## {title}\n" + "\n".join(rows) + "\n")
     return "\n".join(parts)
 
 
-def main() -> int:
-    """Write the table. 1 where a mark names nothing of the list."""
-    sections = read_sections(LIST.read_text(encoding="utf-8"))
-    proofs = all_proofs(ROOT / "tests")
+def write(table: Table) -> bool:
+    """Write one page, and print its holes. Whether every mark names something of the list."""
+    sections = table.sections()
+    proofs = table.proofs(sections)
     strangers = unknown(sections, proofs)
     for proof in strangers:
-        print(f"{proof.file}: {proof.test}: `{proof.mark}` is not in {LIST.name}.", file=sys.stderr)
+        print(f"{proof.file}: {proof.test}: `{proof.mark}` is not in {table.source.name}.", file=sys.stderr)
     for mark in holes(sections, proofs):
         print(f"hole: {mark}")
-    TABLE.write_text(render(sections, proofs), encoding="utf-8")
-    return 1 if strangers else 0
+    table.page.write_text(render(table.head, sections, proofs), encoding="utf-8")
+    return not strangers
+
+
+def main() -> int:
+    """Write the tables. 1 where a mark names nothing of its list."""
+    written = [write(table) for table in (EIDAS, OPENID)]
+    return 0 if all(written) else 1
 
 
 if __name__ == "__main__":

@@ -1,22 +1,27 @@
-"""The table of requirements says what the tests say."""
+"""The tables of requirements say what the tests say."""
 
 import functools
 
+import pytest
+
 from tests.requirements_table import (
-    LIST,
-    ROOT,
+    EIDAS,
+    OPENID,
     Proof,
     Section,
-    all_proofs,
+    Table,
+    holes,
     proofs_in,
     read_sections,
+    render,
     unknown,
 )
 
 SECTIONS = (
-    Section(3, "The request", {"ForceAuthn": "The citizen signs in anew.", "Issuer": "It is known."}),
-    Section(8, "Cases", {"1": "Exact."}),
+    Section("eidas.md §3", "The request", {"ForceAuthn": "The citizen signs in anew.", "Issuer": "It is known."}),
+    Section("eidas.md §8", "Cases", {"1": "Exact."}),
 )
+NAMES = ("eidas.md",)
 SOURCE = """
 import pytest
 
@@ -42,25 +47,54 @@ raise RuntimeError("this source is read and never run")
 
 
 @functools.cache
-def read() -> tuple[tuple[Section, ...], tuple[Proof, ...]]:
-    return read_sections(LIST.read_text(encoding="utf-8")), all_proofs(ROOT / "tests")
+def read(table: Table) -> tuple[tuple[Section, ...], tuple[Proof, ...]]:
+    sections = table.sections()
+    return sections, table.proofs(sections)
 
 
-def test_every_mark_names_a_requirement_of_the_list() -> None:
-    assert unknown(*read()) == ()
+@pytest.mark.parametrize("table", [EIDAS, OPENID], ids=lambda table: table.page.name)
+def test_every_mark_names_a_requirement_of_the_list(table: Table) -> None:
+    assert unknown(*read(table)) == ()
 
 
-def test_the_list_has_every_section_and_the_fifteen_cases() -> None:
-    sections, _ = read()
-    assert {section.number for section in sections} >= {3, 4, 5, 6, 7, 8}
-    (cases,) = (section for section in sections if section.number == 8)
-    assert list(cases.requirements) == [str(number) for number in range(1, 16)]
-    # a bar would end a cell of the table
+@pytest.mark.parametrize("table", [EIDAS, OPENID], ids=lambda table: table.page.name)
+def test_no_requirement_ends_a_cell_of_its_table(table: Table) -> None:
+    sections, _ = read(table)
     assert not any("|" in words + sentence for one in sections for words, sentence in one.requirements.items())
 
 
+def test_the_list_of_eidas_has_every_section_and_the_fifteen_cases() -> None:
+    sections = {section.name: section for section in read(EIDAS)[0]}
+    assert set(sections) >= {f"eidas.md §{number}" for number in (3, 4, 5, 6, 7, 8)}
+    assert list(sections["eidas.md §8"].requirements) == [str(number) for number in range(1, 16)]
+
+
+def test_a_requirement_without_a_test_shows_as_a_hole() -> None:
+    text = """
+[[section]]
+name = "RFC 1"
+title = "One"
+[section.requirements]
+"§1" = "First."
+"§2" = "Second."
+
+[[section]]
+name = "RFC 2"
+title = "Two"
+same_as = "RFC 1"
+"""
+    sections = read_sections(text)
+    proofs = list(
+        proofs_in("tests/test_x.py", '@pytest.mark.spec("RFC 1 §1; RFC 2 §2")\ndef test_a(): ...\n', ("RFC 1", "RFC 2"))
+    )
+    assert holes(sections, proofs) == ("RFC 1 §2", "RFC 2 §1")
+    page = render("# Head\n", sections, proofs)
+    assert "4 requirements, 2 without a test." in page
+    assert "| §1 | First. | `test_x.py::test_a` |\n| §2 | Second. | **no test** |" in page
+
+
 def test_marks_are_found_at_tests_and_in_their_parameters() -> None:
-    found = list(proofs_in("tests/test_x.py", SOURCE))
+    found = list(proofs_in("tests/test_x.py", SOURCE, NAMES))
     assert found == [
         Proof("eidas.md §3 ForceAuthn", "tests/test_x.py", "test_a"),
         Proof("eidas.md §8 1", "tests/test_x.py", "test_a"),
@@ -78,7 +112,7 @@ def test_a_slip_in_a_mark_is_found() -> None:
         "eidas.md 3 ForceAuthn",
         "see eidas.md §3 ForceAuthn",
     ]:
-        (proof,) = proofs_in("x", f'@pytest.mark.spec("{mark}")\ndef test_a(): ...\n')
+        (proof,) = proofs_in("x", f'@pytest.mark.spec("{mark}")\ndef test_a(): ...\n', NAMES)
         slipped = proof.mark != "eidas.md §3 ForceAuthn"
         assert unknown(SECTIONS, [proof]) == ((proof,) if slipped else ())
         # white space around a clause is no other clause

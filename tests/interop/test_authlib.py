@@ -123,12 +123,12 @@ def parking(scene: Scene) -> Iterator[Client]:
     client.session.close()
 
 
-@pytest.mark.spec("OpenID Connect Discovery 1.0 §3")
+@pytest.mark.spec("OpenID Connect Discovery §3")
 def test_authlib_accepts_the_provider_metadata(parking: Client) -> None:
     parking.metadata.validate()
 
 
-@pytest.mark.spec("OpenID Connect Core 1.0 §3.1")
+@pytest.mark.spec("OpenID Connect Core §3.1")
 def test_a_login_completes_and_gives_the_least(scene: Scene, parking: Client) -> None:
     token = parking.redeem(login(scene, parking.address()))
     claims, userinfo = parking.judge(token), parking.userinfo()
@@ -136,7 +136,7 @@ def test_a_login_completes_and_gives_the_least(scene: Scene, parking: Client) ->
     assert userinfo == {"sub": claims["sub"], "age_over_18": True, "resident_of": {"Storkhaven": True}}
 
 
-@pytest.mark.spec("OpenID Connect Core 1.0 §2")
+@pytest.mark.spec("OpenID Connect Core §2")
 def test_an_id_token_with_another_nonce_is_refused_by_authlib(scene: Scene, parking: Client) -> None:
     token = parking.redeem(login(scene, parking.address()))
     assert parking.judge(token)
@@ -164,7 +164,7 @@ def test_another_verifier_gets_invalid_grant_and_spends_nothing(scene: Scene, pa
     assert parking.judge(parking.redeem(answer))
 
 
-@pytest.mark.spec("OpenID Connect Core 1.0 §9")
+@pytest.mark.spec("OpenID Connect Core §9")
 def test_private_key_jwt_works_with_our_audience_and_a_short_life(scene: Scene, parking: Client) -> None:
     key = ECKey.import_key((scene.folder / "parties" / "fares.pem").read_bytes())
     fares = Client(scene, "fares", secret=key, method="private_key_jwt")
@@ -182,7 +182,7 @@ def test_private_key_jwt_works_with_our_audience_and_a_short_life(scene: Scene, 
         fares.session.close()
 
 
-@pytest.mark.spec("OpenID Connect Core 1.0 §9")
+@pytest.mark.spec("OpenID Connect Core §9")
 def test_private_key_jwt_as_authlib_makes_it_unasked_is_refused(scene: Scene) -> None:
     # An hour's life, and the token endpoint as audience: the one we refuse as too long, the other as another's
     key = ECKey.import_key((scene.folder / "parties" / "fares.pem").read_bytes())

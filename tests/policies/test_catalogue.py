@@ -9,7 +9,7 @@ from tests.policies.parts import HOME, form, sample
 EVERY = [(name, sample(known)) for name, one in STANDARD.attributes.items() for known in FORMS[one.kind].values()]
 
 
-@pytest.mark.spec("OpenID Connect Core 1.0 §5.4")
+@pytest.mark.spec("OpenID Connect Core §5.4")
 @pytest.mark.parametrize(
     ("scope", "names"),
     [
@@ -65,7 +65,7 @@ def test_a_claim_that_we_do_not_know_asks_for_nothing(claim: str, value: str) ->
     assert STANDARD.asked_by_claim(claim, value) is None
 
 
-@pytest.mark.spec("OpenID Connect Core 1.0 §5.1")
+@pytest.mark.spec("OpenID Connect Core §5.1")
 @pytest.mark.parametrize(
     ("name", "text", "value", "expected"),
     [

@@ -186,7 +186,7 @@ def test_an_answer_without_what_the_purpose_requires_is_refused(party: RelyingPa
     assert _received(party, _begun(party, broker, age_over_18=False)).id_token["age_over_18"] is False
 
 
-@pytest.mark.spec("RFC 9207; RFC 9700 §4.4")
+@pytest.mark.spec("RFC 9207 §2.4; RFC 9700 §4.4")
 def test_an_answer_of_another_issuer_or_state_is_refused(party: RelyingPartyOfCity, broker: Broker) -> None:
     _refused(party, {**_begun(party, broker), "iss": "http://evil.localhost"}, "iss")
     answer = _begun(party, broker)

@@ -53,7 +53,7 @@ def metadata(keys: BrokerKeys, now: int, use: str) -> list[bytes]:
     return [b64decode(found) for found in re.findall(described, octets, re.DOTALL)]
 
 
-@pytest.mark.spec("OpenID Connect Core 1.0 §10.1.1")
+@pytest.mark.spec("OpenID Connect Core §10.1.1")
 def test_the_next_key_of_id_tokens_is_in_the_jwks_before_it_signs_and_the_last_one_after(keys: BrokerKeys) -> None:
     first, second = keys.es256.at(BEFORE).key_id, keys.es256.at(BEGINS).key_id
     assert kids(keys, BEFORE) == [first, second]

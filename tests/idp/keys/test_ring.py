@@ -46,7 +46,7 @@ def test_a_key_signs_from_its_moment_on_until_the_next_one_does() -> None:
     assert [case.at(NOW + after) for after in (-1, 0, 24 * HOUR - 1, 24 * HOUR)] == ["first", "second", "second", "third"]
 
 
-@pytest.mark.spec("OpenID Connect Core 1.0 §10.1.1")
+@pytest.mark.spec("OpenID Connect Core §10.1.1")
 def test_the_next_key_is_published_before_it_signs_and_the_last_one_for_its_overlap() -> None:
     case = Case()
     assert case.published(NOW - 1) == ["first", "third", "second"]

@@ -18,7 +18,7 @@ def test_each_language_has_the_name_that_it_has_for_itself() -> None:
         assert choose_language((tag,), "de") == tag, "what is chosen is what is spoken"
 
 
-@pytest.mark.spec("OpenID Connect Core 1.0 §3.1.2.1 ui_locales")
+@pytest.mark.spec("OpenID Connect Core §3.1.2.1 ui_locales")
 def test_the_services_wish_comes_first_then_the_browsers() -> None:
     for ui_locales, accept, language in [
         ((), "", "en"),

@@ -72,7 +72,7 @@ def test_a_query_of_the_registered_address_is_kept() -> None:
     assert found.url.startswith(f"{OTHER}&code={CODE}&")
 
 
-@pytest.mark.spec("OAuth 2.0 Form Post Response Mode")
+@pytest.mark.spec("OAuth 2.0 Form Post Response Mode §2")
 def test_by_form_the_address_is_the_registered_one_and_the_fields_are_the_answer() -> None:
     found = City().provider.answer(released(City(), response_mode="form_post", state="<&>"), NOW)
     assert found == Post(REDIRECT, (("code", CODE), ("state", "<&>"), ("iss", ISSUER)))

@@ -383,7 +383,7 @@ def _hint(alg: str = "ES256", typ: str = "JWT", number: int = 0, **changes: Json
     return sign(kept, SoftwareSigner(private_key(alg, number)), alg=alg, typ=typ)
 
 
-@pytest.mark.spec("OpenID Connect Core §3.1.2.1 and §3.1.2.2")
+@pytest.mark.spec("OpenID Connect Core §3.1.2.1 max_age; OpenID Connect Core §3.1.2.2")
 @pytest.mark.parametrize("alg", ["ES256", "RS256"])
 def test_an_id_token_of_ours_names_who_is_to_come_long_after_its_end(alg: str) -> None:
     asked = accepted(City(), id_token_hint=_hint(alg))

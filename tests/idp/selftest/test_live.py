@@ -30,7 +30,9 @@ def played(stage: Stage) -> Sequence[TriedCase]:
 
 
 @pytest.mark.spec("decisions.md 1: refuse, Back, Reload, approve must fail; decisions.md 3; decisions.md 8")
-@pytest.mark.spec("RFC 6749 §2.3 and §5.2; RFC 6749 §4.1.2 and §10.5; RFC 7636 §4.6; RFC 7523 §3; RFC 9700 §4.8.2")
+@pytest.mark.spec(
+    "RFC 6749 §2.3; RFC 6749 §5.2; RFC 6749 §4.1.2; RFC 6749 §10.5; RFC 7636 §4.6; RFC 7523 §3; RFC 9700 §4.8.2"
+)
 def test_every_live_case_ends_as_it_must(played: Sequence[TriedCase]) -> None:
     assert [one.sentence for one in played if one.outcome is not CaseOutcome.RIGHT] == []
 

@@ -32,7 +32,7 @@ def test_by_query_the_page_goes_on_by_refresh_and_has_the_same_link(visitor: Vis
     assert ended.headers["cache-control"] == "no-store"
 
 
-@pytest.mark.spec("OAuth 2.0 Form Post Response Mode; RFC 9207")
+@pytest.mark.spec("OAuth 2.0 Form Post Response Mode §2; RFC 9207 §2")
 @pytest.mark.parametrize("choice", ["approve", "refuse", "cancel"])
 def test_by_form_post_the_page_posts_the_answer_by_the_one_script_or_a_button(
     visitor: Visitor, stage: Stage, choice: str

@@ -22,7 +22,7 @@ def _listed(discovery: dict[str, object], name: str) -> list[str]:
     return [str(value) for value in values]
 
 
-@pytest.mark.spec("OpenID Connect Discovery 1.0 §3 and §4.3")
+@pytest.mark.spec("OpenID Connect Discovery §3; OpenID Connect Discovery §4")
 def test_every_address_in_it_is_ours_and_answers(visitor: Visitor, stage: Stage, discovery: dict[str, object]) -> None:
     assert discovery["issuer"] == stage.issuer
     addresses = {name: str(value) for name, value in discovery.items() if name.endswith(("_endpoint", "_uri"))}

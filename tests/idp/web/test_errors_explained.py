@@ -48,7 +48,7 @@ def test_an_error_to_the_verified_address_brings_the_address_that_explains_it(re
     assert line["detail"] == back["error_description"]
 
 
-@pytest.mark.spec("RFC 6749 §4.1.2.1: never to an address that is not verified")
+@pytest.mark.spec("RFC 6749 §3.1.2.4")
 def test_an_address_that_is_not_registered_gets_nothing_and_the_log_names_the_client(reader: Visitor, logs: Lines) -> None:
     page = reader.authorize(redirect_uri="https://evil.example/cb")
     assert page.status == 400

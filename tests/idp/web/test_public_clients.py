@@ -75,7 +75,7 @@ def test_a_page_of_the_apps_own_origin_signs_a_citizen_in_without_a_secret(visit
 # -- who it is ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.spec("RFC 6749 §2.3: a public client does not authenticate")
+@pytest.mark.spec("RFC 6749 §2.3")
 def test_a_public_client_that_sends_a_secret_is_refused_and_its_code_stays_good(visitor: Visitor) -> None:
     code = _code(visitor)
     pair = "Basic " + base64.b64encode(b"app:secret").decode()
@@ -102,7 +102,7 @@ def test_a_client_with_a_secret_that_sends_none_is_refused(visitor: Visitor, sta
     assert visitor.redeem(code).status == 200
 
 
-@pytest.mark.spec("RFC 8252 §8.1, RFC 9700 §2.1.1")
+@pytest.mark.spec("RFC 8252 §8.1; RFC 9700 §2.1.1")
 def test_a_public_client_without_the_verifier_gets_nothing(visitor: Visitor) -> None:
     code = _code(visitor)
     for verifier in (None, "A" * 43):
@@ -122,7 +122,7 @@ def test_a_receipt_is_for_who_can_prove_who_it_is(visitor: Visitor, stage: Stage
     assert ALLOWED not in page.headers
 
 
-@pytest.mark.spec("RFC 8252 §8.6, RFC 9700 §4.14")
+@pytest.mark.spec("RFC 8252 §8.6; RFC 9700 §4.14")
 def test_a_public_client_gets_the_question_each_time_and_never_an_answer_without_it(visitor: Visitor) -> None:
     asked = {"client_id": APP, "redirect_uri": SCHEME}
     visitor.code(**asked)

@@ -99,7 +99,7 @@ def test_the_same_response_with_nothing_wrong_is_accepted(visitor: Visitor, stag
         assert (answer.status, answer.heading) == (200, "Share this with Resident parking?")
 
 
-@pytest.mark.spec("OpenID Connect Core Unmet Authentication Requirements 1.0")
+@pytest.mark.spec("Unmet Authentication Requirements §2")
 def test_assurance_that_is_too_low_is_told_to_the_service_by_its_own_code(visitor: Visitor, stage: Stage) -> None:
     answer = visitor.returns(visitor.signs_in(visitor.asked(visitor.login()), "toomas"))
     _page(answer, 403, STRONGER, stage, "unmet_authentication_requirements")

@@ -149,7 +149,7 @@ def test_a_safe_address_is_accepted(uri: str) -> None:
     assert fault_of_redirect_uri(uri) == ""
 
 
-@pytest.mark.spec("RFC 9700 §2.1, RFC 6749 §3.1.2")
+@pytest.mark.spec("RFC 9700 §2.1; RFC 6749 §3.1.2")
 @pytest.mark.parametrize(
     ("uri", "fault"),
     [

@@ -55,7 +55,7 @@ def test_what_is_half_public_is_refused(text: str, key: str, fix: str) -> None:
     assert fix in found.fix
 
 
-@pytest.mark.spec("RFC 8252 §7 and §8.3")
+@pytest.mark.spec("RFC 8252 §7; RFC 8252 §8.3")
 @pytest.mark.parametrize(
     ("uri", "fault"),
     [
