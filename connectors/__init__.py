@@ -11,7 +11,7 @@ logout_checks.py    single logout of SAML
 checks.py           all names of checks, in words
 mapping.py          wire attributes to what a person is offered with
 metadata/           whom we know: identity providers pinned in files, other countries' nodes by signed metadata
-fetch.py            the only outbound HTTP
+addresses.py        which addresses may be asked; fetch.py, the only outbound HTTP, asks them
 signatures/         the only verification
 formats/            bytes to typed messages and back
 """

@@ -1,4 +1,4 @@
-"""The only outbound HTTP of the product: one GET, to an address that was judged, within one deadline.
+"""The only outbound HTTP of the product: one GET or POST, to an address that was judged, within one deadline.
 
 Anybody who writes an address into metadata or the DNS could make us ask our own network (SSRF). So we judge the address as
 a text, resolve its name once, judge every address of the name, and connect to one of those very addresses: the DNS is never
@@ -10,79 +10,49 @@ them all, from the DNS to the last octet.
 
 import ipaddress
 import queue
-import re
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any  # the signature of httpcore2's backends has it
-from urllib.parse import SplitResult, urlsplit
+from typing import Any, Self  # Any: the signature of httpcore2's backends has it
+from urllib.parse import SplitResult, urlencode
 
 import httpcore2
 
-IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+from connectors.addresses import MACHINE, NETWORK, REGISTRATION, FetchError, is_this_machine, judged_address, judged_url
+
+Networks = Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]
+
 # All addresses of a host and port, as texts. It may block.
 Resolver = Callable[[str, int], Sequence[str]]
 
-_VISIBLE = re.compile(r"[\x21-\x7e]{1,2048}")
 _PORTS = {"https": 443, "http": 80}
-# RFC 1123 §2.1, RFC 1035 §2.3.4; the underscore is in use. The empty last label of `node.example.` is no spelling of ours.
-_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
-_HOST = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
-_IPV6_AND_PORT = re.compile(r"\[[0-9A-Fa-f:.]+\](?::[0-9]*)?")
-# NAT64 (RFC 6052 §2.1): such an address reaches the IPv4 address in its last 32 bits
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-# All of IPv6 that is given out to the public (RFC 4291 §2.4); then what is not, or does not end at whom it was given to
-_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
-# The registries of special purposes (RFC 6890), whole: `is_global` differs among the versions of Python. With them go
-# Teredo (in 2001::/23) and 6to4, tunnels to IPv4 addresses that nobody publishes a node at, and both relays of 6to4.
-_REGISTERED = """
-    0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 192.31.196.0/24
-    192.52.193.0/24 192.88.99.0/24 192.168.0.0/16 192.175.48.0/24 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/3
-    2001::/23 2001:db8::/32 2002::/16 2620:4f:8000::/48 3fff::/20
-"""
-_SPECIAL = tuple(map(ipaddress.ip_network, _REGISTERED.split()))
-# ISATAP (RFC 5214 §6.1): the interface is 5efe and an IPv4 address, behind any prefix; the universal bit counts for nothing
-_ISATAP, _ISATAP_MASK = 0x5EFE, 0xFDFFFFFF
 # A name has a few addresses; each is worth one attempt
 _MAX_ATTEMPTS = 4
 # Heads, interim answers and the framing of chunks. A server may send any number of them, and no body at all.
 _OVERHEAD = 64 * 1024
-
-# The party that can mend it
-PEER = "The operator of the address can mend this."
-REGISTRATION = "Mend the registration that names the address."
-NETWORK = "Look at the network between, or ask the operator of the address."
-MACHINE = "Look at the limits of this machine."
-
-
-class FetchError(Exception):
-    """An address could not be fetched, or what came cannot be used: for an operator, without a piece of what came.
-
-    `check` is a stable name, `detail` one sentence, `mend` says whose move it is.
-    """
-
-    def __init__(self, check: str, detail: str, mend: str = PEER) -> None:
-        super().__init__(f"{detail} {mend}")
-        self.check = check
-        self.detail = detail
-        self.mend = mend
+# A connection that a server is about to close is not used again: Node closes one after five seconds
+_KEPT_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """The answer of an address: its status, the time by its clock (seconds since the epoch, None without), and the body."""
+    """The answer of an address: its status, the time by its clock (seconds since the epoch, None without), and the body.
+
+    `headers` has its fields by their names in lower case, the last of several.
+    """
 
     status: int
     time: int | None
     body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Fetcher:
-    """Fetches over HTTPS. It keeps no connection and no cookie, and may be used by several threads at once.
+    """Fetches over HTTPS. It keeps no cookie, and no connection but those of a `Channel`. For any thread.
 
     In `demo` alone http is taken, to this machine only, and `*.localhost` is 127.0.0.1 without asking the resolver; a
     registration names `127.0.0.0/8` for it all the same. `trust` is the trust store for TLS (default: the system's).
@@ -108,26 +78,32 @@ class Fetcher:
         """Like `get`, but takes every status except a redirection."""
         return self._ask(url, networks, limit, timeout, only_ok=False)
 
+    def post(
+        self,
+        url: str,
+        form: Mapping[str, str],
+        *,
+        headers: Mapping[str, str] | None = None,
+        networks: Sequence[str] = (),
+        limit: int,
+        timeout: float,
+    ) -> HttpAnswer:
+        """Post a form (application/x-www-form-urlencoded), once, and take every status except a redirection."""
+        with self.channel(networks, connections=1, keep=False) as channel:
+            return channel.ask(url, form=form, headers=headers or {}, limit=limit, timeout=timeout)
+
+    def channel(self, networks: Sequence[str], *, connections: int, keep: bool = True) -> "Channel":
+        """A way to one peer, whose addresses are public or lie in `networks`."""
+        backend = _Backend(self._addresses, [ipaddress.ip_network(network) for network in networks])
+        return Channel(backend, self._trust, demo=self.demo, connections=connections, keep=keep)
+
     def _ask(self, url: str, networks: Sequence[str], limit: int, timeout: float, *, only_ok: bool) -> HttpAnswer:
-        parts = judged_url(url, demo=self.demo)
-        allowed = [ipaddress.ip_network(network) for network in networks]
-        backend = _Backend(self._addresses, allowed, time.monotonic() + timeout, limit + _OVERHEAD)
-        try:
-            with httpcore2.ConnectionPool(ssl_context=self._trust, network_backend=backend) as pool:
-                return _answer(pool, parts, limit, only_ok=only_ok)
-        except httpcore2.TimeoutException as error:
-            raise FetchError("deadline", f"{parts.netloc} took more than {timeout:g} seconds.", NETWORK) from error
-        except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
-            # httpcore2 hands on what it caught as the argument, and cuts the cause off
-            if any(isinstance(cause, ssl.SSLError) for cause in error.args):
-                raise FetchError("tls", f"{parts.netloc} has no TLS certificate that we trust, or no TLS.") from error
-            raise FetchError("connection", f"{parts.netloc} cannot be reached over HTTP.", NETWORK) from error
-        except ValueError as error:
-            # A host that TLS cannot name, UnicodeError among them. The caller has many peers, and must outlive this one.
-            raise FetchError("connection", f"{parts.netloc} cannot be asked over HTTP.", REGISTRATION) from error
+        judged_url(url, demo=self.demo)
+        with self.channel(networks, connections=1, keep=False) as channel:
+            return channel.ask(url, limit=limit, timeout=timeout, only_ok=only_ok)
 
     def _addresses(self, host: str, port: int, remaining: float) -> Sequence[str]:
-        if self.demo and _this_machine(host):
+        if self.demo and is_this_machine(host):
             return ["127.0.0.1"]
         # The system's resolver has timeouts of its own and cannot be stopped: it is left behind when our time is over.
         answer: queue.SimpleQueue[Sequence[str] | Exception] = queue.SimpleQueue()
@@ -151,54 +127,71 @@ class Fetcher:
         return found
 
 
-def judged_url(url: str, *, demo: bool) -> SplitResult:
-    """The parts of an address that may be fetched, and that metadata may name as an endpoint. Raises `FetchError`."""
-    if not _VISIBLE.fullmatch(url) or "\\" in url:
-        raise FetchError("url", "an address with characters that no URL has, or too long.", REGISTRATION)
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise FetchError("url", "an address that is no URL.", REGISTRATION) from None
-    if not parts.hostname or port == 0:
-        raise FetchError("url", "an address without a host, or with a port that is none.", REGISTRATION)
-    if "@" in parts.netloc:
-        # It would go to whoever the address names, and into every log on the way.
-        raise FetchError("credentials", "an address with a name or password in it.", REGISTRATION)
-    if not _names_a_host(parts):
-        # Resolvers and TLS differ in what they make of such a name, and some raise what nobody expects
-        raise FetchError("url", "an address whose host is no name or address.", REGISTRATION)
-    if parts.fragment:
-        raise FetchError("url", "an address with a fragment.", REGISTRATION)
-    if parts.scheme != "https" and not (demo and parts.scheme == "http" and _this_machine(parts.hostname)):
-        raise FetchError("scheme", "an address that is not https.", REGISTRATION)
-    if not url.startswith(f"{parts.scheme}://"):
-        # To a browser it is the same; to whatever compares addresses, or looks how one begins, it is another
-        raise FetchError("scheme", f"an address whose scheme is in capitals, not {parts.scheme}://.", REGISTRATION)
-    return parts
+class Channel:
+    """A way to one peer that keeps its connections open for a moment: to `connections` at once, for any thread.
 
+    Each connection is judged when it is made, as one of `Fetcher` is. Each request has its own deadline and limit.
+    """
 
-def host_of(url: str) -> str:
-    """The host of an address that `judged_url` passed, in lower case."""
-    return urlsplit(url).hostname or ""
+    def __init__(
+        self, backend: "_Backend", trust: ssl.SSLContext, *, demo: bool, connections: int, keep: bool = True
+    ) -> None:
+        self._backend, self._demo, self._keep = backend, demo, keep
+        expiry = _KEPT_SECONDS if keep else 0
+        self._pool = httpcore2.ConnectionPool(
+            ssl_context=trust, network_backend=backend, max_connections=connections, keepalive_expiry=expiry
+        )
 
+    def __enter__(self) -> Self:
+        return self
 
-def judged_address(text: str, networks: Iterable[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> IPAddress:
-    """An address that may be connected to: public, or in one of `networks`. Raises `FetchError`."""
-    try:
-        address: IPAddress = ipaddress.ip_address(text)
-    except ValueError:
-        raise FetchError("address", "the resolver gives an address that is none.", NETWORK) from None
-    if isinstance(address, ipaddress.IPv6Address):
-        # ::ffff:10.0.0.1 is 10.0.0.1, whatever the spelling
-        address = address.ipv4_mapped or address
-    if any(address in network for network in networks) or _public(address):
-        return address
-    raise FetchError(
-        "address",
-        f"the name leads to {address}, which is no public address, and no network of the registration holds it.",
-        "If it is meant, name its network in the registration (networks = [...]); else ask the operator of the address.",
-    )
+    def __exit__(self, *_of_an_error: object) -> None:
+        self._pool.close()
+
+    def ask(
+        self,
+        url: str,
+        *,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        limit: int,
+        timeout: float,
+        only_ok: bool = False,
+    ) -> HttpAnswer:
+        """GET an address, or POST a `form` to it, in at most `timeout` seconds altogether. Raises `FetchError`.
+
+        Every status but a redirection is taken, with `only_ok` 200 alone. Nothing is sent twice.
+        """
+        parts = judged_url(url, demo=self._demo)
+        sent = {"Host": parts.netloc, "Accept-Encoding": "identity", "User-Agent": "ciconia", **(headers or {})}
+        content = None
+        if form is not None:
+            content = urlencode(form).encode("ascii")
+            sent |= {"Content-Type": "application/x-www-form-urlencoded", "Content-Length": str(len(content))}
+        if not self._keep:
+            sent["Connection"] = "close"
+        bounds = self._backend.bounds
+        bounds.deadline, bounds.octets = time.monotonic() + timeout, limit + _OVERHEAD
+        waiting = {"timeout": {"pool": timeout}}
+        try:
+            with self._pool.stream(
+                "GET" if content is None else "POST",
+                _url(parts),
+                headers=[*sent.items()],
+                content=content,
+                extensions=waiting,
+            ) as response:
+                return _answer(response, parts, limit, only_ok=only_ok)
+        except httpcore2.TimeoutException as error:
+            raise FetchError("deadline", f"{parts.netloc} took more than {timeout:g} seconds.", NETWORK) from error
+        except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
+            # httpcore2 hands on what it caught as the argument, and cuts the cause off
+            if any(isinstance(cause, ssl.SSLError) for cause in error.args):
+                raise FetchError("tls", f"{parts.netloc} has no TLS certificate that we trust, or no TLS.") from error
+            raise FetchError("connection", f"{parts.netloc} cannot be reached over HTTP.", NETWORK) from error
+        except ValueError as error:
+            # A host that TLS cannot name, UnicodeError among them. The caller has many peers, and must outlive this one.
+            raise FetchError("connection", f"{parts.netloc} cannot be asked over HTTP.", REGISTRATION) from error
 
 
 def resolve(host: str, port: int) -> Sequence[str]:
@@ -207,70 +200,38 @@ def resolve(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def _public(address: IPAddress) -> bool:
-    if isinstance(address, ipaddress.IPv6Address):
-        if address in _NAT64:
-            return _public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-        if address.scope_id is not None or address not in _GLOBAL_UNICAST:
-            return False
-        if (int(address) >> 32) & _ISATAP_MASK == _ISATAP:
-            return False
-    # A later Python may know networks that our list lacks
-    return address.is_global and not any(address in network for network in _SPECIAL)
-
-
-def _names_a_host(parts: SplitResult) -> bool:
-    """Whether the host is a name of the DNS, an IPv4 address, or an IPv6 address in brackets without a zone."""
-    host = parts.hostname or ""
-    if "[" not in parts.netloc:
-        return _HOST.fullmatch(host) is not None
-    try:
-        return bool(_IPV6_AND_PORT.fullmatch(parts.netloc) and ipaddress.IPv6Address(host))
-    except ValueError:
-        return False
-
-
-def _this_machine(host: str) -> bool:
-    return host == "localhost" or host.endswith(".localhost")  # RFC 6761 §6.3
-
-
-def _answer(pool: httpcore2.ConnectionPool, parts: SplitResult, limit: int, *, only_ok: bool) -> HttpAnswer:
-    """Ask, judge the head, and read the body while it stays within its limit."""
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    url = httpcore2.URL(
+def _url(parts: SplitResult) -> httpcore2.URL:
+    return httpcore2.URL(
         scheme=parts.scheme.encode(),
         host=(parts.hostname or "").encode(),
         port=parts.port or _PORTS[parts.scheme],
-        target=target.encode(),
+        target=((parts.path or "/") + (f"?{parts.query}" if parts.query else "")).encode(),
     )
-    headers: Sequence[tuple[bytes | str, bytes | str]] = (
-        ("Host", parts.netloc),
-        ("Accept-Encoding", "identity"),
-        ("Connection", "close"),
-        ("User-Agent", "ciconia"),
-    )
-    with pool.stream("GET", url, headers=headers) as response:
-        fields = [(name.lower(), value.strip().lower()) for name, value in response.headers]
-        if 300 <= response.status < 400:  # noqa: PLR2004 - redirection, RFC 9110 §15.4
-            # A client that follows redirects goes where a stranger says, past the judged address.
-            raise FetchError("redirect", f"{parts.netloc} redirects ({response.status}), and redirects are not followed.")
-        if only_ok and response.status != 200:  # noqa: PLR2004 - OK
-            raise FetchError("status", f"{parts.netloc} answers {response.status}.")
-        if any(name == b"content-encoding" and value != b"identity" for name, value in fields):
-            # Nobody asked for it, and a few octets of gzip are gigabytes.
-            raise FetchError("encoding", f"{parts.netloc} answers with a Content-Encoding that was not asked for.")
-        too_large = FetchError("size", f"{parts.netloc} answers with more than {limit} octets.")
-        # h11 has judged it: digits, few, and one
-        if int(dict(fields).get(b"content-length", b"0")) > limit:
+
+
+def _answer(response: httpcore2.Response, parts: SplitResult, limit: int, *, only_ok: bool) -> HttpAnswer:
+    """Judge the head, and read the body while it stays within its limit."""
+    fields = [(name.lower(), value.strip().lower()) for name, value in response.headers]
+    if 300 <= response.status < 400:  # noqa: PLR2004 - redirection, RFC 9110 §15.4
+        # A client that follows redirects goes where a stranger says, past the judged address.
+        raise FetchError("redirect", f"{parts.netloc} redirects ({response.status}), and redirects are not followed.")
+    if only_ok and response.status != 200:  # noqa: PLR2004 - OK
+        raise FetchError("status", f"{parts.netloc} answers {response.status}.")
+    if any(name == b"content-encoding" and value != b"identity" for name, value in fields):
+        # Nobody asked for it, and a few octets of gzip are gigabytes.
+        raise FetchError("encoding", f"{parts.netloc} answers with a Content-Encoding that was not asked for.")
+    too_large = FetchError("size", f"{parts.netloc} answers with more than {limit} octets.")
+    # h11 has judged it: digits, few, and one
+    if int(dict(fields).get(b"content-length", b"0")) > limit:
+        raise too_large
+    body = bytearray()
+    for chunk in response.iter_stream():
+        body += chunk
+        if len(body) > limit:
             raise too_large
-        body = bytearray()
-        for chunk in response.iter_stream():
-            body += chunk
-            if len(body) > limit:
-                raise too_large
     # The octets as they came: a lower-cased date is none
-    date = next((value for name, value in response.headers if name.lower() == b"date"), b"")
-    return HttpAnswer(response.status, _time(date.decode("latin-1")), bytes(body))
+    found = {name.lower().decode("latin-1"): value.decode("latin-1").strip() for name, value in response.headers}
+    return HttpAnswer(response.status, _time(found.get("date", "")), bytes(body), found)
 
 
 def _time(date: str) -> int | None:
@@ -281,17 +242,19 @@ def _time(date: str) -> int | None:
         return None
 
 
-class _Backend(httpcore2.NetworkBackend):
-    """Resolves, judges and connects, in one step, and counts what comes. One object serves one fetch."""
+class _Bounds(threading.local):
+    """The deadline of the request that runs in this thread, and how many octets it may still receive."""
 
-    def __init__(
-        self,
-        addresses: Callable[[str, int, float], Sequence[str]],
-        networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network],
-        deadline: float,
-        octets: int,
-    ) -> None:
-        self._addresses, self._networks, self._deadline, self._octets = addresses, networks, deadline, octets
+    deadline = 0.0
+    octets = 0
+
+
+class _Backend(httpcore2.NetworkBackend):
+    """Resolves, judges and connects, in one step, and counts what comes."""
+
+    def __init__(self, addresses: Callable[[str, int, float], Sequence[str]], networks: Networks) -> None:
+        self.bounds = _Bounds()
+        self._addresses, self._networks = addresses, networks
         self._sockets = httpcore2.SyncBackend()
 
     def connect_tcp(
@@ -303,38 +266,38 @@ class _Backend(httpcore2.NetworkBackend):
         socket_options: Iterable[Any] | None = None,  # Any: httpcore2 exports no type for it
     ) -> httpcore2.NetworkStream:
         """A connection to the first address that takes one, after all of them were judged."""
-        found = self._addresses(host, port, remaining(self._deadline, httpcore2.ConnectTimeout))
+        found = self._addresses(host, port, remaining(self.bounds.deadline, httpcore2.ConnectTimeout))
         if not found:
             raise FetchError("name", f"{host} has no address.", NETWORK)
         # One private address among public ones is an attack, or a mistake that would be one: all must pass.
         judged = [judged_address(text, self._networks) for text in found]
         failure: httpcore2.NetworkError | None = None
         for address in judged[:_MAX_ATTEMPTS]:
-            left = remaining(self._deadline, httpcore2.ConnectTimeout)
+            left = remaining(self.bounds.deadline, httpcore2.ConnectTimeout)
             try:
                 stream = self._sockets.connect_tcp(str(address), port, left, local_address, socket_options)
             except httpcore2.NetworkError as error:
                 failure = error
                 continue
-            return _Bounded(stream, self._deadline, self._octets, host)
+            return _Bounded(stream, self.bounds, host)
         raise failure or httpcore2.ConnectError
 
 
 class _Bounded(httpcore2.NetworkStream):
-    """A connection whose every step ends at one deadline. All of its octets count: heads, interim answers, chunks."""
+    """A connection whose every step ends at its request's deadline. All octets count: heads, interim answers, chunks."""
 
-    def __init__(self, stream: httpcore2.NetworkStream, deadline: float, octets: int, host: str) -> None:
-        self._stream, self._deadline, self._octets, self._host = stream, deadline, octets, host
+    def __init__(self, stream: httpcore2.NetworkStream, bounds: _Bounds, host: str) -> None:
+        self._stream, self._bounds, self._host = stream, bounds, host
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - the deadline is ours
-        received = self._stream.read(max_bytes, remaining(self._deadline, httpcore2.ReadTimeout))
-        self._octets -= len(received)
-        if self._octets < 0:
+        received = self._stream.read(max_bytes, remaining(self._bounds.deadline, httpcore2.ReadTimeout))
+        self._bounds.octets -= len(received)
+        if self._bounds.octets < 0:
             raise FetchError("size", f"{self._host} sends more than its answer may have, heads and framing included.")
         return received
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002 - the deadline is ours
-        self._stream.write(buffer, remaining(self._deadline, httpcore2.WriteTimeout))
+        self._stream.write(buffer, remaining(self._bounds.deadline, httpcore2.WriteTimeout))
 
     def close(self) -> None:
         self._stream.close()
@@ -345,9 +308,8 @@ class _Bounded(httpcore2.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ARG002 - the deadline is ours
     ) -> httpcore2.NetworkStream:
-        left = remaining(self._deadline, httpcore2.ConnectTimeout)
-        secured = self._stream.start_tls(ssl_context, server_hostname, left)
-        return _Bounded(secured, self._deadline, self._octets, self._host)
+        left = remaining(self._bounds.deadline, httpcore2.ConnectTimeout)
+        return _Bounded(self._stream.start_tls(ssl_context, server_hostname, left), self._bounds, self._host)
 
     def get_extra_info(self, info: str) -> Any:  # Any: as httpcore2 has it
         return self._stream.get_extra_info(info)

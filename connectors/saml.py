@@ -4,9 +4,9 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from connectors.addresses import FetchError, judged_url
 from connectors.connector import Ask, Examined, Expectation, Inbound, Outbound
 from connectors.deviations import Tolerance, tolerance
-from connectors.fetch import FetchError, judged_url
 from connectors.formats.authn_request import AuthnRequest, authn_request_element
 from connectors.formats.metadata import SIGNATURE_PLACE, service_provider_element
 from connectors.formats.saml import read_signed_assertion, read_signed_response, read_unverified_response

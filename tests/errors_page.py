@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from connectors import checks as of_messages
-from connectors.fetch import FetchError
+from connectors.addresses import FetchError
 from connectors.request_checks import PeerRequestRefused
 from idp.login import check_names as of_logins
 from idp.pages.phrases import english_phrases

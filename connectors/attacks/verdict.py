@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from connectors.fetch import FetchError
+from connectors.addresses import FetchError
 from connectors.request_checks import PeerRequestRefused
 from policies.errors import AssertionRejected, BrokerError, Misconfigured
 

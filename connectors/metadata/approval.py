@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 
+from connectors.addresses import host_of
 from connectors.deviations import tolerance
-from connectors.fetch import host_of
 from connectors.formats.eidas.metadata import PeerFacts
 from connectors.profiles import EIDAS
 from connectors.signatures.certificates import dates_of

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
-from connectors.fetch import PEER, REGISTRATION, FetchError
+from connectors.addresses import PEER, REGISTRATION, FetchError
 from connectors.formats.eidas.metadata import PeerFacts, certificate_in
 from connectors.metadata.pinned_provider import misconfigured
 from connectors.profiles import Profile

@@ -6,7 +6,7 @@ A copy is in memory, one is kept, and one may come. Somebody who can write the k
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
-from connectors.fetch import FetchError
+from connectors.addresses import FetchError
 from connectors.formats.eidas.metadata import PeerFacts
 from connectors.metadata.approval import approved_part
 from policies.parties import EntityId

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 
+from connectors.addresses import PEER, REGISTRATION, FetchError, judged_url
 from connectors.checks import OPINION_CHECKS
-from connectors.fetch import PEER, REGISTRATION, FetchError, judged_url
 from connectors.formats.eidas.metadata import Expected, PeerFacts, Role, read_peer
 from connectors.formats.grammar import instant, written
 from connectors.formats.metadata import read_identity_provider, roles_of

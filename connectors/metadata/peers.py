@@ -9,8 +9,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from connectors.addresses import PEER, FetchError
 from connectors.deviations import NOTHING, tolerance
-from connectors.fetch import PEER, Fetcher, FetchError
+from connectors.fetch import Fetcher
 from connectors.formats.eidas.metadata import Expected, PeerFacts, Role
 from connectors.formats.eidas.registry import spoken
 from connectors.formats.grammar import written

@@ -7,8 +7,8 @@ own code and libxmlsec must both accept the signature.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from connectors.addresses import PEER, FetchError
 from connectors.deviations import NOTHING, tolerance
-from connectors.fetch import PEER, FetchError
 from connectors.formats.eidas.service_list import ListedNode, ServiceList, read_service_list
 from connectors.formats.grammar import written
 from connectors.metadata.judgement import DAY, signed_octets

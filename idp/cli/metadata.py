@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from connectors.fetch import FetchError
+from connectors.addresses import FetchError
 from connectors.metadata.peers import PeerCopies, Peers
 from connectors.signatures.certificates import certificate_of
 from idp.application.revocations import read_revocations

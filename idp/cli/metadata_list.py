@@ -14,7 +14,8 @@ from typing import Annotated
 
 import typer
 
-from connectors.fetch import Fetcher, FetchError
+from connectors.addresses import FetchError
+from connectors.fetch import Fetcher
 from connectors.formats.eidas.service_list import ListedNode, ServiceList
 from connectors.formats.grammar import written
 from connectors.metadata.service_list import ListedCertificate, judged_list, list_keys, listed_certificates

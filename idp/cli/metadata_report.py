@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from connectors.fetch import FetchError
+from connectors.addresses import FetchError
 from connectors.formats.eidas.metadata import PeerFacts
 from connectors.formats.eidas.registry import not_ours
 from connectors.formats.grammar import written

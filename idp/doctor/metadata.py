@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from sqlalchemy import Engine
 
+from connectors.addresses import FetchError, judged_url
 from connectors.deviations import tolerance
-from connectors.fetch import Fetcher, FetchError, judged_url
+from connectors.fetch import Fetcher
 from connectors.formats.eidas.metadata import Role
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.formats.grammar import instant, written

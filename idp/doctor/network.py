@@ -7,7 +7,8 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-from connectors.fetch import FetchError, HttpAnswer
+from connectors.addresses import FetchError
+from connectors.fetch import HttpAnswer
 from connectors.profiles import EIDAS
 from connectors.signatures.parse import MAX_METADATA
 from idp.doctor.examination import Examination

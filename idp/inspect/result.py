@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from connectors.fetch import FetchError
+from connectors.addresses import FetchError
 from connectors.formats.grammar import written
 from connectors.request_checks import PeerRequestRefused
 from idp.system.files import read_upto

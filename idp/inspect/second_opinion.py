@@ -5,7 +5,7 @@ A message that we accepted and they do not is refused. They judge refused messag
 
 from dataclasses import replace
 
-from connectors.fetch import FetchError
+from connectors.addresses import FetchError
 from connectors.request_checks import PeerRequestRefused
 from connectors.signatures.second_opinion import another_verdict, second_opinion
 from connectors.signatures.verification_result import UnsignedMessage

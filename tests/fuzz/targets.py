@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from lxml import etree
 
+from connectors.addresses import FetchError
 from connectors.client_assertion import ExpectedClientAssertion, judge_client_assertion
-from connectors.fetch import FetchError
 from connectors.formats.eidas.metadata import read_pinned_peer
 from connectors.formats.eidas.request import read_request
 from connectors.formats.eidas.response import read_assertion, read_response

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from random import SystemRandom
 
-from connectors.fetch import FetchError
+from connectors.addresses import FetchError
 from connectors.formats.eidas.metadata import PeerFacts
 from connectors.metadata.peers import Peers
 from idp.system.logs import log_of

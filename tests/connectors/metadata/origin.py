@@ -56,6 +56,11 @@ class Origin:
     def url(self) -> str:
         return f"http://{self.netloc}/metadata"
 
+    def await_closed(self) -> None:
+        """Wait until every connection so far was served, and closed."""
+        for thread in self._threads[1:]:
+            thread.join(5)
+
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)

@@ -10,7 +10,8 @@ from typing import NoReturn
 import httpcore2
 import pytest
 
-from connectors.fetch import NETWORK, PEER, Fetcher, FetchError
+from connectors.addresses import NETWORK, PEER, FetchError
+from connectors.fetch import Fetcher
 from tests.connectors.metadata.origin import LOOPBACK, Answer, Authority, Origin, body, origin, raw
 
 LIMIT = 1024 * 1024

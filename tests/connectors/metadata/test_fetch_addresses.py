@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from connectors.fetch import NETWORK, REGISTRATION, Fetcher, FetchError, judged_address, judged_url
+from connectors.addresses import NETWORK, REGISTRATION, FetchError, judged_address, judged_url
+from connectors.fetch import Fetcher
 from tests.connectors.metadata.origin import LOOPBACK, Authority, body, origin
 
 PRIVATE = [

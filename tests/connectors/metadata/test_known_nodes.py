@@ -13,7 +13,8 @@ from lxml import etree
 from signxml.algorithms import CanonicalizationMethod, SignatureMethod
 from signxml.signer import XMLSigner
 
-from connectors.fetch import REGISTRATION, Fetcher
+from connectors.addresses import REGISTRATION
+from connectors.fetch import Fetcher
 from connectors.metadata.peers import Peers
 from connectors.profiles import EIDAS
 from connectors.wire.names import POST, REDIRECT

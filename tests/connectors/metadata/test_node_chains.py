@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from cryptography.x509 import Certificate
 
-from connectors.fetch import REGISTRATION
+from connectors.addresses import REGISTRATION
 from connectors.metadata.peers import Peers
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.parse import Element

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from lxml import etree
 
-from connectors.fetch import FetchError
+from connectors.addresses import FetchError
 from connectors.formats.eidas.service_list import MAX_CERTIFICATES, ServiceList
 from connectors.metadata.service_list import MAX_AGE, judged_list, list_keys, listed_certificates
 from connectors.signatures.parse import MAX_METADATA, Element

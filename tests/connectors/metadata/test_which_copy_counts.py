@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from connectors.fetch import FetchError
+from connectors.addresses import FetchError
 from connectors.formats.eidas.metadata import PeerFacts, read_peer
 from connectors.metadata.copies import CopyChange, Held, Taken, Write, check_newer, looked, taken
 from policies.parties import EntityId

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from connectors.fetch import Fetcher, FetchError
+from connectors.addresses import FetchError
+from connectors.fetch import Fetcher
 from connectors.formats.eidas.metadata import Role
 from connectors.formats.eidas.own_metadata import ConnectorMetadata, ProxyMetadata
 from connectors.metadata.peers import Held, Peers

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography.x509 import Certificate
 
-from connectors.fetch import FetchError
+from connectors.addresses import FetchError
 from connectors.signatures.parse import Element
 from connectors.signatures.profile import DS
 from idp.inspect.metadata import MetadataInspector

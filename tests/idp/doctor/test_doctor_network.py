@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from connectors.fetch import FetchError, HttpAnswer
+from connectors.addresses import FetchError
+from connectors.fetch import HttpAnswer
 from idp.doctor.network import EVERYWHERE
 from idp.web.edge import OTHER_HOST, PLAIN_SCHEME
 from tests.connectors.metadata import node

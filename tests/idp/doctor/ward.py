@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from connectors.fetch import FetchError, HttpAnswer
+from connectors.addresses import FetchError
+from connectors.fetch import HttpAnswer
 from idp.doctor.checks import examine
 from idp.doctor.examination import Examination, Machine, read_folder
 from idp.doctor.finding import DoctorFinding, DoctorReport, Severity

@@ -7,11 +7,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 
+from connectors.addresses import FetchError
 from connectors.attacks.key_holders import ec_holder
 from connectors.attacks.metadata_text import IDP, provider
 from connectors.attacks.registrations.odd_certificates import FAULTS, changed
 from connectors.attacks.registrations.public_keys import certificate
-from connectors.fetch import FetchError
 from connectors.metadata.judgement import check_apart_from
 from connectors.signatures.jws import base64url
 from connectors.signatures.rsa_keys import check_rsa

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from connectors.addresses import FetchError
 from connectors.attacks.attack_case import AttackCase, CaseKind, Entrance
 from connectors.attacks.verdict import CaseOutcome, JudgeVerdict, verdict_of
-from connectors.fetch import FetchError
 from connectors.request_checks import PeerRequestRefused
 from idp.selftest.case_keeper import COMMANDS, CaseKeeper, file_name
 from idp.selftest.report import CorpusReport, TriedCase, versions
