@@ -1,6 +1,8 @@
 """A registration's choices beyond the code flow, named as in OpenID Connect Dynamic Client Registration 1.0."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from policies.logout import LogoutChoices
 
 CORE, FAPI2 = "core", "fapi2"
 
@@ -23,6 +25,8 @@ class OpenIDClient:
     # Whether its tokens are bound to a key whose possession each use proves (RFC 9449), or to its certificate (RFC 8705)
     dpop_bound_access_tokens: bool = False
     tls_client_certificate_bound_access_tokens: bool = False
+    # With whom it shares a sign-in, and how it hears that one ended
+    logout: LogoutChoices = field(default_factory=LogoutChoices)
 
     @property
     def is_fapi2(self) -> bool:

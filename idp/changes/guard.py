@@ -96,6 +96,7 @@ def _unseen(old: Configuration, new: Configuration) -> Iterator[str]:
         ("service", old.parties, new.parties, _OF_PARTIES),
         ("source", old.providers, new.providers, _TOLD),
         ("node", old.nodes, new.nodes, _TOLD),
+        ("session group", old.session_groups, new.session_groups, _TOLD),
     )
     for kind, before, after, told in kinds:
         for name in after:

@@ -39,7 +39,8 @@ def stray_files(case: Examination) -> Iterator[DoctorFinding]:
             what = f"nobody reads it: in {top}/ there are {known}, and no folders below."
             yield NOTICE(name, "file", what, _UNREAD, "Give it the right name and place, or move it out of the folder.")
         elif top not in FOLDERS and name.lower().endswith(".toml"):
-            what = f"nobody reads it: outside of their folders there are {SETTINGS_FILE} and catalogue.toml."
+            known = f"{SETTINGS_FILE}, catalogue.toml and session_groups.toml"
+            what = f"nobody reads it: outside of their folders there are {known}."
             yield NOTICE(
                 name, "file", what, _UNREAD, f"Move it into one of {', '.join(sorted(FOLDERS))}, or out of the folder."
             )

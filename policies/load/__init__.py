@@ -9,6 +9,7 @@
 | `metadata/*.pem`, `metadata/*.crl` | authorities that issue a node's certificates, and what they revoked |
 | `operators/*.pub` | who may change all of it: the public keys of one person each |
 | `catalogue.toml` | the city's own attributes, if it has any |
+| `session_groups.toml` | the groups of services that share a sign-in, if there are any |
 
 Nothing is read here: the caller hands in relative paths and bytes.
 """
@@ -24,6 +25,7 @@ from policies.catalogue import STANDARD, Catalogue
 from policies.errors import Misconfigured, Problem
 from policies.examples import Example, Situation, differences, party_with_everything
 from policies.load.examples import read_examples, read_situation
+from policies.load.logout import GROUPS_FILE, read_session_groups
 from policies.load.operators import PATTERN as OPERATORS
 from policies.load.operators import read_operators
 from policies.load.own_attributes import read_own_attributes
@@ -44,12 +46,14 @@ from policies.parties import (
     Source,
 )
 from policies.purposes import Purpose
+from policies.session_groups import SessionGroup
 
 K = TypeVar("K", bound=str)
 V = TypeVar("V")
 # Every file of a configuration that this package reads, as shell patterns of its relative path
 PATTERNS = (
     "catalogue.toml",
+    GROUPS_FILE,
     "purposes/*.toml",
     "parties/*.toml",
     "parties/*.jwks.json",
@@ -75,6 +79,8 @@ class Configuration:
     # the receiving nodes that may ask this one; a city has none
     nodes: Mapping[NodeId, RequestingNode] = field(default_factory=dict)
     operators: Operators = field(default_factory=dict)
+    # those of whose services a citizen signs in to once
+    session_groups: Mapping[str, SessionGroup] = field(default_factory=dict)
 
     def differences(self, purpose_id: PurposeId, example: Example) -> tuple[str, ...]:
         """Run an example of a purpose; a sentence for each thing that came out otherwise than it says."""
@@ -122,6 +128,7 @@ def examine(files: Mapping[str, bytes], before: Before | None = None) -> tuple[C
         examples=examples,
         nodes=_unique("id", ((one.node_id, one, one.source) for one in nodes), problems),
         operators=read_operators(files, problems),
+        session_groups=_session_groups(files, problems),
     )
     # Two providers of one namespace could each speak of the other's citizens: both make the same `sub`
     _unique("namespace", ((one.namespace, one, one.source) for one in providers), problems)
@@ -178,6 +185,13 @@ def _catalogue(files: Mapping[str, bytes], problems: list[Problem]) -> Catalogue
     return read_own_attributes(table) if table else STANDARD
 
 
+def _session_groups(files: Mapping[str, bytes], problems: list[Problem]) -> Mapping[str, SessionGroup]:
+    if GROUPS_FILE not in files:
+        return {}
+    table = parse(GROUPS_FILE, files[GROUPS_FILE], problems)
+    return read_session_groups(table) if table else {}
+
+
 def _purposes(
     files: Mapping[str, bytes], catalogue: Catalogue, problems: list[Problem]
 ) -> tuple[Mapping[PurposeId, Purpose], Mapping[PurposeId, tuple[Example, ...]]]:
@@ -203,6 +217,10 @@ def _unique(key: str, found: Iterable[tuple[K, V, Source]], problems: list[Probl
 def _problems_of_party(party: RelyingParty, configuration: Configuration) -> list[Problem]:
     """The problems of a registration that the purposes cannot fulfil."""
     problems: list[Problem] = []
+    group, groups = party.openid.logout.session_group, configuration.session_groups
+    if group and group not in groups:
+        what, fix = f"`{group}` is no group of {GROUPS_FILE}.", nearest(group, groups)
+        problems.append(Problem(party.source.file, party.source.line, "session_group", what, fix))
     for purpose_id in party.purposes:
         purpose = configuration.purposes.get(purpose_id)
         if purpose is None:

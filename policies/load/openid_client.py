@@ -1,5 +1,6 @@
 """The keys of a registration beyond the code flow, read into `policies.openid_client`."""
 
+from policies.load.logout import read_logout
 from policies.load.table import Table
 from policies.openid_client import CORE, FAPI2, OpenIDClient
 
@@ -20,6 +21,7 @@ def read_openid_client(table: Table) -> OpenIDClient:
         ),
         dpop_bound_access_tokens=table.flag("dpop_bound_access_tokens"),
         tls_client_certificate_bound_access_tokens=table.flag("tls_client_certificate_bound_access_tokens"),
+        logout=read_logout(table),
     )
     if client.dpop_bound_access_tokens and client.tls_client_certificate_bound_access_tokens:
         fix = "leave out one of the two: a token is bound to one thing."

@@ -66,7 +66,7 @@ def read_peer(table: Table, files: Mapping[str, bytes]) -> Peer:
         metadata_url=_metadata_url(table, entity_id),
         certificate=certificates[0] if certificates else b"",
         digest=table.matching("metadata_digest", _DIGEST, _DIGEST_FIX, default=""),
-        networks=_networks(table),
+        networks=read_networks(table),
         source=table.source("entity_id"),
         anchors=anchors,
         revocation=_revocation(table, files),
@@ -189,7 +189,7 @@ def ders_of_pem(content: bytes, label: bytes) -> tuple[tuple[bytes, ...], str]:
     return tuple(found), "names something twice." if len(set(found)) != len(found) else ""
 
 
-def _networks(table: Table) -> tuple[str, ...]:
+def read_networks(table: Table) -> tuple[str, ...]:
     """Where its address may lie besides the public internet: a name that leads inside is a way to our own doors."""
     named = table.texts("networks", _NETWORKS_FIX, required="networks" in table)
     for index, text in enumerate(named):

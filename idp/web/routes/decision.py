@@ -1,0 +1,220 @@
+"""The citizen's choice about a login that was judged, and the way onward.
+
+POST /login/{login}/language           the question again, in another language, or whole in place of one line
+POST /login/{login}/decision           release, refuse or cancel
+POST /login/{login}/cancel             back to the service before any identity provider answered
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from fastapi import Request
+from fastapi.responses import Response
+
+from connectors.connector import Outbound, Post
+from idp.login.finish import Choice
+from idp.login.sealing import LoginId
+from idp.login.states import DECIDED, Asked, Decided, Refused, Released, speaking
+from idp.monitoring.steps import LoginStep
+from idp.pages.languages import LANGUAGES
+from idp.pages.views import Ending, PageKind, RefusedView
+from idp.web.login_cookies import LOGIN_ID, Cookie, after_decision, secret_of
+from idp.web.page_route import Endpoint, PageRoute
+from idp.web.requests import check_navigation, check_same_origin, cookies, form
+from idp.web.routes.receipt import RECEIPT_PATH, receipt_cookie
+from idp.web.site import Site, page
+from idp.web.stopped import stopped
+from idp.web.threads import run_in_threadpool
+from idp.web.unsent import answered
+from policies.attributes import AttributeName
+from policies.authentication import Origin
+from policies.errors import (
+    AllRevoked,
+    NotFound,
+    PeerUnavailable,
+    ReleaseDenied,
+    Replayed,
+    RequestRefused,
+    SourceSuspended,
+    Suspended,
+    about,
+)
+from policies.parties import IdentityProvider, ProviderId
+
+SHARE, REMEMBER = "share.", "remember"
+# The buttons that bring the whole question in place of one line
+WHOLE, EVERY_TIME = "whole", "every_time"
+PAGES = ("", WHOLE, EVERY_TIME)
+# The words of the buttons that release: the role says which of them a page has
+RELEASING = ("approve", "continue")
+
+
+def routes(site: Site) -> list[PageRoute]:
+    """The endpoints to which the pages of a login post."""
+    found = [
+        PageRoute("/login/{login}/decision", _posted(site, _decided), "POST"),
+        PageRoute("/login/{login}/cancel", _posted(site, _cancelled), "POST"),
+    ]
+    if site.screens.has_countries:
+        found.append(PageRoute("/login/{login}/language", _posted(site, _reworded), "POST"))
+    return found
+
+
+def _posted(site: Site, step: Callable[[Site, Request, str, dict[str, str]], Response]) -> Endpoint:
+    """The endpoint to which a form of our own page is posted."""
+
+    async def posted(request: Request) -> Response:
+        check_navigation(request)
+        check_same_origin(request, site.issuer)
+        fields = await form(request)
+        return await run_in_threadpool(step, site, request, request.path_params["login"], fields)
+
+    return posted
+
+
+def asking(site: Site, decided: Decided, secret: bytes, language: str, kept: list[Cookie]) -> Response:
+    """The question in this language, sealed for whoever has the Strict cookie of this secret."""
+    sealed = site.sealer.seal("decided", decided.login, decided.end, DECIDED.dump(decided), secret)
+    return page(site.screens.question(decided, sealed, language), PageKind.FORM, kept)
+
+
+def _reworded(site: Site, request: Request, login: str, fields: dict[str, str]) -> Response:
+    """The question in the language that the citizen chose, or whole: what is recorded of it is what they see now.
+
+    No response came, so the secret stays: the page before is as good as this one, until one is decided.
+    """
+    now = site.clock()
+    site.reference(request, login)
+    decided, secret = _opened(site, request, login, fields, now)
+    # As for a response that comes again: once somebody decided here, nobody sees the values any more
+    state = site.logins.state(cookies(request), login, now)
+    if not isinstance(state, Asked) or state.expectation.provider_id != decided.provider_id:
+        raise Replayed("not_asked", "a question of another country than was asked last")
+    origin, pressed = decided.request.origin, fields.get("page", "")
+    language = site.language(request, decided.request.languages) if pressed else fields.get("language", "")
+    if _unknown(fields, {"page" if pressed else "language"}) or language not in LANGUAGES or pressed not in PAGES:
+        raise RequestRefused("a choice of language with fields that the page does not have", code="other_site")
+    try:
+        with about(origin.service, decided.provider_id, PeerUnavailable, SourceSuspended):
+            if pressed == EVERY_TIME:
+                worded = site.broker.forget(decided, language, now)
+            else:
+                worded = site.broker.reword(decided, language, now, whole=bool(pressed))
+    except (PeerUnavailable, Suspended, AllRevoked) as error:
+        return stopped(site, request, error, origin, now, wished=speaking(decided, language).request.languages)
+    return asking(site, worded, secret, language, [])
+
+
+def _decided(site: Site, request: Request, login: str, fields: dict[str, str]) -> Response:
+    """The citizen's choice: bound to this browser by the Strict cookie, to what was shown by the seal."""
+    now = site.clock()
+    site.reference(request, login)
+    decided, secret = _opened(site, request, login, fields, now)
+    return ended_by(site, request, decided, _choice(fields), secret, now)
+
+
+def ended_by(site: Site, request: Request, decided: Decided, choice: Choice, secret: bytes, now: int) -> Response:
+    """The choice, as one unit, and the way onward."""
+    reference = site.reference(request, decided.login)
+    origin, wished = decided.request.origin, decided.request.languages
+    provider = _source(site, decided.provider_id)
+    try:
+        with about(origin.service, decided.provider_id, *site.screens.of_the_source):
+            ended = site.broker.decide(decided, choice, secret, now)
+    except (PeerUnavailable, Suspended, AllRevoked) as error:
+        return stopped(site, request, error, origin, now, wished=wished)
+    language, kept = site.language(request, wished), after_decision(decided.login, secret)
+    ending = Ending.REFUSED if choice.word == "refuse" else Ending.CANCELLED
+    step = LoginStep.RELEASED if isinstance(ended, Released) else LoginStep(ending)
+    site.watched.steps.step(step, reference, origin.service, site.screens.counted(origin, provider))
+    if ended.record:
+        site.watched.decided(decided)
+    service, receipt = site.screens.service(origin, language), ""
+    if isinstance(ended, Released) and ended.receipt:
+        kept.append(receipt_cookie(request, ended.receipt))
+        receipt = RECEIPT_PATH
+
+    def made() -> Response:
+        if isinstance(ended, Refused):
+            return refused(site, origin, ending, language, kept, now, answer_key=ended.answer_key)
+        answer = site.frontends[origin.frontend].answer(ended, now)
+        return site.answer(answer, service, language, kept, site.screens.towards, receipt=receipt)
+
+    unsent = partial(site.broker.not_sent, ended, decided.login, now)
+    towards = site.screens.towards
+    return answered(site, request, made, unsent, service=service, language=language, kept=kept, towards=towards)
+
+
+def _source(site: Site, provider_id: ProviderId) -> IdentityProvider | None:
+    """The provider that answered; None if it is registered no more: the citizen may still leave."""
+    try:
+        return site.role.provider(provider_id)
+    except NotFound:
+        return None
+
+
+def _opened(site: Site, request: Request, login: str, fields: dict[str, str], now: int) -> tuple[Decided, bytes]:
+    """Open what the question's form brings back by the secret of the Strict cookie, and return both. Raises `Replayed`."""
+    if not LOGIN_ID.fullmatch(login) or fields.get("login") != login:
+        raise Replayed("login_id", "a decision about another login than its address says")
+    secret = secret_of(cookies(request), login)
+    sealed = site.sealer.open("decided", LoginId(login), fields.get("decided", ""), now, secret)
+    try:
+        return DECIDED.load(sealed), secret
+    except NotFound as error:
+        raise Replayed("decided_shape", "a decision that another version sealed") from error
+
+
+def _cancelled(site: Site, request: Request, login: str, _fields: dict[str, str]) -> Response:
+    """Back to the service from the picker."""
+    now = site.clock()
+    reference = site.reference(request, login)
+    state = site.logins.state(cookies(request), login, now)
+    origin = state.request.origin
+    with about(origin.service):
+        ended = site.broker.cancel(state, now)
+    site.watched.steps.step(LoginStep.CANCELLED, reference, origin.service, site.screens.counted(origin, None))
+    language = site.language(request, state.request.languages)
+    kept = after_decision(state.login, None)
+    return refused(site, origin, Ending.CANCELLED, language, kept, now, answer_key=ended.answer_key)
+
+
+def _choice(fields: dict[str, str]) -> Choice:
+    """The choice and the ticked boxes of a form. A field that the page does not have refuses it: no browser sends one."""
+    if _unknown(fields, {"choice"}):
+        raise RequestRefused("a decision with fields that the page does not have", code="other_site")
+    ticked = frozenset(AttributeName(name.removeprefix(SHARE)) for name in fields if name.startswith(SHARE))
+    # Boxes ticked and then refused: what was ticked is nothing
+    if fields.get("choice") not in RELEASING:
+        return Choice(fields.get("choice", ""))
+    return Choice(fields["choice"], ticked, remember=REMEMBER in fields)
+
+
+def _unknown(fields: dict[str, str], pressed: set[str]) -> bool:
+    """Whether there is a field that the question's form does not send with what was `pressed`."""
+    boxes = {name for name, value in fields.items() if (name.startswith(SHARE) or name == REMEMBER) and value == "yes"}
+    return not ({"login", "decided"} | pressed | boxes).issuperset(fields)
+
+
+def refused(
+    site: Site,
+    origin: Origin,
+    ending: Ending,
+    language: str,
+    kept: Sequence[Cookie],
+    now: int,
+    *,
+    answer_key: bytes = b"",
+    decided: Decided | None = None,
+) -> Response:
+    """The login ended by the citizen's choice, or by the policy before they had one."""
+    denied = ReleaseDenied(ending)
+    answer = site.frontends[origin.frontend].refuse(origin, denied, now, answer_key)
+    missing = site.screens.missing(decided, language) if decided is not None else ()
+    service, towards = site.screens.service(origin, language), site.screens.towards
+    view = RefusedView(language, ending, service, *_target(answer), missing, towards=towards)
+    return page(site.pages.refused(view), view.kind, kept)
+
+
+def _target(outbound: Outbound) -> tuple[str, tuple[tuple[str, str], ...]]:
+    return (outbound.url, outbound.fields) if isinstance(outbound, Post) else (outbound.url, ())
