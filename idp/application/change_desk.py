@@ -77,6 +77,12 @@ class ChangeDesk:
         self._history = History(engine=store.engine, tenant=settings.tenant, keys=ledger, commits=store)
         self._assents = Assents(engine=store.engine, tenant=settings.tenant, keys=ledger)
 
+    def listed(self) -> tuple[Applied, ...]:
+        """Every configuration that was put in force, the newest first."""
+        newest = self._history.newest()
+        known = map(self._history.at, range(newest.number if newest else 0, 0, -1))
+        return tuple(filter(None, known))
+
     def earlier(self, number: int = 0) -> Candidate:
         """The configuration of this number; without one, the one before what is in force."""
         newest = self._history.newest()

@@ -13,10 +13,12 @@ from typing import Annotated
 
 import typer
 
+from connectors.formats.grammar import written
 from idp.application.change_desk import ActRefused, Applying, ApprovalMissing, ChangeDesk, Identity, assert_servable
 from idp.application.operator_acts import UNPLACED, Unsure, mend, within
 from idp.application.planning import Candidate, read_candidate
 from idp.changes.guard import WHOLE, Requirement
+from idp.changes.history import Applied
 from idp.cli.console import NO, answer, end, problems, say, trying
 from idp.cli.options import AsJson, HereFolder
 from idp.cli.plan import Part
@@ -82,6 +84,7 @@ def rollback(
     key: Key = None,
     signature: Signature = None,
     *,
+    only_list: Annotated[bool, typer.Option("--list", help="Show every configuration that was in force, and end.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Put an earlier configuration in force again. If it widens, it waits for an approval as any other.
@@ -91,6 +94,9 @@ def rollback(
     Example: ciconia rollback --config city
     """
     with _desk(config, as_json=as_json) as desk:
+        if only_list:
+            _list(desk.listed(), as_json=as_json)
+            return
         candidate = desk.earlier(number)
         _apply(desk, desk.plan(candidate).digest, candidate, Identity(name, key, signature), _Said(config, as_json, number))
 
@@ -150,6 +156,12 @@ def _tell(done: Applying, said: _Said) -> None:
     answer(told, f"In force and recorded: configuration {one.number}, by {done.who}. {SECONDS}", as_json=said.as_json)
     if not done.placed and not said.as_json:
         say(UNPLACED, error=True)
+
+
+def _list(found: Sequence[Applied], *, as_json: bool) -> None:
+    told = [{"number": one.number, "digest": one.digest, "time": one.time, "who": one.who} for one in found]
+    lines = [f"{one.number:>5}  {written(one.time)}  {one.digest[:12]}  {one.who}" for one in found]
+    answer({"configurations": told}, "\n".join(lines) or "None was put in force yet.", as_json=as_json)
 
 
 def _needs(needs: Sequence[Requirement]) -> list[dict[str, object]]:

@@ -219,6 +219,9 @@ def test_one_goes_back_to_before_two_persons_were_needed(city: City) -> None:
     _, told = city.run("rollback", who=ANNA)
     assert city.run("approve", str(told["plan"]), "--to", "1", who=BERT)[0] == 0
     assert city.run("rollback", who=ANNA)[1]["number"] == 3
+    _, told = city.run("rollback", "--list")
+    assert [one["number"] for one in told["configurations"]] == [3, 2, 1]
+    assert told["configurations"][0]["digest"] == told["configurations"][2]["digest"], "the one before is in force again"
 
 
 @pytest.mark.parametrize("words", [("approve", "\udcff"), ("apply", "no plan"), ("rollback", "--to", str(2**63))])
