@@ -158,7 +158,7 @@ REQUEST_CHECKS: Mapping[str, str] = {
 }
 
 # A signed token's form and signature (connectors/signatures/jws.py); each kind of token says its own types
-_OF_JWS: Mapping[str, str] = {
+OF_JWS: Mapping[str, str] = {
     "jws_size": "a token has at most 64 KiB, its header 2 KiB",
     "jws_form": "a token is a compact JWS: three parts of base64url in its one spelling",
     "jws_header": "the header is one strict JSON object of alg, typ, kid and thumbprints; no crit, b64, zip, jku, x5u, jwk",
@@ -209,7 +209,7 @@ LOGOUT_CHECKS: Mapping[str, str] = {
 
 # An id_token (connectors/id_token.py)
 ID_TOKEN_CHECKS: Mapping[str, str] = {
-    **_OF_JWS,
+    **OF_JWS,
     "claim_iss": "iss is there, and a text",
     "token_issuer": "iss is the issuer that was asked, sign by sign",
     "claim_sub": "sub is there, and a text",
@@ -252,7 +252,7 @@ JWE_CHECKS: Mapping[str, str] = {
 
 # An assertion by which a client authenticates (connectors/client_assertion.py)
 CLIENT_ASSERTION_CHECKS: Mapping[str, str] = {
-    **_OF_JWS,
+    **OF_JWS,
     "jws_typ": "typ is absent, JWT or client-authentication+jwt",
     "claim_iss": "iss is there, and a text",
     "assertion_issuer": "iss is the client_id",
@@ -273,7 +273,7 @@ CLIENT_ASSERTION_CHECKS: Mapping[str, str] = {
 
 # A logout token (connectors/logout_token.py)
 LOGOUT_TOKEN_CHECKS: Mapping[str, str] = {
-    **_OF_JWS,
+    **OF_JWS,
     "jws_typ": "typ is logout+jwt",
     "claim_iss": "iss is there, and a text",
     "token_issuer": "iss is the issuer whose session it is, sign by sign",

@@ -11,7 +11,7 @@ from policies.parties import Tenant
 class Mark:
     """A one-time thing that a unit takes: its kind, its SHA-256, and until when it must be remembered."""
 
-    kind: str  # "login", "response", "assertion", "code", "receipt", "jti", "again"
+    kind: str  # "login", "response", "assertion", "code", "receipt", "jti", "dpop", "again"
     digest: bytes
     end: int
 

@@ -19,7 +19,7 @@ from connectors.signatures.jws import (
     from_base64url,
     verification_key,
 )
-from connectors.signatures.rsa_keys import FERMAT_4, check_rsa
+from connectors.signatures.rsa_keys import FERMAT_4, check_rsa, check_size
 from connectors.wire.claims import Json, read_object
 from policies.errors import AssertionRejected, SignatureInvalid
 
@@ -46,6 +46,8 @@ PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 MAX_JWKS = 64 * 1024
 MAX_KEYS = 32
 MAX_KID = 256
+MAX_BROUGHT_RSA_BITS = 4096
+Reader = Callable[[Mapping[str, Json], str], PublicKey]
 # RFC 8032 §5.1: the field and the curve -x^2 + y^2 = 1 + d x^2 y^2
 _P = 2**255 - 19
 _D = -121665 * pow(121666, -1, _P) % _P
@@ -95,8 +97,30 @@ def keys_from_jwks(text: str, alg: str) -> tuple[VerificationKey, ...]:
     return tuple(keys)
 
 
+def key_brought(jwk: Json, alg: str) -> VerificationKey:
+    """The key that a message brings along, named by its thumbprint. Raises `SignatureInvalid` (check `jwk`).
+
+    A weak key harms nobody but its owner, whereas to look for a fault of one takes a tenth of a second: anybody may send us
+    another one each time, so an RSA key is judged by its size.
+    """
+    public_key = _public_key(jwk, alg, {**_READERS, "RSA": _rsa_of_a_message})
+    if public_key is None:
+        raise SignatureInvalid("jwk", f"a key that is none of {alg}")
+    return verification_key(public_key, alg, thumbprint(public_key))
+
+
 def _key(jwk: Json, alg: str) -> VerificationKey | None:
     """The prepared key; None where this key is for something else."""
+    public_key = _public_key(jwk, alg)
+    if public_key is None or not isinstance(jwk, dict):
+        return None
+    kid = jwk.get("kid", thumbprint(public_key))
+    if not isinstance(kid, str) or not 0 < len(kid) <= MAX_KID:
+        raise SignatureInvalid("jwk", "a kid that is no text of a fitting length")
+    return verification_key(public_key, alg, kid)
+
+
+def _public_key(jwk: Json, alg: str, readers: Mapping[str, Reader] | None = None) -> PublicKey | None:
     if not isinstance(jwk, dict):
         raise SignatureInvalid("jwk", "a key is no object")
     if not PRIVATE_MEMBERS.isdisjoint(jwk):
@@ -108,13 +132,9 @@ def _key(jwk: Json, alg: str) -> VerificationKey | None:
     if not isinstance(operations, list) or "verify" not in operations:
         return None
     try:
-        public_key = _READERS[kty](jwk, alg)
+        return (readers or _READERS)[kty](jwk, alg)
     except ValueError:
         raise SignatureInvalid("jwk", f"a key that is none of {alg}, or not canonical") from None
-    kid = jwk.get("kid", thumbprint(public_key))
-    if not isinstance(kid, str) or not 0 < len(kid) <= MAX_KID:
-        raise SignatureInvalid("jwk", "a kid that is no text of a fitting length")
-    return verification_key(public_key, alg, kid)
 
 
 def _rsa(jwk: Mapping[str, Json], _alg: str) -> PublicKey:
@@ -123,6 +143,14 @@ def _rsa(jwk: Mapping[str, Json], _alg: str) -> PublicKey:
         check_rsa(numbers, MIN_RSA_BITS, FERMAT_4)
     except ValueError as error:
         raise SignatureInvalid("jwk", str(error)) from None
+    return numbers.public_key()
+
+
+def _rsa_of_a_message(jwk: Mapping[str, Json], _alg: str) -> PublicKey:
+    numbers = RSAPublicNumbers(e=_number(jwk.get("e")), n=_number(jwk.get("n")))
+    check_size(numbers, MIN_RSA_BITS, FERMAT_4)
+    if numbers.n.bit_length() > MAX_BROUGHT_RSA_BITS:
+        raise ValueError("a key that is too large")
     return numbers.public_key()
 
 
@@ -150,7 +178,7 @@ def _edwards(jwk: Mapping[str, Json], alg: str) -> PublicKey:
     return Ed25519PublicKey.from_public_bytes(octets)
 
 
-_READERS: Mapping[str, Callable[[Mapping[str, Json], str], PublicKey]] = {"RSA": _rsa, "EC": _point, "OKP": _edwards}
+_READERS: Mapping[str, Reader] = {"RSA": _rsa, "EC": _point, "OKP": _edwards}
 
 
 def _octets(value: Json) -> bytes:

@@ -62,6 +62,8 @@ MIN_RSA_BITS, MAX_RSA_BITS = 2048, 8192
 # A closed grammar. `jwk`, `jku`, `x5u` and `x5c` would let the message bring its own key, `crit` and `b64` change what is
 # signed, `zip` unpacks before anybody was believed (RFC 8725 §3.10). The thumbprints are hints that we do not use.
 HEADER_MEMBERS = frozenset({"alg", "typ", "kid", "x5t", "x5t#S256"})
+# Of a proof of possession, which says nothing but that its sender has this key (RFC 9449 §4.2)
+WITH_KEY = frozenset({"alg", "typ", "kid", "jwk"})
 # The last character, by the number of characters beyond a multiple of four: its lowest bits are unused, and zero
 _LAST: Mapping[int, str] = {2: "AQgw", 3: "AEIMQUYcgkosw048"}
 
@@ -141,11 +143,14 @@ def verification_key(public_key: PublicKey, alg: str, kid: str) -> VerificationK
 #  4. The key: kid only chooses among ours.
 #  5. The signature, over the octets of the token up to its last dot.
 #  6. The claims, out of the same octets.
-def verify(token: str, keys: Sequence[VerificationKey], *, alg: str, types: Collection[str]) -> SignedClaims:
+def verify(
+    token: str, keys: Sequence[VerificationKey], *, alg: str, types: Collection[str], brought: bool = False
+) -> SignedClaims:
     """Verify a compact JWS under one of `keys`, with the one algorithm `alg`, and read its claims.
 
     `types` holds the accepted values of `typ`, exactly as spelled; `""` accepts a header without it (RFC 8725 §3.11).
-    Raises `SignatureInvalid` with a check `jws_…`.
+    `brought` says that the one key is that of the header itself (`unverified_key`): that proves its possession, and
+    nothing of whose it is. Raises `SignatureInvalid` with a check `jws_…`.
     """
     # 1.
     if alg not in CURVES or not keys or not types or any(key.alg != alg for key in keys):
@@ -154,9 +159,9 @@ def verify(token: str, keys: Sequence[VerificationKey], *, alg: str, types: Coll
     header, payload, signature = _parts(token)
     octets, made = _octets(payload), _octets(signature)
     # 3.
-    typ, kid = _judged_header(header, alg, frozenset(types))
+    typ, kid = _judged_header(header, alg, frozenset(types), WITH_KEY if brought else HEADER_MEMBERS)
     # 4.
-    key = _chosen(kid, keys)
+    key = _chosen(None if brought else kid, keys)
     # 5.
     if not key.prepared.verify(token[: len(header) + 1 + len(payload)].encode("ascii"), made):
         raise SignatureInvalid("jws_signature", "the signature does not hold")
@@ -166,14 +171,30 @@ def verify(token: str, keys: Sequence[VerificationKey], *, alg: str, types: Coll
 
 def unverified_issuer(token: str) -> str:
     """The `iss` that a token claims: a hint for choosing whose keys to try, and nothing else. "" where there is none."""
-    issuer = _object(_octets(_parts(token)[1]), "jws_claims").get("iss")
-    return issuer if isinstance(issuer, str) else ""
+    return unverified_claim(token, "iss")
+
+
+def unverified_claim(token: str, name: str) -> str:
+    """A text that a token claims, "" where there is none. It proves nothing."""
+    found = _object(_octets(_parts(token)[1]), "jws_claims").get(name)
+    return found if isinstance(found, str) else ""
 
 
 def unverified_algorithm(token: str) -> str:
     """The algorithm that a token says it has, where it is one that we know: what its sender seems to be set to. Else ""."""
     algorithm = _object(_octets(_parts(token)[0]), "jws_header").get("alg")
     return algorithm if isinstance(algorithm, str) and algorithm in CURVES else ""
+
+
+def unverified_key(header: str) -> tuple[str, Json]:
+    """The algorithm and the `jwk` that a header brings: whose key it is, it cannot say."""
+    if len(header) > MAX_HEADER:
+        raise SignatureInvalid("jws_size", f"a header of {len(header)} characters")
+    members = _object(_octets(header), "jws_header")
+    algorithm = members.get("alg")
+    if not isinstance(algorithm, str) or algorithm not in CURVES:
+        raise SignatureInvalid("jws_alg", "the header's algorithm is none that we know")
+    return algorithm, members.get("jwk")
 
 
 def sign(claims: Mapping[str, Json], signer: TokenSigner, *, alg: str, typ: str) -> str:
@@ -242,14 +263,14 @@ def _octets(part: str) -> bytes:
 
 
 @lru_cache(maxsize=REMEMBERED_HEADERS)
-def _judged_header(header: str, alg: str, types: frozenset[str]) -> tuple[str, str | None]:
+def _judged_header(header: str, alg: str, types: frozenset[str], accepted: frozenset[str]) -> tuple[str, str | None]:
     """`typ` ("" where absent) and `kid` (None where absent) of a header that holds.
 
     The verdict is remembered: an issuer's headers are alike, letter by letter, from one token to the next. It belongs to
     these octets, this algorithm and these types, and to no key. A refusal is judged again.
     """
     members = _object(_octets(header), "jws_header")
-    if not HEADER_MEMBERS.issuperset(members):
+    if not accepted.issuperset(members):
         raise SignatureInvalid("jws_header", "the header has a member that we do not accept")
     if members.get("alg") != alg:
         raise SignatureInvalid("jws_alg", f"the header's algorithm is not {alg}")

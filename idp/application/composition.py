@@ -136,6 +136,7 @@ def _city(parts: SiteParts) -> CitySite:
             tenant=settings.tenant,
             access=openid.access,
             clients=openid.clients,
+            senders=openid.senders,
             receipts=receipts,
             commits=parts.commits,
         ),

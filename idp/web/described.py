@@ -43,7 +43,7 @@ class TokenResponse(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     access_token: str
-    token_type: Literal["Bearer"]
+    token_type: Literal["Bearer", "DPoP"]
     expires_in: int
     scope: str | None = None
     id_token: str

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, Response
 from idp.protocols.oidc.direct import NO_STORE, DirectRequest, JsonAnswer, explained, oauth_error, too_many, unavailable
 from idp.web.city_site import CitySite
 from idp.web.origins import READABLE, origin_of
-from idp.web.requests import client_of, form, header, query
+from idp.web.requests import client_of, form, header, headers, query
 from idp.web.threads import run_in_threadpool
 from policies.errors import RequestRefused, StoreUnavailable, TooManyRequests, about
 
@@ -54,6 +54,7 @@ async def call_of(request: Request, *, posted: bool = True) -> DirectRequest:
         authorization=header(request, b"authorization") or "",
         method=request.method,
         path=request.url.path,
+        proofs=headers(request, b"dpop"),
     )
 
 

@@ -25,10 +25,11 @@ ORIGIN = b"origin"
 WANTED_METHOD = b"access-control-request-method"
 VARY = (b"vary", b"Origin")
 NO_ORIGIN = "null"
-# Beyond what a browser lets every page send: the access token, and what a form or JSON is called
-ALLOWED_HEADERS = b"authorization, content-type"
-# What a page may read beside the body: RFC 6750 §3 says there why a token is refused, and RFC 9110 when to come again
-EXPOSED = b"WWW-Authenticate, Retry-After"
+# Beyond what a browser lets every page send: the access token, the proof of its key, and what a form or JSON is called
+ALLOWED_HEADERS = b"authorization, content-type, dpop"
+# What a page may read beside the body: RFC 6750 §3 says there why a token is refused, RFC 9110 when to come again, and RFC
+# 9449 §8 the nonce of the next proof
+EXPOSED = b"WWW-Authenticate, Retry-After, DPoP-Nonce"
 # Firefox keeps a preflight's answer for a day, Chromium for two hours; a registration that ends is to end sooner
 PREFLIGHT_SECONDS = b"600"
 FIRST_REFUSAL = 400

@@ -90,6 +90,11 @@ def header(request: Request, name: bytes) -> str | None:
     return None
 
 
+def headers(request: Request, name: bytes) -> tuple[str, ...]:
+    """The values of all headers of this name, which is given in lower case."""
+    return tuple(str(value, "latin-1") for found, value in request.scope["headers"] if found == name)
+
+
 def check_navigation(request: Request) -> None:
     """Refuse what is not the top level of a window (decision 0000.6): frames hide our pages, scripts set our cookies."""
     if header(request, b"sec-fetch-dest") not in (None, "document"):

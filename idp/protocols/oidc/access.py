@@ -1,7 +1,7 @@
 """Access tokens (RFC 6750): handles of a grant that lies parked for five minutes, sealed under the handle."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from connectors.signatures.jws import from_base64url
 from idp.login.states import GRANT, Grant
@@ -81,13 +81,15 @@ def handle_of(text: str) -> bytes | None:
     return handle if MIN_HANDLE <= len(handle) <= MAX_HANDLE else None
 
 
-def bearer(authorization: str, query: Mapping[str, str], form: Mapping[str, str]) -> str:
+def bearer(
+    authorization: str, query: Mapping[str, str], form: Mapping[str, str], schemes: Collection[str] = ("bearer",)
+) -> str:
     """The access token, brought in one way. In an address it would lie in logs and histories (RFC 9700 §4.3.2)."""
     if "access_token" in query:
         raise RequestRefused("An access token does not belong into the address.")
     posted = form.get("access_token", "")
     scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer":
+    if scheme.lower() not in schemes:
         return posted  # another scheme brings no access token
     if posted:
         raise RequestRefused("The access token was brought in two ways.")

@@ -5,6 +5,8 @@
 | `client_secret_basic` (RFC 6749 §2.3.1) | id and secret in the Authorization header |
 | `client_secret_post` (the same section) | id and secret in the form |
 | `private_key_jwt` (RFC 7523 §3) | an assertion that it signs, by the one algorithm of its registration |
+| `tls_client_auth` (RFC 8705 §2.1) | its id in the form, on a connection with a certificate of its registered name |
+| `self_signed_tls_client_auth` (§2.2) | the same, with a certificate of its registered JWKS |
 """
 
 import binascii
@@ -19,6 +21,14 @@ from connectors.client_assertion import SKEW, ExpectedClientAssertion, judge_cli
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import VerificationKey, unverified_algorithm
 from idp.ports import Mark
+from idp.protocols.oidc.certificates import (
+    NO_CERTIFICATES,
+    SELF_SIGNED_TLS,
+    TLS,
+    TLS_METHODS,
+    CertificateProxy,
+    Certificates,
+)
 from idp.system.addresses import token_endpoint
 from policies.errors import AssertionRejected, Misconfigured, Problem, RequestRefused, SignatureInvalid, about
 from policies.parties import ClientId, RelyingParty
@@ -44,6 +54,8 @@ PLACES = {
     BASIC: "send id and secret in the Authorization header",
     POST: "send client_id and client_secret in the form",
     PRIVATE_KEY_JWT: "send a client_assertion in the form",
+    TLS: "send client_id alone, and the certificate of its registered name in the TLS handshake",
+    SELF_SIGNED_TLS: "send client_id alone, and its registered certificate in the TLS handshake",
     NONE: "it is public, send client_id alone, and neither a secret nor an assertion",
 }
 SHA256_HEX = re.compile(r"[0-9a-f]{64}")
@@ -51,18 +63,28 @@ SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """A relying party that proved who it is. `marks` holds its assertion's one use: the unit takes it, or a refusal."""
+    """A relying party that proved who it is. `marks` holds its assertion's one use: the unit takes it, or a refusal.
+
+    `cnf` is what it proved to hold beside, to which what is issued is bound (`Grant.cnf`).
+    """
 
     party: RelyingParty
     marks: tuple[Mark, ...] = ()
+    cnf: str = ""
 
 
 class Clients:
     """The registered relying parties with their keys prepared. Raises `Misconfigured` with every problem at once."""
 
-    def __init__(self, *, issuer: str, parties: Mapping[ClientId, RelyingParty]) -> None:
-        self._issuer = issuer
-        self._parties = parties
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        parties: Mapping[ClientId, RelyingParty],
+        proxy: CertificateProxy = NO_CERTIFICATES,
+    ) -> None:
+        self._issuer, self._parties = issuer, parties
+        self._certificates = Certificates(proxy)
         self._keys: dict[ClientId, tuple[VerificationKey, ...]] = {}
         problems = [problem for party in parties.values() for problem in self._prepare(party)]
         if problems:
@@ -82,7 +104,9 @@ class Clients:
             return ""
         return unverified_id if unverified_id in self._parties else ""
 
-    def caller(self, parameters: Mapping[str, str], authorization: str, now: int) -> Authenticated:
+    def caller(
+        self, parameters: Mapping[str, str], authorization: str, now: int, certificate: bytes = b""
+    ) -> Authenticated:
         """The client that redeems a code. A public one names itself (RFC 6749 §3.2.1); `authenticate` judges every other.
 
         A public client proves itself by the verifier of the code, and is refused where it sends a secret: it has none, so
@@ -90,14 +114,19 @@ class Clients:
         """
         party = self._parties.get(ClientId(parameters.get("client_id", "")))
         if party is None or not party.public:
-            return self.authenticate(parameters, authorization, now)
+            return self.authenticate(parameters, authorization, now, certificate)
         if authorization or not PROOFS.isdisjoint(parameters):
             with about(party.client_id):
                 raise _another_method(party)
         return Authenticated(party)
 
-    def authenticate(self, parameters: Mapping[str, str], authorization: str, now: int) -> Authenticated:
-        """The client that calls. Raises `RequestRefused`: invalid_client, or invalid_request for two methods at once."""
+    def authenticate(
+        self, parameters: Mapping[str, str], authorization: str, now: int, certificate: bytes = b""
+    ) -> Authenticated:
+        """The client that calls. Raises `RequestRefused`: invalid_client, or invalid_request for two methods at once.
+
+        `certificate` is that of the connection. A client of another method may have one too: it may bind its tokens to it.
+        """
         posted = "client_secret" in parameters
         asserted = "client_assertion" in parameters or "client_assertion_type" in parameters
         if sum((bool(authorization), posted, asserted)) > 1:
@@ -109,6 +138,12 @@ class Clients:
             return Authenticated(self._by_secret(BASIC, *_basic(authorization), parameters))
         if asserted:
             return self._by_assertion(parameters, now)
+        party = self._parties.get(ClientId(parameters.get("client_id", "")))
+        if party is not None and party.authentication_method in TLS_METHODS:
+            with about(party.client_id):
+                if fault := self._certificates.fault_of(party, certificate, now):
+                    raise _stranger(fault)
+            return Authenticated(party)
         raise _stranger("The request has no client authentication.")
 
     def _by_secret(self, method: str, unverified_id: str, secret: str, parameters: Mapping[str, str]) -> RelyingParty:
@@ -153,7 +188,7 @@ class Clients:
 
     def _prepare(self, party: RelyingParty) -> list[Problem]:
         """Prepare a party's keys, and name what can never work."""
-        problems = []
+        problems = self._certificates.prepare(party)
         if party.public:
             if party.authentication_method != NONE or party.secret_sha256 or party.jwks or not party.pkce_required:
                 fix = "Leave out its secret, keys, method and pkce, or public = true."
@@ -167,8 +202,10 @@ class Clients:
                 self._keys[party.client_id] = keys_from_jwks(party.jwks, party.authentication_alg)
             except SignatureInvalid as error:
                 problems.append(_problem(party, "jwks", f"{error.detail}.", "Give its public keys as a JWKS."))
+        elif party.authentication_method in TLS_METHODS:
+            pass  # its certificates were prepared
         elif party.authentication_method not in METHODS or party.authentication_alg not in ASSERTION_ALGORITHMS:
-            fix = f"One of {', '.join(METHODS)}; one of {', '.join(ASSERTION_ALGORITHMS)}."
+            fix = f"One of {', '.join((*METHODS, *TLS_METHODS))}; one of {', '.join(ASSERTION_ALGORITHMS)}."
             problems.append(_problem(party, "authentication_method", "a method or algorithm that we do not offer.", fix))
         return problems
 

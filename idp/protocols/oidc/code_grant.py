@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from connectors.signatures.jws import base64url
 from connectors.wire.claims import Json
@@ -17,10 +18,11 @@ from idp.ports import Mark, Unit
 from idp.protocols.oidc.access import AccessTokens, handle_of
 from idp.protocols.oidc.client import Authenticated
 from idp.protocols.oidc.direct import DirectRequest
-from idp.protocols.oidc.grant_types import assertion_used, no_grant, spending
+from idp.protocols.oidc.grant_types import no_grant, spending, used_before
 from idp.protocols.oidc.issuance import Issuance
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.request import OpenIDRequest, read_protocol
+from idp.protocols.oidc.senders import key
 from policies.errors import Conflict, NotFound, Replayed, RequestRefused
 from policies.parties import ClientId, RelyingParty
 
@@ -46,6 +48,7 @@ class CodeGrant:
             with spending(self._parts, caller):
                 # 1. the grant
                 handle, grant = self._redeemable(call.given, caller, now)
+                grant = replace(grant, cnf=caller.cnf)
                 # Before anything is spent: where every key is revoked, the code outlives this
                 ring = self._parts.signers[caller.party.id_token_alg]
                 ring.at(now)
@@ -89,6 +92,8 @@ class CodeGrant:
         request = read_protocol(grant.origin)
         if given.get("redirect_uri") != request.redirect_uri:
             return "redirect_uri is not that of the authentication request."
+        if request.dpop_jkt and caller.cnf != key(request.dpop_jkt):
+            return "The code is bound to a key, and the DPoP proof is absent, or of another."
         if wrong := _unproven(given.get("code_verifier", ""), request, caller.party):
             return wrong
         return self._access_tokens.over(grant, now)
@@ -105,8 +110,8 @@ class CodeGrant:
         try:
             self._parts.commits.commit(unit)
         except Conflict as error:
-            if error.kind == "jti":
-                raise assertion_used() from error
+            if repeated := used_before(error):
+                raise repeated from error
             # Two requests with one code at once: one of them is not the client's
             raise _CodeUsed(handle) from error
 

@@ -41,16 +41,35 @@ def no_grant(sentence: str) -> RequestRefused:
 def spend(commits: Commits, tenant: Tenant, caller: Authenticated) -> None:
     """Take the mark of the caller's assertion, so that it is used once though nothing was issued for it.
 
-    Raises `RequestRefused` (401 `invalid_client`) where it was used before.
+    Raises `RequestRefused` (401 `invalid_client`, or 400 `invalid_dpop_proof`) where it was used before.
     """
     if not caller.marks:
         return
     try:
         commits.commit(Unit(tenant=tenant, marks=caller.marks))
     except Conflict as error:
-        raise assertion_used() from error
+        raise used_before(error) or error from error
+
+
+def used_before(error: Conflict) -> RequestRefused | None:
+    """The refusal of a caller whose own proof was used before, None where the mark that was lost is of something else.
+
+    Whoever repeats an assertion or a proof may be a thief: nothing of its owner's ends for it.
+    """
+    match error.kind:
+        case "jti":
+            return assertion_used()
+        case "dpop":
+            return proof_used()
+        case _:
+            return None
 
 
 def assertion_used() -> RequestRefused:
     """The refusal of an assertion whose mark was taken already."""
     return RequestRefused("The client assertion was used already.", oauth="invalid_client", status=401)
+
+
+def proof_used(status: int = 400) -> RequestRefused:
+    """The refusal of a DPoP proof whose mark was taken already (RFC 9449 §11.1)."""
+    return RequestRefused("The DPoP proof was used already.", oauth="invalid_dpop_proof", status=status)

@@ -10,6 +10,7 @@ from idp.login.states import ACCESS_TOKEN_LIFE, Grant
 from idp.protocols.oidc.claims import wire_claims
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.request import read_protocol
+from idp.protocols.oidc.senders import SCHEME, is_key
 from policies.parties import RelyingParty
 
 ID_TOKEN_LIFE = 5 * 60
@@ -26,7 +27,7 @@ class Issuance:
         access_token = base64url(access)
         return {
             "access_token": access_token,
-            "token_type": "Bearer",
+            "token_type": SCHEME if is_key(grant.cnf) else "Bearer",
             "expires_in": ACCESS_TOKEN_LIFE,
             "scope": f"openid purpose:{grant.purpose_id}",
             "id_token": self._id_token(grant, party, signer, access_token, now),

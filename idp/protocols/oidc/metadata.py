@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from connectors.signatures.jwk import public_jwk
+from connectors.signatures.jws import ALGORITHMS
 from connectors.signatures.signer import Signers
 from connectors.wire.claims import Json
 from idp.protocols.oidc.client import ASSERTION_ALGORITHMS, METHODS, NONE
@@ -49,6 +50,7 @@ def discovery(
         "id_token_signing_alg_values_supported": list(signers),
         "token_endpoint_auth_methods_supported": [*METHODS, *((NONE,) if public_clients else ())],
         "token_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
+        "dpop_signing_alg_values_supported": list(ALGORITHMS),
         "prompt_values_supported": [*sorted(PROMPTS - {"none"})],
         "claim_types_supported": ["normal"],
         "claims_supported": [*sorted({*ID_TOKEN_CLAIMS, *catalogue.claims})],

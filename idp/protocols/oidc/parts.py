@@ -7,6 +7,7 @@ from connectors.signatures.signer import Signers
 from idp.login.sealing import Sealer
 from idp.login.states import Grant
 from idp.ports import Commits, Parked
+from idp.protocols.oidc.certificates import NO_CERTIFICATES, CertificateProxy
 from policies.catalogue import Catalogue
 from policies.parties import ClientId, ProviderId, PurposeId, RelyingParty, Tenant
 from policies.purposes import Purpose
@@ -23,6 +24,7 @@ class OpenIDParts:
 
     `signers` has a signer for each algorithm of id_tokens. `redeemed` is told of each grant for which a token was issued.
     `documentation` is the address of the page that explains our error codes, "" where the operator names none.
+    `proxy` is what the proxy in front does with TLS certificates of clients.
     """
 
     issuer: str
@@ -37,4 +39,5 @@ class OpenIDParts:
     commits: Commits
     parked: Parked
     documentation: str = ""
+    proxy: CertificateProxy = NO_CERTIFICATES
     redeemed: Callable[[Grant], None] = lambda _grant: None

@@ -6,6 +6,7 @@
 | `claims.py` | the `claims` parameter, and attributes as claims |
 | `hint.py` | who is to come back, by `id_token_hint` |
 | `client.py` | who calls the token endpoint |
+| `certificates.py`, `senders.py` | clients and tokens that are bound to a TLS certificate or a key |
 | `token.py` | the token endpoint, by grant type, and userinfo |
 | `grant_types.py`, `code_grant.py` | one module a grant type, and what they share |
 | `issuance.py` | the tokens and the id_token of an answer |
@@ -44,6 +45,7 @@ from idp.protocols.oidc.request import (
     read_protocol,
     unknown_scopes,
 )
+from idp.protocols.oidc.senders import Senders
 from idp.protocols.oidc.token import Tokens
 from policies.authentication import Origin
 from policies.errors import (
@@ -111,9 +113,10 @@ class OpenIDProvider:
         self._iss = urllib.parse.urlencode({"iss": parts.issuer})
         # A request from a page of any other origin is refused before its client is looked at
         self.origins = frozenset(origin for party in parts.parties.values() for origin in party.origins)
-        self.clients = Clients(issuer=parts.issuer, parties=parts.parties)
+        self.clients = Clients(issuer=parts.issuer, parties=parts.parties, proxy=parts.proxy)
         self.access = AccessTokens(parts)
-        self._tokens = Tokens(parts, self.clients, self.access)
+        self.senders = Senders(issuer=parts.issuer, sealer=parts.sealer, alias=parts.proxy.address)
+        self._tokens = Tokens(parts, self.clients, self.access, self.senders)
 
     def receive(self, inbound: Inbound, now: int, admit: Admit = lambda _service: None) -> Received | Declined:
         """Judge an authentication request: the request, or the error that goes back to the verified redirect address.

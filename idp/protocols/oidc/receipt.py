@@ -6,6 +6,7 @@ to. Who calls authenticates as at the token endpoint: a receipt is evidence, and
 
 import base64
 import hashlib
+from dataclasses import replace
 from typing import Protocol
 
 from idp.login.states import ACCESS_TOKEN_LIFE, Grant
@@ -13,7 +14,8 @@ from idp.ports import Commits, Mark, Unit
 from idp.protocols.oidc.access import AccessTokens, bearer, handle_of
 from idp.protocols.oidc.client import Authenticated, Clients
 from idp.protocols.oidc.direct import DirectRequest, JsonAnswer, oauth_error, unavailable
-from idp.protocols.oidc.grant_types import assertion_used, spend
+from idp.protocols.oidc.grant_types import spend, used_before
+from idp.protocols.oidc.senders import Senders
 from idp.receipts.issue import Issued
 from idp.receipts.receipt import ReceiptHolder
 from policies.errors import Conflict, NotFound, RequestRefused, StoreUnavailable
@@ -33,10 +35,17 @@ class PartyReceipts:
     """Gives relying parties their receipts. One tenant's."""
 
     def __init__(
-        self, *, tenant: Tenant, access: AccessTokens, clients: Clients, receipts: Issuing, commits: Commits
+        self,
+        *,
+        tenant: Tenant,
+        access: AccessTokens,
+        clients: Clients,
+        senders: Senders,
+        receipts: Issuing,
+        commits: Commits,
     ) -> None:
         self._tenant = tenant
-        self._access = access
+        self._access, self._senders = access, senders
         self._clients = clients
         self._receipts = receipts
         self._commits = commits
@@ -47,7 +56,7 @@ class PartyReceipts:
             return self._receipt(call, now)
         except RequestRefused as error:
             challenge = f'{self._access.challenge}, error="{error.oauth}", error_description="{error.detail}"'
-            return oauth_error(error, challenge=challenge)
+            return self._senders.renewed(call, oauth_error(error, challenge=challenge), now)
         except StoreUnavailable as error:
             return unavailable(error.detail)
 
@@ -56,21 +65,24 @@ class PartyReceipts:
         token = bearer("", call.query, call.form)
         if not token:
             return JsonAnswer(401, {"WWW-Authenticate": self._access.challenge}, {}, "no access token in the form")
-        caller = self._clients.authenticate(call.given, call.authorization, now)
+        caller = self._clients.authenticate(call.given, call.authorization, now, call.certificate)
         # 2. the receipt, before the mark: what cannot be made now may be asked for again. The client's assertion held,
         #    so a refusal spends it too
         try:
-            octets = self._issued(self._grant(token, caller, now), now).octets
+            grant = self._grant(token, caller, now)
+            marks = self._senders.marks_of_use(call, grant, caller.party.openid, token, now, scheme=False)
+            octets = self._issued(grant, now).octets
         except RequestRefused:
             self._spend(caller)
             raise
+        caller = replace(caller, marks=(*caller.marks, *marks))
         # 3. once
         mark = Mark("receipt", hashlib.sha256(handle_of(token) or b"").digest(), now + ACCESS_TOKEN_LIFE)
         try:
             self._commits.commit(Unit(tenant=self._tenant, marks=(mark, *caller.marks)))
         except Conflict as error:
-            if error.kind == "jti":
-                raise assertion_used() from error
+            if repeated := used_before(error):
+                raise repeated from error
             self._spend(caller)
             raise RequestRefused(GIVEN, status=409) from error
         # 4. asked again: a commit may take seconds, and who was switched off meanwhile, or whose token ended, gets none

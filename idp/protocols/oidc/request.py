@@ -69,12 +69,14 @@ class OpenIDRequest(ReturnAddress):
     """The part of a request that only this protocol reads: `Origin.protocol`.
 
     `nonce` and `code_challenge` are "" where none was sent. `in_id_token` names the attributes that the request wants in
-    the id_token (claims.id_token); all others go to userinfo.
+    the id_token (claims.id_token); all others go to userinfo. `dpop_jkt` is the thumbprint of the key that has to
+    redeem the code, "" where any may.
     """
 
     nonce: str = ""
     code_challenge: str = ""
     in_id_token: tuple[AttributeName, ...] = ()
+    dpop_jkt: str = ""
 
 
 OPENID_REQUEST = Codec(OpenIDRequest, plain=NEVER_DEFLATED)
@@ -137,6 +139,7 @@ def judged(
         nonce=_nonce(parameters),
         code_challenge=_challenge(parameters, party),
         in_id_token=claims.in_id_token,
+        dpop_jkt=_dpop_jkt(parameters),
     )
     return ServiceRequest(
         origin=origin_of(party, request),
@@ -227,13 +230,24 @@ def _challenge(parameters: Mapping[str, str], party: RelyingParty) -> str:
     if parameters.get("code_challenge_method") != "S256":
         raise RequestRefused("PKCE is required: code_challenge_method is not S256.")
     challenge = parameters.get("code_challenge", "")
-    try:
-        size = len(from_base64url(challenge)) if len(challenge) == CHALLENGE_LENGTH else 0
-    except ValueError:
-        size = 0
-    if size != CHALLENGE_BYTES:
+    if not _is_sha256(challenge):
         raise RequestRefused("PKCE is required: code_challenge is no SHA-256 in base64url.")
     return challenge
+
+
+def _dpop_jkt(parameters: Mapping[str, str]) -> str:
+    """The thumbprint of the key that has to redeem the code (RFC 9449 §10)."""
+    thumbprint = parameters.get("dpop_jkt", "")
+    if thumbprint and not _is_sha256(thumbprint):
+        raise RequestRefused("dpop_jkt is no SHA-256 in base64url.")
+    return thumbprint
+
+
+def _is_sha256(text: str) -> bool:
+    try:
+        return len(text) == CHALLENGE_LENGTH and len(from_base64url(text)) == CHALLENGE_BYTES
+    except ValueError:
+        return False
 
 
 def _nonce(parameters: Mapping[str, str]) -> str:

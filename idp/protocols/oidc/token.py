@@ -3,61 +3,91 @@
 from collections.abc import Mapping
 
 from connectors.wire.claims import Json
+from idp.login.states import Grant
+from idp.ports import Unit
 from idp.protocols.oidc.access import AccessTokens, HeldBy, bearer, challenge, for_everybody
 from idp.protocols.oidc.claims import wire_claims
 from idp.protocols.oidc.client import Clients
 from idp.protocols.oidc.code_grant import CodeGrant
 from idp.protocols.oidc.direct import DirectRequest, JsonAnswer, oauth_error, success, unavailable
-from idp.protocols.oidc.grant_types import GrantType, spending
+from idp.protocols.oidc.grant_types import GrantType, proof_used, spending
 from idp.protocols.oidc.issuance import Issuance
 from idp.protocols.oidc.parts import OpenIDParts
-from policies.errors import RequestRefused, StoreUnavailable, about
+from idp.protocols.oidc.senders import SCHEME, BoundToKey, Senders
+from policies.errors import Conflict, RequestRefused, StoreUnavailable, about
 from policies.parties import ClientId
 
 # The issue's figure for one request
 MAX_PARAMETERS = 100_000
+# In which the header may bring an access token: RFC 6750 §2.1, RFC 9449 §7.1
+SCHEMES = ("bearer", "dpop")
 
 
 class Tokens:
     """Redeems grants, and answers with what was released. One tenant's."""
 
-    def __init__(self, parts: OpenIDParts, clients: Clients, access: AccessTokens) -> None:
-        self._parts, self._clients, self._access = parts, clients, access
+    def __init__(self, parts: OpenIDParts, clients: Clients, access: AccessTokens, senders: Senders) -> None:
+        self._parts, self._clients, self._access, self._senders = parts, clients, access, senders
         issuance = Issuance(parts)
         self._grants: Mapping[str, GrantType] = {"authorization_code": CodeGrant(parts, access, issuance)}
 
     def token(self, call: DirectRequest, now: int) -> JsonAnswer:
         """Redeem a grant. A refusal is an answer too: it says what is wrong with the request, and nothing of a person."""
         try:
+            return self._senders.renewed(call, self._redeemed(call, now), now)
+        except StoreUnavailable as error:
+            return unavailable(error.detail)
+
+    def _redeemed(self, call: DirectRequest, now: int) -> JsonAnswer:
+        try:
             return success(self._token(call, now))
         except RequestRefused as error:
             of_client = error.status == 401  # noqa: PLR2004 # HTTP
             return oauth_error(error, challenge=challenge("Basic", self._parts.issuer) if of_client else "")
-        except StoreUnavailable as error:
-            return unavailable(error.detail)
 
     def userinfo(self, call: DirectRequest, now: int, held: HeldBy = for_everybody) -> JsonAnswer:
         """Answer with what was released. The access token comes in the header or, by POST, in the form (RFC 6750 §2)."""
         try:
-            token = bearer(call.authorization, call.query, call.form)
+            token = bearer(call.authorization, call.query, call.form, SCHEMES)
             if not token:
                 # RFC 6750 §3.1: who brought no token learns only how to bring one
                 body: dict[str, Json] = {}
-                return JsonAnswer(401, {"WWW-Authenticate": self._access.challenge}, body, "no access token")
+                both = f"{self._access.challenge}, {self._senders.challenge}"
+                return JsonAnswer(401, {"WWW-Authenticate": both}, body, "no access token")
             grant = self._access.granted(token, now)
             held(ClientId(grant.origin.service))
+            self._use(call, grant, token, now)
         except RequestRefused as error:
-            asked = f'{self._access.challenge}, error="{error.oauth}", error_description="{error.detail}"'
-            return oauth_error(error, challenge=asked)
-        return success({**wire_claims(grant.attributes, self._parts.catalogue), "sub": grant.sub})
+            asked = f'{self._challenge(call, error)}, error="{error.oauth}", error_description="{error.detail}"'
+            return self._senders.renewed(call, oauth_error(error, challenge=asked), now)
+        answer = success({**wire_claims(grant.attributes, self._parts.catalogue), "sub": grant.sub})
+        return self._senders.renewed(call, answer, now)
+
+    def _use(self, call: DirectRequest, grant: Grant, token: str, now: int) -> None:
+        """Whoever brings the token is whom it was issued to, where it is bound to somebody. A proof is used once."""
+        party = self._parts.parties[ClientId(grant.origin.service)]
+        with about(party.client_id):
+            marks = self._senders.marks_of_use(call, grant, party.openid, token, now)
+            if marks:
+                try:
+                    self._parts.commits.commit(Unit(tenant=self._parts.tenant, marks=marks))
+                except Conflict as error:
+                    raise proof_used(401) from error
+
+    def _challenge(self, call: DirectRequest, error: RequestRefused) -> str:
+        """In the scheme in which the token came, or has to come."""
+        as_key = isinstance(error, BoundToKey) or call.authorization.partition(" ")[0].lower() == SCHEME.lower()
+        return self._senders.challenge if as_key else self._access.challenge
 
     def _token(self, call: DirectRequest, now: int) -> Mapping[str, Json]:
         # 1. the request's form, then who calls
         if sum(map(len, call.form)) + sum(map(len, call.form.values())) > MAX_PARAMETERS:
             raise RequestRefused("The request is too long.", status=413)
-        caller = self._clients.caller(call.given, call.authorization, now)
+        caller = self._clients.caller(call.given, call.authorization, now, call.certificate)
         with about(caller.party.client_id):
             # 2. what it brings
+            with spending(self._parts, caller):
+                caller = self._senders.bound(call, caller, now)
             with spending(self._parts, caller):
                 grant_type = self._grant_type(call.given)
             return grant_type.redeem(call, caller, now)

@@ -52,6 +52,7 @@ def test_the_document_says_exactly_this() -> None:
         "id_token_signing_alg_values_supported": ["ES256", "RS256"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "private_key_jwt"],
         "token_endpoint_auth_signing_alg_values_supported": ["ES256", "ES384", "RS256", "PS256", "EdDSA", "Ed25519"],
+        "dpop_signing_alg_values_supported": ["RS256", "ES256", "ES384", "PS256", "EdDSA", "Ed25519"],
         "prompt_values_supported": ["consent", "login", "select_account"],
         "claim_types_supported": ["normal"],
         "claims_parameter_supported": True,

@@ -35,6 +35,7 @@ class Scene:
             tenant=TENANT,
             access=self.city.provider.access,
             clients=self.city.provider.clients,
+            senders=self.city.provider.senders,
             receipts=self.desk,
             commits=self.city.store,
         )

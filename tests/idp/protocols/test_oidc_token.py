@@ -14,7 +14,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, KeySetSerialization
 
 from connectors.signatures.algorithms import SignatureAlgorithm
-from connectors.signatures.jws import base64url, from_base64url
+from connectors.signatures.jws import ALGORITHMS, base64url, from_base64url
 from connectors.signatures.key_ring import Ring, Scheduled
 from idp.login.states import ACCESS_TOKEN_LIFE, CODE_LIFE, GRANT
 from idp.protocols.oidc.direct import JsonAnswer
@@ -446,10 +446,11 @@ def test_a_token_in_any_other_way_is_refused(
     assert answer.headers["WWW-Authenticate"].startswith(f'Bearer realm="{ISSUER}", error="{code}", error_description="')
 
 
-@pytest.mark.parametrize("header", ["", "Basic cGFya2luZzpzZWNyZXQ=", "DPoP abc", "Bearerer abc"])
+@pytest.mark.parametrize("header", ["", "Basic cGFya2luZzpzZWNyZXQ=", "DPoPDPoP abc", "Bearerer abc"])
 def test_who_brings_no_token_learns_only_how_to_bring_one(header: str) -> None:
     answer = City().provider.userinfo(asking(header), NOW)
-    assert (answer.status, answer.body, answer.headers["WWW-Authenticate"]) == (401, {}, f'Bearer realm="{ISSUER}"')
+    both = f'Bearer realm="{ISSUER}", DPoP realm="{ISSUER}", algs="{" ".join(ALGORITHMS)}"'
+    assert (answer.status, answer.body, answer.headers["WWW-Authenticate"]) == (401, {}, both)
 
 
 @pytest.mark.spec("security.md §2.2")

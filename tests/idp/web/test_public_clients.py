@@ -263,7 +263,7 @@ def test_a_preflight_is_answered_for_registered_origins_alone(
     assert answer.status == 204
     assert _readable(answer, stage.city_base)
     assert method in answer.headers["access-control-allow-methods"].split(", ")
-    assert answer.headers["access-control-allow-headers"] == "authorization, content-type"
+    assert answer.headers["access-control-allow-headers"] == "authorization, content-type, dpop"
     for origin in (NOBODYS, "null"):
         answer = visitor.go("OPTIONS", path, headers=_from(origin, **asked), jar={})
         assert answer.status == 403
