@@ -34,20 +34,25 @@ class Issuance:
         }
 
     def _id_token(self, grant: Grant, party: RelyingParty, signer: Signer, access_token: str, now: int) -> str:
-        """Core §2 and §3.1.3.6. The protocol's claims come last, so that no attribute can ever stand in their place."""
-        everything, request = party.claims_in_id_token, read_protocol(grant.origin)
-        inside = [attribute for attribute in grant.attributes if everything or attribute.name in request.in_id_token]
-        claims: dict[str, Json] = {
-            **wire_claims(inside, self._parts.catalogue),
-            "iss": self._parts.issuer,
-            "sub": grant.sub,
-            "aud": party.client_id,
-            "iat": now,
-            "exp": now + ID_TOKEN_LIFE,
-            "auth_time": grant.authenticated_at,
-            "acr": grant.context or grant.loa.uri,
-            "at_hash": base64url(hashlib.sha256(access_token.encode("ascii")).digest()[:16]),
-        }
-        if request.nonce:
-            claims["nonce"] = request.nonce
+        claims = id_token_claims(self._parts, grant, party, access_token, now)
         return sign(claims, signer, alg=party.id_token_alg, typ="JWT")
+
+
+def id_token_claims(parts: OpenIDParts, grant: Grant, party: RelyingParty, access_token: str, now: int) -> dict[str, Json]:
+    """Core §2 and §3.1.3.6. The protocol's claims come last, so that no attribute can ever stand in their place."""
+    everything, request = party.claims_in_id_token, read_protocol(grant.origin)
+    inside = [attribute for attribute in grant.attributes if everything or attribute.name in request.in_id_token]
+    claims: dict[str, Json] = {
+        **wire_claims(inside, parts.catalogue),
+        "iss": parts.issuer,
+        "sub": grant.sub,
+        "aud": party.client_id,
+        "iat": now,
+        "exp": now + ID_TOKEN_LIFE,
+        "auth_time": grant.authenticated_at,
+        "acr": grant.context or grant.loa.uri,
+        "at_hash": base64url(hashlib.sha256(access_token.encode("ascii")).digest()[:16]),
+    }
+    if request.nonce:
+        claims["nonce"] = request.nonce
+    return claims
