@@ -91,6 +91,7 @@ def bounded(old: Terms, now: Terms) -> Bounded | None:
         countries=tuple(one for one in before.countries or purpose.countries if one in (purpose.countries or (one,))),
         ask=before.ask if before.ask == purpose.ask else AskRule(AskMode.EACH_TIME),
         show=before.show if before.show == purpose.show else Show.ASK,
+        cross_device=before.cross_device and purpose.cross_device,
     )
     return Bounded(Terms(party, common, now.catalogue), (old, now))
 

@@ -1,8 +1,12 @@
 """A registration's choices beyond the code flow, named as in OpenID Connect Dynamic Client Registration 1.0."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from policies.logout import LogoutChoices
+
+# RFC 8628 §3.4: the one grant type by which a kiosk gets what its citizen approved on a device of their own
+DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 
 CORE, FAPI2 = "core", "fapi2"
 
@@ -29,6 +33,10 @@ class OpenIDClient:
     logout: LogoutChoices = field(default_factory=LogoutChoices)
     # for tls_client_auth: which name its certificate has (`subject_dn`, `san_dns` and so on), and the name; else ""
     tls_client_auth: tuple[str, str] = ("", "")
+    # What it may redeem at the token endpoint
+    grant_types: tuple[str, ...] = ("authorization_code",)
+    # The place of its kiosk by language, which the citizen reads; none for a client without the device code
+    place: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_fapi2(self) -> bool:
@@ -39,3 +47,8 @@ class OpenIDClient:
     def pushes(self) -> bool:
         """Whether a request counts that it pushed first, and no other (FAPI 2.0 Security Profile §5.3.2.2)."""
         return self.require_pushed_authorization_requests or self.is_fapi2
+
+    @property
+    def is_kiosk(self) -> bool:
+        """Whether its citizens sign in on a device of their own (RFC 8628)."""
+        return DEVICE_CODE in self.grant_types

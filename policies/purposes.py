@@ -8,6 +8,9 @@ from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName, Form
 from policies.parties import PurposeId, Source, Translated
 
+# What a sign-in on another device than the one that asks can mean (RFC 10027)
+MOST_ACROSS_DEVICES = LevelOfAssurance.SUBSTANTIAL
+
 
 class Basis(StrEnum):
     """The lawful bases of Regulation (EU) 2016/679 art. 6(1)."""
@@ -100,6 +103,8 @@ class Purpose:
     show: Show = Show.ASK
     # whether a citizen who refuses loses nothing, and reads so
     refusable_without_loss: bool = False
+    # whether a kiosk may ask for it, whose citizen signs in on another device, and at most substantially (RFC 8628)
+    cross_device: bool = False
 
     def takes(self, country: str) -> bool:
         """Whether it is for citizens of this country."""

@@ -111,7 +111,8 @@ class Processing:
         }[rule.mode]
         does = "is told, and goes on" if self.purpose.show is Show.INFORM else "is told and asked"
         loss = ", and loses nothing by a no" if self.purpose.refusable_without_loss else ""
-        return f"{often} the citizen {does}{loss}"
+        kiosks = ", also for a kiosk, on a device of their own" if self.purpose.cross_device else ""
+        return f"{often} the citizen {does}{loss}{kiosks}"
 
     def categories(self) -> Iterator[dict[str, object]]:
         """The categories of personal data: each attribute, the most that may go, and why."""
@@ -151,6 +152,7 @@ class Processing:
             "dpv": {"purpose": purpose.dpv_purpose, "processing": list(purpose.dpv_processing)},
             "never": list(purpose.never),
             "asking": self.asking,
+            "cross_device": self.purpose.cross_device,
             "bits": round(total((name, need.form) for name, need in purpose.needs.items()), 1),
         }
 

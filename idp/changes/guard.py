@@ -34,6 +34,7 @@ _SAFEST: Mapping[str, object] = {
     "claims_in_id_token": False,
     "tell_refusal": False,
     "refusable_without_loss": True,
+    "cross_device": False,
     "ask": AskRule(),
     "show": Show.ASK,
 }

@@ -221,6 +221,10 @@ def _problems_of_party(party: RelyingParty, configuration: Configuration) -> lis
     if group and group not in groups:
         what, fix = f"`{group}` is no group of {GROUPS_FILE}.", nearest(group, groups)
         problems.append(Problem(party.source.file, party.source.line, "session_group", what, fix))
+    across = any(one.cross_device for name in party.purposes if (one := configuration.purposes.get(name)))
+    if party.openid.is_kiosk and not across:
+        what, fix = "none may be asked for by a kiosk.", "write cross_device = true in the file of its purpose."
+        problems.append(Problem(party.source.file, party.source.line, "purposes", what, fix))
     for purpose_id in party.purposes:
         purpose = configuration.purposes.get(purpose_id)
         if purpose is None:

@@ -1,7 +1,8 @@
 """The keys of a registration beyond the code flow, read into `policies.openid_client`."""
 
+from policies.load.kiosks import check_kiosk, read_grant_types
 from policies.load.logout import read_logout
-from policies.load.table import Table
+from policies.load.table import MAX_TITLE, Table
 from policies.openid_client import CORE, FAPI2, OpenIDClient
 
 _PROFILES = {word: word for word in (CORE, FAPI2)}
@@ -9,7 +10,7 @@ _REQUEST_ALGORITHMS = {alg: alg for alg in ("ES256", "ES384", "RS256", "PS256", 
 _RESPONSE_ALGORITHMS = {alg: alg for alg in ("ES256", "RS256")}
 
 
-def read_openid_client(table: Table) -> OpenIDClient:
+def read_openid_client(table: Table, *, public: bool) -> OpenIDClient:
     """The choices of one client. Problems go to the table's list."""
     client = OpenIDClient(
         profile=table.choice("profile", _PROFILES, CORE, required=False),
@@ -22,7 +23,10 @@ def read_openid_client(table: Table) -> OpenIDClient:
         dpop_bound_access_tokens=table.flag("dpop_bound_access_tokens"),
         tls_client_certificate_bound_access_tokens=table.flag("tls_client_certificate_bound_access_tokens"),
         logout=read_logout(table),
+        grant_types=read_grant_types(table),
+        place=table.translated("place", "Town hall, ground floor", most=MAX_TITLE) if "place" in table else {},
     )
+    check_kiosk(table, client, public=public)
     if client.dpop_bound_access_tokens and client.tls_client_certificate_bound_access_tokens:
         fix = "leave out one of the two: a token is bound to one thing."
         table.problem("tls_client_certificate_bound_access_tokens", "stands beside dpop_bound_access_tokens.", fix)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from policies.attributes import AttributeName
 from policies.catalogue import Catalogue
+from policies.load.kiosks import CODE
 from policies.load.openid_client import read_openid_client
 from policies.load.profiles import check_profile
 from policies.load.public_clients import fault_of_public_redirect_uri, read_origins
@@ -55,11 +56,11 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
     public = table.flag("public")
     methods, usual = (_NO_METHOD, "none") if public else (_METHODS, "client_secret_basic")
     method = table.choice("token_endpoint_auth_method", methods, usual, required=False)
-    redirect_uris = _redirect_uris(table, public=public)
+    openid = read_openid_client(table, public=public)
+    redirect_uris = _redirect_uris(table, public=public, required=CODE in openid.grant_types)
     algorithm = table.choice(
         "token_endpoint_auth_signing_alg", {alg: alg for alg in _ASSERTION_ALGORITHMS}, "ES256", required=False
     )
-    openid = read_openid_client(table)
     signs = {"token_endpoint_auth_signing_alg": algorithm} if method == "private_key_jwt" else {}
     if openid.request_object_signing_alg and not public:
         signs["request_object_signing_alg"] = openid.request_object_signing_alg
@@ -111,9 +112,10 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
     return party
 
 
-def _redirect_uris(table: Table, *, public: bool) -> tuple[str, ...]:
+def _redirect_uris(table: Table, *, public: bool, required: bool) -> tuple[str, ...]:
     fault_of = fault_of_public_redirect_uri if public else fault_of_redirect_uri
-    uris = table.texts("redirect_uris", 'write redirect_uris = ["https://parking.storkhaven.example/callback"].')
+    fix = 'write redirect_uris = ["https://parking.storkhaven.example/callback"].'
+    uris = table.texts("redirect_uris", fix, required=required or "redirect_uris" in table)
     for index, uri in enumerate(uris):
         if fault := fault_of(uri):
             table.problem(

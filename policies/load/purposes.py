@@ -10,7 +10,7 @@ from policies.load import processing
 from policies.load.table import COUNTRY, Table, nearest
 from policies.parameters import MAX_ENTRIES, MAX_TEXT
 from policies.parties import PurposeId
-from policies.purposes import Basis, Controller, Need, Purpose
+from policies.purposes import MOST_ACROSS_DEVICES, Basis, Controller, Need, Purpose
 
 _BASES: Mapping[str, Basis | None] = {basis.value: basis for basis in Basis}
 
@@ -75,7 +75,11 @@ def read_purpose(table: Table, content: bytes, catalogue: Catalogue) -> Purpose:
         ask=processing.ask_rule(table),
         show=processing.show(table, found),
         refusable_without_loss=processing.refusable(table, found),
+        cross_device=table.flag("cross_device"),
     )
+    if purpose.cross_device and purpose.minimum_assurance > MOST_ACROSS_DEVICES:
+        what = f"is for at most {MOST_ACROSS_DEVICES.label}: nobody sees who reads the code off a kiosk's screen."
+        table.problem("cross_device", what, "leave it out, or ask for less assurance.")
     table.close()
     return purpose
 
