@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from policies.client_answers import ClientAnswers
 from policies.logout import LogoutChoices
 
 # RFC 8628 §3.4: the one grant type by which a kiosk gets what its citizen approved on a device of their own
@@ -29,6 +30,7 @@ class OpenIDClient:
     # Whether its tokens are bound to a key whose possession each use proves (RFC 9449), or to its certificate (RFC 8705)
     dpop_bound_access_tokens: bool = False
     tls_client_certificate_bound_access_tokens: bool = False
+    answers: ClientAnswers = field(default_factory=ClientAnswers)
     # With whom it shares a sign-in, and how it hears that one ended
     logout: LogoutChoices = field(default_factory=LogoutChoices)
     # for tls_client_auth: which name its certificate has (`subject_dn`, `san_dns` and so on), and the name; else ""

@@ -1,4 +1,4 @@
-"""JSON Web Encryption (RFC 7516), compact serialisation, ECDH-ES in direct agreement: by joserfc.
+"""JSON Web Encryption to us (RFC 7516), compact serialisation, ECDH-ES in direct agreement: by joserfc.
 
     base64url({"alg":"ECDH-ES","enc":"A128GCM","epk":{...}}) . . base64url(iv) . base64url(ciphertext) . base64url(tag)
 
@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey, EllipticCurvePublicNumbers
 from joserfc.errors import JoseError
-from joserfc.jwe import JWERegistry, decrypt_compact, encrypt_compact
+from joserfc.jwe import JWERegistry, decrypt_compact
 from joserfc.jwk import ECKey
 
 from connectors.signatures.jws import from_base64url
 from connectors.signatures.signer import Agreement
 from connectors.wire.claims import Json, read_object
-from policies.errors import AssertionRejected, BrokerError
+from policies.errors import AssertionRejected
 
 AGREEMENTS = frozenset({"ECDH-ES"})
 CONTENTS = frozenset({"A128GCM", "A256GCM"})
@@ -52,17 +52,6 @@ def opened(token: str, encryption: TokenEncryption) -> str:
     octets = _decrypted(token, encryption.keys, encryption.alg, encryption.enc)
     # Octets outside ASCII are no token: the judge of the signature refuses them
     return octets.decode("ascii", "replace")
-
-
-def encrypt(octets: bytes, public_key: EllipticCurvePublicKey, *, alg: str, enc: str, kid: str = "") -> str:
-    """Encrypt a token to a key on P-256 as a compact JWE. Raises `BrokerError` where key and algorithms do not fit."""
-    if alg not in AGREEMENTS or enc not in CONTENTS or public_key.curve.name != SECP256R1.name:
-        raise BrokerError(f"nothing is encrypted with {alg!r} and {enc!r} on {public_key.curve.name}")
-    header = {"alg": alg, "enc": enc, "cty": "JWT", **({"kid": kid} if kid else {})}
-    try:
-        return encrypt_compact(header, octets, ECKey.import_key(public_key), registry=_registry(alg, enc))
-    except (JoseError, ValueError) as error:
-        raise BrokerError("the token was not encrypted") from error
 
 
 # The plan. Each block below has its number.

@@ -43,6 +43,8 @@ CURVE_NAMES = {
 }
 # RFC 7518 §6.2.2, §6.3.2 and §6.4.1: who publishes one of these has lost the key
 PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+# Curve of a key that encrypts -> an algorithm of signatures with keys of the same shape
+_ENCRYPTING_CURVES = {"P-256": "ES256", "P-384": "ES384"}
 MAX_JWKS = 64 * 1024
 MAX_KEYS = 32
 MAX_KID = 256
@@ -81,20 +83,59 @@ def keys_from_jwks(text: str, alg: str) -> tuple[VerificationKey, ...]:
 
     Keys for something else are passed over (RFC 7517 §5). Raises `SignatureInvalid` (check `jwk`).
     """
-    if len(text) > MAX_JWKS or alg not in KEY_TYPES:
-        raise SignatureInvalid("jwk", "a JWKS that is too large, or for an unknown algorithm")
+    if alg not in KEY_TYPES:
+        raise SignatureInvalid("jwk", "a JWKS for an unknown algorithm")
+    keys = [key for jwk in _listed(text) if (key := _key(jwk, alg)) is not None]
+    if len({key.kid for key in keys}) != len(keys):
+        raise SignatureInvalid("jwk", "two keys of one kid")
+    if not keys:
+        raise SignatureInvalid("jwk", f"the JWKS has no key for {alg}")
+    return tuple(keys)
+
+
+def encryption_key_of(text: str, alg: str, *, kty: str) -> tuple[str, PublicKey]:
+    """The first key of a JWKS that is there to encrypt with `alg`, and its `kid`, "" without one.
+
+    It says `use: enc` itself: OpenID Connect Core §10.2 wants that where a set has keys of both uses, and a key that
+    signs, too, is one too many uses. Raises `SignatureInvalid` (check `jwk`).
+    """
+    for jwk in _listed(text):
+        if jwk.get("kty") != kty or jwk.get("use") != "enc" or jwk.get("alg", alg) != alg:
+            continue
+        curve = _ENCRYPTING_CURVES.get(str(jwk.get("crv")), "")
+        if kty == "EC" and not curve:
+            continue
+        try:
+            key = _READERS[kty](jwk, curve)
+        except ValueError:
+            raise SignatureInvalid("jwk", f"a key for {alg} that is not canonical") from None
+        return _kid(jwk, ""), key
+    raise SignatureInvalid("jwk", f'the JWKS has no key for {alg} with "use": "enc"')
+
+
+def _listed(text: str) -> list[dict[str, Json]]:
+    """The keys of a set, none of them private."""
+    if len(text) > MAX_JWKS:
+        raise SignatureInvalid("jwk", "a JWKS that is too large")
     try:
         listed = read_object(text.encode(errors="surrogatepass")).get("keys")
     except AssertionRejected as error:
         raise SignatureInvalid("jwk", error.detail) from None
     if not isinstance(listed, list) or not 0 < len(listed) <= MAX_KEYS:
         raise SignatureInvalid("jwk", f"a JWKS has a list of 1 to {MAX_KEYS} keys")
-    keys = [key for jwk in listed if (key := _key(jwk, alg)) is not None]
-    if len({key.kid for key in keys}) != len(keys):
-        raise SignatureInvalid("jwk", "two keys of one kid")
-    if not keys:
-        raise SignatureInvalid("jwk", f"the JWKS has no key for {alg}")
-    return tuple(keys)
+    keys = [jwk for jwk in listed if isinstance(jwk, dict)]
+    if len(keys) != len(listed):
+        raise SignatureInvalid("jwk", "a key is no object")
+    if not all(PRIVATE_MEMBERS.isdisjoint(jwk) for jwk in keys):
+        raise SignatureInvalid("jwk", "the JWKS holds a private or a symmetric key")
+    return keys
+
+
+def _kid(jwk: Mapping[str, Json], unnamed: str) -> str:
+    kid = jwk.get("kid", unnamed)
+    if not isinstance(kid, str) or not len(kid) <= MAX_KID or ("kid" in jwk and not kid):
+        raise SignatureInvalid("jwk", "a kid that is no text of a fitting length")
+    return kid
 
 
 def key_brought(jwk: Json, alg: str) -> VerificationKey:
@@ -109,18 +150,15 @@ def key_brought(jwk: Json, alg: str) -> VerificationKey:
     return verification_key(public_key, alg, thumbprint(public_key))
 
 
-def _key(jwk: Json, alg: str) -> VerificationKey | None:
+def _key(jwk: Mapping[str, Json], alg: str) -> VerificationKey | None:
     """The prepared key; None where this key is for something else."""
     public_key = _public_key(jwk, alg)
-    if public_key is None or not isinstance(jwk, dict):
+    if public_key is None:
         return None
-    kid = jwk.get("kid", thumbprint(public_key))
-    if not isinstance(kid, str) or not 0 < len(kid) <= MAX_KID:
-        raise SignatureInvalid("jwk", "a kid that is no text of a fitting length")
-    return verification_key(public_key, alg, kid)
+    return verification_key(public_key, alg, _kid(jwk, "") or thumbprint(public_key))
 
 
-def _public_key(jwk: Json, alg: str, readers: Mapping[str, Reader] | None = None) -> PublicKey | None:
+def _public_key(jwk: Json | Mapping[str, Json], alg: str, readers: Mapping[str, Reader] | None = None) -> PublicKey | None:
     if not isinstance(jwk, dict):
         raise SignatureInvalid("jwk", "a key is no object")
     if not PRIVATE_MEMBERS.isdisjoint(jwk):

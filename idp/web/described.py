@@ -93,10 +93,14 @@ class JsonWebKeySet(BaseModel):
 
 
 def described(
-    answer: type[BaseModel], *refused: int, form: type[BaseModel] | None = None
+    answer: type[BaseModel], *refused: int, form: type[BaseModel] | None = None, jwt: str = ""
 ) -> dict[str, Any]:  # Any: see the import
-    """Describe a route for programs: its answer, the statuses of a refusal, and its form."""
-    responses = {200: {"model": answer}, **{status: {"model": OAuthError} for status in refused}}
+    """Describe a route for programs: its answer, the statuses of a refusal, and its form.
+
+    `jwt` is the media type in which a registration may have the same answer, signed or encrypted.
+    """
+    signed = {"content": {jwt: {"schema": {"type": "string"}}}} if jwt else {}
+    responses = {200: {"model": answer, **signed}, **{status: {"model": OAuthError} for status in refused}}
     if form is None:
         return {"responses": responses}
     content = {FORM: {"schema": form.model_json_schema()}}

@@ -1,5 +1,6 @@
 """The keys of a registration beyond the code flow, read into `policies.openid_client`."""
 
+from policies.load.client_answers import read_client_answers
 from policies.load.kiosks import check_kiosk, read_grant_types
 from policies.load.logout import read_logout
 from policies.load.table import MAX_TITLE, Table
@@ -22,6 +23,7 @@ def read_openid_client(table: Table, *, public: bool) -> OpenIDClient:
         ),
         dpop_bound_access_tokens=table.flag("dpop_bound_access_tokens"),
         tls_client_certificate_bound_access_tokens=table.flag("tls_client_certificate_bound_access_tokens"),
+        answers=read_client_answers(table),
         logout=read_logout(table),
         grant_types=read_grant_types(table),
         place=table.translated("place", "Town hall, ground floor", most=MAX_TITLE) if "place" in table else {},

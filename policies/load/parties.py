@@ -2,10 +2,11 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from policies.attributes import AttributeName
 from policies.catalogue import Catalogue
+from policies.load.client_answers import fault_of_encryption_keys
 from policies.load.kiosks import CODE
 from policies.load.openid_client import read_openid_client
 from policies.load.profiles import check_profile
@@ -74,7 +75,7 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
         source=table.source("client_id"),
         authentication_method=method,
         secret_sha256=_secret(table, method),
-        jwks=_jwks(table, method, signs, files),
+        jwks=_jwks(table, signs, openid.answers.key_algorithms, files),
         authentication_alg=algorithm,
         assertion_audience=table.choice("assertion_audience", _AUDIENCES, "issuer", required=False),
         assertion_life=table.seconds("assertion_life", ASSERTION_LIFE, most=LONGEST_ASSERTION_LIFE),
@@ -90,6 +91,9 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
         sphere=table.sphere(),
         openid=openid,
     )
+    if public and openid.answers.key_algorithms:
+        what, fix = "encrypts to a key that every copy of the app would have.", "leave it out, or public = true."
+        table.problem("jwks", what, fix)
     if party.enforce and len(party.purposes) > 1:
         # The request travels through the citizen's browser, which may name the other purpose
         what, fix = (
@@ -142,22 +146,30 @@ def _check_absent(table: Table, key: str, method: str) -> None:
         table.problem(key, f"is not for {method}.", "leave it out: one way to authenticate a party.")
 
 
-def _jwks(table: Table, method: str, signs: Mapping[str, str], files: Mapping[str, bytes]) -> str:
-    """The client's key set, with a key for each algorithm with which it signs, by the key that registers that."""
-    if not signs:
-        _check_absent(table, "jwks", method)
+def _jwks(table: Table, signs: Mapping[str, str], encrypts: Sequence[str], files: Mapping[str, bytes]) -> str:
+    """The client's key set, with a key for each algorithm with which it signs, or answers are encrypted to it.
+
+    `signs` has each by the key that registers it.
+    """
+    if not signs and not encrypts:
+        if table.take("jwks") is not None:
+            what, fix = (
+                "is for a client that signs, or to which answers are encrypted.",
+                "leave it out: nothing needs a key.",
+            )
+            table.problem("jwks", what, fix)
         return ""
     name = table.text("jwks", _JWKS_FIX)
     if not name or not table.has_file("jwks", name, files, _JWKS_FIX):
         return ""
-    for algorithm in signs.values():
-        if fault := _fault_of_jwks(files[name], algorithm):
-            table.problem("jwks", f"{name} {fault}", _JWKS_FIX)
-            return ""
+    faults = [_fault_of_jwks(files[name], algorithm, encrypts) for algorithm in signs.values() or ("",)]
+    if fault := next(filter(None, faults), ""):
+        table.problem("jwks", f"{name} {fault}", _JWKS_FIX)
+        return ""
     return files[name].decode("utf-8")
 
 
-def _fault_of_jwks(content: bytes, algorithm: str) -> str:
+def _fault_of_jwks(content: bytes, algorithm: str, encrypts: Sequence[str]) -> str:
     """The fault of a key set (RFC 7517 §5), as a sentence; "" for none."""
     try:
         parsed: object = json.loads(content.decode("utf-8"))
@@ -168,7 +180,8 @@ def _fault_of_jwks(content: bytes, algorithm: str) -> str:
         return "holds no keys."
     if any(_PRIVATE_MEMBERS & set(key) for key in keys):
         return "holds a private or a secret key: make a new pair, this one has been seen."
-    kind, curve = _ASSERTION_ALGORITHMS[algorithm]
-    if not any(key.get("kty") == kind and (not curve or key.get("crv") == curve) for key in keys):
-        return f"holds no key for {algorithm}."
-    return ""
+    if algorithm:
+        kind, curve = _ASSERTION_ALGORITHMS[algorithm]
+        if not any(key.get("kty") == kind and (not curve or key.get("crv") == curve) for key in keys):
+            return f"holds no key for {algorithm}."
+    return fault_of_encryption_keys(keys, encrypts)

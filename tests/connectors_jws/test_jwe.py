@@ -14,7 +14,8 @@ from jose.exceptions import JWEError
 from joserfc import jwe as joserfc_jwe
 from joserfc.jwk import ECKey
 
-from connectors.signatures.jwe import MAX_TOKEN, TokenEncryption, encrypt, opened
+from connectors.signatures.jwe import MAX_TOKEN, TokenEncryption, opened
+from connectors.signatures.jwe_encrypt import Encrypting, encrypt
 from connectors.wire.claims import Json
 from policies.errors import AssertionRejected, BrokerError
 from tests.connectors_jws.jwe_doubles import IV, encrypted, good_header, our_key, sealed
@@ -41,7 +42,7 @@ def refused(token: str, *keys: SoftwareAgreement, enc: str = "A128GCM") -> str:
 @pytest.mark.parametrize("enc", ENCS)
 def test_what_we_encrypt_is_decrypted_by_us_and_by_joserfc_with_the_private_key(enc: str) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
-    token = encrypt(INNER.encode(), key.public_key(), alg="ECDH-ES", enc=enc, kid="k1")
+    token = encrypt(INNER.encode(), Encrypting(key.public_key(), "ECDH-ES", enc, "k1"))
     other = joserfc_jwe.decrypt_compact(token, ECKey.import_key(key), algorithms=["ECDH-ES", enc])
     assert other.plaintext == INNER.encode()
     assert {name: other.protected[name] for name in ("alg", "enc", "kid", "cty")} == {
@@ -50,7 +51,7 @@ def test_what_we_encrypt_is_decrypted_by_us_and_by_joserfc_with_the_private_key(
         "kid": "k1",
         "cty": "JWT",
     }
-    unnamed = encrypt(INNER.encode(), key.public_key(), alg="ECDH-ES", enc=enc)
+    unnamed = encrypt(INNER.encode(), Encrypting(key.public_key(), "ECDH-ES", enc))
     assert opened(unnamed, TokenEncryption((SoftwareAgreement(key),), enc)) == INNER
 
 
@@ -201,12 +202,14 @@ def test_a_key_that_fails_is_told_as_every_other_failure() -> None:
         ("ECDH-ES", "A128CBC-HS256", ec.SECP256R1()),
         ("ECDH-ES", "", ec.SECP256R1()),
         ("RSA-OAEP", "A128GCM", ec.SECP256R1()),
-        ("ECDH-ES", "A128GCM", ec.SECP384R1()),
+        ("ECDH-ES", "A128GCM", ec.SECP521R1()),
+        ("RSA-OAEP-256", "A128GCM", ec.SECP256R1()),
+        ("RSA1_5", "A128GCM", ec.SECP256R1()),
     ],
 )
 def test_nothing_is_encrypted_in_another_way(alg: str, enc: str, curve: ec.EllipticCurve) -> None:
     with pytest.raises(BrokerError):
-        encrypt(b"", ec.generate_private_key(curve).public_key(), alg=alg, enc=enc)
+        encrypt(b"", Encrypting(ec.generate_private_key(curve).public_key(), alg, enc))
 
 
 @given(st.text(max_size=200))

@@ -38,7 +38,8 @@ class DirectRequest:
 class JsonAnswer:
     """A status, headers and a JSON object; the rest is for our log alone.
 
-    `peer` is whose request it was, `reference` the login's that it was about, where that is known.
+    `peer` is whose request it was, `reference` the login's that it was about, where that is known. Where there is a `jwt`,
+    it goes in the body's place, as `media_type`.
     """
 
     status: int
@@ -47,11 +48,18 @@ class JsonAnswer:
     detail: str = ""
     peer: str = ""
     reference: str = ""
+    jwt: str = field(default="", repr=False)
+    media_type: str = "application/json"
 
 
 def success(body: Mapping[str, Json]) -> JsonAnswer:
     """200, and kept by nobody."""
     return JsonAnswer(200, NO_STORE, body)
+
+
+def jwt_answer(jwt: str, media_type: str) -> JsonAnswer:
+    """200 with a signed or encrypted token alone, and kept by nobody."""
+    return JsonAnswer(200, NO_STORE, {}, jwt=jwt, media_type=media_type)
 
 
 def oauth_error(error: RequestRefused, *, challenge: str = "") -> JsonAnswer:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 
-from connectors.signatures.jws import base64url, sign
+from connectors.signatures.jws import base64url
 from connectors.signatures.signer import Signer
 from connectors.wire.claims import Json
 from idp.login.states import ACCESS_TOKEN_LIFE, Grant
@@ -11,6 +11,7 @@ from idp.protocols.oidc.claims import wire_claims
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.request import read_protocol
 from idp.protocols.oidc.senders import SCHEME, is_key
+from idp.protocols.oidc.wrapping import Wrapping
 from policies.parties import RelyingParty
 
 ID_TOKEN_LIFE = 5 * 60
@@ -19,8 +20,8 @@ ID_TOKEN_LIFE = 5 * 60
 class Issuance:
     """Makes the answer for a grant whose access token is durable. One tenant's."""
 
-    def __init__(self, parts: OpenIDParts) -> None:
-        self._parts = parts
+    def __init__(self, parts: OpenIDParts, wrapping: Wrapping) -> None:
+        self._parts, self._wrapping = parts, wrapping
 
     def answer(self, grant: Grant, party: RelyingParty, signer: Signer, access: bytes, now: int) -> Mapping[str, Json]:
         """The tokens of a grant. `access` is the handle of its access token."""
@@ -35,7 +36,7 @@ class Issuance:
 
     def _id_token(self, grant: Grant, party: RelyingParty, signer: Signer, access_token: str, now: int) -> str:
         claims = id_token_claims(self._parts, grant, party, access_token, now)
-        return sign(claims, signer, alg=party.id_token_alg, typ="JWT")
+        return self._wrapping.id_token(claims, party, signer)
 
 
 def id_token_claims(parts: OpenIDParts, grant: Grant, party: RelyingParty, access_token: str, now: int) -> dict[str, Json]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from connectors.signatures.jwe_encrypt import CONTENTS, KEYS
 from connectors.signatures.jwk import public_jwk
 from connectors.signatures.jws import ALGORITHMS
 from connectors.signatures.signer import Signers
@@ -48,6 +49,11 @@ def discovery(
         "acr_values_supported": [level.uri for level in LevelOfAssurance],
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": list(signers),
+        "id_token_encryption_alg_values_supported": list(KEYS),
+        "id_token_encryption_enc_values_supported": list(CONTENTS),
+        "userinfo_signing_alg_values_supported": list(signers),
+        "userinfo_encryption_alg_values_supported": list(KEYS),
+        "userinfo_encryption_enc_values_supported": list(CONTENTS),
         "token_endpoint_auth_methods_supported": [*METHODS, *((NONE,) if public_clients else ())],
         "token_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
         "dpop_signing_alg_values_supported": list(ALGORITHMS),

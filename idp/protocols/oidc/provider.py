@@ -10,6 +10,7 @@
 | `token.py` | the token endpoint, by grant type, and userinfo |
 | `grant_types.py`, `code_grant.py` | one module a grant type, and what they share |
 | `issuance.py` | the tokens and the id_token of an answer |
+| `wrapping.py` | answers signed, and encrypted to the client's key |
 | `access.py` | access tokens, and whether what they stand for still holds |
 | `receipt.py` | token to receipt, once |
 | `metadata.py` | discovery and JWKS |

@@ -14,6 +14,7 @@ from idp.protocols.oidc.grant_types import GrantType, proof_used, spending
 from idp.protocols.oidc.issuance import Issuance
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.senders import SCHEME, BoundToKey, Senders
+from idp.protocols.oidc.wrapping import Wrapping
 from policies.errors import Conflict, RequestRefused, StoreUnavailable, about
 from policies.parties import ClientId
 
@@ -28,7 +29,8 @@ class Tokens:
 
     def __init__(self, parts: OpenIDParts, clients: Clients, access: AccessTokens, senders: Senders) -> None:
         self._parts, self._clients, self._access, self._senders = parts, clients, access, senders
-        issuance = Issuance(parts)
+        self._wrapping = Wrapping(parts)
+        issuance = Issuance(parts, self._wrapping)
         self._grants: Mapping[str, GrantType] = {"authorization_code": CodeGrant(parts, access, issuance)}
 
     def token(self, call: DirectRequest, now: int) -> JsonAnswer:
@@ -60,7 +62,11 @@ class Tokens:
         except RequestRefused as error:
             asked = f'{self._challenge(call, error)}, error="{error.oauth}", error_description="{error.detail}"'
             return self._senders.renewed(call, oauth_error(error, challenge=asked), now)
-        answer = success({**wire_claims(grant.attributes, self._parts.catalogue), "sub": grant.sub})
+        claims: dict[str, Json] = {**wire_claims(grant.attributes, self._parts.catalogue), "sub": grant.sub}
+        try:
+            answer = self._wrapping.userinfo(claims, self._parts.parties[ClientId(grant.origin.service)], now)
+        except StoreUnavailable as error:
+            answer = unavailable(error.detail)
         return self._senders.renewed(call, answer, now)
 
     def _use(self, call: DirectRequest, grant: Grant, token: str, now: int) -> None:

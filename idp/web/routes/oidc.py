@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from idp.protocols.oidc.direct import JsonAnswer, explained
+from idp.protocols.oidc.wrapping import JWT
 from idp.web.city_site import CitySite
 from idp.web.described import (
     JsonWebKeySet,
@@ -40,7 +41,9 @@ def router(site: CitySite) -> APIRouter:
     async def token(request: Request) -> Response:
         return await directly(site, request, by_a_client(site, request, site.openid.token))
 
-    @routes.api_route("/userinfo", methods=["GET", "POST"], **described(UserInfo, *FORM_REFUSED, 401, 403, 429, 503))
+    described_userinfo = described(UserInfo, *FORM_REFUSED, 401, 403, 429, 503, jwt=JWT)
+
+    @routes.api_route("/userinfo", methods=["GET", "POST"], **described_userinfo)
     async def userinfo(request: Request) -> Response:
         return await directly(site, request, _userinfo(site, request))
 

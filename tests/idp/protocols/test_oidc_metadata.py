@@ -20,6 +20,8 @@ from tests.idp.protocols.doubles import (
     posted,
 )
 
+ENCRYPTION = ["ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A256KW", "RSA-OAEP-256"]
+
 
 def listed(name: str, city: City | None = None) -> list[str]:
     return cast(list[str], (city or City()).provider.discovery().body[name])  # a test that finds no list fails
@@ -50,6 +52,11 @@ def test_the_document_says_exactly_this() -> None:
         "acr_values_supported": [f"http://eidas.europa.eu/LoA/{level}" for level in ("low", "substantial", "high")],
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": ["ES256", "RS256"],
+        "id_token_encryption_alg_values_supported": ENCRYPTION,
+        "id_token_encryption_enc_values_supported": ["A128GCM", "A256GCM"],
+        "userinfo_signing_alg_values_supported": ["ES256", "RS256"],
+        "userinfo_encryption_alg_values_supported": ENCRYPTION,
+        "userinfo_encryption_enc_values_supported": ["A128GCM", "A256GCM"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "private_key_jwt"],
         "token_endpoint_auth_signing_alg_values_supported": ["ES256", "ES384", "RS256", "PS256", "EdDSA", "Ed25519"],
         "dpop_signing_alg_values_supported": ["RS256", "ES256", "ES384", "PS256", "EdDSA", "Ed25519"],
