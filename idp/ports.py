@@ -11,7 +11,7 @@ from policies.parties import Tenant
 class Mark:
     """A one-time thing that a unit takes: its kind, its SHA-256, and until when it must be remembered."""
 
-    kind: str  # "login", "response", "assertion", "code", "receipt", "jti", "dpop", "again"
+    kind: str  # "login", "response", "assertion", "code", "refresh", "receipt", "jti", "dpop", "again"
     digest: bytes
     end: int
 
@@ -23,7 +23,8 @@ UNSENT = "unsent"
 class ParkedRow:
     """A payload that lies sealed under a secret of its holder: `digest` is SHA-256(handle)."""
 
-    kind: str  # "request", "code", "access", "receipt"; UNSENT, which holds nothing, lies under the login's digest
+    # "request", "code", "access", "refresh", "receipt"; UNSENT holds nothing, under the login's digest
+    kind: str
     digest: bytes
     payload: bytes = field(repr=False)
     end: int

@@ -11,7 +11,7 @@ from typing import TypeVar
 from policies.attributes import EXACT, AttributeName, Form
 from policies.catalogue import Catalogue
 from policies.forms import form_title
-from policies.gains import COMPULSORY, Gain, Rulings, Side, World, gains, in_a_sentence
+from policies.gains import AWAY, COMPULSORY, Gain, Rulings, Side, World, gains, in_a_sentence
 from policies.identifiability import bits
 from policies.load import Configuration
 from policies.parties import ClientId, IdentityProvider, PurposeId, RelyingParty, Source
@@ -50,6 +50,8 @@ class Change:
         goes, instead = (self.before, self.after) if self.narrows else (self.after, self.before)
         verb, now, when = ("no longer receive", "then", self.when) if self.narrows else ("newly receive", "now", self.when)
         other = "nothing" if instead is None else _words(instead).removeprefix("whether ")
+        if self.when == AWAY and self.before == self.after:
+            other = "at a sign-in alone"
         if self.when == COMPULSORY:
             verb, other, when = (
                 ("no longer always receive" if self.narrows else "always receive"),
@@ -174,7 +176,7 @@ def _changes(pair: _Pair, parties: _Both[RelyingParty], purpose_id: PurposeId) -
 def _facts(party: RelyingParty, names: Sequence[AttributeName]) -> tuple[object, ...]:
     """All of a registration that its decisions rest on: two that are alike need to be tried once."""
     forms = tuple([(name, rule.form) for name in names if (rule := party.attributes.get(name)) is not None])
-    return party.sphere, party.enforce, forms
+    return party.sphere, party.enforce, party.openid.refreshes, forms
 
 
 def _gains(pair: _Pair, parties: Sequence[RelyingParty | None], purposes: _Purposes) -> _Found:
@@ -245,13 +247,16 @@ def _line(
         needs = [purpose.needs.get(name) if purpose else None for purpose in purposes.both]
         for facts, lines in (
             ([rule and rule.form for rule in rules], (rules[NEW], parties[NEW], rules[OLD])),
-            ([party and (party.purposes, party.sphere, party.enforce) for party in parties], parties[::-1]),
+            (
+                [party and (party.purposes, party.sphere, party.enforce, party.openid.refreshes) for party in parties],
+                parties[::-1],
+            ),
             (
                 [need and (need.form, need.required, need.must_be_true) for need in needs],
                 (needs[NEW], purposes.both[NEW], needs[OLD]),
             ),
             (
-                [purpose and (purpose.minimum_assurance, purpose.countries) for purpose in purposes.both],
+                [purpose and (purpose.minimum_assurance, purpose.countries, purpose.offline) for purpose in purposes.both],
                 purposes.both[::-1],
             ),
         ):

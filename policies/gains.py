@@ -5,7 +5,7 @@ attributes are varied at once, and what blocks is looked for apart: exact, at th
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from policies.attributes import AttributeName, Form
 from policies.authentication import AskedAttribute
@@ -20,6 +20,7 @@ from policies.worlds import ON, MadeUp, SourceKind
 # A request names something beside: an empty one would ask for all that is needed
 _SOMETHING = ("something",)
 COMPULSORY = "whether the citizen ticks it or not"
+AWAY = "also while the citizen is away"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,11 @@ class Rulings:
         """None where it was neither asked for nor required."""
         return None if self.closed else self._made[j][v].get(name)
 
+    @property
+    def lasts(self) -> bool:
+        """Whether the service may have the values again without the citizen."""
+        return bool(self._party and self._party.openid.refreshes and self._purpose and self._purpose.offline)
+
     def blocks(self, name: AttributeName, j: int, v: int) -> bool:
         """Whether nothing goes at all where this attribute is asked for and had so."""
         ruling = self.ruling(name, j, v)
@@ -117,6 +123,9 @@ def gains(before: Rulings, after: Rulings, world: World) -> Iterator[Gain]:
     for name in world.people:
         found = _gain(name, before, after, world, free[name], shut=bool(shut - {name}), moved=name in moved)
         found = found or _freed(name, before, after, world, free, freed)
+        if after.lasts and not before.lasts and not (found and found.when):
+            goes = next((r.released.form for case in free[name] if (r := after.ruling(name, *case)) and r.released), None)
+            found = replace(found, when=AWAY) if found else Gain(name, goes, goes, AWAY) if goes else None
         if found:
             yield found
 

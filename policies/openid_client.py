@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from policies.client_answers import ClientAnswers
+from policies.client_tokens import TokenChoices
 from policies.logout import LogoutChoices
 
 # RFC 8628 §3.4: the one grant type by which a kiosk gets what its citizen approved on a device of their own
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
+REFRESH_TOKEN = "refresh_token"
 
 CORE, FAPI2 = "core", "fapi2"
 
@@ -33,12 +35,19 @@ class OpenIDClient:
     answers: ClientAnswers = field(default_factory=ClientAnswers)
     # With whom it shares a sign-in, and how it hears that one ended
     logout: LogoutChoices = field(default_factory=LogoutChoices)
+    # Which tokens it has, and who may ask about them
+    tokens: TokenChoices = field(default_factory=TokenChoices)
     # for tls_client_auth: which name its certificate has (`subject_dn`, `san_dns` and so on), and the name; else ""
     tls_client_auth: tuple[str, str] = ("", "")
     # What it may redeem at the token endpoint
     grant_types: tuple[str, ...] = ("authorization_code",)
     # The place of its kiosk by language, which the citizen reads; none for a client without the device code
     place: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def refreshes(self) -> bool:
+        """Whether a sign-in that asks for it leaves a refresh token."""
+        return REFRESH_TOKEN in self.grant_types
 
     @property
     def is_fapi2(self) -> bool:

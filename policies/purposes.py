@@ -105,6 +105,8 @@ class Purpose:
     refusable_without_loss: bool = False
     # whether a kiosk may ask for it, whose citizen signs in on another device, and at most substantially (RFC 8628)
     cross_device: bool = False
+    # whether a service may get the same values again while the citizen is away: each time is a release of its own
+    offline: bool = False
 
     def takes(self, country: str) -> bool:
         """Whether it is for citizens of this country."""

@@ -112,7 +112,8 @@ class Processing:
         does = "is told, and goes on" if self.purpose.show is Show.INFORM else "is told and asked"
         loss = ", and loses nothing by a no" if self.purpose.refusable_without_loss else ""
         kiosks = ", also for a kiosk, on a device of their own" if self.purpose.cross_device else ""
-        return f"{often} the citizen {does}{loss}{kiosks}"
+        again = "; services may have the same again while the citizen is away" if self.purpose.offline else ""
+        return f"{often} the citizen {does}{loss}{kiosks}{again}"
 
     def categories(self) -> Iterator[dict[str, object]]:
         """The categories of personal data: each attribute, the most that may go, and why."""

@@ -28,6 +28,10 @@ EVENTS = {
     "page": (GIVEN, APPROVED),
     "informed": (GIVEN, ("information about a release that does not rest on consent", "informed")),
     "remembered": (GIVEN, APPROVED),
+    "offline": (
+        ("release of what was consented to before", "given before"),
+        ("release of what was approved before, and does not rest on consent", "approved before"),
+    ),
     "unasked": (
         ("release of what was consented to before", "given before"),
         ("release of what was approved before, and does not rest on consent", "approved before"),

@@ -35,6 +35,7 @@ _SAFEST: Mapping[str, object] = {
     "tell_refusal": False,
     "refusable_without_loss": True,
     "cross_device": False,
+    "offline": False,
     "ask": AskRule(),
     "show": Show.ASK,
 }

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from connectors.signatures.key_ring import Ring
 from idp.keys.wrapping import KEY_BYTES, WrappingKey, named
 from idp.ports import SealingRow, SealingRows
+from policies.client_tokens import LONGEST_REFRESH_LIFE
 from policies.errors import NotFound, StoreUnavailable
 from policies.parties import Tenant
 
@@ -25,7 +26,8 @@ HOUR = 3600
 AHEAD = 5 * 60
 # A stranger writes any hour into a cookie: the database is asked for a missing key no oftener than this
 MISS_SECONDS = 2
-# Kind -> hours after its own in which it is accepted. A receipt lies for a day under the handle of its holder.
+# Kind -> hours after its own in which it is accepted. A receipt lies for a day under the handle of its holder,
+# a refresh token and its family for as long as a registration may say.
 KINDS: Mapping[str, int] = {
     "requested": 1,
     "asked": 1,
@@ -35,6 +37,7 @@ KINDS: Mapping[str, int] = {
     "access": 1,
     "derived": 1,
     "receipt": 24,
+    "refresh": LONGEST_REFRESH_LIFE // HOUR,
 }
 LONGEST = max(KINDS.values())
 

@@ -98,6 +98,7 @@ class DecidedBy(StrEnum):
     INFORMED = "informed"  # they read what goes, and continued or left
     REMEMBERED = "remembered"  # they had approved the same before, and one line said so
     UNASKED = "unasked"  # as before, and they had just signed in anew: no page
+    OFFLINE = "offline"  # the service had it again by a refresh token, as the page of the sign-in said that it may
 
 
 def new_record() -> bytes:

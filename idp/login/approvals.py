@@ -48,6 +48,11 @@ class Approvals:
         found = self._opened(digest, now)
         return None if found is None else Earlier(found.given, found.shared, same=found.shown == _shown(judged))
 
+    def given(self, subject: bytes, service: ServiceId, purpose_id: PurposeId, now: int) -> int:
+        """When the approval that is remembered was given; 0 where none is."""
+        found = self._opened(self._digest(subject, service, purpose_id), now)
+        return 0 if found is None else found.given
+
     def remembers(self, subject: bytes, service: ServiceId, purpose_id: PurposeId, now: int) -> bool:
         """Whether one is remembered."""
         return self._opened(self._digest(subject, service, purpose_id), now) is not None

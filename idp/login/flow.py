@@ -26,6 +26,7 @@ from idp.login.states import (
     LOGIN_LIFE,
     RECEIPT,
     RECEIPT_LIFE,
+    Approved,
     Asked,
     CitizenReceipt,
     Decided,
@@ -231,6 +232,7 @@ class Broker:
             values_nonce=held.values_nonce,
             reference=self._reference(decided.login),
             acts=decided.acts,
+            approved=_approved(decided, choice, now) if self._role.has_receipts else None,
         )
         released = Released(grant, self._answer_key(decided, secret), record=record.record)
         parked = frontend.parked(released, now)
@@ -299,3 +301,10 @@ def _request_marks(origin: Origin, began: int) -> tuple[Mark, ...]:
     if not origin.message_id:
         return ()
     return (Mark("request", message_digest(origin.issuer, origin.message_id), began + REQUEST_LIFE),)
+
+
+def _approved(decided: Decided, choice: Choice, now: int) -> Approved:
+    """The approval, for a release that comes after it: `CityRole.remembered` keeps the same moment."""
+    again = decided.earlier.given if decided.shared is not None and decided.earlier else 0
+    given = now if choice.remember else again
+    return Approved(decided.judged.subject, given, decided.judged.policy, decided.judged.notice)

@@ -132,6 +132,20 @@ def speaking(state: S, language: str) -> S:
 
 
 @dataclass(frozen=True, slots=True)
+class Approved:
+    """The approval that a later release without the citizen rests on, as far as the grant does not say it.
+
+    `subject` is the person's keyed index in the ledger. `given` is when the approval was given that the citizen let us
+    remember, 0 where none is remembered. `policy` and `notice` are digests of the purpose and of what the page showed.
+    """
+
+    subject: bytes = field(repr=False)
+    given: int
+    policy: str
+    notice: str
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """All that a service is given, whichever way its frontend gives it.
 
@@ -155,6 +169,11 @@ class Grant:
     # of the login that it was issued in: what was switched off since ends it, on again or not
     acts: int = 0
     cnf: str = ""
+    # None at a sending node, and of what is issued by a code or a refresh token
+    approved: Approved | None = None
+    # when the access token was issued, and the handle of the family that it ends with (base64url): 0 and "" of a code
+    issued: int = 0
+    family: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,8 @@ class ApprovalView:
     approval leaves, or empty. The form is posted to `rewording` with `language` in place of `choice` to get the page in
     that language; it is empty if there is no other one.
 
+    `away` is how long the service can have the same again without the citizen, or empty.
+
     `remembers` labels the box `remember`, or is empty. `earlier` is the date of an approval that is remembered, or empty.
     `shortened`: the same would go as then, so one line and one button (`continue`) are enough, and the rest is folded up.
     The form is posted to `rewording` with `page` (`whole` or `every_time`) for the whole question.
@@ -151,6 +153,7 @@ class ApprovalView:
     shortened: bool = False
     earlier: str = ""
     remembers: str = ""
+    away: str = ""
 
     @property
     def required(self) -> tuple[Item, ...]:
@@ -291,7 +294,7 @@ class ReceiptShown:
     """A receipt in words. `leaf` is the hash of its leaf (hex); `proved`: the file proves the leaf's place in the log.
 
     `file` and `key` are the paths of the receipt and of the log's key. `retention` says how long the service
-    keeps it, or "".
+    keeps it, or "". `away` is how long it can have the same again, or "".
     """
 
     service: Text
@@ -305,6 +308,7 @@ class ReceiptShown:
     file: str
     key: str
     retention: str = ""
+    away: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from idp.pages.languages import ENGLISH, Language
 from idp.pages.views import Further, Item, Text, WithheldItem
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Form, Value
 from policies.catalogue import ABOUT_A_PERSON, Catalogue
+from policies.client_tokens import LONGEST_REFRESH_LIFE
 from policies.forms import FORMS as OF_KINDS
 from policies.forms import AttributeKind, form_title, parse_form, said_parameter
 from policies.identifiability import POPULATION, about_one_in, bits_released
@@ -151,6 +152,10 @@ class Wording:
             asked=str(EXACT),
             form=str(EXACT),
         )
+
+    def away(self, purpose: Purpose) -> str:
+        """How long a service can have the same again without the citizen, at most; "" where it cannot."""
+        return self.language.duration(f"P{LONGEST_REFRESH_LIFE // (24 * 3600)}D") if purpose.offline else ""
 
     def further(self, purpose: Purpose, decision: Decision) -> Further:
         """How much it tells, how long it is kept, who gets it, and the citizen's rights."""

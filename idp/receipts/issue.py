@@ -99,6 +99,7 @@ class Receipts:
             recipient=party.title["en"] if party else "",
             jurisdiction=self._country,
             retention=shown.retention if shown else "",
+            offline=shown is not None and shown.offline,
             claims=tuple(self._claim(name, form) for name, form in names_of(sent)),
         )
 

@@ -33,24 +33,31 @@ COLLECTION: Mapping[DecidedBy, str] = {
     DecidedBy.INFORMED: f"{_SIGNED_IN}, was shown on a page what would go, and continued there.",
     DecidedBy.REMEMBERED: f"{_SIGNED_IN}, had approved the same before and let the broker remember it, and continued.",
     DecidedBy.UNASKED: f"{_SIGNED_IN} anew. They had approved the same before and let the broker remember it.",
+    DecidedBy.OFFLINE: (
+        f"{_SIGNED_IN}, and was told that the recipient may have the same again. It did, and the person was not there."
+    ),
 }
 # The type and the state of the event: of a release by consent, and of any other
 _GIVEN = ("expressed consent", "given")
 _APPROVED = ("approval of a release that does not rest on consent", "approved")
+_GIVEN_BEFORE = ("release of what was consented to before", "given before")
+_APPROVED_BEFORE = ("release of what was approved before, and does not rest on consent", "approved before")
 _EVENTS: Mapping[DecidedBy, tuple[tuple[str, str], tuple[str, str]]] = {
     DecidedBy.PAGE: (_GIVEN, _APPROVED),
     DecidedBy.INFORMED: (_GIVEN, ("information about a release that does not rest on consent", "informed")),
     DecidedBy.REMEMBERED: (_GIVEN, _APPROVED),
-    DecidedBy.UNASKED: (
-        ("release of what was consented to before", "given before"),
-        ("release of what was approved before, and does not rest on consent", "approved before"),
-    ),
+    DecidedBy.UNASKED: (_GIVEN_BEFORE, _APPROVED_BEFORE),
+    DecidedBy.OFFLINE: (_GIVEN_BEFORE, _APPROVED_BEFORE),
 }
 RETENTION = (
     "The log keeps the commitments for good. What opens them lies encrypted beside it, until its keys are destroyed. "
     "Values lie encrypted under a secret of the recipient's, who can have them until twenty-one minutes after the sign-in "
     "began, and the broker deletes them in the seventy minutes after that. "
     "The recipient answers for its own copy."
+)
+OFFLINE_RETENTION = (
+    " This purpose lets the recipient have the same values again while the person is away, each time with a record of its "
+    "own: until then they lie encrypted under a secret of the recipient's, for at most thirty days after the sign-in."
 )
 STORAGE = (
     "The broker's release log, which holds commitments and no value, and wherever the recipient keeps what it received."
@@ -92,7 +99,7 @@ class Stated:
     """The configuration's part, in English; "" for what it does not say any more.
 
     `retention` is a duration of ISO 8601. `claims` has the claim of each attribute that went, in the order of the opening's
-    names.
+    names. `offline` says that the recipient may have the values again without the citizen.
     """
 
     title: str
@@ -103,6 +110,7 @@ class Stated:
     jurisdiction: str
     retention: str
     claims: tuple[str, ...]
+    offline: bool = False
 
 
 def record_of(holder: str, opened: Mapping[str, Object], path: DecidedBy, stated: Stated) -> Object:
@@ -201,7 +209,7 @@ def _check_information(listed: Json, names: list[tuple[str, str]]) -> None:
 
 def _retention(stated: Stated) -> str:
     said = f"The recipient says that it keeps this for {stated.retention} (ISO 8601). " if stated.retention else ""
-    return said + RETENTION
+    return said + RETENTION + (OFFLINE_RETENTION if stated.offline else "")
 
 
 def _notice(opened: Mapping[str, Object]) -> Json:

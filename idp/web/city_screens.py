@@ -87,6 +87,7 @@ class CityScreens:
             earlier=wording.language.date(_day(decided.earlier.given)) if decided.earlier else "",
             remembers=wording.remembers(purpose.ask),
             refusable=purpose.refusable_without_loss,
+            away=wording.away(purpose),
             further=wording.further(purpose, decision),
             law=wording.text(purpose.law),
             controller=wording.text(purpose.controller.name),

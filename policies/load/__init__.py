@@ -215,7 +215,7 @@ def _unique(key: str, found: Iterable[tuple[K, V, Source]], problems: list[Probl
 
 
 def _problems_of_party(party: RelyingParty, configuration: Configuration) -> list[Problem]:
-    """The problems of a registration that the purposes cannot fulfil."""
+    """The problems of a registration that the others, or the purposes, cannot fulfil."""
     problems: list[Problem] = []
     group, groups = party.openid.logout.session_group, configuration.session_groups
     if group and group not in groups:
@@ -225,6 +225,11 @@ def _problems_of_party(party: RelyingParty, configuration: Configuration) -> lis
     if party.openid.is_kiosk and not across:
         what, fix = "none may be asked for by a kiosk.", "write cross_device = true in the file of its purpose."
         problems.append(Problem(party.source.file, party.source.line, "purposes", what, fix))
+    for named in party.openid.tokens.resource_servers:
+        server = configuration.parties.get(ClientId(named))
+        if server is None or not server.openid.tokens.resource_server:
+            what, fix = f"`{named}` is no resource server.", "name the client_id of a party with resource_server = true."
+            problems.append(Problem(party.source.file, party.source.line, "resource_servers", what, fix))
     for purpose_id in party.purposes:
         purpose = configuration.purposes.get(purpose_id)
         if purpose is None:

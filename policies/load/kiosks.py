@@ -5,10 +5,10 @@ place.en = "Town hall, ground floor"
 """
 
 from policies.load.table import Table
-from policies.openid_client import DEVICE_CODE, OpenIDClient
+from policies.openid_client import DEVICE_CODE, REFRESH_TOKEN, OpenIDClient
 
 CODE = "authorization_code"
-GRANT_TYPES = (CODE, DEVICE_CODE)
+GRANT_TYPES = (CODE, REFRESH_TOKEN, DEVICE_CODE)
 _GRANTS_FIX = "write grant_types = some of " + ", ".join(f'"{one}"' for one in GRANT_TYPES) + "."
 
 

@@ -1,6 +1,7 @@
 """The keys of a registration beyond the code flow, read into `policies.openid_client`."""
 
 from policies.load.client_answers import read_client_answers
+from policies.load.client_tokens import check_tokens, read_tokens
 from policies.load.kiosks import check_kiosk, read_grant_types
 from policies.load.logout import read_logout
 from policies.load.table import MAX_TITLE, Table
@@ -26,9 +27,11 @@ def read_openid_client(table: Table, *, public: bool) -> OpenIDClient:
         answers=read_client_answers(table),
         logout=read_logout(table),
         grant_types=read_grant_types(table),
+        tokens=read_tokens(table),
         place=table.translated("place", "Town hall, ground floor", most=MAX_TITLE) if "place" in table else {},
     )
     check_kiosk(table, client, public=public)
+    check_tokens(table, client)
     if client.dpop_bound_access_tokens and client.tls_client_certificate_bound_access_tokens:
         fix = "leave out one of the two: a token is bound to one thing."
         table.problem("tls_client_certificate_bound_access_tokens", "stands beside dpop_bound_access_tokens.", fix)

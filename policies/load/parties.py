@@ -58,7 +58,8 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
     methods, usual = (_NO_METHOD, "none") if public else (_METHODS, "client_secret_basic")
     method = table.choice("token_endpoint_auth_method", methods, usual, required=False)
     openid = read_openid_client(table, public=public)
-    redirect_uris = _redirect_uris(table, public=public, required=CODE in openid.grant_types)
+    signs_in = not openid.tokens.resource_server
+    redirect_uris = _redirect_uris(table, public=public, required=signs_in and CODE in openid.grant_types)
     algorithm = table.choice(
         "token_endpoint_auth_signing_alg", {alg: alg for alg in _ASSERTION_ALGORITHMS}, "ES256", required=False
     )
@@ -70,8 +71,8 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
         title=table.translated("title", "Resident parking", most=MAX_TITLE),
         sector=Sector(table.identifier("sector")),
         redirect_uris=redirect_uris,
-        purposes=tuple(PurposeId(one) for one in table.texts("purposes", 'write purposes = ["ID of a purpose"].')),
-        attributes=_rules(table, catalogue),
+        purposes=_purposes(table) if signs_in else (),
+        attributes=_rules(table, catalogue) if signs_in else {},
         source=table.source("client_id"),
         authentication_method=method,
         secret_sha256=_secret(table, method),
@@ -114,6 +115,10 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
     check_profile(table, party)
     table.close()
     return party
+
+
+def _purposes(table: Table) -> tuple[PurposeId, ...]:
+    return tuple(PurposeId(one) for one in table.texts("purposes", 'write purposes = ["ID of a purpose"].'))
 
 
 def _redirect_uris(table: Table, *, public: bool, required: bool) -> tuple[str, ...]:

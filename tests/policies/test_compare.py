@@ -154,6 +154,22 @@ def test_the_sentence_is_a_citizens() -> None:
     )
 
 
+def test_values_that_go_while_the_citizen_is_away_are_more() -> None:
+    refreshes = FILES[SERVICE].replace("[attr", 'grant_types = ["authorization_code", "refresh_token"]\n[attr')
+    offline = FILES[PARKING].replace("basis =", "offline = true\nbasis =")
+    plain, lasting = (configuration({**FILES, SERVICE: refreshes, PARKING: one}) for one in (FILES[PARKING], offline))
+    without = configuration({**FILES, PARKING: offline})
+    assert not compare(configuration(), without).wider, "its service has no refresh tokens"
+    for before, line in ((plain, "purposes/parking.toml"), (without, "parties/parking.toml")):
+        found = compare(before, lasting)
+        assert {one.attribute for one in found.wider} == {"birthdate", "address", "email", "library_card", "phone_number"}
+        assert {one.source.file for one in found.wider} == {line}
+        assert not found.narrower
+        assert "18 or older (now: at a sign-in alone)" in " ".join(one.sentence for one in found.wider)
+        assert all(one.sentence.endswith("also while the citizen is away") for one in found.wider)
+        assert len(compare(lasting, before).narrower) == len(found.wider)
+
+
 def test_a_new_service_and_a_new_source_count() -> None:
     no_service = configuration({name: text for name, text in FILES.items() if name != SERVICE})
     found = [one.attribute for one in compare(no_service, configuration()).wider]

@@ -158,6 +158,7 @@ def _shown(site: CitySite, issued: Issued, wording: Wording, number: int) -> Rec
         key=KEY_PATH,
         # A purpose whose file changed since says nothing about what was shown then
         retention=wording.language.duration(known.retention) if known and known.digest == sent["policy"] else "",
+        away=wording.away(known) if known and known.digest == sent["policy"] else "",
     )
 
 

@@ -20,6 +20,7 @@ from idp.login.states import LOGIN_LIFE, RECEIPT_LIFE
 from idp.store.engine import open_engine
 from idp.store.sealing_rows import StoredSealingKeys
 from idp.store.tables import sealing_keys
+from policies.client_tokens import LONGEST_REFRESH_LIFE
 from policies.errors import NotFound, Replayed, StoreUnavailable
 from policies.parties import Tenant
 from tests.idp.keys.hours import NOW, SECRET, TENANT, Clock, MemoryRows, Worker, ring
@@ -171,8 +172,11 @@ def test_memory_forgets_a_key_that_is_over() -> None:
     assert ("asked", hour) in worker.keys._held
     worker.clock.now = (hour + 2) * HOUR
     worker.keys.keep_ready()
-    assert {kind for kind, held in worker.keys._held if held == hour} == {"receipt"}
+    assert {kind for kind, held in worker.keys._held if held == hour} == {"receipt", "refresh"}
     worker.clock.now = (hour + 25) * HOUR
+    worker.keys.keep_ready()
+    assert {kind for kind, held in worker.keys._held if held == hour} == {"refresh"}
+    worker.clock.now = (hour + 1) * HOUR + LONGEST_REFRESH_LIFE
     worker.keys.keep_ready()
     assert hour not in {held for _, held in worker.keys._held}
 
@@ -186,9 +190,10 @@ def test_the_database_forgets_a_key_three_hours_after_its_hour_began(tmp_path: P
     worker.keys.keep_ready()
     hour = worker.keys.hour()
     assert store.purge((hour + 3) * HOUR - 1) == 0
-    assert store.purge((hour + 3) * HOUR) == len(KINDS) - 1
-    assert [row.kind for row in worker.rows.rows(hour)] == ["receipt"]
+    assert store.purge((hour + 3) * HOUR) == len(KINDS) - 2
+    assert {row.kind for row in worker.rows.rows(hour)} == {"receipt", "refresh"}
     assert store.purge((hour + 26) * HOUR) == 1
+    assert store.purge((hour + 2) * HOUR + LONGEST_REFRESH_LIFE) == 1
     store.close()
 
 
