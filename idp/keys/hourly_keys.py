@@ -33,6 +33,7 @@ KINDS: Mapping[str, int] = {
     "asked": 1,
     "decided": 1,
     "request": 1,
+    "pushed": 1,
     "code": 1,
     "access": 1,
     "derived": 1,

@@ -74,5 +74,10 @@ def login_mark(login: LoginId, end: int) -> Mark:
 
 def message_digest(issuer: str, identifier: str) -> bytes:
     """The digest by which a mark knows a message: SHA-256 over (issuer, id)."""
+    return hashlib.sha256(message_octets(issuer, identifier)).digest()
+
+
+def message_octets(issuer: str, identifier: str) -> bytes:
+    """Issuer and id of a message as octets: two issuers' ids never meet."""
     name = issuer.encode()
-    return hashlib.sha256(len(name).to_bytes(4) + name + identifier.encode()).digest()
+    return len(name).to_bytes(4) + name + identifier.encode()

@@ -192,6 +192,7 @@ class Broker:
                 login_mark(login.login, login.began + LOGIN_LIFE + SKEW),
                 *_request_marks(origin, login.began),
             ),
+            removed=_request_rows(origin),
             decision=DecisionRow(login_digest(login.login), Choice("cancel").digest(secret), now + ANSWER_LIFE),
         )
         commit_once(self._commits, self._decisions, unit, now)
@@ -266,6 +267,7 @@ class Broker:
             parked=unit.parked,
             record=unit.record,
             approval=unit.approval,
+            removed=_request_rows(decided.request.origin),
         )
         return commit_once(self._commits, self._decisions, whole, now)
 
@@ -308,3 +310,8 @@ def _approved(decided: Decided, choice: Choice, now: int) -> Approved:
     again = decided.earlier.given if decided.shared is not None and decided.earlier else 0
     given = now if choice.remember else again
     return Approved(decided.judged.subject, given, decided.judged.policy, decided.judged.notice)
+
+
+def _request_rows(origin: Origin) -> tuple[bytes, ...]:
+    """The row under which a request with an id lies with us, where it does: with the answer it goes."""
+    return (message_digest(origin.issuer, origin.message_id),) if origin.message_id else ()

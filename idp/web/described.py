@@ -32,6 +32,28 @@ class TokenRequest(ClientCredentials):
     code_verifier: str | None = None
 
 
+class PushedRequest(ClientCredentials):
+    """RFC 9126 §2.1: the parameters of an authorization request, or `request` with a signed one (§3)."""
+
+    model_config = ConfigDict(extra="allow")
+    response_type: Literal["code"] | None = None
+    redirect_uri: str | None = None
+    scope: str | None = None
+    state: str | None = None
+    nonce: str | None = None
+    code_challenge: str | None = None
+    code_challenge_method: Literal["S256"] | None = None
+    request: str | None = None
+
+
+class PushedResponse(BaseModel):
+    """RFC 9126 §2.2."""
+
+    model_config = ConfigDict(extra="forbid")
+    request_uri: str
+    expires_in: int
+
+
 class ReceiptRequest(ClientCredentials):
     """Ours: the access token of the release, beside the client's credentials."""
 
@@ -93,14 +115,14 @@ class JsonWebKeySet(BaseModel):
 
 
 def described(
-    answer: type[BaseModel], *refused: int, form: type[BaseModel] | None = None, jwt: str = ""
+    answer: type[BaseModel], *refused: int, form: type[BaseModel] | None = None, jwt: str = "", status: int = 200
 ) -> dict[str, Any]:  # Any: see the import
-    """Describe a route for programs: its answer, the statuses of a refusal, and its form.
+    """Describe a route for programs: its answer with its status, the statuses of a refusal, and its form.
 
     `jwt` is the media type in which a registration may have the same answer, signed or encrypted.
     """
     signed = {"content": {jwt: {"schema": {"type": "string"}}}} if jwt else {}
-    responses = {200: {"model": answer, **signed}, **{status: {"model": OAuthError} for status in refused}}
+    responses = {status: {"model": answer, **signed}, **{code: {"model": OAuthError} for code in refused}}
     if form is None:
         return {"responses": responses}
     content = {FORM: {"schema": form.model_json_schema()}}

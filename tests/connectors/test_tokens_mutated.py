@@ -8,10 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.checks import CLIENT_ASSERTION_CHECKS, ID_TOKEN_CHECKS, JWE_CHECKS, LOGOUT_TOKEN_CHECKS
+from connectors.checks import (
+    CLIENT_ASSERTION_CHECKS,
+    ID_TOKEN_CHECKS,
+    JWE_CHECKS,
+    LOGOUT_TOKEN_CHECKS,
+    REQUEST_OBJECT_CHECKS,
+)
 from connectors.client_assertion import ExpectedClientAssertion, judge_client_assertion
 from connectors.id_token import ExpectedIdToken, judge_id_token
 from connectors.logout_token import EVENT, ExpectedLogoutToken, judge_logout_token
+from connectors.request_object import TYPE, ExpectedRequestObject, judge_request_object
 from connectors.signatures.jwe import TokenEncryption
 from connectors.signatures.jwk import keys_from_jwks, public_jwk
 from connectors.wire.claims import Json
@@ -34,6 +41,7 @@ CLAIMS: dict[str, dict[str, Json]] = {
         "auth_time": NOW - 30,
     },
     "client-authentication+jwt": {"iss": CLIENT, "sub": CLIENT, "aud": OP, "exp": NOW + 60, "iat": NOW, "jti": "j"},
+    TYPE: {"iss": CLIENT, "aud": OP, "exp": NOW + 60, "nbf": NOW, "jti": "j", "client_id": CLIENT, "state": "s"},
     "logout+jwt": {"iss": OP, "aud": CLIENT, "iat": NOW, "exp": NOW + 60, "jti": "j", "sid": "s", "events": {EVENT: {}}},
 }
 ID_TOKEN = ExpectedIdToken(
@@ -57,12 +65,18 @@ ACCEPTED = "accepted"
 
 def verdict(kind: str, token: str, alg: str = "ES256") -> str:
     """The verdict of the server's judge of this kind: the name of a check of its table, or `ACCEPTED`."""
-    allowed = {"nested": {**ID_TOKEN_CHECKS, **JWE_CHECKS}, "JWT": ID_TOKEN_CHECKS, "logout+jwt": LOGOUT_TOKEN_CHECKS}
+    allowed = {
+        "nested": {**ID_TOKEN_CHECKS, **JWE_CHECKS},
+        "JWT": ID_TOKEN_CHECKS,
+        "logout+jwt": LOGOUT_TOKEN_CHECKS,
+        TYPE: REQUEST_OBJECT_CHECKS,
+    }
     judges: dict[str, Callable[[], object]] = {
         "nested": lambda: judge_id_token(token, keys_for(alg), replace(NESTED, alg=alg), NOW),
         "JWT": lambda: judge_id_token(token, keys_for(alg), replace(ID_TOKEN, alg=alg), NOW),
         "logout+jwt": lambda: judge_logout_token(token, keys_for(alg), ExpectedLogoutToken(OP, CLIENT, alg), NOW),
     }
+    judges[TYPE] = lambda: judge_request_object(token, keys_for(alg), ExpectedRequestObject(CLIENT, OP, alg), NOW)
     other = ExpectedClientAssertion(CLIENT, OP, alg)
     try:
         judges.get(kind, lambda: judge_client_assertion(token, keys_for(alg), other, NOW))()
@@ -82,7 +96,7 @@ def good(kind: str, alg: str = "ES256") -> str:
     return encrypted(made) if kind == "nested" else made
 
 
-KINDS = ["JWT", "client-authentication+jwt", "logout+jwt", "nested"]
+KINDS = ["JWT", "client-authentication+jwt", "logout+jwt", TYPE, "nested"]
 WHOLE = {(kind, alg): good(kind, alg) for kind in KINDS for alg in EVERY_ALGORITHM}
 
 
@@ -105,14 +119,14 @@ def test_a_token_that_was_changed_anywhere_is_refused_by_name(kind: str, data: s
     assert said == ACCEPTED if changed == whole else is_refused(said)
 
 
-@pytest.mark.parametrize("kind", KINDS[:3])
+@pytest.mark.parametrize("kind", KINDS[:-1])
 @given(header=st.dictionaries(st.sampled_from(["alg", "typ", "kid", "x5t", "crit", "jwk", "b64"]), JSON), claims=JSON)
 def test_whatever_the_right_key_signed_is_refused_by_name(kind: str, header: dict[str, Json], claims: Json) -> None:
     for part in (header, {"alg": "ES256", "kid": KID, "typ": kind}):
         assert is_refused(verdict(kind, handmade(part, json.dumps(claims), token_key("ES256"))))
 
 
-@pytest.mark.parametrize("kind", KINDS[:3])
+@pytest.mark.parametrize("kind", KINDS[:-1])
 @given(data=st.data())
 def test_a_claim_of_another_value_is_judged_and_nothing_else_is_raised(kind: str, data: st.DataObject) -> None:
     names = [*CLAIMS[kind], "nbf", "azp", "at_hash", "nonce", "sub", "sid"]

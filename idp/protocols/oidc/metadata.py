@@ -15,6 +15,7 @@ from policies.catalogue import Catalogue
 from policies.parties import PurposeId
 
 AUTHORIZATION_PATH = "/authorize"
+PUSH_PATH = "/par"
 USERINFO_PATH = "/userinfo"
 JWKS_PATH = "/jwks"
 # What every id_token has, beside the attributes
@@ -40,6 +41,7 @@ def discovery(
         "issuer": issuer,
         "authorization_endpoint": base + AUTHORIZATION_PATH,
         "token_endpoint": token_endpoint(base),
+        "pushed_authorization_request_endpoint": base + PUSH_PATH,
         "userinfo_endpoint": base + USERINFO_PATH,
         "jwks_uri": base + JWKS_PATH,
         "scopes_supported": ["openid", *attribute_scopes, *sorted(PURPOSE_SCOPE + purpose for purpose in purposes)],
@@ -61,7 +63,9 @@ def discovery(
         "claim_types_supported": ["normal"],
         "claims_supported": [*sorted({*ID_TOKEN_CLAIMS, *catalogue.claims})],
         "claims_parameter_supported": True,
-        "request_parameter_supported": False,
+        "authorization_signing_alg_values_supported": list(signers),
+        "request_parameter_supported": True,
+        "request_object_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
         "request_uri_parameter_supported": False,
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,

@@ -3,6 +3,9 @@
 | module | what |
 |---|---|
 | `request.py` | judges an authentication request |
+| `request_objects.py`, `pushed.py` | requests that came signed, or that the client pushed before |
+| `push.py` | the endpoint for pushed requests |
+| `jarm.py` | answers as a signed JWT |
 | `claims.py` | the `claims` parameter, and attributes as claims |
 | `hint.py` | who is to come back, by `id_token_hint` |
 | `client.py` | who calls the token endpoint |
@@ -21,6 +24,7 @@ No HTTP here: `idp.web.routes.oidc` brings parameters and headers and takes answ
 
 import urllib.parse
 from collections.abc import Mapping
+from dataclasses import replace
 
 from connectors.connector import Inbound, Outbound, Post, Redirect
 from connectors.signatures.jws import ALGORITHMS, base64url
@@ -35,20 +39,25 @@ from idp.protocols.oidc.access import AccessTokens, HeldBy, for_everybody
 from idp.protocols.oidc.client import Clients
 from idp.protocols.oidc.direct import DirectRequest, JsonAnswer, error_uri, explained, unavailable
 from idp.protocols.oidc.hint import hinted_subject
+from idp.protocols.oidc.jarm import algorithm_of, signed_answer
 from idp.protocols.oidc.metadata import discovery, jwks
 from idp.protocols.oidc.parts import OpenIDParts
+from idp.protocols.oidc.push import Pushes
 from idp.protocols.oidc.request import (
-    FORM_POST,
+    POSTED,
+    SIGNED,
     OpenIDRequest,
+    ReturnAddress,
     addressed,
     judged,
     origin_of,
     read_protocol,
     unknown_scopes,
 )
+from idp.protocols.oidc.request_objects import RequestObjects, Unpacked, check_way
 from idp.protocols.oidc.senders import Senders
 from idp.protocols.oidc.token import Tokens
-from policies.authentication import Origin
+from policies.authentication import Origin, ServiceRequest
 from policies.errors import (
     AssuranceTooLow,
     AuthenticationFailed,
@@ -67,7 +76,7 @@ from policies.parties import ClientId, RelyingParty
 
 # What a redirect address may not bring along already: two of a name, and nobody knows which counts (CVE-2026-9689)
 ANSWER_PARAMETERS = frozenset(
-    {"code", "state", "iss", "error", "error_description", "error_uri", "id_token", "access_token"}
+    {"code", "state", "iss", "error", "error_description", "error_uri", "id_token", "access_token", "response"}
 )
 # Relying parties learn the same for a refusal of the citizen and of the policy (decision 0000.29)
 SENTENCES = {
@@ -118,40 +127,43 @@ class OpenIDProvider:
         self.access = AccessTokens(parts)
         self.senders = Senders(issuer=parts.issuer, sealer=parts.sealer, alias=parts.proxy.address)
         self._tokens = Tokens(parts, self.clients, self.access, self.senders)
+        self._objects = RequestObjects(parts)
+        self._pushes = Pushes(parts, self.clients, self.senders, self._objects, self._judge)
 
     def receive(self, inbound: Inbound, now: int, admit: Admit = lambda _service: None) -> Received | Declined:
         """Judge an authentication request: the request, or the error that goes back to the verified redirect address.
 
         Raises `RequestRefused` (for a page of ours) where client or redirect address are not registered.
         """
-        party, address = addressed(inbound, self._parts.parties)
-        origin = origin_of(party, OpenIDRequest(address.redirect_uri, address.response_mode, address.state))
-
-        def hinted(token: str) -> str:
-            return hinted_subject(token, party.client_id, self._parts.issuer, self._parts.signers, now)
-
         try:
-            request = judged(inbound, party, address, self._parts.purposes, self._parts.catalogue, hinted)
+            unpacked = self._objects.unpacked(inbound, now)
+        except RequestRefused as error:
+            return self._declined(inbound, error)
+        party, address = addressed(unpacked.inbound, self._parts.parties)
+        try:
+            request = self._judged(unpacked, party, address, now)
         except RequestRefused as error:
             error.peer = party.client_id
-            return Declined(origin, error, at_once=True)
+            return Declined(_origin(party, address), error, at_once=True)
         admit(request.origin.service)
-        return Received(request, unknown_scopes(inbound.parameters))
+        return Received(request, unknown_scopes(unpacked.inbound.parameters))
 
     def check_registered(self, origin: Origin) -> None:
         """Raises `RequestRefused` where the client or its redirect address is registered no more."""
-        party = self._parts.parties.get(ClientId(origin.service))
-        if party is None or not party.takes(read_protocol(origin).redirect_uri):
-            raise RequestRefused("the redirect address is registered no more", oauth="unauthorized_client")
+        self._registered(origin)
 
     def check_answerable(self, origin: Origin, now: int, *, release: bool) -> None:
         """Raises `AllRevoked` where each key that could sign this client's id_tokens is revoked.
 
-        The code would stand for a release that nobody can redeem. An error needs no key.
+        The code would stand for a release that nobody can redeem. An error needs no key, unless it goes as a JWT.
         """
         party = self._parts.parties.get(ClientId(origin.service))
-        if release and party is not None:  # else `check_registered` says so
+        if party is None:
+            return  # `check_registered` says so
+        if release:
             self._parts.signers[party.id_token_alg].at(now)
+        if read_protocol(origin).response_mode in SIGNED:
+            self._parts.signers[algorithm_of(party)].at(now)
 
     def evidence(self, origin: Origin) -> Mapping[str, str]:
         """The nonce, which the id_token has, too."""
@@ -163,13 +175,18 @@ class OpenIDProvider:
 
     def answer(self, released: Released, now: int) -> Outbound:
         """The code, on its way (Core §3.1.2.5, RFC 9207)."""
-        return self._answer(released.grant.origin, (("code", base64url(_code(released))),))
+        return self._answer(released.grant.origin, (("code", base64url(_code(released))),), now)
 
     def refuse(self, origin: Origin, error: BrokerError, now: int, answer_key: bytes = b"") -> Outbound:
         """An error of RFC 6749 §4.1.2.1."""
         code, sentence = _told(error)
         uri = (("error_uri", error_uri(self._parts.documentation, code)),) if self._parts.documentation else ()
-        return self._answer(origin, (("error", code), ("error_description", sentence or SENTENCES.get(code, "")), *uri))
+        told = (("error", code), ("error_description", sentence or SENTENCES.get(code, "")), *uri)
+        return self._answer(origin, told, now)
+
+    def push(self, call: DirectRequest, now: int) -> JsonAnswer:
+        """The endpoint for pushed authorization requests."""
+        return explained(self._pushes.push(call, now), self._parts.documentation)
 
     def token(self, call: DirectRequest, now: int) -> JsonAnswer:
         """The token endpoint."""
@@ -214,14 +231,56 @@ class OpenIDProvider:
             public_clients=public,
         )
 
-    def _answer(self, origin: Origin, answer: tuple[tuple[str, str], ...]) -> Outbound:
-        """To the verified redirect address."""
+    def _declined(self, inbound: Inbound, error: RequestRefused) -> Declined:
+        """The error of a request that could not be unpacked. Raises it where nothing outside says where it may go."""
+        try:
+            party, address = addressed(inbound, self._parts.parties)
+        except RequestRefused:
+            raise error from None
+        error.peer = party.client_id
+        return Declined(_origin(party, address), error, at_once=True)
+
+    def _judge(self, unpacked: Unpacked, now: int) -> ServiceRequest:
+        """Judge a request for which no browser has come yet. Raises `RequestRefused`."""
+        party, address = addressed(unpacked.inbound, self._parts.parties)
+        return self._judged(unpacked, party, address, now)
+
+    def _judged(self, unpacked: Unpacked, party: RelyingParty, address: ReturnAddress, now: int) -> ServiceRequest:
+        def hinted(token: str) -> str:
+            return hinted_subject(token, party.client_id, self._parts.issuer, self._parts.signers, now)
+
+        check_way(unpacked, party)
+        found = judged(unpacked.inbound, party, address, self._parts.purposes, self._parts.catalogue, hinted)
+        if not unpacked.message_id:
+            return found
+        return replace(found, origin=replace(found.origin, message_id=unpacked.message_id))
+
+    def _registered(self, origin: Origin) -> RelyingParty:
+        party = self._parts.parties.get(ClientId(origin.service))
+        if party is None or not party.takes(read_protocol(origin).redirect_uri):
+            raise RequestRefused("the redirect address is registered no more", oauth="unauthorized_client")
+        return party
+
+    def _answer(self, origin: Origin, answer: tuple[tuple[str, str], ...], now: int) -> Outbound:
+        """To the verified redirect address. Raises `AllRevoked` where a JWT is asked for and no key could sign it."""
         to = read_protocol(origin)
         fields = (*answer, *((("state", to.state),) if to.state else ()))
-        if to.response_mode == FORM_POST:
-            return Post(to.redirect_uri, (*fields, ("iss", self._parts.issuer)))
+        if to.response_mode in SIGNED:
+            party = self._registered(origin)
+            # RFC 9207 §2.4: `iss` is inside, and nowhere else
+            signed = signed_answer(fields, party, self._parts.issuer, self._parts.signers, now)
+            fields, iss = (("response", signed),), ""
+        else:
+            iss = f"&{self._iss}"
+        if to.response_mode in POSTED:
+            return Post(to.redirect_uri, (*fields, ("iss", self._parts.issuer)) if iss else fields)
         separator = "&" if "?" in to.redirect_uri else "?"
-        return Redirect(f"{to.redirect_uri}{separator}{urllib.parse.urlencode(fields)}&{self._iss}")
+        return Redirect(f"{to.redirect_uri}{separator}{urllib.parse.urlencode(fields)}{iss}")
+
+
+def _origin(party: RelyingParty, address: ReturnAddress) -> Origin:
+    """Where the error of a request goes that is not accepted."""
+    return origin_of(party, OpenIDRequest(address.redirect_uri, address.response_mode, address.state))
 
 
 def _code(released: Released) -> bytes:
@@ -259,9 +318,13 @@ def _problems(party: RelyingParty, signers: Mapping[str, Signers]) -> list[Probl
     """The problems of a registration that we could not answer."""
     file, line = party.source.file, party.source.line
     problems = []
-    if party.id_token_alg not in signers:
-        fix = f"One of {', '.join(signers)}."
-        problems.append(Problem(file, line, "id_token_signed_response_alg", "no key signs with it.", fix))
+    signed = [("id_token_signed_response_alg", party.id_token_alg)]
+    if alg := party.openid.authorization_signed_response_alg:
+        signed.append(("authorization_signed_response_alg", alg))
+    for key, alg in signed:
+        if alg not in signers:
+            fix = f"One of {', '.join(signers)}."
+            problems.append(Problem(file, line, key, "no key signs with it.", fix))
     for uri in party.redirect_uris:
         parts = urllib.parse.urlsplit(uri)
         query = {name for name, _ in urllib.parse.parse_qsl(parts.query, keep_blank_values=True)}

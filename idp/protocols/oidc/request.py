@@ -25,7 +25,10 @@ from policies.redirects import is_of_an_app
 # This protocol's name in the table of frontends
 NAME = "openid"
 QUERY, FORM_POST = "query", "form_post"
-RESPONSE_MODES = (QUERY, FORM_POST)
+# JARM §2.3: the answer as one JWT. `jwt` means the default of the response type, which is the query
+JWT, QUERY_JWT, FORM_POST_JWT = "jwt", "query.jwt", "form_post.jwt"
+RESPONSE_MODES = (QUERY, FORM_POST, JWT, QUERY_JWT, FORM_POST_JWT)
+POSTED, SIGNED = frozenset({FORM_POST, FORM_POST_JWT}), frozenset({QUERY_JWT, FORM_POST_JWT})
 FORCING = frozenset({"login", "select_account"})
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 # Core §5.4; `offline_access` is understood and gives nothing, since no purpose can say offline
@@ -110,7 +113,8 @@ def addressed(inbound: Inbound, parties: Mapping[ClientId, RelyingParty]) -> tup
     mode, state = parameters.get("response_mode", QUERY), parameters.get("state", "")
     usable = len(state) <= MAX_STATE and VISIBLE.fullmatch(state)
     known = mode in RESPONSE_MODES and not _cannot_be_posted(mode, redirect_uri)
-    return party, ReturnAddress(redirect_uri, mode if known else QUERY, state if usable else "")
+    found = QUERY if not known else QUERY_JWT if mode == JWT else mode
+    return party, ReturnAddress(redirect_uri, found, state if usable else "")
 
 
 def judged(
@@ -160,7 +164,7 @@ def judged(
 
 def _cannot_be_posted(mode: str, redirect_uri: str) -> bool:
     """A form that is posted to an app's own scheme loses what is in it."""
-    return mode == FORM_POST and is_of_an_app(redirect_uri)
+    return mode in POSTED and is_of_an_app(redirect_uri)
 
 
 def _claims(parameters: Mapping[str, str], purpose: Purpose, party: RelyingParty, catalogue: Catalogue) -> ClaimsRequest:
@@ -180,7 +184,7 @@ def _check_form(parameters: Mapping[str, str]) -> None:
     if parameters["response_type"] != "code":
         raise RequestRefused("response_type is not code.", oauth="unsupported_response_type")
     if parameters.get("response_mode", QUERY) not in RESPONSE_MODES:
-        raise RequestRefused("response_mode is neither query nor form_post.")
+        raise RequestRefused(f"response_mode is none of {', '.join(RESPONSE_MODES)}.")
     state = parameters.get("state", "")
     if len(state) > MAX_STATE or not VISIBLE.fullmatch(state):
         raise RequestRefused(f"state is longer than {MAX_STATE} characters, or not of visible ASCII.")

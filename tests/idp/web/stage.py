@@ -146,6 +146,10 @@ class Stage(Scene, LiveStage):
         text = parking.read_text(encoding="utf-8")
         text = text.replace('["resident-parking"]', '["resident-parking", "phone-contact"]')
         parking.write_text(text + 'phone_number = "exact"\n', encoding="utf-8")
+        fares_party = self.receiving / "parties" / "fares.toml"
+        text, by_key = fares_party.read_text(encoding="utf-8"), 'token_endpoint_auth_method = "private_key_jwt"\n'
+        signs = by_key + 'request_object_signing_alg = "ES256"\n'
+        fares_party.write_text(text.replace(by_key, signs), encoding="utf-8")
         app = APP_PARTY.replace("@CITY@", self.city_base)
         (self.receiving / "parties" / "app.toml").write_text(app, encoding="utf-8")
         other = app.replace(self.city_base, self.other_origin).replace('"app"', '"other-app"')

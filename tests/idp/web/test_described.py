@@ -8,6 +8,7 @@ from idp.web.described import (
     JsonWebKeySet,
     OAuthError,
     ProviderMetadata,
+    PushedResponse,
     ReceiptFile,
     TokenResponse,
     UserInfo,
@@ -18,6 +19,7 @@ from tests.idp.web.visitor import DIRECT, Answer, Visitor
 
 DESCRIBED = {
     "/token": {"post"},
+    "/par": {"post"},
     "/userinfo": {"get", "post"},
     "/userinfo/receipt": {"post"},
     "/.well-known/openid-configuration": {"get"},
@@ -43,6 +45,9 @@ def test_what_is_answered_is_what_is_described(visitor: Visitor) -> None:
     for path, model in (("/.well-known/openid-configuration", ProviderMetadata), ("/jwks", JsonWebKeySet)):
         model.model_validate(visitor.go("GET", path, headers=DIRECT).json)
     tokens = TokenResponse.model_validate(visitor.redeem(visitor.code()).json)
+    pushed = visitor.push()
+    assert pushed.status == 201
+    PushedResponse.model_validate(pushed.json)
     UserInfo.model_validate(visitor.userinfo(tokens.access_token).json)
     credentials = {**DIRECT, "authorization": visitor.basic("parking")}
     fields = {"access_token": tokens.access_token}
@@ -57,6 +62,9 @@ def test_what_is_answered_is_what_is_described(visitor: Visitor) -> None:
         ("GET", "/.well-known/openid-configuration", {}, 200),
         ("GET", "/jwks", {}, 200),
         ("POST", "/token", {}, 401),
+        ("POST", "/par", {}, 401),
+        ("POST", "/par", {"content-type": "text/plain"}, 415),
+        ("POST", "/par", {"sec-fetch-site": "cross-site"}, 403),
         ("POST", "/token", {"content-type": "text/plain"}, 415),
         ("POST", "/token", {"sec-fetch-site": "cross-site"}, 403),
         ("GET", "/userinfo", {}, 401),

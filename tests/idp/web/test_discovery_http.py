@@ -26,12 +26,19 @@ def _listed(discovery: dict[str, object], name: str) -> list[str]:
 def test_every_address_in_it_is_ours_and_answers(visitor: Visitor, stage: Stage, discovery: dict[str, object]) -> None:
     assert discovery["issuer"] == stage.issuer
     addresses = {name: str(value) for name, value in discovery.items() if name.endswith(("_endpoint", "_uri"))}
-    assert set(addresses) == {"authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri"}
-    expected = {"authorization_endpoint": 400, "token_endpoint": 401, "userinfo_endpoint": 401, "jwks_uri": 200}
+    expected = {
+        "authorization_endpoint": 400,
+        "token_endpoint": 401,
+        "pushed_authorization_request_endpoint": 401,
+        "userinfo_endpoint": 401,
+        "jwks_uri": 200,
+    }
+    assert set(addresses) == set(expected)
+    posted = {"token_endpoint", "pushed_authorization_request_endpoint"}
     for name, address in addresses.items():
         assert address.startswith(f"{stage.issuer}/")
         path = address.removeprefix(stage.issuer)
-        answer = visitor.go("POST" if name == "token_endpoint" else "GET", path, headers=DIRECT)
+        answer = visitor.go("POST" if name in posted else "GET", path, headers=DIRECT)
         assert answer.status == expected[name], name
 
 
@@ -75,7 +82,12 @@ def test_what_is_not_in_it_does_not_work(visitor: Visitor, discovery: dict[str, 
     for parameter, value, listed in refused:
         assert value not in _listed(discovery, str(listed))
         assert visitor.authorize(**{parameter: value}).status == 303
-    assert discovery["request_parameter_supported"] is False
+    assert discovery["request_uri_parameter_supported"] is False
+    by_address = visitor.authorize(request_uri="https://parking.example/request")
+    assert query_of(by_address.headers["location"])["error"] == "request_uri_not_supported"
+    assert "none" not in _listed(discovery, "request_object_signing_alg_values_supported")
+    # It is supported of those who registered a key for it
+    assert discovery["request_parameter_supported"] is True
     assert query_of(visitor.authorize(request="x").headers["location"])["error"] == "request_not_supported"
 
 

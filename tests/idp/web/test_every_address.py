@@ -12,6 +12,7 @@ from tests.idp.web.visitor import DIRECT, Answer, Visitor
 ADDRESSES = {
     "/authorize": {"GET", "POST"},
     "/token": {"POST"},
+    "/par": {"POST"},
     "/userinfo": {"GET", "POST"},
     "/jwks": {"GET", "HEAD"},
     "/.well-known/openid-configuration": {"GET", "HEAD"},

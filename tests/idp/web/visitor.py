@@ -163,6 +163,15 @@ class Visitor(WebBrowser[Stage]):
     def authorize(self, **changes: str | None) -> Answer:
         return self.go("GET", "/authorize?" + urlencode(self.request(**changes), quote_via=quote))
 
+    def push(self, headers: Mapping[str, str | None] | None = None, **changes: str | None) -> Answer:
+        """Push the same request, as the parking service does, but for `changes`."""
+        called = {**DIRECT, "authorization": self.basic("parking")} if headers is None else headers
+        return self.go("POST", "/par", fields=self.request(**changes), headers=called, jar={})
+
+    def comes_with(self, request_uri: object, client_id: str = "parking", **beside: str) -> Answer:
+        """The browser comes with the reference of a pushed request."""
+        return self.go("GET", f"/authorize?{urlencode({'client_id': client_id, 'request_uri': request_uri, **beside})}")
+
     def login(self, **changes: str | None) -> str:
         """Begin a login; its id."""
         picker = self.authorize(**changes)
