@@ -11,7 +11,7 @@ from policies.parties import Tenant
 class Mark:
     """A one-time thing that a unit takes: its kind, its SHA-256, and until when it must be remembered."""
 
-    # "login", "request", "response", "assertion", "code", "refresh", "receipt", "jti", "object", "dpop", "again"
+    # "login", "request", "response", "assertion", "code", "refresh", "receipt", "jti", "object", "dpop", "device", "again"
     kind: str
     digest: bytes
     end: int
@@ -24,7 +24,7 @@ UNSENT = "unsent"
 class ParkedRow:
     """A payload that lies sealed under a secret of its holder: `digest` is SHA-256(handle)."""
 
-    # "request", "pushed", "code", "access", "refresh", "receipt"; UNSENT holds nothing, under the login's digest
+    # "request", "pushed", "code", "access", "device", "refresh", "receipt"; UNSENT holds nothing, under the login's digest
     kind: str
     digest: bytes
     payload: bytes = field(repr=False)

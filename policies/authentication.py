@@ -70,6 +70,8 @@ class ServiceRequest:
     requester: Requester | None = None
     # the number of the configuration that was in force when it came; 0 where nobody noted it
     applied: int = 0
+    # whatever was vouched for, the service hears of no higher level
+    at_most: LevelOfAssurance = LevelOfAssurance.HIGH
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,9 @@ from idp.protocols.eidas.metadata import proxy_metadata
 from idp.protocols.eidas.proxy_service import NAME, ProxyService, proxy_here
 from idp.protocols.eidas.receiving_node import METADATA_LIFE, about, receiving_metadata
 from idp.protocols.eidas.role import NodeRole
+from idp.protocols.oidc import device_codes
 from idp.protocols.oidc import request as oidc_request
+from idp.protocols.oidc.device import DeviceFrontend
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.provider import OpenIDProvider
 from idp.protocols.oidc.receipt import PartyReceipts
@@ -93,8 +95,8 @@ def _city(parts: SiteParts) -> CitySite:
         approvals=approvals,
     )
     frontends = {name: make(parts, role) for name, make in CITY_FRONTENDS.items()}
-    openid = frontends[oidc_request.NAME]
-    if not isinstance(openid, OpenIDProvider):
+    openid, kiosks = frontends[oidc_request.NAME], frontends[device_codes.NAME]
+    if not isinstance(openid, OpenIDProvider) or not isinstance(kiosks, DeviceFrontend):
         raise TypeError("a city without an OpenID provider")
     receipts = Receipts(
         tenant=settings.tenant,
@@ -124,6 +126,7 @@ def _city(parts: SiteParts) -> CitySite:
         documentation=settings.documentation_url,
         watched=parts.watched,
         openid=openid,
+        kiosks=kiosks,
         citizen_receipts=CitizenReceipts(
             tenant=settings.tenant,
             sealer=parts.sealer,
@@ -207,25 +210,31 @@ def _logins(parts: SiteParts) -> Logins:
     return Logins(tenant=parts.settings.tenant, sealer=parts.sealer, commits=parts.commits, parked=parts.store)
 
 
-def _openid(parts: SiteParts, role: CityRole) -> OpenIDProvider:
+def _openid_parts(parts: SiteParts, role: CityRole) -> OpenIDParts:
     configuration, keys = parts.configuration, parts.keys
-    return OpenIDProvider(
-        OpenIDParts(
-            issuer=parts.settings.issuer,
-            tenant=parts.settings.tenant,
-            parties=configuration.parties,
-            purposes=configuration.purposes,
-            vouched=role.vouches,
-            ended=role.ended,
-            catalogue=configuration.catalogue,
-            signers={"ES256": keys.es256, "RS256": keys.rs256},
-            sealer=parts.sealer,
-            commits=parts.commits,
-            parked=parts.store,
-            documentation=parts.settings.documentation_url,
-            redeemed=parts.watched.redeemed,
-        )
+    return OpenIDParts(
+        issuer=parts.settings.issuer,
+        tenant=parts.settings.tenant,
+        parties=configuration.parties,
+        purposes=configuration.purposes,
+        vouched=role.vouches,
+        ended=role.ended,
+        catalogue=configuration.catalogue,
+        signers={"ES256": keys.es256, "RS256": keys.rs256},
+        sealer=parts.sealer,
+        commits=parts.commits,
+        parked=parts.store,
+        documentation=parts.settings.documentation_url,
+        redeemed=parts.watched.redeemed,
     )
+
+
+def _openid(parts: SiteParts, role: CityRole) -> OpenIDProvider:
+    return OpenIDProvider(_openid_parts(parts, role))
+
+
+def _kiosks(parts: SiteParts, role: CityRole) -> DeviceFrontend:
+    return DeviceFrontend(_openid_parts(parts, role))
 
 
 def _proxy_service(parts: SiteParts, _role: NodeRole) -> ProxyService:
@@ -239,7 +248,10 @@ def _proxy_service(parts: SiteParts, _role: NodeRole) -> ProxyService:
 
 
 # The protocols in which services ask us, by the name in `Origin`: one line a protocol
-CITY_FRONTENDS: dict[str, Callable[[SiteParts, CityRole], Frontend]] = {oidc_request.NAME: _openid}
+CITY_FRONTENDS: dict[str, Callable[[SiteParts, CityRole], Frontend]] = {
+    oidc_request.NAME: _openid,
+    device_codes.NAME: _kiosks,
+}
 NODE_FRONTENDS: dict[str, Callable[[SiteParts, NodeRole], Frontend]] = {NAME: _proxy_service}
 
 

@@ -36,6 +36,7 @@ KINDS: Mapping[str, int] = {
     "pushed": 1,
     "code": 1,
     "access": 1,
+    "device": 1,
     "derived": 1,
     "receipt": 24,
     "refresh": LONGEST_REFRESH_LIFE // HOUR,

@@ -209,17 +209,18 @@ class CityRole:
         """
         terms = self._begun.terms(request)
         party, purpose = terms.terms.party, terms.terms.purpose
-        if assertion.offered.loa < _minimum(request, purpose):
+        loa = min(assertion.offered.loa, request.at_most)
+        if loa < _minimum(request, purpose):
             raise AssuranceTooLow("authn_context_too_low", "a level below what the purpose needs by now")
         sub = pairwise_subject(self._pairwise_key, self._tenant, party.sector, assertion.namespace, assertion.subject)
         if request.expected and request.expected != subject_digest(sub):
             raise OtherPerson("hinted_subject", "somebody else signed in than the service expects")
-        offered = replace(assertion.offered, sphere=provider.sphere)
+        offered = replace(assertion.offered, sphere=provider.sphere, loa=loa)
         decision = terms.decide(request.asked, offered, datetime.fromtimestamp(now, tz=UTC).date())
         return Judged(
             sub=sub,
-            loa=assertion.offered.loa,
-            context=highest_named(request.contexts, assertion.offered.loa),
+            loa=loa,
+            context=highest_named(request.contexts, loa),
             decision=decision,
             subject=subject_index(self._index_key, self._tenant, assertion.namespace, assertion.subject),
             policy=purpose.digest,

@@ -50,6 +50,10 @@ class Frontend(Protocol):
     def signed(self) -> bool:
         """Whether services sign their requests: a query stays as it came, and bad ones count against the address."""
 
+    @property
+    def own_page(self) -> bool:
+        """Whether a form on a page of ours is the request: then no other site may post one."""
+
     def receive(self, inbound: Inbound, now: int, admit: Admit) -> Received | Declined:
         """Judge a request. `admit` is asked before anything of ours is signed for it.
 

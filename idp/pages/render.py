@@ -11,6 +11,7 @@ from importlib import resources
 from jinja2 import DictLoader, Environment, StrictUndefined, Template
 from markupsafe import escape
 
+from idp.pages.device_view import DeviceStep, DeviceView
 from idp.pages.headers import SUBMIT_SCRIPT
 from idp.pages.languages import OWN_NAMES, Language, load_languages
 from idp.pages.static import MARK_FILE, STYLE_FILE
@@ -30,7 +31,7 @@ from policies.redirects import is_of_an_app
 
 # A phrase in a template without any parts
 _PHRASE = re.compile(r'\{\{ say\("([a-z0-9_.]+)"\) \}\}')
-_PAGES = ("picker", "approval", "inform", "onward", "receipt", "error")
+_PAGES = ("picker", "approval", "inform", "onward", "receipt", "device", "error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +163,14 @@ class Pages:
             fields=view.fields,
             receipt=view.receipt,
         )
+
+    def device(self, view: DeviceView) -> str:
+        """Render a page for whoever stands at a kiosk."""
+        language = self._languages[view.language]
+        if view.action:
+            _own(view.action)
+        others = self._others(language) if view.step is DeviceStep.CODE else ()
+        return self._page("device", language, title=language.say(f"device.{view.step}.title"), view=view, others=others)
 
     def receipt(self, view: ReceiptView) -> str:
         """Render the receipt of an approval in this browser, and links to the other ones of the day."""

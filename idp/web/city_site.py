@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from idp.login.city_role import CityRole
+from idp.protocols.oidc.device import DeviceFrontend
 from idp.protocols.oidc.provider import OpenIDProvider
 from idp.protocols.oidc.receipt import PartyReceipts
 from idp.receipts.citizen import CitizenReceipts
@@ -15,5 +16,6 @@ class CitySite(Site):
 
     role: CityRole
     openid: OpenIDProvider
+    kiosks: DeviceFrontend
     citizen_receipts: CitizenReceipts
     party_receipts: PartyReceipts

@@ -24,12 +24,34 @@ class ClientCredentials(BaseModel):
 
 
 class TokenRequest(ClientCredentials):
-    """RFC 6749 §4.1.3, RFC 7636 §4.5."""
+    """RFC 6749 §4.1.3, RFC 7636 §4.5, RFC 8628 §3.4."""
 
-    grant_type: Literal["authorization_code"]
-    code: str
-    redirect_uri: str
+    grant_type: Literal["authorization_code", "urn:ietf:params:oauth:grant-type:device_code"]
+    code: str | None = None
+    redirect_uri: str | None = None
     code_verifier: str | None = None
+    device_code: str | None = None
+
+
+class DeviceAuthorizationRequest(ClientCredentials):
+    """RFC 8628 §3.1, with what of an authentication request a kiosk may send."""
+
+    scope: str
+    claims: str | None = None
+    acr_values: str | None = None
+    ui_locales: str | None = None
+    nonce: str | None = None
+
+
+class DeviceAnswer(BaseModel):
+    """RFC 8628 §3.2, without verification_uri_complete."""
+
+    model_config = ConfigDict(extra="forbid")
+    device_code: str
+    user_code: str
+    verification_uri: str
+    expires_in: int
+    interval: int
 
 
 class PushedRequest(ClientCredentials):

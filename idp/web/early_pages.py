@@ -19,7 +19,7 @@ from idp.system.logs import log_of
 from idp.web.site import status_of
 from policies.errors import Overloaded, TooManyRequests
 
-PROGRAMS = ("/token", "/par", "/userinfo", "/jwks", "/.well-known/")
+PROGRAMS = ("/token", "/par", "/device_authorization", "/userinfo", "/jwks", "/.well-known/")
 DESCRIPTION = "More requests come than are taken at this moment. Nothing was issued. Try again as Retry-After says."
 RETRY_SECONDS = 5
 REFERENCE_SECONDS = 60

@@ -13,7 +13,7 @@ _GRANTS_FIX = "write grant_types = some of " + ", ".join(f'"{one}"' for one in G
 
 
 def read_grant_types(table: Table) -> tuple[str, ...]:
-    """What a client may redeem: codes alone, where it does not say."""
+    """The grant types that a client may redeem: codes alone, if it does not say."""
     named = table.texts("grant_types", _GRANTS_FIX, required="grant_types" in table)
     for index, one in enumerate(named):
         if one not in GRANT_TYPES:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from idp.pages.device_view import DeviceStep, DeviceView
 from idp.pages.languages import LANGUAGES
 from idp.pages.render import Pages
 from idp.pages.views import (
@@ -184,6 +185,13 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
         language, "assurance_too_low", "7F3K-2QXM", gone, country, (("SAMLResponse", "PD94"),), Towards.NODE
     )
     errors["error-again"] = ErrorView(language, "country_unavailable", "7F3K-2QXM", again="/login/L1/countries")
+    kiosks = {
+        f"kiosk-{step}": DeviceView(language, step, action, wrong=True, request="AAAA", service=service)
+        for step in DeviceStep
+        for action in ["/device" if step in (DeviceStep.CODE, DeviceStep.CONFIRM) else ""]
+    }
+    place, when = Text("Town hall, ground floor", "en"), pages.wording(language).moment(1_764_086_400)
+    kiosks["kiosk-confirm"] = replace(kiosks["kiosk-confirm"], purpose=service, place=place, when=when)
     leaving = LeavingView(language, service, gone, "/receipt")
     receipts = {
         "receipt": ReceiptView(language, receipt(pages, language), "/receipt/forget"),
@@ -214,6 +222,7 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
         **{name: (_bound(pages.error, view), view.kind) for name, view in errors.items()},
         **{name: (_bound(pages.post, view), view.kind) for name, view in onward.items()},
         **{name: (_bound(pages.receipt, view), view.kind) for name, view in receipts.items()},
+        **{name: (_bound(pages.device, view), view.kind) for name, view in kiosks.items()},
         "leaving": (_bound(pages.leaving, leaving), leaving.kind),
     }
 

@@ -26,6 +26,7 @@ class PlainFrontend:
 
     path = "/plain"
     signed = False
+    own_page = False
 
     def __init__(self, services: Mapping[str, str], purpose: str = "") -> None:
         self._services = services

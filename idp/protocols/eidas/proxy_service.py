@@ -91,6 +91,7 @@ class ProxyService:
 
     path = "/eidas/sso"
     signed = True
+    own_page = False
 
     def __init__(
         self,

@@ -12,12 +12,14 @@ from idp.protocols.oidc.request import PROMPTS, PURPOSE_SCOPE, RESPONSE_MODES, S
 from idp.system.addresses import token_endpoint
 from policies.assurance import LevelOfAssurance
 from policies.catalogue import Catalogue
+from policies.openid_client import DEVICE_CODE
 from policies.parties import PurposeId
 
 AUTHORIZATION_PATH = "/authorize"
 PUSH_PATH = "/par"
 USERINFO_PATH = "/userinfo"
 JWKS_PATH = "/jwks"
+DEVICE_AUTHORIZATION_PATH = "/device_authorization"
 # What every id_token has, beside the attributes
 ID_TOKEN_CLAIMS = ("acr", "at_hash", "aud", "auth_time", "exp", "iat", "iss", "nonce", "sub")
 
@@ -30,10 +32,12 @@ def discovery(
     documentation: str = "",
     *,
     public_clients: bool = False,
+    kiosks: bool = False,
 ) -> dict[str, Json]:
     """The provider's metadata. `documentation` is a page for developers, "" where there is none.
 
     `public_clients` says whether any is registered: only then the token endpoint takes a client_id alone.
+    `kiosks` says the same of kiosks, and of their endpoint.
     """
     base = issuer.rstrip("/")
     attribute_scopes = sorted(scope for scope in STANDARD_SCOPES if catalogue.asked_by_scope(scope))
@@ -47,7 +51,7 @@ def discovery(
         "scopes_supported": ["openid", *attribute_scopes, *sorted(PURPOSE_SCOPE + purpose for purpose in purposes)],
         "response_types_supported": ["code"],
         "response_modes_supported": list(RESPONSE_MODES),
-        "grant_types_supported": ["authorization_code"],
+        "grant_types_supported": ["authorization_code", *((DEVICE_CODE,) if kiosks else ())],
         "acr_values_supported": [level.uri for level in LevelOfAssurance],
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": list(signers),
@@ -69,6 +73,7 @@ def discovery(
         "request_uri_parameter_supported": False,
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
+        **({"device_authorization_endpoint": base + DEVICE_AUTHORIZATION_PATH} if kiosks else {}),
         **({"service_documentation": documentation} if documentation else {}),
     }
 

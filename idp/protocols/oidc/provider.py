@@ -15,6 +15,7 @@
 | `issuance.py` | the tokens and the id_token of an answer |
 | `wrapping.py` | answers signed, and encrypted to the client's key |
 | `access.py` | access tokens, and whether what they stand for still holds |
+| `device.py`, `device_*.py` | kiosks: a frontend of its own, their codes, and the grant that they fetch |
 | `receipt.py` | token to receipt, once |
 | `metadata.py` | discovery and JWKS |
 | `direct.py` | the shape of requests and answers that do not go through the browser |
@@ -37,6 +38,7 @@ from idp.login.states import CODE_LIFE, GRANT, Released
 from idp.ports import ParkedRow
 from idp.protocols.oidc.access import AccessTokens, HeldBy, for_everybody
 from idp.protocols.oidc.client import Clients
+from idp.protocols.oidc.device_authorization import DeviceAuthorization
 from idp.protocols.oidc.direct import DirectRequest, JsonAnswer, error_uri, explained, unavailable
 from idp.protocols.oidc.hint import hinted_subject
 from idp.protocols.oidc.jarm import algorithm_of, signed_answer
@@ -112,6 +114,7 @@ class OpenIDProvider:
 
     path = "/authorize"
     signed = False
+    own_page = False
 
     def __init__(self, parts: OpenIDParts) -> None:
         problems = [problem for party in parts.parties.values() for problem in _problems(party, parts.signers)]
@@ -129,6 +132,7 @@ class OpenIDProvider:
         self._tokens = Tokens(parts, self.clients, self.access, self.senders)
         self._objects = RequestObjects(parts)
         self._pushes = Pushes(parts, self.clients, self.senders, self._objects, self._judge)
+        self._devices = DeviceAuthorization(parts, self.clients)
 
     def receive(self, inbound: Inbound, now: int, admit: Admit = lambda _service: None) -> Received | Declined:
         """Judge an authentication request: the request, or the error that goes back to the verified redirect address.
@@ -192,6 +196,10 @@ class OpenIDProvider:
         """The token endpoint."""
         return explained(self._tokens.token(call, now), self._parts.documentation)
 
+    def device_authorization(self, call: DirectRequest, now: int) -> JsonAnswer:
+        """The device authorization endpoint."""
+        return explained(self._devices.answer(call, now), self._parts.documentation)
+
     def userinfo(self, call: DirectRequest, now: int, held: HeldBy = for_everybody) -> JsonAnswer:
         """Userinfo, by GET or POST.
 
@@ -229,6 +237,7 @@ class OpenIDProvider:
             self._parts.catalogue,
             self._parts.documentation,
             public_clients=public,
+            kiosks=any(party.openid.is_kiosk for party in self._parts.parties.values()),
         )
 
     def _declined(self, inbound: Inbound, error: RequestRefused) -> Declined:

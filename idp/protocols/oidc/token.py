@@ -9,6 +9,7 @@ from idp.protocols.oidc.access import AccessTokens, HeldBy, bearer, challenge, f
 from idp.protocols.oidc.claims import wire_claims
 from idp.protocols.oidc.client import Clients
 from idp.protocols.oidc.code_grant import CodeGrant
+from idp.protocols.oidc.device_grant import DeviceGrant
 from idp.protocols.oidc.direct import DirectRequest, JsonAnswer, oauth_error, success, unavailable
 from idp.protocols.oidc.grant_types import GrantType, proof_used, spending
 from idp.protocols.oidc.issuance import Issuance
@@ -16,6 +17,7 @@ from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.senders import SCHEME, BoundToKey, Senders
 from idp.protocols.oidc.wrapping import Wrapping
 from policies.errors import Conflict, RequestRefused, StoreUnavailable, about
+from policies.openid_client import DEVICE_CODE
 from policies.parties import ClientId
 
 # The issue's figure for one request
@@ -31,7 +33,10 @@ class Tokens:
         self._parts, self._clients, self._access, self._senders = parts, clients, access, senders
         self._wrapping = Wrapping(parts)
         issuance = Issuance(parts, self._wrapping)
-        self._grants: Mapping[str, GrantType] = {"authorization_code": CodeGrant(parts, access, issuance)}
+        self._grants: Mapping[str, GrantType] = {
+            "authorization_code": CodeGrant(parts, access, issuance),
+            DEVICE_CODE: DeviceGrant(parts, access, issuance),
+        }
 
     def token(self, call: DirectRequest, now: int) -> JsonAnswer:
         """Redeem a grant. A refusal is an answer too: it says what is wrong with the request, and nothing of a person."""

@@ -26,6 +26,7 @@ from idp.web.requests import (
     MAX_MESSAGE_BODY,
     check_navigation,
     check_no_query,
+    check_same_origin,
     client_of,
     cookies,
     form,
@@ -55,7 +56,10 @@ MAX_REQUEST = 60 * 1024
 
 def routes(site: Site) -> list[PageRoute]:
     """The endpoints that a citizen's browser meets."""
-    found = [PageRoute(frontend.path, _entry(site, frontend), "GET", "POST") for frontend in site.frontends.values()]
+    found = [
+        PageRoute(frontend.path, _entry(site, frontend), "POST", *(() if frontend.own_page else ("GET",)))
+        for frontend in site.frontends.values()
+    ]
     found += [PageRoute(f"/{protocol}/acs", _callback(site, protocol), "POST") for protocol in site.protocols]
     return [*found, *decision.routes(site), *picker.routes(site)]
 
@@ -65,6 +69,8 @@ def _entry(site: Site, frontend: Frontend) -> Endpoint:
 
     async def entry(request: Request) -> Response:
         check_navigation(request)
+        if frontend.own_page:
+            check_same_origin(request, site.issuer)
         if frontend.signed:
             # Before anything of it is read: there is no login yet by which what nobody signed could be counted. A page can
             # send its visitors here, so an address has room for more than a few of them

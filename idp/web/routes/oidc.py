@@ -6,9 +6,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from idp.protocols.oidc.direct import JsonAnswer, explained
+from idp.protocols.oidc.metadata import DEVICE_AUTHORIZATION_PATH
 from idp.protocols.oidc.wrapping import JWT
 from idp.web.city_site import CitySite
 from idp.web.described import (
+    DeviceAnswer,
+    DeviceAuthorizationRequest,
     JsonWebKeySet,
     ProviderMetadata,
     ReceiptFile,
@@ -40,6 +43,13 @@ def router(site: CitySite) -> APIRouter:
     @routes.post("/token", **described(TokenResponse, *FORM_REFUSED, 401, 403, 429, 503, form=TokenRequest))
     async def token(request: Request) -> Response:
         return await directly(site, request, by_a_client(site, request, site.openid.token))
+
+    @routes.post(
+        DEVICE_AUTHORIZATION_PATH,
+        **described(DeviceAnswer, *FORM_REFUSED, 401, 403, 429, 503, form=DeviceAuthorizationRequest),
+    )
+    async def device_authorization(request: Request) -> Response:
+        return await directly(site, request, by_a_client(site, request, site.openid.device_authorization))
 
     described_userinfo = described(UserInfo, *FORM_REFUSED, 401, 403, 429, 503, jwt=JWT)
 

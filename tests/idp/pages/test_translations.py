@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 
+from idp.pages.device_view import DeviceStep
 from idp.pages.languages import LANGUAGES, load_languages
 from idp.pages.phrases import read_translations
 from idp.pages.render import Pages, compiled
@@ -34,6 +35,8 @@ BUILT = {
     *(f"value.{gender}" for gender in GENDERS),
     *(f"approval.{field.name}" for field in fields(Rights)),
     *(f"approval.{key}{end}" for key in ("tells", "tells_more") for end in ("", "_apart")),
+    *(f"device.{step}.title" for step in DeviceStep),
+    *(f"device.{step}.text" for step in DeviceStep),
     *(f"duration.{unit}" for unit in ("year", "month", "week", "day")),
 }
 

@@ -21,6 +21,7 @@ DESCRIBED = {
     "/token": {"post"},
     "/par": {"post"},
     "/userinfo": {"get", "post"},
+    "/device_authorization": {"post"},
     "/userinfo/receipt": {"post"},
     "/.well-known/openid-configuration": {"get"},
     "/jwks": {"get"},

@@ -1,0 +1,39 @@
+"""The pages of a citizen who signs in for a kiosk, as their template gets them."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from idp.pages.views import PageKind, Text
+
+
+class DeviceStep(StrEnum):
+    """Where a citizen stands who signs in for a kiosk."""
+
+    CODE = "code"  # they type the code
+    CONFIRM = "confirm"  # they read who asks, and go on
+    DONE = "done"  # the kiosk has its answer
+    ENDED = "ended"  # it gets none
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceView:
+    """A page for whoever stands at a kiosk: the form for its code, who asks and where, or the way back to it.
+
+    The form posts to the path `action`: `user_code`, or once it was found `request`. `wrong`: the code was none. `when` is
+    the moment in words at which the kiosk asked.
+    """
+
+    language: str
+    step: DeviceStep
+    action: str = ""
+    wrong: bool = False
+    request: str = field(default="", repr=False)
+    service: Text | None = None
+    purpose: Text | None = None
+    place: Text | None = None
+    when: str = ""
+
+    @property
+    def kind(self) -> PageKind:
+        """Its kind: two of the four have a form."""
+        return PageKind.FORM if self.action else PageKind.PLAIN
