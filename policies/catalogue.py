@@ -235,5 +235,14 @@ class Catalogue:
         by_parameter = (claim + "18" if claim.endswith(_AGE_OVER) else claim for claim in self._by_parameter)
         return tuple(sorted({*self._by_claim, *by_parameter}))
 
+    def claims_of(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Those claims of these attributes that need no parameter, and `age_over_18` for every age."""
+        wanted = frozenset(names)
+        plain = (claim for claim, asked in self._by_claim.items() if asked.name in wanted)
+        ages = (
+            claim + "18" for claim, (name, _) in self._by_parameter.items() if claim.endswith(_AGE_OVER) and name in wanted
+        )
+        return tuple(sorted({*plain, *ages}))
+
 
 STANDARD = Catalogue({attribute.name: attribute for attribute in _STANDARD_ATTRIBUTES})

@@ -219,6 +219,7 @@ def _openid_parts(parts: SiteParts, role: CityRole) -> OpenIDParts:
         purposes=configuration.purposes,
         vouched=role.vouches,
         ended=role.ended,
+        under_eidas=partial(_under_eidas, configuration.providers),
         catalogue=configuration.catalogue,
         signers={"ES256": keys.es256, "RS256": keys.rs256},
         sealer=parts.sealer,
@@ -235,6 +236,11 @@ def _openid(parts: SiteParts, role: CityRole) -> OpenIDProvider:
 
 def _kiosks(parts: SiteParts, role: CityRole) -> DeviceFrontend:
     return DeviceFrontend(_openid_parts(parts, role))
+
+
+def _under_eidas(providers: Mapping[ProviderId, IdentityProvider], provider_id: ProviderId) -> bool:
+    found = providers.get(provider_id)
+    return found is not None and (found.peer is not None or found.notified)
 
 
 def _proxy_service(parts: SiteParts, _role: NodeRole) -> ProxyService:

@@ -9,12 +9,14 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from connectors.wire.claims import Json, read_object
+from idp.protocols.oidc.verified import ATTRIBUTES, VerifiedRequest, Wished, elements, satisfiable
 from policies.assurance import LevelOfAssurance, level_named
 from policies.attributes import Attribute, AttributeName
 from policies.authentication import AskedAttribute
 from policies.catalogue import Catalogue, ClaimValue
 from policies.errors import AssertionRejected, RequestRefused
 
+VERIFIED = "verified_claims"
 # What a request may hold: it travels in a cookie, or lies parked
 MAX_CLAIMS_PARAMETER = 8 * 1024
 MAX_CLAIMS = 64
@@ -25,18 +27,27 @@ CLAIM_NAME = re.compile(r"[A-Za-z0-9_.:/#-]{1,64}")
 # OpenID Connect Core §2 and §5.5.1: claims about the authentication, which we give or do not by ourselves
 PROTOCOL_CLAIMS = frozenset(
     {"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "nonce", "azp", "auth_time", "acr", "amr", "at_hash", "c_hash", "sid"}
-)
+) | {VERIFIED}
+# Core §2: what a `sub` can be
+SUBJECT = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimsRequest:
-    """One `claims` parameter. `acr` holds the values of `id_token.acr`, in their order."""
+    """One `claims` parameter. `acr` holds the values of `id_token.acr`, in their order.
+
+    `sub` is the person who has to come, "" where anybody may. `verified` are the elements of `verified_claims`, and
+    `asked_verified` the attributes in them.
+    """
 
     asked: tuple[AskedAttribute, ...] = ()
     in_id_token: tuple[AttributeName, ...] = ()
     unknown: tuple[str, ...] = ()
     acr: tuple[str, ...] = ()
     acr_essential: bool = False
+    sub: str = ""
+    verified: tuple[VerifiedRequest, ...] = ()
+    asked_verified: tuple[AskedAttribute, ...] = ()
 
 
 def read_claims(
@@ -55,9 +66,12 @@ def read_claims(
     except AssertionRejected:
         raise RequestRefused("claims is not one JSON object without repeated members.") from None
     userinfo, id_token = _part(request, "userinfo"), _part(request, "id_token")
-    if len(userinfo) + len(id_token) > MAX_CLAIMS:
+    wished = [(place, one) for place in (userinfo, id_token) for one in elements(place.get(VERIFIED))]
+    names = (*userinfo, *id_token, *(name for _, one in wished for name in one.claims))
+    if len(names) > MAX_CLAIMS:
         raise RequestRefused(f"claims asks for more than {MAX_CLAIMS} claims.")
-    for name, wish in (*userinfo.items(), *id_token.items()):
+    plain = [(name, wish) for part in (userinfo, id_token) for name, wish in part.items() if name != VERIFIED]
+    for name, wish in (*plain, *(entry for _, one in wished for entry in one.claims.items())):
         _check_entry(name, wish)
     found, inside = (
         [
@@ -67,13 +81,27 @@ def read_claims(
         ]
         for part in (userinfo, id_token)
     )
+    verified, unknown = [], {name for name, asked in (*found, *inside) if asked is None}
+    asked_verified: list[AskedAttribute] = []
+    for place, one in wished:
+        known, others = _asked_verified(one, catalogue, named, any_age=any_age)
+        element = satisfiable(one, tuple(sorted({asked.name for asked in known})), in_id_token=place is id_token)
+        unknown |= others
+        if element is None:
+            unknown.add(VERIFIED)
+        elif known:
+            verified.append(element)
+            asked_verified += known
     acr, essential = _acr(id_token.get("acr"))
     return ClaimsRequest(
         asked=tuple(asked for _, asked in (*found, *inside) if asked is not None),
         in_id_token=tuple(sorted({asked.name for _, asked in inside if asked is not None})),
-        unknown=_kept({name for name, asked in (*found, *inside) if asked is None}),
+        unknown=_kept(unknown),
         acr=acr,
         acr_essential=essential,
+        sub=_sub(userinfo.get("sub"), id_token.get("sub")),
+        verified=tuple(verified),
+        asked_verified=tuple(asked_verified),
     )
 
 
@@ -113,6 +141,38 @@ def _asked(
     return asked if free or asked in named else None
 
 
+def _asked_verified(
+    one: Wished, catalogue: Catalogue, named: Collection[AskedAttribute], *, any_age: bool
+) -> tuple[list[AskedAttribute], set[str]]:
+    """The attributes of an element, and the names of the claims that are none which a scheme vouches for.
+
+    A claim that has to have a value is left out (§5.7.2): an answer that came or not would tell the value to whom it is not
+    shown. A value that is our parameter says what is asked.
+    """
+    known, others = [], set()
+    for name, wish in one.claims.items():
+        asked = _asked(name, wish, catalogue, named, any_age=any_age)
+        bound = isinstance(wish, dict) and not {"value", "values"}.isdisjoint(wish)
+        if asked is None or asked.name not in ATTRIBUTES or (bound and not asked.form.parameter):
+            others.add(name)
+        else:
+            known.append(asked)
+    return known, others
+
+
+def _sub(*wishes: Json) -> str:
+    """The one person who has to come (Core §5.5.1). Raises `RequestRefused` where it cannot be one."""
+    named: set[str] = set()
+    for wish in wishes:
+        if isinstance(wish, dict) and not {"value", "values"}.isdisjoint(wish):
+            values = wish.get("values", [wish.get("value")])
+            # What is no text is nobody's
+            named |= {one if isinstance(one, str) else "" for one in (values if isinstance(values, list) else [None])}
+    if len(named) > 1 or not all(map(SUBJECT.fullmatch, named)):
+        raise RequestRefused("claims asks for a sub that nobody has, or for several.", oauth="login_required")
+    return next(iter(named), "")
+
+
 def _kept(unknown: Iterable[str]) -> tuple[str, ...]:
     """The first names in their order, and `+N` for N more, which is no claim's name."""
     names = sorted(unknown)
@@ -136,9 +196,6 @@ def _check_entry(name: str, wish: Json) -> None:
         return
     if not isinstance(wish, dict) or not isinstance(wish.get("essential", False), bool):
         raise RequestRefused("claims has an entry that is neither null nor an object with a boolean essential.")
-    # Core §5.5: a value of sub must be met. We do not know who will come, and let nobody find out by asking.
-    if name == "sub" and not {"value", "values"}.isdisjoint(wish):
-        raise RequestRefused("A particular sub cannot be asked for.")
 
 
 def _acr(wish: Json) -> tuple[tuple[str, ...], bool]:

@@ -7,10 +7,11 @@ from connectors.signatures.jws import base64url
 from connectors.signatures.signer import Signer
 from connectors.wire.claims import Json
 from idp.login.states import ACCESS_TOKEN_LIFE, Grant
-from idp.protocols.oidc.claims import wire_claims
+from idp.protocols.oidc.claims import VERIFIED, wire_claims
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.request import read_protocol
 from idp.protocols.oidc.senders import SCHEME, is_key
+from idp.protocols.oidc.verified import VerifiedRequest, verification
 from idp.protocols.oidc.wrapping import Wrapping
 from policies.parties import RelyingParty
 
@@ -41,10 +42,9 @@ class Issuance:
 
 def id_token_claims(parts: OpenIDParts, grant: Grant, party: RelyingParty, access_token: str, now: int) -> dict[str, Json]:
     """Core §2 and §3.1.3.6. The protocol's claims come last, so that no attribute can ever stand in their place."""
-    everything, request = party.claims_in_id_token, read_protocol(grant.origin)
-    inside = [attribute for attribute in grant.attributes if everything or attribute.name in request.in_id_token]
+    request = read_protocol(grant.origin)
     claims: dict[str, Json] = {
-        **wire_claims(inside, parts.catalogue),
+        **attribute_claims(parts, grant, now, in_id_token=True, everything=party.claims_in_id_token),
         "iss": parts.issuer,
         "sub": grant.sub,
         "aud": party.client_id,
@@ -57,3 +57,28 @@ def id_token_claims(parts: OpenIDParts, grant: Grant, party: RelyingParty, acces
     if request.nonce:
         claims["nonce"] = request.nonce
     return claims
+
+
+def attribute_claims(
+    parts: OpenIDParts, grant: Grant, now: int, *, in_id_token: bool = False, everything: bool = False
+) -> dict[str, Json]:
+    """The attributes of a grant as claims: of userinfo, or those that belong into the id_token, where `everything` may."""
+    request = read_protocol(grant.origin)
+    plain = [
+        one
+        for one in grant.attributes
+        if one.name not in request.only_verified and (not in_id_token or everything or one.name in request.in_id_token)
+    ]
+    claims = wire_claims(plain, parts.catalogue)
+    wanted = [one for one in request.verified if everything or one.in_id_token == in_id_token]
+    verified = [found for one in wanted if (found := _verified(parts, grant, one, now)) is not None]
+    if verified:
+        claims[VERIFIED] = verified[0] if len(verified) == 1 else [*verified]
+    return claims
+
+
+def _verified(parts: OpenIDParts, grant: Grant, one: VerifiedRequest, now: int) -> Json:
+    """An element of verified_claims; None where its source vouches under no framework, or a condition does not hold."""
+    said = verification(one, grant.loa, grant.authenticated_at, now) if parts.under_eidas(grant.provider_id) else None
+    claims = wire_claims([each for each in grant.attributes if each.name in one.names], parts.catalogue)
+    return {"verification": said, "claims": claims} if said and claims else None

@@ -9,6 +9,7 @@ from connectors.signatures.signer import Signers
 from connectors.wire.claims import Json
 from idp.protocols.oidc.client import ASSERTION_ALGORITHMS, METHODS, NONE
 from idp.protocols.oidc.request import PROMPTS, PURPOSE_SCOPE, RESPONSE_MODES, STANDARD_SCOPES
+from idp.protocols.oidc.verified import ATTRIBUTES, FRAMEWORK
 from idp.system.addresses import token_endpoint
 from policies.assurance import LevelOfAssurance
 from policies.catalogue import Catalogue
@@ -70,6 +71,10 @@ def discovery(
         "authorization_signing_alg_values_supported": list(signers),
         "request_parameter_supported": True,
         "request_object_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
+        "verified_claims_supported": True,
+        "trust_frameworks_supported": [FRAMEWORK],
+        "evidence_supported": [],
+        "claims_in_verified_claims_supported": [*catalogue.claims_of(ATTRIBUTES)],
         "request_uri_parameter_supported": False,
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,

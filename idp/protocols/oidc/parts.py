@@ -38,6 +38,8 @@ class OpenIDParts:
     sealer: Sealer
     commits: Commits
     parked: Parked
+    # Whether a source vouches under eIDAS: a country's node, or a provider of a notified scheme
+    under_eidas: Callable[[ProviderId], bool] = lambda _provider_id: False
     documentation: str = ""
     proxy: CertificateProxy = NO_CERTIFICATES
     redeemed: Callable[[Grant], None] = lambda _grant: None

@@ -13,12 +13,15 @@ from connectors.connector import Inbound
 from connectors.signatures.jws import from_base64url
 from idp.login.state_codec import NEVER_DEFLATED, Codec
 from idp.protocols.oidc.claims import ClaimsRequest, lowest_level, read_claims
+from idp.protocols.oidc.verified import VerifiedRequest
 from policies.assurance import LevelOfAssurance, level_named
 from policies.attributes import AttributeName, Form
 from policies.authentication import AskedAttribute, Origin, ServiceRequest
 from policies.catalogue import Catalogue
+from policies.client_answers import ClientAnswers
 from policies.errors import RequestRefused, about
 from policies.parties import ClientId, PurposeId, RelyingParty, ServiceId
+from policies.pseudonyms import subject_digest
 from policies.purposes import Purpose
 from policies.redirects import is_of_an_app
 
@@ -80,6 +83,9 @@ class OpenIDRequest(ReturnAddress):
     code_challenge: str = ""
     in_id_token: tuple[AttributeName, ...] = ()
     dpop_jkt: str = ""
+    # elements of verified_claims, and the attributes that were asked for in them alone
+    verified: tuple[VerifiedRequest, ...] = ()
+    only_verified: tuple[AttributeName, ...] = ()
 
 
 OPENID_REQUEST = Codec(OpenIDRequest, plain=NEVER_DEFLATED)
@@ -129,6 +135,7 @@ def judged(
     # RFC 6749 §3.1: a parameter without a value counts as omitted
     parameters = {name: value for name, value in inbound.parameters.items() if value}
     _check_form(parameters)
+    _default(parameters, party.openid.answers)
     if _cannot_be_posted(parameters.get("response_mode", QUERY), address.redirect_uri):
         raise RequestRefused("response_mode form_post does not reach the scheme of an app. Leave it out.")
     scopes = _scopes(parameters)
@@ -144,6 +151,8 @@ def judged(
         code_challenge=_challenge(parameters, party),
         in_id_token=claims.in_id_token,
         dpop_jkt=_dpop_jkt(parameters),
+        verified=claims.verified,
+        only_verified=_only_verified(scopes, claims, catalogue),
     )
     return ServiceRequest(
         origin=origin_of(party, request),
@@ -158,8 +167,25 @@ def judged(
         max_age=max_age,
         languages=_ui_locales(parameters),
         country=_country(parameters),
-        expected=hinted(parameters["id_token_hint"]) if "id_token_hint" in parameters else "",
+        expected=_expected(parameters.get("id_token_hint", ""), claims.sub, hinted),
     )
+
+
+def _default(parameters: dict[str, str], answers: ClientAnswers) -> None:
+    """What the registration says where the request says nothing (Dynamic Client Registration §2)."""
+    if answers.default_max_age is not None:
+        parameters.setdefault("max_age", str(answers.default_max_age))
+    values = parameters.get("acr_values", "")
+    if answers.default_acr_values and lowest_level(values.split(" ")) is None:
+        parameters["acr_values"] = " ".join((*values.split(), *answers.default_acr_values))
+
+
+def _expected(hint: str, sub: str, hinted: Callable[[str], str]) -> str:
+    """A digest of who has to come, by either way of saying it; "" where anybody may. `sub` is looked up nowhere."""
+    found = {*((hinted(hint),) if hint else ()), *((subject_digest(sub),) if sub else ())}
+    if len(found) > 1:
+        raise RequestRefused("id_token_hint and claims name two persons.", oauth="login_required")
+    return next(iter(found), "")
 
 
 def _cannot_be_posted(mode: str, redirect_uri: str) -> bool:
@@ -313,11 +339,21 @@ def _country(parameters: Mapping[str, str]) -> str:
 def _asked(scopes: frozenset[str], claims: ClaimsRequest, catalogue: Catalogue) -> tuple[AskedAttribute, ...]:
     """The attributes that scopes and claims ask for, each once. The role adds what the purpose requires."""
     forms: dict[AttributeName, Form] = {}
-    by_scope = [catalogue.asked_by_scope(scope) for scope in sorted(scopes)]
-    for asked in (*claims.asked, *chain.from_iterable(by_scope)):
+    for asked in (*_plain(scopes, claims, catalogue), *claims.asked_verified):
         before = forms.get(asked.name)
         forms[asked.name] = asked.form if before is None else _stronger(asked, before, catalogue)
     return tuple([AskedAttribute(name, forms[name]) for name in sorted(forms)])
+
+
+def _plain(scopes: frozenset[str], claims: ClaimsRequest, catalogue: Catalogue) -> tuple[AskedAttribute, ...]:
+    """The attributes that are asked for without a condition."""
+    by_scope = [catalogue.asked_by_scope(scope) for scope in sorted(scopes)]
+    return (*claims.asked, *chain.from_iterable(by_scope))
+
+
+def _only_verified(scopes: frozenset[str], claims: ClaimsRequest, catalogue: Catalogue) -> tuple[AttributeName, ...]:
+    plain = {asked.name for asked in _plain(scopes, claims, catalogue)}
+    return tuple(sorted({asked.name for asked in claims.asked_verified} - plain))
 
 
 def _stronger(asked: AskedAttribute, before: Form, catalogue: Catalogue) -> Form:

@@ -6,13 +6,12 @@ from connectors.wire.claims import Json
 from idp.login.states import Grant
 from idp.ports import Unit
 from idp.protocols.oidc.access import AccessTokens, HeldBy, bearer, challenge, for_everybody
-from idp.protocols.oidc.claims import wire_claims
 from idp.protocols.oidc.client import Clients
 from idp.protocols.oidc.code_grant import CodeGrant
 from idp.protocols.oidc.device_grant import DeviceGrant
 from idp.protocols.oidc.direct import DirectRequest, JsonAnswer, oauth_error, success, unavailable
 from idp.protocols.oidc.grant_types import GrantType, proof_used, spending
-from idp.protocols.oidc.issuance import Issuance
+from idp.protocols.oidc.issuance import Issuance, attribute_claims
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.senders import SCHEME, BoundToKey, Senders
 from idp.protocols.oidc.wrapping import Wrapping
@@ -67,7 +66,7 @@ class Tokens:
         except RequestRefused as error:
             asked = f'{self._challenge(call, error)}, error="{error.oauth}", error_description="{error.detail}"'
             return self._senders.renewed(call, oauth_error(error, challenge=asked), now)
-        claims: dict[str, Json] = {**wire_claims(grant.attributes, self._parts.catalogue), "sub": grant.sub}
+        claims: dict[str, Json] = {**attribute_claims(self._parts, grant, now), "sub": grant.sub}
         try:
             answer = self._wrapping.userinfo(claims, self._parts.parties[ClientId(grant.origin.service)], now)
         except StoreUnavailable as error:

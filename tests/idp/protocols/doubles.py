@@ -142,6 +142,7 @@ class City:
         self.purposes = {name: purpose(name, minimum) for name in (PARKING, FARE, BUDGET)}
         self.providers = {ProviderId("ee")}
         self.suspended: set[ClientId] = set()
+        self.notified = {ProviderId("ee")}
         self.signers = signers()
         self.provider = OpenIDProvider(
             OpenIDParts(
@@ -151,6 +152,7 @@ class City:
                 purposes=self.purposes,
                 vouched=lambda provider_id, _now: provider_id in self.providers,
                 ended=lambda grant: ClientId(grant.origin.service) in self.suspended,
+                under_eidas=lambda provider_id: provider_id in self.notified,
                 catalogue=STANDARD,
                 signers=self.signers,
                 sealer=self.sealer,
@@ -170,7 +172,9 @@ class City:
 
 def grant(client: str = "parking", **changes: object) -> Grant:
     asked = {
-        name: changes.pop(name) for name in ("redirect_uri", "nonce", "code_challenge", "in_id_token") if name in changes
+        name: changes.pop(name)
+        for name in ("redirect_uri", "nonce", "code_challenge", "in_id_token", "verified", "only_verified")
+        if name in changes
     }
     wanted = {"nonce": "n-0S6_WzA2Mj", "code_challenge": CHALLENGE, "in_id_token": (BIRTHDATE,), **asked}
     protocol = replace(OpenIDRequest(REDIRECT, "query", ""), **wanted)  # type: ignore[arg-type] # as a test names them

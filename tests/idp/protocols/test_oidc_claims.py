@@ -91,9 +91,31 @@ def test_a_value_is_no_way_to_ask_whether_somebody_has_it() -> None:
     assert read('{"userinfo":{"given_name":{"value":"Kärt"}}}').asked == (AskedAttribute(NAME, EXACT),)
 
 
-@pytest.mark.parametrize("member", ["value", "values"])
-def test_a_particular_subject_cannot_be_asked_for(member: str) -> None:
-    assert "sub" in refused(f'{{"id_token":{{"sub":{{"{member}":"3JZ4KUQW2D7M"}}}}}}')
+@pytest.mark.spec("OpenID Connect Core §5.5.1")
+def test_one_particular_subject_can_be_asked_for_and_nobody_else_then_comes() -> None:
+    for wish in ('{"value":"3JZ4"}', '{"values":["3JZ4"]}', '{"value":"3JZ4","essential":true}'):
+        assert read(f'{{"id_token":{{"sub":{wish}}}}}').sub == "3JZ4"
+    assert read('{"userinfo":{"sub":{"value":"3JZ4"}},"id_token":{"sub":{"value":"3JZ4"}}}').sub == "3JZ4"
+    assert read('{"id_token":{"sub":null},"userinfo":{"sub":{"essential":true}}}').sub == ""
+
+
+@pytest.mark.parametrize(
+    "request_of",
+    [
+        '{"id_token":{"sub":{"value":""}}}',
+        '{"id_token":{"sub":{"value":1}}}',
+        '{"id_token":{"sub":{"values":"3JZ4"}}}',
+        '{"id_token":{"sub":{"values":["3JZ4","4KZ5"]}}}',
+        '{"id_token":{"sub":{"value":"' + "x" * 256 + '"}}}',
+        '{"id_token":{"sub":{"value":"Kärt"}}}',
+        '{"userinfo":{"sub":{"value":"3JZ4"}},"id_token":{"sub":{"value":"4KZ5"}}}',
+    ],
+)
+def test_a_subject_that_nobody_is_ends_the_request(request_of: str) -> None:
+    with pytest.raises(RequestRefused) as caught:
+        read(request_of)
+    assert caught.value.oauth == "login_required"
+    assert "3JZ4" not in caught.value.detail
 
 
 def test_a_place_is_asked_for_by_its_value_and_without_one_the_claim_is_unknown() -> None:

@@ -30,6 +30,7 @@ def listed(name: str, city: City | None = None) -> list[str]:
 def test_the_document_says_exactly_this() -> None:
     document = dict(City().provider.discovery().body)
     claims = document.pop("claims_supported")
+    assert document.pop("claims_in_verified_claims_supported")
     assert document == {
         "issuer": ISSUER,
         "authorization_endpoint": ISSUER + "/authorize",
@@ -67,6 +68,9 @@ def test_the_document_says_exactly_this() -> None:
         "authorization_signing_alg_values_supported": ["ES256", "RS256"],
         "request_parameter_supported": True,
         "request_object_signing_alg_values_supported": ["ES256", "ES384", "RS256", "PS256", "EdDSA", "Ed25519"],
+        "verified_claims_supported": True,
+        "trust_frameworks_supported": ["eidas"],
+        "evidence_supported": [],
         "request_uri_parameter_supported": False,
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,

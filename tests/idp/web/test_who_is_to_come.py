@@ -32,3 +32,14 @@ def test_a_hint_of_another_client_goes_nowhere(visitor: Visitor) -> None:
     answer = visitor.authorize(client_id="budget", scope="openid", id_token_hint=hint)
     assert "error=invalid_request" in answer.headers["location"]
     assert hint not in answer.headers["location"]
+
+
+@pytest.mark.spec("OpenID Connect Core §5.5.1")
+def test_a_sub_that_is_asked_for_lets_this_person_in_and_nobody_else(visitor: Visitor, logs: Lines) -> None:
+    token = visitor.redeem(visitor.code()).json["access_token"]
+    sub = visitor.userinfo(str(token)).json["sub"]
+    claims = f'{{"id_token":{{"sub":{{"value":"{sub}"}}}}}}'
+    assert visitor.redeem(visitor.code(claims=claims)).status == 200
+    page = visitor.returns(visitor.signs_in(visitor.asked(visitor.login(claims=claims)), "juhan"))
+    assert (page.status, page.back["error"]) == (403, "login_required")
+    assert str(sub) not in repr(list(logs))
