@@ -23,6 +23,7 @@ from idp.doctor.network import PageFetcher, address, clocks
 from idp.doctor.policy import policy, translations
 from idp.doctor.production import ENVIRONMENT, production_faults
 from idp.doctor.registrations import presence, registrations
+from idp.doctor.sectors import sectors
 from idp.doctor.switches import deviations, switches
 from idp.doctor.witness import witness
 from policies.errors import Misconfigured, Problem
@@ -100,6 +101,7 @@ def examine(
     if fetcher is not None:
         checks["valkey"] = partial(valkey, ask=True)
         checks["clocks"] = partial(clocks, fetcher=fetcher, clock=clock)
+        checks["sectors"] = partial(sectors, fetcher=fetcher)
         checks["address"] = partial(address, fetcher=fetcher, clock=clock)
     found = [finding for name, check in checks.items() for finding in _made(name, check, case)]
     return DoctorReport(by_severity(found), tuple(checks))
