@@ -1,5 +1,6 @@
 """The broker's store as small protocols, and the data that they carry."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -18,13 +19,21 @@ class Mark:
 
 
 UNSENT = "unsent"
+# A session that somebody ended: what was issued in it ended, too
+ENDED = "ended"
+
+
+def sid_digest(sid: str) -> bytes:
+    """The digest under which it lies parked that a session was ended."""
+    return hashlib.sha256(sid.encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class ParkedRow:
     """A payload that lies sealed under a secret of its holder: `digest` is SHA-256(handle)."""
 
-    # "request", "pushed", "code", "access", "device", "refresh", "receipt"; UNSENT holds nothing, under the login's digest
+    # "request", "pushed", "code", "access", "device", "refresh", "receipt". UNSENT and ENDED hold nothing, and lie under
+    # the digest of a login or a sid
     kind: str
     digest: bytes
     payload: bytes = field(repr=False)
@@ -47,6 +56,26 @@ class ApprovalRow:
     digest: bytes
     content: bytes = field(repr=False)
     end: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A browser's session after a sign-in, with the service that got it: see `idp.login.sessions`.
+
+    `joined`: the session was there before. If it has ended meanwhile, nothing of the unit is written.
+    """
+
+    session: bytes  # 16 bytes: its name among our rows alone
+    cookie: bytes  # SHA-256 of the handle in the browser, another one after each sign-in
+    person: bytes
+    upstream: bytes
+    provider: str
+    content: bytes = field(repr=False)
+    latest: int
+    end: int
+    client: str
+    sid: str
+    joined: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +115,7 @@ class Unit:
     parked: tuple[ParkedRow, ...] = ()
     record: RecordDraft | None = None
     approval: ApprovalRow | None = None
+    session: SessionRow | None = None
     # digests of parked rows that end with this unit (a code that was redeemed, the token of a code used twice)
     removed: tuple[bytes, ...] = ()
 

@@ -42,6 +42,18 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedSignIn:
+    """The part of a request of a service that shares sign-ins: its group, and whether it takes an answer without a page.
+
+    `session` names the session of the browser that it came in, as only we know it; "" without one.
+    """
+
+    group: str
+    passive: bool = False
+    session: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceRequest:
     """A service's request, judged, in whatever protocol it came. Its service and purpose are registered.
 
@@ -72,6 +84,8 @@ class ServiceRequest:
     applied: int = 0
     # whatever was vouched for, the service hears of no higher level
     at_most: LevelOfAssurance = LevelOfAssurance.HIGH
+    # None of a service that shares its sign-ins with none: no session is kept
+    shared: SharedSignIn | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from idp.login.flow import Broker
 from idp.login.frontend import Frontend, Frontends
 from idp.login.role import Configurations, Role
 from idp.login.sealing import Sealer
+from idp.login.sessions import Sessions
 from idp.login.suspension import Suspension
 from idp.monitoring.watched import Watched
 from idp.pages.render import Pages
@@ -35,6 +36,7 @@ from idp.protocols.saml.service_provider import saml_connector, saml_metadata
 from idp.receipts.citizen import CitizenReceipts
 from idp.receipts.issue import Receipts
 from idp.store.release_record import Releases
+from idp.store.sessions import StoredSessions
 from idp.store.store import Store
 from idp.system.addresses import node_acs_url, node_entity_id
 from idp.web.city_screens import CityScreens
@@ -43,7 +45,7 @@ from idp.web.login_cookies import Logins
 from idp.web.node_screens import NodeScreens
 from idp.web.site import Site
 from policies.load import Configuration
-from policies.parties import IdentityProvider, ProviderId
+from policies.parties import ClientId, IdentityProvider, ProviderId
 
 Connectors = Mapping[ProviderId, Connector]
 
@@ -127,6 +129,7 @@ def _city(parts: SiteParts) -> CitySite:
         watched=parts.watched,
         openid=openid,
         kiosks=kiosks,
+        sessions=openid.sessions,
         citizen_receipts=CitizenReceipts(
             tenant=settings.tenant,
             sealer=parts.sealer,
@@ -227,6 +230,7 @@ def _openid_parts(parts: SiteParts, role: CityRole) -> OpenIDParts:
         parked=parts.store,
         documentation=parts.settings.documentation_url,
         redeemed=parts.watched.redeemed,
+        sessions=_sessions(parts),
     )
 
 
@@ -241,6 +245,23 @@ def _kiosks(parts: SiteParts, role: CityRole) -> DeviceFrontend:
 def _under_eidas(providers: Mapping[ProviderId, IdentityProvider], provider_id: ProviderId) -> bool:
     found = providers.get(provider_id)
     return found is not None and (found.peer is not None or found.notified)
+
+
+def _sessions(parts: SiteParts) -> Sessions:
+    parties = parts.configuration.parties
+
+    def told(client_id: ClientId) -> bool:
+        party = parties.get(client_id)
+        return party is not None and bool(party.openid.logout.backchannel_logout_uri)
+
+    return Sessions(
+        tenant=parts.settings.tenant,
+        sealer=parts.sealer,
+        stored=StoredSessions(engine=parts.store.engine, tenant=parts.settings.tenant),
+        index_key=parts.keys.index,
+        groups=parts.configuration.session_groups,
+        told=told,
+    )
 
 
 def _proxy_service(parts: SiteParts, _role: NodeRole) -> ProxyService:

@@ -26,8 +26,8 @@ HOUR = 3600
 AHEAD = 5 * 60
 # A stranger writes any hour into a cookie: the database is asked for a missing key no oftener than this
 MISS_SECONDS = 2
-# Kind -> hours after its own in which it is accepted. A receipt lies for a day under the handle of its holder,
-# a refresh token and its family for as long as a registration may say.
+# Kind -> hours after its own in which it is accepted. A receipt, and a session at the most, lies for a day under the handle
+# of its holder, a refresh token and its family for as long as a registration may say.
 KINDS: Mapping[str, int] = {
     "requested": 1,
     "asked": 1,
@@ -40,6 +40,7 @@ KINDS: Mapping[str, int] = {
     "derived": 1,
     "receipt": 24,
     "refresh": LONGEST_REFRESH_LIFE // HOUR,
+    "session": 24,
 }
 LONGEST = max(KINDS.values())
 

@@ -99,6 +99,7 @@ class DecidedBy(StrEnum):
     REMEMBERED = "remembered"  # they had approved the same before, and one line said so
     UNASKED = "unasked"  # as before, and they had just signed in anew: no page
     OFFLINE = "offline"  # the service had it again by a refresh token, as the page of the sign-in said that it may
+    SILENT = "silent"  # as before, and they were signed in still: the service asked for no page
 
 
 def new_record() -> bytes:

@@ -21,7 +21,7 @@ from idp.login.eligible import Nodes, requester, serves
 from idp.login.finish import Choice
 from idp.login.role import Choices, Configurations, Reach
 from idp.login.sealing import LoginId
-from idp.login.states import Decided, Grant, Judged
+from idp.login.states import BY_APPROVAL, Decided, Grant, Judged
 from idp.login.suspension import Suspension
 from idp.ports import ApprovalRow, RecordDraft
 from policies.assurance import LevelOfAssurance, highest_named
@@ -37,7 +37,6 @@ from policies.purposes import AskMode, AskRule, Purpose, Show
 from policies.release import Decision, completed, may_still_go, passes, short_of
 
 DAY = 24 * 3600
-_BY_APPROVAL = (DecidedBy.REMEMBERED, DecidedBy.UNASKED)
 YEAR_DAYS = 365
 
 
@@ -110,8 +109,11 @@ class CityRole:
             if one.required
         )
         # Anybody can use a public client's name (RFC 8252 §8.6)
-        unasked = forced and not telling and not party.public
-        return replace(decided, earlier=earlier, path=DecidedBy.UNASKED if unasked else DecidedBy.REMEMBERED)
+        if telling or party.public:
+            return replace(decided, earlier=earlier, path=DecidedBy.REMEMBERED)
+        silent = decided.resumed and decided.request.shared is not None and decided.request.shared.passive
+        path = DecidedBy.UNASKED if forced else DecidedBy.SILENT if silent else DecidedBy.REMEMBERED
+        return replace(decided, earlier=earlier, path=path)
 
     def remembered(self, decided: Decided, choice: Choice, now: int) -> ApprovalRow | None:
         """An approval with the box ticked is kept; without it, or refused, an earlier one is forgotten.
@@ -248,7 +250,7 @@ class CityRole:
         if not self._begun.alike(provider, decided.request, judges_alike):
             raise Replayed("policy_changed", "the identity provider's registration has changed since the answer")
         asks = decided.path is DecidedBy.INFORMED and purpose.show is not Show.INFORM
-        asks = asks or (decided.path in _BY_APPROVAL and purpose.ask.mode is AskMode.EACH_TIME)
+        asks = asks or (decided.path in BY_APPROVAL and purpose.ask.mode is AskMode.EACH_TIME)
         if asks or purpose.digest != decided.judged.policy or decided.judged.loa < purpose.minimum_assurance:
             raise Replayed("policy_changed", "the purpose's file has changed since the page was shown")
         given = [ruling.released for ruling in decided.decision.rulings if ruling.released is not None]

@@ -15,11 +15,13 @@ from dataclasses import replace
 
 from connectors.connector import Connector, Inbound, Outbound
 from connectors.profiles import EIDAS
+from connectors.resumed import remembered, resumed
 from connectors.signatures.jws import base64url
 from idp.login.finish import SKEW, Choice, commit_once, login_digest, login_mark, message_digest, unsent_unit
 from idp.login.frontend import Frontend, Frontends
 from idp.login.role import Role
 from idp.login.sealing import LoginId, Sealer, new_login_id
+from idp.login.sessions import SessionContent
 from idp.login.states import (
     ANSWER_LIFE,
     DECIDED_LIFE,
@@ -28,6 +30,7 @@ from idp.login.states import (
     RECEIPT_LIFE,
     Approved,
     Asked,
+    BrowserSession,
     CitizenReceipt,
     Decided,
     Grant,
@@ -38,9 +41,9 @@ from idp.login.states import (
 )
 from idp.login.suspension import Suspension
 from idp.ports import Commits, DecisionRow, Decisions, Mark, Unit
-from policies.authentication import Origin, ServiceRequest
+from policies.authentication import Assertion, Origin, ServiceRequest
 from policies.errors import BrokerError, ReleaseDenied, RequestRefused
-from policies.parties import ProviderId, Tenant
+from policies.parties import IdentityProvider, ProviderId, Tenant
 from policies.release import choose
 
 # A request is taken as long as its IssueInstant is young, and its login lives for fifteen minutes more. After that a second
@@ -115,25 +118,59 @@ class Broker:
         self._check_registered(request)
         provider = self._role.going(request, asked.expectation.provider_id, asked.acts)
         assertion = self._connectors[provider.provider_id].receive(inbound, asked.expectation, now)
-        judged = self._role.judge(request, provider, assertion, language, now)
-        decided = Decided(
-            login=asked.login,
-            began=asked.began,
-            end=min(now + DECIDED_LIFE, asked.began + LOGIN_LIFE),
-            request=request,
+        decided = self._judged(asked, provider, assertion, language, now)
+        return self._recalled(
+            replace(decided, acts=asked.acts), language, now, forced=asked.expectation.force_authentication
+        )
+
+    def resume(self, login: Requested, session: SessionContent, language: str, now: int) -> Decided:
+        """Decide what may go by a session alone. Nothing is written: it goes on when the login is decided, or has ended.
+
+        Raises `RequestRefused` where its provider has to be asked again, and as `handle_response` where it does not do for
+        this request.
+        """
+        request, signed_in = login.request, session.signed_in
+        self._check_registered(request)
+        provider = self._role.going(request, signed_in.provider_id, session.acts)
+        question = self._role.question(login.login, request, provider)
+        if request.force_authentication or signed_in.loa < question.minimum_assurance:
+            raise RequestRefused("The person has to sign in anew for this.", oauth="login_required")
+        if request.max_age is not None and now - signed_in.authenticated_at > request.max_age:
+            raise RequestRefused("The person signed in longer ago than max_age.", oauth="login_required")
+        if question.attributes:
+            # No session keeps a value
+            raise RequestRefused("The purpose needs attributes, which only the country has.", oauth="interaction_required")
+        decided = self._judged(login, provider, resumed(signed_in, login.login, now), language, now)
+        if decided.decision.blocked:
+            raise RequestRefused("A required attribute cannot be released.", oauth="interaction_required")
+        decided = replace(decided, acts=session.acts, signed_in=signed_in, resumed=True)
+        return self._recalled(decided, language, now, forced=False)
+
+    def _judged(
+        self, login: Requested | Asked, provider: IdentityProvider, assertion: Assertion, language: str, now: int
+    ) -> Decided:
+        """The policy's decision about a provider's word, before it is known whether a page asks."""
+        return Decided(
+            login=login.login,
+            began=login.began,
+            end=min(now + DECIDED_LIFE, login.began + LOGIN_LIFE),
+            request=login.request,
             provider_id=provider.provider_id,
-            judged=judged,
+            judged=self._role.judge(login.request, provider, assertion, language, now),
             authenticated_at=assertion.authenticated_at,
             response=message_digest(assertion.issuer, assertion.response_id),
             assertion=message_digest(assertion.issuer, assertion.assertion_id),
             # The later of the login's end and the assertion's own
-            marks_end=max(asked.began + LOGIN_LIFE, assertion.not_on_or_after) + SKEW,
-            acts=asked.acts,
-            path=self._role.path(request),
+            marks_end=max(login.began + LOGIN_LIFE, assertion.not_on_or_after) + SKEW,
+            path=self._role.path(login.request),
             earlier=None,
             deviations=assertion.deviations,
+            signed_in=remembered(assertion) if login.request.shared is not None else None,
         )
-        recalled = self._role.recalled(decided, now, forced=asked.expectation.force_authentication)
+
+    def _recalled(self, decided: Decided, language: str, now: int, *, forced: bool) -> Decided:
+        """The same with what is remembered of an earlier approval, and the hash of the page that is left."""
+        recalled = self._role.recalled(decided, now, forced=forced)
         return recalled if recalled.shared is None else self._noticed(recalled, language)
 
     def reword(self, decided: Decided, language: str, now: int, *, whole: bool = False) -> Decided:
@@ -216,6 +253,8 @@ class Broker:
         self._role.check_shown(replace(decided, judged=replace(decided.judged, decision=chosen)))
         frontend = self._of(decided.request.origin)
         approval = self._role.remembered(decided, choice, now)
+        key = self._sealer.derive("session", decided.login.encode(), secret, at=decided.heard)
+        session = frontend.session(decided, key, now)
         record = self._role.release_record(decided, chosen, frontend.evidence(decided.request.origin), now)
         held = CitizenReceipt("", "")
         if self._role.has_receipts:
@@ -234,14 +273,20 @@ class Broker:
             reference=self._reference(decided.login),
             acts=decided.acts,
             approved=_approved(decided, choice, now) if self._role.has_receipts else None,
+            sid=session.sid if session is not None else "",
         )
         released = Released(grant, self._answer_key(decided, secret), record=record.record)
+        if session is not None and decided.request.shared is not None:
+            before = bytes.fromhex(decided.request.shared.session)
+            left = b"" if before == session.session else before
+            browser = BrowserSession(decided.request.shared.group, base64url(key), session.end, left)
+            released = replace(released, session=browser)
         parked = frontend.parked(released, now)
         if held.record:
             handle = self._sealer.derive("receipt", decided.login.encode(), secret, at=decided.heard)
             parked = (*parked, self._sealer.park("receipt", handle, RECEIPT.dump(held), now + RECEIPT_LIFE))
             released = replace(released, receipt=base64url(handle))
-        unit = Unit(tenant=self._tenant, parked=parked, record=record, approval=approval)
+        unit = Unit(tenant=self._tenant, parked=parked, record=record, approval=approval, session=session)
         first = self._commit(decided, choice, secret, now, unit)
         if not first:
             released = replace(released, record=b"")
@@ -268,6 +313,7 @@ class Broker:
             record=unit.record,
             approval=unit.approval,
             removed=_request_rows(decided.request.origin),
+            session=unit.session,
         )
         return commit_once(self._commits, self._decisions, whole, now)
 

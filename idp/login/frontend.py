@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from connectors.connector import Inbound, Outbound
-from idp.login.states import Released
-from idp.ports import ParkedRow
+from idp.login.states import Decided, Released
+from idp.ports import ParkedRow, SessionRow
 from policies.authentication import Origin, ServiceRequest
 from policies.errors import BrokerError
 from policies.parties import ServiceId
@@ -68,6 +68,9 @@ class Frontend(Protocol):
 
     def evidence(self, origin: Origin) -> Mapping[str, str]:
         """The values that bind the record of a release to this request, by the protocol's own names."""
+
+    def session(self, decided: Decided, handle: bytes, now: int) -> SessionRow | None:
+        """The row of the browser's session after this sign-in; None of a service that shares its sign-ins with none."""
 
     def parked(self, released: Released, now: int) -> tuple[ParkedRow, ...]:
         """The rows that the answer refers to: they are written with the release, in one unit."""

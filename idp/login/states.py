@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from connectors.connector import Expectation
+from connectors.resumed import SignedIn
 from idp.ledger.record_contents import DecidedBy
 from idp.login.sealing import LoginId
 from idp.login.state_codec import NEVER_DEFLATED, PLAIN_COOKIE, Codec
@@ -24,6 +25,8 @@ ANSWER_LIFE = 60
 CODE_LIFE = 60
 ACCESS_TOKEN_LIFE = 5 * 60
 RECEIPT_LIFE = 24 * 3600
+# How a login is decided where an earlier approval counts
+BY_APPROVAL = (DecidedBy.REMEMBERED, DecidedBy.UNASKED, DecidedBy.SILENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,9 @@ class Decided:
     earlier: Earlier | None
     acts: int = 0
     deviations: tuple[str, ...] = ()  # the named deviations that the answer used
+    # of a service that shares its sign-ins: who signed in, for the session; and whether a session alone said so
+    signed_in: SignedIn | None = field(default=None, repr=False)
+    resumed: bool = False
 
     @property
     def heard(self) -> int:
@@ -117,9 +123,19 @@ class Decided:
         return self.judged.decision
 
     @property
+    def silent(self) -> bool:
+        """Whether it is decided without a page, because the service takes none."""
+        return self.path is DecidedBy.SILENT
+
+    @property
+    def informs(self) -> bool:
+        """Whether its page informs, and does not ask."""
+        return self.path is DecidedBy.INFORMED
+
+    @property
     def shared(self) -> frozenset[AttributeName] | None:
         """The boxes of an earlier approval that count again; None where the page has boxes of its own."""
-        again = self.path in (DecidedBy.REMEMBERED, DecidedBy.UNASKED)
+        again = self.path in BY_APPROVAL
         return frozenset(self.earlier.shared) if again and self.earlier else None
 
 
@@ -174,6 +190,8 @@ class Grant:
     # when the access token was issued, and the handle of the family that it ends with (base64url): 0 and "" of a code
     issued: int = 0
     family: str = field(default="", repr=False)
+    # the service's own name of the session that it was issued in; "" where there is none
+    sid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +200,19 @@ class CitizenReceipt:
 
     record: str
     values_nonce: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserSession:
+    """The session that a release left in the browser: the handle in the cookie of its group, and its end.
+
+    `left` names the session whose place it took, which ends; b"" where there was none.
+    """
+
+    group: str
+    handle: str = field(repr=False)
+    end: int
+    left: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +228,7 @@ class Released:
     answer_key: bytes = field(repr=False)
     receipt: str = field(default="", repr=False)
     record: bytes = field(default=b"", compare=False)
+    session: BrowserSession | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

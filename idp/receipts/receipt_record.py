@@ -36,6 +36,10 @@ COLLECTION: Mapping[DecidedBy, str] = {
     DecidedBy.OFFLINE: (
         f"{_SIGNED_IN}, and was told that the recipient may have the same again. It did, and the person was not there."
     ),
+    DecidedBy.SILENT: (
+        f"{_SIGNED_IN} for another service, and the sign-in was still shared. "
+        "They had approved the same before and let the broker remember it."
+    ),
 }
 # The type and the state of the event: of a release by consent, and of any other
 _GIVEN = ("expressed consent", "given")
@@ -48,6 +52,7 @@ _EVENTS: Mapping[DecidedBy, tuple[tuple[str, str], tuple[str, str]]] = {
     DecidedBy.REMEMBERED: (_GIVEN, _APPROVED),
     DecidedBy.UNASKED: (_GIVEN_BEFORE, _APPROVED_BEFORE),
     DecidedBy.OFFLINE: (_GIVEN_BEFORE, _APPROVED_BEFORE),
+    DecidedBy.SILENT: (_GIVEN_BEFORE, _APPROVED_BEFORE),
 }
 RETENTION = (
     "The log keeps the commitments for good. What opens them lies encrypted beside it, until its keys are destroyed. "

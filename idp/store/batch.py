@@ -52,6 +52,18 @@ def _remembering(fresh: Upsert) -> Insert:
     return fresh.on_conflict_do_update(index_elements=[table.tenant, table.digest], set_=newer)
 
 
+def _signing_in(fresh: Upsert) -> Insert:
+    table = tables.sessions.c
+    moved = {each.name: fresh.excluded[each.name] for each in table if each.name not in ("tenant", "session")}
+    return fresh.on_conflict_do_update(index_elements=[table.tenant, table.session], set_=moved)
+
+
+def _taking_part(fresh: Upsert) -> Insert:
+    table = tables.participants.c
+    ends = {"ends": fresh.excluded.ends}
+    return fresh.on_conflict_do_update(index_elements=[table.tenant, table.session, table.client], set_=ends)
+
+
 def _removing(_connection: Connection) -> Delete:
     table = tables.parked.c
     return delete(tables.parked).where(table.tenant == bindparam("tenant"), table.digest == bindparam("digest"))
@@ -61,6 +73,7 @@ _TAKE, _COUNT = Inserting(tables.marks, _taking), Inserting(tables.subjects, _co
 _RECORD, _STAGE = plain(tables.records), plain(tables.staged)
 _DECIDE, _PARK = plain(tables.decisions), plain(tables.parked)
 _REMEMBER = Inserting(tables.approvals, _remembering)
+_SIGN_IN, _TAKE_PART = Inserting(tables.sessions, _signing_in), Inserting(tables.participants, _taking_part)
 _REMOVE = CompiledStatement(_removing)
 
 
@@ -122,7 +135,10 @@ Written = tuple[dict[bytes, str], list[Waiting]]
 def write_batch(connection: Connection, batch: Sequence[Waiting], keys: LedgerKeys, *, again: bool) -> Written:
     """Write every unit that gets all its marks. `again` says that an earlier try may have been written."""
     before = _recorded(connection, batch) if again else frozenset()
-    kept, lost, later = take_marks(connection, [one for one in batch if one.number not in before])
+    ended = _ended(connection, batch)
+    asking = [one for one in batch if one.number not in before and one.number not in ended]
+    kept, lost, later = take_marks(connection, asking)
+    lost |= dict.fromkeys(ended, "session")
     if again:
         if lost:
             found = _written_before(connection, batch, lost)
@@ -137,7 +153,11 @@ def write_batch(connection: Connection, batch: Sequence[Waiting], keys: LedgerKe
     # A statement takes one row a key: of two approvals of one person at once the later one counts
     approvals = {(w.unit.tenant, row.digest): (row.content, row.end) for w in kept if (row := w.unit.approval) is not None}
     remembered = [(*key, *row) for key, row in approvals.items()]
-    writing = ((_RECORD, records), (_STAGE, leaves), (_DECIDE, decisions), (_PARK, parked), (_REMEMBER, remembered))
+    sessions, participants = _sessions(kept)
+    writing = (
+        *((_RECORD, records), (_STAGE, leaves), (_DECIDE, decisions), (_PARK, parked), (_REMEMBER, remembered)),
+        *((_SIGN_IN, sessions), (_TAKE_PART, participants)),
+    )
     for inserting, rows in writing:
         if rows:
             inserting.run(connection, sorted(rows, key=_FIRST_TWO))
@@ -180,6 +200,29 @@ def take_marks(connection: Connection, batch: Iterable[Waiting]) -> tuple[list[W
     held = {key for one in kept for key in one.marks} | taken
     lost |= {one.number: min(gone)[1] for one in others if (gone := one.marks.keys() & held)}
     return kept, lost, [one for one in others if one.number not in lost]
+
+
+def _ended(connection: Connection, batch: Iterable[Waiting]) -> frozenset[bytes]:
+    """The numbers of those units that go on in a session which has ended. The others' sessions stay until the COMMIT."""
+    joined = {w.number: (w.unit.tenant, row.session) for w in batch if (row := w.unit.session) is not None and row.joined}
+    if not joined:
+        return frozenset()
+    table = tables.sessions.c
+    named = tuple_(table.tenant, table.session).in_(sorted({*joined.values()}))
+    standing = {
+        tuple(row) for row in connection.execute(select(table.tenant, table.session).where(named).with_for_update())
+    }
+    return frozenset(number for number, session in joined.items() if session not in standing)
+
+
+def _sessions(kept: Iterable[Waiting]) -> tuple[list[Row], list[Row]]:
+    """The rows of sessions and of their participants. Of two sign-ins of one session at once the later one counts."""
+    found = [(w.unit.tenant, row) for w in kept if (row := w.unit.session) is not None]
+    sessions = {
+        (tenant, r.session): (r.cookie, r.person, r.upstream, r.provider, r.content, r.latest, r.end) for tenant, r in found
+    }
+    participants = {(tenant, row.session, row.client): (row.sid, row.latest) for tenant, row in found}
+    return [(*key, *row) for key, row in sessions.items()], [(*key, *row) for key, row in participants.items()]
 
 
 def _is_mark(keys: Iterable[MarkKey]) -> ColumnElement[bool]:

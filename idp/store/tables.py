@@ -1,9 +1,10 @@
 """All tables, as SQLAlchemy Core has them. The tenant comes first in every key.
 
-Marks, parked rows, decisions, approvals and sealing keys live until their stored end (`EXPIRING`). Other countries' nodes,
-switches, configurations and fingerprints stay (`KEPT`): they name no citizen. The *ledger tables* (`LEDGER`) hold the
-release ledger. Only the writer and the sequencer change their rows: `ledger verify` names every byte that differs. On
-SQLite the tables are STRICT, and those with short rows have no rowid, which would tell the order of insertion.
+Marks, parked rows, decisions, approvals, sealing keys, sessions and logouts live until their stored end (`EXPIRING`). Other
+countries' nodes, switches, configurations and fingerprints stay (`KEPT`): they name no citizen. The *ledger tables*
+(`LEDGER`) hold the release ledger. Only the writer and the sequencer change their rows: `ledger verify` names every byte
+that differs. On SQLite the tables are STRICT, and those with short rows have no rowid, which would tell the order of
+insertion.
 """
 
 from sqlalchemy import (
@@ -80,6 +81,55 @@ approvals = _table(
     Column("ends", Number, nullable=False),
     Index("approvals_by_end", "tenant", "ends"),
     rowid=True,
+)
+
+# A browser's session: the sign-in that a group of services shares. `cookie` is the digest of the handle in the browser,
+# under which `content` (whom it is about) lies sealed. `person` and `upstream` are keyed digests, of the person and of the
+# provider's own session; b"" without one. It ends at `ends`, unless a sign-in moves that on, and at `latest` in any case.
+sessions = _table(
+    "sessions",
+    _tenant(),
+    Column("session", LargeBinary, primary_key=True),
+    Column("cookie", LargeBinary, nullable=False),
+    Column("person", LargeBinary, nullable=False),
+    Column("upstream", LargeBinary, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("latest", Number, nullable=False),
+    Column("ends", Number, nullable=False),
+    Index("sessions_by_end", "tenant", "ends"),
+    Index("sessions_by_person", "tenant", "person"),
+    UniqueConstraint("tenant", "cookie", name="sessions_by_cookie"),
+    rowid=True,
+)
+
+# A service that got a sign-in of a session, and the name that the session has for it alone.
+participants = _table(
+    "participants",
+    _tenant(),
+    Column("session", LargeBinary, primary_key=True),
+    Column("client", Text, primary_key=True),
+    Column("sid", Text, nullable=False),
+    Column("ends", Number, nullable=False),
+    Index("participants_by_end", "tenant", "ends"),
+    UniqueConstraint("tenant", "sid", name="participants_by_sid"),
+)
+
+# A logout token that a service has not taken yet: tried `tries` times, tried again at `due`, or given up (NULL). `failed`
+# names why the last try failed.
+logouts = _table(
+    "logouts",
+    _tenant(),
+    Column("logout", LargeBinary, primary_key=True),
+    Column("client", Text, nullable=False),
+    Column("sid", Text, nullable=False),
+    Column("made", Number, nullable=False),
+    Column("tries", Number, nullable=False),
+    Column("due", Number),
+    Column("failed", Text, nullable=False),
+    Column("ends", Number, nullable=False),
+    Index("logouts_by_due", "tenant", "due"),
+    Index("logouts_by_end", "tenant", "ends"),
 )
 
 # Another country's node: its public metadata, what that says (`facts`) and what an operator approved of it (`approved`),
@@ -262,5 +312,5 @@ checkpoints = _table(
 )
 
 LEDGER = (subjects, records, staged, leaves, nodes, trees, checkpoints)
-EXPIRING = (marks, parked, decisions, approvals, sealing_keys)
+EXPIRING = (marks, parked, decisions, approvals, sealing_keys, sessions, participants, logouts)
 KEPT = (peers, unforeseen, switches, configurations, applied, assents, installations)

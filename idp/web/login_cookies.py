@@ -2,7 +2,8 @@
 
 `__Host-l-<login>` holds a letter for the kind of state and the sealed state: `r` requested, `a` asked; in capitals where
 the state was too long for a cookie and lies parked under the handle that the cookie holds. `__Host-a-<login>` holds the
-random secret that `Decided` and its answer are bound to.
+random secret that `Decided` and its answer are bound to. `__Host-session-<group>` holds the handle of a session
+(`idp.login.sessions`).
 """
 
 import hashlib
@@ -14,13 +15,14 @@ from os import urandom
 
 from connectors.signatures.jws import base64url, from_base64url
 from idp.login.sealing import LoginId, Sealer
-from idp.login.states import ANSWER_LIFE, ASKED, DECIDED_LIFE, LOGIN_LIFE, REQUESTED, Asked, Requested
+from idp.login.states import ANSWER_LIFE, ASKED, DECIDED_LIFE, LOGIN_LIFE, REQUESTED, Asked, BrowserSession, Requested
 from idp.ports import Commits, Parked, Unit
 from policies.errors import NotFound, Replayed
 from policies.parties import Tenant
 
 STATE = "__Host-l-"
 STRICT = "__Host-a-"
+SESSION = "__Host-session-"
 # What four logins may take of a browser's 8 kB of headers
 MAX_COOKIE = 1700
 MAX_LOGINS = 4
@@ -113,6 +115,11 @@ def new_secret(login: LoginId) -> tuple[bytes, Cookie]:
     """A new Strict cookie: whatever was decided before for this login opens no more (decision 0000.3)."""
     secret = urandom(SECRET_BYTES)
     return secret, Cookie(STRICT + login, base64url(secret), DECIDED_LIFE, "Strict")
+
+
+def session_cookie(session: BrowserSession, now: int) -> Cookie:
+    """The cookie of a session, for as long as it lives without another sign-in."""
+    return Cookie(SESSION + session.group, session.handle, max(session.end - now, 0), "Lax")
 
 
 def secret_of(cookies: Mapping[str, str], login: str) -> bytes:

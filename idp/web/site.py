@@ -17,6 +17,7 @@ from idp.login.flow import Broker
 from idp.login.frontend import Frontends
 from idp.login.role import Role
 from idp.login.sealing import Sealer
+from idp.login.sessions import Sessions
 from idp.monitoring.refusals import Refusals
 from idp.monitoring.watched import Watched, unwatched
 from idp.pages.headers import raw_headers
@@ -79,6 +80,8 @@ class Site:
     log_keys: LogKeys = field(kw_only=True)
     # where the codes of errors are explained; "" where the operator names no such page
     documentation: str = field(default="", kw_only=True)
+    # the sign-ins that services share; None where there are no such services
+    sessions: Sessions | None = field(default=None, kw_only=True)
     # what is counted, said of each step, and limited
     watched: Watched = field(default_factory=unwatched, kw_only=True)
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from connectors.connector import Inbound, Post
 from idp.login.frontend import Admit, Declined, Received
-from idp.login.states import Released
+from idp.login.states import Decided, Released
 from idp.ports import ParkedRow
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Address, AttributeName, Value
@@ -67,6 +67,9 @@ class PlainFrontend:
     def evidence(self, origin: Origin) -> Mapping[str, str]:
         """Its request's id."""
         return {"id": origin.protocol}
+
+    def session(self, decided: Decided, handle: bytes, now: int) -> None:
+        """No sign-in is shared."""
 
     def parked(self, released: Released, now: int) -> tuple[ParkedRow, ...]:
         """The answer is whole."""

@@ -40,7 +40,7 @@ from connectors.wire.names import PERSISTENT, TRANSIENT
 from idp.ledger.ledger_keys import mac
 from idp.login.frontend import Admit, Declined, Received
 from idp.login.state_codec import NEVER_DEFLATED, Codec
-from idp.login.states import LOGIN_LIFE, Released
+from idp.login.states import LOGIN_LIFE, Decided, Released
 from idp.ports import ParkedRow
 from idp.protocols.eidas.person import eidas_values, in_registry_order, names_by_uri
 from idp.system.addresses import node_entity_id
@@ -152,6 +152,9 @@ class ProxyService:
     def evidence(self, origin: Origin) -> Mapping[str, str]:
         """A sending node's record has node and message, and nothing else."""
         return {}
+
+    def session(self, decided: Decided, handle: bytes, now: int) -> None:
+        """Nodes share no sign-in."""
 
     def parked(self, released: Released, now: int) -> tuple[ParkedRow, ...]:
         """Nothing: the answer is whole."""

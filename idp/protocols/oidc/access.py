@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from connectors.signatures.jws import from_base64url
 from idp.login.states import GRANT, Grant
+from idp.ports import ENDED, sid_digest
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.request import read_protocol
 from policies.errors import NotFound, RequestRefused, about
@@ -14,6 +15,8 @@ from policies.release import may_still_go
 # Our handles have 32 bytes; ports.py asks for at least 16
 MIN_HANDLE, MAX_HANDLE = 16, 64
 SUSPENDED = "The client or the source is suspended or was, or they lie in two spheres: what was issued before has ended."
+
+SIGNED_OUT = "The session in which it was issued was ended."
 
 # Raises `RequestRefused` where the bearer of a token of this client may not use it
 HeldBy = Callable[[ClientId], None]
@@ -59,7 +62,17 @@ class AccessTokens:
         )
         if not registered:
             return "The client, the purpose, the source of the attributes or one of them is registered no more."
-        return SUSPENDED if self._parts.ended(grant) else ""
+        if self._parts.ended(grant):
+            return SUSPENDED
+        return SIGNED_OUT if grant.sid and self._signed_out(grant.sid, now) else ""
+
+    def _signed_out(self, sid: str, now: int) -> bool:
+        """Whether somebody ended the session of this name."""
+        try:
+            self._parts.parked.parked(self._parts.tenant, ENDED, sid_digest(sid), now)
+        except NotFound:
+            return False
+        return True
 
     @property
     def challenge(self) -> str:

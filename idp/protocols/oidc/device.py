@@ -10,7 +10,7 @@ from dataclasses import replace
 from connectors.connector import Inbound, Outbound, Post, Redirect
 from connectors.signatures.jws import base64url
 from idp.login.frontend import Admit, Received
-from idp.login.states import CODE_LIFE, GRANT, Released
+from idp.login.states import CODE_LIFE, GRANT, Decided, Released
 from idp.ports import Mark, ParkedRow, Unit
 from idp.protocols.oidc.access import handle_of
 from idp.protocols.oidc.device_authorization import VERIFICATION_PATH
@@ -75,7 +75,8 @@ class DeviceFrontend:
             self._parts.commits.commit(Unit(tenant=self._parts.tenant, marks=(taken,), removed=(digest(handle),)))
         except Conflict as error:
             raise Replayed("login_ended", "a kiosk's request that was taken up at once", code="login_ended") from error
-        return Received(request)
+        # The device that is used here is the citizen's own: a sign-in on it is not the kiosk's to share
+        return Received(replace(request, shared=None))
 
     def check_registered(self, origin: Origin) -> None:
         """Raises `RequestRefused` where the client is no kiosk any more, or its purpose none for kiosks."""
@@ -96,6 +97,9 @@ class DeviceFrontend:
     def evidence(self, origin: Origin) -> Mapping[str, str]:
         """The nonce, which the id_token has, too."""
         return {"nonce": read_device(origin).openid.nonce}
+
+    def session(self, decided: Decided, handle: bytes, now: int) -> None:
+        """A kiosk shares no sign-in."""
 
     def parked(self, released: Released, now: int) -> tuple[ParkedRow, ...]:
         """The row that the kiosk fetches: a grant without a redirect address."""

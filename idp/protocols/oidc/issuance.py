@@ -54,6 +54,8 @@ def id_token_claims(parts: OpenIDParts, grant: Grant, party: RelyingParty, acces
         "acr": grant.context or grant.loa.uri,
         "at_hash": base64url(hashlib.sha256(access_token.encode("ascii")).digest()[:16]),
     }
+    if grant.sid:
+        claims["sid"] = grant.sid
     if request.nonce:
         claims["nonce"] = request.nonce
     return claims

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from connectors.signatures.signer import Signers
 from idp.login.sealing import Sealer
+from idp.login.sessions import Sessions
 from idp.login.states import Grant
 from idp.ports import Commits, Parked
 from idp.protocols.oidc.certificates import NO_CERTIFICATES, CertificateProxy
@@ -23,6 +24,7 @@ class OpenIDParts:
     """The registrations, the keys and the store of one tenant's OpenID provider.
 
     `signers` has a signer for each algorithm of id_tokens. `redeemed` is told of each grant for which a token was issued.
+    `sessions` is None where no registration can share a sign-in.
     `documentation` is the address of the page that explains our error codes, "" where the operator names none.
     `proxy` is what the proxy in front does with TLS certificates of clients.
     """
@@ -42,4 +44,5 @@ class OpenIDParts:
     under_eidas: Callable[[ProviderId], bool] = lambda _provider_id: False
     documentation: str = ""
     proxy: CertificateProxy = NO_CERTIFICATES
+    sessions: Sessions | None = None
     redeemed: Callable[[Grant], None] = lambda _grant: None

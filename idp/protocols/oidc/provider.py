@@ -34,8 +34,9 @@ from connectors.wire.claims import Json
 from idp.keys.kinds import JWKS_SECONDS
 from idp.ledger.ledger_keys import mac
 from idp.login.frontend import Admit, Declined, Received
-from idp.login.states import CODE_LIFE, GRANT, Released
-from idp.ports import ParkedRow
+from idp.login.sessions import Sessions
+from idp.login.states import CODE_LIFE, GRANT, Decided, Released
+from idp.ports import ParkedRow, SessionRow
 from idp.protocols.oidc.access import AccessTokens, HeldBy, for_everybody
 from idp.protocols.oidc.client import Clients
 from idp.protocols.oidc.device_authorization import DeviceAuthorization
@@ -172,6 +173,15 @@ class OpenIDProvider:
     def evidence(self, origin: Origin) -> Mapping[str, str]:
         """The nonce, which the id_token has, too."""
         return {"nonce": read_protocol(origin).nonce}
+
+    @property
+    def sessions(self) -> Sessions | None:
+        """The sign-ins that its services share."""
+        return self._parts.sessions
+
+    def session(self, decided: Decided, handle: bytes, now: int) -> SessionRow | None:
+        """The row of the session that a group of services shares."""
+        return self._parts.sessions.row(decided, handle, now) if self._parts.sessions is not None else None
 
     def parked(self, released: Released, now: int) -> tuple[ParkedRow, ...]:
         """The row that the code stands for."""

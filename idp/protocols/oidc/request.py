@@ -16,7 +16,7 @@ from idp.protocols.oidc.claims import ClaimsRequest, lowest_level, read_claims
 from idp.protocols.oidc.verified import VerifiedRequest
 from policies.assurance import LevelOfAssurance, level_named
 from policies.attributes import AttributeName, Form
-from policies.authentication import AskedAttribute, Origin, ServiceRequest
+from policies.authentication import AskedAttribute, Origin, ServiceRequest, SharedSignIn
 from policies.catalogue import Catalogue
 from policies.client_answers import ClientAnswers
 from policies.errors import RequestRefused, about
@@ -141,7 +141,7 @@ def judged(
     scopes = _scopes(parameters)
     purpose = _purpose(scopes, party, purposes)
     claims = _claims(parameters, purpose, party, catalogue)
-    prompts = _prompts(parameters)
+    prompts = _prompts(parameters, party)
     max_age = _max_age(parameters)
     request = OpenIDRequest(
         redirect_uri=address.redirect_uri,
@@ -164,6 +164,7 @@ def judged(
         # To choose among accounts, somebody who is signed in at their country has to be asked there again
         force_authentication=not prompts.isdisjoint(FORCING) or max_age == 0,
         ask_anew="consent" in prompts,
+        shared=SharedSignIn(group, passive="none" in prompts) if (group := party.openid.logout.session_group) else None,
         max_age=max_age,
         languages=_ui_locales(parameters),
         country=_country(parameters),
@@ -287,12 +288,12 @@ def _nonce(parameters: Mapping[str, str]) -> str:
     return nonce
 
 
-def _prompts(parameters: Mapping[str, str]) -> frozenset[str]:
+def _prompts(parameters: Mapping[str, str], party: RelyingParty) -> frozenset[str]:
     prompts = frozenset(parameters.get("prompt", "").split(" ")) - {""}
     if not prompts <= PROMPTS or ("none" in prompts and len(prompts) > 1):
         raise RequestRefused("prompt has an unknown value, or none together with another.")
-    if "none" in prompts:
-        # We keep no session: whoever comes has to be asked
+    if "none" in prompts and not party.openid.logout.session_group:
+        # No session is kept for it: whoever comes has to be asked
         raise RequestRefused("A sign-in without the person is not possible here.", oauth="interaction_required")
     return prompts
 

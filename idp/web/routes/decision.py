@@ -6,6 +6,7 @@ POST /login/{login}/cancel             back to the service before any identity p
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 from fastapi import Request
@@ -18,7 +19,7 @@ from idp.login.states import DECIDED, Asked, Decided, Refused, Released, speakin
 from idp.monitoring.steps import LoginStep
 from idp.pages.languages import LANGUAGES
 from idp.pages.views import Ending, PageKind, RefusedView
-from idp.web.login_cookies import LOGIN_ID, Cookie, after_decision, secret_of
+from idp.web.login_cookies import LOGIN_ID, Cookie, after_decision, secret_of, session_cookie
 from idp.web.page_route import Endpoint, PageRoute
 from idp.web.requests import check_navigation, check_same_origin, cookies, form
 from idp.web.routes.receipt import RECEIPT_PATH, receipt_cookie
@@ -36,6 +37,7 @@ from policies.errors import (
     Replayed,
     RequestRefused,
     SourceSuspended,
+    StoreUnavailable,
     Suspended,
     about,
 )
@@ -88,7 +90,8 @@ def _reworded(site: Site, request: Request, login: str, fields: dict[str, str]) 
     decided, secret = _opened(site, request, login, fields, now)
     # As for a response that comes again: once somebody decided here, nobody sees the values any more
     state = site.logins.state(cookies(request), login, now)
-    if not isinstance(state, Asked) or state.expectation.provider_id != decided.provider_id:
+    again = state.expectation.provider_id if isinstance(state, Asked) else decided.provider_id if decided.resumed else ""
+    if again != decided.provider_id:
         raise Replayed("not_asked", "a question of another country than was asked last")
     origin, pressed = decided.request.origin, fields.get("page", "")
     language = site.language(request, decided.request.languages) if pressed else fields.get("language", "")
@@ -133,6 +136,11 @@ def ended_by(site: Site, request: Request, decided: Decided, choice: Choice, sec
     if isinstance(ended, Released) and ended.receipt:
         kept.append(receipt_cookie(request, ended.receipt))
         receipt = RECEIPT_PATH
+    if isinstance(ended, Released) and ended.session is not None:
+        kept.append(session_cookie(ended.session, now))
+        if site.sessions is not None and ended.session.left:
+            with suppress(StoreUnavailable):  # no browser has it any more, and it ends by itself
+                site.sessions.end((ended.session.left,), now)
 
     def made() -> Response:
         if isinstance(ended, Refused):

@@ -32,7 +32,7 @@ from idp.web.requests import (
     form,
     query,
 )
-from idp.web.routes import decision, picker
+from idp.web.routes import decision, picker, resume
 from idp.web.routes.decision import asking, ended_by, refused
 from idp.web.site import Site
 from idp.web.stopped import stopped
@@ -128,7 +128,8 @@ def _begin(site: Site, frontend: Frontend, request: Request, inbound: Inbound) -
             requested = site.broker.begin(received.request, now)
             reference, country = site.reference(request, requested.login), site.screens.counted(origin, None)
             site.watched.steps.step(LoginStep.BEGUN, reference, origin.service, country, scopes_ignored=received.ignored)
-            return picker.begin(site, request, requested, now)
+            page = resume.begin(site, request, requested, now)
+        return _declined(site, request, page, now) if isinstance(page, Declined) else page
     except (AssertionRejected, Suspended, AllRevoked, Closed) as error:
         return stopped(site, request, error, origin, now, wished=received.request.languages)
 

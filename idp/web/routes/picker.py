@@ -99,6 +99,12 @@ def begin(site: Site, request: Request, requested: Requested, now: int) -> Respo
     return _picker(site, request, requested, now, [*crowded, site.logins.keep(requested, now)])
 
 
+def ask_again(site: Site, request: Request, requested: Requested, provider: ProviderId, now: int) -> Response:
+    """A login's first step where the browser is signed in by this provider: it is asked, without the list."""
+    crowded = site.logins.crowded(cookies(request), now)
+    return _off(site, request, requested, provider, now, crowded=crowded)
+
+
 def _off(
     site: Site,
     request: Request,

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
-from idp.ports import ApprovalRow, SealingRow
+from idp.ports import ApprovalRow, SealingRow, SessionRow
 from idp.sequencer.sequencer import Sequencer
 from idp.sequencer.witness import Witness
 from idp.store import retention as module
@@ -48,7 +48,12 @@ def ended(store: Store, end: int) -> None:
     StoredSealingKeys(engine=store.engine, tenant=TENANT).add([SealingRow("decided", end // 3600, b"w" * 60, end)])
     approval = ApprovalRow(end.to_bytes(32), b"sealed", end)
     ending = unit(*marks(f"ends at {end}", end=end), parked=[parked(end=end)], record=release(time=end), end=end)
-    store.commit(replace(ending, approval=approval))
+    name = end.to_bytes(16)
+    session = SessionRow(name, name, b"p", b"", "ee", b"sealed", end, end, "parking", f"sid {end}", joined=False)
+    store.commit(replace(ending, approval=approval, session=session))
+    with store.engine.begin() as connection:
+        entry = {"client": "parking", "sid": "s", "made": end, "tries": 1, "due": None, "failed": "status 500"}
+        connection.execute(insert(tables.logouts).values(tenant=TENANT, logout=name, ends=end, **entry))
     assert all(left(store, end))
 
 

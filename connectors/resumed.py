@@ -1,0 +1,51 @@
+"""What a session remembers of an identity provider's word, and the assertion that it still stands for.
+
+It has the person's identifier, the level and when they signed in, and no attribute. So whoever goes on in a session gets
+what follows from those three, and nothing else of the person.
+"""
+
+from dataclasses import dataclass, field
+
+from policies.assurance import LevelOfAssurance
+from policies.authentication import Assertion, Offered
+from policies.parties import EntityId, ProviderId, SubjectNamespace
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Who signed in at which provider, how surely, and when. `upstream` is the provider's name of its session, or ""."""
+
+    provider_id: ProviderId
+    issuer: EntityId
+    namespace: SubjectNamespace
+    subject: str = field(repr=False)
+    loa: LevelOfAssurance
+    authenticated_at: int
+    upstream: str = field(default="", repr=False)
+
+
+def remembered(assertion: Assertion) -> SignedIn:
+    """The part of an assertion that a session remembers."""
+    return SignedIn(
+        provider_id=assertion.provider_id,
+        issuer=assertion.issuer,
+        namespace=assertion.namespace,
+        subject=assertion.subject,
+        loa=assertion.offered.loa,
+        authenticated_at=assertion.authenticated_at,
+    )
+
+
+def resumed(signed_in: SignedIn, login: str, now: int) -> Assertion:
+    """What a session stands for in one login: the provider's word without an attribute, used once, in this login."""
+    return Assertion(
+        provider_id=signed_in.provider_id,
+        issuer=signed_in.issuer,
+        namespace=signed_in.namespace,
+        subject=signed_in.subject,
+        offered=Offered({}, signed_in.loa),
+        response_id=f"session of {login}",
+        assertion_id=f"session of {login}",
+        authenticated_at=signed_in.authenticated_at,
+        not_on_or_after=now,
+    )
