@@ -7,6 +7,7 @@ from functools import partial
 from connectors.connector import Connector
 from connectors.eidas import EidasConnector
 from connectors.metadata.peers import Peers
+from idp.application.certificate_proxy import header_of, proxy_of
 from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys, NodeKeys
 from idp.login.approvals import Approvals
@@ -138,6 +139,7 @@ def _city(parts: SiteParts) -> CitySite:
             receipts=receipts,
             approvals=approvals,
         ),
+        certificates=header_of(settings),
         party_receipts=PartyReceipts(
             tenant=settings.tenant,
             access=openid.access,
@@ -229,6 +231,7 @@ def _openid_parts(parts: SiteParts, role: CityRole) -> OpenIDParts:
         commits=parts.commits,
         parked=parts.store,
         documentation=parts.settings.documentation_url,
+        proxy=proxy_of(parts.settings),
         redeemed=parts.watched.redeemed,
         sessions=_sessions(parts),
     )

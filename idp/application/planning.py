@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import Engine, inspect
 
 from connectors.metadata.pinned_provider import pinned_provider
+from idp.application.certificate_proxy import proxy_of
 from idp.changes.bundle import Bundle, bundle_with
 from idp.changes.history import Applied, History, kept_bundle, unverified_newest
 from idp.changes.plan import NOTHING, Plan, PlanBase, base_of, make_plan
@@ -17,6 +18,7 @@ from idp.config.folder import assert_folder, readable_files
 from idp.config.settings import NO_ISSUER, SETTINGS_FILE, Settings, assert_one, examine_settings
 from idp.keys.ledger_files import load_ledger_keys
 from idp.ports import Unit
+from idp.protocols.oidc.certificates import ANY_PROXY, CertificateProxy
 from idp.protocols.oidc.client import Clients
 from idp.store import tables
 from idp.store.engine import database_file, is_postgres, open_engine, reading
@@ -57,7 +59,8 @@ def read_candidate(folder: Path) -> Candidate:
 
 def further_problems(settings: Settings | None, configuration: Configuration) -> Iterator[Problem]:
     """Problems that well-formed files have all the same: nobody could serve them."""
-    yield from unservable(settings.issuer if settings else NO_ISSUER, configuration)
+    proxy = proxy_of(settings) if settings else ANY_PROXY
+    yield from unservable(settings.issuer if settings else NO_ISSUER, configuration, proxy)
     if settings:
         known = settings.organization is not None
         yield from problems_of_role(configuration, settings.role, settings.country, organization=known)
@@ -70,10 +73,10 @@ def assert_composable(issuer: str, configuration: Configuration) -> None:
         raise Misconfigured(found)
 
 
-def unservable(issuer: str, configuration: Configuration) -> Iterator[Problem]:
+def unservable(issuer: str, configuration: Configuration, proxy: CertificateProxy = ANY_PROXY) -> Iterator[Problem]:
     """What keeps every broker from composing a configuration, whatever its role and keys."""
     try:
-        Clients(issuer=issuer, parties=configuration.parties)
+        Clients(issuer=issuer, parties=configuration.parties, proxy=proxy)
     except Misconfigured as error:
         yield from error.problems
     for one in configuration.providers.values():

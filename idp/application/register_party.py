@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from connectors.signatures.jwk import keys_from_jwks
+from idp.application.certificate_proxy import proxy_of
 from idp.application.load import load_all
 from idp.config.setting_types import DEFAULT_PORTS, LABEL
 from idp.config.settings import Settings
@@ -273,7 +274,7 @@ def register(asked: Registration, purpose: Purpose, folder: Path) -> tuple[Path,
     files = {asked.jwks_file: asked.jwks} if asked.jwks else {}
     with files_written(folder, {**files, asked.file: text_of(asked, purpose).encode()}) as written:
         settings, configuration, _ = load_all(folder)
-        Clients(issuer=settings.issuer, parties=configuration.parties)
+        Clients(issuer=settings.issuer, parties=configuration.parties, proxy=proxy_of(settings))
     return written
 
 

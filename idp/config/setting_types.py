@@ -37,6 +37,10 @@ def _issuer(value: str) -> str:
     return value
 
 
+def _alias(value: str) -> str:
+    return _issuer(value) if value else value
+
+
 def _port(value: str) -> str:
     if value and int(value.rpartition(":")[2]) > MAX_PORT:
         raise ValueError("there is no such port")
@@ -136,6 +140,22 @@ class Organization(BaseModel):
     ]
     support: Annotated[str, _MAIL]
     technical: Annotated[str, _MAIL]
+
+
+class ClientCertificates(BaseModel):
+    """How the proxy in front hands on the TLS certificates of relying parties (RFC 8705): `header` is its header's name.
+
+    `chains` says that it takes certificates of the operator's authorities alone. `address` is the other address at which it
+    asks for one, "" where it asks at the issuer's own.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    header: str = Field(pattern=r"^[A-Za-z0-9-]{1,64}$", description='Write the name of a header, as "Client-Cert".')
+    chains: bool = Field(default=False, description="Write true or false.")
+    address: Annotated[str, AfterValidator(_alias)] = Field(
+        default="", description='Write https://HOST, or https://HOST:PORT; "" for none.'
+    )
 
 
 class Limits(BaseModel):

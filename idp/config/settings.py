@@ -88,6 +88,11 @@ class Settings(ProcessSettings):
     organization: types.Organization | None = Field(
         default=None, description="Write [organization] with name, url, support and technical, each a text."
     )
+    # how the proxy hands on TLS certificates of relying parties; without it no header counts as one
+    client_certificates: types.ClientCertificates | None = Field(
+        default=None,
+        description='Write [client_certificates] with header = "Client-Cert", and chains and address where they apply.',
+    )
     limits: types.Limits = Field(
         default=types.Limits(),
         description="Write whole numbers, as limits = { at_work = 4, waiting = 256 }; what is left out has its default.",
@@ -135,7 +140,11 @@ class Settings(ProcessSettings):
 
 
 # Settings that are tables of their own
-_TABLES: dict[str, type[BaseModel]] = {"organization": types.Organization, "limits": types.Limits}
+_TABLES: dict[str, type[BaseModel]] = {
+    "organization": types.Organization,
+    "client_certificates": types.ClientCertificates,
+    "limits": types.Limits,
+}
 
 
 def is_many(folder: Path) -> bool:

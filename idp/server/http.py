@@ -13,10 +13,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import cast
 
 import uvicorn
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, HTTPScope
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from idp.server.head_limits import BoundedProtocol
 
@@ -40,6 +43,8 @@ App = ASGIApp
 # `idp.web` answers here how one worker is. The whole process may be about to leave all the same
 HEALTH = "/healthz"
 CLOSE = (b"connection", b"close")
+# Where `Server` leaves whether a trusted proxy sent a request
+PROXIED = "ciconia.proxied"
 
 
 def bind(host: str, port: int) -> Listening:
@@ -100,6 +105,7 @@ class Server:
             timeout_graceful_shutdown=GRACEFUL_SECONDS,
         )
         self._config.load()
+        self._config.loaded_app = _Proxied(self._config.loaded_app)
         self._server = _Uvicorn(self._config)
         self._connections = self._server.server_state.connections
 
@@ -198,6 +204,20 @@ class Server:
             await send(message)
 
         await self._app(scope, receiving if unread else receive, sending if closes or unread else send)
+
+
+class _Proxied:
+    """Says of each request whether a trusted proxy sent it, before its own address gives way to the one that asks there."""
+
+    def __init__(self, app: ProxyHeadersMiddleware) -> None:
+        self._app = app
+
+    async def __call__(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """One request."""
+        client = scope.get("client")
+        marked: dict[str, object] = cast(dict[str, object], scope)  # uvicorn's type is closed, and ASGI's is not
+        marked[PROXIED] = client is not None and client[0] in self._app.trusted_hosts
+        await self._app(scope, receive, send)
 
 
 class _Uvicorn(uvicorn.Server):

@@ -7,6 +7,7 @@ from idp.protocols.oidc.device import DeviceFrontend
 from idp.protocols.oidc.provider import OpenIDProvider
 from idp.protocols.oidc.receipt import PartyReceipts
 from idp.receipts.citizen import CitizenReceipts
+from idp.web.client_certificate import ProxyHeader
 from idp.web.site import Site
 
 
@@ -19,3 +20,4 @@ class CitySite(Site):
     kiosks: DeviceFrontend
     citizen_receipts: CitizenReceipts
     party_receipts: PartyReceipts
+    certificates: ProxyHeader

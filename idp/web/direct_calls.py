@@ -34,7 +34,7 @@ async def by_a_client(site: CitySite, request: Request, asked: Asked) -> JsonAns
     origin, openid = origin_of(request.scope), site.openid
     if in_browser(request) and origin not in openid.origins:
         raise RequestRefused(FROM_A_SERVER, status=403)
-    call = await call_of(request)
+    call = await call_of(site, request)
     client_id = call.form.get("client_id", "")
     if origin is None or not openid.is_public(client_id):
         request.scope[READABLE] = False
@@ -46,7 +46,7 @@ async def by_a_client(site: CitySite, request: Request, asked: Asked) -> JsonAns
     return await run_in_threadpool(asked, call, site.clock())
 
 
-async def call_of(request: Request, *, posted: bool = True) -> DirectRequest:
+async def call_of(site: CitySite, request: Request, *, posted: bool = True) -> DirectRequest:
     """The request of a program, with its form where one is `posted`."""
     return DirectRequest(
         form=await form(request, MAX_REQUEST) if posted else {},
@@ -55,6 +55,7 @@ async def call_of(request: Request, *, posted: bool = True) -> DirectRequest:
         method=request.method,
         path=request.url.path,
         proofs=headers(request, b"dpop"),
+        certificate=site.certificates.certificate(request),
     )
 
 

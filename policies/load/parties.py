@@ -3,9 +3,11 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from policies.attributes import AttributeName
 from policies.catalogue import Catalogue
+from policies.load.certificates import SELF_SIGNED_TLS, TLS, read_certificate_name
 from policies.load.client_answers import fault_of_encryption_keys
 from policies.load.kiosks import CODE
 from policies.load.openid_client import read_openid_client
@@ -25,7 +27,7 @@ from policies.parties import (
 )
 
 _SECRET_METHODS = ("client_secret_basic", "client_secret_post")
-_METHODS = {method: method for method in (*_SECRET_METHODS, "private_key_jwt")}
+_METHODS = {method: method for method in (*_SECRET_METHODS, "private_key_jwt", TLS, SELF_SIGNED_TLS)}
 # The keys of a registration that say how its client assertions are judged
 _OF_ASSERTIONS = ("token_endpoint_auth_signing_alg", "assertion_audience", "assertion_life")
 _AUDIENCES = {word: word for word in ("issuer", "token_endpoint")}
@@ -58,12 +60,15 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
     methods, usual = (_NO_METHOD, "none") if public else (_METHODS, "client_secret_basic")
     method = table.choice("token_endpoint_auth_method", methods, usual, required=False)
     openid = read_openid_client(table, public=public)
+    openid = replace(openid, tls_client_auth=read_certificate_name(table, method))
     signs_in = not openid.tokens.resource_server
     redirect_uris = _redirect_uris(table, public=public, required=signs_in and CODE in openid.grant_types)
     algorithm = table.choice(
         "token_endpoint_auth_signing_alg", {alg: alg for alg in _ASSERTION_ALGORITHMS}, "ES256", required=False
     )
     signs = {"token_endpoint_auth_signing_alg": algorithm} if method == "private_key_jwt" else {}
+    if method == SELF_SIGNED_TLS:
+        signs["token_endpoint_auth_method"] = method
     if openid.request_object_signing_alg and not public:
         signs["request_object_signing_alg"] = openid.request_object_signing_alg
     party = RelyingParty(
@@ -154,7 +159,7 @@ def _check_absent(table: Table, key: str, method: str) -> None:
 def _jwks(table: Table, signs: Mapping[str, str], encrypts: Sequence[str], files: Mapping[str, bytes]) -> str:
     """The client's key set, with a key for each algorithm with which it signs, or answers are encrypted to it.
 
-    `signs` has each by the key that registers it.
+    `signs` has each by the key that registers it; a method stands for the certificate that the client made itself.
     """
     if not signs and not encrypts:
         if table.take("jwks") is not None:
@@ -185,7 +190,10 @@ def _fault_of_jwks(content: bytes, algorithm: str, encrypts: Sequence[str]) -> s
         return "holds no keys."
     if any(_PRIVATE_MEMBERS & set(key) for key in keys):
         return "holds a private or a secret key: make a new pair, this one has been seen."
-    if algorithm:
+    if algorithm == SELF_SIGNED_TLS:
+        if not any("x5c" in key for key in keys):
+            return "holds no certificate (x5c)."
+    elif algorithm:
         kind, curve = _ASSERTION_ALGORITHMS[algorithm]
         if not any(key.get("kty") == kind and (not curve or key.get("crv") == curve) for key in keys):
             return f"holds no key for {algorithm}."

@@ -36,6 +36,8 @@ class CertificateProxy:
 
 
 NO_CERTIFICATES = CertificateProxy()
+# Where nobody knows the proxy yet
+ANY_PROXY = CertificateProxy(hands_on=True, chains=True)
 
 
 class Certificates:

@@ -7,6 +7,7 @@ from connectors.signatures.jwk import public_jwk
 from connectors.signatures.jws import ALGORITHMS
 from connectors.signatures.signer import Signers
 from connectors.wire.claims import Json
+from idp.protocols.oidc.certificates import SELF_SIGNED_TLS, TLS_METHODS, CertificateProxy
 from idp.protocols.oidc.client import ASSERTION_ALGORITHMS, METHODS, NONE
 from idp.protocols.oidc.request import PROMPTS, PURPOSE_SCOPE, RESPONSE_MODES, STANDARD_SCOPES
 from idp.protocols.oidc.verified import ATTRIBUTES, FRAMEWORK
@@ -21,6 +22,15 @@ PUSH_PATH = "/par"
 USERINFO_PATH = "/userinfo"
 JWKS_PATH = "/jwks"
 DEVICE_AUTHORIZATION_PATH = "/device_authorization"
+# Programs alone ask there, and may have a certificate
+DIRECT_ENDPOINTS = (
+    "token_endpoint",
+    "userinfo_endpoint",
+    "pushed_authorization_request_endpoint",
+    "introspection_endpoint",
+    "revocation_endpoint",
+    "device_authorization_endpoint",
+)
 # What every id_token has, beside the attributes
 ID_TOKEN_CLAIMS = ("acr", "at_hash", "aud", "auth_time", "exp", "iat", "iss", "nonce", "sub")
 
@@ -81,6 +91,24 @@ def discovery(
         **({"device_authorization_endpoint": base + DEVICE_AUTHORIZATION_PATH} if kiosks else {}),
         **({"service_documentation": documentation} if documentation else {}),
     }
+
+
+def with_certificates(document: Mapping[str, Json], issuer: str, proxy: CertificateProxy) -> dict[str, Json]:
+    """The metadata of a provider whose proxy hands TLS certificates on: what else is offered (RFC 8705 §2, §3.3 and §5)."""
+    if not proxy.hands_on:
+        return dict(document)
+    base = issuer.rstrip("/")
+    methods = TLS_METHODS if proxy.chains else (SELF_SIGNED_TLS,)
+    more: dict[str, Json] = {
+        name: [*found, *methods]
+        for name, found in document.items()
+        if name.endswith("_endpoint_auth_methods_supported") and isinstance(found, list)
+    }
+    aliases: dict[str, Json] = {
+        name: proxy.address + str(document[name]).removeprefix(base) for name in DIRECT_ENDPOINTS if name in document
+    }
+    offered = {**document, **more, "tls_client_certificate_bound_access_tokens": True}
+    return {**offered, "mtls_endpoint_aliases": aliases} if proxy.address else offered
 
 
 def jwks(signers: Mapping[str, Signers], now: int) -> dict[str, Json]:

@@ -43,7 +43,7 @@ from idp.protocols.oidc.device_authorization import DeviceAuthorization
 from idp.protocols.oidc.direct import DirectRequest, JsonAnswer, error_uri, explained, unavailable
 from idp.protocols.oidc.hint import hinted_subject
 from idp.protocols.oidc.jarm import algorithm_of, signed_answer
-from idp.protocols.oidc.metadata import discovery, jwks
+from idp.protocols.oidc.metadata import discovery, jwks, with_certificates
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.push import Pushes
 from idp.protocols.oidc.request import (
@@ -240,7 +240,7 @@ class OpenIDProvider:
 
     def _discovered(self) -> Mapping[str, Json]:
         public = any(party.public for party in self._parts.parties.values())
-        return discovery(
+        document = discovery(
             self._parts.issuer,
             self._parts.signers,
             self._parts.purposes,
@@ -249,6 +249,7 @@ class OpenIDProvider:
             public_clients=public,
             kiosks=any(party.openid.is_kiosk for party in self._parts.parties.values()),
         )
+        return with_certificates(document, self._parts.issuer, self._parts.proxy)
 
     def _declined(self, inbound: Inbound, error: RequestRefused) -> Declined:
         """The error of a request that could not be unpacked. Raises it where nothing outside says where it may go."""

@@ -77,11 +77,11 @@ def router(site: CitySite) -> APIRouter:
 async def _receipt(site: CitySite, request: Request) -> JsonAnswer | bytes:
     if in_browser(request):
         raise RequestRefused(FROM_A_SERVER, status=403)
-    answer = await authenticated(site, request, await call_of(request), site.party_receipts.receipt)
+    answer = await authenticated(site, request, await call_of(site, request), site.party_receipts.receipt)
     return answer if isinstance(answer, bytes) else explained(answer, site.documentation)
 
 
 async def _userinfo(site: CitySite, request: Request) -> JsonAnswer:
     posted = request.method == "POST" and "content-type" in request.headers
-    call = await call_of(request, posted=posted)
+    call = await call_of(site, request, posted=posted)
     return await run_in_threadpool(site.openid.userinfo, call, site.clock(), partial(check_page, site, request))

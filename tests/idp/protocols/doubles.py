@@ -16,6 +16,7 @@ from idp.login.frontend import Declined, Received
 from idp.login.sealing import Sealer, SealingKeys
 from idp.login.states import CODE_LIFE, GRANT, Grant
 from idp.ports import Unit
+from idp.protocols.oidc.certificates import NO_CERTIFICATES, CertificateProxy
 from idp.protocols.oidc.direct import DirectRequest
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.provider import OpenIDProvider
@@ -135,6 +136,7 @@ class City:
         *parties: RelyingParty,
         minimum: LevelOfAssurance = LevelOfAssurance.LOW,
         keys: SealingKeys | None = None,
+        proxy: CertificateProxy = NO_CERTIFICATES,
     ) -> None:
         self.store = MemoryStore()
         self.sealer = Sealer(tenant=TENANT, keys=keys or fixed_keys(bytes(32)))
@@ -158,6 +160,7 @@ class City:
                 sealer=self.sealer,
                 commits=self.store,
                 parked=self.store,
+                proxy=proxy,
             )
         )
 
