@@ -33,6 +33,7 @@ from policies.load import Configuration
 from policies.load.public_clients import fault_of_origin, fault_of_public_redirect_uri
 from policies.load.redirects import fault_of_redirect_uri
 from policies.load.table import IDENTIFIER, MAX_TITLE, nearest, unreadable
+from policies.openid_client import CORE
 from policies.parties import ASSERTION_LIFE, PurposeId
 from policies.purposes import Purpose
 from policies.redirects import LOOPBACK, is_of_an_app
@@ -77,6 +78,7 @@ class Registration:
     # An app in a browser or on a device, and the origins of its pages: by default those of its redirect addresses
     public: bool = False
     origins: tuple[str, ...] = ()
+    profile: str = CORE
 
     @property
     def file(self) -> str:
@@ -253,6 +255,9 @@ def text_of(asked: Registration, purpose: Purpose) -> str:
 
 def _needed_by_its_library(asked: Registration) -> Iterator[tuple[str, object]]:
     """The settings that differ from the default."""
+    if asked.profile != CORE:
+        yield "profile", asked.profile
+        yield "dpop_bound_access_tokens", True
     if asked.assertion_audience != "issuer":
         yield "assertion_audience", asked.assertion_audience
     if asked.assertion_life != ASSERTION_LIFE:

@@ -8,7 +8,7 @@ import json
 import secrets
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -23,7 +23,15 @@ from idp.application.load import load_all
 from idp.application.register_party import Registration, algorithm_of, attributes_for, faults, required_claims, withdraw
 from idp.cli.console import COULD_NOT_RUN, NO, problems, say, trying
 from idp.cli.options import AsJson, Folder
-from idp.cli.party_options import NO_PROGRAM, faults_of_key, faults_of_options, programs_for
+from idp.cli.party_options import (
+    NO_PROGRAM,
+    faults_of_key,
+    faults_of_options,
+    faults_of_profile,
+    programs_for,
+    told_of,
+    with_profile,
+)
 from idp.cli.party_overasking import overasking
 from idp.cli.party_switch import disable, enable, list_
 from idp.cli.snippets import NOT_RUN, SECRET_ALONE, TITLES, Framework, Words, render
@@ -34,7 +42,6 @@ from policies.catalogue import ClaimValue
 from policies.errors import Misconfigured, Problem, SignatureInvalid
 from policies.parties import ASSERTION_LIFE, LONGEST_ASSERTION_LIFE, PurposeId
 from policies.purposes import Purpose
-from policies.redirects import is_of_an_app, origin_of
 
 SECRET_BYTES = 32
 
@@ -118,6 +125,10 @@ def add(
             metavar="URI", help="With --public: where its pages are; again for another one.", show_default="of --redirect"
         ),
     ] = None,
+    profile: Annotated[
+        Literal["fapi2", "core"] | None,
+        typer.Option(help="What is enforced of its requests and tokens.", show_default="fapi2 with a key, else core"),
+    ] = None,
     *,
     public: Annotated[
         bool, typer.Option("--public", help="An app in a browser or on a device: it gets no secret.")
@@ -152,7 +163,7 @@ def add(
     )
     neighbours = tuple(one.client_id for one in configuration.parties.values() if one.sector == asked.sector)
     given = method is not None or jwks is not None or key_out is not None
-    of_options = faults_of_options(asked, snippet, with_a_key=given)
+    of_options = faults_of_options(asked, snippet, with_a_key=given) or faults_of_profile(asked, profile, snippet)
     of_options = of_options or faults_of_key(asked, jwks, key_out, config, snippet)
     found = [*faults(asked, settings, configuration), *of_options]
     if sector is None:
@@ -165,7 +176,7 @@ def add(
     if found:
         _end(Misconfigured(tuple(found)), NO, as_json=as_json)
     credential = _credential(asked, jwks, key_out, as_json=as_json)
-    asked = _with(asked, credential)
+    asked = with_profile(_with(asked, credential), profile, snippet)
     needed = configuration.purposes[asked.purpose]
     with ExitStack() as undo:
         if credential.key is not None:
@@ -309,6 +320,7 @@ def _as_json(
             "required": [str(name) for name, need in needed.needs.items() if need.required],
             "must_be_true": [str(name) for name, need in needed.needs.items() if need.must_be_true],
         },
+        "profile": asked.profile,
         "method": asked.method,
         "algorithm": asked.algorithm if credential.jwks else None,
         "id_token_alg": asked.id_token_alg,
@@ -338,8 +350,8 @@ def _say(asked: Registration, credential: _Credential, needed: Purpose, around: 
     if credential.secret:
         say("Its secret, which is shown this once (its SHA-256 is all that we keep):")
         say(f"  CLIENT_SECRET={credential.secret}")
-    if asked.public:
-        say("\n".join(_told_of_public(asked)))
+    for line in told_of(asked, around.issuer):
+        say(line)
     if credential.key is not None:
         say(f"Its private key, for the app alone: CLIENT_KEY={credential.key}")
     if around.four_eyes:
@@ -348,16 +360,6 @@ def _say(asked: Registration, credential: _Credential, needed: Purpose, around: 
         return
     say("The configuration was loaded again and holds. A running server takes it in when it gets SIGHUP")
     say(f"(`systemctl reload ciconia`), or at its next start: then {asked.client_id} can sign citizens in.")
-
-
-def _told_of_public(asked: Registration) -> Iterator[str]:
-    """Warns the operator about a public registration."""
-    yield "It is public: it has no secret, and redeems a code by its PKCE verifier alone. Anybody can use its name, so a"
-    yield "citizen is always asked, and what it sends to a server of yours proves nothing there."
-    origins = asked.origins or tuple(dict.fromkeys(filter(None, map(origin_of, asked.redirect_uris))))
-    yield f"Pages that may call for it: {', '.join(origins) or 'none'}."
-    if any(map(is_of_an_app, asked.redirect_uris)):
-        yield "Another app on the same device can claim its scheme, too: prefer https app links where the system has them."
 
 
 def _one(file: str, key: str, what: str, fix: str) -> Misconfigured:

@@ -1,15 +1,20 @@
-"""The options of `ciconia party add` that do not fit together, and the programs that fit a registration."""
+"""The options of `ciconia party add`: what does not fit together, the profile and the programs that fit a registration."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from idp.application.register_party import Registration
 from idp.cli.snippets import PUBLIC_ALONE, SECRET_ALONE, TITLES, Framework
 from idp.protocols.oidc.client import PRIVATE_KEY_JWT, SECRET_METHODS
 from policies.errors import Problem
+from policies.load.profiles import ALGORITHMS, is_plain
+from policies.openid_client import CORE, FAPI2
 from policies.parties import ASSERTION_LIFE
-from policies.redirects import origin_of
+from policies.redirects import is_of_an_app, origin_of
 
+# Those of our programs that push their requests and bind their tokens
+FAPI2_PROGRAMS = frozenset[str]()
 NO_PROGRAM = "no program of ours signs in with a key; docs/connect-an-app.md says what it needs."
 
 
@@ -40,9 +45,37 @@ def faults_of_options(asked: Registration, snippet: str, *, with_a_key: bool) ->
 
 def programs_for(asked: Registration) -> Sequence[Framework]:
     """The programs that fit a client: for a public one the page; we have none for an app on a device."""
+    if asked.profile == FAPI2:
+        return [one for one in Framework if one in FAPI2_PROGRAMS]
     if not asked.public:
         return [one for one in Framework if one not in PUBLIC_ALONE]
     return [one for one in Framework if one in PUBLIC_ALONE and origin_of(asked.redirect_uris[0])]
+
+
+def faults_of_profile(asked: Registration, profile: str | None, snippet: str) -> list[Problem]:
+    """What keeps a client from the profile that is asked for, as far as options say."""
+    if profile != FAPI2:
+        return []
+    if asked.method != PRIVATE_KEY_JWT:
+        return _fault("--profile", "fapi2 is for a service with a key.", "give --key-out FILE or --jwks FILE, or core.")
+    named = next((one for one in Framework if one == snippet), None)
+    if named is not None and named not in FAPI2_PROGRAMS:
+        what = f"{TITLES[named]} of ours neither pushes its requests nor binds its tokens."
+        return _fault("--snippet", what, "name another program or none, or give --profile core.")
+    return []
+
+
+def with_profile(asked: Registration, profile: str | None, snippet: str) -> Registration:
+    """The registration with its profile: as asked, or fapi2 for one with a key that asks for nothing that is against it."""
+    fits = (
+        asked.method == PRIVATE_KEY_JWT
+        and {asked.algorithm, asked.id_token_alg} <= ALGORITHMS
+        and asked.pkce_required
+        and asked.assertion_audience == "issuer"
+        and not any(map(is_plain, asked.redirect_uris))
+        and (snippet in FAPI2_PROGRAMS or snippet not in set(Framework))
+    )
+    return replace(asked, profile=profile or (FAPI2 if fits else CORE))
 
 
 def faults_of_key(
@@ -70,3 +103,18 @@ def faults_of_key(
     if key_out is not None and (key_out.exists() or key_out.is_symlink()):
         return _fault("--key-out", f"{key_out} is there already.", "name a new file.")
     return []
+
+
+def told_of(asked: Registration, issuer: str) -> Iterator[str]:
+    """Tells the operator what a registration of this kind asks of the app."""
+    if asked.profile == FAPI2:
+        yield f"Its profile is fapi2: it pushes each request to {issuer}/par, and binds its tokens to a key (DPoP)."
+        yield "A library that cannot is registered with --profile core."
+    if not asked.public:
+        return
+    yield "It is public: it has no secret, and redeems a code by its PKCE verifier alone. Anybody can use its name, so a"
+    yield "citizen is always asked, and what it sends to a server of yours proves nothing there."
+    origins = asked.origins or tuple(dict.fromkeys(filter(None, map(origin_of, asked.redirect_uris))))
+    yield f"Pages that may call for it: {', '.join(origins) or 'none'}."
+    if any(map(is_of_an_app, asked.redirect_uris)):
+        yield "Another app on the same device can claim its scheme, too: prefer https app links where the system has them."

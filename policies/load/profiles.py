@@ -42,9 +42,13 @@ def faults_of_fapi2(party: RelyingParty) -> Iterator[tuple[str, str, str]]:
         if alg and alg not in ALGORITHMS:
             yield key, f"is {alg}, which fapi2 does not take.", f"take one of {', '.join(sorted(ALGORITHMS))}, {_CORE}"
     for uri in party.redirect_uris:
-        # A native app's own machine, by its number alone (RFC 8252 §7.3 and §8.3)
-        if uri.startswith("http:") and not LOOPBACK.fullmatch(uri):
+        if is_plain(uri):
             yield "redirect_uris", f"{uri!r} is http.", f"write an https address, or http://127.0.0.1/PATH, {_CORE}"
+
+
+def is_plain(uri: str) -> bool:
+    """Whether an answer would go in plain http; not to a native app's own machine, by its number (RFC 8252 §7.3, §8.3)."""
+    return uri.startswith("http:") and not LOOPBACK.fullmatch(uri)
 
 
 def check_profile(table: Table, party: RelyingParty) -> None:

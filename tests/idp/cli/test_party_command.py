@@ -78,6 +78,7 @@ def test_the_json_says_what_the_app_needs(city: Path) -> None:
             "required": ["birthdate", "address"],
             "must_be_true": [],
         },
+        "profile": "core",
         "method": "client_secret_basic",
         "algorithm": None,
         "id_token_alg": "ES256",
@@ -91,7 +92,7 @@ def test_the_json_says_what_the_app_needs(city: Path) -> None:
 
 def test_a_key_is_made_outside_of_the_configuration_for_its_owner_alone(city: Path, tmp_path: Path) -> None:
     key = tmp_path / "permits.pem"
-    found = said(add(city, "--key-out", key, "--json"))
+    found = said(add(city, "--key-out", key, "--profile", "core", "--json"))
     assert (found["method"], found["algorithm"]) == ("private_key_jwt", "ES256")
     assert (found["client_secret"], found["key"], found["jwks"]) == (None, str(key), "parties/permits.jwks.json")
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
@@ -114,6 +115,49 @@ def test_keys_that_the_app_has_already_are_taken(city: Path, tmp_path: Path) -> 
     found = said(add(city, "--jwks", own, "--json"))
     assert (found["method"], found["algorithm"], found["key"]) == ("private_key_jwt", "RS256", None)
     assert (city / "parties" / "permits.jwks.json").read_bytes() == own.read_bytes()
+
+
+def test_a_service_with_a_key_is_proposed_the_strongest_profile(city: Path, tmp_path: Path) -> None:
+    run = add(city, "--key-out", tmp_path / "k.pem")
+    assert run.exit_code == 0
+    assert "Its profile is fapi2: it pushes each request to https://login.city.example/par" in run.output
+    party = load_configuration(city).parties[ClientId("permits")]
+    assert (party.openid.is_fapi2, party.openid.pushes, party.openid.dpop_bound_access_tokens) == (True, True, True)
+    # None of these can be: whoever needs one gets what was there before
+    for number, more in enumerate(
+        (
+            ("--profile", "core"),
+            ("--audience", "token_endpoint"),
+            ("--id-token-alg", "RS256"),
+            ("--pkce", "optional"),
+            ("--snippet", "express"),
+        )
+    ):
+        name = f"other-{number}"
+        found = said(add(city, "--json", "--key-out", tmp_path / f"{name}.pem", *more, name=name))
+        assert found["profile"] == "core"
+        assert "express" in str(found["snippets"])
+        assert not load_configuration(city).parties[ClientId(name)].openid.pushes
+    assert said(add(city, "--json", name="by-secret"))["profile"] == "core"
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ((), "fapi2 is for a service with a key"),
+        (("--public",), "fapi2 is for a service with a key"),
+        (("--key-out", "k.pem", "--snippet", "flask"), "neither pushes its requests"),
+        (("--key-out", "k.pem", "--id-token-alg", "RS256"), "is RS256, which fapi2 does not take"),
+        (("--key-out", "k.pem", "--audience", "token_endpoint"), "is our issuer alone in fapi2"),
+        (("--key-out", "k.pem", "--pkce", "optional"), "is required by fapi2"),
+    ],
+)
+def test_the_strongest_profile_is_not_bent(
+    city: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...], told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert told in _refused(city, add(city, "--profile", "fapi2", *more))
+    assert not (tmp_path / "k.pem").exists()
 
 
 def test_what_its_library_needs_is_registered_and_the_programs_say_it(city: Path, tmp_path: Path) -> None:
