@@ -136,6 +136,10 @@ class RequestingNode:
     tell_refusal: bool = False
 
 
+# The persons of an identity provider are made up: for test logins alone, or for anybody's
+ONLY_TEST, ALSO_TEST = "only", "also"
+
+
 @dataclass(frozen=True, slots=True)
 class IdentityProvider:
     """The voucher for a country's citizens: an identity provider (SAML 2.0, its metadata pinned), or the country's node."""
@@ -173,3 +177,5 @@ class IdentityProvider:
     name_id_format: str = ""
     # the legal sphere that it vouches in; "" is within every one
     sphere: str = ""
+    # "only" where its persons are made up, for test logins alone; "also" where anybody's login may ask it, as in the demo
+    test: str = ""

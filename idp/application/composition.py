@@ -12,6 +12,7 @@ from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys, NodeKeys
 from idp.login.approvals import Approvals
 from idp.login.city_role import CityRole
+from idp.login.eligible import TRIAL
 from idp.login.flow import Broker
 from idp.login.frontend import Frontend, Frontends
 from idp.login.role import Configurations, Role
@@ -32,6 +33,7 @@ from idp.protocols.oidc.device import DeviceFrontend
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.provider import OpenIDProvider
 from idp.protocols.oidc.receipt import PartyReceipts
+from idp.protocols.oidc.trial import Trials
 from idp.protocols.saml.deviation_guard import DeviationGuard, GuardedConnector
 from idp.protocols.saml.service_provider import saml_connector, saml_metadata
 from idp.receipts.citizen import CitizenReceipts
@@ -101,6 +103,8 @@ def _city(parts: SiteParts) -> CitySite:
     openid, kiosks = frontends[oidc_request.NAME], frontends[device_codes.NAME]
     if not isinstance(openid, OpenIDProvider) or not isinstance(kiosks, DeviceFrontend):
         raise TypeError("a city without an OpenID provider")
+    trials = Trials(_openid_parts(parts, role), openid)
+    frontends[TRIAL] = trials
     receipts = Receipts(
         tenant=settings.tenant,
         country=settings.country,
@@ -131,6 +135,7 @@ def _city(parts: SiteParts) -> CitySite:
         openid=openid,
         kiosks=kiosks,
         sessions=openid.sessions,
+        trials=trials,
         citizen_receipts=CitizenReceipts(
             tenant=settings.tenant,
             sealer=parts.sealer,

@@ -43,16 +43,21 @@ MODULES = {
     "ledger": "ledger",
     "metadata": "metadata",
     "party": "party",
+    "try": "trial",
     "keys": "keys",
     "audit": "audit",
 }
+
+
+# The functions of commands whose names are words of Python
+_NAMES = {"try": "try_login"}
 
 
 class _Loaded(Mapping[str, Any]):
     """Typer's commands by their names, each loaded when it is needed."""
 
     def __getitem__(self, name: str) -> Any:
-        found = getattr(import_module(f"idp.cli.{MODULES[name]}"), name)
+        found = getattr(import_module(f"idp.cli.{MODULES[name]}"), _NAMES.get(name, name))
         if not isinstance(found, typer.Typer):
             alone = typer.Typer(add_completion=False)
             alone.command(name=name)(found)

@@ -41,6 +41,7 @@ KINDS: Mapping[str, int] = {
     "receipt": 24,
     "refresh": LONGEST_REFRESH_LIFE // HOUR,
     "session": 24,
+    "trial": 1,
 }
 LONGEST = max(KINDS.values())
 

@@ -3,8 +3,11 @@
 from typing import Protocol
 
 from policies.authentication import Requester, ServiceRequest
-from policies.parties import EntityId, IdentityProvider, RelyingParty
+from policies.parties import ONLY_TEST, EntityId, IdentityProvider, RelyingParty
 from policies.purposes import Purpose
+
+# The frontend of test logins (`ciconia try`)
+TRIAL = "trial"
 
 
 class Nodes(Protocol):
@@ -21,7 +24,12 @@ class Nodes(Protocol):
 
 
 def serves(provider: IdentityProvider, request: ServiceRequest, purpose: Purpose) -> bool:
-    """Whether a country is one that the service named, and one that the purpose is for."""
+    """Whether a country is one that the service named, and one that the purpose is for.
+
+    A test login meets made-up persons alone, and nobody else's login meets those that are for test logins.
+    """
+    if not provider.test if request.origin.frontend == TRIAL else provider.test == ONLY_TEST:
+        return False
     named = not request.country or provider.country == request.country
     return named and purpose.takes(provider.country)
 

@@ -15,6 +15,7 @@ from idp.pages.device_view import DeviceStep, DeviceView
 from idp.pages.headers import SUBMIT_SCRIPT
 from idp.pages.languages import OWN_NAMES, Language, load_languages
 from idp.pages.static import MARK_FILE, STYLE_FILE
+from idp.pages.trial_view import TrialView
 from idp.pages.views import (
     ApprovalView,
     ErrorView,
@@ -31,7 +32,7 @@ from policies.redirects import is_of_an_app
 
 # A phrase in a template without any parts
 _PHRASE = re.compile(r'\{\{ say\("([a-z0-9_.]+)"\) \}\}')
-_PAGES = ("picker", "approval", "inform", "onward", "receipt", "device", "error")
+_PAGES = ("picker", "approval", "inform", "onward", "receipt", "device", "trial", "error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +181,12 @@ class Pages:
                 _own(path)
         title = language.say("receipt.title" if view.shown else "receipt.none_title")
         return self._page("receipt", language, title=title, view=view, shown=view.shown)
+
+    def trial(self, view: TrialView) -> str:
+        """Render the end of a test login."""
+        language = self._languages[view.language]
+        title = language.say("trial.title", service=view.service.text)
+        return self._page("trial", language, title=title, view=view)
 
     def error(self, view: ErrorView) -> str:
         """Render an error: what happened, whose move it is, and a reference."""

@@ -6,6 +6,7 @@ from idp.login.city_role import CityRole
 from idp.protocols.oidc.device import DeviceFrontend
 from idp.protocols.oidc.provider import OpenIDProvider
 from idp.protocols.oidc.receipt import PartyReceipts
+from idp.protocols.oidc.trial import Trials
 from idp.receipts.citizen import CitizenReceipts
 from idp.web.client_certificate import ProxyHeader
 from idp.web.site import Site
@@ -18,6 +19,7 @@ class CitySite(Site):
     role: CityRole
     openid: OpenIDProvider
     kiosks: DeviceFrontend
+    trials: Trials
     citizen_receipts: CitizenReceipts
     party_receipts: PartyReceipts
     certificates: ProxyHeader

@@ -9,10 +9,11 @@ from policies.catalogue import Catalogue
 from policies.forms import MULTIPLE, AttributeKind
 from policies.load import peers
 from policies.load.table import LEVELS, URI, Table, nearest
-from policies.parties import EntityId, IdentityProvider, ProviderId, SubjectNamespace
+from policies.parties import ALSO_TEST, ONLY_TEST, EntityId, IdentityProvider, ProviderId, SubjectNamespace
 
 _BINDINGS = {"redirect": "redirect", "post": "post"}
 _PROTOCOLS = {"saml": "saml", "eidas": "eidas"}
+_TEST = {word: word for word in (ONLY_TEST, ALSO_TEST)}
 _ONLY_SAML = ("metadata", "attributes", "subject", "notified", "name_id_format")
 # SAML Core 2.0 §8.3. The last two identify nobody for good, and are for providers whose `subject` is an attribute
 _NAME_ID_FORMATS = {
@@ -66,6 +67,7 @@ def _identity_provider(table: Table, files: Mapping[str, bytes], catalogue: Cata
         assurance=_assurance(table),
         source=table.source("id"),
         sphere=table.sphere(),
+        test=table.choice("test", _TEST, "", required=False),
         binding=table.choice("binding", _BINDINGS, "redirect", required=False),
         notified=table.flag("notified"),
         latin={wire: name for wire, (name, part) in targets.items() if part == _LATIN},
@@ -102,6 +104,7 @@ def _country_node(table: Table, files: Mapping[str, bytes]) -> IdentityProvider:
         assurance=_assurance(table, of_node=True),
         source=table.source("id"),
         sphere=table.sphere(),
+        test=table.choice("test", _TEST, "", required=False),
         binding=table.choice("binding", _BINDINGS, "redirect", required=False),
         protocol="eidas",
         peer=peer,

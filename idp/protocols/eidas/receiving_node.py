@@ -5,7 +5,7 @@ The sending role says other things of itself: `idp.protocols.eidas.proxy_service
 
 import importlib.metadata
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from connectors.formats.eidas.own_metadata import SIGNATURE_PLACE, ConnectorMetadata, NodeOrganization, connector_element
 from connectors.profiles import EIDAS
@@ -22,7 +22,7 @@ from idp.system.addresses import node_acs_url, node_entity_id
 from policies.errors import Problem
 from policies.load import Configuration
 from policies.load.roles import problems_of_role
-from policies.parties import EntityId, Peer
+from policies.parties import ALSO_TEST, EntityId, Peer
 
 # What the EU's own node says
 METADATA_LIFE = NODE_LIFE
@@ -43,6 +43,7 @@ def crossing_problems(settings: Settings, configuration: Configuration, keys: Br
         what = f"the keys of a node are missing: {', '.join(NODE_FILES)}."
         fix = "`ciconia init` makes them: take them from a new folder, or restore them from their backup."
         problems.append(Problem(str(settings.key_folder), 0, "keys", what, fix))
+    problems += _test_problems(settings, configuration)
     problems += own_key_problems(configuration, keys)
     problems += shared_factor_problems(configuration, keys)
     ours = node_entity_id(settings.issuer)
@@ -51,6 +52,16 @@ def crossing_problems(settings: Settings, configuration: Configuration, keys: Br
             what, fix = "it is our own node.", "name the entity id of the other country's node."
             problems.append(Problem(peer.source.file, peer.source.line, "entity_id", what, fix))
     return problems
+
+
+def _test_problems(settings: Settings, configuration: Configuration) -> Iterator[Problem]:
+    """Made-up persons sign in to nothing real: the demo alone offers them to everybody, and no node to another."""
+    for one in configuration.providers.values():
+        if one.test and settings.role == "node":
+            yield Problem(one.source.file, one.source.line, "test", "is for a city.", "leave it out.")
+        elif one.test == ALSO_TEST and not settings.demo:
+            what = "offers made-up persons to everybody, outside of the demo."
+            yield Problem(one.source.file, one.source.line, "test", what, 'write test = "only", for test logins alone.')
 
 
 def receiving_metadata(settings: Settings, keys: BrokerKeys) -> Mapping[str, Published]:

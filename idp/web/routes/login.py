@@ -14,12 +14,14 @@ from fastapi.responses import Response
 from connectors.connector import Inbound
 from connectors.request_checks import PeerRequestRefused
 from idp.ledger.record_contents import DecidedBy
+from idp.login.eligible import TRIAL
 from idp.login.finish import Choice
 from idp.login.frontend import Declined, Frontend
 from idp.login.states import Asked
 from idp.monitoring.steps import LoginStep
 from idp.pages.views import Ending
 from idp.server.wrong_answers import ADDRESS_TIMES
+from idp.web.city_site import CitySite
 from idp.web.login_cookies import after_decision, new_secret
 from idp.web.page_route import Endpoint, PageRoute
 from idp.web.requests import (
@@ -32,7 +34,7 @@ from idp.web.requests import (
     form,
     query,
 )
-from idp.web.routes import decision, picker, resume
+from idp.web.routes import decision, picker, resume, trial
 from idp.web.routes.decision import asking, ended_by, refused
 from idp.web.site import Site
 from idp.web.stopped import stopped
@@ -175,6 +177,8 @@ def _handle_response(site: Site, request: Request, inbound: Inbound, protocol: s
         alive = "" if spent else login
         return stopped(site, request, error, asked.origin, now, wished=asked.languages, kept=kept, login=alive)
     site.watched.verified(time.perf_counter() - began)
+    if isinstance(site, CitySite) and asked.origin.frontend == TRIAL:
+        return trial.tried(site, decided, language, now)
     blocked, country = decided.decision.blocked, site.screens.counted(asked.origin, provider)
     step = LoginStep.BLOCKED if blocked else LoginStep.ANSWERED
     site.watched.steps.step(step, reference, asked.origin.service, country, decided.deviations)

@@ -70,6 +70,21 @@ def _crossing() -> Configuration:
     return replace(made, providers={COUNTRY: made.providers[COUNTRY], OTHER: node})
 
 
+def test_made_up_persons_are_offered_to_everybody_in_the_demo_alone(keys: BrokerKeys) -> None:
+    """A node has no test logins."""
+    made = configuration()
+
+    def problems(test: str, **changes: object) -> list[str]:
+        providers = {COUNTRY: replace(made.providers[COUNTRY], test=test)}
+        found = crossing_problems(_settings(**changes), replace(made, providers=providers), keys)
+        return [one.key for one in found if one.key == "test"]
+
+    assert problems("only") == []
+    assert problems("also") == ["test"]
+    assert problems("also", issuer="http://city.localhost:8400", demo=True) == []
+    assert problems("only", role="node") == problems("also", role="node", demo=False) == ["test"]
+
+
 def test_a_city_that_asks_nobody_abroad_needs_nothing_of_a_node(keys: BrokerKeys) -> None:
     bare = _settings(country="", organization=None)
     assert crossing_problems(bare, configuration(), replace(keys, node=None)) == []
