@@ -234,6 +234,7 @@ ID_TOKEN_CHECKS: Mapping[str, str] = {
     "claim_acr": "acr is a text where it is there",
     "acr_unknown": "acr is a level that the registration names",
     "acr_too_low": "its level is at least what was asked",
+    "claim_sid": "sid is a text where it is there",
     "claim_at_hash": "at_hash is a text where it is there",
     "token_access_token": "at_hash is that of the access token",
 }

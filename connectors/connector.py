@@ -67,6 +67,8 @@ class Expectation:
     max_age: int | None = None
     # the NameID format that was asked for; "" where none was
     name_id_format: str = ""
+    # for an answer that we fetch: PKCE's verifier, which travels sealed
+    secret: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,10 @@ class Examined:
 
 
 class Connector(Protocol):
-    """One way to ask one identity provider. Judging does no I/O: bytes, keys and `now` are arguments."""
+    """One way to ask one identity provider. Judging does no I/O: bytes, keys and `now` are arguments.
+
+    A protocol whose answer is fetched asks the provider inside `request` and `receive`, by one deadline (decision 0039).
+    """
 
     def request(self, ask: Ask, now: int) -> tuple[Outbound, Expectation]:
         """Make the question, and what its answer must match.

@@ -14,6 +14,7 @@ import socket
 import ssl
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -141,6 +142,8 @@ class Channel:
         self._pool = httpcore2.ConnectionPool(
             ssl_context=trust, network_backend=backend, max_connections=connections, keepalive_expiry=expiry
         )
+        # A connector ends with the configuration that it is of, and whoever uses it then holds it
+        weakref.finalize(self, self._pool.close)
 
     def __enter__(self) -> Self:
         return self

@@ -80,6 +80,7 @@ class IdToken:
     ends: int
     kid: str
     bound_to_access_token: bool  # whether at_hash was there and held
+    session: str = field(repr=False)  # `sid`, which a logout names; "" where there is none
     claims: Mapping[str, Json] = field(repr=False)  # all but the protocol's own
 
 
@@ -126,6 +127,7 @@ def judge_id_token(token: str, keys: Sequence[VerificationKey], expected: Expect
         ends=ends,
         kid=claims.kid,
         bound_to_access_token=bound,
+        session=optional_text(claims, "sid") or "",
         claims={name: value for name, value in claims.members.items() if name not in PROTOCOL_CLAIMS},
     )
 

@@ -113,3 +113,5 @@ class Assertion:
     not_on_or_after: int  # the end of the assertion's use, seconds since the epoch, without skew
     # the named deviations that its message used (`policies.deviations`), for the log and for inspection
     deviations: tuple[str, ...] = ()
+    # the session at the source (`sid`), which a logout of it names; "" where it said none
+    session: str = field(default="", repr=False)

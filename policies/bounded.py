@@ -109,4 +109,5 @@ def judges_no_higher(old: IdentityProvider, now: IdentityProvider) -> bool:
 def judges_alike(old: IdentityProvider, now: IdentityProvider) -> bool:
     """Whether an answer means the same under both registrations of a provider: whom it names, what, and how surely."""
     said = replace(old, title=now.title, source=now.source, metadata=now.metadata, peer=now.peer)
-    return replace(said, binding=now.binding, deviations=now.deviations, name_id_format=now.name_id_format) == now
+    asked = replace(said, binding=now.binding, deviations=now.deviations, name_id_format=now.name_id_format)
+    return replace(asked, openid=now.openid) == now

@@ -14,7 +14,7 @@ class Deviation:
     """One deviation. Texts are plain sentences for operators."""
 
     name: str
-    profile: str  # "eidas" or "saml2int", as `connectors.profiles` names them
+    profile: str  # "eidas" or "saml2int", as `connectors.profiles` names them, or "openid"
     what: str  # what arrives
     senders: str  # who sends it: products and versions
     forbidden_by: str  # the standard and its section
@@ -32,6 +32,8 @@ REGISTERED_COUNTRY = "registered_country"
 NO_PROTOCOL_VERSION = "no_protocol_version"
 LENIENT_CERTIFICATE = "lenient_certificate"
 AES_CBC = "aes_cbc"
+TOKEN_ENDPOINT_AUDIENCE = "token_endpoint_audience"
+PLAIN_BASIC = "plain_basic"
 
 _ALL: tuple[Deviation, ...] = (
     Deviation(
@@ -112,6 +114,25 @@ _ALL: tuple[Deviation, ...] = (
             "own encryption key, which opens its answers alone. Every failure to open one looks alike. The tenth failure "
             "within an hour switches the deviation off, until an operator switches it on. 3DES is refused."
         ),
+        by_registration=True,
+    ),
+    Deviation(
+        name=TOKEN_ENDPOINT_AUDIENCE,
+        profile="openid",
+        what="Our client assertions name the provider's token endpoint as their audience, not its issuer.",
+        senders="Providers that take no other audience, such as Microsoft Entra ID.",
+        forbidden_by="FAPI 2.0 Security Profile §5.3.3.1 and rfc7523bis: the audience is the issuer.",
+        bound="The address is that of the pinned metadata, whose issuer is held against the registration. An assertion "
+        "lives for a minute, and is used once.",
+        by_registration=True,
+    ),
+    Deviation(
+        name=PLAIN_BASIC,
+        profile="openid",
+        what="Our client_id and secret go into HTTP Basic as they are, without the encoding of forms.",
+        senders="Providers that decode nothing there, as many older ones do.",
+        forbidden_by="RFC 6749 §2.3.1 and appendix B.",
+        bound="It changes how the same secret is spelled for the same provider. A colon in our client_id is refused.",
         by_registration=True,
     ),
 )

@@ -7,6 +7,7 @@ from typing import NewType
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName, Form
 from policies.openid_client import OpenIDClient
+from policies.openid_registration import OpenIDRegistration
 from policies.redirects import is_redirect
 
 Tenant = NewType("Tenant", str)
@@ -142,7 +143,10 @@ ONLY_TEST, ALSO_TEST = "only", "also"
 
 @dataclass(frozen=True, slots=True)
 class IdentityProvider:
-    """The voucher for a country's citizens: an identity provider (SAML 2.0, its metadata pinned), or the country's node."""
+    """The voucher for a country's citizens: an identity provider whose metadata is pinned, or the country's node.
+
+    `entity_id` of an OpenID provider is its issuer.
+    """
 
     provider_id: ProviderId
     title: Translated
@@ -153,16 +157,16 @@ class IdentityProvider:
     entity_id: EntityId
     # the pinned metadata, as the file had it
     metadata: bytes = field(repr=False)
-    # wire name of a SAML attribute -> (our attribute, part of it: "" or a field name of Address)
+    # wire name of a SAML attribute or a claim -> (our attribute, part of it: "" or a field name of Address)
     attributes: Mapping[str, tuple[AttributeName, str]]
-    # wire name of the attribute that identifies the subject; "" where the NameID does
+    # wire name of the attribute that identifies the subject; "" where the NameID or `sub` does
     subject_attribute: str
-    # AuthnContextClassRef -> level, as configured (default: the eIDAS URIs)
+    # AuthnContextClassRef or acr -> level, as configured (default: the eIDAS URIs)
     assurance: Mapping[str, LevelOfAssurance]
     source: Source
     # "redirect" or "post"
     binding: str = "redirect"
-    # "saml", or "eidas" for a country's node: then `peer` says where its metadata is, and `metadata` is empty
+    # "saml", "oidc", or "eidas" for a country's node: then `peer` says where its metadata is, and `metadata` is empty
     protocol: str = "saml"
     peer: Peer | None = None
     # Whether its scheme is notified (Regulation (EU) 910/2014 art. 9): what a sending node may call its levels
@@ -179,3 +183,10 @@ class IdentityProvider:
     sphere: str = ""
     # "only" where its persons are made up, for test logins alone; "also" where anybody's login may ask it, as in the demo
     test: str = ""
+    # how we are registered at an OpenID provider; None of every other one
+    openid: OpenIDRegistration | None = None
+
+    @property
+    def pushes(self) -> bool:
+        """Whether we ask it ourselves before a browser goes there."""
+        return self.openid is not None and self.openid.pushed

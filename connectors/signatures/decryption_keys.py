@@ -48,6 +48,11 @@ class FileAgreement:
     marked: bool = False
 
     @property
+    def public_key(self) -> ec.EllipticCurvePublicKey:
+        """The public half."""
+        return self._private_key.public_key()
+
+    @property
     def curve(self) -> str:
         """Its name in pyca."""
         return self._private_key.curve.name

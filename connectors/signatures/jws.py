@@ -197,13 +197,19 @@ def unverified_key(header: str) -> tuple[str, Json]:
     return algorithm, members.get("jwk")
 
 
-def sign(claims: Mapping[str, Json], signer: TokenSigner, *, alg: str, typ: str) -> str:
-    """Sign claims as a compact JWS with `kid` and `typ`. Raises `BrokerError` where the signer cannot."""
+def sign(
+    claims: Mapping[str, Json], signer: TokenSigner, *, alg: str, typ: str, jwk: Mapping[str, str] | None = None
+) -> str:
+    """Sign claims as a compact JWS with `kid` and `typ`; with the whole public `jwk` in place of `kid`, if it is given.
+
+    Raises `BrokerError` where the signer cannot.
+    """
     if alg not in _ASKED:
         raise BrokerError(f"no signer signs with {alg!r}")
     _fits(signer.public_key, alg)
     payload = json.dumps(claims, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
-    header = json.dumps({"alg": alg, "kid": signer.key_id, "typ": typ}, separators=(",", ":")).encode()
+    named = {"kid": signer.key_id} if jwk is None else {"jwk": jwk}
+    header = json.dumps({"alg": alg, **named, "typ": typ}, separators=(",", ":")).encode()
     octets = f"{base64url(header)}.{base64url(payload)}"
     try:
         return f"{octets}.{base64url(signer.sign(octets.encode(), _ASKED[alg]))}"

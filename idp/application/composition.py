@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 from connectors.connector import Connector
 from connectors.eidas import EidasConnector
+from connectors.fetch import Fetcher
 from connectors.metadata.peers import Peers
 from idp.application.certificate_proxy import header_of, proxy_of
 from idp.config.settings import Settings
@@ -33,6 +34,7 @@ from idp.protocols.oidc.device import DeviceFrontend
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.provider import OpenIDProvider
 from idp.protocols.oidc.receipt import PartyReceipts
+from idp.protocols.oidc.relying_party import Sources, openid_connector, own_keys
 from idp.protocols.oidc.trial import Trials
 from idp.protocols.saml.deviation_guard import DeviationGuard, GuardedConnector
 from idp.protocols.saml.service_provider import saml_connector, saml_metadata
@@ -90,7 +92,7 @@ def _city(parts: SiteParts) -> CitySite:
     role = CityRole(
         tenant=settings.tenant,
         configurations=parts.configurations,
-        nodes=parts.peers,
+        nodes=Sources(parts.peers, parts.connectors, configuration),
         issuer=settings.issuer,
         own_name=settings.organization.name if settings.organization else "",
         template=parts.pages.template_digest,
@@ -122,13 +124,13 @@ def _city(parts: SiteParts) -> CitySite:
         frontends=frontends,
         screens=CityScreens(role=role, pages=parts.pages, catalogue=configuration.catalogue),
         logins=_logins(parts),
-        protocols=("saml", "eidas"),
+        protocols=("saml", "eidas", "oidc"),
         catalogue=configuration.catalogue,
         sealer=parts.sealer,
         pages=parts.pages,
         log=parts.store,
         clock=parts.clock,
-        metadata={**saml_metadata(settings, keys), **receiving_metadata(settings, keys)},
+        metadata={**saml_metadata(settings, keys), **receiving_metadata(settings, keys), **own_keys(keys)},
         log_keys=keys.ledger.log,
         documentation=settings.documentation_url,
         watched=parts.watched,
@@ -188,13 +190,13 @@ def _node(parts: SiteParts) -> Site:
         frontends=frontends,
         screens=NodeScreens(role=role, pages=parts.pages, catalogue=configuration.catalogue),
         logins=_logins(parts),
-        protocols=("saml",),
+        protocols=("saml", "oidc"),
         catalogue=configuration.catalogue,
         sealer=parts.sealer,
         pages=parts.pages,
         log=parts.store,
         clock=parts.clock,
-        metadata={**saml_metadata(settings, keys), "/eidas/metadata": published},
+        metadata={**saml_metadata(settings, keys), "/eidas/metadata": published, **own_keys(keys)},
         log_keys=keys.ledger.log,
         documentation=settings.documentation_url,
         watched=parts.watched,
@@ -313,5 +315,9 @@ def connectors_of(
             catalogue=configuration.catalogue,
         )
 
-    table = {"saml": saml, "eidas": eidas}
+    def oidc(provider: IdentityProvider) -> Connector:
+        return openid_connector(provider, settings, keys, fetcher())
+
+    fetcher = cache(partial(Fetcher, demo=settings.demo))
+    table = {"saml": saml, "eidas": eidas, "oidc": oidc}
     return {name: table[provider.protocol](provider) for name, provider in configuration.providers.items()}

@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import Engine, inspect
 
 from connectors.metadata.pinned_provider import pinned_provider
+from connectors.oidc.metadata import pinned_metadata
 from idp.application.certificate_proxy import proxy_of
 from idp.changes.bundle import Bundle, bundle_with
 from idp.changes.history import Applied, History, kept_bundle, unverified_newest
@@ -82,7 +83,10 @@ def unservable(issuer: str, configuration: Configuration, proxy: CertificateProx
     for one in configuration.providers.values():
         if one.peer is None and one.metadata:
             try:
-                pinned_provider(one.metadata, one.entity_id, one.source)
+                if one.openid is not None:
+                    pinned_metadata(one, demo=True)
+                else:
+                    pinned_provider(one.metadata, one.entity_id, one.source)
             except Misconfigured as error:
                 yield from error.problems
 

@@ -13,7 +13,7 @@ from idp.config.settings import SETTINGS_FILE
 from idp.doctor.examination import Examination
 from idp.doctor.finding import ERROR, NOTICE, WARNING, DoctorFinding
 from idp.keys.file import PRODUCTION_MARK, RSA_BITS
-from idp.keys.folder import NODE_FILES, SAML_ENCRYPTION, SECRETS
+from idp.keys.folder import CLIENT_SECRET, NODE_FILES, SAML_ENCRYPTION, SECRETS
 from idp.keys.kinds import LOG, kind_of, owner
 from idp.keys.ledger_files import LOG_VKEY, OPENINGS_KEY, listed_key
 from idp.ledger.checkpoint import SIGNATURE_MARK
@@ -57,7 +57,8 @@ def keys(case: Examination) -> Iterator[DoctorFinding]:
         return
     yield from _folder(case, folder)
     for path in sorted(folder.iterdir()):
-        if path.name not in KNOWN and kind_of(path.name) is None:
+        known = path.name in KNOWN or path.name.startswith(CLIENT_SECRET)
+        if not known and kind_of(path.name) is None:
             what, fix = "it is no key that this broker uses.", "Move it elsewhere: a backup belongs on another machine."
             yield NOTICE(case.name(path), path.name, what, "Forgotten copies of keys get lost.", fix)
             continue

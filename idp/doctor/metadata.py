@@ -14,6 +14,7 @@ from connectors.metadata.chains import pki_of
 from connectors.metadata.peers import Held, PeerInUse, Peers
 from connectors.metadata.pinned_provider import pinned_provider
 from connectors.metadata.signers import metadata_keys
+from connectors.oidc.metadata import pinned_metadata
 from connectors.profiles import EIDAS
 from connectors.saml import SamlConnector
 from connectors.signatures.certificates import certificate_of
@@ -59,6 +60,11 @@ def pinned(case: Examination) -> Iterator[DoctorFinding]:
     for provider in case.configuration.providers.values():
         if provider.protocol == "saml" and provider.metadata:
             yield from _provider(case, provider)
+        elif provider.openid is not None and provider.metadata:
+            try:
+                pinned_metadata(provider, demo=case.settings.demo or not case.knows("demo"))
+            except Misconfigured as error:
+                yield from (case.of_problem(problem, _LOGIN_FAILS) for problem in error.problems)
     for peer in known_peers(case.configuration).values():
         if peer.certificate:
             try:

@@ -52,6 +52,8 @@ def make(folder: Path, kind: KeyKind, begins: int, *, host: str, now: int, produ
             write_private(half, f"{secrets.token_hex(32)}\n".encode())
         elif kind in (kinds.ES256, kinds.RS256):
             create_token_key(half, kind.name.upper())
+        elif kind in (kinds.OPENID, kinds.OPENID_ENCRYPTION):
+            create_token_key(half, "ES256", production=production and kind is kinds.OPENID_ENCRYPTION)
         elif kind is kinds.LOG:
             create_log_key(half)
         else:

@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
 from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.signatures.algorithms import SignatureAlgorithm
 from connectors.signatures.certificates import certificate_of
-from connectors.signatures.decryption_keys import FileDecryptionKey, FileUnwrapper, decryption_key
+from connectors.signatures.decryption_keys import FileAgreement, FileDecryptionKey, FileUnwrapper, decryption_key
 from connectors.signatures.jwk import CURVE_NAMES, thumbprint
 from connectors.signatures.rsa_keys import check_own_rsa
 from idp.system.files import read_whole
@@ -124,13 +124,15 @@ def create_saml_key(path: Path, common_name: str = "Ciconia", *, now: int | None
     write_private(path, mark + pem_of(key) + certificate.public_bytes(Encoding.PEM))
 
 
-def create_token_key(path: Path, algorithm: str) -> None:
+def create_token_key(path: Path, algorithm: str, *, production: bool = False) -> None:
     """Write a new key for tokens, without certificate: P-256 for `ES256`, RSA-3072 for `RS256`.
 
-    Raises FileExistsError rather than replace a key, ValueError for another algorithm.
+    `production` as `create_saml_key` has it. Raises FileExistsError rather than replace a key, ValueError for another
+    algorithm.
     """
     if algorithm == "ES256":
-        write_private(path, pem_of(ec.generate_private_key(ec.SECP256R1())))
+        mark = f"{PRODUCTION_MARK}\n".encode() if production else b""
+        write_private(path, mark + pem_of(ec.generate_private_key(ec.SECP256R1())))
     elif algorithm == "RS256":
         write_private(path, pem_of(rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)))
     else:
@@ -144,6 +146,22 @@ def load_signer(path: Path) -> FileSigner:
     """
     key, certificate, key_id, _ = _load(path, SAML2INT, frozenset({"secp256r1"}), certified=False)
     return FileSigner(_private_key=key, public_key=key.public_key(), certificate=certificate, key_id=key_id)
+
+
+def load_openid_signer(path: Path) -> FileSigner:
+    """A key on P-256, with which OpenID providers verify us. Raises `Misconfigured` as `load_signer`."""
+    signer = load_signer(path)
+    if not isinstance(signer.public_key, ec.EllipticCurvePublicKey):
+        raise _problem(path, "This key is not P-256.", _MAKE)
+    return signer
+
+
+def load_openid_agreement(path: Path) -> FileAgreement:
+    """A key on P-256, to which OpenID providers encrypt. Raises `Misconfigured` as `load_signer`."""
+    key, certificate, key_id, marked = _load(path, SAML2INT, frozenset({"secp256r1"}), certified=False)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise _problem(path, "This key is not P-256.", _MAKE)
+    return FileAgreement(key, certificate, key_id, marked)
 
 
 def load_node_signer(path: Path) -> FileSigner:

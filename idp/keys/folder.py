@@ -6,6 +6,9 @@ index.key       the persons' index in the ledger                            32 b
 saml.pem        signs our SAML requests and metadata; saml.crt beside it    RSA
 saml-encryption.pem decrypts what identity providers send to us; optional   RSA
 saml-encryption.PROVIDER.pem    the same for one provider alone; optional   RSA
+openid.pem      signs our requests to OpenID providers                      P-256
+openid-encryption.pem   decrypts what OpenID providers send to us   P-256
+client-secret.PROVIDER  our secret at one OpenID provider; optional         text
 es256.pem       signs id_tokens                                             P-256
 rs256.pem       signs id_tokens of parties that want RS256                  RSA
 node.pem        signs what we send to other countries' nodes                RSA, or on a curve of `EIDAS`
@@ -18,6 +21,7 @@ it. A key that takes over stands beside the first: `es256-20261125T2100Z.pem` si
 (`idp.keys.kinds`).
 """
 
+import re
 import secrets
 import shlex
 import time
@@ -28,7 +32,7 @@ from typing import TypeVar
 
 from connectors.profiles import EIDAS
 from connectors.signatures.certificates import certificate_of
-from connectors.signatures.decryption_keys import FileDecryptionKey, FileUnwrapper
+from connectors.signatures.decryption_keys import FileAgreement, FileDecryptionKey, FileUnwrapper
 from connectors.signatures.key_ring import Named, Revoked, Ring, Scheduled
 from connectors.signatures.pinned_keys import key_of_certificate
 from idp.keys import kinds
@@ -38,6 +42,8 @@ from idp.keys.file import (
     create_token_key,
     fix_of_unread,
     load_node_signer,
+    load_openid_agreement,
+    load_openid_signer,
     load_saml_unwrapper,
     load_signer,
     load_unwrapper,
@@ -59,12 +65,21 @@ SECRET_BYTES = 32
 # A fresh certificate begins so much earlier: a clock that is a minute behind must not find it to come
 BEFORE_SECONDS = 60
 SAML_ENCRYPTION = kinds.SAML_ENCRYPTION.file
+CLIENT_SECRET = "client-secret."
+_SECRET_TEXT = re.compile(r"[!-~]{1,512}")
 _NEW_CERTIFICATE = "Put a new certificate of this key behind it, and give it to the peers"
 OF_A_NODE = (kinds.NODE, kinds.NODE_METADATA, kinds.NODE_ENCRYPTION)
 NODE_FILES = tuple(kind.file for kind in OF_A_NODE)
 
 K = TypeVar("K", bound=Named)
-AnyRing = Ring[FileSigner] | Ring[FileDecryptionKey] | Ring[FileUnwrapper] | Ring[WrappingKey] | Ring[LogKey]
+AnyRing = (
+    Ring[FileSigner]
+    | Ring[FileDecryptionKey]
+    | Ring[FileUnwrapper]
+    | Ring[FileAgreement]
+    | Ring[WrappingKey]
+    | Ring[LogKey]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +109,10 @@ class BrokerKeys:
     saml_encryption: Ring[FileUnwrapper] | None = None
     # Each key opens its provider's answers, and nobody else's
     own_encryption: Mapping[ProviderId, Ring[FileUnwrapper]] = field(default_factory=dict)
+    openid: Ring[FileSigner] | None = None
+    openid_encryption: Ring[FileAgreement] | None = None
+    # Each is known to one OpenID provider
+    client_secrets: dict[ProviderId, str] = field(default_factory=dict, repr=False)
 
     @property
     def rings(self) -> Mapping[str, AnyRing]:
@@ -105,6 +124,8 @@ class BrokerKeys:
             kinds.RS256.name: self.rs256,
             kinds.SAML.name: self.saml,
             kinds.SAML_ENCRYPTION.name: self.saml_encryption,
+            kinds.OPENID.name: self.openid,
+            kinds.OPENID_ENCRYPTION.name: self.openid_encryption,
             kinds.NODE.name: node.messages if node else None,
             kinds.NODE_METADATA.name: node.metadata if node else None,
             kinds.NODE_ENCRYPTION.name: node.encryption if node else None,
@@ -118,7 +139,14 @@ class BrokerKeys:
         node = self.node if kinds.NODE.name in names else None
         encryption = self.saml_encryption if kinds.SAML_ENCRYPTION.name in names else None
         own = {one: ring for one, ring in self.own_encryption.items() if kinds.own_encryption(one).name in names}
-        return replace(self, node=node, saml_encryption=encryption, own_encryption=own)
+        return replace(
+            self,
+            node=node,
+            saml_encryption=encryption,
+            own_encryption=own,
+            openid=self.openid if kinds.OPENID.name in names else None,
+            openid_encryption=self.openid_encryption if kinds.OPENID_ENCRYPTION.name in names else None,
+        )
 
     def obey(self, revoked: Revoked) -> None:
         """From now on a key whose id is `revoked` does not count."""
@@ -133,6 +161,7 @@ class BrokerKeys:
             if name in fresh and name != kinds.LOG.name:
                 ring.replace(fresh[name].scheduled)  # type: ignore[arg-type]  # one name, one kind of key
         self.ledger.log.take(others.ledger.log)
+        self.client_secrets.update(others.client_secrets)
 
 
 def create_keys(folder: Path, origin: str, host: str, *, demo: bool = False, saml_encryption: bool = False) -> None:
@@ -149,6 +178,8 @@ def create_keys(folder: Path, origin: str, host: str, *, demo: bool = False, sam
         create_saml_key(folder / name, host, now=begin, production=not demo)
     create_token_key(folder / "es256.pem", "ES256")
     create_token_key(folder / "rs256.pem", "RS256")
+    create_token_key(folder / kinds.OPENID.file, "ES256")
+    create_token_key(folder / kinds.OPENID_ENCRYPTION.file, "ES256", production=not demo)
     create_ledger_keys(folder, origin)
     sync_folder(folder)
     sync_folder(folder.parent)
@@ -168,6 +199,12 @@ def load_keys(folder: Path, origin: str, *, now: int | None = None) -> BrokerKey
     encryption = None
     if kinds.SAML_ENCRYPTION.files(folder):
         encryption = _ring(folder, kinds.SAML_ENCRYPTION, load_saml_unwrapper, problems)
+    openid = of_openid = None
+    if kinds.OPENID.files(folder):
+        openid = _ring(folder, kinds.OPENID, load_openid_signer, problems)
+    if kinds.OPENID_ENCRYPTION.files(folder):
+        of_openid = _ring(folder, kinds.OPENID_ENCRYPTION, load_openid_agreement, problems)
+    client_secrets = _client_secrets(folder, problems)
     own = {one: _ring(folder, kind, load_saml_unwrapper, problems) for one, kind in kinds.own_encryptions(folder).items()}
     node, of_node = _node_keys(folder, problems)
     ledger = None
@@ -176,7 +213,17 @@ def load_keys(folder: Path, origin: str, *, now: int | None = None) -> BrokerKey
         problems += _exposed(folder, ledger)
     except Misconfigured as error:
         problems += error.problems
-    named = (saml, es256, rs256, *of_node, encryption, *own.values(), None if ledger is None else ledger.log.ring)
+    named = (
+        saml,
+        es256,
+        rs256,
+        openid,
+        of_openid,
+        *of_node,
+        encryption,
+        *own.values(),
+        None if ledger is None else ledger.log.ring,
+    )
     problems += _twice(folder, {each.file: each.key.key_id for ring in named if ring for each in ring.scheduled})
     if sealing is not None:
         secret = {each.file: each.key.secret for each in reversed(sealing.scheduled)} | secret
@@ -195,7 +242,26 @@ def load_keys(folder: Path, origin: str, *, now: int | None = None) -> BrokerKey
         node=node,
         saml_encryption=encryption,
         own_encryption={provider: ring for provider, ring in own.items() if ring is not None},
+        openid=openid,
+        openid_encryption=of_openid,
+        client_secrets=client_secrets,
     )
+
+
+def _client_secrets(folder: Path, problems: list[Problem]) -> dict[ProviderId, str]:
+    """Our secrets at OpenID providers: one line of visible ASCII each."""
+    found: dict[ProviderId, str] = {}
+    for path in sorted(folder.glob(f"{CLIENT_SECRET}*")):
+        if path.stat().st_mode & 0o077:
+            problems.append(_readable_by_others(path))
+            continue
+        text = read_whole(path).decode("latin-1").removesuffix("\n").removesuffix("\r")
+        if not _SECRET_TEXT.fullmatch(text):
+            what = "it is not one line of 1 to 512 visible characters of ASCII."
+            problems.append(Problem(str(path), 0, path.name, what, "Write the secret as the provider's operator gave it."))
+            continue
+        found[ProviderId(path.name.removeprefix(CLIENT_SECRET))] = text
+    return found
 
 
 def _exposed(folder: Path, ledger: LedgerKeys) -> Iterator[Problem]:

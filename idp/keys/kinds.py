@@ -84,6 +84,20 @@ SAML_ENCRYPTION = KeyKind(
     "identity providers encrypt to it",
     "a machine that does not have the file yet opens nothing that is encrypted to it.",
 )
+OPENID = KeyKind(
+    "openid",
+    DAY,
+    2 * JWKS_SECONDS,
+    "signs our client assertions and requests for OpenID providers",
+    "an OpenID provider that keeps /oidc/jwks refuses every login until it looks again.",
+)
+OPENID_ENCRYPTION = KeyKind(
+    "openid-encryption",
+    HOUR,
+    14 * DAY,
+    "OpenID providers encrypt to it",
+    "a machine that does not have the file yet opens nothing that is encrypted to it.",
+)
 NODE = KeyKind(
     "node",
     NODE_LIFE + HOUR,
@@ -115,9 +129,8 @@ LOG = KeyKind(
     "neither the file nor its line in log.vkey signs nothing and proves nothing.",
     ".key",
 )
-KINDS = {
-    kind.name: kind for kind in (SEALING, ES256, RS256, SAML, SAML_ENCRYPTION, NODE, NODE_METADATA, NODE_ENCRYPTION, LOG)
-}
+_OF_PROVIDERS = (SAML, SAML_ENCRYPTION, OPENID, OPENID_ENCRYPTION)
+KINDS = {kind.name: kind for kind in (SEALING, ES256, RS256, *_OF_PROVIDERS, NODE, NODE_METADATA, NODE_ENCRYPTION, LOG)}
 
 
 # saml-encryption.PROVIDER.pem: the key to which this identity provider encrypts, and which opens nobody else's answers

@@ -59,7 +59,8 @@ def _problem(
 
 def _of_provider(provider: IdentityProvider) -> Iterator[int]:
     try:
-        found = read_identity_provider(provider.metadata, provider.entity_id).certificates if provider.metadata else ()
+        certified = provider.metadata and provider.openid is None
+        found = read_identity_provider(provider.metadata, provider.entity_id).certificates if certified else ()
     except (ValueError, AssertionRejected):
         return
     for certificate in found:

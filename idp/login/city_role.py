@@ -354,7 +354,8 @@ class CityRole:
     def _reach(self, provider: IdentityProvider, now: int) -> Reach:
         if self._suspension.source_off(provider):
             return Reach.OFF
-        reached = provider.peer is None or self._nodes.available(provider.peer.entity_id, now)
+        known = provider.peer is None and provider.openid is None
+        reached = known or self._nodes.available(provider.entity_id, now)
         return Reach.OPEN if reached else Reach.AWAY
 
 

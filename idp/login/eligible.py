@@ -11,7 +11,10 @@ TRIAL = "trial"
 
 
 class Nodes(Protocol):
-    """Reads what we know of other countries' nodes, and fetches nothing: `connectors.metadata.peers.Peers`."""
+    """Reads what we know of other countries' nodes, and fetches nothing: `connectors.metadata.peers.Peers`.
+
+    `available` knows OpenID providers, too: `idp.protocols.oidc.relying_party.Sources`.
+    """
 
     def current(self, entity_id: EntityId, now: int) -> object:
         """The valid and approved part of a node's metadata. Raises `PeerUnavailable` if there is none."""

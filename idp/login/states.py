@@ -52,6 +52,11 @@ class Asked:
     expectation: Expectation
     acts: int = 0
 
+    @property
+    def exchanged(self) -> "Asked":
+        """The same, once its answer was fetched: a code is exchanged once, so there is nothing left to fetch it with."""
+        return replace(self, expectation=replace(self.expectation, secret=""))
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:

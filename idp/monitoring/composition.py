@@ -15,7 +15,7 @@ from idp.store.switches.switch import KINDS
 from idp.store.switches.switches import Switches
 from policies.errors import AllRevoked, PeerUnavailable
 from policies.load import Configuration
-from policies.parties import EntityId, Peer
+from policies.parties import EntityId, IdentityProvider, Peer
 
 N = TypeVar("N", int, bool)
 
@@ -69,13 +69,17 @@ def _serving(configuration: Configuration, keys: BrokerKeys) -> Sequence[Sequenc
     rings = keys.rings
     of_tokens = {(party.id_token_alg.lower(),) for party in configuration.parties.values()}
     # A node answers in what it encrypted to us
-    of_questions = {
-        ("node", "node-encryption") if provider.protocol == "eidas" else ("saml",)
-        for provider in configuration.providers.values()
-    }
+    of_questions = {_way_to(provider) for provider in configuration.providers.values()}
     of_answers = {("node",)} if configuration.nodes else of_tokens
     needed = [each for each in ({("log",)}, of_questions, of_answers) if each]
     return tuple([tuple(rings[name] for name in names) for names in ways] for ways in needed)
+
+
+def _way_to(provider: IdentityProvider) -> tuple[str, ...]:
+    """The kinds of our keys without which this provider is not asked."""
+    if provider.openid is not None:
+        return ("openid",) if provider.openid.signs else ()
+    return ("node", "node-encryption") if provider.protocol == "eidas" else ("saml",)
 
 
 def _have_keys(sealing: HourlyKeys, serving: Sequence[Sequence[_Way]], now: int) -> None:

@@ -24,3 +24,8 @@ def node_acs_url(issuer: str) -> str:
 def token_endpoint(issuer: str) -> str:
     """The address at which relying parties redeem codes."""
     return f"{issuer}/token"
+
+
+def callback_url(issuer: str, provider_id: str) -> str:
+    """The address to which one OpenID provider answers, and no other."""
+    return f"{issuer}/oidc/callback/{provider_id}"

@@ -7,7 +7,8 @@ address and a cookie's name, which a flood can pretend, so a flood must gain not
 - inside a lane addresses take turns, and in a full one the address with most gives way to one with fewer. All of one /48
   weigh as one address with a quarter as many;
 - a body is read before a place is taken, by a deadline. One address has at most a quarter of the bodies that are under way;
-- a place is given back when the answer begins: a client that does not read holds none.
+- a place is given back when the answer begins: a client that does not read holds none. Nor does a request that waits for
+  an OpenID provider (`step_aside`): how many of those wait, the provider's own line bounds.
 
 A flood of whole requests from more addresses than the queue has places would hold. Limits by address are wide, since any
 web page can have its reader's browser ask for our addresses; it cannot know the id of a login. A browser's request that a
@@ -20,7 +21,9 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from idp.server.http import has_body
@@ -37,12 +40,14 @@ CHEAP = frozenset({"/style.css", "/mark.svg", "/healthz"})
 # Messages of SAML are posted here; every other body is a form
 MESSAGES = frozenset({"/saml/acs", "/eidas/acs", "/eidas/sso"})
 PROGRAMS = frozenset({"/token", "/userinfo", "/userinfo/receipt"})
-STEPS = ("/saml/acs", "/eidas/acs", "/login/")
+STEPS = ("/saml/acs", "/eidas/acs", "/oidc/callback/", "/login/")
 # The cookies that `idp.web.login_cookies` sets; programs of relying parties send none
 COOKIES = re.compile(rb"__Host-[la]-")
 # A browser says so if a page of another site asks
 FOREIGN = frozenset({(b"sec-fetch-site", b"cross-site"), (b"sec-fetch-site", b"same-site")})
 EMBEDDED = "embedded"
+# Where the scope of a request has what gives its place back before its answer
+ASIDE = "ciconia.aside"
 TURN_FOR_NEW = 8
 # The share of all bodies under way that one address may have: generous, since it may be thousands of citizens'
 HALF_SENT = 4
@@ -250,6 +255,13 @@ class Queue:
                 turn.set_result(None)
 
 
+def step_aside(request: Request) -> None:
+    """Give the place of a request back: from here on it waits for somebody else's server. From any thread."""
+    aside: Callable[[], object] | None = request.scope.get(ASIDE)
+    if aside is not None:
+        aside()
+
+
 class Overload:
     """Wraps what is to be protected, inside the edge. `told` gets the lane of each request that finds no place."""
 
@@ -288,15 +300,20 @@ class Overload:
             return
         works = True
 
-        async def sending(message: Message) -> None:
+        def leave() -> None:
             nonlocal works
-            if works and message["type"] == "http.response.start":
+            if works:
                 works = False
                 self._queue.leave(lane)
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                leave()
             await send(message)
+
+        scope[ASIDE] = partial(asyncio.get_running_loop().call_soon_threadsafe, leave)
 
         try:
             await self._app(scope, receive, sending)
         finally:
-            if works:
-                self._queue.leave(lane)
+            leave()

@@ -74,7 +74,7 @@ class Site:
     pages: Pages
     log: Log
     clock: Callable[[], int]
-    # our signed SAML metadata by path, made for the moment
+    # our signed SAML metadata, and our keys for OpenID providers, by path: made for the moment
     metadata: Mapping[str, Callable[[int], bytes]]
     # the keys of the release log, of which auditors are told
     log_keys: LogKeys = field(kw_only=True)

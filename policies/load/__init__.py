@@ -4,7 +4,7 @@
 |---|---|
 | `purposes/*.toml` | one purpose each: what is needed, in which form, why, on which legal basis; and examples |
 | `parties/*.toml` | one relying party each; `parties/*.jwks.json` their public keys |
-| `providers/*.toml` | one identity provider each, or another country's node; `metadata/*.xml` pinned metadata |
+| `providers/*.toml` | one identity provider or another country's node each; `metadata/*.xml`, `metadata/*.json` pinned |
 | `nodes/*.toml` | one node of another country each that may ask us; `metadata/*.pem` who signs a node's metadata |
 | `metadata/*.pem`, `metadata/*.crl` | authorities that issue a node's certificates, and what they revoked |
 | `operators/*.pub` | who may change all of it: the public keys of one person each |
@@ -62,6 +62,7 @@ PATTERNS = (
     "metadata/*.xml",
     "metadata/*.pem",
     "metadata/*.crl",
+    "metadata/*.json",
     OPERATORS,
 )
 FOLDERS = tuple(dict.fromkeys(pattern.partition("/")[0] for pattern in PATTERNS if "/" in pattern))

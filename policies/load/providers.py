@@ -1,4 +1,4 @@
-"""`providers/*.toml`: one file an identity provider, with its pinned metadata beside it, or another country's node."""
+"""`providers/*.toml`: one file an identity provider, its pinned metadata beside it, or another country's node."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -7,14 +7,17 @@ from policies.assurance import LevelOfAssurance, level_named
 from policies.attributes import AttributeName
 from policies.catalogue import Catalogue
 from policies.forms import MULTIPLE, AttributeKind
+from policies.load import openid_registration as openid
 from policies.load import peers
 from policies.load.table import LEVELS, URI, Table, nearest
 from policies.parties import ALSO_TEST, ONLY_TEST, EntityId, IdentityProvider, ProviderId, SubjectNamespace
 
 _BINDINGS = {"redirect": "redirect", "post": "post"}
-_PROTOCOLS = {"saml": "saml", "eidas": "eidas"}
 _TEST = {word: word for word in (ONLY_TEST, ALSO_TEST)}
-_ONLY_SAML = ("metadata", "attributes", "subject", "notified", "name_id_format")
+# The keys that not every protocol has
+_OF_SAML = ("metadata", "attributes", "subject", "notified", "name_id_format", "entity_id", "binding")
+_OF_OPENID = ("metadata", "attributes", "subject", "notified", "networks", *openid.KEYS)
+_PROTOCOLS = {"saml": _OF_SAML, "eidas": ("entity_id", "binding", *peers.KEYS), "oidc": _OF_OPENID}
 # SAML Core 2.0 §8.3. The last two identify nobody for good, and are for providers whose `subject` is an attribute
 _NAME_ID_FORMATS = {
     "persistent": "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
@@ -37,44 +40,58 @@ Target = tuple[AttributeName, str]
 
 def read_provider(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -> IdentityProvider:
     """One identity provider or one country's node. Problems go to the table's list."""
-    protocol = table.choice("protocol", _PROTOCOLS, "saml", required=False)
-    provider = _country_node(table, files) if protocol == "eidas" else _identity_provider(table, files, catalogue)
-    for key in _ONLY_SAML if protocol == "eidas" else peers.KEYS:
-        if key in table:
-            table.take(key)
-            other = "saml" if protocol == "eidas" else "eidas"
-            fix = f'leave it out, or write protocol = "{other}".'
-            table.problem(key, f'is not for protocol = "{protocol}".', fix)
+    protocol = table.choice("protocol", {word: word for word in _PROTOCOLS}, "saml", required=False)
+    if protocol == "eidas":
+        provider = _country_node(table, files)
+    else:
+        provider = _identity_provider(table, files, catalogue, of_openid=protocol == "oidc")
+    for other, keys in _PROTOCOLS.items():
+        for key in keys:
+            if key in table and key not in _PROTOCOLS[protocol] and not table.is_taken(key):
+                table.take(key)
+                fix = f'leave it out, or write protocol = "{other}".'
+                table.problem(key, f'is not for protocol = "{protocol}".', fix)
     table.close()
     return provider
 
 
-def _identity_provider(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -> IdentityProvider:
-    metadata = table.text("metadata", _METADATA_FIX)
-    if metadata:
-        table.has_file("metadata", metadata, files, _METADATA_FIX)
+def _identity_provider(
+    table: Table, files: Mapping[str, bytes], catalogue: Catalogue, *, of_openid: bool
+) -> IdentityProvider:
     targets = _targets(table, catalogue)
-    subject = table.text("subject", "name a SAML attribute, or leave it out for the NameID.", default="")
+    wire = "a claim, or leave it out for `sub`" if of_openid else "a SAML attribute, or leave it out for the NameID"
+    subject = table.text("subject", f"name {wire}.", default="")
     return IdentityProvider(
         provider_id=ProviderId(table.identifier("id")),
         title=table.translated("title", "Estonian eID"),
         country=table.country("country"),
         namespace=SubjectNamespace(table.matching("namespace", _NAMESPACE, _NAMESPACE_FIX)),
-        entity_id=EntityId(table.matching("entity_id", URI, "write the entityID of its metadata, sign by sign.")),
-        metadata=files.get(metadata, b""),
+        entity_id=EntityId(
+            openid.read_issuer(table)
+            if of_openid
+            else table.matching("entity_id", URI, "write the entityID of its metadata, sign by sign.")
+        ),
+        metadata=openid.metadata_of(table, files) if of_openid else _metadata(table, files),
         attributes={wire: target for wire, target in targets.items() if target[1] != _LATIN},
         subject_attribute=subject,
         assurance=_assurance(table),
         source=table.source("id"),
         sphere=table.sphere(),
         test=table.choice("test", _TEST, "", required=False),
-        binding=table.choice("binding", _BINDINGS, "redirect", required=False),
+        binding="redirect" if of_openid else table.choice("binding", _BINDINGS, "redirect", required=False),
+        protocol="oidc" if of_openid else "saml",
         notified=table.flag("notified"),
         latin={wire: name for wire, (name, part) in targets.items() if part == _LATIN},
         multiple=frozenset(name for name, _ in targets.values() if catalogue.attributes[name].kind in MULTIPLE),
-        deviations=peers.read_deviations(table, "saml2int"),
-        name_id_format=_name_id_format(table, subject),
+        deviations=peers.read_deviations(table, "openid" if of_openid else "saml2int"),
+        name_id_format="" if of_openid else _name_id_format(table, subject),
+        openid=openid.read_openid_registration(table) if of_openid else None,
     )
+
+
+def _metadata(table: Table, files: Mapping[str, bytes]) -> bytes:
+    name = table.text("metadata", _METADATA_FIX)
+    return files[name] if name and table.has_file("metadata", name, files, _METADATA_FIX) else b""
 
 
 def _name_id_format(table: Table, subject: str) -> str:

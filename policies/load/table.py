@@ -82,6 +82,10 @@ class Table:
     def __contains__(self, key: str) -> bool:
         return key in self._content
 
+    def is_taken(self, key: str) -> bool:
+        """Whether a reader has taken a key."""
+        return key in self._taken
+
     def has_file(self, key: str, name: str, files: Collection[str], fix: str, *within: str) -> bool:
         """Whether the configuration has a file that a key names; a problem where it does not."""
         if name not in files:

@@ -17,6 +17,7 @@ from idp.keys.hourly_keys import HOUR
 from idp.keys.kinds import NODE_LIFE
 from idp.keys.shared_factors import shared_factor_problems
 from idp.protocols.cached_metadata import Published
+from idp.protocols.oidc.relying_party import relying_party_problems
 from idp.protocols.saml.service_provider import own_key_problems
 from idp.system.addresses import node_acs_url, node_entity_id
 from policies.errors import Problem
@@ -45,6 +46,7 @@ def crossing_problems(settings: Settings, configuration: Configuration, keys: Br
         problems.append(Problem(str(settings.key_folder), 0, "keys", what, fix))
     problems += _test_problems(settings, configuration)
     problems += own_key_problems(configuration, keys)
+    problems += relying_party_problems(configuration, keys)
     problems += shared_factor_problems(configuration, keys)
     ours = node_entity_id(settings.issuer)
     for peer in known_peers(configuration).values():

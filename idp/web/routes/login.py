@@ -2,11 +2,13 @@
 
 GET, POST, at the path of a frontend   a service asks
 POST /saml/acs, /eidas/acs             back from the identity provider: its answer is judged, the citizen asked or informed
+GET  /oidc/callback/{provider}         the same from an OpenID provider, of which we then fetch the answer
 
 Between the two comes `idp.web.routes.picker`, and after them `idp.web.routes.decision`.
 """
 
 import time
+from functools import partial
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -23,6 +25,7 @@ from idp.pages.views import Ending
 from idp.server.wrong_answers import ADDRESS_TIMES
 from idp.web.city_site import CitySite
 from idp.web.login_cookies import after_decision, new_secret
+from idp.web.overload import step_aside
 from idp.web.page_route import Endpoint, PageRoute
 from idp.web.requests import (
     MAX_MESSAGE_BODY,
@@ -38,7 +41,7 @@ from idp.web.routes import decision, picker, resume, trial
 from idp.web.routes.decision import asking, ended_by, refused
 from idp.web.site import Site
 from idp.web.stopped import stopped
-from idp.web.threads import run_in_threadpool
+from idp.web.threads import run_in_threadpool, threaded
 from policies.errors import (
     AllRevoked,
     AssertionRejected,
@@ -49,11 +52,14 @@ from policies.errors import (
     Suspended,
     about,
 )
-from policies.parties import ServiceId
+from policies.parties import IdentityProvider, ProviderId, ServiceId
 
 # The longest request. Shorter than the 65,535 bytes at which the server's own parser gives up on an address, so that the
 # refusal is our page
 MAX_REQUEST = 60 * 1024
+# A code, a state and an issuer
+MAX_CALLBACK = 8 * 1024
+OIDC = "oidc"
 
 
 def routes(site: Site) -> list[PageRoute]:
@@ -62,7 +68,10 @@ def routes(site: Site) -> list[PageRoute]:
         PageRoute(frontend.path, _entry(site, frontend), "POST", *(() if frontend.own_page else ("GET",)))
         for frontend in site.frontends.values()
     ]
-    found += [PageRoute(f"/{protocol}/acs", _callback(site, protocol), "POST") for protocol in site.protocols]
+    posting = [protocol for protocol in site.protocols if protocol != OIDC]
+    found += [PageRoute(f"/{protocol}/acs", _callback(site, protocol), "POST") for protocol in posting]
+    if OIDC in site.protocols:
+        found.append(PageRoute("/oidc/callback/{provider}", threaded(partial(_fetched, site)), "GET"))
     return [*found, *decision.routes(site), *picker.routes(site)]
 
 
@@ -90,9 +99,20 @@ def _callback(site: Site, protocol: str) -> Endpoint:
         check_navigation(request)
         check_no_query(request)
         inbound = Inbound("post", await form(request, MAX_MESSAGE_BODY))
-        return await run_in_threadpool(_handle_response, site, request, inbound, protocol)
+        login = inbound.parameters.get("RelayState", "")
+        return await run_in_threadpool(_handle_response, site, request, inbound, protocol, login)
 
     return callback
+
+
+def _fetched(site: Site, request: Request) -> Response:
+    """The endpoint to which one OpenID provider sends the browser back: `state` begins with the login."""
+    check_navigation(request)
+    if len(request.scope["query_string"]) > MAX_CALLBACK:
+        raise RequestRefused("a query that is too long", status=414, code="too_large")
+    inbound = Inbound("redirect", query(request))
+    login = inbound.parameters.get("state", "").partition(".")[0]
+    return _handle_response(site, request, inbound, OIDC, login, ProviderId(request.path_params["provider"]))
 
 
 async def _asked(request: Request, frontend: Frontend) -> Inbound:
@@ -152,19 +172,38 @@ def _declined(site: Site, request: Request, declined: Declined, now: int) -> Res
     return site.send(site.frontends[origin.frontend].refuse(origin, error, now), language, towards=site.screens.towards)
 
 
-def _handle_response(site: Site, request: Request, inbound: Inbound, protocol: str) -> Response:
-    """Only this browser's live question lets a response be read at all, at the address of its protocol."""
-    now = site.clock()
-    login = inbound.parameters.get("RelayState", "")
-    reference = site.reference(request, login)
+def _live(
+    site: Site, request: Request, protocol: str, login: str, only: ProviderId | None, now: int
+) -> tuple[Asked, IdentityProvider]:
+    """This browser's live question, and whom it is to. Raises `AssertionRejected` where there is none."""
     state = site.logins.state(cookies(request), login, now)
     if not isinstance(state, Asked):
         raise Replayed("not_asked", "a response to a login that has asked nobody")
-    asked, source = state.request, state.expectation.provider_id
+    source = state.expectation.provider_id
     with about(source):
         provider = site.role.provider(source)
         if provider.protocol != protocol:
             raise RequestRefused("a response at the address of another protocol than was asked in")
+        if only not in (None, source):
+            raise AssertionRejected("answer_provider", "an answer at the address of another provider than was asked")
+        if only and not state.expectation.secret:
+            raise Replayed("answer_fetched", "a code is exchanged once, and this one was")
+    if only:
+        step_aside(request)
+    return state, provider
+
+
+def _handle_response(
+    site: Site, request: Request, inbound: Inbound, protocol: str, login: str, only: ProviderId | None = None
+) -> Response:
+    """Only this browser's live question lets a response be read at all, at the address of its protocol.
+
+    `only`: the provider to whose own address it came.
+    """
+    now = site.clock()
+    reference = site.reference(request, login)
+    state, provider = _live(site, request, protocol, login, only, now)
+    asked, source = state.request, provider.provider_id
     language, client = site.language(request, asked.languages), client_of(request)
     site.watched.tries.answer(login, client)
     began = time.perf_counter()
@@ -173,19 +212,21 @@ def _handle_response(site: Site, request: Request, inbound: Inbound, protocol: s
             decided = site.broker.handle_response(state, inbound, language, now)
     except (AssertionRejected, PeerUnavailable, Suspended) as error:
         spent = isinstance(error, AssertionRejected) and site.watched.tries.wrong(login, client)
-        kept = after_decision(state.login, None) if spent else ()
+        gone = after_decision(state.login, None) if spent else ()
         alive = "" if spent else login
-        return stopped(site, request, error, asked.origin, now, wished=asked.languages, kept=kept, login=alive)
-    site.watched.verified(time.perf_counter() - began)
+        return stopped(site, request, error, asked.origin, now, wished=asked.languages, kept=gone, login=alive)
+    if provider.openid is None:
+        site.watched.verified(time.perf_counter() - began)
     if isinstance(site, CitySite) and asked.origin.frontend == TRIAL:
         return trial.tried(site, decided, language, now)
     blocked, country = decided.decision.blocked, site.screens.counted(asked.origin, provider)
     step = LoginStep.BLOCKED if blocked else LoginStep.ANSWERED
     site.watched.steps.step(step, reference, asked.origin.service, country, decided.deviations)
+    kept = [site.logins.keep(state.exchanged, now)] if state.expectation.secret else []
     if blocked and not site.role.short_of(decided):
         # The page says so before the service hears of it
-        return refused(site, decided.request.origin, Ending.BLOCKED, language, (), now, decided=decided)
+        return refused(site, decided.request.origin, Ending.BLOCKED, language, kept, now, decided=decided)
     secret, strict = new_secret(decided.login)
     if decided.path is DecidedBy.UNASKED:
         return ended_by(site, request, decided, Choice(site.role.release_word(decided.path)), secret, now)
-    return asking(site, decided, secret, language, [strict])
+    return asking(site, decided, secret, language, [*kept, strict])

@@ -19,6 +19,7 @@ from idp.pages.search import matches
 from idp.pages.views import CountryChoice, ErrorView, PickerView, Towards
 from idp.web.edge import REFERENCE
 from idp.web.login_cookies import Cookie
+from idp.web.overload import step_aside
 from idp.web.page_route import PageRoute
 from idp.web.requests import check_navigation, client_of, cookies, query
 from idp.web.site import RETRY_AFTER, Site, page, status_of
@@ -124,6 +125,8 @@ def _off(
     try:
         with about(origin.service, provider, *site.screens.of_the_source, AllRevoked):
             _check_answers(site.role.choices(asked_for, now) if choices is None else choices, provider)
+            if site.role.provider(provider).pushes:
+                step_aside(request)
             outbound, asked = site.broker.ask(state, provider, now)
     except (PeerUnavailable, SourceSuspended, AllRevoked) as error:
         if not site.screens.has_countries or (isinstance(error, AllRevoked) and not _answerable(site, origin, now)):

@@ -1,4 +1,4 @@
-"""The endpoints that everybody may ask, in every role: the public ledger, our SAML metadata, the style sheet, /healthz."""
+"""The endpoints that everybody may ask, in every role: the ledger, our metadata and keys, the style sheet, /healthz."""
 
 import re
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
 
 from idp.pages.static import STATIC_FILES, StaticFile
+from idp.protocols.oidc.relying_party import JWKS_PATH
 from idp.receipts.issue import placed_in
 from idp.web.described import described_text
 from idp.web.requests import query
@@ -19,7 +20,7 @@ LEAF = re.compile(r"[0-9a-f]{64}")
 # A checkpoint comes every ten seconds
 RETRY_AFTER = "10"
 READ = ["GET", "HEAD"]
-SAML = "application/samlmetadata+xml"
+SAML, JSON = "application/samlmetadata+xml", "application/json"
 NOT_FIT: dict[int | str, dict[str, Any]] = {503: {"description": "This worker lacks something."}}
 
 
@@ -62,14 +63,17 @@ def router(site: Site, fit: Callable[[], bool]) -> APIRouter:
         return Response(status_code=204 if fit() else 503, headers={"Cache-Control": "no-store"})
 
     for path, metadata in site.metadata.items():
-        routes.add_api_route(path, threaded(_metadata(site, metadata)), methods=READ, **described_text(SAML, 429, 503))
+        media = JSON if path == JWKS_PATH else SAML
+        routes.add_api_route(
+            path, threaded(_metadata(site, metadata, media)), methods=READ, **described_text(media, 429, 503)
+        )
     for file in STATIC_FILES:
         routes.add_api_route(file.path, _static(file), methods=READ)
     return routes
 
 
-def _metadata(site: Site, made: Callable[[int], bytes]) -> Callable[[], Response]:
-    return lambda: Response(made(site.clock()), media_type=SAML)
+def _metadata(site: Site, made: Callable[[int], bytes], media: str) -> Callable[[], Response]:
+    return lambda: Response(made(site.clock()), media_type=media)
 
 
 def _static(file: StaticFile) -> Callable[[], Response]:

@@ -1,0 +1,105 @@
+"""Our own line to one provider: every request of a login by one deadline, a few logins at once, and a breaker.
+
+A provider that hangs, or answers a byte a second, takes no more threads than the line has places, and none at all once
+the breaker is open. Then citizens are told that it cannot be reached, until a try some time later goes well.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from connectors.addresses import FetchError
+from connectors.fetch import Channel, Fetcher, HttpAnswer
+from policies.errors import PeerUnavailable
+
+# Of some forty threads that a tenant has
+PLACES = 8
+# A login asks twice: when it sends the citizen off, where its request is pushed, and when they come back
+ASK_SECONDS, ANSWER_SECONDS = 3.0, 7.0
+MOST_FAILURES = 3
+AWAY_SECONDS = 30.0
+# Token responses and userinfo: two encrypted tokens, and what is around them
+MAX_ANSWER = 256 * 1024
+_SERVER_ERROR, _TOO_MANY = 500, 429
+
+
+class Breaker:
+    """Opens after some failures in a row. When its time is over, one more failure opens it again. For any thread."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._lock = clock, threading.Lock()
+        self._failures, self._until = 0, 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody should be asked now."""
+        return self._failures >= MOST_FAILURES and self._clock() < self._until
+
+    def note(self, *, worked: bool) -> None:
+        """One request worked, or failed."""
+        with self._lock:
+            self._failures = 0 if worked else self._failures + 1
+            self._until = self._clock() + AWAY_SECONDS
+
+
+@dataclass(slots=True)
+class LineTurn:
+    """One login's use of the line. `until` is its end by the monotonic clock."""
+
+    _channel: Channel
+    _breaker: Breaker
+    until: float = field(init=False)
+    seconds: float = ANSWER_SECONDS
+
+    def __post_init__(self) -> None:
+        self.until = time.monotonic() + self.seconds
+
+    def ask(
+        self,
+        url: str,
+        *,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        limit: int = MAX_ANSWER,
+    ) -> HttpAnswer:
+        """GET or POST. Raises `PeerUnavailable` where nothing of use came, also for an error of its server."""
+        # Where nothing is left, the channel says so
+        left = max(0.0, self.until - time.monotonic())
+        try:
+            answer = self._channel.ask(url, form=form, headers=headers, limit=limit, timeout=left)
+        except FetchError as error:
+            self._breaker.note(worked=False)
+            raise PeerUnavailable(f"the provider cannot be asked: {error.check}: {error.detail}") from error
+        if answer.status >= _SERVER_ERROR or answer.status == _TOO_MANY:
+            self._breaker.note(worked=False)
+            raise PeerUnavailable(f"the provider answers {answer.status}")
+        self._breaker.note(worked=True)
+        return answer
+
+
+class Line:
+    """One provider's line. For any thread."""
+
+    def __init__(self, fetcher: Fetcher, networks: Sequence[str], *, breaker: Breaker | None = None) -> None:
+        self._channel = fetcher.channel(networks, connections=PLACES)
+        self._breaker = breaker or Breaker()
+        self._places = threading.BoundedSemaphore(PLACES)
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the provider did not answer the last few times."""
+        return self._breaker.is_open
+
+    @contextmanager
+    def turn(self, seconds: float) -> Iterator[LineTurn]:
+        """Take a place for one login, without waiting. Raises `PeerUnavailable` where there is none, or nobody answers."""
+        if self.is_away:
+            raise PeerUnavailable("the provider did not answer lately, and is asked again in a moment")
+        if not self._places.acquire(blocking=False):
+            raise PeerUnavailable(f"{PLACES} logins wait for the provider already")
+        try:
+            yield LineTurn(self._channel, self._breaker, seconds)
+        finally:
+            self._places.release()
