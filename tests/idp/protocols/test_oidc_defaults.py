@@ -25,7 +25,7 @@ def wanting(sub: str) -> str:
     return f'{{"id_token":{{"sub":{{"value":"{sub}"}}}}}}'
 
 
-@pytest.mark.spec("OpenID Connect Dynamic Client Registration §2")
+@pytest.mark.spec("RFC 7591 §2")
 @pytest.mark.parametrize(
     ("registered", "asked", "forced", "age"),
     [
@@ -47,7 +47,7 @@ def test_a_default_max_age_counts_where_the_request_has_none(
     assert (found.force_authentication, found.max_age) == (forced, age)
 
 
-@pytest.mark.spec("OpenID Connect Dynamic Client Registration §2")
+@pytest.mark.spec("RFC 7591 §2")
 @pytest.mark.parametrize(
     ("changes", "level"),
     [

@@ -63,6 +63,7 @@ def test_a_verified_claim_is_asked_for_as_the_attribute_that_it_is(place: str) -
     assert (found.only_verified, found.in_id_token) == ((BIRTHDATE, NAME), ())
 
 
+@pytest.mark.spec("OpenID Identity Assurance §7")
 def test_what_is_asked_for_in_both_ways_stands_in_both_places_and_the_rest_in_one() -> None:
     city = City()
     both = asked(wish(claims={"given_name": None, "birthdate": None}), given_name=None)
@@ -157,7 +158,7 @@ def test_the_answer_says_of_the_verification_what_was_asked_for() -> None:
     assert cast(dict[str, Json], said(named))["verification"] == {"trust_framework": "eidas", LEVEL: "low"}
 
 
-@pytest.mark.spec("OpenID Identity Assurance §5.7.2")
+@pytest.mark.spec("OpenID Identity Assurance §6")
 @pytest.mark.parametrize(
     ("one", "changes"),
     [
@@ -187,6 +188,7 @@ def test_each_place_has_its_own_elements_and_several_are_a_list() -> None:
     assert len(everything) == 3
 
 
+@pytest.mark.spec("OpenID Identity Assurance §8")
 def test_discovery_names_the_framework_and_the_claims_that_it_covers() -> None:
     document = City().provider.discovery().body
     assert document["verified_claims_supported"] is True

@@ -87,7 +87,7 @@ def verified(city: City, token: str, alg: str = "ES256") -> dict[str, object]:
 PLAIN = {"resident_of": {"Storkhaven": True}, "age_over_18": True, "given_name": "Kärt-Canary-Example"}
 
 
-@pytest.mark.spec("OpenID Connect Core §5.3.1")
+@pytest.mark.spec("OpenID Connect Core §5.3")
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_userinfo_is_plain_json_where_nothing_else_is_registered(method: str) -> None:
     found = userinfo(City(), method)

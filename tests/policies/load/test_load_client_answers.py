@@ -29,7 +29,7 @@ def test_a_registration_that_says_nothing_gets_plain_answers() -> None:
     assert read("") == ClientAnswers()
 
 
-@pytest.mark.spec("OpenID Connect Dynamic Client Registration §2")
+@pytest.mark.spec("RFC 7591 §2")
 def test_each_choice_is_read_by_the_name_of_the_standard() -> None:
     text = (
         'id_token_encrypted_response_alg = "RSA-OAEP-256"\nid_token_encrypted_response_enc = "A128GCM"\n'
