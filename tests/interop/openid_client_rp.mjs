@@ -32,7 +32,9 @@ async function begin(asked) {
     execute: [oidc.allowInsecureRequests, oidc.enableNonRepudiationChecks],
   });
   remembered = { verifier: oidc.randomPKCECodeVerifier(), state: oidc.randomState(), nonce: oidc.randomNonce() };
-  const url = oidc.buildAuthorizationUrl(configuration, {
+  // With a key of its own: the request is pushed under a proof, which binds the code and the tokens to it
+  if (asked.dpop) remembered.DPoP = oidc.getDPoPHandle(configuration, await oidc.randomDPoPKeyPair());
+  const parameters = {
     redirect_uri: asked.redirect_uri,
     scope: asked.scope,
     code_challenge: await oidc.calculatePKCECodeChallenge(remembered.verifier),
@@ -40,7 +42,10 @@ async function begin(asked) {
     state: remembered.state,
     nonce: remembered.nonce,
     ...asked.parameters,
-  });
+  };
+  const url = asked.dpop
+    ? await oidc.buildAuthorizationUrlWithPAR(configuration, parameters, { DPoP: remembered.DPoP })
+    : oidc.buildAuthorizationUrl(configuration, parameters);
   return { url: url.href };
 }
 
@@ -48,16 +53,17 @@ async function finish({ answer, body, forget }) {
   const expected = { ...remembered, ...(forget ? { [forget]: 'something-else-entirely-of-forty-three-signs-x' } : {}) };
   const form = { method: 'POST', body, headers: { 'content-type': 'application/x-www-form-urlencoded' } };
   const came = body === undefined ? new URL(answer) : new Request(answer, form);
+  const options = { DPoP: forget === 'key' ? oidc.getDPoPHandle(configuration, await oidc.randomDPoPKeyPair()) : remembered.DPoP };
   const tokens = await oidc.authorizationCodeGrant(configuration, came, {
     pkceCodeVerifier: expected.verifier,
     expectedState: expected.state,
     expectedNonce: expected.nonce,
     idTokenExpected: true,
-  });
+  }, undefined, options);
   const claims = tokens.claims();
   const header = JSON.parse(Buffer.from(tokens.id_token.split('.')[0], 'base64url').toString());
-  const userinfo = await oidc.fetchUserInfo(configuration, tokens.access_token, claims.sub);
-  return { claims, userinfo, header };
+  const userinfo = await oidc.fetchUserInfo(configuration, tokens.access_token, claims.sub, options);
+  return { claims, userinfo, header, type: tokens.token_type };
 }
 
 for await (const line of readline.createInterface({ input: process.stdin })) {
