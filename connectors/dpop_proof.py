@@ -32,7 +32,7 @@ PORTS = {"https": 443, "http": 80}
 
 @dataclass(frozen=True, slots=True)
 class ExpectedProof:
-    """What a proof must match: the request, and at a resource the access token that it brings ("" elsewhere).
+    """The request that a proof must match, and at a resource the access token that it brings ("" elsewhere).
 
     `addresses` are ours for this request, `nonces` those that we take now. Where none is `nonce_required`, one that a proof
     has is judged all the same.

@@ -1,4 +1,4 @@
-"""What the settings say of the proxy that hands on relying parties' TLS certificates."""
+"""The settings of the proxy that hands on relying parties' TLS certificates."""
 
 from idp.config.settings import Settings
 from idp.protocols.oidc.certificates import NO_CERTIFICATES, CertificateProxy
@@ -6,7 +6,7 @@ from idp.web.client_certificate import ProxyHeader
 
 
 def proxy_of(settings: Settings) -> CertificateProxy:
-    """What the proxy does, as registrations are held against it."""
+    """The proxy's part, as registrations are held against it."""
     found = settings.client_certificates
     return CertificateProxy(hands_on=True, chains=found.chains, address=found.address) if found else NO_CERTIFICATES
 

@@ -12,6 +12,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict
 
 FORM = "application/x-www-form-urlencoded"
+PROOF = {"name": "DPoP", "in": "header", "required": False, "schema": {"type": "string", "format": "jwt"}}
 
 
 class ClientCredentials(BaseModel):
@@ -65,6 +66,7 @@ class PushedRequest(ClientCredentials):
     nonce: str | None = None
     code_challenge: str | None = None
     code_challenge_method: Literal["S256"] | None = None
+    dpop_jkt: str | None = None
     request: str | None = None
 
 
@@ -137,18 +139,26 @@ class JsonWebKeySet(BaseModel):
 
 
 def described(
-    answer: type[BaseModel], *refused: int, form: type[BaseModel] | None = None, jwt: str = "", status: int = 200
+    answer: type[BaseModel],
+    *refused: int,
+    form: type[BaseModel] | None = None,
+    jwt: str = "",
+    status: int = 200,
+    proof: bool = False,
 ) -> dict[str, Any]:  # Any: see the import
     """Describe a route for programs: its answer with its status, the statuses of a refusal, and its form.
 
+    `proof` says that a header may bring a DPoP proof, and the answer a nonce for the next one (RFC 9449 §4.1 and §8).
     `jwt` is the media type in which a registration may have the same answer, signed or encrypted.
     """
     signed = {"content": {jwt: {"schema": {"type": "string"}}}} if jwt else {}
-    responses = {status: {"model": answer, **signed}, **{code: {"model": OAuthError} for code in refused}}
-    if form is None:
-        return {"responses": responses}
-    content = {FORM: {"schema": form.model_json_schema()}}
-    return {"responses": responses, "openapi_extra": {"requestBody": {"required": True, "content": content}}}
+    nonce = {"headers": {"DPoP-Nonce": {"schema": {"type": "string"}}}} if proof else {}
+    responses = {status: {"model": answer, **signed, **nonce}, **{code: {"model": OAuthError, **nonce} for code in refused}}
+    extra: dict[str, Any] = {"parameters": [PROOF]} if proof else {}  # Any: see the import
+    if form is not None:
+        content = {FORM: {"schema": form.model_json_schema()}}
+        extra["requestBody"] = {"required": True, "content": content}
+    return {"responses": responses, "openapi_extra": extra} if extra else {"responses": responses}
 
 
 def described_text(

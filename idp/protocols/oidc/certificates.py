@@ -41,7 +41,7 @@ ANY_PROXY = CertificateProxy(hands_on=True, chains=True)
 
 
 class Certificates:
-    """What is registered of certificates, prepared."""
+    """Registrations by certificate, prepared."""
 
     def __init__(self, proxy: CertificateProxy) -> None:
         self._proxy = proxy

@@ -16,6 +16,7 @@ from idp.protocols.oidc.pushed import LIFE, park
 from idp.protocols.oidc.request_objects import OBJECT, REFERENCE, RequestObjects, Unpacked
 from idp.protocols.oidc.senders import Senders
 from policies.errors import Conflict, RequestRefused, StoreUnavailable, about
+from policies.parties import ClientId
 
 # A request of every parameter at its limit has less. It lies in the database, and a public client proves nothing
 MAX_PUSHED = 32 * 1024
@@ -36,9 +37,14 @@ class Pushes:
     def push(self, call: DirectRequest, now: int) -> JsonAnswer:
         """Take a request. A refusal is an answer too, in the words of the token endpoint (RFC 9126 §2.3)."""
         try:
-            return self._senders.renewed(call, self._answered(call, now), now)
+            return self._senders.renewed(call, self._answered(call, now), now, knows=self._knows_nonces(call))
         except StoreUnavailable as error:
             return unavailable(error.detail)
+
+    def _knows_nonces(self, call: DirectRequest) -> bool:
+        """Whether the token endpoint will ask it for a nonce: with one from here, its first request there holds."""
+        party = self._parts.parties.get(ClientId(self._clients.named(call.form, call.authorization)))
+        return party is not None and party.openid.is_fapi2
 
     def _answered(self, call: DirectRequest, now: int) -> JsonAnswer:
         try:

@@ -40,7 +40,7 @@ def router(site: CitySite) -> APIRouter:
     """The endpoints of the OpenID provider."""
     routes = APIRouter()
 
-    @routes.post("/token", **described(TokenResponse, *FORM_REFUSED, 401, 403, 429, 503, form=TokenRequest))
+    @routes.post("/token", **described(TokenResponse, *FORM_REFUSED, 401, 403, 429, 503, form=TokenRequest, proof=True))
     async def token(request: Request) -> Response:
         return await directly(site, request, by_a_client(site, request, site.openid.token))
 
@@ -51,13 +51,16 @@ def router(site: CitySite) -> APIRouter:
     async def device_authorization(request: Request) -> Response:
         return await directly(site, request, by_a_client(site, request, site.openid.device_authorization))
 
-    described_userinfo = described(UserInfo, *FORM_REFUSED, 401, 403, 429, 503, jwt=JWT)
+    described_userinfo = described(UserInfo, *FORM_REFUSED, 401, 403, 429, 503, jwt=JWT, proof=True)
 
     @routes.api_route("/userinfo", methods=["GET", "POST"], **described_userinfo)
     async def userinfo(request: Request) -> Response:
         return await directly(site, request, _userinfo(site, request))
 
-    @routes.post("/userinfo/receipt", **described(ReceiptFile, *FORM_REFUSED, 401, 403, 409, 429, 503, form=ReceiptRequest))
+    @routes.post(
+        "/userinfo/receipt",
+        **described(ReceiptFile, *FORM_REFUSED, 401, 403, 409, 429, 503, form=ReceiptRequest, proof=True),
+    )
     async def receipt(request: Request) -> Response:
         return await directly(site, request, _receipt(site, request))
 

@@ -14,7 +14,7 @@ from policies.errors import TooManyRequests
 def router(site: CitySite) -> APIRouter:
     """The endpoint to which clients push their requests."""
     routes = APIRouter()
-    told = described(PushedResponse, *FORM_REFUSED, 401, 403, 429, 503, form=PushedRequest, status=201)
+    told = described(PushedResponse, *FORM_REFUSED, 401, 403, 429, 503, form=PushedRequest, status=201, proof=True)
 
     @routes.post("/par", status_code=201, **told)
     async def push(request: Request) -> Response:

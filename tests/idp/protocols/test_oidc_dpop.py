@@ -30,6 +30,7 @@ from tests.idp.protocols.doubles import (
     key_party,
     party,
     redemption,
+    request,
 )
 from tests.sealing import fixed_keys
 
@@ -228,6 +229,22 @@ def test_a_client_of_the_profile_gets_a_nonce_and_sends_it_back() -> None:
     found = _fapi(city, code, "j2", sender.proof(TOKEN, NOW, nonce=nonce))
     assert (found.status, found.body["token_type"]) == (200, "DPoP")
     assert found.headers["DPoP-Nonce"] == nonce
+
+
+@pytest.mark.spec("RFC 9449 §8.2")
+def test_a_client_of_the_profile_gets_its_first_nonce_with_the_pushed_request_and_no_other_client_gets_one() -> None:
+    city, sender = City(key_party(openid=FAPI), party()), Sender()
+    code, address = city.code(grant("fare")), f"{ISSUER}/par"
+    proven = {"client_assertion": assertion(jti="p1"), "client_assertion_type": asserted("", "")["client_assertion_type"]}
+    form = {**request(client_id="fare", scope="openid purpose:fare").parameters, **proven}
+    pushed = city.provider.push(DirectRequest(form=form, proofs=(sender.proof(address, NOW),), path="/par"), NOW)
+    assert pushed.status == 201, pushed.detail
+    assert _fapi(city, code, "j1", sender.proof(TOKEN, NOW, nonce=pushed.headers["DPoP-Nonce"])).status == 200
+    call = DirectRequest(
+        form=request().parameters, authorization=basic(), proofs=(sender.proof(address, NOW),), path="/par"
+    )
+    other = city.provider.push(call, NOW)
+    assert (other.status, other.headers.get("DPoP-Nonce")) == (201, None)
 
 
 @pytest.mark.spec("RFC 9449 §8.1")

@@ -40,6 +40,10 @@ def test_every_endpoint_of_a_program_is_described_and_no_page_is(stage: Stage) -
     assert "HTTPValidationError" not in found["components"]["schemas"], "no refusal quotes what came"
     form = found["paths"]["/token"]["post"]["requestBody"]["content"]
     assert set(form) == {"application/x-www-form-urlencoded"}
+    for path, method in (("/token", "post"), ("/par", "post"), ("/userinfo", "get"), ("/userinfo", "post")):
+        operation = found["paths"][path][method]
+        assert [(one["name"], one["in"]) for one in operation["parameters"]] == [("DPoP", "header")]
+        assert "DPoP-Nonce" in operation["responses"]["400"]["headers"]
 
 
 def test_what_is_answered_is_what_is_described(visitor: Visitor) -> None:
