@@ -139,14 +139,18 @@ class Parked(Protocol):
         """The payload under this digest. Raises `NotFound` if none is alive at `now`."""
 
 
-class Decisions(Protocol):
-    """Reads of how a login ended."""
-
-    def decision(self, tenant: Tenant, login: bytes, now: int) -> DecisionRow | None:
-        """The row of this login while it lives (60 seconds), else None."""
+class Remembered(Protocol):
+    """Reads of what citizens let us remember."""
 
     def approval(self, tenant: Tenant, digest: bytes, now: int) -> ApprovalRow | None:
         """The remembered approval of this digest while it lives, else None."""
+
+
+class Decisions(Remembered, Protocol):
+    """Reads of how a login ended, and of what is remembered of earlier ones."""
+
+    def decision(self, tenant: Tenant, login: bytes, now: int) -> DecisionRow | None:
+        """The row of this login while it lives (60 seconds), else None."""
 
     def unsent(self, tenant: Tenant, login: bytes, now: int) -> bool:
         """Whether the record says that this login's answer never left."""

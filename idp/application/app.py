@@ -53,7 +53,7 @@ from idp.web.early_pages import EarlyPages
 from idp.web.edge import Edge
 from idp.web.origins import Origins
 from idp.web.overload import Overload, Queue
-from idp.web.routes import device, login, oidc, push, receipt
+from idp.web.routes import device, login, oidc, push, receipt, token_life
 from idp.web.routes import public as records
 from idp.web.site import Site
 from policies.errors import BrokerError, Misconfigured, NotFound, RequestRefused
@@ -253,7 +253,8 @@ class Application:
         routes: list[BaseRoute] = [*login.routes(site)]
         if isinstance(site, CitySite):
             # An included router is matched twice
-            routes += [*oidc.router(site).routes, *device.routes(site), *push.router(site).routes, *receipt.routes(site)]
+            routes += [*oidc.router(site).routes, *push.router(site).routes, *token_life.router(site).routes]
+            routes += [*device.routes(site), *receipt.routes(site)]
         routes += records.router(site, lambda: self.vitals.fit).routes
         for route in routes:
             if isinstance(route, APIRoute):

@@ -19,6 +19,7 @@ from idp.login.frontend import Frontend, Frontends
 from idp.login.role import Configurations, Role
 from idp.login.sealing import Sealer
 from idp.login.sessions import Sessions
+from idp.login.standing import StandingApprovals
 from idp.login.suspension import Suspension
 from idp.monitoring.watched import Watched
 from idp.pages.render import Pages
@@ -88,7 +89,7 @@ def compose(parts: SiteParts) -> Site:
 
 def _city(parts: SiteParts) -> CitySite:
     settings, configuration, keys = parts.settings, parts.configuration, parts.keys
-    approvals = Approvals(tenant=settings.tenant, index_key=keys.index, decisions=parts.store)
+    approvals = _approvals(parts)
     role = CityRole(
         tenant=settings.tenant,
         configurations=parts.configurations,
@@ -222,6 +223,10 @@ def _logins(parts: SiteParts) -> Logins:
     return Logins(tenant=parts.settings.tenant, sealer=parts.sealer, commits=parts.commits, parked=parts.store)
 
 
+def _approvals(parts: SiteParts) -> Approvals:
+    return Approvals(tenant=parts.settings.tenant, index_key=parts.keys.index, decisions=parts.store)
+
+
 def _openid_parts(parts: SiteParts, role: CityRole) -> OpenIDParts:
     configuration, keys = parts.configuration, parts.keys
     return OpenIDParts(
@@ -232,6 +237,9 @@ def _openid_parts(parts: SiteParts, role: CityRole) -> OpenIDParts:
         vouched=role.vouches,
         ended=role.ended,
         under_eidas=partial(_under_eidas, configuration.providers),
+        standing=StandingApprovals(
+            issuer=parts.settings.issuer, purposes=configuration.purposes, approvals=_approvals(parts)
+        ),
         catalogue=configuration.catalogue,
         signers={"ES256": keys.es256, "RS256": keys.rs256},
         sealer=parts.sealer,

@@ -14,7 +14,7 @@ from idp.ledger.leaf import NONCE_BYTES, open_opening, seal_opening
 from idp.ledger.ledger_keys import framed, mac
 from idp.login.state_codec import Codec
 from idp.login.states import Earlier, Judged
-from idp.ports import ApprovalRow, Decisions, Opening
+from idp.ports import ApprovalRow, Opening, Remembered
 from policies.attributes import AttributeName
 from policies.authentication import ServiceRequest
 from policies.errors import NotFound, SignatureInvalid
@@ -37,7 +37,7 @@ _CODEC = Codec(_Content)
 class Approvals:
     """One tenant's."""
 
-    def __init__(self, *, tenant: Tenant, index_key: bytes, decisions: Decisions) -> None:
+    def __init__(self, *, tenant: Tenant, index_key: bytes, decisions: Remembered) -> None:
         self._tenant = tenant
         self._naming, self._sealing = mac(index_key, b"approvals name"), mac(index_key, b"approvals seal")
         self._decisions = decisions

@@ -25,13 +25,15 @@ class ClientCredentials(BaseModel):
 
 
 class TokenRequest(ClientCredentials):
-    """RFC 6749 §4.1.3, RFC 7636 §4.5, RFC 8628 §3.4."""
+    """RFC 6749 §4.1.3 and §6, RFC 7636 §4.5, RFC 8628 §3.4: a code of either kind, or a refresh token."""
 
-    grant_type: Literal["authorization_code", "urn:ietf:params:oauth:grant-type:device_code"]
+    grant_type: Literal["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"]
     code: str | None = None
     redirect_uri: str | None = None
     code_verifier: str | None = None
     device_code: str | None = None
+    refresh_token: str | None = None
+    scope: str | None = None
 
 
 class DeviceAuthorizationRequest(ClientCredentials):
@@ -53,6 +55,41 @@ class DeviceAnswer(BaseModel):
     verification_uri: str
     expires_in: int
     interval: int
+
+
+class RevocationRequest(ClientCredentials):
+    """RFC 7009 §2.1."""
+
+    token: str
+    token_type_hint: str | None = None
+
+
+class Revoked(BaseModel):
+    """RFC 7009 §2.2: the status says all."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class IntrospectionRequest(RevocationRequest):
+    """RFC 7662 §2.1."""
+
+
+class Introspected(BaseModel):
+    """RFC 7662 §2.2: `active` alone, or with what the resource server may know. Never a value of the citizen."""
+
+    model_config = ConfigDict(extra="forbid")
+    active: bool
+    iss: str | None = None
+    aud: str | None = None
+    client_id: str | None = None
+    scope: str | None = None
+    token_type: Literal["Bearer", "DPoP"] | None = None
+    iat: int | None = None
+    exp: int | None = None
+    auth_time: int | None = None
+    acr: str | None = None
+    sub: str | None = None
+    cnf: dict[str, str] | None = None
 
 
 class PushedRequest(ClientCredentials):
@@ -93,6 +130,7 @@ class TokenResponse(BaseModel):
     expires_in: int
     scope: str | None = None
     id_token: str
+    refresh_token: str | None = None
 
 
 class OAuthError(BaseModel):

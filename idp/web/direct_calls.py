@@ -56,6 +56,7 @@ async def call_of(site: CitySite, request: Request, *, posted: bool = True) -> D
         path=request.url.path,
         proofs=headers(request, b"dpop"),
         certificate=site.certificates.certificate(request),
+        accept=frozenset(one.partition(";")[0].strip().lower() for one in (header(request, b"accept") or "").split(",")),
     )
 
 

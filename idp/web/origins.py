@@ -6,7 +6,7 @@ browser lets a page read an answer only where we name its origin, so no header o
 | address | whose pages may read |
 |---|---|
 | discovery, `/jwks` | those of any registered origin: both are public |
-| `/token`, `/par`, `/userinfo` | those of this request's client, as its endpoint has found it (`READABLE`) |
+| `/token`, `/par`, `/revoke`, `/userinfo` | those of this request's client, as its endpoint has found it (`READABLE`) |
 | a preflight, and a refusal that knows no client | those of any registered origin: neither says anything of anybody |
 
 `Access-Control-Allow-Credentials` is never sent, so no cookie is ever of use here. `null` is no origin: every sandboxed
@@ -20,7 +20,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 # Where an endpoint leaves whether the page that asks is of the client that the request is about
 READABLE = "ciconia.readable"
 DOCUMENTS = frozenset({"/.well-known/openid-configuration", "/jwks"})
-METHODS = {**dict.fromkeys(DOCUMENTS, b"GET, HEAD"), "/token": b"POST", "/par": b"POST", "/userinfo": b"GET, POST"}
+METHODS = {
+    **dict.fromkeys(DOCUMENTS, b"GET, HEAD"),
+    **dict.fromkeys(("/token", "/par", "/revoke"), b"POST"),
+    "/userinfo": b"GET, POST",
+}
 ORIGIN = b"origin"
 WANTED_METHOD = b"access-control-request-method"
 VARY = (b"vary", b"Origin")

@@ -17,6 +17,7 @@ from idp.login.city_role import CityRole
 from idp.login.finish import Choice
 from idp.login.flow import Broker
 from idp.login.sealing import Sealer
+from idp.login.standing import StandingApprovals
 from idp.login.states import GRANT, Asked, Decided, Grant, Released
 from idp.login.suspension import Suspension
 from idp.ports import Unit
@@ -212,6 +213,7 @@ class House:
         self.nodes = Nodes()
         self.switches = MemorySwitches()
         made, suspension = change(configuration(**edits)), Suspension(switched or self.switches)
+        approvals = Approvals(tenant=TENANT, index_key=bytes(32), decisions=self.store)
         self.role = CityRole(
             tenant=TENANT,
             configurations=Unchanged(made),
@@ -222,7 +224,7 @@ class House:
             index_key=bytes(32),
             pairwise_key=bytes(32),
             suspension=suspension,
-            approvals=Approvals(tenant=TENANT, index_key=bytes(32), decisions=self.store),
+            approvals=approvals,
         )
         self.openid = OpenIDProvider(
             OpenIDParts(
@@ -232,6 +234,7 @@ class House:
                 purposes=made.purposes,
                 vouched=self.role.vouches,
                 ended=self.role.ended,
+                standing=StandingApprovals(issuer=ISSUER, purposes=made.purposes, approvals=approvals),
                 catalogue=made.catalogue,
                 signers={"ES256": NoSigner(), "RS256": NoSigner()},
                 sealer=self.sealer,

@@ -84,6 +84,8 @@ def hold(town: Town) -> Held:
         ("", Call("POST", "/userinfo", bearer=bearer, direct=True, form={})),
         ("in the form", Call("POST", "/userinfo", direct=True, form={"access_token": bearer})),
         ("", Call("POST", "/userinfo/receipt", form={"access_token": bearer}, basic="parking", direct=True)),
+        ("", Call("POST", "/introspect", form={"token": bearer}, basic="parking", direct=True)),
+        ("", Call("POST", "/revoke", form={"token": "of nobody"}, basic="parking", direct=True)),
         ("", Call("GET", "/log/proof", query={"leaf": things["leaf"]})),
     ]
     return Held(things, {(call.method, call.path, note): call for note, call in made})

@@ -43,6 +43,8 @@ CITY_ROWS: Rows = {
     ("GET", "/userinfo"): REFUSED,
     ("POST", "/userinfo"): REFUSED,
     ("POST", "/userinfo/receipt"): REFUSED,
+    ("POST", "/introspect"): SAME,
+    ("POST", "/revoke"): SAME,
     ("GET", "/log/proof"): REFUSED,
     **{
         ("GET", path): SAME

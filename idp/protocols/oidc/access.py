@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from connectors.signatures.jws import from_base64url
 from idp.login.states import GRANT, Grant
 from idp.ports import ENDED, sid_digest
+from idp.protocols.oidc.families import Families
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.request import read_protocol
 from policies.errors import NotFound, RequestRefused, about
@@ -15,6 +16,7 @@ from policies.release import may_still_go
 # Our handles have 32 bytes; ports.py asks for at least 16
 MIN_HANDLE, MAX_HANDLE = 16, 64
 SUSPENDED = "The client or the source is suspended or was, or they lie in two spheres: what was issued before has ended."
+LAPSED = "The citizen's approval is remembered no more: what was issued for it has ended."
 
 SIGNED_OUT = "The session in which it was issued was ended."
 
@@ -30,7 +32,7 @@ class AccessTokens:
     """Reads access tokens, and says whether what they stand for still holds. One tenant's."""
 
     def __init__(self, parts: OpenIDParts) -> None:
-        self._parts = parts
+        self._parts, self._families = parts, Families(parts)
 
     def granted(self, token: str, now: int) -> Grant:
         """The grant of a live access token. Raises `RequestRefused` (401 `invalid_token`)."""
@@ -42,6 +44,8 @@ class AccessTokens:
             grant = GRANT.load(self._parts.sealer.unpark("access", handle, payload, now))
         except NotFound:
             raise _no_token() from None
+        if not self._families.lives(grant, now):
+            raise _no_token()
         if over := self.over(grant, now):
             with about(grant.origin.service):
                 refused = RequestRefused(over, oauth="invalid_token", status=401)
@@ -64,7 +68,9 @@ class AccessTokens:
             return "The client, the purpose, the source of the attributes or one of them is registered no more."
         if self._parts.ended(grant):
             return SUSPENDED
-        return SIGNED_OUT if grant.sid and self._signed_out(grant.sid, now) else ""
+        if grant.sid and self._signed_out(grant.sid, now):
+            return SIGNED_OUT
+        return LAPSED if self._parts.standing.lapsed(grant, now) else ""
 
     def _signed_out(self, sid: str, now: int) -> bool:
         """Whether somebody ended the session of this name."""

@@ -2,7 +2,8 @@
 
 A code is redeemed in one unit: its mark, the mark of the client assertion, the access token's row in, the code's row out.
 Durable first, then signed, then answered (decision 0000.11). The access token is derived from the code, so that a code that
-comes twice finds the token that was issued from it, and ends it (RFC 9700 §2.1.1, RFC 6749 §10.5).
+comes twice finds the token that was issued from it, and ends it (RFC 9700 §2.1.1, RFC 6749 §10.5). So does the family of
+its refresh tokens (`families`).
 """
 
 import hashlib
@@ -10,18 +11,28 @@ import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from os import urandom
 
 from connectors.signatures.jws import base64url
 from connectors.wire.claims import Json
 from idp.login.states import ACCESS_TOKEN_LIFE, CODE_LIFE, GRANT, Grant
-from idp.ports import Mark, Unit
+from idp.ports import Mark, ParkedRow, Unit
 from idp.protocols.oidc.access import AccessTokens, handle_of
 from idp.protocols.oidc.client import Authenticated
 from idp.protocols.oidc.direct import DirectRequest
+from idp.protocols.oidc.families import (
+    FAMILY_BYTES,
+    TOKEN_BYTES,
+    Families,
+    Refreshable,
+    digest,
+    family_of_code,
+    in_family,
+)
 from idp.protocols.oidc.grant_types import no_grant, spending, used_before
 from idp.protocols.oidc.issuance import Issuance
 from idp.protocols.oidc.parts import OpenIDParts
-from idp.protocols.oidc.request import OpenIDRequest, read_protocol
+from idp.protocols.oidc.request import OpenIDRequest, origin_of, read_protocol
 from idp.protocols.oidc.senders import key
 from policies.errors import Conflict, NotFound, Replayed, RequestRefused
 from policies.parties import ClientId, RelyingParty
@@ -38,8 +49,8 @@ USED = "The code was used already, has expired, or was never issued."
 class CodeGrant:
     """Redeems authorization codes. One tenant's."""
 
-    def __init__(self, parts: OpenIDParts, access: AccessTokens, issuance: Issuance) -> None:
-        self._parts, self._access_tokens, self._issuance = parts, access, issuance
+    def __init__(self, parts: OpenIDParts, access: AccessTokens, issuance: Issuance, families: Families) -> None:
+        self._parts, self._access_tokens, self._issuance, self._families = parts, access, issuance, families
 
     def redeem(self, call: DirectRequest, caller: Authenticated, now: int) -> Mapping[str, Json]:
         """Redeem a code. Raises `RequestRefused`; the caller's assertion is spent either way."""
@@ -48,24 +59,25 @@ class CodeGrant:
             with spending(self._parts, caller):
                 # 1. the grant
                 handle, grant = self._redeemable(call.given, caller, now)
-                grant = replace(grant, cnf=caller.cnf)
+                grant = replace(grant, cnf=caller.cnf, issued=now)
                 # Before anything is spent: where every key is revoked, the code outlives this
                 ring = self._parts.signers[caller.party.id_token_alg]
                 ring.at(now)
                 # 2. one unit, durable
                 access = self._access(handle, now)
-                self._redeem(caller, grant, handle, access, now)
+                grant, refresh = self._redeem(caller, grant, handle, access, now)
         except _CodeUsed as error:
             self._revoke(error.handle, now)
             raise
         # 3. asked again: a commit may take seconds, and what was switched off meanwhile neither gets nor signs
         if over := self._access_tokens.over(grant, now):
-            self._parts.commits.commit(Unit(tenant=self._parts.tenant, removed=(hashlib.sha256(access).digest(),)))
+            ended = (digest(access), digest(family_of_code(handle)))
+            self._parts.commits.commit(Unit(tenant=self._parts.tenant, removed=ended))
             raise no_grant(over)
         signer = ring.at(now)
         self._parts.redeemed(grant)
         # 4. sign, and answer
-        return self._issuance.answer(grant, caller.party, signer, access, now)
+        return self._issuance.answer(grant, caller.party, signer, access, now, refresh=refresh)
 
     def _redeemable(self, given: Mapping[str, str], caller: Authenticated, now: int) -> tuple[bytes, Grant]:
         """The code's handle and what it stands for, where this client may have it. Changes nothing."""
@@ -75,7 +87,7 @@ class CodeGrant:
         if handle is None:
             raise no_grant(USED)
         try:
-            payload = self._parts.parked.parked(self._parts.tenant, "code", hashlib.sha256(handle).digest(), now)
+            payload = self._parts.parked.parked(self._parts.tenant, "code", digest(handle), now)
             grant = GRANT.load(self._parts.sealer.unpark("code", handle, payload, now))
         except NotFound:
             raise _CodeUsed(handle) from None
@@ -98,14 +110,15 @@ class CodeGrant:
             return wrong
         return self._access_tokens.over(grant, now)
 
-    def _redeem(self, caller: Authenticated, grant: Grant, handle: bytes, access: bytes, now: int) -> None:
-        digest = hashlib.sha256(handle).digest()
+    def _redeem(self, caller: Authenticated, grant: Grant, handle: bytes, access: bytes, now: int) -> tuple[Grant, str]:
+        """Redeem it, durably: what was granted, and the refresh token, "" without one."""
+        grant, rows, refresh = self._family(caller, grant, handle, now)
         unit = Unit(
             tenant=self._parts.tenant,
             # The row lives at most CODE_LIFE from its issue, so from now too: the mark outlives it
-            marks=(Mark("code", digest, now + CODE_LIFE + ACCESS_TOKEN_LIFE), *caller.marks),
-            parked=(self._parts.sealer.park("access", access, GRANT.dump(grant), now + ACCESS_TOKEN_LIFE),),
-            removed=(digest,),
+            marks=(Mark("code", digest(handle), now + CODE_LIFE + ACCESS_TOKEN_LIFE), *caller.marks),
+            parked=(self._parts.sealer.park("access", access, GRANT.dump(grant), now + ACCESS_TOKEN_LIFE), *rows),
+            removed=(digest(handle),),
         )
         try:
             self._parts.commits.commit(unit)
@@ -114,20 +127,46 @@ class CodeGrant:
                 raise repeated from error
             # Two requests with one code at once: one of them is not the client's
             raise _CodeUsed(handle) from error
+        return grant, refresh
+
+    def _family(
+        self, caller: Authenticated, grant: Grant, handle: bytes, now: int
+    ) -> tuple[Grant, tuple[ParkedRow, ...], str]:
+        """The family that begins, where the request wanted one and the registration has it: its rows, and its first token.
+
+        Only its tokens remember the approval. A refresh token has values where the purpose lets them go again.
+        """
+        request, client = read_protocol(grant.origin), caller.party
+        if not request.offline or not client.openid.refreshes or grant.approved is None:
+            return replace(grant, approved=None), (), ""
+        family = family_of_code(handle)
+        token, end = family + urandom(TOKEN_BYTES - FAMILY_BYTES), now + client.openid.tokens.refresh_life
+        # The state, the nonce and the challenge were of the sign-in (Core §12.2), and a session ends without what goes on
+        # when nobody is there (Back-Channel Logout §2.7)
+        lasting = replace(request, state="", nonce="", code_challenge="", dpop_jkt="", offline=False)
+        attributes = grant.attributes if self._parts.standing.goes_again(grant) else ()
+        kept = replace(grant, origin=origin_of(client, lasting), attributes=attributes, record="", values_nonce="", sid="")
+        rows = self._families.begun(family, client.client_id, end), self._families.row(token, Refreshable(kept, end))
+        return in_family(grant, family), rows, base64url(token)
 
     def _revoke(self, handle: bytes, now: int) -> None:
-        """End the access token that was issued from this code, where one was, whoever brings it: it is in wrong hands.
+        """End what was issued from this code, where anything was, whoever brings it: it is in wrong hands.
 
-        In this hour, in the one before, or in the next: by another machine's clock, or by one that was read a moment later.
+        The access token was issued in this hour, in the one before, or in the next by another machine's clock, or by one
+        that was read a moment later.
         """
+        family = family_of_code(handle)
+        removed = [digest(family)] if self._families.owner(family, now) is not None else []
         for moment in (now, now - ACCESS_TOKEN_LIFE, now + ACCESS_TOKEN_LIFE):
             try:
-                digest = hashlib.sha256(self._access(handle, moment)).digest()
-                self._parts.parked.parked(self._parts.tenant, "access", digest, now)
+                found = digest(self._access(handle, moment))
+                self._parts.parked.parked(self._parts.tenant, "access", found, now)
             except (NotFound, Replayed):
                 continue
-            self._parts.commits.commit(Unit(tenant=self._parts.tenant, removed=(digest,)))
-            return
+            removed.append(found)
+            break
+        if removed:
+            self._parts.commits.commit(Unit(tenant=self._parts.tenant, removed=tuple(removed)))
 
     def _access(self, handle: bytes, moment: int) -> bytes:
         """The token of a code that was redeemed in the hour of `moment`."""

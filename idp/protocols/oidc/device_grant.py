@@ -47,7 +47,7 @@ class DeviceGrant:
                 raise self._not_yet(issued, handle, now)
             if over := self._access_tokens.over(grant, now):
                 raise no_grant(over)
-            grant = replace(grant, cnf=caller.cnf)
+            grant = replace(grant, cnf=caller.cnf, issued=now, approved=None)
             # Before anything is spent: where every key is revoked, the grant outlives this
             ring = self._parts.signers[caller.party.id_token_alg]
             ring.at(now)

@@ -27,6 +27,8 @@ class DirectRequest:
     path: str = "/token"
     proofs: tuple[str, ...] = field(default=(), repr=False)
     certificate: bytes = field(default=b"", repr=False)
+    # the media types of its Accept header, without their parameters
+    accept: frozenset[str] = frozenset()
 
     @property
     def given(self) -> dict[str, str]:

@@ -18,21 +18,29 @@ from policies.parties import RelyingParty
 ID_TOKEN_LIFE = 5 * 60
 
 
+def scope_of(grant: Grant) -> str:
+    """The scope of a grant's tokens."""
+    return f"openid purpose:{grant.purpose_id}{' offline_access' if grant.family else ''}"
+
+
 class Issuance:
     """Makes the answer for a grant whose access token is durable. One tenant's."""
 
     def __init__(self, parts: OpenIDParts, wrapping: Wrapping) -> None:
         self._parts, self._wrapping = parts, wrapping
 
-    def answer(self, grant: Grant, party: RelyingParty, signer: Signer, access: bytes, now: int) -> Mapping[str, Json]:
-        """The tokens of a grant. `access` is the handle of its access token."""
+    def answer(
+        self, grant: Grant, party: RelyingParty, signer: Signer, access: bytes, now: int, *, refresh: str = ""
+    ) -> Mapping[str, Json]:
+        """The tokens of a grant. `access` is the handle of its access token, `refresh` its next refresh token, or ""."""
         access_token = base64url(access)
         return {
             "access_token": access_token,
             "token_type": SCHEME if is_key(grant.cnf) else "Bearer",
-            "expires_in": ACCESS_TOKEN_LIFE,
-            "scope": f"openid purpose:{grant.purpose_id}",
+            "expires_in": grant.issued + ACCESS_TOKEN_LIFE - now,
+            "scope": scope_of(grant),
             "id_token": self._id_token(grant, party, signer, access_token, now),
+            **({"refresh_token": refresh} if refresh else {}),
         }
 
     def _id_token(self, grant: Grant, party: RelyingParty, signer: Signer, access_token: str, now: int) -> str:

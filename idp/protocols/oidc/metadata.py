@@ -14,7 +14,7 @@ from idp.protocols.oidc.verified import ATTRIBUTES, FRAMEWORK
 from idp.system.addresses import token_endpoint
 from policies.assurance import LevelOfAssurance
 from policies.catalogue import Catalogue
-from policies.openid_client import DEVICE_CODE
+from policies.openid_client import DEVICE_CODE, REFRESH_TOKEN
 from policies.parties import PurposeId
 
 AUTHORIZATION_PATH = "/authorize"
@@ -31,6 +31,7 @@ DIRECT_ENDPOINTS = (
     "revocation_endpoint",
     "device_authorization_endpoint",
 )
+INTROSPECTION_PATH, REVOCATION_PATH = "/introspect", "/revoke"
 # What every id_token has, beside the attributes
 ID_TOKEN_CLAIMS = ("acr", "at_hash", "aud", "auth_time", "exp", "iat", "iss", "nonce", "sub")
 
@@ -43,15 +44,22 @@ def discovery(
     documentation: str = "",
     *,
     public_clients: bool = False,
+    refresh_tokens: bool = False,
     kiosks: bool = False,
 ) -> dict[str, Json]:
     """The provider's metadata. `documentation` is a page for developers, "" where there is none.
 
     `public_clients` says whether any is registered: only then the token endpoint takes a client_id alone.
-    `kiosks` says the same of kiosks, and of their endpoint.
+    `refresh_tokens` says whether any client has them, `kiosks` the same of kiosks, and of their endpoint.
     """
     base = issuer.rstrip("/")
+    of_servers: list[Json] = [*METHODS]
+    of_clients: list[Json] = [*of_servers, *((NONE,) if public_clients else ())]
+    algorithms: list[Json] = [*ASSERTION_ALGORITHMS]
     attribute_scopes = sorted(scope for scope in STANDARD_SCOPES if catalogue.asked_by_scope(scope))
+    if refresh_tokens:
+        attribute_scopes.append("offline_access")
+    of_purposes = sorted(PURPOSE_SCOPE + purpose for purpose in purposes)
     return {
         "issuer": issuer,
         "authorization_endpoint": base + AUTHORIZATION_PATH,
@@ -59,10 +67,14 @@ def discovery(
         "pushed_authorization_request_endpoint": base + PUSH_PATH,
         "userinfo_endpoint": base + USERINFO_PATH,
         "jwks_uri": base + JWKS_PATH,
-        "scopes_supported": ["openid", *attribute_scopes, *sorted(PURPOSE_SCOPE + purpose for purpose in purposes)],
+        "scopes_supported": ["openid", *attribute_scopes, *of_purposes],
         "response_types_supported": ["code"],
         "response_modes_supported": list(RESPONSE_MODES),
-        "grant_types_supported": ["authorization_code", *((DEVICE_CODE,) if kiosks else ())],
+        "grant_types_supported": [
+            "authorization_code",
+            *((REFRESH_TOKEN,) if refresh_tokens else ()),
+            *((DEVICE_CODE,) if kiosks else ()),
+        ],
         "acr_values_supported": [level.uri for level in LevelOfAssurance],
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": list(signers),
@@ -71,8 +83,15 @@ def discovery(
         "userinfo_signing_alg_values_supported": list(signers),
         "userinfo_encryption_alg_values_supported": list(KEYS),
         "userinfo_encryption_enc_values_supported": list(CONTENTS),
-        "token_endpoint_auth_methods_supported": [*METHODS, *((NONE,) if public_clients else ())],
-        "token_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
+        "token_endpoint_auth_methods_supported": of_clients,
+        "token_endpoint_auth_signing_alg_values_supported": algorithms,
+        "revocation_endpoint": base + REVOCATION_PATH,
+        "revocation_endpoint_auth_methods_supported": of_clients,
+        "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
+        "introspection_endpoint": base + INTROSPECTION_PATH,
+        "introspection_endpoint_auth_methods_supported": of_servers,
+        "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
+        "introspection_signing_alg_values_supported": list(signers),
         "dpop_signing_alg_values_supported": list(ALGORITHMS),
         "prompt_values_supported": [*sorted(PROMPTS - {"none"})],
         "claim_types_supported": ["normal"],

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from connectors.signatures.signer import Signers
 from idp.login.sealing import Sealer
 from idp.login.sessions import Sessions
-from idp.login.states import Grant
-from idp.ports import Commits, Parked
+from idp.login.states import Approved, Grant
+from idp.ports import Commits, Parked, RecordDraft
 from idp.protocols.oidc.certificates import NO_CERTIFICATES, CertificateProxy
 from policies.catalogue import Catalogue
 from policies.parties import ClientId, ProviderId, PurposeId, RelyingParty, Tenant
@@ -17,6 +18,19 @@ from policies.purposes import Purpose
 Vouched = Callable[[ProviderId, int], bool]
 # Whether what a grant rests on was switched off since its login was asked. Raises `StoreUnavailable`
 Ended = Callable[[Grant], bool]
+
+
+class Standing(Protocol):
+    """Approvals that stand while the citizen is away: `idp.login.standing`."""
+
+    def lapsed(self, grant: Grant, now: int) -> bool:
+        """Whether the remembered approval that a grant rests on is remembered no more."""
+
+    def goes_again(self, grant: Grant) -> bool:
+        """Whether the purpose lets the grant's values go without the citizen."""
+
+    def record(self, grant: Grant, approved: Approved, now: int) -> RecordDraft:
+        """The record of such a release."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +49,7 @@ class OpenIDParts:
     purposes: Mapping[PurposeId, Purpose]
     vouched: Vouched
     ended: Ended
+    standing: Standing
     catalogue: Catalogue
     signers: Mapping[str, Signers]
     sealer: Sealer

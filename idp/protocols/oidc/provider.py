@@ -11,9 +11,11 @@
 | `client.py` | who calls the token endpoint |
 | `certificates.py`, `senders.py` | clients and tokens that are bound to a TLS certificate or a key |
 | `token.py` | the token endpoint, by grant type, and userinfo |
-| `grant_types.py`, `code_grant.py` | one module a grant type, and what they share |
+| `grant_types.py`, `code_grant.py`, `refresh_grant.py` | one module a grant type, and what they share |
 | `issuance.py` | the tokens and the id_token of an answer |
 | `wrapping.py` | answers signed, and encrypted to the client's key |
+| `families.py` | refresh tokens of one sign-in, which end together |
+| `introspection.py`, `revocation.py` | whether a token is alive, and its end |
 | `access.py` | access tokens, and whether what they stand for still holds |
 | `device.py`, `device_*.py` | kiosks: a frontend of its own, their codes, and the grant that they fetch |
 | `receipt.py` | token to receipt, once |
@@ -42,6 +44,7 @@ from idp.protocols.oidc.client import Clients
 from idp.protocols.oidc.device_authorization import DeviceAuthorization
 from idp.protocols.oidc.direct import DirectRequest, JsonAnswer, error_uri, explained, unavailable
 from idp.protocols.oidc.hint import hinted_subject
+from idp.protocols.oidc.introspection import Introspection
 from idp.protocols.oidc.jarm import algorithm_of, signed_answer
 from idp.protocols.oidc.metadata import discovery, jwks, with_certificates
 from idp.protocols.oidc.parts import OpenIDParts
@@ -58,6 +61,7 @@ from idp.protocols.oidc.request import (
     unknown_scopes,
 )
 from idp.protocols.oidc.request_objects import RequestObjects, Unpacked, check_way
+from idp.protocols.oidc.revocation import Revocation
 from idp.protocols.oidc.senders import Senders
 from idp.protocols.oidc.token import Tokens
 from policies.authentication import Origin, ServiceRequest
@@ -134,6 +138,8 @@ class OpenIDProvider:
         self._objects = RequestObjects(parts)
         self._pushes = Pushes(parts, self.clients, self.senders, self._objects, self._judge)
         self._devices = DeviceAuthorization(parts, self.clients)
+        self._introspection = Introspection(parts, self.clients, self.access)
+        self._revocation = Revocation(parts, self.clients)
 
     def receive(self, inbound: Inbound, now: int, admit: Admit = lambda _service: None) -> Received | Declined:
         """Judge an authentication request: the request, or the error that goes back to the verified redirect address.
@@ -217,6 +223,14 @@ class OpenIDProvider:
         """
         return explained(self._tokens.userinfo(call, now, held), self._parts.documentation)
 
+    def introspect(self, call: DirectRequest, now: int) -> JsonAnswer:
+        """Whether an access token is alive (RFC 7662)."""
+        return explained(self._introspection.introspect(call, now), self._parts.documentation)
+
+    def revoke(self, call: DirectRequest, now: int) -> JsonAnswer:
+        """End a token (RFC 7009)."""
+        return explained(self._revocation.revoke(call, now), self._parts.documentation)
+
     def is_public(self, client_id: str) -> bool:
         """Whether a client of this id is registered as public."""
         party = self._parts.parties.get(ClientId(client_id))
@@ -248,6 +262,7 @@ class OpenIDProvider:
             self._parts.documentation,
             public_clients=public,
             kiosks=any(party.openid.is_kiosk for party in self._parts.parties.values()),
+            refresh_tokens=any(party.openid.refreshes for party in self._parts.parties.values()),
         )
         return with_certificates(document, self._parts.issuer, self._parts.proxy)
 
@@ -341,6 +356,8 @@ def _problems(party: RelyingParty, signers: Mapping[str, Signers]) -> list[Probl
     signed = [("id_token_signed_response_alg", party.id_token_alg)]
     if alg := party.openid.authorization_signed_response_alg:
         signed.append(("authorization_signed_response_alg", alg))
+    if party.openid.tokens.resource_server:
+        signed.append(("introspection_signed_response_alg", party.openid.tokens.introspection_alg))
     for key, alg in signed:
         if alg not in signers:
             fix = f"One of {', '.join(signers)}."

@@ -34,7 +34,7 @@ RESPONSE_MODES = (QUERY, FORM_POST, JWT, QUERY_JWT, FORM_POST_JWT)
 POSTED, SIGNED = frozenset({FORM_POST, FORM_POST_JWT}), frozenset({QUERY_JWT, FORM_POST_JWT})
 FORCING = frozenset({"login", "select_account"})
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
-# Core §5.4; `offline_access` is understood and gives nothing, since no purpose can say offline
+# Core §5.4; `offline_access` asks for a refresh token (Core §11)
 STANDARD_SCOPES = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
 PURPOSE_SCOPE = "purpose:"
 # A scope that wants to be a purpose: nobody may get another one than they meant because they misspelt it
@@ -76,7 +76,7 @@ class OpenIDRequest(ReturnAddress):
 
     `nonce` and `code_challenge` are "" where none was sent. `in_id_token` names the attributes that the request wants in
     the id_token (claims.id_token); all others go to userinfo. `dpop_jkt` is the thumbprint of the key that has to
-    redeem the code, "" where any may.
+    redeem the code, "" where any may. `offline` asks for a refresh token.
     """
 
     nonce: str = ""
@@ -86,6 +86,7 @@ class OpenIDRequest(ReturnAddress):
     # elements of verified_claims, and the attributes that were asked for in them alone
     verified: tuple[VerifiedRequest, ...] = ()
     only_verified: tuple[AttributeName, ...] = ()
+    offline: bool = False
 
 
 OPENID_REQUEST = Codec(OpenIDRequest, plain=NEVER_DEFLATED)
@@ -153,6 +154,7 @@ def judged(
         dpop_jkt=_dpop_jkt(parameters),
         verified=claims.verified,
         only_verified=_only_verified(scopes, claims, catalogue),
+        offline="offline_access" in scopes and party.openid.refreshes,
     )
     return ServiceRequest(
         origin=origin_of(party, request),

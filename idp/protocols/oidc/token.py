@@ -10,13 +10,15 @@ from idp.protocols.oidc.client import Clients
 from idp.protocols.oidc.code_grant import CodeGrant
 from idp.protocols.oidc.device_grant import DeviceGrant
 from idp.protocols.oidc.direct import DirectRequest, JsonAnswer, oauth_error, success, unavailable
+from idp.protocols.oidc.families import Families
 from idp.protocols.oidc.grant_types import GrantType, proof_used, spending
 from idp.protocols.oidc.issuance import Issuance, attribute_claims
 from idp.protocols.oidc.parts import OpenIDParts
+from idp.protocols.oidc.refresh_grant import RefreshGrant
 from idp.protocols.oidc.senders import SCHEME, BoundToKey, Senders
 from idp.protocols.oidc.wrapping import Wrapping
 from policies.errors import Conflict, RequestRefused, StoreUnavailable, about
-from policies.openid_client import DEVICE_CODE
+from policies.openid_client import DEVICE_CODE, REFRESH_TOKEN
 from policies.parties import ClientId
 
 # The figure for one request
@@ -31,9 +33,11 @@ class Tokens:
     def __init__(self, parts: OpenIDParts, clients: Clients, access: AccessTokens, senders: Senders) -> None:
         self._parts, self._clients, self._access, self._senders = parts, clients, access, senders
         self._wrapping = Wrapping(parts)
+        families = Families(parts)
         issuance = Issuance(parts, self._wrapping)
         self._grants: Mapping[str, GrantType] = {
-            "authorization_code": CodeGrant(parts, access, issuance),
+            "authorization_code": CodeGrant(parts, access, issuance, families),
+            REFRESH_TOKEN: RefreshGrant(parts, access, issuance, families),
             DEVICE_CODE: DeviceGrant(parts, access, issuance),
         }
 

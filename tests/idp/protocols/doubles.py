@@ -12,10 +12,12 @@ from connectors.signatures.jwk import public_jwk
 from connectors.signatures.jws import base64url
 from connectors.signatures.signer import Signers
 from connectors.wire.claims import Json
+from idp.login.approvals import Approvals
 from idp.login.frontend import Declined, Received
 from idp.login.sealing import Sealer, SealingKeys
+from idp.login.standing import StandingApprovals
 from idp.login.states import CODE_LIFE, GRANT, Grant
-from idp.ports import Unit
+from idp.ports import ApprovalRow, Unit
 from idp.protocols.oidc.certificates import NO_CERTIFICATES, CertificateProxy
 from idp.protocols.oidc.direct import DirectRequest
 from idp.protocols.oidc.parts import OpenIDParts
@@ -54,6 +56,7 @@ class MemoryStore:
         self.units: list[Unit] = []
         self.rows: dict[tuple[Tenant, bytes], tuple[str, bytes, int]] = {}
         self.marks: set[tuple[Tenant, str, bytes]] = set()
+        self.approvals: dict[tuple[Tenant, bytes], ApprovalRow] = {}
         self.down = False
         self.log: list[str] = []
         # What happens while a commit waits
@@ -68,6 +71,8 @@ class MemoryStore:
         self.marks |= {(unit.tenant, mark.kind, mark.digest) for mark in unit.marks}
         for row in unit.parked:
             self.rows[unit.tenant, row.digest] = (row.kind, row.payload, row.end)
+        if unit.approval is not None:
+            self.approvals[unit.tenant, unit.approval.digest] = unit.approval
         for digest in unit.removed:
             self.rows.pop((unit.tenant, digest), None)
         self.units.append(unit)
@@ -79,6 +84,10 @@ class MemoryStore:
         if found is None or found[0] != kind or found[2] <= now:
             raise NotFound(kind)
         return found[1]
+
+    def approval(self, tenant: Tenant, digest: bytes, now: int) -> ApprovalRow | None:
+        found = self.approvals.get((tenant, digest))
+        return found if found is not None and found.end > now else None
 
 
 def purpose(purpose_id: PurposeId, minimum: LevelOfAssurance = LevelOfAssurance.LOW) -> Purpose:
@@ -143,6 +152,7 @@ class City:
         self.parties = {one.client_id: one for one in parties or (party(), key_party())}
         self.purposes = {name: purpose(name, minimum) for name in (PARKING, FARE, BUDGET)}
         self.providers = {ProviderId("ee")}
+        self.approvals = Approvals(tenant=TENANT, index_key=bytes(32), decisions=self.store)
         self.suspended: set[ClientId] = set()
         self.notified = {ProviderId("ee")}
         self.signers = signers()
@@ -153,6 +163,7 @@ class City:
                 parties=self.parties,
                 purposes=self.purposes,
                 vouched=lambda provider_id, _now: provider_id in self.providers,
+                standing=StandingApprovals(issuer=ISSUER, purposes=self.purposes, approvals=self.approvals),
                 ended=lambda grant: ClientId(grant.origin.service) in self.suspended,
                 under_eidas=lambda provider_id: provider_id in self.notified,
                 catalogue=STANDARD,

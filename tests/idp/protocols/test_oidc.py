@@ -7,7 +7,9 @@ import pytest
 from connectors.connector import Post, Redirect
 from connectors.signatures.jws import base64url
 from idp.ledger.ledger_keys import mac
+from idp.login.approvals import Approvals
 from idp.login.sealing import Sealer
+from idp.login.standing import StandingApprovals
 from idp.login.states import Released
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.provider import OpenIDProvider
@@ -147,6 +149,11 @@ def for_nobody(*algs: str) -> OpenIDProvider:
             purposes={},
             vouched=lambda _provider, _now: False,
             ended=lambda _grant: False,
+            standing=StandingApprovals(
+                issuer=ISSUER,
+                purposes={},
+                approvals=Approvals(tenant=TENANT, index_key=bytes(32), decisions=store),
+            ),
             catalogue=STANDARD,
             signers={alg: SoftwareSigner(private_key("ES256")) for alg in algs},
             sealer=Sealer(tenant=TENANT, keys=fixed_keys(bytes(32))),

@@ -4,7 +4,10 @@ import json
 from dataclasses import replace
 from typing import cast
 
+import pytest
+
 from policies.catalogue import STANDARD
+from policies.openid_client import OpenIDClient
 from policies.parties import Rule
 from tests.idp.protocols.doubles import (
     ISSUER,
@@ -20,6 +23,7 @@ from tests.idp.protocols.doubles import (
     posted,
 )
 
+ALGORITHMS = ["ES256", "ES384", "RS256", "PS256", "EdDSA", "Ed25519"]
 ENCRYPTION = ["ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A256KW", "RSA-OAEP-256"]
 
 
@@ -59,7 +63,14 @@ def test_the_document_says_exactly_this() -> None:
         "userinfo_encryption_alg_values_supported": ENCRYPTION,
         "userinfo_encryption_enc_values_supported": ["A128GCM", "A256GCM"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "private_key_jwt"],
-        "token_endpoint_auth_signing_alg_values_supported": ["ES256", "ES384", "RS256", "PS256", "EdDSA", "Ed25519"],
+        "token_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+        "revocation_endpoint": ISSUER + "/revoke",
+        "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "private_key_jwt"],
+        "revocation_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+        "introspection_endpoint": ISSUER + "/introspect",
+        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "private_key_jwt"],
+        "introspection_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+        "introspection_signing_alg_values_supported": ["ES256", "RS256"],
         "dpop_signing_alg_values_supported": ["RS256", "ES256", "ES384", "PS256", "EdDSA", "Ed25519"],
         "prompt_values_supported": ["consent", "login", "select_account"],
         "claim_types_supported": ["normal"],
@@ -77,6 +88,13 @@ def test_the_document_says_exactly_this() -> None:
     }
     assert isinstance(claims, list)
     assert {"sub", "acr", "auth_time", "given_name", "age_over_18", "resident_of"} <= set(map(str, claims))
+
+
+@pytest.mark.spec("OpenID Connect Core §11")
+def test_refresh_tokens_are_named_once_a_client_has_them() -> None:
+    city = City(party(openid=OpenIDClient(grant_types=("authorization_code", "refresh_token"))))
+    assert listed("grant_types_supported", city) == ["authorization_code", "refresh_token"]
+    assert "offline_access" in listed("scopes_supported", city)
 
 
 ASKED_BY_VALUE = {"resident_of": "Storkhaven", "age_in": "18,25", "nationality_in": "EE,LV", "nationalities_only": "EE,LV"}

@@ -164,7 +164,7 @@ def test_one_redemption_is_one_unit_with_its_mark_and_the_tokens_row_in_and_the_
     (row,) = unit.parked
     assert (row.kind, row.end) == ("access", NOW + ACCESS_TOKEN_LIFE)
     handle = from_base64url(str(found.body["access_token"]))
-    assert GRANT.load(city.sealer.unpark("access", handle, row.payload, NOW)) == grant()
+    assert GRANT.load(city.sealer.unpark("access", handle, row.payload, NOW)) == grant(issued=NOW)
 
 
 # -- a code, once ------------------------------------------------------------------------------------------------------
@@ -314,7 +314,8 @@ def test_what_is_switched_off_while_the_commit_waits_gets_no_token(meanwhile: st
     ("changes", "expected"),
     [
         ({"grant_type": None}, "invalid_request"),
-        ({"grant_type": "refresh_token"}, "unsupported_grant_type"),
+        ({"grant_type": "client_credentials"}, "unsupported_grant_type"),
+        ({"grant_type": "refresh_token"}, "unauthorized_client"),
         ({"code": None}, "invalid_request"),
     ],
 )
