@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connectors.connector import Inbound
 from connectors.wire.claims import Json
@@ -237,3 +239,15 @@ def test_a_get_finds_no_parameters_in_the_address() -> None:
     city = City()
     call = replace(posted({}, basic()), query=asked())
     refused(city.provider.push(call, NOW))
+
+
+NAMES = st.sampled_from([*asked(), "request", "request_uri", "claims", "prompt", "max_age", "dpop_jkt", "client_secret"])
+
+
+@given(st.dictionaries(NAMES, st.text(max_size=60)))
+def test_whatever_a_client_pushes_gets_a_reference_or_an_error(changes: dict[str, str]) -> None:
+    city = City()
+    found = push(city, {**asked(), **changes})
+    assert found.status in {201, 400, 401}
+    if found.status == 201:
+        assert isinstance(arrives(city, reference(found)), Received)

@@ -1,12 +1,16 @@
 """Pushed and signed requests over HTTP: one request, one client, one answer."""
 
+import hmac
+import json
 import secrets
+import socket
 
 import pytest
 
-from connectors.signatures.jwk import keys_from_jwks
-from connectors.signatures.jws import sign, verify
+from connectors.signatures.jwk import keys_from_jwks, public_jwk
+from connectors.signatures.jws import base64url, from_base64url, sign, verify
 from connectors.wire.claims import Json
+from tests.connectors_jws.jws_doubles import raw_signature, token_key
 from tests.idp.staging import Lines
 from tests.idp.web.stage import APP, Stage
 from tests.idp.web.visitor import DIRECT, Answer, Visitor, login_of, query_of
@@ -134,3 +138,77 @@ def test_a_signed_request_that_was_changed_goes_back_to_the_verified_address_alo
     location = visitor.authorize(client_id="fares", request=token[:-6] + "AAAAAA", state="outside").headers["location"]
     assert location.startswith(visitor.stage.city_base)
     assert query_of(location)["error"] == "invalid_request_object"
+
+
+def head_of(alg: str, typ: str = "oauth-authz-req+jwt") -> str:
+    return base64url(json.dumps({"alg": alg, "typ": typ}).encode())
+
+
+def hostile(visitor: Visitor) -> dict[str, str]:
+    """Objects as an attacker makes them who knows all that is public."""
+    good = signed_request(visitor)
+    head, body, signature = good.split(".")
+    public = visitor.stage.fares_signer().public_key
+    jwk: dict[str, Json] = {**public_jwk(public)}
+    own: Json = {**public_jwk(token_key("ES256", 3).public_key())}
+
+    def signed(header: dict[str, Json]) -> str:
+        octets = f"{base64url(json.dumps(header).encode())}.{body}"
+        return f"{octets}.{base64url(raw_signature(token_key('ES256', 3), octets.encode()))}"
+
+    def by_hmac(secret: bytes) -> str:
+        octets = f"{head_of('HS256')}.{body}"
+        return f"{octets}.{base64url(hmac.digest(secret, octets.encode(), 'sha256'))}"
+
+    twice = base64url(from_base64url(body)[:-1] + b',"scope":"openid"}')
+    return {
+        "none": f"{head_of('none')}.{body}.",
+        "None": f"{head_of('None')}.{body}.{signature}",
+        "HS256 with the public key": by_hmac(json.dumps(jwk).encode()),
+        "HS256 with nothing": by_hmac(b""),
+        "its own key": signed({"alg": "ES256", "jwk": own}),
+        "an address of a key": signed({"alg": "ES256", "jku": "https://evil.example/jwks"}),
+        "a certificate": signed({"alg": "ES256", "x5c": ["AAAA"]}),
+        "a foreign key of no name": signed({"alg": "ES256"}),
+        "crit": signed({"alg": "ES256", "crit": ["x"], "x": 1}),
+        "b64": signed({"alg": "ES256", "b64": False, "crit": ["b64"]}),
+        "no signature": f"{head}.{body}.",
+        "a member twice": f"{head}.{twice}.{signature}",
+        "JSON": json.dumps({"payload": body, "protected": head, "signature": signature}),
+        "five parts": f"{head}..{body}.{signature}.{signature}",
+        "a client assertion": sign(
+            {**fares(visitor.stage), "sub": "fares"}, visitor.stage.fares_signer(), alg="ES256", typ="JWT"
+        ),
+        "an id_token of ours": f"{head_of('ES256', 'JWT')}.{body}.{signature}",
+    }
+
+
+@pytest.mark.spec("RFC 9101 §6.2; RFC 9101 §10.8; security.md §2.2: alg none, HS confusion, embedded jwk, crit")
+def test_no_hostile_object_begins_a_login(visitor: Visitor) -> None:
+    for name, token in hostile(visitor).items():
+        answer = visitor.authorize(client_id="fares", request=token)
+        assert answer.status == 303, name
+        assert query_of(answer.headers["location"])["error"] == "invalid_request_object", name
+        fields = {"client_id": "fares", "client_assertion": token, "client_assertion_type": JWT_BEARER}
+        if name != "a client assertion":
+            refused(visitor.go("POST", "/par", fields=fields, headers=DIRECT, jar={}), "invalid_client", 401)
+
+
+@pytest.mark.spec("RFC 9101 §10.8; security.md §2.2: Cross-JWT confusion")
+def test_a_signed_request_authenticates_nobody(visitor: Visitor) -> None:
+    token = signed_request(visitor)
+    fields = {"client_id": "fares", "client_assertion": token, "client_assertion_type": JWT_BEARER}
+    for path in ("/par", "/token"):
+        refused(visitor.go("POST", path, fields=fields, headers=DIRECT, jar={}), "invalid_client", 401)
+
+
+@pytest.mark.spec("RFC 9101 §10.4; security.md §2.2: request_uri SSRF")
+def test_nobody_is_asked_at_an_address_that_a_request_names(visitor: Visitor) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(0.0)
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}/request.jwt"
+        location = visitor.authorize(request_uri=address).headers["location"]
+        assert query_of(location)["error"] == "request_uri_not_supported"
+        refused(visitor.push(request_uri=address), "invalid_request")
+        with pytest.raises(BlockingIOError):
+            listening.accept()
