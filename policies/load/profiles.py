@@ -38,6 +38,7 @@ def faults_of_fapi2(party: RelyingParty) -> Iterator[tuple[str, str, str]]:
         ("id_token_signed_response_alg", party.id_token_alg),
         ("request_object_signing_alg", openid.request_object_signing_alg),
         ("authorization_signed_response_alg", openid.authorization_signed_response_alg),
+        ("userinfo_signed_response_alg", openid.answers.userinfo_alg),
     ):
         if alg and alg not in ALGORITHMS:
             yield key, f"is {alg}, which fapi2 does not take.", f"take one of {', '.join(sorted(ALGORITHMS))}, {_CORE}"

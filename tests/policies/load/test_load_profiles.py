@@ -56,6 +56,7 @@ def test_fapi2_pushes_and_what_fits_loads() -> None:
         (METHOD, METHOD + 'assertion_audience = "token_endpoint"\n', "assertion_audience"),
         (METHOD, METHOD + 'id_token_signed_response_alg = "RS256"\n', "id_token_signed_response_alg"),
         (METHOD, METHOD + 'authorization_signed_response_alg = "RS256"\n', "authorization_signed_response_alg"),
+        (METHOD, METHOD + 'userinfo_signed_response_alg = "RS256"\n', "userinfo_signed_response_alg"),
         ("https://fares.example", "http://fares.localhost", "redirect_uris"),
         ("http://127.0.0.1:9000", "http://localhost:9000", "redirect_uris"),
     ],
