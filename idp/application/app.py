@@ -35,6 +35,7 @@ from idp.monitoring.watched import TimedCommits, watched
 from idp.pages.render import Pages
 from idp.protocols.eidas.peer_refresh import Watch
 from idp.protocols.eidas.receiving_node import crossing_problems, known_peers
+from idp.protocols.oidc.logout_courier import Courier
 from idp.protocols.saml.deviation_guard import DeviationGuard
 from idp.sequencer.sequencer import Sequencer
 from idp.sequencer.witness import Witness
@@ -53,7 +54,7 @@ from idp.web.early_pages import EarlyPages
 from idp.web.edge import Edge
 from idp.web.origins import Origins
 from idp.web.overload import Overload, Queue
-from idp.web.routes import device, login, oidc, push, receipt, token_life
+from idp.web.routes import device, login, logout, oidc, push, receipt, token_life
 from idp.web.routes import public as records
 from idp.web.site import Site
 from policies.errors import BrokerError, Misconfigured, NotFound, RequestRefused
@@ -125,6 +126,7 @@ class Application:
                 checkpoint_seconds=settings.checkpoint_seconds,
                 witness=Witness(settings.witness_path, keys.ledger) if settings.witness_path else None,
             )
+            self.courier = Courier(self._tell, elsewhere=self.sequencer.follows, tenant=settings.tenant)
             self.retention = Retention(self.store, elsewhere=self.sequencer.follows)
             self.sealing = self._sealing_keys(clock)
             self._sealer = Sealer(tenant=settings.tenant, keys=self.sealing)
@@ -158,6 +160,7 @@ class Application:
         """Start the background threads: sequencer, purge, watch over nodes and keys, readiness."""
         self.sequencer.start()
         self.retention.start()
+        self.courier.start()
         self.watch.start()
         self.keeper.start()
         self.vitals.start()
@@ -169,6 +172,7 @@ class Application:
         self.vitals.stop()
         self.keeper.stop()
         self.watch.stop()
+        self.courier.stop()
         self.retention.stop()
         self.sequencer.stop()
         self.store.close()
@@ -194,6 +198,11 @@ class Application:
         if self.watch is not former[2]:
             self.watch.start()
             former[2].stop()
+
+    def _tell(self) -> None:
+        """Services hear of sessions that ended. A node has none."""
+        if isinstance(self.site, CitySite):
+            self.site.logouts.step(self._clock())
 
     def _check(self, found: InForce) -> None:
         if problems := crossing_problems(self.settings, found.configuration, self.keys):
@@ -254,7 +263,7 @@ class Application:
         if isinstance(site, CitySite):
             # An included router is matched twice
             routes += [*oidc.router(site).routes, *push.router(site).routes, *token_life.router(site).routes]
-            routes += [*device.routes(site), *receipt.routes(site)]
+            routes += [*device.routes(site), *receipt.routes(site), *logout.routes(site)]
         routes += records.router(site, lambda: self.vitals.fit).routes
         for route in routes:
             if isinstance(route, APIRoute):

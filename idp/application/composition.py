@@ -32,6 +32,7 @@ from idp.protocols.eidas.role import NodeRole
 from idp.protocols.oidc import device_codes
 from idp.protocols.oidc import request as oidc_request
 from idp.protocols.oidc.device import DeviceFrontend
+from idp.protocols.oidc.logouts import Logouts
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.provider import OpenIDProvider
 from idp.protocols.oidc.receipt import PartyReceipts
@@ -41,6 +42,7 @@ from idp.protocols.saml.deviation_guard import DeviationGuard, GuardedConnector
 from idp.protocols.saml.service_provider import saml_connector, saml_metadata
 from idp.receipts.citizen import CitizenReceipts
 from idp.receipts.issue import Receipts
+from idp.store.logout_queue import LogoutQueue
 from idp.store.release_record import Releases
 from idp.store.sessions import StoredSessions
 from idp.store.store import Store
@@ -139,6 +141,7 @@ def _city(parts: SiteParts) -> CitySite:
         kiosks=kiosks,
         sessions=openid.sessions,
         trials=trials,
+        logouts=_logouts(parts, openid.sessions),
         citizen_receipts=CitizenReceipts(
             tenant=settings.tenant,
             sealer=parts.sealer,
@@ -279,6 +282,23 @@ def _sessions(parts: SiteParts) -> Sessions:
         index_key=parts.keys.index,
         groups=parts.configuration.session_groups,
         told=told,
+    )
+
+
+def _logouts(parts: SiteParts, sessions: Sessions | None) -> Logouts:
+    if sessions is None:
+        raise TypeError("an OpenID provider without sessions")
+    settings, configuration, keys = parts.settings, parts.configuration, parts.keys
+    return Logouts(
+        issuer=settings.issuer,
+        parties=configuration.parties,
+        providers=configuration.providers,
+        signers={"ES256": keys.es256, "RS256": keys.rs256},
+        sessions=sessions,
+        queue=LogoutQueue(engine=parts.store.engine, tenant=settings.tenant),
+        suspension=parts.suspension,
+        fetcher=Fetcher(demo=settings.demo),
+        count=parts.watched.logout,
     )
 
 

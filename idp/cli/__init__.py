@@ -45,6 +45,7 @@ MODULES = {
     "party": "party",
     "try": "trial",
     "keys": "keys",
+    "logout": "logout",
     "audit": "audit",
 }
 

@@ -17,6 +17,7 @@ from idp.doctor.finding import ERROR, DoctorFinding, DoctorReport, by_severity
 from idp.doctor.key_files import keys
 from idp.doctor.key_rotation import rotation
 from idp.doctor.ledger import ledger
+from idp.doctor.logouts import logouts
 from idp.doctor.machine import cookies, disk, libraries, valkey
 from idp.doctor.metadata import held, pinned, roles
 from idp.doctor.network import PageFetcher, address, clocks
@@ -82,6 +83,7 @@ OFFLINE: dict[str, Check] = {
     "switches": switches,
     "changes": changes,
     "witness": witness,
+    "logouts": logouts,
     "disk": disk,
     "libraries": libraries,
     "cookies": cookies,

@@ -22,9 +22,13 @@ class Suspension:
         """How many acts are known: what a login carries. To be read before its checks, so that none comes between."""
         return self._switches.acts
 
+    def party_off(self, client_id: ClientId) -> bool:
+        """Whether a relying party is off."""
+        return self._switches.any_off((PARTY, client_id))
+
     def check_party(self, client_id: ClientId) -> None:
         """Raises `Suspended` for a relying party that is off."""
-        if self._switches.any_off((PARTY, client_id)):
+        if self.party_off(client_id):
             raise Suspended(f"{client_id} is switched off: `ciconia party list`")
 
     def check_source(self, provider: IdentityProvider) -> None:

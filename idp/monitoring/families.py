@@ -46,6 +46,7 @@ AT_WORK = "ciconia_admission_at_work"
 WAITING = "ciconia_admission_waiting"
 TURNED_AWAY = "ciconia_admission_refused"
 LIMITED = "ciconia_limited"
+LOGOUTS = "ciconia_logouts"
 STAGED = "ciconia_ledger_staged"
 OLDEST_STAGED = "ciconia_ledger_oldest_staged_seconds"
 UNSIGNED = "ciconia_ledger_unsigned"
@@ -75,6 +76,7 @@ _ALL = (
     Family(WAITING, Gauge, "Requests that wait for a place, by lane.", (*TENANT, "lane")),
     Family(TURNED_AWAY, Counter, "Requests answered 503 since the queue was full.", (*TENANT, "lane")),
     Family(LIMITED, Counter, "Requests answered 429, by limit.", (*TENANT, "limit")),
+    Family(LOGOUTS, Counter, "Tries to tell services of a logout, by outcome.", (*TENANT, "outcome")),
     Family(STAGED, Gauge, "Leaves that wait for the sequencer.", TENANT, "livemax"),
     Family(OLDEST_STAGED, Gauge, "Age of the leaf that waits longest.", TENANT, "livemax"),
     Family(UNSIGNED, Gauge, "Leaves that no checkpoint covers.", TENANT, "livemax"),

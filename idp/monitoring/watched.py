@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from idp.config.setting_types import Limits
 from idp.config.settings import Settings
 from idp.login.states import Decided, Grant
-from idp.monitoring.families import COMMIT, LIMITED, OVERASKED, TURNED_AWAY, UNFORESEEN, VERIFICATION
+from idp.monitoring.families import COMMIT, LIMITED, LOGOUTS, OVERASKED, TURNED_AWAY, UNFORESEEN, VERIFICATION
 from idp.monitoring.measures import OTHER, Measures
 from idp.monitoring.refusals import Refusals
 from idp.monitoring.steps import LoginStep, Steps, steps_key
@@ -51,6 +51,10 @@ class Watched:
     def verified(self, seconds: float) -> None:
         """Judging an answer and deciding took so long."""
         self.measures.observe(VERIFICATION, self.tenant, seconds=seconds)
+
+    def logout(self, outcome: str) -> None:
+        """A logout token was sent: it was taken, the try failed, or it is given up."""
+        self.measures.count(LOGOUTS, self.tenant, outcome)
 
     def unforeseen(self) -> None:
         """A request ended in a defect of ours. Its line in the log has the kind and the places in the code."""

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from idp.pages.views import PageKind
@@ -45,6 +45,13 @@ def headers(kind: PageKind) -> Mapping[str, str]:
 def raw_headers(kind: PageKind) -> tuple[tuple[bytes, bytes], ...]:
     """The same headers as the server writes them."""
     return _RAW[kind]
+
+
+def framing(raw: list[tuple[bytes, bytes]], sources: Sequence[str]) -> None:
+    """Let one page frame these addresses, in the headers that it has: no other page frames anything."""
+    for place, (name, value) in enumerate(raw):
+        if name == b"content-security-policy":
+            raw[place] = (name, value + f"; frame-src {' '.join(sources)}".encode("ascii"))
 
 
 def _made(kind: PageKind) -> Mapping[str, str]:

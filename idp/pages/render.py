@@ -14,6 +14,7 @@ from markupsafe import escape
 from idp.pages.device_view import DeviceStep, DeviceView
 from idp.pages.headers import SUBMIT_SCRIPT
 from idp.pages.languages import OWN_NAMES, Language, load_languages
+from idp.pages.logout_view import LogoutView
 from idp.pages.static import MARK_FILE, STYLE_FILE
 from idp.pages.trial_view import TrialView
 from idp.pages.views import (
@@ -32,7 +33,7 @@ from policies.redirects import is_of_an_app
 
 # A phrase in a template without any parts
 _PHRASE = re.compile(r'\{\{ say\("([a-z0-9_.]+)"\) \}\}')
-_PAGES = ("picker", "approval", "inform", "onward", "receipt", "device", "trial", "error")
+_PAGES = ("picker", "approval", "inform", "onward", "receipt", "logout", "device", "trial", "error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +188,18 @@ class Pages:
         language = self._languages[view.language]
         title = language.say("trial.title", service=view.service.text)
         return self._page("trial", language, title=title, view=view)
+
+    def logout(self, view: LogoutView) -> str:
+        """Render the question whether to sign out, or what became of it."""
+        language = self._languages[view.language]
+        if view.action:
+            _own(view.action)
+        for address in (*view.frames, *([view.target] if view.target else [])):
+            _elsewhere(address)
+        key = "logout.ask_title" if view.action else "logout.title" if view.done else "logout.none_title"
+        named = view.service.text if view.service else ""
+        onward = language.say("refused.back", service=named) if named else ""
+        return self._page("logout", language, title=language.say(key), view=view, onward=onward)
 
     def error(self, view: ErrorView) -> str:
         """Render an error: what happened, whose move it is, and a reference."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from idp.login.city_role import CityRole
 from idp.protocols.oidc.device import DeviceFrontend
+from idp.protocols.oidc.logouts import Logouts
 from idp.protocols.oidc.provider import OpenIDProvider
 from idp.protocols.oidc.receipt import PartyReceipts
 from idp.protocols.oidc.trial import Trials
@@ -23,3 +24,4 @@ class CitySite(Site):
     citizen_receipts: CitizenReceipts
     party_receipts: PartyReceipts
     certificates: ProxyHeader
+    logouts: Logouts

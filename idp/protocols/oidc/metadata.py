@@ -21,6 +21,7 @@ AUTHORIZATION_PATH = "/authorize"
 PUSH_PATH = "/par"
 USERINFO_PATH = "/userinfo"
 JWKS_PATH = "/jwks"
+END_SESSION_PATH = "/logout"
 DEVICE_AUTHORIZATION_PATH = "/device_authorization"
 # Programs alone ask there, and may have a certificate
 DIRECT_ENDPOINTS = (
@@ -33,7 +34,7 @@ DIRECT_ENDPOINTS = (
 )
 INTROSPECTION_PATH, REVOCATION_PATH = "/introspect", "/revoke"
 # What every id_token has, beside the attributes
-ID_TOKEN_CLAIMS = ("acr", "at_hash", "aud", "auth_time", "exp", "iat", "iss", "nonce", "sub")
+ID_TOKEN_CLAIMS = ("acr", "at_hash", "aud", "auth_time", "exp", "iat", "iss", "nonce", "sid", "sub")
 
 
 def discovery(
@@ -46,11 +47,13 @@ def discovery(
     public_clients: bool = False,
     refresh_tokens: bool = False,
     kiosks: bool = False,
+    shared: bool = False,
 ) -> dict[str, Json]:
     """The provider's metadata. `documentation` is a page for developers, "" where there is none.
 
     `public_clients` says whether any is registered: only then the token endpoint takes a client_id alone.
     `refresh_tokens` says whether any client has them, `kiosks` the same of kiosks, and of their endpoint.
+    `shared` says whether services share a sign-in: only then `prompt=none` can be answered.
     """
     base = issuer.rstrip("/")
     of_servers: list[Json] = [*METHODS]
@@ -93,7 +96,12 @@ def discovery(
         "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
         "introspection_signing_alg_values_supported": list(signers),
         "dpop_signing_alg_values_supported": list(ALGORITHMS),
-        "prompt_values_supported": [*sorted(PROMPTS - {"none"})],
+        "prompt_values_supported": [*sorted(PROMPTS if shared else PROMPTS - {"none"})],
+        "end_session_endpoint": base + END_SESSION_PATH,
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
+        "frontchannel_logout_supported": True,
+        "frontchannel_logout_session_supported": True,
         "claim_types_supported": ["normal"],
         "claims_supported": [*sorted({*ID_TOKEN_CLAIMS, *catalogue.claims})],
         "claims_parameter_supported": True,

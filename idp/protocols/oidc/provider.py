@@ -8,6 +8,8 @@
 | `jarm.py` | answers as a signed JWT |
 | `claims.py` | the `claims` parameter, and attributes as claims |
 | `hint.py` | who is to come back, by `id_token_hint` |
+| `logout_request.py` | judges a service's request to sign somebody out |
+| `logouts.py`, `logout_courier.py` | end sessions and tell the services, now or later |
 | `client.py` | who calls the token endpoint |
 | `certificates.py`, `senders.py` | clients and tokens that are bound to a TLS certificate or a key |
 | `token.py` | the token endpoint, by grant type, and userinfo |
@@ -263,6 +265,7 @@ class OpenIDProvider:
             public_clients=public,
             kiosks=any(party.openid.is_kiosk for party in self._parts.parties.values()),
             refresh_tokens=any(party.openid.refreshes for party in self._parts.parties.values()),
+            shared=any(party.openid.logout.session_group for party in self._parts.parties.values()),
         )
         return with_certificates(document, self._parts.issuer, self._parts.proxy)
 

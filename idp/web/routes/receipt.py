@@ -26,6 +26,7 @@ from idp.web.city_site import CitySite
 from idp.web.login_cookies import Cookie
 from idp.web.page_route import PageRoute
 from idp.web.requests import check_navigation, check_same_origin, cookies, form, query
+from idp.web.routes.logout import ended_here
 from idp.web.site import page
 from idp.web.threads import run_in_threadpool, threaded
 from policies.errors import NotFound, RequestRefused
@@ -137,7 +138,9 @@ def _forgotten(site: CitySite, request: Request) -> Response:
     if (handles := cookies(request).get(COOKIE)) is not None:
         site.citizen_receipts.forget(handles, site.clock())
     view = ReceiptView(language, None, FORGET_PATH)
-    return page(site.pages.receipt(view), view.kind, [Cookie(COOKIE, "", 0, "Strict")])
+    return page(
+        site.pages.receipt(view), view.kind, [Cookie(COOKIE, "", 0, "Strict"), *ended_here(site, request, site.clock())]
+    )
 
 
 def _shown(site: CitySite, issued: Issued, wording: Wording, number: int) -> ReceiptShown:

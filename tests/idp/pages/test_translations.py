@@ -13,6 +13,7 @@ from idp.pages.phrases import read_translations
 from idp.pages.render import Pages, compiled
 from idp.pages.views import Ending, SpType, Towards
 from idp.pages.wording import FORMS, GENDERS, MOVES, Move
+from idp.protocols.oidc.logouts import Outcome
 from policies.assurance import LevelOfAssurance
 from policies.purposes import Basis, Rights
 from policies.release import Reason
@@ -35,6 +36,7 @@ BUILT = {
     *(f"value.{gender}" for gender in GENDERS),
     *(f"approval.{field.name}" for field in fields(Rights)),
     *(f"approval.{key}{end}" for key in ("tells", "tells_more") for end in ("", "_apart")),
+    *(f"logout.{outcome}" for outcome in Outcome),
     *(f"device.{step}.title" for step in DeviceStep),
     *(f"device.{step}.text" for step in DeviceStep),
     *(f"duration.{unit}" for unit in ("year", "month", "week", "day")),

@@ -32,6 +32,7 @@ def test_every_address_in_it_is_ours_and_answers(visitor: Visitor, stage: Stage,
         "pushed_authorization_request_endpoint": 401,
         "userinfo_endpoint": 401,
         "jwks_uri": 200,
+        "end_session_endpoint": 200,
     }
     assert set(addresses) == set(expected)
     posted = {"token_endpoint", "pushed_authorization_request_endpoint"}

@@ -1,0 +1,37 @@
+"""The view of the pages that end a shared sign-in."""
+
+from dataclasses import dataclass, field
+
+from idp.pages.views import PageKind, Text
+
+
+@dataclass(frozen=True, slots=True)
+class EndedService:
+    """A service after a logout, and what became of its session: `ended`, `waiting`, `framed`, `unreached` or `itself`."""
+
+    service: Text
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogoutView:
+    """The end of a shared sign-in: with an `action` the question, whose form posts `fields` to that path of ours.
+
+    Else what became of it: `ended` has the services, `frames` the addresses that the page calls, `target` the verified
+    address of the `service` that asked. `at_once`: the browser goes on by itself. `done`: there was something to end.
+    """
+
+    language: str
+    fields: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    action: str = ""
+    ended: tuple[EndedService, ...] = ()
+    frames: tuple[str, ...] = field(default=(), repr=False)
+    service: Text | None = None
+    target: str = field(default="", repr=False)
+    at_once: bool = False
+    done: bool = False
+
+    @property
+    def kind(self) -> PageKind:
+        """The kind of this page."""
+        return PageKind.FORM if self.action else PageKind.PLAIN

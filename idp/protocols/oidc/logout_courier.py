@@ -1,0 +1,56 @@
+"""The courier: a thread that sends what services have still to hear, in the worker that holds the ledger's lease.
+
+While no worker holds it, all look: an entry of the queue is taken by one at a time.
+"""
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+from idp.system.logs import log_of
+from policies.errors import BrokerError
+from policies.parties import Tenant
+
+LOOK_SECONDS = 1.0
+# The end of the process does not wait for a service that does not answer: its token stays due
+STOP_SECONDS = 1.0
+
+
+class Courier:
+    """Calls `step` every second until `stop`. `elsewhere` says whether another worker does."""
+
+    def __init__(self, step: Callable[[], None], *, elsewhere: Callable[[], bool], tenant: Tenant) -> None:
+        self._step, self._elsewhere, self._tenant = step, elsewhere, tenant
+        self._said = ""
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="logout-courier", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End. It may be called where nothing was started."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join(STOP_SECONDS)
+
+    def look(self) -> None:
+        """One look, unless another worker does it. A failure is logged once."""
+        if self._elsewhere():
+            return
+        try:
+            self._step()
+            self._said = ""
+        except Exception as error:  # noqa: BLE001  a thread that died would tell nobody of a logout again
+            self._say(error.detail if isinstance(error, BrokerError) else type(error).__name__)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(LOOK_SECONDS):
+            self.look()
+
+    def _say(self, what: str) -> None:
+        if self._said != what:
+            self._said = what
+            with suppress(Exception):  # the log itself may fail
+                log_of(self._tenant).warning("logouts_failed", detail=what, fix="Look at the database.")

@@ -1,0 +1,191 @@
+"""Ends sessions, and tells the services that took part (Back-Channel Logout 1.0 §2, Front-Channel Logout 1.0 §2).
+
+A service with a `backchannel_logout_uri` gets a logout token: a JWT that names the session as it knows it (`sid`), and
+nobody. It waits in a durable queue until the service takes it (`idp.store.logout_queue`). Each try has a token of its own,
+so a service that took one and could not say so takes the next, too. A service with a `frontchannel_logout_uri` alone is
+called by the citizen's browser, on our page.
+"""
+
+import secrets
+import threading
+import time
+import urllib.parse
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from connectors.addresses import FetchError
+from connectors.fetch import Fetcher
+from connectors.logout_token import EVENT
+from connectors.signatures.jws import base64url, sign
+from connectors.signatures.signer import Signers
+from connectors.wire.claims import Json
+from idp.login.sessions import Sessions
+from idp.login.suspension import Suspension
+from idp.store.logout_queue import LEASE, LogoutQueue, QueuedLogout
+from idp.store.sessions import EndedParticipant
+from policies.errors import BrokerError, StoreUnavailable
+from policies.parties import ClientId, IdentityProvider, ProviderId, RelyingParty
+
+# §4: preferably at most two minutes
+TOKEN_LIFE = 120
+JTI_BYTES = 16
+# What a service has to answer in, and how much of its answer is read
+POST_SECONDS, MAX_ANSWER = 5.0, 64 * 1024
+# How long the citizen's page waits for the services: then it says which of them have not answered
+PAGE_SECONDS = 1.5
+AT_WORK = 8
+TAKEN = frozenset({200, 204})
+
+
+class Outcome(StrEnum):
+    """What became of a service's session, as far as we know."""
+
+    ENDED = "ended"  # it took the logout token
+    WAITING = "waiting"  # it has not taken it yet, and is told again
+    FRAMED = "framed"  # the citizen's browser calls it on our page
+    UNREACHED = "unreached"  # it takes no word of ours
+    ITSELF = "itself"  # it sent the citizen
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOut:
+    """One service after a logout. `frame` is the address that our page has to call, or ""."""
+
+    party: RelyingParty | None
+    client_id: ClientId
+    outcome: Outcome
+    frame: str = field(default="", repr=False)
+
+
+class Logouts:
+    """One tenant's, for one configuration. `count` is told of each try: taken, failed or given_up."""
+
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        parties: Mapping[ClientId, RelyingParty],
+        providers: Mapping[ProviderId, IdentityProvider],
+        signers: Mapping[str, Signers],
+        sessions: Sessions,
+        queue: LogoutQueue,
+        suspension: Suspension,
+        fetcher: Fetcher,
+        count: Callable[[str], None] = lambda _outcome: None,
+    ) -> None:
+        self.issuer, self.parties, self.signers = issuer, parties, signers
+        self.sessions, self._providers, self._queue = sessions, providers, queue
+        self._suspension, self._fetcher, self._count = suspension, fetcher, count
+        self._swept = -1
+
+    def sign_out(self, names: Collection[bytes], by: ClientId | None, now: int) -> tuple[SignedOut, ...]:
+        """End sessions, tell their services, and say what is known after `PAGE_SECONDS`. `by` is who asked for it."""
+        # They are ours to send until another worker may
+        ended = self.sessions.stored.end(names, now, told=self.sessions.told, due=now + LEASE)
+        waiting = [one for one in ended if one.logout]
+        entries = [QueuedLogout(one.logout, one.client_id, one.sid, now, 0, None, "") for one in waiting]
+        taken = self._sent(entries, now)
+        return tuple(self._said(one, by, taken) for one in ended)
+
+    def step(self, now: int) -> None:
+        """One look of the background: sessions that a switch ended, and tokens that are due. Raises `StoreUnavailable`."""
+        if self._swept != (acts := self._suspension.acts):
+            self._sweep(now)
+            self._swept = acts
+        if due := self._queue.take(now):
+            with ThreadPoolExecutor(AT_WORK, thread_name_prefix="logout") as pool:
+                list(pool.map(lambda one: self._attempt(one, now), due))
+
+    def _sweep(self, now: int) -> None:
+        """A source that is off vouches for nobody, and a service that is off takes part in nothing and is told nothing."""
+        known, stored = self._providers, self.sessions.stored
+        off = [
+            name for name in stored.providers() if name not in known or self._suspension.source_off(known[ProviderId(name)])
+        ]
+        if off:
+            self.sessions.end(stored.of_providers(off), now)
+        gone = [
+            name for name in stored.participants() if name not in self.parties or self._suspension.party_off(ClientId(name))
+        ]
+        if gone:
+            stored.leave(gone)
+
+    def _sent(self, entries: Sequence[QueuedLogout], now: int) -> frozenset[bytes]:
+        """Send at once, each in a thread of its own, and wait for them for a while. Returns what was taken by then."""
+        taken: set[bytes] = set()
+
+        def send(one: QueuedLogout) -> None:
+            if self._attempt(one, now):
+                taken.add(one.logout)
+
+        threads = [threading.Thread(target=send, args=(one,), name="logout", daemon=True) for one in entries]
+        for thread in threads:
+            thread.start()
+        end = time.monotonic() + PAGE_SECONDS
+        for thread in threads:
+            thread.join(max(0.0, end - time.monotonic()))
+        return frozenset(taken.copy())
+
+    def _attempt(self, one: QueuedLogout, now: int) -> bool:
+        """Send one token, and note how it went. Returns whether the service took it."""
+        failed = self._failure(one, now)
+        try:
+            if not failed:
+                self._queue.done(one)
+                self._count("taken")
+                return True
+            self._count("given_up" if self._queue.failed(one, failed, now) else "failed")
+        except StoreUnavailable:
+            pass  # its lease ends, and it is sent again
+        return not failed
+
+    def _failure(self, one: QueuedLogout, now: int) -> str:
+        """Send one token. Returns why it was not taken, "" where it was: a check of ours or a status, no text of theirs."""
+        party = self.parties.get(one.client_id)
+        if party is None or not party.openid.logout.backchannel_logout_uri:
+            return "unregistered"
+        choices = party.openid.logout
+        try:
+            if self._suspension.party_off(one.client_id):
+                return "suspended"
+            answer = self._fetcher.post(
+                choices.backchannel_logout_uri,
+                {"logout_token": self._token(party, one.sid, now)},
+                networks=choices.backchannel_networks,
+                limit=MAX_ANSWER,
+                timeout=POST_SECONDS,
+            )
+        except FetchError as error:
+            return error.check
+        except BrokerError as error:
+            return error.code
+        return "" if answer.status in TAKEN else f"status {answer.status}"
+
+    def _token(self, party: RelyingParty, sid: str, now: int) -> str:
+        """Back-Channel Logout §2.4. No `sub`: whose session it was, `sid` says to the service and to nobody else."""
+        claims: dict[str, Json] = {
+            "iss": self.issuer,
+            "aud": party.client_id,
+            "iat": now,
+            "exp": now + TOKEN_LIFE,
+            "jti": base64url(secrets.token_bytes(JTI_BYTES)),
+            "events": {EVENT: {}},
+            "sid": sid,
+        }
+        return sign(claims, self.signers[party.id_token_alg].at(now), alg=party.id_token_alg, typ="logout+jwt")
+
+    def _said(self, one: EndedParticipant, by: ClientId | None, taken: Collection[bytes]) -> SignedOut:
+        party = self.parties.get(one.client_id)
+        if one.logout and one.logout in taken:
+            return SignedOut(party, one.client_id, Outcome.ENDED)
+        if one.client_id == by:
+            return SignedOut(party, one.client_id, Outcome.ITSELF)
+        if one.logout:
+            return SignedOut(party, one.client_id, Outcome.WAITING)
+        if party is None or not party.openid.logout.frontchannel_logout_uri:
+            return SignedOut(party, one.client_id, Outcome.UNREACHED)
+        address = party.openid.logout.frontchannel_logout_uri
+        query = urllib.parse.urlencode({"iss": self.issuer, "sid": one.sid})
+        return SignedOut(party, one.client_id, Outcome.FRAMED, f"{address}{'&' if '?' in address else '?'}{query}")

@@ -1,0 +1,323 @@
+"""Signing out: by a service, by the citizen, and what the other services of the group hear of it."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+
+import pytest
+from sqlalchemy import delete, select
+
+from connectors.logout_token import ExpectedLogoutToken, judge_logout_token
+from connectors.signatures.jwk import keys_from_jwks
+from connectors.wire.claims import Json
+from idp.store import tables
+from idp.store.logout_queue import LEASE, MOST_TRIES
+from idp.store.switches.switch import COUNTRY, PARTY
+from tests.forgetting import Switch, forget_switches, switch_of
+from tests.idp.staging import Clock, fresh, opened
+from tests.idp.web.shared_stage import COOKIE, Member, SharedStage, claims_of
+from tests.idp.web.visitor import Answer
+
+BYE = "post_logout_redirect_uri"
+
+
+class Receiver(HTTPServer):
+    """The desk's address for logout tokens, on a socket of its own. It answers what a test lines up, then 200."""
+
+    def __init__(self) -> None:
+        self.answers: list[int] = []
+        self.tokens: list[str] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            server: "Receiver"
+
+            def do_POST(self) -> None:
+                form = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                assert self.headers["Content-Type"] == "application/x-www-form-urlencoded"
+                self.server.tokens += parse_qs(form, strict_parsing=True)["logout_token"]
+                self.send_response(self.server.answers.pop(0) if self.server.answers else 200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.serve_forever, daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://desk.localhost:{self.server_port}/out"
+
+
+@pytest.fixture(scope="module")
+def receiving() -> Iterator[Receiver]:
+    with Receiver() as server:
+        server.thread.start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, receiving: Receiver) -> Iterator[SharedStage]:
+    with opened(SharedStage(tmp_path_factory.mktemp("logout") / "stage", Clock(), receiving.url)) as stage:
+        # Tests look themselves
+        stage.application.courier.stop()
+        yield stage
+
+
+@pytest.fixture
+def receiver(receiving: Receiver) -> Receiver:
+    receiving.answers.clear()
+    receiving.tokens.clear()
+    return receiving
+
+
+@pytest.fixture
+def stage(running: SharedStage) -> Iterator[SharedStage]:
+    for found in fresh(running):
+        found.clock.stand()
+        with found.application.store.engine.begin() as connection:
+            for table in (tables.approvals, tables.sessions, tables.participants, tables.logouts):
+                connection.execute(delete(table))
+        yield found
+
+
+@pytest.fixture
+def member(stage: SharedStage) -> Iterator[Member]:
+    with Member(stage) as made:
+        yield made
+
+
+@pytest.fixture
+def switch(stage: SharedStage) -> Iterator[Switch]:
+    """At the end nothing is off."""
+    yield switch_of(stage.application, stage.clock)
+    forget_switches(stage.application)
+
+
+def signs_in_twice(member: Member) -> tuple[str, str]:
+    """The id_tokens of desk and library, of one session."""
+    first = member.id_token("desk", member.signs_in_for("desk"))
+    return first, member.id_token("library", member.decides(member.asks_for("library")).back["code"])
+
+
+def logout(member: Member, **parameters: str) -> Answer:
+    return member.go("GET", "/logout?" + urlencode(parameters))
+
+
+def outcomes(page: Answer) -> dict[str, str]:
+    names, found = page.found("//li[@data-outcome]/strong/bdi/text()"), page.found("//li/@data-outcome")
+    return dict(zip(names, found, strict=True))
+
+
+def judged(member: Member, token: str) -> str:
+    """The session that a logout token names, verified as a service has to."""
+    jwks = member.go("GET", "/jwks", jar={}).text
+    keys = keys_from_jwks(jwks, "ES256")
+    found = judge_logout_token(token, keys, ExpectedLogoutToken(member.stage.issuer, "desk", "ES256"), member.stage.clock())
+    return found.session
+
+
+@pytest.mark.spec("RP-Initiated Logout §2")
+@pytest.mark.spec("Back-Channel Logout §2.4")
+def test_a_service_signs_out_and_the_page_says_of_each_what_became_of_it(member: Member, receiver: Receiver) -> None:
+    desk, library = signs_in_twice(member)
+    bye = f"{member.stage.city_base}/library/bye"
+    page = logout(member, id_token_hint=library, post_logout_redirect_uri=bye, state="af0")
+    assert page.heading == "You are signed out here"
+    assert outcomes(page) == {"The desk": "ended", "The library": "itself"}
+    assert page.found("//a/@href") == [f"{bye}?state=af0"]
+    assert not page.found("//meta[@http-equiv='refresh']"), "there is something to read"
+    assert COOKIE not in member.jar
+    (token,) = receiver.tokens
+    assert judged(member, token) == _claims(desk)["sid"]
+    assert "sub" not in _claims(token)
+    assert member.asks_for("library").heading == "Which country's eID do you use?"
+
+
+@pytest.mark.spec("RP-Initiated Logout §3")
+def test_nobody_is_sent_to_an_address_that_is_not_registered_so(member: Member) -> None:
+    base = member.stage.city_base
+    for address in (f"{base}/library/bye/", f"{base}/desk/bye", "https://evil.example/", f"{base}/library/bye?x=1"):
+        library = member.id_token("library", member.signs_in_for("library"))
+        page = logout(member, id_token_hint=library, post_logout_redirect_uri=address)
+        assert page.status == 200
+        assert not page.found("//a/@href | //meta[@http-equiv]/@content"), address
+        member.jar.clear()
+
+
+@pytest.mark.spec("RP-Initiated Logout §2")
+def test_alone_in_its_session_a_service_gets_its_citizen_back_at_once(member: Member) -> None:
+    library = member.id_token("library", member.signs_in_for("library"))
+    member.stage.clock.ahead += 360  # an id_token has ended long since
+    bye = f"{member.stage.city_base}/library/bye"
+    page = logout(member, id_token_hint=library, post_logout_redirect_uri=bye, client_id="library")
+    assert page.found("//meta[@http-equiv='refresh']/@content") == [f"0; url={bye}"]
+    again = logout(member, id_token_hint=library, post_logout_redirect_uri=bye)
+    assert again.found("//meta[@http-equiv='refresh']/@content") == [f"0; url={bye}"], "it has ended already"
+
+
+@pytest.mark.spec("RP-Initiated Logout §2")
+def test_without_a_valid_hint_a_page_asks_and_a_made_up_one_leads_nowhere(member: Member, stage: SharedStage) -> None:
+    _, library = signs_in_twice(member)
+    bye = f"{member.stage.city_base}/library/bye"
+    head, payload, signature = library.split(".")
+    made_up = f"{head}.{payload}.{signature[:-8]}AAAAAAAA"
+    for parameters in ({"client_id": "library", BYE: bye}, {"id_token_hint": made_up, BYE: bye}, {}):
+        page = logout(member, **parameters)
+        assert page.heading == "Sign out?"
+        assert not page.found("//a/@href | //meta[@http-equiv]/@content")
+        assert "form-action 'self'" in page.headers["content-security-policy"]
+    assert _count(stage, tables.sessions) == 1, "nothing ended before the citizen said so"
+    page = member.go(
+        "POST", "/logout/confirm", fields=logout(member, client_id="library", post_logout_redirect_uri=bye).fields
+    )
+    assert outcomes(page)["The library"] == "itself"
+    assert page.found("//a/@href") == [bye]
+    assert _count(stage, tables.sessions) == 0
+
+
+@pytest.mark.spec("RP-Initiated Logout §2")
+def test_a_hint_of_another_client_than_client_id_is_refused(member: Member, stage: SharedStage) -> None:
+    desk, _ = signs_in_twice(member)
+    assert logout(member, id_token_hint=desk, client_id="library").status == 400
+    assert _count(stage, tables.sessions) == 1
+
+
+@pytest.mark.spec("security.md §2.4 CSRF on consent/login/logout")
+def test_no_other_site_signs_anybody_out(member: Member, stage: SharedStage) -> None:
+    signs_in_twice(member)
+    for headers in ({"sec-fetch-site": "cross-site"}, {"sec-fetch-site": None, "origin": "https://evil.example"}):
+        assert member.go("POST", "/logout/confirm", fields={}, headers=headers).status == 403
+    framed = {"sec-fetch-dest": "iframe"}
+    assert member.go("GET", "/logout", headers=framed).status == 403
+    assert _count(stage, tables.sessions) == 1
+
+
+@pytest.mark.spec("Front-Channel Logout §2")
+def test_a_service_in_a_frame_is_called_by_this_page_alone(member: Member) -> None:
+    desk, library = signs_in_twice(member)
+    page = logout(member, id_token_hint=desk)
+    assert outcomes(page) == {"The desk": "ended", "The library": "framed"}
+    (address,) = page.found("//iframe/@src")
+    base = f"{member.stage.city_base}/library/out"
+    assert address.startswith(f"{base}?")
+    sent = dict(parse_qsl(urlsplit(address).query))
+    assert sent == {"iss": member.stage.issuer, "sid": str(_claims(library)["sid"])}
+    assert page.headers["content-security-policy"].split("; ")[-1] == f"frame-src {base}"
+    assert "frame-src" not in logout(member).headers["content-security-policy"]
+
+
+@pytest.mark.spec("Back-Channel Logout §2.5")
+def test_a_service_that_fails_twice_is_told_again_until_it_takes_it(
+    member: Member, stage: SharedStage, receiver: Receiver
+) -> None:
+    desk, library = signs_in_twice(member)
+    receiver.answers += [503, 400]
+    assert outcomes(logout(member, id_token_hint=library))["The desk"] == "waiting"
+    step = stage.application._tell
+    step()
+    assert len(receiver.tokens) == 1, "not before its time"
+    for pause in (5, 10):
+        stage.clock.ahead += pause
+        step()
+    assert _count(stage, tables.logouts) == 0
+    assert {judged(member, token) for token in receiver.tokens} == {_claims(desk)["sid"]}
+    assert len({_claims(token)["jti"] for token in receiver.tokens}) == 3
+    stage.clock.ahead += 1000
+    step()
+    assert len(receiver.tokens) == 3
+
+
+def test_what_nobody_takes_is_given_up_and_kept_for_the_operator(
+    member: Member, stage: SharedStage, receiver: Receiver
+) -> None:
+    _, library = signs_in_twice(member)
+    receiver.answers += [500] * (2 * MOST_TRIES)
+    logout(member, id_token_hint=library)
+    for _ in range(MOST_TRIES):
+        stage.clock.ahead += 5 * 2**MOST_TRIES
+        stage.application._tell()
+    assert len(receiver.tokens) == MOST_TRIES
+    with stage.application.store.engine.connect() as connection:
+        table = tables.logouts.c
+        ((client, due, failed),) = connection.execute(select(table.client, table.due, table.failed))
+    assert (client, due, failed) == ("desk", None, "status 500")
+
+
+def test_a_worker_that_dies_leaves_what_it_took_to_another(member: Member, stage: SharedStage, receiver: Receiver) -> None:
+    """The first one took the entry when the citizen signed out, and never sent it."""
+    signs_in_twice(member)
+    sessions = stage.application.city.logouts.sessions
+    names = sessions.stored.of_providers(["demo-ee"])
+    now = stage.clock()
+    assert sessions.stored.end(names, now, told=sessions.told, due=now + LEASE)
+    assert not sessions.stored.end(names, now, told=sessions.told, due=now), "of two one ends it"
+    stage.application._tell()
+    assert not receiver.tokens
+    stage.clock.ahead += LEASE
+    stage.application._tell()
+    stage.application._tell()
+    assert len(receiver.tokens) == 1
+
+
+@pytest.mark.spec("OpenID Connect Core §5.3")
+def test_what_was_issued_in_a_session_ends_with_it(member: Member) -> None:
+    code = member.signs_in_for("desk")
+    answer = json.loads(member.tokens("desk", code).text)
+    assert member.userinfo(answer["access_token"]).status == 200
+    unredeemed = member.decides(member.asks_for("library")).back["code"]
+    logout(member, id_token_hint=answer["id_token"])
+    assert member.userinfo(answer["access_token"]).status == 401
+    assert json.loads(member.tokens("library", unredeemed).text)["error"] == "invalid_grant"
+
+
+@pytest.mark.spec("decisions.md 31")
+def test_a_country_that_is_switched_off_ends_its_sessions(
+    member: Member, stage: SharedStage, receiver: Receiver, switch: Switch
+) -> None:
+    signs_in_twice(member)
+    switch(COUNTRY, "EE")
+    stage.application._tell()
+    switch(COUNTRY, "EE", off=False)
+    assert _count(stage, tables.sessions) == 0
+    assert len(receiver.tokens) == 1
+    assert member.asks_for("library").heading == "Which country's eID do you use?", "on again, it brings nothing back"
+
+
+@pytest.mark.spec("decisions.md 31")
+def test_a_service_that_is_switched_off_is_told_nothing(
+    member: Member, stage: SharedStage, receiver: Receiver, switch: Switch
+) -> None:
+    _, library = signs_in_twice(member)
+    switch(PARTY, "desk")
+    stage.application._tell()
+    assert outcomes(logout(member, id_token_hint=library)) == {"The library": "itself"}
+    assert not receiver.tokens
+
+
+def test_a_browser_that_forgets_its_receipts_forgets_its_session(member: Member, stage: SharedStage) -> None:
+    signs_in_twice(member)
+    member.go("POST", "/receipt/forget")
+    assert _count(stage, tables.sessions) == 0
+    assert COOKIE not in member.jar
+
+
+def test_discovery_says_what_there_is(member: Member) -> None:
+    found = json.loads(member.go("GET", "/.well-known/openid-configuration", jar={}).text)
+    assert found["end_session_endpoint"] == member.stage.issuer + "/logout"
+    assert "none" in found["prompt_values_supported"]
+    for name in ("backchannel_logout", "frontchannel_logout"):
+        assert found[f"{name}_supported"] is found[f"{name}_session_supported"] is True
+
+
+def _claims(token: str) -> dict[str, Json]:
+    return claims_of(token)
+
+
+def _count(stage: SharedStage, table: object) -> int:
+    with stage.application.store.engine.connect() as connection:
+        return len(list(connection.execute(select(table))))  # type: ignore[call-overload] # a table
