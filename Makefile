@@ -35,8 +35,8 @@ bench: $(VENV)/.tests
 	missed=0; for name in signatures policy logins store; do $(BIN)/python -m tests.benchmarks.$$name || missed=$$?; done; exit $$missed
 
 # Make the pages that code and tests write, then the site. A broken link or anchor fails. Open .site/index.html
-docs: $(VENV)/.docs
-	for page in reference_tables requirements_table security_testing; do $(BIN)/python -m tests.$$page || exit 1; done
+docs: $(VENV)/.tests $(VENV)/.docs
+	for page in reference_tables requirements_table security_testing endpoints_page; do $(BIN)/python -m tests.$$page || exit 1; done
 	$(BIN)/zensical build --strict --clean
 
 lint: $(VENV)/.tests

@@ -314,7 +314,9 @@ class Application:
 def _refused(site: Site, request: Request, error: Exception) -> Response:
     """Answer a request that an endpoint or the framework refuses."""
     if isinstance(error, BrokerError):
-        return site.error(request, error)
+        # What OpenAPI describes is for programs
+        by_program = isinstance(request.scope.get("route"), APIRoute)
+        return site.problem(request, error) if by_program else site.error(request, error)
     if isinstance(error, HTTPException) and error.status_code == 404:  # noqa: PLR2004 - RFC 9110 §15.5.5
         return site.error(request, NotFound("no such address"))
     status = error.status_code if isinstance(error, HTTPException) else 400

@@ -11,6 +11,8 @@ from fastapi import FastAPI
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict
 
+from idp.web.problems import MEDIA_TYPE as PROBLEM
+
 FORM = "application/x-www-form-urlencoded"
 PROOF = {"name": "DPoP", "in": "header", "required": False, "schema": {"type": "string", "format": "jwt"}}
 
@@ -142,6 +144,17 @@ class OAuthError(BaseModel):
     error_uri: str | None = None
 
 
+class Problem(BaseModel):
+    """RFC 9457: an error that is none of OAuth. `code` stands in docs/errors.md, `reference` in the operator's log."""
+
+    model_config = ConfigDict(extra="forbid")
+    type: str
+    title: str
+    status: int
+    code: str
+    reference: str
+
+
 class UserInfo(BaseModel):
     """OpenID Connect Core §5.3.2: the attributes that were released, and always `sub`."""
 
@@ -200,11 +213,13 @@ def described(
 
 
 def described_text(
-    media_type: str, *pages: int, texts: tuple[int, ...] = (200,), query: str = ""
+    media_type: str, *problems: int, texts: tuple[int, ...] = (200,), query: str = ""
 ) -> dict[str, Any]:  # Any: see the import
-    """Describe a route that answers text: the statuses of error pages and of texts, and the parameter of its query."""
-    told = {**dict.fromkeys(pages, "text/html"), **dict.fromkeys(texts, media_type)}
-    responses = {status: {"content": {media: {"schema": {"type": "string"}}}} for status, media in told.items()}
+    """Describe a route that answers text: the statuses of problems and of texts, and the parameter of its query."""
+    responses: dict[int, dict[str, Any]] = {  # Any: see the import
+        status: {"content": {media_type: {"schema": {"type": "string"}}}} for status in texts
+    }
+    responses |= {status: {"content": {PROBLEM: {"schema": Problem.model_json_schema()}}} for status in problems}
     named = [{"name": query, "in": "query", "required": True, "schema": {"type": "string"}}] if query else []
     return {"response_class": Response, "responses": responses, "openapi_extra": {"parameters": named}}
 

@@ -14,12 +14,16 @@ from idp.pages.headers import headers
 from idp.pages.languages import choose_language
 from idp.pages.render import Pages
 from idp.pages.views import ErrorView
+from idp.pages.wording import known_code
 from idp.protocols.oidc.direct import NO_STORE
 from idp.system.logs import log_of
+from idp.web.problems import problem
 from idp.web.site import status_of
 from policies.errors import Overloaded, TooManyRequests
 
 PROGRAMS = ("/token", "/par", "/device_authorization", "/userinfo", "/jwks", "/.well-known/")
+# Endpoints for programs that are none of OAuth
+RECORDS = ("/log/", "/saml/metadata", "/eidas/metadata")
 DESCRIPTION = "More requests come than are taken at this moment. Nothing was issued. Try again as Retry-After says."
 RETRY_SECONDS = 5
 REFERENCE_SECONDS = 60
@@ -37,11 +41,18 @@ class EarlyPages:
     def turned_away(self, scope: Scope, error: Overloaded | TooManyRequests) -> Response:
         """503 or 429 with Retry-After. A connection whose body nobody reads is closed by the server."""
         reference, program = self._reference(error), scope["path"].startswith(PROGRAMS)
-        language = "" if program else _language(scope)
+        record = scope["path"].startswith(RECORDS)
+        language = "" if program else "problem" if record else _language(scope)
         kept, made = self._made.get((language, error.detail), ("", Response()))
         if kept != reference:
             status = status_of(error)
-            made = _busy(status) if program else self._page(status, language, error.code, reference)
+            if program:
+                made = _busy(status)
+            elif record:
+                title = self._pages.wording("en").language.say(f"error.{known_code(error.code)}.title")
+                made = problem(status, error.code, title, reference, self._documentation)
+            else:
+                made = self._page(status, language, error.code, reference)
             made.headers["retry-after"] = str(error.seconds if isinstance(error, TooManyRequests) else RETRY_SECONDS)
             self._made[language, error.detail] = reference, made
         return made

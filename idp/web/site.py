@@ -28,6 +28,7 @@ from idp.pages.wording import Wording, known_code
 from idp.ports import Log
 from idp.web.edge import NO_ROUTE, REFERENCE, UNFORESEEN, place
 from idp.web.login_cookies import Cookie, Logins
+from idp.web.problems import problem
 from idp.web.requests import header
 from idp.web.screens import Screens
 from policies.catalogue import Catalogue
@@ -138,6 +139,12 @@ class Site:
         _keep(response, kept)
         return response
 
+    def problem(self, request: Request, error: BrokerError) -> Response:
+        """The error of an endpoint for programs, in English: their developers read it, and no citizen."""
+        code, reference = known_code(error.code), self.refused(request, error)
+        title = self.wording("en").language.say(f"error.{code}.title")
+        return _again(problem(status_of(error), code, title, reference, self.documentation), error)
+
     def error(
         self,
         request: Request,
@@ -165,12 +172,16 @@ class Site:
             leave=leave,
             documentation=self.documentation,
         )
-        response = page(self.pages.error(view), view.kind, kept, status=status_of(error))
-        if isinstance(error, StoreUnavailable | Overloaded):
-            response.headers["Retry-After"] = RETRY_AFTER
-        if isinstance(error, TooManyRequests):
-            response.headers["Retry-After"] = str(error.seconds)
-        return response
+        return _again(page(self.pages.error(view), view.kind, kept, status=status_of(error)), error)
+
+
+def _again(response: Response, error: BrokerError) -> Response:
+    """When to try again, where that helps."""
+    if isinstance(error, StoreUnavailable | Overloaded):
+        response.headers["Retry-After"] = RETRY_AFTER
+    if isinstance(error, TooManyRequests):
+        response.headers["Retry-After"] = str(error.seconds)
+    return response
 
 
 def page(text: str | bytes, kind: PageKind, kept: Iterable[Cookie], *, status: int = 200) -> Response:

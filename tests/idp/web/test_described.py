@@ -4,9 +4,11 @@ from collections.abc import Mapping
 
 import pytest
 
+from idp.pages.wording import MOVES
 from idp.web.described import (
     JsonWebKeySet,
     OAuthError,
+    Problem,
     ProviderMetadata,
     PushedResponse,
     ReceiptFile,
@@ -33,6 +35,7 @@ DESCRIBED = {
     "/healthz": {"get"},
     "/saml/metadata": {"get"},
     "/saml/metadata/demo-ee": {"get"},
+    "/oidc/jwks": {"get"},
 }
 
 
@@ -94,3 +97,17 @@ def test_each_status_and_its_media_type_are_described(
     responses = openapi(visitor.stage.application.asgi)["paths"][path.partition("?")[0]][method.lower()]["responses"]
     media_type = answer.headers["content-type"].partition(";")[0]
     assert media_type in responses[str(status)]["content"]
+
+
+@pytest.mark.spec("RFC 9457 §3")
+@pytest.mark.parametrize("path", ["/log/proof", "/log/proof?leaf=x", "/log/proof?leaf=<script>&other=1"])
+def test_an_error_that_is_none_of_oauth_is_a_problem_without_a_word_of_the_request(visitor: Visitor, path: str) -> None:
+    answer = visitor.go("GET", path, headers={**DIRECT, "accept": "text/html"})
+    assert (answer.status, answer.headers["content-type"]) == (400, "application/problem+json")
+    found = Problem.model_validate(answer.json)
+    assert (found.type, found.status) == ("about:blank", 400)
+    assert found.code in MOVES
+    assert "script" not in answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    page = visitor.go("GET", "/nothing-here", headers=DIRECT)
+    assert page.headers["content-type"].startswith("text/html"), "what is no endpoint for programs answers people"
