@@ -19,6 +19,7 @@ from lxml import etree
 
 from connectors.addresses import FetchError
 from connectors.client_assertion import ExpectedClientAssertion, judge_client_assertion
+from connectors.dpop_proof import ExpectedProof, judge_dpop_proof
 from connectors.formats.eidas.metadata import read_pinned_peer
 from connectors.formats.eidas.request import read_request
 from connectors.formats.eidas.response import read_assertion, read_response
@@ -30,6 +31,7 @@ from connectors.metadata.judgement import facts_of_entity, facts_of_node, signed
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.saml import OR_ENCRYPTED, RESPONSE, SamlConnector
 from connectors.signatures.decryption_keys import unwrapper_of_pem
+from connectors.signatures.jwk import public_jwk
 from connectors.signatures.parse import parse_canonical
 from connectors.signatures.redirect import verify_query
 from connectors.signatures.shapes import ENCRYPTED_RESPONSE
@@ -288,7 +290,11 @@ class Tokens:
         ready = self._world.token(header, claims).encode()
         typed = header.replace(b'"JWT"', b'"logout+jwt"')
         made = [b"\x01" + header + b"\x00" + body for body in (claims, client)]
-        return Target(self.run, [b"\x00" + ready, *made, b"\x01" + typed + b"\x00" + logout], xml=False)
+        jwk = public_jwk(self._world.key.public_key())
+        proof = json.dumps({"alg": "ES256", "typ": "dpop+jwt", "jwk": jwk}).encode()
+        request = json.dumps({"htm": "POST", "htu": forge.SP, "iat": forge.NOW, "jti": "j"}).encode()
+        more = [b"\x01" + typed + b"\x00" + logout, b"\x01" + proof + b"\x00" + request]
+        return Target(self.run, [b"\x00" + ready, *made, *more], xml=False)
 
     def run(self, octets: bytes) -> None:
         """Judge as every kind; what is accepted was signed."""
@@ -302,6 +308,7 @@ class Tokens:
         judges: Sequence[Callable[[], object]] = (
             lambda: judge_id_token(token, keys, ExpectedIdToken(forge.IDP, "client", "ES256", "n", None), now),
             lambda: judge_client_assertion(token, keys, ExpectedClientAssertion("client", forge.SP, "ES256"), now),
+            lambda: judge_dpop_proof((token,), ExpectedProof("POST", (forge.SP,), ("ES256",)), now),
             lambda: judge_logout_token(token, keys, ExpectedLogoutToken(forge.IDP, "client", "ES256"), now),
         )
         accepted = 0
