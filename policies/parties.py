@@ -88,6 +88,8 @@ class RelyingParty:
     enforce: bool = False
     # The legal sphere that it lies in; "" is within every one
     sphere: str = ""
+    # Whether it registered itself: it learns that somebody signed in, under a pseudonym of that one sign-in
+    registered: bool = False
     openid: OpenIDClient = field(default_factory=OpenIDClient)
 
     def takes(self, redirect_uri: str) -> bool:

@@ -34,6 +34,11 @@ def pairwise_subject(key: bytes, tenant: Tenant, sector: Sector, namespace: Subj
     return _keyed(key, VERSION, tenant, sector, namespace, identifier)
 
 
+def transient_subject(random: bytes) -> str:
+    """A `sub` of one sign-in, of 32 random bytes: it looks as every other, and comes never again."""
+    return b32encode(random).decode().rstrip("=").lower()
+
+
 def country_identifier(
     key: bytes, tenant: Tenant, sending: str, receiving: str, namespace: SubjectNamespace, subject: str
 ) -> str:

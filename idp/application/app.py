@@ -20,6 +20,7 @@ from connectors.profiles import EIDAS
 from idp.application.composition import SiteParts, compose, connectors_of
 from idp.application.load import LoadedFolder, load_whole
 from idp.application.planning import assert_composable
+from idp.application.registered import RegisteredClients
 from idp.changes.assents import Assents
 from idp.changes.history import History
 from idp.changes.in_force import Follower, InForce, Memory, Served, settle
@@ -42,6 +43,7 @@ from idp.sequencer.witness import Witness
 from idp.store.deviation_failures import DeviationFailures
 from idp.store.installation import claim_keys
 from idp.store.peer_copies import RecordedCopies, StoredCopies
+from idp.store.registered_clients import ClientRegister
 from idp.store.retention import Retention
 from idp.store.sealing_rows import StoredSealingKeys
 from idp.store.store import open_store
@@ -54,7 +56,7 @@ from idp.web.early_pages import EarlyPages
 from idp.web.edge import Edge
 from idp.web.origins import Origins
 from idp.web.overload import Overload, Queue
-from idp.web.routes import device, login, logout, oidc, push, receipt, token_life
+from idp.web.routes import device, login, logout, oidc, push, receipt, registration, token_life
 from idp.web.routes import public as records
 from idp.web.site import Site
 from policies.errors import BrokerError, Misconfigured, NotFound, RequestRefused
@@ -136,7 +138,10 @@ class Application:
             self._guard = self._deviation_guard()
             self.queue = Queue(settings.limits.at_work, settings.limits.waiting)
             self._known, self.peers, self.watch = self._peers_of(in_force.configuration)
-            self.site = self._composed(in_force)
+            offered = settings.role == "city" and settings.registered_clients > 0
+            register = ClientRegister(engine=self.store.engine, tenant=settings.tenant, keys=keys.ledger)
+            self.registered = RegisteredClients(register if offered else None, settings.tenant)
+            self.site = self._first(in_force)
             self.vitals = Vitals(
                 engine=self.store.engine,
                 tenant=settings.tenant,
@@ -146,7 +151,8 @@ class Application:
                 pinned=pinned(in_force.configuration),
             )
             self.asgi = self._web()
-            self.follower = Follower(self.memory, self.take_up, tenant=settings.tenant)
+            again = partial(self.registered.look, lambda: self.take_up(self.memory.now))
+            self.follower = Follower(self.memory, self.take_up, tenant=settings.tenant, beside=again)
             undo.pop_all()
 
     @property
@@ -183,6 +189,7 @@ class Application:
         Raises `Misconfigured` where it does not fit keys and role: then the former one goes on.
         """
         self._check(found)
+        found = self.registered.whole(found)
         former = self._known, self.peers, self.watch, self.watched
         try:
             if known_peers(found.configuration) != self._known:
@@ -203,6 +210,14 @@ class Application:
         """Services hear of sessions that ended. A node has none."""
         if isinstance(self.site, CitySite):
             self.site.logouts.step(self._clock())
+
+    def _first(self, found: InForce) -> Site:
+        try:
+            return self._composed(self.registered.whole(found))
+        except Misconfigured:
+            # Of the configuration's own faults it is raised again
+            self.registered.drop()
+            return self._composed(self.registered.whole(found))
 
     def _check(self, found: InForce) -> None:
         if problems := crossing_problems(self.settings, found.configuration, self.keys):
@@ -241,7 +256,8 @@ class Application:
                 pages=self._pages,
                 watched=self.watched,
                 clock=self._clock,
-                configurations=Served(found, self.memory),
+                configurations=Served(found, self.memory, self.registered.also),
+                register=self.registered.register,
             )
         )
 
@@ -264,6 +280,8 @@ class Application:
             # An included router is matched twice
             routes += [*oidc.router(site).routes, *push.router(site).routes, *token_life.router(site).routes]
             routes += [*device.routes(site), *receipt.routes(site), *logout.routes(site)]
+        if isinstance(site, CitySite) and site.registrations is not None:
+            routes += registration.router(site, site.registrations).routes
         routes += records.router(site, lambda: self.vitals.fit).routes
         for route in routes:
             if isinstance(route, APIRoute):

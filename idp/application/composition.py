@@ -1,7 +1,7 @@
 """Composes the site of a tenant. The tables of frontends and of connectors stand here."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 
 from connectors.connector import Connector
@@ -36,6 +36,7 @@ from idp.protocols.oidc.logouts import Logouts
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.provider import OpenIDProvider
 from idp.protocols.oidc.receipt import PartyReceipts
+from idp.protocols.oidc.registration import Registrations
 from idp.protocols.oidc.relying_party import Sources, openid_connector, own_keys
 from idp.protocols.oidc.trial import Trials
 from idp.protocols.saml.deviation_guard import DeviationGuard, GuardedConnector
@@ -43,6 +44,7 @@ from idp.protocols.saml.service_provider import saml_connector, saml_metadata
 from idp.receipts.citizen import CitizenReceipts
 from idp.receipts.issue import Receipts
 from idp.store.logout_queue import LogoutQueue
+from idp.store.registered_clients import ClientRegister
 from idp.store.release_record import Releases
 from idp.store.sessions import StoredSessions
 from idp.store.store import Store
@@ -53,7 +55,7 @@ from idp.web.login_cookies import Logins
 from idp.web.node_screens import NodeScreens
 from idp.web.site import Site
 from policies.load import Configuration
-from policies.parties import ClientId, IdentityProvider, ProviderId
+from policies.parties import ClientId, IdentityProvider, ProviderId, RelyingParty
 
 Connectors = Mapping[ProviderId, Connector]
 
@@ -75,6 +77,8 @@ class SiteParts:
     watched: Watched
     clock: Callable[[], int]
     configurations: Configurations
+    # None where no service may register itself
+    register: ClientRegister | None = None
 
     @property
     def node_keys(self) -> NodeKeys:
@@ -159,6 +163,7 @@ def _city(parts: SiteParts) -> CitySite:
             receipts=receipts,
             commits=parts.commits,
         ),
+        registrations=_registrations(parts, role),
     )
 
 
@@ -252,11 +257,29 @@ def _openid_parts(parts: SiteParts, role: CityRole) -> OpenIDParts:
         proxy=proxy_of(parts.settings),
         redeemed=parts.watched.redeemed,
         sessions=_sessions(parts),
+        registers=parts.register is not None,
     )
 
 
 def _openid(parts: SiteParts, role: CityRole) -> OpenIDProvider:
     return OpenIDProvider(_openid_parts(parts, role))
+
+
+def _registrations(parts: SiteParts, role: CityRole) -> Registrations | None:
+    if parts.register is None:
+        return None
+    openid = _openid_parts(parts, role)
+
+    def judge(party: RelyingParty) -> None:
+        OpenIDProvider(replace(openid, parties={party.client_id: party}))
+
+    return Registrations(
+        issuer=parts.settings.issuer,
+        register=parts.register,
+        catalogue=parts.configuration.catalogue,
+        judge=judge,
+        most=parts.settings.registered_clients,
+    )
 
 
 def _kiosks(parts: SiteParts, role: CityRole) -> DeviceFrontend:

@@ -214,6 +214,8 @@ class Served:
 
     found: InForce
     memory: Memory
+    # adds to each configuration what stands in no folder
+    also: Callable[[Configuration], Configuration] = lambda configuration: configuration
 
     @property
     def now(self) -> Configuration:
@@ -227,16 +229,27 @@ class Served:
 
     def former(self, number: int) -> Configuration | None:
         """`Configurations.former`."""
-        return self.memory.configuration(number)
+        former = self.memory.configuration(number)
+        return None if former is None else self.also(former)
 
 
 class Follower:
-    """The thread that takes up what is put in force. `take_up` serves it, and raises `Misconfigured` where it cannot."""
+    """The thread that takes up what is put in force. `take_up` serves it, and raises `Misconfigured` where it cannot.
+
+    `beside` looks first for what changes without a number. Raises the same.
+    """
 
     def __init__(
-        self, memory: Memory, take_up: Callable[[InForce], None], *, tenant: Tenant, seconds: float = LOOK_SECONDS
+        self,
+        memory: Memory,
+        take_up: Callable[[InForce], None],
+        *,
+        tenant: Tenant,
+        seconds: float = LOOK_SECONDS,
+        beside: Callable[[], None] = lambda: None,
     ) -> None:
         self._memory, self._take_up, self._tenant, self._seconds = memory, take_up, tenant, seconds
+        self._beside = beside
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="changes", daemon=True)
         self._said = ""
@@ -257,6 +270,7 @@ class Follower:
     def step(self) -> None:
         """Look once, and take up what is in force. What was served before goes on where that cannot be served."""
         try:
+            self._beside()
             newest = self._memory.newest()
             if newest is None or (newest == self._refused and time.monotonic() < self._not_before):
                 return

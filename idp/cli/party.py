@@ -33,6 +33,7 @@ from idp.cli.party_options import (
     with_profile,
 )
 from idp.cli.party_overasking import overasking
+from idp.cli.party_registered import registered, token
 from idp.cli.party_switch import disable, enable, list_
 from idp.cli.snippets import NOT_RUN, SECRET_ALONE, TITLES, Framework, Words, render
 from idp.keys.file import create_token_key, load_signer
@@ -52,6 +53,8 @@ party.command()(disable)
 party.command()(enable)
 party.command(name="list")(list_)
 party.command()(overasking)
+party.command()(token)
+party.add_typer(registered, name="registered")
 
 
 Method = Literal["client_secret_basic", "client_secret_post", "private_key_jwt"]

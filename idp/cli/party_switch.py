@@ -10,7 +10,7 @@ Exit codes: 0 it is so, 1 it is refused and every reason is named, 2 it could no
 
 import difflib
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -30,6 +30,7 @@ from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.record_contents import MAX_REASON, is_reason
 from idp.pages.search import code_of
 from idp.protocols.saml.deviation_guard import switch_name
+from idp.store.registered_clients import ClientRegister
 from idp.store.store import Store, open_store
 from idp.store.switches.switch import COUNTRY, DEVIATION, PARTY, PROVIDER, Switch
 from idp.store.switches.switches import Switches
@@ -222,15 +223,25 @@ def _desk(config: Path, *, as_json: bool) -> Iterator[_SwitchDesk]:
         # The first command at a database writes whose it is
         opened = within(lambda: open_store(settings.database_url, tenant=settings.tenant, ledger_keys=ledger))
         with closing(opened) as store:
-            yield _SwitchDesk(settings, ledger, store, _names(configuration), whole=not (unreadable or faults))
+            names = _names(configuration, _registered(settings, store, ledger))
+            yield _SwitchDesk(settings, ledger, store, names, whole=not (unreadable or faults))
 
 
-def _names(configuration: Configuration) -> Mapping[SwitchKind, frozenset[str]]:
+def _registered(settings: Settings, store: Store, ledger: LedgerKeys) -> Iterable[str]:
+    """The services that registered themselves; none where they cannot be read: an act on another thing goes on."""
+    register = ClientRegister(engine=store.engine, tenant=settings.tenant, keys=ledger)
+    try:
+        return [one.client_id for one in within(register.clients)] if settings.registered_clients else []
+    except StoreUnavailable:
+        return []
+
+
+def _names(configuration: Configuration, registered: Iterable[str]) -> Mapping[SwitchKind, frozenset[str]]:
     providers = configuration.providers.values()
     countries = {one.country for one in providers} | {one.peer.country for one in configuration.nodes.values()}
     # A broken file may leave an empty name
     return {
-        SwitchKind.PARTY: frozenset(configuration.parties) - {""},
+        SwitchKind.PARTY: frozenset({*configuration.parties, *registered}) - {""},
         SwitchKind.COUNTRY: frozenset(countries) - {""},
         SwitchKind.PROVIDER: frozenset(configuration.providers) - {""},
         SwitchKind.DEVIATION: frozenset(switch_name(one.provider_id, name) for one in providers for name in one.deviations),

@@ -108,6 +108,8 @@ class Settings(ProcessSettings):
     documentation_url: types.DocumentationUrl = ""
     # Whether a change by which more leaves waits for a second person (decision 0033)
     four_eyes: bool = Field(default=False, description="Write true or false.")
+    # How many services may register themselves, behind initial access tokens (RFC 7591); 0 for none
+    registered_clients: int = Field(default=0, ge=0, le=1000, description="Write a whole number up to 1000; 0 for none.")
     # Allows http on *.localhost, and nothing else
     demo: bool = Field(default=False, description="Write true or false.")
 

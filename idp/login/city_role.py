@@ -1,5 +1,6 @@
 """The role of a city: relying parties ask for a purpose, the policy decides, and the citizen approves what goes."""
 
+import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -32,7 +33,7 @@ from policies.errors import AssuranceTooLow, NotFound, OtherPerson, PeerUnavaila
 from policies.forms import FILTERS
 from policies.notice import notice_hash
 from policies.parties import ClientId, IdentityProvider, ProviderId, RelyingParty, Tenant
-from policies.pseudonyms import pairwise_subject, subject_digest
+from policies.pseudonyms import pairwise_subject, subject_digest, transient_subject
 from policies.purposes import AskMode, AskRule, Purpose, Show
 from policies.release import Decision, completed, may_still_go, passes, short_of
 
@@ -214,7 +215,11 @@ class CityRole:
         loa = min(assertion.offered.loa, request.at_most)
         if loa < _minimum(request, purpose):
             raise AssuranceTooLow("authn_context_too_low", "a level below what the purpose needs by now")
-        sub = pairwise_subject(self._pairwise_key, self._tenant, party.sector, assertion.namespace, assertion.subject)
+        sub = (
+            transient_subject(secrets.token_bytes(32))
+            if party.registered
+            else pairwise_subject(self._pairwise_key, self._tenant, party.sector, assertion.namespace, assertion.subject)
+        )
         if request.expected and request.expected != subject_digest(sub):
             raise OtherPerson("hinted_subject", "somebody else signed in than the service expects")
         offered = replace(assertion.offered, sphere=provider.sphere, loa=loa)

@@ -222,6 +222,28 @@ assents = _table(
     Column("seal", LargeBinary, nullable=False),
 )
 
+# Clients that registered themselves: their metadata, what they propose in its place, and the SHA-256 of the token that
+# opens them; and initial access tokens by their SHA-256. `seal` is a MAC of the row (`idp.store.registered_clients`).
+registered_clients = _table(
+    "registered_clients",
+    _tenant(),
+    Column("client_id", Text, primary_key=True),
+    Column("metadata", Text, nullable=False),
+    Column("proposed", Text, nullable=False),
+    Column("access", LargeBinary, nullable=False),
+    Column("since", Number, nullable=False),
+    Column("seal", LargeBinary, nullable=False),
+    rowid=True,
+)
+registration_tokens = _table(
+    "registration_tokens",
+    _tenant(),
+    Column("digest", LargeBinary, primary_key=True),
+    Column("uses", Number, nullable=False),
+    Column("ends", Number, nullable=False),
+    Column("seal", LargeBinary, nullable=False),
+)
+
 # The fingerprint of the keys that protect a tenant's rows: an installation with others is refused at its start.
 installations = _table(
     "installations",
@@ -313,4 +335,5 @@ checkpoints = _table(
 
 LEDGER = (subjects, records, staged, leaves, nodes, trees, checkpoints)
 EXPIRING = (marks, parked, decisions, approvals, sealing_keys, sessions, participants, logouts)
-KEPT = (peers, unforeseen, switches, configurations, applied, assents, installations)
+REGISTERED = (registered_clients, registration_tokens)
+KEPT = (peers, unforeseen, switches, configurations, applied, assents, *REGISTERED, installations)

@@ -7,6 +7,7 @@ from idp.protocols.oidc.device import DeviceFrontend
 from idp.protocols.oidc.logouts import Logouts
 from idp.protocols.oidc.provider import OpenIDProvider
 from idp.protocols.oidc.receipt import PartyReceipts
+from idp.protocols.oidc.registration import Registrations
 from idp.protocols.oidc.trial import Trials
 from idp.receipts.citizen import CitizenReceipts
 from idp.web.client_certificate import ProxyHeader
@@ -25,3 +26,5 @@ class CitySite(Site):
     party_receipts: PartyReceipts
     certificates: ProxyHeader
     logouts: Logouts
+    # None where no service may register itself
+    registrations: Registrations | None = None

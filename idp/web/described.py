@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from idp.web.problems import MEDIA_TYPE as PROBLEM
 
-FORM = "application/x-www-form-urlencoded"
+FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 PROOF = {"name": "DPoP", "in": "header", "required": False, "schema": {"type": "string", "format": "jwt"}}
 
 
@@ -117,6 +117,31 @@ class PushedResponse(BaseModel):
     expires_in: int
 
 
+class ClientMetadata(BaseModel):
+    """RFC 7591 §2: what of it counts here. A client that changes its registration adds its client_id (RFC 7592 §2.2)."""
+
+    model_config = ConfigDict(extra="allow")
+    redirect_uris: list[str]
+    client_name: str | None = None
+    client_id: str | None = None
+    token_endpoint_auth_method: str | None = None
+    token_endpoint_auth_signing_alg: str | None = None
+    id_token_signed_response_alg: str | None = None
+    jwks: dict[str, Any] | None = None  # Any: keys of any type
+
+
+class ClientInformation(ClientMetadata):
+    """RFC 7591 §3.2.1, RFC 7592 §3; secrets and tokens where they are new."""
+
+    client_id: str
+    client_id_issued_at: int
+    registration_client_uri: str
+    registration_access_token: str | None = None
+    client_secret: str | None = None
+    client_secret_expires_at: int | None = None
+    pending_approval: bool | None = None
+
+
 class ReceiptRequest(ClientCredentials):
     """Ours: the access token of the release, beside the client's credentials."""
 
@@ -193,11 +218,12 @@ def described(
     answer: type[BaseModel],
     *refused: int,
     form: type[BaseModel] | None = None,
+    body: type[BaseModel] | None = None,
     jwt: str = "",
     status: int = 200,
     proof: bool = False,
 ) -> dict[str, Any]:  # Any: see the import
-    """Describe a route for programs: its answer with its status, the statuses of a refusal, and its form.
+    """Describe a route for programs: its answer with its status, the statuses of a refusal, and its form or JSON.
 
     `proof` says that a header may bring a DPoP proof, and the answer a nonce for the next one (RFC 9449 §4.1 and §8).
     `jwt` is the media type in which a registration may have the same answer, signed or encrypted.
@@ -206,8 +232,8 @@ def described(
     nonce = {"headers": {"DPoP-Nonce": {"schema": {"type": "string"}}}} if proof else {}
     responses = {status: {"model": answer, **signed, **nonce}, **{code: {"model": OAuthError, **nonce} for code in refused}}
     extra: dict[str, Any] = {"parameters": [PROOF]} if proof else {}  # Any: see the import
-    if form is not None:
-        content = {FORM: {"schema": form.model_json_schema()}}
+    content = {media: {"schema": one.model_json_schema()} for media, one in ((FORM, form), (JSON, body)) if one}
+    if content:
         extra["requestBody"] = {"required": True, "content": content}
     return {"responses": responses, "openapi_extra": extra} if extra else {"responses": responses}
 

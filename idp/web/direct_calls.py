@@ -132,6 +132,8 @@ def answered_by(site: CitySite, request: Request, answer: JsonAnswer) -> Respons
         peer = answer.peer or None
         fields = {"path": request.url.path, "status": answer.status, "peer": peer, "detail": answer.detail}
         site.watched.refusals.line(fields, answer.reference, anybodys=not answer.reference)
+    if answer.status == 204:  # noqa: PLR2004 # HTTP
+        return Response(status_code=204, headers=dict(answer.headers))
     if answer.jwt:
         return Response(answer.jwt, answer.status, headers=dict(answer.headers), media_type=answer.media_type)
     return JSONResponse(dict(answer.body), answer.status, headers=dict(answer.headers))

@@ -29,6 +29,8 @@ class DirectRequest:
     certificate: bytes = field(default=b"", repr=False)
     # the media types of its Accept header, without their parameters
     accept: frozenset[str] = frozenset()
+    # the body of a request that is no form, such as JSON
+    body: bytes = field(default=b"", repr=False)
 
     @property
     def given(self) -> dict[str, str]:

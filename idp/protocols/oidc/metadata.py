@@ -23,6 +23,7 @@ USERINFO_PATH = "/userinfo"
 JWKS_PATH = "/jwks"
 END_SESSION_PATH = "/logout"
 DEVICE_AUTHORIZATION_PATH = "/device_authorization"
+REGISTRATION_PATH = "/register"
 # Programs alone ask there, and may have a certificate
 DIRECT_ENDPOINTS = (
     "token_endpoint",
@@ -48,12 +49,13 @@ def discovery(
     refresh_tokens: bool = False,
     kiosks: bool = False,
     shared: bool = False,
+    registers: bool = False,
 ) -> dict[str, Json]:
     """The provider's metadata. `documentation` is a page for developers, "" where there is none.
 
     `public_clients` says whether any is registered: only then the token endpoint takes a client_id alone.
-    `refresh_tokens` says whether any client has them, `kiosks` the same of kiosks, and of their endpoint.
-    `shared` says whether services share a sign-in: only then `prompt=none` can be answered.
+    `refresh_tokens` says whether any client has them, `kiosks` and `registers` the same of kiosks and of registration, and
+    of their endpoints. `shared` says whether services share a sign-in: only then `prompt=none` can be answered.
     """
     base = issuer.rstrip("/")
     of_servers: list[Json] = [*METHODS]
@@ -115,6 +117,7 @@ def discovery(
         "request_uri_parameter_supported": False,
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
+        **({"registration_endpoint": base + REGISTRATION_PATH} if registers else {}),
         **({"device_authorization_endpoint": base + DEVICE_AUTHORIZATION_PATH} if kiosks else {}),
         **({"service_documentation": documentation} if documentation else {}),
     }

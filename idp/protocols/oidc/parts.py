@@ -40,7 +40,7 @@ class OpenIDParts:
     `signers` has a signer for each algorithm of id_tokens. `redeemed` is told of each grant for which a token was issued.
     `sessions` is None where no registration can share a sign-in.
     `documentation` is the address of the page that explains our error codes, "" where the operator names none.
-    `proxy` is what the proxy in front does with TLS certificates of clients.
+    `registers`: clients may register themselves. `proxy` is what the proxy in front does with TLS certificates of clients.
     """
 
     issuer: str
@@ -61,3 +61,4 @@ class OpenIDParts:
     proxy: CertificateProxy = NO_CERTIFICATES
     sessions: Sessions | None = None
     redeemed: Callable[[Grant], None] = lambda _grant: None
+    registers: bool = False

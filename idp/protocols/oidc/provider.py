@@ -263,6 +263,7 @@ class OpenIDProvider:
             self._parts.catalogue,
             self._parts.documentation,
             public_clients=public,
+            registers=self._parts.registers,
             kiosks=any(party.openid.is_kiosk for party in self._parts.parties.values()),
             refresh_tokens=any(party.openid.refreshes for party in self._parts.parties.values()),
             shared=any(party.openid.logout.session_group for party in self._parts.parties.values()),

@@ -1,0 +1,58 @@
+"""Clients that registered themselves, as one worker serves them: it looks twice a second, and composes its site anew."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from idp.changes.in_force import InForce
+from idp.store.registered_clients import ClientRegister, StoredClient
+from idp.system.logs import log_of
+from policies.catalogue import Catalogue
+from policies.errors import Misconfigured
+from policies.load import Configuration
+from policies.load.registered import read_registered, with_registered
+from policies.parties import RelyingParty, Tenant
+
+
+class RegisteredClients:
+    """One worker's. `register` is None where no service may register itself: then nothing is added to anything."""
+
+    def __init__(self, register: ClientRegister | None, tenant: Tenant) -> None:
+        self.register, self._tenant = register, tenant
+        self._version: Sequence[tuple[str, bytes]] = ()
+        self._stored: Sequence[StoredClient] = ()
+        self._read: tuple[Catalogue | None, Sequence[RelyingParty]] = (None, ())
+        self.look(lambda: None)
+
+    def look(self, take_up: Callable[[], None]) -> None:
+        """Read the clients again if one has changed, and `take_up` what is there now. Raises what that does."""
+        if self.register is None or (version := self.register.version()) == self._version:
+            return
+        before = self._stored, self._read
+        self._stored, self._read = self.register.clients(), (None, ())
+        try:
+            take_up()
+        except Misconfigured:
+            self._stored, self._read = before
+            raise
+        self._version = version
+
+    def drop(self) -> None:
+        """Serve none of them, until one changes: a version that judges otherwise than the one that took them starts."""
+        log_of(self._tenant).error("registered_clients_refused", serving="without them")
+        self._stored, self._read = (), (None, ())
+
+    def also(self, configuration: Configuration) -> Configuration:
+        """The configuration with them."""
+        if self.register is None:
+            return configuration
+        if self._read[0] is not configuration.catalogue:
+            read = [
+                read_registered(one.client_id, json.loads(one.metadata), configuration.catalogue) for one in self._stored
+            ]
+            self._read = configuration.catalogue, [party for party, problems in read if not problems]
+        return with_registered(configuration, self._read[1])
+
+    def whole(self, found: InForce) -> InForce:
+        """What is in force, with them."""
+        return replace(found, configuration=self.also(found.configuration))

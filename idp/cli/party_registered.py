@@ -1,0 +1,152 @@
+"""`ciconia party token` and `ciconia party registered`: services that register themselves, and what an operator says to it.
+
+They need settings, the ledger's keys and the database, and no server.
+
+Exit codes: 0 done, 1 refused, 2 it could not be tried.
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from connectors.formats.grammar import written
+from idp.application.operator_acts import within
+from idp.cli.console import NO, answer, plain, problems, trying
+from idp.cli.options import AsJson, Folder
+from idp.config.settings import Settings, load_settings
+from idp.keys.ledger_files import load_ledger_keys
+from idp.store.registered_clients import ClientRegister, StoredClient
+from idp.store.store import open_store
+from idp.system.clock import system_clock
+from idp.system.logs import configure_logs
+from policies.errors import Misconfigured, Problem
+
+DAY = 24 * 3600
+MOST_DAYS, MOST_USES = 90, 100
+SECOND = "Every worker obeys within a second."
+ClientName = Annotated[str, typer.Argument(metavar="CLIENT_ID", help="Its client_id, as `registered list` shows it.")]
+
+registered = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Services that registered themselves: see, approve, remove."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _RegistrationDesk:
+    """The settings, and the clients in the database."""
+
+    settings: Settings
+    register: ClientRegister
+
+
+def token(
+    config: Folder,
+    count: Annotated[int, typer.Option(min=1, max=MOST_USES, help="How many services may register with it.")] = 1,
+    days: Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="How many days it lives.")] = 7,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Make an initial access token, by which services register themselves. It is shown once.
+
+    Example: ciconia party token --count 3 --days 7 --config city
+    """
+    with _desk(config, as_json=as_json) as desk:
+        if not desk.settings.registered_clients:
+            what, fix = "no service may register itself.", "write how many may: registered_clients = 10."
+            _refuse("registered_clients", what, fix, as_json=as_json)
+        made, now = secrets.token_urlsafe(32), system_clock()
+        ends = now + days * DAY
+        within(lambda: desk.register.add_token(hashlib.sha256(made.encode()).digest(), count, ends, now))
+    until = written(ends)
+    told = {"initial_access_token": made, "count": count, "ends": until}
+    answer(told, made, f"For {count} of them, until {until}. It is shown here and nowhere else.", as_json=as_json)
+
+
+@registered.command(name="list")
+def list_(config: Folder, *, as_json: AsJson = False) -> None:
+    """List the services that registered themselves, and what each wants to change.
+
+    Example: ciconia party registered list --config city
+    """
+    with _desk(config, as_json=as_json) as desk:
+        found = within(desk.register.clients)
+    lines = []
+    for one in found:
+        lines.append(plain(f"{one.client_id}  since {written(one.since)}  {one.metadata}"))
+        if one.proposed:
+            lines.append(plain(f"  waits for approval ({_digest(one)}): {one.proposed}"))
+    told = [{"client_id": one.client_id, "since": written(one.since), **_texts(one)} for one in found]
+    answer({"registered": told}, *(lines or ["No service has registered itself."]), as_json=as_json)
+
+
+@registered.command()
+def approve(
+    name: ClientName,
+    config: Folder,
+    digest: Annotated[str, typer.Option(metavar="HEX", help="What `registered list` shows beside the change.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Let what a service wants to change count, as it was looked at.
+
+    Example: ciconia party registered approve c-0123 --digest 5d3f --config city
+    """
+    with _desk(config, as_json=as_json) as desk:
+        client = _found(desk, name, as_json=as_json)
+        if not client.proposed or digest != _digest(client) or not within(lambda: desk.register.approve(client)):
+            what, fix = f"{name} does not propose that.", "See what it proposes: ciconia party registered list."
+            _refuse("--digest", what, fix, as_json=as_json)
+    answer({"client_id": name, "approved": digest}, f"{name} is changed. {SECOND}", as_json=as_json)
+
+
+@registered.command()
+def remove(name: ClientName, config: Folder, *, as_json: AsJson = False) -> None:
+    """End the registration of a service: its logins, codes and tokens end with it.
+
+    Example: ciconia party registered remove c-0123 --config city
+    """
+    with _desk(config, as_json=as_json) as desk:
+        _found(desk, name, as_json=as_json)
+        within(lambda: desk.register.remove(name))
+    answer({"client_id": name, "removed": True}, f"{name} is registered no more. {SECOND}", as_json=as_json)
+
+
+def _texts(client: StoredClient) -> dict[str, object]:
+    proposed: object = json.loads(client.proposed) if client.proposed else None
+    return {"metadata": json.loads(client.metadata), "proposed": proposed, "digest": _digest(client) if proposed else None}
+
+
+def _digest(client: StoredClient) -> str:
+    return hashlib.sha256(client.proposed.encode()).hexdigest()[:16]
+
+
+def _found(desk: _RegistrationDesk, name: str, *, as_json: bool) -> StoredClient:
+    client = within(lambda: desk.register.client(name))
+    if client is None:
+        what = f"no service of the name {name} has registered itself."
+        _refuse("CLIENT_ID", what, "ciconia party registered list shows them.", as_json=as_json)
+    return client
+
+
+def _refuse(key: str, what: str, fix: str, *, as_json: bool) -> NoReturn:
+    problems(Misconfigured((Problem("party", 0, key, what, fix),)), as_json=as_json)
+    raise typer.Exit(NO)
+
+
+@contextmanager
+def _desk(config: Path, *, as_json: bool) -> Iterator[_RegistrationDesk]:
+    """The opened database. Ends the command with 2 where it cannot be tried."""
+    configure_logs()
+    with trying(as_json=as_json):
+        settings = load_settings(config)
+        ledger = load_ledger_keys(settings.key_folder, settings.origin, any_log_key=True)
+        opened = within(lambda: open_store(settings.database_url, tenant=settings.tenant, ledger_keys=ledger))
+        with closing(opened) as store:
+            yield _RegistrationDesk(settings, ClientRegister(engine=store.engine, tenant=settings.tenant, keys=ledger))
