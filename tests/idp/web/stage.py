@@ -13,7 +13,7 @@ from idp.application.load import load_whole
 from idp.demo.country import Country
 from idp.demo.relying_party import Service
 from idp.demo.scene import HOST, Scene
-from idp.keys.file import FileSigner, create_saml_key, load_signer
+from idp.keys.file import FileSigner, create_saml_key, load_signer, write_private
 from idp.keys.folder import SAML_ENCRYPTION
 from idp.keys.kinds import own_encryption
 from idp.server.http import Server, bind
@@ -108,10 +108,13 @@ class Stage(Scene, LiveStage):
         return signer
 
     @contextmanager
-    def other_broker(self, folder: Path, edits: Mapping[str, tuple[str, ...] | None]) -> Iterator[int]:
+    def other_broker(
+        self, folder: Path, edits: Mapping[str, tuple[str, ...] | None], added: Mapping[str, str] | None = None
+    ) -> Iterator[int]:
         """A second broker over the same keys and database, its configuration edited. Gives its port.
 
-        `edits` maps a file to what is replaced in it (old, new, and so on), or to None where the file is gone.
+        `edits` maps a file to what is replaced in it (old, new, and so on), or to None where the file is gone; `added` are
+        new files, readable by their owner alone.
         """
         copytree(self.receiving, folder, ignore=lambda _folder, _names: {"ciconia.db", "ciconia.db-wal", "ciconia.db-shm"})
         settings = folder / "ciconia.toml"
@@ -126,6 +129,8 @@ class Stage(Scene, LiveStage):
                 assert old in text, f"{name} has no {old}"
                 text = text.replace(old, new)
             (folder / name).write_text(text, encoding="utf-8")
+        for name, text in (added or {}).items():
+            write_private(folder / name, text.encode())
         # Its server saw the edit, so a folder that was in force before is taken up again
         read = replace(load_whole(folder)[0], since=EVER)
         application = Application(folder, clock=self.clock, read=read)
