@@ -243,7 +243,8 @@ ID_TOKEN_CHECKS: Mapping[str, str] = {
 JWE_CHECKS: Mapping[str, str] = {
     "jwe_size": "an encrypted token has at most 64 KiB, its header 1 KiB",
     "jwe_form": "it is a compact JWE: five parts of base64url in its one spelling, no key, 12 octets of IV, 16 of tag",
-    "jwe_header": "the header is one strict JSON object of alg, enc, epk, kid, apu, apv, cty and typ; no zip, crit or p2c",
+    "jwe_header": "the header is one strict JSON object of alg, enc, epk, kid, apu, apv, cty, typ and claims; no zip, crit",
+    "jwe_replicated": "iss, sub and aud of the header are absent, or those of the token inside",
     "jwe_alg": "key agreement and content encryption are those that are registered",
     "jwe_typ": "cty and typ are absent or JWT",
     "jwe_kid": "kid names one key of ours; without it there is only one",

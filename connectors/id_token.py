@@ -19,7 +19,7 @@ from connectors.registered_claims import (
     optional_text,
     subject_of,
 )
-from connectors.signatures.jwe import TokenEncryption, opened
+from connectors.signatures.jwe import TokenEncryption, check_replicated, opened
 from connectors.signatures.jws import SignedClaims, VerificationKey, verify
 from connectors.wire.claims import Json
 from policies.assurance import LEVELS_BY_NAME, LevelOfAssurance
@@ -96,9 +96,10 @@ class IdToken:
 def judge_id_token(token: str, keys: Sequence[VerificationKey], expected: ExpectedIdToken, now: int) -> IdToken:
     """Judge a token. `keys` are the issuer's, for `expected.alg` alone. Raises `AssertionRejected` and its kinds."""
     # 1.
+    inside = token if expected.encrypted is None else opened(token, expected.encrypted)
+    claims = verify(inside, keys, alg=expected.alg, types=TYPES)
     if expected.encrypted is not None:
-        token = opened(token, expected.encrypted)
-    claims = verify(token, keys, alg=expected.alg, types=TYPES)
+        check_replicated(token, claims.members)
     # 2.
     judge_issuer(claims, expected.issuer)
     subject = subject_of(claims)

@@ -12,7 +12,7 @@ from connectors.fetch import HttpAnswer
 from connectors.formats.saml_message import WireAttribute
 from connectors.oidc.metadata import NAMES_ISSUER, DiscoveryDocument
 from connectors.registered_claims import is_visible, judge_audience, judge_issuer, optional_seconds
-from connectors.signatures.jwe import TokenEncryption, opened
+from connectors.signatures.jwe import TokenEncryption, check_replicated, opened
 from connectors.signatures.jws import VerificationKey, verify
 from connectors.wire.claims import Json, read_object
 from policies.errors import AssertionRejected, AssuranceTooLow, AuthenticationFailed, PeerUnavailable
@@ -160,9 +160,10 @@ def judge_userinfo(
         if _media_type(answer) != "application/jwt":
             raise AssertionRejected("userinfo_form", "userinfo that is no application/jwt, where it is to be signed")
         token = answer.body.decode("ascii", "replace").strip()
+        inside = token if expected.encrypted is None else opened(token, expected.encrypted)
+        signed = verify(inside, keys, alg=expected.alg, types=TYPES_OF_USERINFO)
         if expected.encrypted is not None:
-            token = opened(token, expected.encrypted)
-        signed = verify(token, keys, alg=expected.alg, types=TYPES_OF_USERINFO)
+            check_replicated(token, signed.members)
         # 2.
         judge_issuer(signed, expected.issuer)
         judge_audience(signed, expected.client_id)

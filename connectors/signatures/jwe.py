@@ -31,7 +31,8 @@ MAX_HEADER = 1024
 IV, TAG = 12, 16
 # A closed grammar. `zip` unpacks what nobody vouched for, `p2c` and `p2s` stretch passwords, `crit` changes the rules, and
 # `jwk`, `jku`, `x5u` and `x5c` bring keys.
-HEADER_MEMBERS = frozenset({"alg", "enc", "epk", "kid", "apu", "apv", "cty", "typ"})
+REPLICATED = ("iss", "sub", "aud")
+HEADER_MEMBERS = frozenset({"alg", "enc", "epk", "kid", "apu", "apv", "cty", "typ", *REPLICATED})
 EPK_MEMBERS = frozenset({"kty", "crv", "x", "y"})
 # RFC 7519 §5.2 wants `cty` to say JWT; a provider that leaves it out has sent an id_token all the same
 KINDS = ("", "JWT")
@@ -52,6 +53,13 @@ def opened(token: str, encryption: TokenEncryption) -> str:
     octets = _decrypted(token, encryption.keys, encryption.alg, encryption.enc)
     # Octets outside ASCII are no token: the judge of the signature refuses them
     return octets.decode("ascii", "replace")
+
+
+def check_replicated(token: str, claims: Mapping[str, Json]) -> None:
+    """Claims that a header repeats are those of the token inside (RFC 7519 §5.3). Raises `AssertionRejected`."""
+    header = _header(token)
+    if any(name in header and header[name] != claims.get(name) for name in REPLICATED):
+        raise AssertionRejected("jwe_replicated", "the header repeats a claim that the token inside does not have")
 
 
 # The plan. Each block below has its number.
@@ -94,7 +102,8 @@ class _HeldKey(ECKey):
 
 
 def _registry(alg: str, enc: str) -> JWERegistry:
-    return JWERegistry(algorithms=[alg, enc])
+    # The header was judged: joserfc knows no claims in one
+    return JWERegistry(algorithms=[alg, enc], strict_check_header=False)
 
 
 def _header(token: str) -> Mapping[str, Json]:

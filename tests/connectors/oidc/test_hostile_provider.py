@@ -20,7 +20,7 @@ from policies.errors import (
 from tests.connectors.metadata.origin import LOOPBACK
 from tests.connectors.oidc import bench
 from tests.connectors.oidc.bench import NOW, REGISTERED, asked, connector, forced, login
-from tests.connectors.oidc.upstream import LEFT_OUT, LOW, Odd, Upstream, drips, hangs
+from tests.connectors.oidc.upstream import CLIENT, LEFT_OUT, LOW, Odd, Upstream, drips, hangs
 from tests.connectors_jws.jws_doubles import b64, token_key
 
 
@@ -156,6 +156,18 @@ def test_an_id_token_brings_no_key_of_its_own(op: Upstream, name: str) -> None:
 def test_an_encrypted_token_is_for_those_who_agreed_on_it(op: Upstream) -> None:
     op.encrypted = bench.ENCRYPTION.public_key
     assert refused(op).check == "jws_form"
+
+
+@pytest.mark.spec("RFC 7519 §5.3")
+def test_claims_outside_of_an_encrypted_token_are_those_inside(op: Upstream) -> None:
+    op.encrypted, made = bench.ENCRYPTION.public_key, connector(op, replace(REGISTERED, id_token_enc="A128GCM"))
+    op.odd["/userinfo"] = lambda handler: handler.tell(dict(op.person))
+    op.outside = {"iss": op.base, "aud": CLIENT}
+    assert login(made, op).issuer == op.base
+    op.outside = {"iss": op.base, "aud": "another client"}
+    with pytest.raises(AssertionRejected) as caught:
+        login(made, op)
+    assert caught.value.check == "jwe_replicated"
 
 
 # -- keys ---------------------------------------------------------------------------------------------------------------

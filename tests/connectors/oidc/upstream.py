@@ -12,9 +12,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from joserfc.jwe import JWERegistry, encrypt_compact
+from joserfc.jwk import ECKey
 
 from connectors.client_assertion import ExpectedClientAssertion, judge_client_assertion
-from connectors.signatures.jwe_encrypt import encrypt, encrypting
 from connectors.signatures.jwk import keys_from_jwks, public_jwk, thumbprint
 from connectors.signatures.jws import base64url, verification_key, verify
 from connectors.signatures.signer import Signer
@@ -47,6 +48,7 @@ class Upstream:
         self.person: dict[str, Json] = {"sub": SUBJECT, **PERSON}
         self.userinfo_alg = self.nonce = ""
         self.encrypted: EllipticCurvePublicKey | None = None
+        self.outside: Mapping[str, Json] = {}
         self.method, self.dpop, self.audience = "private_key_jwt", False, ""
         self.odd: dict[str, Odd] = {}
         self.hits: list[str] = []
@@ -130,8 +132,9 @@ class Upstream:
         token = handmade({name: value for name, value in header.items() if value != LEFT_OUT}, dict(claims), self.key)
         if self.encrypted is None:
             return token
-        members = {**public_jwk(self.encrypted), "use": "enc", "alg": "ECDH-ES", "kid": thumbprint(self.encrypted)}
-        return encrypt(token.encode(), encrypting(json.dumps({"keys": [members]}), "ECDH-ES", "A128GCM"))
+        outer = {"alg": "ECDH-ES", "enc": "A128GCM", "cty": "JWT", "kid": thumbprint(self.encrypted), **self.outside}
+        registry = JWERegistry(algorithms=["ECDH-ES", "A128GCM"], strict_check_header=False)
+        return encrypt_compact(outer, token.encode(), ECKey.import_key(self.encrypted), registry=registry)
 
 
 class _Handler(BaseHTTPRequestHandler):

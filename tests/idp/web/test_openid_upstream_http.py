@@ -1,13 +1,14 @@
 """Logins over an OpenID provider, from the service's request to its tokens, at a broker that serves."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from connectors.oidc.line import MOST_FAILURES
 from connectors.signatures.jwk import keys_from_jwks
+from connectors.wire.claims import Json
 from idp.keys.folder import CLIENT_SECRET
 from idp.protocols.oidc.relying_party import JWKS_PATH
 from tests.connectors.oidc.upstream import CLIENT, LOW, SECRET, Upstream, upstream
@@ -39,7 +40,11 @@ given_name = "given_name"
 "address.country" = "address.country"
 email = "email"
 """
-MARI = {"personal_code": "EE-1", "email": "mari@example.test", "address": {"locality": "Storkhaven", "country": "EE"}}
+MARI: Mapping[str, Json] = {
+    "personal_code": "EE-1",
+    "email": "mari@example.test",
+    "address": {"locality": "Storkhaven", "country": "EE"},
+}
 
 
 def files(op: Upstream, name: str = "op", pushed: str = "false") -> dict[str, str]:
