@@ -7,6 +7,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,7 @@ from idp.demo.border import Border
 from idp.demo.browser import WalkError
 from idp.demo.database import demo_database
 from idp.demo.scene import write_new
-from idp.demo.walk import Walked, walk
+from idp.demo.walk import OPENID, Walked, walk, walk_card
 from idp.keys.ledger_files import LOG_VKEY
 from idp.store.faults import explained
 from idp.system.logs import configure_logs
@@ -28,6 +29,13 @@ from policies.attributes import AttributeName
 from policies.catalogue import STANDARD
 from policies.errors import BrokerError, Misconfigured
 from policies.forms import form_title, parse_form
+
+
+class Upstream(StrEnum):
+    """Who vouches for the citizen of `--once`."""
+
+    SAML = "saml"
+    OIDC = "oidc"
 
 
 def demo(
@@ -44,6 +52,9 @@ def demo(
             metavar="URL", help="One database for all nodes: postgresql://USER@HOST/NAME, or a new sqlite:///FILE."
         ),
     ] = "",
+    upstream: Annotated[
+        Upstream, typer.Option(help="With --once: who vouches: a country by SAML, or the city's card by OpenID Connect.")
+    ] = Upstream.SAML,
 ) -> None:
     """Two demo countries, three nodes and a city, on this machine. Fresh keys on each run; nothing stays without --keep.
 
@@ -68,8 +79,9 @@ def demo(
                 _stay(border)
                 return
             with doing(as_json=as_json) as told:
-                told("Signing a citizen of Estonia in")
-                walked = walk(border)
+                card = upstream is Upstream.OIDC
+                told("Signing a holder of the city's card in" if card else "Signing a citizen of Estonia in")
+                walked = walk_card(border) if card else walk(border)
             kept = _keep(walked, folder) if keep is not None else None
     if as_json:
         print(json.dumps(walked.as_json(show_values=show_values, kept=kept), ensure_ascii=False))
@@ -143,7 +155,7 @@ def _database(url: str, *, keep: bool) -> Iterator[str]:
 def _open(folder: Path, *, fixed: bool, database: str, as_json: bool) -> Iterator[Border]:
     with ExitStack() as stack:
         with doing(as_json=as_json) as told:
-            border = Border(folder, fixed=fixed, database=database, told=told)
+            border = Border(folder, fixed=fixed, database=database, card=True, told=told)
             stack.callback(border.close)
             border.open()
         yield border
@@ -181,9 +193,15 @@ def _tell(walked: Walked, *, show_values: bool, kept: tuple[Path, Path] | None) 
 
     heading("Who asked")
     say(f"  {walked.service}, for: {walked.purpose}")
-    heading(f"What the node of the citizen's country sent to the city's node, encrypted (assurance {walked.loa})")
-    say(f"  {', '.join(_title(name) for name in walked.arrived)}")
-    out.print("  Names, birth date and identifier always travel between nodes. They stay there, and end with the sign-in.")
+    if walked.upstream == OPENID:
+        heading(f"What the city's card said to the city's node (assurance {walked.loa})")
+        say(f"  {', '.join(_title(name) for name in walked.arrived)}")
+    else:
+        heading(f"What the node of the citizen's country sent to the city's node, encrypted (assurance {walked.loa})")
+        say(f"  {', '.join(_title(name) for name in walked.arrived)}")
+        out.print(
+            "  Names, birth date and identifier always travel between nodes. They stay there, and end with the sign-in."
+        )
     heading("What was weakened before it went on, and why")
     for one in walked.weakened:
         given = f"{_title(one.attribute)}: only {_form(one.given)}, for {_why(one.reason)}"

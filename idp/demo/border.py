@@ -22,22 +22,25 @@ from idp.application.load import load_all
 from idp.config.settings import load_settings
 from idp.demo.citizens import BULGARIANS, CITIZENS, CITY, Citizen
 from idp.demo.city import City, services
+from idp.demo.city_card import CityCard
 from idp.demo.country import Country, country_with_key
 from idp.demo.scene import bound, city_secrets, secret_words, write_jwks, write_new, write_templates
 from idp.demo.stage_servers import StageServers
 from idp.keys.file import FileSigner, load_signer
 from idp.keys.folder import create_keys, load_keys
+from idp.keys.kinds import OPENID
 from idp.keys.ledger_files import load_ledger_keys
 from idp.protocols.eidas.own_metadata import own_facts
 from idp.store.engine import disposed, open_engine
 from idp.store.migrate import migrate
 from idp.store.peer_copies import StoredCopies
+from idp.system.addresses import callback_url
 from idp.system.clock import system_clock
-from policies.parties import EntityId
+from policies.parties import EntityId, ProviderId
 
 READY_SECONDS = 90.0
 POLL_SECONDS = 0.05
-PORTS = {"broker": 8400, "estonia": 8401, "city": 8402, "node-ee": 8403, "bulgaria": 8404, "node-bg": 8405}
+PORTS = {"broker": 8400, "estonia": 8401, "city": 8402, "node-ee": 8403, "bulgaria": 8404, "node-bg": 8405, "card": 8406}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,8 @@ class Border:
 
     `folder` gets `receiving/`, `sending/` (Estonia) and `sending-bg/`, a configuration each. `fixed`: on the usual ports.
     `processes`: each node in a process of its own; else all in this one. `lands`: the two countries. `database`: one for
-    all three nodes, each a tenant of it; by default a file in each folder. `told` is called with each step.
+    all three nodes, each a tenant of it; by default a file in each folder. `card`: the city has a card, a provider that
+    speaks OpenID Connect. `told` is called with each step.
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class Border:
         processes: bool = True,
         lands: Sequence[Land] = LANDS,
         database: str = "ciconia.db",
+        card: bool = False,
         told: Callable[[str], object] = str,
     ) -> None:
         self.folder = folder
@@ -83,6 +88,7 @@ class Border:
         self.lands = tuple(lands)
         self.receiving = folder / "receiving"
         self.sending = {"EE": folder / "sending", "BG": folder / "sending-bg"}
+        self.card: CityCard | None = None
         self._sockets = {name: bound(port if fixed else 0) for name, port in PORTS.items()}
         self._ports = {name: listening.getsockname()[1] for name, listening in self._sockets.items()}
         self.issuer = self._base("broker")
@@ -92,6 +98,8 @@ class Border:
         self._outside.mkdir(parents=True)
         secret, fares = city_secrets(self._outside)
         self._configure(secret_words(secret), fares)
+        if card:
+            self._add_card()
         self.city = City(base=self.city_base, issuer=self.issuer, services=services(self.city_base, secret, fares))
         self._processes = processes
         self._playing = StageServers()
@@ -103,6 +111,8 @@ class Border:
         self._told("Starting the three nodes")
         for land in self.lands:
             self._playing.thread(land.host, self.countries[land.code].app(), self._sockets[land.host])
+        if self.card is not None:
+            self._playing.thread("card", self.card.app(), self._sockets["card"])
         for name in ("node-ee", "node-bg", "broker"):
             self.play(name)
         self._told("Waiting until the nodes know each other")
@@ -171,6 +181,15 @@ class Border:
         for land in self.lands:
             words = {**base, **of_land[land.code], **digests}
             write_templates(here.joinpath("border", "sending"), self.sending[land.code], words)
+
+    def _add_card(self) -> None:
+        """Makes the city's card, registers the city there, and pins the card's metadata in the city's folder."""
+        keys, base = self.receiving / "keys", self._base("card")
+        redirect = callback_url(self.issuer, ProviderId("city-card"))
+        client = load_signer(keys / OPENID.file)
+        self.card = CityCard(base=base, key=self._outside / "card.pem", client=client, redirect_uri=redirect)
+        write_new(self.receiving / "metadata" / "city-card.json", self.card.document())
+        write_templates(resources.files("idp.demo").joinpath("border", "card"), self.receiving, {"@CARD@": base})
 
     def _words(self, land: Land) -> dict[str, str]:
         return {

@@ -103,6 +103,24 @@ BULGARIANS = (
 )
 
 
+CARD_HOLDERS = (
+    _citizen(
+        "sanne",
+        "Sanne Smit, grown up, lives in Storkhaven",
+        SUBSTANTIAL,
+        "Smit|Sanne|19930817|card-0007",
+        f"sanne.smit@post.example|Rope Walk 2|4711|{CITY}|NL",
+    ),
+    _citizen(
+        "daan",
+        "Daan de Wit, sixty-four years old, lives in Storkhaven",
+        SUBSTANTIAL,
+        "de Wit|Daan|19620420|card-0008",
+        f"daan.dewit@post.example|Canal Street 40|4711|{CITY}|NL",
+    ),
+)
+
+
 def citizen(key: str) -> Citizen | None:
     """The citizen of a key, if there is one."""
-    return next((one for one in (*CITIZENS, *BULGARIANS) if one.key == key), None)
+    return next((one for one in (*CITIZENS, *BULGARIANS, *CARD_HOLDERS) if one.key == key), None)

@@ -26,6 +26,7 @@ from idp.config.settings import load_settings
 from idp.demo.border import Border, known_to
 from idp.demo.browser import Browser, Page, WalkError
 from idp.demo.city import PROTOCOL_CLAIMS
+from idp.demo.city_card import CLAIMS
 from idp.demo.loopback import client, send
 from idp.keys.folder import load_keys
 from idp.keys.ledger_files import load_ledger_keys
@@ -47,6 +48,10 @@ POLL_SECONDS = 0.05
 DECISION = "//form[.//*[@name='decided']]"
 # The default country
 ESTONIA = "EE"
+# How the source of a walk is asked
+SAML, OPENID = "saml", "oidc"
+# All that the card says of its holder, by the catalogue's names
+CARD_ATTRIBUTES = tuple(sorted({*CLAIMS, "birthdate", "address"}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,8 @@ class Walked:
     # the citizen's receipt from their browser, and the keys that it was checked with, as /log/vkey has them
     receipt: bytes = field(repr=False)
     log_key: str
+    # "saml": the country's identity provider behind its node; "oidc": the city's card, which the city asks itself
+    upstream: str = SAML
 
     def as_json(self, *, show_values: bool, kept: tuple[Path, Path] | None = None) -> dict[str, object]:
         """The JSON object of `ciconia demo --once`. `kept`: the paths of the receipt and the log's key, if any."""
@@ -110,7 +117,11 @@ class Walked:
         return {
             "ok": True,
             "steps": [asdict(step) for step in self.steps],
-            "hops": {"sending->receiving": list(self.arrived), "receiving->city": sorted(self.released)},
+            "upstream": self.upstream,
+            "hops": {
+                "sending->receiving" if self.upstream == SAML else "card->receiving": list(self.arrived),
+                "receiving->city": sorted(self.released),
+            },
             "released": released,
             "weakened": [asdict(one) for one in self.weakened],
             "withheld": [asdict(one) for one in self.withheld],
@@ -138,17 +149,37 @@ def walk(border: Border, *, country: str = ESTONIA, citizen: str = "mari", servi
     """Walks one login through the open stage. Raises `WalkError` at the first thing that is not as it should be."""
     folders = {"receiving": border.receiving, "sending": border.sending[country]}
     with Browser() as browser, _ledgers(folders) as ledgers:
-        return _walk(border, browser, (country, citizen, service), ledgers)
+        steps = _Steps()
+        asking = _begun(border, browser, f"/at/{country.lower()}", service, steps)
+        steps.done("receiving", "asks the node of the citizen's country, with a signed request")
+        crossed = _crossed(browser, asking, citizen, steps)
+        question = _expect(browser.submit(crossed, {}), "the question")
+        steps.done("receiving", "verifies and decrypts, decides what may go, and asks the citizen")
+        arrived = _arrived(crossed, border.receiving, border.nodes[country])
+        return _ended(border, browser, question, ledgers, steps, (SAML, arrived))
 
 
-def _walk(border: Border, browser: Browser, who: tuple[str, str, str], ledgers: dict[str, "_Ledger"]) -> Walked:
-    country, citizen, service = who
-    steps, node = _Steps(), border.nodes[country]
+def walk_card(border: Border, *, citizen: str = "sanne", service: str = "parking") -> Walked:
+    """Walks one login with the city's card, which speaks OpenID Connect. Raises as `walk`."""
+    with Browser() as browser, _ledgers({"receiving": border.receiving}) as ledgers:
+        steps = _Steps()
+        asking = _begun(border, browser, "/at/city-card", service, steps)
+        steps.done("receiving", "asks the city's card, which speaks OpenID Connect")
+        question = _expect(browser.submit(asking, {"citizen": citizen}), "the question")
+        steps.done("receiving", "redeems the card's code, verifies what it got, decides what may go, and asks the citizen")
+        return _ended(border, browser, question, ledgers, steps, (OPENID, CARD_ATTRIBUTES))
+
+
+def _begun(border: Border, browser: Browser, chosen: str, service: str, steps: "_Steps") -> Page:
+    """The first page of the sign-in that the citizen chose."""
     picker = _expect(browser.get(f"{border.city_base}/{service}/login"), "the country picker")
     steps.done("city", "asks the broker to sign somebody in, for one registered purpose")
-    chosen = f"//a[contains(@href, '/at/{country.lower()}')]"
-    asking = _expect(browser.get(picker.link(chosen), origin=border.issuer), "the country's node")
-    steps.done("receiving", "asks the node of the citizen's country, with a signed request")
+    link = picker.link(f"//a[contains(@href, '{chosen}')]")
+    return _expect(browser.get(link, origin=border.issuer), "the sign-in that the citizen chose")
+
+
+def _crossed(browser: Browser, asking: Page, citizen: str, steps: "_Steps") -> Page:
+    """The page by which the node of a country sends its answer to the city's node."""
     if asking.tree.xpath("boolean(//input[@name='SAMLRequest'])"):
         asking = _expect(browser.submit(asking, {}), "the country's sign-in")
     steps.done("sending", "verifies the request, and sends the citizen to the country's own sign-in")
@@ -158,9 +189,18 @@ def _walk(border: Border, browser: Browser, who: tuple[str, str, str], ledgers: 
     steps.done("sending", "verifies that answer, and says which data go to which country")
     leaving = _expect(browser.submit(informed, {"choice": "continue"}, DECISION), "the node's answer")
     steps.done("sending", "records, then sends the minimum data set, encrypted to the receiving node and signed")
-    question = _expect(browser.submit(leaving, {}), "the question")
-    steps.done("receiving", "verifies and decrypts, decides what may go, and asks the citizen")
-    crossed = leaving
+    return leaving
+
+
+def _ended(
+    border: Border,
+    browser: Browser,
+    question: Page,
+    ledgers: dict[str, "_Ledger"],
+    steps: "_Steps",
+    source: tuple[str, tuple[str, ...]],
+) -> Walked:
+    """The rest of a walk, from the question on. `source` is how it was asked, and what arrived of it."""
     weakened, withheld, forms = _shown(question)
     leaving = _expect(browser.submit(question, {"choice": "approve"}, DECISION), "the way back")
     steps.done("receiving", "records the approval, then releases")
@@ -169,7 +209,8 @@ def _walk(border: Border, browser: Browser, who: tuple[str, str, str], ledgers: 
     steps.done("city", "redeems the code and checks what it got")
     id_token, userinfo = _signed_in(end)
     proved = {name: ledger.proved() for name, ledger in ledgers.items()}
-    steps.done("receiving", "proves, and the sending node too, that the record stands in its published log")
+    both = ", and the sending node too," if len(ledgers) > 1 else ""
+    steps.done("receiving", f"proves{both} that the record stands in its published log")
     receipt = _receipt(browser, border.issuer, ledgers["receiving"].keys)
     steps.done("receiving", "gives the citizen a receipt, which is checked here with the log's key alone")
     given = {name: value for name, value in {**id_token, **userinfo}.items() if name not in PROTOCOL_CLAIMS}
@@ -181,7 +222,7 @@ def _walk(border: Border, browser: Browser, who: tuple[str, str, str], ledgers: 
         steps=tuple(steps.taken),
         service=_said(question, 1),
         purpose=_said(question, 2),
-        arrived=_arrived(crossed, border.receiving, node),
+        arrived=source[1],
         released=released,
         weakened=weakened,
         withheld=withheld,
@@ -189,6 +230,7 @@ def _walk(border: Border, browser: Browser, who: tuple[str, str, str], ledgers: 
         ledgers=proved,
         receipt=receipt,
         log_key=ledgers["receiving"].key_list,
+        upstream=source[0],
     )
 
 

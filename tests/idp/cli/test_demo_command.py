@@ -24,7 +24,7 @@ SETTING_UP = [
     "Waiting until the nodes know each other",
 ]
 Kept = tuple[Path, dict[str, object]]
-KEYS = {"ok", "steps", "hops", "released", "weakened", "withheld", "loa", "receipt", "log_key", "ledgers"}
+KEYS = {"ok", "steps", "upstream", "hops", "released", "weakened", "withheld", "loa", "receipt", "log_key", "ledgers"}
 
 
 @pytest.fixture(scope="module")

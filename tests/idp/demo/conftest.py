@@ -51,7 +51,7 @@ def serving() -> Serving:
 @pytest.fixture(scope="session")
 def border(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Border]:
     """The whole way across a border, its nodes in this process."""
-    made = Border(tmp_path_factory.mktemp("demo") / "border", fixed=False, processes=False)
+    made = Border(tmp_path_factory.mktemp("demo") / "border", fixed=False, processes=False, card=True)
     made.open()
     yield made
     made.close()

@@ -6,7 +6,7 @@ from idp.config.settings import load_settings
 from idp.demo.border import Border
 from idp.demo.browser import Browser, WalkError
 from idp.demo.loopback import client, send
-from idp.demo.walk import Walked, walk
+from idp.demo.walk import OPENID, Walked, walk, walk_card
 from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.checkpoint import TreeHead, open_note
 
@@ -119,3 +119,14 @@ def test_too_low_a_level_is_told_on_both_pages_and_then_to_the_service(border: B
         assert "error=unmet_authentication_requirements" in back
         end = browser.get(back, origin=border.issuer, accept="application/json")
         assert "unmet_authentication_requirements" in str(end.json()["refused"])
+
+
+@pytest.mark.spec("OpenID Connect Core §3.1.2")
+def test_the_city_s_card_is_asked_by_openid_connect_and_the_rest_is_as_ever(border: Border, walked: Walked) -> None:
+    by_card = walk_card(border)
+    assert (by_card.upstream, by_card.loa, set(by_card.ledgers)) == (OPENID, "substantial", {"receiving"})
+    assert {name: form for name, (form, _) in by_card.released.items()} == {
+        name: form for name, (form, _) in walked.released.items()
+    }
+    assert by_card.released["sub"] != walked.released["sub"]
+    assert walk_card(border, citizen="daan", service="fares").released["age_over_60"][1] is True

@@ -1,0 +1,157 @@
+"""A demo identity provider that speaks OpenID Connect: the city card, signed with python-jose, so that other code signs.
+
+It takes the code flow with PKCE alone, from one client that proves itself by its key, and lets one pick a citizen in place
+of a sign-in. Its codes and tokens live in memory: it is one process of the demo.
+"""
+
+import hashlib
+import html
+import json
+import secrets
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlencode
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from jose import jwt
+
+from connectors.client_assertion import ExpectedClientAssertion, judge_client_assertion
+from connectors.signatures.jwk import public_jwk
+from connectors.signatures.jws import base64url, verification_key
+from connectors.signatures.signer import Signer
+from idp.demo.citizens import CARD_HOLDERS, Citizen
+from idp.keys.file import create_token_key, load_signer
+from idp.web.requests import form, header, query
+from policies.errors import AssertionRejected, RequestRefused
+
+CLIENT = "ciconia-city"
+LIFE = 120
+# The claim of each key of `citizens.NAMES`; the address has its parts inside (OpenID Connect Core 1.0 §5.1.1)
+CLAIMS = {"family_name": "family_name", "given_name": "given_name", "email": "email"}
+ADDRESS = {"street": "street_address", "postal_code": "postal_code", "locality": "locality", "country": "country"}
+
+
+class CityCard:
+    """The provider at `base`, with the key of a PEM file. It has one client, known by its key and its address."""
+
+    def __init__(self, *, base: str, key: Path, client: Signer, redirect_uri: str) -> None:
+        if not key.exists():
+            create_token_key(key, "ES256")
+        self.base, self._redirect_uri = base, redirect_uri
+        self._pem, self._key = key.read_text(encoding="ascii"), load_signer(key)
+        self._client = (verification_key(client.public_key, "ES256", client.key_id),)
+        self._holders = {one.key: one for one in CARD_HOLDERS}
+        # By code: the request, and who signed in; by access token: the holder
+        self._codes: dict[str, tuple[Mapping[str, str], Citizen, float]] = {}
+        self._tokens: dict[str, Citizen] = {}
+
+    def document(self) -> bytes:
+        """The discovery document that the city pins (OpenID Connect Discovery 1.0 §3)."""
+        paths = {"authorization": "authorize", "token": "token", "userinfo": "userinfo"}
+        members: dict[str, object] = {f"{name}_endpoint": f"{self.base}/{path}" for name, path in paths.items()}
+        members |= {"issuer": self.base, "jwks_uri": f"{self.base}/jwks", "response_types_supported": ["code"]}
+        members |= {"subject_types_supported": ["public"], "id_token_signing_alg_values_supported": ["ES256"]}
+        members |= {"token_endpoint_auth_methods_supported": ["private_key_jwt"], "claims_parameter_supported": True}
+        members |= {"code_challenge_methods_supported": ["S256"], "authorization_response_iss_parameter_supported": True}
+        return json.dumps(members).encode()
+
+    def app(self) -> FastAPI:
+        """The provider as a web application."""
+        app = FastAPI(openapi_url=None)
+
+        async def refused(_request: Request, error: Exception) -> Response:
+            return JSONResponse({"error": "invalid_request", "error_description": str(error)}, 400)
+
+        app.add_exception_handler(RequestRefused, refused)
+
+        @app.get("/.well-known/openid-configuration")
+        def discovery() -> Response:
+            return Response(self.document(), media_type="application/json")
+
+        @app.get("/jwks")
+        def jwks() -> Response:
+            return JSONResponse({"keys": [{**public_jwk(self._key.public_key), "use": "sig", "kid": self._key.key_id}]})
+
+        @app.get("/authorize")
+        def authorize(request: Request) -> Response:
+            return self._page(self._asked(query(request)))
+
+        @app.post("/answer")
+        async def answer(request: Request) -> Response:
+            fields = await form(request)
+            return self._answer(self._asked(fields), self._holders.get(fields.get("citizen", "")))
+
+        @app.post("/token")
+        async def token(request: Request) -> Response:
+            return JSONResponse(self._redeemed(await form(request)), headers={"Cache-Control": "no-store"})
+
+        @app.get("/userinfo")
+        def userinfo(request: Request) -> Response:
+            who = self._tokens.pop((header(request, b"authorization") or "").removeprefix("Bearer "), None)
+            return JSONResponse(claims_of(who)) if who else JSONResponse({"error": "invalid_token"}, 401)
+
+        return app
+
+    def _asked(self, fields: Mapping[str, str]) -> Mapping[str, str]:
+        """A request of the one client, to its one address. Raises `RequestRefused`."""
+        wanted = {"client_id": CLIENT, "redirect_uri": self._redirect_uri, "response_type": "code"}
+        if (
+            any(fields.get(name) != value for name, value in wanted.items())
+            or fields.get("code_challenge_method") != "S256"
+        ):
+            raise RequestRefused("this is no request of the city's broker")
+        names = ("client_id", "redirect_uri", "response_type", "code_challenge", "code_challenge_method", "nonce", "state")
+        return {name: fields.get(name, "") for name in names}
+
+    def _page(self, asked: Mapping[str, str]) -> Response:
+        """The page that asks who you are today, where a real card would be read."""
+        hidden = "".join(f'<input type="hidden" name="{name}" value="{html.escape(text)}">' for name, text in asked.items())
+        buttons = "".join(
+            f'<p><button name="citizen" value="{one.key}">{html.escape(one.about)}</button></p>'
+            for one in self._holders.values()
+        )
+        return HTMLResponse(
+            '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+            "<title>City card</title><h1>City card of Storkhaven</h1><p>The city asks who you are.</p>"
+            f'<form method="post" action="/answer">{hidden}{buttons}'
+            '<p><button name="citizen" value="">Do not sign in</button></p></form></html>'
+        )
+
+    def _answer(self, asked: Mapping[str, str], who: Citizen | None) -> Response:
+        back = {"state": asked["state"], "iss": self.base}
+        if who is None:
+            back["error"] = "access_denied"
+        else:
+            back["code"] = secrets.token_urlsafe(32)
+            self._codes[back["code"]] = (asked, who, time.time())
+        return RedirectResponse(f"{self._redirect_uri}?{urlencode(back)}", 303)
+
+    def _redeemed(self, fields: Mapping[str, str]) -> dict[str, object]:
+        """A code, once, for the client's assertion and the verifier. Raises `RequestRefused`."""
+        now = time.time()
+        expected = ExpectedClientAssertion(CLIENT, self.base, "ES256", f"{self.base}/token")
+        try:
+            judge_client_assertion(fields.get("client_assertion", ""), self._client, expected, int(now))
+        except AssertionRejected as error:
+            raise RequestRefused(f"the client assertion does not hold: {error.check}") from error
+        asked, who, since = self._codes.pop(fields.get("code", ""), ({}, None, 0.0))
+        proof = base64url(hashlib.sha256(fields.get("code_verifier", "").encode()).digest())
+        if who is None or now > since + LIFE or proof != asked["code_challenge"]:
+            raise RequestRefused("the code does not hold")
+        access = secrets.token_urlsafe(32)
+        self._tokens[access] = who
+        claims = {"iss": self.base, "aud": CLIENT, "sub": who.attributes["person_identifier"], "nonce": asked["nonce"]}
+        times = {"iat": int(now), "exp": int(now) + LIFE, "auth_time": int(since)}
+        id_token = jwt.encode({**claims, **times, "acr": who.loa}, self._pem, "ES256", {"kid": self._key.key_id})
+        return {"access_token": access, "token_type": "Bearer", "expires_in": LIFE, "id_token": id_token}
+
+
+def claims_of(who: Citizen) -> dict[str, object]:
+    """All that the card says of its holder."""
+    said, day = who.attributes, who.attributes["birthdate"]
+    address = {claim: said[f"address.{part}"] for part, claim in ADDRESS.items()}
+    named: dict[str, object] = {claim: said[key] for key, claim in CLAIMS.items()}
+    born = f"{day[:4]}-{day[4:6]}-{day[6:]}"
+    return {**named, "sub": said["person_identifier"], "birthdate": born, "address": address}
