@@ -31,6 +31,7 @@ def listed(name: str, city: City | None = None) -> list[str]:
     return cast(list[str], (city or City()).provider.discovery().body[name])  # a test that finds no list fails
 
 
+@pytest.mark.spec("RFC 9449 §5.1")
 def test_the_document_says_exactly_this() -> None:
     document = dict(City().provider.discovery().body)
     claims = document.pop("claims_supported")

@@ -1,4 +1,4 @@
-"""What a registration may say of certificates and bound tokens (RFC 8705, RFC 9449)."""
+"""A registration of certificates and bound tokens (RFC 8705, RFC 9449): how it is read, and when it is refused."""
 
 import json
 
