@@ -41,6 +41,7 @@ from idp.protocols.oidc.client import BASIC, NONE, POST, PRIVATE_KEY_JWT, SECRET
 from idp.system.stderr import LossyStream
 from policies.catalogue import ClaimValue
 from policies.errors import Misconfigured, Problem, SignatureInvalid
+from policies.openid_client import FAPI2
 from policies.parties import ASSERTION_LIFE, LONGEST_ASSERTION_LIFE, PurposeId
 from policies.purposes import Purpose
 
@@ -237,6 +238,7 @@ def _show(
         around.required,
         key=credential.method == PRIVATE_KEY_JWT,
         post=credential.method == POST,
+        fapi2=asked.profile == FAPI2,
         id_token_alg=asked.id_token_alg,
     )
     wanted = [one for one in programs_for(asked) if snippet in (Snippet.ALL, one)]

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from idp.application.register_party import Registration
-from idp.cli.snippets import PUBLIC_ALONE, SECRET_ALONE, TITLES, Framework
+from idp.cli.snippets import FAPI2_PROGRAMS, PUBLIC_ALONE, SECRET_ALONE, TITLES, Framework
 from idp.protocols.oidc.client import PRIVATE_KEY_JWT, SECRET_METHODS
 from policies.errors import Problem
 from policies.load.profiles import ALGORITHMS, is_plain
@@ -13,8 +13,6 @@ from policies.openid_client import CORE, FAPI2
 from policies.parties import ASSERTION_LIFE
 from policies.redirects import is_of_an_app, origin_of
 
-# Those of our programs that push their requests and bind their tokens
-FAPI2_PROGRAMS = frozenset[str]()
 NO_PROGRAM = "no program of ours signs in with a key; docs/connect-an-app.md says what it needs."
 
 

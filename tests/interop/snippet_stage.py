@@ -51,7 +51,8 @@ class App:
 
     @property
     def redirect_uri(self) -> str:
-        return f"{self.base}/callback"
+        # The profile fapi2 takes https alone, but for this machine by its number
+        return f"http://{HOST}:{self.port}/callback" if self.kind.startswith("strict") else f"{self.base}/callback"
 
 
 class SnippetStage(Scene):
@@ -207,7 +208,8 @@ def signed_in(stage: SnippetStage, each: App, citizen: str = "mari", **changed: 
         address = begun(browser, each, **changed)
         posting = browser.submit(to_the_country(browser, stage, address), {"citizen": citizen})
         back = to_the_answer(browser, browser.submit(posting, {}))
-        return browser.get(back, origin=stage.issuer), [dict(line) for line in lines]
+        there = back.replace(f"http://{HOST}:{each.port}/", f"{each.base}/")
+        return browser.get(there, origin=stage.issuer), [dict(line) for line in lines]
 
 
 def refused_before(stage: SnippetStage, each: App, **changed: str) -> tuple[Page, Log]:

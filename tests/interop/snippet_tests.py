@@ -13,7 +13,7 @@ def signs_in(stage: SnippetStage, kind: str) -> None:
     with running(stage, kind) as app:
         page, _ = signed_in(stage, app)
     assert page.status == 200, page.text
-    assert page.url.startswith(app.redirect_uri)
+    assert page.url.startswith(f"{app.base}/callback")
     person = page.json()
     assert {name: person[name] for name in person if name != "sub"} == RELEASED
 

@@ -9,7 +9,8 @@
 | `spring.txt` | Java with Spring Security, not run: it cannot be had from PyPI, npm or Debian |
 
 A line that begins with `@secret@`, `@basic@`, `@post@` or `@key@` is for services that authenticate in this way: with a
-secret, with one in the header, with one in the form, or with a key. The other words between two `@` are those of `Words`.
+secret, with one in the header, with one in the form, or with a key. `@fapi2@` and `@core@` are for the two profiles.
+The other words between two `@` are those of `Words`.
 No secret and no path of a key is ever put in: a program takes them from its environment.
 """
 
@@ -50,8 +51,12 @@ TITLES = {
 NOT_RUN = frozenset({Framework.SPRING})
 # mod_auth_openidc 2.4 signs with an RSA key and names the token endpoint: it needs more than a key that we make
 SECRET_ALONE = frozenset({Framework.APACHE})
-SECRET, IN_HEADER, IN_FORM, KEY = "@secret@", "@basic@", "@post@", "@key@"  # marks of lines
-_MARK = re.compile("^@(secret|basic|post|key)@")
+# Marks of lines
+SECRET, IN_HEADER, IN_FORM, KEY, STRICT, PLAIN = "@secret@", "@basic@", "@post@", "@key@", "@fapi2@", "@core@"
+_MARKS = (SECRET, IN_HEADER, IN_FORM, KEY, STRICT, PLAIN)
+_MARK = re.compile("^@(secret|basic|post|key|fapi2|core)@")
+# Those that push their requests and bind their tokens, for the profile fapi2
+FAPI2_PROGRAMS = frozenset({Framework.EXPRESS})
 # Pages, which keep no secret and have no key: what `party add --public` prints, and nothing else does
 PUBLIC_ALONE = frozenset({Framework.SPA})
 # Where each program begins a sign-in, and where it does if the app is called back there: one path is not for both
@@ -75,6 +80,8 @@ class Words:
     key: bool = False
     # with the secret in the form instead of the header
     post: bool = False
+    # by the profile fapi2
+    fapi2: bool = False
     id_token_alg: str = "ES256"
 
     @property
@@ -93,17 +100,17 @@ def source(framework: Framework) -> str:
     return resources.files("idp.cli.snippets").joinpath(f"{framework}.txt").read_text(encoding="utf-8")
 
 
-def lines_of(text: str, *, key: bool, post: bool = False) -> str:
+def lines_of(text: str, *, key: bool, post: bool = False, fapi2: bool = False) -> str:
     """A snippet's lines for services with a key, or for those with a secret, which comes in the header or in the form."""
-    wanted = (KEY,) if key else (SECRET, IN_FORM if post else IN_HEADER)
-    others = tuple(mark for mark in (SECRET, IN_HEADER, IN_FORM, KEY) if mark not in wanted)
+    wanted = (STRICT if fapi2 else PLAIN, *((KEY,) if key else (SECRET, IN_FORM if post else IN_HEADER)))
+    others = tuple(mark for mark in _MARKS if mark not in wanted)
     kept = (line for line in text.splitlines(keepends=True) if not line.startswith(others))
     return "".join(_MARK.sub("", line) for line in kept)
 
 
 def render(framework: Framework, words: Words) -> str:
     """A snippet with the identifiers of a registration in it."""
-    text = lines_of(source(framework), key=words.key, post=words.post)
+    text = lines_of(source(framework), key=words.key, post=words.post, fapi2=words.fapi2)
     # One router looks at neither a slash at the end nor capitals
     if words.callback.strip("/").lower() == BEGIN:
         text = _BEGINS.sub(ELSE_BEGIN, text)

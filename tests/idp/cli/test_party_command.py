@@ -121,6 +121,10 @@ def test_a_service_with_a_key_is_proposed_the_strongest_profile(city: Path, tmp_
     run = add(city, "--key-out", tmp_path / "k.pem")
     assert run.exit_code == 0
     assert "Its profile is fapi2: it pushes each request to https://login.city.example/par" in run.output
+    # The program that can is printed, and no other
+    assert "buildAuthorizationUrlWithPAR" in run.output
+    assert "buildAuthorizationUrl(" not in run.output
+    assert "Authlib" not in run.output
     party = load_configuration(city).parties[ClientId("permits")]
     assert (party.openid.is_fapi2, party.openid.pushes, party.openid.dpop_bound_access_tokens) == (True, True, True)
     # None of these can be: whoever needs one gets what was there before
@@ -130,13 +134,13 @@ def test_a_service_with_a_key_is_proposed_the_strongest_profile(city: Path, tmp_
             ("--audience", "token_endpoint"),
             ("--id-token-alg", "RS256"),
             ("--pkce", "optional"),
-            ("--snippet", "express"),
+            ("--snippet", "flask"),
         )
     ):
         name = f"other-{number}"
         found = said(add(city, "--json", "--key-out", tmp_path / f"{name}.pem", *more, name=name))
         assert found["profile"] == "core"
-        assert "express" in str(found["snippets"])
+        assert "flask" in str(found["snippets"])
         assert not load_configuration(city).parties[ClientId(name)].openid.pushes
     assert said(add(city, "--json", name="by-secret"))["profile"] == "core"
 
