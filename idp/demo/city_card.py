@@ -1,4 +1,4 @@
-"""A demo identity provider that speaks OpenID Connect: the city card, signed with python-jose, so that other code signs.
+"""A demo identity provider that speaks OpenID Connect: the city card.
 
 It takes the code flow with PKCE alone, from one client that proves itself by its key, and lets one pick a citizen in place
 of a sign-in. Its codes and tokens live in memory: it is one process of the demo.
@@ -15,11 +15,10 @@ from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
-from jose import jwt
 
 from connectors.client_assertion import ExpectedClientAssertion, judge_client_assertion
 from connectors.signatures.jwk import public_jwk
-from connectors.signatures.jws import base64url, verification_key
+from connectors.signatures.jws import base64url, sign, verification_key
 from connectors.signatures.signer import Signer
 from idp.demo.citizens import CARD_HOLDERS, Citizen
 from idp.keys.file import create_token_key, load_signer
@@ -40,7 +39,7 @@ class CityCard:
         if not key.exists():
             create_token_key(key, "ES256")
         self.base, self._redirect_uri = base, redirect_uri
-        self._pem, self._key = key.read_text(encoding="ascii"), load_signer(key)
+        self._key = load_signer(key)
         self._client = (verification_key(client.public_key, "ES256", client.key_id),)
         self._holders = {one.key: one for one in CARD_HOLDERS}
         # By code: the request, and who signed in; by access token: the holder
@@ -144,7 +143,7 @@ class CityCard:
         self._tokens[access] = who
         claims = {"iss": self.base, "aud": CLIENT, "sub": who.attributes["person_identifier"], "nonce": asked["nonce"]}
         times = {"iat": int(now), "exp": int(now) + LIFE, "auth_time": int(since)}
-        id_token = jwt.encode({**claims, **times, "acr": who.loa}, self._pem, "ES256", {"kid": self._key.key_id})
+        id_token = sign({**claims, **times, "acr": who.loa}, self._key, alg="ES256", typ="JWT")
         return {"access_token": access, "token_type": "Bearer", "expires_in": LIFE, "id_token": id_token}
 
 

@@ -7,13 +7,11 @@ checkpoint that its node publishes.
 
 import base64
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from lxml import html
-from sqlalchemy import select
 
 from connectors.formats.eidas.response import read_assertion
 from connectors.profiles import EIDAS
@@ -27,15 +25,10 @@ from idp.demo.border import Border, known_to
 from idp.demo.browser import Browser, Page, WalkError
 from idp.demo.city import PROTOCOL_CLAIMS
 from idp.demo.city_card import CLAIMS
-from idp.demo.loopback import client, send
+from idp.demo.ledger_proof import ProvedLedger, ProvingLedger, ledgers_of
 from idp.keys.folder import load_keys
-from idp.keys.ledger_files import load_ledger_keys
-from idp.ledger.checkpoint import TreeHead, VerifierKey, open_note
-from idp.ledger.ledger_keys import LedgerKeys
-from idp.ledger.merkle_tree import includes
+from idp.ledger.checkpoint import VerifierKey
 from idp.receipts.receipt_verify import verify_receipt
-from idp.store import tables
-from idp.store.store import Store, open_store
 from policies.assurance import level_named
 from policies.attributes import EXACT, AttributeName
 from policies.catalogue import STANDARD
@@ -43,8 +36,6 @@ from policies.errors import BrokerError
 from policies.forms import parse_form
 from policies.parties import EntityId
 
-PROOF_SECONDS = 20.0
-POLL_SECONDS = 0.05
 DECISION = "//form[.//*[@name='decided']]"
 # The default country
 ESTONIA = "EE"
@@ -52,14 +43,6 @@ ESTONIA = "EE"
 SAML, OPENID = "saml", "oidc"
 # All that the card says of its holder, by the catalogue's names
 CARD_ATTRIBUTES = tuple(sorted({*CLAIMS, "birthdate", "address"}))
-
-
-@dataclass(frozen=True, slots=True)
-class ProvedLedger:
-    """A node's ledger with a proved place of this login's record: size and root of the published tree."""
-
-    size: int
-    root: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +84,7 @@ class Walked:
     weakened: tuple[Weakened, ...]
     withheld: tuple[Withheld, ...]
     loa: str
-    ledgers: dict[str, "ProvedLedger"]
+    ledgers: dict[str, ProvedLedger]
     # the citizen's receipt from their browser, and the keys that it was checked with, as /log/vkey has them
     receipt: bytes = field(repr=False)
     log_key: str
@@ -148,7 +131,7 @@ class _Steps:
 def walk(border: Border, *, country: str = ESTONIA, citizen: str = "mari", service: str = "parking") -> Walked:
     """Walks one login through the open stage. Raises `WalkError` at the first thing that is not as it should be."""
     folders = {"receiving": border.receiving, "sending": border.sending[country]}
-    with Browser() as browser, _ledgers(folders) as ledgers:
+    with Browser() as browser, ledgers_of(folders) as ledgers:
         steps = _Steps()
         asking = _begun(border, browser, f"/at/{country.lower()}", service, steps)
         steps.done("receiving", "asks the node of the citizen's country, with a signed request")
@@ -161,7 +144,7 @@ def walk(border: Border, *, country: str = ESTONIA, citizen: str = "mari", servi
 
 def walk_card(border: Border, *, citizen: str = "sanne", service: str = "parking") -> Walked:
     """Walks one login with the city's card, which speaks OpenID Connect. Raises as `walk`."""
-    with Browser() as browser, _ledgers({"receiving": border.receiving}) as ledgers:
+    with Browser() as browser, ledgers_of({"receiving": border.receiving}) as ledgers:
         steps = _Steps()
         asking = _begun(border, browser, "/at/city-card", service, steps)
         steps.done("receiving", "asks the city's card, which speaks OpenID Connect")
@@ -196,7 +179,7 @@ def _ended(
     border: Border,
     browser: Browser,
     question: Page,
-    ledgers: dict[str, "_Ledger"],
+    ledgers: dict[str, ProvingLedger],
     steps: "_Steps",
     source: tuple[str, tuple[str, ...]],
 ) -> Walked:
@@ -318,64 +301,3 @@ def _signed_in(end: Page) -> tuple[dict[str, object], dict[str, object]]:
     if not isinstance(id_token, dict) or not isinstance(userinfo, dict):
         raise WalkError("the service shows no tokens")
     return id_token, userinfo
-
-
-class _Ledger:
-    """A node's ledger, before and after the login."""
-
-    def __init__(self, store: Store, keys: LedgerKeys, issuer: str) -> None:
-        self._store, self._keys, self._issuer = store, keys, issuer
-        self._before = self._leaves()
-
-    @property
-    def keys(self) -> Sequence[VerifierKey]:
-        """The log's public keys."""
-        return self._keys.log.known
-
-    @property
-    def key_list(self) -> str:
-        """The list of the log's keys, as `/log/vkey` shows it."""
-        return self._keys.log.listed.text
-
-    def proved(self) -> ProvedLedger:
-        """Waits for the checkpoint over the newest record, and verifies note, path and root."""
-        new = self._leaves() - self._before
-        if len(new) != 1:
-            raise WalkError(f"one login left {len(new)} records at {self._issuer}")
-        (hashed,) = new
-        with client() as http:
-            until = time.monotonic() + PROOF_SECONDS
-            while time.monotonic() < until:
-                index, newest = self._store.index_of(self._store.tenant, hashed), self._store.checkpoint(self._store.tenant)
-                if index is not None and newest is not None and index < newest.size:
-                    note = send(http, "GET", f"{self._issuer}/log/checkpoint").content
-                    head = TreeHead.read(open_note(note, *self._keys.log.known))
-                    path = self._store.inclusion(self._store.tenant, index, head.size)
-                    if not includes(index, head.size, hashed, path, head.root):
-                        raise WalkError("the record's path does not lead to the published root")
-                    return ProvedLedger(head.size, head.root.hex())
-                time.sleep(POLL_SECONDS)
-        raise WalkError(f"no checkpoint over the record within {PROOF_SECONDS:.0f} seconds at {self._issuer}")
-
-    def _leaves(self) -> frozenset[bytes]:
-        """The leaf hashes of all records of the node."""
-        table = tables.records.c
-        with self._store.engine.connect() as connection:
-            return frozenset(connection.scalars(select(table.leaf_hash).where(table.tenant == self._store.tenant)))
-
-
-@contextmanager
-def _ledgers(folders: dict[str, Path]) -> Iterator[dict[str, _Ledger]]:
-    """The ledgers of these nodes, read beside the running nodes."""
-    stores: list[Store] = []
-    found: dict[str, _Ledger] = {}
-    try:
-        for name, folder in folders.items():
-            settings = load_settings(folder)
-            keys = load_ledger_keys(settings.key_folder, settings.origin)
-            stores.append(open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys))
-            found[name] = _Ledger(stores[-1], keys, settings.issuer)
-        yield found
-    finally:
-        for store in stores:
-            store.close()
