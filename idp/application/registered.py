@@ -54,5 +54,5 @@ class RegisteredClients:
         return with_registered(configuration, self._read[1])
 
     def whole(self, found: InForce) -> InForce:
-        """What is in force, with them."""
+        """The configuration in force, with them."""
         return replace(found, configuration=self.also(found.configuration))

@@ -57,7 +57,13 @@ class ClientRegister:
 
     def client(self, client_id: str) -> StoredClient | None:
         """The client of this id."""
-        return next((one for one in self.clients() if one.client_id == client_id), None)
+        with reading(), self._engine.connect() as connection:
+            return next(iter(self._clients(connection, *self._named(client_id))), None)
+
+    def check_token(self, token: bytes, now: int) -> None:
+        """Raises `RequestRefused` (401) where nobody may register by the initial access token of this digest."""
+        with reading(), self._engine.connect() as connection:
+            self._live(connection, token, now)
 
     def add(self, client: StoredClient, token: bytes, most: int, now: int) -> None:
         """Add a client, for one use of the initial access token of this digest.
@@ -100,18 +106,25 @@ class ClientRegister:
             connection.execute(insert(tables.registration_tokens).values({**values, "seal": seal}))
 
     def _use(self, connection: Connection, digest: bytes, now: int) -> None:
+        uses, ends = self._live(connection, digest, now)
+        table = tables.registration_tokens.c
+        values = {"uses": uses - 1, "seal": self._seal_token(digest, uses - 1, ends)}
+        here = (table.tenant == self._tenant, table.digest == digest)
+        connection.execute(update(tables.registration_tokens).where(*here).values(values))
+
+    def _live(self, connection: Connection, digest: bytes, now: int) -> tuple[int, int]:
+        """How often a token may be used, and its end."""
         table = tables.registration_tokens.c
         here = (table.tenant == self._tenant, table.digest == digest)
         row = connection.execute(select(tables.registration_tokens).where(*here)).first()
         ours = row is not None and hmac.compare_digest(row.seal, self._seal_token(digest, row.uses, row.ends))
         if row is None or not ours or row.uses <= 0 or row.ends <= now:
             raise RequestRefused(UNKNOWN_TOKEN, oauth="invalid_token", status=401)
-        values = {"uses": row.uses - 1, "seal": self._seal_token(digest, row.uses - 1, row.ends)}
-        connection.execute(update(tables.registration_tokens).where(*here).values(values))
+        return row.uses, row.ends
 
-    def _clients(self, connection: Connection) -> Sequence[StoredClient]:
+    def _clients(self, connection: Connection, *such: ColumnElement[bool]) -> Sequence[StoredClient]:
         table = tables.registered_clients
-        asked = select(table).where(table.c.tenant == self._tenant).order_by(table.c.since, table.c.client_id)
+        asked = select(table).where(table.c.tenant == self._tenant, *such).order_by(table.c.since, table.c.client_id)
         found = [(_client(row), row.seal) for row in connection.execute(asked)]
         return [one for one, seal in found if hmac.compare_digest(self._seal(one), seal)]
 

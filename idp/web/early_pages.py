@@ -21,7 +21,7 @@ from idp.web.problems import problem
 from idp.web.site import status_of
 from policies.errors import Overloaded, TooManyRequests
 
-PROGRAMS = ("/token", "/par", "/device_authorization", "/userinfo", "/jwks", "/.well-known/")
+PROGRAMS = ("/token", "/par", "/device_authorization", "/register", "/userinfo", "/jwks", "/.well-known/")
 # Endpoints for programs that are none of OAuth
 RECORDS = ("/log/", "/saml/metadata", "/eidas/metadata")
 DESCRIPTION = "More requests come than are taken at this moment. Nothing was issued. Try again as Retry-After says."

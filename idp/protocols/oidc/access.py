@@ -11,6 +11,7 @@ from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.request import read_protocol
 from policies.errors import NotFound, RequestRefused, about
 from policies.parties import ClientId, RelyingParty
+from policies.purposes import Purpose
 from policies.release import may_still_go
 
 # Our handles have 32 bytes; ports.py asks for at least 16
@@ -59,7 +60,7 @@ class AccessTokens:
         registered = (
             party is not None
             and purpose is not None
-            and _is_reached(party, read_protocol(grant.origin).redirect_uri)
+            and _is_reached(party, purpose, read_protocol(grant.origin).redirect_uri)
             and grant.purpose_id in party.purposes
             and self._parts.vouched(grant.provider_id, now)
             and may_still_go(grant.attributes, purpose, party, self._parts.catalogue)
@@ -86,9 +87,9 @@ class AccessTokens:
         return challenge("Bearer", self._parts.issuer)
 
 
-def _is_reached(party: RelyingParty, redirect_uri: str) -> bool:
+def _is_reached(party: RelyingParty, purpose: Purpose, redirect_uri: str) -> bool:
     """Whether an answer may still go there; "" is of a kiosk, which fetched it."""
-    return party.takes(redirect_uri) if redirect_uri else party.openid.is_kiosk
+    return party.takes(redirect_uri) if redirect_uri else party.openid.is_kiosk and purpose.cross_device
 
 
 def challenge(scheme: str, issuer: str) -> str:

@@ -73,7 +73,9 @@ class Registrations:
             return unavailable(error.detail)
 
     def _add(self, call: DirectRequest, now: int) -> JsonAnswer:
-        token, given = _token(call), _read(call.body)
+        # Before anything of a stranger's is judged; it is used up in the transaction that adds the client
+        self._register.check_token(_digest(token := _token(call)), now)
+        given = _read(call.body)
         client_id, access = f"c-{secrets.token_hex(16)}", secrets.token_urlsafe(32)
         metadata, secret = self._judged(client_id, given, {})
         client = StoredClient(client_id, _text(metadata), _digest(access), now)

@@ -53,7 +53,7 @@ class KioskStage(Stage):
 
 @dataclass(frozen=True)
 class Codes:
-    """What a kiosk was given."""
+    """The two codes that a kiosk was given."""
 
     device_code: str
     user_code: str

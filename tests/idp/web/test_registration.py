@@ -32,7 +32,7 @@ class RegistrationStage(Stage):
         settings.write_text("registered_clients = 3\n" + settings.read_text(encoding="utf-8"), encoding="utf-8")
 
     def looks(self) -> None:
-        """What the broker does twice a second."""
+        """Look as the broker does twice a second."""
         self.application.follower.step()
 
 
@@ -201,6 +201,12 @@ def test_what_a_file_may_not_say_no_metadata_may(
     assert (answer.status, answer.json["error"]) == (400, error), answer.text
     assert not _register(stage).clients()
     assert _calls(visitor, "POST", "/register", token, METADATA).status == 201, "its token is as good as before"
+
+
+def test_a_stranger_hears_nothing_of_what_is_wrong_with_their_metadata(visitor: Visitor, stage: RegistrationStage) -> None:
+    answer = _calls(visitor, "POST", "/register", "A" * 43, {"redirect_uris": ["nowhere"]})
+    assert (answer.status, answer.json["error"]) == (401, "invalid_token")
+    assert not _register(stage).clients()
 
 
 @pytest.mark.parametrize("body", [b"[]", b"", b'{"a":1,"a":2}', b"\xff", b"[" * 5000])

@@ -1,4 +1,4 @@
-"""What a configuration may say of kiosks, and which purposes they may ask for."""
+"""Kiosks in a configuration, and which purposes they may ask for."""
 
 import pytest
 
