@@ -141,11 +141,10 @@ class CodeGrant:
             return replace(grant, approved=None), (), ""
         family = family_of_code(handle)
         token, end = family + urandom(TOKEN_BYTES - FAMILY_BYTES), now + client.openid.tokens.refresh_life
-        # The state, the nonce and the challenge were of the sign-in (Core §12.2), and a session ends without what goes on
-        # when nobody is there (Back-Channel Logout §2.7)
+        # The state, the nonce and the challenge were of the sign-in (Core §12.2)
         lasting = replace(request, state="", nonce="", code_challenge="", dpop_jkt="", offline=False)
         attributes = grant.attributes if self._parts.standing.goes_again(grant) else ()
-        kept = replace(grant, origin=origin_of(client, lasting), attributes=attributes, record="", values_nonce="", sid="")
+        kept = replace(grant, origin=origin_of(client, lasting), attributes=attributes, record="", values_nonce="")
         rows = self._families.begun(family, client.client_id, end), self._families.row(token, Refreshable(kept, end))
         return in_family(grant, family), rows, base64url(token)
 

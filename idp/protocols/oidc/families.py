@@ -85,7 +85,7 @@ class Families:
         return self._parts.sealer.park(KIND, token, _REFRESHABLE.dump(refreshable), refreshable.end)
 
     def owner(self, family: bytes, now: int) -> ClientId | None:
-        """Whose a living family is; None where it has ended, or never was."""
+        """The client of a living family; None where it has ended, or never was."""
         try:
             return _FAMILY.load(self._opened(family, now)).client
         except NotFound:
@@ -99,7 +99,7 @@ class Families:
         return self.owner(handle, now) == ClientId(grant.origin.service)
 
     def held(self, token: bytes, now: int) -> Refreshable:
-        """What a token stands for. Raises `NotFound`."""
+        """The grant of a token, and its end. Raises `NotFound`."""
         return _REFRESHABLE.load(self._opened(token, now))
 
     def end(self, family: bytes) -> None:
