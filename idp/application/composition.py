@@ -22,6 +22,7 @@ from idp.login.sessions import Sessions
 from idp.login.standing import StandingApprovals
 from idp.login.suspension import Suspension
 from idp.monitoring.watched import Watched
+from idp.pages.languages import LANGUAGES
 from idp.pages.render import Pages
 from idp.ports import Commits
 from idp.protocols.cached_metadata import Published
@@ -244,6 +245,7 @@ def _openid_parts(parts: SiteParts, role: CityRole) -> OpenIDParts:
         purposes=configuration.purposes,
         vouched=role.vouches,
         ended=role.ended,
+        languages=LANGUAGES,
         under_eidas=partial(_under_eidas, configuration.providers),
         standing=StandingApprovals(
             issuer=parts.settings.issuer, purposes=configuration.purposes, approvals=_approvals(parts)

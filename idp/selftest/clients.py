@@ -21,6 +21,7 @@ CANNOT_WORK = "registration: clients"
 VALID = "valid registrations of clients"
 FILE, KEYS = "parties/selftest.toml", "parties/selftest.jwks.json"
 PURPOSE = "purposes/resident-parking.toml"
+ENCRYPTED = 'id_token_encrypted_response_alg = "ECDH-ES"\nid_token_encrypted_response_enc = "A128GCM"\n'
 
 
 def client_cases(now: int) -> Iterator[AttackCase]:
@@ -33,6 +34,7 @@ def client_cases(now: int) -> Iterator[AttackCase]:
         "a nonce in place of pkce": f'{secret}pkce = "optional"\n',
         "claims in the id_token": f"{secret}claims_in_id_token = true\n",
         "id_tokens of rs256": f'{secret}id_token_signed_response_alg = "RS256"\n',
+        "signed userinfo": f'{secret}userinfo_signed_response_alg = "ES256"\n',
         "assertions": key,
         "assertions for the token endpoint": f'{key}assertion_audience = "token_endpoint"\n',
         "assertions of ten minutes": f"{key}assertion_life = 600\n",
@@ -44,6 +46,8 @@ def client_cases(now: int) -> Iterator[AttackCase]:
         "no pkce of a client without a secret": (f'{_named()}public = true\npkce = "optional"\n', "pkce"),
         "claims by a word": (f'{secret}claims_in_id_token = "yes"\n', "claims_in_id_token"),
         "id_tokens under its secret": (f'{secret}id_token_signed_response_alg = "HS256"\n', "id_token_signed_response_alg"),
+        "answers by rsa 1.5": (f"{secret}{ENCRYPTED}".replace("ECDH-ES", "RSA1_5"), "id_token_encrypted_response_alg"),
+        "answers to a key that signs": (f"{key}{ENCRYPTED}", "jwks"),
         "a secret and assertions": (f'{secret}jwks = "{KEYS}"\n', "jwks"),
         "a secret that signs": (secret.replace("_basic", "_jwt"), "token_endpoint_auth_method"),
         "no secret in the form": (

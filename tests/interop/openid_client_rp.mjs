@@ -26,11 +26,16 @@ async function authentication({ secret, key, kid }) {
 }
 
 async function begin(asked) {
-  const metadata = { id_token_signed_response_alg: asked.alg, require_auth_time: true };
+  const metadata = { id_token_signed_response_alg: asked.alg, require_auth_time: true, ...asked.metadata };
   configuration = await oidc.discovery(new URL(asked.issuer), asked.client_id, metadata, await authentication(asked), {
     // Plain http is for loopback alone; the signature of the id_token is checked although it came from the token endpoint
     execute: [oidc.allowInsecureRequests, oidc.enableNonRepudiationChecks],
   });
+  if (asked.decryption) {
+    const der = Buffer.from(asked.decryption.replace(/-----[A-Z ]+-----|\s/g, ''), 'base64');
+    const key = await webcrypto.subtle.importKey('pkcs8', der, { name: 'ECDH', namedCurve: 'P-256' }, false, ['deriveBits']);
+    oidc.enableDecryptingResponses(configuration, ['A256GCM'], { key, kid: asked.decryption_kid });
+  }
   remembered = { verifier: oidc.randomPKCECodeVerifier(), state: oidc.randomState(), nonce: oidc.randomNonce() };
   // With a key of its own: the request is pushed under a proof, which binds the code and the tokens to it
   if (asked.dpop) remembered.DPoP = oidc.getDPoPHandle(configuration, await oidc.randomDPoPKeyPair());

@@ -1,6 +1,6 @@
 """Discovery (OpenID Connect Discovery §3, RFC 8414) and the JWKS: exactly what holds, and nothing that is to come."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from connectors.signatures.jwe_encrypt import CONTENTS, KEYS
 from connectors.signatures.jwk import public_jwk
@@ -50,12 +50,14 @@ def discovery(
     kiosks: bool = False,
     shared: bool = False,
     registers: bool = False,
+    languages: Sequence[str] = (),
 ) -> dict[str, Json]:
     """The provider's metadata. `documentation` is a page for developers, "" where there is none.
 
     `public_clients` says whether any is registered: only then the token endpoint takes a client_id alone.
     `refresh_tokens` says whether any client has them, `kiosks` and `registers` the same of kiosks and of registration, and
     of their endpoints. `shared` says whether services share a sign-in: only then `prompt=none` can be answered.
+    `languages` are those of our pages.
     """
     base = issuer.rstrip("/")
     of_servers: list[Json] = [*METHODS]
@@ -104,6 +106,7 @@ def discovery(
         "backchannel_logout_session_supported": True,
         "frontchannel_logout_supported": True,
         "frontchannel_logout_session_supported": True,
+        **({"ui_locales_supported": [*languages]} if languages else {}),
         "claim_types_supported": ["normal"],
         "claims_supported": [*sorted({*ID_TOKEN_CLAIMS, *catalogue.claims})],
         "claims_parameter_supported": True,

@@ -55,6 +55,8 @@ class OpenIDParts:
     sealer: Sealer
     commits: Commits
     parked: Parked
+    # The languages of our pages (BCP 47)
+    languages: tuple[str, ...] = ()
     # Whether a source vouches under eIDAS: a country's node, or a provider of a notified scheme
     under_eidas: Callable[[ProviderId], bool] = lambda _provider_id: False
     documentation: str = ""

@@ -267,6 +267,7 @@ class OpenIDProvider:
             kiosks=any(party.openid.is_kiosk for party in self._parts.parties.values()),
             refresh_tokens=any(party.openid.refreshes for party in self._parts.parties.values()),
             shared=any(party.openid.logout.session_group for party in self._parts.parties.values()),
+            languages=self._parts.languages,
         )
         return with_certificates(document, self._parts.issuer, self._parts.proxy)
 

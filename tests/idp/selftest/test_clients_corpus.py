@@ -9,6 +9,7 @@ from tests.connectors.attacks.corpora import ends_as_told, holds_in_every_run, h
 NOW = 1_795_600_000
 OF_CLIENTS = {
     *("pkce", "claims_in_id_token", "id_token_signed_response_alg", "token_endpoint_auth_method", "client_secret_sha256"),
+    "id_token_encrypted_response_alg",
     *("jwks", "assertion_audience", "assertion_life", "origins", "redirect_uris"),
 }
 

@@ -83,3 +83,10 @@ def test_an_app_that_keeps_no_secret_has_no_key_to_encrypt_to() -> None:
     held = files(**{PARKING: "\n".join(lines), JWKS: json.dumps({"keys": [ENC_KEY]})})
     (found,) = problems_of(held)
     assert (found.key, found.fix) == ("jwks", "leave it out, or public = true.")
+
+
+@pytest.mark.spec("FAPI 2.0 Security Profile §5.4.1")
+def test_the_strict_profile_takes_no_answer_of_rs256() -> None:
+    text = 'profile = "fapi2"\nuserinfo_signed_response_alg = "RS256"\n'
+    found = problems_of(files(**{PARKING: registered(text)}))
+    assert "userinfo_signed_response_alg" in {problem.key for problem in found}
