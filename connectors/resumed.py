@@ -33,6 +33,7 @@ def remembered(assertion: Assertion) -> SignedIn:
         subject=assertion.subject,
         loa=assertion.offered.loa,
         authenticated_at=assertion.authenticated_at,
+        upstream=assertion.session,
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from connectors.connector import Ask, Expectation, Inbound, Outbound, Redirect
 from connectors.fetch import Fetcher, HttpAnswer
 from connectors.id_token import ExpectedIdToken, IdToken, judge_id_token
+from connectors.logout_token import ExpectedLogoutToken, LogoutToken, judge_logout_token
 from connectors.mapping import latin_forms, offered_attributes, single_value
 from connectors.oidc.answer import (
     ExpectedUserinfo,
@@ -122,6 +123,20 @@ class OidcConnector:
             id_token, keys = self._judged(turn, tokens, expectation, keys, now)
             claims = self._claims(turn, tokens, id_token, key, keys, now)
         return self._assertion(code, tokens, id_token, claims)
+
+    def logged_out(self, token: str, now: int) -> LogoutToken:
+        """The logout that the provider tells. Raises `AssertionRejected` and its kinds, and `PeerUnavailable`."""
+        alg = self._ours.id_token_alg
+        expected = ExpectedLogoutToken(self._metadata.issuer, self._ours.client_id, alg)
+        with self._line.turn(ANSWER_SECONDS) as turn:
+            keys = self._keys.current(turn)
+            try:
+                return judge_logout_token(token, keys[alg], expected, now)
+            except SignatureInvalid as error:
+                newer = self._keys.newer(turn, keys) if error.check in _OF_KEYS else None
+                if newer is None:
+                    raise
+            return judge_logout_token(token, newer[alg], expected, now)
 
     def _sent(self, asked: Mapping[str, str], now: int) -> Mapping[str, str]:
         """The parameters that the browser carries: all, their request object, or the address of a pushed request."""

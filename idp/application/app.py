@@ -56,7 +56,7 @@ from idp.web.early_pages import EarlyPages
 from idp.web.edge import Edge
 from idp.web.origins import Origins
 from idp.web.overload import Overload, Queue
-from idp.web.routes import device, login, logout, oidc, push, receipt, registration, token_life
+from idp.web.routes import backchannel, device, login, logout, oidc, push, receipt, registration, token_life
 from idp.web.routes import public as records
 from idp.web.site import Site
 from policies.errors import BrokerError, Misconfigured, NotFound, RequestRefused
@@ -279,7 +279,7 @@ class Application:
         if isinstance(site, CitySite):
             # An included router is matched twice
             routes += [*oidc.router(site).routes, *push.router(site).routes, *token_life.router(site).routes]
-            routes += [*device.routes(site), *receipt.routes(site), *logout.routes(site)]
+            routes += [*device.routes(site), *receipt.routes(site), *logout.routes(site), *backchannel.router(site).routes]
         if isinstance(site, CitySite) and site.registrations is not None:
             routes += registration.router(site, site.registrations).routes
         routes += records.router(site, lambda: self.vitals.fit).routes

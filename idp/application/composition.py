@@ -9,6 +9,7 @@ from connectors.eidas import EidasConnector
 from connectors.fetch import Fetcher
 from connectors.metadata.peers import Peers
 from idp.application.certificate_proxy import header_of, proxy_of
+from idp.application.shared_sign_ins import logouts_of, received_by, sessions_of
 from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys, NodeKeys
 from idp.login.approvals import Approvals
@@ -18,7 +19,6 @@ from idp.login.flow import Broker
 from idp.login.frontend import Frontend, Frontends
 from idp.login.role import Configurations, Role
 from idp.login.sealing import Sealer
-from idp.login.sessions import Sessions
 from idp.login.standing import StandingApprovals
 from idp.login.suspension import Suspension
 from idp.monitoring.watched import Watched
@@ -33,7 +33,6 @@ from idp.protocols.eidas.role import NodeRole
 from idp.protocols.oidc import device_codes
 from idp.protocols.oidc import request as oidc_request
 from idp.protocols.oidc.device import DeviceFrontend
-from idp.protocols.oidc.logouts import Logouts
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.provider import OpenIDProvider
 from idp.protocols.oidc.receipt import PartyReceipts
@@ -44,10 +43,8 @@ from idp.protocols.saml.deviation_guard import DeviationGuard, GuardedConnector
 from idp.protocols.saml.service_provider import saml_connector, saml_metadata
 from idp.receipts.citizen import CitizenReceipts
 from idp.receipts.issue import Receipts
-from idp.store.logout_queue import LogoutQueue
 from idp.store.registered_clients import ClientRegister
 from idp.store.release_record import Releases
-from idp.store.sessions import StoredSessions
 from idp.store.store import Store
 from idp.system.addresses import node_acs_url, node_entity_id
 from idp.web.city_screens import CityScreens
@@ -56,7 +53,7 @@ from idp.web.login_cookies import Logins
 from idp.web.node_screens import NodeScreens
 from idp.web.site import Site
 from policies.load import Configuration
-from policies.parties import ClientId, IdentityProvider, ProviderId, RelyingParty
+from policies.parties import IdentityProvider, ProviderId, RelyingParty
 
 Connectors = Mapping[ProviderId, Connector]
 
@@ -113,6 +110,9 @@ def _city(parts: SiteParts) -> CitySite:
     openid, kiosks = frontends[oidc_request.NAME], frontends[device_codes.NAME]
     if not isinstance(openid, OpenIDProvider) or not isinstance(kiosks, DeviceFrontend):
         raise TypeError("a city without an OpenID provider")
+    if openid.sessions is None:
+        raise TypeError("an OpenID provider without sessions")
+    logouts = logouts_of(settings, configuration, keys, openid.sessions, parts.store, parts.suspension, parts.watched)
     trials = Trials(_openid_parts(parts, role), openid)
     frontends[TRIAL] = trials
     receipts = Receipts(
@@ -146,7 +146,8 @@ def _city(parts: SiteParts) -> CitySite:
         kiosks=kiosks,
         sessions=openid.sessions,
         trials=trials,
-        logouts=_logouts(parts, openid.sessions),
+        logouts=logouts,
+        received_logouts=received_by(settings, configuration, parts.connectors, logouts, parts.store),
         citizen_receipts=CitizenReceipts(
             tenant=settings.tenant,
             sealer=parts.sealer,
@@ -258,7 +259,7 @@ def _openid_parts(parts: SiteParts, role: CityRole) -> OpenIDParts:
         documentation=parts.settings.documentation_url,
         proxy=proxy_of(parts.settings),
         redeemed=parts.watched.redeemed,
-        sessions=_sessions(parts),
+        sessions=sessions_of(parts.settings, configuration, keys, parts.sealer, parts.store),
         registers=parts.register is not None,
     )
 
@@ -291,40 +292,6 @@ def _kiosks(parts: SiteParts, role: CityRole) -> DeviceFrontend:
 def _under_eidas(providers: Mapping[ProviderId, IdentityProvider], provider_id: ProviderId) -> bool:
     found = providers.get(provider_id)
     return found is not None and (found.peer is not None or found.notified)
-
-
-def _sessions(parts: SiteParts) -> Sessions:
-    parties = parts.configuration.parties
-
-    def told(client_id: ClientId) -> bool:
-        party = parties.get(client_id)
-        return party is not None and bool(party.openid.logout.backchannel_logout_uri)
-
-    return Sessions(
-        tenant=parts.settings.tenant,
-        sealer=parts.sealer,
-        stored=StoredSessions(engine=parts.store.engine, tenant=parts.settings.tenant),
-        index_key=parts.keys.index,
-        groups=parts.configuration.session_groups,
-        told=told,
-    )
-
-
-def _logouts(parts: SiteParts, sessions: Sessions | None) -> Logouts:
-    if sessions is None:
-        raise TypeError("an OpenID provider without sessions")
-    settings, configuration, keys = parts.settings, parts.configuration, parts.keys
-    return Logouts(
-        issuer=settings.issuer,
-        parties=configuration.parties,
-        providers=configuration.providers,
-        signers={"ES256": keys.es256, "RS256": keys.rs256},
-        sessions=sessions,
-        queue=LogoutQueue(engine=parts.store.engine, tenant=settings.tenant),
-        suspension=parts.suspension,
-        fetcher=Fetcher(demo=settings.demo),
-        count=parts.watched.logout,
-    )
 
 
 def _proxy_service(parts: SiteParts, _role: NodeRole) -> ProxyService:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from idp.login.city_role import CityRole
 from idp.protocols.oidc.device import DeviceFrontend
+from idp.protocols.oidc.logout_received import ReceivedLogouts
 from idp.protocols.oidc.logouts import Logouts
 from idp.protocols.oidc.provider import OpenIDProvider
 from idp.protocols.oidc.receipt import PartyReceipts
@@ -26,5 +27,6 @@ class CitySite(Site):
     party_receipts: PartyReceipts
     certificates: ProxyHeader
     logouts: Logouts
+    received_logouts: ReceivedLogouts
     # None where no service may register itself
     registrations: Registrations | None = None

@@ -59,6 +59,18 @@ class DeviceAnswer(BaseModel):
     interval: int
 
 
+class LogoutTokenRequest(BaseModel):
+    """Back-Channel Logout 1.0 §2.5."""
+
+    logout_token: str
+
+
+class LogoutTaken(BaseModel):
+    """Back-Channel Logout 1.0 §2.8: the status says all."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class RevocationRequest(ClientCredentials):
     """RFC 7009 §2.1."""
 

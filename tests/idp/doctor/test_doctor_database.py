@@ -121,7 +121,7 @@ def test_a_checkpoint_from_the_future_is_an_error(city: Path) -> None:
 @pytest.mark.parametrize("table", tables.EXPIRING)
 def test_what_a_clock_wrote_that_was_ahead_is_named_with_what_deletes_it(city: Path, table: Table) -> None:
     texts = {"tenant": HOST, "kind": "code", "digest": b"d", "unit": b"u", "payload": b"p", "login": b"l", "choice": b"c"}
-    numbers = {"hour": NOW // 3600, "wrapped": b"w", "content": b"c", "latest": NOW, "made": NOW, "tries": 0}
+    numbers = {"hour": NOW // 3600, "wrapped": b"w", "content": b"c", "latest": NOW, "made": NOW, "tries": 0, "due": NOW}
     texts |= {"session": b"s", "cookie": b"k", "person": b"p", "upstream": b"", "provider": "ee", "client": "parking"}
     texts |= {"sid": "s", "logout": b"o", "failed": ""}
     row = {name: value for name, value in {**texts, **numbers}.items() if name in table.c}

@@ -3,24 +3,30 @@
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
-from connectors.logout_token import ExpectedLogoutToken, judge_logout_token
+from connectors.logout_token import EVENT, ExpectedLogoutToken, judge_logout_token
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.wire.claims import Json
 from idp.store import tables
 from idp.store.logout_queue import LEASE, MOST_TRIES
 from idp.store.switches.switch import COUNTRY, PARTY
+from policies.parties import ProviderId
+from tests.connectors.oidc.bench import of, registration
+from tests.connectors.oidc.upstream import CLIENT, Upstream, upstream
+from tests.connectors_jws.jws_doubles import TokenKey, handmade, token_key
 from tests.forgetting import Switch, forget_switches, switch_of
 from tests.idp.staging import Clock, fresh, opened
 from tests.idp.web.shared_stage import COOKIE, Member, SharedStage, claims_of
-from tests.idp.web.visitor import Answer
+from tests.idp.web.visitor import DIRECT, Answer
 
 BYE = "post_logout_redirect_uri"
+EE = ProviderId("demo-ee")
 
 
 class Receiver(HTTPServer):
@@ -304,6 +310,94 @@ def test_a_browser_that_forgets_its_receipts_forgets_its_session(member: Member,
     member.go("POST", "/receipt/forget")
     assert _count(stage, tables.sessions) == 0
     assert COOKIE not in member.jar
+
+
+@pytest.fixture
+def op(stage: SharedStage) -> Iterator[Upstream]:
+    """An OpenID provider whose connector stands in for the country's: its tokens come to our address for `demo-ee`."""
+    with upstream(stage.clock()) as found:
+        registered, received = registration(found), stage.application.city.received_logouts
+        kept = received._connectors, received._providers
+        received._connectors, received._providers = {EE: of(registered)}, {EE: replace(registered, provider_id=EE)}
+        yield found
+        received._connectors, received._providers = kept
+
+
+def told_upstream(member: Member, op: Upstream, key: TokenKey | None = None, **changes: Json) -> Answer:
+    """The provider posts a logout token, signed by its key or another one."""
+    now = member.stage.clock()
+    claims: dict[str, Json] = {
+        "iss": op.base,
+        "aud": CLIENT,
+        "iat": now,
+        "exp": now + 120,
+        "jti": "logout-1",
+        "events": {EVENT: {}},
+        "sid": "session-1",
+        **changes,
+    }
+    sent = {name: value for name, value in claims.items() if value is not None}
+    token = handmade({"alg": "ES256", "kid": op.kid, "typ": "logout+jwt"}, sent, key or op.key)
+    return member.go("POST", "/oidc/backchannel/demo-ee", fields={"logout_token": token}, headers=DIRECT, jar={})
+
+
+def resting_on(stage: SharedStage, session: str) -> None:
+    """All sessions rest on this one of the provider's."""
+    digest = stage.application.city.logouts.sessions.upstream(session)
+    with stage.application.store.engine.begin() as connection:
+        connection.execute(update(tables.sessions).values(upstream=digest))
+
+
+@pytest.mark.spec("Back-Channel Logout §2.6")
+@pytest.mark.spec("Back-Channel Logout §2.8")
+def test_a_session_that_ends_upstream_ends_ours_and_its_services_hear_of_it(
+    member: Member, stage: SharedStage, receiver: Receiver, op: Upstream
+) -> None:
+    signs_in_twice(member)
+    resting_on(stage, "session-2")
+    assert told_upstream(member, op).status == 200, "another session of theirs"
+    assert _count(stage, tables.sessions) == 1
+    resting_on(stage, "session-1")
+    assert told_upstream(member, op).status == 400, "its jti was used"
+    answer = told_upstream(member, op, jti="logout-2")
+    assert (answer.status, answer.headers["cache-control"]) == (200, "no-store")
+    assert _count(stage, tables.sessions) == 0
+    stage.application._tell()
+    assert len(receiver.tokens) == 1
+
+
+@pytest.mark.spec("Back-Channel Logout §2.6")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"nonce": "n"},
+        {"aud": "another client"},
+        {"iss": "https://evil.example"},
+        {"events": {}},
+        {"sid": None},
+        {"exp": 1},
+        {"jti": None},
+    ],
+)
+def test_a_logout_token_that_is_none_ends_nothing(
+    member: Member, stage: SharedStage, op: Upstream, changes: dict[str, Json]
+) -> None:
+    signs_in_twice(member)
+    resting_on(stage, "session-1")
+    assert told_upstream(member, op, None, **changes).status == 400
+    assert _count(stage, tables.sessions) == 1
+
+
+def test_a_logout_token_by_another_key_or_for_a_provider_that_has_none_ends_nothing(
+    member: Member, stage: SharedStage, op: Upstream
+) -> None:
+    signs_in_twice(member)
+    resting_on(stage, "session-1")
+    assert told_upstream(member, op, token_key("ES256", 7)).status == 400
+    for provider in ("demo-lv", "nobody"):
+        path = f"/oidc/backchannel/{provider}"
+        assert member.go("POST", path, fields={"logout_token": "a.b.c"}, headers=DIRECT, jar={}).status == 400
+    assert _count(stage, tables.sessions) == 1
 
 
 def test_discovery_says_what_there_is(member: Member) -> None:

@@ -1,0 +1,78 @@
+"""Composes the sign-ins that services share, and their end."""
+
+from collections.abc import Mapping
+
+from connectors.connector import Connector
+from connectors.fetch import Fetcher
+from idp.config.settings import Settings
+from idp.keys.folder import BrokerKeys
+from idp.login.sealing import Sealer
+from idp.login.sessions import Sessions
+from idp.login.suspension import Suspension
+from idp.monitoring.watched import Watched
+from idp.protocols.oidc.logout_received import ReceivedLogouts
+from idp.protocols.oidc.logouts import Logouts
+from idp.store.logout_queue import LogoutQueue
+from idp.store.sessions import StoredSessions
+from idp.store.store import Store
+from policies.load import Configuration
+from policies.parties import ClientId, ProviderId
+
+
+def sessions_of(
+    settings: Settings, configuration: Configuration, keys: BrokerKeys, sealer: Sealer, store: Store
+) -> Sessions:
+    """The sessions of one tenant."""
+
+    def told(client_id: ClientId) -> bool:
+        party = configuration.parties.get(client_id)
+        return party is not None and bool(party.openid.logout.backchannel_logout_uri)
+
+    return Sessions(
+        tenant=settings.tenant,
+        sealer=sealer,
+        stored=StoredSessions(engine=store.engine, tenant=settings.tenant),
+        index_key=keys.index,
+        groups=configuration.session_groups,
+        told=told,
+    )
+
+
+def logouts_of(
+    settings: Settings,
+    configuration: Configuration,
+    keys: BrokerKeys,
+    sessions: Sessions,
+    store: Store,
+    suspension: Suspension,
+    watched: Watched,
+) -> Logouts:
+    """Their end, and who hears of it."""
+    return Logouts(
+        issuer=settings.issuer,
+        parties=configuration.parties,
+        providers=configuration.providers,
+        signers={"ES256": keys.es256, "RS256": keys.rs256},
+        sessions=sessions,
+        queue=LogoutQueue(engine=store.engine, tenant=settings.tenant),
+        suspension=suspension,
+        fetcher=Fetcher(demo=settings.demo),
+        count=watched.logout,
+    )
+
+
+def received_by(
+    settings: Settings,
+    configuration: Configuration,
+    connectors: Mapping[ProviderId, Connector],
+    logouts: Logouts,
+    store: Store,
+) -> ReceivedLogouts:
+    """What providers upstream say of sessions of theirs."""
+    return ReceivedLogouts(
+        tenant=settings.tenant,
+        providers=configuration.providers,
+        connectors=connectors,
+        logouts=logouts,
+        commits=store,
+    )
