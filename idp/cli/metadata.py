@@ -20,6 +20,7 @@ from connectors.signatures.certificates import certificate_of
 from idp.application.revocations import read_revocations
 from idp.cli.console import YES, answer, end, progress, say
 from idp.cli.metadata_desk import NodeDesk, held_copy, node_desk, reading_engine, recorded_copies
+from idp.cli.metadata_discover import discover
 from idp.cli.metadata_list import service_list
 from idp.cli.metadata_report import NOBODY, Fetched, fetch_command, held_told, pending_told, say_pending, say_used
 from idp.cli.options import AsJson, Folder
@@ -39,6 +40,7 @@ metadata = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Other countries' nodes: what they say, and what of it is approved."
 )
 metadata.command("service-list")(service_list)
+metadata.command()(discover)
 PeerNames = Annotated[
     list[str] | None,
     typer.Argument(metavar="[PEER]...", help="Ids of providers or nodes of the configuration; default: all."),
