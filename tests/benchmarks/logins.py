@@ -20,7 +20,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.benchmarks.logins_peers import Connection, IdentityProvider, LoginFailedError, RelyingParty
+from tests.benchmarks.logins_peers import Asked, Connection, IdentityProvider, LoginFailedError, RelyingParty
 from tests.benchmarks.logins_satosa import HOST as SATOSA_HOST
 from tests.benchmarks.logins_satosa import Satosa
 from tests.benchmarks.logins_stage import HOST, ISSUER, Running, make_stage, memory_kib
@@ -57,22 +57,27 @@ def ours(provider: IdentityProvider, party: RelyingParty, *, encrypted: bool) ->
 
     async def login(browser: Connection) -> None:
         asked = party.ask()
-        first = await browser.request("GET", f"/authorize?{asked.query}", sec_fetch_dest="document")
-        posted = provider.answer(first.onward(), encrypted=encrypted)
-        page = await browser.request("POST", "/saml/acs", posted, sec_fetch_dest="document", sec_fetch_site="cross-site")
-        fields = page.hidden()
-        if "decided" not in fields:
-            raise LoginFailedError(f"{page.status} {page.body[:2000]!r}")
-        target = f"/login/{fields['login']}/decision"
-        chosen = {**fields, "choice": "approve"}
-        left = await browser.request(
-            "POST", target, chosen, sec_fetch_dest="document", sec_fetch_site="same-origin", origin=ISSUER
-        )
-        redeem = party.redeem(left.onward(), asked)
+        redeem = party.redeem(await signed_in(browser, provider, asked, encrypted=encrypted), asked)
         browser.cookies.clear()
         party.verified(await browser.request("POST", "/token", redeem, authorization=party.authorization), asked)
 
     return login
+
+
+async def signed_in(browser: Connection, provider: IdentityProvider, asked: Asked, *, encrypted: bool = False) -> str:
+    """A sign-in at Ciconia, approved: the address to which the browser goes with the code."""
+    first = await browser.request("GET", f"/authorize?{asked.query}", sec_fetch_dest="document")
+    posted = provider.answer(first.onward(), encrypted=encrypted)
+    page = await browser.request("POST", "/saml/acs", posted, sec_fetch_dest="document", sec_fetch_site="cross-site")
+    fields = page.hidden()
+    if "decided" not in fields:
+        raise LoginFailedError(f"{page.status} {page.body[:2000]!r}")
+    target = f"/login/{fields['login']}/decision"
+    chosen = {**fields, "choice": "approve"}
+    left = await browser.request(
+        "POST", target, chosen, sec_fetch_dest="document", sec_fetch_site="same-origin", origin=ISSUER
+    )
+    return left.onward()
 
 
 async def drive(login: Login, host: str, port: int, *, logins: int, at_once: int) -> list[float]:

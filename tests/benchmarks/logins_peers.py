@@ -247,21 +247,25 @@ class Asked:
 class RelyingParty:
     """Asks with `scope`, and verifies what comes with the broker's `key`, by RS256."""
 
-    def __init__(self, *, scope: str, key: rsa.RSAPublicKey, pkce: bool = True) -> None:
-        self._scope, self._key, self._pkce = scope, key, pkce
+    def __init__(
+        self, *, scope: str, key: rsa.RSAPublicKey, pkce: bool = True, client: str = CLIENT, prompt: str = ""
+    ) -> None:
+        self._scope, self.key, self._pkce, self._client, self._prompt = scope, key, pkce, client, prompt
         self.authorization = "Basic " + base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
 
     def ask(self) -> Asked:
         """A new request."""
         state, nonce, verifier = secrets.token_hex(8), secrets.token_hex(8), secrets.token_urlsafe(32)
         asked = {
-            "client_id": CLIENT,
+            "client_id": self._client,
             "response_type": "code",
             "scope": self._scope,
             "redirect_uri": CALLBACK,
             "state": state,
             "nonce": nonce,
         }
+        if self._prompt:
+            asked["prompt"] = self._prompt
         if self._pkce:
             asked["code_challenge"] = base64url(hashlib.sha256(verifier.encode()).digest())
             asked["code_challenge_method"] = "S256"
@@ -282,7 +286,7 @@ class RelyingParty:
         head, body, made = str(json.loads(answer.body)["id_token"]).split(".")
         signed, signature = f"{head}.{body}".encode(), from_base64url(made)
         try:
-            self._key.verify(signature, signed, PKCS1v15(), SHA256())
+            self.key.verify(signature, signed, PKCS1v15(), SHA256())
         except InvalidSignature:
             raise LoginFailedError("signature") from None
         if json.loads(from_base64url(body))["nonce"] != asked.nonce:

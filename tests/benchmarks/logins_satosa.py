@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from tests.benchmarks.logins_peers import Connection, IdentityProvider, LoginFailedError, RelyingParty
+from tests.benchmarks.logins_peers import Asked, Connection, IdentityProvider, LoginFailedError, RelyingParty
 from tests.benchmarks.logins_stage import RSA_BITS, Running
 from tests.ports import free_port
 
@@ -75,8 +75,18 @@ class Satosa:
         """One login with an encrypted assertion (its case post:1:oidc)."""
         await self._login(browser, encrypted=True)
 
+    async def form(self, browser: Connection) -> dict[str, str]:
+        """A login up to its code: the form that redeems it."""
+        return await self._redeem(browser, self.party.ask(), encrypted=False)
+
     async def _login(self, browser: Connection, *, encrypted: bool) -> None:
         asked = self.party.ask()
+        redeem = await self._redeem(browser, asked, encrypted=encrypted)
+        self.party.verified(
+            await browser.request("POST", "/OIDC/token", redeem, authorization=self.party.authorization), asked
+        )
+
+    async def _redeem(self, browser: Connection, asked: Asked, *, encrypted: bool) -> dict[str, str]:
         first = await browser.request("GET", f"/Saml2/OIDC/authorization?{asked.query}")
         if not first.header("location"):
             raise LoginFailedError(f"SATOSA: {first.status} {first.body[:300]!r}")
@@ -86,9 +96,7 @@ class Satosa:
             raise LoginFailedError(f"SATOSA: {back.status} {back.body[:300]!r}")
         redeem = self.party.redeem(back.header("location"), asked)
         browser.cookies.clear()
-        self.party.verified(
-            await browser.request("POST", "/OIDC/token", redeem, authorization=self.party.authorization), asked
-        )
+        return redeem
 
 
 def _environment(source: Path, copy: Path) -> Path:

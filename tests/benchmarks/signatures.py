@@ -22,7 +22,7 @@ from connectors.saml import RESPONSE
 from connectors.signatures.verification_result import SignedMessage
 from connectors.signatures.xmldsig import verify
 from idp.keys.file import RSA_BITS
-from tests.benchmarks import tokens
+from tests.benchmarks import id_tokens
 from tests.benchmarks.measure import Figure, Report, Taken, Target, could_not_run, in_turns, stay_on_one_core
 from tests.benchmarks.signatures_made import World, expectation, posted
 from tests.benchmarks.signatures_peers import LIBRARIES, peers
@@ -85,7 +85,7 @@ def _encrypted(world: World, rounds: int) -> tuple[list[Figure], list[Target]]:
 def _tokens(rounds: int) -> tuple[list[Figure], list[Target]]:
     """id_tokens, as rates over the raw rate."""
     figures, targets = [], []
-    for alg, contestants, limit in (("RS256", tokens.rs256(), 0.55), ("ES256", tokens.es256(), 0.65)):
+    for alg, contestants, limit in (("RS256", id_tokens.rs256(), 0.55), ("ES256", id_tokens.es256(), 0.65)):
         taken = in_turns(contestants, rounds)
         figures += _times({f"{alg}: {name}": one for name, one in taken.items()})
         targets.append(Target(f"{alg.lower()}_vs_raw", taken["raw"].least / taken["ours"].least, at_least=limit))

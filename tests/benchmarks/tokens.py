@@ -1,76 +1,254 @@
-"""Tokens for the benchmark of signatures: one realistic id_token an algorithm, verified raw and by us.
+"""The cost of tokens: `python -m tests.benchmarks.tokens [--json] [--peer DIR]`.
 
-Raw is pyca alone: the same key, octets and signature, prepared before (for ECDSA in DER, as pyca wants it). `ours` is
-`jws.verify`, with every rule of the header, the one spelling and the strict claims.
+CPU of the broker's process tree for one request, from /proc, with what it spends while nobody asks: the exchange of a code
+(private_key_jwt and DPoP by ES256, and once with a secret), userinfo with a proof, a refresh and an introspection. The
+logins that bring the codes come before and do not count; nor does the driver. `exchange_vs_raw` compares with the bare key
+operations of one exchange in the same run: two verifications (assertion, proof) and one signature (id_token). The exchange
+is durable: it waits for the commit that makes a code one of one use.
 """
 
+import argparse
+import asyncio
 import base64
+import gc
 import json
-from collections.abc import Callable
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
+from tests.benchmarks.logins import signed_in
+from tests.benchmarks.logins_peers import Answer, Connection, IdentityProvider, LoginFailedError, RelyingParty
+from tests.benchmarks.logins_satosa import HOST as SATOSA_HOST
+from tests.benchmarks.logins_satosa import Satosa
+from tests.benchmarks.logins_stage import HOST, Running
+from tests.benchmarks.measure import Figure, Report, Target, could_not_run, in_turns
+from tests.benchmarks.raw_es256 import raw
+from tests.benchmarks.tokens_client import KeyedParty
+from tests.benchmarks.tokens_stage import RESOURCE_SECRET, RESOURCE_SERVER, make_token_stage, serve_empty
 
-from connectors.signatures.jws import base64url, verification_key, verify
-from connectors.wire.claims import Json
-from policies.assurance import LevelOfAssurance
+LIBRARIES = ("ciconia", "cryptography", "fastapi", "uvicorn", "sqlalchemy")
+# The key operations of one exchange with private_key_jwt and DPoP
+VERIFIED, SIGNED = 2, 1
+EXCHANGE, SECRET, USERINFO, REFRESH, INTROSPECTION = (
+    "exchange",
+    "exchange with a secret",
+    "userinfo",
+    "refresh",
+    "introspection",
+)
+EMPTY, SATOSA = "empty endpoint", "SATOSA, exchange with a secret"
 
-NOW = 1_795_600_000
-NONCE, ACCESS_TOKEN_HASH = "n-0S6_WzA2Mj9ZqT3mB7", "77QmUPtjPfzWtF2AnpK9RQ"
-TYPES = frozenset({"", "JWT"})
-# As the id_token of a national provider: sixteen claims, 800 octets
-CLAIMS: dict[str, Json] = {
-    "iss": "https://login.example",
-    "sub": "3JZ4KUQW2D7MXQ5B7E6O4L2N3A",
-    "aud": "https://id.storkhaven.example",
-    "exp": NOW + 300,
-    "iat": NOW,
-    "nbf": NOW,
-    "auth_time": NOW - 30,
-    "jti": "0f4e9a54-98a1-4f1d-8a7c-0f63b9c8a1c2",
-    "nonce": NONCE,
-    "acr": LevelOfAssurance.SUBSTANTIAL.uri,
-    "amr": ["mID"],
-    "at_hash": ACCESS_TOKEN_HASH,
-    "given_name": "Kärt-Example Õie",
-    "family_name": "Näidis-Õunapuu",
-    "birthdate": "1871-02-28",
-    "sid": "08a5019c-17e1-4977-8f42-65a12843ea02",
-}
+# One request that is counted
+Request = Callable[[Connection], Awaitable[Answer]]
+# Makes so many requests ready, uncounted
+Ready = Callable[[Connection, int], Awaitable[Sequence[Request]]]
 
 
-def rs256() -> dict[str, Callable[[], object]]:
-    """RSA-2048 with PKCS#1 v1.5."""
-    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    octets, public = _octets("RS256"), private.public_key()
-    signature = private.sign(octets, padding.PKCS1v15(), SHA256())
-    return {
-        "raw": lambda: public.verify(signature, octets, padding.PKCS1v15(), SHA256()),
-        "ours": _ours("RS256", octets, signature, public),
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """A server that runs, and how its requests are made."""
+
+    broker: Running
+    host: str
+    ready: Ready
+
+
+@dataclass
+class Cost:
+    """CPU of one request in ms, one figure a turn."""
+
+    turns: list[float] = field(default_factory=list)
+
+
+async def _turn(contestant: Contestant, requests: int) -> float:
+    """The CPU of one request, in ms."""
+    browser = Connection(contestant.host, contestant.broker.port)
+    try:
+        made = await contestant.ready(browser, requests)
+        gc.collect()
+        gc.disable()
+        before = contestant.broker.cpu_of_threads()
+        for request in made:
+            answer = await request(browser)
+            if answer.status != 200:
+                raise LoginFailedError(f"{answer.status} {answer.body[:300]!r}")
+        return (contestant.broker.cpu_of_threads() - before) * 1000 / requests
+    finally:
+        gc.enable()
+        browser.close()
+
+
+def exchanges(provider: IdentityProvider, party: KeyedParty) -> Ready:
+    """Codes of whole logins, each redeemed with an assertion and a proof that were made before."""
+
+    async def ready(browser: Connection, count: int) -> Sequence[Request]:
+        made: list[Request] = []
+        for _ in range(count):
+            asked = party.asks.ask()
+            form = party.redeem(await signed_in(browser, provider, asked), asked)
+            browser.fresh()
+            made.append(_post("/token", form, dpop=party.proof("POST", "/token")))
+        return made
+
+    return ready
+
+
+def secret_exchanges(provider: IdentityProvider, party: RelyingParty) -> Ready:
+    """The same with a secret, and an id_token by RS256, as SATOSA has it."""
+
+    async def ready(browser: Connection, count: int) -> Sequence[Request]:
+        made: list[Request] = []
+        for _ in range(count):
+            asked = party.ask()
+            form = party.redeem(await signed_in(browser, provider, asked), asked)
+            browser.fresh()
+            made.append(_post("/token", form, authorization=party.authorization))
+        return made
+
+    return ready
+
+
+def satosa_exchanges(satosa: Satosa) -> Ready:
+    """SATOSA's codes."""
+
+    async def ready(browser: Connection, count: int) -> Sequence[Request]:
+        made: list[Request] = []
+        for _ in range(count):
+            form = await satosa.form(browser)
+            made.append(_post("/OIDC/token", form, authorization=satosa.party.authorization))
+        return made
+
+    return ready
+
+
+async def _token(browser: Connection, provider: IdentityProvider, party: KeyedParty) -> dict[str, str]:
+    """The answer of one exchange."""
+    (exchange,) = await exchanges(provider, party)(browser, 1)
+    answer = await exchange(browser)
+    if answer.status != 200:
+        raise LoginFailedError(f"token: {answer.status} {answer.body[:300]!r}")
+    found: dict[str, str] = json.loads(answer.body)
+    return found
+
+
+def userinfos(provider: IdentityProvider, party: KeyedParty) -> Ready:
+    """One access token, brought again and again, each time with a proof of its own."""
+
+    async def ready(browser: Connection, count: int) -> Sequence[Request]:
+        token = (await _token(browser, provider, party))["access_token"]
+        return [
+            _get("/userinfo", authorization=f"DPoP {token}", dpop=party.proof("GET", "/userinfo", token))
+            for _ in range(count)
+        ]
+
+    return ready
+
+
+def refreshes(provider: IdentityProvider, party: KeyedParty) -> Ready:
+    """One refresh token a request: a family that never rotates twice."""
+
+    async def ready(browser: Connection, count: int) -> Sequence[Request]:
+        made: list[Request] = []
+        for _ in range(count):
+            token = (await _token(browser, provider, party))["refresh_token"]
+            form = {"grant_type": "refresh_token", "refresh_token": token, **party.assertion()}
+            made.append(_post("/token", form, dpop=party.proof("POST", "/token")))
+        return made
+
+    return ready
+
+
+def introspections(provider: IdentityProvider, party: KeyedParty) -> Ready:
+    """A resource server that asks about one live token."""
+    pair = base64.b64encode(f"{RESOURCE_SERVER}:{RESOURCE_SECRET}".encode()).decode()
+
+    async def ready(browser: Connection, count: int) -> Sequence[Request]:
+        token = (await _token(browser, provider, party))["access_token"]
+        return [_post("/introspect", {"token": token}, authorization=f"Basic {pair}")] * count
+
+    return ready
+
+
+async def _nothing(_browser: Connection, count: int) -> Sequence[Request]:
+    return [_post("/", {"token": "x" * 43})] * count
+
+
+def _post(path: str, form: dict[str, str], **headers: str) -> Request:
+    return lambda browser: browser.request("POST", path, form, **headers)
+
+
+def _get(path: str, **headers: str) -> Request:
+    return lambda browser: browser.request("GET", path, None, **headers)
+
+
+def measured(folder: Path, chosen: argparse.Namespace) -> tuple[list[Figure], list[Target]]:
+    """All in turns, and the raw key operations beside them."""
+    with ExitStack() as running:
+        contestants = _contestants(folder, chosen, running)
+        found = {name: Cost() for name in contestants}
+        for _ in range(chosen.turns):
+            for name, one in contestants.items():
+                found[name].turns.append(asyncio.run(_turn(one, chosen.requests)))
+        keys = in_turns(raw(), chosen.rounds)
+    operations = (VERIFIED * keys["verify"].least + SIGNED * keys["sign"].least) * 1000
+    figures = [Figure("raw key operations of one exchange, least", round(operations, 4), "ms")]
+    for name, cost in found.items():
+        figures.append(Figure(f"CPU of a request, {name}, least", round(min(cost.turns), 3), "ms"))
+        figures.append(Figure(f"CPU of a request, {name}, median", round(statistics.median(cost.turns), 3), "ms"))
+    return figures, targets({name: min(cost.turns) for name, cost in found.items()}, operations)
+
+
+def _contestants(folder: Path, chosen: argparse.Namespace, running: ExitStack) -> dict[str, Contestant]:
+    stage = make_token_stage(folder / "ours")
+    broker = running.enter_context(stage.base.serve())
+    provider, party = stage.base.provider, stage.party
+    found = {
+        EXCHANGE: Contestant(broker, HOST, exchanges(provider, party)),
+        SECRET: Contestant(broker, HOST, secret_exchanges(provider, stage.base.party)),
+        USERINFO: Contestant(broker, HOST, userinfos(provider, party)),
+        REFRESH: Contestant(broker, HOST, refreshes(provider, party)),
+        INTROSPECTION: Contestant(broker, HOST, introspections(provider, party)),
+        EMPTY: Contestant(running.enter_context(serve_empty(folder)), HOST, _nothing),
     }
+    if chosen.peer is not None:
+        satosa = Satosa(chosen.peer, folder)
+        found[SATOSA] = Contestant(running.enter_context(satosa.serve()), SATOSA_HOST, satosa_exchanges(satosa))
+    return found
 
 
-def es256() -> dict[str, Callable[[], object]]:
-    """ECDSA on P-256."""
-    private = ec.generate_private_key(ec.SECP256R1())
-    octets, public = _octets("ES256"), private.public_key()
-    der = private.sign(octets, ec.ECDSA(SHA256()))
-    r, s = decode_dss_signature(der)
-    return {
-        "raw": lambda: public.verify(der, octets, ec.ECDSA(SHA256())),
-        "ours": _ours("ES256", octets, r.to_bytes(32) + s.to_bytes(32), public),
-    }
+def targets(least: dict[str, float], operations: float) -> list[Target]:
+    """The ratios of what was measured."""
+    found = [
+        Target("exchange_vs_raw", least[EXCHANGE] / operations, at_most=4.0),
+        Target("introspection_vs_empty", least[INTROSPECTION] / least[EMPTY], at_most=3.0),
+    ]
+    if SATOSA in least:
+        found.append(Target("exchange_vs_satosa", least[SATOSA] / least[SECRET], at_least=4.0))
+    return found
 
 
-def _octets(alg: str) -> bytes:
-    header = json.dumps({"alg": alg, "kid": "k1", "typ": "JWT"}, separators=(",", ":")).encode()
-    payload = json.dumps(CLAIMS, separators=(",", ":"), ensure_ascii=False).encode()
-    return b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in (header, payload))
+def main() -> int:
+    """Measure and print. The exit code."""
+    parser = argparse.ArgumentParser(description="what a token costs")
+    parser.add_argument("--json", action="store_true", help="one JSON object in place of a table")
+    parser.add_argument("--requests", type=int, default=100, help="requests in a turn")
+    parser.add_argument("--turns", type=int, default=7, help="turns of each case: the least of them counts")
+    parser.add_argument("--rounds", type=int, default=30, help="turns of the raw key operations")
+    parser.add_argument("--peer", type=Path, metavar="DIR", help="a folder that runs SATOSA")
+    parser.add_argument("--markdown", type=Path, metavar="PAGE", help="a page whose figures are written anew")
+    chosen = parser.parse_args()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            figures, found = measured(Path(folder), chosen)
+    except (OSError, LoginFailedError, subprocess.SubprocessError) as error:
+        return could_not_run(error)
+    return Report("tokens", LIBRARIES, figures, found).finish(as_json=chosen.json, page=chosen.markdown)
 
 
-def _ours(
-    alg: str, octets: bytes, signature: bytes, public: rsa.RSAPublicKey | ec.EllipticCurvePublicKey
-) -> Callable[[], object]:
-    token, keys = f"{octets.decode()}.{base64url(signature)}", (verification_key(public, alg, "k1"),)
-    return lambda: verify(token, keys, alg=alg, types=TYPES)
+if __name__ == "__main__":
+    sys.exit(main())
