@@ -49,10 +49,12 @@ token_endpoint_auth_method = "{method}"
 client_secret_sha256 = "{secret}"
 id_token_signed_response_alg = "RS256"
 pkce = "optional"
+grant_types = ["authorization_code", "refresh_token"]
 """
 KEY_PARTY = """\
 token_endpoint_auth_method = "private_key_jwt"
 jwks = "parties/{client}.jwks.json"
+grant_types = ["authorization_code", "refresh_token"]
 """
 FAPI2_PARTY = KEY_PARTY + 'profile = "fapi2"\ndpop_bound_access_tokens = true\n'
 
@@ -182,6 +184,13 @@ class Suite:
         """The token endpoint, with the registered secret."""
         name = client or self.client
         fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": callback(name), **changes}
+        return self.called(name, fields)
+
+    def refresh(self, token: str, client: str = "") -> Answer:
+        return self.called(client or self.client, {"grant_type": "refresh_token", "refresh_token": token})
+
+    def called(self, name: str, fields: dict[str, str]) -> Answer:
+        """The token endpoint, as this client calls it."""
         if name == POST:
             fields |= {"client_id": name, "client_secret": SECRET}
             return self.visitor.go("POST", "/token", fields=fields, headers=DIRECT, jar={})

@@ -10,7 +10,8 @@ from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
-from connectors.signatures.jws import base64url, from_base64url
+from connectors.signatures.jwk import keys_from_jwks
+from connectors.signatures.jws import base64url, from_base64url, verify
 from tests.conformance.suite import ATTRIBUTES, BASIC, PHONE, POST, SCOPE, SECOND, Suite, callback
 from tests.idp.web.visitor import CHALLENGE, DIRECT, FORM_TYPE, VERIFIER, login_of
 
@@ -326,3 +327,23 @@ def test_the_answers_query_has_each_parameter_once(suite: Suite) -> None:
     location = suite.authorize(response_type=None, response_mode=None).headers["location"]
     names = [name for name, _ in parse_qsl(location.partition("?")[2], strict_parsing=True)]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.spec("Basic OP oidcc-refresh-token; Form Post OP oidcc-refresh-token; RFC 6749 §6; OpenID Connect Core §12")
+def test_refresh_token(suite: Suite) -> None:
+    first = suite.tokens(suite.code(scope=f"{SCOPE} offline_access", prompt="consent"))
+    token = str(first.answer.json["refresh_token"])
+    other = suite.refresh(token, SECOND)
+    assert (other.status, other.json["error"]) == (400, "invalid_grant"), "it is of its client alone"
+    answer = suite.refresh(token)
+    assert answer.status == 200, answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    access = str(answer.json["access_token"])
+    assert access != first.access
+    if "id_token" in answer.json:
+        jwks = suite.visitor.go("GET", "/jwks", headers=DIRECT).text
+        claims = verify(str(answer.json["id_token"]), keys_from_jwks(jwks, "RS256"), alg="RS256", types={"JWT"}).members
+        for name in ("iss", "sub", "aud", "auth_time"):
+            assert claims[name] == first.claims[name]
+    assert suite.visitor.userinfo(access).json["sub"] == first.claims["sub"]
+    assert "refresh_token" not in suite.tokens(suite.code()).answer.json, "nobody gets one who did not ask"

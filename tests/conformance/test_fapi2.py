@@ -350,3 +350,19 @@ def test_a_proof_at_par_binds_the_code(profile: Profile) -> None:
 def test_dpop_jkt_that_is_not_the_proofs(profile: Profile) -> None:
     answer = profile.push(proof=profile.proof("/par"), dpop_jkt=Sender(number=32).thumbprint)
     _refused(answer, "invalid_request", "invalid_dpop_proof")
+
+
+@pytest.mark.spec("FAPI2 OP fapi2-security-profile-final-refresh-token; RFC 6749 §6; RFC 9449 §5")
+def test_refresh_token(profile: Profile) -> None:
+    tokens = profile.tokens(profile.code(scope=f"{SCOPE} offline_access", prompt="consent"))
+    form = {"grant_type": "refresh_token", "refresh_token": str(tokens["refresh_token"])}
+    _refused(profile.call("/token", form), "invalid_dpop_proof", "invalid_request", "invalid_grant")
+    other = Profile(profile.visitor, profile.stage, client=FAPI2_SECOND, nonce=profile.nonce)
+    _refused(other.call("/token", form, proof=other.proof("/token")), "invalid_grant")
+    first = profile.call("/token", form, proof=profile.proof("/token"))
+    assert first.status == 200, first.text
+    assert first.json["token_type"] == "DPoP"
+    assert profile.userinfo(str(first.json["access_token"])).status == 200
+    # The answer may have been lost: the profile wants no rotation that a retry would break (§5.3.2.1)
+    again = profile.call("/token", form, proof=profile.proof("/token"))
+    assert again.status == 200, again.text
