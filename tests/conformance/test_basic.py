@@ -329,7 +329,7 @@ def test_the_answers_query_has_each_parameter_once(suite: Suite) -> None:
     assert len(names) == len(set(names))
 
 
-@pytest.mark.spec("Basic OP oidcc-refresh-token; Form Post OP oidcc-refresh-token; RFC 6749 §6; OpenID Connect Core §12")
+@pytest.mark.spec("Basic OP oidcc-refresh-token; Form Post OP oidcc-refresh-token; RFC 6749 §6; OpenID Connect Core §12.2")
 def test_refresh_token(suite: Suite) -> None:
     first = suite.tokens(suite.code(scope=f"{SCOPE} offline_access", prompt="consent"))
     token = str(first.answer.json["refresh_token"])
