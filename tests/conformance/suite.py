@@ -32,6 +32,7 @@ BASIC, POST, SECOND, KEYED, FAPI2, FAPI2_SECOND = (
     "fapi2",
     "fapi2-second",
 )
+FAPI2_SIGNED = "fapi2-signed"
 PURPOSE = """\
 id = "conformance"
 basis = "public_task"
@@ -57,6 +58,7 @@ jwks = "parties/{client}.jwks.json"
 grant_types = ["authorization_code", "refresh_token"]
 """
 FAPI2_PARTY = KEY_PARTY + 'profile = "fapi2"\ndpop_bound_access_tokens = true\n'
+SIGNED_PARTY = FAPI2_PARTY + 'require_signed_request_object = true\nrequest_object_signing_alg = "ES256"\n'
 
 
 class Reachable(Citizen):
@@ -90,7 +92,12 @@ class SuiteStage(Stage):
         ):
             self._register(client, SECRET_PARTY.format(method=method, secret=hashed))
         self.keys: dict[str, FileSigner] = {}
-        for client, text in ((KEYED, KEY_PARTY), (FAPI2, FAPI2_PARTY), (FAPI2_SECOND, FAPI2_PARTY)):
+        for client, text in (
+            (KEYED, KEY_PARTY),
+            (FAPI2, FAPI2_PARTY),
+            (FAPI2_SECOND, FAPI2_PARTY),
+            (FAPI2_SIGNED, SIGNED_PARTY),
+        ):
             create_token_key(folder.parent / f"{client}.pem", "ES256")
             self.keys[client] = load_signer(folder.parent / f"{client}.pem")
             write_jwks(folder / "parties" / f"{client}.jwks.json", self.keys[client])

@@ -22,6 +22,7 @@ from tests.idp.web.visitor import CHALLENGE, DIRECT, FORM_TYPE, VERIFIER, login_
 @pytest.mark.spec(
     "OpenID Connect Core §3.1.3.3; OpenID Connect Core §3.1.3.6; OpenID Connect Core §5.3; RFC 6749 §4.1.4; RFC 6749 §5.1"
 )
+@pytest.mark.spec("OpenID Connect Core §3.1.3.1; RFC 6749 §4.1.1; RFC 6749 §4.1.3")
 def test_server(suite: Suite) -> None:
     tokens = suite.tokens(suite.code())
     assert set(suite.userinfo(tokens)) == {"sub", *ATTRIBUTES}, (
@@ -40,6 +41,7 @@ def test_server_client_secret_post(suite: Suite) -> None:
 @pytest.mark.spec(
     "Basic OP oidcc-response-type-missing; Form Post OP oidcc-response-type-missing; OpenID Connect Core §3.1.2.6"
 )
+@pytest.mark.spec("RFC 9700 §4.12")
 def test_response_type_missing(suite: Suite) -> None:
     assert suite.refusal(suite.authorize(response_type=None))["error"] == "invalid_request"
 
@@ -77,6 +79,7 @@ def test_idtoken_unsigned_is_offered_to_nobody(suite: Suite) -> None:
         ),
     ],
 )
+@pytest.mark.spec("OpenID Connect Core §5.3.1")
 def test_userinfo(suite: Suite, method: str, place: str) -> None:
     tokens = suite.tokens(suite.code())
     headers = {**DIRECT, "authorization": f"Bearer {tokens.access}"} if place == "header" else DIRECT

@@ -29,6 +29,7 @@ def _refused(answer: Answer, *errors: str, status: int = 400) -> None:
 
 
 @pytest.mark.spec("FAPI2 OP fapi2-security-profile-final-discovery-end-point-verification")
+@pytest.mark.spec("RFC 9449 §5.1; RFC 9126 §5; JARM §4; RFC 9700 §2.5; RFC 9701 §7")
 def test_discovery(profile: Profile) -> None:
     found = profile.visitor.go("GET", "/.well-known/openid-configuration", headers=DIRECT).json
     assert found["pushed_authorization_request_endpoint"] == f"{profile.stage.issuer}/par"
@@ -39,6 +40,8 @@ def test_discovery(profile: Profile) -> None:
         ("dpop_signing_alg_values_supported", "ES256"),
         ("code_challenge_methods_supported", "S256"),
         ("grant_types_supported", "authorization_code"),
+        ("authorization_signing_alg_values_supported", "ES256"),
+        ("introspection_signing_alg_values_supported", "ES256"),
     ):
         listed = found[name]
         assert isinstance(listed, list)
@@ -59,6 +62,7 @@ def test_happy_flow(profile: Profile) -> None:
 
 
 @pytest.mark.spec("FAPI2 OP fapi2-security-profile-final-user-rejects-authentication")
+@pytest.mark.spec("OpenID Connect Core §3.1.2.4")
 def test_user_rejects_authentication(profile: Profile) -> None:
     found = profile.signs_in(profile.authorize(profile.reference()), "refuse")
     assert found["error"] == "access_denied"
@@ -129,6 +133,7 @@ def test_a_request_that_is_taken(profile: Profile, changes: dict[str, str | None
     ],
     ids=["code-id-token", "token", "no-pkce", "plain-pkce", "no-redirect", "other-redirect", "request-uri"],
 )  # fmt: skip
+@pytest.mark.spec("RFC 9126 §2.4")
 def test_a_pushed_request_that_is_refused(profile: Profile, changes: dict[str, str | None]) -> None:
     _refused(profile.push(**changes), "invalid_request", "unsupported_response_type", "invalid_request_object")
 
@@ -203,6 +208,7 @@ def _claims(one: Profile) -> dict[str, Json]:
         pytest.param("none", marks=pytest.mark.spec("FAPI2 OP fapi2-security-profile-final-ensure-client-assertion-in-token-endpoint")),
     ],
 )  # fmt: skip
+@pytest.mark.spec("RFC 7523 §3.2")
 def test_an_assertion_that_is_refused_at_both_endpoints(profile: Profile, kind: str) -> None:
     _refused(profile.push(assertion=ASSERTIONS[kind](profile)), "invalid_client", status=401)
     code = profile.code()
@@ -266,6 +272,7 @@ def test_a_verifier_that_lacks_or_is_another(profile: Profile) -> None:
 
 
 @pytest.mark.spec("FAPI2 OP fapi2-security-profile-final-ensure-holder-of-key-required; RFC 9449 §5.2")
+@pytest.mark.spec("RFC 9700 §2.2; RFC 9700 §4.9")
 def test_a_token_request_without_a_proof(profile: Profile) -> None:
     code = profile.code()
     _refused(profile.redeem(code, proof=""), "invalid_dpop_proof", "invalid_request")

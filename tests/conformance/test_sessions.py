@@ -152,6 +152,7 @@ def test_no_state(member: Member) -> None:
         pytest.param("?foo=bar", marks=pytest.mark.spec("RP-Initiated Logout OP oidcc-rp-initiated-logout-query-added-to-post-logout-redirect-uri")),
     ],
 )  # fmt: skip
+@pytest.mark.spec("RP-Initiated Logout §4")
 def test_an_address_that_is_not_registered(member: Member, address: str) -> None:
     wrong = address if address.startswith("https") else _bye(member) + address
     page = logout(member, id_token_hint=_hint(member), post_logout_redirect_uri=wrong)

@@ -240,6 +240,7 @@ def test_no_bearer_token_is_taken_where_bound_ones_were_agreed_on(op: Upstream) 
 
 
 @pytest.mark.spec("OpenID Connect Core §5.3.2")
+@pytest.mark.spec("OpenID Connect Core §5.3.4")
 def test_userinfo_of_another_person_is_refused(op: Upstream) -> None:
     for subject in ("subject-2", "", None, LEFT_OUT):
         op.person["sub"] = subject

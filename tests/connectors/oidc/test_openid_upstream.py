@@ -93,6 +93,7 @@ def test_we_prove_who_we_are_in_the_way_that_was_agreed_on(op: Upstream, method:
 
 @pytest.mark.parametrize("signed", [False, True])
 @pytest.mark.spec("RFC 9126 §2.1")
+@pytest.mark.spec("FAPI 2.0 Security Profile §5.3.3.2")
 def test_a_pushed_request_leaves_its_address_alone_in_the_browser(op: Upstream, *, signed: bool) -> None:
     made = connector(op, replace(REGISTERED, pushed=True, signed=signed))
     url, expectation = asked(made)

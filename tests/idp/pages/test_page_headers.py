@@ -17,6 +17,7 @@ def _policy(kind: PageKind) -> dict[str, str]:
 
 
 @pytest.mark.spec("security.md §2.4")
+@pytest.mark.spec("RFC 9700 §4.16")
 def test_nothing_is_framed_kept_sniffed_or_loaded_from_elsewhere() -> None:
     for kind in PageKind:
         got, policy = headers(kind), _policy(kind)
@@ -47,6 +48,7 @@ def test_only_a_page_that_posts_a_message_may_run_a_script_and_only_the_one_line
 
 
 @pytest.mark.spec("decisions.md 7")
+@pytest.mark.spec("RFC 9700 §4.2")
 def test_pages_with_forms_keep_the_origin_of_an_honest_post_and_the_others_tell_nobody() -> None:
     assert headers(PageKind.FORM)["Referrer-Policy"] == headers(PageKind.POST)["Referrer-Policy"] == "same-origin"
     assert headers(PageKind.PLAIN)["Referrer-Policy"] == "no-referrer"

@@ -462,6 +462,7 @@ WITHOUT = {"code_challenge": None, "code_challenge_method": None}
 
 
 @pytest.mark.spec("RFC 9700 §2.1.1")
+@pytest.mark.spec("RFC 6749 §10.12")
 def test_by_registration_a_nonce_stands_in_for_pkce() -> None:
     city = City(party(pkce_required=False))
     found = read_protocol(accepted(city, **WITHOUT, state=None).origin)

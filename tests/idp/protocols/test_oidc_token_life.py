@@ -124,6 +124,7 @@ def test_everything_else_is_inactive_and_nothing_more() -> None:
 
 
 @pytest.mark.spec("RFC 7662 §2.3")
+@pytest.mark.spec("RFC 7662 §2.1")
 def test_who_asks_says_who_it_is() -> None:
     made = city()
     token = str(signed_in(made).body["access_token"])
@@ -138,6 +139,7 @@ def test_who_asks_says_who_it_is() -> None:
 
 
 @pytest.mark.spec("RFC 9701 §5")
+@pytest.mark.spec("RFC 9701 §4; RFC 9701 §8.1")
 def test_a_signed_answer_is_for_its_resource_server_and_is_no_other_token() -> None:
     made = city()
     token = signed_in(made).body["access_token"]
@@ -178,6 +180,7 @@ def test_an_access_token_ends_alone() -> None:
 
 
 @pytest.mark.spec("RFC 7009 §2.2")
+@pytest.mark.spec("RFC 7009 §5")
 def test_a_token_that_is_none_or_anothers_gets_the_same_answer_and_nothing_happens() -> None:
     made = city()
     first = signed_in(made)
@@ -189,6 +192,7 @@ def test_a_token_that_is_none_or_anothers_gets_the_same_answer_and_nothing_happe
 
 
 @pytest.mark.spec("RFC 7009 §2.1")
+@pytest.mark.spec("RFC 7009 §2")
 def test_who_revokes_says_who_it_is_and_an_app_says_its_name() -> None:
     app = party("app", public=True, authentication_method="none", secret_sha256="", openid=REFRESHES)
     made = City(app, party())
@@ -202,6 +206,7 @@ def test_who_revokes_says_who_it_is_and_an_app_says_its_name() -> None:
     assert userinfo(made, issued).status == 401
 
 
+@pytest.mark.spec("RFC 7009 §2.2.1")
 def test_what_the_store_cannot_end_is_not_called_ended() -> None:
     made = city()
     first = signed_in(made)

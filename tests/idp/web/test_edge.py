@@ -136,6 +136,7 @@ def test_without_the_proxys_word_nothing_is_served_and_the_answer_says_what_to_d
         assert answer.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.spec("RFC 9700 §4.13")
 def test_the_word_of_a_stranger_does_not_count(http: httpx2.Client, behind_nobody: str) -> None:
     assert _get(http, behind_nobody, x_forwarded_proto="https").status_code == 400
 

@@ -129,6 +129,7 @@ def judged(member: Member, token: str) -> str:
 
 @pytest.mark.spec("RP-Initiated Logout §2")
 @pytest.mark.spec("Back-Channel Logout §2.4")
+@pytest.mark.spec("Back-Channel Logout §2.3")
 def test_a_service_signs_out_and_the_page_says_of_each_what_became_of_it(member: Member, receiver: Receiver) -> None:
     desk, library = signs_in_twice(member)
     bye = f"{member.stage.city_base}/library/bye"
@@ -194,6 +195,7 @@ def test_a_hint_of_another_client_than_client_id_is_refused(member: Member, stag
 
 
 @pytest.mark.spec("security.md §2.4 CSRF on consent/login/logout")
+@pytest.mark.spec("RP-Initiated Logout §6")
 def test_no_other_site_signs_anybody_out(member: Member, stage: SharedStage) -> None:
     signs_in_twice(member)
     for headers in ({"sec-fetch-site": "cross-site"}, {"sec-fetch-site": None, "origin": "https://evil.example"}):
@@ -204,6 +206,7 @@ def test_no_other_site_signs_anybody_out(member: Member, stage: SharedStage) -> 
 
 
 @pytest.mark.spec("Front-Channel Logout §2")
+@pytest.mark.spec("Front-Channel Logout §3")
 def test_a_service_in_a_frame_is_called_by_this_page_alone(member: Member) -> None:
     desk, library = signs_in_twice(member)
     page = logout(member, id_token_hint=desk)

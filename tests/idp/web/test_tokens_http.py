@@ -111,6 +111,7 @@ def test_the_service_that_wants_rs256_gets_it(visitor: Visitor, stage: Stage) ->
 
 
 @pytest.mark.spec("decisions.md 27")
+@pytest.mark.spec("OpenID Connect Core §8")
 def test_sub_is_equal_in_one_sector_and_another_in_another(visitor: Visitor, stage: Stage) -> None:
     parking = visitor.userinfo(_token(visitor)).json["sub"]
     fares = _redeemed_by_fares(visitor, _fares_code(visitor), _assertion(stage)).json["access_token"]
@@ -125,6 +126,7 @@ def test_sub_is_equal_in_one_sector_and_another_in_another(visitor: Visitor, sta
 
 
 @pytest.mark.spec("RFC 6750 §3; RFC 9700 §4.3.2")
+@pytest.mark.spec("OpenID Connect Core §5.3.3")
 def test_userinfo_refuses_in_json_whatever_is_wrong(visitor: Visitor) -> None:
     token = _token(visitor)
     nothing = visitor.go("GET", "/userinfo", headers=DIRECT)
@@ -149,6 +151,7 @@ def test_userinfo_refuses_in_json_whatever_is_wrong(visitor: Visitor) -> None:
     )
 
 
+@pytest.mark.spec("OpenID Connect Core §16.4")
 def test_no_token_code_or_secret_is_ever_logged(visitor: Visitor, logs: Lines) -> None:
     code = visitor.code()
     token = str(visitor.redeem(code).json["access_token"])

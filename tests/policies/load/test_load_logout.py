@@ -25,6 +25,7 @@ def _with(lines: str) -> str:
     return FILES[PARKING].replace("[attributes]", f"{lines}\n[attributes]")
 
 
+@pytest.mark.spec("RP-Initiated Logout §3.1; Back-Channel Logout §2.2")
 def test_a_service_shares_a_sign_in_with_its_group_and_hears_of_the_end() -> None:
     found = load(files(**{PARKING: _with(HEARS), GROUPS: GROUP}))
     assert found.parties[ClientId("parking")].openid.logout == LogoutChoices(

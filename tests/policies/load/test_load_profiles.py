@@ -61,6 +61,7 @@ def test_fapi2_pushes_and_what_fits_loads() -> None:
         ("http://127.0.0.1:9000", "http://localhost:9000", "redirect_uris"),
     ],
 )
+@pytest.mark.spec("FAPI 2.0 Security Profile §5.2.3")
 def test_what_the_profile_forbids_is_refused_with_its_line(old: str, new: str, key: str) -> None:
     assert old in FAPI2
     problem = _problem(FAPI2.replace(old, new))
