@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "cross-protocol.md").read_text(encoding="utf-8")
 TEST = re.compile(r"`(tests/[a-z0-9_/]+\.py)::(test_[a-z0-9_]+)`")
 OUT, BACK = re.compile(r"^\| [^|→]*OpenID[^|→]*→"), re.compile(r"^\| [^|→]*(SAML|eIDAS|countries)[^|→]*→")
-TOPICS = {"Requested attributes", "Assurance", "Force, age and passive", "Who somebody is", "Errors", "Language"}
+TOPICS = {"Requested attributes", "Assurance", "Force, age and passive", "Who somebody is", "Errors", "Language", "Logout"}
 
 
 def rows(text: str) -> list[str]:
