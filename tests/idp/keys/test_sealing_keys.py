@@ -172,7 +172,7 @@ def test_memory_forgets_a_key_that_is_over() -> None:
     assert ("asked", hour) in worker.keys._held
     worker.clock.now = (hour + 2) * HOUR
     worker.keys.keep_ready()
-    assert {kind for kind, held in worker.keys._held if held == hour} == {"receipt", "refresh"}
+    assert {kind for kind, held in worker.keys._held if held == hour} == {"receipt", "refresh", "session"}
     worker.clock.now = (hour + 25) * HOUR
     worker.keys.keep_ready()
     assert {kind for kind, held in worker.keys._held if held == hour} == {"refresh"}
@@ -190,9 +190,9 @@ def test_the_database_forgets_a_key_three_hours_after_its_hour_began(tmp_path: P
     worker.keys.keep_ready()
     hour = worker.keys.hour()
     assert store.purge((hour + 3) * HOUR - 1) == 0
-    assert store.purge((hour + 3) * HOUR) == len(KINDS) - 2
-    assert {row.kind for row in worker.rows.rows(hour)} == {"receipt", "refresh"}
-    assert store.purge((hour + 26) * HOUR) == 1
+    assert store.purge((hour + 3) * HOUR) == len(KINDS) - 3
+    assert {row.kind for row in worker.rows.rows(hour)} == {"receipt", "refresh", "session"}
+    assert store.purge((hour + 26) * HOUR) == 2
     assert store.purge((hour + 2) * HOUR + LONGEST_REFRESH_LIFE) == 1
     store.close()
 
