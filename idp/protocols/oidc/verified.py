@@ -90,7 +90,7 @@ def satisfiable(wished: Wished, names: tuple[str, ...], *, in_id_token: bool) ->
 
 
 def verification(one: VerifiedRequest, loa: LevelOfAssurance, authenticated_at: int, now: int) -> dict[str, Json] | None:
-    """What is said of the verification; None where a condition does not hold. The level is never rounded up."""
+    """The words about the verification; None where a condition does not hold. The level is never rounded up."""
     named = highest_named(one.levels, loa) if one.levels else loa.label
     if not named or (one.max_age is not None and now - authenticated_at > one.max_age):
         return None

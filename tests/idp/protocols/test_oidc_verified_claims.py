@@ -31,7 +31,7 @@ def asked(*elements: Json, place: str = "userinfo", **beside: Json) -> str:
 
 
 def said(one: VerifiedRequest, changes: Mapping[str, object] | None = None, *, in_id_token: bool = False) -> Json:
-    """What an answer says for an element, of a login at substantial, half a minute ago."""
+    """The element of an answer, of a login at substantial, half a minute ago."""
     wanted = {"verified": (one,), "only_verified": (NAME, BIRTHDATE), **(changes or {})}
     city = City()
     if not wanted.pop("notified", True):
