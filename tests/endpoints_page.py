@@ -123,6 +123,13 @@ def _proof(run: Run) -> Iterator[Shown]:
     yield run.ask("GET", "/log/proof")
 
 
+def _backchannel(run: Run) -> Iterator[Shown]:
+    # Of a provider that speaks OpenID Connect: here it is none
+    yield run.ask(
+        "POST", "/oidc/backchannel/demo-ee", {"logout_token": "eyJ0eXAiOiJsb2dvdXQrand0IiwiYWxnIjoiRVMyNTYifQ.e30.AA"}
+    )
+
+
 EXAMPLES: Mapping[str, Callable[[Run], Iterator[Shown]]] = {
     "/token": _token,
     "/userinfo": _userinfo,
@@ -132,6 +139,7 @@ EXAMPLES: Mapping[str, Callable[[Run], Iterator[Shown]]] = {
     "/revoke": _of_the_token("/revoke"),
     "/device_authorization": _device,
     "/log/proof": _proof,
+    "/oidc/backchannel/{provider}": _backchannel,
 }
 
 

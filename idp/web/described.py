@@ -271,4 +271,8 @@ def openapi(app: FastAPI) -> dict[str, Any]:  # Any: see the import
         operations.pop("head", None)
         for operation in operations.values():
             operation.pop("operationId", None)
+            # Of a part of a path, which is any text: nothing is validated there
+            operation["responses"].pop("422", None)
+    for name in ("HTTPValidationError", "ValidationError"):
+        found.get("components", {}).get("schemas", {}).pop(name, None)
     return found

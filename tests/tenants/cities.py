@@ -25,7 +25,10 @@ from idp.demo.country import Country
 from idp.demo.scene import city_secrets, secret_words, write_jwks, write_templates
 from idp.keys.file import FileSigner, create_saml_key, load_signer
 from idp.keys.folder import create_keys
+from idp.ports import Unit
+from idp.protocols.oidc.trial import new_link, trial_request
 from idp.store.migrate import migrate
+from policies.parties import ClientId
 
 NAMES = ("alder", "birch")
 SITE = "http://storkhaven.localhost:8402"
@@ -211,6 +214,14 @@ class Town:
         page = self.send(Call("POST", "/saml/acs", cookies=cookies, form=fields, cross_site=True))
         assert page.status_code == 200, page.text
         return login, {**cookies, **cookies_of(page)}, hidden(page)
+
+    def link(self) -> str:
+        """The secret of a link for a test login of the parking service."""
+        city, tenant = self.application.city, self.application.settings.tenant
+        asked = trial_request(city.role.configuration.parties[ClientId("parking")], scope="openid purpose:resident-parking")
+        link, row = new_link(self.issuer, city.sealer, asked, city.clock())
+        self.application.store.commit(Unit(tenant=tenant, parked=(row,)))
+        return dict(parse_qsl(urlsplit(link).query))["link"]
 
     def approved(self) -> tuple[str, str]:
         """A code, and the handle of a receipt."""

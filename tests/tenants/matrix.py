@@ -53,6 +53,7 @@ def hold(town: Town) -> Held:
         "receipt's handle": receipt,
         "client assertion": town.assertion(),
         "leaf": leaf[0],
+        "test link": town.link(),
     }
     of_login = {"login": requested}
     at_decision = {**form, "choice": "approve"}
@@ -86,6 +87,7 @@ def hold(town: Town) -> Held:
         ("", Call("POST", "/userinfo/receipt", form={"access_token": bearer}, basic="parking", direct=True)),
         ("", Call("POST", "/introspect", form={"token": bearer}, basic="parking", direct=True)),
         ("", Call("POST", "/revoke", form={"token": "of nobody"}, basic="parking", direct=True)),
+        ("", Call("GET", "/try", query={"link": things["test link"]})),
         ("", Call("GET", "/log/proof", query={"leaf": things["leaf"]})),
     ]
     return Held(things, {(call.method, call.path, note): call for note, call in made})

@@ -36,6 +36,7 @@ DESCRIBED = {
     "/saml/metadata": {"get"},
     "/saml/metadata/demo-ee": {"get"},
     "/oidc/jwks": {"get"},
+    "/oidc/backchannel/{provider}": {"post"},
 }
 
 
