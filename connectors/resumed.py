@@ -1,4 +1,4 @@
-"""What a session remembers of an identity provider's word, and the assertion that it still stands for.
+"""A session's memory of an identity provider's word, and the assertion that it still stands for.
 
 It has the person's identifier, the level and when they signed in, and no attribute. So whoever goes on in a session gets
 what follows from those three, and nothing else of the person.
@@ -12,8 +12,8 @@ from policies.parties import EntityId, ProviderId, SubjectNamespace
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
-    """Who signed in at which provider, how surely, and when. `upstream` is the provider's name of its session, or ""."""
+class RememberedSignIn:
+    """A sign-in: provider, person, level and time. `upstream` is the provider's name of its session, or ""."""
 
     provider_id: ProviderId
     issuer: EntityId
@@ -24,9 +24,9 @@ class SignedIn:
     upstream: str = field(default="", repr=False)
 
 
-def remembered(assertion: Assertion) -> SignedIn:
+def remembered(assertion: Assertion) -> RememberedSignIn:
     """The part of an assertion that a session remembers."""
-    return SignedIn(
+    return RememberedSignIn(
         provider_id=assertion.provider_id,
         issuer=assertion.issuer,
         namespace=assertion.namespace,
@@ -37,8 +37,8 @@ def remembered(assertion: Assertion) -> SignedIn:
     )
 
 
-def resumed(signed_in: SignedIn, login: str, now: int) -> Assertion:
-    """What a session stands for in one login: the provider's word without an attribute, used once, in this login."""
+def resumed(signed_in: RememberedSignIn, login: str, now: int) -> Assertion:
+    """The assertion that a session stands for in one login: the provider's word, without an attribute."""
     return Assertion(
         provider_id=signed_in.provider_id,
         issuer=signed_in.issuer,

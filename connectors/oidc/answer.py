@@ -40,7 +40,7 @@ _OF_TOKENS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
+class UpstreamTokens:
     """A token response whose form holds (RFC 6749 §5.1). The tokens are nobody's word yet."""
 
     id_token: str = field(repr=False)
@@ -113,7 +113,7 @@ def asks_for_nonce(answer: HttpAnswer) -> str:
     return answer.headers["dpop-nonce"] if "use_dpop_nonce" in told else ""
 
 
-def read_tokens(answer: HttpAnswer, *, dpop: bool) -> Tokens:
+def read_tokens(answer: HttpAnswer, *, dpop: bool) -> UpstreamTokens:
     """Read a token response. Raises `AssertionRejected`: where we agreed on bound tokens, no other is taken."""
     said = read_json(answer, "token_response")
     if answer.status != _OK:
@@ -125,7 +125,7 @@ def read_tokens(answer: HttpAnswer, *, dpop: bool) -> Tokens:
         raise AssertionRejected("token_response", "no access token that a header can hold")
     if not isinstance(id_token, str) or not id_token:
         raise AssertionRejected("token_response", "no id_token")
-    return Tokens(id_token, access_token, dpop)
+    return UpstreamTokens(id_token, access_token, dpop)
 
 
 def _is_token(text: str) -> bool:

@@ -15,7 +15,7 @@ from connectors.logout_token import ExpectedLogoutToken, LogoutToken, judge_logo
 from connectors.mapping import latin_forms, offered_attributes, single_value
 from connectors.oidc.answer import (
     ExpectedUserinfo,
-    Tokens,
+    UpstreamTokens,
     asks_for_nonce,
     judge_redirect,
     judge_userinfo,
@@ -157,7 +157,7 @@ class OidcConnector:
             raise AssertionRejected("push_refused", f"the pushed request was not taken: {named_error(said.get('error'))}")
         return {"client_id": asked["client_id"], "request_uri": request_uri}
 
-    def _exchange(self, turn: LineTurn, code: str, verifier: str, key: DpopKey | None, now: int) -> Tokens:
+    def _exchange(self, turn: LineTurn, code: str, verifier: str, key: DpopKey | None, now: int) -> UpstreamTokens:
         endpoint = self._metadata.token_endpoint
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": self._redirect_uri}
 
@@ -175,7 +175,7 @@ class OidcConnector:
         return read_tokens(answer, dpop=key is not None)
 
     def _judged(
-        self, turn: LineTurn, tokens: Tokens, expectation: Expectation, keys: Keys, now: int
+        self, turn: LineTurn, tokens: UpstreamTokens, expectation: Expectation, keys: Keys, now: int
     ) -> tuple[IdToken, Keys]:
         """The id_token, and the keys by which it holds: newer ones, where it names one that we do not know."""
         ours, oldest = self._ours, expectation.max_age
@@ -202,7 +202,7 @@ class OidcConnector:
         return judge_id_token(tokens.id_token, newer[ours.id_token_alg], expected, now), newer
 
     def _claims(
-        self, turn: LineTurn, tokens: Tokens, id_token: IdToken, key: DpopKey | None, keys: Keys, now: int
+        self, turn: LineTurn, tokens: UpstreamTokens, id_token: IdToken, key: DpopKey | None, keys: Keys, now: int
     ) -> Mapping[str, Json]:
         """The claims of the id_token, and those of userinfo where it may have more of the registration's table."""
         wanted = {claim_of(wire) for wire in (*self._provider.attributes, *self._provider.latin)}
@@ -233,7 +233,7 @@ class OidcConnector:
     def _encryption(self, enc: str, now: int) -> TokenEncryption | None:
         return TokenEncryption(tuple(self._decrypting(now)), enc) if enc else None
 
-    def _assertion(self, code: str, tokens: Tokens, id_token: IdToken, claims: Mapping[str, Json]) -> Assertion:
+    def _assertion(self, code: str, tokens: UpstreamTokens, id_token: IdToken, claims: Mapping[str, Json]) -> Assertion:
         provider, wire = self._provider, wire_attributes(claims)
         subject = single_value(wire, provider.subject_attribute) if provider.subject_attribute else id_token.subject
         if subject is None:

@@ -75,7 +75,7 @@ def assert_composable(issuer: str, configuration: Configuration) -> None:
 
 
 def unservable(issuer: str, configuration: Configuration, proxy: CertificateProxy = ANY_PROXY) -> Iterator[Problem]:
-    """What keeps every broker from composing a configuration, whatever its role and keys."""
+    """The problems that keep every broker from composing a configuration, whatever its role and keys."""
     try:
         Clients(issuer=issuer, parties=configuration.parties, proxy=proxy)
     except Misconfigured as error:

@@ -68,7 +68,7 @@ def received_by(
     logouts: Logouts,
     store: Store,
 ) -> ReceivedLogouts:
-    """What providers upstream say of sessions of theirs."""
+    """The word of providers upstream on sessions of theirs."""
     return ReceivedLogouts(
         tenant=settings.tenant,
         providers=configuration.providers,

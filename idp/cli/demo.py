@@ -32,7 +32,7 @@ from policies.forms import form_title, parse_form
 
 
 class Upstream(StrEnum):
-    """Who vouches for the citizen of `--once`."""
+    """The source that vouches for the citizen of `--once`."""
 
     SAML = "saml"
     OIDC = "oidc"

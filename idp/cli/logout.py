@@ -28,7 +28,7 @@ OfService = Annotated[str, typer.Option("--service", metavar="NAME", help="This 
 
 @logout.callback()
 def group() -> None:
-    """What services have not heard yet of sessions that ended."""
+    """The logouts that services have not heard of yet."""
     configure_logs()
 
 

@@ -51,7 +51,7 @@ def programs_for(asked: Registration) -> Sequence[Framework]:
 
 
 def faults_of_profile(asked: Registration, profile: str | None, snippet: str) -> list[Problem]:
-    """What keeps a client from the profile that is asked for, as far as options say."""
+    """The faults that keep a client from the profile that is asked for, as far as options say."""
     if profile != FAPI2:
         return []
     if asked.method != PRIVATE_KEY_JWT:

@@ -2,8 +2,8 @@
 
 The browser has a random handle in a cookie of the group. Under its digest the database has a row: keyed digests of the
 person and of the provider's session, the provider's id, the ends, and a content that only the handle opens: whom it is
-about, the level, and when they signed in (`connectors.resumed.SignedIn`). No attribute is there. Each sign-in makes a new
-handle, so one that somebody planted or found before is worth nothing.
+about, the level, and when they signed in (`connectors.resumed.RememberedSignIn`). No attribute is there. Each sign-in makes
+a new handle, so one that somebody planted or found before is worth nothing.
 
 Each service knows the session by a name of its own (`sid`), so no two services have one in common.
 """
@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from connectors.resumed import SignedIn
+from connectors.resumed import RememberedSignIn
 from connectors.signatures.jws import base64url, from_base64url
 from idp.ledger.leaf import subject_index
 from idp.ledger.ledger_keys import framed, mac
@@ -32,10 +32,10 @@ NAME_BYTES, SID_BYTES = 16, 16
 
 @dataclass(frozen=True, slots=True)
 class SessionContent:
-    """What lies sealed under the browser's handle. `acts`: what was switched off since ends it."""
+    """The content that lies sealed under the browser's handle. `acts`: what was switched off since ends it."""
 
     group: str
-    signed_in: SignedIn
+    signed_in: RememberedSignIn
     acts: int
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from connectors.connector import Expectation
-from connectors.resumed import SignedIn
+from connectors.resumed import RememberedSignIn
 from idp.ledger.record_contents import DecidedBy
 from idp.login.sealing import LoginId
 from idp.login.state_codec import NEVER_DEFLATED, PLAIN_COOKIE, Codec
@@ -114,7 +114,7 @@ class Decided:
     acts: int = 0
     deviations: tuple[str, ...] = ()  # the named deviations that the answer used
     # of a service that shares its sign-ins: who signed in, for the session; and whether a session alone said so
-    signed_in: SignedIn | None = field(default=None, repr=False)
+    signed_in: RememberedSignIn | None = field(default=None, repr=False)
     resumed: bool = False
 
     @property

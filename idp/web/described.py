@@ -181,7 +181,7 @@ class OAuthError(BaseModel):
     error_uri: str | None = None
 
 
-class Problem(BaseModel):
+class ProblemDetails(BaseModel):
     """RFC 9457: an error that is none of OAuth. `code` stands in docs/errors.md, `reference` in the operator's log."""
 
     model_config = ConfigDict(extra="forbid")
@@ -257,7 +257,7 @@ def described_text(
     responses: dict[int, dict[str, Any]] = {  # Any: see the import
         status: {"content": {media_type: {"schema": {"type": "string"}}}} for status in texts
     }
-    responses |= {status: {"content": {PROBLEM: {"schema": Problem.model_json_schema()}}} for status in problems}
+    responses |= {status: {"content": {PROBLEM: {"schema": ProblemDetails.model_json_schema()}}} for status in problems}
     named = [{"name": query, "in": "query", "required": True, "schema": {"type": "string"}}] if query else []
     return {"response_class": Response, "responses": responses, "openapi_extra": {"parameters": named}}
 

@@ -19,7 +19,7 @@ _CORE = 'or write profile = "core".'
 
 
 def faults_of_fapi2(party: RelyingParty) -> Iterator[tuple[str, str, str]]:
-    """What keeps a registration from the profile: key, what is wrong, how to mend it."""
+    """The faults that keep a registration from the profile: key, what is wrong, how to mend it."""
     openid = party.openid
     if party.public:
         yield "public", "is not for fapi2: a client of this profile proves who it is.", f"leave it out, {_CORE}"

@@ -216,7 +216,7 @@ class Suite:
         return Tokens(access, self.claims(str(answer.json["id_token"]), access), answer)
 
     def claims(self, id_token: str, access: str, alg: str = "RS256") -> Mapping[str, Json]:
-        """What an id_token says, validated as a relying party does (OpenID Connect Core §3.1.3.7)."""
+        """The claims of an id_token, validated as a relying party does (OpenID Connect Core §3.1.3.7)."""
         jwks = self.visitor.go("GET", "/jwks", headers=DIRECT).text
         found = verify(id_token, keys_from_jwks(jwks, alg), alg=alg, types={"JWT"}).members
         now = self.visitor.stage.clock()

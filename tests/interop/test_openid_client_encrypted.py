@@ -43,7 +43,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 
 
 def _signed_in(scene: Scene, key: ec.EllipticCurvePrivateKey, **metadata: str) -> dict[str, object]:
-    """What the relying party says of a login, which it tries to open with this key."""
+    """The relying party's word on a login, which it tries to open with this key."""
     service = scene.city._parties["parking"].service
     asked = {
         "issuer": scene.issuer,

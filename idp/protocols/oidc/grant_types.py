@@ -1,4 +1,4 @@
-"""What each grant type of the token endpoint shares."""
+"""The shared part of the grant types of the token endpoint."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -38,7 +38,7 @@ def hinted_subject(token: str, client_id: ClientId, issuer: str, signers: Mappin
 
 
 def issued_token(token: str, issuer: str, signers: Mapping[str, Signers], now: int) -> IssuedToken | None:
-    """What an id_token says that one of our published keys signed, ended or not; None for anything else."""
+    """The claims of an id_token that one of our published keys signed, ended or not; None for anything else."""
     for alg, ring in signers.items() if len(token) <= MAX_HINT else ():
         keys = [verification_key(one.public_key, alg, one.key_id) for one in ring.published(now)]
         try:

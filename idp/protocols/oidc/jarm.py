@@ -15,7 +15,7 @@ ANSWER_LIFE = 5 * 60
 
 
 def algorithm_of(party: RelyingParty) -> str:
-    """What signs this client's answers."""
+    """The key that signs this client's answers."""
     return party.openid.authorization_signed_response_alg or party.id_token_alg
 
 

@@ -21,7 +21,7 @@ CARRIED = ("client_id", "post_logout_redirect_uri", "state", "ui_locales")
 
 
 @dataclass(frozen=True, slots=True)
-class LogoutRequest:
+class EndSession:
     """A request, judged. `party` is None where nobody is named, `sid` "" where no hint names a session.
 
     `hinted`: the hint holds, so nobody need be asked. `back` is the verified address to go on to, with `state`, or "";
@@ -43,7 +43,7 @@ def judged_logout(
     issuer: str,
     signers: Mapping[str, Signers],
     now: int,
-) -> LogoutRequest:
+) -> EndSession:
     """Judge a request. Raises `RequestRefused`, for a page of ours, where hint and client_id name two services."""
     given = {name: value for name, value in parameters.items() if value}
     token, client_id = given.get("id_token_hint", ""), given.get("client_id", "")
@@ -57,7 +57,7 @@ def judged_logout(
     registered = party.openid.logout.post_logout_redirect_uris if party is not None else ()
     known = party is not None and bool(wanted) and is_redirect(wanted, registered, any_port=party.public)
     tags = given.get("ui_locales", "").split(" ")
-    return LogoutRequest(
+    return EndSession(
         party=party,
         hinted=issued is not None and party is not None,
         sid=issued.sid if issued is not None else "",

@@ -40,7 +40,7 @@ TAKEN = frozenset({200, 204})
 
 
 class Outcome(StrEnum):
-    """What became of a service's session, as far as we know."""
+    """The outcome of a service's session, as far as we know."""
 
     ENDED = "ended"  # it took the logout token
     WAITING = "waiting"  # it has not taken it yet, and is told again

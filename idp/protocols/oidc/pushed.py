@@ -30,7 +30,7 @@ def park(parts: OpenIDParts, party: RelyingParty, parameters: Mapping[str, str],
 
 
 def identifier_of(request_uri: str) -> str:
-    """What a `request_uri` of ours has behind its name. Nothing is proven by that."""
+    """The part of a `request_uri` of ours behind its name. Nothing is proven by that."""
     return request_uri.removeprefix(REQUEST_URI)
 
 

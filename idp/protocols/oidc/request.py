@@ -175,7 +175,7 @@ def judged(
 
 
 def _default(parameters: dict[str, str], answers: ClientAnswers) -> None:
-    """What the registration says where the request says nothing (Dynamic Client Registration §2)."""
+    """The registration's words where the request says nothing (Dynamic Client Registration §2)."""
     if answers.default_max_age is not None:
         parameters.setdefault("max_age", str(answers.default_max_age))
     values = parameters.get("acr_values", "")

@@ -78,7 +78,7 @@ class Tokens:
         return self._senders.renewed(call, answer, now)
 
     def _use(self, call: DirectRequest, grant: Grant, token: str, now: int) -> None:
-        """Whoever brings the token is whom it was issued to, where it is bound to somebody. A proof is used once."""
+        """Check that a bound token is brought by whom it was issued to. A proof is used once."""
         party = self._parts.parties[ClientId(grant.origin.service)]
         with about(party.client_id):
             marks = self._senders.marks_of_use(call, grant, party.openid, token, now)

@@ -110,11 +110,11 @@ class Trials:
         return Received(request, unknown_scopes(parameters))
 
     def check_registered(self, origin: Origin) -> None:
-        """As of a login of the service's own."""
+        """The same as of a login of the service's own."""
         self._openid.check_registered(origin)
 
     def check_answerable(self, origin: Origin, now: int, *, release: bool) -> None:
-        """As of a login of the service's own."""
+        """The same as of a login of the service's own."""
         self._openid.check_answerable(origin, now, release=release)
 
     def evidence(self, origin: Origin) -> Mapping[str, str]:

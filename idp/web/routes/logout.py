@@ -14,7 +14,7 @@ from idp.pages.headers import framing
 from idp.pages.logout_view import EndedService, LogoutView
 from idp.pages.views import Text
 from idp.pages.wording import text_in
-from idp.protocols.oidc.logout_request import LogoutRequest, judged_logout
+from idp.protocols.oidc.logout_request import EndSession, judged_logout
 from idp.protocols.oidc.logouts import Outcome, SignedOut
 from idp.web.city_site import CitySite
 from idp.web.login_cookies import SESSION, Cookie
@@ -81,7 +81,7 @@ def ended_here(site: CitySite, request: Request, now: int) -> list[Cookie]:
     return _removals(site, request, now)
 
 
-def _judged(site: CitySite, parameters: dict[str, str], now: int) -> LogoutRequest:
+def _judged(site: CitySite, parameters: dict[str, str], now: int) -> EndSession:
     found = judged_logout(parameters, site.logouts.parties, site.issuer, site.logouts.signers, now)
     if found.unregistered:
         peer = found.party.client_id if found.party is not None else None
@@ -90,7 +90,7 @@ def _judged(site: CitySite, parameters: dict[str, str], now: int) -> LogoutReque
     return found
 
 
-def _ended(site: CitySite, request: Request, wanted: LogoutRequest, names: Collection[bytes], now: int) -> Response:
+def _ended(site: CitySite, request: Request, wanted: EndSession, names: Collection[bytes], now: int) -> Response:
     """End the sessions, and say for each service what became of it. The way back is there, or leads on at once."""
     by, language = wanted.party, _language(site, request, wanted)
     told = site.logouts.sign_out(names, by.client_id if by is not None else None, now)
@@ -130,5 +130,5 @@ def _title(party: RelyingParty | None, client_id: str, language: str) -> Text:
     return text_in(party.title, language) if party is not None else Text(client_id, "en")
 
 
-def _language(site: CitySite, request: Request, wanted: LogoutRequest) -> str:
+def _language(site: CitySite, request: Request, wanted: EndSession) -> str:
     return site.language(request, wanted.languages)

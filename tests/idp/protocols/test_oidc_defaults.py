@@ -1,4 +1,4 @@
-"""What a registration says where a request says nothing, and who has to come."""
+"""A registration speaks where a request says nothing, and who has to come."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What a kiosk fetched holds as long as its registration and its purpose say so."""
+"""The tokens of a kiosk hold as long as its registration and its purpose say so."""
 
 from dataclasses import replace
 

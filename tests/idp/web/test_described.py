@@ -8,7 +8,7 @@ from idp.pages.wording import MOVES
 from idp.web.described import (
     JsonWebKeySet,
     OAuthError,
-    Problem,
+    ProblemDetails,
     ProviderMetadata,
     PushedResponse,
     ReceiptFile,
@@ -105,7 +105,7 @@ def test_each_status_and_its_media_type_are_described(
 def test_an_error_that_is_none_of_oauth_is_a_problem_without_a_word_of_the_request(visitor: Visitor, path: str) -> None:
     answer = visitor.go("GET", path, headers={**DIRECT, "accept": "text/html"})
     assert (answer.status, answer.headers["content-type"]) == (400, "application/problem+json")
-    found = Problem.model_validate(answer.json)
+    found = ProblemDetails.model_validate(answer.json)
     assert (found.type, found.status) == ("about:blank", 400)
     assert found.code in MOVES
     assert "script" not in answer.text

@@ -102,7 +102,7 @@ def test_an_app_pushes_without_a_secret_and_from_pages_of_its_own_origin_alone(v
 
 
 def fares(stage: Stage, **changes: Json) -> dict[str, Json]:
-    """What both tokens of fares have."""
+    """The tokens of fares, both."""
     now = stage.clock()
     return {"iss": "fares", "aud": stage.issuer, "jti": secrets.token_urlsafe(16), "exp": now + 60, **changes}
 

@@ -1,4 +1,4 @@
-"""What a registration says of its requests, and the profile `fapi2`, from which nothing is bent."""
+"""A registration's word on its requests, and the profile `fapi2`, from which nothing is bent."""
 
 import pytest
 
