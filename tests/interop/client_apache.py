@@ -8,7 +8,7 @@ from pathlib import Path
 from connectors.signatures.jwk import thumbprint
 from idp.demo.browser import Page
 from idp.keys.file import load_signer
-from tests.interop.client_stage import Service
+from tests.interop.client_stage import PUSHED, Service
 from tests.interop.snippet_stage import App, apache
 
 # As its configuration file has these directives, from its head to its foot
@@ -21,18 +21,29 @@ OIDCScope "{SCOPE}"
 OIDCPKCEMethod S256
 OIDCPrivateKeyFiles {KID}#{CLIENT_KEY}
 OIDCProviderTokenEndpointAuth private_key_jwt
+OIDCProviderAuthRequestMethod {METHOD}
 <Location "/">
   AuthType openid-connect
   Require valid-user
 </Location>
+<Location "/bye">
+  AuthType None
+  Require all granted
+</Location>
 """
+BYE = "#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\nGoodbye\\n'\n"
 
 
 def command(service: Service, folder: Path) -> tuple[Sequence[str], Mapping[str, str]]:
     """Apache with these lines in its one virtual host."""
     told = service.environment
-    text = LINES.format(**told, KID=thumbprint(load_signer(Path(told["CLIENT_KEY"])).public_key))
-    return apache(App(service.name, service.port, text), folder), {}
+    method = "PAR" if PUSHED in service.flow.name else "GET"
+    text = LINES.format(**told, METHOD=method, KID=thumbprint(load_signer(Path(told["CLIENT_KEY"])).public_key))
+    words = apache(App(service.name, service.port, text), folder)
+    bye = folder / "html" / "bye"
+    bye.write_text(BYE, encoding="utf-8")
+    bye.chmod(0o755)
+    return words, {}
 
 
 def claims(page: Page) -> Mapping[str, object]:

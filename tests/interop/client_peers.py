@@ -16,6 +16,8 @@ RS256 = "--id-token-alg RS256"
 IN_ID_TOKEN = "--claims-in-id"
 AT_TOKEN_ENDPOINT = "--audience token_endpoint"
 LONGER = "--life 600"
+REFRESHES = 'grant_types = ["authorization_code", "refresh_token"]'
+GOODBYE = 'post_logout_redirect_uris = ["BASE/bye"]'
 
 
 def node(program: str) -> Command:
@@ -35,7 +37,39 @@ CLIENTS: tuple[Client, ...] = (
         documented="README, Quick start; `allowInsecureRequests` since the stage has no TLS",
         command=node("openid_client.mjs"),
         callback="/callback",
-        flows=(Flow("PKCE, neither state nor nonce", (POST,)),),
+        flows=(
+            Flow("PKCE, neither state nor nonce", (POST,)),
+            Flow("refused by us: another secret", (POST,)),
+            Flow("refused by it: another iss", (POST,)),
+        ),
+    ),
+    Client(
+        name="openid-client with PAR and DPoP",
+        package=Npm("openid-client"),
+        documented="README, with what it says of pushed requests, DPoP, Private Key JWT, refresh and revocation",
+        command=node("openid_client_fapi2.mjs"),
+        callback="/callback",
+        ends="/logout",
+        flows=(
+            Flow("profile fapi2: PAR, DPoP, private_key_jwt", (KEY,)),
+            Flow("profile fapi2: and refresh, and revocation", (KEY, REFRESHES)),
+            Flow("profile fapi2: and logout", (KEY, GOODBYE)),
+            Flow("profile fapi2, refused by us: another key", (KEY,)),
+            Flow("profile fapi2, refused by it: another iss", (KEY,)),
+            Flow("profile fapi2, refused by it: another state", (KEY,)),
+        ),
+    ),
+    Client(
+        name="oauth4webapi",
+        package=Npm("oauth4webapi"),
+        documented="its example of FAPI 2.0, with that of OpenID Connect for id_token and userinfo",
+        command=node("oauth4webapi.mjs"),
+        callback="/callback",
+        flows=(
+            Flow("profile fapi2: PAR, DPoP, private_key_jwt", (KEY,)),
+            Flow("profile fapi2, refused by us: another key", (KEY,)),
+            Flow("profile fapi2, refused by it: another iss", (KEY,)),
+        ),
     ),
     Client(
         name="Auth.js",
@@ -54,9 +88,13 @@ CLIENTS: tuple[Client, ...] = (
         command=python("mozilla_oidc.py"),
         callback="/oidc/callback/",
         begin="/oidc/authenticate/",
+        ends="/oidc/logout/",
         flows=(
             Flow("defaults: no PKCE", (POST, RS256, NO_PKCE)),
             Flow("OIDC_USE_PKCE", (POST, RS256)),
+            Flow("OIDC_USE_PKCE, logout: OIDC_OP_LOGOUT_URL_METHOD", (POST, RS256, GOODBYE)),
+            Flow("OIDC_USE_PKCE, refused by us: another secret", (POST, RS256)),
+            Flow("OIDC_USE_PKCE, refused by it: another state", (POST, RS256)),
         ),
     ),
     Client(
@@ -95,7 +133,11 @@ CLIENTS: tuple[Client, ...] = (
         documented="README, Usage, with the option `nonce: true`",
         command=node("passport_openidconnect.mjs"),
         callback="/cb",
-        flows=(Flow("no PKCE; claims from the id_token", (POST, NO_PKCE, IN_ID_TOKEN)),),
+        flows=(
+            Flow("no PKCE; claims from the id_token", (POST, NO_PKCE, IN_ID_TOKEN)),
+            Flow("no PKCE, refused by us: another secret", (POST, NO_PKCE)),
+            Flow("no PKCE, refused by it: another state", (POST, NO_PKCE)),
+        ),
     ),
     Client(
         name="express-openid-connect",
@@ -105,7 +147,14 @@ CLIENTS: tuple[Client, ...] = (
         command=node("express_openid_connect.mjs"),
         callback="/callback",
         begin="/",
-        flows=(Flow("code", (RS256,)),),
+        ends="/logout",
+        flows=(
+            Flow("code", (RS256,)),
+            Flow("code, pushed: pushedAuthorizationRequests", (RS256,)),
+            Flow("code, logout: idpLogout", (RS256, GOODBYE)),
+            Flow("code, refused by us: another secret", (RS256,)),
+            Flow("code, refused by it: another state", (RS256,)),
+        ),
     ),
     Client(
         name="idpyoidc",
@@ -113,7 +162,11 @@ CLIENTS: tuple[Client, ...] = (
         documented="the client's configuration page, and the three methods of its handler",
         command=python("idpyoidc_client.py"),
         callback="/callback",
-        flows=(Flow("private_key_jwt for the token endpoint", (KEY, AT_TOKEN_ENDPOINT, LONGER)),),
+        flows=(
+            Flow("private_key_jwt for the token endpoint", (KEY, AT_TOKEN_ENDPOINT, LONGER)),
+            Flow("private_key_jwt, refused by us: another key", (KEY, AT_TOKEN_ENDPOINT, LONGER)),
+            Flow("private_key_jwt, refused by it: another state", (KEY, AT_TOKEN_ENDPOINT, LONGER)),
+        ),
     ),
     Client(
         name="mod_auth_openidc",
@@ -122,9 +175,14 @@ CLIENTS: tuple[Client, ...] = (
         command=client_apache.command,
         callback="/callback",
         begin="/login",
+        ends="/callback?logout=BASE%2Fbye",
         claims=client_apache.claims,
         flows=(
             Flow("private_key_jwt for the token endpoint, RSA", (RSA_KEY, AT_TOKEN_ENDPOINT)),
+            Flow("private_key_jwt for the token endpoint, pushed: PAR", (RSA_KEY, AT_TOKEN_ENDPOINT)),
+            Flow("private_key_jwt for the token endpoint, logout", (RSA_KEY, AT_TOKEN_ENDPOINT, GOODBYE)),
+            Flow("private_key_jwt for the token endpoint, refused by us: another key", (RSA_KEY, AT_TOKEN_ENDPOINT)),
+            Flow("private_key_jwt for the token endpoint, refused by it: another state", (RSA_KEY, AT_TOKEN_ENDPOINT)),
             Flow("private_key_jwt for the token endpoint, EC", (KEY, AT_TOKEN_ENDPOINT)),
         ),
         faults=(

@@ -23,18 +23,24 @@ HEAD = """\
 # Interoperability
 
 Look here for the settings that your product needs. We ran these products against a real broker over real sockets, each as
-its documentation configures it. Other people wrote them, except for the countries' nodes (see there). `bash .ci/peers`
-installs them, and `make interop` runs them again. `python -m tests.interop.run --write` makes this page from the kept
-result of a run; a test fails if it does not fit the list of peers.
+its documentation configures it. Other people wrote them, except for the countries' nodes (see there), and Ciconia that asks
+Ciconia. A flow that is `refused` works if the side that it names refuses the other's wrong part. `bash .ci/peers` installs
+them, and `make interop` runs them again. `python -m tests.interop.run --write` makes this page from the kept result of a
+run; a test fails if it does not fit the list of peers.
 """
 REGISTERED = {
     Role.CLIENT: """\
 The third column has the options of `ciconia party add`, or lines of its file, that the broker's operator writes for this
-client. If it is empty, the defaults suffice. No setting can be left out: `python -m tests.interop.least` tries it.
+client; BASE stands for its own origin. If it is empty, the defaults suffice. No setting can be left out:
+`python -m tests.interop.least` tries it.
 """,
     Role.PROVIDER: """\
 The third column has the lines that the broker's operator writes into the provider's file, besides its address, metadata and
 attributes.
+""",
+    Role.OPENID_PROVIDER: """\
+The third column has the lines that the broker's operator writes into the provider's file, besides `protocol`, issuer,
+metadata, client_id and attributes.
 """,
     Role.NODE: """\
 We cannot run these programs here. `tests/real` writes their messages from their published sources, signs and encrypts them

@@ -31,6 +31,7 @@ class Role(StrEnum):
 
     CLIENT = "OpenID Connect client"
     PROVIDER = "SAML identity provider"
+    OPENID_PROVIDER = "OpenID provider"
     NODE = "Country's node"
 
 

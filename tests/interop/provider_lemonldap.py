@@ -1,10 +1,12 @@
 """LemonLDAP::NG's portal as an identity provider: its file configuration, and plackup to serve it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tests.interop.client_lemonldap import APP, INI, LOCAL, PLACKUP, places
+from tests.interop.programs import Started
 from tests.interop.provider_stage import PERSON, Instance
 
 LASSO = next(iter(Path("/usr/lib").glob("*/perl5/*/Lasso.pm")), Path("/usr/lib/Lasso.pm"))
@@ -16,46 +18,37 @@ NAMES = {one: one.replace("address.", "") for one in PERSON}
 FIELDS = {"user": "dwho", "password": "dwho"}
 
 
-def command(instance: Instance) -> tuple[Sequence[str], Mapping[str, str]]:
+def command(instance: Instance) -> Started:
     """One portal with one service provider, whose metadata is pasted into the configuration as its manager does."""
-    folder = instance.folder
+    return served(instance.folder, instance.port, {**portal(instance.base, instance.folder), **_saml(instance)})
+
+
+def served(folder: Path, port: int, configuration: Mapping[str, object]) -> Started:
+    """A portal with this configuration."""
     for name in ("conf", "cache", "sessions/lock", "persistent/lock"):
         (folder / name).mkdir(parents=True)
     (folder / "lemonldap-ng.ini").write_text(INI.format(folder), encoding="utf-8")
     (folder / "app.psgi").write_text(APP, encoding="utf-8")
-    (folder / "conf" / "lmConf-1.json").write_text(json.dumps(_configuration(instance)), encoding="utf-8")
-    words = [
-        str(PLACKUP),
-        "--server",
-        "HTTP::Server::PSGI",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(instance.port),
-        "app.psgi",
-    ]
+    (folder / "conf" / "lmConf-1.json").write_text(json.dumps(configuration), encoding="utf-8")
+    words = [str(PLACKUP), "--server", "HTTP::Server::PSGI", "--host", "127.0.0.1", "--port", str(port), "app.psgi"]
     ini = str(folder / "lemonldap-ng.ini")
     return words, {"LLNG_DEFAULTCONFFILE": ini, "PERL5LIB": str(LOCAL), "PERL5OPT": "-MLocalhost"}
 
 
-def _configuration(instance: Instance) -> dict[str, object]:
-    folder, flow = instance.folder, instance.flow.name
-    options = {
-        "samlSPMetaDataOptionsCheckSSOMessageSignature": 1,
-        "samlSPMetaDataOptionsNameIDFormat": "persistent",
-        "samlSPMetaDataOptionsEncryptionMode": "assertion" if "encrypted" in flow else "none",
-    }
+def portal(base: str, folder: Path) -> dict[str, object]:
+    """The configuration of a portal whose demonstration backend has `PERSON`."""
     storage = {"generateModule": "Lemonldap::NG::Common::Apache::Session::Generate::SHA256"}
+    host = str(urlsplit(base).hostname)
     return {
         "cfgNum": 1,
         "cfgDate": 1,
         "cfgAuthor": "interop",
         "cfgVersion": "2.21.2",
         "key": "a key of this rig alone",
-        "portal": f"{instance.base}/",
-        "domain": f"{instance.name}.localhost",
+        "portal": f"{base}/",
+        "domain": host,
         "securedCookie": 0,
-        "locationRules": {f"{instance.name}.localhost": {"default": "accept"}},
+        "locationRules": {host: {"default": "accept"}},
         "exportedHeaders": {},
         "authentication": "Demo",
         "userDB": "Same",
@@ -70,6 +63,16 @@ def _configuration(instance: Instance) -> dict[str, object]:
         "persistentStorageOptions": places(folder / "persistent"),
         # A form of a script's would need its token
         "requireToken": 0,
+    }
+
+
+def _saml(instance: Instance) -> dict[str, object]:
+    options = {
+        "samlSPMetaDataOptionsCheckSSOMessageSignature": 1,
+        "samlSPMetaDataOptionsNameIDFormat": "persistent",
+        "samlSPMetaDataOptionsEncryptionMode": "assertion" if "encrypted" in instance.flow.name else "none",
+    }
+    return {
         "issuerDBSAMLActivation": 1,
         # A password is of this level where the portal has no TLS, and one higher where it has
         "samlAuthnContextMapPassword": 1,

@@ -2,7 +2,8 @@
 
 from tests.interop.client_peers import CLIENTS
 from tests.interop.node_peers import NODES
+from tests.interop.openid_peers import OPENID_PROVIDERS
 from tests.interop.peer import Peer
 from tests.interop.provider_peers import PROVIDERS
 
-PEERS: tuple[Peer, ...] = (*CLIENTS, *PROVIDERS, *NODES)
+PEERS: tuple[Peer, ...] = (*CLIENTS, *PROVIDERS, *OPENID_PROVIDERS, *NODES)

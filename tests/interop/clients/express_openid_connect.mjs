@@ -3,8 +3,10 @@
 import express from 'express';
 import auth from 'express-openid-connect';
 
-const { ISSUER, BASE, CLIENT_ID, CLIENT_SECRET, SCOPE, SESSION_KEY, PORT } = process.env;
+const { ISSUER, BASE, CLIENT_ID, CLIENT_SECRET, SCOPE, SESSION_KEY, FLOW, PORT } = process.env;
 const app = express();
+// Before what asks for a sign-in
+app.get('/bye', (_, response) => response.json({}));
 app.use(
   auth.auth({
     issuerBaseURL: ISSUER,
@@ -13,6 +15,9 @@ app.use(
     clientSecret: CLIENT_SECRET,
     secret: SESSION_KEY,
     authorizationParams: { response_type: 'code', scope: SCOPE },
+    pushedAuthorizationRequests: FLOW.includes('pushedAuthorizationRequests'),
+    idpLogout: FLOW.includes('idpLogout'),
+    routes: { postLogoutRedirect: '/bye' },
   }),
 );
 app.get('/', async (request, response) => response.json(await request.oidc.fetchUserInfo()));

@@ -4,6 +4,7 @@ The page says itself what to write where users have no e-mail address: how a use
 """
 
 import os
+from urllib.parse import urlencode
 
 import django
 from django.conf import settings
@@ -27,6 +28,10 @@ settings.configure(
     OIDC_RP_SIGN_ALGO=os.environ.get("ALG", "RS256"),
     OIDC_RP_SCOPES=os.environ["SCOPE"],
     OIDC_USE_PKCE="OIDC_USE_PKCE" in os.environ["FLOW"],
+    LOGOUT_REDIRECT_URL="/bye",
+    OIDC_STORE_ID_TOKEN=True,
+    OIDC_OP_LOGOUT_URL_METHOD="__main__.provider_logout",
+    ALLOW_LOGOUT_GET_METHOD=True,
 )
 django.setup()
 
@@ -45,12 +50,18 @@ class Backend(OIDCAuthenticationBackend):  # type: ignore[misc]  # it has no typ
         return User.objects.create_user(str(claims["sub"]))
 
 
+def provider_logout(request: HttpRequest) -> str:
+    """Where the library sends whoever signs out here: to the logout of their provider."""
+    hint = {"id_token_hint": request.session["oidc_id_token"], "post_logout_redirect_uri": f"{os.environ['BASE']}/bye"}
+    return f"{ISSUER}/logout?{urlencode(hint)}"
+
+
 def claims(request: HttpRequest) -> JsonResponse:
     """The claims that the backend got."""
     return JsonResponse(request.session.get("claims", {}) if request.user.is_authenticated else {})
 
 
-urlpatterns = [path("oidc/", include("mozilla_django_oidc.urls")), path("", claims)]
+urlpatterns = [path("oidc/", include("mozilla_django_oidc.urls")), path("bye", claims), path("", claims)]
 
 if __name__ == "__main__":
     serve()

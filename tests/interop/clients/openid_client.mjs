@@ -21,14 +21,17 @@ app.get('/login', async (_, response) => {
   response.redirect(client.buildAuthorizationUrl(config, parameters).href);
 });
 
-app.get('/callback', async (request, response) => {
-  const current = new URL(request.originalUrl, redirect_uri);
-  const tokens = await client.authorizationCodeGrant(config, current, {
-    pkceCodeVerifier: code_verifier,
-    expectedState: state,
-  });
-  response.json(await client.fetchUserInfo(config, tokens.access_token, tokens.claims().sub));
+app.get('/callback', async (request, response, next) => {
+  try {
+    const current = new URL(request.originalUrl, redirect_uri);
+    const tokens = await client.authorizationCodeGrant(config, current, {
+      pkceCodeVerifier: code_verifier,
+      expectedState: state,
+    });
+    response.json(await client.fetchUserInfo(config, tokens.access_token, tokens.claims().sub));
+  } catch (error) {
+    next(error);
+  }
 });
 
-process.on('unhandledRejection', (error) => console.error(error));
 app.listen(Number(PORT), '127.0.0.1');
