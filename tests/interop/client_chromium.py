@@ -6,7 +6,7 @@ from playwright.sync_api import sync_playwright
 
 from idp.demo.scene import Scene
 from tests.e2e.browser import launch, window
-from tests.interop.client_stage import CITIZEN, Failed, Service, holds
+from tests.interop.client_stage import CITIZEN, LOGOUT, Failed, Service, holds
 
 
 def signs_in(_: Scene, service: Service) -> None:
@@ -25,3 +25,11 @@ def signs_in(_: Scene, service: Service) -> None:
         if "refused" in told or opened.complaints:
             raise Failed("\n".join([str(told.get("refused", "")), *opened.complaints]))
         holds(told)
+        if LOGOUT in service.flow.name:
+            page.goto(f"{service.base}/logout")
+            # The broker's page leads on by itself
+            page.wait_for_url(f"{service.base}/bye**")
+            page.wait_for_selector("pre:not(:empty)")
+            told = json.loads(page.inner_text("pre"))
+            if told != {"user": None} or opened.complaints:
+                raise Failed("\n".join([f"after the logout: {sorted(told)}", *opened.complaints]))

@@ -201,7 +201,10 @@ CLIENTS: tuple[Client, ...] = (
         command=node("oidc_client_ts.mjs"),
         callback="/callback",
         signs_in=client_chromium.signs_in,
-        flows=(Flow("public client, PKCE, across origins", (PUBLIC,)),),
+        flows=(
+            Flow("public client, PKCE, across origins", (PUBLIC,)),
+            Flow("public client, logout: signoutRedirect", (PUBLIC, GOODBYE)),
+        ),
     ),
     Client(
         name="LemonLDAP::NG",

@@ -2,8 +2,15 @@
 import { readFileSync } from 'node:fs';
 import express from 'express';
 
-const { ISSUER: authority, CLIENT_ID: client_id, REDIRECT_URI: redirect_uri, SCOPE: scope, PORT } = process.env;
-const settings = JSON.stringify({ authority, client_id, redirect_uri, scope, loadUserInfo: true });
+const { ISSUER: authority, BASE, CLIENT_ID: client_id, REDIRECT_URI: redirect_uri, SCOPE: scope, PORT } = process.env;
+const settings = JSON.stringify({
+  authority,
+  client_id,
+  redirect_uri,
+  scope,
+  loadUserInfo: true,
+  post_logout_redirect_uri: `${BASE}/bye`,
+});
 const library = readFileSync('node_modules/oidc-client-ts/dist/browser/oidc-client-ts.min.js');
 const page = (script) => `<!doctype html><meta charset="utf-8"><title>A single-page app</title>
 <pre></pre><script src="/oidc-client-ts.js"></script>
@@ -20,5 +27,13 @@ app.get('/login', (_, response) =>
 );
 app.get('/callback', (_, response) =>
   response.send(page('manager.signinCallback().then((user) => say(user.profile), (error) => say({ refused: String(error) }));')),
+);
+app.get('/logout', (_, response) =>
+  response.send(page("manager.signoutRedirect().catch((error) => say({ refused: String(error) }));")),
+);
+app.get('/bye', (_, response) =>
+  response.send(page(
+    'manager.signoutCallback().then(() => manager.getUser()).then((user) => say({ user }), (error) => say({ refused: String(error) }));',
+  )),
 );
 app.listen(Number(PORT), '127.0.0.1');
