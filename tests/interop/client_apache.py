@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 from connectors.signatures.jwk import thumbprint
 from idp.demo.browser import Page
 from idp.keys.file import load_signer
@@ -21,7 +23,7 @@ OIDCScope "{SCOPE}"
 OIDCPKCEMethod S256
 OIDCPrivateKeyFiles {KID}#{CLIENT_KEY}
 OIDCProviderTokenEndpointAuth private_key_jwt
-OIDCProviderAuthRequestMethod {METHOD}
+{MORE}
 <Location "/">
   AuthType openid-connect
   Require valid-user
@@ -37,8 +39,15 @@ BYE = "#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\nGoodbye\\n'\n"
 def command(service: Service, folder: Path) -> tuple[Sequence[str], Mapping[str, str]]:
     """Apache with these lines in its one virtual host."""
     told = service.environment
-    method = "PAR" if PUSHED in service.flow.name else "GET"
-    text = LINES.format(**told, METHOD=method, KID=thumbprint(load_signer(Path(told["CLIENT_KEY"])).public_key))
+    public_key = load_signer(Path(told["CLIENT_KEY"])).public_key
+    kid = thumbprint(public_key)
+    more = "OIDCProviderAuthRequestMethod PAR" if PUSHED in service.flow.name else ""
+    if "FAPI20" in service.flow.name:
+        # Its proofs carry the public half
+        public = folder / "public.pem"
+        public.write_bytes(public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+        more = f"OIDCProfile FAPI20\nOIDCPublicKeyFiles {kid}#{public}"
+    text = LINES.format(**told, MORE=more, KID=kid)
     words = apache(App(service.name, service.port, text), folder)
     bye = folder / "html" / "bye"
     bye.write_text(BYE, encoding="utf-8")

@@ -17,6 +17,7 @@ IN_ID_TOKEN = "--claims-in-id"
 AT_TOKEN_ENDPOINT = "--audience token_endpoint"
 LONGER = "--life 600"
 REFRESHES = 'grant_types = ["authorization_code", "refresh_token"]'
+BOUND = "dpop_bound_access_tokens = true"
 GOODBYE = 'post_logout_redirect_uris = ["BASE/bye"]'
 
 
@@ -179,6 +180,7 @@ CLIENTS: tuple[Client, ...] = (
         claims=client_apache.claims,
         flows=(
             Flow("private_key_jwt for the token endpoint, RSA", (RSA_KEY, AT_TOKEN_ENDPOINT)),
+            Flow("private_key_jwt and DPoP, pushed: OIDCProfile FAPI20, RSA", (RSA_KEY, BOUND)),
             Flow("private_key_jwt for the token endpoint, pushed: PAR", (RSA_KEY, AT_TOKEN_ENDPOINT)),
             Flow("private_key_jwt for the token endpoint, logout", (RSA_KEY, AT_TOKEN_ENDPOINT, GOODBYE)),
             Flow("private_key_jwt for the token endpoint, refused by us: another key", (RSA_KEY, AT_TOKEN_ENDPOINT)),

@@ -1,7 +1,7 @@
 """Each setting of a registration taken away, one at a time: `python -m tests.interop.least [NAME...]`.
 
 A flow that works without a setting does not need it, and docs/interoperability.md would say that it does. Keys are left: a
-client that has none is another one. Exit codes: 0 each setting is needed, 1 one is not.
+client that has none is another one. So are settings that demand more. Exit codes: 0 each setting is needed, 1 one is not.
 """
 
 import dataclasses
@@ -17,6 +17,8 @@ from tests.interop.run import folders, tried
 # A flow that is to fail fails without its settings, too
 REFUSALS = (WE_REFUSE, IT_REFUSES)
 KEYS = ("--key-out ", "--jwks ")
+# It allows nothing, but demands
+DEMANDS = ("dpop_bound_access_tokens",)
 
 
 def without(client: Client) -> Client:
@@ -25,7 +27,7 @@ def without(client: Client) -> Client:
         Flow(f"{flow.name}, without {gone}", tuple(each for each in flow.registered if each != gone))
         for flow in client.flows
         for gone in flow.registered
-        if not gone.startswith(KEYS) and not any(word in flow.name for word in REFUSALS)
+        if not gone.startswith((*KEYS, *DEMANDS)) and not any(word in flow.name for word in REFUSALS)
     ]
     return dataclasses.replace(client, flows=tuple(flows), faults=())
 

@@ -31,8 +31,8 @@ run; a test fails if it does not fit the list of peers.
 REGISTERED = {
     Role.CLIENT: """\
 The third column has the options of `ciconia party add`, or lines of its file, that the broker's operator writes for this
-client; BASE stands for its own origin. If it is empty, the defaults suffice. No setting can be left out:
-`python -m tests.interop.least` tries it.
+client; BASE stands for its own origin. If it is empty, the defaults suffice. No setting can be left out
+(`python -m tests.interop.least` tries it), but for `dpop_bound_access_tokens`, which demands more.
 """,
     Role.PROVIDER: """\
 The third column has the lines that the broker's operator writes into the provider's file, besides its address, metadata and
