@@ -8,7 +8,7 @@ from connectors.connector import Connector
 from connectors.eidas import EidasConnector
 from connectors.fetch import Fetcher
 from connectors.metadata.peers import Peers
-from idp.application.certificate_proxy import header_of, proxy_of
+from idp.application.certificate_proxy import proxy_of
 from idp.application.shared_sign_ins import logouts_of, received_by, sessions_of
 from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys, NodeKeys
@@ -49,6 +49,7 @@ from idp.store.store import Store
 from idp.system.addresses import node_acs_url, node_entity_id
 from idp.web.city_screens import CityScreens
 from idp.web.city_site import CitySite
+from idp.web.client_certificate import ProxyHeader
 from idp.web.login_cookies import Logins
 from idp.web.node_screens import NodeScreens
 from idp.web.site import Site
@@ -156,7 +157,7 @@ def _city(parts: SiteParts) -> CitySite:
             receipts=receipts,
             approvals=approvals,
         ),
-        certificates=header_of(settings),
+        certificates=ProxyHeader(settings.client_certificates, settings.tenant),
         party_receipts=PartyReceipts(
             tenant=settings.tenant,
             access=openid.access,

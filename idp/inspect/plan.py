@@ -221,6 +221,7 @@ _ID_TOKEN = (
         "They were authenticated at a level that is high enough.", "claim_acr acr_unknown acr_too_low", "minimum level"
     ),
     CheckStep("It belongs to the access token.", "claim_at_hash token_access_token", "access token"),
+    CheckStep("It names the provider's session by a text, where it does.", "claim_sid"),
 )
 PLANS: Mapping[MessageKind, tuple[CheckStep, ...]] = {
     MessageKind.RESPONSE: _RESPONSE,

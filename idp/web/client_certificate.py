@@ -6,6 +6,7 @@ Only a proxy at a trusted address has taken what others sent under this name awa
 from fastapi import Request
 
 from connectors.client_certificate import certificate_in
+from idp.config.setting_types import ClientCertificates
 from idp.server.http import PROXIED
 from idp.system.logs import log_of
 from idp.web.requests import headers
@@ -15,10 +16,10 @@ IGNORED = "a client certificate came from an address that is not in trusted_prox
 
 
 class ProxyHeader:
-    """The header of one tenant; "" where none is configured. Says once in a process that somebody else sends it."""
+    """The header of one tenant, if one is configured. Says once in a process that somebody else sends it."""
 
-    def __init__(self, name: str, tenant: str) -> None:
-        self._name, self._tenant, self._told = name.lower().encode("ascii"), tenant, False
+    def __init__(self, proxy: ClientCertificates | None, tenant: str) -> None:
+        self._name, self._tenant, self._told = proxy.header.lower().encode("ascii") if proxy else b"", tenant, False
 
     def certificate(self, request: Request) -> bytes:
         """The DER, b"" without one. Raises `RequestRefused` for a proxy's header that holds none, or came twice."""

@@ -20,8 +20,9 @@ KNOWN = dict(commands())
 
 
 def _command(words: list[str]) -> str:
-    """The command that a line begins with: of one word or of two."""
-    return next((name for name in (" ".join(words[:2]), words[0]) if name in KNOWN), "")
+    """The command that a line begins with: of one word, of two or of three."""
+    names = (" ".join(words[:count]) for count in (3, 2, 1))
+    return next((name for name in names if name in KNOWN), "")
 
 
 def _options(name: str) -> set[str]:

@@ -77,6 +77,10 @@ def encryption_cases(world: TokenWorld) -> Iterator[AttackCase]:
         "flattened json": ("jwe_size", _flattened(good)),
         "a member of the header twice": ("jwe_header", replace(good, header=good.header[:-1] + b',"alg":"dir"}').octets),
     }
+    for name in ("iss", "sub", "aud"):
+        # RFC 7519 §5.3: what the header repeats is what was signed inside
+        replicated = jwe({name: "https://attacker.example"}).octets
+        yield bench.refused(ENCRYPTION, f"a header that repeats another {name}", replicated, "jwe_replicated")
     for what, (check, octets) in forms.items():
         yield bench.refused(ENCRYPTION, what, octets, check)
     # One bit, anywhere: all of it is authenticated, and every failure looks the same

@@ -19,7 +19,7 @@ CASES: Mapping[str, LiveCase] = {
     for cases in (responses.cases(), decisions.cases(), responses.mixup_cases(), tokens.cases())
     for case in cases
 }
-STEPS = "idp.web.routes.login"
+STEPS, DECISION = "idp.web.routes.login", "idp.web.routes.decision"
 
 
 def _nothing(*_: object, **__: object) -> None:
@@ -43,8 +43,8 @@ MISSING: Mapping[str, tuple[str, Callable[..., object], str, CaseOutcome]] = {
         "live-tokens/client-assertion-again/live",
         ACCEPTED,
     ),
-    "same origin": (f"{STEPS}.check_same_origin", _nothing, "live-decisions/from-another-site/live", ACCEPTED),
-    "same origin, null": (f"{STEPS}.check_same_origin", _nothing, "live-decisions/from-nowhere/live", ACCEPTED),
+    "same origin": (f"{DECISION}.check_same_origin", _nothing, "live-decisions/from-another-site/live", ACCEPTED),
+    "same origin, null": (f"{DECISION}.check_same_origin", _nothing, "live-decisions/from-nowhere/live", ACCEPTED),
     "frames": (f"{STEPS}.check_navigation", _nothing, "live-replay/in-a-frame/live", ACCEPTED),
     "a query beside": (f"{STEPS}.check_no_query", _nothing, "live-replay/beside-a-query/live", ACCEPTED),
     "PKCE": (
@@ -73,7 +73,7 @@ MISSING: Mapping[str, tuple[str, Callable[..., object], str, CaseOutcome]] = {
         ELSEWHERE,
     ),
     "the Strict cookie": (
-        f"{STEPS}.secret_of",
+        f"{DECISION}.secret_of",
         lambda *_: b"\x00" * 32,
         "live-decisions/in-another-browser/live",
         ELSEWHERE,
