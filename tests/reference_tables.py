@@ -120,12 +120,17 @@ def code(text: object) -> str:
 
 def commands() -> Iterator[tuple[str, object]]:
     """Each command with its full name, in the order of the command line."""
-    for name, command in getattr(typer.main.get_command(app), "commands", {}).items():
-        inner = getattr(command, "commands", None)
-        if inner is None:
-            yield name, command
-        else:
-            yield from ((f"{name} {one}", each) for one, each in inner.items())
+    yield from _below("", typer.main.get_command(app))
+
+
+def _below(name: str, command: object) -> Iterator[tuple[str, object]]:
+    """The command itself, or those of its group."""
+    inner: Mapping[str, object] | None = getattr(command, "commands", None)
+    if inner is None:
+        yield name, command
+        return
+    for one, each in inner.items():
+        yield from _below(f"{name} {one}".strip(), each)
 
 
 def _commands() -> Iterator[str]:
