@@ -31,13 +31,13 @@ from idp.protocols.eidas.proxy_service import NAME, ProxyService, proxy_here
 from idp.protocols.eidas.receiving_node import METADATA_LIFE, about, receiving_metadata
 from idp.protocols.eidas.role import NodeRole
 from idp.protocols.oidc import device_codes
-from idp.protocols.oidc import request as oidc_request
 from idp.protocols.oidc.device import DeviceFrontend
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.provider import OpenIDProvider
 from idp.protocols.oidc.receipt import PartyReceipts
 from idp.protocols.oidc.registration import Registrations
 from idp.protocols.oidc.relying_party import Sources, openid_connector, own_keys
+from idp.protocols.oidc.requests import request as oidc_request
 from idp.protocols.oidc.trial import Trials
 from idp.protocols.saml.deviation_guard import DeviationGuard, GuardedConnector
 from idp.protocols.saml.service_provider import saml_connector, saml_metadata

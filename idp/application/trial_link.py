@@ -7,7 +7,7 @@ from idp.keys.hourly_keys import HourlyKeys
 from idp.login.eligible import serves
 from idp.login.sealing import Sealer
 from idp.ports import Unit
-from idp.protocols.oidc.request import PURPOSE_SCOPE
+from idp.protocols.oidc.requests.request import PURPOSE_SCOPE
 from idp.protocols.oidc.trial import judged_trial, new_link, trial_request
 from idp.store.sealing_rows import StoredSealingKeys
 from idp.store.store import open_store

@@ -23,7 +23,7 @@ from idp.login.suspension import Suspension
 from idp.ports import Unit
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.provider import OpenIDProvider
-from idp.protocols.oidc.request import NAME, OPENID_REQUEST, OpenIDRequest
+from idp.protocols.oidc.requests.request import NAME, OPENID_REQUEST, OpenIDRequest
 from idp.store.switches.switch import Switched
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Address, AttributeName

@@ -8,7 +8,7 @@ from idp.login.states import GRANT, Grant
 from idp.ports import ENDED, sid_digest
 from idp.protocols.oidc.families import Families
 from idp.protocols.oidc.parts import OpenIDParts
-from idp.protocols.oidc.request import read_protocol
+from idp.protocols.oidc.requests.request import read_protocol
 from policies.errors import NotFound, RequestRefused, about
 from policies.parties import ClientId, RelyingParty
 from policies.purposes import Purpose

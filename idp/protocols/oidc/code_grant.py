@@ -32,7 +32,7 @@ from idp.protocols.oidc.families import (
 from idp.protocols.oidc.grant_types import no_grant, spending, used_before
 from idp.protocols.oidc.issuance import Issuance
 from idp.protocols.oidc.parts import OpenIDParts
-from idp.protocols.oidc.request import OpenIDRequest, origin_of, read_protocol
+from idp.protocols.oidc.requests.request import OpenIDRequest, origin_of, read_protocol
 from idp.protocols.oidc.senders import key
 from policies.errors import Conflict, NotFound, Replayed, RequestRefused
 from policies.parties import ClientId, RelyingParty

@@ -25,7 +25,7 @@ from idp.protocols.oidc.device_codes import (
     typed,
 )
 from idp.protocols.oidc.parts import OpenIDParts
-from idp.protocols.oidc.request import OPENID_REQUEST
+from idp.protocols.oidc.requests.request import OPENID_REQUEST
 from policies.authentication import Origin
 from policies.errors import BrokerError, Conflict, NotFound, Replayed, RequestRefused
 from policies.parties import ClientId, RelyingParty

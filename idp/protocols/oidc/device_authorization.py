@@ -38,7 +38,7 @@ from idp.protocols.oidc.device_codes import (
 from idp.protocols.oidc.direct import DirectRequest, JsonAnswer, oauth_error, success, unavailable
 from idp.protocols.oidc.grant_types import assertion_used, spending
 from idp.protocols.oidc.parts import OpenIDParts
-from idp.protocols.oidc.request import QUERY, ReturnAddress, judged, read_protocol
+from idp.protocols.oidc.requests.request import QUERY, ReturnAddress, judged, read_protocol
 from policies.authentication import Origin, ServiceRequest
 from policies.errors import Conflict, RequestRefused, StoreUnavailable, about
 from policies.parties import ClientId, RelyingParty, ServiceId

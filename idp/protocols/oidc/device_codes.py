@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from idp.ledger.ledger_keys import mac
 from idp.login.sealing import HOUR, Sealer
 from idp.login.state_codec import NEVER_DEFLATED, Codec
-from idp.protocols.oidc.request import OpenIDRequest
+from idp.protocols.oidc.requests.request import OpenIDRequest
 from policies.authentication import Origin, ServiceRequest
 from policies.errors import Replayed
 from policies.parties import ClientId, PurposeId

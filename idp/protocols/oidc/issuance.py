@@ -7,11 +7,11 @@ from connectors.signatures.jws import base64url
 from connectors.signatures.signer import Signer
 from connectors.wire.claims import Json
 from idp.login.states import ACCESS_TOKEN_LIFE, Grant
-from idp.protocols.oidc.claims import VERIFIED, wire_claims
 from idp.protocols.oidc.parts import OpenIDParts
-from idp.protocols.oidc.request import read_protocol
+from idp.protocols.oidc.requests.claims import VERIFIED, wire_claims
+from idp.protocols.oidc.requests.request import read_protocol
+from idp.protocols.oidc.requests.verified_claims import VerifiedRequest, verification
 from idp.protocols.oidc.senders import SCHEME, is_key
-from idp.protocols.oidc.verified import VerifiedRequest, verification
 from idp.protocols.oidc.wrapping import Wrapping
 from policies.parties import RelyingParty
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from connectors.signatures.signer import Signers
-from idp.protocols.oidc.hint import issued_token
-from idp.protocols.oidc.request import LANGUAGE_TAG, MAX_STATE, MAX_UI_LOCALES, VISIBLE
+from idp.protocols.oidc.requests.hint import issued_token
+from idp.protocols.oidc.requests.request import LANGUAGE_TAG, MAX_STATE, MAX_UI_LOCALES, VISIBLE
 from policies.errors import RequestRefused, about
 from policies.parties import ClientId, RelyingParty
 from policies.redirects import is_redirect

@@ -9,8 +9,8 @@ from connectors.signatures.signer import Signers
 from connectors.wire.claims import Json
 from idp.protocols.oidc.certificates import SELF_SIGNED_TLS, TLS_METHODS, CertificateProxy
 from idp.protocols.oidc.client import ASSERTION_ALGORITHMS, METHODS, NONE
-from idp.protocols.oidc.request import PROMPTS, PURPOSE_SCOPE, RESPONSE_MODES, STANDARD_SCOPES
-from idp.protocols.oidc.verified import ATTRIBUTES, FRAMEWORK
+from idp.protocols.oidc.requests.request import PROMPTS, PURPOSE_SCOPE, RESPONSE_MODES, STANDARD_SCOPES
+from idp.protocols.oidc.requests.verified_claims import ATTRIBUTES, FRAMEWORK
 from idp.system.addresses import token_endpoint
 from policies.assurance import LevelOfAssurance
 from policies.catalogue import Catalogue

@@ -2,12 +2,12 @@
 
 | module | what |
 |---|---|
-| `request.py` | judges an authentication request |
+| `requests/request.py` | judges an authentication request |
 | `request_objects.py`, `pushed.py` | requests that came signed, or that the client pushed before |
 | `push.py` | the endpoint for pushed requests |
 | `jarm.py` | answers as a signed JWT |
-| `claims.py` | the `claims` parameter, and attributes as claims |
-| `hint.py` | who is to come back, by `id_token_hint` |
+| `requests/claims.py` | the `claims` parameter, and attributes as claims |
+| `requests/hint.py` | who is to come back, by `id_token_hint` |
 | `logout_request.py` | judges a service's request to sign somebody out |
 | `logouts.py`, `logout_courier.py` | end sessions and tell the services, now or later |
 | `client.py` | who calls the token endpoint |
@@ -45,13 +45,14 @@ from idp.protocols.oidc.access import AccessTokens, HeldBy, for_everybody
 from idp.protocols.oidc.client import Clients
 from idp.protocols.oidc.device_authorization import DeviceAuthorization
 from idp.protocols.oidc.direct import DirectRequest, JsonAnswer, error_uri, explained, unavailable
-from idp.protocols.oidc.hint import hinted_subject
 from idp.protocols.oidc.introspection import Introspection
 from idp.protocols.oidc.jarm import algorithm_of, signed_answer
 from idp.protocols.oidc.metadata import discovery, jwks, with_certificates
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.push import Pushes
-from idp.protocols.oidc.request import (
+from idp.protocols.oidc.request_objects import RequestObjects, Unpacked, check_way
+from idp.protocols.oidc.requests.hint import hinted_subject
+from idp.protocols.oidc.requests.request import (
     POSTED,
     SIGNED,
     OpenIDRequest,
@@ -62,7 +63,6 @@ from idp.protocols.oidc.request import (
     read_protocol,
     unknown_scopes,
 )
-from idp.protocols.oidc.request_objects import RequestObjects, Unpacked, check_way
 from idp.protocols.oidc.revocation import Revocation
 from idp.protocols.oidc.senders import Senders
 from idp.protocols.oidc.token import Tokens

@@ -27,7 +27,7 @@ from idp.protocols.oidc.families import Families, digest, family_of, in_family, 
 from idp.protocols.oidc.grant_types import no_grant, spend, spending, used_before
 from idp.protocols.oidc.issuance import Issuance
 from idp.protocols.oidc.parts import OpenIDParts
-from idp.protocols.oidc.request import PURPOSE_SCOPE, STANDARD_SCOPES
+from idp.protocols.oidc.requests.request import PURPOSE_SCOPE, STANDARD_SCOPES
 from idp.protocols.oidc.senders import fault_of_renewal
 from policies.errors import Conflict, NotFound, Replayed, RequestRefused
 from policies.parties import ClientId

@@ -19,11 +19,11 @@ from idp.login.sealing import Sealer
 from idp.login.states import Decided, Grant, Released
 from idp.ports import Mark, ParkedRow, Unit
 from idp.protocols.oidc.access import handle_of
-from idp.protocols.oidc.claims import wire_claims
 from idp.protocols.oidc.issuance import id_token_claims
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.provider import OpenIDProvider
-from idp.protocols.oidc.request import addressed, judged, unknown_scopes
+from idp.protocols.oidc.requests.claims import wire_claims
+from idp.protocols.oidc.requests.request import addressed, judged, unknown_scopes
 from policies.authentication import Origin, ServiceRequest
 from policies.catalogue import Catalogue
 from policies.errors import BrokerError, Conflict, NotFound, RequestRefused

@@ -12,7 +12,7 @@ from connectors.metadata.peers import Held, PendingMetadata
 from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.signatures.parse import Element
 from connectors.wire.names import ATTRNAME_BASIC, md, saml
-from idp.cli.metadata_report import Fetched
+from idp.cli.metadata.report import Fetched
 from policies.deviations import NO_PROTOCOL_VERSION, REGISTERED_COUNTRY
 from policies.errors import PeerUnavailable
 from policies.parties import EntityId

@@ -41,7 +41,7 @@ from tests.idp.store.giving_up import given_up_when
 from tests.idp.web_node.stage import NODE, PROVIDER, SETTINGS
 
 Run = Callable[..., Result]
-COMMANDS = import_module("idp.cli.metadata")  # the package's name of this is the group of commands
+COMMANDS = import_module("idp.cli.metadata.commands")
 
 SENDING = SETTINGS.format(issuer="http://node.localhost:8443", port=8443)
 RECEIVING = SENDING.replace("node.localhost", "city.localhost").replace('role = "node"\ncountry = "EE"', 'country = "NL"')
@@ -109,7 +109,7 @@ def receiving(tmp_path: Path, own_keys: Path, nl: Neighbour) -> Path:
 def quick(monkeypatch: pytest.MonkeyPatch, loaded: BrokerKeys) -> None:
     """In this process the commands have the keys at hand, and change neither its logs nor its clock."""
     monkeypatch.setattr("idp.application.load.load_keys", lambda _folder, _origin: loaded)
-    monkeypatch.setattr("idp.cli.metadata_desk.configure_logs", lambda: None)
+    monkeypatch.setattr("idp.cli.metadata.desk.configure_logs", lambda: None)
     monkeypatch.setattr(COMMANDS, "system_clock", lambda: NOW)
 
 

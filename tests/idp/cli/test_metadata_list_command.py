@@ -34,7 +34,7 @@ PLACES = (
 
 @pytest.fixture(autouse=True)
 def at_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("idp.cli.metadata_list.system_clock", lambda: NOW)
+    monkeypatch.setattr("idp.cli.metadata.service_lists.system_clock", lambda: NOW)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from idp.login.finish import Choice
 from idp.login.states import DECIDED, Released
-from idp.protocols.oidc.claims import wire_claims
+from idp.protocols.oidc.requests.claims import wire_claims
 from policies.attributes import EXACT, AttributeName, Value
 from policies.authentication import AskedAttribute, Offered
 from policies.catalogue import STANDARD

@@ -22,7 +22,7 @@ from idp.protocols.oidc.certificates import NO_CERTIFICATES, CertificateProxy
 from idp.protocols.oidc.direct import DirectRequest
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.provider import OpenIDProvider
-from idp.protocols.oidc.request import OpenIDRequest, origin_of
+from idp.protocols.oidc.requests.request import OpenIDRequest, origin_of
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Form
 from policies.authentication import ServiceRequest

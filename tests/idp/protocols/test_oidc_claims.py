@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.wire.claims import Json
-from idp.protocols.oidc.claims import PROTOCOL_CLAIMS, ClaimsRequest, lowest_level, read_claims, wire_claims
+from idp.protocols.oidc.requests.claims import PROTOCOL_CLAIMS, ClaimsRequest, lowest_level, read_claims, wire_claims
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Form
 from policies.authentication import AskedAttribute

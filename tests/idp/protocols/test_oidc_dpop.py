@@ -10,7 +10,7 @@ from connectors.wire.claims import Json
 from idp.login.sealing import Sealer
 from idp.protocols.oidc.client import Authenticated
 from idp.protocols.oidc.direct import DirectRequest, JsonAnswer
-from idp.protocols.oidc.request import read_protocol
+from idp.protocols.oidc.requests.request import read_protocol
 from idp.protocols.oidc.senders import Senders, fault_of_renewal
 from policies.errors import RequestRefused
 from policies.openid_client import OpenIDClient

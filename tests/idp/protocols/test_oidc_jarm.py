@@ -9,9 +9,9 @@ from connectors.signatures.jwk import thumbprint
 from connectors.signatures.jws import verification_key, verify
 from connectors.wire.claims import Json
 from idp.login.states import Released
-from idp.protocols.oidc.hint import hinted_subject
 from idp.protocols.oidc.jarm import ANSWER_LIFE
-from idp.protocols.oidc.request import OpenIDRequest, origin_of, read_protocol
+from idp.protocols.oidc.requests.hint import hinted_subject
+from idp.protocols.oidc.requests.request import OpenIDRequest, origin_of, read_protocol
 from policies.errors import AllRevoked, Misconfigured, ReleaseDenied, RequestRefused
 from policies.parties import ClientId
 from tests.connectors_jws.jws_doubles import SoftwareSigner, private_key

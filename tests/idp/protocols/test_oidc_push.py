@@ -12,7 +12,7 @@ from idp.login.finish import message_digest
 from idp.login.frontend import Declined, Received
 from idp.protocols.oidc.direct import JsonAnswer
 from idp.protocols.oidc.pushed import LIFE, REQUEST_URI
-from idp.protocols.oidc.request import read_protocol
+from idp.protocols.oidc.requests.request import read_protocol
 from policies.errors import RequestRefused
 from tests.idp.protocols.doubles import (
     ISSUER,

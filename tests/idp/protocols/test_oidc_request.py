@@ -11,7 +11,7 @@ from connectors.connector import Redirect
 from connectors.signatures.jws import sign
 from connectors.wire.claims import Json
 from idp.login.frontend import Received
-from idp.protocols.oidc.request import OpenIDRequest, origin_of, read_protocol
+from idp.protocols.oidc.requests.request import OpenIDRequest, origin_of, read_protocol
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Attribute, AttributeName, Form
 from policies.authentication import AskedAttribute, Offered, ServiceRequest

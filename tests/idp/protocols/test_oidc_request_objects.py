@@ -5,7 +5,7 @@ import pytest
 from connectors.connector import Inbound
 from connectors.wire.claims import Json
 from idp.login.frontend import Declined, Received
-from idp.protocols.oidc.request import read_protocol
+from idp.protocols.oidc.requests.request import read_protocol
 from policies.errors import Misconfigured, RequestRefused
 from tests.connectors_jws.jws_doubles import handmade, token_key
 from tests.idp.protocols.doubles import NOW, REDIRECT, City, answer, key_party, party

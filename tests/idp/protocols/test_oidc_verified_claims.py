@@ -9,8 +9,8 @@ import pytest
 from connectors.wire.claims import Json
 from idp.protocols.oidc.issuance import attribute_claims
 from idp.protocols.oidc.parts import OpenIDParts
-from idp.protocols.oidc.request import OpenIDRequest, read_protocol
-from idp.protocols.oidc.verified import VerifiedRequest
+from idp.protocols.oidc.requests.request import OpenIDRequest, read_protocol
+from idp.protocols.oidc.requests.verified_claims import VerifiedRequest
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT
 from policies.authentication import AskedAttribute

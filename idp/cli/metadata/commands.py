@@ -19,10 +19,10 @@ from connectors.metadata.peers import PeerCopies, Peers
 from connectors.signatures.certificates import certificate_of
 from idp.application.revocations import read_revocations
 from idp.cli.console import YES, answer, end, progress, say
-from idp.cli.metadata_desk import NodeDesk, held_copy, node_desk, reading_engine, recorded_copies
-from idp.cli.metadata_discover import discover
-from idp.cli.metadata_list import service_list
-from idp.cli.metadata_report import NOBODY, Fetched, fetch_command, held_told, pending_told, say_pending, say_used
+from idp.cli.metadata.desk import NodeDesk, held_copy, node_desk, reading_engine, recorded_copies
+from idp.cli.metadata.discover import discover
+from idp.cli.metadata.report import NOBODY, Fetched, fetch_command, held_told, pending_told, say_pending, say_used
+from idp.cli.metadata.service_lists import service_list
 from idp.cli.options import AsJson, Folder
 from idp.config.setting_types import NO_COUNTRY
 from idp.config.settings import SETTINGS_FILE, Settings

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from connectors.wire.claims import Json, read_object
-from idp.protocols.oidc.verified import ATTRIBUTES, VerifiedRequest, Wished, elements, satisfiable
+from idp.protocols.oidc.requests.verified_claims import ATTRIBUTES, VerifiedRequest, Wished, elements, satisfiable
 from policies.assurance import LevelOfAssurance, level_named
 from policies.attributes import Attribute, AttributeName
 from policies.authentication import AskedAttribute

@@ -12,8 +12,8 @@ from itertools import chain
 from connectors.connector import Inbound
 from connectors.signatures.jws import from_base64url
 from idp.login.state_codec import NEVER_DEFLATED, Codec
-from idp.protocols.oidc.claims import ClaimsRequest, lowest_level, read_claims
-from idp.protocols.oidc.verified import VerifiedRequest
+from idp.protocols.oidc.requests.claims import ClaimsRequest, lowest_level, read_claims
+from idp.protocols.oidc.requests.verified_claims import VerifiedRequest
 from policies.assurance import LevelOfAssurance, level_named
 from policies.attributes import AttributeName, Form
 from policies.authentication import AskedAttribute, Origin, ServiceRequest, SharedSignIn
