@@ -38,6 +38,8 @@ NAMES: Mapping[str, type[x509.GeneralName]] = {
     "san_ip": x509.IPAddress,
     "san_email": x509.RFC822Name,
 }
+# Headers of proxies that always send one: nginx and haproxy leave it empty, Apache writes (null)
+NONE = ("", "(null)")
 # Beside those of RFC 4514 §3, as OpenSSL writes them; others stand as dotted numbers
 DN_NAMES = {
     "emailAddress": x509.NameOID.EMAIL_ADDRESS,
@@ -59,13 +61,16 @@ class ClientCertificate:
             return self.certificate.subject.rfc4514_string() == name
         try:
             names = self.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+            # An iPAddress may be a network, which is no address
+            return any(isinstance(one, NAMES[kind]) and canonical_name(kind, str(one.value)) == name for one in names)
         except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
             return False
-        return any(isinstance(one, NAMES[kind]) and canonical_name(kind, str(one.value)) == name for one in names)
 
 
 def certificate_in(header: str) -> bytes:
-    """The DER in a proxy's header. Raises `AssertionRejected` (check `certificate_header`)."""
+    """The DER in a proxy's header, b"" where it says that there is none. Raises `AssertionRejected`."""
+    if header in NONE:
+        return b""
     try:
         return _der(header)
     except ValueError as error:  # binascii.Error and UnicodeError are some

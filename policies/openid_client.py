@@ -60,6 +60,11 @@ class OpenIDClient:
         return self.require_pushed_authorization_requests or self.is_fapi2
 
     @property
+    def is_bound(self) -> bool:
+        """Whether its access tokens are of use to nobody else."""
+        return self.dpop_bound_access_tokens or self.tls_client_certificate_bound_access_tokens
+
+    @property
     def is_kiosk(self) -> bool:
         """Whether its citizens sign in on a device of their own (RFC 8628)."""
         return DEVICE_CODE in self.grant_types

@@ -15,8 +15,9 @@ from policies.errors import AssertionRejected, PeerUnavailable
 
 # Where a token names an unknown key
 LEAST_SECONDS = 60.0
-# A key that the provider took out counts no longer than this
 FRESH_SECONDS = 3600.0
+# A key that the provider took out counts no longer than this, also where its new set cannot be had
+LAST_SECONDS = 24 * 3600.0
 _OK = 200
 Keys = Mapping[str, Sequence[VerificationKey]]
 
@@ -54,5 +55,7 @@ class PublishedKeys:
             self._keys = {alg: keys_from_jwks(text, alg) for alg in self._algorithms}
             self._fetched = self._clock()
         except (AssertionRejected, PeerUnavailable):
+            if self._clock() - self._fetched >= LAST_SECONDS:
+                self._keys = {}
             if not self._keys:
                 raise

@@ -247,6 +247,7 @@ def _openid_parts(parts: SiteParts, role: CityRole) -> OpenIDParts:
         purposes=configuration.purposes,
         vouched=role.vouches,
         ended=role.ended,
+        off=parts.suspension.party_off,
         languages=LANGUAGES,
         under_eidas=partial(_under_eidas, configuration.providers),
         standing=StandingApprovals(

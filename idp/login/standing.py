@@ -33,10 +33,14 @@ class StandingApprovals:
         return self._approvals.given(rests.subject, grant.origin.service, grant.purpose_id, now) != rests.given
 
     def goes_again(self, grant: Grant) -> bool:
-        """Whether values go without the citizen: the purpose says so, in the very words that they read."""
-        purpose = self._purposes.get(grant.purpose_id)
-        rests = grant.approved
-        return purpose is not None and rests is not None and purpose.offline and purpose.digest == rests.policy
+        """Whether values go without the citizen: they let us remember it, and the purpose says so in the words they read.
+
+        An approval that nobody remembers cannot be taken back, so nothing goes for it again.
+        """
+        purpose, rests = self._purposes.get(grant.purpose_id), grant.approved
+        if purpose is None or rests is None or not rests.given:
+            return False
+        return purpose.offline and purpose.digest == rests.policy
 
     def record(self, grant: Grant, approved: Approved, now: int) -> RecordDraft:
         """The record of a release of the grant's attributes, for a purpose that says so."""

@@ -39,7 +39,9 @@ WAIT_SECONDS = 5.0
 CHEAP = frozenset({"/style.css", "/mark.svg", "/healthz"})
 # Messages of SAML are posted here; every other body is a form
 MESSAGES = frozenset({"/saml/acs", "/eidas/acs", "/eidas/sso"})
-PROGRAMS = frozenset({"/device/ended", "/introspect", "/revoke", "/token", "/userinfo", "/userinfo/receipt"})
+PROGRAMS = frozenset({"/device/ended", "/device_authorization", "/introspect", "/par", "/revoke", "/token"}) | frozenset(
+    ("/userinfo", "/userinfo/receipt")
+)
 STEPS = ("/saml/acs", "/eidas/acs", "/oidc/callback/", "/login/")
 # The cookies that `idp.web.login_cookies` sets; programs of relying parties send none
 COOKIES = re.compile(rb"__Host-[la]-")

@@ -231,6 +231,13 @@ def _problems_of_party(party: RelyingParty, configuration: Configuration) -> lis
         if server is None or not server.openid.tokens.resource_server:
             what, fix = f"`{named}` is no resource server.", "name the client_id of a party with resource_server = true."
             problems.append(Problem(party.source.file, party.source.line, "resource_servers", what, fix))
+        elif server.sector != party.sector and not party.openid.is_bound:
+            # A token that whoever holds it can use opens userinfo, too: another sector would read the `sub` of this one
+            what, fix = (
+                f"`{named}` is of another sector, and could use a token itself.",
+                "bind the tokens of this client to a key or a certificate.",
+            )
+            problems.append(Problem(party.source.file, party.source.line, "resource_servers", what, fix))
     for purpose_id in party.purposes:
         purpose = configuration.purposes.get(purpose_id)
         if purpose is None:

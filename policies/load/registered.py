@@ -25,7 +25,7 @@ _KEYS = (
     "id_token_signed_response_alg",
     "client_secret_sha256",
 )
-_UNVERIFIED = {"en": "{} (unverified)", "et": "{} (kontrollimata)", "zh-Hans": "{}（未经核实）"}  # noqa: RUF001 # Chinese
+_UNVERIFIED = {"en": "(unverified) {}", "et": "(kontrollimata) {}", "zh-Hans": "（未经核实）{}"}  # noqa: RUF001 # Chinese
 
 
 def read_registered(

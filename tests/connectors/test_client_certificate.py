@@ -25,10 +25,14 @@ def test_both_spellings_of_a_proxy_are_the_same_certificate() -> None:
     assert certificate_in(rfc9440(der(CERTIFICATE))) == certificate_in(escaped(CERTIFICATE)) == der(CERTIFICATE)
 
 
+@pytest.mark.parametrize("header", ["", "(null)"])
+def test_a_proxy_that_always_sends_the_header_says_so_where_there_is_no_certificate(header: str) -> None:
+    assert certificate_in(header) == b""
+
+
 @pytest.mark.parametrize(
     "header",
     [
-        "",
         ":",
         ":not base64:",
         rfc9440(der(CERTIFICATE))[:-1],

@@ -234,6 +234,7 @@ class House:
                 purposes=made.purposes,
                 vouched=self.role.vouches,
                 ended=self.role.ended,
+                off=lambda _client_id: False,
                 standing=StandingApprovals(issuer=ISSUER, purposes=made.purposes, approvals=approvals),
                 catalogue=made.catalogue,
                 signers={"ES256": NoSigner(), "RS256": NoSigner()},

@@ -156,7 +156,7 @@ def test_the_sentence_is_a_citizens() -> None:
 
 def test_values_that_go_while_the_citizen_is_away_are_more() -> None:
     refreshes = FILES[SERVICE].replace("[attr", 'grant_types = ["authorization_code", "refresh_token"]\n[attr')
-    offline = FILES[PARKING].replace("basis =", "offline = true\nbasis =")
+    offline = FILES[PARKING].replace("basis =", "offline = true\nask = 'remember(P30D)'\nbasis =")
     plain, lasting = (configuration({**FILES, SERVICE: refreshes, PARKING: one}) for one in (FILES[PARKING], offline))
     without = configuration({**FILES, PARKING: offline})
     assert not compare(configuration(), without).wider, "its service has no refresh tokens"

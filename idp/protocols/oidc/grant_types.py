@@ -25,11 +25,16 @@ class GrantType(Protocol):
 
 @contextmanager
 def spending(parts: OpenIDParts, caller: Authenticated) -> Iterator[None]:
-    """A refusal within spends the caller's assertion, though nothing was issued for it."""
+    """A refusal within spends the caller's assertion, though nothing was issued for it.
+
+    Not where all that it lacks is our nonce: RFC 9449 §8 lets a client repeat the same request with a new proof. Nor of a
+    public client, in whose name anybody may ask: what proves nothing costs us no commit.
+    """
     try:
         yield
-    except RequestRefused:
-        spend(parts.commits, parts.tenant, caller)
+    except RequestRefused as error:
+        if error.oauth != "use_dpop_nonce" and not caller.party.public:
+            spend(parts.commits, parts.tenant, caller)
         raise
 
 

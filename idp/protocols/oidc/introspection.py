@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from connectors.signatures.jws import sign
 from connectors.wire.claims import Json
 from idp.login.states import ACCESS_TOKEN_LIFE, Grant
-from idp.protocols.oidc.access import AccessTokens, challenge
+from idp.protocols.oidc.access import SUSPENDED, AccessTokens, challenge
 from idp.protocols.oidc.client import Clients
 from idp.protocols.oidc.direct import DirectRequest, JsonAnswer, jwt_answer, oauth_error, success, unavailable
 from idp.protocols.oidc.grant_types import spend
@@ -46,6 +46,8 @@ class Introspection:
     def _answer(self, call: DirectRequest, now: int) -> JsonAnswer:
         caller = self._clients.authenticate(call.given, call.authorization, now, call.certificate)
         with about(caller.party.client_id):
+            if self._parts.off(caller.party.client_id):
+                raise RequestRefused(SUSPENDED, oauth="invalid_client", status=401)
             spend(self._parts.commits, self._parts.tenant, caller)
             if "token" not in call.given:
                 raise RequestRefused("token is absent.")

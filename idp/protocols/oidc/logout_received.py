@@ -47,8 +47,9 @@ class ReceivedLogouts:
         try:
             told = connector.logged_out(token, now)
             named = self._named(provider, told)
-            self._commits.commit(Unit(tenant=self._tenant, marks=(_mark(told),)))
+            # Before the mark: what dies between the two is done by the provider's next try
             self._logouts.sessions.end(named, now)
+            self._commits.commit(Unit(tenant=self._tenant, marks=(_mark(told),)))
         except AssertionRejected as error:
             return _refused(error.check, provider_id)
         except Conflict:
@@ -60,8 +61,10 @@ class ReceivedLogouts:
     def _named(self, provider: IdentityProvider, told: LogoutToken) -> Sequence[bytes]:
         """The sessions that end: of one session there, or of a person. Raises `AssertionRejected` where nobody can say."""
         sessions = self._logouts.sessions
-        if told.session:
-            return sessions.stored.of_upstream(provider.provider_id, sessions.upstream(told.session))
+        found = sessions.stored.of_upstream(provider.provider_id, sessions.upstream(told.session)) if told.session else ()
+        if found or not told.subject or (told.session and provider.subject_attribute):
+            return found
+        # An id_token need not name its session: then the person does
         if provider.subject_attribute:
             # We know its people by another claim than `sub`
             raise AssertionRejected("logout_session", "a logout of a subject whom our registration knows by another claim")

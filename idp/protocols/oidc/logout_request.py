@@ -57,6 +57,7 @@ def judged_logout(
     registered = party.openid.logout.post_logout_redirect_uris if party is not None else ()
     known = party is not None and bool(wanted) and is_redirect(wanted, registered, any_port=party.public)
     tags = given.get("ui_locales", "").split(" ")
+    kept = given if not token else {**given, "client_id": issued.client_id} if issued is not None else {}
     return EndSession(
         party=party,
         hinted=issued is not None and party is not None,
@@ -64,7 +65,7 @@ def judged_logout(
         back=_with_state(wanted, given.get("state", "")) if known else "",
         unregistered=bool(wanted) and not known,
         languages=tuple(tag for tag in tags if LANGUAGE_TAG.fullmatch(tag))[:MAX_UI_LOCALES],
-        carried=tuple((name, given[name]) for name in CARRIED if name in given and not token),
+        carried=tuple((name, kept[name]) for name in CARRIED if name in kept),
     )
 
 

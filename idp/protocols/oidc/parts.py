@@ -49,6 +49,8 @@ class OpenIDParts:
     purposes: Mapping[PurposeId, Purpose]
     vouched: Vouched
     ended: Ended
+    # Whether a client is switched off now
+    off: Callable[[ClientId], bool]
     standing: Standing
     catalogue: Catalogue
     signers: Mapping[str, Signers]

@@ -157,7 +157,7 @@ class OpenIDProvider:
             request = self._judged(unpacked, party, address, now)
         except RequestRefused as error:
             error.peer = party.client_id
-            return Declined(_origin(party, address), error, at_once=True)
+            return Declined(_origin(party, address), error, at_once=not party.registered)
         admit(request.origin.service)
         return Received(request, unknown_scopes(unpacked.inbound.parameters))
 
@@ -278,7 +278,7 @@ class OpenIDProvider:
         except RequestRefused:
             raise error from None
         error.peer = party.client_id
-        return Declined(_origin(party, address), error, at_once=True)
+        return Declined(_origin(party, address), error, at_once=not party.registered)
 
     def _judge(self, unpacked: Unpacked, now: int) -> ServiceRequest:
         """Judge a request for which no browser has come yet. Raises `RequestRefused`."""

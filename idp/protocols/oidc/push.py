@@ -7,7 +7,7 @@ from connectors.request_object import SKEW
 from connectors.wire.claims import Json
 from idp.login.finish import message_digest
 from idp.ports import Mark, Unit
-from idp.protocols.oidc.access import challenge
+from idp.protocols.oidc.access import SUSPENDED, challenge
 from idp.protocols.oidc.client import PROOFS, Authenticated, Clients
 from idp.protocols.oidc.direct import NO_STORE, DirectRequest, JsonAnswer, oauth_error, unavailable
 from idp.protocols.oidc.grant_types import spending, used_before
@@ -57,6 +57,8 @@ class Pushes:
         # 1. who calls
         caller = self._clients.caller(call.given, call.authorization, now, call.certificate)
         with about(caller.party.client_id):
+            if self._parts.off(caller.party.client_id):
+                raise RequestRefused(SUSPENDED, oauth="unauthorized_client")
             with spending(self._parts, caller):
                 given, caller = self._senders.pushed(call, caller, now)
             with spending(self._parts, caller):

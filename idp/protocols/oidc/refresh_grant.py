@@ -121,6 +121,9 @@ class RefreshGrant:
                 grant = self._access.granted(_text(access), now)
             except (RequestRefused, Replayed):
                 continue
+            if abs(now - grant.issued) <= GRACE and grant.cnf != caller.cnf and not caller.party.public:
+                # Two workers of a client that authenticates, each with a key of its own
+                raise no_grant(USED)
             if abs(now - grant.issued) <= GRACE and grant.cnf == caller.cnf:
                 spend(self._parts.commits, self._parts.tenant, caller)
                 signer = self._parts.signers[caller.party.id_token_alg].at(now)
@@ -139,6 +142,8 @@ class RefreshGrant:
     def _check_holds(self, grant: Grant, token: bytes, now: int) -> None:
         """Registration, purpose, source, suspension and approval, as they are now. Raises `_FamilyEnds`."""
         over = self._access.over(grant, now)
+        if not over and not self._families.lives(grant, now):
+            over = USED
         if not over and grant.loa < self._parts.purposes[grant.purpose_id].minimum_assurance:
             over = BELOW
         if over:

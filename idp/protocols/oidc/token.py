@@ -66,7 +66,9 @@ class Tokens:
                 return JsonAnswer(401, {"WWW-Authenticate": both}, body, "no access token")
             grant = self._access.granted(token, now)
             held(ClientId(grant.origin.service))
-            self._use(call, grant, token, now)
+            if self._use(call, grant, token, now):
+                # Asked again: a commit may take seconds, and what was switched off or ended meanwhile is not sent
+                grant = self._access.granted(token, now)
         except RequestRefused as error:
             asked = f'{self._challenge(call, error)}, error="{error.oauth}", error_description="{error.detail}"'
             return self._senders.renewed(call, oauth_error(error, challenge=asked), now)
@@ -77,8 +79,8 @@ class Tokens:
             answer = unavailable(error.detail)
         return self._senders.renewed(call, answer, now)
 
-    def _use(self, call: DirectRequest, grant: Grant, token: str, now: int) -> None:
-        """Check that a bound token is brought by whom it was issued to. A proof is used once."""
+    def _use(self, call: DirectRequest, grant: Grant, token: str, now: int) -> bool:
+        """Check that a bound token is brought by whom it was issued to. A proof is used once: whether one was written."""
         party = self._parts.parties[ClientId(grant.origin.service)]
         with about(party.client_id):
             marks = self._senders.marks_of_use(call, grant, party.openid, token, now)
@@ -87,6 +89,7 @@ class Tokens:
                     self._parts.commits.commit(Unit(tenant=self._parts.tenant, marks=marks))
                 except Conflict as error:
                     raise proof_used(401) from error
+            return bool(marks)
 
     def _challenge(self, call: DirectRequest, error: RequestRefused) -> str:
         """In the scheme in which the token came, or has to come."""

@@ -49,14 +49,18 @@ def routes(site: CitySite) -> list[PageRoute]:
 
 
 def _asked(site: CitySite, request: Request, parameters: dict[str, str]) -> Response:
-    """With a hint of ours its session ends. Without one, the citizen is asked: any page may link to this one."""
+    """With a hint of ours its session ends, where this browser has no other. Else the citizen is asked.
+
+    Any page may link to this one. And whoever reads that they are signed out has no session left here: a service may have
+    an old id_token, whose session is over.
+    """
     now = site.clock()
     wanted = _judged(site, parameters, now)
-    if not wanted.hinted:
-        view = LogoutView(_language(site, request, wanted), fields=wanted.carried, action=CONFIRM_PATH)
-        return page(site.pages.logout(view), view.kind, ())
     stored, party = site.logouts.sessions.stored, wanted.party
     session = stored.of_participant(party.client_id, wanted.sid, now) if party is not None and wanted.sid else None
+    if not wanted.hinted or not {*sessions_here(site, request, now)} <= {session}:
+        view = LogoutView(_language(site, request, wanted), fields=wanted.carried, action=CONFIRM_PATH)
+        return page(site.pages.logout(view), view.kind, ())
     return _ended(site, request, wanted, () if session is None else (session,), now)
 
 

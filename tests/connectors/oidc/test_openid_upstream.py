@@ -7,9 +7,10 @@ import pytest
 
 from connectors.connector import Inbound
 from connectors.oidc.metadata import read_provider_metadata
+from connectors.oidc.published_keys import LAST_SECONDS
 from policies.assurance import LevelOfAssurance
 from policies.attributes import Address, AttributeName
-from policies.errors import AssuranceTooLow, Misconfigured
+from policies.errors import AssertionRejected, AssuranceTooLow, Misconfigured, PeerUnavailable
 from policies.openid_registration import OpenIDRegistration
 from tests.connectors.oidc.bench import (
     ADDRESS,
@@ -170,6 +171,19 @@ def test_a_new_key_is_fetched_and_then_known(op: Upstream) -> None:
     made._keys._tried -= 60
     assert [login(made, op).subject for _ in range(2)] == [SUBJECT, SUBJECT]
     assert op.hits.count("/jwks") == 2
+
+
+def test_a_key_that_may_have_been_withdrawn_counts_for_no_more_than_a_day(op: Upstream) -> None:
+    made = connector(op)
+    login(made, op)
+    op.odd["/jwks"] = lambda handler: handler.send_error(503)
+    made._keys._fetched -= LAST_SECONDS - 60
+    made._keys._tried -= LAST_SECONDS - 60
+    assert login(made, op).subject == SUBJECT, "the last good set counts a while"
+    made._keys._fetched -= 120
+    made._keys._tried -= 120
+    with pytest.raises((AssertionRejected, PeerUnavailable)):
+        login(made, op)
 
 
 def test_the_deviation_for_assertions_names_the_token_endpoint(op: Upstream) -> None:

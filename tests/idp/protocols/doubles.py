@@ -165,6 +165,7 @@ class City:
                 vouched=lambda provider_id, _now: provider_id in self.providers,
                 standing=StandingApprovals(issuer=ISSUER, purposes=self.purposes, approvals=self.approvals),
                 ended=lambda grant: ClientId(grant.origin.service) in self.suspended,
+                off=lambda client_id: client_id in self.suspended,
                 under_eidas=lambda provider_id: provider_id in self.notified,
                 catalogue=STANDARD,
                 signers=self.signers,

@@ -149,6 +149,7 @@ def for_nobody(*algs: str) -> OpenIDProvider:
             purposes={},
             vouched=lambda _provider, _now: False,
             ended=lambda _grant: False,
+            off=lambda _client_id: False,
             standing=StandingApprovals(
                 issuer=ISSUER,
                 purposes={},

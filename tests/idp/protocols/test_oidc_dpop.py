@@ -226,7 +226,8 @@ def test_a_client_of_the_profile_gets_a_nonce_and_sends_it_back() -> None:
     refused(first, "use_dpop_nonce")
     nonce = first.headers["DPoP-Nonce"]
     assert len(nonce) == 22
-    found = _fapi(city, code, "j2", sender.proof(TOKEN, NOW, nonce=nonce))
+    # The same assertion again: all that the request lacked was our nonce
+    found = _fapi(city, code, "j1", sender.proof(TOKEN, NOW, nonce=nonce))
     assert (found.status, found.body["token_type"]) == (200, "DPoP")
     assert found.headers["DPoP-Nonce"] == nonce
 

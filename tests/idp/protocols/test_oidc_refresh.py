@@ -40,17 +40,21 @@ from tests.idp.protocols.doubles import (
 REFRESHES = OpenIDClient(grant_types=("authorization_code", "refresh_token"))
 ENDPOINT = f"{ISSUER}/token"
 APPROVED = Approved(subject=b"s" * 32, given=0, policy="00", notice="11")
+REMEMBERED = replace(APPROVED, given=NOW)
 
 
 def city(*, offline: bool = False, client: RelyingParty | None = None) -> City:
     made = City(client or party(openid=REFRESHES), party("fare", openid=REFRESHES), party("plain"))
     made.purposes[PARKING] = replace(made.purposes[PARKING], offline=offline)
+    if offline:
+        remembered(made, NOW)
     return made
 
 
-def signed_in(made: City, approved: Approved = APPROVED, client: str = "parking", **changes: object) -> JsonAnswer:
+def signed_in(made: City, approved: Approved | None = None, client: str = "parking", **changes: object) -> JsonAnswer:
     """The answer to the code of a sign-in that asked for offline_access."""
-    found = grant(client, approved=approved, **changes)
+    usual = REMEMBERED if made.purposes[PARKING].offline else APPROVED
+    found = grant(client, approved=approved or usual, **changes)
     protocol = json.loads(found.origin.protocol)
     origin = replace(found.origin, protocol=json.dumps({**protocol, "offline": True}))
     return made.provider.token(posted(redemption(made.code(replace(found, origin=origin))), basic(client)), NOW)
@@ -142,6 +146,14 @@ def test_a_scope_of_a_refresh_only_takes_away() -> None:
     assert refused(refresh(made, token_of(less), scope="openid purpose:fare"), "invalid_scope")
     whole = refresh(made, token_of(less), scope="openid purpose:parking")
     assert userinfo(made, whole).body["given_name"] == "Kärt-Canary-Example"
+
+
+@pytest.mark.spec("decisions.md H")
+def test_nothing_goes_again_for_an_approval_that_nobody_could_take_back() -> None:
+    made = city(offline=True)
+    second = refresh(made, token_of(signed_in(made, APPROVED)))
+    assert userinfo(made, second).body == {"sub": "3JZ4KUQW2D7M"}
+    assert not any(unit.record for unit in made.store.units)
 
 
 def test_values_stay_behind_once_the_purpose_says_something_else_than_the_citizen_read() -> None:
@@ -354,3 +366,32 @@ def test_the_refresh_token_of_an_app_is_of_its_key_also_when_it_comes_again() ->
     assert refused(by_key(made, other.proof(ENDPOINT, NOW + 4, jti="o4"), NOW + 4, **again))
     last = {**again, "refresh_token": token_of(second)}
     assert refused(by_key(made, ours.proof(ENDPOINT, NOW + 5, jti="o5"), NOW + 5, **last))
+
+
+@pytest.mark.spec("RFC 9449 §5")
+def test_two_workers_of_a_client_that_authenticates_may_each_have_a_key() -> None:
+    made, keys = city(), (Sender(), Sender(number=1))
+    token = token_of(signed_in(made))
+
+    def by(number: int, token: str, now: int, jti: str) -> JsonAnswer:
+        form = {"grant_type": "refresh_token", "refresh_token": token}
+        proof = keys[number].proof(ENDPOINT, now, jti=jti)
+        return made.provider.token(DirectRequest(form=form, authorization=basic(), proofs=(proof,)), now)
+
+    first = by(0, token, NOW + 1, "a")
+    assert refused(by(1, token, NOW + 2, "b")), "the other worker's answer is not its own"
+    assert by(1, token_of(first), NOW + 3, "c").status == 200, "and nothing has ended"
+
+
+def test_a_public_client_whose_request_is_refused_costs_no_commit() -> None:
+    made = City(party("app", openid=REFRESHES, public=True, authentication_method="none", secret_sha256=""))
+    assert by_key(made, Sender().proof(ENDPOINT, NOW), NOW, grant_type="nonsense").status == 400
+    assert not made.store.units
+
+
+def test_a_token_that_is_given_back_while_the_refresh_commits_gets_nothing() -> None:
+    made = city()
+    token = token_of(signed_in(made))
+    family = hashlib.sha256(from_base64url(token)[:16]).digest()
+    made.store.meanwhile = lambda: made.store.rows.pop((TENANT, family), None)
+    assert refused(refresh(made, token))

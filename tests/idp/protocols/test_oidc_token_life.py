@@ -224,3 +224,11 @@ def test_an_assertion_is_used_once_at_both_endpoints() -> None:
         call = DirectRequest(form={**form, "token": "x"}, path=f"/{endpoint}")
         answers = [getattr(made.provider, endpoint)(call, NOW) for _ in range(2)]
         assert [one.status for one in answers] == [200, 401]
+
+
+@pytest.mark.spec("decisions.md 31")
+def test_a_resource_server_that_is_switched_off_hears_nothing() -> None:
+    made = city()
+    token = signed_in(made).body["access_token"]
+    made.suspended.add(ClientId("permits"))
+    assert ask(made, token).body["error"] == "invalid_client"

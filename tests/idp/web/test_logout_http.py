@@ -167,6 +167,24 @@ def test_alone_in_its_session_a_service_gets_its_citizen_back_at_once(member: Me
     assert again.found("//meta[@http-equiv='refresh']/@content") == [f"0; url={bye}"], "it has ended already"
 
 
+@pytest.mark.spec("security.md §2.4")
+def test_whoever_reads_that_they_are_signed_out_has_no_session_here(member: Member, stage: SharedStage) -> None:
+    old = member.id_token("library", member.signs_in_for("library"))
+    member.jar.clear()
+    member.signs_in_for("desk")
+    with stage.application.store.engine.begin() as connection:
+        ended = select(tables.participants.c.session).where(tables.participants.c.client == "library")
+        connection.execute(delete(tables.sessions).where(tables.sessions.c.session.in_(ended)))
+        connection.execute(delete(tables.participants).where(tables.participants.c.client == "library"))
+    bye = f"{member.stage.city_base}/library/bye"
+    page = logout(member, id_token_hint=old, post_logout_redirect_uri=bye)
+    assert page.heading == "Sign out?"
+    page = member.go("POST", "/logout/confirm", fields=page.fields)
+    assert (page.heading, outcomes(page)) == ("You are signed out here", {"The desk": "ended"})
+    assert page.found("//a/@href") == [bye]
+    assert _count(stage, tables.sessions) == 0
+
+
 @pytest.mark.spec("RP-Initiated Logout §2")
 def test_without_a_valid_hint_a_page_asks_and_a_made_up_one_leads_nowhere(member: Member, stage: SharedStage) -> None:
     _, library = signs_in_twice(member)

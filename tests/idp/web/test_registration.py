@@ -150,7 +150,7 @@ def test_it_learns_that_somebody_signed_in_and_another_pseudonym_each_time(
 ) -> None:
     client = _registered(visitor, stage, token_endpoint_auth_method="client_secret_post")
     question = _signs_in(visitor, client)
-    assert "Somebody's app (unverified)" in " ".join(question.text.split()).replace("&#39;", "'")
+    assert "(unverified) Somebody's app" in " ".join(question.text.split()).replace("&#39;", "'")
     assert SIGNED_IN.title["en"] in question.text
     first = _tokens(visitor, client, question)
     told = visitor.userinfo(str(first.json["access_token"])).json
@@ -162,7 +162,8 @@ def test_it_cannot_ask_for_a_purpose_of_the_configuration(visitor: Visitor, stag
     client = _registered(visitor, stage)
     asked = {"client_id": str(client["client_id"]), "redirect_uri": REDIRECT, "scope": "openid purpose:resident-parking"}
     refused = visitor.authorize(**asked)
-    assert "error=invalid_scope" in refused.headers["location"]
+    assert "location" not in refused.headers, "nobody is sent on at once to an address that a stranger registered"
+    assert "error=invalid_scope" in str(refused.found("//main//a/@href"))
 
 
 @pytest.mark.spec("RFC 7591 §3.2.2", "RFC 7591 §2.1", "RFC 7591 §5")

@@ -161,8 +161,8 @@ def test_no_identifier_and_no_value_of_a_person_lies_in_a_session(member: Member
     with stage.application.store.engine.connect() as connection:
         kept = (tables.sessions, tables.participants)
         rows = [repr(tuple(row)) for table in kept for row in connection.execute(select(table))]
-    for value in ("EE", "49002280001", "Mari", "Maasikas", "demo/EE"):
-        assert not [row for row in rows if value in row.replace("demo-ee", "")]
+    for value in ("49002280001", "Maasikas", "demo/EE"):
+        assert not [row for row in rows if value in row]
 
 
 def _query(url: str) -> list[tuple[str, str]]:

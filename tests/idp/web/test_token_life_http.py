@@ -15,14 +15,14 @@ from tests.independent_receipt import check
 
 PARKING, APP_FILE, OTHER = "parties/parking.toml", "parties/app.toml", "parties/other-app.toml"
 PURPOSE = "purposes/resident-parking.toml"
-OFFLINE = ('basis = "public_task"', 'basis = "public_task"\noffline = true')
+OFFLINE = ('basis = "public_task"', 'basis = "public_task"\nask = "remember(P30D)"\noffline = true')
 SCOPE = "openid purpose:resident-parking offline_access"
 REFRESHES = 'grant_types = ["authorization_code", "refresh_token"]\nresource_servers = ["permits"]\n'
 SECRET = "a made-up secret of the resource server"
 SERVER = f"""\
 client_id = "permits"
 title.en = "Permits"
-sector = "taxes"
+sector = "mobility"
 resource_server = true
 introspection_signed_response_alg = "ES256"
 client_secret_sha256 = "{hashlib.sha256(SECRET.encode()).hexdigest()}"
@@ -60,7 +60,7 @@ def test_what_goes_while_the_citizen_is_away_was_told_to_them_and_is_recorded(
     with stage.other_broker(tmp_path / "b", edits(stage, offline=True)) as visitor.port:
         page = visitor.question(scope=SCOPE)
         assert page.text.count(TOLD) == 1
-        first = visitor.redeem(visitor.decides(page).back["code"]).json
+        first = visitor.redeem(visitor.decides(page, ticked={"remember": "yes"}).back["code"]).json
         assert visitor.go("GET", "/receipt").text.count(TOLD) == 1
         octets = visitor.go("GET", "/receipt.json").text
         assert "again while the person is away" in json.loads(octets)["record"]["processing"]["retention_period"]
@@ -82,7 +82,7 @@ def test_a_resource_server_asks_and_its_answer_may_be_signed(visitor: Visitor, s
         tokens = visitor.redeem(visitor.code(scope=SCOPE)).json
         found = introspect(visitor, tokens["access_token"])
         assert (found.status, found.json["active"], found.json["client_id"]) == (200, True, "parking")
-        assert not {"sub", "age_over_18", "birthdate", "given_name"} & set(found.json)
+        assert not {"age_over_18", "birthdate", "given_name"} & set(found.json)
         signed = introspect(visitor, tokens["access_token"], accept="application/token-introspection+jwt; q=1")
         assert signed.headers["content-type"] == "application/token-introspection+jwt"
         assert signed.headers["cache-control"] == "no-store"

@@ -63,6 +63,20 @@ def test_nobody_signs_in_at_a_resource_server(key: str) -> None:
 
 
 def test_a_purpose_says_whether_values_go_while_the_citizen_is_away() -> None:
-    for text, offline in ((PURPOSE, False), (PURPOSE.replace("law.en", "offline = true\nlaw.en"), True)):
+    for text, offline in ((PURPOSE, False), (PURPOSE.replace("law.en", "offline = true\nask = 'on_change'\nlaw.en"), True)):
         found = load(files(**{"purposes/parking.toml": text})).purposes[PurposeId("resident-parking")]
         assert found.offline is offline
+
+
+def test_an_approval_that_nobody_can_take_back_is_none_for_values_that_go_while_the_citizen_is_away() -> None:
+    (found,) = problems_of(files(**{"purposes/parking.toml": PURPOSE.replace("law.en", "offline = true\nlaw.en")}))
+    assert (found.key, "remembered" in found.what) == ("offline", True)
+
+
+def test_a_resource_server_of_another_sector_gets_only_tokens_that_are_of_no_use_to_it() -> None:
+    text = FILES[PARKING].replace("[attributes]", 'resource_servers = ["permits"]\n[attributes]')
+    elsewhere = SERVER.replace("traffic", "taxes")
+    (found,) = problems_of(files(**{PARKING: text, PERMITS: elsewhere}))
+    assert (found.key, "another sector" in found.what) == ("resource_servers", True)
+    bound = text.replace("[attributes]", "dpop_bound_access_tokens = true\n[attributes]")
+    assert load(files(**{PARKING: bound, PERMITS: elsewhere})).parties[ClientId("parking")].openid.is_bound
