@@ -1,7 +1,7 @@
 """Sessions as the database has them, and their end: in one transaction they go, and what is to be told of it is noted.
 
-A sign-in writes a session with its unit (`idp.store.batch`). Whoever ends one deletes its row: of two who want to, one gets
-it. With it go its participants. What was issued to them ends, too: each `sid` then lies among the parked rows as
+A sign-in writes a session with its unit (`idp.store.batch`). Whoever ends one deletes its row, and its participants: of two
+who want to, one gets each. What was issued to them ends, too: each `sid` then lies among the parked rows as
 `ENDED`, which holds nothing.
 """
 
@@ -97,9 +97,10 @@ class StoredSessions:
             return ()
         table, parts = tables.sessions.c, tables.participants.c
         with reading(), one_turn(self._engine), writing(self._engine).begin() as connection:
-            named = (table.tenant == self._tenant, table.session.in_(sorted(sessions)))
-            ours = sorted(connection.scalars(delete(tables.sessions).where(*named).returning(table.session)))
-            leaving = delete(tables.participants).where(parts.tenant == self._tenant, parts.session.in_(ours))
+            names = sorted(sessions)
+            connection.execute(delete(tables.sessions).where(table.tenant == self._tenant, table.session.in_(names)))
+            # Its row may be gone, since nobody came back for a while: what its services were given lives on
+            leaving = delete(tables.participants).where(parts.tenant == self._tenant, parts.session.in_(names))
             found = [
                 EndedParticipant(ClientId(client), sid, urandom(LOGOUT_BYTES) if told(ClientId(client)) else b"")
                 for client, sid in sorted(

@@ -167,6 +167,18 @@ def test_alone_in_its_session_a_service_gets_its_citizen_back_at_once(member: Me
     assert again.found("//meta[@http-equiv='refresh']/@content") == [f"0; url={bye}"], "it has ended already"
 
 
+@pytest.mark.spec("RP-Initiated Logout §2")
+def test_services_hear_of_a_logout_also_when_nobody_came_back_for_long(
+    member: Member, stage: SharedStage, receiver: Receiver
+) -> None:
+    _, library = signs_in_twice(member)
+    with stage.application.store.engine.begin() as connection:
+        connection.execute(delete(tables.sessions))  # as the purge does, an hour after the idle time
+    page = logout(member, id_token_hint=library)
+    assert outcomes(page)["The desk"] == "ended"
+    assert len(receiver.tokens) == 1
+
+
 @pytest.mark.spec("security.md §2.4")
 def test_whoever_reads_that_they_are_signed_out_has_no_session_here(member: Member, stage: SharedStage) -> None:
     old = member.id_token("library", member.signs_in_for("library"))
