@@ -7,6 +7,7 @@ POST /login/{login}/cancel             back to the service before any identity p
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 from fastapi import Request
@@ -19,7 +20,7 @@ from idp.login.states import DECIDED, Asked, Decided, Refused, Released, speakin
 from idp.monitoring.steps import LoginStep
 from idp.pages.languages import LANGUAGES
 from idp.pages.views import Ending, PageKind, RefusedView
-from idp.web.login_cookies import LOGIN_ID, Cookie, after_decision, secret_of, session_cookie
+from idp.web.login_cookies import LOGIN_ID, SESSION, Cookie, after_decision, secret_of, session_cookie
 from idp.web.page_route import Endpoint, PageRoute
 from idp.web.requests import check_navigation, check_same_origin, cookies, form
 from idp.web.routes.receipt import RECEIPT_PATH, receipt_cookie
@@ -121,6 +122,7 @@ def ended_by(site: Site, request: Request, decided: Decided, choice: Choice, sec
     reference = site.reference(request, decided.login)
     origin, wished = decided.request.origin, decided.request.languages
     provider = _source(site, decided.provider_id)
+    decided = _in_session(site, request, decided, now)
     try:
         with about(origin.service, decided.provider_id, *site.screens.of_the_source):
             ended = site.broker.decide(decided, choice, secret, now)
@@ -151,6 +153,17 @@ def ended_by(site: Site, request: Request, decided: Decided, choice: Choice, sec
     unsent = partial(site.broker.not_sent, ended, decided.login, now)
     towards = site.screens.towards
     return answered(site, request, made, unsent, service=service, language=language, kept=kept, towards=towards)
+
+
+def _in_session(site: Site, request: Request, decided: Decided, now: int) -> Decided:
+    """The same login in the session that this browser has by now: it may have signed in in another tab since it began."""
+    shared = decided.request.shared
+    if site.sessions is None or shared is None or decided.resumed:
+        return decided
+    live = site.sessions.live(shared.group, cookies(request).get(SESSION + shared.group, ""), now)
+    if live is None:
+        return decided
+    return replace(decided, request=replace(decided.request, shared=replace(shared, session=live.name)))
 
 
 def _source(site: Site, provider_id: ProviderId) -> IdentityProvider | None:

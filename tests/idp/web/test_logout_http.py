@@ -22,7 +22,7 @@ from tests.connectors.oidc.upstream import CLIENT, Upstream, upstream
 from tests.connectors_jws.jws_doubles import TokenKey, handmade, token_key
 from tests.forgetting import Switch, forget_switches, switch_of
 from tests.idp.staging import Clock, fresh, opened
-from tests.idp.web.shared_stage import COOKIE, Member, SharedStage, claims_of
+from tests.idp.web.shared_stage import COOKIE, SERVICES, Member, SharedStage, claims_of
 from tests.idp.web.visitor import DIRECT, Answer
 
 BYE = "post_logout_redirect_uri"
@@ -165,6 +165,20 @@ def test_alone_in_its_session_a_service_gets_its_citizen_back_at_once(member: Me
     assert page.found("//meta[@http-equiv='refresh']/@content") == [f"0; url={bye}"]
     again = logout(member, id_token_hint=library, post_logout_redirect_uri=bye)
     assert again.found("//meta[@http-equiv='refresh']/@content") == [f"0; url={bye}"], "it has ended already"
+
+
+@pytest.mark.parametrize("second", ["mari", "juhan"])
+def test_two_tabs_of_a_browser_have_one_session(member: Member, stage: SharedStage, second: str) -> None:
+    scopes = {name: f"openid purpose:{SERVICES[name][0]}" for name in ("desk", "library")}
+    first = member.question(client_id="desk", scope=scopes["desk"])
+    other = member.question(second, client_id="library", scope=scopes["library"])
+    assert member.decides(first).status == 200
+    assert member.decides(other).status == 200
+    assert _count(stage, tables.sessions) == 1
+    assert _count(stage, tables.logouts) == (second != "mari"), "a sign-in of somebody else ends it, and its services hear"
+    page = member.go("POST", "/logout/confirm", fields=logout(member).fields)
+    assert set(outcomes(page)) == ({"The desk", "The library"} if second == "mari" else {"The library"})
+    assert _count(stage, tables.participants) == 0
 
 
 @pytest.mark.spec("RP-Initiated Logout §2")
