@@ -5,6 +5,7 @@ import pytest
 from idp.config.settings import load_settings
 from idp.demo.border import Border
 from idp.demo.browser import Browser, WalkError
+from idp.demo.citizens import CARD_HOLDERS
 from idp.demo.loopback import client, send
 from idp.demo.walk import OPENID, Walked, walk, walk_card
 from idp.keys.ledger_files import load_ledger_keys
@@ -130,3 +131,13 @@ def test_the_city_s_card_is_asked_by_openid_connect_and_the_rest_is_as_ever(bord
     }
     assert by_card.released["sub"] != walked.released["sub"]
     assert walk_card(border, citizen="daan", service="fares").released["age_over_60"][1] is True
+
+
+@pytest.mark.spec("decisions.md I")
+def test_nothing_that_the_card_said_stays_at_the_city(border: Border) -> None:
+    walk_card(border)
+    names = ("email", "address.street", "person_identifier")
+    said = [one.attributes[name].encode() for one in CARD_HOLDERS for name in names] + [b"1993-08-17", b"1962-04-20"]
+    kept = [path.read_bytes() for path in border.receiving.rglob("*") if path.is_file()]
+    assert len(kept) > 10
+    assert not [text for text in said if any(text in octets for octets in kept)]
