@@ -1,7 +1,7 @@
 """FLOOR 1: how we ask identity providers and hear back. May import `policies`, nothing of `idp`.
 
 connector.py        the shapes that every connector shares: Ask, Expectation, Inbound, Outbound, Connector
-saml.py             SAML 2.0 as a service provider: `SamlConnector`, our metadata
+saml_sp/            SAML 2.0 as a service provider: `SamlConnector`, our metadata
 eidas.py            another country's node, asked as a receiving node: `EidasConnector`; eidas_checks.py holds its rules
 id_token.py         an id_token, judged; so client_assertion.py, logout_token.py; registered_claims.py is what they share
 response_checks.py  the checks of an answer's meaning, each under its own name

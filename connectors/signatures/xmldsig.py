@@ -1,6 +1,6 @@
 """XML signature (enveloped, W3C XML Signature 1.1) as one strict profile: the verification of every SAML message.
 
-It knows no SAML: a `Shape` (`shapes.py`, `connectors/saml.py`) says which root is expected, which one child may be signed
+It knows no SAML: a `Shape` (`shapes.py`, `connectors/saml_sp`) says which root is expected, which one child may be signed
 too, and where a Signature stands. Every signature in the message must hold. The result is octets that one of them covered.
 """
 
@@ -88,7 +88,7 @@ class Shape:
 #  7. A pinned key that the profile takes verifies those octets; KeyInfo is never read; no key at all is an error.
 #  8. Canonicalise, hash, compare; and hand out those very octets, which are parsed again and alone are read.
 #  9. Ciphertext in them is opened only now, and goes through 1. to 8. itself:        xmlenc.open_assertion
-# 10. Meaning (issuer, binding, time, audience, ...) is judged on that second tree: connectors/saml.py.
+# 10. Meaning (issuer, binding, time, audience, ...) is judged on that second tree: connectors/saml_sp/connector.py.
 def verify(octets: bytes, keys: Sequence[PinnedKey], shape: Shape, profile: Profile) -> SignedMessage | UnsignedMessage:
     """Verify every signature in a message of `shape` with one of `keys`, by the algorithms of `profile`.
 

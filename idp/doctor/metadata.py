@@ -16,7 +16,7 @@ from connectors.metadata.pinned_provider import pinned_provider
 from connectors.metadata.signers import metadata_keys
 from connectors.oidc.metadata import pinned_metadata
 from connectors.profiles import EIDAS
-from connectors.saml import SamlConnector
+from connectors.saml_sp.connector import SamlConnector
 from connectors.signatures.certificates import certificate_of
 from connectors.signatures.parse import attributes, parse_metadata
 from connectors.signatures.pinned_keys import key_of_certificate

@@ -15,7 +15,7 @@ from connectors.formats.metadata import read_identity_provider
 from connectors.metadata.peers import PeerInUse, Peers, in_use
 from connectors.metadata.pinned_provider import pinned_provider
 from connectors.profiles import EIDAS, SAML2INT
-from connectors.saml import OR_ENCRYPTED, RESPONSE, SamlConnector
+from connectors.saml_sp.connector import OR_ENCRYPTED, RESPONSE, SamlConnector
 from connectors.signatures.parse import attributes, parse_metadata
 from connectors.signatures.pinned_keys import PinnedKey
 from connectors.signatures.shapes import ENCRYPTED_RESPONSE

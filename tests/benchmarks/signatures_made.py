@@ -22,7 +22,7 @@ from lxml import etree
 from connectors.connector import Expectation, Inbound
 from connectors.metadata.pinned_provider import pinned_provider
 from connectors.profiles import SAML2INT
-from connectors.saml import SamlConnector
+from connectors.saml_sp.connector import SamlConnector
 from connectors.signatures.decryption_keys import FileUnwrapper
 from connectors.signatures.pinned_keys import PinnedKey
 from connectors.signatures.xmlenc import encrypt

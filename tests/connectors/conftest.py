@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.saml import SamlConnector
+from connectors.saml_sp.connector import SamlConnector
 from idp.keys.file import FileSigner, create_saml_key, load_signer
 from tests.connectors import forge
 

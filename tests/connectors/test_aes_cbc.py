@@ -8,7 +8,7 @@ from lxml import etree
 
 from connectors.connector import Inbound
 from connectors.profiles import AES128_CBC
-from connectors.saml import SamlConnector
+from connectors.saml_sp.connector import SamlConnector
 from idp.keys.file import FileSigner
 from policies.deviations import AES_CBC
 from policies.errors import AssertionRejected

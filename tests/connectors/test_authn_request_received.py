@@ -13,7 +13,7 @@ from connectors.connector import Ask, Inbound, Post, Redirect
 from connectors.formats.authn_request import AuthnRequestMessage
 from connectors.formats.metadata import ServiceProviderFacts, read_service_provider
 from connectors.profiles import SAML2INT
-from connectors.saml import SamlConnector
+from connectors.saml_sp.connector import SamlConnector
 from connectors.signatures.pinned_keys import key_of_certificate
 from connectors.wire.names import PERSISTENT, POST, TRANSIENT, UNSPECIFIED
 from idp.keys.file import FileSigner

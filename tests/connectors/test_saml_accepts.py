@@ -6,7 +6,7 @@ import pytest
 from lxml import etree
 
 from connectors.formats.saml import read_signed_response
-from connectors.saml import SamlConnector
+from connectors.saml_sp.connector import SamlConnector
 from connectors.signatures.parse import canonical
 from connectors.signatures.verification_result import Signed
 from idp.keys.file import FileSigner

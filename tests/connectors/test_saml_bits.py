@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connectors.connector import Inbound
-from connectors.saml import SamlConnector
+from connectors.saml_sp.connector import SamlConnector
 from policies.authentication import Assertion
 from policies.errors import AssertionRejected
 from tests.connectors import forge

@@ -7,7 +7,7 @@ import pytest
 from lxml import etree
 
 from connectors.connector import Inbound
-from connectors.saml import SamlConnector
+from connectors.saml_sp.connector import SamlConnector
 from connectors.signatures.parse import Element
 from idp.keys.file import FileSigner
 from policies.errors import AssertionRejected, AuthenticationFailed

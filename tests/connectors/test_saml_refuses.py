@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from connectors.saml import SamlConnector
+from connectors.saml_sp.connector import SamlConnector
 from idp.keys.file import FileSigner
 from policies.errors import AssertionRejected, AssuranceTooLow, AuthenticationFailed, SignatureInvalid
 from tests.connectors import forge
@@ -101,7 +101,7 @@ def test_a_surprise_in_a_library_is_a_refusal_without_its_words(
     def surprise(*_: object) -> None:
         raise RuntimeError("Pikk 1")
 
-    monkeypatch.setattr("connectors.saml.verify", surprise)
+    monkeypatch.setattr("connectors.saml_sp.connector.verify", surprise)
     with pytest.raises(AssertionRejected) as refusal:
         connector.receive(forge.post(forge.signed_reply(Reply(), idp)), forge.expectation(), NOW)
     assert refusal.value.check == "unforeseen"

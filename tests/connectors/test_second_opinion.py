@@ -12,7 +12,7 @@ from lxml import etree
 
 from connectors.checks import OPINION_CHECKS
 from connectors.profiles import EIDAS, SAML2INT, Profile
-from connectors.saml import RESPONSE
+from connectors.saml_sp.connector import RESPONSE
 from connectors.signatures import second_opinion as module
 from connectors.signatures.algorithms import ALGORITHMS
 from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate, prepared

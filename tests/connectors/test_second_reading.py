@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from connectors.profiles import SAML2INT
-from connectors.saml import RESPONSE
+from connectors.saml_sp.connector import RESPONSE
 from connectors.signatures import second_reading as module
 from connectors.signatures.parse import (
     MAX_DEPTH,

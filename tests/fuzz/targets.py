@@ -29,7 +29,7 @@ from connectors.id_token import ExpectedIdToken, judge_id_token
 from connectors.logout_token import ExpectedLogoutToken, judge_logout_token
 from connectors.metadata.judgement import facts_of_entity, facts_of_node, signed_octets
 from connectors.profiles import EIDAS, SAML2INT
-from connectors.saml import OR_ENCRYPTED, RESPONSE, SamlConnector
+from connectors.saml_sp.connector import OR_ENCRYPTED, RESPONSE, SamlConnector
 from connectors.signatures.decryption_keys import unwrapper_of_pem
 from connectors.signatures.jwk import public_jwk
 from connectors.signatures.parse import parse_canonical

@@ -5,7 +5,7 @@ import random
 import pytest
 from lxml import etree
 
-from connectors.saml import SamlConnector
+from connectors.saml_sp.connector import SamlConnector
 from connectors.signatures.signer import NoSigner
 from policies.errors import AssertionRejected
 from tests.connectors import forge

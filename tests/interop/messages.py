@@ -25,7 +25,7 @@ from connectors.formats.logout import LogoutRequest, LogoutResponse
 from connectors.formats.metadata import ServiceProviderFacts
 from connectors.logout_checks import ExpectedLogout, receive_logout_request, receive_logout_response
 from connectors.profiles import SAML2INT, Profile
-from connectors.saml import SamlConnector
+from connectors.saml_sp.connector import SamlConnector
 from connectors.signatures.decryption_keys import FileUnwrapper
 from connectors.signatures.parse import Element
 from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate

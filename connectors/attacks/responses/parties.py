@@ -25,7 +25,7 @@ from connectors.formats.eidas.metadata import read_pinned_peer
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.metadata.peers import PeerInUse, in_use
 from connectors.profiles import EIDAS
-from connectors.saml import SamlConnector
+from connectors.saml_sp.connector import SamlConnector
 from connectors.signatures.decryption_keys import unwrapper_of_pem
 from connectors.signatures.signer import NoSigner
 from connectors.wire.names import PERSISTENT, UNSPECIFIED

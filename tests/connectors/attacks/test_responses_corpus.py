@@ -218,7 +218,7 @@ WEAKENED: tuple[tuple[str, object, tuple[str, ...]], ...] = (
     ("connectors.signatures.xmldsig.ids", no_ids, ("identifiers/of-the-signature/response",)),
     ("connectors.signatures.xmldsig.KEY_HINTS", Everything(KEY_HINTS), ("key-in-the-message/retrieval-method/response",)),
     (
-        "connectors.saml.check_response",
+        "connectors.saml_sp.connector.check_response",
         nothing,
         (
             "wrong-recipient/destination-with-a-slash-more/response",
@@ -227,12 +227,12 @@ WEAKENED: tuple[tuple[str, object, tuple[str, ...]], ...] = (
         ),
     ),
     (
-        "connectors.saml.SAML2INT",
+        "connectors.saml_sp.connector.SAML2INT",
         replace(SAML2INT, skew=10**6),
         ("time/confirmation-ended/response", "time/session-that-ended/both"),
     ),
     (
-        "connectors.saml.SAML2INT",
+        "connectors.saml_sp.connector.SAML2INT",
         replace(SAML2INT, signature_algorithms=SAML2INT.signature_algorithms | EIDAS.signature_algorithms),
         ("algorithm-confusion/pss-for-saml2int/response",),
     ),

@@ -12,7 +12,7 @@ import xmlsec
 from lxml import etree
 
 from connectors.connector import Ask, Post, Redirect
-from connectors.saml import SamlConnector
+from connectors.saml_sp.connector import SamlConnector
 from idp.demo.citizens import CITIZENS, NAMES
 from idp.demo.country import SAML, SAMLP
 from idp.demo.loopback import client, send

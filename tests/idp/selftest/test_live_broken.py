@@ -61,13 +61,13 @@ MISSING: Mapping[str, tuple[str, Callable[..., object], str, CaseOutcome]] = {
     ),
     # Where another check stands behind, the case says that its own did not refuse
     "the request of the response": (
-        "connectors.saml.check_response",
+        "connectors.saml_sp.connector.check_response",
         _nothing,
         "live-replay/in-another-login-of-the-same-browser/live",
         ELSEWHERE,
     ),
     "the request of the response, elsewhere": (
-        "connectors.saml.check_response",
+        "connectors.saml_sp.connector.check_response",
         _nothing,
         "live-replay/in-another-browser's-login/live",
         ELSEWHERE,
