@@ -6,9 +6,9 @@ from typing import NewType
 
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName, Form
-from policies.openid_client import OpenIDClient
-from policies.openid_registration import OpenIDRegistration
-from policies.redirects import is_redirect
+from policies.registrations.openid_client import OpenIDClient
+from policies.registrations.openid_registration import OpenIDRegistration
+from policies.registrations.redirects import is_redirect
 
 Tenant = NewType("Tenant", str)
 ClientId = NewType("ClientId", str)

@@ -43,8 +43,8 @@ from connectors.wire.claims import Json
 from policies.authentication import Assertion, Offered
 from policies.deviations import PLAIN_BASIC, TOKEN_ENDPOINT_AUDIENCE
 from policies.errors import AssertionRejected, SignatureInvalid
-from policies.openid_registration import OpenIDRegistration
 from policies.parties import IdentityProvider
+from policies.registrations.openid_registration import OpenIDRegistration
 
 RANDOM_BYTES = 32
 _CREATED = 201

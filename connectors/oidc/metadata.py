@@ -13,8 +13,8 @@ from connectors.metadata.pinned_provider import misconfigured
 from connectors.wire.claims import Json, read_object
 from policies.deviations import PLAIN_BASIC
 from policies.errors import AssertionRejected
-from policies.openid_registration import OpenIDRegistration
 from policies.parties import IdentityProvider
+from policies.registrations.openid_registration import OpenIDRegistration
 
 # A document has some fifty members; the largest known ones have 10 kB
 MAX_DOCUMENT = 64 * 1024

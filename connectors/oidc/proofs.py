@@ -11,7 +11,7 @@ from connectors.oidc.metadata import OURS
 from connectors.signatures.ephemeral_key import EphemeralKey
 from connectors.signatures.jws import TokenSigner, base64url, sign
 from connectors.wire.claims import Json
-from policies.openid_registration import OpenIDRegistration
+from policies.registrations.openid_registration import OpenIDRegistration
 
 # Used at once, and once
 ASSERTION_LIFE = 60

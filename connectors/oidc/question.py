@@ -14,8 +14,8 @@ from connectors.signatures.jws import TokenSigner, base64url, sign
 from connectors.wire.claims import Json
 from policies.assurance import LevelOfAssurance
 from policies.errors import AssuranceTooLow
-from policies.openid_registration import OpenIDRegistration
 from policies.parties import IdentityProvider
+from policies.registrations.openid_registration import OpenIDRegistration
 
 # OpenID Connect Core 1.0 §5.4
 _SCOPES: Mapping[str, frozenset[str]] = {

@@ -33,10 +33,10 @@ from policies.load import Configuration
 from policies.load.public_clients import fault_of_origin, fault_of_public_redirect_uri
 from policies.load.redirects import fault_of_redirect_uri
 from policies.load.table import IDENTIFIER, MAX_TITLE, nearest, unreadable
-from policies.openid_client import CORE
 from policies.parties import ASSERTION_LIFE, PurposeId
 from policies.purposes import Purpose
-from policies.redirects import LOOPBACK, is_of_an_app
+from policies.registrations.openid_client import CORE
+from policies.registrations.redirects import LOOPBACK, is_of_an_app
 from policies.visible import is_visible
 
 # It names a file, too: it begins with a letter or digit, so that the file is not hidden and no shell reads an option

@@ -41,9 +41,9 @@ from idp.protocols.oidc.client import BASIC, NONE, POST, PRIVATE_KEY_JWT, SECRET
 from idp.system.stderr import LossyStream
 from policies.catalogue import ClaimValue
 from policies.errors import Misconfigured, Problem, SignatureInvalid
-from policies.openid_client import FAPI2
 from policies.parties import ASSERTION_LIFE, LONGEST_ASSERTION_LIFE, PurposeId
 from policies.purposes import Purpose
+from policies.registrations.openid_client import FAPI2
 
 SECRET_BYTES = 32
 

@@ -9,9 +9,9 @@ from idp.cli.snippets import FAPI2_PROGRAMS, PUBLIC_ALONE, SECRET_ALONE, TITLES,
 from idp.protocols.oidc.client import PRIVATE_KEY_JWT, SECRET_METHODS
 from policies.errors import Problem
 from policies.load.profiles import ALGORITHMS, is_plain
-from policies.openid_client import CORE, FAPI2
 from policies.parties import ASSERTION_LIFE
-from policies.redirects import is_of_an_app, origin_of
+from policies.registrations.openid_client import CORE, FAPI2
+from policies.registrations.redirects import is_of_an_app, origin_of
 
 NO_PROGRAM = "no program of ours signs in with a key; docs/connect-an-app.md says what it needs."
 

@@ -8,7 +8,7 @@ from idp.doctor.finding import ERROR, NOTICE, WARNING, DoctorFinding
 from policies.errors import SignatureInvalid
 from policies.load.lines import KeyLines
 from policies.parties import ASSERTION_LIFE, RelyingParty
-from policies.redirects import is_of_an_app
+from policies.registrations.redirects import is_of_an_app
 
 _RSA = ("RS256", "PS256")
 _METHOD, _ID_TOKEN_ALG = "token_endpoint_auth_method", "id_token_signed_response_alg"

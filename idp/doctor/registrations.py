@@ -12,7 +12,7 @@ from policies.load import Configuration
 from policies.load.redirects import fault_of_redirect_uri
 from policies.parties import IdentityProvider, RelyingParty
 from policies.purposes import Purpose
-from policies.redirects import LOOPBACK
+from policies.registrations.redirects import LOOPBACK
 
 
 def registrations(case: Examination) -> Iterator[DoctorFinding]:

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from connectors.signatures.key_ring import Ring
 from idp.keys.wrapping import KEY_BYTES, WrappingKey, named
 from idp.ports import SealingRow, SealingRows
-from policies.client_tokens import LONGEST_REFRESH_LIFE
 from policies.errors import NotFound, StoreUnavailable
 from policies.parties import Tenant
+from policies.registrations.client_tokens import LONGEST_REFRESH_LIFE
 
 HOUR = 3600
 # How long before its hour a key is made, and accepted from then on

@@ -29,7 +29,7 @@ from idp.pages.views import (
     Towards,
 )
 from idp.pages.wording import MOVES, Wording, known_code
-from policies.redirects import is_of_an_app
+from policies.registrations.redirects import is_of_an_app
 
 # A phrase in a template without any parts
 _PHRASE = re.compile(r'\{\{ say\("([a-z0-9_.]+)"\) \}\}')

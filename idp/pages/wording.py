@@ -12,13 +12,13 @@ from idp.pages.languages import ENGLISH, Language
 from idp.pages.views import Further, Item, Text, WithheldItem
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Form, Value
 from policies.catalogue import ABOUT_A_PERSON, Catalogue
-from policies.client_tokens import LONGEST_REFRESH_LIFE
 from policies.forms import FORMS as OF_KINDS
 from policies.forms import AttributeKind, form_title, parse_form, said_parameter
 from policies.identifiability import POPULATION, about_one_in, bits_released
 from policies.parameters import entries
 from policies.parties import Translated
 from policies.purposes import AskMode, AskRule, Purpose
+from policies.registrations.client_tokens import LONGEST_REFRESH_LIFE
 from policies.release import Decision, Reason, Ruling, choose
 
 # The values of `gender` that have phrases

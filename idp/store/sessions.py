@@ -15,8 +15,8 @@ from idp.ports import ENDED, sid_digest
 from idp.store import tables
 from idp.store.commits import one_turn
 from idp.store.engine import reading, single, writing
-from policies.client_tokens import LONGEST_REFRESH_LIFE
 from policies.parties import ClientId, Tenant
+from policies.registrations.client_tokens import LONGEST_REFRESH_LIFE
 
 LOGOUT_BYTES = 16
 # Nothing that was issued in a session outlives it by more: a refresh token, at the most

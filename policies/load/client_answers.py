@@ -1,4 +1,4 @@
-"""The keys of a registration about answers and defaults, read into `policies.client_answers`.
+"""The keys of a registration about answers and defaults, read into `policies.registrations.client_answers`.
 
 userinfo_signed_response_alg = "ES256"
 userinfo_encrypted_response_alg = "ECDH-ES"
@@ -9,9 +9,9 @@ default_max_age = 300
 from collections.abc import Iterable, Mapping
 
 from policies.assurance import level_named
-from policies.client_answers import ClientAnswers, ResponseEncryption
 from policies.load.redirects import fault_of_address
 from policies.load.table import Table
+from policies.registrations.client_answers import ClientAnswers, ResponseEncryption
 
 SIGNING = ("ES256", "RS256")
 # Algorithm -> the key type that it needs (RFC 7518 §4.1). RSA 1.5 is an oracle; a shared secret would be one that we keep

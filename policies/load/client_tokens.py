@@ -1,9 +1,9 @@
-"""The keys of a registration about its tokens, read into `policies.client_tokens`."""
+"""The keys of a registration about its tokens, read into `policies.registrations.client_tokens`."""
 
-from policies.client_tokens import LONGEST_REFRESH_LIFE, REFRESH_LIFE, TokenChoices
 from policies.load.kiosks import CODE
 from policies.load.table import Table
-from policies.openid_client import OpenIDClient
+from policies.registrations.client_tokens import LONGEST_REFRESH_LIFE, REFRESH_LIFE, TokenChoices
+from policies.registrations.openid_client import OpenIDClient
 
 _ALGORITHMS = {alg: alg for alg in ("RS256", "ES256")}
 # What a resource server has no use for: nobody signs in at it, and no token is its own

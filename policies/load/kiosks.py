@@ -5,7 +5,7 @@ place.en = "Town hall, ground floor"
 """
 
 from policies.load.table import Table
-from policies.openid_client import DEVICE_CODE, REFRESH_TOKEN, OpenIDClient
+from policies.registrations.openid_client import DEVICE_CODE, REFRESH_TOKEN, OpenIDClient
 
 CODE = "authorization_code"
 GRANT_TYPES = (CODE, REFRESH_TOKEN, DEVICE_CODE)

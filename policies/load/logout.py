@@ -12,8 +12,8 @@ from policies.load.peers import read_networks
 from policies.load.public_clients import fault_of_public_redirect_uri
 from policies.load.redirects import fault_of_address, fault_of_redirect_uri
 from policies.load.table import IDENTIFIER, Table
-from policies.logout import LogoutChoices
-from policies.redirects import origin_of
+from policies.registrations.logout import LogoutChoices
+from policies.registrations.redirects import origin_of
 from policies.session_groups import SessionGroup
 
 GROUPS_FILE = "session_groups.toml"

@@ -1,11 +1,11 @@
-"""The keys of a registration beyond the code flow, read into `policies.openid_client`."""
+"""The keys of a registration beyond the code flow, read into `policies.registrations.openid_client`."""
 
 from policies.load.client_answers import read_client_answers
 from policies.load.client_tokens import check_tokens, read_tokens
 from policies.load.kiosks import check_kiosk, read_grant_types
 from policies.load.logout import read_logout
 from policies.load.table import MAX_TITLE, Table
-from policies.openid_client import CORE, FAPI2, OpenIDClient
+from policies.registrations.openid_client import CORE, FAPI2, OpenIDClient
 
 _PROFILES = {word: word for word in (CORE, FAPI2)}
 _REQUEST_ALGORITHMS = {alg: alg for alg in ("ES256", "ES384", "RS256", "PS256", "EdDSA", "Ed25519")}

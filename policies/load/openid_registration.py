@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from policies.load.peers import read_networks
 from policies.load.redirects import fault_of_address
 from policies.load.table import Table
-from policies.openid_registration import METHODS, OpenIDRegistration
+from policies.registrations.openid_registration import METHODS, OpenIDRegistration
 
 KEYS = (
     "issuer",

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from policies.load.table import Table
 from policies.parties import RelyingParty
-from policies.redirects import LOOPBACK
+from policies.registrations.redirects import LOOPBACK
 
 # §5.3.2.1 number 6, §5.4.1
 METHODS = frozenset({"private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth"})

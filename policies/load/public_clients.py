@@ -9,7 +9,7 @@ import re
 
 from policies.load.redirects import fault_of_address, fault_of_redirect_uri
 from policies.load.table import Table
-from policies.redirects import APP_SCHEME, LOOPBACK, origin_of
+from policies.registrations.redirects import APP_SCHEME, LOOPBACK, origin_of
 
 # Programs and pages get an address put into them. A scheme of an app has no place for anything else, and no query
 _APP_REST = re.compile(r"/(?:/?[A-Za-z0-9._~-]+)?(?:/[A-Za-z0-9._~-]*)*")

@@ -17,8 +17,8 @@ from idp.system.clock import system_clock
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName
 from policies.errors import AssertionRejected
-from policies.openid_registration import OpenIDRegistration
 from policies.parties import EntityId, IdentityProvider, ProviderId, Source, SubjectNamespace
+from policies.registrations.openid_registration import OpenIDRegistration
 from tests.connectors.metadata.origin import LOOPBACK
 from tests.connectors.oidc.bench import BIRTHDATE, CALLBACK, ENCRYPTION, GIVEN, asked, forced
 from tests.connectors.oidc.upstream import OURS, SECRET

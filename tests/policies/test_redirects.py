@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.redirects import is_of_an_app, is_redirect, origin_of
+from policies.registrations.redirects import is_of_an_app, is_redirect, origin_of
 
 REGISTERED = ("https://app.example/cb", "http://127.0.0.1/done", "http://[::1]/done?x=1", "org.example.app:/done")
 

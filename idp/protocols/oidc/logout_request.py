@@ -14,7 +14,7 @@ from idp.protocols.oidc.requests.hint import issued_token
 from idp.protocols.oidc.requests.request import LANGUAGE_TAG, MAX_STATE, MAX_UI_LOCALES, VISIBLE
 from policies.errors import RequestRefused, about
 from policies.parties import ClientId, RelyingParty
-from policies.redirects import is_redirect
+from policies.registrations.redirects import is_redirect
 
 # What our own question brings back, to be judged again
 CARRIED = ("client_id", "post_logout_redirect_uri", "state", "ui_locales")

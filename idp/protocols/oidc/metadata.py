@@ -14,8 +14,8 @@ from idp.protocols.oidc.requests.verified_claims import ATTRIBUTES, FRAMEWORK
 from idp.system.addresses import token_endpoint
 from policies.assurance import LevelOfAssurance
 from policies.catalogue import Catalogue
-from policies.openid_client import DEVICE_CODE, REFRESH_TOKEN
 from policies.parties import PurposeId
+from policies.registrations.openid_client import DEVICE_CODE, REFRESH_TOKEN
 
 AUTHORIZATION_PATH = "/authorize"
 PUSH_PATH = "/par"

@@ -21,7 +21,7 @@ from idp.protocols.oidc.client import Authenticated
 from idp.protocols.oidc.direct import DirectRequest, JsonAnswer
 from policies.errors import AssertionRejected, RequestRefused
 from policies.load.profiles import ALGORITHMS as FAPI2_ALGORITHMS
-from policies.openid_client import OpenIDClient
+from policies.registrations.openid_client import OpenIDClient
 
 NONCE_HEADER = "DPoP-Nonce"
 # Seconds for which one nonce is given; it is taken for as long again, so that no client's next request comes too late

@@ -18,8 +18,8 @@ from idp.protocols.oidc.refresh_grant import RefreshGrant
 from idp.protocols.oidc.senders import SCHEME, BoundToKey, Senders
 from idp.protocols.oidc.wrapping import Wrapping
 from policies.errors import Conflict, RequestRefused, StoreUnavailable, about
-from policies.openid_client import DEVICE_CODE, REFRESH_TOKEN
 from policies.parties import ClientId
+from policies.registrations.openid_client import DEVICE_CODE, REFRESH_TOKEN
 
 # The figure for one request
 MAX_PARAMETERS = 100_000

@@ -11,9 +11,9 @@ from connectors.signatures.signer import Signer
 from connectors.wire.claims import Json
 from idp.protocols.oidc.direct import JsonAnswer, jwt_answer, success
 from idp.protocols.oidc.parts import OpenIDParts
-from policies.client_answers import ResponseEncryption
 from policies.errors import Misconfigured, Problem, SignatureInvalid
 from policies.parties import ClientId, RelyingParty
+from policies.registrations.client_answers import ResponseEncryption
 
 JWT = "application/jwt"
 

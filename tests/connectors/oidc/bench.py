@@ -13,8 +13,8 @@ from connectors.wire.claims import Json
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName
 from policies.authentication import Assertion
-from policies.openid_registration import OpenIDRegistration
 from policies.parties import EntityId, IdentityProvider, ProviderId, Source, SubjectNamespace
+from policies.registrations.openid_registration import OpenIDRegistration
 from tests.connectors.metadata.origin import LOOPBACK
 from tests.connectors.oidc.upstream import CLIENT, OURS, SECRET, Upstream
 from tests.connectors_jws.jws_doubles import private_key

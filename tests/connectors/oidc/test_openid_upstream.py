@@ -11,7 +11,7 @@ from connectors.oidc.published_keys import LAST_SECONDS
 from policies.assurance import LevelOfAssurance
 from policies.attributes import Address, AttributeName
 from policies.errors import AssertionRejected, AssuranceTooLow, Misconfigured, PeerUnavailable
-from policies.openid_registration import OpenIDRegistration
+from policies.registrations.openid_registration import OpenIDRegistration
 from tests.connectors.oidc.bench import (
     ADDRESS,
     ASK,

@@ -20,9 +20,9 @@ from idp.login.states import LOGIN_LIFE, RECEIPT_LIFE
 from idp.store.engine import open_engine
 from idp.store.sealing_rows import StoredSealingKeys
 from idp.store.tables import sealing_keys
-from policies.client_tokens import LONGEST_REFRESH_LIFE
 from policies.errors import NotFound, Replayed, StoreUnavailable
 from policies.parties import Tenant
+from policies.registrations.client_tokens import LONGEST_REFRESH_LIFE
 from tests.idp.keys.hours import NOW, SECRET, TENANT, Clock, MemoryRows, Worker, ring
 from tests.idp.store.units import opened
 

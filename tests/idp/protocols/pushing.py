@@ -6,8 +6,8 @@ from dataclasses import replace
 from connectors.wire.claims import Json
 from idp.protocols.oidc.direct import JsonAnswer
 from idp.protocols.oidc.pushed import REQUEST_URI
-from policies.openid_client import FAPI2, OpenIDClient
 from policies.parties import RelyingParty
+from policies.registrations.openid_client import FAPI2, OpenIDClient
 from tests.connectors_jws.jws_doubles import handmade, token_key
 from tests.idp.protocols.doubles import ISSUER, NOW, City, assertion_with, basic, key_party, posted, request
 

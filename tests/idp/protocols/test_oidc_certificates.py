@@ -12,8 +12,8 @@ from idp.protocols.oidc.client import Authenticated, Clients
 from idp.protocols.oidc.direct import DirectRequest, JsonAnswer
 from idp.protocols.oidc.senders import fault_of_renewal
 from policies.errors import Misconfigured
-from policies.openid_client import OpenIDClient
 from policies.parties import ClientId, RelyingParty
+from policies.registrations.openid_client import OpenIDClient
 from tests.connectors.client_certificates import DAY, SUBJECT, der, jwks, made
 from tests.connectors_jws.dpop_doubles import Sender
 from tests.idp.protocols.doubles import ISSUER, NOW, City, basic, grant, party, redemption

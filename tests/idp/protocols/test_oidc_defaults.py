@@ -7,9 +7,9 @@ import pytest
 from connectors.signatures.jws import sign
 from connectors.wire.claims import Json
 from policies.assurance import LevelOfAssurance
-from policies.client_answers import ClientAnswers
-from policies.openid_client import OpenIDClient
 from policies.pseudonyms import subject_digest
+from policies.registrations.client_answers import ClientAnswers
+from policies.registrations.openid_client import OpenIDClient
 from tests.connectors_jws.jws_doubles import SoftwareSigner, private_key
 from tests.idp.protocols.doubles import ISSUER, NOW, City, accepted, answer, declined, party
 

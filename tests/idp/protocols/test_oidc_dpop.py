@@ -13,7 +13,7 @@ from idp.protocols.oidc.direct import DirectRequest, JsonAnswer
 from idp.protocols.oidc.requests.request import read_protocol
 from idp.protocols.oidc.senders import Senders, fault_of_renewal
 from policies.errors import RequestRefused
-from policies.openid_client import OpenIDClient
+from policies.registrations.openid_client import OpenIDClient
 from tests.connectors_jws.dpop_doubles import Sender
 from tests.idp.protocols.doubles import (
     ISSUER,

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from policies.openid_client import DEVICE_CODE, OpenIDClient
 from policies.parties import ClientId
+from policies.registrations.openid_client import DEVICE_CODE, OpenIDClient
 from tests.idp.protocols.doubles import NOW, PARKING, City, grant, party
 
 KIOSK = party(openid=OpenIDClient(grant_types=(DEVICE_CODE,), place={"en": "Town hall"}), redirect_uris=())

@@ -7,8 +7,8 @@ from typing import cast
 import pytest
 
 from policies.catalogue import STANDARD
-from policies.openid_client import OpenIDClient
 from policies.parties import Rule
+from policies.registrations.openid_client import OpenIDClient
 from tests.idp.protocols.doubles import (
     ISSUER,
     NOW,

@@ -17,9 +17,9 @@ from idp.protocols.oidc.direct import DirectRequest, JsonAnswer
 from idp.protocols.oidc.families import family_of
 from idp.protocols.oidc.refresh_grant import GRACE
 from policies.assurance import LevelOfAssurance
-from policies.client_tokens import REFRESH_LIFE, TokenChoices
-from policies.openid_client import OpenIDClient
 from policies.parties import ClientId, ProviderId, RelyingParty, Tenant
+from policies.registrations.client_tokens import REFRESH_LIFE, TokenChoices
+from policies.registrations.openid_client import OpenIDClient
 from policies.release import Decision
 from tests.connectors_jws.dpop_doubles import Sender
 from tests.idp.protocols.doubles import (

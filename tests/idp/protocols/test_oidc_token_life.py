@@ -12,9 +12,9 @@ from idp.ports import Unit
 from idp.protocols.oidc.direct import DirectRequest, JsonAnswer
 from idp.protocols.oidc.introspection import SIGNED
 from policies.assurance import LevelOfAssurance
-from policies.client_tokens import TokenChoices
-from policies.openid_client import OpenIDClient
 from policies.parties import ClientId, RelyingParty, Sector
+from policies.registrations.client_tokens import TokenChoices
+from policies.registrations.openid_client import OpenIDClient
 from tests.idp.protocols.doubles import (
     ISSUER,
     NOW,

@@ -14,10 +14,10 @@ from connectors.signatures.jwk import public_jwk
 from connectors.wire.claims import Json
 from idp.protocols.oidc.direct import JsonAnswer
 from idp.protocols.oidc.metadata import jwks as published
-from policies.client_answers import ClientAnswers, ResponseEncryption
 from policies.errors import AllRevoked, Misconfigured
-from policies.openid_client import OpenIDClient
 from policies.parties import RelyingParty
+from policies.registrations.client_answers import ClientAnswers, ResponseEncryption
+from policies.registrations.openid_client import OpenIDClient
 from tests.connectors_jws.jws_doubles import PrivateKey, private_key
 from tests.idp.protocols.doubles import (
     ISSUER,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from idp.keys.file import FileSigner
-from policies.openid_client import DEVICE_CODE
+from policies.registrations.openid_client import DEVICE_CODE
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import DIRECT, Answer, Visitor
 

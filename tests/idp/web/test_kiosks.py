@@ -7,7 +7,7 @@ import pytest
 from connectors.signatures.jws import from_base64url
 from idp.protocols.oidc.device_codes import LETTERS
 from policies.assurance import LevelOfAssurance
-from policies.openid_client import DEVICE_CODE
+from policies.registrations.openid_client import DEVICE_CODE
 from tests.idp.staging import Clock, fresh, opened
 from tests.idp.web.kiosk import PLACE, Codes, Kiosk, KioskStage, goes_on, types
 from tests.idp.web.visitor import DIRECT, Answer, Visitor, login_of

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from policies.client_answers import ClientAnswers, ResponseEncryption
 from policies.load import load
 from policies.parties import ClientId
+from policies.registrations.client_answers import ClientAnswers, ResponseEncryption
 from tests.policies.load.files import FILES, files, problems_of
 
 PARKING, JWKS = "parties/parking.toml", "parties/parking.jwks.json"

@@ -3,8 +3,8 @@
 import pytest
 
 from policies.load import load
-from policies.openid_client import DEVICE_CODE
 from policies.parties import ClientId, PurposeId
+from policies.registrations.openid_client import DEVICE_CODE
 from tests.policies.load.files import FILES, files, problem_of, problems_of
 
 PARKING, PURPOSE = "parties/parking.toml", "purposes/parking.toml"

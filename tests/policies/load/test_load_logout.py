@@ -3,8 +3,8 @@
 import pytest
 
 from policies.load import load
-from policies.logout import LogoutChoices
 from policies.parties import ClientId
+from policies.registrations.logout import LogoutChoices
 from policies.session_groups import SessionGroup
 from tests.policies.load.files import FILES, files, problems_of
 

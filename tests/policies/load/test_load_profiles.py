@@ -4,8 +4,8 @@ import pytest
 
 from policies.errors import Problem
 from policies.load import load
-from policies.openid_client import OpenIDClient
 from policies.parties import ClientId, RelyingParty
+from policies.registrations.openid_client import OpenIDClient
 from tests.policies.load.files import FILES, files, problems_of
 
 PARKING, FARES, KEYS = "parties/parking.toml", "parties/fares.toml", "parties/fares.jwks.json"

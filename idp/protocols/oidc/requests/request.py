@@ -18,12 +18,12 @@ from policies.assurance import LevelOfAssurance, level_named
 from policies.attributes import AttributeName, Form
 from policies.authentication import AskedAttribute, Origin, ServiceRequest, SharedSignIn
 from policies.catalogue import Catalogue
-from policies.client_answers import ClientAnswers
 from policies.errors import RequestRefused, about
 from policies.parties import ClientId, PurposeId, RelyingParty, ServiceId
 from policies.pseudonyms import subject_digest
 from policies.purposes import Purpose
-from policies.redirects import is_of_an_app
+from policies.registrations.client_answers import ClientAnswers
+from policies.registrations.redirects import is_of_an_app
 
 # This protocol's name in the table of frontends
 NAME = "openid"

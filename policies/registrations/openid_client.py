@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from policies.client_answers import ClientAnswers
-from policies.client_tokens import TokenChoices
-from policies.logout import LogoutChoices
+from policies.registrations.client_answers import ClientAnswers
+from policies.registrations.client_tokens import TokenChoices
+from policies.registrations.logout import LogoutChoices
 
 # RFC 8628 §3.4: the one grant type by which a kiosk gets what its citizen approved on a device of their own
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
