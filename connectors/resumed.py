@@ -8,12 +8,16 @@ from dataclasses import dataclass, field
 
 from policies.assurance import LevelOfAssurance
 from policies.authentication import Assertion, Offered
-from policies.parties import EntityId, ProviderId, SubjectNamespace
+from policies.bounded import judging
+from policies.parties import EntityId, IdentityProvider, ProviderId, SubjectNamespace
 
 
 @dataclass(frozen=True, slots=True)
 class RememberedSignIn:
-    """A sign-in: provider, person, level and time. `upstream` is the provider's name of its session, or ""."""
+    """A sign-in: provider, person, level and time. `upstream` is the provider's name of its session, or "".
+
+    `judging` is the digest of the registration by which the level and the namespace are what they are.
+    """
 
     provider_id: ProviderId
     issuer: EntityId
@@ -22,10 +26,11 @@ class RememberedSignIn:
     loa: LevelOfAssurance
     authenticated_at: int
     upstream: str = field(default="", repr=False)
+    judging: bytes = b""
 
 
-def remembered(assertion: Assertion) -> RememberedSignIn:
-    """The part of an assertion that a session remembers."""
+def remembered(assertion: Assertion, provider: IdentityProvider) -> RememberedSignIn:
+    """The part of an assertion that a session remembers, by the registration that judged it."""
     return RememberedSignIn(
         provider_id=assertion.provider_id,
         issuer=assertion.issuer,
@@ -34,6 +39,7 @@ def remembered(assertion: Assertion) -> RememberedSignIn:
         loa=assertion.offered.loa,
         authenticated_at=assertion.authenticated_at,
         upstream=assertion.session,
+        judging=judging(provider),
     )
 
 

@@ -6,9 +6,10 @@ read, and whose hash the record names. Where the two have no common sense (anoth
 sector), there is no such policy, and the login begins again.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields, replace
 from datetime import date
+from hashlib import sha256
 
 from policies.attributes import AttributeName
 from policies.authentication import AskedAttribute, Offered
@@ -16,6 +17,11 @@ from policies.catalogue import Catalogue
 from policies.parties import IdentityProvider, RelyingParty, Rule
 from policies.purposes import AskMode, AskRule, Need, Purpose, Show
 from policies.release import Decision, decide
+
+# How a provider is named, reached and asked: an answer means the same
+_NO_MEANING = frozenset(
+    {"title", "source", "metadata", "peer", "binding", "deviations", "name_id_format", "openid"},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +114,17 @@ def judges_no_higher(old: IdentityProvider, now: IdentityProvider) -> bool:
 
 def judges_alike(old: IdentityProvider, now: IdentityProvider) -> bool:
     """Whether an answer means the same under both registrations of a provider: whom it names, what, and how surely."""
-    said = replace(old, title=now.title, source=now.source, metadata=now.metadata, peer=now.peer)
-    asked = replace(said, binding=now.binding, deviations=now.deviations, name_id_format=now.name_id_format)
-    return replace(asked, openid=now.openid) == now
+    return old is now or judging(old) == judging(now)
+
+
+def judging(provider: IdentityProvider) -> bytes:
+    """The digest of all that the meaning of an answer rests on."""
+    names = [each.name for each in fields(provider) if each.name not in _NO_MEANING]
+    return sha256(repr([(name, _in_order(getattr(provider, name))) for name in names]).encode()).digest()
+
+
+def _in_order(value: object) -> object:
+    """The same again in every process: a set has no order, and a table's says nothing."""
+    if isinstance(value, Mapping):
+        return sorted(value.items())
+    return sorted(value) if isinstance(value, frozenset) else value

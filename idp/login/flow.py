@@ -42,7 +42,8 @@ from idp.login.states import (
 from idp.login.suspension import Suspension
 from idp.ports import Commits, DecisionRow, Decisions, Mark, Unit
 from policies.authentication import Assertion, Origin, ServiceRequest
-from policies.errors import BrokerError, ReleaseDenied, RequestRefused
+from policies.bounded import judging
+from policies.errors import BrokerError, ReleaseDenied, Replayed, RequestRefused
 from policies.parties import IdentityProvider, ProviderId, Tenant
 from policies.release import choose
 
@@ -132,6 +133,9 @@ class Broker:
         request, signed_in = login.request, session.signed_in
         self._check_registered(request)
         provider = self._role.going(request, signed_in.provider_id, session.acts)
+        if signed_in.judging != judging(provider):
+            # What it vouched for may have been taken back: a level, or whose identifiers these are
+            raise Replayed("policy_changed", "the identity provider's registration has changed since the session began")
         question = self._role.question(login.login, request, provider)
         if request.force_authentication or signed_in.loa < question.minimum_assurance:
             raise RequestRefused("The person has to sign in anew for this.", oauth="login_required")
@@ -165,7 +169,7 @@ class Broker:
             path=self._role.path(login.request),
             earlier=None,
             deviations=assertion.deviations,
-            signed_in=remembered(assertion) if login.request.shared is not None else None,
+            signed_in=remembered(assertion, provider) if login.request.shared is not None else None,
         )
 
     def _recalled(self, decided: Decided, language: str, now: int, *, forced: bool) -> Decided:

@@ -8,9 +8,9 @@ from hypothesis import given
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName, Form
 from policies.authentication import AskedAttribute, Offered
-from policies.bounded import Terms, bounded, judges_alike, judges_no_higher
+from policies.bounded import Terms, bounded, judges_alike, judges_no_higher, judging
 from policies.load import load
-from policies.parties import ClientId, ProviderId, RelyingParty, Sector
+from policies.parties import ClientId, ProviderId, RelyingParty, Sector, SubjectNamespace
 from policies.purposes import Basis, Purpose
 from policies.release import decide
 from tests.policies.load.files import files, spoiled
@@ -84,6 +84,12 @@ def test_a_provider_whose_answers_mean_something_else_is_another_one() -> None:
     assert judges_alike(provider, replace(provider, metadata=b"renewed", binding="post", name_id_format="urn:x"))
     assert not judges_alike(provider, replace(provider, assurance={}))
     assert not judges_alike(provider, replace(provider, sphere="abroad"))
+    turned = dict(reversed([*provider.attributes.items()]))
+    assert (
+        judging(provider)
+        == judging(replace(provider, attributes=turned))
+        != judging(replace(provider, namespace=SubjectNamespace("demo/LV")))
+    )
     higher, lower = {"urn:x": LevelOfAssurance.HIGH}, {"urn:x": LevelOfAssurance.LOW}
     for was, now, holds in ((higher, lower, True), (lower, higher, False), ({}, lower, False), (higher, {}, True)):
         assert judges_no_higher(replace(provider, assurance=was), replace(provider, assurance=now)) is holds

@@ -3,6 +3,8 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any  # a field's own type
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -10,6 +12,8 @@ from sqlalchemy import delete, select
 
 from connectors.signatures.jws import from_base64url
 from idp.store import tables
+from policies.assurance import LevelOfAssurance
+from policies.parties import ProviderId, SubjectNamespace
 from tests.idp.staging import Clock, fresh, opened
 from tests.idp.web.shared_stage import COOKIE, IDLE, LIFE, Member, SharedStage
 
@@ -122,6 +126,26 @@ def test_a_session_is_of_one_browser_one_group_and_its_time(member: Member, stag
     stage.clock.ahead += 1
     assert member.asks_for("library").heading == LIST, "idle"
     assert member.jar[COOKIE] == session
+
+
+@pytest.mark.parametrize(
+    ("changes", "asks"),
+    [
+        ({"assurance": {"http://eidas.europa.eu/LoA/high": LevelOfAssurance.LOW}}, True),
+        ({"namespace": SubjectNamespace("demo/EE of old")}, True),
+        ({"title": {"en": "The same by another name"}, "binding": "post"}, False),
+    ],
+    ids=["level", "namespace", "title"],
+)
+def test_a_session_keeps_nothing_that_the_provider_s_registration_took_back(
+    member: Member, stage: SharedStage, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], *, asks: bool
+) -> None:
+    member.signs_in_for("desk")
+    role, name = stage.application.city.role, ProviderId("demo-ee")
+    registered = role.configuration.providers
+    providers = {**registered, name: replace(registered[name], **changes)}
+    monkeypatch.setattr(role, "configuration", replace(role.configuration, providers=providers))
+    assert (member.asks_for("library").heading == LIST) is asks
 
 
 def test_no_sign_in_moves_the_latest_end(member: Member, stage: SharedStage) -> None:
