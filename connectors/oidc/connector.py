@@ -49,7 +49,7 @@ from policies.registrations.openid_registration import OpenIDRegistration
 RANDOM_BYTES = 32
 _CREATED = 201
 # The failures of a signature that a newer set of keys may mend
-_OF_KEYS = frozenset({"jws_kid", "jws_signature"})
+_OF_KEYS = frozenset({"jws_keys", "jws_kid", "jws_signature"})
 Decrypting = Callable[[int], Sequence[Agreement]]
 
 
@@ -74,6 +74,8 @@ class OidcConnector:
         self._metadata = pinned_metadata(provider, demo=fetcher.demo)
         self._ours: OpenIDRegistration = provider.openid or OpenIDRegistration(client_id="")
         self._line = Line(fetcher, self._ours.networks)
+        # Anybody may send a logout token: whatever it leads to takes no place from a login
+        self._line_of_logouts = Line(fetcher, self._ours.networks)
         self._keys = PublishedKeys(self._metadata.jwks_uri, (self._ours.id_token_alg, self._ours.userinfo_alg))
         by_endpoint = TOKEN_ENDPOINT_AUDIENCE in provider.deviations
         self._credentials = Credentials(
@@ -128,15 +130,14 @@ class OidcConnector:
         """The logout that the provider tells. Raises `AssertionRejected` and its kinds, and `PeerUnavailable`."""
         alg = self._ours.id_token_alg
         expected = ExpectedLogoutToken(self._metadata.issuer, self._ours.client_id, alg)
-        with self._line.turn(ANSWER_SECONDS) as turn:
-            keys = self._keys.current(turn)
-            try:
-                return judge_logout_token(token, keys[alg], expected, now)
-            except SignatureInvalid as error:
-                newer = self._keys.newer(turn, keys) if error.check in _OF_KEYS else None
-                if newer is None:
-                    raise
-            return judge_logout_token(token, newer[alg], expected, now)
+        keys = self._keys.at_hand
+        try:
+            return judge_logout_token(token, keys.get(alg, ()), expected, now)
+        except SignatureInvalid as error:
+            newer = self._keys.looked_for(self._line_of_logouts) if error.check in _OF_KEYS else keys
+            if newer is keys:
+                raise
+        return judge_logout_token(token, newer[alg], expected, now)
 
     def _sent(self, asked: Mapping[str, str], now: int) -> Mapping[str, str]:
         """The parameters that the browser carries: all, their request object, or the address of a pushed request."""

@@ -1,12 +1,15 @@
 """A hostile provider, or a stranger in the browser, over real sockets: each is refused by its own check."""
 
 import threading
+from contextlib import ExitStack
 from dataclasses import replace
+from typing import Any  # Any: a handler of `upstream`
 
 import pytest
 
 from connectors.connector import Inbound
 from connectors.fetch import Fetcher
+from connectors.logout_token import EVENT
 from connectors.oidc.line import AWAY_SECONDS, MOST_FAILURES, PLACES, Breaker, Line
 from connectors.signatures.jwk import public_jwk
 from connectors.wire.claims import Json
@@ -21,7 +24,7 @@ from tests.connectors.metadata.origin import LOOPBACK
 from tests.connectors.oidc import bench
 from tests.connectors.oidc.bench import NOW, REGISTERED, asked, connector, forced, login
 from tests.connectors.oidc.upstream import CLIENT, LEFT_OUT, LOW, Odd, Upstream, drips, hangs
-from tests.connectors_jws.jws_doubles import b64, token_key
+from tests.connectors_jws.jws_doubles import TokenKey, b64, handmade, token_key
 
 
 def refused(op: Upstream, **changes: str | None) -> AssertionRejected:
@@ -213,6 +216,37 @@ def test_an_unknown_kid_is_looked_for_once_a_minute_and_the_last_good_set_stays(
         op.kid = "op-1"
         assert login(made, op).issuer == op.base
     assert op.hits.count("/jwks") == 3
+
+
+def logout_token(op: Upstream, key: TokenKey) -> str:
+    claims = {"iss": op.base, "aud": CLIENT, "iat": NOW, "exp": NOW + 120, "jti": "1", "sid": "1", "events": {EVENT: {}}}
+    return handmade({"alg": "ES256", "kid": op.kid, "typ": "logout+jwt"}, claims, key)
+
+
+@pytest.mark.spec("Back-Channel Logout §2.6")
+def test_logout_tokens_of_strangers_take_no_place_of_a_login_and_ask_for_keys_once_a_minute(op: Upstream) -> None:
+    made, false, free = connector(op), logout_token(op, token_key("ES256", 7)), []
+
+    def fails(handler: Any) -> None:
+        with ExitStack() as places:
+            free.append(all(places.enter_context(made._line.turn(1)) for _ in range(PLACES)))
+        handler.tell("", 503)
+
+    op.odd["/jwks"] = fails
+    for _ in range(MOST_FAILURES + 1):
+        with pytest.raises(PeerUnavailable):
+            made.logged_out(false, NOW)
+    assert (op.hits, free, made.is_away) == (["/jwks"], [True], False)
+    del op.odd["/jwks"]
+    login(made, op)
+    for _ in range(3):
+        with pytest.raises(SignatureInvalid):
+            made.logged_out(false, NOW)
+    assert op.hits.count("/jwks") == 2, "a login's question for keys waits for nobody's minute"
+    with ExitStack() as places:
+        for _ in range(PLACES):
+            places.enter_context(made._line.turn(1))
+        assert made.logged_out(logout_token(op, op.key), NOW).session == "1", "nor does a logout wait for a login"
 
 
 # -- token response and userinfo -----------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from sqlalchemy import delete, select, update
 from connectors.logout_token import EVENT, ExpectedLogoutToken, judge_logout_token
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.wire.claims import Json
+from idp.server.wrong_answers import ADDRESS_TIMES
 from idp.store import tables
 from idp.store.logout_queue import LEASE, MOST_TRIES
 from idp.store.switches.switch import COUNTRY, PARTY
@@ -445,6 +446,20 @@ def test_a_logout_token_by_another_key_or_for_a_provider_that_has_none_ends_noth
         path = f"/oidc/backchannel/{provider}"
         assert member.go("POST", path, fields={"logout_token": "a.b.c"}, headers=DIRECT, jar={}).status == 400
     assert _count(stage, tables.sessions) == 1
+
+
+def test_whoever_sends_logout_tokens_that_are_none_is_looked_at_no_more(
+    member: Member, stage: SharedStage, op: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = stage.application.watched.rates
+    # Loopback is limited in nothing
+    monkeypatch.setattr(rates, "_octets", lambda _client: (b"of a stranger",))
+    monkeypatch.setattr(rates, "_limits", rates._limits.model_copy(update={"failures": 1}))
+    assert told_upstream(member, op, jti="taken").status == 200
+    tries = [told_upstream(member, op, token_key("ES256", 7)).status for _ in range(ADDRESS_TIMES + 1)]
+    assert tries == [400] * ADDRESS_TIMES + [429]
+    assert op.hits == ["/jwks"]
+    assert told_upstream(member, op, jti="not looked at").headers["retry-after"] == "60"
 
 
 def test_discovery_says_what_there_is(member: Member) -> None:
