@@ -4,14 +4,14 @@
 
 The requirements are `tests/requirements.toml` (eIDAS) and `tests/openid_requirements.toml` (OpenID Connect, OAuth, and the
 plans of the OpenID conformance suite). The proofs are the marks `@pytest.mark.spec(...)` of tests, read from the
-source, not by running it. A requirement without a test is a hole, and shows as one.
+source, not by running it. A requirement without a test is a hole, and shows as one, unless `does_not_apply` says why.
 """
 
 import ast
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -34,11 +34,15 @@ running broker.
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One section of a list: `requirements` maps the words of a mark, behind the `name`, to a sentence, in order."""
+    """One section of a list: `requirements` maps the words of a mark, behind the `name`, to a sentence, in order.
+
+    `does_not_apply` has a reason for those of them that concern nothing of ours.
+    """
 
     name: str
     title: str
     requirements: Mapping[str, str]
+    does_not_apply: Mapping[str, str] = field(default_factory=dict)
 
     def mark(self, words: str) -> str:
         """The whole text of a mark: the standard, or the list and its section, and the requirement."""
@@ -85,9 +89,12 @@ def read_sections(text: str, prefix: str = "") -> tuple[Section, ...]:
     found: dict[str, Section] = {}
     for one in tomllib.loads(text)["section"]:
         requirements = found[one["same_as"]].requirements if "same_as" in one else one["requirements"]
-        assert all(isinstance(sentence, str) and sentence.strip() for sentence in requirements.values())
+        not_ours = one.get("does_not_apply", {})
+        sentences = (*requirements.values(), *not_ours.values())
+        assert all(isinstance(sentence, str) and sentence.strip() for sentence in sentences)
+        assert not_ours.keys() <= requirements.keys(), "a reason for no requirement"
         name = f"{prefix}{one['number']}" if prefix else str(one["name"])
-        found[name] = Section(name, str(one["title"]), requirements)
+        found[name] = Section(name, str(one["title"]), requirements, not_ours)
     return tuple(found.values())
 
 
@@ -130,15 +137,19 @@ def all_proofs(folder: Path, names: Sequence[str]) -> tuple[Proof, ...]:
 
 
 def unknown(sections: Sequence[Section], proofs: Sequence[Proof]) -> tuple[Proof, ...]:
-    """Marks that name no requirement of the list: a slip of the pen would hide a hole."""
-    known = {section.mark(words) for section in sections for words in section.requirements}
+    """Marks that name no requirement of the list, or one that does not apply: a slip of the pen would hide a hole."""
+    known = {
+        section.mark(words) for section in sections for words in section.requirements.keys() - section.does_not_apply.keys()
+    }
     return tuple(proof for proof in proofs if proof.mark not in known)
 
 
 def holes(sections: Sequence[Section], proofs: Sequence[Proof]) -> tuple[str, ...]:
-    """Requirements that no test proves."""
+    """Requirements that apply, and that no test proves."""
     proved = {proof.mark for proof in proofs}
-    marks = (section.mark(words) for section in sections for words in section.requirements)
+    marks = (
+        section.mark(words) for section in sections for words in section.requirements if words not in section.does_not_apply
+    )
     return tuple(mark for mark in marks if mark not in proved)
 
 
@@ -146,12 +157,15 @@ def render(head: str, sections: Sequence[Section], proofs: Sequence[Proof]) -> s
     """The whole page."""
     count = sum(len(section.requirements) for section in sections)
     without = len(holes(sections, proofs))
-    parts = [head, f"{count} requirements, {without} without a test.\n"]
+    elsewhere = sum(len(section.does_not_apply) for section in sections)
+    parts = [head, f"{count} requirements, {without} without a test{f', {elsewhere} not ours' if elsewhere else ''}.\n"]
     for section in sections:
         rows = ["| requirement | what it says | proved by |", "|---|---|---|"]
         for words, sentence in section.requirements.items():
             tests = [proof for proof in proofs if proof.mark == section.mark(words)]
-            cell = "<br>".join(f"`{Path(proof.file).name}::{proof.test}`" for proof in tests) or HOLE
+            reason = section.does_not_apply.get(words)
+            none = f"does not apply: {reason}" if reason else HOLE
+            cell = "<br>".join(f"`{Path(proof.file).name}::{proof.test}`" for proof in tests) or none
             rows.append(f"| {words} | {sentence} | {cell} |")
         name = section.name.removeprefix("eidas.md ")
         title = section.title if section.title.startswith(name) else f"{name} {section.title}"

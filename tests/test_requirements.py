@@ -77,6 +77,9 @@ title = "One"
 [section.requirements]
 "§1" = "First."
 "§2" = "Second."
+"§3" = "Third."
+[section.does_not_apply]
+"§3" = "It is another program's."
 
 [[section]]
 name = "RFC 2"
@@ -87,10 +90,13 @@ same_as = "RFC 1"
     proofs = list(
         proofs_in("tests/test_x.py", '@pytest.mark.spec("RFC 1 §1; RFC 2 §2")\ndef test_a(): ...\n', ("RFC 1", "RFC 2"))
     )
-    assert holes(sections, proofs) == ("RFC 1 §2", "RFC 2 §1")
+    assert holes(sections, proofs) == ("RFC 1 §2", "RFC 2 §1", "RFC 2 §3")
     page = render("# Head\n", sections, proofs)
-    assert "4 requirements, 2 without a test." in page
+    assert "6 requirements, 3 without a test, 1 not ours." in page
     assert "| §1 | First. | `test_x.py::test_a` |\n| §2 | Second. | **no test** |" in page
+    assert "| §3 | Third. | does not apply: It is another program's. |" in page
+    needless = Proof("RFC 1 §3", "tests/test_x.py", "test_a")
+    assert unknown(sections, [*proofs, needless]) == (needless,), "what does not apply needs no test"
 
 
 def test_marks_are_found_at_tests_and_in_their_parameters() -> None:

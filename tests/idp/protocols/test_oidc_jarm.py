@@ -73,7 +73,7 @@ def test_an_error_goes_inside_as_well_and_no_parameter_takes_a_claims_place() ->
     assert set(claims) == {"iss", "aud", "iat", "exp", "error", "error_description", "state"}
 
 
-@pytest.mark.spec("JARM §3")
+@pytest.mark.spec("JARM §2.2; JARM §3")
 def test_the_registration_says_what_signs() -> None:
     registered = party(openid=openid(authorization_signed_response_alg="RS256"))
     assert inside(City(registered).provider.answer(released("query.jwt"), NOW), "RS256")["aud"] == "parking"
@@ -81,6 +81,7 @@ def test_the_registration_says_what_signs() -> None:
     with pytest.raises(Misconfigured) as caught:
         City(party(openid=openid(authorization_signed_response_alg="ES384")))
     assert [problem.key for problem in caught.value.problems] == ["authorization_signed_response_alg"]
+    assert not [name for name in City().provider.discovery().body if name.startswith("authorization_encryption")]
 
 
 def test_a_form_to_an_apps_own_scheme_is_refused() -> None:

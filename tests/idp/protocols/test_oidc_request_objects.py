@@ -1,15 +1,18 @@
 """Signed requests by value, and references that are not ours: only what is inside counts, and nothing is fetched."""
 
 import pytest
+from joserfc import jwe
+from joserfc.jwk import ECKey
 
 from connectors.connector import Inbound
 from connectors.wire.claims import Json
 from idp.login.frontend import Declined, Received
 from idp.protocols.oidc.requests.request import read_protocol
 from policies.errors import Misconfigured, RequestRefused
-from tests.connectors_jws.jws_doubles import handmade, token_key
+from tests.connectors_jws.jws_doubles import handmade, private_key, token_key
 from tests.idp.protocols.doubles import NOW, REDIRECT, City, answer, key_party, party
 from tests.idp.protocols.pushing import OBJECT_TYPE, asked, fapi2_party, openid, signed, signing_party
+from tests.idp.protocols.test_oidc_wrapping import pem
 
 
 def city() -> City:
@@ -67,6 +70,14 @@ def test_none_and_another_algorithm_are_refused() -> None:
     assert error(city(), unsigned)[0] == "invalid_request_object"
     assert error(city(), handmade({"alg": "RS256", "kid": "k9"}, inside, token_key("RS256")))[0] == "invalid_request_object"
     assert error(city(), "x" * 50_000)[0] == "invalid_request_object"
+
+
+@pytest.mark.spec("RFC 9101 §6.1")
+def test_an_encrypted_object_is_refused_and_none_is_offered() -> None:
+    key = ECKey.import_key(pem(private_key("ES256", 21)))
+    encrypted = jwe.encrypt_compact({"alg": "ECDH-ES", "enc": "A256GCM", "cty": "JWT"}, signed(), key)
+    assert error(city(), encrypted)[0] == "invalid_request_object"
+    assert not [name for name in city().provider.discovery().body if name.startswith("request_object_encryption")]
 
 
 def test_what_is_asked_inside_is_judged_as_ever() -> None:

@@ -106,7 +106,7 @@ def test_it_hears_whose_key_a_token_is_bound_to(cnf: str, told: dict[str, str], 
 
 
 @pytest.mark.spec("RFC 7662 §2.2")
-@pytest.mark.spec("RFC 7662 §4")
+@pytest.mark.spec("RFC 7662 §4; RFC 9700 §2.3")
 def test_everything_else_is_inactive_and_nothing_more() -> None:
     made = city(server(), server("others"))
     answer = signed_in(made)

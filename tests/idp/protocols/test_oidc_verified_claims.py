@@ -158,7 +158,7 @@ def test_the_answer_says_of_the_verification_what_was_asked_for() -> None:
     assert cast(dict[str, Json], said(named))["verification"] == {"trust_framework": "eidas", LEVEL: "low"}
 
 
-@pytest.mark.spec("OpenID Identity Assurance §6")
+@pytest.mark.spec("OpenID Identity Assurance §5.7.2; OpenID Identity Assurance §6")
 @pytest.mark.parametrize(
     ("one", "changes"),
     [

@@ -9,6 +9,7 @@ import signal
 import socket
 import ssl
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -192,6 +193,40 @@ def test_a_login_goes_through_tls_as_the_page_has_it(
         with trusting.wrap_socket(socket.create_connection(("127.0.0.1", front)), server_hostname=HOST) as browser:
             assert (browser.selected_alpn_protocol() == "h2") == (program is HAPROXY)
             assert browser.version() in {"TLSv1.2", "TLSv1.3"}
+
+
+@pytest.mark.spec("FAPI 2.0 Security Profile §5.2.1; FAPI 2.0 Security Profile §5.2.2; RFC 9325 §3.1.1; RFC 9325 §4.2")
+@pytest.mark.parametrize(("program", "command"), [(HAPROXY, haproxy), (NGINX, nginx)], ids=["haproxy", "nginx"])
+def test_only_tls_as_bcp_195_wants_it_is_spoken(tmp_path: Path, program: Path, command: Callable[..., list[str]]) -> None:
+    require_peer(program.name, present=program.exists())
+    own, front = new_party(HOST), free_port()
+    certificate = pem_of(own.certificate)
+    for name, content in (("login.crt", certificate), ("login.key", own.pem), ("login.pem", certificate + own.pem)):
+        (tmp_path / name).write_bytes(content)
+
+    def spoken(version: ssl.TLSVersion, ciphers: str) -> str:
+        trusting = ssl.create_default_context(cadata=certificate.decode())
+        trusting.check_hostname = False  # the name stands in its subject alone
+        trusting.set_ciphers(f"{ciphers}:@SECLEVEL=0")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # Python's, for the versions that are to be refused
+            trusting.minimum_version = trusting.maximum_version = version
+        try:
+            with trusting.wrap_socket(socket.create_connection(("127.0.0.1", front)), server_hostname=HOST) as secure:
+                agreed = secure.cipher()
+                assert agreed is not None
+                return agreed[0]
+        except (ssl.SSLError, ConnectionError):
+            return ""
+
+    with fronting(command(tmp_path, front, [free_port()] * 2, tls=True), front, tmp_path / "front"):
+        for weak in ("AES128-GCM-SHA256", "ECDHE-RSA-AES128-SHA256", "ECDHE-RSA-AES256-SHA", "DHE-RSA-AES128-GCM-SHA256"):
+            assert spoken(ssl.TLSVersion.TLSv1_2, weak) == "", weak
+        for good in ("ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384"):
+            assert spoken(ssl.TLSVersion.TLSv1_2, good) == good
+        assert spoken(ssl.TLSVersion.TLSv1_3, "ALL").startswith("TLS_")
+        for version in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):
+            assert spoken(version, "ALL") == "", version.name
 
 
 def healthy(port: int) -> bool:

@@ -41,6 +41,7 @@ session_group = "@GROUP@"
 post_logout_redirect_uris = ["@CITY@/@ID@/bye"]
 @MORE@
 """
+REFRESHES = 'grant_types = ["authorization_code", "refresh_token"]'
 # The service, its purpose and its group. The library and the desk need nobody's attributes
 SERVICES = {
     "desk": ("desk", "city"),
@@ -69,7 +70,7 @@ class SharedStage(Stage):
             "purposes/quiet.toml": PURPOSE.replace("@ID@", "quiet").replace("@ASK@", 'ask = "remember(P180D)"'),
         }
         more = {
-            "desk": f'backchannel_logout_uri = "{self.receiver}"\nnetworks = ["127.0.0.0/8"]',
+            "desk": f'backchannel_logout_uri = "{self.receiver}"\nnetworks = ["127.0.0.0/8"]\n{REFRESHES}',
             "library": f'frontchannel_logout_uri = "{self.city_base}/library/out"',
             "permits": '[attributes]\nbirthdate = "age_over(18)"\naddress = "resident_of(Storkhaven)"',
         }
@@ -93,11 +94,11 @@ class Member(Visitor):
         wanted = {"client_id": service, "scope": f"openid purpose:{SERVICES[service][0]}", **changes}
         return self.decides(self.question(citizen, **wanted)).back["code"]
 
-    def tokens(self, service: str, code: str) -> Answer:
+    def tokens(self, service: str, code: str | None, **changes: str | None) -> Answer:
         """The token endpoint's answer to this service."""
         redirect = f"{self.stage.city_base}/{service}/callback"
         pair = base64.b64encode(f"{service}:{quote(SECRET, safe='')}".encode()).decode()
-        return self.redeem(code, authorization=f"Basic {pair}", redirect_uri=redirect)
+        return self.redeem(code, **{"authorization": f"Basic {pair}", "redirect_uri": redirect, **changes})
 
     def claims(self, service: str, code: str) -> dict[str, Json]:
         """The claims of the id_token that the code brings."""

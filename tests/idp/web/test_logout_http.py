@@ -414,6 +414,24 @@ def test_a_session_that_ends_upstream_ends_ours_and_its_services_hear_of_it(
     assert len(receiver.tokens) == 1
 
 
+@pytest.mark.spec("Back-Channel Logout §2.7")
+def test_what_was_issued_ends_with_the_session_upstream(
+    member: Member, stage: SharedStage, receiver: Receiver, op: Upstream
+) -> None:
+    code = member.signs_in_for("desk", scope="openid purpose:desk offline_access")
+    first = member.tokens("desk", code).json
+    again = {"grant_type": "refresh_token", "redirect_uri": None, "code_verifier": None}
+    second = member.tokens("desk", None, **again, refresh_token=str(first["refresh_token"]))
+    assert second.status == 200, second.text
+    resting_on(stage, "session-1")
+    assert told_upstream(member, op).status == 200
+    refused = member.tokens("desk", None, **again, refresh_token=str(second.json["refresh_token"]))
+    assert (refused.status, refused.json["error"]) == (400, "invalid_grant")
+    assert member.userinfo(str(second.json["access_token"])).status == 401
+    stage.application._tell()
+    assert len(receiver.tokens) == 1
+
+
 @pytest.mark.spec("Back-Channel Logout §2.6")
 @pytest.mark.parametrize(
     "changes",

@@ -75,7 +75,7 @@ def test_a_page_of_the_apps_own_origin_signs_a_citizen_in_without_a_secret(visit
 # -- who it is ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.spec("RFC 6749 §2.3")
+@pytest.mark.spec("RFC 6749 §2.1; RFC 6749 §2.3")
 def test_a_public_client_that_sends_a_secret_is_refused_and_its_code_stays_good(visitor: Visitor) -> None:
     code = _code(visitor)
     pair = "Basic " + base64.b64encode(b"app:secret").decode()

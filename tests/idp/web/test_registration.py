@@ -158,6 +158,21 @@ def test_it_learns_that_somebody_signed_in_and_another_pseudonym_each_time(
     assert _sub(first) != _sub(_tokens(visitor, client, _signs_in(visitor, client)))
 
 
+@pytest.mark.spec("RFC 9700 §4.15")
+def test_no_service_takes_a_persons_name_and_none_gets_a_token_of_its_own(
+    visitor: Visitor, stage: RegistrationStage
+) -> None:
+    wanted = {"token_endpoint_auth_method": "client_secret_post", "client_name": "Chess club"}
+    first = _registered(visitor, stage, **wanted)
+    person = _sub(_tokens(visitor, first, _signs_in(visitor, first)))
+    second = _registered(visitor, stage, **wanted, client_id=person, sub=person)
+    assert person not in json.dumps(dict(second))
+    proof = {"client_id": str(second["client_id"]), "client_secret": str(second["client_secret"])}
+    fields = {"grant_type": "client_credentials", "scope": "openid", **proof}
+    answer = visitor.go("POST", "/token", fields=fields, headers=DIRECT, jar={})
+    assert (answer.status, answer.json["error"]) == (400, "unsupported_grant_type")
+
+
 def test_it_cannot_ask_for_a_purpose_of_the_configuration(visitor: Visitor, stage: RegistrationStage) -> None:
     client = _registered(visitor, stage)
     asked = {"client_id": str(client["client_id"]), "redirect_uri": REDIRECT, "scope": "openid purpose:resident-parking"}

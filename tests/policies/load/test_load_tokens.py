@@ -23,6 +23,7 @@ def test_a_registration_without_the_keys_has_no_refresh_token_and_no_resource_se
     assert (one.refreshes, one.tokens.resource_servers, one.tokens.resource_server) == (False, (), False)
 
 
+@pytest.mark.spec("RFC 9701 §6")
 def test_a_client_names_who_may_ask_about_its_tokens() -> None:
     text = FILES[PARKING].replace("[attributes]", f'{REFRESHES}resource_servers = ["permits"]\n[attributes]')
     found = load(files(**{PARKING: text, PERMITS: SERVER})).parties
