@@ -19,23 +19,30 @@ class RegisteredClients:
 
     def __init__(self, register: ClientRegister | None, tenant: Tenant) -> None:
         self.register, self._tenant = register, tenant
-        self._version: Sequence[tuple[str, bytes]] = ()
+        self._rows: Sequence[tuple[str, bytes]] = ()
+        self._version: Sequence[tuple[str, str]] = []
         self._stored: Sequence[StoredClient] = ()
         self._read: tuple[Catalogue | None, Sequence[RelyingParty]] = (None, ())
         self.look(lambda: None)
 
     def look(self, take_up: Callable[[], None]) -> None:
-        """Read the clients again if one has changed, and `take_up` what is there now. Raises what that does."""
-        if self.register is None or (version := self.register.version()) == self._version:
+        """Read the clients again if a row has changed, and `take_up` them if what counts did. Raises what that does.
+
+        A client may have a new token, or propose something, as often as it likes: it costs no worker a new site.
+        """
+        if self.register is None or (rows := self.register.version()) == self._rows:
             return
-        before = self._stored, self._read
-        self._stored, self._read = self.register.clients(), (None, ())
-        try:
-            take_up()
-        except Misconfigured:
-            self._stored, self._read = before
-            raise
-        self._version = version
+        stored = self.register.clients()
+        if (version := [(one.client_id, one.metadata) for one in stored]) != self._version:
+            before = self._stored, self._read
+            self._stored, self._read = stored, (None, ())
+            try:
+                take_up()
+            except Misconfigured:
+                self._stored, self._read = before
+                raise
+            self._version = version
+        self._rows = rows
 
     def drop(self) -> None:
         """Serve none of them, until one changes: a version that judges otherwise than the one that took them starts."""

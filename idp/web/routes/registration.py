@@ -63,6 +63,9 @@ async def _made(site: CitySite, request: Request, asked: Callable[[DirectRequest
     address = rates.address(client_of(request))
     try:
         rates.check_failures(address, REGISTRATION_PATH)
+        if request.method == "PUT":
+            # Each writes a row, and makes every worker read
+            rates.go_on(client_of(request), REGISTRATION_PATH)
     except TooManyRequests as error:
         return too_many(error.seconds)
     answer = await run_in_threadpool(asked, call)

@@ -264,6 +264,34 @@ def test_a_change_counts_once_an_operator_approved_what_they_looked_at(visitor: 
     assert _calls(visitor, "GET", _path(client), access).json["redirect_uris"] == [moved]
 
 
+@pytest.mark.spec("RFC 7592 §2.2")
+def test_changes_that_do_not_count_compose_nothing_and_have_a_limit(
+    visitor: Visitor, stage: RegistrationStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, rates = _registered(visitor, stage), stage.application.watched.rates
+    served, access = stage.application.site, str(client["registration_access_token"])
+
+    def puts(redirect: str) -> Answer:
+        nonlocal access
+        new = {**METADATA, "client_id": client["client_id"], "redirect_uris": [redirect]}
+        answer = _calls(visitor, "PUT", _path(client), access, new)
+        access = str(answer.json.get("registration_access_token", access))
+        stage.looks()
+        return answer
+
+    assert [puts(where).status for where in (REDIRECT, "https://moved.example/callback")] == [200, 200]
+    assert stage.application.site is served
+    name, listed = str(client["client_id"]), _operator(stage, "registered", "list")["registered"]
+    assert isinstance(listed, list)
+    _operator(stage, "registered", "approve", name, "--digest", listed[0]["digest"])
+    stage.looks()
+    assert stage.application.site is not served, "what was approved counts"
+    # Loopback is limited in nothing
+    monkeypatch.setattr(rates, "_octets", lambda _client: (b"of a client",))
+    monkeypatch.setattr(rates, "_limits", rates._limits.model_copy(update={"begin_address": 2}))
+    assert [puts(REDIRECT).status for _ in range(3)] == [200, 200, 429]
+
+
 @pytest.mark.spec("RFC 7592 §2", "RFC 7592 §2.3")
 def test_a_client_ends_its_registration_and_nobody_elses(visitor: Visitor, stage: RegistrationStage) -> None:
     client = _registered(visitor, stage, token_endpoint_auth_method="client_secret_post")
