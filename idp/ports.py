@@ -72,8 +72,8 @@ class SessionRow:
     upstream: bytes
     provider: str
     content: bytes = field(repr=False)
-    latest: int
-    end: int
+    latest: int  # when the row goes
+    end: int  # when the browser's cookie does, and `content` opens no more
     client: str
     sid: str
     joined: bool

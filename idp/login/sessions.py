@@ -22,7 +22,7 @@ from idp.login.states import Decided
 from idp.ports import SessionRow
 from idp.store.sessions import EndedParticipant, StoredSession, StoredSessions
 from policies.authentication import ServiceRequest
-from policies.errors import NotFound
+from policies.errors import NotFound, Replayed
 from policies.parties import ClientId, ServiceId, SubjectNamespace, Tenant
 from policies.session_groups import SessionGroup
 
@@ -90,16 +90,18 @@ class Sessions:
         """The row that a sign-in writes, for the browser that will have `handle`; None where the service shares none.
 
         It goes on in the session that the login began in while that one lives and is about the same person; else it is a
-        new session. What a session alone vouched for goes on in it, or not at all.
+        new session. What a session alone vouched for goes on in it, or not at all: raises `Replayed`.
         """
         shared, signed_in = decided.request.shared, decided.signed_in
         if shared is None or signed_in is None or (group := self._groups.get(shared.group)) is None:
             return None
         person = self.person(signed_in.namespace, signed_in.subject)
         before = self._standing(decided.request, now)
-        joined = decided.resumed or (before is not None and before.person == person)
-        name = bytes.fromhex(shared.session) if joined else self._name(b"session", handle)[:NAME_BYTES]
-        latest = before.latest if joined and before is not None else now + group.life
+        standing = before is not None and before.person == person
+        if decided.resumed and not standing:
+            raise Replayed("session_ended", "the session alone vouched for the person, and has ended")
+        name = bytes.fromhex(shared.session) if standing else self._name(b"session", handle)[:NAME_BYTES]
+        latest = before.latest if before is not None and standing else now + group.life
         end = min(latest, now + group.idle)
         content = CONTENT.dump(SessionContent(group.group_id, signed_in, decided.acts))
         parked = self._sealer.park(KIND, handle, content, end)
@@ -115,7 +117,7 @@ class Sessions:
             end=end,
             client=service,
             sid=self._sid(name, service),
-            joined=joined,
+            joined=standing,
         )
 
     def end(self, names: Collection[bytes], now: int) -> tuple[EndedParticipant, ...]:

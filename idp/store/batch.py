@@ -218,8 +218,10 @@ def _ended(connection: Connection, batch: Iterable[Waiting]) -> frozenset[bytes]
 def _sessions(kept: Iterable[Waiting]) -> tuple[list[Row], list[Row]]:
     """The rows of sessions and of their participants. Of two sign-ins of one session at once the later one counts."""
     found = [(w.unit.tenant, row) for w in kept if (row := w.unit.session) is not None]
+    # After the idle time a logout still has to find the session, and nobody can go on in it: the content opens no more
     sessions = {
-        (tenant, r.session): (r.cookie, r.person, r.upstream, r.provider, r.content, r.latest, r.end) for tenant, r in found
+        (tenant, r.session): (r.cookie, r.person, r.upstream, r.provider, r.content, r.latest, r.latest)
+        for tenant, r in found
     }
     participants = {(tenant, row.session, row.client): (row.sid, row.latest) for tenant, row in found}
     return [(*key, *row) for key, row in sessions.items()], [(*key, *row) for key, row in participants.items()]

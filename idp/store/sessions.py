@@ -51,11 +51,11 @@ class StoredSessions:
         self._engine, self._reads, self._tenant = engine, single(engine), tenant
 
     def by_cookie(self, digest: bytes, now: int) -> StoredSession | None:
-        """The session that this browser's handle names."""
+        """The session that this browser's handle names. Its content says whether the idle time is over."""
         return self._one(tables.sessions.c.cookie == digest, now)
 
     def standing(self, session: bytes, now: int) -> StoredSession | None:
-        """The session of this name, while it lives."""
+        """The session of this name, until its latest end."""
         return self._one(tables.sessions.c.session == session, now)
 
     def of_participant(self, client_id: ClientId, sid: str, now: int) -> bytes | None:
@@ -99,7 +99,6 @@ class StoredSessions:
         with reading(), one_turn(self._engine), writing(self._engine).begin() as connection:
             names = sorted(sessions)
             connection.execute(delete(tables.sessions).where(table.tenant == self._tenant, table.session.in_(names)))
-            # Its row may be gone, since nobody came back for a while: what its services were given lives on
             leaving = delete(tables.participants).where(parts.tenant == self._tenant, parts.session.in_(names))
             found = [
                 EndedParticipant(ClientId(client), sid, urandom(LOGOUT_BYTES) if told(ClientId(client)) else b"")

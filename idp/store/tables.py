@@ -85,7 +85,8 @@ approvals = _table(
 
 # A browser's session: the sign-in that a group of services shares. `cookie` is the digest of the handle in the browser,
 # under which `content` (whom it is about) lies sealed. `person` and `upstream` are keyed digests, of the person and of the
-# provider's own session; b"" without one. It ends at `ends`, unless a sign-in moves that on, and at `latest` in any case.
+# provider's own session; b"" without one. `content` has the end by the idle time, which a sign-in moves on; the row stays
+# until `latest`, and is found by a logout for as long.
 sessions = _table(
     "sessions",
     _tenant(),

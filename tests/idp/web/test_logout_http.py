@@ -16,6 +16,7 @@ from connectors.wire.claims import Json
 from idp.server.wrong_answers import ADDRESS_TIMES
 from idp.store import tables
 from idp.store.logout_queue import LEASE, MOST_TRIES
+from idp.store.retention import KEPT_SECONDS
 from idp.store.switches.switch import COUNTRY, PARTY
 from policies.parties import ProviderId
 from tests.connectors.oidc.bench import of, registration
@@ -23,7 +24,7 @@ from tests.connectors.oidc.upstream import CLIENT, Upstream, upstream
 from tests.connectors_jws.jws_doubles import TokenKey, handmade, token_key
 from tests.forgetting import Switch, forget_switches, switch_of
 from tests.idp.staging import Clock, fresh, opened
-from tests.idp.web.shared_stage import COOKIE, SERVICES, Member, SharedStage, claims_of
+from tests.idp.web.shared_stage import COOKIE, IDLE, SERVICES, Member, SharedStage, claims_of
 from tests.idp.web.visitor import DIRECT, Answer
 
 BYE = "post_logout_redirect_uri"
@@ -180,18 +181,6 @@ def test_two_tabs_of_a_browser_have_one_session(member: Member, stage: SharedSta
     page = member.go("POST", "/logout/confirm", fields=logout(member).fields)
     assert set(outcomes(page)) == ({"The desk", "The library"} if second == "mari" else {"The library"})
     assert _count(stage, tables.participants) == 0
-
-
-@pytest.mark.spec("RP-Initiated Logout §2")
-def test_services_hear_of_a_logout_also_when_nobody_came_back_for_long(
-    member: Member, stage: SharedStage, receiver: Receiver
-) -> None:
-    _, library = signs_in_twice(member)
-    with stage.application.store.engine.begin() as connection:
-        connection.execute(delete(tables.sessions))  # as the purge does, an hour after the idle time
-    page = logout(member, id_token_hint=library)
-    assert outcomes(page)["The desk"] == "ended"
-    assert len(receiver.tokens) == 1
 
 
 @pytest.mark.spec("security.md §2.4")
@@ -428,6 +417,20 @@ def test_what_was_issued_ends_with_the_session_upstream(
     refused = member.tokens("desk", None, **again, refresh_token=str(second.json["refresh_token"]))
     assert (refused.status, refused.json["error"]) == (400, "invalid_grant")
     assert member.userinfo(str(second.json["access_token"])).status == 401
+    stage.application._tell()
+    assert len(receiver.tokens) == 1
+
+
+@pytest.mark.spec("Back-Channel Logout §2.5")
+@pytest.mark.parametrize("upstream", [True, False])
+def test_services_hear_of_a_logout_also_when_nobody_came_back_for_long(
+    member: Member, stage: SharedStage, receiver: Receiver, op: Upstream, *, upstream: bool
+) -> None:
+    _, library = signs_in_twice(member)
+    resting_on(stage, "session-1")
+    stage.clock.ahead += IDLE + KEPT_SECONDS + 1
+    stage.application.store.purge(stage.clock() - KEPT_SECONDS)
+    told_upstream(member, op) if upstream else logout(member, id_token_hint=library)
     stage.application._tell()
     assert len(receiver.tokens) == 1
 

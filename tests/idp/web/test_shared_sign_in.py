@@ -153,8 +153,10 @@ def test_no_sign_in_moves_the_latest_end(member: Member, stage: SharedStage) -> 
     for _ in range(LIFE // (IDLE - 1)):
         stage.clock.ahead += IDLE - 1
         member.decides(member.asks_for("desk"))
-    assert member.asks_for("desk").heading.startswith("Share this")
+    page = member.asks_for("desk")
+    assert page.heading.startswith("Share this")
     stage.clock.ahead += LIFE % (IDLE - 1)
+    assert member.decides(page).status == 409, "what was asked before its end does not begin it anew"
     assert member.asks_for("desk").heading == LIST
 
 
