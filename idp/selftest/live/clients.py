@@ -34,16 +34,10 @@ def in_form(service: str, secret: str | None, visitor: Visitor) -> Attack:
 
 def in_both(visitor: Visitor) -> Attack:
     """RFC 6749 §2.3: one method a request."""
-    fields = {
-        "grant_type": "authorization_code",
-        "code": _code(visitor, IN_FORM, pkce=True),
-        "redirect_uri": visitor.redirect_uri(IN_FORM),
-        "code_verifier": visitor.verifier,
-        "client_id": IN_FORM,
-        "client_secret": visitor.stage.secrets[IN_FORM],
-    }
+    code = _code(visitor, IN_FORM, pkce=True)
+    proof = {"client_id": IN_FORM, "client_secret": visitor.stage.secrets[IN_FORM]}
     headers = {**DIRECT, "authorization": visitor.basic(IN_FORM)}
-    return lambda: visitor.go("POST", "/token", body=urlencode(fields).encode(), headers=headers, jar={})
+    return lambda: visitor.redeem(code, proof, service=IN_FORM, headers=headers)
 
 
 def in_header(visitor: Visitor) -> Attack:
@@ -88,16 +82,7 @@ ALLOWED = "access-control-allow-origin"
 def _redeem(
     visitor: Visitor, given: str, redirect: str, headers: Mapping[str, str | None] = DIRECT, **changes: str | None
 ) -> BrokerAnswer:
-    wanted: dict[str, str | None] = {
-        "grant_type": "authorization_code",
-        "code": given,
-        "redirect_uri": redirect,
-        "code_verifier": visitor.verifier,
-        "client_id": APP,
-        **changes,
-    }
-    fields = {name: value for name, value in wanted.items() if value is not None}
-    return visitor.go("POST", "/token", fields=fields, headers=headers, jar={})
+    return visitor.redeem(given, {"redirect_uri": redirect, "client_id": APP, **changes}, headers=headers)
 
 
 def on_a_device(redirect: str, visitor: Visitor, **changes: str | None) -> Attack:

@@ -14,20 +14,16 @@ FAMILY = "live: decisions"
 HONEST = "live: honest logins"
 # decisions 0000.2 and 0000.8: how long a question lives, and how long its answer may come again
 QUESTION_LIFE, ANSWER_LIFE = 5 * 60, 60
+_TWICE = ("approve", "approve")
 
 
-def otherwise(first: str, second: str, visitor: Visitor) -> Attack:
-    """Decided once, and then otherwise on the same page."""
+def otherwise(first: str, second: str, visitor: Visitor, *, ahead: int = 0, more: str = "") -> Attack:
+    """Decided once, unless `first` is empty, and then so many seconds later on the same page, perhaps with one box more."""
     question = visitor.question()
-    visitor.decides(question, first).expect(f"to {first}")
-    return lambda: visitor.decides(question, second)
-
-
-def more(visitor: Visitor) -> Attack:
-    """Approved, and then with one box more."""
-    question = visitor.question()
-    visitor.decides(question).expect("the approval")
-    return lambda: visitor.decides(question, **{"share.email": "yes"})
+    if first:
+        visitor.decides(question, first).expect(f"to {first}")
+    visitor.stage.clock.ahead = ahead
+    return lambda: visitor.decides(question, second, **({more: "yes"} if more else {}))
 
 
 def older_page(visitor: Visitor) -> Attack:
@@ -71,15 +67,6 @@ def altered(visitor: Visitor) -> Attack:
     sealed = question.fields["decided"]
     changed = sealed[:-8] + ("A" if sealed[-8] != "A" else "B") + sealed[-7:]
     return lambda: visitor.decides(question, decided=changed)
-
-
-def late(seconds: int, visitor: Visitor, *, decided: bool) -> Attack:
-    """The same choice, too late: as the first, or as a repeated one."""
-    question = visitor.question()
-    if decided:
-        visitor.decides(question).expect("the approval")
-    visitor.stage.clock.ahead = seconds
-    return lambda: visitor.decides(question)
 
 
 def sent(headers: Mapping[str, str | None], visitor: Visitor) -> Attack:
@@ -148,15 +135,15 @@ def cases() -> Iterable[LiveCase]:
         CaseKind.RESPONSE,
         {
             **{f"{first}, then {second}": ("409 decided", partial(otherwise, first, second)) for first, second in pairs},
-            "approve, then more of it": ("409 decided", more),
+            "approve, then more of it": ("409 decided", partial(otherwise, *_TWICE, more="share.email")),
             "on a page before the newest": ("409 sealed_login", older_page),
             "sealed for another login": ("409 sealed_login", of_another_login),
             "at another login's address": ("409 login_id", another_login_than_the_address),
             "in another browser": ("409 strict_cookie", elsewhere),
             "with another secret": ("409 sealed_login", with_another_secret),
             "altered": ("409 sealed_login", altered),
-            "after five minutes": ("409 login_ended", partial(late, QUESTION_LIFE, decided=False)),
-            "again after a minute": ("409 decided", partial(late, ANSWER_LIFE + 1, decided=True)),
+            "after five minutes": ("409 login_ended", partial(otherwise, "", "approve", ahead=QUESTION_LIFE)),
+            "again after a minute": ("409 decided", partial(otherwise, *_TWICE, ahead=ANSWER_LIFE + 1)),
             "from another site": ("403 other_site", partial(sent, {"sec-fetch-site": "cross-site"})),
             "from nowhere": ("403 other_site", partial(sent, {"sec-fetch-site": None, "origin": "null"})),
             "by get": ("405 request_refused", by_get),

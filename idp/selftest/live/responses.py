@@ -1,6 +1,6 @@
 """Answers of a country that come again, in another browser, to another login, late, unasked or in another envelope."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 from urllib.parse import urlencode
 
@@ -34,28 +34,31 @@ def after_with_kept_cookies(choice: str, visitor: Visitor) -> Attack:
     return lambda: visitor.decides(again, other)
 
 
-def elsewhere(visitor: Visitor) -> Attack:
-    """A stolen response in a browser that never began this login."""
-    fields = visitor.response()
-    visitor.jar.clear()
-    return lambda: visitor.returns(fields)
+def comes(
+    visitor: Visitor,
+    *,
+    provider: str = FIRST,
+    stolen: bool = False,
+    into: str | None = None,
+    ahead: int = 0,
+    path: str = "/saml/acs",
+    dest: str = "document",
+    **changes: str | None,
+) -> Attack:
+    """A response to a browser that never began its login (`stolen`), late, or with other fields, or without some.
 
-
-def elsewhere_with_a_login(visitor: Visitor) -> Attack:
-    """A stolen response in a browser that has asked the same country for itself (login CSRF)."""
-    fields = visitor.response()
-    visitor.jar.clear()
-    login = visitor.login()
-    visitor.asked(login)
-    return lambda: visitor.returns({**fields, "RelayState": login})
-
-
-def another_login(visitor: Visitor) -> Attack:
-    """Two logins of one browser: the answer to the first goes to the second."""
-    fields = visitor.response()
-    other = visitor.login()
-    visitor.asked(other)
-    return lambda: visitor.returns({**fields, "RelayState": other})
+    `into` is a provider that another login of the browser has asked: the response is brought to that; "" has asked nobody.
+    """
+    fields = visitor.response(provider=provider)
+    if stolen:
+        visitor.jar.clear()
+    if into is not None:
+        changes["RelayState"] = other = visitor.login()
+        if into:
+            visitor.asked(other, into)
+    visitor.stage.clock.ahead = ahead
+    sent = {name: value for name, value in {**fields, **changes}.items() if value is not None}
+    return lambda: visitor.returns(sent, path=path, **{"sec-fetch-dest": dest})
 
 
 def older_request(visitor: Visitor) -> Attack:
@@ -64,33 +67,6 @@ def older_request(visitor: Visitor) -> Attack:
     fields = visitor.response(login)
     visitor.asked(login)
     return lambda: visitor.returns(fields)
-
-
-def unasked(visitor: Visitor) -> Attack:
-    """A login that has asked nobody hears nobody: the response was made for another."""
-    fields = visitor.response()
-    fresh = visitor.login()
-    return lambda: visitor.returns({**fields, "RelayState": fresh})
-
-
-def unsolicited(visitor: Visitor) -> Attack:
-    """A response without a login of this browser, and without RelayState: what SAML calls unsolicited."""
-    fields = visitor.response()
-    visitor.jar.clear()
-    return lambda: visitor.returns({"SAMLResponse": fields["SAMLResponse"]})
-
-
-def late(visitor: Visitor) -> Attack:
-    """The login has ended meanwhile."""
-    fields = visitor.response()
-    visitor.stage.clock.ahead = LOGIN_LIFE
-    return lambda: visitor.returns(fields)
-
-
-def changed(visitor: Visitor, **changes: str | None) -> Attack:
-    """The fields of the form, with others, or without some."""
-    fields: Mapping[str, str | None] = {**visitor.response(), **changes}
-    return lambda: visitor.returns({name: value for name, value in fields.items() if value is not None})
 
 
 def repeated(name: str, visitor: Visitor) -> Attack:
@@ -113,18 +89,6 @@ def beside_a_query(visitor: Visitor) -> Attack:
     return lambda: visitor.returns(fields, path=f"/saml/acs?{urlencode(fields)}")
 
 
-def other_protocol(visitor: Visitor) -> Attack:
-    """A response at the address of countries' nodes."""
-    fields = visitor.response()
-    return lambda: visitor.returns(fields, path="/eidas/acs")
-
-
-def framed(visitor: Visitor) -> Attack:
-    """In a frame nobody sees what is decided."""
-    fields = visitor.response()
-    return lambda: visitor.returns(fields, **{"sec-fetch-dest": "iframe"})
-
-
 def cases() -> Iterable[LiveCase]:
     """All of them; the name of the check is the first that stands in the way."""
     return refused(
@@ -136,23 +100,25 @@ def cases() -> Iterable[LiveCase]:
                 f"kept cookies after {choice}": ("409 decided", partial(after_with_kept_cookies, choice))
                 for choice in CHOICES
             },
-            "in another browser": ("409 login_cookie", elsewhere),
-            "in another browser's login": ("403 in_response_to", elsewhere_with_a_login),
-            "in another login of the same browser": ("403 in_response_to", another_login),
+            "in another browser": ("409 login_cookie", partial(comes, stolen=True)),
+            # Login CSRF
+            "in another browser's login": ("403 in_response_to", partial(comes, stolen=True, into=FIRST)),
+            "in another login of the same browser": ("403 in_response_to", partial(comes, into=FIRST)),
             "to an older request of the same login": ("403 in_response_to", older_request),
-            "to a login that has asked nobody": ("409 not_asked", unasked),
-            "unsolicited": ("409 login_cookie", unsolicited),
-            "after the login's end": ("409 login_ended", late),
-            "without relaystate": ("409 login_cookie", partial(changed, RelayState=None)),
-            "another relaystate": ("409 login_cookie", partial(changed, RelayState="A" * 22)),
+            "to a login that has asked nobody": ("409 not_asked", partial(comes, into="")),
+            "unsolicited": ("409 login_cookie", partial(comes, stolen=True, RelayState=None)),
+            "after the login's end": ("409 login_ended", partial(comes, ahead=LOGIN_LIFE)),
+            "without relaystate": ("409 login_cookie", partial(comes, RelayState=None)),
+            "another relaystate": ("409 login_cookie", partial(comes, RelayState="A" * 22)),
             "relaystate twice": ("400 request_refused", partial(repeated, "RelayState")),
             "response twice": ("400 request_refused", partial(repeated, "SAMLResponse")),
-            "request beside the response": ("403 parameters", partial(changed, SAMLRequest="PHg+")),
-            "without a response": ("403 parameters", partial(changed, SAMLResponse=None)),
+            "request beside the response": ("403 parameters", partial(comes, SAMLRequest="PHg+")),
+            "without a response": ("403 parameters", partial(comes, SAMLResponse=None)),
             "by get": ("405 request_refused", by_get),
             "beside a query": ("400 request_refused", beside_a_query),
-            "at the address of another protocol": ("400 request_refused", other_protocol),
-            "in a frame": ("403 request_refused", framed),
+            "at the address of another protocol": ("400 request_refused", partial(comes, path="/eidas/acs")),
+            # In a frame nobody sees what is decided
+            "in a frame": ("403 request_refused", partial(comes, dest="iframe")),
         },
     )
 
@@ -176,25 +142,16 @@ def asked_another_since(first: str, second: str, visitor: Visitor) -> Attack:
     return lambda: visitor.returns(fields)
 
 
-def into_a_login_at_another(first: str, second: str, visitor: Visitor, *, stolen: bool) -> Attack:
-    """Two logins, one at each provider, in one browser or in two: the answer to one goes to the other."""
-    fields = visitor.response(provider=first)
-    if stolen:
-        visitor.jar.clear()
-    other = visitor.login()
-    visitor.asked(other, second)
-    return lambda: visitor.returns({**fields, "RelayState": other})
-
-
 def mixup_cases() -> Iterable[LiveCase]:
     """Each both ways. All but the key of the signature fits."""
     found: dict[str, Callable[[Visitor], Attack]] = {}
     for one, other in ((FIRST, SECOND), (SECOND, FIRST)):
-        into = partial(into_a_login_at_another, one, other)
+        # Two logins, one at each provider, in one browser or in two: the answer to one goes to the other
+        into = partial(comes, provider=one, into=other)
         found |= {
             f"{one} was asked, {other} answers": partial(answered_by_another, one),
             f"{one} answers, {other} was asked since": partial(asked_another_since, one, other),
-            f"{one} answers into a login at {other}": partial(into, stolen=False),
+            f"{one} answers into a login at {other}": into,
             f"{one} answers into another browser's login at {other}": partial(into, stolen=True),
         }
     return refused(MIXUP, CaseKind.RESPONSE, {what: ("403 signature", case) for what, case in found.items()})

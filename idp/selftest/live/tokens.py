@@ -33,41 +33,28 @@ def token_of_a_code_used_twice(visitor: Visitor) -> Attack:
     return lambda: visitor.userinfo(token)
 
 
-def code_with(visitor: Visitor, **changes: str | None) -> Attack:
-    """A redemption with other fields, or without some."""
+def code_with(
+    visitor: Visitor,
+    *,
+    ahead: int = 0,
+    service: str = "parking",
+    address_of: str = "",
+    elsewhere: bool = False,
+    **changes: str | None,
+) -> Attack:
+    """A redemption so many seconds later, by another service, with its address, at another tenant, or with other fields."""
     code = visitor.code()
-    return lambda: visitor.redeem(code, changes)
-
-
-def code_of_another_service(visitor: Visitor) -> Attack:
-    """A service redeems what another was given, with its own name and address."""
-    code = visitor.code()
-    return lambda: visitor.redeem(code, service="budget")
-
-
-def code_at_another_address(visitor: Visitor) -> Attack:
-    """RFC 6749 §4.1.3: the redirect address of the request."""
-    code = visitor.code()
-    return lambda: visitor.redeem(code, {"redirect_uri": visitor.redirect_uri("budget")})
+    visitor.stage.clock.ahead = ahead
+    if address_of:
+        changes["redirect_uri"] = visitor.redirect_uri(address_of)
+    port = visitor.stage.neighbour_port if elsewhere else None
+    return lambda: visitor.redeem(code, changes, service=service, port=port)
 
 
 def code_without_authentication(visitor: Visitor) -> Attack:
     """A thief of the code and the verifier is not the service yet."""
-    fields = {
-        "grant_type": "authorization_code",
-        "code": visitor.code(),
-        "redirect_uri": visitor.redirect_uri(),
-        "code_verifier": visitor.verifier,
-        "client_id": "parking",
-    }
-    return lambda: visitor.go("POST", "/token", fields=fields, headers=DIRECT, jar={})
-
-
-def code_late(visitor: Visitor) -> Attack:
-    """After its minute."""
     code = visitor.code()
-    visitor.stage.clock.ahead = CODE_LIFE + 1
-    return lambda: visitor.redeem(code)
+    return lambda: visitor.redeem(code, {"client_id": "parking"}, headers=DIRECT)
 
 
 def code_twice_in_one_form(visitor: Visitor) -> Attack:
@@ -117,42 +104,18 @@ def assertion_again(visitor: Visitor) -> Attack:
     return by_assertion(visitor, fares_code(visitor), signed)
 
 
-def assertion_with(visitor: Visitor, **changes: Json) -> Attack:
-    """An assertion that says something else."""
-    return by_assertion(visitor, fares_code(visitor), assertion(visitor, **changes))
-
-
-def assertion_late(visitor: Visitor) -> Attack:
-    """An assertion of some minutes ago, never used."""
-    signed = assertion(visitor)
-    visitor.stage.clock.ahead = TOKEN_LIFE
+def assertion_with(visitor: Visitor, *, ahead: int = 0, **changes: Json) -> Attack:
+    """An assertion that was made some time ago, or says something else."""
+    signed = assertion(visitor, **changes)
+    visitor.stage.clock.ahead = ahead
     return by_assertion(visitor, fares_code(visitor), signed)
 
 
-def token_late(visitor: Visitor) -> Attack:
-    """After its five minutes."""
+def token_with(visitor: Visitor, *, ahead: int = 0, elsewhere: bool = False) -> Attack:
+    """A token so many seconds later, or at the broker of another tenant, whose tables are the same."""
     token = visitor.token()
-    visitor.stage.clock.ahead = TOKEN_LIFE + 1
-    return lambda: visitor.userinfo(token)
-
-
-def token_elsewhere(visitor: Visitor) -> Attack:
-    """At the broker of another tenant, whose tables are the same."""
-    token = visitor.token()
-    return lambda: visitor.userinfo(token, port=visitor.stage.neighbour_port)
-
-
-def code_elsewhere(visitor: Visitor) -> Attack:
-    """A code at the broker of another tenant, where the same service is registered."""
-    fields = {
-        "grant_type": "authorization_code",
-        "code": visitor.code(),
-        "redirect_uri": visitor.redirect_uri(),
-        "code_verifier": visitor.verifier,
-    }
-    port = visitor.stage.neighbour_port
-    headers = {**DIRECT, "authorization": visitor.basic("parking"), "host": f"127.0.0.1:{port}"}
-    return lambda: visitor.go("POST", "/token", fields=fields, headers=headers, jar={}, port=port)
+    visitor.stage.clock.ahead = ahead
+    return lambda: visitor.userinfo(token, visitor.stage.neighbour_port if elsewhere else None)
 
 
 def token_in_the_address(visitor: Visitor) -> Attack:
@@ -190,20 +153,21 @@ def cases() -> Iterable[LiveCase]:
             "token of a code used twice": (token, token_of_a_code_used_twice),
             "code with another verifier": (grant, partial(code_with, code_verifier="A" * 43)),
             "code without a verifier": (grant, partial(code_with, code_verifier=None)),
-            "code of another service": (grant, code_of_another_service),
-            "code at another address": (grant, code_at_another_address),
+            "code of another service": (grant, partial(code_with, service="budget")),
+            # RFC 6749 §4.1.3: the redirect address of the request
+            "code at another address": (grant, partial(code_with, address_of="budget")),
             "code without an address": (grant, partial(code_with, redirect_uri=None)),
             "code without authentication": (client, code_without_authentication),
-            "code after its minute": (grant, code_late),
-            "code at another tenant": (grant, code_elsewhere),
+            "code after its minute": (grant, partial(code_with, ahead=CODE_LIFE + 1)),
+            "code at another tenant": (grant, partial(code_with, elsewhere=True)),
             "code twice in one form": ("400 invalid_request", code_twice_in_one_form),
             "code by get": ("405 request_refused", code_by_get),
             "client assertion again": (client, assertion_again),
             "client assertion for another audience": (client, partial(assertion_with, aud="https://other.example")),
             "client assertion of another client": (client, partial(assertion_with, iss="parking", sub="parking")),
-            "client assertion after its end": (client, assertion_late),
-            "access token after its end": (token, token_late),
-            "access token at another tenant": (token, token_elsewhere),
+            "client assertion after its end": (client, partial(assertion_with, ahead=TOKEN_LIFE)),
+            "access token after its end": (token, partial(token_with, ahead=TOKEN_LIFE + 1)),
+            "access token at another tenant": (token, partial(token_with, elsewhere=True)),
             "access token in the address": ("400 invalid_request", token_in_the_address),
             "code as an access token": (token, code_for_a_token),
             "id_token as an access token": (token, id_token_for_a_token),

@@ -100,7 +100,8 @@ class Visitor:
             body = urlencode(fields or {}).encode() if body is None else body
         cookies = self.jar if jar is None else jar
         sent["cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items()) or None
-        sent |= {"host": urlsplit(self.stage.issuer).netloc, **(headers or {})}
+        host = f"127.0.0.1:{port}" if port else urlsplit(self.stage.issuer).netloc
+        sent |= {"host": host, **(headers or {})}
         kept = {name: value for name, value in sent.items() if value is not None}
         target = f"http://127.0.0.1:{port or self.stage.port}{path}"
         response = self._http.request(method, target, headers=kept, content=body)
@@ -177,8 +178,10 @@ class Visitor:
         *,
         service: str = "parking",
         body: bytes | None = None,
+        headers: Mapping[str, str | None] | None = None,
+        port: int | None = None,
     ) -> BrokerAnswer:
-        """The token endpoint, as a service with a secret calls it, but for `changes` of the fields."""
+        """The token endpoint, as a service with a secret calls it, but for `changes` of the fields, and other `headers`."""
         wanted: dict[str, str | None] = {
             "grant_type": "authorization_code",
             "code": code,
@@ -187,24 +190,18 @@ class Visitor:
             **(changes or {}),
         }
         fields = {name: value for name, value in wanted.items() if value is not None}
-        proven = {"client_assertion", "client_secret"} & set(fields)
-        authorization = None if proven else self.basic(service)
-        return self.go(
-            "POST", "/token", fields=fields, body=body, headers={**DIRECT, "authorization": authorization}, jar={}
-        )
+        if headers is None:
+            proven = {"client_assertion", "client_secret"} & set(fields)
+            headers = {**DIRECT, "authorization": None if proven else self.basic(service)}
+        return self.go("POST", "/token", fields=fields, body=body, headers=headers, jar={}, port=port)
 
     def token(self) -> str:
         """A whole login, redeemed: its access token."""
         return str(self.redeem(self.code()).expect("the redemption").json["access_token"])
 
-    def userinfo(
-        self, token: str, *, path: str = "/userinfo", method: str = "GET", port: int | None = None
-    ) -> BrokerAnswer:
-        """Userinfo, or what else an access token opens."""
-        headers = {**DIRECT, "authorization": f"Bearer {token}"}
-        if port is not None:
-            headers["host"] = f"127.0.0.1:{port}"
-        return self.go(method, path, headers=headers, jar={}, port=port)
+    def userinfo(self, token: str, port: int | None = None) -> BrokerAnswer:
+        """The values that an access token opens."""
+        return self.go("GET", "/userinfo", headers={**DIRECT, "authorization": f"Bearer {token}"}, jar={}, port=port)
 
     def basic(self, service: str) -> str:
         """The header by which a service with a secret authenticates (RFC 6749 §2.3.1)."""
