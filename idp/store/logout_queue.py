@@ -15,6 +15,9 @@ LEASE = 30
 # Five seconds after a first failure, twice as long after each further one: eleven tries in about an hour and a half
 FIRST_PAUSE, MOST_TRIES = 5, 11
 AT_ONCE = 20
+# How many of one service are under way: one that hangs holds no more
+OF_EACH = 2
+LOOKED_AT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +39,19 @@ class LogoutQueue:
     def __init__(self, *, engine: Engine, tenant: Tenant) -> None:
         self._engine, self._reads, self._tenant = engine, single(engine), tenant
 
-    def take(self, now: int, named: Collection[bytes] | None = None) -> Sequence[QueuedLogout]:
-        """Take what is due, or what is `named`: nobody else takes it until `LEASE` is over."""
+    def take(self, now: int, but: Collection[ClientId] = (), most: int = AT_ONCE) -> Sequence[QueuedLogout]:
+        """Take what is due, few of each service and none of some: nobody else takes it until `LEASE` is over."""
         table = tables.logouts.c
-        if named is None:
-            with reading(), self._reads.connect() as connection:
-                due = select(table.logout).where(table.tenant == self._tenant, table.due <= now).order_by(table.due)
-                named = list(connection.scalars(due.limit(AT_ONCE)))
-        if not named:
+        due = (table.tenant == self._tenant, table.due <= now)
+        others = select(table.logout, table.client).where(*due, table.client.not_in(sorted(but))).order_by(table.due)
+        few: dict[str, list[bytes]] = {}
+        with reading(), self._reads.connect() as connection:
+            for logout, client in connection.execute(others.limit(LOOKED_AT)):
+                if len(few.setdefault(client, [])) < OF_EACH:
+                    few[client].append(logout)
+        if not (named := [one for each in few.values() for one in each][:most]):
             return ()
-        where = (table.tenant == self._tenant, table.logout.in_(sorted(named)), table.due <= now)
+        where = (*due, table.logout.in_(sorted(named)))
         with reading(), one_turn(self._engine), writing(self._engine).begin() as connection:
             taken = update(tables.logouts).where(*where).values(due=now + LEASE).returning(tables.logouts)
             return [_queued(row) for row in connection.execute(taken)]

@@ -11,7 +11,7 @@ import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -35,7 +35,7 @@ JTI_BYTES = 16
 POST_SECONDS, MAX_ANSWER = 5.0, 64 * 1024
 # How long the citizen's page waits for the services: then it says which of them have not answered
 PAGE_SECONDS = 1.5
-AT_WORK = 8
+AT_WORK = 16
 TAKEN = frozenset({200, 204})
 
 
@@ -90,13 +90,26 @@ class Logouts:
         return tuple(self._said(one, by, taken) for one in ended)
 
     def step(self, now: int) -> None:
-        """One look of the background: sessions that a switch ended, and tokens that are due. Raises `StoreUnavailable`."""
+        """One look of the background: sessions that a switch ended, all tokens that are due. Raises `StoreUnavailable`."""
         if self._swept != (acts := self._suspension.acts):
             self._sweep(now)
             self._swept = acts
-        if due := self._queue.take(now):
-            with ThreadPoolExecutor(AT_WORK, thread_name_prefix="logout") as pool:
-                list(pool.map(lambda one: self._attempt(one, now), due))
+        began, failing, under_way = time.monotonic(), set[ClientId](), dict[Future[bool], ClientId]()
+        with ThreadPoolExecutor(AT_WORK, thread_name_prefix="logout") as pool:
+            while True:
+                busy = {*under_way.values()} | failing
+                taken = self._queue.take(now, busy, AT_WORK - len(under_way)) if len(under_way) < AT_WORK else ()
+                for one in taken:
+                    moment = now + int(time.monotonic() - began)
+                    under_way[pool.submit(self._attempt, one, moment)] = one.client_id
+                if not under_way:
+                    return
+                if not taken:
+                    # A service that does not take one waits for the next look with the rest
+                    for sent in wait(under_way, return_when=FIRST_COMPLETED).done:
+                        client = under_way.pop(sent)
+                        if not sent.result():
+                            failing.add(client)
 
     def _sweep(self, now: int) -> None:
         """A source that is off vouches for nobody, and a service that is off takes part in nothing and is told nothing."""

@@ -1,5 +1,6 @@
 """Sessions in both databases: a sign-in goes on in one or fails, one of two ends it, and one of two workers sends."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -9,7 +10,7 @@ from sqlalchemy import func, select
 
 from idp.ports import ENDED, SessionRow, sid_digest
 from idp.store import tables
-from idp.store.logout_queue import FIRST_PAUSE, LEASE, MOST_TRIES, LogoutQueue
+from idp.store.logout_queue import FIRST_PAUSE, LEASE, MOST_TRIES, OF_EACH, LogoutQueue
 from idp.store.sessions import StoredSessions
 from idp.store.store import Store
 from policies.errors import Conflict
@@ -112,6 +113,17 @@ def test_of_two_workers_one_takes_what_is_due_until_its_lease_ends(store: Store)
     assert sorted(map(len, taken)) == [0] * 7 + [1]
     assert not workers[1].take(NOW + LEASE - 1)
     assert len(workers[1].take(NOW + LEASE)) == 1
+
+
+def test_of_each_service_few_are_taken_and_of_one_that_is_busy_none(store: Store) -> None:
+    for place, client in enumerate(["desk"] * 5 + ["library"] * 5):
+        name = f"{place}".encode() * 16
+        signs_in(store, replace(row(client, cookie=name), session=name, sid=f"{place}"))
+    stored(store).end(stored(store).of_person(b"p" * 32), NOW, told=lambda _client: True, due=NOW)
+    found = queue(store)
+    assert Counter(one.client_id for one in found.take(NOW)) == {"desk": OF_EACH, "library": OF_EACH}
+    assert {one.client_id for one in found.take(NOW, {ClientId("desk")})} == {"library"}
+    assert len(found.take(NOW, most=1)) == 1
 
 
 def test_tries_become_seldom_and_end_and_an_operator_begins_anew(store: Store) -> None:

@@ -4,21 +4,22 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, insert, select, update
 
 from connectors.logout_token import EVENT, ExpectedLogoutToken, judge_logout_token
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.wire.claims import Json
+from idp.protocols.oidc.logouts import AT_WORK
 from idp.server.wrong_answers import ADDRESS_TIMES
 from idp.store import tables
-from idp.store.logout_queue import LEASE, MOST_TRIES
+from idp.store.logout_queue import LEASE, MOST_TRIES, OF_EACH
 from idp.store.retention import KEPT_SECONDS
 from idp.store.switches.switch import COUNTRY, PARTY
-from policies.parties import ProviderId
+from policies.parties import ClientId, ProviderId
 from tests.connectors.oidc.bench import of, registration
 from tests.connectors.oidc.upstream import CLIENT, Upstream, upstream
 from tests.connectors_jws.jws_doubles import TokenKey, handmade, token_key
@@ -31,12 +32,16 @@ BYE = "post_logout_redirect_uri"
 EE = ProviderId("demo-ee")
 
 
-class Receiver(HTTPServer):
-    """The desk's address for logout tokens, on a socket of its own. It answers what a test lines up, then 200."""
+class Receiver(ThreadingHTTPServer):
+    """A service's address for logout tokens, on a socket of its own. It answers what a test lines up, then 200."""
+
+    daemon_threads = True
 
     def __init__(self) -> None:
         self.answers: list[int] = []
         self.tokens: list[str] = []
+        self.hears, self.answering = threading.Condition(), threading.Event()
+        self.answering.set()
 
         class Handler(BaseHTTPRequestHandler):
             server: "Receiver"
@@ -44,7 +49,10 @@ class Receiver(HTTPServer):
             def do_POST(self) -> None:
                 form = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 assert self.headers["Content-Type"] == "application/x-www-form-urlencoded"
-                self.server.tokens += parse_qs(form, strict_parsing=True)["logout_token"]
+                with self.server.hears:
+                    self.server.tokens += parse_qs(form, strict_parsing=True)["logout_token"]
+                    self.server.hears.notify_all()
+                self.server.answering.wait(30)
                 self.send_response(self.server.answers.pop(0) if self.server.answers else 200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -273,6 +281,35 @@ def test_a_service_that_fails_twice_is_told_again_until_it_takes_it(
     stage.clock.ahead += 1000
     step()
     assert len(receiver.tokens) == 3
+
+
+def test_a_service_that_hangs_holds_up_no_other(
+    stage: SharedStage, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logouts, many = stage.application.city.logouts, 3 * AT_WORK
+    with Receiver() as other:
+        other.thread.start()
+        desk = logouts.parties[ClientId("desk")]
+        told = replace(desk.openid, logout=replace(desk.openid.logout, backchannel_logout_uri=other.url))
+        quick = replace(desk, client_id=ClientId("quick"), openid=told)
+        monkeypatch.setattr(logouts, "parties", {**logouts.parties, quick.client_id: quick})
+        entry = {"tenant": stage.application.store.tenant, "made": 0, "tries": 0, "failed": "", "ends": 2**40}
+        rows = [
+            {**entry, "logout": f"{due} {client}".encode(), "client": client, "sid": f"{due}", "due": due}
+            for due, client in enumerate(["desk"] * many + ["quick"] * many)
+        ]
+        with stage.application.store.engine.begin() as connection:
+            connection.execute(insert(tables.logouts), rows)
+        receiver.answering.clear()
+        look = threading.Thread(target=stage.application._tell)
+        look.start()
+        with other.hears:
+            assert other.hears.wait_for(lambda: len(other.tokens) == many, 60)
+        assert len(receiver.tokens) <= OF_EACH
+        receiver.answering.set()
+        look.join(60)
+        assert not look.is_alive()
+        other.shutdown()
 
 
 def test_what_nobody_takes_is_given_up_and_kept_for_the_operator(
