@@ -22,25 +22,30 @@ MOST_FAILURES = 3
 AWAY_SECONDS = 30.0
 # Token responses and userinfo: two encrypted tokens, and what is around them
 MAX_ANSWER = 256 * 1024
-_SERVER_ERROR, _TOO_MANY = 500, 429
+_REFUSED, _TOO_MANY, _SERVER_ERROR = 400, 429, 500
 
 
 class Breaker:
-    """Opens after some failures in a row. When its time is over, one more failure opens it again. For any thread."""
+    """Opens after some failures in a row at one address. When its time is over, one more opens it again. For any thread.
+
+    A provider whose userinfo hangs is away, though its token endpoint works each time.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._lock = clock, threading.Lock()
-        self._failures, self._until = 0, 0.0
+        self._failures: dict[str, int] = {}
+        self._most, self._until = 0, 0.0
 
     @property
     def is_open(self) -> bool:
         """Whether nobody should be asked now."""
-        return self._failures >= MOST_FAILURES and self._clock() < self._until
+        return self._most >= MOST_FAILURES and self._clock() < self._until
 
-    def note(self, *, worked: bool) -> None:
-        """One request worked, or failed."""
+    def note(self, url: str, *, worked: bool) -> None:
+        """One request to an address worked, or failed."""
         with self._lock:
-            self._failures = 0 if worked else self._failures + 1
+            self._failures[url] = 0 if worked else self._failures.get(url, 0) + 1
+            self._most = max(self._failures.values())
             self._until = self._clock() + AWAY_SECONDS
 
 
@@ -64,18 +69,23 @@ class LineTurn:
         headers: Mapping[str, str] | None = None,
         limit: int = MAX_ANSWER,
     ) -> HttpAnswer:
-        """GET or POST. Raises `PeerUnavailable` where nothing of use came, also for an error of its server."""
+        """GET or POST. Raises `PeerUnavailable` where nothing of use came, also for an error of its server.
+
+        What a visitor can bring about says nothing of the provider: a refusal of their code, or of too many.
+        """
         # Where nothing is left, the channel says so
         left = max(0.0, self.until - time.monotonic())
         try:
             answer = self._channel.ask(url, form=form, headers=headers, limit=limit, timeout=left)
         except FetchError as error:
-            self._breaker.note(worked=False)
+            self._breaker.note(url, worked=False)
             raise PeerUnavailable(f"the provider cannot be asked: {error.check}: {error.detail}") from error
         if answer.status >= _SERVER_ERROR or answer.status == _TOO_MANY:
-            self._breaker.note(worked=False)
+            if answer.status >= _SERVER_ERROR:
+                self._breaker.note(url, worked=False)
             raise PeerUnavailable(f"the provider answers {answer.status}")
-        self._breaker.note(worked=True)
+        if answer.status < _REFUSED:
+            self._breaker.note(url, worked=True)
         return answer
 
 

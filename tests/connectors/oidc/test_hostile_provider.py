@@ -367,6 +367,25 @@ def test_failures_in_a_row_open_the_breaker_and_a_try_later_closes_it(op: Upstre
     assert not line.is_away
 
 
+def test_a_userinfo_that_fails_counts_though_tokens_come_and_what_a_visitor_brings_about_does_not(op: Upstream) -> None:
+    made = connector(op)
+    op.odd["/userinfo"] = lambda handler: handler.tell("", 503)
+    op.odd["/token"] = lambda handler: handler.tell("", 429)
+    for _ in range(MOST_FAILURES):
+        with pytest.raises(PeerUnavailable, match="429"):
+            login(made, op)
+    assert not made.is_away
+    del op.odd["/token"]
+    for _ in range(MOST_FAILURES):
+        assert not made.is_away
+        with pytest.raises(PeerUnavailable, match="503"):
+            login(made, op)
+        if not made.is_away:
+            with pytest.raises(AssertionRejected, match="invalid_grant"):
+                login(made, op, code="of a visitor")
+    assert made.is_away
+
+
 def test_so_many_logins_wait_for_a_provider_and_the_next_is_told_at_once(op: Upstream) -> None:
     op.odd["/jwks"] = hangs
     line, waiting = Line(Fetcher(demo=True), LOOPBACK), threading.Barrier(PLACES + 1)
