@@ -3,10 +3,12 @@
 The class says who can mend it. `code` is stable and documented. `public` is one sentence for a person. `detail` goes to the
 log with the login's reference, and names checks, parties and sizes. Neither holds an attribute value, a token or a piece of
 a message. `peer` is the id of a party, provider or node in our configuration, never a name that a request brought.
-`reference` is the login's, where no request led to the error.
+`reference` is the login's, where no request led to the error. `used_up` says that what an answer brought was redeemed
+before it failed, so that it does no second time.
 """
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 
 
@@ -17,6 +19,7 @@ class BrokerError(Exception):
     public = "Something went wrong on our side."
     peer = ""
     reference = ""
+    used_up = False
 
     def __init__(self, detail: str = "", *, code: str | None = None, public: str | None = None) -> None:
         super().__init__(detail)
@@ -43,6 +46,16 @@ class about(AbstractContextManager[None]):  # noqa: N801 - called as a function 
         if isinstance(error, BrokerError):
             source = self._source if isinstance(error, self._kinds) else ""
             error.peer = error.peer or source or self._peer
+
+
+@contextmanager
+def redeeming() -> Iterator[None]:
+    """Say of an error that it comes after what an answer brought was redeemed."""
+    try:
+        yield
+    except BrokerError as error:
+        error.used_up = True
+        raise
 
 
 class RequestRefused(BrokerError):

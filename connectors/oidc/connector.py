@@ -42,7 +42,7 @@ from connectors.signatures.signer import Agreement, Signers
 from connectors.wire.claims import Json
 from policies.authentication import Assertion, Offered
 from policies.deviations import PLAIN_BASIC, TOKEN_ENDPOINT_AUDIENCE
-from policies.errors import AssertionRejected, SignatureInvalid
+from policies.errors import AssertionRejected, SignatureInvalid, redeeming
 from policies.parties import IdentityProvider
 from policies.registrations.openid_registration import OpenIDRegistration
 
@@ -118,13 +118,13 @@ class OidcConnector:
     def receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Assertion:
         """Judge an answer, and fetch the rest of it. Raises `AssertionRejected` and its kinds, and `PeerUnavailable`."""
         code = judge_redirect(inbound, expectation.request_id, self._metadata)
-        with self._line.turn(ANSWER_SECONDS) as turn:
+        with self._line.turn(ANSWER_SECONDS) as turn, redeeming():
             key = DpopKey() if self._ours.dpop else None
             tokens = self._exchange(turn, code, expectation.secret, key, now)
             keys = self._keys.current(turn)
             id_token, keys = self._judged(turn, tokens, expectation, keys, now)
             claims = self._claims(turn, tokens, id_token, key, keys, now)
-        return self._assertion(code, tokens, id_token, claims)
+            return self._assertion(code, tokens, id_token, claims)
 
     def logged_out(self, token: str, now: int) -> LogoutToken:
         """The logout that the provider tells. Raises `AssertionRejected` and its kinds, and `PeerUnavailable`."""

@@ -11,6 +11,7 @@ permission.
 
 import base64
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 
 from connectors.connector import Connector, Inbound, Outbound
@@ -43,7 +44,7 @@ from idp.login.suspension import Suspension
 from idp.ports import Commits, DecisionRow, Decisions, Mark, Unit
 from policies.authentication import Assertion, Origin, ServiceRequest
 from policies.bounded import judging
-from policies.errors import BrokerError, ReleaseDenied, Replayed, RequestRefused
+from policies.errors import BrokerError, ReleaseDenied, Replayed, RequestRefused, redeeming
 from policies.parties import IdentityProvider, ProviderId, Tenant
 from policies.release import choose
 
@@ -119,10 +120,10 @@ class Broker:
         self._check_registered(request)
         provider = self._role.going(request, asked.expectation.provider_id, asked.acts)
         assertion = self._connectors[provider.provider_id].receive(inbound, asked.expectation, now)
-        decided = self._judged(asked, provider, assertion, language, now)
-        return self._recalled(
-            replace(decided, acts=asked.acts), language, now, forced=asked.expectation.force_authentication
-        )
+        forced = asked.expectation.force_authentication
+        with redeeming() if asked.expectation.secret else nullcontext():
+            decided = self._judged(asked, provider, assertion, language, now)
+            return self._recalled(replace(decided, acts=asked.acts), language, now, forced=forced)
 
     def resume(self, login: Requested, session: SessionContent, language: str, now: int) -> Decided:
         """Decide what may go by a session alone. Nothing is written: it goes on when the login is decided, or has ended.

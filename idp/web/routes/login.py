@@ -45,6 +45,7 @@ from idp.web.threads import run_in_threadpool, threaded
 from policies.errors import (
     AllRevoked,
     AssertionRejected,
+    BrokerError,
     Closed,
     PeerUnavailable,
     Replayed,
@@ -210,11 +211,15 @@ def _handle_response(
     try:
         with about(asked.origin.service, source, *site.screens.of_the_source):
             decided = site.broker.handle_response(state, inbound, language, now)
-    except (AssertionRejected, PeerUnavailable, Suspended) as error:
+    except BrokerError as error:
+        if not (error.used_up or isinstance(error, AssertionRejected | PeerUnavailable | Suspended)):
+            raise
         spent = isinstance(error, AssertionRejected) and site.watched.tries.wrong(login, client)
-        gone = after_decision(state.login, None) if spent else ()
+        # What was exchanged is not exchanged again, whatever became of it
+        left = [site.logins.keep(state.exchanged, now)] if error.used_up else []
+        kept = after_decision(state.login, None) if spent else left
         alive = "" if spent else login
-        return stopped(site, request, error, asked.origin, now, wished=asked.languages, kept=gone, login=alive)
+        return stopped(site, request, error, asked.origin, now, wished=asked.languages, kept=kept, login=alive)
     if provider.openid is None:
         site.watched.verified(time.perf_counter() - began)
     if isinstance(site, CitySite) and asked.origin.frontend == TRIAL:

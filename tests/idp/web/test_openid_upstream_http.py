@@ -119,6 +119,22 @@ def test_a_reload_after_the_exchange_says_to_start_again_and_sends_no_code_twice
     assert citizen.decides(question).back["code"]
 
 
+@pytest.mark.spec("RFC 6749 §4.1.2")
+@pytest.mark.parametrize("status", [401, 503])
+def test_a_code_is_exchanged_once_also_where_what_comes_after_it_fails(
+    citizen: Visitor, op: Upstream, logs: Lines, status: int
+) -> None:
+    login = citizen.login()
+    fields = op.comes_back(sent(citizen, login))
+    assert back(citizen, {**fields, "iss": "https://other.example"}).status == 403, "nothing was exchanged yet"
+    op.odd["/userinfo"] = lambda handler: handler.tell({"error": "invalid_token"}, status)
+    assert back(citizen, fields).status == (503 if status == 503 else 403)
+    del op.odd["/userinfo"]
+    again = back(citizen, fields)
+    assert (again.status, logs[-1]["check"], op.hits.count("/token")) == (409, "answer_fetched", 1)
+    assert back(citizen, op.comes_back(sent(citizen, login))).status == 200, "the login goes on with a new question"
+
+
 def test_another_browser_gets_nothing(citizen: Visitor, op: Upstream, stage: Stage) -> None:
     fields = op.comes_back(sent(citizen, citizen.login()))
     with Visitor(stage) as stranger:
