@@ -13,6 +13,7 @@ from idp.protocols.oidc.requests.request import read_protocol
 from idp.protocols.oidc.requests.verified_claims import VerifiedRequest, verification
 from idp.protocols.oidc.senders import SCHEME, is_key
 from idp.protocols.oidc.wrapping import Wrapping
+from policies.attributes import Attribute
 from policies.parties import RelyingParty
 
 ID_TOKEN_LIFE = 5 * 60
@@ -85,6 +86,13 @@ def attribute_claims(
     if verified:
         claims[VERIFIED] = verified[0] if len(verified) == 1 else [*verified]
     return claims
+
+
+def going(parts: OpenIDParts, grant: Grant, now: int) -> tuple[Attribute, ...]:
+    """The attributes that go, in either place: of those that may stand in verified_claims alone, the ones that do now."""
+    request = read_protocol(grant.origin)
+    verified = {name for one in request.verified if _verified(parts, grant, one, now) is not None for name in one.names}
+    return tuple(one for one in grant.attributes if one.name not in request.only_verified or one.name in verified)
 
 
 def _verified(parts: OpenIDParts, grant: Grant, one: VerifiedRequest, now: int) -> Json:

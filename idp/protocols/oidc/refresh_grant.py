@@ -25,7 +25,7 @@ from idp.protocols.oidc.client import Authenticated
 from idp.protocols.oidc.direct import DirectRequest
 from idp.protocols.oidc.families import Families, digest, family_of, in_family, read_token
 from idp.protocols.oidc.grant_types import no_grant, spend, spending, used_before
-from idp.protocols.oidc.issuance import Issuance
+from idp.protocols.oidc.issuance import Issuance, going
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.requests.request import PURPOSE_SCOPE, STANDARD_SCOPES
 from idp.protocols.oidc.senders import fault_of_renewal
@@ -155,6 +155,7 @@ class RefreshGrant:
         None go to a client that asks for less than it had: its scope has no purpose (RFC 6749 §6).
         """
         wanted = not scopes or PURPOSE_SCOPE + grant.purpose_id in scopes
+        grant = replace(grant, attributes=going(self._parts, grant, now))
         if not grant.attributes or grant.approved is None or not wanted:
             return _without_values(grant), None
         record = self._parts.standing.record(grant, grant.approved, now)

@@ -39,6 +39,11 @@ from tests.idp.protocols.doubles import (
 
 REFRESHES = OpenIDClient(grant_types=("authorization_code", "refresh_token"))
 ENDPOINT = f"{ISSUER}/token"
+# Verified of a sign-in of the last minute; that of the tests is of half a minute ago
+YOUNG = {
+    "verification": {"trust_framework": {"value": "eidas"}, "time": {"max_age": 60}},
+    "claims": {"given_name": None},
+}
 APPROVED = Approved(subject=b"s" * 32, given=0, policy="00", notice="11")
 REMEMBERED = replace(APPROVED, given=NOW)
 
@@ -51,12 +56,14 @@ def city(*, offline: bool = False, client: RelyingParty | None = None) -> City:
     return made
 
 
-def signed_in(made: City, approved: Approved | None = None, client: str = "parking", **changes: object) -> JsonAnswer:
-    """The answer to the code of a sign-in that asked for offline_access."""
+def signed_in(
+    made: City, approved: Approved | None = None, client: str = "parking", asked: str = "{}", **changes: object
+) -> JsonAnswer:
+    """The answer to the code of a sign-in that asked for offline_access, and for what `asked` says more."""
     usual = REMEMBERED if made.purposes[PARKING].offline else APPROVED
     found = grant(client, approved=approved or usual, **changes)
     protocol = json.loads(found.origin.protocol)
-    origin = replace(found.origin, protocol=json.dumps({**protocol, "offline": True}))
+    origin = replace(found.origin, protocol=json.dumps({**protocol, "offline": True, **json.loads(asked)}))
     return made.provider.token(posted(redemption(made.code(replace(found, origin=origin))), basic(client)), NOW)
 
 
@@ -135,6 +142,22 @@ def test_an_offline_purpose_releases_the_same_again_with_a_record_of_its_own() -
     assert [row.kind for row in unit.parked] == ["access", "refresh"], "record and tokens are one unit"
     third = refresh(made, token_of(second))
     assert userinfo(made, third).body == userinfo(made, first).body
+
+
+@pytest.mark.spec("OpenID Identity Assurance §6", "decisions.md H")
+def test_the_record_of_an_offline_release_names_no_verified_claim_that_is_left_out() -> None:
+    made = city(offline=True)
+    protocol = json.loads(accepted(made, claims=json.dumps({"userinfo": {"verified_claims": YOUNG}})).origin.protocol)
+    first = signed_in(made, asked=json.dumps({name: protocol[name] for name in ("verified", "only_verified")}))
+    second = refresh(made, token_of(first), NOW + 1)
+    third = refresh(made, token_of(second), NOW + 40)
+    for answer, when, wanted in ((second, NOW + 1, ["given_name"]), (third, NOW + 40, [])):
+        claims = userinfo(made, answer, when).body
+        assert ("verified_claims" in claims, "given_name" in claims) == (bool(wanted), False)
+        unit = next(unit for unit in made.store.units if unit.record and unit.record.time == when)
+        assert unit.record is not None
+        sent = next(json.loads(one.content) for one in unit.record.openings if one.compartment == "sent")
+        assert [name for name, _ in sent["names"]] == ["address", "birthdate", *wanted]
 
 
 @pytest.mark.spec("RFC 6749 §6")
