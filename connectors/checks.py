@@ -229,7 +229,7 @@ ID_TOKEN_CHECKS: Mapping[str, str] = {
     "token_nonce": "nonce is that of the request",
     "claim_auth_time": "auth_time is in whole seconds where it is there",
     "authentication_future": "the citizen was authenticated in the past",
-    "authentication_time": "auth_time is there where max_age was asked",
+    "authentication_time": "auth_time is there where max_age was asked, or where whoever asks us has to hear of it",
     "authentication_stale": "the citizen was authenticated as lately as was asked",
     "claim_acr": "acr is a text where it is there",
     "acr_unknown": "acr is a level that the registration names",

@@ -14,7 +14,7 @@ from policies.parties import EntityId, IdentityProvider, ProviderId, SubjectName
 
 @dataclass(frozen=True, slots=True)
 class RememberedSignIn:
-    """A sign-in: provider, person, level and time. `upstream` is the provider's name of its session, or "".
+    """A sign-in: provider, person, level and time (0: not known). `upstream` is the provider's name of its session, or "".
 
     `judging` is the digest of the registration by which the level and the namespace are what they are.
     """

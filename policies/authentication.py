@@ -109,7 +109,7 @@ class Assertion:
     offered: Offered
     response_id: str
     assertion_id: str
-    authenticated_at: int  # AuthnInstant
+    authenticated_at: int  # AuthnInstant, auth_time; 0 where an OpenID provider said none
     not_on_or_after: int  # the end of the assertion's use, seconds since the epoch, without skew
     # the named deviations that its message used (`policies.deviations`), for the log and for inspection
     deviations: tuple[str, ...] = ()

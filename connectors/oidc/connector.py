@@ -250,7 +250,8 @@ class OidcConnector:
             offered=Offered(attributes=offered, loa=id_token.loa),
             response_id=hashlib.sha256(code.encode()).hexdigest(),
             assertion_id=hashlib.sha256(tokens.id_token.encode()).hexdigest(),
-            authenticated_at=id_token.issued_at if id_token.authenticated_at is None else id_token.authenticated_at,
+            # A session of theirs may be old: `iat` says nothing of it
+            authenticated_at=id_token.authenticated_at or 0,
             not_on_or_after=id_token.ends,
             session=id_token.session,
         )

@@ -99,7 +99,11 @@ def parameters(
 def _claims(claims: Mapping[str, bool], reaching: Iterable[str]) -> dict[str, Json]:
     """§5.5. An essential `acr` makes a provider refuse, rather than sign in somebody less surely (§5.5.1.1)."""
     userinfo: dict[str, Json] = {name: {"essential": True} if essential else None for name, essential in claims.items()}
-    of_token: dict[str, Json] = {"acr": {"essential": True, "values": list(reaching)}}
+    # Without a max_age this alone makes it say when (§2)
+    of_token: dict[str, Json] = {
+        "acr": {"essential": True, "values": list(reaching)},
+        "auth_time": {"essential": True},
+    }
     return {"id_token": of_token, **({"userinfo": userinfo} if userinfo else {})}
 
 

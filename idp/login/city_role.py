@@ -29,7 +29,15 @@ from policies.assurance import LevelOfAssurance, highest_named
 from policies.attributes import AttributeName
 from policies.authentication import Assertion, Origin, ServiceRequest
 from policies.bounded import judges_alike
-from policies.errors import AssuranceTooLow, NotFound, OtherPerson, PeerUnavailable, Replayed, RequestRefused
+from policies.errors import (
+    AssertionRejected,
+    AssuranceTooLow,
+    NotFound,
+    OtherPerson,
+    PeerUnavailable,
+    Replayed,
+    RequestRefused,
+)
 from policies.forms import FILTERS
 from policies.notice import notice_hash
 from policies.parties import ClientId, IdentityProvider, ProviderId, RelyingParty, Tenant
@@ -207,11 +215,13 @@ class CityRole:
     ) -> Judged:
         """Decide what may go: `policies.release.decide`.
 
-        Raises `AssuranceTooLow` where the purpose has come to need more since it was asked, and `OtherPerson` where the
-        service expects somebody else.
+        Raises `AssuranceTooLow` where the purpose has come to need more since it was asked, `OtherPerson` where the service
+        expects somebody else, and `AssertionRejected` where it has to hear when they signed in, and nobody knows.
         """
         terms = self._begun.terms(request)
         party, purpose = terms.terms.party, terms.terms.purpose
+        if party.openid.answers.require_auth_time and not assertion.authenticated_at:
+            raise AssertionRejected("authentication_time", "no auth_time, and the service's registration requires it")
         loa = min(assertion.offered.loa, request.at_most)
         if loa < _minimum(request, purpose):
             raise AssuranceTooLow("authn_context_too_low", "a level below what the purpose needs by now")

@@ -140,8 +140,9 @@ class Broker:
         question = self._role.question(login.login, request, provider)
         if request.force_authentication or signed_in.loa < question.minimum_assurance:
             raise RequestRefused("The person has to sign in anew for this.", oauth="login_required")
-        if request.max_age is not None and now - signed_in.authenticated_at > request.max_age:
-            raise RequestRefused("The person signed in longer ago than max_age.", oauth="login_required")
+        when = signed_in.authenticated_at
+        if request.max_age is not None and (not when or now - when > request.max_age):
+            raise RequestRefused("The person signed in longer ago than max_age, or nobody knows.", oauth="login_required")
         if question.attributes:
             # No session keeps a value
             raise RequestRefused("The purpose needs attributes, which only the country has.", oauth="interaction_required")

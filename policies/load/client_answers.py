@@ -23,12 +23,11 @@ LONGEST_MAX_AGE = 365 * 24 * 3600
 
 def read_client_answers(table: Table) -> ClientAnswers:
     """The answers of one client. Problems go to the table's list."""
-    # Every id_token of ours has auth_time: whoever requires it has it
-    table.flag("require_auth_time")
     answers = ClientAnswers(
         userinfo_alg=table.choice("userinfo_signed_response_alg", {alg: alg for alg in SIGNING}, "", required=False),
         userinfo_encryption=_encryption(table, "userinfo"),
         id_token_encryption=_encryption(table, "id_token"),
+        require_auth_time=table.flag("require_auth_time"),
         default_max_age=_default_max_age(table),
         default_acr_values=_default_acr_values(table),
         sector_identifier_uri=_sector_identifier_uri(table),

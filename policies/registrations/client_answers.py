@@ -25,6 +25,7 @@ class ClientAnswers:
     userinfo_alg: str = ""
     userinfo_encryption: ResponseEncryption | None = None
     id_token_encryption: ResponseEncryption | None = None
+    require_auth_time: bool = False
     default_max_age: int | None = None
     default_acr_values: tuple[str, ...] = ()
     sector_identifier_uri: str = ""

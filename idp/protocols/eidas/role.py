@@ -19,7 +19,7 @@ from idp.protocols.eidas.person import minimum_data
 from policies.attributes import EXACT, AttributeName
 from policies.authentication import Assertion, Origin, ServiceRequest
 from policies.catalogue import Catalogue
-from policies.errors import AssuranceTooLow, NotFound, Replayed, RequestRefused
+from policies.errors import AssertionRejected, AssuranceTooLow, NotFound, Replayed, RequestRefused
 from policies.parties import EntityId, IdentityProvider, NodeId, ProviderId, RequestingNode, Tenant
 from policies.pseudonyms import country_identifier
 from policies.release import Decision, Reason, Ruling, RulingOutcome
@@ -139,6 +139,8 @@ class NodeRole:
 
         Raises `AssertionRejected` and its kinds: also where the minimum data set is not complete.
         """
+        if not assertion.authenticated_at:
+            raise AssertionRejected("authentication_time", "no auth_time, and an answer to another country has to say when")
         node = self.node(request.origin)
         levels = levels_for(request, provider)
         context = answered_level(levels, assertion.offered.loa)

@@ -75,8 +75,8 @@ class Introspection:
             "token_type": SCHEME if is_key(grant.cnf) else "Bearer",
             "iat": grant.issued,
             "exp": grant.issued + ACCESS_TOKEN_LIFE,
-            "auth_time": grant.authenticated_at,
             "acr": grant.context or grant.loa.uri,
+            **({"auth_time": grant.authenticated_at} if grant.authenticated_at else {}),
             **({"sub": grant.sub} if server.sector == client.sector else {}),
             **_confirmation(grant),
         }

@@ -59,10 +59,11 @@ def id_token_claims(parts: OpenIDParts, grant: Grant, party: RelyingParty, acces
         "aud": party.client_id,
         "iat": now,
         "exp": now + ID_TOKEN_LIFE,
-        "auth_time": grant.authenticated_at,
         "acr": grant.context or grant.loa.uri,
         "at_hash": base64url(hashlib.sha256(access_token.encode("ascii")).digest()[:16]),
     }
+    if grant.authenticated_at:
+        claims["auth_time"] = grant.authenticated_at
     if grant.sid:
         claims["sid"] = grant.sid
     if request.nonce:

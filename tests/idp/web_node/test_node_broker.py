@@ -26,6 +26,7 @@ from policies.attributes import AttributeName
 from policies.authentication import Offered
 from policies.catalogue import STANDARD
 from policies.errors import (
+    AssertionRejected,
     AssuranceTooLow,
     BrokerError,
     NotFound,
@@ -318,3 +319,10 @@ def test_the_identity_provider_is_asked_for_what_the_node_asked(house: NodeHouse
     assert (ask.minimum_assurance, ask.force_authentication, ask.max_age) == (level, True, None)
     assert ask.attributes == ()
     assert ask.requester is None, "the country's identity provider does not learn who asks"
+
+
+def test_no_answer_goes_to_another_country_that_could_not_say_when(house: NodeHouse) -> None:
+    house.country.says = replace(house.country.says, authenticated_at=0)
+    with pytest.raises(AssertionRejected) as refused:
+        house.broker.handle_response(house.asked(), ANSWER, "en", house.now)
+    assert refused.value.check == "authentication_time"

@@ -38,6 +38,7 @@ def test_each_choice_is_read_by_the_name_of_the_standard() -> None:
     )
     assert read(SIGNED + text + KEYS, {"kty": "RSA", "use": "enc"}) == ClientAnswers(
         userinfo_alg="ES256",
+        require_auth_time=True,
         id_token_encryption=ResponseEncryption("RSA-OAEP-256", "A128GCM"),
         default_max_age=0,
         default_acr_values=("high",),

@@ -90,14 +90,17 @@ def satisfiable(wished: Wished, names: tuple[str, ...], *, in_id_token: bool) ->
 
 
 def verification(one: VerifiedRequest, loa: LevelOfAssurance, authenticated_at: int, now: int) -> dict[str, Json] | None:
-    """The words about the verification; None where a condition does not hold. The level is never rounded up."""
+    """The words about the verification; None where a condition does not hold. The level is never rounded up.
+
+    `authenticated_at` is 0 where nobody knows.
+    """
     named = highest_named(one.levels, loa) if one.levels else loa.label
-    if not named or (one.max_age is not None and now - authenticated_at > one.max_age):
+    if not named or (one.max_age is not None and (not authenticated_at or now - authenticated_at > one.max_age)):
         return None
     said: dict[str, Json] = {"trust_framework": FRAMEWORK}
     if one.level:
         said["assurance_level"] = named
-    if one.time:
+    if one.time and authenticated_at:
         said["time"] = datetime.fromtimestamp(authenticated_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return said
 
