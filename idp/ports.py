@@ -12,8 +12,7 @@ from policies.parties import Tenant
 class Mark:
     """A one-time thing that a unit takes: its kind, its SHA-256, and until when it must be remembered."""
 
-    # "login", "request", "response", "assertion", "code", "refresh", "receipt", "jti", "object", "dpop", "device", "again",
-    # "trial"
+    # "login", "request", "response", "assertion", "code", "refresh", "receipt", "jti", "dpop", "device", "again", "trial"
     kind: str
     digest: bytes
     end: int

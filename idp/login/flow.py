@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 
+from connectors import request_object
 from connectors.connector import Connector, Inbound, Outbound
 from connectors.profiles import EIDAS
 from connectors.resumed import remembered, resumed
@@ -49,8 +50,8 @@ from policies.parties import IdentityProvider, ProviderId, Tenant
 from policies.release import choose
 
 # A request is taken as long as its IssueInstant is young, and its login lives for fifteen minutes more. After that a second
-# one of the same id is refused for its age.
-REQUEST_LIFE = LOGIN_LIFE + EIDAS.max_age + 2 * EIDAS.skew
+# one of the same id is refused for its age. A signed one of OpenID Connect says itself until when, within an hour.
+REQUEST_LIFE = LOGIN_LIFE + max(EIDAS.max_age + 2 * EIDAS.skew, request_object.LIFE + 2 * request_object.SKEW)
 
 
 class Broker:

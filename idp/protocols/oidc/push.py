@@ -6,6 +6,7 @@ from connectors.connector import Inbound
 from connectors.request_object import SKEW
 from connectors.wire.claims import Json
 from idp.login.finish import message_digest
+from idp.login.states import LOGIN_LIFE
 from idp.ports import Mark, Unit
 from idp.protocols.oidc.access import SUSPENDED, challenge
 from idp.protocols.oidc.client import PROOFS, Authenticated, Clients
@@ -98,5 +99,9 @@ class Pushes:
         # RFC 9449 §10.1: the key of the header binds the code, also of a signed request that names none
         if key and inside.setdefault("dpop_jkt", key) != key:
             raise RequestRefused("dpop_jkt inside is not the key of the DPoP header.", oauth="invalid_dpop_proof")
-        marks = (Mark("object", message_digest(party.client_id, judged.jti), judged.ends + SKEW),) if judged.jti else ()
-        return Unpacked(Inbound("redirect", inside), was_pushed=True, was_signed=True), marks
+        request = Unpacked(Inbound("redirect", inside), was_pushed=True, was_signed=True)
+        if not judged.jti:
+            return request, ()
+        # The mark that ends a login which began with the same object in the address, too: it has one use in all
+        end = judged.ends + SKEW + LOGIN_LIFE
+        return request, (Mark("request", message_digest(party.client_id, judged.jti), end),)

@@ -114,6 +114,13 @@ def signed_request(visitor: Visitor, **changes: Json) -> str:
     return sign(claims, stage.fares_signer(), alg="ES256", typ="oauth-authz-req+jwt")
 
 
+def pushed_by_fares(visitor: Visitor, token: str) -> Answer:
+    stage = visitor.stage
+    proof = sign({**fares(stage), "sub": "fares"}, stage.fares_signer(), alg="ES256", typ="client-authentication+jwt")
+    fields = {"request": token, "client_assertion": proof, "client_assertion_type": JWT_BEARER, "client_id": "fares"}
+    return visitor.go("POST", "/par", fields=fields, headers=DIRECT, jar={})
+
+
 @pytest.mark.spec("RFC 9101 §5; RFC 9101 §5.1; RFC 9126 §3; JARM §2.3.1")
 def test_a_signed_request_comes_by_value_or_pushed_and_is_answered_by_a_signed_one(visitor: Visitor, stage: Stage) -> None:
     token = signed_request(visitor, response_mode="jwt")
@@ -125,10 +132,20 @@ def test_a_signed_request_comes_by_value_or_pushed_and_is_answered_by_a_signed_o
     # Answered once: the same object begins a login, and ends none
     again = visitor.authorize(client_id="fares", request=token)
     assert approved(visitor, again).status == 409
-    proof = sign({**fares(stage), "sub": "fares"}, stage.fares_signer(), alg="ES256", typ="client-authentication+jwt")
-    fields = {"request": signed_request(visitor), "client_assertion": proof, "client_assertion_type": JWT_BEARER}
-    pushed = visitor.go("POST", "/par", fields={**fields, "client_id": "fares"}, headers=DIRECT, jar={})
+    pushed = pushed_by_fares(visitor, signed_request(visitor))
     assert approved(visitor, visitor.comes_with(reference(pushed), client_id="fares")).back["code"]
+
+
+@pytest.mark.spec("security.md §2.2")
+def test_a_signed_request_has_one_use_in_both_ways(visitor: Visitor) -> None:
+    first, second = signed_request(visitor), signed_request(visitor)
+    began = [visitor.authorize(client_id="fares", request=token) for token in (first, second)]
+    assert approved(visitor, began[0]).status == 200
+    refused(pushed_by_fares(visitor, first), "invalid_request_object")
+    assert approved(visitor, visitor.comes_with(reference(pushed_by_fares(visitor, second)), client_id="fares")).back[
+        "code"
+    ]
+    assert approved(visitor, began[1]).status == 409
 
 
 def test_a_signed_request_that_was_changed_goes_back_to_the_verified_address_alone(visitor: Visitor) -> None:

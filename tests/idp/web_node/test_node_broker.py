@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from connectors import request_object
 from connectors.fetch import Fetcher
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.metadata.peers import Peers
@@ -180,6 +181,8 @@ def test_marks_outlive_whatever_could_come_again(house: NodeHouse) -> None:
     assert ends["request"] == house.now + REQUEST_LIFE
     # The latest begin of a second login with this request, and its whole life
     assert ends["request"] >= house.now + EIDAS.skew + EIDAS.max_age + EIDAS.skew + LOGIN_LIFE
+    # The same of a signed request of OpenID Connect, which is taken until an hour after its moment
+    assert ends["request"] >= house.now + request_object.SKEW + request_object.LIFE + request_object.SKEW + LOGIN_LIFE
     assert min(ends["login"], ends["response"], ends["assertion"]) >= house.now + LOGIN_LIFE
 
 
