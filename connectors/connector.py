@@ -6,7 +6,7 @@ from typing import Protocol
 
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName
-from policies.authentication import Assertion, Requester
+from policies.authentication import Assertion, Requester, Scoping
 from policies.parties import ProviderId
 
 
@@ -53,6 +53,7 @@ class Ask:
     attributes: tuple[AttributeName, ...] = ()
     required: frozenset[AttributeName] = frozenset()
     requester: Requester | None = None
+    scoping: Scoping = field(default_factory=Scoping)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ class Expectation:
     name_id_format: str = ""
     # for an answer that we fetch: PKCE's verifier, which travels sealed
     secret: str = field(default="", repr=False)
+    # how many proxies may stand behind whom we ask; None where nobody limited it
+    proxies: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

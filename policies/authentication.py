@@ -54,6 +54,19 @@ class SharedSignIn:
 
 
 @dataclass(frozen=True, slots=True)
+class Scoping:
+    """The bounds that a request sets on who may sign the person in (SAML Core 2.0 §3.4.1.2); the default sets none.
+
+    `providers` are entity ids, one of which has to (IDPList). `proxy_count` is how many proxies may stand between the
+    service and that one, ours among them. `requesters` are those for whom the service asks, the first of all first.
+    """
+
+    providers: tuple[str, ...] = ()
+    proxy_count: int | None = None
+    requesters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceRequest:
     """A service's request, judged, in whatever protocol it came. Its service and purpose are registered.
 
@@ -86,6 +99,7 @@ class ServiceRequest:
     at_most: LevelOfAssurance = LevelOfAssurance.HIGH
     # None of a service that shares its sign-ins with none: no session is kept
     shared: SharedSignIn | None = None
+    scoping: Scoping = field(default_factory=Scoping)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +129,5 @@ class Assertion:
     deviations: tuple[str, ...] = ()
     # the session at the source (`sid`), which a logout of it names; "" where it said none
     session: str = field(default="", repr=False)
+    # the entity ids of those behind the source who signed the person in, as it says (AuthenticatingAuthority)
+    authorities: tuple[str, ...] = ()

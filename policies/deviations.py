@@ -32,6 +32,8 @@ REGISTERED_COUNTRY = "registered_country"
 NO_PROTOCOL_VERSION = "no_protocol_version"
 LENIENT_CERTIFICATE = "lenient_certificate"
 AES_CBC = "aes_cbc"
+NO_SCOPING = "no_scoping"
+ORIGINAL_ISSUER = "original_issuer"
 TOKEN_ENDPOINT_AUDIENCE = "token_endpoint_audience"
 PLAIN_BASIC = "plain_basic"
 
@@ -114,6 +116,25 @@ _ALL: tuple[Deviation, ...] = (
             "own encryption key, which opens its answers alone. Every failure to open one looks alike. The tenth failure "
             "within an hour switches the deviation off, until an operator switches it on. 3DES is refused."
         ),
+        by_registration=True,
+    ),
+    Deviation(
+        name=NO_SCOPING,
+        profile="saml2int",
+        what="Our request has no Scoping, even if the service limits how many proxies may follow.",
+        senders="AD FS before Windows Server 2016 and Microsoft Entra ID, which refuse a request with Scoping.",
+        forbidden_by="SAML Core 2.0 §3.4.1.5.1: a proxy hands a lower ProxyCount on.",
+        bound="An answer that names an AuthenticatingAuthority is refused, so nobody stands behind the provider. Its"
+        " registration may not say that it is a proxy.",
+        by_registration=True,
+    ),
+    Deviation(
+        name=ORIGINAL_ISSUER,
+        profile="saml2int",
+        what="An Attribute has `OriginalIssuer` in Microsoft's namespace of claims.",
+        senders="AD FS, if a claim came from another claims provider; brokers behind it, such as Switzerland's eIAM.",
+        forbidden_by="saml2int 2.0 (SDP-G02): attributes have simple values, and no meaning beside Name and NameFormat.",
+        bound="It is not read: whoever is named there vouches for nothing. Any other foreign attribute is refused.",
         by_registration=True,
     ),
     Deviation(

@@ -9,6 +9,7 @@ from policies.attributes import AttributeName, Form
 from policies.registrations.openid_client import OpenIDClient
 from policies.registrations.openid_registration import OpenIDRegistration
 from policies.registrations.redirects import is_redirect
+from policies.registrations.saml_registration import SamlRegistration
 
 Tenant = NewType("Tenant", str)
 ClientId = NewType("ClientId", str)
@@ -187,6 +188,8 @@ class IdentityProvider:
     test: str = ""
     # how we are registered at an OpenID provider; None of every other one
     openid: OpenIDRegistration | None = None
+    # how a SAML provider is asked, and how much of its answer counts
+    saml: SamlRegistration = field(default_factory=SamlRegistration)
 
     @property
     def pushes(self) -> bool:

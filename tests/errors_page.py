@@ -4,8 +4,9 @@
     python -m tests.errors_page --check    only say what is stale or has no text; exit 1 if anything is
 
 Codes come from the product (`policies.errors`, `MOVES`, the responders), names of checks from the tables in
-`connectors/checks.py`, `connectors/sender_checks.py`, `connectors/oidc/check_names.py` and `idp/login/check_names.py`, what
-can be raised from the source (`tests/raised_checks.py`). What an operator does about a code stands in `tests/errors.toml`.
+`connectors/checks.py`, `connectors/sender_checks.py`, the `check_names.py` of `connectors/oidc`, `connectors/saml_sp` and
+`idp/login`, what can be raised from the source (`tests/raised_checks.py`). What an operator does about a code stands in
+`tests/errors.toml`.
 """
 
 import sys
@@ -19,6 +20,7 @@ from connectors import sender_checks as of_senders
 from connectors.addresses import FetchError
 from connectors.oidc import check_names as of_openid
 from connectors.request_checks import PeerRequestRefused
+from connectors.saml_sp import check_names as of_providers
 from idp.login import check_names as of_logins
 from idp.pages.phrases import english_phrases
 from idp.pages.wording import MOVES, SHOWN_AS
@@ -82,7 +84,7 @@ def page_texts() -> Mapping[str, Mapping[str, str]]:
 def tables() -> Mapping[str, Mapping[str, str]]:
     """Every table of checks, by its name; of ALL_CHECKS what SAML_CHECKS has not, since it holds that whole."""
     found: dict[str, Mapping[str, str]] = {}
-    for module in (of_messages, of_senders, of_openid, of_logins):
+    for module in (of_messages, of_senders, of_openid, of_providers, of_logins):
         found |= {name: table for name, table in vars(module).items() if name.endswith("_CHECKS")}
     found["ALL_CHECKS"] = {
         check: sentence for check, sentence in found["ALL_CHECKS"].items() if check not in found["SAML_CHECKS"]

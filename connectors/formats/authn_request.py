@@ -12,7 +12,7 @@ Refused by name: Extensions, Subject, Conditions, Scoping, AuthnContextDeclRef; 
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from connectors.formats.grammar import Reader, boolean, identifier, instant, plain, stated, written
 from connectors.formats.saml_head import opened
@@ -20,6 +20,7 @@ from connectors.signatures.elements import child, made
 from connectors.signatures.parse import Element, parse_canonical
 from connectors.signatures.verification_result import Signed
 from connectors.wire.names import POST, SAML, SAMLP, saml, samlp
+from policies.authentication import Scoping
 from policies.errors import AssertionRejected
 
 
@@ -33,16 +34,19 @@ class AuthnRequest:
     issuer: str
     acs_url: str
     force_authentication: bool
-    comparison: str  # "exact" or "minimum"
+    comparison: str  # "exact" or "minimum"; "" asks for none
     contexts: tuple[str, ...]
     # the Format of the NameIDPolicy; "" leaves it out
     name_id_format: str = ""
+    # the binding of the answer
+    binding: str = POST
+    scoping: Scoping = field(default_factory=Scoping)
 
 
 def authn_request_element(request: AuthnRequest) -> Element:
     """The element, unsigned."""
     issued = {"Version": "2.0", "IssueInstant": written(request.issue_instant), "Destination": request.destination}
-    answered = {"AssertionConsumerServiceURL": request.acs_url, "ProtocolBinding": POST}
+    answered = {"AssertionConsumerServiceURL": request.acs_url, "ProtocolBinding": request.binding}
     force = {"ForceAuthn": "true"} if request.force_authentication else {}
     names = {"samlp": SAMLP, "saml": SAML}
     root = made(samlp("AuthnRequest"), names, ID=request.request_id, **issued, **answered, **force)
@@ -50,10 +54,25 @@ def authn_request_element(request: AuthnRequest) -> Element:
     # saml2int SDP-SP04: no Format unless the registration wants one, since the subject may be identified by an attribute
     wanted = {"Format": request.name_id_format} if request.name_id_format else {}
     child(root, samlp("NameIDPolicy"), **wanted, AllowCreate="true")
-    context = child(root, samlp("RequestedAuthnContext"), Comparison=request.comparison)
-    for name in request.contexts:
-        child(context, saml("AuthnContextClassRef"), name)
+    if request.comparison:
+        context = child(root, samlp("RequestedAuthnContext"), Comparison=request.comparison)
+        for name in request.contexts:
+            child(context, saml("AuthnContextClassRef"), name)
+    if request.scoping != Scoping():
+        _add_scoping(root, request.scoping)
     return root
+
+
+def _add_scoping(root: Element, scoping: Scoping) -> None:
+    """§3.4.1.2, in the schema's order."""
+    count = {} if scoping.proxy_count is None else {"ProxyCount": str(scoping.proxy_count)}
+    element = child(root, samlp("Scoping"), **count)
+    if scoping.providers:
+        listed = child(element, samlp("IDPList"))
+        for provider in scoping.providers:
+            child(listed, samlp("IDPEntry"), ProviderID=provider)
+    for requester in scoping.requesters:
+        child(element, samlp("RequesterID"), requester)
 
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,4}")

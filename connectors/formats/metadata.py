@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from connectors.formats.entity_facts import entity_attributes_of, resolvers_of, scopes_of
 from connectors.formats.grammar import MAX_TEXT, written
 from connectors.profiles import (
     AES128_CBC,
@@ -41,6 +42,10 @@ class IdentityProviderMetadata:
     certificates: tuple[bytes, ...] = field(repr=False)
     redirect_url: str  # "" where it has no such service
     post_url: str
+    # where answers are fetched, by index; the scopes of its values; what a federation says of it, by name
+    resolvers: Mapping[int, str] = field(default_factory=dict)
+    scopes: frozenset[str] = frozenset()
+    entity_attributes: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,9 @@ def read_identity_provider(octets: bytes, entity_id: str) -> IdentityProviderMet
         certificates=_signing_certificates(roles),
         redirect_url=services.get(REDIRECT, ""),
         post_url=services.get(POST, ""),
+        resolvers=resolvers_of(roles[0]),
+        scopes=scopes_of(root, roles[0]),
+        entity_attributes=entity_attributes_of(root),
     )
 
 

@@ -12,6 +12,7 @@ Everything else that we do not name is refused as unknown.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from connectors.deviations import NOTHING, Tolerance
 from connectors.formats.grammar import (
@@ -41,7 +42,7 @@ from connectors.signatures.parse import MAX_OCTETS, Element, children_of, pairs,
 from connectors.signatures.profile import SIGNATURE
 from connectors.signatures.verification_result import Signed
 from connectors.wire.names import UNSPECIFIED, X500, saml, samlp
-from policies.deviations import EMPTY_CONTEXT_DECLARATION
+from policies.deviations import EMPTY_CONTEXT_DECLARATION, ORIGINAL_ISSUER
 from policies.errors import AssertionRejected
 
 # Made once: a tag is compared some fifty times in a message
@@ -76,18 +77,20 @@ _SUBJECT_LOCALITY = saml("SubjectLocality")
 
 # Encoding says how LDAP spells the value: old Shibboleth sends it (SAML Profiles 2.0 §8.2.3)
 _MORE_OF_ATTRIBUTE = frozenset({"FriendlyName", f"{{{X500}}}Encoding"})
+# AD FS names there which claims provider a value came from
+_ORIGINAL_ISSUER = "{http://schemas.xmlsoap.org/ws/2009/09/identity/claims}OriginalIssuer"
 _CONFIRMATION_DATA = ("Recipient", "InResponseTo", "NotBefore", "NotOnOrAfter", "Address")
 _PLAIN_VALUES: tuple[list[str], ...] = ([XSI_TYPE], [])
 
 
-def read_signed_response(signed: Signed, *, encrypted: bool = False) -> ResponseMessage:
+def read_signed_response(signed: Signed, *, encrypted: bool = False, tolerance: Tolerance = NOTHING) -> ResponseMessage:
     """The Response of octets that a signature covered; EncryptedAssertions if `encrypted`. Raises `AssertionRejected`."""
-    return _response(signed.tree(), encrypted=encrypted)
+    return _response(signed.tree(), encrypted=encrypted, tolerance=tolerance)
 
 
-def read_signed_assertion(signed: Signed) -> AssertionMessage:
+def read_signed_assertion(signed: Signed, tolerance: Tolerance = NOTHING) -> AssertionMessage:
     """The Assertion of octets that a signature covered. Raises `AssertionRejected`."""
-    return _assertion(signed.tree())
+    return _assertion(signed.tree(), tolerance)
 
 
 def read_unverified_response(octets: bytes) -> ResponseMessage:
@@ -95,7 +98,7 @@ def read_unverified_response(octets: bytes) -> ResponseMessage:
     return _response(parse_canonical(octets))
 
 
-def _response(element: Element, *, encrypted: bool = False) -> ResponseMessage:
+def _response(element: Element, *, encrypted: bool = False, tolerance: Tolerance = NOTHING) -> ResponseMessage:
     if element.tag != _RESPONSE:
         raise AssertionRejected("root", "a message that is no Response")
     reader = Reader(element, "Response")
@@ -118,17 +121,17 @@ def _response(element: Element, *, encrypted: bool = False) -> ResponseMessage:
         in_response_to=stated(found, "InResponseTo", "in_response_to"),
         status=status,
         sub_status=sub_status,
-        assertions=tuple([_assertion(child) for child in plain_ones]),
+        assertions=tuple([_assertion(child, tolerance) for child in plain_ones]),
         encrypted=len(held) - len(plain_ones),
     )
 
 
-def _assertion(element: Element) -> AssertionMessage:
-    return _framed(element, _attributes, NOTHING)[0]
+def _assertion(element: Element, tolerance: Tolerance) -> AssertionMessage:
+    return _framed(element, partial(_attributes, tolerance), tolerance)[0]
 
 
-def _attributes(statements: list[Element]) -> tuple[WireAttribute, ...]:
-    return tuple([_attribute(child) for statement in statements for child in attributes_in(statement)])
+def _attributes(tolerance: Tolerance, statements: list[Element]) -> tuple[WireAttribute, ...]:
+    return tuple([_attribute(child, tolerance) for statement in statements for child in attributes_in(statement)])
 
 
 def read_frame(element: Element, tolerance: Tolerance) -> tuple[AssertionMessage, list[Element]]:
@@ -250,13 +253,13 @@ def _authentication(element: Element, tolerance: Tolerance) -> Authentication:
     declaration = context.optional(_AUTHN_CONTEXT_DECL)
     if declaration is not None and not (_is_bare(declaration) and tolerance.takes(EMPTY_CONTEXT_DECLARATION)):
         raise AssertionRejected("unknown_element", "an AuthnContextDecl, which nobody reads, in AuthnContext")
-    for authority in context.many(_AUTHENTICATING_AUTHORITY):
-        plain(authority, "AuthenticatingAuthority")
+    authorities = [plain(one, "AuthenticatingAuthority") for one in context.many(_AUTHENTICATING_AUTHORITY)]
     context.end()
     return Authentication(
         instant=instant(found["AuthnInstant"], "AuthnStatement"),
         session_not_on_or_after=_optional_instant(found, "SessionNotOnOrAfter", "AuthnStatement"),
         context_class=context_class,
+        authorities=tuple(authorities),
     )
 
 
@@ -275,7 +278,7 @@ def attributes_in(statement: Element) -> list[Element]:
     return found
 
 
-def _attribute(element: Element) -> WireAttribute:
+def _attribute(element: Element, tolerance: Tolerance) -> WireAttribute:
     # Read without a Reader: there are dozens of them, and these are its rules
     name, name_format = None, ""
     for key, value in pairs(element):
@@ -283,7 +286,7 @@ def _attribute(element: Element) -> WireAttribute:
             name = value
         elif key == "NameFormat":
             name_format = value
-        elif key not in _MORE_OF_ATTRIBUTE:
+        elif key not in _MORE_OF_ATTRIBUTE and not (key == _ORIGINAL_ISSUER and tolerance.takes(ORIGINAL_ISSUER)):
             raise AssertionRejected("unknown_attribute", "an unknown attribute of Attribute")
     if name is None:
         raise AssertionRejected("missing_attribute", "Attribute without Name")

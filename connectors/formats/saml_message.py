@@ -40,6 +40,7 @@ class Authentication:
     instant: int
     session_not_on_or_after: int | None
     context_class: str
+    authorities: tuple[str, ...] = ()  # entity ids of those who were involved, besides the issuer
 
 
 @dataclass(frozen=True, slots=True)

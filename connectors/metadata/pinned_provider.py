@@ -6,7 +6,7 @@ the file all the same.
 
 from dataclasses import dataclass, field
 
-from connectors.formats.metadata import read_identity_provider
+from connectors.formats.metadata import IdentityProviderMetadata, read_identity_provider
 from connectors.profiles import SAML2INT
 from connectors.signatures.parse import MAX_METADATA, parse_metadata
 from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
@@ -17,12 +17,10 @@ from policies.parties import EntityId, Source
 
 @dataclass(frozen=True, slots=True)
 class PinnedProvider:
-    """An identity provider as pinned: the only keys that may vouch for it, and where to ask it."""
+    """An identity provider as pinned: the only keys that may vouch for it, and what its metadata says."""
 
-    entity_id: EntityId
     keys: tuple[PinnedKey, ...] = field(repr=False)
-    redirect_url: str  # "" where it has no such service
-    post_url: str
+    metadata: IdentityProviderMetadata
 
 
 def pinned_provider(metadata: bytes, entity_id: EntityId, source: Source) -> PinnedProvider:
@@ -39,7 +37,7 @@ def pinned_provider(metadata: bytes, entity_id: EntityId, source: Source) -> Pin
             f"The identity provider's metadata cannot be used: {error}",
             "Ask its operator for the EntityDescriptor of this entityID, and pin that file.",
         ) from error
-    return PinnedProvider(entity_id=entity_id, keys=keys, redirect_url=read.redirect_url, post_url=read.post_url)
+    return PinnedProvider(keys, read)
 
 
 def misconfigured(source: Source, key: str, what: str, fix: str) -> Misconfigured:

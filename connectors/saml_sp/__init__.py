@@ -1,4 +1,9 @@
 """SAML 2.0 towards identity providers, as their service provider (SAML Profiles 2.0 §4.1).
 
-connector.py        `SamlConnector`: one signed question through the browser, one answer; our metadata
+connector.py        `SamlConnector`: one signed question through the browser, one answer
+registration.py     whether the provider, as registered and by its metadata, can be asked
+proxying.py         what proxies are told, and what they say of those behind them
+scopes.py           which scoped values count
+own_metadata.py     our own metadata
+check_names.py      the names of the checks that are made here alone
 """

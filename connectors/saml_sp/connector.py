@@ -4,14 +4,12 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from connectors.addresses import FetchError, judged_url
 from connectors.connector import Ask, Examined, Expectation, Inbound, Outbound
 from connectors.deviations import Tolerance, tolerance
 from connectors.formats.authn_request import AuthnRequest, authn_request_element
-from connectors.formats.metadata import SIGNATURE_PLACE, service_provider_element
 from connectors.formats.saml import read_signed_assertion, read_signed_response, read_unverified_response
 from connectors.formats.saml_message import AssertionMessage, ResponseMessage
-from connectors.mapping import ADDRESS_PARTS, latin_forms, offered_attributes
+from connectors.mapping import latin_forms, offered_attributes
 from connectors.metadata.pinned_provider import misconfigured, pinned_provider
 from connectors.profiles import SAML2INT
 from connectors.response_checks import (
@@ -24,16 +22,19 @@ from connectors.response_checks import (
     posted_response,
     subject_identifier,
 )
+from connectors.saml_sp.proxying import check_authorities, scoped
+from connectors.saml_sp.registration import check_registration
+from connectors.saml_sp.scopes import SCOPED, in_scope
 from connectors.signatures.parse import from_post
 from connectors.signatures.signer import DecryptionKey, DecryptionKeys, Signers, decrypting
 from connectors.signatures.verification_result import Signed, SignedMessage, UnsignedMessage
 from connectors.signatures.xmldsig import Shape, verify
 from connectors.signatures.xmlenc import open_assertion
-from connectors.signatures.xmlsign import sign_enveloped
 from connectors.signed_messages import foreseen, signed_request
 from connectors.wire.names import POST, REDIRECT, saml, samlp
 from policies.assurance import LevelOfAssurance
-from policies.authentication import Assertion, Offered
+from policies.authentication import Assertion, Offered, Scoping
+from policies.deviations import NO_SCOPING
 from policies.errors import AssertionRejected, AssuranceTooLow, SignatureInvalid
 from policies.parties import IdentityProvider
 
@@ -75,8 +76,10 @@ class SamlConnector:
         self._signer = signer
         pinned = pinned_provider(provider.metadata, provider.entity_id, provider.source)
         self._keys = pinned.keys
-        self._sso_url = pinned.post_url if provider.binding == "post" else pinned.redirect_url
-        _check_registration(provider, self._sso_url)
+        said = pinned.metadata
+        self._sso_url = said.post_url if provider.binding == "post" else said.redirect_url
+        check_registration(provider, said, self._sso_url)
+        self._scopes = said.scopes | set(provider.saml.scopes)
         highest = max(provider.assurance.values())
         self._questions = {
             (minimum, force): self._question(minimum, force=force)
@@ -105,6 +108,8 @@ class SamlConnector:
         if question is None:
             raise AssuranceTooLow("assurance_unreachable", "the identity provider has no level that reaches what is asked")
         request_id = "_" + secrets.token_hex(REQUEST_ID_BYTES)
+        alone = NO_SCOPING in self._provider.deviations
+        scoping = Scoping() if alone else scoped(ask, self._provider.saml, self._provider.entity_id)
         expectation = Expectation(
             provider_id=self._provider.provider_id,
             request_id=request_id,
@@ -113,9 +118,11 @@ class SamlConnector:
             force_authentication=ask.force_authentication,
             max_age=ask.max_age,
             name_id_format=self._provider.name_id_format,
+            # Of a provider to which no limit can be said, nobody may stand behind it
+            proxies=0 if alone else scoping.proxy_count,
         )
         signer, binding = self._signer.at(now), POST if self._provider.binding == "post" else REDIRECT
-        element = authn_request_element(replace(question, request_id=request_id, issue_instant=now))
+        element = authn_request_element(replace(question, request_id=request_id, issue_instant=now, scoping=scoping))
         sent = signed_request(element, self._sso_url, binding, ask.relay_state, signer=signer, profile=SAML2INT)
         return sent, expectation
 
@@ -128,6 +135,11 @@ class SamlConnector:
         """Like `receive`; adds the message's own names and values."""
         takes = tolerance(SAML2INT, [name for name in self._provider.deviations if not self._suspended(name)])
         octets = from_post(posted_response(inbound, self._provider.provider_id, expectation))
+        found = self._examined(octets, takes, expectation, now)
+        return replace(found, assertion=replace(found.assertion, deviations=takes.used))
+
+    def _examined(self, octets: bytes, takes: Tolerance, expectation: Expectation, now: int) -> Examined:
+        """Verify, read and judge the octets of a Response."""
         match verify(octets, self._keys, self._shape, SAML2INT):
             case UnsignedMessage(unverified_octets=unverified_octets):
                 # Nobody vouches for it: a failure that answers our question ends this try, and nothing else comes of it.
@@ -139,13 +151,12 @@ class SamlConnector:
                 )
                 raise SignatureInvalid("signature_missing", "a Response that nobody signed")
             case SignedMessage(signed=signed, unverified_envelope=b""):
-                response = read_signed_response(signed, encrypted=self._encrypted)
+                response = read_signed_response(signed, encrypted=self._encrypted, tolerance=takes)
                 count = len(response.assertions) + response.encrypted
                 self._check(response, Envelope(signed=True, has_assertion=count > 0), expectation, now)
                 if count != 1:
                     raise AssertionRejected("one_assertion", f"{count} assertions")
-                found = self._judge(self._only(response, signed, now, takes), response.response_id, expectation, now)
-                return replace(found, assertion=replace(found.assertion, deviations=takes.used))
+                return self._judge(self._only(response, signed, now, takes), response.response_id, expectation, now)
             case SignedMessage(signed=signed, unverified_envelope=unverified_envelope):
                 # The Response around it may say no more than what we expect; its id is not believed, so the assertion's
                 # stands in for it.
@@ -155,14 +166,14 @@ class SamlConnector:
                     expectation,
                     now,
                 )
-                assertion = read_signed_assertion(signed)
+                assertion = read_signed_assertion(signed, takes)
                 return self._judge(assertion, assertion.assertion_id, expectation, now)
 
     def _only(self, response: ResponseMessage, signed: Signed, now: int, takes: Tolerance) -> AssertionMessage:
         """The one assertion of a signed Response, decrypted where it has to be."""
         if not response.encrypted:
             return response.assertions[0]
-        return read_signed_assertion(open_assertion(signed, self._unwrappers(now), self._keys, SAML2INT, takes))
+        return read_signed_assertion(open_assertion(signed, self._unwrappers(now), self._keys, SAML2INT, takes), takes)
 
     def _check(self, response: ResponseMessage, envelope: Envelope, expectation: Expectation, now: int) -> None:
         issuer = self._provider.entity_id
@@ -173,8 +184,13 @@ class SamlConnector:
         authentication, level, ends = check_assertion(
             assertion, self._provider, self._provider.entity_id, self._here, expectation, now, profile=SAML2INT
         )
-        offered = offered_attributes(assertion.attributes, self._provider.attributes, self._provider.multiple)
-        offered |= latin_forms(assertion.attributes, self._provider.latin)
+        check_authorities(authentication.authorities, self._provider.saml, expectation, self._here.entity_id)
+        scoped_ones = in_scope(assertion.attributes, self._scopes)
+        offered = offered_attributes(scoped_ones, self._provider.attributes, self._provider.multiple)
+        offered |= latin_forms(scoped_ones, self._provider.latin)
+        if self._scopes and self._provider.subject_attribute in SCOPED:
+            # Without any scope it counts all the same: the namespace of identifiers is this provider's alone
+            assertion = replace(assertion, attributes=scoped_ones)
         subject = subject_identifier(assertion, self._provider, self._here)
         if expectation.name_id_format and not self._provider.subject_attribute:
             check_asked_format(assertion.subject, expectation.name_id_format)
@@ -188,6 +204,7 @@ class SamlConnector:
             assertion_id=assertion.assertion_id,
             authenticated_at=authentication.instant,
             not_on_or_after=ends,
+            authorities=authentication.authorities,
         )
         name_format = assertion.subject.name_format if assertion.subject is not None else ""
         said: dict[str, tuple[str, ...]] = {}
@@ -214,72 +231,9 @@ class SamlConnector:
         """Comparison and AuthnContextClassRefs that ask for at least `minimum`, the least sufficient first. Some reach it.
 
         The eIDAS URIs have an order (eIDAS Message Format 1.2 §3.2.2): one is asked as a minimum. Of other scales every
-        class that reaches it is listed, to be met exactly (saml2int SDP-SP07).
+        class that reaches it is listed, to be met exactly (saml2int SDP-SP07). A registration may say otherwise.
         """
         table = self._provider.assurance
         reaching = sorted((level, name) for name, level in table.items() if level >= minimum)
-        if set(table) <= _EIDAS:
-            return "minimum", (reaching[0][1],)
-        return "exact", tuple(name for _, name in reaching)
-
-
-def _check_registration(provider: IdentityProvider, sso_url: str) -> None:
-    """Raises `Misconfigured` where nobody could be asked, or every answer would be refused."""
-    if provider.binding not in ("post", "redirect") or not sso_url:
-        raise misconfigured(
-            provider.source,
-            "binding",
-            "The identity provider's metadata has no SingleSignOnService for this binding.",
-            "Use the other of `redirect` and `post`.",
-        )
-    try:
-        # A browser is sent there: in the open, or to run what stands there, it would go nowhere of theirs
-        judged_url(sso_url, demo=True)
-    except FetchError as error:
-        raise misconfigured(
-            provider.source,
-            "SingleSignOnService",
-            f"The SingleSignOnService of the identity provider is {error.detail}",
-            "Ask its operator, and pin their metadata of today.",
-        ) from error
-    if not provider.assurance:
-        raise misconfigured(
-            provider.source,
-            "assurance",
-            "No AuthnContextClassRef is mapped to a level, so every answer would be refused.",
-            "Map at least one, or leave the table out for the eIDAS URIs.",
-        )
-    for wire_name, (_, part) in provider.attributes.items():
-        if part and part not in ADDRESS_PARTS:
-            raise misconfigured(
-                provider.source,
-                wire_name,
-                "An address has no such part.",
-                f"Use one of {', '.join(sorted(ADDRESS_PARTS))}.",
-            )
-
-
-def service_provider_metadata(
-    *,
-    entity_id: str,
-    acs_url: str,
-    signer: Signers,
-    now: int,
-    valid_for: int,
-    encryption: bytes = b"",
-    cbc: bool = False,
-) -> bytes:
-    """Our signed EntityDescriptor, valid for `valid_for` seconds from `now` (saml2int MD03: validUntil is always there).
-
-    `encryption` is the certificate (DER) of the key to encrypt to, empty where there is none; `cbc` offers AES-CBC.
-    """
-    element = service_provider_element(
-        metadata_id="_" + secrets.token_hex(16),
-        entity_id=entity_id,
-        acs_url=acs_url,
-        certificates=tuple(key.certificate for key in signer.published(now)),
-        valid_until=now + valid_for,
-        encryption=encryption,
-        cbc=cbc,
-    )
-    return sign_enveloped(element, signer.at(now), place=SIGNATURE_PLACE, profile=SAML2INT)
+        comparison = self._provider.saml.comparison or ("minimum" if set(table) <= _EIDAS else "exact")
+        return comparison, (reaching[0][1],) if comparison == "minimum" else tuple(name for _, name in reaching)

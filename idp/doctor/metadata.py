@@ -92,7 +92,7 @@ def _provider(case: Examination, provider: IdentityProvider) -> Iterator[DoctorF
             yield DoctorFinding(ERROR, finding.file, finding.line, finding.key, named, finding.why, finding.fix)
         if others:
             return
-    read = pinned_provider(provider.metadata, provider.entity_id, provider.source)
+    read = pinned_provider(provider.metadata, provider.entity_id, provider.source).metadata
     for url in filter(None, (read.redirect_url, read.post_url)):
         try:
             judged_url(url, demo=case.settings.demo or not case.knows("demo"))

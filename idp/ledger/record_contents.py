@@ -4,7 +4,7 @@ A city's login:
 
     sent      {"basis","client","loa","names":[[name, form]..],"policy","purpose","record","time"}
     decision  {"asked":[[name, form]..],"bits","kind","notice","path","record","source","time","unknown":[name..],
-               "withheld":[[name, reason]..]}
+               "withheld":[[name, reason]..]}; of a release "authorities":[entity id..], where the source named some
     subject   {"record","subject"}
     login     {"aud","iss","sub", and what binds it to the request: of OpenID Connect "nonce"}
     values    {name: value}                     committed to, kept nowhere
@@ -123,10 +123,12 @@ def draft_release(
     sub: str,
     evidence: Mapping[str, str],
     path: DecidedBy = DecidedBy.PAGE,
+    authorities: Sequence[str] = (),
 ) -> RecordDraft:
     """The record of a release. `decision` is the one after the citizen's choice, `subject` the person's keyed index.
 
-    `evidence` binds the release to the request in the words of its protocol (`Frontend.evidence`).
+    `evidence` binds the release to the request in the words of its protocol (`Frontend.evidence`). `authorities` are those
+    behind the source who signed the person in.
     """
     released = decision.released
     sent: dict[str, Json] = {
@@ -144,6 +146,8 @@ def draft_release(
         source=source,
         path=path,
     )
+    if authorities:
+        decided["authorities"] = list(authorities)
     openings = (
         _opening("sent", sent),
         _opening("decision", decided),

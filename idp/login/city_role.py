@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from connectors.connector import Ask
+from connectors.saml_sp.proxying import judge_scoping
 from idp.ledger.leaf import subject_index
 from idp.ledger.record_contents import (
     CANCELLATION,
@@ -18,14 +19,15 @@ from idp.ledger.record_contents import (
 )
 from idp.login.approvals import Approvals
 from idp.login.begun import TermsOfLogins
-from idp.login.eligible import Nodes, requester, serves
+from idp.login.eligible import Nodes, ask_for, minimum_level, requester, serves
 from idp.login.finish import Choice
 from idp.login.role import Choices, Configurations, Reach
 from idp.login.sealing import LoginId
 from idp.login.states import BY_APPROVAL, Decided, Grant, Judged
 from idp.login.suspension import Suspension
 from idp.ports import ApprovalRow, RecordDraft
-from policies.assurance import LevelOfAssurance, highest_named
+from idp.system.addresses import entity_id
+from policies.assurance import highest_named
 from policies.attributes import AttributeName
 from policies.authentication import Assertion, Origin, ServiceRequest
 from policies.bounded import judges_alike
@@ -199,16 +201,8 @@ class CityRole:
     def question(self, login: LoginId, request: ServiceRequest, provider: IdentityProvider) -> Ask:
         """Nobody is asked for more than the purpose needs, the service asked for and its registration lets go."""
         party, purpose = self.registered(request)
-        needed = [one.name for one in request.asked if one.name in purpose.needs and one.name in party.attributes]
-        return Ask(
-            relay_state=login,
-            minimum_assurance=_minimum(request, purpose),
-            force_authentication=request.force_authentication,
-            max_age=request.max_age,
-            attributes=tuple(needed),
-            required=frozenset([name for name in needed if purpose.needs[name].required]),
-            requester=requester(party, self._issuer, self._own_name),
-        )
+        judge_scoping(request.scoping, entity_id(self._issuer))
+        return ask_for(login, request, party, purpose, requester(party, self._issuer, self._own_name))
 
     def judge(
         self, request: ServiceRequest, provider: IdentityProvider, assertion: Assertion, language: str, now: int
@@ -223,7 +217,7 @@ class CityRole:
         if party.openid.answers.require_auth_time and not assertion.authenticated_at:
             raise AssertionRejected("authentication_time", "no auth_time, and the service's registration requires it")
         loa = min(assertion.offered.loa, request.at_most)
-        if loa < _minimum(request, purpose):
+        if loa < minimum_level(request, purpose):
             raise AssuranceTooLow("authn_context_too_low", "a level below what the purpose needs by now")
         sub = (
             transient_subject(secrets.token_bytes(32))
@@ -306,6 +300,7 @@ class CityRole:
             sub=judged.sub,
             evidence=evidence,
             path=decided.path,
+            authorities=decided.authorities,
         )
 
     def refusal_record(self, decided: Decided, word: str, now: int) -> RecordDraft:
@@ -372,7 +367,3 @@ class CityRole:
         known = provider.peer is None and provider.openid is None
         reached = known or self._nodes.available(provider.entity_id, now)
         return Reach.OPEN if reached else Reach.AWAY
-
-
-def _minimum(request: ServiceRequest, purpose: Purpose) -> LevelOfAssurance:
-    return max(request.minimum_assurance, purpose.minimum_assurance)

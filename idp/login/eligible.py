@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from connectors.connector import Ask
+from policies.assurance import LevelOfAssurance
 from policies.authentication import Requester, ServiceRequest
 from policies.parties import ONLY_TEST, EntityId, IdentityProvider, RelyingParty
 from policies.purposes import Purpose
@@ -35,6 +37,26 @@ def serves(provider: IdentityProvider, request: ServiceRequest, purpose: Purpose
         return False
     named = not request.country or provider.country == request.country
     return named and purpose.takes(provider.country)
+
+
+def minimum_level(request: ServiceRequest, purpose: Purpose) -> LevelOfAssurance:
+    """The level that both the request and its purpose take."""
+    return max(request.minimum_assurance, purpose.minimum_assurance)
+
+
+def ask_for(login: str, request: ServiceRequest, party: RelyingParty, purpose: Purpose, said: Requester) -> Ask:
+    """The question of a login to whichever provider: nothing beyond what the purpose needs and the registration lets go."""
+    needed = [one.name for one in request.asked if one.name in purpose.needs and one.name in party.attributes]
+    return Ask(
+        relay_state=login,
+        minimum_assurance=minimum_level(request, purpose),
+        force_authentication=request.force_authentication,
+        max_age=request.max_age,
+        attributes=tuple(needed),
+        required=frozenset([name for name in needed if purpose.needs[name].required]),
+        requester=said,
+        scoping=request.scoping,
+    )
 
 
 def requester(party: RelyingParty, issuer: str, own_name: str) -> Requester:

@@ -172,6 +172,7 @@ class Broker:
             path=self._role.path(login.request),
             earlier=None,
             deviations=assertion.deviations,
+            authorities=assertion.authorities,
             signed_in=remembered(assertion, provider) if login.request.shared is not None else None,
         )
 

@@ -113,6 +113,7 @@ class Decided:
     earlier: Earlier | None
     acts: int = 0
     deviations: tuple[str, ...] = ()  # the named deviations that the answer used
+    authorities: tuple[str, ...] = ()  # who signed the citizen in behind the provider, for the record
     # of a service that shares its sign-ins: who signed in, for the session; and whether a session alone said so
     signed_in: RememberedSignIn | None = field(default=None, repr=False)
     resumed: bool = False

@@ -37,7 +37,9 @@ _CONTENTS: Mapping[str, frozenset[str]] = {
     "subject": frozenset({"record", "subject"}),
     "login": frozenset({"aud", "iss", "nonce", "sub"}),
 }
-_LISTS = frozenset({"names", "asked", "unknown", "withheld"})
+# A source of SAML may name those behind it
+_OPTIONAL = {"decision": frozenset({"authorities"})}
+_LISTS = frozenset({"names", "asked", "unknown", "withheld", "authorities"})
 
 Object = Mapping[str, Json]
 
@@ -166,6 +168,10 @@ def _shape(receipt: Object, keys: Sequence[VerifierKey]) -> ReceiptHolder:
     return ReceiptHolder(_text(receipt, "for"))
 
 
+def _fits(name: str, content: Object) -> bool:
+    return _CONTENTS[name] <= set(content) <= _CONTENTS[name] | _OPTIONAL.get(name, frozenset())
+
+
 def _opened(receipt: Object, holder: ReceiptHolder, leaf: bytes) -> Mapping[str, Object]:
     """The content of each opening that this holder has."""
     commitments = read_leaf(leaf)[0]
@@ -176,7 +182,7 @@ def _opened(receipt: Object, holder: ReceiptHolder, leaf: bytes) -> Mapping[str,
     for name in SEES[holder]:
         opening = _object(openings, name)
         content = _object(opening, "content")
-        if set(opening) != {"nonce", "content"} or set(content) != _CONTENTS[name]:
+        if set(opening) != {"nonce", "content"} or not _fits(name, content):
             raise SignatureInvalid("openings", f"the opening of {name} has other members than a record's")
         if commitment(decoded(_text(opening, "nonce"), NONCE_BYTES), jcs(content)) != commitments[name]:
             raise SignatureInvalid("commitment", f"the opening of {name} does not open what the leaf commits to")

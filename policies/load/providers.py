@@ -9,13 +9,18 @@ from policies.catalogue import Catalogue
 from policies.forms import MULTIPLE, AttributeKind
 from policies.load import openid_registration as openid
 from policies.load import peers
+from policies.load import saml_registration as saml
 from policies.load.table import LEVELS, URI, Table, nearest
 from policies.parties import ALSO_TEST, ONLY_TEST, EntityId, IdentityProvider, ProviderId, SubjectNamespace
+from policies.registrations.saml_registration import SamlRegistration
 
 _BINDINGS = {"redirect": "redirect", "post": "post"}
 _TEST = {word: word for word in (ONLY_TEST, ALSO_TEST)}
 # The keys that not every protocol has
-_OF_SAML = ("metadata", "attributes", "subject", "notified", "name_id_format", "entity_id", "binding")
+_OF_SAML = (
+    *("metadata", "attributes", "subject", "notified", "name_id_format", "entity_id", "binding", "networks"),
+    *saml.KEYS,
+)
 _OF_OPENID = ("metadata", "attributes", "subject", "notified", "networks", *openid.KEYS)
 _PROTOCOLS = {"saml": _OF_SAML, "eidas": ("entity_id", "binding", *peers.KEYS), "oidc": _OF_OPENID}
 # SAML Core 2.0 §8.3. The last two identify nobody for good, and are for providers whose `subject` is an attribute
@@ -61,6 +66,7 @@ def _identity_provider(
     targets = _targets(table, catalogue)
     wire = "a claim, or leave it out for `sub`" if of_openid else "a SAML attribute, or leave it out for the NameID"
     subject = table.text("subject", f"name {wire}.", default="")
+    deviations = peers.read_deviations(table, "openid" if of_openid else "saml2int")
     return IdentityProvider(
         provider_id=ProviderId(table.identifier("id")),
         title=table.translated("title", "Estonian eID"),
@@ -83,9 +89,10 @@ def _identity_provider(
         notified=table.flag("notified"),
         latin={wire: name for wire, (name, part) in targets.items() if part == _LATIN},
         multiple=frozenset(name for name, _ in targets.values() if catalogue.attributes[name].kind in MULTIPLE),
-        deviations=peers.read_deviations(table, "openid" if of_openid else "saml2int"),
+        deviations=deviations,
         name_id_format="" if of_openid else _name_id_format(table, subject),
         openid=openid.read_openid_registration(table) if of_openid else None,
+        saml=SamlRegistration() if of_openid else saml.read_saml_registration(table, deviations),
     )
 
 

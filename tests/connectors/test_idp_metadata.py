@@ -22,7 +22,8 @@ SOURCE = Source("providers/ee.toml", 4)
 
 def test_metadata_gives_keys_and_addresses(idp: forge.SigningParty, stranger: forge.SigningParty) -> None:
     read = pinned_provider(metadata(idp, stranger), EntityId(IDP), SOURCE)
-    assert (read.entity_id, read.redirect_url, read.post_url) == (IDP, SSO, f"{SSO}/post")
+    said = read.metadata
+    assert (said.entity_id, said.redirect_url, said.post_url) == (IDP, SSO, f"{SSO}/post")
     assert len(read.keys) == 2
     assert read.keys[0].key_id == thumbprint(read.keys[0].public_key)
     assert read.keys[0].key_id != read.keys[1].key_id

@@ -21,7 +21,8 @@ from signxml.signer import XMLSigner
 from xmlsec import constants
 
 from connectors.connector import Ask, Expectation, Outbound, Post, Redirect
-from connectors.saml_sp.connector import SamlConnector, service_provider_metadata
+from connectors.saml_sp.connector import SamlConnector
+from connectors.saml_sp.own_metadata import service_provider_metadata
 from idp.keys.file import FileSigner
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName

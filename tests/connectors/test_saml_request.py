@@ -16,7 +16,8 @@ from signxml.verifier import XMLVerifier
 from xmlsec import constants
 
 from connectors.connector import Ask, Expectation, Outbound, Post, Redirect
-from connectors.saml_sp.connector import SamlConnector, service_provider_metadata
+from connectors.saml_sp.connector import SamlConnector
+from connectors.saml_sp.own_metadata import service_provider_metadata
 from connectors.signatures.parse import Element
 from connectors.wire.names import PERSISTENT, UNSPECIFIED
 from idp.keys.file import FileSigner

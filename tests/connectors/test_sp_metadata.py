@@ -7,7 +7,7 @@ from lxml import etree
 
 from connectors.formats.metadata import MAX_INDEX, ServiceProviderFacts, read_participant, read_service_provider
 from connectors.profiles import AES256_GCM, RSA_OAEP, SAML2INT, SHA256
-from connectors.saml_sp.connector import service_provider_metadata
+from connectors.saml_sp.own_metadata import service_provider_metadata
 from connectors.wire.names import PERSISTENT, TRANSIENT
 from idp.keys.file import FileSigner
 from tests.connectors import forge

@@ -7,7 +7,8 @@ ours that names that key: `/saml/metadata/PROVIDER`, of the same entity. Everybo
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
-from connectors.saml_sp.connector import SamlConnector, service_provider_metadata
+from connectors.saml_sp.connector import SamlConnector
+from connectors.saml_sp.own_metadata import service_provider_metadata
 from connectors.signatures.decryption_keys import FileUnwrapper
 from connectors.signatures.key_ring import Ring
 from idp.config.settings import Settings

@@ -10,7 +10,7 @@ from cryptography.x509 import load_der_x509_certificate
 from connectors.formats.eidas.own_metadata import ConnectorMetadata, ProxyMetadata
 from connectors.metadata.judgement import MAX_VALIDITY
 from connectors.profiles import SAML2INT
-from connectors.saml_sp.connector import service_provider_metadata
+from connectors.saml_sp.own_metadata import service_provider_metadata
 from connectors.signatures.parse import parse_metadata
 from connectors.signatures.xmlsign import sign_enveloped
 from idp.keys.file import FileSigner

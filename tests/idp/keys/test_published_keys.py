@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.saml_sp.connector import service_provider_metadata
+from connectors.saml_sp.own_metadata import service_provider_metadata
 from connectors.signatures.signer import decrypting
 from idp.keys import kinds
 from idp.keys.change import MINUTE, make

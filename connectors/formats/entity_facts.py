@@ -1,0 +1,48 @@
+"""The parts of an entity's metadata beside its keys and services: its scopes, and what a federation says of it.
+
+md:Extensions of the entity or the role   shibmd:Scope [regexp="false"]
+md:Extensions of the entity               mdattr:EntityAttributes / saml:Attribute / saml:AttributeValue
+"""
+
+import re
+from collections.abc import Mapping
+
+from connectors.signatures.parse import Element, attributes
+from connectors.wire.names import SOAP, md, saml
+
+_SHIBMD = "urn:mace:shibboleth:metadata:1.0"
+_MDATTR = "urn:oasis:names:tc:SAML:metadata:attribute"
+ENTITY_CATEGORY = "http://macedir.org/entity-category"
+_INDEX = re.compile(r"[0-9]{1,5}")
+CERTIFICATION = "urn:oasis:names:tc:SAML:attribute:assurance-certification"
+
+
+def scopes_of(entity: Element, role: Element) -> frozenset[str]:
+    """The scopes in small letters. A pattern (`regexp`) gives none: two readers of one differ, and one may never end."""
+    found = [
+        (scope.text or "").strip().lower()
+        for holder in (entity, role)
+        for scope in holder.iterfind(f"{md('Extensions')}/{{{_SHIBMD}}}Scope")
+        if attributes(scope).get("regexp", "false") in ("false", "0")
+    ]
+    return frozenset(filter(None, found))
+
+
+def entity_attributes_of(entity: Element) -> Mapping[str, frozenset[str]]:
+    """The values of each entity attribute, by its name. Signed assertions among them are skipped: nobody verified them."""
+    found: dict[str, frozenset[str]] = {}
+    for attribute in entity.iterfind(f"{md('Extensions')}/{{{_MDATTR}}}EntityAttributes/{saml('Attribute')}"):
+        name = attributes(attribute).get("Name", "")
+        values = {(value.text or "").strip() for value in attribute.iterchildren(saml("AttributeValue"))}
+        found[name] = found.get(name, frozenset()) | values - {""}
+    return found
+
+
+def resolvers_of(role: Element) -> Mapping[int, str]:
+    """The ArtifactResolutionServices over SOAP by their index, the first of two. One without an index resolves nothing."""
+    found: dict[int, str] = {}
+    for service in role.iterchildren(md("ArtifactResolutionService")):
+        said = attributes(service)
+        if said.get("Binding") == SOAP and _INDEX.fullmatch(said.get("index", "")):
+            found.setdefault(int(said["index"]), said.get("Location", ""))
+    return found

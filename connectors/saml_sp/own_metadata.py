@@ -1,0 +1,34 @@
+"""Our own metadata as a service provider, signed."""
+
+import secrets
+
+from connectors.formats.metadata import SIGNATURE_PLACE, service_provider_element
+from connectors.profiles import SAML2INT
+from connectors.signatures.signer import Signers
+from connectors.signatures.xmlsign import sign_enveloped
+
+
+def service_provider_metadata(
+    *,
+    entity_id: str,
+    acs_url: str,
+    signer: Signers,
+    now: int,
+    valid_for: int,
+    encryption: bytes = b"",
+    cbc: bool = False,
+) -> bytes:
+    """Our signed EntityDescriptor, valid for `valid_for` seconds from `now` (saml2int MD03: validUntil is always there).
+
+    `encryption` is the certificate (DER) of the key to encrypt to, empty where there is none; `cbc` offers AES-CBC.
+    """
+    element = service_provider_element(
+        metadata_id="_" + secrets.token_hex(16),
+        entity_id=entity_id,
+        acs_url=acs_url,
+        certificates=tuple(key.certificate for key in signer.published(now)),
+        valid_until=now + valid_for,
+        encryption=encryption,
+        cbc=cbc,
+    )
+    return sign_enveloped(element, signer.at(now), place=SIGNATURE_PLACE, profile=SAML2INT)
