@@ -1,6 +1,6 @@
 """One case of the corpus, and the entrance at which it is tried."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
@@ -48,6 +48,10 @@ class AttackCase:
     check: str | None
 
 
+# What a hostile case is, its octets, and the check that must refuse it
+Row = tuple[str, bytes, str]
+
+
 @dataclass(frozen=True, slots=True)
 class CaseBench:
     """Where cases of one kind are judged. `where` is the last part of their names."""
@@ -67,6 +71,10 @@ class CaseBench:
     def all_refused(self, family: str, check: str, rows: Mapping[str, bytes]) -> Iterator[AttackCase]:
         """Cases that one check must refuse, by what they are."""
         return (self.refused(family, what, octets, check) for what, octets in rows.items())
+
+    def refused_rows(self, families: Mapping[str, Iterable[Row]]) -> Iterator[AttackCase]:
+        """Cases that must be refused, by their families."""
+        return (self.refused(family, *row) for family, rows in families.items() for row in rows)
 
     def all_accepted(self, family: str, rows: Mapping[str, bytes]) -> Iterator[AttackCase]:
         """Cases that must be accepted, by what they are."""

@@ -9,26 +9,28 @@ from functools import cache
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from connectors.attacks.attack_case import AttackCase
+from connectors.attacks.attack_case import AttackCase, Row
 from connectors.attacks.messages.signatures import differing
 from connectors.attacks.queries.query_benches import Pairs, QueryBench, escaped, hmac_with, joined, signer
 from connectors.attacks.xml_signer import ECDSA_SHA256, HMAC_SHA256, RSA_SHA1, Signing, sign
 from connectors.formats.grammar import written
 from connectors.signatures.algorithms import RSA_PSS_SHA256, RSA_SHA256
 
-ALGORITHM, SIGNATURE = "query: algorithm", "query: signature"
-INSIDE, INFLATION, MEANING = "query: signature inside", "query: inflation", "query: message"
-DIFFERENTIAL = "query: parser differential"
 _TOO_LARGE = 256 * 1024
 _BOMB = 16 * 1024 * 1024
-Row = tuple[str, bytes, str]
 
 
 def signature_cases(bench: QueryBench) -> Iterator[AttackCase]:
     """Every one of these at one entrance."""
-    families = {ALGORITHM: _algorithms, SIGNATURE: _signatures, INSIDE: _inside, INFLATION: _inflation, MEANING: _meaning}
-    for family, rows in {**families, DIFFERENTIAL: _differing}.items():
-        yield from (bench.refused(family, what, octets, check) for what, octets, check in rows(bench))
+    families = {
+        "algorithm": _algorithms,
+        "signature": _signatures,
+        "signature inside": _inside,
+        "inflation": _inflation,
+        "message": _meaning,
+        "parser differential": _differing,
+    }
+    return bench.refused_rows({f"query: {family}": rows(bench) for family, rows in families.items()})
 
 
 def _differing(bench: QueryBench) -> Iterator[Row]:

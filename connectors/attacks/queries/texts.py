@@ -4,21 +4,17 @@ import secrets
 from collections.abc import Callable, Iterator
 from urllib.parse import unquote
 
-from connectors.attacks.attack_case import AttackCase
+from connectors.attacks.attack_case import AttackCase, Row
 from connectors.attacks.queries.query_benches import Pairs, QueryBench, escaped, joined, packed
 from connectors.signatures.redirect import DEFLATE
 
-ORDER, SPELLING = "query: order", "query: spelling"
-RELAY_STATE, PARAMETERS = "query: relay state", "query: parameters"
 _TOO_LARGE, _TOO_LONG = 256 * 1024, 1025
-Row = tuple[str, bytes, str]
 
 
 def text_cases(bench: QueryBench) -> Iterator[AttackCase]:
     """Every one of these at one entrance."""
-    families = {ORDER: _order, SPELLING: _spelling, RELAY_STATE: _relay_state, PARAMETERS: _parameters}
-    for family, rows in families.items():
-        yield from (bench.refused(family, what, octets, check) for what, octets, check in rows(bench))
+    families = {"order": _order, "spelling": _spelling, "relay state": _relay_state, "parameters": _parameters}
+    return bench.refused_rows({f"query: {family}": rows(bench) for family, rows in families.items()})
 
 
 def _order(bench: QueryBench) -> Iterator[Row]:

@@ -7,7 +7,7 @@ import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from connectors.attacks.attack_case import AttackCase
+from connectors.attacks.attack_case import AttackCase, Row
 from connectors.attacks.metadata_text import SIGNING, id_of, key_descriptors
 from connectors.attacks.registrations.entrances import MetadataBench
 from connectors.attacks.xml_signer import DIGESTS, HMAC_SHA256, MORE, RSA_SHA1, Edit, part, sign, swap, value, without
@@ -16,12 +16,6 @@ from connectors.signatures.parse import MAX_METADATA
 from connectors.signatures.profile import DS
 from connectors.wire.names import MD
 
-POISONED = "metadata: poisoned"
-NOT_SIGNED = "metadata: not signed"
-ANOTHER_KEY = "metadata: another key"
-ALGORITHM = "metadata: algorithms"
-WRAPPED = "metadata: wrapping"
-OCTETS = "metadata: octets"
 _END = "</md:EntityDescriptor>"
 _SIGNATURE_END = "</ds:Signature>"
 _ATTRIBUTES = "".join(f' a{number}=""' for number in range(33))
@@ -29,15 +23,18 @@ _ATTRIBUTES = "".join(f' a{number}=""' for number in range(33))
 
 def signed_cases(bench: MetadataBench) -> Iterator[AttackCase]:
     """All of them, for one kind of metadata."""
-    yield from _poisoned(bench)
-    yield from _not_signed(bench)
-    yield from _another_key(bench)
-    yield from _algorithms(bench)
-    yield from _wrapped(bench)
-    yield from _octets(bench)
+    families = {
+        "poisoned": _poisoned(bench),
+        "not signed": _not_signed(bench),
+        "another key": _another_key(bench),
+        "algorithms": _algorithms(bench),
+        "wrapping": _wrapped(bench),
+        "octets": _octets(bench),
+    }
+    return bench.refused_rows({f"metadata: {family}": rows for family, rows in families.items()})
 
 
-def _poisoned(bench: MetadataBench) -> Iterator[AttackCase]:
+def _poisoned(bench: MetadataBench) -> Iterator[Row]:
     """Changed after it was signed."""
     stolen = key_descriptors(SIGNING, bench.strange)
     changes: Mapping[str, Edit] = {
@@ -48,112 +45,93 @@ def _poisoned(bench: MetadataBench) -> Iterator[AttackCase]:
         "another entity": swap('entityID="https://', 'entityID="https://evil.'),
         "no end": swap(" validUntil=", " cacheDuration="),
     }
-    yield from bench.all_refused(POISONED, "digest", {what: bench.signed(late=edit) for what, edit in changes.items()})
+    yield from ((what, bench.signed(late=edit), "digest") for what, edit in changes.items())
 
 
-def _not_signed(bench: MetadataBench) -> Iterator[AttackCase]:
-    yield bench.refused(NOT_SIGNED, "at all", bench.text().encode(), "signature_missing")
+def _not_signed(bench: MetadataBench) -> Iterator[Row]:
+    yield "at all", bench.text().encode(), "signature_missing"
     last = bench.signed(how=replace(bench.how, place=1))
-    yield bench.refused(NOT_SIGNED, "the signature behind the first element", last, "signature_place")
+    yield "the signature behind the first element", last, "signature_place"
     text = bench.text().replace("<md:IDPSSODescriptor", '<md:IDPSSODescriptor ID="_role"', 1)
     role = sign(text.encode(), "_role", bench.holder, bench.how)
-    yield bench.refused(NOT_SIGNED, "one role alone", role, "signature_place")
+    yield "one role alone", role, "signature_place"
     both = sign(role, id_of(text), bench.holder, bench.how)
-    yield bench.refused(NOT_SIGNED, "a role of its own in what is signed", both, "signature_place")
-    yield bench.refused(
-        NOT_SIGNED, "another role by its id", bench.signed(how=replace(bench.how, uri="#_other")), "reference"
-    )
-    yield bench.refused(NOT_SIGNED, "twice", _twice(bench), "signature_count")
+    yield "a role of its own in what is signed", both, "signature_place"
+    yield "another role by its id", bench.signed(how=replace(bench.how, uri="#_other")), "reference"
+    yield "twice", _twice(bench), "signature_count"
     empty = bench.signed(late=value("ds:SignatureValue", lambda _: ""))
-    yield bench.refused(NOT_SIGNED, "an empty signature", empty, "signature_value")
+    yield "an empty signature", empty, "signature_value"
     empty_digest = bench.signed(how=replace(bench.how, info=value("ds:DigestValue", lambda _: "")))
-    yield bench.refused(NOT_SIGNED, "an empty digest", empty_digest, "digest_value")
-    yield bench.refused(
-        NOT_SIGNED, "no signature value", bench.signed(late=without("ds:SignatureValue")), "signature_shape"
-    )
+    yield "an empty digest", empty_digest, "digest_value"
+    yield "no signature value", bench.signed(late=without("ds:SignatureValue")), "signature_shape"
 
 
-def _another_key(bench: MetadataBench) -> Iterator[AttackCase]:
+def _another_key(bench: MetadataBench) -> Iterator[Row]:
     certificate = base64.b64encode(bench.strange.certificate).decode()
     brought = f"<ds:KeyInfo><ds:X509Data><ds:X509Certificate>{certificate}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>"
     honest = base64.b64encode(bench.holder.certificate).decode()
     borrowed = brought.replace(certificate, honest)
-    yield bench.refused(ANOTHER_KEY, "a stranger's", bench.signed(by=bench.strange), "signature")
+    yield "a stranger's", bench.signed(by=bench.strange), "signature"
     with_key = replace(bench.how, key_info=brought)
-    yield bench.refused(
-        ANOTHER_KEY, "a stranger's, that comes along", bench.signed(by=bench.strange, how=with_key), "signature"
-    )
+    yield "a stranger's, that comes along", bench.signed(by=bench.strange, how=with_key), "signature"
     disguised = replace(bench.how, key_info=borrowed)
-    yield bench.refused(ANOTHER_KEY, "a stranger's beside ours", bench.signed(by=bench.strange, how=disguised), "signature")
+    yield "a stranger's beside ours", bench.signed(by=bench.strange, how=disguised), "signature"
     # The keys that metadata names sign messages. That they sign it is no reason to believe it
-    yield bench.refused(ANOTHER_KEY, "one that is named in it", bench.signed(by=bench.another), "signature")
+    yield "one that is named in it", bench.signed(by=bench.another), "signature"
     listed = swap("<md:KeyDescriptor", f"{key_descriptors(SIGNING, bench.strange)}<md:KeyDescriptor")
-    yield bench.refused(
-        ANOTHER_KEY, "a stranger's that is named in it", bench.signed(listed, by=bench.strange), "signature"
-    )
+    yield "a stranger's that is named in it", bench.signed(listed, by=bench.strange), "signature"
 
 
-def _algorithms(bench: MetadataBench) -> Iterator[AttackCase]:
+def _algorithms(bench: MetadataBench) -> Iterator[Row]:
     how = bench.how
-    yield bench.refused(
-        ALGORITHM, "sha-1", bench.signed(how=replace(how, method=RSA_SHA1, made_with=how.method)), "signature_algorithm"
-    )
+    yield "sha-1", bench.signed(how=replace(how, method=RSA_SHA1, made_with=how.method)), "signature_algorithm"
     mac = replace(how, method=HMAC_SHA256, secret=bench.holder.certificate)
-    yield bench.refused(ALGORITHM, "a mac with our certificate", bench.signed(how=mac), "signature_algorithm")
+    yield "a mac with our certificate", bench.signed(how=mac), "signature_algorithm"
     unknown = replace(how, method=f"{MORE}none", made_with=how.method)
-    yield bench.refused(ALGORITHM, "one that nobody knows", bench.signed(how=unknown), "signature_algorithm")
+    yield "one that nobody knows", bench.signed(how=unknown), "signature_algorithm"
     for uri, name in DIGESTS.items():
         if name in ("sha1", "md5", "sha224"):
-            yield bench.refused(
-                ALGORITHM, f"a digest by {name}", bench.signed(how=replace(how, digest=uri)), "digest_algorithm"
-            )
+            yield f"a digest by {name}", bench.signed(how=replace(how, digest=uri)), "digest_algorithm"
     # Taken by the profile, and not by this key
     if how.method != RSA_SHA256 and bench.of == "entity":
         other = replace(how, method=RSA_SHA256, made_with=how.method)
-        yield bench.refused(ALGORITHM, "another kind of key", bench.signed(how=other), "signature")
+        yield "another kind of key", bench.signed(how=other), "signature"
     for uri in (uri for uri in ALGORITHMS if uri.endswith("rsa-MGF1") and bench.of == "entity"):
-        name = uri.rpartition("#")[2].lower()
-        yield bench.refused(
-            ALGORITHM,
-            f"one of the other profile, {name}",
-            bench.signed(how=replace(how, method=uri, made_with=how.method)),
-            "signature_algorithm",
-        )
+        renamed = bench.signed(how=replace(how, method=uri, made_with=how.method))
+        yield f"one of the other profile, {uri.rpartition('#')[2].lower()}", renamed, "signature_algorithm"
 
 
-def _wrapped(bench: MetadataBench) -> Iterator[AttackCase]:
+def _wrapped(bench: MetadataBench) -> Iterator[Row]:
     """A signed entity that is there, and another one that is meant to be read."""
     signed = bench.signed().decode()
     evil = bench.text().replace(' entityID="https://', ' entityID="https://evil.', 1)
     bare = f'<md:EntitiesDescriptor xmlns:md="{MD}">'
     listed = f"{bare}{evil}{signed}</md:EntitiesDescriptor>"
-    yield bench.refused(WRAPPED, "in a list of entities", listed.encode(), "root")
-    yield bench.refused(WRAPPED, "alone in a list of entities", f"{bare}{signed}</md:EntitiesDescriptor>".encode(), "root")
+    yield "in a list of entities", listed.encode(), "root"
+    yield "alone in a list of entities", f"{bare}{signed}</md:EntitiesDescriptor>".encode(), "root"
     inside = swap(_END, f"{signed}{_END}")
-    yield bench.refused(WRAPPED, "in an entity at its end", inside(evil).encode(), "structure")
+    yield "in an entity at its end", inside(evil).encode(), "structure"
     held = swap("<md:IDPSSODescriptor", f"<md:Extensions>{signed}</md:Extensions><md:IDPSSODescriptor")
-    yield bench.refused(WRAPPED, "in an extension", held(evil).encode(), "structure")
+    yield "in an extension", held(evil).encode(), "structure"
     signature = part("ds:Signature")(signed)
     objected = signature.replace(_SIGNATURE_END, f"<ds:Object>{signed.replace(signature, '')}</ds:Object>{_SIGNATURE_END}")
-    yield bench.refused(WRAPPED, "in an object of the signature", _first(evil, objected).encode(), "structure")
-    yield bench.refused(WRAPPED, "the signature of another entity", _first(evil, signature).encode(), "reference")
+    yield "in an object of the signature", _first(evil, objected).encode(), "structure"
+    yield "the signature of another entity", _first(evil, signature).encode(), "reference"
     renamed = evil.replace(id_of(evil), id_of(signed))
-    yield bench.refused(
-        WRAPPED, "the signature of another entity, and its id", _first(renamed, signature).encode(), "digest"
-    )
+    yield "the signature of another entity, and its id", _first(renamed, signature).encode(), "digest"
     kept = _first(renamed, signature).replace(_END, f"<md:Extensions>{signed.replace(signature, '')}</md:Extensions>{_END}")
-    yield bench.refused(WRAPPED, "both of one id", kept.encode(), "structure")
+    yield "both of one id", kept.encode(), "structure"
     same_id = swap("<md:IDPSSODescriptor", f'<md:IDPSSODescriptor ID="{id_of(signed)}"')
-    yield bench.refused(WRAPPED, "a role of the same id", same_id(signed).encode(), "duplicate_id")
+    yield "a role of the same id", same_id(signed).encode(), "duplicate_id"
     nested = bench.signed(swap(_END, f"{evil}{_END}"))
-    yield bench.refused(WRAPPED, "another entity in what is signed", nested, "structure")
+    yield "another entity in what is signed", nested, "structure"
     rolled = bench.signed(swap(_END, f'<md:EntitiesDescriptor xmlns:md="{MD}">{evil}</md:EntitiesDescriptor>{_END}'))
-    yield bench.refused(WRAPPED, "a list of entities in what is signed", rolled, "structure")
+    yield "a list of entities in what is signed", rolled, "structure"
     stray = bench.signed(swap(_END, f'<ds:KeyName xmlns:ds="{DS}">x</ds:KeyName>{_END}'))
-    yield bench.refused(WRAPPED, "a piece of a signature outside of it", stray, "signature_place")
+    yield "a piece of a signature outside of it", stray, "signature_place"
 
 
-def _octets(bench: MetadataBench) -> Iterator[AttackCase]:
+def _octets(bench: MetadataBench) -> Iterator[Row]:
     """Octets that two parsers read in two ways: in what is signed, or put into it where the signature does not see it."""
     signed = bench.signed
     commented = swap("</md:NameIDFormat>", "<!---->:evil</md:NameIDFormat>")
@@ -172,7 +150,7 @@ def _octets(bench: MetadataBench) -> Iterator[AttackCase]:
         "too many attributes": (signed(late=swap(_END, f"<md:x{_ATTRIBUTES}/>{_END}")), "attributes"),
     }
     for what, (octets, check) in texts.items():
-        yield bench.refused(OCTETS, what, octets, check)
+        yield what, octets, check
 
 
 def _twice(bench: MetadataBench) -> bytes:
