@@ -27,6 +27,14 @@ MAX_JTI = 256
 OF_THE_TOKEN = frozenset({"iss", "aud", "exp", "nbf", "iat", "jti"})
 # RFC 9101 §4: an object refers to no other. RFC 7519's `sub` would make it look like a client assertion (RFC 9101 §10.8)
 NESTED = frozenset({"request", "request_uri"})
+# The parameters that mean something here. Any other may be whatever it is (RFC 6749 §3.1)
+PARAMETERS = (
+    frozenset({"acr_values", "claims", "client_id", "code_challenge", "code_challenge_method", "dpop_jkt"})
+    | frozenset(
+        ("id_token_hint", "max_age", "nonce", "prompt", "redirect_uri", "registration", "response_mode", "response_type")
+    )
+    | {"scope", "state", "ui_locales"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +66,7 @@ class RequestObject:
 #     asks, so a server beside us that passes it on gets nothing: the answer goes to the client, and says who we are.
 #  4. When: not ended, not too long, not in the future.
 #  5. An identifier, where it has one.
-#  6. The parameters, each a text or a number, and `claims` an object.
+#  6. The parameters that we know, each a text or a number, and `claims` an object.
 def judge_request_object(
     token: str, keys: Sequence[VerificationKey], expected: ExpectedRequestObject, now: int
 ) -> RequestObject:
@@ -83,8 +91,8 @@ def judge_request_object(
     if len(jti) > MAX_JTI:
         raise AssertionRejected("object_jti", f"jti is longer than {MAX_JTI} characters")
     # 6.
-    parameters = {name: _text(name, value) for name, value in claims.members.items() if name not in OF_THE_TOKEN}
-    return RequestObject(parameters, jti, ends)
+    found = {name: _text(name, value) for name, value in claims.members.items() if name not in OF_THE_TOKEN}
+    return RequestObject({name: text for name, text in found.items() if text is not None}, jti, ends)
 
 
 def _judge_audience(claims: SignedClaims, issuer: str) -> None:
@@ -111,8 +119,8 @@ def _judged_times(claims: SignedClaims, now: int, *, strict: bool) -> int:
     return ends
 
 
-def _text(name: str, value: Json) -> str:
-    """A parameter as an address would have it (RFC 9101 §4, OpenID Connect Core §6.1)."""
+def _text(name: str, value: Json) -> str | None:
+    """A parameter as an address would have it (RFC 9101 §4, OpenID Connect Core §6.1); None for what no address could."""
     if isinstance(value, str):
         return value
     # bool is an int to Python
@@ -120,4 +128,6 @@ def _text(name: str, value: Json) -> str:
         return str(value)
     if name == "claims" and isinstance(value, dict):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if name not in PARAMETERS:
+        return None
     raise AssertionRejected("object_parameter", "a parameter is neither a text nor a number, nor claims an object")

@@ -128,6 +128,12 @@ def test_a_good_object_gives_its_parameters_as_an_address_would_have_them(alg: s
     assert "canary" not in repr(held)
 
 
+@pytest.mark.spec("RFC 6749 §3.1")
+@pytest.mark.parametrize("value", [True, None, [], ["a"], {"a": 1}])
+def test_a_parameter_that_means_nothing_here_may_be_whatever_it_is(value: Json) -> None:
+    assert judged(token(authorization_details=value)).parameters == judged(token()).parameters
+
+
 def test_the_edges_are_inside() -> None:
     edges: tuple[dict[str, Json], ...] = (
         {"exp": NOW - SKEW + 1, "nbf": NOW - 60},
