@@ -12,13 +12,16 @@ from policies.parties import Tenant
 class Mark:
     """A one-time thing that a unit takes: its kind, its SHA-256, and until when it must be remembered."""
 
-    # "login", "request", "response", "assertion", "code", "refresh", "receipt", "jti", "dpop", "device", "again", "trial"
+    # "login", "request", "response", "assertion", "code", "refresh", "receipt", "jti", "dpop", "device", "again", "trial".
+    # UPSTREAM is none that anybody has to be the first to take
     kind: str
     digest: bytes
     end: int
 
 
 UNSENT = "unsent"
+# A session, or all of a person, that a provider said has ended
+UPSTREAM = "upstream"
 # A session that somebody ended: what was issued in it ended, too
 ENDED = "ended"
 

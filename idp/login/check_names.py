@@ -19,7 +19,7 @@ LOGIN_CHECKS: Mapping[str, str] = {
     "decided_shape": "the question was shown by this version",
     "approval_ended": "the earlier approval that one line speaks of still holds",
     "decided": "a login is decided once, and answered again only alike and within a minute",
-    "session_ended": "the session that a sign-in rests on has not ended",
+    "session_ended": "the session that a sign-in rests on has not ended, here or at the provider",
     "policy_changed": "purpose, registrations and switches are what they were when the question was shown",
     "hinted_subject": "who signs in is the person whom the service's id_token_hint names",
     "subject_empty": "the identifier that a pseudonym is made of is not empty",

@@ -299,8 +299,10 @@ class Broker:
         if not first:
             released = replace(released, record=b"")
         try:
-            # Asked again: a commit may take seconds, and what was switched off meanwhile is not sent
+            # Asked again: a commit may take seconds, and what was switched off or ended meanwhile is not sent
             self._role.going(decided.request, decided.provider_id, decided.acts)
+            if session is not None:
+                frontend.session(decided, key, now)
         except BrokerError:
             self.not_sent(released, decided.login, now)
             raise

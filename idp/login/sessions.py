@@ -18,12 +18,12 @@ from idp.ledger.leaf import subject_index
 from idp.ledger.ledger_keys import framed, mac
 from idp.login.sealing import KEY_BYTES, Sealer
 from idp.login.state_codec import NEVER_DEFLATED, Codec
-from idp.login.states import Decided
+from idp.login.states import LOGIN_LIFE, Decided
 from idp.ports import SessionRow
 from idp.store.sessions import EndedParticipant, StoredSession, StoredSessions
 from policies.authentication import ServiceRequest
 from policies.errors import NotFound, Replayed
-from policies.parties import ClientId, ServiceId, SubjectNamespace, Tenant
+from policies.parties import ClientId, IdentityProvider, ProviderId, ServiceId, SubjectNamespace, Tenant
 from policies.session_groups import SessionGroup
 
 KIND = "session"
@@ -90,12 +90,14 @@ class Sessions:
         """The row that a sign-in writes, for the browser that will have `handle`; None where the service shares none.
 
         It goes on in the session that the login began in while that one lives and is about the same person; else it is a
-        new session. What a session alone vouched for goes on in it, or not at all: raises `Replayed`.
+        new session. What a session alone vouched for goes on in it, or not at all: raises `Replayed`, as it does where the
+        provider has ended what the sign-in rests on.
         """
         shared, signed_in = decided.request.shared, decided.signed_in
         if shared is None or signed_in is None or (group := self._groups.get(shared.group)) is None:
             return None
         person = self.person(signed_in.namespace, signed_in.subject)
+        self._check_upstream(signed_in, person, decided.heard, now)
         before = self._standing(decided.request, now)
         standing = before is not None and before.person == person
         if decided.resumed and not standing:
@@ -124,6 +126,28 @@ class Sessions:
         """End sessions; the services that are told of it hear at once."""
         return self.stored.end(names, now, told=self.told, due=now)
 
+    def note_upstream(self, provider: IdentityProvider, subject: str, session: str, at: int) -> None:
+        """A provider ended a session of its, or all of a subject: what it vouched for before begins none of ours.
+
+        Whoever ends ours looks for them after this. One that begins meanwhile looks for the mark after it was written.
+        """
+        named = [self._over(provider.provider_id, self.upstream(session))] if session else []
+        if subject and not provider.subject_attribute:
+            person = self.person(provider.namespace, subject)
+            named.append(self._over(provider.provider_id, person, b"unnamed" if session else b"all"))
+        self.stored.note(named, at + LOGIN_LIFE)
+
+    def _check_upstream(self, signed_in: RememberedSignIn, person: bytes, heard: int, now: int) -> None:
+        """Raises `Replayed` where the provider has ended what this sign-in rests on; ends what rests on it already."""
+        name, upstream = signed_in.provider_id, self.upstream(signed_in.upstream)
+        of_session = self._over(name, upstream) if signed_in.upstream else self._over(name, person, b"unnamed")
+        since = signed_in.authenticated_at or heard
+        if not self.stored.noted((of_session, self._over(name, person, b"all")), max(since + LOGIN_LIFE, now + 1)):
+            return
+        if signed_in.upstream:
+            self.end(self.stored.of_upstream(name, upstream), now)
+        raise Replayed("session_ended", "the provider has ended what this sign-in rests on")
+
     def person(self, namespace: SubjectNamespace, subject: str) -> bytes:
         """The keyed digest by which a person's sessions are found. The ledger's index of them is another one."""
         return self.of_index(subject_index(self._index_key, self._tenant, namespace, subject))
@@ -142,6 +166,9 @@ class Sessions:
 
     def _sid(self, session: bytes, service: ServiceId) -> str:
         return base64url(self._name(b"sid", session, service.encode())[:SID_BYTES])
+
+    def _over(self, provider_id: ProviderId, *parts: bytes) -> bytes:
+        return self._name(b"over", provider_id.encode(), *parts)
 
     def _name(self, *parts: bytes) -> bytes:
         return mac(self._naming, framed(self._tenant.encode(), *parts))

@@ -11,10 +11,10 @@ from os import urandom
 
 from sqlalchemy import ColumnElement, Engine, delete, insert, select
 
-from idp.ports import ENDED, sid_digest
+from idp.ports import ENDED, UPSTREAM, sid_digest
 from idp.store import tables
 from idp.store.commits import one_turn
-from idp.store.engine import reading, single, writing
+from idp.store.engine import reading, single, upsert, writing
 from policies.parties import ClientId, Tenant
 from policies.registrations.client_tokens import LONGEST_REFRESH_LIFE
 
@@ -113,6 +113,26 @@ class StoredSessions:
             if ended := [{"digest": sid_digest(one.sid)} for one in found]:
                 connection.execute(insert(tables.parked), [{**empty, **row} for row in ended])
         return tuple(found)
+
+    def note(self, ended: Collection[bytes], until: int) -> None:
+        """Leave marks, until `until`, of what a provider said has ended. A later one takes the place of an earlier."""
+        if not ended:
+            return
+        row, table = {"tenant": self._tenant, "kind": UPSTREAM, "unit": b"", "ends": until}, tables.marks.c
+        with reading(), one_turn(self._engine), writing(self._engine).begin() as connection:
+            fresh = upsert(connection, tables.marks).values([{**row, "digest": digest} for digest in sorted(ended)])
+            later = fresh.excluded.ends > table.ends
+            key = [table.tenant, table.kind, table.digest]
+            connection.execute(
+                fresh.on_conflict_do_update(index_elements=key, set_={"ends": fresh.excluded.ends}, where=later)
+            )
+
+    def noted(self, named: Collection[bytes], until: int) -> bool:
+        """Whether there is a mark of one of these, until then or later."""
+        table = tables.marks.c
+        which = (table.tenant == self._tenant, table.kind == UPSTREAM, table.digest.in_(sorted(named)), table.ends >= until)
+        with reading(), self._reads.connect() as connection:
+            return connection.scalar(select(table.ends).where(*which).limit(1)) is not None
 
     def leave(self, clients: Collection[str]) -> None:
         """Take services out of every session: nothing is sent to one that is switched off, and its switch ends the rest."""

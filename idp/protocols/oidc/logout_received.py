@@ -46,6 +46,8 @@ class ReceivedLogouts:
             return _refused("logout_token is absent, or too long", provider_id)
         try:
             told = connector.logged_out(token, now)
+            # First of all, for a sign-in whose question is open: it finds this, or is found
+            self._logouts.sessions.note_upstream(provider, told.subject, told.session, max(now, told.issued_at))
             named = self._named(provider, told)
             # Before the mark: what dies between the two is done by the provider's next try
             self._logouts.sessions.end(named, now)

@@ -143,3 +143,13 @@ def test_tries_become_seldom_and_end_and_an_operator_begins_anew(store: Store) -
     (one,) = found.take(now)
     found.done(one)
     assert found.listed() == []
+
+
+def test_a_later_mark_of_what_ended_upstream_takes_the_place_of_an_earlier_and_not_the_other_way(store: Store) -> None:
+    found = stored(store)
+    for until in (NOW + 5, NOW + 9, NOW + 7):
+        found.note([b"one", b"two"], until)
+        found.note([], until)
+    assert found.noted([b"two", b"three"], NOW + 9)
+    assert not found.noted([b"two"], NOW + 10)
+    assert not found.noted([b"three"], NOW)

@@ -1,17 +1,24 @@
 """Services that share a sign-in over an OpenID provider: what it did not say nobody claims, and what it ended is over."""
 
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, func, select
 
+from connectors.logout_token import EVENT
+from connectors.wire.claims import Json
+from idp.login.sessions import Sessions
+from idp.login.states import Decided
+from idp.ports import UPSTREAM, SessionRow
 from idp.store import tables
-from tests.connectors.oidc.upstream import LEFT_OUT, Upstream, upstream
+from tests.connectors.oidc.upstream import CLIENT, LEFT_OUT, SUBJECT, Upstream, upstream
+from tests.connectors_jws.jws_doubles import handmade
 from tests.idp.staging import Clock, fresh, opened
 from tests.idp.web.shared_stage import Member, SharedStage
 from tests.idp.web.test_openid_upstream_http import back, files, sent
-from tests.idp.web.visitor import Answer, query_of
+from tests.idp.web.visitor import DIRECT, Answer, query_of
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +34,7 @@ def stage(running: SharedStage) -> Iterator[SharedStage]:
         with found.application.store.engine.begin() as connection:
             for table in (tables.approvals, tables.sessions, tables.participants, tables.logouts):
                 connection.execute(delete(table))
+            connection.execute(delete(tables.marks).where(tables.marks.c.kind == UPSTREAM))
         yield found
 
 
@@ -67,3 +75,65 @@ def test_when_nobody_said_when_a_max_age_leads_to_the_provider_and_no_auth_time_
     assert question(member, op, "museum").status == 403, "its registration requires an auth_time"
     op.claims["auth_time"] = op.now - 30
     assert member.claims("museum", member.decides(question(member, op, "museum")).back["code"])["auth_time"] == op.now - 30
+
+
+def _logged_out(member: Member, op: Upstream, **changes: Json) -> None:
+    """The provider tells that a session of its ended."""
+    now = member.stage.clock()
+    times: dict[str, Json] = {"iat": now, "exp": now + 120, "jti": secrets.token_urlsafe(8)}
+    claims: dict[str, Json] = {"iss": op.base, "aud": CLIENT, **times, "events": {EVENT: {}}, **changes}
+    token = handmade({"alg": op.alg, "kid": op.kid, "typ": "logout+jwt"}, claims, op.key)
+    told = member.go("POST", "/oidc/backchannel/op", fields={"logout_token": token}, headers=DIRECT, jar={})
+    assert told.status == 200, told.text
+
+
+def _sessions(stage: SharedStage) -> int:
+    with stage.application.store.engine.connect() as connection:
+        return connection.scalar(select(func.count()).select_from(tables.sessions)) or 0
+
+
+@pytest.mark.spec("Back-Channel Logout §2.7")
+@pytest.mark.parametrize(
+    ("named", "by", "ends"),
+    [
+        ("session-1", {"sid": "session-1"}, True),
+        ("session-1", {"sid": "session-1", "sub": SUBJECT}, True),
+        ("session-1", {"sub": SUBJECT}, True),
+        (LEFT_OUT, {"sid": "session-1", "sub": SUBJECT}, True),
+        ("session-1", {"sid": "session-2", "sub": SUBJECT}, False),
+        ("session-1", {"sub": "somebody else"}, False),
+    ],
+)
+def test_a_logout_while_the_question_is_open_is_not_forgotten(
+    member: Member, stage: SharedStage, op: Upstream, named: str, by: dict[str, Json], *, ends: bool
+) -> None:
+    op.claims["sid"] = named
+    page, records = question(member, op), stage.records
+    stage.clock.ahead += 5
+    _logged_out(member, op, **by)
+    answer = member.decides(page)
+    assert answer.status == (409 if ends else 200)
+    assert (stage.records - records, _sessions(stage)) == ((0, 0) if ends else (1, 1))
+    stage.clock.ahead += 1
+    op.now = stage.clock()
+    assert member.decides(question(member, op)).status == 200, "who signs in after it is signed in"
+
+
+@pytest.mark.spec("Back-Channel Logout §2.7")
+def test_a_logout_while_the_release_is_written_sends_nothing_and_leaves_no_session(
+    member: Member, stage: SharedStage, op: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, records, row = question(member, op), stage.records, Sessions.row
+    told: list[int] = []
+
+    def checked_and_then(self: Sessions, decided: Decided, handle: bytes, now: int) -> SessionRow | None:
+        found = row(self, decided, handle, now)
+        if not told:
+            told.append(now)
+            _logged_out(member, op, sid="session-1")
+        return found
+
+    monkeypatch.setattr(Sessions, "row", checked_and_then)
+    assert member.decides(page).status == 409
+    assert stage.records == records + 2, "the release, and that it was not sent"
+    assert _sessions(stage) == 0
