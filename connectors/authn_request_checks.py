@@ -5,12 +5,12 @@ goes nowhere but where the pinned metadata of its sender says: an address that t
 Times are seconds since the epoch; nothing here reads a clock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from connectors.connector import Inbound
 from connectors.formats.authn_request import AuthnRequestMessage, read_authn_request
-from connectors.formats.metadata import ServiceProviderFacts
+from connectors.formats.service_provider import ServiceProviderFacts
 from connectors.profiles import Profile
 from connectors.request_checks import MAX_CONTEXTS
 from connectors.response_checks import check_issued
@@ -44,21 +44,36 @@ def judge_authn_request(
 
     Raises `AssertionRejected`.
     """
+    found = addressed_request(request, party, here, now, profile)
+    check_wishes(found, party, NAME_ID_FORMATS)
+    return found
+
+
+def addressed_request(
+    request: AuthnRequestMessage, party: ServiceProviderFacts, here: str, now: int, profile: Profile
+) -> AuthnRequestMessage:
+    """Judge from whom, to whom and when. What fails here is answered nowhere; as `judge_authn_request`."""
     if not party.entity_id or request.issuer != party.entity_id:
         raise AssertionRejected("issuer", "a request of another issuer than whose key signed it")
     if not here or request.destination != here:
         raise AssertionRejected("destination", "a request to another address, or to none")
     check_issued(request.issue_instant, now, "request_issued", profile)
-    acs_url = _acs_url(request, party)
-    _check_subject(request, party)
+    return replace(request, acs_url=_acs_url(request, party))
+
+
+def check_wishes(request: AuthnRequestMessage, party: ServiceProviderFacts, formats: Collection[str]) -> None:
+    """Judge what is asked for: what fails here is told to the service. `formats` are those of NameIDs that it can have.
+
+    Raises `AssertionRejected`.
+    """
+    _check_subject(request, party, formats)
     _check_contexts(request)
-    if request.attribute_index is not None and request.attribute_index not in party.attribute_indexes:
+    if request.attribute_index is not None and request.attribute_index not in party.wanted:
         raise AssertionRejected("attribute_index", "an AttributeConsumingServiceIndex that the metadata does not have")
     if request.consent and request.consent not in CONSENTS:
         raise AssertionRejected("consent", "a Consent that SAML does not have")
     if request.provider_name and not is_plain(request.provider_name):
         raise AssertionRejected("provider_name", "a ProviderName that is too long or has control characters")
-    return replace(request, acs_url=acs_url)
 
 
 def _acs_url(request: AuthnRequestMessage, party: ServiceProviderFacts) -> str:
@@ -80,11 +95,11 @@ def _acs_url(request: AuthnRequestMessage, party: ServiceProviderFacts) -> str:
     return known
 
 
-def _check_subject(request: AuthnRequestMessage, party: ServiceProviderFacts) -> None:
+def _check_subject(request: AuthnRequestMessage, party: ServiceProviderFacts, formats: Collection[str]) -> None:
     """How the citizen is to be named."""
     wanted = request.name_id_format
     unlisted = wanted not in ("", UNSPECIFIED) and party.name_id_formats and wanted not in party.name_id_formats
-    if wanted not in NAME_ID_FORMATS or unlisted:
+    if wanted not in formats or unlisted:
         raise AssertionRejected("name_id_policy", "a NameID format that cannot be had")
     # With another's name it would ask for the identifier under which a citizen is known there
     if request.sp_name_qualifier not in ("", party.entity_id):

@@ -1,4 +1,4 @@
-"""The verified bytes of another node's request, by either binding, and who vouches for them."""
+"""The verified bytes of a request of SAML, by either binding, and which node or service vouches for them."""
 
 import base64
 import html
@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 
 from connectors.connector import Inbound
 from connectors.formats.eidas.request import RequestHead, read_request_head
-from connectors.profiles import EIDAS
+from connectors.profiles import EIDAS, Profile
 from connectors.request_checks import PeerRequestRefused
 from connectors.signatures.parse import MAX_PARAMETER
 from connectors.signatures.pinned_keys import PinnedKey
@@ -28,28 +28,28 @@ _ISSUER = re.compile(rb"<(?:[^\s<>/:]+:)?Issuer(?:\s[^<>]*)?>([^<]{0,1024})<")
 
 
 def verified_request(
-    inbound: Inbound, keys: Mapping[EntityId, Sequence[PinnedKey]]
+    inbound: Inbound, keys: Mapping[EntityId, Sequence[PinnedKey]], profile: Profile = EIDAS
 ) -> tuple[Signed, RequestHead, str, EntityId]:
-    """The signed octets, their head, the RelayState beside them ("" for none), and the node that sent them.
+    """The signed octets, their head, the RelayState beside them ("" for none), and who sent them: a node or a service.
 
-    `keys` are those of all registered nodes, as approved and in force now. Only the keys of the node that the message names
-    are tried (of any node, where it names none that we know), so that more nodes do not make a forgery cost more. A key
-    verifies first; then the signed Issuer has to have this very key: two nodes may publish one certificate. Raises
+    `keys` are those of all who are registered, as approved and in force now. Only the keys of the one that the message
+    names are tried (of anybody, where it names none that we know), so that more of them do not make a forgery cost more. A
+    key verifies first; then the signed Issuer has to have this very key: two may publish one certificate. Raises
     `PeerRequestRefused`, which only a page may tell: nobody that we know vouches for the message.
     """
-    anybody = next((of_node for of_node in keys.values() if of_node), ())
+    anybody = next((of_sender for of_sender in keys.values() if of_sender), ())
     if not anybody:
-        raise PeerRequestRefused("keys", "no registered node has metadata that is approved and valid now")
+        raise PeerRequestRefused("keys", "nobody who is registered has metadata that is approved and valid now")
     tried = keys.get(EntityId(_unverified_issuer(inbound))) or anybody
     try:
-        signed, relay_state = foreseen(signed_message)(inbound, "SAMLRequest", tried, REQUEST, EIDAS)
+        signed, relay_state = foreseen(signed_message)(inbound, "SAMLRequest", tried, REQUEST, profile)
     except AssertionRejected as error:
-        hint = " Is the node registered in nodes/, and its metadata approved?" if error.check == "signature" else ""
+        hint = " Is its sender registered, and its metadata the one of today?" if error.check == "signature" else ""
         raise PeerRequestRefused(error.check, f"{error.detail}.{hint}") from error
     head = read_request_head(signed)
     sender = EntityId(head.issuer)
     if signed.key_id not in {key.key_id for key in keys.get(sender, ())}:
-        raise PeerRequestRefused("issuer", "a request whose Issuer is no node that has the key that signed it")
+        raise PeerRequestRefused("issuer", "a request whose Issuer has not the key that signed it")
     return signed, head, relay_state, sender
 
 

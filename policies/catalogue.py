@@ -13,11 +13,12 @@ A catalogue is a value that is passed along; a city adds attributes of its own b
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from policies.attributes import EXACT, Address, AttributeName, Form, Value
 from policies.authentication import AskedAttribute
+from policies.errors import RequestRefused
 from policies.forms import FORMS, MULTIPLE, AttributeKind, check_semilattice, is_form, meet, parse_form, spelling
 from policies.parameters import entries
 from policies.parties import Translated
@@ -181,6 +182,17 @@ class Catalogue:
         attribute = self.attributes.get(name)
         return meet(FORMS[attribute.kind], a, b) if attribute else None
 
+    def each_once(self, asked: Iterable[AskedAttribute]) -> tuple[AskedAttribute, ...]:
+        """Each attribute once, in the form that says more. Raises `RequestRefused` where neither of two does."""
+        forms: dict[AttributeName, Form] = {}
+        for one in asked:
+            before = forms.get(one.name, one.form)
+            weaker = self.meet(one.name, one.form, before)
+            if weaker not in (one.form, before):
+                raise RequestRefused("One attribute is asked for in two forms, neither of which says more.")
+            forms[one.name] = before if weaker == one.form else one.form
+        return tuple([AskedAttribute(name, forms[name]) for name in sorted(forms)])
+
     # -- OpenID Connect ------------------------------------------------------------------------------------------------
 
     def claim_for(self, name: AttributeName, form: Form) -> str:
@@ -243,6 +255,14 @@ class Catalogue:
             claim + "18" for claim, (name, _) in self._by_parameter.items() if claim.endswith(_AGE_OVER) and name in wanted
         )
         return tuple(sorted({*plain, *ages}))
+
+
+def may_ask(asked: AskedAttribute, named: Collection[AskedAttribute], *, any_age: bool) -> bool:
+    """Whether a request may bring this form: one with a parameter of its own would be its words on our page.
+
+    `named` are those of purpose and registration. `any_age` lets every age be asked for.
+    """
+    return not asked.form.parameter or (any_age and asked.form.name == "age_over") or asked in named
 
 
 STANDARD = Catalogue({attribute.name: attribute for attribute in _STANDARD_ATTRIBUTES})

@@ -10,6 +10,7 @@ from policies.registrations.openid_client import OpenIDClient
 from policies.registrations.openid_registration import OpenIDRegistration
 from policies.registrations.redirects import is_redirect
 from policies.registrations.saml_registration import SamlRegistration
+from policies.registrations.saml_service import SamlService
 
 Tenant = NewType("Tenant", str)
 ClientId = NewType("ClientId", str)
@@ -50,7 +51,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class RelyingParty:
-    """A registered relying party (an OpenID Connect client)."""
+    """A registered relying party: an OpenID Connect client, or a service that speaks SAML."""
 
     client_id: ClientId
     title: Translated
@@ -92,6 +93,8 @@ class RelyingParty:
     # Whether it registered itself: it learns that somebody signed in, under a pseudonym of that one sign-in
     registered: bool = False
     openid: OpenIDClient = field(default_factory=OpenIDClient)
+    # of a service that speaks SAML; None of a client
+    saml: SamlService | None = None
 
     def takes(self, redirect_uri: str) -> bool:
         """Whether an answer may go there."""

@@ -49,18 +49,6 @@ class IdentityProviderMetadata:
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceProviderFacts:
-    """The used part of an SPSSODescriptor: by index where answers by POST may go, and certificates (DER) that sign."""
-
-    entity_id: str
-    acs_urls: Mapping[int, str]
-    default_index: int
-    attribute_indexes: frozenset[int] = frozenset()
-    name_id_formats: frozenset[str] = frozenset()  # none: it says nothing about them
-    certificates: tuple[bytes, ...] = field(default=(), repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class Participant:
     """A participant of single logout: an entity, and the certificates (DER) that sign in its roles."""
 
@@ -73,7 +61,7 @@ def read_identity_provider(octets: bytes, entity_id: str) -> IdentityProviderMet
 
     The operator pinned the file: it needs no signature and no validUntil. Parts that we do not use are skipped.
     """
-    root = _entity(octets)
+    root = entity_of(octets)
     if attributes(root).get("entityID") != entity_id:
         raise ValueError("its entityID is not that of the registration.")
     roles = roles_of(root, "IDPSSODescriptor")
@@ -85,7 +73,7 @@ def read_identity_provider(octets: bytes, entity_id: str) -> IdentityProviderMet
     }
     return IdentityProviderMetadata(
         entity_id=entity_id,
-        certificates=_signing_certificates(roles),
+        certificates=signing_certificates(roles),
         redirect_url=services.get(REDIRECT, ""),
         post_url=services.get(POST, ""),
         resolvers=resolvers_of(roles[0]),
@@ -94,55 +82,25 @@ def read_identity_provider(octets: bytes, entity_id: str) -> IdentityProviderMet
     )
 
 
-def read_service_provider(octets: bytes) -> ServiceProviderFacts:
-    """Read a service provider's pinned EntityDescriptor, as `read_identity_provider`. ValueError, with words.
-
-    The default service is the first that says to be it, else the first that does not say that it is none, else the first
-    (Metadata 2.0 §2.2.3). Services by other bindings than POST are skipped: we answer by no other.
-    """
-    root = _entity(octets)
-    roles = roles_of(root, "SPSSODescriptor")
-    if len(roles) != 1:
-        raise ValueError("it does not have exactly one SPSSODescriptor for SAML 2.0.")
-    services = [
-        attributes(service)
-        for service in roles[0].iterchildren(md("AssertionConsumerService"))
-        if attributes(service).get("Binding") == POST
-    ]
-    acs_urls = {_service_index(service): service.get("Location", "") for service in services}
-    if not acs_urls or len(acs_urls) != len(services) or not all(acs_urls.values()):
-        raise ValueError("it has no AssertionConsumerService by POST, one without a Location, or an index twice.")
-    # By these keys the first of equals is the least: True is greater than False
-    ranks = [(s.get("isDefault") not in ("true", "1"), s.get("isDefault") in ("false", "0")) for s in services]
-    return ServiceProviderFacts(
-        entity_id=_entity_id(root),
-        certificates=_signing_certificates(roles),
-        acs_urls=acs_urls,
-        default_index=_service_index(services[ranks.index(min(ranks))]),
-        attribute_indexes=frozenset(
-            _service_index(attributes(service)) for service in roles[0].iterchildren(md("AttributeConsumingService"))
-        ),
-        name_id_formats=frozenset((one.text or "").strip() for one in roles[0].iterchildren(md("NameIDFormat"))),
-    )
-
-
 def read_participant(octets: bytes) -> Participant:
     """Read a participant of single logout: an identity provider, a service provider, or both. ValueError, with words."""
-    root = _entity(octets)
+    root = entity_of(octets)
     roles = [*roles_of(root, "IDPSSODescriptor"), *roles_of(root, "SPSSODescriptor")]
     if not roles:
         raise ValueError("it has neither an IDPSSODescriptor nor an SPSSODescriptor for SAML 2.0.")
-    return Participant(_entity_id(root), _signing_certificates(roles))
+    return Participant(entity_id_of(root), signing_certificates(roles))
 
 
-def _entity(octets: bytes) -> Element:
+def entity_of(octets: bytes) -> Element:
+    """The EntityDescriptor that is the root. ValueError for another one."""
     root = parse_metadata(octets)
     if root.tag != md("EntityDescriptor"):
         raise ValueError("the file holds no EntityDescriptor as its root.")
     return root
 
 
-def _entity_id(root: Element) -> str:
+def entity_id_of(root: Element) -> str:
+    """The entityID of a descriptor. ValueError where there is none."""
     entity_id = attributes(root).get("entityID", "")
     if not 0 < len(entity_id) <= MAX_TEXT:
         raise ValueError("it has no entityID, or one that is too long.")
@@ -158,14 +116,15 @@ def roles_of(root: Element, name: str) -> list[Element]:
     ]
 
 
-def _service_index(service: Mapping[str, str]) -> int:
+def index_of(service: Mapping[str, str]) -> int:
+    """The index among the attributes of a service. ValueError where it is none."""
     text = service.get("index", "")
     if not _INDEX.fullmatch(text) or int(text) > MAX_INDEX:
         raise ValueError("an index of a service is no number, or too large.")
     return int(text)
 
 
-def _signing_certificates(roles: Iterable[Element]) -> tuple[bytes, ...]:
+def signing_certificates(roles: Iterable[Element]) -> tuple[bytes, ...]:
     """Each certificate (DER) that signs in these roles, once. ValueError where there is none."""
     certificates = [
         certificate
@@ -173,14 +132,14 @@ def _signing_certificates(roles: Iterable[Element]) -> tuple[bytes, ...]:
         for descriptor in role.iterchildren(md("KeyDescriptor"))
         # No `use` means both (Metadata 2.0 §2.4.1.1): reading it as neither would turn verification off.
         if attributes(descriptor).get("use", "signing") == "signing"
-        for certificate in _certificates(descriptor)
+        for certificate in certificates_in(descriptor)
     ]
     if not certificates:
         raise ValueError("it has no certificate for signing.")
     return tuple(dict.fromkeys(certificates))
 
 
-def _certificates(descriptor: Element) -> list[bytes]:
+def certificates_in(descriptor: Element) -> list[bytes]:
     """The DER certificate of one KeyDescriptor, as often as it stands; none where the key stands there by itself.
 
     Several are a chain (XML Signature 1.1 §4.5.4): read as keys, an authority could sign for everybody it issued to.

@@ -10,12 +10,15 @@ X500 = "urn:oasis:names:tc:SAML:2.0:profiles:attribute:X500"
 REDIRECT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
 SOAP = "urn:oasis:names:tc:SAML:2.0:bindings:SOAP"
 POST = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
+ARTIFACT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Artifact"
+PAOS = "urn:oasis:names:tc:SAML:2.0:bindings:PAOS"
 
 BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 
 PERSISTENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
 TRANSIENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 ENTITY = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity"
+EMAIL = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
 UNSPECIFIED = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
 
 ATTRNAME_URI = "urn:oasis:names:tc:SAML:2.0:attrname-format:uri"

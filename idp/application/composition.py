@@ -12,6 +12,7 @@ from idp.application.certificate_proxy import proxy_of
 from idp.application.shared_sign_ins import logouts_of, received_by, sessions_of
 from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys, NodeKeys
+from idp.keys.kinds import SAML_LIFE
 from idp.login.approvals import Approvals
 from idp.login.city_role import CityRole
 from idp.login.eligible import TRIAL
@@ -39,7 +40,9 @@ from idp.protocols.oidc.registration import Registrations
 from idp.protocols.oidc.relying_party import Sources, openid_connector, own_keys
 from idp.protocols.oidc.requests import request as oidc_request
 from idp.protocols.oidc.trial import Trials
+from idp.protocols.saml import question as saml_question
 from idp.protocols.saml.deviation_guard import DeviationGuard, GuardedConnector
+from idp.protocols.saml.identity_provider import SamlIdentityProvider, idp_metadata
 from idp.protocols.saml.service_provider import saml_connector, saml_metadata
 from idp.receipts.citizen import CitizenReceipts
 from idp.receipts.issue import Receipts
@@ -139,7 +142,12 @@ def _city(parts: SiteParts) -> CitySite:
         pages=parts.pages,
         log=parts.store,
         clock=parts.clock,
-        metadata={**saml_metadata(settings, keys), **receiving_metadata(settings, keys), **own_keys(keys)},
+        metadata={
+            **saml_metadata(settings, keys),
+            "/saml/idp": Published(partial(idp_metadata, settings.issuer, keys.saml), SAML_LIFE, keys.saml),
+            **receiving_metadata(settings, keys),
+            **own_keys(keys),
+        },
         log_keys=keys.ledger.log,
         documentation=settings.documentation_url,
         watched=parts.watched,
@@ -243,7 +251,7 @@ def _openid_parts(parts: SiteParts, role: CityRole) -> OpenIDParts:
     return OpenIDParts(
         issuer=parts.settings.issuer,
         tenant=parts.settings.tenant,
-        parties=configuration.parties,
+        parties=configuration.clients,
         purposes=configuration.purposes,
         vouched=role.vouches,
         ended=role.ended,
@@ -291,6 +299,16 @@ def _kiosks(parts: SiteParts, role: CityRole) -> DeviceFrontend:
     return DeviceFrontend(_openid_parts(parts, role))
 
 
+def _saml(parts: SiteParts, _role: CityRole) -> SamlIdentityProvider:
+    return SamlIdentityProvider(
+        issuer=parts.settings.issuer,
+        parties=parts.configuration.parties,
+        purposes=parts.configuration.purposes,
+        catalogue=parts.configuration.catalogue,
+        signer=parts.keys.saml,
+    )
+
+
 def _under_eidas(providers: Mapping[ProviderId, IdentityProvider], provider_id: ProviderId) -> bool:
     found = providers.get(provider_id)
     return found is not None and (found.peer is not None or found.notified)
@@ -310,6 +328,7 @@ def _proxy_service(parts: SiteParts, _role: NodeRole) -> ProxyService:
 CITY_FRONTENDS: dict[str, Callable[[SiteParts, CityRole], Frontend]] = {
     oidc_request.NAME: _openid,
     device_codes.NAME: _kiosks,
+    saml_question.NAME: _saml,
 }
 NODE_FRONTENDS: dict[str, Callable[[SiteParts, NodeRole], Frontend]] = {NAME: _proxy_service}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import Engine, inspect
 
 from connectors.metadata.pinned_provider import pinned_provider
+from connectors.metadata.pinned_service import pinned_service
 from connectors.oidc.metadata import pinned_metadata
 from idp.application.certificate_proxy import proxy_of
 from idp.changes.bundle import Bundle, bundle_with
@@ -77,9 +78,15 @@ def assert_composable(issuer: str, configuration: Configuration) -> None:
 def unservable(issuer: str, configuration: Configuration, proxy: CertificateProxy = ANY_PROXY) -> Iterator[Problem]:
     """The problems that keep every broker from composing a configuration, whatever its role and keys."""
     try:
-        Clients(issuer=issuer, parties=configuration.parties, proxy=proxy)
+        Clients(issuer=issuer, parties=configuration.clients, proxy=proxy)
     except Misconfigured as error:
         yield from error.problems
+    for party in configuration.parties.values():
+        if party.saml is not None:
+            try:
+                pinned_service(party.saml, party.source)
+            except Misconfigured as error:
+                yield from error.problems
     for one in configuration.providers.values():
         if one.peer is None and one.metadata:
             try:

@@ -279,7 +279,7 @@ def register(asked: Registration, purpose: Purpose, folder: Path) -> tuple[Path,
     files = {asked.jwks_file: asked.jwks} if asked.jwks else {}
     with files_written(folder, {**files, asked.file: text_of(asked, purpose).encode()}) as written:
         settings, configuration, _ = load_all(folder)
-        Clients(issuer=settings.issuer, parties=configuration.parties, proxy=proxy_of(settings))
+        Clients(issuer=settings.issuer, parties=configuration.clients, proxy=proxy_of(settings))
     return written
 
 

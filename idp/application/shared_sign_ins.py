@@ -50,7 +50,7 @@ def logouts_of(
     """Their end, and who hears of it."""
     return Logouts(
         issuer=settings.issuer,
-        parties=configuration.parties,
+        parties=configuration.clients,
         providers=configuration.providers,
         signers={"ES256": keys.es256, "RS256": keys.rs256},
         sessions=sessions,

@@ -27,15 +27,15 @@ def trial_link(folder: Path, name: str, *, purpose: str = "", scope: str = "", c
     Raises `Misconfigured` where the folder has no such service, or nobody to sign in, and `StoreUnavailable`.
     """
     settings, configuration, keys = load_all(folder)
-    party = configuration.parties.get(ClientId(name))
+    party = configuration.clients.get(ClientId(name))
     if party is None:
-        raise _refused("PARTY", f"no service is registered as {name!r}.", nearest(name, configuration.parties))
+        raise _refused("PARTY", f"no service is registered as {name!r}.", nearest(name, configuration.clients))
     wanted = purpose or (party.purposes[0] if len(party.purposes) == 1 else "")
     if not wanted:
         raise _refused("--purpose", "it has several purposes.", f"Name one of {', '.join(party.purposes)}.")
     parameters = trial_request(party, scope=f"openid {PURPOSE_SCOPE}{wanted} {scope}".strip(), claims=claims)
     try:
-        request = judged_trial(parameters, configuration.parties, configuration.purposes, configuration.catalogue)
+        request = judged_trial(parameters, configuration.clients, configuration.purposes, configuration.catalogue)
     except RequestRefused as error:
         raise _refused("--scope", error.detail, "Ask as the service itself may ask.") from None
     found = configuration.purposes[request.purpose_id]

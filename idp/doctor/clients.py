@@ -16,7 +16,7 @@ _METHOD, _ID_TOKEN_ALG = "token_endpoint_auth_method", "id_token_signed_response
 
 def clients(case: Examination) -> Iterator[DoctorFinding]:
     """Finds each protection that a registration goes without, and each algorithm that nobody can meet."""
-    for party in case.configuration.parties.values():
+    for party in case.configuration.clients.values():
         for key, what, why, fix in (*_weaker(party), *_expecting(party)):
             yield DoctorFinding(NOTICE, party.source.file, _line(case, party, key), key, what, why, fix)
     yield from _signers(case)
@@ -75,7 +75,7 @@ def _signers(case: Examination) -> Iterator[DoctorFinding]:
     if case.keys is None:
         return
     asking: Mapping[str, list[str]] = {"ES256": [], "RS256": []}
-    for party in case.configuration.parties.values():
+    for party in case.configuration.clients.values():
         asking.get(party.id_token_alg, []).append(party.client_id)
     for alg, ring in (("ES256", case.keys.es256), ("RS256", case.keys.rs256)):
         for each in ring.scheduled:

@@ -7,7 +7,7 @@ from connectors.authn_request_checks import judge_authn_request
 from connectors.formats.authn_request import AuthnRequestMessage, read_authn_request
 from connectors.formats.eidas.request import EidasRequest
 from connectors.formats.logout import read_logout_request, read_logout_response
-from connectors.formats.metadata import ServiceProviderFacts
+from connectors.formats.service_provider import ServiceProviderFacts
 from connectors.logout_checks import ExpectedLogout, judge_logout_request, judge_logout_response
 from connectors.profiles import EIDAS, Profile
 from connectors.request_checks import Asking, PeerRequestRefused, receive_request

@@ -8,7 +8,8 @@ from contextlib import ExitStack
 
 from connectors.deviations import tolerance
 from connectors.formats.eidas.metadata import Expected, PeerFacts, read_pinned_peer
-from connectors.formats.metadata import read_participant, read_service_provider
+from connectors.formats.metadata import read_participant
+from connectors.formats.service_provider import read_service_provider
 from connectors.profiles import EIDAS, SAML2INT, Profile
 from connectors.request_checks import Asking
 from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from connectors import request_object
 from connectors.connector import Connector, Inbound, Outbound
-from connectors.profiles import EIDAS
+from connectors.profiles import EIDAS, SAML2INT
 from connectors.resumed import remembered, resumed
 from connectors.signatures.jws import base64url
 from idp.login.finish import SKEW, Choice, commit_once, login_digest, login_mark, message_digest, unsent_unit
@@ -51,7 +51,9 @@ from policies.release import choose
 
 # A request is taken as long as its IssueInstant is young, and its login lives for fifteen minutes more. After that a second
 # one of the same id is refused for its age. A signed one of OpenID Connect says itself until when, within an hour.
-REQUEST_LIFE = LOGIN_LIFE + max(EIDAS.max_age + 2 * EIDAS.skew, request_object.LIFE + 2 * request_object.SKEW)
+REQUEST_LIFE = LOGIN_LIFE + max(
+    *(profile.max_age + 2 * profile.skew for profile in (EIDAS, SAML2INT)), request_object.LIFE + 2 * request_object.SKEW
+)
 
 
 class Broker:

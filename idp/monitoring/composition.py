@@ -67,10 +67,12 @@ def _serving(configuration: Configuration, keys: BrokerKeys) -> Sequence[Sequenc
     A kind that only some services or providers need takes nobody else out of service.
     """
     rings = keys.rings
-    of_tokens = {(party.id_token_alg.lower(),) for party in configuration.parties.values()}
+    of_tokens = {(party.id_token_alg.lower(),) for party in configuration.clients.values()}
     # A node answers in what it encrypted to us
     of_questions = {_way_to(provider) for provider in configuration.providers.values()}
     of_answers = {("node",)} if configuration.nodes else of_tokens
+    if any(party.saml for party in configuration.parties.values()):
+        of_answers.add(("saml",))
     needed = [each for each in ({("log",)}, of_questions, of_answers) if each]
     return tuple([tuple(rings[name] for name in names) for names in ways] for ways in needed)
 

@@ -125,7 +125,7 @@ def _entrance(holder: KeyHolder) -> Entrance:
 
     def judge(octets: bytes) -> None:
         configuration = load({FILE: octets, KEYS: keys, PURPOSE: purpose})
-        Clients(issuer="https://id.storkhaven.example", parties=configuration.parties)
+        Clients(issuer="https://id.storkhaven.example", parties=configuration.clients)
 
     return Entrance("client registration", judge, None)
 

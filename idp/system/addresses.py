@@ -6,6 +6,16 @@ def entity_id(issuer: str) -> str:
     return f"{issuer}/saml/metadata"
 
 
+def idp_entity_id(issuer: str) -> str:
+    """Our SAML entity id among services: the address of our metadata as an identity provider."""
+    return f"{issuer}/saml/idp"
+
+
+def sso_url(issuer: str) -> str:
+    """The address to which services send the citizen with an AuthnRequest."""
+    return f"{issuer}/saml/sso"
+
+
 def acs_url(issuer: str) -> str:
     """The address to which responses come."""
     return f"{issuer}/saml/acs"

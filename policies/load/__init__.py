@@ -3,7 +3,7 @@
 | files | hold |
 |---|---|
 | `purposes/*.toml` | one purpose each: what is needed, in which form, why, on which legal basis; and examples |
-| `parties/*.toml` | one relying party each; `parties/*.jwks.json` their public keys |
+| `parties/*.toml` | one relying party each; `parties/*.jwks.json` their keys, `metadata/*.xml` where they speak SAML |
 | `providers/*.toml` | one identity provider or another country's node each; `metadata/*.xml`, `metadata/*.json` pinned |
 | `nodes/*.toml` | one node of another country each that may ask us; `metadata/*.pem` who signs a node's metadata |
 | `metadata/*.pem`, `metadata/*.crl` | authorities that issue a node's certificates, and what they revoked |
@@ -20,7 +20,7 @@ from datetime import date
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
-from policies.attributes import AttributeName
+from policies.attributes import EXACT, AttributeName
 from policies.catalogue import STANDARD, Catalogue
 from policies.errors import Misconfigured, Problem
 from policies.examples import Example, Situation, differences, party_with_everything
@@ -33,6 +33,7 @@ from policies.load.parties import read_party
 from policies.load.peers import read_node
 from policies.load.providers import read_provider
 from policies.load.purposes import read_purpose
+from policies.load.saml_services import EMAIL, read_saml_service
 from policies.load.table import Table, nearest, parse
 from policies.operators import Operators
 from policies.parties import (
@@ -46,6 +47,7 @@ from policies.parties import (
     Source,
 )
 from policies.purposes import Purpose
+from policies.registrations.saml_service import SubjectKind
 from policies.session_groups import SessionGroup
 
 K = TypeVar("K", bound=str)
@@ -83,6 +85,11 @@ class Configuration:
     # those of whose services a citizen signs in to once
     session_groups: Mapping[str, SessionGroup] = field(default_factory=dict)
 
+    @property
+    def clients(self) -> Mapping[ClientId, RelyingParty]:
+        """The relying parties that speak OpenID Connect."""
+        return {name: party for name, party in self.parties.items() if party.saml is None}
+
     def differences(self, purpose_id: PurposeId, example: Example) -> tuple[str, ...]:
         """Run an example of a purpose; a sentence for each thing that came out otherwise than it says."""
         purpose = self.purposes[purpose_id]
@@ -117,7 +124,7 @@ def examine(files: Mapping[str, bytes], before: Before | None = None) -> tuple[C
     purposes, examples = _purposes(files, catalogue, problems)
     known = _unchanged(files, before) if before else {}
     fresh = {file: octets for file, octets in files.items() if file not in known}
-    parties = [read_party(table, files, catalogue) for table in _tables(fresh, "parties/*.toml", problems)]
+    parties = [_party(table, files, catalogue) for table in _tables(fresh, "parties/*.toml", problems)]
     parties = sorted([*parties, *known.values()], key=lambda one: one.source.file)
     providers = [read_provider(table, files, catalogue) for table in _tables(files, "providers/*.toml", problems)]
     nodes = [read_node(table, files) for table in _tables(files, "nodes/*.toml", problems)]
@@ -135,6 +142,8 @@ def examine(files: Mapping[str, bytes], before: Before | None = None) -> tuple[C
     _unique("namespace", ((one.namespace, one, one.source) for one in providers), problems)
     entities = [(one.entity_id, one.source) for one in providers] + [(one.peer.entity_id, one.source) for one in nodes]
     _unique("entity_id", ((name, name, source) for name, source in entities), problems)
+    services = [(one.saml.entity_id, one.source) for one in parties if one.saml is not None]
+    _unique("entity_id", ((name, name, source) for name, source in services), problems)
     for party in parties:
         problems.extend(_problems_of_party(party, configuration))
     for example in (one for of_purpose in examples.values() for one in of_purpose):
@@ -159,6 +168,12 @@ def load_situation(file: str, content: bytes, catalogue: Catalogue, today: date)
     return situation
 
 
+def _party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -> RelyingParty:
+    """A registration, by its protocol."""
+    readers = {"oidc": read_party, "saml": read_saml_service}
+    return table.choice("protocol", readers, read_party, required=False)(table, files, catalogue)
+
+
 def _unchanged(files: Mapping[str, bytes], before: Before) -> dict[str, RelyingParty]:
     """The registrations of before that would be read alike, by their files."""
     old, configuration = before
@@ -169,7 +184,8 @@ def _unchanged(files: Mapping[str, bytes], before: Before) -> dict[str, RelyingP
     if not same("catalogue.toml"):
         return {}
     keys_stay = all(same(file) for file in {*files, *old} if file.endswith(".jwks.json"))
-    parties = [one for one in configuration.parties.values() if keys_stay or not one.jwks]
+    # The metadata of a service that speaks SAML is a file of its own
+    parties = [one for one in configuration.parties.values() if (keys_stay or not one.jwks) and one.saml is None]
     return {one.source.file: one for one in parties if one.source.file in files and same(one.source.file)}
 
 
@@ -215,6 +231,15 @@ def _unique(key: str, found: Iterable[tuple[K, V, Source]], problems: list[Probl
     return {name: value for name, (value, _) in first.items()}
 
 
+def _problems_of_subject(party: RelyingParty, purpose: Purpose) -> Iterator[Problem]:
+    """A service that knows its citizens by their address has to get it in each sign-in."""
+    need = purpose.needs.get(EMAIL)
+    if party.saml and party.saml.subject is SubjectKind.MAIL and not (need and need.required and need.form == EXACT):
+        what = f"is the email address, which {purpose.purpose_id} does not require in full."
+        fix = "require it in the purpose, or name the citizen otherwise."
+        yield Problem(party.source.file, party.source.line, "subject", what, fix)
+
+
 def _problems_of_party(party: RelyingParty, configuration: Configuration) -> list[Problem]:
     """The problems of a registration that the others, or the purposes, cannot fulfil."""
     problems: list[Problem] = []
@@ -244,6 +269,7 @@ def _problems_of_party(party: RelyingParty, configuration: Configuration) -> lis
             what, fix = f"`{purpose_id}` is not a purpose.", nearest(purpose_id, configuration.purposes)
             problems.append(Problem(party.source.file, party.source.line, "purposes", what, fix))
             continue
+        problems.extend(_problems_of_subject(party, purpose))
         for name, need in purpose.needs.items():
             rule = party.attributes.get(AttributeName(name))
             if rule is not None and configuration.catalogue.meet(name, rule.form, need.form) is None:

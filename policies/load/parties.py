@@ -47,8 +47,8 @@ _ASSERTION_ALGORITHMS = {
     "Ed25519": ("OKP", "Ed25519"),
 }
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
-_SP_TYPES = {word: word for word in ("public", "private")}
-_REQUESTER_FIX = "write the URI by which other countries know the service, or leave it out for our own name."
+SP_TYPES = {word: word for word in ("public", "private")}
+REQUESTER_FIX = "write the URI by which other countries know the service, or leave it out for our own name."
 _HASH = re.compile(r"[0-9a-f]{64}")
 _HASH_FIX = "write the SHA-256 of the secret as 64 hex digits: `printf %s SECRET | sha256sum`."
 _JWKS_FIX = "put the public keys beside this file as parties/NAME.jwks.json, and name it."
@@ -76,8 +76,8 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
         title=table.translated("title", "Resident parking", most=MAX_TITLE),
         sector=Sector(table.identifier("sector")),
         redirect_uris=redirect_uris,
-        purposes=_purposes(table) if signs_in else (),
-        attributes=_rules(table, catalogue) if signs_in else {},
+        purposes=read_purposes(table) if signs_in else (),
+        attributes=read_rules(table, catalogue) if signs_in else {},
         source=table.source("client_id"),
         authentication_method=method,
         secret_sha256=_secret(table, method),
@@ -88,8 +88,8 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
         claims_in_id_token=table.flag("claims_in_id_token"),
         pkce_required=table.choice("pkce", _PKCE_OF_PUBLIC if public else _PKCE, default=True, required=False),
         id_token_alg=table.choice("id_token_signed_response_alg", _ID_TOKEN_ALGORITHMS, "ES256", required=False),
-        sp_type=table.choice("sp_type", _SP_TYPES, "public", required=False),
-        requester_id=table.matching("requester_id", URI, _REQUESTER_FIX, default=""),
+        sp_type=table.choice("sp_type", SP_TYPES, "public", required=False),
+        requester_id=table.matching("requester_id", URI, REQUESTER_FIX, default=""),
         blind=table.flag("blind"),
         public=public,
         origins=read_origins(table, redirect_uris, public=public),
@@ -107,9 +107,7 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
             "register the service once for each purpose.",
         )
         table.problem("enforce", what, fix)
-    if party.blind and party.requester_id:
-        what, fix = "names the service to other countries, which `blind` forbids.", "leave out one of the two."
-        table.problem("requester_id", what, fix)
+    check_shown(table, party)
     if public and openid.request_object_signing_alg:
         what, fix = "is not for a public client, which has no key.", "leave it out."
         table.problem("request_object_signing_alg", what, fix)
@@ -122,7 +120,15 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
     return party
 
 
-def _purposes(table: Table) -> tuple[PurposeId, ...]:
+def check_shown(table: Table, party: RelyingParty) -> None:
+    """A service that hides from other countries has no name of its own there."""
+    if party.blind and party.requester_id:
+        what, fix = "names the service to other countries, which `blind` forbids.", "leave out one of the two."
+        table.problem("requester_id", what, fix)
+
+
+def read_purposes(table: Table) -> tuple[PurposeId, ...]:
+    """The purposes for which a service may ask."""
     return tuple(PurposeId(one) for one in table.texts("purposes", 'write purposes = ["ID of a purpose"].'))
 
 
@@ -138,7 +144,8 @@ def _redirect_uris(table: Table, *, public: bool, required: bool) -> tuple[str, 
     return uris
 
 
-def _rules(party: Table, catalogue: Catalogue) -> Mapping[AttributeName, Rule]:
+def read_rules(party: Table, catalogue: Catalogue) -> Mapping[AttributeName, Rule]:
+    """The forms in which attributes may go to a service."""
     table = party.table("attributes", 'write [attributes] with lines such as birthdate = "exact".', required=False)
     named = known_attributes(table, catalogue.attributes)
     return {name: Rule(form_of(one, key, name, one.take(key), catalogue), one.source(key)) for one, key, name in named}

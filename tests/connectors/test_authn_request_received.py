@@ -11,7 +11,7 @@ from lxml import etree
 from connectors.authn_request_checks import judge_authn_request, receive_authn_request
 from connectors.connector import Ask, Inbound, Post, Redirect
 from connectors.formats.authn_request import AuthnRequestMessage
-from connectors.formats.metadata import ServiceProviderFacts, read_service_provider
+from connectors.formats.service_provider import ServiceProviderFacts, read_service_provider
 from connectors.profiles import SAML2INT
 from connectors.saml_sp.connector import SamlConnector
 from connectors.signatures.pinned_keys import key_of_certificate
@@ -33,7 +33,7 @@ from tests.connectors.sent import (
     sp_metadata,
 )
 
-PARTY = ServiceProviderFacts(PEER, {0: OTHER_ACS, 3: ACS}, 3, frozenset({1}))
+PARTY = ServiceProviderFacts(PEER, {0: OTHER_ACS, 3: ACS}, 3, {1: ()})
 PASSWORD = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
 
 

@@ -13,7 +13,7 @@ from connectors.authn_request_checks import receive_authn_request
 from connectors.connector import Inbound
 from connectors.formats.grammar import written
 from connectors.formats.logout import PARTIAL_LOGOUT
-from connectors.formats.metadata import ServiceProviderFacts
+from connectors.formats.service_provider import ServiceProviderFacts
 from connectors.logout_checks import ExpectedLogout, receive_logout_request, receive_logout_response
 from connectors.profiles import SAML2INT
 from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate

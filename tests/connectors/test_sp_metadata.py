@@ -5,7 +5,8 @@ import base64
 import pytest
 from lxml import etree
 
-from connectors.formats.metadata import MAX_INDEX, ServiceProviderFacts, read_participant, read_service_provider
+from connectors.formats.metadata import MAX_INDEX, read_participant
+from connectors.formats.service_provider import ServiceProviderFacts, read_service_provider
 from connectors.profiles import AES256_GCM, RSA_OAEP, SAML2INT, SHA256
 from connectors.saml_sp.own_metadata import service_provider_metadata
 from connectors.wire.names import PERSISTENT, TRANSIENT
@@ -24,7 +25,8 @@ def test_metadata_gives_keys_addresses_by_index_and_what_may_be_asked(idp: Signi
     octets = sp_metadata(idp, stranger, idp, before=before, services=soap + service(OTHER_ACS, 0) + service(ACS, 3) + after)
     certificates, formats = (idp.certificate, stranger.certificate), frozenset({PERSISTENT, TRANSIENT})
     assert read_service_provider(octets) == ServiceProviderFacts(
-        PEER, {0: OTHER_ACS, 3: ACS}, 0, frozenset({2, 5}), formats, certificates
+        *(PEER, {0: OTHER_ACS, 3: ACS}, 0, {2: (), 5: ()}, formats, certificates),
+        paos_urls={9: "https://peer.example/paos"},
     )
 
 

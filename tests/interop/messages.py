@@ -22,7 +22,7 @@ from connectors.authn_request_checks import receive_authn_request
 from connectors.connector import Ask, Expectation, Inbound, Outbound, Redirect
 from connectors.formats.authn_request import AuthnRequestMessage
 from connectors.formats.logout import LogoutRequest, LogoutResponse
-from connectors.formats.metadata import ServiceProviderFacts
+from connectors.formats.service_provider import ServiceProviderFacts
 from connectors.logout_checks import ExpectedLogout, receive_logout_request, receive_logout_response
 from connectors.profiles import SAML2INT, Profile
 from connectors.saml_sp.connector import SamlConnector

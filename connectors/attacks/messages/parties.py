@@ -21,7 +21,8 @@ from connectors.formats.eidas.metadata import read_pinned_peer
 from connectors.formats.eidas.registry import EIDAS as EIDAS_NAMESPACE
 from connectors.formats.eidas.registry import MINIMUM, NATURAL
 from connectors.formats.grammar import written
-from connectors.formats.metadata import read_participant, read_service_provider
+from connectors.formats.metadata import read_participant
+from connectors.formats.service_provider import read_service_provider
 from connectors.logout_checks import ExpectedLogout, receive_logout_request, receive_logout_response
 from connectors.node_request import verified_request
 from connectors.profiles import EIDAS, SAML2INT, Profile

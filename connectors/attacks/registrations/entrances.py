@@ -16,7 +16,7 @@ from connectors.attacks.metadata_text import IDP, NODE, id_of
 from connectors.attacks.xml_signer import Edit, Signing, same, sign
 from connectors.fetch import Fetcher, HttpAnswer
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
-from connectors.formats.metadata import read_service_provider
+from connectors.formats.service_provider import read_service_provider
 from connectors.metadata.judgement import check_addresses, check_end, facts_of_entity, signed_octets
 from connectors.metadata.peers import Held, Peers
 from connectors.metadata.pinned_provider import pinned_provider

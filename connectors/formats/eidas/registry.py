@@ -38,8 +38,6 @@ PRIVATE = "private"
 SP_TYPES = frozenset((PUBLIC, PRIVATE))
 
 NAME_ID_FORMATS = (PERSISTENT, TRANSIENT, UNSPECIFIED)
-# SAML Core 2.0 §8.3.7 and §8.3.8, in characters
-MAX_NAME_ID = 256
 
 # SAML Core 2.0 §3.2.2.2: the codes of the profile, top and second level
 REQUESTER = "urn:oasis:names:tc:SAML:2.0:status:Requester"

@@ -20,44 +20,30 @@ from dataclasses import dataclass, field
 from connectors.deviations import NOTHING, Tolerance
 from connectors.formats.eidas.registry import (
     FAILURES,
-    MAX_NAME_ID,
     NAME_ID_FORMATS,
     NATURAL_PERSON,
     NATURAL_PREFIX,
     SUB_STATUSES,
 )
 from connectors.formats.eidas.values import EidasValue, read_attributes, write_attributes
-from connectors.formats.grammar import XSI, identifier, instant, written
+from connectors.formats.grammar import XSI, identifier, instant
 from connectors.formats.saml import attributes_in, read_frame
 from connectors.formats.saml_head import opened, read_status
 from connectors.formats.saml_message import Authentication, Conditions, NameIdentifier, SubjectConfirmation
-from connectors.signatures.elements import child, made
+from connectors.formats.saml_response import MAX_NAME_ID, AssertionFrame, ResponseHead, frame_element, success_element
+from connectors.formats.saml_response import failure_element as any_failure
+from connectors.signatures.elements import child
 from connectors.signatures.parse import Element
 from connectors.signatures.profile import SIGNATURE
 from connectors.signatures.verification_result import Signed
-from connectors.wire.names import BEARER, ENTITY, SAML, SAMLP, SUCCESS, saml, samlp
+from connectors.wire.names import saml, samlp
 from policies.errors import AssertionRejected
 
-# The children of a Response, and those of an Assertion, stand in this order: Issuer, Signature, ...
-RESPONSE_SIGNATURE_PLACE = 1
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EidasAssertion(AssertionFrame):
+    """Our answer about a person to another node. Attributes are URIs with values."""
 
-@dataclass(frozen=True, slots=True)
-class EidasAssertion:
-    """Our answer about a person to another node. Times are seconds since the epoch; attributes are URIs with values."""
-
-    assertion_id: str
-    issue_instant: int
-    issuer: str
-    name_id: str = field(repr=False)
-    name_id_format: str
-    recipient: str
-    in_response_to: str
-    audience: str
-    not_before: int
-    not_on_or_after: int
-    authn_instant: int
-    context_class: str
     attributes: tuple[tuple[str, tuple[EidasValue, ...]], ...] = field(repr=False)
 
 
@@ -96,71 +82,28 @@ class EidasAssertionMessage:
 # -- what we say -------------------------------------------------------------------------------------------------------
 
 
-def response_element(
-    *, response_id: str, issue_instant: int, destination: str, in_response_to: str, issuer: str, encrypted: Element
-) -> Element:
-    """A success with its one EncryptedAssertion, unsigned. A Signature belongs at `RESPONSE_SIGNATURE_PLACE`."""
+def response_element(head: ResponseHead, encrypted: Element) -> Element:
+    """A success with its one EncryptedAssertion, unsigned. ValueError for a plain one."""
     if encrypted.tag != saml("EncryptedAssertion"):
         raise ValueError("an assertion that is not encrypted")
-    root = _response(response_id, issue_instant, destination, in_response_to, issuer)
-    child(child(root, samlp("Status")), samlp("StatusCode"), Value=SUCCESS)
-    root.append(encrypted)
-    return root
+    return success_element(head, encrypted)
 
 
-def failure_element(
-    *,
-    response_id: str,
-    issue_instant: int,
-    destination: str,
-    in_response_to: str,
-    issuer: str,
-    status: str,
-    sub_status: str,
-    message: str,
-) -> Element:
+def failure_element(head: ResponseHead, status: str, sub_status: str, message: str) -> Element:
     """A failure, unsigned, without an assertion; `sub_status` and `message` may be empty. ValueError for unknown codes."""
     if status not in FAILURES or (sub_status and sub_status not in SUB_STATUSES):
         raise ValueError("a status that the profile does not have")
-    root = _response(response_id, issue_instant, destination, in_response_to, issuer)
-    element = child(root, samlp("Status"))
-    top = child(element, samlp("StatusCode"), Value=status)
-    if sub_status:
-        child(top, samlp("StatusCode"), Value=sub_status)
-    if message:
-        child(element, samlp("StatusMessage"), message)
-    return root
-
-
-def _response(response_id: str, issue_instant: int, destination: str, in_response_to: str, issuer: str) -> Element:
-    issued = {"Version": "2.0", "IssueInstant": written(issue_instant)}
-    names = {"samlp": SAMLP, "saml": SAML}
-    root = made(samlp("Response"), names, ID=response_id, **issued, Destination=destination, InResponseTo=in_response_to)
-    child(root, saml("Issuer"), issuer, Format=ENTITY)
-    return root
+    return any_failure(head, status, sub_status, message)
 
 
 def assertion_element(assertion: EidasAssertion) -> Element:
     """The Assertion, to be encrypted. ValueError, without the value, for one that a peer would have to refuse.
 
-    The prefix of the values' types is declared at the root: it must be serialised as it is, since exclusive C14N drops a
-    prefix that stands in an attribute's value alone.
+    It must be serialised as it is: a type of a value is a prefix in that value alone.
     """
-    if not 0 < len(assertion.name_id) <= MAX_NAME_ID or assertion.name_id_format not in NAME_ID_FORMATS:
-        raise ValueError("a NameID that is empty or too long, or of another format")
-    begins, ends = written(assertion.not_before), written(assertion.not_on_or_after)
-    issued = {"Version": "2.0", "IssueInstant": written(assertion.issue_instant)}
-    names = {"saml": SAML, "xsi": XSI, NATURAL_PREFIX: NATURAL_PERSON}
-    root = made(saml("Assertion"), names, ID=assertion.assertion_id, **issued)
-    child(root, saml("Issuer"), assertion.issuer, Format=ENTITY)
-    subject = child(root, saml("Subject"))
-    child(subject, saml("NameID"), assertion.name_id, Format=assertion.name_id_format)
-    bound = {"InResponseTo": assertion.in_response_to, "NotOnOrAfter": ends, "Recipient": assertion.recipient}
-    child(child(subject, saml("SubjectConfirmation"), Method=BEARER), saml("SubjectConfirmationData"), **bound)
-    conditions = child(root, saml("Conditions"), NotBefore=begins, NotOnOrAfter=ends)
-    child(child(conditions, saml("AudienceRestriction")), saml("Audience"), assertion.audience)
-    authentication = child(root, saml("AuthnStatement"), AuthnInstant=written(assertion.authn_instant))
-    child(child(authentication, saml("AuthnContext")), saml("AuthnContextClassRef"), assertion.context_class)
+    if assertion.name_id_format not in NAME_ID_FORMATS:
+        raise ValueError("a NameID of another format")
+    root = frame_element(assertion, {"xsi": XSI, NATURAL_PREFIX: NATURAL_PERSON})
     write_attributes(child(root, saml("AttributeStatement")), assertion.attributes)
     return root
 

@@ -9,6 +9,6 @@ encryption  what we send
 """
 
 from connectors.signatures.xmlenc.decryption import open_assertion
-from connectors.signatures.xmlenc.encryption import check_recipient, encrypt
+from connectors.signatures.xmlenc.encryption import Transport, check_recipient, encrypt
 
-__all__ = ["check_recipient", "encrypt", "open_assertion"]
+__all__ = ["Transport", "check_recipient", "encrypt", "open_assertion"]

@@ -6,6 +6,7 @@ Both have SHA-256 throughout and, on a curve, AES-256 key wrap by default, as th
 import base64
 import os
 import threading
+from dataclasses import dataclass
 from functools import lru_cache
 
 import xmlsec
@@ -53,22 +54,39 @@ _PARAMETER, _OTHER_INFO = "0000", bytes(len(_PARAMETERS))
 _NSMAP = {"xenc": XENC, "ds": DS, "xenc11": XENC11, "dsig11": DSIG11}
 
 
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """How a content key travels to a key of RSA: by OAEP, with this digest. By `rsa-oaep-mgf1p` the mask is of SHA-1."""
+
+    algorithm: str = profiles.RSA_OAEP
+    digest: str = profiles.SHA256
+
+    @property
+    def mask(self) -> str:
+        """The mask's function: that of the digest, so far as the algorithm leaves the choice."""
+        usual = self.algorithm == profiles.RSA_OAEP_MGF1P or self.digest == profiles.SHA1
+        return profiles.MGF1_SHA1 if usual else profiles.MGF1_SHA256
+
+
+USUAL = Transport()
+
+
 class _Recipients(threading.local):
     """A keys manager for each recipient, a set of them for each thread: making one costs ten times the encryption."""
 
     def __init__(self) -> None:
         self._managers: dict[bytes, xmlsec.KeysManager] = {}
-        self._tried: set[tuple[bytes, Profile]] = set()
+        self._tried: set[tuple[bytes, Profile, Transport]] = set()
 
-    def tried(self, certificate: bytes, profile: Profile) -> bool:
+    def tried(self, certificate: bytes, profile: Profile, transport: Transport) -> bool:
         """Whether encrypting to this certificate, as this profile has it, went well before."""
-        return (certificate, profile) in self._tried
+        return (certificate, profile, transport) in self._tried
 
-    def try_no_more(self, certificate: bytes, profile: Profile) -> None:
+    def try_no_more(self, certificate: bytes, profile: Profile, transport: Transport) -> None:
         """Remember that it does."""
         if len(self._tried) >= MAX_RECIPIENTS:
             self._tried.clear()
-        self._tried.add((certificate, profile))
+        self._tried.add((certificate, profile, transport))
 
     def manager(self, certificate: bytes) -> xmlsec.KeysManager:
         """The manager that holds the key of this certificate (DER), and no other."""
@@ -103,15 +121,16 @@ def encrypt(
     *,
     content: str = profiles.AES256_GCM,
     wrap: str = profiles.KW_AES256,
+    transport: Transport = USUAL,
 ) -> Element:
     """A new saml:EncryptedAssertion that holds `element` for the key of a certificate (DER); `element` stays as it is.
 
-    `content` is a URI of AES-GCM, `wrap` one of AES key wrap, which a key on a curve needs. ValueError, with words for an
-    operator, where the profile does not take the key or an algorithm.
+    `content` is a URI of AES-GCM, `wrap` one of AES key wrap for a key on a curve, `transport` is for RSA.
+    ValueError, with words for an operator, where the profile does not take the key or an algorithm.
     """
     public_key = _recipient(recipient_certificate, profile).public_key
     if isinstance(public_key, RSAPublicKey):
-        used = (profiles.RSA_OAEP, profiles.SHA256, profiles.MGF1_SHA256)
+        used = (transport.algorithm, transport.digest, transport.mask)
         taken = (profile.key_transports, profile.oaep_digests, profile.oaep_mgfs)
     else:
         used = (profiles.ECDH_ES, profiles.SHA256, wrap)
@@ -121,21 +140,21 @@ def encrypt(
             raise ValueError(f"an encryption that {profile.name} does not take: {uri}")
     holder = etree.Element(ENCRYPTED_ASSERTION, nsmap={"saml": SAML})
     if isinstance(public_key, RSAPublicKey):
-        holder.append(_transported(holder, _plaintext(element), recipient_certificate, content))
+        holder.append(_transported(holder, _plaintext(element), recipient_certificate, content, transport))
     else:
         _agreed(holder, _plaintext(element), public_key, recipient_certificate, (content, wrap))
     return holder
 
 
-def check_recipient(certificate: bytes, profile: Profile) -> None:
+def check_recipient(certificate: bytes, profile: Profile, transport: Transport = USUAL) -> None:
     """Encrypt nothing to this certificate (DER), to find out before a record is written. ValueError if it fails."""
-    if _recipients.tried(certificate, profile):
+    if _recipients.tried(certificate, profile, transport):
         return
     try:
-        encrypt(etree.Element(saml("Assertion"), nsmap={"saml": SAML}), certificate, profile)
+        encrypt(etree.Element(saml("Assertion"), nsmap={"saml": SAML}), certificate, profile, transport=transport)
     except BrokerError as error:
         raise ValueError("a certificate that nothing can be encrypted to") from error
-    _recipients.try_no_more(certificate, profile)
+    _recipients.try_no_more(certificate, profile, transport)
 
 
 def _plaintext(element: Element) -> bytes:
@@ -143,7 +162,7 @@ def _plaintext(element: Element) -> bytes:
     return etree.tostring(element, encoding="unicode", with_tail=False).encode()
 
 
-def _transported(holder: Element, plaintext: bytes, certificate: bytes, content: str) -> Element:
+def _transported(holder: Element, plaintext: bytes, certificate: bytes, content: str, transport: Transport) -> Element:
     """EncryptedData whose key travels by RSA-OAEP."""
     data = xmlsec.template.encrypted_data_create(holder, _TRANSFORMS[content], type=TYPE_ELEMENT, ns="xenc")
     xmlsec.template.encrypted_data_ensure_cipher_value(data)
@@ -152,9 +171,10 @@ def _transported(holder: Element, plaintext: bytes, certificate: bytes, content:
     xmlsec.template.encrypted_data_ensure_cipher_value(wrapped)
     # python-xmlsec has no constant for OAEP of XML Encryption 1.1; libxmlsec reads what the template says
     method = wrapped[0]
-    method.set("Algorithm", profiles.RSA_OAEP)
-    child(method, f"{{{DS}}}DigestMethod", Algorithm=profiles.SHA256)
-    etree.SubElement(method, f"{{{XENC11}}}MGF", nsmap={"xenc11": XENC11}).set("Algorithm", profiles.MGF1_SHA256)
+    method.set("Algorithm", transport.algorithm)
+    child(method, f"{{{DS}}}DigestMethod", Algorithm=transport.digest)
+    if transport.algorithm == profiles.RSA_OAEP:
+        etree.SubElement(method, f"{{{XENC11}}}MGF", nsmap={"xenc11": XENC11}).set("Algorithm", transport.mask)
     context = xmlsec.EncryptionContext(_recipients.manager(certificate))
     bits = 8 * KEY_OCTETS[content]
     context.key = xmlsec.Key.generate(xmlsec.constants.KeyDataAes, bits, xmlsec.constants.KeyDataTypeSession)

@@ -20,12 +20,12 @@ from connectors.formats.eidas.registry import (
 )
 from connectors.formats.eidas.request import EidasRequest
 from connectors.formats.eidas.response import (
-    RESPONSE_SIGNATURE_PLACE,
     EidasAssertion,
     assertion_element,
     failure_element,
     response_element,
 )
+from connectors.formats.saml_response import RESPONSE_SIGNATURE_PLACE, ResponseHead
 from connectors.metadata.peers import PeerInUse, Peers
 from connectors.node_request import verified_request
 from connectors.profiles import AES256_GCM, EIDAS, KW_AES256
@@ -171,31 +171,19 @@ class ProxyService:
             content=_method(peer, EIDAS.content_encryption, AES256_GCM),
             wrap=_method(peer, EIDAS.key_wraps, KW_AES256),
         )
-        root = response_element(
-            response_id=_derived(released.answer_key, "response"),
-            issue_instant=now,
-            destination=peer.acs_url,
-            in_response_to=origin.message_id,
-            issuer=self._here.entity_id,
-            encrypted=encrypted,
-        )
-        return self._posted(root, peer, origin, now)
+        head = self._head(_derived(released.answer_key, "response"), peer, origin, now)
+        return self._posted(response_element(head, encrypted), peer, origin, now)
 
     def refuse(self, origin: Origin, error: BrokerError, now: int, answer_key: bytes = b"") -> Post:
         """A signed failure. After the citizen left it says nothing, unless the node may be told."""
         peer = self._peer(origin, now)
         status, sub_status, message = _codes(error, tell=self._node(origin).tell_refusal)
-        root = failure_element(
-            response_id=_derived(answer_key, "response") if answer_key else "_" + secrets.token_hex(ID_BYTES),
-            issue_instant=now,
-            destination=peer.acs_url,
-            in_response_to=origin.message_id,
-            issuer=self._here.entity_id,
-            status=status,
-            sub_status=sub_status,
-            message=message,
-        )
-        return self._posted(root, peer, origin, now)
+        response_id = _derived(answer_key, "response") if answer_key else "_" + secrets.token_hex(ID_BYTES)
+        head = self._head(response_id, peer, origin, now)
+        return self._posted(failure_element(head, status, sub_status, message), peer, origin, now)
+
+    def _head(self, response_id: str, peer: PeerInUse, origin: Origin, now: int) -> ResponseHead:
+        return ResponseHead(response_id, now, peer.acs_url, origin.message_id, self._here.entity_id)
 
     def _node(self, origin: Origin) -> RequestingNode:
         node = self._nodes.get(NodeId(origin.service))

@@ -16,13 +16,13 @@ from connectors.eidas import EidasConnector
 from connectors.formats.eidas.metadata import PeerFacts
 from connectors.formats.eidas.registry import NAME_ID_FORMATS, NATURAL, SUB_STATUSES, level_uri
 from connectors.formats.eidas.response import (
-    RESPONSE_SIGNATURE_PLACE,
     EidasAssertion,
     assertion_element,
     failure_element,
     response_element,
 )
 from connectors.formats.eidas.values import EidasValue
+from connectors.formats.saml_response import RESPONSE_SIGNATURE_PLACE, ResponseHead
 from connectors.metadata.peers import PeerInUse
 from connectors.profiles import EIDAS
 from connectors.signatures.decryption_keys import FileUnwrapper
@@ -186,28 +186,14 @@ class SendingNode:
     def response(self, answer: Answer, *encrypted: Element, signer: Signer | None = None) -> bytes:
         """The response around what is encrypted (a good assertion to us where nothing is given), signed by the node."""
         issuer = answer.issuer or self.entity_id
+        head = ResponseHead(answer.response_id, answer.issued, answer.destination, answer.in_response_to, issuer)
         if answer.status == SUCCESS:
             held = encrypted or (encrypt(self.assertion(answer), ours().certificate, EIDAS),)
-            root = response_element(
-                response_id=answer.response_id,
-                issue_instant=answer.issued,
-                destination=answer.destination,
-                in_response_to=answer.in_response_to,
-                issuer=issuer,
-                encrypted=held[0],
-            )
+            root = response_element(head, held[0])
             root.extend(held[1:])
         else:
-            root = failure_element(
-                response_id=answer.response_id,
-                issue_instant=answer.issued,
-                destination=answer.destination,
-                in_response_to=answer.in_response_to,
-                issuer=issuer,
-                status=answer.status,
-                sub_status=answer.sub_status if answer.sub_status in SUB_STATUSES else "",
-                message=answer.message,
-            )
+            known = answer.sub_status if answer.sub_status in SUB_STATUSES else ""
+            root = failure_element(head, answer.status, known, answer.message)
             root.extend(encrypted)
             if answer.sub_status and answer.sub_status not in SUB_STATUSES:
                 # Codes that the profile does not have, and that somebody may send

@@ -155,4 +155,4 @@ def test_no_value_is_in_a_repr() -> None:
     message = read_assertion(signed(assertion_element(said(**OPTIONAL))))
     for shown in (repr(message), repr(ASSERTION), repr(EidasValue("Onasis"))):
         assert not any(text in shown for text in ("Onasis", "1887-04-12", "KH/ST", "Tallinn"))
-    assert {field.name for field in fields(ASSERTION) if not field.repr} == {"name_id", "attributes"}
+    assert {field.name for field in fields(ASSERTION) if not field.repr} == {"name_id", "session_index", "attributes"}

@@ -18,6 +18,7 @@ from connectors.formats.eidas.response import (
     read_response,
     response_element,
 )
+from connectors.formats.saml_response import ResponseHead
 from connectors.signatures.parse import Element
 from connectors.wire.names import ENTITY, SAML, SAMLP, SUCCESS
 from tests.connectors.eidas import judge
@@ -31,6 +32,8 @@ from tests.connectors.eidas.made import (
     signed_text,
 )
 
+HEAD = ResponseHead("_response0001", NOW, ACS, "_request0001", PROXY)
+
 
 def encrypted() -> Element:
     """An EncryptedAssertion of the right shape, whose ciphertext is nobody's."""
@@ -42,27 +45,11 @@ def encrypted() -> Element:
 
 
 def success() -> Element:
-    return response_element(
-        response_id="_response0001",
-        issue_instant=NOW,
-        destination=ACS,
-        in_response_to="_request0001",
-        issuer=PROXY,
-        encrypted=encrypted(),
-    )
+    return response_element(HEAD, encrypted())
 
 
 def failure(status: str = RESPONDER, sub_status: str = AUTHN_FAILED, message: str = "") -> Element:
-    return failure_element(
-        response_id="_response0001",
-        issue_instant=NOW,
-        destination=ACS,
-        in_response_to="_request0001",
-        issuer=PROXY,
-        status=status,
-        sub_status=sub_status,
-        message=message,
-    )
+    return failure_element(HEAD, status, sub_status, message)
 
 
 @pytest.mark.spec("eidas.md §4 Response")
@@ -96,14 +83,7 @@ def test_a_success_has_one_encrypted_assertion_and_no_other() -> None:
 
 def test_an_assertion_in_the_clear_cannot_be_sent() -> None:
     with pytest.raises(ValueError, match="not encrypted"):
-        response_element(
-            response_id="_r",
-            issue_instant=NOW,
-            destination=ACS,
-            in_response_to="_q",
-            issuer=PROXY,
-            encrypted=assertion_element(ASSERTION),
-        )
+        response_element(HEAD, assertion_element(ASSERTION))
 
 
 @pytest.mark.spec("eidas.md §4 failure without an assertion")

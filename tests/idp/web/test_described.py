@@ -34,6 +34,7 @@ DESCRIBED = {
     "/log/proof": {"get"},
     "/healthz": {"get"},
     "/saml/metadata": {"get"},
+    "/saml/idp": {"get"},
     "/saml/metadata/demo-ee": {"get"},
     "/oidc/jwks": {"get"},
     "/oidc/backchannel/{provider}": {"post"},

@@ -18,6 +18,8 @@ ADDRESSES = {
     "/.well-known/openid-configuration": {"GET", "HEAD"},
     "/saml/acs": {"POST"},
     "/saml/metadata": {"GET", "HEAD"},
+    "/saml/idp": {"GET", "HEAD"},
+    "/saml/sso": {"GET", "POST"},
     "/log/checkpoint": {"GET", "HEAD"},
     "/login/AAAAAAAAAAAAAAAAAAAAAA/at/demo-ee": {"GET"},
     "/login/AAAAAAAAAAAAAAAAAAAAAA/countries": {"GET"},

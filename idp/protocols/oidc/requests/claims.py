@@ -13,7 +13,7 @@ from idp.protocols.oidc.requests.verified_claims import ATTRIBUTES, VerifiedRequ
 from policies.assurance import LevelOfAssurance, level_named
 from policies.attributes import Attribute, AttributeName
 from policies.authentication import AskedAttribute
-from policies.catalogue import Catalogue, ClaimValue
+from policies.catalogue import Catalogue, ClaimValue, may_ask
 from policies.errors import AssertionRejected, RequestRefused
 
 VERIFIED = "verified_claims"
@@ -137,8 +137,7 @@ def _asked(
 ) -> AskedAttribute | None:
     value = wish.get("value") if isinstance(wish, dict) else None
     asked = catalogue.asked_by_claim(name, value if isinstance(value, str) else "")
-    free = asked is None or not asked.form.parameter or (any_age and asked.form.name == "age_over")
-    return asked if free or asked in named else None
+    return asked if asked is not None and may_ask(asked, named, any_age=any_age) else None
 
 
 def _asked_verified(

@@ -15,7 +15,7 @@ from idp.login.state_codec import NEVER_DEFLATED, Codec
 from idp.protocols.oidc.requests.claims import ClaimsRequest, lowest_level, read_claims
 from idp.protocols.oidc.requests.verified_claims import VerifiedRequest
 from policies.assurance import LevelOfAssurance, level_named
-from policies.attributes import AttributeName, Form
+from policies.attributes import AttributeName
 from policies.authentication import AskedAttribute, Origin, ServiceRequest, SharedSignIn
 from policies.catalogue import Catalogue
 from policies.errors import RequestRefused, about
@@ -341,11 +341,7 @@ def _country(parameters: Mapping[str, str]) -> str:
 
 def _asked(scopes: frozenset[str], claims: ClaimsRequest, catalogue: Catalogue) -> tuple[AskedAttribute, ...]:
     """The attributes that scopes and claims ask for, each once. The role adds what the purpose requires."""
-    forms: dict[AttributeName, Form] = {}
-    for asked in (*_plain(scopes, claims, catalogue), *claims.asked_verified):
-        before = forms.get(asked.name)
-        forms[asked.name] = asked.form if before is None else _stronger(asked, before, catalogue)
-    return tuple([AskedAttribute(name, forms[name]) for name in sorted(forms)])
+    return catalogue.each_once((*_plain(scopes, claims, catalogue), *claims.asked_verified))
 
 
 def _plain(scopes: frozenset[str], claims: ClaimsRequest, catalogue: Catalogue) -> tuple[AskedAttribute, ...]:
@@ -357,11 +353,3 @@ def _plain(scopes: frozenset[str], claims: ClaimsRequest, catalogue: Catalogue) 
 def _only_verified(scopes: frozenset[str], claims: ClaimsRequest, catalogue: Catalogue) -> tuple[AttributeName, ...]:
     plain = {asked.name for asked in _plain(scopes, claims, catalogue)}
     return tuple(sorted({asked.name for asked in claims.asked_verified} - plain))
-
-
-def _stronger(asked: AskedAttribute, before: Form, catalogue: Catalogue) -> Form:
-    """The one of two forms that says more. A request cannot ask for two forms that say different things."""
-    weaker = catalogue.meet(asked.name, asked.form, before)
-    if weaker not in (asked.form, before):
-        raise RequestRefused("One attribute is asked for in two forms, neither of which says more.")
-    return before if weaker == asked.form else asked.form

@@ -1,0 +1,104 @@
+"""The pinned metadata of a service that speaks SAML, at start: its keys prepared, and how to write to it.
+
+The operator vouches for the file, as for an identity provider's (`pinned_provider`).
+"""
+
+from dataclasses import dataclass, field
+
+from connectors.formats.service_provider import EncryptionKey, ServiceProviderFacts, read_service_provider
+from connectors.metadata.pinned_provider import misconfigured
+from connectors.profiles import (
+    AES128_GCM,
+    AES192_GCM,
+    AES256_GCM,
+    RSA_OAEP,
+    RSA_OAEP_MGF1P,
+    SAML2INT,
+    SHA1,
+    SHA256,
+)
+from connectors.signatures.parse import MAX_METADATA, parse_metadata
+from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
+from connectors.signatures.second_reading import judge_reading
+from connectors.signatures.xmlenc import Transport, check_recipient
+from policies.errors import AssertionRejected
+from policies.parties import Source
+from policies.registrations.saml_service import SamlService
+
+# Where a service lists no methods: what saml2int (SDP-ALG01) has everybody open
+USUAL_CONTENT, USUAL_TRANSPORT = AES128_GCM, Transport(RSA_OAEP_MGF1P, SHA1)
+_CONTENTS = (AES256_GCM, AES192_GCM, AES128_GCM)
+
+
+@dataclass(frozen=True, slots=True)
+class Sealing:
+    """How an assertion is encrypted to a service: its certificate (DER), and the algorithms that it opens."""
+
+    certificate: bytes = field(repr=False)
+    content: str
+    transport: Transport
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedService:
+    """A service as pinned: the only keys that may ask for it, where it is answered, and how. `sealing` may be None."""
+
+    facts: ServiceProviderFacts
+    keys: tuple[PinnedKey, ...] = field(repr=False)
+    sealing: Sealing | None = field(repr=False)
+
+
+def pinned_service(service: SamlService, source: Source) -> PinnedService:
+    """Read pinned metadata and prepare its keys. Raises `Misconfigured`."""
+    try:
+        facts = _facts(service)
+        keys = tuple(key_of_certificate(certificate, SAML2INT) for certificate in facts.certificates)
+        judge_reading(service.metadata, parse_metadata(service.metadata), "the pinned file", elements=MAX_METADATA)
+        sealing = _sealing(facts)
+    except (ValueError, AssertionRejected) as error:
+        raise misconfigured(
+            source,
+            "metadata",
+            f"The service's metadata cannot be used: {error}",
+            "Ask its operator for the EntityDescriptor of this entityID, and pin that file.",
+        ) from error
+    return PinnedService(facts, keys, sealing)
+
+
+def _facts(service: SamlService) -> ServiceProviderFacts:
+    facts = read_service_provider(service.metadata)
+    if facts.entity_id != service.entity_id:
+        raise ValueError("its entityID is not that of the registration.")
+    return facts
+
+
+def _sealing(facts: ServiceProviderFacts) -> Sealing | None:
+    """The first key that we can encrypt to. ValueError where it has some, and none of them will do: nothing goes open."""
+    faults: list[str] = []
+    for key in facts.encryption:
+        try:
+            return _sealing_to(key)
+        except ValueError as error:
+            faults.append(str(error))
+    if faults:
+        raise ValueError(f"it asks for encryption, and none of its keys will do: {faults[0]}")
+    return None
+
+
+def _sealing_to(key: EncryptionKey) -> Sealing:
+    """By the strongest methods of its list. ValueError, with words for an operator."""
+    named = {one.algorithm for one in key.methods}
+    content = next((uri for uri in _CONTENTS if uri in named), USUAL_CONTENT if not named else "")
+    transports = [one for one in key.methods if one.algorithm in (RSA_OAEP, RSA_OAEP_MGF1P)]
+    if not content:
+        # Many list contents alone, or wrappings alone
+        if len(transports) < len(key.methods):
+            raise ValueError("it lists no content encryption with GCM.")
+        content = USUAL_CONTENT
+    transport = USUAL_TRANSPORT
+    if transports:
+        # One that takes our digest comes first
+        best = max(transports, key=lambda one: (one.digest == SHA256, one.algorithm == RSA_OAEP))
+        transport = Transport(best.algorithm, SHA256 if best.digest == SHA256 else SHA1)
+    check_recipient(key.certificate, SAML2INT, transport)
+    return Sealing(key.certificate, content, transport)

@@ -1,0 +1,33 @@
+"""Our metadata for services (SAML Metadata 2.0 §2.4.3), signed: which keys sign answers, and where to ask."""
+
+import secrets
+
+from connectors.formats.grammar import written
+from connectors.formats.metadata import SIGNATURE_PLACE
+from connectors.profiles import SAML2INT
+from connectors.signatures.elements import add_key, child, made
+from connectors.signatures.profile import DS
+from connectors.signatures.signer import Signers
+from connectors.signatures.xmlsign import sign_enveloped
+from connectors.wire.names import EMAIL, MD, PERSISTENT, POST, REDIRECT, SAMLP, TRANSIENT, md
+
+# Shibboleth's scope of identifiers, which the Subject Identifier Attributes Profile has taken over (§3.5)
+SHIBMD = "urn:mace:shibboleth:metadata:1.0"
+
+
+def identity_provider_metadata(
+    *, entity_id: str, sso_url: str, scope: str, signer: Signers, now: int, valid_for: int
+) -> bytes:
+    """Our signed EntityDescriptor, valid for `valid_for` seconds from `now`; both keys are in it while one takes over."""
+    named = {"ID": "_" + secrets.token_hex(16), "entityID": entity_id, "validUntil": written(now + valid_for)}
+    root = made(md("EntityDescriptor"), {"md": MD, "ds": DS, "shibmd": SHIBMD}, **named)
+    signed = {"WantAuthnRequestsSigned": "true", "protocolSupportEnumeration": SAMLP}
+    role = child(root, md("IDPSSODescriptor"), **signed)
+    child(child(role, md("Extensions")), f"{{{SHIBMD}}}Scope", scope, regexp="false")
+    for key in signer.published(now):
+        add_key(role, md("KeyDescriptor"), "signing", key.certificate)
+    for name_format in (PERSISTENT, TRANSIENT, EMAIL):
+        child(role, md("NameIDFormat"), name_format)
+    for binding in (REDIRECT, POST):
+        child(role, md("SingleSignOnService"), Binding=binding, Location=sso_url)
+    return sign_enveloped(root, signer.at(now), place=SIGNATURE_PLACE, profile=SAML2INT)

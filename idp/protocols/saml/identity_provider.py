@@ -1,0 +1,260 @@
+"""Our side as a SAML identity provider: services ask by AuthnRequest, and are answered by POST (SAML Profiles 2.0 §4.1).
+
+A request counts once its signature has held, and its answer goes where the service's pinned metadata says. What fails
+before that is known gets a page alone; what fails after it, a signed answer with its status.
+"""
+
+import base64
+import secrets
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from connectors.authn_request_checks import addressed_request, check_wishes
+from connectors.connector import Inbound, Post
+from connectors.formats.authn_request import AuthnRequestMessage, read_authn_request
+from connectors.formats.eidas.registry import REQUEST_DENIED, REQUESTER, RESPONDER
+from connectors.formats.saml_message import WireAttribute
+from connectors.formats.saml_response import AssertionFrame, ResponseHead
+from connectors.node_request import verified_request
+from connectors.profiles import SAML2INT
+from connectors.request_checks import PeerRequestRefused
+from connectors.saml_idp import answers
+from connectors.saml_idp.attribute_names import AttributeNames
+from connectors.saml_idp.own_metadata import identity_provider_metadata
+from connectors.saml_idp.statuses import NO_AUTHN_CONTEXT, NO_PASSIVE, ServiceRequestRefused, refused
+from connectors.signatures.signer import Signers
+from connectors.wire.names import ATTRNAME_URI
+from idp.ledger.ledger_keys import mac
+from idp.login.frontend import Admit, Declined, Received
+from idp.login.states import Decided, Released
+from idp.ports import ParkedRow
+from idp.protocols.saml.question import (
+    FORMATS,
+    MAX_RELAY_STATE,
+    SamlQuestion,
+    formats_of,
+    in_our_words,
+    origin_of,
+    read_question,
+)
+from idp.protocols.saml.services import KnownService, Services
+from idp.system.addresses import idp_entity_id, sso_url
+from policies.authentication import Origin
+from policies.catalogue import Catalogue
+from policies.errors import (
+    AssertionRejected,
+    AssuranceTooLow,
+    AuthenticationFailed,
+    BrokerError,
+    ReleaseDenied,
+    Replayed,
+    RequestRefused,
+    Suspended,
+)
+from policies.load.saml_services import EMAIL
+from policies.parties import ClientId, EntityId, PurposeId, RelyingParty, ServiceId
+from policies.purposes import Purpose
+from policies.registrations.saml_service import SubjectKind
+
+# A response is used when it is made
+ANSWER_SECONDS = 300
+ID_BYTES = 20
+# SAML V2.0 Subject Identifier Attributes Profile 1.0 §3
+_SUBJECTS = {
+    SubjectKind.PAIRWISE_ID: "urn:oasis:names:tc:SAML:attribute:pairwise-id",
+    SubjectKind.SUBJECT_ID: "urn:oasis:names:tc:SAML:attribute:subject-id",
+}
+# What OpenID Connect calls it, by which both protocols' refusals are one kind (docs/cross-protocol.md)
+_BY_CODE = {
+    "login_required": (RESPONDER, NO_PASSIVE),
+    "interaction_required": (RESPONDER, NO_PASSIVE),
+    "unmet_authentication_requirements": (RESPONDER, NO_AUTHN_CONTEXT),
+}
+
+
+class SamlIdentityProvider:
+    """One tenant's, a frontend (`idp.login.frontend`). Raises `Misconfigured` for metadata that cannot be used."""
+
+    path = "/saml/sso"
+    signed = True
+    own_page = False
+
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        parties: Mapping[ClientId, RelyingParty],
+        purposes: Mapping[PurposeId, Purpose],
+        catalogue: Catalogue,
+        signer: Signers,
+    ) -> None:
+        self._entity_id, self._sso_url = idp_entity_id(issuer), sso_url(issuer)
+        # The scope of subject identifiers is a name of ours
+        self._scope = urlsplit(issuer).hostname or ""
+        self._services = Services(parties)
+        self._purposes = purposes
+        self._catalogue = catalogue
+        self._names = AttributeNames(issuer, catalogue)
+        self._signer = signer
+
+    def receive(self, inbound: Inbound, now: int, admit: Admit = lambda _service: None) -> Received | Declined:
+        """Judge a request. Who asks is the Issuer, if it has the key that signed.
+
+        Raises `ServiceRequestRefused` where nobody vouches for it, or nobody knows where its answer may go.
+        """
+        service, request, relay_state = self._addressed(inbound, now)
+        origin = origin_of(service, request.request_id, SamlQuestion(request.acs_url, relay_state))
+        admit(ServiceId(service.party.client_id))
+        try:
+            check_wishes(request, service.pinned.facts, formats_of(service))
+            purpose = self._purposes[service.party.purposes[0]]
+            found = in_our_words(request, origin, service, purpose, self._names, self._catalogue)
+        except (AssertionRejected, RequestRefused) as error:
+            told = refused(error) if isinstance(error, AssertionRejected) else error
+            told.peer = service.party.client_id
+            return Declined(origin, told, at_once=True)
+        return Received(found)
+
+    def check_registered(self, origin: Origin) -> None:
+        """Raises `RequestRefused` where the service or the address of the answer is registered no more."""
+        self._registered(origin)
+
+    def check_answerable(self, origin: Origin, now: int, *, release: bool) -> None:
+        """Whatever a service is told is signed: raises `AllRevoked`."""
+        self._signer.at(now)
+
+    def evidence(self, origin: Origin) -> Mapping[str, str]:
+        """The request's own name."""
+        return {"id": origin.message_id}
+
+    def session(self, decided: Decided, handle: bytes, now: int) -> None:
+        """No sign-in is shared."""
+
+    def parked(self, released: Released, now: int) -> tuple[ParkedRow, ...]:
+        """Nothing: the answer is whole."""
+        return ()
+
+    def answer(self, released: Released, now: int) -> Post:
+        """The signed Response with its one assertion, encrypted where the service can open one."""
+        origin = released.grant.origin
+        service = self._registered(origin)
+        head = self._head(_derived(released.answer_key, "response"), origin, now)
+        frame = self._frame(released, service, now)
+        attributes = (*self._subject(released, service), *self._names.written(released.grant.attributes))
+        octets = answers.released(head, frame, attributes, self._signer.at(now), service.pinned.sealing)
+        return self._posted(octets, origin)
+
+    def refuse(self, origin: Origin, error: BrokerError, now: int, answer_key: bytes = b"") -> Post:
+        """A signed Response that says as much of a failure as the service may know."""
+        status, sub_status, message = _codes(error)
+        response_id = _derived(answer_key, "response") if answer_key else "_" + secrets.token_hex(ID_BYTES)
+        head = self._head(response_id, origin, now)
+        return self._posted(answers.refused(head, status, sub_status, message, self._signer.at(now)), origin)
+
+    def _addressed(self, inbound: Inbound, now: int) -> tuple[KnownService, AuthnRequestMessage, str]:
+        """Who asks, what, and with which RelayState. Raises `ServiceRequestRefused`, for a page alone."""
+        service = None
+        try:
+            signed, _, relay_state, entity_id = verified_request(inbound, self._services.keys, SAML2INT)
+            service = self._services.named(EntityId(entity_id))
+            request = read_authn_request(signed)
+            _check_relay_state(relay_state)
+            request = addressed_request(request, service.pinned.facts, self._sso_url, now, SAML2INT)
+        except (PeerRequestRefused, AssertionRejected) as error:
+            told = refused(error)
+            told.peer = service.party.client_id if service is not None else ""
+            raise told from error
+        return service, request, relay_state
+
+    def _registered(self, origin: Origin) -> KnownService:
+        service = self._services.of(origin.service)
+        known = service is not None and service.choices.entity_id == origin.issuer
+        if service is None or not known or read_question(origin).acs_url not in service.pinned.facts.acs_urls.values():
+            raise RequestRefused("the service, or the address of the answer, is registered no more", status=403)
+        return service
+
+    def _head(self, response_id: str, origin: Origin, now: int) -> ResponseHead:
+        return ResponseHead(response_id, now, read_question(origin).acs_url, origin.message_id, self._entity_id)
+
+    def _frame(self, released: Released, service: KnownService, now: int) -> AssertionFrame:
+        grant, subject = released.grant, service.choices.subject
+        is_persistent = subject is SubjectKind.PERSISTENT
+        return AssertionFrame(
+            assertion_id=_derived(released.answer_key, "assertion"),
+            issue_instant=now,
+            issuer=self._entity_id,
+            name_id=_name_id(released, subject),
+            name_id_format=FORMATS[subject],
+            name_qualifier=self._entity_id if is_persistent else "",
+            sp_name_qualifier=service.choices.entity_id if is_persistent else "",
+            recipient=read_question(grant.origin).acs_url,
+            in_response_to=grant.origin.message_id,
+            audience=service.choices.entity_id,
+            not_before=now,
+            not_on_or_after=now + ANSWER_SECONDS,
+            authn_instant=grant.authenticated_at,
+            context_class=grant.context or grant.loa.uri,
+            session_index=_derived(released.answer_key, "session"),
+        )
+
+    def _subject(self, released: Released, service: KnownService) -> tuple[WireAttribute, ...]:
+        """The identifier as an attribute, where the registration has it so."""
+        name = _SUBJECTS.get(service.choices.subject)
+        value = f"{released.grant.sub}@{self._scope}"
+        return (WireAttribute(name, ATTRNAME_URI, (value,), ()),) if name else ()
+
+    def _posted(self, octets: bytes, origin: Origin) -> Post:
+        """To the address of the metadata that the request named."""
+        question = read_question(origin)
+        fields = [("SAMLResponse", base64.b64encode(octets).decode())]
+        if question.relay_state:
+            fields.append(("RelayState", question.relay_state))
+        return Post(url=question.acs_url, fields=tuple(fields))
+
+
+def _check_relay_state(relay_state: str) -> None:
+    if len(relay_state) > MAX_RELAY_STATE:
+        raise AssertionRejected("parameters", f"a RelayState of {len(relay_state)} characters")
+
+
+def idp_metadata(issuer: str, signer: Signers, now: int, valid_for: int) -> bytes:
+    """Our signed metadata for services, which is served at our entity id."""
+    entity_id, scope = idp_entity_id(issuer), urlsplit(issuer).hostname or ""
+    return identity_provider_metadata(
+        entity_id=entity_id, sso_url=sso_url(issuer), scope=scope, signer=signer, now=now, valid_for=valid_for
+    )
+
+
+def _name_id(released: Released, subject: SubjectKind) -> str:
+    match subject:
+        case SubjectKind.PERSISTENT:
+            return released.grant.sub
+        case SubjectKind.MAIL:
+            # The purpose requires it in full
+            return next(str(one.value) for one in released.grant.attributes if one.name == EMAIL)
+        case _:
+            return _derived(released.answer_key, "transient")
+
+
+def _codes(error: BrokerError) -> tuple[str, str, str]:
+    """Status, second-level status and message of a failure.
+
+    A service learns the same of a citizen who stopped at the country, of one who refused here, and of the policy.
+    """
+    match error:
+        case ServiceRequestRefused():
+            return error.saml_status, error.saml_sub_status, f"{error.check}: {error.detail}"
+        case RequestRefused():
+            status, sub_status = _BY_CODE.get(error.oauth, (REQUESTER, ""))
+            return status, sub_status, error.detail
+        case AssuranceTooLow():
+            return RESPONDER, NO_AUTHN_CONTEXT, ""
+        case ReleaseDenied() | AuthenticationFailed() | Replayed() | Suspended():
+            return RESPONDER, REQUEST_DENIED, ""
+        case _:
+            return RESPONDER, "", ""
+
+
+def _derived(answer_key: bytes, what: str) -> str:
+    """An id that the same choice gives again (SAML Core 2.0 §1.3.4). It begins with a letter's stand-in."""
+    return "_" + mac(answer_key, what.encode()).hex()[: 2 * ID_BYTES]

@@ -1,0 +1,59 @@
+"""`parties/*.toml` with `protocol = "saml"`: one file a service, its pinned metadata beside it in `metadata/`."""
+
+from collections.abc import Mapping
+
+from policies.attributes import EXACT, AttributeName
+from policies.catalogue import Catalogue
+from policies.load.parties import REQUESTER_FIX, SP_TYPES, check_shown, read_purposes, read_rules
+from policies.load.table import MAX_TITLE, URI, Table
+from policies.parties import ClientId, RelyingParty, Sector
+from policies.registrations.saml_service import SamlService, SubjectKind
+
+_SUBJECTS = {kind.value: kind for kind in SubjectKind}
+_ENTITY_FIX = "write the entityID of its metadata, sign by sign."
+_METADATA_FIX = "put the service's metadata into metadata/NAME.xml, and name it."
+EMAIL = AttributeName("email")
+
+
+def read_saml_service(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -> RelyingParty:
+    """One service. Problems go to the table's list."""
+    client_id = table.identifier("client_id")
+    service = SamlService(
+        entity_id=table.matching("entity_id", URI, _ENTITY_FIX),
+        metadata=_metadata(table, files),
+        subject=table.choice("subject", _SUBJECTS, SubjectKind.PAIRWISE_ID, required=False),
+    )
+    party = RelyingParty(
+        client_id=ClientId(client_id),
+        title=table.translated("title", "City library", most=MAX_TITLE),
+        # No identifier has a colon: without one of the file's, no other service is in its sector
+        sector=Sector(table.identifier("sector") if "sector" in table else f"saml:{client_id}"),
+        redirect_uris=(),
+        purposes=read_purposes(table),
+        attributes=read_rules(table, catalogue),
+        source=table.source("client_id"),
+        authentication_method="saml",
+        sp_type=table.choice("sp_type", SP_TYPES, "public", required=False),
+        requester_id=table.matching("requester_id", URI, REQUESTER_FIX, default=""),
+        blind=table.flag("blind"),
+        enforce=table.flag("enforce"),
+        sphere=table.sphere(),
+        saml=service,
+    )
+    if len(party.purposes) > 1:
+        fix = "register the service once for each purpose, each with an entity of its own."
+        table.problem("purposes", "has more than one, and no request of SAML names a purpose.", fix)
+    if service.subject is SubjectKind.SUBJECT_ID and party.sector.startswith("saml:"):
+        what = "is an identifier that services have in common, and no sector says which."
+        table.problem("subject", what, 'write sector = "NAME", or subject = "pairwise-id".')
+    mail = party.attributes.get(EMAIL)
+    if service.subject is SubjectKind.MAIL and (mail is None or mail.form != EXACT):
+        table.problem("subject", "is the email address, which is not registered.", 'write email = "exact" in [attributes].')
+    check_shown(table, party)
+    table.close()
+    return party
+
+
+def _metadata(table: Table, files: Mapping[str, bytes]) -> bytes:
+    name = table.text("metadata", _METADATA_FIX)
+    return files[name] if name and table.has_file("metadata", name, files, _METADATA_FIX) else b""

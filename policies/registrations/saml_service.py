@@ -1,0 +1,27 @@
+"""A service that speaks SAML: who it is, and under which identifier it knows a citizen."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class SubjectKind(StrEnum):
+    """Where the identifier of a citizen stands, and of which kind it is.
+
+    `PAIRWISE_ID` and `SUBJECT_ID` are attributes (SAML V2.0 Subject Identifier Attributes Profile 1.0), beside a NameID of
+    that one sign-in. The others are the NameID itself (SAML Core 2.0 §8.3); `TRANSIENT` knows nobody again.
+    """
+
+    PAIRWISE_ID = "pairwise-id"
+    SUBJECT_ID = "subject-id"
+    PERSISTENT = "persistent"
+    TRANSIENT = "transient"
+    MAIL = "mail"
+
+
+@dataclass(frozen=True, slots=True)
+class SamlService:
+    """The choices of one service. `metadata` is the pinned file as it is."""
+
+    entity_id: str
+    metadata: bytes = field(repr=False)
+    subject: SubjectKind = SubjectKind.PAIRWISE_ID

@@ -1,0 +1,180 @@
+"""A service of the city that speaks SAML, in a test's hands: libxmlsec reads what it gets, and no code of the product."""
+
+import base64
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import xmlsec
+from lxml import etree
+
+from connectors.connector import Outbound, Post, Redirect
+from connectors.formats.authn_request import AuthnRequest, authn_request_element
+from connectors.profiles import SAML2INT
+from connectors.signatures.parse import Element
+from connectors.signed_messages import signed_request
+from connectors.wire.names import REDIRECT
+from idp.keys.file import create_saml_key, load_signer
+from tests.idp.web.visitor import Answer, Visitor
+
+NAMES = {
+    "samlp": "urn:oasis:names:tc:SAML:2.0:protocol",
+    "saml": "urn:oasis:names:tc:SAML:2.0:assertion",
+    "ds": "http://www.w3.org/2000/09/xmldsig#",
+    "xenc": "http://www.w3.org/2001/04/xmlenc#",
+}
+ENTITY, ACS = "https://library.storkhaven.example/saml", "https://library.storkhaven.example/saml/acs"
+PARTY = """\
+client_id = "library"
+protocol = "saml"
+title.en = "City library"
+entity_id = "{entity}"
+metadata = "metadata/library.xml"
+purposes = ["resident-parking"]
+{more}
+[attributes]
+birthdate = "age_over(18)"
+address = "resident_of(Storkhaven)"
+email = "exact"
+"""
+
+
+@dataclass
+class SamlParty:
+    """The service `library`, whose key lies in `folder`. `encrypts`: its metadata has an encryption key."""
+
+    folder: Path
+    encrypts: bool = True
+    more: str = ""
+    wanted: str = ""
+    entity: str = ENTITY
+    acs: str = ACS
+    asked: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.key_file = self.folder / "library.pem"
+        create_saml_key(self.key_file, "library.storkhaven.example")
+        self.signer = load_signer(self.key_file)
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Its registration in the broker's folder."""
+        return {
+            "parties/library.toml": PARTY.format(entity=self.entity, more=self.more),
+            "metadata/library.xml": self.metadata(),
+        }
+
+    def metadata(self) -> str:
+        certificate = base64.b64encode(self.signer.certificate).decode()
+        info = (
+            f'<ds:KeyInfo xmlns:ds="{NAMES["ds"]}"><ds:X509Data><ds:X509Certificate>{certificate}</ds:X509Certificate>'
+            "</ds:X509Data></ds:KeyInfo>"
+        )
+        uses = ("signing", "encryption") if self.encrypts else ("signing",)
+        keys = "".join(f'<md:KeyDescriptor use="{use}">{info}</md:KeyDescriptor>' for use in uses)
+        return (
+            f'<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="{self.entity}">'
+            f'<md:SPSSODescriptor AuthnRequestsSigned="true" protocolSupportEnumeration="{NAMES["samlp"]}">{keys}'
+            f'<md:AssertionConsumerService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="{self.acs}" '
+            f'index="0" isDefault="true"/>{self.wanted}</md:SPSSODescriptor></md:EntityDescriptor>'
+        )
+
+    def request(self, visitor: Visitor, **changes: object) -> Element:
+        """An AuthnRequest that is accepted, but for `changes` of its attributes; None leaves one out."""
+        self.asked.append(f"_{secrets.token_hex(20)}")
+        root = authn_request_element(
+            AuthnRequest(
+                request_id=self.asked[-1],
+                issue_instant=visitor.stage.clock(),
+                destination=f"{visitor.stage.issuer}/saml/sso",
+                issuer=self.entity,
+                acs_url=self.acs,
+                force_authentication=False,
+                comparison="minimum",
+                contexts=("http://eidas.europa.eu/LoA/substantial",),
+            )
+        )
+        for name, value in changes.items():
+            root.set(name, str(value))
+            if value is None:
+                del root.attrib[name]
+        return root
+
+    def sent(self, root: Element, visitor: Visitor, binding: str = REDIRECT, relay_state: str = "to the shelf") -> Outbound:
+        url = f"{visitor.stage.issuer}/saml/sso"
+        return signed_request(root, url, binding, relay_state, signer=self.signer, profile=SAML2INT)
+
+    def asks(self, visitor: Visitor, root: Element | None = None, binding: str = REDIRECT) -> Answer:
+        """The browser comes from the service with its request."""
+        return arrives(visitor, self.sent(self.request(visitor) if root is None else root, visitor, binding))
+
+    def read(self, answer: Answer, certificate: bytes) -> "Heard":
+        """The answer that a page posts, both of its signatures verified, decrypted where it is encrypted."""
+        assert answer.found("//form/@action") == [self.acs], answer.text
+        octets = base64.b64decode(answer.fields["SAMLResponse"])
+        response = etree.fromstring(octets)
+        verified(response, certificate)
+        encrypted = response.findall(".//xenc:EncryptedData", NAMES)
+        for data in encrypted:
+            manager = xmlsec.KeysManager()
+            manager.add_key(xmlsec.Key.from_file(str(self.key_file), xmlsec.constants.KeyDataFormatPem))
+            xmlsec.EncryptionContext(manager).decrypt(data)
+        for assertion in response.iterfind(".//saml:Assertion", NAMES):
+            verified(etree.fromstring(etree.tostring(assertion)), certificate)
+        return Heard(response, answer.fields.get("RelayState", ""), was_encrypted=bool(encrypted))
+
+
+def arrives(visitor: Visitor, outbound: Outbound, origin: str = "https://library.storkhaven.example") -> Answer:
+    """A browser that another site sends here."""
+    parts = urlsplit(outbound.url)
+    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    headers: Mapping[str, str | None] = {"sec-fetch-site": "cross-site"}
+    if isinstance(outbound, Redirect):
+        return visitor.go("GET", path, headers=headers)
+    assert isinstance(outbound, Post)
+    return visitor.comes_back(path, origin, dict(outbound.fields))
+
+
+def verified(root: Element, certificate: bytes) -> None:
+    """The signature over the whole of `root`, by libxmlsec."""
+    xmlsec.tree.add_ids(root, ["ID"])
+    signature = root.find("ds:Signature", NAMES)
+    assert signature is not None
+    context = xmlsec.SignatureContext()
+    context.key = xmlsec.Key.from_memory(certificate, xmlsec.constants.KeyDataFormatCertDer)
+    context.verify(signature)
+    (reference,) = signature.findall(".//ds:Reference", NAMES)
+    assert reference.get("URI") == f"#{root.get('ID')}"
+
+
+@dataclass
+class Heard:
+    """A Response, read."""
+
+    root: Element
+    relay_state: str
+    was_encrypted: bool
+
+    def text(self, path: str) -> str:
+        return self.root.findtext(f".//{path}", "", NAMES)
+
+    def value(self, path: str, name: str) -> str:
+        found = self.root.find(f".//{path}", NAMES)
+        assert found is not None, path
+        return found.get(name, "")
+
+    @cached_property
+    def statuses(self) -> list[str]:
+        """Top and second-level status, without what is the same in all."""
+        codes = self.root.iterfind(".//samlp:StatusCode", NAMES)
+        return [str(one.get("Value")).rpartition(":")[2] for one in codes]
+
+    @cached_property
+    def attributes(self) -> dict[str, list[str]]:
+        return {
+            str(one.get("Name")): [str(value.text) for value in one]
+            for one in self.root.iterfind(".//saml:Attribute", NAMES)
+        }
