@@ -56,6 +56,7 @@ from idp.web.early_pages import EarlyPages
 from idp.web.edge import Edge
 from idp.web.origins import Origins
 from idp.web.overload import Overload, Queue
+from idp.web.page_route import ByPath
 from idp.web.routes import backchannel, device, login, logout, oidc, push, receipt, registration, token_life
 from idp.web.routes import public as records
 from idp.web.site import Site
@@ -287,7 +288,7 @@ class Application:
             if isinstance(route, APIRoute):
                 # OpenAPI describes the endpoints for programs, not the pages for citizens
                 route.include_in_schema = bool(route.responses)
-        return routes
+        return [ByPath(routes), *routes]
 
     def _origins(self) -> Collection[str]:
         return self.city.openid.origins

@@ -42,8 +42,9 @@ class TermsOfLogins:
         judges: Callable[[IdentityProvider, IdentityProvider], bool] = judges_no_higher,
     ) -> bool:
         """Whether a provider judges as it did when the login began: by default, no higher."""
-        former = self._former(request)
-        before = provider if former is None else former.providers.get(provider.provider_id)
+        if (former := self._former(request)) is None:
+            return True
+        before = former.providers.get(provider.provider_id)
         return before is not None and judges(before, provider)
 
     def _former(self, request: ServiceRequest) -> Configuration | None:

@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from fastapi import Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
+from msgspec.json import Encoder
 
 from idp.protocols.oidc.direct import NO_STORE, DirectRequest, JsonAnswer, explained, oauth_error, too_many, unavailable
 from idp.web.city_site import CitySite
@@ -25,6 +26,7 @@ FROM_A_SERVER = (
     "Clients authenticate from a server of theirs, and no page does. An app in a browser is registered as public, with the "
     "origin of its pages."
 )
+_ENCODER = Encoder()
 # What is made of a request and the moment
 Asked = Callable[[DirectRequest, int], JsonAnswer | bytes]
 
@@ -53,7 +55,7 @@ async def call_of(site: CitySite, request: Request, *, posted: bool = True) -> D
         query=query(request),
         authorization=header(request, b"authorization") or "",
         method=request.method,
-        path=request.url.path,
+        path=request.scope["path"],
         proofs=headers(request, b"dpop"),
         certificate=site.certificates.certificate(request),
         accept=frozenset(one.partition(";")[0].strip().lower() for one in (header(request, b"accept") or "").split(",")),
@@ -130,10 +132,10 @@ def answered_by(site: CitySite, request: Request, answer: JsonAnswer) -> Respons
     """The answer over HTTP; what was refused has its line in the log."""
     if answer.detail:
         peer = answer.peer or None
-        fields = {"path": request.url.path, "status": answer.status, "peer": peer, "detail": answer.detail}
+        fields = {"path": request.scope["path"], "status": answer.status, "peer": peer, "detail": answer.detail}
         site.watched.refusals.line(fields, answer.reference, anybodys=not answer.reference)
     if answer.status == 204:  # noqa: PLR2004 # HTTP
         return Response(status_code=204, headers=dict(answer.headers))
     if answer.jwt:
         return Response(answer.jwt, answer.status, headers=dict(answer.headers), media_type=answer.media_type)
-    return JSONResponse(dict(answer.body), answer.status, headers=dict(answer.headers))
+    return Response(_ENCODER.encode(answer.body), answer.status, headers=dict(answer.headers), media_type=JSON)

@@ -1,30 +1,96 @@
 """The threads in which an endpoint's work runs: a share for each tenant.
 
-The framework has forty threads for a whole process. Where several tenants live in one, each may use as many for itself: a
-tenant whose database is slow fills its own share, and none of another's.
+Where several tenants live in one process, each has as many threads for itself: a tenant whose database is slow fills its
+own share, and none of another's. The framework's own threads cost a request twice as much as these.
 """
 
+import asyncio
 import functools
 from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
+from contextlib import suppress
+from contextvars import ContextVar, copy_context
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
 from typing import ParamSpec, TypeVar
 
-from anyio import CapacityLimiter
-from anyio.to_thread import run_sync
-
-# The framework has as many for a process; the pool of connections to a database is made for them
+# The pool of connections to a database is made for as many
 THREADS = 40
-Share = CapacityLimiter
+# A thread that had nothing to do for so long ends
+IDLE_SECONDS = 10.0
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# The share of the request's tenant; the framework's if a process has one tenant
-share: ContextVar[Share | None] = ContextVar("threads", default=None)
+
+class Share:
+    """At most so many threads, made when they are needed. Any thread may give them work."""
+
+    def __init__(self, most: int = THREADS) -> None:
+        self._most = most
+        self._waiting: SimpleQueue[Callable[[], Callable[[], None]]] = SimpleQueue()
+        # How many threads there are, and how much work waits or is under way
+        self._threads = self._given = 0
+        self._lock = Lock()
+
+    def give(self, work: Callable[[], Callable[[], None]]) -> None:
+        """Have `work` done, and then what it returns. Neither raises anything."""
+        with self._lock:
+            self._given += 1
+            if more := self._threads < min(self._given, self._most):
+                self._threads += 1
+        self._waiting.put(work)
+        if more:
+            Thread(target=self._work, name="request", daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            try:
+                work = self._waiting.get(timeout=IDLE_SECONDS)
+            except Empty:
+                with self._lock:
+                    # What was given in this moment found a thread too few
+                    if self._given < self._threads:
+                        self._threads -= 1
+                        return
+                continue
+            done = work()
+            with self._lock:
+                # First of all: who hears of it may bring the next, which this thread takes
+                self._given -= 1
+            done()
+            del work, done
+
+
+# The share of the request's tenant; that of the process where it has one tenant
+share: ContextVar[Share] = ContextVar("threads")
+_of_process = Share()
 
 
 async def run_in_threadpool(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a function that may block in a thread of the request's share. It ends though its browser is gone."""
-    return await run_sync(functools.partial(function, *args, **kwargs), limiter=share.get())
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[T] = loop.create_future()
+    context = copy_context()
+
+    def work() -> Callable[[], None]:
+        try:
+            tells = functools.partial(answer.set_result, context.run(function, *args, **kwargs))
+        except BaseException as error:  # noqa: BLE001  the one who waits hears of it, whatever it is
+            tells = functools.partial(answer.set_exception, error)
+        return functools.partial(_tell, loop, answer, tells)
+
+    share.get(_of_process).give(work)
+    return await answer
+
+
+def _tell(loop: asyncio.AbstractEventLoop, answer: asyncio.Future[T], tells: Callable[[], None]) -> None:
+    """Tell the one who waits, in its own loop; nobody does where the browser is gone or the loop is closed."""
+
+    def tell() -> None:
+        if not answer.done():
+            tells()
+
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(tell)
 
 
 def threaded(endpoint: Callable[P, T]) -> Callable[P, Awaitable[T]]:

@@ -6,12 +6,11 @@ from collections.abc import Callable
 
 import anyio
 import pytest
-from anyio import CapacityLimiter
 from httpx2 import ASGITransport, AsyncClient
 
 from idp.application.tenants import OpenInstallation
 from idp.ports import Checkpoint
-from idp.web.threads import run_in_threadpool, share
+from idp.web.threads import Share, run_in_threadpool, share
 from policies.errors import NotFound
 from tests.tenants.roof import Roof, issuer
 
@@ -20,7 +19,7 @@ ASKED = 60
 
 def test_a_share_that_is_used_up_waits_and_another_does_not() -> None:
     gate, begun = threading.Event(), threading.Semaphore(0)
-    slow, quick = CapacityLimiter(2), CapacityLimiter(2)
+    slow, quick = Share(2), Share(2)
     done: list[str] = []
 
     def wait() -> None:
@@ -28,7 +27,7 @@ def test_a_share_that_is_used_up_waits_and_another_does_not() -> None:
         gate.wait(60)
         done.append("slow")
 
-    async def in_share(threads: CapacityLimiter, function: Callable[[], None]) -> None:
+    async def in_share(threads: Share, function: Callable[[], None]) -> None:
         share.set(threads)
         await run_in_threadpool(function)
 
@@ -43,6 +42,50 @@ def test_a_share_that_is_used_up_waits_and_another_does_not() -> None:
 
     anyio.run(both)
     assert done == ["quick", *["slow"] * 5]
+
+
+async def asked_in(threads: Share, wait: Callable[[], object]) -> threading.Thread:
+    def work() -> threading.Thread:
+        wait()
+        return threading.current_thread()
+
+    share.set(threads)
+    return await run_in_threadpool(work)
+
+
+def test_what_comes_at_once_has_threads_of_its_own_which_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("idp.web.threads.IDLE_SECONDS", 0.01)
+    threads, all_at_work = Share(3), threading.Barrier(3, timeout=60)
+
+    async def together() -> set[threading.Thread]:
+        return {*await asyncio.gather(*(asked_in(threads, all_at_work.wait) for _ in range(3)))}
+
+    first = asyncio.run(together())
+    assert len(first) == 3
+    for thread in first:
+        thread.join(60)
+        assert not thread.is_alive()
+    assert len(asyncio.run(together())) == 3, "and others come after them"
+
+
+def test_what_follows_an_answer_finds_the_thread_free() -> None:
+    threads = Share(3)
+
+    async def one_by_one() -> set[threading.Thread]:
+        return {await asked_in(threads, lambda: None) for _ in range(20)}
+
+    assert len(asyncio.run(one_by_one())) == 1
+
+
+def test_what_a_function_raises_comes_to_who_waits() -> None:
+    def broken() -> None:
+        raise NotFound("nothing there")
+
+    async def ask() -> None:
+        with pytest.raises(NotFound, match="nothing there"):
+            await run_in_threadpool(broken)
+
+    anyio.run(ask)
 
 
 def test_without_a_share_it_is_the_process_s_own() -> None:

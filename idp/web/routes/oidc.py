@@ -32,13 +32,14 @@ from idp.web.direct_calls import (
     directly,
     in_browser,
 )
+from idp.web.page_route import ProgramRoute
 from idp.web.threads import run_in_threadpool, threaded
 from policies.errors import RequestRefused
 
 
 def router(site: CitySite) -> APIRouter:
     """The endpoints of the OpenID provider."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=ProgramRoute)
 
     @routes.post("/token", **described(TokenResponse, *FORM_REFUSED, 401, 403, 429, 503, form=TokenRequest, proof=True))
     async def token(request: Request) -> Response:

@@ -7,13 +7,14 @@ from idp.protocols.oidc.direct import DirectRequest, JsonAnswer, too_many
 from idp.web.city_site import CitySite
 from idp.web.described import PushedRequest, PushedResponse, described
 from idp.web.direct_calls import FORM_REFUSED, by_a_client, directly
+from idp.web.page_route import ProgramRoute
 from idp.web.requests import client_of
 from policies.errors import TooManyRequests
 
 
 def router(site: CitySite) -> APIRouter:
     """The endpoint to which clients push their requests."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=ProgramRoute)
     told = described(PushedResponse, *FORM_REFUSED, 401, 403, 429, 503, form=PushedRequest, status=201, proof=True)
 
     @routes.post("/par", status_code=201, **told)

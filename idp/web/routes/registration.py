@@ -16,6 +16,7 @@ from idp.protocols.oidc.registration import MAX_METADATA, Registrations
 from idp.web.city_site import CitySite
 from idp.web.described import ClientInformation, ClientMetadata, described
 from idp.web.direct_calls import FROM_A_SERVER, JSON, directly, in_browser
+from idp.web.page_route import ProgramRoute
 from idp.web.requests import client_of, header, query
 from idp.web.threads import run_in_threadpool
 from policies.errors import RequestRefused, TooManyRequests
@@ -25,7 +26,7 @@ REFUSED = (400, 401, 403, 409, 413, 415, 429, 503)
 
 def router(site: CitySite, registrations: Registrations) -> APIRouter:
     """The two endpoints."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=ProgramRoute)
 
     @routes.post(REGISTRATION_PATH, **described(ClientInformation, *REFUSED, status=201, body=ClientMetadata))
     async def register(request: Request) -> Response:
@@ -55,7 +56,7 @@ async def _made(site: CitySite, request: Request, asked: Callable[[DirectRequest
         query=query(request),
         authorization=header(request, b"authorization") or "",
         method=request.method,
-        path=request.url.path,
+        path=request.scope["path"],
     )
     if request.method in ("POST", "PUT"):
         call = replace(call, body=await _json(request))

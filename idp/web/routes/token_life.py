@@ -9,12 +9,13 @@ from idp.protocols.oidc.metadata import INTROSPECTION_PATH, REVOCATION_PATH
 from idp.web.city_site import CitySite
 from idp.web.described import Introspected, IntrospectionRequest, RevocationRequest, Revoked, described
 from idp.web.direct_calls import FORM_REFUSED, FROM_A_SERVER, authenticated, by_a_client, call_of, directly, in_browser
+from idp.web.page_route import ProgramRoute
 from policies.errors import RequestRefused
 
 
 def router(site: CitySite) -> APIRouter:
     """The two endpoints."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=ProgramRoute)
     refused = (*FORM_REFUSED, 401, 403, 429, 503)
 
     @routes.post(INTROSPECTION_PATH, **described(Introspected, *refused, form=IntrospectionRequest, jwt=SIGNED))
