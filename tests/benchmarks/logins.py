@@ -20,7 +20,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.benchmarks.logins_peers import Asked, Connection, IdentityProvider, LoginFailedError, RelyingParty
+from tests.benchmarks.logins_peers import Answer, Asked, Connection, IdentityProvider, LoginFailedError, RelyingParty
 from tests.benchmarks.logins_satosa import HOST as SATOSA_HOST
 from tests.benchmarks.logins_satosa import Satosa
 from tests.benchmarks.logins_stage import HOST, ISSUER, Running, make_stage, memory_kib
@@ -37,6 +37,8 @@ SETTLED = 6.0
 ONE, MANY, POSTGRES = "one worker", "5,000 parties", "PostgreSQL"
 
 Login = Callable[[Connection], Awaitable[None]]
+# Signs in at the address to which the broker sent the browser: the broker's page for who comes back
+Back = Callable[[Connection, str], Awaitable[Answer]]
 
 
 @dataclass
@@ -52,32 +54,48 @@ class Spent:
         return ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))]
 
 
-def ours(provider: IdentityProvider, party: RelyingParty, *, encrypted: bool) -> Login:
-    """One login at Ciconia."""
+def over_saml(provider: IdentityProvider, *, encrypted: bool = False) -> Back:
+    """Over an identity provider that answers by SAML."""
+
+    async def back(browser: Connection, location: str) -> Answer:
+        posted = provider.answer(location, encrypted=encrypted)
+        return await browser.request("POST", "/saml/acs", posted, sec_fetch_dest="document", sec_fetch_site="cross-site")
+
+    return back
+
+
+def ours(back: Back, party: RelyingParty) -> Login:
+    """One login at Ciconia, of a service that asks by OpenID Connect."""
 
     async def login(browser: Connection) -> None:
         asked = party.ask()
-        redeem = party.redeem(await signed_in(browser, provider, asked, encrypted=encrypted), asked)
+        redeem = party.redeem(await signed_in(browser, back, asked), asked)
         browser.cookies.clear()
         party.verified(await browser.request("POST", "/token", redeem, authorization=party.authorization), asked)
 
     return login
 
 
-async def signed_in(browser: Connection, provider: IdentityProvider, asked: Asked, *, encrypted: bool = False) -> str:
+async def signed_in(browser: Connection, back: Back, asked: Asked) -> str:
     """A sign-in at Ciconia, approved: the address to which the browser goes with the code."""
-    first = await browser.request("GET", f"/authorize?{asked.query}", sec_fetch_dest="document")
-    posted = provider.answer(first.onward(), encrypted=encrypted)
-    page = await browser.request("POST", "/saml/acs", posted, sec_fetch_dest="document", sec_fetch_site="cross-site")
+    return (await approved(browser, back, f"/authorize?{asked.query}")).onward()
+
+
+async def approved(browser: Connection, back: Back, target: str) -> Answer:
+    """A sign-in that a service's request at `target` begins, approved: the broker's answer, on its way to the service.
+
+    Nothing here is of the protocol in which the service asks.
+    """
+    first = await browser.request("GET", target, sec_fetch_dest="document")
+    page = await back(browser, first.onward())
     fields = page.hidden()
     if "decided" not in fields:
         raise LoginFailedError(f"{page.status} {page.body[:2000]!r}")
-    target = f"/login/{fields['login']}/decision"
+    decision = f"/login/{fields['login']}/decision"
     chosen = {**fields, "choice": "approve"}
-    left = await browser.request(
-        "POST", target, chosen, sec_fetch_dest="document", sec_fetch_site="same-origin", origin=ISSUER
+    return await browser.request(
+        "POST", decision, chosen, sec_fetch_dest="document", sec_fetch_site="same-origin", origin=ISSUER
     )
-    return left.onward()
 
 
 async def drive(login: Login, host: str, port: int, *, logins: int, at_once: int) -> list[float]:
@@ -151,15 +169,15 @@ def _cases(folder: Path, chosen: argparse.Namespace, running: ExitStack) -> dict
     stage = make_stage(folder / "ours")
     broker = running.enter_context(stage.serve(WORKERS))
     cases = {
-        "plain": Case(broker, HOST, ours(stage.provider, stage.party, encrypted=False)),
-        "encrypted": Case(broker, HOST, ours(stage.provider, stage.party, encrypted=True)),
+        "plain": Case(broker, HOST, ours(over_saml(stage.provider), stage.party)),
+        "encrypted": Case(broker, HOST, ours(over_saml(stage.provider, encrypted=True), stage.party)),
     }
     more = {ONE: make_stage(folder / "one"), MANY: make_stage(folder / "many", parties=PARTIES)}
     if chosen.postgres:
         more[POSTGRES] = make_stage(folder / "postgres", database=server().fresh())
     for name, other in more.items():
         alone = running.enter_context(other.serve(1 if name == ONE else WORKERS))
-        cases[name] = Case(alone, HOST, ours(other.provider, other.party, encrypted=False))
+        cases[name] = Case(alone, HOST, ours(over_saml(other.provider), other.party))
     if chosen.peer is not None:
         satosa = Satosa(chosen.peer, folder)
         theirs = running.enter_context(satosa.serve())

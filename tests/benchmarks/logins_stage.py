@@ -8,8 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -88,7 +88,7 @@ class Running:
         port: int,
         *,
         cwd: Path,
-        environment: dict[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
         log: Path | None = None,
     ) -> None:
         self.port = port
@@ -173,12 +173,13 @@ class Stage:
     port: int
     provider: IdentityProvider
     party: RelyingParty
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def serve(self, workers: int = 1) -> Running:
         """Start it."""
         more = ["--workers", str(workers)] if workers > 1 else []
         command = [str(Path(sys.executable).with_name("ciconia")), "serve", "--config", str(self.folder), *more]
-        return Running(command, self.port, cwd=self.folder)
+        return Running(command, self.port, cwd=self.folder, environment=self.environment)
 
 
 def make_stage(folder: Path, *, parties: int = FEW, database: str = "") -> Stage:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from tests.benchmarks.logins import ours
+from tests.benchmarks.logins import ours, over_saml
 from tests.benchmarks.logins_peers import Connection
 from tests.benchmarks.logins_stage import HOST, Running, Stage, make_stage
 from tests.benchmarks.measure import Figure, Target
@@ -104,7 +104,7 @@ def _until(happened: Callable[[], bool]) -> Callable[[int], bool]:
 def _logins(stage: Stage, broker: Running, done: Callable[[int], bool]) -> list[float]:
     """The whole time of each login in seconds, until `done` says so of their number."""
     taken: list[float] = []
-    login = ours(stage.provider, stage.party, encrypted=False)
+    login = ours(over_saml(stage.provider), stage.party)
 
     async def drive() -> None:
         while not done(len(taken)):

@@ -4,7 +4,8 @@ CPU of the broker's process tree for one request, from /proc, with what it spend
 (private_key_jwt and DPoP by ES256, and once with a secret), userinfo with a proof, a refresh and an introspection. The
 logins that bring the codes come before and do not count; nor does the driver. `exchange_vs_raw` compares with the bare key
 operations of one exchange in the same run: two verifications (assertion, proof) and one signature (id_token). The exchange
-is durable: it waits for the commit that makes a code one of one use.
+is durable: it waits for the commit that makes a code one of one use. `oidc_vs_saml_upstream` compares whole logins: over an
+OpenID provider, whose answers the broker fetches over TLS, with those over an identity provider that answers by SAML.
 """
 
 import argparse
@@ -16,13 +17,15 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.benchmarks.logins import signed_in
-from tests.benchmarks.logins_peers import Answer, Connection, IdentityProvider, LoginFailedError, RelyingParty
+from tests.benchmarks.logins import AGAIN, SETTLED, Back, Login, ours, over_saml, signed_in
+from tests.benchmarks.logins_openid import OpenIDProvider, make_openid_stage
+from tests.benchmarks.logins_peers import Answer, Connection, LoginFailedError, RelyingParty
 from tests.benchmarks.logins_satosa import HOST as SATOSA_HOST
 from tests.benchmarks.logins_satosa import Satosa
 from tests.benchmarks.logins_stage import HOST, Running
@@ -41,10 +44,11 @@ EXCHANGE, SECRET, USERINFO, REFRESH, INTROSPECTION = (
     "refresh",
     "introspection",
 )
+SAML, OPENID = "whole login over SAML", "whole login over OpenID Connect"
 EMPTY, SATOSA = "empty endpoint", "SATOSA, exchange with a secret"
 
-# One request that is counted
-Request = Callable[[Connection], Awaitable[Answer]]
+# What is counted: one request, or a login. Raises `LoginFailedError` where it went wrong
+Request = Callable[[Connection], Awaitable[object]]
 # Makes so many requests ready, uncounted
 Ready = Callable[[Connection, int], Awaitable[Sequence[Request]]]
 
@@ -74,23 +78,21 @@ async def _turn(contestant: Contestant, requests: int) -> float:
         gc.disable()
         before = contestant.broker.cpu_of_threads()
         for request in made:
-            answer = await request(browser)
-            if answer.status != 200:
-                raise LoginFailedError(f"{answer.status} {answer.body[:300]!r}")
+            await request(browser)
         return (contestant.broker.cpu_of_threads() - before) * 1000 / requests
     finally:
         gc.enable()
         browser.close()
 
 
-def exchanges(provider: IdentityProvider, party: KeyedParty) -> Ready:
+def exchanges(back: Back, party: KeyedParty) -> Ready:
     """Codes of whole logins, each redeemed with an assertion and a proof that were made before."""
 
     async def ready(browser: Connection, count: int) -> Sequence[Request]:
         made: list[Request] = []
         for _ in range(count):
             asked = party.asks.ask()
-            form = party.redeem(await signed_in(browser, provider, asked), asked)
+            form = party.redeem(await signed_in(browser, back, asked), asked)
             browser.fresh()
             made.append(_post("/token", form, dpop=party.proof("POST", "/token")))
         return made
@@ -98,14 +100,14 @@ def exchanges(provider: IdentityProvider, party: KeyedParty) -> Ready:
     return ready
 
 
-def secret_exchanges(provider: IdentityProvider, party: RelyingParty) -> Ready:
+def secret_exchanges(back: Back, party: RelyingParty) -> Ready:
     """The same with a secret, and an id_token by RS256, as SATOSA has it."""
 
     async def ready(browser: Connection, count: int) -> Sequence[Request]:
         made: list[Request] = []
         for _ in range(count):
             asked = party.ask()
-            form = party.redeem(await signed_in(browser, provider, asked), asked)
+            form = party.redeem(await signed_in(browser, back, asked), asked)
             browser.fresh()
             made.append(_post("/token", form, authorization=party.authorization))
         return made
@@ -126,21 +128,20 @@ def satosa_exchanges(satosa: Satosa) -> Ready:
     return ready
 
 
-async def _token(browser: Connection, provider: IdentityProvider, party: KeyedParty) -> dict[str, str]:
+async def _token(browser: Connection, back: Back, party: KeyedParty) -> dict[str, str]:
     """The answer of one exchange."""
-    (exchange,) = await exchanges(provider, party)(browser, 1)
-    answer = await exchange(browser)
-    if answer.status != 200:
-        raise LoginFailedError(f"token: {answer.status} {answer.body[:300]!r}")
+    asked = party.asks.ask()
+    form = party.redeem(await signed_in(browser, back, asked), asked)
+    answer = await _asked(browser, "POST", "/token", form, dpop=party.proof("POST", "/token"))
     found: dict[str, str] = json.loads(answer.body)
     return found
 
 
-def userinfos(provider: IdentityProvider, party: KeyedParty) -> Ready:
+def userinfos(back: Back, party: KeyedParty) -> Ready:
     """One access token, brought again and again, each time with a proof of its own."""
 
     async def ready(browser: Connection, count: int) -> Sequence[Request]:
-        token = (await _token(browser, provider, party))["access_token"]
+        token = (await _token(browser, back, party))["access_token"]
         return [
             _get("/userinfo", authorization=f"DPoP {token}", dpop=party.proof("GET", "/userinfo", token))
             for _ in range(count)
@@ -149,13 +150,13 @@ def userinfos(provider: IdentityProvider, party: KeyedParty) -> Ready:
     return ready
 
 
-def refreshes(provider: IdentityProvider, party: KeyedParty) -> Ready:
+def refreshes(back: Back, party: KeyedParty) -> Ready:
     """One refresh token a request: a family that never rotates twice."""
 
     async def ready(browser: Connection, count: int) -> Sequence[Request]:
         made: list[Request] = []
         for _ in range(count):
-            token = (await _token(browser, provider, party))["refresh_token"]
+            token = (await _token(browser, back, party))["refresh_token"]
             form = {"grant_type": "refresh_token", "refresh_token": token, **party.assertion()}
             made.append(_post("/token", form, dpop=party.proof("POST", "/token")))
         return made
@@ -163,13 +164,28 @@ def refreshes(provider: IdentityProvider, party: KeyedParty) -> Ready:
     return ready
 
 
-def introspections(provider: IdentityProvider, party: KeyedParty) -> Ready:
+def introspections(back: Back, party: KeyedParty) -> Ready:
     """A resource server that asks about one live token."""
     pair = base64.b64encode(f"{RESOURCE_SERVER}:{RESOURCE_SECRET}".encode()).decode()
 
     async def ready(browser: Connection, count: int) -> Sequence[Request]:
-        token = (await _token(browser, provider, party))["access_token"]
+        token = (await _token(browser, back, party))["access_token"]
         return [_post("/introspect", {"token": token}, authorization=f"Basic {pair}")] * count
+
+    return ready
+
+
+def logins(login: Login) -> Ready:
+    """Whole logins, from the service's request to its id_token, each of another browser."""
+
+    async def one(browser: Connection) -> None:
+        browser.fresh()
+        await login(browser)
+
+    async def ready(browser: Connection, count: int) -> Sequence[Request]:
+        for _ in range(AGAIN):
+            await one(browser)
+        return [one] * count
 
     return ready
 
@@ -179,17 +195,26 @@ async def _nothing(_browser: Connection, count: int) -> Sequence[Request]:
 
 
 def _post(path: str, form: dict[str, str], **headers: str) -> Request:
-    return lambda browser: browser.request("POST", path, form, **headers)
+    return lambda browser: _asked(browser, "POST", path, form, **headers)
 
 
 def _get(path: str, **headers: str) -> Request:
-    return lambda browser: browser.request("GET", path, None, **headers)
+    return lambda browser: _asked(browser, "GET", path, None, **headers)
+
+
+async def _asked(browser: Connection, method: str, path: str, form: dict[str, str] | None, **headers: str) -> Answer:
+    answer = await browser.request(method, path, form, **headers)
+    if answer.status != 200:
+        raise LoginFailedError(f"{path}: {answer.status} {answer.body[:300]!r}")
+    return answer
 
 
 def measured(folder: Path, chosen: argparse.Namespace) -> tuple[list[Figure], list[Target]]:
     """All in turns, and the raw key operations beside them."""
     with ExitStack() as running:
         contestants = _contestants(folder, chosen, running)
+        # A worker that begins looks once at everything that it has
+        time.sleep(SETTLED)
         found = {name: Cost() for name in contestants}
         for _ in range(chosen.turns):
             for name, one in contestants.items():
@@ -206,13 +231,17 @@ def measured(folder: Path, chosen: argparse.Namespace) -> tuple[list[Figure], li
 def _contestants(folder: Path, chosen: argparse.Namespace, running: ExitStack) -> dict[str, Contestant]:
     stage = make_token_stage(folder / "ours")
     broker = running.enter_context(stage.base.serve())
-    provider, party = stage.base.provider, stage.party
+    back, party = over_saml(stage.base.provider), stage.party
+    upstream = running.enter_context(OpenIDProvider(folder))
+    other = make_openid_stage(folder / "upstream", upstream)
     found = {
-        EXCHANGE: Contestant(broker, HOST, exchanges(provider, party)),
-        SECRET: Contestant(broker, HOST, secret_exchanges(provider, stage.base.party)),
-        USERINFO: Contestant(broker, HOST, userinfos(provider, party)),
-        REFRESH: Contestant(broker, HOST, refreshes(provider, party)),
-        INTROSPECTION: Contestant(broker, HOST, introspections(provider, party)),
+        EXCHANGE: Contestant(broker, HOST, exchanges(back, party)),
+        SECRET: Contestant(broker, HOST, secret_exchanges(back, stage.base.party)),
+        USERINFO: Contestant(broker, HOST, userinfos(back, party)),
+        REFRESH: Contestant(broker, HOST, refreshes(back, party)),
+        INTROSPECTION: Contestant(broker, HOST, introspections(back, party)),
+        SAML: Contestant(broker, HOST, logins(ours(back, stage.base.party))),
+        OPENID: Contestant(running.enter_context(other.serve()), HOST, logins(ours(upstream.back, other.party))),
         EMPTY: Contestant(running.enter_context(serve_empty(folder)), HOST, _nothing),
     }
     if chosen.peer is not None:
@@ -226,6 +255,7 @@ def targets(least: dict[str, float], operations: float) -> list[Target]:
     found = [
         Target("exchange_vs_raw", least[EXCHANGE] / operations, at_most=4.0),
         Target("introspection_vs_empty", least[INTROSPECTION] / least[EMPTY], at_most=3.0),
+        Target("oidc_vs_saml_upstream", least[OPENID] / least[SAML], at_most=1.2),
     ]
     if SATOSA in least:
         found.append(Target("exchange_vs_satosa", least[SATOSA] / least[SECRET], at_least=4.0))

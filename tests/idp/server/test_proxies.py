@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from idp.demo.browser import Browser, Page
-from tests.benchmarks.logins import ours
+from tests.benchmarks.logins import ours, over_saml
 from tests.benchmarks.logins_peers import Connection
 from tests.benchmarks.logins_stage import HOST, make_stage, new_party, pem_of
 from tests.idp.server.crew import until
@@ -165,7 +165,7 @@ def test_a_login_goes_through_tls_as_the_page_has_it(
         (tmp_path / name).write_bytes(content)
     trusting = ssl.create_default_context(cadata=certificate.decode())
     trusting.check_hostname = False  # the name stands in its subject alone
-    login = ours(stage.provider, stage.party, encrypted=False)
+    login = ours(over_saml(stage.provider), stage.party)
 
     async def signs_in(times: int) -> None:
         browser = Connection(HOST, front, trusting)
