@@ -11,7 +11,7 @@ from typing import TypeVar
 from policies.attributes import EXACT, AttributeName, Form
 from policies.catalogue import Catalogue
 from policies.forms import form_title
-from policies.gains import AWAY, COMPULSORY, Gain, Rulings, Side, World, gains, in_a_sentence
+from policies.gains import AWAY, COMPULSORY, KIOSK, Gain, Rulings, Side, World, gains, in_a_sentence
 from policies.identifiability import bits
 from policies.load import Configuration
 from policies.parties import ClientId, IdentityProvider, PurposeId, RelyingParty, Source
@@ -50,8 +50,8 @@ class Change:
         goes, instead = (self.before, self.after) if self.narrows else (self.after, self.before)
         verb, now, when = ("no longer receive", "then", self.when) if self.narrows else ("newly receive", "now", self.when)
         other = "nothing" if instead is None else _words(instead).removeprefix("whether ")
-        if self.when == AWAY and self.before == self.after:
-            other = "at a sign-in alone"
+        if self.when.startswith((AWAY, KIOSK)) and self.before == self.after:
+            other = "at a sign-in alone" if self.when.startswith(AWAY) else "on the citizen's own device alone"
         if self.when == COMPULSORY:
             verb, other, when = (
                 ("no longer always receive" if self.narrows else "always receive"),
@@ -176,7 +176,7 @@ def _changes(pair: _Pair, parties: _Both[RelyingParty], purpose_id: PurposeId) -
 def _facts(party: RelyingParty, names: Sequence[AttributeName]) -> tuple[object, ...]:
     """All of a registration that its decisions rest on: two that are alike need to be tried once."""
     forms = tuple([(name, rule.form) for name in names if (rule := party.attributes.get(name)) is not None])
-    return party.sphere, party.enforce, party.openid.refreshes, forms
+    return party.sphere, party.enforce, party.openid.refreshes, party.openid.is_kiosk, forms
 
 
 def _gains(pair: _Pair, parties: Sequence[RelyingParty | None], purposes: _Purposes) -> _Found:
@@ -248,7 +248,7 @@ def _line(
         for facts, lines in (
             ([rule and rule.form for rule in rules], (rules[NEW], parties[NEW], rules[OLD])),
             (
-                [party and (party.purposes, party.sphere, party.enforce, party.openid.refreshes) for party in parties],
+                [party and (party.purposes, party.sphere, party.enforce, party.openid.grant_types) for party in parties],
                 parties[::-1],
             ),
             (
@@ -256,7 +256,7 @@ def _line(
                 (needs[NEW], purposes.both[NEW], needs[OLD]),
             ),
             (
-                [purpose and (purpose.minimum_assurance, purpose.countries, purpose.offline) for purpose in purposes.both],
+                [one and (one.minimum_assurance, one.countries, one.offline, one.cross_device) for one in purposes.both],
                 purposes.both[::-1],
             ),
         ):

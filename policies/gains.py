@@ -21,6 +21,7 @@ from policies.worlds import ON, MadeUp, SourceKind
 _SOMETHING = ("something",)
 COMPULSORY = "whether the citizen ticks it or not"
 AWAY = "also while the citizen is away"
+KIOSK = "also for a kiosk, whose citizens sign in on another device"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +96,13 @@ class Rulings:
         return None if self.closed else self._made[j][v].get(name)
 
     @property
-    def lasts(self) -> bool:
-        """Whether the service may have the values again without the citizen."""
-        return bool(self._party and self._party.openid.refreshes and self._purpose and self._purpose.offline)
+    def ways(self) -> tuple[str, ...]:
+        """How values go besides a sign-in on one device: again without the citizen, and to a kiosk."""
+        if self._party is None or self._purpose is None:
+            return ()
+        client, purpose = self._party.openid, self._purpose
+        each = {AWAY: client.refreshes and purpose.offline, KIOSK: client.is_kiosk and purpose.cross_device}
+        return tuple(way for way, is_open in each.items() if is_open)
 
     def blocks(self, name: AttributeName, j: int, v: int) -> bool:
         """Whether nothing goes at all where this attribute is asked for and had so."""
@@ -120,12 +125,13 @@ def gains(before: Rulings, after: Rulings, world: World) -> Iterator[Gain]:
     freed = {name: [case for case in cases if before.blocks(name, *case)] for name, cases in free.items()}
     # Attributes that let nothing go before, however they are asked for and had
     shut = {name for name, cases in free.items() if freed[name] == cases}
+    opened = " and ".join(way for way in after.ways if way not in before.ways)
     for name in world.people:
         found = _gain(name, before, after, world, free[name], shut=bool(shut - {name}), moved=name in moved)
         found = found or _freed(name, before, after, world, free, freed)
-        if after.lasts and not before.lasts and not (found and found.when):
+        if opened and not (found and found.when):
             goes = next((r.released.form for case in free[name] if (r := after.ruling(name, *case)) and r.released), None)
-            found = replace(found, when=AWAY) if found else Gain(name, goes, goes, AWAY) if goes else None
+            found = replace(found, when=opened) if found else Gain(name, goes, goes, opened) if goes else None
         if found:
             yield found
 

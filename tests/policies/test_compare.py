@@ -12,8 +12,10 @@ from policies.authentication import AskedAttribute, Offered
 from policies.catalogue import STANDARD
 from policies.compare import Change, compare
 from policies.errors import Misconfigured
+from policies.gains import KIOSK
 from policies.load import Configuration, load
 from policies.parties import ClientId, IdentityProvider, ProviderId, PurposeId
+from policies.registrations.openid_client import DEVICE_CODE
 from policies.release import choose, completed, decide, short_of
 from tests.policies.load.files import COUNTRY_NODE, OWN, PARTY, PEM, PROVIDER, PURPOSE
 from tests.policies.parts import ON, form
@@ -168,6 +170,27 @@ def test_values_that_go_while_the_citizen_is_away_are_more() -> None:
         assert "18 or older (now: at a sign-in alone)" in " ".join(one.sentence for one in found.wider)
         assert all(one.sentence.endswith("also while the citizen is away") for one in found.wider)
         assert len(compare(lasting, before).narrower) == len(found.wider)
+
+
+def test_values_that_go_to_a_kiosk_are_more() -> None:
+    grants = f'grant_types = ["authorization_code", "{DEVICE_CODE}"]\nplace.en = "Town hall"\n[attr'
+    opened = {**FILES, PARKING: FILES[PARKING].replace("basis =", "cross_device = true\nbasis =")}
+    other = FILES[PARKING].replace('"resident-parking"', '"other"').replace("basis =", "cross_device = true\nbasis =")
+    kiosk = FILES[SERVICE].replace("[attr", grants)
+    of_two = kiosk.replace('["resident-parking"]', '["resident-parking", "other"]').replace("enforce = true\n", "")
+    two = {**FILES, SERVICE: of_two, "purposes/other.toml": other}
+    assert not compare(configuration(), configuration(opened)).wider, "its service is no kiosk"
+    for old, new, line in (
+        (configuration(two), configuration({**two, PARKING: opened[PARKING]}), "purposes/parking.toml"),
+        (configuration(opened), configuration({**opened, SERVICE: kiosk}), "parties/parking.toml"),
+    ):
+        found = compare(old, new)
+        assert {one.attribute for one in found.wider} == {"birthdate", "address", "email", "library_card", "phone_number"}
+        assert {one.source.file for one in found.wider} == {line}
+        assert not found.narrower
+        assert "18 or older (now: on the citizen's own device alone)" in " ".join(one.sentence for one in found.wider)
+        assert all(one.sentence.endswith(KIOSK) for one in found.wider)
+        assert len(compare(new, old).narrower) == len(found.wider)
 
 
 def test_a_new_service_and_a_new_source_count() -> None:
