@@ -22,11 +22,16 @@ from idp.cli.console import NO, answer, plain, problems, trying
 from idp.cli.options import AsJson, Folder
 from idp.config.settings import Settings, load_settings
 from idp.keys.ledger_files import load_ledger_keys
+from idp.ledger.record_contents import draft_approval, new_record
+from idp.ports import Unit
+from idp.protocols.oidc.metadata import REGISTRATION_PATH
+from idp.store.peer_copies import NOTHING
 from idp.store.registered_clients import ClientRegister, StoredClient
-from idp.store.store import open_store
+from idp.store.store import Store, open_store
 from idp.system.clock import system_clock
 from idp.system.logs import configure_logs
 from policies.errors import Misconfigured, Problem
+from policies.parties import EntityId
 
 DAY = 24 * 3600
 MOST_DAYS, MOST_USES = 90, 100
@@ -40,10 +45,17 @@ registered = typer.Typer(
 
 @dataclass(frozen=True, slots=True)
 class _RegistrationDesk:
-    """The settings, and the clients in the database."""
+    """The settings, the database, and the clients in it."""
 
     settings: Settings
+    store: Store
     register: ClientRegister
+
+    def record(self, name: str, digest: str) -> None:
+        """Record what of a client an operator accepts from now on, as of a country's metadata, before it counts."""
+        peer = EntityId(f"{self.settings.issuer}{REGISTRATION_PATH}/{name}")
+        draft = draft_approval(record=new_record(), time=system_clock(), peer=peer, digest=digest)
+        self.store.commit(Unit(tenant=self.settings.tenant, record=draft))
 
 
 def token(
@@ -81,7 +93,7 @@ def list_(config: Folder, *, as_json: AsJson = False) -> None:
     for one in found:
         lines.append(plain(f"{one.client_id}  since {written(one.since)}  {one.metadata}"))
         if one.proposed:
-            lines.append(plain(f"  waits for approval ({_digest(one)}): {one.proposed}"))
+            lines.append(plain(f"  waits for approval ({_shown(one)}): {one.proposed}"))
     told = [{"client_id": one.client_id, "since": written(one.since), **_texts(one)} for one in found]
     answer({"registered": told}, *(lines or ["No service has registered itself."]), as_json=as_json)
 
@@ -94,13 +106,16 @@ def approve(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Let what a service wants to change count, as it was looked at.
+    """Let what a service wants to change count, as it was looked at, and record that.
 
     Example: ciconia party registered approve c-0123 --digest 5d3f --config city
     """
     with _desk(config, as_json=as_json) as desk:
         client = _found(desk, name, as_json=as_json)
-        if not client.proposed or digest != _digest(client) or not within(lambda: desk.register.approve(client)):
+        fits = client.proposed and digest == _shown(client)
+        if fits:
+            within(lambda: desk.record(name, _digest(client)))
+        if not fits or not within(lambda: desk.register.approve(client)):
             what, fix = f"{name} does not propose that.", "See what it proposes: ciconia party registered list."
             _refuse("--digest", what, fix, as_json=as_json)
     answer({"client_id": name, "approved": digest}, f"{name} is changed. {SECOND}", as_json=as_json)
@@ -108,23 +123,28 @@ def approve(
 
 @registered.command()
 def remove(name: ClientName, config: Folder, *, as_json: AsJson = False) -> None:
-    """End the registration of a service: its logins, codes and tokens end with it.
+    """End the registration of a service, and record that: its logins, codes and tokens end with it.
 
     Example: ciconia party registered remove c-0123 --config city
     """
     with _desk(config, as_json=as_json) as desk:
         _found(desk, name, as_json=as_json)
+        within(lambda: desk.record(name, NOTHING))
         within(lambda: desk.register.remove(name))
     answer({"client_id": name, "removed": True}, f"{name} is registered no more. {SECOND}", as_json=as_json)
 
 
 def _texts(client: StoredClient) -> dict[str, object]:
     proposed: object = json.loads(client.proposed) if client.proposed else None
-    return {"metadata": json.loads(client.metadata), "proposed": proposed, "digest": _digest(client) if proposed else None}
+    return {"metadata": json.loads(client.metadata), "proposed": proposed, "digest": _shown(client) if proposed else None}
 
 
 def _digest(client: StoredClient) -> str:
-    return hashlib.sha256(client.proposed.encode()).hexdigest()[:16]
+    return hashlib.sha256(client.proposed.encode()).hexdigest()
+
+
+def _shown(client: StoredClient) -> str:
+    return _digest(client)[:16]
 
 
 def _found(desk: _RegistrationDesk, name: str, *, as_json: bool) -> StoredClient:
@@ -149,4 +169,5 @@ def _desk(config: Path, *, as_json: bool) -> Iterator[_RegistrationDesk]:
         ledger = load_ledger_keys(settings.key_folder, settings.origin, any_log_key=True)
         opened = within(lambda: open_store(settings.database_url, tenant=settings.tenant, ledger_keys=ledger))
         with closing(opened) as store:
-            yield _RegistrationDesk(settings, ClientRegister(engine=store.engine, tenant=settings.tenant, keys=ledger))
+            register = ClientRegister(engine=store.engine, tenant=settings.tenant, keys=ledger)
+            yield _RegistrationDesk(settings, store, register)

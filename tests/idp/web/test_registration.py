@@ -258,7 +258,9 @@ def test_a_change_counts_once_an_operator_approved_what_they_looked_at(visitor: 
     assert late.returncode == 1
     access = str(other.json["registration_access_token"])
     access = str(_calls(visitor, "PUT", _path(client), access, new).json["registration_access_token"])
+    records = stage.records
     _operator(stage, "registered", "approve", name, "--digest", digest)
+    assert stage.records == records + 1, "what an operator approves is in the ledger"
     stage.looks()
     assert login_of(visitor.authorize(**asked))
     assert _calls(visitor, "GET", _path(client), access).json["redirect_uris"] == [moved]
@@ -316,7 +318,9 @@ def test_an_operator_switches_one_off_and_removes_one(visitor: Visitor, stage: R
         patch.setattr("idp.store.switches.switches.HOLD_SECONDS", 0)
         off = visitor.authorize(client_id=name, redirect_uri=REDIRECT, scope="openid")
     assert off.status == 503
+    records = stage.records
     _operator(stage, "registered", "remove", name)
+    assert stage.records == records + 1
     stage.looks()
     assert ClientId(name) not in stage.application.city.role.configuration.parties
 
