@@ -58,6 +58,18 @@ _OF_PUBLIC = "# It keeps no secret: only the PKCE verifier of the code and these
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """What a service may have beside a sign-in: refresh tokens, who may ask about its tokens, and logout."""
+
+    refreshes: bool = False
+    resource_servers: tuple[str, ...] = ()
+    session_group: str = ""
+    # where the citizen comes back to, and where it hears that a session ended
+    signed_out: tuple[str, ...] = ()
+    told_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Registration:
     """A registration to write. It has `jwks` (its public keys) or `secret_sha256`; the other one is empty."""
 
@@ -79,6 +91,7 @@ class Registration:
     public: bool = False
     origins: tuple[str, ...] = ()
     profile: str = CORE
+    beside: Beside = field(default_factory=Beside)
 
     @property
     def file(self) -> str:
@@ -99,6 +112,15 @@ def faults(asked: Registration, settings: Settings, configuration: Configuration
     found += [
         ("redirect_uris", f"{uri!r} {fault}", _REDIRECT_FIX)
         for uri in asked.redirect_uris
+        if (fault := _fault_of_redirect(uri, settings, public=asked.public))
+    ]
+    found += [
+        (key, f"{uri!r} {fault}", "write the full https address of the app.")
+        for key, uris in (
+            ("post_logout_redirect_uris", asked.beside.signed_out),
+            ("backchannel_logout_uri", filter(None, (asked.beside.told_at,))),
+        )
+        for uri in uris
         if (fault := _fault_of_redirect(uri, settings, public=asked.public))
     ]
     found += [
@@ -241,6 +263,7 @@ def text_of(asked: Registration, purpose: Purpose) -> str:
     else:
         table |= {"token_endpoint_auth_signing_alg": asked.algorithm, "jwks": asked.jwks_file}
     table |= _needed_by_its_library(asked)
+    table |= _beside(asked.beside)
     needed = attributes_for(purpose)
     parts = [
         "# Written by `ciconia party add`. The attributes are the most that this service may ever get: exactly what its\n"
@@ -270,14 +293,33 @@ def _needed_by_its_library(asked: Registration) -> Iterator[tuple[str, object]]:
         yield "pkce", "optional"
 
 
+def _beside(beside: Beside) -> Iterator[tuple[str, object]]:
+    """What it has beside a sign-in."""
+    if beside.refreshes:
+        yield "grant_types", ["authorization_code", "refresh_token"]
+    for key, value in (
+        ("resource_servers", list(beside.resource_servers)),
+        ("session_group", beside.session_group),
+        ("post_logout_redirect_uris", list(beside.signed_out)),
+        ("backchannel_logout_uri", beside.told_at),
+    ):
+        if value:
+            yield key, value
+
+
 def register(asked: Registration, purpose: Purpose, folder: Path) -> tuple[Path, ...]:
     """Write the new files, load the whole configuration to check them, and return their paths.
 
     Raises `Misconfigured` with every problem, FileExistsError if another process was faster, and OSError if it cannot
     write. After an error, also after Ctrl-C, none of its files is left.
     """
+    return put(asked, text_of(asked, purpose), folder)
+
+
+def put(asked: Registration, text: str, folder: Path) -> tuple[Path, ...]:
+    """The same, of a registration whose file has this text."""
     files = {asked.jwks_file: asked.jwks} if asked.jwks else {}
-    with files_written(folder, {**files, asked.file: text_of(asked, purpose).encode()}) as written:
+    with files_written(folder, {**files, asked.file: text.encode()}) as written:
         settings, configuration, _ = load_all(folder)
         Clients(issuer=settings.issuer, parties=configuration.clients, proxy=proxy_of(settings))
     return written

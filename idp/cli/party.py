@@ -3,32 +3,43 @@
 Exit codes: 0 it is registered, 1 it is refused and every reason is named, 2 it could not be tried.
 """
 
-import hashlib
 import json
-import secrets
 import shlex
-import sys
 from collections.abc import Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal
 
 import typer
 
-from connectors.signatures.jwk import MAX_JWKS, public_jwk
 from idp.application import register_party
 from idp.application.load import load_all
-from idp.application.register_party import Registration, algorithm_of, attributes_for, faults, required_claims, withdraw
-from idp.cli.console import COULD_NOT_RUN, NO, problems, say, trying
+from idp.application.register_party import Beside, Registration, attributes_for, faults, required_claims
+from idp.cli.console import NO, say, trying
 from idp.cli.options import AsJson, Folder
+from idp.cli.party_credential import (
+    Credential,
+    Method,
+    credential_of,
+    end,
+    kept_once_told,
+    method_of,
+    with_credential,
+)
+from idp.cli.party_machine import add_machine
 from idp.cli.party_options import (
     NO_PROGRAM,
+    Group,
+    Logout,
+    Refresh,
+    ResourceServer,
+    SignedOut,
     faults_of_key,
     faults_of_options,
     faults_of_profile,
     programs_for,
+    redirect_for,
     told_of,
     with_profile,
 )
@@ -36,16 +47,12 @@ from idp.cli.party_overasking import overasking
 from idp.cli.party_registered import registered, token
 from idp.cli.party_switch import disable, enable, list_
 from idp.cli.snippets import NOT_RUN, SECRET_ALONE, TITLES, Framework, Words, render
-from idp.keys.file import create_token_key, load_signer
-from idp.protocols.oidc.client import BASIC, NONE, POST, PRIVATE_KEY_JWT, SECRET_METHODS
-from idp.system.stderr import LossyStream
+from idp.protocols.oidc.client import BASIC, NONE, POST, PRIVATE_KEY_JWT
 from policies.catalogue import ClaimValue
-from policies.errors import Misconfigured, Problem, SignatureInvalid
+from policies.errors import Misconfigured, Problem
 from policies.parties import ASSERTION_LIFE, LONGEST_ASSERTION_LIFE, PurposeId
 from policies.purposes import Purpose
 from policies.registrations.openid_client import FAPI2
-
-SECRET_BYTES = 32
 
 party = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Services that may ask, and the switch that stops one, or a country."
@@ -53,12 +60,12 @@ party = typer.Typer(
 party.command()(disable)
 party.command()(enable)
 party.command(name="list")(list_)
+party.command()(add_machine)
 party.command()(overasking)
 party.command()(token)
 party.add_typer(registered, name="registered")
 
 
-Method = Literal["client_secret_basic", "client_secret_post", "private_key_jwt"]
 IdTokenAlg = Literal["ES256", "RS256"]
 
 
@@ -73,18 +80,8 @@ class Snippet(StrEnum):
     APACHE = Framework.APACHE
     SPRING = Framework.SPRING
     SPA = Framework.SPA
+    NATIVE = Framework.NATIVE
     NONE = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class _Credential:
-    """How the app authenticates: a secret that is shown once, public keys, or nothing. `key`: the file that we wrote."""
-
-    method: str
-    secret: str = field(default="", repr=False)
-    jwks: bytes = field(default=b"", repr=False)
-    algorithm: str = "ES256"
-    key: Path | None = None
 
 
 @party.command()
@@ -133,7 +130,12 @@ def add(
         Literal["fapi2", "core"] | None,
         typer.Option(help="What is enforced of its requests and tokens.", show_default="fapi2 with a key, else core"),
     ] = None,
+    group: Group = "",
+    signed_out: SignedOut = None,
+    logout: Logout = "",
+    resource_server: ResourceServer = None,
     *,
+    refresh: Refresh = False,
     public: Annotated[
         bool, typer.Option("--public", help="An app in a browser or on a device: it gets no secret.")
     ] = False,
@@ -156,7 +158,7 @@ def add(
         sector=name if sector is None else sector,
         redirect_uris=tuple(redirect),
         purpose=PurposeId(purpose),
-        method=_method(method, jwks, key_out) if not public else NONE,
+        method=method_of(method, jwks, key_out) if not public else NONE,
         id_token_alg=id_token_alg,
         claims_in_id_token=claims_in_id_token,
         pkce_required=pkce == "required",
@@ -164,6 +166,7 @@ def add(
         assertion_life=assertion_life,
         public=public,
         origins=tuple(origin or ()),
+        beside=Beside(refresh, tuple(resource_server or ()), group, tuple(signed_out or ()), logout),
     )
     neighbours = tuple(one.client_id for one in configuration.parties.values() if one.sector == asked.sector)
     given = method is not None or jwks is not None or key_out is not None
@@ -178,21 +181,11 @@ def add(
         fix = "give --sector to join it, or another name."
         found.append(Problem(asked.file, 0, "sector", f"this sector has {', '.join(neighbours)}.", fix))
     if found:
-        _end(Misconfigured(tuple(found)), NO, as_json=as_json)
-    credential = _credential(asked, jwks, key_out, as_json=as_json)
-    asked = with_profile(_with(asked, credential), profile, snippet)
+        end(Misconfigured(tuple(found)), NO, as_json=as_json)
+    credential = credential_of(asked.method, jwks, key_out, as_json=as_json)
+    asked = with_profile(with_credential(asked, credential), profile, snippet)
     needed = configuration.purposes[asked.purpose]
-    with ExitStack() as undo:
-        if credential.key is not None:
-            # It was made for this registration alone
-            undo.callback(credential.key.unlink, missing_ok=True)
-        try:
-            undo.callback(withdraw, register_party.register(asked, needed, config))
-        except Misconfigured as error:
-            _end(error, NO, as_json=as_json)
-        except OSError as error:
-            what = f"cannot be written: {error.strerror}."
-            _end(_one(asked.file, "file", what, "let this command write there."), COULD_NOT_RUN, as_json=as_json)
+    with kept_once_told(asked, credential, lambda: register_party.register(asked, needed, config), as_json=as_json):
         _show(
             asked,
             credential,
@@ -207,11 +200,6 @@ def add(
             snippet,
             as_json=as_json,
         )
-        # Only now somebody has the secret; until here a Ctrl-C or a pipe that closed takes the registration back
-        sys.stdout.flush()
-        if isinstance(sys.stdout, LossyStream) and sys.stdout.lost is not None:
-            raise typer.Exit(COULD_NOT_RUN)
-        undo.pop_all()
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +214,7 @@ class _Around:
 
 
 def _show(
-    asked: Registration, credential: _Credential, needed: Purpose, around: _Around, snippet: Snippet, *, as_json: bool
+    asked: Registration, credential: Credential, needed: Purpose, around: _Around, snippet: Snippet, *, as_json: bool
 ) -> None:
     """Prints everything: for a person the programs first, so that the secret stays on the screen."""
     words = Words(
@@ -240,9 +228,13 @@ def _show(
         post=credential.method == POST,
         fapi2=asked.profile == FAPI2,
         id_token_alg=asked.id_token_alg,
+        refreshes=asked.beside.refreshes,
+        signed_out=next(iter(asked.beside.signed_out), ""),
+        told_at=asked.beside.told_at,
     )
     wanted = [one for one in programs_for(asked) if snippet in (Snippet.ALL, one)]
-    snippets = {one: render(one, words) for one in wanted if not (words.key and one in SECRET_ALONE)}
+    fit = [one for one in wanted if not (words.key and one in SECRET_ALONE)]
+    snippets = {one: render(one, replace(words, redirect_uri=redirect_for(one, asked))) for one in fit}
     if as_json:
         print(json.dumps(_as_json(asked, credential, needed, around, snippets), ensure_ascii=False))
         return
@@ -254,56 +246,9 @@ def _show(
     _say(asked, credential, needed, around)
 
 
-def _method(method: Method | None, jwks: Path | None, key_out: Path | None) -> str:
-    """How an app authenticates: by the key that it brings or wants made, unless `--method` says otherwise."""
-    if method is not None:
-        return method
-    return PRIVATE_KEY_JWT if jwks is not None or key_out is not None else BASIC
-
-
-def _credential(asked: Registration, jwks: Path | None, key_out: Path | None, *, as_json: bool) -> _Credential:
-    """Makes a secret or a key, or reads the given keys; a public client gets nothing."""
-    if asked.public:
-        return _Credential(NONE)
-    if asked.method in SECRET_METHODS:
-        return _Credential(asked.method, secret=secrets.token_urlsafe(SECRET_BYTES))
-    if jwks is not None:
-        try:
-            with jwks.open("rb") as file:
-                content = file.read(MAX_JWKS + 1)
-            return _Credential(PRIVATE_KEY_JWT, jwks=content, algorithm=algorithm_of(content))
-        except SignatureInvalid as error:
-            fix = "give a JWKS of public keys for ES256, ES384 or RS256."
-            _end(_one(str(jwks), "--jwks", f"is refused: {error.detail}.", fix), NO, as_json=as_json)
-        except OSError as error:
-            what = f"cannot be read: {error.strerror}."
-            _end(_one(str(jwks), "--jwks", what, "name a file."), COULD_NOT_RUN, as_json=as_json)
-    if key_out is None:
-        raise ValueError("options without a key were let through")
-    try:
-        create_token_key(key_out, "ES256")
-    except OSError as error:
-        what = f"cannot be written: {error.strerror}."
-        _end(_one(str(key_out), "--key-out", what, "name a new file."), COULD_NOT_RUN, as_json=as_json)
-    signer = load_signer(key_out)
-    public = {**public_jwk(signer.public_key), "kid": signer.key_id, "alg": "ES256", "use": "sig"}
-    return _Credential(PRIVATE_KEY_JWT, jwks=(json.dumps({"keys": [public]}, indent=1) + "\n").encode(), key=key_out)
-
-
-def _with(asked: Registration, credential: _Credential) -> Registration:
-    """The registration with the app's credential."""
-    return replace(
-        asked,
-        method=credential.method,
-        algorithm=credential.algorithm,
-        secret_sha256=hashlib.sha256(credential.secret.encode()).hexdigest() if credential.secret else "",
-        jwks=credential.jwks,
-    )
-
-
 def _as_json(
     asked: Registration,
-    credential: _Credential,
+    credential: Credential,
     needed: Purpose,
     around: _Around,
     snippets: Mapping[Framework, str],
@@ -337,7 +282,7 @@ def _as_json(
     }
 
 
-def _say(asked: Registration, credential: _Credential, needed: Purpose, around: _Around) -> None:
+def _say(asked: Registration, credential: Credential, needed: Purpose, around: _Around) -> None:
     """Prints what was made and what comes next: last, so that it stays on the screen."""
     say(f"Wrote {around.config / asked.file}: {asked.client_id} asks for the purpose {asked.purpose}, and gets at most")
     for name, need in needed.needs.items():
@@ -365,13 +310,3 @@ def _say(asked: Registration, credential: _Credential, needed: Purpose, around: 
         return
     say("The configuration was loaded again and holds. A running server takes it in when it gets SIGHUP")
     say(f"(`systemctl reload ciconia`), or at its next start: then {asked.client_id} can sign citizens in.")
-
-
-def _one(file: str, key: str, what: str, fix: str) -> Misconfigured:
-    return Misconfigured((Problem(file, 0, key, what, fix),))
-
-
-def _end(error: Misconfigured, code: int, *, as_json: bool) -> NoReturn:
-    """Says every problem, and ends the command."""
-    problems(error, as_json=as_json)
-    raise typer.Exit(code) from None

@@ -3,16 +3,32 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from idp.application.register_party import Registration
-from idp.cli.snippets import FAPI2_PROGRAMS, PUBLIC_ALONE, SECRET_ALONE, TITLES, Framework
+from idp.cli.snippets import FAPI2_PROGRAMS, PUBLIC_ALONE, SECRET_ALONE, STAYING, TITLES, Framework
 from idp.protocols.oidc.client import PRIVATE_KEY_JWT, SECRET_METHODS
 from policies.errors import Problem
 from policies.load.profiles import ALGORITHMS, is_plain
 from policies.parties import ASSERTION_LIFE
 from policies.registrations.openid_client import CORE, FAPI2
-from policies.registrations.redirects import is_of_an_app, origin_of
+from policies.registrations.redirects import LOOPBACK, is_of_an_app, origin_of
 
+Refresh = Annotated[bool, typer.Option("--refresh", help="It gets refresh tokens, which say who and nothing else.")]
+ResourceServer = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="A resource server that may ask about its tokens; again for another one."),
+]
+Group = Annotated[str, typer.Option(metavar="NAME", help="A group of session_groups.toml, in which a sign-in is shared.")]
+SignedOut = Annotated[
+    list[str] | None,
+    typer.Option(metavar="URI", help="Where the citizen comes back to after a logout; again for another one."),
+]
+Logout = Annotated[str, typer.Option(metavar="URI", help="With --group: where it is told that a session has ended.")]
+# Where an app on a device gets its answer, with any port
+LISTENS = "http://127.0.0.1"
 NO_PROGRAM = "no program of ours signs in with a key; docs/connect-an-app.md says what it needs."
 
 
@@ -36,18 +52,29 @@ def faults_of_options(asked: Registration, snippet: str, *, with_a_key: bool) ->
         return _fault("--pkce", "is required of a public client: nothing else binds a code to it.", "leave it out.")
     if named is not None and named not in programs_for(asked):
         page = named in PUBLIC_ALONE
-        what = f"{TITLES[named]} {'has no page at these addresses' if page else 'runs on a server, which keeps a secret'}."
-        return _fault("--snippet", what, "leave it out." if page else "leave out --public, or name spa or none.")
+        why = "answers at none of these addresses" if page else "runs on a server, which keeps a secret"
+        what = f"{TITLES[named]} {why}."
+        fix = f"leave it out, or give a --redirect that fits: {LISTENS}/PATH for native, https for spa."
+        return _fault("--snippet", what, fix if page else "leave out --public, or name spa, native or none.")
     return []
 
 
 def programs_for(asked: Registration) -> Sequence[Framework]:
-    """The programs that fit a client: for a public one the page; we have none for an app on a device."""
+    """The programs that fit a client: for a public one a page, or an app on a device that listens on its loopback."""
     if asked.profile == FAPI2:
         return [one for one in Framework if one in FAPI2_PROGRAMS]
     if not asked.public:
         return [one for one in Framework if one not in PUBLIC_ALONE]
-    return [one for one in Framework if one in PUBLIC_ALONE and origin_of(asked.redirect_uris[0])]
+    page = Framework.SPA if origin_of(asked.redirect_uris[0]) else None
+    native = Framework.NATIVE if redirect_for(Framework.NATIVE, asked) else None
+    return [one for one in (page, native) if one is not None]
+
+
+def redirect_for(framework: Framework, asked: Registration) -> str:
+    """The redirect address for a program; "" where it has none."""
+    if framework is not Framework.NATIVE:
+        return asked.redirect_uris[0]
+    return next((uri for uri in asked.redirect_uris if uri.startswith(LISTENS) and LOOPBACK.fullmatch(uri)), "")
 
 
 def faults_of_profile(asked: Registration, profile: str | None, snippet: str) -> list[Problem]:
@@ -108,6 +135,8 @@ def told_of(asked: Registration, issuer: str) -> Iterator[str]:
     if asked.profile == FAPI2:
         yield f"Its profile is fapi2: it pushes each request to {issuer}/par, and binds its tokens to a key (DPoP)."
         yield "A library that cannot is registered with --profile core."
+    if (asked.beside.refreshes or asked.beside.told_at) and not asked.public:
+        yield f"Of the programs only {', '.join(sorted(STAYING))} refreshes, and signs out with --signed-out and --logout."
     if not asked.public:
         return
     yield "It is public: it has no secret, and redeems a code by its PKCE verifier alone. Anybody can use its name, so a"

@@ -33,6 +33,9 @@ PURPOSE, LOW = "resident-parking", "visitor-parking"
 RELEASED = {"age_over_18": True, "resident_of": {"Storkhaven": True}}
 # One service each: with its secret, with its key, and with those of somebody else
 KINDS = ("secret", "key", "wrong-secret", "wrong-key")
+# Those of a session group, which refresh, sign out and are told of it; BASE is the app's origin
+GROUPED = ("staying", "leaving")
+BESIDE = ("--refresh", "--group", "city", "--signed-out", "BASE/bye", "--logout", "BASE/oidc/logout")
 Log = list[Mapping[str, object]]
 
 
@@ -52,6 +55,9 @@ class App:
     @property
     def redirect_uri(self) -> str:
         # The profile fapi2 takes https alone, but for this machine by its number
+        if self.kind == "device":
+            # whichever port is free
+            return f"http://{HOST}/callback"
         return f"http://{HOST}:{self.port}/callback" if self.kind.startswith("strict") else f"{self.base}/callback"
 
 
@@ -65,6 +71,7 @@ class SnippetStage(Scene):
 
     def _configure(self, port: int, secret: Mapping[str, str], fares: FileSigner) -> None:
         super()._configure(port, secret, fares)
+        (self.receiving / "session_groups.toml").write_text("[city]\n", encoding="utf-8")
         for each in self.apps.values():
             self._register(each)
 
@@ -74,6 +81,7 @@ class SnippetStage(Scene):
         arguments = ["party", "add", each.kind, "--redirect", each.redirect_uri, "--purpose", PURPOSE]
         arguments += ["--config", str(self.receiving), "--snippet", self.framework, "--json"]
         arguments += ["--public"] if self.framework in PUBLIC_ALONE else []
+        arguments += [one.replace("BASE", each.base) for one in BESIDE] if each.kind in GROUPED else []
         run = CliRunner().invoke(app, [*arguments, *(["--key-out", str(key)] if each.kind.endswith("key") else [])])
         assert run.exit_code == 0, run.output
         said = json.loads(run.stdout)
@@ -82,6 +90,9 @@ class SnippetStage(Scene):
         assert f'    "{PURPOSE}",\n' in text
         # With two purposes nothing can be enforced
         text = text.replace(f'"{PURPOSE}",', f'"{PURPOSE}", "{LOW}",').replace("enforce = true\n", "")
+        if each.kind in GROUPED:
+            # It is on this machine
+            text = text.replace("backchannel_logout_uri", 'networks = ["127.0.0.0/8"]\nbackchannel_logout_uri')
         registration.write_text(text, encoding="utf-8")
         each.text = said["snippets"][self.framework]
         each.environment = {"SESSION_KEY": secrets.token_urlsafe(32), "PORT": str(each.port)}

@@ -240,6 +240,83 @@ def test_a_page_is_registered_without_a_secret_and_gets_the_program_of_a_page(ci
     assert list((city / "parties").iterdir()) == [city / "parties" / "permits.toml"]
 
 
+def test_an_app_that_listens_on_its_device_gets_the_program_that_does(city: Path) -> None:
+    found = said(add(city, "--public", "--json", "--redirect", "http://127.0.0.1/done", uri="org.example.permits:/done"))
+    snippets = dict(found["snippets"])  # type: ignore[call-overload] # JSON's object
+    assert set(snippets) == {"native"}
+    assert 'urlsplit("http://127.0.0.1/done")' in snippets["native"]
+
+
+# -- refresh tokens, machines and logout -------------------------------------------------------------------------------
+
+
+def test_what_a_service_has_beside_a_sign_in_is_registered_and_in_its_program(city: Path) -> None:
+    (city / "session_groups.toml").write_text("[town]\n", encoding="utf-8")
+    out = ("--signed-out", "https://permits.city.example/bye", "--logout", "https://permits.city.example/sign-out")
+    machine = said(_machine(city, behind=str(said(add(city, "--sector", "town", "--json"))["client_id"])))
+    assert machine["line"] == 'resource_servers = ["api"]'
+    found = said(
+        add(
+            city,
+            "--refresh",
+            "--group",
+            "town",
+            *out,
+            "--resource-server",
+            "api",
+            "--sector",
+            "town",
+            "--json",
+            name="visits",
+        )
+    )
+    party = load_configuration(city).parties[ClientId("visits")]
+    assert (party.openid.refreshes, party.openid.tokens.resource_servers) == (True, ("api",))
+    logout = party.openid.logout
+    assert (logout.session_group, logout.post_logout_redirect_uris) == ("town", (out[1],))
+    assert logout.backchannel_logout_uri == out[3]
+    text = dict(found["snippets"])["fastapi"]  # type: ignore[call-overload] # JSON's object
+    compile(text, "app.py", "exec")
+    assert '@app.post("/leave")' in text, "its own path is not the one at which it is told"
+    assert "offline_access" in text
+
+
+def _machine(city: Path, *more: str, behind: str) -> Result:
+    return CliRunner().invoke(
+        app, ["party", "add-machine", "api", "--behind", behind, "--config", str(city), "--json", *more]
+    )
+
+
+def test_a_machine_is_of_its_apps_sector_and_asks_for_nothing_else(city: Path, tmp_path: Path) -> None:
+    said(add(city, "--sector", "mobility", "--json"))
+    for wrong in ("nobody", "Permits"):
+        run = _machine(city, behind=wrong)
+        assert (run.exit_code, "no app is registered" in run.stdout) == (1, True)
+    key = tmp_path / "api.pem"
+    found = said(_machine(city, "--key-out", str(key), behind="permits"))
+    assert (found["method"], found["client_secret"], found["key"]) == ("private_key_jwt", None, str(key))
+    party = load_configuration(city).parties[ClientId("api")]
+    assert (party.sector, party.openid.tokens.resource_server, party.redirect_uris) == ("mobility", True, ())
+    compile(dict(found["snippets"])["machine"], "api.py", "exec")  # type: ignore[call-overload] # JSON's object
+    again = _machine(city, behind="api")
+    assert (again.exit_code, "no app is registered" in again.stdout) == (1, True), "nobody signs in at a machine"
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (("--logout", "https://permits.city.example/out"), "stands without session_group"),
+        (("--group", "town"), "session_group"),
+        (("--signed-out", "http://permits.city.example/bye"), "is not https"),
+        (("--signed-out", "https://permits.city.example/bye'"), "canonical form"),
+        (("--logout", "https://login.city.example/out"), "the broker itself"),
+        (("--resource-server", "nobody"), "resource_servers"),
+    ],
+)
+def test_what_beside_a_sign_in_cannot_be_is_refused(city: Path, more: tuple[str, ...], told: str) -> None:
+    assert told in _refused(city, add(city, *more))
+
+
 @pytest.mark.parametrize(
     ("more", "uri", "told"),
     [
@@ -247,7 +324,7 @@ def test_a_page_is_registered_without_a_secret_and_gets_the_program_of_a_page(ci
         (["--public", "--key-out", "app.pem"], URI, "neither a secret nor a key"),
         (["--public", "--pkce", "optional"], URI, "required of a public client"),
         (["--public", "--snippet", "flask"], URI, "runs on a server"),
-        (["--public", "--snippet", "spa"], "org.example.permits:/done", "no page at these addresses"),
+        (["--public", "--snippet", "spa"], "org.example.permits:/done", "at none of these addresses"),
         (["--snippet", "spa"], URI, "keeps no secret"),
         (["--origin", "https://app.city.example"], URI, "is for --public"),
         (["--public", "--origin", "https://app.city.example/"], URI, "no origin"),
