@@ -18,6 +18,7 @@ from tests.idp.web.test_logout_http import Receiver, logout, outcomes
 from tests.idp.web.test_openid_upstream_http import back
 from tests.idp.web.visitor import Answer, login_of
 
+pytestmark = pytest.mark.slow
 BROKER = """\
 client_id = "broker"
 title.en = "A broker"
