@@ -60,8 +60,8 @@ class OpenIDProvider:
         self.trusted = folder / "upstream.pem"
         self._key = rsa.generate_private_key(65537, RSA_BITS)
         self._tls = _tls(self.trusted)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
+        self._listens, self._over = threading.Event(), threading.Event()
         self._asked: dict[str, dict[str, str]] = {}
         self._people: dict[str, dict[str, str]] = {}
         self._logins = 0
@@ -71,15 +71,19 @@ class OpenIDProvider:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        server = asyncio.run_coroutine_threadsafe(
-            asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=self._tls), self._loop
-        ).result(30)
-        self.issuer = f"https://localhost:{server.sockets[0].getsockname()[1]}"
+        self._listens.wait(30)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._over.set()
         self._thread.join(30)
+
+    async def _serve(self) -> None:
+        server = await asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=self._tls)
+        async with server:
+            self.issuer = f"https://localhost:{server.sockets[0].getsockname()[1]}"
+            self._listens.set()
+            await asyncio.to_thread(self._over.wait)
 
     def document(self) -> dict[str, object]:
         """Its discovery document."""
