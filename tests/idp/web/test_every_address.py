@@ -1,10 +1,12 @@
 """Every address: headers, methods that it does not take, frames, languages, and addresses that there are not."""
 
 import pytest
+from starlette.routing import Match, Route
 
 from idp.pages.headers import headers
 from idp.pages.static import STATIC_FILES
 from idp.pages.views import PageKind
+from idp.web.page_route import ByPath
 from tests.idp.server.crew import until
 from tests.idp.staging import Lines
 from tests.idp.web.visitor import DIRECT, Answer, Visitor
@@ -172,3 +174,19 @@ def test_a_refused_request_leaves_one_line_without_its_query(visitor: Visitor, l
     assert line["peer"] is None, "a name that nobody registered is a value that somebody sent"
     assert set(line) == {"event", "tenant", "path", "code", "check", "peer", "detail", "reference", "log_level"}
     assert canary not in repr(logs)
+
+
+def test_a_route_is_found_by_its_path_where_the_framework_would_find_it(visitor: Visitor) -> None:
+    first, *others = visitor.stage.application.asgi.router.routes
+    assert isinstance(first, ByPath)
+    fixed = {route.path for route in others if isinstance(route, Route) and "{" not in route.path}
+    assert {"/token", "/authorize", "/saml/acs", "/healthz"} <= fixed
+    for path in (*fixed, "/login/AAAAAAAAAAAAAAAAAAAAAA/decision", "/nowhere", "/token/"):
+        for method in ("GET", "POST", "HEAD", "PUT"):
+            scope = {"type": "http", "method": method, "path": path, "root_path": ""}
+            matching = [found for route in others for match, found in (route.matches(scope),) if match is Match.FULL]
+            match, found = first.matches(scope)
+            if path in fixed and matching:
+                assert (match, found["route"]) == (Match.FULL, matching[0]["route"])
+            else:
+                assert match is Match.NONE, "the framework answers"
