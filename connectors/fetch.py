@@ -156,21 +156,23 @@ class Channel:
         url: str,
         *,
         form: Mapping[str, str] | None = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         limit: int,
         timeout: float,
         only_ok: bool = False,
     ) -> HttpAnswer:
-        """GET an address, or POST a `form` to it, in at most `timeout` seconds altogether. Raises `FetchError`.
+        """GET an address, or POST a `form` or other `content` to it, in at most `timeout` seconds. Raises `FetchError`.
 
         Every status but a redirection is taken, with `only_ok` 200 alone. Nothing is sent twice.
         """
         parts = judged_url(url, demo=self._demo)
         sent = {"Host": parts.netloc, "Accept-Encoding": "identity", "User-Agent": "ciconia", **(headers or {})}
-        content = None
         if form is not None:
             content = urlencode(form).encode("ascii")
-            sent |= {"Content-Type": "application/x-www-form-urlencoded", "Content-Length": str(len(content))}
+            sent["Content-Type"] = "application/x-www-form-urlencoded"
+        if content is not None:
+            sent["Content-Length"] = str(len(content))
         if not self._keep:
             sent["Connection"] = "close"
         bounds = self._backend.bounds
@@ -195,6 +197,14 @@ class Channel:
         except ValueError as error:
             # A host that TLS cannot name, UnicodeError among them. The caller has many peers, and must outlive this one.
             raise FetchError("connection", f"{parts.netloc} cannot be asked over HTTP.", REGISTRATION) from error
+
+
+def showing(certificate: str, *, demo: bool) -> Fetcher:
+    """A fetcher that shows the certificate of this PEM file to a server that asks. Raises OSError where it holds none."""
+    trust = ssl.create_default_context()
+    # A password would be asked for at the terminal
+    trust.load_cert_chain(certificate, password="")
+    return Fetcher(demo=demo, trust=trust)
 
 
 def resolve(host: str, port: int) -> Sequence[str]:

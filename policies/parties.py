@@ -195,6 +195,11 @@ class IdentityProvider:
     saml: SamlRegistration = field(default_factory=SamlRegistration)
 
     @property
+    def fetched(self) -> bool:
+        """Whether we fetch its answers."""
+        return self.openid is not None or self.saml.fetched
+
+    @property
     def pushes(self) -> bool:
         """Whether we ask it ourselves before a browser goes there."""
         return self.openid is not None and self.openid.pushed

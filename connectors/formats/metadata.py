@@ -22,7 +22,7 @@ from connectors.profiles import (
 from connectors.signatures.elements import add_key, child, made
 from connectors.signatures.parse import Element, attributes, parse_metadata
 from connectors.signatures.profile import DS
-from connectors.wire.names import MD, PERSISTENT, POST, REDIRECT, SAMLP, TRANSIENT, md
+from connectors.wire.names import ARTIFACT, MD, PERSISTENT, POST, REDIRECT, SAMLP, TRANSIENT, md
 
 # XML Schema Part 2 §3.3.23: an xs:unsignedShort
 MAX_INDEX = 65535
@@ -167,11 +167,13 @@ def service_provider_element(
     valid_until: int,
     encryption: bytes = b"",
     cbc: bool = False,
+    artifact_url: str = "",
 ) -> Element:
     """Our EntityDescriptor, unsigned. A Signature belongs at `SIGNATURE_PLACE`.
 
     `certificates` (DER) are those of the keys that sign, now and soon, `encryption` that of the key to encrypt to, empty
-    where none is; `cbc` offers AES-CBC. `valid_until` is in seconds since the epoch.
+    where none is; `cbc` offers AES-CBC. `artifact_url` is "" where no artifacts come. `valid_until` is in seconds since
+    the epoch.
     """
     named = {"ID": metadata_id, "entityID": entity_id, "validUntil": written(valid_until)}
     root = made(md("EntityDescriptor"), {"md": MD, "ds": DS}, **named)
@@ -186,6 +188,8 @@ def service_provider_element(
         child(role, md("NameIDFormat"), name_format)
     service = {"Binding": POST, "Location": acs_url, "index": "0", "isDefault": "true"}
     child(role, md("AssertionConsumerService"), **service)
+    if artifact_url:
+        child(role, md("AssertionConsumerService"), Binding=ARTIFACT, Location=artifact_url, index="1")
     return root
 
 

@@ -66,20 +66,25 @@ class LineTurn:
         url: str,
         *,
         form: Mapping[str, str] | None = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         limit: int = MAX_ANSWER,
+        soap: bool = False,
     ) -> HttpAnswer:
         """GET or POST. Raises `PeerUnavailable` where nothing of use came, also for an error of its server.
 
-        What a visitor can bring about says nothing of the provider: a refusal of their code, or of too many.
+        What a visitor can bring about says nothing of the provider: a refusal of their code, or of too many, and with
+        `soap` a fault, which comes as 500 (SOAP 1.1 §6.2).
         """
         # Where nothing is left, the channel says so
         left = max(0.0, self.until - time.monotonic())
         try:
-            answer = self._channel.ask(url, form=form, headers=headers, limit=limit, timeout=left)
+            answer = self._channel.ask(url, form=form, content=content, headers=headers, limit=limit, timeout=left)
         except FetchError as error:
             self._breaker.note(url, worked=False)
             raise PeerUnavailable(f"the provider cannot be asked: {error.check}: {error.detail}") from error
+        if soap and answer.status == _SERVER_ERROR and _is_xml(answer):
+            return answer
         if answer.status >= _SERVER_ERROR or answer.status == _TOO_MANY:
             if answer.status >= _SERVER_ERROR:
                 self._breaker.note(url, worked=False)
@@ -87,6 +92,10 @@ class LineTurn:
         if answer.status < _REFUSED:
             self._breaker.note(url, worked=True)
         return answer
+
+
+def _is_xml(answer: HttpAnswer) -> bool:
+    return answer.headers.get("content-type", "").partition(";")[0].strip().lower() in ("text/xml", "application/soap+xml")
 
 
 class Line:

@@ -11,6 +11,7 @@ from connectors.formats.saml import read_signed_assertion, read_signed_response,
 from connectors.formats.saml_message import AssertionMessage, ResponseMessage
 from connectors.mapping import latin_forms, offered_attributes
 from connectors.metadata.pinned_provider import misconfigured, pinned_provider
+from connectors.oidc.line import Line
 from connectors.profiles import SAML2INT
 from connectors.response_checks import (
     Envelope,
@@ -22,6 +23,7 @@ from connectors.response_checks import (
     posted_response,
     subject_identifier,
 )
+from connectors.saml_sp.artifact import Resolver
 from connectors.saml_sp.proxying import check_authorities, scoped
 from connectors.saml_sp.registration import check_registration
 from connectors.saml_sp.scopes import SCOPED, in_scope
@@ -31,7 +33,7 @@ from connectors.signatures.verification_result import Signed, SignedMessage, Uns
 from connectors.signatures.xmldsig import Shape, verify
 from connectors.signatures.xmlenc import open_assertion
 from connectors.signed_messages import foreseen, signed_request
-from connectors.wire.names import POST, REDIRECT, saml, samlp
+from connectors.wire.names import ARTIFACT, POST, REDIRECT, saml, samlp
 from policies.assurance import LevelOfAssurance
 from policies.authentication import Assertion, Offered, Scoping
 from policies.deviations import NO_SCOPING
@@ -56,7 +58,7 @@ class SamlConnector:
 
     `entity_id` and `acs_url` are ours. A registration that cannot work is `Misconfigured` at start. Without `unwrappers`
     (the newest first) every encrypted assertion is refused. A provider with the deviation `aes_cbc` has decryption keys of
-    its own. `suspended` tells whether a deviation is switched off now.
+    its own. `suspended` tells whether a deviation is switched off now. `line` is for a provider whose answers we fetch.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class SamlConnector:
         signer: Signers,
         unwrappers: Sequence[DecryptionKey] | DecryptionKeys = (),
         suspended: Callable[[str], bool] = lambda _deviation: False,
+        line: Line | None = None,
     ) -> None:
         self._provider, self._unwrappers, self._suspended = provider, decrypting(unwrappers), suspended
         self._encrypted = bool(unwrappers)
@@ -80,6 +83,12 @@ class SamlConnector:
         self._sso_url = said.post_url if provider.binding == "post" else said.redirect_url
         check_registration(provider, said, self._sso_url)
         self._scopes = said.scopes | set(provider.saml.scopes)
+        self._line = line
+        self._resolver = None
+        if provider.saml.fetched and line is not None:
+            self._resolver = Resolver(
+                provider.provider_id, provider.entity_id, said.resolvers, pinned.keys, line, signer, entity_id
+            )
         highest = max(provider.assurance.values())
         self._questions = {
             (minimum, force): self._question(minimum, force=force)
@@ -97,6 +106,11 @@ class SamlConnector:
                 "An AuthnContextClassRef has characters that no XML has.",
                 "Write it without control characters.",
             ) from None
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the provider, where we fetch its answers, did not answer the last few times."""
+        return self._line is not None and self._line.is_away
 
     def request(self, ask: Ask, now: int) -> tuple[Outbound, Expectation]:
         """A signed AuthnRequest, and what its answer must match.
@@ -120,6 +134,8 @@ class SamlConnector:
             name_id_format=self._provider.name_id_format,
             # Of a provider to which no limit can be said, nobody may stand behind it
             proxies=0 if alone else scoping.proxy_count,
+            # It is used up with the first try to fetch the answer
+            secret=secrets.token_hex(REQUEST_ID_BYTES) if self._provider.saml.fetched else "",
         )
         signer, binding = self._signer.at(now), POST if self._provider.binding == "post" else REDIRECT
         element = authn_request_element(replace(question, request_id=request_id, issue_instant=now, scoping=scoping))
@@ -134,7 +150,12 @@ class SamlConnector:
     def examine(self, inbound: Inbound, expectation: Expectation, now: int) -> Examined:
         """Like `receive`; adds the message's own names and values."""
         takes = tolerance(SAML2INT, [name for name in self._provider.deviations if not self._suspended(name)])
-        octets = from_post(posted_response(inbound, self._provider.provider_id, expectation))
+        if self._provider.saml.fetched:
+            if self._resolver is None:
+                raise AssertionRejected("binding", "an answer that has to be fetched, without a line to its provider")
+            octets = self._resolver.resolve(inbound, expectation, now)
+        else:
+            octets = from_post(posted_response(inbound, self._provider.provider_id, expectation))
         found = self._examined(octets, takes, expectation, now)
         return replace(found, assertion=replace(found.assertion, deviations=takes.used))
 
@@ -225,6 +246,7 @@ class SamlConnector:
             comparison=comparison,
             contexts=contexts,
             name_id_format=self._provider.name_id_format,
+            binding=ARTIFACT if self._provider.saml.fetched else POST,
         )
 
     def _contexts(self, minimum: LevelOfAssurance) -> tuple[str, tuple[str, ...]]:

@@ -17,10 +17,12 @@ def service_provider_metadata(
     valid_for: int,
     encryption: bytes = b"",
     cbc: bool = False,
+    artifact_url: str = "",
 ) -> bytes:
     """Our signed EntityDescriptor, valid for `valid_for` seconds from `now` (saml2int MD03: validUntil is always there).
 
     `encryption` is the certificate (DER) of the key to encrypt to, empty where there is none; `cbc` offers AES-CBC.
+    `artifact_url` is where artifacts come, "" where none do.
     """
     element = service_provider_element(
         metadata_id="_" + secrets.token_hex(16),
@@ -30,5 +32,6 @@ def service_provider_metadata(
         valid_until=now + valid_for,
         encryption=encryption,
         cbc=cbc,
+        artifact_url=artifact_url,
     )
     return sign_enveloped(element, signer.at(now), place=SIGNATURE_PLACE, profile=SAML2INT)

@@ -7,6 +7,9 @@ from connectors.wire.names import listed, md, saml, samlp
 # A request by POST (SAML Core 2.0 §3.4.1)
 REQUEST = Shape(root=samlp("AuthnRequest"), issuer=saml("Issuer"))
 
+# An answer over SOAP with a Response in it (§3.5.2), which is verified by itself
+ARTIFACT_RESPONSE = Shape(root=samlp("ArtifactResponse"), issuer=saml("Issuer"), carried=samlp("Response"))
+
 # Single logout by POST (§3.7)
 LOGOUT_REQUEST = Shape(root=samlp("LogoutRequest"), issuer=saml("Issuer"))
 LOGOUT_RESPONSE = Shape(root=samlp("LogoutResponse"), issuer=saml("Issuer"))

@@ -58,6 +58,7 @@ class Shape:
     `opaque`   direct children of the root that hold ciphertext: its ds: elements are no signatures; an unsigned root may
                have none, since anybody can encrypt to us
     `described`  elements anywhere that describe keys (md:KeyDescriptor), in which ds: elements are no signatures
+    `carried`  direct children of the root whose Signatures count for nothing here: each is verified as a message of its own
     `absent`   what may stand nowhere below the root, with the check that it fails
     `whole`    a Reference to the whole document (`URI=""`) means the root too
     `last`     a Signature is the last child
@@ -69,6 +70,7 @@ class Shape:
     several: str = "structure"
     opaque: str = ""
     described: str = ""
+    carried: str = ""
     absent: Mapping[str, str] = field(default_factory=dict)
     whole: bool = False
     last: bool = False
@@ -184,7 +186,8 @@ def _signatures(root: Element, inner: Element | None, shape: Shape) -> list[tupl
     if len(values) != len(set(values)):
         raise SignatureInvalid("duplicate_id", "an ID that stands twice")
     found: dict[Element, Element] = {}
-    for signature in root.iter(SIGNATURE):
+    held = _carried(root, shape)
+    for signature in [one for one in root.iter(SIGNATURE) if one not in held]:
         parent = signature.getparent()
         if parent is None or (parent is not root and parent is not inner):
             raise SignatureInvalid("signature_place", "a Signature outside of what may be signed")
@@ -193,7 +196,6 @@ def _signatures(root: Element, inner: Element | None, shape: Shape) -> list[tupl
         if not _placed(signature, parent, shape):
             raise SignatureInvalid("signature_place", "a Signature that does not stand where the schema has it")
         found[parent] = signature
-    held: set[Element] = set()
     for signature in found.values():
         held.update(signature.iter(_ANY_DS))
     for tag in (shape.opaque, shape.described):
@@ -202,6 +204,12 @@ def _signatures(root: Element, inner: Element | None, shape: Shape) -> list[tupl
     if not held.issuperset(root.iter(_ANY_DS)):
         raise SignatureInvalid("signature_place", "elements of XML signature outside of a Signature")
     return list(found.items())
+
+
+def _carried(root: Element, shape: Shape) -> set[Element]:
+    """All of ds: in the messages that this one carries."""
+    found = root.iterchildren(shape.carried) if shape.carried else ()
+    return {element for message in found for element in message.iter(_ANY_DS)}
 
 
 def _placed(signature: Element, parent: Element, shape: Shape) -> bool:

@@ -13,6 +13,8 @@ POST = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
 ARTIFACT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Artifact"
 PAOS = "urn:oasis:names:tc:SAML:2.0:bindings:PAOS"
 
+ARTIFACT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Artifact"
+
 BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 
 PERSISTENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"

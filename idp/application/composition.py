@@ -128,6 +128,7 @@ def _city(parts: SiteParts) -> CitySite:
         configuration=configuration,
         checkpoint_seconds=settings.checkpoint_seconds,
     )
+    published_to_providers = saml_metadata(settings, keys, configuration.providers.values())
     return CitySite(
         tenant=settings.tenant,
         issuer=settings.issuer,
@@ -143,7 +144,7 @@ def _city(parts: SiteParts) -> CitySite:
         log=parts.store,
         clock=parts.clock,
         metadata={
-            **saml_metadata(settings, keys),
+            **published_to_providers,
             "/saml/idp": Published(partial(idp_metadata, settings.issuer, keys.saml), SAML_LIFE, keys.saml),
             **receiving_metadata(settings, keys),
             **own_keys(keys),
@@ -202,6 +203,7 @@ def _node(parts: SiteParts) -> Site:
         catalogue=configuration.catalogue,
     )
     published = Published(ours, METADATA_LIFE, parts.node_keys.messages, parts.node_keys.metadata)
+    published_to_providers = saml_metadata(settings, keys, configuration.providers.values())
     return Site(
         tenant=settings.tenant,
         issuer=settings.issuer,
@@ -216,7 +218,11 @@ def _node(parts: SiteParts) -> Site:
         pages=parts.pages,
         log=parts.store,
         clock=parts.clock,
-        metadata={**saml_metadata(settings, keys), "/eidas/metadata": published, **own_keys(keys)},
+        metadata={
+            **published_to_providers,
+            "/eidas/metadata": published,
+            **own_keys(keys),
+        },
         log_keys=keys.ledger.log,
         documentation=settings.documentation_url,
         watched=parts.watched,
@@ -339,7 +345,7 @@ def connectors_of(
     """Make the connector of each identity provider. Its table has one line for each protocol in which we ask."""
 
     def saml(provider: IdentityProvider) -> Connector:
-        made = saml_connector(provider, settings, keys, guard.suspended(provider.provider_id))
+        made = saml_connector(provider, settings, keys, guard.suspended(provider.provider_id), fetcher)
         return GuardedConnector(made, provider.provider_id, guard) if provider.deviations else made
 
     def eidas(provider: IdentityProvider) -> Connector:

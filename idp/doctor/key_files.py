@@ -16,6 +16,7 @@ from idp.keys.file import PRODUCTION_MARK, RSA_BITS
 from idp.keys.folder import CLIENT_SECRET, NODE_FILES, SAML_ENCRYPTION, SECRETS
 from idp.keys.kinds import LOG, kind_of, owner
 from idp.keys.ledger_files import LOG_VKEY, OPENINGS_KEY, listed_key
+from idp.keys.tls_clients import TLS_CLIENT
 from idp.ledger.checkpoint import SIGNATURE_MARK
 from idp.system.files import read_whole
 from idp.system.ownership import closed
@@ -57,7 +58,7 @@ def keys(case: Examination) -> Iterator[DoctorFinding]:
         return
     yield from _folder(case, folder)
     for path in sorted(folder.iterdir()):
-        known = path.name in KNOWN or path.name.startswith(CLIENT_SECRET)
+        known = path.name in KNOWN or path.name.startswith((CLIENT_SECRET, TLS_CLIENT))
         if not known and kind_of(path.name) is None:
             what, fix = "it is no key that this broker uses.", "Move it elsewhere: a backup belongs on another machine."
             yield NOTICE(case.name(path), path.name, what, "Forgotten copies of keys get lost.", fix)

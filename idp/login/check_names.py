@@ -12,7 +12,7 @@ LOGIN_CHECKS: Mapping[str, str] = {
     "login_ended": "the login, or the minutes of its question, have not ended",
     "answers_left": "a login takes a few wrong answers, and twenty in all",
     "not_asked": "an answer belongs to a login that has asked for one",
-    "answer_fetched": "the answer of an OpenID provider is fetched once; its page is there until it is decided",
+    "answer_fetched": "an answer that we fetch is fetched once; its page is there until it is decided",
     "strict_cookie": "this browser has the Strict cookie of the question",
     "sealed_size": "a sealed state has the size of one",
     "sealed_login": "a sealed state was sealed by us, for this login and this browser",

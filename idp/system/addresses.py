@@ -21,6 +21,11 @@ def acs_url(issuer: str) -> str:
     return f"{issuer}/saml/acs"
 
 
+def artifact_url(issuer: str) -> str:
+    """The address to which artifacts come, whose responses we fetch."""
+    return f"{issuer}/saml/acs/artifact"
+
+
 def node_entity_id(issuer: str) -> str:
     """Our entity id among nodes, in either role: the address of our metadata."""
     return f"{issuer}/eidas/metadata"

@@ -45,7 +45,7 @@ def crossing_problems(settings: Settings, configuration: Configuration, keys: Br
         fix = "`ciconia init` makes them: take them from a new folder, or restore them from their backup."
         problems.append(Problem(str(settings.key_folder), 0, "keys", what, fix))
     problems += _test_problems(settings, configuration)
-    problems += own_key_problems(configuration, keys)
+    problems += own_key_problems(settings, configuration, keys)
     problems += relying_party_problems(configuration, keys)
     problems += shared_factor_problems(configuration, keys)
     ours = node_entity_id(settings.issuer)

@@ -6,6 +6,7 @@ Each provider has a redirect address of its own, so that no answer of one passes
 import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from typing import Protocol, runtime_checkable
 
 from connectors.connector import Connector
 from connectors.fetch import Fetcher
@@ -76,8 +77,17 @@ def relying_party_problems(configuration: Configuration, keys: BrokerKeys) -> It
                 yield Problem(source.file, source.line, "protocol", what, f"{fix} makes one; then start again.")
 
 
+@runtime_checkable
+class Fetching(Protocol):
+    """A connector that asks its provider itself: of OpenID Connect, or of SAML by artifact."""
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the provider did not answer the last few times."""
+
+
 class Sources:
-    """Our knowledge of whom we ask: nodes by their metadata, OpenID providers by how they answered lately.
+    """Our knowledge of whom we ask: nodes by their metadata, those whose answers we fetch by how they answered lately.
 
     Implements `idp.login.eligible.Nodes`.
     """
@@ -85,7 +95,10 @@ class Sources:
     def __init__(self, nodes: Nodes, connectors: Mapping[ProviderId, Connector], configuration: Configuration) -> None:
         self._nodes = nodes
         found = ((one.entity_id, connectors.get(name)) for name, one in configuration.providers.items())
-        self._openid = {name: one for name, one in found if isinstance(one, OidcConnector)}
+        self._fetching: dict[EntityId, Fetching] = {}
+        for name, one in found:
+            if isinstance(one, Fetching):
+                self._fetching[name] = one
 
     def current(self, entity_id: EntityId, now: int) -> object:
         """See `Nodes`."""
@@ -97,5 +110,5 @@ class Sources:
 
     def available(self, entity_id: EntityId, now: int) -> bool:
         """See `Nodes`."""
-        found = self._openid.get(entity_id)
+        found = self._fetching.get(entity_id)
         return self._nodes.available(entity_id, now) if found is None else not found.is_away

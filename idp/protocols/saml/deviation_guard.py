@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from connectors.connector import Ask, Connector, Expectation, Inbound, Outbound
+from connectors.saml_sp.connector import SamlConnector
 from idp.store.deviation_failures import MOST_FAILURES, WITHIN_SECONDS
 from idp.store.switches.switch import DEVIATION, Switch, Switched
 from idp.store.switches.switches import since_boot
@@ -85,6 +86,11 @@ class GuardedConnector:
 
     def __init__(self, connector: Connector, provider_id: ProviderId, guard: DeviationGuard) -> None:
         self._connector, self._provider_id, self._guard = connector, provider_id, guard
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the provider, where we fetch its answers, did not answer the last few times."""
+        return isinstance(self._connector, SamlConnector) and self._connector.is_away
 
     def request(self, ask: Ask, now: int) -> tuple[Outbound, Expectation]:
         """See `Connector`."""

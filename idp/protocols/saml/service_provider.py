@@ -4,9 +4,11 @@ An identity provider with the deviation `aes_cbc` has an encryption key of its o
 ours that names that key: `/saml/metadata/PROVIDER`, of the same entity. Everybody else has `/saml/metadata`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
+from connectors.fetch import Fetcher
+from connectors.oidc.line import Line
 from connectors.saml_sp.connector import SamlConnector
 from connectors.saml_sp.own_metadata import service_provider_metadata
 from connectors.signatures.decryption_keys import FileUnwrapper
@@ -14,10 +16,11 @@ from connectors.signatures.key_ring import Ring
 from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys
 from idp.keys.kinds import SAML_LIFE, own_encryption
+from idp.keys.tls_clients import fetcher_with_certificate, tls_client_file
 from idp.protocols.cached_metadata import Published
-from idp.system.addresses import acs_url, entity_id
+from idp.system.addresses import acs_url, artifact_url, entity_id
 from policies.deviations import AES_CBC
-from policies.errors import Problem
+from policies.errors import Misconfigured, Problem
 from policies.load import Configuration
 from policies.parties import IdentityProvider
 
@@ -40,26 +43,35 @@ def saml_connector(
     settings: Settings,
     keys: BrokerKeys,
     suspended: Callable[[str], bool],
+    fetcher: Callable[[], Fetcher],
 ) -> SamlConnector:
     """The connector that asks this provider. `suspended` says whether one of its deviations is switched off."""
-    ring = decryption_ring(provider, keys)
+    ring, ours = decryption_ring(provider, keys), provider.saml
+    fetches = fetcher
+    if ours.client_certificate:
+        path = tls_client_file(settings.key_folder, provider.provider_id)
+        fetches = partial(fetcher_with_certificate, path, demo=settings.demo)
     return SamlConnector(
         provider=provider,
         entity_id=entity_id(settings.issuer),
-        acs_url=acs_url(settings.issuer),
+        acs_url=(artifact_url if ours.fetched else acs_url)(settings.issuer),
         signer=keys.saml,
         unwrappers=() if ring is None else ring,
         suspended=suspended,
+        line=Line(fetches(), ours.networks) if ours.fetched else None,
     )
 
 
-def saml_metadata(settings: Settings, keys: BrokerKeys) -> Mapping[str, Published]:
+def saml_metadata(
+    settings: Settings, keys: BrokerKeys, providers: Iterable[IdentityProvider] = ()
+) -> Mapping[str, Published]:
     """Our signed metadata for identity providers, by its path: the common one, and that of each with a key of its own."""
+    artifacts = any(provider.saml.fetched for provider in providers)
     rings: dict[str, Ring[FileUnwrapper] | None] = {METADATA_PATH: keys.saml_encryption}
     rings |= {f"{METADATA_PATH}/{provider}": ring for provider, ring in keys.own_encryption.items()}
     return {
         path: Published(
-            partial(_metadata, settings, keys, ring, cbc=path != METADATA_PATH),
+            partial(_metadata, settings, keys, ring, cbc=path != METADATA_PATH, artifacts=artifacts),
             SAML_LIFE,
             keys.saml,
             *(() if ring is None else (ring,)),
@@ -69,7 +81,14 @@ def saml_metadata(settings: Settings, keys: BrokerKeys) -> Mapping[str, Publishe
 
 
 def _metadata(
-    settings: Settings, keys: BrokerKeys, ring: Ring[FileUnwrapper] | None, now: int, valid_for: int, *, cbc: bool
+    settings: Settings,
+    keys: BrokerKeys,
+    ring: Ring[FileUnwrapper] | None,
+    now: int,
+    valid_for: int,
+    *,
+    cbc: bool,
+    artifacts: bool,
 ) -> bytes:
     return service_provider_metadata(
         entity_id=entity_id(settings.issuer),
@@ -79,12 +98,18 @@ def _metadata(
         valid_for=valid_for,
         encryption=ring.at(now).certificate if ring else b"",
         cbc=cbc,
+        artifact_url=artifact_url(settings.issuer) if artifacts else "",
     )
 
 
-def own_key_problems(configuration: Configuration, keys: BrokerKeys) -> Iterator[Problem]:
-    """Each provider that may send AES-CBC, and has no key of its own."""
+def own_key_problems(settings: Settings, configuration: Configuration, keys: BrokerKeys) -> Iterator[Problem]:
+    """Each provider that may send AES-CBC, and has no key of its own, and each to which we can show no TLS certificate."""
     for provider in configuration.providers.values():
+        if provider.saml.client_certificate:
+            try:
+                fetcher_with_certificate(tls_client_file(settings.key_folder, provider.provider_id), demo=settings.demo)
+            except Misconfigured as error:
+                yield from error.problems
         if AES_CBC in provider.deviations and provider.provider_id not in keys.own_encryption:
             kind, source = own_encryption(provider.provider_id), provider.source
             what = f"{AES_CBC} needs an encryption key of this provider's own, and there is no {kind.file}."

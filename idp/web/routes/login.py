@@ -2,6 +2,7 @@
 
 GET, POST, at the path of a frontend   a service asks
 POST /saml/acs, /eidas/acs             back from the identity provider: its answer is judged, the citizen asked or informed
+GET, POST /saml/acs/artifact           the same by an artifact, of which we then fetch the answer
 GET  /oidc/callback/{provider}         the same from an OpenID provider, of which we then fetch the answer
 
 Between the two comes `idp.web.routes.picker`, and after them `idp.web.routes.decision`.
@@ -60,7 +61,7 @@ from policies.parties import IdentityProvider, ProviderId, ServiceId
 MAX_REQUEST = 60 * 1024
 # A code, a state and an issuer
 MAX_CALLBACK = 8 * 1024
-OIDC = "oidc"
+OIDC, SAML = "oidc", "saml"
 
 
 def routes(site: Site) -> list[PageRoute]:
@@ -71,6 +72,8 @@ def routes(site: Site) -> list[PageRoute]:
     ]
     posting = [protocol for protocol in site.protocols if protocol != OIDC]
     found += [PageRoute(f"/{protocol}/acs", _callback(site, protocol), "POST") for protocol in posting]
+    if SAML in site.protocols:
+        found.append(PageRoute("/saml/acs/artifact", _artifact(site), "GET", "POST"))
     if OIDC in site.protocols:
         found.append(PageRoute("/oidc/callback/{provider}", threaded(partial(_fetched, site)), "GET"))
     return [*found, *decision.routes(site), *picker.routes(site)]
@@ -106,6 +109,24 @@ def _callback(site: Site, protocol: str) -> Endpoint:
     return callback
 
 
+def _artifact(site: Site) -> Endpoint:
+    """The endpoint to which identity providers send an artifact, by a link or a form."""
+
+    async def artifact(request: Request) -> Response:
+        check_navigation(request)
+        if request.scope["method"] == "POST":
+            check_no_query(request)
+            inbound = Inbound("post", await form(request, MAX_CALLBACK))
+        else:
+            if len(request.scope["query_string"]) > MAX_CALLBACK:
+                raise RequestRefused("a query that is too long", status=414, code="too_large")
+            inbound = Inbound("redirect", query(request))
+        login = inbound.parameters.get("RelayState", "")
+        return await run_in_threadpool(_handle_response, site, request, inbound, SAML, login, fetches=True)
+
+    return artifact
+
+
 def _fetched(site: Site, request: Request) -> Response:
     """The endpoint to which one OpenID provider sends the browser back: `state` begins with the login."""
     check_navigation(request)
@@ -113,7 +134,8 @@ def _fetched(site: Site, request: Request) -> Response:
         raise RequestRefused("a query that is too long", status=414, code="too_large")
     inbound = Inbound("redirect", query(request))
     login = inbound.parameters.get("state", "").partition(".")[0]
-    return _handle_response(site, request, inbound, OIDC, login, ProviderId(request.path_params["provider"]))
+    only = ProviderId(request.path_params["provider"])
+    return _handle_response(site, request, inbound, OIDC, login, only, fetches=True)
 
 
 async def _asked(request: Request, frontend: Frontend) -> Inbound:
@@ -174,7 +196,7 @@ def _declined(site: Site, request: Request, declined: Declined, now: int) -> Res
 
 
 def _live(
-    site: Site, request: Request, protocol: str, login: str, only: ProviderId | None, now: int
+    site: Site, request: Request, protocol: str, login: str, only: ProviderId | None, now: int, *, fetches: bool
 ) -> tuple[Asked, IdentityProvider]:
     """This browser's live question, and whom it is to. Raises `AssertionRejected` where there is none."""
     state = site.logins.state(cookies(request), login, now)
@@ -183,27 +205,34 @@ def _live(
     source = state.expectation.provider_id
     with about(source):
         provider = site.role.provider(source)
-        if provider.protocol != protocol:
-            raise RequestRefused("a response at the address of another protocol than was asked in")
+        if provider.protocol != protocol or provider.fetched != fetches:
+            raise RequestRefused("a response at the address of another protocol or binding than was asked in")
         if only not in (None, source):
             raise AssertionRejected("answer_provider", "an answer at the address of another provider than was asked")
-        if only and not state.expectation.secret:
-            raise Replayed("answer_fetched", "a code is exchanged once, and this one was")
-    if only:
+        if fetches and not state.expectation.secret:
+            raise Replayed("answer_fetched", "a code or an artifact is used once, and this one was")
+    if fetches:
         step_aside(request)
     return state, provider
 
 
 def _handle_response(
-    site: Site, request: Request, inbound: Inbound, protocol: str, login: str, only: ProviderId | None = None
+    site: Site,
+    request: Request,
+    inbound: Inbound,
+    protocol: str,
+    login: str,
+    only: ProviderId | None = None,
+    *,
+    fetches: bool = False,
 ) -> Response:
     """Only this browser's live question lets a response be read at all, at the address of its protocol.
 
-    `only`: the provider to whose own address it came.
+    `only`: the provider to whose own address it came. `fetches`: whether what came is only a name of the answer.
     """
     now = site.clock()
     reference = site.reference(request, login)
-    state, provider = _live(site, request, protocol, login, only, now)
+    state, provider = _live(site, request, protocol, login, only, now, fetches=fetches)
     asked, source = state.request, provider.provider_id
     language, client = site.language(request, asked.languages), client_of(request)
     site.watched.tries.answer(login, client)
@@ -220,7 +249,7 @@ def _handle_response(
         kept = after_decision(state.login, None) if spent else left
         alive = "" if spent else login
         return stopped(site, request, error, asked.origin, now, wished=asked.languages, kept=kept, login=alive)
-    if provider.openid is None:
+    if not fetches:
         site.watched.verified(time.perf_counter() - began)
     if isinstance(site, CitySite) and asked.origin.frontend == TRIAL:
         return trial.tried(site, decided, language, now)

@@ -19,6 +19,7 @@ ADDRESSES = {
     "/jwks": {"GET", "HEAD"},
     "/.well-known/openid-configuration": {"GET", "HEAD"},
     "/saml/acs": {"POST"},
+    "/saml/acs/artifact": {"GET", "POST"},
     "/saml/metadata": {"GET", "HEAD"},
     "/saml/idp": {"GET", "HEAD"},
     "/saml/sso": {"GET", "POST"},
