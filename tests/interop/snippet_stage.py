@@ -9,7 +9,7 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ from idp.demo.browser import Browser, Page
 from idp.demo.loopback import client, send
 from idp.demo.scene import HOST, Scene
 from idp.keys.file import FileSigner, create_token_key
+from idp.system.clock import system_clock
 from tests.interop import programs
 from tests.interop.walking import to_the_answer, to_the_country
 from tests.ports import free_port
@@ -64,10 +65,12 @@ class App:
 class SnippetStage(Scene):
     """The demo's stage, and the services of one framework."""
 
-    def __init__(self, folder: Path, framework: Framework, kinds: tuple[str, ...] = KINDS) -> None:
+    def __init__(
+        self, folder: Path, framework: Framework, kinds: tuple[str, ...] = KINDS, clock: Callable[[], int] = system_clock
+    ) -> None:
         self.framework = framework
         self.apps = {kind: App(kind, free_port()) for kind in kinds}
-        super().__init__(folder, fixed=False)
+        super().__init__(folder, fixed=False, clock=clock)
 
     def _configure(self, port: int, secret: Mapping[str, str], fares: FileSigner) -> None:
         super()._configure(port, secret, fares)

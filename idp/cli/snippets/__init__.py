@@ -62,7 +62,7 @@ REFRESH, ONCE, OUT = "@refresh@", "@once@", "@out@"
 _MARKS = (SECRET, IN_HEADER, IN_FORM, KEY, STRICT, PLAIN, REFRESH, ONCE, OUT)
 _MARK = re.compile(f"^(?:{'|'.join(_MARKS)})")
 # Those that push their requests and bind their tokens, for the profile fapi2
-FAPI2_PROGRAMS = frozenset({Framework.EXPRESS})
+FAPI2_PROGRAMS = frozenset({Framework.EXPRESS, Framework.FASTAPI})
 # Apps, which keep no secret and have no key: what `party add --public` prints, and nothing else does
 PUBLIC_ALONE = frozenset({Framework.SPA, Framework.NATIVE})
 # Those that refresh, and that sign out and are told

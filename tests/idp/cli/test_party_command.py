@@ -121,10 +121,11 @@ def test_a_service_with_a_key_is_proposed_the_strongest_profile(city: Path, tmp_
     run = add(city, "--key-out", tmp_path / "k.pem")
     assert run.exit_code == 0
     assert "Its profile is fapi2: it pushes each request to https://login.city.example/par" in run.output
-    # The program that can is printed, and no other
+    # The programs that can are printed, and no others
     assert "buildAuthorizationUrlWithPAR" in run.output
     assert "buildAuthorizationUrl(" not in run.output
-    assert "Authlib" not in run.output
+    assert "pushed_authorization_request_endpoint" in run.output
+    assert "== Flask with Authlib" not in run.output
     party = load_configuration(city).parties[ClientId("permits")]
     assert (party.openid.is_fapi2, party.openid.pushes, party.openid.dpop_bound_access_tokens) == (True, True, True)
     # None of these can be: whoever needs one gets what was there before
