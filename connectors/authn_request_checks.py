@@ -66,6 +66,8 @@ def check_wishes(request: AuthnRequestMessage, party: ServiceProviderFacts, form
 
     Raises `AssertionRejected`.
     """
+    if request.beyond:
+        raise AssertionRejected(request.beyond[0], f"{', '.join(request.beyond)}, which nobody here gives")
     _check_subject(request, party, formats)
     _check_contexts(request)
     if request.attribute_index is not None and request.attribute_index not in party.wanted:
@@ -108,8 +110,8 @@ def _check_subject(request: AuthnRequestMessage, party: ServiceProviderFacts, fo
 
 def _check_contexts(request: AuthnRequestMessage) -> None:
     """How surely the citizen is to be authenticated (saml2int SDP-SP07)."""
-    if request.comparison not in ("", "exact", "minimum"):
-        raise AssertionRejected("authn_context_comparison", "a RequestedAuthnContext that is no minimum and not exact")
+    if request.comparison not in ("", "exact", "minimum", "better", "maximum"):
+        raise AssertionRejected("authn_context_comparison", "a RequestedAuthnContext of a comparison that there is not")
     contexts = request.contexts
     if request.comparison and (not 0 < len(contexts) <= MAX_CONTEXTS or len(set(contexts)) != len(contexts)):
         raise AssertionRejected("authn_context_refs", f"no context, more than {MAX_CONTEXTS}, or one that stands twice")

@@ -28,21 +28,21 @@ _ISSUER = re.compile(rb"<(?:[^\s<>/:]+:)?Issuer(?:\s[^<>]*)?>([^<]{0,1024})<")
 
 
 def verified_request(
-    inbound: Inbound, keys: Mapping[EntityId, Sequence[PinnedKey]], profile: Profile = EIDAS
+    inbound: Inbound, keys: Mapping[EntityId, Sequence[PinnedKey]], profile: Profile = EIDAS, *, simple: bool = False
 ) -> tuple[Signed, RequestHead, str, EntityId]:
     """The signed octets, their head, the RelayState beside them ("" for none), and who sent them: a node or a service.
 
     `keys` are those of all who are registered, as approved and in force now. Only the keys of the one that the message
     names are tried (of anybody, where it names none that we know), so that more of them do not make a forgery cost more. A
-    key verifies first; then the signed Issuer has to have this very key: two may publish one certificate. Raises
-    `PeerRequestRefused`, which only a page may tell: nobody that we know vouches for the message.
+    key verifies first; then the signed Issuer has to have this very key: two may publish one certificate. `simple` takes
+    POST-SimpleSign, too. Raises `PeerRequestRefused`, which only a page may tell: nobody that we know vouches for it.
     """
     anybody = next((of_sender for of_sender in keys.values() if of_sender), ())
     if not anybody:
         raise PeerRequestRefused("keys", "nobody who is registered has metadata that is approved and valid now")
     tried = keys.get(EntityId(_unverified_issuer(inbound))) or anybody
     try:
-        signed, relay_state = foreseen(signed_message)(inbound, "SAMLRequest", tried, REQUEST, profile)
+        signed, relay_state = foreseen(signed_message)(inbound, "SAMLRequest", tried, REQUEST, profile, simple=simple)
     except AssertionRejected as error:
         hint = " Is its sender registered, and its metadata the one of today?" if error.check == "signature" else ""
         raise PeerRequestRefused(error.check, f"{error.detail}.{hint}") from error

@@ -17,6 +17,7 @@ from connectors.signatures.parse import Element, from_post
 from connectors.signatures.pinned_keys import PinnedKey
 from connectors.signatures.redirect import signed_query, verify_query
 from connectors.signatures.signer import Signer
+from connectors.signatures.simple_sign import verify_form
 from connectors.signatures.verification_result import Signed, UnsignedMessage
 from connectors.signatures.xmldsig import Shape, verify
 from connectors.signatures.xmlsign import sign_enveloped
@@ -46,12 +47,13 @@ def signed_request(
 
 
 def signed_message(
-    inbound: Inbound, parameter: str, keys: Sequence[PinnedKey], shape: Shape, profile: Profile
+    inbound: Inbound, parameter: str, keys: Sequence[PinnedKey], shape: Shape, profile: Profile, *, simple: bool = False
 ) -> tuple[Signed, str]:
     """The octets that a signature covered, and the RelayState beside them, "" where there is none.
 
     `parameter` is SAMLRequest or SAMLResponse, `shape` one without an inner element. RelayState is signed by Redirect, and
-    by POST it is not: it means nothing to us. Raises `SignatureInvalid` and `AssertionRejected` (`keys` where it has none).
+    by POST it is not: it means nothing to us. `simple` takes a form that is signed as a whole, too.
+    Raises `SignatureInvalid` and `AssertionRejected` (`keys` where it has none).
     """
     if not keys:
         # Ours to mend, and a refusal like any other
@@ -60,6 +62,8 @@ def signed_message(
         return verify_query(inbound.raw, parameter, keys, profile)
     if inbound.binding != "post":
         raise AssertionRejected("binding", "a message by another binding than POST or Redirect")
+    if simple and "Signature" in inbound.parameters:
+        return verify_form(inbound.parameters, parameter, keys, profile)
     if parameter not in inbound.parameters or not {parameter, "RelayState"}.issuperset(inbound.parameters):
         raise AssertionRejected("parameters", f"not exactly a {parameter} and a RelayState")
     signed = signed_root(from_post(inbound.parameters[parameter]), keys, shape, profile)

@@ -4,22 +4,28 @@
 <samlp:AuthnRequest ID Version="2.0" IssueInstant Destination [ForceAuthn] [IsPassive] [ProtocolBinding]
                     [AssertionConsumerServiceURL | AssertionConsumerServiceIndex] [AttributeConsumingServiceIndex]
                     [ProviderName] [Consent]>
-  <saml:Issuer> [<samlp:NameIDPolicy [Format] [AllowCreate] [SPNameQualifier]>]
+  <saml:Issuer> [<samlp:Extensions> [<eidas:RequestedAttributes> | <req-attr:RequestedAttributes>]…]
+  [<samlp:NameIDPolicy [Format] [AllowCreate] [SPNameQualifier]>]
   [<samlp:RequestedAuthnContext [Comparison]> <saml:AuthnContextClassRef>…]
+  [<samlp:Scoping [ProxyCount]>
+     [<samlp:IDPList> <samlp:IDPEntry ProviderID [Name] [Loc]>… [<samlp:GetComplete>]] <samlp:RequesterID>…]
 ```
 
-Refused by name: Extensions, Subject, Conditions, Scoping, AuthnContextDeclRef; everything else that is not here is unknown.
+Subject, Conditions and AuthnContextDeclRef are remembered by their checks' names in `beyond`, for whoever judges.
+Extensions that we do not know mean nothing (Core 2.0 §3.2.1). Everything else that is not here is unknown, and refused.
 """
 
 import re
 from dataclasses import dataclass, field
 
-from connectors.formats.grammar import Reader, boolean, identifier, instant, plain, stated, written
+from connectors.formats.eidas.registry import EIDAS
+from connectors.formats.eidas.request import RequestedAttribute
+from connectors.formats.grammar import Reader, boolean, empty, identifier, instant, plain, stated, written
 from connectors.formats.saml_head import opened
 from connectors.signatures.elements import child, made
-from connectors.signatures.parse import Element, parse_canonical
+from connectors.signatures.parse import Element, attributes, children_of, parse_canonical
 from connectors.signatures.verification_result import Signed
-from connectors.wire.names import POST, SAML, SAMLP, saml, samlp
+from connectors.wire.names import POST, REQ_ATTR, SAML, SAMLP, md, saml, samlp
 from policies.authentication import Scoping
 from policies.errors import AssertionRejected
 
@@ -75,6 +81,9 @@ def _add_scoping(root: Element, scoping: Scoping) -> None:
         child(element, samlp("RequesterID"), requester)
 
 
+# Nobody asks for more; the request travels with the login
+MAX_ATTRIBUTES, MAX_PROVIDERS = 64, 64
+_ASKING = (f"{{{EIDAS}}}RequestedAttributes", f"{{{REQ_ATTR}}}RequestedAttributes")
 _INDEX = re.compile(r"0|[1-9][0-9]{0,4}")
 _MAX_INDEX = 65535
 _OPTIONAL_ATTRIBUTES = (
@@ -107,18 +116,23 @@ class AuthnRequestMessage:
     allow_create: bool
     comparison: str
     contexts: tuple[str, ...]
+    # what it asks for itself, beside its metadata
+    attributes: tuple[RequestedAttribute, ...] = ()
+    scoping: Scoping = field(default_factory=Scoping)
+    # the checks of what it has and nobody here gives
+    beyond: tuple[str, ...] = ()
 
 
 def read_authn_request(signed: Signed) -> AuthnRequestMessage:
     """The AuthnRequest of octets that a signature covered. Raises `AssertionRejected`."""
     reader, found, issuer = opened(parse_canonical(signed.octets), "AuthnRequest", _OPTIONAL_ATTRIBUTES)
-    reader.refuse(samlp("Extensions"), "extensions")
-    # A service provider must not say whom to sign in, until when to believe it, or who else may answer
-    reader.refuse(saml("Subject"), "subject")
+    asked = _read_extensions(reader.optional(samlp("Extensions")))
+    beyond = ["subject"] if reader.optional(saml("Subject")) is not None else []
     policy = _read_policy(reader.optional(samlp("NameIDPolicy")))
-    reader.refuse(saml("Conditions"), "conditions")
-    comparison, contexts = _read_contexts(reader.optional(samlp("RequestedAuthnContext")))
-    reader.refuse(samlp("Scoping"), "scoping")
+    beyond += ["conditions"] if reader.optional(saml("Conditions")) is not None else []
+    comparison, contexts, declared = _read_contexts(reader.optional(samlp("RequestedAuthnContext")))
+    beyond += ["authn_context_declaration"] if declared else []
+    scoping = _read_scoping(reader.optional(samlp("Scoping")))
     reader.end()
     return AuthnRequestMessage(
         request_id=identifier(found["ID"], "AuthnRequest"),
@@ -138,7 +152,48 @@ def read_authn_request(signed: Signed) -> AuthnRequestMessage:
         allow_create=boolean(policy.get("AllowCreate", "false"), "NameIDPolicy"),
         comparison=comparison,
         contexts=contexts,
+        attributes=asked,
+        scoping=scoping,
+        beyond=tuple(beyond),
     )
+
+
+def _read_extensions(element: Element | None) -> tuple[RequestedAttribute, ...]:
+    """The attributes that it asks for: as eIDAS has them, or by the extension of OASIS, which has those of metadata."""
+    found: list[RequestedAttribute] = []
+    for extension in () if element is None else children_of(element):
+        if extension.tag not in _ASKING:
+            continue
+        for one in children_of(extension):
+            named = attributes(one)
+            if one.tag not in (f"{{{EIDAS}}}RequestedAttribute", md("RequestedAttribute")) or not named.get("Name"):
+                raise AssertionRejected("requested_attribute", "a RequestedAttribute that is none, or has no Name")
+            found.append(RequestedAttribute(named["Name"], boolean(named.get("isRequired", "false"), "RequestedAttribute")))
+    if len(found) > MAX_ATTRIBUTES:
+        raise AssertionRejected("requested_attribute", f"more than {MAX_ATTRIBUTES} attributes")
+    return tuple(found)
+
+
+def _read_scoping(element: Element | None) -> Scoping:
+    """§3.4.1.2. Names and places in an IDPList are for discovery, and GetComplete is a list that we fetch from nobody."""
+    if element is None:
+        return Scoping()
+    reader = Reader(element, "Scoping")
+    count = _index(reader.only((), ("ProxyCount",)).get("ProxyCount"), "proxy_count")
+    listed = reader.optional(samlp("IDPList"))
+    requesters = tuple(plain(one, "RequesterID") for one in reader.many(samlp("RequesterID")))
+    reader.end()
+    providers: tuple[str, ...] = ()
+    if listed is not None:
+        entries = Reader(listed, "IDPList")
+        entries.only(())
+        found = entries.many(samlp("IDPEntry"))
+        providers = tuple(empty(one, "IDPEntry", ("ProviderID",), ("Name", "Loc"))["ProviderID"] for one in found)
+        entries.optional(samlp("GetComplete"))
+        entries.end()
+        if not 0 < len(providers) <= MAX_PROVIDERS:
+            raise AssertionRejected("idp_list", f"an IDPList of nobody, or of more than {MAX_PROVIDERS}")
+    return Scoping(providers, count, requesters)
 
 
 def _read_policy(element: Element | None) -> dict[str, str]:
@@ -151,16 +206,16 @@ def _read_policy(element: Element | None) -> dict[str, str]:
     return found
 
 
-def _read_contexts(element: Element | None) -> tuple[str, tuple[str, ...]]:
-    """Comparison and AuthnContextClassRefs (§3.3.2.2.1)."""
+def _read_contexts(element: Element | None) -> tuple[str, tuple[str, ...], bool]:
+    """Comparison and AuthnContextClassRefs (§3.3.2.2.1), and whether there are declarations in place of these."""
     if element is None:
-        return "", ()
+        return "", (), False
     reader = Reader(element, "RequestedAuthnContext")
     comparison = reader.only((), ("Comparison",)).get("Comparison", "exact")
-    reader.refuse(saml("AuthnContextDeclRef"), "authn_context_declaration")
     contexts = tuple(plain(child, "AuthnContextClassRef") for child in reader.many(saml("AuthnContextClassRef")))
+    declared = reader.many(saml("AuthnContextDeclRef"))
     reader.end()
-    return comparison, contexts
+    return comparison, contexts, bool(declared)
 
 
 def _index(text: str | None, check: str) -> int | None:

@@ -9,7 +9,7 @@ from connectors.signatures.elements import add_key, child, made
 from connectors.signatures.profile import DS
 from connectors.signatures.signer import Signers
 from connectors.signatures.xmlsign import sign_enveloped
-from connectors.wire.names import EMAIL, MD, PERSISTENT, POST, REDIRECT, SAMLP, TRANSIENT, md
+from connectors.wire.names import EMAIL, MD, PERSISTENT, POST, REDIRECT, SAMLP, SIMPLE_SIGN, TRANSIENT, md
 
 # Shibboleth's scope of identifiers, which the Subject Identifier Attributes Profile has taken over (§3.5)
 SHIBMD = "urn:mace:shibboleth:metadata:1.0"
@@ -28,6 +28,6 @@ def identity_provider_metadata(
         add_key(role, md("KeyDescriptor"), "signing", key.certificate)
     for name_format in (PERSISTENT, TRANSIENT, EMAIL):
         child(role, md("NameIDFormat"), name_format)
-    for binding in (REDIRECT, POST):
+    for binding in (REDIRECT, POST, SIMPLE_SIGN):
         child(role, md("SingleSignOnService"), Binding=binding, Location=sso_url)
     return sign_enveloped(root, signer.at(now), place=SIGNATURE_PLACE, profile=SAML2INT)

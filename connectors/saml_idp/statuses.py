@@ -8,7 +8,6 @@ from policies.errors import AssertionRejected, RequestRefused
 
 _STATUS = "urn:oasis:names:tc:SAML:2.0:status:"
 NO_AUTHN_CONTEXT = f"{_STATUS}NoAuthnContext"
-NO_AVAILABLE_IDP = f"{_STATUS}NoAvailableIDP"
 NO_PASSIVE = f"{_STATUS}NoPassive"
 NO_SUPPORTED_IDP = f"{_STATUS}NoSupportedIDP"
 PROXY_COUNT_EXCEEDED = f"{_STATUS}ProxyCountExceeded"
@@ -25,7 +24,8 @@ _PAIRS: Mapping[str, tuple[str, str]] = {
     "subject": (RESPONDER, UNKNOWN_PRINCIPAL),
     "conditions": (REQUESTER, REQUEST_UNSUPPORTED),
     "proxy_count": (RESPONDER, PROXY_COUNT_EXCEEDED),
-    "idp_list": (RESPONDER, NO_SUPPORTED_IDP),
+    "requester_loop": (RESPONDER, PROXY_COUNT_EXCEEDED),
+    "idp_list_unknown": (RESPONDER, NO_SUPPORTED_IDP),
 }
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote, unquote_plus
 
 from connectors.profiles import Profile
-from connectors.signatures.algorithms import ALGORITHMS
+from connectors.signatures.algorithms import ALGORITHMS, SignatureAlgorithm
 from connectors.signatures.parse import MAX_OCTETS, MAX_PARAMETER, canonical, ids, parse_message, strict_base64
 from connectors.signatures.pinned_keys import PinnedKey
 from connectors.signatures.profile import DS
@@ -81,29 +81,46 @@ def verify_query(raw: str, parameter: str, keys: Sequence[PinnedKey], profile: P
     if "SAMLEncoding" in parts and _text(parts["SAMLEncoding"]) != DEFLATE:
         raise AssertionRejected("deflate", "another encoding than DEFLATE")
     # 2. The algorithm.
-    algorithm = ALGORITHMS.get(_text(parts["SigAlg"]))
-    if algorithm is None or algorithm.uri not in profile.signature_algorithms:
-        raise SignatureInvalid("signature_algorithm", "a signature algorithm that we do not take")
+    algorithm = detached_algorithm(_text(parts["SigAlg"]), profile)
     # 3. The signature, over the text as it came. An empty RelayState that is there is signed as it is there.
     covered = "&".join(f"{name}={parts[name]}" for name in (parameter, "RelayState", "SigAlg") if name in parts).encode()
     value = _base64(parts["Signature"], "signature_value")
-    key = next((key for key in keys if key.fits(profile) and key.verifies(algorithm, value, covered)), None)
-    if key is None:
-        raise SignatureInvalid("signature", f"a signature that none of {len(keys)} pinned keys made")
+    key = verifying_key(keys, profile, algorithm, value, covered)
     relay_state = _text(parts.get("RelayState", ""))
     if len(relay_state) > MAX_RELAY_STATE:
         raise AssertionRejected("parameters", f"a RelayState of {len(relay_state)} characters")
     # 4. Bytes.
     octets = _inflated(_base64(parts[parameter], "base64"), min(profile.max_octets, MAX_INFLATED))
-    # 5. One tree.
+    return unsigned_inside(octets, key), relay_state
+
+
+def detached_algorithm(uri: str, profile: Profile) -> SignatureAlgorithm:
+    """2. The profile's algorithm, by its name."""
+    algorithm = ALGORITHMS.get(uri)
+    if algorithm is None or algorithm.uri not in profile.signature_algorithms:
+        raise SignatureInvalid("signature_algorithm", "a signature algorithm that we do not take")
+    return algorithm
+
+
+def verifying_key(
+    keys: Sequence[PinnedKey], profile: Profile, algorithm: SignatureAlgorithm, value: bytes, covered: bytes
+) -> PinnedKey:
+    """3. The pinned key that made this signature over these octets."""
+    key = next((key for key in keys if key.fits(profile) and key.verifies(algorithm, value, covered)), None)
+    if key is None:
+        raise SignatureInvalid("signature", f"a signature that none of {len(keys)} pinned keys made")
+    return key
+
+
+def unsigned_inside(octets: bytes, key: PinnedKey) -> Signed:
+    """5. One tree without a Signature; 6. the octets that are read."""
     root = parse_message(octets)
     values = ids(root)
     if len(values) != len(set(values)):
         raise SignatureInvalid("duplicate_id", "an ID that stands twice")
     if next(root.iter(f"{{{DS}}}*"), None) is not None:
-        raise SignatureInvalid("signature_place", "a Signature inside of a message that is signed in its query")
-    # 6. The octets that are read.
-    return Signed(octets=canonical(root), key_id=key.key_id), relay_state
+        raise SignatureInvalid("signature_place", "a Signature inside of a message that is signed beside it")
+    return Signed(octets=canonical(root), key_id=key.key_id)
 
 
 def _parts(raw: str) -> Mapping[str, str]:

@@ -3,6 +3,8 @@
 SAML = "urn:oasis:names:tc:SAML:2.0:assertion"
 SAMLP = "urn:oasis:names:tc:SAML:2.0:protocol"
 MD = "urn:oasis:names:tc:SAML:2.0:metadata"
+# SAML V2.0 Protocol Extension for Requesting Attributes per Request
+REQ_ATTR = "urn:oasis:names:tc:SAML:protocol:ext:req-attr"
 # eIDAS: the list of all nodes, eidas-metadata-servicelist-1.0
 LISTED = "http://eidas.europa.eu/metadata/servicelist"
 X500 = "urn:oasis:names:tc:SAML:2.0:profiles:attribute:X500"
@@ -10,6 +12,7 @@ X500 = "urn:oasis:names:tc:SAML:2.0:profiles:attribute:X500"
 REDIRECT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
 SOAP = "urn:oasis:names:tc:SAML:2.0:bindings:SOAP"
 POST = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
+SIMPLE_SIGN = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST-SimpleSign"
 ARTIFACT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Artifact"
 PAOS = "urn:oasis:names:tc:SAML:2.0:bindings:PAOS"
 

@@ -309,6 +309,7 @@ def _saml(parts: SiteParts, _role: CityRole) -> SamlIdentityProvider:
     return SamlIdentityProvider(
         issuer=parts.settings.issuer,
         parties=parts.configuration.parties,
+        providers=parts.configuration.providers,
         purposes=parts.configuration.purposes,
         catalogue=parts.configuration.catalogue,
         signer=parts.keys.saml,

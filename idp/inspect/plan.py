@@ -154,7 +154,9 @@ _ASKED = (
     " authn_context_level authn_context_minimum authn_context_exact sp_type requester_id attribute_index requested_twice"
     " representative_requested unknown_required is_required minimum_data_set"
 )
-_REFUSED_IN_REQUESTS = "boolean name_format subject conditions scoping authn_context_declaration"
+_REFUSED_IN_REQUESTS = (
+    "boolean name_format subject conditions authn_context_declaration proxy_count idp_list requested_attribute"
+)
 _AUTHN_REQUEST = (
     *_REQUEST_BYTES,
     _WHOLE,

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from connectors.connector import Ask
 from policies.assurance import LevelOfAssurance
-from policies.authentication import Requester, ServiceRequest
+from policies.authentication import Requester, Scoping, ServiceRequest
 from policies.parties import ONLY_TEST, EntityId, IdentityProvider, RelyingParty
 from policies.purposes import Purpose
 
@@ -36,7 +36,14 @@ def serves(provider: IdentityProvider, request: ServiceRequest, purpose: Purpose
     if not provider.test if request.origin.frontend == TRIAL else provider.test == ONLY_TEST:
         return False
     named = not request.country or provider.country == request.country
+    if request.scoping.providers and not is_listed(provider, request.scoping):
+        return False
     return named and purpose.takes(provider.country)
+
+
+def is_listed(provider: IdentityProvider, scoping: Scoping) -> bool:
+    """Whether a provider is one of an IDPList, or a proxy that may ask one of it."""
+    return provider.entity_id in scoping.providers or provider.saml.proxies is not None
 
 
 def minimum_level(request: ServiceRequest, purpose: Purpose) -> LevelOfAssurance:

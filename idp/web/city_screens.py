@@ -44,8 +44,8 @@ class CityScreens:
         return self._pages.wording(language).text(self._role.registered(request)[1].title)
 
     def narrowed(self, request: ServiceRequest) -> bool:
-        """Whether the service or its purpose names countries."""
-        return bool(request.country or self._role.registered(request)[1].countries)
+        """Whether the service or its purpose names countries, or the service identity providers."""
+        return bool(request.country or request.scoping.providers or self._role.registered(request)[1].countries)
 
     def only(self, request: ServiceRequest, choices: Choices) -> ProviderId | None:
         """The one country that the service or its purpose names.

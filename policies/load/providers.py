@@ -80,7 +80,7 @@ def _identity_provider(
         metadata=openid.metadata_of(table, files) if of_openid else _metadata(table, files),
         attributes={wire: target for wire, target in targets.items() if target[1] != _LATIN},
         subject_attribute=subject,
-        assurance=_assurance(table),
+        assurance=read_assurance(table),
         source=table.source("id"),
         sphere=table.sphere(),
         test=table.choice("test", _TEST, "", required=False),
@@ -125,7 +125,7 @@ def _country_node(table: Table, files: Mapping[str, bytes]) -> IdentityProvider:
         metadata=b"",
         attributes={},
         subject_attribute="",
-        assurance=_assurance(table, of_node=True),
+        assurance=read_assurance(table, of_node=True),
         source=table.source("id"),
         sphere=table.sphere(),
         test=table.choice("test", _TEST, "", required=False),
@@ -181,8 +181,8 @@ def _target(table: Table, wire: str, text: str, catalogue: Catalogue) -> Target 
     return name, part
 
 
-def _assurance(provider: Table, *, of_node: bool = False) -> Mapping[str, LevelOfAssurance]:
-    """The provider's words for levels; the eIDAS URIs where the file has none. Never upward, and never empty."""
+def read_assurance(provider: Table, *, of_node: bool = False) -> Mapping[str, LevelOfAssurance]:
+    """A peer's words for levels; the eIDAS URIs where the file has none. Never upward, and never empty."""
     fix = 'write [assurance] with lines such as "http://eidas.europa.eu/LoA/high" = "high", or leave it out.'
     table = provider.table("assurance", fix, required=False)
     if table is None:

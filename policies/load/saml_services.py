@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from policies.attributes import EXACT, AttributeName
 from policies.catalogue import Catalogue
 from policies.load.parties import REQUESTER_FIX, SP_TYPES, check_shown, read_purposes, read_rules
+from policies.load.providers import read_assurance
 from policies.load.table import MAX_TITLE, URI, Table
 from policies.parties import ClientId, RelyingParty, Sector
 from policies.registrations.saml_service import SamlService, SubjectKind
@@ -22,6 +23,7 @@ def read_saml_service(table: Table, files: Mapping[str, bytes], catalogue: Catal
         entity_id=table.matching("entity_id", URI, _ENTITY_FIX),
         metadata=_metadata(table, files),
         subject=table.choice("subject", _SUBJECTS, SubjectKind.PAIRWISE_ID, required=False),
+        assurance=read_assurance(table) if "assurance" in table else {},
     )
     party = RelyingParty(
         client_id=ClientId(client_id),

@@ -1,7 +1,10 @@
 """A service that speaks SAML: who it is, and under which identifier it knows a citizen."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from policies.assurance import LevelOfAssurance
 
 
 class SubjectKind(StrEnum):
@@ -25,3 +28,5 @@ class SamlService:
     entity_id: str
     metadata: bytes = field(repr=False)
     subject: SubjectKind = SubjectKind.PAIRWISE_ID
+    # AuthnContextClassRef -> level: its own words beside the eIDAS URIs
+    assurance: Mapping[str, LevelOfAssurance] = field(default_factory=dict)

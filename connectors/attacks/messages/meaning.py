@@ -9,7 +9,7 @@ from connectors.attacks.messages.parties import ACS, ARTIFACT_ACS, EMAIL, LOA, N
 from connectors.formats.eidas.registry import LEGAL_PERSON, NATURAL_PERSON, REPRESENTATIVE_NATURAL_PERSON
 from connectors.formats.grammar import written
 from connectors.profiles import EIDAS, SAML2INT, Profile
-from connectors.wire.names import ATTRNAME_BASIC, ATTRNAME_URI, PERSISTENT, REDIRECT, SUCCESS, TRANSIENT
+from connectors.wire.names import ATTRNAME_BASIC, ATTRNAME_URI, PERSISTENT, REDIRECT, REQ_ATTR, SUCCESS, TRANSIENT
 
 # what -> check, the message
 Table = Mapping[str, tuple[str, MessageDraft]]
@@ -147,20 +147,24 @@ def _answers(make: Make) -> Table:
 def _asked(make: Make) -> Table:
     formats = {"an address": EMAIL, "encrypted": _ENCRYPTED, "transient, which the metadata has not": TRANSIENT}
     subject = f'<saml:Subject><saml:NameID Format="{PERSISTENT}">admin</saml:NameID></saml:Subject>'
-    scoping = f"<samlp:Scoping><samlp:RequesterID>{_EVIL}</samlp:RequesterID></samlp:Scoping>"
+    nobody = "<samlp:Scoping><samlp:IDPList/></samlp:Scoping>"
+    unnamed = (
+        f'<samlp:Extensions><r:RequestedAttributes xmlns:r="{REQ_ATTR}"><r:a/></r:RequestedAttributes></samlp:Extensions>'
+    )
     many = "".join(f"<saml:AuthnContextClassRef>urn:x:{n}</saml:AuthnContextClassRef>" for n in range(_TOO_MANY_CONTEXTS))
     ref = "<saml:AuthnContextClassRef/>"
     return {
         "a subject": ("subject", make().swapped(_POLICY, subject + _POLICY)),
         "conditions": ("conditions", make().swapped(_POLICY, f"{_POLICY}<saml:Conditions/>")),
-        "scoping": ("scoping", make().swapped(_CONTEXT, _CONTEXT + scoping)),
-        "extensions": ("extensions", make().swapped(_POLICY, f"<samlp:Extensions><x/></samlp:Extensions>{_POLICY}")),
+        "a list of nobody": ("idp_list", make().swapped(_CONTEXT, _CONTEXT + nobody)),
+        "a count that is none": ("proxy_count", make().swapped(_CONTEXT, _CONTEXT + "<samlp:Scoping ProxyCount='-1'/>")),
+        "an attribute without a name": ("requested_attribute", make().swapped(_POLICY, unnamed + _POLICY)),
         **{f"a name id, {what}": ("name_id_policy", make().swapped(PERSISTENT, uri)) for what, uri in formats.items()},
         "a name id of another": (
             "name_id_policy",
             make().swapped(_POLICY, _POLICY.replace("/>", f' SPNameQualifier="{_EVIL}"/>')),
         ),
-        "a level at most": ("authn_context_comparison", make().swapped(_MINIMUM, 'Comparison="maximum"')),
+        "a level somehow": ("authn_context_comparison", make().swapped(_MINIMUM, 'Comparison="somehow"')),
         "no level": ("authn_context_refs", make().swapped(_REF, "")),
         "a level twice": ("authn_context_refs", make().swapped(_REF, _REF * 2)),
         "seventeen levels": ("authn_context_refs", make().swapped(_REF, many)),

@@ -11,7 +11,7 @@ from connectors.attacks.xml_signer import ECDSA_SHA256, MORE, NEWER, Signing, in
 from connectors.formats.grammar import written
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.algorithms import RSA_SHA256
-from connectors.wire.names import ENTITY, PERSISTENT, POST, TRANSIENT
+from connectors.wire.names import ENTITY, MD, PERSISTENT, POST, REQ_ATTR, TRANSIENT
 
 REQUESTS, LOGOUT = "valid authentication requests", "valid logout"
 _SHA512 = "http://www.w3.org/2001/04/xmlenc#sha512"
@@ -99,7 +99,17 @@ def _authn(bench: MessageBench) -> Variants:
     plain = {"AssertionConsumerServiceURL": None, "ProtocolBinding": None}
     policy = f' Format="{PERSISTENT}"'
     exact = make().swapped(' Comparison="minimum"', "")
+    end = "</samlp:RequestedAuthnContext>"
+    listed = '<samlp:IDPList><samlp:IDPEntry ProviderID="https://ee.selftest.example"/></samlp:IDPList>'
+    asked = f'<r:RequestedAttributes xmlns:r="{REQ_ATTR}"><m:RequestedAttribute xmlns:m="{MD}" Name="urn:oid:2.5.4.4"/>'
+    extended = (
+        f"<samlp:Extensions>{asked}</r:RequestedAttributes><x:y xmlns:x='urn:x'/></samlp:Extensions><samlp:NameIDPolicy"
+    )
     return {
+        "who may sign in": make().swapped(end, f'{end}<samlp:Scoping ProxyCount="2">{listed}</samlp:Scoping>'),
+        "attributes of its own, and an extension of somebody": make().swapped("<samlp:NameIDPolicy", extended),
+        "a level at most": make().swapped("minimum", "maximum"),
+        "a level above": make().swapped("minimum", "better"),
         **_times(make, bench.now, SAML2INT.skew, SAML2INT.max_age),
         "no address": make().said(**plain),
         "the second address": make().said(AssertionConsumerServiceURL=SECOND_ACS),

@@ -31,14 +31,16 @@ from idp.ports import ParkedRow
 from idp.protocols.saml.question import (
     FORMATS,
     MAX_RELAY_STATE,
+    Parts,
     SamlQuestion,
+    context_of,
     formats_of,
     in_our_words,
     origin_of,
     read_question,
 )
 from idp.protocols.saml.services import KnownService, Services
-from idp.system.addresses import idp_entity_id, sso_url
+from idp.system.addresses import entity_id, idp_entity_id, sso_url
 from policies.authentication import Origin
 from policies.catalogue import Catalogue
 from policies.errors import (
@@ -52,7 +54,7 @@ from policies.errors import (
     Suspended,
 )
 from policies.load.saml_services import EMAIL
-from policies.parties import ClientId, EntityId, PurposeId, RelyingParty, ServiceId
+from policies.parties import ClientId, IdentityProvider, ProviderId, PurposeId, RelyingParty, ServiceId
 from policies.purposes import Purpose
 from policies.registrations.saml_service import SubjectKind
 
@@ -84,6 +86,7 @@ class SamlIdentityProvider:
         *,
         issuer: str,
         parties: Mapping[ClientId, RelyingParty],
+        providers: Mapping[ProviderId, IdentityProvider],
         purposes: Mapping[PurposeId, Purpose],
         catalogue: Catalogue,
         signer: Signers,
@@ -93,8 +96,7 @@ class SamlIdentityProvider:
         self._scope = urlsplit(issuer).hostname or ""
         self._services = Services(parties)
         self._purposes = purposes
-        self._catalogue = catalogue
-        self._names = AttributeNames(issuer, catalogue)
+        self._parts = Parts(entity_id(issuer), providers, catalogue, AttributeNames(issuer, catalogue))
         self._signer = signer
 
     def receive(self, inbound: Inbound, now: int, admit: Admit = lambda _service: None) -> Received | Declined:
@@ -103,12 +105,13 @@ class SamlIdentityProvider:
         Raises `ServiceRequestRefused` where nobody vouches for it, or nobody knows where its answer may go.
         """
         service, request, relay_state = self._addressed(inbound, now)
-        origin = origin_of(service, request.request_id, SamlQuestion(request.acs_url, relay_state))
+        exactly = request.contexts if request.comparison == "exact" else ()
+        origin = origin_of(service, request.request_id, SamlQuestion(request.acs_url, relay_state, exactly))
         admit(ServiceId(service.party.client_id))
         try:
             check_wishes(request, service.pinned.facts, formats_of(service))
             purpose = self._purposes[service.party.purposes[0]]
-            found = in_our_words(request, origin, service, purpose, self._names, self._catalogue)
+            found = in_our_words(request, origin, service, purpose, self._parts)
         except (AssertionRejected, RequestRefused) as error:
             told = refused(error) if isinstance(error, AssertionRejected) else error
             told.peer = service.party.client_id
@@ -140,7 +143,7 @@ class SamlIdentityProvider:
         service = self._registered(origin)
         head = self._head(_derived(released.answer_key, "response"), origin, now)
         frame = self._frame(released, service, now)
-        attributes = (*self._subject(released, service), *self._names.written(released.grant.attributes))
+        attributes = (*self._subject(released, service), *self._parts.names.written(released.grant.attributes))
         octets = answers.released(head, frame, attributes, self._signer.at(now), service.pinned.sealing)
         return self._posted(octets, origin)
 
@@ -155,8 +158,8 @@ class SamlIdentityProvider:
         """Who asks, what, and with which RelayState. Raises `ServiceRequestRefused`, for a page alone."""
         service = None
         try:
-            signed, _, relay_state, entity_id = verified_request(inbound, self._services.keys, SAML2INT)
-            service = self._services.named(EntityId(entity_id))
+            signed, _, relay_state, sender = verified_request(inbound, self._services.keys, SAML2INT, simple=True)
+            service = self._services.named(sender)
             request = read_authn_request(signed)
             _check_relay_state(relay_state)
             request = addressed_request(request, service.pinned.facts, self._sso_url, now, SAML2INT)
@@ -193,7 +196,7 @@ class SamlIdentityProvider:
             not_before=now,
             not_on_or_after=now + ANSWER_SECONDS,
             authn_instant=grant.authenticated_at,
-            context_class=grant.context or grant.loa.uri,
+            context_class=context_of(read_question(grant.origin), service, grant.loa),
             session_index=_derived(released.answer_key, "session"),
         )
 
@@ -219,9 +222,13 @@ def _check_relay_state(relay_state: str) -> None:
 
 def idp_metadata(issuer: str, signer: Signers, now: int, valid_for: int) -> bytes:
     """Our signed metadata for services, which is served at our entity id."""
-    entity_id, scope = idp_entity_id(issuer), urlsplit(issuer).hostname or ""
     return identity_provider_metadata(
-        entity_id=entity_id, sso_url=sso_url(issuer), scope=scope, signer=signer, now=now, valid_for=valid_for
+        entity_id=idp_entity_id(issuer),
+        sso_url=sso_url(issuer),
+        scope=urlsplit(issuer).hostname or "",
+        signer=signer,
+        now=now,
+        valid_for=valid_for,
     )
 
 

@@ -1,18 +1,20 @@
 """A service's AuthnRequest in our words: what it asks for, and how surely the citizen has to be who they are."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from connectors.formats.authn_request import AuthnRequestMessage
 from connectors.saml_idp.attribute_names import AttributeNames
+from connectors.saml_sp.proxying import judge_scoping
 from connectors.wire.names import EMAIL, PERSISTENT, TRANSIENT, UNSPECIFIED
+from idp.login.eligible import is_listed
 from idp.login.state_codec import NEVER_DEFLATED, Codec
 from idp.protocols.saml.services import KnownService
 from policies.assurance import LevelOfAssurance, level_named
 from policies.authentication import AskedAttribute, Origin, ServiceRequest
 from policies.catalogue import Catalogue, may_ask
 from policies.errors import AssertionRejected
-from policies.parties import ServiceId
+from policies.parties import IdentityProvider, ProviderId, ServiceId
 from policies.purposes import Purpose
 from policies.registrations.saml_service import SubjectKind
 
@@ -38,6 +40,18 @@ class SamlQuestion:
 
     acs_url: str
     relay_state: str = ""
+    # the classes that were asked for exactly, one of which the answer has to name
+    contexts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a request is held against, beside its service. `entity_id` is ours among identity providers."""
+
+    entity_id: str
+    providers: Mapping[ProviderId, IdentityProvider]
+    catalogue: Catalogue
+    names: AttributeNames
 
 
 SAML_QUESTION = Codec(SamlQuestion, plain=NEVER_DEFLATED)
@@ -60,42 +74,45 @@ def formats_of(service: KnownService) -> frozenset[str]:
 
 
 def in_our_words(
-    request: AuthnRequestMessage,
-    origin: Origin,
-    service: KnownService,
-    purpose: Purpose,
-    names: AttributeNames,
-    catalogue: Catalogue,
+    request: AuthnRequestMessage, origin: Origin, service: KnownService, purpose: Purpose, parts: Parts
 ) -> ServiceRequest:
     """The request, judged. Raises `AssertionRejected` with a check of `connectors.checks`, and `RequestRefused`."""
     if request.is_passive:
         # No session is kept for it: whoever comes has to be asked
         raise AssertionRejected("is_passive", "a request that wants nobody to be asked, and nobody is signed in here")
-    lowest, highest = _levels(request.comparison, request.contexts)
-    asked, unknown = _asked(request, service, purpose, names)
+    judge_scoping(request.scoping, parts.entity_id)
+    if request.scoping.providers and not any(is_listed(one, request.scoping) for one in parts.providers.values()):
+        raise AssertionRejected("idp_list_unknown", "an IDPList of which nobody here knows any")
+    lowest, highest = _levels(request, service)
     minimum = max(lowest, purpose.minimum_assurance)
     if minimum > highest:
         raise AssertionRejected("authn_context_unmet", "an authentication context below the one that the purpose needs")
+    asked, unknown = _asked(request, service, purpose, parts.names)
     return ServiceRequest(
         origin=origin,
         purpose_id=purpose.purpose_id,
-        asked=catalogue.each_once(asked),
+        asked=parts.catalogue.each_once(asked),
         unknown=unknown,
         minimum_assurance=minimum,
-        contexts=request.contexts if request.comparison == "exact" else (),
         force_authentication=request.force_authentication,
         at_most=highest,
+        scoping=request.scoping,
     )
 
 
-def _levels(comparison: str, contexts: Iterable[str]) -> tuple[LevelOfAssurance, LevelOfAssurance]:
+def level_of(context: str, service: KnownService) -> LevelOfAssurance | None:
+    """The level that a class of authentication is for this service; None where it is none."""
+    return service.choices.assurance.get(context) or level_named(context)
+
+
+def _levels(request: AuthnRequestMessage, service: KnownService) -> tuple[LevelOfAssurance, LevelOfAssurance]:
     """The lowest and the highest level that may be answered (SAML Core 2.0 §3.3.2.2.1)."""
-    known = [level for name in contexts if (level := level_named(name)) is not None]
-    if not comparison:
+    known = [level for name in request.contexts if (level := level_of(name, service)) is not None]
+    if not request.comparison:
         return LevelOfAssurance.LOW, LevelOfAssurance.HIGH
-    if not known or (comparison == "better" and max(known) is LevelOfAssurance.HIGH):
+    if not known or (request.comparison == "better" and max(known) is LevelOfAssurance.HIGH):
         raise AssertionRejected("authn_context_unmet", "authentication contexts that nobody here can give")
-    match comparison:
+    match request.comparison:
         case "exact":
             return min(known), max(known)
         case "minimum":
@@ -106,23 +123,32 @@ def _levels(comparison: str, contexts: Iterable[str]) -> tuple[LevelOfAssurance,
             return LevelOfAssurance.LOW, max(known)
 
 
+def context_of(question: SamlQuestion, service: KnownService, reached: LevelOfAssurance) -> str:
+    """The class that an answer names: of those that were asked for exactly the highest that was reached."""
+    known = [(level, name) for name in question.contexts if (level := level_of(name, service)) and level <= reached]
+    return max(known)[1] if known else reached.uri
+
+
 def _asked(
     request: AuthnRequestMessage, service: KnownService, purpose: Purpose, names: AttributeNames
 ) -> tuple[list[AskedAttribute], tuple[str, ...]]:
     """What the request asks for, and the names that mean nothing here.
 
-    It names a set of its metadata, or means the first one. Without any it asks for what is registered and needed.
+    It asks by itself, and names a set of its metadata, or means the first one. Without any of these it asks for what is
+    registered and needed.
     """
     party, wanted = service.party, service.pinned.facts.wanted
-    if not wanted:
-        registered = [AskedAttribute(name, rule.form) for name, rule in party.attributes.items() if name in purpose.needs]
-        return registered, ()
-    index = next(iter(wanted)) if request.attribute_index is None else request.attribute_index
-    named = {AskedAttribute(name, need.form) for name, need in purpose.needs.items()}
-    named |= {AskedAttribute(name, rule.form) for name, rule in party.attributes.items()}
+    index = request.attribute_index
+    if index is None and not request.attributes:
+        index = next(iter(wanted), None)
+    listed = [*request.attributes, *(wanted[index] if index is not None else ())]
+    registered = [AskedAttribute(name, rule.form) for name, rule in party.attributes.items()]
+    if not listed:
+        return [one for one in registered if one.name in purpose.needs], ()
+    named = {*registered, *(AskedAttribute(name, need.form) for name, need in purpose.needs.items())}
     asked: list[AskedAttribute] = []
     unknown: set[str] = set()
-    for one in wanted[index]:
+    for one in listed:
         found = names.asked(one.name)
         if found is not None and may_ask(found, named, any_age=not party.sphere):
             asked.append(found)

@@ -2,7 +2,7 @@
 
 import base64
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from lxml import etree
 from connectors.connector import Outbound, Post, Redirect
 from connectors.formats.authn_request import AuthnRequest, authn_request_element
 from connectors.profiles import SAML2INT
+from connectors.signatures.algorithms import ALGORITHMS, RSA_SHA256
 from connectors.signatures.parse import Element
 from connectors.signed_messages import signed_request
 from connectors.wire.names import REDIRECT
@@ -26,6 +27,9 @@ NAMES = {
     "ds": "http://www.w3.org/2000/09/xmldsig#",
     "xenc": "http://www.w3.org/2001/04/xmlenc#",
 }
+PREFIXES = " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in NAMES.items())
+# Where an element of an AuthnRequest stands that has none of its name
+PLACES = {"Extensions": 1, "Subject": 1}
 ENTITY, ACS = "https://library.storkhaven.example/saml", "https://library.storkhaven.example/saml/acs"
 PARTY = """\
 client_id = "library"
@@ -47,9 +51,12 @@ class SamlParty:
     """The service `library`, whose key lies in `folder`. `encrypts`: its metadata has an encryption key."""
 
     folder: Path
+    issuer: str
+    clock: Callable[[], int]
     encrypts: bool = True
     more: str = ""
     wanted: str = ""
+    methods: str = ""
     entity: str = ENTITY
     acs: str = ACS
     asked: list[str] = field(default_factory=list)
@@ -74,7 +81,8 @@ class SamlParty:
             "</ds:X509Data></ds:KeyInfo>"
         )
         uses = ("signing", "encryption") if self.encrypts else ("signing",)
-        keys = "".join(f'<md:KeyDescriptor use="{use}">{info}</md:KeyDescriptor>' for use in uses)
+        methods = {"encryption": self.methods}
+        keys = "".join(f'<md:KeyDescriptor use="{use}">{info}{methods.get(use, "")}</md:KeyDescriptor>' for use in uses)
         return (
             f'<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="{self.entity}">'
             f'<md:SPSSODescriptor AuthnRequestsSigned="true" protocolSupportEnumeration="{NAMES["samlp"]}">{keys}'
@@ -82,14 +90,17 @@ class SamlParty:
             f'index="0" isDefault="true"/>{self.wanted}</md:SPSSODescriptor></md:EntityDescriptor>'
         )
 
-    def request(self, visitor: Visitor, **changes: object) -> Element:
-        """An AuthnRequest that is accepted, but for `changes` of its attributes; None leaves one out."""
+    def request(self, *inside: str, **changes: object) -> Element:
+        """An AuthnRequest that is accepted, but for `changes` of its attributes; None leaves one out.
+
+        `inside` are elements: one takes the place of that of its name, or comes last.
+        """
         self.asked.append(f"_{secrets.token_hex(20)}")
         root = authn_request_element(
             AuthnRequest(
                 request_id=self.asked[-1],
-                issue_instant=visitor.stage.clock(),
-                destination=f"{visitor.stage.issuer}/saml/sso",
+                issue_instant=self.clock(),
+                destination=f"{self.issuer}/saml/sso",
                 issuer=self.entity,
                 acs_url=self.acs,
                 force_authentication=False,
@@ -101,30 +112,55 @@ class SamlParty:
             root.set(name, str(value))
             if value is None:
                 del root.attrib[name]
+        for text in inside:
+            new = etree.fromstring(f"<a {PREFIXES}>{text}</a>")[0]
+            old = root.find(new.tag)
+            if old is not None:
+                root.replace(old, new)
+            else:
+                root.insert(PLACES.get(etree.QName(new).localname, len(root)), new)
         return root
 
-    def sent(self, root: Element, visitor: Visitor, binding: str = REDIRECT, relay_state: str = "to the shelf") -> Outbound:
-        url = f"{visitor.stage.issuer}/saml/sso"
+    def sent(self, root: Element, binding: str = REDIRECT, relay_state: str = "to the shelf") -> Outbound:
+        url = f"{self.issuer}/saml/sso"
         return signed_request(root, url, binding, relay_state, signer=self.signer, profile=SAML2INT)
+
+    def simply(self, root: Element, relay_state: str = "to the shelf") -> Post:
+        """By POST-SimpleSign."""
+        octets = etree.tostring(root)
+        text = b"SAMLRequest=" + octets + f"&RelayState={relay_state}&SigAlg={RSA_SHA256}".encode()
+        fields = {
+            "SAMLRequest": base64.b64encode(octets).decode(),
+            "RelayState": relay_state,
+            "SigAlg": RSA_SHA256,
+            "Signature": base64.b64encode(self.signer.sign(text, ALGORITHMS[RSA_SHA256])).decode(),
+        }
+        return Post(f"{self.issuer}/saml/sso", tuple(fields.items()))
 
     def asks(self, visitor: Visitor, root: Element | None = None, binding: str = REDIRECT) -> Answer:
         """The browser comes from the service with its request."""
-        return arrives(visitor, self.sent(self.request(visitor) if root is None else root, visitor, binding))
+        return arrives(visitor, self.sent(self.request() if root is None else root, binding))
 
     def read(self, answer: Answer, certificate: bytes) -> "Heard":
-        """The answer that a page posts, both of its signatures verified, decrypted where it is encrypted."""
+        """The answer that a page posts."""
         assert answer.found("//form/@action") == [self.acs], answer.text
-        octets = base64.b64decode(answer.fields["SAMLResponse"])
+        return self.heard(answer.fields, certificate)
+
+    def heard(self, fields: Mapping[str, str], certificate: bytes, methods: list[str] | None = None) -> "Heard":
+        """The answer in a form, both of its signatures verified, decrypted where it is encrypted, by which `methods`."""
+        octets = base64.b64decode(fields["SAMLResponse"])
         response = etree.fromstring(octets)
         verified(response, certificate)
         encrypted = response.findall(".//xenc:EncryptedData", NAMES)
+        if methods is not None:
+            methods += [str(one.get("Algorithm")) for one in response.iterfind(".//xenc:EncryptionMethod", NAMES)]
         for data in encrypted:
             manager = xmlsec.KeysManager()
             manager.add_key(xmlsec.Key.from_file(str(self.key_file), xmlsec.constants.KeyDataFormatPem))
             xmlsec.EncryptionContext(manager).decrypt(data)
         for assertion in response.iterfind(".//saml:Assertion", NAMES):
             verified(etree.fromstring(etree.tostring(assertion)), certificate)
-        return Heard(response, answer.fields.get("RelayState", ""), was_encrypted=bool(encrypted))
+        return Heard(response, fields.get("RelayState", ""), was_encrypted=bool(encrypted))
 
 
 def arrives(visitor: Visitor, outbound: Outbound, origin: str = "https://library.storkhaven.example") -> Answer:

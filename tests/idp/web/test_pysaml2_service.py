@@ -64,7 +64,7 @@ def configuration(party: SamlParty, ours: str) -> Any:
 def test_pysaml2_signs_a_citizen_in(visitor: Visitor, stage: Stage, tmp_path: Path, binding: str) -> None:
     require_peer("xmlsec1", present=XMLSEC1.exists())
     logging.getLogger("saml2").setLevel(logging.CRITICAL)
-    party = SamlParty(tmp_path)
+    party = SamlParty(tmp_path, stage.issuer, stage.clock)
     files = {
         "parties/library.toml": PARTY.format(entity=ENTITY, more='subject = "persistent"'),
         "metadata/library.xml": str(entity_descriptor(configuration(party, ""))),

@@ -34,7 +34,7 @@ def receipt(visitor: Visitor) -> dict[str, Any]:
 def test_a_citizen_signs_in_at_a_service_that_speaks_saml(
     visitor: Visitor, stage: Stage, tmp_path: Path, binding: str, *, encrypts: bool
 ) -> None:
-    library = SamlParty(tmp_path, encrypts=encrypts)
+    library = SamlParty(tmp_path, stage.issuer, stage.clock, encrypts=encrypts)
     with stage.other_broker(tmp_path / "b", {}, library.files) as visitor.port:
         before = stage.records
         answer = answered(visitor, library.asks(visitor, binding=binding))
@@ -53,7 +53,7 @@ def test_a_citizen_signs_in_at_a_service_that_speaks_saml(
 
 
 def test_the_ledger_has_the_same_record_as_over_openid_connect(visitor: Visitor, stage: Stage, tmp_path: Path) -> None:
-    library = SamlParty(tmp_path, more='sector = "mobility"')
+    library = SamlParty(tmp_path, stage.issuer, stage.clock, more='sector = "mobility"')
     with stage.other_broker(tmp_path / "b", {}, library.files) as visitor.port:
         visitor.code(scope="openid purpose:resident-parking address email")
         over_openid = receipt(visitor)
