@@ -45,6 +45,7 @@ from idp.cli.party_options import (
 )
 from idp.cli.party_overasking import overasking
 from idp.cli.party_registered import registered, token
+from idp.cli.party_saml import add_saml
 from idp.cli.party_switch import disable, enable, list_
 from idp.cli.snippets import NOT_RUN, SECRET_ALONE, TITLES, Framework, Words, render
 from idp.protocols.oidc.client import BASIC, NONE, POST, PRIVATE_KEY_JWT
@@ -61,6 +62,7 @@ party.command()(disable)
 party.command()(enable)
 party.command(name="list")(list_)
 party.command()(add_machine)
+party.command()(add_saml)
 party.command()(overasking)
 party.command()(token)
 party.add_typer(registered, name="registered")

@@ -143,13 +143,16 @@ def test_without_any_one_member_nothing_opens() -> None:
     # Nor `deviations`: then it took none
     cut = {key: value for key, value in members.items() if key != "deviations"}
     assert DECIDED.load(json.dumps(cut).encode()).deviations == ()
+    # Nor `authorities`: then nobody was named
+    cut = {key: value for key, value in members.items() if key != "authorities"}
+    assert DECIDED.load(json.dumps(cut).encode()).authorities == ()
     # Nor of sessions: then there is none
     cut = {key: value for key, value in members.items() if key not in {"signed_in", "resumed"}}
     assert (DECIDED.load(json.dumps(cut).encode()).signed_in, DECIDED.load(json.dumps(cut).encode()).resumed) == (
         None,
         False,
     )
-    for name in members.keys() - {"acts", "deviations", "signed_in", "resumed"}:
+    for name in members.keys() - {"acts", "authorities", "deviations", "signed_in", "resumed"}:
         cut = {key: value for key, value in members.items() if key != name}
         with pytest.raises(NotFound):
             DECIDED.load(zlib.compress(json.dumps(cut).encode()))
