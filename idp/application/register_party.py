@@ -59,7 +59,7 @@ _OF_PUBLIC = "# It keeps no secret: only the PKCE verifier of the code and these
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What a service may have beside a sign-in: refresh tokens, who may ask about its tokens, and logout."""
+    """Options of a service beside its sign-in: refresh tokens, who may ask about its tokens, and logout."""
 
     refreshes: bool = False
     resource_servers: tuple[str, ...] = ()
@@ -294,7 +294,7 @@ def _needed_by_its_library(asked: Registration) -> Iterator[tuple[str, object]]:
 
 
 def _beside(beside: Beside) -> Iterator[tuple[str, object]]:
-    """What it has beside a sign-in."""
+    """The lines of `Beside`, where they differ from the default."""
     if beside.refreshes:
         yield "grant_types", ["authorization_code", "refresh_token"]
     for key, value in (
