@@ -32,7 +32,7 @@ def refused(page: Answer, logs: Lines, check: str) -> None:
 def test_a_node_that_is_not_registered_is_refused(browser: Browser, stage: NodeStage, logs: Lines) -> None:
     page = browser.posts(stage.nl.posted(browser.request(), by=signer("nobody")))
     refused(page, logs, "signature")
-    assert "registered in nodes/" in logs[0]["detail"]
+    assert "Is its sender registered" in logs[0]["detail"]
 
 
 @pytest.mark.spec("eidas.md §6 additions wait")
