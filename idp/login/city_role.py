@@ -214,8 +214,8 @@ class CityRole:
         """
         terms = self._begun.terms(request)
         party, purpose = terms.terms.party, terms.terms.purpose
-        if party.openid.answers.require_auth_time and not assertion.authenticated_at:
-            raise AssertionRejected("authentication_time", "no auth_time, and the service's registration requires it")
+        if (party.saml or party.openid.answers.require_auth_time) and not assertion.authenticated_at:
+            raise AssertionRejected("authentication_time", "no auth_time, and the service has to hear when it was")
         loa = min(assertion.offered.loa, request.at_most)
         if loa < minimum_level(request, purpose):
             raise AssuranceTooLow("authn_context_too_low", "a level below what the purpose needs by now")

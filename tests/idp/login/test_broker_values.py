@@ -1,6 +1,7 @@
 """Attributes of several values through a whole login: what is filtered out is not sealed, recorded or sent."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,9 @@ from idp.protocols.oidc.requests.claims import wire_claims
 from policies.attributes import EXACT, AttributeName, Value
 from policies.authentication import AskedAttribute, Offered
 from policies.catalogue import STANDARD
+from policies.errors import AssertionRejected
+from policies.load import Configuration
+from policies.registrations.saml_service import SamlService
 from tests.idp.house import ANSWER, COUNTRY, NOW, REQUEST, SECRET, House, assertion
 
 NATIONALITY = AttributeName("nationality")
@@ -46,3 +50,16 @@ def test_of_several_values_those_leave_that_the_form_lets_go(form: str, claims: 
     opened = {opening.compartment: json.loads(opening.content) for opening in record.openings}
     assert opened["values"]["nationality"] == recorded
     assert (b'"UY"' in sealed) == (form == "exact")
+
+
+@pytest.mark.spec("SAML Core §2.7.2")
+def test_a_service_that_speaks_saml_gets_no_answer_that_could_not_say_when() -> None:
+    def saml(made: Configuration) -> Configuration:
+        known = {name: replace(one, saml=SamlService("https://sp.example", b"<x/>")) for name, one in made.parties.items()}
+        return replace(made, parties=known)
+
+    for change, refused in ((saml, True), (lambda made: made, False)):
+        found = House(change=change)
+        found.country.says = assertion(authenticated_at=0)
+        with pytest.raises(AssertionRejected, match="hear when") if refused else nullcontext():
+            found.decided()
