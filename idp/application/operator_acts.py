@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -22,7 +23,7 @@ from idp.sequencer.sequencer import HALTING, Sequencer
 from idp.sequencer.witness import Witness
 from idp.store.engine import reading
 from idp.store.faults import advice
-from idp.store.store import Store
+from idp.store.store import Store, open_store
 from idp.store.switches.switch import KEY, Switch
 from idp.store.switches.switch_records import SwitchRecords
 from idp.store.switches.switchboard import Switchboard
@@ -81,6 +82,11 @@ def within(act: Callable[[], _T]) -> _T:
         raise StoreUnavailable("the database is slow: whether it was written is not known") from None
     except KeyboardInterrupt:
         raise Unsure("the command was interrupted: whether it was written is not known") from None
+
+
+def opened_store(settings: Settings, ledger: LedgerKeys) -> closing[Store]:
+    """The store of a tenant, for one act: the first at a database writes whose it is. Raises as `within` does."""
+    return closing(within(lambda: open_store(settings.database_url, tenant=settings.tenant, ledger_keys=ledger)))
 
 
 @dataclass(frozen=True, slots=True)

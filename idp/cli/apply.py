@@ -15,7 +15,7 @@ import typer
 
 from connectors.formats.grammar import written
 from idp.application.change_desk import ActRefused, Applying, ApprovalMissing, ChangeDesk, Identity, assert_servable
-from idp.application.operator_acts import UNPLACED, Unsure, mend, within
+from idp.application.operator_acts import UNPLACED, Unsure, mend, opened_store
 from idp.application.planning import Candidate, read_candidate
 from idp.changes.guard import WHOLE, Requirement
 from idp.changes.history import Applied
@@ -24,7 +24,6 @@ from idp.cli.options import AsJson, HereFolder
 from idp.cli.plan import Part
 from idp.config.settings import load_settings
 from idp.keys.ledger_files import load_ledger_keys
-from idp.store.store import open_store
 from idp.system.logs import configure_logs
 from policies.errors import Misconfigured
 
@@ -175,16 +174,14 @@ def _desk(config: Path, *, as_json: bool) -> Iterator[ChangeDesk]:
     with trying(as_json=as_json):
         settings = load_settings(config)
         ledger = load_ledger_keys(settings.key_folder, settings.origin)
-        store = within(lambda: open_store(settings.database_url, tenant=settings.tenant, ledger_keys=ledger))
-        try:
-            yield ChangeDesk(settings, store, ledger)
-        except Misconfigured as error:
-            problems(error, as_json=as_json)
-            raise typer.Exit(NO) from None
-        except ActRefused as error:
-            end("refused", str(error), as_json=as_json, code=NO)
-        except Unsure as error:
-            text = f"It is not known whether it counts: {error.detail}. {mend(error.detail)} Then look: ciconia plan."
-            end(error.code, error.detail, as_json=as_json, text=text)
-        finally:
-            store.close()
+        with opened_store(settings, ledger) as store:
+            try:
+                yield ChangeDesk(settings, store, ledger)
+            except Misconfigured as error:
+                problems(error, as_json=as_json)
+                raise typer.Exit(NO) from None
+            except ActRefused as error:
+                end("refused", str(error), as_json=as_json, code=NO)
+            except Unsure as error:
+                text = f"It is not known whether it counts: {error.detail}. {mend(error.detail)} Then look: ciconia plan."
+                end(error.code, error.detail, as_json=as_json, text=text)

@@ -1,7 +1,4 @@
-"""`ciconia audit`: what a receipt proves, and whether an export is the log that others were shown. Offline.
-
-Exit codes: 0 everything holds, 1 something does not and is named, 2 something could not be read or compared.
-"""
+"""`ciconia audit`: what a receipt proves, and whether an export is the log that others were shown. Offline."""
 
 import json
 import time
@@ -35,11 +32,6 @@ _Other = TreeHead | ProvedReceipt
 audit = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Receipts and the whole log: check them, without asking anybody."
 )
-
-
-@audit.callback()
-def group() -> None:
-    """Receipts and the whole log: check them, without asking anybody."""
 
 
 @audit.command()

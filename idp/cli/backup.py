@@ -1,7 +1,4 @@
-"""`ciconia backup` and `restore`: the record of releases, and what must not be forgotten, as one file.
-
-Exit codes: 0 it is done and the ledger in it verifies, 1 it is not as it should be and is named, 2 it could not be tried.
-"""
+"""`ciconia backup` and `restore`: the record of releases, and what must not be forgotten, as one file."""
 
 import errno
 import time

@@ -1,7 +1,6 @@
 """`ciconia doctor`: names everything that is wrong with an installation, at once. It changes nothing.
 
 With `--selftest` it tries the attack corpus on the installed libraries, with or without an installation to look at.
-Exit codes: 0 nothing but notices, 1 errors or warnings or a case that went wrong, 2 it could not be tried.
 """
 
 import json

@@ -1,7 +1,4 @@
-"""`ciconia inspect`: messages in files, held against an expectation by the server's own verification.
-
-Exit codes: 0 all are accepted, 1 some are refused, 2 some could not be read, or the command could not run.
-"""
+"""`ciconia inspect`: messages in files, held against an expectation by the server's own verification."""
 
 import json
 import sys

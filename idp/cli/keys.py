@@ -2,8 +2,6 @@
 
 Files are all that there is: a key begins at the minute in its name, on every machine that has it, and servers look at the
 folder every few seconds. Only a revocation goes through the database: it counts on all workers within a second.
-
-Exit codes: 0 it is so, 1 it is refused and every reason is named, 2 it could not be tried.
 """
 
 from collections.abc import Iterator
@@ -81,11 +79,6 @@ class _KeyDesk:
         """The next key of a kind."""
         ring = self.found.rings.get(kind.name)
         return None if ring is None else change.next_key(ring, now)
-
-
-@keys.callback()
-def group() -> None:
-    """Keys that change while the server runs: list, make, rotate, revoke."""
 
 
 @keys.command(name="list")

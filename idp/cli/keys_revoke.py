@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from connectors.formats.grammar import written
-from idp.application.operator_acts import UNPLACED, Unsure, mend, set_switch, standing, within
+from idp.application.operator_acts import UNPLACED, Unsure, mend, opened_store, set_switch, standing
 from idp.application.revocations import read_revocations
 from idp.cli.console import CommandRefused, answer, say, trying
 from idp.cli.options import AsJson, Folder, Reason
@@ -25,7 +25,6 @@ from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.checkpoint import VerifierKey
 from idp.ledger.record_contents import MAX_REASON, is_reason
 from idp.store.faults import explained
-from idp.store.store import open_store
 from idp.store.switches.switch import KEY
 from idp.system.clock import system_clock
 from idp.system.logs import configure_logs
@@ -85,14 +84,12 @@ def revoke(
                 "keys", "--reason", "is no reason.", f"Give 1 to {MAX_REASON} visible characters, on one line."
             )
         now = system_clock()
-        store = within(lambda: open_store(settings.database_url, tenant=settings.tenant, ledger_keys=ledger))
-        try:
-            before = standing(settings, store, ledger, KEY, key_id)
-            act = before or set_switch(settings, store, ledger, KEY, key_id, off=True, reason=reason, now=now)
-        except Unsure as error:
-            raise _unsure(error, key_id) from error
-        finally:
-            store.close()
+        with opened_store(settings, ledger) as store:
+            try:
+                before = standing(settings, store, ledger, KEY, key_id)
+                act = before or set_switch(settings, store, ledger, KEY, key_id, off=True, reason=reason, now=now)
+            except Unsure as error:
+                raise _unsure(error, key_id) from error
         left, why_not = _left_after(settings, found, kind, now)
     done = "Revoked and recorded" if before is None else f"It was revoked already, at {written(act.switch.since)}"
     text = f"{done}: {'' if kind is None else kind.name + ' '}{key_id}. Every worker obeys within a second."

@@ -1,7 +1,4 @@
-"""`ciconia ledger`: the check of the release ledger, proofs out of it, and a copy for auditors.
-
-Exit codes: 0 everything fits, 1 something does not and is named, 2 the check could not run.
-"""
+"""`ciconia ledger`: the check of the release ledger, proofs out of it, and a copy for auditors."""
 
 import errno
 import json
@@ -42,14 +39,12 @@ from policies.errors import NotFound, StoreUnavailable
 _NOT_RUN = "The check could not run"
 RECORD_OR_LEAF = re.compile(r"[0-9a-f]{32}|[0-9a-f]{64}")
 
-ledger = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="The release ledger: check it, prove a place in it, copy it."
-)
+ledger = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
 @ledger.callback()
 def group() -> None:
-    """The release ledger: check it, prove a place in it, copy it for auditors."""
+    """The release ledger: check it, prove a place in it, copy it."""
     # Lines of the log go to stderr: on stdout are proofs, and JSON
     configure_logs()
 

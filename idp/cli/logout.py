@@ -20,15 +20,13 @@ from idp.store.migrate import assert_current
 from idp.system.clock import system_clock
 from idp.system.logs import configure_logs
 
-logout = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="What services have not heard of sessions that ended."
-)
+logout = typer.Typer(no_args_is_help=True, add_completion=False)
 OfService = Annotated[str, typer.Option("--service", metavar="NAME", help="This service's alone; else those of all.")]
 
 
 @logout.callback()
 def group() -> None:
-    """The logouts that services have not heard of yet."""
+    """What services have not heard of sessions that ended."""
     configure_logs()
 
 

@@ -1,7 +1,4 @@
-"""`ciconia party add`: registers an app as a relying party, and prints programs that sign a citizen in.
-
-Exit codes: 0 it is registered, 1 it is refused and every reason is named, 2 it could not be tried.
-"""
+"""`ciconia party add`: registers an app as a relying party, and prints programs that sign a citizen in."""
 
 import json
 import shlex

@@ -1,24 +1,22 @@
 """`ciconia party token` and `ciconia party registered`: services that register themselves, and what an operator says to it.
 
 They need settings, the ledger's keys and the database, and no server.
-
-Exit codes: 0 done, 1 refused, 2 it could not be tried.
 """
 
 import hashlib
 import json
 import secrets
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from connectors.formats.grammar import written
-from idp.application.operator_acts import within
-from idp.cli.console import NO, answer, plain, problems, trying
+from idp.application.operator_acts import opened_store, within
+from idp.cli.console import CommandRefused, answer, plain, trying
 from idp.cli.options import AsJson, Folder
 from idp.config.settings import Settings, load_settings
 from idp.keys.ledger_files import load_ledger_keys
@@ -27,10 +25,9 @@ from idp.ports import Unit
 from idp.protocols.oidc.metadata import REGISTRATION_PATH
 from idp.store.peer_copies import NOTHING
 from idp.store.registered_clients import ClientRegister, StoredClient
-from idp.store.store import Store, open_store
+from idp.store.store import Store
 from idp.system.clock import system_clock
 from idp.system.logs import configure_logs
-from policies.errors import Misconfigured, Problem
 from policies.parties import EntityId
 
 DAY = 24 * 3600
@@ -72,7 +69,7 @@ def token(
     with _desk(config, as_json=as_json) as desk:
         if not desk.settings.registered_clients:
             what, fix = "no service may register itself.", "write how many may: registered_clients = 10."
-            _refuse("registered_clients", what, fix, as_json=as_json)
+            raise CommandRefused("party", "registered_clients", what, fix)
         made, now = secrets.token_urlsafe(32), system_clock()
         ends = now + days * DAY
         within(lambda: desk.register.add_token(hashlib.sha256(made.encode()).digest(), count, ends, now))
@@ -111,13 +108,13 @@ def approve(
     Example: ciconia party registered approve c-0123 --digest 5d3f --config city
     """
     with _desk(config, as_json=as_json) as desk:
-        client = _found(desk, name, as_json=as_json)
+        client = _found(desk, name)
         fits = client.proposed and digest == _shown(client)
         if fits:
             within(lambda: desk.record(name, _digest(client)))
         if not fits or not within(lambda: desk.register.approve(client)):
             what, fix = f"{name} does not propose that.", "See what it proposes: ciconia party registered list."
-            _refuse("--digest", what, fix, as_json=as_json)
+            raise CommandRefused("party", "--digest", what, fix)
     answer({"client_id": name, "approved": digest}, f"{name} is changed. {SECOND}", as_json=as_json)
 
 
@@ -128,7 +125,7 @@ def remove(name: ClientName, config: Folder, *, as_json: AsJson = False) -> None
     Example: ciconia party registered remove c-0123 --config city
     """
     with _desk(config, as_json=as_json) as desk:
-        _found(desk, name, as_json=as_json)
+        _found(desk, name)
         within(lambda: desk.record(name, NOTHING))
         within(lambda: desk.register.remove(name))
     answer({"client_id": name, "removed": True}, f"{name} is registered no more. {SECOND}", as_json=as_json)
@@ -147,17 +144,12 @@ def _shown(client: StoredClient) -> str:
     return _digest(client)[:16]
 
 
-def _found(desk: _RegistrationDesk, name: str, *, as_json: bool) -> StoredClient:
+def _found(desk: _RegistrationDesk, name: str) -> StoredClient:
     client = within(lambda: desk.register.client(name))
     if client is None:
         what = f"no service of the name {name} has registered itself."
-        _refuse("CLIENT_ID", what, "ciconia party registered list shows them.", as_json=as_json)
+        raise CommandRefused("party", "CLIENT_ID", what, "ciconia party registered list shows them.")
     return client
-
-
-def _refuse(key: str, what: str, fix: str, *, as_json: bool) -> NoReturn:
-    problems(Misconfigured((Problem("party", 0, key, what, fix),)), as_json=as_json)
-    raise typer.Exit(NO)
 
 
 @contextmanager
@@ -167,7 +159,6 @@ def _desk(config: Path, *, as_json: bool) -> Iterator[_RegistrationDesk]:
     with trying(as_json=as_json):
         settings = load_settings(config)
         ledger = load_ledger_keys(settings.key_folder, settings.origin, any_log_key=True)
-        opened = within(lambda: open_store(settings.database_url, tenant=settings.tenant, ledger_keys=ledger))
-        with closing(opened) as store:
+        with opened_store(settings, ledger) as store:
             register = ClientRegister(engine=store.engine, tenant=settings.tenant, keys=ledger)
             yield _RegistrationDesk(settings, store, register)

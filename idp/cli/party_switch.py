@@ -4,14 +4,12 @@ A named deviation of a provider has a switch, too: a server switches it off by i
 
 It works while the server runs, and with a broken configuration: settings, the ledger's keys and the database are enough.
 The release ledger records each act first, with its reason (decision 0000.31).
-
-Exit codes: 0 it is so, 1 it is refused and every reason is named, 2 it could not be tried.
 """
 
 import difflib
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -20,7 +18,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from connectors.formats.grammar import written
-from idp.application.operator_acts import UNPLACED, Unsure, mend, set_switch, standing, within
+from idp.application.operator_acts import UNPLACED, Unsure, mend, opened_store, set_switch, standing, within
 from idp.cli.console import NO, answer, end, plain, problems, say, trying
 from idp.cli.options import AsJson, Folder, Reason
 from idp.config.folder import readable_files
@@ -31,7 +29,7 @@ from idp.ledger.record_contents import MAX_REASON, is_reason
 from idp.pages.search import code_of
 from idp.protocols.saml.deviation_guard import switch_name
 from idp.store.registered_clients import ClientRegister
-from idp.store.store import Store, open_store
+from idp.store.store import Store
 from idp.store.switches.switch import COUNTRY, DEVIATION, PARTY, PROVIDER, Switch
 from idp.store.switches.switches import Switches
 from idp.system.clock import system_clock
@@ -220,9 +218,7 @@ def _desk(config: Path, *, as_json: bool) -> Iterator[_SwitchDesk]:
         ledger = load_ledger_keys(settings.key_folder, settings.origin, any_log_key=True)
         files, unreadable = readable_files(config)
         configuration, faults = examine(files)
-        # The first command at a database writes whose it is
-        opened = within(lambda: open_store(settings.database_url, tenant=settings.tenant, ledger_keys=ledger))
-        with closing(opened) as store:
+        with opened_store(settings, ledger) as store:
             names = _names(configuration, _registered(settings, store, ledger))
             yield _SwitchDesk(settings, ledger, store, names, whole=not (unreadable or faults))
 

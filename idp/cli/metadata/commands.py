@@ -2,8 +2,6 @@
 
 A PEER is the id of a provider (a city asks it) or of a node (it asks a sending node) in the configuration. The commands
 share the database with a running server, which sees an approval at its next look at the node.
-
-Exit codes: 0 it is so, 1 it is refused and who can mend it is named, 2 it could not be tried.
 """
 
 import json

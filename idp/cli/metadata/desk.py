@@ -1,7 +1,7 @@
 """The desk of `ciconia metadata`: a configuration, its nodes, and the copies of their metadata."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from connectors.metadata.judgement import DAY
 from connectors.metadata.peers import Held, PeerCopies, Peers
 from connectors.profiles import EIDAS
 from idp.application.load import load_all
-from idp.application.operator_acts import Unsure, mend, within
+from idp.application.operator_acts import Unsure, mend, opened_store, within
 from idp.cli.console import NO, end, trying
 from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys
@@ -25,7 +25,6 @@ from idp.store.engine import disposed, open_engine
 from idp.store.faults import explained
 from idp.store.migrate import assert_current
 from idp.store.peer_copies import RecordedCopies, StoredCopies
-from idp.store.store import open_store
 from idp.system.logs import configure_logs
 from policies.errors import StoreUnavailable
 from policies.load import Configuration
@@ -135,10 +134,8 @@ def _written(act: Callable[[], _T]) -> _T:
 @contextmanager
 def recorded_copies(desk: NodeDesk) -> Iterator[PromptCopies]:
     """Copies that record each approval in the ledger first."""
-    settings = desk.settings
-    opened = within(lambda: open_store(settings.database_url, tenant=settings.tenant, ledger_keys=desk.keys.ledger))
-    with closing(opened) as store:
-        yield PromptCopies(RecordedCopies(desk.copies(store.engine), commits=store, tenant=settings.tenant))
+    with opened_store(desk.settings, desk.keys.ledger) as store:
+        yield PromptCopies(RecordedCopies(desk.copies(store.engine), commits=store, tenant=desk.settings.tenant))
 
 
 def held_copy(copies: PeerCopies, peer: Peer) -> Held | None:

@@ -1,7 +1,4 @@
-"""`ciconia policy diff`: who would newly learn what under another configuration, in citizens' terms, to gate a merge.
-
-Exit codes: 0 nothing more leaves, 3 something more does, 1 a configuration has problems, 2 it could not be compared.
-"""
+"""`ciconia policy diff`: who would newly learn what under another configuration, in citizens' terms, to gate a merge."""
 
 import json
 from pathlib import Path

@@ -1,7 +1,4 @@
-"""`ciconia policy explain`: each step of the decision about a made-up person, a captured answer, or a login that was.
-
-Exit codes: 0 the login could go on, 1 it could not, or the configuration has problems, 2 it could not be tried.
-"""
+"""`ciconia policy explain`: each step of the decision about a made-up person, a captured answer, or a login that was."""
 
 import json
 from collections.abc import Sequence

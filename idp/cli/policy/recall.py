@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn  # Any: the facts of a record are JSON
@@ -43,14 +44,11 @@ def explain_record(record: str, config: Path, *, as_json: bool) -> NoReturn:
             raise NotFound("a record's id has 32 hex digits") from None
         settings = load_settings(config)
         keys = load_ledger_keys(settings.key_folder, settings.origin, any_log_key=True)
-        store = open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys)
-        try:
+        with closing(open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys)) as store:
             sent, decision = Releases(engine=store.engine, tenant=settings.tenant, keys=keys).login(wanted)
             history = History(engine=store.engine, tenant=settings.tenant, keys=keys, commits=store)
             began = sent["time"] - LOGIN_LIFE
             found = list(configurations_of(history, sent["policy"], began, sent["time"]))
-        finally:
-            store.close()
     head = _head(sent, decision)
     if not as_json:
         say("\n".join(f"{name}: {plain(str(text))}" for name, text in head.items()))
