@@ -110,6 +110,9 @@ class Offered:
     loa: LevelOfAssurance
     # the legal sphere of the source; "" is within every one
     sphere: str = ""
+    # the person's values of REFEDS assurance, and what the source wants of a service before it gives anything
+    assurance: frozenset[str] = frozenset()
+    only_for: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,8 +61,9 @@ def bounded(old: Terms, now: Terms) -> Bounded | None:
     before, purpose = old.purpose, now.purpose
     same = (before.basis, before.law, before.controller) == (purpose.basis, purpose.law, purpose.controller)
     spheres = {old.party.sphere, now.party.sphere} - {""}
+    marked = old.party.federation != now.party.federation
     apart = before.countries and purpose.countries and not {*before.countries} & {*purpose.countries}
-    if not same or old.party.sector != now.party.sector or len(spheres) > 1 or apart:
+    if not same or old.party.sector != now.party.sector or len(spheres) > 1 or apart or marked:
         return None
     # An attribute that became another sort of value has no form in common with what it was
     known = {name for name, kind in now.catalogue.attributes.items() if old.catalogue.attributes.get(name) == kind}

@@ -176,7 +176,7 @@ def _changes(pair: _Pair, parties: _Both[RelyingParty], purpose_id: PurposeId) -
 def _facts(party: RelyingParty, names: Sequence[AttributeName]) -> tuple[object, ...]:
     """All of a registration that its decisions rest on: two that are alike need to be tried once."""
     forms = tuple([(name, rule.form) for name in names if (rule := party.attributes.get(name)) is not None])
-    return party.sphere, party.enforce, party.openid.refreshes, party.openid.is_kiosk, forms
+    return party.sphere, party.federation, party.enforce, party.openid.refreshes, party.openid.is_kiosk, forms
 
 
 def _gains(pair: _Pair, parties: Sequence[RelyingParty | None], purposes: _Purposes) -> _Found:
@@ -248,7 +248,7 @@ def _line(
         for facts, lines in (
             ([rule and rule.form for rule in rules], (rules[NEW], parties[NEW], rules[OLD])),
             (
-                [party and (party.purposes, party.sphere, party.enforce, party.openid.grant_types) for party in parties],
+                [party and (party.purposes, *_facts(party, ()), party.openid.grant_types) for party in parties],
                 parties[::-1],
             ),
             (

@@ -12,6 +12,7 @@ from policies.authentication import AskedAttribute, Offered
 from policies.catalogue import Catalogue
 from policies.derive import available
 from policies.examples import BLOCKED
+from policies.federation.categories import assured, lets
 from policies.identifiability import bits_asked, bits_released
 from policies.parties import RelyingParty
 from policies.purposes import Purpose
@@ -80,6 +81,12 @@ class Explanation:
         if self.offered.loa < purpose.minimum_assurance:
             level, line = purpose.minimum_assurance.label, purpose.source
             yield f"The citizen would have to sign in at level {level}, or the purpose to take less: {line}."
+        if missing := sorted(self.offered.only_for - party.federation.marks):
+            yield f"The service would have to have {missing[0]}, which its source wants: {party.source}."
+        if not assured(party.federation.assurance, self.offered.assurance):
+            yield f"The person's identity would have to be as sure as refeds_assurance says: {party.source}."
+        if not lets(party.federation.marks, self.catalogue.attributes[row.ruling.name].saml):
+            yield f"The service would have to have an entity category that lets {row.ruling.name} go: {party.source}."
         others = [*self.decision.blocked, *self.ended]
         for name in dict.fromkeys(other for other in others if other != row.ruling.name):
             lacks = "go, which is required" if name in self.decision.blocked else "be answered yes"

@@ -6,6 +6,7 @@ from typing import NewType
 
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName, Form
+from policies.federation.categories import InFederation
 from policies.registrations.openid_client import OpenIDClient
 from policies.registrations.openid_registration import OpenIDRegistration
 from policies.registrations.redirects import is_redirect
@@ -92,6 +93,7 @@ class RelyingParty:
     sphere: str = ""
     # Whether it registered itself: it learns that somebody signed in, under a pseudonym of that one sign-in
     registered: bool = False
+    federation: InFederation = field(default_factory=InFederation)
     openid: OpenIDClient = field(default_factory=OpenIDClient)
     # of a service that speaks SAML; None of a client
     saml: SamlService | None = None

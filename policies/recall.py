@@ -13,6 +13,7 @@ from policies.attributes import AttributeName, Form, Value
 from policies.authentication import AskedAttribute, Offered
 from policies.catalogue import Catalogue
 from policies.explain import Explanation, explain
+from policies.federation.categories import RAF_VALUES
 from policies.parties import RelyingParty
 from policies.purposes import Purpose
 from policies.release import Reason, decide, short_of
@@ -32,13 +33,20 @@ class Recorded:
 
 
 def recall(
-    said: Recorded, purpose: Purpose, party: RelyingParty, sphere: str, catalogue: Catalogue
+    said: Recorded,
+    purpose: Purpose,
+    party: RelyingParty,
+    sphere: str,
+    catalogue: Catalogue,
+    only_for: frozenset[str] = frozenset(),
 ) -> tuple[Explanation, tuple[str, ...]]:
     """Explain a login after the fact; and a sentence for each attribute of which this decision says another thing."""
     refused = [name for name, reason in said.withheld.items() if reason == Reason.NOT_CHOSEN]
-    values = {one.name: _value(one, said, purpose, party, sphere, catalogue) for one in said.asked}
+    unassured = Reason.IDENTITY_UNASSURED in said.withheld.values()
+    whole = Offered({}, said.loa, sphere, frozenset() if unassured else RAF_VALUES, only_for)
+    values = {one.name: _value(one, said, purpose, party, whole, catalogue) for one in said.asked}
     had = {name: value for name, value in values.items() if value is not None}
-    offered = Offered(had, said.loa, sphere)
+    offered = replace(whole, attributes=had)
     boxes = decide(said.asked, purpose, party, offered, said.on, catalogue=catalogue).optional
     explanation = explain(
         said.asked,
@@ -58,7 +66,7 @@ def recall(
 
 
 def _value(
-    one: AskedAttribute, said: Recorded, purpose: Purpose, party: RelyingParty, sphere: str, catalogue: Catalogue
+    one: AskedAttribute, said: Recorded, purpose: Purpose, party: RelyingParty, whole: Offered, catalogue: Catalogue
 ) -> Value | None:
     """A value that leads to what the record says, else a whole one; None where the record says that there was none."""
     attribute, need, rule = catalogue.attributes.get(one.name), purpose.needs.get(one.name), party.attributes.get(one.name)
@@ -67,7 +75,7 @@ def _value(
     forms = frozenset(bound.form for bound in (need, rule) if bound)
     candidates = [each.value for each in made_up(attribute.kind, forms) if each.value is not None]
     for value in candidates:
-        source = Offered({one.name: value}, said.loa, sphere)
+        source = replace(whole, attributes={one.name: value})
         decision = decide([one], purpose, party, source, said.on, catalogue=catalogue)
         released = decision.rulings[0].released
         if said.released is None or one.name not in said.released:

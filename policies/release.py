@@ -10,6 +10,7 @@ from policies.authentication import AskedAttribute, Offered
 from policies.catalogue import STANDARD, Catalogue
 from policies.derive import available, derive
 from policies.errors import ReleaseDenied
+from policies.federation.categories import assured, lets
 from policies.forms import is_predicate
 from policies.parties import RelyingParty, Rule, Source
 from policies.purposes import Need, Purpose
@@ -36,6 +37,9 @@ class Reason(StrEnum):
     NO_COMMON_FORM = "no_common_form"
     ASSURANCE_TOO_LOW = "assurance_too_low"
     OTHER_SPHERE = "other_sphere"
+    SOURCE_WANTS_MORE = "source_wants_more"
+    IDENTITY_UNASSURED = "identity_unassured"
+    OTHER_CATEGORY = "other_category"
     NOT_CHOSEN = "not_chosen"
 
 
@@ -121,8 +125,10 @@ def decide(
 ) -> Decision:
     """Decide for each attribute asked. Pure: `on` is the date on which ages are counted.
 
-    1. the purpose is registered for the party, and the assurance suffices: else nothing goes
-    2. the attribute is registered for the party, and the purpose needs it: else it is withheld
+    1. the purpose is registered for the party, and the assurance suffices, of the sign-in and of the identity (REFEDS),
+       and the party has the marks that the source wants: else nothing goes
+    2. the attribute is registered for the party, the purpose needs it, and the party's entity categories let it go: else
+       it is withheld
     3. form = MEET(asked, registered, needed, available at the source): with nothing left it is withheld, and so is all
        but a predicate where source and party lie in two spheres
     4. the value is derived in that form, and only that leaves
@@ -148,6 +154,10 @@ def _denied_for_all(purpose: Purpose, party: RelyingParty, offered: Offered) -> 
         return Reason.PURPOSE_NOT_REGISTERED, party.source
     if offered.loa < purpose.minimum_assurance:
         return Reason.ASSURANCE_TOO_LOW, purpose.source
+    if not offered.only_for <= party.federation.marks:
+        return Reason.SOURCE_WANTS_MORE, party.source
+    if not assured(party.federation.assurance, offered.assurance):
+        return Reason.IDENTITY_UNASSURED, party.source
     return None
 
 
@@ -172,6 +182,8 @@ class _Terms:
             return Ruling(name, asked, RulingOutcome.WITHHELD, Reason.NOT_REGISTERED, required, self.party.source)
         if need is None:
             return Ruling(name, asked, RulingOutcome.WITHHELD, Reason.NOT_NEEDED, required, self.purpose.source)
+        if not lets(self.party.federation.marks, self.catalogue.attributes[name].saml):
+            return Ruling(name, asked, RulingOutcome.WITHHELD, Reason.OTHER_CATEGORY, required, self.party.source)
 
         allowed, line = self._allowed(name, wanted, rule, need)
         if allowed is None:

@@ -9,6 +9,7 @@ from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Address, AttributeName, Form, Value, latin_name
 from policies.authentication import Offered
 from policies.catalogue import Catalogue
+from policies.federation.categories import RAF_VALUES
 from policies.forms import FORMS, AttributeKind
 from policies.parameters import SORTS, amount, entries
 from policies.parties import IdentityProvider
@@ -89,6 +90,7 @@ class SourceKind:
     loa: LevelOfAssurance
     wires: frozenset[tuple[AttributeName, str, str]]
     sphere: str = ""
+    only_for: frozenset[str] = frozenset()
 
     def offered(self, people: Mapping[AttributeName, MadeUp]) -> Offered:
         """All that a source like this has of somebody."""
@@ -104,7 +106,8 @@ class SourceKind:
                 had[name] = value
             if latin_name(name) in parts and value is not None:
                 had[latin_name(name)] = "Li"
-        return Offered(had, self.loa, self.sphere)
+        # Everybody is as sure as can be: of others less goes
+        return Offered(had, self.loa, self.sphere, RAF_VALUES, self.only_for)
 
     def moved(self, other: "SourceKind") -> frozenset[AttributeName]:
         """The attributes of which a part comes under another name than at `other`: they may say another thing."""
@@ -119,7 +122,10 @@ Sources = Mapping[tuple[str, str], tuple[SourceKind, IdentityProvider]]
 def sources_of(providers: Iterable[IdentityProvider], purpose: Purpose, catalogue: Catalogue) -> Sources:
     """All that each provider that serves this purpose can send, by its namespace and each of its words for a level."""
     return {
-        (provider.namespace, word): (SourceKind(level, _wires(provider, catalogue), provider.sphere), provider)
+        (provider.namespace, word): (
+            SourceKind(level, _wires(provider, catalogue), provider.sphere, provider.saml.only_for),
+            provider,
+        )
         for provider in providers
         if purpose.takes(provider.country)
         for word, level in provider.assurance.items()

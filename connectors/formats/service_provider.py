@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from connectors.formats.eidas.request import RequestedAttribute
+from connectors.formats.entity_facts import CERTIFICATION, ENTITY_CATEGORY, entity_attributes_of
 from connectors.formats.metadata import (
     certificates_in,
     entity_id_of,
@@ -50,6 +51,8 @@ class ServiceProviderFacts:
     # by index, where artifacts and answers to programs may go
     artifact_urls: Mapping[int, str] = field(default_factory=dict)
     paos_urls: Mapping[int, str] = field(default_factory=dict)
+    # its entity categories and assurance certifications
+    marks: frozenset[str] = frozenset()
 
 
 def read_service_provider(octets: bytes) -> ServiceProviderFacts:
@@ -70,6 +73,7 @@ def read_service_provider(octets: bytes) -> ServiceProviderFacts:
     if not acs_urls:
         raise ValueError("it has no AssertionConsumerService by POST.")
     consuming = list(role.iterchildren(md("AttributeConsumingService")))
+    said = entity_attributes_of(root)
     wanted = {index_of(attributes(one)): _wanted(one) for one in consuming}
     first = _default([attributes(one) for one in consuming])
     return ServiceProviderFacts(
@@ -82,6 +86,7 @@ def read_service_provider(octets: bytes) -> ServiceProviderFacts:
         encryption=tuple(_encryption_keys(role)),
         artifact_urls=_located(service for service in services if service.get("Binding") == ARTIFACT),
         paos_urls=_located(service for service in services if service.get("Binding") == PAOS),
+        marks=frozenset().union(*(said.get(name, ()) for name in (ENTITY_CATEGORY, CERTIFICATION))),
     )
 
 

@@ -3,6 +3,7 @@
 The operator vouches for the file, as for an identity provider's (`pinned_provider`).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from connectors.formats.service_provider import EncryptionKey, ServiceProviderFacts, read_service_provider
@@ -48,8 +49,8 @@ class PinnedService:
     sealing: Sealing | None = field(repr=False)
 
 
-def pinned_service(service: SamlService, source: Source) -> PinnedService:
-    """Read pinned metadata and prepare its keys. Raises `Misconfigured`."""
+def pinned_service(service: SamlService, source: Source, marks: Collection[str] = ()) -> PinnedService:
+    """Read pinned metadata and prepare its keys. Raises `Misconfigured`, also where it lacks one of the `marks`."""
     try:
         facts = _facts(service)
         keys = tuple(key_of_certificate(certificate, SAML2INT) for certificate in facts.certificates)
@@ -62,6 +63,13 @@ def pinned_service(service: SamlService, source: Source) -> PinnedService:
             f"The service's metadata cannot be used: {error}",
             "Ask its operator for the EntityDescriptor of this entityID, and pin that file.",
         ) from error
+    if missing := sorted(set(marks) - facts.marks):
+        raise misconfigured(
+            source,
+            "entity_categories",
+            f"The service's metadata has no entity category and no certification {missing[0]}.",
+            "Leave it out, or ask its operator for metadata that has it.",
+        )
     return PinnedService(facts, keys, sealing)
 
 

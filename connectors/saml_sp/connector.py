@@ -26,7 +26,7 @@ from connectors.response_checks import (
 from connectors.saml_sp.artifact import Resolver
 from connectors.saml_sp.proxying import check_authorities, scoped
 from connectors.saml_sp.registration import check_registration
-from connectors.saml_sp.scopes import SCOPED, in_scope
+from connectors.saml_sp.scopes import SCOPED, in_scope, raf_values
 from connectors.signatures.parse import from_post
 from connectors.signatures.signer import DecryptionKey, DecryptionKeys, Signers, decrypting
 from connectors.signatures.verification_result import Signed, SignedMessage, UnsignedMessage
@@ -220,7 +220,7 @@ class SamlConnector:
             issuer=self._provider.entity_id,
             namespace=self._provider.namespace,
             subject=subject,
-            offered=Offered(attributes=offered, loa=level),
+            offered=Offered(attributes=offered, loa=level, assurance=raf_values(assertion.attributes)),
             response_id=response_id,
             assertion_id=assertion.assertion_id,
             authenticated_at=authentication.instant,

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from connectors.formats.saml_message import WireAttribute
+from policies.federation.categories import RAF_VALUES
 
 _EDU_PERSON = "urn:oid:1.3.6.1.4.1.5923.1.1.1."
 _SUBJECT_ID = "urn:oasis:names:tc:SAML:attribute:"
@@ -18,6 +19,7 @@ SCOPED = frozenset(
     + [f"{_MACE}eduPerson{name}" for name in ("PrincipalName", "ScopedAffiliation", "UniqueId")]
     + [f"{_SUBJECT_ID}{name}" for name in ("subject-id", "pairwise-id")]
 )
+_ASSURANCE = frozenset({f"{_EDU_PERSON}11", f"{_MACE}eduPersonAssurance"})
 # schacHomeOrganization: the whole value is a scope
 _HOME_ORGANIZATION = frozenset({"urn:oid:1.3.6.1.4.1.25178.1.2.9"})
 
@@ -35,3 +37,8 @@ def _kept(attribute: WireAttribute, scopes: Collection[str]) -> WireAttribute:
     # An at sign too many would be two scopes, of which two readers choose one each
     kept = [value for value in attribute.values if value.count("@") == 1 and value.partition("@")[2].lower() in scopes]
     return replace(attribute, values=tuple(kept), name_ids=())
+
+
+def raf_values(attributes: Iterable[WireAttribute]) -> frozenset[str]:
+    """The values of REFEDS assurance in eduPersonAssurance that we know; anything else there means nothing here."""
+    return frozenset(value for one in attributes if one.name in _ASSURANCE for value in one.values) & RAF_VALUES

@@ -84,7 +84,7 @@ def unservable(issuer: str, configuration: Configuration, proxy: CertificateProx
     for party in configuration.parties.values():
         if party.saml is not None:
             try:
-                pinned_service(party.saml, party.source)
+                pinned_service(party.saml, party.source, party.federation.marks)
             except Misconfigured as error:
                 yield from error.problems
     for one in configuration.providers.values():

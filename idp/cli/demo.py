@@ -180,6 +180,9 @@ REASONS = {
     "no_common_form": "no form of it was both asked for and allowed",
     "assurance_too_low": "the sign-in was not strong enough",
     "other_sphere": "it may not cross the border of two legal spheres",
+    "source_wants_more": "its source gives only to services with another category",
+    "identity_unassured": "the person's identity is not as sure as the service wants",
+    "other_category": "the service's entity categories have no place for it",
     "purpose_not_registered": "this purpose is not registered for the service",
 }
 

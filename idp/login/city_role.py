@@ -226,7 +226,7 @@ class CityRole:
         )
         if request.expected and request.expected != subject_digest(sub):
             raise OtherPerson("hinted_subject", "somebody else signed in than the service expects")
-        offered = replace(assertion.offered, sphere=provider.sphere, loa=loa)
+        offered = replace(assertion.offered, sphere=provider.sphere, loa=loa, only_for=provider.saml.only_for)
         decision = terms.decide(request.asked, offered, datetime.fromtimestamp(now, tz=UTC).date())
         return Judged(
             sub=sub,

@@ -16,7 +16,7 @@ from policies.lint.purposes import (
     missing_retention,
     predicates_would_do,
 )
-from policies.lint.registrations import close_thresholds, unused, wider
+from policies.lint.registrations import close_thresholds, outside_categories, unused, wider
 from policies.load import Configuration
 from policies.parties import Source
 
@@ -48,6 +48,7 @@ def _missing_languages(case: LintCase) -> Iterator[Finding]:
 
 _CHECKS: tuple[Callable[[LintCase], Iterator[Finding]], ...] = (
     lambda case: wider(case.configuration),
+    lambda case: outside_categories(case.configuration),
     unused,
     lambda case: close_thresholds(case.configuration),
     embedding_identifiers,

@@ -12,6 +12,7 @@ _WIDER = (
 WHY: Mapping[str, str] = {
     "registered_unneeded": _WIDER,
     "registered_wider": _WIDER,
+    "outside_categories": "A category is a promise to ask for nothing else.",
     "unused_purpose": "A text that binds nobody is soon out of date.",
     "unused_attribute": "It is told to citizens as needed, and never passed on.",
     "embedding_identifier": "The service learns more than the purpose says, and the citizen does not read it on the page.",

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from policies.attributes import AttributeName, Form
 from policies.catalogue import Catalogue
+from policies.federation.categories import lets
 from policies.lint.case import LintCase
 from policies.lint.finding import Finding
 from policies.load import Configuration
@@ -37,6 +38,17 @@ def _wider(party: RelyingParty, purposes: Sequence[Purpose], catalogue: Catalogu
                 f"Write {name} = {forms}." if len(needs) == 1 else "Register a service for each purpose, with its own form."
             )
             yield Finding("registered_wider", rule.source, key, what, fix)
+
+
+def outside_categories(configuration: Configuration) -> Iterator[Finding]:
+    """Finds attributes of a registration that the service's entity categories never let go."""
+    for party in configuration.parties.values():
+        marks, known = party.federation.marks, configuration.catalogue.attributes
+        outside = [name for name in party.attributes if not lets(marks, known[name].saml)]
+        if outside:
+            what = f"none of the service's entity categories has {', '.join(outside)}: always withheld."
+            rule, fix = party.attributes[outside[0]], f"Remove {' and '.join(outside)}."
+            yield Finding("outside_categories", rule.source, f"attributes.{outside[0]}", what, fix)
 
 
 def unused(case: LintCase) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from policies.catalogue import Catalogue
 from policies.derive import available
 from policies.examples import BLOCKED, Example, Situation
 from policies.forms import MULTIPLE, AttributeKind
+from policies.load.federation import read_marks, read_raf
 from policies.load.purposes import form_of, known_attributes
 from policies.load.table import Table
 from policies.parties import ClientId
@@ -39,7 +40,7 @@ def read_examples(purpose: Table, catalogue: Catalogue) -> tuple[Example, ...]:
 
 
 def read_situation(table: Table, catalogue: Catalogue, *, today: date | None) -> Situation:
-    """A made-up login: `on`, `loa`, `asked`, `given`, and the source's `sphere`.
+    """A made-up login: `on`, `loa`, `asked`, `given`, `refeds_assurance`, and the source's `sphere` and `only_for`.
 
     With `today` it needs no day, and each value has to be usable. An example may show what becomes of an unusable one.
     """
@@ -54,7 +55,13 @@ def read_situation(table: Table, catalogue: Catalogue, *, today: date | None) ->
     return Situation(
         on=on,
         asked=tuple(AskedAttribute(name, form) for name, form in sorted(_forms(asked, catalogue).items())),
-        offered=Offered(values, table.level("loa"), table.sphere()),
+        offered=Offered(
+            values,
+            table.level("loa"),
+            table.sphere(),
+            frozenset(read_raf(table)),
+            read_marks(table, "only_for"),
+        ),
     )
 
 

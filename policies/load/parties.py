@@ -9,6 +9,7 @@ from policies.attributes import AttributeName
 from policies.catalogue import Catalogue
 from policies.load.certificates import SELF_SIGNED_TLS, TLS, read_certificate_name
 from policies.load.client_answers import fault_of_encryption_keys
+from policies.load.federation import read_federation
 from policies.load.kiosks import CODE
 from policies.load.openid_client import read_openid_client
 from policies.load.profiles import check_profile
@@ -95,6 +96,7 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
         origins=read_origins(table, redirect_uris, public=public),
         enforce=table.flag("enforce"),
         sphere=table.sphere(),
+        federation=read_federation(table),
         openid=openid,
     )
     if public and openid.answers.key_algorithms:

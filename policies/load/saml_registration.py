@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection
 
 from policies.deviations import NO_SCOPING
+from policies.load.federation import read_marks
 from policies.load.peers import read_networks
 from policies.load.redirects import fault_of_address
 from policies.load.table import URI, Table
@@ -11,6 +12,7 @@ from policies.registrations.saml_registration import SamlRegistration
 
 KEYS = (
     *("answers", "authn_context", "proxies", "tell_requester", "authorities", "scopes", "certified"),
+    "only_for",
     *("client_certificate", "landings"),
 )
 _ANSWERS = {word: word for word in ("post", "artifact")}
@@ -20,6 +22,7 @@ MAX_PROXIES = 8
 # shibmd:Scope, as the domain of an address
 _SCOPE = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,125}[a-z0-9])?")
 _OF_A_PROXY = ("proxies", "tell_requester", "authorities")
+_ONLY_FOR_FIX = 'write only_for = ["https://refeds.org/category/code-of-conduct/v2"], or leave it out.'
 _LANDINGS_FIX = 'write [landings] with lines such as "RelayState" = "https://service.example/login".'
 
 
@@ -38,6 +41,7 @@ def read_saml_registration(table: Table, deviations: Collection[str]) -> SamlReg
         authorities=_each(table, "authorities", URI, 'write authorities = ["ENTITY ID"], or leave it out.'),
         scopes=_each(table, "scopes", _SCOPE, 'write scopes = ["city.example"], in small letters, or leave it out.'),
         certified=_each(table, "certified", URI, 'write certified = ["https://refeds.org/sirtfi"], or leave it out.'),
+        only_for=read_marks(table, "only_for", _ONLY_FOR_FIX),
         networks=read_networks(table),
         client_certificate=table.flag("client_certificate"),
         landings=_landings(table),

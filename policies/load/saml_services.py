@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from policies.attributes import EXACT, AttributeName
 from policies.catalogue import Catalogue
+from policies.load.federation import read_federation
 from policies.load.parties import REQUESTER_FIX, SP_TYPES, check_shown, read_purposes, read_rules
 from policies.load.providers import read_assurance
 from policies.load.table import MAX_TITLE, URI, Table
@@ -40,6 +41,7 @@ def read_saml_service(table: Table, files: Mapping[str, bytes], catalogue: Catal
         blind=table.flag("blind"),
         enforce=table.flag("enforce"),
         sphere=table.sphere(),
+        federation=read_federation(table),
         saml=service,
     )
     if len(party.purposes) > 1:

@@ -22,6 +22,8 @@ class SamlRegistration:
     scopes: tuple[str, ...] = ()
     # the assurance certifications that its metadata has to have, such as https://refeds.org/sirtfi
     certified: tuple[str, ...] = ()
+    # what a service has to have in its metadata to get anything of its answers: categories, certifications
+    only_for: frozenset[str] = frozenset()
     # the networks that its ArtifactResolutionService may lie in; none: public addresses alone
     networks: tuple[str, ...] = ()
     # whether we show it a TLS certificate when we fetch an answer

@@ -11,6 +11,7 @@ from policies.authentication import AskedAttribute, Offered
 from policies.catalogue import STANDARD
 from policies.errors import ReleaseDenied
 from policies.explain import Explanation, explain
+from policies.federation.categories import RAF, InFederation
 from policies.identifiability import bits_released
 from policies.parties import RelyingParty
 from policies.purposes import Purpose
@@ -21,6 +22,7 @@ from tests.policies.test_release_laws import CATALOGUE, PARTIES, PURPOSES, REQUE
 
 BIRTHDATE, EMAIL = AttributeName("birthdate"), AttributeName("email")
 LOW = LevelOfAssurance.LOW
+ANONYMOUS = "https://refeds.org/category/anonymous"
 WIDE = party((PARKING,), birthdate="exact", email="exact", address="exact")
 NEEDS = purpose((), LOW, birthdate="age_over(18)", email="exact")
 MARIA = offered(birthdate="1990-04-01", email="maria@post.example", address=HOME)
@@ -80,6 +82,21 @@ CASES = {
         explained(registration=replace(WIDE, sphere="eu"), source=replace(MARIA, sphere="other"), email="exact"),
         "other_sphere",
         ["The service would have to ask for a yes or no: its source lies in the sphere other."],
+    ),
+    "categories": (
+        explained(registration=replace(WIDE, federation=InFederation(frozenset({ANONYMOUS}))), email="exact"),
+        "other_category",
+        ["The service would have to have an entity category that lets email go: parties/parking.toml:1."],
+    ),
+    "unmarked": (
+        explained(source=replace(MARIA, only_for=frozenset({ANONYMOUS})), email="exact"),
+        "source_wants_more",
+        [f"The service would have to have {ANONYMOUS}, which its source wants: parties/parking.toml:1."],
+    ),
+    "assurance": (
+        explained(registration=replace(WIDE, federation=InFederation(assurance=(RAF,))), email="exact"),
+        "identity_unassured",
+        ["The person's identity would have to be as sure as refeds_assurance says: parties/parking.toml:1."],
     ),
     "box": (
         explained(NEEDS, WIDE, MARIA, "email", email="exact"),

@@ -18,6 +18,7 @@ SOUND = {
 }
 # file, text, the text in its place
 Edit = tuple[str, str, str]
+ANONYMOUS = "https://refeds.org/category/anonymous"
 AGE, LAW, BASIS = 'form = "age_over(18)"\nwhy', "law.en = ", 'basis = "public_task"'
 IN_FULL = 'form = "exact"\nwhy'
 ONE_MORE = '\n[attributes.{0}]\nform = "{1}"\nwhy.en = "To know it."\n\n[[examples]]'
@@ -55,6 +56,12 @@ FOUND: list[tuple[str, list[Edit], tuple[str, str], str]] = [
         "none of its",
     ),
     ("registered_wider", [(PARTY, '"age_over(18)"', '"exact"')], (PARTY, "birthdate ="), '"age_over(18)"'),
+    (
+        "outside_categories",
+        [(PARTY, "sector", f'entity_categories = ["{ANONYMOUS}"]\nsector')],
+        (PARTY, "birthdate ="),
+        "always withheld",
+    ),
     ("unused_attribute", [need("email", "exact")[0]], (PURPOSE, '"exact"\nwhy.en = "To know'), "registered for email"),
     ("embedding_identifier", [*need("person_identifier", "exact")], (PURPOSE, IN_FULL), "sex of citizens of"),
     ("embedding_identifier", [*need("person_identifier", "last4")], (PURPOSE, 'form = "last4"'), "SE (personnummer)"),

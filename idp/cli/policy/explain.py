@@ -128,7 +128,8 @@ def _captured(file: str, options: Options, configuration: Configuration, ask: Se
         end(code, detail, as_json=as_json, code=NO if result.tried else COULD_NOT_RUN)
     source = configuration.providers[ProviderId(options.party or "")]
     on = datetime.fromtimestamp(options.now, tz=UTC).date()
-    return Situation(on=on, asked=asked, offered=replace(accepted.offered, sphere=source.sphere))
+    offered = replace(accepted.offered, sphere=source.sphere, only_for=source.saml.only_for)
+    return Situation(on=on, asked=asked, offered=offered)
 
 
 def _asked(text: str, configuration: Configuration, *, as_json: bool) -> AskedAttribute:

@@ -84,7 +84,8 @@ def _recalled(
     if purpose is None or party is None or purpose.digest != sent["policy"]:
         return None
     source = whose.providers.get(ProviderId(decision["source"]))
-    return recall(said, purpose, party, source.sphere if source else "", whose.catalogue)
+    wanted = source.saml.only_for if source else frozenset[str]()
+    return recall(said, purpose, party, source.sphere if source else "", whose.catalogue, wanted)
 
 
 def _head(sent: Facts, decision: Facts) -> dict[str, object]:

@@ -23,7 +23,7 @@ class Services:
 
     def __init__(self, parties: Mapping[ClientId, RelyingParty]) -> None:
         self._known = {
-            name: KnownService(party, party.saml, pinned_service(party.saml, party.source))
+            name: KnownService(party, party.saml, pinned_service(party.saml, party.source, party.federation.marks))
             for name, party in parties.items()
             if party.saml is not None
         }

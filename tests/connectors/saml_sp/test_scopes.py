@@ -4,11 +4,16 @@ import re
 
 import pytest
 
+from connectors.metadata.pinned_service import pinned_service
 from connectors.saml_sp.connector import SamlConnector
+from connectors.saml_sp.own_metadata import service_provider_metadata
 from idp.keys.file import FileSigner
 from policies.attributes import AttributeName
 from policies.errors import AssertionRejected, Misconfigured
+from policies.federation.categories import RAF
+from policies.parties import Source
 from policies.registrations.saml_registration import SamlRegistration
+from policies.registrations.saml_service import SamlService
 from tests.connectors import forge
 from tests.connectors.forge import ACS, NOW, SP, Reply
 
@@ -90,3 +95,23 @@ def test_a_provider_starts_only_with_the_certifications_that_its_registration_wa
     connector(idp, signer, of_entity=CERTIFIED, saml=wanted)
     with pytest.raises(Misconfigured, match="assurance-certification"):
         connector(idp, signer, of_entity=CERTIFIED.replace("sirtfi", "sirtfi2"), saml=wanted)
+
+
+def test_refeds_assurance_is_read_from_the_answer_and_nothing_else_in_its_place(
+    idp: forge.SigningParty, signer: FileSigner
+) -> None:
+    by = connector(idp, signer)
+    values = (RAF, f"{RAF}/IAP/medium", "urn:mace:example:gold", f"{RAF}/IAP/invented")
+    reply = Reply(attributes=(forge.attribute("urn:oid:1.3.6.1.4.1.5923.1.1.1.11", *values),))
+    message = forge.post(forge.signed(reply.xml(), [reply.response_id], idp))
+    offered = by.receive(message, forge.expectation(), NOW).offered
+    assert offered.assurance == {RAF, f"{RAF}/IAP/medium"}
+    assert not offered.attributes
+
+
+def test_a_service_has_the_categories_that_its_metadata_has(signer: FileSigner) -> None:
+    plain = service_provider_metadata(entity_id=SP, acs_url=ACS, signer=signer, now=NOW, valid_for=60)
+    certified = re.sub(rb"(<md:SPSSODescriptor)", CERTIFIED.encode() + rb"\1", plain, count=1)
+    assert pinned_service(SamlService(SP, certified), Source("parties/x.toml", 1), {SIRTFI}).facts.marks == {SIRTFI}
+    with pytest.raises(Misconfigured, match="entity_categories"):
+        pinned_service(SamlService(SP, plain), Source("parties/x.toml", 1), {SIRTFI})
