@@ -15,7 +15,8 @@ import ssl
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any, Self  # Any: the signature of httpcore2's backends has it
@@ -30,6 +31,7 @@ Networks = Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]
 # All addresses of a host and port, as texts. It may block.
 Resolver = Callable[[str, int], Sequence[str]]
 
+NOT_MODIFIED = 304
 _PORTS = {"https": 443, "http": 80}
 # A name has a few addresses; each is worth one attempt
 _MAX_ATTEMPTS = 4
@@ -50,6 +52,15 @@ class HttpAnswer:
     time: int | None
     body: bytes = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAnswer:
+    """The head of an answer as `HttpAnswer` has it, and its body, which is still to come."""
+
+    status: int
+    pieces: Iterator[bytes] = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
 
 
 class Fetcher:
@@ -92,6 +103,20 @@ class Fetcher:
         """Post a form (application/x-www-form-urlencoded), once, and take every status except a redirection."""
         with self.channel(networks, connections=1, keep=False) as channel:
             return channel.ask(url, form=form, headers=headers or {}, limit=limit, timeout=timeout)
+
+    @contextmanager
+    def opened(
+        self, url: str, *, headers: Mapping[str, str], networks: Sequence[str] = (), limit: int, timeout: float
+    ) -> Iterator["OpenAnswer"]:
+        """A large body of a 200 at `url`, piece by piece, within the limit and deadline of the whole; or that of a 304.
+
+        Only a request with `If-None-Match` in its `headers` is answered by 304. Raises `FetchError`, while it is read too.
+        """
+        with (
+            self.channel(networks, connections=1, keep=False) as channel,
+            channel.opened(url, headers=headers, limit=limit, timeout=timeout, only_ok=True) as answer,
+        ):
+            yield answer
 
     def channel(self, networks: Sequence[str], *, connections: int, keep: bool = True) -> "Channel":
         """A way to one peer, whose addresses are public or lie in `networks`."""
@@ -166,18 +191,35 @@ class Channel:
 
         Every status but a redirection is taken, with `only_ok` 200 alone. Nothing is sent twice.
         """
-        parts = judged_url(url, demo=self._demo)
-        sent = {"Host": parts.netloc, "Accept-Encoding": "identity", "User-Agent": "ciconia", **(headers or {})}
+        sent = dict(headers or {})
         if form is not None:
             content = urlencode(form).encode("ascii")
             sent["Content-Type"] = "application/x-www-form-urlencoded"
+        with self.opened(url, content=content, headers=sent, limit=limit, timeout=timeout, only_ok=only_ok) as answer:
+            body = b"".join(answer.pieces)
+            return HttpAnswer(answer.status, _time(answer.headers.get("date", "")), body, answer.headers)
+
+    @contextmanager
+    def opened(
+        self,
+        url: str,
+        *,
+        content: bytes | None = None,
+        headers: Mapping[str, str],
+        limit: int,
+        timeout: float,
+        only_ok: bool = False,
+    ) -> Iterator["OpenAnswer"]:
+        """As `ask`, before the body is read; whoever reads its pieces stays in this thread."""
+        parts = judged_url(url, demo=self._demo)
+        sent = {"Host": parts.netloc, "Accept-Encoding": "identity", "User-Agent": "ciconia", **headers}
         if content is not None:
             sent["Content-Length"] = str(len(content))
         if not self._keep:
             sent["Connection"] = "close"
         bounds = self._backend.bounds
         bounds.deadline, bounds.octets = time.monotonic() + timeout, limit + _OVERHEAD
-        waiting = {"timeout": {"pool": timeout}}
+        waiting, begun = {"timeout": {"pool": timeout}}, False
         try:
             with self._pool.stream(
                 "GET" if content is None else "POST",
@@ -186,7 +228,9 @@ class Channel:
                 content=content,
                 extensions=waiting,
             ) as response:
-                return _answer(response, parts, limit, only_ok=only_ok)
+                answer = _opened(response, parts, limit, only_ok=only_ok, known="If-None-Match" in sent)
+                begun = True
+                yield answer
         except httpcore2.TimeoutException as error:
             raise FetchError("deadline", f"{parts.netloc} took more than {timeout:g} seconds.", NETWORK) from error
         except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
@@ -195,6 +239,8 @@ class Channel:
                 raise FetchError("tls", f"{parts.netloc} has no TLS certificate that we trust, or no TLS.") from error
             raise FetchError("connection", f"{parts.netloc} cannot be reached over HTTP.", NETWORK) from error
         except ValueError as error:
+            if begun:
+                raise
             # A host that TLS cannot name, UnicodeError among them. The caller has many peers, and must outlive this one.
             raise FetchError("connection", f"{parts.netloc} cannot be asked over HTTP.", REGISTRATION) from error
 
@@ -222,13 +268,14 @@ def _url(parts: SplitResult) -> httpcore2.URL:
     )
 
 
-def _answer(response: httpcore2.Response, parts: SplitResult, limit: int, *, only_ok: bool) -> HttpAnswer:
-    """Judge the head, and read the body while it stays within its limit."""
+def _opened(response: httpcore2.Response, parts: SplitResult, limit: int, *, only_ok: bool, known: bool) -> "OpenAnswer":
+    """Judge the head; the body is judged while it is read."""
     fields = [(name.lower(), value.strip().lower()) for name, value in response.headers]
-    if 300 <= response.status < 400:  # noqa: PLR2004 - redirection, RFC 9110 §15.4
+    same = known and response.status == NOT_MODIFIED
+    if 300 <= response.status < 400 and not same:  # noqa: PLR2004 - redirection, RFC 9110 §15.4
         # A client that follows redirects goes where a stranger says, past the judged address.
         raise FetchError("redirect", f"{parts.netloc} redirects ({response.status}), and redirects are not followed.")
-    if only_ok and response.status != 200:  # noqa: PLR2004 - OK
+    if only_ok and response.status != 200 and not same:  # noqa: PLR2004 - OK
         raise FetchError("status", f"{parts.netloc} answers {response.status}.")
     if any(name == b"content-encoding" and value != b"identity" for name, value in fields):
         # Nobody asked for it, and a few octets of gzip are gigabytes.
@@ -237,14 +284,18 @@ def _answer(response: httpcore2.Response, parts: SplitResult, limit: int, *, onl
     # h11 has judged it: digits, few, and one
     if int(dict(fields).get(b"content-length", b"0")) > limit:
         raise too_large
-    body = bytearray()
-    for chunk in response.iter_stream():
-        body += chunk
-        if len(body) > limit:
-            raise too_large
+
+    def pieces() -> Iterator[bytes]:
+        size = 0
+        for chunk in response.iter_stream():
+            size += len(chunk)
+            if size > limit:
+                raise too_large
+            yield chunk
+
     # The octets as they came: a lower-cased date is none
     found = {name.lower().decode("latin-1"): value.decode("latin-1").strip() for name, value in response.headers}
-    return HttpAnswer(response.status, _time(found.get("date", "")), bytes(body), found)
+    return OpenAnswer(response.status, pieces(), found)
 
 
 def _time(date: str) -> int | None:

@@ -195,6 +195,8 @@ class IdentityProvider:
     openid: OpenIDRegistration | None = None
     # how a SAML provider is asked, and how much of its answer counts
     saml: SamlRegistration = field(default_factory=SamlRegistration)
+    # the federation whose metadata knows it; "" where its own is pinned in a file, and `metadata` holds it
+    federation: str = ""
 
     @property
     def fetched(self) -> bool:

@@ -5,6 +5,7 @@ A copy is in memory, one is kept, and one may come. Somebody who can write the k
 
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
+from typing import Protocol
 
 from connectors.addresses import FetchError
 from connectors.formats.eidas.metadata import PeerFacts
@@ -58,7 +59,19 @@ def looked(known: Held | None, stored: Held | None) -> CopyChange:
     return CopyChange.NOTHING
 
 
-def check_newer(came: PeerFacts, before: PeerFacts) -> None:
+class Dated(Protocol):
+    """Metadata that says something until it ends."""
+
+    @property
+    def valid_until(self) -> int:
+        """Its end."""
+
+    @property
+    def digest(self) -> str:
+        """What it says: the same of two that say the same."""
+
+
+def check_newer(came: Dated, before: Dated) -> None:
     """Check that a new copy says the same as the one before, or ends later. Raises `FetchError`.
 
     The same facts may end earlier, as several processes of a node publish them.

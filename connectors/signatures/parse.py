@@ -275,8 +275,8 @@ def attributes(element: Element) -> dict[str, str]:
     return dict(pairs(element))
 
 
-def canonical(element: Element, prefixes: Sequence[str] = ()) -> bytes:
-    """Exclusive C14N 1.0 without comments (http://www.w3.org/2001/10/xml-exc-c14n#).
+def canonical(element: Element, prefixes: Sequence[str] = (), most: int = MAX_CANONICAL) -> bytes:
+    """Exclusive C14N 1.0 without comments (http://www.w3.org/2001/10/xml-exc-c14n#), of at most `most` octets.
 
     Raises `AssertionRejected` where it fails or says nothing: an empty string is signed easily (Fragile Lock, 2025).
     """
@@ -288,6 +288,6 @@ def canonical(element: Element, prefixes: Sequence[str] = ()) -> bytes:
         raise AssertionRejected("canonicalisation", "a message that cannot be canonicalised") from None
     if not octets.startswith(b"<"):
         raise AssertionRejected("canonicalisation", "a message that canonicalises to nothing")
-    if len(octets) > MAX_CANONICAL:
-        raise AssertionRejected("canonicalisation", f"a message that canonicalises to more than {MAX_CANONICAL} octets")
+    if len(octets) > most:
+        raise AssertionRejected("canonicalisation", f"a message that canonicalises to more than {most} octets")
     return octets

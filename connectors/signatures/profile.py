@@ -35,10 +35,10 @@ SIGNED_INFO = f"{{{DS}}}SignedInfo"
 SIGNATURE_VALUE = f"{{{DS}}}SignatureValue"
 KEY_INFO = f"{{{DS}}}KeyInfo"
 
-DIGESTS: Mapping[str, Callable[[bytes], bytes]] = {
-    SHA256_URI: lambda octets: hashlib.sha256(octets).digest(),
-    "http://www.w3.org/2001/04/xmldsig-more#sha384": lambda octets: hashlib.sha384(octets).digest(),
-    "http://www.w3.org/2001/04/xmlenc#sha512": lambda octets: hashlib.sha512(octets).digest(),
+DIGESTS: Mapping[str, Callable[..., "hashlib._Hash"]] = {
+    SHA256_URI: hashlib.sha256,
+    "http://www.w3.org/2001/04/xmldsig-more#sha384": hashlib.sha384,
+    "http://www.w3.org/2001/04/xmlenc#sha512": hashlib.sha512,
 }
 # The names of hashlib and pyca
 DIGEST_URIS: Mapping[str, str] = dict(zip(("sha256", "sha384", "sha512"), DIGESTS, strict=True))
@@ -63,7 +63,7 @@ class SignedInfo:
     algorithm: SignatureAlgorithm
     referenced_id: str
     reference_prefixes: tuple[str, ...]
-    digest: Callable[[bytes], bytes]
+    digest: Callable[..., "hashlib._Hash"]
     digest_value: bytes
 
 

@@ -138,7 +138,7 @@ def _covered(
 ) -> list[Signed]:
     """Verify every Signature and cut it out of the tree; the octets that each covers."""
     # 6. and 7. Each SignedInfo, while the tree is still whole.
-    references = [(parent, signature, _judge(parent, signature, keys, profile)) for parent, signature in signatures]
+    references = [(parent, signature, judge(parent, signature, keys, profile)) for parent, signature in signatures]
     for parent, _, (info, _) in references:
         if not info.referenced_id and not (shape.whole and parent is root):
             raise SignatureInvalid("reference", "a Reference that leaves the Signature's parent")
@@ -147,7 +147,7 @@ def _covered(
     for parent, signature, (info, key) in references:
         cut(parent, signature)
         signed_octets = canonical(parent, info.reference_prefixes)
-        if info.digest(signed_octets) != info.digest_value:
+        if info.digest(signed_octets).digest() != info.digest_value:
             raise SignatureInvalid("digest", "a digest that does not match")
         covered.append(Signed(octets=signed_octets, key_id=key.key_id))
     return covered
@@ -220,10 +220,8 @@ def _placed(signature: Element, parent: Element, shape: Shape) -> bool:
     return parent[0].tag == shape.issuer and before is parent[0] if shape.issuer else before is None
 
 
-def _judge(
-    parent: Element, signature: Element, keys: Sequence[PinnedKey], profile: Profile
-) -> tuple[SignedInfo, PinnedKey]:
-    """The SignedInfo of a Signature and the key that verified its octets."""
+def judge(parent: Element, signature: Element, keys: Sequence[PinnedKey], profile: Profile) -> tuple[SignedInfo, PinnedKey]:
+    """Steps 6 and 7 of `verify`: the SignedInfo of a Signature in its parent, and the key that verified its octets."""
     children = list(signature)
     tags = [child.tag for child in children]
     if tags[:2] != [SIGNED_INFO, SIGNATURE_VALUE] or tags[2:] not in ([], [KEY_INFO]):

@@ -6,6 +6,7 @@
 | `parties/*.toml` | one relying party each; `parties/*.jwks.json` their keys, `metadata/*.xml` where they speak SAML |
 | `providers/*.toml` | one identity provider or another country's node each; `metadata/*.xml`, `metadata/*.json` pinned |
 | `nodes/*.toml` | one node of another country each that may ask us; `metadata/*.pem` who signs a node's metadata |
+| `federations/*.toml` | one federation each, whose operator signs the metadata of many; `metadata/*.pem` its keys |
 | `metadata/*.pem`, `metadata/*.crl` | authorities that issue a node's certificates, and what they revoked |
 | `operators/*.pub` | who may change all of it: the public keys of one person each |
 | `catalogue.toml` | the city's own attributes, if it has any |
@@ -24,7 +25,10 @@ from policies.attributes import EXACT, AttributeName
 from policies.catalogue import STANDARD, Catalogue
 from policies.errors import Misconfigured, Problem
 from policies.examples import Example, Situation, differences, party_with_everything
+from policies.federations import Federation, FederationId
 from policies.load.examples import read_examples, read_situation
+from policies.load.federations import PATTERN as FEDERATIONS
+from policies.load.federations import read_federation
 from policies.load.logout import GROUPS_FILE, read_session_groups
 from policies.load.operators import PATTERN as OPERATORS
 from policies.load.operators import read_operators
@@ -61,6 +65,7 @@ PATTERNS = (
     "parties/*.jwks.json",
     "providers/*.toml",
     "nodes/*.toml",
+    FEDERATIONS,
     "metadata/*.xml",
     "metadata/*.pem",
     "metadata/*.crl",
@@ -84,6 +89,8 @@ class Configuration:
     operators: Operators = field(default_factory=dict)
     # those of whose services a citizen signs in to once
     session_groups: Mapping[str, SessionGroup] = field(default_factory=dict)
+    # in the order of their files: what an earlier one has, no later one shadows
+    federations: Mapping[FederationId, Federation] = field(default_factory=dict)
 
     @property
     def clients(self) -> Mapping[ClientId, RelyingParty]:
@@ -128,6 +135,7 @@ def examine(files: Mapping[str, bytes], before: Before | None = None) -> tuple[C
     parties = sorted([*parties, *known.values()], key=lambda one: one.source.file)
     providers = [read_provider(table, files, catalogue) for table in _tables(files, "providers/*.toml", problems)]
     nodes = [read_node(table, files) for table in _tables(files, "nodes/*.toml", problems)]
+    federations = [read_federation(table, files) for table in _tables(files, FEDERATIONS, problems)]
     configuration = Configuration(
         purposes=purposes,
         parties=_unique("client_id", ((one.client_id, one, one.source) for one in parties), problems),
@@ -137,7 +145,12 @@ def examine(files: Mapping[str, bytes], before: Before | None = None) -> tuple[C
         nodes=_unique("id", ((one.node_id, one, one.source) for one in nodes), problems),
         operators=read_operators(files, problems),
         session_groups=_session_groups(files, problems),
+        federations=_unique("id", ((one.federation_id, one, one.source) for one in federations), problems),
     )
+    for provider in providers:
+        if provider.federation and provider.federation not in configuration.federations:
+            what, fix = f"`{provider.federation}` is none.", nearest(provider.federation, configuration.federations)
+            problems.append(Problem(provider.source.file, provider.source.line, "federation", what, fix))
     # Two providers of one namespace could each speak of the other's citizens: both make the same `sub`
     _unique("namespace", ((one.namespace, one, one.source) for one in providers), problems)
     entities = [(one.entity_id, one.source) for one in providers] + [(one.peer.entity_id, one.source) for one in nodes]

@@ -59,7 +59,8 @@ def read_node(table: Table, files: Mapping[str, bytes]) -> RequestingNode:
 def read_peer(table: Table, files: Mapping[str, bytes]) -> Peer:
     """The keys of a peer in a provider's or a node's table. Problems go to the table's list."""
     entity_id = table.matching("entity_id", URI, "write the entityID of its metadata, sign by sign.")
-    anchors, certificates = _anchors(table, files), _certificates(table, files)
+    anchors = _anchors(table, files)
+    certificates = read_certificates(table, files, "metadata_certificate", _CERTIFICATE_FIX)
     return Peer(
         entity_id=EntityId(entity_id),
         country=table.country("country"),
@@ -100,23 +101,20 @@ def _metadata_url(table: Table, entity_id: str) -> str:
     return url
 
 
-def _certificates(table: Table, files: Mapping[str, bytes]) -> tuple[bytes, ...]:
-    """DER of each certificate of the named file, or of each file of a list; a file may hold several."""
-    key = "metadata_certificate"
-    one = [] if table.is_list(key) else filter(None, [table.text(key, _CERTIFICATE_FIX)])
-    names = table.texts(key, _CERTIFICATE_FIX) if table.is_list(key) else tuple(one)
+def read_certificates(table: Table, files: Mapping[str, bytes], key: str, fix: str) -> tuple[bytes, ...]:
+    """DER of each certificate of the file that `key` names, or of each file of a list; a file may hold several."""
+    one = [] if table.is_list(key) else filter(None, [table.text(key, fix)])
+    names = table.texts(key, fix) if table.is_list(key) else tuple(one)
     found: list[bytes] = []
     for name in dict.fromkeys(names):
-        certificates, fault = (
-            ders_of_pem(files[name], CERTIFICATES) if table.has_file(key, name, files, _CERTIFICATE_FIX) else ((), "")
-        )
+        certificates, fault = ders_of_pem(files[name], CERTIFICATES) if table.has_file(key, name, files, fix) else ((), "")
         if fault:
-            table.problem(key, f"{name} {fault}", _CERTIFICATE_FIX)
+            table.problem(key, f"{name} {fault}", fix)
         else:
             found += certificates
     if len(found) > _MAX_PINNED or len(set(found)) != len(found):
         what = f"names a certificate twice, or more than {_MAX_PINNED}."
-        table.problem(key, what, "pin those whose keys sign this node's metadata now, or next.")
+        table.problem(key, what, "pin those whose keys sign this metadata now, or next.")
     return tuple(found)
 
 

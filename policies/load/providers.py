@@ -18,7 +18,7 @@ _BINDINGS = {"redirect": "redirect", "post": "post"}
 _TEST = {word: word for word in (ONLY_TEST, ALSO_TEST)}
 # The keys that not every protocol has
 _OF_SAML = (
-    *("metadata", "attributes", "subject", "notified", "name_id_format", "entity_id", "binding", "networks"),
+    *("metadata", "federation", "attributes", "subject", "notified", "name_id_format", "entity_id", "binding", "networks"),
     *saml.KEYS,
 )
 _OF_OPENID = ("metadata", "attributes", "subject", "notified", "networks", *openid.KEYS)
@@ -37,6 +37,7 @@ _ADDRESS_PARTS = ("street", "postal_code", "locality", "region", "country")
 # the transliteration of a name to Latin script (eIDAS Attribute Profile)
 _LATIN = "latin"
 _METADATA_FIX = "put the provider's metadata into metadata/NAME.xml, and name it."
+_FEDERATION_FIX = 'write federation = "research", the id of a file in federations/, or leave it out and pin `metadata`.'
 _NOTIFIED = "http://eidas.europa.eu/LoA/"
 _NOT_NOTIFIED = "http://eidas.europa.eu/NotNotified/LoA/"
 
@@ -78,6 +79,7 @@ def _identity_provider(
             else table.matching("entity_id", URI, "write the entityID of its metadata, sign by sign.")
         ),
         metadata=openid.metadata_of(table, files) if of_openid else _metadata(table, files),
+        federation="" if of_openid else table.text("federation", _FEDERATION_FIX, default=""),
         attributes={wire: target for wire, target in targets.items() if target[1] != _LATIN},
         subject_attribute=subject,
         assurance=read_assurance(table),
@@ -97,6 +99,10 @@ def _identity_provider(
 
 
 def _metadata(table: Table, files: Mapping[str, bytes]) -> bytes:
+    if "federation" in table and "metadata" not in table:
+        return b""
+    if "federation" in table:
+        table.problem("federation", "stands beside metadata, and two sources could contradict.", "keep one of the two.")
     name = table.text("metadata", _METADATA_FIX)
     return files[name] if name and table.has_file("metadata", name, files, _METADATA_FIX) else b""
 

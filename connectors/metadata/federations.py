@@ -1,0 +1,223 @@
+"""All registered federations, as their last good copies have them: an entity is judged and parsed when it is first used.
+
+A copy is two files in a private folder, which every worker maps: `octets` and `index` (`federation_index.py`). The index is
+sealed with a key of ours, and has the SHA-256 of each entity: who can write into the folder takes away, and adds nothing.
+"""
+
+import hmac
+import mmap
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from connectors.addresses import FetchError
+from connectors.formats.grammar import written
+from connectors.metadata.federated import FederatedEntity
+from connectors.metadata.federation_index import CopyHead, Index, Row, ends
+from connectors.metadata.judgement import check_addresses
+from connectors.signatures.aggregate import signed_entity
+from connectors.signatures.parse import attributes
+from connectors.signatures.second_reading import judge_reading
+from policies.errors import AssertionRejected, PeerUnavailable
+from policies.federations import Federation, FederationId
+from policies.parties import EntityId
+
+INDEX, WAITING = "index", "waiting"
+# Parsed entities that a worker keeps: those who sign in today come from a few hundred
+MOST_PARSED = 512
+# The MAC of octets, under a key of the broker's
+Seal = Callable[[bytes], bytes]
+
+
+class FederationCopy:
+    """One copy of a federation's metadata, opened. ValueError where its seal is another, or it cannot be read; OSError."""
+
+    def __init__(self, folder: Path, seal: Seal, *, name: str = INDEX) -> None:
+        index = opened(folder, seal, name)
+        self.head: CopyHead = index.head
+        self._rows = {row.entity_id: row for row in index.rows}
+        with (folder / index.head.octets).open("rb") as file:
+            self._octets = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def rows(self) -> Collection[Row]:
+        """All entities that count."""
+        return self._rows.values()
+
+    def octets(self, entity_id: str) -> bytes:
+        """The canonical octets of an entity, as they stand in the aggregate. KeyError for one that it does not have."""
+        row = self._rows[entity_id]
+        return self._octets[row.begin : row.end]
+
+    def judged(self, entity_id: EntityId, federation: FederationId, *, demo: bool) -> FederatedEntity:
+        """The entity, parsed and judged. KeyError as `octets`; `FetchError`, `AssertionRejected` if it cannot be used."""
+        row, octets = self._rows[entity_id], self.octets(entity_id)
+        if sha256(octets).hexdigest() != row.digest:
+            raise FetchError("metadata_changed", "its octets on this machine are not those that were verified.")
+        signed = signed_entity(self.head.head.encode(), octets, self.head.tail.encode(), self.head.key_id)
+        root = signed.tree()
+        judge_reading(signed.octets, root, "an entity of a federation")
+        if attributes(root).get("entityID") != entity_id:
+            raise FetchError("metadata_entity", "its entityID is another than in the index.")
+        places = [attributes(one) for one in root.iter("{*}*")]
+        check_addresses((one[key] for one in places for key in ("Location", "ResponseLocation") if key in one), demo=demo)
+        return FederatedEntity(
+            entity_id=entity_id,
+            federation=federation,
+            octets=signed.octets,
+            valid_until=ends(root, self.head.valid_until),
+            roles=frozenset(row.roles.split()),
+            authority=row.authority,
+            categories=frozenset(row.categories),
+        )
+
+
+def opened(folder: Path, seal: Seal, name: str) -> Index:
+    """The index of a copy, whose seal is ours. ValueError, OSError."""
+    mac, _, octets = (folder / name).read_bytes().partition(b"\n")
+    if not hmac.compare_digest(mac, seal(octets).hex().encode()):
+        raise ValueError("an index that somebody else wrote")
+    return Index.read(octets)
+
+
+def put(folder: Path, index: Index, seal: Seal, *, name: str = INDEX) -> None:
+    """Write a sealed index in the place of the one before, whole or not at all."""
+    octets = index.written()
+    new = folder / f".{name}.new"
+    with new.open("wb") as file:
+        file.write(seal(octets).hex().encode() + b"\n" + octets)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(folder / name)
+
+
+@dataclass(frozen=True, slots=True)
+class FederationState:
+    """How a federation stands: `why` says why nothing of it counts, "" where it does."""
+
+    federation_id: FederationId
+    head: CopyHead | None
+    why: str
+    waiting: str  # the digest that waits for an operator, "" for none
+
+
+class Federations:
+    """Implements `connectors.metadata.federated.FederatedEntities`.
+
+    `pinned` are the entity ids of everybody whose metadata an operator pinned: no federation speaks for them. Of two
+    federations that have an entity, the first counts.
+    """
+
+    def __init__(
+        self,
+        federations: Mapping[FederationId, Federation],
+        *,
+        folder: Path,
+        seal: Seal,
+        pinned: Collection[EntityId] = (),
+        demo: bool = False,
+    ) -> None:
+        self.registered = dict(federations)
+        self._folder, self._seal, self._pinned, self._demo = folder, seal, frozenset(pinned), demo
+        self._copies: dict[FederationId, FederationCopy] = {}
+        self._seen: dict[FederationId, tuple[int, int]] = {}
+        self._parsed: OrderedDict[tuple[FederationId, EntityId], FederatedEntity] = OrderedDict()
+        self._lock = threading.Lock()
+        self.look()
+
+    def folder(self, federation_id: FederationId) -> Path:
+        """Where a federation's copies lie."""
+        return self._folder / federation_id
+
+    def look(self) -> None:
+        """Take over the copies that came since the last look, from whichever process. A bad one leaves the former."""
+        for federation_id, federation in self.registered.items():
+            folder = self.folder(federation_id)
+            try:
+                found = (folder / INDEX).stat()
+                mark = found.st_mtime_ns, found.st_ino
+                if self._seen.get(federation_id) == mark:
+                    continue
+                copy = FederationCopy(folder, self._seal)
+            except (OSError, ValueError):
+                continue
+            if copy.head.registered != federation.digest:
+                continue
+            with self._lock:
+                self._copies[federation_id], self._seen[federation_id] = copy, mark
+                for key in [key for key in self._parsed if key[0] == federation_id]:
+                    del self._parsed[key]
+
+    def copy(self, federation_id: FederationId) -> FederationCopy | None:
+        """The copy in use, None before the first."""
+        return self._copies.get(federation_id)
+
+    def waiting(self, federation_id: FederationId) -> Index | None:
+        """The copy that waits for an operator, None where there is none."""
+        try:
+            found = opened(self.folder(federation_id), self._seal, WAITING)
+        except (OSError, ValueError):
+            return None
+        return found if found.head.registered == self.registered[federation_id].digest else None
+
+    def entity(self, entity_id: EntityId, now: int) -> FederatedEntity:
+        """`FederatedEntities.entity`."""
+        if entity_id in self._pinned:
+            raise PeerUnavailable(f"the metadata of {entity_id} is pinned: no federation speaks for it.")
+        why = f"no federation knows {entity_id}."
+        for federation_id in self.registered:
+            copy = self._copies.get(federation_id)
+            if copy is None:
+                continue
+            try:
+                found = self._parsed.get((federation_id, entity_id)) or self._first(federation_id, copy, entity_id)
+            except KeyError:
+                continue
+            except (FetchError, AssertionRejected) as error:
+                what = f"the metadata of {entity_id} in {federation_id} is refused ({error.check})."
+                raise PeerUnavailable(what) from error
+            if found.valid_until > now:
+                return found
+            why = f"the metadata of {entity_id} in {federation_id} ended at {written(found.valid_until)}."
+        raise PeerUnavailable(why)
+
+    def among(self, federation: FederationId, role: str) -> Iterator[EntityId]:
+        """`FederatedEntities.among`."""
+        copy = self._copies.get(federation)
+        for row in copy.rows() if copy is not None else ():
+            if role in row.roles.split() and row.entity_id not in self._pinned:
+                yield EntityId(row.entity_id)
+
+    def states(self, now: int) -> tuple[FederationState, ...]:
+        """How each registered federation stands."""
+        return tuple(self._state(federation_id, now) for federation_id in self.registered)
+
+    def _state(self, federation_id: FederationId, now: int) -> FederationState:
+        copy, why = self._copies.get(federation_id), ""
+        if copy is None:
+            why = "no copy of its metadata is held."
+        elif copy.head.valid_until <= now:
+            why = f"its metadata ended at {written(copy.head.valid_until)}."
+        waiting = self.waiting(federation_id)
+        return FederationState(
+            federation_id,
+            copy.head if copy is not None else None,
+            why,
+            waiting.head.digest if waiting is not None else "",
+        )
+
+    def _first(self, federation_id: FederationId, copy: FederationCopy, entity_id: EntityId) -> FederatedEntity:
+        """Parse and judge an entity, and keep it while it is used."""
+        found = copy.judged(entity_id, federation_id, demo=self._demo)
+        with self._lock:
+            if self._copies.get(federation_id) is copy:
+                self._parsed[federation_id, entity_id] = found
+                if len(self._parsed) > MOST_PARSED:
+                    self._parsed.popitem(last=False)
+        return found

@@ -1,0 +1,139 @@
+"""The sources of federations: one worker of a machine at a time fetches, and all take up what came.
+
+What is held counts until it ends, whatever a fetch brings. A refusal is written beside the copy, so that no worker tries
+again before it is due, and `ciconia doctor` says it.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from connectors.addresses import MACHINE, FetchError
+from connectors.metadata.federation_index import CopyHead, Index
+from connectors.metadata.federation_source import tidy
+from connectors.metadata.federations import INDEX, WAITING, Federations, Seal, opened, put
+from idp.protocols.saml.federation_child import Job, in_child
+from policies.errors import RequestRefused
+from policies.federations import Federation, FederationId
+
+TRIED = "tried"
+_FIRST_AGAIN, _MOST_DOUBLED = 30, 10
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """The last fetch of a federation on this machine: a refusal, or "" where it was good; `failures` in a row."""
+
+    time: int
+    failures: int = 0
+    check: str = ""
+    detail: str = ""
+    mend: str = ""
+
+    def due(self, federation: Federation) -> int:
+        """When it is tried again: after half a minute, one minute, two and so on, up to the usual pause."""
+        pause = federation.refresh_seconds
+        if self.failures:
+            pause = min(pause, _FIRST_AGAIN << min(self.failures - 1, _MOST_DOUBLED))
+        return self.time + pause
+
+
+def tried(folder: Path) -> Tried | None:
+    """The last fetch, None before the first."""
+    try:
+        return Tried(**json.loads((folder / TRIED).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+class FederationSources:
+    """Fetches what `federations` serve. `run` does the work, in a process of its own where nothing else is said."""
+
+    def __init__(
+        self, federations: Federations, seal: Seal, *, demo: bool, run: Callable[[Job], Index | None] = in_child
+    ) -> None:
+        self._federations, self._seal, self._demo, self._run = federations, seal, demo, run
+
+    def refresh(self, federation_id: FederationId, now: int, *, due: bool = False) -> None:
+        """Take up what another worker fetched, or fetch where it is time, or `due`. Raises `FetchError`: the copy stays."""
+        self._federations.look()
+        federation, folder = self._federations.registered[federation_id], self._federations.folder(federation_id)
+        last = tried(folder)
+        usable = self._federations.copy(federation_id) is not None
+        if last is not None and not due and now < last.due(federation) and (usable or last.failures):
+            if last.failures:
+                raise FetchError(last.check, last.detail, last.mend)
+            return
+        with _alone(folder) as alone:
+            if alone:
+                self._fetch(federation, folder, last, now)
+
+    def approve(self, federation_id: FederationId, digest: str) -> None:
+        """Let the copy that waits count, if it is what `digest` names. Raises `RequestRefused`."""
+        folder = self._federations.folder(federation_id)
+        waiting = self._federations.waiting(federation_id)
+        if waiting is None or waiting.head.digest != digest:
+            detail = f"nothing of {federation_id} that waits has this digest: look at it again."
+            raise RequestRefused(detail, code="approval_refused", public="This approval is refused. " + detail)
+        (folder / WAITING).replace(folder / INDEX)
+        tidy(folder, self._seal)
+        self._federations.look()
+
+    def _fetch(self, federation: Federation, folder: Path, last: Tried | None, now: int) -> None:
+        held = self._held(federation, folder)
+        try:
+            came = self._run(Job(federation, folder, held, now, self._demo))
+        except FetchError as error:
+            failures = (last.failures if last is not None else 0) + 1
+            _note(folder, Tried(now, failures, error.check, error.detail, error.mend))
+            raise
+        if came is not None:
+            waits = federation.approves and (held is None or held.digest != came.head.digest)
+            put(folder, came, self._seal, name=WAITING if waits else INDEX)
+            if not waits:
+                (folder / WAITING).unlink(missing_ok=True)
+            tidy(folder, self._seal)
+        _note(folder, Tried(now))
+        self._federations.look()
+
+    def _held(self, federation: Federation, folder: Path) -> CopyHead | None:
+        try:
+            head = opened(folder, self._seal, INDEX).head
+        except (OSError, ValueError):
+            return None
+        if head.registered != federation.digest:
+            # Another key, another filter: nothing of it counts any more, its tag least of all
+            return None
+        return replace(head, etag="") if (folder / WAITING).exists() else head
+
+
+def _note(folder: Path, what: Tried) -> None:
+    """Write how it went. Where nothing can be written, nothing is fetched either, and the log says so."""
+    new = folder / f".{TRIED}.new"
+    with suppress(OSError):
+        new.write_text(json.dumps({name: getattr(what, name) for name in Tried.__slots__}), encoding="utf-8")
+        new.replace(folder / TRIED)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[bool]:
+    """Whether no other process of this machine fetches for this folder."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        detail = f"{folder} cannot be written ({error.strerror})."
+        raise FetchError("metadata_unwritable", detail, MACHINE) from error
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(file)
