@@ -62,6 +62,7 @@ class CopyHead:
     # why entities are left out, and how many
     left_out: Mapping[str, int] = field(default_factory=dict)
     etag: str = ""
+    deviations: Sequence[str] = ()  # none yet is known of a federation
     registered: str = ""  # `Federation.digest` of the registration that let it in
 
 

@@ -124,7 +124,8 @@ class Federations:
         demo: bool = False,
     ) -> None:
         self.registered = dict(federations)
-        self._folder, self._seal, self._pinned, self._demo = folder, seal, frozenset(pinned), demo
+        self.pinned = frozenset(pinned)
+        self._folder, self._seal, self._demo = folder, seal, demo
         self._copies: dict[FederationId, FederationCopy] = {}
         self._seen: dict[FederationId, tuple[int, int]] = {}
         self._parsed: OrderedDict[tuple[FederationId, EntityId], FederatedEntity] = OrderedDict()
@@ -168,7 +169,7 @@ class Federations:
 
     def entity(self, entity_id: EntityId, now: int) -> FederatedEntity:
         """`FederatedEntities.entity`."""
-        if entity_id in self._pinned:
+        if entity_id in self.pinned:
             raise PeerUnavailable(f"the metadata of {entity_id} is pinned: no federation speaks for it.")
         why = f"no federation knows {entity_id}."
         for federation_id in self.registered:
@@ -191,7 +192,7 @@ class Federations:
         """`FederatedEntities.among`."""
         copy = self._copies.get(federation)
         for row in copy.rows() if copy is not None else ():
-            if role in row.roles.split() and row.entity_id not in self._pinned:
+            if role in row.roles.split() and row.entity_id not in self.pinned:
                 yield EntityId(row.entity_id)
 
     def states(self, now: int) -> tuple[FederationState, ...]:

@@ -193,6 +193,10 @@ class Peers:
             raise PeerUnavailable(f"{entity_id} has no approved protocol version that we speak: {sorted(self._ours)}.")
         return use
 
+    def in_use(self, entity_id: EntityId, now: int) -> PeerFacts:
+        """The node's facts that are approved and in use now. Raises `PeerUnavailable`."""
+        return self.current(entity_id, now).facts
+
     def digest(self, entity_id: EntityId, now: int) -> str:
         """The digest of the node's facts that are approved and in use now. Raises `PeerUnavailable`."""
         return self.current(entity_id, now).facts.digest

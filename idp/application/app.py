@@ -18,6 +18,7 @@ from connectors.metadata.judgement import DAY
 from connectors.metadata.peers import Peers
 from connectors.profiles import EIDAS
 from idp.application.composition import SiteParts, compose, connectors_of
+from idp.application.federations import federations_of
 from idp.application.load import LoadedFolder, load_whole
 from idp.application.planning import assert_composable
 from idp.application.registered import RegisteredClients
@@ -139,6 +140,8 @@ class Application:
             self._guard = self._deviation_guard()
             self.queue = Queue(settings.limits.at_work, settings.limits.waiting)
             self._known, self.peers, self.watch = self._peers_of(in_force.configuration)
+            self.federations = federations_of(settings, in_force.configuration, keys)
+            self.federation_watch = self.federations.watch(settings, clock)
             offered = settings.role == "city" and settings.registered_clients > 0
             register = ClientRegister(engine=self.store.engine, tenant=settings.tenant, keys=keys.ledger)
             self.registered = RegisteredClients(register if offered else None, settings.tenant)
@@ -169,6 +172,7 @@ class Application:
         self.retention.start()
         self.courier.start()
         self.watch.start()
+        self.federation_watch.start()
         self.keeper.start()
         self.vitals.start()
         self.follower.start()
@@ -179,6 +183,7 @@ class Application:
         self.vitals.stop()
         self.keeper.stop()
         self.watch.stop()
+        self.federation_watch.stop()
         self.courier.stop()
         self.retention.stop()
         self.sequencer.stop()
@@ -191,21 +196,27 @@ class Application:
         """
         self._check(found)
         found = self.registered.whole(found)
-        former = self._known, self.peers, self.watch, self.watched
+        former = self._known, self.peers, self.watch, self.watched, self.federations, self.federation_watch
         try:
             if known_peers(found.configuration) != self._known:
                 self._known, self.peers, self.watch = self._peers_of(found.configuration)
+            federations = federations_of(self.settings, found.configuration, self.keys)
+            if not federations.same_as(self.federations):
+                self.federations, self.federation_watch = federations, federations.watch(self.settings, self._clock)
             self.watched = self.watched.among(found.configuration)
             site, looks = self._composed(found), self._looks(found.configuration)
             routes = self._routes(site)
         except BaseException:
-            self._known, self.peers, self.watch, self.watched = former
+            self._known, self.peers, self.watch, self.watched, self.federations, self.federation_watch = former
             raise
         self.site, self.asgi.router.routes = site, routes
         self.vitals.follow(looks, pinned(found.configuration))
         if self.watch is not former[2]:
             self.watch.start()
             former[2].stop()
+        if self.federation_watch is not former[5]:
+            self.federation_watch.start()
+            former[5].stop()
 
     def _tell(self) -> None:
         """Services hear of sessions that ended. A node has none."""
@@ -224,7 +235,7 @@ class Application:
         if problems := crossing_problems(self.settings, found.configuration, self.keys):
             raise Misconfigured(tuple(problems))
 
-    def _peers_of(self, configuration: Configuration) -> tuple[Mapping[EntityId, Peer], Peers, Watch]:
+    def _peers_of(self, configuration: Configuration) -> tuple[Mapping[EntityId, Peer], Peers, Watch[EntityId]]:
         """Other countries' nodes, and the watch over them."""
         settings, known = self.settings, known_peers(configuration)
         copies = StoredCopies(engine=self.store.engine, tenant=settings.tenant, keys=self.keys.ledger)
@@ -242,14 +253,15 @@ class Application:
         return known, peers, Watch(peers, known, tenant=settings.tenant, clock=self._clock, seconds=seconds)
 
     def _composed(self, found: InForce) -> Site:
-        configuration = found.configuration
+        configuration, entities = found.configuration, self.federations.held
         return compose(
             SiteParts(
                 settings=self.settings,
                 configuration=configuration,
                 keys=self.keys,
                 peers=self.peers,
-                connectors=connectors_of(configuration, self.settings, self.keys, self.peers, self._guard),
+                entities=entities,
+                connectors=connectors_of(configuration, self.settings, self.keys, self.peers, entities, self._guard),
                 sealer=self._sealer,
                 store=self.store,
                 commits=self._commits,

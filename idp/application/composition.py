@@ -7,7 +7,9 @@ from functools import cache, partial
 from connectors.connector import Connector
 from connectors.eidas import EidasConnector
 from connectors.fetch import Fetcher
+from connectors.metadata.federated import FederatedEntities
 from connectors.metadata.peers import Peers
+from connectors.saml_sp.federated import FederatedConnector
 from idp.application.certificate_proxy import proxy_of
 from idp.application.shared_sign_ins import logouts_of, received_by, sessions_of
 from idp.config.settings import Settings
@@ -70,6 +72,8 @@ class SiteParts:
     configuration: Configuration
     keys: BrokerKeys
     peers: Peers
+    # of SAML's federations, by their signed metadata: for whoever asks one, or is asked by one
+    entities: FederatedEntities
     connectors: Connectors
     sealer: Sealer
     store: Store
@@ -101,7 +105,7 @@ def _city(parts: SiteParts) -> CitySite:
     role = CityRole(
         tenant=settings.tenant,
         configurations=parts.configurations,
-        nodes=Sources(parts.peers, parts.connectors, configuration),
+        nodes=Sources(parts.peers, parts.connectors, configuration, parts.entities),
         issuer=settings.issuer,
         own_name=settings.organization.name if settings.organization else "",
         template=parts.pages.template_digest,
@@ -341,12 +345,19 @@ NODE_FRONTENDS: dict[str, Callable[[SiteParts, NodeRole], Frontend]] = {NAME: _p
 
 
 def connectors_of(
-    configuration: Configuration, settings: Settings, keys: BrokerKeys, peers: Peers, guard: DeviationGuard
+    configuration: Configuration,
+    settings: Settings,
+    keys: BrokerKeys,
+    peers: Peers,
+    entities: FederatedEntities,
+    guard: DeviationGuard,
 ) -> Connectors:
     """Make the connector of each identity provider. Its table has one line for each protocol in which we ask."""
 
     def saml(provider: IdentityProvider) -> Connector:
-        made = saml_connector(provider, settings, keys, guard.suspended(provider.provider_id), fetcher)
+        suspended = guard.suspended(provider.provider_id)
+        pinned = partial(saml_connector, settings=settings, keys=keys, suspended=suspended, fetcher=fetcher)
+        made = FederatedConnector(provider, entities, pinned) if provider.federation else pinned(provider)
         return GuardedConnector(made, provider.provider_id, guard) if provider.deviations else made
 
     def eidas(provider: IdentityProvider) -> Connector:

@@ -52,12 +52,15 @@ def _trusted(configuration: Configuration) -> set[tuple[str, str]]:
             )
             continue
         try:
-            read = read_identity_provider(provider.metadata, provider.entity_id) if provider.peer is None else None
+            pinned = provider.peer is None and not provider.federation
+            read = read_identity_provider(provider.metadata, provider.entity_id) if pinned else None
             add(provider.source.file, map(_certificate, read.certificates if read else ()))
         except ValueError:
             add(provider.source.file, ("metadata that cannot be read",))
     nodes = [(one.source.file, one.peer) for one in configuration.nodes.values()]
     nodes += [(one.source.file, one.peer) for one in configuration.providers.values() if one.peer]
+    for federation in configuration.federations.values():
+        add(federation.source.file, map(_certificate, federation.signers))
     for file, peer in nodes:
         add(file, _of_peer(peer))
     for party in configuration.parties.values():

@@ -104,6 +104,8 @@ class Settings(ProcessSettings):
     metadata_max_days: int = Field(  # how far ahead its validUntil may lie
         default=31, ge=1, le=92, description="Write a whole number of days, from 1 to 92, as 31."
     )
+    # where copies of federations' metadata lie, which the server writes
+    metadata_copies: types.KeyFolder = "metadata-copies"
     # the published page of docs/errors.md, for links to `#code`; "" for none: no address is assumed
     documentation_url: types.DocumentationUrl = ""
     # Whether a change by which more leaves waits for a second person (decision 0033)
@@ -127,6 +129,11 @@ class Settings(ProcessSettings):
     def key_folder(self) -> Path:
         """Where the keys lie."""
         return self.folder / self.keys
+
+    @property
+    def copies_folder(self) -> Path:
+        """Where copies of federations' metadata lie."""
+        return self.folder / self.metadata_copies
 
     @property
     def witness_path(self) -> Path | None:

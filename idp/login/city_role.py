@@ -364,6 +364,6 @@ class CityRole:
     def _reach(self, provider: IdentityProvider, now: int) -> Reach:
         if self._suspension.source_off(provider):
             return Reach.OFF
-        known = provider.peer is None and not provider.fetched
+        known = provider.peer is None and not provider.fetched and not provider.federation
         reached = known or self._nodes.available(provider.entity_id, now)
         return Reach.OPEN if reached else Reach.AWAY

@@ -9,17 +9,16 @@ changed, once; it names the node, a check and who can mend it, never a piece of 
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from random import SystemRandom
+from typing import Generic, Protocol, TypeVar
 
 from connectors.addresses import FetchError
-from connectors.formats.eidas.metadata import PeerFacts
-from connectors.metadata.peers import Peers
 from idp.system.logs import log_of
 from policies.errors import PeerUnavailable, StoreUnavailable
-from policies.parties import EntityId, Tenant
+from policies.parties import Tenant
 
 # Each wait is up to so much shorter or longer: nodes that were started together need not be asked together for ever
 JITTER = 0.1
@@ -30,6 +29,46 @@ STOP_SECONDS = 0.5
 SECOND_LOOK = 1.0
 FAULT = "This is a fault of the program."
 DATABASE = "The database does not answer: see that it runs, and that its disk has room. What is held counts on."
+
+
+K = TypeVar("K", bound=str)
+K_contra = TypeVar("K_contra", bound=str, contravariant=True)
+
+
+class Said(Protocol):
+    """What metadata says."""
+
+    @property
+    def digest(self) -> str:
+        """The same where it says the same."""
+
+    @property
+    def deviations(self) -> Sequence[str]:
+        """The named deviations that it used."""
+
+
+class Waiting(Protocol):
+    """Metadata that waits for an operator."""
+
+    @property
+    def digest(self) -> str:
+        """Of what it says."""
+
+
+class WatchedSources(Protocol[K_contra]):
+    """Sources of metadata by their names: `connectors.metadata.peers.Peers`, and those of federations."""
+
+    def refresh(self, source: K_contra, now: int, /) -> None:
+        """Fetch, where it is time. Raises `FetchError`."""
+
+    def pending(self, now: int, source: K_contra, /) -> Sequence[Waiting]:
+        """What waits for an operator."""
+
+    def in_use(self, source: K_contra, now: int, /) -> Said:
+        """What counts now. Raises `PeerUnavailable`."""
+
+    def available(self, source: K_contra, now: int, /) -> bool:
+        """Whether it may be used, and answered lately."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +82,13 @@ class Seen:
     deviations: tuple[str, ...] = ()  # the named deviations that its metadata used
 
 
-class Watch:
-    """Refreshes the metadata of the nodes `ids`: at once when it starts, then about every `seconds`."""
+class Watch(Generic[K]):
+    """Refreshes the metadata of the sources `ids`: at once when it starts, then about every `seconds`."""
 
     def __init__(
         self,
-        peers: Peers,
-        ids: Iterable[EntityId],
+        peers: WatchedSources[K],
+        ids: Iterable[K],
         *,
         tenant: Tenant,
         clock: Callable[[], int],
@@ -77,7 +116,7 @@ class Watch:
             if thread.ident is not None:
                 thread.join(max(0.0, end - time.monotonic()))
 
-    def _run(self, entity_id: EntityId) -> None:
+    def _run(self, entity_id: K) -> None:
         seen, soon = Seen(), SECOND_LOOK
         while not self._stopping.is_set():
             try:
@@ -92,7 +131,7 @@ class Watch:
                 soon = SECOND_LOOK
             self._stopping.wait(pause * self._spread(1 - JITTER, 1 + JITTER))
 
-    def _look(self, entity_id: EntityId, before: Seen) -> Seen:
+    def _look(self, entity_id: K, before: Seen) -> Seen:
         """Fetch once, and say what is not as it was."""
         log = self._log.bind(peer=entity_id)
         now = self._clock()
@@ -111,7 +150,7 @@ class Watch:
             available=self._peers.available(entity_id, now),
             pending=waiting[0].digest if waiting else "",
             in_use=facts.digest if facts is not None else "",
-            deviations=facts.deviations if facts is not None else (),
+            deviations=tuple(facts.deviations) if facts is not None else (),
         )
         if seen.refused and seen.refused != before.refused:
             log.warning("peer_refused", check=seen.refused, fix=mend)
@@ -125,16 +164,16 @@ class Watch:
             (log.info if seen.available else log.warning)("peer_available" if seen.available else "peer_unavailable")
         return seen
 
-    def _say_fault(self, entity_id: EntityId, error: Exception) -> None:
+    def _say_fault(self, entity_id: K, error: Exception) -> None:
         """Say the kind of error. Where the log itself fails (a full disk), there is nobody to tell."""
         check, mend = _failed(error)
         with suppress(Exception):
             self._log.error("watch_failed", peer=entity_id, check=check, fix=mend)
 
-    def _in_use(self, entity_id: EntityId, now: int) -> PeerFacts | None:
+    def _in_use(self, entity_id: K, now: int) -> Said | None:
         """The facts that count, whether a registration named their digest in advance or an operator approved them."""
         try:
-            return self._peers.current(entity_id, now).facts
+            return self._peers.in_use(entity_id, now)
         except PeerUnavailable:
             return None
 

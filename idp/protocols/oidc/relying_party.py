@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 
 from connectors.connector import Connector
 from connectors.fetch import Fetcher
+from connectors.metadata.federated import FederatedEntities
 from connectors.oidc.connector import OidcConnector
 from connectors.signatures.jwk import public_jwk
 from connectors.signatures.signer import NoSigner
@@ -18,7 +19,7 @@ from idp.keys.folder import CLIENT_SECRET, BrokerKeys
 from idp.keys.kinds import JWKS_SECONDS, OPENID, OPENID_ENCRYPTION
 from idp.login.eligible import Nodes
 from idp.system.addresses import callback_url
-from policies.errors import AllRevoked, Problem
+from policies.errors import AllRevoked, PeerUnavailable, Problem
 from policies.load import Configuration
 from policies.parties import EntityId, IdentityProvider, ProviderId
 
@@ -87,13 +88,20 @@ class Fetching(Protocol):
 
 
 class Sources:
-    """Our knowledge of whom we ask: nodes by their metadata, those whose answers we fetch by how they answered lately.
+    """Our knowledge of whom we ask: by metadata, and those whose answers we fetch by how they answered lately.
 
     Implements `idp.login.eligible.Nodes`.
     """
 
-    def __init__(self, nodes: Nodes, connectors: Mapping[ProviderId, Connector], configuration: Configuration) -> None:
-        self._nodes = nodes
+    def __init__(
+        self,
+        nodes: Nodes,
+        connectors: Mapping[ProviderId, Connector],
+        configuration: Configuration,
+        entities: FederatedEntities,
+    ) -> None:
+        self._nodes, self._entities = nodes, entities
+        self._federated = frozenset(one.entity_id for one in configuration.providers.values() if one.federation)
         found = ((one.entity_id, connectors.get(name)) for name, one in configuration.providers.items())
         self._fetching: dict[EntityId, Fetching] = {}
         for name, one in found:
@@ -110,5 +118,10 @@ class Sources:
 
     def available(self, entity_id: EntityId, now: int) -> bool:
         """See `Nodes`."""
+        if entity_id in self._federated:
+            try:
+                return self._entities.entity(entity_id, now).valid_until > now
+            except PeerUnavailable:
+                return False
         found = self._fetching.get(entity_id)
         return self._nodes.available(entity_id, now) if found is None else not found.is_away

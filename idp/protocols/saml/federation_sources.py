@@ -7,7 +7,7 @@ again before it is due, and `ciconia doctor` says it.
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from connectors.metadata.federation_index import CopyHead, Index
 from connectors.metadata.federation_source import tidy
 from connectors.metadata.federations import INDEX, WAITING, Federations, Seal, opened, put
 from idp.protocols.saml.federation_child import Job, in_child
-from policies.errors import RequestRefused
+from policies.errors import PeerUnavailable, RequestRefused
 from policies.federations import Federation, FederationId
 
 TRIED = "tried"
@@ -71,6 +71,23 @@ class FederationSources:
         with _alone(folder) as alone:
             if alone:
                 self._fetch(federation, folder, last, now)
+
+    def pending(self, _now: int, federation_id: FederationId) -> Sequence[CopyHead]:
+        """The copy that waits for an operator."""
+        waiting = self._federations.waiting(federation_id)
+        return [] if waiting is None else [waiting.head]
+
+    def in_use(self, federation_id: FederationId, now: int) -> CopyHead:
+        """The copy that counts now. Raises `PeerUnavailable`."""
+        copy = self._federations.copy(federation_id)
+        if copy is None or copy.head.valid_until <= now:
+            raise PeerUnavailable(f"nothing that is held of {federation_id} counts now.")
+        return copy.head
+
+    def available(self, federation_id: FederationId, now: int) -> bool:
+        """Whether something counts."""
+        copy = self._federations.copy(federation_id)
+        return copy is not None and copy.head.valid_until > now
 
     def approve(self, federation_id: FederationId, digest: str) -> None:
         """Let the copy that waits count, if it is what `digest` names. Raises `RequestRefused`."""

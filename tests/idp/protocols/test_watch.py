@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from connectors.metadata.peers import Peers
 from idp.protocols.eidas.peer_refresh import Seen, Watch
-from policies.parties import Tenant
+from policies.parties import EntityId, Tenant
 from tests.idp.memory import MemoryCopies
 from tests.idp.neighbour import DAY, NOW, UNLOADABLE, Neighbour, peers_of
 from tests.idp.server.crew import until
@@ -37,7 +37,7 @@ def lv() -> Iterator[Neighbour]:
 
 
 @contextmanager
-def watching(watch: Watch) -> Iterator[None]:
+def watching(watch: Watch[EntityId]) -> Iterator[None]:
     watch.start()
     try:
         yield

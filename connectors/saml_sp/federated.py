@@ -1,0 +1,46 @@
+"""An identity provider whose metadata a federation vouches for: asked and heard by what that says at this moment."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from connectors.connector import Ask, Connector, Expectation, Inbound, Outbound
+from connectors.metadata.federated import FederatedEntities
+from policies.authentication import Assertion
+from policies.errors import Misconfigured, PeerUnavailable
+from policies.parties import IdentityProvider
+
+
+class FederatedConnector:
+    """Asks a provider of a federation. Implements `connectors.connector.Connector`.
+
+    `make` makes a connector of a registration with pinned metadata: that of a moment is pinned until there is other one.
+    """
+
+    def __init__(
+        self, provider: IdentityProvider, entities: FederatedEntities, make: Callable[[IdentityProvider], Connector]
+    ) -> None:
+        self._provider, self._entities, self._make = provider, entities, make
+        self._made: tuple[bytes, Connector] | None = None
+
+    def request(self, ask: Ask, now: int) -> tuple[Outbound, Expectation]:
+        """See `Connector`."""
+        return self._now(now).request(ask, now)
+
+    def receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Assertion:
+        """See `Connector`."""
+        return self._now(now).receive(inbound, expectation, now)
+
+    def _now(self, now: int) -> Connector:
+        """The connector of what counts now. Raises `PeerUnavailable`."""
+        found, made = self._entities.entity(self._provider.entity_id, now), self._made
+        if found.federation != self._provider.federation:
+            what = f"{self._provider.entity_id} is one of {found.federation}, and not of {self._provider.federation}."
+            raise PeerUnavailable(what)
+        if made is None or made[0] != found.octets:
+            try:
+                made = self._made = found.octets, self._make(replace(self._provider, metadata=found.octets))
+            except Misconfigured as error:
+                raise PeerUnavailable(
+                    f"the metadata of {self._provider.entity_id} cannot be used: {error.detail}"
+                ) from error
+        return made[1]
