@@ -104,20 +104,6 @@ class Fetcher:
         with self.channel(networks, connections=1, keep=False) as channel:
             return channel.ask(url, form=form, headers=headers or {}, limit=limit, timeout=timeout)
 
-    @contextmanager
-    def opened(
-        self, url: str, *, headers: Mapping[str, str], networks: Sequence[str] = (), limit: int, timeout: float
-    ) -> Iterator["OpenAnswer"]:
-        """A large body of a 200 at `url`, piece by piece, within the limit and deadline of the whole; or that of a 304.
-
-        Only a request with `If-None-Match` in its `headers` is answered by 304. Raises `FetchError`, while it is read too.
-        """
-        with (
-            self.channel(networks, connections=1, keep=False) as channel,
-            channel.opened(url, headers=headers, limit=limit, timeout=timeout, only_ok=True) as answer,
-        ):
-            yield answer
-
     def channel(self, networks: Sequence[str], *, connections: int, keep: bool = True) -> "Channel":
         """A way to one peer, whose addresses are public or lie in `networks`."""
         backend = _Backend(self._addresses, [ipaddress.ip_network(network) for network in networks])
@@ -210,7 +196,10 @@ class Channel:
         timeout: float,
         only_ok: bool = False,
     ) -> Iterator["OpenAnswer"]:
-        """As `ask`, before the body is read; whoever reads its pieces stays in this thread."""
+        """As `ask`, before the body is read; whoever reads its pieces stays in this thread.
+
+        A request with `If-None-Match` in its `headers` may be answered by 304.
+        """
         parts = judged_url(url, demo=self._demo)
         sent = {"Host": parts.netloc, "Accept-Encoding": "identity", "User-Agent": "ciconia", **headers}
         if content is not None:

@@ -102,8 +102,11 @@ def _source(federation: Federation, known: str, fetcher: Fetcher) -> Iterator[tu
             yield (None if tag == known else file), tag
         return
     headers = {"Accept": ACCEPT, **({"If-None-Match": known} if known else {})}
-    with fetcher.opened(
-        federation.location, headers=headers, networks=federation.networks, limit=federation.most, timeout=TIMEOUT
-    ) as answer:
+    with (
+        fetcher.channel(federation.networks, connections=1, keep=False) as channel,
+        channel.opened(
+            federation.location, headers=headers, limit=federation.most, timeout=TIMEOUT, only_ok=True
+        ) as answer,
+    ):
         same = answer.status == NOT_MODIFIED
         yield (None if same else _Pieces(answer.pieces)), answer.headers.get("etag", "")
