@@ -9,7 +9,6 @@ from connectors.eidas import EidasConnector
 from connectors.fetch import Fetcher
 from connectors.metadata.federated import FederatedEntities
 from connectors.metadata.peers import Peers
-from connectors.saml_sp.federated import FederatedConnector
 from idp.application.certificate_proxy import proxy_of
 from idp.application.shared_sign_ins import logouts_of, received_by, sessions_of
 from idp.config.settings import Settings
@@ -72,7 +71,6 @@ class SiteParts:
     configuration: Configuration
     keys: BrokerKeys
     peers: Peers
-    # of SAML's federations, by their signed metadata: for whoever asks one, or is asked by one
     entities: FederatedEntities
     connectors: Connectors
     sealer: Sealer
@@ -355,9 +353,7 @@ def connectors_of(
     """Make the connector of each identity provider. Its table has one line for each protocol in which we ask."""
 
     def saml(provider: IdentityProvider) -> Connector:
-        suspended = guard.suspended(provider.provider_id)
-        pinned = partial(saml_connector, settings=settings, keys=keys, suspended=suspended, fetcher=fetcher)
-        made = FederatedConnector(provider, entities, pinned) if provider.federation else pinned(provider)
+        made = saml_connector(provider, settings, keys, guard.suspended(provider.provider_id), fetcher, entities)
         return GuardedConnector(made, provider.provider_id, guard) if provider.deviations else made
 
     def eidas(provider: IdentityProvider) -> Connector:
