@@ -21,6 +21,7 @@ from idp.changes.guard import missing
 from idp.changes.history import RELOAD, START, Applied, History, Overtaken
 from idp.changes.plan import PlanBase, make_plan, settings_of
 from idp.system.logs import log_of
+from idp.system.repeated import Repeated
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 from policies.load import Configuration, load
 from policies.parties import Tenant
@@ -233,7 +234,7 @@ class Served:
         return None if former is None else self.also(former)
 
 
-class Follower:
+class Follower(Repeated):
     """The thread that takes up what is put in force. `take_up` serves it, and raises `Misconfigured` where it cannot.
 
     `beside` looks first for what changes without a number. Raises the same.
@@ -248,24 +249,13 @@ class Follower:
         seconds: float = LOOK_SECONDS,
         beside: Callable[[], None] = lambda: None,
     ) -> None:
-        self._memory, self._take_up, self._tenant, self._seconds = memory, take_up, tenant, seconds
+        super().__init__("changes", seconds, STOP_SECONDS)
+        self._memory, self._take_up, self._tenant = memory, take_up, tenant
         self._beside = beside
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="changes", daemon=True)
         self._said = ""
         # What could not be served, and until when it is not tried again
         self._refused: Applied | None = None
         self._not_before = 0.0
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End. It may be called where nothing was started."""
-        self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join(STOP_SECONDS)
 
     def step(self) -> None:
         """Look once, and take up what is in force. What was served before goes on where that cannot be served."""
@@ -292,7 +282,3 @@ class Follower:
         if (text := "\n".join(configuration_refused)) != self._said:
             self._said = text
             log_of(self._tenant).error("configuration_refused", serving="as before", problems=configuration_refused)
-
-    def _run(self) -> None:
-        while not self._stopping.wait(self._seconds):
-            self.step()

@@ -4,7 +4,6 @@ A new file counts within seconds, on every worker, as the server runs. So nothin
 key's file into the folder of every machine before its moment.
 """
 
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from idp.keys.file import forget_gone_keys
 from idp.keys.folder import BrokerKeys, load_keys
 from idp.system.logs import log_of
+from idp.system.repeated import Repeated
 from policies.errors import AllRevoked, BrokerError, Misconfigured, StoreUnavailable, is_of_database
 from policies.parties import Tenant
 
@@ -50,7 +50,7 @@ class KeyFolderWatch:
         self._seen = seen
 
 
-class KeyKeeper:
+class KeyKeeper(Repeated):
     """Calls each of `tasks` at once and then about every `seconds`. A failure is logged once, and tried again.
 
     If the database may be the cause, `database` is asked. If that raises `StoreUnavailable`, nothing is said of keys.
@@ -64,20 +64,9 @@ class KeyKeeper:
         database: Callable[[], object] = lambda: None,
         seconds: float = SECONDS,
     ) -> None:
-        self._tasks, self._tenant, self._database, self._seconds = tasks, tenant, database, seconds
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="keys", daemon=True)
+        super().__init__("keys", seconds, STOP_SECONDS)
+        self._tasks, self._tenant, self._database = tasks, tenant, database
         self._said: dict[int, str] = {}
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End. It may be called where nothing was started."""
-        self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join(STOP_SECONDS)
 
     def step(self) -> None:
         """Call each task once."""
@@ -90,9 +79,8 @@ class KeyKeeper:
                     self._say(number, error)
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
-            self.step()
-            self._stopping.wait(self._seconds)
+        self.step()
+        super()._run()
 
     def _gone(self) -> bool:
         """Whether the database does not answer: then the watch says so."""

@@ -5,13 +5,13 @@ logins go on meanwhile, and their sealing keys must be erased. Any worker may pu
 the one that holds the ledger's lease.
 """
 
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 
 from idp.store.store import Store
 from idp.system.logs import log_of
+from idp.system.repeated import Repeated
 from policies.errors import BrokerError
 
 PURGE_SECONDS = 60
@@ -23,25 +23,14 @@ POLL_SECONDS = 1.0
 STOP_SECONDS = 1.0
 
 
-class Retention:
+class Retention(Repeated):
     """`start` runs it in a thread until `stop`; `step` is one look. `elsewhere` says whether another worker purges."""
 
     def __init__(self, store: Store, *, elsewhere: Callable[[], bool], clock: Callable[[], float] = time.time) -> None:
+        super().__init__("retention", POLL_SECONDS, STOP_SECONDS)
         self._store, self._elsewhere, self._clock = store, elsewhere, clock
         self._purged = 0.0
         self._said = ""  # why the last purge failed
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="retention", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End. It may be called where nothing was started."""
-        self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join(STOP_SECONDS)
 
     def step(self) -> None:
         """Purge if the last time is a minute ago and no other worker does it. A failure is logged once."""
@@ -54,10 +43,6 @@ class Retention:
             self._said = ""
         except Exception as error:  # noqa: BLE001  a thread that died would erase no key again, and nobody would know
             self._say(error.detail if isinstance(error, BrokerError) else type(error).__name__)
-
-    def _run(self) -> None:
-        while not self._stopping.wait(POLL_SECONDS):
-            self.step()
 
     def _say(self, what: str) -> None:
         if self._said != what:

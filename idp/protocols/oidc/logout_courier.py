@@ -3,11 +3,11 @@
 While no worker holds it, all look: an entry of the queue is taken by one at a time.
 """
 
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 
 from idp.system.logs import log_of
+from idp.system.repeated import Repeated
 from policies.errors import BrokerError
 from policies.parties import Tenant
 
@@ -16,26 +16,15 @@ LOOK_SECONDS = 1.0
 STOP_SECONDS = 1.0
 
 
-class Courier:
-    """Calls `step` every second until `stop`. `elsewhere` says whether another worker does."""
+class Courier(Repeated):
+    """Does what is due every second until `stop`. `elsewhere` says whether another worker does."""
 
     def __init__(self, step: Callable[[], None], *, elsewhere: Callable[[], bool], tenant: Tenant) -> None:
+        super().__init__("logout-courier", LOOK_SECONDS, STOP_SECONDS)
         self._step, self._elsewhere, self._tenant = step, elsewhere, tenant
         self._said = ""
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="logout-courier", daemon=True)
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End. It may be called where nothing was started."""
-        self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join(STOP_SECONDS)
-
-    def look(self) -> None:
+    def step(self) -> None:
         """One look, unless another worker does it. A failure is logged once."""
         if self._elsewhere():
             return
@@ -44,10 +33,6 @@ class Courier:
             self._said = ""
         except Exception as error:  # noqa: BLE001  a thread that died would tell nobody of a logout again
             self._say(error.detail if isinstance(error, BrokerError) else type(error).__name__)
-
-    def _run(self) -> None:
-        while not self._stopping.wait(LOOK_SECONDS):
-            self.look()
 
     def _say(self, what: str) -> None:
         if self._said != what:
