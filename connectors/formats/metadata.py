@@ -168,11 +168,13 @@ def service_provider_element(
     encryption: bytes = b"",
     cbc: bool = False,
     artifact_url: str = "",
+    landing_urls: Iterable[str] = (),
 ) -> Element:
     """Our EntityDescriptor, unsigned. A Signature belongs at `SIGNATURE_PLACE`.
 
     `certificates` (DER) are those of the keys that sign, now and soon, `encryption` that of the key to encrypt to, empty
-    where none is; `cbc` offers AES-CBC. `artifact_url` is "" where no artifacts come. `valid_until` is in seconds since
+    where none is; `cbc` offers AES-CBC. `artifact_url` is "" where no artifacts come, `landing_urls` are those
+    of answers that nobody asked for. `valid_until` is in seconds since
     the epoch.
     """
     named = {"ID": metadata_id, "entityID": entity_id, "validUntil": written(valid_until)}
@@ -190,6 +192,8 @@ def service_provider_element(
     child(role, md("AssertionConsumerService"), **service)
     if artifact_url:
         child(role, md("AssertionConsumerService"), Binding=ARTIFACT, Location=artifact_url, index="1")
+    for number, url in enumerate(landing_urls, start=2):
+        child(role, md("AssertionConsumerService"), Binding=POST, Location=url, index=str(number))
     return root
 
 

@@ -1,6 +1,7 @@
 """Our own metadata as a service provider, signed."""
 
 import secrets
+from collections.abc import Iterable
 
 from connectors.formats.metadata import SIGNATURE_PLACE, service_provider_element
 from connectors.profiles import SAML2INT
@@ -18,11 +19,13 @@ def service_provider_metadata(
     encryption: bytes = b"",
     cbc: bool = False,
     artifact_url: str = "",
+    landing_urls: Iterable[str] = (),
 ) -> bytes:
     """Our signed EntityDescriptor, valid for `valid_for` seconds from `now` (saml2int MD03: validUntil is always there).
 
     `encryption` is the certificate (DER) of the key to encrypt to, empty where there is none; `cbc` offers AES-CBC.
-    `artifact_url` is where artifacts come, "" where none do.
+    `artifact_url` is where artifacts come, "" where none do, `landing_urls` where answers come
+    that nobody asked for.
     """
     element = service_provider_element(
         metadata_id="_" + secrets.token_hex(16),
@@ -33,5 +36,6 @@ def service_provider_metadata(
         encryption=encryption,
         cbc=cbc,
         artifact_url=artifact_url,
+        landing_urls=landing_urls,
     )
     return sign_enveloped(element, signer.at(now), place=SIGNATURE_PLACE, profile=SAML2INT)

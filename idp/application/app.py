@@ -58,7 +58,7 @@ from idp.web.edge import Edge
 from idp.web.origins import Origins
 from idp.web.overload import Overload, Queue
 from idp.web.page_route import ByPath
-from idp.web.routes import backchannel, device, login, logout, oidc, push, receipt, registration, token_life
+from idp.web.routes import backchannel, device, landing, login, logout, oidc, push, receipt, registration, token_life
 from idp.web.routes import public as records
 from idp.web.site import Site
 from policies.errors import BrokerError, Misconfigured, NotFound, RequestRefused
@@ -290,6 +290,7 @@ class Application:
     def _routes(self, site: Site) -> list[BaseRoute]:
         routes: list[BaseRoute] = [*login.routes(site)]
         if isinstance(site, CitySite):
+            routes += landing.routes(site)
             # An included router is matched twice
             routes += [*oidc.router(site).routes, *push.router(site).routes, *token_life.router(site).routes]
             routes += [*device.routes(site), *receipt.routes(site), *logout.routes(site), *backchannel.router(site).routes]

@@ -44,6 +44,7 @@ from idp.protocols.oidc.trial import Trials
 from idp.protocols.saml import question as saml_question
 from idp.protocols.saml.deviation_guard import DeviationGuard, GuardedConnector
 from idp.protocols.saml.identity_provider import SamlIdentityProvider, idp_metadata
+from idp.protocols.saml.landings import landings_of
 from idp.protocols.saml.service_provider import saml_connector, saml_metadata
 from idp.receipts.citizen import CitizenReceipts
 from idp.receipts.issue import Receipts
@@ -159,6 +160,7 @@ def _city(parts: SiteParts) -> CitySite:
         sessions=openid.sessions,
         trials=trials,
         logouts=logouts,
+        landings=landings_of(settings, configuration, keys, parts.suspension, parts.commits),
         received_logouts=received_by(settings, configuration, parts.connectors, logouts, parts.store),
         citizen_receipts=CitizenReceipts(
             tenant=settings.tenant,

@@ -26,6 +26,11 @@ def artifact_url(issuer: str) -> str:
     return f"{issuer}/saml/acs/artifact"
 
 
+def landing_url(issuer: str, provider_id: str) -> str:
+    """The address to which one provider sends answers that nobody asked for."""
+    return f"{issuer}/saml/landing/{provider_id}"
+
+
 def node_entity_id(issuer: str) -> str:
     """Our entity id among nodes, in either role: the address of our metadata."""
     return f"{issuer}/eidas/metadata"

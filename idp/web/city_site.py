@@ -10,6 +10,7 @@ from idp.protocols.oidc.provider import OpenIDProvider
 from idp.protocols.oidc.receipt import PartyReceipts
 from idp.protocols.oidc.registration import Registrations
 from idp.protocols.oidc.trial import Trials
+from idp.protocols.saml.landings import Landings
 from idp.receipts.citizen import CitizenReceipts
 from idp.web.client_certificate import ProxyHeader
 from idp.web.site import Site
@@ -28,5 +29,6 @@ class CitySite(Site):
     certificates: ProxyHeader
     logouts: Logouts
     received_logouts: ReceivedLogouts
+    landings: Landings
     # None where no service may register itself
     registrations: Registrations | None = None

@@ -38,7 +38,7 @@ WAIT_SECONDS = 5.0
 # Files of ours from memory, and the question whether we are here
 CHEAP = frozenset({"/style.css", "/mark.svg", "/healthz"})
 # Messages of SAML are posted here; every other body is a form
-MESSAGES = frozenset({"/saml/acs", "/eidas/acs", "/eidas/sso"})
+MESSAGES = ("/saml/acs", "/saml/landing/", "/eidas/acs", "/eidas/sso")
 PROGRAMS = frozenset({"/device/ended", "/device_authorization", "/introspect", "/par", "/revoke", "/token"}) | frozenset(
     ("/userinfo", "/userinfo/receipt")
 )
@@ -290,7 +290,7 @@ class Overload:
             self._rates.page(address, EMBEDDED if embedded(scope) else "")
             self._queue.check(lane, address)
             if has_body(scope):
-                most = MAX_MESSAGE_BODY if scope["path"] in MESSAGES else MAX_FORM_BODY
+                most = MAX_MESSAGE_BODY if scope["path"].startswith(MESSAGES) else MAX_FORM_BODY
                 receive = await self._queue.read(receive, most, address)
             await self._queue.enter(lane, address)
         except Overloaded:

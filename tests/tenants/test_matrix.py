@@ -36,6 +36,7 @@ CITY_ROWS: Rows = {
     ("POST", "/saml/acs"): REFUSED,
     ("GET", "/saml/acs/artifact"): SAME,
     ("POST", "/saml/acs/artifact"): SAME,
+    ("POST", "/saml/landing/{provider}"): SAME,
     ("POST", "/eidas/acs"): REFUSED,
     ("POST", "/login/{login}/language"): REFUSED,
     ("POST", "/login/{login}/decision"): REFUSED,

@@ -21,7 +21,7 @@ from idp.keys.folder import BrokerKeys
 from idp.keys.kinds import SAML_LIFE, own_encryption
 from idp.keys.tls_clients import fetcher_with_certificate, tls_client_file
 from idp.protocols.cached_metadata import Published
-from idp.system.addresses import acs_url, artifact_url, entity_id
+from idp.system.addresses import acs_url, artifact_url, entity_id, landing_url
 from policies.deviations import AES_CBC
 from policies.errors import Misconfigured, Problem
 from policies.load import Configuration
@@ -81,12 +81,16 @@ def saml_metadata(
     settings: Settings, keys: BrokerKeys, providers: Iterable[IdentityProvider] = ()
 ) -> Mapping[str, Published]:
     """Our signed metadata for identity providers, by its path: the common one, and that of each with a key of its own."""
-    artifacts = any(provider.saml.fetched for provider in providers)
+    known = tuple(providers)
+    artifacts = any(provider.saml.fetched for provider in known)
+    landings = tuple(
+        landing_url(settings.issuer, one) for one in sorted(one.provider_id for one in known if one.saml.landings)
+    )
     rings: dict[str, Ring[FileUnwrapper] | None] = {METADATA_PATH: keys.saml_encryption}
     rings |= {f"{METADATA_PATH}/{provider}": ring for provider, ring in keys.own_encryption.items()}
     return {
         path: Published(
-            partial(_metadata, settings, keys, ring, cbc=path != METADATA_PATH, artifacts=artifacts),
+            partial(_metadata, settings, keys, ring, cbc=path != METADATA_PATH, artifacts=artifacts, landings=landings),
             SAML_LIFE,
             keys.saml,
             *(() if ring is None else (ring,)),
@@ -104,6 +108,7 @@ def _metadata(
     *,
     cbc: bool,
     artifacts: bool,
+    landings: tuple[str, ...],
 ) -> bytes:
     return service_provider_metadata(
         entity_id=entity_id(settings.issuer),
@@ -114,6 +119,7 @@ def _metadata(
         encryption=ring.at(now).certificate if ring else b"",
         cbc=cbc,
         artifact_url=artifact_url(settings.issuer) if artifacts else "",
+        landing_urls=landings,
     )
 
 

@@ -39,6 +39,8 @@ from policies.errors import (
 from policies.parties import ProviderId
 
 REMEMBERED = "__Host-country"
+# The provider whose answer led to the service that asks now (decision 0046). A citizen sees its page, or the question
+LANDED, LANDED_SECONDS = "__Host-landed", 120
 REMEMBERED_LIFE = 365 * 24 * 3600
 # The longest name of a country in CLDR has 60 characters; the page's own field takes as many as this
 MAX_SOUGHT = 100
@@ -95,9 +97,17 @@ def begin(site: Site, request: Request, requested: Requested, now: int) -> Respo
     asked = requested.request
     crowded = site.logins.crowded(cookies(request), now)
     choices = site.role.choices(asked, now)
-    if only := site.screens.only(asked, choices):
+    landed = cookies(request).get(LANDED, "")
+    if landed:
+        crowded = [*crowded, Cookie(LANDED, "", 0, "Lax")]
+    if only := site.screens.only(asked, choices) or _sent_by(landed, choices):
         return _off(site, request, requested, only, now, crowded=crowded, choices=choices)
     return _picker(site, request, requested, now, [*crowded, site.logins.keep(requested, now)])
+
+
+def _sent_by(landed: str, choices: Choices) -> ProviderId | None:
+    """The provider that sent this browser a moment ago, by an answer of its own that nobody asked for."""
+    return next((one.provider_id for one, reach in choices if one.provider_id == landed and reach is Reach.OPEN), None)
 
 
 def ask_again(site: Site, request: Request, requested: Requested, provider: ProviderId, now: int) -> Response:
