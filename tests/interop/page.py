@@ -42,6 +42,10 @@ attributes.
 The third column has the lines that the broker's operator writes into the provider's file, besides `protocol`, issuer,
 metadata, client_id and attributes.
 """,
+    Role.SERVICE: """\
+`ciconia party add-saml` registers the service by the metadata that it publishes; the third column has the lines that the
+broker's operator then writes into its file.
+""",
     Role.NODE: """\
 We cannot run these programs here. `tests/real` writes their messages from their published sources, signs and encrypts them
 with python-xmlsec, and imports nothing of ours.

@@ -32,6 +32,7 @@ class Role(StrEnum):
     CLIENT = "OpenID Connect client"
     PROVIDER = "SAML identity provider"
     OPENID_PROVIDER = "OpenID provider"
+    SERVICE = "SAML service provider"
     NODE = "Country's node"
 
 

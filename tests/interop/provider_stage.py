@@ -67,14 +67,14 @@ ANSWER = "//form[.//input[@name='SAMLResponse']]"
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One provider for one flow: what its operator is told of the broker, and gives it."""
+    """One program: what its operator is told of the broker, and gives it. `broker_url` takes its messages."""
 
     flow: Flow
     name: str
     port: int
     folder: Path
     broker_entity: str
-    acs_url: str
+    broker_url: str
 
     @property
     def base(self) -> str:
@@ -107,7 +107,7 @@ class Instance:
             "CERT": str(self.certificate),
             "BROKER_METADATA": str(self.broker_metadata),
             "BROKER": self.broker_entity,
-            "ACS": self.acs_url,
+            "BROKER_URL": self.broker_url,
         }
 
 
@@ -193,6 +193,25 @@ def form_of(page: Page) -> str:
     return words if method is None else f"{words}, encrypted with {method.get('Algorithm', '').rpartition('#')[2]}"
 
 
+@contextmanager
+def started(instance: Instance, command: Command, broker_metadata: bytes, path: str) -> Iterator[bytes]:
+    """Run the program with a key of its own, until the caller is done; the metadata that it publishes."""
+    folder = instance.folder
+    folder.mkdir(parents=True)
+    create_saml_key(folder / "whole.pem", f"{instance.name}.localhost")
+    key, mark, certificate = (folder / "whole.pem").read_text(encoding="ascii").partition("-----BEGIN CERTIFICATE")
+    instance.key.write_text(key, encoding="ascii")
+    instance.certificate.write_text(mark + certificate, encoding="ascii")
+    instance.broker_metadata.write_bytes(broker_metadata)
+    words, more = command(instance)
+    with running(words, {**instance.environment, **more}, folder, instance.port):
+        with client() as http:
+            answer = send(http, "GET", f"{instance.base}{path}")
+        if answer.status_code != 200:
+            raise Failed(f"its metadata: status {answer.status_code}\n{end_of(folder / 'log')}")
+        yield answer.content
+
+
 class ProviderStage(Scene):
     """The demo's stage, and the providers of one peer. They end with `stack`."""
 
@@ -223,21 +242,9 @@ class ProviderStage(Scene):
     def _begin(self, name: str, flow: Flow, broker_metadata: bytes) -> None:
         """Register both sides like their operators: each gives the other its metadata."""
         folder = self.folder / "programs" / name
-        folder.mkdir(parents=True)
         instance = Instance(flow, name, free_port(), folder, f"{self.issuer}/saml/metadata", f"{self.issuer}/saml/acs")
-        create_saml_key(folder / "whole.pem", f"{name}.localhost")
-        key, mark, certificate = (folder / "whole.pem").read_text(encoding="ascii").partition("-----BEGIN CERTIFICATE")
-        instance.key.write_text(key, encoding="ascii")
-        instance.certificate.write_text(mark + certificate, encoding="ascii")
-        instance.broker_metadata.write_bytes(broker_metadata)
-        words, more = self._peer.command(instance)
-        environment = {**instance.environment, **more}
-        self._stack.enter_context(running(words, environment, folder, instance.port))
-        with client() as http:
-            answer = send(http, "GET", f"{instance.base}{self._peer.metadata}")
-        if answer.status_code != 200:
-            raise Failed(f"its metadata: status {answer.status_code}\n{end_of(folder / 'log')}")
-        metadata = answer.content
+        begun = started(instance, self._peer.command, broker_metadata, self._peer.metadata)
+        metadata = self._stack.enter_context(begun)
         entity_id = etree.fromstring(metadata).get("entityID", "")
         attributes = "\n".join(f'"{wire}" = "{own}"' for own, wire in self._peer.attributes.items())
         text = REGISTRATION.format(

@@ -1,0 +1,75 @@
+"""pysaml2 as a service provider: the configuration of its documentation, and its client's methods, behind Flask."""
+
+import os
+from typing import Any  # pysaml2 has no types
+
+from flask import Flask, Response, jsonify, redirect, request
+from saml2 import BINDING_HTTP_POST, BINDING_HTTP_REDIRECT, SAMLError
+from saml2.client import Saml2Client
+from saml2.config import SPConfig
+from saml2.metadata import create_metadata_string
+from saml2.sigver import get_xmlsec_binary
+from saml2.xmldsig import DIGEST_SHA256, SIG_RSA_SHA256
+from werkzeug.wrappers import Response as Redirection
+
+BASE, FLOW = os.environ["BASE"], os.environ["FLOW"]
+KEYS = {"key_file": os.environ["KEY"], "cert_file": os.environ["CERT"]}
+
+
+def configuration() -> Any:
+    """Both parts of an answer have to be signed, and belong to a request of ours."""
+    return SPConfig().load(
+        {
+            "entityid": f"{BASE}/metadata",
+            "xmlsec_binary": get_xmlsec_binary(["/usr/bin"]),
+            "metadata": {"local": [os.environ["BROKER_METADATA"]]},
+            "allow_unknown_attributes": True,
+            **KEYS,
+            **({"encryption_keypairs": [KEYS]} if "encrypted" in FLOW else {}),
+            "service": {
+                "sp": {
+                    "endpoints": {"assertion_consumer_service": [(f"{BASE}/acs", BINDING_HTTP_POST)]},
+                    "authn_requests_signed": True,
+                    "want_response_signed": True,
+                    "want_assertions_signed": True,
+                    "allow_unsolicited": False,
+                    "signing_algorithm": SIG_RSA_SHA256,
+                    "digest_algorithm": DIGEST_SHA256,
+                }
+            },
+        }
+    )
+
+
+app = Flask(__name__)
+asked: dict[str, str] = {}
+service = Saml2Client(config=configuration())
+
+
+@app.route("/metadata")
+def metadata() -> Response:
+    """As `make_metadata.py` writes it."""
+    return Response(create_metadata_string(None, configuration(), sign=False), mimetype="application/samlmetadata+xml")
+
+
+@app.route("/login")
+def login() -> Redirection | str:
+    """The request that the client prepares, by the binding that it is told."""
+    binding = BINDING_HTTP_POST if "POST" in FLOW else BINDING_HTTP_REDIRECT
+    name, sent = service.prepare_for_authenticate(relay_state="/", binding=binding)
+    asked[name] = "/"
+    return redirect(dict(sent["headers"])["Location"]) if binding == BINDING_HTTP_REDIRECT else str(sent["data"])
+
+
+@app.route("/acs", methods=["POST"])
+def answered() -> Response | tuple[str, int]:
+    """What the client believes of an answer."""
+    try:
+        read = service.parse_authn_request_response(request.form["SAMLResponse"], BINDING_HTTP_POST, asked)
+    except (SAMLError, AssertionError) as error:
+        return f"<p>Refused: {type(error).__name__}: {error}</p>", 403
+    return jsonify(read.ava) if read else ("<p>Refused</p>", 403)
+
+
+if __name__ == "__main__":
+    app.run("127.0.0.1", int(os.environ["PORT"]))
