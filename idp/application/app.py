@@ -281,6 +281,7 @@ class Application:
             configuration=configuration,
             keys=self.keys,
             peers=self.peers,
+            federations=self.federations.sources,
             known=self._known,
             switches=self.switches,
             sealing=self.sealing,

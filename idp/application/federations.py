@@ -1,15 +1,13 @@
 """The federations of one tenant: what is held of them, who fetches it, and the watch over that."""
 
-import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from connectors.metadata.federations import Federations, Seal
+from connectors.metadata.federations import Federations
 from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys
-from idp.ledger.ledger_keys import framed
 from idp.protocols.eidas.peer_refresh import Watch
-from idp.protocols.saml.federation_sources import FederationSources
+from idp.protocols.saml.federation_sources import FederationSources, seal_of
 from policies.federations import FederationId
 from policies.load import Configuration
 
@@ -31,14 +29,9 @@ class TenantFederations:
         return Watch(self.sources, ids, tenant=settings.tenant, clock=clock, seconds=seconds)
 
 
-def seal_of(keys: BrokerKeys) -> Seal:
-    """The seal of an index, under the key of rows in the database."""
-    return lambda octets: hmac.digest(keys.ledger.rows, framed(b"federation", octets), "sha256")
-
-
 def federations_of(settings: Settings, configuration: Configuration, keys: BrokerKeys) -> TenantFederations:
     """The federations of a configuration. Nothing is fetched."""
-    seal = seal_of(keys)
+    seal = seal_of(keys.ledger)
     pinned = [one.entity_id for one in configuration.providers.values() if not one.federation]
     pinned += [one.peer.entity_id for one in configuration.nodes.values()]
     held = Federations(

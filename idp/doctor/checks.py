@@ -12,6 +12,7 @@ from idp.doctor.changes import changes
 from idp.doctor.clients import clients
 from idp.doctor.database import database
 from idp.doctor.examination import Examination, Machine, read_folder
+from idp.doctor.federations import federations
 from idp.doctor.files import permissions, stray_files
 from idp.doctor.finding import ERROR, DoctorFinding, DoctorReport, by_severity
 from idp.doctor.key_files import keys
@@ -77,6 +78,7 @@ OFFLINE: dict[str, Check] = {
     "certificates": certificates,
     "pinned metadata": pinned,
     "held metadata": held,
+    "federations": federations,
     "database": database,
     "ledger": ledger,
     "rotation": rotation,

@@ -10,6 +10,7 @@ from idp.keys.hourly_keys import HourlyKeys
 from idp.keys.kinds import kind_named, owner
 from idp.monitoring.vitals import Looks
 from idp.monitoring.watched import Watched
+from idp.protocols.saml.federation_sources import FederationSources
 from idp.store.store import Store
 from idp.store.switches.switch import KINDS
 from idp.store.switches.switches import Switches
@@ -30,6 +31,7 @@ def looks_of(
     configuration: Configuration,
     keys: BrokerKeys,
     peers: Peers,
+    federations: FederationSources,
     known: Mapping[EntityId, Peer],
     switches: Switches,
     sealing: HourlyKeys,
@@ -43,6 +45,7 @@ def looks_of(
         keys=lambda now: _ends_of_keys(keys, now),
         metadata=lambda now: _ends_of_metadata(peers, known, now),
         available=lambda now: _least((peer.country, peers.available(id_, now)) for id_, peer in known.items()),
+        federations=federations.standing,
         off=lambda _now: _off(switches),
         queue=queue,
         closed=lambda: store.closed,

@@ -53,6 +53,8 @@ UNSIGNED = "ciconia_ledger_unsigned"
 CHECKPOINT = "ciconia_ledger_checkpoint_timestamp_seconds"
 KEY_ENDS = "ciconia_key_ends_timestamp_seconds"
 METADATA_ENDS = "ciconia_metadata_ends_timestamp_seconds"
+FEDERATION_ENDS = "ciconia_federation_ends_timestamp_seconds"
+FEDERATION_REFUSED = "ciconia_federation_refused"
 AVAILABLE = "ciconia_country_available"
 SWITCHED_OFF = "ciconia_switched_off"
 DATABASE = "ciconia_database_reachable"
@@ -83,6 +85,8 @@ _ALL = (
     Family(CHECKPOINT, Gauge, "When the newest checkpoint was signed.", TENANT, "livemax"),
     Family(KEY_ENDS, Gauge, "When the certificate of a key ends.", (*TENANT, "key"), "livemin"),
     Family(METADATA_ENDS, Gauge, "When the metadata of a country ends.", (*TENANT, "country"), "livemin"),
+    Family(FEDERATION_ENDS, Gauge, "When what is held of a federation ends.", (*TENANT, "federation"), "livemin"),
+    Family(FEDERATION_REFUSED, Gauge, "Refused fetches of a federation in a row.", (*TENANT, "federation"), "livemax"),
     Family(AVAILABLE, Gauge, "Whether citizens are sent to a country.", (*TENANT, "country"), "livemin"),
     Family(SWITCHED_OFF, Gauge, "What an operator switched off.", (*TENANT, "kind"), "livemax"),
     Family(DATABASE, Gauge, "Whether the database answers.", TENANT, "livemax"),

@@ -42,7 +42,8 @@ class Looks:
     `closed` gives for how many seconds nothing is taken yet after a restore: a login that begins then comes to nothing.
     `halted` says why no release is recorded any more, "" where they are, `stands_still` whether a transaction does not end.
 
-    `keys` and `metadata` give when each ends, `available` whether citizens are sent to each country, `off` how much of
+    `keys` and `metadata` give when each ends, `available` whether citizens are sent to each country,
+    `federations` when each ends and how many fetches of it were refused in a row, `off` how much of
     each kind is switched off, `queue` how many are at work and how many wait in each lane. `have_keys` raises where there
     are none to serve with.
     """
@@ -51,6 +52,7 @@ class Looks:
     keys: Callable[[int], Mapping[str, int]] = lambda _now: {}
     metadata: Callable[[int], Mapping[str, int]] = lambda _now: {}
     available: Callable[[int], Mapping[str, bool]] = lambda _now: {}
+    federations: Callable[[], Mapping[str, tuple[int, int]]] = dict
     off: Callable[[int], Mapping[str, int]] = lambda _now: {}
     queue: Callable[[], tuple[int, Mapping[str, int]]] = lambda: (0, {})
     closed: Callable[[], int] = lambda: 0
@@ -213,6 +215,9 @@ class Vitals:
             self._set(families.METADATA_ENDS, country, figure=moment)
         for country, is_there in available.items():
             self._set(families.AVAILABLE, country, figure=is_there)
+        for name, (moment, refused) in self._looks.federations().items():
+            self._set(families.FEDERATION_ENDS, name, figure=moment)
+            self._set(families.FEDERATION_REFUSED, name, figure=refused)
         return bool(self._pinned) or not available or any(moment > now for moment in ends.values())
 
     def _tell_queue(self) -> None:

@@ -19,6 +19,7 @@ from idp.application.revocations import read_revocations
 from idp.cli.console import YES, answer, end, progress, say
 from idp.cli.metadata.desk import NodeDesk, held_copy, node_desk, reading_engine, recorded_copies
 from idp.cli.metadata.discover import discover
+from idp.cli.metadata.federations import approve_federation, diff_federation, fetch_federation, show_federation
 from idp.cli.metadata.report import NOBODY, Fetched, fetch_command, held_told, pending_told, say_pending, say_used
 from idp.cli.metadata.service_lists import service_list
 from idp.cli.options import AsJson, Folder
@@ -41,9 +42,9 @@ metadata.command("service-list")(service_list)
 metadata.command()(discover)
 PeerNames = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[PEER]...", help="Ids of providers or nodes of the configuration; default: all."),
+    typer.Argument(metavar="[PEER]...", help="Ids of providers, nodes or federations of the configuration; default: all."),
 ]
-PeerName = Annotated[str, typer.Argument(metavar="PEER", help="The id of a provider or node of the configuration.")]
+PeerName = Annotated[str, typer.Argument(metavar="PEER", help="The id of a provider, node or federation.")]
 
 
 @metadata.command()
@@ -78,11 +79,14 @@ def approve(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Approve what is pending of a node. The release ledger records it, whether a server runs or not.
+    """Approve what is pending of a node or federation. The release ledger records it, whether a server runs or not.
 
     Example: ciconia metadata approve ee --digest 9f86d081884c7d65... --config city
     """
     with node_desk(config, as_json=as_json) as desk:
+        if name in desk.configuration.federations:
+            approve_federation(desk, name, digest.lower())
+            return
         peer, now = desk.peer(name), system_clock()
         try:
             with recorded_copies(desk) as copies:
@@ -120,7 +124,7 @@ def fetch(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line for each PEER.")] = False,
 ) -> None:
-    """Fetch nodes' metadata now, judge it as the server does, and say what came. Without a PEER, fetch that of all nodes.
+    """Fetch nodes' and federations' metadata now, judge it as the server does, and say what came. Without a PEER, of all.
 
     With --json one line for each, in order, as it comes; where there is none, one that says so.
 
@@ -128,7 +132,9 @@ def fetch(
     """
     found: list[Fetched] = []
     with node_desk(config, as_json=as_json) as desk, recorded_copies(desk) as copies:
-        wanted = {name: desk.peer(name) for name in names or desk.named}
+        known = desk.configuration.federations
+        codes = [fetch_federation(desk, name) for name in names or known if name in known]
+        wanted = {name: desk.peer(name) for name in names or desk.named if name not in known}
         peers = desk.peers(copies)
         with progress(len(wanted), "Metadata", as_json=as_json) as advance:
             for name, peer in wanted.items():
@@ -136,12 +142,12 @@ def fetch(
                 if as_json:
                     print(json.dumps(found[-1].told), flush=True)
                 advance(1)
-    if not found:
+    if not found and not codes:
         answer({"peer": None, "detail": NOBODY}, NOBODY, as_json=as_json)
     elif not as_json:
         for one in found:
             one.say(config)
-    raise typer.Exit(max((one.code for one in found), default=YES))
+    raise typer.Exit(max([*codes, *(one.code for one in found)], default=YES))
 
 
 def _fetched(name: str, peer: Peer, peers: Peers, copies: PeerCopies) -> Fetched:
@@ -154,11 +160,23 @@ def _fetched(name: str, peer: Peer, peers: Peers, copies: PeerCopies) -> Fetched
 
 
 @metadata.command()
-def show(config: Folder, name: PeerName, *, as_json: AsJson = False) -> None:
-    """Show the held copy of a node's metadata, and what of it is approved. Nothing is fetched.
+def show(
+    config: Folder,
+    name: PeerName,
+    entity: Annotated[
+        str | None, typer.Option(metavar="ENTITY_ID", help="One entity of a federation: its verified metadata.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show the held copy of a node's or federation's metadata, and what of it is approved. Nothing is fetched.
 
     Example: ciconia metadata show ee --config city
     """
+    with node_desk(config, as_json=as_json) as desk:
+        if name in desk.configuration.federations:
+            show_federation(desk, name, entity)
+            return
     with node_desk(config, as_json=as_json) as desk, reading_engine(desk) as engine:
         peer, copies = desk.peer(name), desk.copies(engine)
         held, unusable = held_copy(copies, peer), ""
@@ -178,6 +196,26 @@ def show(config: Folder, name: PeerName, *, as_json: AsJson = False) -> None:
     rows.append(f"Whether it answers now, only a running server knows; try: {fetch_command(name, config)}")
     told = {"peer": name, **held_told(held), "usable": not unusable, "why_not": unusable or None}
     answer(told, *rows, as_json=as_json)
+
+
+@metadata.command()
+def diff(
+    config: Folder,
+    name: Annotated[str, typer.Argument(metavar="FEDERATION", help="The id of a federation of the configuration.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Compare what is held of a federation with what waits for an approval, or else with what it publishes now.
+
+    Nothing is taken. Of changed entities it names the certificates and addresses that came or went.
+
+    Example: ciconia metadata diff research --config city
+    """
+    with node_desk(config, as_json=as_json) as desk:
+        if name not in desk.configuration.federations:
+            known = ", ".join(desk.configuration.federations) or "none"
+            end("not_found", f"There is no federation {name}. Federations: {known}.", as_json=as_json)
+        diff_federation(desk, name)
 
 
 @metadata.command()

@@ -5,9 +5,10 @@ again before it is due, and `ciconia doctor` says it.
 """
 
 import fcntl
+import hmac
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from connectors.addresses import MACHINE, FetchError
 from connectors.metadata.federation_index import CopyHead, Index
 from connectors.metadata.federation_source import tidy
 from connectors.metadata.federations import INDEX, WAITING, Federations, Seal, opened, put
+from idp.ledger.ledger_keys import LedgerKeys, framed
 from idp.protocols.saml.federation_child import Job, in_child
 from policies.errors import PeerUnavailable, RequestRefused
 from policies.federations import Federation, FederationId
@@ -40,6 +42,11 @@ class Tried:
         if self.failures:
             pause = min(pause, _FIRST_AGAIN << min(self.failures - 1, _MOST_DOUBLED))
         return self.time + pause
+
+
+def seal_of(keys: LedgerKeys) -> Seal:
+    """The seal of an index, under the key of rows in the database."""
+    return lambda octets: hmac.digest(keys.rows, framed(b"federation", octets), "sha256")
 
 
 def tried(folder: Path) -> Tried | None:
@@ -71,6 +78,8 @@ class FederationSources:
         with _alone(folder) as alone:
             if alone:
                 self._fetch(federation, folder, last, now)
+            elif due:
+                raise FetchError("metadata_busy", "another process of this machine fetches it now.", MACHINE)
 
     def pending(self, _now: int, federation_id: FederationId) -> Sequence[CopyHead]:
         """The copy that waits for an operator."""
@@ -88,6 +97,15 @@ class FederationSources:
         """Whether something counts."""
         copy = self._federations.copy(federation_id)
         return copy is not None and copy.head.valid_until > now
+
+    def standing(self) -> Mapping[str, tuple[int, int]]:
+        """When each federation ends, 0 where nothing is held, and how many fetches of it were refused in a row."""
+        found = {}
+        for federation_id in self._federations.registered:
+            copy, last = self._federations.copy(federation_id), tried(self._federations.folder(federation_id))
+            ends = copy.head.valid_until if copy is not None else 0
+            found[str(federation_id)] = (ends, last.failures if last is not None else 0)
+        return found
 
     def approve(self, federation_id: FederationId, digest: str) -> None:
         """Let the copy that waits count, if it is what `digest` names. Raises `RequestRefused`."""

@@ -1,0 +1,92 @@
+"""A provider of a federation is asked by its metadata of this moment, and by nobody else's."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from connectors.connector import Ask, Expectation, Inbound, Outbound, Redirect
+from connectors.metadata.federated import FederatedEntity
+from connectors.metadata.pinned_provider import misconfigured
+from connectors.saml_sp.federated import FederatedConnector
+from policies.assurance import LevelOfAssurance
+from policies.authentication import Assertion
+from policies.errors import PeerUnavailable
+from policies.federations import FederationId
+from policies.parties import EntityId, IdentityProvider, ProviderId, Source, SubjectNamespace
+
+ENTITY = EntityId("https://idp.example/saml")
+RESEARCH = FederationId("research")
+SOURCE = Source("providers/one.toml", 1)
+
+
+def provider() -> IdentityProvider:
+    return IdentityProvider(
+        provider_id=ProviderId("one"),
+        title={"en": "One"},
+        country="EE",
+        namespace=SubjectNamespace("one/EE"),
+        entity_id=ENTITY,
+        metadata=b"",
+        attributes={},
+        subject_attribute="",
+        assurance={},
+        source=SOURCE,
+        federation="research",
+    )
+
+
+@dataclass
+class Entities:
+    octets: bytes = b"first"
+    federation: FederationId = RESEARCH
+
+    def entity(self, entity_id: EntityId, now: int) -> FederatedEntity:
+        return FederatedEntity(entity_id, self.federation, self.octets, now + 1, frozenset({"idp"}), "", frozenset())
+
+    def among(self, federation: FederationId, role: str) -> list[EntityId]:
+        raise NotImplementedError
+
+
+@dataclass
+class Made:
+    """A connector of one provider, which says by which metadata it asks."""
+
+    provider: IdentityProvider
+    asked: list[Ask] = field(default_factory=list)
+
+    def request(self, ask: Ask, now: int) -> tuple[Outbound, Expectation]:
+        expectation = Expectation(self.provider.provider_id, "_1", now, ask.minimum_assurance, force_authentication=False)
+        return Redirect(self.provider.metadata.decode()), expectation
+
+    def receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Assertion:
+        raise NotImplementedError
+
+
+ASK = Ask("relay", LevelOfAssurance.LOW, force_authentication=False)
+
+
+def test_metadata_of_this_moment_counts_and_a_connector_is_made_once_for_it() -> None:
+    entities, made = Entities(), list[bytes]()
+
+    def make(one: IdentityProvider) -> Made:
+        made.append(one.metadata)
+        return Made(one)
+
+    connector = FederatedConnector(provider(), entities, make)
+    assert connector.request(ASK, 1)[0] == connector.request(ASK, 2)[0] == Redirect("first")
+    entities.octets = b"second"
+    assert connector.request(ASK, 3)[0] == Redirect("second")
+    assert made == [b"first", b"second"]
+
+
+def test_an_entity_of_another_federation_is_not_asked() -> None:
+    with pytest.raises(PeerUnavailable, match="is one of other"):
+        FederatedConnector(provider(), Entities(federation=FederationId("other")), Made).request(ASK, 1)
+
+
+def test_metadata_that_cannot_be_used_takes_away_this_provider_alone() -> None:
+    def make(_one: IdentityProvider) -> Made:
+        raise misconfigured(SOURCE, "metadata", "It has no key.", "Ask its operator.")
+
+    with pytest.raises(PeerUnavailable, match="cannot be used"):
+        FederatedConnector(provider(), Entities(), make).request(ASK, 1)

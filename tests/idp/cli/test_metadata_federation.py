@@ -1,0 +1,76 @@
+"""`ciconia metadata` about a federation: fetched, shown, compared, approved and recorded; doctor says the rest."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_der_x509_certificate
+
+from connectors.formats.grammar import written
+from idp.store.migrate import migrate
+from tests.benchmarks import metadata_made as made
+from tests.idp.cli.command import in_process, json_of
+
+COUNT = 5
+IDP = next(n for n in range(COUNT) if made.is_provider(n))
+FILE = """id = "research"
+file = "{file}"
+signers = "metadata/research.pem"
+approve = true
+"""
+
+
+@pytest.fixture
+def city(tmp_path: Path) -> Path:
+    folder = tmp_path / "city"
+    assert in_process("init", folder).returncode == 0
+    (folder / "federations").mkdir()
+    pem = load_der_x509_certificate(made.certificate("federation")).public_bytes(Encoding.PEM)
+    (folder / "metadata").mkdir(exist_ok=True)
+    (folder / "metadata" / "research.pem").write_bytes(pem)
+    (folder / "federations" / "research.toml").write_text(FILE.format(file=tmp_path / "all.xml"))
+    migrate(f"sqlite:///{folder / 'ciconia.db'}")
+    publish(tmp_path, 7)
+    return folder
+
+
+def publish(folder: Path, days: int, old: str = "-", new: str = "-") -> None:
+    head, *rest = made.unsigned(COUNT, valid_until=written(int(time.time()) + days * 24 * 3600))
+    (folder / "all.xml").write_bytes(made.sign(head, "".join(rest).replace(old, new)))
+
+
+def test_a_federation_is_fetched_approved_shown_and_compared(city: Path) -> None:
+    fetched = in_process("metadata", "fetch", "research", "--config", city, "--json")
+    assert fetched.returncode == 0, fetched.stderr
+    told = json.loads(fetched.stdout.splitlines()[-1])
+    assert not told["usable"]
+    refused = in_process("metadata", "approve", "research", "--digest", "0" * 64, "--config", city, "--json")
+    assert refused.returncode == 1
+    approved = in_process("metadata", "approve", "research", "--digest", told["waiting"], "--config", city, "--json")
+    assert json_of(approved)["ok"], approved.stderr
+    shown = json_of(in_process("metadata", "show", "research", "--config", city, "--json"))
+    assert shown["usable"]
+    assert shown["entities"] == COUNT
+    name = made.entity_id(IDP)
+    entity = json_of(in_process("metadata", "show", "research", "--entity", name, "--config", city, "--json"))
+    assert str(entity["metadata"]).startswith("<")
+    publish(city.parent, 8, "/idp/sso/post", "/idp/sso/next")
+    found = json_of(in_process("metadata", "diff", "research", "--config", city, "--json"))
+    assert found["added"] == found["removed"] == []
+    host = name.removesuffix("/saml")
+    assert found["changed"][name] == [f"+ address {host}/idp/sso/next", f"- address {host}/idp/sso/post"]  # type: ignore[index]  # JSON
+    assert not list((city / "metadata-copies" / "research").glob(".diff*"))
+
+
+def test_a_refused_federation_is_named_with_who_can_mend_it_and_doctor_says_so(city: Path) -> None:
+    (city.parent / "all.xml").write_bytes(
+        (city.parent / "all.xml").read_bytes().replace(b"/idp/sso/post", b"/idp/sso/pest")
+    )
+    fetched = in_process("metadata", "fetch", "research", "--config", city)
+    assert fetched.returncode == 1
+    assert "Refused (digest)" in fetched.stderr
+    findings = json.loads(in_process("doctor", "--config", city, "--json", "--offline").stdout)["problems"]
+    assert isinstance(findings, list)
+    assert [one["severity"] for one in findings if one["file"] == "federations/research.toml"] == ["error"]
