@@ -17,7 +17,7 @@ from connectors.response_checks import check_issued
 from connectors.signatures.pinned_keys import PinnedKey
 from connectors.signatures.shapes import REQUEST
 from connectors.signed_messages import foreseen, signed_message
-from connectors.wire.names import CONSENTS, PERSISTENT, POST, TRANSIENT, UNSPECIFIED
+from connectors.wire.names import ARTIFACT, CONSENTS, PERSISTENT, POST, TRANSIENT, UNSPECIFIED
 from connectors.wire.text import is_plain
 from policies.errors import AssertionRejected
 
@@ -50,15 +50,26 @@ def judge_authn_request(
 
 
 def addressed_request(
-    request: AuthnRequestMessage, party: ServiceProviderFacts, here: str, now: int, profile: Profile
+    request: AuthnRequestMessage,
+    party: ServiceProviderFacts,
+    here: str,
+    now: int,
+    profile: Profile,
+    *,
+    artifacts: bool = False,
 ) -> AuthnRequestMessage:
-    """Judge from whom, to whom and when. What fails here is answered nowhere; as `judge_authn_request`."""
+    """Judge from whom, to whom and when. What fails here is answered nowhere; as `judge_authn_request`.
+
+    `artifacts` lets the answer go by artifact, too. `protocol_binding` is then by which binding it goes.
+    """
     if not party.entity_id or request.issuer != party.entity_id:
         raise AssertionRejected("issuer", "a request of another issuer than whose key signed it")
     if not here or request.destination != here:
         raise AssertionRejected("destination", "a request to another address, or to none")
     check_issued(request.issue_instant, now, "request_issued", profile)
-    return replace(request, acs_url=_acs_url(request, party))
+    found = party if artifacts else replace(party, artifact_urls={})
+    acs_url, binding = _acs_url(request, found)
+    return replace(request, acs_url=acs_url, protocol_binding=binding if artifacts else request.protocol_binding)
 
 
 def check_wishes(request: AuthnRequestMessage, party: ServiceProviderFacts, formats: Collection[str]) -> None:
@@ -78,23 +89,31 @@ def check_wishes(request: AuthnRequestMessage, party: ServiceProviderFacts, form
         raise AssertionRejected("provider_name", "a ProviderName that is too long or has control characters")
 
 
-def _acs_url(request: AuthnRequestMessage, party: ServiceProviderFacts) -> str:
-    """Where the answer goes (SAML Core 2.0 §3.4.1): by URL, by index, or the default; always the metadata's own text."""
-    if request.protocol_binding not in ("", POST):
-        raise AssertionRejected("protocol_binding", "a ProtocolBinding other than POST")
+def _acs_url(request: AuthnRequestMessage, party: ServiceProviderFacts) -> tuple[str, str]:
+    """Where the answer goes (SAML Core 2.0 §3.4.1), and by which binding: by URL, by index, or the default.
+
+    It is always the metadata's own text.
+    """
+    by_binding = {POST: party.acs_urls, ARTIFACT: party.artifact_urls}
+    asked = {binding: urls for binding, urls in by_binding.items() if urls and request.protocol_binding in ("", binding)}
+    if not asked:
+        raise AssertionRejected("protocol_binding", "a ProtocolBinding that the metadata does not have, or we do not")
     if request.acs_index is not None:
         if request.acs_url or request.protocol_binding:
             raise AssertionRejected("acs_index", "an index beside an address or a binding, which says two things")
-        if request.acs_index not in party.acs_urls:
-            raise AssertionRejected("acs_index", "an AssertionConsumerServiceIndex that the metadata does not have")
-        return party.acs_urls[request.acs_index]
+        for binding, urls in asked.items():
+            if request.acs_index in urls:
+                return urls[request.acs_index], binding
+        raise AssertionRejected("acs_index", "an AssertionConsumerServiceIndex that the metadata does not have")
     if not request.acs_url:
-        return party.acs_urls[party.default_index]
+        binding, urls = next(iter(asked.items()))
+        return (urls[party.default_index] if binding == POST else next(iter(urls.values()))), binding
     # An address of the request's own would be a way out of our house for a citizen's attributes
-    known = next((url for url in party.acs_urls.values() if url == request.acs_url), None)
-    if known is None:
-        raise AssertionRejected("acs_url", "an AssertionConsumerServiceURL that the metadata does not have")
-    return known
+    for binding, urls in asked.items():
+        for url in urls.values():
+            if url == request.acs_url:
+                return url, binding
+    raise AssertionRejected("acs_url", "an AssertionConsumerServiceURL that the metadata does not have")
 
 
 def _check_subject(request: AuthnRequestMessage, party: ServiceProviderFacts, formats: Collection[str]) -> None:

@@ -11,22 +11,26 @@ random octets that name one message.
 ```
 """
 
+import base64
 import hashlib
 from dataclasses import dataclass
 
 from lxml import etree
 
-from connectors.formats.grammar import Reader, identifier, instant, stated, written
+from connectors.formats.grammar import Reader, identifier, instant, plain, stated, written
 from connectors.formats.saml_head import opened, read_status
+from connectors.formats.saml_response import ResponseHead
 from connectors.signatures.elements import child, made
 from connectors.signatures.parse import Element, parse_message, strict_base64
 from connectors.signatures.profile import SIGNATURE
-from connectors.wire.names import SAML, SAMLP, saml, samlp
+from connectors.signatures.verification_result import Signed
+from connectors.wire.names import SAML, SAMLP, SUCCESS, saml, samlp
 from policies.errors import AssertionRejected
 
 _SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 _TYPE_4 = b"\x00\x04"
 _OCTETS, _SOURCE, _HANDLE = 44, 4, 24
+HANDLE_OCTETS = _OCTETS - _HANDLE
 # Base64 of it
 MAX_ARTIFACT = 60
 
@@ -41,6 +45,19 @@ class Artifact:
     def is_of(self, entity_id: str) -> bool:
         """Whether this entity made it."""
         return self.source == hashlib.sha1(entity_id.encode(), usedforsecurity=False).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactResolve:
+    """A question for the message of an artifact. `octets` are its own, to be verified where it is `signed`."""
+
+    request_id: str
+    issue_instant: int
+    issuer: str
+    destination: str
+    artifact: str
+    signed: bool
+    octets: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +84,20 @@ def read_artifact(text: str) -> Artifact:
     return Artifact(int.from_bytes(octets[len(_TYPE_4) : _SOURCE]), octets[_SOURCE:_HANDLE])
 
 
+def written_artifact(entity_id: str, handle: bytes) -> str:
+    """The artifact of an entity with one resolution service, for the message that `handle` (20 octets) names."""
+    if len(handle) != HANDLE_OCTETS:
+        raise ValueError("a handle of another length")
+    source = hashlib.sha1(entity_id.encode(), usedforsecurity=False).digest()
+    return base64.b64encode(_TYPE_4 + bytes(_SOURCE - len(_TYPE_4)) + source + handle).decode()
+
+
+def handle_of(artifact: str) -> bytes:
+    """The octets that name the message. Raises as `read_artifact`."""
+    read_artifact(artifact)
+    return strict_base64(artifact)[_HANDLE:]
+
+
 def resolve_element(request_id: str, now: int, destination: str, issuer: str, artifact: str) -> Element:
     """The ArtifactResolve, unsigned."""
     issued = {"Version": "2.0", "IssueInstant": written(now), "Destination": destination}
@@ -76,9 +107,56 @@ def resolve_element(request_id: str, now: int, destination: str, issuer: str, ar
     return root
 
 
+def response_element(head: ResponseHead, message: bytes) -> Element:
+    """The ArtifactResponse around the octets of a message, unsigned: none is said by success without one (§3.5.3)."""
+    issued = {"Version": "2.0", "IssueInstant": written(head.issue_instant), "InResponseTo": head.in_response_to}
+    root = made(samlp("ArtifactResponse"), {"samlp": SAMLP, "saml": SAML}, ID=head.response_id, **issued)
+    child(root, saml("Issuer"), head.issuer)
+    child(child(root, samlp("Status")), samlp("StatusCode"), Value=SUCCESS)
+    if message:
+        root.append(parse_message(message))
+    return root
+
+
+def fault_envelope(text: str) -> bytes:
+    """A fault of SOAP 1.1 that is the sender's."""
+    root = made(_soap("Envelope"), {"s": _SOAP})
+    fault = child(child(root, _soap("Body")), _soap("Fault"))
+    child(fault, "faultcode", "s:Client")
+    child(fault, "faultstring", text)
+    return etree.tostring(root)
+
+
 def in_envelope(message: bytes) -> bytes:
     """The octets of a message in the body of a SOAP envelope."""
     return b'<s:Envelope xmlns:s="%s"><s:Body>%s</s:Body></s:Envelope>' % (_SOAP.encode(), message)
+
+
+def read_artifact_resolve(octets: bytes) -> ArtifactResolve:
+    """The one question in a SOAP envelope. Raises `AssertionRejected`."""
+    return _resolve(_body(parse_message(octets)))
+
+
+def read_signed_resolve(signed: Signed) -> ArtifactResolve:
+    """The question of octets that a signature covered. Raises `AssertionRejected`."""
+    return _resolve(signed.tree())
+
+
+def _resolve(element: Element) -> ArtifactResolve:
+    reader, found, issuer = opened(element, "ArtifactResolve", ("Destination", "Consent"))
+    signature = reader.optional(SIGNATURE)
+    reader.refuse(samlp("Extensions"), "extensions")
+    artifact = plain(reader.one(samlp("Artifact"), "Artifact"), "Artifact")
+    reader.end()
+    return ArtifactResolve(
+        request_id=identifier(found["ID"], "ArtifactResolve"),
+        issue_instant=instant(found["IssueInstant"], "ArtifactResolve"),
+        issuer=issuer,
+        destination=stated(found, "Destination", "destination"),
+        artifact=artifact,
+        signed=signature is not None,
+        octets=_alone(element),
+    )
 
 
 def read_artifact_response(octets: bytes) -> ArtifactResponse:

@@ -1,6 +1,6 @@
 """A service provider's metadata: where answers may go, whose keys sign and open, what it asks for (Metadata 2.0 §2.4.4)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from connectors.formats.eidas.request import RequestedAttribute
@@ -53,6 +53,10 @@ class ServiceProviderFacts:
     paos_urls: Mapping[int, str] = field(default_factory=dict)
     # its entity categories and assurance certifications
     marks: frozenset[str] = frozenset()
+
+    def urls(self, by_artifact: bool) -> Collection[str]:  # noqa: FBT001 - of the two kinds that there are
+        """Where answers may go: whole ones, or artifacts of them."""
+        return (self.artifact_urls if by_artifact else self.acs_urls).values()
 
 
 def read_service_provider(octets: bytes) -> ServiceProviderFacts:

@@ -9,14 +9,14 @@ from connectors.signatures.elements import add_key, child, made
 from connectors.signatures.profile import DS
 from connectors.signatures.signer import Signers
 from connectors.signatures.xmlsign import sign_enveloped
-from connectors.wire.names import EMAIL, MD, PERSISTENT, POST, REDIRECT, SAMLP, SIMPLE_SIGN, TRANSIENT, md
+from connectors.wire.names import EMAIL, MD, PERSISTENT, POST, REDIRECT, SAMLP, SIMPLE_SIGN, SOAP, TRANSIENT, md
 
 # Shibboleth's scope of identifiers, which the Subject Identifier Attributes Profile has taken over (§3.5)
 SHIBMD = "urn:mace:shibboleth:metadata:1.0"
 
 
 def identity_provider_metadata(
-    *, entity_id: str, sso_url: str, scope: str, signer: Signers, now: int, valid_for: int
+    *, entity_id: str, sso_url: str, artifact_url: str, scope: str, signer: Signers, now: int, valid_for: int
 ) -> bytes:
     """Our signed EntityDescriptor, valid for `valid_for` seconds from `now`; both keys are in it while one takes over."""
     named = {"ID": "_" + secrets.token_hex(16), "entityID": entity_id, "validUntil": written(now + valid_for)}
@@ -26,6 +26,8 @@ def identity_provider_metadata(
     child(child(role, md("Extensions")), f"{{{SHIBMD}}}Scope", scope, regexp="false")
     for key in signer.published(now):
         add_key(role, md("KeyDescriptor"), "signing", key.certificate)
+    resolves = {"Binding": SOAP, "Location": artifact_url, "index": "0", "isDefault": "true"}
+    child(role, md("ArtifactResolutionService"), **resolves)
     for name_format in (PERSISTENT, TRANSIENT, EMAIL):
         child(role, md("NameIDFormat"), name_format)
     for binding in (REDIRECT, POST, SIMPLE_SIGN):

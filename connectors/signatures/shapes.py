@@ -8,6 +8,7 @@ from connectors.wire.names import listed, md, saml, samlp
 REQUEST = Shape(root=samlp("AuthnRequest"), issuer=saml("Issuer"))
 
 # An answer over SOAP with a Response in it (§3.5.2), which is verified by itself
+ARTIFACT_RESOLVE = Shape(root=samlp("ArtifactResolve"), issuer=saml("Issuer"))
 ARTIFACT_RESPONSE = Shape(root=samlp("ArtifactResponse"), issuer=saml("Issuer"), carried=samlp("Response"))
 
 # Single logout by POST (§3.7)

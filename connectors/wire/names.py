@@ -16,8 +16,6 @@ SIMPLE_SIGN = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST-SimpleSign"
 ARTIFACT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Artifact"
 PAOS = "urn:oasis:names:tc:SAML:2.0:bindings:PAOS"
 
-ARTIFACT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Artifact"
-
 BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 
 PERSISTENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"

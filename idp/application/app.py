@@ -58,7 +58,19 @@ from idp.web.edge import Edge
 from idp.web.origins import Origins
 from idp.web.overload import Overload, Queue
 from idp.web.page_route import ByPath
-from idp.web.routes import backchannel, device, landing, login, logout, oidc, push, receipt, registration, token_life
+from idp.web.routes import (
+    artifact,
+    backchannel,
+    device,
+    landing,
+    login,
+    logout,
+    oidc,
+    push,
+    receipt,
+    registration,
+    token_life,
+)
 from idp.web.routes import public as records
 from idp.web.site import Site
 from policies.errors import BrokerError, Misconfigured, NotFound, RequestRefused
@@ -295,6 +307,7 @@ class Application:
             # An included router is matched twice
             routes += [*oidc.router(site).routes, *push.router(site).routes, *token_life.router(site).routes]
             routes += [*device.routes(site), *receipt.routes(site), *logout.routes(site), *backchannel.router(site).routes]
+            routes += artifact.router(site).routes
         if isinstance(site, CitySite) and site.registrations is not None:
             routes += registration.router(site, site.registrations).routes
         routes += records.router(site, lambda: self.vitals.fit).routes

@@ -45,6 +45,7 @@ from idp.protocols.saml import question as saml_question
 from idp.protocols.saml.deviation_guard import DeviationGuard, GuardedConnector
 from idp.protocols.saml.identity_provider import SamlIdentityProvider, idp_metadata
 from idp.protocols.saml.landings import landings_of
+from idp.protocols.saml.parts import SamlParts
 from idp.protocols.saml.service_provider import saml_connector, saml_metadata
 from idp.receipts.citizen import CitizenReceipts
 from idp.receipts.issue import Receipts
@@ -115,8 +116,11 @@ def _city(parts: SiteParts) -> CitySite:
     )
     frontends = {name: make(parts, role) for name, make in CITY_FRONTENDS.items()}
     openid, kiosks = frontends[oidc_request.NAME], frontends[device_codes.NAME]
+    saml = frontends[saml_question.NAME]
     if not isinstance(openid, OpenIDProvider) or not isinstance(kiosks, DeviceFrontend):
         raise TypeError("a city without an OpenID provider")
+    if not isinstance(saml, SamlIdentityProvider):
+        raise TypeError("a city without a SAML identity provider")
     if openid.sessions is None:
         raise TypeError("an OpenID provider without sessions")
     logouts = logouts_of(settings, configuration, keys, openid.sessions, parts.store, parts.suspension, parts.watched)
@@ -157,6 +161,7 @@ def _city(parts: SiteParts) -> CitySite:
         watched=parts.watched,
         openid=openid,
         kiosks=kiosks,
+        saml=saml,
         sessions=openid.sessions,
         trials=trials,
         logouts=logouts,
@@ -309,14 +314,22 @@ def _kiosks(parts: SiteParts, role: CityRole) -> DeviceFrontend:
     return DeviceFrontend(_openid_parts(parts, role))
 
 
-def _saml(parts: SiteParts, _role: CityRole) -> SamlIdentityProvider:
+def _saml(parts: SiteParts, role: CityRole) -> SamlIdentityProvider:
     return SamlIdentityProvider(
-        issuer=parts.settings.issuer,
-        parties=parts.configuration.parties,
-        providers=parts.configuration.providers,
-        purposes=parts.configuration.purposes,
-        catalogue=parts.configuration.catalogue,
-        signer=parts.keys.saml,
+        SamlParts(
+            issuer=parts.settings.issuer,
+            tenant=parts.settings.tenant,
+            parties=parts.configuration.parties,
+            providers=parts.configuration.providers,
+            purposes=parts.configuration.purposes,
+            vouched=role.vouches,
+            ended=role.ended,
+            catalogue=parts.configuration.catalogue,
+            signer=parts.keys.saml,
+            sealer=parts.sealer,
+            commits=parts.commits,
+            parked=parts.store,
+        )
     )
 
 

@@ -16,6 +16,11 @@ def sso_url(issuer: str) -> str:
     return f"{issuer}/saml/sso"
 
 
+def resolution_url(issuer: str) -> str:
+    """The address at which services resolve artifacts of ours."""
+    return f"{issuer}/saml/artifact"
+
+
 def acs_url(issuer: str) -> str:
     """The address to which responses come."""
     return f"{issuer}/saml/acs"

@@ -10,6 +10,7 @@ from idp.protocols.oidc.provider import OpenIDProvider
 from idp.protocols.oidc.receipt import PartyReceipts
 from idp.protocols.oidc.registration import Registrations
 from idp.protocols.oidc.trial import Trials
+from idp.protocols.saml.identity_provider import SamlIdentityProvider
 from idp.protocols.saml.landings import Landings
 from idp.receipts.citizen import CitizenReceipts
 from idp.web.client_certificate import ProxyHeader
@@ -23,6 +24,7 @@ class CitySite(Site):
     role: CityRole
     openid: OpenIDProvider
     kiosks: DeviceFrontend
+    saml: SamlIdentityProvider
     trials: Trials
     citizen_receipts: CitizenReceipts
     party_receipts: PartyReceipts

@@ -38,9 +38,9 @@ WAIT_SECONDS = 5.0
 # Files of ours from memory, and the question whether we are here
 CHEAP = frozenset({"/style.css", "/mark.svg", "/healthz"})
 # Messages of SAML are posted here; every other body is a form
-MESSAGES = ("/saml/acs", "/saml/landing/", "/eidas/acs", "/eidas/sso")
+MESSAGES = ("/saml/acs", "/saml/sso", "/saml/artifact", "/saml/landing/", "/eidas/acs", "/eidas/sso")
 PROGRAMS = frozenset({"/device/ended", "/device_authorization", "/introspect", "/par", "/revoke", "/token"}) | frozenset(
-    ("/userinfo", "/userinfo/receipt")
+    ("/userinfo", "/userinfo/receipt", "/saml/artifact")
 )
 STEPS = ("/saml/acs", "/eidas/acs", "/oidc/callback/", "/login/")
 # The cookies that `idp.web.login_cookies` sets; programs of relying parties send none

@@ -33,6 +33,7 @@ CITY_ROWS: Rows = {
     ("GET", "/saml/sso"): SAME,
     ("POST", "/saml/sso"): SAME,
     ("GET", "/saml/idp"): SAME,
+    ("POST", "/saml/artifact"): SAME,
     ("POST", "/saml/acs"): REFUSED,
     ("GET", "/saml/acs/artifact"): SAME,
     ("POST", "/saml/acs/artifact"): SAME,

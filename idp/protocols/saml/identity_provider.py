@@ -1,4 +1,4 @@
-"""Our side as a SAML identity provider: services ask by AuthnRequest, and are answered by POST (SAML Profiles 2.0 §4.1).
+"""Our side as a SAML identity provider: services ask by AuthnRequest, and get a Response (SAML Profiles 2.0 §4.1).
 
 A request counts once its signature has held, and its answer goes where the service's pinned metadata says. What fails
 before that is known gets a page alone; what fails after it, a signed answer with its status.
@@ -7,10 +7,10 @@ before that is known gets a page alone; what fails after it, a signed answer wit
 import base64
 import secrets
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from connectors.authn_request_checks import addressed_request, check_wishes
-from connectors.connector import Inbound, Post
+from connectors.connector import Inbound, Outbound, Post, Redirect
 from connectors.formats.authn_request import AuthnRequestMessage, read_authn_request
 from connectors.formats.eidas.registry import REQUEST_DENIED, REQUESTER, RESPONDER
 from connectors.formats.saml_message import WireAttribute
@@ -23,11 +23,13 @@ from connectors.saml_idp.attribute_names import AttributeNames
 from connectors.saml_idp.own_metadata import identity_provider_metadata
 from connectors.saml_idp.statuses import NO_AUTHN_CONTEXT, NO_PASSIVE, ServiceRequestRefused, refused
 from connectors.signatures.signer import Signers
-from connectors.wire.names import ATTRNAME_URI
+from connectors.wire.names import ARTIFACT, ATTRNAME_URI
 from idp.ledger.ledger_keys import mac
 from idp.login.frontend import Admit, Declined, Received
-from idp.login.states import Decided, Released
+from idp.login.states import Decided, Grant, Released
 from idp.ports import ParkedRow
+from idp.protocols.saml.artifacts import Artifacts
+from idp.protocols.saml.parts import SamlParts
 from idp.protocols.saml.question import (
     FORMATS,
     MAX_RELAY_STATE,
@@ -40,9 +42,8 @@ from idp.protocols.saml.question import (
     read_question,
 )
 from idp.protocols.saml.services import KnownService, Services
-from idp.system.addresses import entity_id, idp_entity_id, sso_url
+from idp.system.addresses import entity_id, idp_entity_id, resolution_url, sso_url
 from policies.authentication import Origin
-from policies.catalogue import Catalogue
 from policies.errors import (
     AssertionRejected,
     AssuranceTooLow,
@@ -54,8 +55,7 @@ from policies.errors import (
     Suspended,
 )
 from policies.load.saml_services import EMAIL
-from policies.parties import ClientId, IdentityProvider, ProviderId, PurposeId, RelyingParty, ServiceId
-from policies.purposes import Purpose
+from policies.parties import ServiceId
 from policies.registrations.saml_service import SubjectKind
 
 # A response is used when it is made
@@ -81,23 +81,16 @@ class SamlIdentityProvider:
     signed = True
     own_page = False
 
-    def __init__(
-        self,
-        *,
-        issuer: str,
-        parties: Mapping[ClientId, RelyingParty],
-        providers: Mapping[ProviderId, IdentityProvider],
-        purposes: Mapping[PurposeId, Purpose],
-        catalogue: Catalogue,
-        signer: Signers,
-    ) -> None:
+    def __init__(self, parts: SamlParts) -> None:
+        issuer = parts.issuer
         self._entity_id, self._sso_url = idp_entity_id(issuer), sso_url(issuer)
         # The scope of subject identifiers is a name of ours
         self._scope = urlsplit(issuer).hostname or ""
-        self._services = Services(parties)
-        self._purposes = purposes
-        self._parts = Parts(entity_id(issuer), providers, catalogue, AttributeNames(issuer, catalogue))
-        self._signer = signer
+        self._services = Services(parts.parties)
+        self._purposes = parts.purposes
+        self._parts = Parts(entity_id(issuer), parts.providers, parts.catalogue, AttributeNames(issuer, parts.catalogue))
+        self._signer = parts.signer
+        self.artifacts = Artifacts(parts, self._services, self._response)
 
     def receive(self, inbound: Inbound, now: int, admit: Admit = lambda _service: None) -> Received | Declined:
         """Judge a request. Who asks is the Issuer, if it has the key that signed.
@@ -106,7 +99,8 @@ class SamlIdentityProvider:
         """
         service, request, relay_state = self._addressed(inbound, now)
         exactly = request.contexts if request.comparison == "exact" else ()
-        origin = origin_of(service, request.request_id, SamlQuestion(request.acs_url, relay_state, exactly))
+        question = SamlQuestion(request.acs_url, relay_state, exactly, request.protocol_binding == ARTIFACT)
+        origin = origin_of(service, request.request_id, question)
         admit(ServiceId(service.party.client_id))
         try:
             check_wishes(request, service.pinned.facts, formats_of(service))
@@ -134,25 +128,42 @@ class SamlIdentityProvider:
         """No sign-in is shared."""
 
     def parked(self, released: Released, now: int) -> tuple[ParkedRow, ...]:
-        """Nothing: the answer is whole."""
-        return ()
+        """Nothing where the answer is whole, and the row of an artifact."""
+        if not read_question(released.grant.origin).by_artifact:
+            return ()
+        return (self.artifacts.parked(released, now),)
 
-    def answer(self, released: Released, now: int) -> Post:
-        """The signed Response with its one assertion, encrypted where the service can open one."""
+    def answer(self, released: Released, now: int) -> Outbound:
+        """The signed Response with its one assertion, encrypted where the service can open one; or its artifact."""
         origin = released.grant.origin
-        service = self._registered(origin)
-        head = self._head(_derived(released.answer_key, "response"), origin, now)
-        frame = self._frame(released, service, now)
-        attributes = (*self._subject(released, service), *self._parts.names.written(released.grant.attributes))
-        octets = answers.released(head, frame, attributes, self._signer.at(now), service.pinned.sealing)
-        return self._posted(octets, origin)
+        question = read_question(origin)
+        if not question.by_artifact:
+            return self._posted(self._response(released.grant, released.answer_key, now), question.acs_url, question)
+        self._registered(origin)
+        relayed = {"RelayState": question.relay_state} if question.relay_state else {}
+        query = urlencode({"SAMLart": self.artifacts.written(released), **relayed}, quote_via=quote)
+        return Redirect(f"{question.acs_url}{'&' if '?' in question.acs_url else '?'}{query}")
+
+    def _response(self, grant: Grant, answer_key: bytes, now: int) -> bytes:
+        """The same Response for the same key of 32 octets. Raises `RequestRefused` where it may go nowhere any more."""
+        service = self._registered(grant.origin)
+        to = read_question(grant.origin).acs_url
+        head = self._head(_derived(answer_key, "response"), grant.origin, to, now)
+        frame = self._frame(grant, answer_key, service, now)
+        attributes = (*self._subject(grant, service), *self._parts.names.written(grant.attributes))
+        return answers.released(head, frame, attributes, self._signer.at(now), service.pinned.sealing)
 
     def refuse(self, origin: Origin, error: BrokerError, now: int, answer_key: bytes = b"") -> Post:
-        """A signed Response that says as much of a failure as the service may know."""
+        """A signed Response that says as much of a failure as the service may know.
+
+        There is nothing in it that an artifact would have to keep from the browser: it is posted to the default address.
+        """
         status, sub_status, message = _codes(error)
         response_id = _derived(answer_key, "response") if answer_key else "_" + secrets.token_hex(ID_BYTES)
-        head = self._head(response_id, origin, now)
-        return self._posted(answers.refused(head, status, sub_status, message, self._signer.at(now)), origin)
+        facts, question = self._registered(origin).pinned.facts, read_question(origin)
+        to = facts.acs_urls[facts.default_index] if question.by_artifact else question.acs_url
+        head = self._head(response_id, origin, to, now)
+        return self._posted(answers.refused(head, status, sub_status, message, self._signer.at(now)), to, question)
 
     def _addressed(self, inbound: Inbound, now: int) -> tuple[KnownService, AuthnRequestMessage, str]:
         """Who asks, what, and with which RelayState. Raises `ServiceRequestRefused`, for a page alone."""
@@ -162,7 +173,7 @@ class SamlIdentityProvider:
             service = self._services.named(sender)
             request = read_authn_request(signed)
             _check_relay_state(relay_state)
-            request = addressed_request(request, service.pinned.facts, self._sso_url, now, SAML2INT)
+            request = addressed_request(request, service.pinned.facts, self._sso_url, now, SAML2INT, artifacts=True)
         except (PeerRequestRefused, AssertionRejected) as error:
             told = refused(error)
             told.peer = service.party.client_id if service is not None else ""
@@ -172,21 +183,22 @@ class SamlIdentityProvider:
     def _registered(self, origin: Origin) -> KnownService:
         service = self._services.of(origin.service)
         known = service is not None and service.choices.entity_id == origin.issuer
-        if service is None or not known or read_question(origin).acs_url not in service.pinned.facts.acs_urls.values():
+        question = read_question(origin)
+        if service is None or not known or question.acs_url not in service.pinned.facts.urls(question.by_artifact):
             raise RequestRefused("the service, or the address of the answer, is registered no more", status=403)
         return service
 
-    def _head(self, response_id: str, origin: Origin, now: int) -> ResponseHead:
-        return ResponseHead(response_id, now, read_question(origin).acs_url, origin.message_id, self._entity_id)
+    def _head(self, response_id: str, origin: Origin, to: str, now: int) -> ResponseHead:
+        return ResponseHead(response_id, now, to, origin.message_id, self._entity_id)
 
-    def _frame(self, released: Released, service: KnownService, now: int) -> AssertionFrame:
-        grant, subject = released.grant, service.choices.subject
+    def _frame(self, grant: Grant, answer_key: bytes, service: KnownService, now: int) -> AssertionFrame:
+        subject = service.choices.subject
         is_persistent = subject is SubjectKind.PERSISTENT
         return AssertionFrame(
-            assertion_id=_derived(released.answer_key, "assertion"),
+            assertion_id=_derived(answer_key, "assertion"),
             issue_instant=now,
             issuer=self._entity_id,
-            name_id=_name_id(released, subject),
+            name_id=_name_id(grant, answer_key, subject),
             name_id_format=FORMATS[subject],
             name_qualifier=self._entity_id if is_persistent else "",
             sp_name_qualifier=service.choices.entity_id if is_persistent else "",
@@ -197,22 +209,21 @@ class SamlIdentityProvider:
             not_on_or_after=now + ANSWER_SECONDS,
             authn_instant=grant.authenticated_at,
             context_class=context_of(read_question(grant.origin), service, grant.loa),
-            session_index=_derived(released.answer_key, "session"),
+            session_index=_derived(answer_key, "session"),
         )
 
-    def _subject(self, released: Released, service: KnownService) -> tuple[WireAttribute, ...]:
+    def _subject(self, grant: Grant, service: KnownService) -> tuple[WireAttribute, ...]:
         """The identifier as an attribute, where the registration has it so."""
         name = _SUBJECTS.get(service.choices.subject)
-        value = f"{released.grant.sub}@{self._scope}"
+        value = f"{grant.sub}@{self._scope}"
         return (WireAttribute(name, ATTRNAME_URI, (value,), ()),) if name else ()
 
-    def _posted(self, octets: bytes, origin: Origin) -> Post:
-        """To the address of the metadata that the request named."""
-        question = read_question(origin)
+    def _posted(self, octets: bytes, to: str, question: SamlQuestion) -> Post:
+        """To an address of the metadata."""
         fields = [("SAMLResponse", base64.b64encode(octets).decode())]
         if question.relay_state:
             fields.append(("RelayState", question.relay_state))
-        return Post(url=question.acs_url, fields=tuple(fields))
+        return Post(url=to, fields=tuple(fields))
 
 
 def _check_relay_state(relay_state: str) -> None:
@@ -225,6 +236,7 @@ def idp_metadata(issuer: str, signer: Signers, now: int, valid_for: int) -> byte
     return identity_provider_metadata(
         entity_id=idp_entity_id(issuer),
         sso_url=sso_url(issuer),
+        artifact_url=resolution_url(issuer),
         scope=urlsplit(issuer).hostname or "",
         signer=signer,
         now=now,
@@ -232,15 +244,15 @@ def idp_metadata(issuer: str, signer: Signers, now: int, valid_for: int) -> byte
     )
 
 
-def _name_id(released: Released, subject: SubjectKind) -> str:
+def _name_id(grant: Grant, answer_key: bytes, subject: SubjectKind) -> str:
     match subject:
         case SubjectKind.PERSISTENT:
-            return released.grant.sub
+            return grant.sub
         case SubjectKind.MAIL:
             # The purpose requires it in full
-            return next(str(one.value) for one in released.grant.attributes if one.name == EMAIL)
+            return next(str(one.value) for one in grant.attributes if one.name == EMAIL)
         case _:
-            return _derived(released.answer_key, "transient")
+            return _derived(answer_key, "transient")
 
 
 def _codes(error: BrokerError) -> tuple[str, str, str]:

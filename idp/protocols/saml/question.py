@@ -42,6 +42,8 @@ class SamlQuestion:
     relay_state: str = ""
     # the classes that were asked for exactly, one of which the answer has to name
     contexts: tuple[str, ...] = ()
+    # Whether `acs_url` takes an artifact
+    by_artifact: bool = False
 
 
 @dataclass(frozen=True, slots=True)

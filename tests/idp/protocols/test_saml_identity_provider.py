@@ -1,6 +1,8 @@
 """AuthnRequests and Responses: which requests end on a page, which get a signed answer, and what it says."""
 
 from collections.abc import Mapping
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,10 @@ from connectors.signatures.parse import Element
 from connectors.wire.names import POST, REDIRECT
 from idp.keys.file import create_saml_key, load_signer
 from idp.login.frontend import Declined, Received
+from idp.login.sealing import Sealer
 from idp.login.states import Grant, Released
 from idp.protocols.saml.identity_provider import SamlIdentityProvider
+from idp.protocols.saml.parts import SamlParts
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Form
 from policies.authentication import AskedAttribute, Origin, ServiceRequest
@@ -27,8 +31,9 @@ from policies.errors import (
 )
 from policies.load import load
 from policies.parties import ProviderId, PurposeId
-from tests.idp.protocols.doubles import ISSUER, NOW
+from tests.idp.protocols.doubles import ISSUER, NOW, TENANT, MemoryStore
 from tests.idp.web.saml_party import ENTITY, NAMES, Heard, SamlParty
+from tests.sealing import fixed_keys
 
 HIGH, SUBSTANTIAL, LOW = (f"http://eidas.europa.eu/LoA/{name}" for name in ("high", "substantial", "low"))
 PASSWORD = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
@@ -64,15 +69,32 @@ class House:
         self.signer = load_signer(folder / "ours.pem")
         purpose = PURPOSE.format(level=level, mail=str(mail).lower())
         files = {**self.party.files, "purposes/p.toml": purpose, "providers/ee.toml": COUNTRY, "metadata/ee.xml": "<a/>"}
-        self.configuration = load({name: text.encode() for name, text in files.items()})
-        self.frontend = SamlIdentityProvider(
+        self.files = {name: text.encode() for name, text in files.items()}
+        self.configuration = load(self.files)
+        self.store, self.over = MemoryStore(), False
+        self.parts = SamlParts(
             issuer=ISSUER,
+            tenant=TENANT,
             parties=self.configuration.parties,
             providers=self.configuration.providers,
             purposes=self.configuration.purposes,
+            vouched=lambda provider, _now: provider == "ee",
+            ended=lambda _grant: self.over,
             catalogue=STANDARD,
             signer=self.signer,
+            sealer=Sealer(tenant=TENANT, keys=fixed_keys(bytes(32))),
+            commits=self.store,
+            parked=self.store,
         )
+        self.frontend = SamlIdentityProvider(self.parts)
+
+    def with_files(self, files: Mapping[str, str]) -> "House":
+        """The same house and store, with more registrations."""
+        other = copy(self)
+        configuration = load({**self.files, **{name: text.encode() for name, text in files.items()}})
+        other.parts = replace(self.parts, parties=configuration.parties)
+        other.frontend = SamlIdentityProvider(other.parts)
+        return other
 
     def asks(self, *inside: str, **changes: object) -> Received | Declined:
         return self.frontend.receive(inbound(self.party.sent(self.party.request(*inside, **changes))), NOW)
@@ -99,6 +121,11 @@ class House:
     def answered(
         self, *attributes: Attribute, origin: Origin | None = None, loa: LevelOfAssurance = LevelOfAssurance.HIGH
     ) -> Heard:
+        return self.hears(self.frontend.answer(self.released(*attributes, origin=origin, loa=loa), NOW))
+
+    def released(
+        self, *attributes: Attribute, origin: Origin | None = None, loa: LevelOfAssurance = LevelOfAssurance.HIGH
+    ) -> Released:
         grant = Grant(
             origin=origin or self.accepted().origin,
             purpose_id=PurposeId("resident-parking"),
@@ -109,7 +136,7 @@ class House:
             authenticated_at=NOW - 30,
             attributes=attributes,
         )
-        return self.hears(self.frontend.answer(Released(grant, b"k" * 32), NOW))
+        return Released(grant, b"k" * 32)
 
 
 def inbound(outbound: Outbound) -> Inbound:
@@ -425,22 +452,7 @@ def test_an_assertion_is_encrypted_by_the_methods_of_the_metadata(
 ) -> None:
     house = House(tmp_path, methods="".join(METHOD.format(uri=uri) for uri in methods))
     used: list[str] = []
-    answer = house.frontend.answer(
-        Released(
-            Grant(
-                origin=house.accepted().origin,
-                purpose_id=PurposeId("resident-parking"),
-                provider_id=ProviderId("ee"),
-                sub="s",
-                loa=LevelOfAssurance.HIGH,
-                context="",
-                authenticated_at=NOW,
-                attributes=(),
-            ),
-            b"k" * 32,
-        ),
-        NOW,
-    )
+    answer = house.frontend.answer(house.released(), NOW)
     assert isinstance(answer, Post)
     house.party.heard(dict(answer.fields), house.signer.certificate, used)
     assert used == [content, transport]
@@ -454,8 +466,6 @@ def test_metadata_whose_encryption_we_cannot_do_does_not_load(tmp_path: Path) ->
 def test_a_service_that_is_registered_no_more_is_answered_nowhere(house: House) -> None:
     origin = house.accepted().origin
     house.frontend.check_registered(origin)
-    gone = SamlIdentityProvider(
-        issuer=ISSUER, parties={}, providers={}, purposes={}, catalogue=STANDARD, signer=house.signer
-    )
+    gone = SamlIdentityProvider(replace(house.parts, parties={}))
     with pytest.raises(BrokerError, match="registered no more"):
         gone.check_registered(origin)

@@ -12,12 +12,14 @@ import xmlsec
 from lxml import etree
 
 from connectors.connector import Outbound, Post, Redirect
+from connectors.formats.artifact import in_envelope, resolve_element
 from connectors.formats.authn_request import AuthnRequest, authn_request_element
 from connectors.profiles import SAML2INT
 from connectors.signatures.algorithms import ALGORITHMS, RSA_SHA256
 from connectors.signatures.parse import Element
+from connectors.signatures.xmlsign import sign_enveloped
 from connectors.signed_messages import signed_request
-from connectors.wire.names import REDIRECT
+from connectors.wire.names import ARTIFACT, REDIRECT
 from idp.keys.file import create_saml_key, load_signer
 from tests.idp.web.visitor import Answer, Visitor
 
@@ -31,6 +33,7 @@ PREFIXES = " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in NAMES.items())
 # Where an element of an AuthnRequest stands that has none of its name
 PLACES = {"Extensions": 1, "Subject": 1}
 ENTITY, ACS = "https://library.storkhaven.example/saml", "https://library.storkhaven.example/saml/acs"
+ARTIFACTS = "https://library.storkhaven.example/saml/artifact?from=us"
 PARTY = """\
 client_id = "library"
 protocol = "saml"
@@ -57,6 +60,7 @@ class SamlParty:
     more: str = ""
     wanted: str = ""
     methods: str = ""
+    artifacts: bool = False
     entity: str = ENTITY
     acs: str = ACS
     asked: list[str] = field(default_factory=list)
@@ -83,11 +87,13 @@ class SamlParty:
         uses = ("signing", "encryption") if self.encrypts else ("signing",)
         methods = {"encryption": self.methods}
         keys = "".join(f'<md:KeyDescriptor use="{use}">{info}{methods.get(use, "")}</md:KeyDescriptor>' for use in uses)
+        artifact = f'<md:AssertionConsumerService Binding="{ARTIFACT}" Location="{ARTIFACTS}" index="1"/>'
+        by_artifact = artifact if self.artifacts else ""
         return (
             f'<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="{self.entity}">'
             f'<md:SPSSODescriptor AuthnRequestsSigned="true" protocolSupportEnumeration="{NAMES["samlp"]}">{keys}'
             f'<md:AssertionConsumerService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="{self.acs}" '
-            f'index="0" isDefault="true"/>{self.wanted}</md:SPSSODescriptor></md:EntityDescriptor>'
+            f'index="0" isDefault="true"/>{by_artifact}{self.wanted}</md:SPSSODescriptor></md:EntityDescriptor>'
         )
 
     def request(self, *inside: str, **changes: object) -> Element:
@@ -140,6 +146,15 @@ class SamlParty:
     def asks(self, visitor: Visitor, root: Element | None = None, binding: str = REDIRECT) -> Answer:
         """The browser comes from the service with its request."""
         return arrives(visitor, self.sent(self.request() if root is None else root, binding))
+
+    def resolves(self, artifact: str, *, signed: bool = True, **changes: str) -> bytes:
+        """The SOAP envelope that fetches the answer of an artifact, but for `changes` of the question."""
+        url = f"{self.issuer}/saml/artifact"
+        root = resolve_element(f"_{secrets.token_hex(20)}", self.clock(), url, self.entity, artifact)
+        for name, value in changes.items():
+            root.set(name, value)
+        octets = sign_enveloped(root, self.signer, place=1, profile=SAML2INT) if signed else etree.tostring(root)
+        return in_envelope(octets)
 
     def read(self, answer: Answer, certificate: bytes) -> "Heard":
         """The answer that a page posts."""

@@ -35,6 +35,7 @@ DESCRIBED = {
     "/healthz": {"get"},
     "/saml/metadata": {"get"},
     "/saml/idp": {"get"},
+    "/saml/artifact": {"post"},
     "/saml/metadata/demo-ee": {"get"},
     "/oidc/jwks": {"get"},
     "/oidc/backchannel/{provider}": {"post"},

@@ -23,6 +23,7 @@ ADDRESSES = {
     "/saml/metadata": {"GET", "HEAD"},
     "/saml/idp": {"GET", "HEAD"},
     "/saml/sso": {"GET", "POST"},
+    "/saml/artifact": {"POST"},
     "/log/checkpoint": {"GET", "HEAD"},
     "/login/AAAAAAAAAAAAAAAAAAAAAA/at/demo-ee": {"GET"},
     "/login/AAAAAAAAAAAAAAAAAAAAAA/countries": {"GET"},

@@ -1,15 +1,20 @@
 """A service that speaks SAML signs its citizens in over HTTP, as one that speaks OpenID Connect does."""
 
+import base64
 import json
 from pathlib import Path
 from typing import Any  # JSON of a receipt
 
 import pytest
+from lxml import etree
 
-from connectors.wire.names import POST, REDIRECT
-from tests.idp.web.saml_party import ENTITY, SamlParty
+from connectors.signatures.key_ring import Ring, Scheduled
+from connectors.wire.names import ARTIFACT, POST, REDIRECT
+from idp.keys.file import create_saml_key, load_signer
+from idp.protocols.saml.identity_provider import idp_metadata
+from tests.idp.web.saml_party import ARTIFACTS, ENTITY, NAMES, SamlParty, arrives, verified
 from tests.idp.web.stage import Stage
-from tests.idp.web.visitor import Answer, Visitor, login_of
+from tests.idp.web.visitor import DIRECT, Answer, Visitor, login_of
 
 PAIRWISE = "urn:oasis:names:tc:SAML:attribute:pairwise-id"
 
@@ -50,6 +55,86 @@ def test_a_citizen_signs_in_at_a_service_that_speaks_saml(
     (identifier,) = heard.attributes.pop(PAIRWISE)
     assert identifier.endswith("@broker.localhost")
     assert heard.attributes == {f"{own}/age_over_18": ["true"], f"{own}/resident_of/Storkhaven": ["true"]}
+
+
+@pytest.mark.spec("saml.md §4")
+def test_an_answer_by_artifact_is_fetched_by_its_service_over_soap(visitor: Visitor, stage: Stage, tmp_path: Path) -> None:
+    library = SamlParty(tmp_path, stage.issuer, stage.clock, artifacts=True)
+    asked = library.request(ProtocolBinding=ARTIFACT, AssertionConsumerServiceURL=ARTIFACTS)
+    soap = {**DIRECT, "content-type": "text/xml; charset=utf-8"}
+    with stage.other_broker(tmp_path / "b", {}, library.files) as visitor.port:
+        carried = answered(visitor, library.asks(visitor, asked)).back
+        assert carried["RelayState"] == "to the shelf"
+        envelope = library.resolves(carried["SAMLart"])
+        first, again = (visitor.go("POST", "/saml/artifact", body=envelope, headers=soap, jar={}) for _ in range(2))
+        stranger = visitor.go("POST", "/saml/artifact", body=b"<a/>", headers=soap, jar={})
+        no_soap = visitor.go("POST", "/saml/artifact", body=envelope, headers=DIRECT, jar={})
+    assert (first.status, first.headers["content-type"], first.headers["cache-control"]) == (
+        *(200, "text/xml; charset=utf-8"),
+        "no-store",
+    )
+    response = etree.fromstring(first.text.encode()).find(".//samlp:Response", NAMES)
+    assert response is not None
+    fields = {"SAMLResponse": base64.b64encode(etree.tostring(response)).decode()}
+    heard = library.heard(fields, stage.application.keys.saml.at(0).certificate)
+    assert f"{stage.issuer}/attributes/age_over_18" in heard.attributes
+    assert "samlp:Response" not in again.text
+    assert (stranger.status, "faultcode" in stranger.text, no_soap.status) == (500, True, 415)
+
+
+def test_a_list_of_one_identity_provider_skips_the_choice(visitor: Visitor, stage: Stage, tmp_path: Path) -> None:
+    library = SamlParty(tmp_path, stage.issuer, stage.clock)
+    entry = f'<samlp:IDPEntry ProviderID="{stage.country.entity_id}"/>'
+    asked = library.request(f"<samlp:Scoping><samlp:IDPList>{entry}</samlp:IDPList></samlp:Scoping>")
+    with stage.other_broker(tmp_path / "b", {}, library.files) as visitor.port:
+        sent = library.asks(visitor, asked)
+        assert (sent.status, sent.headers["location"].startswith(f"{stage.country_base}/sso")) == (303, True)
+
+
+@pytest.mark.spec("security.md §2.1 AuthnRequest side")
+def test_an_address_that_the_metadata_lacks_gets_nothing_and_a_passive_request_its_answer(
+    visitor: Visitor, stage: Stage, tmp_path: Path
+) -> None:
+    library = SamlParty(tmp_path, stage.issuer, stage.clock)
+    before = stage.records
+    with stage.other_broker(tmp_path / "b", {}, library.files) as visitor.port:
+        evil = library.asks(visitor, library.request(AssertionConsumerServiceURL="https://evil.example/acs"))
+        passive = library.asks(visitor, library.request(IsPassive="true"))
+        assert stage.records == before + 1, "the configuration alone"
+    assert evil.status == 400
+    assert "evil.example" not in evil.text
+    assert not evil.found("//form/@action")
+    heard = library.read(passive, stage.application.keys.saml.at(0).certificate)
+    assert heard.statuses == ["Responder", "NoPassive"]
+
+
+def test_a_request_is_answered_once(visitor: Visitor, stage: Stage, tmp_path: Path) -> None:
+    library = SamlParty(tmp_path, stage.issuer, stage.clock)
+    sent = library.sent(library.request())
+    with stage.other_broker(tmp_path / "b", {}, library.files) as visitor.port:
+        first = answered(visitor, arrives(visitor, sent))
+        assert library.read(first, stage.application.keys.saml.at(0).certificate).statuses == ["Success"]
+        again = answered(visitor, arrives(visitor, sent))
+    assert (again.status, "SAMLResponse" in again.fields) == (409, False)
+
+
+def test_our_metadata_says_both_keys_while_one_takes_over(visitor: Visitor, stage: Stage) -> None:
+    found = etree.fromstring(visitor.go("GET", "/saml/idp", headers=DIRECT).text.encode())
+    verified(found, stage.application.keys.saml.at(0).certificate)
+    assert found.get("entityID") == f"{stage.issuer}/saml/idp"
+    bindings = [str(one.get("Binding")).rpartition(":")[2] for one in found.iterfind(".//{*}SingleSignOnService")]
+    assert bindings == ["HTTP-Redirect", "HTTP-POST", "HTTP-POST-SimpleSign"]
+    ring = stage.application.keys.saml
+    now, other = stage.clock(), load_signer(_made(stage))
+    both = Ring([*ring.scheduled, Scheduled(now + 60, other)], ring.overlap)
+    octets = idp_metadata(stage.issuer, both, now, 60)
+    assert octets.count(b"KeyDescriptor use=") == 2
+
+
+def _made(stage: Stage) -> Path:
+    path = stage.folder / "next.pem"
+    create_saml_key(path, "broker.localhost")
+    return path
 
 
 def test_the_ledger_has_the_same_record_as_over_openid_connect(visitor: Visitor, stage: Stage, tmp_path: Path) -> None:
