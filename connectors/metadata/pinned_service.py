@@ -32,8 +32,8 @@ _CONTENTS = (AES256_GCM, AES192_GCM, AES128_GCM)
 
 
 @dataclass(frozen=True, slots=True)
-class Sealing:
-    """How an assertion is encrypted to a service: its certificate (DER), and the algorithms that it opens."""
+class Recipe:
+    """The way in which an assertion is encrypted to a service: its certificate (DER), and the algorithms that it opens."""
 
     certificate: bytes = field(repr=False)
     content: str
@@ -46,7 +46,7 @@ class PinnedService:
 
     facts: ServiceProviderFacts
     keys: tuple[PinnedKey, ...] = field(repr=False)
-    sealing: Sealing | None = field(repr=False)
+    sealing: Recipe | None = field(repr=False)
 
 
 def pinned_service(service: SamlService, source: Source, marks: Collection[str] = ()) -> PinnedService:
@@ -80,7 +80,7 @@ def _facts(service: SamlService) -> ServiceProviderFacts:
     return facts
 
 
-def _sealing(facts: ServiceProviderFacts) -> Sealing | None:
+def _sealing(facts: ServiceProviderFacts) -> Recipe | None:
     """The first key that we can encrypt to. ValueError where it has some, and none of them will do: nothing goes open."""
     faults: list[str] = []
     for key in facts.encryption:
@@ -93,7 +93,7 @@ def _sealing(facts: ServiceProviderFacts) -> Sealing | None:
     return None
 
 
-def _sealing_to(key: EncryptionKey) -> Sealing:
+def _sealing_to(key: EncryptionKey) -> Recipe:
     """By the strongest methods of its list. ValueError, with words for an operator."""
     named = {one.algorithm for one in key.methods}
     content = next((uri for uri in _CONTENTS if uri in named), USUAL_CONTENT if not named else "")
@@ -109,4 +109,4 @@ def _sealing_to(key: EncryptionKey) -> Sealing:
         best = max(transports, key=lambda one: (one.digest == SHA256, one.algorithm == RSA_OAEP))
         transport = Transport(best.algorithm, SHA256 if best.digest == SHA256 else SHA1)
     check_recipient(key.certificate, SAML2INT, transport)
-    return Sealing(key.certificate, content, transport)
+    return Recipe(key.certificate, content, transport)

@@ -14,7 +14,7 @@ from connectors.formats.saml_response import (
     frame_element,
     success_element,
 )
-from connectors.metadata.pinned_service import Sealing
+from connectors.metadata.pinned_service import Recipe
 from connectors.profiles import SAML2INT
 from connectors.signatures.elements import child, made
 from connectors.signatures.parse import Element
@@ -25,7 +25,7 @@ from connectors.wire.names import SAML, saml
 
 
 def released(
-    head: ResponseHead, frame: AssertionFrame, attributes: Iterable[WireAttribute], signer: Signer, sealing: Sealing | None
+    head: ResponseHead, frame: AssertionFrame, attributes: Iterable[WireAttribute], signer: Signer, sealing: Recipe | None
 ) -> bytes:
     """A Response with its assertion. Both are signed: a service may look at either."""
     assertion = frame_element(frame, {})

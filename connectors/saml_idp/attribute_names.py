@@ -41,7 +41,7 @@ class AttributeNames:
                 self._known[one.eidas] = AskedAttribute(one.name, EXACT)
 
     def asked(self, name: str) -> AskedAttribute | None:
-        """What a name asks for; None where we know no such name."""
+        """The attribute and form that a name asks for; None where we know no such name."""
         if not name.startswith(self._base):
             return self._known.get(name)
         claim, _, parameter = name.removeprefix(self._base).partition("/")

@@ -10,10 +10,10 @@ from connectors.fetch import Fetcher
 from connectors.metadata.federated import FederatedEntities
 from connectors.metadata.peers import Peers
 from idp.application.certificate_proxy import proxy_of
+from idp.application.saml_services import saml_provider, services_metadata
 from idp.application.shared_sign_ins import logouts_of, received_by, sessions_of
 from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys, NodeKeys
-from idp.keys.kinds import SAML_LIFE
 from idp.login.approvals import Approvals
 from idp.login.city_role import CityRole
 from idp.login.eligible import TRIAL
@@ -43,9 +43,8 @@ from idp.protocols.oidc.requests import request as oidc_request
 from idp.protocols.oidc.trial import Trials
 from idp.protocols.saml import question as saml_question
 from idp.protocols.saml.deviation_guard import DeviationGuard, GuardedConnector
-from idp.protocols.saml.identity_provider import SamlIdentityProvider, idp_metadata
+from idp.protocols.saml.identity_provider import SamlIdentityProvider
 from idp.protocols.saml.landings import landings_of
-from idp.protocols.saml.parts import SamlParts
 from idp.protocols.saml.service_provider import saml_connector, saml_metadata
 from idp.receipts.citizen import CitizenReceipts
 from idp.receipts.issue import Receipts
@@ -152,7 +151,7 @@ def _city(parts: SiteParts) -> CitySite:
         clock=parts.clock,
         metadata={
             **published_to_providers,
-            "/saml/idp": Published(partial(idp_metadata, settings.issuer, keys.saml), SAML_LIFE, keys.saml),
+            **services_metadata(settings, keys),
             **receiving_metadata(settings, keys),
             **own_keys(keys),
         },
@@ -315,22 +314,7 @@ def _kiosks(parts: SiteParts, role: CityRole) -> DeviceFrontend:
 
 
 def _saml(parts: SiteParts, role: CityRole) -> SamlIdentityProvider:
-    return SamlIdentityProvider(
-        SamlParts(
-            issuer=parts.settings.issuer,
-            tenant=parts.settings.tenant,
-            parties=parts.configuration.parties,
-            providers=parts.configuration.providers,
-            purposes=parts.configuration.purposes,
-            vouched=role.vouches,
-            ended=role.ended,
-            catalogue=parts.configuration.catalogue,
-            signer=parts.keys.saml,
-            sealer=parts.sealer,
-            commits=parts.commits,
-            parked=parts.store,
-        )
-    )
+    return saml_provider(parts.settings, parts.configuration, parts.keys, role, parts.sealer, parts.commits, parts.store)
 
 
 def _under_eidas(providers: Mapping[ProviderId, IdentityProvider], provider_id: ProviderId) -> bool:

@@ -166,7 +166,7 @@ class SamlIdentityProvider:
         return self._posted(answers.refused(head, status, sub_status, message, self._signer.at(now)), to, question)
 
     def _addressed(self, inbound: Inbound, now: int) -> tuple[KnownService, AuthnRequestMessage, str]:
-        """Who asks, what, and with which RelayState. Raises `ServiceRequestRefused`, for a page alone."""
+        """The service that asks, its request and its RelayState. Raises `ServiceRequestRefused`, for a page alone."""
         service = None
         try:
             signed, _, relay_state, sender = verified_request(inbound, self._services.keys, SAML2INT, simple=True)

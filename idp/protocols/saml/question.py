@@ -48,7 +48,7 @@ class SamlQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a request is held against, beside its service. `entity_id` is ours among identity providers."""
+    """The rest that a request is held against, beside its service. `entity_id` is ours among identity providers."""
 
     entity_id: str
     providers: Mapping[ProviderId, IdentityProvider]
@@ -134,7 +134,7 @@ def context_of(question: SamlQuestion, service: KnownService, reached: LevelOfAs
 def _asked(
     request: AuthnRequestMessage, service: KnownService, purpose: Purpose, names: AttributeNames
 ) -> tuple[list[AskedAttribute], tuple[str, ...]]:
-    """What the request asks for, and the names that mean nothing here.
+    """The attributes that the request asks for, and the names that mean nothing here.
 
     It asks by itself, and names a set of its metadata, or means the first one. Without any of these it asks for what is
     registered and needed.

@@ -105,7 +105,7 @@ class House:
         return found.request
 
     def declined(self, *inside: str, **changes: object) -> Heard:
-        """What the service hears of a request that is refused."""
+        """The answer to a request that is refused."""
         found = self.asks(*inside, **changes)
         assert isinstance(found, Declined), found
         return self.told(found.origin, found.error)
