@@ -93,13 +93,16 @@ def _provider(case: Examination, provider: IdentityProvider) -> Iterator[DoctorF
         if others:
             return
     read = pinned_provider(provider.metadata, provider.entity_id, provider.source).metadata
-    for url in filter(None, (read.redirect_url, read.post_url)):
+    asked = [("SingleSignOnService", url) for url in (read.redirect_url, read.post_url) if url]
+    if provider.saml.fetched:
+        asked += [("ArtifactResolutionService", url) for url in read.resolvers.values()]
+    for service, url in asked:
         try:
             judged_url(url, demo=case.settings.demo or not case.knows("demo"))
         except FetchError as error:
             why = "Citizens, and our questions about them, would go there in the open, or nowhere."
-            what = f"its SingleSignOnService is {error.detail}"
-            yield ERROR(file, "SingleSignOnService", what, why, f"{_ASK} Pin their metadata of today.")
+            what = f"its {service} is {error.detail}"
+            yield ERROR(file, service, what, why, f"{_ASK} Pin their metadata of today.")
     ends = attributes(parse_metadata(provider.metadata)).get("validUntil", "")
     if ends and (seconds := _instant(ends)) is not None and seconds <= case.now:
         what = f"its validUntil was {written(seconds)}."

@@ -6,6 +6,7 @@ index.key       the persons' index in the ledger                            32 b
 saml.pem        signs our SAML requests and metadata; saml.crt beside it    RSA
 saml-encryption.pem decrypts what identity providers send to us; optional   RSA
 saml-encryption.PROVIDER.pem    the same for one provider alone; optional   RSA
+tls-client.PROVIDER.pem our TLS key and certificate at one SAML provider; optional, see `idp.keys.tls_clients`
 openid.pem      signs our requests to OpenID providers                      P-256
 openid-encryption.pem   decrypts what OpenID providers send to us   P-256
 client-secret.PROVIDER  our secret at one OpenID provider; optional         text

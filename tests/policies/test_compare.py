@@ -235,6 +235,18 @@ def test_a_border_that_falls_counts() -> None:
     }
 
 
+def test_a_category_that_a_service_gives_up_and_a_mark_that_a_source_wants_no_more_count() -> None:
+    anonymous = 'entity_categories = ["https://refeds.org/category/anonymous"]'
+    marked = changed(SERVICE, "client_id", f"{anonymous}\nclient_id")
+    assert {one.attribute for one in compare(marked, configuration()).wider} >= {"email", "birthdate"}
+    assert not compare(configuration(), marked).wider
+    wanting = changed(CARD, "country", 'only_for = ["https://refeds.org/sirtfi"]\ncountry')
+    assert {told(one) for one in compare(wanting, configuration()).wider} >= {
+        "email: None -> exact EE providers/demo-ee.toml:1"
+    }
+    assert not compare(configuration(), wanting).wider
+
+
 def test_before_there_is_a_source_one_of_everything_is_made_up() -> None:
     bare = {name: text for name, text in FILES.items() if not name.startswith("providers/")}
     wide = {**bare, PARKING: bare[PARKING].replace(BIRTH, '"exact"')}

@@ -11,6 +11,7 @@ limits.py            namespaces, identifiers, sizes
 markup.py            encodings, DOCTYPE, entities, comments, instructions, CDATA
 parameters.py        by which binding, in which parameters
 binding.py           to whom, to what, from whom, when
+proxies.py           by whom, behind the provider
 subject.py           who somebody is, and how surely
 grammar.py           statuses, versions, and elements that nobody knows
 encryption.py        encrypted assertions, by RSA and on curves; encryption_forms.py: their one form, and their methods
@@ -32,6 +33,7 @@ from connectors.attacks.responses.limits import identifiers, size, void
 from connectors.attacks.responses.markup import comments, differential, entities, instructions, spelling
 from connectors.attacks.responses.meanings import valid_meanings, valid_persons
 from connectors.attacks.responses.parameters import coming, valid_coming
+from connectors.attacks.responses.proxies import proxies
 from connectors.attacks.responses.settings import ResponseWorld
 from connectors.attacks.responses.signatures import evil_data, exclusion, foreign
 from connectors.attacks.responses.signed_info import digests, external, references, transforms
@@ -45,7 +47,7 @@ FAMILIES: tuple[Callable[[ResponseWorld], Iterator[AttackCase]], ...] = (
     *(digests, references, transforms, external),
     *(void, identifiers, differential, comments, instructions, entities, spelling, size),
     *(encryption, aes_cbc, agreements),
-    *(coming, recipients, unsolicited, providers, names, levels, persons, times, statuses, closed, deviations),
+    *(coming, recipients, unsolicited, providers, proxies, names, levels, persons, times, statuses, closed, deviations),
     *(valid_spellings, valid_signatures, valid_encryption, valid_aes_cbc),
     *(valid_meanings, valid_persons, valid_coming, valid_deviations),
 )

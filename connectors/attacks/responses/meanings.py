@@ -8,6 +8,7 @@ from connectors.attacks.metadata_text import IDP
 from connectors.attacks.responses import parties
 from connectors.attacks.responses.binding import authenticated
 from connectors.attacks.responses.parties import SUBJECT_ATTRIBUTE
+from connectors.attacks.responses.proxies import signed_in_by
 from connectors.attacks.responses.recipes import also, confirmed, said, sent
 from connectors.attacks.responses.response_draft import Confirmation, ResponseDraft, attribute, audience
 from connectors.attacks.responses.settings import Make, Makes, ResponseWorld, Setting, accepted, natural
@@ -34,6 +35,8 @@ def valid_meanings(world: ResponseWorld) -> Iterator[AttackCase]:
     yield from accepted(MEANINGS, plain, {"persistent-for-persistent": sent()}, entrance=at["persistent"])
     yield from accepted(MEANINGS, plain, {"authenticated-when-it-was-forced": authenticated(-60)}, entrance=at["forced"])
     yield from accepted(MEANINGS, plain, {"authenticated-within-max-age": authenticated(-600)}, entrance=at["max age"])
+    behind = {"signed-in-by-whom-the-registration-names": signed_in_by(parties.HOME)}
+    yield from accepted(MEANINGS, (*plain, world.encrypted), behind, entrance=at["proxy"])
     yield from accepted(MEANINGS, plain, _BY_ATTRIBUTE, entrance=at["by attribute"])
 
 

@@ -34,9 +34,11 @@ from policies.attributes import AttributeName
 from policies.catalogue import STANDARD
 from policies.deviations import AES_CBC
 from policies.parties import EntityId, IdentityProvider, Peer, ProviderId, Source, SubjectNamespace
+from policies.registrations.saml_registration import SamlRegistration
 
 SECOND_IDP = "https://second.selftest.example/metadata"
 SECOND_NODE = "https://lv.selftest.example/eidas/metadata"
+HOME = "https://home.selftest.example/idp"
 SP = "https://broker.selftest.example/saml/metadata"
 ACS = "https://broker.selftest.example/saml/acs"
 OUR_NODE = "https://broker.selftest.example/eidas/metadata"
@@ -208,6 +210,7 @@ def entrances(keys: PartyKeys, request_id: str) -> Mapping[str, Entrance]:
     older = metadata.node([keys.node], versions=("0.9",)).encode()
     told = eidas("eidas, as the citizen is told", node, told=False)
     by_attribute, cbc = {"subject_attribute": SUBJECT_ATTRIBUTE}, {"deviations": frozenset({AES_CBC})}
+    of_a_proxy = {"saml": SamlRegistration(proxies=2, authorities=(HOME,))}
     persistent: dict[str, Any] = {"name_id_format": PERSISTENT, "told": False}  # Any: arguments of either
     return {
         "saml2int": saml("saml2int", pinned),
@@ -220,6 +223,7 @@ def entrances(keys: PartyKeys, request_id: str) -> Mapping[str, Entrance]:
         "forced": saml("saml2int, forced", pinned, force_authentication=True, told=False),
         "max age": saml("saml2int, max_age", pinned, max_age=600, told=False),
         "by attribute": saml("saml2int, by attribute", pinned, registered=by_attribute, told=False),
+        "proxy": saml("saml2int, a proxy", pinned, keys.ours, registered=of_a_proxy, proxies=2, told=False),
         "persistent": saml("saml2int, persistent", pinned, keys.ours, **persistent),
         "without use": saml("saml2int, no use", metadata.provider([keys.idp], use="").encode()),
         "came": saml("saml2int, as it came", pinned, judge=AsItCame, told=False),

@@ -18,7 +18,7 @@ from connectors.signatures.xmldsig import KEY_HINTS
 from tests.connectors.attacks.corpora import accepted, ends_as_told, hostile, is_fresh, is_named_alike
 
 NOW = 1_795_600_000
-KNOWN = {*checks.ALL_CHECKS, *checks.EIDAS_CHECKS}
+KNOWN = {*checks.ALL_CHECKS, *checks.EIDAS_CHECKS, "authority", "authority_loop", "authority_count"}
 # A query's compression, a question's level, and what nobody foresaw. Each has its test elsewhere.
 ELSEWHERE = {"deflate", "assurance_unreachable", "unforeseen"}
 # Refusals that are known by their code
@@ -37,7 +37,15 @@ ROWS = (
         "parser differential",
     ),
     *("comment truncation", "processing instruction", "transforms", "external references", "external entities"),
-    *("size and depth", "encryption", "key agreement", "wrong recipient", "unsolicited", "another identity provider"),
+    *(
+        "size and depth",
+        "encryption",
+        "key agreement",
+        "wrong recipient",
+        "unsolicited",
+        "another identity provider",
+        "proxies",
+    ),
     *("name identifier", "level of assurance", "time", "status and version", "closed grammar", "identifiers"),
     *("spelling of the message", "person across a border", "binding and parameters", "deviations"),
 )
@@ -113,7 +121,7 @@ def test_attacks_come_signed_in_every_place_in_the_clear_and_encrypted(cases: li
     for family, found in places.items():
         if family in ("key agreement", "valid encryption"):
             assert {"eidas/p-256", "eidas/brainpool-p256r1"} <= found
-        elif family not in (*CBC, "encryption", "person across a border", "valid persons", "valid deviations"):
+        elif family not in (*CBC, "encryption", "person across a border", "proxies", "valid persons", "valid deviations"):
             assert {"response", "eidas"} <= found, family
     assert {"response/encrypted", "both/encrypted", "eidas", "eidas-both"} <= places["encryption"]
     everywhere = {"response", "assertion", "both", "response/encrypted", "both/encrypted", "eidas", "eidas-both"}

@@ -96,6 +96,16 @@ def test_it_comes_once_and_another_of_its_ids_too(
         assert "location" not in again.headers
 
 
+def test_it_comes_once_on_all_machines(
+    citizen: Visitor, stage: Stage, idp: forge.SigningParty, tmp_path: Path, logs: Lines
+) -> None:
+    message = unasked(stage, idp, number=50, of=50)
+    assert lands(citizen, message).status == 303
+    added = {"providers/uni.toml": REGISTRATION, "metadata/uni.xml": forge.metadata(idp).decode()}
+    with stage.other_broker(tmp_path / "c", {}, added) as citizen.port:
+        assert (lands(citizen, message).status, logs[-1]["code"]) == (409, "replayed")
+
+
 @pytest.mark.spec("saml.md §2 5")
 @pytest.mark.parametrize(
     ("changes", "check"),
