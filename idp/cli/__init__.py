@@ -43,6 +43,7 @@ MODULES = {
     "ledger": "ledger",
     "metadata": "metadata",
     "party": "party",
+    "import": "imports",
     "try": "trial",
     "keys": "keys",
     "logout": "logout",
@@ -51,7 +52,7 @@ MODULES = {
 
 
 # The functions of commands whose names are words of Python
-_NAMES = {"try": "try_login"}
+_NAMES = {"try": "try_login", "import": "importing"}
 
 
 class _Loaded(Mapping[str, Any]):

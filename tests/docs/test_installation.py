@@ -23,7 +23,7 @@ SAID = [
 ]
 
 
-@pytest.mark.parametrize("extra", ["cluster", "pki", "postgres"])
+@pytest.mark.parametrize("extra", ["cluster", "pki", "postgres", "yaml"])
 def test_the_lock_that_is_named_has_what_each_extra_asks_for(extra: str) -> None:
     names = [re.match(r"[\w-]+", line)[0] for line in OPTIONAL[extra]]  # type: ignore[index]  # each begins so
     assert "docker/requirements.lock" in EXTRAS
