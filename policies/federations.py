@@ -40,6 +40,8 @@ class Federation:
     only: FederationFilter = FederationFilter()
     # Whether a copy that says other things than the one before waits for an operator
     approves: bool = False
+    # of MDQ: the entity ids that are asked for, those of the providers that name it
+    wanted: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:

@@ -142,8 +142,8 @@ def indexed(
                 raise FetchError("metadata_duplicate", "its metadata has an entityID twice.")
             seen.add(place.entity_id)
             # 4.
-            row = _row(place, octets[place.begin : place.end], size)
-            if why := _left_out(row, place.unverified, octets[place.begin : place.end], federation.only, now, demo=demo):
+            row = row_of(place, octets[place.begin : place.end], size)
+            if why := why_left_out(row, place.unverified, octets[place.begin : place.end], federation.only, now, demo=demo):
                 left_out[why] += 1
             else:
                 rows.append(row)
@@ -156,19 +156,18 @@ def indexed(
     except AssertionRejected as error:
         raise FetchError(error.check, f"its metadata is refused ({error.check}): {error.detail}.", PEER) from error
     # 2.
-    valid_until = _end(found.valid_until)
+    valid_until = end_of(found.valid_until)
     check_end(valid_until, now, SAML2INT, federation.max_days * DAY)
     # 5.
     if not rows:
         raise FetchError("metadata_empty", "no entity of its metadata is left.")
-    digest = sha256(json.dumps([(row.entity_id, row.digest) for row in rows]).encode()).hexdigest()
     head = CopyHead(
         octets=name,
         head=found.head.decode(),
         tail=found.tail.decode(),
         key_id=found.key_id,
         valid_until=valid_until,
-        digest=digest,
+        digest=digest_of(rows),
         fetched=now,
         entities=len(rows),
         left_out=dict(left_out),
@@ -180,7 +179,13 @@ def indexed(
     return Index(head, rows)
 
 
-def _end(text: str) -> int:
+def digest_of(rows: Sequence[Row]) -> str:
+    """The digest of what a copy says."""
+    return sha256(json.dumps([(row.entity_id, row.digest) for row in rows]).encode()).hexdigest()
+
+
+def end_of(text: str) -> int:
+    """The time of a validUntil that has to be there. Raises `FetchError`."""
     if not text:
         raise FetchError("metadata_endless", "its metadata has no validUntil.")
     try:
@@ -189,7 +194,8 @@ def _end(text: str) -> int:
         raise FetchError("metadata_endless", "its metadata has a validUntil that is none.") from error
 
 
-def _row(place: Place, octets: bytes, before: int) -> Row:
+def row_of(place: Place, octets: bytes, before: int) -> Row:
+    """The row of an entity whose place is so far behind the beginning."""
     root = place.unverified
     authority, categories = "", list[str]()
     extensions = root.find(md("Extensions"))
@@ -216,7 +222,7 @@ def _categories(holder: Element) -> Iterator[str]:
             yield from ((value.text or "").strip() for value in attribute.iterchildren(saml("AttributeValue")))
 
 
-def _left_out(row: Row, root: Element, octets: bytes, only: FederationFilter, now: int, *, demo: bool) -> str:
+def why_left_out(row: Row, root: Element, octets: bytes, only: FederationFilter, now: int, *, demo: bool) -> str:
     """Why an entity does not count, "" where it does."""
     if not 0 < len(row.entity_id) <= MAX_TEXT:
         return "entity_id"

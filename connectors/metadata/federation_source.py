@@ -7,14 +7,17 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
 from connectors.addresses import MACHINE, REGISTRATION, FetchError
 from connectors.fetch import NOT_MODIFIED, Fetcher
-from connectors.metadata.federation_index import CopyHead, Index, Progress, indexed, unheard
+from connectors.metadata.federation_index import Index, Progress, Row, indexed, unheard
+from connectors.metadata.federation_query import queried
 from connectors.metadata.federations import INDEX, WAITING, Seal, opened
-from policies.federations import FILE, Federation
+from policies.federations import FILE, MDQ, Federation
 
 # 65 MB in a minute, with a margin for what is four times as large
 TIMEOUT = 300.0
@@ -37,7 +40,7 @@ def come(
     federation: Federation,
     folder: Path,
     *,
-    held: CopyHead | None,
+    held: Index | None,
     fetcher: Fetcher,
     now: int,
     progress: Progress = unheard,
@@ -45,8 +48,21 @@ def come(
     """The index of a new good copy, whose octets lie in the folder; None where nothing new came. Raises `FetchError`."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     name = secrets.token_hex(16) + SUFFIX
+    head = held.head if held is not None else None
     try:
-        with _source(federation, held.etag if held is not None else "", fetcher) as (source, etag):
+        if federation.kind == MDQ:
+            with (folder / name).open("xb") as file:
+                return queried(
+                    federation,
+                    file.write,
+                    name=name,
+                    held=held,
+                    octets_of=partial(_octets, folder, held),
+                    fetcher=fetcher,
+                    now=now,
+                    progress=progress,
+                )
+        with _source(federation, head.etag if head is not None else "", fetcher) as (source, etag):
             if source is None:
                 return None
             with (folder / name).open("xb") as file:
@@ -55,7 +71,7 @@ def come(
                     source.read,
                     file.write,
                     name=name,
-                    held=held,
+                    held=head,
                     now=now,
                     demo=fetcher.demo,
                     etag=etag,
@@ -69,6 +85,16 @@ def come(
         if isinstance(error, OSError):
             raise FetchError("metadata_unwritable", f"its copy cannot be written ({error.strerror}).", MACHINE) from error
         raise
+
+
+def _octets(folder: Path, held: Index | None, row: Row) -> bytes:
+    """The held octets of an entity, none where they are not those that were verified."""
+    if held is None:
+        return b""
+    with (folder / held.head.octets).open("rb") as file:
+        file.seek(row.begin)
+        octets = file.read(row.end - row.begin)
+    return octets if sha256(octets).hexdigest() == row.digest else b""
 
 
 def tidy(folder: Path, seal: Seal) -> None:

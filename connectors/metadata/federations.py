@@ -46,6 +46,10 @@ class FederationCopy:
     def __len__(self) -> int:
         return len(self._rows)
 
+    def has(self, entity_ids: Collection[str]) -> bool:
+        """Whether it has all of these entities."""
+        return self._rows.keys() >= set(entity_ids)
+
     def rows(self) -> Collection[Row]:
         """All entities that count."""
         return self._rows.values()

@@ -128,8 +128,13 @@ def verify_aggregate(
 
 
 def signed_entity(head: bytes, octets: bytes, tail: bytes, key_id: str) -> Signed:
-    """The entity that stands at a place of a verified aggregate, as a document of its own. Raises `AssertionRejected`."""
+    """The entity that stands at a place of a verified aggregate, as a document of its own. Raises `AssertionRejected`.
+
+    One that was signed by itself has neither `head` nor `tail`.
+    """
     root = parse_message(head + octets + tail, SIGNED_METADATA)
+    if not head and root.tag == md("EntityDescriptor"):
+        return Signed(octets=octets, key_id=key_id)
     if len(root) != 1 or root[0].tag != md("EntityDescriptor"):
         raise AssertionRejected("structure", "a place of an aggregate that holds no entity")
     return Signed(octets=canonical(root[0]), key_id=key_id)

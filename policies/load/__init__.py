@@ -16,7 +16,7 @@ Nothing is read here: the caller hands in relative paths and bytes.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from fnmatch import fnmatchcase
 from typing import TypeVar
@@ -25,7 +25,7 @@ from policies.attributes import EXACT, AttributeName
 from policies.catalogue import STANDARD, Catalogue
 from policies.errors import Misconfigured, Problem
 from policies.examples import Example, Situation, differences, party_with_everything
-from policies.federations import Federation, FederationId
+from policies.federations import MDQ, Federation, FederationId
 from policies.load.examples import read_examples, read_situation
 from policies.load.federations import PATTERN as FEDERATIONS
 from policies.load.federations import read_federation
@@ -145,7 +145,9 @@ def examine(files: Mapping[str, bytes], before: Before | None = None) -> tuple[C
         nodes=_unique("id", ((one.node_id, one, one.source) for one in nodes), problems),
         operators=read_operators(files, problems),
         session_groups=_session_groups(files, problems),
-        federations=_unique("id", ((one.federation_id, one, one.source) for one in federations), problems),
+        federations=_unique(
+            "id", ((one.federation_id, _wanting(one, providers), one.source) for one in federations), problems
+        ),
     )
     for provider in providers:
         if provider.federation and provider.federation not in configuration.federations:
@@ -200,6 +202,14 @@ def _unchanged(files: Mapping[str, bytes], before: Before) -> dict[str, RelyingP
     # The metadata of a service that speaks SAML is a file of its own
     parties = [one for one in configuration.parties.values() if (keys_stay or not one.jwks) and one.saml is None]
     return {one.source.file: one for one in parties if one.source.file in files and same(one.source.file)}
+
+
+def _wanting(federation: Federation, providers: Iterable[IdentityProvider]) -> Federation:
+    """A federation that is asked for one entity at a time is asked for those that are registered."""
+    if federation.kind != MDQ:
+        return federation
+    wanted = sorted(one.entity_id for one in providers if one.federation == federation.federation_id)
+    return replace(federation, wanted=tuple(wanted))
 
 
 def _tables(files: Mapping[str, bytes], pattern: str, problems: list[Problem]) -> Iterator[Table]:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from connectors.addresses import MACHINE, FetchError
 from connectors.fetch import Fetcher
-from connectors.metadata.federation_index import CopyHead, Index
+from connectors.metadata.federation_index import Index
 from connectors.metadata.federation_source import TIMEOUT, come
 from policies.federations import Federation
 
@@ -32,7 +32,7 @@ class Job:
 
     federation: Federation
     folder: Path
-    held: CopyHead | None
+    held: Index | None
     now: int
     demo: bool
 

@@ -20,7 +20,7 @@ from connectors.metadata.federations import INDEX, WAITING, Federations, Seal, o
 from idp.ledger.ledger_keys import LedgerKeys, framed
 from idp.protocols.saml.federation_child import Job, in_child
 from policies.errors import PeerUnavailable, RequestRefused
-from policies.federations import Federation, FederationId
+from policies.federations import MDQ, Federation, FederationId
 
 TRIED = "tried"
 _FIRST_AGAIN, _MOST_DOUBLED = 30, 10
@@ -36,11 +36,11 @@ class Tried:
     detail: str = ""
     mend: str = ""
 
-    def due(self, federation: Federation) -> int:
-        """When it is tried again: after half a minute, one minute, two and so on, up to the usual pause."""
+    def due(self, federation: Federation, *, usable: bool) -> int:
+        """When it is tried again: while something lacks after half a minute, one minute, two, up to the usual pause."""
         pause = federation.refresh_seconds
-        if self.failures:
-            pause = min(pause, _FIRST_AGAIN << min(self.failures - 1, _MOST_DOUBLED))
+        if self.failures or not usable:
+            pause = min(pause, _FIRST_AGAIN << min(max(0, self.failures - 1), _MOST_DOUBLED))
         return self.time + pause
 
 
@@ -70,8 +70,10 @@ class FederationSources:
         self._federations.look()
         federation, folder = self._federations.registered[federation_id], self._federations.folder(federation_id)
         last = tried(folder)
-        usable = self._federations.copy(federation_id) is not None
-        if last is not None and not due and now < last.due(federation) and (usable or last.failures):
+        copy = self._federations.copy(federation_id)
+        # Somebody new is registered: they need not wait for the next round
+        usable = copy is not None and (federation.kind != MDQ or copy.has(federation.wanted))
+        if last is not None and not due and now < last.due(federation, usable=usable):
             if last.failures:
                 raise FetchError(last.check, last.detail, last.mend)
             return
@@ -127,7 +129,7 @@ class FederationSources:
             _note(folder, Tried(now, failures, error.check, error.detail, error.mend))
             raise
         if came is not None:
-            waits = federation.approves and (held is None or held.digest != came.head.digest)
+            waits = federation.approves and (held is None or held.head.digest != came.head.digest)
             put(folder, came, self._seal, name=WAITING if waits else INDEX)
             if not waits:
                 (folder / WAITING).unlink(missing_ok=True)
@@ -135,15 +137,16 @@ class FederationSources:
         _note(folder, Tried(now))
         self._federations.look()
 
-    def _held(self, federation: Federation, folder: Path) -> CopyHead | None:
+    def _held(self, federation: Federation, folder: Path) -> Index | None:
         try:
-            head = opened(folder, self._seal, INDEX).head
+            index = opened(folder, self._seal, INDEX)
         except (OSError, ValueError):
             return None
-        if head.registered != federation.digest:
+        if index.head.registered != federation.digest:
             # Another key, another filter: nothing of it counts any more, its tag least of all
             return None
-        return replace(head, etag="") if (folder / WAITING).exists() else head
+        head = replace(index.head, etag="") if (folder / WAITING).exists() else index.head
+        return Index(head, index.rows if federation.kind == MDQ else ())
 
 
 def _note(folder: Path, what: Tried) -> None:
