@@ -28,7 +28,8 @@ def identity_provider_metadata(
         add_key(role, md("KeyDescriptor"), "signing", key.certificate)
     resolves = {"Binding": SOAP, "Location": artifact_url, "index": "0", "isDefault": "true"}
     child(role, md("ArtifactResolutionService"), **resolves)
-    for name_format in (PERSISTENT, TRANSIENT, EMAIL):
+    # Some products ask for the first of them: that of a registration which says nothing
+    for name_format in (TRANSIENT, PERSISTENT, EMAIL):
         child(role, md("NameIDFormat"), name_format)
     for binding in (REDIRECT, POST, SIMPLE_SIGN):
         child(role, md("SingleSignOnService"), Binding=binding, Location=sso_url)

@@ -1,16 +1,33 @@
 """The SAML service providers of `make interop`: what each is, how it is registered, and which faults are its own."""
 
-from tests.interop.peer import HERE, PyPI
-from tests.interop.programs import in_python
+import sys
+
+from tests.interop import client_lemonldap, provider_lemonldap, service_apache, service_lemonldap
+from tests.interop.peer import HERE, Debian, Fault, Flow, Npm, PyPI
+from tests.interop.programs import LOCAL, in_node, in_python
 from tests.interop.provider_stage import Command
 from tests.interop.service_stage import AUDIENCE, STRIPPED, Service, each
+from tests.interop.snippet_stage import APACHE
 
 PROGRAMS = HERE / "services"
+# What its requests name is for this broker a citizen who is known as surely as this
+PASSWORD_AT_LEAST = 'assurance."urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport" = "substantial"'
 
 
 def python(program: str) -> Command:
     """A program for the peers' own Python."""
     return lambda _: in_python(PROGRAMS / program)
+
+
+def no_audience(setting: str) -> Fault:
+    """Samlify's."""
+    return Fault(
+        f"{setting}, {AUDIENCE}",
+        "it took the answer",
+        "Of an assertion's conditions it judges the times, and leaves the audience to whoever calls it.",
+        source="build/src/flow.js",
+        line="verifyTime)(extractedProperties.conditions.notBefore, extractedProperties.conditions.notOnOrAfter,",
+    )
 
 
 SERVICES: tuple[Service, ...] = (
@@ -21,5 +38,82 @@ SERVICES: tuple[Service, ...] = (
         command=python("pysaml2_sp.py"),
         flows=(*each("asks by Redirect, encrypted"), *each("asks by POST")),
         says={AUDIENCE: "AudienceRestrictions conditions not satisfied", STRIPPED: "Signature missing"},
+    ),
+    Service(
+        name="Shibboleth SP",
+        package=Debian("libapache2-mod-shib", (APACHE, service_apache.SHIB, service_apache.SHIBD)),
+        documented="the files of its package, with an entity, a key and the broker's metadata",
+        command=service_apache.shibboleth,
+        metadata="/Shibboleth.sso/Metadata",
+        claims=service_apache.claims,
+        flows=each("defaults"),
+        says={AUDIENCE: "unacceptable AudienceRestriction", STRIPPED: "Unable to establish security of incoming assertion"},
+    ),
+    Service(
+        name="mod_auth_mellon",
+        package=Debian("libapache2-mod-auth-mellon", (APACHE, service_apache.MELLON)),
+        documented="its user guide, with the broker's metadata, and a name for each attribute",
+        command=service_apache.mellon,
+        metadata="/mellon/metadata",
+        claims=service_apache.claims,
+        flows=each("defaults"),
+        says={AUDIENCE: "Invalid Audience in Conditions", STRIPPED: "Signature element not found"},
+    ),
+    Service(
+        name="node-saml",
+        package=Npm("@node-saml/node-saml"),
+        documented="README, its options; InResponseTo is always validated",
+        command=lambda instance: in_node(PROGRAMS / "nodesaml_sp.mjs", instance.folder),
+        flows=(
+            *each("identifierFormat: null", PASSWORD_AT_LEAST),
+            *each("identifierFormat: null, disableRequestedAuthnContext, encrypted"),
+            *each("identifierFormat: null, asks by POST, skipRequestCompression", PASSWORD_AT_LEAST),
+            Flow("identifierFormat: null, asks by POST", (PASSWORD_AT_LEAST,)),
+        ),
+        says={AUDIENCE: "assertion audience mismatch", STRIPPED: "Invalid document signature"},
+        faults=(
+            Fault(
+                "identifierFormat: null, asks by POST",
+                "encoding a message that is not UTF-8",
+                "It deflates a request by POST, which SAML does by Redirect alone, unless `skipRequestCompression` is set.",
+                source="lib/saml.js",
+                line="if (this.options.skipRequestCompression) {",
+            ),
+        ),
+    ),
+    Service(
+        name="python3-saml",
+        package=PyPI("python3-saml", ours=True),
+        documented="README, its settings with `strict`, and its example for Flask; the broker's metadata by its parser",
+        command=lambda _: ([sys.executable, str(PROGRAMS / "python3_saml_sp.py")], {"PYTHONPATH": str(LOCAL)}),
+        flows=(
+            *each("defaults", PASSWORD_AT_LEAST),
+            *each("requestedAuthnContext: False, wantAssertionsEncrypted", without=(STRIPPED,)),
+        ),
+        says={AUDIENCE: "is not a valid audience for this Response", STRIPPED: "is not signed and the SP require it"},
+    ),
+    Service(
+        name="samlify as a service",
+        package=Npm("samlify"),
+        documented="its guide, Service provider, with signed requests and answers",
+        command=lambda instance: in_node(PROGRAMS / "samlify_sp.mjs", instance.folder),
+        flows=(*each("asks by Redirect, encrypted", without=(STRIPPED,)), *each("asks by POST")),
+        says={STRIPPED: "FAILED_TO_VERIFY_SIGNATURE"},
+        faults=(no_audience("asks by Redirect, encrypted"), no_audience("asks by POST")),
+    ),
+    Service(
+        name="LemonLDAP::NG as a service",
+        package=Debian(
+            "liblemonldap-ng-portal-perl",
+            (client_lemonldap.PORTAL, client_lemonldap.PLACKUP, provider_lemonldap.LASSO),
+        ),
+        documented="its page SAML authentication; the broker's metadata stands in the configuration",
+        command=service_lemonldap.command,
+        metadata="/saml/metadata",
+        begin="/",
+        shows="/session/my/global",
+        claims=service_lemonldap.claims,
+        flows=each("name_id_format transient; signatures, times and audience checked"),
+        says={AUDIENCE: "Audience conditions validations result", STRIPPED: "Signature element not found"},
     ),
 )

@@ -105,19 +105,17 @@ class Service:
             yield session
 
     def _signs_in(self, stage: "ServiceStage", instance: Instance, refused: str) -> None:
-        with Browser() as browser, structlog.testing.capture_logs() as lines:
+        with Browser() as browser:
             asked = asking(browser, f"{instance.base}{self.begin}", stage.issuer)
-            if refused in CHECKS or refused == AUDIENCE:
+            if refused in CHECKS:
+                _refused_by_us(browser, _changed(asked, instance, refused), CHECKS[refused], stage)
+                return
+            if refused == AUDIENCE:
                 page = browser.get(_changed(asked, instance, refused), origin=instance.base)
             elif asked.status:
                 page = browser.submit(asked, {}, ASKS)
             else:
                 page = browser.get(asked.url, origin=instance.base)
-            if refused in CHECKS:
-                found = [line.get("check") for line in lines if line.get("check")]
-                if page.status < 400 or not page.url.startswith(stage.issuer) or CHECKS[refused] not in found:
-                    raise Failed(f"status {page.status}, refused by {found}: {words_of(page)}")
-                return
             answer = _decided(browser, page, stage)
             changed, log = {}, instance.folder / "log"
             before = log.stat().st_size
@@ -136,7 +134,7 @@ class Service:
         if refused:
             if claims.get("pairwise-id"):
                 raise Failed("it took the answer")
-            if self.says[refused] not in said:
+            if self.says.get(refused, "") not in said:
                 raise Failed(f"it refused for another reason: {words_of(page)}\n{said}")
             return
         if not has:
@@ -161,6 +159,15 @@ def asking(browser: Browser, url: str, issuer: str) -> Page:
                 return page
             url = urljoin(url, answer.headers["location"])
     raise Failed("no request after so many redirects")
+
+
+def _refused_by_us(browser: Browser, url: str, check: str, stage: Scene) -> None:
+    """Raise `Failed` unless the broker's own page refuses this request, and its log names this check."""
+    with structlog.testing.capture_logs() as lines:
+        page = browser.get(url)
+    found = [line.get("check") for line in lines if line.get("check")]
+    if page.status < 400 or not page.url.startswith(stage.issuer) or found != [check]:
+        raise Failed(f"status {page.status}, refused by {found}: {words_of(page)}")
 
 
 def _changed(asked: Page, instance: Instance, refused: str) -> str:

@@ -153,8 +153,11 @@ MODULES = Path("/usr/lib/apache2/modules")
 LOADED = ("mpm_event", "authn_core", "authz_core", "authz_user", "dir", "mime", "headers", "auth_openidc", "cgid", "env")
 
 
-def apache(each: App, folder: Path) -> list[str]:
-    """A private Apache: one virtual host with the printed lines in it, and a page that shows what it was told."""
+def apache(each: App, folder: Path, more: str = "") -> list[str]:
+    """A private Apache: one virtual host with the printed lines in it, and a page that shows what it was told.
+
+    `more` are lines before it.
+    """
     html = folder / "html"
     html.mkdir(exist_ok=True)
     script = html / "login"
@@ -174,6 +177,7 @@ Mutex file:{folder} default
 ScriptSock {folder}/cgid
 {user}
 {loaded}
+{more}
 TypesConfig /etc/mime.types
 DocumentRoot {html}
 <VirtualHost {HOST}:{each.port}>

@@ -1,0 +1,46 @@
+// @node-saml/node-saml as a service provider: the options of its README, behind express.
+import express from 'express';
+import fs from 'node:fs';
+import { SAML, ValidateInResponseTo } from '@node-saml/node-saml';
+
+const { BASE, PORT, FLOW, KEY, CERT, BROKER, BROKER_URL, BROKER_METADATA } = process.env;
+const [key, certificate] = [KEY, CERT].map((path) => fs.readFileSync(path, 'utf8'));
+const metadata = fs.readFileSync(BROKER_METADATA, 'utf8');
+const encrypted = FLOW.includes('encrypted');
+const saml = new SAML({
+  callbackUrl: `${BASE}/acs`,
+  entryPoint: BROKER_URL,
+  issuer: `${BASE}/metadata`,
+  idpCert: [...metadata.matchAll(/X509Certificate>([^<]+)</g)].map(([, text]) => text.replace(/\s/g, '')),
+  idpIssuer: BROKER,
+  privateKey: key,
+  publicCert: certificate,
+  ...(encrypted ? { decryptionPvk: key } : {}),
+  signatureAlgorithm: 'sha256',
+  digestAlgorithm: 'sha256',
+  validateInResponseTo: ValidateInResponseTo.always,
+  authnRequestBinding: FLOW.includes('POST') ? 'HTTP-POST' : 'HTTP-Redirect',
+  ...(FLOW.includes('identifierFormat') ? { identifierFormat: null } : {}),
+  disableRequestedAuthnContext: FLOW.includes('disableRequestedAuthnContext'),
+  skipRequestCompression: FLOW.includes('skipRequestCompression'),
+});
+
+const app = express();
+app.use(express.urlencoded({ extended: false }));
+const told = (route) => (request, response) =>
+  route(request, response).catch((error) => {
+    console.error(error);
+    response.status(403).type('html').send(`<p>Refused: ${String(error.message).replace(/</g, '&lt;')}</p>`);
+  });
+app.get('/metadata', (_, response) => {
+  response.type('application/samlmetadata+xml').send(saml.generateServiceProviderMetadata(encrypted ? certificate : null, certificate));
+});
+app.get('/login', told(async (_, response) => {
+  if (FLOW.includes('POST')) response.type('html').send(await saml.getAuthorizeFormAsync('/'));
+  else response.redirect(await saml.getAuthorizeUrlAsync('/', undefined, {}));
+}));
+app.post('/acs', told(async (request, response) => {
+  const { profile } = await saml.validatePostResponseAsync(request.body);
+  response.json(profile.attributes);
+}));
+app.listen(Number(PORT), '127.0.0.1');
