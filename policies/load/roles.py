@@ -58,6 +58,10 @@ def _of_node(configuration: Configuration, country: str) -> Iterator[Problem]:
         if country and provider.country != country:
             what = f"is {provider.country}, and this node answers for {country}."
             yield _problem(provider.source, "country", what, f'write country = "{country}", or remove the file.')
+        for key in ("landings", "only_for"):
+            if getattr(provider.saml, key):
+                what = f"is for a city: a node leads to no service, and sends the minimum data set whole ({key})."
+                yield _problem(provider.source, key, what, "leave it out.")
         yield from _gaps(provider)
 
 

@@ -93,3 +93,10 @@ def test_an_identifier_for_other_countries_needs_a_named_attribute_and_no_nameid
     (found,) = problems(NODE | {PROVIDER: text.encode()}, "node", "EE")
     assert (found.file, found.line, found.key) == (PROVIDER, 1, "subject")
     assert problems(only(PROVIDER, "metadata/demo-ee.xml", **{PROVIDER: text}), "city", "EE") == []
+
+
+def test_a_node_leads_to_no_service_and_knows_none_by_its_categories() -> None:
+    more = 'only_for = ["https://refeds.org/sirtfi"]\nlandings = { a = "https://portal.example/login" }\n'
+    spoiled = {**NODE, PROVIDER: more.encode() + NODE[PROVIDER]}
+    assert [one.key for one in problems(spoiled, "node", "EE")] == ["landings", "only_for"]
+    assert problems(NODE, "node", "EE") == []
