@@ -4,7 +4,6 @@ import threading
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
 
 from cryptography import x509
@@ -31,6 +30,7 @@ from connectors.signatures.xmlsign import sign_enveloped
 from idp.keys.file import FileSigner
 from policies.parties import EntityId, Peer, Source
 from tests.connectors.metadata.node import unloadable
+from tests.listening import Handler, Listening
 
 NOW = 1_790_000_000
 DAY = 24 * 3600
@@ -102,8 +102,8 @@ class OctetsServer:
     def __init__(self, name: str) -> None:
         server = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
+        class Pages(Handler):
+            def get(self) -> None:
                 if (body := server.body()) is None:
                     return
                 self.send_response(200 if body else 500)
@@ -111,14 +111,8 @@ class OctetsServer:
                 self.end_headers()
                 server.write(self.wfile, body)
 
-            def log_message(self, *_: object) -> None:
-                return
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.base = f"http://{name}.localhost:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-        self._thread.start()
+        self._server = Listening(Pages)
+        self.base = f"http://{name}.localhost:{self._server.server_port}"
 
     def body(self) -> bytes | None:
         """The page; None where nothing is answered."""
@@ -128,9 +122,7 @@ class OctetsServer:
         to.write(body)
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(10)
+        self._server.close()
 
 
 class Neighbour(OctetsServer):

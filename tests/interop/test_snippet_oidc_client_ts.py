@@ -4,9 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import pytest
@@ -18,44 +16,31 @@ from tests.e2e.browser import Window, window
 from tests.interop.node import MODULES, require_node
 from tests.interop.snippet_stage import LOW, PURPOSE, RELEASED, App, SnippetStage
 from tests.interop.walking import opened
+from tests.listening import Handler, Listening
 
 PEER = "oidc-client-ts in a page"
 LIBRARY = "oidc-client-ts.min.js"
 pytestmark = pytest.mark.peer
 
 
-class _Serves(BaseHTTPRequestHandler):
+class _Serves(Handler):
     """The page for every address, and the library beside it."""
 
     def __init__(self, text: str, library: bytes, *given: object) -> None:
         self._text, self._library = text.encode(), library
         super().__init__(*given)  # type: ignore[arg-type] # the request, the address and the server
 
-    def do_GET(self) -> None:
+    def get(self) -> None:
         is_library = self.path == f"/{LIBRARY}"
         body = self._library if is_library else self._text
-        self.send_response(200)
-        self.send_header("Content-Type", "text/javascript" if is_library else "text/html; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_given: object) -> None:
-        """Nothing: addresses hold codes."""
+        self.reply(200, body, Content_Type="text/javascript" if is_library else "text/html; charset=utf-8")
 
 
 @contextmanager
 def served(app: App) -> Iterator[App]:
     library = Path(MODULES, "oidc-client-ts", "dist", "browser", LIBRARY).read_bytes()
-    server = ThreadingHTTPServer((HOST, app.port), partial(_Serves, app.text, library))
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with Listening(partial(_Serves, app.text, library), HOST, app.port):
         yield app
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(10)
 
 
 @pytest.fixture(scope="module")

@@ -1,47 +1,33 @@
 """A channel to one peer over real sockets: its connections stay open for a moment, and each request has its own bounds."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from connectors.addresses import FetchError
 from connectors.fetch import Fetcher
 from tests.connectors.metadata.origin import LOOPBACK, body, origin, raw
+from tests.listening import Handler, Listening
 
 
-class Echo(BaseHTTPRequestHandler):
+class Echo(Handler):
     """Tells what was asked, over as many requests a connection as the client likes."""
 
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:
-        self._tell(b"")
+    def get(self) -> None:
+        self.post(b"")
 
-    def do_POST(self) -> None:
-        self._tell(self.rfile.read(int(self.headers["Content-Length"])))
-
-    def _tell(self, form: bytes) -> None:
+    def post(self, form: bytes) -> None:
         told = {"from": self.client_address[1], "form": form.decode(), "proof": self.headers["DPoP"], "what": self.path}
-        octets = json.dumps(told).encode()
-        self.send_response(400 if self.path == "/no" else 200)
-        self.send_header("Content-Length", str(len(octets)))
-        self.send_header("DPoP-Nonce", "n-1")
-        self.end_headers()
-        self.wfile.write(octets)
-
-    def log_message(self, *_: object) -> None:
-        return
+        self.reply(400 if self.path == "/no" else 200, json.dumps(told).encode(), DPoP_Nonce="n-1")
 
 
 @pytest.fixture
 def echo() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://peer.localhost:{server.server_address[1]}"
-        server.shutdown()
+    with Listening(Echo) as server:
+        yield f"http://peer.localhost:{server.server_port}"
 
 
 def test_a_form_is_posted_and_any_status_is_told_with_its_headers(echo: str) -> None:
