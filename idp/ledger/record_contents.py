@@ -6,7 +6,7 @@ A city's login:
     decision  {"asked":[[name, form]..],"bits","kind","notice","path","record","source","time","unknown":[name..],
                "withheld":[[name, reason]..]}; of a release "authorities":[entity id..], where the source named some
     subject   {"record","subject"}
-    login     {"aud","iss","sub", and what binds it to the request: of OpenID Connect "nonce"}
+    login     {"aud","iss","nonce","sub"}; "nonce" binds it to the request, over SAML as the ID of that
     values    {name: value}                     committed to, kept nowhere
 
 A sending node's login has nothing of the person (decision 0000.26): which node asked, in which message, when.
@@ -152,7 +152,7 @@ def draft_release(
         _opening("sent", sent),
         _opening("decision", decided),
         _opening("subject", {"record": record.hex(), "subject": subject.hex()}),
-        _opening("login", {**evidence, "aud": request.origin.issuer, "iss": issuer, "sub": sub}),
+        _opening("login", {**evidence, "aud": request.origin.service, "iss": issuer, "sub": sub}),
         _opening("values", {a.name: _value(a.value) for a in released}),
     )
     return RecordDraft(record=record, kind=RELEASE, time=time, subject=subject, openings=openings)

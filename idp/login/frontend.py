@@ -67,7 +67,7 @@ class Frontend(Protocol):
         """Raises `AllRevoked`, `PeerUnavailable` or `StoreUnavailable` where no answer (no `release`) could be made now."""
 
     def evidence(self, origin: Origin) -> Mapping[str, str]:
-        """The values that bind the record of a release to this request, by the protocol's own names."""
+        """The values that bind the record of a release to this request: of a city `nonce`, which receipts have."""
 
     def session(self, decided: Decided, handle: bytes, now: int) -> SessionRow | None:
         """The row of the browser's session after this sign-in; None of a service that shares its sign-ins with none."""

@@ -66,7 +66,7 @@ class PlainFrontend:
 
     def evidence(self, origin: Origin) -> Mapping[str, str]:
         """Its request's id."""
-        return {"id": origin.protocol}
+        return {"nonce": origin.protocol}
 
     def session(self, decided: Decided, handle: bytes, now: int) -> None:
         """No sign-in is shared."""

@@ -121,8 +121,8 @@ class SamlIdentityProvider:
         self._signer.at(now)
 
     def evidence(self, origin: Origin) -> Mapping[str, str]:
-        """The request's own name."""
-        return {"id": origin.message_id}
+        """The request's ID, which the answer has as InResponseTo, in the place of a nonce: receipts have one form."""
+        return {"nonce": origin.message_id}
 
     def session(self, decided: Decided, handle: bytes, now: int) -> None:
         """No sign-in is shared."""

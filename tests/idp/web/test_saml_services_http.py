@@ -10,11 +10,14 @@ from lxml import etree
 
 from connectors.signatures.key_ring import Ring, Scheduled
 from connectors.wire.names import ARTIFACT, POST, REDIRECT
+from idp.audit.verify import verify_ledger
 from idp.keys.file import create_saml_key, load_signer
 from idp.protocols.saml.identity_provider import idp_metadata
+from idp.receipts.receipt_verify import verify_receipt
 from tests.idp.web.saml_party import ARTIFACTS, ENTITY, NAMES, SamlParty, arrives, verified
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import DIRECT, Answer, Visitor, login_of
+from tests.independent_receipt import check
 
 PAIRWISE = "urn:oasis:names:tc:SAML:attribute:pairwise-id"
 
@@ -27,9 +30,12 @@ def answered(visitor: Visitor, picker: Answer) -> Answer:
     return visitor.decides(page)
 
 
-def receipt(visitor: Visitor) -> dict[str, Any]:
-    """The record of the newest sign-in, as its citizen can open it."""
-    found: dict[str, Any] = json.loads(visitor.go("GET", "/receipt.json").text)["openings"]
+def receipt(visitor: Visitor, stage: Stage) -> dict[str, Any]:
+    """The record of the newest sign-in, as its citizen can open it. Two programs have verified it."""
+    octets, ledger = visitor.go("GET", "/receipt.json").text.encode(), stage.application.keys.ledger.log.at(0).verifier
+    verify_receipt(octets, [ledger])
+    check(octets, str(ledger))
+    found: dict[str, Any] = json.loads(octets)["openings"]
     return {name: one["content"] for name, one in found.items() if "content" in one}
 
 
@@ -141,13 +147,15 @@ def test_the_ledger_has_the_same_record_as_over_openid_connect(visitor: Visitor,
     library = SamlParty(tmp_path, stage.issuer, stage.clock, more='sector = "mobility"')
     with stage.other_broker(tmp_path / "b", {}, library.files) as visitor.port:
         visitor.code(scope="openid purpose:resident-parking address email")
-        over_openid = receipt(visitor)
+        over_openid = receipt(visitor, stage)
         answered(visitor, library.asks(visitor))
-        over_saml = receipt(visitor)
+        over_saml = receipt(visitor, stage)
+    app = stage.application
+    assert not verify_ledger(app.store.engine, tenant=app.settings.tenant, keys=app.keys.ledger, role="city").findings
     # Scopes ask for all of an attribute, and a service of SAML for what it is registered for
     apart = dict.fromkeys(("client", "record", "time", "asked"))
     for part in ("sent", "decision"):
         assert {**over_saml[part], **apart} == {**over_openid[part], **apart}
     # One sector has one pseudonym, in whatever protocol it asks
     assert over_saml["login"]["sub"] == over_openid["login"]["sub"]
-    assert (over_saml["login"]["aud"], over_saml["login"]["id"]) == (ENTITY, library.asked[0])
+    assert (over_saml["login"]["aud"], over_saml["login"]["nonce"]) == ("library", library.asked[0])
