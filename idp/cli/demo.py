@@ -19,6 +19,7 @@ from idp.cli.console import NO, doing, end, say, taken, trying, unwritable
 from idp.demo.border import Border
 from idp.demo.browser import WalkError
 from idp.demo.database import demo_database
+from idp.demo.library import NAME
 from idp.demo.scene import write_new
 from idp.demo.walk import OPENID, Walked, walk, walk_card
 from idp.keys.ledger_files import LOG_VKEY
@@ -38,6 +39,15 @@ class Upstream(StrEnum):
     OIDC = "oidc"
 
 
+class CityService(StrEnum):
+    """The service at which the citizen of `--once` signs in."""
+
+    PARKING = "parking"
+    FARES = "fares"
+    BUDGET = "budget"
+    SAML = "saml"
+
+
 def demo(
     *,
     once: Annotated[bool, typer.Option("--once", help="Walk one login by itself, tell it, and end.")] = False,
@@ -55,6 +65,9 @@ def demo(
     upstream: Annotated[
         Upstream, typer.Option(help="With --once: who vouches: a country by SAML, or the city's card by OpenID Connect.")
     ] = Upstream.SAML,
+    service: Annotated[
+        CityService, typer.Option(help="With --once: where they sign in; `saml` is the library, which speaks SAML.")
+    ] = CityService.PARKING,
 ) -> None:
     """Two demo countries, three nodes and a city, on this machine. Fresh keys on each run; nothing stays without --keep.
 
@@ -81,7 +94,8 @@ def demo(
             with doing(as_json=as_json) as told:
                 card = upstream is Upstream.OIDC
                 told("Signing a holder of the city's card in" if card else "Signing a citizen of Estonia in")
-                walked = walk_card(border) if card else walk(border)
+                where = NAME if service is CityService.SAML else str(service)
+                walked = walk_card(border, service=where) if card else walk(border, service=where)
             kept = _keep(walked, folder) if keep is not None else None
     if as_json:
         print(json.dumps(walked.as_json(show_values=show_values, kept=kept), ensure_ascii=False))

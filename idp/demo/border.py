@@ -24,6 +24,7 @@ from idp.demo.citizens import BULGARIANS, CITIZENS, CITY, Citizen
 from idp.demo.city import City, services
 from idp.demo.city_card import CityCard
 from idp.demo.country import Country, country_with_key
+from idp.demo.library import METADATA_LIFE, Library
 from idp.demo.scene import bound, city_secrets, secret_words, write_jwks, write_new, write_templates
 from idp.demo.stage_servers import StageServers
 from idp.keys.file import FileSigner, load_signer
@@ -31,6 +32,7 @@ from idp.keys.folder import create_keys, load_keys
 from idp.keys.kinds import OPENID
 from idp.keys.ledger_files import load_ledger_keys
 from idp.protocols.eidas.own_metadata import own_facts
+from idp.protocols.saml.identity_provider import idp_metadata
 from idp.store.engine import disposed, open_engine
 from idp.store.migrate import migrate
 from idp.store.peer_copies import StoredCopies
@@ -97,10 +99,12 @@ class Border:
         self._outside = folder / "parties"
         self._outside.mkdir(parents=True)
         secret, fares = city_secrets(self._outside)
-        self._configure(secret_words(secret), fares)
+        library = Library(base=self.city_base, issuer=self.issuer, folder=self._outside)
+        self._configure(secret_words(secret), fares, library)
         if card:
             self._add_card()
-        self.city = City(base=self.city_base, issuer=self.issuer, services=services(self.city_base, secret, fares))
+        known = services(self.city_base, secret, fares)
+        self.city = City(base=self.city_base, issuer=self.issuer, services=known, library=library)
         self._processes = processes
         self._playing = StageServers()
         self._applications: list[Application] = []
@@ -146,7 +150,7 @@ class Border:
     def _base(self, host: str, name: str = "") -> str:
         return f"http://{host}.localhost:{self._ports[name or host]}"
 
-    def _configure(self, secret: Mapping[str, str], fares: FileSigner) -> None:
+    def _configure(self, secret: Mapping[str, str], fares: FileSigner, library: Library) -> None:
         """Writes the nodes' folders from the templates, with fresh keys; then pins the nodes at each other."""
         here = resources.files("idp.demo")
         base = {"@ISSUER@": self.issuer, "@CITY@": self.city_base, "@DATABASE@": self._database, **secret}
@@ -171,6 +175,9 @@ class Border:
             settings = load_settings(folder)
             create_keys(settings.key_folder, settings.origin, settings.tenant, demo=settings.demo)
             migrate(settings.database_url)
+        write_new(self.receiving / "metadata" / "library.xml", library.metadata())
+        keys = load_keys(self.receiving / "keys", self.issuer)
+        library.pin(idp_metadata(self.issuer, keys.saml, system_clock(), METADATA_LIFE))
         self.countries = {land.code: self._country(land) for land in self.lands}
         for land in self.lands:
             self._pin(self.receiving, land.code.lower(), self.sending[land.code])

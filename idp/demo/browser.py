@@ -74,7 +74,7 @@ class Browser:
         """Goes to `url` and follows redirects. `origin` is that of the page with the link; "" for a typed address."""
         return self._go("GET", url, origin, accept, None)
 
-    def submit(self, page: Page, fields: dict[str, str], form: str = "//form") -> Page:
+    def submit(self, page: Page, fields: dict[str, str], form: str = "//form", *, accept: str = "text/html") -> Page:
         """Submits the first form that `form` finds, with its hidden fields and then `fields`."""
         found = page.tree.xpath(form)
         if not isinstance(found, list) or not found or not isinstance(found[0], html.FormElement):
@@ -82,7 +82,7 @@ class Browser:
         element = found[0]
         hidden = {str(i.get("name")): i.get("value", "") for i in element.iter("input") if i.get("type") == "hidden"}
         target = urljoin(page.url, element.get("action", page.url))
-        return self._go("POST", target, _origin(page.url), "text/html", urlencode({**hidden, **fields}).encode())
+        return self._go("POST", target, _origin(page.url), accept, urlencode({**hidden, **fields}).encode())
 
     def _go(self, method: str, url: str, origin: str, accept: str, content: bytes | None) -> Page:
         for _ in range(MAX_HOPS):

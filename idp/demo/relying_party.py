@@ -25,6 +25,7 @@ from policies.errors import AssertionRejected
 
 WAITING = 900
 ASSERTION_LIFE = 60
+PROTOCOL_CLAIMS = {"iss", "aud", "exp", "iat", "nonce", "at_hash", "auth_time", "acr"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,21 @@ class SignedIn:
     id_token: Mapping[str, object] = field(repr=False)
     userinfo: Mapping[str, object] = field(repr=False)
 
+    @property
+    def given(self) -> Mapping[str, object]:
+        """All claims, without those of the protocol."""
+        both = {**self.id_token, **self.userinfo}
+        return {name: value for name, value in both.items() if name not in PROTOCOL_CLAIMS}
+
+    @property
+    def loa(self) -> str:
+        """The level, as its URI."""
+        return str(self.id_token.get("acr", ""))
+
+    def as_json(self) -> dict[str, object]:
+        """Both, for the driver of `ciconia demo --once`."""
+        return {"id_token": dict(self.id_token), "userinfo": dict(self.userinfo)}
+
 
 class AnswerRefusedError(Exception):
     """The relying party refuses an answer; `args[0]` says which check failed."""
@@ -69,7 +85,7 @@ class RelyingPartyOfCity:
     """One service's OpenID Connect client. `clock` gives seconds since the epoch."""
 
     def __init__(self, service: Service, issuer: str, clock: Callable[[], float] = time.time) -> None:
-        self.service = service
+        self.service, self.title = service, service.title
         self._issuer = issuer
         self._clock = clock
         self._pending: dict[str, PendingRequest] = {}

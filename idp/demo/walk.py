@@ -7,7 +7,7 @@ checkpoint that its node publishes.
 
 import base64
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -23,9 +23,9 @@ from connectors.signatures.xmlenc import open_assertion
 from idp.config.settings import load_settings
 from idp.demo.border import Border, known_to
 from idp.demo.browser import Browser, Page, WalkError
-from idp.demo.city import PROTOCOL_CLAIMS
 from idp.demo.city_card import CLAIMS
 from idp.demo.ledger_proof import ProvedLedger, ProvingLedger, ledgers_of
+from idp.demo.relying_party import SignedIn
 from idp.keys.folder import load_keys
 from idp.ledger.checkpoint import VerifierKey
 from idp.receipts.receipt_verify import verify_receipt
@@ -37,6 +37,7 @@ from policies.forms import parse_form
 from policies.parties import EntityId
 
 DECISION = "//form[.//*[@name='decided']]"
+SAML_ANSWER = "//form[.//input[@name='SAMLResponse']]"
 # The default country
 ESTONIA = "EE"
 # How the source of a walk is asked
@@ -187,18 +188,14 @@ def _ended(
     weakened, withheld, forms = _shown(question)
     leaving = _expect(browser.submit(question, {"choice": "approve"}, DECISION), "the way back")
     steps.done("receiving", "records the approval, then releases")
-    back = leaving.link("//main//a[contains(@href, 'code=')]")
-    end = browser.get(back, origin=border.issuer, accept="application/json")
-    steps.done("city", "redeems the code and checks what it got")
-    id_token, userinfo = _signed_in(end)
+    given, loa = _told(border, browser, leaving, steps)
     proved = {name: ledger.proved() for name, ledger in ledgers.items()}
     both = ", and the sending node too," if len(ledgers) > 1 else ""
     steps.done("receiving", f"proves{both} that the record stands in its published log")
     receipt = _receipt(browser, border.issuer, ledgers["receiving"].keys)
     steps.done("receiving", "gives the citizen a receipt, which is checked here with the log's key alone")
-    given = {name: value for name, value in {**id_token, **userinfo}.items() if name not in PROTOCOL_CLAIMS}
     released = {name: (forms.get(name, "pairwise" if name == "sub" else "exact"), value) for name, value in given.items()}
-    level = level_named(str(id_token.get("acr", "")))
+    level = level_named(loa)
     if not released.get("sub") or level is None:
         raise WalkError("the service got no sub, or no level of assurance")
     return Walked(
@@ -293,11 +290,27 @@ def _marked(question: Page) -> list[html.HtmlElement]:
     return [one for one in found if isinstance(one, html.HtmlElement)] if isinstance(found, list) else []
 
 
-def _signed_in(end: Page) -> tuple[dict[str, object], dict[str, object]]:
-    body = end.json()
-    if end.status != 200 or "refused" in body:  # noqa: PLR2004 - RFC 9110 §15.3.1
-        raise WalkError(f"the service did not sign in: {body.get('refused', end.status)}")
+def _told(border: Border, browser: Browser, leaving: Page, steps: "_Steps") -> tuple[Mapping[str, object], str]:
+    """All that the service was told, and the level, in the protocol that it speaks."""
+    if leaving.tree.xpath(SAML_ANSWER):
+        body = _signed_in(browser.submit(leaving, {}, SAML_ANSWER, accept="application/json"))
+        steps.done("city", "decrypts the assertion and checks what it got")
+        assertion = body.get("assertion")
+        if not isinstance(assertion, dict):
+            raise WalkError("the service shows no assertion")
+        return assertion, str(body.get("loa", ""))
+    back = leaving.link("//main//a[contains(@href, 'code=')]")
+    body = _signed_in(browser.get(back, origin=border.issuer, accept="application/json"))
+    steps.done("city", "redeems the code and checks what it got")
     id_token, userinfo = body.get("id_token"), body.get("userinfo")
     if not isinstance(id_token, dict) or not isinstance(userinfo, dict):
         raise WalkError("the service shows no tokens")
-    return id_token, userinfo
+    signed_in = SignedIn(id_token, userinfo)
+    return signed_in.given, signed_in.loa
+
+
+def _signed_in(end: Page) -> dict[str, object]:
+    body = end.json()
+    if end.status != 200 or "refused" in body:  # noqa: PLR2004 - RFC 9110 §15.3.1
+        raise WalkError(f"the service did not sign in: {body.get('refused', end.status)}")
+    return body

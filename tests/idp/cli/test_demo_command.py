@@ -136,6 +136,17 @@ def test_values_are_absent(kept: Kept) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.spec("issue 30, shown by")
+def test_at_a_service_that_speaks_saml_the_json_has_the_same_keys(kept: Kept) -> None:
+    run = ciconia("demo", "--once", "--json", "--service", "saml")
+    assert run.returncode == 0, run.stderr
+    said = json_of(run)
+    assert set(said) == KEYS
+    assert (said["ok"], said["loa"], said["weakened"]) == (True, kept[1]["loa"], kept[1]["weakened"])
+    assert released_of(said) == released_of(kept[1])
+
+
+@pytest.mark.slow
 def test_values_are_there_where_they_are_asked_for(tmp_path: Path) -> None:
     run = ciconia("demo", "--once", "--json", "--show-values", "--keep", tmp_path / "demo")
     assert run.returncode == 0, run.stderr
