@@ -54,6 +54,11 @@ class ServiceProviderFacts:
     # its entity categories and assurance certifications
     marks: frozenset[str] = frozenset()
 
+    @property
+    def every_certificate(self) -> tuple[bytes, ...]:
+        """Each certificate of it once: those that sign, and those to encrypt to."""
+        return tuple(dict.fromkeys((*self.certificates, *(one.certificate for one in self.encryption))))
+
     def urls(self, by_artifact: bool) -> Collection[str]:  # noqa: FBT001 - of the two kinds that there are
         """Where answers may go: whole ones, or artifacts of them."""
         return (self.artifact_urls if by_artifact else self.acs_urls).values()

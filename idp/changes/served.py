@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from connectors.formats.service_provider import read_service_provider
 from policies.load import Configuration
 from policies.parties import PurposeId, RelyingParty
 from policies.worlds import sources_of
@@ -22,11 +23,21 @@ def stopped(old: Configuration, new: Configuration) -> Iterator[str]:
             continue
         after = new.parties[client_id]
         yield from (f"{name} gets no answer at {uri} any more." for uri in party.redirect_uris if not after.takes(uri))
+        yield from (f"{name} gets no answer at {uri} any more." for uri in _answered(party) - _answered(after))
         for purpose_id in party.purposes:
             if purpose_id not in after.purposes:
                 yield f"{name} can no longer ask for {purpose_id}."
             elif lost := _countries(party, purpose_id, old) - _countries(after, purpose_id, new):
                 yield f"{name} can no longer be used for {purpose_id} by citizens of {', '.join(sorted(lost))}."
+
+
+def _answered(party: RelyingParty) -> set[str]:
+    """The addresses of a service that speaks SAML, by its metadata."""
+    try:
+        facts = read_service_provider(party.saml.metadata) if party.saml is not None else None
+    except ValueError:
+        facts = None
+    return {*facts.acs_urls.values(), *facts.artifact_urls.values()} if facts else set()
 
 
 def _countries(party: RelyingParty, purpose_id: PurposeId, configuration: Configuration) -> set[str]:

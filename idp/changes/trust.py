@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from connectors.formats.metadata import read_identity_provider
+from connectors.formats.service_provider import read_service_provider
 from connectors.metadata.approval import certificate_words
 from idp.ledger.canonical_json import Json, jcs
 from policies.load import Configuration
@@ -86,6 +87,11 @@ def _of_party(party: RelyingParty) -> Iterator[str]:
     if party.secret_sha256:
         # A secret is random: the first digits of its hash say nothing of it, and tell two apart
         yield f"the secret of SHA-256 {party.secret_sha256[:_TOLD]}..."
+    if party.saml is not None:
+        try:
+            yield from map(_certificate, read_service_provider(party.saml.metadata).every_certificate)
+        except ValueError:
+            yield "metadata that cannot be read"
     if party.jwks:
         for jwk in _listed(party.jwks):
             yield f"the key {jwk.get('kid', '')} of SHA-256 {hashlib.sha256(jcs(jwk)).hexdigest()[:_TOLD]}..."

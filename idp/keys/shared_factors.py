@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from connectors.formats.metadata import read_identity_provider
+from connectors.formats.service_provider import read_service_provider
 from connectors.signatures.certificates import certificate_of, modulus_of
 from connectors.signatures.jws import from_base64url
 from connectors.signatures.rsa_keys import check_apart
@@ -44,7 +45,7 @@ def shared_factor_problems(configuration: Configuration, keys: BrokerKeys) -> It
     for node in configuration.nodes.values():
         yield from _problem(node.peer, "metadata_certificate", _of_peer(node.peer), own)
     for party in configuration.parties.values():
-        yield from _problem(party, "jwks", _of_party(party), own)
+        yield from _problem(party, "metadata" if party.saml else "jwks", _of_party(party), own)
 
 
 def _problem(
@@ -73,6 +74,12 @@ def _of_peer(peer: Peer) -> Iterator[int]:
 
 
 def _of_party(party: RelyingParty) -> Iterator[int]:
+    try:
+        facts = read_service_provider(party.saml.metadata) if party.saml is not None else None
+    except (ValueError, AssertionRejected):
+        facts = None
+    for certificate in facts.every_certificate if facts else ():
+        yield from modulus_of(certificate)
     try:
         listed = read_object(party.jwks.encode()).get("keys") if party.jwks else None
     except AssertionRejected:
