@@ -14,7 +14,8 @@ from policies.parties import ProviderId
 class Inbound:
     """A message as it came over HTTP: each parameter once (a repeated one was refused before), not yet believed.
 
-    `binding` is `redirect` (query) or `post` (form body). `raw` is the query as it came: a detached signature covers that.
+    `binding` is `redirect` (query), `post` (form body) or `soap` (a program's). `raw` is the query, or the envelope, as it
+    came: a detached signature covers that.
     """
 
     binding: str

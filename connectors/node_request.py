@@ -40,7 +40,7 @@ def verified_request(
     anybody = next((of_sender for of_sender in keys.values() if of_sender), ())
     if not anybody:
         raise PeerRequestRefused("keys", "nobody who is registered has metadata that is approved and valid now")
-    tried = keys.get(EntityId(_unverified_issuer(inbound))) or anybody
+    tried = keys.get(EntityId(unverified_issuer(inbound))) or anybody
     try:
         signed, relay_state = foreseen(signed_message)(inbound, "SAMLRequest", tried, REQUEST, profile, simple=simple)
     except AssertionRejected as error:
@@ -53,7 +53,7 @@ def verified_request(
     return signed, head, relay_state, sender
 
 
-def _unverified_issuer(inbound: Inbound) -> str:
+def unverified_issuer(inbound: Inbound) -> str:
     """The claimed Issuer of a message: a hint at whose keys to try, and nothing else. "" where it cannot be seen.
 
     Only the head of the message is searched. By Redirect it must be unpacked before anybody vouches for it: 300 octets
@@ -64,6 +64,8 @@ def _unverified_issuer(inbound: Inbound) -> str:
             pieces = dict(piece.partition("=")[::2] for piece in inbound.raw[:MAX_PARAMETER].split("&"))
             packed = _decoded(unquote_to_bytes(pieces.get("SAMLRequest", "")[: 3 * _SPELLED]))
             octets = zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, _HEAD)
+        elif inbound.binding == "soap":
+            octets = inbound.raw[:_HEAD].encode()
         else:
             octets = _decoded(inbound.parameters.get("SAMLRequest", "")[:_SPELLED].encode())[:_HEAD]
         found = _ISSUER.search(octets)

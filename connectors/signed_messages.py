@@ -12,6 +12,7 @@ from typing import ParamSpec, TypeVar
 from lxml import etree
 
 from connectors.connector import Inbound, Outbound, Post, Redirect
+from connectors.formats.artifact import message_in
 from connectors.profiles import Profile
 from connectors.signatures.parse import Element, from_post
 from connectors.signatures.pinned_keys import PinnedKey
@@ -60,8 +61,10 @@ def signed_message(
         raise AssertionRejected("keys", "whoever sends has no key that is registered and in force")
     if inbound.binding == "redirect":
         return verify_query(inbound.raw, parameter, keys, profile)
+    if inbound.binding == "soap":
+        return signed_root(message_in(inbound.raw.encode()), keys, shape, profile), ""
     if inbound.binding != "post":
-        raise AssertionRejected("binding", "a message by another binding than POST or Redirect")
+        raise AssertionRejected("binding", "a message by another binding than POST, Redirect or SOAP")
     if simple and "Signature" in inbound.parameters:
         return verify_form(inbound.parameters, parameter, keys, profile)
     if parameter not in inbound.parameters or not {parameter, "RelayState"}.issuperset(inbound.parameters):

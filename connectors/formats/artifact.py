@@ -159,6 +159,11 @@ def _resolve(element: Element) -> ArtifactResolve:
     )
 
 
+def message_in(octets: bytes) -> bytes:
+    """The one message in a SOAP envelope, as a document of its own. Raises `AssertionRejected`."""
+    return _alone(_body(parse_message(octets)))
+
+
 def read_artifact_response(octets: bytes) -> ArtifactResponse:
     """The one message in a SOAP envelope. Raises `AssertionRejected`."""
     element = _body(parse_message(octets))

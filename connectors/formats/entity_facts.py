@@ -6,6 +6,7 @@ md:Extensions of the entity               mdattr:EntityAttributes / saml:Attribu
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from connectors.signatures.parse import Element, attributes
 from connectors.wire.names import SOAP, md, saml
@@ -15,6 +16,14 @@ _MDATTR = "urn:oasis:names:tc:SAML:metadata:attribute"
 ENTITY_CATEGORY = "http://macedir.org/entity-category"
 _INDEX = re.compile(r"[0-9]{1,5}")
 CERTIFICATION = "urn:oasis:names:tc:SAML:attribute:assurance-certification"
+
+
+@dataclass(frozen=True, slots=True)
+class LogoutService:
+    """A SingleLogoutService (Metadata 2.0 §2.4.3): where requests go, and where answers do."""
+
+    url: str
+    answers: str
 
 
 def scopes_of(entity: Element, role: Element) -> frozenset[str]:
@@ -45,4 +54,14 @@ def resolvers_of(role: Element) -> Mapping[int, str]:
         said = attributes(service)
         if said.get("Binding") == SOAP and _INDEX.fullmatch(said.get("index", "")):
             found.setdefault(int(said["index"]), said.get("Location", ""))
+    return found
+
+
+def logout_services_of(role: Element) -> Mapping[str, LogoutService]:
+    """The SingleLogoutServices by their bindings, the first of two. One without a Location is none."""
+    found: dict[str, LogoutService] = {}
+    for service in role.iterchildren(md("SingleLogoutService")):
+        said = attributes(service)
+        if url := said.get("Location", ""):
+            found.setdefault(said.get("Binding", ""), LogoutService(url, said.get("ResponseLocation") or url))
     return found

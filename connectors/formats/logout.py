@@ -2,27 +2,31 @@
 
 ```xml
 <samlp:LogoutRequest ID Version="2.0" IssueInstant [Destination] [NotOnOrAfter] [Reason] [Consent]>
-  <saml:Issuer> <saml:NameID [Format] [NameQualifier] [SPNameQualifier] [SPProvidedID]> [<samlp:SessionIndex>…]
+  <saml:Issuer> [<samlp:Extensions> <aslo:Asynchronous>]
+  <saml:NameID [Format] [NameQualifier] [SPNameQualifier] [SPProvidedID]> [<samlp:SessionIndex>…]
 <samlp:LogoutResponse ID Version="2.0" IssueInstant [Destination] [InResponseTo] [Consent]>
   <saml:Issuer> <samlp:Status>
 ```
 
 `connectors.logout_checks` demands what the schema leaves open: Destination, NotOnOrAfter and InResponseTo. Refused by name:
-EncryptedID, BaseID and Extensions; everything else that we do not name is refused as unknown.
+EncryptedID, BaseID and all other Extensions; everything else that we do not name is refused as unknown.
 """
 
 from dataclasses import dataclass, field
 
-from connectors.formats.grammar import identifier, instant, plain, stated
+from connectors.formats.grammar import empty, identifier, instant, plain, stated, written
 from connectors.formats.saml import read_name_id
 from connectors.formats.saml_head import opened, read_status
 from connectors.formats.saml_message import NameIdentifier
-from connectors.signatures.parse import parse_canonical
+from connectors.signatures.elements import child, made
+from connectors.signatures.parse import Element, children_of, parse_canonical
 from connectors.signatures.verification_result import Signed
-from connectors.wire.names import SUCCESS, saml, samlp
+from connectors.wire.names import SAML, SAMLP, SUCCESS, saml, samlp
+from policies.errors import AssertionRejected
 
 # SAML Core 2.0 §3.2.2.2: a second-level code beside success: not every session participant could be reached
 PARTIAL_LOGOUT = "urn:oasis:names:tc:SAML:2.0:status:PartialLogout"
+ASYNCHRONOUS = "{urn:oasis:names:tc:SAML:2.0:protocol:ext:async-slo}Asynchronous"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ class LogoutRequest:
     session_indexes: tuple[str, ...] = field(default=(), repr=False)
     reason: str = ""
     consent: str = ""
+    # SAML V2.0 Asynchronous Single Logout Profile Extension 1.0: nobody waits for an answer
+    asynchronous: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,7 @@ def read_logout_request(signed: Signed) -> LogoutRequest:
     """The LogoutRequest of octets that a signature covered. Raises `AssertionRejected`."""
     optional = ("Destination", "NotOnOrAfter", "Reason", "Consent")
     reader, found, issuer = opened(parse_canonical(signed.octets), "LogoutRequest", optional)
-    reader.refuse(samlp("Extensions"), "extensions")
+    asynchronous = _asynchronous(reader.optional(samlp("Extensions")))
     # Anybody who can encrypt to us could name any person, and compare our reaction with their wish
     reader.refuse(saml("EncryptedID"), "encrypted_id")
     reader.refuse(saml("BaseID"), "base_id")
@@ -84,7 +90,50 @@ def read_logout_request(signed: Signed) -> LogoutRequest:
         session_indexes=sessions,
         reason=stated(found, "Reason", "logout_reason"),
         consent=stated(found, "Consent", "consent"),
+        asynchronous=asynchronous,
     )
+
+
+def _asynchronous(extensions: Element | None) -> bool:
+    """Whether Extensions, which are that alone, say that nobody waits."""
+    if extensions is None:
+        return False
+    inside = children_of(extensions)
+    if len(inside) != 1 or inside[0].tag != ASYNCHRONOUS:
+        raise AssertionRejected("extensions", "Extensions other than Asynchronous")
+    empty(inside[0], "Asynchronous", ())
+    return True
+
+
+def logout_request_element(request: LogoutRequest) -> Element:
+    """A LogoutRequest of ours, unsigned. A Signature belongs behind the Issuer."""
+    ends = {} if request.not_on_or_after is None else {"NotOnOrAfter": written(request.not_on_or_after)}
+    root = _root("LogoutRequest", request.request_id, request.issue_instant, request.destination, **ends)
+    child(root, saml("Issuer"), request.issuer)
+    name = request.name
+    qualifiers = {"NameQualifier": name.name_qualifier, "SPNameQualifier": name.sp_name_qualifier}
+    given = {key: value for key, value in qualifiers.items() if value}
+    child(root, saml("NameID"), name.value, Format=name.name_format, **given)
+    for session in request.session_indexes:
+        child(root, samlp("SessionIndex"), session)
+    return root
+
+
+def logout_response_element(response: LogoutResponse) -> Element:
+    """A LogoutResponse of ours, unsigned. A Signature belongs behind the Issuer."""
+    answers = {"InResponseTo": response.in_response_to}
+    root = _root("LogoutResponse", response.response_id, response.issue_instant, response.destination, **answers)
+    child(root, saml("Issuer"), response.issuer)
+    code = child(child(root, samlp("Status")), samlp("StatusCode"), Value=response.status)
+    if response.sub_status:
+        child(code, samlp("StatusCode"), Value=response.sub_status)
+    return root
+
+
+def _root(name: str, message_id: str, issued_at: int, destination: str, **more: str) -> Element:
+    to = {"Destination": destination} if destination else {}
+    issued = {"ID": message_id, "Version": "2.0", "IssueInstant": written(issued_at)}
+    return made(samlp(name), {"samlp": SAMLP, "saml": SAML}, **issued, **to, **more)
 
 
 def read_logout_response(signed: Signed) -> LogoutResponse:

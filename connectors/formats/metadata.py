@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from connectors.formats.entity_facts import entity_attributes_of, resolvers_of, scopes_of
+from connectors.formats.entity_facts import LogoutService, entity_attributes_of, logout_services_of, resolvers_of, scopes_of
 from connectors.formats.grammar import MAX_TEXT, written
 from connectors.profiles import (
     AES128_CBC,
@@ -46,6 +46,8 @@ class IdentityProviderMetadata:
     resolvers: Mapping[int, str] = field(default_factory=dict)
     scopes: frozenset[str] = frozenset()
     entity_attributes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    # where it takes words of logout, by binding
+    logout: Mapping[str, LogoutService] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ def read_identity_provider(octets: bytes, entity_id: str) -> IdentityProviderMet
         resolvers=resolvers_of(roles[0]),
         scopes=scopes_of(root, roles[0]),
         entity_attributes=entity_attributes_of(root),
+        logout=logout_services_of(roles[0]),
     )
 
 
@@ -169,13 +172,13 @@ def service_provider_element(
     cbc: bool = False,
     artifact_url: str = "",
     landing_urls: Iterable[str] = (),
+    logout: Mapping[str, str] | None = None,
 ) -> Element:
     """Our EntityDescriptor, unsigned. A Signature belongs at `SIGNATURE_PLACE`.
 
     `certificates` (DER) are those of the keys that sign, now and soon, `encryption` that of the key to encrypt to, empty
-    where none is; `cbc` offers AES-CBC. `artifact_url` is "" where no artifacts come, `landing_urls` are those
-    of answers that nobody asked for. `valid_until` is in seconds since
-    the epoch.
+    where none is; `cbc` offers AES-CBC. `artifact_url` is "" where no artifacts come, `landing_urls` are those of answers
+    that nobody asked for, `logout` those of words of logout by binding. `valid_until` is in seconds since the epoch.
     """
     named = {"ID": metadata_id, "entityID": entity_id, "validUntil": written(valid_until)}
     root = made(md("EntityDescriptor"), {"md": MD, "ds": DS}, **named)
@@ -186,6 +189,8 @@ def service_provider_element(
     if encryption:
         methods = (*CONTENT_ENCRYPTION, *(CBC_ENCRYPTION if cbc else ()))
         _encryption_methods(add_key(role, md("KeyDescriptor"), "encryption", encryption), methods)
+    for binding, url in (logout or {}).items():
+        child(role, md("SingleLogoutService"), Binding=binding, Location=url)
     for name_format in (PERSISTENT, TRANSIENT):
         child(role, md("NameIDFormat"), name_format)
     service = {"Binding": POST, "Location": acs_url, "index": "0", "isDefault": "true"}

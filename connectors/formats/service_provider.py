@@ -4,7 +4,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from connectors.formats.eidas.request import RequestedAttribute
-from connectors.formats.entity_facts import CERTIFICATION, ENTITY_CATEGORY, entity_attributes_of
+from connectors.formats.entity_facts import (
+    CERTIFICATION,
+    ENTITY_CATEGORY,
+    LogoutService,
+    entity_attributes_of,
+    logout_services_of,
+)
 from connectors.formats.metadata import (
     certificates_in,
     entity_id_of,
@@ -53,6 +59,8 @@ class ServiceProviderFacts:
     paos_urls: Mapping[int, str] = field(default_factory=dict)
     # its entity categories and assurance certifications
     marks: frozenset[str] = frozenset()
+    # by binding
+    logout: Mapping[str, LogoutService] = field(default_factory=dict)
 
     @property
     def every_certificate(self) -> tuple[bytes, ...]:
@@ -96,6 +104,7 @@ def read_service_provider(octets: bytes) -> ServiceProviderFacts:
         artifact_urls=_located(service for service in services if service.get("Binding") == ARTIFACT),
         paos_urls=_located(service for service in services if service.get("Binding") == PAOS),
         marks=frozenset().union(*(said.get(name, ()) for name in (ENTITY_CATEGORY, CERTIFICATION))),
+        logout=logout_services_of(role),
     )
 
 

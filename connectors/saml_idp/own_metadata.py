@@ -1,6 +1,7 @@
 """Our metadata for services (SAML Metadata 2.0 §2.4.3), signed: which keys sign answers, and where to ask."""
 
 import secrets
+from collections.abc import Mapping
 
 from connectors.formats.grammar import written
 from connectors.formats.metadata import SIGNATURE_PLACE
@@ -16,9 +17,20 @@ SHIBMD = "urn:mace:shibboleth:metadata:1.0"
 
 
 def identity_provider_metadata(
-    *, entity_id: str, sso_url: str, artifact_url: str, scope: str, signer: Signers, now: int, valid_for: int
+    *,
+    entity_id: str,
+    sso_url: str,
+    artifact_url: str,
+    logout: Mapping[str, str],
+    scope: str,
+    signer: Signers,
+    now: int,
+    valid_for: int,
 ) -> bytes:
-    """Our signed EntityDescriptor, valid for `valid_for` seconds from `now`; both keys are in it while one takes over."""
+    """Our signed EntityDescriptor, valid for `valid_for` seconds from `now`; both keys are in it while one takes over.
+
+    `logout` has the addresses of logout by their bindings.
+    """
     named = {"ID": "_" + secrets.token_hex(16), "entityID": entity_id, "validUntil": written(now + valid_for)}
     root = made(md("EntityDescriptor"), {"md": MD, "ds": DS, "shibmd": SHIBMD}, **named)
     signed = {"WantAuthnRequestsSigned": "true", "protocolSupportEnumeration": SAMLP}
@@ -28,6 +40,8 @@ def identity_provider_metadata(
         add_key(role, md("KeyDescriptor"), "signing", key.certificate)
     resolves = {"Binding": SOAP, "Location": artifact_url, "index": "0", "isDefault": "true"}
     child(role, md("ArtifactResolutionService"), **resolves)
+    for binding, url in logout.items():
+        child(role, md("SingleLogoutService"), Binding=binding, Location=url)
     # Some products ask for the first of them: that of a registration which says nothing
     for name_format in (TRANSIENT, PERSISTENT, EMAIL):
         child(role, md("NameIDFormat"), name_format)

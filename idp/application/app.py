@@ -69,6 +69,7 @@ from idp.web.routes import (
     push,
     receipt,
     registration,
+    saml_logout,
     token_life,
 )
 from idp.web.routes import public as records
@@ -307,7 +308,7 @@ class Application:
             # An included router is matched twice
             routes += [*oidc.router(site).routes, *push.router(site).routes, *token_life.router(site).routes]
             routes += [*device.routes(site), *receipt.routes(site), *logout.routes(site), *backchannel.router(site).routes]
-            routes += artifact.router(site).routes
+            routes += [*artifact.router(site).routes, *saml_logout.routes(site)]
         if isinstance(site, CitySite) and site.registrations is not None:
             routes += registration.router(site, site.registrations).routes
         routes += records.router(site, lambda: self.vitals.fit).routes

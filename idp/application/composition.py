@@ -11,7 +11,7 @@ from connectors.metadata.federated import FederatedEntities
 from connectors.metadata.peers import Peers
 from idp.application.certificate_proxy import proxy_of
 from idp.application.saml_services import saml_provider, services_metadata
-from idp.application.shared_sign_ins import logouts_of, received_by, sessions_of
+from idp.application.shared_sign_ins import asked_by, logouts_of, received_by, sessions_of
 from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys, NodeKeys
 from idp.login.approvals import Approvals
@@ -38,7 +38,7 @@ from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.provider import OpenIDProvider
 from idp.protocols.oidc.receipt import PartyReceipts
 from idp.protocols.oidc.registration import Registrations
-from idp.protocols.oidc.relying_party import Sources, openid_connector, own_keys
+from idp.protocols.oidc.relying_party import Sources, openid_connector, own_keys, under_eidas
 from idp.protocols.oidc.requests import request as oidc_request
 from idp.protocols.oidc.trial import Trials
 from idp.protocols.saml import question as saml_question
@@ -116,13 +116,13 @@ def _city(parts: SiteParts) -> CitySite:
     frontends = {name: make(parts, role) for name, make in CITY_FRONTENDS.items()}
     openid, kiosks = frontends[oidc_request.NAME], frontends[device_codes.NAME]
     saml = frontends[saml_question.NAME]
-    if not isinstance(openid, OpenIDProvider) or not isinstance(kiosks, DeviceFrontend):
-        raise TypeError("a city without an OpenID provider")
-    if not isinstance(saml, SamlIdentityProvider):
-        raise TypeError("a city without a SAML identity provider")
-    if openid.sessions is None:
-        raise TypeError("an OpenID provider without sessions")
-    logouts = logouts_of(settings, configuration, keys, openid.sessions, parts.store, parts.suspension, parts.watched)
+    if not isinstance(openid, OpenIDProvider) or not isinstance(saml, SamlIdentityProvider):
+        raise TypeError("a city without its frontends")
+    if not isinstance(kiosks, DeviceFrontend) or openid.sessions is None:
+        raise TypeError("an OpenID provider without kiosks or sessions")
+    logouts = logouts_of(
+        settings, configuration, keys, openid.sessions, parts.store, parts.suspension, parts.watched, saml.services
+    )
     trials = Trials(_openid_parts(parts, role), openid)
     frontends[TRIAL] = trials
     receipts = Receipts(
@@ -165,6 +165,7 @@ def _city(parts: SiteParts) -> CitySite:
         trials=trials,
         logouts=logouts,
         landings=landings_of(settings, configuration, keys, parts.suspension, parts.commits),
+        service_logouts=asked_by(settings, keys, saml.services, logouts, parts.store),
         received_logouts=received_by(settings, configuration, parts.connectors, logouts, parts.store),
         citizen_receipts=CitizenReceipts(
             tenant=settings.tenant,
@@ -271,7 +272,7 @@ def _openid_parts(parts: SiteParts, role: CityRole) -> OpenIDParts:
         ended=role.ended,
         off=parts.suspension.party_off,
         languages=LANGUAGES,
-        under_eidas=partial(_under_eidas, configuration.providers),
+        under_eidas=partial(under_eidas, configuration.providers),
         standing=StandingApprovals(
             issuer=parts.settings.issuer, purposes=configuration.purposes, approvals=_approvals(parts)
         ),
@@ -283,7 +284,7 @@ def _openid_parts(parts: SiteParts, role: CityRole) -> OpenIDParts:
         documentation=parts.settings.documentation_url,
         proxy=proxy_of(parts.settings),
         redeemed=parts.watched.redeemed,
-        sessions=sessions_of(parts.settings, configuration, keys, parts.sealer, parts.store),
+        sessions=sessions_of(parts.settings, parts.configuration, parts.keys, parts.sealer, parts.store),
         registers=parts.register is not None,
     )
 
@@ -315,11 +316,6 @@ def _kiosks(parts: SiteParts, role: CityRole) -> DeviceFrontend:
 
 def _saml(parts: SiteParts, role: CityRole) -> SamlIdentityProvider:
     return saml_provider(parts.settings, parts.configuration, parts.keys, role, parts.sealer, parts.commits, parts.store)
-
-
-def _under_eidas(providers: Mapping[ProviderId, IdentityProvider], provider_id: ProviderId) -> bool:
-    found = providers.get(provider_id)
-    return found is not None and (found.peer is not None or found.notified)
 
 
 def _proxy_service(parts: SiteParts, _role: NodeRole) -> ProxyService:

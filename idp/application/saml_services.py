@@ -3,15 +3,17 @@
 from collections.abc import Callable
 from functools import partial
 
+from idp.application.shared_sign_ins import sessions_of
 from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys
 from idp.keys.kinds import SAML_LIFE
 from idp.login.city_role import CityRole
 from idp.login.sealing import Sealer
-from idp.ports import Commits, Parked
+from idp.ports import Commits
 from idp.protocols.cached_metadata import Published
 from idp.protocols.saml.identity_provider import SamlIdentityProvider, idp_metadata
 from idp.protocols.saml.parts import SamlParts
+from idp.store.store import Store
 from policies.load import Configuration
 
 
@@ -22,7 +24,7 @@ def saml_provider(
     role: CityRole,
     sealer: Sealer,
     commits: Commits,
-    parked: Parked,
+    store: Store,
 ) -> SamlIdentityProvider:
     """The frontend of one tenant."""
     return SamlIdentityProvider(
@@ -38,7 +40,8 @@ def saml_provider(
             signer=keys.saml,
             sealer=sealer,
             commits=commits,
-            parked=parked,
+            parked=store,
+            sessions=sessions_of(settings, configuration, keys, sealer, store),
         )
     )
 

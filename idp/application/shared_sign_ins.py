@@ -12,6 +12,9 @@ from idp.login.suspension import Suspension
 from idp.monitoring.watched import Watched
 from idp.protocols.oidc.logout_received import ReceivedLogouts
 from idp.protocols.oidc.logouts import Logouts
+from idp.protocols.saml.logout_asked import ServiceLogouts
+from idp.protocols.saml.logout_sent import LogoutSender, takes_soap
+from idp.protocols.saml.services import Services
 from idp.store.logout_queue import LogoutQueue
 from idp.store.sessions import StoredSessions
 from idp.store.store import Store
@@ -23,10 +26,11 @@ def sessions_of(
     settings: Settings, configuration: Configuration, keys: BrokerKeys, sealer: Sealer, store: Store
 ) -> Sessions:
     """The sessions of one tenant."""
+    over_soap = takes_soap(configuration.parties)
 
     def told(client_id: ClientId) -> bool:
         party = configuration.parties.get(client_id)
-        return party is not None and bool(party.openid.logout.backchannel_logout_uri)
+        return client_id in over_soap or (party is not None and bool(party.openid.logout.backchannel_logout_uri))
 
     return Sessions(
         tenant=settings.tenant,
@@ -46,17 +50,20 @@ def logouts_of(
     store: Store,
     suspension: Suspension,
     watched: Watched,
+    services: Services,
 ) -> Logouts:
     """Their end, and who hears of it."""
+    fetcher = Fetcher(demo=settings.demo)
     return Logouts(
         issuer=settings.issuer,
-        parties=configuration.clients,
+        parties=configuration.parties,
         providers=configuration.providers,
         signers={"ES256": keys.es256, "RS256": keys.rs256},
         sessions=sessions,
         queue=LogoutQueue(engine=store.engine, tenant=settings.tenant),
         suspension=suspension,
-        fetcher=Fetcher(demo=settings.demo),
+        fetcher=fetcher,
+        over_soap=LogoutSender(settings.issuer, services, keys.saml, fetcher).tell,
         count=watched.logout,
     )
 
@@ -73,6 +80,18 @@ def received_by(
         tenant=settings.tenant,
         providers=configuration.providers,
         connectors=connectors,
+        logouts=logouts,
+        commits=store,
+    )
+
+
+def asked_by(settings: Settings, keys: BrokerKeys, services: Services, logouts: Logouts, store: Store) -> ServiceLogouts:
+    """The word of services that speak SAML on sessions of ours."""
+    return ServiceLogouts(
+        tenant=settings.tenant,
+        issuer=settings.issuer,
+        services=services,
+        signer=keys.saml,
         logouts=logouts,
         commits=store,
     )

@@ -21,6 +21,16 @@ def resolution_url(issuer: str) -> str:
     return f"{issuer}/saml/artifact"
 
 
+def idp_logout_url(issuer: str) -> str:
+    """The address to which services send the citizen to sign out. Their programs ask at `idp_logout_soap_url`."""
+    return f"{issuer}/saml/idp/logout"
+
+
+def idp_logout_soap_url(issuer: str) -> str:
+    """The address at which services say over SOAP that a session ends."""
+    return f"{issuer}/saml/idp/logout/soap"
+
+
 def acs_url(issuer: str) -> str:
     """The address to which responses come."""
     return f"{issuer}/saml/acs"

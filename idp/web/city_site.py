@@ -12,6 +12,7 @@ from idp.protocols.oidc.registration import Registrations
 from idp.protocols.oidc.trial import Trials
 from idp.protocols.saml.identity_provider import SamlIdentityProvider
 from idp.protocols.saml.landings import Landings
+from idp.protocols.saml.logout_asked import ServiceLogouts
 from idp.receipts.citizen import CitizenReceipts
 from idp.web.client_certificate import ProxyHeader
 from idp.web.site import Site
@@ -30,6 +31,7 @@ class CitySite(Site):
     party_receipts: PartyReceipts
     certificates: ProxyHeader
     logouts: Logouts
+    service_logouts: ServiceLogouts
     received_logouts: ReceivedLogouts
     landings: Landings
     # None where no service may register itself

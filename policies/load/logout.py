@@ -31,9 +31,7 @@ _OF_BACKCHANNEL = ("backchannel_logout_session_required", "networks")
 def read_logout(table: Table) -> LogoutChoices:
     """The choices of one service. Problems go to the table's list."""
     choices = LogoutChoices(
-        session_group=table.matching(
-            "session_group", IDENTIFIER, f'write session_group = "city", a name in {GROUPS_FILE}.', default=""
-        ),
+        session_group=_group(table),
         post_logout_redirect_uris=_post_logout(table),
         backchannel_logout_uri=_address(table, "backchannel_logout_uri"),
         backchannel_networks=read_networks(table),
@@ -54,6 +52,14 @@ def read_logout(table: Table) -> LogoutChoices:
     return choices
 
 
+def read_saml_logout(table: Table) -> LogoutChoices:
+    """The choices of a service that speaks SAML: how it hears of the end, its metadata says."""
+    choices = LogoutChoices(session_group=_group(table), backchannel_networks=read_networks(table))
+    if "networks" in table and not choices.session_group:
+        table.problem("networks", "stands without session_group: no session is kept, so nobody is told.", "leave it out.")
+    return choices
+
+
 def read_session_groups(table: Table) -> Mapping[str, SessionGroup]:
     """The groups of `session_groups.toml`. Problems go to the table's list."""
     groups: dict[str, SessionGroup] = {}
@@ -68,6 +74,11 @@ def read_session_groups(table: Table) -> Mapping[str, SessionGroup]:
         one.close()
         groups[name] = SessionGroup(name, life, idle, table.source(name))
     return groups
+
+
+def _group(table: Table) -> str:
+    fix = f'write session_group = "city", a name in {GROUPS_FILE}.'
+    return table.matching("session_group", IDENTIFIER, fix, default="")
 
 
 def _post_logout(table: Table) -> tuple[str, ...]:

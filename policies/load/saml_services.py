@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from policies.attributes import EXACT, AttributeName
 from policies.catalogue import Catalogue
 from policies.load.federation import read_federation
+from policies.load.logout import read_saml_logout
 from policies.load.parties import REQUESTER_FIX, SP_TYPES, check_shown, read_purposes, read_rules
 from policies.load.providers import read_assurance
 from policies.load.table import MAX_TITLE, URI, Table
 from policies.parties import ClientId, RelyingParty, Sector
+from policies.registrations.openid_client import OpenIDClient
 from policies.registrations.saml_service import SamlService, SubjectKind
 
 _SUBJECTS = {kind.value: kind for kind in SubjectKind}
@@ -43,6 +45,7 @@ def read_saml_service(table: Table, files: Mapping[str, bytes], catalogue: Catal
         sphere=table.sphere(),
         federation=read_federation(table),
         saml=service,
+        openid=OpenIDClient(logout=read_saml_logout(table)),
     )
     if len(party.purposes) > 1:
         fix = "register the service once for each purpose, each with an entity of its own."
@@ -50,6 +53,9 @@ def read_saml_service(table: Table, files: Mapping[str, bytes], catalogue: Catal
     if service.subject is SubjectKind.SUBJECT_ID and party.sector.startswith("saml:"):
         what = "is an identifier that services have in common, and no sector says which."
         table.problem("subject", what, 'write sector = "NAME", or subject = "pairwise-id".')
+    if party.openid.logout.session_group and service.subject in (SubjectKind.PERSISTENT, SubjectKind.MAIL):
+        what = "names the citizen in each word of a logout, and a session keeps no name."
+        table.problem("subject", what, 'write subject = "pairwise-id", or leave session_group out.')
     mail = party.attributes.get(EMAIL)
     if service.subject is SubjectKind.MAIL and (mail is None or mail.form != EXACT):
         table.problem("subject", "is the email address, which is not registered.", 'write email = "exact" in [attributes].')

@@ -3,7 +3,7 @@
 A service with a `backchannel_logout_uri` gets a logout token: a JWT that names the session as it knows it (`sid`), and
 nobody. It waits in a durable queue until the service takes it (`idp.store.logout_queue`). Each try has a token of its own,
 so a service that took one and could not say so takes the next, too. A service with a `frontchannel_logout_uri` alone is
-called by the citizen's browser, on our page.
+called by the citizen's browser, on our page. A service that speaks SAML gets a LogoutRequest, out of the same queue.
 """
 
 import secrets
@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 
 from connectors.addresses import FetchError
 from connectors.fetch import Fetcher
@@ -60,7 +61,10 @@ class SignedOut:
 
 
 class Logouts:
-    """One tenant's, for one configuration. `count` is told of each try: taken, failed or given_up."""
+    """One tenant's, for one configuration. `count` is told of each try: taken, failed or given_up.
+
+    `over_soap` tells a service that speaks SAML of the end of its session, and returns why it did not take it, or "".
+    """
 
     def __init__(
         self,
@@ -73,21 +77,29 @@ class Logouts:
         queue: LogoutQueue,
         suspension: Suspension,
         fetcher: Fetcher,
+        over_soap: Callable[[RelyingParty, str, int], str],
         count: Callable[[str], None] = lambda _outcome: None,
     ) -> None:
         self.issuer, self.parties, self.signers = issuer, parties, signers
         self.sessions, self._providers, self._queue = sessions, providers, queue
         self._suspension, self._fetcher, self._count = suspension, fetcher, count
+        self._over_soap = over_soap
         self._swept = -1
 
     def sign_out(self, names: Collection[bytes], by: ClientId | None, now: int) -> tuple[SignedOut, ...]:
         """End sessions, tell their services, and say what is known after `PAGE_SECONDS`. `by` is who asked for it."""
         # They are ours to send until another worker may
-        ended = self.sessions.stored.end(names, now, told=self.sessions.told, due=now + LEASE)
+        ended = self.sessions.stored.end(names, now, told=partial(self._told, by), due=now + LEASE)
         waiting = [one for one in ended if one.logout]
         entries = [QueuedLogout(one.logout, one.client_id, one.sid, now, 0, None, "") for one in waiting]
         taken = self._sent(entries, now)
         return tuple(self._said(one, by, taken) for one in ended)
+
+    def _told(self, by: ClientId | None, client_id: ClientId) -> bool:
+        """Of SAML, who asks has ended its own session, and hears of the others in its answer (Core 2.0 §3.7.3.2)."""
+        party = self.parties.get(client_id)
+        asked = party is not None and party.saml is not None and client_id == by
+        return self.sessions.told(client_id) and not asked
 
     def step(self, now: int) -> None:
         """One look of the background: sessions that a switch ended, all tokens that are due. Raises `StoreUnavailable`."""
@@ -157,12 +169,14 @@ class Logouts:
     def _failure(self, one: QueuedLogout, now: int) -> str:
         """Send one token. Returns why it was not taken, "" where it was: a check of ours or a status, no text of theirs."""
         party = self.parties.get(one.client_id)
-        if party is None or not party.openid.logout.backchannel_logout_uri:
+        if party is None or not (party.saml or party.openid.logout.backchannel_logout_uri):
             return "unregistered"
         choices = party.openid.logout
         try:
             if self._suspension.party_off(one.client_id):
                 return "suspended"
+            if party.saml is not None:
+                return self._over_soap(party, one.sid, now)
             answer = self._fetcher.post(
                 choices.backchannel_logout_uri,
                 {"logout_token": self._token(party, one.sid, now)},

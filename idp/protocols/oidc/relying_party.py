@@ -125,3 +125,9 @@ class Sources:
                 return False
         found = self._fetching.get(entity_id)
         return self._nodes.available(entity_id, now) if found is None else not found.is_away
+
+
+def under_eidas(providers: Mapping[ProviderId, IdentityProvider], provider_id: ProviderId) -> bool:
+    """Whether the word of this provider counts under eIDAS: of a country's node, or of a notified scheme."""
+    found = providers.get(provider_id)
+    return found is not None and (found.peer is not None or found.notified)

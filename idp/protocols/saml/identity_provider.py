@@ -23,11 +23,11 @@ from connectors.saml_idp.attribute_names import AttributeNames
 from connectors.saml_idp.own_metadata import identity_provider_metadata
 from connectors.saml_idp.statuses import NO_AUTHN_CONTEXT, NO_PASSIVE, ServiceRequestRefused, refused
 from connectors.signatures.signer import Signers
-from connectors.wire.names import ARTIFACT, ATTRNAME_URI
+from connectors.wire.names import ARTIFACT, ATTRNAME_URI, REDIRECT, SOAP
 from idp.ledger.ledger_keys import mac
 from idp.login.frontend import Admit, Declined, Received
 from idp.login.states import Decided, Grant, Released
-from idp.ports import ParkedRow
+from idp.ports import ParkedRow, SessionRow
 from idp.protocols.saml.artifacts import Artifacts
 from idp.protocols.saml.parts import SamlParts
 from idp.protocols.saml.question import (
@@ -42,7 +42,7 @@ from idp.protocols.saml.question import (
     read_question,
 )
 from idp.protocols.saml.services import KnownService, Services
-from idp.system.addresses import entity_id, idp_entity_id, resolution_url, sso_url
+from idp.system.addresses import entity_id, idp_entity_id, idp_logout_soap_url, idp_logout_url, resolution_url, sso_url
 from policies.authentication import Origin
 from policies.errors import (
     AssertionRejected,
@@ -70,6 +70,7 @@ _SUBJECTS = {
 _BY_CODE = {
     "login_required": (RESPONDER, NO_PASSIVE),
     "interaction_required": (RESPONDER, NO_PASSIVE),
+    "consent_required": (RESPONDER, NO_PASSIVE),
     "unmet_authentication_requirements": (RESPONDER, NO_AUTHN_CONTEXT),
 }
 
@@ -86,11 +87,11 @@ class SamlIdentityProvider:
         self._entity_id, self._sso_url = idp_entity_id(issuer), sso_url(issuer)
         # The scope of subject identifiers is a name of ours
         self._scope = urlsplit(issuer).hostname or ""
-        self._services = Services(parts.parties)
+        self.services = Services(parts.parties)
         self._purposes = parts.purposes
         self._parts = Parts(entity_id(issuer), parts.providers, parts.catalogue, AttributeNames(issuer, parts.catalogue))
-        self._signer = parts.signer
-        self.artifacts = Artifacts(parts, self._services, self._response)
+        self._signer, self._sessions = parts.signer, parts.sessions
+        self.artifacts = Artifacts(parts, self.services, self._response)
 
     def receive(self, inbound: Inbound, now: int, admit: Admit = lambda _service: None) -> Received | Declined:
         """Judge a request. Who asks is the Issuer, if it has the key that signed.
@@ -124,8 +125,9 @@ class SamlIdentityProvider:
         """The request's ID, which the answer has as InResponseTo, in the place of a nonce: receipts have one form."""
         return {"nonce": origin.message_id}
 
-    def session(self, decided: Decided, handle: bytes, now: int) -> None:
-        """No sign-in is shared."""
+    def session(self, decided: Decided, handle: bytes, now: int) -> SessionRow | None:
+        """The row of the session that a group of services shares."""
+        return self._sessions.row(decided, handle, now) if self._sessions is not None else None
 
     def parked(self, released: Released, now: int) -> tuple[ParkedRow, ...]:
         """Nothing where the answer is whole, and the row of an artifact."""
@@ -169,8 +171,8 @@ class SamlIdentityProvider:
         """The service that asks, its request and its RelayState. Raises `ServiceRequestRefused`, for a page alone."""
         service = None
         try:
-            signed, _, relay_state, sender = verified_request(inbound, self._services.keys, SAML2INT, simple=True)
-            service = self._services.named(sender)
+            signed, _, relay_state, sender = verified_request(inbound, self.services.keys, SAML2INT, simple=True)
+            service = self.services.named(sender)
             request = read_authn_request(signed)
             _check_relay_state(relay_state)
             request = addressed_request(request, service.pinned.facts, self._sso_url, now, SAML2INT, artifacts=True)
@@ -181,7 +183,7 @@ class SamlIdentityProvider:
         return service, request, relay_state
 
     def _registered(self, origin: Origin) -> KnownService:
-        service = self._services.of(origin.service)
+        service = self.services.of(origin.service)
         known = service is not None and service.choices.entity_id == origin.issuer
         question = read_question(origin)
         if service is None or not known or question.acs_url not in service.pinned.facts.urls(question.by_artifact):
@@ -209,7 +211,7 @@ class SamlIdentityProvider:
             not_on_or_after=now + ANSWER_SECONDS,
             authn_instant=grant.authenticated_at,
             context_class=context_of(read_question(grant.origin), service, grant.loa),
-            session_index=_derived(answer_key, "session"),
+            session_index=grant.sid or _derived(answer_key, "session"),
         )
 
     def _subject(self, grant: Grant, service: KnownService) -> tuple[WireAttribute, ...]:
@@ -237,6 +239,7 @@ def idp_metadata(issuer: str, signer: Signers, now: int, valid_for: int) -> byte
         entity_id=idp_entity_id(issuer),
         sso_url=sso_url(issuer),
         artifact_url=resolution_url(issuer),
+        logout={REDIRECT: idp_logout_url(issuer), SOAP: idp_logout_soap_url(issuer)},
         scope=urlsplit(issuer).hostname or "",
         signer=signer,
         now=now,
@@ -252,7 +255,9 @@ def _name_id(grant: Grant, answer_key: bytes, subject: SubjectKind) -> str:
             # The purpose requires it in full
             return next(str(one.value) for one in grant.attributes if one.name == EMAIL)
         case _:
-            return _derived(answer_key, "transient")
+            # In a shared sign-in the session's name is the person's, too: so a logout can say whom it is about, and
+            # nothing has to be kept for that
+            return grant.sid or _derived(answer_key, "transient")
 
 
 def _codes(error: BrokerError) -> tuple[str, str, str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from connectors.signatures.signer import Signers
 from idp.login.sealing import Sealer
+from idp.login.sessions import Sessions
 from idp.login.states import Grant
 from idp.ports import Commits, Parked
 from policies.catalogue import Catalogue
@@ -32,3 +33,5 @@ class SamlParts:
     sealer: Sealer
     commits: Commits
     parked: Parked
+    # the sign-ins that its services share
+    sessions: Sessions | None = None

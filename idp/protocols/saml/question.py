@@ -11,7 +11,7 @@ from idp.login.eligible import is_listed
 from idp.login.state_codec import NEVER_DEFLATED, Codec
 from idp.protocols.saml.services import KnownService
 from policies.assurance import LevelOfAssurance, level_named
-from policies.authentication import AskedAttribute, Origin, ServiceRequest
+from policies.authentication import AskedAttribute, Origin, ServiceRequest, SharedSignIn
 from policies.catalogue import Catalogue, may_ask
 from policies.errors import AssertionRejected
 from policies.parties import IdentityProvider, ProviderId, ServiceId
@@ -79,7 +79,8 @@ def in_our_words(
     request: AuthnRequestMessage, origin: Origin, service: KnownService, purpose: Purpose, parts: Parts
 ) -> ServiceRequest:
     """The request, judged. Raises `AssertionRejected` with a check of `connectors.checks`, and `RequestRefused`."""
-    if request.is_passive:
+    group = service.party.openid.logout.session_group
+    if request.is_passive and not group:
         # No session is kept for it: whoever comes has to be asked
         raise AssertionRejected("is_passive", "a request that wants nobody to be asked, and nobody is signed in here")
     judge_scoping(request.scoping, parts.entity_id)
@@ -99,6 +100,7 @@ def in_our_words(
         force_authentication=request.force_authentication,
         at_most=highest,
         scoping=request.scoping,
+        shared=SharedSignIn(group, passive=request.is_passive) if group else None,
     )
 
 

@@ -28,7 +28,7 @@ def router(site: CitySite) -> APIRouter:
 
     @routes.post(PATH, **described_text(SOAP, 413, 415, 429, 503, texts=(200, FAULT)))
     async def resolve(request: Request) -> Response:
-        octets = await _envelope(request)
+        octets = await envelope(request)
         return await run_in_threadpool(_resolved, site, request, octets)
 
     return routes
@@ -48,7 +48,8 @@ def _resolved(site: CitySite, request: Request, octets: bytes) -> Response:
     return Response(found, media_type=SOAP, headers=NO_STORE)
 
 
-async def _envelope(request: Request) -> bytes:
+async def envelope(request: Request) -> bytes:
+    """The body, which is SOAP and short."""
     if (header(request, b"content-type") or "").partition(";")[0].strip().lower() != SOAP:
         raise RequestRefused("The body is no SOAP.", status=415)
     body = bytearray()

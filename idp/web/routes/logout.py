@@ -95,9 +95,24 @@ def _judged(site: CitySite, parameters: dict[str, str], now: int) -> EndSession:
 
 
 def _ended(site: CitySite, request: Request, wanted: EndSession, names: Collection[bytes], now: int) -> Response:
-    """End the sessions, and say for each service what became of it. The way back is there, or leads on at once."""
+    """End the sessions, and say for each service what became of it."""
     by, language = wanted.party, _language(site, request, wanted)
     told = site.logouts.sign_out(names, by.client_id if by is not None else None, now)
+    return ended_page(site, request, told, by, wanted.back, language, done=wanted.hinted)
+
+
+def ended_page(
+    site: CitySite,
+    request: Request,
+    told: Sequence[SignedOut],
+    by: RelyingParty | None,
+    back: str,
+    language: str,
+    *,
+    done: bool,
+) -> Response:
+    """What became of each service. The way `back` is there, or leads on at once; `done`: something was signed out."""
+    now = site.clock()
     others = [one for one in told if by is None or one.client_id != by.client_id]
     frames = tuple(one.frame for one in told if one.frame)
     view = LogoutView(
@@ -105,10 +120,10 @@ def _ended(site: CitySite, request: Request, wanted: EndSession, names: Collecti
         ended=tuple(EndedService(_title(one.party, one.client_id, language), one.outcome) for one in told),
         frames=frames,
         service=text_in(by.title, language) if by is not None else None,
-        target=wanted.back,
+        target=back,
         # Who has something to read here reads it; and frames need their time
-        at_once=bool(wanted.back) and not others and not [one for one in told if one.outcome is Outcome.WAITING],
-        done=bool(told) or wanted.hinted,
+        at_once=bool(back) and not others and not [one for one in told if one.outcome is Outcome.WAITING],
+        done=bool(told) or done,
     )
     response = page(site.pages.logout(view), view.kind, _removals(site, request, now))
     if frames:

@@ -207,7 +207,7 @@ def test_of_a_name_that_is_too_long_nothing_is_read() -> None:
     longest, longer = (b"<Issuer>" + b"&amp;" * count + b"</Issuer>" for count in (204, 206))
     for octets, read in ((longest, "&" * 204), (longer, "")):
         fields = {"SAMLRequest": base64.b64encode(octets).decode()}
-        assert node_request._unverified_issuer(post(fields)) == read
+        assert node_request.unverified_issuer(post(fields)) == read
 
 
 # -- failures --------------------------------------------------------------------------------------------------------------

@@ -35,12 +35,12 @@ PLACES = {"Extensions": 1, "Subject": 1}
 ENTITY, ACS = "https://library.storkhaven.example/saml", "https://library.storkhaven.example/saml/acs"
 ARTIFACTS = "https://library.storkhaven.example/saml/artifact?from=us"
 PARTY = """\
-client_id = "library"
+client_id = "{name}"
 protocol = "saml"
 title.en = "City library"
 entity_id = "{entity}"
-metadata = "metadata/library.xml"
-purposes = ["resident-parking"]
+metadata = "metadata/{name}.xml"
+purposes = ["{purpose}"]
 {more}
 [attributes]
 birthdate = "age_over(18)"
@@ -63,6 +63,9 @@ class SamlParty:
     artifacts: bool = False
     entity: str = ENTITY
     acs: str = ACS
+    logout: str = ""
+    name: str = "library"
+    purpose: str = "resident-parking"
     asked: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -74,8 +77,10 @@ class SamlParty:
     def files(self) -> dict[str, str]:
         """Its registration in the broker's folder."""
         return {
-            "parties/library.toml": PARTY.format(entity=self.entity, more=self.more),
-            "metadata/library.xml": self.metadata(),
+            f"parties/{self.name}.toml": PARTY.format(
+                entity=self.entity, more=self.more, name=self.name, purpose=self.purpose
+            ),
+            f"metadata/{self.name}.xml": self.metadata(),
         }
 
     def metadata(self) -> str:
@@ -92,8 +97,9 @@ class SamlParty:
         return (
             f'<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="{self.entity}">'
             f'<md:SPSSODescriptor AuthnRequestsSigned="true" protocolSupportEnumeration="{NAMES["samlp"]}">{keys}'
-            f'<md:AssertionConsumerService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="{self.acs}" '
-            f'index="0" isDefault="true"/>{by_artifact}{self.wanted}</md:SPSSODescriptor></md:EntityDescriptor>'
+            f'{self.logout}<md:AssertionConsumerService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" '
+            f'Location="{self.acs}" index="0" isDefault="true"/>{by_artifact}{self.wanted}'
+            "</md:SPSSODescriptor></md:EntityDescriptor>"
         )
 
     def request(self, *inside: str, **changes: object) -> Element:

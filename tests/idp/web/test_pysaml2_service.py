@@ -66,7 +66,9 @@ def test_pysaml2_signs_a_citizen_in(visitor: Visitor, stage: Stage, tmp_path: Pa
     logging.getLogger("saml2").setLevel(logging.CRITICAL)
     party = SamlParty(tmp_path, stage.issuer, stage.clock)
     files = {
-        "parties/library.toml": PARTY.format(entity=ENTITY, more='subject = "persistent"'),
+        "parties/library.toml": PARTY.format(
+            entity=ENTITY, more='subject = "persistent"', name="library", purpose="resident-parking"
+        ),
         "metadata/library.xml": str(entity_descriptor(configuration(party, ""))),
     }
     with stage.other_broker(tmp_path / "b", {}, files) as visitor.port:

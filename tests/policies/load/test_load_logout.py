@@ -76,3 +76,30 @@ def test_what_nobody_could_keep_or_reach_is_refused(lines: str, groups: str, key
     (found,) = problems_of(files(**{PARKING: _with(lines), GROUPS: groups}))
     assert found.key == key
     assert fix in found.fix
+
+
+SAML = """\
+client_id = "hall"
+protocol = "saml"
+title.en = "Town hall"
+entity_id = "https://hall.storkhaven.example/saml"
+metadata = "metadata/hall.xml"
+purposes = ["resident-parking"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "key"),
+    [
+        ('session_group = "city"\nsubject = "persistent"', "subject"),
+        ('session_group = "town"', "session_group"),
+        ('networks = ["10.1.0.0/16"]', "networks"),
+    ],
+)
+def test_a_service_of_saml_is_in_a_group_by_a_name_that_nothing_keeps(lines: str, key: str) -> None:
+    def with_hall(more: str) -> dict[str, bytes]:
+        return files(**{"parties/hall.toml": SAML + more, "metadata/hall.xml": "<a/>", GROUPS: GROUP})
+
+    taken = 'session_group = "city"\nnetworks = ["10.1.0.0/16"]'
+    assert load(with_hall(taken)).parties[ClientId("hall")].openid.logout.session_group == "city"
+    assert [problem.key for problem in problems_of(with_hall(lines))] == [key]

@@ -1,0 +1,116 @@
+"""A service that speaks SAML signs a citizen out (SAML Profiles 2.0 §4.4): by the browser, or from a server of its.
+
+A request counts once its signature has held, and it has one use. It names the session as we named it to this service, by
+SessionIndex and NameID; whatever it names else is unknown here. The answer goes where the pinned metadata says.
+"""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from connectors.addresses import FetchError, judged_url
+from connectors.connector import Inbound
+from connectors.formats.eidas.registry import REQUESTER
+from connectors.formats.logout import PARTIAL_LOGOUT, LogoutRequest
+from connectors.logout_checks import ExpectedLogout, receive_logout_request
+from connectors.logout_messages import LogoutStatus, response_by_redirect, response_over_soap
+from connectors.node_request import unverified_issuer
+from connectors.profiles import SAML2INT
+from connectors.saml_idp.statuses import UNKNOWN_PRINCIPAL, ServiceRequestRefused, refused
+from connectors.signatures.signer import Signers
+from connectors.wire.names import REDIRECT, SUCCESS, TRANSIENT
+from idp.ledger.ledger_keys import framed
+from idp.ports import Commits, Mark, Unit
+from idp.protocols.oidc.logouts import Logouts, Outcome, SignedOut
+from idp.protocols.saml.services import KnownService, Services
+from idp.system.addresses import idp_entity_id, idp_logout_soap_url, idp_logout_url
+from policies.errors import AssertionRejected, Conflict
+from policies.parties import EntityId, Tenant
+
+# So long a request could come again
+_USED_SECONDS = SAML2INT.max_age + 2 * SAML2INT.skew
+
+
+@dataclass(frozen=True, slots=True)
+class AskedLogout:
+    """A request that holds: of which service, and the living session that it names, None where it names none."""
+
+    service: KnownService
+    request: LogoutRequest
+    relay_state: str = field(repr=False)
+    session: bytes | None
+
+
+class ServiceLogouts:
+    """One tenant's."""
+
+    def __init__(
+        self, *, tenant: Tenant, issuer: str, services: Services, signer: Signers, logouts: Logouts, commits: Commits
+    ) -> None:
+        self._tenant, self._services, self._signer = tenant, services, signer
+        self._logouts, self._commits = logouts, commits
+        self._entity_id = idp_entity_id(issuer)
+        self._here = {"redirect": idp_logout_url(issuer), "soap": idp_logout_soap_url(issuer)}
+
+    def judged(self, inbound: Inbound, now: int) -> AskedLogout:
+        """Judge a request; nothing ends yet. Raises `ServiceRequestRefused`, and `StoreUnavailable`."""
+        issuer = EntityId(unverified_issuer(inbound))
+        try:
+            expected = ExpectedLogout(issuer, self._here[inbound.binding])
+            keys = self._services.keys.get(issuer, ())
+            request, relay_state = receive_logout_request(inbound, keys, expected, now, SAML2INT)
+        except AssertionRejected as error:
+            raise refused(error) from error
+        service = self._services.named(issuer)
+        return AskedLogout(service, request, relay_state, self._session(service, request, now))
+
+    def end(self, asked: AskedLogout, names: Collection[bytes], now: int) -> tuple[SignedOut, ...]:
+        """End these sessions, and say what became of each service. Raises `ServiceRequestRefused` for a second use."""
+        by = asked.service.party.client_id
+        told = self._logouts.sign_out(names, by, now)
+        named = framed(b"saml logout", asked.request.issuer.encode(), asked.request.request_id.encode())
+        mark = Mark("jti", hashlib.sha256(named).digest(), asked.request.issue_instant + _USED_SECONDS)
+        try:
+            # After the end: what dies between the two is done by the next try
+            self._commits.commit(Unit(tenant=self._tenant, marks=(mark,)))
+        except Conflict as error:
+            used = ServiceRequestRefused("request_used", "a LogoutRequest that was used already")
+            used.peer = by
+            raise used from error
+        return told
+
+    def way_back(self, asked: AskedLogout, told: Sequence[SignedOut], now: int) -> str:
+        """The address of the browser's way back, with our answer; "" where nobody waits for one, or takes one."""
+        at = asked.service.pinned.facts.logout.get(REDIRECT)
+        if at is None or asked.request.asynchronous:
+            return ""
+        try:
+            judged_url(at.answers, demo=True)
+        except FetchError:
+            return ""
+        answered = asked.request.request_id, _status(asked, told), asked.relay_state
+        return response_by_redirect(self._entity_id, at.answers, *answered, self._signer.at(now), now)
+
+    def over_soap(self, asked: AskedLogout, now: int) -> bytes:
+        """Do what a service's server asks for. The envelope of our answer, b"" where nobody waits for one."""
+        told = self.end(asked, () if asked.session is None else (asked.session,), now)
+        if asked.request.asynchronous:
+            return b""
+        status = _status(asked, told)
+        return response_over_soap(self._entity_id, asked.request.request_id, status, self._signer.at(now), now)
+
+    def _session(self, service: KnownService, request: LogoutRequest, now: int) -> bytes | None:
+        """The session by the name that this service got, which is the NameID and the SessionIndex in one."""
+        name = request.name
+        ours = name.name_qualifier in ("", self._entity_id) and name.sp_name_qualifier in ("", service.choices.entity_id)
+        if not ours or name.name_format != TRANSIENT or request.session_indexes not in ((), (name.value,)):
+            return None
+        return self._logouts.sessions.stored.of_participant(service.party.client_id, name.value, now)
+
+
+def _status(asked: AskedLogout, told: Sequence[SignedOut]) -> LogoutStatus:
+    """What is true: all ended, some did not (yet) say so, or there was nothing."""
+    if asked.session is None:
+        return LogoutStatus(REQUESTER, UNKNOWN_PRINCIPAL)
+    over = all(one.outcome in (Outcome.ENDED, Outcome.ITSELF) for one in told)
+    return LogoutStatus(SUCCESS, "" if over else PARTIAL_LOGOUT)
