@@ -16,11 +16,12 @@ from idp.application.imports.values import Unread
 
 # An array in an array, and so on: SimpleSAMLphp's own go five deep
 MAX_DEPTH = 32
-MAX_SHOWN = 60
 _TOKEN = re.compile(
     r"(?P<space>\s+|//[^\n]*|#(?!\[)[^\n]*|/\*.*?\*/)"
     r"|(?P<single>'(?:[^'\\]|\\.)*')|(?P<double>\"(?:[^\"\\]|\\.)*\")"
     r"|(?P<heredoc><<<[ \t]*(?P<mark>['\"]?)(?P<label>[A-Za-z_]\w*)(?P=mark)\n.*?\n[ \t]*(?P=label)\b)"
+    # One that never ends takes the rest of the file: looking for its end from each sign would take hours
+    r"|(?P<open>(?:['\"]|/\*|<<<).*)"
     r"|(?P<variable>\$\w+)|(?P<number>-?(?:0|[1-9]\d{0,17})(?:\.\d{1,18})?(?![\w.]))|(?P<word>\\?[A-Za-z_][\w\\]*)"
     r"|(?P<arrow>=>)|(?P<close>\?>)|(?P<sign>.)",
     re.DOTALL,
@@ -101,14 +102,15 @@ class _Reader:
         value = self._value(0)
         return Assigned(variable.text[1:], key, value, variable.line) if self._take("sign", ";") else None
 
-    def _value(self, depth: int) -> object:
-        """A literal that ends where a value may end; `Unread` for everything up to there."""
+    def _value(self, depth: int, *, keys: bool = False) -> object:
+        """A literal that ends where a value may end; `Unread` for everything up to there. `keys`: `=>` may follow it."""
         begin = self._at
         value = self._literal(depth)
-        if not isinstance(value, Unread) and self._ends():
+        ends = {",", ")", "]", ";", "=>"} if keys else {",", ")", "]", ";"}
+        if not isinstance(value, Unread) and self._peek() in ends:
             return value
         self._at = begin
-        return self._skip()
+        return self._passed(lambda token: token.text in ends)
 
     def _literal(self, depth: int) -> object:
         token = self._next()
@@ -135,14 +137,14 @@ class _Reader:
             if self._at >= len(self._tokens):
                 return Unread("", 0)
             key: object = count
-            value = self._value(depth + 1)
+            value = self._value(depth + 1, keys=True)
             if self._take("arrow"):
                 key, value = value, self._value(depth + 1)
                 keyed = True
             if isinstance(key, bool | float | list | dict) or key is None:
                 return Unread("", 0)
             if isinstance(key, Unread):
-                key, value = f"({key.text})", key
+                key, value = f"({key.shown})", key
             name = str(key)
             named[name] = value
             count = max(count, int(name) + 1) if name.isdecimal() else count
@@ -150,13 +152,6 @@ class _Reader:
                 return Unread("", 0)
         plain = not keyed or [*named] == [str(number) for number in range(len(named))]
         return [*named.values()] if plain else named
-
-    def _ends(self) -> bool:
-        return self._peek() in {",", ")", "]", ";", "=>"}
-
-    def _skip(self) -> Unread:
-        """Everything up to the end of the value around it."""
-        return self._passed(lambda token: token.text in {",", ";", "=>"})
 
     def _skipped_statement(self) -> Unread:
         """Everything up to a semicolon, or through the braces of a block."""
@@ -182,8 +177,7 @@ class _Reader:
         passed = self._tokens[begin : max(self._at, begin + 1)]
         if not passed:
             return Unread("", 0)
-        text = " ".join(self._source[passed[0].start : passed[-1].end].split())
-        return Unread(text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}...", passed[0].line)
+        return Unread(" ".join(self._source[passed[0].start : passed[-1].end].split()), passed[0].line)
 
     def _peek(self) -> str:
         return self._tokens[self._at].text if self._at < len(self._tokens) else ""

@@ -29,6 +29,12 @@ def read_satosa(path: Path) -> Found:
     for name in texts(proxy.get("MICRO_SERVICES")):
         fix = "say it as a purpose, in which each attribute goes in the weakest form that will do; or leave it."
         found.leave(name, f"micro service {text(_plugin(folder, name, found), 'module')} runs code.", fix)
+    for key in ("FRONTEND_MODULES", "BACKEND_MODULES", "MICRO_SERVICES"):
+        for plugin in rows(proxy.get(key)):
+            fix = "put it into a file of its own, and import again."
+            found.leave(
+                text(plugin, "name") or key, f"is written inside {path.name}, where plugins are not looked for.", fix
+            )
     if text(proxy, "USER_ID_HASH_SALT"):
         found.leave(path.name, "USER_ID_HASH_SALT: identifiers of citizens are made anew.", "let services link them once.")
     return found
@@ -55,7 +61,7 @@ def _backend(folder: Path, name: str, found: Found) -> None:
             _openid_provider(plugin, found)
         case kind if kind:
             what = f"backend {text(plugin, 'module')} has no like here."
-            found.leave(name, what, "only SAML and OpenID Connect are asked here.")
+            found.leave(name, what, "if it asks by OpenID Connect, write its file: docs/connect-an-openid-provider.md.")
 
 
 def _kind(plugin: Mapping[str, object]) -> str:
@@ -76,7 +82,7 @@ def _plugin(folder: Path, name: str, found: Found) -> Mapping[str, object]:
         found.leave(name, error.what, "let this command read it, and import again.")
         return {}
     for where, one in unread(plugin):
-        found.leave(name, f"{where}: {one.text}, which only SATOSA's own machine knows.", _CONFIGURED)
+        found.leave(name, f"{where}: {one.shown}, which only SATOSA's own machine knows.", _CONFIGURED)
     return plugin
 
 
@@ -123,7 +129,7 @@ def _clients(folder: Path, plugin: Mapping[str, object], found: Found) -> None:
     if table(config, "provider").get("client_registration_supported") is True:
         fix = "write registered_clients into ciconia.toml, if services shall: docs/connect-an-app.md."
         found.leave(name, "services register themselves there.", fix)
-    if not file:
+    if not file or text(config, "client_db_uri"):
         return
     try:
         clients = json.loads(read_whole(folder / file, MAX_FILE))
@@ -138,7 +144,10 @@ def _clients(folder: Path, plugin: Mapping[str, object], found: Found) -> None:
 
 
 def _client(client_id: str, client: Mapping[str, object], found: Found) -> None:
-    answers = texts(client.get("response_types")) or ["code"]
+    # pyop writes a kind of several words as a list of them
+    listed = client.get("response_types")
+    kinds = listed if isinstance(listed, list) else []
+    answers = [" ".join(texts(one)) for one in kinds] or ["code"]
     if others := [one for one in answers if one != "code"]:
         fix = "let it use the code flow."
         found.leave(client_id, f"answers of the kind {', '.join(others)}: tokens in an address lie in logs.", fix)

@@ -53,18 +53,25 @@ def _file(path: Path, found: Found) -> None:
         raise Unreadable(str(path), str(error)) from error
     for one in skipped:
         if not one.text.startswith(_HARMLESS):
-            found.leave(path.name, f"line {one.line}: `{one.text}` is no literal, and nothing is evaluated.", _EVALUATED)
+            found.leave(path.name, f"line {one.line}: `{one.shown}` is no literal, and nothing is evaluated.", _EVALUATED)
     for each in assigned:
-        of = each.key or path.name
         for where, one in unread(each.value):
-            what = f"line {one.line}: {where} is `{one.text}`, which is no literal."
-            found.leave(of, what, _EVALUATED)
-        if path.name == SOURCES and each.variable == "config":
-            _sources(table(each.value), found)
-        elif each.variable == "metadata" and each.key:
-            (_service if path.name == SERVICES else _provider)(path, each, found)
+            what = f"line {one.line}: {where} is `{one.shown}`, which is no literal."
+            found.leave(each.key or path.name, what, _EVALUATED)
+        if changed := [one for one in skipped if each.key and each.key in one.text]:
+            what = f"is changed in line {changed[0].line} by a statement that nobody evaluated."
+            found.leave(each.key, what, _EVALUATED)
         else:
-            found.leave(path.name, f"line {each.line}: ${each.variable} is not what the file is for.", "nothing.")
+            _entry(path, each, found)
+
+
+def _entry(path: Path, each: Assigned, found: Found) -> None:
+    if path.name == SOURCES and each.variable == "config":
+        _sources(table(each.value), found)
+    elif each.variable == "metadata" and each.key:
+        (_service if path.name == SERVICES else _provider)(path, each, found)
+    else:
+        found.leave(path.name, f"line {each.line}: ${each.variable} is not what the file is for.", "nothing.")
 
 
 def _service(path: Path, entry: Assigned, found: Found) -> None:

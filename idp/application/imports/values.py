@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+MAX_SHOWN = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Unread:
@@ -10,6 +12,11 @@ class Unread:
 
     text: str
     line: int
+
+    @property
+    def shown(self) -> str:
+        """As much of it as fits on a line."""
+        return self.text if len(self.text) <= MAX_SHOWN else f"{self.text[:MAX_SHOWN]}..."
 
 
 def text(table: Mapping[str, object], *path: str) -> str:

@@ -249,6 +249,22 @@ def test_what_php_would_evaluate_or_a_filter_would_do_is_named_and_never_done(
     assert [*load_configuration(city).parties] == [LIBRARY_NAME]
 
 
+def test_an_entry_that_a_later_statement_changes_is_left(city: Path, peer: Path) -> None:
+    folder = peer_files.simplesamlphp(peer, f"unset($metadata['{LIBRARY}']);")
+    lines = left(imported(city, "simplesamlphp", folder, *PURPOSE, "--country", "EE", "--json"))
+    assert f"{LIBRARY}: is changed in line" in lines
+    assert not load_configuration(city).parties
+
+
+def test_clients_in_a_database_are_not_taken_from_a_file_that_satosa_does_not_read(city: Path, peer: Path) -> None:
+    file = peer_files.satosa(peer)
+    frontend = peer / "plugins" / "oidc_frontend.yaml"
+    frontend.write_text(frontend.read_text().replace("  client_db_path", "  client_db_uri: mongodb://db\n  client_db_path"))
+    lines = left(imported(city, "satosa", file, *PURPOSE, "--country", "EE", "--json"))
+    assert "OIDC: keeps its clients in a database" in lines
+    assert ClientId("tickets") not in load_configuration(city).parties
+
+
 def test_a_source_of_passwords_is_left_and_one_that_asks_providers_hears_what_changes(city: Path, peer: Path) -> None:
     sources = peer / "authsources.php"
     sources.write_text(
