@@ -55,9 +55,8 @@ def _file(path: Path, found: Found) -> None:
         if not one.text.startswith(_HARMLESS):
             found.leave(path.name, f"line {one.line}: `{one.shown}` is no literal, and nothing is evaluated.", _EVALUATED)
     for each in assigned:
-        for where, one in unread(each.value):
-            what = f"line {one.line}: {where} is `{one.shown}`, which is no literal."
-            found.leave(each.key or path.name, what, _EVALUATED)
+        if path.name != SOURCES:
+            _unevaluated(each.key, each.value, found)
         if changed := [one for one in skipped if each.key and each.key in one.text]:
             what = f"is changed in line {changed[0].line} by a statement that nobody evaluated."
             found.leave(each.key, what, _EVALUATED)
@@ -65,8 +64,14 @@ def _file(path: Path, found: Found) -> None:
             _entry(path, each, found)
 
 
+def _unevaluated(of: str, value: object, found: Found) -> None:
+    for where, one in unread(value):
+        what = f"line {one.line}: {f'{where} is ' if where else ''}`{one.shown}`, which is no literal."
+        found.leave(of, what, _EVALUATED)
+
+
 def _entry(path: Path, each: Assigned, found: Found) -> None:
-    if path.name == SOURCES and each.variable == "config":
+    if path.name == SOURCES and each.variable == "config" and not each.key:
         _sources(table(each.value), found)
     elif each.variable == "metadata" and each.key:
         (_service if path.name == SERVICES else _provider)(path, each, found)
@@ -132,7 +137,9 @@ def _sources(config: Mapping[str, object], found: Found) -> None:
             found.leave(
                 name, f"was the entity {text(settings, 'entityID') or 'of its own address'} there, and is ours here.", fix
             )
+            _unevaluated(name, settings, found)
             _told(name, settings, found)
+        # Of a source of passwords nothing is shown: they stand in it
         elif name != "admin":
             fix = "connect an identity provider in its place: no passwords are asked for here."
             found.leave(name, f"authenticates by {kind[0] if kind else 'something else'}.", fix)

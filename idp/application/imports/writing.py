@@ -279,6 +279,13 @@ class Import:
             if not openid:
                 read = pinned_provider(provider.metadata, EntityId(of), Source(f"providers/{name}.toml", 1)).metadata
                 binding = "redirect" if read.redirect_url else "post"
+                problems = [
+                    Problem("", 0, "metadata", f"is asked at {url!r}, which {fault}", "let it use https.")
+                    for url in filter(None, (read.redirect_url, read.post_url))
+                    if (fault := fault_of_address(url))
+                ]
+                if self._refused(of, problems):
+                    return
         except Misconfigured as error:
             self._refused(of, error.problems)
             return

@@ -219,6 +219,14 @@ def test_a_proxy_of_satosa_is_read_with_the_files_that_it_names(city: Path, peer
     assert ("urn:oid:2.5.4.4", ("family_name", "")) in provider.attributes.items()
 
 
+def test_a_provider_that_is_asked_over_http_is_left(city: Path, peer: Path) -> None:
+    folder = peer_files.simplesamlphp(peer)
+    file = folder / "metadata" / "saml20-idp-remote.php"
+    file.write_text(file.read_text().replace(peer_files.COUNTRY_SSO, "http://idp.estonia.example/sso"))
+    assert "which is not https" in left(imported(city, "simplesamlphp", file, "--country", "EE", "--json"))
+    assert not [*(city / "providers").glob("idp.estonia*")]
+
+
 def test_simplesamlphp_is_read_without_php(city: Path, peer: Path) -> None:
     folder = peer_files.simplesamlphp(peer)
     found = told(imported(city, "simplesamlphp", folder, *PURPOSE, "--country", "EE", "--json"), 0)
@@ -269,11 +277,12 @@ def test_a_source_of_passwords_is_left_and_one_that_asks_providers_hears_what_ch
     sources = peer / "authsources.php"
     sources.write_text(
         "<?php\n$config = ['default-sp' => ['saml:SP', 'entityID' => 'https://old.example/sp'],"
-        " 'staff' => ['ldap:Ldap', 'connection_string' => \"ldaps://x\"]];"
+        " 'staff' => ['exampleauth:UserPass', 'mari:hunter2' => ['since' => time()]]];"
     )
     lines = left(imported(city, "simplesamlphp", sources, "--json"))
     assert "default-sp: was the entity https://old.example/sp there" in lines
-    assert "staff: authenticates by ldap:Ldap." in lines
+    assert "staff: authenticates by exampleauth:UserPass." in lines
+    assert "hunter2" not in lines
 
 
 @pytest.mark.parametrize(
