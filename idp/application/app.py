@@ -65,6 +65,7 @@ from idp.web.routes import (
     landing,
     login,
     logout,
+    metadata_query,
     oidc,
     push,
     receipt,
@@ -311,7 +312,7 @@ class Application:
             routes += [*artifact.router(site).routes, *saml_logout.routes(site)]
         if isinstance(site, CitySite) and site.registrations is not None:
             routes += registration.router(site, site.registrations).routes
-        routes += records.router(site, lambda: self.vitals.fit).routes
+        routes += [*records.router(site, lambda: self.vitals.fit).routes, *metadata_query.router(site).routes]
         for route in routes:
             if isinstance(route, APIRoute):
                 # OpenAPI describes the endpoints for programs, not the pages for citizens

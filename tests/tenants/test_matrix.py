@@ -71,6 +71,7 @@ CITY_ROWS: Rows = {
     ("POST", "/introspect"): SAME,
     ("POST", "/revoke"): SAME,
     ("GET", "/log/proof"): REFUSED,
+    ("GET", "/mdq/entities/{entity:path}"): SAME,
     **{
         ("GET", path): SAME
         for path in (
@@ -98,6 +99,7 @@ NODE_ROWS: Rows = {
     ("POST", "/login/{login}/decision"): REFUSED,
     ("POST", "/login/{login}/cancel"): REFUSED,
     ("GET", "/log/proof"): REFUSED,
+    ("GET", "/mdq/entities/{entity:path}"): SAME,
     ("GET", "/oidc/jwks"): SAME,
     ("GET", "/oidc/callback/{provider}"): SAME,
     **{

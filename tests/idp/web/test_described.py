@@ -34,6 +34,7 @@ DESCRIBED = {
     "/log/proof": {"get"},
     "/healthz": {"get"},
     "/saml/metadata": {"get"},
+    "/mdq/entities/{entity}": {"get"},
     "/saml/idp": {"get"},
     "/saml/artifact": {"post"},
     "/saml/metadata/demo-ee": {"get"},
