@@ -1,4 +1,4 @@
-"""Who signed the citizen in behind a provider, as its answer says: strangers, nobody, too many, and we ourselves."""
+"""Proxies: an answer says who signed the citizen in behind a provider, strangers, nobody, too many, and we ourselves."""
 
 from collections.abc import Iterator
 

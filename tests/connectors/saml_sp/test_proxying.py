@@ -1,4 +1,4 @@
-"""What a proxy hears of the service and its bounds, and which answers of those behind it count."""
+"""A proxy hears of the service and its bounds, and only the answers of those whom the registration takes count."""
 
 from collections.abc import Callable
 from dataclasses import replace
