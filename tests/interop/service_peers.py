@@ -6,7 +6,7 @@ from tests.interop import client_lemonldap, provider_lemonldap, service_apache, 
 from tests.interop.peer import HERE, Debian, Fault, Flow, Npm, PyPI
 from tests.interop.programs import LOCAL, in_node, in_python
 from tests.interop.provider_stage import Command
-from tests.interop.service_stage import AUDIENCE, STRIPPED, Service, each
+from tests.interop.service_stage import AUDIENCE, DECLINED, STRIPPED, Service, each
 from tests.interop.snippet_stage import APACHE
 
 PROGRAMS = HERE / "services"
@@ -37,7 +37,11 @@ SERVICES: tuple[Service, ...] = (
         documented="its page on configuration, with algorithms of today, and the client's four methods of its examples",
         command=python("pysaml2_sp.py"),
         flows=(*each("asks by Redirect, encrypted"), *each("asks by POST")),
-        says={AUDIENCE: "AudienceRestrictions conditions not satisfied", STRIPPED: "Signature missing"},
+        says={
+            AUDIENCE: "AudienceRestrictions conditions not satisfied",
+            STRIPPED: "Signature missing",
+            DECLINED: "RequestDenied",
+        },
     ),
     Service(
         name="Shibboleth SP",
@@ -47,7 +51,11 @@ SERVICES: tuple[Service, ...] = (
         metadata="/Shibboleth.sso/Metadata",
         claims=service_apache.claims,
         flows=each("defaults"),
-        says={AUDIENCE: "unacceptable AudienceRestriction", STRIPPED: "Unable to establish security of incoming assertion"},
+        says={
+            AUDIENCE: "unacceptable AudienceRestriction",
+            STRIPPED: "Unable to establish security of incoming assertion",
+            DECLINED: "RequestDenied",
+        },
     ),
     Service(
         name="mod_auth_mellon",
@@ -57,7 +65,11 @@ SERVICES: tuple[Service, ...] = (
         metadata="/mellon/metadata",
         claims=service_apache.claims,
         flows=each("defaults"),
-        says={AUDIENCE: "Invalid Audience in Conditions", STRIPPED: "Signature element not found"},
+        says={
+            AUDIENCE: "Invalid Audience in Conditions",
+            STRIPPED: "Signature element not found",
+            DECLINED: "RequestDenied",
+        },
     ),
     Service(
         name="node-saml",
@@ -70,7 +82,7 @@ SERVICES: tuple[Service, ...] = (
             *each("identifierFormat: null, asks by POST, skipRequestCompression", PASSWORD_AT_LEAST),
             Flow("identifierFormat: null, asks by POST", (PASSWORD_AT_LEAST,)),
         ),
-        says={AUDIENCE: "assertion audience mismatch", STRIPPED: "Invalid document signature"},
+        says={AUDIENCE: "assertion audience mismatch", STRIPPED: "Invalid document signature", DECLINED: "RequestDenied"},
         faults=(
             Fault(
                 "identifierFormat: null, asks by POST",
@@ -90,7 +102,11 @@ SERVICES: tuple[Service, ...] = (
             *each("defaults", PASSWORD_AT_LEAST),
             *each("requestedAuthnContext: False, wantAssertionsEncrypted", without=(STRIPPED,)),
         ),
-        says={AUDIENCE: "is not a valid audience for this Response", STRIPPED: "is not signed and the SP require it"},
+        says={
+            AUDIENCE: "is not a valid audience for this Response",
+            STRIPPED: "is not signed and the SP require it",
+            DECLINED: "RequestDenied",
+        },
     ),
     Service(
         name="samlify as a service",
@@ -98,7 +114,7 @@ SERVICES: tuple[Service, ...] = (
         documented="its guide, Service provider, with signed requests and answers",
         command=lambda instance: in_node(PROGRAMS / "samlify_sp.mjs", instance.folder),
         flows=(*each("asks by Redirect, encrypted", without=(STRIPPED,)), *each("asks by POST")),
-        says={STRIPPED: "FAILED_TO_VERIFY_SIGNATURE"},
+        says={STRIPPED: "FAILED_TO_VERIFY_SIGNATURE", DECLINED: "RequestDenied"},
         faults=(no_audience("asks by Redirect, encrypted"), no_audience("asks by POST")),
     ),
     Service(
@@ -114,6 +130,10 @@ SERVICES: tuple[Service, ...] = (
         shows="/session/my/global",
         claims=service_lemonldap.claims,
         flows=each("name_id_format transient; signatures, times and audience checked"),
-        says={AUDIENCE: "Audience conditions validations result", STRIPPED: "Signature element not found"},
+        says={
+            AUDIENCE: "Audience conditions validations result",
+            STRIPPED: "Signature element not found",
+            DECLINED: "RequestDenied",
+        },
     ),
 )

@@ -45,7 +45,8 @@ from tests.ports import free_port
 UNSIGNED, ADDRESS = f"{WE_REFUSE}: unsigned", f"{WE_REFUSE}: an address that its metadata lacks"
 CHECKS = {UNSIGNED: "signature_missing", ADDRESS: "acs_url"}
 AUDIENCE, STRIPPED = f"{IT_REFUSES}audience", f"{IT_REFUSES.replace('another', 'no')}signature"
-REFUSALS = (AUDIENCE, STRIPPED, *CHECKS)
+DECLINED = "refused by the citizen"
+REFUSALS = (AUDIENCE, STRIPPED, DECLINED, *CHECKS)
 ASKS = "//form[.//input[@name='SAMLRequest']]"
 TWIN = "-twin"
 VALID_SECONDS = 3600
@@ -116,7 +117,7 @@ class Service:
                 page = browser.submit(asked, {}, ASKS)
             else:
                 page = browser.get(asked.url, origin=instance.base)
-            answer = _decided(browser, page, stage)
+            answer = _decided(browser, page, stage, "refuse" if refused == DECLINED else "approve")
             changed, log = {}, instance.folder / "log"
             before = log.stat().st_size
             if refused == STRIPPED:
@@ -217,7 +218,7 @@ def stripped(octets: bytes, key: Path) -> bytes:
     return etree.tostring(root)
 
 
-def _decided(browser: Browser, picker: Page, stage: Scene) -> Page:
+def _decided(browser: Browser, picker: Page, stage: Scene, choice: str) -> Page:
     """A citizen's way from the picker to the page that posts the answer."""
     if picker.status != 200 or not picker.url.startswith(stage.issuer):
         raise Failed(f"no picker: status {picker.status} at {picker.url.partition('?')[0]}: {words_of(picker)}")
@@ -225,7 +226,7 @@ def _decided(browser: Browser, picker: Page, stage: Scene) -> Page:
     question = browser.submit(browser.submit(page, {"citizen": CITIZEN}), {})
     if question.status != 200:
         raise Failed(f"no question: {words_of(question)}")
-    return browser.submit(question, {"choice": "approve"}, DECISION)
+    return browser.submit(question, {"choice": choice}, DECISION)
 
 
 class ServiceStage(Scene):
