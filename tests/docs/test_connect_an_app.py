@@ -13,6 +13,7 @@ from idp.cli import app
 from idp.cli.party import Snippet
 from idp.cli.snippets import MACHINE, NOT_RUN, TITLES, Framework
 from idp.config.folder import load_configuration
+from idp.demo.library import Library
 from idp.protocols.oidc.client import PLACES, SECRET_METHODS
 from policies.parties import ClientId
 from tests.docs.operators import blocks_of
@@ -64,12 +65,15 @@ def test_the_commands_on_the_page_register_the_app(tmp_path: Path, monkeypatch: 
     purpose = resources.files("idp.demo").joinpath("receiving", "purposes", "resident-parking.toml")
     (tmp_path / "city" / "purposes" / "resident-parking.toml").write_bytes(purpose.read_bytes())
     ran = [words for words in COMMANDS if words[:2] == ["ciconia", "party"] and words[2].startswith("add")]
-    assert len(ran) == 6, shlex.join(ran[0])
+    assert len(ran) == 7, shlex.join(ran[0])
+    base = "https://library.city.example"
+    Path("library.xml").write_bytes(Library(base=base, issuer="https://login.city.example", folder=tmp_path).metadata())
     for words in ran:
         run = CliRunner().invoke(app, words[1:])
         assert run.exit_code == 0, run.output
     parties = load_configuration(tmp_path / "city").parties
     assert parties[ClientId("permits")].authentication_method == "client_secret_basic"
+    assert parties[ClientId("library")].saml
     assert parties[ClientId("permits-by-key")].authentication_method == "private_key_jwt"
     assert (tmp_path / "permits.pem").exists()
     assert parties[ClientId("permits-visits")].openid.refreshes
@@ -78,6 +82,14 @@ def test_the_commands_on_the_page_register_the_app(tmp_path: Path, monkeypatch: 
     # The way out of the page's last section
     shutil.rmtree(tmp_path / "city" / "parties")
     assert load_configuration(tmp_path / "city").parties == {}
+
+
+def test_the_lines_for_pysaml2_are_those_of_the_service_that_signs_in_with_them() -> None:
+    ran = (ROOT / "tests" / "interop" / "services" / "pysaml2_sp.py").read_text(encoding="utf-8")
+    ran = ran.replace('os.environ["BROKER_METADATA"]', '"broker.xml"')
+    ran = ran.replace('**({"encryption_keypairs": [KEYS]} if "encrypted" in FLOW else {})', '"encryption_keypairs": [KEYS]')
+    (shown,) = re.findall(r"^def configuration\(\).*?^    \)\n", TEXT, re.DOTALL | re.MULTILINE)
+    assert shown in ran
 
 
 def test_the_sentences_of_the_errors_are_those_of_the_code() -> None:

@@ -56,6 +56,19 @@ def test_a_citizen_is_informed_at_home_and_asked_abroad(
     assert crossing.new_records(border, before) == {"broker": 1, country: 1}
 
 
+@pytest.mark.spec("saml.md §13")
+@with_and_without_scripts
+def test_a_service_that_speaks_saml_gets_its_answer_by_a_form(chromium: Browser, border: Border, *, scripts: bool) -> None:
+    with window(chromium, scripts=scripts) as opened:
+        page = opened.page
+        crossing.asked(border, page, service="library", scripts=scripts)
+        crossing.on(page, APPROVE, scripts=scripts)
+        got = crossing.at_city(border, page, "You are signed in")
+        assert opened.complaints == []
+    assert "age_over_18" in got
+    assert not re.search(r"1990|Maasikas|post\.example", got)
+
+
 @with_and_without_scripts
 @from_both
 def test_who_cancels_at_home_comes_back_through_the_receiving_node(

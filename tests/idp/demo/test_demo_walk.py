@@ -225,6 +225,6 @@ def _form(border: Border, answer: dict[str, str]) -> str:
 
 
 def _told(border: Border, browser: Browser, answer: dict[str, str]) -> tuple[int, dict[str, object]]:
-    """What the library says to an answer that a form of the broker posts."""
+    """The library's word about an answer that a form of the broker posts."""
     page = browser.submit(Page(border.issuer, 200, _form(border, answer)), {}, accept="application/json")
     return page.status, page.json()
