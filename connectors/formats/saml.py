@@ -260,6 +260,7 @@ def _authentication(element: Element, tolerance: Tolerance) -> Authentication:
         session_not_on_or_after=_optional_instant(found, "SessionNotOnOrAfter", "AuthnStatement"),
         context_class=context_class,
         authorities=tuple(authorities),
+        session_index=found.get("SessionIndex", ""),
     )
 
 

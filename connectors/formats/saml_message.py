@@ -41,6 +41,7 @@ class Authentication:
     session_not_on_or_after: int | None
     context_class: str
     authorities: tuple[str, ...] = ()  # entity ids of those who were involved, besides the issuer
+    session_index: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from connectors.deviations import Tolerance, tolerance
 from connectors.formats.authn_request import AuthnRequest, authn_request_element
 from connectors.formats.saml import read_signed_assertion, read_signed_response, read_unverified_response
 from connectors.formats.saml_message import AssertionMessage, ResponseMessage
+from connectors.logout_checks import ExpectedLogout, receive_logout_request
 from connectors.mapping import latin_forms, offered_attributes
 from connectors.metadata.pinned_provider import misconfigured, pinned_provider
 from connectors.oidc.line import Line
@@ -24,6 +25,7 @@ from connectors.response_checks import (
     subject_identifier,
 )
 from connectors.saml_sp.artifact import Resolver
+from connectors.saml_sp.logout import HeardLogout, session_name
 from connectors.saml_sp.proxying import check_authorities, scoped
 from connectors.saml_sp.registration import check_registration
 from connectors.saml_sp.scopes import SCOPED, in_scope, raf_values
@@ -82,6 +84,7 @@ class SamlConnector:
         said = pinned.metadata
         self._sso_url = said.post_url if provider.binding == "post" else said.redirect_url
         check_registration(provider, said, self._sso_url)
+        self._logout = said.logout
         self._scopes = said.scopes | set(provider.saml.scopes)
         self._line = line
         self._resolver = None
@@ -159,6 +162,12 @@ class SamlConnector:
         found = self._examined(octets, takes, expectation, now)
         return replace(found, assertion=replace(found.assertion, deviations=takes.used))
 
+    def logged_out(self, inbound: Inbound, here: str, now: int) -> HeardLogout:
+        """See `connectors.saml_sp.logout.HearsLogout`."""
+        expected = ExpectedLogout(self._provider.entity_id, here)
+        request, relay_state = receive_logout_request(inbound, self._keys, expected, now, SAML2INT)
+        return HeardLogout(request, relay_state, self._logout)
+
     def _examined(self, octets: bytes, takes: Tolerance, expectation: Expectation, now: int) -> Examined:
         """Verify, read and judge the octets of a Response."""
         match verify(octets, self._keys, self._shape, SAML2INT):
@@ -226,6 +235,7 @@ class SamlConnector:
             authenticated_at=authentication.instant,
             not_on_or_after=ends,
             authorities=authentication.authorities,
+            session=session_name(assertion.subject, authentication.session_index),
         )
         name_format = assertion.subject.name_format if assertion.subject is not None else ""
         said: dict[str, tuple[str, ...]] = {}

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from connectors.connector import Ask, Connector, Expectation, Inbound, Outbound
 from connectors.metadata.federated import FederatedEntities
+from connectors.saml_sp.logout import HeardLogout, HearsLogout
 from policies.authentication import Assertion
-from policies.errors import Misconfigured, PeerUnavailable
+from policies.errors import AssertionRejected, Misconfigured, PeerUnavailable
 from policies.parties import IdentityProvider
 
 
@@ -29,6 +30,13 @@ class FederatedConnector:
     def receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Assertion:
         """See `Connector`."""
         return self._now(now).receive(inbound, expectation, now)
+
+    def logged_out(self, inbound: Inbound, here: str, now: int) -> HeardLogout:
+        """See `connectors.saml_sp.logout.HearsLogout`."""
+        connector = self._now(now)
+        if not isinstance(connector, HearsLogout):
+            raise AssertionRejected("binding", "a logout of a provider that cannot say one")
+        return connector.logged_out(inbound, here, now)
 
     def _now(self, now: int) -> Connector:
         """The connector of what counts now. Raises `PeerUnavailable`."""

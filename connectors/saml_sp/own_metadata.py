@@ -1,7 +1,7 @@
 """Our own metadata as a service provider, signed."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from connectors.formats.metadata import SIGNATURE_PLACE, service_provider_element
 from connectors.profiles import SAML2INT
@@ -20,12 +20,13 @@ def service_provider_metadata(
     cbc: bool = False,
     artifact_url: str = "",
     landing_urls: Iterable[str] = (),
+    logout: Mapping[str, str] | None = None,
 ) -> bytes:
     """Our signed EntityDescriptor, valid for `valid_for` seconds from `now` (saml2int MD03: validUntil is always there).
 
     `encryption` is the certificate (DER) of the key to encrypt to, empty where there is none; `cbc` offers AES-CBC.
     `artifact_url` is where artifacts come, "" where none do, `landing_urls` where answers come
-    that nobody asked for.
+    that nobody asked for, `logout` where words of logout do by binding.
     """
     element = service_provider_element(
         metadata_id="_" + secrets.token_hex(16),
@@ -37,5 +38,6 @@ def service_provider_metadata(
         cbc=cbc,
         artifact_url=artifact_url,
         landing_urls=landing_urls,
+        logout=logout,
     )
     return sign_enveloped(element, signer.at(now), place=SIGNATURE_PLACE, profile=SAML2INT)

@@ -71,6 +71,7 @@ from idp.web.routes import (
     receipt,
     registration,
     saml_logout,
+    saml_logout_upstream,
     token_life,
 )
 from idp.web.routes import public as records
@@ -309,7 +310,7 @@ class Application:
             # An included router is matched twice
             routes += [*oidc.router(site).routes, *push.router(site).routes, *token_life.router(site).routes]
             routes += [*device.routes(site), *receipt.routes(site), *logout.routes(site), *backchannel.router(site).routes]
-            routes += [*artifact.router(site).routes, *saml_logout.routes(site)]
+            routes += [*artifact.router(site).routes, *saml_logout.routes(site), *saml_logout_upstream.routes(site)]
         if isinstance(site, CitySite) and site.registrations is not None:
             routes += registration.router(site, site.registrations).routes
         routes += [*records.router(site, lambda: self.vitals.fit).routes, *metadata_query.router(site).routes]

@@ -14,6 +14,7 @@ from idp.protocols.oidc.logout_received import ReceivedLogouts
 from idp.protocols.oidc.logouts import Logouts
 from idp.protocols.saml.logout_asked import ServiceLogouts
 from idp.protocols.saml.logout_sent import LogoutSender, takes_soap
+from idp.protocols.saml.logout_upstream import UpstreamLogouts
 from idp.protocols.saml.services import Services
 from idp.store.logout_queue import LogoutQueue
 from idp.store.sessions import StoredSessions
@@ -91,6 +92,26 @@ def asked_by(settings: Settings, keys: BrokerKeys, services: Services, logouts: 
         tenant=settings.tenant,
         issuer=settings.issuer,
         services=services,
+        signer=keys.saml,
+        logouts=logouts,
+        commits=store,
+    )
+
+
+def upstream_by(
+    settings: Settings,
+    configuration: Configuration,
+    keys: BrokerKeys,
+    connectors: Mapping[ProviderId, Connector],
+    logouts: Logouts,
+    store: Store,
+) -> UpstreamLogouts:
+    """The word of identity providers that speak SAML on sessions of theirs."""
+    return UpstreamLogouts(
+        tenant=settings.tenant,
+        issuer=settings.issuer,
+        providers=configuration.providers,
+        connectors=connectors,
         signer=keys.saml,
         logouts=logouts,
         commits=store,

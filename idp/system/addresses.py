@@ -31,6 +31,16 @@ def idp_logout_soap_url(issuer: str) -> str:
     return f"{issuer}/saml/idp/logout/soap"
 
 
+def logout_url(issuer: str) -> str:
+    """The address to which identity providers send the browser with a LogoutRequest."""
+    return f"{issuer}/saml/logout"
+
+
+def logout_soap_url(issuer: str) -> str:
+    """The address at which identity providers say over SOAP that a session ended."""
+    return f"{issuer}/saml/logout/soap"
+
+
 def acs_url(issuer: str) -> str:
     """The address to which responses come."""
     return f"{issuer}/saml/acs"

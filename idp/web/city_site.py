@@ -13,6 +13,7 @@ from idp.protocols.oidc.trial import Trials
 from idp.protocols.saml.identity_provider import SamlIdentityProvider
 from idp.protocols.saml.landings import Landings
 from idp.protocols.saml.logout_asked import ServiceLogouts
+from idp.protocols.saml.logout_upstream import UpstreamLogouts
 from idp.receipts.citizen import CitizenReceipts
 from idp.web.client_certificate import ProxyHeader
 from idp.web.site import Site
@@ -32,6 +33,7 @@ class CitySite(Site):
     certificates: ProxyHeader
     logouts: Logouts
     service_logouts: ServiceLogouts
+    upstream_logouts: UpstreamLogouts
     received_logouts: ReceivedLogouts
     landings: Landings
     # None where no service may register itself

@@ -38,7 +38,7 @@ WAIT_SECONDS = 5.0
 # Files of ours from memory, and the question whether we are here
 CHEAP = frozenset({"/style.css", "/mark.svg", "/healthz"})
 # Messages of SAML are posted here; every other body is a form
-MESSAGES = ("/saml/acs", "/saml/sso", "/saml/artifact", "/saml/idp/logout", "/saml/landing/", "/eidas/acs", "/eidas/sso")
+MESSAGES = ("/saml/", "/eidas/acs", "/eidas/sso")
 PROGRAMS = frozenset({"/device/ended", "/device_authorization", "/introspect", "/par", "/revoke", "/token"}) | frozenset(
     ("/userinfo", "/userinfo/receipt", "/saml/artifact")
 )

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from connectors.connector import Ask, Connector, Expectation, Inbound, Outbound
 from connectors.saml_sp.connector import SamlConnector
+from connectors.saml_sp.logout import HeardLogout, HearsLogout
 from idp.store.deviation_failures import MOST_FAILURES, WITHIN_SECONDS
 from idp.store.switches.switch import DEVIATION, Switch, Switched
 from idp.store.switches.switches import since_boot
@@ -104,3 +105,9 @@ class GuardedConnector:
             if error.deviation:
                 self._guard.failed(self._provider_id, error.deviation, expectation.request_id, now)
             raise
+
+    def logged_out(self, inbound: Inbound, here: str, now: int) -> HeardLogout:
+        """See `connectors.saml_sp.logout.HearsLogout`. Nothing of a logout is encrypted."""
+        if not isinstance(self._connector, HearsLogout):
+            raise AssertionRejected("binding", "a logout of a provider that cannot say one")
+        return self._connector.logged_out(inbound, here, now)

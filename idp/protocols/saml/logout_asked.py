@@ -68,15 +68,8 @@ class ServiceLogouts:
         """End these sessions, and say what became of each service. Raises `ServiceRequestRefused` for a second use."""
         by = asked.service.party.client_id
         told = self._logouts.sign_out(names, by, now)
-        named = framed(b"saml logout", asked.request.issuer.encode(), asked.request.request_id.encode())
-        mark = Mark("jti", hashlib.sha256(named).digest(), asked.request.issue_instant + _USED_SECONDS)
-        try:
-            # After the end: what dies between the two is done by the next try
-            self._commits.commit(Unit(tenant=self._tenant, marks=(mark,)))
-        except Conflict as error:
-            used = ServiceRequestRefused("request_used", "a LogoutRequest that was used already")
-            used.peer = by
-            raise used from error
+        # After the end: what dies between the two is done by the next try
+        use_once(self._commits, self._tenant, asked.request, by)
         return told
 
     def way_back(self, asked: AskedLogout, told: Sequence[SignedOut], now: int) -> str:
@@ -109,8 +102,22 @@ class ServiceLogouts:
 
 
 def _status(asked: AskedLogout, told: Sequence[SignedOut]) -> LogoutStatus:
-    """What is true: all ended, some did not (yet) say so, or there was nothing."""
-    if asked.session is None:
-        return LogoutStatus(REQUESTER, UNKNOWN_PRINCIPAL)
+    return LogoutStatus(REQUESTER, UNKNOWN_PRINCIPAL) if asked.session is None else status_of(told)
+
+
+def status_of(told: Sequence[SignedOut]) -> LogoutStatus:
+    """The truth of a logout: all ended, or some did not (yet) say so."""
     over = all(one.outcome in (Outcome.ENDED, Outcome.ITSELF) for one in told)
     return LogoutStatus(SUCCESS, "" if over else PARTIAL_LOGOUT)
+
+
+def use_once(commits: Commits, tenant: Tenant, request: LogoutRequest, peer: str) -> None:
+    """Raises `ServiceRequestRefused` for a request that was used, and `StoreUnavailable`."""
+    named = framed(b"saml logout", request.issuer.encode(), request.request_id.encode())
+    mark = Mark("jti", hashlib.sha256(named).digest(), request.issue_instant + _USED_SECONDS)
+    try:
+        commits.commit(Unit(tenant=tenant, marks=(mark,)))
+    except Conflict as error:
+        used = ServiceRequestRefused("request_used", "a LogoutRequest that was used already")
+        used.peer = peer
+        raise used from error

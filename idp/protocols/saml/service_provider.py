@@ -16,12 +16,13 @@ from connectors.saml_sp.federated import FederatedConnector
 from connectors.saml_sp.own_metadata import service_provider_metadata
 from connectors.signatures.decryption_keys import FileUnwrapper
 from connectors.signatures.key_ring import Ring
+from connectors.wire.names import POST, REDIRECT, SOAP
 from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys
 from idp.keys.kinds import SAML_LIFE, own_encryption
 from idp.keys.tls_clients import fetcher_with_certificate, tls_client_file
 from idp.protocols.cached_metadata import Published
-from idp.system.addresses import acs_url, artifact_url, entity_id, landing_url
+from idp.system.addresses import acs_url, artifact_url, entity_id, landing_url, logout_soap_url, logout_url
 from policies.deviations import AES_CBC
 from policies.errors import Misconfigured, Problem
 from policies.load import Configuration
@@ -78,9 +79,13 @@ def _pinned(
 
 
 def saml_metadata(
-    settings: Settings, keys: BrokerKeys, providers: Iterable[IdentityProvider] = ()
+    settings: Settings, keys: BrokerKeys, providers: Iterable[IdentityProvider] = (), *, logout: bool = False
 ) -> Mapping[str, Published]:
-    """Our signed metadata for identity providers, by its path: the common one, and that of each with a key of its own."""
+    """Our signed metadata for identity providers, by its path: the common one, and that of each with a key of its own.
+
+    `logout`: services share sign-ins here, so there are sessions that a provider may end.
+    """
+    written = partial(_metadata, settings, keys, logout=_logout(settings.issuer) if logout else {})
     known = tuple(providers)
     artifacts = any(provider.saml.fetched for provider in known)
     landings = tuple(
@@ -90,7 +95,7 @@ def saml_metadata(
     rings |= {f"{METADATA_PATH}/{provider}": ring for provider, ring in keys.own_encryption.items()}
     return {
         path: Published(
-            partial(_metadata, settings, keys, ring, cbc=path != METADATA_PATH, artifacts=artifacts, landings=landings),
+            partial(written, ring, cbc=path != METADATA_PATH, artifacts=artifacts, landings=landings),
             SAML_LIFE,
             keys.saml,
             *(() if ring is None else (ring,)),
@@ -109,6 +114,7 @@ def _metadata(
     cbc: bool,
     artifacts: bool,
     landings: tuple[str, ...],
+    logout: Mapping[str, str],
 ) -> bytes:
     return service_provider_metadata(
         entity_id=entity_id(settings.issuer),
@@ -120,7 +126,12 @@ def _metadata(
         cbc=cbc,
         artifact_url=artifact_url(settings.issuer) if artifacts else "",
         landing_urls=landings,
+        logout=logout,
     )
+
+
+def _logout(issuer: str) -> Mapping[str, str]:
+    return {REDIRECT: logout_url(issuer), POST: logout_url(issuer), SOAP: logout_soap_url(issuer)}
 
 
 def own_key_problems(settings: Settings, configuration: Configuration, keys: BrokerKeys) -> Iterator[Problem]:

@@ -5,7 +5,8 @@ POST /saml/idp/logout/confirm    the citizen's word, where the browser has other
 POST /saml/idp/logout/soap       a service's server says it
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -54,19 +55,19 @@ def routes(site: CitySite) -> list[PageRoute]:
                 raise RequestRefused(FROM_A_SERVER, status=403)
             return await run_in_threadpool(_over_soap, site, request, await envelope(request))
         except BrokerError as error:
-            return _fault(site, request, error)
+            return fault(site, request, error)
 
     return [PageRoute(PATH, asked, "GET"), PageRoute(AGAIN, confirmed, "POST"), PageRoute(SOAP_PATH, told, "POST")]
 
 
 def _asked(site: CitySite, request: Request, raw: str) -> Response:
     """A session that the request names ends, where this browser has no other. Else the citizen is asked."""
-    if "Signature" not in {piece.partition("=")[0] for piece in raw.split("&")}:
-        return _question(site, request, "")
+    if "Signature" not in names(raw):
+        return question(site, request, "")
     now = site.clock()
     found = _judged(site, request, Inbound("redirect", {}, raw), now)
     if not {*sessions_here(site, request, now)} <= {found.session}:
-        return _question(site, request, raw)
+        return question(site, request, raw)
     return _ended(site, request, found, () if found.session is None else (found.session,), now)
 
 
@@ -84,20 +85,34 @@ def _ended(site: CitySite, request: Request, asked: AskedLogout, names: Collecti
     return ended_page(site, request, told, asked.service.party, back, language, done=asked.session is not None)
 
 
-def _question(site: CitySite, request: Request, raw: str) -> Response:
+def question(site: CitySite, request: Request, raw: str) -> Response:
     """Without a request that holds, the answer is that of a citizen who comes by themselves."""
     fields, action = (((CONFIRM_FIELD, raw),), AGAIN) if raw else ((), CONFIRM_PATH)
     view = LogoutView(site.language(request), fields=fields, action=action)
     return page(site.pages.logout(view), view.kind, ())
 
 
-def _judged(site: CitySite, request: Request, inbound: Inbound, now: int) -> AskedLogout:
+def names(query: str) -> set[str]:
+    """The names of the parameters of a query, as they are spelled."""
+    return {piece.partition("=")[0] for piece in query.split("&")}
+
+
+def soap(octets: bytes) -> Inbound:
+    """An envelope as it came. Raises `RequestRefused`."""
+    try:
+        return Inbound("soap", {}, octets.decode())
+    except UnicodeDecodeError as error:
+        raise RequestRefused("a message that is not UTF-8") from error
+
+
+@contextmanager
+def counted(site: CitySite, request: Request) -> Iterator[None]:
     """Judge a request; what nobody that we know has signed counts against the address."""
     rates = site.watched.rates
     address = rates.address(client_of(request))
     rates.check_failures(address, PATH, times=ADDRESS_TIMES)
     try:
-        return site.service_logouts.judged(inbound, now)
+        yield
     except PeerRequestRefused as error:
         # That no service has keys is not the doing of whoever asks
         if error.check != "keys":
@@ -105,18 +120,19 @@ def _judged(site: CitySite, request: Request, inbound: Inbound, now: int) -> Ask
         raise
 
 
+def _judged(site: CitySite, request: Request, inbound: Inbound, now: int) -> AskedLogout:
+    with counted(site, request):
+        return site.service_logouts.judged(inbound, now)
+
+
 def _over_soap(site: CitySite, request: Request, octets: bytes) -> Response:
-    try:
-        inbound = Inbound("soap", {}, octets.decode())
-    except UnicodeDecodeError as error:
-        raise RequestRefused("a message that is not UTF-8") from error
     now = site.clock()
-    asked = _judged(site, request, inbound, now)
+    asked = _judged(site, request, soap(octets), now)
     answer = site.service_logouts.over_soap(asked, now)
     return Response(answer, media_type=SOAP, headers=NO_STORE)
 
 
-def _fault(site: CitySite, request: Request, error: BrokerError) -> Response:
+def fault(site: CitySite, request: Request, error: BrokerError) -> Response:
     """What went wrong, for a program. A check's name tells its developers more than a page would."""
     site.refused(request, error)
     why = error.check if isinstance(error, PeerRequestRefused) else error.code

@@ -24,6 +24,8 @@ ADDRESSES = {
     "/saml/idp": {"GET", "HEAD"},
     "/saml/sso": {"GET", "POST"},
     "/saml/artifact": {"POST"},
+    "/saml/logout": {"GET", "POST"},
+    "/saml/logout/soap": {"POST"},
     "/saml/idp/logout": {"GET"},
     "/saml/idp/logout/confirm": {"POST"},
     "/saml/idp/logout/soap": {"POST"},

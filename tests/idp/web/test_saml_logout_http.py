@@ -26,7 +26,9 @@ from connectors.signatures.redirect import signed_query
 from connectors.signatures.signer import Signer
 from connectors.signatures.xmlsign import sign_enveloped
 from connectors.wire.names import TRANSIENT
-from idp.keys.file import FileSigner
+from idp.demo.citizens import Citizen
+from idp.demo.country import _Context
+from idp.keys.file import FileSigner, load_signer
 from idp.store import tables
 from tests.idp.staging import Clock, fresh, opened
 from tests.idp.web.saml_party import NAMES, Heard, SamlParty, verified
@@ -112,6 +114,11 @@ class HallStage(SharedStage):
         self.hall = self._member("hall", f"{soap}{back}", 'networks = ["127.0.0.0/8"]')
         self.pool = self._member("pool", back, "")
         self.programs.signer, self.programs.entity = self.hall.signer, self.hall.entity
+        pinned = self.receiving / "metadata" / "demo-ee.xml"
+        pinned.write_bytes(
+            self.country.metadata().replace(b"<md:SingleSignOnService", f"{back}<md:SingleSignOnService".encode(), 1)
+        )
+        self.country_signer = load_signer(self._outside / "country.pem")
 
     def _member(self, name: str, logout: str, more: str) -> SamlParty:
         folder = self.folder / name
@@ -386,3 +393,103 @@ def test_passively_nobody_is_asked_with_or_without_a_session(member: Member, sta
         passive = stage.hall.request(IsPassive="true")
         assert stage.hall.read(stage.hall.asks(member, passive), certificate(member)).statuses == ["Responder", "NoPassive"]
         member.signs_in_for("desk")
+
+
+# -- a provider upstream ---------------------------------------------------------------------------------------------------
+
+UPSTREAM = "/saml/logout"
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The country says a SessionIndex with each sign-in, `up-1`. The NameIDs that it gave."""
+    found: list[str] = []
+    plain = _Context._assertion
+
+    def indexed(self: _Context, who: Citizen) -> str:
+        text = plain(self, who).replace("<saml:AuthnStatement ", '<saml:AuthnStatement SessionIndex="up-1" ')
+        found.append(text.partition(f'Format="{TRANSIENT}">')[2].partition("<")[0])
+        return text
+
+    monkeypatch.setattr(_Context, "_assertion", indexed)
+    return found
+
+
+def said(
+    member: Member, known_as: str, way: str = "redirect", signer: Signer | None = None, **changes: object
+) -> tuple[Answer, str]:
+    """The country's word that a session of its ended, and the ID of its request."""
+    stage = member.stage
+    assert isinstance(stage, HallStage)
+    here = f"{stage.issuer}{UPSTREAM}{'/soap' if way == 'soap' else ''}"
+    made = {"issuer": stage.country.entity_id, "destination": here, "session_indexes": ("up-1",), **changes}
+    root = logout_request_element(request(stage.hall, known_as, **made))
+    key = signer or stage.country_signer
+    asked = str(root.get("ID"))
+    if way == "redirect":
+        query = signed_query("SAMLRequest", etree.tostring(root), "x", key, SAML2INT)
+        return member.go("GET", f"{UPSTREAM}?{query}", headers={"sec-fetch-site": "cross-site"}, jar={}), asked
+    octets = sign_enveloped(root, key, place=1, profile=SAML2INT)
+    if way == "soap":
+        return member.go("POST", f"{UPSTREAM}/soap", body=in_envelope(octets), headers=SOAP, jar={}), asked
+    fields = {"SAMLRequest": base64.b64encode(octets).decode(), "RelayState": "x"}
+    return member.go("POST", UPSTREAM, fields=fields, headers={"sec-fetch-site": "cross-site"}, jar={}), asked
+
+
+@pytest.mark.spec("saml.md §5")
+@pytest.mark.parametrize("way", ["redirect", "post", "soap"])
+def test_a_session_that_ends_at_an_identity_provider_of_saml_ends_here_for_both_protocols(
+    member: Member, stage: HallStage, names: list[str], way: str
+) -> None:
+    member.signs_in_for("desk")
+    enters(member, stage.hall)
+    (name,) = names
+    for other in ({"session_indexes": ("up-2",)}, {"name": NameIdentifier("somebody", TRANSIENT, "", "")}):
+        assert said(member, name, way, **other)[0].status in (200, 303)
+        assert living(stage) == 1, "another session of theirs"
+    answer, asked = said(member, name, way)
+    assert living(stage) == 0
+    assert (len(stage.programs.tokens), len(stage.programs.requests)) == (1, 1)
+    if way == "soap":
+        heard = Heard(etree.fromstring(message_in(answer.text.encode())), "", was_encrypted=False)
+        verified(heard.root, certificate(member))
+    else:
+        heard = answered(member, answer.headers["location"])
+    assert (heard.statuses, heard.root.get("InResponseTo")) == (["Success"], asked)
+    assert heard.text("saml:Issuer") == f"{stage.issuer}/saml/metadata"
+
+
+@pytest.mark.spec("security.md §2.4 SLO forgery")
+@pytest.mark.parametrize("way", ["redirect", "post", "soap"])
+def test_nobody_but_the_identity_provider_ends_what_rests_on_it(
+    member: Member, stage: HallStage, names: list[str], way: str
+) -> None:
+    member.signs_in_for("desk")
+    (name,) = names
+    assert said(member, name, way, signer=stage.hall.signer)[0].status == 400
+    assert said(member, name, way, issuer=stage.hall.entity, signer=stage.hall.signer)[0].status == 400
+    assert said(member, name, way, destination=f"{stage.issuer}/saml/idp/logout")[0].status == 400
+    assert said(member, name, way, session_indexes=())[0].status == 400, "its registration knows nobody by the NameID"
+    assert living(stage) == 1
+    once = f"_{secrets.token_hex(20)}"
+    assert said(member, name, way, request_id=once)[0].status in (200, 303)
+    member.jar.clear()
+    member.signs_in_for("desk")
+    assert said(member, names[-1], way, request_id=once)[0].status == 400, "it has one use"
+
+
+def test_a_question_that_is_open_when_its_sign_in_ends_upstream_releases_nothing(
+    member: Member, stage: HallStage, names: list[str]
+) -> None:
+    question = member.question(client_id="desk", scope="openid purpose:desk")
+    said(member, names[0])
+    page = member.decides(question)
+    assert "code" not in page.text.partition("callback?")[2]
+    assert living(stage) == 0
+
+
+def test_an_unsigned_word_of_a_provider_leads_to_a_question(member: Member, stage: HallStage) -> None:
+    member.signs_in_for("desk")
+    page = member.go("GET", f"{UPSTREAM}?SAMLRequest=fZ")
+    assert page.heading == "Sign out?"
+    assert living(stage) == 1

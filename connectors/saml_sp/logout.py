@@ -1,0 +1,36 @@
+"""A provider's word that a session of its ended, and our name of such a session (SAML Core 2.0 §3.7.1)."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from connectors.connector import Inbound
+from connectors.formats.entity_facts import LogoutService
+from connectors.formats.logout import LogoutRequest
+from connectors.formats.saml_message import NameIdentifier
+
+
+@dataclass(frozen=True, slots=True)
+class HeardLogout:
+    """A LogoutRequest that holds, its RelayState, and where its sender takes answers, by binding."""
+
+    request: LogoutRequest
+    relay_state: str = field(repr=False)
+    answers: Mapping[str, LogoutService]
+
+
+@runtime_checkable
+class HearsLogout(Protocol):
+    """Connectors whose providers can say that a session ended."""
+
+    def logged_out(self, inbound: Inbound, here: str, now: int) -> HeardLogout:
+        """Judge a LogoutRequest that came to the address `here`. Raises `AssertionRejected`, and `PeerUnavailable`."""
+
+
+def session_name(name: NameIdentifier | None, index: str) -> str:
+    """A digest of NameID and SessionIndex, so that neither is kept; "" where one of them is not said."""
+    if name is None or not index:
+        return ""
+    return hashlib.sha256(json.dumps([name.value, index]).encode()).hexdigest()
