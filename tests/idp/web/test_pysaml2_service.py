@@ -5,7 +5,7 @@ import logging
 import warnings
 from pathlib import Path
 from typing import Any  # pysaml2 has no types
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from cryptography import x509
@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.utils import CryptographyDeprecationWarning
 from lxml import html
 
+from connectors.formats.grammar import written
 from tests.idp.web.saml_party import ACS, ENTITY, PARTY, SamlParty
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import DIRECT, Visitor, login_of
@@ -29,6 +30,7 @@ with warnings.catch_warnings():
     from saml2.xmldsig import DIGEST_SHA256, SIG_RSA_SHA256
 
 pytestmark = pytest.mark.peer
+GONE = "https://library.storkhaven.example/saml/gone"
 
 
 def configuration(party: SamlParty, ours: str) -> Any:
@@ -38,7 +40,11 @@ def configuration(party: SamlParty, ours: str) -> Any:
     certificate.write_bytes(der.public_bytes(Encoding.PEM))
     paths = {"key_file": str(party.key_file), "cert_file": str(certificate)}
     service = {
-        "endpoints": {"assertion_consumer_service": [(ACS, BINDING_HTTP_POST)]},
+        "endpoints": {
+            "assertion_consumer_service": [(ACS, BINDING_HTTP_POST)],
+            "single_logout_service": [(GONE, BINDING_HTTP_REDIRECT)],
+        },
+        "logout_requests_signed": True,
         "authn_requests_signed": True,
         "want_response_signed": True,
         "want_assertions_signed": True,
@@ -93,5 +99,41 @@ def test_pysaml2_signs_a_citizen_in(visitor: Visitor, stage: Stage, tmp_path: Pa
     }
     with warnings.catch_warnings():
         # It leaves its temporary files to the garbage collector, whose warnings would come in somebody else's test
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+@pytest.mark.spec("saml.md §5")
+def test_pysaml2_signs_a_citizen_out_and_takes_our_answer(visitor: Visitor, stage: Stage, tmp_path: Path) -> None:
+    require_peer("xmlsec1", present=XMLSEC1.exists())
+    logging.getLogger("saml2").setLevel(logging.CRITICAL)
+    party = SamlParty(tmp_path, stage.issuer, stage.clock)
+    files = {
+        "session_groups.toml": "[city]\n",
+        "parties/library.toml": PARTY.format(
+            entity=ENTITY, more='session_group = "city"', name="library", purpose="resident-parking"
+        ),
+        "metadata/library.xml": str(entity_descriptor(configuration(party, ""))),
+    }
+    with stage.other_broker(tmp_path / "b", {}, files) as visitor.port:
+        ours = visitor.go("GET", "/saml/idp", headers=DIRECT)
+        service = Saml2Client(config=configuration(party, ours.text))
+        asked, sent = service.prepare_for_authenticate(binding=BINDING_HTTP_REDIRECT, sign=True)
+        picker = visitor.go("GET", "/saml/sso?" + urlsplit(dict(sent["headers"])["Location"]).query)
+        answer = visitor.decides(visitor.returns(visitor.signs_in(visitor.asked(login_of(picker)))))
+        read = service.parse_authn_request_response(answer.fields["SAMLResponse"], BINDING_HTTP_POST, {asked: "/"})
+        assert any(name.startswith("__Host-session-") for name in visitor.jar)
+        entity = f"{stage.issuer}/saml/idp"
+        why, end = "urn:oasis:names:tc:SAML:2.0:logout:user", written(stage.clock() + 300)
+        away = service.do_logout(read.name_id, [entity], why, end, sign=True, expected_binding=BINDING_HTTP_REDIRECT)
+        address = dict(away[entity][1]["headers"])["Location"]
+        gone = visitor.go("GET", f"/saml/idp/logout?{urlsplit(address).query}")
+        assert not any(name.startswith("__Host-session-") for name in visitor.jar)
+        (back,) = gone.found("//a/@href")
+        query = dict(parse_qsl(urlsplit(back).query))
+        told = service.parse_logout_request_response(query["SAMLResponse"], BINDING_HTTP_REDIRECT)
+    assert back.startswith(f"{GONE}?")
+    assert told.response.status.status_code.value.endswith(":Success")
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
