@@ -10,6 +10,10 @@ NO_PKCE = (
     "need not send PKCE there, and has to here.",
     'look whether its library sends it; for one that has none, write pkce = "optional" into its file.',
 )
+# What to do for an entity of SAML that took part in single logout
+ITS_LOGOUT = (
+    "pin its own metadata in place of what was written; a service also needs a session group: docs/sessions-and-logout.md."
+)
 
 
 @dataclass(frozen=True, slots=True)

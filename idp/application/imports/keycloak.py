@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 
-from idp.application.imports.found import NO_PKCE, Found, FoundClient, FoundProvider, FoundService, Unreadable
+from idp.application.imports.found import ITS_LOGOUT, NO_PKCE, Found, FoundClient, FoundProvider, FoundService, Unreadable
 from idp.application.imports.metadata import ANSWERED, ASKED, certificate, provider_metadata, service_metadata
 from idp.application.imports.values import flag, rows, table, text, texts
 from policies.catalogue import STANDARD
@@ -219,7 +219,7 @@ def _saml_client(client: Mapping[str, object], name: str, found: Found) -> None:
     if text(attributes, "saml_idp_initiated_sso_url_name"):
         found.leave(name, "got answers that it had not asked for.", "let its link lead to its own sign-in.")
     if any(text(attributes, f"saml_single_logout_service_url_{one}") for one in ("post", "redirect", "soap")):
-        found.leave(name, "single logout: no session is kept for it here.", "let it end its own session.")
+        found.leave(name, "single logout: it shares no sign-in here.", ITS_LOGOUT)
     _mappers(client, name, found)
     subject = _SUBJECTS.get(text(attributes, "saml_name_id_format"), SubjectKind.PAIRWISE_ID)
     if subject is SubjectKind.PAIRWISE_ID:

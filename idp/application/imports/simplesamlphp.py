@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from idp.application.imports.found import Found, FoundProvider, FoundService, Unreadable
+from idp.application.imports.found import ITS_LOGOUT, Found, FoundProvider, FoundService, Unreadable
 from idp.application.imports.metadata import ANSWERED, ASKED, certificate, provider_metadata, service_metadata
 from idp.application.imports.php import Assigned, read_php
 from idp.application.imports.values import flag, rows, table, text, texts, unread
@@ -18,7 +18,7 @@ _LEFT = {
     "authproc": ("runs filters of its own.", "say it as a purpose: each attribute goes in the weakest form that will do."),
     "attributes": ("lists attributes.", "name in its purpose what it needs: docs/write-a-purpose.md."),
     "simplesaml.nameidattribute": ("makes its NameID of an attribute.", "let it know citizens by `subject` of its file."),
-    "SingleLogoutService": ("single logout: no session is kept for it here.", "let it end its own session."),
+    "SingleLogoutService": ("single logout: it shares no sign-in here.", ITS_LOGOUT),
     "sharedkey": ("encrypts by a shared key.", "give it a certificate for encryption."),
 }
 _HARMLESS = ("declare", "use ", "namespace ")
