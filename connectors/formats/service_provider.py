@@ -23,6 +23,8 @@ from connectors.signatures.parse import Element, attributes
 from connectors.signatures.profile import DS
 from connectors.wire.names import ARTIFACT, PAOS, POST, md
 
+SUBJECT_ID_REQUIREMENT = "urn:oasis:names:tc:SAML:profiles:subject-id:req"
+
 
 @dataclass(frozen=True, slots=True)
 class EncryptionMethod:
@@ -57,6 +59,8 @@ class ServiceProviderFacts:
     # by index, where artifacts and answers to programs may go
     artifact_urls: Mapping[int, str] = field(default_factory=dict)
     paos_urls: Mapping[int, str] = field(default_factory=dict)
+    # the subject identifiers one of which it needs, as it says (Subject Identifier Attributes Profile 1.0 §3.4.1)
+    subject_ids: frozenset[str] = frozenset()
     # its entity categories and assurance certifications
     marks: frozenset[str] = frozenset()
     # by binding
@@ -94,6 +98,7 @@ def read_service_provider(octets: bytes) -> ServiceProviderFacts:
     wanted = {index_of(attributes(one)): _wanted(one) for one in consuming}
     first = _default([attributes(one) for one in consuming])
     return ServiceProviderFacts(
+        subject_ids=entity_attributes_of(root).get(SUBJECT_ID_REQUIREMENT, frozenset()),
         entity_id=entity_id_of(root),
         certificates=signing_certificates(roles),
         acs_urls=acs_urls,

@@ -5,6 +5,7 @@ The operator vouches for the file, as for an identity provider's (`pinned_provid
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlsplit
 
 from connectors.formats.service_provider import EncryptionKey, ServiceProviderFacts, read_service_provider
 from connectors.metadata.pinned_provider import misconfigured
@@ -23,11 +24,15 @@ from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
 from connectors.signatures.second_reading import judge_reading
 from connectors.signatures.xmlenc import Transport, check_recipient
 from policies.errors import AssertionRejected
+from policies.load.redirects import fault_of_address
 from policies.parties import Source
-from policies.registrations.saml_service import SamlService
+from policies.registrations.saml_service import SamlService, SubjectKind
 
 # Where a service lists no methods: what saml2int (SDP-ALG01) has everybody open
 USUAL_CONTENT, USUAL_TRANSPORT = AES128_GCM, Transport(RSA_OAEP_MGF1P, SHA1)
+# Of an address that is none, so much is shown
+_SHOWN = 100
+_OURS = frozenset({"SAMLart", "SAMLResponse", "SAMLRequest", "RelayState"})
 _CONTENTS = (AES256_GCM, AES192_GCM, AES128_GCM)
 
 
@@ -56,6 +61,7 @@ def pinned_service(service: SamlService, source: Source, marks: Collection[str] 
         keys = tuple(key_of_certificate(certificate, SAML2INT) for certificate in facts.certificates)
         judge_reading(service.metadata, parse_metadata(service.metadata), "the pinned file", elements=MAX_METADATA)
         sealing = _sealing(facts)
+        _check_subject(facts, service.subject)
     except (ValueError, AssertionRejected) as error:
         raise misconfigured(
             source,
@@ -77,7 +83,23 @@ def _facts(service: SamlService) -> ServiceProviderFacts:
     facts = read_service_provider(service.metadata)
     if facts.entity_id != service.entity_id:
         raise ValueError("its entityID is not that of the registration.")
+    for url in (*facts.acs_urls.values(), *facts.artifact_urls.values()):
+        # A browser goes there by a form or a link of ours
+        if fault := fault_of_address(url):
+            raise ValueError(f"its AssertionConsumerService {url[:_SHOWN]!r} {fault}")
+        if not _OURS.isdisjoint(name for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)):
+            raise ValueError("its AssertionConsumerService has a parameter that an answer brings.")
     return facts
+
+
+def _check_subject(facts: ServiceProviderFacts, subject: SubjectKind) -> None:
+    """It gets the identifier that it says to need, or nothing (saml2int). ValueError, with words for an operator."""
+    needed = facts.subject_ids - {"none"}
+    given = {subject.value, "any"} if subject in (SubjectKind.PAIRWISE_ID, SubjectKind.SUBJECT_ID) else set()
+    if needed and not needed & given:
+        raise ValueError(
+            f"it needs {' or '.join(sorted(needed))} (subject-id:req), and the registration has another subject."
+        )
 
 
 def _sealing(facts: ServiceProviderFacts) -> Recipe | None:

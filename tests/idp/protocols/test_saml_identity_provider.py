@@ -458,6 +458,43 @@ def test_an_assertion_is_encrypted_by_the_methods_of_the_metadata(
     assert used == [content, transport]
 
 
+@pytest.mark.spec("saml.md §8")
+@pytest.mark.parametrize(
+    ("needed", "subject", "loads"),
+    [
+        ("pairwise-id", "pairwise-id", True),
+        ("any", "pairwise-id", True),
+        ("none", "persistent", True),
+        ("pairwise-id", "persistent", False),
+        ("subject-id", "pairwise-id", False),
+    ],
+)
+def test_a_service_gets_the_identifier_that_its_metadata_needs_or_does_not_load(
+    tmp_path: Path, needed: str, subject: str, *, loads: bool
+) -> None:
+    more = f'subject = "{subject}"'
+    if loads:
+        assert House(tmp_path, more=more, needs=needed).accepted()
+    else:
+        with pytest.raises(Misconfigured, match="subject-id:req"):
+            House(tmp_path, more=more, needs=needed)
+
+
+@pytest.mark.spec("security.md §2.1 AuthnRequest side")
+@pytest.mark.parametrize(
+    ("acs", "words"),
+    [
+        ("javascript:alert(1)", "no absolute https address"),
+        ("http://library.storkhaven.example/acs", "is not https"),
+        ("https://library.storkhaven.example@evil.example/", "plain host name"),
+        ("https://library.storkhaven.example/acs?SAMLart=x", "a parameter that an answer brings"),
+    ],
+)
+def test_metadata_of_an_address_that_no_answer_may_go_to_does_not_load(tmp_path: Path, acs: str, words: str) -> None:
+    with pytest.raises(Misconfigured, match=words):
+        House(tmp_path, acs=acs)
+
+
 def test_metadata_whose_encryption_we_cannot_do_does_not_load(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="no content encryption with GCM"):
         House(tmp_path, methods=METHOD.format(uri=CBC))

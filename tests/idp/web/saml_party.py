@@ -33,6 +33,11 @@ PREFIXES = " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in NAMES.items())
 # Where an element of an AuthnRequest stands that has none of its name
 PLACES = {"Extensions": 1, "Subject": 1}
 ENTITY, ACS = "https://library.storkhaven.example/saml", "https://library.storkhaven.example/saml/acs"
+NEEDS = (
+    '<md:Extensions><a:EntityAttributes xmlns:a="urn:oasis:names:tc:SAML:metadata:attribute"><s:Attribute '
+    'xmlns:s="urn:oasis:names:tc:SAML:2.0:assertion" Name="urn:oasis:names:tc:SAML:profiles:subject-id:req">'
+    "<s:AttributeValue>{}</s:AttributeValue></s:Attribute></a:EntityAttributes></md:Extensions>"
+)
 ARTIFACTS = "https://library.storkhaven.example/saml/artifact?from=us"
 PARTY = """\
 client_id = "{name}"
@@ -60,6 +65,7 @@ class SamlParty:
     more: str = ""
     wanted: str = ""
     methods: str = ""
+    needs: str = ""
     artifacts: bool = False
     entity: str = ENTITY
     acs: str = ACS
@@ -94,8 +100,9 @@ class SamlParty:
         keys = "".join(f'<md:KeyDescriptor use="{use}">{info}{methods.get(use, "")}</md:KeyDescriptor>' for use in uses)
         artifact = f'<md:AssertionConsumerService Binding="{ARTIFACT}" Location="{ARTIFACTS}" index="1"/>'
         by_artifact = artifact if self.artifacts else ""
+        needs = NEEDS.format(self.needs) if self.needs else ""
         return (
-            f'<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="{self.entity}">'
+            f'<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="{self.entity}">{needs}'
             f'<md:SPSSODescriptor AuthnRequestsSigned="true" protocolSupportEnumeration="{NAMES["samlp"]}">{keys}'
             f'{self.logout}<md:AssertionConsumerService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" '
             f'Location="{self.acs}" index="0" isDefault="true"/>{by_artifact}{self.wanted}'
