@@ -29,6 +29,7 @@ NOT_ASKED: Mapping[str, str] = {
     "saml2int, AES-CBC": "no option switches a deviation on: a registration does",
     "client assertion by registration": "no option says which audience and life a registration accepts",
     "saml2int, persistent": "no option names the NameID format that a registration asks for",
+    "saml2int, a proxy": "no option names who may sign somebody in behind a provider: a registration does",
     "saml2int, two keys of ours": "one --sp-key is taken: two are held while a key is changed",
     "eidas, registered for Latvia": "no option names the country that a node is registered for",
     "saml2int, as it came": "no option says how a message came: files hold what came by POST",
