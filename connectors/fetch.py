@@ -196,7 +196,7 @@ class Channel:
         timeout: float,
         only_ok: bool = False,
     ) -> Iterator["OpenAnswer"]:
-        """As `ask`, before the body is read; whoever reads its pieces stays in this thread.
+        """`ask`, before the body is read. The reader of its pieces stays in this thread.
 
         A request with `If-None-Match` in its `headers` may be answered by 304.
         """

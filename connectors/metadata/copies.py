@@ -59,7 +59,7 @@ def looked(known: Held | None, stored: Held | None) -> CopyChange:
     return CopyChange.NOTHING
 
 
-class Dated(Protocol):
+class Expiring(Protocol):
     """Metadata that says something until it ends."""
 
     @property
@@ -68,10 +68,10 @@ class Dated(Protocol):
 
     @property
     def digest(self) -> str:
-        """What it says: the same of two that say the same."""
+        """A digest of its content: two that say the same have the same."""
 
 
-def check_newer(came: Dated, before: Dated) -> None:
+def check_newer(came: Expiring, before: Expiring) -> None:
     """Check that a new copy says the same as the one before, or ends later. Raises `FetchError`.
 
     The same facts may end earlier, as several processes of a node publish them.

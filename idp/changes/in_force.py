@@ -158,7 +158,7 @@ def _instead(
 
 
 def _first(sentences: Sequence[str]) -> list[str]:
-    """As many sentences as a line of the log has room for; the plan and the record have all."""
+    """The sentences for which a line of the log has room; the plan and the record have all."""
     left = len(sentences) - LOGGED
     return [*sentences[:LOGGED], *([f"and {left} more"] if left > 0 else [])]
 

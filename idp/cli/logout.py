@@ -26,7 +26,7 @@ OfService = Annotated[str, typer.Option("--service", metavar="NAME", help="This 
 
 @logout.callback()
 def group() -> None:
-    """What services have not heard of sessions that ended."""
+    """Logouts that services have not heard of."""
     configure_logs()
 
 

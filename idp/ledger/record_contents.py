@@ -254,7 +254,7 @@ def draft_configuration(
 
 
 def _shortened(sentences: Sequence[str]) -> Iterator[str]:
-    """As many as a record has room for: the history has both configurations, and `ciconia policy diff` finds the rest."""
+    """Those for which a record has room: the history has both configurations, and `ciconia policy diff` finds the rest."""
     room = MAX_WIDENED
     for number, sentence in enumerate(sentences):
         room -= len(jcs(sentence))

@@ -62,7 +62,7 @@ assert store.size() >= int(sys.argv[2])
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one process took: seconds of CPU, and its largest size in MB."""
+    """The cost of one process: seconds of CPU, and its largest size in MB."""
 
     cpu: float
     peak: float

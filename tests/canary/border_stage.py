@@ -72,7 +72,7 @@ class Traveller(Watcher):
         return self.submit(page, {}) if page.tree.xpath("boolean(//input[@name='SAMLRequest'])") else page
 
     def to_the_node(self, who: str, country: str = "EE", **changed: str) -> Page:
-        """What the sending node makes of the national answer; `changed` are fields that the browser sends otherwise."""
+        """The sending node's answer to the national one; `changed` are fields that the browser sends otherwise."""
         return self.submit(self.submit(self.to_the_sign_in(country), {"citizen": who}), changed)
 
     def to_the_question(self, country: str = "EE") -> Page:
@@ -89,7 +89,7 @@ class Traveller(Watcher):
 
 
 def crossing(page: Page, border: Border, country: str = "EE") -> EidasAssertionMessage:
-    """What crosses in the sending node's answer, opened with the receiving node's key."""
+    """The content of the sending node's answer, opened with the receiving node's key."""
     message = base64.b64decode(str(page.tree.xpath("string(//input[@name='SAMLResponse']/@value)")))
     settings = load_settings(border.receiving)
     ours = load_keys(settings.key_folder, settings.origin).node

@@ -112,7 +112,7 @@ def _streams(data: bytes) -> Iterator[bytes]:
 
 
 def _inflate(data: bytes, window: int) -> bytes:
-    """What inflates, even where the stream breaks off."""
+    """The inflated text, even where the stream breaks off."""
     inflater = zlib.decompressobj(window)
     found = b""
     try:

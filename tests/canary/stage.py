@@ -53,7 +53,7 @@ class CanaryStage(BrokerOutside):
     """The stage with that country."""
 
     def _configure(self, port: int, secret: Mapping[str, str], fares: FileSigner) -> None:
-        """As the scene does. Then that country takes the place of the scene's, with its key and address."""
+        """Does what the scene does. Then that country takes the place of the scene's, with its key and address."""
         super()._configure(port, secret, fares)
         key = self._outside / "country.pem"
         self.country = self.canaries = CanaryCountry(
@@ -111,7 +111,7 @@ class Witness(Watcher):
         return self.get(address.link("//a[contains(@href, '/at/')]"), origin=self.stage.issuer)
 
     def to_the_question(self, who: Citizen | None = CITIZEN, service: str = "parking", more: str = "") -> Page:
-        """What the broker makes of the answer about `who`."""
+        """The broker's page after the answer about `who`."""
         asking = self.to_the_country(service, more)
         self.stage.canaries.who = who
         return self.submit(self.submit(asking, {"citizen": "canary"}), {})

@@ -48,7 +48,7 @@ WORDS = {"cancellation", "metadata", "response", "assertion", "requested"}
 
 @dataclass
 class Run:
-    """What there is to search, and what happened."""
+    """The places to search, and the events."""
 
     border: ForkedBorder
     seen: list[Seen] = field(default_factory=list)

@@ -51,7 +51,7 @@ SPOILED = {
 
 @dataclass
 class Run:
-    """What there is to search, and what happened."""
+    """The places to search, and the events."""
 
     shown: list[Seen] = field(default_factory=list)
     ends: dict[str, Page] = field(default_factory=dict)

@@ -38,7 +38,7 @@ Streams = list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
 
 @dataclass
 class Flood:
-    """What came back: how many of each status, and how long those took that were turned away."""
+    """The answers: how many of each status, and how long those took that were turned away."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     turned_away: list[float] = field(default_factory=list)
@@ -309,7 +309,7 @@ def test_whole_logins_are_done_as_before_when_five_times_as_many_begin(tmp_path:
         citizens = Citizens(stage)
 
         def run(made: Coroutine[Any, Any, float]) -> tuple[float, float]:
-            """What it gives, and how many sign-ins were done in a second of the processor."""
+            """Its figures, and how many sign-ins were done in a second of the processor."""
             spent, done = broker.cpu(), citizens.done
             found = beside.submit(asyncio.run, made).result()
             return found, (citizens.done - done) / (broker.cpu() - spent)

@@ -28,7 +28,7 @@ def command(name: str) -> list[str]:
 
 
 def copied() -> list[str]:
-    """What `COPY . /source` copies: docker/Dockerfile.dockerignore names it, and all else stays outside."""
+    """The files that `COPY . /source` copies: docker/Dockerfile.dockerignore names it, and all else stays outside."""
     lines = (ROOT / "docker/Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
     assert "*" in lines
     return [line[1:] for line in lines if line.startswith("!")]

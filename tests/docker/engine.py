@@ -55,7 +55,7 @@ class Engine:
         )
 
     def run(self, *arguments: str) -> str:
-        """What `docker` with these arguments prints."""
+        """The output of `docker` with these arguments."""
         done = self.attempt(*arguments)
         assert done.returncode == 0, done.stderr[-4000:]
         return done.stdout

@@ -34,7 +34,7 @@ def engine() -> Iterator[Engine]:
 
 @pytest.fixture
 def city(engine: Engine, tmp_path: Path) -> Path:
-    """What `ciconia init` of the image makes, as the image's account."""
+    """The folder that `ciconia init` of the image makes under the image's account."""
     return made_city(engine, tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""What the image would do, done without a container engine: its own steps in a fresh virtual environment, its own command.
+"""The image's work, done without a container engine: its own steps in a fresh virtual environment, its own command.
 
 The steps are read from docker/Dockerfile (`tests.docker.dockerfile`). Where an engine is at hand, it builds and runs
 the image (`tests.docker.test_container`).

@@ -27,7 +27,7 @@ STRICT = (
 
 
 class Own:
-    """What this repository is."""
+    """This repository's version."""
 
     def version(self) -> str:
         return version("ciconia")

@@ -45,6 +45,6 @@ def command(instance: Instance) -> Started:
 
 
 def claims(page: Page) -> Mapping[str, str]:
-    """What the portal keeps of a person in its session."""
+    """The person in the portal's session."""
     session = page.json()
     return {name.replace("pairwise", "pairwise-id"): str(session[name]) for name in ("pairwise", *KEPT) if name in session}

@@ -36,7 +36,7 @@ K_contra = TypeVar("K_contra", bound=str, contravariant=True)
 
 
 class Said(Protocol):
-    """What metadata says."""
+    """A peer's metadata."""
 
     @property
     def digest(self) -> str:
@@ -47,12 +47,12 @@ class Said(Protocol):
         """The named deviations that it used."""
 
 
-class Waiting(Protocol):
+class ToApprove(Protocol):
     """Metadata that waits for an operator."""
 
     @property
     def digest(self) -> str:
-        """Of what it says."""
+        """Its content's digest."""
 
 
 class WatchedSources(Protocol[K_contra]):
@@ -61,11 +61,11 @@ class WatchedSources(Protocol[K_contra]):
     def refresh(self, source: K_contra, now: int, /) -> None:
         """Fetch, where it is time. Raises `FetchError`."""
 
-    def pending(self, now: int, source: K_contra, /) -> Sequence[Waiting]:
-        """What waits for an operator."""
+    def pending(self, now: int, source: K_contra, /) -> Sequence[ToApprove]:
+        """The metadata that waits for an operator."""
 
     def in_use(self, source: K_contra, now: int, /) -> Said:
-        """What counts now. Raises `PeerUnavailable`."""
+        """The metadata that counts now. Raises `PeerUnavailable`."""
 
     def available(self, source: K_contra, now: int, /) -> bool:
         """Whether it may be used, and answered lately."""

@@ -28,7 +28,7 @@ CPU_SECONDS, MEMORY = 120, 2 * 1024 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to fetch, and where it goes."""
+    """One fetch: its source, and its place."""
 
     federation: Federation
     folder: Path

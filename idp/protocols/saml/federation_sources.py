@@ -27,7 +27,7 @@ _FIRST_AGAIN, _MOST_DOUBLED = 30, 10
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class LastFetch:
     """The last fetch of a federation on this machine: a refusal, or "" where it was good; `failures` in a row."""
 
     time: int
@@ -49,10 +49,10 @@ def seal_of(keys: LedgerKeys) -> Seal:
     return lambda octets: hmac.digest(keys.rows, framed(b"federation", octets), "sha256")
 
 
-def tried(folder: Path) -> Tried | None:
+def tried(folder: Path) -> LastFetch | None:
     """The last fetch, None before the first."""
     try:
-        return Tried(**json.loads((folder / TRIED).read_bytes()))
+        return LastFetch(**json.loads((folder / TRIED).read_bytes()))
     except (OSError, ValueError, TypeError):
         return None
 
@@ -120,13 +120,13 @@ class FederationSources:
         tidy(folder, self._seal)
         self._federations.look()
 
-    def _fetch(self, federation: Federation, folder: Path, last: Tried | None, now: int) -> None:
+    def _fetch(self, federation: Federation, folder: Path, last: LastFetch | None, now: int) -> None:
         held = self._held(federation, folder)
         try:
             came = self._run(Job(federation, folder, held, now, self._demo))
         except FetchError as error:
             failures = (last.failures if last is not None else 0) + 1
-            _note(folder, Tried(now, failures, error.check, error.detail, error.mend))
+            _note(folder, LastFetch(now, failures, error.check, error.detail, error.mend))
             raise
         if came is not None:
             waits = federation.approves and (held is None or held.head.digest != came.head.digest)
@@ -134,7 +134,7 @@ class FederationSources:
             if not waits:
                 (folder / WAITING).unlink(missing_ok=True)
             tidy(folder, self._seal)
-        _note(folder, Tried(now))
+        _note(folder, LastFetch(now))
         self._federations.look()
 
     def _held(self, federation: Federation, folder: Path) -> Index | None:
@@ -149,11 +149,11 @@ class FederationSources:
         return Index(head, index.rows if federation.kind == MDQ else ())
 
 
-def _note(folder: Path, what: Tried) -> None:
+def _note(folder: Path, what: LastFetch) -> None:
     """Write how it went. Where nothing can be written, nothing is fetched either, and the log says so."""
     new = folder / f".{TRIED}.new"
     with suppress(OSError):
-        new.write_text(json.dumps({name: getattr(what, name) for name in Tried.__slots__}), encoding="utf-8")
+        new.write_text(json.dumps({name: getattr(what, name) for name in LastFetch.__slots__}), encoding="utf-8")
         new.replace(folder / TRIED)
 
 

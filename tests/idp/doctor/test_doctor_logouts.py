@@ -1,4 +1,4 @@
-"""What services did not hear of a logout: `ciconia doctor` names it, `ciconia logout` lists it and tries it again."""
+"""Logouts that services did not hear of: `ciconia doctor` names it, `ciconia logout` lists it and tries it again."""
 
 import json
 from pathlib import Path

@@ -24,7 +24,7 @@ LATE = 2.0
 
 @dataclass
 class Watched:
-    """What workers count, and where it is shown."""
+    """The counts of workers, and their page."""
 
     shared: SharedMeasures
     address: str

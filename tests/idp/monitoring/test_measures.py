@@ -1,4 +1,4 @@
-"""What workers count is read as one, across forks, ends and restarts, and holds no stranger's text."""
+"""The counts of workers are read as one, across forks, ends and restarts, and holds no stranger's text."""
 
 import os
 import signal

@@ -25,7 +25,7 @@ def told(counted: Measures | SharedMeasures) -> dict[tuple[str, ...], float]:
 
 @contextmanager
 def sharing() -> Iterator[SharedMeasures]:
-    """What several workers share, for as long as a test takes."""
+    """Shared memory of several workers, for as long as a test takes."""
     shared = SharedMeasures()
     try:
         yield shared

@@ -20,7 +20,7 @@ SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Answer:
-    """Who answered."""
+    """The worker that answered."""
 
     process: int
     number: int
@@ -40,7 +40,7 @@ class Crew:
 
     @property
     def lines(self) -> list[str]:
-        """What was written to stderr, but for a line that somebody writes just now."""
+        """The lines of stderr, but for a line that somebody writes just now."""
         return (self.folder / "log").read_text(encoding="utf-8").rpartition("\n")[0].splitlines()
 
     def events(self, name: str) -> list[dict[str, object]]:

@@ -42,7 +42,7 @@ async def _told(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def _answer(client: socket.socket) -> list[int]:
-    """What the next answer said."""
+    """The next answer's words."""
     read = b""
     while b"\r\n\r\n" not in read or not read.endswith(b"]"):
         more = client.recv(65536)

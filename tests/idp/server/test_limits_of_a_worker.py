@@ -1,4 +1,4 @@
-"""What a connection costs a worker, and how a server ends: a number and a time bound what brings nothing."""
+"""The cost of a connection for a worker, and how a server ends: a number and a time bound what brings nothing."""
 
 import http.client
 import resource

@@ -1,4 +1,4 @@
-"""What a supervisor does in time, and after a long time, by a clock that a test tells."""
+"""A supervisor's acts in time, and after a long time, by a clock that a test tells."""
 
 import dataclasses
 import signal

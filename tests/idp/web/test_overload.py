@@ -1,4 +1,4 @@
-"""Who is served when more come than can be: two lanes, turns by address, and no waiting for whoever is turned away."""
+"""The order of service when too many come: two lanes, turns by address, and no waiting for those turned away."""
 
 import asyncio
 import functools
@@ -32,7 +32,7 @@ def _scope(path: str, *, client: str = HOME, **headers: bytes) -> Scope:
 
 @dataclass
 class Told:
-    """What one request got, and how much of its body was read."""
+    """One request's answer, and how much of its body was read."""
 
     status: int = 0
     headers: dict[bytes, bytes] = field(default_factory=dict)
