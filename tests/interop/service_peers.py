@@ -6,7 +6,7 @@ from tests.interop import client_lemonldap, provider_lemonldap, service_apache, 
 from tests.interop.peer import HERE, Debian, Fault, Flow, Npm, PyPI
 from tests.interop.programs import LOCAL, in_node, in_python
 from tests.interop.provider_stage import Command
-from tests.interop.service_stage import AUDIENCE, DECLINED, STRIPPED, Service, each
+from tests.interop.service_stage import AGAIN, AUDIENCE, DECLINED, STRIPPED, Service, each
 from tests.interop.snippet_stage import APACHE
 
 PROGRAMS = HERE / "services"
@@ -19,14 +19,21 @@ def python(program: str) -> Command:
     return lambda _: in_python(PROGRAMS / program)
 
 
-def no_audience(setting: str) -> Fault:
-    """Samlify's."""
+def left_to_its_caller(setting: str) -> tuple[Fault, ...]:
+    """The checks that samlify does not make."""
+    line = "verifyTime)(extractedProperties.conditions.notBefore, extractedProperties.conditions.notOnOrAfter,"
+    why = "Of an answer it judges signatures, issuer and times, and leaves audience and InResponseTo to whoever calls it."
+    taken = (f"{setting}, {one}" for one in (AUDIENCE, AGAIN))
+    return tuple(Fault(flow, "it took the answer", why, source="build/src/flow.js", line=line) for flow in taken)
+
+
+def once_more(setting: str) -> Fault:
+    """The check that python3-saml does not make."""
     return Fault(
-        f"{setting}, {AUDIENCE}",
+        f"{setting}, {AGAIN}",
         "it took the answer",
-        "Of an assertion's conditions it judges the times, and leaves the audience to whoever calls it.",
-        source="build/src/flow.js",
-        line="verifyTime)(extractedProperties.conditions.notBefore, extractedProperties.conditions.notOnOrAfter,",
+        "It compares InResponseTo where its caller knows of a request, and takes any where the caller knows of none.",
+        issue="https://github.com/SAML-Toolkits/python3-saml/blob/v1.16.0/src/onelogin/saml2/response.py#L124",
     )
 
 
@@ -41,6 +48,7 @@ SERVICES: tuple[Service, ...] = (
             AUDIENCE: "AudienceRestrictions conditions not satisfied",
             STRIPPED: "Signature missing",
             DECLINED: "RequestDenied",
+            AGAIN: "Unsolicited response",
         },
     ),
     Service(
@@ -55,6 +63,7 @@ SERVICES: tuple[Service, ...] = (
             AUDIENCE: "unacceptable AudienceRestriction",
             STRIPPED: "Unable to establish security of incoming assertion",
             DECLINED: "RequestDenied",
+            AGAIN: "Rejecting replayed message ID",
         },
     ),
     Service(
@@ -69,6 +78,7 @@ SERVICES: tuple[Service, ...] = (
             AUDIENCE: "Invalid Audience in Conditions",
             STRIPPED: "Signature element not found",
             DECLINED: "RequestDenied",
+            AGAIN: "has already been used",
         },
     ),
     Service(
@@ -82,7 +92,12 @@ SERVICES: tuple[Service, ...] = (
             *each("identifierFormat: null, asks by POST, skipRequestCompression", PASSWORD_AT_LEAST),
             Flow("identifierFormat: null, asks by POST", (PASSWORD_AT_LEAST,)),
         ),
-        says={AUDIENCE: "assertion audience mismatch", STRIPPED: "Invalid document signature", DECLINED: "RequestDenied"},
+        says={
+            AUDIENCE: "assertion audience mismatch",
+            STRIPPED: "Invalid document signature",
+            DECLINED: "RequestDenied",
+            AGAIN: "InResponseTo is not valid",
+        },
         faults=(
             Fault(
                 "identifierFormat: null, asks by POST",
@@ -102,10 +117,12 @@ SERVICES: tuple[Service, ...] = (
             *each("defaults", PASSWORD_AT_LEAST),
             *each("requestedAuthnContext: False, wantAssertionsEncrypted", without=(STRIPPED,)),
         ),
+        faults=(once_more("defaults"), once_more("requestedAuthnContext: False, wantAssertionsEncrypted")),
         says={
             AUDIENCE: "is not a valid audience for this Response",
             STRIPPED: "is not signed and the SP require it",
             DECLINED: "RequestDenied",
+            AGAIN: "InResponseTo",
         },
     ),
     Service(
@@ -114,8 +131,13 @@ SERVICES: tuple[Service, ...] = (
         documented="its guide, Service provider, with signed requests and answers",
         command=lambda instance: in_node(PROGRAMS / "samlify_sp.mjs", instance.folder),
         flows=(*each("asks by Redirect, encrypted", without=(STRIPPED,)), *each("asks by POST")),
-        says={STRIPPED: "FAILED_TO_VERIFY_SIGNATURE", DECLINED: "RequestDenied"},
-        faults=(no_audience("asks by Redirect, encrypted"), no_audience("asks by POST")),
+        says={
+            AUDIENCE: "audience",
+            STRIPPED: "FAILED_TO_VERIFY_SIGNATURE",
+            DECLINED: "RequestDenied",
+            AGAIN: "InResponseTo",
+        },
+        faults=(*left_to_its_caller("asks by Redirect, encrypted"), *left_to_its_caller("asks by POST")),
     ),
     Service(
         name="LemonLDAP::NG as a service",
@@ -134,6 +156,7 @@ SERVICES: tuple[Service, ...] = (
             AUDIENCE: "Audience conditions validations result",
             STRIPPED: "Signature element not found",
             DECLINED: "RequestDenied",
+            AGAIN: "replay authentication",
         },
     ),
 )

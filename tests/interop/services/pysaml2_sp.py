@@ -3,7 +3,7 @@
 import os
 from typing import Any  # pysaml2 has no types
 
-from flask import Flask, Response, jsonify, redirect, request
+from flask import Flask, Response, jsonify, redirect, request, session
 from saml2 import BINDING_HTTP_POST, BINDING_HTTP_REDIRECT, SAMLError
 from saml2.client import Saml2Client
 from saml2.config import SPConfig
@@ -42,7 +42,7 @@ def configuration() -> Any:
 
 
 app = Flask(__name__)
-asked: dict[str, str] = {}
+app.secret_key = os.urandom(32)
 service = Saml2Client(config=configuration())
 
 
@@ -57,7 +57,7 @@ def login() -> Redirection | str:
     """The request that the client prepares, by the binding that it is told."""
     binding = BINDING_HTTP_POST if "POST" in FLOW else BINDING_HTTP_REDIRECT
     name, sent = service.prepare_for_authenticate(relay_state="/", binding=binding)
-    asked[name] = "/"
+    session["asked"] = {name: "/"}
     return redirect(dict(sent["headers"])["Location"]) if binding == BINDING_HTTP_REDIRECT else str(sent["data"])
 
 
@@ -65,6 +65,7 @@ def login() -> Redirection | str:
 def answered() -> Response | tuple[str, int]:
     """What the client believes of an answer."""
     try:
+        asked = session.pop("asked", {})
         read = service.parse_authn_request_response(request.form["SAMLResponse"], BINDING_HTTP_POST, asked)
     except (SAMLError, AssertionError) as error:
         return f"<p>Refused: {type(error).__name__}: {error}</p>", 403

@@ -25,7 +25,6 @@ OWN: dict[str, Any] = {
         "wantMessagesSigned": True,
         "wantAssertionsSigned": True,
         "wantAssertionsEncrypted": "wantAssertionsEncrypted" in FLOW,
-        "rejectUnsolicitedResponsesWithInResponseTo": True,
         "requestedAuthnContext": "requestedAuthnContext" not in FLOW,
     },
 }
