@@ -42,8 +42,8 @@ from tests.kill.pair import ForkedBorder
 
 pytestmark = pytest.mark.slow
 NAME = VALUES["family_name"].encode()
-# Words of closed lists, which every node uses: what kind of record it is, and what kind of one-time thing a mark stands for
-WORDS = {"cancellation", "metadata", "response", "assertion", "requested"}
+# Words of closed lists, which every node uses: kinds of records, of one-time things that a mark stands for, of hourly keys
+WORDS = {"artifact", "cancellation", "metadata", "response", "assertion", "requested"}
 
 
 @dataclass
