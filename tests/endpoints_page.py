@@ -130,6 +130,14 @@ def _backchannel(run: Run) -> Iterator[Shown]:
     )
 
 
+def _artifact(run: Run) -> Iterator[Shown]:
+    # No form: a question that is none
+    raw: dict[str, str | None] = {**DIRECT, "content-type": "text/xml"}
+    sent = {"Content-Type": "text/xml"}
+    answer = run.visitor.go("POST", "/saml/artifact", body=b"<Envelope/>", headers=raw, jar={})
+    yield Shown("POST", "/saml/artifact", sent, {}, answer)
+
+
 EXAMPLES: Mapping[str, Callable[[Run], Iterator[Shown]]] = {
     "/token": _token,
     "/userinfo": _userinfo,
@@ -140,6 +148,7 @@ EXAMPLES: Mapping[str, Callable[[Run], Iterator[Shown]]] = {
     "/device_authorization": _device,
     "/log/proof": _proof,
     "/oidc/backchannel/{provider}": _backchannel,
+    "/saml/artifact": _artifact,
 }
 
 

@@ -20,6 +20,7 @@ from connectors import sender_checks as of_senders
 from connectors.addresses import FetchError
 from connectors.oidc import check_names as of_openid
 from connectors.request_checks import PeerRequestRefused
+from connectors.saml_idp import check_names as of_services
 from connectors.saml_sp import check_names as of_providers
 from idp.login import check_names as of_logins
 from idp.pages.phrases import english_phrases
@@ -84,7 +85,7 @@ def page_texts() -> Mapping[str, Mapping[str, str]]:
 def tables() -> Mapping[str, Mapping[str, str]]:
     """Every table of checks, by its name; of ALL_CHECKS what SAML_CHECKS has not, since it holds that whole."""
     found: dict[str, Mapping[str, str]] = {}
-    for module in (of_messages, of_senders, of_openid, of_providers, of_logins):
+    for module in (of_messages, of_senders, of_openid, of_services, of_providers, of_logins):
         found |= {name: table for name, table in vars(module).items() if name.endswith("_CHECKS")}
     found["ALL_CHECKS"] = {
         check: sentence for check, sentence in found["ALL_CHECKS"].items() if check not in found["SAML_CHECKS"]
