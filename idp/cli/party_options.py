@@ -19,7 +19,7 @@ from policies.registrations.redirects import LOOPBACK, is_of_an_app, origin_of
 Refresh = Annotated[bool, typer.Option("--refresh", help="It gets refresh tokens, which say who and nothing else.")]
 ResourceServer = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME", help="A resource server that may ask about its tokens; again for another one."),
+    typer.Option("--api", metavar="NAME", help="A resource server that may ask about its tokens; again for another one."),
 ]
 Group = Annotated[str, typer.Option(metavar="NAME", help="A group of session_groups.toml, in which a sign-in is shared.")]
 SignedOut = Annotated[

@@ -263,7 +263,7 @@ def test_what_a_service_has_beside_a_sign_in_is_registered_and_in_its_program(ci
             "--group",
             "town",
             *out,
-            "--resource-server",
+            "--api",
             "api",
             "--sector",
             "town",
@@ -311,7 +311,7 @@ def test_a_machine_is_of_its_apps_sector_and_asks_for_nothing_else(city: Path, t
         (("--signed-out", "http://permits.city.example/bye"), "is not https"),
         (("--signed-out", "https://permits.city.example/bye'"), "canonical form"),
         (("--logout", "https://login.city.example/out"), "the broker itself"),
-        (("--resource-server", "nobody"), "resource_servers"),
+        (("--api", "nobody"), "resource_servers"),
     ],
 )
 def test_what_beside_a_sign_in_cannot_be_is_refused(city: Path, more: tuple[str, ...], told: str) -> None:
