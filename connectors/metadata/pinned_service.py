@@ -23,6 +23,7 @@ from connectors.signatures.parse import MAX_METADATA, parse_metadata
 from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
 from connectors.signatures.second_reading import judge_reading
 from connectors.signatures.xmlenc import Transport, check_recipient
+from connectors.wire.names import REDIRECT, SOAP
 from policies.errors import AssertionRejected
 from policies.load.redirects import fault_of_address
 from policies.parties import Source
@@ -83,13 +84,20 @@ def _facts(service: SamlService) -> ServiceProviderFacts:
     facts = read_service_provider(service.metadata)
     if facts.entity_id != service.entity_id:
         raise ValueError("its entityID is not that of the registration.")
-    for url in (*facts.acs_urls.values(), *facts.artifact_urls.values()):
-        # A browser goes there by a form or a link of ours
-        if fault := fault_of_address(url):
-            raise ValueError(f"its AssertionConsumerService {url[:_SHOWN]!r} {fault}")
-        if not _OURS.isdisjoint(name for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)):
-            raise ValueError("its AssertionConsumerService has a parameter that an answer brings.")
+    for url in (*facts.acs_urls.values(), *facts.artifact_urls.values(), *facts.paos_urls.values()):
+        _check_address("AssertionConsumerService", url)
+    for binding in facts.logout.keys() & {REDIRECT, SOAP}:
+        _check_address("SingleLogoutService", facts.logout[binding].url)
+        _check_address("SingleLogoutService", facts.logout[binding].answers)
     return facts
+
+
+def _check_address(service: str, url: str) -> None:
+    """Whether a form, a link or a message of ours may go there. ValueError, with words for an operator."""
+    if fault := fault_of_address(url):
+        raise ValueError(f"its {service} {url[:_SHOWN]!r} {fault}")
+    if not _OURS.isdisjoint(name for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)):
+        raise ValueError(f"its {service} has a parameter that an answer brings.")
 
 
 def _check_subject(facts: ServiceProviderFacts, subject: SubjectKind) -> None:

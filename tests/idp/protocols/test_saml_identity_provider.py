@@ -495,6 +495,16 @@ def test_metadata_of_an_address_that_no_answer_may_go_to_does_not_load(tmp_path:
         House(tmp_path, acs=acs)
 
 
+@pytest.mark.spec("security.md §2.1 AuthnRequest side")
+@pytest.mark.parametrize(
+    "addresses",
+    ['Location="javascript:alert(1)"', 'Location="https://library.example/out" ResponseLocation="//evil.example"'],
+)
+def test_metadata_of_a_logout_that_no_message_may_go_to_does_not_load(tmp_path: Path, addresses: str) -> None:
+    with pytest.raises(Misconfigured, match="SingleLogoutService .* no absolute https address"):
+        House(tmp_path, logout=f'<md:SingleLogoutService Binding="{REDIRECT}" {addresses}/>')
+
+
 def test_metadata_whose_encryption_we_cannot_do_does_not_load(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="no content encryption with GCM"):
         House(tmp_path, methods=METHOD.format(uri=CBC))
