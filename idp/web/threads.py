@@ -13,6 +13,8 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import ParamSpec, TypeVar
 
+from policies.errors import Overloaded
+
 # The pool of connections to a database is made for as many
 THREADS = 40
 # A thread that had nothing to do for so long ends
@@ -32,14 +34,21 @@ class Share:
         self._lock = Lock()
 
     def give(self, work: Callable[[], Callable[[], None]]) -> None:
-        """Have `work` done, and then what it returns. Neither raises anything."""
+        """Have `work` done, and then what it returns. Neither raises anything.
+
+        Raises `Overloaded` where there is no thread for it, and the machine gives none.
+        """
         with self._lock:
+            if self._threads < min(self._given + 1, self._most):
+                try:
+                    Thread(target=self._work, name="request", daemon=True).start()
+                    self._threads += 1
+                except RuntimeError as error:
+                    # Those that there are do it in their turn
+                    if not self._threads:
+                        raise Overloaded("the machine gives no thread") from error
             self._given += 1
-            if more := self._threads < min(self._given, self._most):
-                self._threads += 1
         self._waiting.put(work)
-        if more:
-            Thread(target=self._work, name="request", daemon=True).start()
 
     def _work(self) -> None:
         while True:
@@ -74,6 +83,9 @@ async def run_in_threadpool(function: Callable[P, T], *args: P.args, **kwargs: P
     def work() -> Callable[[], None]:
         try:
             tells = functools.partial(answer.set_result, context.run(function, *args, **kwargs))
+        except StopIteration:
+            # A future takes none, and who waits would wait for ever
+            tells = functools.partial(answer.set_exception, RuntimeError("an endpoint raised StopIteration"))
         except BaseException as error:  # noqa: BLE001  the one who waits hears of it, whatever it is
             tells = functools.partial(answer.set_exception, error)
         return functools.partial(_tell, loop, answer, tells)

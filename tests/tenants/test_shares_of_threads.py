@@ -11,7 +11,7 @@ from httpx2 import ASGITransport, AsyncClient
 from idp.application.tenants import OpenInstallation
 from idp.ports import Checkpoint
 from idp.web.threads import Share, run_in_threadpool, share
-from policies.errors import NotFound
+from policies.errors import NotFound, Overloaded
 from tests.tenants.roof import Roof, issuer
 
 ASKED = 60
@@ -86,6 +86,36 @@ def test_what_a_function_raises_comes_to_who_waits() -> None:
             await run_in_threadpool(broken)
 
     anyio.run(ask)
+
+
+def test_a_stop_iteration_comes_to_who_waits_as_a_fault() -> None:
+    async def ask() -> None:
+        with pytest.raises(RuntimeError, match="StopIteration"), anyio.fail_after(60):
+            await run_in_threadpool(next, iter(()))
+
+    anyio.run(ask)
+
+
+def test_a_share_goes_on_after_a_thread_that_could_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def ask() -> None:
+        threads, gate = Share(2), threading.Event()
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", fails)
+            with pytest.raises(Overloaded):
+                await asked_in(threads, gate.wait)
+        first = asyncio.ensure_future(asked_in(threads, gate.wait))
+        await asyncio.sleep(0)
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", fails)
+            second = asyncio.ensure_future(asked_in(threads, gate.wait))
+            await asyncio.sleep(0)
+        gate.set()
+        assert await first == await second, "the thread that there is does both"
+
+    asyncio.run(ask())
 
 
 def test_without_a_share_it_is_the_process_s_own() -> None:

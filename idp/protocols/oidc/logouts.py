@@ -12,6 +12,7 @@ import time
 import urllib.parse
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -138,16 +139,22 @@ class Logouts:
             stored.leave(gone)
 
     def _sent(self, entries: Sequence[QueuedLogout], now: int) -> frozenset[bytes]:
-        """Send at once, each in a thread of its own, and wait for them for a while. Returns what was taken by then."""
+        """Send at once, each in a thread of its own, and wait for them for a while. Returns what was taken by then.
+
+        What there is no thread for is due when its lease is over.
+        """
         taken: set[bytes] = set()
 
         def send(one: QueuedLogout) -> None:
             if self._attempt(one, now):
                 taken.add(one.logout)
 
-        threads = [threading.Thread(target=send, args=(one,), name="logout", daemon=True) for one in entries]
-        for thread in threads:
-            thread.start()
+        threads: list[threading.Thread] = []
+        with suppress(RuntimeError):  # the machine gives no more
+            for one in entries[:AT_WORK]:
+                thread = threading.Thread(target=send, args=(one,), name="logout", daemon=True)
+                thread.start()
+                threads.append(thread)
         end = time.monotonic() + PAGE_SECONDS
         for thread in threads:
             thread.join(max(0.0, end - time.monotonic()))

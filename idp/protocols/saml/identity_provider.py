@@ -252,8 +252,11 @@ def _name_id(grant: Grant, answer_key: bytes, subject: SubjectKind) -> str:
         case SubjectKind.PERSISTENT:
             return grant.sub
         case SubjectKind.MAIL:
-            # The purpose requires it in full
-            return next(str(one.value) for one in grant.attributes if one.name == EMAIL)
+            # The purpose requires it in full, or did when the login began
+            address = next((str(one.value) for one in grant.attributes if one.name == EMAIL), "")
+            if not address:
+                raise RequestRefused("the service is named a mail address, and none was released")
+            return address
         case _:
             # In a shared sign-in the session's name is the person's, too: so a logout can say whom it is about, and
             # nothing has to be kept for that

@@ -27,6 +27,7 @@ from policies.errors import (
     Misconfigured,
     PeerUnavailable,
     ReleaseDenied,
+    RequestRefused,
     StoreUnavailable,
 )
 from policies.load import load
@@ -385,6 +386,11 @@ def test_the_registration_says_under_which_identifier_a_citizen_is_known(
     assert house.accepted(policy)
 
 
+def test_a_service_that_knows_mail_addresses_gets_nothing_without_one(tmp_path: Path) -> None:
+    with pytest.raises(RequestRefused, match="mail address"):
+        House(tmp_path, mail=True, more='subject = "mail"').answered()
+
+
 @pytest.mark.spec("saml.md §9")
 def test_attributes_have_their_standard_names_and_derived_forms_a_name_of_ours(house: House) -> None:
     home = Address(street="Pikk 1", locality="Storkhaven", country="NL")
@@ -501,7 +507,7 @@ def test_metadata_of_an_address_that_no_answer_may_go_to_does_not_load(tmp_path:
     ['Location="javascript:alert(1)"', 'Location="https://library.example/out" ResponseLocation="//evil.example"'],
 )
 def test_metadata_of_a_logout_that_no_message_may_go_to_does_not_load(tmp_path: Path, addresses: str) -> None:
-    with pytest.raises(Misconfigured, match="SingleLogoutService .* no absolute https address"):
+    with pytest.raises(Misconfigured, match=r"SingleLogoutService .* no absolute https address"):
         House(tmp_path, logout=f'<md:SingleLogoutService Binding="{REDIRECT}" {addresses}/>')
 
 
