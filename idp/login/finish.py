@@ -6,7 +6,7 @@ answer, and any other is refused (decision 0000.8). Both roles end their logins 
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from idp.ledger.ledger_keys import mac
 from idp.login.sealing import LoginId
@@ -37,7 +37,8 @@ class Choice:
 def commit_once(commits: Commits, decisions: Decisions, unit: Unit, now: int) -> bool:
     """Commit; where the login was decided already, the same choice within its minute passes, any other is `Replayed`.
 
-    Returns whether this unit is the one that is written, with its record.
+    Returns whether this unit is the one that is written, with its record. In a session that has ended since, the same choice
+    is `Replayed`, too: whoever goes back in the browser after a logout is not signed in again.
 
     It passes when a mark of its own is durable. The first answer may have been lost because its COMMIT still waited for a
     standby, and then what is decided stands on one disk alone; this one is behind it and waits as long.
@@ -52,7 +53,12 @@ def commit_once(commits: Commits, decisions: Decisions, unit: Unit, now: int) ->
             raise Replayed("decided", f"the mark of the {error.kind} is taken") from error
         if decisions.unsent(unit.tenant, unit.decision.login, now):
             raise Replayed("decided", "the record says that nothing left for this login") from error
-        commits.commit(Unit(tenant=unit.tenant, marks=(Mark("again", secrets.token_bytes(MARK_BYTES), before.end),)))
+        again = Mark("again", secrets.token_bytes(MARK_BYTES), before.end)
+        session = None if unit.session is None else replace(unit.session, joined=True)
+        try:
+            commits.commit(Unit(tenant=unit.tenant, marks=(again,), session=session))
+        except Conflict as ended:
+            raise Replayed("session_ended", "the session of this sign-in was ended since") from ended
         return False
     return True
 

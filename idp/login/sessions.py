@@ -18,8 +18,8 @@ from idp.ledger.leaf import subject_index
 from idp.ledger.ledger_keys import framed, mac
 from idp.login.sealing import KEY_BYTES, Sealer
 from idp.login.state_codec import NEVER_DEFLATED, Codec
-from idp.login.states import LOGIN_LIFE, Decided
-from idp.ports import SessionRow
+from idp.login.states import LOGIN_LIFE, Decided, Grant
+from idp.ports import ENDED, Parked, SessionRow, sid_digest
 from idp.store.sessions import EndedParticipant, StoredSession, StoredSessions
 from policies.authentication import ServiceRequest
 from policies.errors import NotFound, Replayed
@@ -37,6 +37,14 @@ class SessionContent:
     group: str
     signed_in: RememberedSignIn
     acts: int
+
+
+def signed_out(parked: Parked, tenant: Tenant, grant: Grant, now: int) -> bool:
+    """Whether somebody ended the session in which this was granted. Raises `StoreUnavailable`."""
+    try:
+        return bool(grant.sid) and parked.parked(tenant, ENDED, sid_digest(grant.sid), now) == b""
+    except NotFound:
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping
 
 from connectors.signatures.jws import from_base64url
+from idp.login.sessions import signed_out
 from idp.login.states import GRANT, Grant
-from idp.ports import ENDED, sid_digest
 from idp.protocols.oidc.families import Families
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.requests.request import read_protocol
@@ -69,17 +69,9 @@ class AccessTokens:
             return "The client, the purpose, the source of the attributes or one of them is registered no more."
         if self._parts.ended(grant):
             return SUSPENDED
-        if grant.sid and self._signed_out(grant.sid, now):
+        if signed_out(self._parts.parked, self._parts.tenant, grant, now):
             return SIGNED_OUT
         return LAPSED if self._parts.standing.lapsed(grant, now) else ""
-
-    def _signed_out(self, sid: str, now: int) -> bool:
-        """Whether somebody ended the session of this name."""
-        try:
-            self._parts.parked.parked(self._parts.tenant, ENDED, sid_digest(sid), now)
-        except NotFound:
-            return False
-        return True
 
     @property
     def challenge(self) -> str:

@@ -14,8 +14,9 @@ from connectors.profiles import SAML2INT
 from connectors.saml_idp.resolution import judged_resolve
 from connectors.signatures.xmlsign import sign_enveloped
 from idp.ledger.ledger_keys import mac
+from idp.login.sessions import signed_out
 from idp.login.states import GRANT, Grant, Released
-from idp.ports import ENDED, Mark, ParkedRow, Unit, sid_digest
+from idp.ports import Mark, ParkedRow, Unit
 from idp.protocols.saml.parts import SamlParts
 from idp.protocols.saml.services import Services
 from idp.system.addresses import idp_entity_id, resolution_url
@@ -73,18 +74,10 @@ class Artifacts:
         purpose = self._parts.purposes.get(grant.purpose_id)
         if party is None or purpose is None or grant.purpose_id not in party.purposes:
             return False
-        if grant.sid and self._signed_out(grant.sid, now):
+        if signed_out(self._parts.parked, self._parts.tenant, grant, now):
             return False
         goes = may_still_go(grant.attributes, purpose, party, self._parts.catalogue)
         return goes and self._parts.vouched(grant.provider_id, now) and not self._parts.ended(grant)
-
-    def _signed_out(self, sid: str, now: int) -> bool:
-        """Whether somebody ended the session of this name."""
-        try:
-            self._parts.parked.parked(self._parts.tenant, ENDED, sid_digest(sid), now)
-        except NotFound:
-            return False
-        return True
 
 
 def _handle(released: Released) -> bytes:

@@ -33,7 +33,7 @@ from idp.store import tables
 from tests.idp.staging import Clock, fresh, opened
 from tests.idp.web.saml_party import NAMES, Heard, SamlParty, verified
 from tests.idp.web.shared_stage import COOKIE, Member, SharedStage
-from tests.idp.web.visitor import DIRECT, Answer
+from tests.idp.web.visitor import DIRECT, Answer, login_of
 
 BINDINGS = "urn:oasis:names:tc:SAML:2.0:bindings:"
 SOAP = {**DIRECT, "content-type": "text/xml"}
@@ -360,6 +360,23 @@ def test_a_service_hears_over_soap_until_it_says_that_it_ended(member: Member, s
         heard = Heard(root, "", was_encrypted=False)
         assert (heard.text("saml:NameID"), heard.text("samlp:SessionIndex")) == (index, index)
         assert root.get("Destination") == stage.programs.url("/slo")
+
+
+@pytest.mark.parametrize("joins", [False, True])
+def test_whoever_goes_back_after_a_logout_gets_no_second_assertion(member: Member, stage: HallStage, *, joins: bool) -> None:
+    if joins:
+        member.signs_in_for("desk")
+    login = login_of(stage.hall.asks(member, stage.hall.request(ForceAuthn="true")))
+    question = member.returns(member.signs_in(member.asked(login)))
+    for _ in range(2):
+        assert stage.hall.read(member.decides(question), certificate(member)).statuses == ["Success"]
+    assert living(stage) == 1
+    member.go("POST", "/logout/confirm", fields=member.go("GET", "/logout").fields)
+    assert living(stage) == 0
+    again = member.decides(question)
+    assert again.status == 409
+    assert "SAMLResponse" not in again.fields
+    assert living(stage) == 0
 
 
 @pytest.mark.spec("saml.md §5")
