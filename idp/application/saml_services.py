@@ -7,8 +7,10 @@ from idp.application.shared_sign_ins import sessions_of
 from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys
 from idp.keys.kinds import SAML_LIFE
+from idp.login.approvals import Approvals
 from idp.login.city_role import CityRole
 from idp.login.sealing import Sealer
+from idp.login.standing import StandingApprovals
 from idp.ports import Commits
 from idp.protocols.cached_metadata import Published
 from idp.protocols.saml.identity_provider import SamlIdentityProvider, idp_metadata
@@ -27,6 +29,8 @@ def saml_provider(
     store: Store,
 ) -> SamlIdentityProvider:
     """The frontend of one tenant."""
+    approvals = Approvals(tenant=settings.tenant, index_key=keys.index, decisions=store)
+    standing = StandingApprovals(issuer=settings.issuer, purposes=configuration.purposes, approvals=approvals)
     return SamlIdentityProvider(
         SamlParts(
             issuer=settings.issuer,
@@ -36,6 +40,7 @@ def saml_provider(
             purposes=configuration.purposes,
             vouched=role.vouches,
             ended=role.ended,
+            lapsed=standing.lapsed,
             catalogue=configuration.catalogue,
             signer=keys.saml,
             sealer=sealer,

@@ -37,8 +37,8 @@ class Choice:
 def commit_once(commits: Commits, decisions: Decisions, unit: Unit, now: int) -> bool:
     """Commit; where the login was decided already, the same choice within its minute passes, any other is `Replayed`.
 
-    Returns whether this unit is the one that is written, with its record. In a session that has ended since, the same choice
-    is `Replayed`, too: whoever goes back in the browser after a logout is not signed in again.
+    Returns whether this unit is the one that is written, with its record. In a session that has ended since, the same
+    choice is `Replayed`, too: whoever goes back in the browser after a logout is not signed in again.
 
     It passes when a mark of its own is durable. The first answer may have been lost because its COMMIT still waited for a
     standby, and then what is decided stands on one disk alone; this one is behind it and waits as long.

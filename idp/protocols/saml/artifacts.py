@@ -74,7 +74,7 @@ class Artifacts:
         purpose = self._parts.purposes.get(grant.purpose_id)
         if party is None or purpose is None or grant.purpose_id not in party.purposes:
             return False
-        if signed_out(self._parts.parked, self._parts.tenant, grant, now):
+        if signed_out(self._parts.parked, self._parts.tenant, grant, now) or self._parts.lapsed(grant, now):
             return False
         goes = may_still_go(grant.attributes, purpose, party, self._parts.catalogue)
         return goes and self._parts.vouched(grant.provider_id, now) and not self._parts.ended(grant)

@@ -18,7 +18,8 @@ class SamlParts:
     """The registrations, the key and the store of one tenant.
 
     `vouched` says whether an identity provider is registered, and what is known of it valid, at a moment; `ended` whether
-    what a grant rests on was switched off since. It raises `StoreUnavailable`.
+    what a grant rests on was switched off since; `lapsed` whether its remembered approval is remembered no more. The last
+    two raise `StoreUnavailable`.
     """
 
     issuer: str
@@ -28,6 +29,7 @@ class SamlParts:
     purposes: Mapping[PurposeId, Purpose]
     vouched: Callable[[ProviderId, int], bool]
     ended: Callable[[Grant], bool]
+    lapsed: Callable[[Grant, int], bool]
     catalogue: Catalogue
     signer: Signers
     sealer: Sealer

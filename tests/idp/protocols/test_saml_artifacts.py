@@ -10,10 +10,12 @@ from lxml import etree
 
 from connectors.connector import Redirect
 from connectors.wire.names import ARTIFACT
-from idp.login.states import Released
+from idp.login.states import Approved, Judged, Released
 from idp.ports import Unit
+from policies.assurance import LevelOfAssurance
 from policies.attributes import Attribute, AttributeName, Form
 from policies.errors import AssertionRejected, ReleaseDenied
+from policies.release import Decision
 from tests.idp.protocols.doubles import ISSUER, NOW, TENANT
 from tests.idp.protocols.test_saml_identity_provider import House
 from tests.idp.web.saml_party import ARTIFACTS, NAMES, Heard, SamlParty, verified
@@ -27,9 +29,9 @@ def house(tmp_path: Path) -> House:
     return House(tmp_path, artifacts=True)
 
 
-def released(house: House) -> tuple[Released, str]:
+def released(house: House, approved: Approved | None = None) -> tuple[Released, str]:
     """A release whose row is written, and the artifact that the browser carries."""
-    found = house.released(ADULT, origin=house.accepted(**BY_ARTIFACT).origin)
+    found = house.released(ADULT, origin=house.accepted(**BY_ARTIFACT).origin, approved=approved)
     house.store.commit(Unit(tenant=TENANT, parked=house.frontend.parked(found, NOW)))
     answer = house.frontend.answer(found, NOW)
     assert isinstance(answer, Redirect)
@@ -111,6 +113,19 @@ def test_whoever_does_not_prove_to_be_the_service_gets_no_answer(house: House, t
 def test_what_was_switched_off_since_is_not_fetched(house: House) -> None:
     _, artifact = released(house)
     house.over = True
+    assert resolved(house, house.party.resolves(artifact)) is None
+
+
+def test_what_was_released_for_a_remembered_approval_is_not_fetched_once_it_is_taken_back(house: House) -> None:
+    approved = Approved(b"s" * 32, NOW, "", "")
+    judged = Judged("s" * 52, LevelOfAssurance.HIGH, "", Decision(()), approved.subject)
+    request = house.accepted(**BY_ARTIFACT)
+    house.store.commit(Unit(tenant=TENANT, approval=house.approvals.kept(request, judged, frozenset(), NOW, NOW + 99)))
+    _, control = released(house, approved)
+    assert resolved(house, house.party.resolves(control)) is not None
+    _, artifact = released(house, approved)
+    forgotten = house.approvals.forgotten(approved.subject, request.origin.service, request.purpose_id, NOW)
+    house.store.commit(Unit(tenant=TENANT, approval=forgotten))
     assert resolved(house, house.party.resolves(artifact)) is None
 
 

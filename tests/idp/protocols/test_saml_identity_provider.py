@@ -11,9 +11,11 @@ from connectors.connector import Inbound, Outbound, Post, Redirect
 from connectors.signatures.parse import Element
 from connectors.wire.names import POST, REDIRECT
 from idp.keys.file import create_saml_key, load_signer
+from idp.login.approvals import Approvals
 from idp.login.frontend import Declined, Received
 from idp.login.sealing import Sealer
-from idp.login.states import Grant, Released
+from idp.login.standing import StandingApprovals
+from idp.login.states import Approved, Grant, Released
 from idp.protocols.saml.identity_provider import SamlIdentityProvider
 from idp.protocols.saml.parts import SamlParts
 from policies.assurance import LevelOfAssurance
@@ -73,14 +75,17 @@ class House:
         self.files = {name: text.encode() for name, text in files.items()}
         self.configuration = load(self.files)
         self.store, self.over = MemoryStore(), False
+        self.approvals = Approvals(tenant=TENANT, index_key=bytes(32), decisions=self.store)
+        purposes = self.configuration.purposes
         self.parts = SamlParts(
             issuer=ISSUER,
             tenant=TENANT,
             parties=self.configuration.parties,
             providers=self.configuration.providers,
-            purposes=self.configuration.purposes,
+            purposes=purposes,
             vouched=lambda provider, _now: provider == "ee",
             ended=lambda _grant: self.over,
+            lapsed=StandingApprovals(issuer=ISSUER, purposes=purposes, approvals=self.approvals).lapsed,
             catalogue=STANDARD,
             signer=self.signer,
             sealer=Sealer(tenant=TENANT, keys=fixed_keys(bytes(32))),
@@ -125,7 +130,11 @@ class House:
         return self.hears(self.frontend.answer(self.released(*attributes, origin=origin, loa=loa), NOW))
 
     def released(
-        self, *attributes: Attribute, origin: Origin | None = None, loa: LevelOfAssurance = LevelOfAssurance.HIGH
+        self,
+        *attributes: Attribute,
+        origin: Origin | None = None,
+        loa: LevelOfAssurance = LevelOfAssurance.HIGH,
+        approved: Approved | None = None,
     ) -> Released:
         grant = Grant(
             origin=origin or self.accepted().origin,
@@ -136,6 +145,7 @@ class House:
             context="",
             authenticated_at=NOW - 30,
             attributes=attributes,
+            approved=approved,
         )
         return Released(grant, b"k" * 32)
 

@@ -363,7 +363,9 @@ def test_a_service_hears_over_soap_until_it_says_that_it_ended(member: Member, s
 
 
 @pytest.mark.parametrize("joins", [False, True])
-def test_whoever_goes_back_after_a_logout_gets_no_second_assertion(member: Member, stage: HallStage, *, joins: bool) -> None:
+def test_whoever_goes_back_after_a_logout_gets_no_second_assertion(
+    member: Member, stage: HallStage, *, joins: bool
+) -> None:
     if joins:
         member.signs_in_for("desk")
     login = login_of(stage.hall.asks(member, stage.hall.request(ForceAuthn="true")))
