@@ -11,7 +11,7 @@ from os import urandom
 
 from sqlalchemy import ColumnElement, Engine, delete, insert, select
 
-from idp.ports import ENDED, UPSTREAM, sid_digest
+from idp.ports import ENDED, UPSTREAM, Mark, sid_digest
 from idp.store import tables
 from idp.store.commits import one_turn
 from idp.store.engine import reading, single, upsert, writing
@@ -133,6 +133,13 @@ class StoredSessions:
         which = (table.tenant == self._tenant, table.kind == UPSTREAM, table.digest.in_(sorted(named)), table.ends >= until)
         with reading(), self._reads.connect() as connection:
             return connection.scalar(select(table.ends).where(*which).limit(1)) is not None
+
+    def taken(self, mark: Mark) -> bool:
+        """Whether a unit took this mark."""
+        table = tables.marks.c
+        which = (table.tenant == self._tenant, table.kind == mark.kind, table.digest == mark.digest)
+        with reading(), self._reads.connect() as connection:
+            return connection.scalar(select(table.ends).where(*which)) is not None
 
     def leave(self, clients: Collection[str]) -> None:
         """Take services out of every session: nothing is sent to one that is switched off, and its switch ends the rest."""

@@ -108,11 +108,20 @@ def status_of(told: Sequence[SignedOut]) -> LogoutStatus:
 
 def use_once(commits: Commits, tenant: Tenant, request: LogoutRequest, peer: str) -> None:
     """Raises `ServiceRequestRefused` for a request that was used, and `StoreUnavailable`."""
-    named = framed(b"saml logout", request.issuer.encode(), request.request_id.encode())
-    mark = Mark("jti", hashlib.sha256(named).digest(), request.issue_instant + _USED_SECONDS)
     try:
-        commits.commit(Unit(tenant=tenant, marks=(mark,)))
+        commits.commit(Unit(tenant=tenant, marks=(use_of(request),)))
     except Conflict as error:
-        used = ServiceRequestRefused("request_used", "a LogoutRequest that was used already")
-        used.peer = peer
-        raise used from error
+        raise used(peer) from error
+
+
+def use_of(request: LogoutRequest) -> Mark:
+    """The mark of its one use."""
+    named = framed(b"saml logout", request.issuer.encode(), request.request_id.encode())
+    return Mark("jti", hashlib.sha256(named).digest(), request.issue_instant + _USED_SECONDS)
+
+
+def used(peer: str) -> ServiceRequestRefused:
+    """The refusal of a second use."""
+    refusal = ServiceRequestRefused("request_used", "a LogoutRequest that was used already")
+    refusal.peer = peer
+    return refusal

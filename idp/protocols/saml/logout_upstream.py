@@ -18,7 +18,7 @@ from connectors.signatures.signer import Signers
 from connectors.wire.names import REDIRECT
 from idp.ports import Commits
 from idp.protocols.oidc.logouts import Logouts
-from idp.protocols.saml.logout_asked import status_of, use_once
+from idp.protocols.saml.logout_asked import status_of, use_of, use_once, used
 from idp.system.addresses import entity_id, logout_soap_url, logout_url
 from policies.errors import AssertionRejected
 from policies.parties import IdentityProvider, ProviderId, Tenant
@@ -64,9 +64,12 @@ class UpstreamLogouts:
             provider, connector = self._of(unverified_issuer(inbound))
             heard = connector.logged_out(inbound, self._here[inbound.binding], now)
             request = heard.request
+            # It lies in the browser's history: who brings it again ends no later sign-in
+            if self._logouts.sessions.stored.taken(use_of(request)):
+                raise used(provider.provider_id)
             # First of all, for a sign-in whose question is open: it finds this, or is found
             for name in self._sessions_of(request) or ("",):
-                self._logouts.sessions.note_upstream(provider, request.name.value, name, max(now, request.issue_instant))
+                self._logouts.sessions.note_upstream(provider, request.name.value, name, request.issue_instant)
             named = self._ending(provider, request)
         except AssertionRejected as error:
             raise refused(error) from error

@@ -495,6 +495,10 @@ def test_nobody_but_the_identity_provider_ends_what_rests_on_it(
     member.jar.clear()
     member.signs_in_for("desk")
     assert said(member, names[-1], way, request_id=once)[0].status == 400, "it has one use"
+    assert living(stage) == 1, "and ends nothing by a second"
+    question = member.question(client_id="library", scope="openid purpose:quiet", prompt="login")
+    assert said(member, names[-1], way, request_id=once)[0].status == 400
+    assert member.decides(question).back["code"], "nor a sign-in whose question is open"
 
 
 def test_a_question_that_is_open_when_its_sign_in_ends_upstream_releases_nothing(
