@@ -65,9 +65,11 @@ class StoredSessions:
         with reading(), self._reads.connect() as connection:
             return connection.scalar(select(table.session).where(*named))
 
-    def of_person(self, person: bytes) -> Sequence[bytes]:
-        """The names of a person's sessions, by their keyed digest."""
-        return self._named(tables.sessions.c.person == person)
+    def of_person(self, person: bytes, provider: str, *, unnamed: bool) -> Sequence[bytes]:
+        """The names of a person's sessions at a provider, by their keyed digest; `unnamed`: where it named none of its."""
+        table = tables.sessions.c
+        which = (table.person == person) & (table.provider == provider)
+        return self._named(which & (table.upstream == b"") if unnamed else which)
 
     def of_upstream(self, provider: str, upstream: bytes) -> Sequence[bytes]:
         """The names of the sessions that rest on one session at a provider, by its keyed digest."""

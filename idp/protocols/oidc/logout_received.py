@@ -70,7 +70,8 @@ class ReceivedLogouts:
         if provider.subject_attribute:
             # We know its people by another claim than `sub`
             raise AssertionRejected("logout_session", "a logout of a subject whom our registration knows by another claim")
-        return sessions.stored.of_person(sessions.person(provider.namespace, told.subject))
+        person = sessions.person(provider.namespace, told.subject)
+        return sessions.stored.of_person(person, provider.provider_id, unnamed=bool(told.session))
 
 
 def _mark(told: LogoutToken) -> Mark:

@@ -107,7 +107,8 @@ class UpstreamLogouts:
             return found
         if provider.subject_attribute:
             raise AssertionRejected("logout_session", "a logout of a NameID alone, by which our registration knows nobody")
-        return sessions.stored.of_person(sessions.person(provider.namespace, request.name.value))
+        person = sessions.person(provider.namespace, request.name.value)
+        return sessions.stored.of_person(person, provider.provider_id, unnamed=bool(names))
 
 
 def _answers_at(heard: HeardLogout) -> str:

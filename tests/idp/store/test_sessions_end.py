@@ -77,7 +77,11 @@ def test_a_sign_in_goes_on_in_a_session_and_its_handle_is_another_one(store: Sto
     assert found.standing(SESSION, LATEST) is None, "its end has come"
     assert found.of_participant(ClientId("library"), "sid of library", NOW) == SESSION
     assert found.of_participant(ClientId("desk"), "sid of library", NOW) is None
-    for names in (found.of_person(b"p" * 32), found.of_upstream("ee", b"u" * 32), found.of_providers(["ee"])):
+    for names in (
+        found.of_person(b"p" * 32, "ee", unnamed=False),
+        found.of_upstream("ee", b"u" * 32),
+        found.of_providers(["ee"]),
+    ):
         assert list(names) == [SESSION]
 
 
@@ -119,7 +123,7 @@ def test_of_each_service_few_are_taken_and_of_one_that_is_busy_none(store: Store
     for place, client in enumerate(["desk"] * 5 + ["library"] * 5):
         name = f"{place}".encode() * 16
         signs_in(store, replace(row(client, cookie=name), session=name, sid=f"{place}"))
-    stored(store).end(stored(store).of_person(b"p" * 32), NOW, told=lambda _client: True, due=NOW)
+    stored(store).end(stored(store).of_person(b"p" * 32, "ee", unnamed=False), NOW, told=lambda _client: True, due=NOW)
     found = queue(store)
     assert Counter(one.client_id for one in found.take(NOW)) == {"desk": OF_EACH, "library": OF_EACH}
     assert {one.client_id for one in found.take(NOW, {ClientId("desk")})} == {"library"}
@@ -143,6 +147,16 @@ def test_tries_become_seldom_and_end_and_an_operator_begins_anew(store: Store) -
     (one,) = found.take(now)
     found.done(one)
     assert found.listed() == []
+
+
+def test_a_logout_that_names_a_session_ends_of_a_person_what_names_none_at_that_provider(store: Store) -> None:
+    others = {"named": {}, "unnamed": {"upstream": b""}, "elsewhere": {"upstream": b"", "provider": "lv"}}
+    for name, changes in others.items():
+        key = name.ljust(16).encode()
+        signs_in(store, replace(row(cookie=key * 2), session=key, sid=name, **changes))  # type: ignore[arg-type] # fields
+    found, names = stored(store), {one: one.ljust(16).encode() for one in others}
+    assert set(found.of_person(b"p" * 32, "ee", unnamed=True)) == {names["unnamed"]}
+    assert set(found.of_person(b"p" * 32, "ee", unnamed=False)) == {names["named"], names["unnamed"]}
 
 
 def test_a_later_mark_of_what_ended_upstream_takes_the_place_of_an_earlier_and_not_the_other_way(store: Store) -> None:
