@@ -56,10 +56,11 @@ class ServiceLogouts:
         issuer = EntityId(unverified_issuer(inbound))
         try:
             expected = ExpectedLogout(issuer, self._here[inbound.binding])
-            keys = self._services.keys.get(issuer, ())
-            request, relay_state = receive_logout_request(inbound, keys, expected, now, SAML2INT)
+            request, relay_state = receive_logout_request(inbound, self._services.tried(issuer), expected, now, SAML2INT)
         except AssertionRejected as error:
             raise refused(error) from error
+        if issuer not in self._services.keys:
+            raise ServiceRequestRefused("issuer", "a LogoutRequest of a service that is not registered")
         service = self._services.named(issuer)
         return AskedLogout(service, request, relay_state, self._session(service, request, now))
 

@@ -32,6 +32,13 @@ class Services:
             entity: one.pinned.keys for entity, one in self._by_entity.items()
         }
 
+    def tried(self, entity_id: EntityId) -> tuple[PinnedKey, ...]:
+        """The keys that whoever says to be this entity may have signed with; none where no service is registered.
+
+        For a stranger they are somebody's: what they sign is refused as a forgery is, which tells nobody who is registered.
+        """
+        return self.keys.get(entity_id) or next(iter(self.keys.values()), ())
+
     def of(self, client_id: str) -> KnownService | None:
         """The service of this registration; None where there is none."""
         return self._known.get(ClientId(client_id))

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from copy import copy
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -93,8 +94,14 @@ def test_whoever_does_not_prove_to_be_the_service_gets_no_answer(house: House, t
     _, artifact = released(house)
     (tmp_path / "stranger").mkdir()
     stranger = SamlParty(tmp_path / "stranger", ISSUER, lambda: NOW)
+    nobody, disguised = copy(stranger), copy(house.party)
+    nobody.entity = disguised.entity = "https://nobody.example"
     refused = {
         "signature": (stranger.resolves(artifact), b""),
+        # Who is not registered hears no other word
+        "signature ": (nobody.resolves(artifact), b""),
+        "signature_missing  ": (nobody.resolves(artifact, signed=False), house.party.signer.certificate),
+        "issuer": (disguised.resolves(artifact), b""),
         "signature_missing": (house.party.resolves(artifact, signed=False), b""),
         "signature_missing ": (house.party.resolves(artifact, signed=False), stranger.signer.certificate),
         "destination": (house.party.resolves(artifact, Destination="https://other.example"), b""),

@@ -5,6 +5,7 @@ import secrets
 import threading
 import zlib
 from collections.abc import Iterator, Mapping
+from copy import copy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote
@@ -29,6 +30,7 @@ from connectors.wire.names import TRANSIENT
 from idp.demo.citizens import Citizen
 from idp.demo.country import _Context
 from idp.keys.file import FileSigner, load_signer
+from idp.server.rate_limits import Rates
 from idp.store import tables
 from tests.idp.staging import Clock, fresh, opened
 from tests.idp.web.saml_party import NAMES, Heard, SamlParty, verified
@@ -295,6 +297,23 @@ def test_a_forged_or_old_request_ends_nothing_by_either_way(
     assert answer.status == 400
     assert "Fault" in answer.text
     assert living(stage) == 1
+
+
+@pytest.mark.spec("security.md §2.4 SLO forgery")
+def test_a_stranger_is_refused_as_a_forger_is_and_counted(
+    member: Member, stage: HallStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[str] = []
+    monkeypatch.setattr(Rates, "failed", lambda _, _address, place, **_more: counted.append(place))
+    forger = copy(stage.hall)
+    forger.signer = stage.country_signer
+    here = f"{stage.issuer}/saml/idp/logout/soap"
+    asked = [
+        by_soap(member, forger, request(forger, "x", issuer=issuer, destination=here))
+        for issuer in (stage.hall.entity, "https://nobody.example/saml")
+    ]
+    assert len({(one.status, one.text) for one in asked}) == 1, [one.text for one in asked]
+    assert len(counted) == len(asked)
 
 
 @pytest.mark.spec("security.md §2.4 SLO forgery")
