@@ -64,10 +64,15 @@ class ServiceLogouts:
         service = self._services.named(issuer)
         return AskedLogout(service, request, relay_state, self._session(service, request, now))
 
-    def end(self, asked: AskedLogout, names: Collection[bytes], now: int) -> tuple[SignedOut, ...]:
-        """End these sessions, and say what became of each service. Raises `ServiceRequestRefused` for a second use."""
+    def end(self, asked: AskedLogout, others: Collection[bytes], now: int) -> tuple[SignedOut, ...]:
+        """End the session that is named and others, and say what became of each service.
+
+        Raises `ServiceRequestRefused` for a second use.
+        """
         by = asked.service.party.client_id
-        told = self._logouts.sign_out(names, by, now)
+        told = self._logouts.sign_out(() if asked.session is None else (asked.session,), by, now)
+        # Of these the service has said nothing: it hears of them as the rest do
+        told += self._logouts.sign_out(others, None, now)
         # After the end: what dies between the two is done by the next try
         use_once(self._commits, self._tenant, asked.request, by)
         return told
@@ -82,7 +87,7 @@ class ServiceLogouts:
 
     def over_soap(self, asked: AskedLogout, now: int) -> bytes:
         """Do what a service's server asks for. The envelope of our answer, b"" where nobody waits for one."""
-        told = self.end(asked, () if asked.session is None else (asked.session,), now)
+        told = self.end(asked, (), now)
         if asked.request.asynchronous:
             return b""
         status = _status(asked, told)

@@ -113,7 +113,7 @@ def ended_page(
 ) -> Response:
     """What became of each service. The way `back` is there, or leads on at once; `done`: something was signed out."""
     now = site.clock()
-    others = [one for one in told if by is None or one.client_id != by.client_id]
+    others = [one for one in told if by is None or one.client_id != by.client_id or one.outcome is Outcome.UNREACHED]
     frames = tuple(one.frame for one in told if one.frame)
     view = LogoutView(
         language,

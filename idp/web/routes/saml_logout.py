@@ -68,19 +68,18 @@ def _asked(site: CitySite, request: Request, raw: str) -> Response:
     found = _judged(site, request, Inbound("redirect", {}, raw), now)
     if not {*sessions_here(site, request, now)} <= {found.session}:
         return question(site, request, raw)
-    return _ended(site, request, found, () if found.session is None else (found.session,), now)
+    return _ended(site, request, found, (), now)
 
 
 def _confirmed(site: CitySite, request: Request, raw: str) -> Response:
     """Every session of this browser ends, and the named one. The form is ours, and the request in it is judged again."""
     now = site.clock()
     found = _judged(site, request, Inbound("redirect", {}, raw), now)
-    named = () if found.session is None else (found.session,)
-    return _ended(site, request, found, {*sessions_here(site, request, now), *named}, now)
+    return _ended(site, request, found, sessions_here(site, request, now), now)
 
 
-def _ended(site: CitySite, request: Request, asked: AskedLogout, names: Collection[bytes], now: int) -> Response:
-    told = site.service_logouts.end(asked, names, now)
+def _ended(site: CitySite, request: Request, asked: AskedLogout, others: Collection[bytes], now: int) -> Response:
+    told = site.service_logouts.end(asked, others, now)
     back, language = site.service_logouts.way_back(asked, told, now), site.language(request)
     return ended_page(site, request, told, asked.service.party, back, language, done=asked.session is not None)
 

@@ -425,6 +425,26 @@ def test_a_browser_with_another_session_is_asked_first_and_the_service_is_answer
     assert answered(member, page.found("//a/@href")[0]).statuses == ["Success"]
 
 
+def test_of_another_session_in_the_browser_the_asking_service_hears_too_or_the_answer_is_partial(
+    member: Member, stage: HallStage
+) -> None:
+    for party in (stage.hall, stage.pool):
+        member.signs_in_for("desk")
+        named = enters(member, party)
+        member.jar.clear()
+        member.signs_in_for("desk", "juhan")
+        other = enters(member, party)
+        stage.programs.requests.clear()
+        page = by_browser(member, party, request(party, named))
+        page = member.go("POST", "/saml/idp/logout/confirm", fields=page.fields)
+        assert living(stage) == 0
+        heard = [Heard(one, "", was_encrypted=False).text("saml:NameID") for one in stage.programs.requests]
+        reached = party is stage.hall
+        assert heard == ([other] if reached else [])
+        assert answered(member, page.found("//a/@href")[0]).statuses == ["Success", *([] if reached else ["PartialLogout"])]
+        member.jar.clear()
+
+
 @pytest.mark.spec("saml.md §3")
 def test_passively_nobody_is_asked_with_or_without_a_session(member: Member, stage: HallStage) -> None:
     for _ in range(2):
