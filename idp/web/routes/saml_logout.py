@@ -14,6 +14,7 @@ from fastapi.responses import Response
 from connectors.connector import Inbound
 from connectors.formats.artifact import fault_envelope
 from connectors.request_checks import PeerRequestRefused
+from connectors.saml_idp.statuses import ServiceRequestRefused
 from idp.pages.logout_view import LogoutView
 from idp.protocols.oidc.direct import NO_STORE
 from idp.protocols.saml.logout_asked import AskedLogout
@@ -79,9 +80,16 @@ def _confirmed(site: CitySite, request: Request, raw: str) -> Response:
 
 
 def _ended(site: CitySite, request: Request, asked: AskedLogout, others: Collection[bytes], now: int) -> Response:
-    told = site.service_logouts.end(asked, others, now)
-    back, language = site.service_logouts.way_back(asked, told, now), site.language(request)
-    return ended_page(site, request, told, asked.service.party, back, language, done=asked.session is not None)
+    by, language = asked.service.party, site.language(request)
+    try:
+        told = site.service_logouts.end(asked, others, now)
+    except ServiceRequestRefused:
+        if others or asked.session is not None:
+            raise
+        # A second click, or the page again: all of it has ended, and the answer went with the first
+        return ended_page(site, request, (), by, "", language, done=True)
+    back = site.service_logouts.way_back(asked, told, now)
+    return ended_page(site, request, told, by, back, language, done=asked.session is not None)
 
 
 def question(site: CitySite, request: Request, raw: str) -> Response:

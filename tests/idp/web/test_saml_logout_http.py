@@ -340,7 +340,11 @@ def test_a_service_ends_no_session_but_by_its_own_name_of_it_and_once(member: Me
             "PartialLogout",
         ]
         assert living(stage) == 0
-        assert by_browser(stranger, stage.hall, asked).status == 400, "it has one use"
+        again = by_browser(stranger, stage.hall, asked)
+        assert (again.heading, again.found("//a/@href")) == ("You are signed out here", []), "it is answered once"
+        stranger.signs_in_for("desk")
+        assert by_browser(stranger, stage.hall, asked).heading == "Sign out?"
+        assert living(stage) == 1
 
 
 @pytest.mark.spec("saml.md §5")
@@ -420,9 +424,11 @@ def test_a_browser_with_another_session_is_asked_first_and_the_service_is_answer
     page = by_browser(member, stage.hall, request(stage.hall, index))
     assert page.heading == "Sign out?"
     assert living(stage) == 2
-    page = member.go("POST", "/saml/idp/logout/confirm", fields=page.fields)
+    first, second = (member.go("POST", "/saml/idp/logout/confirm", fields=page.fields) for _ in range(2))
     assert living(stage) == 0
-    assert answered(member, page.found("//a/@href")[0]).statuses == ["Success"]
+    assert answered(member, first.found("//a/@href")[0]).statuses == ["Success"]
+    assert second.heading == first.heading, "a second click is no error"
+    assert not second.found("//a/@href | //meta[@http-equiv]/@content"), "and leads nowhere"
 
 
 def test_of_another_session_in_the_browser_the_asking_service_hears_too_or_the_answer_is_partial(
