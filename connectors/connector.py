@@ -73,6 +73,8 @@ class Expectation:
     secret: str = field(default="", repr=False)
     # how many proxies may stand behind whom we ask; None where nobody limited it
     proxies: int | None = None
+    # entity ids, one of which has to have signed the person in; none where nobody was named (IDPList)
+    authorities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

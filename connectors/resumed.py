@@ -7,7 +7,7 @@ what follows from those three, and nothing else of the person.
 from dataclasses import dataclass, field
 
 from policies.assurance import LevelOfAssurance
-from policies.authentication import Assertion, Offered
+from policies.authentication import Assertion, Offered, Scoping
 from policies.bounded import judging
 from policies.parties import EntityId, IdentityProvider, ProviderId, SubjectNamespace
 
@@ -41,6 +41,11 @@ def remembered(assertion: Assertion, provider: IdentityProvider) -> RememberedSi
         upstream=assertion.session,
         judging=judging(provider),
     )
+
+
+def tells_enough(scoping: Scoping, provider: IdentityProvider) -> bool:
+    """Whether a session may answer within these bounds: it does not know who stood behind its provider, nor how many."""
+    return scoping.proxy_count is None and (not scoping.providers or provider.entity_id in scoping.providers)
 
 
 def resumed(signed_in: RememberedSignIn, login: str, now: int) -> Assertion:

@@ -137,6 +137,7 @@ class SamlConnector:
             name_id_format=self._provider.name_id_format,
             # Of a provider to which no limit can be said, nobody may stand behind it
             proxies=0 if alone else scoping.proxy_count,
+            authorities=scoping.providers,
             # It is used up with the first try to fetch the answer
             secret=secrets.token_hex(REQUEST_ID_BYTES) if self._provider.saml.fetched else "",
         )

@@ -55,3 +55,5 @@ def check_authorities(
         raise AssertionRejected("authority_count", "an answer of more proxies than were asked, or of one without a name")
     if registered.authorities and not (authorities and set(authorities) <= set(registered.authorities)):
         raise AssertionRejected("authority", "an answer of somebody whom the registration does not name, or of nobody")
+    if expectation.authorities and set(expectation.authorities).isdisjoint(authorities):
+        raise AssertionRejected("authority", "an answer of nobody whom our request named")

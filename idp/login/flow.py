@@ -17,7 +17,7 @@ from dataclasses import replace
 from connectors import request_object
 from connectors.connector import Connector, Inbound, Outbound
 from connectors.profiles import EIDAS, SAML2INT
-from connectors.resumed import remembered, resumed
+from connectors.resumed import remembered, resumed, tells_enough
 from connectors.signatures.jws import base64url
 from idp.login.finish import SKEW, Choice, commit_once, login_digest, login_mark, message_digest, unsent_unit
 from idp.login.frontend import Frontend, Frontends
@@ -141,7 +141,8 @@ class Broker:
             # What it vouched for may have been taken back: a level, or whose identifiers these are
             raise Replayed("policy_changed", "the identity provider's registration has changed since the session began")
         question = self._role.question(login.login, request, provider)
-        if request.force_authentication or signed_in.loa < question.minimum_assurance:
+        does = signed_in.loa >= question.minimum_assurance and tells_enough(request.scoping, provider)
+        if request.force_authentication or not does:
             raise RequestRefused("The person has to sign in anew for this.", oauth="login_required")
         when = signed_in.authenticated_at
         if request.max_age is not None and (not when or now - when > request.max_age):

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from connectors.connector import Ask
+from connectors.resumed import tells_enough
 from connectors.saml_sp.connector import SamlConnector
 from connectors.saml_sp.proxying import MAX_REQUESTERS, judge_scoping
 from connectors.signatures.parse import Element
@@ -127,6 +128,25 @@ def test_who_signed_the_citizen_in_is_told_and_held_against_the_registration(mak
     assert outcome(anybody, HOME, SP) == "authority_loop"
     assert outcome(anybody, HOME, proxies=1) == (HOME,)
     assert outcome(anybody, HOME, OTHER, proxies=1) == "authority_count"
+
+
+@pytest.mark.spec("saml.md §3 proxying")
+def test_one_of_those_whom_the_service_takes_signed_the_citizen_in(make: Make, idp: forge.SigningParty) -> None:
+    connector = make(PROXY)
+    expected = replace(connector.request(ask(Scoping((HOME,))), NOW)[1], request_id=forge.REQUEST, issued_at=NOW - 60)
+    assert connector.receive(forge.post(_answer(idp, "https://hub.example", HOME)), expected, NOW).authorities[-1] == HOME
+    for others in ((OTHER,), ()):
+        with pytest.raises(AssertionRejected) as refused:
+            connector.receive(forge.post(_answer(idp, *others)), expected, NOW)
+        assert refused.value.check == "authority"
+
+
+def test_a_session_answers_for_its_provider_alone_and_not_for_whoever_stood_behind_it(idp: forge.SigningParty) -> None:
+    provider = forge.provider(forge.metadata(idp), saml=PROXY)
+    assert tells_enough(NONE, provider)
+    assert tells_enough(Scoping((HOME, IDP)), provider)
+    assert not tells_enough(Scoping((HOME,)), provider)
+    assert not tells_enough(Scoping((IDP,), proxy_count=2), provider)
 
 
 def test_without_scoping_nobody_may_stand_behind_the_provider(make: Make, idp: forge.SigningParty) -> None:

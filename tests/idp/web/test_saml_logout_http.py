@@ -459,6 +459,14 @@ def test_passively_nobody_is_asked_with_or_without_a_session(member: Member, sta
         member.signs_in_for("desk")
 
 
+@pytest.mark.spec("saml.md §3 proxying")
+def test_a_session_answers_no_request_that_counts_proxies(member: Member, stage: HallStage) -> None:
+    member.signs_in_for("desk")
+    enters(member, stage.hall)
+    sent = stage.hall.asks(member, stage.hall.request('<samlp:Scoping ProxyCount="1"/>'))
+    assert sent.headers["location"].startswith(f"{stage.country_base}/sso")
+
+
 # -- a provider upstream ---------------------------------------------------------------------------------------------------
 
 UPSTREAM = "/saml/logout"
