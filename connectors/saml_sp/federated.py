@@ -2,13 +2,27 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 
 from connectors.connector import Ask, Connector, Expectation, Inbound, Outbound
-from connectors.metadata.federated import FederatedEntities
+from connectors.formats.metadata import read_identity_provider
+from connectors.metadata.federated import FederatedEntities, FederatedEntity
 from connectors.saml_sp.logout import HeardLogout, HearsLogout
 from policies.authentication import Assertion
 from policies.errors import AssertionRejected, Misconfigured, PeerUnavailable
 from policies.parties import IdentityProvider
+
+
+def keys_digest(found: FederatedEntity) -> str:
+    """The SHA-256 of who vouches for a provider, and by which keys it answers. Its end and its logo may change.
+
+    Raises `PeerUnavailable`.
+    """
+    try:
+        certificates = read_identity_provider(found.octets, found.entity_id).certificates
+    except ValueError as error:
+        raise PeerUnavailable(f"the metadata of {found.entity_id} cannot be used: {error}") from error
+    return sha256(repr((found.federation, sorted(certificates))).encode()).hexdigest()
 
 
 class FederatedConnector:

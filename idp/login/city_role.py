@@ -330,9 +330,11 @@ class CityRole:
         return found
 
     def vouches(self, provider_id: ProviderId, now: int) -> bool:
-        """Whether an identity provider is registered and, where it is a country's node, something valid is known of it."""
+        """Whether an identity provider is registered and, of a country's node or a federation, something valid is known."""
         provider = self.configuration.providers.get(provider_id)
-        return provider is not None and self._known(provider, now)
+        if provider is None or not self._known(provider, now):
+            return False
+        return not provider.federation or self._nodes.available(provider.entity_id, now)
 
     def ended(self, grant: Grant) -> bool:
         """Whether what a grant rests on was switched off since its login was asked, or lies in another sphere by now."""
@@ -351,8 +353,12 @@ class CityRole:
         return found
 
     def _vouched(self, provider: IdentityProvider, now: int) -> str:
-        """The digest of what is approved of a country's node, "" of a pinned provider. Raises `PeerUnavailable`."""
-        return "" if provider.peer is None else self._nodes.digest(provider.peer.entity_id, now)
+        """The digest of what counts of a country's node or a federation's member, "" of a pinned provider.
+
+        Raises `PeerUnavailable`.
+        """
+        pinned = provider.peer is None and not provider.federation
+        return "" if pinned else self._nodes.digest(provider.entity_id, now)
 
     def _known(self, provider: IdentityProvider, now: int) -> bool:
         """A pinned identity provider always is; a country's node while its metadata holds."""

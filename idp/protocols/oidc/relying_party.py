@@ -12,6 +12,7 @@ from connectors.connector import Connector
 from connectors.fetch import Fetcher
 from connectors.metadata.federated import FederatedEntities
 from connectors.oidc.connector import OidcConnector
+from connectors.saml_sp.federated import keys_digest
 from connectors.signatures.jwk import public_jwk
 from connectors.signatures.signer import NoSigner
 from idp.config.settings import Settings
@@ -114,6 +115,8 @@ class Sources:
 
     def digest(self, entity_id: EntityId, now: int) -> str:
         """See `Nodes`."""
+        if entity_id in self._federated:
+            return keys_digest(self._entities.entity(entity_id, now))
         return self._nodes.digest(entity_id, now)
 
     def available(self, entity_id: EntityId, now: int) -> bool:

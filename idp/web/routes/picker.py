@@ -164,10 +164,10 @@ def _answerable(site: Site, origin: Origin, now: int) -> bool:
 def _check_answers(choices: Choices, provider: ProviderId) -> None:
     """A list from before may still link a country that has stopped answering: the browser's own error page knows no way on.
 
-    Raises `PeerUnavailable`. What is switched off, the broker itself says.
+    Raises `PeerUnavailable`. What is switched off, the broker itself says, and why a federation's member is not asked.
     """
     for one, reach in choices:
-        if one.provider_id == provider and reach is Reach.AWAY:
+        if one.provider_id == provider and reach is Reach.AWAY and not one.federation:
             raise PeerUnavailable("the chosen country's node did not answer when it was last asked for its metadata")
 
 

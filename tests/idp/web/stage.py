@@ -130,10 +130,11 @@ class Stage(Scene, LiveStage):
                 text = text.replace(old, new)
             (folder / name).write_text(text, encoding="utf-8")
         for name, text in (added or {}).items():
+            (folder / name).parent.mkdir(exist_ok=True)
             write_private(folder / name, text.encode())
         # Its server saw the edit, so a folder that was in force before is taken up again
         read = replace(load_whole(folder)[0], since=EVER)
-        application = Application(folder, clock=self.clock, read=read)
+        self.other = application = Application(folder, clock=self.clock, read=read)
         with serving(Server(application.asgi, listening := bind(HOST, 0))):
             yield listening.getsockname()[1]
         application.store.close()

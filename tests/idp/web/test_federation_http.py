@@ -1,0 +1,151 @@
+"""A citizen signs in with an identity provider of a federation, whose signed metadata the broker fetches as it serves."""
+
+import re
+import ssl
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from connectors.formats.grammar import written
+from connectors.metadata.federation_query import url_of
+from tests.benchmarks import metadata_made as made
+from tests.connectors.metadata.test_federations import Edit
+from tests.idp.server.crew import until
+from tests.idp.staging import Lines
+from tests.idp.web.stage import Stage
+from tests.idp.web.visitor import Visitor
+from tests.listening import Handler, Listening
+
+COUNT, PAUSE, SOON, LATE = 4, 60, 200, 24 * 3600
+AWAY = "This country cannot be reached"
+DS = "http://www.w3.org/2000/09/xmldsig#"
+FEDERATION = """\
+id = "research"
+{kind} = "{location}"
+signers = "metadata/research.pem"
+networks = ["127.0.0.0/8"]
+refresh = 60
+"""
+
+
+class Publisher(Handler):
+    """Serves what its federation publishes at this moment, at the paths that exist."""
+
+    def __init__(self, published: dict[str, bytes], *args: object) -> None:
+        self._published = published
+        super().__init__(*args)  # type: ignore[arg-type]  # what socketserver gives it
+
+    def get(self) -> None:
+        body = self._published.get(self.path)
+        self.reply(404 if body is None else 200, body or b"", Content_Type="application/samlmetadata+xml")
+
+
+class Federation:
+    """A federation of a few entities; the demo's country is one of them while it says so."""
+
+    def __init__(self, stage: Stage, kind: str) -> None:
+        self.stage, self.published = stage, dict[str, bytes]()
+        self.server = Listening(partial(Publisher, self.published))
+        base = f"http://mds.localhost:{self.server.server_port}"
+        self.one = url_of("", stage.country.entity_id)
+        location = {"url": f"{base}/all.xml", "mdq": base}[kind]
+        self.files = {
+            "federations/research.toml": FEDERATION.format(kind=kind, location=location),
+            "metadata/research.pem": ssl.DER_cert_to_PEM_cert(made.certificate("federation")),
+        }
+
+    def publish(self, seconds: int, member: Edit = str) -> None:
+        ends, entity = written(self.stage.clock() + seconds), member(self.stage.country.metadata().decode())
+        head, *rest = made.unsigned(COUNT, valid_until=ends)
+        self.published["/all.xml"] = made.sign(head, entity + "".join(rest))
+        root, _, inside = entity.partition(">")
+        if entity:
+            self.published[self.one] = made.sign(f'{root} xmlns:ds="{DS}" ID="_one" validUntil="{ends}">', inside)
+
+    @contextmanager
+    def broker(self, folder: Path) -> Iterator[int]:
+        """A broker that knows the country by this federation alone, and holds what it publishes."""
+        edits: dict[str, tuple[str, ...] | None] = {
+            "ciconia.toml": ("demo = true", "demo = true\nprobe_seconds = 0.1"),
+            "providers/demo-ee.toml": ('metadata = "metadata/demo-ee.xml"', 'federation = "research"'),
+            "metadata/demo-ee.xml": None,
+        }
+        with self.stage.other_broker(folder, edits, self.files) as port, ExitStack() as ending:
+            ending.callback(self.stage.other.federation_watch.stop)
+            self.stage.other.federation_watch.start()
+            until(lambda: self.ends > 0)
+            yield port
+
+    @property
+    def ends(self) -> int:
+        """When what the broker holds ends, 0 where it holds nothing."""
+        return self.stage.other.federations.sources.standing()["research"][0]
+
+
+@pytest.fixture
+def federation(request: pytest.FixtureRequest, stage: Stage) -> Iterator[Federation]:
+    found = Federation(stage, request.param)
+    with found.server:
+        yield found
+
+
+def not_asked(visitor: Visitor, logs: Lines, why: str) -> None:
+    """No question goes there: a page says so, and offers the other countries; the log has the reason."""
+    logs.clear()
+    answer = visitor.asks(visitor.login())
+    assert (answer.status, answer.heading) == (503, AWAY)
+    assert answer.found("//main//a[contains(@href, '/countries')]")
+    (refused,) = [line for line in logs if line["event"] == "refused"]
+    assert (refused["code"], refused["peer"]) == ("country_unavailable", "demo-ee")
+    assert why in refused["detail"]
+
+
+@pytest.mark.parametrize("federation", ["url", "mdq"], indirect=True)
+def test_a_citizen_signs_in_with_a_member_until_the_metadata_ends(
+    federation: Federation, visitor: Visitor, stage: Stage, tmp_path: Path, logs: Lines
+) -> None:
+    federation.publish(SOON)
+    with federation.broker(tmp_path / "b") as visitor.port:
+        before, code = stage.records, visitor.code()
+        assert stage.records == before + 1
+        token = str(visitor.redeem(code).json["access_token"])
+        assert visitor.userinfo(token).status == 200
+        stage.clock.ahead += federation.ends - stage.clock()
+        not_asked(visitor, logs, "ended at")
+        # The token would live on
+        assert visitor.userinfo(token).status == 401
+
+
+def without(_entity: str) -> str:
+    return ""
+
+
+def by_another_key(entity: str) -> str:
+    other = b64encode(made.certificate("entity 0")).decode()
+    return re.sub("(<ds:X509Certificate>)[^<]+", rf"\g<1>{other}", entity)
+
+
+# Each with the pages after an approval, and after an answer that was under way
+CHANGES = {without: [AWAY, AWAY], by_another_key: ["This sign-in has ended", "Your country's answer was not accepted"]}
+
+
+@pytest.mark.parametrize("federation", ["url"], indirect=True)
+@pytest.mark.parametrize("change", CHANGES)
+def test_nothing_is_released_on_the_word_of_a_member_that_left_or_whose_key_is_gone(
+    federation: Federation, visitor: Visitor, stage: Stage, tmp_path: Path, logs: Lines, change: Edit
+) -> None:
+    federation.publish(LATE)
+    with federation.broker(tmp_path / "b") as visitor.port:
+        before, question = stage.written(), visitor.question()
+        answer = visitor.signs_in(visitor.asked(visitor.login()))
+        federation.publish(2 * LATE, change)
+        first, stage.clock.ahead = federation.ends, stage.clock.ahead + PAUSE
+        until(lambda: federation.ends > first)
+        assert [visitor.decides(question).heading, visitor.returns(answer).heading] == CHANGES[change]
+        assert stage.written() == before
+        if change is without:
+            not_asked(visitor, logs, "no federation knows")
