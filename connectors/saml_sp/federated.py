@@ -20,7 +20,7 @@ def keys_digest(found: FederatedEntity) -> str:
     """
     try:
         certificates = read_identity_provider(found.octets, found.entity_id).certificates
-    except ValueError as error:
+    except (ValueError, AssertionRejected) as error:
         raise PeerUnavailable(f"the metadata of {found.entity_id} cannot be used: {error}") from error
     return sha256(repr((found.federation, sorted(certificates))).encode()).hexdigest()
 

@@ -65,7 +65,7 @@ class Judged:
     `sub` is the service's own identifier of the person. `context` is the level as the answer names it; "" where the service
     named none. `subject` is the person's keyed index in the ledger; b"" at a sending node, which records nobody. `policy`
     and `notice` are digests of the purpose and of what the page shows. `arrived` names what another country's node sent.
-    `vouched` is the digest of what was approved of that node, "" of a provider that is none.
+    `vouched` is the digest of what was approved of that node, or of a federation's member; "" of a pinned provider.
     """
 
     sub: str = field(repr=False)

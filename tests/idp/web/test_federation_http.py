@@ -116,7 +116,6 @@ def test_a_citizen_signs_in_with_a_member_until_the_metadata_ends(
         assert visitor.userinfo(token).status == 200
         stage.clock.ahead += federation.ends - stage.clock()
         not_asked(visitor, logs, "ended at")
-        # The token would live on
         assert visitor.userinfo(token).status == 401
 
 
