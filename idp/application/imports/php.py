@@ -5,7 +5,7 @@ r"""Arrays of PHP, read without PHP: literals alone, and nothing is evaluated.
     $config = array('default-sp' => array('saml:SP'));
 
 Texts (`"` too, without `$`), numbers, `true`, `false`, `null`, `[...]` and `array(...)` are values. Every other expression
-is `Unread`, with its text. Every other statement, and all within braces, is skipped and named.
+is `Unread`, with its line. Every other statement, and all within braces, is skipped and named.
 """
 
 import re
@@ -144,7 +144,7 @@ class _Reader:
             if isinstance(key, bool | float | list | dict) or key is None:
                 return Unread("", 0)
             if isinstance(key, Unread):
-                key, value = f"({key.shown})", key
+                key, value = f"(line {key.line})", key
             name = str(key)
             named[name] = value
             count = max(count, int(name) + 1) if name.isdecimal() else count

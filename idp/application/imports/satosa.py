@@ -82,7 +82,7 @@ def _plugin(folder: Path, name: str, found: Found) -> Mapping[str, object]:
         found.leave(name, error.what, "let this command read it, and import again.")
         return {}
     for where, one in unread(plugin):
-        found.leave(name, f"{where}: {one.shown}, which only SATOSA's own machine knows.", _CONFIGURED)
+        found.leave(name, f"line {one.line}: {where} has a value that only SATOSA's own machine knows.", _CONFIGURED)
     return plugin
 
 

@@ -53,7 +53,7 @@ def _file(path: Path, found: Found) -> None:
         raise Unreadable(str(path), str(error)) from error
     for one in skipped:
         if not one.text.startswith(_HARMLESS):
-            found.leave(path.name, f"line {one.line}: `{one.shown}` is no literal, and nothing is evaluated.", _EVALUATED)
+            found.leave(path.name, f"line {one.line} assigns no literal, and nothing is evaluated.", _EVALUATED)
     for each in assigned:
         if path.name != SOURCES:
             _unevaluated(each.key, each.value, found)
@@ -66,8 +66,7 @@ def _file(path: Path, found: Found) -> None:
 
 def _unevaluated(of: str, value: object, found: Found) -> None:
     for where, one in unread(value):
-        what = f"line {one.line}: {f'{where} is ' if where else ''}`{one.shown}`, which is no literal."
-        found.leave(of, what, _EVALUATED)
+        found.leave(of, f"line {one.line}: {where or 'its value'} is no literal.", _EVALUATED)
 
 
 def _entry(path: Path, each: Assigned, found: Found) -> None:
@@ -131,7 +130,7 @@ def _sources(config: Mapping[str, object], found: Found) -> None:
     """Which of the sources asked identity providers; what an authentication by SimpleSAMLphp itself was is left."""
     for name, source in config.items():
         settings = table(source)
-        kind = texts(settings.get("0") if settings else source)
+        kind = [] if isinstance(source, str) else texts(settings.get("0") if settings else source)
         if kind[:1] == ["saml:SP"]:
             fix = "give each identity provider our metadata: `ISSUER/saml/metadata`."
             found.leave(

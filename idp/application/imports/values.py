@@ -1,22 +1,18 @@
 """Values of a peer's files (JSON, YAML, literals of PHP), each read as what we expect, or as nothing."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-
-MAX_SHOWN = 60
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """An expression of a file that only the peer's own program could evaluate: its text, and its line."""
+    """An expression of a file that only the peer's own program could evaluate, and its line.
 
-    text: str
+    Its text may hold a secret, and is never shown.
+    """
+
+    text: str = field(repr=False)
     line: int
-
-    @property
-    def shown(self) -> str:
-        """As much of it as fits on a line."""
-        return self.text if len(self.text) <= MAX_SHOWN else f"{self.text[:MAX_SHOWN]}..."
 
 
 def text(table: Mapping[str, object], *path: str) -> str:

@@ -204,7 +204,7 @@ def test_a_proxy_of_satosa_is_read_with_the_files_that_it_names(city: Path, peer
     lines = left(imported(city, "satosa", peer_files.satosa(peer), *PURPOSE, "--country", "EE", "--json"))
     for words in (
         "metadata from https://mdq.federation.example is not fetched",
-        "config.signing_key_path: !ENV SIGNING_KEY",
+        "config.signing_key_path has a value that only SATOSA's own machine knows",
         "services register themselves there",
         "tickets: answers of the kind id_token token",
         "takes answers that nobody asked for",
@@ -242,9 +242,9 @@ def test_simplesamlphp_is_read_without_php(city: Path, peer: Path) -> None:
     [
         ("'authproc' => array(50 => array('class' => 'core:AttributeMap')),", "", "runs filters of its own"),
         ("'signature.algorithm' => 'http://www.w3.org/2000/09/xmldsig#rsa-sha1',", "", "SHA-1"),
-        ("'attributes' => getenv('ATTRIBUTES') ?: [],", "", "attributes is `getenv('ATTRIBUTES') ?: []`"),
-        ("", "$metadata[getenv('SP')] = ['AssertionConsumerService' => 'https://x.example/'];", "is no literal"),
-        ("", "if (true) { $metadata['https://x.example/'] = ['certData' => 'AAAA']; }", "`if (true) {"),
+        ("'attributes' => getenv('ATTRIBUTES') ?: [],", "", "attributes is no literal"),
+        ("", "$metadata[getenv('SP')] = ['AssertionConsumerService' => 'https://x.example/'];", "assigns no literal"),
+        ("", "if (true) { $metadata['https://x.example/'] = ['certData' => 'AAAA']; }", "assigns no literal"),
         ("", "$metadata['https://x.example/'] = ['AssertionConsumerService' => 'https://x.example/'];", "unsigned request"),
         ("", "include 'other.php';", "line"),
     ],
@@ -283,6 +283,37 @@ def test_a_source_of_passwords_is_left_and_one_that_asks_providers_hears_what_ch
     assert "default-sp: was the entity https://old.example/sp there" in lines
     assert "staff: authenticates by exampleauth:UserPass." in lines
     assert "hunter2" not in lines
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("$config['sql']['password'] = 'hunter2';", "line 3 assigns no literal"),
+        ("define('LDAP_PASSWORD', 'hunter2');", "line 3 assigns no literal"),
+        ("$config['ldap'] += ['password' => 'hunter2'];", "line 3 assigns no literal"),
+        ("include 'hunter2.php'", "line 3 assigns no literal"),
+        ("$config = ['x' => ['saml:SP', 'pass' => getenv('P') ?: 'hunter2']];", "x: line 3: pass is no literal"),
+        ("$config = ['x' => ['saml:SP', 'hunter' . '2' => 1]];", "x: line 3: (line 3) is no literal"),
+        ("$config = ['x' => 'hunter2'];", "x: authenticates by something else"),
+    ],
+)
+def test_what_is_not_evaluated_is_named_by_its_line_since_it_may_hold_a_password(
+    city: Path, peer: Path, statement: str, words: str
+) -> None:
+    sources = peer / "authsources.php"
+    sources.write_text(f"<?php\n\n{statement}\n")
+    result = imported(city, "simplesamlphp", sources, "--json")
+    assert words in left(result)
+    assert "hunter" not in result.output
+
+
+def test_a_value_that_satosa_takes_from_its_machine_is_named_without_its_default(city: Path, peer: Path) -> None:
+    file = peer_files.satosa(peer)
+    frontend = peer / "plugins" / "oidc_frontend.yaml"
+    frontend.write_text(frontend.read_text().replace("!ENV SIGNING_KEY", "!ENV ${SIGNING_KEY:hunter2}"))
+    result = imported(city, "satosa", file, *PURPOSE, "--country", "EE", "--json")
+    assert "config.signing_key_path has a value" in left(result)
+    assert "hunter2" not in result.output
 
 
 @pytest.mark.parametrize(
