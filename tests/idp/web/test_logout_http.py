@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import pytest
@@ -326,6 +327,23 @@ def test_what_nobody_takes_is_given_up_and_kept_for_the_operator(
         table = tables.logouts.c
         ((client, due, failed),) = connection.execute(select(table.client, table.due, table.failed))
     assert (client, due, failed) == ("desk", None, "status 500")
+
+
+def test_what_the_machine_gives_no_thread_for_waits_and_is_sent_later(
+    member: Member, stage: SharedStage, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class NoThread(threading.Thread):
+        def start(self) -> None:
+            raise RuntimeError("can't start new thread")
+
+    _, library = signs_in_twice(member)
+    with monkeypatch.context() as patched:
+        patched.setattr("idp.protocols.oidc.logouts.threading", SimpleNamespace(Thread=NoThread))
+        assert outcomes(logout(member, id_token_hint=library))["The desk"] == "waiting"
+    assert not receiver.tokens
+    stage.clock.ahead += LEASE
+    stage.application._tell()
+    assert len(receiver.tokens) == 1
 
 
 def test_a_worker_that_dies_leaves_what_it_took_to_another(member: Member, stage: SharedStage, receiver: Receiver) -> None:
