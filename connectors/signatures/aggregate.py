@@ -50,11 +50,10 @@ _HEAD = re.compile(
     rb"(?P<head><(?P<name>" + _NAME + rb"""EntitiesDescriptor)(?:[ \t\r\n]+[\w.:\-]+[ \t\r\n]*=[ \t\r\n]*"""
     rb"""(?:"[^"<]*"|'[^'<]*'))*[ \t\r\n]*>)"""
 )
-_ENTITY = b"EntityDescriptor"
-_CLOSING = _ENTITY + b">"
-_OPENED = re.compile(rb"<" + _NAME)
-_CLOSED = re.compile(rb"</" + _NAME)
-_MAX_TAG = 2 + 64 + 1
+_CLOSING = b"EntityDescriptor>"
+# In canonical form, where a start tag has one space after its name, or ends there; a prefix may be of any letters
+_TAG = re.compile(rb"<(/?)(?:[^\s<>/:]+:)?EntityDescriptor[ >]")
+_INSTRUCTION = re.compile(rb"<\?.*?\?>", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,17 +213,14 @@ def _places(root: Element, octets: bytes) -> list[Place]:
     children = [child for child in root.iterchildren("*") if child.tag == md("EntityDescriptor")]
     if next(root.iterchildren(md("EntitiesDescriptor")), None) is not None:
         raise AssertionRejected("structure", "an aggregate with groups of entities in it")
+    # In canonical form "<" stands in tags and processing instructions alone, and a member may write tags into those
+    tags = _INSTRUCTION.sub(lambda one: b" " * len(one[0]), octets) if b"<?" in octets else octets
     begins, ends = [], []
-    at = octets.find(_ENTITY)
-    while at >= 0:
-        # In canonical form "<" stands in tags alone, and a start tag has one space after its name, or ends there
-        behind = at + len(_ENTITY)
-        before, after = octets[max(octets.rfind(b"<", max(0, at - _MAX_TAG), at), 0) : at], octets[behind : behind + 1]
-        if after in (b" ", b">") and _OPENED.fullmatch(before):
-            begins.append(at - len(before))
-        elif after == b">" and _CLOSED.fullmatch(before):
-            ends.append(behind + 1)
-        at = octets.find(_ENTITY, behind)
+    for found in _TAG.finditer(tags):
+        if found[1]:
+            ends.append(found.end())
+        else:
+            begins.append(found.start())
     if not len(begins) == len(ends) == len(children):
         # As many of this name as children that are entities: so these are they, in their order, and none is in another
         raise AssertionRejected("structure", "an entity inside of another, or of another name")

@@ -21,7 +21,7 @@ from connectors.signatures import aggregate
 from connectors.signatures.aggregate import Place, verify_aggregate
 from connectors.signatures.parse import canonical
 from connectors.signatures.pinned_keys import key_of_certificate
-from connectors.wire.names import md
+from connectors.wire.names import MD, md
 from policies.errors import AssertionRejected, PeerUnavailable
 from policies.federations import FILE, Federation, FederationFilter, FederationId
 from policies.parties import EntityId, Source
@@ -154,6 +154,23 @@ def test_comments_with_tags_in_them_cut_nothing(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(aggregate, "PIECE", 3000)
     old = f"<!-- <md:EntityDescriptor>{'x' * 9000}</md:EntityDescriptor> --></md:EntitiesDescriptor>"
     assert index_of(document(lambda rest: rest.replace("</md:EntitiesDescriptor>", old))).head.entities == COUNT
+
+
+@pytest.mark.parametrize("prefix", ["md", "\u00e9", "p" * 64])
+def test_tags_in_a_processing_instruction_move_no_entity_and_a_prefix_may_be_any(tmp_path: Path, prefix: str) -> None:
+    victim = made.entity_id(IDP)
+    forged = f'<md:EntityDescriptor entityID="{victim}"><md:IDPSSODescriptor/>'
+    member = (
+        '<md:EntityDescriptor entityID="https://member.example"><md:Extensions><?y </md:EntityDescriptor>?>'
+        f"<?x {forged}?></md:Extensions></md:EntityDescriptor>"
+    )
+    other = f'<{prefix}:EntityDescriptor xmlns:{prefix}="{MD}" entityID="https://o.example"></{prefix}:EntityDescriptor>'
+    octets = document(lambda rest: member + rest.replace("</md:EntitiesD", f"{other}</md:EntitiesD"))
+    kept(tmp_path, octets)
+    found = served(tmp_path)
+    whole = {one.get("entityID"): one for one in etree.fromstring(octets).iter(md("EntityDescriptor"))}
+    for entity_id in map(EntityId, map(made.entity_id, range(COUNT))):
+        assert found.entity(entity_id, NOW).octets == canonical(whole[entity_id])
 
 
 def test_a_signature_over_an_entity_vouches_for_no_aggregate() -> None:
