@@ -23,6 +23,8 @@ _PROTECTIONS = {
     "tls.client.certificate.bound.access.tokens": ("false",),
     "id.token.encrypted.response.alg": (),
     "user.info.encrypted.response.alg": (),
+    "minimum.acr.value": (),
+    "client.secret.expiration.time": ("0",),
 }
 _BOUND = {
     "dpop.bound.access.tokens": "dpop_bound_access_tokens",
@@ -63,6 +65,11 @@ def _client(realm: Mapping[str, object], client: Mapping[str, object], found: Fo
         return
     if not flag(client, "enabled", default=True):
         found.leave(name, "is switched off there.", "import it from an export in which it is on, if it is needed.")
+    elif any(table(client, "authenticationFlowBindingOverrides").values()):
+        fix = "let its purpose require the assurance that the flow gives, and register it by `party add` or `add-saml`."
+        found.leave(
+            name, "signs in by a flow of its own (authenticationFlowBindingOverrides): it would be weaker here.", fix
+        )
     elif text(client, "protocol") == "saml":
         _saml_client(client, name, found)
     elif text(client, "protocol") in {"openid-connect", ""}:
@@ -112,7 +119,7 @@ def _unfit(
         fix = "let it use the code flow; one that only asks about tokens is registered by `ciconia party add-machine`."
         return "signs nobody in by the code flow.", fix
     if missing := [key for key, free in _PROTECTIONS.items() if text(attributes, key) not in {"", *free}]:
-        fix = "register it by `ciconia party add`, and write those keys of docs/reference.md."
+        fix = "register it by `ciconia party add`, with what protects it so: its purpose, or keys of docs/reference.md."
         return f"is protected by {', '.join(missing)}, without which it would be weaker here.", fix
     if not method or (method == "private_key_jwt" and not has_key):
         kind = text(client, "clientAuthenticatorType")
@@ -132,6 +139,10 @@ def _changes(client: Mapping[str, object], attributes: Mapping[str, object], nam
         if text(attributes, key):
             fix = "put it into a session group, and write the address: docs/sessions-and-logout.md."
             found.leave(name, f"{key}: no session is kept for it here.", fix)
+    for key in ("default.acr.values", "acr.loa.map"):
+        if text(attributes, key) not in {"", "{}"}:
+            fix = "let its purpose require the assurance that it needs: docs/write-a-purpose.md."
+            found.leave(name, f"{key}: which assurance it asks for is not carried.", fix)
     _mappers(client, name, found)
 
 
@@ -184,9 +195,9 @@ def _addresses(client: Mapping[str, object], written: list[str], name: str, foun
 def _saml_client(client: Mapping[str, object], name: str, found: Found) -> None:
     attributes = table(client, "attributes")
     wild = [uri for uri in texts(client.get("redirectUris")) if "*" in uri]
-    whole = [uri for uri in texts(client.get("redirectUris")) if "*" not in uri]
+    # A redirect address may be any page of it: answers go there for a request that names it, and never by themselves
     posts = text(attributes, "saml_assertion_consumer_url_post") or next(
-        iter(_addresses(client, whole[:1], name, found)), ""
+        _addresses(client, texts(client.get("adminUrl")), name, found), ""
     )
     artifact = text(attributes, "saml_assertion_consumer_url_artifact")
     if not posts:

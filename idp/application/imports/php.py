@@ -17,7 +17,7 @@ from idp.application.imports.values import Unread
 # An array in an array, and so on: SimpleSAMLphp's own go five deep
 MAX_DEPTH = 32
 _TOKEN = re.compile(
-    r"(?P<space>\s+|//[^\n]*|#(?!\[)[^\n]*|/\*.*?\*/)"
+    r"(?P<space>\s+|(?://|#(?!\[))(?:(?!\?>)[^\n])*|/\*.*?\*/)"
     r"|(?P<single>'(?:[^'\\]|\\.)*')|(?P<double>\"(?:[^\"\\]|\\.)*\")"
     r"|(?P<heredoc><<<[ \t]*(?P<mark>['\"]?)(?P<label>[A-Za-z_]\w*)(?P=mark)\n.*?\n[ \t]*(?P=label)\b)"
     # One that never ends takes the rest of the file: looking for its end from each sign would take hours
@@ -63,6 +63,9 @@ def _tokens(source: str, start: int) -> Iterator[_Token]:
     line, counted = 1, 0
     for found in _TOKEN.finditer(source, start):
         if found.lastgroup == "close":
+            if source[found.end() :].strip():
+                written = 1 + source.count("\n", 0, found.start())
+                raise ValueError(f"has more after the ?> in line {written}: take it and the next <?php out of a copy.")
             return
         if found["space"] is not None:
             continue

@@ -89,6 +89,10 @@ def test_without_a_purpose_a_service_is_a_draft_that_no_broker_reads(city: Path,
         ({"standardFlowEnabled": False, "serviceAccountsEnabled": True}, "signs nobody in by the code flow"),
         ({"clientAuthenticatorType": "client-secret-jwt"}, "authenticates by client-secret-jwt"),
         ({"attributes": {"request.object.required": "request only"}}, "would be weaker here"),
+        ({"attributes": {"minimum.acr.value": "3"}}, "is protected by minimum.acr.value"),
+        ({"attributes": {"client.secret.expiration.time": "1000"}}, "is protected by client.secret.expiration.time"),
+        ({"authenticationFlowBindingOverrides": {"browser": "two-factors"}}, "signs in by a flow of its own"),
+        ({"protocol": "saml", "authenticationFlowBindingOverrides": {"browser": "f"}}, "signs in by a flow of its own"),
         ({"clientId": "tickets of the city"}, "is no name"),
     ],
 )
@@ -106,6 +110,8 @@ def test_a_client_that_could_only_be_carried_weaker_or_broken_is_left_with_its_r
         ({"implicitFlowEnabled": True}, "the implicit flow"),
         ({"directAccessGrantsEnabled": True}, "the password grant"),
         ({"attributes": {}}, "need not send PKCE there"),
+        ({"attributes": {"default.acr.values": "3"}}, "default.acr.values: which assurance it asks for"),
+        ({"attributes": {"acr.loa.map": '{"3":3}'}}, "acr.loa.map: which assurance it asks for"),
         ({"attributes": {"backchannel.logout.url": "https://t.example/out"}}, "no session is kept"),
         (
             {"protocolMappers": [{"name": "nickname", "protocolMapper": "script-nick.js", "config": {}}]},
@@ -166,6 +172,18 @@ def test_a_service_of_saml_is_registered_no_weaker_than_here(
     assert (party is not None) is registered
     if party is not None and party.saml is not None and "saml_name_id_format" in attributes:
         assert party.saml.subject is SubjectKind.PAIRWISE_ID
+
+
+@pytest.mark.parametrize("admin", ["", LIBRARY_ACS])
+def test_answers_of_saml_go_where_keycloak_sends_them_and_never_to_another_page_of_the_service(
+    city: Path, peer: Path, admin: str
+) -> None:
+    pages = {"redirectUris": [f"{LIBRARY}/welcome"], "adminUrl": admin}
+    file = realm(peer, {**saml_client(peer, saml_assertion_consumer_url_post=""), **pages})
+    result = imported(city, "keycloak", file, *PURPOSE, "--json")
+    assert admin or "has no address for answers by POST" in left(result)
+    services = [one.saml for one in load_configuration(city).parties.values() if one.saml]
+    assert [read_service_provider(one.metadata).acs_urls for one in services] == ([{0: admin}] if admin else [])
 
 
 def test_a_provider_of_keycloak_is_asked_at_its_endpoint_and_one_of_openid_connect_waits_for_its_metadata(

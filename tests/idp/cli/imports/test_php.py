@@ -73,6 +73,15 @@ def test_a_file_that_never_closes_what_it_opens_ends(text: str) -> None:
     assert assigned or skipped
 
 
+@pytest.mark.parametrize(
+    "between", ["?>\n<?php", "// no comment holds ?>\n<?php", "# nor one of this kind ?><?php", "?> <p>"]
+)
+def test_a_second_block_is_refused_since_it_may_change_what_the_first_one_says(between: str) -> None:
+    with pytest.raises(ValueError, match="has more after the \\?> in line 2"):
+        read_php(f"<?php $metadata['a'] = ['b' => 1];\n{between} unset($metadata['a']);")
+    assert read_php("<?php $a = '?>'; // the end ?>\n \n")[0][0].value == "?>"
+
+
 def test_a_page_is_no_php() -> None:
     with pytest.raises(ValueError, match="does not begin"):
         read_php("<html><?php $a = 1;")
