@@ -25,6 +25,7 @@ from connectors.signatures.parse import (
     canonical,
     parse_canonical,
     parse_message,
+    without_comments,
 )
 from connectors.signatures.pinned_keys import PinnedKey
 from connectors.signatures.profile import SIGNATURE
@@ -161,15 +162,18 @@ class _Document:
         return root
 
     def piece(self) -> Element | None:
-        """The root with the next piece of its content, None behind the last."""
+        """The root with the next piece of its content, as its canonical form has it; None behind the last."""
         size = PIECE
         while self._buffer or not self._ended:
             octets, whole = self._cut(size)
             try:
-                return parse_canonical(self._head + octets + (b"" if whole else self._tail))
+                tree = parse_canonical(self._head + octets + (b"" if whole else self._tail))
             except AssertionRejected:
                 if whole:
                     raise
+            else:
+                without_comments(tree)
+                return tree
             # It was cut inside of a comment, or of a group: take more
             self._buffer, size = octets + self._buffer, 2 * max(size, len(octets))
         return None

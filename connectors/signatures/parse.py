@@ -261,6 +261,11 @@ def parse_canonical(octets: bytes) -> Element:
         raise AssertionRejected("not_well_formed", "a message that is not well-formed") from None
 
 
+def without_comments(root: Element) -> None:
+    """Take the comments out of a tree: no signature covers them, and they would part the texts that it does cover."""
+    etree.strip_elements(root, etree.Comment, with_tail=False)
+
+
 def ids(root: Element) -> list[str]:
     """Every ID value in the tree, each as often as it stands."""
     values: list[str] = []

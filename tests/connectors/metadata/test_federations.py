@@ -173,6 +173,12 @@ def test_tags_in_a_processing_instruction_move_no_entity_and_a_prefix_may_be_any
         assert found.entity(entity_id, NOW).octets == canonical(whole[entity_id])
 
 
+def test_a_comment_which_no_signature_covers_changes_no_fact() -> None:
+    octets = document()
+    commented = octets.replace(b"refeds.org/category/", b"refeds.org/category<!-- -->/")
+    assert index_of(commented).rows == index_of(octets).rows
+
+
 def test_a_signature_over_an_entity_vouches_for_no_aggregate() -> None:
     moved = document().replace(b'ID="_all-6"', b'ID="_other"', 1)
     keys = [key_of_certificate(made.certificate("federation"), SAML2INT)]
