@@ -112,12 +112,16 @@ class FederationSources:
     def approve(self, federation_id: FederationId, digest: str) -> None:
         """Let the copy that waits count, if it is what `digest` names. Raises `RequestRefused`."""
         folder = self._federations.folder(federation_id)
-        waiting = self._federations.waiting(federation_id)
-        if waiting is None or waiting.head.digest != digest:
-            detail = f"nothing of {federation_id} that waits has this digest: look at it again."
-            raise RequestRefused(detail, code="approval_refused", public="This approval is refused. " + detail)
-        (folder / WAITING).replace(folder / INDEX)
-        tidy(folder, self._seal)
+        # Nobody else writes meanwhile: what counts then is what was looked at
+        with _alone(folder) as alone:
+            waiting = self._federations.waiting(federation_id)
+            if not alone:
+                raise _refused(f"another process fetches {federation_id} now: try it again.")
+            if waiting is None or waiting.head.digest != digest:
+                raise _refused(f"nothing of {federation_id} that waits has this digest: look at it again.")
+            put(folder, waiting, self._seal, name=INDEX)
+            (folder / WAITING).unlink()
+            tidy(folder, self._seal)
         self._federations.look()
 
     def _fetch(self, federation: Federation, folder: Path, last: LastFetch | None, now: int) -> None:
@@ -147,6 +151,10 @@ class FederationSources:
             return None
         head = replace(index.head, etag="") if (folder / WAITING).exists() else index.head
         return Index(head, index.rows if federation.kind == MDQ else ())
+
+
+def _refused(detail: str) -> RequestRefused:
+    return RequestRefused(detail, code="approval_refused", public="This approval is refused. " + detail)
 
 
 def _note(folder: Path, what: LastFetch) -> None:

@@ -14,7 +14,7 @@ from connectors.metadata.federations import Federations
 from idp.protocols.saml.federation_child import Job, in_child
 from idp.protocols.saml.federation_sources import FederationSources, tried
 from policies.errors import PeerUnavailable, RequestRefused
-from policies.federations import FILE, Federation
+from policies.federations import FILE, Federation, FederationId
 from policies.parties import EntityId
 from tests.benchmarks import metadata_made as made
 from tests.connectors.metadata.test_federations import DAY, FEDERATION, IDP, NOW, document, federation, seal
@@ -122,3 +122,22 @@ def test_what_differs_waits_for_an_approval_where_it_is_wanted(tmp_path: Path) -
     world.sources.refresh(FEDERATION, 2 * later - NOW)
     assert world.sources.in_use(FEDERATION, later).digest == first.digest
     assert world.sources.pending(later, FEDERATION)
+
+
+def test_what_comes_while_an_operator_approves_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(tmp_path, approves=True)
+    world.file.write_bytes(document())
+    world.sources.refresh(FEDERATION, NOW)
+    (first,) = world.sources.pending(NOW, FEDERATION)
+    _, others = world.worker()
+    look = world.held.waiting
+
+    def meanwhile(federation_id: FederationId) -> Index | None:
+        found = look(federation_id)
+        world.file.write_bytes(document(lambda rest: rest.replace("/idp/sso/post", "/idp/sso/next"), days=9))
+        others.refresh(FEDERATION, NOW + world.federation.refresh_seconds)
+        return found
+
+    monkeypatch.setattr(world.held, "waiting", meanwhile)
+    world.sources.approve(FEDERATION, first.digest)
+    assert world.sources.in_use(FEDERATION, NOW).digest == first.digest
