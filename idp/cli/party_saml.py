@@ -2,14 +2,16 @@
 
 import os
 import shlex
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from connectors.formats.service_provider import ServiceProviderFacts, read_service_provider
+from connectors.metadata.federation_index import ends
 from connectors.metadata.pinned_service import pinned_service
-from connectors.signatures.parse import MAX_METADATA
+from connectors.signatures.parse import MAX_METADATA, parse_metadata
 from idp.application.load import load_all
 from idp.application.register_party import Registration, attributes_for, faults, files_written
 from idp.cli.console import COULD_NOT_RUN, NO, answer, trying
@@ -103,13 +105,18 @@ def _read(path: Path, *, as_json: bool) -> tuple[bytes, ServiceProviderFacts]:
     try:
         with path.open("rb") as file:
             octets = file.read(MAX_METADATA + 1)
-        return octets, read_service_provider(octets)
+        facts = read_service_provider(octets)
     except OSError as error:
         what = f"cannot be read: {error.strerror}."
         end(problem(COMMAND, "--metadata", what, "name a file."), COULD_NOT_RUN, as_json=as_json)
     except ValueError as error:
         fix = "give the EntityDescriptor of the service, as its operator published it."
         end(problem(COMMAND, "--metadata", f"is refused: {error}", fix), NO, as_json=as_json)
+    now = int(time.time())
+    if ends(parse_metadata(octets), now + 1) <= now:
+        what = "has ended, or a role in it: its validUntil is past, or no time."
+        end(problem(COMMAND, "--metadata", what, "get that of today from its operator."), NO, as_json=as_json)
+    return octets, facts
 
 
 def text_of(asked: Registration, service: SamlService, purpose: Purpose, metadata: str, *, in_sector: bool) -> str:

@@ -14,6 +14,8 @@ NO_PKCE = (
 ITS_LOGOUT = (
     "pin its own metadata in place of what was written; a service also needs a session group: docs/sessions-and-logout.md."
 )
+# What to do for an entity that has ended: whoever has its keys by now is nobody we know
+ENDED = "get its metadata of today from its operator, and pin that: docs/reference.md."
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,18 @@
 import base64
 import binascii
 import re
+import time
 from collections.abc import Iterable, Iterator, Sequence
 
 from lxml import etree
 
+from connectors.formats.grammar import instant
+from connectors.metadata.federation_index import ends
 from connectors.signatures.elements import add_key, child, made
 from connectors.signatures.parse import Element, attributes, parse_metadata
 from connectors.signatures.profile import DS
 from connectors.wire.names import ARTIFACT, MD, POST, REDIRECT, SAMLP, md
+from policies.errors import AssertionRejected
 
 _ARMOUR = re.compile(r"-----(?:BEGIN|END) CERTIFICATE-----|\s+")
 # Where questions may go to an identity provider of ours, and answers to a service
@@ -48,13 +52,26 @@ def provider_metadata(entity_id: str, asked_at: Iterable[tuple[str, str]], signi
 
 
 def entities(octets: bytes, role: str) -> Iterator[tuple[str, bytes]]:
-    """Each entity of a role in a file of metadata, also of an aggregate, with its own file. ValueError with words."""
+    """Each entity of a role in a file of metadata, also of an aggregate, with its own file. ValueError with words.
+
+    The file of one that has ended is empty.
+    """
     root = parse_metadata(octets)
     found = [root] if root.tag == md("EntityDescriptor") else [*root.iter(md("EntityDescriptor"))]
     for one in found:
         if one.find(md(role)) is not None:
             one.tail = None
-            yield attributes(one).get("entityID", ""), octets if one is root else _octets(one)
+            held = b"" if _has_ended(one, int(time.time())) else octets if one is root else _octets(one)
+            yield attributes(one).get("entityID", ""), held
+
+
+def _has_ended(entity: Element, now: int) -> bool:
+    """Whether the entity, a role of it or a group around it has ended, or ends at what is no time."""
+    around = [text for one in entity.iterancestors() if (text := attributes(one).get("validUntil")) is not None]
+    try:
+        return min([ends(entity, now + 1), *(instant(text, "the metadata") for text in around)]) <= now
+    except AssertionRejected:
+        return True
 
 
 def title_of(octets: bytes) -> str:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from idp.application.imports.found import NO_PKCE, Found, FoundClient, FoundProvider, FoundService, Unreadable
+from idp.application.imports.found import ENDED, NO_PKCE, Found, FoundClient, FoundProvider, FoundService, Unreadable
 from idp.application.imports.metadata import entities, title_of
 from idp.application.imports.values import rows, table, text, texts, unread
 from idp.application.imports.yaml_text import read_yaml
@@ -97,7 +97,11 @@ def _entities(folder: Path, of: str, config: Mapping[str, object], role: str, fo
         paths = sorted((folder / named).glob("*.xml")) if (folder / named).is_dir() else [folder / named]
         for path in paths:
             try:
-                yield from entities(read_whole(path, MAX_FILE), role)
+                for entity_id, octets in entities(read_whole(path, MAX_FILE), role):
+                    if octets:
+                        yield entity_id, octets
+                    else:
+                        found.leave(entity_id, f"{path.name}: it has ended, or a group around it.", ENDED)
             except OSError as error:
                 found.leave(of, f"{path} cannot be read: {error.strerror}.", "let this command read it, and import again.")
             except ValueError as error:

@@ -1,9 +1,11 @@
 """SimpleSAMLphp's `saml20-sp-remote.php`, `saml20-idp-remote.php` and `authsources.php`, or the folder that has them."""
 
+import math
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from idp.application.imports.found import ITS_LOGOUT, Found, FoundProvider, FoundService, Unreadable
+from idp.application.imports.found import ENDED, ITS_LOGOUT, Found, FoundProvider, FoundService, Unreadable
 from idp.application.imports.metadata import ANSWERED, ASKED, certificate, provider_metadata, service_metadata
 from idp.application.imports.php import Assigned, read_php
 from idp.application.imports.values import flag, rows, table, text, texts, unread
@@ -72,10 +74,17 @@ def _unevaluated(of: str, value: object, found: Found) -> None:
 def _entry(path: Path, each: Assigned, found: Found) -> None:
     if path.name == SOURCES and each.variable == "config" and not each.key:
         _sources(table(each.value), found)
+    elif each.variable == "metadata" and each.key and _has_ended(table(each.value)):
+        found.leave(each.key, "has ended by its `expire`, or by what is no time.", ENDED)
     elif each.variable == "metadata" and each.key:
         (_service if path.name == SERVICES else _provider)(path, each, found)
     else:
         found.leave(path.name, f"line {each.line}: ${each.variable} is not what the file is for.", "nothing.")
+
+
+def _has_ended(entity: Mapping[str, object]) -> bool:
+    end = entity.get("expire", math.inf)
+    return not (isinstance(end, int | float) and end > time.time())
 
 
 def _service(path: Path, entry: Assigned, found: Found) -> None:

@@ -53,6 +53,8 @@ def test_a_service_is_registered_for_what_its_purpose_needs_and_its_operator_is_
         ("SPSSODescriptor", "IDPSSODescriptor", "exactly one SPSSODescriptor"),
         ("<md:SPSSODescriptor", "<!DOCTYPE a><md:SPSSODescriptor", "doctype"),
         ('use="signing"', 'use="encryption"', "no certificate for signing"),
+        ("<md:EntityDescriptor", '<md:EntityDescriptor validUntil="2001-01-01T00:00:00Z"', "has ended"),
+        ("<md:SPSSODescriptor", '<md:SPSSODescriptor validUntil="2001-01-01T00:00:00Z"', "has ended"),
     ],
 )
 def test_metadata_that_is_none_of_a_service_is_refused_and_nothing_is_left(
@@ -63,6 +65,13 @@ def test_metadata_that_is_none_of_a_service_is_refused_and_nothing_is_left(
     result = add(city, metadata)
     assert (result.exit_code, words in result.stderr) == (1, True), result.output
     assert contents(city) == before
+
+
+def test_metadata_that_ends_later_is_taken(city: Path, metadata: Path) -> None:
+    later = '<md:EntityDescriptor validUntil="2999-01-01T00:00:00Z"'
+    metadata.write_text(metadata.read_text().replace("<md:EntityDescriptor", later))
+    assert "2999" in metadata.read_text()
+    assert add(city, metadata).exit_code == 0
 
 
 def test_a_name_that_is_taken_and_a_sector_that_is_missing_are_refused_and_nothing_is_left(

@@ -165,6 +165,7 @@ declare(strict_types=1);
 /* one service */
 $metadata['{LIBRARY}'] = array (
   'entityid' => '{LIBRARY}', // as its key
+  'expire' => 32503680000,
   'name' => array('en' => 'City library'),
   'AssertionConsumerService' => array (
     0 => array ('Binding' => 'urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST', 'Location' => '{LIBRARY_ACS}', 'index' => 0),
@@ -180,6 +181,7 @@ $metadata['{LIBRARY}'] = array (
 <?php
 $metadata["{COUNTRY}"] = [
     'SingleSignOnService' => '{COUNTRY_SSO}',
+    'expire' => 32503680000.0,
     'certificate' => 'country.crt',
 ];
 """,

@@ -237,6 +237,36 @@ def test_a_proxy_of_satosa_is_read_with_the_files_that_it_names(city: Path, peer
     assert ("urn:oid:2.5.4.4", ("family_name", "")) in provider.attributes.items()
 
 
+@pytest.mark.parametrize(
+    ("end", "ended"), [("2001-01-01T00:00:00Z", True), ("soon", True), ("2999-01-01T00:00:00Z", False)]
+)
+@pytest.mark.parametrize("of", ["EntitiesDescriptor", "EntityDescriptor", "SPSSODescriptor"])
+def test_an_entity_that_has_ended_by_itself_by_a_role_or_by_a_group_is_left_alone(
+    city: Path, peer: Path, of: str, end: str, *, ended: bool
+) -> None:
+    file, metadata = peer_files.satosa(peer), peer / "metadata" / "sps.xml"
+    group = f"<md:EntitiesDescriptor>{peer_files.service_metadata(peer)}</md:EntitiesDescriptor>"
+    text = metadata.read_text().replace(peer_files.service_metadata(peer), group)
+    before, _, after = text.partition(f"<md:{of}>") if of == "EntitiesDescriptor" else text.partition(f"<md:{of} ")
+    close = ">" if of == "EntitiesDescriptor" else " "
+    metadata.write_text(f'{before}<md:{of} validUntil="{end}"{close}{after}')
+    lines = left(imported(city, "satosa", file, *PURPOSE, "--country", "EE", "--json"))
+    assert (f"{LIBRARY}: sps.xml: it has ended" in lines) is ended
+    there = {"tickets", "pool.storkhaven.example"} | (set() if ended else {LIBRARY_NAME})
+    assert {*load_configuration(city).parties} == there
+
+
+@pytest.mark.parametrize("end", ["1000", "null", "'never'", "getenv('END')"])
+def test_what_expired_in_simplesamlphp_is_left(city: Path, peer: Path, end: str) -> None:
+    folder = peer_files.simplesamlphp(peer, inside=f"'expire' => {end},")
+    provider = folder / "metadata" / "saml20-idp-remote.php"
+    provider.write_text(provider.read_text().replace("'certificate'", f"'expire' => {end}, 'certificate'"))
+    lines = left(imported(city, "simplesamlphp", folder, *PURPOSE, "--country", "EE", "--json"))
+    for entity in (LIBRARY, peer_files.COUNTRY):
+        assert f"{entity}: has ended by its `expire`" in lines
+    assert not load_configuration(city).parties
+
+
 def test_a_provider_that_is_asked_over_http_is_left(city: Path, peer: Path) -> None:
     folder = peer_files.simplesamlphp(peer)
     file = folder / "metadata" / "saml20-idp-remote.php"
