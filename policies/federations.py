@@ -44,6 +44,11 @@ class Federation:
     wanted: tuple[str, ...] = ()
 
     @property
+    def origin(self) -> str:
+        """SHA-256 of where it comes from and who signs it: of two copies with the same, one is the newer."""
+        return sha256(repr((self.kind, self.location, self.signers)).encode()).hexdigest()
+
+    @property
     def digest(self) -> str:
         """SHA-256 of what a copy was judged by: one that another registration let in counts for nothing."""
         only = [sorted(names) for names in (self.only.authorities, self.only.categories, self.only.roles)]

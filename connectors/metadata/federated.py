@@ -27,8 +27,11 @@ class FederatedEntity:
 class FederatedEntities(Protocol):
     """The entities of all registered federations: `connectors.metadata.federations.Federations`. For any thread."""
 
-    def entity(self, entity_id: EntityId, now: int) -> FederatedEntity:
-        """The entity as it may be used now. Raises `PeerUnavailable`, which says why not: none knows it, or it ended."""
+    def entity(self, entity_id: EntityId, now: int, federation: str = "") -> FederatedEntity:
+        """The entity as it may be used now, of this federation alone where one is named.
+
+        Raises `PeerUnavailable`, which says why not: none knows it, or it ended.
+        """
 
     def among(self, federation: FederationId, role: str) -> Iterable[EntityId]:
         """The entity ids of a federation that have a role, "idp" or "sp", as far as they count."""

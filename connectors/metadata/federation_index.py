@@ -64,6 +64,7 @@ class CopyHead:
     etag: str = ""
     deviations: Sequence[str] = ()  # none yet is known of a federation
     registered: str = ""  # `Federation.digest` of the registration that let it in
+    origin: str = ""  # its `Federation.origin`
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,7 @@ def indexed(
         left_out=dict(left_out),
         etag=etag,
         registered=federation.digest,
+        origin=federation.origin,
     )
     if held is not None:
         check_newer(head, held)

@@ -97,6 +97,7 @@ def queried(
         left_out=dict(left_out),
         etag=json.dumps(new_tags),
         registered=federation.digest,
+        origin=federation.origin,
     )
     return Index(head, rows)
 

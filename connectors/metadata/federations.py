@@ -171,14 +171,14 @@ class Federations:
             return None
         return found if found.head.registered == self.registered[federation_id].digest else None
 
-    def entity(self, entity_id: EntityId, now: int) -> FederatedEntity:
+    def entity(self, entity_id: EntityId, now: int, federation: str = "") -> FederatedEntity:
         """`FederatedEntities.entity`."""
         if entity_id in self.pinned:
             raise PeerUnavailable(f"the metadata of {entity_id} is pinned: no federation speaks for it.")
-        why = f"no federation knows {entity_id}."
+        why = f"no federation knows {entity_id}, or not the one that is named for it."
         for federation_id in self.registered:
             copy = self._copies.get(federation_id)
-            if copy is None:
+            if copy is None or federation not in {"", federation_id}:
                 continue
             try:
                 found = self._parsed.get((federation_id, entity_id)) or self._first(federation_id, copy, entity_id)

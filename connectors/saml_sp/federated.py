@@ -54,10 +54,8 @@ class FederatedConnector:
 
     def _now(self, now: int) -> Connector:
         """The connector of what counts now. Raises `PeerUnavailable`."""
-        found, made = self._entities.entity(self._provider.entity_id, now), self._made
-        if found.federation != self._provider.federation:
-            what = f"{self._provider.entity_id} is one of {found.federation}, and not of {self._provider.federation}."
-            raise PeerUnavailable(what)
+        found = self._entities.entity(self._provider.entity_id, now, self._provider.federation)
+        made = self._made
         if made is None or made[0] != found.octets:
             try:
                 made = self._made = found.octets, self._make(replace(self._provider, metadata=found.octets))

@@ -38,10 +38,10 @@ def provider() -> IdentityProvider:
 @dataclass
 class Entities:
     octets: bytes = b"first"
-    federation: FederationId = RESEARCH
 
-    def entity(self, entity_id: EntityId, now: int) -> FederatedEntity:
-        return FederatedEntity(entity_id, self.federation, self.octets, now + 1, frozenset({"idp"}), "", frozenset())
+    def entity(self, entity_id: EntityId, now: int, federation: str = "") -> FederatedEntity:
+        assert federation == RESEARCH
+        return FederatedEntity(entity_id, RESEARCH, self.octets, now + 1, frozenset({"idp"}), "", frozenset())
 
     def among(self, federation: FederationId, role: str) -> list[EntityId]:
         raise NotImplementedError
@@ -77,11 +77,6 @@ def test_metadata_of_this_moment_counts_and_a_connector_is_made_once_for_it() ->
     entities.octets = b"second"
     assert connector.request(ASK, 3)[0] == Redirect("second")
     assert made == [b"first", b"second"]
-
-
-def test_an_entity_of_another_federation_is_not_asked() -> None:
-    with pytest.raises(PeerUnavailable, match="is one of other"):
-        FederatedConnector(provider(), Entities(federation=FederationId("other")), Made).request(ASK, 1)
 
 
 def test_metadata_that_cannot_be_used_takes_away_this_provider_alone() -> None:

@@ -102,7 +102,7 @@ class Sources:
         entities: FederatedEntities,
     ) -> None:
         self._nodes, self._entities = nodes, entities
-        self._federated = frozenset(one.entity_id for one in configuration.providers.values() if one.federation)
+        self._federated = {one.entity_id: one.federation for one in configuration.providers.values() if one.federation}
         found = ((one.entity_id, connectors.get(name)) for name, one in configuration.providers.items())
         self._fetching: dict[EntityId, Fetching] = {}
         for name, one in found:
@@ -116,14 +116,14 @@ class Sources:
     def digest(self, entity_id: EntityId, now: int) -> str:
         """See `Nodes`."""
         if entity_id in self._federated:
-            return keys_digest(self._entities.entity(entity_id, now))
+            return keys_digest(self._entities.entity(entity_id, now, self._federated[entity_id]))
         return self._nodes.digest(entity_id, now)
 
     def available(self, entity_id: EntityId, now: int) -> bool:
         """See `Nodes`."""
         if entity_id in self._federated:
             try:
-                return self._entities.entity(entity_id, now).valid_until > now
+                return self._entities.entity(entity_id, now, self._federated[entity_id]).valid_until > now
             except PeerUnavailable:
                 return False
         found = self._fetching.get(entity_id)

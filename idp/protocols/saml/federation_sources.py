@@ -125,7 +125,7 @@ class FederationSources:
         self._federations.look()
 
     def _fetch(self, federation: Federation, folder: Path, last: LastFetch | None, now: int) -> None:
-        held = self._held(federation, folder)
+        former, held = self._opened(folder, INDEX), self._held(federation, folder)
         try:
             came = self._run(Job(federation, folder, held, now, self._demo))
         except FetchError as error:
@@ -133,7 +133,11 @@ class FederationSources:
             _note(folder, LastFetch(now, failures, error.check, error.detail, error.mend))
             raise
         if came is not None:
-            waits = federation.approves and (held is None or held.head.digest != came.head.digest)
+            same = former is not None and (former.head.registered, former.head.digest) == (
+                federation.digest,
+                came.head.digest,
+            )
+            waits = federation.approves and not same
             put(folder, came, self._seal, name=WAITING if waits else INDEX)
             if not waits:
                 (folder / WAITING).unlink(missing_ok=True)
@@ -142,15 +146,25 @@ class FederationSources:
         self._federations.look()
 
     def _held(self, federation: Federation, folder: Path) -> Index | None:
+        """What a new copy may not be older than: the one that waits, else the one that counts."""
+        for name in (WAITING, INDEX):
+            index = self._opened(folder, name)
+            if index is None or index.head.origin != federation.origin:
+                continue
+            head = index.head
+            if head.registered != federation.digest:
+                # Another filter: the same document says other things now, and ends when it did
+                head = replace(head, etag="", valid_until=head.valid_until - 1)
+            elif name == WAITING and not federation.approves:
+                head = replace(head, etag="")
+            return Index(head, index.rows if federation.kind == MDQ else ())
+        return None
+
+    def _opened(self, folder: Path, name: str) -> Index | None:
         try:
-            index = opened(folder, self._seal, INDEX)
+            return opened(folder, self._seal, name)
         except (OSError, ValueError):
             return None
-        if index.head.registered != federation.digest:
-            # Another key, another filter: nothing of it counts any more, its tag least of all
-            return None
-        head = replace(index.head, etag="") if (folder / WAITING).exists() else index.head
-        return Index(head, index.rows if federation.kind == MDQ else ())
 
 
 def _refused(detail: str) -> RequestRefused:

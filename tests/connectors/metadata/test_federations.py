@@ -269,6 +269,7 @@ def test_nothing_shadows_a_pinned_entity_nor_one_of_an_earlier_federation(tmp_pa
     kept(tmp_path, document(lambda rest: rest.replace("/idp/sso/post", "/idp/sso/other")), federation_id=second)
     both = served(tmp_path, federation(), federation(federation_id=second))
     assert both.entity(entity_id, NOW).federation == FEDERATION
+    assert both.entity(entity_id, NOW, second).federation == second
     with pytest.raises(PeerUnavailable, match="pinned"):
         served(tmp_path, pinned=(entity_id,)).entity(entity_id, NOW)
     assert entity_id not in set(served(tmp_path, pinned=(entity_id,)).among(FEDERATION, "idp"))

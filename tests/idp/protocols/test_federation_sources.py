@@ -14,7 +14,7 @@ from connectors.metadata.federations import Federations
 from idp.protocols.saml.federation_child import Job, in_child
 from idp.protocols.saml.federation_sources import FederationSources, tried
 from policies.errors import PeerUnavailable, RequestRefused
-from policies.federations import FILE, Federation, FederationId
+from policies.federations import FILE, Federation, FederationFilter, FederationId
 from policies.parties import EntityId
 from tests.benchmarks import metadata_made as made
 from tests.connectors.metadata.test_federations import DAY, FEDERATION, IDP, NOW, document, federation, seal
@@ -141,3 +141,34 @@ def test_what_comes_while_an_operator_approves_does_not_count(tmp_path: Path, mo
     monkeypatch.setattr(world.held, "waiting", meanwhile)
     world.sources.approve(FEDERATION, first.digest)
     assert world.sources.in_use(FEDERATION, NOW).digest == first.digest
+
+
+def other(days: int, where: str = "old") -> bytes:
+    return document(lambda rest: rest.replace("/idp/sso/post", f"/idp/sso/{where}"), days=days)
+
+
+def test_no_older_copy_comes_back_when_a_registration_changes(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.file.write_bytes(document(days=8))
+    world.sources.refresh(FEDERATION, NOW)
+    world.federation = replace(world.federation, only=FederationFilter(roles=frozenset({"idp"})))
+    world.held, world.sources = world.worker()
+    world.file.write_bytes(other(days=7))
+    assert world.refused(NOW + 30) == "metadata_old"
+    # The very document of before is no older than itself
+    world.file.write_bytes(document(days=8))
+    world.sources.refresh(FEDERATION, NOW + DAY)
+    assert world.held.entity(ENTITY, NOW)
+
+
+def test_no_older_copy_takes_the_place_of_one_that_waits(tmp_path: Path) -> None:
+    world = World(tmp_path, approves=True)
+    world.file.write_bytes(document(days=3))
+    world.sources.refresh(FEDERATION, NOW)
+    world.sources.approve(FEDERATION, world.sources.pending(NOW, FEDERATION)[0].digest)
+    world.file.write_bytes(other(9, "next"))
+    world.sources.refresh(FEDERATION, NOW + DAY)
+    world.file.write_bytes(other(5))
+    assert world.refused(NOW + 2 * DAY) == "metadata_old"
+    (waiting,) = world.sources.pending(NOW, FEDERATION)
+    assert waiting.valid_until == NOW + 9 * DAY
