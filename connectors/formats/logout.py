@@ -8,7 +8,7 @@
   <saml:Issuer> <samlp:Status>
 ```
 
-`connectors.logout_checks` demands what the schema leaves open: Destination, NotOnOrAfter and InResponseTo. Refused by name:
+`connectors.logout_checks` demands what the schema leaves open: Destination and InResponseTo. Refused by name:
 EncryptedID, BaseID and all other Extensions; everything else that we do not name is refused as unknown.
 """
 

@@ -134,7 +134,7 @@ _LOGOUT_REQUEST = (
     *_SIGNATURES,
     CheckStep(_SAYS, f"{_GRAMMAR} encrypted_id base_id"),
     CheckStep(_SENT, "issuer destination logout_issued consent"),
-    CheckStep("It has an end, and that has not come.", "logout_end logout_expired"),
+    CheckStep("Its end has not come, where it has one.", "logout_expired"),
     CheckStep(
         "It says whom and which sessions it means, and why in a form of SAML's.", "logout_reason name_id session_index"
     ),
@@ -185,7 +185,7 @@ _REDIRECT = (
     CheckStep("It answers the request, where it is an answer.", "in_response_to", "request id"),
     CheckStep(
         "What it asks, or tells, is in a form that is taken.",
-        f"{_ANSWERED} {_ASKED} logout_end logout_expired logout_reason name_id session_index logout_status",
+        f"{_ANSWERED} {_ASKED} logout_expired logout_reason name_id session_index logout_status",
     ),
 )
 _TOKEN = (

@@ -31,7 +31,6 @@ KNOWN = (
         peer_scripts.node_saml,
         all_but("reads requests by post", "reads requests by redirect", "hears encrypted", "begins logout by post"),
         SP,
-        names_no_end=True,
     ),
     # An identity provider
     Known(
@@ -39,7 +38,6 @@ KNOWN = (
         peer_scripts.samlp,
         all_but("asks by post", "asks by redirect", "hears", "hears encrypted"),
         IDP,
-        names_no_end=True,
     ),
     # It encrypts by AES-CBC
     Known("lasso", peer_scripts.lasso, all_but("answers encrypted", "hears encrypted"), IDP),

@@ -73,8 +73,6 @@ class Known:
     opening: Opening
     abilities: frozenset[Ability]
     role: str
-    # Its LogoutRequests have no NotOnOrAfter, which SAML leaves to their senders
-    names_no_end: bool = False
 
 
 def all_but(*without: Ability) -> frozenset[Ability]:

@@ -295,7 +295,6 @@ def _logout(bench: MessageBench) -> Table:
     many = "".join(f"{session}{number}</samlp:SessionIndex>" for number in range(_TOO_MANY_SESSIONS))
     encrypted = f"<saml:EncryptedID><x/></saml:EncryptedID>{_sessions(make())}"
     return {
-        "no end": ("logout_end", make().said(NotOnOrAfter=None)),
         "ended": ("logout_expired", make().said(NotOnOrAfter=written(now - SAML2INT.skew))),
         "ended years ago": ("logout_expired", make().said(NotOnOrAfter="2001-01-01T00:00:00Z")),
         "an end without its zone": ("time", make().said(NotOnOrAfter="2099-01-01T00:00:00")),

@@ -71,7 +71,7 @@ def test_every_check_stands_in_the_plan_of_its_kind() -> None:
     assert set(checks_of(MessageKind.METADATA)) == ({*_BEFORE_MEANING} - NOT_OF_METADATA) | OF_METADATA | {"time"}
     assert set(checks_of(MessageKind.CLIENT_ASSERTION)) == set(CLIENT_ASSERTION_CHECKS)
     of_both = {"in_response_to", "logout_status", "status_detail"}
-    of_request = {"logout_end", "logout_expired", "logout_reason", "name_id", "base_id", "session_index", "encrypted_id"}
+    of_request = {"logout_expired", "logout_reason", "name_id", "base_id", "session_index", "encrypted_id"}
     of_logout = _OF_MESSAGES | _GRAMMAR | {*LOGOUT_CHECKS, "status_detail", "encrypted_id"}
     assert set(checks_of(MessageKind.LOGOUT_REQUEST)) == of_logout - of_both
     assert set(checks_of(MessageKind.LOGOUT_RESPONSE)) == of_logout - of_request
