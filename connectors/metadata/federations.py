@@ -1,16 +1,17 @@
 """All registered federations, as their last good copies have them: an entity is judged and parsed when it is first used.
 
-A copy is two files in a private folder, which every worker maps: `octets` and `index` (`federation_index.py`). The index is
+A copy is two files in a private folder, which all workers open: `octets` and `index` (`federation_index.py`). The index is
 sealed with a key of ours, and has the SHA-256 of each entity: who can write into the folder takes away, and adds nothing.
 """
 
 import hmac
-import mmap
 import os
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -40,8 +41,10 @@ class FederationCopy:
         index = opened(folder, seal, name)
         self.head: CopyHead = index.head
         self._rows = {row.entity_id: row for row in index.rows}
-        with (folder / index.head.octets).open("rb") as file:
-            self._octets = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        # Read, and not mapped: where somebody shortens a mapped file, the process ends
+        file = os.open(folder / index.head.octets, os.O_RDONLY)
+        weakref.finalize(self, os.close, file)
+        self._read = partial(os.pread, file)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -57,7 +60,11 @@ class FederationCopy:
     def octets(self, entity_id: str) -> bytes:
         """The canonical octets of an entity, as they stand in the aggregate. KeyError for one that it does not have."""
         row = self._rows[entity_id]
-        return self._octets[row.begin : row.end]
+        return self._read(row.end - row.begin, row.begin)
+
+    def intact(self) -> bool:
+        """Whether its octets are still all those that were verified."""
+        return all(sha256(self.octets(row.entity_id)).hexdigest() == row.digest for row in self.rows())
 
     def judged(self, entity_id: EntityId, federation: FederationId, *, demo: bool) -> FederatedEntity:
         """The entity, parsed and judged. KeyError as `octets`; `FetchError`, `AssertionRejected` if it cannot be used."""

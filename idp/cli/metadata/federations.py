@@ -19,6 +19,7 @@ from connectors.metadata.federations import INDEX, WAITING, FederationCopy, Fede
 from connectors.signatures.aggregate import signed_entity
 from connectors.signatures.parse import attributes
 from connectors.signatures.profile import DS
+from connectors.wire.names import saml
 from idp.application.federations import TenantFederations, federations_of
 from idp.application.operator_acts import within
 from idp.cli.console import NO, YES, answer, doing, say
@@ -29,12 +30,13 @@ from idp.protocols.saml.federation_child import Job
 from idp.protocols.saml.federation_sources import FederationSources, seal_of, tried
 from idp.store.store import open_store
 from idp.system.clock import system_clock
-from policies.errors import RequestRefused
+from policies.errors import AssertionRejected, RequestRefused
 from policies.federations import FederationId
 from policies.parties import EntityId
 
 _EVERY = 8 * 1024 * 1024
 _MEGABYTE = 1024 * 1024
+_SCOPE = "{urn:mace:shibboleth:metadata:1.0}Scope"
 
 
 def federations(desk: NodeDesk) -> TenantFederations:
@@ -161,19 +163,33 @@ def _say_diff(desk: NodeDesk, name: str, before: FederationCopy | None, after: F
 
 
 def _trusted(copy: FederationCopy, entity_id: str) -> frozenset[str]:
-    """What somebody could impersonate an entity with: its certificates and addresses."""
+    """What an entity is trusted by: its certificates, addresses, scopes and attributes."""
     head = copy.head
-    root = signed_entity(head.head.encode(), copy.octets(entity_id), head.tail.encode(), head.key_id).tree()
+    try:
+        root = signed_entity(head.head.encode(), copy.octets(entity_id), head.tail.encode(), head.key_id).tree()
+    except AssertionRejected as error:
+        return frozenset({f"cannot be read ({error.check}): nobody of it is asked or answered"})
     certificates = ("".join((one.text or "").split()) for one in root.iter(f"{{{DS}}}X509Certificate"))
     found = {f"certificate, SHA-256 of its text {sha256(one.encode()).hexdigest()}" for one in certificates}
-    return frozenset(found | {f"address {url}" for one in root.iter("{*}*") if (url := attributes(one).get("Location"))})
+    for one in root.iter("{*}*"):
+        told = attributes(one)
+        found |= {f"address {told[key]}" for key in ("Location", "ResponseLocation") if key in told}
+        if one.tag == _SCOPE:
+            regexp = " (a pattern)" if told.get("regexp") in {"true", "1"} else ""
+            found.add(f"scope {(one.text or '').strip()}{regexp}")
+        elif one.tag == saml("Attribute"):
+            values = sorted(
+                "".join(map(str, value.itertext())).strip() for value in one.iterchildren(saml("AttributeValue"))
+            )
+            found |= {f"attribute {told.get('Name', '')} {value}" for value in values}
+    return frozenset(found)
 
 
 def _changes(before: frozenset[str], after: frozenset[str]) -> Iterator[str]:
     yield from (f"+ {one}" for one in sorted(after - before))
     yield from (f"- {one}" for one in sorted(before - after))
     if before == after:
-        yield "other things than certificates and addresses"
+        yield "other things than certificates, addresses, scopes and attributes"
 
 
 @contextmanager

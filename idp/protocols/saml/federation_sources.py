@@ -16,7 +16,7 @@ from pathlib import Path
 from connectors.addresses import MACHINE, FetchError
 from connectors.metadata.federation_index import CopyHead, Index
 from connectors.metadata.federation_source import tidy
-from connectors.metadata.federations import INDEX, WAITING, Federations, Seal, opened, put
+from connectors.metadata.federations import INDEX, WAITING, FederationCopy, Federations, Seal, opened, put
 from idp.ledger.ledger_keys import LedgerKeys, framed
 from idp.protocols.saml.federation_child import Job, in_child
 from policies.errors import PeerUnavailable, RequestRefused
@@ -131,6 +131,9 @@ class FederationSources:
         except FetchError as error:
             failures = (last.failures if last is not None else 0) + 1
             _note(folder, LastFetch(now, failures, error.check, error.detail, error.mend))
+            with suppress(OSError):
+                # A process that was ended left what it had written
+                tidy(folder, self._seal)
             raise
         if came is not None:
             same = former is not None and (former.head.registered, former.head.digest) == (
@@ -155,10 +158,17 @@ class FederationSources:
             if head.registered != federation.digest:
                 # Another filter: the same document says other things now, and ends when it did
                 head = replace(head, etag="", valid_until=head.valid_until - 1)
-            elif name == WAITING and not federation.approves:
+            elif (name == WAITING and not federation.approves) or not self._intact(folder, name):
+                # It has to come whole, though it may be the same
                 head = replace(head, etag="")
             return Index(head, index.rows if federation.kind == MDQ else ())
         return None
+
+    def _intact(self, folder: Path, name: str) -> bool:
+        try:
+            return FederationCopy(folder, self._seal, name=name).intact()
+        except (OSError, ValueError):
+            return False
 
     def _opened(self, folder: Path, name: str) -> Index | None:
         try:

@@ -64,6 +64,26 @@ def test_a_federation_is_fetched_approved_shown_and_compared(city: Path) -> None
     assert not list((city / "metadata-copies" / "research").glob(".diff*"))
 
 
+def test_a_comparison_shows_what_an_entity_is_trusted_by_and_goes_on_past_one_that_cannot_be_read(city: Path) -> None:
+    told = json.loads(in_process("metadata", "fetch", "research", "--config", city, "--json").stdout.splitlines()[-1])
+    in_process("metadata", "approve", "research", "--digest", told["waiting"], "--config", city, "--json")
+    head, *before = made.unsigned(COUNT, valid_until=written(int(time.time()) + 8 * 24 * 3600))
+    scope, name = "</shibmd:Scope>", made.entity_id(IDP)
+    entities = "".join(before)
+    assert scope in entities
+    entities = entities.replace(scope, f".example{scope}").replace("/category/", "/other/")
+    entities = entities.replace("</md:EntitiesD", "<?x?></md:EntitiesD").replace("<md:SPSSO", "<?x y?><md:SPSSO")
+    entities = entities.replace('/idp/sso/post"', '/idp/sso/post" ResponseLocation="https://idp.example/answers"')
+    (city.parent / "all.xml").write_bytes(made.sign(head, entities))
+    changed = json_of(in_process("metadata", "diff", "research", "--config", city, "--json"))["changed"]
+    assert isinstance(changed, dict)
+    assert "+ address https://idp.example/answers" in changed[name]
+    assert any(one.startswith("+ scope ") and one.endswith(".example") for one in changed[name])
+    lines = [one for what in changed.values() for one in what]
+    assert any("cannot be read (processing_instruction)" in one for one in lines)
+    assert any(one.startswith("- attribute http://macedir.org/entity-category ") for one in lines)
+
+
 def test_a_refused_federation_is_named_with_who_can_mend_it_and_doctor_says_so(city: Path) -> None:
     (city.parent / "all.xml").write_bytes(
         (city.parent / "all.xml").read_bytes().replace(b"/idp/sso/post", b"/idp/sso/pest")

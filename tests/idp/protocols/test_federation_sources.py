@@ -172,3 +172,41 @@ def test_no_older_copy_takes_the_place_of_one_that_waits(tmp_path: Path) -> None
     assert world.refused(NOW + 2 * DAY) == "metadata_old"
     (waiting,) = world.sources.pending(NOW, FEDERATION)
     assert waiting.valid_until == NOW + 9 * DAY
+
+
+def rot(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"/idp/sso", b"/idp/ssx"))
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: os.truncate(path, 9), rot])
+def test_a_damaged_copy_is_refused_and_the_next_fetch_heals_it(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    world = World(tmp_path)
+    world.file.write_bytes(document())
+    world.sources.refresh(FEDERATION, NOW)
+    good = world.held.entity(ENTITY, NOW).octets
+    copy = world.held.copy(FEDERATION)
+    (path,) = (world.folder / FEDERATION).glob("*.octets")
+    damage(path)
+    assert copy is not None
+    # A file that is gone stays with whoever has it open
+    assert copy.intact() != path.exists()
+    held, sources = world.worker()
+    with pytest.raises(PeerUnavailable):
+        held.entity(ENTITY, NOW)
+    sources.refresh(FEDERATION, NOW + world.federation.refresh_seconds)
+    assert held.entity(ENTITY, NOW).octets == good
+
+
+def test_a_process_that_was_ended_leaves_nothing_on_the_disk(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.file.write_bytes(document())
+    world.sources.refresh(FEDERATION, NOW)
+
+    def ended(job: Job) -> Index | None:
+        (job.folder / "half.octets").write_bytes(b"half")
+        raise FetchError("metadata_process", "ended", "")
+
+    world.run = ended
+    assert world.refused(NOW + world.federation.refresh_seconds) == "metadata_process"
+    assert len(list((world.folder / FEDERATION).glob("*.octets"))) == 1
+    assert world.worker()[0].entity(ENTITY, NOW)
