@@ -1,10 +1,12 @@
-"""Our own words of single logout, signed (SAML Core 2.0 §3.7): by Redirect beside the message, over SOAP in it."""
+"""Our own words of single logout, signed (SAML Core 2.0 §3.7): by Redirect beside the message, by POST and SOAP in it."""
 
+import base64
 import secrets
 from dataclasses import dataclass
 
 from lxml import etree
 
+from connectors.connector import Post
 from connectors.formats.artifact import in_envelope
 from connectors.formats.logout import (
     LogoutRequest,
@@ -60,6 +62,15 @@ def response_by_redirect(
     octets = etree.tostring(_response(issuer, url, in_response_to, said, now), encoding="unicode").encode()
     query = signed_query("SAMLResponse", octets, relay_state, signer, SAML2INT)
     return f"{url}{'&' if '?' in url else '?'}{query}"
+
+
+def response_by_post(
+    issuer: str, url: str, in_response_to: str, said: LogoutStatus, relay_state: str, signer: Signer, now: int
+) -> Post:
+    """The form that brings our LogoutResponse to `url`."""
+    octets = sign_enveloped(_response(issuer, url, in_response_to, said, now), signer, place=_PLACE, profile=SAML2INT)
+    fields = (("SAMLResponse", base64.b64encode(octets).decode()), *((("RelayState", relay_state),) if relay_state else ()))
+    return Post(url, fields)
 
 
 def _response(issuer: str, url: str, in_response_to: str, said: LogoutStatus, now: int) -> Element:

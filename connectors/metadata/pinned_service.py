@@ -23,7 +23,7 @@ from connectors.signatures.parse import MAX_METADATA, parse_metadata
 from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
 from connectors.signatures.second_reading import judge_reading
 from connectors.signatures.xmlenc import Transport, check_recipient
-from connectors.wire.names import REDIRECT, SOAP
+from connectors.wire.names import POST, REDIRECT, SOAP
 from policies.errors import AssertionRejected
 from policies.load.redirects import fault_of_address
 from policies.parties import Source
@@ -86,7 +86,7 @@ def _facts(service: SamlService) -> ServiceProviderFacts:
         raise ValueError("its entityID is not that of the registration.")
     for url in (*facts.acs_urls.values(), *facts.artifact_urls.values(), *facts.paos_urls.values()):
         _check_address("AssertionConsumerService", url)
-    for binding in facts.logout.keys() & {REDIRECT, SOAP}:
+    for binding in facts.logout.keys() & {REDIRECT, POST, SOAP}:
         _check_address("SingleLogoutService", facts.logout[binding].url)
         _check_address("SingleLogoutService", facts.logout[binding].answers)
     return facts

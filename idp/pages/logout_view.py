@@ -18,7 +18,8 @@ class LogoutView:
     """The end of a shared sign-in: with an `action` the question, whose form posts `fields` to that path of ours.
 
     Else what became of it: `ended` has the services, `frames` the addresses that the page calls, `target` the verified
-    address of the `service` that asked. `at_once`: the browser goes on by itself. `done`: there was something to end.
+    address of the `service` that asked, `posted` what a form brings there. `at_once`: the browser goes on by itself.
+    `done`: there was something to end.
     """
 
     language: str
@@ -28,10 +29,11 @@ class LogoutView:
     frames: tuple[str, ...] = field(default=(), repr=False)
     service: Text | None = None
     target: str = field(default="", repr=False)
+    posted: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     at_once: bool = False
     done: bool = False
 
     @property
     def kind(self) -> PageKind:
         """The kind of this page."""
-        return PageKind.FORM if self.action else PageKind.PLAIN
+        return PageKind.FORM if self.action else PageKind.POST if self.posted else PageKind.PLAIN

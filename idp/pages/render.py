@@ -199,7 +199,7 @@ class Pages:
         key = "logout.ask_title" if view.action else "logout.title" if view.done else "logout.none_title"
         named = view.service.text if view.service else ""
         onward = language.say("refused.back", service=named) if named else ""
-        return self._page("logout", language, title=language.say(key), view=view, onward=onward)
+        return self._page("logout", language, title=language.say(key), view=view, onward=onward, script=SUBMIT_SCRIPT)
 
     def error(self, view: ErrorView) -> str:
         """Render an error: what happened, whose move it is, and a reference."""

@@ -63,6 +63,7 @@ SHIBBOLETH2 = """\
     <Sessions lifetime="28800" timeout="3600" relayState="ss:mem" checkAddress="false" handlerSSL="false"
               cookieProps="http">
       <SSO entityID="{broker}">SAML2</SSO>
+      <Logout asynchronous="false">SAML2 Local</Logout>
       <Handler type="MetadataGenerator" Location="/Metadata" signing="false"/>
     </Sessions>
     <Errors supportContact="root@localhost"/>

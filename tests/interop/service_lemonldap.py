@@ -27,6 +27,8 @@ def command(instance: Instance) -> Started:
         "samlIDPMetaDataOptionsCheckTime": 1,
         "samlIDPMetaDataOptionsCheckAudience": 1,
         "samlIDPMetaDataOptionsSignSSOMessage": 1,
+        "samlIDPMetaDataOptionsSignSLOMessage": 1,
+        "samlIDPMetaDataOptionsCheckSLOMessageSignature": 1,
     }
     saml = {
         "authentication": "SAML",

@@ -6,7 +6,7 @@ from tests.interop import client_lemonldap, provider_lemonldap, service_apache, 
 from tests.interop.peer import HERE, Debian, Fault, Flow, Npm, PyPI
 from tests.interop.programs import LOCAL, in_node, in_python
 from tests.interop.provider_stage import Command
-from tests.interop.service_stage import AGAIN, AUDIENCE, DECLINED, STRIPPED, Service, each
+from tests.interop.service_stage import AGAIN, AUDIENCE, DECLINED, LOOPBACK, SIGNS_OUT, STRIPPED, Service, each, signs_out
 from tests.interop.snippet_stage import APACHE
 
 PROGRAMS = HERE / "services"
@@ -43,12 +43,13 @@ SERVICES: tuple[Service, ...] = (
         package=PyPI("pysaml2"),
         documented="its page on configuration, with algorithms of today, and the client's four methods of its examples",
         command=python("pysaml2_sp.py"),
-        flows=(*each("asks by Redirect, encrypted"), *each("asks by POST")),
+        flows=(*each("asks by Redirect, encrypted"), *each("asks by POST"), signs_out("asks by Redirect")),
         says={
             AUDIENCE: "AudienceRestrictions conditions not satisfied",
             STRIPPED: "Signature missing",
             DECLINED: "RequestDenied",
             AGAIN: "Unsolicited response",
+            SIGNS_OUT: "signed out",
         },
     ),
     Service(
@@ -58,12 +59,14 @@ SERVICES: tuple[Service, ...] = (
         command=service_apache.shibboleth,
         metadata="/Shibboleth.sso/Metadata",
         claims=service_apache.claims,
-        flows=each("defaults"),
+        flows=(*each("defaults"), signs_out("defaults", LOOPBACK)),
+        ends="/Shibboleth.sso/Logout",
         says={
             AUDIENCE: "unacceptable AudienceRestriction",
             STRIPPED: "Unable to establish security of incoming assertion",
             DECLINED: "RequestDenied",
             AGAIN: "Rejecting replayed message ID",
+            SIGNS_OUT: "Logout completed successfully",
         },
     ),
     Service(
@@ -73,23 +76,26 @@ SERVICES: tuple[Service, ...] = (
         command=service_apache.mellon,
         metadata="/mellon/metadata",
         claims=service_apache.claims,
-        flows=each("defaults"),
+        flows=(*each("defaults"), signs_out("defaults", LOOPBACK)),
+        ends="/mellon/logout?ReturnTo=%2Fmellon%2Fmetadata",
         says={
             AUDIENCE: "Invalid Audience in Conditions",
             STRIPPED: "Signature element not found",
             DECLINED: "RequestDenied",
             AGAIN: "has already been used",
+            SIGNS_OUT: "/mellon/metadata",
         },
     ),
     Service(
         name="node-saml",
         package=Npm("@node-saml/node-saml"),
-        documented="README, its options; InResponseTo is always validated",
+        documented="README, its options; InResponseTo is always validated where no flow says another",
         command=lambda instance: in_node(PROGRAMS / "nodesaml_sp.mjs", instance.folder),
         flows=(
             *each("identifierFormat: null", PASSWORD_AT_LEAST),
             *each("identifierFormat: null, disableRequestedAuthnContext, encrypted"),
             *each("identifierFormat: null, asks by POST, skipRequestCompression", PASSWORD_AT_LEAST),
+            signs_out("identifierFormat: null, disableRequestedAuthnContext, validateInResponseTo: ifPresent"),
             Flow("identifierFormat: null, asks by POST", (PASSWORD_AT_LEAST,)),
         ),
         says={
@@ -97,6 +103,7 @@ SERVICES: tuple[Service, ...] = (
             STRIPPED: "Invalid document signature",
             DECLINED: "RequestDenied",
             AGAIN: "InResponseTo is not valid",
+            SIGNS_OUT: "signed out",
         },
         faults=(
             Fault(
@@ -116,6 +123,7 @@ SERVICES: tuple[Service, ...] = (
         flows=(
             *each("defaults", PASSWORD_AT_LEAST),
             *each("requestedAuthnContext: False, wantAssertionsEncrypted", without=(STRIPPED,)),
+            signs_out("requestedAuthnContext: False"),
         ),
         faults=(once_more("defaults"), once_more("requestedAuthnContext: False, wantAssertionsEncrypted")),
         says={
@@ -123,6 +131,7 @@ SERVICES: tuple[Service, ...] = (
             STRIPPED: "is not signed and the SP require it",
             DECLINED: "RequestDenied",
             AGAIN: "InResponseTo",
+            SIGNS_OUT: "signed out",
         },
     ),
     Service(
@@ -130,12 +139,17 @@ SERVICES: tuple[Service, ...] = (
         package=Npm("samlify"),
         documented="its guide, Service provider, with signed requests and answers",
         command=lambda instance: in_node(PROGRAMS / "samlify_sp.mjs", instance.folder),
-        flows=(*each("asks by Redirect, encrypted", without=(STRIPPED,)), *each("asks by POST")),
+        flows=(
+            *each("asks by Redirect, encrypted", without=(STRIPPED,)),
+            *each("asks by POST"),
+            signs_out("asks by Redirect"),
+        ),
         says={
             AUDIENCE: "audience",
             STRIPPED: "FAILED_TO_VERIFY_SIGNATURE",
             DECLINED: "RequestDenied",
             AGAIN: "InResponseTo",
+            SIGNS_OUT: "signed out",
         },
         faults=(*left_to_its_caller("asks by Redirect, encrypted"), *left_to_its_caller("asks by POST")),
     ),
@@ -151,12 +165,17 @@ SERVICES: tuple[Service, ...] = (
         begin="/",
         shows="/session/my/global",
         claims=service_lemonldap.claims,
-        flows=each("name_id_format transient; signatures, times and audience checked"),
+        flows=(
+            *each("name_id_format transient; signatures, times and audience checked"),
+            signs_out("name_id_format transient", LOOPBACK),
+        ),
+        ends="/?logout=1",
         says={
             AUDIENCE: "Audience conditions validations result",
             STRIPPED: "Signature element not found",
             DECLINED: "RequestDenied",
             AGAIN: "replay authentication",
+            SIGNS_OUT: 'trmsg="47"',
         },
     ),
 )

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 import structlog
 import xmlsec
 from lxml import etree
+from sqlalchemy import func, select
 from typer.testing import CliRunner
 
 from connectors.connector import Redirect
@@ -32,6 +33,7 @@ from idp.demo.scene import Scene
 from idp.keys.file import FileSigner, load_signer
 from idp.keys.folder import load_keys
 from idp.protocols.saml.identity_provider import idp_metadata
+from idp.store import tables
 from idp.system.addresses import idp_entity_id, sso_url
 from tests.interop.client_stage import CITIZEN, IT_REFUSES, MOST_FORMS, WE_REFUSE, Failed
 from tests.interop.peer import Fault, Flow, Package, Role, Session
@@ -48,6 +50,10 @@ AUDIENCE, STRIPPED = f"{IT_REFUSES}audience", f"{IT_REFUSES.replace('another', '
 DECLINED = "refused by the citizen"
 AGAIN = IT_REFUSES.replace("another ", "the same answer from another browser")
 REFUSALS = (AUDIENCE, STRIPPED, AGAIN, DECLINED, *CHECKS)
+# Its own setting, whose service shares a session
+SIGNS_OUT = "signs out"
+GROUPED = 'session_group = "city"'
+LOOPBACK = 'networks = ["127.0.0.0/8"]'
 ASKS = "//form[.//input[@name='SAMLRequest']]"
 TWIN = "-twin"
 VALID_SECONDS = 3600
@@ -57,6 +63,11 @@ _IDENTIFIER = re.compile(r"[a-z2-7]{52}@broker[.]localhost")
 def each(setting: str, *more: str, without: Sequence[str] = ()) -> tuple[Flow, ...]:
     """The flows of one setting: a sign-in, and one for each message that somebody has to refuse."""
     return (Flow(setting, more), *(Flow(f"{setting}, {one}", more) for one in REFUSALS if one not in without))
+
+
+def signs_out(setting: str, *more: str) -> Flow:
+    """The flow of a sign-in, and of a logout that the service asks for by Redirect."""
+    return Flow(f"{setting}, {SIGNS_OUT}", (*more, GROUPED))
 
 
 def told(page: Page) -> Mapping[str, str]:
@@ -72,7 +83,7 @@ class Service:
     """A SAML service provider of others.
 
     A flow's name is a setting, and what is refused; `says` has the words for it, on its page or in its log. A sign-in
-    starts at `begin`, and its attributes are at `shows`: "" where it ends there.
+    starts at `begin`, and its attributes are at `shows`: "" where it ends there. A logout starts at `ends`.
     """
 
     name: str
@@ -84,6 +95,7 @@ class Service:
     faults: tuple[Fault, ...] = ()
     begin: str = "/login"
     shows: str = ""
+    ends: str = "/logout"
     metadata: str = "/metadata"
     claims: Callable[[Page], Mapping[str, str]] = field(default=told, repr=False)
     role: Role = Role.SERVICE
@@ -133,6 +145,24 @@ class Service:
             if self.shows and (not refused or page.status == 200):
                 page = browser.get(f"{instance.base}{self.shows}", origin=instance.base)
             self._judge(page, instance, refused, said)
+            if SIGNS_OUT in instance.flow.name:
+                self._signs_out(stage, instance, browser)
+
+    def _signs_out(self, stage: Scene, instance: Instance, browser: Browser) -> None:
+        if living(stage) != 1:
+            raise Failed("the sign-in made no session")
+        page = browser.get(f"{instance.base}{self.ends}", origin=instance.base)
+        if page.status != 200 or not page.url.startswith(f"{stage.issuer}/saml/idp/logout?"):
+            raise Failed(f"no logout of ours: status {page.status} at {page.url.partition('?')[0]}: {words_of(page)}")
+        if living(stage):
+            raise Failed(f"the session lives on: {words_of(page)}")
+        if page.tree.xpath(f"boolean({ANSWER})"):
+            page = browser.submit(page, {}, ANSWER)
+        else:
+            page = browser.get(page.link("//main//a[contains(@href, 'SAMLResponse=')]"), origin=stage.issuer)
+        said = f"{page.url}\n{page.text}"
+        if page.status != 200 or not page.url.startswith(instance.base) or self.says[SIGNS_OUT] not in said:
+            raise Failed(f"it did not take the answer: status {page.status} at {page.url.partition('?')[0]}: {page.text}")
 
     def _judge(self, page: Page, instance: Instance, refused: str, said: str) -> None:
         has = page.status == 200 and page.url.startswith(instance.base) and not page.tree.xpath(f"boolean({ASKS})")
@@ -147,6 +177,12 @@ class Service:
             raise Failed(f"status {page.status} at {page.url.partition('?')[0]}: {words_of(page)}")
         if not _IDENTIFIER.fullmatch(claims.get("pairwise-id", "")) or claims.get("age_over_18") != "true":
             raise Failed(f"it did not get what the purpose releases, only {sorted(claims)}")
+
+
+def living(stage: Scene) -> int:
+    """How many sessions the broker has."""
+    with stage.application.store.engine.connect() as connection:
+        return connection.execute(select(func.count()).select_from(tables.sessions)).scalar_one()
 
 
 def asking(browser: Browser, url: str, issuer: str) -> Page:
@@ -245,6 +281,7 @@ class ServiceStage(Scene):
 
     def _configure(self, port: int, secret: Mapping[str, str], fares: FileSigner) -> None:
         super()._configure(port, secret, fares)
+        (self.receiving / "session_groups.toml").write_text("[city]\n", encoding="utf-8")
         settings = load_settings(self.receiving)
         signer = load_keys(settings.key_folder, settings.origin).saml
         ours = idp_metadata(self.issuer, signer, int(time.time()), VALID_SECONDS)

@@ -8,16 +8,16 @@ import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from connectors.connector import Inbound
+from connectors.connector import Inbound, Outbound, Redirect
 from connectors.formats.eidas.registry import REQUESTER
 from connectors.formats.logout import PARTIAL_LOGOUT, LogoutRequest
 from connectors.logout_checks import ExpectedLogout, receive_logout_request
-from connectors.logout_messages import LogoutStatus, response_by_redirect, response_over_soap
+from connectors.logout_messages import LogoutStatus, response_by_post, response_by_redirect, response_over_soap
 from connectors.node_request import unverified_issuer
 from connectors.profiles import SAML2INT
 from connectors.saml_idp.statuses import UNKNOWN_PRINCIPAL, ServiceRequestRefused, refused
 from connectors.signatures.signer import Signers
-from connectors.wire.names import REDIRECT, SUCCESS, TRANSIENT
+from connectors.wire.names import POST, REDIRECT, SUCCESS, TRANSIENT
 from idp.ledger.ledger_keys import framed
 from idp.ports import Commits, Mark, Unit
 from idp.protocols.oidc.logouts import Logouts, Outcome, SignedOut
@@ -77,13 +77,17 @@ class ServiceLogouts:
         use_once(self._commits, self._tenant, asked.request, by)
         return told
 
-    def way_back(self, asked: AskedLogout, told: Sequence[SignedOut], now: int) -> str:
-        """The address of the browser's way back, with our answer; "" where nobody waits for one, or takes one."""
-        at = asked.service.pinned.facts.logout.get(REDIRECT)
-        if at is None or asked.request.asynchronous:
-            return ""
-        answered = asked.request.request_id, _status(asked, told), asked.relay_state
-        return response_by_redirect(self._entity_id, at.answers, *answered, self._signer.at(now), now)
+    def way_back(self, asked: AskedLogout, told: Sequence[SignedOut], now: int) -> Outbound | None:
+        """The browser's way back, with our answer: by Redirect, else by POST. None where nobody waits for one."""
+        takes, signer = asked.service.pinned.facts.logout, self._signer.at(now)
+        answered = asked.request.request_id, _status(asked, told), asked.relay_state, signer, now
+        if asked.request.asynchronous:
+            return None
+        if (at := takes.get(REDIRECT)) is not None:
+            return Redirect(response_by_redirect(self._entity_id, at.answers, *answered))
+        if (at := takes.get(POST)) is not None:
+            return response_by_post(self._entity_id, at.answers, *answered)
+        return None
 
     def over_soap(self, asked: AskedLogout, now: int) -> bytes:
         """Do what a service's server asks for. The envelope of our answer, b"" where nobody waits for one."""

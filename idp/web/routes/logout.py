@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from fastapi import Request
 from fastapi.responses import Response
 
+from connectors.connector import Outbound, Post, Redirect
 from idp.pages.headers import framing
 from idp.pages.logout_view import EndedService, LogoutView
 from idp.pages.views import Text
@@ -98,7 +99,7 @@ def _ended(site: CitySite, request: Request, wanted: EndSession, names: Collecti
     """End the sessions, and say for each service what became of it."""
     by, language = wanted.party, _language(site, request, wanted)
     told = site.logouts.sign_out(names, by.client_id if by is not None else None, now)
-    return ended_page(site, request, told, by, wanted.back, language, done=wanted.hinted)
+    return ended_page(site, request, told, by, Redirect(wanted.back) if wanted.back else None, language, done=wanted.hinted)
 
 
 def ended_page(
@@ -106,7 +107,7 @@ def ended_page(
     request: Request,
     told: Sequence[SignedOut],
     by: RelyingParty | None,
-    back: str,
+    back: Outbound | None,
     language: str,
     *,
     done: bool,
@@ -120,9 +121,10 @@ def ended_page(
         ended=tuple(EndedService(_title(one.party, one.client_id, language), one.outcome) for one in told),
         frames=frames,
         service=text_in(by.title, language) if by is not None else None,
-        target=back,
+        target=back.url if back is not None else "",
+        posted=back.fields if isinstance(back, Post) else (),
         # Who has something to read here reads it; and frames need their time
-        at_once=bool(back) and not others and not [one for one in told if one.outcome is Outcome.WAITING],
+        at_once=back is not None and not others and not [one for one in told if one.outcome is Outcome.WAITING],
         done=bool(told) or done,
     )
     response = page(site.pages.logout(view), view.kind, _removals(site, request, now))

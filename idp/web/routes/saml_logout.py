@@ -87,7 +87,7 @@ def _ended(site: CitySite, request: Request, asked: AskedLogout, others: Collect
         if others or asked.session is not None:
             raise
         # A second click, or the page again: all of it has ended, and the answer went with the first
-        return ended_page(site, request, (), by, "", language, done=True)
+        return ended_page(site, request, (), by, None, language, done=True)
     back = site.service_logouts.way_back(asked, told, now)
     return ended_page(site, request, told, by, back, language, done=asked.session is not None)
 

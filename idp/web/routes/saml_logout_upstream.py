@@ -56,7 +56,7 @@ def _said(site: CitySite, request: Request, inbound: Inbound) -> Response:
     language = site.language(request)
     if done.back:
         return site.send(Redirect(done.back), language)
-    return ended_page(site, request, (), None, "", language, done=True)
+    return ended_page(site, request, (), None, None, language, done=True)
 
 
 def _told(site: CitySite, request: Request, inbound: Inbound) -> Response:

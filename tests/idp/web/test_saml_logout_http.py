@@ -116,6 +116,7 @@ class HallStage(SharedStage):
         )
         self.hall = self._member("hall", f"{soap}{back}", 'networks = ["127.0.0.0/8"]')
         self.pool = self._member("pool", back, "")
+        self.bath = self._member("bath", f'<md:SingleLogoutService Binding="{BINDINGS}HTTP-POST" Location="{GONE}"/>', "")
         self.programs.signer, self.programs.entity = self.hall.signer, self.hall.entity
         pinned = self.receiving / "metadata" / "demo-ee.xml"
         pinned.write_bytes(
@@ -404,6 +405,21 @@ def test_whoever_goes_back_after_a_logout_gets_no_second_assertion(
     assert again.status == 409
     assert "SAMLResponse" not in again.fields
     assert living(stage) == 0
+
+
+@pytest.mark.spec("saml.md §5")
+def test_a_service_that_takes_answers_by_post_alone_gets_a_form(member: Member, stage: HallStage) -> None:
+    member.signs_in_for("desk")
+    asked = request(stage.bath, enters(member, stage.bath))
+    page = by_browser(member, stage.bath, asked)
+    assert living(stage) == 0
+    assert page.found("//form/@action") == [GONE]
+    assert not page.found("//script"), "the citizen reads what became of the desk first"
+    assert "form-action" not in page.headers["content-security-policy"]
+    heard = Heard(etree.fromstring(base64.b64decode(page.fields["SAMLResponse"])), "", was_encrypted=False)
+    verified(heard.root, certificate(member))
+    assert (heard.statuses, heard.root.get("InResponseTo")) == (["Success"], asked.request_id)
+    assert (heard.root.get("Destination"), page.fields["RelayState"]) == (GONE, "to the shelf")
 
 
 @pytest.mark.spec("saml.md §5")

@@ -10,6 +10,8 @@ const encrypted = FLOW.includes('encrypted');
 const saml = new SAML({
   callbackUrl: `${BASE}/acs`,
   entryPoint: BROKER_URL,
+  logoutUrl: `${BROKER}/logout`,
+  logoutCallbackUrl: `${BASE}/gone`,
   issuer: `${BASE}/metadata`,
   idpCert: [...metadata.matchAll(/X509Certificate>([^<]+)</g)].map(([, text]) => text.replace(/\s/g, '')),
   idpIssuer: BROKER,
@@ -18,13 +20,15 @@ const saml = new SAML({
   ...(encrypted ? { decryptionPvk: key } : {}),
   signatureAlgorithm: 'sha256',
   digestAlgorithm: 'sha256',
-  validateInResponseTo: ValidateInResponseTo.always,
+  // Of a LogoutResponse by POST it finds no InResponseTo, and says that one is missing
+  validateInResponseTo: FLOW.includes('ifPresent') ? ValidateInResponseTo.ifPresent : ValidateInResponseTo.always,
   authnRequestBinding: FLOW.includes('POST') ? 'HTTP-POST' : 'HTTP-Redirect',
   ...(FLOW.includes('identifierFormat') ? { identifierFormat: null } : {}),
   disableRequestedAuthnContext: FLOW.includes('disableRequestedAuthnContext'),
   skipRequestCompression: FLOW.includes('skipRequestCompression'),
 });
 
+let person;
 const app = express();
 app.use(express.urlencoded({ extended: false }));
 const told = (route) => (request, response) =>
@@ -41,6 +45,12 @@ app.get('/login', told(async (_, response) => {
 }));
 app.post('/acs', told(async (request, response) => {
   const { profile } = await saml.validatePostResponseAsync(request.body);
+  person = profile;
   response.json(profile.attributes);
+}));
+app.get('/logout', told(async (_, response) => response.redirect(await saml.getLogoutUrlAsync(person, '/', {}))));
+app.post('/gone', told(async (request, response) => {
+  const { loggedOut } = await saml.validatePostResponseAsync(request.body);
+  response.send(loggedOut ? '<p>signed out</p>' : '<p>no answer</p>');
 }));
 app.listen(Number(PORT), '127.0.0.1');

@@ -7,11 +7,13 @@ from flask import Flask, Response, jsonify, redirect, request, session
 from saml2 import BINDING_HTTP_POST, BINDING_HTTP_REDIRECT, SAMLError
 from saml2.client import Saml2Client
 from saml2.config import SPConfig
+from saml2.ident import code, decode
 from saml2.metadata import create_metadata_string
 from saml2.sigver import get_xmlsec_binary
 from saml2.xmldsig import DIGEST_SHA256, SIG_RSA_SHA256
 from werkzeug.wrappers import Response as Redirection
 
+REASON = "urn:oasis:names:tc:SAML:2.0:logout:user"
 BASE, FLOW = os.environ["BASE"], os.environ["FLOW"]
 KEYS = {"key_file": os.environ["KEY"], "cert_file": os.environ["CERT"]}
 
@@ -28,7 +30,11 @@ def configuration() -> Any:
             **({"encryption_keypairs": [KEYS]} if "encrypted" in FLOW else {}),
             "service": {
                 "sp": {
-                    "endpoints": {"assertion_consumer_service": [(f"{BASE}/acs", BINDING_HTTP_POST)]},
+                    "endpoints": {
+                        "assertion_consumer_service": [(f"{BASE}/acs", BINDING_HTTP_POST)],
+                        "single_logout_service": [(f"{BASE}/gone", BINDING_HTTP_REDIRECT)],
+                    },
+                    "logout_requests_signed": True,
                     "authn_requests_signed": True,
                     "want_response_signed": True,
                     "want_assertions_signed": True,
@@ -69,7 +75,27 @@ def answered() -> Response | tuple[str, int]:
         read = service.parse_authn_request_response(request.form["SAMLResponse"], BINDING_HTTP_POST, asked)
     except (SAMLError, AssertionError) as error:
         return f"<p>Refused: {type(error).__name__}: {error}</p>", 403
+    if read:
+        session["person"] = code(read.name_id)
     return jsonify(read.ava) if read else ("<p>Refused</p>", 403)
+
+
+@app.route("/logout")
+def logout() -> Redirection:
+    """By the binding of the broker that its client is told."""
+    entity, binding = os.environ["BROKER"], BINDING_HTTP_REDIRECT
+    sent = service.do_logout(decode(session.pop("person")), [entity], REASON, None, sign=True, expected_binding=binding)
+    return redirect(dict(sent[entity][1]["headers"])["Location"])
+
+
+@app.route("/gone")
+def gone() -> str | tuple[str, int]:
+    """What the client believes of the answer. The signature of a query it leaves to its caller."""
+    try:
+        read = service.parse_logout_request_response(request.args["SAMLResponse"], BINDING_HTTP_REDIRECT)
+    except (SAMLError, AssertionError) as error:
+        return f"<p>Refused: {type(error).__name__}: {error}</p>", 403
+    return "<p>signed out</p>" if read else ("<p>Refused</p>", 403)
 
 
 if __name__ == "__main__":

@@ -17,11 +17,13 @@ OWN: dict[str, Any] = {
     "sp": {
         "entityId": f"{BASE}/metadata",
         "assertionConsumerService": {"url": f"{BASE}/acs", "binding": POST},
+        "singleLogoutService": {"url": f"{BASE}/gone", "binding": POST.replace("POST", "Redirect")},
         "x509cert": Path(os.environ["CERT"]).read_text(encoding="ascii"),
         "privateKey": Path(os.environ["KEY"]).read_text(encoding="ascii"),
     },
     "security": {
         "authnRequestsSigned": True,
+        "logoutRequestSigned": True,
         "wantMessagesSigned": True,
         "wantAssertionsSigned": True,
         "wantAssertionsEncrypted": "wantAssertionsEncrypted" in FLOW,
@@ -70,7 +72,28 @@ def answered() -> Response | tuple[str, int]:
     one.process_response(request_id=session.get("asked"))
     if one.get_errors() or not one.is_authenticated():
         return f"<p>Refused: {one.get_errors()} {one.get_last_error_reason()}</p>", 403
+    session["person"] = [one.get_nameid(), one.get_session_index(), one.get_nameid_format()]
     return jsonify(one.get_attributes())
+
+
+@app.route("/logout")
+def logout() -> Redirection:
+    """As its example has it."""
+    one = auth()
+    name, index, form = session["person"]
+    url = one.logout(name_id=name, session_index=index, name_id_format=form)
+    session["asked"] = one.get_last_request_id()
+    return redirect(url)
+
+
+@app.route("/gone")
+def gone() -> str | tuple[str, int]:
+    """Its errors, or nobody."""
+    one = auth()
+    one.process_slo(request_id=session["asked"], delete_session_cb=session.clear)
+    if one.get_errors() or session:
+        return f"<p>Refused: {one.get_errors()} {one.get_last_error_reason()}</p>", 403
+    return "<p>signed out</p>"
 
 
 if __name__ == "__main__":

@@ -24,14 +24,18 @@ const sp = samlify.ServiceProvider({
   privateKey: key,
   signingCert: certificate,
   ...(encrypted ? { encPrivateKey: key, encryptCert: certificate } : {}),
+  singleLogoutService: [{ Binding: POST.replace('POST', 'Redirect'), Location: `${BASE}/gone` }],
+  wantLogoutResponseSigned: true,
   assertionConsumerService: [{ Binding: POST, Location: `${BASE}/acs` }],
 });
 const idp = samlify.IdentityProvider({
   metadata: fs.readFileSync(BROKER_METADATA),
   isAssertionEncrypted: encrypted,
+  wantLogoutRequestSigned: true,
   messageSigningOrder: 'encrypt-then-sign',
 });
 
+let person, asked;
 const app = express();
 app.use(express.urlencoded({ extended: false }));
 app.get('/metadata', (_, response) => response.type('application/samlmetadata+xml').send(sp.getMetadata()));
@@ -43,7 +47,25 @@ app.get('/login', (_, response) => {
 app.post('/acs', async (request, response) => {
   try {
     const { extract } = await sp.parseLoginResponse(idp, 'post', request);
+    person = { logoutNameID: extract.nameID, sessionIndex: extract.sessionIndex.sessionIndex };
     response.json(extract.attributes);
+  } catch (error) {
+    console.error(error);
+    response.status(403).type('html').send(`<p>Refused: ${escaped(String(error.message ?? error))}</p>`);
+  }
+});
+app.get('/logout', (_, response) => {
+  const { id, context } = sp.createLogoutRequest(idp, 'redirect', person);
+  asked = id;
+  response.redirect(context);
+});
+app.get('/gone', async (request, response) => {
+  try {
+    // What was signed: the query before its signature, as it came
+    const octetString = request.url.split('?')[1].split('&Signature=')[0];
+    const { extract } = await sp.parseLogoutResponse(idp, 'redirect', { query: request.query, octetString });
+    if (extract.response.inResponseTo !== asked) throw new Error('an answer to another request');
+    response.send('<p>signed out</p>');
   } catch (error) {
     console.error(error);
     response.status(403).type('html').send(`<p>Refused: ${escaped(String(error.message ?? error))}</p>`);
