@@ -21,6 +21,8 @@ NOT_MODIFIED, NOT_ACCEPTABLE = 304, 406
 DESCRIBED = described_text(SAML, 404, 429, 503)
 DESCRIBED["responses"][NOT_ACCEPTABLE] = {"content": {"text/plain": {"schema": {"type": "string"}}}}
 DESCRIBED["responses"][NOT_MODIFIED] = {"description": "It is what If-None-Match says."}
+_ENTITY = {"name": "entity", "in": "path", "required": True, "schema": {"type": "string"}}
+DESCRIBED["openapi_extra"] = {"parameters": [_ENTITY]}
 _TAKEN = (SAML, "application/*", "*/*")
 
 

@@ -77,7 +77,7 @@ def test_a_change_is_planned_approved_applied_and_taken_back_and_no_login_fails(
     taken_up = []
     with Citizens(stage.machines).flowing() as citizens:
         citizens.await_more(2)
-        stage.widen("given_name")
+        stage.widen("person_identifier")
         plan = str(stage.run("plan")["plan"])
         assert stage.run("apply", plan, who=ANNA, code=1)["error"]["code"] == "approval_missing"
         stage.run("approve", plan, who=ANNA, code=1)
@@ -90,7 +90,7 @@ def test_a_change_is_planned_approved_applied_and_taken_back_and_no_login_fails(
         taken_up.append(stage.await_everywhere(3))
         citizens.await_more(2)
         # What nobody approved is not taken up by a reload of the other machine, and a broken folder neither
-        stage.widen("person_identifier", at=1)
+        stage.widen("given_name", at=1)
         stage.served[1].process.send_signal(signal.SIGHUP)
         until(lambda: "folder_not_approved" in stage.machines.log(1))
         stage.edit(PURPOSE, 'form = "exact"', "form = nothing", at=1)
