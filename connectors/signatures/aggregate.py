@@ -172,7 +172,8 @@ class _Document:
                 if whole:
                     raise
             else:
-                without_comments(tree)
+                if b"<!--" in octets:
+                    without_comments(tree)
                 return tree
             # It was cut inside of a comment, or of a group: take more
             self._buffer, size = octets + self._buffer, 2 * max(size, len(octets))
