@@ -7,7 +7,7 @@ SERVICE_PROVIDER_CHECKS: Mapping[str, str] = {
     "proxy_count": "the service's request may be handed on",
     "requester_loop": "the service's request came from others than us, through at most 16",
     "scoping": "the service takes an identity provider that the registration of the proxy takes",
-    "authority": "whoever signed the citizen in behind the provider is named in its registration",
+    "authority": "the registration, or our request's IDPList, names the one who signed the citizen in behind the provider",
     "authority_count": "no more proxies took part than were asked for",
     "authority_loop": "we are not among those who signed the citizen in",
     "artifact": "SAMLart is one artifact of type 4: 44 octets in canonical base64, of the provider that was asked",

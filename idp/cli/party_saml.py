@@ -114,7 +114,7 @@ def _read(path: Path, *, as_json: bool) -> tuple[bytes, ServiceProviderFacts]:
         end(problem(COMMAND, "--metadata", f"is refused: {error}", fix), NO, as_json=as_json)
     now = int(time.time())
     if ends(parse_metadata(octets), now + 1) <= now:
-        what = "has ended, or a role in it: its validUntil is past, or no time."
+        what = "the entity, or a role in it, has ended: its validUntil is past, or is no time."
         end(problem(COMMAND, "--metadata", what, "get that of today from its operator."), NO, as_json=as_json)
     return octets, facts
 

@@ -226,7 +226,7 @@ def _saml_client(client: Mapping[str, object], name: str, found: Found) -> None:
     if not flag(attributes, "saml.client.signature"):
         found.leave(name, "need not sign its requests there, and has to here.", "let it sign its AuthnRequests.")
     if "SHA1" in text(attributes, "saml.signature.algorithm"):
-        found.leave(name, "is used to SHA-1, which nobody uses here.", "let it sign with RSA-SHA256, and take that.")
+        found.leave(name, "signs with SHA-1, which is refused here.", "let it sign with RSA-SHA256, and take that.")
     if text(attributes, "saml_idp_initiated_sso_url_name"):
         found.leave(name, "got answers that it had not asked for.", "let its link lead to its own sign-in.")
     if any(text(attributes, f"saml_single_logout_service_url_{one}") for one in ("post", "redirect", "soap")):

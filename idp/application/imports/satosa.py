@@ -48,7 +48,7 @@ def _frontend(folder: Path, name: str, found: Found) -> None:
         case "openidconnectfrontend":
             _clients(folder, plugin, found)
         case kind if kind:
-            what = f"frontend {text(plugin, 'module')} has no like here."
+            what = f"frontend {text(plugin, 'module')} has no counterpart here."
             found.leave(name, what, "let its services use OpenID Connect or SAML.")
 
 
@@ -60,7 +60,7 @@ def _backend(folder: Path, name: str, found: Found) -> None:
         case "openidconnectbackend":
             _openid_provider(plugin, found)
         case kind if kind:
-            what = f"backend {text(plugin, 'module')} has no like here."
+            what = f"backend {text(plugin, 'module')} has no counterpart here."
             found.leave(name, what, "if it asks by OpenID Connect, write its file: docs/connect-an-openid-provider.md.")
 
 

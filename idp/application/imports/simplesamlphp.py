@@ -75,7 +75,7 @@ def _entry(path: Path, each: Assigned, found: Found) -> None:
     if path.name == SOURCES and each.variable == "config" and not each.key:
         _sources(table(each.value), found)
     elif each.variable == "metadata" and each.key and _has_ended(table(each.value)):
-        found.leave(each.key, "has ended by its `expire`, or by what is no time.", ENDED)
+        found.leave(each.key, "has ended by its `expire`, or that is no time.", ENDED)
     elif each.variable == "metadata" and each.key:
         (_service if path.name == SERVICES else _provider)(path, each, found)
     else:
@@ -154,12 +154,12 @@ def _sources(config: Mapping[str, object], found: Found) -> None:
 
 
 def _told(of: str, settings: Mapping[str, object], found: Found) -> None:
-    """A line for each setting that has no like here, or another one."""
+    """A line for each setting that has no counterpart here, or another one."""
     for key, (what, fix) in _LEFT.items():
         if settings.get(key):
             found.leave(of, f"`{key}`: {what}", fix)
     if text(settings, "signature.algorithm").endswith("sha1"):
-        found.leave(of, "`signature.algorithm` is SHA-1, which nobody uses here.", "let it take RSA-SHA256, and sign so.")
+        found.leave(of, "`signature.algorithm` is SHA-1, which is refused here.", "let it take RSA-SHA256, and sign so.")
 
 
 def _endpoints(value: object, usual: str) -> list[tuple[str, str]]:

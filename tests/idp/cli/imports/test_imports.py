@@ -227,7 +227,7 @@ def test_a_proxy_of_satosa_is_read_with_the_files_that_it_names(city: Path, peer
         "tickets: answers of the kind id_token token",
         "takes answers that nobody asked for",
         "national: is a draft",
-        "backend satosa.backends.github.GitHubBackend has no like here",
+        "backend satosa.backends.github.GitHubBackend has no counterpart here",
         "AddStaticAttributes runs code",
     ):
         assert words in lines
