@@ -38,7 +38,7 @@ class Origin:
     issuer: str
     # a request with an id is answered once; "" where the protocol's requests have none
     message_id: str = ""
-    protocol: str = ""
+    protocol: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

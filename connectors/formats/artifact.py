@@ -13,7 +13,7 @@ random octets that name one message.
 
 import base64
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lxml import etree
 
@@ -55,9 +55,9 @@ class ArtifactResolve:
     issue_instant: int
     issuer: str
     destination: str
-    artifact: str
+    artifact: str = field(repr=False)
     signed: bool
-    octets: bytes
+    octets: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,8 @@ class ArtifactResponse:
     in_response_to: str
     status: str
     signed: bool
-    octets: bytes
-    message: bytes
+    octets: bytes = field(repr=False)
+    message: bytes = field(repr=False)
 
 
 def read_artifact(text: str) -> Artifact:

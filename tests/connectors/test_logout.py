@@ -116,6 +116,16 @@ def test_relay_state_comes_back_as_it_came(idp: SigningParty) -> None:
     assert receive_logout_response(answered, keys, EXPECTED, NOW, SAML2INT)[1] == "x"
 
 
+@pytest.mark.spec("saml.md §4")
+def test_a_relay_state_that_no_address_has_room_for_is_refused_by_either_binding(idp: SigningParty) -> None:
+    for inbound in (
+        redirected(LOGOUT_REQUEST.xml(), idp, "SAMLRequest", "x" * 1025),
+        posted(LOGOUT_REQUEST.xml(), idp, "SAMLRequest", RelayState="x" * 1025),
+    ):
+        with pytest.raises(AssertionRejected, match="1025 characters"):
+            receive_logout_request(inbound, [key(idp)], EXPECTED, NOW, SAML2INT)
+
+
 def changed(message: Message, changes: dict[str, object]) -> str:
     return replace(message, **changes).xml()  # type: ignore[arg-type] # each row names fields of Message
 

@@ -5,7 +5,7 @@ metadata says, over SOAP on the same connection. A request has one use.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from connectors.addresses import FetchError, judged_url
 from connectors.connector import Connector, Inbound
@@ -28,8 +28,8 @@ from policies.parties import IdentityProvider, ProviderId, Tenant
 class AnsweredLogout:
     """What became of it: the address of the browser's way back ("" for none), or the envelope for a server (b"")."""
 
-    back: str
-    envelope: bytes
+    back: str = field(repr=False)
+    envelope: bytes = field(repr=False)
 
 
 class UpstreamLogouts:

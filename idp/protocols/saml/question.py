@@ -1,7 +1,7 @@
 """A service's AuthnRequest in our words: what it asks for, and how surely the citizen has to be who they are."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from connectors.formats.authn_request import AuthnRequestMessage
 from connectors.saml_idp.attribute_names import AttributeNames
@@ -39,7 +39,7 @@ class SamlQuestion:
     """The part of a request that only this protocol reads (`Origin.protocol`): `acs_url` is one of the metadata."""
 
     acs_url: str
-    relay_state: str = ""
+    relay_state: str = field(default="", repr=False)
     # the classes that were asked for exactly, one of which the answer has to name
     contexts: tuple[str, ...] = ()
     # Whether `acs_url` takes an artifact

@@ -10,12 +10,17 @@ import pytest
 from lxml import etree
 
 from connectors.connector import Redirect
+from connectors.formats.artifact import ArtifactResolve, ArtifactResponse
 from connectors.wire.names import ARTIFACT
 from idp.login.states import Approved, Judged, Released
 from idp.ports import Unit
+from idp.protocols.saml.logout_upstream import AnsweredLogout
+from idp.protocols.saml.question import SamlQuestion
 from policies.assurance import LevelOfAssurance
 from policies.attributes import Attribute, AttributeName, Form
+from policies.authentication import Origin
 from policies.errors import AssertionRejected, ReleaseDenied
+from policies.parties import ServiceId
 from policies.release import Decision
 from tests.idp.protocols.doubles import ISSUER, NOW, TENANT
 from tests.idp.protocols.test_saml_identity_provider import House
@@ -139,3 +144,14 @@ def test_what_was_released_for_a_remembered_approval_is_not_fetched_once_it_is_t
 def test_a_refusal_is_posted_to_the_default_address(house: House) -> None:
     origin = house.accepted(**BY_ARTIFACT).origin
     assert house.told(origin, ReleaseDenied("refused")).root.get("Destination") == house.party.acs
+
+
+def test_no_message_artifact_or_relay_state_is_in_a_repr() -> None:
+    made = (
+        ArtifactResolve("_1", 0, "", "", "Õunapuu", signed=True, octets="Õunapuu".encode()),
+        ArtifactResponse(0, "", "", "", signed=True, octets="Õunapuu".encode(), message="Õunapuu".encode()),
+        SamlQuestion("", "Õunapuu"),
+        Origin("saml", ServiceId("hall"), "", protocol="Õunapuu"),
+        AnsweredLogout("Õunapuu", "Õunapuu".encode()),
+    )
+    assert not [one for one in made if "unapuu" in repr(one)]
