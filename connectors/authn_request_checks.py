@@ -17,12 +17,12 @@ from connectors.response_checks import check_issued
 from connectors.signatures.pinned_keys import PinnedKey
 from connectors.signatures.shapes import REQUEST
 from connectors.signed_messages import foreseen, signed_message
-from connectors.wire.names import ARTIFACT, CONSENTS, PERSISTENT, POST, TRANSIENT, UNSPECIFIED
+from connectors.wire.names import ARTIFACT, CONSENTS, EMAIL, PERSISTENT, POST, TRANSIENT, UNSPECIFIED
 from connectors.wire.text import is_plain
 from policies.errors import AssertionRejected
 
-# The NameID formats that we could give; "" is a request that does not care
-NAME_ID_FORMATS = frozenset(("", PERSISTENT, TRANSIENT, UNSPECIFIED))
+# The NameID formats that we could give to some service; "" is a request that does not care
+NAME_ID_FORMATS = frozenset(("", PERSISTENT, TRANSIENT, EMAIL, UNSPECIFIED))
 
 
 @foreseen
@@ -38,38 +38,38 @@ def receive_authn_request(
 
 
 def judge_authn_request(
-    request: AuthnRequestMessage, party: ServiceProviderFacts, here: str, now: int, profile: Profile
-) -> AuthnRequestMessage:
-    """Judge a request whose signature held. In what comes back `acs_url` is where the answer goes, from the metadata.
-
-    Raises `AssertionRejected`.
-    """
-    found = addressed_request(request, party, here, now, profile)
-    check_wishes(found, party, NAME_ID_FORMATS)
-    return found
-
-
-def addressed_request(
     request: AuthnRequestMessage,
     party: ServiceProviderFacts,
     here: str,
     now: int,
     profile: Profile,
     *,
-    artifacts: bool = False,
+    formats: Collection[str] = NAME_ID_FORMATS,
 ) -> AuthnRequestMessage:
-    """Judge from whom, to whom and when. What fails here is answered nowhere; as `judge_authn_request`.
+    """Judge a request whose signature held, as the server does in two steps: `addressed_request`, `check_wishes`.
 
-    `artifacts` lets the answer go by artifact, too. `protocol_binding` is then by which binding it goes.
+    Raises `AssertionRejected`.
+    """
+    found = addressed_request(request, party, here, now, profile)
+    check_wishes(found, party, formats)
+    return found
+
+
+def addressed_request(
+    request: AuthnRequestMessage, party: ServiceProviderFacts, here: str, now: int, profile: Profile
+) -> AuthnRequestMessage:
+    """Judge from whom, to whom and when. What fails here is answered nowhere.
+
+    In what comes back `acs_url` is where the answer goes, from the metadata, and `protocol_binding` how. Raises
+    `AssertionRejected`.
     """
     if not party.entity_id or request.issuer != party.entity_id:
         raise AssertionRejected("issuer", "a request of another issuer than whose key signed it")
     if not here or request.destination != here:
         raise AssertionRejected("destination", "a request to another address, or to none")
     check_issued(request.issue_instant, now, "request_issued", profile)
-    found = party if artifacts else replace(party, artifact_urls={})
-    acs_url, binding = _acs_url(request, found)
-    return replace(request, acs_url=acs_url, protocol_binding=binding if artifacts else request.protocol_binding)
+    acs_url, binding = _acs_url(request, party)
+    return replace(request, acs_url=acs_url, protocol_binding=binding)
 
 
 def check_wishes(request: AuthnRequestMessage, party: ServiceProviderFacts, formats: Collection[str]) -> None:

@@ -175,7 +175,7 @@ AUTHN_REQUEST_CHECKS: Mapping[str, str] = {
     "issuer": "the request was issued by the service provider whose key signed it",
     "destination": "Destination is where we received it",
     "request_issued": "the request was issued now",
-    "protocol_binding": "ProtocolBinding is absent or POST",
+    "protocol_binding": "ProtocolBinding is absent, or POST or Artifact where the metadata has it",
     "acs_url": "AssertionConsumerServiceURL is absent, or one of the metadata's, letter by letter",
     "acs_index": "AssertionConsumerServiceIndex is absent, or one of the metadata's, with no address or binding beside it",
     "attribute_index": "AttributeConsumingServiceIndex is absent, or one of the metadata's",

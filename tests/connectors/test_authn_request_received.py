@@ -15,7 +15,7 @@ from connectors.formats.service_provider import ServiceProviderFacts, read_servi
 from connectors.profiles import SAML2INT
 from connectors.saml_sp.connector import SamlConnector
 from connectors.signatures.pinned_keys import key_of_certificate
-from connectors.wire.names import PERSISTENT, POST, TRANSIENT, UNSPECIFIED
+from connectors.wire.names import ARTIFACT, EMAIL, PERSISTENT, POST, TRANSIENT, UNSPECIFIED
 from idp.keys.file import FileSigner
 from policies.assurance import LevelOfAssurance
 from policies.errors import AssertionRejected
@@ -28,12 +28,15 @@ from tests.connectors.sent import (
     HERE,
     OTHER_ACS,
     PEER,
+    SERVICES,
     both,
     posted,
+    service,
     sp_metadata,
 )
 
 PARTY = ServiceProviderFacts(PEER, {0: OTHER_ACS, 3: ACS}, 3, {1: ()})
+FETCHING = "https://peer.example/artifact"
 PASSWORD = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
 
 
@@ -101,11 +104,15 @@ def test_a_request_says_what_it_says_by_either_binding(idp: SigningParty) -> Non
         (f'{at(ACS)} ProtocolBinding="{POST}"', ACS),
         (indexed("0"), OTHER_ACS),
         (indexed("3"), ACS),
+        (at(FETCHING), FETCHING),
+        (f' ProtocolBinding="{ARTIFACT}"', FETCHING),
+        (indexed("7"), FETCHING),
     ],
 )
-def test_the_answer_goes_where_the_metadata_says(idp: SigningParty, more: str, goes_to: str) -> None:
-    party = read_service_provider(sp_metadata(idp))
-    assert received(posted(written(more=more), idp, "SAMLRequest"), idp, party).acs_url == goes_to
+def test_the_answer_goes_where_the_metadata_says_and_by_its_binding(idp: SigningParty, more: str, goes_to: str) -> None:
+    party = read_service_provider(sp_metadata(idp, services=SERVICES + service(FETCHING, 7, binding="HTTP-Artifact")))
+    found = received(posted(written(more=more), idp, "SAMLRequest"), idp, party)
+    assert (found.acs_url, found.protocol_binding) == (goes_to, ARTIFACT if goes_to == FETCHING else POST)
 
 
 def test_the_names_that_may_be_asked_are_those_of_the_metadata_where_it_says_some(idp: SigningParty) -> None:
@@ -120,6 +127,14 @@ def test_the_names_that_may_be_asked_are_those_of_the_metadata_where_it_says_som
     for name_format in (TRANSIENT, UNSPECIFIED):
         assert asked(name_format, listed)().name_id_format == name_format
     assert check_of(asked(PERSISTENT, listed)) == "name_id_policy"
+
+
+def test_a_name_that_a_service_cannot_have_is_refused_where_its_formats_are_known(idp: SigningParty) -> None:
+    inside = f'<samlp:NameIDPolicy Format="{EMAIL}"/>'
+    asking = received(posted(written(inside=inside), idp, "SAMLRequest"), idp)
+    judged = partial(judge_authn_request, asking, PARTY, HERE, NOW, SAML2INT)
+    assert judged(formats={EMAIL}).name_id_format == EMAIL
+    assert check_of(partial(judged, formats={"", UNSPECIFIED, TRANSIENT})) == "name_id_policy"
 
 
 @pytest.mark.spec("house-style.md 10")

@@ -5,18 +5,27 @@ from dataclasses import replace
 
 from connectors.attacks.attack_case import AttackCase
 from connectors.attacks.messages.drafts import MessageBench, MessageDraft
-from connectors.attacks.messages.parties import ACS, ARTIFACT_ACS, EMAIL, LOA, NODE_ACS, MessageBenches
+from connectors.attacks.messages.parties import ACS, ARTIFACT_ACS, ENCRYPTED, LOA, NODE_ACS, PAOS_ACS, MessageBenches
 from connectors.formats.eidas.registry import LEGAL_PERSON, NATURAL_PERSON, REPRESENTATIVE_NATURAL_PERSON
 from connectors.formats.grammar import written
 from connectors.profiles import EIDAS, SAML2INT, Profile
-from connectors.wire.names import ATTRNAME_BASIC, ATTRNAME_URI, PERSISTENT, REDIRECT, REQ_ATTR, SUCCESS, TRANSIENT
+from connectors.wire.names import (
+    ARTIFACT,
+    ATTRNAME_BASIC,
+    ATTRNAME_URI,
+    EMAIL,
+    PAOS,
+    PERSISTENT,
+    REDIRECT,
+    REQ_ATTR,
+    SUCCESS,
+    TRANSIENT,
+)
 
 # what -> check, the message
 Table = Mapping[str, tuple[str, MessageDraft]]
 Make = Callable[[], MessageDraft]
-_ARTIFACT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Artifact"
 _EVIL = "https://attacker.example"
-_ENCRYPTED = "urn:oasis:names:tc:SAML:2.0:nameid-format:encrypted"
 _REF = f"<saml:AuthnContextClassRef>{LOA}substantial</saml:AuthnContextClassRef>"
 _CONTEXT, _MINIMUM = "</samlp:RequestedAuthnContext>", 'Comparison="minimum"'
 _POLICY = f'<samlp:NameIDPolicy AllowCreate="true" Format="{PERSISTENT}"/>'
@@ -121,12 +130,13 @@ def _answers(make: Make) -> Table:
     urls = {
         "of another, samlify 634": f"{_EVIL}/acs",
         "of another binding": ARTIFACT_ACS,
+        "of a program": PAOS_ACS,
         "with a slash": f"{ACS}/",
         "with a path out": f"{ACS}/..;/evil",
         "that is empty": "",
     }
     plain = {"AssertionConsumerServiceURL": None, "ProtocolBinding": None}
-    indexes = {"of nobody": "7", "of another binding": "2", "with zeros": "01", "of less": "-1", "of more": "65536"}
+    indexes = {"of nobody": "7", "of another binding": "3", "with zeros": "01", "of less": "-1", "of more": "65536"}
     return {
         **{f"address {what}": ("acs_url", make().said(AssertionConsumerServiceURL=url)) for what, url in urls.items()},
         **{
@@ -138,14 +148,15 @@ def _answers(make: Make) -> Table:
             "acs_index",
             make().said(AssertionConsumerServiceURL=None, AssertionConsumerServiceIndex="0"),
         ),
-        "by artifact": ("protocol_binding", make().said(ProtocolBinding=_ARTIFACT)),
+        "by artifact to a place for forms": ("acs_url", make().said(ProtocolBinding=ARTIFACT)),
+        "by a program": ("protocol_binding", make().said(ProtocolBinding=PAOS)),
         "by redirect": ("protocol_binding", make().said(ProtocolBinding=REDIRECT)),
         "by a binding that is empty": ("protocol_binding", make().said(ProtocolBinding="")),
     }
 
 
 def _asked(make: Make) -> Table:
-    formats = {"an address": EMAIL, "encrypted": _ENCRYPTED, "transient, which the metadata has not": TRANSIENT}
+    formats = {"an address": EMAIL, "encrypted": ENCRYPTED, "transient, which the metadata has not": TRANSIENT}
     subject = f'<saml:Subject><saml:NameID Format="{PERSISTENT}">admin</saml:NameID></saml:Subject>'
     nobody = "<samlp:Scoping><samlp:IDPList/></samlp:Scoping>"
     unnamed = (
@@ -198,7 +209,7 @@ def _node_answers(make: Make) -> Table:
     }
     return {
         **{f"address {what}": ("acs_url", make().said(AssertionConsumerServiceURL=url)) for what, url in urls.items()},
-        "by artifact": ("protocol_binding", make().said(ProtocolBinding=_ARTIFACT)),
+        "by artifact": ("protocol_binding", make().said(ProtocolBinding=ARTIFACT)),
         "by a binding that is empty": ("protocol_binding", make().said(ProtocolBinding="")),
         "an index": ("unknown_attribute", make().said(AssertionConsumerServiceIndex="0")),
     }

@@ -32,20 +32,21 @@ from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
 from connectors.signatures.profile import DS
 from connectors.signatures.shapes import REQUEST
 from connectors.signed_messages import signed_message
-from connectors.wire.names import ATTRNAME_URI, MD, PERSISTENT, POST, SAMLP, SUCCESS
+from connectors.wire.names import ARTIFACT, ATTRNAME_URI, MD, PAOS, PERSISTENT, POST, SAMLP, SUCCESS
 from policies.parties import EntityId
 
 SP = "https://sp.selftest.example/metadata"
 ACS = "https://sp.selftest.example/acs"
 SECOND_ACS = "https://sp.selftest.example/second/acs"
 ARTIFACT_ACS = "https://sp.selftest.example/artifact"
+PAOS_ACS = "https://sp.selftest.example/paos"
 NODE = "https://fi.selftest.example/eidas/metadata"
 NODE_ACS = "https://fi.selftest.example/eidas/acs"
 SSO = "https://broker.selftest.example/saml/sso"
 SLO = "https://broker.selftest.example/saml/slo"
 NODE_SSO = "https://broker.selftest.example/eidas/sso"
 METADATA = "metadata.xml"
-EMAIL = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
+ENCRYPTED = "urn:oasis:names:tc:SAML:2.0:nameid-format:encrypted"
 PinnedKeys = tuple[PinnedKey, ...]
 Judge = Callable[[Inbound], object]
 
@@ -64,19 +65,19 @@ class Parties:
 
     @property
     def sp_metadata(self) -> bytes:
-        """The service provider's. It has an address by another binding too, where no answer of ours ever goes."""
-        artifact = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Artifact"
+        """The service provider's. It has an address by another binding too, where no answer to a browser ever goes."""
         services = (
             _service(POST, ACS, 0, ' isDefault="true"')
             + _service(POST, SECOND_ACS, 1)
-            + _service(artifact, ARTIFACT_ACS, 2)
+            + _service(ARTIFACT, ARTIFACT_ACS, 2)
+            + _service(PAOS, PAOS_ACS, 3)
         )
         wanted = (
             '<md:AttributeConsumingService index="0"><md:ServiceName xml:lang="en">Self-test</md:ServiceName>'
             '<md:RequestedAttribute Name="urn:oid:2.5.4.4"/></md:AttributeConsumingService>'
         )
         # It lists one that we do not have
-        formats = "".join(f"<md:NameIDFormat>{uri}</md:NameIDFormat>" for uri in (PERSISTENT, EMAIL))
+        formats = "".join(f"<md:NameIDFormat>{uri}</md:NameIDFormat>" for uri in (PERSISTENT, ENCRYPTED))
         role = f"{key_descriptors(SIGNING, self.sp, self.sp_next)}{formats}{services}{wanted}"
         return _entity(SP, "", role).encode()
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from connectors.attacks.attack_case import AttackCase
 from connectors.attacks.messages.drafts import MessageBench, MessageDraft
-from connectors.attacks.messages.parties import LOA, NODE_ACS, SECOND_ACS, MessageBenches
+from connectors.attacks.messages.parties import ARTIFACT_ACS, LOA, NODE_ACS, SECOND_ACS, MessageBenches
 from connectors.attacks.xml_signer import ECDSA_SHA256, MORE, NEWER, Signing, in_lines, value
 from connectors.formats.grammar import written
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.algorithms import RSA_SHA256
-from connectors.wire.names import ENTITY, MD, PERSISTENT, POST, REQ_ATTR, TRANSIENT
+from connectors.wire.names import ARTIFACT, ENTITY, MD, PERSISTENT, POST, REQ_ATTR, TRANSIENT
 
 REQUESTS, LOGOUT = "valid authentication requests", "valid logout"
 _SHA512 = "http://www.w3.org/2001/04/xmlenc#sha512"
@@ -113,6 +113,8 @@ def _authn(bench: MessageBench) -> Variants:
         **_times(make, bench.now, SAML2INT.skew, SAML2INT.max_age),
         "no address": make().said(**plain),
         "the second address": make().said(AssertionConsumerServiceURL=SECOND_ACS),
+        "an address for artifacts": make().said(ProtocolBinding=ARTIFACT, AssertionConsumerServiceURL=ARTIFACT_ACS),
+        "the index of artifacts": make().said(**plain, AssertionConsumerServiceIndex="2"),
         "the second index": make().said(**plain, AssertionConsumerServiceIndex="1"),
         "no binding": make().said(ProtocolBinding=None),
         "passive": make().said(IsPassive="1", ForceAuthn="0"),

@@ -175,7 +175,7 @@ class SamlIdentityProvider:
             service = self.services.named(sender)
             request = read_authn_request(signed)
             _check_relay_state(relay_state)
-            request = addressed_request(request, service.pinned.facts, self._sso_url, now, SAML2INT, artifacts=True)
+            request = addressed_request(request, service.pinned.facts, self._sso_url, now, SAML2INT)
         except (PeerRequestRefused, AssertionRejected) as error:
             told = refused(error)
             told.peer = service.party.client_id if service is not None else ""

@@ -12,7 +12,7 @@ from connectors.formats.eidas.request import request_element
 from connectors.profiles import EIDAS
 from connectors.signatures.xmlsign import sign_enveloped
 from connectors.signed_messages import REQUEST_SIGNATURE_PLACE
-from connectors.wire.names import PERSISTENT
+from connectors.wire.names import ARTIFACT, EMAIL, PERSISTENT
 from tests.connectors import forge, sent
 from tests.connectors.eidas import made
 from tests.connectors.forge import NOW, SigningParty
@@ -85,6 +85,21 @@ def test_a_request_says_where_its_answer_goes(tmp_path: Path, peer: SigningParty
     assert isinstance(message, dict)
     assert (one.accepted, message["answer_to"], message["contexts"], message["passive"]) == (True, ACS, [], False)
     assert one.whole["not_checked"] == ["one-time use"]
+
+
+def test_a_request_that_the_server_takes_is_taken_by_artifact_and_for_a_name_that_is_an_address_too(
+    tmp_path: Path, peer: SigningParty
+) -> None:
+    wanted = replace(AUTHN_REQUEST, inside=f'<samlp:NameIDPolicy Format="{EMAIL}"/>', more=f' ProtocolBinding="{ARTIFACT}"')
+    (tmp_path / "request.xml").write_bytes(forge.signed(wanted.xml().encode(), ["_message0001"], peer))
+    words = expected(tmp_path, peer, "authn-request")
+    fetched = sent.service("https://peer.example/artifact", 7, binding="HTTP-Artifact")
+    (tmp_path / "metadata.xml").write_bytes(sent.sp_metadata(peer, services=sent.SERVICES + fetched))
+    one = only(inspect(tmp_path / "request.xml", *words))
+    message = one.whole["message"]
+    assert isinstance(message, dict), one.whole
+    found = (one.accepted, message["answer_to"], message["name_id_format"])
+    assert found == (True, "https://peer.example/artifact", EMAIL)
 
 
 @pytest.mark.parametrize(
