@@ -1,5 +1,6 @@
 """AuthnRequests and Responses: which requests end on a page, which get a signed answer, and what it says."""
 
+import base64
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import replace
@@ -191,13 +192,14 @@ def test_a_signed_request_is_taken_by_each_binding_and_one_that_was_changed_by_n
     if way == "redirect":
         spoilt = Inbound("redirect", {}, good.raw.replace("RelayState=to", "RelayState=at"))
     else:
-        name = "Signature" if way == "simple" else "SAMLRequest"
-        text = good.parameters[name]
-        changed = text[:-40] + ("A" if text[-40] != "A" else "B") + text[-39:]
-        spoilt = Inbound("post", {**good.parameters, name: changed})
+        # One letter of what is asked: as XML it is as good as before
+        changed = base64.b64decode(good.parameters["SAMLRequest"]).replace(b"LoA/substantial", b"LoA/substantiaL")
+        spoilt = Inbound("post", {**good.parameters, "SAMLRequest": base64.b64encode(changed).decode()})
+    assert spoilt != good
     with pytest.raises(BrokerError) as refused:
         house.frontend.receive(spoilt, NOW)
     assert refused.value.code == "request_refused"
+    assert getattr(refused.value, "check", "") == ("digest" if way == "post" else "signature")
 
 
 @pytest.mark.spec("security.md §2.1 AuthnRequest side")
@@ -231,10 +233,11 @@ def test_an_unsigned_request_and_one_of_anothers_key_are_answered_nowhere(house:
     bare = "&".join(piece for piece in unsigned.raw.split("&") if not piece.startswith(("SigAlg", "Signature")))
     (tmp_path / "stranger").mkdir()
     stranger = SamlParty(tmp_path / "stranger", ISSUER, lambda: NOW)
-    for each in (Inbound("redirect", {}, bare), inbound(stranger.sent(stranger.request()))):
+    asked = inbound(stranger.sent(stranger.request()))
+    for each, check in ((Inbound("redirect", {}, bare), "signature_missing"), (asked, "signature")):
         with pytest.raises(BrokerError) as refused:
             house.frontend.receive(each, NOW)
-        assert refused.value.peer == ""
+        assert (getattr(refused.value, "check", ""), refused.value.peer) == (check, "")
 
 
 # -- what is told ----------------------------------------------------------------------------------------------------------
