@@ -1,6 +1,5 @@
 """An entity of a federation, for whoever asks or answers one: its metadata, as the federation's key vouches for it."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -19,9 +18,6 @@ class FederatedEntity:
     federation: FederationId
     octets: bytes = field(repr=False)
     valid_until: int
-    roles: frozenset[str]  # "idp", "sp"
-    authority: str  # registrationAuthority, "" where it says none
-    categories: frozenset[str]  # entity categories (http://macedir.org/entity-category)
 
 
 class FederatedEntities(Protocol):
@@ -32,6 +28,3 @@ class FederatedEntities(Protocol):
 
         Raises `PeerUnavailable`, which says why not: none knows it, or it ended.
         """
-
-    def among(self, federation: FederationId, role: str) -> Iterable[EntityId]:
-        """The entity ids of a federation that have a role, "idp" or "sp", as far as they count."""

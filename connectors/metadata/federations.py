@@ -9,7 +9,7 @@ import os
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -83,9 +83,6 @@ class FederationCopy:
             federation=federation,
             octets=signed.octets,
             valid_until=ends(root, self.head.valid_until),
-            roles=frozenset(row.roles.split()),
-            authority=row.authority,
-            categories=frozenset(row.categories),
         )
 
 
@@ -198,13 +195,6 @@ class Federations:
                 return found
             why = f"the metadata of {entity_id} in {federation_id} ended at {written(found.valid_until)}."
         raise PeerUnavailable(why)
-
-    def among(self, federation: FederationId, role: str) -> Iterator[EntityId]:
-        """`FederatedEntities.among`."""
-        copy = self._copies.get(federation)
-        for row in copy.rows() if copy is not None else ():
-            if role in row.roles.split() and row.entity_id not in self.pinned:
-                yield EntityId(row.entity_id)
 
     def states(self, now: int) -> tuple[FederationState, ...]:
         """How each registered federation stands."""

@@ -41,10 +41,7 @@ class Entities:
 
     def entity(self, entity_id: EntityId, now: int, federation: str = "") -> FederatedEntity:
         assert federation == RESEARCH
-        return FederatedEntity(entity_id, RESEARCH, self.octets, now + 1, frozenset({"idp"}), "", frozenset())
-
-    def among(self, federation: FederationId, role: str) -> list[EntityId]:
-        raise NotImplementedError
+        return FederatedEntity(entity_id, RESEARCH, self.octets, now + 1)
 
 
 @dataclass
