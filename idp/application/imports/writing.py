@@ -226,13 +226,7 @@ class Import:
         subject = self._subject(service, purpose)
         problems = [*self._faults(asked)]
         try:
-            facts = pinned_service(SamlService(of, service.metadata, subject), Source(asked.file, 1)).facts
-            urls = (*facts.acs_urls.values(), *facts.artifact_urls.values(), *facts.paos_urls.values())
-            problems += [
-                Problem("", 0, "metadata", f"sends answers to {url!r}, which {fault}", "let it use https.")
-                for url in urls
-                if (fault := fault_of_address(url))
-            ]
+            pinned_service(SamlService(of, service.metadata, subject), Source(asked.file, 1))
         except Misconfigured as error:
             problems += error.problems
         pinned, file = f"metadata/{name}.xml", asked.file + ("" if purpose else DRAFT)
