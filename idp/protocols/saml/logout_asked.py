@@ -32,12 +32,16 @@ _USED_SECONDS = SAML2INT.max_age + 2 * SAML2INT.skew
 
 @dataclass(frozen=True, slots=True)
 class AskedLogout:
-    """A request that holds: of which service, and the living session that it names, None where it names none."""
+    """A request that holds: of which service, and the living session that it names, None where it names none.
+
+    One that was used names none.
+    """
 
     service: KnownService
     request: LogoutRequest
     relay_state: str = field(repr=False)
     session: bytes | None
+    used: bool
 
 
 class ServiceLogouts:
@@ -62,20 +66,23 @@ class ServiceLogouts:
         if issuer not in self._services.keys:
             raise ServiceRequestRefused("issuer", "a LogoutRequest of a service that is not registered")
         service = self._services.named(issuer)
-        return AskedLogout(service, request, relay_state, self._session(service, request, now))
+        # It lies in the browser's history: who brings it again ends nothing by it
+        used = self._logouts.sessions.stored.taken(use_of(request))
+        session = None if used else self._session(service, request, now)
+        return AskedLogout(service, request, relay_state, session, used)
 
-    def end(self, asked: AskedLogout, others: Collection[bytes], now: int) -> tuple[SignedOut, ...]:
-        """End the session that is named and others, and say what became of each service.
-
-        Raises `ServiceRequestRefused` for a second use.
-        """
+    def end(self, asked: AskedLogout, others: Collection[bytes], now: int) -> tuple[tuple[SignedOut, ...], bool]:
+        """End the session that is named and others. What became of each service, and whether the request was used first."""
         by = asked.service.party.client_id
         told = self._logouts.sign_out(() if asked.session is None else (asked.session,), by, now)
         # Of these the service has said nothing: it hears of them as the rest do
         told += self._logouts.sign_out(others, None, now)
         # After the end: what dies between the two is done by the next try
-        use_once(self._commits, self._tenant, asked.request, by)
-        return told
+        try:
+            use_once(self._commits, self._tenant, asked.request, by)
+        except ServiceRequestRefused:
+            return told, False
+        return told, True
 
     def way_back(self, asked: AskedLogout, told: Sequence[SignedOut], now: int) -> Outbound | None:
         """The browser's way back, with our answer: by Redirect, else by POST. None where nobody waits for one."""
@@ -90,8 +97,13 @@ class ServiceLogouts:
         return None
 
     def over_soap(self, asked: AskedLogout, now: int) -> bytes:
-        """Do what a service's server asks for. The envelope of our answer, b"" where nobody waits for one."""
-        told = self.end(asked, (), now)
+        """Do what a service's server asks for. The envelope of our answer, b"" where nobody waits for one.
+
+        Raises `ServiceRequestRefused` for a second use.
+        """
+        told, first = self.end(asked, (), now)
+        if not first:
+            raise used(asked.service.party.client_id)
         if asked.request.asynchronous:
             return b""
         status = _status(asked, told)

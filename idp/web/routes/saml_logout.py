@@ -14,7 +14,6 @@ from fastapi.responses import Response
 from connectors.connector import Inbound
 from connectors.formats.artifact import fault_envelope
 from connectors.request_checks import PeerRequestRefused
-from connectors.saml_idp.statuses import ServiceRequestRefused
 from idp.pages.logout_view import LogoutView
 from idp.protocols.oidc.direct import NO_STORE
 from idp.protocols.saml.logout_asked import AskedLogout
@@ -62,13 +61,16 @@ def routes(site: CitySite) -> list[PageRoute]:
 
 
 def _asked(site: CitySite, request: Request, raw: str) -> Response:
-    """A session that the request names ends, where this browser has no other. Else the citizen is asked."""
+    """A session that the request names ends, where this browser has no other. Else the citizen is asked.
+
+    By a used request the citizen signs out as by none: nobody is answered.
+    """
     if "Signature" not in names(raw):
         return question(site, request, "")
     now = site.clock()
     found = _judged(site, request, Inbound("redirect", {}, raw), now)
     if not {*sessions_here(site, request, now)} <= {found.session}:
-        return question(site, request, raw)
+        return question(site, request, "" if found.used else raw)
     return _ended(site, request, found, (), now)
 
 
@@ -81,15 +83,10 @@ def _confirmed(site: CitySite, request: Request, raw: str) -> Response:
 
 def _ended(site: CitySite, request: Request, asked: AskedLogout, others: Collection[bytes], now: int) -> Response:
     by, language = asked.service.party, site.language(request)
-    try:
-        told = site.service_logouts.end(asked, others, now)
-    except ServiceRequestRefused:
-        if others or asked.session is not None:
-            raise
-        # A second click, or the page again: all of it has ended, and the answer went with the first
-        return ended_page(site, request, (), by, None, language, done=True)
-    back = site.service_logouts.way_back(asked, told, now)
-    return ended_page(site, request, told, by, back, language, done=asked.session is not None)
+    told, first = site.service_logouts.end(asked, others, now)
+    # A second click, or the page again: all of it has ended, and the answer went with the first
+    back = site.service_logouts.way_back(asked, told, now) if first else None
+    return ended_page(site, request, told, by, back, language, done=asked.session is not None or not first)
 
 
 def question(site: CitySite, request: Request, raw: str) -> Response:

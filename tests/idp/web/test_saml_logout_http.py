@@ -449,6 +449,27 @@ def test_a_browser_with_another_session_is_asked_first_and_the_service_is_answer
     assert not second.found("//a/@href | //meta[@http-equiv]/@content"), "and leads nowhere"
 
 
+@pytest.mark.spec("security.md §2.4 SLO forgery")
+def test_a_used_request_answers_nobody_and_the_citizen_signs_out_all_the_same(member: Member, stage: HallStage) -> None:
+    member.signs_in_for("desk")
+    asked = request(stage.hall, enters(member, stage.hall))
+    asking = Member(stage)
+    with asking:
+        asking.signs_in_for("desk", "juhan")
+        open_page = by_browser(asking, stage.hall, asked)
+        assert (open_page.heading, living(stage)) == ("Sign out?", 2)
+        by_browser(member, stage.hall, asked)
+        assert living(stage) == 1, "by its first use the session that it names"
+        member.signs_in_for("desk")
+        page = by_browser(member, stage.hall, asked)
+        assert (page.heading, living(stage)) == ("Sign out?", 2), "by its second none"
+        # The question on a page from before its use, and on one from after it
+        for visitor, shown, left in ((asking, open_page, 1), (member, page, 0)):
+            done = visitor.go("POST", shown.found("//form/@action")[0], fields=shown.fields)
+            assert (done.status, living(stage)) == (200, left), done.text
+            assert not done.found("//a/@href | //meta[@http-equiv]/@content")
+
+
 def test_of_another_session_in_the_browser_the_asking_service_hears_too_or_the_answer_is_partial(
     member: Member, stage: HallStage
 ) -> None:
