@@ -19,6 +19,7 @@ from policies.parties import IdentityProvider, ProviderId, Tenant
 
 # An id_token has as much at the most
 MAX_TOKEN = 8 * 1024
+_USED = "the logout token was used already"
 
 
 class ReceivedLogouts:
@@ -46,6 +47,9 @@ class ReceivedLogouts:
             return _refused("logout_token is absent, or too long", provider_id)
         try:
             told = connector.logged_out(token, now)
+            # Who brings it again ends no sign-in that came since
+            if self._logouts.sessions.stored.taken(_mark(told)):
+                return _refused(_USED, provider_id)
             # First of all, for a sign-in whose question is open: it finds this, or is found
             self._logouts.sessions.note_upstream(provider, told.subject, told.session, max(now, told.issued_at))
             named = self._named(provider, told)
@@ -55,7 +59,7 @@ class ReceivedLogouts:
         except AssertionRejected as error:
             return _refused(error.check, provider_id)
         except Conflict:
-            return _refused("the logout token was used already", provider_id)
+            return _refused(_USED, provider_id)
         except (StoreUnavailable, PeerUnavailable) as error:
             return unavailable(error.detail)
         return JsonAnswer(200, NO_STORE, {})

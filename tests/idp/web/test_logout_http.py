@@ -451,6 +451,7 @@ def test_a_session_that_ends_upstream_ends_ours_and_its_services_hear_of_it(
     assert _count(stage, tables.sessions) == 1
     resting_on(stage, "session-1")
     assert told_upstream(member, op).status == 400, "its jti was used"
+    assert _count(stage, tables.sessions) == 1, "a used token ends nothing"
     answer = told_upstream(member, op, jti="logout-2")
     assert (answer.status, answer.headers["cache-control"]) == (200, "no-store")
     assert _count(stage, tables.sessions) == 0
