@@ -23,7 +23,6 @@ _PROTECTIONS = {
     "tls.client.certificate.bound.access.tokens": ("false",),
     "id.token.encrypted.response.alg": (),
     "user.info.encrypted.response.alg": (),
-    "minimum.acr.value": (),
     "client.secret.expiration.time": ("0",),
 }
 _BOUND = {
@@ -70,6 +69,9 @@ def _client(realm: Mapping[str, object], client: Mapping[str, object], found: Fo
         found.leave(
             name, "signs in by a flow of its own (authenticationFlowBindingOverrides): it would be weaker here.", fix
         )
+    elif text(client, "attributes", "minimum.acr.value"):
+        fix = "let its purpose require that assurance, and register it by `party add` or `add-saml`."
+        found.leave(name, "is protected by minimum.acr.value, without which it would be weaker here.", fix)
     elif text(client, "protocol") == "saml":
         _saml_client(client, name, found)
     elif text(client, "protocol") in {"openid-connect", ""}:
@@ -245,6 +247,9 @@ def _provider(realm: Mapping[str, object], provider: Mapping[str, object], found
     named = _mapped(realm, alias, found)
     if not flag(provider, "enabled", default=True):
         found.leave(alias, "is switched off there.", "import it from an export in which it is on, if it is needed.")
+    elif held := _held(provider, config):
+        fix = "write its file by hand, if citizens may sign in by it without that: docs/reference.md."
+        found.leave(alias, f"{held}: it would be weaker here.", fix)
     elif kind in {"oidc", "keycloak-oidc"}:
         issuer = text(config, "issuer")
         method = "private_key_jwt" if text(config, "clientAuthMethod") == "private_key_jwt" else "client_secret_basic"
@@ -269,6 +274,15 @@ def _provider(realm: Mapping[str, object], provider: Mapping[str, object], found
         found.providers.append(FoundProvider(alias, title, entity_id, octets, named))
     else:
         found.leave(alias, f"is a provider of the kind {kind}.", "only SAML and OpenID Connect are asked here.")
+
+
+def _held(provider: Mapping[str, object], config: Mapping[str, object]) -> str:
+    """How the realm holds back who comes from a provider; "" where it does not."""
+    if flag(provider, "linkOnly"):
+        return "signs nobody in there, and is only linked to accounts (linkOnly)"
+    if text(provider, "postBrokerLoginFlowAlias"):
+        return "has a flow after it, perhaps a second factor (postBrokerLoginFlowAlias)"
+    return "takes those alone who have a claim (filteredByClaim)" if flag(config, "filteredByClaim") else ""
 
 
 def _mapped(realm: Mapping[str, object], alias: str, found: Found) -> dict[str, str]:

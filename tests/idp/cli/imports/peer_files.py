@@ -60,6 +60,18 @@ def saml_client(folder: Path, **attributes: str) -> dict[str, object]:
     }
 
 
+def saml_provider(folder: Path, **config: str) -> dict[str, object]:
+    """An identity provider of Keycloak that is carried whole, but for `config`."""
+    asked = {
+        "idpEntityId": COUNTRY,
+        "singleSignOnServiceUrl": COUNTRY_SSO,
+        "signingCertificate": certificate(folder),
+        "validateSignature": "true",
+        "postBindingAuthnRequest": "true",
+    }
+    return {"alias": "estonia", "providerId": "saml", "enabled": True, "config": {**asked, **config}}
+
+
 def realm(folder: Path, *clients: dict[str, object], **more: object) -> Path:
     """A realm's export, with the clients that each realm has."""
     own = [openid_client(name) for name in ("account", "admin-cli", "broker")]

@@ -157,6 +157,7 @@ def test_a_public_client_keeps_no_secret_and_takes_any_port_of_its_loopback(city
         ({"saml.signing.certificate": "bm8ga2V5"}, "cannot be used", False),
         ({"saml.encrypt": "true"}, "its certificate is empty", False),
         ({"saml_assertion_consumer_url_post": "http://library.storkhaven.example/acs"}, "is not https", False),
+        ({"minimum.acr.value": "3"}, "is protected by minimum.acr.value", False),
         ({"saml.client.signature": "false"}, "need not sign its requests there", True),
         ({"saml.signature.algorithm": "RSA_SHA1"}, "SHA-1", True),
         ({"saml_name_id_format": "username"}, "by a username", True),
@@ -189,13 +190,6 @@ def test_answers_of_saml_go_where_keycloak_sends_them_and_never_to_another_page_
 def test_a_provider_of_keycloak_is_asked_at_its_endpoint_and_one_of_openid_connect_waits_for_its_metadata(
     city: Path, peer: Path
 ) -> None:
-    config = {
-        "idpEntityId": peer_files.COUNTRY,
-        "singleSignOnServiceUrl": peer_files.COUNTRY_SSO,
-        "signingCertificate": peer_files.certificate(peer),
-        "validateSignature": "true",
-        "postBindingAuthnRequest": "true",
-    }
     openid = {"issuer": "https://op.example", "clientId": "city", "clientSecret": SECRET}
     mapper = {
         "name": "surname",
@@ -204,7 +198,7 @@ def test_a_provider_of_keycloak_is_asked_at_its_endpoint_and_one_of_openid_conne
         "config": {"attribute.name": "urn:oid:2.5.4.4", "user.attribute": "lastName"},
     }
     providers = [
-        {"alias": "estonia", "providerId": "saml", "enabled": True, "config": config},
+        peer_files.saml_provider(peer),
         {"alias": "national", "providerId": "oidc", "enabled": True, "config": openid},
     ]
     file = realm(peer, identityProviders=providers, identityProviderMappers=[mapper])
@@ -216,6 +210,24 @@ def test_a_provider_of_keycloak_is_asked_at_its_endpoint_and_one_of_openid_conne
     assert (estonia.binding, estonia.country, str(estonia.entity_id)) == ("post", "EE", peer_files.COUNTRY)
     assert {wire: str(target[0]) for wire, target in estonia.attributes.items()} == {"urn:oid:2.5.4.4": "family_name"}
     assert all(SECRET not in path.read_text() for path in (city / "providers").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("changes", "config", "words"),
+    [
+        ({"linkOnly": True}, {}, "signs nobody in there"),
+        ({"postBrokerLoginFlowAlias": "otp"}, {}, "has a flow after it"),
+        ({}, {"filteredByClaim": "true", "claimFilterName": "staff", "claimFilterValue": "yes"}, "who have a claim"),
+    ],
+)
+def test_a_provider_from_whom_keycloak_does_not_take_everybody_is_left(
+    city: Path, peer: Path, changes: dict[str, object], config: dict[str, str], words: str
+) -> None:
+    before = contents(city)
+    provider = {**peer_files.saml_provider(peer, **config), **changes}
+    file = realm(peer, identityProviders=[provider])
+    assert words in left(imported(city, "keycloak", file, "--country", "EE", "--json"))
+    assert contents(city) == before
 
 
 def test_a_proxy_of_satosa_is_read_with_the_files_that_it_names(city: Path, peer: Path) -> None:
