@@ -118,8 +118,8 @@ class FederationState:
 class Federations:
     """Implements `connectors.metadata.federated.FederatedEntities`.
 
-    `pinned` are the entity ids of everybody whose metadata an operator pinned: no federation speaks for them. Of two
-    federations that have an entity, the first counts.
+    `pinned` are the entity ids of nodes, and of providers that no federation vouches for: no federation speaks for them.
+    Of two federations that have an entity, the first counts.
     """
 
     def __init__(
@@ -215,7 +215,7 @@ class Federations:
         )
 
     def _first(self, federation_id: FederationId, copy: FederationCopy, entity_id: EntityId) -> FederatedEntity:
-        """Parse and judge an entity, and keep it while it is used."""
+        """Parse and judge an entity, and keep it until `MOST_PARSED` others came after it, or another copy."""
         found = copy.judged(entity_id, federation_id, demo=self._demo)
         with self._lock:
             if self._copies.get(federation_id) is copy:

@@ -123,9 +123,10 @@ class Sources:
         """See `Nodes`."""
         if entity_id in self._federated:
             try:
-                return self._entities.entity(entity_id, now, self._federated[entity_id]).valid_until > now
+                self._entities.entity(entity_id, now, self._federated[entity_id])
             except PeerUnavailable:
                 return False
+            return True
         found = self._fetching.get(entity_id)
         return self._nodes.available(entity_id, now) if found is None else not found.is_away
 

@@ -97,8 +97,11 @@ class FederationSources:
 
     def available(self, federation_id: FederationId, now: int) -> bool:
         """Whether something counts."""
-        copy = self._federations.copy(federation_id)
-        return copy is not None and copy.head.valid_until > now
+        try:
+            self.in_use(federation_id, now)
+        except PeerUnavailable:
+            return False
+        return True
 
     def standing(self) -> Mapping[str, tuple[int, int]]:
         """When each federation ends, 0 where nothing is held, and how many fetches of it were refused in a row."""
