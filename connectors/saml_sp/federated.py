@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 
-from connectors.connector import Ask, Connector, Expectation, Inbound, Outbound
+from connectors.connector import Ask, Expectation, Inbound, Outbound
 from connectors.formats.metadata import read_identity_provider
 from connectors.metadata.federated import FederatedEntities, FederatedEntity
-from connectors.saml_sp.logout import HeardLogout, HearsLogout
+from connectors.saml_sp.logout import HeardLogout, SamlAsking
 from policies.authentication import Assertion
 from policies.errors import AssertionRejected, Misconfigured, PeerUnavailable
 from policies.parties import IdentityProvider
@@ -32,10 +32,16 @@ class FederatedConnector:
     """
 
     def __init__(
-        self, provider: IdentityProvider, entities: FederatedEntities, make: Callable[[IdentityProvider], Connector]
+        self, provider: IdentityProvider, entities: FederatedEntities, make: Callable[[IdentityProvider], SamlAsking]
     ) -> None:
         self._provider, self._entities, self._make = provider, entities, make
-        self._made: tuple[bytes, Connector] | None = None
+        self._made: tuple[bytes, SamlAsking] | None = None
+
+    @property
+    def is_away(self) -> bool:
+        """See `connectors.saml_sp.logout.SamlAsking`. Nobody is whom we have not asked yet by its present metadata."""
+        made = self._made
+        return made is not None and made[1].is_away
 
     def request(self, ask: Ask, now: int) -> tuple[Outbound, Expectation]:
         """See `Connector`."""
@@ -47,12 +53,9 @@ class FederatedConnector:
 
     def logged_out(self, inbound: Inbound, here: str, now: int) -> HeardLogout:
         """See `connectors.saml_sp.logout.HearsLogout`."""
-        connector = self._now(now)
-        if not isinstance(connector, HearsLogout):
-            raise AssertionRejected("binding", "a logout of a provider that cannot say one")
-        return connector.logged_out(inbound, here, now)
+        return self._now(now).logged_out(inbound, here, now)
 
-    def _now(self, now: int) -> Connector:
+    def _now(self, now: int) -> SamlAsking:
         """The connector of what counts now. Raises `PeerUnavailable`."""
         found = self._entities.entity(self._provider.entity_id, now, self._provider.federation)
         made = self._made

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from connectors.connector import Inbound
+from connectors.connector import Connector, Inbound
 from connectors.formats.entity_facts import LogoutService
 from connectors.formats.logout import LogoutRequest
 from connectors.formats.saml_message import NameIdentifier
@@ -27,6 +27,14 @@ class HearsLogout(Protocol):
 
     def logged_out(self, inbound: Inbound, here: str, now: int) -> HeardLogout:
         """Judge a LogoutRequest that came to the address `here`. Raises `AssertionRejected`, and `PeerUnavailable`."""
+
+
+class SamlAsking(Connector, HearsLogout, Protocol):
+    """Connectors of SAML 2.0: alone, by a federation's metadata, or guarded."""
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the provider, where we fetch its answers, did not answer the last few times."""
 
 
 def session_name(name: NameIdentifier | None, index: str) -> str:

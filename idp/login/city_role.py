@@ -42,7 +42,7 @@ from policies.errors import (
 )
 from policies.forms import FILTERS
 from policies.notice import notice_hash
-from policies.parties import ClientId, IdentityProvider, ProviderId, RelyingParty, Tenant
+from policies.parties import ClientId, EntityId, IdentityProvider, ProviderId, RelyingParty, Tenant
 from policies.pseudonyms import pairwise_subject, subject_digest, transient_subject
 from policies.purposes import AskMode, AskRule, Purpose, Show
 from policies.release import Decision, completed, may_still_go, passes, short_of
@@ -334,7 +334,7 @@ class CityRole:
         provider = self.configuration.providers.get(provider_id)
         if provider is None or not self._known(provider, now):
             return False
-        return not provider.federation or self._nodes.available(provider.entity_id, now)
+        return not provider.federation or self._held(provider.entity_id, now)
 
     def ended(self, grant: Grant) -> bool:
         """Whether what a grant rests on was switched off since its login was asked, or lies in another sphere by now."""
@@ -362,8 +362,12 @@ class CityRole:
 
     def _known(self, provider: IdentityProvider, now: int) -> bool:
         """A pinned identity provider always is; a country's node while its metadata holds."""
+        return provider.peer is None or self._held(provider.peer.entity_id, now)
+
+    def _held(self, entity_id: EntityId, now: int) -> bool:
+        """Whether its metadata holds. Whoever does not answer now has said what they said."""
         try:
-            return provider.peer is None or self._nodes.current(provider.peer.entity_id, now) is not None
+            return self._nodes.current(entity_id, now) is not None
         except PeerUnavailable:
             return False
 

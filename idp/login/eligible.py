@@ -15,11 +15,14 @@ TRIAL = "trial"
 class Nodes(Protocol):
     """Reads what we know of other countries' nodes, and fetches nothing: `connectors.metadata.peers.Peers`.
 
-    `available` knows OpenID providers, and with `digest` those of federations: `idp.protocols.oidc.relying_party.Sources`.
+    `available` knows OpenID providers, and all three know those of federations: `idp.protocols.oidc.relying_party.Sources`.
     """
 
     def current(self, entity_id: EntityId, now: int) -> object:
-        """The valid and approved part of a node's metadata. Raises `PeerUnavailable` if there is none."""
+        """The valid and approved part of a node's metadata, or that of a federation's member.
+
+        Raises `PeerUnavailable` if there is none.
+        """
 
     def digest(self, entity_id: EntityId, now: int) -> str:
         """A digest of the approved part of a node's metadata, or of the keys of a federation's member.

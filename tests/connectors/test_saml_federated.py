@@ -8,6 +8,7 @@ from connectors.connector import Ask, Expectation, Inbound, Outbound, Redirect
 from connectors.metadata.federated import FederatedEntity
 from connectors.metadata.pinned_provider import misconfigured
 from connectors.saml_sp.federated import FederatedConnector
+from connectors.saml_sp.logout import HeardLogout
 from policies.assurance import LevelOfAssurance
 from policies.authentication import Assertion
 from policies.errors import PeerUnavailable
@@ -58,6 +59,13 @@ class Made:
     def receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Assertion:
         raise NotImplementedError
 
+    def logged_out(self, inbound: Inbound, here: str, now: int) -> HeardLogout:
+        raise NotImplementedError
+
+    @property
+    def is_away(self) -> bool:
+        return self.provider.metadata == b"second"
+
 
 ASK = Ask("relay", LevelOfAssurance.LOW, force_authentication=False)
 
@@ -72,7 +80,9 @@ def test_metadata_of_this_moment_counts_and_a_connector_is_made_once_for_it() ->
     connector = FederatedConnector(provider(), entities, make)
     assert connector.request(ASK, 1)[0] == connector.request(ASK, 2)[0] == Redirect("first")
     entities.octets = b"second"
+    assert not connector.is_away
     assert connector.request(ASK, 3)[0] == Redirect("second")
+    assert connector.is_away, "whom it asks by now is"
     assert made == [b"first", b"second"]
 
 

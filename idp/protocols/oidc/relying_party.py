@@ -111,6 +111,8 @@ class Sources:
 
     def current(self, entity_id: EntityId, now: int) -> object:
         """See `Nodes`."""
+        if entity_id in self._federated:
+            return self._entities.entity(entity_id, now, self._federated[entity_id])
         return self._nodes.current(entity_id, now)
 
     def digest(self, entity_id: EntityId, now: int) -> str:
@@ -121,13 +123,13 @@ class Sources:
 
     def available(self, entity_id: EntityId, now: int) -> bool:
         """See `Nodes`."""
+        found = self._fetching.get(entity_id)
         if entity_id in self._federated:
             try:
                 self._entities.entity(entity_id, now, self._federated[entity_id])
             except PeerUnavailable:
                 return False
-            return True
-        found = self._fetching.get(entity_id)
+            return found is None or not found.is_away
         return self._nodes.available(entity_id, now) if found is None else not found.is_away
 
 

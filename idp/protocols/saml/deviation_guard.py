@@ -10,9 +10,8 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from connectors.connector import Ask, Connector, Expectation, Inbound, Outbound
-from connectors.saml_sp.connector import SamlConnector
-from connectors.saml_sp.logout import HeardLogout, HearsLogout
+from connectors.connector import Ask, Expectation, Inbound, Outbound
+from connectors.saml_sp.logout import HeardLogout, SamlAsking
 from idp.store.deviation_failures import MOST_FAILURES, WITHIN_SECONDS
 from idp.store.switches.switch import DEVIATION, Switch, Switched
 from idp.store.switches.switches import since_boot
@@ -85,13 +84,13 @@ class DeviationGuard:
 class GuardedConnector:
     """A connector whose failures by a deviation are counted. Implements `connectors.connector.Connector`."""
 
-    def __init__(self, connector: Connector, provider_id: ProviderId, guard: DeviationGuard) -> None:
+    def __init__(self, connector: SamlAsking, provider_id: ProviderId, guard: DeviationGuard) -> None:
         self._connector, self._provider_id, self._guard = connector, provider_id, guard
 
     @property
     def is_away(self) -> bool:
-        """Whether the provider, where we fetch its answers, did not answer the last few times."""
-        return isinstance(self._connector, SamlConnector) and self._connector.is_away
+        """See `connectors.saml_sp.logout.SamlAsking`."""
+        return self._connector.is_away
 
     def request(self, ask: Ask, now: int) -> tuple[Outbound, Expectation]:
         """See `Connector`."""
@@ -108,6 +107,4 @@ class GuardedConnector:
 
     def logged_out(self, inbound: Inbound, here: str, now: int) -> HeardLogout:
         """See `connectors.saml_sp.logout.HearsLogout`. Nothing of a logout is encrypted."""
-        if not isinstance(self._connector, HearsLogout):
-            raise AssertionRejected("binding", "a logout of a provider that cannot say one")
         return self._connector.logged_out(inbound, here, now)

@@ -7,12 +7,12 @@ ours that names that key: `/saml/metadata/PROVIDER`, of the same entity. Everybo
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
-from connectors.connector import Connector
 from connectors.fetch import Fetcher
 from connectors.metadata.federated import FederatedEntities
 from connectors.oidc.line import Line
 from connectors.saml_sp.connector import SamlConnector
 from connectors.saml_sp.federated import FederatedConnector
+from connectors.saml_sp.logout import SamlAsking
 from connectors.saml_sp.own_metadata import service_provider_metadata
 from connectors.signatures.decryption_keys import FileUnwrapper
 from connectors.signatures.key_ring import Ring
@@ -49,7 +49,7 @@ def saml_connector(
     suspended: Callable[[str], bool],
     fetcher: Callable[[], Fetcher],
     entities: FederatedEntities,
-) -> Connector:
+) -> SamlAsking:
     """The connector that asks this provider. `suspended` says whether one of its deviations is switched off."""
     pinned = partial(_pinned, settings=settings, keys=keys, suspended=suspended, fetcher=fetcher)
     return FederatedConnector(provider, entities, pinned) if provider.federation else pinned(provider)

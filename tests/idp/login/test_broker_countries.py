@@ -211,6 +211,18 @@ def test_what_a_node_vouches_holds_while_something_valid_is_known_of_it(house: H
     assert (vouched(COUNTRY, NOW), vouched(OTHER, NOW)) == (True, False)
 
 
+def test_what_a_federations_member_vouches_holds_while_it_is_away() -> None:
+    def change(made: Configuration) -> Configuration:
+        member = replace(made.providers[OTHER], federation="research", entity_id=LATVIA)
+        return replace(made, providers={**made.providers, OTHER: member})
+
+    house = House(change=change)
+    house.nodes.silent = {LATVIA}
+    assert house.role.vouches(OTHER, NOW)
+    house.nodes.unknown = {LATVIA}
+    assert not house.role.vouches(OTHER, NOW)
+
+
 def test_what_a_node_vouches_no_more_is_not_asked_about_in_another_language_either(house: House) -> None:
     decided = _heard(house)
     assert house.broker.reword(decided, "et", NOW).judged.vouched == decided.judged.vouched

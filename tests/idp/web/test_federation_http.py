@@ -7,13 +7,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
 from connectors.formats.grammar import written
 from connectors.metadata.federation_query import url_of
+from connectors.oidc.line import MOST_FAILURES
+from policies.deviations import AES_CBC
 from tests.benchmarks import metadata_made as made
 from tests.connectors.metadata.test_federations import Edit
+from tests.connectors.saml_sp.resolver import artifact
 from tests.idp.server.crew import until
 from tests.idp.staging import Lines
 from tests.idp.web.stage import Stage
@@ -67,11 +71,11 @@ class Federation:
             self.published[self.one] = made.sign(f'{root} xmlns:ds="{DS}" ID="_one" validUntil="{ends}">', inside)
 
     @contextmanager
-    def broker(self, folder: Path) -> Iterator[int]:
+    def broker(self, folder: Path, more: str = "") -> Iterator[int]:
         """A broker that knows the country by this federation alone, and holds what it publishes."""
         edits: dict[str, tuple[str, ...] | None] = {
             "ciconia.toml": ("demo = true", "demo = true\nprobe_seconds = 0.1"),
-            "providers/demo-ee.toml": ('metadata = "metadata/demo-ee.xml"', 'federation = "research"'),
+            "providers/demo-ee.toml": ('metadata = "metadata/demo-ee.xml"', f'federation = "research"{more}'),
             "metadata/demo-ee.xml": None,
         }
         with self.stage.other_broker(folder, edits, self.files) as port, ExitStack() as ending:
@@ -148,3 +152,33 @@ def test_nothing_is_released_on_the_word_of_a_member_that_left_or_whose_key_is_g
         assert stage.written() == before
         if change is without:
             not_asked(visitor, logs, "no federation knows")
+
+
+def by_artifact(entity: str) -> str:
+    """It has a resolver, where nobody listens."""
+    binding = "urn:oasis:names:tc:SAML:2.0:bindings:SOAP"
+    resolver = f'<md:ArtifactResolutionService Binding="{binding}" index="1" Location="http://idp.localhost:1/"/>'
+    return entity.replace("<md:SingleSignOnService", f"{resolver}<md:SingleSignOnService", 1)
+
+
+@pytest.mark.parametrize("federation", ["url"], indirect=True)
+@pytest.mark.parametrize("deviations", ["", f'\ndeviations = ["{AES_CBC}"]'], ids=["alone", "guarded"])
+def test_a_member_whose_answers_cannot_be_fetched_is_away_on_the_picker(
+    federation: Federation, visitor: Visitor, stage: Stage, tmp_path: Path, deviations: str
+) -> None:
+    federation.publish(LATE, by_artifact)
+    fetched = f'\nanswers = "artifact"\nnetworks = ["127.0.0.0/8"]{deviations}'
+    with federation.broker(tmp_path / "b", fetched) as visitor.port:
+        assert "/at/demo-ee" in offered(visitor)
+        for _ in range(MOST_FAILURES):
+            login = visitor.login()
+            assert visitor.asks(login).status == 303
+            query = urlencode({"SAMLart": artifact(stage.country.entity_id), "RelayState": login})
+            brought = visitor.go("GET", f"/saml/acs/artifact?{query}", headers={"sec-fetch-site": "cross-site"})
+            assert brought.status == 503
+        assert "/at/demo-ee" not in offered(visitor)
+        assert "/at/demo-lv" in offered(visitor)
+
+
+def offered(visitor: Visitor) -> str:
+    return " ".join(map(str, visitor.authorize().found("//a/@href")))
