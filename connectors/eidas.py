@@ -204,6 +204,7 @@ class EidasConnector:
             assertion_id=assertion.assertion_id,
             authenticated_at=authentication.instant,
             not_on_or_after=ends,
+            session_ends=authentication.session_not_on_or_after or 0,
             deviations=taken.used,
         )
         said = {uri: tuple(value.text for value in values) for uri, values in assertion.attributes.items()}

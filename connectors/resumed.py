@@ -16,7 +16,8 @@ from policies.parties import EntityId, IdentityProvider, ProviderId, SubjectName
 class RememberedSignIn:
     """A sign-in: provider, person, level and time (0: not known). `upstream` is the provider's name of its session, or "".
 
-    `judging` is the digest of the registration by which the level and the namespace are what they are.
+    `judging` is the digest of the registration by which the level and the namespace are what they are. `session_ends`: when
+    the provider's own session is over (0: nothing said).
     """
 
     provider_id: ProviderId
@@ -27,6 +28,7 @@ class RememberedSignIn:
     authenticated_at: int
     upstream: str = field(default="", repr=False)
     judging: bytes = b""
+    session_ends: int = 0
 
 
 def remembered(assertion: Assertion, provider: IdentityProvider) -> RememberedSignIn:
@@ -40,6 +42,7 @@ def remembered(assertion: Assertion, provider: IdentityProvider) -> RememberedSi
         authenticated_at=assertion.authenticated_at,
         upstream=assertion.session,
         judging=judging(provider),
+        session_ends=assertion.session_ends,
     )
 
 

@@ -132,5 +132,7 @@ class Assertion:
     deviations: tuple[str, ...] = ()
     # the session at the source (`sid`), which a logout of it names; "" where it said none
     session: str = field(default="", repr=False)
+    # when that session is over, as the source says (SessionNotOnOrAfter); 0 where it said nothing
+    session_ends: int = 0
     # the entity ids of those behind the source who signed the person in, as it says (AuthenticatingAuthority)
     authorities: tuple[str, ...] = ()

@@ -235,6 +235,7 @@ class SamlConnector:
             assertion_id=assertion.assertion_id,
             authenticated_at=authentication.instant,
             not_on_or_after=ends,
+            session_ends=authentication.session_not_on_or_after or 0,
             authorities=authentication.authorities,
             session=session_name(assertion.subject, authentication.session_index),
         )

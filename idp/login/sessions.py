@@ -112,6 +112,8 @@ class Sessions:
             raise Replayed("session_ended", "the session alone vouched for the person, and has ended")
         name = bytes.fromhex(shared.session) if standing else self._name(b"session", handle)[:NAME_BYTES]
         latest = before.latest if before is not None and standing else now + group.life
+        # No session of ours outlives the provider's (SAML Core 2.0 §2.7.2)
+        latest = min(latest, signed_in.session_ends or latest)
         end = min(latest, now + group.idle)
         content = CONTENT.dump(SessionContent(group.group_id, signed_in, decided.acts))
         parked = self._sealer.park(KIND, handle, content, end)

@@ -44,6 +44,7 @@ def test_a_response_signed_at_response_assertion_or_both_gives_the_same_assertio
     assert found.response_id == ("_assertion0001" if which == "assertion" else "_response0001")
     assert found.authenticated_at == NOW
     assert found.not_on_or_after == NOW + 300
+    assert found.session_ends == NOW + 3600
     assert found.offered.attributes == {
         AttributeName("family_name"): "Õunapuu-李",
         AttributeName("given_name"): "Mari & Jüri",

@@ -10,10 +10,13 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from sqlalchemy import delete, select
 
+from connectors.resumed import RememberedSignIn
 from connectors.signatures.jws import from_base64url
+from idp.demo.country import _Context, _utc
+from idp.login.sessions import CONTENT, SessionContent
 from idp.store import tables
 from policies.assurance import LevelOfAssurance
-from policies.parties import ProviderId, SubjectNamespace
+from policies.parties import EntityId, ProviderId, SubjectNamespace
 from tests.idp.staging import Clock, fresh, opened
 from tests.idp.web.shared_stage import COOKIE, IDLE, LIFE, Member, SharedStage
 
@@ -158,6 +161,48 @@ def test_no_sign_in_moves_the_latest_end(member: Member, stage: SharedStage) -> 
     stage.clock.ahead += LIFE % (IDLE - 1)
     assert member.decides(page).status == 409, "what was asked before its end does not begin it anew"
     assert member.asks_for("desk").heading == LIST
+
+
+def test_no_session_outlives_what_the_provider_said_of_its_own(
+    member: Member, stage: SharedStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = _Context._assertion
+
+    def says(seconds: int) -> None:
+        until = f'<saml:AuthnStatement SessionNotOnOrAfter="{_utc(stage.clock() + seconds)}" '
+        monkeypatch.setattr(
+            _Context,
+            "_assertion",
+            lambda self, who: plain(self, who).replace("<saml:AuthnStatement ", until),
+        )
+
+    says(-60)
+    member.signs_in_for("desk")
+    assert member.asks_for("library").heading == LIST, "within what clocks may differ, for this one sign-in"
+    member.jar.clear()
+    monkeypatch.setattr(_Context, "_assertion", plain)
+    member.signs_in_for("desk")
+    says(300)
+    # It goes on in the session, by the provider's newer word, and then by the session alone
+    answer = member.decides(member.question(client_id="desk", scope="openid purpose:desk", prompt="login"))
+    assert answer.cookies[COOKIE].attributes["max-age"] == "300"
+    stage.clock.ahead += 200
+    assert member.decides(member.asks_for("library")).cookies[COOKIE].attributes["max-age"] == "100"
+    stage.clock.ahead += 99
+    page = member.asks_for("library")
+    assert page.heading.startswith("Share this")
+    stage.clock.ahead += 1
+    assert member.decides(page).status == 409
+    assert member.asks_for("library").heading == LIST
+
+
+def test_a_session_from_before_providers_ends_were_kept_still_opens() -> None:
+    issuer, space = EntityId("https://idp.example"), SubjectNamespace("demo/EE")
+    signed_in = RememberedSignIn(ProviderId("demo-ee"), issuer, space, "somebody", LevelOfAssurance.HIGH, 1)
+    content = SessionContent("city", signed_in, 0)
+    older = json.loads(CONTENT.dump(content))
+    del older["signed_in"]["session_ends"]
+    assert CONTENT.load(json.dumps(older).encode()) == content
 
 
 @pytest.mark.spec("security.md §2.4 CSRF on consent/login/logout")
