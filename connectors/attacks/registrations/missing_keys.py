@@ -83,10 +83,11 @@ def _in_another_way(bench: MessageBench, judge: Judge) -> Iterator[AttackCase]:
 
 
 def _at(bench: MessageBench, judge: Judge, what: str, binding: str, names: tuple[str, ...]) -> Entrance:
-    """The same octets under each of these names."""
+    """The same octets under each of these names but RelayState."""
 
     def try_one(octets: bytes) -> None:
-        judge(Inbound(binding, dict.fromkeys(names, base64.b64encode(octets).decode()), ""))
+        message = base64.b64encode(octets).decode()
+        judge(Inbound(binding, {name: "back" if name == "RelayState" else message for name in names}, ""))
 
     return Entrance(f"inbound {bench.where}, {what}", try_one, None)
 
