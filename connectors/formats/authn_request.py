@@ -103,19 +103,19 @@ class AuthnRequestMessage:
     issue_instant: int
     issuer: str
     destination: str
-    acs_url: str
-    acs_index: int | None
-    attribute_index: int | None
-    protocol_binding: str
-    force_authentication: bool
-    is_passive: bool
-    provider_name: str
-    consent: str
-    name_id_format: str
-    sp_name_qualifier: str
-    allow_create: bool
-    comparison: str
-    contexts: tuple[str, ...]
+    acs_url: str = ""
+    acs_index: int | None = None
+    attribute_index: int | None = None
+    protocol_binding: str = ""
+    force_authentication: bool = False
+    is_passive: bool = False
+    provider_name: str = ""
+    consent: str = ""
+    name_id_format: str = ""
+    sp_name_qualifier: str = ""
+    allow_create: bool = False
+    comparison: str = ""
+    contexts: tuple[str, ...] = ()
     # what it asks for itself, beside its metadata
     attributes: tuple[RequestedAttribute, ...] = ()
     scoping: Scoping = field(default_factory=Scoping)

@@ -46,6 +46,7 @@ from idp.protocols.saml.deviation_guard import DeviationGuard, GuardedConnector
 from idp.protocols.saml.identity_provider import SamlIdentityProvider
 from idp.protocols.saml.landings import landings_of
 from idp.protocols.saml.service_provider import saml_connector, saml_metadata
+from idp.protocols.saml.unsolicited import Unsolicited
 from idp.receipts.citizen import CitizenReceipts
 from idp.receipts.issue import Receipts
 from idp.store.registered_clients import ClientRegister
@@ -163,6 +164,7 @@ def _city(parts: SiteParts) -> CitySite:
         openid=openid,
         kiosks=kiosks,
         saml=saml,
+        unsolicited=Unsolicited(saml),
         sessions=openid.sessions,
         trials=trials,
         logouts=logouts,

@@ -39,8 +39,8 @@ class Declined:
     at_once: bool = False
 
 
-class Frontend(Protocol):
-    """One protocol in which services ask. Every method but `receive` gets what `receive` made."""
+class Entrance(Protocol):
+    """One address at which logins begin."""
 
     @property
     def path(self) -> str:
@@ -59,6 +59,10 @@ class Frontend(Protocol):
 
         Raises `RequestRefused` where nobody may be told but the person in front of the screen.
         """
+
+
+class Frontend(Entrance, Protocol):
+    """One protocol in which services ask. Every method but `receive` gets what `receive` made."""
 
     def check_registered(self, origin: Origin) -> None:
         """Raises `RequestRefused` where the service or the address of the answer is registered no more."""

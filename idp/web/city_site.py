@@ -14,6 +14,7 @@ from idp.protocols.saml.identity_provider import SamlIdentityProvider
 from idp.protocols.saml.landings import Landings
 from idp.protocols.saml.logout_asked import ServiceLogouts
 from idp.protocols.saml.logout_upstream import UpstreamLogouts
+from idp.protocols.saml.unsolicited import Unsolicited
 from idp.receipts.citizen import CitizenReceipts
 from idp.web.client_certificate import ProxyHeader
 from idp.web.site import Site
@@ -27,6 +28,7 @@ class CitySite(Site):
     openid: OpenIDProvider
     kiosks: DeviceFrontend
     saml: SamlIdentityProvider
+    unsolicited: Unsolicited
     trials: Trials
     citizen_receipts: CitizenReceipts
     party_receipts: PartyReceipts

@@ -8,6 +8,7 @@ from policies.load.federation import read_federation
 from policies.load.logout import read_saml_logout
 from policies.load.parties import REQUESTER_FIX, SP_TYPES, check_shown, read_purposes, read_rules
 from policies.load.providers import read_assurance
+from policies.load.redirects import fault_of_address
 from policies.load.table import MAX_TITLE, URI, Table
 from policies.parties import ClientId, RelyingParty, Sector
 from policies.registrations.openid_client import OpenIDClient
@@ -15,6 +16,9 @@ from policies.registrations.saml_service import SamlService, SubjectKind
 
 _SUBJECTS = {kind.value: kind for kind in SubjectKind}
 _ENTITY_FIX = "write the entityID of its metadata, sign by sign."
+_TARGETS_FIX = 'write targets = ["https://library.example/loans"], each sign by sign as links have it, or leave it out.'
+# A RelayState is opaque to us, and goes into a form
+MAX_TARGET = 1024
 _METADATA_FIX = "put the service's metadata into metadata/NAME.xml, and name it."
 EMAIL = AttributeName("email")
 
@@ -27,6 +31,8 @@ def read_saml_service(table: Table, files: Mapping[str, bytes], catalogue: Catal
         metadata=_metadata(table, files),
         subject=table.choice("subject", _SUBJECTS, SubjectKind.PAIRWISE_ID, required=False),
         assurance=read_assurance(table) if "assurance" in table else {},
+        unsolicited=table.flag("unsolicited"),
+        targets=_targets(table),
     )
     party = RelyingParty(
         client_id=ClientId(client_id),
@@ -56,12 +62,26 @@ def read_saml_service(table: Table, files: Mapping[str, bytes], catalogue: Catal
     if party.openid.logout.session_group and service.subject in (SubjectKind.PERSISTENT, SubjectKind.MAIL):
         what = "names the citizen in each word of a logout, and a session keeps no name."
         table.problem("subject", what, 'write subject = "pairwise-id", or leave session_group out.')
+    if service.targets and not service.unsolicited:
+        what = "stands without unsolicited: no link names one."
+        table.problem("targets", what, "write unsolicited = true, or leave it out.")
     mail = party.attributes.get(EMAIL)
     if service.subject is SubjectKind.MAIL and (mail is None or mail.form != EXACT):
         table.problem("subject", "is the email address, which is not registered.", 'write email = "exact" in [attributes].')
     check_shown(table, party)
     table.close()
     return party
+
+
+def _targets(table: Table) -> tuple[str, ...]:
+    """The RelayStates of links. What looks like an address is one that nobody reads in two ways."""
+    found = table.texts("targets", _TARGETS_FIX, required="targets" in table)
+    for index, text in enumerate(found):
+        fault = fault_of_address(text) if ":" in text or text.startswith(("/", "\\")) else ""
+        if fault or not 0 < len(text) <= MAX_TARGET or not text.isascii() or not text.isprintable():
+            fault = fault or f"is no text of 1 to {MAX_TARGET} signs of ASCII."
+            table.problem("targets", f"{text!r} {fault}", _TARGETS_FIX, str(index))
+    return found
 
 
 def _metadata(table: Table, files: Mapping[str, bytes]) -> bytes:

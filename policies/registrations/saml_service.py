@@ -30,3 +30,6 @@ class SamlService:
     subject: SubjectKind = SubjectKind.PAIRWISE_ID
     # AuthnContextClassRef -> level: its own words beside the eIDAS URIs
     assurance: Mapping[str, LevelOfAssurance] = field(default_factory=dict)
+    # whether a link may begin a sign-in for it that it did not ask for, and the RelayStates that such a link may name
+    unsolicited: bool = False
+    targets: tuple[str, ...] = ()

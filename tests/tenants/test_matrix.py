@@ -32,6 +32,7 @@ CITY_ROWS: Rows = {
     ("GET", "/login/{login}/at/{provider}"): REFUSED,
     ("GET", "/saml/sso"): SAME,
     ("POST", "/saml/sso"): SAME,
+    ("GET", "/saml/sso/unsolicited"): SAME,
     ("GET", "/saml/idp"): SAME,
     ("POST", "/saml/artifact"): SAME,
     ("GET", "/saml/logout"): SAME,

@@ -43,7 +43,7 @@ from idp.protocols.saml.question import (
 )
 from idp.protocols.saml.services import KnownService, Services
 from idp.system.addresses import entity_id, idp_entity_id, idp_logout_soap_url, idp_logout_url, resolution_url, sso_url
-from policies.authentication import Origin
+from policies.authentication import Origin, ServiceRequest
 from policies.errors import (
     AssertionRejected,
     AssuranceTooLow,
@@ -105,13 +105,16 @@ class SamlIdentityProvider:
         admit(ServiceId(service.party.client_id))
         try:
             check_wishes(request, service.pinned.facts, formats_of(service))
-            purpose = self._purposes[service.party.purposes[0]]
-            found = in_our_words(request, origin, service, purpose, self._parts)
+            found = self.in_our_words(request, origin, service)
         except (AssertionRejected, RequestRefused) as error:
             told = refused(error) if isinstance(error, AssertionRejected) else error
             told.peer = service.party.client_id
             return Declined(origin, told, at_once=True)
         return Received(found)
+
+    def in_our_words(self, request: AuthnRequestMessage, origin: Origin, service: KnownService) -> ServiceRequest:
+        """What a request asks for, of this service's one purpose. Raises `AssertionRejected` and `RequestRefused`."""
+        return in_our_words(request, origin, service, self._purposes[service.party.purposes[0]], self._parts)
 
     def check_registered(self, origin: Origin) -> None:
         """Raises `RequestRefused` where the service or the address of the answer is registered no more."""
@@ -188,6 +191,8 @@ class SamlIdentityProvider:
         question = read_question(origin)
         if service is None or not known or question.acs_url not in service.pinned.facts.urls(question.by_artifact):
             raise RequestRefused("the service, or the address of the answer, is registered no more", status=403)
+        if not origin.message_id and not service.choices.unsolicited:
+            raise RequestRefused("the service takes no answers any more that it did not ask for", status=403)
         return service
 
     def _head(self, response_id: str, origin: Origin, to: str, now: int) -> ResponseHead:

@@ -1,6 +1,7 @@
 """The citizen's way through a login, whichever protocol and role: `idp.login.frontend`, `idp.login.role`.
 
 GET, POST, at the path of a frontend   a service asks
+GET  /saml/sso/unsolicited             a portal's link, for a service that asked nothing
 POST /saml/acs, /eidas/acs             back from the identity provider: its answer is judged, the citizen asked or informed
 GET, POST /saml/acs/artifact           the same by an artifact, of which we then fetch the answer
 GET  /oidc/callback/{provider}         the same from an OpenID provider, of which we then fetch the answer
@@ -19,7 +20,7 @@ from connectors.request_checks import PeerRequestRefused
 from idp.ledger.record_contents import DecidedBy
 from idp.login.eligible import TRIAL
 from idp.login.finish import Choice
-from idp.login.frontend import Declined, Frontend
+from idp.login.frontend import Declined, Entrance
 from idp.login.states import Asked
 from idp.monitoring.steps import LoginStep
 from idp.pages.views import Ending
@@ -76,11 +77,13 @@ def routes(site: Site) -> list[PageRoute]:
         found.append(PageRoute("/saml/acs/artifact", _artifact(site), "GET", "POST"))
     if OIDC in site.protocols:
         found.append(PageRoute("/oidc/callback/{provider}", threaded(partial(_fetched, site)), "GET"))
+    if isinstance(site, CitySite):
+        found.append(PageRoute(site.unsolicited.path, _entry(site, site.unsolicited), "GET"))
     return [*found, *decision.routes(site), *picker.routes(site)]
 
 
-def _entry(site: Site, frontend: Frontend) -> Endpoint:
-    """The endpoint at which services ask in this frontend's protocol."""
+def _entry(site: Site, frontend: Entrance) -> Endpoint:
+    """The endpoint at which logins begin in this frontend's protocol."""
 
     async def entry(request: Request) -> Response:
         check_navigation(request)
@@ -138,7 +141,7 @@ def _fetched(site: Site, request: Request) -> Response:
     return _handle_response(site, request, inbound, OIDC, login, only, fetches=True)
 
 
-async def _asked(request: Request, frontend: Frontend) -> Inbound:
+async def _asked(request: Request, frontend: Entrance) -> Inbound:
     """A request by either binding. Where a signature covers the query, that stays as it came."""
     raw = request.scope["query_string"]
     if request.scope["method"] == "POST":
@@ -150,7 +153,7 @@ async def _asked(request: Request, frontend: Frontend) -> Inbound:
     return Inbound("redirect", {}, raw.decode("latin-1")) if frontend.signed else Inbound("redirect", query(request))
 
 
-def _begin(site: Site, frontend: Frontend, request: Request, inbound: Inbound) -> Response:
+def _begin(site: Site, frontend: Entrance, request: Request, inbound: Inbound) -> Response:
     """Judge the service's request. An accepted one gets a login in this browser, and its first page."""
     now, client, rates = site.clock(), client_of(request), site.watched.rates
 

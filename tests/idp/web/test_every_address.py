@@ -23,6 +23,7 @@ ADDRESSES = {
     "/saml/metadata": {"GET", "HEAD"},
     "/saml/idp": {"GET", "HEAD"},
     "/saml/sso": {"GET", "POST"},
+    "/saml/sso/unsolicited": {"GET"},
     "/saml/artifact": {"POST"},
     "/saml/logout": {"GET", "POST"},
     "/saml/logout/soap": {"POST"},

@@ -4,6 +4,7 @@ import base64
 import json
 from pathlib import Path
 from typing import Any  # JSON of a receipt
+from urllib.parse import quote
 
 import pytest
 from lxml import etree
@@ -112,6 +113,24 @@ def test_an_address_that_the_metadata_lacks_gets_nothing_and_a_passive_request_i
     assert not evil.found("//form/@action")
     heard = library.read(passive, stage.application.keys.saml.at(0).certificate)
     assert heard.statuses == ["Responder", "NoPassive"]
+
+
+@pytest.mark.spec("SAML Profiles 2.0 §4.1.5")
+def test_a_portals_link_asks_the_citizen_all_and_signs_them_in(visitor: Visitor, stage: Stage, tmp_path: Path) -> None:
+    target = "https://library.storkhaven.example/loans"
+    library = SamlParty(tmp_path, stage.issuer, stage.clock, more=f'unsolicited = true\ntargets = ["{target}"]')
+    link = f"/saml/sso/unsolicited?providerId={quote(ENTITY, safe='')}&time=1"
+    before = stage.records
+    with stage.other_broker(tmp_path / "b", {}, library.files) as visitor.port:
+        answer = answered(visitor, visitor.go("GET", f"{link}&target={quote(target, safe='')}"))
+        heard = library.read(answer, stage.application.keys.saml.at(0).certificate)
+        assert stage.records == before + 2, "the configuration, and the release"
+        evil = visitor.go("GET", f"{link}&target=https://evil.example")
+        twice = visitor.go("GET", f"{link}&providerId=https://evil.example")
+    assert (heard.statuses, heard.relay_state, heard.root.get("InResponseTo")) == (["Success"], target, None)
+    assert f"{stage.issuer}/attributes/age_over_18" in heard.attributes
+    for refused in (evil, twice):
+        assert (refused.status, "evil.example" in refused.text, refused.found("//form/@action")) == (400, False, [])
 
 
 def test_a_request_is_answered_once(visitor: Visitor, stage: Stage, tmp_path: Path) -> None:
