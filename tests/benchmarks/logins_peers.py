@@ -33,7 +33,7 @@ ME = "http://127.0.0.1:8001"
 CALLBACK = f"{ME}/rp/cb"
 CLIENT = "bench-rp"
 SECRET = "bench-rp-secret-0123456789"
-NAMESPACES = {"a": SAML, "p": SAMLP, "d": DS}
+NAMESPACES = {"a": SAML, "p": SAMLP, "d": DS, "x": "http://www.w3.org/2001/04/xmlenc#"}
 TRANSIENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 SUBSTANTIAL = "http://eidas.europa.eu/LoA/substantial"
 ATTRIBUTES = (
@@ -44,7 +44,7 @@ ATTRIBUTES = (
     ("0.9.2342.19200300.100.1.3", "mail", "user{n}@example.test"),
 )
 _C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
-_SIGNATURE = (
+SIGNATURE = (
     f'<ds:Signature xmlns:ds="{DS}"><ds:SignedInfo><ds:CanonicalizationMethod Algorithm="{_C14N}"/>'
     '<ds:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"/><ds:Reference URI="#{id}">'
     f'<ds:Transforms><ds:Transform Algorithm="{DS}enveloped-signature"/><ds:Transform Algorithm="{_C14N}"/></ds:Transforms>'
@@ -155,6 +155,17 @@ async def _read(reader: asyncio.StreamReader) -> Answer:
     return Answer(int(head[0].split(" ")[1]), headers, body)
 
 
+def signed(element: etree._Element, key: xmlsec.Key) -> None:  # lxml's name of the type of an element
+    """Fill in the template of a signature that stands in an element."""
+    xmlsec.tree.add_ids(element, ["ID"])
+    context = xmlsec.SignatureContext()
+    context.key = key
+    found = element.find("d:Signature", NAMESPACES)
+    if found is None:
+        raise LoginFailedError("a template without a Signature")
+    context.sign(found)
+
+
 class IdentityProvider:
     """Answers each question about a new citizen. `key` is in PEM; `broker` the certificate (DER) that it encrypts to."""
 
@@ -172,10 +183,10 @@ class IdentityProvider:
         request = etree.fromstring(zlib.decompress(base64.b64decode(asked["SAMLRequest"]), -15))
         root = etree.fromstring(self._response(str(request.get("ID"))).encode())
         assertion = root[-1]
-        self._sign(assertion)
+        signed(assertion, self._key)
         if encrypted:
             self._encrypt(root, assertion)
-        self._sign(root)
+        signed(root, self._key)
         posted = base64.b64encode(etree.tostring(root)).decode()
         return {"SAMLResponse": posted, "RelayState": asked.get("RelayState", "")}
 
@@ -195,15 +206,6 @@ class IdentityProvider:
         context.key = xmlsec.Key.generate(constants.KeyDataAes, 256, constants.KeyDataTypeSession)
         holder.append(context.encrypt_binary(data, octets))
 
-    def _sign(self, element: etree._Element) -> None:  # lxml's name of the type of an element
-        xmlsec.tree.add_ids(element, ["ID"])
-        context = xmlsec.SignatureContext()
-        context.key = self._key
-        found = element.find("d:Signature", NAMESPACES)
-        if found is None:
-            raise LoginFailedError("a template without a Signature")
-        context.sign(found)
-
     def _response(self, request: str) -> str:
         self._logins += 1
         now = int(time.time())
@@ -218,10 +220,10 @@ class IdentityProvider:
         return (
             f'<samlp:Response xmlns:samlp="{SAMLP}" xmlns:saml="{SAML}" ID="{response_id}" Version="2.0" '
             f'IssueInstant="{clock(now)}" Destination="{self._acs_url}" InResponseTo="{request}">'
-            f"<saml:Issuer>{ME}/idp</saml:Issuer>{_SIGNATURE.format(id=response_id)}<samlp:Status>"
+            f"<saml:Issuer>{ME}/idp</saml:Issuer>{SIGNATURE.format(id=response_id)}<samlp:Status>"
             '<samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></samlp:Status>'
             f'<saml:Assertion xmlns:saml="{SAML}" ID="{assertion_id}" Version="2.0" IssueInstant="{clock(now)}">'
-            f"<saml:Issuer>{ME}/idp</saml:Issuer>{_SIGNATURE.format(id=assertion_id)}"
+            f"<saml:Issuer>{ME}/idp</saml:Issuer>{SIGNATURE.format(id=assertion_id)}"
             f'<saml:Subject><saml:NameID Format="{TRANSIENT}">_{secrets.token_hex(16)}</saml:NameID>'
             '<saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><saml:SubjectConfirmationData '
             f'InResponseTo="{request}" Recipient="{self._acs_url}" NotOnOrAfter="{clock(now + 300)}"/>'

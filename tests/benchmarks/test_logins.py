@@ -1,8 +1,11 @@
-"""The benchmark of logins computes its targets from what it measured."""
+"""The benchmark of logins computes its targets from what it measured, and its logins over SAML are real ones."""
+
+import argparse
+from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.logins import AT_ONCE, MANY, ONE, POSTGRES, Spent, _growth_target, _targets
+from tests.benchmarks.logins import AT_ONCE, MANY, ONE, POSTGRES, Spent, _growth_target, _targets, measured
 from tests.benchmarks.measure import Figure
 
 
@@ -19,6 +22,8 @@ def found(**more: dict[int, Spent]) -> dict[tuple[str, int], Spent]:
 def test_the_least_turn_counts_and_the_worse_number_at_once() -> None:
     satosa = {1: Spent([100.0, 120.0]), 8: Spent([78.0])}
     targets = {one.name: one for one in _targets(found(SATOSA_plain=satosa, SATOSA_encrypted=spent(120.0)))}
+    over_saml = {("SAML to SAML", 1): Spent([5.0]), ("SATOSA SAML to SAML", 1): Spent([110.0, 100.0])}
+    assert [(one.name, one.measured, one.met) for one in _targets(over_saml)] == [("saml_cpu_vs_satosa", 20.0, True)]
     assert targets["cpu_vs_satosa_plain"].measured == pytest.approx(19.5)
     assert not targets["cpu_vs_satosa_plain"].met
     assert targets["cpu_vs_satosa_encrypted"].measured == pytest.approx(24.0)
@@ -39,3 +44,13 @@ def test_memory_that_shrank_did_not_grow() -> None:
 
     assert (grown(1000, 900), grown(1000, 1040)) == (0.0, 0.4)
     assert _growth_target([]) == []
+
+
+@pytest.mark.slow
+def test_logins_over_saml_to_saml_are_measured(tmp_path: Path) -> None:
+    chosen = argparse.Namespace(saml=True, peer=None, logins=2, turns=1, growth=0)
+    figures, targets = measured(tmp_path, chosen)
+    assert targets == [], "without the peer nothing is compared"
+    inside = {one.name: one.value for one in figures if one.name.endswith("median") and one.name.startswith("time")}
+    assert set(inside) == {f"time inside the broker, SAML to SAML{kind}, median" for kind in ("", " encrypted")}
+    assert all(inside.values())

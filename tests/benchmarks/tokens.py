@@ -245,7 +245,7 @@ def _contestants(folder: Path, chosen: argparse.Namespace, running: ExitStack) -
         EMPTY: Contestant(running.enter_context(serve_empty(folder)), HOST, _nothing),
     }
     if chosen.peer is not None:
-        satosa = Satosa(chosen.peer, folder)
+        satosa = Satosa(chosen.peer, folder / "satosa")
         found[SATOSA] = Contestant(running.enter_context(satosa.serve()), SATOSA_HOST, satosa_exchanges(satosa))
     return found
 
