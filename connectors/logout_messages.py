@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from connectors.connector import Post
+from connectors.connector import Outbound, Post
 from connectors.formats.artifact import in_envelope
 from connectors.formats.logout import (
     LogoutRequest,
@@ -20,6 +20,7 @@ from connectors.signatures.parse import Element
 from connectors.signatures.redirect import signed_query
 from connectors.signatures.signer import Signer
 from connectors.signatures.xmlsign import sign_enveloped
+from connectors.signed_messages import signed_request
 from connectors.wire.names import SUCCESS
 
 # Issuer, Signature, ...
@@ -41,13 +42,22 @@ class LogoutStatus:
     sub_status: str = ""
 
 
-def request_over_soap(
-    issuer: str, destination: str, name: NameIdentifier, session: str, signer: Signer, now: int
-) -> tuple[bytes, str]:
-    """An envelope with our LogoutRequest for one session, and the ID of the request."""
+def logout_request(issuer: str, destination: str, name: NameIdentifier, session: str, now: int) -> LogoutRequest:
+    """Our LogoutRequest for one session, with a new ID."""
     request_id = "_" + secrets.token_hex(_ID_BYTES)
-    request = LogoutRequest(request_id, now, issuer, destination, now + REQUEST_SECONDS, name, (session,))
-    return _enveloped(logout_request_element(request), signer), request_id
+    return LogoutRequest(request_id, now, issuer, destination, now + REQUEST_SECONDS, name, (session,) if session else ())
+
+
+def request_over_soap(request: LogoutRequest, signer: Signer) -> bytes:
+    """An envelope with a request of ours."""
+    return _enveloped(logout_request_element(request), signer)
+
+
+def request_by_browser(request: LogoutRequest, binding: str, signer: Signer) -> Outbound:
+    """The form that brings a request of ours to its Destination, or the address that leads there."""
+    return signed_request(
+        logout_request_element(request), request.destination, binding, "", signer=signer, profile=SAML2INT
+    )
 
 
 def response_over_soap(issuer: str, in_response_to: str, said: LogoutStatus, signer: Signer, now: int) -> bytes:

@@ -53,7 +53,7 @@ def verified_request(
     return signed, head, relay_state, sender
 
 
-def unverified_issuer(inbound: Inbound) -> str:
+def unverified_issuer(inbound: Inbound, parameter: str = "SAMLRequest") -> str:
     """The claimed Issuer of a message: a hint at whose keys to try, and nothing else. "" where it cannot be seen.
 
     Only the head of the message is searched. By Redirect it must be unpacked before anybody vouches for it: 300 octets
@@ -62,12 +62,12 @@ def unverified_issuer(inbound: Inbound) -> str:
     try:
         if inbound.binding == "redirect":
             pieces = dict(piece.partition("=")[::2] for piece in inbound.raw[:MAX_PARAMETER].split("&"))
-            packed = _decoded(unquote_to_bytes(pieces.get("SAMLRequest", "")[: 3 * _SPELLED]))
+            packed = _decoded(unquote_to_bytes(pieces.get(parameter, "")[: 3 * _SPELLED]))
             octets = zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, _HEAD)
         elif inbound.binding == "soap":
             octets = inbound.raw[:_HEAD].encode()
         else:
-            octets = _decoded(inbound.parameters.get("SAMLRequest", "")[:_SPELLED].encode())[:_HEAD]
+            octets = _decoded(inbound.parameters.get(parameter, "")[:_SPELLED].encode())[:_HEAD]
         found = _ISSUER.search(octets)
         return html.unescape(found[1].decode()) if found else ""
     except (ValueError, zlib.error):

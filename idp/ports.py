@@ -36,8 +36,8 @@ def sid_digest(sid: str) -> bytes:
 class ParkedRow:
     """A payload that lies sealed under a secret of its holder: `digest` is SHA-256(handle)."""
 
-    # "request", "pushed", "code", "access", "device", "refresh", "receipt". UNSENT and ENDED hold nothing, and lie under
-    # the digest of a login or a sid
+    # "request", "pushed", "code", "access", "device", "refresh", "receipt", "logout". UNSENT and ENDED hold nothing,
+    # and lie under the digest of a login or a sid
     kind: str
     digest: bytes
     payload: bytes = field(repr=False)

@@ -65,6 +65,7 @@ from idp.web.routes import (
     landing,
     login,
     logout,
+    logout_way,
     metadata_query,
     oidc,
     push,
@@ -311,6 +312,7 @@ class Application:
             routes += [*oidc.router(site).routes, *push.router(site).routes, *token_life.router(site).routes]
             routes += [*device.routes(site), *receipt.routes(site), *logout.routes(site), *backchannel.router(site).routes]
             routes += [*artifact.router(site).routes, *saml_logout.routes(site), *saml_logout_upstream.routes(site)]
+            routes += logout_way.routes(site)
         if isinstance(site, CitySite) and site.registrations is not None:
             routes += registration.router(site, site.registrations).routes
         routes += [*records.router(site, lambda: self.vitals.fit).routes, *metadata_query.router(site).routes]

@@ -11,7 +11,7 @@ from connectors.metadata.federated import FederatedEntities
 from connectors.metadata.peers import Peers
 from idp.application.certificate_proxy import proxy_of
 from idp.application.saml_services import saml_provider, services_metadata
-from idp.application.shared_sign_ins import asked_by, logouts_of, received_by, sessions_of, upstream_by
+from idp.application.shared_sign_ins import asked_by, logouts_of, received_by, sessions_of, upstream_by, visits_of
 from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys, NodeKeys
 from idp.login.approvals import Approvals
@@ -170,6 +170,7 @@ def _city(parts: SiteParts) -> CitySite:
         logouts=logouts,
         landings=landings_of(settings, configuration, keys, parts.suspension, parts.commits),
         service_logouts=asked_by(settings, keys, saml.services, logouts, parts.store),
+        visits=visits_of(settings, keys, saml.services, parts.sealer, parts.store, parts.suspension),
         upstream_logouts=upstream_by(settings, configuration, keys, parts.connectors, logouts, parts.store),
         received_logouts=received_by(settings, configuration, parts.connectors, logouts, parts.store),
         citizen_receipts=CitizenReceipts(

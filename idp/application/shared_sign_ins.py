@@ -15,6 +15,7 @@ from idp.protocols.oidc.logouts import Logouts
 from idp.protocols.saml.logout_asked import ServiceLogouts
 from idp.protocols.saml.logout_sent import LogoutSender, takes_soap
 from idp.protocols.saml.logout_upstream import UpstreamLogouts
+from idp.protocols.saml.logout_visits import Visits
 from idp.protocols.saml.services import Services
 from idp.store.logout_queue import LogoutQueue
 from idp.store.sessions import StoredSessions
@@ -115,4 +116,20 @@ def upstream_by(
         signer=keys.saml,
         logouts=logouts,
         commits=store,
+    )
+
+
+def visits_of(
+    settings: Settings, keys: BrokerKeys, services: Services, sealer: Sealer, store: Store, suspension: Suspension
+) -> Visits:
+    """The citizen's way through services that hear of an end by the browser alone."""
+    return Visits(
+        tenant=settings.tenant,
+        issuer=settings.issuer,
+        services=services,
+        signer=keys.saml,
+        sealer=sealer,
+        commits=store,
+        parked=store,
+        off=suspension.party_off,
     )

@@ -22,7 +22,7 @@ from idp.login.states import LOGIN_LIFE, Decided, Grant
 from idp.ports import ENDED, Parked, SessionRow, sid_digest
 from idp.store.sessions import EndedParticipant, StoredSession, StoredSessions
 from policies.authentication import ServiceRequest
-from policies.errors import NotFound, Replayed
+from policies.errors import AssertionRejected, NotFound, Replayed
 from policies.parties import ClientId, IdentityProvider, ProviderId, ServiceId, SubjectNamespace, Tenant
 from policies.session_groups import SessionGroup
 
@@ -136,16 +136,26 @@ class Sessions:
         """End sessions; the services that are told of it hear at once."""
         return self.stored.end(names, now, told=self.told, due=now)
 
-    def note_upstream(self, provider: IdentityProvider, subject: str, session: str, at: int) -> None:
-        """A provider ended a session of its, or all of a subject: what it vouched for before begins none of ours.
+    def ended_upstream(
+        self, provider: IdentityProvider, subject: str, sessions: Collection[str], at: int
+    ) -> Collection[bytes]:
+        """A provider ended sessions of its, or all of a subject: the names of ours that rest on them, which are to end.
 
-        Whoever ends ours looks for them after this. One that begins meanwhile looks for the mark after it was written.
+        First it leaves marks of that, for a sign-in whose question is open: it finds them, or is found. What the provider
+        vouched for before begins no session of ours. Raises `AssertionRejected` where nobody can say which are meant.
         """
-        named = [self._over(provider.provider_id, self.upstream(session))] if session else []
-        if subject and not provider.subject_attribute:
-            person = self.person(provider.namespace, subject)
-            named.append(self._over(provider.provider_id, person, b"unnamed" if session else b"all"))
-        self.stored.note(named, at + LOGIN_LIFE)
+        name, named = provider.provider_id, [self.upstream(one) for one in sessions]
+        person = self.person(provider.namespace, subject) if subject and not provider.subject_attribute else b""
+        marks = [self._over(name, one) for one in named]
+        if person:
+            marks.append(self._over(name, person, b"unnamed" if named else b"all"))
+        self.stored.note(marks, at + LOGIN_LIFE)
+        found = {each for one in named for each in self.stored.of_upstream(name, one)}
+        if found or not subject or (named and not person):
+            return found
+        if not person:
+            raise AssertionRejected("logout_session", "a logout of a subject whom our registration knows by another name")
+        return self.stored.of_person(person, name, unnamed=bool(named))
 
     def _check_upstream(self, signed_in: RememberedSignIn, person: bytes, heard: int, now: int) -> None:
         """Raises `Replayed` where the provider has ended what this sign-in rests on; ends what rests on it already."""

@@ -7,10 +7,15 @@ from idp.pages.views import PageKind, Text
 
 @dataclass(frozen=True, slots=True)
 class EndedService:
-    """A service after a logout, and what became of its session: `ended`, `waiting`, `framed`, `unreached` or `itself`."""
+    """A service after a logout, and what became of its session: the word of an `idp.protocols.oidc.logouts.Outcome`.
+
+    `again` is its number in the form that leads there once more, to the path `onward` of ours; "" where none does.
+    """
 
     service: Text
     outcome: str
+    again: str = ""
+    onward: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +24,8 @@ class LogoutView:
 
     Else what became of it: `ended` has the services, `frames` the addresses that the page calls, `target` the verified
     address of the `service` that asked, `posted` what a form brings there. `at_once`: the browser goes on by itself.
-    `done`: there was something to end.
+    `onward` is the path of ours that leads to the services which hear by the browser alone, "" where none is left. `done`:
+    there was something to end.
     """
 
     language: str
@@ -32,8 +38,12 @@ class LogoutView:
     posted: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     at_once: bool = False
     done: bool = False
+    onward: str = ""
 
     @property
     def kind(self) -> PageKind:
         """The kind of this page."""
-        return PageKind.FORM if self.action else PageKind.POST if self.posted else PageKind.PLAIN
+        if self.posted:
+            return PageKind.POST
+        own = self.action or self.onward or any(one.again for one in self.ended)
+        return PageKind.FORM if own else PageKind.PLAIN

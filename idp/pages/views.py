@@ -212,6 +212,8 @@ class Towards(StrEnum):
     PROVIDER = "provider"
     SERVICE = "service"
     NODE = "node"
+    # a service to which a logout brings our word
+    LOGOUT = "logout"
 
 
 class Ending(StrEnum):

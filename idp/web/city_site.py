@@ -14,6 +14,7 @@ from idp.protocols.saml.identity_provider import SamlIdentityProvider
 from idp.protocols.saml.landings import Landings
 from idp.protocols.saml.logout_asked import ServiceLogouts
 from idp.protocols.saml.logout_upstream import UpstreamLogouts
+from idp.protocols.saml.logout_visits import Visits
 from idp.protocols.saml.unsolicited import Unsolicited
 from idp.receipts.citizen import CitizenReceipts
 from idp.web.client_certificate import ProxyHeader
@@ -36,6 +37,7 @@ class CitySite(Site):
     logouts: Logouts
     service_logouts: ServiceLogouts
     upstream_logouts: UpstreamLogouts
+    visits: Visits
     received_logouts: ReceivedLogouts
     landings: Landings
     # None where no service may register itself

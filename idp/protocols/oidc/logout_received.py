@@ -4,7 +4,7 @@ Each provider has an address of its own for that, and its token is judged with i
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from connectors.connector import Connector
 from connectors.logout_token import SKEW, LogoutToken
@@ -50,11 +50,10 @@ class ReceivedLogouts:
             # Who brings it again ends no sign-in that came since
             if self._logouts.sessions.stored.taken(_mark(told)):
                 return _refused(_USED, provider_id)
-            # First of all, for a sign-in whose question is open: it finds this, or is found
-            self._logouts.sessions.note_upstream(provider, told.subject, told.session, max(now, told.issued_at))
-            named = self._named(provider, told)
+            sessions, at = self._logouts.sessions, max(now, told.issued_at)
+            named = sessions.ended_upstream(provider, told.subject, (told.session,) if told.session else (), at)
             # Before the mark: what dies between the two is done by the provider's next try
-            self._logouts.sessions.end(named, now)
+            sessions.end(named, now)
             self._commits.commit(Unit(tenant=self._tenant, marks=(_mark(told),)))
         except AssertionRejected as error:
             return _refused(error.check, provider_id)
@@ -63,19 +62,6 @@ class ReceivedLogouts:
         except (StoreUnavailable, PeerUnavailable) as error:
             return unavailable(error.detail)
         return JsonAnswer(200, NO_STORE, {})
-
-    def _named(self, provider: IdentityProvider, told: LogoutToken) -> Sequence[bytes]:
-        """The sessions that end: of one session there, or of a person. Raises `AssertionRejected` where nobody can say."""
-        sessions = self._logouts.sessions
-        found = sessions.stored.of_upstream(provider.provider_id, sessions.upstream(told.session)) if told.session else ()
-        if found or not told.subject or (told.session and provider.subject_attribute):
-            return found
-        # An id_token need not name its session: then the person does
-        if provider.subject_attribute:
-            # We know its people by another claim than `sub`
-            raise AssertionRejected("logout_session", "a logout of a subject whom our registration knows by another claim")
-        person = sessions.person(provider.namespace, told.subject)
-        return sessions.stored.of_person(person, provider.provider_id, unnamed=bool(told.session))
 
 
 def _mark(told: LogoutToken) -> Mark:

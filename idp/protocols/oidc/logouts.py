@@ -12,7 +12,6 @@ import time
 import urllib.parse
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -48,16 +47,22 @@ class Outcome(StrEnum):
     WAITING = "waiting"  # it has not taken it yet, and is told again
     FRAMED = "framed"  # the citizen's browser calls it on our page
     UNREACHED = "unreached"  # it takes no word of ours
+    VISIT = "visit"  # the citizen's browser can bring our word there
+    UNKNOWN = "unknown"  # the browser brought it there, and no answer that holds says that all ended
     ITSELF = "itself"  # it sent the citizen
+
+
+# Nothing is left to do there
+OVER = frozenset({Outcome.ENDED, Outcome.ITSELF})
 
 
 @dataclass(frozen=True, slots=True)
 class SignedOut:
-    """One service after a logout. `frame` is the address that our page has to call, or ""."""
+    """One service after a logout. `sid` is its name of the session, `frame` the address that our page calls, or ""."""
 
-    party: RelyingParty | None
     client_id: ClientId
     outcome: Outcome
+    sid: str = field(repr=False)
     frame: str = field(default="", repr=False)
 
 
@@ -86,6 +91,8 @@ class Logouts:
         self._suspension, self._fetcher, self._count = suspension, fetcher, count
         self._over_soap = over_soap
         self._swept = -1
+        # Of all citizens who sign out now, together
+        self._places = threading.BoundedSemaphore(AT_WORK)
 
     def sign_out(self, names: Collection[bytes], by: ClientId | None, now: int) -> tuple[SignedOut, ...]:
         """End sessions, tell their services, and say what is known after `PAGE_SECONDS`. `by` is who asked for it."""
@@ -141,20 +148,28 @@ class Logouts:
     def _sent(self, entries: Sequence[QueuedLogout], now: int) -> frozenset[bytes]:
         """Send at once, each in a thread of its own, and wait for them for a while. Returns what was taken by then.
 
-        What there is no thread for is due when its lease is over.
+        What there is no place for is due when its lease is over: the courier sends it.
         """
         taken: set[bytes] = set()
 
         def send(one: QueuedLogout) -> None:
-            if self._attempt(one, now):
-                taken.add(one.logout)
+            try:
+                if self._attempt(one, now):
+                    taken.add(one.logout)
+            finally:
+                self._places.release()
 
         threads: list[threading.Thread] = []
-        with suppress(RuntimeError):  # the machine gives no more
-            for one in entries[:AT_WORK]:
-                thread = threading.Thread(target=send, args=(one,), name="logout", daemon=True)
+        for one in entries:
+            if not self._places.acquire(blocking=False):
+                break
+            thread = threading.Thread(target=send, args=(one,), name="logout", daemon=True)
+            try:
                 thread.start()
-                threads.append(thread)
+            except RuntimeError:  # the machine gives no more
+                self._places.release()
+                break
+            threads.append(thread)
         end = time.monotonic() + PAGE_SECONDS
         for thread in threads:
             thread.join(max(0.0, end - time.monotonic()))
@@ -211,15 +226,16 @@ class Logouts:
         return sign(claims, self.signers[party.id_token_alg].at(now), alg=party.id_token_alg, typ="logout+jwt")
 
     def _said(self, one: EndedParticipant, by: ClientId | None, taken: Collection[bytes]) -> SignedOut:
-        party = self.parties.get(one.client_id)
         if one.logout and one.logout in taken:
-            return SignedOut(party, one.client_id, Outcome.ENDED)
+            return SignedOut(one.client_id, Outcome.ENDED, one.sid)
         if one.client_id == by:
-            return SignedOut(party, one.client_id, Outcome.ITSELF)
+            return SignedOut(one.client_id, Outcome.ITSELF, one.sid)
         if one.logout:
-            return SignedOut(party, one.client_id, Outcome.WAITING)
+            return SignedOut(one.client_id, Outcome.WAITING, one.sid)
+        party = self.parties.get(one.client_id)
         if party is None or not party.openid.logout.frontchannel_logout_uri:
-            return SignedOut(party, one.client_id, Outcome.UNREACHED)
+            return SignedOut(one.client_id, Outcome.UNREACHED, one.sid)
         address = party.openid.logout.frontchannel_logout_uri
         query = urllib.parse.urlencode({"iss": self.issuer, "sid": one.sid})
-        return SignedOut(party, one.client_id, Outcome.FRAMED, f"{address}{'&' if '?' in address else '?'}{query}")
+        frame = f"{address}{'&' if '?' in address else '?'}{query}"
+        return SignedOut(one.client_id, Outcome.FRAMED, one.sid, frame)

@@ -23,7 +23,7 @@ from connectors.saml_idp.attribute_names import AttributeNames
 from connectors.saml_idp.own_metadata import identity_provider_metadata
 from connectors.saml_idp.statuses import NO_AUTHN_CONTEXT, NO_PASSIVE, ServiceRequestRefused, refused
 from connectors.signatures.signer import Signers
-from connectors.wire.names import ARTIFACT, ATTRNAME_URI, REDIRECT, SOAP
+from connectors.wire.names import ARTIFACT, ATTRNAME_URI, POST, REDIRECT, SOAP
 from idp.ledger.ledger_keys import mac
 from idp.login.frontend import Admit, Declined, Received
 from idp.login.states import Decided, Grant, Released
@@ -244,7 +244,7 @@ def idp_metadata(issuer: str, signer: Signers, now: int, valid_for: int) -> byte
         entity_id=idp_entity_id(issuer),
         sso_url=sso_url(issuer),
         artifact_url=resolution_url(issuer),
-        logout={REDIRECT: idp_logout_url(issuer), SOAP: idp_logout_soap_url(issuer)},
+        logout={REDIRECT: idp_logout_url(issuer), POST: idp_logout_url(issuer), SOAP: idp_logout_soap_url(issuer)},
         scope=urlsplit(issuer).hostname or "",
         signer=signer,
         now=now,

@@ -5,11 +5,12 @@ SessionIndex and NameID; whatever it names else is unknown here. The answer goes
 """
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from connectors.connector import Inbound, Outbound, Redirect
 from connectors.formats.eidas.registry import REQUESTER
+from connectors.formats.entity_facts import LogoutService
 from connectors.formats.logout import PARTIAL_LOGOUT, LogoutRequest
 from connectors.logout_checks import ExpectedLogout, receive_logout_request
 from connectors.logout_messages import LogoutStatus, response_by_post, response_by_redirect, response_over_soap
@@ -20,7 +21,7 @@ from connectors.signatures.signer import Signers
 from connectors.wire.names import POST, REDIRECT, SUCCESS, TRANSIENT
 from idp.ledger.ledger_keys import framed
 from idp.ports import Commits, Mark, Unit
-from idp.protocols.oidc.logouts import Logouts, Outcome, SignedOut
+from idp.protocols.oidc.logouts import OVER, Logouts, Outcome, SignedOut
 from idp.protocols.saml.services import KnownService, Services
 from idp.system.addresses import idp_entity_id, idp_logout_soap_url, idp_logout_url
 from policies.errors import AssertionRejected, Conflict
@@ -28,6 +29,20 @@ from policies.parties import EntityId, Tenant
 
 # So long a request could come again
 _USED_SECONDS = SAML2INT.max_age + 2 * SAML2INT.skew
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """The answer that a browser brings at the end of a logout: to whom (our name of them), to which request of theirs.
+
+    `known`: the request named a living session. `to` is the verified address of an identity provider, "" of a service.
+    """
+
+    peer: str
+    request_id: str
+    relay_state: str = field(repr=False)
+    known: bool = True
+    to: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +58,14 @@ class AskedLogout:
     session: bytes | None
     used: bool
 
+    @property
+    def owed(self) -> Owed | None:
+        """The answer that its service waits for; None where it waits for none."""
+        if self.request.asynchronous:
+            return None
+        known = self.session is not None
+        return Owed(self.service.party.client_id, self.request.request_id, self.relay_state, known=known)
+
 
 class ServiceLogouts:
     """One tenant's."""
@@ -53,7 +76,8 @@ class ServiceLogouts:
         self._tenant, self._services, self._signer = tenant, services, signer
         self._logouts, self._commits = logouts, commits
         self._entity_id = idp_entity_id(issuer)
-        self._here = {"redirect": idp_logout_url(issuer), "soap": idp_logout_soap_url(issuer)}
+        here = idp_logout_url(issuer)
+        self._here = {"redirect": here, "post": here, "soap": idp_logout_soap_url(issuer)}
 
     def judged(self, inbound: Inbound, now: int) -> AskedLogout:
         """Judge a request; nothing ends yet. Raises `ServiceRequestRefused`, and `StoreUnavailable`."""
@@ -84,12 +108,11 @@ class ServiceLogouts:
             return told, False
         return told, True
 
-    def way_back(self, asked: AskedLogout, told: Sequence[SignedOut], now: int) -> Outbound | None:
-        """The browser's way back, with our answer: by Redirect, else by POST. None where nobody waits for one."""
-        takes, signer = asked.service.pinned.facts.logout, self._signer.at(now)
-        answered = asked.request.request_id, _status(asked, told), asked.relay_state, signer, now
-        if asked.request.asynchronous:
-            return None
+    def way_back(self, owed: Owed, outcomes: Iterable[Outcome], now: int) -> Outbound | None:
+        """The browser's way back, with our answer: by Redirect, else by POST. None where it takes it by neither."""
+        service = self._services.of(owed.peer)
+        takes: Mapping[str, LogoutService] = service.pinned.facts.logout if service is not None else {}
+        answered = owed.request_id, _status(owed.known, outcomes), owed.relay_state, self._signer.at(now), now
         if (at := takes.get(REDIRECT)) is not None:
             return Redirect(response_by_redirect(self._entity_id, at.answers, *answered))
         if (at := takes.get(POST)) is not None:
@@ -106,7 +129,7 @@ class ServiceLogouts:
             raise used(asked.service.party.client_id)
         if asked.request.asynchronous:
             return b""
-        status = _status(asked, told)
+        status = _status(asked.session is not None, (one.outcome for one in told))
         return response_over_soap(self._entity_id, asked.request.request_id, status, self._signer.at(now), now)
 
     def _session(self, service: KnownService, request: LogoutRequest, now: int) -> bytes | None:
@@ -118,14 +141,13 @@ class ServiceLogouts:
         return self._logouts.sessions.stored.of_participant(service.party.client_id, name.value, now)
 
 
-def _status(asked: AskedLogout, told: Sequence[SignedOut]) -> LogoutStatus:
-    return LogoutStatus(REQUESTER, UNKNOWN_PRINCIPAL) if asked.session is None else status_of(told)
+def _status(known: bool, outcomes: Iterable[Outcome]) -> LogoutStatus:  # noqa: FBT001 - of the two that there are
+    return status_of(outcomes) if known else LogoutStatus(REQUESTER, UNKNOWN_PRINCIPAL)
 
 
-def status_of(told: Sequence[SignedOut]) -> LogoutStatus:
+def status_of(outcomes: Iterable[Outcome]) -> LogoutStatus:
     """The truth of a logout: all ended, or some did not (yet) say so."""
-    over = all(one.outcome in (Outcome.ENDED, Outcome.ITSELF) for one in told)
-    return LogoutStatus(SUCCESS, "" if over else PARTIAL_LOGOUT)
+    return LogoutStatus(SUCCESS, "" if OVER.issuperset(outcomes) else PARTIAL_LOGOUT)
 
 
 def use_once(commits: Commits, tenant: Tenant, request: LogoutRequest, peer: str) -> None:

@@ -8,7 +8,7 @@ from connectors.fetch import Fetcher
 from connectors.formats.saml_message import NameIdentifier
 from connectors.formats.service_provider import read_service_provider
 from connectors.logout_checks import ExpectedLogout, receive_logout_response
-from connectors.logout_messages import SOAP_HEADERS, request_over_soap
+from connectors.logout_messages import SOAP_HEADERS, logout_request, request_over_soap
 from connectors.profiles import SAML2INT
 from connectors.signatures.signer import Signers
 from connectors.wire.names import SOAP, TRANSIENT
@@ -40,13 +40,15 @@ class LogoutSender:
         if service is None or SOAP not in service.pinned.facts.logout:
             return "unregistered"
         url, here = service.pinned.facts.logout[SOAP].url, idp_entity_id(self.issuer)
-        name = NameIdentifier(sid, TRANSIENT, "", "")
-        sent, request_id = request_over_soap(here, url, name, sid, self.signer.at(now), now)
+        asked = logout_request(here, url, NameIdentifier(sid, TRANSIENT, "", ""), sid, now)
+        sent = request_over_soap(asked, self.signer.at(now))
         with self.fetcher.channel(party.openid.logout.backchannel_networks, connections=1, keep=False) as channel:
             answer = channel.ask(url, content=sent, headers=SOAP_HEADERS, limit=MAX_ANSWER, timeout=POST_SECONDS)
         if answer.status != _OK:
             return f"status {answer.status}"
-        expected = ExpectedLogout(service.choices.entity_id, idp_logout_soap_url(self.issuer), request_id, on_our_line=True)
+        expected = ExpectedLogout(
+            service.choices.entity_id, idp_logout_soap_url(self.issuer), asked.request_id, on_our_line=True
+        )
         try:
             inbound = Inbound("soap", {}, answer.body.decode())
             found, _ = receive_logout_response(inbound, service.pinned.keys, expected, now, SAML2INT)

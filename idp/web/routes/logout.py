@@ -4,27 +4,22 @@ GET, POST /logout          a service asks for it (RP-Initiated Logout 1.0 §2), 
 POST /logout/confirm       the citizen's word, where no service proved that it may ask
 """
 
-from collections.abc import Collection, Sequence
-from urllib.parse import urlsplit
+from collections.abc import Collection
 
 from fastapi import Request
 from fastapi.responses import Response
 
-from connectors.connector import Outbound, Post, Redirect
-from idp.pages.headers import framing
-from idp.pages.logout_view import EndedService, LogoutView
-from idp.pages.views import Text
-from idp.pages.wording import text_in
+from idp.pages.logout_view import LogoutView
 from idp.protocols.oidc.logout_request import EndSession, judged_logout
-from idp.protocols.oidc.logouts import Outcome, SignedOut
+from idp.protocols.saml.logout_visits import Asker
 from idp.web.city_site import CitySite
 from idp.web.login_cookies import SESSION, Cookie
 from idp.web.page_route import PageRoute
 from idp.web.requests import check_navigation, check_same_origin, cookies, form, query
+from idp.web.routes.logout_way import ended_page, removals
 from idp.web.site import page
 from idp.web.threads import run_in_threadpool
 from policies.errors import RequestRefused
-from policies.parties import RelyingParty
 
 LOGOUT_PATH, CONFIRM_PATH = "/logout", "/logout/confirm"
 MAX_REQUEST = 60 * 1024
@@ -83,7 +78,7 @@ def sessions_here(site: CitySite, request: Request, now: int) -> list[bytes]:
 def ended_here(site: CitySite, request: Request, now: int) -> list[Cookie]:
     """The browser forgets: its sessions end, as if the citizen had signed out. Returns the removals of their cookies."""
     site.logouts.sign_out(sessions_here(site, request, now), None, now)
-    return _removals(site, request, now)
+    return removals(site, request, now)
 
 
 def _judged(site: CitySite, parameters: dict[str, str], now: int) -> EndSession:
@@ -97,58 +92,10 @@ def _judged(site: CitySite, parameters: dict[str, str], now: int) -> EndSession:
 
 def _ended(site: CitySite, request: Request, wanted: EndSession, names: Collection[bytes], now: int) -> Response:
     """End the sessions, and say for each service what became of it."""
-    by, language = wanted.party, _language(site, request, wanted)
-    told = site.logouts.sign_out(names, by.client_id if by is not None else None, now)
-    return ended_page(site, request, told, by, Redirect(wanted.back) if wanted.back else None, language, done=wanted.hinted)
-
-
-def ended_page(
-    site: CitySite,
-    request: Request,
-    told: Sequence[SignedOut],
-    by: RelyingParty | None,
-    back: Outbound | None,
-    language: str,
-    *,
-    done: bool,
-) -> Response:
-    """What became of each service. The way `back` is there, or leads on at once; `done`: something was signed out."""
-    now = site.clock()
-    others = [one for one in told if by is None or one.client_id != by.client_id or one.outcome is Outcome.UNREACHED]
-    frames = tuple(one.frame for one in told if one.frame)
-    view = LogoutView(
-        language,
-        ended=tuple(EndedService(_title(one.party, one.client_id, language), one.outcome) for one in told),
-        frames=frames,
-        service=text_in(by.title, language) if by is not None else None,
-        target=back.url if back is not None else "",
-        posted=back.fields if isinstance(back, Post) else (),
-        # Who has something to read here reads it; and frames need their time
-        at_once=back is not None and not others and not [one for one in told if one.outcome is Outcome.WAITING],
-        done=bool(told) or done,
-    )
-    response = page(site.pages.logout(view), view.kind, _removals(site, request, now))
-    if frames:
-        framing(response.raw_headers, _sources(told))
-    return response
-
-
-def _removals(site: CitySite, request: Request, now: int) -> list[Cookie]:
-    """This browser's cookies of sessions that have ended."""
-    held = [(name, value) for name, value in cookies(request).items() if name.startswith(SESSION)]
-    sessions = site.logouts.sessions
-    dead = [name for name, value in held if sessions.live(name.removeprefix(SESSION), value, now) is None]
-    return [Cookie(name, "", 0, "Lax") for name in dead]
-
-
-def _sources(told: Sequence[SignedOut]) -> list[str]:
-    """The registered addresses of frames, as a policy names them: without a query."""
-    parts = [urlsplit(one.frame) for one in told if one.frame]
-    return sorted({f"{each.scheme}://{each.netloc}{each.path or '/'}" for each in parts})
-
-
-def _title(party: RelyingParty | None, client_id: str, language: str) -> Text:
-    return text_in(party.title, language) if party is not None else Text(client_id, "en")
+    by = wanted.party.client_id if wanted.party is not None else None
+    told = site.logouts.sign_out(names, by, now)
+    asker = Asker(by or "", wanted.carried, done=wanted.hinted)
+    return ended_page(site, request, told, asker, _language(site, request, wanted))
 
 
 def _language(site: CitySite, request: Request, wanted: EndSession) -> str:

@@ -1,53 +1,58 @@
 """Services that speak SAML sign a citizen out (SAML Profiles 2.0 §4.4).
 
-GET  /saml/idp/logout            the browser brings a signed LogoutRequest; one that nobody signed leads to a question
+GET, POST /saml/idp/logout       the browser brings a signed LogoutRequest, or the answer to one of ours; a request by
+                                 Redirect that nobody signed leads to a question
 POST /saml/idp/logout/confirm    the citizen's word, where the browser has other sessions than the request names
 POST /saml/idp/logout/soap       a service's server says it
 """
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable
 
 from fastapi import Request
 from fastapi.responses import Response
 
-from connectors.connector import Inbound
+from connectors.connector import Inbound, Redirect
 from connectors.formats.artifact import fault_envelope
 from connectors.request_checks import PeerRequestRefused
+from idp.login.state_codec import Codec
 from idp.pages.logout_view import LogoutView
 from idp.protocols.oidc.direct import NO_STORE
 from idp.protocols.saml.logout_asked import AskedLogout
-from idp.server.wrong_answers import ADDRESS_TIMES
+from idp.protocols.saml.logout_visits import Asker
 from idp.web.city_site import CitySite
 from idp.web.direct_calls import FROM_A_SERVER, in_browser
+from idp.web.login_cookies import Cookie
 from idp.web.page_route import PageRoute
-from idp.web.requests import check_navigation, check_same_origin, client_of, form
+from idp.web.requests import MAX_MESSAGE_BODY, check_navigation, check_same_origin, cookies, form
 from idp.web.routes.artifact import SOAP, envelope
-from idp.web.routes.logout import CONFIRM_PATH, MAX_REQUEST, ended_page, sessions_here
+from idp.web.routes.logout import CONFIRM_PATH, MAX_REQUEST, sessions_here
+from idp.web.routes.logout_way import answered, counted, ended_page
 from idp.web.site import page, status_of
 from idp.web.threads import run_in_threadpool
-from policies.errors import BrokerError, RequestRefused
+from policies.errors import BrokerError, NotFound, RequestRefused
 
 PATH, SOAP_PATH = "/saml/idp/logout", "/saml/idp/logout/soap"
 AGAIN = f"{PATH}/confirm"
 CONFIRM_FIELD = "query"
+# A request by POST, until the browser comes again
+POSTED, POSTED_SECONDS = "__Host-logout-asked", 60
+_POSTED: Codec[dict[str, str]] = Codec(dict[str, str])
 
 
 def routes(site: CitySite) -> list[PageRoute]:
     """The endpoints of these logouts."""
 
-    async def asked(request: Request) -> Response:
-        check_navigation(request)
-        raw = request.scope["query_string"]
-        if len(raw) > MAX_REQUEST:
-            raise RequestRefused("a query that is too long", status=414, code="too_large")
-        return await run_in_threadpool(_asked, site, request, raw.decode("latin-1"))
+    async def came(request: Request) -> Response:
+        inbound = await by_browser(request)
+        if is_answer(inbound):
+            return await run_in_threadpool(answered, site, request, inbound)
+        step = _asked if inbound.binding == "redirect" else _posted
+        return await run_in_threadpool(step, site, request, inbound)
 
     async def confirmed(request: Request) -> Response:
         check_navigation(request)
         check_same_origin(request, site.issuer)
-        fields = await form(request)
-        return await run_in_threadpool(_confirmed, site, request, fields.get(CONFIRM_FIELD, ""))
+        return await run_in_threadpool(_confirmed, site, request, await form(request))
 
     async def told(request: Request) -> Response:
         try:
@@ -57,42 +62,84 @@ def routes(site: CitySite) -> list[PageRoute]:
         except BrokerError as error:
             return fault(site, request, error)
 
-    return [PageRoute(PATH, asked, "GET"), PageRoute(AGAIN, confirmed, "POST"), PageRoute(SOAP_PATH, told, "POST")]
+    return [PageRoute(PATH, came, "GET", "POST"), PageRoute(AGAIN, confirmed, "POST"), PageRoute(SOAP_PATH, told, "POST")]
 
 
-def _asked(site: CitySite, request: Request, raw: str) -> Response:
+async def by_browser(request: Request) -> Inbound:
+    """A message that a browser brings, by Redirect or by POST. Raises `RequestRefused`."""
+    check_navigation(request)
+    raw = request.scope["query_string"]
+    if len(raw) > MAX_REQUEST:
+        raise RequestRefused("a query that is too long", status=414, code="too_large")
+    if request.method == "GET":
+        return Inbound("redirect", {}, raw.decode("latin-1"))
+    if raw:
+        raise RequestRefused("a message by POST with a query")
+    return Inbound("post", await form(request, MAX_MESSAGE_BODY))
+
+
+def is_answer(inbound: Inbound) -> bool:
+    """Whether it is an answer to a request of ours."""
+    return "SAMLResponse" in (names(inbound.raw) if inbound.binding == "redirect" else inbound.parameters)
+
+
+def _posted(site: CitySite, request: Request, inbound: Inbound) -> Response:
+    """A request by POST comes without the cookies of sessions, so it lies sealed, and the browser comes again by GET."""
+    now = site.clock()
+    _judged(site, request, inbound, now)
+    handle = site.visits.kept(_POSTED.dump(dict(inbound.parameters)), now + POSTED_SECONDS)
+    kept = [Cookie(POSTED, handle, POSTED_SECONDS, "Lax")]
+    return site.send(Redirect(f"{site.issuer}{PATH}"), site.language(request), kept)
+
+
+def _asked(site: CitySite, request: Request, inbound: Inbound) -> Response:
     """A session that the request names ends, where this browser has no other. Else the citizen is asked.
 
     By a used request the citizen signs out as by none: nobody is answered.
     """
-    if "Signature" not in names(raw):
-        return question(site, request, "")
     now = site.clock()
-    found = _judged(site, request, Inbound("redirect", {}, raw), now)
+    if not inbound.raw:
+        inbound = _kept(site, request, now)
+    elif "Signature" not in names(inbound.raw):
+        return question(site, request, ())
+    if inbound.binding == "redirect" and not inbound.raw:
+        return question(site, request, ())
+    found = _judged(site, request, inbound, now)
     if not {*sessions_here(site, request, now)} <= {found.session}:
-        return question(site, request, "" if found.used else raw)
+        carried = inbound.parameters.items() if inbound.binding == "post" else ((CONFIRM_FIELD, inbound.raw),)
+        return question(site, request, () if found.used else carried)
     return _ended(site, request, found, (), now)
 
 
-def _confirmed(site: CitySite, request: Request, raw: str) -> Response:
+def _kept(site: CitySite, request: Request, now: int) -> Inbound:
+    """The request that came by POST before, in this browser; an empty one where none did."""
+    try:
+        fields = _POSTED.load(site.visits.opened(cookies(request).get(POSTED, ""), now))
+    except NotFound:
+        return Inbound("redirect", {}, "")
+    return Inbound("post", fields)
+
+
+def _confirmed(site: CitySite, request: Request, fields: dict[str, str]) -> Response:
     """Every session of this browser ends, and the named one. The form is ours, and the request in it is judged again."""
     now = site.clock()
-    found = _judged(site, request, Inbound("redirect", {}, raw), now)
+    raw = fields.get(CONFIRM_FIELD, "")
+    found = _judged(site, request, Inbound("redirect", {}, raw) if raw else Inbound("post", fields), now)
     return _ended(site, request, found, sessions_here(site, request, now), now)
 
 
 def _ended(site: CitySite, request: Request, asked: AskedLogout, others: Collection[bytes], now: int) -> Response:
-    by, language = asked.service.party, site.language(request)
     told, first = site.service_logouts.end(asked, others, now)
     # A second click, or the page again: all of it has ended, and the answer went with the first
-    back = site.service_logouts.way_back(asked, told, now) if first else None
-    return ended_page(site, request, told, by, back, language, done=asked.session is not None or not first)
+    owed, done = asked.owed if first else None, asked.session is not None or not first
+    asker = Asker(asked.service.party.client_id, owed=owed, done=done)
+    return ended_page(site, request, told, asker, site.language(request))
 
 
-def question(site: CitySite, request: Request, raw: str) -> Response:
+def question(site: CitySite, request: Request, carried: Iterable[tuple[str, str]]) -> Response:
     """Without a request that holds, the answer is that of a citizen who comes by themselves."""
-    fields, action = (((CONFIRM_FIELD, raw),), AGAIN) if raw else ((), CONFIRM_PATH)
-    view = LogoutView(site.language(request), fields=fields, action=action)
+    fields = tuple(carried)
+    view = LogoutView(site.language(request), fields=fields, action=AGAIN if fields else CONFIRM_PATH)
     return page(site.pages.logout(view), view.kind, ())
 
 
@@ -107,21 +154,6 @@ def soap(octets: bytes) -> Inbound:
         return Inbound("soap", {}, octets.decode())
     except UnicodeDecodeError as error:
         raise RequestRefused("a message that is not UTF-8") from error
-
-
-@contextmanager
-def counted(site: CitySite, request: Request) -> Iterator[None]:
-    """Judge a request; what nobody that we know has signed counts against the address."""
-    rates = site.watched.rates
-    address = rates.address(client_of(request))
-    rates.check_failures(address, PATH, times=ADDRESS_TIMES)
-    try:
-        yield
-    except PeerRequestRefused as error:
-        # That no service has keys is not the doing of whoever asks
-        if error.check != "keys":
-            rates.failed(address, PATH, times=ADDRESS_TIMES)
-        raise
 
 
 def _judged(site: CitySite, request: Request, inbound: Inbound, now: int) -> AskedLogout:

@@ -7,15 +7,15 @@ POST /saml/logout/soap     the provider's server says it
 from fastapi import Request
 from fastapi.responses import Response
 
-from connectors.connector import Inbound, Redirect
+from connectors.connector import Inbound
 from idp.protocols.oidc.direct import NO_STORE
+from idp.protocols.saml.logout_visits import Asker
 from idp.web.city_site import CitySite
 from idp.web.direct_calls import FROM_A_SERVER, in_browser
 from idp.web.page_route import PageRoute
-from idp.web.requests import MAX_MESSAGE_BODY, check_navigation, form
 from idp.web.routes.artifact import SOAP, envelope
-from idp.web.routes.logout import MAX_REQUEST, ended_page
-from idp.web.routes.saml_logout import counted, fault, names, question, soap
+from idp.web.routes.logout_way import counted, ended_page
+from idp.web.routes.saml_logout import by_browser, fault, names, question, soap
 from idp.web.threads import run_in_threadpool
 from policies.errors import BrokerError, RequestRefused
 
@@ -26,15 +26,7 @@ def routes(site: CitySite) -> list[PageRoute]:
     """The endpoints of these logouts."""
 
     async def said(request: Request) -> Response:
-        check_navigation(request)
-        raw = request.scope["query_string"]
-        if len(raw) > MAX_REQUEST:
-            raise RequestRefused("a query that is too long", status=414, code="too_large")
-        if request.method == "GET":
-            return await run_in_threadpool(_said, site, request, Inbound("redirect", {}, raw.decode("latin-1")))
-        if raw:
-            raise RequestRefused("a request by POST with a query")
-        return await run_in_threadpool(_said, site, request, Inbound("post", await form(request, MAX_MESSAGE_BODY)))
+        return await run_in_threadpool(_said, site, request, await by_browser(request))
 
     async def told(request: Request) -> Response:
         try:
@@ -50,16 +42,14 @@ def routes(site: CitySite) -> list[PageRoute]:
 def _said(site: CitySite, request: Request, inbound: Inbound) -> Response:
     """Where nobody signed the query, a citizen may still be asked."""
     if inbound.binding == "redirect" and "Signature" not in names(inbound.raw):
-        return question(site, request, "")
+        return question(site, request, ())
     with counted(site, request):
-        done = site.upstream_logouts.receive(inbound, site.clock())
-    language = site.language(request)
-    if done.back:
-        return site.send(Redirect(done.back), language)
-    return ended_page(site, request, (), None, None, language, done=True)
+        told, owed = site.upstream_logouts.end(inbound, site.clock())
+    asker = Asker(owed.peer if owed is not None else "", owed=owed)
+    return ended_page(site, request, told, asker, site.language(request), straight=True)
 
 
 def _told(site: CitySite, request: Request, inbound: Inbound) -> Response:
     with counted(site, request):
-        done = site.upstream_logouts.receive(inbound, site.clock())
-    return Response(done.envelope, media_type=SOAP, headers=NO_STORE)
+        envelope = site.upstream_logouts.over_soap(inbound, site.clock())
+    return Response(envelope, media_type=SOAP, headers=NO_STORE)

@@ -14,7 +14,7 @@ from connectors.formats.artifact import ArtifactResolve, ArtifactResponse
 from connectors.wire.names import ARTIFACT
 from idp.login.states import Approved, Judged, Released
 from idp.ports import Unit
-from idp.protocols.saml.logout_upstream import AnsweredLogout
+from idp.protocols.saml.logout_asked import Owed
 from idp.protocols.saml.question import SamlQuestion
 from policies.assurance import LevelOfAssurance
 from policies.attributes import Attribute, AttributeName, Form
@@ -152,6 +152,6 @@ def test_no_message_artifact_or_relay_state_is_in_a_repr() -> None:
         ArtifactResponse(0, "", "", "", signed=True, octets="Õunapuu".encode(), message="Õunapuu".encode()),
         SamlQuestion("", "Õunapuu"),
         Origin("saml", ServiceId("hall"), "", protocol="Õunapuu"),
-        AnsweredLogout("Õunapuu", "Õunapuu".encode()),
+        Owed("hall", "_1", "Õunapuu", to="Õunapuu"),
     )
     assert not [one for one in made if "unapuu" in repr(one)]

@@ -27,7 +27,7 @@ ADDRESSES = {
     "/saml/artifact": {"POST"},
     "/saml/logout": {"GET", "POST"},
     "/saml/logout/soap": {"POST"},
-    "/saml/idp/logout": {"GET"},
+    "/saml/idp/logout": {"GET", "POST"},
     "/saml/idp/logout/confirm": {"POST"},
     "/saml/idp/logout/soap": {"POST"},
     "/log/checkpoint": {"GET", "HEAD"},
