@@ -197,6 +197,10 @@ class IdentityProvider:
     saml: SamlRegistration = field(default_factory=SamlRegistration)
     # the federation whose metadata knows it; "" where its own is pinned in a file, and `metadata` holds it
     federation: str = ""
+    # Whether it stands for all identity providers of `federation`: a family, which has no entity id, and is never asked
+    members: bool = False
+    # of a member of a family: the id of that one. See `policies.federations.member_of`
+    family: ProviderId = ProviderId("")
 
     @property
     def fetched(self) -> bool:

@@ -10,8 +10,9 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -20,14 +21,15 @@ from connectors.formats.grammar import written
 from connectors.metadata.federated import FederatedEntity
 from connectors.metadata.federation_index import CopyHead, Index, Row, ends
 from connectors.metadata.judgement import check_addresses
+from connectors.metadata.summaries import Summary, read_summaries
 from connectors.signatures.aggregate import signed_entity
 from connectors.signatures.parse import attributes
 from connectors.signatures.second_reading import judge_reading
 from policies.errors import AssertionRejected, PeerUnavailable
-from policies.federations import Federation, FederationId
+from policies.federations import Federation, FederationId, member_digest
 from policies.parties import EntityId
 
-INDEX, WAITING = "index", "waiting"
+INDEX, WAITING, SUMMARIES = "index", "waiting", "summaries"
 # Parsed entities that a worker keeps: those who sign in today come from a few hundred
 MOST_PARSED = 512
 # The MAC of octets, under a key of the broker's
@@ -56,6 +58,11 @@ class FederationCopy:
     def rows(self) -> Collection[Row]:
         """All entities that count."""
         return self._rows.values()
+
+    @cached_property
+    def providers(self) -> Mapping[str, EntityId]:
+        """Its identity providers, by the digests in the ids of members."""
+        return {member_digest(row.entity_id): EntityId(row.entity_id) for row in self.rows() if "idp" in row.roles.split()}
 
     def octets(self, entity_id: str) -> bytes:
         """The canonical octets of an entity, as they stand in the aggregate. KeyError for one that it does not have."""
@@ -88,15 +95,23 @@ class FederationCopy:
 
 def opened(folder: Path, seal: Seal, name: str) -> Index:
     """The index of a copy, whose seal is ours. ValueError, OSError."""
-    mac, _, octets = (folder / name).read_bytes().partition(b"\n")
+    return Index.read(_unsealed(folder / name, seal))
+
+
+def _unsealed(file: Path, seal: Seal) -> bytes:
+    mac, _, octets = file.read_bytes().partition(b"\n")
     if not hmac.compare_digest(mac, seal(octets).hex().encode()):
-        raise ValueError("an index that somebody else wrote")
-    return Index.read(octets)
+        raise ValueError("a file that somebody else wrote")
+    return octets
 
 
 def put(folder: Path, index: Index, seal: Seal, *, name: str = INDEX) -> None:
     """Write a sealed index in the place of the one before, whole or not at all."""
-    octets = index.written()
+    put_sealed(folder, index.written(), seal, name=name)
+
+
+def put_sealed(folder: Path, octets: bytes, seal: Seal, *, name: str) -> None:
+    """Write a sealed file in the place of the one before, whole or not at all."""
     new = folder / f".{name}.new"
     with new.open("wb") as file:
         file.write(seal(octets).hex().encode() + b"\n" + octets)
@@ -136,6 +151,7 @@ class Federations:
         self._folder, self._seal, self._demo = folder, seal, demo
         self._copies: dict[FederationId, FederationCopy] = {}
         self._seen: dict[FederationId, tuple[int, int]] = {}
+        self._summaries: dict[FederationId, tuple[FederationCopy, Mapping[str, Summary]]] = {}
         self._parsed: OrderedDict[tuple[FederationId, EntityId], FederatedEntity] = OrderedDict()
         self._lock = threading.Lock()
         self.look()
@@ -147,25 +163,47 @@ class Federations:
     def look(self) -> None:
         """Take over the copies that came since the last look, from whichever process. A bad one leaves the former."""
         for federation_id, federation in self.registered.items():
-            folder = self.folder(federation_id)
-            try:
-                found = (folder / INDEX).stat()
-                mark = found.st_mtime_ns, found.st_ino
-                if self._seen.get(federation_id) == mark:
-                    continue
-                copy = FederationCopy(folder, self._seal)
-            except (OSError, ValueError):
-                continue
-            if copy.head.registered != federation.digest:
-                continue
-            with self._lock:
-                self._copies[federation_id], self._seen[federation_id] = copy, mark
-                for key in [key for key in self._parsed if key[0] == federation_id]:
-                    del self._parsed[key]
+            self._look(federation_id, federation)
+            if federation.listed and not self.summarised(federation_id):
+                self._look_for_summaries(federation_id)
+
+    def _look(self, federation_id: FederationId, federation: Federation) -> None:
+        folder = self.folder(federation_id)
+        try:
+            found = (folder / INDEX).stat()
+            mark = found.st_mtime_ns, found.st_ino
+            if self._seen.get(federation_id) == mark:
+                return
+            copy = FederationCopy(folder, self._seal)
+        except (OSError, ValueError):
+            return
+        if copy.head.registered != federation.digest:
+            return
+        with self._lock:
+            self._copies[federation_id], self._seen[federation_id] = copy, mark
+            for key in [key for key in self._parsed if key[0] == federation_id]:
+                del self._parsed[key]
+
+    def _look_for_summaries(self, federation_id: FederationId) -> None:
+        copy = self._copies.get(federation_id)
+        if copy is not None:
+            with suppress(OSError, ValueError):
+                octets = _unsealed(self.folder(federation_id) / SUMMARIES, self._seal)
+                self._summaries[federation_id] = copy, read_summaries(octets, copy.head)
 
     def copy(self, federation_id: FederationId) -> FederationCopy | None:
         """The copy in use, None before the first."""
         return self._copies.get(federation_id)
+
+    def summaries(self, federation_id: FederationId) -> Mapping[str, Summary]:
+        """Its identity providers by entity id: of the copy in use, or of the one before until they are summarised."""
+        held = self._summaries.get(federation_id)
+        return held[1] if held is not None else {}
+
+    def summarised(self, federation_id: FederationId) -> bool:
+        """Whether the summaries are those of the copy in use, or there is no copy."""
+        held, copy = self._summaries.get(federation_id), self._copies.get(federation_id)
+        return copy is None or (held is not None and held[0] is copy)
 
     def waiting(self, federation_id: FederationId) -> Index | None:
         """The copy that waits for an operator, None where there is none."""

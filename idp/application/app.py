@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -269,7 +270,9 @@ class Application:
         return known, peers, Watch(peers, known, tenant=settings.tenant, clock=self._clock, seconds=seconds)
 
     def _composed(self, found: InForce) -> Site:
-        configuration, entities = found.configuration, self.federations.held
+        entities, also = self.federations.held, self.federations.with_members
+        configuration = also(found.configuration)
+        found = replace(found, configuration=configuration)
         return compose(
             SiteParts(
                 settings=self.settings,
@@ -285,7 +288,7 @@ class Application:
                 pages=self._pages,
                 watched=self.watched,
                 clock=self._clock,
-                configurations=Served(found, self.memory, self.registered.also),
+                configurations=Served(found, self.memory, lambda former: also(self.registered.also(former))),
                 register=self.registered.register,
             )
         )

@@ -45,6 +45,7 @@ from idp.protocols.saml import question as saml_question
 from idp.protocols.saml.deviation_guard import DeviationGuard, GuardedConnector
 from idp.protocols.saml.identity_provider import SamlIdentityProvider
 from idp.protocols.saml.landings import landings_of
+from idp.protocols.saml.member_connectors import MemberConnectors
 from idp.protocols.saml.service_provider import saml_connector, saml_metadata
 from idp.protocols.saml.unsolicited import Unsolicited
 from idp.receipts.citizen import CitizenReceipts
@@ -105,7 +106,7 @@ def _city(parts: SiteParts) -> CitySite:
     role = CityRole(
         tenant=settings.tenant,
         configurations=parts.configurations,
-        nodes=Sources(parts.peers, parts.connectors, configuration, parts.entities),
+        nodes=Sources(parts.peers, parts.connectors, parts.entities),
         issuer=settings.issuer,
         own_name=settings.organization.name if settings.organization else "",
         template=parts.pages.template_digest,
@@ -376,4 +377,6 @@ def connectors_of(
 
     fetcher = cache(partial(Fetcher, demo=settings.demo))
     table = {"saml": saml, "eidas": eidas, "oidc": oidc}
-    return {name: table[provider.protocol](provider) for name, provider in configuration.providers.items()}
+    providers = configuration.providers
+    made = {name: table[one.protocol](one) for name, one in providers.items() if not one.members}
+    return MemberConnectors(made, providers, saml)

@@ -1,9 +1,10 @@
 """The federations of one tenant: what is held of them, who fetches it, and the watch over that."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from connectors.metadata.federations import Federations
+from connectors.metadata.members import Providers
 from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys
 from idp.protocols.eidas.peer_refresh import Watch
@@ -22,6 +23,10 @@ class TenantFederations:
     def same_as(self, other: "TenantFederations") -> bool:
         """Whether the same federations are registered, beside the same pinned entities."""
         return self.held.registered == other.held.registered and self.held.pinned == other.held.pinned
+
+    def with_members(self, configuration: Configuration) -> Configuration:
+        """A configuration whose providers are also the members of its families, as they are when somebody names them."""
+        return replace(configuration, providers=Providers(configuration.providers, self.held))
 
     def watch(self, settings: Settings, clock: Callable[[], int]) -> Watch[FederationId]:
         """A watch that looks as often as that over nodes; the sources know what is due."""

@@ -8,7 +8,7 @@ The release ledger records each act first, with its reason (decision 0000.31).
 
 import difflib
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -35,8 +35,10 @@ from idp.store.switches.switches import Switches
 from idp.system.clock import system_clock
 from idp.system.logs import configure_logs
 from policies.errors import Misconfigured, Problem, StoreUnavailable
+from policies.federations import MEMBER_ID, family_of
 from policies.load import Configuration, examine
 from policies.load.table import COUNTRY as COUNTRY_CODE
+from policies.parties import ProviderId
 
 SECOND = "Every worker obeys within a second."
 
@@ -200,13 +202,18 @@ def _faults(
         fix = f"Did you mean {meant}?" if meant else "Write two capital letters, as in ISO 3166-1."
         yield Problem("party", 0, "NAME", f"{name} is no country: a country is two capital letters.", fix)
     # A name that a partly unreadable configuration seems to lack may be served all the same
-    elif name not in known and before is None and desk.whole:
+    elif name not in known and before is None and desk.whole and not _is_member(kind, name, known):
         near = desk.nearest(kind, name)
         fix = f"One of {', '.join(sorted(known))}, or another --kind." if known else _NONE[kind]
         fix = f"Did you mean {near}?" if near else fix
         yield Problem("party", 0, "NAME", f"there is no {kind} {name}.", fix)
     if not is_reason(reason):
         yield Problem("party", 0, "--reason", "is no reason.", f"Give 1 to {MAX_REASON} visible characters, on one line.")
+
+
+def _is_member(kind: SwitchKind, name: str, known: Collection[str]) -> bool:
+    """Whether it is the id of a member of a provider that is known: who is one now stands in the federation's metadata."""
+    return kind is SwitchKind.PROVIDER and MEMBER_ID.fullmatch(name) is not None and family_of(ProviderId(name)) in known
 
 
 @contextmanager

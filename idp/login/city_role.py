@@ -1,11 +1,12 @@
 """The role of a city: relying parties ask for a purpose, the policy decides, and the citizen approves what goes."""
 
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from connectors.connector import Ask
+from connectors.metadata.members import Member, known_as, members_of
 from connectors.saml_sp.proxying import judge_scoping
 from idp.ledger.leaf import subject_index
 from idp.ledger.record_contents import (
@@ -25,6 +26,7 @@ from idp.login.role import Choices, Configurations, Reach
 from idp.login.sealing import LoginId
 from idp.login.states import BY_APPROVAL, Decided, Grant, Judged
 from idp.login.suspension import Suspension
+from idp.login.vouching import Vouching
 from idp.ports import ApprovalRow, RecordDraft
 from idp.system.addresses import entity_id
 from policies.assurance import highest_named
@@ -40,9 +42,10 @@ from policies.errors import (
     Replayed,
     RequestRefused,
 )
+from policies.federations import family_of
 from policies.forms import FILTERS
 from policies.notice import notice_hash
-from policies.parties import ClientId, EntityId, IdentityProvider, ProviderId, RelyingParty, Tenant
+from policies.parties import ClientId, IdentityProvider, ProviderId, RelyingParty, Tenant
 from policies.pseudonyms import pairwise_subject, subject_digest, transient_subject
 from policies.purposes import AskMode, AskRule, Purpose, Show
 from policies.release import Decision, completed, may_still_go, passes, short_of
@@ -76,7 +79,7 @@ class CityRole:
     ) -> None:
         self._tenant = tenant
         self.configuration, self._begun = configurations.now, TermsOfLogins(configurations)
-        self._nodes = nodes
+        self._sources = Vouching(nodes, suspension)
         self._issuer = issuer
         self._own_name = own_name
         self._template = template
@@ -176,14 +179,28 @@ class CityRole:
     def choices(self, request: ServiceRequest, now: int) -> Choices:
         """The identity providers that this request's citizen can choose, each with whether it can be reached now.
 
+        A family stands for its `members`, but for those that the request names.
         The request and its purpose may name countries. A country's node of which nothing valid is known is not there. One
         that is switched off cannot be reached. Raises `Suspended` where the relying party is.
         """
         self.check_service(request.origin)
         purpose = self.registered(request)[1]
-        known = [one for one in self.configuration.providers.values() if self._begun.alike(one, request)]
+        providers = self.configuration.providers
+        named = [one for name in request.scoping.providers for one in known_as(providers, name) if one.family]
+        known = [one for one in (*providers.values(), *named) if self._begun.alike(one, request)]
         eligible = [one for one in known if serves(one, request, purpose)]
-        return tuple((one, self._reach(one, now)) for one in eligible if self._known(one, now))
+        return tuple((one, self._sources.reach(one, now)) for one in eligible if self._sources.is_known(one, now))
+
+    def members(self, request: ServiceRequest) -> Iterator[Member]:
+        """See `idp.login.role.Role`."""
+        providers, purpose = self.configuration.providers, self.registered(request)[1]
+        for family in providers.values():
+            if family.members and serves(family, request, purpose) and self._begun.alike(family, request):
+                yield from members_of(providers, family)
+
+    def reach(self, provider: IdentityProvider, now: int) -> Reach:
+        """See `idp.login.role.Role`."""
+        return self._sources.reach(provider, now)
 
     def going(self, request: ServiceRequest, provider_id: ProviderId, acts: int | None = None) -> IdentityProvider:
         """A provider that this request, and its purpose, may be about: no address that somebody typed leads to another.
@@ -237,7 +254,7 @@ class CityRole:
             policy=purpose.digest,
             notice=self.notice(request, decision, language),
             arrived=tuple(sorted(assertion.offered.attributes)) if provider.peer else (),
-            vouched=self._vouched(provider, now),
+            vouched=self._sources.digest(provider, now),
         )
 
     def enforces(self, origin: Origin) -> bool:
@@ -275,7 +292,7 @@ class CityRole:
         Nor does a key or a level that the node took back. Whoever refuses releases nothing, and may do so at any time.
         """
         provider = self._eligible(decided.request, decided.provider_id)
-        if self._vouched(provider, now) != decided.judged.vouched:
+        if self._sources.digest(provider, now) != decided.judged.vouched:
             raise Replayed("policy_changed", "what the country's node publishes has changed since the page was shown")
 
     def notice(self, request: ServiceRequest, decision: Decision, language: str) -> str:
@@ -323,18 +340,19 @@ class CityRole:
         return draft_unsent(record=new_record(), time=now, about=record)
 
     def provider(self, provider_id: ProviderId) -> IdentityProvider:
-        """One of all that are configured. Raises `NotFound`."""
-        found = self.configuration.providers.get(provider_id)
-        if found is None:
+        """One of all that are configured, and no family. Raises `NotFound`, and `PeerUnavailable` for whoever left one."""
+        providers = self.configuration.providers
+        found = providers.get(provider_id)
+        if found is None and family_of(provider_id) != provider_id and family_of(provider_id) in providers:
+            raise PeerUnavailable(f"{family_of(provider_id)} has no member of the id {provider_id} now")
+        if found is None or found.members:
             raise NotFound("no such identity provider")
         return found
 
     def vouches(self, provider_id: ProviderId, now: int) -> bool:
         """Whether an identity provider is registered and, of a country's node or a federation, something valid is known."""
         provider = self.configuration.providers.get(provider_id)
-        if provider is None or not self._known(provider, now):
-            return False
-        return not provider.federation or self._held(provider.entity_id, now)
+        return provider is not None and self._sources.stands(provider, now)
 
     def ended(self, grant: Grant) -> bool:
         """Whether what a grant rests on was switched off since its login was asked, or lies in another sphere by now."""
@@ -351,29 +369,3 @@ class CityRole:
         if not self._begun.alike(found, request):
             raise Replayed("policy_changed", "the identity provider's registration has changed since the login began")
         return found
-
-    def _vouched(self, provider: IdentityProvider, now: int) -> str:
-        """The digest of what counts of a country's node or a federation's member, "" of a pinned provider.
-
-        Raises `PeerUnavailable`.
-        """
-        pinned = provider.peer is None and not provider.federation
-        return "" if pinned else self._nodes.digest(provider.entity_id, now)
-
-    def _known(self, provider: IdentityProvider, now: int) -> bool:
-        """A pinned identity provider always is; a country's node while its metadata holds."""
-        return provider.peer is None or self._held(provider.peer.entity_id, now)
-
-    def _held(self, entity_id: EntityId, now: int) -> bool:
-        """Whether its metadata holds. Whoever does not answer now has said what they said."""
-        try:
-            return self._nodes.current(entity_id, now) is not None
-        except PeerUnavailable:
-            return False
-
-    def _reach(self, provider: IdentityProvider, now: int) -> Reach:
-        if self._suspension.source_off(provider):
-            return Reach.OFF
-        known = provider.peer is None and not provider.fetched and not provider.federation
-        reached = known or self._nodes.available(provider.entity_id, now)
-        return Reach.OPEN if reached else Reach.AWAY

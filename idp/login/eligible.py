@@ -5,7 +5,7 @@ from typing import Protocol
 from connectors.connector import Ask
 from policies.assurance import LevelOfAssurance
 from policies.authentication import Requester, Scoping, ServiceRequest
-from policies.parties import ONLY_TEST, EntityId, IdentityProvider, RelyingParty
+from policies.parties import ONLY_TEST, IdentityProvider, RelyingParty
 from policies.purposes import Purpose
 
 # The frontend of test logins (`ciconia try`)
@@ -13,24 +13,21 @@ TRIAL = "trial"
 
 
 class Nodes(Protocol):
-    """Reads what we know of other countries' nodes, and fetches nothing: `connectors.metadata.peers.Peers`.
+    """Reads what we know of whom we ask, and fetches nothing: `idp.protocols.oidc.relying_party.Sources`."""
 
-    `available` knows OpenID providers, and all three know those of federations: `idp.protocols.oidc.relying_party.Sources`.
-    """
-
-    def current(self, entity_id: EntityId, now: int) -> object:
+    def current(self, provider: IdentityProvider, now: int) -> object:
         """The valid and approved part of a node's metadata, or that of a federation's member.
 
         Raises `PeerUnavailable` if there is none.
         """
 
-    def digest(self, entity_id: EntityId, now: int) -> str:
+    def digest(self, provider: IdentityProvider, now: int) -> str:
         """A digest of the approved part of a node's metadata, or of the keys of a federation's member.
 
         Raises `PeerUnavailable`.
         """
 
-    def available(self, entity_id: EntityId, now: int) -> bool:
+    def available(self, provider: IdentityProvider, now: int) -> bool:
         """Whether it answered lately, too."""
 
 
@@ -38,6 +35,7 @@ def serves(provider: IdentityProvider, request: ServiceRequest, purpose: Purpose
     """Whether a country is one that the service named, and one that the purpose is for.
 
     A test login meets made-up persons alone, and nobody else's login meets those that are for test logins.
+    A service that names providers names no family of them.
     """
     if not provider.test if request.origin.frontend == TRIAL else provider.test == ONLY_TEST:
         return False

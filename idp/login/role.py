@@ -1,10 +1,11 @@
 """The steps of a login that depend on our role. A city asks the citizen what may go; a sending node informs them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
 
 from connectors.connector import Ask
+from connectors.metadata.members import Member
 from idp.ledger.record_contents import DecidedBy
 from idp.login.finish import Choice
 from idp.login.sealing import LoginId
@@ -87,8 +88,14 @@ class Role(Protocol):
     def choices(self, request: ServiceRequest, now: int) -> Choices:
         """The identity providers that may answer this request, each with whether it can be reached now."""
 
+    def members(self, request: ServiceRequest) -> Iterator[Member]:
+        """The members of the families among `choices`; each that is shown is asked about with `provider` and `reach`."""
+
+    def reach(self, provider: IdentityProvider, now: int) -> Reach:
+        """Whether a provider can be asked now."""
+
     def provider(self, provider_id: ProviderId) -> IdentityProvider:
-        """One of all that are configured. Raises `NotFound`."""
+        """One of all that are configured. Raises `NotFound`, and `PeerUnavailable` for a member that left its family."""
 
     def going(self, request: ServiceRequest, provider_id: ProviderId, acts: int | None = None) -> IdentityProvider:
         """A provider that may answer this request. Neither it nor the service is switched off, or was since `acts`.

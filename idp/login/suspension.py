@@ -6,7 +6,7 @@ carries one number from its question to its tokens: how many acts of the switchb
 refuses or goes back releases nothing, and may always.
 """
 
-from idp.store.switches.switch import COUNTRY, PARTY, PROVIDER, Switched
+from idp.store.switches.switch import COUNTRY, PARTY, PROVIDER, Name, Switched
 from policies.errors import Replayed, SourceSuspended, Suspended
 from policies.parties import ClientId, IdentityProvider, RequestingNode
 
@@ -42,17 +42,15 @@ class Suspension:
             raise SourceSuspended(f"{node.peer.country} is switched off: `ciconia party list`")
 
     def source_off(self, provider: IdentityProvider) -> bool:
-        """Whether an identity provider, or its country, is off."""
-        return self._switches.any_off((PROVIDER, provider.provider_id), (COUNTRY, provider.country))
+        """Whether an identity provider, its family or its country is off."""
+        return self._switches.any_off(*_source(provider))
 
     def ended(self, client_id: ClientId, provider: IdentityProvider | None, acts: int) -> bool:
         """Whether what is as old as so many acts ended since: its party, its source or that one's country was switched off.
 
         On again, they do not bring back what was alive before. No provider: it is registered no more, and that ends it too.
         """
-        return provider is None or self._switches.any_off(
-            (PARTY, client_id), (PROVIDER, provider.provider_id), (COUNTRY, provider.country), acts=acts
-        )
+        return provider is None or self._switches.any_off((PARTY, client_id), *_source(provider), acts=acts)
 
     def check_asked(self, client_id: ClientId, provider: IdentityProvider, acts: int) -> None:
         """Raises `Replayed` where what was asked of a provider, for a relying party, has `ended` since.
@@ -67,7 +65,12 @@ class Suspension:
     def check_asked_for_node(self, node: RequestingNode, provider: IdentityProvider, acts: int) -> None:
         """The same for a node that asks us."""
         country = node.peer.country
-        things = (COUNTRY, country), (PROVIDER, provider.provider_id), (COUNTRY, provider.country)
-        if self._switches.any_off(*things, acts=acts):
+        if self._switches.any_off((COUNTRY, country), *_source(provider), acts=acts):
             self.check_source(provider)
             raise Replayed("policy_changed", f"{country} or {provider.provider_id} was switched off meanwhile")
+
+
+def _source(provider: IdentityProvider) -> tuple[Name, ...]:
+    """All that may be switched off of a provider."""
+    family = ((PROVIDER, provider.family),) if provider.family else ()
+    return ((PROVIDER, provider.provider_id), (COUNTRY, provider.country), *family)

@@ -15,6 +15,7 @@ from idp.monitoring.steps import LoginStep, Steps, steps_key
 from idp.ports import Commits, Unit
 from idp.server.rate_limits import Rates, Shared
 from idp.server.wrong_answers import Tries
+from policies.federations import family_of
 from policies.load import Configuration
 from policies.parties import ProviderId
 from policies.release import OVER_ASKED
@@ -39,7 +40,7 @@ class Watched:
 
     def redeemed(self, grant: Grant) -> None:
         """A code of this login was redeemed: its last step."""
-        country = self.countries.get(grant.provider_id, "")
+        country = self.countries.get(family_of(grant.provider_id), "")
         self.steps.step(LoginStep.TOKEN, grant.reference, grant.origin.service, country)
 
     def decided(self, decided: Decided) -> None:

@@ -54,7 +54,7 @@ class CityScreens:
         """
         return (
             choices[0][0].provider_id
-            if self.narrowed(request) and len(choices) == 1 and choices[0][1] is Reach.OPEN
+            if self.narrowed(request) and len(choices) == 1 and choices[0][1] is Reach.OPEN and not choices[0][0].members
             else None
         )
 

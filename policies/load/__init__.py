@@ -153,6 +153,10 @@ def examine(files: Mapping[str, bytes], before: Before | None = None) -> tuple[C
         if provider.federation and provider.federation not in configuration.federations:
             what, fix = f"`{provider.federation}` is none.", nearest(provider.federation, configuration.federations)
             problems.append(Problem(provider.source.file, provider.source.line, "federation", what, fix))
+        elif provider.members and configuration.federations[FederationId(provider.federation)].kind == MDQ:
+            what, fix = "is asked for one entity at a time, so nobody knows all of them.", "register its aggregate (url)."
+            problems.append(Problem(provider.source.file, provider.source.line, "members", what, fix))
+    _unique("members", ((one.federation, one, one.source) for one in providers if one.members), problems)
     # Two providers of one namespace could each speak of the other's citizens: both make the same `sub`
     _unique("namespace", ((one.namespace, one, one.source) for one in providers), problems)
     entities = [(one.entity_id, one.source) for one in providers] + [(one.peer.entity_id, one.source) for one in nodes]
@@ -205,11 +209,10 @@ def _unchanged(files: Mapping[str, bytes], before: Before) -> dict[str, RelyingP
 
 
 def _wanting(federation: Federation, providers: Iterable[IdentityProvider]) -> Federation:
-    """A federation that is asked for one entity at a time is asked for those that are registered."""
-    if federation.kind != MDQ:
-        return federation
-    wanted = sorted(one.entity_id for one in providers if one.federation == federation.federation_id)
-    return replace(federation, wanted=tuple(wanted))
+    """A federation, and what the registrations want of it: one that is asked for one entity at a time, those entities."""
+    known = [one for one in providers if one.federation == federation.federation_id]
+    wanted = sorted(one.entity_id for one in known if not one.members) if federation.kind == MDQ else []
+    return replace(federation, wanted=tuple(wanted), listed=any(one.members for one in known))
 
 
 def _tables(files: Mapping[str, bytes], pattern: str, problems: list[Problem]) -> Iterator[Table]:

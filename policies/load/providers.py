@@ -18,7 +18,8 @@ _BINDINGS = {"redirect": "redirect", "post": "post"}
 _TEST = {word: word for word in (ONLY_TEST, ALSO_TEST)}
 # The keys that not every protocol has
 _OF_SAML = (
-    *("metadata", "federation", "attributes", "subject", "notified", "name_id_format", "entity_id", "binding", "networks"),
+    *("metadata", "federation", "members", "attributes", "subject", "notified", "name_id_format", "entity_id", "binding"),
+    "networks",
     *saml.KEYS,
 )
 _OF_OPENID = ("metadata", "attributes", "subject", "notified", "networks", *openid.KEYS)
@@ -38,6 +39,12 @@ _ADDRESS_PARTS = ("street", "postal_code", "locality", "region", "country")
 _LATIN = "latin"
 _METADATA_FIX = "put the provider's metadata into metadata/NAME.xml, and name it."
 _FEDERATION_FIX = 'write federation = "research", the id of a file in federations/, or leave it out and pin `metadata`.'
+# The keys that say something of one provider
+_OF_ONE = (
+    *("entity_id", "metadata", "notified", "deviations", "scopes", "authorities", "proxies", "tell_requester"),
+    *("networks", "client_certificate", "landings"),
+)
+_ONE_FIX = "leave it out, or give that provider a file of its own."
 _NOTIFIED = "http://eidas.europa.eu/LoA/"
 _NOT_NOTIFIED = "http://eidas.europa.eu/NotNotified/LoA/"
 
@@ -68,7 +75,8 @@ def _identity_provider(
     wire = "a claim, or leave it out for `sub`" if of_openid else "a SAML attribute, or leave it out for the NameID"
     subject = table.text("subject", f"name {wire}.", default="")
     deviations = peers.read_deviations(table, "openid" if of_openid else "saml2int")
-    return IdentityProvider(
+    members = not of_openid and bool(table.choice("members", {"all": "all"}, "", required=False))
+    provider = IdentityProvider(
         provider_id=ProviderId(table.identifier("id")),
         title=table.translated("title", "Estonian eID"),
         country=table.country("country"),
@@ -76,8 +84,11 @@ def _identity_provider(
         entity_id=EntityId(
             openid.read_issuer(table)
             if of_openid
+            else ""
+            if members
             else table.matching("entity_id", URI, "write the entityID of its metadata, sign by sign.")
         ),
+        members=members,
         metadata=openid.metadata_of(table, files) if of_openid else _metadata(table, files),
         federation="" if of_openid else table.text("federation", _FEDERATION_FIX, default=""),
         attributes={wire: target for wire, target in targets.items() if target[1] != _LATIN},
@@ -96,6 +107,22 @@ def _identity_provider(
         openid=openid.read_openid_registration(table) if of_openid else None,
         saml=SamlRegistration() if of_openid else saml.read_saml_registration(table, deviations),
     )
+    if members:
+        _check_family(table)
+    return provider
+
+
+def _check_family(table: Table) -> None:
+    """Nothing of it is about one member, and no member is taken at its word for a level that nobody wrote down."""
+    for key in _OF_ONE:
+        if key in table:
+            table.take(key)
+            table.problem(key, 'is of one provider, and members = "all" stands for many.', _ONE_FIX)
+    if "federation" not in table:
+        table.problem("members", "are those of a federation.", _FEDERATION_FIX)
+    if "assurance" not in table:
+        what = "is missing: whoever joins the federation would be believed each level."
+        table.problem("assurance", what, 'write [assurance] with lines such as "https://refeds.org/profile/mfa" = "low".')
 
 
 def _metadata(table: Table, files: Mapping[str, bytes]) -> bytes:
@@ -103,6 +130,8 @@ def _metadata(table: Table, files: Mapping[str, bytes]) -> bytes:
         return b""
     if "federation" in table:
         table.problem("federation", "stands beside metadata, and two sources could contradict.", "keep one of the two.")
+    if "members" in table:
+        return b""
     name = table.text("metadata", _METADATA_FIX)
     return files[name] if name and table.has_file("metadata", name, files, _METADATA_FIX) else b""
 

@@ -55,6 +55,9 @@ def _of_node(configuration: Configuration, country: str) -> Iterator[Problem]:
             what = "a node asks identity providers of its own country, and no other node."
             yield _problem(provider.source, "protocol", what, fix)
             continue
+        if provider.members:
+            what = "are for a city: a node lists this country's providers, each with a file."
+            yield _problem(provider.source, "members", what, "write a file for each of them.")
         if country and provider.country != country:
             what = f"is {provider.country}, and this node answers for {country}."
             yield _problem(provider.source, "country", what, f'write country = "{country}", or remove the file.')

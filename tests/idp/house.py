@@ -30,7 +30,7 @@ from policies.attributes import EXACT, Address, AttributeName
 from policies.authentication import AskedAttribute, Assertion, Offered, Origin, ServiceRequest
 from policies.errors import PeerUnavailable, StoreUnavailable
 from policies.load import Configuration, load
-from policies.parties import EntityId, ProviderId, PurposeId, ServiceId, SubjectNamespace, Tenant
+from policies.parties import EntityId, IdentityProvider, ProviderId, PurposeId, ServiceId, SubjectNamespace, Tenant
 from tests.idp.memory import MemoryStore
 from tests.idp.switched import MemorySwitches
 from tests.sealing import fixed_keys
@@ -142,17 +142,17 @@ class Nodes:
     silent: set[EntityId] = field(default_factory=set)
     vouched: str = "what it publishes"
 
-    def current(self, entity_id: EntityId, _now: int) -> object:
-        if entity_id in self.unknown:
+    def current(self, provider: IdentityProvider, _now: int) -> object:
+        if provider.entity_id in self.unknown:
             raise PeerUnavailable("nothing valid")
         return object()
 
-    def digest(self, entity_id: EntityId, now: int) -> str:
-        self.current(entity_id, now)
+    def digest(self, provider: IdentityProvider, now: int) -> str:
+        self.current(provider, now)
         return self.vouched
 
-    def available(self, entity_id: EntityId, _now: int) -> bool:
-        return entity_id not in self.unknown | self.silent
+    def available(self, provider: IdentityProvider, _now: int) -> bool:
+        return provider.entity_id not in self.unknown | self.silent
 
 
 class Watched(MemoryStore):

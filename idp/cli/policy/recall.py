@@ -25,6 +25,7 @@ from policies.attributes import AttributeName
 from policies.authentication import AskedAttribute
 from policies.errors import NotFound
 from policies.explain import Explanation
+from policies.federations import family_of
 from policies.forms import parse_form
 from policies.load import Configuration
 from policies.parties import ClientId, ProviderId, PurposeId
@@ -83,7 +84,7 @@ def _recalled(
     party = whose.parties.get(ClientId(sent["client"]))
     if purpose is None or party is None or purpose.digest != sent["policy"]:
         return None
-    source = whose.providers.get(ProviderId(decision["source"]))
+    source = whose.providers.get(family_of(ProviderId(decision["source"])))
     wanted = source.saml.only_for if source else frozenset[str]()
     return recall(said, purpose, party, source.sphere if source else "", whose.catalogue, wanted)
 

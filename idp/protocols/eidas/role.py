@@ -4,9 +4,10 @@ Nothing of the person is recorded, nor of what they have or of who vouched for t
 and time, and the ledger leads to nobody.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from connectors.connector import Ask
+from connectors.metadata.members import Member
 from idp.ledger.record_contents import CANCELLATION, RELEASE, UNSENT, DecidedBy, draft_node, new_record
 from idp.login.finish import Choice
 from idp.login.role import Choices, Reach
@@ -101,8 +102,15 @@ class NodeRole:
 
     def choices(self, request: ServiceRequest, now: int) -> Choices:
         """The identity providers that can answer this request, each with whether it is on."""
-        able = [provider for provider in self._providers.values() if levels_for(request, provider)]
-        return tuple((one, Reach.OFF if self._suspension.source_off(one) else Reach.OPEN) for one in able)
+        return tuple((one, self.reach(one, now)) for one in self._providers.values() if levels_for(request, one))
+
+    def members(self, request: ServiceRequest) -> Iterator[Member]:
+        """A node has no families."""
+        return iter(())
+
+    def reach(self, provider: IdentityProvider, now: int) -> Reach:
+        """Whether it is on."""
+        return Reach.OFF if self._suspension.source_off(provider) else Reach.OPEN
 
     def provider(self, provider_id: ProviderId) -> IdentityProvider:
         """One of all that are configured. Raises `NotFound`."""

@@ -10,7 +10,8 @@ from typing import Protocol, runtime_checkable
 
 from connectors.connector import Connector
 from connectors.fetch import Fetcher
-from connectors.metadata.federated import FederatedEntities
+from connectors.metadata.federated import FederatedEntities, FederatedEntity
+from connectors.metadata.peers import Peers
 from connectors.oidc.connector import OidcConnector
 from connectors.saml_sp.federated import keys_digest
 from connectors.signatures.jwk import public_jwk
@@ -18,11 +19,10 @@ from connectors.signatures.signer import NoSigner
 from idp.config.settings import Settings
 from idp.keys.folder import CLIENT_SECRET, BrokerKeys
 from idp.keys.kinds import JWKS_SECONDS, OPENID, OPENID_ENCRYPTION
-from idp.login.eligible import Nodes
 from idp.system.addresses import callback_url
 from policies.errors import AllRevoked, PeerUnavailable, Problem
 from policies.load import Configuration
-from policies.parties import EntityId, IdentityProvider, ProviderId
+from policies.parties import IdentityProvider, ProviderId
 
 JWKS_PATH = "/oidc/jwks"
 
@@ -94,43 +94,33 @@ class Sources:
     Implements `idp.login.eligible.Nodes`.
     """
 
-    def __init__(
-        self,
-        nodes: Nodes,
-        connectors: Mapping[ProviderId, Connector],
-        configuration: Configuration,
-        entities: FederatedEntities,
-    ) -> None:
-        self._nodes, self._entities = nodes, entities
-        self._federated = {one.entity_id: one.federation for one in configuration.providers.values() if one.federation}
-        found = ((one.entity_id, connectors.get(name)) for name, one in configuration.providers.items())
-        self._fetching: dict[EntityId, Fetching] = {}
-        for name, one in found:
-            if isinstance(one, Fetching):
-                self._fetching[name] = one
+    def __init__(self, peers: Peers, connectors: Mapping[ProviderId, Connector], entities: FederatedEntities) -> None:
+        self._peers, self._connectors, self._entities = peers, connectors, entities
 
-    def current(self, entity_id: EntityId, now: int) -> object:
+    def current(self, provider: IdentityProvider, now: int) -> object:
         """See `Nodes`."""
-        if entity_id in self._federated:
-            return self._entities.entity(entity_id, now, self._federated[entity_id])
-        return self._nodes.current(entity_id, now)
+        return self._of_federation(provider, now) if provider.federation else self._peers.current(provider.entity_id, now)
 
-    def digest(self, entity_id: EntityId, now: int) -> str:
+    def digest(self, provider: IdentityProvider, now: int) -> str:
         """See `Nodes`."""
-        if entity_id in self._federated:
-            return keys_digest(self._entities.entity(entity_id, now, self._federated[entity_id]))
-        return self._nodes.digest(entity_id, now)
+        if provider.federation:
+            return keys_digest(self._of_federation(provider, now))
+        return self._peers.digest(provider.entity_id, now)
 
-    def available(self, entity_id: EntityId, now: int) -> bool:
+    def available(self, provider: IdentityProvider, now: int) -> bool:
         """See `Nodes`."""
-        found = self._fetching.get(entity_id)
-        if entity_id in self._federated:
-            try:
-                self._entities.entity(entity_id, now, self._federated[entity_id])
-            except PeerUnavailable:
-                return False
-            return found is None or not found.is_away
-        return self._nodes.available(entity_id, now) if found is None else not found.is_away
+        if provider.peer is not None:
+            return self._peers.available(provider.entity_id, now)
+        try:
+            if provider.federation:
+                self._of_federation(provider, now)
+        except PeerUnavailable:
+            return False
+        connector = self._connectors.get(provider.provider_id)
+        return not (isinstance(connector, Fetching) and connector.is_away)
+
+    def _of_federation(self, provider: IdentityProvider, now: int) -> FederatedEntity:
+        return self._entities.entity(provider.entity_id, now, provider.federation)
 
 
 def under_eidas(providers: Mapping[ProviderId, IdentityProvider], provider_id: ProviderId) -> bool:

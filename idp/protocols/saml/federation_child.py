@@ -1,5 +1,7 @@
 """A process that takes one federation's metadata apart, and ends: a job from our own server on stdin, a result on stdout.
 
+Another job of it is to summarise the members of a copy that was verified.
+
 The server has the thread, the lock and the key for the seal; this has the memory, and bounds for what somebody sends who is
 between us and the federation: so much time of the processor, and so much memory.
 """
@@ -19,6 +21,7 @@ from connectors.addresses import MACHINE, FetchError
 from connectors.fetch import Fetcher
 from connectors.metadata.federation_index import Index
 from connectors.metadata.federation_source import TIMEOUT, come
+from connectors.metadata.summaries import summarised
 from policies.federations import Federation
 
 CAME = ".came"
@@ -36,9 +39,38 @@ class Job:
     now: int
     demo: bool
 
+    def done(self) -> bytes:
+        """The index of what came, b"" for nothing new. Raises `FetchError`."""
+        index = come(self.federation, self.folder, held=self.held, fetcher=Fetcher(demo=self.demo), now=self.now)
+        return index.written() if index is not None else b""
+
+
+@dataclass(frozen=True, slots=True)
+class Summaries:
+    """The members of one copy, to be summarised."""
+
+    folder: Path
+    index: Index
+
+    def done(self) -> bytes:
+        """The file of summaries."""
+        with (self.folder / self.index.head.octets).open("rb") as octets:
+            return summarised(self.index, octets)
+
 
 def in_child(job: Job) -> Index | None:
     """Do the job in a process of its own; None where nothing new came. Raises `FetchError`."""
+    octets = _done(job)
+    return Index.read(octets) if octets else None
+
+
+def summaries_in_child(job: Summaries) -> bytes:
+    """The same for summaries, as a file that nobody sealed yet."""
+    return _done(job)
+
+
+def _done(job: Job | Summaries) -> bytes:
+    """What came of it, b"" for nothing new."""
     command = [sys.executable, "-P", "-m", __name__]
     try:
         done = subprocess.run(  # noqa: S603 - our own program
@@ -50,12 +82,12 @@ def in_child(job: Job) -> Index | None:
     told = json.loads(done.stdout)
     if "check" in told:
         raise FetchError(told["check"], told["detail"], told["mend"])
-    if not told["index"]:
-        return None
+    if not told["came"]:
+        return b""
     octets = (job.folder / CAME).read_bytes()
-    if sha256(octets).hexdigest() != told["index"]:
+    if sha256(octets).hexdigest() != told["came"]:
         raise FetchError("metadata_changed", "its index was changed on the way to the server.", MACHINE)
-    return Index.read(octets)
+    return octets
 
 
 def main() -> int:
@@ -65,16 +97,15 @@ def main() -> int:
     os.nice(10)
     # Trees are freed as soon as nobody has them: there is nothing to look for
     gc.disable()
-    job: Job = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own server wrote it, through a pipe
+    job: Job | Summaries = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own server wrote it, through a pipe
     try:
-        index = come(job.federation, job.folder, held=job.held, fetcher=Fetcher(demo=job.demo), now=job.now)
+        octets = job.done()
     except FetchError as error:
         sys.stdout.write(json.dumps({"check": error.check, "detail": error.detail, "mend": error.mend}))
         return 0
-    octets = index.written() if index is not None else b""
     if octets:
         (job.folder / CAME).write_bytes(octets)
-    sys.stdout.write(json.dumps({"index": sha256(octets).hexdigest() if octets else ""}))
+    sys.stdout.write(json.dumps({"came": sha256(octets).hexdigest() if octets else ""}))
     return 0
 
 

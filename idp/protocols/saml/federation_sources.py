@@ -9,16 +9,26 @@ import hmac
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from connectors.addresses import MACHINE, FetchError
 from connectors.metadata.federation_index import CopyHead, Index
 from connectors.metadata.federation_source import tidy
-from connectors.metadata.federations import INDEX, WAITING, FederationCopy, Federations, Seal, opened, put
+from connectors.metadata.federations import (
+    INDEX,
+    SUMMARIES,
+    WAITING,
+    FederationCopy,
+    Federations,
+    Seal,
+    opened,
+    put,
+    put_sealed,
+)
 from idp.ledger.ledger_keys import LedgerKeys, framed
-from idp.protocols.saml.federation_child import Job, in_child
+from idp.protocols.saml.federation_child import Job, Summaries, in_child, summaries_in_child
 from policies.errors import PeerUnavailable, RequestRefused
 from policies.federations import MDQ, Federation, FederationId
 
@@ -71,6 +81,7 @@ class FederationSources:
         federation, folder = self._federations.registered[federation_id], self._federations.folder(federation_id)
         last = tried(folder)
         copy = self._federations.copy(federation_id)
+        self._summarise(federation_id, folder)
         # Somebody new is registered: they need not wait for the next round
         usable = copy is not None and (federation.kind != MDQ or copy.has(federation.wanted))
         if last is not None and not due and now < last.due(federation, usable=usable):
@@ -80,8 +91,19 @@ class FederationSources:
         with _alone(folder) as alone:
             if alone:
                 self._fetch(federation, folder, last, now)
+                self._summarise(federation_id, folder, alone=True)
             elif due:
                 raise FetchError("metadata_busy", "another process of this machine fetches it now.", MACHINE)
+
+    def _summarise(self, federation_id: FederationId, folder: Path, *, alone: bool = False) -> None:
+        """Make the summaries of a copy that a family stands for, if they are not there. A login needs none of them."""
+        if not self._federations.registered[federation_id].listed or self._federations.summarised(federation_id):
+            return
+        with nullcontext(alone) if alone else _alone(folder) as free, suppress(OSError, ValueError, FetchError):
+            if free:
+                octets = summaries_in_child(Summaries(folder, opened(folder, self._seal, INDEX)))
+                put_sealed(folder, octets, self._seal, name=SUMMARIES)
+        self._federations.look()
 
     def pending(self, _now: int, federation_id: FederationId) -> Sequence[CopyHead]:
         """The copy that waits for an operator."""

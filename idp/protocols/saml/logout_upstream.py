@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from connectors.addresses import FetchError, judged_url
 from connectors.connector import Connector, Inbound, Redirect
 from connectors.logout_messages import response_by_redirect, response_over_soap
+from connectors.metadata.members import known_as
 from connectors.node_request import unverified_issuer
 from connectors.saml_idp.statuses import ServiceRequestRefused, refused
 from connectors.saml_sp.logout import HeardLogout, HearsLogout, session_name
@@ -18,7 +19,7 @@ from idp.ports import Commits
 from idp.protocols.oidc.logouts import Logouts, Outcome, SignedOut
 from idp.protocols.saml.logout_asked import Owed, status_of, use_of, use_once, used
 from idp.system.addresses import entity_id, logout_soap_url, logout_url
-from policies.errors import AssertionRejected
+from policies.errors import AssertionRejected, PeerUnavailable
 from policies.parties import IdentityProvider, ProviderId, Tenant
 
 
@@ -39,11 +40,7 @@ class UpstreamLogouts:
         self._tenant, self._signer, self._logouts, self._commits = tenant, signer, logouts, commits
         self._entity_id = entity_id(issuer)
         self._here = {"redirect": logout_url(issuer), "post": logout_url(issuer), "soap": logout_soap_url(issuer)}
-        self._named: dict[str, tuple[IdentityProvider, HearsLogout]] = {}
-        for name, one in providers.items():
-            connector = connectors.get(name)
-            if one.protocol == "saml" and isinstance(connector, HearsLogout):
-                self._named[one.entity_id] = (one, connector)
+        self._providers, self._connectors = providers, connectors
 
     def end(self, inbound: Inbound, now: int) -> tuple[tuple[SignedOut, ...], Owed | None]:
         """Judge a request, and end what it names. What became of each service, and the answer that its sender waits for.
@@ -51,8 +48,7 @@ class UpstreamLogouts:
         Raises `ServiceRequestRefused`, `PeerUnavailable` where nobody knows a federation's keys now, `StoreUnavailable`.
         """
         try:
-            provider, connector = self._of(unverified_issuer(inbound))
-            heard = connector.logged_out(inbound, self._here[inbound.binding], now)
+            provider, heard = self._heard(inbound, now)
             request = heard.request
             # It lies in the browser's history: who brings it again ends no later sign-in
             if self._logouts.sessions.stored.taken(use_of(request)):
@@ -85,11 +81,19 @@ class UpstreamLogouts:
         status = status_of(one.outcome for one in told)
         return response_over_soap(self._entity_id, owed.request_id, status, self._signer.at(now), now)
 
-    def _of(self, issuer: str) -> tuple[IdentityProvider, HearsLogout]:
-        found = self._named.get(issuer)
-        if found is None:
-            raise ServiceRequestRefused("issuer", "a LogoutRequest of nobody who is registered as an identity provider")
-        return found
+    def _heard(self, inbound: Inbound, now: int) -> tuple[IdentityProvider, HeardLogout]:
+        """The request, and whoever it is of: of two federations that know the entity, the first by whose keys it holds."""
+        refusal: AssertionRejected | PeerUnavailable | None = None
+        for provider in known_as(self._providers, unverified_issuer(inbound)):
+            connector = self._connectors.get(provider.provider_id)
+            if provider.protocol == "saml" and isinstance(connector, HearsLogout):
+                try:
+                    return provider, connector.logged_out(inbound, self._here[inbound.binding], now)
+                except (AssertionRejected, PeerUnavailable) as error:
+                    refusal = refusal or error
+        raise refusal or ServiceRequestRefused(
+            "issuer", "a LogoutRequest of nobody who is registered as an identity provider"
+        )
 
 
 def _answers_at(heard: HeardLogout) -> str:

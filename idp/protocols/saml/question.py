@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from connectors.formats.authn_request import AuthnRequestMessage
+from connectors.metadata.members import known_as
 from connectors.saml_idp.attribute_names import AttributeNames
 from connectors.saml_sp.proxying import judge_scoping
 from connectors.wire.names import EMAIL, PERSISTENT, TRANSIENT, UNSPECIFIED
@@ -11,7 +12,7 @@ from idp.login.eligible import is_listed
 from idp.login.state_codec import NEVER_DEFLATED, Codec
 from idp.protocols.saml.services import KnownService
 from policies.assurance import LevelOfAssurance, level_named
-from policies.authentication import AskedAttribute, Origin, ServiceRequest, SharedSignIn
+from policies.authentication import AskedAttribute, Origin, Scoping, ServiceRequest, SharedSignIn
 from policies.catalogue import Catalogue, may_ask
 from policies.errors import AssertionRejected
 from policies.parties import IdentityProvider, ProviderId, ServiceId
@@ -84,7 +85,7 @@ def in_our_words(
         # No session is kept for it: whoever comes has to be asked
         raise AssertionRejected("is_passive", "a request that wants nobody to be asked, and nobody is signed in here")
     judge_scoping(request.scoping, parts.entity_id)
-    if request.scoping.providers and not any(is_listed(one, request.scoping) for one in parts.providers.values()):
+    if request.scoping.providers and not _knows_any(request.scoping, parts.providers):
         raise AssertionRejected("idp_list_unknown", "an IDPList of which nobody here knows any")
     lowest, highest = _levels(request, service)
     minimum = max(lowest, purpose.minimum_assurance)
@@ -102,6 +103,11 @@ def in_our_words(
         scoping=request.scoping,
         shared=SharedSignIn(group, passive=request.is_passive) if group else None,
     )
+
+
+def _knows_any(scoping: Scoping, providers: Mapping[ProviderId, IdentityProvider]) -> bool:
+    proxies = any(is_listed(one, scoping) for one in providers.values())
+    return proxies or any(known_as(providers, entity_id) for entity_id in scoping.providers)
 
 
 def level_of(context: str, service: KnownService) -> LevelOfAssurance | None:

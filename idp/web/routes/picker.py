@@ -7,6 +7,7 @@ GET  /login/{login}/at/{provider}    the chosen country: off to it; `remember=ye
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import islice
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -14,7 +15,7 @@ from fastapi.responses import Response
 from idp.login.role import Choices, Reach
 from idp.login.states import Asked, Requested, speaking
 from idp.monitoring.steps import LoginStep
-from idp.pages.languages import LANGUAGES
+from idp.pages.languages import LANGUAGES, Language
 from idp.pages.search import matches
 from idp.pages.views import CountryChoice, ErrorView, PickerView, Towards
 from idp.web.edge import REFERENCE
@@ -25,7 +26,7 @@ from idp.web.requests import check_navigation, client_of, cookies, query
 from idp.web.site import RETRY_AFTER, Site, page, status_of
 from idp.web.stopped import stopped
 from idp.web.threads import threaded
-from policies.authentication import Origin
+from policies.authentication import Origin, ServiceRequest
 from policies.errors import (
     AllRevoked,
     AssertionRejected,
@@ -36,7 +37,7 @@ from policies.errors import (
     Suspended,
     about,
 )
-from policies.parties import ProviderId
+from policies.parties import IdentityProvider, ProviderId
 
 REMEMBERED = "__Host-country"
 # The provider whose answer led to the service that asks now (decision 0046). A citizen sees its page, or the question
@@ -46,6 +47,7 @@ REMEMBERED_LIFE = 365 * 24 * 3600
 MAX_SOUGHT = 100
 # A list of one needs no search
 MIN_TO_SEARCH = 2
+MOST_MEMBERS = 50
 
 
 def routes(site: Site) -> list[PageRoute]:
@@ -202,8 +204,11 @@ def _picker(
     wording, screens = site.wording(language), site.screens
     choices = site.role.choices(state.request, now)
     found = [
-        one for one in choices if not sought or matches(sought, one[0].country, one[0].title.values(), wording.language)
+        one
+        for one in choices
+        if not one[0].members and (not sought or matches(sought, one[0].country, one[0].title.values(), wording.language))
     ]
+    found += _members(site, state.request, sought, wording.language, now) if sought else []
     forgetting = any(cookie.name == REMEMBERED for cookie in kept)
     remembered = "" if forgetting else cookies(request).get(REMEMBERED, "")
     query_of_links = "?remember=yes" if remembering else ""
@@ -225,12 +230,26 @@ def _picker(
         ),
         cancel=f"/login/{state.login}/cancel",
         address=_address(state) if screens.has_countries else "",
-        searchable=screens.has_countries and len(choices) >= MIN_TO_SEARCH,
+        searchable=screens.has_countries and (len(choices) >= MIN_TO_SEARCH or any(one.members for one, _ in choices)),
         sought=sought,
         remembering=remembering,
         narrowed=screens.narrowed(state.request),
     )
     return page(site.pages.picker(view), view.kind, kept)
+
+
+def _members(
+    site: Site, request: ServiceRequest, sought: str, language: Language, now: int
+) -> list[tuple[IdentityProvider, Reach]]:
+    """The first members of families that somebody looks for."""
+    named = (
+        member.provider_id
+        for member in site.role.members(request)
+        if not member.summary.hidden
+        and matches(sought, "", [*member.summary.names.values(), *member.summary.domains], language)
+    )
+    shown = [site.role.provider(provider_id) for provider_id in islice(named, MOST_MEMBERS)]
+    return [(one, site.role.reach(one, now)) for one in shown]
 
 
 def _address(state: Requested | Asked) -> str:

@@ -15,13 +15,15 @@ from connectors.formats.grammar import written
 from connectors.metadata.federation_query import url_of
 from connectors.oidc.line import MOST_FAILURES
 from policies.deviations import AES_CBC
+from policies.federations import member_id
+from policies.parties import ProviderId
 from tests.benchmarks import metadata_made as made
 from tests.connectors.metadata.test_federations import Edit
 from tests.connectors.saml_sp.resolver import artifact
 from tests.idp.server.crew import until
 from tests.idp.staging import Lines
 from tests.idp.web.stage import Stage
-from tests.idp.web.visitor import Visitor
+from tests.idp.web.visitor import Visitor, login_of
 from tests.listening import Handler, Listening
 
 COUNT, PAUSE, SOON, LATE = 4, 60, 200, 24 * 3600
@@ -71,11 +73,20 @@ class Federation:
             self.published[self.one] = made.sign(f'{root} xmlns:ds="{DS}" ID="_one" validUntil="{ends}">', inside)
 
     @contextmanager
-    def broker(self, folder: Path, more: str = "") -> Iterator[int]:
-        """A broker that knows the country by this federation alone, and holds what it publishes."""
+    def broker(self, folder: Path, more: str = "", *, family: bool = False) -> Iterator[int]:
+        """A broker that knows the country by this federation alone, and holds what it publishes.
+
+        It is registered by a file of its own, or by one for all members.
+        """
+        named = f'entity_id = "{self.stage.country.entity_id}"\n' if family else ""
+        levels = '[assurance]\n"http://eidas.europa.eu/LoA/high" = "substantial"\n[title]' if family else "[title]"
+        more = f'\nmembers = "all"{more}' if family else more
         edits: dict[str, tuple[str, ...] | None] = {
             "ciconia.toml": ("demo = true", "demo = true\nprobe_seconds = 0.1"),
-            "providers/demo-ee.toml": ('metadata = "metadata/demo-ee.xml"', f'federation = "research"{more}'),
+            "providers/demo-ee.toml": (
+                *(f'{named}metadata = "metadata/demo-ee.xml"', f'federation = "research"{more}'),
+                *("[title]", levels),
+            ),
             "metadata/demo-ee.xml": None,
         }
         with self.stage.other_broker(folder, edits, self.files) as port, ExitStack() as ending:
@@ -182,3 +193,39 @@ def test_a_member_whose_answers_cannot_be_fetched_is_away_on_the_picker(
 
 def offered(visitor: Visitor) -> str:
     return " ".join(map(str, visitor.authorize().found("//a/@href")))
+
+
+def shown(entity: str) -> str:
+    """It has a name, as people look for it."""
+    ui = '<mdui:UIInfo xmlns:mdui="urn:oasis:names:tc:SAML:metadata:ui"><mdui:DisplayName xml:lang="en">Old town'
+    ui = f"<md:Extensions>{ui}</mdui:DisplayName></mdui:UIInfo></md:Extensions>"
+    return re.sub("(<md:IDPSSODescriptor[^>]*>)", rf"\g<1>{ui}", entity)
+
+
+@pytest.mark.parametrize("federation", ["url"], indirect=True)
+def test_a_citizen_finds_a_member_that_no_file_names_and_signs_in_until_it_leaves(
+    federation: Federation, visitor: Visitor, stage: Stage, tmp_path: Path, logs: Lines
+) -> None:
+    federation.publish(LATE, shown)
+    with federation.broker(tmp_path / "b", family=True) as visitor.port:
+        member = member_id(ProviderId("demo-ee"), stage.country.entity_id)
+        picker = visitor.authorize()
+        assert "/at/demo-ee" not in " ".join(map(str, picker.found("//a/@href")))
+        assert visitor.asks(login_of(picker)).status == 404, "nobody is asked by the registration of all"
+        until(lambda: f"/at/{member}" in sought(visitor, login_of(picker), "old"))
+        code = visitor.code(provider=member)
+        token = str(visitor.redeem(code).json["access_token"])
+        assert visitor.userinfo(token).status == 200
+        question = visitor.question(provider=member)
+        federation.publish(2 * LATE, without)
+        first, stage.clock.ahead = federation.ends, stage.clock.ahead + PAUSE
+        until(lambda: federation.ends > first)
+        assert visitor.userinfo(token).status == 401, "whoever left vouches for no token"
+        assert visitor.decides(question).heading == AWAY
+        assert visitor.asks(login_of(picker), member).heading == AWAY
+        assert f"/at/{member}" not in sought(visitor, login_of(picker), "old")
+
+
+def sought(visitor: Visitor, login: str, text: str) -> str:
+    found = visitor.go("GET", f"/login/{login}/countries?q={text}", headers={"sec-fetch-site": "same-origin"})
+    return " ".join(map(str, found.found("//a/@href")))

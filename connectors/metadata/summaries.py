@@ -1,0 +1,117 @@
+"""The members of a federation as people look for them: names, words and domains, out of a copy that was verified.
+
+```
+{"registered": …, "digest": …}                                                      which copy it is of
+["https://idp.example/saml", {"en": "Example"}, ["words"], ["example.org"], "https://…/logo.png", false, ["https://…"]]
+```
+
+They are made once for each copy, beside its index, so that no request reads XML to find somebody. Whoever is asked is asked
+by metadata alone.
+"""
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from hashlib import sha256
+from typing import BinaryIO, NamedTuple
+from urllib.parse import urlsplit
+
+from connectors.formats.entity_facts import CERTIFICATION, entity_attributes_of
+from connectors.metadata.federation_index import CopyHead, Index, Row
+from connectors.signatures.parse import Element, attributes, parse_canonical
+from connectors.wire.names import md
+from policies.errors import AssertionRejected
+from policies.visible import is_visible
+
+HIDDEN = "http://refeds.org/category/hide-from-discovery"
+_UI = "{urn:oasis:names:tc:SAML:metadata:ui}"
+_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
+_TAG = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,3}")
+# Letters of Persian and of Indian scripts take their form by these two
+_JOINERS = {0x200C: None, 0x200D: None}
+# The longest title of a registration, words of one member, and the longest address of a logo
+_LONGEST, _MOST, _LONGEST_ADDRESS = 100, 64, 500
+
+
+class Summary(NamedTuple):
+    """One member. `names` are by BCP 47 tag in small letters, if any. `certified` are assurance certifications."""
+
+    entity_id: str
+    names: Mapping[str, str]
+    keywords: Sequence[str]
+    domains: Sequence[str]
+    logo: str  # an https address, "" for none
+    hidden: bool  # it asks not to be shown in lists
+    certified: Sequence[str]
+
+
+def title_of(entity_id: str, names: Mapping[str, str]) -> Mapping[str, str]:
+    """The names of a member with one in English, whichever that is: its address where it has none."""
+    return {"en": next(iter(names.values()), urlsplit(entity_id).hostname or entity_id[:_LONGEST]), **names}
+
+
+def summarised(index: Index, octets: BinaryIO) -> bytes:
+    """The summaries of all identity providers of a copy, as a file. One that cannot be read is left out."""
+    head = index.head
+    rows = [row for row in index.rows if "idp" in row.roles.split()]
+    told = [json.dumps({"registered": head.registered, "digest": head.digest})]
+    told += [json.dumps(one, ensure_ascii=False) for row in rows for one in _of(row, head, octets)]
+    return "\n".join(told).encode()
+
+
+def read_summaries(octets: bytes, head: CopyHead) -> Mapping[str, Summary]:
+    """What `summarised` wrote of the copy with this head, by entity id. ValueError for anything else."""
+    which, *found = json.loads(b"[" + octets.replace(b"\n", b",") + b"]")
+    if which != {"registered": head.registered, "digest": head.digest}:
+        raise ValueError("the summaries of another copy")
+    try:
+        return {one[0]: Summary(*one) for one in found}
+    except TypeError:
+        raise ValueError("summaries of another version") from None
+
+
+def _of(row: Row, head: CopyHead, octets: BinaryIO) -> Iterator[Summary]:
+    octets.seek(row.begin)
+    entity = octets.read(row.end - row.begin)
+    if sha256(entity).hexdigest() != row.digest:
+        return
+    try:
+        root = parse_canonical(head.head.encode() + entity + head.tail.encode()).find(md("EntityDescriptor"))
+    except AssertionRejected:
+        return
+    if root is not None:
+        yield summary_of(root, row.entity_id, row.categories)
+
+
+def summary_of(root: Element, entity_id: str, categories: Collection[str]) -> Summary:
+    """The summary of an EntityDescriptor that has this entityID and these entity categories."""
+    extensions = f"{md('IDPSSODescriptor')}/{md('Extensions')}"
+    shown = root.find(f"{extensions}/{_UI}UIInfo")
+    hints = root.find(f"{extensions}/{_UI}DiscoHints")
+    names = dict(_translated(shown, f"{_UI}DisplayName"))
+    organization = root.find(md("Organization"))
+    logos = [text for text in _texts(shown, f"{_UI}Logo", _LONGEST_ADDRESS) if text.startswith("https://")]
+    return Summary(
+        entity_id,
+        names or dict(_translated(organization, md("OrganizationDisplayName"))),
+        # In a list of keywords a plus stands for a space (MDUI 1.0 §2.1.4)
+        [word.replace("+", " ") for text in _texts(shown, f"{_UI}Keywords", 1000) for word in text.split()][:_MOST],
+        [text.lower() for text in _texts(hints, f"{_UI}DomainHint", _LONGEST)][:_MOST],
+        logos[0] if logos else "",
+        HIDDEN in categories,
+        sorted(entity_attributes_of(root).get(CERTIFICATION, ())),
+    )
+
+
+def _translated(holder: Element | None, name: str) -> Iterator[tuple[str, str]]:
+    """The texts by language, the last of two; in English where none is said."""
+    for one in holder.iterchildren(name) if holder is not None else ():
+        tag, text = attributes(one).get(_LANGUAGE, "en").lower(), " ".join((one.text or "").split())
+        # A mark that turns the direction of what follows could make another's name of it
+        if _TAG.fullmatch(tag) and text.translate(_JOINERS).isprintable() and is_visible(text):
+            yield tag, text[:_LONGEST]
+
+
+def _texts(holder: Element | None, name: str, longest: int) -> list[str]:
+    found = [(one.text or "").strip() for one in holder.iterchildren(name)] if holder is not None else []
+    return [text for text in found if 0 < len(text) <= longest and text.isprintable()]

@@ -1,0 +1,45 @@
+"""Whether an identity provider's word counts now, and whether it can be asked."""
+
+from idp.login.eligible import Nodes
+from idp.login.role import Reach
+from idp.login.suspension import Suspension
+from policies.errors import PeerUnavailable
+from policies.parties import IdentityProvider
+
+
+class Vouching:
+    """One city's knowledge of its sources, as far as anybody knows it at this moment."""
+
+    def __init__(self, nodes: Nodes, suspension: Suspension) -> None:
+        self._nodes, self._suspension = nodes, suspension
+
+    def digest(self, provider: IdentityProvider, now: int) -> str:
+        """The digest of what counts of a country's node or a federation's member, "" of a pinned provider.
+
+        Raises `PeerUnavailable`.
+        """
+        pinned = provider.peer is None and not provider.federation
+        return "" if pinned else self._nodes.digest(provider, now)
+
+    def is_known(self, provider: IdentityProvider, now: int) -> bool:
+        """A pinned identity provider always is; a country's node while its metadata holds."""
+        return provider.peer is None or self._holds(provider, now)
+
+    def stands(self, provider: IdentityProvider, now: int) -> bool:
+        """The same, and of a federation's member, too."""
+        return self.is_known(provider, now) and (not provider.federation or self._holds(provider, now))
+
+    def reach(self, provider: IdentityProvider, now: int) -> Reach:
+        """Whether it can be asked. Of a family nobody knows: each member stands for itself."""
+        if self._suspension.source_off(provider):
+            return Reach.OFF
+        known = provider.peer is None and not provider.fetched and not provider.federation
+        reached = known or provider.members or self._nodes.available(provider, now)
+        return Reach.OPEN if reached else Reach.AWAY
+
+    def _holds(self, provider: IdentityProvider, now: int) -> bool:
+        """Whether its metadata holds. Whoever does not answer now has said what they said."""
+        try:
+            return self._nodes.current(provider, now) is not None
+        except PeerUnavailable:
+            return False
