@@ -153,7 +153,11 @@ def examine(files: Mapping[str, bytes], before: Before | None = None) -> tuple[C
         if provider.federation and provider.federation not in configuration.federations:
             what, fix = f"`{provider.federation}` is none.", nearest(provider.federation, configuration.federations)
             problems.append(Problem(provider.source.file, provider.source.line, "federation", what, fix))
-        elif provider.members and configuration.federations[FederationId(provider.federation)].kind == MDQ:
+        elif (
+            provider.federation
+            and provider.members
+            and configuration.federations[FederationId(provider.federation)].kind == MDQ
+        ):
             what, fix = "is asked for one entity at a time, so nobody knows all of them.", "register its aggregate (url)."
             problems.append(Problem(provider.source.file, provider.source.line, "members", what, fix))
     _unique("members", ((one.federation, one, one.source) for one in providers if one.members), problems)

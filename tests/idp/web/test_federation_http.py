@@ -204,7 +204,7 @@ def shown(entity: str) -> str:
 
 @pytest.mark.parametrize("federation", ["url"], indirect=True)
 def test_a_citizen_finds_a_member_that_no_file_names_and_signs_in_until_it_leaves(
-    federation: Federation, visitor: Visitor, stage: Stage, tmp_path: Path, logs: Lines
+    federation: Federation, visitor: Visitor, stage: Stage, tmp_path: Path
 ) -> None:
     federation.publish(LATE, shown)
     with federation.broker(tmp_path / "b", family=True) as visitor.port:
