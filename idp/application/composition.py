@@ -377,6 +377,4 @@ def connectors_of(
 
     fetcher = cache(partial(Fetcher, demo=settings.demo))
     table = {"saml": saml, "eidas": eidas, "oidc": oidc}
-    providers = configuration.providers
-    made = {name: table[one.protocol](one) for name, one in providers.items() if not one.members}
-    return MemberConnectors(made, providers, saml)
+    return MemberConnectors(configuration.providers, lambda provider: table[provider.protocol](provider))

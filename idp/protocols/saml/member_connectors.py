@@ -12,15 +12,13 @@ MOST_MADE = 512
 
 
 class MemberConnectors(Mapping[ProviderId, Connector]):
-    """The connectors by provider id; iterating gives those of registrations. `make` makes a member's. For any thread."""
+    """The connectors by provider id; iterating gives those of registrations. For any thread."""
 
     def __init__(
-        self,
-        registered: Mapping[ProviderId, Connector],
-        providers: Mapping[ProviderId, IdentityProvider],
-        make: Callable[[IdentityProvider], Connector],
+        self, providers: Mapping[ProviderId, IdentityProvider], make: Callable[[IdentityProvider], Connector]
     ) -> None:
-        self._registered, self._providers, self._make = registered, providers, make
+        self._providers, self._make = providers, make
+        self._registered = {name: make(one) for name, one in providers.items() if not one.members}
         self._made: OrderedDict[ProviderId, Connector] = OrderedDict()
         self._lock = threading.Lock()
 
