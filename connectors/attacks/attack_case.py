@@ -54,11 +54,15 @@ Row = tuple[str, bytes, str]
 
 @dataclass(frozen=True, slots=True)
 class CaseBench:
-    """Where cases of one kind are judged. `where` is the last part of their names."""
+    """Where cases of one kind are judged. `where` is the last part of their names.
+
+    `otherwise` has the check that stands in front here, by what a case is, "" where it attacks nothing.
+    """
 
     kind: ClassVar[CaseKind]
     where: str
     entrance: Entrance
+    otherwise: Mapping[str, str] = field(default_factory=dict, kw_only=True)
 
     def refused(self, family: str, what: str, octets: bytes, check: str) -> AttackCase:
         """A case that this check must refuse."""
@@ -74,7 +78,10 @@ class CaseBench:
 
     def refused_rows(self, families: Mapping[str, Iterable[Row]]) -> Iterator[AttackCase]:
         """Cases that must be refused, by their families."""
-        return (self.refused(family, *row) for family, rows in families.items() for row in rows)
+        for family, rows in families.items():
+            for what, octets, check in rows:
+                if found := self.otherwise.get(what, check):
+                    yield self.refused(family, what, octets, found)
 
     def all_accepted(self, family: str, rows: Mapping[str, bytes]) -> Iterator[AttackCase]:
         """Cases that must be accepted, by what they are."""

@@ -52,39 +52,47 @@ class Resolver:
         """The octets of a Response that nobody vouches for yet. Raises `AssertionRejected` and `PeerUnavailable`."""
         # 1. to 3.
         text = named_artifact(inbound, self.provider_id, expectation)
-        artifact = read_artifact(text)
-        if not artifact.is_of(self.entity_id):
-            raise AssertionRejected("artifact", "an artifact of another identity provider than was asked")
-        url = self.services.get(artifact.index)
-        if not url:
-            raise AssertionRejected("artifact_index", "an artifact of a resolution service that the metadata does not have")
+        url = resolution_address(text, self.entity_id, self.services)
         # 4.
         request_id = "_" + secrets.token_hex(_ID_BYTES)
         element = resolve_element(request_id, now, url, self.here, text)
         sent = in_envelope(sign_enveloped(element, self.signer.at(now), place=_PLACE, profile=SAML2INT))
         with self.line.turn(ANSWER_SECONDS) as turn, redeeming():
             answer = turn.ask(url, content=sent, headers=_HEADERS, soap=True)
-            return self._judged(answer, request_id, now)
+            return resolved_message(answer, request_id, self.entity_id, self.keys, now)
 
-    def _judged(self, answer: HttpAnswer, request_id: str, now: int) -> bytes:
-        # 5.
-        if answer.status not in (_OK, _FAULT):
-            raise AssertionRejected("artifact_answer", f"the provider answers {answer.status}")
-        found = read_artifact_response(answer.body)
-        if found.issuer != self.entity_id:
-            raise AssertionRejected("issuer", "an ArtifactResponse of another issuer")
-        if found.in_response_to != request_id:
-            raise AssertionRejected("in_response_to", "an ArtifactResponse to another request, or to none")
-        check_issued(found.issue_instant, now, "response_issued", SAML2INT)
-        # 6.
-        if found.signed:
-            verify(found.octets, self.keys, ARTIFACT_RESPONSE, SAML2INT)
-        if found.status != SUCCESS:
-            raise AssertionRejected("artifact_status", "the provider did not resolve the artifact")
-        # 7.
-        if not found.message:
-            raise AssertionRejected("artifact_unknown", "an artifact that the provider does not know, or no more")
-        return found.message
+
+def resolution_address(text: str, entity_id: str, services: Mapping[int, str]) -> str:
+    """The address at which an artifact of this provider is resolved (2. and 3.). Raises `AssertionRejected`."""
+    artifact = read_artifact(text)
+    if not artifact.is_of(entity_id):
+        raise AssertionRejected("artifact", "an artifact of another identity provider than was asked")
+    url = services.get(artifact.index)
+    if not url:
+        raise AssertionRejected("artifact_index", "an artifact of a resolution service that the metadata does not have")
+    return url
+
+
+def resolved_message(answer: HttpAnswer, request_id: str, entity_id: str, keys: Sequence[PinnedKey], now: int) -> bytes:
+    """The octets of the Response in a provider's answer (5. to 7.). Raises `AssertionRejected`."""
+    # 5.
+    if answer.status not in (_OK, _FAULT):
+        raise AssertionRejected("artifact_answer", f"the provider answers {answer.status}")
+    found = read_artifact_response(answer.body)
+    if found.issuer != entity_id:
+        raise AssertionRejected("issuer", "an ArtifactResponse of another issuer")
+    if found.in_response_to != request_id:
+        raise AssertionRejected("in_response_to", "an ArtifactResponse to another request, or to none")
+    check_issued(found.issue_instant, now, "response_issued", SAML2INT)
+    # 6.
+    if found.signed:
+        verify(found.octets, keys, ARTIFACT_RESPONSE, SAML2INT)
+    if found.status != SUCCESS:
+        raise AssertionRejected("artifact_status", "the provider did not resolve the artifact")
+    # 7.
+    if not found.message:
+        raise AssertionRejected("artifact_unknown", "an artifact that the provider does not know, or no more")
+    return found.message
 
 
 def named_artifact(inbound: Inbound, provider_id: ProviderId, expectation: Expectation) -> str:

@@ -218,6 +218,8 @@ def _places(root: Element, octets: bytes) -> list[Place]:
     children = [child for child in root.iterchildren("*") if child.tag == md("EntityDescriptor")]
     if next(root.iterchildren(md("EntitiesDescriptor")), None) is not None:
         raise AssertionRejected("structure", "an aggregate with groups of entities in it")
+    if next(root.iterchildren(SIGNATURE), None) is not None:
+        raise SignatureInvalid("signature_count", "an aggregate with a second Signature")
     # In canonical form "<" stands in tags and processing instructions alone, and a member may write tags into those
     tags = _INSTRUCTION.sub(lambda one: b" " * len(one[0]), octets) if b"<?" in octets else octets
     begins, ends = [], []

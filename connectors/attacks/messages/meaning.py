@@ -1,11 +1,20 @@
 """Requests and logout that say what they may not, signed by whose they are."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from connectors.attacks.attack_case import AttackCase
 from connectors.attacks.messages.drafts import MessageBench, MessageDraft
-from connectors.attacks.messages.parties import ACS, ARTIFACT_ACS, ENCRYPTED, LOA, NODE_ACS, PAOS_ACS, MessageBenches
+from connectors.attacks.messages.parties import (
+    ACS,
+    ARTIFACT_ACS,
+    DESTINATIONS,
+    ENCRYPTED,
+    LOA,
+    NODE_ACS,
+    PAOS_ACS,
+    MessageBenches,
+)
 from connectors.formats.eidas.registry import LEGAL_PERSON, NATURAL_PERSON, REPRESENTATIVE_NATURAL_PERSON
 from connectors.formats.grammar import written
 from connectors.profiles import EIDAS, SAML2INT, Profile
@@ -33,16 +42,14 @@ _SP_TYPE, _END = "<eidas:SPType>public</eidas:SPType>", "</samlp:Extensions>"
 _TOO_MANY_CONTEXTS, _TOO_MANY_SESSIONS = 17, 65
 
 
-def meaning_cases(benches: MessageBenches) -> Iterator[AttackCase]:
+def meaning_cases(benches: MessageBenches, others: Iterable[MessageBench]) -> Iterator[AttackCase]:
     """Each entrance with what its own kind of message may not say."""
     authn, node = benches.authn, benches.node
-    for bench, profile, check in (
-        (authn, SAML2INT, "request_issued"),
-        (node, EIDAS, "request_issued"),
-        (benches.logout_request, SAML2INT, "logout_issued"),
-        (benches.logout_response, SAML2INT, "logout_issued"),
-    ):
-        kind = "logout" if "logout" in bench.where else "authentication request"
+    for bench in (authn, node, benches.logout_request, benches.logout_response, *others):
+        kind = next((kind for kind in ("logout", "artifact") if kind in bench.where), "authentication request")
+        issued = {"logout": "logout_issued", "artifact-response": "response_issued"}
+        check = next((found for name, found in issued.items() if name in bench.where), "request_issued")
+        profile = EIDAS if "eidas" in bench.where else SAML2INT
         yield from _refused(bench, f"{kind}: sender, address and time", _envelope(bench, profile, check))
         yield from _refused(bench, f"{kind}: grammar", _grammar(bench))
     yield from _refused(authn, "authentication request: where the answer goes", _answers(authn.draft))
@@ -59,8 +66,8 @@ def meaning_cases(benches: MessageBenches) -> Iterator[AttackCase]:
 
 
 def _refused(bench: MessageBench, family: str, table: Table) -> Iterator[AttackCase]:
-    for what, (check, message) in table.items():
-        yield bench.refused(family, what, bench.signed(message), check)
+    rows = ((what, bench.signed(message), check) for what, (check, message) in table.items())
+    return bench.refused_rows({family: rows})
 
 
 def _matching_nothing(what: str, message: MessageDraft) -> Table:
@@ -74,18 +81,12 @@ def _matching_nothing(what: str, message: MessageDraft) -> Table:
 
 def _envelope(bench: MessageBench, profile: Profile, issued: str) -> Table:
     make, now = bench.draft, bench.now
-    here = make().attributes["Destination"]
+    here = make().attributes.get("Destination", "")
     issuer = make().issuer
     age = profile.max_age + profile.skew + 1
-    wrong = {
-        "of another": make().said(Destination=f"{_EVIL}/saml"),
-        "with a slash": make().said(Destination=f"{here}/"),
-        "as the beginning of another": make().said(Destination=f"{here}.attacker.example"),
-        "absent": make().said(Destination=None),
-        "empty": make().said(Destination=""),
-    }
+    wrong = dict(zip(DESTINATIONS, (f"{_EVIL}/saml", f"{here}/", f"{here}.attacker.example", None, ""), strict=True))
     return {
-        **{f"destination {what}": ("destination", message) for what, message in wrong.items()},
+        **{f"destination {what}": ("destination", make().said(Destination=url)) for what, url in wrong.items()},
         "another issuer": ("issuer", replace(make(), issuer=f"<saml:Issuer>{_EVIL}</saml:Issuer>")),
         "issuer of more": ("issuer", replace(make(), issuer=issuer.replace("</", ".attacker.example</"))),
         "too old": (issued, make().said(IssueInstant=written(now - age))),

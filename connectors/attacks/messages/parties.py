@@ -47,6 +47,8 @@ SLO = "https://broker.selftest.example/saml/slo"
 NODE_SSO = "https://broker.selftest.example/eidas/sso"
 METADATA = "metadata.xml"
 ENCRYPTED = "urn:oasis:names:tc:SAML:2.0:nameid-format:encrypted"
+# How a Destination may be wrong
+DESTINATIONS = ("of another", "with a slash", "as the beginning of another", "absent", "empty")
 PinnedKeys = tuple[PinnedKey, ...]
 Judge = Callable[[Inbound], object]
 
@@ -136,14 +138,14 @@ def logout_request_judge(
     parties: Parties, keys: PinnedKeys | None = None, *, issuer: str = SP, destination: str = SLO
 ) -> Judge:
     """LogoutRequests of the service provider."""
-    held = _participants_keys(parties) if keys is None else keys
+    held = participants_keys(parties) if keys is None else keys
     expected = ExpectedLogout(issuer, destination)
     return lambda inbound: receive_logout_request(inbound, held, expected, parties.now, SAML2INT)
 
 
 def logout_response_judge(parties: Parties, keys: PinnedKeys | None = None, *, request_id: str | None = None) -> Judge:
     """LogoutResponses of the service provider, to our request unless another one is named."""
-    held = _participants_keys(parties) if keys is None else keys
+    held = participants_keys(parties) if keys is None else keys
     expected = ExpectedLogout(SP, SLO, parties.our_request if request_id is None else request_id)
     return lambda inbound: receive_logout_response(inbound, held, expected, parties.now, SAML2INT)
 
@@ -173,7 +175,8 @@ def arguments(kind: str, metadata: str, destination: str, profile: Profile, now:
     return ("--as", kind, *sender, "--profile", profile.name, "--at", str(now), *more)
 
 
-def _participants_keys(parties: Parties) -> PinnedKeys:
+def participants_keys(parties: Parties) -> PinnedKeys:
+    """The keys of the service provider, from its metadata."""
     return _pinned(read_participant(parties.sp_metadata).certificates, SAML2INT)
 
 

@@ -58,8 +58,8 @@ def signature_cases(bench: MessageBench) -> Iterator[AttackCase]:
         ALGORITHMS: _algorithms(bench),
         REFERENCES: _references(bench),
     }
-    for family, rows in families.items():
-        yield from (bench.refused(family, what, octets, check) for what, check, octets in rows)
+    told = {family: ((what, octets, check) for what, check, octets in rows) for family, rows in families.items()}
+    return bench.refused_rows(told)
 
 
 def _made(bench: MessageBench, **how: Any) -> bytes:  # Any: fields of `Signing`
@@ -248,14 +248,11 @@ _LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10)
 
 def octet_cases(bench: MessageBench) -> Iterator[AttackCase]:
     """Every one of these at one entrance."""
-    for what, (octets, check) in differing(bench.signed()).items():
-        yield bench.refused(DIFFERENTIAL, what, octets, check)
-    marked = _as_parameter(b"\xef\xbb\xbf" + bench.signed())
-    yield bench.refused(DIFFERENTIAL, "byte order mark", marked, "encoding")
-    for what, (octets, check) in _large(bench).items():
-        yield bench.refused(SIZE, what, octets, check)
-    for what, (octets, check) in _parameters(bench).items():
-        yield bench.refused(ENCODING, what, octets, check)
+    families = {DIFFERENTIAL: differing(bench.signed()), SIZE: _large(bench)}
+    if bench.parameter:
+        families[DIFFERENTIAL]["byte order mark"] = base64.b64encode(b"\xef\xbb\xbf" + bench.signed()), "encoding"
+        families[ENCODING] = _parameters(bench)
+    return bench.refused_rows({family: [(what, *row) for what, row in rows.items()] for family, rows in families.items()})
 
 
 def differing(good: bytes) -> dict[str, tuple[bytes, str]]:
@@ -317,7 +314,3 @@ def _parameters(bench: MessageBench) -> dict[str, tuple[bytes, str]]:
         "twice in base64": (base64.b64encode(text), "not_well_formed"),
         "deflated as for redirect": (base64.b64encode(deflated), "encoding"),
     }
-
-
-def _as_parameter(octets: bytes) -> bytes:
-    return base64.b64encode(octets)

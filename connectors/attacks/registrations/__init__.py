@@ -5,6 +5,7 @@ odd_certificates.py     certificates with faults that deployed nodes have, and k
 metadata_text.py        metadata as text, signed or not; entrances.py: who judges it
 metadata_signatures.py  signed metadata: who signed it, and what of it
 metadata_contents.py    signed metadata: what it says, and until when; deviations; keys like ours
+aggregates.py           metadata of federations, whole and one entity at a time
 pinned_metadata.py      metadata that an operator pinned
 connector_setup.py      registrations that cannot work
 missing_keys.py         verification without keys, and messages that come in another way
@@ -18,6 +19,7 @@ from connectors.attacks.attack_case import AttackCase, Entrance
 from connectors.attacks.key_holders import KeyHolder, ec_holder, ended, rsa_holder
 from connectors.attacks.messages.parties import new_parties
 from connectors.attacks.metadata_text import node, provider
+from connectors.attacks.registrations.aggregates import aggregate_bench, federation_cases
 from connectors.attacks.registrations.connector_setup import registrations
 from connectors.attacks.registrations.entrances import NEAR, MetadataBench, entity_metadata, node_metadata
 from connectors.attacks.registrations.key_sets import key_set_cases
@@ -41,6 +43,9 @@ def registration_cases(now: int) -> Iterator[AttackCase]:
         yield from content_cases(bench, weak, ended(on_curve, now))
         if bench.of == "node":
             yield from shared_factor_cases(bench, parties.sp)
+    federation = aggregate_bench(parties.sp, ec_holder("ee.selftest.example", now, ec.SECP384R1()), on_curve, now)
+    yield from signed_cases(federation)
+    yield from federation_cases(federation)
     yield from key_set_cases()
     yield from key_cases(keys)
     yield from pinned_cases(now, (parties.sp, on_curve), weak, {**keys.public, **keys.weak})

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from connectors.attacks.attack_case import AttackCase
 from connectors.attacks.metadata_text import NODE
@@ -60,6 +62,7 @@ def unsolicited(world: ResponseWorld) -> Iterator[AttackCase]:
     yield from refused(UNSOLICITED, (world.eidas,), {"missing_attribute": {"no-request": none}})
     none_inside = {"no-request-inside-cve-2026-49284": confirmed(in_response_to=None)}
     yield from refused(UNSOLICITED, world.all, {"subject_confirmation_in_response_to": none_inside})
+    yield from refused(UNSOLICITED, world.plain, _AT_A_LANDING, entrance=world.entrances["landing"])
 
 
 def providers(world: ResponseWorld) -> Iterator[AttackCase]:
@@ -111,6 +114,21 @@ def times(world: ResponseWorld) -> Iterator[AttackCase]:
     yield from refused(TIME, (world.eidas,), stale, entrance=world.entrances["eidas login"])
     old = {"authn_instant_stale": {"authenticated-before-max-age": authenticated(-60 - 600 - 181)}}
     yield from refused(TIME, settings, old, entrance=world.entrances["max age"])
+
+
+def unasked(**fields: Any) -> Make:  # Any: as those of `said`
+    """An answer that nobody asked for, and that says so."""
+    by_nobody = partial(replace, in_response_to=None)
+    return said(in_response_to=None, confirmation=lambda _, answer: by_nobody(answer.confirmation), **fields)
+
+
+_AT_A_LANDING: Table = {
+    "in_response_to": {"answer-to-a-request-at-a-landing": said()},
+    "subject_confirmation_in_response_to": {"answer-to-a-request-inside-at-a-landing": said(in_response_to=None)},
+    "audience": {"landing-for-somebody-else": unasked(audiences=audience(_EVIL))},
+    "destination": {"landing-at-another-address": unasked(destination=f"{_EVIL}/saml/landing")},
+    "issuer": {"landing-from-another": unasked(issuer=_EVIL)},
+}
 
 
 def _us(setting: Setting) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from connectors.attacks.attack_case import AttackCase
 from connectors.attacks.metadata_text import IDP
 from connectors.attacks.responses import parties
-from connectors.attacks.responses.binding import authenticated
+from connectors.attacks.responses.binding import authenticated, unasked
 from connectors.attacks.responses.parties import SUBJECT_ATTRIBUTE
 from connectors.attacks.responses.proxies import signed_in_by
 from connectors.attacks.responses.recipes import also, confirmed, said, sent
@@ -37,6 +37,7 @@ def valid_meanings(world: ResponseWorld) -> Iterator[AttackCase]:
     yield from accepted(MEANINGS, plain, {"authenticated-within-max-age": authenticated(-600)}, entrance=at["max age"])
     behind = {"signed-in-by-whom-the-registration-names": signed_in_by(parties.HOME)}
     yield from accepted(MEANINGS, (*plain, world.encrypted), behind, entrance=at["proxy"])
+    yield from accepted(MEANINGS, plain, {"landing-that-nobody-asked-for": unasked()}, entrance=at["landing"])
     yield from accepted(MEANINGS, plain, _BY_ATTRIBUTE, entrance=at["by attribute"])
 
 

@@ -226,6 +226,8 @@ def entrances(keys: PartyKeys, request_id: str) -> Mapping[str, Entrance]:
         "proxy": saml("saml2int, a proxy", pinned, keys.ours, registered=of_a_proxy, proxies=2, told=False),
         "persistent": saml("saml2int, persistent", pinned, keys.ours, **persistent),
         "without use": saml("saml2int, no use", metadata.provider([keys.idp], use="").encode()),
+        # Nobody asked: an answer to any request at all is none of these
+        "landing": saml("saml2int, a landing", pinned, request_id="", told=False),
         "came": saml("saml2int, as it came", pinned, judge=AsItCame, told=False),
         "eidas": eidas("eidas", node),
         "eidas login": eidas("eidas, as in a login", node, country="NL", force_authentication=True, **persistent),

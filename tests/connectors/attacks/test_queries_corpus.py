@@ -7,7 +7,7 @@ import pytest
 from connectors.attacks.attack_case import AttackCase, CaseKind
 from connectors.attacks.queries import query_cases
 from connectors.checks import ALL_CHECKS, AUTHN_REQUEST_CHECKS, LOGOUT_CHECKS, REQUEST_CHECKS
-from tests.connectors.attacks.corpora import ends_as_told, holds_in_every_run, hostile
+from tests.connectors.attacks.corpora import accepted, ends_as_told, holds_in_every_run, hostile
 
 NOW = 1_795_600_000
 # What a query can fail at before its message is read (connectors/signatures/redirect.py)
@@ -43,3 +43,15 @@ def test_the_advisories_of_2025_have_their_queries(cases: list[AttackCase]) -> N
     names = [case.name for case in hostile(cases)]
     for number in ("cve-2025-27773", "cve-2025-31335"):
         assert [name for name in names if number in name], number
+
+
+@pytest.mark.spec("saml.md §4 SimpleSign")
+def test_a_form_with_a_signature_beside_is_tried_in_every_order_and_with_every_part_left_out(
+    cases: list[AttackCase],
+) -> None:
+    here = [case for case in cases if case.entrance.name == "form signed beside"]
+    assert {case.family for case in hostile(here)} == {
+        f"form: {what}" for what in ("order", "fields", "signature", "message")
+    }
+    assert len(hostile(here)) > 60
+    assert len(accepted(here)) > 5

@@ -11,6 +11,7 @@ from connectors.attacks.registrations import registration_cases
 from connectors.attacks.registrations.key_sets import key_set_entrance
 from connectors.attacks.verdict import verdict_of
 from connectors.checks import ALL_CHECKS, FETCH_CHECKS, KEY_CHECKS, METADATA_CHECKS
+from connectors.metadata.check_names import FEDERATION_CHECKS
 from connectors.signatures import jws
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.wire.names import md
@@ -60,7 +61,7 @@ def test_registrations_hold_in_every_run(cases: list[AttackCase]) -> None:
 
 def test_every_check_that_a_registration_names_is_known(cases: list[AttackCase]) -> None:
     named = {case.check for case in hostile(cases)}
-    known = {*ALL_CHECKS, *METADATA_CHECKS, *FETCH_CHECKS, *KEY_CHECKS, "jws_keys"}
+    known = {*ALL_CHECKS, *METADATA_CHECKS, *FETCH_CHECKS, *KEY_CHECKS, *FEDERATION_CHECKS, "jws_keys"}
     assert named <= known | OF_REGISTRATIONS
     assert OF_REGISTRATIONS | OF_METADATA | {"jwk", "keys"} <= named
 
