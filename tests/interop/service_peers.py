@@ -6,7 +6,18 @@ from tests.interop import client_lemonldap, provider_lemonldap, service_apache, 
 from tests.interop.peer import HERE, Debian, Fault, Flow, Npm, PyPI
 from tests.interop.programs import LOCAL, in_node, in_python
 from tests.interop.provider_stage import Command
-from tests.interop.service_stage import AGAIN, AUDIENCE, DECLINED, LOOPBACK, SIGNS_OUT, STRIPPED, Service, each, signs_out
+from tests.interop.service_stage import (
+    AGAIN,
+    AUDIENCE,
+    DECLINED,
+    LOOPBACK,
+    SIGNS_OUT,
+    STRIPPED,
+    Service,
+    each,
+    hears,
+    signs_out,
+)
 from tests.interop.snippet_stage import APACHE
 
 PROGRAMS = HERE / "services"
@@ -43,7 +54,12 @@ SERVICES: tuple[Service, ...] = (
         package=PyPI("pysaml2"),
         documented="its page on configuration, with algorithms of today, and the client's four methods of its examples",
         command=python("pysaml2_sp.py"),
-        flows=(*each("asks by Redirect, encrypted"), *each("asks by POST"), signs_out("asks by Redirect")),
+        flows=(
+            *each("asks by Redirect, encrypted"),
+            *each("asks by POST"),
+            signs_out("asks by Redirect"),
+            hears("asks by Redirect"),
+        ),
         says={
             AUDIENCE: "AudienceRestrictions conditions not satisfied",
             STRIPPED: "Signature missing",
@@ -96,6 +112,7 @@ SERVICES: tuple[Service, ...] = (
             *each("identifierFormat: null, disableRequestedAuthnContext, encrypted"),
             *each("identifierFormat: null, asks by POST, skipRequestCompression", PASSWORD_AT_LEAST),
             signs_out("identifierFormat: null, disableRequestedAuthnContext, validateInResponseTo: ifPresent"),
+            hears("identifierFormat: null, disableRequestedAuthnContext"),
             Flow("identifierFormat: null, asks by POST", (PASSWORD_AT_LEAST,)),
         ),
         says={
@@ -124,6 +141,7 @@ SERVICES: tuple[Service, ...] = (
             *each("defaults", PASSWORD_AT_LEAST),
             *each("requestedAuthnContext: False, wantAssertionsEncrypted", without=(STRIPPED,)),
             signs_out("requestedAuthnContext: False"),
+            hears("requestedAuthnContext: False"),
         ),
         faults=(once_more("defaults"), once_more("requestedAuthnContext: False, wantAssertionsEncrypted")),
         says={
@@ -143,6 +161,7 @@ SERVICES: tuple[Service, ...] = (
             *each("asks by Redirect, encrypted", without=(STRIPPED,)),
             *each("asks by POST"),
             signs_out("asks by Redirect"),
+            hears("asks by Redirect"),
         ),
         says={
             AUDIENCE: "audience",

@@ -21,10 +21,12 @@ from sqlalchemy import func, select
 from typer.testing import CliRunner
 
 from connectors.connector import Redirect
+from connectors.formats.saml_message import NameIdentifier
+from connectors.logout_messages import logout_request, request_by_browser
 from connectors.profiles import SAML2INT
 from connectors.signatures.parse import Element
 from connectors.signed_messages import signed_request
-from connectors.wire.names import REDIRECT
+from connectors.wire.names import REDIRECT, TRANSIENT
 from idp.cli import app
 from idp.config.settings import load_settings
 from idp.demo.browser import REDIRECTS, Browser, Page
@@ -34,7 +36,7 @@ from idp.keys.file import FileSigner, load_signer
 from idp.keys.folder import load_keys
 from idp.protocols.saml.identity_provider import idp_metadata
 from idp.store import tables
-from idp.system.addresses import idp_entity_id, sso_url
+from idp.system.addresses import idp_entity_id, idp_logout_url, sso_url
 from tests.interop.client_stage import CITIZEN, IT_REFUSES, MOST_FORMS, WE_REFUSE, Failed
 from tests.interop.peer import Fault, Flow, Package, Role, Session
 from tests.interop.programs import end_of, words_of
@@ -52,6 +54,8 @@ AGAIN = IT_REFUSES.replace("another ", "the same answer from another browser")
 REFUSALS = (AUDIENCE, STRIPPED, AGAIN, DECLINED, *CHECKS)
 # Its own setting, whose service shares a session
 SIGNS_OUT = "signs out"
+# The same, where another service of the group asks for the end
+HEARS = "signed out by another"
 GROUPED = 'session_group = "city"'
 LOOPBACK = 'networks = ["127.0.0.0/8"]'
 ASKS = "//form[.//input[@name='SAMLRequest']]"
@@ -68,6 +72,11 @@ def each(setting: str, *more: str, without: Sequence[str] = ()) -> tuple[Flow, .
 def signs_out(setting: str, *more: str) -> Flow:
     """The flow of a sign-in, and of a logout that the service asks for by Redirect."""
     return Flow(f"{setting}, {SIGNS_OUT}", (*more, GROUPED))
+
+
+def hears(setting: str, *more: str) -> Flow:
+    """The flow of a sign-in, and of a logout that another service of the group asks for: the browser brings it there."""
+    return Flow(f"{setting}, {HEARS}", (*more, GROUPED))
 
 
 def told(page: Page) -> Mapping[str, str]:
@@ -147,6 +156,33 @@ class Service:
             self._judge(page, instance, refused, said)
             if SIGNS_OUT in instance.flow.name:
                 self._signs_out(stage, instance, browser)
+            if HEARS in instance.flow.name:
+                self._hears(stage, instance, browser)
+
+    def _hears(self, stage: "ServiceStage", instance: Instance, browser: Browser) -> None:
+        """Its twin gets a sign-in of the same session, and ends it by Redirect."""
+        asked = asking(browser, f"{instance.base}{self.begin}", stage.issuer)
+        page = browser.get(_changed(asked, instance, AUDIENCE), origin=instance.base)
+        question = browser.submit(browser.submit(page, {"citizen": CITIZEN}), {})
+        answer = browser.submit(question, {"choice": "approve"}, DECISION)
+        posted = base64.b64decode(str(answer.tree.xpath("string(//input[@name='SAMLResponse']/@value)")))
+        index = etree.fromstring(posted).findtext(f".//{{{SAML}}}NameID", "")
+        issuer = f"{instance.base}{self.metadata}{TWIN}"
+        name = NameIdentifier(index, TRANSIENT, "", "")
+        request = logout_request(issuer, idp_logout_url(stage.issuer), name, index, int(time.time()))
+        sent = request_by_browser(request, REDIRECT, load_signer(instance.folder / "whole.pem"))
+        page = browser.get(sent.url, origin=instance.base)
+        if living(stage) or sorted(map(str, page.tree.xpath("//li/@data-outcome"))) != ["itself", "visit"]:
+            raise Failed(f"no way to it: {words_of(page)}")
+        page = browser.submit(page, {})
+        if page.tree.xpath(f"boolean({ASKS})"):
+            page = browser.submit(page, {}, ASKS)
+        else:
+            page = browser.get(page.link("//main//a[contains(@href, 'SAMLRequest=')]"), origin=stage.issuer)
+        if page.url.startswith(instance.base):
+            page = browser.submit(page, {}, ANSWER)
+        if sorted(map(str, page.tree.xpath("//li/@data-outcome"))) != ["ended", "itself"]:
+            raise Failed(f"it did not sign that it ended: {page.url.partition('?')[0]}: {words_of(page)}")
 
     def _signs_out(self, stage: Scene, instance: Instance, browser: Browser) -> None:
         if living(stage) != 1:

@@ -50,6 +50,13 @@ app.post('/acs', told(async (request, response) => {
 }));
 app.get('/logout', told(async (_, response) => response.redirect(await saml.getLogoutUrlAsync(person, '/', {}))));
 app.post('/gone', told(async (request, response) => {
+  if (request.body.SAMLRequest) {
+    const { profile } = await saml.validatePostRequestAsync(request.body);
+    const known = profile.nameID === person?.nameID;
+    if (known) person = undefined;
+    response.redirect(await saml.getLogoutResponseUrlAsync(profile, request.body.RelayState, {}, known));
+    return;
+  }
   const { loggedOut } = await saml.validatePostResponseAsync(request.body);
   response.send(loggedOut ? '<p>signed out</p>' : '<p>no answer</p>');
 }));

@@ -89,9 +89,14 @@ def logout() -> Redirection:
 
 
 @app.route("/gone")
-def gone() -> str | tuple[str, int]:
-    """What the client believes of the answer. The signature of a query it leaves to its caller."""
+def gone() -> Redirection | str | tuple[str, int]:
+    """What the client believes of the answer, and its own to a request. An answer's signature it leaves to its caller."""
     try:
+        if "SAMLRequest" in request.args:
+            person, given, binding = decode(session.pop("person")), request.args, BINDING_HTTP_REDIRECT
+            said = {"sign": True, "sign_alg": SIG_RSA_SHA256, "sigalg": given["SigAlg"], "signature": given["Signature"]}
+            sent = service.handle_logout_request(given["SAMLRequest"], person, binding, **said)
+            return redirect(dict(sent["headers"])["Location"])
         read = service.parse_logout_request_response(request.args["SAMLResponse"], BINDING_HTTP_REDIRECT)
     except (SAMLError, AssertionError) as error:
         return f"<p>Refused: {type(error).__name__}: {error}</p>", 403

@@ -24,6 +24,7 @@ OWN: dict[str, Any] = {
     "security": {
         "authnRequestsSigned": True,
         "logoutRequestSigned": True,
+        "logoutResponseSigned": True,
         "wantMessagesSigned": True,
         "wantAssertionsSigned": True,
         "wantAssertionsEncrypted": "wantAssertionsEncrypted" in FLOW,
@@ -87,10 +88,12 @@ def logout() -> Redirection:
 
 
 @app.route("/gone")
-def gone() -> str | tuple[str, int]:
-    """Its errors, or nobody."""
+def gone() -> Redirection | str | tuple[str, int]:
+    """Its errors, its answer to a request, or nobody."""
     one = auth()
-    one.process_slo(request_id=session["asked"], delete_session_cb=session.clear)
+    url = one.process_slo(request_id=session["asked"], delete_session_cb=session.clear)
+    if url and not one.get_errors():
+        return redirect(url)
     if one.get_errors() or session:
         return f"<p>Refused: {one.get_errors()} {one.get_last_error_reason()}</p>", 403
     return "<p>signed out</p>"

@@ -25,6 +25,7 @@ const sp = samlify.ServiceProvider({
   signingCert: certificate,
   ...(encrypted ? { encPrivateKey: key, encryptCert: certificate } : {}),
   singleLogoutService: [{ Binding: POST.replace('POST', 'Redirect'), Location: `${BASE}/gone` }],
+  wantLogoutRequestSigned: true,
   wantLogoutResponseSigned: true,
   assertionConsumerService: [{ Binding: POST, Location: `${BASE}/acs` }],
 });
@@ -32,6 +33,7 @@ const idp = samlify.IdentityProvider({
   metadata: fs.readFileSync(BROKER_METADATA),
   isAssertionEncrypted: encrypted,
   wantLogoutRequestSigned: true,
+  wantLogoutResponseSigned: true,
   messageSigningOrder: 'encrypt-then-sign',
 });
 
@@ -63,6 +65,12 @@ app.get('/gone', async (request, response) => {
   try {
     // What was signed: the query before its signature, as it came
     const octetString = request.url.split('?')[1].split('&Signature=')[0];
+    if (request.query.SAMLRequest) {
+      const read = await sp.parseLogoutRequest(idp, 'redirect', { query: request.query, octetString });
+      if (read.extract.nameID !== person.logoutNameID) throw new Error('a logout of somebody else');
+      person = undefined;
+      return response.redirect(sp.createLogoutResponse(idp, read, 'redirect').context);
+    }
     const { extract } = await sp.parseLogoutResponse(idp, 'redirect', { query: request.query, octetString });
     if (extract.response.inResponseTo !== asked) throw new Error('an answer to another request');
     response.send('<p>signed out</p>');
