@@ -3,6 +3,7 @@
 import os
 import shlex
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,10 +14,11 @@ from connectors.metadata.federation_index import ends
 from connectors.metadata.pinned_service import pinned_service
 from connectors.signatures.parse import MAX_METADATA, parse_metadata
 from idp.application.load import load_all
-from idp.application.register_party import Registration, attributes_for, faults, files_written
+from idp.application.register_party import Beside, Registration, attributes_for, faults, files_written
 from idp.cli.console import COULD_NOT_RUN, NO, answer, trying
 from idp.cli.options import AsJson, Folder
 from idp.cli.party_credential import end, problem
+from idp.cli.party_options import Group
 from idp.system.addresses import idp_entity_id, sso_url
 from idp.system.toml_text import dumped
 from policies.errors import Misconfigured, Problem
@@ -40,6 +42,7 @@ def add_saml(
         str | None,
         typer.Option(metavar="NAME", help="Services of one sector know a person alike.", show_default="its own"),
     ] = None,
+    group: Group = "",
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -53,6 +56,7 @@ def add_saml(
         settings, configuration, _ = load_all(config)
     octets, facts = _read(metadata, as_json=as_json)
     asked = Registration(name, name if title is None else title, sector or name, (), PurposeId(purpose), "saml")
+    asked = replace(asked, beside=Beside(session_group=group))
     found = [*faults(asked, settings, configuration)]
     pinned = f"metadata/{name}.xml"
     if os.path.lexists(config / pinned):
@@ -130,6 +134,7 @@ def text_of(asked: Registration, service: SamlService, purpose: Purpose, metadat
         **({"sector": asked.sector} if in_sector else {}),
         "purposes": [asked.purpose],
         "enforce": True,
+        **({"session_group": group} if (group := asked.beside.session_group) else {}),
     }
     needed = attributes_for(purpose)
     head = (

@@ -67,6 +67,16 @@ def test_metadata_that_is_none_of_a_service_is_refused_and_nothing_is_left(
     assert contents(city) == before
 
 
+def test_a_service_shares_a_sign_in_of_a_group_that_there_is(city: Path, metadata: Path) -> None:
+    assert "session_group" in add(city, metadata, "--group", "city").output
+    (city / "session_groups.toml").write_text("[city]\n")
+    # Each word of a logout would name the citizen
+    assert "subject" in add(city, metadata, "--group", "city", "--subject", "persistent").output
+    assert not (city / "parties/library.toml").exists()
+    assert add(city, metadata, "--group", "city").exit_code == 0
+    assert load_configuration(city).parties[ClientId("library")].openid.logout.session_group == "city"
+
+
 def test_metadata_that_ends_later_is_taken(city: Path, metadata: Path) -> None:
     later = '<md:EntityDescriptor validUntil="2999-01-01T00:00:00Z"'
     metadata.write_text(metadata.read_text().replace("<md:EntityDescriptor", later))
