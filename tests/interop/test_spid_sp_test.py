@@ -1,0 +1,110 @@
+"""Italy's spid-sp-test over our metadata for identity providers and our AuthnRequests.
+
+It tries the rules of SAML and those of SPID alone. A check that fails has to be one of SPID's, by its own words and with a
+reason here, and every other passes.
+"""
+
+import base64
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.idp.staging import Clock, opened
+from tests.idp.web.shared_stage import SharedStage
+from tests.idp.web.visitor import DIRECT, Visitor
+from tests.interop.peer import VENV
+from tests.peers import require_peer
+
+pytestmark = pytest.mark.peer
+
+PROGRAM = VENV / "bin" / "spid_sp_test"
+# The identity provider that it plays
+SSO = "https://localhost:8443/samlsso"
+LEVELS = "SPID has its own levels, SpidL1 to SpidL3; ours are those of eIDAS, and a registration maps others."
+CONTACT = "A contact of type `other` with a VAT number or an IPA code is an extension of SPID (its notice 29)."
+ISSUER = (
+    "SAML Core 2.0 §2.2.5 has the format of an entity as the default of an Issuer; SPID wants it spelled out (TR 1.2.2.1)."
+)
+NAME_ID = "SPID has transient identifiers alone; saml2int (SDP-SP04) wants no Format, or AllowCreate."
+# The failing check, and why it is Italy's alone
+ITALYS = {
+    "The NameIDFormat MUST be urn:oasis:names:tc:SAML:2.0:nameid-format:transient": NAME_ID,
+    "One or more AttributeConsumingService elements MUST be present": "SAML Metadata 2.0 §2.4.4 has it as optional.",
+    "Only one Organization element can be present": "SAML Metadata 2.0 §2.3.2 has none or one; SPID wants one, in Italian.",
+    "An Organization MUST be present": "The same.",
+    "The //ContactPerson[@contactType='other']/EmailAddress element MUST be present": CONTACT,
+    "ContactPerson MUST be present": CONTACT,
+    'Only one ContactPerson element of contactType "other" MUST be present': CONTACT,
+    "The //ContactPerson[@contactType='other']/Extensions/Public element MUST be present": CONTACT,
+    "The Format attribute MUST be present": f"{ISSUER} {NAME_ID}",
+    "The Format attribute MUST have a value": f"{ISSUER} {NAME_ID}",
+    "The Format attribute MUST be urn:oasis:names:tc:SAML:2.0:nameid-format:entity": ISSUER,
+    "The NameQualifier attribute MUST be present": ISSUER,
+    "The NameQualifier attribute MUST have a value": ISSUER,
+    "The Format attribute MUST be urn:oasis:names:tc:SAML:2.0:nameid-format:transient": NAME_ID,
+    "The AllowCreate attribute MUST not be present": NAME_ID,
+    "The AttributeConsumingServiceIndex attribute MUST be present": "SAML Core 2.0 §3.4.1 has it as optional.",
+    "The AuthnContextClassRef element MUST have a valid SPID level": LEVELS,
+}
+# So many checks are there, that fail or hold
+LEAST = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Files of what a running broker published, and asked by Redirect and by POST."""
+
+    metadata: Path
+    redirect: Path
+    post: Path
+
+
+@pytest.fixture(scope="module")
+def sent(tmp_path_factory: pytest.TempPathFactory) -> Sent:
+    require_peer("spid-sp-test", present=PROGRAM.exists())
+    folder = tmp_path_factory.mktemp("spid")
+    found = Sent(folder / "metadata.xml", folder / "redirect", folder / "post.xml")
+    with opened(SharedStage(folder / "stage", Clock())) as stage, Visitor(stage) as visitor:
+        elsewhere = {
+            "metadata/demo-ee.xml": (f"{stage.country_base}/sso", SSO),
+            "metadata/demo-lv.xml": (f"{stage.latvia.base}/sso", SSO),
+        }
+        with stage.other_broker(folder / "b", elsewhere) as visitor.port:
+            found.metadata.write_text(visitor.go("GET", "/saml/metadata", headers=DIRECT).text, encoding="utf-8")
+            by_redirect = visitor.asks(visitor.login()).headers["location"]
+            by_post = visitor.asks(visitor.login(), "demo-lv").fields["SAMLRequest"]
+    found.redirect.write_text(by_redirect, encoding="utf-8")
+    found.post.write_bytes(base64.b64decode(by_post))
+    return found
+
+
+def failures(metadata: Path, request: Path, report: Path) -> tuple[list[str], int]:
+    """The checks that fail, by their words, and how many there were."""
+    asked = ["--metadata-url", f"file://{metadata}", "--authn-url", f"file://{request}", "--extra"]
+    told = ["--exit-zero", "-d", "CRITICAL", "-rf", "json", "-o", str(report)]
+    run = subprocess.run([str(PROGRAM), *asked, *told], cwd=report.parent, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr[-2000:]
+    kinds = json.loads(report.read_bytes())["test"]["sp"]
+    results = [one for kind in kinds.values() for checks in kind.values() for one in checks]
+    assert set(kinds) == {"metadata_extra", "authnrequest_extra"}, run.stderr[-2000:]
+    return [one["test"] for one in results if one["result"] == "failure"], len(results)
+
+
+@pytest.mark.parametrize("binding", ["redirect", "post"])
+def test_our_metadata_and_requests_pass_what_is_not_italys_alone(sent: Sent, tmp_path: Path, binding: str) -> None:
+    failed, tried = failures(sent.metadata, getattr(sent, binding), tmp_path / "report.json")
+    assert [one for one in failed if one not in ITALYS] == []
+    assert tried >= LEAST
+    assert set(failed) == set(ITALYS), "a check that passes now is no deviation"
+
+
+def test_it_notices_a_request_that_was_changed_and_metadata_of_another_signer(sent: Sent, tmp_path: Path) -> None:
+    changed, foreign = tmp_path / "post.xml", tmp_path / "metadata.xml"
+    changed.write_bytes(sent.post.read_bytes().replace(b"LoA/high", b"LoA/substantial"))
+    assert changed.read_bytes() != sent.post.read_bytes()
+    foreign.write_bytes(sent.metadata.read_bytes().replace(b"<md:NameIDFormat>", b"<md:NameIDFormat> ", 1))
+    spoilt, _ = failures(foreign, changed, tmp_path / "report.json")
+    assert sum("signature" in one.lower() for one in spoilt if one not in ITALYS) >= 2, spoilt
