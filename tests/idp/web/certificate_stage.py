@@ -8,6 +8,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from idp.application.app import Application
 from idp.keys.file import FileSigner
 from idp.server.http import Server, bind
 from tests.connectors.client_certificates import DAY, Key, jwks, made
@@ -68,7 +69,8 @@ class CertificateStage(Stage):
         (self.receiving / "parties" / "benches.jwks.json").write_text(jwks(self.benches), encoding="utf-8")
 
     @contextmanager
-    def behind(self, *trusted: str) -> Iterator[int]:
-        """The port of a server of the same broker that trusts proxies at these addresses."""
-        with serving(Server(self.application.asgi, listening := bind("127.0.0.1", 0), trusted=trusted)):
+    def behind(self, *trusted: str, application: Application | None = None) -> Iterator[int]:
+        """The port of a server of the same broker, or of another one, that trusts proxies at these addresses."""
+        served = application or self.application
+        with serving(Server(served.asgi, listening := bind("127.0.0.1", 0), trusted=trusted)):
             yield listening.getsockname()[1]

@@ -2,6 +2,7 @@
 
 import base64
 import re
+import threading
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,6 +16,7 @@ from connectors.oidc.line import MOST_FAILURES
 from idp.keys.file import load_signer
 from tests.connectors import forge
 from tests.connectors.saml_sp.resolver import Resolver, Said, artifact, resolving
+from tests.idp.server.crew import until
 from tests.idp.staging import Lines
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import Answer, Visitor
@@ -136,3 +138,18 @@ def test_a_resolver_that_fails_is_away_and_the_other_countries_are_there(citizen
         assert back(citizen, login, artifact()).status == 503
     assert citizen.asks(citizen.login(), "uni").status == 503
     assert re.search("Share this", citizen.question().heading), "another provider's login does not notice"
+
+
+def test_a_resolver_that_hangs_is_noticed_by_no_other_login(citizen: Visitor, stage: Stage, resolver: Resolver) -> None:
+    resolver.hangs = True
+    login = citizen.login()
+    asked(citizen, login)
+    waiting = threading.Thread(target=back, args=(citizen, login, artifact()))
+    waiting.start()
+    until(lambda: bool(resolver.asked))
+    with Visitor(stage, port=citizen.port) as other:
+        assert other.code()
+        assert waiting.is_alive(), "who waits for it still does"
+        assert other.asks(other.login(), "uni").status == 303, "one that hung is not away yet"
+    resolver.over.set()
+    waiting.join(30)

@@ -1,14 +1,17 @@
 """TLS certificates of services over HTTP (RFC 8705): out of a trusted proxy's header, and out of nobody else's."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from cryptography import x509
 
+from connectors.wire.names import ARTIFACT
 from tests.connectors.client_certificates import der, escaped, rfc9440
 from tests.idp.staging import Clock, Lines, fresh, opened
 from tests.idp.web.certificate_stage import ALIAS, HEADER, NAMED, SELF_SIGNED, CertificateStage
-from tests.idp.web.visitor import DIRECT, VERIFIER, Answer, Visitor
+from tests.idp.web.saml_party import ARTIFACTS, SamlParty
+from tests.idp.web.visitor import DIRECT, VERIFIER, Answer, Visitor, login_of
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +113,30 @@ def test_discovery_names_the_other_address(stage: CertificateStage, proxied: int
     assert isinstance(aliases, dict)
     assert aliases["token_endpoint"] == f"{ALIAS}/token"
     assert document["token_endpoint"] == f"{stage.issuer}/token"
+
+
+@pytest.mark.spec("saml.md §4")
+def test_a_service_fetches_its_answer_of_an_artifact_by_the_certificate_that_the_proxy_hands_on(
+    stage: CertificateStage, tmp_path: Path
+) -> None:
+    library = SamlParty(tmp_path, stage.issuer, stage.clock, artifacts=True)
+    own = rfc9440(library.signer.certificate)
+    asked = library.request(ProtocolBinding=ARTIFACT, AssertionConsumerServiceURL=ARTIFACTS)
+
+    def resolved(port: int, certificate: str | None = None) -> Answer:
+        visitor.port = port
+        sent = {**DIRECT, "content-type": "text/xml", HEADER: certificate}
+        return visitor.go("POST", "/saml/artifact", body=envelope, headers=sent, jar={})
+
+    with (
+        Visitor(stage) as visitor,
+        stage.other_broker(tmp_path / "b", {}, library.files) as direct,
+        stage.behind("127.0.0.1", application=stage.other) as proxied,
+    ):
+        visitor.port = direct
+        question = visitor.returns(visitor.signs_in(visitor.asked(login_of(library.asks(visitor, asked)))))
+        envelope = library.resolves(visitor.decides(question).back["SAMLart"], signed=False)
+        for refused in (resolved(proxied), resolved(proxied, rfc9440(der(stage.neighbour))), resolved(direct, own)):
+            assert (refused.status, "signature_missing" in refused.text) == (500, True)
+        first, again = resolved(proxied, own), resolved(proxied, own)
+    assert ("samlp:Response " in first.text, "samlp:Response " in again.text) == (True, False)

@@ -1,10 +1,12 @@
 """A citizen signs in with an identity provider of a federation, whose signed metadata the broker fetches as it serves."""
 
+import json
 import re
 import ssl
+import threading
 from base64 import b64encode
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
@@ -14,12 +16,16 @@ import pytest
 from connectors.formats.grammar import written
 from connectors.metadata.federation_query import url_of
 from connectors.oidc.line import MOST_FAILURES
+from idp.protocols.saml.federation_sources import FederationSources, tried
 from policies.deviations import AES_CBC
-from policies.federations import member_id
-from policies.parties import ProviderId
+from policies.errors import PeerUnavailable
+from policies.federations import FederationId, member_id
+from policies.parties import EntityId, ProviderId
 from tests.benchmarks import metadata_made as made
 from tests.connectors.metadata.test_federations import Edit
 from tests.connectors.saml_sp.resolver import artifact
+from tests.idp.cli.command import in_process
+from tests.idp.monitoring.told import told
 from tests.idp.server.crew import until
 from tests.idp.staging import Lines
 from tests.idp.web.stage import Stage
@@ -27,6 +33,8 @@ from tests.idp.web.visitor import Visitor, login_of
 from tests.listening import Handler, Listening
 
 COUNT, PAUSE, SOON, LATE = 4, 60, 200, 24 * 3600
+PIECE, GIGABYTE = 1 << 16, 1 << 30
+END = b"</md:EntitiesDescriptor>"
 AWAY = "This country cannot be reached"
 DS = "http://www.w3.org/2000/09/xmldsig#"
 FEDERATION = """\
@@ -35,18 +43,25 @@ id = "research"
 signers = "metadata/research.pem"
 networks = ["127.0.0.0/8"]
 refresh = 60
+max_megabytes = 2
 """
+
+
+Published = dict[str, bytes | Callable[[Handler], None]]
 
 
 class Publisher(Handler):
     """Serves what its federation publishes at this moment, at the paths that exist."""
 
-    def __init__(self, published: dict[str, bytes], *args: object) -> None:
+    def __init__(self, published: Published, *args: object) -> None:
         self._published = published
         super().__init__(*args)  # type: ignore[arg-type]  # what socketserver gives it
 
     def get(self) -> None:
         body = self._published.get(self.path)
+        if callable(body):
+            body(self)
+            return
         self.reply(404 if body is None else 200, body or b"", Content_Type="application/samlmetadata+xml")
 
 
@@ -54,7 +69,7 @@ class Federation:
     """A federation of a few entities; the demo's country is one of them while it says so."""
 
     def __init__(self, stage: Stage, kind: str) -> None:
-        self.stage, self.published = stage, dict[str, bytes]()
+        self.stage, self.published, self.streamed = stage, Published(), 0
         self.server = Listening(partial(Publisher, self.published))
         base = f"http://mds.localhost:{self.server.server_port}"
         self.one = url_of("", stage.country.entity_id)
@@ -66,11 +81,37 @@ class Federation:
 
     def publish(self, seconds: int, member: Edit = str) -> None:
         ends, entity = written(self.stage.clock() + seconds), member(self.stage.country.metadata().decode())
-        head, *rest = made.unsigned(COUNT, valid_until=ends)
-        self.published["/all.xml"] = made.sign(head, entity + "".join(rest))
+        self.published["/all.xml"] = self.aggregate(seconds, lambda rest: entity + rest)
         root, _, inside = entity.partition(">")
         if entity:
             self.published[self.one] = made.sign(f'{root} xmlns:ds="{DS}" ID="_one" validUntil="{ends}">', inside)
+
+    def aggregate(self, seconds: int, edit: Edit = str, *, head: Edit = str, key: str = "federation") -> bytes:
+        """The federation's entities without the country, but for an edit, as somebody signs them."""
+        first, *rest = made.unsigned(COUNT, valid_until=written(self.stage.clock() + seconds))
+        return made.sign(head(first), edit("".join(rest)), made.made_key(key))
+
+    def stream(self, handler: Handler) -> None:
+        """A gigabyte that nobody announced."""
+        handler.send_response(200)
+        handler.end_headers()
+        with suppress(OSError):
+            handler.wfile.write(self.aggregate(LATE).removesuffix(END))
+            for _ in range(GIGABYTE // PIECE):
+                handler.wfile.write(b" " * PIECE)
+                self.streamed += PIECE
+
+    def sees(self, failures: int) -> str:
+        """Wait until so many fetches in a row were refused: the check that the last one failed."""
+        self.stage.clock.ahead += PAUSE
+        until(lambda: self.sources.standing()["research"][1] == failures)
+        last = tried(self.stage.other.federations.held.folder(FederationId("research")))
+        assert last is not None
+        return last.check
+
+    @property
+    def sources(self) -> FederationSources:
+        return self.stage.other.federations.sources
 
     @contextmanager
     def broker(self, folder: Path, more: str = "", *, family: bool = False) -> Iterator[int]:
@@ -98,7 +139,7 @@ class Federation:
     @property
     def ends(self) -> int:
         """When what the broker holds ends, 0 where it holds nothing."""
-        return self.stage.other.federations.sources.standing()["research"][0]
+        return self.sources.standing()["research"][0]
 
 
 @pytest.fixture
@@ -229,3 +270,91 @@ def test_a_citizen_finds_a_member_that_no_file_names_and_signs_in_until_it_leave
 def sought(visitor: Visitor, login: str, text: str) -> str:
     found = visitor.go("GET", f"/login/{login}/countries?q={text}", headers={"sec-fetch-site": "same-origin"})
     return " ".join(map(str, found.found("//a/@href")))
+
+
+def announced(handler: Handler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(GIGABYTE))
+    handler.end_headers()
+
+
+def twice(rest: str) -> str:
+    return rest.replace(made.entity_id(0), made.entity_id(1))
+
+
+# The metadata that comes, and the name of its refusal
+BAD: dict[str, Callable[[Federation], bytes | Callable[[Handler], None]]] = {
+    "signature_missing": lambda one: re.sub(b"<ds:Signature>.*?</ds:Signature>", b"", one.aggregate(LATE), count=1),
+    "signature": lambda one: one.aggregate(2 * LATE, key="entity 0"),
+    "digest": lambda one: one.aggregate(2 * LATE).replace(b"/idp/sso/post", b"/idp/sso/pest", 1),
+    "metadata_expired": lambda one: one.aggregate(-1),
+    "metadata_endless": lambda one: one.aggregate(2 * LATE, head=lambda head: head.replace("validUntil", "until")),
+    "metadata_old": lambda one: one.aggregate(LATE // 2),
+    "metadata_duplicate": lambda one: one.aggregate(2 * LATE, twice),
+    "size": lambda one: one.stream,
+    "size ": lambda _one: announced,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.spec("security.md §2.1 Metadata poisoning / expiry / no use")
+@pytest.mark.parametrize("federation", ["url"], indirect=True)
+def test_bad_metadata_is_refused_by_name_and_the_last_good_copy_stays(
+    federation: Federation, visitor: Visitor, stage: Stage, tmp_path: Path
+) -> None:
+    federation.publish(LATE)
+    with federation.broker(tmp_path / "b") as visitor.port:
+        ends = federation.ends
+        for failures, (check, bad) in enumerate(BAD.items(), start=1):
+            federation.published["/all.xml"] = bad(federation)
+            assert federation.sees(failures) == check.strip()
+            assert federation.ends == ends
+            assert visitor.asks(visitor.login()).status == 303, "the country can be asked"
+            assert failures > 1 or visitor.code()
+        assert 0 < federation.streamed < GIGABYTE // 16, "it hangs up"
+        stage.other.vitals.look()
+        figures = told(stage.other.watched.measures)
+        names = stage.other.settings.tenant, "research"
+        assert figures["ciconia_federation_refused", *names] == len(BAD)
+        assert figures["ciconia_federation_ends_timestamp_seconds", *names] == ends
+        doctor = in_process("doctor", "--config", tmp_path / "b", "--json", "--offline").stdout
+        (found,) = [one for one in json.loads(doctor)["problems"] if one["file"] == "federations/research.toml"]
+        assert "(size)" in str(found)
+        federation.publish(2 * LATE)
+        assert federation.sees(0) == ""
+        assert federation.ends > ends
+
+
+@pytest.mark.spec("security.md §2.1 Metadata poisoning / expiry / no use")
+@pytest.mark.parametrize("federation", ["url"], indirect=True)
+def test_a_federation_speaks_for_no_pinned_provider(
+    federation: Federation, visitor: Visitor, stage: Stage, tmp_path: Path
+) -> None:
+    shadow = by_another_key(stage.latvia.metadata().decode())
+    member = stage.country.metadata().decode()
+    federation.published["/all.xml"] = federation.aggregate(LATE, lambda rest: shadow + member + rest)
+    with federation.broker(tmp_path / "b") as visitor.port:
+        assert visitor.code(provider="demo-ee")
+        assert visitor.code(provider="demo-lv"), "it signs with the key that is pinned"
+        with pytest.raises(PeerUnavailable, match="is pinned"):
+            stage.other.federations.held.entity(EntityId(stage.latvia.entity_id), stage.clock())
+
+
+@pytest.mark.parametrize("federation", ["url"], indirect=True)
+def test_a_source_that_hangs_is_noticed_by_no_login(federation: Federation, visitor: Visitor, tmp_path: Path) -> None:
+    asked, over = threading.Event(), threading.Event()
+
+    def hangs(_handler: Handler) -> None:
+        asked.set()
+        over.wait()
+
+    federation.publish(LATE)
+    with federation.broker(tmp_path / "b") as visitor.port:
+        federation.published["/all.xml"] = hangs
+        federation.stage.clock.ahead += PAUSE
+        until(asked.is_set)
+        try:
+            assert visitor.code(provider="demo-ee"), "by the copy that is held"
+            assert visitor.code(provider="demo-lv")
+        finally:
+            over.set()

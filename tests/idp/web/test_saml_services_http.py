@@ -9,6 +9,8 @@ from urllib.parse import quote
 import pytest
 from lxml import etree
 
+from connectors.connector import Post
+from connectors.formats.grammar import written
 from connectors.signatures.key_ring import Ring, Scheduled
 from connectors.wire.names import ARTIFACT, POST, REDIRECT
 from idp.audit.verify import verify_ledger
@@ -99,18 +101,27 @@ def test_a_list_of_one_identity_provider_skips_the_choice(visitor: Visitor, stag
 
 
 @pytest.mark.spec("security.md §2.1 AuthnRequest side")
-def test_an_address_that_the_metadata_lacks_gets_nothing_and_a_passive_request_its_answer(
+def test_what_no_address_is_verified_for_gets_a_page_alone_and_a_passive_request_its_answer(
     visitor: Visitor, stage: Stage, tmp_path: Path
 ) -> None:
     library = SamlParty(tmp_path, stage.issuer, stage.clock)
     before = stage.records
+    changes: list[dict[str, object]] = [
+        {"AssertionConsumerServiceURL": "https://evil.example/acs"},
+        {"AssertionConsumerServiceIndex": "0"},
+        {"IssueInstant": written(stage.clock() + 3600)},
+    ]
+    octets = base64.b64encode(etree.tostring(library.request())).decode()
+    unsigned = Post(f"{stage.issuer}/saml/sso", (("SAMLRequest", octets),))
     with stage.other_broker(tmp_path / "b", {}, library.files) as visitor.port:
-        evil = library.asks(visitor, library.request(AssertionConsumerServiceURL="https://evil.example/acs"))
+        refused = [library.asks(visitor, library.request(**one)) for one in changes]
+        refused.append(arrives(visitor, unsigned))
         passive = library.asks(visitor, library.request(IsPassive="true"))
         assert stage.records == before + 1, "the configuration alone"
-    assert evil.status == 400
-    assert "evil.example" not in evil.text
-    assert not evil.found("//form/@action")
+    for page in refused:
+        assert page.status == 400
+        assert "evil.example" not in page.text
+        assert not page.found("//form/@action")
     heard = library.read(passive, stage.application.keys.saml.at(0).certificate)
     assert heard.statuses == ["Responder", "NoPassive"]
 
