@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from connectors.signatures.parse import Element, attributes
 from connectors.wire.names import SOAP, md, saml
 
-_SHIBMD = "urn:mace:shibboleth:metadata:1.0"
-_MDATTR = "urn:oasis:names:tc:SAML:metadata:attribute"
+SHIBMD = "urn:mace:shibboleth:metadata:1.0"
+MDATTR = "urn:oasis:names:tc:SAML:metadata:attribute"
 ENTITY_CATEGORY = "http://macedir.org/entity-category"
 _INDEX = re.compile(r"[0-9]{1,5}")
 CERTIFICATION = "urn:oasis:names:tc:SAML:attribute:assurance-certification"
@@ -31,7 +31,7 @@ def scopes_of(entity: Element, role: Element) -> frozenset[str]:
     found = [
         (scope.text or "").strip().lower()
         for holder in (entity, role)
-        for scope in holder.iterfind(f"{md('Extensions')}/{{{_SHIBMD}}}Scope")
+        for scope in holder.iterfind(f"{md('Extensions')}/{{{SHIBMD}}}Scope")
         if attributes(scope).get("regexp", "false") in ("false", "0")
     ]
     return frozenset(filter(None, found))
@@ -40,7 +40,7 @@ def scopes_of(entity: Element, role: Element) -> frozenset[str]:
 def entity_attributes_of(entity: Element) -> Mapping[str, frozenset[str]]:
     """The values of each entity attribute, by its name. Signed assertions among them are skipped: nobody verified them."""
     found: dict[str, frozenset[str]] = {}
-    for attribute in entity.iterfind(f"{md('Extensions')}/{{{_MDATTR}}}EntityAttributes/{saml('Attribute')}"):
+    for attribute in entity.iterfind(f"{md('Extensions')}/{{{MDATTR}}}EntityAttributes/{saml('Attribute')}"):
         name = attributes(attribute).get("Name", "")
         values = {(value.text or "").strip() for value in attribute.iterchildren(saml("AttributeValue"))}
         found[name] = found.get(name, frozenset()) | values - {""}

@@ -10,7 +10,7 @@ from connectors.fetch import Fetcher
 from connectors.metadata.federated import FederatedEntities
 from connectors.metadata.peers import Peers
 from idp.application.certificate_proxy import proxy_of
-from idp.application.saml_services import saml_provider, services_metadata
+from idp.application.saml_services import metadata_for_all, metadata_for_providers, saml_provider
 from idp.application.shared_sign_ins import asked_by, logouts_of, received_by, sessions_of, upstream_by, visits_of
 from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys, NodeKeys
@@ -46,7 +46,7 @@ from idp.protocols.saml.deviation_guard import DeviationGuard, GuardedConnector
 from idp.protocols.saml.identity_provider import SamlIdentityProvider
 from idp.protocols.saml.landings import landings_of
 from idp.protocols.saml.member_connectors import MemberConnectors
-from idp.protocols.saml.service_provider import saml_connector, saml_metadata
+from idp.protocols.saml.service_provider import saml_connector
 from idp.protocols.saml.unsolicited import Unsolicited
 from idp.receipts.citizen import CitizenReceipts
 from idp.receipts.issue import Receipts
@@ -136,9 +136,6 @@ def _city(parts: SiteParts) -> CitySite:
         configuration=configuration,
         checkpoint_seconds=settings.checkpoint_seconds,
     )
-    published_to_providers = saml_metadata(
-        settings, keys, configuration.providers.values(), logout=bool(configuration.session_groups)
-    )
     return CitySite(
         tenant=settings.tenant,
         issuer=settings.issuer,
@@ -154,8 +151,7 @@ def _city(parts: SiteParts) -> CitySite:
         log=parts.store,
         clock=parts.clock,
         metadata={
-            **published_to_providers,
-            **services_metadata(settings, keys),
+            **metadata_for_all(settings, configuration, keys),
             **receiving_metadata(settings, keys),
             **own_keys(keys),
         },
@@ -219,7 +215,7 @@ def _node(parts: SiteParts) -> Site:
         catalogue=configuration.catalogue,
     )
     published = Published(ours, METADATA_LIFE, parts.node_keys.messages, parts.node_keys.metadata)
-    published_to_providers = saml_metadata(settings, keys, configuration.providers.values())
+    published_to_providers = metadata_for_providers(settings, configuration, keys)
     return Site(
         tenant=settings.tenant,
         issuer=settings.issuer,

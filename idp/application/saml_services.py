@@ -1,8 +1,10 @@
 """Composes the identity provider towards services that speak SAML."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
+from connectors.formats.operator import Operator
 from idp.application.shared_sign_ins import sessions_of
 from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys
@@ -13,8 +15,10 @@ from idp.login.sealing import Sealer
 from idp.login.standing import StandingApprovals
 from idp.ports import Commits
 from idp.protocols.cached_metadata import Published
+from idp.protocols.eidas.receiving_node import about
 from idp.protocols.saml.identity_provider import SamlIdentityProvider, idp_metadata
 from idp.protocols.saml.parts import SamlParts
+from idp.protocols.saml.service_provider import saml_metadata
 from idp.store.store import Store
 from policies.load import Configuration
 
@@ -51,6 +55,26 @@ def saml_provider(
     )
 
 
-def services_metadata(settings: Settings, keys: BrokerKeys) -> dict[str, Callable[[int], bytes]]:
-    """Our signed metadata for services, by its path."""
-    return {"/saml/idp": Published(partial(idp_metadata, settings.issuer, keys.saml), SAML_LIFE, keys.saml)}
+def metadata_for_providers(
+    settings: Settings, configuration: Configuration, keys: BrokerKeys
+) -> Mapping[str, Callable[[int], bytes]]:
+    """Our signed metadata for identity providers, by its path."""
+    providers, groups = configuration.providers.values(), configuration.session_groups
+    return saml_metadata(settings, keys, providers, logout=bool(groups), operator=operator_of(settings))
+
+
+def metadata_for_all(
+    settings: Settings, configuration: Configuration, keys: BrokerKeys
+) -> Mapping[str, Callable[[int], bytes]]:
+    """That and the one for services."""
+    made = partial(idp_metadata, settings.issuer, keys.saml, operator=operator_of(settings))
+    of_services = {"/saml/idp": Published(made, SAML_LIFE, keys.saml)}
+    return {**metadata_for_providers(settings, configuration, keys), **of_services}
+
+
+def operator_of(settings: Settings) -> Operator | None:
+    """The operator, with all that our metadata for services and identity providers says of them."""
+    said = settings.organization
+    if said is None:
+        return None
+    return replace(about(said), security=said.security, privacy_url=said.privacy_url, certified=tuple(said.certified))

@@ -128,7 +128,11 @@ DocumentationUrl = Annotated[
 
 
 class Organization(BaseModel):
-    """The operator of this node in its eIDAS metadata: names, a web address, two mail addresses."""
+    """The operator in all metadata of ours: names, a web address, two mail addresses.
+
+    That for SAML services and identity providers has also who answers in a security incident (REFEDS), a privacy
+    statement, and the certifications that the operator claims.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -140,6 +144,13 @@ class Organization(BaseModel):
     ]
     support: Annotated[str, _MAIL]
     technical: Annotated[str, _MAIL]
+    security: str = Field(
+        default="", pattern=r"^([!-~]{1,100}@[!-~]{1,150})?$", description='Write a mail address: NAME@HOST; "" for none.'
+    )
+    privacy_url: DocumentationUrl = ""
+    certified: list[Annotated[str, Field(pattern=r"^https?://[!-~]{1,500}$")]] = Field(
+        default=[], max_length=8, description='Write a list of addresses, as ["https://refeds.org/sirtfi"].'
+    )
 
 
 class ClientCertificates(BaseModel):

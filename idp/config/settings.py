@@ -275,6 +275,10 @@ def _between(settings: Settings) -> Iterator[tuple[str, str, str]]:
         what = "it is http, so browsers would keep no cookie of ours."
         fix = "Write demo = true beside it, to practise on this machine, or use https." if local else ""
         yield "issuer", what, fix or "Use https; http is for the demo's *.localhost alone."
+    if (said := settings.organization) and said.certified and not said.security:
+        # REFEDS: Sirtfi is worth what its security contact is
+        what = "it claims certifications, and names nobody to write to about an incident."
+        yield "organization", what, 'Write security = "security@HOST" there, or leave certified out.'
     if settings.role == "node":
         if not settings.country:
             what = "it is missing: a node answers for the citizens of one country."

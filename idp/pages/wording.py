@@ -62,6 +62,9 @@ MOVES: Mapping[str, Move] = {
     "login_ended": Move.CITIZEN,
     "other_site": Move.CITIZEN,
     "too_large": Move.CITIZEN,
+    "service_lacks_data": Move.SERVICE,
+    "service_wants_more": Move.CITIZEN,
+    "service_turned_away": Move.SERVICE,
     "busy": Move.OPERATOR,
     "too_many": Move.OPERATOR,
 }

@@ -21,6 +21,11 @@ def resolution_url(issuer: str) -> str:
     return f"{issuer}/saml/artifact"
 
 
+def error_url(issuer: str) -> str:
+    """Our page for a citizen whom a service turned away after a sign-in here (errorURL)."""
+    return f"{issuer}/saml/error"
+
+
 def idp_logout_url(issuer: str) -> str:
     """The address to which services send the citizen to sign out. Their programs ask at `idp_logout_soap_url`."""
     return f"{issuer}/saml/idp/logout"

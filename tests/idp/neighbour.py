@@ -16,10 +16,10 @@ from connectors.formats.eidas.metadata import PeerFacts, read_peer
 from connectors.formats.eidas.own_metadata import (
     SIGNATURE_PLACE,
     ConnectorMetadata,
-    NodeOrganization,
     connector_element,
 )
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
+from connectors.formats.operator import Operator
 from connectors.metadata.peers import Held, PeerCopies, Peers
 from connectors.profiles import EIDAS
 from connectors.signatures.pinned_keys import prepared
@@ -34,7 +34,7 @@ from tests.listening import Handler, Listening
 
 NOW = 1_790_000_000
 DAY = 24 * 3600
-ORGANIZATION = NodeOrganization("Node", "Node", "https://node.example", "help@node.example", "tech@node.example")
+ORGANIZATION = Operator("Node", "Node", "https://node.example", "help@node.example", "tech@node.example")
 LOOPBACK = ("127.0.0.0/8",)
 UNLOADABLE = "unloadable"  # the name of a key whose certificate nobody loads
 

@@ -33,6 +33,7 @@ CITY_ROWS: Rows = {
     ("GET", "/saml/sso"): SAME,
     ("POST", "/saml/sso"): SAME,
     ("GET", "/saml/sso/unsolicited"): SAME,
+    ("GET", "/saml/error"): SAME,
     ("GET", "/saml/idp"): SAME,
     ("POST", "/saml/artifact"): SAME,
     ("GET", "/saml/logout"): SAME,

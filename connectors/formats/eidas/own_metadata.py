@@ -17,6 +17,7 @@ from connectors.formats.eidas.metadata import (
 )
 from connectors.formats.eidas.registry import EIDAS, NAME_ID_FORMATS, NATURAL, PROTOCOL_VERSIONS
 from connectors.formats.grammar import XSI, XSI_TYPE, written
+from connectors.formats.operator import Operator, add_operator
 from connectors.profiles import AES128_GCM, AES192_GCM, AES256_GCM, Profile
 from connectors.signatures.elements import add_key, child, made
 from connectors.signatures.parse import Element
@@ -28,21 +29,9 @@ SIGNATURE_PLACE = 0
 
 _ALG = "urn:oasis:names:tc:SAML:metadata:algsupport"
 _XS = "http://www.w3.org/2001/XMLSchema"
-_XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _NSMAP = {"md": MD, "ds": DS, "saml": SAML, "mdattr": MDATTR, "eidas": EIDAS, "alg": _ALG, "xs": _XS, "xsi": XSI}
 # The strongest first: a peer takes the first one that it knows
 _CONTENT_ENCRYPTION = (AES256_GCM, AES192_GCM, AES128_GCM)
-
-
-@dataclass(frozen=True, slots=True)
-class NodeOrganization:
-    """The operator of the node: names in English, a web address, and two mail addresses."""
-
-    name: str
-    display_name: str
-    url: str
-    support: str
-    technical: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +48,7 @@ class NodeMetadata:
     signing: tuple[bytes, ...] = field(repr=False)
     encryption: tuple[bytes, ...] = field(repr=False)
     application_identifier: str
-    organization: NodeOrganization
+    organization: Operator
     profile: Profile
     versions: tuple[str, ...] = PROTOCOL_VERSIONS
 
@@ -98,7 +87,7 @@ def proxy_element(metadata: ProxyMetadata) -> Element:
     for uri in metadata.attributes:
         friendly_name = NATURAL[uri].friendly_name
         child(role, saml("Attribute"), Name=uri, NameFormat=ATTRNAME_URI, FriendlyName=friendly_name)
-    _about(root, metadata.organization)
+    add_operator(root, metadata.organization)
     return root
 
 
@@ -109,7 +98,7 @@ def connector_element(metadata: ConnectorMetadata) -> Element:
     role = _role(root, metadata, "SPSSODescriptor", AuthnRequestsSigned="true", WantAssertionsSigned="false")
     service = {"Binding": POST, "Location": metadata.acs_url, "index": "0", "isDefault": "true"}
     child(role, md("AssertionConsumerService"), **service)
-    _about(root, metadata.organization)
+    add_operator(root, metadata.organization)
     return root
 
 
@@ -148,18 +137,3 @@ def _role(root: Element, metadata: NodeMetadata, name: str, **attributes: str) -
     for name_id_format in NAME_ID_FORMATS:
         child(role, md("NameIDFormat"), name_id_format)
     return role
-
-
-def _about(root: Element, organization: NodeOrganization) -> None:
-    element = child(root, md("Organization"))
-    for name, text in (
-        ("OrganizationName", organization.name),
-        ("OrganizationDisplayName", organization.display_name or organization.name),
-        ("OrganizationURL", organization.url),
-    ):
-        child(element, md(name), text).set(_XML_LANG, "en")
-    for kind, address in (("support", organization.support), ("technical", organization.technical)):
-        contact = child(root, md("ContactPerson"), contactType=kind)
-        child(contact, md("Company"), organization.name)
-        # Metadata 2.0 §2.3.2.2: a mailto: URI
-        child(contact, md("EmailAddress"), f"mailto:{address}")

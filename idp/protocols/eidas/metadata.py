@@ -3,8 +3,9 @@
 import secrets
 from collections.abc import Collection
 
-from connectors.formats.eidas.own_metadata import SIGNATURE_PLACE, NodeOrganization, ProxyMetadata, proxy_element
+from connectors.formats.eidas.own_metadata import SIGNATURE_PLACE, ProxyMetadata, proxy_element
 from connectors.formats.eidas.registry import MINIMUM, NATURAL
+from connectors.formats.operator import Operator
 from connectors.profiles import EIDAS
 from connectors.signatures.xmlsign import sign_enveloped
 from idp.keys.folder import NodeKeys
@@ -23,7 +24,7 @@ def proxy_metadata(
     *,
     here: Here,
     country: str,
-    organization: NodeOrganization,
+    organization: Operator,
     keys: NodeKeys,
     providers: Collection[IdentityProvider],
     catalogue: Catalogue,

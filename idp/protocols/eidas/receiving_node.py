@@ -7,7 +7,8 @@ import importlib.metadata
 import secrets
 from collections.abc import Iterator, Mapping
 
-from connectors.formats.eidas.own_metadata import SIGNATURE_PLACE, ConnectorMetadata, NodeOrganization, connector_element
+from connectors.formats.eidas.own_metadata import SIGNATURE_PLACE, ConnectorMetadata, connector_element
+from connectors.formats.operator import Operator
 from connectors.profiles import EIDAS
 from connectors.signatures.xmlsign import sign_enveloped
 from idp.config.setting_types import Organization
@@ -96,9 +97,9 @@ def _signed(settings: Settings, organization: Organization, node: NodeKeys, now:
     return sign_enveloped(element, node.metadata.at(now), place=SIGNATURE_PLACE, profile=EIDAS)
 
 
-def about(organization: Organization) -> NodeOrganization:
+def about(organization: Organization) -> Operator:
     """The organisation that runs our node, as its metadata names it."""
-    return NodeOrganization(
+    return Operator(
         name=organization.name,
         display_name=organization.display_name,
         url=organization.url,

@@ -13,6 +13,7 @@ from connectors.authn_request_checks import addressed_request, check_wishes
 from connectors.connector import Inbound, Outbound, Post, Redirect
 from connectors.formats.authn_request import AuthnRequestMessage, read_authn_request
 from connectors.formats.eidas.registry import REQUEST_DENIED, REQUESTER, RESPONDER
+from connectors.formats.operator import Operator
 from connectors.formats.saml_message import WireAttribute
 from connectors.formats.saml_response import AssertionFrame, ResponseHead
 from connectors.node_request import verified_request
@@ -42,7 +43,15 @@ from idp.protocols.saml.question import (
     read_question,
 )
 from idp.protocols.saml.services import KnownService, Services
-from idp.system.addresses import entity_id, idp_entity_id, idp_logout_soap_url, idp_logout_url, resolution_url, sso_url
+from idp.system.addresses import (
+    entity_id,
+    error_url,
+    idp_entity_id,
+    idp_logout_soap_url,
+    idp_logout_url,
+    resolution_url,
+    sso_url,
+)
 from policies.authentication import Origin, ServiceRequest
 from policies.errors import (
     AssertionRejected,
@@ -238,7 +247,7 @@ def _check_relay_state(relay_state: str) -> None:
         raise AssertionRejected("parameters", f"a RelayState of {len(relay_state)} characters")
 
 
-def idp_metadata(issuer: str, signer: Signers, now: int, valid_for: int) -> bytes:
+def idp_metadata(issuer: str, signer: Signers, now: int, valid_for: int, *, operator: Operator | None = None) -> bytes:
     """Our signed metadata for services, which is served at our entity id."""
     return identity_provider_metadata(
         entity_id=idp_entity_id(issuer),
@@ -246,6 +255,8 @@ def idp_metadata(issuer: str, signer: Signers, now: int, valid_for: int) -> byte
         artifact_url=resolution_url(issuer),
         logout={REDIRECT: idp_logout_url(issuer), POST: idp_logout_url(issuer), SOAP: idp_logout_soap_url(issuer)},
         scope=urlsplit(issuer).hostname or "",
+        error_url=error_url(issuer),
+        operator=operator,
         signer=signer,
         now=now,
         valid_for=valid_for,

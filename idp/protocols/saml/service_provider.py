@@ -4,10 +4,11 @@ An identity provider with the deviation `aes_cbc` has an encryption key of its o
 ours that names that key: `/saml/metadata/PROVIDER`, of the same entity. Everybody else has `/saml/metadata`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 
 from connectors.fetch import Fetcher
+from connectors.formats.operator import Operator
 from connectors.metadata.federated import FederatedEntities
 from connectors.oidc.line import Line
 from connectors.saml_sp.connector import SamlConnector
@@ -26,6 +27,7 @@ from idp.system.addresses import acs_url, artifact_url, entity_id, landing_url, 
 from policies.deviations import AES_CBC
 from policies.errors import Misconfigured, Problem
 from policies.load import Configuration
+from policies.load.table import URI
 from policies.parties import IdentityProvider
 
 METADATA_PATH = "/saml/metadata"
@@ -79,14 +81,23 @@ def _pinned(
 
 
 def saml_metadata(
-    settings: Settings, keys: BrokerKeys, providers: Iterable[IdentityProvider] = (), *, logout: bool = False
+    settings: Settings,
+    keys: BrokerKeys,
+    providers: Iterable[IdentityProvider] = (),
+    *,
+    logout: bool = False,
+    operator: Operator | None = None,
 ) -> Mapping[str, Published]:
     """Our signed metadata for identity providers, by its path: the common one, and that of each with a key of its own.
 
     `logout`: services share sign-ins here, so there are sessions that a provider may end.
     """
-    written = partial(_metadata, settings, keys, logout=_logout(settings.issuer) if logout else {})
     known = tuple(providers)
+    # saml2int: names of attributes are URIs
+    asked = [name for one in known if one.protocol == "saml" for name in (*one.attributes, one.subject_attribute)]
+    wanted = sorted({name for name in asked if URI.fullmatch(name)})
+    logouts = _logout(settings.issuer) if logout else {}
+    written = partial(_metadata, settings, keys, logout=logouts, operator=operator, wanted=wanted)
     artifacts = any(provider.saml.fetched for provider in known)
     landings = tuple(
         landing_url(settings.issuer, one) for one in sorted(one.provider_id for one in known if one.saml.landings)
@@ -115,6 +126,8 @@ def _metadata(
     artifacts: bool,
     landings: tuple[str, ...],
     logout: Mapping[str, str],
+    operator: Operator | None,
+    wanted: Collection[str],
 ) -> bytes:
     return service_provider_metadata(
         entity_id=entity_id(settings.issuer),
@@ -127,6 +140,8 @@ def _metadata(
         artifact_url=artifact_url(settings.issuer) if artifacts else "",
         landing_urls=landings,
         logout=logout,
+        operator=operator,
+        wanted=wanted,
     )
 
 

@@ -39,7 +39,7 @@ from idp.web.requests import (
     form,
     query,
 )
-from idp.web.routes import decision, picker, resume, trial
+from idp.web.routes import decision, picker, resume, trial, turned_away
 from idp.web.routes.decision import asking, ended_by, refused
 from idp.web.site import Site
 from idp.web.stopped import stopped
@@ -78,7 +78,7 @@ def routes(site: Site) -> list[PageRoute]:
     if OIDC in site.protocols:
         found.append(PageRoute("/oidc/callback/{provider}", threaded(partial(_fetched, site)), "GET"))
     if isinstance(site, CitySite):
-        found.append(PageRoute(site.unsolicited.path, _entry(site, site.unsolicited), "GET"))
+        found += [PageRoute(site.unsolicited.path, _entry(site, site.unsolicited), "GET"), *turned_away.routes(site)]
     return [*found, *decision.routes(site), *picker.routes(site)]
 
 

@@ -15,11 +15,11 @@ from connectors.formats.eidas.metadata import Role
 from connectors.formats.eidas.own_metadata import (
     SIGNATURE_PLACE,
     ConnectorMetadata,
-    NodeOrganization,
     ProxyMetadata,
     connector_element,
     proxy_element,
 )
+from connectors.formats.operator import Operator
 from connectors.profiles import EIDAS
 from connectors.signatures.jwk import thumbprint
 from connectors.signatures.parse import Element, parse_canonical
@@ -79,7 +79,7 @@ def key(name: str) -> FileSigner:
     return curve_signer() if name else rsa_signer()
 
 
-ORGANIZATION = NodeOrganization(
+ORGANIZATION = Operator(
     name="Ministry of Nodes",
     display_name="Nodes",
     url="https://nodes.example/",

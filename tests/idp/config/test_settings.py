@@ -270,6 +270,17 @@ def test_what_an_organization_says_is_answered_with_what_to_write(tmp_path: Path
         assert (fix in problem.fix, "pattern" in problem.what) == (True, False)
 
 
+def test_a_certification_is_claimed_by_whoever_answers_in_an_incident(tmp_path: Path) -> None:
+    claims = HTTPS + NODE + 'certified = ["https://refeds.org/sirtfi"]\n'
+    (problem,) = _problems(tmp_path, claims)
+    assert (problem.key, "security = " in problem.fix) == ("organization", True)
+    found = _load(tmp_path, claims + 'security = "cert@node.example"\nprivacy_url = "https://node.example/privacy"\n')
+    assert found.organization is not None
+    assert found.organization.certified == ["https://refeds.org/sirtfi"]
+    for wrong in ('certified = ["sirtfi"]', 'security = "cert"', 'privacy_url = "javascript:alert(1)"'):
+        assert _problems(tmp_path, HTTPS + NODE + wrong)
+
+
 @pytest.mark.parametrize("listen", ['listen = "10.0.0.1:8400"', ""])
 def test_metrics_where_citizens_are_answered_are_a_problem_with_their_line(tmp_path: Path, listen: str) -> None:
     address = listen.partition('"')[2].strip('"') or "127.0.0.1:8400"

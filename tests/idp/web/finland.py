@@ -12,9 +12,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from connectors.formats.eidas.address import write_address
 from connectors.formats.eidas.metadata import PeerFacts, Role, read_peer
-from connectors.formats.eidas.own_metadata import SIGNATURE_PLACE, NodeOrganization, ProxyMetadata, proxy_element
+from connectors.formats.eidas.own_metadata import SIGNATURE_PLACE, ProxyMetadata, proxy_element
 from connectors.formats.eidas.request import EidasRequest, read_request
 from connectors.formats.eidas.values import EidasValue
+from connectors.formats.operator import Operator
 from connectors.profiles import EIDAS
 from connectors.signatures.pinned_keys import key_of_certificate
 from connectors.signatures.redirect import verify_query
@@ -90,7 +91,7 @@ class Finland(OctetsServer):
                 signing=self.signing,
                 encryption=(),
                 application_identifier="elsewhere:1",
-                organization=NodeOrganization("Node", "Node", "https://fi.example", "a@fi.example", "b@fi.example"),
+                organization=Operator("Node", "Node", "https://fi.example", "a@fi.example", "b@fi.example"),
                 profile=EIDAS,
                 redirect_url=f"{self.base}/sso",
                 post_url=f"{self.base}/sso",

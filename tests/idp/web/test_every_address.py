@@ -24,6 +24,7 @@ ADDRESSES = {
     "/saml/idp": {"GET", "HEAD"},
     "/saml/sso": {"GET", "POST"},
     "/saml/sso/unsolicited": {"GET"},
+    "/saml/error": {"GET"},
     "/saml/artifact": {"POST"},
     "/saml/logout": {"GET", "POST"},
     "/saml/logout/soap": {"POST"},

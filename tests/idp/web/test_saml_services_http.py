@@ -17,6 +17,7 @@ from idp.audit.verify import verify_ledger
 from idp.keys.file import create_saml_key, load_signer
 from idp.protocols.saml.identity_provider import idp_metadata
 from idp.receipts.receipt_verify import verify_receipt
+from tests.idp.staging import Lines
 from tests.idp.web.saml_party import ARTIFACTS, ENTITY, NAMES, SamlParty, arrives, verified
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import DIRECT, Answer, Visitor, login_of
@@ -152,6 +153,24 @@ def test_a_request_is_answered_once(visitor: Visitor, stage: Stage, tmp_path: Pa
         assert library.read(first, stage.application.keys.saml.at(0).certificate).statuses == ["Success"]
         again = answered(visitor, arrives(visitor, sent))
     assert (again.status, "SAMLResponse" in again.fields) == (409, False)
+
+
+def test_a_citizen_whom_a_service_turned_away_reads_whose_move_it_is_and_nothing_that_a_link_says(
+    visitor: Visitor, stage: Stage, tmp_path: Path, logs: Lines
+) -> None:
+    library = SamlParty(tmp_path, stage.issuer, stage.clock)
+    evil = "tid=%3Cscript%3E&ctx=https://evil.example&ts=evil"
+    with stage.other_broker(tmp_path / "b", {}, library.files) as visitor.port:
+        for code, shown, rp, name in (
+            ("IDENTIFICATION_FAILURE", "service_lacks_data", ENTITY, "library"),
+            ("AUTHENTICATION_FAILURE", "service_wants_more", "https://evil.example", None),
+            ("ERRORURL_CODE", "service_turned_away", "ERRORURL_RP", None),
+            ("%3Cb%3Eevil", "service_turned_away", "evil", None),
+        ):
+            page = visitor.go("GET", f"/saml/error?code={code}&rp={quote(rp, safe='')}&{evil}")
+            assert (page.status, shown in page.text) == (200, True)
+            assert not [one for one in ("evil", "script>") if one in page.text]
+            assert (logs[-1]["code"], logs[-1]["peer"], "evil" in str(logs[-1])) == (shown, name, False)
 
 
 def test_our_metadata_says_both_keys_while_one_takes_over(visitor: Visitor, stage: Stage) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 from lxml import etree
 
 from connectors.formats.eidas.metadata import read_peer
-from connectors.formats.eidas.own_metadata import SIGNATURE_PLACE, ConnectorMetadata, NodeOrganization, connector_element
+from connectors.formats.eidas.own_metadata import SIGNATURE_PLACE, ConnectorMetadata, connector_element
 from connectors.formats.eidas.request import EidasRequest, RequestedAttribute, asked_attributes, request_element
 from connectors.formats.eidas.response import EidasAssertionMessage, EidasResponse, read_assertion, read_response
+from connectors.formats.operator import Operator
 from connectors.metadata.peers import Held
 from connectors.profiles import EIDAS, Profile
 from connectors.signatures.pinned_keys import key_of_certificate
@@ -28,7 +29,7 @@ from idp.keys.hourly_keys import HOUR
 from policies.parties import EntityId
 from tests.idp.neighbour import signer
 
-ORGANIZATION = NodeOrganization("Node", "Node", "https://nl.example", "help@nl.example", "tech@nl.example")
+ORGANIZATION = Operator("Node", "Node", "https://nl.example", "help@nl.example", "tech@nl.example")
 LOA = "http://eidas.europa.eu/LoA/"
 OTHER_LOA = "http://eidas.europa.eu/NotNotified/LoA/"
 ATTRIBUTE = "http://eidas.europa.eu/attributes/naturalperson/"
