@@ -28,6 +28,8 @@ from policies.session_groups import SessionGroup
 
 KIND = "session"
 NAME_BYTES, SID_BYTES = 16, 16
+# The check of a logout that names nobody whom we could know
+UNCLEAR = "logout_session"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ class Sessions:
         if found or not subject or (named and not person):
             return found
         if not person:
-            raise AssertionRejected("logout_session", "a logout of a subject whom our registration knows by another name")
+            raise AssertionRejected(UNCLEAR, "a logout of a subject whom our registration knows by another name")
         return self.stored.of_person(person, name, unnamed=bool(named))
 
     def _check_upstream(self, signed_in: RememberedSignIn, person: bytes, heard: int, now: int) -> None:

@@ -43,7 +43,8 @@ class JsonAnswer:
     """A status, headers and a JSON object; the rest is for our log alone.
 
     `peer` is whose request it was, `reference` the login's that it was about, where that is known. Where there is a `jwt`,
-    it goes in the body's place, as `media_type`.
+    it goes in the body's place, as `media_type`. `vouched`: a peer of ours signed what is refused, so it counts against no
+    address.
     """
 
     status: int
@@ -54,6 +55,7 @@ class JsonAnswer:
     reference: str = ""
     jwt: str = field(default="", repr=False)
     media_type: str = "application/json"
+    vouched: bool = False
 
 
 def success(body: Mapping[str, Json]) -> JsonAnswer:

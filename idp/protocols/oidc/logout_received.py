@@ -11,6 +11,7 @@ from connectors.logout_token import SKEW, LogoutToken
 from connectors.oidc.connector import OidcConnector
 from connectors.wire.claims import Json
 from idp.ledger.ledger_keys import framed
+from idp.login.sessions import UNCLEAR
 from idp.ports import Commits, Mark, Unit
 from idp.protocols.oidc.direct import NO_STORE, JsonAnswer, unavailable
 from idp.protocols.oidc.logouts import Logouts
@@ -49,16 +50,16 @@ class ReceivedLogouts:
             told = connector.logged_out(token, now)
             # Who brings it again ends no sign-in that came since
             if self._logouts.sessions.stored.taken(_mark(told)):
-                return _refused(_USED, provider_id)
+                return _refused(_USED, provider_id, vouched=True)
             sessions, at = self._logouts.sessions, max(now, told.issued_at)
             named = sessions.ended_upstream(provider, told.subject, (told.session,) if told.session else (), at)
             # Before the mark: what dies between the two is done by the provider's next try
             sessions.end(named, now)
             self._commits.commit(Unit(tenant=self._tenant, marks=(_mark(told),)))
         except AssertionRejected as error:
-            return _refused(error.check, provider_id)
+            return _refused(error.check, provider_id, vouched=error.check == UNCLEAR)
         except Conflict:
-            return _refused(_USED, provider_id)
+            return _refused(_USED, provider_id, vouched=True)
         except (StoreUnavailable, PeerUnavailable) as error:
             return unavailable(error.detail)
         return JsonAnswer(200, NO_STORE, {})
@@ -69,7 +70,7 @@ def _mark(told: LogoutToken) -> Mark:
     return Mark("jti", digest, told.ends + SKEW)
 
 
-def _refused(why: str, peer: str) -> JsonAnswer:
+def _refused(why: str, peer: str, *, vouched: bool = False) -> JsonAnswer:
     """§2.8. What is wrong is named by the check alone: the provider's operator finds it in our error codes."""
     body: dict[str, Json] = {"error": "invalid_request", "error_description": f"The logout token was not taken: {why}."}
-    return JsonAnswer(400, NO_STORE, body, f"logout refused: {why}", peer)
+    return JsonAnswer(400, NO_STORE, body, f"logout refused: {why}", peer, vouched=vouched)

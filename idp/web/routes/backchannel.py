@@ -38,7 +38,7 @@ def router(site: CitySite) -> APIRouter:
                 return too_many(error.seconds)
             receive = site.received_logouts.receive
             answer = await run_in_threadpool(receive, ProviderId(provider), call.form, site.clock())
-            if answer.status == 400:  # noqa: PLR2004 # HTTP
+            if answer.status == 400 and not answer.vouched:  # noqa: PLR2004 # HTTP
                 rates.failed(address, PLACE, times=ADDRESS_TIMES)
             return answer
 

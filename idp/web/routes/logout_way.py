@@ -13,6 +13,7 @@ from fastapi.responses import Response
 
 from connectors.connector import Inbound, Outbound, Post, Redirect
 from connectors.request_checks import PeerRequestRefused
+from idp.login.sessions import UNCLEAR
 from idp.pages.headers import framing
 from idp.pages.logout_view import EndedService, LogoutView
 from idp.pages.views import PostView, Text, Towards
@@ -34,7 +35,7 @@ WAY = "__Host-logout"
 SERVICES, ONWARD = "/logout/services", "/logout/onward"
 PLACE = "place"
 # That no service has keys is not the doing of whoever asks; and the others a peer of ours has signed
-UNCOUNTED = frozenset({"keys", "request_used", "logout_session"})
+UNCOUNTED = frozenset({"keys", "request_used", UNCLEAR})
 # One that was there already is read first: the citizen sees what to do before they leave
 _TO_READ = OPEN | {Outcome.UNREACHED, Outcome.WAITING}
 

@@ -313,6 +313,20 @@ def test_a_service_that_hangs_holds_up_no_other(
         other.shutdown()
 
 
+def test_what_there_is_no_place_for_is_sent_by_the_courier(member: Member, stage: SharedStage, receiver: Receiver) -> None:
+    _, library = signs_in_twice(member)
+    places = stage.application.city.logouts._places
+    assert [places.acquire(blocking=False) for _ in range(AT_WORK + 1)] == [True] * AT_WORK + [False]
+    try:
+        assert outcomes(logout(member, id_token_hint=library))["The desk"] == "waiting"
+    finally:
+        places.release(AT_WORK)
+    assert not receiver.tokens
+    stage.clock.ahead += LEASE
+    stage.application._tell()
+    assert len(receiver.tokens) == 1
+
+
 def test_what_nobody_takes_is_given_up_and_kept_for_the_operator(
     member: Member, stage: SharedStage, receiver: Receiver
 ) -> None:

@@ -138,6 +138,11 @@ def test_a_stranger_is_refused_as_a_forger_is_and_counted(
         for issuer in (stage.hall.entity, "https://nobody.example/saml")
     ]
     assert len({(one.status, one.text) for one in asked}) == 1, [one.text for one in asked]
+    assert counted == ["/saml/idp/logout/soap"] * len(asked), "apart from browsers"
+    # What a service of ours signed counts against nobody, however often it comes
+    member.signs_in_for("desk")
+    honest = request(stage.hall, enters(member, stage.hall), destination=here)
+    assert [by_soap(member, stage.hall, honest).status for _ in range(3)] == [200, 400, 400]
     assert len(counted) == len(asked)
 
 

@@ -12,6 +12,7 @@ from connectors.wire.claims import Json
 from idp.login.sessions import Sessions
 from idp.login.states import Decided
 from idp.ports import UPSTREAM, SessionRow
+from idp.server.rate_limits import Rates
 from idp.store import tables
 from tests.connectors.oidc.upstream import CLIENT, LEFT_OUT, SUBJECT, Upstream, upstream
 from tests.connectors_jws.jws_doubles import handmade
@@ -85,6 +86,20 @@ def _logged_out(member: Member, op: Upstream, **changes: Json) -> None:
     token = handmade({"alg": op.alg, "kid": op.kid, "typ": "logout+jwt"}, claims, op.key)
     told = member.go("POST", "/oidc/backchannel/op", fields={"logout_token": token}, headers=DIRECT, jar={})
     assert told.status == 200, told.text
+
+
+@pytest.mark.spec("Back-Channel Logout §2.8")
+def test_a_token_that_comes_again_or_names_nobody_whom_we_know_counts_against_no_address(
+    member: Member, op: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[str] = []
+    monkeypatch.setattr(Rates, "failed", lambda _, _address, place, **_more: counted.append(place))
+    member.decides(question(member, op))
+    _logged_out(member, op, sid="session-1", jti="once")
+    for wrong, times in (({"jti": "once"}, 0), ({"iss": "https://elsewhere.example"}, 1)):
+        with pytest.raises(AssertionError, match="invalid_request"):
+            _logged_out(member, op, **{"sid": "session-1", **wrong})
+        assert len(counted) == times
 
 
 def _sessions(stage: SharedStage) -> int:
