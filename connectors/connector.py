@@ -55,6 +55,9 @@ class Ask:
     required: frozenset[AttributeName] = frozenset()
     requester: Requester | None = None
     scoping: Scoping = field(default_factory=Scoping)
+    # the entity id of the public body in whose name we ask, and the number of its service there; "" asks in our own
+    speaks_as: str = ""
+    attribute_service: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,8 @@ class Expectation:
     proxies: int | None = None
     # entity ids, one of which has to have signed the person in; none where nobody was named (IDPList)
     authorities: tuple[str, ...] = ()
+    # the entity id of the public body that asked, and that the answer is for; "" where we asked in our own name
+    speaks_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)

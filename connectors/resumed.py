@@ -29,9 +29,11 @@ class RememberedSignIn:
     upstream: str = field(default="", repr=False)
     judging: bytes = b""
     session_ends: int = 0
+    # the entity id of the public body in whose name it was asked for; "" in our own
+    speaks_as: str = ""
 
 
-def remembered(assertion: Assertion, provider: IdentityProvider) -> RememberedSignIn:
+def remembered(assertion: Assertion, provider: IdentityProvider, speaks_as: str = "") -> RememberedSignIn:
     """The part of an assertion that a session remembers, by the registration that judged it."""
     return RememberedSignIn(
         provider_id=assertion.provider_id,
@@ -43,6 +45,7 @@ def remembered(assertion: Assertion, provider: IdentityProvider) -> RememberedSi
         upstream=assertion.session,
         judging=judging(provider),
         session_ends=assertion.session_ends,
+        speaks_as=speaks_as,
     )
 
 

@@ -3,7 +3,7 @@
 It began under the old one, so what that withholds stays withheld: a widening counts from the next login. It ends under
 the new one, so what that withholds is withheld at once. Texts are those of the old one, which the citizen reads or has
 read, and whose hash the record names. Where the two have no common sense (another basis, another controller, another
-sector), there is no such policy, and the login begins again.
+sector, another public body), there is no such policy, and the login begins again.
 """
 
 from collections.abc import Collection, Mapping
@@ -61,7 +61,7 @@ def bounded(old: Terms, now: Terms) -> Bounded | None:
     before, purpose = old.purpose, now.purpose
     same = (before.basis, before.law, before.controller) == (purpose.basis, purpose.law, purpose.controller)
     spheres = {old.party.sphere, now.party.sphere} - {""}
-    marked = old.party.federation != now.party.federation
+    marked = (old.party.federation, old.party.body) != (now.party.federation, now.party.body)
     apart = before.countries and purpose.countries and not {*before.countries} & {*purpose.countries}
     if not same or old.party.sector != now.party.sector or len(spheres) > 1 or apart or marked:
         return None

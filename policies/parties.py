@@ -97,6 +97,9 @@ class RelyingParty:
     openid: OpenIDClient = field(default_factory=OpenIDClient)
     # of a service that speaks SAML; None of a client
     saml: SamlService | None = None
+    # the public body that it speaks for ("" for none), and the number of its AttributeConsumingService there
+    body: str = ""
+    attribute_service: int = 0
 
     def takes(self, redirect_uri: str) -> bool:
         """Whether an answer may go there."""

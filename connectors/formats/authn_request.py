@@ -47,6 +47,8 @@ class AuthnRequest:
     # the binding of the answer
     binding: str = POST
     scoping: Scoping = field(default_factory=Scoping)
+    # the number of an AttributeConsumingService of the issuer; None asks for none
+    attribute_service: int | None = None
 
 
 def authn_request_element(request: AuthnRequest) -> Element:
@@ -54,6 +56,8 @@ def authn_request_element(request: AuthnRequest) -> Element:
     issued = {"Version": "2.0", "IssueInstant": written(request.issue_instant), "Destination": request.destination}
     answered = {"AssertionConsumerServiceURL": request.acs_url, "ProtocolBinding": request.binding}
     force = {"ForceAuthn": "true"} if request.force_authentication else {}
+    if request.attribute_service is not None:
+        answered["AttributeConsumingServiceIndex"] = str(request.attribute_service)
     names = {"samlp": SAMLP, "saml": SAML}
     root = made(samlp("AuthnRequest"), names, ID=request.request_id, **issued, **answered, **force)
     child(root, saml("Issuer"), request.issuer)

@@ -38,7 +38,7 @@ _OK, _FAULT = 200, 500
 
 @dataclass(frozen=True, slots=True)
 class Resolver:
-    """Resolves the artifacts of one provider. `here` is our entity id."""
+    """Resolves the artifacts of one provider. `here` is our entity id, where no body asked."""
 
     provider_id: ProviderId
     entity_id: EntityId
@@ -55,7 +55,7 @@ class Resolver:
         url = resolution_address(text, self.entity_id, self.services)
         # 4.
         request_id = "_" + secrets.token_hex(_ID_BYTES)
-        element = resolve_element(request_id, now, url, self.here, text)
+        element = resolve_element(request_id, now, url, expectation.speaks_as or self.here, text)
         sent = in_envelope(sign_enveloped(element, self.signer.at(now), place=_PLACE, profile=SAML2INT))
         with self.line.turn(ANSWER_SECONDS) as turn, redeeming():
             answer = turn.ask(url, content=sent, headers=_HEADERS, soap=True)

@@ -140,7 +140,10 @@ class SamlConnector:
             authorities=scoping.providers,
             # It is used up with the first try to fetch the answer
             secret=secrets.token_hex(REQUEST_ID_BYTES) if self._provider.saml.fetched else "",
+            speaks_as=ask.speaks_as,
         )
+        if ask.speaks_as:
+            question = replace(question, issuer=ask.speaks_as, attribute_service=ask.attribute_service)
         signer, binding = self._signer.at(now), POST if self._provider.binding == "post" else REDIRECT
         element = authn_request_element(replace(question, request_id=request_id, issue_instant=now, scoping=scoping))
         sent = signed_request(element, self._sso_url, binding, ask.relay_state, signer=signer, profile=SAML2INT)
@@ -212,8 +215,10 @@ class SamlConnector:
         check_success(response)
 
     def _judge(self, assertion: AssertionMessage, response_id: str, expectation: Expectation, now: int) -> Examined:
+        # An answer for one body is for no other, and none for a body is for us
+        here = replace(self._here, entity_id=expectation.speaks_as) if expectation.speaks_as else self._here
         authentication, level, ends = check_assertion(
-            assertion, self._provider, self._provider.entity_id, self._here, expectation, now, profile=SAML2INT
+            assertion, self._provider, self._provider.entity_id, here, expectation, now, profile=SAML2INT
         )
         check_authorities(authentication.authorities, self._provider.saml, expectation, self._here.entity_id)
         scoped_ones = in_scope(assertion.attributes, self._scopes)
@@ -222,7 +227,7 @@ class SamlConnector:
         if self._scopes and self._provider.subject_attribute in SCOPED:
             # Without any scope it counts all the same: the namespace of identifiers is this provider's alone
             assertion = replace(assertion, attributes=scoped_ones)
-        subject = subject_identifier(assertion, self._provider, self._here)
+        subject = subject_identifier(assertion, self._provider, here)
         if expectation.name_id_format and not self._provider.subject_attribute:
             check_asked_format(assertion.subject, expectation.name_id_format)
         judged = Assertion(

@@ -16,11 +16,11 @@ MAX_REQUESTERS = 16
 MAX_AUTHORITIES = 16
 
 
-def judge_scoping(scoping: Scoping, ours: str) -> None:
-    """Judge whether a service's request may go on from here. `ours` is our entity id. Raises `AssertionRejected`."""
+def judge_scoping(scoping: Scoping, *ours: str) -> None:
+    """Judge whether a service's request may go on from here. `ours` are our entity ids. Raises `AssertionRejected`."""
     if scoping.proxy_count is not None and scoping.proxy_count < 1:
         raise AssertionRejected("proxy_count", "a request that may not be handed on, and we sign in nobody ourselves")
-    if ours in scoping.requesters or len(scoping.requesters) > MAX_REQUESTERS:
+    if not set(scoping.requesters).isdisjoint(ours) or len(scoping.requesters) > MAX_REQUESTERS:
         raise AssertionRejected("requester_loop", "a request that came from us, or through a chain without end")
 
 

@@ -7,7 +7,7 @@ from lxml import etree
 
 from connectors.profiles import Profile
 from connectors.signatures.elements import add_certificate, child, made
-from connectors.signatures.parse import Element, attributes, canonical
+from connectors.signatures.parse import MAX_CANONICAL, Element, attributes, canonical
 from connectors.signatures.profile import (
     DIGEST_URIS,
     DS,
@@ -21,13 +21,14 @@ from connectors.signatures.profile import (
 from connectors.signatures.signer import Signer, algorithm_for
 
 
-def sign_enveloped(root: Element, signer: Signer, *, place: int, profile: Profile) -> bytes:
+def sign_enveloped(root: Element, signer: Signer, *, place: int, profile: Profile, most: int = MAX_CANONICAL) -> bytes:
     """Sign `root`, which has an `ID`, with a Signature as its child number `place`; the UTF-8 octets without a declaration.
 
-    The certificate in KeyInfo is a hint. Raises `BrokerError` where the profile does not take the key.
+    The certificate in KeyInfo is a hint. Raises `BrokerError` where the profile does not take the key, and for a root of
+    more than `most` octets.
     """
     algorithm = algorithm_for(signer, profile)
-    digest = hashlib.new(algorithm.digest.name, canonical(root)).digest()
+    digest = hashlib.new(algorithm.digest.name, canonical(root, most=most)).digest()
     signature = made(SIGNATURE, {"ds": DS})
     info = child(signature, SIGNED_INFO)
     child(info, f"{{{DS}}}CanonicalizationMethod", Algorithm=EXC_C14N)

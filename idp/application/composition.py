@@ -10,7 +10,7 @@ from connectors.fetch import Fetcher
 from connectors.metadata.federated import FederatedEntities
 from connectors.metadata.peers import Peers
 from idp.application.certificate_proxy import proxy_of
-from idp.application.saml_services import metadata_for_all, metadata_for_providers, saml_provider
+from idp.application.saml_services import metadata_for_all, metadata_for_providers, published_bodies, saml_provider
 from idp.application.shared_sign_ins import asked_by, logouts_of, received_by, sessions_of, upstream_by, visits_of
 from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys, NodeKeys
@@ -165,6 +165,7 @@ def _city(parts: SiteParts) -> CitySite:
         sessions=openid.sessions,
         trials=trials,
         logouts=logouts,
+        bodies=published_bodies(settings, configuration, keys, parts.clock),
         landings=landings_of(settings, configuration, keys, parts.suspension, parts.commits),
         service_logouts=asked_by(settings, keys, saml.services, logouts, parts.store),
         visits=visits_of(settings, keys, saml.services, parts.sealer, parts.store, parts.suspension),

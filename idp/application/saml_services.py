@@ -16,6 +16,7 @@ from idp.login.standing import StandingApprovals
 from idp.ports import Commits
 from idp.protocols.cached_metadata import Published
 from idp.protocols.eidas.receiving_node import about
+from idp.protocols.saml.bodies import PublishedBodies
 from idp.protocols.saml.identity_provider import SamlIdentityProvider, idp_metadata
 from idp.protocols.saml.parts import SamlParts
 from idp.protocols.saml.service_provider import saml_metadata
@@ -78,3 +79,12 @@ def operator_of(settings: Settings) -> Operator | None:
     if said is None:
         return None
     return replace(about(said), security=said.security, privacy_url=said.privacy_url, certified=tuple(said.certified))
+
+
+def published_bodies(
+    settings: Settings, configuration: Configuration, keys: BrokerKeys, clock: Callable[[], int]
+) -> PublishedBodies:
+    """The metadata of the public bodies for which one tenant stands. That of all is made beside the start."""
+    found = PublishedBodies(settings.issuer, configuration, keys.saml, keys.saml_encryption)
+    found.warm(clock)
+    return found

@@ -99,6 +99,7 @@ def _unseen(old: Configuration, new: Configuration) -> Iterator[str]:
         ("source", old.providers, new.providers, _TOLD),
         ("node", old.nodes, new.nodes, _TOLD),
         ("session group", old.session_groups, new.session_groups, _TOLD),
+        ("public body", old.bodies, new.bodies, _TOLD),
     )
     for kind, before, after, told in kinds:
         for name in after:

@@ -19,7 +19,10 @@ from policies.load.lines import KeyLines
 from policies.toml import read_toml
 
 # What `ciconia init` makes, and what may stand beside it: a folder with none of these is no configuration
-PARTS = (SETTINGS_FILE, "keys", "purposes", "parties", "providers", "nodes", "catalogue.toml", "session_groups.toml")
+PARTS = (
+    *(SETTINGS_FILE, "keys", "purposes", "parties", "providers", "nodes"),
+    *("catalogue.toml", "session_groups.toml", "bodies", "aggregator.toml"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ def stray_files(case: Examination) -> Iterator[DoctorFinding]:
             what = f"nobody reads it: in {top}/ there are {known}, and no folders below."
             yield NOTICE(name, "file", what, _UNREAD, "Give it the right name and place, or move it out of the folder.")
         elif top not in FOLDERS and name.lower().endswith(".toml"):
-            known = f"{SETTINGS_FILE}, catalogue.toml and session_groups.toml"
+            known = f"{', '.join(one for one in PATTERNS if '/' not in one)} and {SETTINGS_FILE}"
             what = f"nobody reads it: outside of their folders there are {known}."
             yield NOTICE(
                 name, "file", what, _UNREAD, f"Move it into one of {', '.join(sorted(FOLDERS))}, or out of the folder."

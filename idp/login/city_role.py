@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 from connectors.connector import Ask
 from connectors.metadata.members import Member, known_as, members_of
-from connectors.saml_sp.proxying import judge_scoping
 from idp.ledger.leaf import subject_index
 from idp.ledger.record_contents import (
     CANCELLATION,
@@ -20,6 +19,7 @@ from idp.ledger.record_contents import (
 )
 from idp.login.approvals import Approvals
 from idp.login.begun import TermsOfLogins
+from idp.login.bodies import judged_in_the_name
 from idp.login.eligible import Nodes, ask_for, minimum_level, requester, serves
 from idp.login.finish import Choice
 from idp.login.role import Choices, Configurations, Reach
@@ -28,7 +28,6 @@ from idp.login.states import BY_APPROVAL, Decided, Grant, Judged
 from idp.login.suspension import Suspension
 from idp.login.vouching import Vouching
 from idp.ports import ApprovalRow, RecordDraft
-from idp.system.addresses import entity_id
 from policies.assurance import highest_named
 from policies.attributes import AttributeName
 from policies.authentication import Assertion, Origin, ServiceRequest
@@ -218,8 +217,8 @@ class CityRole:
     def question(self, login: LoginId, request: ServiceRequest, provider: IdentityProvider) -> Ask:
         """Nobody is asked for more than the purpose needs, the service asked for and its registration lets go."""
         party, purpose = self.registered(request)
-        judge_scoping(request.scoping, entity_id(self._issuer))
-        return ask_for(login, request, party, purpose, requester(party, self._issuer, self._own_name))
+        ask = ask_for(login, request, party, purpose, requester(party, self._issuer, self._own_name))
+        return judged_in_the_name(ask, provider, party, self.configuration.bodies, self._issuer)
 
     def judge(
         self, request: ServiceRequest, provider: IdentityProvider, assertion: Assertion, language: str, now: int

@@ -142,7 +142,8 @@ class Broker:
             raise Replayed("policy_changed", "the identity provider's registration has changed since the session began")
         question = self._role.question(login.login, request, provider)
         does = signed_in.loa >= question.minimum_assurance and tells_enough(request.scoping, provider)
-        if request.force_authentication or not does:
+        # The provider said it to that body, and to no other
+        if request.force_authentication or not does or signed_in.speaks_as != question.speaks_as:
             raise RequestRefused("The person has to sign in anew for this.", oauth="login_required")
         when = signed_in.authenticated_at
         if request.max_age is not None and (not when or now - when > request.max_age):
@@ -160,6 +161,7 @@ class Broker:
         self, login: Requested | Asked, provider: IdentityProvider, assertion: Assertion, language: str, now: int
     ) -> Decided:
         """The policy's decision about a provider's word, before it is known whether a page asks."""
+        speaks_as = login.expectation.speaks_as if isinstance(login, Asked) else ""
         return Decided(
             login=login.login,
             began=login.began,
@@ -176,7 +178,7 @@ class Broker:
             earlier=None,
             deviations=assertion.deviations,
             authorities=assertion.authorities,
-            signed_in=remembered(assertion, provider) if login.request.shared is not None else None,
+            signed_in=remembered(assertion, provider, speaks_as) if login.request.shared is not None else None,
         )
 
     def _recalled(self, decided: Decided, language: str, now: int, *, forced: bool) -> Decided:

@@ -6,6 +6,11 @@ def entity_id(issuer: str) -> str:
     return f"{issuer}/saml/metadata"
 
 
+def bodies_url(issuer: str) -> str:
+    """The address of the metadata of all public bodies for which we stand. Under it each has its own."""
+    return f"{issuer}/saml/bodies"
+
+
 def idp_entity_id(issuer: str) -> str:
     """Our SAML entity id among services: the address of our metadata as an identity provider."""
     return f"{issuer}/saml/idp"

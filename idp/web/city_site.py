@@ -10,6 +10,7 @@ from idp.protocols.oidc.provider import OpenIDProvider
 from idp.protocols.oidc.receipt import PartyReceipts
 from idp.protocols.oidc.registration import Registrations
 from idp.protocols.oidc.trial import Trials
+from idp.protocols.saml.bodies import PublishedBodies
 from idp.protocols.saml.identity_provider import SamlIdentityProvider
 from idp.protocols.saml.landings import Landings
 from idp.protocols.saml.logout_asked import ServiceLogouts
@@ -40,5 +41,6 @@ class CitySite(Site):
     visits: Visits
     received_logouts: ReceivedLogouts
     landings: Landings
+    bodies: PublishedBodies
     # None where no service may register itself
     registrations: Registrations | None = None

@@ -10,6 +10,7 @@
 | `metadata/*.pem`, `metadata/*.crl` | authorities that issue a node's certificates, and what they revoked |
 | `operators/*.pub` | who may change all of it: the public keys of one person each |
 | `catalogue.toml` | the city's own attributes, if it has any |
+| `bodies/*.toml`, `aggregator.toml` | the public bodies for which we stand at identity providers, and who we are to those |
 | `session_groups.toml` | the groups of services that share a sign-in, if there are any |
 
 Nothing is read here: the caller hands in relative paths and bytes.
@@ -22,10 +23,12 @@ from fnmatch import fnmatchcase
 from typing import TypeVar
 
 from policies.attributes import EXACT, AttributeName
+from policies.bodies import Aggregator, Body
 from policies.catalogue import STANDARD, Catalogue
 from policies.errors import Misconfigured, Problem
 from policies.examples import Example, Situation, differences, party_with_everything
 from policies.federations import MDQ, Federation, FederationId
+from policies.load.bodies import AGGREGATOR_FILE, BODIES, problems_of_bodies, read_aggregator, read_bodies
 from policies.load.examples import read_examples, read_situation
 from policies.load.federations import PATTERN as FEDERATIONS
 from policies.load.federations import read_federation
@@ -60,6 +63,8 @@ V = TypeVar("V")
 PATTERNS = (
     "catalogue.toml",
     GROUPS_FILE,
+    AGGREGATOR_FILE,
+    BODIES,
     "purposes/*.toml",
     "parties/*.toml",
     "parties/*.jwks.json",
@@ -91,6 +96,9 @@ class Configuration:
     session_groups: Mapping[str, SessionGroup] = field(default_factory=dict)
     # in the order of their files: what an earlier one has, no later one shadows
     federations: Mapping[FederationId, Federation] = field(default_factory=dict)
+    # the public bodies for which we stand, by id, and who we are to those who ask
+    bodies: Mapping[str, Body] = field(default_factory=dict)
+    aggregator: Aggregator | None = None
 
     @property
     def clients(self) -> Mapping[ClientId, RelyingParty]:
@@ -136,6 +144,9 @@ def examine(files: Mapping[str, bytes], before: Before | None = None) -> tuple[C
     providers = [read_provider(table, files, catalogue) for table in _tables(files, "providers/*.toml", problems)]
     nodes = [read_node(table, files) for table in _tables(files, "nodes/*.toml", problems)]
     federations = [read_federation(table, files) for table in _tables(files, FEDERATIONS, problems)]
+    aggregator = _aggregator(files, problems)
+    scheme = aggregator.scheme if aggregator else ""
+    bodies = [body for table in _tables(files, BODIES, problems) for body in read_bodies(table, scheme)]
     configuration = Configuration(
         purposes=purposes,
         parties=_unique("client_id", ((one.client_id, one, one.source) for one in parties), problems),
@@ -148,6 +159,8 @@ def examine(files: Mapping[str, bytes], before: Before | None = None) -> tuple[C
         federations=_unique(
             "id", ((one.federation_id, _wanting(one, providers), one.source) for one in federations), problems
         ),
+        bodies=_unique("id", ((one.body_id, one, one.source) for one in bodies), problems),
+        aggregator=aggregator,
     )
     for provider in providers:
         if provider.federation and provider.federation not in configuration.federations:
@@ -167,6 +180,8 @@ def examine(files: Mapping[str, bytes], before: Before | None = None) -> tuple[C
     _unique("entity_id", ((name, name, source) for name, source in entities), problems)
     services = [(one.saml.entity_id, one.source) for one in parties if one.saml is not None]
     _unique("entity_id", ((name, name, source) for name, source in services), problems)
+    _unique("entity_id", ((one.entity_id, one, one.source) for one in bodies), problems)
+    problems.extend(problems_of_bodies(configuration.bodies, parties, dict([*entities, *services])))
     for party in parties:
         problems.extend(_problems_of_party(party, configuration))
     for example in (one for of_purpose in examples.values() for one in of_purpose):
@@ -237,6 +252,13 @@ def _session_groups(files: Mapping[str, bytes], problems: list[Problem]) -> Mapp
         return {}
     table = parse(GROUPS_FILE, files[GROUPS_FILE], problems)
     return read_session_groups(table) if table else {}
+
+
+def _aggregator(files: Mapping[str, bytes], problems: list[Problem]) -> Aggregator | None:
+    if AGGREGATOR_FILE not in files:
+        return None
+    table = parse(AGGREGATOR_FILE, files[AGGREGATOR_FILE], problems)
+    return read_aggregator(table) if table else None
 
 
 def _purposes(

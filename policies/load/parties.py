@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from policies.attributes import AttributeName
 from policies.catalogue import Catalogue
+from policies.load.bodies import read_body_of
 from policies.load.certificates import SELF_SIGNED_TLS, TLS, read_certificate_name
 from policies.load.client_answers import fault_of_encryption_keys
 from policies.load.federation import read_federation
@@ -72,6 +73,7 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
         signs["token_endpoint_auth_method"] = method
     if openid.request_object_signing_alg and not public:
         signs["request_object_signing_alg"] = openid.request_object_signing_alg
+    body, attribute_service = read_body_of(table)
     party = RelyingParty(
         client_id=ClientId(table.identifier("client_id")),
         title=table.translated("title", "Resident parking", most=MAX_TITLE),
@@ -98,6 +100,8 @@ def read_party(table: Table, files: Mapping[str, bytes], catalogue: Catalogue) -
         sphere=table.sphere(),
         federation=read_federation(table),
         openid=openid,
+        body=body,
+        attribute_service=attribute_service,
     )
     if public and openid.answers.key_algorithms:
         what, fix = "encrypts to a key that every copy of the app would have.", "leave it out, or public = true."

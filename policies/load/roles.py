@@ -48,6 +48,8 @@ def _of_node(configuration: Configuration, country: str) -> Iterator[Problem]:
         yield _problem(party.source, "client_id", "a node serves no relying parties.", fix)
     for purpose in configuration.purposes.values():
         yield _problem(purpose.source, "id", "a node has no purposes: it sends the minimum data set.", fix)
+    what = "a node stands for its country, and for no public body."
+    yield from (_problem(body.source, "id", what, fix) for body in configuration.bodies.values())
     if not country:
         yield _country_missing("is missing: a node answers for one country.")
     for provider in configuration.providers.values():
@@ -61,9 +63,9 @@ def _of_node(configuration: Configuration, country: str) -> Iterator[Problem]:
         if country and provider.country != country:
             what = f"is {provider.country}, and this node answers for {country}."
             yield _problem(provider.source, "country", what, f'write country = "{country}", or remove the file.')
-        for key in ("landings", "only_for"):
+        for key in ("landings", "only_for", "speaks_for"):
             if getattr(provider.saml, key):
-                what = f"is for a city: a node leads to no service, and sends the minimum data set whole ({key})."
+                what = f"is for a city: a node has no services and no bodies, and sends the minimum data set whole ({key})."
                 yield _problem(provider.source, key, what, "leave it out.")
         yield from _gaps(provider)
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection
 
-from policies.deviations import NO_SCOPING
+from policies.deviations import AES_CBC, NO_SCOPING
 from policies.load.federation import read_marks
 from policies.load.peers import read_networks
 from policies.load.redirects import fault_of_address
@@ -13,7 +13,7 @@ from policies.registrations.saml_registration import SamlRegistration
 KEYS = (
     *("answers", "authn_context", "proxies", "tell_requester", "authorities", "scopes", "certified"),
     "only_for",
-    *("client_certificate", "landings"),
+    *("client_certificate", "landings", "speaks_for"),
 )
 _ANSWERS = {word: word for word in ("post", "artifact")}
 _COMPARISONS = {word: word for word in ("exact", "minimum")}
@@ -21,6 +21,9 @@ _COMPARISONS = {word: word for word in ("exact", "minimum")}
 MAX_PROXIES = 8
 # shibmd:Scope, as the domain of an address
 _SCOPE = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,125}[a-z0-9])?")
+_SPEAKS_FOR = {word: word for word in ("bodies",)}
+# Attributes of which each entity that asks gets another value: pairwise-id, eduPersonTargetedID
+_OF_EACH_ENTITY = ("urn:oasis:names:tc:SAML:attribute:pairwise-id", "urn:oid:1.3.6.1.4.1.5923.1.1.1.10")
 _OF_A_PROXY = ("proxies", "tell_requester", "authorities")
 _ONLY_FOR_FIX = 'write only_for = ["https://refeds.org/category/code-of-conduct/v2"], or leave it out.'
 _LANDINGS_FIX = 'write [landings] with lines such as "RelayState" = "https://service.example/login".'
@@ -45,6 +48,7 @@ def read_saml_registration(table: Table, deviations: Collection[str]) -> SamlReg
         networks=read_networks(table),
         client_certificate=table.flag("client_certificate"),
         landings=_landings(table),
+        speaks_for=table.choice("speaks_for", _SPEAKS_FOR, "", required=False),
     )
     if found.client_certificate and not found.fetched:
         fix = 'write answers = "artifact", or leave it out.'
@@ -52,7 +56,19 @@ def read_saml_registration(table: Table, deviations: Collection[str]) -> SamlReg
     if found.tells_requester and found.proxies is None:
         fix = "write proxies = 1: how many proxies may stand behind it."
         table.problem("tell_requester", "is for a provider that is a proxy.", fix)
+    if found.speaks_for:
+        _check_bodies(table, deviations)
     return found
+
+
+def _check_bodies(table: Table, deviations: Collection[str]) -> None:
+    """A citizen is the same for each body, and each body's metadata names the common key alone."""
+    if table.take("subject") in (None, *_OF_EACH_ENTITY):
+        what = "needs an identifier that is the same for each body: a NameID and a pairwise-id are not."
+        table.problem("speaks_for", what, "name the attribute that identifies everywhere as `subject`, or leave it out.")
+    if AES_CBC in deviations:
+        what = f"stands beside {AES_CBC}, whose key is in no body's metadata."
+        table.problem("speaks_for", what, "leave out one of the two.")
 
 
 def _proxies(table: Table) -> int | None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from policies.attributes import EXACT, AttributeName
 from policies.catalogue import Catalogue
+from policies.load.bodies import read_body_of
 from policies.load.federation import read_federation
 from policies.load.logout import read_saml_logout
 from policies.load.parties import REQUESTER_FIX, SP_TYPES, check_shown, read_purposes, read_rules
@@ -34,6 +35,7 @@ def read_saml_service(table: Table, files: Mapping[str, bytes], catalogue: Catal
         unsolicited=table.flag("unsolicited"),
         targets=_targets(table),
     )
+    body, attribute_service = read_body_of(table)
     party = RelyingParty(
         client_id=ClientId(client_id),
         title=table.translated("title", "City library", most=MAX_TITLE),
@@ -52,6 +54,8 @@ def read_saml_service(table: Table, files: Mapping[str, bytes], catalogue: Catal
         federation=read_federation(table),
         saml=service,
         openid=OpenIDClient(logout=read_saml_logout(table)),
+        body=body,
+        attribute_service=attribute_service,
     )
     if len(party.purposes) > 1:
         fix = "register the service once for each purpose, each with an entity of its own."

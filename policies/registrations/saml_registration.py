@@ -30,6 +30,8 @@ class SamlRegistration:
     client_certificate: bool = False
     # where an answer that nobody asked for leads, by its RelayState: the sign-in of a service; none: nowhere
     landings: Mapping[str, str] = field(default_factory=dict)
+    # "bodies": it is asked in the name of the service's public body, where it has one; "" in our own
+    speaks_for: str = ""
 
     @property
     def fetched(self) -> bool:

@@ -35,6 +35,8 @@ CITY_ROWS: Rows = {
     ("GET", "/saml/sso/unsolicited"): SAME,
     ("GET", "/saml/error"): SAME,
     ("GET", "/saml/idp"): SAME,
+    ("GET", "/saml/bodies"): SAME,
+    ("GET", "/saml/bodies/{place:path}"): SAME,
     ("POST", "/saml/artifact"): SAME,
     ("GET", "/saml/logout"): SAME,
     ("POST", "/saml/logout"): SAME,

@@ -17,6 +17,7 @@ from connectors.metadata.peers import PeerCopies, Peers
 from connectors.signatures.certificates import certificate_of
 from idp.application.revocations import read_revocations
 from idp.cli.console import YES, answer, end, progress, say
+from idp.cli.metadata.bodies import export
 from idp.cli.metadata.desk import NodeDesk, held_copy, node_desk, reading_engine, recorded_copies
 from idp.cli.metadata.discover import discover
 from idp.cli.metadata.federations import approve_federation, diff_federation, fetch_federation, show_federation
@@ -40,6 +41,7 @@ metadata = typer.Typer(
 )
 metadata.command("service-list")(service_list)
 metadata.command()(discover)
+metadata.command()(export)
 PeerNames = Annotated[
     list[str] | None,
     typer.Argument(metavar="[PEER]...", help="Ids of providers, nodes or federations of the configuration; default: all."),

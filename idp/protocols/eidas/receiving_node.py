@@ -19,6 +19,7 @@ from idp.keys.kinds import NODE_LIFE
 from idp.keys.shared_factors import shared_factor_problems
 from idp.protocols.cached_metadata import Published
 from idp.protocols.oidc.relying_party import relying_party_problems
+from idp.protocols.saml.bodies import own_name_problems
 from idp.protocols.saml.service_provider import own_key_problems
 from idp.system.addresses import node_acs_url, node_entity_id
 from policies.errors import Problem
@@ -47,6 +48,7 @@ def crossing_problems(settings: Settings, configuration: Configuration, keys: Br
         problems.append(Problem(str(settings.key_folder), 0, "keys", what, fix))
     problems += _test_problems(settings, configuration)
     problems += own_key_problems(settings, configuration, keys)
+    problems += own_name_problems(settings.issuer, configuration)
     problems += relying_party_problems(configuration, keys)
     problems += shared_factor_problems(configuration, keys)
     ours = node_entity_id(settings.issuer)

@@ -11,6 +11,7 @@ from idp.pages.static import STATIC_FILES, StaticFile
 from idp.protocols.oidc.relying_party import JWKS_PATH
 from idp.receipts.issue import placed_in
 from idp.web.described import described_text
+from idp.web.documents import SAML
 from idp.web.requests import query
 from idp.web.site import Site
 from idp.web.threads import threaded
@@ -20,7 +21,7 @@ LEAF = re.compile(r"[0-9a-f]{64}")
 # A checkpoint comes every ten seconds
 RETRY_AFTER = "10"
 READ = ["GET", "HEAD"]
-SAML, JSON = "application/samlmetadata+xml", "application/json"
+JSON = "application/json"
 NOT_FIT: dict[int | str, dict[str, Any]] = {503: {"description": "This worker lacks something."}}
 
 

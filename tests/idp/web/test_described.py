@@ -35,6 +35,8 @@ DESCRIBED = {
     "/healthz": {"get"},
     "/saml/metadata": {"get"},
     "/mdq/entities/{entity}": {"get"},
+    "/saml/bodies": {"get"},
+    "/saml/bodies/{place}": {"get"},
     "/saml/idp": {"get"},
     "/saml/artifact": {"post"},
     "/saml/metadata/demo-ee": {"get"},
