@@ -5,7 +5,7 @@ from functools import partial
 from urllib.parse import quote, urlencode
 
 from connectors.attacks.attack_case import CaseKind
-from idp.selftest.live.live_case import Attack, LiveCase, named, refused
+from idp.selftest.live.live_case import Attack, LiveCase, honest, refused
 from idp.selftest.live.stage import APP, IN_FORM, LOOPBACK, OTHER_APP, SCHEME, WITHOUT_PKCE
 from idp.selftest.live.visitor import DIRECT, AstrayError, BrokerAnswer, Visitor
 
@@ -49,14 +49,12 @@ def in_header(visitor: Visitor) -> Attack:
 def cases() -> Iterable[LiveCase]:
     """All of them."""
     grant, client = "400 invalid_grant", "401 invalid_client"
-    honest = {
+    valid = {
         "a nonce in place of pkce": partial(without_pkce, challenged=False, verified=False),
         "pkce though it may do without": partial(without_pkce, challenged=True, verified=True),
         "a secret in the form": partial(in_form, IN_FORM, None),
     }
-    yield from (
-        LiveCase(named(VALID, what), VALID, CaseKind.VALID, None, case, releases=True) for what, case in honest.items()
-    )
+    yield from honest(VALID, valid)
     yield from refused(
         FAMILY,
         CaseKind.JWT,
@@ -138,16 +136,13 @@ def answered_at(redirect: str, visitor: Visitor) -> Attack:
 def app_cases() -> Iterable[LiveCase]:
     """All of them."""
     grant, client, foreign = "400 invalid_grant", "401 invalid_client", "403 invalid_request"
-    honest = {
+    valid = {
         "in a page of its own origin": partial(in_a_page, None, {}),
         "at a loopback address": partial(on_a_device, LOOPBACK),
         "at a loopback address with a port": partial(on_a_device, ON_A_PORT),
         "at its scheme": partial(on_a_device, SCHEME),
     }
-    yield from (
-        LiveCase(named(VALID_APPS, what), VALID_APPS, CaseKind.VALID, None, case, releases=True)
-        for what, case in honest.items()
-    )
+    yield from honest(VALID_APPS, valid)
     yield from refused(
         APPS,
         CaseKind.JWT,

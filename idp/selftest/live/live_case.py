@@ -18,6 +18,8 @@ from idp.selftest.report import TriedCase
 ENTRANCE = "a live broker"
 # What nobody may get who is refused: members of a token answer
 _TOKENS = frozenset({"access_token", "id_token", "sub"})
+# And what a browser would carry on
+_ANSWERS = frozenset({"code", "SAMLResponse", "SAMLart"})
 
 _UNUSUAL = re.compile(r"[^a-z0-9_'-]+")
 Lines = Sequence[MutableMapping[str, Any]]  # Any: structlog's own type of an event
@@ -45,6 +47,13 @@ def refused(
 ) -> Iterable[LiveCase]:
     """Cases of one class, by name: what must be answered, and how it is prepared."""
     return [LiveCase(named(family, name), family, kind, *case) for name, case in cases.items()]
+
+
+def honest(family: str, cases: Mapping[str, Callable[[Visitor], Attack]], *, releases: bool = True) -> Iterable[LiveCase]:
+    """Cases that must be answered, by name, and whether they then release something or end a session."""
+    return [
+        LiveCase(named(family, name), family, CaseKind.VALID, None, case, releases=releases) for name, case in cases.items()
+    ]
 
 
 def named(family: str, name: str) -> str:
@@ -78,15 +87,17 @@ def _verdict(case: LiveCase, answer: BrokerAnswer, new: frozenset[bytes], lines:
         if bool(new) != case.releases:
             return JudgeVerdict("nothing: it released something more" if new else "nothing: it released nothing")
         return JudgeVerdict(None) if answer.status < 400 else JudgeVerdict(_said(answer, lines))  # noqa: PLR2004 - RFC 9110 §15.5
-    if new or _gives(answer) or answer.status < 400:  # noqa: PLR2004 - as above
+    # Where a page asks, or a program is told that there is nothing, that is the refusal
+    refuses = answer.status >= 400 or case.refusal == str(answer.status)  # noqa: PLR2004 - as above
+    if new or _gives(answer) or not refuses:
         return JudgeVerdict(None)
     return JudgeVerdict(_said(answer, lines))
 
 
 def _gives(answer: BrokerAnswer) -> bool:
     if not answer.headers.get("content-type", "").startswith("text/html"):
-        return not _TOKENS.isdisjoint(answer.json)
-    return "code" in answer.back or "decided" in answer.fields
+        return not _TOKENS.isdisjoint(answer.json) or ":Assertion" in answer.text
+    return "decided" in answer.fields or not _ANSWERS.isdisjoint({*answer.back, *answer.fields})
 
 
 def _said(answer: BrokerAnswer, lines: Lines) -> str:

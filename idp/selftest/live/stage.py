@@ -10,6 +10,8 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from connectors.attacks.key_holders import rsa_holder
+from connectors.attacks.messages.parties import new_parties
 from connectors.signatures.signer import Signer
 from idp.application.app import Application
 from idp.config.settings import load_settings
@@ -18,6 +20,7 @@ from idp.demo.scene import Scene, bound, secret_words, write_jwks, write_templat
 from idp.demo.stage_servers import StageServers
 from idp.keys.file import FileSigner, create_saml_key, load_signer
 from idp.keys.folder import create_keys
+from idp.selftest.live.saml_parties import SamlParties
 from idp.store import tables
 from idp.system.toml_text import dumped
 
@@ -28,7 +31,7 @@ WITHOUT_PKCE, IN_FORM = "without-pkce", "in-form"
 APP, OTHER_APP = "app", "other-app"
 LOOPBACK, SCHEME = "http://127.0.0.1/done", "org.storkhaven.app:/done"
 # What is parked for whoever holds its handle: each is something that a case may not bring about
-RELEASED = ("code", "access", "receipt")
+RELEASED = ("code", "access", "receipt", "artifact")
 
 
 class Clock:
@@ -48,7 +51,8 @@ class Stage(Scene):
     def __init__(self, folder: Path) -> None:
         self.clock = Clock()
         self.secrets: Mapping[str, str] = {}
-        self._second_socket, self._neighbour_socket = bound(0), bound(0)
+        self._second_socket, self._neighbour_socket, self._resolver_socket = bound(0), bound(0), bound(0)
+        self._sessions: frozenset[bytes] = frozenset()
         super().__init__(folder, fixed=False, clock=self.clock)
         self._neighbour = Application(self._neighbour_folder(folder / "neighbour"), clock=self.clock)
         self._playing = StageServers()
@@ -73,27 +77,34 @@ class Stage(Scene):
         super().open()
         self._playing.thread("second country", self.second.app(), self._second_socket)
         self._playing.thread("neighbour", self._neighbour.asgi, self._neighbour_socket)
+        self._playing.thread("resolver", self.parties.resolver, self._resolver_socket)
 
     def close(self) -> None:
         """End all."""
         self._playing.close()
         self._neighbour.store.close()
-        for listening in (self._second_socket, self._neighbour_socket):
+        for listening in (self._second_socket, self._neighbour_socket, self._resolver_socket):
             listening.close()
         super().close()
 
     def released(self) -> frozenset[bytes]:
-        """Everything that was ever released or recorded and is still held: records, codes, access tokens, receipts."""
+        """Everything that was ever released, recorded or ended: records, what is parked for a holder, and sessions."""
         with self.application.store.engine.connect() as connection:
             parked = select(tables.parked.c.digest).where(tables.parked.c.kind.in_(RELEASED))
             records = select(tables.records.c.record)
-            return frozenset((*connection.scalars(parked), *connection.scalars(records)))
+            living = frozenset(connection.scalars(select(tables.sessions.c.session)))
+            self._sessions |= living
+            return frozenset((*connection.scalars(parked), *connection.scalars(records), *(self._sessions - living)))
 
     def _configure(self, port: int, secret: Mapping[str, str], fares: FileSigner) -> None:
         super()._configure(port, secret, fares)
         self.secrets, self._fares = secret, fares
         self._second_country()
         self._clients()
+        base, now = f"http://idp.localhost:{self._resolver_socket.getsockname()[1]}", self.clock()
+        keys, idp = new_parties(now), rsa_holder("idp.selftest.example", now)
+        self.parties = SamlParties(self.issuer, base, self.clock, keys, idp)
+        self.parties.register(self.receiving)
 
     def _clients(self) -> None:
         """The parking service twice more, as its library would need it, and two apps in a browser and on a device."""

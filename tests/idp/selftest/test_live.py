@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from connectors.attacks.attack_case import CaseKind
 from connectors.attacks.verdict import CaseOutcome
 from idp.demo.loopback import client
-from idp.selftest.live import HONEST_EVERY, clients, decisions, played_on, responses, tokens
+from idp.selftest.live import HONEST_EVERY, clients, decisions, played_on, responses, saml, saml_logout, tokens
 from idp.selftest.live.live_case import LiveCase, play
 from idp.selftest.live.stage import Stage
 from idp.selftest.live.visitor import BrokerAnswer, Visitor
@@ -19,8 +19,14 @@ from idp.web.routes import login as citizen_steps
 
 Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
 CASES: Mapping[str, LiveCase] = {
-    case.name: case for part in (responses, decisions, tokens, clients) for case in part.cases()
+    case.name: case for part in (responses, decisions, tokens, clients, saml, saml_logout) for case in part.cases()
 }
+
+
+OF_SAML = (
+    *("requests of services", "artifacts of ours", "artifacts of providers", "landings", "logout by services"),
+    "logout by providers",
+)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +47,7 @@ def test_every_live_case_ends_as_it_must(played: Sequence[TriedCase]) -> None:
 def test_there_are_forty_of_them_and_an_honest_login_after_every_twenty(played: Sequence[TriedCase]) -> None:
     hostile = [one for one in played if one.kind is not CaseKind.VALID]
     assert len(hostile) >= 40
-    kinds = ("replay", "decisions", "mix-up", "tokens", "clients", "apps", "addresses of apps")
+    kinds = ("replay", "decisions", "mix-up", "tokens", "clients", "apps", "addresses of apps", *OF_SAML)
     assert {one.family for one in hostile} == {f"live: {kind}" for kind in kinds}
     logins = [at for at, one in enumerate(played) if one.name.startswith("live-honest-logins/after-")]
     gaps = [after - before for before, after in zip([-1, *logins], logins, strict=False)]

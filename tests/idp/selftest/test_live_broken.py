@@ -7,7 +7,7 @@ import pytest
 
 from connectors.attacks.verdict import CaseOutcome
 from idp.login.sealing import Sealer
-from idp.selftest.live import decisions, responses, tokens
+from idp.selftest.live import decisions, responses, saml, saml_logout, tokens
 from idp.selftest.live.live_case import LiveCase, play
 from idp.selftest.live.stage import RELEASED, Stage
 from idp.selftest.live.visitor import Visitor
@@ -16,7 +16,10 @@ from idp.store.batch import Waiting
 Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
 CASES: Mapping[str, LiveCase] = {
     case.name: case
-    for cases in (responses.cases(), decisions.cases(), responses.mixup_cases(), tokens.cases())
+    for cases in (
+        *(responses.cases(), decisions.cases(), responses.mixup_cases(), tokens.cases()),
+        *(saml.cases(), saml_logout.cases()),
+    )
     for case in cases
 }
 STEPS, DECISION = "idp.web.routes.login", "idp.web.routes.decision"
@@ -57,6 +60,37 @@ MISSING: Mapping[str, tuple[str, Callable[..., object], str, CaseOutcome]] = {
         "idp.protocols.oidc.code_grant._proves",
         lambda *_: True,
         "live-tokens/code-without-a-verifier/live",
+        ACCEPTED,
+    ),
+    "marks of landings": ("idp.store.batch.take_marks", _unmarked, "live-landings/twice/live", ACCEPTED),
+    "whose session it is": (
+        "idp.protocols.saml.logout_asked.ServiceLogouts._session",
+        lambda self, _service, request, now: self._logouts.sessions.stored.of_participant("hall", request.name.value, now),
+        "live-logout-by-services/soap-by-another-service/live",
+        ACCEPTED,
+    ),
+    "the signature of a logout": (
+        "connectors.signatures.pinned_keys.PinnedKey.verifies",
+        lambda *_: True,
+        "live-logout-by-services/redirect-by-a-stranger/live",
+        ACCEPTED,
+    ),
+    "the signature of a logout upstream": (
+        "connectors.signatures.pinned_keys.PinnedKey.verifies",
+        lambda *_: True,
+        "live-logout-by-providers/soap-by-a-service-in-its-name/live",
+        ACCEPTED,
+    ),
+    "the destination of a logout": (
+        "connectors.logout_checks._check_envelope",
+        _nothing,
+        "live-logout-by-services/soap-to-another-address/live",
+        ACCEPTED,
+    ),
+    "where an answer goes": (
+        "connectors.authn_request_checks._acs_url",
+        lambda request, _party: (request.acs_url, "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"),
+        "live-requests-of-services/post-answered-elsewhere/live",
         ACCEPTED,
     ),
     # Where another check stands behind, the case says that its own did not refuse
@@ -128,5 +162,5 @@ def test_what_was_released_is_seen_as_records_and_parked_rows(stage: Stage) -> N
     between = stage.released()
     visitor.redeem(code).expect("the redemption")
     assert len(stage.released() - between) == 1, "the access token"
-    assert set(RELEASED) == {"code", "access", "receipt"}
+    assert set(RELEASED) == {"code", "access", "receipt", "artifact"}
     visitor.close()

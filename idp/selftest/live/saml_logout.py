@@ -1,0 +1,177 @@
+"""Sessions that services and providers of SAML end, and that nobody else may.
+
+A logout that must end nothing is looked for in the database, as a release is.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+
+from connectors.attacks.attack_case import CaseKind
+from connectors.attacks.messages.parties import SP
+from connectors.attacks.metadata_text import IDP
+from connectors.attacks.xml_signer import swap
+from connectors.formats.artifact import in_envelope
+from connectors.wire.names import saml
+from idp.selftest.live.live_case import Attack, LiveCase, honest, refused
+from idp.selftest.live.saml import (
+    CROSS,
+    EVIL,
+    NOTHING,
+    SIGNATURE,
+    SOAP,
+    SSO,
+    VALID,
+    by_way,
+    gets,
+    key_of,
+    question,
+    tells,
+    twice,
+)
+from idp.selftest.live.saml_parties import OTHER, PORTAL, asked_by, posted, query_of, response_in, signed
+from idp.selftest.live.visitor import Visitor
+
+LOGOUT, UPSTREAM = "live: logout by services", "live: logout by providers"
+SLO, TOLD = "/saml/idp/logout", "/saml/logout"
+
+
+def signs_in(visitor: Visitor) -> str:
+    """A session of the group, begun for the service: the name that it got of it."""
+    response = response_in(visitor.decides(question(visitor)).expect("the approval").fields["SAMLResponse"])
+    return str(response.findtext(f".//{saml('NameID')}"))
+
+
+def ends(
+    visitor: Visitor,
+    *,
+    way: str = "redirect",
+    by: str = "sp",
+    issuer: str = SP,
+    name: str = "",
+    session: str | None = None,
+    edit: Callable[[str], str] | None = None,
+    headers: Mapping[str, str | None] | None = None,
+    **said: str | None,
+) -> Attack:
+    """A service's word that a session ends: another's, of another, elsewhere, late, unsigned, or changed on its way."""
+    found, soap = signs_in(visitor), way == "soap"
+    path = f"{SLO}/soap" if soap else SLO
+    message = visitor.stage.parties.ends(name or found, path, issuer, session, **said)
+    if soap:
+        text = in_envelope(signed(message, key_of(visitor, by)) if by else message.xml).decode()
+        return lambda: tells(visitor, path, (edit or str)(text).encode(), headers or SOAP)
+    query = query_of(message, key_of(visitor, by) if by else None)
+    return lambda: gets(visitor, path, (edit or str)(query))
+
+
+def ends_again(visitor: Visitor) -> Attack:
+    """A request that ended one session, once the citizen has signed in again: it lies in the browser's history."""
+    query = query_of(visitor.stage.parties.ends(signs_in(visitor), SLO), key_of(visitor, "sp"))
+    gets(visitor, SLO, query).expect("the logout")
+    signs_in(visitor)
+    return lambda: gets(visitor, SLO, query)
+
+
+def confirms_elsewhere(visitor: Visitor) -> Attack:
+    """The form that signs a citizen out of everything, posted by another site."""
+    query = query_of(visitor.stage.parties.ends(signs_in(visitor), SLO), key_of(visitor, "sp"))
+    return lambda: visitor.go("POST", f"{SLO}/confirm", fields={"query": query}, headers=CROSS)
+
+
+_FETCHED = {**SOAP, "sec-fetch-site": "cross-site", "sec-fetch-mode": "cors", "origin": EVIL}
+_MUST = '<s:Header><x xmlns="urn:x" s:mustUnderstand="1"/></s:Header><s:Body>'
+
+
+def logout_cases() -> Iterable[LiveCase]:
+    """Nobody ends a session but the service that got its name, once, and to our own address."""
+    past, future = {"IssueInstant": "2001-01-01T00:00:00Z"}, {"IssueInstant": "2199-01-01T00:00:00Z"}
+    wrong: dict[str, tuple[str, Callable[[Visitor], Attack]]] = {}
+    for way in ("redirect", "soap"):
+        told = partial(ends, way=way)
+        wrong |= {
+            f"{way}, by a stranger": (SIGNATURE, partial(told, by="stranger")),
+            f"{way}, by another service in its name": (SIGNATURE, partial(told, by="other")),
+            f"{way}, by another service": (NOTHING, partial(told, by="other", issuer=OTHER)),
+            f"{way}, of another name": (NOTHING, partial(told, name="_another", session="_another")),
+            f"{way}, of another session": (NOTHING, partial(told, session="_another")),
+            f"{way}, to another address": ("400 destination", partial(told, Destination=f"{EVIL}/slo")),
+            f"{way}, of the past": ("400 logout_issued", partial(told, **past)),
+            f"{way}, of the future": ("400 logout_issued", partial(told, **future)),
+            f"{way}, after its end": ("400 logout_expired", partial(told, NotOnOrAfter="2001-01-01T00:00:00Z")),
+        }
+    soap = partial(ends, way="soap")
+    wrong |= {
+        # A page asks, and what it asks ends nothing by itself
+        "redirect, unsigned": (NOTHING, partial(ends, by="")),
+        "redirect, another relay state": (SIGNATURE, partial(ends, edit=swap("shelf", "evil"))),
+        "redirect, a message twice": (
+            "400 parameters",
+            partial(ends, edit=twice),
+        ),
+        "soap, unsigned": ("400 signature_missing", partial(soap, by="")),
+        "soap, a header that must be understood": (
+            "400 soap",
+            partial(soap, edit=swap("<s:Body>", _MUST)),
+        ),
+        "soap, two messages": ("400 soap", partial(soap, edit=swap("</s:Body>", "<x/></s:Body>"))),
+        "soap, by a browser": (
+            "403 request_refused",
+            partial(soap, headers=_FETCHED),
+        ),
+        "again, after a new sign-in": (NOTHING, ends_again),
+        "confirmed by another site": ("403 other_site", confirms_elsewhere),
+    }
+    yield from refused(LOGOUT, CaseKind.MESSAGE, wrong)
+    yield from honest(VALID, {f"a logout by {way}": partial(ends, way=way) for way in ("redirect", "soap")})
+
+
+def told(
+    visitor: Visitor,
+    *,
+    way: str = "redirect",
+    by: str = "idp",
+    issuer: str = IDP,
+    name: str = "",
+    session: str = "_s",
+    **said: str | None,
+) -> Attack:
+    """A provider's word that a session of its ended, on which one of ours rests."""
+    parties, path = visitor.stage.parties, f"{TOLD}/soap" if way == "soap" else TOLD
+    picker = by_way(visitor, SSO, "redirect", parties.asks(), "sp").expect("the service's request")
+    login = picker.found("//form[@method='post']/@action")[0].split("/")[2]
+    answer = parties.answers("/saml/acs", asked_by(visitor.asked(login, PORTAL)))
+    found = str(response_in(posted(answer)["SAMLResponse"]).findtext(f".//{saml('NameID')}"))
+    page = visitor.returns(posted(answer, login)).expect("the answer of the portal")
+    visitor.decides(page).expect("the approval")
+    message = parties.ends(name or found, path, issuer, session, **said)
+    if not by:
+        return lambda: gets(visitor, path, query_of(message, None))
+    return lambda: by_way(visitor, path, way, message, by)
+
+
+def upstream_cases() -> Iterable[LiveCase]:
+    """Nobody but the provider itself ends what rests on a session of its."""
+    wrong: dict[str, tuple[str, Callable[[Visitor], Attack]]] = {}
+    for way in ("redirect", "post", "soap"):
+        here = partial(told, way=way)
+        wrong |= {
+            f"{way}, by a stranger": (SIGNATURE, partial(here, by="stranger")),
+            f"{way}, by a service in its name": (SIGNATURE, partial(here, by="sp")),
+            f"{way}, by a service": ("400 issuer", partial(here, by="sp", issuer=SP)),
+            f"{way}, to another address": ("400 destination", partial(here, Destination=f"{EVIL}/slo")),
+            f"{way}, of the past": ("400 logout_issued", partial(here, IssueInstant="2001-01-01T00:00:00Z")),
+        }
+    wrong["redirect, unsigned"] = (NOTHING, partial(told, by=""))
+    yield from refused(UPSTREAM, CaseKind.MESSAGE, wrong)
+    yield from honest(
+        VALID, {f"a logout upstream by {way}": partial(told, way=way) for way in ("redirect", "post", "soap")}
+    )
+    others = {"of another name": partial(told, name="_another"), "of another session": partial(told, session="_another")}
+    nothing = {f"a logout upstream {what}": case for what, case in others.items()}
+    yield from honest(VALID, nothing, releases=False)
+
+
+def cases() -> Iterable[LiveCase]:
+    """All of them."""
+    yield from logout_cases()
+    yield from upstream_cases()
