@@ -152,7 +152,7 @@ class Federations:
         self._copies: dict[FederationId, FederationCopy] = {}
         self._seen: dict[FederationId, tuple[int, int]] = {}
         self._summaries: dict[FederationId, tuple[FederationCopy, Mapping[str, Summary]]] = {}
-        self._parsed: OrderedDict[tuple[FederationId, EntityId], FederatedEntity] = OrderedDict()
+        self._parsed: OrderedDict[tuple[FederationId, EntityId], FederatedEntity | str] = OrderedDict()
         self._lock = threading.Lock()
         self.look()
 
@@ -226,9 +226,8 @@ class Federations:
                 found = self._parsed.get((federation_id, entity_id)) or self._first(federation_id, copy, entity_id)
             except KeyError:
                 continue
-            except (FetchError, AssertionRejected) as error:
-                what = f"the metadata of {entity_id} in {federation_id} is refused ({error.check})."
-                raise PeerUnavailable(what) from error
+            if isinstance(found, str):
+                raise PeerUnavailable(found)
             if found.valid_until > now:
                 return found
             why = f"the metadata of {entity_id} in {federation_id} ended at {written(found.valid_until)}."
@@ -252,9 +251,13 @@ class Federations:
             waiting.head.digest if waiting is not None else "",
         )
 
-    def _first(self, federation_id: FederationId, copy: FederationCopy, entity_id: EntityId) -> FederatedEntity:
-        """Parse and judge an entity, and keep it until `MOST_PARSED` others came after it, or another copy."""
-        found = copy.judged(entity_id, federation_id, demo=self._demo)
+    def _first(self, federation_id: FederationId, copy: FederationCopy, entity_id: EntityId) -> FederatedEntity | str:
+        """Parse and judge an entity, and keep it, or why it is refused, until `MOST_PARSED` others or another copy come."""
+        found: FederatedEntity | str
+        try:
+            found = copy.judged(entity_id, federation_id, demo=self._demo)
+        except (FetchError, AssertionRejected) as error:
+            found = f"the metadata of {entity_id} in {federation_id} is refused ({error.check})."
         with self._lock:
             if self._copies.get(federation_id) is copy:
                 self._parsed[federation_id, entity_id] = found

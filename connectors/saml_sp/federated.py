@@ -29,19 +29,20 @@ class FederatedConnector:
     """Asks a provider of a federation. Implements `connectors.connector.Connector`.
 
     `make` makes a connector of a registration with pinned metadata: that of a moment is pinned until there is other one.
+    So is why it cannot be used, since strangers may ask for it again and again.
     """
 
     def __init__(
         self, provider: IdentityProvider, entities: FederatedEntities, make: Callable[[IdentityProvider], SamlAsking]
     ) -> None:
         self._provider, self._entities, self._make = provider, entities, make
-        self._made: tuple[bytes, SamlAsking] | None = None
+        self._made: tuple[bytes, SamlAsking | str] | None = None
 
     @property
     def is_away(self) -> bool:
         """See `connectors.saml_sp.logout.SamlAsking`. Nobody is whom we have not asked yet by its present metadata."""
         made = self._made
-        return made is not None and made[1].is_away
+        return made is not None and not isinstance(made[1], str) and made[1].is_away
 
     def request(self, ask: Ask, now: int) -> tuple[Outbound, Expectation]:
         """See `Connector`."""
@@ -60,10 +61,13 @@ class FederatedConnector:
         found = self._entities.entity(self._provider.entity_id, now, self._provider.federation)
         made = self._made
         if made is None or made[0] != found.octets:
-            try:
-                made = self._made = found.octets, self._make(replace(self._provider, metadata=found.octets))
-            except Misconfigured as error:
-                raise PeerUnavailable(
-                    f"the metadata of {self._provider.entity_id} cannot be used: {error.detail}"
-                ) from error
+            made = self._made = found.octets, self._asking(found.octets)
+        if isinstance(made[1], str):
+            raise PeerUnavailable(made[1])
         return made[1]
+
+    def _asking(self, metadata: bytes) -> SamlAsking | str:
+        try:
+            return self._make(replace(self._provider, metadata=metadata))
+        except Misconfigured as error:
+            return f"the metadata of {self._provider.entity_id} cannot be used: {error.detail}"

@@ -87,8 +87,15 @@ def test_metadata_of_this_moment_counts_and_a_connector_is_made_once_for_it() ->
 
 
 def test_metadata_that_cannot_be_used_takes_away_this_provider_alone() -> None:
-    def make(_one: IdentityProvider) -> Made:
+    entities, tried = Entities(), list[bytes]()
+
+    def make(one: IdentityProvider) -> Made:
+        tried.append(one.metadata)
         raise misconfigured(SOURCE, "metadata", "It has no key.", "Ask its operator.")
 
-    with pytest.raises(PeerUnavailable, match="cannot be used"):
-        FederatedConnector(provider(), Entities(), make).request(ASK, 1)
+    connector = FederatedConnector(provider(), entities, make)
+    for entities.octets in (b"first", b"first", b"second"):
+        with pytest.raises(PeerUnavailable, match="cannot be used"):
+            connector.request(ASK, 1)
+    assert tried == [b"first", b"second"], "strangers' messages cost one look at it"
+    assert not connector.is_away

@@ -14,8 +14,9 @@ from lxml import etree
 from connectors.addresses import FetchError
 from connectors.formats.grammar import written
 from connectors.formats.metadata import read_identity_provider
+from connectors.metadata.federated import FederatedEntity
 from connectors.metadata.federation_index import CopyHead, Index, indexed
-from connectors.metadata.federations import INDEX, WAITING, Federations, put
+from connectors.metadata.federations import INDEX, WAITING, FederationCopy, Federations, put
 from connectors.profiles import SAML2INT
 from connectors.signatures import aggregate
 from connectors.signatures.aggregate import Place, verify_aggregate
@@ -254,6 +255,25 @@ def test_nobody_who_writes_into_the_folder_adds_anything(tmp_path: Path) -> None
     (folder / INDEX).write_bytes((folder / INDEX).read_bytes().replace(b"/saml", b"/same", 1))
     with pytest.raises(PeerUnavailable, match="no federation knows"):
         served(tmp_path).entity(entity_id, NOW)
+
+
+def test_a_refused_entity_is_judged_once_for_each_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept(tmp_path, document(lambda rest: rest.replace("<md:Extensions>", "<md:Extensions><?x?>", 1)))
+    judged, judge = list[str](), FederationCopy.judged
+
+    def counted(copy: FederationCopy, entity_id: EntityId, *known: FederationId, demo: bool) -> FederatedEntity:
+        judged.append(entity_id)
+        return judge(copy, entity_id, *known, demo=demo)
+
+    monkeypatch.setattr(FederationCopy, "judged", counted)
+    found, entity_id = served(tmp_path), EntityId(made.entity_id(0))
+    for _ in range(2):
+        with pytest.raises(PeerUnavailable, match="is refused"):
+            found.entity(entity_id, NOW)
+    assert judged == [entity_id]
+    kept(tmp_path, document(days=8))
+    found.look()
+    assert found.entity(entity_id, NOW)
 
 
 def test_a_copy_of_another_registration_counts_for_nothing(tmp_path: Path) -> None:
