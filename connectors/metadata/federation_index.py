@@ -65,6 +65,9 @@ class CopyHead:
     deviations: Sequence[str] = ()  # none yet is known of a federation
     registered: str = ""  # `Federation.digest` of the registration that let it in
     origin: str = ""  # its `Federation.origin`
+    # of each entity that was asked for alone the SHA-256 of its newest octets and their end: nothing older comes back,
+    # though the octets are gone
+    newest: Mapping[str, tuple[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

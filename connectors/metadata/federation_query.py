@@ -64,24 +64,26 @@ def queried(
     rows: list[Row] = []
     left_out: Counter[str] = Counter()
     refusals: list[FetchError] = []
+    newest = dict(held.head.newest) if held is not None else {}
     new_tags, size, latest = dict[str, str](), 0, 0
     for entity_id in federation.wanted:
         before = known.get(entity_id, b"")
         try:
             octets, tag = _fetched(federation, entity_id, keys, before, tags.get(entity_id, ""), fetcher)
-            row, end = _judged(federation, entity_id, octets, before, now, demo=fetcher.demo)
+            row, end = _judged(federation, entity_id, octets, now, demo=fetcher.demo)
+            _check_newer(row, end, newest.get(entity_id))
         except FetchError as error:
             left_out[error.check] += 1
             refusals.append(error)
             try:
-                row, end = _judged(federation, entity_id, before, before, now, demo=fetcher.demo)
+                row, end = _judged(federation, entity_id, before, now, demo=fetcher.demo)
             except FetchError:
                 continue
             octets, tag = before, tags.get(entity_id, "")
         write(octets)
         rows.append(row._replace(begin=size, end=size + len(octets)))
         size, latest = size + len(octets), max(latest, end)
-        new_tags[entity_id] = tag
+        new_tags[entity_id], newest[entity_id] = tag, (row.digest, end)
         progress(size, len(rows))
     if not rows:
         raise refusals[0] if refusals else FetchError("metadata_empty", "no provider of it is registered.", REGISTRATION)
@@ -98,8 +100,14 @@ def queried(
         etag=json.dumps(new_tags),
         registered=federation.digest,
         origin=federation.origin,
+        newest=newest,
     )
     return Index(head, rows)
+
+
+def _check_newer(row: Row, end: int, newest: tuple[str, int] | None) -> None:
+    if newest is not None and row.digest != newest[0] and end <= newest[1]:
+        raise FetchError("metadata_old", "its metadata says other things than the copy that is held, and ends no later.")
 
 
 def _fetched(
@@ -119,9 +127,7 @@ def _fetched(
     return signed_octets(octets, keys, SAML2INT).octets, tag
 
 
-def _judged(
-    federation: Federation, entity_id: str, octets: bytes, before: bytes, now: int, *, demo: bool
-) -> tuple[Row, int]:
+def _judged(federation: Federation, entity_id: str, octets: bytes, now: int, *, demo: bool) -> tuple[Row, int]:
     """The row of verified octets, and their end. Raises `FetchError`."""
     if not octets:
         raise FetchError("metadata_empty", "nothing of it is held.")
@@ -131,8 +137,6 @@ def _judged(
     if row.entity_id != entity_id:
         raise FetchError("metadata_entity", "it answers with another entity than it was asked for.")
     check_end(end, now, SAML2INT, federation.max_days * DAY)
-    if before not in (b"", octets) and end <= end_of(attributes(parse_canonical(before)).get("validUntil", "")):
-        raise FetchError("metadata_old", "its metadata says other things than the copy that is held, and ends no later.")
     if why := why_left_out(row, root, octets, federation.only, now, demo=demo):
         raise FetchError(f"left_out_{why}", f"its metadata does not count ({why}).")
     return row, end

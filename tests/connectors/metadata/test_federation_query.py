@@ -1,5 +1,6 @@
 """Metadata one entity at a time: signed, of the entity that was asked for, and asked for again by its tag."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -116,3 +117,13 @@ def test_an_older_answer_that_says_other_things_is_refused(world: World) -> None
     assert (
         b"/idp/sso/new" in world.fetch(entity(days=10, old="/idp/sso/post", new="/idp/sso/new")).entity(ENTITY, NOW).octets
     )
+
+
+def test_an_older_answer_is_refused_though_the_octets_before_it_are_lost(world: World) -> None:
+    world.fetch(entity(days=9))
+    (path,) = (world.folder / FEDERATION).glob("*.octets")
+    os.truncate(path, 0)
+    with pytest.raises(FetchError) as refused:
+        world.fetch(entity(days=8, old="/idp/sso/post", new="/idp/sso/old"))
+    assert refused.value.check == "metadata_old"
+    assert world.fetch(entity(days=9)).entity(ENTITY, NOW), "the very same heals it"
