@@ -14,7 +14,6 @@ import resource
 import subprocess
 import sys
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 from connectors.addresses import MACHINE, FetchError
@@ -24,7 +23,6 @@ from connectors.metadata.federation_source import TIMEOUT, come
 from connectors.metadata.summaries import summarised
 from policies.federations import Federation
 
-CAME = ".came"
 # A gigabyte, as the largest that a registration may take, needs 20 seconds
 CPU_SECONDS, MEMORY = 120, 2 * 1024 * 1024 * 1024
 
@@ -79,14 +77,9 @@ def _done(job: Job | Summaries) -> bytes:
     except (OSError, subprocess.SubprocessError) as error:
         detail = f"the process that judges its metadata came to nothing ({type(error).__name__})."
         raise FetchError("metadata_process", detail, MACHINE) from error
-    told = json.loads(done.stdout)
-    if "check" in told:
-        raise FetchError(told["check"], told["detail"], told["mend"])
-    if not told["came"]:
-        return b""
-    octets = (job.folder / CAME).read_bytes()
-    if sha256(octets).hexdigest() != told["came"]:
-        raise FetchError("metadata_changed", "its index was changed on the way to the server.", MACHINE)
+    told, _, octets = done.stdout.partition(b"\n")
+    if refused := json.loads(told):
+        raise FetchError(**refused)
     return octets
 
 
@@ -98,14 +91,12 @@ def main() -> int:
     # Trees are freed as soon as nobody has them: there is nothing to look for
     gc.disable()
     job: Job | Summaries = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own server wrote it, through a pipe
+    told, octets = {}, b""
     try:
         octets = job.done()
     except FetchError as error:
-        sys.stdout.write(json.dumps({"check": error.check, "detail": error.detail, "mend": error.mend}))
-        return 0
-    if octets:
-        (job.folder / CAME).write_bytes(octets)
-    sys.stdout.write(json.dumps({"came": sha256(octets).hexdigest() if octets else ""}))
+        told = {"check": error.check, "detail": error.detail, "mend": error.mend}
+    sys.stdout.buffer.write(json.dumps(told).encode() + b"\n" + octets)
     return 0
 
 
