@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CACHE = Path(__file__).parents[2] / ".cache" / "fuzz"
-TARGETS = ("responses", "metadata", "queries", "tokens", "notes")
+TARGETS = ("responses", "metadata", "queries", "tokens", "messages", "notes")
 _EXECUTED = re.compile(r"stat::number_of_executed_units:\s+(\d+)")
 MOST_FINDINGS = 5
 

@@ -5,6 +5,8 @@ responses  a SAML response, as it comes, or signed at the response, at the asser
 metadata   signed metadata of a node and of an entity, and a pinned file
 queries    a signed query as it comes, or of any message
 tokens     an id_token, a client assertion and a logout token as they come, or with any header and claims
+messages   a request, a logout, both messages of a resolution: as they come, or signed, alone or in a SOAP envelope, or as
+           a form with a signature beside
 notes      a checkpoint, a proof, a receipt
 """
 
@@ -18,11 +20,24 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from lxml import etree
 
 from connectors.addresses import FetchError
+from connectors.attacks.messages.over_soap import soap_benches
+from connectors.attacks.messages.parties import message_benches, new_parties
+from connectors.attacks.xml_signer import ECDSA_SHA256
 from connectors.client_assertion import ExpectedClientAssertion, judge_client_assertion
+from connectors.connector import Inbound
 from connectors.dpop_proof import ExpectedProof, judge_dpop_proof
+from connectors.formats.artifact import (
+    in_envelope,
+    read_artifact,
+    read_artifact_resolve,
+    read_artifact_response,
+    read_signed_resolve,
+)
+from connectors.formats.authn_request import read_authn_request
 from connectors.formats.eidas.metadata import read_pinned_peer
 from connectors.formats.eidas.request import read_request
 from connectors.formats.eidas.response import read_assertion, read_response
+from connectors.formats.logout import read_logout_request, read_logout_response
 from connectors.formats.metadata import read_identity_provider
 from connectors.formats.saml import read_signed_assertion, read_signed_response, read_unverified_response
 from connectors.id_token import ExpectedIdToken, judge_id_token
@@ -34,11 +49,12 @@ from connectors.signatures.decryption_keys import unwrapper_of_pem
 from connectors.signatures.jwk import public_jwk
 from connectors.signatures.parse import parse_canonical
 from connectors.signatures.redirect import verify_query
-from connectors.signatures.shapes import ENCRYPTED_RESPONSE
+from connectors.signatures.shapes import ARTIFACT_RESOLVE, ENCRYPTED_RESPONSE, LOGOUT_REQUEST, LOGOUT_RESPONSE, REQUEST
 from connectors.signatures.signer import NoSigner
 from connectors.signatures.verification_result import Signed, SignedMessage, UnsignedMessage
-from connectors.signatures.xmldsig import verify
+from connectors.signatures.xmldsig import Shape, verify
 from connectors.signatures.xmlenc import open_assertion
+from connectors.signed_messages import signed_message
 from connectors.wire.names import saml
 from idp.ledger.checkpoint import TreeHead, VerifierKey, open_note, sign_note
 from idp.receipts.inclusion_proof import read_proof
@@ -74,6 +90,7 @@ def targets(world: World) -> Mapping[str, Target]:
         "metadata": Metadata(world).target(),
         "queries": Queries(world).target(),
         "tokens": Tokens(world).target(),
+        "messages": Messages(world).target(),
         "notes": Notes().target(),
     }
 
@@ -268,6 +285,65 @@ class Queries:
                     read_request(signed)
                 except AssertionRejected as error:
                     refused(error)
+
+
+class Messages:
+    """A byte chooses: signed inside or not, in an envelope or not, or in a form with a signature beside."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def target(self) -> Target:
+        """One of each kind, of the attack corpus; an envelope, and an artifact."""
+        parties = new_parties(forge.NOW)
+        benches = (*message_benches(parties).each, *soap_benches(parties))
+        seeds = [bytes([how]) + bench.draft().xml for bench in benches for how in (1, 3, 5)]
+        return Target(self.run, [*seeds, b"\x00" + in_envelope(benches[2].draft().xml), b"\x00AAQAAQ=="], xml=True)
+
+    def run(self, octets: bytes) -> None:
+        """Judge as each kind: by POST, over SOAP, beside a form, and as the parts of a resolution."""
+        how, message = (octets[:1] or b"\x00")[0], octets[1:]
+        if how & 1 and (root := parsed(message)) is not None:
+            try:
+                self._world.sign(root, 1)
+                message = canonical(root)
+            except ValueError:
+                return
+        if how & 2:
+            message = in_envelope(message)
+        value = self._world.raw_signature(
+            self._world.remember(b"SAMLRequest=" + message + f"&SigAlg={ECDSA_SHA256}".encode())
+        )
+        sent = {"SAMLRequest": base64.b64encode(message).decode()}
+        beside = {"SigAlg": ECDSA_SHA256, "Signature": base64.b64encode(value).decode()}
+        inbounds = [Inbound("post", sent), Inbound("soap", {}, message.decode("utf-8", "replace"))]
+        inbounds += [Inbound("post", {**sent, **beside})] if how & 4 else []
+        for inbound in inbounds:
+            for shape, read in _KINDS:
+                self._judged(inbound, shape, read)
+        for look in (read_artifact_resolve, read_artifact_response, lambda text: read_artifact(text.decode("latin-1"))):
+            try:
+                look(message)
+            except AssertionRejected as error:
+                refused(error)
+
+    def _judged(self, inbound: Inbound, shape: Shape, read: Callable[[Signed], object]) -> None:
+        try:
+            signed, _ = signed_message(inbound, "SAMLRequest", [self._world.pinned], shape, SAML2INT, simple=True)
+            if "Signature" not in inbound.parameters:
+                held(self._world, signed)
+            read_alike(signed.octets)
+            read(signed)
+        except AssertionRejected as error:
+            refused(error)
+
+
+_KINDS: Sequence[tuple[Shape, Callable[[Signed], object]]] = (
+    (REQUEST, read_authn_request),
+    (LOGOUT_REQUEST, read_logout_request),
+    (LOGOUT_RESPONSE, read_logout_response),
+    (ARTIFACT_RESOLVE, read_signed_resolve),
+)
 
 
 class Tokens:

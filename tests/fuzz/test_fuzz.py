@@ -36,7 +36,7 @@ def test_the_seeds_are_no_findings(made: dict[str, Target], name: str) -> None:
         made[name].run(seed)
 
 
-@pytest.mark.parametrize("name", ["responses", "metadata", "queries", "tokens"])
+@pytest.mark.parametrize("name", ["responses", "metadata", "queries", "tokens", "messages"])
 def test_what_nobody_signed_is_a_finding(made: dict[str, Target], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # Where nothing is known to be signed, everything that is accepted is a finding: so the seeds are accepted, too
     monkeypatch.setattr(World, "made", lambda _world, _octets: False)

@@ -1,5 +1,6 @@
 """The page about the self-test says what the corpus is, and the corpus is as large as it has to be."""
 
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -76,3 +77,18 @@ def test_a_run_that_found_something_writes_no_page(
     assert main() == 1
     assert not page.exists()
     assert "and was accepted" in capsys.readouterr().err
+
+
+@pytest.mark.spec("security.md §2.1")
+def test_the_page_of_threats_names_each_class_about_requests_and_logout(report: CorpusReport) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "threats.md").read_text(encoding="utf-8")
+    table = text.partition("### Requests and logout")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`([a-z][^`/]*)`", table)) - {"live:", "ciconia doctor --selftest"}
+    tried = {family for family, one in report.classes().items() if one.kind is not CaseKind.VALID}
+    assert named - tried == set()
+    about = ("message: ", "query: ", "form: ", "authentication request: ", "artifact: ", "logout: ", "federation: ")
+    of_saml = {
+        f"live: {what}" for what in ("requests of services", "landings", "artifacts of ours", "artifacts of providers")
+    }
+    of_saml |= {f"live: logout by {whom}" for whom in ("services", "providers")}
+    assert {family for family in tried if family.startswith(about)} | of_saml <= named
