@@ -50,7 +50,7 @@ class Federation:
     only: FederationFilter = FederationFilter()
     # Whether a copy that says other things than the one before waits for an operator
     approves: bool = False
-    # of MDQ: the entity ids that are asked for, those of the providers that name it
+    # of MDQ: the entity ids that are asked for, those of the providers and services that name it
     wanted: tuple[str, ...] = ()
     # Whether a family stands for its identity providers, so that citizens look for them
     listed: bool = False

@@ -266,8 +266,7 @@ class Application:
             max_validity=settings.metadata_max_days * DAY,
             own=partial(own_moduli, self.keys),
         )
-        seconds = settings.probe_seconds
-        return known, peers, Watch(peers, known, tenant=settings.tenant, clock=self._clock, seconds=seconds)
+        return known, peers, Watch(peers, known, tenant=settings.tenant, clock=self._clock, seconds=settings.probe_seconds)
 
     def _composed(self, found: InForce) -> Site:
         entities, also = self.federations.held, self.federations.with_members
@@ -288,6 +287,7 @@ class Application:
                 pages=self._pages,
                 watched=self.watched,
                 clock=self._clock,
+                services=self.federations.services(configuration, self._clock),
                 configurations=Served(found, self.memory, lambda former: also(self.registered.also(former))),
                 register=self.registered.register,
             )

@@ -1,7 +1,7 @@
 """Composes the site of a tenant. The tables of frontends and of connectors stand here."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, partial
 
 from connectors.connector import Connector
@@ -10,6 +10,7 @@ from connectors.fetch import Fetcher
 from connectors.metadata.federated import FederatedEntities
 from connectors.metadata.peers import Peers
 from idp.application.certificate_proxy import proxy_of
+from idp.application.registered import registrations_of
 from idp.application.saml_services import metadata_for_all, metadata_for_providers, published_bodies, saml_provider
 from idp.application.shared_sign_ins import asked_by, logouts_of, received_by, sessions_of, upstream_by, visits_of
 from idp.config.settings import Settings
@@ -37,7 +38,6 @@ from idp.protocols.oidc.device import DeviceFrontend
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.provider import OpenIDProvider
 from idp.protocols.oidc.receipt import PartyReceipts
-from idp.protocols.oidc.registration import Registrations
 from idp.protocols.oidc.relying_party import Sources, openid_connector, own_keys, under_eidas
 from idp.protocols.oidc.requests import request as oidc_request
 from idp.protocols.oidc.trial import Trials
@@ -47,6 +47,7 @@ from idp.protocols.saml.identity_provider import SamlIdentityProvider
 from idp.protocols.saml.landings import landings_of
 from idp.protocols.saml.member_connectors import MemberConnectors
 from idp.protocols.saml.service_provider import saml_connector
+from idp.protocols.saml.services import Services
 from idp.protocols.saml.unsolicited import Unsolicited
 from idp.receipts.citizen import CitizenReceipts
 from idp.receipts.issue import Receipts
@@ -61,7 +62,7 @@ from idp.web.login_cookies import Logins
 from idp.web.node_screens import NodeScreens
 from idp.web.site import Site
 from policies.load import Configuration
-from policies.parties import IdentityProvider, ProviderId, RelyingParty
+from policies.parties import IdentityProvider, ProviderId
 
 Connectors = Mapping[ProviderId, Connector]
 
@@ -84,6 +85,7 @@ class SiteParts:
     watched: Watched
     clock: Callable[[], int]
     configurations: Configurations
+    services: Services
     # None where no service may register itself
     register: ClientRegister | None = None
 
@@ -188,7 +190,7 @@ def _city(parts: SiteParts) -> CitySite:
             receipts=receipts,
             commits=parts.commits,
         ),
-        registrations=_registrations(parts, role),
+        registrations=registrations_of(_openid_parts(parts, role), parts.register, parts.settings.registered_clients),
     )
 
 
@@ -288,7 +290,7 @@ def _openid_parts(parts: SiteParts, role: CityRole) -> OpenIDParts:
         documentation=parts.settings.documentation_url,
         proxy=proxy_of(parts.settings),
         redeemed=parts.watched.redeemed,
-        sessions=sessions_of(parts.settings, parts.configuration, parts.keys, parts.sealer, parts.store),
+        sessions=sessions_of(parts.settings, parts.configuration, parts.services, parts.keys, parts.sealer, parts.store),
         registers=parts.register is not None,
     )
 
@@ -297,29 +299,13 @@ def _openid(parts: SiteParts, role: CityRole) -> OpenIDProvider:
     return OpenIDProvider(_openid_parts(parts, role))
 
 
-def _registrations(parts: SiteParts, role: CityRole) -> Registrations | None:
-    if parts.register is None:
-        return None
-    openid = _openid_parts(parts, role)
-
-    def judge(party: RelyingParty) -> None:
-        OpenIDProvider(replace(openid, parties={party.client_id: party}))
-
-    return Registrations(
-        issuer=parts.settings.issuer,
-        register=parts.register,
-        catalogue=parts.configuration.catalogue,
-        judge=judge,
-        most=parts.settings.registered_clients,
-    )
-
-
 def _kiosks(parts: SiteParts, role: CityRole) -> DeviceFrontend:
     return DeviceFrontend(_openid_parts(parts, role))
 
 
 def _saml(parts: SiteParts, role: CityRole) -> SamlIdentityProvider:
-    return saml_provider(parts.settings, parts.configuration, parts.keys, role, parts.sealer, parts.commits, parts.store)
+    ours = parts.settings, parts.configuration, parts.services, parts.keys
+    return saml_provider(*ours, role, parts.sealer, parts.commits, parts.store)
 
 
 def _proxy_service(parts: SiteParts, _role: NodeRole) -> ProxyService:

@@ -9,6 +9,7 @@ from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys
 from idp.protocols.eidas.peer_refresh import Watch
 from idp.protocols.saml.federation_sources import FederationSources, seal_of
+from idp.protocols.saml.services import Services
 from policies.federations import FederationId
 from policies.load import Configuration
 
@@ -27,6 +28,10 @@ class TenantFederations:
     def with_members(self, configuration: Configuration) -> Configuration:
         """A configuration whose providers are also the members of its families, as they are when somebody names them."""
         return replace(configuration, providers=Providers(configuration.providers, self.held))
+
+    def services(self, configuration: Configuration, clock: Callable[[], int]) -> Services:
+        """The services that speak SAML. Raises `Misconfigured`."""
+        return Services(configuration.parties, self.held, clock)
 
     def watch(self, settings: Settings, clock: Callable[[], int]) -> Watch[FederationId]:
         """A watch that looks as often as that over nodes; the sources know what is due."""

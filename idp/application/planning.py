@@ -82,7 +82,7 @@ def unservable(issuer: str, configuration: Configuration, proxy: CertificateProx
     except Misconfigured as error:
         yield from error.problems
     for party in configuration.parties.values():
-        if party.saml is not None:
+        if party.saml is not None and not party.saml.federation:
             try:
                 pinned_service(party.saml, party.source, party.federation.marks)
             except Misconfigured as error:

@@ -5,6 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from idp.changes.in_force import InForce
+from idp.protocols.oidc.parts import OpenIDParts
+from idp.protocols.oidc.provider import OpenIDProvider
+from idp.protocols.oidc.registration import Registrations
 from idp.store.registered_clients import ClientRegister, StoredClient
 from idp.system.logs import log_of
 from policies.catalogue import Catalogue
@@ -63,3 +66,14 @@ class RegisteredClients:
     def whole(self, found: InForce) -> InForce:
         """The configuration in force, with them."""
         return replace(found, configuration=self.also(found.configuration))
+
+
+def registrations_of(openid: OpenIDParts, register: ClientRegister | None, most: int) -> Registrations | None:
+    """The entrance at which services register themselves; None where none may."""
+    if register is None:
+        return None
+
+    def judge(party: RelyingParty) -> None:
+        OpenIDProvider(replace(openid, parties={party.client_id: party}))
+
+    return Registrations(issuer=openid.issuer, register=register, catalogue=openid.catalogue, judge=judge, most=most)

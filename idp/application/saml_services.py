@@ -20,6 +20,7 @@ from idp.protocols.saml.bodies import PublishedBodies
 from idp.protocols.saml.identity_provider import SamlIdentityProvider, idp_metadata
 from idp.protocols.saml.parts import SamlParts
 from idp.protocols.saml.service_provider import saml_metadata
+from idp.protocols.saml.services import Services
 from idp.store.store import Store
 from policies.load import Configuration
 
@@ -27,6 +28,7 @@ from policies.load import Configuration
 def saml_provider(
     settings: Settings,
     configuration: Configuration,
+    services: Services,
     keys: BrokerKeys,
     role: CityRole,
     sealer: Sealer,
@@ -41,6 +43,7 @@ def saml_provider(
             issuer=settings.issuer,
             tenant=settings.tenant,
             parties=configuration.parties,
+            services=services,
             providers=configuration.providers,
             purposes=configuration.purposes,
             vouched=role.vouches,
@@ -51,7 +54,7 @@ def saml_provider(
             sealer=sealer,
             commits=commits,
             parked=store,
-            sessions=sessions_of(settings, configuration, keys, sealer, store),
+            sessions=sessions_of(settings, configuration, services, keys, sealer, store),
         )
     )
 

@@ -13,7 +13,7 @@ from idp.monitoring.watched import Watched
 from idp.protocols.oidc.logout_received import ReceivedLogouts
 from idp.protocols.oidc.logouts import Logouts
 from idp.protocols.saml.logout_asked import ServiceLogouts
-from idp.protocols.saml.logout_sent import LogoutSender, takes_soap
+from idp.protocols.saml.logout_sent import LogoutSender
 from idp.protocols.saml.logout_upstream import UpstreamLogouts
 from idp.protocols.saml.logout_visits import Visits
 from idp.protocols.saml.services import Services
@@ -25,14 +25,20 @@ from policies.parties import ClientId, ProviderId
 
 
 def sessions_of(
-    settings: Settings, configuration: Configuration, keys: BrokerKeys, sealer: Sealer, store: Store
+    settings: Settings,
+    configuration: Configuration,
+    services: Services,
+    keys: BrokerKeys,
+    sealer: Sealer,
+    store: Store,
 ) -> Sessions:
     """The sessions of one tenant."""
-    over_soap = takes_soap(configuration.parties)
 
     def told(client_id: ClientId) -> bool:
         party = configuration.parties.get(client_id)
-        return client_id in over_soap or (party is not None and bool(party.openid.logout.backchannel_logout_uri))
+        if party is None or party.saml is not None:
+            return services.takes_soap(client_id)
+        return bool(party.openid.logout.backchannel_logout_uri)
 
     return Sessions(
         tenant=settings.tenant,

@@ -87,7 +87,9 @@ def _of_party(party: RelyingParty) -> Iterator[str]:
     if party.secret_sha256:
         # A secret is random: the first digits of its hash say nothing of it, and tell two apart
         yield f"the secret of SHA-256 {party.secret_sha256[:_TOLD]}..."
-    if party.saml is not None:
+    if party.saml is not None and party.saml.federation:
+        yield f"the metadata that {party.saml.federation} has of it"
+    elif party.saml is not None:
         try:
             yield from map(_certificate, read_service_provider(party.saml.metadata).every_certificate)
         except ValueError:

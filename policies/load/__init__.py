@@ -157,7 +157,7 @@ def examine(files: Mapping[str, bytes], before: Before | None = None) -> tuple[C
         operators=read_operators(files, problems),
         session_groups=_session_groups(files, problems),
         federations=_unique(
-            "id", ((one.federation_id, _wanting(one, providers), one.source) for one in federations), problems
+            "id", ((one.federation_id, _wanting(one, providers, parties), one.source) for one in federations), problems
         ),
         bodies=_unique("id", ((one.body_id, one, one.source) for one in bodies), problems),
         aggregator=aggregator,
@@ -173,6 +173,8 @@ def examine(files: Mapping[str, bytes], before: Before | None = None) -> tuple[C
         ):
             what, fix = "is asked for one entity at a time, so nobody knows all of them.", "register its aggregate (url)."
             problems.append(Problem(provider.source.file, provider.source.line, "members", what, fix))
+    for party in parties:
+        problems.extend(_problems_of_federation(party, configuration))
     _unique("members", ((one.federation, one, one.source) for one in providers if one.members), problems)
     # Two providers of one namespace could each speak of the other's citizens: both make the same `sub`
     _unique("namespace", ((one.namespace, one, one.source) for one in providers), problems)
@@ -227,11 +229,29 @@ def _unchanged(files: Mapping[str, bytes], before: Before) -> dict[str, RelyingP
     return {one.source.file: one for one in parties if one.source.file in files and same(one.source.file)}
 
 
-def _wanting(federation: Federation, providers: Iterable[IdentityProvider]) -> Federation:
+def _problems_of_federation(party: RelyingParty, configuration: Configuration) -> Iterator[Problem]:
+    """A service that no federation could know is never answered."""
+    named = party.saml.federation if party.saml is not None else ""
+    found = configuration.federations.get(FederationId(named))
+    if named and found is None:
+        what, fix = f"`{named}` is none.", nearest(named, configuration.federations)
+        yield Problem(party.source.file, party.source.line, "federation", what, fix)
+    elif found is not None and "sp" not in (found.only.roles or {"sp"}):
+        what, fix = (
+            f"`{named}` lets identity providers count alone.",
+            f'write roles = ["idp", "sp"] in {found.source.file}.',
+        )
+        yield Problem(party.source.file, party.source.line, "federation", what, fix)
+
+
+def _wanting(federation: Federation, providers: Iterable[IdentityProvider], parties: Iterable[RelyingParty]) -> Federation:
     """A federation, and what the registrations want of it: one that is asked for one entity at a time, those entities."""
     known = [one for one in providers if one.federation == federation.federation_id]
-    wanted = sorted(one.entity_id for one in known if not one.members) if federation.kind == MDQ else []
-    return replace(federation, wanted=tuple(wanted), listed=any(one.members for one in known))
+    wanted = [str(one.entity_id) for one in known if not one.members]
+    services = [one.saml for one in parties if one.saml is not None]
+    wanted += [one.entity_id for one in services if one.federation == federation.federation_id]
+    asked = tuple(sorted(set(wanted))) if federation.kind == MDQ else ()
+    return replace(federation, wanted=asked, listed=any(one.members for one in known))
 
 
 def _tables(files: Mapping[str, bytes], pattern: str, problems: list[Problem]) -> Iterator[Table]:

@@ -21,6 +21,7 @@ _TARGETS_FIX = 'write targets = ["https://library.example/loans"], each sign by 
 # A RelayState is opaque to us, and goes into a form
 MAX_TARGET = 1024
 _METADATA_FIX = "put the service's metadata into metadata/NAME.xml, and name it."
+_FEDERATION_FIX = 'write federation = "research", the id of a file in federations/, or leave it out and pin `metadata`.'
 EMAIL = AttributeName("email")
 
 
@@ -34,6 +35,7 @@ def read_saml_service(table: Table, files: Mapping[str, bytes], catalogue: Catal
         assurance=read_assurance(table) if "assurance" in table else {},
         unsolicited=table.flag("unsolicited"),
         targets=_targets(table),
+        federation=table.text("federation", _FEDERATION_FIX, default=""),
     )
     body, attribute_service = read_body_of(table)
     party = RelyingParty(
@@ -89,5 +91,9 @@ def _targets(table: Table) -> tuple[str, ...]:
 
 
 def _metadata(table: Table, files: Mapping[str, bytes]) -> bytes:
+    if "federation" in table and "metadata" not in table:
+        return b""
+    if "federation" in table:
+        table.problem("federation", "stands beside metadata, and two sources could contradict.", "keep one of the two.")
     name = table.text("metadata", _METADATA_FIX)
     return files[name] if name and table.has_file("metadata", name, files, _METADATA_FIX) else b""

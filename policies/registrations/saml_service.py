@@ -33,3 +33,5 @@ class SamlService:
     # whether a link may begin a sign-in for it that it did not ask for, and the RelayStates that such a link may name
     unsolicited: bool = False
     targets: tuple[str, ...] = ()
+    # the federation whose metadata knows it; "" where its own is pinned in a file, and `metadata` holds it
+    federation: str = ""

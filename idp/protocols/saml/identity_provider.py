@@ -16,7 +16,7 @@ from connectors.formats.eidas.registry import REQUEST_DENIED, REQUESTER, RESPOND
 from connectors.formats.operator import Operator
 from connectors.formats.saml_message import WireAttribute
 from connectors.formats.saml_response import AssertionFrame, ResponseHead
-from connectors.node_request import verified_request
+from connectors.node_request import unverified_issuer, verified_request
 from connectors.profiles import SAML2INT
 from connectors.request_checks import PeerRequestRefused
 from connectors.saml_idp import answers
@@ -42,7 +42,7 @@ from idp.protocols.saml.question import (
     origin_of,
     read_question,
 )
-from idp.protocols.saml.services import KnownService, Services
+from idp.protocols.saml.services import KnownService
 from idp.system.addresses import (
     entity_id,
     error_url,
@@ -85,7 +85,7 @@ _BY_CODE = {
 
 
 class SamlIdentityProvider:
-    """One tenant's, a frontend (`idp.login.frontend`). Raises `Misconfigured` for metadata that cannot be used."""
+    """One tenant's, a frontend (`idp.login.frontend`)."""
 
     path = "/saml/sso"
     signed = True
@@ -96,7 +96,7 @@ class SamlIdentityProvider:
         self._entity_id, self._sso_url = idp_entity_id(issuer), sso_url(issuer)
         # The scope of subject identifiers is a name of ours
         self._scope = urlsplit(issuer).hostname or ""
-        self.services = Services(parts.parties)
+        self.services = parts.services
         self._purposes = parts.purposes
         self._parts = Parts(entity_id(issuer), parts.providers, parts.catalogue, AttributeNames(issuer, parts.catalogue))
         self._signer, self._sessions = parts.signer, parts.sessions
@@ -190,6 +190,8 @@ class SamlIdentityProvider:
             request = addressed_request(request, service.pinned.facts, self._sso_url, now, SAML2INT)
         except (PeerRequestRefused, AssertionRejected) as error:
             told = refused(error)
+            if why := self.services.why_not(unverified_issuer(inbound)):
+                told.detail = f"{told.detail} {why}"
             told.peer = service.party.client_id if service is not None else ""
             raise told from error
         return service, request, relay_state

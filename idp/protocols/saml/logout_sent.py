@@ -1,12 +1,10 @@
 """A service that speaks SAML hears over SOAP that a session of its ended (SAML Profiles 2.0 §4.4.3.3)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from connectors.connector import Inbound
 from connectors.fetch import Fetcher
 from connectors.formats.saml_message import NameIdentifier
-from connectors.formats.service_provider import read_service_provider
 from connectors.logout_checks import ExpectedLogout, receive_logout_response
 from connectors.logout_messages import SOAP_HEADERS, logout_request, request_over_soap
 from connectors.profiles import SAML2INT
@@ -15,7 +13,7 @@ from connectors.wire.names import SOAP, TRANSIENT
 from idp.protocols.saml.services import Services
 from idp.system.addresses import idp_entity_id, idp_logout_soap_url
 from policies.errors import AssertionRejected
-from policies.parties import ClientId, RelyingParty
+from policies.parties import RelyingParty
 
 # As a service of OpenID Connect has
 POST_SECONDS, MAX_ANSWER = 5.0, 64 * 1024
@@ -57,17 +55,3 @@ class LogoutSender:
         except AssertionRejected as error:
             return error.check
         return "" if found.complete else "logout_status"
-
-
-def takes_soap(parties: Mapping[ClientId, RelyingParty]) -> frozenset[ClientId]:
-    """The services of session groups whose metadata has a SingleLogoutService over SOAP."""
-    return frozenset(name for name, party in parties.items() if _has_soap(party))
-
-
-def _has_soap(party: RelyingParty) -> bool:
-    if party.saml is None or not party.openid.logout.session_group:
-        return False
-    try:
-        return SOAP in read_service_provider(party.saml.metadata).logout
-    except ValueError:
-        return False  # `Services` says what is wrong with it

@@ -8,6 +8,7 @@ from idp.login.sealing import Sealer
 from idp.login.sessions import Sessions
 from idp.login.states import Grant
 from idp.ports import Commits, Parked
+from idp.protocols.saml.services import Services
 from policies.catalogue import Catalogue
 from policies.parties import ClientId, IdentityProvider, ProviderId, PurposeId, RelyingParty, Tenant
 from policies.purposes import Purpose
@@ -25,6 +26,7 @@ class SamlParts:
     issuer: str
     tenant: Tenant
     parties: Mapping[ClientId, RelyingParty]
+    services: Services
     providers: Mapping[ProviderId, IdentityProvider]
     purposes: Mapping[PurposeId, Purpose]
     vouched: Callable[[ProviderId, int], bool]

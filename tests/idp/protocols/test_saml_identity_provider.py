@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from connectors.connector import Inbound, Outbound, Post, Redirect
+from connectors.metadata.federations import Federations
 from connectors.signatures.parse import Element
 from connectors.wire.names import POST, REDIRECT
 from idp.keys.file import create_saml_key, load_signer
@@ -19,6 +20,7 @@ from idp.login.standing import StandingApprovals
 from idp.login.states import Approved, Grant, Released
 from idp.protocols.saml.identity_provider import SamlIdentityProvider
 from idp.protocols.saml.parts import SamlParts
+from idp.protocols.saml.services import Services
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Address, Attribute, AttributeName, Form
 from policies.authentication import AskedAttribute, Origin, ServiceRequest
@@ -33,7 +35,7 @@ from policies.errors import (
     RequestRefused,
     StoreUnavailable,
 )
-from policies.load import load
+from policies.load import Configuration, load
 from policies.parties import ProviderId, PurposeId
 from tests.idp.protocols.doubles import ISSUER, NOW, TENANT, MemoryStore
 from tests.idp.web.saml_party import ENTITY, NAMES, Heard, SamlParty
@@ -64,6 +66,11 @@ attributes = { "urn:oid:2.5.4.4" = "family_name" }
 """
 
 
+def services_of(configuration: Configuration) -> Services:
+    """All pinned: no federation knows anybody."""
+    return Services(configuration.parties, Federations({}, folder=Path("nowhere"), seal=bytes), lambda: NOW)
+
+
 class House:
     """One service before a frontend of its own."""
 
@@ -82,6 +89,7 @@ class House:
             issuer=ISSUER,
             tenant=TENANT,
             parties=self.configuration.parties,
+            services=services_of(self.configuration),
             providers=self.configuration.providers,
             purposes=purposes,
             vouched=lambda provider, _now: provider == "ee",
@@ -99,7 +107,7 @@ class House:
         """The same house and store, with more registrations."""
         other = copy(self)
         configuration = load({**self.files, **{name: text.encode() for name, text in files.items()}})
-        other.parts = replace(self.parts, parties=configuration.parties)
+        other.parts = replace(self.parts, parties=configuration.parties, services=services_of(configuration))
         other.frontend = SamlIdentityProvider(other.parts)
         return other
 
@@ -532,6 +540,7 @@ def test_metadata_whose_encryption_we_cannot_do_does_not_load(tmp_path: Path) ->
 def test_a_service_that_is_registered_no_more_is_answered_nowhere(house: House) -> None:
     origin = house.accepted().origin
     house.frontend.check_registered(origin)
-    gone = SamlIdentityProvider(replace(house.parts, parties={}))
+    nobody = services_of(replace(house.configuration, parties={}))
+    gone = SamlIdentityProvider(replace(house.parts, parties={}, services=nobody))
     with pytest.raises(BrokerError, match="registered no more"):
         gone.check_registered(origin)
