@@ -46,21 +46,27 @@ class BodyEntity:
     entity_id: str
     body: Body
     services: tuple[BodyService, ...]
+    # where words of logout come for it
+    logout_url: str
 
 
 def body_element(entity: BodyEntity, ours: Element, aggregator: Aggregator | None) -> Element:
     """The body's EntityDescriptor, unsigned: a copy of `ours`, with another name and about somebody else."""
     root, body = deepcopy(ours), entity.body
     root.set("entityID", entity.entity_id)
+    for logout in root[0].iterfind(md("SingleLogoutService")):
+        logout.set("Location", entity.logout_url)
     for service in entity.services:
         element = child(root[0], md("AttributeConsumingService"), index=str(service.index))
         _translated(element, "ServiceName", service.names)
         for name in service.attributes:
             child(element, md("RequestedAttribute"), Name=name)
     organization = child(root, md("Organization"))
-    _translated(organization, "OrganizationName", body.name)
-    _translated(organization, "OrganizationDisplayName", body.display_name)
-    _translated(organization, "OrganizationURL", dict.fromkeys(body.name, body.url))
+    # SPID compares a contact's Company with the first name
+    languages = sorted(body.name, key=lambda one: one != "it")
+    _translated(organization, "OrganizationName", {one: body.name[one] for one in languages})
+    _translated(organization, "OrganizationDisplayName", {one: body.display_name[one] for one in languages})
+    _translated(organization, "OrganizationURL", dict.fromkeys(languages, body.url))
     if aggregator is None or not aggregator.scheme:
         _contact(root, body.contact, body.name["en"], "administrative")
         if aggregator is not None:

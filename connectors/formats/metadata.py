@@ -173,6 +173,7 @@ def service_provider_element(
     artifact_url: str = "",
     landing_urls: Iterable[str] = (),
     logout: Mapping[str, str] | None = None,
+    name_id_formats: Iterable[str] = (PERSISTENT, TRANSIENT),
 ) -> Element:
     """Our EntityDescriptor, unsigned. A Signature belongs at `SIGNATURE_PLACE`.
 
@@ -191,7 +192,7 @@ def service_provider_element(
         _encryption_methods(add_key(role, md("KeyDescriptor"), "encryption", encryption), methods)
     for binding, url in (logout or {}).items():
         child(role, md("SingleLogoutService"), Binding=binding, Location=url)
-    for name_format in (PERSISTENT, TRANSIENT):
+    for name_format in name_id_formats:
         child(role, md("NameIDFormat"), name_format)
     service = {"Binding": POST, "Location": acs_url, "index": "0", "isDefault": "true"}
     child(role, md("AssertionConsumerService"), **service)

@@ -6,6 +6,7 @@ from connectors.connector import Connector
 from connectors.fetch import Fetcher
 from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys
+from idp.login.bodies import body_entity_id
 from idp.login.sealing import Sealer
 from idp.login.sessions import Sessions
 from idp.login.suspension import Suspension
@@ -122,6 +123,7 @@ def upstream_by(
         signer=keys.saml,
         logouts=logouts,
         commits=store,
+        bodies={one.place: body_entity_id(settings.issuer, one) for one in configuration.bodies.values()},
     )
 
 

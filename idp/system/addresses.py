@@ -46,6 +46,11 @@ def logout_url(issuer: str) -> str:
     return f"{issuer}/saml/logout"
 
 
+def body_logout_url(issuer: str, place: str) -> str:
+    """The address to which identity providers send the browser with a LogoutRequest for a public body."""
+    return f"{logout_url(issuer)}/bodies/{place}"
+
+
 def logout_soap_url(issuer: str) -> str:
     """The address at which identity providers say over SOAP that a session ended."""
     return f"{issuer}/saml/logout/soap"

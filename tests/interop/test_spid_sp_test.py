@@ -7,22 +7,29 @@ reason here, and every other passes.
 import base64
 import json
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from idp.keys.file import create_saml_key, load_signer
+from idp.keys.kinds import SAML_LIFE
+from idp.protocols.saml.bodies import PublishedBodies
+from policies.load import load
 from tests.idp.staging import Clock, opened
 from tests.idp.web.shared_stage import SharedStage
 from tests.idp.web.visitor import DIRECT, Visitor
 from tests.interop.peer import VENV
 from tests.peers import require_peer
+from tests.policies.load.files import PARTY, PROVIDER, files
 
 pytestmark = pytest.mark.peer
 
 PROGRAM = VENV / "bin" / "spid_sp_test"
 # The identity provider that it plays
 SSO = "https://localhost:8443/samlsso"
+SUBJECT = "urn:oid:1.3.6.1.4.1.25178.1.2.15"
 LEVELS = "SPID has its own levels, SpidL1 to SpidL3; ours are those of eIDAS, and a registration maps others."
 CONTACT = "A contact of type `other` with a VAT number or an IPA code is an extension of SPID (its notice 29)."
 ISSUER = (
@@ -108,3 +115,28 @@ def test_it_notices_a_request_that_was_changed_and_metadata_of_another_signer(se
     foreign.write_bytes(sent.metadata.read_bytes().replace(b"<md:NameIDFormat>", b"<md:NameIDFormat> ", 1))
     spoilt, _ = failures(foreign, changed, tmp_path / "report.json")
     assert sum("signature" in one.lower() for one in spoilt if one not in ITALYS) >= 2, spoilt
+
+
+def test_a_public_body_for_which_we_stand_passes_as_an_aggregated_one(tmp_path: Path) -> None:
+    """All of its checks of metadata: the profile of a full aggregator of public services (notice 19)."""
+    require_peer("spid-sp-test", present=PROGRAM.exists())
+    create_saml_key(tmp_path / "saml.pem", "broker.example")
+    provider = PROVIDER.replace('subject = "', 'speaks_for = "bodies"\nsubject = "').replace(SUBJECT, "fiscalNumber")
+    for old, new in (("urn:oid:2.5.4.4", "familyName"), ("urn:oid:2.5.4.7", "address"), (".locality", ".street")):
+        provider = provider.replace(old, new)
+    written = {
+        "providers/demo-ee.toml": provider,
+        "parties/parking.toml": f'body = "a"\n{PARTY}',
+        "bodies/all.toml": '[a]\nname = { en = "Rome", it = "Roma" }\nurl = "https://r.example"\nipa_code = "c_h501"\n',
+        "aggregator.toml": 'scheme = "spid"\ncompany = "Us"\nemail = "eid@lazio.example"\nvat_number = "IT01234567890"\n',
+    }
+    configuration = load(files(**written))
+    published = PublishedBodies("https://broker.example", configuration, load_signer(tmp_path / "saml.pem"), None)
+    (tmp_path / "body.xml").write_bytes(published.one("a", int(time.time()), SAML_LIFE))
+    found = ["--metadata-url", f"file://{tmp_path / 'body.xml'}", "--profile", "spid-sp-ag-public-full"]
+    told = ["--exit-zero", "-d", "CRITICAL", "-rf", "json", "-o", str(tmp_path / "report.json")]
+    subprocess.run([str(PROGRAM), *found, *told], cwd=tmp_path, capture_output=True, check=True)
+    (kind,) = json.loads((tmp_path / "report.json").read_bytes())["test"]["sp"].values()
+    results = [one for checks in kind.values() for one in checks]
+    assert [one["test"] for one in results if one["result"] == "failure"] == []
+    assert len(results) >= LEAST

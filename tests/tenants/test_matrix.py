@@ -41,6 +41,8 @@ CITY_ROWS: Rows = {
     ("GET", "/saml/logout"): SAME,
     ("POST", "/saml/logout"): SAME,
     ("POST", "/saml/logout/soap"): SAME,
+    ("GET", "/saml/logout/bodies/{place:path}"): SAME,
+    ("POST", "/saml/logout/bodies/{place:path}"): SAME,
     ("GET", "/saml/idp/logout"): SAME,
     ("POST", "/saml/idp/logout"): SAME,
     ("POST", "/saml/idp/logout/confirm"): SAME,

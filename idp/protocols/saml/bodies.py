@@ -1,7 +1,7 @@
 """The metadata of the public bodies for which we stand: each one's own, and one document of all, signed by our key.
 
-What all bodies have in common is our own metadata as a service provider, but for the end of sessions: a logout would name
-us, and the provider knows the body. Of a service's attributes each entity asks for what its purposes need.
+What all bodies have in common is our own metadata as a service provider. Of a service's attributes each entity asks for
+what its purposes need.
 """
 
 import gzip
@@ -21,10 +21,11 @@ from connectors.signatures.key_ring import Ring
 from connectors.signatures.parse import Element
 from connectors.signatures.signer import DecryptionKeys, Signers
 from connectors.signatures.xmlsign import sign_enveloped
+from connectors.wire.names import POST, REDIRECT, TRANSIENT
 from idp.keys.kinds import SAML_LIFE
 from idp.login.bodies import body_entity_id
 from idp.protocols.cached_metadata import Published
-from idp.system.addresses import acs_url, artifact_url, bodies_url
+from idp.system.addresses import acs_url, artifact_url, bodies_url, body_logout_url
 from policies.bodies import Body
 from policies.errors import BrokerError, Problem
 from policies.load import Configuration
@@ -119,6 +120,9 @@ class PublishedBodies:
             valid_until=now + valid_for,
             encryption=self._encryption.at(now).certificate if self._encryption else b"",
             artifact_url=artifact_url(self._issuer) if any(one.saml.fetched for one in self._sources) else "",
+            logout=dict.fromkeys((REDIRECT, POST), ""),
+            # An attribute identifies, the same for each body
+            name_id_formats=(TRANSIENT,),
         )
 
     def _element(self, body: Body, ours: Element) -> Element:
@@ -126,7 +130,8 @@ class PublishedBodies:
             BodyService(party.attribute_service, party.title, self._attributes(party))
             for party in sorted(self._parties.get(body.body_id, ()), key=lambda one: one.attribute_service)
         ]
-        entity = BodyEntity(body_entity_id(self._issuer, body), body, tuple(one for one in services if one.attributes))
+        named, asking = body_entity_id(self._issuer, body), tuple(one for one in services if one.attributes)
+        entity = BodyEntity(named, body, asking, body_logout_url(self._issuer, body.place))
         return body_element(entity, ours, self._configuration.aggregator)
 
     def _attributes(self, party: RelyingParty) -> tuple[str, ...]:

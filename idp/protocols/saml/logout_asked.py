@@ -43,6 +43,8 @@ class Owed:
     relay_state: str = field(repr=False)
     known: bool = True
     to: str = field(default="", repr=False)
+    # the public body that the provider wrote to; "" where it wrote to us
+    speaks_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ metadata says, over SOAP on the same connection. A request has one use.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from connectors.addresses import FetchError, judged_url
 from connectors.connector import Connector, Inbound, Redirect
@@ -18,13 +19,13 @@ from connectors.wire.names import REDIRECT
 from idp.ports import Commits
 from idp.protocols.oidc.logouts import Logouts, Outcome, SignedOut
 from idp.protocols.saml.logout_asked import Owed, status_of, use_of, use_once, used
-from idp.system.addresses import entity_id, logout_soap_url, logout_url
-from policies.errors import AssertionRejected, PeerUnavailable
+from idp.system.addresses import body_logout_url, entity_id, logout_soap_url, logout_url
+from policies.errors import AssertionRejected, NotFound, PeerUnavailable
 from policies.parties import IdentityProvider, ProviderId, Tenant
 
 
 class UpstreamLogouts:
-    """One tenant's."""
+    """One tenant's. `bodies` has the entity id of each public body by its place."""
 
     def __init__(
         self,
@@ -36,19 +37,25 @@ class UpstreamLogouts:
         signer: Signers,
         logouts: Logouts,
         commits: Commits,
+        bodies: Mapping[str, str],
     ) -> None:
+        self._issuer, self._bodies = issuer, bodies
         self._tenant, self._signer, self._logouts, self._commits = tenant, signer, logouts, commits
         self._entity_id = entity_id(issuer)
         self._here = {"redirect": logout_url(issuer), "post": logout_url(issuer), "soap": logout_soap_url(issuer)}
         self._providers, self._connectors = providers, connectors
 
-    def end(self, inbound: Inbound, now: int) -> tuple[tuple[SignedOut, ...], Owed | None]:
+    def end(self, inbound: Inbound, now: int, place: str = "") -> tuple[tuple[SignedOut, ...], Owed | None]:
         """Judge a request, and end what it names. What became of each service, and the answer that its sender waits for.
 
-        Raises `ServiceRequestRefused`, `PeerUnavailable` where nobody knows a federation's keys now, `StoreUnavailable`.
+        `place` is that of the public body to which the browser brought it. Raises `NotFound` for a body that is none,
+        `ServiceRequestRefused`, `PeerUnavailable` where nobody knows a federation's keys now, `StoreUnavailable`.
         """
+        if place and place not in self._bodies:
+            raise NotFound("none of the public bodies for which we stand")
+        here = body_logout_url(self._issuer, place) if place else self._here[inbound.binding]
         try:
-            provider, heard = self._heard(inbound, now)
+            provider, heard = self._heard(inbound, here, now)
             request = heard.request
             # It lies in the browser's history: who brings it again ends no later sign-in
             if self._logouts.sessions.stored.taken(use_of(request)):
@@ -61,7 +68,8 @@ class UpstreamLogouts:
         use_once(self._commits, self._tenant, request, provider.provider_id)
         if request.asynchronous:
             return told, None
-        return told, Owed(provider.provider_id, request.request_id, heard.relay_state, to=_answers_at(heard))
+        owed = Owed(provider.provider_id, request.request_id, heard.relay_state, to=_answers_at(heard))
+        return told, replace(owed, speaks_as=self._bodies.get(place, ""))
 
     def way_back(self, owed: Owed, outcomes: Iterable[Outcome], now: int) -> Redirect | None:
         """The browser's way back, with our answer; None where the provider takes it by another way.
@@ -71,7 +79,7 @@ class UpstreamLogouts:
         if not owed.to:
             return None
         answered = owed.request_id, status_of(outcomes), owed.relay_state, self._signer.at(now), now
-        return Redirect(response_by_redirect(self._entity_id, owed.to, *answered))
+        return Redirect(response_by_redirect(owed.speaks_as or self._entity_id, owed.to, *answered))
 
     def over_soap(self, inbound: Inbound, now: int) -> bytes:
         """Do what a provider's server asks for. The envelope of our answer, b"" where nobody waits for one."""
@@ -81,14 +89,14 @@ class UpstreamLogouts:
         status = status_of(one.outcome for one in told)
         return response_over_soap(self._entity_id, owed.request_id, status, self._signer.at(now), now)
 
-    def _heard(self, inbound: Inbound, now: int) -> tuple[IdentityProvider, HeardLogout]:
+    def _heard(self, inbound: Inbound, here: str, now: int) -> tuple[IdentityProvider, HeardLogout]:
         """The request, and whoever it is of: of two federations that know the entity, the first by whose keys it holds."""
         refusal: AssertionRejected | PeerUnavailable | None = None
         for provider in known_as(self._providers, unverified_issuer(inbound)):
             connector = self._connectors.get(provider.provider_id)
             if provider.protocol == "saml" and isinstance(connector, HearsLogout):
                 try:
-                    return provider, connector.logged_out(inbound, self._here[inbound.binding], now)
+                    return provider, connector.logged_out(inbound, here, now)
                 except (AssertionRejected, PeerUnavailable) as error:
                     refusal = refusal or error
         raise refusal or ServiceRequestRefused(

@@ -2,6 +2,7 @@
 
 GET, POST /saml/logout     the browser brings a signed LogoutRequest, and goes back with our answer
 POST /saml/logout/soap     the provider's server says it
+GET, POST /saml/logout/bodies/{place}     the first, of a session that began in the name of a public body
 """
 
 from fastapi import Request
@@ -36,7 +37,8 @@ def routes(site: CitySite) -> list[PageRoute]:
         except BrokerError as error:
             return fault(site, request, error)
 
-    return [PageRoute(PATH, said, "GET", "POST"), PageRoute(SOAP_PATH, told, "POST")]
+    browsers = [PageRoute(path, said, "GET", "POST") for path in (PATH, PATH + "/bodies/{place:path}")]
+    return [*browsers, PageRoute(SOAP_PATH, told, "POST")]
 
 
 def _said(site: CitySite, request: Request, inbound: Inbound) -> Response:
@@ -44,7 +46,7 @@ def _said(site: CitySite, request: Request, inbound: Inbound) -> Response:
     if inbound.binding == "redirect" and "Signature" not in names(inbound.raw):
         return question(site, request, ())
     with counted(site, request):
-        told, owed = site.upstream_logouts.end(inbound, site.clock())
+        told, owed = site.upstream_logouts.end(inbound, site.clock(), request.path_params.get("place", ""))
     asker = Asker(owed.peer if owed is not None else "", owed=owed)
     return ended_page(site, request, told, asker, site.language(request), straight=True)
 

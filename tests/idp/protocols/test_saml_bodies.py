@@ -83,10 +83,11 @@ def test_each_body_is_an_entity_of_its_own_with_our_key_and_address(signer: File
         names = [
             (name.text, name.get("{http://www.w3.org/XML/1998/namespace}lang")) for name in one.iter(md("OrganizationName"))
         ]
-        assert names == [(f"Municipality {number} of Storkhaven & Sons", "en"), (f"Comune <{number}>", "it")]
-    # The service of one body alone, and nobody's logout: that would name us
+        assert names == [(f"Comune <{number}>", "it"), (f"Municipality {number} of Storkhaven & Sons", "en")]
+        logouts = [each.get("Location") for each in one.iter(md("SingleLogoutService"))]
+        assert logouts == [f"{ISSUER}/saml/logout/bodies/{place}c_{number}"] * 2
+    # The service of one body alone
     assert [len(one.findall(f".//{md('AttributeConsumingService')}")) for one in entities] == [1, 0, 0]
-    assert root.find(f".//{md('SingleLogoutService')}") is None
 
 
 ITALY = {

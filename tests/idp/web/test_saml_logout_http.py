@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from copy import copy
+from pathlib import Path
 
 import pytest
 from lxml import etree
@@ -353,24 +354,29 @@ def names(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def said(
-    member: Member, known_as: str, way: str = "redirect", signer: Signer | None = None, **changes: object
+    member: Member,
+    known_as: str,
+    way: str = "redirect",
+    signer: Signer | None = None,
+    at: str = UPSTREAM,
+    **changes: object,
 ) -> tuple[Answer, str]:
     """The country's word that a session of its ended, and the ID of its request."""
     stage = member.stage
     assert isinstance(stage, HallStage)
-    here = f"{stage.issuer}{UPSTREAM}{'/soap' if way == 'soap' else ''}"
+    here = f"{stage.issuer}{at}{'/soap' if way == 'soap' else ''}"
     made = {"issuer": stage.country.entity_id, "destination": here, "session_indexes": ("up-1",), **changes}
     root = logout_request_element(request(stage.hall, known_as, **made))
     key = signer or stage.country_signer
     asked = str(root.get("ID"))
     if way == "redirect":
         query = signed_query("SAMLRequest", etree.tostring(root), "x", key, SAML2INT)
-        return member.go("GET", f"{UPSTREAM}?{query}", headers={"sec-fetch-site": "cross-site"}, jar={}), asked
+        return member.go("GET", f"{at}?{query}", headers={"sec-fetch-site": "cross-site"}, jar={}), asked
     octets = sign_enveloped(root, key, place=1, profile=SAML2INT)
     if way == "soap":
         return member.go("POST", f"{UPSTREAM}/soap", body=in_envelope(octets), headers=SOAP, jar={}), asked
     fields = {"SAMLRequest": base64.b64encode(octets).decode(), "RelayState": "x"}
-    return member.go("POST", UPSTREAM, fields=fields, headers={"sec-fetch-site": "cross-site"}, jar={}), asked
+    return member.go("POST", at, fields=fields, headers={"sec-fetch-site": "cross-site"}, jar={}), asked
 
 
 @pytest.mark.spec("saml.md §5")
@@ -394,6 +400,38 @@ def test_a_session_that_ends_at_an_identity_provider_of_saml_ends_here_for_both_
         heard = answered(member, answer.headers["location"])
     assert (heard.statuses, heard.root.get("InResponseTo")) == (["Success"], asked)
     assert heard.text("saml:Issuer") == f"{stage.issuer}/saml/metadata"
+
+
+@pytest.mark.spec("saml.md §5")
+def test_a_session_of_one_public_body_serves_no_other_and_its_end_is_answered_in_that_body_s_name(
+    member: Member, stage: HallStage, names: list[str], tmp_path: Path
+) -> None:
+    subject = 'subject = "urn:oid:1.3.6.1.4.1.25178.1.2.15"'
+    edits = {
+        "providers/demo-ee.toml": (subject, f'{subject}\nspeaks_for = "bodies"'),
+        **{
+            f"parties/{name}.toml": (f'client_id = "{name}"', f'client_id = "{name}"\nbody = "{body}"')
+            for name, body in (("desk", "rome"), ("library", "milan"))
+        },
+    }
+    bodies = '[rome]\nname.en = "Rome"\nurl = "https://r.example"\n[milan]\nname.en = "Milan"\nurl = "https://m.example"\n'
+    with stage.other_broker(tmp_path / "b", edits, {"bodies/all.toml": bodies}) as member.port:
+        member.signs_in_for("desk")
+        assert member.asks_for("desk").heading.startswith("Share this with The desk")
+        sent = member.asks_for("library")
+        assert (sent.status, sent.headers["location"].startswith(stage.country_base)) == (303, True), "Milan asks itself"
+        here = f"{UPSTREAM}/bodies/rome"
+        for wrong, destination in (
+            (UPSTREAM, here),
+            (here, UPSTREAM),
+            (f"{UPSTREAM}/bodies/paris", f"{UPSTREAM}/bodies/paris"),
+        ):
+            refused, _ = said(member, names[0], at=wrong, destination=f"{stage.issuer}{destination}")
+            assert (refused.status // 100, living(stage)) == (4, 1)
+        ended, asked = said(member, names[0], at=here)
+        heard = answered(member, ended.headers["location"])
+        assert (heard.statuses, heard.root.get("InResponseTo"), living(stage)) == (["Success"], asked, 0)
+        assert heard.text("saml:Issuer") == f"{stage.issuer}/saml/bodies/rome"
 
 
 @pytest.mark.spec("security.md §2.4 SLO forgery")
