@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from connectors.signatures.parse import Element, attributes
-from connectors.wire.names import SOAP, md, saml
+from connectors.wire.names import DISCOVERY, DISCOVERY_RESPONSE, SOAP, md, saml
 
 SHIBMD = "urn:mace:shibboleth:metadata:1.0"
 MDATTR = "urn:oasis:names:tc:SAML:metadata:attribute"
@@ -65,3 +65,14 @@ def logout_services_of(role: Element) -> Mapping[str, LogoutService]:
         if url := said.get("Location", ""):
             found.setdefault(said.get("Binding", ""), LogoutService(url, said.get("ResponseLocation") or url))
     return found
+
+
+def discovery_responses_of(role: Element) -> tuple[str, ...]:
+    """The addresses of the DiscoveryResponses of a role, the default one first.
+
+    Those of other bindings are none (Identity Provider Discovery Service Protocol §2.5).
+    """
+    found = [attributes(one) for one in role.iterfind(f"{md('Extensions')}/{DISCOVERY_RESPONSE}")]
+    ours = [one for one in found if one.get("Binding") == DISCOVERY and one.get("Location")]
+    ours.sort(key=lambda one: (one.get("isDefault") not in ("true", "1"), one.get("isDefault") in ("false", "0")))
+    return tuple(one["Location"] for one in ours)

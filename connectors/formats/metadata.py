@@ -22,7 +22,18 @@ from connectors.profiles import (
 from connectors.signatures.elements import add_key, child, made
 from connectors.signatures.parse import Element, attributes, parse_metadata
 from connectors.signatures.profile import DS
-from connectors.wire.names import ARTIFACT, MD, PERSISTENT, POST, REDIRECT, SAMLP, TRANSIENT, md
+from connectors.wire.names import (
+    ARTIFACT,
+    DISCOVERY,
+    DISCOVERY_RESPONSE,
+    MD,
+    PERSISTENT,
+    POST,
+    REDIRECT,
+    SAMLP,
+    TRANSIENT,
+    md,
+)
 
 # XML Schema Part 2 §3.3.23: an xs:unsignedShort
 MAX_INDEX = 65535
@@ -174,17 +185,22 @@ def service_provider_element(
     landing_urls: Iterable[str] = (),
     logout: Mapping[str, str] | None = None,
     name_id_formats: Iterable[str] = (PERSISTENT, TRANSIENT),
+    discovery_url: str = "",
 ) -> Element:
     """Our EntityDescriptor, unsigned. A Signature belongs at `SIGNATURE_PLACE`.
 
     `certificates` (DER) are those of the keys that sign, now and soon, `encryption` that of the key to encrypt to, empty
     where none is; `cbc` offers AES-CBC. `artifact_url` is "" where no artifacts come, `landing_urls` are those of answers
-    that nobody asked for, `logout` those of words of logout by binding. `valid_until` is in seconds since the epoch.
+    that nobody asked for, `logout` those of words of logout by binding. `discovery_url` is where a browser comes back from
+    a discovery service, "" if it is sent to none. `valid_until` is in seconds since the epoch.
     """
     named = {"ID": metadata_id, "entityID": entity_id, "validUntil": written(valid_until)}
     root = made(md("EntityDescriptor"), {"md": MD, "ds": DS}, **named)
     signs = {"AuthnRequestsSigned": "true", "WantAssertionsSigned": "true"}
     role = child(root, md("SPSSODescriptor"), **signs, protocolSupportEnumeration=SAMLP)
+    if discovery_url:
+        place = {"Binding": DISCOVERY, "Location": discovery_url, "index": "0"}
+        child(child(role, md("Extensions")), DISCOVERY_RESPONSE, **place)
     for certificate in certificates:
         add_key(role, md("KeyDescriptor"), "signing", certificate)
     if encryption:

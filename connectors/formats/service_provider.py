@@ -8,6 +8,7 @@ from connectors.formats.entity_facts import (
     CERTIFICATION,
     ENTITY_CATEGORY,
     LogoutService,
+    discovery_responses_of,
     entity_attributes_of,
     logout_services_of,
 )
@@ -65,6 +66,8 @@ class ServiceProviderFacts:
     marks: frozenset[str] = frozenset()
     # by binding
     logout: Mapping[str, LogoutService] = field(default_factory=dict)
+    # where a browser may go back from a discovery service, the default one first
+    discovery: tuple[str, ...] = ()
 
     @property
     def every_certificate(self) -> tuple[bytes, ...]:
@@ -110,6 +113,7 @@ def read_service_provider(octets: bytes) -> ServiceProviderFacts:
         paos_urls=_located(service for service in services if service.get("Binding") == PAOS),
         marks=frozenset().union(*(said.get(name, ()) for name in (ENTITY_CATEGORY, CERTIFICATION))),
         logout=logout_services_of(role),
+        discovery=discovery_responses_of(role),
     )
 
 

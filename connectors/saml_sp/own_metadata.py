@@ -27,13 +27,15 @@ def service_provider_metadata(
     logout: Mapping[str, str] | None = None,
     operator: Operator | None = None,
     wanted: Collection[str] = (),
+    discovery_url: str = "",
 ) -> bytes:
     """Our signed EntityDescriptor, valid for `valid_for` seconds from `now` (saml2int MD03: validUntil is always there).
 
     `encryption` is the certificate (DER) of the key to encrypt to, empty where there is none; `cbc` offers AES-CBC.
     `artifact_url` is where artifacts come, "" where none do, `landing_urls` where answers come
-    that nobody asked for, `logout` where words of logout do by binding. `operator` is who runs us, if that is to be said,
-    and `wanted` has the names of all attributes that mean something here.
+    that nobody asked for, `logout` where words of logout do by binding, `discovery_url` where a browser comes back from a
+    discovery service, "" if it is sent to none. `operator` is who runs us, if that is to be said, and `wanted` has the
+    names of all attributes that mean something here.
     """
     element = service_provider_element(
         metadata_id="_" + secrets.token_hex(16),
@@ -46,6 +48,7 @@ def service_provider_metadata(
         artifact_url=artifact_url,
         landing_urls=landing_urls,
         logout=logout,
+        discovery_url=discovery_url,
     )
     if wanted:
         _add_wanted(element[0], operator.shown if operator is not None else entity_id, wanted)

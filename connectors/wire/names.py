@@ -24,6 +24,9 @@ ENTITY = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity"
 EMAIL = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
 UNSPECIFIED = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
 
+# Identity Provider Discovery Service Protocol §2: its namespace and its binding
+DISCOVERY = "urn:oasis:names:tc:SAML:profiles:SSO:idp-discovery-protocol"
+DISCOVERY_RESPONSE = f"{{{DISCOVERY}}}DiscoveryResponse"
 ATTRNAME_URI = "urn:oasis:names:tc:SAML:2.0:attrname-format:uri"
 ATTRNAME_BASIC = "urn:oasis:names:tc:SAML:2.0:attrname-format:basic"
 ATTRNAME_UNSPECIFIED = "urn:oasis:names:tc:SAML:2.0:attrname-format:unspecified"

@@ -63,6 +63,7 @@ from idp.web.routes import (
     artifact,
     backchannel,
     device,
+    discovery,
     landing,
     login,
     logout,
@@ -310,12 +311,11 @@ class Application:
     def _routes(self, site: Site) -> list[BaseRoute]:
         routes: list[BaseRoute] = [*login.routes(site)]
         if isinstance(site, CitySite):
-            routes += landing.routes(site)
+            routes += [*landing.routes(site), *discovery.routes(site), *logout_way.routes(site)]
             # An included router is matched twice
             routes += [*oidc.router(site).routes, *push.router(site).routes, *token_life.router(site).routes]
             routes += [*device.routes(site), *receipt.routes(site), *logout.routes(site), *backchannel.router(site).routes]
             routes += [*artifact.router(site).routes, *saml_logout.routes(site), *saml_logout_upstream.routes(site)]
-            routes += logout_way.routes(site)
         if isinstance(site, CitySite) and site.registrations is not None:
             routes += registration.router(site, site.registrations).routes
         routes += [*records.router(site, lambda: self.vitals.fit).routes, *metadata_query.router(site).routes]

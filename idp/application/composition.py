@@ -127,8 +127,7 @@ def _city(parts: SiteParts) -> CitySite:
     logouts = logouts_of(
         settings, configuration, keys, openid.sessions, parts.store, parts.suspension, parts.watched, saml.services
     )
-    trials = Trials(_openid_parts(parts, role), openid)
-    frontends[TRIAL] = trials
+    trials = frontends[TRIAL] = Trials(_openid_parts(parts, role), openid)
     receipts = Receipts(
         tenant=settings.tenant,
         country=settings.country,
@@ -169,6 +168,7 @@ def _city(parts: SiteParts) -> CitySite:
         logouts=logouts,
         bodies=published_bodies(settings, configuration, keys, parts.clock),
         landings=landings_of(settings, configuration, keys, parts.suspension, parts.commits),
+        discovery=settings.discovery_service,
         service_logouts=asked_by(settings, keys, saml.services, logouts, parts.store),
         visits=visits_of(settings, keys, saml.services, parts.sealer, parts.store, parts.suspension),
         upstream_logouts=upstream_by(settings, configuration, keys, parts.connectors, logouts, parts.store),

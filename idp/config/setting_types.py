@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from policies.load.redirects import fault_of_address
 from policies.load.table import unreadable
 from policies.visible import is_visible
 
@@ -121,6 +122,19 @@ ValkeyAddress = Annotated[
         description='Write valkey://HOST:PORT, or valkeys://HOST:PORT for TLS; "" for none.',
     ),
     AfterValidator(_valkey),
+]
+
+
+def _discovery(value: str) -> str:
+    if value and (fault := fault_of_address(value)):
+        raise ValueError(fault)
+    return value
+
+
+DiscoveryService = Annotated[
+    str,
+    Field(description='Write the https address of the discovery service, without #; "" for none.'),
+    AfterValidator(_discovery),
 ]
 DocumentationUrl = Annotated[
     str, Field(description='Write the https address of the page, without #; "" for none.'), AfterValidator(_documentation)

@@ -108,6 +108,8 @@ class Settings(ProcessSettings):
     metadata_copies: types.KeyFolder = "metadata-copies"
     # the published page of docs/errors.md, for links to `#code`; "" for none: no address is assumed
     documentation_url: types.DocumentationUrl = ""
+    # Where a citizen chooses whom we ask, in place of our own list (the SAML discovery protocol); "" for our own list
+    discovery_service: types.DiscoveryService = ""
     # Whether a change by which more leaves waits for a second person (decision 0033)
     four_eyes: bool = Field(default=False, description="Write true or false.")
     # How many services may register themselves, behind initial access tokens (RFC 7591); 0 for none

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from connectors.connector import Ask
-from connectors.metadata.members import Member, known_as, members_of
+from connectors.metadata.members import Member
 from idp.ledger.leaf import subject_index
 from idp.ledger.record_contents import (
     CANCELLATION,
@@ -20,7 +20,7 @@ from idp.ledger.record_contents import (
 from idp.login.approvals import Approvals
 from idp.login.begun import TermsOfLogins
 from idp.login.bodies import judged_in_the_name
-from idp.login.eligible import Nodes, ask_for, minimum_level, requester, serves
+from idp.login.eligible import Eligible, Nodes, ask_for, minimum_level, requester, serves
 from idp.login.finish import Choice
 from idp.login.role import Choices, Configurations, Reach
 from idp.login.sealing import LoginId
@@ -78,6 +78,7 @@ class CityRole:
     ) -> None:
         self._tenant = tenant
         self.configuration, self._begun = configurations.now, TermsOfLogins(configurations)
+        self.eligible = Eligible(self.configuration.providers, self._begun)
         self._sources = Vouching(nodes, suspension)
         self._issuer = issuer
         self._own_name = own_name
@@ -173,29 +174,23 @@ class CityRole:
         self._suspension.check_party(ClientId(origin.service))
 
     def check_reachable(self, request: ServiceRequest) -> None:
-        """The picker shows a city's citizens what cannot be reached, so a login may begin without any."""
+        """See `Eligible.check`. Who does not answer now is shown on the picker: a login may begin without any that does."""
+        self.eligible.check(request)
 
     def choices(self, request: ServiceRequest, now: int) -> Choices:
         """The identity providers that this request's citizen can choose, each with whether it can be reached now.
 
         A family stands for its `members`, but for those that the request names.
-        The request and its purpose may name countries. A country's node of which nothing valid is known is not there. One
-        that is switched off cannot be reached. Raises `Suspended` where the relying party is.
+        The request and its purpose may name countries, and ask a level. A country's node of which nothing valid is known is
+        not there. One that is switched off cannot be reached. Raises `Suspended` where the relying party is.
         """
         self.check_service(request.origin)
-        purpose = self.registered(request)[1]
-        providers = self.configuration.providers
-        named = [one for name in request.scoping.providers for one in known_as(providers, name) if one.family]
-        known = [one for one in (*providers.values(), *named) if self._begun.alike(one, request)]
-        eligible = [one for one in known if serves(one, request, purpose)]
-        return tuple((one, self._sources.reach(one, now)) for one in eligible if self._sources.is_known(one, now))
+        able = self.eligible.able(request)
+        return tuple((one, self._sources.reach(one, now)) for one in able if self._sources.is_known(one, now))
 
     def members(self, request: ServiceRequest) -> Iterator[Member]:
         """See `idp.login.role.Role`."""
-        providers, purpose = self.configuration.providers, self.registered(request)[1]
-        for family in providers.values():
-            if family.members and serves(family, request, purpose) and self._begun.alike(family, request):
-                yield from members_of(providers, family)
+        return self.eligible.members(request)
 
     def reach(self, provider: IdentityProvider, now: int) -> Reach:
         """See `idp.login.role.Role`."""

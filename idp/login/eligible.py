@@ -1,11 +1,15 @@
 """Which identity providers a request may be about, who knows whether a node can be asked, and who is said to ask."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from connectors.connector import Ask
+from connectors.metadata.members import Member, known_as, members_of
+from idp.login.begun import TermsOfLogins
 from policies.assurance import LevelOfAssurance
 from policies.authentication import Requester, Scoping, ServiceRequest
-from policies.parties import ONLY_TEST, IdentityProvider, RelyingParty
+from policies.errors import AssuranceTooLow
+from policies.parties import ONLY_TEST, IdentityProvider, ProviderId, RelyingParty
 from policies.purposes import Purpose
 
 # The frontend of test logins (`ciconia try`)
@@ -53,6 +57,41 @@ def is_listed(provider: IdentityProvider, scoping: Scoping) -> bool:
 def minimum_level(request: ServiceRequest, purpose: Purpose) -> LevelOfAssurance:
     """The level that both the request and its purpose take."""
     return max(request.minimum_assurance, purpose.minimum_assurance)
+
+
+class Eligible:
+    """The identity providers of one city's requests, and those of them that reach what a request and its purpose ask."""
+
+    def __init__(self, providers: Mapping[ProviderId, IdentityProvider], begun: TermsOfLogins) -> None:
+        self._providers, self._begun = providers, begun
+
+    def able(self, request: ServiceRequest) -> Sequence[IdentityProvider]:
+        """Those whom a request may be about, and whose registration's table has a level that reaches it."""
+        level = minimum_level(request, self._begun.terms(request).terms.purpose)
+        return [one for one in self._served(request) if max(one.assurance.values(), default=0) >= level]
+
+    def check(self, request: ServiceRequest) -> None:
+        """Raises `AssuranceTooLow` where all of them stay below it: nobody signs in for nothing."""
+        if self._served(request) and not self.able(request):
+            raise AssuranceTooLow(
+                "assurance_unreachable", "no identity provider here has a level that reaches what is asked"
+            )
+
+    def leaves_out(self, request: ServiceRequest) -> bool:
+        """Whether some may not be chosen for their level alone."""
+        return len(self.able(request)) < len(self._served(request))
+
+    def members(self, request: ServiceRequest) -> Iterator[Member]:
+        """Those of the families among them."""
+        for family in self.able(request):
+            if family.members:
+                yield from members_of(self._providers, family)
+
+    def _served(self, request: ServiceRequest) -> Sequence[IdentityProvider]:
+        providers, purpose = self._providers, self._begun.terms(request).terms.purpose
+        named = [one for name in request.scoping.providers for one in known_as(providers, name) if one.family]
+        known = [one for one in (*providers.values(), *named) if self._begun.alike(one, request)]
+        return [one for one in known if serves(one, request, purpose)]
 
 
 def ask_for(login: str, request: ServiceRequest, party: RelyingParty, purpose: Purpose, said: Requester) -> Ask:

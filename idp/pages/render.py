@@ -83,7 +83,7 @@ class Pages:
         named.sort(key=lambda each: not each[1].remembered)
         for _, choice in named:
             _own(choice.url)
-        _own(view.cancel)
+        _own(view.leave or view.cancel)
         if view.address:
             _own(view.address)
         one_country = not view.sought and len(named) > 1 and len({choice.country for _, choice in named}) == 1

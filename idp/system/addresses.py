@@ -66,6 +66,11 @@ def artifact_url(issuer: str) -> str:
     return f"{issuer}/saml/acs/artifact"
 
 
+def discovered_url(issuer: str) -> str:
+    """The address to which a discovery service sends the browser back."""
+    return f"{issuer}/saml/discovered"
+
+
 def landing_url(issuer: str, provider_id: str) -> str:
     """The address to which one provider sends answers that nobody asked for."""
     return f"{issuer}/saml/landing/{provider_id}"

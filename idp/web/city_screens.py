@@ -47,16 +47,18 @@ class CityScreens:
         """Whether the service or its purpose names countries, or the service identity providers."""
         return bool(request.country or request.scoping.providers or self._role.registered(request)[1].countries)
 
+    def leaves_out(self, request: ServiceRequest) -> bool:
+        """Whether some are not sure enough for this sign-in."""
+        return self._role.eligible.leaves_out(request)
+
     def only(self, request: ServiceRequest, choices: Choices) -> ProviderId | None:
-        """The one country that the service or its purpose names.
+        """The one country that the service or its purpose names, or the one that is sure enough for them.
 
         Nothing else skips the list, and no hint does: a country is never chosen for somebody by what is said of them.
         """
-        return (
-            choices[0][0].provider_id
-            if self.narrowed(request) and len(choices) == 1 and choices[0][1] is Reach.OPEN and not choices[0][0].members
-            else None
-        )
+        if len(choices) != 1 or choices[0][1] is not Reach.OPEN or choices[0][0].members:
+            return None
+        return choices[0][0].provider_id if self.narrowed(request) or self.leaves_out(request) else None
 
     def counted(self, origin: Origin, provider: IdentityProvider | None) -> str:
         """The country that vouches, once it is chosen."""

@@ -39,6 +39,10 @@ class NodeScreens:
         """All of them are of this country."""
         return False
 
+    def leaves_out(self, request: ServiceRequest) -> bool:
+        """Which level a node asks is no matter of the citizen's."""
+        return False
+
     def only(self, request: ServiceRequest, choices: Choices) -> ProviderId | None:
         """The one that can answer."""
         return choices[0][0].provider_id if len(choices) == 1 else None

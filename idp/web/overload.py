@@ -42,7 +42,7 @@ MESSAGES = ("/saml/", "/eidas/acs", "/eidas/sso")
 PROGRAMS = frozenset({"/device/ended", "/device_authorization", "/introspect", "/par", "/revoke", "/token"}) | frozenset(
     ("/userinfo", "/userinfo/receipt", "/saml/artifact")
 )
-STEPS = ("/saml/acs", "/eidas/acs", "/oidc/callback/", "/login/")
+STEPS = ("/saml/acs", "/saml/discovered", "/eidas/acs", "/oidc/callback/", "/login/")
 # The cookies that `idp.web.login_cookies` sets; programs of relying parties send none
 COOKIES = re.compile(rb"__Host-[la]-")
 # A browser says so if a page of another site asks

@@ -34,6 +34,9 @@ class Screens(Protocol):
     def narrowed(self, request: ServiceRequest) -> bool:
         """Whether the service or its purpose names countries."""
 
+    def leaves_out(self, request: ServiceRequest) -> bool:
+        """Whether the list leaves some out that are not sure enough, and says so."""
+
     def only(self, request: ServiceRequest, choices: Choices) -> ProviderId | None:
         """The provider that is asked without a list."""
 

@@ -81,6 +81,8 @@ class Site:
     log_keys: LogKeys = field(kw_only=True)
     # where the codes of errors are explained; "" where the operator names no such page
     documentation: str = field(default="", kw_only=True)
+    # the address of the discovery service at which citizens choose; "" for our own list
+    discovery: str = field(default="", kw_only=True)
     # the sign-ins that services share; None where there are no such services
     sessions: Sessions | None = field(default=None, kw_only=True)
     # what is counted, said of each step, and limited

@@ -22,6 +22,8 @@ _TARGETS_FIX = 'write targets = ["https://library.example/loans"], each sign by 
 MAX_TARGET = 1024
 _METADATA_FIX = "put the service's metadata into metadata/NAME.xml, and name it."
 _FEDERATION_FIX = 'write federation = "research", the id of a file in federations/, or leave it out and pin `metadata`.'
+_DISCOVERY = {"broker": False, "provider": True}
+_RETURNS_FIX = 'write discovery_returns = ["https://service.example/login"], or leave it out.'
 EMAIL = AttributeName("email")
 
 
@@ -36,6 +38,8 @@ def read_saml_service(table: Table, files: Mapping[str, bytes], catalogue: Catal
         unsolicited=table.flag("unsolicited"),
         targets=_targets(table),
         federation=table.text("federation", _FEDERATION_FIX, default=""),
+        discovery_tells=table.choice("discovery", _DISCOVERY, False, required=False),  # noqa: FBT003 - of two words
+        discovery_returns=_returns(table),
     )
     body, attribute_service = read_body_of(table)
     party = RelyingParty(
@@ -87,6 +91,15 @@ def _targets(table: Table) -> tuple[str, ...]:
         if fault or not 0 < len(text) <= MAX_TARGET or not text.isascii() or not text.isprintable():
             fault = fault or f"is no text of 1 to {MAX_TARGET} signs of ASCII."
             table.problem("targets", f"{text!r} {fault}", _TARGETS_FIX, str(index))
+    return found
+
+
+def _returns(table: Table) -> tuple[str, ...]:
+    """Addresses for a service whose metadata has no DiscoveryResponse."""
+    found = table.texts("discovery_returns", _RETURNS_FIX, required="discovery_returns" in table)
+    for index, url in enumerate(found):
+        if fault := fault_of_address(url):
+            table.problem("discovery_returns", fault, _RETURNS_FIX, str(index))
     return found
 
 

@@ -35,3 +35,7 @@ class SamlService:
     targets: tuple[str, ...] = ()
     # the federation whose metadata knows it; "" where its own is pinned in a file, and `metadata` holds it
     federation: str = ""
+    # Whether it hears whom a citizen chose at our discovery service, before anybody signed in
+    discovery_tells: bool = False
+    # where a browser goes back from there, beside the DiscoveryResponses of its metadata
+    discovery_returns: tuple[str, ...] = ()

@@ -10,8 +10,8 @@ from idp.cli import app
 from idp.config.setting_types import Organization
 from idp.config.settings import Settings
 from idp.pages.wording import MOVES
+from idp.web.choosing import REMEMBERED
 from idp.web.login_cookies import STATE, STRICT
-from idp.web.routes.picker import REMEMBERED
 from idp.web.routes.receipt import COOKIE
 from policies.release import Reason
 

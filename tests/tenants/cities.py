@@ -188,7 +188,7 @@ class Town:
         """A login at the picker, and its cookies."""
         picker = self.send(Call("GET", "/authorize", query=self.request()))
         assert picker.status_code == 200, picker.text
-        (action,) = texts(picker, "//form[@method='post']/@action")
+        (action,) = texts(picker, "//form[@class='cancel']/@action")
         return action.split("/")[2], cookies_of(picker)
 
     def asked(self) -> tuple[str, dict[str, str], dict[str, str]]:

@@ -70,6 +70,7 @@ def hold(town: Town) -> Held:
     }
     made = [
         ("", Call("GET", "/login/{login}/countries", parts=of_login, cookies=requested_cookies)),
+        ("", Call("POST", "/login/{login}/countries", of_login, requested_cookies, {"q": "eesti"})),
         ("", Call("GET", "/login/{login}/at/{provider}", {**of_login, "provider": "demo-ee"}, requested_cookies)),
         ("", Call("POST", "/saml/acs", cookies=asked_cookies, form=answer, cross_site=True)),
         ("", Call("POST", "/eidas/acs", cookies=asked_cookies, form=answer, cross_site=True)),
@@ -124,7 +125,13 @@ def calls_of(row: tuple[str, str], held: Held) -> list[Call]:
 
 def free(slot: tuple[str, str]) -> bool:
     """Places where any text stands and nothing is looked up, or where another value is another honest request."""
-    return slot in {("form", "choice"), ("form", "grant_type"), ("form", "client_assertion_type"), ("part", "provider")}
+    return slot in {
+        ("form", "q"),
+        ("form", "choice"),
+        ("form", "grant_type"),
+        ("form", "client_assertion_type"),
+        ("part", "provider"),
+    }
 
 
 def elsewhere(rows: Rows, at: Town, ours: Held, theirs: Held) -> int:

@@ -86,7 +86,7 @@ class NodeTown(Town):
         """A login at the choice among identity providers."""
         picker = self.send(self.asking())
         assert picker.status_code == 200, picker.text
-        (action,) = texts(picker, "//form[@method='post']/@action")
+        (action,) = texts(picker, "//form[@class='cancel']/@action")
         return action.split("/")[2], cookies_of(picker)
 
     def asked(self) -> tuple[str, dict[str, str], dict[str, str]]:

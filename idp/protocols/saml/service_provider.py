@@ -23,7 +23,7 @@ from idp.keys.folder import BrokerKeys
 from idp.keys.kinds import SAML_LIFE, own_encryption
 from idp.keys.tls_clients import fetcher_with_certificate, tls_client_file
 from idp.protocols.cached_metadata import Published
-from idp.system.addresses import acs_url, artifact_url, entity_id, landing_url, logout_soap_url, logout_url
+from idp.system.addresses import acs_url, artifact_url, discovered_url, entity_id, landing_url, logout_soap_url, logout_url
 from policies.deviations import AES_CBC
 from policies.errors import Misconfigured, Problem
 from policies.load import Configuration
@@ -142,6 +142,7 @@ def _metadata(
         logout=logout,
         operator=operator,
         wanted=wanted,
+        discovery_url=discovered_url(settings.issuer) if settings.discovery_service else "",
     )
 
 

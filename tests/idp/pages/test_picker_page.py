@@ -55,7 +55,7 @@ def _full(pages: Pages, language: str = "en", **changes: Any) -> Read:  # any fi
 def test_the_search_is_a_form_of_ours_with_a_label_and_no_script(pages: Pages) -> None:
     page = _full(pages)
     form = page.one("//form[@role='search']")
-    assert (form.get("method"), form.get("action")) == ("get", "/login/L1/countries")
+    assert (form.get("method"), form.get("action")) == ("post", "/login/L1/countries")
     assert page.words("//form[@role='search']/label[@for='q']") == "Search for your country"
     field = page.one("//form[@role='search']//input")
     assert (field.get("name"), field.get("maxlength"), field.get("autocomplete")) == ("q", "100", "off")

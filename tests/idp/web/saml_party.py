@@ -19,7 +19,7 @@ from connectors.signatures.algorithms import ALGORITHMS, RSA_SHA256
 from connectors.signatures.parse import Element
 from connectors.signatures.xmlsign import sign_enveloped
 from connectors.signed_messages import signed_request
-from connectors.wire.names import ARTIFACT, REDIRECT
+from connectors.wire.names import ARTIFACT, DISCOVERY, REDIRECT
 from idp.keys.file import create_saml_key, load_signer
 from tests.idp.web.visitor import Answer, Visitor
 
@@ -70,6 +70,7 @@ class SamlParty:
     entity: str = ENTITY
     acs: str = ACS
     logout: str = ""
+    returns: str = ""
     name: str = "library"
     purpose: str = "resident-parking"
     asked: list[str] = field(default_factory=list)
@@ -101,9 +102,11 @@ class SamlParty:
         artifact = f'<md:AssertionConsumerService Binding="{ARTIFACT}" Location="{ARTIFACTS}" index="1"/>'
         by_artifact = artifact if self.artifacts else ""
         needs = NEEDS.format(self.needs) if self.needs else ""
+        response = f'<d:DiscoveryResponse xmlns:d="{DISCOVERY}" Binding="{DISCOVERY}" Location="{self.returns}" index="1"/>'
+        returns = f"<md:Extensions>{response}</md:Extensions>" if self.returns else ""
         return (
             f'<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="{self.entity}">{needs}'
-            f'<md:SPSSODescriptor AuthnRequestsSigned="true" protocolSupportEnumeration="{NAMES["samlp"]}">{keys}'
+            f'<md:SPSSODescriptor AuthnRequestsSigned="true" protocolSupportEnumeration="{NAMES["samlp"]}">{returns}{keys}'
             f'{self.logout}<md:AssertionConsumerService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" '
             f'Location="{self.acs}" index="0" isDefault="true"/>{by_artifact}{self.wanted}'
             "</md:SPSSODescriptor></md:EntityDescriptor>"

@@ -2,11 +2,13 @@
 
 import base64
 import zlib
+from pathlib import Path
 
 import pytest
 from lxml import etree
 
 from tests.idp.staging import Lines
+from tests.idp.web.saml_party import SamlParty
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import Visitor, login_of, query_of
 
@@ -115,13 +117,36 @@ def test_a_login_that_this_browser_has_not_cannot_choose(visitor: Visitor, stage
         assert stranger.jar == {}
 
 
-def test_a_country_that_cannot_reach_the_level_is_not_asked_and_the_way_back_says_so(visitor: Visitor, logs: Lines) -> None:
-    login = visitor.login(acr_values="http://eidas.europa.eu/LoA/high")
-    refused = visitor.asks(login, "demo-lv")
+def test_a_country_that_cannot_reach_the_level_is_neither_offered_nor_asked(
+    visitor: Visitor, stage: Stage, logs: Lines
+) -> None:
+    straight = visitor.authorize(acr_values="http://eidas.europa.eu/LoA/high")
+    assert (straight.status, straight.headers["location"].startswith(f"{stage.country_base}/sso?")) == (303, True)
+    again = visitor.go("GET", f"/login/{visitor.newest}/countries")
+    assert again.found("//main//nav//span[@class='country']/text()") == ["Estonia"]
+    assert "Only what is sure enough for this sign-in is listed here." in again.text
+    refused = visitor.asks(visitor.newest, "demo-lv")
     assert (refused.status, refused.heading) == (403, "A stronger sign-in is needed")
     assert logs[-1]["check"] == "assurance_unreachable"
     assert refused.back["state"] == "a-state"
-    assert visitor.asks(login).status == 303, "another country may do better"
+
+
+def test_where_no_country_reaches_the_level_the_service_hears_so_before_anybody_signs_in(
+    visitor: Visitor, stage: Stage, tmp_path: Path, logs: Lines
+) -> None:
+    library = SamlParty(tmp_path, stage.issuer, stage.clock)
+    weak: dict[str, tuple[str, ...] | None] = {
+        "providers/demo-ee.toml": ("[attributes]", '[assurance]\n"http://eidas.europa.eu/LoA/low" = "low"\n\n[attributes]'),
+        "providers/demo-lv.toml": ('= "substantial"', '= "low"'),
+    }
+    with stage.other_broker(tmp_path / "b", weak, library.files) as visitor.port:
+        page = visitor.authorize()
+        heard = library.read(library.asks(visitor), stage.application.keys.saml.at(0).certificate)
+    assert (page.status, page.heading) == (403, "A stronger sign-in is needed")
+    assert page.back["error"] == "unmet_authentication_requirements"
+    assert {line["check"] for line in logs if line["event"] == "refused"} == {"assurance_unreachable"}
+    assert heard.statuses == ["Responder", "NoAuthnContext"]
+    assert not [name for name in visitor.jar if name.startswith("__Host-l-")]
 
 
 def test_leaving_at_the_picker_tells_the_service_and_ends_the_login(visitor: Visitor, stage: Stage) -> None:

@@ -10,7 +10,7 @@ from idp.web.login_cookies import STATE, STRICT
 from tests.idp.staging import Lines
 from tests.idp.web.stage import Stage
 from tests.idp.web.test_decisions_refused import FOREIGN
-from tests.idp.web.visitor import Answer, Visitor
+from tests.idp.web.visitor import Answer, Visitor, login_of
 
 GONE = "This sign-in has ended"
 NOT_OURS = "This did not come from our page"
@@ -49,9 +49,9 @@ def _notice(visitor: Visitor) -> str:
 
 def test_every_later_page_speaks_what_was_chosen_whatever_the_browser_says(visitor: Visitor) -> None:
     page = visitor.authorize()
-    login = page.found("//form[@method='post']/@action")[0].split("/")[2]
+    login = login_of(page)
     assert _spoken(visitor.go("GET", _link(page, "et"))) == "et"
-    assert _spoken(visitor.go("GET", f"/login/{login}/countries?q=l")) == "et"
+    assert _spoken(visitor.go("POST", f"/login/{login}/countries", fields={"q": "l"})) == "et"
     assert _spoken(visitor.asks(login, "demo-lv")) == "et", "the page that posts to a country"
     question = visitor.returns(visitor.signs_in(visitor.asked(login)))
     assert _spoken(question) == "et"

@@ -15,12 +15,6 @@ PURPOSE = "purposes/resident-parking.toml"
 HIGH = "http://eidas.europa.eu/LoA/high"
 
 
-def _login(visitor: Visitor) -> str:
-    """The one login of this browser."""
-    (login,) = [name.removeprefix(STATE) for name in visitor.jar if name.startswith(STATE)]
-    return login
-
-
 @pytest.mark.spec("issue 3 item 10")
 def test_a_service_that_names_a_country_sends_straight_there(visitor: Visitor, stage: Stage) -> None:
     answer = visitor.authorize(acr_values="country:EE")
@@ -43,7 +37,7 @@ def test_a_purpose_for_one_country_sends_straight_there(visitor: Visitor, stage:
         answer = visitor.authorize()
         assert answer.status == 303
         assert answer.headers["location"].startswith(f"{stage.country_base}/sso?")
-        assert visitor.asks(_login(visitor), "demo-lv").status == 404, "another country is no address of this login"
+        assert visitor.asks(visitor.newest, "demo-lv").status == 404, "another country is no address of this login"
 
 
 @pytest.mark.spec("issue 3 item 10")

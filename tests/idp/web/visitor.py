@@ -178,6 +178,11 @@ class Visitor(WebBrowser[Stage]):
         assert picker.status == 200, picker.text
         return login_of(picker)
 
+    @property
+    def newest(self) -> str:
+        """The id of the login that this browser began last, whichever page came of it."""
+        return [name.removeprefix("__Host-l-") for name in self.jar if name.startswith("__Host-l-")][-1]
+
     def asks(self, login: str, provider: str = "demo-ee") -> Answer:
         return self.go("GET", f"/login/{login}/at/{provider}")
 
@@ -250,5 +255,5 @@ class Visitor(WebBrowser[Stage]):
 
 def login_of(picker: Answer) -> str:
     """The login's id, from the cancelling form of the picker."""
-    (action,) = picker.found("//form[@method='post']/@action")
+    (action,) = picker.found("//form[@class='cancel']/@action")
     return action.split("/")[2]

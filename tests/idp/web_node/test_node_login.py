@@ -154,7 +154,7 @@ def test_several_providers_that_can_answer_are_a_choice(browser: Browser, *, can
     links = picker.found("//a[contains(@href, '/at/')]/@href")
     assert sorted(link.rpartition("/")[2] for link in links) == ["bank", "national"]
     if cancelling:
-        (action,) = picker.found("//form[@method='post']/@action")
+        (action,) = picker.found("//form[@class='cancel']/@action")
         left = browser.go("POST", action)
         assert left.fields["RelayState"] == "kept"
         assert browser.opened(left).codes == ("Responder", "AuthnFailed", "")

@@ -1,0 +1,139 @@
+"""The list of those whom a citizen may choose, in a login and for a service that asks for the choice alone."""
+
+from collections.abc import Callable, Mapping
+from itertools import islice
+
+from fastapi import Request
+
+from idp.login.role import Choices, Reach
+from idp.pages.languages import LANGUAGES, Language
+from idp.pages.search import matches
+from idp.pages.views import CountryChoice, PickerView
+from idp.web.login_cookies import Cookie
+from idp.web.requests import check_navigation, check_same_origin, form, query
+from idp.web.site import Site
+from policies.authentication import ServiceRequest
+from policies.errors import NotFound, PeerUnavailable, RequestRefused
+from policies.parties import IdentityProvider, ProviderId
+
+REMEMBERED = "__Host-country"
+REMEMBERED_LIFE = 365 * 24 * 3600
+# The longest name of a country in CLDR has 60 characters; the page's own field takes as many as this
+MAX_SOUGHT = 100
+# What is typed, quoted, and a word beside it
+MAX_SEARCH = 2048
+# A list of one needs no search
+MIN_TO_SEARCH = 2
+# Whoever has more to read types more
+MOST_MEMBERS = 50
+
+
+def picker(
+    site: Site,
+    asked: ServiceRequest,
+    language: str,
+    now: int,
+    *,
+    typed: Mapping[str, str],
+    remembered: str,
+    address: str,
+    leave: str = "",
+    to: Callable[[ProviderId], str],
+) -> PickerView:
+    """The list for a request. `typed` are the parameters of the page's own form and links, `to` is where a choice leads.
+
+    `address` is the page's own, "" for one without a search. `leave` is a link that ends it, "" for one whose form does.
+    What this browser `remembered` stands first.
+    """
+    wording, screens = site.wording(language), site.screens
+    choices = site.role.choices(asked, now)
+    sought = typed.get("q", "").strip()
+    found = [
+        one
+        for one in choices
+        if not one[0].members and (not sought or matches(sought, one[0].country, one[0].title.values(), wording.language))
+    ]
+    found += _members(site, asked, sought, wording.language, now)
+    if not sought and remembered and (kept := offered(site, remembered, now, choices)) and kept not in found:
+        found.append(kept)
+    return PickerView(
+        language=language,
+        service=screens.service(asked.origin, language),
+        purpose=screens.purpose(asked, language),
+        countries=tuple(
+            CountryChoice(
+                url=to(one.provider_id),
+                country=one.country,
+                provider=wording.text(one.title),
+                available=reach is Reach.OPEN,
+                suspended=reach is Reach.OFF,
+                # one that does not answer now has no place of its own
+                remembered=reach is Reach.OPEN and one.provider_id == remembered,
+            )
+            for one, reach in found
+        ),
+        leave=leave,
+        address=address,
+        searchable=bool(address) and (len(choices) >= MIN_TO_SEARCH or any(one.members for one, _ in choices)),
+        sought=sought,
+        remembering=typed.get("remember") == "yes",
+        narrowed=screens.narrowed(asked),
+        leaves_out=screens.leaves_out(asked),
+    )
+
+
+def offered(site: Site, provider_id: str, now: int, choices: Choices) -> tuple[IdentityProvider, Reach] | None:
+    """Whoever may be chosen for this request, by their id: one of its `choices`, or a member of a family among them."""
+    for one, reach in choices:
+        if one.provider_id == provider_id and not one.members:
+            return one, reach
+    try:
+        member = site.role.provider(ProviderId(provider_id))
+    except (NotFound, PeerUnavailable):
+        return None
+    families = {one.provider_id for one, _ in choices if one.members}
+    return (member, site.role.reach(member, now)) if member.family in families else None
+
+
+def _members(
+    site: Site, asked: ServiceRequest, sought: str, language: Language, now: int
+) -> list[tuple[IdentityProvider, Reach]]:
+    """The first members of families that somebody looks for."""
+    named = (
+        member.provider_id
+        for member in (site.role.members(asked) if sought else ())
+        if not member.summary.hidden
+        and matches(sought, "", [*member.summary.names.values(), *member.summary.domains], language)
+    )
+    shown = [site.role.provider(provider_id) for provider_id in islice(named, MOST_MEMBERS)]
+    return [(one, site.role.reach(one, now)) for one in shown]
+
+
+def kept_choice(provider: ProviderId | str) -> Cookie:
+    """The cookie of a choice that the citizen asked to keep; "" ends it."""
+    return Cookie(REMEMBERED, provider, REMEMBERED_LIFE if provider else 0, "Lax")
+
+
+async def typed_in(request: Request, issuer: str) -> dict[str, str]:
+    """The parameters of the list's own form and links. What is typed comes in a form: no address ever holds it.
+
+    Whatever else is there is left out: a page of a later version, which serves beside this one, may send it.
+    """
+    check_navigation(request)
+    if request.scope["method"] != "POST":
+        return known(query(request), {"remember", "language"})
+    check_same_origin(request, issuer)
+    found = known(await form(request, MAX_SEARCH), {"q", "remember"})
+    if len(found.get("q", "")) > MAX_SOUGHT:
+        raise RequestRefused("a search that is too long", status=413, code="too_large")
+    return found
+
+
+def known(parameters: Mapping[str, str], names: set[str]) -> dict[str, str]:
+    """Those of these names. Raises `RequestRefused` for a value that no page of ours has."""
+    found = {name: value for name, value in parameters.items() if name in names}
+    if found.get("remember", "yes") not in ("yes", "no"):
+        raise RequestRefused("a query that no page of ours makes")
+    if found.get("language") not in LANGUAGES:
+        found.pop("language", None)
+    return found
