@@ -21,6 +21,7 @@ from idp.cli.metadata.bodies import export
 from idp.cli.metadata.desk import NodeDesk, held_copy, node_desk, reading_engine, recorded_copies
 from idp.cli.metadata.discover import discover
 from idp.cli.metadata.federations import approve_federation, diff_federation, fetch_federation, show_federation
+from idp.cli.metadata.propagation import propagation
 from idp.cli.metadata.report import NOBODY, Fetched, fetch_command, held_told, pending_told, say_pending, say_used
 from idp.cli.metadata.service_lists import service_list
 from idp.cli.options import AsJson, Folder
@@ -42,6 +43,7 @@ metadata = typer.Typer(
 metadata.command("service-list")(service_list)
 metadata.command()(discover)
 metadata.command()(export)
+metadata.command()(propagation)
 PeerNames = Annotated[
     list[str] | None,
     typer.Argument(metavar="[PEER]...", help="Ids of providers, nodes or federations of the configuration; default: all."),
