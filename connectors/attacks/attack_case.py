@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class CaseKind(StrEnum):
@@ -50,6 +50,7 @@ class AttackCase:
 
 # What a hostile case is, its octets, and the check that must refuse it
 Row = tuple[str, bytes, str]
+Make = Callable[[Any], bytes]  # Any: a bench of another kind each
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,12 @@ class CaseBench:
             for what, octets, check in rows:
                 if found := self.otherwise.get(what, check):
                     yield self.refused(family, what, octets, found)
+
+    def tabled(self, families: Mapping[str, Iterable[Mapping[str, Mapping[str, Make]]]]) -> Iterator[AttackCase]:
+        """Every row of tables that are for any signed shape, by families: the check, what it is, and how it is made."""
+        for family, tables in families.items():
+            for check, makes in (row for table in tables for row in table.items()):
+                yield from self.refused_rows({family: ((what, make(self), check) for what, make in makes.items())})
 
     def all_accepted(self, family: str, rows: Mapping[str, bytes]) -> Iterator[AttackCase]:
         """Cases that must be accepted, by what they are."""

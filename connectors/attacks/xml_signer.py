@@ -156,6 +156,7 @@ def transform(algorithm: str, inside: str = "") -> str:
 class Signing:
     """How a Signature is made: what it says, and what is done. URIs are those of XML signature.
 
+    `uri` is that of the Reference, in which `{id}` is the ID of what is signed, and `{rest}` that without its first letter.
     `made_with` is the algorithm that is used where `method` only says so; `secret` is the key of a MAC; `holder` signs in
     place of the party; `salt` is that of PSS in octets, None: as long as the hash.
     """
@@ -221,7 +222,7 @@ def _template(how: Signing, element_id: str, covered: bytes) -> str:
     if how.inclusive:
         inclusive = f'<ec:InclusiveNamespaces xmlns:ec="{EXC_C14N}" PrefixList="{how.inclusive}"/>'
     digest = base64.b64encode(hashlib.new(DIGESTS.get(how.digest, "sha256"), covered).digest()).decode()
-    uri = f"#{element_id}" if how.uri is None else how.uri
+    uri = f"#{element_id}" if how.uri is None else how.uri.format(id=element_id, rest=element_id[1:])
     transforms = "".join(transform(each, inclusive if each == EXC_C14N else "") for each in how.transforms)
     info = (
         f'<ds:SignedInfo><ds:CanonicalizationMethod Algorithm="{how.canonicalisation}">{inclusive}'

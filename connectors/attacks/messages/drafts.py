@@ -83,3 +83,7 @@ class MessageBench(CaseBench):
         """A message, signed by its sender; a good one, and as it should be, unless something else is given."""
         drafted = message or self.draft()
         return sign(drafted.xml, drafted.message_id, self.holder, how or self.how)
+
+    def outermost(self, how: Signing) -> bytes:
+        """A good message, signed so."""
+        return self.signed(how=how)

@@ -49,6 +49,8 @@ METADATA = "metadata.xml"
 ENCRYPTED = "urn:oasis:names:tc:SAML:2.0:nameid-format:encrypted"
 # How a Destination may be wrong
 DESTINATIONS = ("of another", "with a slash", "as the beginning of another", "absent", "empty")
+# Base64 of so many octets has no bits that mean nothing
+OF_384_OCTETS = {"signature-value-respelled": "signature"}
 PinnedKeys = tuple[PinnedKey, ...]
 Judge = Callable[[Inbound], object]
 
@@ -286,8 +288,9 @@ def message_benches(parties: Parties) -> MessageBenches:
     def of_country(name: str, metadata: bytes) -> MessageBench:
         parameter, how, make = "SAMLRequest", Signing(method=RSA_PSS_SHA256), drafts.node_request
         entrance = by_post(name, parameter, node_judge(parties, metadata), of_node, metadata)
+        keys = parties.node, parties.node_next
         return MessageBench(
-            name, entrance, parameter, parties.node, parties.node_next, how, make, parties.stranger, end, now
+            name, entrance, parameter, *keys, how, make, parties.stranger, end, now, otherwise=OF_384_OCTETS
         )
 
     def empty(what: str, judge: Judge, make: Make) -> MessageBench:

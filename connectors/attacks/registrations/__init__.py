@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from connectors.attacks.attack_case import AttackCase, Entrance
 from connectors.attacks.key_holders import KeyHolder, ec_holder, ended, rsa_holder
-from connectors.attacks.messages.parties import new_parties
+from connectors.attacks.messages.parties import OF_384_OCTETS, new_parties
 from connectors.attacks.metadata_text import node, provider
 from connectors.attacks.registrations.aggregates import aggregate_bench, federation_cases
 from connectors.attacks.registrations.connector_setup import registrations
@@ -59,7 +59,9 @@ def _benches(now: int, node_key: KeyHolder, provider_key: KeyHolder, on_curve: K
 
     def bench(of: str, entrance: Entrance, text: Callable[[], str], holder: KeyHolder, method: str) -> MetadataBench:
         how = Signing(method=method, place=0)
-        return MetadataBench(entrance.name, entrance, text, holder, how, strange, on_curve, now, of)
+        # Metadata may be signed as the whole document that it is
+        otherwise = {"whole-document": "", **(OF_384_OCTETS if of == "node" else {})}
+        return MetadataBench(entrance.name, entrance, text, holder, how, strange, on_curve, now, of, otherwise=otherwise)
 
     of_node, of_entity = node_metadata(node_key, now), entity_metadata(provider_key, now)
     return (

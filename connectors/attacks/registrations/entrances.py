@@ -54,6 +54,10 @@ class MetadataBench(CaseBench):
         text = edit(self.text())
         return late(sign(text.encode(), id_of(text), by or self.holder, how or self.how).decode()).encode()
 
+    def outermost(self, how: Signing) -> bytes:
+        """Good metadata, signed so."""
+        return self.signed(how=how)
+
     def at(self, entrance: Entrance) -> "MetadataBench":
         """The same metadata at another entrance."""
         return replace(self, where=entrance.name, entrance=entrance)

@@ -2,17 +2,34 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from connectors.attacks.responses.response_draft import ResponseDraft
 from connectors.attacks.responses.settings import Make, Setting
-from connectors.attacks.xml_signer import Edit, swap, swap_octets
+from connectors.attacks.xml_signer import Edit, Signing, swap, swap_octets
 
 T = TypeVar("T")
+M = TypeVar("M")
+
+
+class SignedShape(Protocol):
+    """Whatever has an outermost Signature: an answer in a setting, a message, metadata."""
+
+    @property
+    def how(self) -> Signing:
+        """The way in which its party signs."""
+
+    def outermost(self, how: Signing, /) -> bytes:
+        """A good one, whose outermost Signature is made so."""
+
+
+ShapeMake = Callable[[SignedShape], bytes]
+ShapeMakes = Mapping[str, ShapeMake]
+ShapeTable = Mapping[str, ShapeMakes]
 Change = Callable[[Setting, ResponseDraft], ResponseDraft]
 
 
-def each(way: Callable[[T], Make], rows: Mapping[str, T]) -> Mapping[str, Make]:
+def each(way: Callable[[T], M], rows: Mapping[str, T]) -> Mapping[str, M]:
     """Rows of what it is, each made in one way."""
     return {what: way(one) for what, one in rows.items()}
 
@@ -52,9 +69,9 @@ def signed(**how: Any) -> Make:  # Any: fields of `Signing`
     return lambda setting: setting.sent(how=replace(setting.how, **how))
 
 
-def outermost(**how: Any) -> Make:  # Any: fields of `Signing`
-    """An answer whose outermost Signature is made in another way."""
-    return lambda setting: setting.outermost(replace(setting.how, **how))
+def outermost(**how: Any) -> ShapeMake:  # Any: fields of `Signing`
+    """Whatever is signed, its outermost Signature made in another way."""
+    return lambda shape: shape.outermost(replace(shape.how, **how))
 
 
 def throughout(**how: Any) -> Make:  # Any: fields of `Signing`
@@ -67,13 +84,13 @@ def throughout(**how: Any) -> Make:  # Any: fields of `Signing`
     return make
 
 
-def finished(edit: Edit) -> Make:
-    """A good answer whose outermost Signature is edited after it was made."""
+def finished(edit: Edit) -> ShapeMake:
+    """A good one whose outermost Signature is edited after it was made."""
     return outermost(finished=edit)
 
 
-def informed(edit: Edit) -> Make:
-    """A good answer whose outermost SignedInfo is edited, and then signed."""
+def informed(edit: Edit) -> ShapeMake:
+    """A good one whose outermost SignedInfo is edited, and then signed."""
     return outermost(info=edit)
 
 

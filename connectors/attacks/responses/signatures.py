@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from connectors.attacks.attack_case import AttackCase
-from connectors.attacks.responses.recipes import finished, outermost, signed
+from connectors.attacks.responses.recipes import ShapeMake, ShapeTable, finished, outermost, signed
 from connectors.attacks.responses.response_draft import ResponseDraft, fresh
 from connectors.attacks.responses.settings import Make, Makes, ResponseWorld, Setting, Table, parsed, refused
 from connectors.attacks.responses.wrapping import another, assertion_of, element
@@ -23,7 +23,7 @@ _DATA = '<evil xmlns="urn:selftest:evil">victim-of-the-selftest</evil>'
 def evil_data(world: ResponseWorld) -> Iterator[AttackCase]:
     """The enveloped transform drops the whole Signature: what stands in it, no signature covers."""
     settings = (*world.plain, world.encrypted, world.eidas)
-    yield from refused(EVIL, settings, _DROPPED)
+    yield from refused(EVIL, settings, DROPPED)
     yield from refused(EVIL, world.plain, {"one_assertion": _EVIL_ASSERTIONS})
     yield from refused(EVIL, (world.encrypted,), {"structure": _EVIL_ASSERTIONS})
     yield from refused(EVIL, (world.eidas,), {"plain_assertion": _EVIL_ASSERTIONS})
@@ -52,7 +52,7 @@ def exclusion(world: ResponseWorld) -> Iterator[AttackCase]:
     two, keys = (world.response, world.assertion), world.keys
     unsigned: Table = {"signature_missing": {"no-signature-cve-2012-5353": Setting.unsigned}}
     yield from refused(EXCLUSION, (*world.plain, world.eidas), unsigned)
-    yield from refused(EXCLUSION, (*world.plain, world.encrypted, world.eidas), _EMPTIED, {"signature_place": _MOVED})
+    yield from refused(EXCLUSION, (*world.plain, world.encrypted, world.eidas), EMPTIED, {"signature_place": _MOVED})
     renamed = finished(swap(f'xmlns:ds="{DS}"', f'xmlns:ds="{DS.rstrip("#")}"'))
     yield from refused(
         EXCLUSION,
@@ -80,11 +80,11 @@ def exclusion(world: ResponseWorld) -> Iterator[AttackCase]:
     yield from refused(EXCLUSION, (world.eidas,), {"signature_missing": failure})
 
 
-def _with(xml: str) -> Make:
+def _with(xml: str) -> ShapeMake:
     return finished(before(_END, xml))
 
 
-_DROPPED: Table = {
+DROPPED: ShapeTable = {
     "signature_shape": {
         "object": _with(f"<ds:Object>{_DATA}</ds:Object>"),
         "foreign-element": _with(_DATA),
@@ -228,7 +228,7 @@ def _moved(*, up: bool) -> Make:
     return make
 
 
-_EMPTIED: Table = {
+EMPTIED: ShapeTable = {
     "signature_shape": {
         "empty-signature": finished(lambda text: text[: text.index(">") + 1] + _END),
         "no-signature-value": finished(without("ds:SignatureValue")),

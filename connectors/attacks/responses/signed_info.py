@@ -4,12 +4,11 @@ All of it is signed by the genuine key, and says what was done: the form alone r
 """
 
 import base64
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 
 from connectors.attacks.attack_case import AttackCase
-from connectors.attacks.responses.recipes import each, finished, informed, outermost
-from connectors.attacks.responses.settings import Make, Makes, ResponseWorld, Setting, Table, refused
+from connectors.attacks.responses.recipes import ShapeMake, ShapeMakes, ShapeTable, each, finished, informed, outermost
+from connectors.attacks.responses.settings import ResponseWorld, refused
 from connectors.attacks.xml_signer import C14N, Edit, after, before, instead, part, swap, transform, value, without
 from connectors.signatures.profile import DS, ENVELOPED, EXC_C14N, SHA256_URI
 
@@ -51,8 +50,21 @@ def transforms(world: ResponseWorld) -> Iterator[AttackCase]:
 
 def external(world: ResponseWorld) -> Iterator[AttackCase]:
     """A Reference that leaves its place: to a file, to a server inside of our network, to another part of the message."""
-    elsewhere = each(lambda uri: outermost(uri=uri), _ELSEWHERE)
-    yield from refused(EXTERNAL, (*world.plain, world.encrypted, world.eidas), {"reference": {**elsewhere, **_INSIDE}})
+    yield from refused(EXTERNAL, (*world.plain, world.encrypted, world.eidas), {"reference": _references()})
+
+
+def _references() -> ShapeMakes:
+    return {**each(lambda uri: outermost(uri=uri), _ELSEWHERE), **_INSIDE}
+
+
+def tables_of_any_shape() -> Mapping[str, tuple[ShapeTable, ...]]:
+    """The tables of this module by their families, for whatever else is signed."""
+    return {
+        DIGEST: (_SPLIT, _VALUES, _WRONG, _CANONICALISATIONS),
+        REFERENCES: (_SEVERAL,),
+        TRANSFORMS: ({"transforms": {**_PROGRAMS, **_ORDERS}},),
+        EXTERNAL: ({"reference": _references()},),
+    }
 
 
 def respelled(text: str) -> str:
@@ -68,7 +80,7 @@ def _second_info(text: str) -> str:
     return text.replace(info, info + evil)
 
 
-def _parametrised(name: str) -> Make:
+def _parametrised(name: str) -> ShapeMake:
     def edit(text: str) -> str:
         end = text.index("/>", text.index(f"<ds:{name}"))
         return f"{text[:end]}><ds:X/></ds:{name}>{text[end + 2 :]}"
@@ -77,14 +89,14 @@ def _parametrised(name: str) -> Make:
 
 
 # Texts that readers put together differently; a canonical form drops the comment, so the signature holds
-_SPLIT: Table = {
+_SPLIT: ShapeTable = {
     "comment": {"digest-value-comment-cve-2025-29775": finished(before(_DIGEST_END, "<!-- AAAA -->"))},
     "cdata": {"digest-value-in-cdata": informed(value(_DIGEST, lambda text: f"<![CDATA[{text}]]>"))},
     "digest_value": {"digest-value-element": informed(before(_DIGEST_END, "<ds:X/>"))},
     "signature_shape": {"two-signed-infos-cve-2025-29774": finished(_second_info)},
     "reference": {"two-digest-values": informed(after(_DIGEST_END, f"<ds:DigestValue>AAAA{_DIGEST_END}"))},
 }
-_VALUES: Table = {
+_VALUES: ShapeTable = {
     "digest_value": {
         "digest-value-empty": informed(value(_DIGEST, lambda _: "")),
         "digest-value-without-padding": informed(value(_DIGEST, lambda text: text.rstrip("="))),
@@ -95,7 +107,7 @@ _VALUES: Table = {
 _METHOD = f'<ds:DigestMethod Algorithm="{SHA256_URI}"/>'
 _TRANSFORMS = f"<ds:Transforms>{transform(ENVELOPED)}{transform(EXC_C14N)}</ds:Transforms>"
 _CUT = value(_DIGEST, lambda text: base64.b64encode(base64.b64decode(text)[:20]).decode())
-_WRONG: Table = {
+_WRONG: ShapeTable = {
     "digest": {"digest-of-nothing": outermost(digested=lambda _: b""), "digest-cut-to-20": informed(_CUT)},
     "signature": {"digest-changed-after-signing": finished(_CUT)},
     "digest_algorithm": {
@@ -119,13 +131,13 @@ _WRONG: Table = {
 }
 
 
-def _listing(prefixes: str) -> Make:
+def _listing(prefixes: str) -> ShapeMake:
     """A PrefixList in SignedInfo's own canonicalisation."""
     inner = f'<ec:InclusiveNamespaces xmlns:ec="{EXC_C14N}" PrefixList="{prefixes}"/>'
     return informed(before("</ds:CanonicalizationMethod>", inner))
 
 
-_CANONICALISATIONS: Table = {
+_CANONICALISATIONS: ShapeTable = {
     "canonicalisation_method": {
         "inclusive-canonicalisation": outermost(canonicalisation=C14N),
         "canonicalisation-with-comments": outermost(canonicalisation=f"{EXC_C14N}WithComments"),
@@ -141,7 +153,7 @@ def _to_nothing(own: str) -> str:
     return swap(own.partition('URI="')[2].partition('"')[0], "#other")(own)
 
 
-_SEVERAL: Table = {
+_SEVERAL: ShapeTable = {
     "signed_info": {
         "none": informed(without("ds:Reference")),
         "genuine-last-cve-2026-33487": informed(instead("ds:Reference", lambda own: _to_nothing(own) + own)),
@@ -161,12 +173,12 @@ _STYLESHEET = (
     '<xsl:template match="/"><xsl:copy-of select="document(\'file:///etc/passwd\')"/></xsl:template></xsl:stylesheet>'
 )
 _OF_NOTHING = _third(_XPATH, "<ds:XPath>false()</ds:XPath>")
-_PROGRAMS: Makes = {
+_PROGRAMS: ShapeMakes = {
     "xslt-cve-2022-34716": informed(_third(_XSLT, _STYLESHEET)),
     "xpath-of-nothing": informed(_OF_NOTHING),
     "xpath-with-the-digest-of-nothing": outermost(info=_OF_NOTHING, digested=lambda _: b""),
 }
-_ORDERS: Makes = {
+_ORDERS: ShapeMakes = {
     "enveloped-alone": outermost(transforms=(ENVELOPED,)),
     "the-other-way-round": outermost(transforms=(EXC_C14N, ENVELOPED)),
     "inclusive-canonicalisation": outermost(transforms=(ENVELOPED, C14N)),
@@ -177,6 +189,10 @@ _ORDERS: Makes = {
     "an-attribute-of-a-transform": informed(after("<ds:Transform ", 'Id="_t" ')),
 }
 _ELSEWHERE = {
+    "xpointer-of-its-id": "#xpointer(id('{id}'))",
+    "its-id-percent-encoded": "#%5F{rest}",
+    "its-id-without-a-hash-sign": "{id}",
+    "its-id-behind-another-sign": "x{id}",
     "whole-document": "",
     "fragment-of-nothing": "#",
     "file": "file:///etc/passwd",
@@ -185,27 +201,12 @@ _ELSEWHERE = {
 }
 
 
-def _of_answer(uri: Edit) -> Make:
-    """A URI that is made of the ID which it should be."""
-
-    def make(setting: Setting) -> bytes:
-        answer = setting.good
-        own = answer.response_id if setting.at_response else answer.assertion_id
-        return setting.outermost(replace(setting.how, uri=uri(own)), answer)
-
-    return make
-
-
 def _without_uri(info: str) -> str:
     begin = info.index(' URI="', info.index("<ds:Reference"))
     return info[:begin] + info[info.index('"', begin + 6) + 1 :]
 
 
-_INSIDE: Makes = {
-    "xpointer-of-its-id": _of_answer(lambda own: f"#xpointer(id('{own}'))"),
-    "its-id-percent-encoded": _of_answer(lambda own: f"#%5F{own[1:]}"),
-    "its-id-without-a-hash-sign": _of_answer(lambda own: own),
-    "its-id-behind-another-sign": _of_answer(lambda own: f"x{own}"),
+_INSIDE: ShapeMakes = {
     "with-a-type": informed(after("<ds:Reference ", f'Type="{DS}Object" ')),
     "without-an-address": informed(_without_uri),
 }

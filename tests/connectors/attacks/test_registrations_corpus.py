@@ -20,6 +20,9 @@ from tests.connectors.attacks.corpora import accepted, ends_as_told, holds_in_ev
 NOW = 1_795_600_000
 # What is wrong with a registration is known by its key, and a node that cannot be used by its code
 OF_REGISTRATIONS = {"binding", "assurance", "peer", "certificate", "urn:selftest:address", "country_unavailable"}
+OF_ANY_SHAPE = (
+    *("evil data in the signature", "digest and signed info", "several references", "transforms", "external references"),
+)
 OF_METADATA = {
     *("metadata", "metadata_entity", "metadata_country", "metadata_expired", "metadata_far", "metadata_address"),
     *("metadata_key", "comment", "doctype", "entity", "cdata", "processing_instruction", "encoding", "size", "structure"),
@@ -47,12 +50,15 @@ def test_each_algorithm_has_key_sets_of_every_family(cases: list[AttackCase]) ->
         assert len(accepted(here)) >= 8, alg
 
 
-@pytest.mark.parametrize("entrance", ["node-metadata", "entity-metadata"])
-def test_metadata_has_every_family_at_both_entrances(cases: list[AttackCase], entrance: str) -> None:
+@pytest.mark.parametrize("entrance", ["node-metadata", "entity-metadata", "federation-metadata"])
+def test_metadata_has_every_family_at_each_entrance(cases: list[AttackCase], entrance: str) -> None:
     here = [case for case in cases if case.name.endswith(f"/{entrance}")]
-    families = ("poisoned", "not signed", "another key", "algorithms", "wrapping", "octets", "its end", "what it says")
-    assert {f"metadata: {what}" for what in (*families, "addresses")} == {case.family for case in hostile(here)}
-    assert len(accepted(here)) >= 15
+    of_its_own = {"federation-metadata": {"federation: what it says"}}
+    usual = {f"metadata: {what}" for what in ("its end", "what it says", "addresses")}
+    families = ("poisoned", "not signed", "another key", "algorithms", "wrapping", "octets", *OF_ANY_SHAPE)
+    expected = {f"metadata: {what}" for what in families} | of_its_own.get(entrance, usual)
+    assert expected == {case.family for case in hostile(here)}
+    assert len(accepted(here)) >= (15 if entrance not in of_its_own else 4)
 
 
 def test_registrations_hold_in_every_run(cases: list[AttackCase]) -> None:
