@@ -36,7 +36,7 @@ client; BASE stands for its own origin. If it is empty, the defaults suffice. No
 """,
     Role.PROVIDER: """\
 The third column has the lines that the broker's operator writes into the provider's file, besides its address, metadata and
-attributes.
+attributes; CITY stands for the services' origin, BEHIND for that of the provider behind a proxy.
 """,
     Role.OPENID_PROVIDER: """\
 The third column has the lines that the broker's operator writes into the provider's file, besides `protocol`, issuer,

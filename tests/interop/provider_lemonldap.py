@@ -1,19 +1,22 @@
 """LemonLDAP::NG's portal as an identity provider: its file configuration, and plackup to serve it."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.interop.client_lemonldap import APP, INI, LOCAL, PLACKUP, places
+from tests.interop.instance import Instance
 from tests.interop.programs import Started
-from tests.interop.provider_stage import PERSON, Instance
+from tests.interop.provider_stage import PERSON
 
 LASSO = next(iter(Path("/usr/lib").glob("*/perl5/*/Lasso.pm")), Path("/usr/lib/Lasso.pm"))
 SP = "ciconia"
 BASIC = "urn:oasis:names:tc:SAML:2.0:attrname-format:basic"
 # What its session holds of a person is called so on the wire
 NAMES = {one: one.replace("address.", "") for one in PERSON}
+LANDS = f"/saml/singleSignOn?IDPInitiated=1&spConfKey={SP}&spDest={{url}}&RelayState=parking"
 # Its demonstration backend knows this person
 FIELDS = {"user": "dwho", "password": "dwho"}
 
@@ -67,18 +70,26 @@ def portal(base: str, folder: Path) -> dict[str, object]:
 
 
 def _saml(instance: Instance) -> dict[str, object]:
+    broker = instance.broker_metadata.read_text(encoding="utf-8")
+    if "SOAP alone" in instance.flow.name:
+        broker = re.sub(r"<md:SingleLogoutService [^>]*HTTP-Redirect[^>]*/>", "", broker)
     options = {
         "samlSPMetaDataOptionsCheckSSOMessageSignature": 1,
         "samlSPMetaDataOptionsNameIDFormat": "persistent",
+        "samlSPMetaDataOptionsEnableIDPInitiatedURL": 1,
+        "samlSPMetaDataOptionsCheckSLOMessageSignature": 1,
+        "samlSPMetaDataOptionsSignSLOMessage": 1,
         "samlSPMetaDataOptionsEncryptionMode": "assertion" if "encrypted" in instance.flow.name else "none",
     }
     return {
         "issuerDBSAMLActivation": 1,
+        # Whoever signed in this second is signed in anew
+        "portalForceAuthnInterval": 0,
         # A password is of this level where the portal has no TLS, and one higher where it has
         "samlAuthnContextMapPassword": 1,
         "samlServicePrivateKeySig": instance.key.read_text(encoding="ascii"),
         "samlServicePublicKeySig": instance.certificate.read_text(encoding="ascii"),
-        "samlSPMetaDataXML": {SP: {"samlSPMetaDataXML": instance.broker_metadata.read_text(encoding="utf-8")}},
+        "samlSPMetaDataXML": {SP: {"samlSPMetaDataXML": broker}},
         "samlSPMetaDataOptions": {SP: options},
         "samlSPMetaDataExportedAttributes": {SP: {name: f"1;{name};{BASIC};{name}" for name in NAMES.values()}},
     }

@@ -1,15 +1,55 @@
 """The SAML identity providers of `make interop`: what each is, how it is registered, and which faults are its own."""
 
+from collections.abc import Sequence
+
 from tests.interop import client_lemonldap, provider_lemonldap, provider_samlp, provider_satosa
+from tests.interop.instance import Command
 from tests.interop.peer import HERE, Debian, Fault, Flow, Npm, PyPI
 from tests.interop.programs import in_node, in_python
-from tests.interop.provider_stage import Command, Provider
+from tests.interop.provider_stage import NAMED, Provider
+from tests.interop.provider_tails import (
+    ADDRESS,
+    ANOTHERS,
+    ARTIFACTS,
+    CHAIN,
+    CHECKS,
+    CHECKS_OF_PROXIES,
+    ELSEWHERE,
+    ENDS,
+    ENDS_SOAP,
+    FORCED,
+    LANDS,
+    LANDS_AGAIN,
+    LOWER,
+    NO_CONTEXT,
+    PERSISTENT,
+    REQUESTS,
+    RESOLVED_BY,
+    STRANGER,
+    UNKNOWN,
+    UNSIGNED,
+    USED,
+)
 
 # What an operator writes for a provider that wants it so
 CBC = 'deviations = ["aes_cbc"]'
 POST = 'binding = "post"'
+LANDING = 'landings.parking = "CITY/parking/login"'
+CARDS = (
+    'assurance."urn:oasis:names:tc:SAML:2.0:ac:classes:SmartcardPKI" = "high"',
+    'assurance."urn:oasis:names:tc:SAML:2.0:ac:classes:Password" = "low"',
+)
+BEHIND = ("proxies = 1", "tell_requester = true", 'authorities = ["BEHIND/metadata"]')
+# The checks that refuse an artifact
+FETCHED = {ANOTHERS: "artifact", UNKNOWN: "artifact_status", USED: "answer_fetched"}
+ALL = (FORCED, LANDS, LANDS_AGAIN, ENDS)
+# What a library leaves to the program around it
+LEFT = (ELSEWHERE, ADDRESS)
+MINIMUM = 'authn_context = "minimum"'
 UNSPECIFIED = 'name_id_format = "unspecified"'
 PROGRAMS = HERE / "providers"
+LOOPBACK = 'networks = ["127.0.0.0/8"]'
+ARTIFACT = ('answers = "artifact"', LOOPBACK)
 # What pysaml2's own table of attributes calls them
 OIDS = {
     "family_name": "urn:oid:2.5.4.4",
@@ -20,7 +60,21 @@ OIDS = {
     "address.locality": "urn:oid:2.5.4.7",
     "address.country": "urn:oid:2.5.4.6",
 }
+
+
+def tried(setting: str, *registered: str, tails: Sequence[str], without: Sequence[str] = ()) -> tuple[Flow, ...]:
+    """The flows of one setting: a sign-in, one for each message that somebody has to refuse, and these."""
+    named = ("", *REQUESTS, *CHECKS, *tails)
+    return tuple(Flow(", ".join(filter(None, (setting, one))), registered) for one in named if one not in without)
+
+
 TRIPLE_DES = "content_encryption an algorithm that we do not take"
+
+
+def by_artifact(setting: str, *more: str, without: str = "") -> tuple[Flow, ...]:
+    """The flows of a setting whose answers we fetch."""
+    named = ("", *(one for one in ARTIFACTS if one != without), *more)
+    return tuple(Flow(", ".join(filter(None, (setting, one))), ARTIFACT) for one in named)
 
 
 def python(program: str) -> Command:
@@ -63,28 +117,67 @@ PROVIDERS: tuple[Provider, ...] = (
             (client_lemonldap.PORTAL, client_lemonldap.PLACKUP, provider_lemonldap.LASSO),
         ),
         documented="its page SAML identity provider; the broker's metadata stands in the configuration",
+        says={
+            UNSIGNED: "Could not verify signature of incoming SSO request",
+            STRANGER: "Lasso error code 102: Invalid signature",
+            ELSEWHERE: "Destination",
+            ADDRESS: "might be missing from registered metadata",
+            ENDS: "/ok.png",
+            RESOLVED_BY: "Unable to process artifact request message",
+            **FETCHED,
+        },
+        lands=provider_lemonldap.LANDS,
+        ends="/?logout=1",
         command=provider_lemonldap.command,
         attributes=provider_lemonldap.NAMES,
         metadata="/saml/metadata",
         fields=provider_lemonldap.FIELDS,
         flows=(
-            Flow("both signed: defaults"),
+            *tried("both signed: defaults", LANDING, tails=ALL),
+            Flow(f"both signed: our metadata with SOAP alone, {ENDS_SOAP}"),
+            Flow(f"both signed: persistent, {PERSISTENT}", (NAMED,)),
+            Flow(f"both signed: a class that it lacks, {LOWER}", CARDS),
+            *by_artifact("by artifact, both signed: defaults", RESOLVED_BY),
             Flow("both signed: defaults, asked by POST", (POST,)),
             Flow("response signed, encrypted with aes128-cbc: encryption mode Assertion", (CBC,)),
             Flow("response signed, encrypted with aes128-cbc: the same, asked by POST", (CBC, POST)),
+        ),
+        faults=(
+            Fault(
+                f"both signed: defaults, {ELSEWHERE}",
+                "it answered",
+                "It compares Destination unless it has kept the request, and it has kept each one.",
+                source="/usr/share/perl5/Lemonldap/NG/Portal/Issuer/SAML.pm",
+                line="unless ( $req->data->{_proxiedRequest} ) {",
+            ),
         ),
     ),
     Provider(
         name="pysaml2",
         package=PyPI("pysaml2"),
-        documented="the IdP of its examples; a flow with AES replaces the cipher in its code",
+        says={
+            UNSIGNED: "Request was not signed correctly",
+            STRANGER: "Request was not signed correctly",
+            ELSEWHERE: "not in ['http://pysaml2",
+            ADDRESS: "Failed to find consumer URL",
+            ENDS: "signed out",
+            **FETCHED,
+        },
+        fields={"password": "astrid"},
+        documented="the IdP of its examples; AES replaces the cipher in its code, and our envelope its own",
         command=python("pysaml2_idp.py"),
         attributes=OIDS,
         flows=(
             Flow("assertion signed: sign_assertion, no algorithm"),
             Flow("assertion signed: sign_assertion"),
-            Flow("response signed: sign_response"),
+            *tried("response signed: sign_response", LANDING, tails=(*ALL, ENDS_SOAP)),
+            Flow(f"response signed: persistent, {PERSISTENT}", (NAMED,)),
+            Flow(f"response signed: a class that it lacks, {NO_CONTEXT}", CARDS),
+            Flow("response signed: authn_context minimum", (MINIMUM,)),
             Flow("both signed: asked by POST", (POST,)),
+            Flow("by artifact, response signed: sign_response", ARTIFACT),
+            *by_artifact("by artifact, response signed: sign_response, index 12336", without=UNKNOWN),
+            Flow("by artifact, assertion signed: sign_assertion, index 12336", ARTIFACT),
             Flow("response signed, encrypted with tripledes-cbc: encrypt_assertion", (CBC,)),
             Flow("response signed, encrypted with aes128-cbc: another cipher in its code", (CBC,)),
             Flow("response signed, encrypted with aes256-cbc: another cipher in its code", (CBC,)),
@@ -92,25 +185,60 @@ PROVIDERS: tuple[Provider, ...] = (
         ),
         faults=(
             sha1("assertion signed: sign_assertion, no algorithm"),
+            Fault(
+                f"response signed: sign_response, {ENDS_SOAP}",
+                "saml2.sigver.SignatureError: Failed to verify signature",
+                "It writes a message out of an envelope anew, with other prefixes, before it verifies.",
+                source="saml2/soap.py",
+                line='return ElementTree.tostring(saml_part, encoding="UTF-8")',
+            ),
+            Fault(
+                "by artifact, response signed: sign_response",
+                "artifact_index an artifact of a resolution service that the metadata does not have",
+                "It writes the index of an artifact as two digits of text, so 0 is 12336 to others.",
+                source="saml2/entity.py",
+                line='(f"{endpoint_index:02x}").encode("ascii")',
+            ),
             triple_des("response signed, encrypted with tripledes-cbc: encrypt_assertion"),
         ),
     ),
     Provider(
         name="SATOSA",
         package=PyPI("satosa"),
-        documented="its example of a SAML frontend, a backend that knows one person; AES replaces the cipher in pysaml2",
+        documented="its examples; another backend knows one person; AES replaces the cipher in pysaml2",
+        says={ELSEWHERE: "Unknown error", ADDRESS: "Unknown entity or unsupported bindings"},
+        fields={"password": "astrid"},
         command=provider_satosa.command,
         attributes=OIDS,
         metadata=provider_satosa.METADATA,
         flows=(
             Flow("assertion signed: sign_assertion"),
-            Flow("response signed: sign_response"),
+            *tried("response signed: sign_response", tails=()),
+            *tried(
+                f"both signed: {provider_satosa.CHAIN}, send_requester_id, mirror_force_authn",
+                *BEHIND,
+                tails=(FORCED, CHAIN, *CHECKS_OF_PROXIES),
+                without=(*REQUESTS, *CHECKS),
+            ),
+            Flow(f"both signed: {provider_satosa.CHAIN}, a class that it lacks, {LOWER}", CARDS),
             Flow("both signed: asked by POST", (POST,)),
             Flow("response signed, encrypted with tripledes-cbc: encrypt_assertion", (CBC,)),
             Flow("response signed, encrypted with aes128-cbc: another cipher in pysaml2", (CBC,)),
             Flow("response signed, encrypted with aes256-cbc: and the assertion in it, another cipher in pysaml2", (CBC,)),
         ),
-        faults=(triple_des("response signed, encrypted with tripledes-cbc: encrypt_assertion"),),
+        faults=(
+            *(
+                Fault(
+                    f"response signed: sign_response, {one}",
+                    "it answered",
+                    "It hands a query's signature to nobody, and looks at none.",
+                    source="satosa/frontends/saml2.py",
+                    line='req_info = idp.parse_authn_request(context.request["SAMLRequest"], binding_in)',
+                )
+                for one in (UNSIGNED, STRANGER)
+            ),
+            triple_des("response signed, encrypted with tripledes-cbc: encrypt_assertion"),
+        ),
     ),
     Provider(
         name="djangosaml2idp2",
@@ -157,12 +285,19 @@ PROVIDERS: tuple[Provider, ...] = (
         name="samlify",
         package=Npm("samlify"),
         documented="its guide, Identity provider, with a template of attributes and `encryptThenSign` where it encrypts",
+        fields={"password": "astrid"},
+        says={
+            UNSIGNED: "ERR_MISSING_SIG_ALG",
+            STRANGER: "ERR_FAILED_MESSAGE_SIGNATURE_VERIFICATION",
+            ENDS: "signed out",
+        },
         command=node("samlify_idp.mjs"),
         attributes=OIDS,
         flows=(
             Flow("assertion signed: defaults"),
             Flow("assertion signed: defaults, asked by POST", (POST,)),
-            Flow("both signed: wantMessageSigned"),
+            *tried("both signed: wantMessageSigned", LANDING, tails=ALL, without=LEFT),
+            Flow(f"both signed: a class that it lacks, {LOWER}", CARDS),
             Flow("response signed, encrypted with aes256-cbc: isAssertionEncrypted", (CBC,)),
             Flow("response signed, encrypted with aes128-gcm: dataEncryptionAlgorithm"),
         ),
@@ -171,12 +306,15 @@ PROVIDERS: tuple[Provider, ...] = (
         name="samlp",
         package=Npm("samlp"),
         documented="README, Usage; `signResponse` where it encrypts",
+        fields={"password": "astrid"},
+        says={UNSIGNED: "message MUST be signed", STRANGER: "Signature check errors", ENDS: "/gone"},
         command=provider_samlp.command,
         attributes=provider_samlp.ATTRIBUTES,
         flows=(
             Flow("assertion signed: defaults"),
             Flow("response signed: signResponse, asked by POST", (POST,)),
-            Flow("both signed: signResponse and signAssertion"),
+            *tried("both signed: signResponse and signAssertion", LANDING, tails=ALL, without=LEFT),
+            Flow(f"both signed: a class that it lacks, {LOWER}", CARDS),
             Flow("response signed, encrypted with aes256-gcm: encryptionCert"),
             Flow("response signed, encrypted with aes256-cbc: encryptionAlgorithm", (CBC,)),
         ),

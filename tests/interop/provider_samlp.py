@@ -7,8 +7,9 @@ import shutil
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
+from tests.interop.instance import Instance
 from tests.interop.peer import HERE, NODE_MODULES
-from tests.interop.provider_stage import PASSWORD, Instance
+from tests.interop.provider_stage import PASSWORD
 from tests.interop.samlp_country import PERSON, pem
 
 ATTRIBUTES = {
@@ -36,6 +37,7 @@ def command(instance: Instance) -> tuple[Sequence[str], Mapping[str, str]]:
         "signResponse": not flow.startswith("assertion"),
         "signAssertion": not flow.startswith("response"),
         "signingCert": certificate("signing"),
+        "logoutUrl": instance.broker_url.replace("/acs", "/logout"),
     }
     if "encrypted" in flow:
         to = certificate("encryption")
@@ -46,4 +48,5 @@ def command(instance: Instance) -> tuple[Sequence[str], Mapping[str, str]]:
     says.write_text(json.dumps(options), encoding="utf-8")
     (instance.folder / "node_modules").symlink_to(NODE_MODULES)
     (instance.folder / "samlp_idp.cjs").write_bytes((HERE / "samlp_idp.cjs").read_bytes())
-    return [str(shutil.which("node")), "samlp_idp.cjs"], {"SAYS": str(says), "HOST": str(urlsplit(instance.base).hostname)}
+    host = str(urlsplit(instance.base).hostname)
+    return [str(shutil.which("node")), "samlp_idp.cjs"], {"SAYS": str(says), "HOST": host, "SIGN_IN": "1"}

@@ -3,12 +3,15 @@
 import json
 from collections.abc import Mapping, Sequence
 
+from tests.interop.instance import Instance
 from tests.interop.peer import HERE, VENV
-from tests.interop.provider_stage import Instance
 
 PROGRAMS = HERE / "providers"
 PATHS = f"{HERE / 'localhost'}:{PROGRAMS}"
 FRONTEND = "Saml2IDP"
+# What a flow's name says of the backend: pysaml2's identity provider, or somebody who knows one person
+CHAIN = "in front of pysaml2"
+ALONE: Mapping[str, object] = {"module": "satosa_backend.OnePerson", "name": "person", "config": {}}
 METADATA = f"/{FRONTEND}/proxy.xml"
 # SATOSA's internal names, and what pysaml2's table of attributes calls them
 ATTRIBUTES = {
@@ -32,15 +35,49 @@ def command(instance: Instance) -> tuple[Sequence[str], Mapping[str, str]]:
             "user_id_to_attr": "identifier",
         },
         "frontend.yaml": _frontend(instance),
-        "backend.yaml": {"module": "satosa_backend.OnePerson", "name": "person", "config": {}},
+        "backend.yaml": _backend(instance) if CHAIN in instance.flow.name else ALONE,
     }
     for name, content in files.items():
         (instance.folder / name).write_text(json.dumps(content), encoding="utf-8")
-    words = [str(VENV / "bin" / "gunicorn"), "--bind", f"127.0.0.1:{instance.port}", "satosa_app:app"]
+    words = [str(VENV / "bin" / "python"), "-m", "gunicorn", "--bind", f"127.0.0.1:{instance.port}", "satosa_app:app"]
+    if CHAIN in instance.flow.name:
+        words = [str(VENV / "bin" / "python"), str(PROGRAMS / "satosa_chain.py")]
     return words, {
+        "BEHIND": instance.behind,
         "PYTHONPATH": PATHS,
         "SATOSA_CONFIG": str(instance.folder / "proxy_conf.yaml"),
         "HOME": str(instance.folder),
+    }
+
+
+def _backend(instance: Instance) -> dict[str, object]:
+    """`saml2_backend.yaml.example`, with one identity provider behind it."""
+    post, redirect = (f"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-{one}" for one in ("POST", "Redirect"))
+    sp = {
+        "endpoints": {"assertion_consumer_service": [["<base_url>/<name>/acs/post", post]]},
+        "authn_requests_signed": True,
+        "want_response_signed": True,
+        "allow_unsolicited": False,
+        "signing_algorithm": "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
+        "digest_algorithm": "http://www.w3.org/2001/04/xmlenc#sha256",
+    }
+    return {
+        "module": "satosa.backends.saml2.SAMLBackend",
+        "name": "person",
+        "config": {
+            "mirror_force_authn": True,
+            "send_requester_id": True,
+            "sp_config": {
+                "key_file": str(instance.key),
+                "cert_file": str(instance.certificate),
+                "allow_unknown_attributes": True,
+                "metadata": {"local": ["behind.xml"]},
+                "preferred_binding": {"single_sign_on_service": [redirect]},
+                "entityid": "<base_url>/<name>/proxy_saml2_backend.xml",
+                "accepted_time_diff": 60,
+                "service": {"sp": sp},
+            },
+        },
     }
 
 

@@ -4,31 +4,33 @@ Each provider runs as its documentation has it, in a process of its own, and kno
 broker publishes for it. Its own metadata, as it publishes it, is pinned in the registration.
 """
 
-import base64
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from lxml import etree
 
+from connectors.saml_sp.own_metadata import service_provider_metadata
+from connectors.wire.names import REDIRECT, SOAP
 from idp.config.settings import load_settings
-from idp.demo.browser import Browser, Page
-from idp.demo.loopback import client, send
 from idp.demo.scene import Scene
 from idp.keys.file import FileSigner, create_saml_key
-from idp.keys.folder import SAML_ENCRYPTION, load_keys
+from idp.keys.folder import SAML_ENCRYPTION, BrokerKeys, load_keys
 from idp.keys.kinds import own_encryption
-from idp.protocols.saml.service_provider import METADATA_PATH, saml_metadata
+from idp.system.addresses import acs_url, artifact_url, entity_id, landing_url, logout_soap_url, logout_url
 from policies.deviations import AES_CBC
 from policies.parties import ProviderId
 from tests.interop.client_stage import Failed
+from tests.interop.instance import Command, Instance, started, together
 from tests.interop.peer import Fault, Flow, Package, Role, Session
-from tests.interop.programs import Started, end_of, running, words_of
-from tests.interop.snippet_stage import RELEASED
-from tests.interop.walking import opened, to_the_answer, to_the_country
+from tests.interop.programs import end_of
+from tests.interop.provider_flows import GROUPED, REQUESTER, Walk
+from tests.interop.provider_tails import parted
+from tests.interop.walking import opened
 from tests.ports import free_port
 
 # Whom each provider signs in: what it calls these is its own
@@ -49,77 +51,25 @@ country = "SE"
 namespace = "interop/{name}"
 entity_id = "{entity_id}"
 metadata = "metadata/{name}.xml"
-subject = "{subject}"
+{subject}
+{level}
 {lines}
 
 [attributes]
 {attributes}
-
-[assurance]
-"{level}" = "high"
 """
-# Pages of the provider's own between our request and its answer
-MOST_PAGES = 4
-DS, XENC = "http://www.w3.org/2000/09/xmldsig#", "http://www.w3.org/2001/04/xmlenc#"
-SAML = "urn:oasis:names:tc:SAML:2.0:assertion"
-ANSWER = "//form[.//input[@name='SAMLResponse']]"
-
-
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """One program: what its operator is told of the broker, and gives it. `broker_url` takes its messages."""
-
-    flow: Flow
-    name: str
-    port: int
-    folder: Path
-    broker_entity: str
-    broker_url: str
-
-    @property
-    def base(self) -> str:
-        """Its origin."""
-        return f"http://{self.name}.localhost:{self.port}"
-
-    @property
-    def key(self) -> Path:
-        """Its private key, in PEM."""
-        return self.folder / "key.pem"
-
-    @property
-    def certificate(self) -> Path:
-        """The certificate of that key, in PEM."""
-        return self.folder / "certificate.pem"
-
-    @property
-    def broker_metadata(self) -> Path:
-        """The metadata that the broker publishes for it."""
-        return self.folder / "broker.xml"
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The settings that every program of a provider reads."""
-        return {
-            "BASE": self.base,
-            "PORT": str(self.port),
-            "FLOW": self.flow.name,
-            "KEY": str(self.key),
-            "CERT": str(self.certificate),
-            "BROKER_METADATA": str(self.broker_metadata),
-            "BROKER": self.broker_entity,
-            "BROKER_URL": self.broker_url,
-        }
-
-
-Command = Callable[[Instance], Started]
+VALID_SECONDS = 3600
+# What asks for a NameID that identifies
+NAMED = 'name_id_format = "persistent"'
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
     """A SAML identity provider of others.
 
-    The name of each flow begins with the form of its answers: what is signed, and how it is encrypted. `attributes` are the
-    names on the wire of `PERSON`'s, `fields` what a citizen types on its page.
+    The name of each flow begins with the form of its answers: what is signed, and how it is encrypted; a tail says what is
+    tried in that setting. `attributes` are the names on the wire of `PERSON`'s, `fields` what a citizen types on its page.
+    See `provider_flows.Walk` for `says`, `lands` and `ends`.
     """
 
     name: str
@@ -132,84 +82,28 @@ class Provider:
     metadata: str = "/metadata"
     level: str = PASSWORD
     fields: Mapping[str, str] = field(default_factory=dict)
+    says: Mapping[str, str] = field(default_factory=dict)
+    lands: str = "/unasked?to={url}"
+    ends: str = "/logout?by={by}"
     role: Role = Role.PROVIDER
 
     @contextmanager
     def opened(self, folder: Path) -> Iterator[Session]:
-        """A broker that asks one running provider for each flow; calling what it yields signs a citizen in."""
+        """A broker that asks one running provider for each setting; calling what it yields runs a flow."""
         with ExitStack() as stack:
             stage = stack.enter_context(opened(ProviderStage(folder, self, stack)))
 
             def session(flow: Flow) -> None:
-                if flow.name in stage.refused:
-                    raise Failed(stage.refused[flow.name])
-                instance = stage.instances[flow.name]
+                setting, tail = parted(flow.name)
+                if setting in stage.refused:
+                    raise Failed(stage.refused[setting])
+                instance = stage.instances[setting]
                 try:
-                    self._signs_in(stage, instance)
+                    Walk(stage, instance, self.fields, self.says, self.lands, self.ends)(tail)
                 except Exception as error:
-                    raise Failed(f"{error}\n{end_of(instance.folder / 'log')}") from error
+                    raise Failed(f"{error}\n{end_of(instance.log)}") from error
 
             yield session
-
-    def _signs_in(self, stage: "ProviderStage", instance: Instance) -> None:
-        with Browser() as browser:
-            page = to_the_country(browser, stage, f"{stage.city_base}/parking/login", instance.name)
-            page = self._answering(browser, page)
-            found = form_of(page)
-            if not instance.flow.name.startswith(found):
-                raise Failed(f"its answer is of another form: {found}")
-            question = browser.submit(page, {}, ANSWER)
-            if question.status != 200:
-                raise Failed(f"no question: {words_of(question)}")
-            end = browser.get(to_the_answer(browser, question), origin=stage.issuer, accept="application/json")
-        userinfo = end.json()["userinfo"]
-        if not isinstance(userinfo, dict) or any(userinfo.get(name) != value for name, value in RELEASED.items()):
-            raise Failed("the service did not get what the purpose releases")
-
-    def _answering(self, browser: Browser, page: Page) -> Page:
-        """Through the provider's pages, up to the one that posts its answer."""
-        for _ in range(MOST_PAGES):
-            if page.status != 200:
-                break
-            if page.tree.xpath(f"boolean({ANSWER})"):
-                return page
-            typed = dict(self.fields) if page.tree.xpath("boolean(//input[@type='password'])") else {}
-            form = "//form[.//input[@type='password']]" if typed else "//form"
-            page = browser.submit(page, typed, form)
-        raise Failed(f"no answer: status {page.status} at {page.url.partition('?')[0]}: {words_of(page)}")
-
-
-def form_of(page: Page) -> str:
-    """The signed parts of an answer, and how it is encrypted: the begin of a flow's name."""
-    posted = page.tree.xpath("string(//input[@name='SAMLResponse']/@value)")
-    root = etree.fromstring(base64.b64decode(str(posted)))
-    signed = {
-        "response": root.find(f"{{{DS}}}Signature") is not None,
-        "assertion": root.find(f"{{{SAML}}}Assertion/{{{DS}}}Signature") is not None,
-    }
-    told = [name for name, is_so in signed.items() if is_so]
-    words = "both signed" if len(told) == 2 else f"{told[0]} signed" if told else "nothing signed"
-    method = root.find(f"{{{SAML}}}EncryptedAssertion/{{{XENC}}}EncryptedData/{{{XENC}}}EncryptionMethod")
-    return words if method is None else f"{words}, encrypted with {method.get('Algorithm', '').rpartition('#')[2]}"
-
-
-@contextmanager
-def started(instance: Instance, command: Command, broker_metadata: bytes, path: str) -> Iterator[bytes]:
-    """Run the program with a key of its own, until the caller is done; the metadata that it publishes."""
-    folder = instance.folder
-    folder.mkdir(parents=True)
-    create_saml_key(folder / "whole.pem", f"{instance.name}.localhost")
-    key, mark, certificate = (folder / "whole.pem").read_text(encoding="ascii").partition("-----BEGIN CERTIFICATE")
-    instance.key.write_text(key, encoding="ascii")
-    instance.certificate.write_text(mark + certificate, encoding="ascii")
-    instance.broker_metadata.write_bytes(broker_metadata)
-    words, more = command(instance)
-    with running(words, {**instance.environment, **more}, folder, instance.port):
-        with client() as http:
-            answer = send(http, "GET", f"{instance.base}{path}")
-        if answer.status_code != 200:
-            raise Failed(f"its metadata: status {answer.status_code}\n{end_of(folder / 'log')}")
-        yield answer.content
 
 
 class ProviderStage(Scene):
@@ -226,35 +120,57 @@ class ProviderStage(Scene):
         keys = self.receiving / "keys"
         create_saml_key(keys / SAML_ENCRYPTION, "broker.localhost")
         slug = re.sub("[^a-z0-9]+", "-", self._peer.name.lower()).strip("-")
-        named = [(f"{slug}-{number}", flow) for number, flow in enumerate(self._peer.flows)]
-        for name, flow in named:
+        settings_of = {parted(flow.name)[0]: flow.registered for flow in reversed(self._peer.flows)}
+        named = {f"{slug}-{number}": Flow(*one) for number, one in enumerate(settings_of.items())}
+        (self.receiving / "session_groups.toml").write_text("[city]\n", encoding="utf-8")
+        for name, line in ((GROUPED, 'session_group = "city"'), ("parking", f'requester_id = "{REQUESTER}"')):
+            party = self.receiving / "parties" / f"{name}.toml"
+            party.write_text(f"{line}\n{party.read_text(encoding='utf-8')}", encoding="utf-8")
+        for name, flow in named.items():
             if any(AES_CBC in line for line in flow.registered):
                 create_saml_key(keys / own_encryption(ProviderId(name)).file, "broker.localhost")
         settings = load_settings(self.receiving)
-        published = saml_metadata(settings, load_keys(settings.key_folder, settings.origin))
-        for name, flow in named:
-            octets = published.get(f"{METADATA_PATH}/{name}", published[METADATA_PATH])(int(time.time()))
-            try:
-                self._begin(name, flow, octets)
-            except Exception as error:  # noqa: BLE001 - this flow's failure alone: the others are there
-                self.refused[flow.name] = f"it did not start: {error}"
+        ours = load_keys(settings.key_folder, settings.origin)
+        published, self.refused = together(partial(self._begin, ours=ours), named)
+        for name, metadata in published.items():
+            self._register(name, self.instances[named[name].name], metadata)
 
-    def _begin(self, name: str, flow: Flow, broker_metadata: bytes) -> None:
-        """Register both sides like their operators: each gives the other its metadata."""
-        folder = self.folder / "programs" / name
-        instance = Instance(flow, name, free_port(), folder, f"{self.issuer}/saml/metadata", f"{self.issuer}/saml/acs")
-        begun = started(instance, self._peer.command, broker_metadata, self._peer.metadata)
-        metadata = self._stack.enter_context(begun)
-        entity_id = etree.fromstring(metadata).get("entityID", "")
+    def _published(self, name: str, flow: Flow, keys: BrokerKeys) -> bytes:
+        """Our metadata for this provider. The server that publishes it starts later, when all are registered."""
+        now, cbc = int(time.time()), any(AES_CBC in line for line in flow.registered)
+        ring = keys.own_encryption[ProviderId(name)] if cbc else keys.saml_encryption
+        assert ring is not None
+        return service_provider_metadata(
+            entity_id=entity_id(self.issuer),
+            acs_url=acs_url(self.issuer),
+            signer=keys.saml,
+            now=now,
+            valid_for=VALID_SECONDS,
+            encryption=ring.at(now).certificate,
+            cbc=cbc,
+            artifact_url=artifact_url(self.issuer) if any(line.startswith("answers") for line in flow.registered) else "",
+            landing_urls=[landing_url(self.issuer, name)] if any("landings" in line for line in flow.registered) else (),
+            logout={REDIRECT: logout_url(self.issuer), SOAP: logout_soap_url(self.issuer)},
+        )
+
+    def _begin(self, name: str, flow: Flow, *, ours: BrokerKeys) -> bytes:
+        issuer, folder = self.issuer, self.folder / "programs" / name
+        known = entity_id(issuer), acs_url(issuer), landing_url(issuer, name)
+        instance = self.instances[flow.name] = Instance(flow, name, free_port(), folder, *known, free_port())
+        published = self._published(name, flow, ours)
+        return self._stack.enter_context(started(instance, self._peer.command, published, self._peer.metadata))
+
+    def _register(self, name: str, instance: Instance, metadata: bytes) -> None:
+        flow = instance.flow
+        lines = "\n".join(flow.registered).replace("CITY", self.city_base).replace("BEHIND", instance.behind)
         attributes = "\n".join(f'"{wire}" = "{own}"' for own, wire in self._peer.attributes.items())
         text = REGISTRATION.format(
             name=name,
-            entity_id=entity_id,
-            subject=self._peer.attributes["person_identifier"],
-            lines="\n".join(flow.registered),
+            entity_id=etree.fromstring(metadata).get("entityID", ""),
+            subject="" if NAMED in flow.registered else f'subject = "{self._peer.attributes["person_identifier"]}"',
+            lines=lines,
+            level="" if "assurance." in lines else f'assurance."{self._peer.level}" = "high"',
             attributes=attributes,
-            level=self._peer.level,
         )
         (self.receiving / "providers" / f"{name}.toml").write_text(text, encoding="utf-8")
         (self.receiving / "metadata" / f"{name}.xml").write_bytes(metadata)
-        self.instances[flow.name] = instance

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from idp.demo.browser import Page
+from tests.interop.instance import Instance
 from tests.interop.programs import Started
-from tests.interop.provider_stage import Instance
 from tests.interop.snippet_stage import MODULES, App, apache
 
 SHIBD = Path("/usr/sbin/shibd")

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from idp.demo.browser import Page
+from tests.interop.instance import Instance
 from tests.interop.programs import Started
 from tests.interop.provider_lemonldap import portal, served
-from tests.interop.provider_stage import Instance
 from tests.interop.service_apache import PAIRWISE_ID
 from tests.interop.snippet_stage import RELEASED
 

@@ -3,9 +3,9 @@
 import sys
 
 from tests.interop import client_lemonldap, provider_lemonldap, service_apache, service_lemonldap
+from tests.interop.instance import Command
 from tests.interop.peer import HERE, Debian, Fault, Flow, Npm, PyPI
 from tests.interop.programs import LOCAL, in_node, in_python
-from tests.interop.provider_stage import Command
 from tests.interop.service_stage import (
     AGAIN,
     AUDIENCE,

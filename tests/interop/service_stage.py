@@ -7,40 +7,33 @@ metadata that it publishes itself. Messages that have to be refused are the real
 import base64
 import re
 import time
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
-import structlog
-import xmlsec
 from lxml import etree
 from sqlalchemy import func, select
 from typer.testing import CliRunner
 
-from connectors.connector import Redirect
 from connectors.formats.saml_message import NameIdentifier
 from connectors.logout_messages import logout_request, request_by_browser
-from connectors.profiles import SAML2INT
-from connectors.signatures.parse import Element
-from connectors.signed_messages import signed_request
-from connectors.wire.names import REDIRECT, TRANSIENT
+from connectors.wire.names import REDIRECT, TRANSIENT, saml
 from idp.cli import app
 from idp.config.settings import load_settings
-from idp.demo.browser import REDIRECTS, Browser, Page
-from idp.demo.loopback import client, send
+from idp.demo.browser import Browser, Page
 from idp.demo.scene import Scene
 from idp.keys.file import FileSigner, load_signer
 from idp.keys.folder import load_keys
 from idp.protocols.saml.identity_provider import idp_metadata
 from idp.store import tables
 from idp.system.addresses import idp_entity_id, idp_logout_url, sso_url
-from tests.interop.client_stage import CITIZEN, IT_REFUSES, MOST_FORMS, WE_REFUSE, Failed
+from tests.interop.changed import ANSWER, ASKS, answer_in, by_redirect, refused_here, request_in, stopped, stripped
+from tests.interop.client_stage import CITIZEN, IT_REFUSES, WE_REFUSE, Failed
+from tests.interop.instance import Command, Instance, started, together
 from tests.interop.peer import Fault, Flow, Package, Role, Session
 from tests.interop.programs import end_of, words_of
-from tests.interop.provider_stage import ANSWER, DS, SAML, Command, Instance, started
 from tests.interop.snippet_stage import PURPOSE
 from tests.interop.walking import DECISION, opened
 from tests.ports import free_port
@@ -58,7 +51,6 @@ SIGNS_OUT = "signs out"
 HEARS = "signed out by another"
 GROUPED = 'session_group = "city"'
 LOOPBACK = 'networks = ["127.0.0.0/8"]'
-ASKS = "//form[.//input[@name='SAMLRequest']]"
 TWIN = "-twin"
 VALID_SECONDS = 3600
 _IDENTIFIER = re.compile(r"[a-z2-7]{52}@broker[.]localhost")
@@ -123,16 +115,17 @@ class Service:
                 try:
                     self._signs_in(stage, instance, f"refused{refused}" if refused else "")
                 except Exception as error:
-                    raise Failed(f"{error}\n{end_of(instance.folder / 'log')}") from error
+                    raise Failed(f"{error}\n{end_of(instance.log)}") from error
 
             yield session
 
     def _signs_in(self, stage: "ServiceStage", instance: Instance, refused: str) -> None:
         with ExitStack() as stack:
             browser = stack.enter_context(Browser())
-            asked = asking(browser, f"{instance.base}{self.begin}", stage.issuer)
+            asked = stopped(browser, f"{instance.base}{self.begin}", stage.issuer)
             if refused in CHECKS:
-                _refused_by_us(browser, _changed(asked, instance, refused), CHECKS[refused], stage)
+                url = _changed(asked, instance, refused)
+                refused_here(stage.issuer, CHECKS[refused], lambda: browser.get(url))
                 return
             if refused == AUDIENCE:
                 page = browser.get(_changed(asked, instance, refused), origin=instance.base)
@@ -141,11 +134,10 @@ class Service:
             else:
                 page = browser.get(asked.url, origin=instance.base)
             answer = _decided(browser, page, stage, "refuse" if refused == DECLINED else "approve")
-            changed, log = {}, instance.folder / "log"
+            changed, log = {}, instance.log
             before = log.stat().st_size
             if refused == STRIPPED:
-                posted = answer.tree.xpath("string(//input[@name='SAMLResponse']/@value)")
-                changed = {"SAMLResponse": base64.b64encode(stripped(base64.b64decode(str(posted)), instance.key)).decode()}
+                changed = {"SAMLResponse": base64.b64encode(stripped(answer_in(answer), instance.key)).decode()}
             page = browser.submit(answer, changed, ANSWER)
             if refused == AGAIN:
                 before, browser = log.stat().st_size, stack.enter_context(Browser())
@@ -161,12 +153,11 @@ class Service:
 
     def _hears(self, stage: "ServiceStage", instance: Instance, browser: Browser) -> None:
         """Its twin gets a sign-in of the same session, and ends it by Redirect."""
-        asked = asking(browser, f"{instance.base}{self.begin}", stage.issuer)
+        asked = stopped(browser, f"{instance.base}{self.begin}", stage.issuer)
         page = browser.get(_changed(asked, instance, AUDIENCE), origin=instance.base)
         question = browser.submit(browser.submit(page, {"citizen": CITIZEN}), {})
         answer = browser.submit(question, {"choice": "approve"}, DECISION)
-        posted = base64.b64decode(str(answer.tree.xpath("string(//input[@name='SAMLResponse']/@value)")))
-        index = etree.fromstring(posted).findtext(f".//{{{SAML}}}NameID", "")
+        index = etree.fromstring(answer_in(answer)).findtext(f".//{saml('NameID')}", "")
         issuer = f"{instance.base}{self.metadata}{TWIN}"
         name = NameIdentifier(index, TRANSIENT, "", "")
         request = logout_request(issuer, idp_logout_url(stage.issuer), name, index, int(time.time()))
@@ -221,78 +212,18 @@ def living(stage: Scene) -> int:
         return connection.execute(select(func.count()).select_from(tables.sessions)).scalar_one()
 
 
-def asking(browser: Browser, url: str, issuer: str) -> Page:
-    """The service's request: the page that posts it, or a page of status 0 at the address that has it in its query."""
-    with client() as http:
-        for _ in range(MOST_FORMS + 1):
-            if url.startswith(issuer):
-                return Page(url, 0, "")
-            cookie = browser._cookies(url, cross_site=False)
-            answer = send(http, "GET", url, headers={"cookie": cookie} if cookie else {})
-            browser._keep(url, answer.headers.get_list("set-cookie"))
-            if answer.status_code not in REDIRECTS:
-                page = Page(url, answer.status_code, answer.text)
-                if answer.status_code != 200 or not page.tree.xpath(f"boolean({ASKS})"):
-                    raise Failed(f"no request: status {page.status}: {words_of(page)}")
-                return page
-            url = urljoin(url, answer.headers["location"])
-    raise Failed("no request after so many redirects")
-
-
-def _refused_by_us(browser: Browser, url: str, check: str, stage: Scene) -> None:
-    """Raise `Failed` unless the broker's own page refuses this request, and its log names this check."""
-    with structlog.testing.capture_logs() as lines:
-        page = browser.get(url)
-    found = [line.get("check") for line in lines if line.get("check")]
-    if page.status < 400 or not page.url.startswith(stage.issuer) or found != [check]:
-        raise Failed(f"status {page.status}, refused by {found}: {words_of(page)}")
-
-
 def _changed(asked: Page, instance: Instance, refused: str) -> str:
     """The service's own request by Redirect: without its signature, or changed and then signed with the service's key."""
-    if asked.status:
-        fields = {str(one.get("name")): str(one.get("value", "")) for one in asked.tree.xpath(f"{ASKS}//input[@name]")}
-        octets = base64.b64decode(fields["SAMLRequest"])
-    else:
-        fields = dict(parse_qsl(urlsplit(asked.url).query))
-        octets = zlib.decompress(base64.b64decode(fields["SAMLRequest"]), -zlib.MAX_WBITS)
-    root, relay_state = etree.fromstring(octets), fields.get("RelayState", "")
-    _without_signatures(root)
-    if refused == UNSIGNED:
-        packed = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-        text = base64.b64encode(packed.compress(etree.tostring(root)) + packed.flush()).decode()
-        return f"{instance.broker_url}?{urlencode({'SAMLRequest': text, 'RelayState': relay_state})}"
+    root, relay_state = request_in(asked)
     if refused == ADDRESS:
         root.attrib.pop("AssertionConsumerServiceIndex", "")
         root.set("AssertionConsumerServiceURL", f"{instance.base}/elsewhere")
-    else:
-        for issuer in root.iter(f"{{{SAML}}}Issuer"):
+    elif refused != UNSIGNED:
+        for issuer in root.iter(saml("Issuer")):
             issuer.text = f"{(issuer.text or '').strip()}{TWIN}"
         for policy in root.iter("{*}NameIDPolicy"):
             policy.attrib.pop("SPNameQualifier", "")
-    signer = load_signer(instance.folder / "whole.pem")
-    sent = signed_request(root, instance.broker_url, REDIRECT, relay_state, signer=signer, profile=SAML2INT)
-    assert isinstance(sent, Redirect)
-    return sent.url
-
-
-def _without_signatures(root: Element) -> None:
-    for parent in list(root.iter()):
-        for one in parent.findall(f"{{{DS}}}Signature"):
-            parent.remove(one)
-
-
-def stripped(octets: bytes, key: Path) -> bytes:
-    """An answer as somebody who may read it, and sign nothing, could have written it: decrypted, without any signature."""
-    root = etree.fromstring(octets)
-    for data in root.findall(".//{http://www.w3.org/2001/04/xmlenc#}EncryptedData"):
-        manager = xmlsec.KeysManager()
-        manager.add_key(xmlsec.Key.from_file(str(key), xmlsec.constants.KeyDataFormatPem))
-        xmlsec.EncryptionContext(manager).decrypt(data)
-    for sealed in root.findall(f"{{{SAML}}}EncryptedAssertion"):
-        root.replace(sealed, sealed[0])
-    _without_signatures(root)
-    return etree.tostring(root)
+    return by_redirect(root, instance.broker_url, relay_state, None if refused == UNSIGNED else load_signer(instance.both))
 
 
 def _decided(browser: Browser, picker: Page, stage: Scene, choice: str) -> Page:
@@ -323,21 +254,19 @@ class ServiceStage(Scene):
         ours = idp_metadata(self.issuer, signer, int(time.time()), VALID_SECONDS)
         slug = re.sub("[^a-z0-9]+", "-", self._peer.name.lower()).strip("-")
         flows = {flow.name.partition(", refused")[0]: flow for flow in reversed(self._peer.flows)}
-        for number, (setting, flow) in enumerate(flows.items()):
-            try:
-                self._begin(Flow(setting, flow.registered), f"{slug}-{number}", ours)
-            except Exception as error:  # noqa: BLE001 - this setting's failure alone: the others are there
-                self.refused[setting] = f"it did not start: {error}"
+        named = {f"{slug}-{number}": Flow(name, one.registered) for number, (name, one) in enumerate(flows.items())}
+        published, self.refused = together(partial(self._begin, ours=ours), named)
+        for name, metadata in published.items():
+            entity = str(etree.fromstring(metadata).get("entityID", "")).encode()
+            self._register(name, metadata, named[name].registered)
+            # Somebody else with the same key and addresses: an answer to them differs in its audience alone
+            self._register(name + TWIN, metadata.replace(entity, entity + TWIN.encode(), 1), named[name].registered)
 
-    def _begin(self, flow: Flow, name: str, ours: bytes) -> None:
+    def _begin(self, name: str, flow: Flow, *, ours: bytes) -> bytes:
         folder = self.folder / "programs" / name
         instance = Instance(flow, name, free_port(), folder, idp_entity_id(self.issuer), sso_url(self.issuer))
-        metadata = self._stack.enter_context(started(instance, self._peer.command, ours, self._peer.metadata))
-        entity = str(etree.fromstring(metadata).get("entityID", "")).encode()
-        self._register(name, metadata, flow.registered)
-        # Somebody else with the same key and addresses: an answer to them differs in its audience alone
-        self._register(name + TWIN, metadata.replace(entity, entity + TWIN.encode(), 1), flow.registered)
         self.instances[flow.name] = instance
+        return self._stack.enter_context(started(instance, self._peer.command, ours, self._peer.metadata))
 
     def _register(self, name: str, metadata: bytes, lines: Sequence[str]) -> None:
         file = self.folder / f"{name}.xml"

@@ -17,6 +17,8 @@ from policies.errors import AssertionRejected, RequestRefused
 
 PATH = "/saml/artifact"
 SOAP = "text/xml"
+# The second is that of SOAP 1.2: pysaml2 sends 1.1 under it. No form of a page posts either
+SOAPS = (SOAP, "application/soap+xml")
 # An ArtifactResolve has three kilobytes
 MAX_ENVELOPE = 32 * 1024
 FAULT = 500  # SOAP 1.1 §6.2
@@ -50,7 +52,7 @@ def _resolved(site: CitySite, request: Request, octets: bytes) -> Response:
 
 async def envelope(request: Request) -> bytes:
     """The body, which is SOAP and short."""
-    if (header(request, b"content-type") or "").partition(";")[0].strip().lower() != SOAP:
+    if (header(request, b"content-type") or "").partition(";")[0].strip().lower() not in SOAPS:
         raise RequestRefused("The body is no SOAP.", status=415)
     body = bytearray()
     async for chunk in request.stream():

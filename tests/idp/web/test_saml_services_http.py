@@ -76,7 +76,10 @@ def test_an_answer_by_artifact_is_fetched_by_its_service_over_soap(visitor: Visi
         carried = answered(visitor, library.asks(visitor, asked)).back
         assert carried["RelayState"] == "to the shelf"
         envelope = library.resolves(carried["SAMLart"])
-        first, again = (visitor.go("POST", "/saml/artifact", body=envelope, headers=soap, jar={}) for _ in range(2))
+        first = visitor.go("POST", "/saml/artifact", body=envelope, headers=soap, jar={})
+        # As pysaml2 names an envelope of SOAP 1.1
+        named = {**DIRECT, "content-type": "application/soap+xml"}
+        again = visitor.go("POST", "/saml/artifact", body=envelope, headers=named, jar={})
         stranger = visitor.go("POST", "/saml/artifact", body=b"<a/>", headers=soap, jar={})
         no_soap = visitor.go("POST", "/saml/artifact", body=envelope, headers=DIRECT, jar={})
     assert (first.status, first.headers["content-type"], first.headers["cache-control"]) == (
@@ -88,7 +91,7 @@ def test_an_answer_by_artifact_is_fetched_by_its_service_over_soap(visitor: Visi
     fields = {"SAMLResponse": base64.b64encode(etree.tostring(response)).decode()}
     heard = library.heard(fields, stage.application.keys.saml.at(0).certificate)
     assert f"{stage.issuer}/attributes/age_over_18" in heard.attributes
-    assert "samlp:Response" not in again.text
+    assert (again.status, "samlp:Response" in again.text) == (200, False)
     assert (stranger.status, "faultcode" in stranger.text, no_soap.status) == (500, True, 415)
 
 
