@@ -11,14 +11,13 @@
 The extensions are Italy's: those of SPID (Avviso 19, its schema 2.1) or those of CIE (its technical manual).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 
 from connectors.formats.grammar import written
 from connectors.signatures.elements import child, made
 from connectors.signatures.parse import Element
-from connectors.signatures.profile import DS
 from connectors.wire.names import MD, md
 from policies.bodies import CIE, SPID, Aggregator, Body, Contact
 
@@ -81,16 +80,10 @@ def body_element(entity: BodyEntity, ours: Element, aggregator: Aggregator | Non
     return root
 
 
-def aggregate_element(name: str, document_id: str, entities: Iterable[Element], valid_until: int, cached: int) -> Element:
-    """The EntitiesDescriptor of all, unsigned. `valid_until` in seconds since the epoch, `cached` in seconds."""
+def aggregate_element(name: str, document_id: str, valid_until: int, cached: int) -> Element:
+    """The EntitiesDescriptor of all, without them, unsigned. `valid_until`: seconds since the epoch; `cached`: seconds."""
     times = {"validUntil": written(valid_until), "cacheDuration": f"PT{cached}S"}
-    root = made(md("EntitiesDescriptor"), {"md": MD, "ds": DS}, ID=document_id, Name=name, **times)
-    for entity in entities:
-        # The whole has one end and one signature
-        for attribute in ("ID", "validUntil"):
-            entity.attrib.pop(attribute)
-        root.append(entity)
-    return root
+    return made(md("EntitiesDescriptor"), {"md": MD}, ID=document_id, Name=name, **times)
 
 
 def _translated(parent: Element, name: str, texts: Mapping[str, str]) -> None:

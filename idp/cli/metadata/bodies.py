@@ -43,7 +43,7 @@ def export(
         if revocations.unknown is not None and not revocations.none_yet:
             raise Misconfigured((revocations.unknown,))
         published = PublishedBodies(desk.settings.issuer, desk.configuration, desk.keys.saml, desk.keys.saml_encryption)
-        octets = published.one(body, now, SAML_LIFE) if body else published.all(now, SAML_LIFE)
+        octets = published.one(body, now, SAML_LIFE) if body else b"".join(published.all(now, SAML_LIFE))
         witness = desk.settings.witness_path
     if out is None:
         print(octets.decode())

@@ -65,7 +65,7 @@ def signer(tmp_path_factory: pytest.TempPathFactory) -> FileSigner:
 
 
 def document(signer: FileSigner, count: int = 3, scheme: str = "cie") -> bytes:
-    return PublishedBodies(ISSUER, configuration(count, scheme), signer, None).all(NOW, SAML_LIFE)
+    return b"".join(PublishedBodies(ISSUER, configuration(count, scheme), signer, None).all(NOW, SAML_LIFE))
 
 
 @pytest.mark.spec("SAML Metadata 2.0 §2.3.1")
@@ -140,7 +140,7 @@ def test_it_is_made_once_and_again_when_another_key_is_to_be_known(signer: FileS
     for one in root.iterfind(md("EntityDescriptor")):
         assert set(read_participant(etree.tostring(one)).certificates) == {signer.certificate, other.certificate}
     assert indexed_by(gzip.decompress(made(NOW)), signer) == 2, "the present key signs until the next one begins"
-    assert indexed_by(published.all(NOW + DAY, SAML_LIFE), other, NOW + DAY) == 2
+    assert indexed_by(b"".join(published.all(NOW + DAY, SAML_LIFE)), other, NOW + DAY) == 2
 
 
 def indexed_by(octets: bytes, signer: FileSigner, now: int = NOW) -> int:
