@@ -16,6 +16,7 @@ from connectors.formats.grammar import written
 from connectors.metadata.federation_index import Index
 from connectors.metadata.federation_source import come
 from connectors.metadata.federations import INDEX, WAITING, FederationCopy, Federations, put
+from connectors.metadata.members import Providers, known_as
 from connectors.signatures.aggregate import signed_entity
 from connectors.signatures.parse import attributes
 from connectors.signatures.profile import DS
@@ -75,8 +76,11 @@ def show_federation(desk: NodeDesk, name: str, entity: str | None) -> None:
         return
     found = held.entity(EntityId(entity), system_clock())
     text = found.octets.decode()
-    told = {"entity_id": entity, "federation": found.federation, "metadata": text}
-    answer({**told, "valid_until": written(found.valid_until)}, text, as_json=desk.as_json)
+    # By its file, or as the member of a family: so an operator switches it off, and reads a log
+    ids = [one.provider_id for one in known_as(Providers(desk.configuration.providers, held), entity)]
+    told = {"entity_id": entity, "federation": found.federation, "providers": ids, "metadata": text}
+    lines = [text, *(f"provider: {one}" for one in ids)]
+    answer({**told, "valid_until": written(found.valid_until)}, *lines, as_json=desk.as_json)
 
 
 def diff_federation(desk: NodeDesk, name: str) -> None:
