@@ -3,7 +3,7 @@
 responses  a SAML response, as it comes, or signed at the response, at the assertion or at both, plain and encrypted; both
            profiles
 metadata   signed metadata of a node and of an entity, and a pinned file
-queries    a signed query as it comes, or of any message
+queries    a signed query as it comes, or of any message; a wish for a choice of discovery
 tokens     an id_token, a client assertion and a logout token as they come, or with any header and claims
 messages   a request, a logout, both messages of a resolution: as they come, or signed, alone or in a SOAP envelope, or as
            a form with a signature beside
@@ -15,6 +15,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import parse_qsl
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from lxml import etree
@@ -25,6 +26,7 @@ from connectors.attacks.messages.parties import message_benches, new_parties
 from connectors.attacks.xml_signer import ECDSA_SHA256
 from connectors.client_assertion import ExpectedClientAssertion, judge_client_assertion
 from connectors.connector import Inbound
+from connectors.discovery import discovery_request
 from connectors.dpop_proof import ExpectedProof, judge_dpop_proof
 from connectors.formats.artifact import (
     in_envelope,
@@ -60,7 +62,7 @@ from idp.ledger.checkpoint import TreeHead, VerifierKey, open_note, sign_note
 from idp.receipts.inclusion_proof import read_proof
 from idp.receipts.receipt import MEMBERS, signed_receipt
 from idp.receipts.receipt_verify import verify_receipt
-from policies.errors import AssertionRejected, BrokerError, SignatureInvalid
+from policies.errors import AssertionRejected, BrokerError, RequestRefused, SignatureInvalid
 from policies.parties import EntityId
 from tests.connectors import forge
 from tests.fuzz.mutating import parsed
@@ -262,12 +264,14 @@ class Queries:
         """A request, a response, and a query that is signed already."""
         request = forge.Reply().xml().replace(b"samlp:Response", b"samlp:AuthnRequest")
         ready = self._world.query("SAMLRequest", request, b"state").encode()
-        return Target(self.run, [b"\x00" + ready, b"\x01" + request, b"\x02" + forge.Reply().xml()], xml=True)
+        wish = b"\x00entityID=x&return=" + forge.ACS.encode()
+        return Target(self.run, [b"\x00" + ready, b"\x01" + request, b"\x02" + forge.Reply().xml(), wish], xml=True)
 
     def run(self, octets: bytes) -> None:
         """Judge as a request and as a response; what is accepted was signed as it stood."""
         how, message = octets[:1] or b"\x00", octets[1:]
         parameter = "SAMLResponse" if how[0] & 2 else "SAMLRequest"
+        self._chosen(message.decode("latin-1"))
         raw = self._world.query(parameter, message, b"r") if how[0] & 1 or how[0] & 2 else message.decode("latin-1")
         for expected in ("SAMLRequest", "SAMLResponse"):
             for profile, key in ((SAML2INT, self._world.pinned), (EIDAS, self._world.eidas)):
@@ -285,6 +289,15 @@ class Queries:
                     read_request(signed)
                 except AssertionRejected as error:
                     refused(error)
+
+    def _chosen(self, text: str) -> None:
+        """A wish for a choice leads back to the registered address, or nowhere."""
+        try:
+            found = discovery_request(dict(parse_qsl(text)), (forge.ACS,))
+        except RequestRefused:
+            return
+        if found.answer("urn:x").partition("?")[0] != forge.ACS:
+            raise Broken("a browser is sent to an address that nobody registered")
 
 
 class Messages:

@@ -18,8 +18,8 @@ from idp.selftest.report import TriedCase
 ENTRANCE = "a live broker"
 # What nobody may get who is refused: members of a token answer
 _TOKENS = frozenset({"access_token", "id_token", "sub"})
-# And what a browser would carry on
-_ANSWERS = frozenset({"code", "SAMLResponse", "SAMLart"})
+# And what a browser would carry on, or read of a service that was signed out
+_ANSWERS = frozenset({"code", "decided", "SAMLResponse", "SAMLart", "ended"})
 
 _UNUSUAL = re.compile(r"[^a-z0-9_'-]+")
 Lines = Sequence[MutableMapping[str, Any]]  # Any: structlog's own type of an event
@@ -88,7 +88,7 @@ def _verdict(case: LiveCase, answer: BrokerAnswer, new: frozenset[bytes], lines:
             return JudgeVerdict("nothing: it released something more" if new else "nothing: it released nothing")
         return JudgeVerdict(None) if answer.status < 400 else JudgeVerdict(_said(answer, lines))  # noqa: PLR2004 - RFC 9110 §15.5
     # Where a page asks, or a program is told that there is nothing, that is the refusal
-    refuses = answer.status >= 400 or case.refusal == str(answer.status)  # noqa: PLR2004 - as above
+    refuses = answer.status >= 400 or case.refusal.startswith(str(answer.status))  # noqa: PLR2004 - as above
     if new or _gives(answer) or not refuses:
         return JudgeVerdict(None)
     return JudgeVerdict(_said(answer, lines))
@@ -97,7 +97,9 @@ def _verdict(case: LiveCase, answer: BrokerAnswer, new: frozenset[bytes], lines:
 def _gives(answer: BrokerAnswer) -> bool:
     if not answer.headers.get("content-type", "").startswith("text/html"):
         return not _TOKENS.isdisjoint(answer.json) or ":Assertion" in answer.text
-    return "decided" in answer.fields or not _ANSWERS.isdisjoint({*answer.back, *answer.fields})
+    # By a link goes a LogoutResponse alone
+    said = {*answer.back} - {"SAMLResponse"} | {*answer.fields, *answer.found("//li/@data-outcome")}
+    return not _ANSWERS.isdisjoint(said)
 
 
 def _said(answer: BrokerAnswer, lines: Lines) -> str:

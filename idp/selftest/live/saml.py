@@ -1,8 +1,8 @@
-"""Services and providers that speak SAML: requests by each binding, artifacts, and answers that nobody asked for."""
+"""Services and providers that speak SAML: requests by each binding, artifacts, landings and links."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from connectors.attacks.attack_case import CaseKind
 from connectors.attacks.key_holders import KeyHolder
@@ -19,6 +19,8 @@ from idp.selftest.live.saml_parties import (
     DISTANT,
     OTHER,
     PORTAL,
+    RETURNS,
+    TARGET,
     asked_by,
     form_of,
     named_by_distant,
@@ -28,14 +30,14 @@ from idp.selftest.live.saml_parties import (
     signed,
     simple_form,
 )
-from idp.selftest.live.visitor import DIRECT, BrokerAnswer, Visitor
+from idp.selftest.live.visitor import DIRECT, AstrayError, BrokerAnswer, Visitor
 
 CROSS: Mapping[str, str | None] = {"origin": "https://sp.selftest.example", "sec-fetch-site": "cross-site"}
 SOAP: Mapping[str, str | None] = {**DIRECT, "content-type": "text/xml"}
 REQUESTS, ARTIFACTS, FETCHED = "live: requests of services", "live: artifacts of ours", "live: artifacts of providers"
-LANDINGS = "live: landings"
+LANDINGS, LINKS = "live: landings", "live: links"
 VALID = "live: saml as it comes"
-SSO, RESOLUTION = "/saml/sso", "/saml/artifact"
+SSO, RESOLUTION, UNASKED, DISCOVERY = "/saml/sso", "/saml/artifact", "/saml/sso/unsolicited", "/saml/discovery"
 NOTHING, SIGNATURE = "200", "400 signature"
 EVIL = "https://attacker.example"
 
@@ -294,7 +296,69 @@ def landing_cases() -> Iterable[LiveCase]:
     yield from honest(VALID, {"an answer that nobody asked for": lands}, releases=False)
 
 
+# -- links ----------------------------------------------------------------------------------------------------------------
+
+
+def follows(path: str, visitor: Visitor, **said: str) -> Attack:
+    """A link that anybody may write, to the address of links of portals or to that of discovery."""
+    named = {"providerId": SP, "target": TARGET} if path == UNASKED else {"entityID": SP, "return": RETURNS}
+    query = urlencode({**named, **said}, quote_via=quote)
+    return lambda: gets(visitor, path, query)
+
+
+def returns_to(visitor: Visitor, *, stolen: bool = False, **said: str) -> Attack:
+    """The way back of a discovery service, in another browser, or with somebody whom nobody offered."""
+    fields = {"login": visitor.login(), "entityID": IDP, **said}
+    if stolen:
+        visitor.jar.clear()
+    return lambda: gets(visitor, "/saml/discovered", urlencode(fields))
+
+
+def chosen_elsewhere(visitor: Visitor) -> Attack:
+    """Honest, and nobody's choice: a page of another site sends its visitor to one provider of the list."""
+    query = urlencode({"entityID": SP, "return": RETURNS, "remember": "yes"})
+
+    def sent() -> BrokerAnswer:
+        answer = gets(visitor, f"{DISCOVERY}/at/{PORTAL}", query)
+        if visitor.jar or not answer.headers.get("location", "").startswith(RETURNS):
+            raise AstrayError("a choice that nobody made is kept, or leads elsewhere")
+        return answer
+
+    return sent
+
+
+def link_cases() -> Iterable[LiveCase]:
+    """A link chooses among what the registration takes, and a browser goes back to addresses of the registration alone."""
+    unasked, asked = partial(follows, UNASKED), partial(follows, DISCOVERY)
+    cut = "400 request_refused"
+    yield from refused(
+        LINKS,
+        CaseKind.REDIRECT,
+        {
+            "answered elsewhere": (cut, partial(unasked, shire=f"{EVIL}/acs")),
+            "answered at another address of the service": (cut, partial(unasked, shire=ARTIFACT_ACS)),
+            "with a target of its own": (cut, partial(unasked, target=EVIL)),
+            "for a service that takes none": (cut, partial(unasked, providerId=OTHER)),
+            "for nobody": (cut, partial(unasked, providerId=EVIL)),
+            "back to another site": (cut, partial(asked, **{"return": EVIL})),
+            "back to the beginning of another site": (cut, partial(asked, **{"return": f"{RETURNS}.attacker.example"})),
+            "back to a script": (cut, partial(asked, **{"return": "javascript:alert(1)"})),
+            "back under a name with a line end": (cut, partial(asked, returnIDParam="x\r\nSet-Cookie: a")),
+            "a choice for nobody": (cut, partial(asked, entityID=EVIL)),
+            "a choice by an unknown policy": (cut, partial(asked, policy="urn:evil")),
+            "chosen in another browser": ("409 login_cookie", partial(returns_to, stolen=True)),
+            "chosen, and offered by nobody": (NOTHING, partial(returns_to, entityID=EVIL)),
+        },
+    )
+    kept: Mapping[str, Callable[[Visitor], Attack]] = {
+        "a link of a portal": unasked,
+        "a wish for a choice": asked,
+        "a choice from another site": chosen_elsewhere,
+    }
+    yield from honest(VALID, kept, releases=False)
+
+
 def cases() -> Iterable[LiveCase]:
     """All of them."""
-    for part in (request_cases, artifact_cases, fetched_cases, landing_cases):
+    for part in (request_cases, artifact_cases, fetched_cases, landing_cases, link_cases):
         yield from part()

@@ -11,7 +11,7 @@ from connectors.attacks.messages.parties import SP
 from connectors.attacks.metadata_text import IDP
 from connectors.attacks.xml_signer import swap
 from connectors.formats.artifact import in_envelope
-from connectors.wire.names import saml
+from connectors.wire.names import SUCCESS, saml
 from idp.selftest.live.live_case import Attack, LiveCase, honest, refused
 from idp.selftest.live.saml import (
     CROSS,
@@ -28,10 +28,10 @@ from idp.selftest.live.saml import (
     tells,
     twice,
 )
-from idp.selftest.live.saml_parties import OTHER, PORTAL, asked_by, posted, query_of, response_in, signed
-from idp.selftest.live.visitor import Visitor
+from idp.selftest.live.saml_parties import OTHER, PORTAL, asked_by, form_of, posted, query_of, response_in, signed
+from idp.selftest.live.visitor import AstrayError, BrokerAnswer, Visitor
 
-LOGOUT, UPSTREAM = "live: logout by services", "live: logout by providers"
+LOGOUT, UPSTREAM, ANSWERS = "live: logout by services", "live: logout by providers", "live: answers to our logout"
 SLO, TOLD = "/saml/idp/logout", "/saml/logout"
 
 
@@ -51,6 +51,7 @@ def ends(
     session: str | None = None,
     edit: Callable[[str], str] | None = None,
     headers: Mapping[str, str | None] | None = None,
+    stolen: bool = False,
     **said: str | None,
 ) -> Attack:
     """A service's word that a session ends: another's, of another, elsewhere, late, unsigned, or changed on its way."""
@@ -60,8 +61,18 @@ def ends(
     if soap:
         text = in_envelope(signed(message, key_of(visitor, by)) if by else message.xml).decode()
         return lambda: tells(visitor, path, (edit or str)(text).encode(), headers or SOAP)
+    if way == "post":
+        return lambda: _posted(visitor, form_of(message, key_of(visitor, by)), stolen=stolen)
     query = query_of(message, key_of(visitor, by) if by else None)
     return lambda: gets(visitor, path, (edit or str)(query))
+
+
+def _posted(visitor: Visitor, fields: Mapping[str, str], *, stolen: bool) -> BrokerAnswer:
+    """A cross-site form comes without the cookies of sessions, and the browser comes again by itself."""
+    answer = visitor.go("POST", SLO, fields=fields, headers=CROSS, jar={})
+    if stolen:
+        visitor.jar = {name: value for name, value in visitor.jar.items() if "logout-asked" not in name}
+    return visitor.go("GET", SLO) if answer.status == 303 else answer  # noqa: PLR2004 - RFC 9110 §15.4.4
 
 
 def ends_again(visitor: Visitor) -> Attack:
@@ -86,7 +97,7 @@ def logout_cases() -> Iterable[LiveCase]:
     """Nobody ends a session but the service that got its name, once, and to our own address."""
     past, future = {"IssueInstant": "2001-01-01T00:00:00Z"}, {"IssueInstant": "2199-01-01T00:00:00Z"}
     wrong: dict[str, tuple[str, Callable[[Visitor], Attack]]] = {}
-    for way in ("redirect", "soap"):
+    for way in ("redirect", "post", "soap"):
         told = partial(ends, way=way)
         wrong |= {
             f"{way}, by a stranger": (SIGNATURE, partial(told, by="stranger")),
@@ -118,11 +129,62 @@ def logout_cases() -> Iterable[LiveCase]:
             "403 request_refused",
             partial(soap, headers=_FETCHED),
         ),
+        "post, in another browser than it came": (NOTHING, partial(ends, way="post", stolen=True)),
         "again, after a new sign-in": (NOTHING, ends_again),
         "confirmed by another site": ("403 other_site", confirms_elsewhere),
     }
     yield from refused(LOGOUT, CaseKind.MESSAGE, wrong)
-    yield from honest(VALID, {f"a logout by {way}": partial(ends, way=way) for way in ("redirect", "soap")})
+    yield from honest(VALID, {f"a logout by {way}": partial(ends, way=way) for way in ("redirect", "post", "soap")})
+
+
+def answers(
+    visitor: Visitor, *, by: str = "other", stolen: bool = False, status: str = SUCCESS, **said: str | None
+) -> Attack:
+    """The answer of another service, to which the browser was led: forged, again, elsewhere, or that it did not end."""
+    parties, found = visitor.stage.parties, signs_in(visitor)
+    page = by_way(visitor, SSO, "redirect", parties.asks(OTHER), "other").expect("the other service's request")
+    visitor.decides(page).expect("the approval for the other service")
+    gets(visitor, SLO, query_of(parties.ends(found, SLO), key_of(visitor, "sp"))).expect("the logout", 303)
+    leading = visitor.go("POST", "/logout/onward", fields={}).expect("the way to the other service")
+    query = query_of(parties.has_ended(asked_by(leading.back), **said).swapped(SUCCESS, status), key_of(visitor, by))
+    if stolen:
+        visitor.jar.clear()
+
+    def attack() -> BrokerAnswer:
+        answer = gets(visitor, SLO, query)
+        return visitor.go("GET", "/logout/services") if answer.status == 303 else answer  # noqa: PLR2004 - as above
+
+    return attack
+
+
+def answer_cases() -> Iterable[LiveCase]:
+    """A service is said to have ended where itself says so, to our request, in the browser that brought it."""
+    yield from refused(
+        ANSWERS,
+        CaseKind.MESSAGE,
+        {
+            "by a stranger": ("200 signature", partial(answers, by="stranger")),
+            "by another service in its name": ("200 signature", partial(answers, by="sp")),
+            "to another request": ("200 in_response_to", partial(answers, InResponseTo="_another")),
+            "to another address": ("200 destination", partial(answers, Destination=f"{EVIL}/slo")),
+            "of the past": ("200 logout_issued", partial(answers, IssueInstant="2001-01-01T00:00:00Z")),
+            "of a failure": (NOTHING, partial(answers, status=f"{SUCCESS[:-7]}Responder")),
+            "in another browser": (NOTHING, partial(answers, stolen=True)),
+        },
+    )
+
+    def told_so(visitor: Visitor) -> Attack:
+        attack = answers(visitor)
+
+        def read() -> BrokerAnswer:
+            answer = attack()
+            if "ended" not in answer.found("//li/@data-outcome"):
+                raise AstrayError("a service that said that it ended is not believed")
+            return answer
+
+        return read
+
+    yield from honest(VALID, {"an answer to our logout": told_so}, releases=False)
 
 
 def told(
@@ -174,4 +236,5 @@ def upstream_cases() -> Iterable[LiveCase]:
 def cases() -> Iterable[LiveCase]:
     """All of them."""
     yield from logout_cases()
+    yield from answer_cases()
     yield from upstream_cases()

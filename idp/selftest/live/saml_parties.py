@@ -34,6 +34,7 @@ from policies.assurance import LevelOfAssurance
 OTHER = "https://other.selftest.example/metadata"
 PORTAL, DISTANT = "portal", "distant"
 GONE, RESOLVER = "https://sp.selftest.example/gone", "/artifact"
+TARGET, RETURNS = "https://sp.selftest.example/loans", "https://sp.selftest.example/login"
 LANDED = "https://parking.storkhaven.example/login"
 Message = MutableMapping[str, Any]  # Any: ASGI's own type of a message
 Sends = Callable[[Message], Awaitable[None]]
@@ -60,6 +61,7 @@ purposes = ["desk"]
 subject = "transient"
 session_group = "halls"
 """
+_LINKS = f'unsolicited = true\ntargets = ["{TARGET}"]\ndiscovery_returns = ["{RETURNS}"]\n'
 _PROVIDER = """\
 id = "{name}"
 country = "EE"
@@ -95,7 +97,8 @@ class SamlParties:
         for name, (entity, keys) in services.items():
             text = cut("<md:AttributeConsumingService", "</md:AttributeConsumingService>")(keys.sp_metadata.decode())
             text = text.replace(SP, entity).replace("<md:NameIDFormat>", f"{gone}<md:NameIDFormat>", 1)
-            files |= {f"parties/{name}.toml": _SERVICE.format(name=name, entity=entity), f"metadata/{name}.xml": text}
+            registered = _SERVICE.format(name=name, entity=entity) + (_LINKS if entity == SP else "")
+            files |= {f"parties/{name}.toml": registered, f"metadata/{name}.xml": text}
         fetch = 'answers = "artifact"\nnetworks = ["127.0.0.0/8"]\n'
         place = f'<md:ArtifactResolutionService Binding="{SOAP}" index="1" Location="{self.base}{RESOLVER}"/>'
         providers = {PORTAL: (IDP, "", gone), DISTANT: (SECOND_IDP, fetch, place)}
@@ -107,11 +110,17 @@ class SamlParties:
         for file, text in files.items():
             (folder / file).write_text(text, encoding="utf-8")
 
-    def asks(self, **said: str | None) -> MessageDraft:
+    def asks(self, issuer: str = SP, /, **said: str | None) -> MessageDraft:
         """A good AuthnRequest, but for `said`."""
         made = MessageDrafts(replace(self.keys, now=self.clock())).authn_request()
         here = {"Destination": f"{self.issuer}/saml/sso", "ForceAuthn": None}
-        return replace(made.said(**{**here, **said}), children="")
+        return replace(made.said(**{**here, **said}), issuer=f"<saml:Issuer>{issuer}</saml:Issuer>", children="")
+
+    def has_ended(self, request_id: str, **said: str | None) -> MessageDraft:
+        """A good LogoutResponse of the other service, to our request."""
+        made = MessageDrafts(replace(self.keys, now=self.clock())).logout_response()
+        here = {"Destination": f"{self.issuer}/saml/idp/logout", "InResponseTo": request_id}
+        return replace(made.said(**{**here, **said}), issuer=f"<saml:Issuer>{OTHER}</saml:Issuer>")
 
     def ends(self, name: str, here: str, issuer: str = SP, session: str | None = None, **said: str | None) -> MessageDraft:
         """A good LogoutRequest to a path of ours for one session, but for `said`."""
@@ -188,7 +197,8 @@ def signed(message: MessageDraft, by: KeyHolder) -> bytes:
 
 def query_of(message: MessageDraft, by: KeyHolder | None, state: str = "shelf") -> str:
     """A signed query; one that nobody signed without `by`."""
-    text = f"SAMLRequest={escaped(packed(message.xml))}&RelayState={escaped(state)}"
+    name = "SAMLResponse" if message.name.endswith("Response") else "SAMLRequest"
+    text = f"{name}={escaped(packed(message.xml))}&RelayState={escaped(state)}"
     if by is None:
         return text
     text += f"&SigAlg={escaped(RSA_SHA256)}"

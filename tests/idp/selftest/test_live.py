@@ -25,7 +25,7 @@ CASES: Mapping[str, LiveCase] = {
 
 OF_SAML = (
     *("requests of services", "artifacts of ours", "artifacts of providers", "landings", "logout by services"),
-    "logout by providers",
+    *("logout by providers", "answers to our logout", "links"),
 )
 
 

@@ -6,6 +6,8 @@ from typing import Any  # structlog's own type of an event
 import pytest
 
 from connectors.attacks.verdict import CaseOutcome
+from connectors.formats.logout import LogoutResponse
+from connectors.wire.names import SUCCESS
 from idp.login.sealing import Sealer
 from idp.selftest.live import decisions, responses, saml, saml_logout, tokens
 from idp.selftest.live.live_case import LiveCase, play
@@ -79,6 +81,18 @@ MISSING: Mapping[str, tuple[str, Callable[..., object], str, CaseOutcome]] = {
         "connectors.signatures.pinned_keys.PinnedKey.verifies",
         lambda *_: True,
         "live-logout-by-providers/soap-by-a-service-in-its-name/live",
+        ACCEPTED,
+    ),
+    "whose answer it is": (
+        "idp.protocols.saml.logout_visits.receive_logout_response",
+        lambda *_: (LogoutResponse("", 0, "", "", "", SUCCESS, ""), ""),
+        "live-answers-to-our-logout/by-a-stranger/live",
+        ACCEPTED,
+    ),
+    "the address of a choice": (
+        "connectors.discovery._leads_to",
+        lambda *_: True,
+        "live-links/back-to-another-site/live",
         ACCEPTED,
     ),
     "the destination of a logout": (
