@@ -11,13 +11,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
 
 from connectors.attacks.attack_case import AttackCase
 from connectors.attacks.messages.drafts import MessageBench, MessageDraft, fresh
-from connectors.attacks.responses.algorithms import certificates
+from connectors.attacks.responses.algorithms import as_der, certificates
 from connectors.attacks.responses.signatures import DROPPED, EMPTIED
 from connectors.attacks.responses.signed_info import tables_of_any_shape
 from connectors.attacks.xml_signer import (
@@ -187,7 +186,7 @@ def _algorithms(bench: MessageBench) -> Iterator[Row]:
     yield "digest sha-1", "digest_algorithm", _made(bench, digest=f"{DS}sha1")
     values: dict[str, OctetEdit] = {
         "psychic signature, cve-2022-21449": lambda value: bytes(len(value)),
-        "r and s in der": lambda value: encode_dss_signature(int.from_bytes(value[:32]), int.from_bytes(value[32:])),
+        "r and s in der": as_der,
     }
     for what, edit in values.items():
         yield what, "signature", bench.signed(how=Signing(method=ECDSA_SHA256, holder=bench.following, value=edit))

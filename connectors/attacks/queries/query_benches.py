@@ -8,6 +8,7 @@ import hmac
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import quote
 
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512, HashAlgorithm
@@ -68,6 +69,17 @@ def hmac_with(secret: bytes) -> Sign:
     return lambda octets: hmac.digest(secret, octets, "sha256")
 
 
+class SignedBeside(Protocol):
+    """A bench of messages whose signature stands beside them: a query, or a form."""
+
+    @property
+    def message(self) -> MessageBench:
+        """The bench of the same message by POST."""
+
+    def made(self, sign: Sign | None = None, how: str = "") -> bytes:
+        """A good one whose signature is made so, and called so."""
+
+
 @dataclass(frozen=True, slots=True)
 class QueryBench(CaseBench):
     """Where queries with one kind of message are judged; `message` makes and signs it, for POST too."""
@@ -101,6 +113,10 @@ class QueryBench(CaseBench):
         """A query that is signed over these very pairs, in this very order."""
         covered = self.pairs() if pairs is None else pairs
         return joined((*covered, self.signature(joined(covered), sign))).encode()
+
+    def made(self, sign: Sign | None = None, how: str = "") -> bytes:
+        """A good message with a signature beside it that is made in another way, or called so."""
+        return self.query(self.pairs(algorithm=how), sign)
 
     def sent(self, pairs: Pairs, covered: str) -> bytes:
         """A query of these pairs, and a genuine signature over another text."""

@@ -2,17 +2,17 @@
 
 import base64
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from connectors.attacks.attack_case import AttackCase, Row
 from connectors.attacks.messages.signatures import differing
-from connectors.attacks.queries.query_benches import Pairs, QueryBench, escaped, hmac_with, joined, signer
-from connectors.attacks.xml_signer import ECDSA_SHA256, HMAC_SHA256, RSA_SHA1, Signing, sign
+from connectors.attacks.queries.query_benches import Pairs, QueryBench, SignedBeside, escaped, hmac_with, joined, signer
+from connectors.attacks.responses.algorithms import as_der
+from connectors.attacks.xml_signer import ECDSA_SHA256, HMAC_SHA256, RSA_SHA1, Signing, flipped, sign
 from connectors.formats.grammar import written
 from connectors.signatures.algorithms import RSA_PSS_SHA256, RSA_SHA256
 
@@ -39,66 +39,50 @@ def _differing(bench: QueryBench) -> Iterator[Row]:
         yield what, bench.query(bench.pairs(xml)), check
 
 
-def _algorithms(bench: QueryBench) -> Iterator[Row]:
+def of_any_algorithm(bench: SignedBeside) -> Iterator[Row]:
     """Another algorithm than the profile's, said or done."""
-    other = RSA_PSS_SHA256 if bench.algorithm == RSA_SHA256 else RSA_SHA256
-    said = {
-        "rsa-sha1": RSA_SHA1,
-        "the other padding": other,
-        "none": "none",
-        "empty": " ",
-        "with a blank": f"{bench.algorithm} ",
-    }
+    usual, holder = bench.message.how.method, bench.message.holder
+    other = RSA_PSS_SHA256 if usual == RSA_SHA256 else RSA_SHA256
+    said = {"rsa-sha1": RSA_SHA1, "the other padding": other, "none": "none", "empty": " ", "with a blank": f"{usual} "}
     for what, uri in said.items():
-        yield f"called {what}", bench.query(bench.pairs(algorithm=uri)), "signature_algorithm"
-    pem = bench.message.holder.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    mac = hmac_with(pem)
-    yield "hmac with the public key", bench.query(bench.pairs(algorithm=HMAC_SHA256), mac), "signature_algorithm"
-    yield "hmac under its name", bench.query(sign=mac), "signature"
-    yield "sha-1 under its name", bench.query(sign=signer(bench.message.holder, RSA_SHA1)), "signature"
-    yield "the other padding under its name", bench.query(sign=signer(bench.message.holder, other)), "signature"
-    ecdsa = bench.pairs(algorithm=ECDSA_SHA256)
-    yield "rsa under the name of ecdsa", bench.query(ecdsa), "signature"
+        yield f"called {what}", bench.made(how=uri), "signature_algorithm"
+    mac = hmac_with(holder.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    yield "hmac with the public key", bench.made(mac, HMAC_SHA256), "signature_algorithm"
+    yield "hmac under its name", bench.made(mac), "signature"
+    yield "sha-1 under its name", bench.made(signer(holder, RSA_SHA1)), "signature"
+    yield "the other padding under its name", bench.made(signer(holder, other)), "signature"
+    yield "rsa under the name of ecdsa", bench.made(how=ECDSA_SHA256), "signature"
+
+
+def of_any_value(bench: SignedBeside) -> Iterator[Row]:
+    """A stranger's signature, and values that some verifiers took."""
+    usual = bench.message.how.method
+    yield "of a stranger", bench.made(signer(bench.message.strange, usual)), "signature"
+    good, curve = signer(bench.message.holder, usual), signer(bench.message.following, ECDSA_SHA256)
+    yield "with a bit flipped", bench.made(lambda octets: flipped(good(octets))), "signature"
+    yield "with an octet more", bench.made(lambda octets: good(octets) + b"\x00"), "signature"
+    yield "psychic, cve-2022-21449", bench.made(lambda octets: bytes(len(curve(octets))), ECDSA_SHA256), "signature"
+    yield "in der", bench.made(lambda octets: as_der(curve(octets)), ECDSA_SHA256), "signature"
+    # By POST the same key signs XML; its SignatureValue is of something else
+    yield "of the message", bench.made(lambda _: good(bench.message.draft().xml)), "signature"
+    yield "of the hash of its text", bench.made(lambda octets: good(octets[:32])), "signature"
+
+
+def _algorithms(bench: QueryBench) -> Iterator[Row]:
+    yield from of_any_algorithm(bench)
     message, algorithm = bench.pairs()
     exchanged = (message, ("SigAlg", escaped(ECDSA_SHA256)))
     yield "exchanged after signing", bench.sent(exchanged, joined((message, algorithm))), "signature"
 
 
 def _signatures(bench: QueryBench) -> Iterator[Row]:
-    strange = signer(bench.message.strange, bench.algorithm)
-    yield "of a stranger", bench.query(sign=strange), "signature"
-    values: dict[str, Callable[[bytes], bytes]] = {
-        "a bit flipped": lambda value: value[:-1] + bytes([value[-1] ^ 1]),
-        "an octet more": lambda value: value + b"\x00",
-    }
-    for what, edit in values.items():
-        yield f"with {what}", bench.query(sign=_edited(bench, edit)), "signature"
-    curve = signer(bench.message.following, ECDSA_SHA256)
-    on_curve: dict[str, Callable[[bytes], bytes]] = {
-        "psychic, cve-2022-21449": lambda value: bytes(len(value)),
-        "in der": lambda value: encode_dss_signature(int.from_bytes(value[:32]), int.from_bytes(value[32:])),
-    }
-    pairs = bench.pairs(algorithm=ECDSA_SHA256)
-    for what, edit in on_curve.items():
-        yield what, bench.query(pairs, _composed(curve, edit)), "signature"
+    yield from of_any_value(bench)
     good = bench.pairs()
     name, value = bench.signature(joined(good))
     spelled = {"empty": "", "with padding too much": value + "%3D", "that is no base64": "%21"}
     for what, other in spelled.items():
         yield f"value {what}", joined((*good, (name, other))).encode(), "signature_value"
-    before, now = bench.pairs(), bench.pairs()
-    yield "of a query before", bench.sent(now, joined(before)), "signature"
-    # By POST the same key signs XML; its SignatureValue is of something else
-    yield "of the message", bench.query(good, lambda _: bench.sign(bench.message.draft().xml)), "signature"
-    yield "of the hash of its text", bench.query(good, lambda octets: bench.sign(octets[:32])), "signature"
-
-
-def _edited(bench: QueryBench, edit: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
-    return _composed(bench.sign, edit)
-
-
-def _composed(make: Callable[[bytes], bytes], edit: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
-    return lambda octets: edit(make(octets))
+    yield "of a query before", bench.sent(bench.pairs(), joined(bench.pairs())), "signature"
 
 
 def _inside(bench: QueryBench) -> Iterator[Row]:

@@ -121,7 +121,8 @@ _MISNAMED_BY_NODES: Mapping[str, Make] = {
 }
 
 
-def _as_der(value: bytes) -> bytes:
+def as_der(value: bytes) -> bytes:
+    """The two numbers of a signature on a curve, in DER."""
     half = len(value) // 2
     return encode_dss_signature(int.from_bytes(value[:half]), int.from_bytes(value[half:]))
 
@@ -137,7 +138,7 @@ def _beyond_the_order(value: bytes) -> bytes:
 _CURVE_VALUES: dict[str, OctetEdit] = {
     "psychic-signature-cve-2022-21449": lambda value: bytes(len(value)),
     "s-is-beyond-the-order": _beyond_the_order,
-    "r-and-s-in-der": _as_der,
+    "r-and-s-in-der": as_der,
     "a-zero-between-r-and-s": lambda value: value[: len(value) // 2] + b"\0" + value[len(value) // 2 :],
     "one-octet-too-many": lambda value: value + b"\0",
 }
