@@ -4,7 +4,7 @@ A member is whoever its federation's copy has as an identity provider at this mo
 own, is no member.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from connectors.metadata.federations import FederationCopy, Federations
@@ -56,10 +56,12 @@ class Providers(Mapping[ProviderId, IdentityProvider]):
         found = [self.get(member_id(family, entity_id)) for family in self._families]
         return tuple(one for one in found if one is not None and one.entity_id == entity_id)
 
-    def members(self, family: IdentityProvider) -> Iterator[Member]:
-        """The members of a family that may be asked and are summarised, in the order of the metadata."""
+    def members(self, family: IdentityProvider, takes: Callable[[Summary], bool]) -> Iterator[Member]:
+        """The members of a family that may be asked and are summarised, in the order of the metadata, if `takes` does."""
         copy, federation = self._copy(family), FederationId(family.federation)
         for entity_id, summary in self._federations.summaries(federation).items():
+            if not takes(summary):
+                continue
             there = copy is not None and copy.providers.get(member_digest(entity_id)) == entity_id
             if there and self._is_member(entity_id) and set(family.saml.certified) <= set(summary.certified):
                 yield Member(member_id(family.provider_id, entity_id), family.provider_id, summary)
@@ -71,9 +73,13 @@ class Providers(Mapping[ProviderId, IdentityProvider]):
         return bool(entity_id) and entity_id not in self._named and entity_id not in self._federations.pinned
 
 
-def members_of(providers: Mapping[ProviderId, IdentityProvider], family: IdentityProvider) -> Iterator[Member]:
+def members_of(
+    providers: Mapping[ProviderId, IdentityProvider],
+    family: IdentityProvider,
+    takes: Callable[[Summary], bool] = lambda _summary: True,
+) -> Iterator[Member]:
     """`Providers.members`; none where nobody knows members."""
-    return providers.members(family) if isinstance(providers, Providers) else iter(())
+    return providers.members(family, takes) if isinstance(providers, Providers) else iter(())
 
 
 def known_as(providers: Mapping[ProviderId, IdentityProvider], entity_id: str) -> Collection[IdentityProvider]:

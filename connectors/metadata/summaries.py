@@ -2,7 +2,8 @@
 
 ```
 {"registered": …, "digest": …}                                                      which copy it is of
-["https://idp.example/saml", {"en": "Example"}, ["words"], ["example.org"], "https://…/logo.png", false, ["https://…"]]
+["https://idp.example/saml", {"en": "Example"}, ["words"], ["example.org"], "https://…/logo.png", false, ["https://…"],
+ "example words example org idp example"]
 ```
 
 They are made once for each copy, beside its index, so that no request reads XML to find somebody. Whoever is asked is asked
@@ -19,6 +20,7 @@ from urllib.parse import urlsplit
 from connectors.formats.entity_facts import CERTIFICATION, entity_attributes_of
 from connectors.metadata.federation_index import CopyHead, Index, Row
 from connectors.signatures.parse import Element, attributes, parse_canonical
+from connectors.wire.folding import folded
 from connectors.wire.names import md
 from policies.errors import AssertionRejected
 from policies.visible import is_visible
@@ -43,11 +45,17 @@ class Summary(NamedTuple):
     logo: str  # an https address, "" for none
     hidden: bool  # it asks not to be shown in lists
     certified: Sequence[str]
+    sought: str  # all that it is found by, folded, its names first: made here, so that no request folds thousands of them
+
+
+def host_of(entity_id: str) -> str:
+    """Whose an entity id says to be: its host, or its beginning where it has none."""
+    return urlsplit(entity_id).hostname or entity_id[:_LONGEST]
 
 
 def title_of(entity_id: str, names: Mapping[str, str]) -> Mapping[str, str]:
     """The names of a member with one in English, whichever that is: its address where it has none."""
-    return {"en": next(iter(names.values()), urlsplit(entity_id).hostname or entity_id[:_LONGEST]), **names}
+    return {"en": next(iter(names.values()), host_of(entity_id)), **names}
 
 
 def summarised(index: Index, octets: BinaryIO) -> bytes:
@@ -91,15 +99,20 @@ def summary_of(root: Element, entity_id: str, categories: Collection[str]) -> Su
     names = dict(_translated(shown, f"{_UI}DisplayName"))
     organization = root.find(md("Organization"))
     logos = [text for text in _texts(shown, f"{_UI}Logo", _LONGEST_ADDRESS) if text.startswith("https://")]
+    names = names or dict(_translated(organization, md("OrganizationDisplayName")))
+    # In a list of keywords a plus stands for a space (MDUI 1.0 §2.1.4)
+    words = [word.replace("+", " ") for text in _texts(shown, f"{_UI}Keywords", 1000) for word in text.split()][:_MOST]
+    domains = [text.lower() for text in _texts(hints, f"{_UI}DomainHint", _LONGEST)][:_MOST]
     return Summary(
         entity_id,
-        names or dict(_translated(organization, md("OrganizationDisplayName"))),
-        # In a list of keywords a plus stands for a space (MDUI 1.0 §2.1.4)
-        [word.replace("+", " ") for text in _texts(shown, f"{_UI}Keywords", 1000) for word in text.split()][:_MOST],
-        [text.lower() for text in _texts(hints, f"{_UI}DomainHint", _LONGEST)][:_MOST],
+        names,
+        words,
+        domains,
         logos[0] if logos else "",
         HIDDEN in categories,
         sorted(entity_attributes_of(root).get(CERTIFICATION, ())),
+        # No word of one begins with the end of another
+        " \n ".join(map(folded, [*names.values(), *domains, *words, host_of(entity_id)])),
     )
 
 

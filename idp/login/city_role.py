@@ -1,12 +1,13 @@
 """The role of a city: relying parties ask for a purpose, the policy decides, and the citizen approves what goes."""
 
 import secrets
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from connectors.connector import Ask
 from connectors.metadata.members import Member
+from connectors.metadata.summaries import Summary
 from idp.ledger.leaf import subject_index
 from idp.ledger.record_contents import (
     CANCELLATION,
@@ -188,9 +189,9 @@ class CityRole:
         able = self.eligible.able(request)
         return tuple((one, self._sources.reach(one, now)) for one in able if self._sources.is_known(one, now))
 
-    def members(self, request: ServiceRequest) -> Iterator[Member]:
+    def members(self, request: ServiceRequest, takes: Callable[[Summary], bool]) -> Iterator[Member]:
         """See `idp.login.role.Role`."""
-        return self.eligible.members(request)
+        return self.eligible.members(request, takes)
 
     def reach(self, provider: IdentityProvider, now: int) -> Reach:
         """See `idp.login.role.Role`."""

@@ -1,10 +1,11 @@
 """Which identity providers a request may be about, who knows whether a node can be asked, and who is said to ask."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from connectors.connector import Ask
 from connectors.metadata.members import Member, known_as, members_of
+from connectors.metadata.summaries import Summary
 from idp.login.begun import TermsOfLogins
 from policies.assurance import LevelOfAssurance
 from policies.authentication import Requester, Scoping, ServiceRequest
@@ -81,11 +82,11 @@ class Eligible:
         """Whether some may not be chosen for their level alone."""
         return len(self.able(request)) < len(self._served(request))
 
-    def members(self, request: ServiceRequest) -> Iterator[Member]:
-        """Those of the families among them."""
+    def members(self, request: ServiceRequest, takes: Callable[[Summary], bool]) -> Iterator[Member]:
+        """Those of the families among them, if `takes` does."""
         for family in self.able(request):
             if family.members:
-                yield from members_of(self._providers, family)
+                yield from members_of(self._providers, family, takes)
 
     def _served(self, request: ServiceRequest) -> Sequence[IdentityProvider]:
         providers, purpose = self._providers, self._begun.terms(request).terms.purpose

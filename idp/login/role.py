@@ -1,11 +1,12 @@
 """The steps of a login that depend on our role. A city asks the citizen what may go; a sending node informs them."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
 
 from connectors.connector import Ask
 from connectors.metadata.members import Member
+from connectors.metadata.summaries import Summary
 from idp.ledger.record_contents import DecidedBy
 from idp.login.finish import Choice
 from idp.login.sealing import LoginId
@@ -88,8 +89,11 @@ class Role(Protocol):
     def choices(self, request: ServiceRequest, now: int) -> Choices:
         """The identity providers that may answer this request, each with whether it can be reached now."""
 
-    def members(self, request: ServiceRequest) -> Iterator[Member]:
-        """The members of the families among `choices`; each that is shown is asked about with `provider` and `reach`."""
+    def members(self, request: ServiceRequest, takes: Callable[[Summary], bool]) -> Iterator[Member]:
+        """The members of the families among `choices` that `takes` takes.
+
+        Each that is shown is asked about with `provider` and `reach`.
+        """
 
     def reach(self, provider: IdentityProvider, now: int) -> Reach:
         """Whether a provider can be asked now."""

@@ -15,6 +15,7 @@ from idp.pages.device_view import DeviceStep, DeviceView
 from idp.pages.headers import SUBMIT_SCRIPT
 from idp.pages.languages import OWN_NAMES, Language, load_languages
 from idp.pages.logout_view import LogoutView
+from idp.pages.picker_view import PickerView
 from idp.pages.static import MARK_FILE, STYLE_FILE
 from idp.pages.trial_view import TrialView
 from idp.pages.views import (
@@ -22,7 +23,6 @@ from idp.pages.views import (
     ErrorView,
     InformView,
     LeavingView,
-    PickerView,
     PostView,
     ReceiptView,
     RefusedView,

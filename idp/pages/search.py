@@ -4,7 +4,6 @@ Case, accents and punctuation do not count. The text must begin a word of the na
 words it may stand anywhere.
 """
 
-import unicodedata
 from collections.abc import Iterable
 from functools import cache
 
@@ -12,12 +11,8 @@ from babel import Locale
 from babel.core import UnknownLocaleError, get_global
 from babel.languages import get_official_languages
 
+from connectors.wire.folding import folded, place_in
 from idp.pages.languages import ENGLISH, Language
-
-# Letters that Unicode does not decompose, as people type them on a keyboard without them
-_LETTERS = str.maketrans({"ø": "o", "đ": "d", "ð": "d", "ł": "l", "\u0131": "i", "æ": "ae", "œ": "oe", "þ": "th"})
-# Scripts from here on (CJK radicals, kana, Han) put no spaces between words
-_WITHOUT_SPACES = "\u2e80"
 
 
 def matches(sought: str, country: str, titles: Iterable[str], language: Language) -> bool:
@@ -25,23 +20,21 @@ def matches(sought: str, country: str, titles: Iterable[str], language: Language
 
     The names are those in the reader's language, in English and in the country's own languages (CLDR).
     """
-    wanted = _folded(sought)
+    wanted = folded(sought)
     if not wanted:
         return False
     if wanted in _codes(country):
         return True
-    names = {*_own_names(country), _folded(language.country(country)), *(_folded(title) for title in titles)}
-    if max(wanted) >= _WITHOUT_SPACES:
-        return any(wanted in name for name in names)
-    return any(f" {wanted}" in f" {name}" for name in names)
+    names = {*_own_names(country), folded(language.country(country)), *(folded(title) for title in titles)}
+    return any(place_in(name, wanted) >= 0 for name in names)
 
 
 def code_of(name: str) -> str | None:
     """The code (ISO 3166-1 alpha-2) of the country with this English name or this code of three letters."""
-    wanted = _folded(name)
+    wanted = folded(name)
     aliases = get_global("territory_aliases").get(name.upper(), []) if len(name) == 3 else []  # noqa: PLR2004 - alpha-3
     names = Locale.parse(ENGLISH).territories.items()
-    found = [*aliases, *(code for code, called in names if wanted and _folded(str(called)) == wanted)]
+    found = [*aliases, *(code for code, called in names if wanted and folded(str(called)) == wanted)]
     return found[0] if len(found) == 1 and len(found[0]) == 2 else None  # noqa: PLR2004 - alpha-2; CLDR has continents too
 
 
@@ -60,7 +53,7 @@ def _own_names(country: str) -> frozenset[str]:
     names = set()
     for tag in (ENGLISH, *get_official_languages(region, regional=True, de_facto=True)):
         try:
-            names.add(_folded(str(Locale.parse(tag).territories.get(region, ""))))
+            names.add(folded(str(Locale.parse(tag).territories.get(region, ""))))
         except UnknownLocaleError:
             continue  # CLDR knows that the language is spoken there, and no more of it
     return frozenset(names - {""})
@@ -69,10 +62,3 @@ def _own_names(country: str) -> frozenset[str]:
 def _region(country: str) -> str:
     """The country's code in CLDR."""
     return "GR" if country == "EL" else country
-
-
-def _folded(text: str) -> str:
-    """The text in small letters, without accents, with one space between words."""
-    parts = unicodedata.normalize("NFKD", text.casefold())
-    bare = "".join(letter for letter in parts if not unicodedata.combining(letter)).translate(_LETTERS)
-    return " ".join("".join(letter if letter.isalnum() else " " for letter in bare).split())

@@ -81,8 +81,11 @@ def known_code(code: str) -> str:
 
 
 def text_in(translated: Translated, language: str) -> Text:
-    """The text in this language, else in English, else in any language. The result names its language."""
-    for tag in (language, ENGLISH, *sorted(translated)):
+    """The text in this language, else in English, else in any language. The result names its language.
+
+    Metadata of others has tags in small letters, and `zh` for what we call `zh-Hans`.
+    """
+    for tag in (language, language.lower(), language.partition("-")[0], ENGLISH, *sorted(translated)):
         if translated.get(tag):
             return Text(text=translated[tag], language=tag)
     return Text(text="", language=language)

@@ -1,14 +1,16 @@
 """The list of those whom a citizen may choose, in a login and for a service that asks for the choice alone."""
 
 from collections.abc import Callable, Mapping
-from itertools import islice
+from heapq import nsmallest
 
 from fastapi import Request
 
+from connectors.metadata.summaries import Summary, host_of
+from connectors.wire.folding import folded, place_in
 from idp.login.role import Choices, Reach
-from idp.pages.languages import LANGUAGES, Language
+from idp.pages.languages import LANGUAGES
+from idp.pages.picker_view import CountryChoice, PickerView
 from idp.pages.search import matches
-from idp.pages.views import CountryChoice, PickerView
 from idp.web.login_cookies import Cookie
 from idp.web.requests import check_navigation, check_same_origin, form, query
 from idp.web.site import Site
@@ -53,7 +55,8 @@ def picker(
         for one in choices
         if not one[0].members and (not sought or matches(sought, one[0].country, one[0].title.values(), wording.language))
     ]
-    found += _members(site, asked, sought, wording.language, now)
+    members = _members(site, asked, sought, now)
+    found += members[:MOST_MEMBERS]
     if not sought and remembered and (kept := offered(site, remembered, now, choices)) and kept not in found:
         found.append(kept)
     return PickerView(
@@ -69,6 +72,8 @@ def picker(
                 suspended=reach is Reach.OFF,
                 # one that does not answer now has no place of its own
                 remembered=reach is Reach.OPEN and one.provider_id == remembered,
+                # Anybody in a federation may take another's name, and nobody its address
+                host=host_of(one.entity_id) if one.family else "",
             )
             for one, reach in found
         ),
@@ -76,6 +81,7 @@ def picker(
         address=address,
         searchable=bool(address) and (len(choices) >= MIN_TO_SEARCH or any(one.members for one, _ in choices)),
         sought=sought,
+        more=len(members) > MOST_MEMBERS,
         remembering=typed.get("remember") == "yes",
         narrowed=screens.narrowed(asked),
         leaves_out=screens.leaves_out(asked),
@@ -95,17 +101,17 @@ def offered(site: Site, provider_id: str, now: int, choices: Choices) -> tuple[I
     return (member, site.role.reach(member, now)) if member.family in families else None
 
 
-def _members(
-    site: Site, asked: ServiceRequest, sought: str, language: Language, now: int
-) -> list[tuple[IdentityProvider, Reach]]:
-    """The first members of families that somebody looks for."""
-    named = (
-        member.provider_id
-        for member in (site.role.members(asked) if sought else ())
-        if not member.summary.hidden
-        and matches(sought, "", [*member.summary.names.values(), *member.summary.domains], language)
-    )
-    shown = [site.role.provider(provider_id) for provider_id in islice(named, MOST_MEMBERS)]
+def _members(site: Site, asked: ServiceRequest, sought: str, now: int) -> list[tuple[IdentityProvider, Reach]]:
+    """The members of families that are looked for: one more than are shown, those first whose names say it first."""
+    wanted = folded(sought.rpartition("@")[2])
+    if not wanted:
+        return []
+
+    def takes(summary: Summary) -> bool:
+        return not summary.hidden and place_in(summary.sought, wanted) >= 0
+
+    named = nsmallest(MOST_MEMBERS + 1, site.role.members(asked, takes), lambda one: place_in(one.summary.sought, wanted))
+    shown = [site.role.provider(one.provider_id) for one in named]
     return [(one, site.role.reach(one, now)) for one in shown]
 
 

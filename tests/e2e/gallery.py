@@ -6,16 +6,15 @@ from typing import TypeVar
 
 from idp.pages.device_view import DeviceStep, DeviceView
 from idp.pages.languages import LANGUAGES
+from idp.pages.picker_view import CountryChoice, PickerView
 from idp.pages.render import Pages
 from idp.pages.views import (
     ApprovalView,
-    CountryChoice,
     Ending,
     ErrorView,
     InformView,
     LeavingView,
     PageKind,
-    PickerView,
     PostView,
     ReceiptShown,
     ReceiptView,
@@ -240,6 +239,17 @@ def _pickers(pages: Pages, language: str) -> dict[str, PickerView]:
         "picker-not-found": replace(full, countries=(), sought="Atlantis"),
         "picker-remembering": replace(full, remembering=True),
         "picker-narrowed": replace(full, countries=(), searchable=False, narrowed=True),
+        "picker-members": replace(
+            full,
+            countries=tuple(
+                replace(one, host=f"idp{place}.university.example") for place, one in enumerate(plain.countries)
+            ),
+            sought="uni",
+            more=True,
+            leaves_out=True,
+            unoffered=True,
+        ),
+        "picker-for-a-service": replace(full, cancel="", leave="/saml/discovery/none?entityID=a", leaves_out=True),
         "picker-services": picker(pages, language, (("EE", "ID card"), ("EE", "Mobile-ID"))),
         "picker-empty": picker(pages, language, ()),
     }

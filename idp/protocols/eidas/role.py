@@ -4,10 +4,11 @@ Nothing of the person is recorded, nor of what they have or of who vouched for t
 and time, and the ledger leads to nobody.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from connectors.connector import Ask
 from connectors.metadata.members import Member
+from connectors.metadata.summaries import Summary
 from idp.ledger.record_contents import CANCELLATION, RELEASE, UNSENT, DecidedBy, draft_node, new_record
 from idp.login.finish import Choice
 from idp.login.role import Choices, Reach
@@ -104,7 +105,7 @@ class NodeRole:
         """The identity providers that can answer this request, each with whether it is on."""
         return tuple((one, self.reach(one, now)) for one in self._providers.values() if levels_for(request, one))
 
-    def members(self, request: ServiceRequest) -> Iterator[Member]:
+    def members(self, request: ServiceRequest, takes: Callable[[Summary], bool]) -> Iterator[Member]:
         """A node has no families."""
         return iter(())
 

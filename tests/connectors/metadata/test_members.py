@@ -10,6 +10,7 @@ from connectors.metadata.federation_index import Index
 from connectors.metadata.federations import INDEX, SUMMARIES, Federations, opened, put_sealed
 from connectors.metadata.members import Providers, known_as, members_of
 from connectors.metadata.summaries import HIDDEN, Summary, summarised, summary_of, title_of
+from connectors.wire.folding import place_in
 from policies.assurance import LevelOfAssurance
 from policies.federations import Federation, member_id
 from policies.parties import EntityId, IdentityProvider, ProviderId, Source, SubjectNamespace
@@ -148,3 +149,12 @@ def test_a_name_that_turns_what_follows_or_shows_nothing_is_none() -> None:
     assert found.names == {"en": "Org"}
     assert title_of(ONE, {}) == {"en": ONE.split("/")[2]}
     assert title_of(ONE, {"et": "Ülikool"}) == {"en": "Ülikool", "et": "Ülikool"}
+
+
+def test_what_a_member_is_found_by_is_folded_when_it_is_summarised_names_first() -> None:
+    name = '<mdui:DisplayName xml:lang="{}">{}</mdui:DisplayName>'
+    words = '<mdui:Keywords xml:lang="en">old+town campus</mdui:Keywords>'
+    found = summary(name.format("et", "Ülikool, Vana Linn") + name.format("zh", "老城大学") + words).sought
+    assert found.split(" \n ")[:5] == ["ulikool vana linn", "老城大学", "uni example", "old town", "campus"]
+    assert all(place_in(found, one) >= 0 for one in ("vana", "城大", "uni example", "old"))
+    assert not any(place_in(found, one) >= 0 for one in ("town campus", "linn 老", "ana"))

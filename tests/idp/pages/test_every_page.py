@@ -16,7 +16,7 @@ from tests.idp.pages.reading import Read
 SHOWN = [(shown, Read(shown.html)) for shown in gallery(Pages(), languages=("en",))]
 # The other pickers of the gallery have no address of their own
 OFFERING = {
-    *(f"picker-{name}" for name in ("search", "found", "not-found", "remembering", "narrowed")),
+    *(f"picker-{name}" for name in ("search", "found", "not-found", "remembering", "narrowed", "members", "for-a-service")),
     "kiosk-code",
     *("approval", *(f"approval-{name}" for name in ("nothing", "arrived", "informs", "refusable", "again", "changed"))),
 }

@@ -5,15 +5,14 @@ from typing import Any  # a view's fields are of many types
 
 import pytest
 
+from idp.pages.picker_view import CountryChoice, PickerView
 from idp.pages.render import Pages
 from idp.pages.views import (
     ApprovalView,
-    CountryChoice,
     Ending,
     ErrorView,
     Item,
     LeavingView,
-    PickerView,
     PostView,
     RefusedView,
     Text,

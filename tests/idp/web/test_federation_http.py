@@ -9,14 +9,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 
 from connectors.formats.grammar import written
 from connectors.metadata.federation_query import url_of
+from connectors.metadata.summaries import host_of
 from connectors.oidc.line import MOST_FAILURES
 from idp.protocols.saml.federation_sources import FederationSources, tried
+from idp.web.choosing import REMEMBERED
 from policies.deviations import AES_CBC
 from policies.errors import PeerUnavailable
 from policies.federations import FederationId, member_id
@@ -28,6 +30,7 @@ from tests.idp.cli.command import in_process
 from tests.idp.monitoring.told import told
 from tests.idp.server.crew import until
 from tests.idp.staging import Lines
+from tests.idp.web.saml_party import ENTITY, SamlParty
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import Visitor, login_of
 from tests.listening import Handler, Listening
@@ -265,6 +268,32 @@ def test_a_citizen_finds_a_member_that_no_file_names_and_signs_in_until_it_leave
         assert visitor.decides(question).heading == AWAY
         assert visitor.asks(login_of(picker), member).heading == AWAY
         assert f"/at/{member}" not in sought(visitor, login_of(picker), "old")
+
+
+@pytest.mark.spec("saml.md §7")
+@pytest.mark.parametrize("federation", ["url"], indirect=True)
+def test_a_member_is_told_apart_by_its_host_remembered_on_request_and_chosen_for_a_service(
+    federation: Federation, visitor: Visitor, stage: Stage, tmp_path: Path
+) -> None:
+    federation.publish(LATE, shown)
+    library = SamlParty(tmp_path, stage.issuer, stage.clock, returns="https://library.storkhaven.example/login")
+    federation.files |= library.files
+    with federation.broker(tmp_path / "b", family=True) as visitor.port:
+        member, host = member_id(ProviderId("demo-ee"), stage.country.entity_id), host_of(stage.country.entity_id)
+        until(lambda: f"/at/{member}" in sought(visitor, visitor.login(), "old"))
+        page = visitor.go("POST", f"/login/{visitor.login()}/countries", fields={"q": "old@nowhere.example"})
+        assert not page.found("//main//nav//a"), "what stands before the @ is a person's"
+        page = visitor.go("POST", f"/login/{visitor.newest}/countries", fields={"q": "OLD tówn", "remember": "yes"})
+        assert page.found("//main//nav//li//bdi/text()") == ["Old town", host]
+        assert visitor.go("GET", page.found("//main//nav//a/@href")[0]).cookies[REMEMBERED].value == member
+        first = visitor.authorize()
+        assert first.found("//main//nav//li[1]//bdi/text()") == ["Old town", host]
+        assert first.found("//main//nav//li[1]//span[@class='note']/text()")[-1] == "Your choice last time"
+        asked = urlencode({"entityID": ENTITY})
+        listed = visitor.go("GET", f"/saml/discovery?{asked}").found("//main//nav//a/@href")
+        back = visitor.go("GET", next(one for one in listed if member in one), headers={"sec-fetch-site": "same-origin"})
+        assert back.headers["location"] == f"{library.returns}?entityID={quote(stage.issuer + '/saml/idp', safe='')}"
+        assert library.asks(visitor).headers["location"].startswith(f"{stage.country_base}/sso?")
 
 
 def sought(visitor: Visitor, login: str, text: str) -> str:

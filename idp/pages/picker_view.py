@@ -1,0 +1,55 @@
+"""The view of the list of those whom a citizen may choose, as `idp.pages.views` has the others."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from idp.pages.views import PageKind, Text
+
+
+@dataclass(frozen=True, slots=True)
+class CountryChoice:
+    """One identity provider on the picker: a link to `url` on our own origin, its country (ISO 3166-1) and its title.
+
+    A choice that is not `available` has no link; `suspended` means that our operator switched it off. The choice that
+    this browser `remembered` stands first. `host` tells a federation's members apart; it is "" for all others.
+    """
+
+    url: str
+    country: str
+    provider: Text
+    available: bool = True
+    remembered: bool = False
+    suspended: bool = False
+    host: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PickerView:
+    """The choice of a country. A form that cancels posts to the path `cancel`, or a link leads to the path `leave`.
+
+    `address` is the picker's own path: its search form, its links about remembering and those to other languages lead
+    there. It is empty for a picker without them. `searchable` shows the form, and `sought` is the text that found
+    `countries`. `remembering`: the links keep the choice in this browser. `narrowed`: the service or its purpose takes
+    some countries only. `leaves_out`: some are not there because they are not sure enough. `unoffered`: whom the
+    citizen chose elsewhere is not among them. `more`: what was typed finds more than are shown.
+    """
+
+    kind: ClassVar[PageKind] = PageKind.FORM
+    language: str
+    service: Text
+    purpose: Text
+    countries: tuple[CountryChoice, ...]
+    cancel: str = ""
+    leave: str = ""
+    address: str = ""
+    searchable: bool = False
+    sought: str = field(default="", repr=False)
+    remembering: bool = False
+    narrowed: bool = False
+    leaves_out: bool = False
+    unoffered: bool = False
+    more: bool = False
+
+    def link(self, query: str) -> str:
+        """The picker's own path with one more parameter."""
+        return f"{self.address}{'&' if '?' in self.address else '?'}{query}"
