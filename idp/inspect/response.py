@@ -46,6 +46,14 @@ class ResponseJudge:
     keys: Callable[[int], Sequence[PinnedKey]] = field(repr=False)
     shape: Shape = field(repr=False)
     left_open: tuple[str, ...] = ()
+    # the entity ids of public bodies in whose names its provider is asked
+    bodies: frozenset[str] = frozenset()
+
+    def body(self, octets: bytes) -> str:
+        """The body that a response names as its audience, "" where it names none: so it was asked, or nobody asked it."""
+        root = peek(octets) if self.bodies else None
+        named = "" if root is None else next((one.text or "" for one in root.iter(saml("Audience"))), "")
+        return named if named in self.bodies else ""
 
 
 class ResponseInspector(XmlInspector):
@@ -74,6 +82,7 @@ class ResponseInspector(XmlInspector):
             minimum_assurance=options.minimum_loa or LevelOfAssurance.LOW,
             force_authentication=False,
             name_id_format=UNSPECIFIED,
+            speaks_as=judge.body(octets),
         )
         inbound = Inbound("post", {"SAMLResponse": parameter(octets)})
         found = judge.connector.examine(inbound, expectation, options.now)

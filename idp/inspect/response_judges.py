@@ -5,6 +5,7 @@ By hand the identity provider's metadata is pinned, as in a registration: it nee
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 
 from connectors.deviations import tolerance
 from connectors.eidas import ApprovedPeers, EidasConnector
@@ -27,6 +28,7 @@ from idp.inspect.message_files import read_side_file
 from idp.inspect.options import Options, could_not, given
 from idp.inspect.response import ResponseInspector, ResponseJudge
 from idp.ledger.ledger_keys import LedgerKeys
+from idp.login.bodies import body_entity_id
 from idp.protocols.eidas.receiving_node import known_peers
 from idp.protocols.saml.service_provider import decryption_ring
 from idp.store.engine import disposed, open_engine
@@ -148,7 +150,9 @@ def _configured(options: Options, clock: Callable[[], int], stack: ExitStack) ->
         held = decryption_ring(provider, keys)
         ours = () if held is None else held.published(clock())
         unwrappers = keys_of_configuration(ours, settings, options, clock, stack)
-        return _saml_judge(provider, entity_id(settings.issuer), acs_url(settings.issuer), unwrappers)
+        judge = _saml_judge(provider, entity_id(settings.issuer), acs_url(settings.issuer), unwrappers)
+        bodies = configuration.bodies.values() if provider.saml.speaks_for else ()
+        return replace(judge, bodies=frozenset(body_entity_id(settings.issuer, one) for one in bodies))
     if keys.node is None:
         raise could_not("the configuration has no keys of a node.")
     unwrappers = keys_of_configuration(keys.node.encryption.published(clock()), settings, options, clock, stack)

@@ -8,10 +8,12 @@ from lxml import etree
 
 from connectors.formats.eidas.values import EidasValue
 from connectors.wire.names import TRANSIENT
+from idp.config.settings import load_settings
 from tests.connectors import crossing, forge
 from tests.connectors.eidas import node as eidas
 from tests.connectors.eidas.node import SendingNode
 from tests.connectors.forge import Reply
+from tests.idp.cli.command import in_process
 from tests.idp.cli.inspecting import answers, inspect, of_a_node, only, private_pem, saml, written
 
 VALUES = ("Pikk", "subject-0001", "1887", "unapuu", "Maasikas", "0001-äö")
@@ -96,3 +98,36 @@ def test_the_page_for_people_ticks_off_the_plan_up_to_the_check_that_failed(
     for text in (good, bad, failed):
         assert "Not checked: one-time use, browser binding" in text
         assert not [value for value in VALUES if value in text]
+
+
+def test_an_answer_to_a_public_body_is_judged_as_that_body_s_and_nobody_s_as_ours(
+    tmp_path: Path, idp: forge.SigningParty
+) -> None:
+    city = tmp_path / "city"
+    assert in_process("init", city).returncode == 0
+    attribute = next(iter(forge.TABLE))
+    provider = (
+        f'id = "uni"\ncountry = "EE"\nnamespace = "test/uni"\nentity_id = "{forge.IDP}"\nmetadata = "metadata/uni.xml"\n'
+        f'title.en = "Uni"\nspeaks_for = "bodies"\nsubject = "{attribute}"\n[attributes]\n"{attribute}" = "family_name"\n'
+    )
+    for file, text in {
+        "providers/uni.toml": provider,
+        "metadata/uni.xml": forge.metadata(idp).decode(),
+        "bodies/all.toml": '[rome]\nname.en = "Rome"\nurl = "https://rome.example"\nentity_id = "https://rome.example/sp"\n',
+    }.items():
+        (city / file).parent.mkdir(exist_ok=True)
+        (city / file).write_text(text, encoding="utf-8")
+    here = f"{load_settings(city).issuer}/saml/acs"
+    names = ("https://rome.example/sp", "https://milan.example/sp")
+    answered = [
+        Reply(
+            destination=here,
+            recipient=here,
+            audiences=f"<saml:AudienceRestriction><saml:Audience>{name}</saml:Audience></saml:AudienceRestriction>",
+        )
+        for name in names
+    ]
+    files = written(tmp_path, [forge.post(forge.signed_reply(one, idp)) for one in answered])
+    asked = ("--as", "response", "--json", "--config", city, "--from", "uni", "--at", str(forge.NOW))
+    rome, milan = answers(inspect(*files, *asked))
+    assert (rome.accepted, milan.check) == (True, "audience")
