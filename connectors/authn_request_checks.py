@@ -17,7 +17,7 @@ from connectors.response_checks import check_issued
 from connectors.signatures.pinned_keys import PinnedKey
 from connectors.signatures.shapes import REQUEST
 from connectors.signed_messages import foreseen, signed_message
-from connectors.wire.names import ARTIFACT, CONSENTS, EMAIL, PERSISTENT, POST, TRANSIENT, UNSPECIFIED
+from connectors.wire.names import ARTIFACT, CONSENTS, EMAIL, PAOS, PERSISTENT, POST, TRANSIENT, UNSPECIFIED
 from connectors.wire.text import is_plain
 from policies.errors import AssertionRejected
 
@@ -56,19 +56,26 @@ def judge_authn_request(
 
 
 def addressed_request(
-    request: AuthnRequestMessage, party: ServiceProviderFacts, here: str, now: int, profile: Profile
+    request: AuthnRequestMessage,
+    party: ServiceProviderFacts,
+    here: str,
+    now: int,
+    profile: Profile,
+    *,
+    of_program: bool = False,
 ) -> AuthnRequestMessage:
-    """Judge from whom, to whom and when. What fails here is answered nowhere.
+    """Judge from whom, to whom and when. What fails here is answered nowhere. A program's request is answered by PAOS.
 
     In what comes back `acs_url` is where the answer goes, from the metadata, and `protocol_binding` how. Raises
     `AssertionRejected`.
     """
     if not party.entity_id or request.issuer != party.entity_id:
         raise AssertionRejected("issuer", "a request of another issuer than whose key signed it")
-    if not here or request.destination != here:
+    # A service cannot know to whom a program will take its request (ECP 2.0 §2.3.2)
+    if not here or request.destination not in ((here, "") if of_program else (here,)):
         raise AssertionRejected("destination", "a request to another address, or to none")
     check_issued(request.issue_instant, now, "request_issued", profile)
-    acs_url, binding = _acs_url(request, party)
+    acs_url, binding = _acs_url(request, party, of_program=of_program)
     return replace(request, acs_url=acs_url, protocol_binding=binding)
 
 
@@ -89,12 +96,12 @@ def check_wishes(request: AuthnRequestMessage, party: ServiceProviderFacts, form
         raise AssertionRejected("provider_name", "a ProviderName that is too long or has control characters")
 
 
-def _acs_url(request: AuthnRequestMessage, party: ServiceProviderFacts) -> tuple[str, str]:
+def _acs_url(request: AuthnRequestMessage, party: ServiceProviderFacts, *, of_program: bool) -> tuple[str, str]:
     """Where the answer goes (SAML Core 2.0 §3.4.1), and by which binding: by URL, by index, or the default.
 
     It is always the metadata's own text.
     """
-    by_binding = {POST: party.acs_urls, ARTIFACT: party.artifact_urls}
+    by_binding = {PAOS: party.paos_urls} if of_program else {POST: party.acs_urls, ARTIFACT: party.artifact_urls}
     asked = {binding: urls for binding, urls in by_binding.items() if urls and request.protocol_binding in ("", binding)}
     if not asked:
         raise AssertionRejected("protocol_binding", "a ProtocolBinding that the metadata does not have, or we do not")

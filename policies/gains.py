@@ -101,7 +101,7 @@ class Rulings:
         if self._party is None or self._purpose is None:
             return ()
         client, purpose = self._party.openid, self._purpose
-        each = {AWAY: client.refreshes and purpose.offline, KIOSK: client.is_kiosk and purpose.cross_device}
+        each = {AWAY: client.refreshes and purpose.offline, KIOSK: self._party.crosses_devices and purpose.cross_device}
         return tuple(way for way, is_open in each.items() if is_open)
 
     def blocks(self, name: AttributeName, j: int, v: int) -> bool:

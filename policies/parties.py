@@ -101,6 +101,11 @@ class RelyingParty:
     body: str = ""
     attribute_service: int = 0
 
+    @property
+    def crosses_devices(self) -> bool:
+        """Whether what a citizen approves on one device goes to another: a kiosk, or a program with their code."""
+        return self.openid.is_kiosk or (self.saml is not None and self.saml.ecp)
+
     def takes(self, redirect_uri: str) -> bool:
         """Whether an answer may go there."""
         return is_redirect(redirect_uri, self.redirect_uris, any_port=self.public)

@@ -130,9 +130,12 @@ def _backchannel(run: Run) -> Iterator[Shown]:
     )
 
 
-def _artifact(run: Run) -> Iterator[Shown]:
+def _soap(path: str) -> Callable[[Run], Iterator[Shown]]:
     # A form, and not SOAP: a fault of SOAP has the status of a server's own
-    yield run.ask("POST", "/saml/artifact", {"SAMLart": "AAQAAA"})
+    def asked(run: Run) -> Iterator[Shown]:
+        yield run.ask("POST", path, {"SAMLart": "AAQAAA"})
+
+    return asked
 
 
 EXAMPLES: Mapping[str, Callable[[Run], Iterator[Shown]]] = {
@@ -145,7 +148,7 @@ EXAMPLES: Mapping[str, Callable[[Run], Iterator[Shown]]] = {
     "/device_authorization": _device,
     "/log/proof": _proof,
     "/oidc/backchannel/{provider}": _backchannel,
-    "/saml/artifact": _artifact,
+    **{path: _soap(path) for path in ("/saml/artifact", "/saml/ecp")},
 }
 
 

@@ -28,6 +28,7 @@ from connectors.wire.names import SAML, SAMLP, SUCCESS, saml, samlp
 from policies.errors import AssertionRejected
 
 _SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
+_ECP, _NEXT = "urn:oasis:names:tc:SAML:2.0:profiles:SSO:ecp", "http://schemas.xmlsoap.org/soap/actor/next"
 _TYPE_4 = b"\x00\x04"
 _OCTETS, _SOURCE, _HANDLE = 44, 4, 24
 HANDLE_OCTETS = _OCTETS - _HANDLE
@@ -127,9 +128,18 @@ def fault_envelope(text: str) -> bytes:
     return etree.tostring(root)
 
 
-def in_envelope(message: bytes) -> bytes:
-    """The octets of a message in the body of a SOAP envelope."""
-    return b'<s:Envelope xmlns:s="%s"><s:Body>%s</s:Body></s:Envelope>' % (_SOAP.encode(), message)
+def in_envelope(message: bytes, header: bytes = b"") -> bytes:
+    """The octets of a message in the body of a SOAP envelope, behind those of a header if there is one."""
+    return b'<s:Envelope xmlns:s="%s">%s<s:Body>%s</s:Body></s:Envelope>' % (_SOAP.encode(), header, message)
+
+
+def in_ecp_envelope(message: bytes, acs_url: str) -> bytes:
+    """A Response for a program, which compares the address with the one that the service told it (ECP 2.0 §2.3.5)."""
+    header = made(_soap("Header"), {"s": _SOAP, "ecp": _ECP})
+    for name, more in (("Response", {"AssertionConsumerServiceURL": acs_url}), ("RequestAuthenticated", {})):
+        understood = {_soap("mustUnderstand"): "1"} if more else {}
+        child(header, f"{{{_ECP}}}{name}", None, **{**understood, _soap("actor"): _NEXT, **more})
+    return in_envelope(message, etree.tostring(header))
 
 
 def read_artifact_resolve(octets: bytes) -> ArtifactResolve:

@@ -82,6 +82,8 @@ def pinned_service(service: SamlService, source: Source, marks: Collection[str] 
 
 def _facts(service: SamlService) -> ServiceProviderFacts:
     facts = read_service_provider(service.metadata)
+    if service.ecp and not facts.paos_urls:
+        raise ValueError("it has no AssertionConsumerService by PAOS, where programs (ecp) bring their answers.")
     if facts.entity_id != service.entity_id:
         raise ValueError("its entityID is not that of the registration.")
     for url in (*facts.acs_urls.values(), *facts.artifact_urls.values(), *facts.paos_urls.values()):

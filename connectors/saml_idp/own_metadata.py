@@ -26,6 +26,7 @@ def identity_provider_metadata(
     logout: Mapping[str, str],
     scope: str,
     error_url: str,
+    ecp_url: str,
     operator: Operator | None,
     signer: Signers,
     now: int,
@@ -34,7 +35,7 @@ def identity_provider_metadata(
     """Our signed EntityDescriptor, valid for `valid_for` seconds from `now`; both keys are in it while one takes over.
 
     `logout` has the addresses of logout by their bindings, `error_url` is our page for whom a service turned away, and
-    `operator` who runs us, if that is to be said.
+    `ecp_url` where programs ask, "" where none do, and `operator` who runs us, if that is to be said.
     """
     named = {"ID": "_" + secrets.token_hex(16), "entityID": entity_id, "validUntil": written(now + valid_for)}
     root = made(md("EntityDescriptor"), {"md": MD, "ds": DS, "shibmd": SHIBMD}, **named)
@@ -52,6 +53,8 @@ def identity_provider_metadata(
         child(role, md("NameIDFormat"), name_format)
     for binding in (REDIRECT, POST, SIMPLE_SIGN):
         child(role, md("SingleSignOnService"), Binding=binding, Location=sso_url)
+    if ecp_url:
+        child(role, md("SingleSignOnService"), Binding=SOAP, Location=ecp_url)
     if operator is not None:
         describe(root, operator)
     return sign_enveloped(root, signer.at(now), place=SIGNATURE_PLACE, profile=SAML2INT)

@@ -1,6 +1,6 @@
 """The composition root: makes a running broker of a configuration folder."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -64,6 +64,7 @@ from idp.web.routes import (
     backchannel,
     device,
     discovery,
+    ecp,
     landing,
     login,
     logout,
@@ -311,7 +312,7 @@ class Application:
     def _routes(self, site: Site) -> list[BaseRoute]:
         routes: list[BaseRoute] = [*login.routes(site)]
         if isinstance(site, CitySite):
-            routes += [*landing.routes(site), *discovery.routes(site), *logout_way.routes(site)]
+            routes += [*landing.routes(site), *discovery.routes(site), *logout_way.routes(site), *ecp.routes(site)]
             # An included router is matched twice
             routes += [*oidc.router(site).routes, *push.router(site).routes, *token_life.router(site).routes]
             routes += [*device.routes(site), *receipt.routes(site), *logout.routes(site), *backchannel.router(site).routes]
@@ -324,9 +325,6 @@ class Application:
                 # OpenAPI describes the endpoints for programs, not the pages for citizens
                 route.include_in_schema = bool(route.responses)
         return [ByPath(routes), *routes]
-
-    def _origins(self) -> Collection[str]:
-        return self.city.openid.origins
 
     def _web(self) -> FastAPI:
         """Build the web application: the routes, the handler of errors and the middleware."""
@@ -344,7 +342,7 @@ class Application:
         # The middleware that is added last runs first
         app.add_middleware(Overload, queue=self.queue, rates=watched.rates, pages=pages, told=watched.turned_away)
         if isinstance(self.site, CitySite):
-            app.add_middleware(Origins, registered=self._origins)
+            app.add_middleware(Origins, registered=lambda: self.city.openid.origins)
         defects = watched.unforeseen
         app.add_middleware(Edge, tenant=settings.tenant, issuer=settings.issuer, page=pages.defect, count=defects)
         return app

@@ -41,6 +41,7 @@ from idp.protocols.oidc.receipt import PartyReceipts
 from idp.protocols.oidc.relying_party import Sources, openid_connector, own_keys, under_eidas
 from idp.protocols.oidc.requests import request as oidc_request
 from idp.protocols.oidc.trial import Trials
+from idp.protocols.saml import programs as saml_programs
 from idp.protocols.saml import question as saml_question
 from idp.protocols.saml.deviation_guard import DeviationGuard, GuardedConnector
 from idp.protocols.saml.identity_provider import SamlIdentityProvider
@@ -128,6 +129,7 @@ def _city(parts: SiteParts) -> CitySite:
         settings, configuration, keys, openid.sessions, parts.store, parts.suspension, parts.watched, saml.services
     )
     trials = frontends[TRIAL] = Trials(_openid_parts(parts, role), openid)
+    programs = frontends[saml_programs.NAME] = saml_programs.Programs(saml)
     receipts = Receipts(
         tenant=settings.tenant,
         country=settings.country,
@@ -163,6 +165,7 @@ def _city(parts: SiteParts) -> CitySite:
         kiosks=kiosks,
         saml=saml,
         unsolicited=Unsolicited(saml),
+        programs=programs,
         sessions=openid.sessions,
         trials=trials,
         logouts=logouts,

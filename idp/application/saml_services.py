@@ -71,7 +71,8 @@ def metadata_for_all(
     settings: Settings, configuration: Configuration, keys: BrokerKeys
 ) -> Mapping[str, Callable[[int], bytes]]:
     """That and the one for services."""
-    made = partial(idp_metadata, settings.issuer, keys.saml, operator=operator_of(settings))
+    programs = any(one.saml is not None and one.saml.ecp for one in configuration.parties.values())
+    made = partial(idp_metadata, settings.issuer, keys.saml, operator=operator_of(settings), programs=programs)
     of_services = {"/saml/idp": Published(made, SAML_LIFE, keys.saml)}
     return {**metadata_for_providers(settings, configuration, keys), **of_services}
 

@@ -43,6 +43,7 @@ KINDS: Mapping[str, int] = {
     "session": 24,
     "trial": 1,
     "artifact": 1,
+    "ecp": 1,
     "logout": 1,
 }
 LONGEST = max(KINDS.values())

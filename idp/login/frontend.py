@@ -39,7 +39,7 @@ class Declined:
     at_once: bool = False
 
 
-class Entrance(Protocol):
+class LoginEntrance(Protocol):
     """One address at which logins begin."""
 
     @property
@@ -61,7 +61,7 @@ class Entrance(Protocol):
         """
 
 
-class Frontend(Entrance, Protocol):
+class Frontend(LoginEntrance, Protocol):
     """One protocol in which services ask. Every method but `receive` gets what `receive` made."""
 
     def check_registered(self, origin: Origin) -> None:

@@ -13,14 +13,16 @@ class DeviceStep(StrEnum):
     CONFIRM = "confirm"  # they read who asks, and go on
     DONE = "done"  # the kiosk has its answer
     ENDED = "ended"  # it gets none
+    PROGRAM = "program"  # they take a code to a program of theirs
+    UNSENT = "unsent"  # there is no code for it
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceView:
     """A page for whoever stands at a kiosk: the form for its code, who asks and where, or the way back to it.
 
-    The form posts to the path `action`: `user_code`, or once it was found `request`. `wrong`: the code was none. `when` is
-    the moment in words at which the kiosk asked.
+    The form posts to the path `action`: `user_code`, or once it was found `request`, which for a program is its code.
+    `wrong`: the code was none. `when` is the moment in words at which the kiosk asked.
     """
 
     language: str

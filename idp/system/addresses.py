@@ -31,6 +31,11 @@ def error_url(issuer: str) -> str:
     return f"{issuer}/saml/error"
 
 
+def ecp_url(issuer: str) -> str:
+    """The address to which programs post a service's AuthnRequest (ECP)."""
+    return f"{issuer}/saml/ecp"
+
+
 def idp_logout_url(issuer: str) -> str:
     """The address to which services send the citizen to sign out. Their programs ask at `idp_logout_soap_url`."""
     return f"{issuer}/saml/idp/logout"

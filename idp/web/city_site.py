@@ -16,6 +16,7 @@ from idp.protocols.saml.landings import Landings
 from idp.protocols.saml.logout_asked import ServiceLogouts
 from idp.protocols.saml.logout_upstream import UpstreamLogouts
 from idp.protocols.saml.logout_visits import Visits
+from idp.protocols.saml.programs import Programs
 from idp.protocols.saml.unsolicited import Unsolicited
 from idp.receipts.citizen import CitizenReceipts
 from idp.web.client_certificate import ProxyHeader
@@ -31,6 +32,7 @@ class CitySite(Site):
     kiosks: DeviceFrontend
     saml: SamlIdentityProvider
     unsolicited: Unsolicited
+    programs: Programs
     trials: Trials
     citizen_receipts: CitizenReceipts
     party_receipts: PartyReceipts

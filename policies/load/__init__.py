@@ -320,8 +320,11 @@ def _problems_of_party(party: RelyingParty, configuration: Configuration) -> lis
         what, fix = f"`{group}` is no group of {GROUPS_FILE}.", nearest(group, groups)
         problems.append(Problem(party.source.file, party.source.line, "session_group", what, fix))
     across = any(one.cross_device for name in party.purposes if (one := configuration.purposes.get(name)))
-    if party.openid.is_kiosk and not across:
-        what, fix = "none may be asked for by a kiosk.", "write cross_device = true in the file of its purpose."
+    if party.crosses_devices and not across:
+        what, fix = (
+            "none is for a kiosk or a program.",
+            "write cross_device = true in the file of its purpose.",
+        )
         problems.append(Problem(party.source.file, party.source.line, "purposes", what, fix))
     for named in party.openid.tokens.resource_servers:
         server = configuration.parties.get(ClientId(named))

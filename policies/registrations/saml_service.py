@@ -39,3 +39,5 @@ class SamlService:
     discovery_tells: bool = False
     # where a browser goes back from there, beside the DiscoveryResponses of its metadata
     discovery_returns: tuple[str, ...] = ()
+    # whether programs without a browser sign in at it, with a code that their citizen got here (ECP)
+    ecp: bool = False

@@ -59,10 +59,10 @@ SHIBBOLETH2 = """\
   <StorageService type="Memory" id="mem" cleanupInterval="900"/>
   <SessionCache type="StorageService" StorageService="mem" cacheTimeout="3600" inprocTimeout="900" cleanupInterval="900"/>
   <ReplayCache StorageService="mem"/>
-  <ApplicationDefaults entityID="{base}/shibboleth" REMOTE_USER="pairwise-id">
+  <ApplicationDefaults entityID="{base}/shibboleth" REMOTE_USER="pairwise-id"{signing}>
     <Sessions lifetime="28800" timeout="3600" relayState="ss:mem" checkAddress="false" handlerSSL="false"
               cookieProps="http">
-      <SSO entityID="{broker}">SAML2</SSO>
+      <SSO entityID="{broker}"{ecp}>SAML2</SSO>
       <Logout asynchronous="false">SAML2 Local</Logout>
       <Handler type="MetadataGenerator" Location="/Metadata" signing="false"/>
     </Sessions>
@@ -111,6 +111,7 @@ def _served(instance: Instance, lines: str, loaded: str) -> list[str]:
 
 
 def _filled(text: str, instance: Instance) -> str:
+    is_program = "ecp = true" in instance.flow.registered
     return text.format(
         base=instance.base,
         folder=instance.folder,
@@ -120,6 +121,9 @@ def _filled(text: str, instance: Instance) -> str:
         broker=instance.broker_entity,
         issuer=instance.broker_entity.removesuffix("/saml/idp"),
         pairwise_id=PAIRWISE_ID,
+        ecp=' ECP="true"' if is_program else "",
+        # To whom a program takes a request it does not know, nor whether that one wants a signature
+        signing=' signing="true"' if is_program else "",
     )
 
 

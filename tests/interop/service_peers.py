@@ -18,6 +18,7 @@ from tests.interop.service_stage import (
     hears,
     signs_out,
 )
+from tests.interop.service_ways import BY_PROGRAM, LINKED, begun_by
 from tests.interop.snippet_stage import APACHE
 
 PROGRAMS = HERE / "services"
@@ -59,6 +60,7 @@ SERVICES: tuple[Service, ...] = (
             *each("asks by POST"),
             signs_out("asks by Redirect"),
             hears("asks by Redirect"),
+            begun_by(LINKED, "allow_unsolicited"),
         ),
         says={
             AUDIENCE: "AudienceRestrictions conditions not satisfied",
@@ -75,7 +77,11 @@ SERVICES: tuple[Service, ...] = (
         command=service_apache.shibboleth,
         metadata="/Shibboleth.sso/Metadata",
         claims=service_apache.claims,
-        flows=(*each("defaults"), signs_out("defaults", LOOPBACK)),
+        flows=(
+            *each("defaults"),
+            signs_out("defaults", LOOPBACK),
+            *(begun_by(way, "defaults") for way in (LINKED, BY_PROGRAM)),
+        ),
         ends="/Shibboleth.sso/Logout",
         says={
             AUDIENCE: "unacceptable AudienceRestriction",
@@ -92,7 +98,11 @@ SERVICES: tuple[Service, ...] = (
         command=service_apache.mellon,
         metadata="/mellon/metadata",
         claims=service_apache.claims,
-        flows=(*each("defaults"), signs_out("defaults", LOOPBACK)),
+        flows=(
+            *each("defaults"),
+            signs_out("defaults", LOOPBACK),
+            begun_by(LINKED, "defaults"),
+        ),
         ends="/mellon/logout?ReturnTo=%2Fmellon%2Fmetadata",
         says={
             AUDIENCE: "Invalid Audience in Conditions",
@@ -112,6 +122,7 @@ SERVICES: tuple[Service, ...] = (
             *each("identifierFormat: null, disableRequestedAuthnContext, encrypted"),
             *each("identifierFormat: null, asks by POST, skipRequestCompression", PASSWORD_AT_LEAST),
             signs_out("identifierFormat: null, disableRequestedAuthnContext, validateInResponseTo: ifPresent"),
+            begun_by(LINKED, "identifierFormat: null, disableRequestedAuthnContext, validateInResponseTo: ifPresent"),
             hears("identifierFormat: null, disableRequestedAuthnContext"),
             Flow("identifierFormat: null, asks by POST", (PASSWORD_AT_LEAST,)),
         ),
@@ -142,6 +153,7 @@ SERVICES: tuple[Service, ...] = (
             *each("requestedAuthnContext: False, wantAssertionsEncrypted", without=(STRIPPED,)),
             signs_out("requestedAuthnContext: False"),
             hears("requestedAuthnContext: False"),
+            begun_by(LINKED, "defaults"),
         ),
         faults=(once_more("defaults"), once_more("requestedAuthnContext: False, wantAssertionsEncrypted")),
         says={

@@ -34,6 +34,7 @@ from tests.interop.client_stage import CITIZEN, IT_REFUSES, WE_REFUSE, Failed
 from tests.interop.instance import Command, Instance, started, together
 from tests.interop.peer import Fault, Flow, Package, Role, Session
 from tests.interop.programs import end_of, words_of
+from tests.interop.service_ways import BY_PROGRAM, LINKED, TAKES, by_link, by_program
 from tests.interop.snippet_stage import PURPOSE
 from tests.interop.walking import DECISION, opened
 from tests.ports import free_port
@@ -113,6 +114,9 @@ class Service:
                     raise Failed(stage.refused[setting])
                 instance = stage.instances[setting]
                 try:
+                    with Browser() as browser:
+                        if self._begins_elsewhere(stage, instance, browser):
+                            return
                     self._signs_in(stage, instance, f"refused{refused}" if refused else "")
                 except Exception as error:
                     raise Failed(f"{error}\n{end_of(instance.log)}") from error
@@ -174,6 +178,24 @@ class Service:
             page = browser.submit(page, {}, ANSWER)
         if sorted(map(str, page.tree.xpath("//li/@data-outcome"))) != ["ended", "itself"]:
             raise Failed(f"it did not sign that it ended: {page.url.partition('?')[0]}: {words_of(page)}")
+
+    def _begins_elsewhere(self, stage: "ServiceStage", instance: Instance, browser: Browser) -> bool:
+        """Whether this flow begins by a link or a program; then its citizen is signed in so."""
+        entity, at = stage.entities[instance.name], f"{instance.base}{self.begin}"
+
+        def walk(picker: Page) -> Page:
+            return _decided(browser, picker, stage, "approve")
+
+        if LINKED in instance.flow.name:
+            page = by_link(browser, stage.issuer, entity, walk)
+            if page.status != 200 or not self.claims(page):
+                page = browser.get(f"{instance.base}{self.shows or self.begin}", origin=instance.base)
+        elif BY_PROGRAM in instance.flow.name:
+            page = by_program(browser, stage.issuer, entity, walk, instance, at)
+        else:
+            return False
+        self._judge(page, instance, "", "")
+        return True
 
     def _signs_out(self, stage: Scene, instance: Instance, browser: Browser) -> None:
         if living(stage) != 1:
@@ -244,6 +266,7 @@ class ServiceStage(Scene):
         self._peer, self._stack = peer, stack
         self.instances: dict[str, Instance] = {}
         self.refused: dict[str, str] = {}
+        self.entities: dict[str, str] = {}
         super().__init__(folder, fixed=False)
 
     def _configure(self, port: int, secret: Mapping[str, str], fares: FileSigner) -> None:
@@ -251,7 +274,11 @@ class ServiceStage(Scene):
         (self.receiving / "session_groups.toml").write_text("[city]\n", encoding="utf-8")
         settings = load_settings(self.receiving)
         signer = load_keys(settings.key_folder, settings.origin).saml
-        ours = idp_metadata(self.issuer, signer, int(time.time()), VALID_SECONDS)
+        programs = any(BY_PROGRAM in flow.name for flow in self._peer.flows)
+        ours = idp_metadata(self.issuer, signer, int(time.time()), VALID_SECONDS, programs=programs)
+        purpose = self.receiving / "purposes" / f"{PURPOSE}.toml"
+        text = purpose.read_text(encoding="utf-8")
+        purpose.write_text(f"cross_device = {str(programs).lower()}\n{text}", encoding="utf-8")
         slug = re.sub("[^a-z0-9]+", "-", self._peer.name.lower()).strip("-")
         flows = {flow.name.partition(", refused")[0]: flow for flow in reversed(self._peer.flows)}
         named = {f"{slug}-{number}": Flow(name, one.registered) for number, (name, one) in enumerate(flows.items())}
@@ -259,6 +286,9 @@ class ServiceStage(Scene):
         for name, metadata in published.items():
             entity = str(etree.fromstring(metadata).get("entityID", "")).encode()
             self._register(name, metadata, named[name].registered)
+            self.entities[name] = entity.decode()
+            if set(named[name].registered) & set(TAKES.values()):
+                continue
             # Somebody else with the same key and addresses: an answer to them differs in its audience alone
             self._register(name + TWIN, metadata.replace(entity, entity + TWIN.encode(), 1), named[name].registered)
 

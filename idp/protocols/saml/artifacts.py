@@ -64,11 +64,11 @@ class Artifacts:
                 return b""
             mark = Mark(KIND, digest, now + 2 * LIFE)
             self._parts.commits.commit(Unit(tenant=self._parts.tenant, marks=(mark,), removed=(digest,)))
-            return self._respond(grant, mac(handle, b"artifact"), now) if self._holds(grant, now) else b""
+            return self._respond(grant, mac(handle, b"artifact"), now) if self.holds(grant, now) else b""
         except (NotFound, Conflict, AssertionRejected, RequestRefused):
             return b""
 
-    def _holds(self, grant: Grant, now: int) -> bool:
+    def holds(self, grant: Grant, now: int) -> bool:
         """Whether what was released may still go: what is parked is a remembered fact, no permission."""
         party = self._parts.parties.get(ClientId(grant.origin.service))
         purpose = self._parts.purposes.get(grant.purpose_id)

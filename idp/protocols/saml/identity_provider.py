@@ -6,7 +6,7 @@ before that is known gets a page alone; what fails after it, a signed answer wit
 
 import base64
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from urllib.parse import quote, urlencode, urlsplit
 
 from connectors.authn_request_checks import addressed_request, check_wishes
@@ -44,6 +44,7 @@ from idp.protocols.saml.question import (
 )
 from idp.protocols.saml.services import KnownService
 from idp.system.addresses import (
+    ecp_url,
     entity_id,
     error_url,
     idp_entity_id,
@@ -97,10 +98,10 @@ class SamlIdentityProvider:
         # The scope of subject identifiers is a name of ours
         self._scope = urlsplit(issuer).hostname or ""
         self.services = parts.services
-        self._purposes = parts.purposes
+        self.parts, self._purposes = parts, parts.purposes
         self._parts = Parts(entity_id(issuer), parts.providers, parts.catalogue, AttributeNames(issuer, parts.catalogue))
         self._signer, self._sessions = parts.signer, parts.sessions
-        self.artifacts = Artifacts(parts, self.services, self._response)
+        self.artifacts = Artifacts(parts, self.services, self.response)
 
     def receive(self, inbound: Inbound, now: int, admit: Admit = lambda _service: None) -> Received | Declined:
         """Judge a request. Who asks is the Issuer, if it has the key that signed.
@@ -152,13 +153,13 @@ class SamlIdentityProvider:
         origin = released.grant.origin
         question = read_question(origin)
         if not question.by_artifact:
-            return self._posted(self._response(released.grant, released.answer_key, now), question.acs_url, question)
+            return self._posted(self.response(released.grant, released.answer_key, now), question.acs_url, question)
         self._registered(origin)
         relayed = {"RelayState": question.relay_state} if question.relay_state else {}
         query = urlencode({"SAMLart": self.artifacts.written(released), **relayed}, quote_via=quote)
         return Redirect(f"{question.acs_url}{'&' if '?' in question.acs_url else '?'}{query}")
 
-    def _response(self, grant: Grant, answer_key: bytes, now: int) -> bytes:
+    def response(self, grant: Grant, answer_key: bytes, now: int) -> bytes:
         """The same Response for the same key of 32 octets. Raises `RequestRefused` where it may go nowhere any more."""
         service = self._registered(grant.origin)
         to = read_question(grant.origin).acs_url
@@ -172,12 +173,16 @@ class SamlIdentityProvider:
 
         There is nothing in it that an artifact would have to keep from the browser: it is posted to the default address.
         """
-        status, sub_status, message = _codes(error)
-        response_id = _derived(answer_key, "response") if answer_key else "_" + secrets.token_hex(ID_BYTES)
         facts, question = self._registered(origin).pinned.facts, read_question(origin)
         to = facts.acs_urls[facts.default_index] if question.by_artifact else question.acs_url
+        return self._posted(self.failure(origin, error, to, now, answer_key), to, question)
+
+    def failure(self, origin: Origin, error: BrokerError, to: str, now: int, answer_key: bytes = b"") -> bytes:
+        """The octets of that Response, for an address of the metadata."""
+        status, sub_status, message = _codes(error)
+        response_id = _derived(answer_key, "response") if answer_key else "_" + secrets.token_hex(ID_BYTES)
         head = self._head(response_id, origin, to, now)
-        return self._posted(answers.refused(head, status, sub_status, message, self._signer.at(now)), to, question)
+        return answers.refused(head, status, sub_status, message, self._signer.at(now))
 
     def _addressed(self, inbound: Inbound, now: int) -> tuple[KnownService, AuthnRequestMessage, str]:
         """The service that asks, its request and its RelayState. Raises `ServiceRequestRefused`, for a page alone."""
@@ -200,7 +205,7 @@ class SamlIdentityProvider:
         service = self.services.of(origin.service)
         known = service is not None and service.choices.entity_id == origin.issuer
         question = read_question(origin)
-        if service is None or not known or question.acs_url not in service.pinned.facts.urls(question.by_artifact):
+        if service is None or not known or question.acs_url not in _urls(service, question):
             raise RequestRefused("the service, or the address of the answer, is registered no more", status=403)
         if not origin.message_id and not service.choices.unsolicited:
             raise RequestRefused("the service takes no answers any more that it did not ask for", status=403)
@@ -244,13 +249,29 @@ class SamlIdentityProvider:
         return Post(url=to, fields=tuple(fields))
 
 
+def _urls(service: KnownService, question: SamlQuestion) -> Collection[str]:
+    """The addresses of the metadata to which such an answer may go."""
+    facts = service.pinned.facts
+    if question.by_program:
+        return facts.paos_urls.values() if service.choices.ecp else ()
+    return facts.urls(question.by_artifact)
+
+
 def _check_relay_state(relay_state: str) -> None:
     if len(relay_state) > MAX_RELAY_STATE:
         raise AssertionRejected("parameters", f"a RelayState of {len(relay_state)} characters")
 
 
-def idp_metadata(issuer: str, signer: Signers, now: int, valid_for: int, *, operator: Operator | None = None) -> bytes:
-    """Our signed metadata for services, which is served at our entity id."""
+def idp_metadata(
+    issuer: str,
+    signer: Signers,
+    now: int,
+    valid_for: int,
+    *,
+    operator: Operator | None = None,
+    programs: bool = False,
+) -> bytes:
+    """Our signed metadata for services, which is served at our entity id. `programs`: those of some service may ask."""
     return identity_provider_metadata(
         entity_id=idp_entity_id(issuer),
         sso_url=sso_url(issuer),
@@ -258,6 +279,7 @@ def idp_metadata(issuer: str, signer: Signers, now: int, valid_for: int, *, oper
         logout={REDIRECT: idp_logout_url(issuer), POST: idp_logout_url(issuer), SOAP: idp_logout_soap_url(issuer)},
         scope=urlsplit(issuer).hostname or "",
         error_url=error_url(issuer),
+        ecp_url=ecp_url(issuer) if programs else "",
         operator=operator,
         signer=signer,
         now=now,

@@ -45,6 +45,8 @@ class SamlQuestion:
     contexts: tuple[str, ...] = ()
     # Whether `acs_url` takes an artifact
     by_artifact: bool = False
+    # Whether it takes answers that a program brings
+    by_program: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from connectors.request_checks import PeerRequestRefused
 from idp.ledger.record_contents import DecidedBy
 from idp.login.eligible import TRIAL
 from idp.login.finish import Choice
-from idp.login.frontend import Declined, Entrance
+from idp.login.frontend import Declined, LoginEntrance
 from idp.login.states import Asked
 from idp.monitoring.steps import LoginStep
 from idp.pages.views import Ending
@@ -82,7 +82,7 @@ def routes(site: Site) -> list[PageRoute]:
     return [*found, *decision.routes(site), *picker.routes(site)]
 
 
-def _entry(site: Site, frontend: Entrance) -> Endpoint:
+def _entry(site: Site, frontend: LoginEntrance) -> Endpoint:
     """The endpoint at which logins begin in this frontend's protocol."""
 
     async def entry(request: Request) -> Response:
@@ -141,7 +141,7 @@ def _fetched(site: Site, request: Request) -> Response:
     return _handle_response(site, request, inbound, OIDC, login, only, fetches=True)
 
 
-async def _asked(request: Request, frontend: Entrance) -> Inbound:
+async def _asked(request: Request, frontend: LoginEntrance) -> Inbound:
     """A request by either binding. Where a signature covers the query, that stays as it came."""
     raw = request.scope["query_string"]
     if request.scope["method"] == "POST":
@@ -153,7 +153,7 @@ async def _asked(request: Request, frontend: Entrance) -> Inbound:
     return Inbound("redirect", {}, raw.decode("latin-1")) if frontend.signed else Inbound("redirect", query(request))
 
 
-def _begin(site: Site, frontend: Entrance, request: Request, inbound: Inbound) -> Response:
+def _begin(site: Site, frontend: LoginEntrance, request: Request, inbound: Inbound) -> Response:
     """Judge the service's request. An accepted one gets a login in this browser, and its first page."""
     now, client, rates = site.clock(), client_of(request), site.watched.rates
 

@@ -74,11 +74,13 @@ def services_of(configuration: Configuration) -> Services:
 class House:
     """One service before a frontend of its own."""
 
-    def __init__(self, folder: Path, *, level: str = "low", mail: bool = False, **party: object) -> None:
+    def __init__(
+        self, folder: Path, *, level: str = "low", mail: bool = False, across: bool = False, **party: object
+    ) -> None:
         self.party = SamlParty(folder, ISSUER, lambda: NOW, **party)  # type: ignore[arg-type] # whichever a test names
         create_saml_key(folder / "ours.pem", "id.storkhaven.example")
         self.signer = load_signer(folder / "ours.pem")
-        purpose = PURPOSE.format(level=level, mail=str(mail).lower())
+        purpose = f"cross_device = {str(across).lower()}\n" + PURPOSE.format(level=level, mail=str(mail).lower())
         files = {**self.party.files, "purposes/p.toml": purpose, "providers/ee.toml": COUNTRY, "metadata/ee.xml": "<a/>"}
         self.files = {name: text.encode() for name, text in files.items()}
         self.configuration = load(self.files)

@@ -39,6 +39,7 @@ DESCRIBED = {
     "/saml/bodies/{place}": {"get"},
     "/saml/idp": {"get"},
     "/saml/artifact": {"post"},
+    "/saml/ecp": {"post"},
     "/saml/metadata/demo-ee": {"get"},
     "/oidc/jwks": {"get"},
     "/oidc/backchannel/{provider}": {"post"},

@@ -50,6 +50,7 @@ def configuration() -> Any:
 app = Flask(__name__)
 app.secret_key = os.urandom(32)
 service = Saml2Client(config=configuration())
+service.allow_unsolicited = "allow_unsolicited" in FLOW
 
 
 @app.route("/metadata")
