@@ -7,7 +7,7 @@ what follows from those three, and nothing else of the person.
 from dataclasses import dataclass, field
 
 from policies.assurance import LevelOfAssurance
-from policies.authentication import Assertion, Offered, Scoping
+from policies.authentication import Assertion, Offered, Scoping, SourceSession
 from policies.bounded import judging
 from policies.parties import EntityId, IdentityProvider, ProviderId, SubjectNamespace
 
@@ -17,7 +17,7 @@ class RememberedSignIn:
     """A sign-in: provider, person, level and time (0: not known). `upstream` is the provider's name of its session, or "".
 
     `judging` is the digest of the registration by which the level and the namespace are what they are. `session_ends`: when
-    the provider's own session is over (0: nothing said).
+    the provider's own session is over (0: nothing said). `at_source` is that session as a logout there names it.
     """
 
     provider_id: ProviderId
@@ -31,6 +31,7 @@ class RememberedSignIn:
     session_ends: int = 0
     # the entity id of the public body in whose name it was asked for; "" in our own
     speaks_as: str = ""
+    at_source: SourceSession | None = None
 
 
 def remembered(assertion: Assertion, provider: IdentityProvider, speaks_as: str = "") -> RememberedSignIn:
@@ -46,6 +47,7 @@ def remembered(assertion: Assertion, provider: IdentityProvider, speaks_as: str 
         judging=judging(provider),
         session_ends=assertion.session_ends,
         speaks_as=speaks_as,
+        at_source=assertion.at_source,
     )
 
 

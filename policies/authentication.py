@@ -116,6 +116,17 @@ class Offered:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceSession:
+    """The words by which a SAML provider knows a session of its: the NameID that it gave, and the SessionIndex."""
+
+    name: str = field(repr=False)
+    name_format: str
+    name_qualifier: str
+    sp_name_qualifier: str
+    index: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Assertion:
     """An identity provider's word about a person, verified in every respect. Only `connectors` makes one."""
 
@@ -134,5 +145,7 @@ class Assertion:
     session: str = field(default="", repr=False)
     # when that session is over, as the source says (SessionNotOnOrAfter); 0 where it said nothing
     session_ends: int = 0
+    # the same session as the source knows it, where its registration lets us ask it to end that; None elsewhere
+    at_source: SourceSession | None = None
     # the entity ids of those behind the source who signed the person in, as it says (AuthenticatingAuthority)
     authorities: tuple[str, ...] = ()

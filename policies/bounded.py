@@ -20,7 +20,8 @@ from policies.release import Decision, decide
 
 # How a provider is named, reached and asked: an answer means the same
 _NO_MEANING = frozenset(
-    {"title", "source", "metadata", "peer", "binding", "deviations", "name_id_format", "openid", "members", "family"},
+    {"title", "source", "metadata", "peer", "binding", "deviations", "name_id_format", "openid", "members", "family"}
+    | {"logout_upstream"},
 )
 
 

@@ -205,6 +205,8 @@ class IdentityProvider:
     saml: SamlRegistration = field(default_factory=SamlRegistration)
     # the federation whose metadata knows it; "" where its own is pinned in a file, and `metadata` holds it
     federation: str = ""
+    # Whether the page of a logout offers to sign out there, too: its own sign-in may serve others
+    logout_upstream: bool = False
     # Whether it stands for all identity providers of `federation`: a family, which has no entity id, and is never asked
     members: bool = False
     # of a member of a family: the id of that one. See `policies.federations.member_of`

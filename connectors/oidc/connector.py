@@ -126,6 +126,17 @@ class OidcConnector:
             claims = self._claims(turn, tokens, id_token, key, keys, now)
             return self._assertion(code, tokens, id_token, claims)
 
+    def end_session(self, back: str) -> tuple[Outbound, str] | None:
+        """The browser's way to ask for the end of its session there (RP-Initiated Logout 1.0 §2), and our `state`.
+
+        It comes `back` to this address of ours. No hint goes along: we keep no id_token. None where there is no way.
+        """
+        if not self._metadata.end_session_endpoint:
+            return None
+        state = secrets.token_urlsafe(RANDOM_BYTES)
+        asked = {"client_id": self._ours.client_id, "post_logout_redirect_uri": back, "state": state}
+        return Redirect(address_with(self._metadata.end_session_endpoint, asked)), state
+
     def logged_out(self, token: str, now: int) -> LogoutToken:
         """The logout that the provider tells. Raises `AssertionRejected` and its kinds, and `PeerUnavailable`."""
         alg = self._ours.id_token_alg

@@ -40,10 +40,11 @@ class DiscoveryDocument:
     lists: Mapping[str, frozenset[str]]
     # claims_parameter_supported, authorization_response_iss_parameter_supported and so on, where they are true
     flags: frozenset[str]
+    end_session_endpoint: str = ""
 
 
 _ADDRESSES = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-_FURTHER = ("userinfo_endpoint", "pushed_authorization_request_endpoint")
+_FURTHER = ("userinfo_endpoint", "pushed_authorization_request_endpoint", "end_session_endpoint")
 # with the defaults of OpenID Connect Discovery 1.0 §3
 _LISTS: Mapping[str, frozenset[str]] = {
     "response_types_supported": frozenset(),
@@ -84,6 +85,7 @@ def read_provider_metadata(document: bytes, issuer: str, *, demo: bool) -> Disco
         pushed_endpoint=addresses["pushed_authorization_request_endpoint"],
         lists={name: _listed(members, name, usual) for name, usual in _LISTS.items()},
         flags=frozenset(name for name in _FLAGS if members.get(name) is True),
+        end_session_endpoint=addresses["end_session_endpoint"],
     )
 
 
@@ -96,6 +98,9 @@ def pinned_metadata(provider: IdentityProvider, *, demo: bool) -> DiscoveryDocum
         found = read_provider_metadata(provider.metadata, provider.entity_id, demo=demo)
     except ValueError as error:
         raise misconfigured(provider.source, "metadata", f"The pinned document cannot be used: {error}", _FIX) from error
+    if provider.logout_upstream and not found.end_session_endpoint:
+        what = "The provider's document has no end_session_endpoint."
+        raise misconfigured(provider.source, "logout_upstream", what, "Leave it out.")
     for key, what, fix in _misfits(found, registration):
         raise misconfigured(provider.source, key, what, fix)
     if PLAIN_BASIC in provider.deviations and ":" in registration.client_id:

@@ -4,12 +4,14 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from connectors.addresses import FetchError, judged_url
 from connectors.connector import Ask, Examined, Expectation, Inbound, Outbound
 from connectors.deviations import Tolerance, tolerance
 from connectors.formats.authn_request import AuthnRequest, authn_request_element
 from connectors.formats.saml import read_signed_assertion, read_signed_response, read_unverified_response
-from connectors.formats.saml_message import AssertionMessage, ResponseMessage
-from connectors.logout_checks import ExpectedLogout, receive_logout_request
+from connectors.formats.saml_message import AssertionMessage, NameIdentifier, ResponseMessage
+from connectors.logout_checks import ExpectedLogout, receive_logout_request, receive_logout_response
+from connectors.logout_messages import logout_request, request_by_browser
 from connectors.mapping import latin_forms, offered_attributes
 from connectors.metadata.pinned_provider import misconfigured, pinned_provider
 from connectors.oidc.line import Line
@@ -37,7 +39,7 @@ from connectors.signatures.xmlenc import open_assertion
 from connectors.signed_messages import foreseen, signed_request
 from connectors.wire.names import ARTIFACT, POST, REDIRECT, saml, samlp
 from policies.assurance import LevelOfAssurance
-from policies.authentication import Assertion, Offered, Scoping
+from policies.authentication import Assertion, Offered, Scoping, SourceSession
 from policies.deviations import NO_SCOPING
 from policies.errors import AssertionRejected, AssuranceTooLow, SignatureInvalid
 from policies.parties import IdentityProvider
@@ -172,6 +174,24 @@ class SamlConnector:
         request, relay_state = receive_logout_request(inbound, self._keys, expected, now, SAML2INT)
         return HeardLogout(request, relay_state, self._logout)
 
+    def logout_answered(self, inbound: Inbound, here: str, asked: str, now: int) -> bool:
+        """See `connectors.saml_sp.logout.HearsLogout`."""
+        expected = ExpectedLogout(self._provider.entity_id, here, asked)
+        return receive_logout_response(inbound, self._keys, expected, now, SAML2INT)[0].complete
+
+    def log_out(self, session: SourceSession, now: int) -> tuple[Outbound, str] | None:
+        """See `connectors.saml_sp.logout.HearsLogout`. The answer comes back to where our metadata says."""
+        binding = next((one for one in (REDIRECT, POST) if one in self._logout), "")
+        if not binding:
+            return None
+        try:
+            judged_url(self._logout[binding].url, demo=True)
+        except FetchError:
+            return None
+        name = NameIdentifier(session.name, session.name_format, session.name_qualifier, session.sp_name_qualifier)
+        asked = logout_request(self._here.entity_id, self._logout[binding].url, name, session.index, now)
+        return request_by_browser(asked, binding, self._signer.at(now)), asked.request_id
+
     def _examined(self, octets: bytes, takes: Tolerance, expectation: Expectation, now: int) -> Examined:
         """Verify, read and judge the octets of a Response."""
         match verify(octets, self._keys, self._shape, SAML2INT):
@@ -243,12 +263,18 @@ class SamlConnector:
             session_ends=authentication.session_not_on_or_after or 0,
             authorities=authentication.authorities,
             session=session_name(assertion.subject, authentication.session_index),
+            at_source=self._at_source(assertion.subject, authentication.session_index),
         )
         name_format = assertion.subject.name_format if assertion.subject is not None else ""
         said: dict[str, tuple[str, ...]] = {}
         for attribute in assertion.attributes:
             said[attribute.name] = (*said.get(attribute.name, ()), *attribute.values)
         return Examined(judged, self._provider.subject_attribute or name_format, subject, said)
+
+    def _at_source(self, name: NameIdentifier | None, index: str) -> SourceSession | None:
+        if name is None or not self._provider.logout_upstream:
+            return None
+        return SourceSession(name.value, name.name_format, name.name_qualifier, name.sp_name_qualifier, index)
 
     def _question(self, minimum: LevelOfAssurance, *, force: bool) -> AuthnRequest:
         """Our request for this minimum, without ID and IssueInstant."""

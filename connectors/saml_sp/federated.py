@@ -8,7 +8,7 @@ from connectors.connector import Ask, Expectation, Inbound, Outbound
 from connectors.formats.metadata import read_identity_provider
 from connectors.metadata.federated import FederatedEntities, FederatedEntity
 from connectors.saml_sp.logout import HeardLogout, SamlAsking
-from policies.authentication import Assertion
+from policies.authentication import Assertion, SourceSession
 from policies.errors import AssertionRejected, Misconfigured, PeerUnavailable
 from policies.parties import IdentityProvider
 
@@ -55,6 +55,14 @@ class FederatedConnector:
     def logged_out(self, inbound: Inbound, here: str, now: int) -> HeardLogout:
         """See `connectors.saml_sp.logout.HearsLogout`."""
         return self._now(now).logged_out(inbound, here, now)
+
+    def logout_answered(self, inbound: Inbound, here: str, asked: str, now: int) -> bool:
+        """See `connectors.saml_sp.logout.HearsLogout`."""
+        return self._now(now).logout_answered(inbound, here, asked, now)
+
+    def log_out(self, session: SourceSession, now: int) -> tuple[Outbound, str] | None:
+        """See `connectors.saml_sp.logout.HearsLogout`."""
+        return self._now(now).log_out(session, now)
 
     def _now(self, now: int) -> SamlAsking:
         """The connector of what counts now. Raises `PeerUnavailable`."""

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from connectors.connector import Connector, Inbound
+from connectors.connector import Connector, Inbound, Outbound
 from connectors.formats.entity_facts import LogoutService
 from connectors.formats.logout import LogoutRequest
 from connectors.formats.saml_message import NameIdentifier
+from policies.authentication import SourceSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,15 @@ class HearsLogout(Protocol):
 
     def logged_out(self, inbound: Inbound, here: str, now: int) -> HeardLogout:
         """Judge a LogoutRequest that came to the address `here`. Raises `AssertionRejected`, and `PeerUnavailable`."""
+
+    def logout_answered(self, inbound: Inbound, here: str, asked: str, now: int) -> bool:
+        """Judge the answer to our request of this ID: whether all has ended. Raises as `logged_out`."""
+
+    def log_out(self, session: SourceSession, now: int) -> tuple[Outbound, str] | None:
+        """The browser's way to ask for the end of a session there, and the ID of the request; None where there is no way.
+
+        Raises `PeerUnavailable`.
+        """
 
 
 class SamlAsking(Connector, HearsLogout, Protocol):

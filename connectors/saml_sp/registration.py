@@ -5,6 +5,7 @@ from connectors.formats.entity_facts import CERTIFICATION
 from connectors.formats.metadata import IdentityProviderMetadata
 from connectors.mapping import ADDRESS_PARTS
 from connectors.metadata.pinned_provider import misconfigured
+from connectors.wire.names import POST, REDIRECT
 from policies.parties import IdentityProvider
 
 
@@ -42,6 +43,13 @@ def check_registration(provider: IdentityProvider, metadata: IdentityProviderMet
                 "An address has no such part.",
                 f"Use one of {', '.join(sorted(ADDRESS_PARTS))}.",
             )
+    if provider.logout_upstream and metadata.logout.keys().isdisjoint({REDIRECT, POST}):
+        raise misconfigured(
+            provider.source,
+            "logout_upstream",
+            "The identity provider's metadata has no SingleLogoutService by Redirect or POST.",
+            "Leave it out.",
+        )
     missing = set(provider.saml.certified) - metadata.entity_attributes.get(CERTIFICATION, frozenset())
     if missing:
         raise misconfigured(

@@ -173,7 +173,15 @@ def _city(parts: SiteParts) -> CitySite:
         landings=landings_of(settings, configuration, keys, parts.suspension, parts.commits),
         discovery=settings.discovery_service,
         service_logouts=asked_by(settings, keys, saml.services, logouts, parts.store),
-        visits=visits_of(settings, keys, saml.services, parts.sealer, parts.store, parts.suspension),
+        visits=visits_of(
+            settings,
+            keys,
+            saml.services,
+            parts.sealer,
+            parts.store,
+            parts.suspension,
+            {name: (configuration.providers[name], one) for name, one in parts.connectors.items()},
+        ),
         upstream_logouts=upstream_by(settings, configuration, keys, parts.connectors, logouts, parts.store),
         received_logouts=received_by(settings, configuration, parts.connectors, logouts, parts.store),
         citizen_receipts=CitizenReceipts(

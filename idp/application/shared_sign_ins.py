@@ -22,7 +22,7 @@ from idp.store.logout_queue import LogoutQueue
 from idp.store.sessions import StoredSessions
 from idp.store.store import Store
 from policies.load import Configuration
-from policies.parties import ClientId, ProviderId
+from policies.parties import ClientId, IdentityProvider, ProviderId
 
 
 def sessions_of(
@@ -128,9 +128,15 @@ def upstream_by(
 
 
 def visits_of(
-    settings: Settings, keys: BrokerKeys, services: Services, sealer: Sealer, store: Store, suspension: Suspension
+    settings: Settings,
+    keys: BrokerKeys,
+    services: Services,
+    sealer: Sealer,
+    store: Store,
+    suspension: Suspension,
+    sources: Mapping[ProviderId, tuple[IdentityProvider, Connector]],
 ) -> Visits:
-    """The citizen's way through services that hear of an end by the browser alone."""
+    """The citizen's way through services that hear of an end by the browser alone, and to providers upstream."""
     return Visits(
         tenant=settings.tenant,
         issuer=settings.issuer,
@@ -139,5 +145,6 @@ def visits_of(
         sealer=sealer,
         commits=store,
         parked=store,
-        off=suspension.party_off,
+        suspension=suspension,
+        sources=sources,
     )

@@ -25,7 +25,7 @@ class LogoutView:
     Else what became of it: `ended` has the services, `frames` the addresses that the page calls, `target` the verified
     address of the `service` that asked, `posted` what a form brings there. `at_once`: the browser goes on by itself.
     `onward` is the path of ours that leads to the services which hear by the browser alone, "" where none is left. `done`:
-    there was something to end.
+    there was something to end. `country`: the sign-in at the country may live on.
     """
 
     language: str
@@ -39,6 +39,7 @@ class LogoutView:
     at_once: bool = False
     done: bool = False
     onward: str = ""
+    country: bool = True
 
     @property
     def kind(self) -> PageKind:

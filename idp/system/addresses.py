@@ -61,6 +61,11 @@ def logout_soap_url(issuer: str) -> str:
     return f"{issuer}/saml/logout/soap"
 
 
+def logout_back_url(issuer: str) -> str:
+    """The address to which an OpenID provider that was asked to sign the citizen out sends them back."""
+    return f"{issuer}/logout/back"
+
+
 def acs_url(issuer: str) -> str:
     """The address to which responses come."""
     return f"{issuer}/saml/acs"

@@ -19,10 +19,10 @@ _TEST = {word: word for word in (ONLY_TEST, ALSO_TEST)}
 # The keys that not every protocol has
 _OF_SAML = (
     *("metadata", "federation", "members", "attributes", "subject", "notified", "name_id_format", "entity_id", "binding"),
-    "networks",
+    *("networks", "logout_upstream"),
     *saml.KEYS,
 )
-_OF_OPENID = ("metadata", "attributes", "subject", "notified", "networks", *openid.KEYS)
+_OF_OPENID = ("metadata", "attributes", "subject", "notified", "networks", "logout_upstream", *openid.KEYS)
 _PROTOCOLS = {"saml": _OF_SAML, "eidas": ("entity_id", "binding", *peers.KEYS), "oidc": _OF_OPENID}
 # SAML Core 2.0 §8.3. The last two identify nobody for good, and are for providers whose `subject` is an attribute
 _NAME_ID_FORMATS = {
@@ -100,6 +100,7 @@ def _identity_provider(
         binding="redirect" if of_openid else table.choice("binding", _BINDINGS, "redirect", required=False),
         protocol="oidc" if of_openid else "saml",
         notified=table.flag("notified"),
+        logout_upstream=table.flag("logout_upstream"),
         latin={wire: name for wire, (name, part) in targets.items() if part == _LATIN},
         multiple=frozenset(name for name, _ in targets.values() if catalogue.attributes[name].kind in MULTIPLE),
         deviations=deviations,

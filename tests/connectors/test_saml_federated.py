@@ -10,7 +10,7 @@ from connectors.metadata.pinned_provider import misconfigured
 from connectors.saml_sp.federated import FederatedConnector
 from connectors.saml_sp.logout import HeardLogout
 from policies.assurance import LevelOfAssurance
-from policies.authentication import Assertion
+from policies.authentication import Assertion, SourceSession
 from policies.errors import PeerUnavailable
 from policies.federations import FederationId
 from policies.parties import EntityId, IdentityProvider, ProviderId, Source, SubjectNamespace
@@ -57,6 +57,12 @@ class Made:
         return Redirect(self.provider.metadata.decode()), expectation
 
     def receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Assertion:
+        raise NotImplementedError
+
+    def logout_answered(self, inbound: Inbound, here: str, asked: str, now: int) -> bool:
+        raise NotImplementedError
+
+    def log_out(self, session: SourceSession, now: int) -> tuple[Outbound, str] | None:
         raise NotImplementedError
 
     def logged_out(self, inbound: Inbound, here: str, now: int) -> HeardLogout:

@@ -86,6 +86,7 @@ CITY_ROWS: Rows = {
     ("POST", "/logout"): SAME,
     ("POST", "/logout/confirm"): SAME,
     ("GET", "/logout/services"): SAME,
+    ("GET", "/logout/back"): SAME,
     ("POST", "/logout/onward"): SAME,
     ("GET", "/userinfo"): REFUSED,
     ("POST", "/userinfo"): REFUSED,

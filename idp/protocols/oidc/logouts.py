@@ -48,6 +48,8 @@ class Outcome(StrEnum):
     FRAMED = "framed"  # the citizen's browser calls it on our page
     UNREACHED = "unreached"  # it takes no word of ours
     VISIT = "visit"  # the citizen's browser can bring our word there
+    SOURCE = "source"  # a provider upstream: the citizen may choose to sign out there, too
+    ASKED = "asked"  # an OpenID provider sent the browser back, and says no more
     UNKNOWN = "unknown"  # the browser brought it there, and no answer that holds says that all ended
     ITSELF = "itself"  # it sent the citizen
 

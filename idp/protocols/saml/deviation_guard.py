@@ -16,7 +16,7 @@ from idp.store.deviation_failures import MOST_FAILURES, WITHIN_SECONDS
 from idp.store.switches.switch import DEVIATION, Switch, Switched
 from idp.store.switches.switches import since_boot
 from idp.system.logs import log_of
-from policies.authentication import Assertion
+from policies.authentication import Assertion, SourceSession
 from policies.errors import AssertionRejected, StoreUnavailable
 from policies.parties import ProviderId, Tenant
 
@@ -108,3 +108,11 @@ class GuardedConnector:
     def logged_out(self, inbound: Inbound, here: str, now: int) -> HeardLogout:
         """See `connectors.saml_sp.logout.HearsLogout`. Nothing of a logout is encrypted."""
         return self._connector.logged_out(inbound, here, now)
+
+    def logout_answered(self, inbound: Inbound, here: str, asked: str, now: int) -> bool:
+        """See `connectors.saml_sp.logout.HearsLogout`."""
+        return self._connector.logout_answered(inbound, here, asked, now)
+
+    def log_out(self, session: SourceSession, now: int) -> tuple[Outbound, str] | None:
+        """See `connectors.saml_sp.logout.HearsLogout`."""
+        return self._connector.log_out(session, now)

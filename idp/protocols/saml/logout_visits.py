@@ -1,5 +1,7 @@
 """A citizen's browser brings our word to services that hear of a logout by no other way (SAML Profiles 2.0 §4.4.3.3).
 
+So it does to the identity provider that the session rested on, where its registration and the citizen say so.
+
 The session has ended here before the first visit, so a service that does not answer keeps nobody signed in but at itself.
 The rest of a logout is a `Way`: it lies sealed under a handle that this browser alone has, for a quarter of an hour, and
 each step makes a new one. No address has anything of it but signed messages. A LogoutResponse counts where a service's key
@@ -7,45 +9,57 @@ signed it in answer to the very request that this browser took there, once.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import urandom
 
-from connectors.connector import Inbound, Outbound
+from connectors.connector import Connector, Inbound, Outbound
 from connectors.formats.saml_message import NameIdentifier
 from connectors.logout_checks import ExpectedLogout, receive_logout_response
 from connectors.logout_messages import logout_request, request_by_browser
 from connectors.node_request import unverified_issuer
+from connectors.oidc.connector import OidcConnector
 from connectors.profiles import SAML2INT
+from connectors.resumed import RememberedSignIn
 from connectors.saml_idp.statuses import refused
+from connectors.saml_sp.logout import HearsLogout
 from connectors.signatures.jws import base64url, from_base64url
 from connectors.signatures.signer import Signers
 from connectors.wire.names import POST, REDIRECT, TRANSIENT
 from idp.login.sealing import KEY_BYTES, Sealer
 from idp.login.state_codec import NEVER_DEFLATED, Codec
 from idp.login.states import LOGIN_LIFE
+from idp.login.suspension import Suspension
 from idp.ports import Commits, Parked, Unit
 from idp.protocols.oidc.logouts import Outcome, SignedOut
 from idp.protocols.saml.logout_asked import Owed
 from idp.protocols.saml.services import Services
-from idp.system.addresses import idp_entity_id, idp_logout_url
+from idp.system.addresses import idp_entity_id, idp_logout_url, logout_back_url, logout_url
+from policies.authentication import SourceSession
 from policies.errors import AssertionRejected, NotFound
-from policies.parties import ClientId, Tenant
+from policies.parties import ClientId, EntityId, IdentityProvider, ProviderId, Tenant
 
 KIND = "logout"
+NO_PROVIDER = ProviderId("")
 # A visit is worth trying in these
-OPEN = frozenset({Outcome.VISIT, Outcome.UNKNOWN})
+OPEN = frozenset({Outcome.VISIT, Outcome.SOURCE, Outcome.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A service of a logout, its name of the session, and what became of that. `asked` is the ID of the request there."""
+    """A service of a logout, its name of the session, and what became of that. `asked` is the ID of the request there.
+
+    Of an identity provider that the session rested on, `source` is its id, and `session` what it calls its own.
+    """
 
     client_id: ClientId
     outcome: Outcome
-    sid: str = field(repr=False)
+    sid: str = field(default="", repr=False)
     frame: str = field(default="", repr=False)
     asked: str = ""
+    source: ProviderId = NO_PROVIDER
+    session: SourceSession | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +78,7 @@ class Asker:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """The rest of a logout: each service of it, who sent the citizen, in which language they read, and its end."""
+    """The rest of a logout: each place of it, who sent the citizen, in which language they read, and its end."""
 
     visits: tuple[Visit, ...]
     asker: Asker
@@ -76,24 +90,27 @@ class Way:
         """The first service to which this browser has not been yet."""
         return next((place for place, one in enumerate(self.visits) if one.outcome is Outcome.VISIT), None)
 
-    def _with(self, place: int, outcome: Outcome, asked: str) -> "Way":
+    @property
+    def stays(self) -> bool:
+        """Whether there is a place to go to. To an identity provider only the citizen's own choice leads."""
+        return any(one.outcome in (Outcome.VISIT, Outcome.SOURCE) for one in self.visits)
+
+    @property
+    def of_services(self) -> tuple[Outcome, ...]:
+        """What whoever asked is answered: the session of an identity provider is none of ours."""
+        return tuple(one.outcome for one in self.visits if not one.source)
+
+    def at(self, place: int, outcome: Outcome, asked: str = "") -> "Way":
+        """What became of one place. With `asked` the browser is sent there with that request; else it is believed."""
         changed = replace(self.visits[place], outcome=outcome, asked=asked)
         return replace(self, visits=(*self.visits[:place], changed, *self.visits[place + 1 :]))
-
-    def visited(self, place: int, asked: str) -> "Way":
-        """The browser is sent to a service with a request of this ID."""
-        return self._with(place, Outcome.UNKNOWN, asked)
-
-    def heard(self, place: int, *, complete: bool) -> "Way":
-        """A service has answered, and is believed once."""
-        return self._with(place, Outcome.ENDED if complete else Outcome.UNKNOWN, "")
 
 
 _WAY = Codec(Way, plain=NEVER_DEFLATED)
 
 
 class Visits:
-    """One tenant's. Every method may raise `StoreUnavailable`. `off` says whether a service is switched off."""
+    """One tenant's. Every method may raise `StoreUnavailable`."""
 
     def __init__(
         self,
@@ -105,16 +122,33 @@ class Visits:
         sealer: Sealer,
         commits: Commits,
         parked: Parked,
-        off: Callable[[ClientId], bool],
+        suspension: Suspension,
+        sources: Mapping[ProviderId, tuple[IdentityProvider, Connector]],
     ) -> None:
-        self._tenant, self._services, self._signer, self._off = tenant, services, signer, off
-        self._sealer, self._commits, self._parked = sealer, commits, parked
-        self._entity_id, self._here = idp_entity_id(issuer), idp_logout_url(issuer)
+        self._tenant, self._services, self._signer, self._suspension = tenant, services, signer, suspension
+        self._sealer, self._commits, self._parked, self._sources = sealer, commits, parked, sources
+        self._issuer, self._entity_id = issuer, idp_entity_id(issuer)
 
-    def way(self, told: Sequence[SignedOut], asker: Asker, language: str, now: int) -> Way:
-        """The way after a logout: what a service has not heard, the browser can bring it, where its metadata says so."""
-        visits = tuple(Visit(one.client_id, self._outcome(one), one.sid, one.frame) for one in told)
-        return Way(visits, asker, language, now + LOGIN_LIFE)
+    def way(
+        self,
+        told: Sequence[SignedOut],
+        rested_on: Iterable[RememberedSignIn],
+        asker: Asker,
+        language: str,
+        now: int,
+    ) -> Way:
+        """The way after a logout: what a service has not heard, the browser can bring it, where its metadata says so.
+
+        So it can the providers that the sessions of this browser `rested_on`, where their registration says so.
+        """
+        visits = [Visit(one.client_id, self._outcome(one), one.sid, one.frame) for one in told]
+        for name, session in dict.fromkeys((one.provider_id, one.at_source) for one in rested_on):
+            provider, connector = self._sources.get(name, (None, None))
+            if provider is None or not provider.logout_upstream or self._suspension.source_off(provider):
+                continue
+            if session is not None or isinstance(connector, OidcConnector):
+                visits.append(Visit(ClientId(""), Outcome.SOURCE, source=name, session=session))
+        return Way(tuple(visits), asker, language, now + LOGIN_LIFE)
 
     def kept(self, content: bytes, end: int) -> str:
         """Keep something until its end for whoever has the handle that is returned."""
@@ -142,39 +176,83 @@ class Visits:
         except NotFound:
             return None
 
-    def visit(self, way: Way, place: int, now: int) -> tuple[Way, Outbound] | None:
-        """Send the browser to a service with our request; None where there is no such visit, or no way there any more."""
+    def visit(self, way: Way, place: int, now: int) -> tuple[Way, Outbound | None]:
+        """Send the browser on with our request; None where there is no such visit, or no way there any more.
+
+        Raises `PeerUnavailable` where a federation's metadata is not there now.
+        """
         one = way.visits[place] if place < len(way.visits) else None
-        if one is None or one.outcome not in OPEN or (binding := self._binding(one.client_id)) is None:
-            return None
-        service = self._services.of(one.client_id)
-        if service is None:
-            return None
-        name = NameIdentifier(one.sid, TRANSIENT, "", "")
-        asked = logout_request(self._entity_id, service.pinned.facts.logout[binding].url, name, one.sid, now)
-        return way.visited(place, asked.request_id), request_by_browser(asked, binding, self._signer.at(now))
+        if one is None or one.outcome not in OPEN:
+            return way, None
+        found = self._to_source(one, now) if one.source else self._to_service(one, now)
+        if found is None:
+            return way.at(place, Outcome.UNREACHED), None
+        return way.at(place, Outcome.UNKNOWN, found[1]), found[0]
 
     def answered(self, way: Way, inbound: Inbound, now: int) -> Way:
-        """A service's LogoutResponse came back in this browser. Raises `ServiceRequestRefused`, and nothing has changed."""
-        issuer = unverified_issuer(inbound, "SAMLResponse")
-        known = [
-            (place, one, service)
-            for place, one in enumerate(way.visits)
-            if one.asked and (service := self._services.of(one.client_id)) and service.choices.entity_id == issuer
-        ]
+        """A LogoutResponse came back in this browser. Raises `ServiceRequestRefused`, and nothing has changed then.
+
+        That of a federation's provider raises `PeerUnavailable` where nobody knows its keys now.
+        """
+        issuer = EntityId(unverified_issuer(inbound, "SAMLResponse"))
+        known = [place for place, one in enumerate(way.visits) if one.asked and self._entity(one) == issuer]
         # Of two sessions at one service it may be about either
-        failed = AssertionRejected("in_response_to", "a LogoutResponse of a service that was not asked, or has answered")
-        for place, one, service in known:
-            expected = ExpectedLogout(issuer, self._here, one.asked)
+        failed = AssertionRejected("in_response_to", "a LogoutResponse of somebody who was not asked, or has answered")
+        for place in known:
             try:
-                found, _ = receive_logout_response(inbound, service.pinned.keys, expected, now, SAML2INT)
+                complete = self._complete(way.visits[place], inbound, now)
             except AssertionRejected as error:
                 failed = error
             else:
-                return way.heard(place, complete=found.complete)
+                return way.at(place, Outcome.ENDED if complete else Outcome.UNKNOWN)
         refusal = refused(failed)
-        refusal.peer = known[0][1].client_id if known else ""
+        refusal.peer = way.visits[known[0]].client_id or way.visits[known[0]].source if known else ""
         raise refusal from failed
+
+    def returned(self, way: Way, state: str) -> Way:
+        """An OpenID provider sent the browser back with this `state`, which says that it was asked, and no more."""
+        for place, one in enumerate(way.visits):
+            if one.source and one.asked and one.session is None and secrets.compare_digest(one.asked, state):
+                return way.at(place, Outcome.ASKED)
+        return way
+
+    def _to_service(self, one: Visit, now: int) -> tuple[Outbound, str] | None:
+        service, binding = self._services.of(one.client_id), self._binding(one.client_id)
+        if service is None or binding is None:
+            return None
+        url, name = service.pinned.facts.logout[binding].url, NameIdentifier(one.sid, TRANSIENT, "", "")
+        asked = logout_request(self._entity_id, url, name, one.sid, now)
+        return request_by_browser(asked, binding, self._signer.at(now)), asked.request_id
+
+    def _to_source(self, one: Visit, now: int) -> tuple[Outbound, str] | None:
+        provider, connector = self._sources.get(one.source, (None, None))
+        if provider is None or self._suspension.source_off(provider):
+            return None
+        if isinstance(connector, OidcConnector):
+            return connector.end_session(logout_back_url(self._issuer))
+        if one.session is None or not isinstance(connector, HearsLogout):
+            return None
+        return connector.log_out(one.session, now)
+
+    def _entity(self, one: Visit) -> str:
+        """The entity id of who was asked; "" where they are registered no more."""
+        if one.source:
+            provider, _ = self._sources.get(one.source, (None, None))
+            return provider.entity_id if provider is not None else ""
+        service = self._services.of(one.client_id)
+        return service.choices.entity_id if service is not None else ""
+
+    def _complete(self, one: Visit, inbound: Inbound, now: int) -> bool:
+        """Whether an answer that holds says that all has ended there. Raises `AssertionRejected`, `PeerUnavailable`."""
+        if one.source:
+            _, connector = self._sources[one.source]
+            if one.session is None or not isinstance(connector, HearsLogout):
+                raise AssertionRejected("issuer", "a LogoutResponse of a provider that does not speak SAML")
+            return connector.logout_answered(inbound, logout_url(self._issuer), one.asked, now)
+        service = self._services.of(one.client_id)
+        keys = service.pinned.keys if service is not None else ()
+        expected = ExpectedLogout(self._entity(one), idp_logout_url(self._issuer), one.asked)
+        return receive_logout_response(inbound, keys, expected, now, SAML2INT)[0].complete
 
     def _outcome(self, one: SignedOut) -> Outcome:
         reached = one.outcome is Outcome.UNREACHED and self._binding(one.client_id) is not None
@@ -183,6 +261,6 @@ class Visits:
     def _binding(self, client_id: ClientId) -> str | None:
         """The binding by which a browser brings a LogoutRequest to a service."""
         service = self._services.of(client_id)
-        if service is None or self._off(client_id):
+        if service is None or self._suspension.party_off(client_id):
             return None
         return next((one for one in (REDIRECT, POST) if one in service.pinned.facts.logout), None)

@@ -4,11 +4,12 @@ GET, POST /logout          a service asks for it (RP-Initiated Logout 1.0 §2), 
 POST /logout/confirm       the citizen's word, where no service proved that it may ask
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from fastapi import Request
 from fastapi.responses import Response
 
+from connectors.resumed import RememberedSignIn
 from idp.pages.logout_view import LogoutView
 from idp.protocols.oidc.logout_request import EndSession, judged_logout
 from idp.protocols.saml.logout_visits import Asker
@@ -54,25 +55,27 @@ def _asked(site: CitySite, request: Request, parameters: dict[str, str]) -> Resp
     wanted = _judged(site, parameters, now)
     stored, party = site.logouts.sessions.stored, wanted.party
     session = stored.of_participant(party.client_id, wanted.sid, now) if party is not None and wanted.sid else None
-    if not wanted.hinted or not {*sessions_here(site, request, now)} <= {session}:
+    here = sessions_here(site, request, now)
+    if not wanted.hinted or not {*here} <= {session}:
         view = LogoutView(_language(site, request, wanted), fields=wanted.carried, action=CONFIRM_PATH)
         return page(site.pages.logout(view), view.kind, ())
-    return _ended(site, request, wanted, () if session is None else (session,), now)
+    return _ended(site, request, wanted, () if session is None else (session,), here, now)
 
 
 def _confirmed(site: CitySite, request: Request, fields: dict[str, str]) -> Response:
     """Every session of this browser ends. The form is ours; what it carries is judged again all the same."""
     now = site.clock()
     wanted = _judged(site, {name: value for name, value in fields.items() if name != "id_token_hint"}, now)
-    return _ended(site, request, wanted, sessions_here(site, request, now), now)
+    here = sessions_here(site, request, now)
+    return _ended(site, request, wanted, here, here, now)
 
 
-def sessions_here(site: CitySite, request: Request, now: int) -> list[bytes]:
-    """The names of this browser's living sessions."""
+def sessions_here(site: CitySite, request: Request, now: int) -> dict[bytes, RememberedSignIn]:
+    """This browser's living sessions by their names, and what each rests on."""
     sessions = site.logouts.sessions
     held = [(name.removeprefix(SESSION), value) for name, value in cookies(request).items() if name.startswith(SESSION)]
     live = [found for group, value in held if (found := sessions.live(group, value, now)) is not None]
-    return [bytes.fromhex(one.name) for one in live]
+    return {bytes.fromhex(one.name): one.content.signed_in for one in live}
 
 
 def ended_here(site: CitySite, request: Request, now: int) -> list[Cookie]:
@@ -90,12 +93,20 @@ def _judged(site: CitySite, parameters: dict[str, str], now: int) -> EndSession:
     return found
 
 
-def _ended(site: CitySite, request: Request, wanted: EndSession, names: Collection[bytes], now: int) -> Response:
-    """End the sessions, and say for each service what became of it."""
+def _ended(
+    site: CitySite,
+    request: Request,
+    wanted: EndSession,
+    names: Collection[bytes],
+    here: Mapping[bytes, RememberedSignIn],
+    now: int,
+) -> Response:
+    """End the sessions, among them all that are `here`, and say for each service what became of it."""
     by = wanted.party.client_id if wanted.party is not None else None
     told = site.logouts.sign_out(names, by, now)
     asker = Asker(by or "", wanted.carried, done=wanted.hinted)
-    return ended_page(site, request, told, asker, _language(site, request, wanted))
+    language = _language(site, request, wanted)
+    return ended_page(site, request, told, asker, language, rested_on=here.values())
 
 
 def _language(site: CitySite, request: Request, wanted: EndSession) -> str:

@@ -2,6 +2,7 @@
 
 GET  /logout/services    what became of each service, while there is one to go to
 POST /logout/onward      to the next of them, or to one again
+GET  /logout/back        an OpenID provider, which the citizen wanted to end its sign-in, too, sends them back
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +14,7 @@ from fastapi.responses import Response
 
 from connectors.connector import Inbound, Outbound, Post, Redirect
 from connectors.request_checks import PeerRequestRefused
+from connectors.resumed import RememberedSignIn
 from idp.login.sessions import UNCLEAR
 from idp.pages.headers import framing
 from idp.pages.logout_view import EndedService, LogoutView
@@ -25,14 +27,14 @@ from idp.server.wrong_answers import ADDRESS_TIMES
 from idp.web.city_site import CitySite
 from idp.web.login_cookies import SESSION, Cookie
 from idp.web.page_route import PageRoute
-from idp.web.requests import check_navigation, check_no_query, check_same_origin, client_of, cookies, form
+from idp.web.requests import check_navigation, check_no_query, check_same_origin, client_of, cookies, form, query
 from idp.web.site import page
 from idp.web.threads import run_in_threadpool
 from policies.errors import NotFound
 from policies.parties import ClientId, ProviderId
 
 WAY = "__Host-logout"
-SERVICES, ONWARD = "/logout/services", "/logout/onward"
+SERVICES, ONWARD, BACK = "/logout/services", "/logout/onward", "/logout/back"
 PLACE = "place"
 # That no service has keys is not the doing of whoever asks; and the others a peer of ours has signed
 UNCOUNTED = frozenset({"keys", "request_used", UNCLEAR})
@@ -54,19 +56,30 @@ def routes(site: CitySite) -> list[PageRoute]:
         fields = await form(request)
         return await run_in_threadpool(_onward, site, request, fields.get(PLACE, ""))
 
-    return [PageRoute(SERVICES, services, "GET"), PageRoute(ONWARD, onward, "POST")]
+    async def back(request: Request) -> Response:
+        check_navigation(request)
+        return await run_in_threadpool(_back_again, site, request, query(request).get("state", ""))
+
+    return [PageRoute(SERVICES, services, "GET"), PageRoute(ONWARD, onward, "POST"), PageRoute(BACK, back, "GET")]
 
 
 def ended_page(
-    site: CitySite, request: Request, told: Sequence[SignedOut], asker: Asker, language: str, *, straight: bool = False
+    site: CitySite,
+    request: Request,
+    told: Sequence[SignedOut],
+    asker: Asker,
+    language: str,
+    *,
+    rested_on: Iterable[RememberedSignIn] = (),
+    straight: bool = False,
 ) -> Response:
-    """What became of each service; on a page that stays, where the browser can go on to one.
+    """What became of each service; on a page that stays, where the browser can go on to one, or to what it `rested_on`.
 
     `straight`: where it cannot, it goes back to whoever sent it without a page.
     """
     now = site.clock()
-    way, removed = site.visits.way(told, asker, language, now), removals(site, request, now)
-    if way.next is not None:
+    way, removed = site.visits.way(told, rested_on, asker, language, now), removals(site, request, now)
+    if way.stays:
         return site.send(Redirect(f"{site.issuer}{SERVICES}"), language, [*removed, _cookie(site, way, now)])
     if straight and (back := _back(site, way, now)) is not None:
         return site.send(back, language, removed)
@@ -128,14 +141,22 @@ def _onward(site: CitySite, request: Request, wanted: str) -> Response:
     return _visit(site, way, way.next if place is None else place, now)
 
 
+def _back_again(site: CitySite, request: Request, state: str) -> Response:
+    now = site.clock()
+    if (way := _way(site, request, now)) is None:
+        return _page(site, _nothing(site, request, now), (), now)
+    way = site.visits.returned(way, state)
+    return site.send(Redirect(f"{site.issuer}{SERVICES}"), way.language, [_cookie(site, way, now)])
+
+
 def _visit(site: CitySite, way: Way, place: int | None, now: int) -> Response:
-    found = site.visits.visit(way, place, now) if place is not None else None
-    if found is None:
+    if place is None:
         return _page(site, way, (), now, after=True)
-    gone, outbound = found
-    name = _title(site, way.visits[place or 0].client_id, way.language)
+    gone, outbound = site.visits.visit(way, place, now)
+    if outbound is None:
+        return _page(site, gone, [_cookie(site, gone, now)], now, after=True)
     fields = outbound.fields if isinstance(outbound, Post) else ()
-    view = PostView(way.language, Towards.LOGOUT, name, outbound.url, fields)
+    view = PostView(way.language, Towards.LOGOUT, _title(site, way, way.visits[place]), outbound.url, fields)
     return page(site.pages.post(view), view.kind, [_cookie(site, gone, now)])
 
 
@@ -155,6 +176,7 @@ def _page(site: CitySite, way: Way, kept: Iterable[Cookie], now: int, *, after: 
         posted=back.fields if isinstance(back, Post) else (),
         at_once=back is not None and not (to_read if not after else not over),
         done=asker.done or bool(way.visits),
+        country=not any(one.source and one.outcome is Outcome.ENDED for one in way.visits),
     )
     response = page(site.pages.logout(view), view.kind, kept)
     if frames:
@@ -163,13 +185,13 @@ def _page(site: CitySite, way: Way, kept: Iterable[Cookie], now: int, *, after: 
 
 
 def _ended_service(site: CitySite, way: Way, place: int, one: Visit) -> EndedService:
-    again = str(place) if one.outcome is Outcome.UNKNOWN else ""
-    return EndedService(_title(site, one.client_id, way.language), one.outcome, again, ONWARD)
+    again = str(place) if one.outcome in (Outcome.SOURCE, Outcome.UNKNOWN) else ""
+    return EndedService(_title(site, way, one), one.outcome, again, ONWARD)
 
 
 def _back(site: CitySite, way: Way, now: int) -> Outbound | None:
     """The way back to whoever sent the citizen, with the truth of now. Its address is looked up, or judged, again."""
-    asker, outcomes = way.asker, [one.outcome for one in way.visits]
+    asker, outcomes = way.asker, way.of_services
     if asker.owed is not None and asker.owed.to:
         return site.upstream_logouts.way_back(asker.owed, outcomes, now)
     if asker.owed is not None:
@@ -183,15 +205,21 @@ def _name(site: CitySite, way: Way) -> Text | None:
     if asker.owed is None or not asker.owed.to:
         party = site.logouts.parties.get(ClientId(asker.client_id))
         return text_in(party.title, way.language) if party is not None else None
+    return _source(site, ProviderId(asker.client_id), way.language)
+
+
+def _source(site: CitySite, provider_id: ProviderId, language: str) -> Text | None:
     try:
-        return text_in(site.role.provider(ProviderId(asker.client_id)).title, way.language)
+        return text_in(site.role.provider(provider_id).title, language)
     except NotFound:
         return None
 
 
-def _title(site: CitySite, client_id: ClientId, language: str) -> Text:
-    party = site.logouts.parties.get(client_id)
-    return text_in(party.title, language) if party is not None else Text(client_id, "en")
+def _title(site: CitySite, way: Way, one: Visit) -> Text:
+    if one.source:
+        return _source(site, one.source, way.language) or Text(one.source, "en")
+    party = site.logouts.parties.get(one.client_id)
+    return text_in(party.title, way.language) if party is not None else Text(one.client_id, "en")
 
 
 def _way(site: CitySite, request: Request, now: int) -> Way | None:

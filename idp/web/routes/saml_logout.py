@@ -6,7 +6,7 @@ POST /saml/idp/logout/confirm    the citizen's word, where the browser has other
 POST /saml/idp/logout/soap       a service's server says it
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -14,6 +14,7 @@ from fastapi.responses import Response
 from connectors.connector import Inbound, Redirect
 from connectors.formats.artifact import fault_envelope
 from connectors.request_checks import PeerRequestRefused
+from connectors.resumed import RememberedSignIn
 from idp.login.state_codec import Codec
 from idp.pages.logout_view import LogoutView
 from idp.protocols.oidc.direct import NO_STORE
@@ -105,10 +106,11 @@ def _asked(site: CitySite, request: Request, inbound: Inbound) -> Response:
     if inbound.binding == "redirect" and not inbound.raw:
         return question(site, request, ())
     found = _judged(site, request, inbound, now)
-    if not {*sessions_here(site, request, now)} <= {found.session}:
+    here = sessions_here(site, request, now)
+    if not {*here} <= {found.session}:
         carried = inbound.parameters.items() if inbound.binding == "post" else ((CONFIRM_FIELD, inbound.raw),)
         return question(site, request, () if found.used else carried)
-    return _ended(site, request, found, (), now)
+    return _ended(site, request, found, (), here, now)
 
 
 def _kept(site: CitySite, request: Request, now: int) -> Inbound:
@@ -125,15 +127,23 @@ def _confirmed(site: CitySite, request: Request, fields: dict[str, str]) -> Resp
     now = site.clock()
     raw = fields.get(CONFIRM_FIELD, "")
     found = _judged(site, request, Inbound("redirect", {}, raw) if raw else Inbound("post", fields), now)
-    return _ended(site, request, found, sessions_here(site, request, now), now)
+    here = sessions_here(site, request, now)
+    return _ended(site, request, found, here, here, now)
 
 
-def _ended(site: CitySite, request: Request, asked: AskedLogout, others: Collection[bytes], now: int) -> Response:
+def _ended(
+    site: CitySite,
+    request: Request,
+    asked: AskedLogout,
+    others: Collection[bytes],
+    here: Mapping[bytes, RememberedSignIn],
+    now: int,
+) -> Response:
     told, first = site.service_logouts.end(asked, others, now)
     # A second click, or the page again: all of it has ended, and the answer went with the first
     owed, done = asked.owed if first else None, asked.session is not None or not first
     asker = Asker(asked.service.party.client_id, owed=owed, done=done)
-    return ended_page(site, request, told, asker, site.language(request))
+    return ended_page(site, request, told, asker, site.language(request), rested_on=here.values())
 
 
 def question(site: CitySite, request: Request, carried: Iterable[tuple[str, str]]) -> Response:

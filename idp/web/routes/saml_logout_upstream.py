@@ -1,6 +1,6 @@
 """Identity providers that speak SAML say that a session of theirs ended (SAML Profiles 2.0 §4.4).
 
-GET, POST /saml/logout     the browser brings a signed LogoutRequest, and goes back with our answer
+GET, POST /saml/logout     the browser brings a signed LogoutRequest, and goes back with our answer; or the answer to ours
 POST /saml/logout/soap     the provider's server says it
 GET, POST /saml/logout/bodies/{place}     the first, of a session that began in the name of a public body
 """
@@ -15,8 +15,8 @@ from idp.web.city_site import CitySite
 from idp.web.direct_calls import FROM_A_SERVER, in_browser
 from idp.web.page_route import PageRoute
 from idp.web.routes.artifact import SOAP, envelope
-from idp.web.routes.logout_way import counted, ended_page
-from idp.web.routes.saml_logout import by_browser, fault, names, question, soap
+from idp.web.routes.logout_way import answered, counted, ended_page
+from idp.web.routes.saml_logout import by_browser, fault, is_answer, names, question, soap
 from idp.web.threads import run_in_threadpool
 from policies.errors import BrokerError, RequestRefused
 
@@ -27,7 +27,8 @@ def routes(site: CitySite) -> list[PageRoute]:
     """The endpoints of these logouts."""
 
     async def said(request: Request) -> Response:
-        return await run_in_threadpool(_said, site, request, await by_browser(request))
+        inbound = await by_browser(request)
+        return await run_in_threadpool(answered if is_answer(inbound) else _said, site, request, inbound)
 
     async def told(request: Request) -> Response:
         try:

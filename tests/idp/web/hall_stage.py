@@ -26,6 +26,8 @@ from connectors.signatures.redirect import signed_query
 from connectors.signatures.signer import Signer
 from connectors.signatures.xmlsign import sign_enveloped
 from connectors.wire.names import TRANSIENT
+from idp.demo.citizens import Citizen
+from idp.demo.country import _Context
 from idp.keys.file import FileSigner, load_signer
 from idp.store import tables
 from tests.idp.staging import Clock, fresh, opened
@@ -231,3 +233,17 @@ def emptied(running: HallStage) -> Iterator[HallStage]:
             for table in (tables.approvals, tables.sessions, tables.participants, tables.logouts):
                 connection.execute(delete(table))
         yield found
+
+
+def indexed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The country says a SessionIndex with each sign-in, `up-1`. The NameIDs that it gives."""
+    found: list[str] = []
+    plain = _Context._assertion
+
+    def said(self: _Context, who: Citizen) -> str:
+        text = plain(self, who).replace("<saml:AuthnStatement ", '<saml:AuthnStatement SessionIndex="up-1" ')
+        found.append(text.partition(f'Format="{TRANSIENT}">')[2].partition("<")[0])
+        return text
+
+    monkeypatch.setattr(_Context, "_assertion", said)
+    return found

@@ -19,8 +19,6 @@ from connectors.signatures.redirect import signed_query
 from connectors.signatures.signer import Signer
 from connectors.signatures.xmlsign import sign_enveloped
 from connectors.wire.names import TRANSIENT
-from idp.demo.citizens import Citizen
-from idp.demo.country import _Context
 from idp.server.rate_limits import Rates
 from idp.store import tables
 from tests.idp.web.hall_stage import (
@@ -36,6 +34,7 @@ from tests.idp.web.hall_stage import (
     enters,
     follows,
     halls,
+    indexed,
     living,
     outcomes,
     request,
@@ -340,17 +339,7 @@ UPSTREAM = "/saml/logout"
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The country says a SessionIndex with each sign-in, `up-1`. The NameIDs that it gave."""
-    found: list[str] = []
-    plain = _Context._assertion
-
-    def indexed(self: _Context, who: Citizen) -> str:
-        text = plain(self, who).replace("<saml:AuthnStatement ", '<saml:AuthnStatement SessionIndex="up-1" ')
-        found.append(text.partition(f'Format="{TRANSIENT}">')[2].partition("<")[0])
-        return text
-
-    monkeypatch.setattr(_Context, "_assertion", indexed)
-    return found
+    return indexed(monkeypatch)
 
 
 def said(

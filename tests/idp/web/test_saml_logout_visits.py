@@ -1,9 +1,11 @@
 """Services that hear of a logout by the browser alone: it visits each of them, and comes back with its answer."""
 
 import base64
+import json
 import secrets
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -15,10 +17,16 @@ from lxml import etree
 
 from connectors.formats.logout import PARTIAL_LOGOUT, LogoutResponse, logout_request_element, logout_response_element
 from connectors.profiles import SAML2INT
+from connectors.resumed import RememberedSignIn
 from connectors.signatures.redirect import signed_query
 from connectors.signatures.signer import Signer
 from connectors.signatures.xmlsign import sign_enveloped
 from connectors.wire.names import SUCCESS
+from idp.login.sessions import Sessions
+from idp.login.states import Decided
+from idp.ports import SessionRow
+from policies.errors import Misconfigured
+from tests.connectors.oidc.upstream import CLIENT, upstream
 from tests.idp.staging import Lines
 from tests.idp.web.hall_stage import (
     GONE,
@@ -29,13 +37,15 @@ from tests.idp.web.hall_stage import (
     emptied,
     enters,
     halls,
+    indexed,
     living,
     outcomes,
     request,
 )
 from tests.idp.web.saml_party import Heard, SamlParty, verified
 from tests.idp.web.shared_stage import Member
-from tests.idp.web.visitor import Answer
+from tests.idp.web.test_openid_upstream_http import back, files, sent
+from tests.idp.web.visitor import Answer, query_of
 
 PATH, SERVICES, ONWARD = "/saml/idp/logout", "/logout/services", "/logout/onward"
 WAY = "__Host-logout"
@@ -305,3 +315,124 @@ def test_a_confirmation_without_a_request_that_holds_ends_nothing(
     page = member.go("POST", f"{PATH}/confirm", fields=fields)
     assert page.status == 400, page.text
     assert living(stage) == 1
+
+
+# -- the provider upstream -------------------------------------------------------------------------------------------------
+
+UPSTREAM, BACK = "/saml/logout", "/logout/back"
+OFFERS = ('id = "demo-ee"', 'id = "demo-ee"\nlogout_upstream = true')
+
+
+@pytest.fixture
+def offering(stage: HallStage, tmp_path: Path) -> Iterator[Member]:
+    """At a broker whose provider may be asked to end its own session."""
+    with stage.other_broker(tmp_path / "b", {"providers/demo-ee.toml": OFFERS}) as port, Member(stage) as made:
+        made.port = port
+        yield made
+
+
+def at_choice(page: Answer) -> str:
+    """The number of the provider in its own form."""
+    (place,) = page.found("//li[@data-outcome='source']//input/@value")
+    return place
+
+
+@pytest.mark.spec("saml.md §5")
+@pytest.mark.spec("security.md §2.4 SLO forgery")
+def test_a_citizen_may_end_the_sign_in_of_a_provider_too_whose_registration_offers_it(
+    offering: Member, stage: HallStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = indexed(monkeypatch)
+    signed_out(offering, stage.pool)
+    page = shown(offering)
+    assert became(page) == ["ended", "source", "visit"]
+    assert "may still know you" in page.text
+    there = brought(offering, onward(offering), stage.pool)
+    comes_back(offering, response(stage.pool, str(there.root.get("ID"))), stage.pool.signer)
+    page = shown(offering)
+    assert became(page) == ["ended", "ended", "source"], "nobody is taken there without having chosen it"
+    assert page.found("//main//a/@href") == [f"{stage.city_base}/desk/bye?state=s"]
+    (link,) = onward(offering, place=at_choice(page)).found("//main//a/@href")
+    given = parse_qs(urlsplit(link).query)
+    heard = Heard(
+        etree.fromstring(zlib.decompress(base64.b64decode(given["SAMLRequest"][0]), -15)), "", was_encrypted=False
+    )
+    assert (heard.text("saml:NameID"), heard.text("samlp:SessionIndex")) == (names[0], "up-1")
+    assert heard.value("saml:NameID", "Format").endswith(":transient")
+    assert heard.text("saml:Issuer") == f"{stage.issuer}/saml/metadata"
+    right = {"issuer": stage.country.entity_id, "destination": f"{stage.issuer}{UPSTREAM}"}
+    asked = str(heard.root.get("ID"))
+
+    def says(signer: Signer, path: str = UPSTREAM, **changes: str) -> list[str]:
+        found = logout_response_element(response(stage.pool, asked, **{**right, **changes}))
+        query = signed_query("SAMLResponse", etree.tostring(found), "", signer, SAML2INT)
+        assert offering.go("GET", f"{path}?{query}", headers=FROM_THERE).status == 303
+        return became(shown(offering))
+
+    for forged in (
+        says(stage.pool.signer),
+        says(stage.pool.signer, issuer=stage.pool.entity),
+        says(stage.country_signer, destination=f"{stage.issuer}{PATH}"),
+        says(stage.country_signer, in_response_to="_another"),
+    ):
+        assert forged == ["ended", "ended", "unknown"]
+    assert says(stage.country_signer) == ["ended"] * 3
+    assert "may still know you" not in shown(offering).text
+
+
+def test_nothing_of_a_provider_is_kept_or_offered_without_its_registration_saying_so(
+    member: Member, stage: HallStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[RememberedSignIn] = []
+    plain = Sessions.row
+
+    def seen(self: Sessions, decided: Decided, handle: bytes, now: int) -> SessionRow | None:
+        assert decided.signed_in is not None
+        kept.append(decided.signed_in)
+        return plain(self, decided, handle, now)
+
+    monkeypatch.setattr(Sessions, "row", seen)
+    signed_out(member, stage.pool)
+    assert {one.at_source for one in kept} == {None}
+    assert became(shown(member)) == ["ended", "visit"]
+
+
+@pytest.mark.spec("RP-Initiated Logout §2")
+def test_an_openid_provider_is_asked_by_the_browser_and_its_return_proves_no_more_than_that(
+    stage: HallStage, tmp_path: Path
+) -> None:
+    with upstream(stage.clock()) as op:
+        op.method = "any"
+        added = {name: text.replace('subject = "personal_code"\n', "") for name, text in files(op).items()}
+        added["metadata/op.json"] = json.dumps(op.document(end_session_endpoint=f"{op.base}/end"))
+        added["providers/op.toml"] = f"logout_upstream = true\n{added['providers/op.toml']}"
+        with stage.other_broker(tmp_path / "b", {}, added) as port, Member(stage) as member:
+            member.port = port
+            login = member.login(client_id="desk", scope="openid purpose:desk")
+            desk = member.id_token("desk", member.decides(back(member, op.comes_back(sent(member, login)))).back["code"])
+            gone = member.go("GET", f"/logout?id_token_hint={desk}")
+            assert gone.headers["location"] == f"{stage.issuer}{SERVICES}"
+            page = shown(member)
+            assert became(page) == ["ended", "source"]
+            (link,) = onward(member, place=at_choice(page)).found("//main//a/@href")
+            asked = query_of(link)
+            state = asked.pop("state")
+            assert link.startswith(f"{op.base}/end?")
+            assert asked == {"client_id": CLIENT, "post_logout_redirect_uri": f"{stage.issuer}{BACK}"}
+            for said, became_of_it in (("another", "unknown"), (state, "asked")):
+                assert member.go("GET", f"{BACK}?state={said}", headers=FROM_THERE).status == 303
+                assert became(shown(member)) == sorted(["ended", became_of_it])
+            assert "may still know you" in shown(member).text, "nobody has proved otherwise"
+
+
+@pytest.mark.parametrize("protocol", ["saml", "oidc"])
+def test_a_provider_to_which_no_logout_can_go_is_refused_at_start(stage: HallStage, tmp_path: Path, protocol: str) -> None:
+    edits: dict[str, tuple[str, ...]] = {"providers/demo-ee.toml": OFFERS}
+    edits["metadata/demo-ee.xml"] = (f"{GONE}/asks", "", "SingleLogoutService Binding", "ArtifactResolutionService Binding")
+    added: dict[str, str] = {}
+    if protocol == "oidc":
+        with upstream(stage.clock()) as op:
+            edits, added = {}, files(op)
+        added["providers/op.toml"] = f"logout_upstream = true\n{added['providers/op.toml']}"
+    with pytest.raises(Misconfigured, match="logout_upstream"), stage.other_broker(tmp_path / "b", edits, added):
+        pass
