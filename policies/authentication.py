@@ -117,13 +117,17 @@ class Offered:
 
 @dataclass(frozen=True, slots=True)
 class SourceSession:
-    """The words by which a SAML provider knows a session of its: the NameID that it gave, and the SessionIndex."""
+    """The words by which a SAML provider knows a session of its: the NameID that it gave, and the SessionIndex.
+
+    `speaks_as` is the entity id of the public body in whose name it was asked; "" in our own.
+    """
 
     name: str = field(repr=False)
     name_format: str
     name_qualifier: str
     sp_name_qualifier: str
     index: str = field(repr=False)
+    speaks_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)

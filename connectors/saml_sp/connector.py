@@ -189,7 +189,9 @@ class SamlConnector:
         except FetchError:
             return None
         name = NameIdentifier(session.name, session.name_format, session.name_qualifier, session.sp_name_qualifier)
-        asked = logout_request(self._here.entity_id, self._logout[binding].url, name, session.index, now)
+        asked = logout_request(
+            session.speaks_as or self._here.entity_id, self._logout[binding].url, name, session.index, now
+        )
         return request_by_browser(asked, binding, self._signer.at(now)), asked.request_id
 
     def _examined(self, octets: bytes, takes: Tolerance, expectation: Expectation, now: int) -> Examined:
@@ -263,7 +265,7 @@ class SamlConnector:
             session_ends=authentication.session_not_on_or_after or 0,
             authorities=authentication.authorities,
             session=session_name(assertion.subject, authentication.session_index),
-            at_source=self._at_source(assertion.subject, authentication.session_index),
+            at_source=self._at_source(assertion.subject, authentication.session_index, expectation.speaks_as),
         )
         name_format = assertion.subject.name_format if assertion.subject is not None else ""
         said: dict[str, tuple[str, ...]] = {}
@@ -271,10 +273,10 @@ class SamlConnector:
             said[attribute.name] = (*said.get(attribute.name, ()), *attribute.values)
         return Examined(judged, self._provider.subject_attribute or name_format, subject, said)
 
-    def _at_source(self, name: NameIdentifier | None, index: str) -> SourceSession | None:
+    def _at_source(self, name: NameIdentifier | None, index: str, speaks_as: str) -> SourceSession | None:
         if name is None or not self._provider.logout_upstream:
             return None
-        return SourceSession(name.value, name.name_format, name.name_qualifier, name.sp_name_qualifier, index)
+        return SourceSession(name.value, name.name_format, name.name_qualifier, name.sp_name_qualifier, index, speaks_as)
 
     def _question(self, minimum: LevelOfAssurance, *, force: bool) -> AuthnRequest:
         """Our request for this minimum, without ID and IssueInstant."""

@@ -35,7 +35,7 @@ from idp.ports import Commits, Parked, Unit
 from idp.protocols.oidc.logouts import Outcome, SignedOut
 from idp.protocols.saml.logout_asked import Owed
 from idp.protocols.saml.services import Services
-from idp.system.addresses import idp_entity_id, idp_logout_url, logout_back_url, logout_url
+from idp.system.addresses import idp_entity_id, idp_logout_url, logout_back_url
 from policies.authentication import SourceSession
 from policies.errors import AssertionRejected, NotFound
 from policies.parties import ClientId, EntityId, IdentityProvider, ProviderId, Tenant
@@ -189,8 +189,8 @@ class Visits:
             return way.at(place, Outcome.UNREACHED), None
         return way.at(place, Outcome.UNKNOWN, found[1]), found[0]
 
-    def answered(self, way: Way, inbound: Inbound, now: int) -> Way:
-        """A LogoutResponse came back in this browser. Raises `ServiceRequestRefused`, and nothing has changed then.
+    def answered(self, way: Way, inbound: Inbound, here: str, now: int) -> Way:
+        """A LogoutResponse came to our address `here`. Raises `ServiceRequestRefused`, and nothing has changed then.
 
         That of a federation's provider raises `PeerUnavailable` where nobody knows its keys now.
         """
@@ -200,7 +200,7 @@ class Visits:
         failed = AssertionRejected("in_response_to", "a LogoutResponse of somebody who was not asked, or has answered")
         for place in known:
             try:
-                complete = self._complete(way.visits[place], inbound, now)
+                complete = self._complete(way.visits[place], inbound, here, now)
             except AssertionRejected as error:
                 failed = error
             else:
@@ -242,16 +242,18 @@ class Visits:
         service = self._services.of(one.client_id)
         return service.choices.entity_id if service is not None else ""
 
-    def _complete(self, one: Visit, inbound: Inbound, now: int) -> bool:
+    def _complete(self, one: Visit, inbound: Inbound, here: str, now: int) -> bool:
         """Whether an answer that holds says that all has ended there. Raises `AssertionRejected`, `PeerUnavailable`."""
+        if bool(one.source) == (here == idp_logout_url(self._issuer)):
+            raise AssertionRejected("destination", "a service's answer where providers answer, or the other way round")
         if one.source:
             _, connector = self._sources[one.source]
             if one.session is None or not isinstance(connector, HearsLogout):
                 raise AssertionRejected("issuer", "a LogoutResponse of a provider that does not speak SAML")
-            return connector.logout_answered(inbound, logout_url(self._issuer), one.asked, now)
+            return connector.logout_answered(inbound, here, one.asked, now)
         service = self._services.of(one.client_id)
         keys = service.pinned.keys if service is not None else ()
-        expected = ExpectedLogout(self._entity(one), idp_logout_url(self._issuer), one.asked)
+        expected = ExpectedLogout(self._entity(one), here, one.asked)
         return receive_logout_response(inbound, keys, expected, now, SAML2INT)[0].complete
 
     def _outcome(self, one: SignedOut) -> Outcome:

@@ -97,7 +97,7 @@ def answered(site: CitySite, request: Request, inbound: Inbound) -> Response:
         return _page(site, _nothing(site, request, now), (), now)
     try:
         with counted(site, request):
-            way = site.visits.answered(way, inbound, now)
+            way = site.visits.answered(way, inbound, f"{site.issuer}{request.scope['path']}", now)
     except PeerRequestRefused as error:
         site.refused(request, error)
     if way.next is not None:
