@@ -32,7 +32,7 @@ $ ciconia doctor --selftest
 ```
 
 It needs no configuration and no network, writes nothing, and takes a minute or two. The live cases start a broker
-with two identity providers on loopback, in a temporary folder that goes when they end. Run it [after every
+with identity providers and services on loopback, in a temporary folder that goes when they end. Run it [after every
 upgrade](after-an-upgrade.md): the versions below are ours, and what counts is yours.
 
 - `0` nothing is wrong: nothing was wrongly accepted or wrongly refused, and each case met the check that is named for

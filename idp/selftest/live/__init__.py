@@ -1,6 +1,6 @@
 """Replays and mix-ups against a live broker: real sockets, a fresh login for each case, an honest one after every twenty.
 
-stage.py     the broker and two identity providers on loopback, with fresh keys in a folder that goes when they end
+stage.py     the broker, identity providers and services on loopback, with fresh keys in a folder that goes when they end
 visitor.py   one browser, and one service: they send whatever a case tells them to
 live_case.py a case, and how it is played: what the broker answered, and the proof that nothing was released
 responses.py answers that come again, elsewhere, to another question, or of another identity provider than was asked

@@ -150,10 +150,7 @@ def request_cases() -> Iterable[LiveCase]:
         "redirect, unsigned": ("400 signature_missing", unsigned),
         "redirect, another relay state": (SIGNATURE, partial(respelled, swap("shelf", "evil"))),
         "redirect, spelled again": (SIGNATURE, partial(respelled, swap("%2F", "%2f"))),
-        "redirect, a message twice": (
-            "400 parameters",
-            partial(respelled, twice),
-        ),
+        "redirect, a message twice": ("400 parameters", partial(respelled, twice)),
         "simplesign, another relay state": (SIGNATURE, partial(reformed, RelayState="evil")),
         "simplesign, an artifact beside": ("400 parameters", partial(reformed, SAMLart="AAQAAA")),
         "again after a decision": ("409 decided", once_more),

@@ -115,20 +115,11 @@ def logout_cases() -> Iterable[LiveCase]:
         # A page asks, and what it asks ends nothing by itself
         "redirect, unsigned": (NOTHING, partial(ends, by="")),
         "redirect, another relay state": (SIGNATURE, partial(ends, edit=swap("shelf", "evil"))),
-        "redirect, a message twice": (
-            "400 parameters",
-            partial(ends, edit=twice),
-        ),
+        "redirect, a message twice": ("400 parameters", partial(ends, edit=twice)),
         "soap, unsigned": ("400 signature_missing", partial(soap, by="")),
-        "soap, a header that must be understood": (
-            "400 soap",
-            partial(soap, edit=swap("<s:Body>", _MUST)),
-        ),
+        "soap, a header that must be understood": ("400 soap", partial(soap, edit=swap("<s:Body>", _MUST))),
         "soap, two messages": ("400 soap", partial(soap, edit=swap("</s:Body>", "<x/></s:Body>"))),
-        "soap, by a browser": (
-            "403 request_refused",
-            partial(soap, headers=_FETCHED),
-        ),
+        "soap, by a browser": ("403 request_refused", partial(soap, headers=_FETCHED)),
         "post, in another browser than it came": (NOTHING, partial(ends, way="post", stolen=True)),
         "again, after a new sign-in": (NOTHING, ends_again),
         "confirmed by another site": ("403 other_site", confirms_elsewhere),
