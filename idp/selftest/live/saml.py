@@ -1,8 +1,8 @@
-"""Services and providers that speak SAML: requests by each binding, artifacts, landings and links."""
+"""Services and providers that speak SAML: requests by each binding, artifacts and landings."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from connectors.attacks.attack_case import CaseKind
 from connectors.attacks.key_holders import KeyHolder
@@ -19,8 +19,6 @@ from idp.selftest.live.saml_parties import (
     DISTANT,
     OTHER,
     PORTAL,
-    RETURNS,
-    TARGET,
     asked_by,
     form_of,
     named_by_distant,
@@ -30,14 +28,14 @@ from idp.selftest.live.saml_parties import (
     signed,
     simple_form,
 )
-from idp.selftest.live.visitor import DIRECT, AstrayError, BrokerAnswer, Visitor
+from idp.selftest.live.visitor import DIRECT, BrokerAnswer, Visitor
 
 CROSS: Mapping[str, str | None] = {"origin": "https://sp.selftest.example", "sec-fetch-site": "cross-site"}
 SOAP: Mapping[str, str | None] = {**DIRECT, "content-type": "text/xml"}
 REQUESTS, ARTIFACTS, FETCHED = "live: requests of services", "live: artifacts of ours", "live: artifacts of providers"
-LANDINGS, LINKS = "live: landings", "live: links"
+LANDINGS = "live: landings"
 VALID = "live: saml as it comes"
-SSO, RESOLUTION, UNASKED, DISCOVERY = "/saml/sso", "/saml/artifact", "/saml/sso/unsolicited", "/saml/discovery"
+SSO, RESOLUTION = "/saml/sso", "/saml/artifact"
 NOTHING, SIGNATURE = "200", "400 signature"
 EVIL = "https://attacker.example"
 
@@ -106,10 +104,15 @@ def unsigned(visitor: Visitor) -> Attack:
     return lambda: gets(visitor, SSO, query_of(visitor.stage.parties.asks(), None))
 
 
+def login_of(picker: BrokerAnswer) -> str:
+    """The login of a page that lists countries."""
+    return picker.found("//form[@method='post']/@action")[0].split("/")[2]
+
+
 def question(visitor: Visitor, way: str = "redirect", **said: str | None) -> BrokerAnswer:
     """All the way from a service to the citizen's question."""
     picker = by_way(visitor, SSO, way, visitor.stage.parties.asks(**said), "sp").expect("the service's request")
-    return visitor.question(picker.found("//form[@method='post']/@action")[0].split("/")[2])
+    return visitor.question(login_of(picker))
 
 
 def whole(way: str, visitor: Visitor) -> Attack:
@@ -130,7 +133,7 @@ def once_more(visitor: Visitor) -> Attack:
     pages = []
     for _ in range(2):
         picker = by_way(visitor, SSO, "redirect", message, "sp").expect("the service's request")
-        pages.append(visitor.question(picker.found("//form[@method='post']/@action")[0].split("/")[2]))
+        pages.append(visitor.question(login_of(picker)))
     visitor.decides(pages[0]).expect("the approval")
     return lambda: visitor.decides(pages[1])
 
@@ -293,69 +296,7 @@ def landing_cases() -> Iterable[LiveCase]:
     yield from honest(VALID, {"an answer that nobody asked for": lands}, releases=False)
 
 
-# -- links ----------------------------------------------------------------------------------------------------------------
-
-
-def follows(path: str, visitor: Visitor, **said: str) -> Attack:
-    """A link that anybody may write, to the address of links of portals or to that of discovery."""
-    named = {"providerId": SP, "target": TARGET} if path == UNASKED else {"entityID": SP, "return": RETURNS}
-    query = urlencode({**named, **said}, quote_via=quote)
-    return lambda: gets(visitor, path, query)
-
-
-def returns_to(visitor: Visitor, *, stolen: bool = False, **said: str) -> Attack:
-    """The way back of a discovery service, in another browser, or with somebody whom nobody offered."""
-    fields = {"login": visitor.login(), "entityID": IDP, **said}
-    if stolen:
-        visitor.jar.clear()
-    return lambda: gets(visitor, "/saml/discovered", urlencode(fields))
-
-
-def chosen_elsewhere(visitor: Visitor) -> Attack:
-    """Honest, and nobody's choice: a page of another site sends its visitor to one provider of the list."""
-    query = urlencode({"entityID": SP, "return": RETURNS, "remember": "yes"})
-
-    def sent() -> BrokerAnswer:
-        answer = gets(visitor, f"{DISCOVERY}/at/{PORTAL}", query)
-        if visitor.jar or not answer.headers.get("location", "").startswith(RETURNS):
-            raise AstrayError("a choice that nobody made is kept, or leads elsewhere")
-        return answer
-
-    return sent
-
-
-def link_cases() -> Iterable[LiveCase]:
-    """A link chooses among what the registration takes, and a browser goes back to addresses of the registration alone."""
-    unasked, asked = partial(follows, UNASKED), partial(follows, DISCOVERY)
-    cut = "400 request_refused"
-    yield from refused(
-        LINKS,
-        CaseKind.REDIRECT,
-        {
-            "answered elsewhere": (cut, partial(unasked, shire=f"{EVIL}/acs")),
-            "answered at another address of the service": (cut, partial(unasked, shire=ARTIFACT_ACS)),
-            "with a target of its own": (cut, partial(unasked, target=EVIL)),
-            "for a service that takes none": (cut, partial(unasked, providerId=OTHER)),
-            "for nobody": (cut, partial(unasked, providerId=EVIL)),
-            "back to another site": (cut, partial(asked, **{"return": EVIL})),
-            "back to the beginning of another site": (cut, partial(asked, **{"return": f"{RETURNS}.attacker.example"})),
-            "back to a script": (cut, partial(asked, **{"return": "javascript:alert(1)"})),
-            "back under a name with a line end": (cut, partial(asked, returnIDParam="x\r\nSet-Cookie: a")),
-            "a choice for nobody": (cut, partial(asked, entityID=EVIL)),
-            "a choice by an unknown policy": (cut, partial(asked, policy="urn:evil")),
-            "chosen in another browser": ("409 login_cookie", partial(returns_to, stolen=True)),
-            "chosen, and offered by nobody": (NOTHING, partial(returns_to, entityID=EVIL)),
-        },
-    )
-    kept: Mapping[str, Callable[[Visitor], Attack]] = {
-        "a link of a portal": unasked,
-        "a wish for a choice": asked,
-        "a choice from another site": chosen_elsewhere,
-    }
-    yield from honest(VALID, kept, releases=False)
-
-
 def cases() -> Iterable[LiveCase]:
     """All of them."""
-    for part in (request_cases, artifact_cases, fetched_cases, landing_cases, link_cases):
+    for part in (request_cases, artifact_cases, fetched_cases, landing_cases):
         yield from part()

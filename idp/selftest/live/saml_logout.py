@@ -24,6 +24,7 @@ from idp.selftest.live.saml import (
     by_way,
     gets,
     key_of,
+    login_of,
     question,
     tells,
     twice,
@@ -191,7 +192,7 @@ def told(
     """A provider's word that a session of its ended, on which one of ours rests."""
     parties, path = visitor.stage.parties, f"{TOLD}/soap" if way == "soap" else TOLD
     picker = by_way(visitor, SSO, "redirect", parties.asks(), "sp").expect("the service's request")
-    login = picker.found("//form[@method='post']/@action")[0].split("/")[2]
+    login = login_of(picker)
     answer = parties.answers("/saml/acs", asked_by(visitor.asked(login, PORTAL)))
     found = str(response_in(posted(answer)["SAMLResponse"]).findtext(f".//{saml('NameID')}"))
     page = visitor.returns(posted(answer, login)).expect("the answer of the portal")

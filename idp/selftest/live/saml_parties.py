@@ -43,6 +43,7 @@ _LIFE = 300
 _PURPOSE = """\
 id = "desk"
 basis = "consent"
+cross_device = true
 minimum_assurance = "low"
 title.en = "Know again who comes"
 law.en = "Made up for the self-test"
@@ -61,7 +62,7 @@ purposes = ["desk"]
 subject = "transient"
 session_group = "halls"
 """
-_LINKS = f'unsolicited = true\ntargets = ["{TARGET}"]\ndiscovery_returns = ["{RETURNS}"]\n'
+_LINKS = f'ecp = true\nunsolicited = true\ntargets = ["{TARGET}"]\ndiscovery_returns = ["{RETURNS}"]\n'
 _PROVIDER = """\
 id = "{name}"
 country = "EE"

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from connectors.attacks.attack_case import CaseKind
 from connectors.attacks.verdict import CaseOutcome
 from idp.demo.loopback import client
-from idp.selftest.live import HONEST_EVERY, clients, decisions, played_on, responses, saml, saml_logout, tokens
+from idp.selftest.live import HONEST_EVERY, clients, decisions, played_on, responses, saml, saml_links, saml_logout, tokens
 from idp.selftest.live.live_case import LiveCase, play
 from idp.selftest.live.stage import Stage
 from idp.selftest.live.visitor import BrokerAnswer, Visitor
@@ -19,13 +19,15 @@ from idp.web.routes import login as citizen_steps
 
 Lines = list[MutableMapping[str, Any]]  # Any: structlog's own type of an event
 CASES: Mapping[str, LiveCase] = {
-    case.name: case for part in (responses, decisions, tokens, clients, saml, saml_logout) for case in part.cases()
+    case.name: case
+    for part in (responses, decisions, tokens, clients, saml, saml_links, saml_logout)
+    for case in part.cases()
 }
 
 
 OF_SAML = (
     *("requests of services", "artifacts of ours", "artifacts of providers", "landings", "logout by services"),
-    *("logout by providers", "answers to our logout", "links"),
+    *("logout by providers", "answers to our logout", "links", "programs of services"),
 )
 
 

@@ -9,7 +9,7 @@ from connectors.attacks.verdict import CaseOutcome
 from connectors.formats.logout import LogoutResponse
 from connectors.wire.names import SUCCESS
 from idp.login.sealing import Sealer
-from idp.selftest.live import decisions, responses, saml, saml_logout, tokens
+from idp.selftest.live import decisions, responses, saml, saml_links, saml_logout, tokens
 from idp.selftest.live.live_case import LiveCase, play
 from idp.selftest.live.stage import RELEASED, Stage
 from idp.selftest.live.visitor import Visitor
@@ -20,7 +20,7 @@ CASES: Mapping[str, LiveCase] = {
     case.name: case
     for cases in (
         *(responses.cases(), decisions.cases(), responses.mixup_cases(), tokens.cases()),
-        *(saml.cases(), saml_logout.cases()),
+        *(saml.cases(), saml_links.cases(), saml_logout.cases()),
     )
     for case in cases
 }
