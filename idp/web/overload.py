@@ -42,9 +42,9 @@ MESSAGES = ("/saml/", "/eidas/acs", "/eidas/sso")
 PROGRAMS = frozenset({"/device/ended", "/device_authorization", "/introspect", "/par", "/revoke", "/token"}) | frozenset(
     ("/userinfo", "/userinfo/receipt", "/saml/artifact", "/saml/ecp")
 )
-STEPS = ("/saml/acs", "/saml/discovered", "/eidas/acs", "/oidc/callback/", "/login/")
+STEPS = ("/saml/acs", "/saml/discovered", "/eidas/acs", "/oidc/callback/", "/login/", "/logout/", "/saml/idp/logout")
 # The cookies that `idp.web.login_cookies` sets; programs of relying parties send none
-COOKIES = re.compile(rb"__Host-[la]-")
+COOKIES = re.compile(rb"__Host-(?:[la]-|logout=)")
 # A browser says so if a page of another site asks
 FOREIGN = frozenset({(b"sec-fetch-site", b"cross-site"), (b"sec-fetch-site", b"same-site")})
 EMBEDDED = "embedded"

@@ -1,10 +1,14 @@
 """Valid variants: whatever the standard allows and real identity providers send passes, and says the same."""
 
+import base64
+import zlib
 from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from lxml import etree
 
+from connectors.connector import Outbound
 from connectors.formats.saml import read_signed_response
 from connectors.saml_sp.connector import SamlConnector
 from connectors.signatures.parse import canonical
@@ -12,12 +16,13 @@ from connectors.signatures.verification_result import Signed
 from idp.keys.file import FileSigner
 from policies.assurance import LevelOfAssurance
 from policies.attributes import Address, AttributeName
-from policies.authentication import Assertion
+from policies.authentication import Assertion, SourceSession
 from policies.errors import AssertionRejected
 from tests.connectors import forge
 from tests.connectors.forge import NOW, Reply, attribute, clock
 from tests.connectors.schemas import assert_valid
 
+SLO = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
 EVERYWHERE = ("response", "assertion", "both")
 
 
@@ -158,3 +163,22 @@ def test_the_messages_of_these_tests_are_those_of_the_standard() -> None:
     assert_valid(etree.fromstring(Reply().xml()), "saml-schema-protocol-2.0.xsd")
     with pytest.raises(etree.DocumentInvalid):
         assert_valid(etree.fromstring(Reply(extensions="<saml:Advice/>").xml()), "saml-schema-protocol-2.0.xsd")
+
+
+@pytest.mark.parametrize("body", ["", "https://body.example"])
+def test_a_logout_there_is_asked_for_in_the_name_in_which_the_sign_in_was(
+    signer: FileSigner, idp: forge.SigningParty, body: str
+) -> None:
+    service = f'<md:SingleLogoutService Binding="{SLO}" Location="{{}}"/><md:SingleSignOnService'
+
+    def going(location: str) -> tuple[Outbound, str] | None:
+        pinned = forge.metadata(idp).replace(b"<md:SingleSignOnService", service.format(location).encode(), 1)
+        connector = SamlConnector(provider=forge.provider(pinned), entity_id=forge.SP, acs_url=forge.ACS, signer=signer)
+        return connector.log_out(SourceSession("somebody", "urn:x", "", "", "1", body), NOW)
+
+    found = going("https://idp.example/slo")
+    assert found is not None
+    query = parse_qs(urlsplit(found[0].url).query)
+    root = etree.fromstring(zlib.decompress(base64.b64decode(query["SAMLRequest"][0]), -15))
+    assert (root.findtext("{*}Issuer"), root.get("ID")) == (body or forge.SP, found[1])
+    assert going("javascript:alert(1)") is None, "no browser is sent there"

@@ -110,6 +110,8 @@ async def _settled() -> None:
         ("/eidas/acs", REAL, Lane.BEGUN),
         ("/login/x/decision", {"cookie": b"a=b; __Host-a-x=1"}, Lane.BEGUN),
         ("/login/x/language", {"cookie": b"a=b; __Host-a-x=1"}, Lane.BEGUN),
+        ("/logout/onward", {"cookie": b"__Host-logout=x"}, Lane.BEGUN),
+        ("/logout/onward", {"cookie": b"__Host-logout-asked=x"}, Lane.NEW),
         ("/token", {}, Lane.BEGUN),
         ("/userinfo", {}, Lane.BEGUN),
         ("/saml/acs", {}, Lane.NEW),
