@@ -10,6 +10,8 @@ from cryptography.x509 import load_der_x509_certificate
 
 from connectors.formats.grammar import written
 from idp.store.migrate import migrate
+from policies.federations import member_id
+from policies.parties import ProviderId
 from tests.benchmarks import metadata_made as made
 from tests.idp.cli.command import in_process, json_of
 
@@ -94,3 +96,30 @@ def test_a_refused_federation_is_named_with_who_can_mend_it_and_doctor_says_so(c
     findings = json.loads(in_process("doctor", "--config", city, "--json", "--offline").stdout)["problems"]
     assert isinstance(findings, list)
     assert [one["severity"] for one in findings if one["file"] == "federations/research.toml"] == ["error"]
+
+
+FAMILY = """\
+id = "family"
+title.en = "Research"
+country = "EE"
+namespace = "research"
+federation = "research"
+members = "all"
+attributes = { "urn:oid:2.5.4.4" = "family_name" }
+assurance = { "urn:x:card" = "low" }
+"""
+
+
+def test_an_operator_finds_the_id_of_a_member_and_switches_it_off(city: Path) -> None:
+    (city / "providers").mkdir(exist_ok=True)
+    (city / "providers" / "family.toml").write_text(FAMILY, encoding="utf-8")
+    assert in_process("metadata", "fetch", "research", "--config", city).returncode == 0
+    digest = json_of(in_process("metadata", "diff", "research", "--config", city, "--json"))["digest"]
+    assert in_process("metadata", "approve", "research", "--digest", str(digest), "--config", city).returncode == 0
+    entity = made.entity_id(IDP)
+    shown = json_of(in_process("metadata", "show", "research", "--entity", entity, "--config", city, "--json"))
+    member = member_id(ProviderId("family"), entity)
+    assert shown["providers"] == [member]
+    why = ("--kind", "provider", "--reason", "Their key was stolen", "--config", city)
+    for name, code in ((member, 0), ("family~00", 1), (member_id(ProviderId("nobody"), entity), 1)):
+        assert in_process("party", "disable", name, *why).returncode == code

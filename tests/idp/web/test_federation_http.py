@@ -18,6 +18,7 @@ from connectors.metadata.federation_query import url_of
 from connectors.metadata.summaries import host_of
 from connectors.oidc.line import MOST_FAILURES
 from idp.protocols.saml.federation_sources import FederationSources, tried
+from idp.store.switches.switch import PROVIDER
 from idp.web.choosing import REMEMBERED
 from policies.deviations import AES_CBC
 from policies.errors import PeerUnavailable
@@ -26,6 +27,7 @@ from policies.parties import EntityId, ProviderId
 from tests.benchmarks import metadata_made as made
 from tests.connectors.metadata.test_federations import Edit
 from tests.connectors.saml_sp.resolver import artifact
+from tests.forgetting import switch_of
 from tests.idp.cli.command import in_process
 from tests.idp.monitoring.told import told
 from tests.idp.server.crew import until
@@ -38,7 +40,7 @@ from tests.listening import Handler, Listening
 COUNT, PAUSE, SOON, LATE = 4, 60, 200, 24 * 3600
 PIECE, GIGABYTE = 1 << 16, 1 << 30
 END = b"</md:EntitiesDescriptor>"
-AWAY = "This country cannot be reached"
+AWAY, SUSPENDED = "This country cannot be reached", "Signing in with this country is suspended"
 DS = "http://www.w3.org/2000/09/xmldsig#"
 FEDERATION = """\
 id = "research"
@@ -259,6 +261,14 @@ def test_a_citizen_finds_a_member_that_no_file_names_and_signs_in_until_it_leave
         until(lambda: f"/at/{member}" in sought(visitor, login_of(picker), "old"))
         code = visitor.code(provider=member)
         token = str(visitor.redeem(code).json["access_token"])
+        assert visitor.userinfo(token).status == 200
+        switch = switch_of(stage.other, stage.clock)
+        for name in (member, "demo-ee"):
+            switch(PROVIDER, name)
+            assert visitor.asks(visitor.login(), member).heading == SUSPENDED
+            switch(PROVIDER, name, off=False)
+        assert visitor.userinfo(token).status == 401, "on again, the switch brings nothing back"
+        token = str(visitor.redeem(visitor.code(provider=member)).json["access_token"])
         assert visitor.userinfo(token).status == 200
         question = visitor.question(provider=member)
         federation.publish(2 * LATE, without)
