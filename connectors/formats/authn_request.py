@@ -25,7 +25,7 @@ from connectors.formats.saml_head import opened
 from connectors.signatures.elements import child, made
 from connectors.signatures.parse import Element, attributes, children_of, parse_canonical
 from connectors.signatures.verification_result import Signed
-from connectors.wire.names import POST, REQ_ATTR, SAML, SAMLP, md, saml, samlp
+from connectors.wire.names import ENTITY, POST, REQ_ATTR, SAML, SAMLP, TRANSIENT, md, saml, samlp
 from policies.authentication import Scoping
 from policies.errors import AssertionRejected
 
@@ -49,6 +49,8 @@ class AuthnRequest:
     scoping: Scoping = field(default_factory=Scoping)
     # the number of an AttributeConsumingService of the issuer; None asks for none
     attribute_service: int | None = None
+    # whether the Issuer says that it is an entity, and of which (SPID, Technical Rules 1.2.2.1)
+    qualified: bool = False
 
 
 def authn_request_element(request: AuthnRequest) -> Element:
@@ -60,10 +62,13 @@ def authn_request_element(request: AuthnRequest) -> Element:
         answered["AttributeConsumingServiceIndex"] = str(request.attribute_service)
     names = {"samlp": SAMLP, "saml": SAML}
     root = made(samlp("AuthnRequest"), names, ID=request.request_id, **issued, **answered, **force)
-    child(root, saml("Issuer"), request.issuer)
+    qualified = {"Format": ENTITY, "NameQualifier": request.issuer} if request.qualified else {}
+    child(root, saml("Issuer"), request.issuer, **qualified)
     # saml2int SDP-SP04: no Format unless the registration wants one, since the subject may be identified by an attribute
     wanted = {"Format": request.name_id_format} if request.name_id_format else {}
-    child(root, samlp("NameIDPolicy"), **wanted, AllowCreate="true")
+    # §3.4.1.1 (Errata 05, E14): AllowCreate is not for transient ones
+    created = {} if request.name_id_format == TRANSIENT else {"AllowCreate": "true"}
+    child(root, samlp("NameIDPolicy"), **wanted, **created)
     if request.comparison:
         context = child(root, samlp("RequestedAuthnContext"), Comparison=request.comparison)
         for name in request.contexts:

@@ -292,6 +292,7 @@ class SamlConnector:
             contexts=contexts,
             name_id_format=self._provider.name_id_format,
             binding=ARTIFACT if self._provider.saml.fetched else POST,
+            qualified=self._provider.saml.qualified_issuer,
         )
 
     def _contexts(self, minimum: LevelOfAssurance) -> tuple[str, tuple[str, ...]]:

@@ -13,7 +13,7 @@ from policies.registrations.saml_registration import SamlRegistration
 KEYS = (
     *("answers", "authn_context", "proxies", "tell_requester", "authorities", "scopes", "certified"),
     "only_for",
-    *("client_certificate", "landings", "speaks_for"),
+    *("client_certificate", "landings", "speaks_for", "qualified_issuer"),
 )
 _ANSWERS = {word: word for word in ("post", "artifact")}
 _COMPARISONS = {word: word for word in ("exact", "minimum")}
@@ -48,6 +48,7 @@ def read_saml_registration(table: Table, deviations: Collection[str]) -> SamlReg
         networks=read_networks(table),
         client_certificate=table.flag("client_certificate"),
         landings=_landings(table),
+        qualified_issuer=table.flag("qualified_issuer"),
         speaks_for=table.choice("speaks_for", _SPEAKS_FOR, "", required=False),
     )
     if found.client_certificate and not found.fetched:

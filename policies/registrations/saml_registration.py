@@ -32,6 +32,8 @@ class SamlRegistration:
     landings: Mapping[str, str] = field(default_factory=dict)
     # "bodies": it is asked in the name of the service's public body, where it has one; "" in our own
     speaks_for: str = ""
+    # whether our requests say in their Issuer that it is an entity, and which
+    qualified_issuer: bool = False
 
     @property
     def fetched(self) -> bool:

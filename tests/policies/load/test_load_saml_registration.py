@@ -26,6 +26,7 @@ def test_a_provider_asks_as_saml2int_has_it_unless_its_file_says_more() -> None:
         'certified = ["https://refeds.org/sirtfi"]',
         f'only_for = ["{COCO}"]',
         'networks = ["10.1.0.0/16"]',
+        "qualified_issuer = true",
         'landings = { portal = "https://portal.example/login" }',
     ]
     found = load(spoiled(FILE, BINDING, "\n".join((BINDING, *lines)))).providers[ProviderId("demo-ee")].saml
@@ -39,6 +40,7 @@ def test_a_provider_asks_as_saml2int_has_it_unless_its_file_says_more() -> None:
         certified=("https://refeds.org/sirtfi",),
         only_for=frozenset({COCO}),
         networks=("10.1.0.0/16",),
+        qualified_issuer=True,
         client_certificate=True,
         landings={"portal": "https://portal.example/login"},
     )
