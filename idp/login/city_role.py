@@ -262,6 +262,13 @@ class CityRole:
         party, purpose = self.registered(decided.request)
         return short_of(decided.decision, purpose) if party.enforce else ()
 
+    def vouchers(self, decided: Decided) -> tuple[str, ...]:
+        """The one that we asked, and those behind it, of a service whose registration has them told."""
+        party, _ = self.registered(decided.request)
+        if party.saml is None or not party.saml.tells_authorities:
+            return ()
+        return tuple(dict.fromkeys((self.provider(decided.provider_id).entity_id, *decided.authorities)))
+
     def check_shown(self, decided: Decided) -> None:
         """Raises `Replayed` where purpose or registration let go less than the page showed, or say otherwise what for."""
         terms = self._begun.terms(decided.request)

@@ -121,6 +121,9 @@ class Role(Protocol):
     def short_of(self, decided: Decided) -> tuple[AttributeName, ...]:
         """The attributes because of which we end this login, whatever is chosen; none where nothing is enforced."""
 
+    def vouchers(self, decided: Decided) -> tuple[str, ...]:
+        """The entity ids of those who signed the citizen in, if this service hears of them; none of any other."""
+
     def check_shown(self, decided: Decided) -> None:
         """Raises `Replayed` where what the page showed is not so any more."""
 

@@ -198,6 +198,8 @@ class Grant:
     family: str = field(default="", repr=False)
     # the service's own name of the session that it was issued in; "" where there is none
     sid: str = ""
+    # who signed the person in, where the service hears of it
+    authorities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,8 @@ class ApprovalView:
     approval leaves, or empty. The form is posted to `rewording` with `language` in place of `choice` to get the page in
     that language; it is empty if there is no other one.
 
-    `away` is how long the service can have the same again without the citizen, or empty.
+    `away` is how long the service can have the same again without the citizen, or empty. `vouchers` names who signed the
+    citizen in, if the service hears of it.
 
     `remembers` labels the box `remember`, or is empty. `earlier` is the date of an approval that is remembered, or empty.
     `shortened`: the same would go as then, so one line and one button (`continue`) are enough, and the rest is folded up.
@@ -115,6 +116,7 @@ class ApprovalView:
     earlier: str = ""
     remembers: str = ""
     away: str = ""
+    vouchers: tuple[str, ...] = ()
 
     @property
     def required(self) -> tuple[Item, ...]:

@@ -90,6 +90,7 @@ class CityScreens:
             remembers=wording.remembers(purpose.ask),
             refusable=purpose.refusable_without_loss,
             away=wording.away(purpose),
+            vouchers=self._role.vouchers(decided),
             further=wording.further(purpose, decision),
             law=wording.text(purpose.law),
             controller=wording.text(purpose.controller.name),

@@ -41,6 +41,7 @@ def read_saml_service(table: Table, files: Mapping[str, bytes], catalogue: Catal
         discovery_tells=table.choice("discovery", _DISCOVERY, False, required=False),  # noqa: FBT003 - of two words
         discovery_returns=_returns(table),
         ecp=table.flag("ecp"),
+        tells_authorities=table.flag("tell_authorities"),
     )
     body, attribute_service = read_body_of(table)
     party = RelyingParty(

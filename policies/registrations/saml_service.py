@@ -39,5 +39,7 @@ class SamlService:
     discovery_tells: bool = False
     # where a browser goes back from there, beside the DiscoveryResponses of its metadata
     discovery_returns: tuple[str, ...] = ()
+    # Whether it hears who signed a citizen in (AuthenticatingAuthority)
+    tells_authorities: bool = False
     # whether programs without a browser sign in at it, with a code that their citizen got here (ECP)
     ecp: bool = False

@@ -186,6 +186,10 @@ class NodeRole:
         """Nothing, as `enforces`."""
         return ()
 
+    def vouchers(self, decided: Decided) -> tuple[str, ...]:
+        """Nobody: eIDAS has the country."""
+        return ()
+
     def check_shown(self, decided: Decided) -> None:
         """A citizen may always leave, whatever changed."""
 

@@ -232,6 +232,7 @@ class SamlIdentityProvider:
             not_on_or_after=now + ANSWER_SECONDS,
             authn_instant=grant.authenticated_at,
             context_class=context_of(read_question(grant.origin), service, grant.loa),
+            authorities=grant.authorities,
             session_index=grant.sid or _derived(answer_key, "session"),
         )
 

@@ -104,6 +104,8 @@ def in_our_words(
         at_most=highest,
         scoping=request.scoping,
         shared=SharedSignIn(group, passive=request.is_passive) if group else None,
+        # An approval that is remembered says what goes, and not who signs the citizen in
+        ask_anew=service.choices.tells_authorities,
     )
 
 

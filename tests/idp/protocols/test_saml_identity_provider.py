@@ -546,3 +546,9 @@ def test_a_service_that_is_registered_no_more_is_answered_nowhere(house: House) 
     gone = SamlIdentityProvider(replace(house.parts, parties={}, services=nobody))
     with pytest.raises(BrokerError, match="registered no more"):
         gone.check_registered(origin)
+
+
+def test_no_remembered_approval_answers_a_service_that_hears_who_signed_in(tmp_path: Path, house: House) -> None:
+    (tmp_path / "o").mkdir()
+    assert House(tmp_path / "o", more="tell_authorities = true").accepted().ask_anew
+    assert not house.accepted().ask_anew

@@ -148,6 +148,20 @@ def test_a_portals_link_asks_the_citizen_all_and_signs_them_in(visitor: Visitor,
         assert (refused.status, "evil.example" in refused.text, refused.found("//form/@action")) == (400, False, [])
 
 
+@pytest.mark.spec("SAML Core §2.7.2")
+@pytest.mark.parametrize("more", ["", "tell_authorities = true"])
+def test_a_service_hears_who_signed_the_citizen_in_where_its_registration_says_so_and_the_page_does(
+    visitor: Visitor, stage: Stage, tmp_path: Path, more: str
+) -> None:
+    library = SamlParty(tmp_path, stage.issuer, stage.clock, more=more)
+    with stage.other_broker(tmp_path / "b", {}, library.files) as visitor.port:
+        page = visitor.returns(visitor.signs_in(visitor.asked(login_of(library.asks(visitor)))))
+        assert (stage.country.entity_id in page.text) is bool(more)
+        heard = library.read(visitor.decides(page), stage.application.keys.saml.at(0).certificate)
+    named = [str(one.text) for one in heard.root.iterfind(".//saml:AuthenticatingAuthority", NAMES)]
+    assert named == ([stage.country.entity_id] if more else [])
+
+
 def test_a_request_is_answered_once(visitor: Visitor, stage: Stage, tmp_path: Path) -> None:
     library = SamlParty(tmp_path, stage.issuer, stage.clock)
     sent = library.sent(library.request())
