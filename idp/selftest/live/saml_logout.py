@@ -25,7 +25,6 @@ from idp.selftest.live.saml import (
     gets,
     key_of,
     login_of,
-    question,
     tells,
     twice,
 )
@@ -36,10 +35,23 @@ LOGOUT, UPSTREAM, ANSWERS = "live: logout by services", "live: logout by provide
 SLO, TOLD = "/saml/idp/logout", "/saml/logout"
 
 
-def signs_in(visitor: Visitor) -> str:
-    """A session of the group, begun for the service: the name that it got of it."""
-    response = response_in(visitor.decides(question(visitor)).expect("the approval").fields["SAMLResponse"])
-    return str(response.findtext(f".//{saml('NameID')}"))
+def signs_in(visitor: Visitor, provider: str = "", *, ours: bool = True) -> str:
+    """A session of the group, begun for the service: the name that it got of it, or that the `portal` gave (not `ours`)."""
+    parties, given = visitor.stage.parties, ""
+    picker = by_way(visitor, SSO, "redirect", parties.asks(), "sp").expect("the service's request")
+    if provider:
+        login = login_of(picker)
+        answer = parties.answers("/saml/acs", asked_by(visitor.asked(login, provider)))
+        given = _name_in(posted(answer)["SAMLResponse"])
+        page = visitor.returns(posted(answer, login)).expect("the answer of the portal")
+    else:
+        page = visitor.question(login_of(picker))
+    name = _name_in(visitor.decides(page).expect("the approval").fields["SAMLResponse"])
+    return name if ours else given
+
+
+def _name_in(text: str) -> str:
+    return str(response_in(text).findtext(f".//{saml('NameID')}"))
 
 
 def ends(
@@ -130,53 +142,69 @@ def logout_cases() -> Iterable[LiveCase]:
 
 
 def answers(
-    visitor: Visitor, *, by: str = "other", stolen: bool = False, status: str = SUCCESS, **said: str | None
+    path: str,
+    visitor: Visitor,
+    *,
+    by: str = "",
+    stolen: bool = False,
+    at: str = "",
+    status: str = SUCCESS,
+    **said: str | None,
 ) -> Attack:
-    """The answer of another service, to which the browser was led: forged, again, elsewhere, or that it did not end."""
-    parties, found = visitor.stage.parties, signs_in(visitor)
-    page = by_way(visitor, SSO, "redirect", parties.asks(OTHER), "other").expect("the other service's request")
-    visitor.decides(page).expect("the approval for the other service")
+    """The answer of another service, or of the provider, to which the browser was led: forged, elsewhere, a failure."""
+    parties, upstream = visitor.stage.parties, path == TOLD
+    if upstream:
+        found = signs_in(visitor, PORTAL)
+    else:
+        found = signs_in(visitor)
+        page = by_way(visitor, SSO, "redirect", parties.asks(OTHER), "other").expect("the other service's request")
+        visitor.decides(page).expect("the approval for the other service")
     gets(visitor, SLO, query_of(parties.ends(found, SLO), key_of(visitor, "sp"))).expect("the logout", 303)
-    leading = visitor.go("POST", "/logout/onward", fields={}).expect("the way to the other service")
-    query = query_of(parties.has_ended(asked_by(leading.back), **said).swapped(SUCCESS, status), key_of(visitor, by))
+    leading = visitor.go("POST", "/logout/onward", fields={"place": "1"}).expect("the way on")
+    issuer, key = (IDP, "idp") if upstream else (OTHER, "other")
+    message = parties.has_ended(asked_by(leading.back), path, issuer, **said).swapped(SUCCESS, status)
+    query = query_of(message, key_of(visitor, by or key))
     if stolen:
         visitor.jar.clear()
 
     def attack() -> BrokerAnswer:
-        answer = gets(visitor, SLO, query)
+        answer = gets(visitor, at or path, query)
         return visitor.go("GET", "/logout/services") if answer.status == 303 else answer  # noqa: PLR2004 - as above
 
     return attack
 
 
+def believed(path: str, visitor: Visitor) -> Attack:
+    """Honest: it ended, and the citizen reads so."""
+    attack = answers(path, visitor)
+
+    def read() -> BrokerAnswer:
+        answer = attack()
+        if "ended" not in answer.found("//li/@data-outcome"):
+            raise AstrayError("an answer that says that a session ended is not believed")
+        return answer
+
+    return read
+
+
 def answer_cases() -> Iterable[LiveCase]:
-    """A service is said to have ended where itself says so, to our request, in the browser that brought it."""
-    yield from refused(
-        ANSWERS,
-        CaseKind.MESSAGE,
-        {
-            "by a stranger": ("200 signature", partial(answers, by="stranger")),
-            "by another service in its name": ("200 signature", partial(answers, by="sp")),
-            "to another request": ("200 in_response_to", partial(answers, InResponseTo="_another")),
-            "to another address": ("200 destination", partial(answers, Destination=f"{EVIL}/slo")),
-            "of the past": ("200 logout_issued", partial(answers, IssueInstant="2001-01-01T00:00:00Z")),
-            "of a failure": (NOTHING, partial(answers, status=f"{SUCCESS[:-7]}Responder")),
-            "in another browser": (NOTHING, partial(answers, stolen=True)),
-        },
-    )
-
-    def told_so(visitor: Visitor) -> Attack:
-        attack = answers(visitor)
-
-        def read() -> BrokerAnswer:
-            answer = attack()
-            if "ended" not in answer.found("//li/@data-outcome"):
-                raise AstrayError("a service that said that it ended is not believed")
-            return answer
-
-        return read
-
-    yield from honest(VALID, {"an answer to our logout": told_so}, releases=False)
+    """A session is said to have ended where its holder says so, to our request, in the browser that brought it."""
+    wrong: dict[str, tuple[str, Callable[[Visitor], Attack]]] = {}
+    for who, path in (("", SLO), ("upstream, ", TOLD)):
+        here = partial(answers, path)
+        wrong |= {
+            f"{who}by a stranger": ("200 signature", partial(here, by="stranger")),
+            f"{who}by another service in its name": ("200 signature", partial(here, by="sp")),
+            f"{who}to another request": ("200 in_response_to", partial(here, InResponseTo="_another")),
+            f"{who}to another address": ("200 destination", partial(here, Destination=f"{EVIL}/slo")),
+            f"{who}where others answer": ("200 destination", partial(here, at=TOLD if path == SLO else SLO)),
+            f"{who}of the past": ("200 logout_issued", partial(here, IssueInstant="2001-01-01T00:00:00Z")),
+            f"{who}of a failure": (NOTHING, partial(here, status=f"{SUCCESS[:-7]}Responder")),
+            f"{who}in another browser": (NOTHING, partial(here, stolen=True)),
+        }
+    yield from refused(ANSWERS, CaseKind.MESSAGE, wrong)
+    kept = {"an answer to our logout": partial(believed, SLO), "an answer to our logout upstream": partial(believed, TOLD)}
+    yield from honest(VALID, kept, releases=False)
 
 
 def told(
@@ -191,12 +219,7 @@ def told(
 ) -> Attack:
     """A provider's word that a session of its ended, on which one of ours rests."""
     parties, path = visitor.stage.parties, f"{TOLD}/soap" if way == "soap" else TOLD
-    picker = by_way(visitor, SSO, "redirect", parties.asks(), "sp").expect("the service's request")
-    login = login_of(picker)
-    answer = parties.answers("/saml/acs", asked_by(visitor.asked(login, PORTAL)))
-    found = str(response_in(posted(answer)["SAMLResponse"]).findtext(f".//{saml('NameID')}"))
-    page = visitor.returns(posted(answer, login)).expect("the answer of the portal")
-    visitor.decides(page).expect("the approval")
+    found = signs_in(visitor, PORTAL, ours=False)
     message = parties.ends(name or found, path, issuer, session, **said)
     if not by:
         return lambda: gets(visitor, path, query_of(message, None))

@@ -102,7 +102,7 @@ class SamlParties:
             files |= {f"parties/{name}.toml": registered, f"metadata/{name}.xml": text}
         fetch = 'answers = "artifact"\nnetworks = ["127.0.0.0/8"]\n'
         place = f'<md:ArtifactResolutionService Binding="{SOAP}" index="1" Location="{self.base}{RESOLVER}"/>'
-        providers = {PORTAL: (IDP, "", gone), DISTANT: (SECOND_IDP, fetch, place)}
+        providers = {PORTAL: (IDP, "logout_upstream = true", gone), DISTANT: (SECOND_IDP, fetch, place)}
         for name, (entity, more, service) in providers.items():
             text = provider([self.idp]).replace(IDP, entity)
             files[f"metadata/{name}.xml"] = text.replace("<md:NameIDFormat>", f"{service}<md:NameIDFormat>", 1)
@@ -117,11 +117,11 @@ class SamlParties:
         here = {"Destination": f"{self.issuer}/saml/sso", "ForceAuthn": None}
         return replace(made.said(**{**here, **said}), issuer=f"<saml:Issuer>{issuer}</saml:Issuer>", children="")
 
-    def has_ended(self, request_id: str, **said: str | None) -> MessageDraft:
-        """A good LogoutResponse of the other service, to our request."""
+    def has_ended(self, request_id: str, here: str, issuer: str, **said: str | None) -> MessageDraft:
+        """A good LogoutResponse to our request, at a path of ours, but for `said`."""
         made = MessageDrafts(replace(self.keys, now=self.clock())).logout_response()
-        here = {"Destination": f"{self.issuer}/saml/idp/logout", "InResponseTo": request_id}
-        return replace(made.said(**{**here, **said}), issuer=f"<saml:Issuer>{OTHER}</saml:Issuer>")
+        to_us = {"Destination": f"{self.issuer}{here}", "InResponseTo": request_id}
+        return replace(made.said(**{**to_us, **said}), issuer=f"<saml:Issuer>{issuer}</saml:Issuer>")
 
     def ends(self, name: str, here: str, issuer: str = SP, session: str | None = None, **said: str | None) -> MessageDraft:
         """A good LogoutRequest to a path of ours for one session, but for `said`."""

@@ -103,7 +103,7 @@ MISSING: Mapping[str, tuple[str, Callable[..., object], str, CaseOutcome]] = {
     ),
     "where an answer goes": (
         "connectors.authn_request_checks._acs_url",
-        lambda request, _party: (request.acs_url, "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"),
+        lambda request, *_, **__: (request.acs_url, "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"),
         "live-requests-of-services/post-answered-elsewhere/live",
         ACCEPTED,
     ),
