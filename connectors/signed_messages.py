@@ -16,7 +16,7 @@ from connectors.formats.artifact import message_in
 from connectors.profiles import Profile
 from connectors.signatures.parse import Element, from_post
 from connectors.signatures.pinned_keys import PinnedKey
-from connectors.signatures.redirect import signed_query, verify_query
+from connectors.signatures.redirect import MAX_RELAY_STATE, signed_query, verify_query
 from connectors.signatures.signer import Signer
 from connectors.signatures.simple_sign import verify_form
 from connectors.signatures.verification_result import Signed, UnsignedMessage
@@ -65,12 +65,15 @@ def signed_message(
         return signed_root(message_in(inbound.raw.encode()), keys, shape, profile), ""
     if inbound.binding != "post":
         raise AssertionRejected("binding", "a message by another binding than POST, Redirect or SOAP")
+    relay_state = inbound.parameters.get("RelayState", "")
+    if len(relay_state) > MAX_RELAY_STATE:
+        raise AssertionRejected("parameters", f"a RelayState of {len(relay_state)} characters")
     if simple and "Signature" in inbound.parameters:
         return verify_form(inbound.parameters, parameter, keys, profile)
     if parameter not in inbound.parameters or not {parameter, "RelayState"}.issuperset(inbound.parameters):
         raise AssertionRejected("parameters", f"not exactly a {parameter} and a RelayState")
     signed = signed_root(from_post(inbound.parameters[parameter]), keys, shape, profile)
-    return signed, inbound.parameters.get("RelayState", "")
+    return signed, relay_state
 
 
 def signed_root(octets: bytes, keys: Sequence[PinnedKey], shape: Shape, profile: Profile) -> Signed:

@@ -33,7 +33,6 @@ from idp.protocols.saml.artifacts import Artifacts
 from idp.protocols.saml.parts import SamlParts
 from idp.protocols.saml.question import (
     FORMATS,
-    MAX_RELAY_STATE,
     Parts,
     SamlQuestion,
     context_of,
@@ -191,7 +190,6 @@ class SamlIdentityProvider:
             signed, _, relay_state, sender = verified_request(inbound, self.services.keys, SAML2INT, simple=True)
             service = self.services.named(sender)
             request = read_authn_request(signed)
-            _check_relay_state(relay_state)
             request = addressed_request(request, service.pinned.facts, self._sso_url, now, SAML2INT)
         except (PeerRequestRefused, AssertionRejected) as error:
             told = refused(error)
@@ -256,11 +254,6 @@ def _urls(service: KnownService, question: SamlQuestion) -> Collection[str]:
     if question.by_program:
         return facts.paos_urls.values() if service.choices.ecp else ()
     return facts.urls(question.by_artifact)
-
-
-def _check_relay_state(relay_state: str) -> None:
-    if len(relay_state) > MAX_RELAY_STATE:
-        raise AssertionRejected("parameters", f"a RelayState of {len(relay_state)} characters")
 
 
 def idp_metadata(

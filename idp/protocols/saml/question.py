@@ -21,8 +21,6 @@ from policies.registrations.saml_service import SubjectKind
 
 # This protocol's name in the table of frontends
 NAME = "saml"
-# SAML Bindings 2.0 §3.4.3 has 80 octets, and deployed services have more
-MAX_RELAY_STATE = 1024
 # Of names that we do not know so many are kept, and the rest by their number: they lie in the ledger
 MAX_UNKNOWN = 8
 # The format of the NameID by what a registration says
