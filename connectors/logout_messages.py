@@ -28,10 +28,6 @@ _PLACE = 1
 _ID_BYTES = 20
 # A request is used when it is made
 REQUEST_SECONDS = 120
-SOAP_HEADERS = {
-    "Content-Type": "text/xml; charset=utf-8",
-    "SOAPAction": '"http://www.oasis-open.org/committees/security"',
-}
 
 
 @dataclass(frozen=True, slots=True)

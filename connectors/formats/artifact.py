@@ -34,6 +34,8 @@ _OCTETS, _SOURCE, _HANDLE = 44, 4, 24
 HANDLE_OCTETS = _OCTETS - _HANDLE
 # Base64 of it
 MAX_ARTIFACT = 60
+# Of a message over SOAP (SAML Bindings 2.0 §3.2.3.1)
+SOAP_HEADERS = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '"http://www.oasis-open.org/committees/security"'}
 
 
 @dataclass(frozen=True, slots=True)

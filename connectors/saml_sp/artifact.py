@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from connectors.connector import Expectation, Inbound
 from connectors.fetch import HttpAnswer
-from connectors.formats.artifact import in_envelope, read_artifact, read_artifact_response, resolve_element
+from connectors.formats.artifact import SOAP_HEADERS, in_envelope, read_artifact, read_artifact_response, resolve_element
 from connectors.oidc.line import ANSWER_SECONDS, Line
 from connectors.profiles import SAML2INT
 from connectors.response_checks import check_issued
@@ -32,7 +32,6 @@ from policies.parties import EntityId, ProviderId
 # Signature is the second child of an ArtifactResolve, after Issuer
 _PLACE = 1
 _ID_BYTES = 20
-_HEADERS = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '"http://www.oasis-open.org/committees/security"'}
 _OK, _FAULT = 200, 500
 
 
@@ -58,7 +57,7 @@ class Resolver:
         element = resolve_element(request_id, now, url, expectation.speaks_as or self.here, text)
         sent = in_envelope(sign_enveloped(element, self.signer.at(now), place=_PLACE, profile=SAML2INT))
         with self.line.turn(ANSWER_SECONDS) as turn, redeeming():
-            answer = turn.ask(url, content=sent, headers=_HEADERS, soap=True)
+            answer = turn.ask(url, content=sent, headers=SOAP_HEADERS, soap=True)
             return resolved_message(answer, request_id, self.entity_id, self.keys, now)
 
 

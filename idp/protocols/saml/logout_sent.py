@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from connectors.connector import Inbound
 from connectors.fetch import Fetcher
+from connectors.formats.artifact import SOAP_HEADERS
 from connectors.formats.saml_message import NameIdentifier
 from connectors.logout_checks import ExpectedLogout, receive_logout_response
-from connectors.logout_messages import SOAP_HEADERS, logout_request, request_over_soap
+from connectors.logout_messages import logout_request, request_over_soap
 from connectors.profiles import SAML2INT
 from connectors.signatures.signer import Signers
 from connectors.wire.names import SOAP, TRANSIENT
