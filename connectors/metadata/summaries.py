@@ -49,7 +49,7 @@ class Summary(NamedTuple):
 
 
 def host_of(entity_id: str) -> str:
-    """Whose an entity id says to be: its host, or its beginning where it has none."""
+    """Whose an entity id, or an address, says to be: its host, or its beginning where it has none."""
     return urlsplit(entity_id).hostname or entity_id[:_LONGEST]
 
 

@@ -41,11 +41,12 @@ def picker(
     address: str,
     leave: str = "",
     to: Callable[[ProviderId], str],
+    elsewhere: bool = False,
 ) -> PickerView:
     """The list for a request. `typed` are the parameters of the page's own form and links, `to` is where a choice leads.
 
     `address` is the page's own, "" for one without a search. `leave` is a link that ends it, "" for one whose form does.
-    What this browser `remembered` stands first.
+    What this browser `remembered` stands first. `elsewhere`: families with a discovery service of their own are listed.
     """
     wording, screens = site.wording(language), site.screens
     choices = site.role.choices(asked, now)
@@ -53,7 +54,8 @@ def picker(
     found = [
         one
         for one in choices
-        if not one[0].members and (not sought or matches(sought, one[0].country, one[0].title.values(), wording.language))
+        if (not one[0].members or (elsewhere and one[0].saml.discovery))
+        and (not sought or matches(sought, one[0].country, one[0].title.values(), wording.language))
     ]
     members = _members(site, asked, sought, now)
     found += members[:MOST_MEMBERS]
@@ -73,7 +75,7 @@ def picker(
                 # one that does not answer now has no place of its own
                 remembered=reach is Reach.OPEN and one.provider_id == remembered,
                 # Anybody in a federation may take another's name, and nobody its address
-                host=host_of(one.entity_id) if one.family else "",
+                host=host_of(one.entity_id if one.family else one.saml.discovery),
             )
             for one, reach in found
         ),

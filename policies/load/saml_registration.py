@@ -11,7 +11,7 @@ from policies.load.table import URI, Table
 from policies.registrations.saml_registration import SamlRegistration
 
 KEYS = (
-    *("answers", "authn_context", "proxies", "tell_requester", "authorities", "scopes", "certified"),
+    *("discovery", "answers", "authn_context", "proxies", "tell_requester", "authorities", "scopes", "certified"),
     "only_for",
     *("client_certificate", "landings", "speaks_for", "qualified_issuer"),
 )
@@ -26,6 +26,7 @@ _SPEAKS_FOR = {word: word for word in ("bodies",)}
 _OF_EACH_ENTITY = ("urn:oasis:names:tc:SAML:attribute:pairwise-id", "urn:oid:1.3.6.1.4.1.5923.1.1.1.10")
 _OF_A_PROXY = ("proxies", "tell_requester", "authorities")
 _ONLY_FOR_FIX = 'write only_for = ["https://refeds.org/category/code-of-conduct/v2"], or leave it out.'
+_DISCOVERY_FIX = 'write discovery = "https://ds.federation.example/", or leave it out.'
 _LANDINGS_FIX = 'write [landings] with lines such as "RelayState" = "https://service.example/login".'
 
 
@@ -38,6 +39,7 @@ def read_saml_registration(table: Table, deviations: Collection[str]) -> SamlReg
                 table.problem(key, what, f"leave out {key}, or the deviation.")
     found = SamlRegistration(
         answers=table.choice("answers", _ANSWERS, "post", required=False),
+        discovery=_discovery(table),
         comparison=table.choice("authn_context", _COMPARISONS, "", required=False),
         proxies=_proxies(table),
         tells_requester=table.flag("tell_requester"),
@@ -70,6 +72,17 @@ def _check_bodies(table: Table, deviations: Collection[str]) -> None:
     if AES_CBC in deviations:
         what = f"stands beside {AES_CBC}, whose key is in no body's metadata."
         table.problem("speaks_for", what, "leave out one of the two.")
+
+
+def _discovery(table: Table) -> str:
+    url = table.text("discovery", _DISCOVERY_FIX, default="")
+    if url and (fault := fault_of_address(url)):
+        table.problem("discovery", fault, _DISCOVERY_FIX)
+    if url and "members" not in table:
+        table.problem(
+            "discovery", "is for many, and this file stands for one provider.", 'leave it out, or write members = "all".'
+        )
+    return url
 
 
 def _proxies(table: Table) -> int | None:

@@ -34,6 +34,8 @@ class SamlRegistration:
     speaks_for: str = ""
     # whether our requests say in their Issuer that it is an entity, and which
     qualified_issuer: bool = False
+    # of a family: the discovery service at which its citizens choose among its members; "" for our own list
+    discovery: str = ""
 
     @property
     def fetched(self) -> bool:

@@ -102,11 +102,12 @@ def saml_metadata(
     landings = tuple(
         landing_url(settings.issuer, one) for one in sorted(one.provider_id for one in known if one.saml.landings)
     )
+    discovers = any(provider.saml.discovery for provider in known)
     rings: dict[str, Ring[FileUnwrapper] | None] = {METADATA_PATH: keys.saml_encryption}
     rings |= {f"{METADATA_PATH}/{provider}": ring for provider, ring in keys.own_encryption.items()}
     return {
         path: Published(
-            partial(written, ring, cbc=path != METADATA_PATH, artifacts=artifacts, landings=landings),
+            partial(written, ring, cbc=path != METADATA_PATH, artifacts=artifacts, landings=landings, discovers=discovers),
             SAML_LIFE,
             keys.saml,
             *(() if ring is None else (ring,)),
@@ -125,6 +126,7 @@ def _metadata(
     cbc: bool,
     artifacts: bool,
     landings: tuple[str, ...],
+    discovers: bool,
     logout: Mapping[str, str],
     operator: Operator | None,
     wanted: Collection[str],
@@ -142,7 +144,7 @@ def _metadata(
         logout=logout,
         operator=operator,
         wanted=wanted,
-        discovery_url=discovered_url(settings.issuer) if settings.discovery_service else "",
+        discovery_url=discovered_url(settings.issuer) if discovers or settings.discovery_service else "",
     )
 
 

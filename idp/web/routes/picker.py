@@ -104,11 +104,17 @@ def begin(site: Site, request: Request, requested: Requested, now: int) -> Respo
         crowded = [*crowded, Cookie(LANDED, "", 0, "Lax")]
     if only := site.screens.only(asked, choices) or _sent_by(site, landed, now, choices):
         return off(site, request, requested, only, now, crowded=crowded, choices=choices)
+    kept = [*crowded, site.logins.keep(requested, now)]
     if site.discovery and choices and asked.origin.frontend != TRIAL:
-        back = f"{discovered_url(site.issuer)}?login={requested.login}"
-        elsewhere = Redirect(asked_discovery(site.discovery, entity_id(site.issuer), back))
-        return site.send(elsewhere, site.language(request), [*crowded, site.logins.keep(requested, now)])
-    return show(site, request, requested, now, [*crowded, site.logins.keep(requested, now)])
+        return _choosing_at(site, request, requested, site.discovery, kept)
+    return show(site, request, requested, now, kept)
+
+
+def _choosing_at(site: Site, request: Request, state: Requested | Asked, service: str, kept: Sequence[Cookie]) -> Response:
+    """Off to a discovery service, which sends the browser back to this login."""
+    back = f"{discovered_url(site.issuer)}?login={state.login}"
+    url = asked_discovery(service, entity_id(site.issuer), back)
+    return site.send(Redirect(url), site.language(request), kept)
 
 
 def _sent_by(site: Site, landed: str, now: int, choices: Choices) -> ProviderId | None:
@@ -141,7 +147,12 @@ def off(
     asked_for, origin, wished = state.request, state.request.origin, state.request.languages
     try:
         with about(origin.service, provider, *site.screens.of_the_source, AllRevoked):
-            _check_answers(site.role.choices(asked_for, now) if choices is None else choices, provider)
+            choices = site.role.choices(asked_for, now) if choices is None else choices
+            for family, reach in choices:
+                listed = family.members and family.saml.discovery and reach is Reach.OPEN
+                if listed and family.provider_id == provider:
+                    return _choosing_at(site, request, state, family.saml.discovery, crowded)
+            _check_answers(choices, provider)
             if site.role.provider(provider).pushes:
                 step_aside(request)
             outbound, asked = site.broker.ask(state, provider, now)
@@ -218,6 +229,7 @@ def show(
         remembered="" if forgetting else cookies(request).get(REMEMBERED, ""),
         address=_address(state) if site.screens.has_countries else "",
         to=lambda provider: f"/login/{state.login}/at/{provider}{more}",
+        elsewhere=True,
     )
     return page(site.pages.picker(replace(view, cancel=cancel, unoffered=unoffered)), view.kind, kept)
 

@@ -34,7 +34,7 @@ from tests.idp.server.crew import until
 from tests.idp.staging import Lines
 from tests.idp.web.saml_party import ENTITY, SamlParty
 from tests.idp.web.stage import Stage
-from tests.idp.web.visitor import Visitor, login_of
+from tests.idp.web.visitor import DIRECT, Visitor, login_of, query_of
 from tests.listening import Handler, Listening
 
 COUNT, PAUSE, SOON, LATE = 4, 60, 200, 24 * 3600
@@ -304,6 +304,28 @@ def test_a_member_is_told_apart_by_its_host_remembered_on_request_and_chosen_for
         back = visitor.go("GET", next(one for one in listed if member in one), headers={"sec-fetch-site": "same-origin"})
         assert back.headers["location"] == f"{library.returns}?entityID={quote(stage.issuer + '/saml/idp', safe='')}"
         assert library.asks(visitor).headers["location"].startswith(f"{stage.country_base}/sso?")
+
+
+@pytest.mark.spec("saml.md §7")
+@pytest.mark.parametrize("federation", ["url"], indirect=True)
+def test_a_family_whose_federation_has_a_discovery_service_is_one_link_to_it(
+    federation: Federation, visitor: Visitor, stage: Stage, tmp_path: Path
+) -> None:
+    federation.publish(LATE, shown)
+    with federation.broker(tmp_path / "b", '\ndiscovery = "https://ds.example/choose"', family=True) as visitor.port:
+        page = visitor.authorize()
+        link = f"/login/{visitor.newest}/at/demo-ee"
+        assert link in page.found("//main//nav//a/@href")
+        assert page.found("//main//nav//a[contains(@href, 'demo-ee')]/span[@class='note']/bdi/text()") == ["ds.example"]
+        sent = visitor.go("GET", link)
+        assert sent.headers["location"].startswith("https://ds.example/choose?entityID=")
+        back = query_of(sent.headers["location"])["return"]
+        assert back.partition("?")[0] in visitor.go("GET", "/saml/metadata", headers=DIRECT).text
+        chosen = urlencode({"entityID": stage.country.entity_id})
+        answer = visitor.go("GET", f"/saml{back.partition('/saml')[2]}&{chosen}", headers={"sec-fetch-site": "cross-site"})
+        assert answer.headers["location"].startswith(f"{stage.country_base}/sso?")
+        member = member_id(ProviderId("demo-ee"), stage.country.entity_id)
+        assert visitor.asks(visitor.login(), member).headers["location"].startswith(f"{stage.country_base}/sso?")
 
 
 def sought(visitor: Visitor, login: str, text: str) -> str:

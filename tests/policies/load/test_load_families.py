@@ -73,6 +73,12 @@ def test_nothing_of_it_is_about_one_member(line: str) -> None:
         (ALL.replace('"all"', '"some"'), FEDERATION, "members", '"all"'),
         (ALL.replace('federation = "research"\n', ""), FEDERATION, "members", "federations/"),
         (ALL, FEDERATION.replace("url", "mdq"), "members", "aggregate"),
+        (
+            ALL.replace("federation =", 'discovery = "http://ds.example/"\nfederation ='),
+            FEDERATION,
+            "discovery",
+            "https://",
+        ),
         (ALL.partition("[assurance]")[0], FEDERATION, "assurance", "[assurance]"),
     ],
 )

@@ -50,6 +50,7 @@ def test_a_provider_asks_as_saml2int_has_it_unless_its_file_says_more() -> None:
     ("line", "key", "fix"),
     [
         ('answers = "redirect"', "answers", '"post", "artifact"'),
+        ('discovery = "https://ds.example/"', "discovery", 'members = "all"'),
         ('authn_context = "better"', "authn_context", '"exact", "minimum"'),
         ("proxies = true", "proxies", "proxies = 1"),
         ("proxies = 9", "proxies", "proxies = 1"),
