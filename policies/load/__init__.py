@@ -163,18 +163,14 @@ def examine(files: Mapping[str, bytes], before: Before | None = None) -> tuple[C
         aggregator=aggregator,
     )
     for provider in providers:
-        if provider.federation and provider.federation not in configuration.federations:
-            what, fix = f"`{provider.federation}` is none.", nearest(provider.federation, configuration.federations)
-            problems.append(Problem(provider.source.file, provider.source.line, "federation", what, fix))
-        elif (
-            provider.federation
-            and provider.members
-            and configuration.federations[FederationId(provider.federation)].kind == MDQ
-        ):
+        problems.extend(_problems_of_federation(provider.federation, "idp", provider.source, configuration))
+        named = configuration.federations.get(FederationId(provider.federation))
+        if provider.members and named is not None and named.kind == MDQ:
             what, fix = "is asked for one entity at a time, so nobody knows all of them.", "register its aggregate (url)."
             problems.append(Problem(provider.source.file, provider.source.line, "members", what, fix))
     for party in parties:
-        problems.extend(_problems_of_federation(party, configuration))
+        named_by = party.saml.federation if party.saml is not None else ""
+        problems.extend(_problems_of_federation(named_by, "sp", party.source, configuration))
     _unique("members", ((one.federation, one, one.source) for one in providers if one.members), problems)
     # Two providers of one namespace could each speak of the other's citizens: both make the same `sub`
     _unique("namespace", ((one.namespace, one, one.source) for one in providers), problems)
@@ -229,19 +225,15 @@ def _unchanged(files: Mapping[str, bytes], before: Before) -> dict[str, RelyingP
     return {one.source.file: one for one in parties if one.source.file in files and same(one.source.file)}
 
 
-def _problems_of_federation(party: RelyingParty, configuration: Configuration) -> Iterator[Problem]:
-    """A service that no federation could know is never answered."""
-    named = party.saml.federation if party.saml is not None else ""
+def _problems_of_federation(named: str, role: str, source: Source, configuration: Configuration) -> Iterator[Problem]:
+    """Whoever no federation could know is never asked or answered."""
     found = configuration.federations.get(FederationId(named))
     if named and found is None:
         what, fix = f"`{named}` is none.", nearest(named, configuration.federations)
-        yield Problem(party.source.file, party.source.line, "federation", what, fix)
-    elif found is not None and "sp" not in (found.only.roles or {"sp"}):
-        what, fix = (
-            f"`{named}` lets identity providers count alone.",
-            f'write roles = ["idp", "sp"] in {found.source.file}.',
-        )
-        yield Problem(party.source.file, party.source.line, "federation", what, fix)
+        yield Problem(source.file, source.line, "federation", what, fix)
+    elif found is not None and role not in (found.only.roles or {role}):
+        what, fix = f"`{named}` lets none with this role count.", f'write roles = ["idp", "sp"] in {found.source.file}.'
+        yield Problem(source.file, source.line, "federation", what, fix)
 
 
 def _wanting(federation: Federation, providers: Iterable[IdentityProvider], parties: Iterable[RelyingParty]) -> Federation:

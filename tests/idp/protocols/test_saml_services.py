@@ -142,7 +142,7 @@ def test_whether_it_hears_of_a_logout_over_soap_stands_in_its_metadata_of_the_mo
     [
         ('federation = "research"\nmetadata = "metadata/library.xml"', RESEARCH, "two sources could contradict"),
         ('federation = "other"', RESEARCH, "`other` is none"),
-        ('federation = "research"', RESEARCH + 'roles = ["idp"]\n', "identity providers count alone"),
+        ('federation = "research"', RESEARCH + 'roles = ["idp"]\n', "lets none with this role count"),
     ],
 )
 def test_a_registration_that_no_federation_could_serve_is_refused(

@@ -80,6 +80,7 @@ def test_nothing_of_it_is_about_one_member(line: str) -> None:
             "https://",
         ),
         (ALL.partition("[assurance]")[0], FEDERATION, "assurance", "[assurance]"),
+        (ALL, FEDERATION + 'roles = ["sp"]\n', "federation", 'roles = ["idp", "sp"]'),
     ],
 )
 def test_it_names_an_aggregate_and_each_level_that_is_believed(provider: str, federation: str, key: str, fix: str) -> None:
