@@ -74,7 +74,7 @@ class Federation:
     """A federation of a few entities; the demo's country is one of them while it says so."""
 
     def __init__(self, stage: Stage, kind: str) -> None:
-        self.stage, self.published, self.streamed = stage, Published(), 0
+        self.stage, self.published, self.streamed, self.beside = stage, Published(), 0, ""
         self.server = Listening(partial(Publisher, self.published))
         base = f"http://mds.localhost:{self.server.server_port}"
         self.one = url_of("", stage.country.entity_id)
@@ -86,7 +86,7 @@ class Federation:
 
     def publish(self, seconds: int, member: Edit = str) -> None:
         ends, entity = written(self.stage.clock() + seconds), member(self.stage.country.metadata().decode())
-        self.published["/all.xml"] = self.aggregate(seconds, lambda rest: entity + rest)
+        self.published["/all.xml"] = self.aggregate(seconds, lambda rest: entity + self.beside + rest)
         root, _, inside = entity.partition(">")
         if entity:
             self.published[self.one] = made.sign(f'{root} xmlns:ds="{DS}" ID="_one" validUntil="{ends}">', inside)
@@ -419,3 +419,29 @@ def test_a_source_that_hangs_is_noticed_by_no_login(federation: Federation, visi
             assert visitor.code(provider="demo-lv")
         finally:
             over.set()
+
+
+@pytest.mark.parametrize("federation", ["url"], indirect=True)
+def test_a_service_of_a_federation_is_answered_where_its_metadata_says_until_it_leaves(
+    federation: Federation, visitor: Visitor, stage: Stage, tmp_path: Path, logs: Lines
+) -> None:
+    library = SamlParty(tmp_path, stage.issuer, stage.clock)
+    registered = library.files["parties/library.toml"]
+    federation.files["parties/library.toml"] = registered.replace(
+        'metadata = "metadata/library.xml"', 'federation = "research"'
+    )
+    federation.beside = library.metadata()
+    federation.publish(LATE)
+    with federation.broker(tmp_path / "b") as visitor.port:
+        page = visitor.returns(visitor.signs_in(visitor.asked(login_of(library.asks(visitor)))))
+        heard = library.read(visitor.decides(page), stage.application.keys.saml.at(0).certificate)
+        assert heard.statuses == ["Success"]
+        federation.beside = ""
+        federation.publish(2 * LATE)
+        first, stage.clock.ahead = federation.ends, stage.clock.ahead + PAUSE
+        until(lambda: federation.ends > first)
+        logs.clear()
+        answer = library.asks(visitor)
+        assert (answer.status, answer.found("//main//a/@href | //form")) == (400, []), "a page alone, without a way there"
+        (refused,) = [line for line in logs if line["event"] == "refused"]
+        assert "library is not answered now: no federation knows" in refused["detail"]
