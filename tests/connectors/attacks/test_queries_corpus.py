@@ -51,7 +51,7 @@ def test_a_form_with_a_signature_beside_is_tried_in_every_order_and_with_every_p
 ) -> None:
     here = [case for case in cases if case.entrance.name == "form signed beside"]
     assert {case.family for case in hostile(here)} == {
-        f"form: {what}" for what in ("order", "fields", "signature", "message")
+        f"form: {what}" for what in ("order", "fields", "algorithm", "signature", "message")
     }
     assert len(hostile(here)) > 60
     assert len(accepted(here)) > 5
