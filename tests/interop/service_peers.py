@@ -80,6 +80,7 @@ SERVICES: tuple[Service, ...] = (
         flows=(
             *each("defaults"),
             signs_out("defaults", LOOPBACK),
+            hears("defaults"),
             *(begun_by(way, "defaults") for way in (LINKED, BY_PROGRAM)),
         ),
         ends="/Shibboleth.sso/Logout",
@@ -101,6 +102,7 @@ SERVICES: tuple[Service, ...] = (
         flows=(
             *each("defaults"),
             signs_out("defaults", LOOPBACK),
+            hears("defaults"),
             begun_by(LINKED, "defaults"),
         ),
         ends="/mellon/logout?ReturnTo=%2Fmellon%2Fmetadata",

@@ -72,6 +72,15 @@ def hears(setting: str, *more: str) -> Flow:
     return Flow(f"{setting}, {HEARS}", (*more, GROUPED))
 
 
+def without_soap(metadata: bytes) -> bytes:
+    """A service's metadata as of one whose server listens nowhere."""
+    root = etree.fromstring(metadata)
+    for one in root.findall(".//{*}SingleLogoutService"):
+        if str(one.get("Binding")).endswith(":SOAP") and (role := one.getparent()) is not None:
+            role.remove(one)
+    return etree.tostring(root)
+
+
 def told(page: Page) -> Mapping[str, str]:
     """The first value of each attribute, by the end of its name, from a page of JSON."""
     return {
@@ -153,16 +162,15 @@ class Service:
             if SIGNS_OUT in instance.flow.name:
                 self._signs_out(stage, instance, browser)
             if HEARS in instance.flow.name:
-                self._hears(stage, instance, browser)
+                self._hears(stage, instance, browser, asked)
 
-    def _hears(self, stage: "ServiceStage", instance: Instance, browser: Browser) -> None:
-        """Its twin gets a sign-in of the same session, and ends it by Redirect."""
-        asked = stopped(browser, f"{instance.base}{self.begin}", stage.issuer)
+    def _hears(self, stage: "ServiceStage", instance: Instance, browser: Browser, asked: Page) -> None:
+        """Its twin gets a sign-in of the same session by what it `asked`, and ends it by Redirect."""
         page = browser.get(_changed(asked, instance, AUDIENCE), origin=instance.base)
         question = browser.submit(browser.submit(page, {"citizen": CITIZEN}), {})
         answer = browser.submit(question, {"choice": "approve"}, DECISION)
-        index = etree.fromstring(answer_in(answer)).findtext(f".//{saml('NameID')}", "")
-        issuer = f"{instance.base}{self.metadata}{TWIN}"
+        index = etree.fromstring(stripped(answer_in(answer), instance.key)).findtext(f".//{saml('NameID')}", "")
+        issuer = stage.entities[instance.name] + TWIN
         name = NameIdentifier(index, TRANSIENT, "", "")
         request = logout_request(issuer, idp_logout_url(stage.issuer), name, index, int(time.time()))
         sent = request_by_browser(request, REDIRECT, load_signer(instance.folder / "whole.pem"))
@@ -283,7 +291,8 @@ class ServiceStage(Scene):
         flows = {flow.name.partition(", refused")[0]: flow for flow in reversed(self._peer.flows)}
         named = {f"{slug}-{number}": Flow(name, one.registered) for number, (name, one) in enumerate(flows.items())}
         published, self.refused = together(partial(self._begin, ours=ours), named)
-        for name, metadata in published.items():
+        for name, told_by_it in published.items():
+            metadata = without_soap(told_by_it) if HEARS in named[name].name else told_by_it
             entity = str(etree.fromstring(metadata).get("entityID", "")).encode()
             self._register(name, metadata, named[name].registered)
             self.entities[name] = entity.decode()
