@@ -13,6 +13,8 @@
 ```
 """
 
+import hmac
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -25,6 +27,13 @@ from connectors.wire.names import BEARER, ENTITY, SAML, SAMLP, SUCCESS, saml, sa
 RESPONSE_SIGNATURE_PLACE = 1
 # SAML Core 2.0 §8.3.7 and §8.3.8, in characters
 MAX_NAME_ID = 256
+_ID_BYTES = 20
+
+
+def message_id(key: bytes, what: str) -> str:
+    """An id that the same key gives again (SAML Core 2.0 §1.3.4), a new one without a key. It begins as an NCName may."""
+    found = hmac.digest(key, what.encode(), "sha256")[:_ID_BYTES] if key else secrets.token_bytes(_ID_BYTES)
+    return f"_{found.hex()}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ that is verified and wrong gets a signed failure beside the page, one that nobod
 """
 
 import base64
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -25,7 +24,7 @@ from connectors.formats.eidas.response import (
     failure_element,
     response_element,
 )
-from connectors.formats.saml_response import RESPONSE_SIGNATURE_PLACE, ResponseHead
+from connectors.formats.saml_response import RESPONSE_SIGNATURE_PLACE, ResponseHead, message_id
 from connectors.metadata.peers import PeerInUse, Peers
 from connectors.node_request import verified_request
 from connectors.profiles import AES256_GCM, EIDAS, KW_AES256
@@ -37,7 +36,6 @@ from connectors.signatures.verification_result import Signed
 from connectors.signatures.xmlenc import check_recipient, encrypt
 from connectors.signatures.xmlsign import sign_enveloped
 from connectors.wire.names import PERSISTENT, TRANSIENT
-from idp.ledger.ledger_keys import mac
 from idp.login.frontend import Admit, Declined, Received
 from idp.login.state_codec import NEVER_DEFLATED, Codec
 from idp.login.states import LOGIN_LIFE, Decided, Released
@@ -59,7 +57,6 @@ NAME = "eidas"
 MINIMUM_LEVEL = "minimum"
 # A response is used when it is made
 ANSWER_SECONDS = 300
-ID_BYTES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,14 +168,14 @@ class ProxyService:
             content=_method(peer, EIDAS.content_encryption, AES256_GCM),
             wrap=_method(peer, EIDAS.key_wraps, KW_AES256),
         )
-        head = self._head(_derived(released.answer_key, "response"), peer, origin, now)
+        head = self._head(message_id(released.answer_key, "response"), peer, origin, now)
         return self._posted(response_element(head, encrypted), peer, origin, now)
 
     def refuse(self, origin: Origin, error: BrokerError, now: int, answer_key: bytes = b"") -> Post:
         """A signed failure. After the citizen left it says nothing, unless the node may be told."""
         peer = self._peer(origin, now)
         status, sub_status, message = _codes(error, tell=self._node(origin).tell_refusal)
-        response_id = _derived(answer_key, "response") if answer_key else "_" + secrets.token_hex(ID_BYTES)
+        response_id = message_id(answer_key, "response")
         head = self._head(response_id, peer, origin, now)
         return self._posted(failure_element(head, status, sub_status, message), peer, origin, now)
 
@@ -238,10 +235,10 @@ class ProxyService:
         ordered = in_registry_order(grant.attributes, self._catalogue)
         wanted = EIDAS_QUESTION.load(grant.origin.protocol.encode()).name_id_format or PERSISTENT
         return EidasAssertion(
-            assertion_id=_derived(released.answer_key, "assertion"),
+            assertion_id=message_id(released.answer_key, "assertion"),
             issue_instant=now,
             issuer=self._here.entity_id,
-            name_id=_derived(released.answer_key, "transient") if wanted == TRANSIENT else grant.sub,
+            name_id=message_id(released.answer_key, "transient") if wanted == TRANSIENT else grant.sub,
             name_id_format=wanted,
             recipient=peer.acs_url,
             in_response_to=grant.origin.message_id,
@@ -290,8 +287,3 @@ def _codes(error: BrokerError, *, tell: bool) -> tuple[str, str, str]:
 def _method(peer: PeerInUse, taken: frozenset[str], otherwise: str) -> str:
     """The first method of the node's metadata that is taken; the other one where it names none."""
     return next((uri for uri in peer.facts.encryption_methods if uri in taken), otherwise)
-
-
-def _derived(answer_key: bytes, what: str) -> str:
-    """An id that the same choice gives again (SAML Core 2.0 §1.3.4). It begins with a letter's stand-in."""
-    return "_" + mac(answer_key, what.encode()).hex()[: 2 * ID_BYTES]

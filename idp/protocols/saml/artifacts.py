@@ -5,11 +5,10 @@ service of the sign-in takes it: to anybody else an artifact of another's is as 
 """
 
 import hashlib
-import secrets
 from collections.abc import Callable
 
 from connectors.formats.artifact import HANDLE_OCTETS, handle_of, in_envelope, response_element, written_artifact
-from connectors.formats.saml_response import RESPONSE_SIGNATURE_PLACE, ResponseHead
+from connectors.formats.saml_response import RESPONSE_SIGNATURE_PLACE, ResponseHead, message_id
 from connectors.profiles import SAML2INT
 from connectors.saml_idp.resolution import judged_resolve
 from connectors.signatures.xmlsign import sign_enveloped
@@ -26,7 +25,6 @@ from policies.release import may_still_go
 
 KIND = "artifact"
 LIFE = 60
-_ID_BYTES = 20
 
 
 class Artifacts:
@@ -48,7 +46,7 @@ class Artifacts:
         """The answer to a SOAP envelope. Raises `AssertionRejected` for whoever does not prove to be a service."""
         asked = judged_resolve(octets, self._services.keys, certificate, self._url, now)
         message = self._message(asked.artifact, asked.issuer, now)
-        head = ResponseHead("_" + secrets.token_hex(_ID_BYTES), now, "", asked.request_id, self._entity_id)
+        head = ResponseHead(message_id(b"", ""), now, "", asked.request_id, self._entity_id)
         root = response_element(head, message)
         signer = self._parts.signer.at(now)
         return in_envelope(sign_enveloped(root, signer, place=RESPONSE_SIGNATURE_PLACE, profile=SAML2INT))

@@ -5,7 +5,6 @@ before that is known gets a page alone; what fails after it, a signed answer wit
 """
 
 import base64
-import secrets
 from collections.abc import Collection, Mapping
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -15,7 +14,7 @@ from connectors.formats.authn_request import AuthnRequestMessage, read_authn_req
 from connectors.formats.eidas.registry import REQUEST_DENIED, REQUESTER, RESPONDER
 from connectors.formats.operator import Operator
 from connectors.formats.saml_message import WireAttribute
-from connectors.formats.saml_response import AssertionFrame, ResponseHead
+from connectors.formats.saml_response import AssertionFrame, ResponseHead, message_id
 from connectors.node_request import unverified_issuer, verified_request
 from connectors.profiles import SAML2INT
 from connectors.request_checks import PeerRequestRefused
@@ -25,7 +24,6 @@ from connectors.saml_idp.own_metadata import identity_provider_metadata
 from connectors.saml_idp.statuses import NO_AUTHN_CONTEXT, NO_PASSIVE, ServiceRequestRefused, refused
 from connectors.signatures.signer import Signers
 from connectors.wire.names import ARTIFACT, ATTRNAME_URI, POST, REDIRECT, SOAP
-from idp.ledger.ledger_keys import mac
 from idp.login.frontend import Admit, Declined, Received
 from idp.login.states import Decided, Grant, Released
 from idp.ports import ParkedRow, SessionRow
@@ -69,7 +67,6 @@ from policies.registrations.saml_service import SubjectKind
 
 # A response is used when it is made
 ANSWER_SECONDS = 300
-ID_BYTES = 20
 # SAML V2.0 Subject Identifier Attributes Profile 1.0 §3
 _SUBJECTS = {
     SubjectKind.PAIRWISE_ID: "urn:oasis:names:tc:SAML:attribute:pairwise-id",
@@ -162,7 +159,7 @@ class SamlIdentityProvider:
         """The same Response for the same key of 32 octets. Raises `RequestRefused` where it may go nowhere any more."""
         service = self._registered(grant.origin)
         to = read_question(grant.origin).acs_url
-        head = self._head(_derived(answer_key, "response"), grant.origin, to, now)
+        head = self._head(message_id(answer_key, "response"), grant.origin, to, now)
         frame = self._frame(grant, answer_key, service, now)
         attributes = (*self._subject(grant, service), *self._parts.names.written(grant.attributes))
         return answers.released(head, frame, attributes, self._signer.at(now), service.pinned.sealing)
@@ -179,7 +176,7 @@ class SamlIdentityProvider:
     def failure(self, origin: Origin, error: BrokerError, to: str, now: int, answer_key: bytes = b"") -> bytes:
         """The octets of that Response, for an address of the metadata."""
         status, sub_status, message = _codes(error)
-        response_id = _derived(answer_key, "response") if answer_key else "_" + secrets.token_hex(ID_BYTES)
+        response_id = message_id(answer_key, "response")
         head = self._head(response_id, origin, to, now)
         return answers.refused(head, status, sub_status, message, self._signer.at(now))
 
@@ -216,7 +213,7 @@ class SamlIdentityProvider:
         subject = service.choices.subject
         is_persistent = subject is SubjectKind.PERSISTENT
         return AssertionFrame(
-            assertion_id=_derived(answer_key, "assertion"),
+            assertion_id=message_id(answer_key, "assertion"),
             issue_instant=now,
             issuer=self._entity_id,
             name_id=_name_id(grant, answer_key, subject),
@@ -231,7 +228,7 @@ class SamlIdentityProvider:
             authn_instant=grant.authenticated_at,
             context_class=context_of(read_question(grant.origin), service, grant.loa),
             authorities=grant.authorities,
-            session_index=grant.sid or _derived(answer_key, "session"),
+            session_index=grant.sid or message_id(answer_key, "session"),
         )
 
     def _subject(self, grant: Grant, service: KnownService) -> tuple[WireAttribute, ...]:
@@ -294,7 +291,7 @@ def _name_id(grant: Grant, answer_key: bytes, subject: SubjectKind) -> str:
         case _:
             # In a shared sign-in the session's name is the person's, too: so a logout can say whom it is about, and
             # nothing has to be kept for that
-            return grant.sid or _derived(answer_key, "transient")
+            return grant.sid or message_id(answer_key, "transient")
 
 
 def _codes(error: BrokerError) -> tuple[str, str, str]:
@@ -314,8 +311,3 @@ def _codes(error: BrokerError) -> tuple[str, str, str]:
             return RESPONDER, REQUEST_DENIED, ""
         case _:
             return RESPONDER, "", ""
-
-
-def _derived(answer_key: bytes, what: str) -> str:
-    """An id that the same choice gives again (SAML Core 2.0 §1.3.4). It begins with a letter's stand-in."""
-    return "_" + mac(answer_key, what.encode()).hex()[: 2 * ID_BYTES]

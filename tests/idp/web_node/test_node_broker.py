@@ -11,6 +11,7 @@ import pytest
 from connectors import request_object
 from connectors.fetch import Fetcher
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
+from connectors.formats.saml_response import message_id
 from connectors.metadata.peers import Peers
 from connectors.profiles import EIDAS
 from connectors.signatures.xmlenc.encryption import _Recipients
@@ -20,7 +21,7 @@ from idp.login.flow import REQUEST_LIFE, Broker
 from idp.login.sealing import Sealer
 from idp.login.states import LOGIN_LIFE, Asked, Decided, Refused, Released
 from idp.login.suspension import Suspension
-from idp.protocols.eidas.proxy_service import NAME, Here, ProxyService, _derived
+from idp.protocols.eidas.proxy_service import NAME, Here, ProxyService
 from idp.protocols.eidas.role import NodeRole
 from policies.assurance import LevelOfAssurance as Level
 from policies.attributes import AttributeName
@@ -254,7 +255,7 @@ def test_ids_depend_on_login_and_browser(house: NodeHouse) -> None:
     first, again = house.ends(decided), house.ends(decided)
     assert first == again
     assert isinstance(first, Released)
-    ids = [_derived(first.answer_key, what) for what in ("response", "assertion", "transient")]
+    ids = [message_id(first.answer_key, what) for what in ("response", "assertion", "transient")]
     assert len(set(ids)) == 3
     assert all(re.fullmatch("_[0-9a-f]{40}", one) for one in ids)
     other = house.decided(origin=replace(house.request.origin, message_id="_2"))
