@@ -83,7 +83,7 @@ def members_of(
 
 
 def known_as(providers: Mapping[ProviderId, IdentityProvider], entity_id: str) -> Collection[IdentityProvider]:
-    """Whoever is known by an entity id."""
+    """Those who are known by an entity id."""
     if isinstance(providers, Providers):
         return providers.of_entity(entity_id)
     return [one for one in providers.values() if one.entity_id == entity_id]

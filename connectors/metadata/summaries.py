@@ -49,7 +49,7 @@ class Summary(NamedTuple):
 
 
 def host_of(entity_id: str) -> str:
-    """Whose an entity id, or an address, says to be: its host, or its beginning where it has none."""
+    """The host of an entity id or an address, or its beginning where it has none."""
     return urlsplit(entity_id).hostname or entity_id[:_LONGEST]
 
 
@@ -68,7 +68,7 @@ def summarised(index: Index, octets: BinaryIO) -> bytes:
 
 
 def read_summaries(octets: bytes, head: CopyHead) -> Mapping[str, Summary]:
-    """What `summarised` wrote of the copy with this head, by entity id. ValueError for anything else."""
+    """The summaries of the copy with this head, by entity id. ValueError for anything that `summarised` did not write of it."""
     which, *found = json.loads(b"[" + octets.replace(b"\n", b",") + b"]")
     if which != {"registered": head.registered, "digest": head.digest}:
         raise ValueError("the summaries of another copy")

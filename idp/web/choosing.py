@@ -91,7 +91,7 @@ def picker(
 
 
 def offered(site: Site, provider_id: str, now: int, choices: Choices) -> tuple[IdentityProvider, Reach] | None:
-    """Whoever may be chosen for this request, by their id: one of its `choices`, or a member of a family among them."""
+    """The provider of this id, if it may be chosen for this request: one of its `choices`, or a member of a family among them."""
     for one, reach in choices:
         if one.provider_id == provider_id and not one.members:
             return one, reach

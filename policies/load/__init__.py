@@ -226,7 +226,7 @@ def _unchanged(files: Mapping[str, bytes], before: Before) -> dict[str, RelyingP
 
 
 def _problems_of_federation(named: str, role: str, source: Source, configuration: Configuration) -> Iterator[Problem]:
-    """Whoever no federation could know is never asked or answered."""
+    """A federation that cannot know anybody of this role: its entities would never be asked or answered."""
     found = configuration.federations.get(FederationId(named))
     if named and found is None:
         what, fix = f"`{named}` is none.", nearest(named, configuration.federations)

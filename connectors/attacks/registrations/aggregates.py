@@ -110,7 +110,7 @@ class _Answering(Fetcher):
 
 
 def federation_cases(bench: MetadataBench) -> Iterator[AttackCase]:
-    """What a federation says, signed by it, and one entity of it by itself."""
+    """Aggregates that a federation signed, and one entity of it by itself."""
     yield from bench.refused_rows({CONTENTS: _contents(bench)})
     valid: Mapping[str, Edit] = {
         "plain": lambda text: text,

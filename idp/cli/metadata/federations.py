@@ -167,7 +167,7 @@ def _say_diff(desk: NodeDesk, name: str, before: FederationCopy | None, after: F
 
 
 def _trusted(copy: FederationCopy, entity_id: str) -> frozenset[str]:
-    """What an entity is trusted by: its certificates, addresses, scopes and attributes."""
+    """The facts by which an entity is trusted: its certificates, addresses, scopes and attributes."""
     head = copy.head
     try:
         root = signed_entity(head.head.encode(), copy.octets(entity_id), head.tail.encode(), head.key_id).tree()

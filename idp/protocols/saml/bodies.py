@@ -112,7 +112,7 @@ class PublishedBodies:
         return b"".join([*map(compressor.compress, self.all(now, valid_for)), compressor.flush()])
 
     def _ours(self, now: int, valid_for: int) -> Element:
-        """What every body has of ours, with no name of its own."""
+        """An entity with all that every body has of ours, and no name of its own."""
         return service_provider_element(
             metadata_id="_" + secrets.token_hex(16),
             entity_id="",

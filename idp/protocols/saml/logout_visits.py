@@ -97,11 +97,11 @@ class Way:
 
     @property
     def of_services(self) -> tuple[Outcome, ...]:
-        """What whoever asked is answered: the session of an identity provider is none of ours."""
+        """The outcomes that the asking service is answered with. The session of an identity provider is none of ours."""
         return tuple(one.outcome for one in self.visits if not one.source)
 
     def at(self, place: int, outcome: Outcome, asked: str = "") -> "Way":
-        """What became of one place. With `asked` the browser is sent there with that request; else it is believed."""
+        """The way with the outcome of one place. With `asked` the browser is sent there with that request; else it is believed."""
         changed = replace(self.visits[place], outcome=outcome, asked=asked)
         return replace(self, visits=(*self.visits[:place], changed, *self.visits[place + 1 :]))
 
@@ -157,7 +157,7 @@ class Visits:
         return base64url(handle)
 
     def opened(self, handle: str, now: int) -> bytes:
-        """What was kept under a handle. Raises `NotFound` for any other text."""
+        """The octets that were kept under a handle. Raises `NotFound` for any other text."""
         try:
             found = from_base64url(handle)
         except ValueError as error:

@@ -237,7 +237,7 @@ def brings(
 
 
 def fetched_cases() -> Iterable[LiveCase]:
-    """What a browser brings names one answer of the provider that was asked, which is judged as a posted one is."""
+    """An artifact names one answer of the provider that was asked, which is judged as a posted one is."""
     yield from refused(
         FETCHED,
         CaseKind.RESPONSE,

@@ -73,7 +73,7 @@ def ended_page(
     rested_on: Iterable[RememberedSignIn] = (),
     straight: bool = False,
 ) -> Response:
-    """What became of each service; on a page that stays, where the browser can go on to one, or to what it `rested_on`.
+    """A page of what became of each service. It stays where the browser can go on to one, or to what it `rested_on`.
 
     `straight`: where it cannot, it goes back to whoever sent it without a page.
     """
@@ -161,7 +161,7 @@ def _visit(site: CitySite, way: Way, place: int | None, now: int) -> Response:
 
 
 def _page(site: CitySite, way: Way, kept: Iterable[Cookie], now: int, *, after: bool = False) -> Response:
-    """What became of each service. The way back is there, or leads on at once where nothing is left to read or to do."""
+    """A page of what became of each service. The way back is there, or leads on at once where nothing is left to read or to do."""
     back, asker = _back(site, way, now), way.asker
     to_read = [one for one in way.visits if one.client_id != asker.client_id or one.outcome in _TO_READ]
     over = OVER.issuperset(one.outcome for one in way.visits)
