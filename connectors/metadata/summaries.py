@@ -68,7 +68,7 @@ def summarised(index: Index, octets: BinaryIO) -> bytes:
 
 
 def read_summaries(octets: bytes, head: CopyHead) -> Mapping[str, Summary]:
-    """The summaries of the copy with this head, by entity id. ValueError for anything that `summarised` did not write of it."""
+    """The summaries of the copy with this head, by entity id. ValueError for any other octets."""
     which, *found = json.loads(b"[" + octets.replace(b"\n", b",") + b"]")
     if which != {"registered": head.registered, "digest": head.digest}:
         raise ValueError("the summaries of another copy")

@@ -91,7 +91,7 @@ def picker(
 
 
 def offered(site: Site, provider_id: str, now: int, choices: Choices) -> tuple[IdentityProvider, Reach] | None:
-    """The provider of this id, if it may be chosen for this request: one of its `choices`, or a member of a family among them."""
+    """The provider of this id, if this request may choose it: one of its `choices`, or a member of a family of them."""
     for one, reach in choices:
         if one.provider_id == provider_id and not one.members:
             return one, reach

@@ -101,7 +101,7 @@ class Way:
         return tuple(one.outcome for one in self.visits if not one.source)
 
     def at(self, place: int, outcome: Outcome, asked: str = "") -> "Way":
-        """The way with the outcome of one place. With `asked` the browser is sent there with that request; else it is believed."""
+        """The way with the outcome of one place. With `asked` the browser is sent there with it; else it is believed."""
         changed = replace(self.visits[place], outcome=outcome, asked=asked)
         return replace(self, visits=(*self.visits[:place], changed, *self.visits[place + 1 :]))
 

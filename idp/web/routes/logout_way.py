@@ -161,7 +161,7 @@ def _visit(site: CitySite, way: Way, place: int | None, now: int) -> Response:
 
 
 def _page(site: CitySite, way: Way, kept: Iterable[Cookie], now: int, *, after: bool = False) -> Response:
-    """A page of what became of each service. The way back is there, or leads on at once where nothing is left to read or to do."""
+    """A page of what became of each service. Its way back leads on at once where nothing is left to read or to do."""
     back, asker = _back(site, way, now), way.asker
     to_read = [one for one in way.visits if one.client_id != asker.client_id or one.outcome in _TO_READ]
     over = OVER.issuperset(one.outcome for one in way.visits)
