@@ -5,7 +5,7 @@ goes nowhere but where the pinned metadata of its sender says: an address that t
 Times are seconds since the epoch; nothing here reads a clock.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from connectors.connector import Inbound
@@ -113,14 +113,20 @@ def _acs_url(request: AuthnRequestMessage, party: ServiceProviderFacts, *, of_pr
                 return urls[request.acs_index], binding
         raise AssertionRejected("acs_index", "an AssertionConsumerServiceIndex that the metadata does not have")
     if not request.acs_url:
-        binding, urls = next(iter(asked.items()))
-        return (urls[party.default_index] if binding == POST else next(iter(urls.values()))), binding
+        return _default_of(party, asked)
     # An address of the request's own would be a way out of our house for a citizen's attributes
     for binding, urls in asked.items():
         for url in urls.values():
             if url == request.acs_url:
                 return url, binding
     raise AssertionRejected("acs_url", "an AssertionConsumerServiceURL that the metadata does not have")
+
+
+def _default_of(party: ServiceProviderFacts, asked: Mapping[str, Mapping[int, str]]) -> tuple[str, str]:
+    if ARTIFACT in asked and party.default_artifact:
+        return party.default_artifact, ARTIFACT
+    binding, urls = next(iter(asked.items()))
+    return (urls[party.default_index] if binding == POST else next(iter(urls.values()))), binding
 
 
 def _check_subject(request: AuthnRequestMessage, party: ServiceProviderFacts, formats: Collection[str]) -> None:

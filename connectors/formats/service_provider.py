@@ -59,6 +59,8 @@ class ServiceProviderFacts:
     encryption: tuple[EncryptionKey, ...] = ()
     # by index, where artifacts and answers to programs may go
     artifact_urls: Mapping[int, str] = field(default_factory=dict)
+    # the one of them that says to be the default of all its services, as LemonLDAP::NG's may
+    default_artifact: str = ""
     paos_urls: Mapping[int, str] = field(default_factory=dict)
     # the subject identifiers one of which it needs, as it says (Subject Identifier Attributes Profile 1.0 §3.4.1)
     subject_ids: frozenset[str] = frozenset()
@@ -96,6 +98,8 @@ def read_service_provider(octets: bytes) -> ServiceProviderFacts:
     acs_urls = _located(posting)
     if not acs_urls:
         raise ValueError("it has no AssertionConsumerService by POST.")
+    default = _default([one for one in services if one.get("Binding") in (POST, ARTIFACT)])
+    by_artifact = default.get("Binding") == ARTIFACT and default.get("isDefault") in ("true", "1")
     consuming = list(role.iterchildren(md("AttributeConsumingService")))
     said = entity_attributes_of(root)
     wanted = {index_of(attributes(one)): _wanted(one) for one in consuming}
@@ -110,6 +114,7 @@ def read_service_provider(octets: bytes) -> ServiceProviderFacts:
         name_id_formats=frozenset((one.text or "").strip() for one in role.iterchildren(md("NameIDFormat"))),
         encryption=tuple(_encryption_keys(role)),
         artifact_urls=_located(service for service in services if service.get("Binding") == ARTIFACT),
+        default_artifact=default["Location"] if by_artifact else "",
         paos_urls=_located(service for service in services if service.get("Binding") == PAOS),
         marks=frozenset().union(*(said.get(name, ()) for name in (ENTITY_CATEGORY, CERTIFICATION))),
         logout=logout_services_of(role),

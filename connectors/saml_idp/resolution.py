@@ -4,7 +4,8 @@ The plan.
  1. One SOAP envelope with an ArtifactResolve.
  2. Its Issuer is a service that we know, and one of its keys signed the question; or the TLS certificate of whoever
     asks has one of these keys.
- 3. It was issued now, and to us.
+ 3. It was issued now, and to us. It may be without Destination, as Shibboleth's is: no binding of SOAP asks for one, and
+    the handle in its artifact is a secret of ours.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,8 +40,6 @@ def judged_resolve(
         found = read_signed_resolve(signed_root(found.octets, held, ARTIFACT_RESOLVE, SAML2INT))
         if asker not in keys or found.issuer != asker:
             raise AssertionRejected("issuer", "an ArtifactResolve of another service than whose key signed it")
-        if not found.destination:
-            raise AssertionRejected("destination", "a signed ArtifactResolve without Destination")
     elif asker not in keys or not certificate or not any(_spki(key) == _spki_of(certificate) for key in held):
         raise AssertionRejected("signature_missing", "an ArtifactResolve that is neither signed nor by its service's TLS")
     # 3.

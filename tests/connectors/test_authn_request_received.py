@@ -115,6 +115,15 @@ def test_the_answer_goes_where_the_metadata_says_and_by_its_binding(idp: Signing
     assert (found.acs_url, found.protocol_binding) == (goes_to, ARTIFACT if goes_to == FETCHING else POST)
 
 
+@pytest.mark.spec("saml.md §3")
+def test_a_request_without_address_and_binding_is_answered_at_the_default_of_all_addresses(idp: SigningParty) -> None:
+    services = service(ACS, 0) + service(FETCHING, 7, ' isDefault="true"', "HTTP-Artifact")
+    party = read_service_provider(sp_metadata(idp, services=services))
+    for more, told in (("", (FETCHING, ARTIFACT)), (f' ProtocolBinding="{POST}"', (ACS, POST)), (at(ACS), (ACS, POST))):
+        found = received(posted(written(more=more), idp, "SAMLRequest"), idp, party)
+        assert (found.acs_url, found.protocol_binding) == told
+
+
 def test_the_names_that_may_be_asked_are_those_of_the_metadata_where_it_says_some(idp: SigningParty) -> None:
     listed = replace(PARTY, name_id_formats=frozenset({TRANSIENT}))
 

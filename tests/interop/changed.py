@@ -89,6 +89,8 @@ def answered(page: Page, change: Callable[[Element], None], signer: Signer | Non
     if signer is not None:
         issuer = root.find(saml("Issuer"))
         assert issuer is not None
+        # Without the peer's own prefix for signatures, under which ours would stand
+        etree.cleanup_namespaces(root, keep_ns_prefixes=["xs"])
         octets = sign_enveloped(root, signer, place=list(root).index(issuer) + 1, profile=SAML2INT)
     return {"SAMLResponse": base64.b64encode(octets).decode()}
 

@@ -12,6 +12,7 @@ from tests.interop.snippet_stage import MODULES, App, apache
 
 SHIBD = Path("/usr/sbin/shibd")
 MELLON, SHIB = MODULES / "mod_auth_mellon.so", MODULES / "mod_shib.so"
+SIMPLE_SIGN = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST-SimpleSign"
 PAIRWISE_ID = "urn:oasis:names:tc:SAML:attribute:pairwise-id"
 # Both put each attribute into an environment variable that their configuration names
 SHOWING = """\
@@ -47,6 +48,7 @@ SHIB_LINES = """\
 <Location "/login">
   AuthType shibboleth
   ShibRequestSetting requireSession 1
+  {asks}
   Require shib-session
 </Location>
 """
@@ -62,7 +64,7 @@ SHIBBOLETH2 = """\
   <ApplicationDefaults entityID="{base}/shibboleth" REMOTE_USER="pairwise-id"{signing}>
     <Sessions lifetime="28800" timeout="3600" relayState="ss:mem" checkAddress="false" handlerSSL="false"
               cookieProps="http">
-      <SSO entityID="{broker}"{ecp}>SAML2</SSO>
+      <SSO entityID="{broker}"{ecp}{sso}>SAML2</SSO>
       <Logout asynchronous="false">SAML2 Local</Logout>
       <Handler type="MetadataGenerator" Location="/Metadata" signing="false"/>
     </Sessions>
@@ -112,6 +114,7 @@ def _served(instance: Instance, lines: str, loaded: str) -> list[str]:
 
 def _filled(text: str, instance: Instance) -> str:
     is_program = "ecp = true" in instance.flow.registered
+    flow = instance.flow.name
     return text.format(
         base=instance.base,
         folder=instance.folder,
@@ -122,8 +125,11 @@ def _filled(text: str, instance: Instance) -> str:
         issuer=instance.broker_entity.removesuffix("/saml/idp"),
         pairwise_id=PAIRWISE_ID,
         ecp=' ECP="true"' if is_program else "",
+        # Its third address for answers is that of artifacts. It asks without TLS, and signs, where somebody says so
+        asks="ShibRequestSetting acsIndex 3" if "acsIndex" in flow else "",
         # To whom a program takes a request it does not know, nor whether that one wants a signature
-        signing=' signing="true"' if is_program else "",
+        signing=' signing="true" requireConfidentiality="false"' if is_program or "signing" in flow else "",
+        sso=f' outgoingBindings="{SIMPLE_SIGN}"' if "SimpleSign" in flow else "",
     )
 
 

@@ -11,6 +11,8 @@ from tests.interop.snippet_stage import RELEASED
 
 IDP = "ciconia"
 URI = "urn:oasis:names:tc:SAML:2.0:attrname-format:uri"
+ADDRESS, PROXY = "samlSPSSODescriptorAssertionConsumerService", ";#PORTAL#/saml/proxySingleSignOn"
+BINDING = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-"
 # Flags beside the identifier that the portal keeps of a person
 KEPT = tuple(name for name, value in RELEASED.items() if value is True)
 
@@ -30,6 +32,10 @@ def command(instance: Instance) -> Started:
         "samlIDPMetaDataOptionsSignSLOMessage": 1,
         "samlIDPMetaDataOptionsCheckSLOMessageSignature": 1,
     }
+    if "artifact" in instance.flow.name:
+        # Its default address for answers is that of artifacts
+        own |= {f"{ADDRESS}HTTPArtifact": f"1;0;{BINDING}Artifact{PROXY}Artifact"}
+        own |= {f"{ADDRESS}HTTPPost": f"0;1;{BINDING}POST{PROXY}Post"}
     saml = {
         "authentication": "SAML",
         "userDB": "Same",

@@ -12,23 +12,28 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from lxml import etree
 from sqlalchemy import func, select
 from typer.testing import CliRunner
 
+from connectors.formats.artifact import in_envelope, resolve_element
 from connectors.formats.saml_message import NameIdentifier
 from connectors.logout_messages import logout_request, request_by_browser
+from connectors.profiles import SAML2INT
+from connectors.signatures.xmlsign import sign_enveloped
 from connectors.wire.names import REDIRECT, TRANSIENT, saml
 from idp.cli import app
 from idp.config.settings import load_settings
 from idp.demo.browser import Browser, Page
+from idp.demo.loopback import client, send
 from idp.demo.scene import Scene
-from idp.keys.file import FileSigner, load_signer
+from idp.keys.file import FileSigner, create_saml_key, load_signer
 from idp.keys.folder import load_keys
 from idp.protocols.saml.identity_provider import idp_metadata
 from idp.store import tables
-from idp.system.addresses import idp_entity_id, idp_logout_url, sso_url
+from idp.system.addresses import idp_entity_id, idp_logout_url, resolution_url, sso_url
 from tests.interop.changed import ANSWER, ASKS, answer_in, by_redirect, refused_here, request_in, stopped, stripped
 from tests.interop.client_stage import CITIZEN, IT_REFUSES, WE_REFUSE, Failed
 from tests.interop.instance import Command, Instance, started, together
@@ -46,6 +51,11 @@ AUDIENCE, STRIPPED = f"{IT_REFUSES}audience", f"{IT_REFUSES.replace('another', '
 DECLINED = "refused by the citizen"
 AGAIN = IT_REFUSES.replace("another ", "the same answer from another browser")
 REFUSALS = (AUDIENCE, STRIPPED, AGAIN, DECLINED, *CHECKS)
+# A setting whose service fetches its answers, and what is refused there
+BY_ARTIFACT = "answered by artifact"
+NO_SUCH = IT_REFUSES.replace("another ", "an artifact that we do not have")
+TAKEN = IT_REFUSES.replace("another ", "the same artifact from another browser")
+RESOLVED_BY = f"{WE_REFUSE}: an ArtifactResolve of another key"
 # Its own setting, whose service shares a session
 SIGNS_OUT = "signs out"
 # The same, where another service of the group asks for the end
@@ -60,6 +70,13 @@ _IDENTIFIER = re.compile(r"[a-z2-7]{52}@broker[.]localhost")
 def each(setting: str, *more: str, without: Sequence[str] = ()) -> tuple[Flow, ...]:
     """The flows of one setting: a sign-in, and one for each message that somebody has to refuse."""
     return (Flow(setting, more), *(Flow(f"{setting}, {one}", more) for one in REFUSALS if one not in without))
+
+
+def fetched(setting: str, *more: str) -> tuple[Flow, ...]:
+    """The flows of one setting whose service fetches its answers."""
+    refusals = (TAKEN, NO_SUCH, RESOLVED_BY, DECLINED)
+    named = f"{BY_ARTIFACT}, {setting}"
+    return (Flow(named, more), *(Flow(f"{named}, {one}", more) for one in refusals))
 
 
 def signs_out(setting: str, *more: str) -> Flow:
@@ -147,14 +164,16 @@ class Service:
             else:
                 page = browser.get(asked.url, origin=instance.base)
             answer = _decided(browser, page, stage, "refuse" if refused == DECLINED else "approve")
-            changed, log = {}, instance.log
+            log = instance.log
             before = log.stat().st_size
-            if refused == STRIPPED:
-                changed = {"SAMLResponse": base64.b64encode(stripped(answer_in(answer), instance.key)).decode()}
-            page = browser.submit(answer, changed, ANSWER)
-            if refused == AGAIN:
+            if refused == RESOLVED_BY:
+                _fetched_by_a_stranger(stage, instance, _artifact(answer))
+                return
+            bring = self._bringing(answer, stage, instance, refused)
+            page = bring(browser)
+            if refused in (AGAIN, TAKEN):
                 before, browser = log.stat().st_size, stack.enter_context(Browser())
-                page = browser.submit(answer, changed, ANSWER)
+                page = bring(browser)
             said = f"{page.text}\n{log.read_bytes()[before:].decode(errors='replace')}"
             if self.shows and (not refused or page.status == 200):
                 page = browser.get(f"{instance.base}{self.shows}", origin=instance.base)
@@ -163,6 +182,17 @@ class Service:
                 self._signs_out(stage, instance, browser)
             if HEARS in instance.flow.name:
                 self._hears(stage, instance, browser, asked)
+
+    def _bringing(self, answer: Page, stage: Scene, instance: Instance, refused: str) -> Callable[[Browser], Page]:
+        """How a browser brings the answer, or its artifact, to the service: as it is, or changed."""
+        if BY_ARTIFACT in instance.flow.name and refused != DECLINED:
+            url = _artifact(answer)
+            to = _without_its_handle(url) if refused == NO_SUCH else url
+            return lambda browser: browser.get(to, origin=stage.issuer)
+        changed = {}
+        if refused == STRIPPED:
+            changed = {"SAMLResponse": base64.b64encode(stripped(answer_in(answer), instance.key)).decode()}
+        return lambda browser: browser.submit(answer, changed, ANSWER)
 
     def _hears(self, stage: "ServiceStage", instance: Instance, browser: Browser, asked: Page) -> None:
         """Its twin gets a sign-in of the same session by what it `asked`, and ends it by Redirect."""
@@ -222,7 +252,7 @@ class Service:
             raise Failed(f"it did not take the answer: status {page.status} at {page.url.partition('?')[0]}: {page.text}")
 
     def _judge(self, page: Page, instance: Instance, refused: str, said: str) -> None:
-        has = page.status == 200 and page.url.startswith(instance.base) and not page.tree.xpath(f"boolean({ASKS})")
+        has = page.status == 200 and page.url.startswith(instance.base) and 'name="SAMLRequest"' not in page.text
         claims = self.claims(page) if has else {}
         if refused:
             if claims.get("pairwise-id"):
@@ -234,6 +264,29 @@ class Service:
             raise Failed(f"status {page.status} at {page.url.partition('?')[0]}: {words_of(page)}")
         if not _IDENTIFIER.fullmatch(claims.get("pairwise-id", "")) or claims.get("age_over_18") != "true":
             raise Failed(f"it did not get what the purpose releases, only {sorted(claims)}")
+
+
+def _artifact(answer: Page) -> str:
+    return answer.link("//main//a[contains(@href, 'SAMLart=')]")
+
+
+def _without_its_handle(artifact: str) -> str:
+    fields = dict(parse_qsl(urlsplit(artifact).query))
+    octets = base64.b64decode(fields["SAMLart"])[:-20] + bytes(20)
+    return f"{artifact.partition('?')[0]}?{urlencode({**fields, 'SAMLart': base64.b64encode(octets).decode()})}"
+
+
+def _fetched_by_a_stranger(stage: "ServiceStage", instance: Instance, artifact: str) -> None:
+    """Raise `Failed` unless the broker refuses the service's own question, signed with another key."""
+    create_saml_key(stage.folder / "stranger.pem", "stranger.localhost")
+    text, url = dict(parse_qsl(urlsplit(artifact).query))["SAMLart"], resolution_url(stage.issuer)
+    metadata = etree.parse(stage.folder / f"{instance.name}.xml").getroot()
+    element = resolve_element("_of-a-stranger", int(time.time()), url, metadata.get("entityID", ""), text)
+    signed = sign_enveloped(element, load_signer(stage.folder / "stranger.pem"), place=1, profile=SAML2INT)
+    with client() as http:
+        told = send(http, "POST", url, headers={"content-type": "text/xml"}, content=in_envelope(signed)).text
+    if "Response" in told or "signature" not in told:
+        raise Failed(f"it was answered, or refused for another reason: {told}")
 
 
 def living(stage: Scene) -> int:

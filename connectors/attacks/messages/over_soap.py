@@ -133,7 +133,7 @@ def soap_benches(parties: Parties) -> tuple[MessageBench, ...]:
         bench(over_soap("soap logout-request of a provider", ends), partial(of_provider, request), answer, _ENVELOPED),
         replace(bench(posted, partial(of_provider, request), answer, {}), parameter="SAMLRequest"),
         bench(over_soap("soap logout-response", ended), answer, request, {**_ENVELOPED, "destination absent": ""}),
-        bench(over_soap("soap artifact-resolve", asked), resolve, request, _READ_FIRST),
+        bench(over_soap("soap artifact-resolve", asked), resolve, request, {**_READ_FIRST, "destination absent": ""}),
         bench(over_soap("soap artifact-response", fetched), resolved, request, _ON_OUR_LINE),
     )
 

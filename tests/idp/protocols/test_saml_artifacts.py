@@ -122,6 +122,12 @@ def test_whoever_does_not_prove_to_be_the_service_gets_no_answer(house: House, t
     assert resolved(house, by_tls, certificate=house.party.signer.certificate) is not None
 
 
+@pytest.mark.spec("saml.md §4")
+def test_a_question_without_destination_is_answered_as_shibboleth_asks_it(house: House) -> None:
+    _, artifact = released(house)
+    assert resolved(house, house.party.resolves(artifact, Destination="")) is not None
+
+
 def test_what_was_switched_off_since_is_not_fetched(house: House) -> None:
     _, artifact = released(house)
     house.over = True

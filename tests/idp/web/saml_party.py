@@ -164,11 +164,14 @@ class SamlParty:
         return arrives(visitor, self.sent(self.request() if root is None else root, binding))
 
     def resolves(self, artifact: str, *, signed: bool = True, **changes: str) -> bytes:
-        """The SOAP envelope that fetches the answer of an artifact, but for `changes` of the question."""
+        """The SOAP envelope that fetches the answer of an artifact, but for `changes` of the question: "" takes one out."""
         url = f"{self.issuer}/saml/artifact"
         root = resolve_element(f"_{secrets.token_hex(20)}", self.clock(), url, self.entity, artifact)
         for name, value in changes.items():
-            root.set(name, value)
+            if value:
+                root.set(name, value)
+            else:
+                del root.attrib[name]
         octets = sign_enveloped(root, self.signer, place=1, profile=SAML2INT) if signed else etree.tostring(root)
         return in_envelope(octets)
 

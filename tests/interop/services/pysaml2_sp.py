@@ -1,14 +1,18 @@
 """pysaml2 as a service provider: the configuration of its documentation, and its client's methods, behind Flask."""
 
+import base64
 import os
 from typing import Any  # pysaml2 has no types
 
 from flask import Flask, Response, jsonify, redirect, request, session
-from saml2 import BINDING_HTTP_POST, BINDING_HTTP_REDIRECT, SAMLError
+from lxml import etree
+from saml2 import BINDING_HTTP_ARTIFACT, BINDING_HTTP_POST, BINDING_HTTP_REDIRECT, SAMLError
 from saml2.client import Saml2Client
 from saml2.config import SPConfig
 from saml2.ident import code, decode
 from saml2.metadata import create_metadata_string
+from saml2.s_utils import sid
+from saml2.samlp import NAMESPACE
 from saml2.sigver import get_xmlsec_binary
 from saml2.xmldsig import DIGEST_SHA256, SIG_RSA_SHA256
 from werkzeug.wrappers import Response as Redirection
@@ -31,7 +35,10 @@ def configuration() -> Any:
             "service": {
                 "sp": {
                     "endpoints": {
-                        "assertion_consumer_service": [(f"{BASE}/acs", BINDING_HTTP_POST)],
+                        "assertion_consumer_service": [
+                            (f"{BASE}/acs", BINDING_HTTP_POST),
+                            *([(f"{BASE}/artifact", BINDING_HTTP_ARTIFACT)] if "artifact" in FLOW else []),
+                        ],
                         "single_logout_service": [(f"{BASE}/gone", BINDING_HTTP_REDIRECT)],
                     },
                     "logout_requests_signed": True,
@@ -63,17 +70,36 @@ def metadata() -> Response:
 def login() -> Redirection | str:
     """The request that the client prepares, by the binding that it is told."""
     binding = BINDING_HTTP_POST if "POST" in FLOW else BINDING_HTTP_REDIRECT
-    name, sent = service.prepare_for_authenticate(relay_state="/", binding=binding)
+    answers = BINDING_HTTP_ARTIFACT if "artifact" in FLOW else BINDING_HTTP_POST
+    name, sent = service.prepare_for_authenticate(relay_state="/", binding=binding, response_binding=answers)
     session["asked"] = {name: "/"}
     return redirect(dict(sent["headers"])["Location"]) if binding == BINDING_HTTP_REDIRECT else str(sent["data"])
 
 
+@app.route("/artifact")
+def brought() -> Response | tuple[str, int]:
+    """A signed question resolves it; the Response is cut out of the envelope, in the prefixes that it has."""
+    artifact = request.args["SAMLart"]
+    to = service.artifact2destination(artifact, "idpsso")
+    _, question = service.create_artifact_resolve(artifact, to, sid(), sign=False)
+    told = service.send_using_soap(service.sign(question, sign_prepare=True), to, sign=True)
+    found = etree.fromstring(told.content).find(f".//{{{NAMESPACE}}}Response") if told else None
+    if found is None:
+        return "<p>Refused: no message</p>", 403
+    return judged(base64.b64encode(etree.tostring(found)).decode(), BINDING_HTTP_ARTIFACT)
+
+
 @app.route("/acs", methods=["POST"])
 def answered() -> Response | tuple[str, int]:
+    """An answer by POST."""
+    return judged(request.form["SAMLResponse"], BINDING_HTTP_POST)
+
+
+def judged(answer: str, binding: str) -> Response | tuple[str, int]:
     """What the client believes of an answer."""
     try:
         asked = session.pop("asked", {})
-        read = service.parse_authn_request_response(request.form["SAMLResponse"], BINDING_HTTP_POST, asked)
+        read = service.parse_authn_request_response(answer, binding, asked)
     except (SAMLError, AssertionError) as error:
         return f"<p>Refused: {type(error).__name__}: {error}</p>", 403
     if read:
