@@ -49,8 +49,15 @@ class Summary(NamedTuple):
 
 
 def host_of(entity_id: str) -> str:
-    """The host of an entity id or an address, or its beginning where it has none."""
-    return urlsplit(entity_id).hostname or entity_id[:_LONGEST]
+    """The host of an entity id or an address, or its beginning where it has none, in letters of ASCII.
+
+    Any member may have any text as its entity id, and this is what citizens tell members apart by.
+    """
+    try:
+        host = urlsplit(entity_id).hostname
+    except ValueError:
+        host = None
+    return (host or entity_id[:_LONGEST]).encode("ascii", "backslashreplace").decode()
 
 
 def title_of(entity_id: str, names: Mapping[str, str]) -> Mapping[str, str]:

@@ -9,7 +9,7 @@ from lxml import etree
 from connectors.metadata.federation_index import Index
 from connectors.metadata.federations import INDEX, SUMMARIES, Federations, opened, put_sealed
 from connectors.metadata.members import Providers, known_as, members_of
-from connectors.metadata.summaries import HIDDEN, Summary, summarised, summary_of, title_of
+from connectors.metadata.summaries import HIDDEN, Summary, host_of, summarised, summary_of, title_of
 from connectors.wire.folding import place_in
 from policies.assurance import LevelOfAssurance
 from policies.federations import Federation, member_id
@@ -113,6 +113,19 @@ def test_summaries_of_another_copy_or_by_another_hand_count_for_nothing(tmp_path
     assert served(tmp_path, listed).summaries(FEDERATION) == {}
     file.write_bytes(octets)
     assert len(served(tmp_path, listed).summaries(FEDERATION)) > 0
+
+
+def test_no_entity_id_of_a_member_closes_the_search_of_all_or_turns_what_is_shown_of_it(tmp_path: Path) -> None:
+    for entity_id in ("https://[bad/saml", "https://exam\u2100.example/saml", "https://\u202eelpmaxe.doog/saml"):
+        kept(tmp_path, document(lambda text, to=entity_id: text.replace(ONE, to)))  # type: ignore[misc] # a default binds
+        summarise(tmp_path)
+        providers = known(served(tmp_path, federation(listed=True)))
+        found = [one.summary.entity_id for one in members_of(providers, FAMILY)]
+        assert entity_id in found
+        assert len(found) > 1
+        (member,) = known_as(providers, entity_id)
+        assert member.title
+        assert host_of(entity_id).isascii()
 
 
 UI = """<e xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" xmlns:mdui="urn:oasis:names:tc:SAML:metadata:ui">
