@@ -30,7 +30,7 @@ from idp.web.page_route import PageRoute
 from idp.web.requests import check_navigation, check_no_query, check_same_origin, client_of, cookies, form, query
 from idp.web.site import page
 from idp.web.threads import run_in_threadpool
-from policies.errors import NotFound
+from policies.errors import NotFound, PeerUnavailable
 from policies.parties import ClientId, ProviderId
 
 WAY = "__Host-logout"
@@ -211,7 +211,7 @@ def _name(site: CitySite, way: Way) -> Text | None:
 def _source(site: CitySite, provider_id: ProviderId, language: str) -> Text | None:
     try:
         return text_in(site.role.provider(provider_id).title, language)
-    except NotFound:
+    except (NotFound, PeerUnavailable):
         return None
 
 
