@@ -1,7 +1,9 @@
 """A login in the name of a public body: it asks, the answer is for it alone, and its metadata says who it is."""
 
+import asyncio
 import base64
 import gzip
+import random
 import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -11,9 +13,12 @@ from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
+from fastapi import Request
 from lxml import etree
+from starlette.types import Message
 
 from connectors.signatures.parse import Element
+from idp.web.documents import PIECE, document
 from tests.connectors import forge
 from tests.idp.staging import Lines
 from tests.idp.web.stage import Stage
@@ -203,3 +208,22 @@ def test_the_document_of_all_comes_by_its_tag_and_compressed_to_whoever_takes_th
 
 def test_a_city_without_bodies_has_no_such_document(visitor: Visitor) -> None:
     assert visitor.go("GET", "/saml/bodies", headers=DIRECT).status == 404
+
+
+def test_whoever_reads_the_opened_document_slowly_holds_no_more_than_a_piece_of_it() -> None:
+    whole = random.Random(1).randbytes(256 * 1024) * 64  # noqa: S311 - a text that is the same each time
+    coded = gzip.compress(whole, 1)
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "asgi": {"spec_version": "2.4"}}
+    asyncio.run(document(Request(scope), coded, compressed=True)(scope, receive, send))
+    pieces = [one["body"] for one in sent if one["type"] == "http.response.body"]
+    assert max(map(len, pieces)) <= PIECE
+    assert b"".join(pieces) == whole
+    assert (b"content-length", str(len(whole)).encode()) in sent[0]["headers"]
