@@ -112,7 +112,8 @@ class Sources:
         if provider.peer is not None:
             return self._peers.available(provider.entity_id, now)
         try:
-            if provider.federation:
+            # A member of a family is parsed when it is asked: a list has fifty, and anybody may search all day
+            if provider.federation and not provider.family:
                 self._of_federation(provider, now)
         except PeerUnavailable:
             return False

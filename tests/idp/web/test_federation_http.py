@@ -14,7 +14,9 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from connectors.formats.grammar import written
+from connectors.metadata.federated import FederatedEntity
 from connectors.metadata.federation_query import url_of
+from connectors.metadata.federations import FederationCopy
 from connectors.metadata.summaries import host_of
 from connectors.oidc.line import MOST_FAILURES
 from idp.protocols.saml.federation_sources import FederationSources, tried
@@ -278,6 +280,28 @@ def test_a_citizen_finds_a_member_that_no_file_names_and_signs_in_until_it_leave
         assert visitor.decides(question).heading == AWAY
         assert visitor.asks(login_of(picker), member).heading == AWAY
         assert f"/at/{member}" not in sought(visitor, login_of(picker), "old")
+
+
+@pytest.mark.spec("saml.md §7")
+@pytest.mark.parametrize("federation", ["url"], indirect=True)
+def test_no_search_parses_whom_it_finds(
+    federation: Federation, visitor: Visitor, stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged, plain = list[str](), FederationCopy.judged
+
+    def seen(self: FederationCopy, entity_id: EntityId, *others: FederationId, demo: bool) -> FederatedEntity:
+        judged.append(entity_id)
+        return plain(self, entity_id, *others, demo=demo)
+
+    monkeypatch.setattr(FederationCopy, "judged", seen)
+    federation.publish(LATE, shown)
+    with federation.broker(tmp_path / "b", family=True) as visitor.port:
+        member, login = member_id(ProviderId("demo-ee"), stage.country.entity_id), visitor.login()
+        until(lambda: f"/at/{member}" in sought(visitor, login, "old"))
+        assert sought(visitor, login, "example").count("/at/demo-ee~") > 1
+        assert judged == []
+        assert visitor.asks(login, member).status == 303
+        assert judged == [stage.country.entity_id]
 
 
 @pytest.mark.spec("saml.md §7")
