@@ -274,7 +274,7 @@ class SamlConnector:
         return Examined(judged, self._provider.subject_attribute or name_format, subject, said)
 
     def _at_source(self, name: NameIdentifier | None, index: str, speaks_as: str) -> SourceSession | None:
-        if name is None or not self._provider.logout_upstream:
+        if name is None or not self._provider.logout_upstream or self._logout.keys().isdisjoint({REDIRECT, POST}):
             return None
         return SourceSession(name.value, name.name_format, name.name_qualifier, name.sp_name_qualifier, index, speaks_as)
 

@@ -43,7 +43,9 @@ def check_registration(provider: IdentityProvider, metadata: IdentityProviderMet
                 "An address has no such part.",
                 f"Use one of {', '.join(sorted(ADDRESS_PARTS))}.",
             )
-    if provider.logout_upstream and metadata.logout.keys().isdisjoint({REDIRECT, POST}):
+    # A federation's copy of tomorrow may have none, and of its members not all: nobody's sign-in ends by that
+    pinned = not provider.federation
+    if pinned and provider.logout_upstream and metadata.logout.keys().isdisjoint({REDIRECT, POST}):
         raise misconfigured(
             provider.source,
             "logout_upstream",

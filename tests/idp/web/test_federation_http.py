@@ -19,13 +19,15 @@ from connectors.metadata.federation_query import url_of
 from connectors.metadata.federations import FederationCopy
 from connectors.metadata.summaries import host_of
 from connectors.oidc.line import MOST_FAILURES
+from idp.protocols.oidc.logouts import Outcome
 from idp.protocols.saml.federation_sources import FederationSources, tried
+from idp.protocols.saml.logout_visits import Asker, Visit, Way
 from idp.store.switches.switch import PROVIDER
 from idp.web.choosing import REMEMBERED
 from policies.deviations import AES_CBC
 from policies.errors import PeerUnavailable
 from policies.federations import FederationId, member_id
-from policies.parties import EntityId, ProviderId
+from policies.parties import ClientId, EntityId, ProviderId
 from tests.benchmarks import metadata_made as made
 from tests.connectors.metadata.test_federations import Edit
 from tests.connectors.saml_sp.resolver import artifact
@@ -280,6 +282,22 @@ def test_a_citizen_finds_a_member_that_no_file_names_and_signs_in_until_it_leave
         assert visitor.decides(question).heading == AWAY
         assert visitor.asks(login_of(picker), member).heading == AWAY
         assert f"/at/{member}" not in sought(visitor, login_of(picker), "old")
+
+
+@pytest.mark.spec("saml.md §5")
+@pytest.mark.parametrize("federation", ["url"], indirect=True)
+def test_a_logout_at_members_keeps_nobody_out_and_is_told_of_where_one_left(
+    federation: Federation, visitor: Visitor, stage: Stage, tmp_path: Path
+) -> None:
+    federation.publish(LATE, lambda entity: re.sub("<md:SingleLogoutService[^>]*>", "", entity))
+    with federation.broker(tmp_path / "b", "\nlogout_upstream = true", family=True) as visitor.port:
+        member = member_id(ProviderId("demo-ee"), stage.country.entity_id)
+        assert visitor.code(provider=member), "it has no address for logouts"
+        left = Visit(ClientId(""), Outcome.UNKNOWN, source=member_id(ProviderId("demo-ee"), "https://left.example"))
+        way = Way((left,), Asker(), "en", stage.clock() + PAUSE)
+        visitor.jar["__Host-logout"] = stage.other.city.visits.keep(way)
+        page = visitor.go("GET", "/logout/services")
+        assert (page.status, page.found("//li/@data-outcome")) == (200, ["unknown"])
 
 
 @pytest.mark.spec("saml.md §7")
