@@ -57,8 +57,9 @@ def member(stage: SharedStage, op: Upstream, tmp_path: Path) -> Iterator[Member]
 
 
 def question(member: Member, op: Upstream, service: str = "desk") -> Answer:
-    """All the way to the approval page."""
-    return back(member, op.comes_back(sent(member, member.login(client_id=service, scope="openid purpose:desk"))))
+    """All the way to the approval page, by the provider, whatever session there is."""
+    member.authorize(client_id=service, scope="openid purpose:desk")
+    return back(member, op.comes_back(sent(member, member.newest)))
 
 
 @pytest.mark.spec("OpenID Connect Core §3.1.2.1")
