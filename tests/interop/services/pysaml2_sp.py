@@ -20,6 +20,7 @@ from werkzeug.wrappers import Response as Redirection
 REASON = "urn:oasis:names:tc:SAML:2.0:logout:user"
 BASE, FLOW = os.environ["BASE"], os.environ["FLOW"]
 KEYS = {"key_file": os.environ["KEY"], "cert_file": os.environ["CERT"]}
+ARTIFACT = [(f"{BASE}/artifact", BINDING_HTTP_ARTIFACT)] if "artifact" in FLOW else []
 
 
 def configuration() -> Any:
@@ -35,10 +36,7 @@ def configuration() -> Any:
             "service": {
                 "sp": {
                     "endpoints": {
-                        "assertion_consumer_service": [
-                            (f"{BASE}/acs", BINDING_HTTP_POST),
-                            *([(f"{BASE}/artifact", BINDING_HTTP_ARTIFACT)] if "artifact" in FLOW else []),
-                        ],
+                        "assertion_consumer_service": [(f"{BASE}/acs", BINDING_HTTP_POST), *ARTIFACT],
                         "single_logout_service": [(f"{BASE}/gone", BINDING_HTTP_REDIRECT)],
                     },
                     "logout_requests_signed": True,
