@@ -80,7 +80,10 @@ if __name__ == "__main__":
     get_user_model().objects.create_user("astrid", password="astrid")
     # As its form in the admin does
     signs = None if os.environ["FLOW"].startswith("nothing") else True
+    # It writes this by id into one folder of the machine, and several of these programs begin at once
+    Path("/tmp/djangosaml2idp").mkdir(exist_ok=True)  # noqa: S108 - the name is its own
     service = ServiceProvider(
+        id=int(os.environ["PORT"]),
         _sign_response=signs,
         _sign_assertion=signs,
         entity_id=os.environ["BROKER"],
