@@ -189,6 +189,24 @@ class Reply:
         ).encode()
 
 
+def reply_of(now: int, request_id: str | None, here: str = ACS, audience: str = SP) -> Reply:
+    """A good response of this moment to a request, or to none."""
+    return Reply(
+        issued=clock(now),
+        assertion_issued=clock(now),
+        authenticated=clock(now),
+        destination=here,
+        recipient=here,
+        in_response_to=request_id,
+        confirmed_request=request_id,
+        confirmed_until=now + 300,
+        conditions_from=now,
+        conditions_until=now + 300,
+        session_until=now + 3600,
+        audiences=f"<saml:AudienceRestriction><saml:Audience>{audience}</saml:Audience></saml:AudienceRestriction>",
+    )
+
+
 def _attributes(**values: str | int | None) -> str:
     return "".join(
         f' {name}="{clock(value) if isinstance(value, int) else value}"'

@@ -168,20 +168,7 @@ def receive(answer: Inbound, expectation: Expectation, of: str = THEIRS) -> Asse
 def reply(request_id: str) -> forge.Reply:
     """A good response of this moment to a request, not signed yet."""
     now = clock()
-    return forge.Reply(
-        response_id=f"_r{now}",
-        assertion_id=f"_a{now}",
-        issued=forge.clock(now),
-        assertion_issued=forge.clock(now),
-        authenticated=forge.clock(now),
-        in_response_to=request_id,
-        confirmed_request=request_id,
-        confirmed_until=now + 300,
-        conditions_from=now,
-        conditions_until=now + 300,
-        session_until=now + 3600,
-        name_id=SUBJECT,
-    )
+    return replace(forge.reply_of(now, request_id), response_id=f"_r{now}", assertion_id=f"_a{now}", name_id=SUBJECT)
 
 
 def text_of(reply: forge.Reply) -> bytes:

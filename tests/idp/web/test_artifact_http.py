@@ -75,22 +75,8 @@ def asked(citizen: Visitor, login: str) -> str:
 
 
 def message(stage: Stage, idp: forge.SigningParty, request_id: str, **changes: object) -> bytes:
-    now, ours = stage.clock(), f"{stage.issuer}/saml/acs/artifact"
-    audience = f"<saml:Audience>{stage.issuer}/saml/metadata</saml:Audience>"
-    reply = forge.Reply(
-        issued=forge.clock(now),
-        assertion_issued=forge.clock(now),
-        authenticated=forge.clock(now),
-        destination=ours,
-        recipient=ours,
-        in_response_to=request_id,
-        confirmed_request=request_id,
-        confirmed_until=now + 300,
-        conditions_from=now,
-        conditions_until=now + 300,
-        session_until=now + 3600,
-        audiences=f"<saml:AudienceRestriction>{audience}</saml:AudienceRestriction>",
-    )
+    ours, us = f"{stage.issuer}/saml/acs/artifact", f"{stage.issuer}/saml/metadata"
+    reply = forge.reply_of(stage.clock(), request_id, ours, us)
     return forge.signed_reply(replace(reply, **changes), idp, "both")  # type: ignore[arg-type]  # a test changes a field
 
 

@@ -108,23 +108,10 @@ def issuer_of(request: Element) -> str:
 def answered(
     citizen: Visitor, login: str, idp: forge.SigningParty, audience: str, request_id: str, number: int = 1
 ) -> Answer:
-    now, here = citizen.stage.clock(), f"{citizen.stage.issuer}/saml/acs"
     reply = replace(
-        forge.Reply(),
+        forge.reply_of(citizen.stage.clock(), request_id, f"{citizen.stage.issuer}/saml/acs", audience),
         response_id=f"_r{number}",
         assertion_id=f"_a{number}",
-        issued=forge.clock(now),
-        assertion_issued=forge.clock(now),
-        authenticated=forge.clock(now),
-        destination=here,
-        recipient=here,
-        in_response_to=request_id,
-        confirmed_request=request_id,
-        confirmed_until=now + 300,
-        conditions_from=now,
-        conditions_until=now + 300,
-        session_until=now + 3600,
-        audiences=f"<saml:AudienceRestriction><saml:Audience>{audience}</saml:Audience></saml:AudienceRestriction>",
         attributes=(*forge.ATTRIBUTES, forge.attribute(SUBJECT, "RSSMRA87D52H501X")),
     )
     fields = {"SAMLResponse": base64.b64encode(forge.signed_reply(reply, idp, "both")).decode(), "RelayState": login}

@@ -43,23 +43,10 @@ def citizen(visitor: Visitor, stage: Stage, idp: forge.SigningParty, tmp_path: P
 
 
 def unasked(stage: Stage, idp: forge.SigningParty, which: str = "both", **changes: object) -> bytes:
-    now, here = stage.clock(), f"{stage.issuer}/saml/landing/uni"
-    audience = f"<saml:Audience>{stage.issuer}/saml/metadata</saml:Audience>"
-    reply = forge.Reply(
+    reply = replace(
+        forge.reply_of(stage.clock(), None, f"{stage.issuer}/saml/landing/uni", f"{stage.issuer}/saml/metadata"),
         response_id="_r" + str(changes.pop("number", 1)),
         assertion_id="_a" + str(changes.pop("of", 1)),
-        issued=forge.clock(now),
-        assertion_issued=forge.clock(now),
-        authenticated=forge.clock(now),
-        destination=here,
-        recipient=here,
-        in_response_to=None,
-        confirmed_request=None,
-        confirmed_until=now + 300,
-        conditions_from=now,
-        conditions_until=now + 300,
-        session_until=now + 3600,
-        audiences=f"<saml:AudienceRestriction>{audience}</saml:AudienceRestriction>",
     )
     return forge.signed_reply(replace(reply, **changes), idp, which)  # type: ignore[arg-type]  # a test changes a field
 
