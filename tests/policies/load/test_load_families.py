@@ -9,7 +9,7 @@ from policies.federations import FederationId, family_of, member_id, member_of
 from policies.load import load
 from policies.load.roles import problems_of_role
 from policies.parties import EntityId, ProviderId
-from tests.policies.load.files import FILES, PROVIDER, files, problems_of
+from tests.policies.load.files import PROVIDER, files, problems_of
 
 FILE, FAMILY = "providers/demo-ee.toml", ProviderId("demo-ee")
 FEDERATION = """\
@@ -101,4 +101,3 @@ def test_a_node_has_none() -> None:
     }
     found = problems_of_role(load(kept), "node", "EE", organization=True)
     assert "members" in [one.key for one in found]
-    assert FILE in FILES
