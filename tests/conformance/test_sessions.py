@@ -9,14 +9,12 @@ shows the question, and prompt=none gets consent_required.
 from collections.abc import Iterator, Mapping
 
 import pytest
-from sqlalchemy import delete
 
 from connectors.logout_token import ExpectedLogoutToken, judge_logout_token
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.wire.claims import Json
-from idp.store import tables
-from tests.idp.staging import Clock, fresh, opened
-from tests.idp.web.shared_stage import COOKIE, Member, SharedStage, claims_of
+from tests.idp.staging import Clock, opened
+from tests.idp.web.shared_stage import COOKIE, Member, SharedStage, claims_of, emptied
 from tests.idp.web.test_logout_http import Receiver, logout
 from tests.idp.web.visitor import Answer, query_of
 
@@ -40,10 +38,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Ite
 
 @pytest.fixture
 def member(running: SharedStage) -> Iterator[Member]:
-    for stage in fresh(running):
-        with stage.application.store.engine.begin() as connection:
-            for table in (tables.approvals, tables.sessions, tables.participants, tables.logouts):
-                connection.execute(delete(table))
+    for stage in emptied(running):
         with Member(stage) as made:
             yield made
 

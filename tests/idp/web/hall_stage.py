@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from lxml import etree
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 
 from connectors.formats.artifact import in_envelope, message_in
 from connectors.formats.logout import LogoutRequest, logout_request_element
@@ -30,9 +30,9 @@ from idp.demo.citizens import Citizen
 from idp.demo.country import _Context
 from idp.keys.file import FileSigner, load_signer
 from idp.store import tables
-from tests.idp.staging import Clock, fresh, opened
+from tests.idp.staging import Clock, opened
 from tests.idp.web.saml_party import NAMES, Heard, SamlParty
-from tests.idp.web.shared_stage import Member, SharedStage
+from tests.idp.web.shared_stage import Member, SharedStage, emptied
 from tests.idp.web.visitor import DIRECT, Answer
 
 BINDINGS = "urn:oasis:names:tc:SAML:2.0:bindings:"
@@ -202,11 +202,6 @@ def follows(member: Member, answer: Answer) -> Answer:
     return member.go("GET", "/logout/services")
 
 
-def outcomes(page: Answer) -> dict[str, str]:
-    names, found = page.found("//li[@data-outcome]/strong/bdi/text()"), page.found("//li/@data-outcome")
-    return dict(zip(names, found, strict=True))
-
-
 def living(stage: HallStage) -> int:
     with stage.application.store.engine.connect() as connection:
         return connection.execute(select(func.count()).select_from(tables.sessions)).scalar_one()
@@ -222,17 +217,12 @@ def halls(folders: pytest.TempPathFactory) -> Iterator[HallStage]:
         programs.shutdown()
 
 
-def emptied(running: HallStage) -> Iterator[HallStage]:
-    """The same without a session, and with a clock that stands."""
+def unheard(running: HallStage) -> Iterator[HallStage]:
+    """The same without a session, and with programs that heard nothing yet."""
     running.programs.tokens.clear()
     running.programs.requests.clear()
     running.programs.faults.clear()
-    for found in fresh(running):
-        found.clock.stand()
-        with found.application.store.engine.begin() as connection:
-            for table in (tables.approvals, tables.sessions, tables.participants, tables.logouts):
-                connection.execute(delete(table))
-        yield found
+    yield from emptied(running)
 
 
 def indexed(monkeypatch: pytest.MonkeyPatch) -> list[str]:

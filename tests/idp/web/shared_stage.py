@@ -3,14 +3,18 @@
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
+
+from sqlalchemy import delete
 
 from connectors.signatures.jws import from_base64url
 from connectors.wire.claims import Json
 from idp.keys.file import FileSigner
-from tests.idp.staging import Clock
+from idp.store import tables
+from tests.idp.staging import Clock, fresh
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import Answer, Visitor
 
@@ -119,3 +123,22 @@ def claims_of(token: str) -> dict[str, Json]:
     found = json.loads(from_base64url(token.split(".")[1]))
     assert isinstance(found, dict)
     return found
+
+
+SharedT = TypeVar("SharedT", bound=SharedStage)
+
+
+def emptied(running: SharedT) -> Iterator[SharedT]:
+    """The stage without a session or an approval of another test, and with a clock that stands."""
+    for found in fresh(running):
+        found.clock.stand()
+        with found.application.store.engine.begin() as connection:
+            for table in (tables.approvals, tables.sessions, tables.participants, tables.logouts):
+                connection.execute(delete(table))
+        yield found
+
+
+def outcomes(page: Answer) -> dict[str, str]:
+    """A logout's page says of each service what became of it."""
+    names, found = page.found("//li[@data-outcome]/strong/bdi/text()"), page.found("//li/@data-outcome")
+    return dict(zip(names, found, strict=True))

@@ -25,8 +25,8 @@ from tests.connectors.oidc.bench import of, registration
 from tests.connectors.oidc.upstream import CLIENT, Upstream, upstream
 from tests.connectors_jws.jws_doubles import TokenKey, handmade, token_key
 from tests.forgetting import Switch, forget_switches, switch_of
-from tests.idp.staging import Clock, fresh, opened
-from tests.idp.web.shared_stage import COOKIE, IDLE, SERVICES, Member, SharedStage, claims_of
+from tests.idp.staging import Clock, opened
+from tests.idp.web.shared_stage import COOKIE, IDLE, SERVICES, Member, SharedStage, claims_of, emptied, outcomes
 from tests.idp.web.visitor import DIRECT, Answer
 
 BYE = "post_logout_redirect_uri"
@@ -94,12 +94,7 @@ def receiver(receiving: Receiver) -> Receiver:
 
 @pytest.fixture
 def stage(running: SharedStage) -> Iterator[SharedStage]:
-    for found in fresh(running):
-        found.clock.stand()
-        with found.application.store.engine.begin() as connection:
-            for table in (tables.approvals, tables.sessions, tables.participants, tables.logouts):
-                connection.execute(delete(table))
-        yield found
+    yield from emptied(running)
 
 
 @pytest.fixture
@@ -123,11 +118,6 @@ def signs_in_twice(member: Member) -> tuple[str, str]:
 
 def logout(member: Member, **parameters: str) -> Answer:
     return member.go("GET", "/logout?" + urlencode(parameters))
-
-
-def outcomes(page: Answer) -> dict[str, str]:
-    names, found = page.found("//li[@data-outcome]/strong/bdi/text()"), page.found("//li/@data-outcome")
-    return dict(zip(names, found, strict=True))
 
 
 def judged(member: Member, token: str) -> str:

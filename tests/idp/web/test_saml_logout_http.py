@@ -30,17 +30,16 @@ from tests.idp.web.hall_stage import (
     by_browser,
     by_soap,
     certificate,
-    emptied,
     enters,
     follows,
     halls,
     indexed,
     living,
-    outcomes,
     request,
+    unheard,
 )
 from tests.idp.web.saml_party import Heard, verified
-from tests.idp.web.shared_stage import COOKIE, Member
+from tests.idp.web.shared_stage import COOKIE, Member, outcomes
 from tests.idp.web.visitor import Answer, login_of
 
 
@@ -51,7 +50,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HallStage]:
 
 @pytest.fixture
 def stage(running: HallStage) -> Iterator[HallStage]:
-    yield from emptied(running)
+    yield from unheard(running)
 
 
 @pytest.fixture

@@ -34,16 +34,15 @@ from tests.idp.web.hall_stage import (
     answered,
     by_browser,
     certificate,
-    emptied,
     enters,
     halls,
     indexed,
     living,
-    outcomes,
     request,
+    unheard,
 )
 from tests.idp.web.saml_party import Heard, SamlParty, verified
-from tests.idp.web.shared_stage import Member
+from tests.idp.web.shared_stage import Member, outcomes
 from tests.idp.web.test_openid_upstream_http import back, files, sent
 from tests.idp.web.visitor import Answer, query_of
 
@@ -59,7 +58,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HallStage]:
 
 @pytest.fixture
 def stage(running: HallStage) -> Iterator[HallStage]:
-    yield from emptied(running)
+    yield from unheard(running)
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from idp.server.rate_limits import Rates
 from idp.store import tables
 from tests.connectors.oidc.upstream import CLIENT, LEFT_OUT, SUBJECT, Upstream, upstream
 from tests.connectors_jws.jws_doubles import handmade
-from tests.idp.staging import Clock, fresh, opened
-from tests.idp.web.shared_stage import Member, SharedStage
+from tests.idp.staging import Clock, opened
+from tests.idp.web.shared_stage import Member, SharedStage, emptied
 from tests.idp.web.test_openid_upstream_http import back, files, sent
 from tests.idp.web.visitor import DIRECT, Answer, query_of
 
@@ -30,11 +30,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedStage]:
 
 @pytest.fixture
 def stage(running: SharedStage) -> Iterator[SharedStage]:
-    for found in fresh(running):
-        found.clock.stand()
+    for found in emptied(running):
         with found.application.store.engine.begin() as connection:
-            for table in (tables.approvals, tables.sessions, tables.participants, tables.logouts):
-                connection.execute(delete(table))
             connection.execute(delete(tables.marks).where(tables.marks.c.kind == UPSTREAM))
         yield found
 

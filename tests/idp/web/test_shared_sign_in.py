@@ -8,7 +8,7 @@ from typing import Any  # a field's own type
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from connectors.resumed import RememberedSignIn
 from connectors.signatures.jws import from_base64url
@@ -17,8 +17,8 @@ from idp.login.sessions import CONTENT, SessionContent
 from idp.store import tables
 from policies.assurance import LevelOfAssurance
 from policies.parties import EntityId, ProviderId, SubjectNamespace
-from tests.idp.staging import Clock, fresh, opened
-from tests.idp.web.shared_stage import COOKIE, IDLE, LIFE, Member, SharedStage
+from tests.idp.staging import Clock, opened
+from tests.idp.web.shared_stage import COOKIE, IDLE, LIFE, Member, SharedStage, emptied
 
 LIST = "Which country's eID do you use?"
 
@@ -31,11 +31,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedStage]:
 
 @pytest.fixture
 def stage(running: SharedStage) -> Iterator[SharedStage]:
-    for found in fresh(running):
-        found.clock.stand()
-        with found.application.store.engine.begin() as connection:
-            connection.execute(delete(tables.approvals))  # of another test
-        yield found
+    yield from emptied(running)
 
 
 @pytest.fixture

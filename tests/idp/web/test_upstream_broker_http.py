@@ -13,8 +13,8 @@ from idp.keys.file import FileSigner
 from idp.keys.folder import CLIENT_SECRET
 from idp.store import tables
 from tests.idp.staging import Clock, opened
-from tests.idp.web.shared_stage import COOKIE, SECRET, SERVICES, Member, SharedStage
-from tests.idp.web.test_logout_http import Receiver, logout, outcomes
+from tests.idp.web.shared_stage import COOKIE, SECRET, SERVICES, Member, SharedStage, outcomes
+from tests.idp.web.test_logout_http import Receiver, logout
 from tests.idp.web.test_openid_upstream_http import back
 from tests.idp.web.visitor import Answer, login_of
 
