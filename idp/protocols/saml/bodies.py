@@ -1,7 +1,7 @@
 """The metadata of the public bodies for which we stand: each one's own, and one document of all, signed by our key.
 
-What all bodies have in common is our own metadata as a service provider. Of a service's attributes each entity asks for
-what its purposes need.
+What all bodies have in common is our own metadata as a service provider. Each entity asks for the attributes that the
+purposes of its services need.
 """
 
 import secrets
@@ -61,7 +61,7 @@ class PublishedBodies:
         self._parties: dict[str, list[RelyingParty]] = defaultdict(list)
         for party in configuration.parties.values():
             self._parties[party.body].append(party)
-        # Of 22 megabytes 200 kilobytes are left: what differs is little
+        # Of 17 megabytes 200 kilobytes are left: what differs is little
         self.compressed = Published(self._compressed, SAML_LIFE, *self._rings)
 
     def __bool__(self) -> bool:
