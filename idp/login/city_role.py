@@ -42,7 +42,7 @@ from policies.errors import (
     Replayed,
     RequestRefused,
 )
-from policies.federations import family_of
+from policies.federations import MEMBER_ID, family_of
 from policies.forms import FILTERS
 from policies.notice import notice_hash
 from policies.parties import ClientId, IdentityProvider, ProviderId, RelyingParty, Tenant
@@ -345,7 +345,8 @@ class CityRole:
         """One of all that are configured, and no family. Raises `NotFound`, and `PeerUnavailable` for whoever left one."""
         providers = self.configuration.providers
         found = providers.get(provider_id)
-        if found is None and family_of(provider_id) != provider_id and family_of(provider_id) in providers:
+        # A log has the id of whoever left, and no text of an address
+        if found is None and MEMBER_ID.fullmatch(provider_id) and family_of(provider_id) in providers:
             raise PeerUnavailable(f"{family_of(provider_id)} has no member of the id {provider_id} now")
         if found is None or found.members:
             raise NotFound("no such identity provider")

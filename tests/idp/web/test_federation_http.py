@@ -254,7 +254,7 @@ def shown(entity: str) -> str:
 
 @pytest.mark.parametrize("federation", ["url"], indirect=True)
 def test_a_citizen_finds_a_member_that_no_file_names_and_signs_in_until_it_leaves(
-    federation: Federation, visitor: Visitor, stage: Stage, tmp_path: Path
+    federation: Federation, visitor: Visitor, stage: Stage, tmp_path: Path, logs: Lines
 ) -> None:
     federation.publish(LATE, shown)
     with federation.broker(tmp_path / "b", family=True) as visitor.port:
@@ -281,6 +281,10 @@ def test_a_citizen_finds_a_member_that_no_file_names_and_signs_in_until_it_leave
         assert visitor.userinfo(token).status == 401, "whoever left vouches for no token"
         assert visitor.decides(question).heading == AWAY
         assert visitor.asks(login_of(picker), member).heading == AWAY
+        logs.clear()
+        for typed in ("of a person", "0" * 33, ""):
+            assert visitor.asks(login_of(picker), f"demo-ee~{quote(typed)}").status == 404
+        assert "of a person" not in str(logs)
         assert f"/at/{member}" not in sought(visitor, login_of(picker), "old")
 
 
