@@ -194,7 +194,7 @@ class Visits:
         That of a federation's provider raises `PeerUnavailable` where nobody knows its keys now.
         """
         issuer = EntityId(unverified_issuer(inbound, "SAMLResponse"))
-        known = [place for place, one in enumerate(way.visits) if one.asked and self._entity(one) == issuer]
+        known = [place for place, one in enumerate(way.visits) if issuer and one.asked and self._entity(one) == issuer]
         # Of two sessions at one service it may be about either
         failed = AssertionRejected("in_response_to", "a LogoutResponse of somebody who was not asked, or has answered")
         for place in known:

@@ -297,11 +297,14 @@ def test_a_logout_at_members_keeps_nobody_out_and_is_told_of_where_one_left(
     with federation.broker(tmp_path / "b", "\nlogout_upstream = true", family=True) as visitor.port:
         member = member_id(ProviderId("demo-ee"), stage.country.entity_id)
         assert visitor.code(provider=member), "it has no address for logouts"
-        left = Visit(ClientId(""), Outcome.UNKNOWN, source=member_id(ProviderId("demo-ee"), "https://left.example"))
+        gone = member_id(ProviderId("demo-ee"), "https://left.example")
+        left = Visit(ClientId(""), Outcome.UNKNOWN, asked="_asked", source=gone)
         way = Way((left,), Asker(), "en", stage.clock() + PAUSE)
         visitor.jar["__Host-logout"] = stage.other.city.visits.keep(way)
         page = visitor.go("GET", "/logout/services")
         assert (page.status, page.found("//li/@data-outcome")) == (200, ["unknown"])
+        nameless = {"SAMLResponse": b64encode(b"<a/>").decode()}
+        assert visitor.comes_back("/saml/logout", "https://left.example", nameless).status == 303
 
 
 @pytest.mark.spec("saml.md §7")
