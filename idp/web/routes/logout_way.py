@@ -36,6 +36,8 @@ from policies.parties import ClientId, ProviderId
 WAY = "__Host-logout"
 SERVICES, ONWARD, BACK = "/logout/services", "/logout/onward", "/logout/back"
 PLACE = "place"
+# As its steps are counted, which park something
+STEP = "logout"
 # That no service has keys is not the doing of whoever asks; and the others a peer of ours has signed
 UNCOUNTED = frozenset({"keys", "request_used", UNCLEAR})
 # One that was there already is read first: the citizen sees what to do before they leave
@@ -223,7 +225,11 @@ def _title(site: CitySite, way: Way, one: Visit) -> Text:
 
 
 def _way(site: CitySite, request: Request, now: int) -> Way | None:
-    return site.visits.open(cookies(request).get(WAY, ""), now)
+    way = site.visits.open(cookies(request).get(WAY, ""), now)
+    if way is not None:
+        # Each step parks it anew
+        site.watched.rates.go_on(client_of(request), STEP)
+    return way
 
 
 def _nothing(site: CitySite, request: Request, now: int) -> Way:

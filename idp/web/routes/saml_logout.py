@@ -24,10 +24,10 @@ from idp.web.city_site import CitySite
 from idp.web.direct_calls import FROM_A_SERVER, in_browser
 from idp.web.login_cookies import Cookie
 from idp.web.page_route import PageRoute
-from idp.web.requests import MAX_MESSAGE_BODY, check_navigation, check_same_origin, cookies, form
+from idp.web.requests import MAX_MESSAGE_BODY, check_navigation, check_same_origin, client_of, cookies, form
 from idp.web.routes.artifact import SOAP, envelope
 from idp.web.routes.logout import CONFIRM_PATH, MAX_REQUEST, sessions_here
-from idp.web.routes.logout_way import answered, counted, ended_page
+from idp.web.routes.logout_way import STEP, answered, counted, ended_page
 from idp.web.site import page, status_of
 from idp.web.threads import run_in_threadpool
 from policies.errors import BrokerError, NotFound, RequestRefused
@@ -88,6 +88,8 @@ def _posted(site: CitySite, request: Request, inbound: Inbound) -> Response:
     """A request by POST comes without the cookies of sessions, so it lies sealed, and the browser comes again by GET."""
     now = site.clock()
     _judged(site, request, inbound, now)
+    # One that holds may come again and again until its end
+    site.watched.rates.go_on(client_of(request), STEP)
     handle = site.visits.kept(_POSTED.dump(dict(inbound.parameters)), now + POSTED_SECONDS)
     kept = [Cookie(POSTED, handle, POSTED_SECONDS, "Lax")]
     return site.send(Redirect(f"{site.issuer}{PATH}"), site.language(request), kept)

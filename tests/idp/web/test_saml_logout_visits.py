@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from lxml import etree
+from sqlalchemy import func, select
 
 from connectors.formats.logout import PARTIAL_LOGOUT, LogoutResponse, logout_request_element, logout_response_element
 from connectors.profiles import SAML2INT
@@ -25,7 +26,9 @@ from connectors.wire.names import SUCCESS
 from idp.login.sessions import Sessions
 from idp.login.states import Decided
 from idp.ports import SessionRow
-from policies.errors import Misconfigured
+from idp.server.rate_limits import Rates
+from idp.store import tables
+from policies.errors import Misconfigured, TooManyRequests
 from tests.connectors.oidc.upstream import CLIENT, upstream
 from tests.idp.staging import Lines
 from tests.idp.web.hall_stage import (
@@ -304,6 +307,33 @@ def test_a_request_by_post_ends_what_it_names_though_no_cookie_of_a_session_come
     page = member.go("POST", f"{PATH}/confirm", fields=asking.fields)
     assert living(stage) == 0
     assert answered(member, page.found("//main//a/@href")[0]).statuses == ["Success"]
+
+
+def test_whoever_walks_too_often_parks_nothing_more(
+    member: Member, stage: HallStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed_out(member, stage.pool)
+    walked: list[str] = []
+
+    def full(_self: Rates, _client: str, step: str) -> None:
+        walked.append(step)
+        raise TooManyRequests("begin_address")
+
+    def parked() -> int:
+        with stage.application.store.engine.connect() as connection:
+            return connection.execute(select(func.count()).select_from(tables.parked)).scalar_one()
+
+    monkeypatch.setattr(Rates, "go_on", full)
+    element, before = logout_request_element(request(stage.hall, "x")), parked()
+    asked = base64.b64encode(sign_enveloped(element, stage.hall.signer, place=1, profile=SAML2INT)).decode()
+    answers = [
+        onward(member),
+        member.go("GET", f"{BACK}?state=x"),
+        comes_back(member, response(stage.pool, "x"), stage.pool.signer),
+        member.comes_back(PATH, GONE, {"SAMLRequest": asked}, FROM_THERE),
+    ]
+    assert [one.status for one in answers] == [429] * len(walked) == [429] * 4
+    assert parked() == before
 
 
 @pytest.mark.parametrize("fields", [{}, {"query": ""}, {"query": "x" * 70_000}, {"query": "Signature=x"}])
