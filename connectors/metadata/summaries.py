@@ -2,8 +2,7 @@
 
 ```
 {"registered": …, "digest": …}                                                      which copy it is of
-["https://idp.example/saml", {"en": "Example"}, ["words"], ["example.org"], "https://…/logo.png", false, ["https://…"],
- "example words example org idp example"]
+["https://idp.example/saml", {"en": "Example"}, false, ["https://…"], "example \n example org \n words \n idp example"]
 ```
 
 They are made once for each copy, beside its index, so that no request reads XML to find somebody. Whoever is asked is asked
@@ -31,8 +30,8 @@ _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 _TAG = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,3}")
 # Letters of Persian and of Indian scripts take their form by these two
 _JOINERS = {0x200C: None, 0x200D: None}
-# The longest title of a registration, words of one member, and the longest address of a logo
-_LONGEST, _MOST, _LONGEST_ADDRESS = 100, 64, 500
+# The longest title of a registration, and the most words of one member
+_LONGEST, _MOST = 100, 64
 
 
 class Summary(NamedTuple):
@@ -40,9 +39,6 @@ class Summary(NamedTuple):
 
     entity_id: str
     names: Mapping[str, str]
-    keywords: Sequence[str]
-    domains: Sequence[str]
-    logo: str  # an https address, "" for none
     hidden: bool  # it asks not to be shown in lists
     certified: Sequence[str]
     sought: str  # all that it is found by, folded, its names first: made here, so that no request folds thousands of them
@@ -105,7 +101,6 @@ def summary_of(root: Element, entity_id: str, categories: Collection[str]) -> Su
     hints = root.find(f"{extensions}/{_UI}DiscoHints")
     names = dict(_translated(shown, f"{_UI}DisplayName"))
     organization = root.find(md("Organization"))
-    logos = [text for text in _texts(shown, f"{_UI}Logo", _LONGEST_ADDRESS) if text.startswith("https://")]
     names = names or dict(_translated(organization, md("OrganizationDisplayName")))
     # In a list of keywords a plus stands for a space (MDUI 1.0 §2.1.4)
     words = [word.replace("+", " ") for text in _texts(shown, f"{_UI}Keywords", 1000) for word in text.split()][:_MOST]
@@ -113,9 +108,6 @@ def summary_of(root: Element, entity_id: str, categories: Collection[str]) -> Su
     return Summary(
         entity_id,
         names,
-        words,
-        domains,
-        logos[0] if logos else "",
         HIDDEN in categories,
         sorted(entity_attributes_of(root).get(CERTIFICATION, ())),
         # No word of one begins with the end of another

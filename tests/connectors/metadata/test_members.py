@@ -10,7 +10,7 @@ from connectors.metadata.federation_index import Index
 from connectors.metadata.federations import INDEX, SUMMARIES, Federations, opened, put_sealed
 from connectors.metadata.members import Providers, known_as, members_of
 from connectors.metadata.summaries import HIDDEN, Summary, host_of, summarised, summary_of, title_of
-from connectors.wire.folding import place_in
+from connectors.wire.folding import folded, place_in
 from policies.assurance import LevelOfAssurance
 from policies.federations import Federation, member_id
 from policies.parties import EntityId, IdentityProvider, ProviderId, Source, SubjectNamespace
@@ -142,18 +142,16 @@ def summary(ui: str) -> Summary:
     return summary_of(etree.fromstring(UI.format(ui=ui)), ONE, [HIDDEN])
 
 
-def test_a_summary_has_names_words_domains_and_a_logo_over_https() -> None:
+def test_a_summary_has_names_and_is_found_by_words_domains_and_its_host() -> None:
     name = '<mdui:DisplayName xml:lang="{}">{}</mdui:DisplayName>'
     found = summary(
         name.format("EN", " Uni \n of Town ")
         + name.format("fa", PERSIAN)
         + '<mdui:Keywords xml:lang="en">old+town campus</mdui:Keywords>'
-        + "<mdui:Logo>data:image/png;base64,AA==</mdui:Logo><mdui:Logo>http://uni.example/a.png</mdui:Logo>"
-        + "<mdui:Logo>https://uni.example/b.png</mdui:Logo>"
     )
     assert found.names == {"en": "Uni of Town", "fa": PERSIAN}
-    assert (found.keywords, found.domains) == (["old town", "campus"], ["uni.example"])
-    assert (found.logo, found.hidden) == ("https://uni.example/b.png", True)
+    assert found.sought.split(" \n ")[2:] == ["uni example", "old town", "campus", folded(host_of(ONE))]
+    assert found.hidden
 
 
 def test_a_name_that_turns_what_follows_or_shows_nothing_is_none() -> None:
