@@ -11,12 +11,12 @@ import secrets
 from collections.abc import Sequence
 
 from connectors.attacks.key_holders import KeyHolder
-from connectors.formats.eidas.metadata import ASSURANCE_CERTIFICATION, MDATTR, PROTOCOL_VERSION
+from connectors.formats.eidas.metadata import PROTOCOL_VERSION
 from connectors.formats.eidas.registry import EIDAS as EIDAS_NAMESPACE
 from connectors.formats.eidas.registry import NAME_ID_FORMATS, PROTOCOL_VERSIONS
 from connectors.formats.grammar import written
 from connectors.signatures.profile import DS
-from connectors.wire.names import ATTRNAME_URI, MD, PERSISTENT, POST, REDIRECT, SAML, SAMLP
+from connectors.wire.names import ATTRNAME_URI, CERTIFICATION, MD, MDATTR, PERSISTENT, POST, REDIRECT, SAML, SAMLP
 from policies.assurance import LevelOfAssurance
 
 NODE = "https://ee.selftest.example/eidas/metadata"
@@ -38,7 +38,7 @@ def node(
     versions: Sequence[str] = PROTOCOL_VERSIONS,
 ) -> str:
     """A sending node of Estonia, which publishes a level and versions of the protocol."""
-    said = {PROTOCOL_VERSION: versions, ASSURANCE_CERTIFICATION: (published.uri,)}
+    said = {PROTOCOL_VERSION: versions, CERTIFICATION: (published.uri,)}
     attributes = "".join(
         f'<saml:Attribute Name="{name}" NameFormat="{ATTRNAME_URI}">'
         + "".join(f"<saml:AttributeValue>{value}</saml:AttributeValue>" for value in values)

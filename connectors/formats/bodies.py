@@ -18,14 +18,13 @@ from dataclasses import dataclass
 from connectors.formats.grammar import written
 from connectors.signatures.elements import child, made
 from connectors.signatures.parse import Element
-from connectors.wire.names import MD, md
+from connectors.wire.names import MD, XML_LANG, md
 from policies.bodies import CIE, SPID, Aggregator, Body, Contact
 
 _NAMESPACES = {
     SPID: "https://spid.gov.it/saml-extensions",
     CIE: "https://www.cartaidentita.interno.gov.it/saml-extensions",
 }
-_XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _AGGREGATED, _AGGREGATOR = "Public", "PublicServicesFullAggregator"
 
 
@@ -88,7 +87,7 @@ def aggregate_element(name: str, document_id: str, valid_until: int, cached: int
 
 def _translated(parent: Element, name: str, texts: Mapping[str, str]) -> None:
     for language, text in texts.items():
-        child(parent, md(name), text).set(_XML_LANG, language)
+        child(parent, md(name), text).set(XML_LANG, language)
 
 
 def _contact(

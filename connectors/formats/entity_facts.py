@@ -9,13 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from connectors.signatures.parse import Element, attributes
-from connectors.wire.names import DISCOVERY, DISCOVERY_RESPONSE, SOAP, md, saml
+from connectors.wire.names import DISCOVERY, DISCOVERY_RESPONSE, MDATTR, SOAP, md, saml
 
 SHIBMD = "urn:mace:shibboleth:metadata:1.0"
-MDATTR = "urn:oasis:names:tc:SAML:metadata:attribute"
-ENTITY_CATEGORY = "http://macedir.org/entity-category"
 _INDEX = re.compile(r"[0-9]{1,5}")
-CERTIFICATION = "urn:oasis:names:tc:SAML:attribute:assurance-certification"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,16 +11,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from connectors.formats.entity_facts import CERTIFICATION, MDATTR
 from connectors.signatures.elements import child, made
 from connectors.signatures.parse import Element
-from connectors.wire.names import ATTRNAME_URI, MD, SAML, md, saml
+from connectors.wire.names import ATTRNAME_URI, CERTIFICATION, MD, MDATTR, MDUI, SAML, XML_LANG, md, saml
 
-MDUI = "urn:oasis:names:tc:SAML:metadata:ui"
 # The contact of an incident response team (REFEDS Security Contact Metadata Extension Schema 1.0)
 REMD = "http://refeds.org/metadata"
 SECURITY_CONTACT = f"{REMD}/contactType/security"
-_XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,4 +92,4 @@ def _claims(certified: Iterable[str]) -> Element:
 
 def in_english(parent: Element, tag: str, text: str) -> None:
     """A text that says its language."""
-    child(parent, tag, text).set(_XML_LANG, "en")
+    child(parent, tag, text).set(XML_LANG, "en")

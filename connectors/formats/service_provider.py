@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 
 from connectors.formats.eidas.request import RequestedAttribute
 from connectors.formats.entity_facts import (
-    CERTIFICATION,
-    ENTITY_CATEGORY,
     LogoutService,
     discovery_responses_of,
     entity_attributes_of,
@@ -22,7 +20,7 @@ from connectors.formats.metadata import (
 )
 from connectors.signatures.parse import Element, attributes
 from connectors.signatures.profile import DS
-from connectors.wire.names import ARTIFACT, PAOS, POST, md
+from connectors.wire.names import ARTIFACT, CERTIFICATION, ENTITY_CATEGORY, PAOS, POST, md
 
 SUBJECT_ID_REQUIREMENT = "urn:oasis:names:tc:SAML:profiles:subject-id:req"
 

@@ -23,13 +23,12 @@ from connectors.profiles import SAML2INT
 from connectors.signatures.aggregate import Place, verify_aggregate
 from connectors.signatures.parse import Element, attributes
 from connectors.signatures.pinned_keys import PinnedKey, key_of_certificate
-from connectors.wire.names import MD, SAMLP, md, saml
+from connectors.wire.names import ENTITY_CATEGORY, MD, MDATTR, SAMLP, md, saml
 from policies.errors import AssertionRejected
 from policies.federations import Federation, FederationFilter
 
 _RPI = "{urn:oasis:names:tc:SAML:metadata:rpi}RegistrationInfo"
-_ENTITY_ATTRIBUTES = "{urn:oasis:names:tc:SAML:metadata:attribute}EntityAttributes"
-_CATEGORY = "http://macedir.org/entity-category"
+_ENTITY_ATTRIBUTES = f"{{{MDATTR}}}EntityAttributes"
 _ROLES = {md("IDPSSODescriptor"): "idp", md("SPSSODescriptor"): "sp"}
 # In canonical form an attribute has double quotes and one spelling
 _IN_THE_OPEN = (b'ocation="http://', b'ocation="HTTP://')
@@ -223,7 +222,7 @@ def row_of(place: Place, octets: bytes, before: int) -> Row:
 
 def _categories(holder: Element) -> Iterator[str]:
     for attribute in holder:
-        if attribute.get("Name") == _CATEGORY:
+        if attribute.get("Name") == ENTITY_CATEGORY:
             yield from ((value.text or "").strip() for value in attribute.iterchildren(saml("AttributeValue")))
 
 

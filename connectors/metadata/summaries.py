@@ -2,7 +2,7 @@
 
 ```
 {"registered": …, "digest": …}                                                      which copy it is of
-["https://idp.example/saml", {"en": "Example"}, false, ["https://…"], "example \n example org \n words \n idp example"]
+["https://idp.example/saml", {"en": "Example"}, false, ["https://…"], "example … words … idp example"]
 ```
 
 They are made once for each copy, beside its index, so that no request reads XML to find somebody. Whoever is asked is asked
@@ -16,17 +16,16 @@ from hashlib import sha256
 from typing import BinaryIO, NamedTuple
 from urllib.parse import urlsplit
 
-from connectors.formats.entity_facts import CERTIFICATION, entity_attributes_of
+from connectors.formats.entity_facts import entity_attributes_of
 from connectors.metadata.federation_index import CopyHead, Index, Row
 from connectors.signatures.parse import Element, attributes, parse_canonical
 from connectors.wire.folding import folded
-from connectors.wire.names import md
+from connectors.wire.names import CERTIFICATION, MDUI, XML_LANG, md
 from policies.errors import AssertionRejected
 from policies.visible import is_visible
 
 HIDDEN = "http://refeds.org/category/hide-from-discovery"
-_UI = "{urn:oasis:names:tc:SAML:metadata:ui}"
-_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
+_UI = f"{{{MDUI}}}"
 _TAG = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,3}")
 # Letters of Persian and of Indian scripts take their form by these two
 _JOINERS = {0x200C: None, 0x200D: None}
@@ -118,7 +117,7 @@ def summary_of(root: Element, entity_id: str, categories: Collection[str]) -> Su
 def _translated(holder: Element | None, name: str) -> Iterator[tuple[str, str]]:
     """The texts by language, the last of two; in English where none is said."""
     for one in holder.iterchildren(name) if holder is not None else ():
-        tag, text = attributes(one).get(_LANGUAGE, "en").lower(), " ".join((one.text or "").split())
+        tag, text = attributes(one).get(XML_LANG, "en").lower(), " ".join((one.text or "").split())
         # A mark that turns the direction of what follows could make another's name of it
         if _TAG.fullmatch(tag) and text.translate(_JOINERS).isprintable() and is_visible(text):
             yield tag, text[:_LONGEST]

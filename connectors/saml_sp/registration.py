@@ -1,11 +1,10 @@
 """Whether an identity provider, as registered and as its pinned metadata says, can be asked at all."""
 
 from connectors.addresses import FetchError, judged_url
-from connectors.formats.entity_facts import CERTIFICATION
 from connectors.formats.metadata import IdentityProviderMetadata
 from connectors.mapping import ADDRESS_PARTS
 from connectors.metadata.pinned_provider import misconfigured
-from connectors.wire.names import POST, REDIRECT
+from connectors.wire.names import CERTIFICATION, POST, REDIRECT
 from policies.parties import IdentityProvider
 
 

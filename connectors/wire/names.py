@@ -3,6 +3,12 @@
 SAML = "urn:oasis:names:tc:SAML:2.0:assertion"
 SAMLP = "urn:oasis:names:tc:SAML:2.0:protocol"
 MD = "urn:oasis:names:tc:SAML:2.0:metadata"
+# Entity attributes of metadata, two of their names, and what it says for a page (mdui)
+MDATTR = "urn:oasis:names:tc:SAML:metadata:attribute"
+CERTIFICATION = "urn:oasis:names:tc:SAML:attribute:assurance-certification"
+ENTITY_CATEGORY = "http://macedir.org/entity-category"
+MDUI = "urn:oasis:names:tc:SAML:metadata:ui"
+XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 # SAML V2.0 Protocol Extension for Requesting Attributes per Request
 REQ_ATTR = "urn:oasis:names:tc:SAML:protocol:ext:req-attr"
 # eIDAS: the list of all nodes, eidas-metadata-servicelist-1.0

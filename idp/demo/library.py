@@ -17,7 +17,7 @@ from connectors.profiles import SAML2INT
 from connectors.saml_sp.connector import SamlConnector
 from connectors.signatures.elements import child
 from connectors.signatures.xmlsign import sign_enveloped
-from connectors.wire.names import ATTRNAME_URI, md
+from connectors.wire.names import ATTRNAME_URI, XML_LANG, md
 from idp.demo.citizens import CITY, NAMES
 from idp.demo.relying_party import WAITING, AnswerRefusedError
 from idp.keys.file import create_saml_key, load_saml_unwrapper, load_signer
@@ -77,7 +77,7 @@ class Library:
             encryption=self._opener.certificate,
         )
         wanted = child(root[0], md("AttributeConsumingService"), index="0", isDefault="true")
-        child(wanted, md("ServiceName"), TITLE).set("{http://www.w3.org/XML/1998/namespace}lang", "en")
+        child(wanted, md("ServiceName"), TITLE).set(XML_LANG, "en")
         for name in WANTED:
             child(wanted, md("RequestedAttribute"), Name=NAMES[name], NameFormat=ATTRNAME_URI)
         return sign_enveloped(root, self._signer, place=SIGNATURE_PLACE, profile=SAML2INT)

@@ -6,10 +6,11 @@ import pytest
 from lxml import etree
 
 from connectors.formats.metadata import read_identity_provider
-from connectors.formats.operator import MDUI, REMD, Operator
+from connectors.formats.operator import REMD, Operator
 from connectors.formats.service_provider import read_service_provider
 from connectors.saml_sp.own_metadata import service_provider_metadata
 from connectors.signatures.parse import Element
+from connectors.wire.names import MDUI
 from idp.keys.file import FileSigner
 from idp.protocols.saml.identity_provider import idp_metadata
 from tests.connectors import forge

@@ -32,7 +32,7 @@ from connectors.signatures.parse import Element, attributes, parse_canonical, pa
 from connectors.signatures.profile import DS
 from connectors.signatures.verification_result import Signed
 from connectors.signatures.x509_lists import is_authority
-from connectors.wire.names import ATTRNAME_URI, POST, REDIRECT, md, saml
+from connectors.wire.names import ATTRNAME_URI, CERTIFICATION, ENTITY_CATEGORY, MDATTR, POST, REDIRECT, md, saml
 from policies.deviations import (
     ATTRIBUTE_WITHOUT_NAME_FORMAT,
     NO_PROTOCOL_VERSION,
@@ -43,11 +43,8 @@ from policies.deviations import (
 
 Role = Literal["proxy", "connector"]
 
-MDATTR = "urn:oasis:names:tc:SAML:metadata:attribute"
 PROTOCOL_VERSION = "http://eidas.europa.eu/entity-attributes/protocol-version"
 APPLICATION_IDENTIFIER = "http://eidas.europa.eu/entity-attributes/application-identifier"
-ASSURANCE_CERTIFICATION = "urn:oasis:names:tc:SAML:attribute:assurance-certification"
-ENTITY_CATEGORY = "http://macedir.org/entity-category"
 WANTS_REQUESTER_ID = "http://eidas.europa.eu/entity-attributes/termsofaccess/requesterid"
 
 # A node has one key, two in rollover; it publishes some twenty attributes. A list of thousands is nobody's metadata.
@@ -187,12 +184,12 @@ def _entity_attributes(root: Element) -> Iterator[tuple[str, frozenset[str]]]:
         if name in seen:
             raise ValueError("an entity attribute stands twice in it.")
         seen.add(name)
-        if name in (PROTOCOL_VERSION, ASSURANCE_CERTIFICATION, ENTITY_CATEGORY):
+        if name in (PROTOCOL_VERSION, CERTIFICATION, ENTITY_CATEGORY):
             yield name, frozenset(_texts(attribute, saml("AttributeValue"), f"a value of {name}"))
 
 
 def _levels(entity: dict[str, frozenset[str]], tolerance: Tolerance) -> frozenset[str]:
-    said = entity.get(ASSURANCE_CERTIFICATION, frozenset())
+    said = entity.get(CERTIFICATION, frozenset())
     levels = frozenset(filter(is_level, said))
     if levels != said and not tolerance.takes(UNKNOWN_ASSURANCE):
         raise ValueError("its assurance-certification has a value that is no level of assurance.")

@@ -9,9 +9,6 @@ from dataclasses import dataclass, field
 
 from connectors.formats.eidas.metadata import (
     APPLICATION_IDENTIFIER,
-    ASSURANCE_CERTIFICATION,
-    ENTITY_CATEGORY,
-    MDATTR,
     PROTOCOL_VERSION,
     WANTS_REQUESTER_ID,
 )
@@ -22,7 +19,19 @@ from connectors.profiles import AES128_GCM, AES192_GCM, AES256_GCM, Profile
 from connectors.signatures.elements import add_key, child, made
 from connectors.signatures.parse import Element
 from connectors.signatures.profile import DS
-from connectors.wire.names import ATTRNAME_URI, MD, POST, REDIRECT, SAML, SAMLP, md, saml
+from connectors.wire.names import (
+    ATTRNAME_URI,
+    CERTIFICATION,
+    ENTITY_CATEGORY,
+    MD,
+    MDATTR,
+    POST,
+    REDIRECT,
+    SAML,
+    SAMLP,
+    md,
+    saml,
+)
 
 # Signature is the first child of an EntityDescriptor.
 SIGNATURE_PLACE = 0
@@ -77,7 +86,7 @@ def proxy_element(metadata: ProxyMetadata) -> Element:
     entity = [
         (PROTOCOL_VERSION, metadata.versions),
         (APPLICATION_IDENTIFIER, (metadata.application_identifier,)),
-        (ASSURANCE_CERTIFICATION, metadata.assurance),
+        (CERTIFICATION, metadata.assurance),
         (ENTITY_CATEGORY, (WANTS_REQUESTER_ID,) if metadata.wants_requester_id else ()),
     ]
     root = _root(metadata, entity)

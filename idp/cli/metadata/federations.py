@@ -12,6 +12,7 @@ from pathlib import Path
 
 from connectors.addresses import FetchError
 from connectors.fetch import Fetcher
+from connectors.formats.entity_facts import SHIBMD
 from connectors.formats.grammar import written
 from connectors.metadata.federation_index import Index
 from connectors.metadata.federation_source import come
@@ -37,7 +38,7 @@ from policies.parties import EntityId
 
 _EVERY = 8 * 1024 * 1024
 _MEGABYTE = 1024 * 1024
-_SCOPE = "{urn:mace:shibboleth:metadata:1.0}Scope"
+_SCOPE = f"{{{SHIBMD}}}Scope"
 
 
 def federations(desk: NodeDesk) -> TenantFederations:
