@@ -197,12 +197,10 @@ def _spelled(handle: bytes) -> str:
 def is_code(text: str) -> bool:
     """Whether a text is spelled as our codes are."""
     try:
-        return _spelled(base64.b32decode(text.replace("-", ""))) == text and len(text) == _LENGTH
+        handle = base64.b32decode(text.replace("-", ""))
     except ValueError:
         return False
-
-
-_LENGTH = len(_spelled(bytes(_OCTETS)))
+    return len(handle) == _OCTETS and _spelled(handle) == text
 
 
 def _handle(released: Released) -> bytes:
