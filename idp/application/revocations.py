@@ -48,6 +48,14 @@ def read_revocations(settings: Settings, keys: BrokerKeys) -> Revocations:
     return revocations
 
 
+def check_revocations(settings: Settings, keys: BrokerKeys) -> Revocations:
+    """The same. Raises `Misconfigured` where an existing database cannot tell: somebody would rest on a stolen key."""
+    found = read_revocations(settings, keys)
+    if found.unknown is not None and not found.none_yet:
+        raise Misconfigured((found.unknown,))
+    return found
+
+
 def _silent(settings: Settings, error: StoreUnavailable) -> Revocations:
     name, what = database_name(settings.database_url), f"it does not answer ({error.detail}).{advice(error.detail)}"
     if isinstance(error, ActLost):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from idp.application.revocations import read_revocations
+from idp.application.revocations import check_revocations
 from idp.cli.console import answer, end
 from idp.cli.metadata.desk import node_desk
 from idp.cli.options import AsJson, Folder
@@ -14,7 +14,6 @@ from idp.keys.kinds import SAML_LIFE
 from idp.protocols.saml.bodies import PublishedBodies
 from idp.sequencer.witness import would_count
 from idp.system.clock import system_clock
-from policies.errors import Misconfigured
 
 _BODY = "The id of a body in bodies/; default: one document of all."
 
@@ -39,9 +38,7 @@ def export(
         if not known or (body and body not in known):
             what = f"There is no body {body}." if body else "There are no bodies: write bodies/NAME.toml."
             end("not_found", what, as_json=as_json)
-        revocations = read_revocations(desk.settings, desk.keys)
-        if revocations.unknown is not None and not revocations.none_yet:
-            raise Misconfigured((revocations.unknown,))
+        check_revocations(desk.settings, desk.keys)
         published = PublishedBodies(desk.settings.issuer, desk.configuration, desk.keys.saml, desk.keys.saml_encryption)
         octets = published.one(body, now, SAML_LIFE) if body else b"".join(published.all(now, SAML_LIFE))
         witness = desk.settings.witness_path

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from connectors.addresses import FetchError
 from connectors.metadata.peers import PeerCopies, Peers
 from connectors.signatures.certificates import certificate_of
-from idp.application.revocations import read_revocations
+from idp.application.revocations import check_revocations
 from idp.cli.console import YES, answer, end, progress, say
 from idp.cli.metadata.bodies import export
 from idp.cli.metadata.desk import NodeDesk, held_copy, node_desk, reading_engine, recorded_copies
@@ -237,10 +237,8 @@ def own(
     Example: ciconia metadata own --config city --certificate nl.pem
     """
     with node_desk(config, as_json=as_json) as desk:
-        now, revocations = system_clock(), read_revocations(desk.settings, desk.keys)
         # A new node may show itself before its first start; of any other somebody would pin a key that may be stolen
-        if revocations.unknown is not None and not revocations.none_yet:
-            raise Misconfigured((revocations.unknown,))
+        now, revocations = system_clock(), check_revocations(desk.settings, desk.keys)
         if desk.settings.country == NO_COUNTRY:
             # Others would approve it, and again when it says which country it is
             raise _of_settings(desk.settings, "country", f"{NO_COUNTRY} is no country.", 'write yours, such as "EE".')

@@ -15,7 +15,7 @@ from connectors.formats.metadata import entity_id_of, entity_of
 from connectors.metadata.federation_source import come
 from connectors.metadata.federations import FederationCopy, put
 from connectors.metadata.uptake import signing, uptake
-from idp.application.revocations import read_revocations
+from idp.application.revocations import check_revocations
 from idp.application.saml_services import metadata_for_all, metadata_for_providers
 from idp.cli.console import NO, YES, answer, doing
 from idp.cli.metadata.desk import NodeDesk, node_desk
@@ -23,7 +23,7 @@ from idp.cli.options import AsJson, Folder
 from idp.protocols.saml.federation_sources import seal_of
 from idp.system.addresses import entity_id, idp_entity_id
 from idp.system.clock import system_clock
-from policies.errors import AssertionRejected, Misconfigured
+from policies.errors import AssertionRejected
 from policies.federations import MDQ, Federation, FederationFilter
 from policies.parties import EntityId
 
@@ -61,9 +61,7 @@ def propagation(config: Folder, *, as_json: AsJson = False) -> None:
     Example: ciconia metadata propagation --config city
     """
     with node_desk(config, as_json=as_json) as desk:
-        revocations = read_revocations(desk.settings, desk.keys)
-        if revocations.unknown is not None and not revocations.none_yet:
-            raise Misconfigured((revocations.unknown,))
+        check_revocations(desk.settings, desk.keys)
         now = system_clock()
         ours = _ours(desk, now)
         known = desk.configuration.federations.values()
