@@ -13,9 +13,8 @@ from policies.errors import NotFound
 PATH = "/saml/bodies"
 DESCRIBED = described_text(SAML, 404, 429, 503)
 DESCRIBED["responses"] |= UNCHANGED
-ONE = described_text(SAML, 404, 429, 503)
-ONE["responses"] |= UNCHANGED
-ONE["openapi_extra"] = {"parameters": [{"name": "place", "in": "path", "required": True, "schema": {"type": "string"}}]}
+_PLACE = {"name": "place", "in": "path", "required": True, "schema": {"type": "string"}}
+ONE = {**DESCRIBED, "openapi_extra": {"parameters": [_PLACE]}}
 
 
 def add_bodies(routes: APIRouter, site: CitySite) -> None:

@@ -8,7 +8,7 @@ GET       /saml/discovered               the other way: a login of ours, back fr
 Of the first three there is no login yet. Each has the service's whole request in its query, and judges it anew.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from urllib.parse import quote, urlencode
 
@@ -149,10 +149,10 @@ def _remembered(site: CitySite, request: Request, found: Discovery) -> IdentityP
 
 
 def _back(
-    site: CitySite, request: Request, found: Discovery, provider: IdentityProvider | None, kept: list[Cookie] | None = None
+    site: CitySite, request: Request, found: Discovery, provider: IdentityProvider | None, kept: Sequence[Cookie] = ()
 ) -> Response:
     url = found.answer(idp_entity_id(site.issuer), provider)
-    return site.send(Redirect(url), site.language(request), kept or [])
+    return site.send(Redirect(url), site.language(request), kept)
 
 
 def _address(path: str, parameters: Mapping[str, str]) -> str:
