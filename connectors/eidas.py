@@ -39,7 +39,7 @@ from connectors.signatures.signer import DecryptionKey, DecryptionKeys, Signers,
 from connectors.signatures.verification_result import UnsignedMessage
 from connectors.signatures.xmldsig import verify
 from connectors.signatures.xmlenc import open_assertion
-from connectors.signed_messages import foreseen, signed_request
+from connectors.signed_messages import foreseen, signed_for_browser
 from connectors.wire import names
 from policies.authentication import Assertion, Offered, Requester
 from policies.catalogue import Catalogue
@@ -138,7 +138,7 @@ class EidasConnector:
             name_id_format=name_format,
         )
         element, signer = request_element(request), self._signer.at(now)
-        sent = signed_request(element, request.destination, binding, ask.relay_state, signer=signer, profile=EIDAS)
+        sent = signed_for_browser(element, request.destination, binding, ask.relay_state, signer=signer, profile=EIDAS)
         return sent, expectation
 
     def receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Assertion:

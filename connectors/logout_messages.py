@@ -1,12 +1,9 @@
 """Our own words of single logout, signed (SAML Core 2.0 §3.7): by Redirect beside the message, by POST and SOAP in it."""
 
-import base64
 import secrets
 from dataclasses import dataclass
 
-from lxml import etree
-
-from connectors.connector import Outbound, Post
+from connectors.connector import Outbound
 from connectors.formats.artifact import in_envelope
 from connectors.formats.logout import (
     LogoutRequest,
@@ -17,14 +14,11 @@ from connectors.formats.logout import (
 from connectors.formats.saml_message import NameIdentifier
 from connectors.profiles import SAML2INT
 from connectors.signatures.parse import Element
-from connectors.signatures.redirect import signed_query
 from connectors.signatures.signer import Signer
 from connectors.signatures.xmlsign import sign_enveloped
-from connectors.signed_messages import signed_request
+from connectors.signed_messages import REQUEST_SIGNATURE_PLACE, signed_for_browser
 from connectors.wire.names import SUCCESS
 
-# Issuer, Signature, ...
-_PLACE = 1
 _ID_BYTES = 20
 # A request is used when it is made
 REQUEST_SECONDS = 120
@@ -51,9 +45,8 @@ def request_over_soap(request: LogoutRequest, signer: Signer) -> bytes:
 
 def request_by_browser(request: LogoutRequest, binding: str, signer: Signer) -> Outbound:
     """The form that brings a request of ours to its Destination, or the address that leads there."""
-    return signed_request(
-        logout_request_element(request), request.destination, binding, "", signer=signer, profile=SAML2INT
-    )
+    element = logout_request_element(request)
+    return signed_for_browser(element, request.destination, binding, "", signer=signer, profile=SAML2INT)
 
 
 def response_over_soap(issuer: str, in_response_to: str, said: LogoutStatus, signer: Signer, now: int) -> bytes:
@@ -61,22 +54,19 @@ def response_over_soap(issuer: str, in_response_to: str, said: LogoutStatus, sig
     return _enveloped(_response(issuer, "", in_response_to, said, now), signer)
 
 
-def response_by_redirect(
-    issuer: str, url: str, in_response_to: str, said: LogoutStatus, relay_state: str, signer: Signer, now: int
-) -> str:
-    """The address that leads the browser to `url` with our LogoutResponse."""
-    octets = etree.tostring(_response(issuer, url, in_response_to, said, now), encoding="unicode").encode()
-    query = signed_query("SAMLResponse", octets, relay_state, signer, SAML2INT)
-    return f"{url}{'&' if '?' in url else '?'}{query}"
-
-
-def response_by_post(
-    issuer: str, url: str, in_response_to: str, said: LogoutStatus, relay_state: str, signer: Signer, now: int
-) -> Post:
-    """The form that brings our LogoutResponse to `url`."""
-    octets = sign_enveloped(_response(issuer, url, in_response_to, said, now), signer, place=_PLACE, profile=SAML2INT)
-    fields = (("SAMLResponse", base64.b64encode(octets).decode()), *((("RelayState", relay_state),) if relay_state else ()))
-    return Post(url, fields)
+def response_by_browser(
+    issuer: str,
+    url: str,
+    binding: str,
+    in_response_to: str,
+    said: LogoutStatus,
+    relay_state: str,
+    signer: Signer,
+    now: int,
+) -> Outbound:
+    """The form that brings our LogoutResponse to `url`, or the address that leads there."""
+    element = _response(issuer, url, in_response_to, said, now)
+    return signed_for_browser(element, url, binding, relay_state, signer=signer, profile=SAML2INT, parameter="SAMLResponse")
 
 
 def _response(issuer: str, url: str, in_response_to: str, said: LogoutStatus, now: int) -> Element:
@@ -87,4 +77,4 @@ def _response(issuer: str, url: str, in_response_to: str, said: LogoutStatus, no
 
 
 def _enveloped(element: Element, signer: Signer) -> bytes:
-    return in_envelope(sign_enveloped(element, signer, place=_PLACE, profile=SAML2INT))
+    return in_envelope(sign_enveloped(element, signer, place=REQUEST_SIGNATURE_PLACE, profile=SAML2INT))

@@ -28,22 +28,29 @@ from policies.errors import AssertionRejected, BrokerError, SignatureInvalid
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# The children of an AuthnRequest stand in this order: Issuer, Signature, ...
+# The children of a question, and of each message of logout, stand in this order: Issuer, Signature, ...
 REQUEST_SIGNATURE_PLACE = 1
 
 
-def signed_request(
-    request: Element, url: str, binding: str, relay_state: str, *, signer: Signer, profile: Profile
+def signed_for_browser(
+    message: Element,
+    url: str,
+    binding: str,
+    relay_state: str,
+    *,
+    signer: Signer,
+    profile: Profile,
+    parameter: str = "SAMLRequest",
 ) -> Outbound:
-    """Sign an AuthnRequest and address it to `url`, by the binding of this URI: POST, else Redirect."""
+    """Sign a message and address it to `url`, by the binding of this URI: POST, else Redirect."""
     if binding == POST:
-        signed = sign_enveloped(request, signer, place=REQUEST_SIGNATURE_PLACE, profile=profile)
-        fields = [("SAMLRequest", base64.b64encode(signed).decode())]
+        signed = sign_enveloped(message, signer, place=REQUEST_SIGNATURE_PLACE, profile=profile)
+        fields = [(parameter, base64.b64encode(signed).decode())]
         if relay_state:
             fields.append(("RelayState", relay_state))
         return Post(url=url, fields=tuple(fields))
-    octets = etree.tostring(request, encoding="unicode").encode()
-    query = signed_query("SAMLRequest", octets, relay_state, signer, profile)
+    octets = etree.tostring(message, encoding="unicode").encode()
+    query = signed_query(parameter, octets, relay_state, signer, profile)
     return Redirect(url=f"{url}{'&' if '?' in url else '?'}{query}")
 
 

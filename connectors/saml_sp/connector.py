@@ -36,7 +36,7 @@ from connectors.signatures.signer import DecryptionKey, DecryptionKeys, Signers,
 from connectors.signatures.verification_result import Signed, SignedMessage, UnsignedMessage
 from connectors.signatures.xmldsig import Shape, verify
 from connectors.signatures.xmlenc import open_assertion
-from connectors.signed_messages import foreseen, signed_request
+from connectors.signed_messages import foreseen, signed_for_browser
 from connectors.wire.names import ARTIFACT, POST, REDIRECT, saml, samlp
 from policies.assurance import LevelOfAssurance
 from policies.authentication import Assertion, Offered, Scoping, SourceSession
@@ -148,7 +148,7 @@ class SamlConnector:
             question = replace(question, issuer=ask.speaks_as, attribute_service=ask.attribute_service)
         signer, binding = self._signer.at(now), POST if self._provider.binding == "post" else REDIRECT
         element = authn_request_element(replace(question, request_id=request_id, issue_instant=now, scoping=scoping))
-        sent = signed_request(element, self._sso_url, binding, ask.relay_state, signer=signer, profile=SAML2INT)
+        sent = signed_for_browser(element, self._sso_url, binding, ask.relay_state, signer=signer, profile=SAML2INT)
         return sent, expectation
 
     def receive(self, inbound: Inbound, expectation: Expectation, now: int) -> Assertion:

@@ -15,7 +15,7 @@ from connectors.profiles import SAML2INT
 from connectors.signatures.parse import Element
 from connectors.signatures.signer import Signer
 from connectors.signatures.xmlsign import sign_enveloped
-from connectors.signed_messages import signed_request
+from connectors.signed_messages import signed_for_browser
 from connectors.wire.names import REDIRECT, saml
 from idp.demo.browser import REDIRECTS, Browser, Page
 from idp.demo.loopback import client, send
@@ -67,7 +67,7 @@ def without_signatures(root: Element) -> None:
 def by_redirect(root: Element, url: str, relay_state: str, signer: Signer | None) -> str:
     """The address that brings a request to `url`: signed, or by nobody."""
     if signer is not None:
-        sent = signed_request(root, url, REDIRECT, relay_state, signer=signer, profile=SAML2INT)
+        sent = signed_for_browser(root, url, REDIRECT, relay_state, signer=signer, profile=SAML2INT)
         assert isinstance(sent, Redirect)
         return sent.url
     packed = zlib.compressobj(wbits=-zlib.MAX_WBITS)

@@ -8,12 +8,12 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from connectors.connector import Inbound, Outbound, Redirect
+from connectors.connector import Inbound, Outbound
 from connectors.formats.eidas.registry import REQUESTER
 from connectors.formats.entity_facts import LogoutService
 from connectors.formats.logout import PARTIAL_LOGOUT, LogoutRequest
 from connectors.logout_checks import ExpectedLogout, receive_logout_request
-from connectors.logout_messages import LogoutStatus, response_by_post, response_by_redirect, response_over_soap
+from connectors.logout_messages import LogoutStatus, response_by_browser, response_over_soap
 from connectors.node_request import unverified_issuer
 from connectors.profiles import SAML2INT
 from connectors.saml_idp.statuses import UNKNOWN_PRINCIPAL, ServiceRequestRefused, refused
@@ -115,10 +115,9 @@ class ServiceLogouts:
         service = self._services.of(owed.peer)
         takes: Mapping[str, LogoutService] = service.pinned.facts.logout if service is not None else {}
         answered = owed.request_id, _status(owed.known, outcomes), owed.relay_state, self._signer.at(now), now
-        if (at := takes.get(REDIRECT)) is not None:
-            return Redirect(response_by_redirect(self._entity_id, at.answers, *answered))
-        if (at := takes.get(POST)) is not None:
-            return response_by_post(self._entity_id, at.answers, *answered)
+        for binding in (REDIRECT, POST):
+            if (at := takes.get(binding)) is not None:
+                return response_by_browser(self._entity_id, at.answers, binding, *answered)
         return None
 
     def over_soap(self, asked: AskedLogout, now: int) -> bytes:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from connectors.addresses import FetchError, judged_url
-from connectors.connector import Connector, Inbound, Redirect
-from connectors.logout_messages import response_by_redirect, response_over_soap
+from connectors.connector import Connector, Inbound, Outbound
+from connectors.logout_messages import response_by_browser, response_over_soap
 from connectors.metadata.members import known_as
 from connectors.node_request import unverified_issuer
 from connectors.saml_idp.statuses import ServiceRequestRefused, refused
@@ -71,7 +71,7 @@ class UpstreamLogouts:
         owed = Owed(provider.provider_id, request.request_id, heard.relay_state, to=_answers_at(heard))
         return told, replace(owed, speaks_as=self._bodies.get(place, ""))
 
-    def way_back(self, owed: Owed, outcomes: Iterable[Outcome], now: int) -> Redirect | None:
+    def way_back(self, owed: Owed, outcomes: Iterable[Outcome], now: int) -> Outbound | None:
         """The browser's way back, with our answer; None where the provider takes it by another way.
 
         Nothing of the session is here any more, whether there was something or not.
@@ -79,7 +79,7 @@ class UpstreamLogouts:
         if not owed.to:
             return None
         answered = owed.request_id, status_of(outcomes), owed.relay_state, self._signer.at(now), now
-        return Redirect(response_by_redirect(owed.speaks_as or self._entity_id, owed.to, *answered))
+        return response_by_browser(owed.speaks_as or self._entity_id, owed.to, REDIRECT, *answered)
 
     def over_soap(self, inbound: Inbound, now: int) -> bytes:
         """Do what a provider's server asks for. The envelope of our answer, b"" where nobody waits for one."""

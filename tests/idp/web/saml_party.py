@@ -18,7 +18,7 @@ from connectors.profiles import SAML2INT
 from connectors.signatures.algorithms import ALGORITHMS, RSA_SHA256
 from connectors.signatures.parse import Element
 from connectors.signatures.xmlsign import sign_enveloped
-from connectors.signed_messages import signed_request
+from connectors.signed_messages import signed_for_browser
 from connectors.wire.names import ARTIFACT, DISCOVERY, REDIRECT
 from idp.keys.file import create_saml_key, load_signer
 from tests.idp.web.visitor import Answer, Visitor
@@ -145,7 +145,7 @@ class SamlParty:
 
     def sent(self, root: Element, binding: str = REDIRECT, relay_state: str = "to the shelf") -> Outbound:
         url = f"{self.issuer}/saml/sso"
-        return signed_request(root, url, binding, relay_state, signer=self.signer, profile=SAML2INT)
+        return signed_for_browser(root, url, binding, relay_state, signer=self.signer, profile=SAML2INT)
 
     def simply(self, root: Element, relay_state: str = "to the shelf") -> Post:
         """By POST-SimpleSign."""
