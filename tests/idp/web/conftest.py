@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.connectors import forge
 from tests.idp.staging import Clock, fresh, logs, opened
 from tests.idp.web.finland import DAY, CrossingStage, Traveller
+from tests.idp.web.shared_stage import Member, SharedStage
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import Visitor
 
@@ -27,6 +29,19 @@ def stage(running: Stage) -> Iterator[Stage]:
 def visitor(stage: Stage) -> Iterator[Visitor]:
     with Visitor(stage) as made:
         yield made
+
+
+@pytest.fixture
+def member(stage: SharedStage) -> Iterator[Member]:
+    """For a module whose `stage` is one of shared sign-ins."""
+    with Member(stage) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def idp() -> forge.SigningParty:
+    """An identity provider whose answers tests write themselves."""
+    return forge.rsa_party()
 
 
 @pytest.fixture(scope="session")

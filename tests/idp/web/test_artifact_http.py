@@ -40,11 +40,6 @@ en = "Provider by artifact"
 """
 
 
-@pytest.fixture(scope="module")
-def idp() -> forge.SigningParty:
-    return forge.rsa_party()
-
-
 @pytest.fixture
 def resolver(stage: Stage) -> Iterator[Resolver]:
     """It verifies our signature with the certificate of our SAML key."""

@@ -65,11 +65,6 @@ MD = "{urn:oasis:names:tc:SAML:2.0:metadata}"
 SAML = "application/samlmetadata+xml"
 
 
-@pytest.fixture(scope="module")
-def idp() -> forge.SigningParty:
-    return forge.rsa_party()
-
-
 def broker(stage: Stage, idp: forge.SigningParty, folder: Path, parking: str = "rome") -> AbstractContextManager[int]:
     first = 'client_id = "%s"'
     edits = {

@@ -30,11 +30,6 @@ parking = "https://parking.city.example/login"
 """
 
 
-@pytest.fixture(scope="module")
-def idp() -> forge.SigningParty:
-    return forge.rsa_party()
-
-
 @pytest.fixture
 def citizen(visitor: Visitor, stage: Stage, idp: forge.SigningParty, tmp_path: Path) -> Iterator[Visitor]:
     added = {"providers/uni.toml": REGISTRATION, "metadata/uni.xml": forge.metadata(idp).decode()}

@@ -98,12 +98,6 @@ def stage(running: SharedStage) -> Iterator[SharedStage]:
 
 
 @pytest.fixture
-def member(stage: SharedStage) -> Iterator[Member]:
-    with Member(stage) as made:
-        yield made
-
-
-@pytest.fixture
 def switch(stage: SharedStage) -> Iterator[Switch]:
     """At the end nothing is off."""
     yield switch_of(stage.application, stage.clock)

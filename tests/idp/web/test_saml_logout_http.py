@@ -53,12 +53,6 @@ def stage(running: HallStage) -> Iterator[HallStage]:
     yield from unheard(running)
 
 
-@pytest.fixture
-def member(stage: HallStage) -> Iterator[Member]:
-    with Member(stage) as made:
-        yield made
-
-
 @pytest.mark.spec("saml.md §5")
 def test_a_service_of_saml_signs_out_and_those_of_openid_connect_hear_of_it(member: Member, stage: HallStage) -> None:
     member.signs_in_for("desk")

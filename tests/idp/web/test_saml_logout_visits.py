@@ -64,12 +64,6 @@ def stage(running: HallStage) -> Iterator[HallStage]:
     yield from unheard(running)
 
 
-@pytest.fixture
-def member(stage: HallStage) -> Iterator[Member]:
-    with Member(stage) as made:
-        yield made
-
-
 def signed_out(member: Member, *parties: SamlParty) -> tuple[str, ...]:
     """Signed in at the desk and at services of SAML, and then out by the desk. Their names of the session."""
     desk = member.id_token("desk", member.signs_in_for("desk"))

@@ -34,12 +34,6 @@ def stage(running: SharedStage) -> Iterator[SharedStage]:
     yield from emptied(running)
 
 
-@pytest.fixture
-def member(stage: SharedStage) -> Iterator[Member]:
-    with Member(stage) as made:
-        yield made
-
-
 @pytest.mark.spec("OpenID Connect Core §3.1.2.1")
 def test_a_second_service_asks_its_question_at_once_and_gets_its_own_names(member: Member, stage: SharedStage) -> None:
     first = member.claims("desk", member.signs_in_for("desk"))
