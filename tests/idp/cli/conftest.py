@@ -9,6 +9,7 @@ import pytest
 from idp.cli.init import init
 from idp.config.settings import load_settings
 from idp.store.migrate import migrate
+from tests.connectors import forge
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +32,9 @@ def with_purpose(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def city(made: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made, tmp_path / "city"))
+
+
+@pytest.fixture(scope="session")
+def idp() -> forge.SigningParty:
+    """An identity provider whose answers tests write themselves."""
+    return forge.rsa_party()

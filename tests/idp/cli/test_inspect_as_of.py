@@ -20,11 +20,6 @@ from tests.idp.cli.inspecting import inspect, only, saml, written
 LATE, NEXT_YEAR = 840, 366 * 86400
 
 
-@pytest.fixture(scope="module")
-def idp() -> forge.SigningParty:
-    return forge.rsa_party()
-
-
 def judged_at(monkeypatch: pytest.MonkeyPatch, now: int) -> None:
     monkeypatch.setattr("idp.cli.inspect.system_clock", lambda: now)
 

@@ -116,11 +116,6 @@ def node() -> SendingNode:
     return SendingNode()
 
 
-@pytest.fixture(scope="module")
-def idp() -> forge.SigningParty:
-    return forge.rsa_party()
-
-
 Make = Callable[..., Path]
 
 

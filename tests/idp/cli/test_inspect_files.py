@@ -10,11 +10,6 @@ from tests.connectors.forge import Reply
 from tests.idp.cli.inspecting import answers, inspect, saml, written
 
 
-@pytest.fixture(scope="module")
-def idp() -> forge.SigningParty:
-    return forge.rsa_party()
-
-
 @pytest.fixture
 def good(tmp_path: Path, idp: forge.SigningParty) -> str:
     (path,) = written(tmp_path, [forge.post(forge.signed_reply(Reply(), idp))])

@@ -19,11 +19,6 @@ from tests.idp.cli.inspecting import answers, inspect, of_a_node, only, private_
 VALUES = ("Pikk", "subject-0001", "1887", "unapuu", "Maasikas", "0001-äö")
 
 
-@pytest.fixture(scope="module")
-def idp() -> forge.SigningParty:
-    return forge.rsa_party()
-
-
 def test_what_nobody_says_by_hand_passes_and_is_listed(tmp_path: Path) -> None:
     """Which NameID was asked for, and which country is ours."""
     node = SendingNode()
