@@ -159,7 +159,7 @@ ONLY_TEST, ALSO_TEST = "only", "also"
 
 @dataclass(frozen=True, slots=True)
 class IdentityProvider:
-    """The voucher for a country's citizens: an identity provider whose metadata is pinned, or the country's node.
+    """The voucher for a country's citizens: an identity provider, by pinned or a federation's metadata, or the node.
 
     `entity_id` of an OpenID provider is its issuer.
     """
