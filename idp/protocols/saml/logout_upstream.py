@@ -71,13 +71,11 @@ class UpstreamLogouts:
         owed = Owed(provider.provider_id, request.request_id, heard.relay_state, to=_answers_at(heard))
         return told, replace(owed, speaks_as=self._bodies.get(place, ""))
 
-    def way_back(self, owed: Owed, outcomes: Iterable[Outcome], now: int) -> Outbound | None:
-        """The browser's way back, with our answer; None where the provider takes it by another way.
+    def way_back(self, owed: Owed, outcomes: Iterable[Outcome], now: int) -> Outbound:
+        """The browser's way back, with our answer to an address (`Owed.to`).
 
         Nothing of the session is here any more, whether there was something or not.
         """
-        if not owed.to:
-            return None
         answered = owed.request_id, status_of(outcomes), owed.relay_state, self._signer.at(now), now
         return response_by_browser(owed.speaks_as or self._entity_id, owed.to, REDIRECT, *answered)
 

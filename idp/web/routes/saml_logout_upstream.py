@@ -48,7 +48,8 @@ def _said(site: CitySite, request: Request, inbound: Inbound) -> Response:
         return question(site, request, ())
     with counted(site, request):
         told, owed = site.upstream_logouts.end(inbound, site.clock(), request.path_params.get("place", ""))
-    asker = Asker(owed.peer if owed is not None else "", owed=owed)
+    # By no address that a browser takes an answer to, the sender has nobody back. A service may have its provider's id
+    asker = Asker(owed.peer, owed=owed) if owed is not None and owed.to else Asker()
     return ended_page(site, request, told, asker, site.language(request), straight=True)
 
 

@@ -417,6 +417,20 @@ def test_a_session_of_one_public_body_serves_no_other_and_its_end_is_answered_in
         assert heard.text("saml:Issuer") == f"{stage.issuer}/saml/bodies/rome"
 
 
+def test_the_answer_to_a_provider_that_takes_none_by_redirect_goes_to_no_service_of_the_same_id(
+    member: Member, stage: HallStage, names: list[str], tmp_path: Path
+) -> None:
+    edits = {
+        "metadata/demo-ee.xml": (f'HTTP-Redirect" Location="{GONE}/asks"', f'HTTP-POST" Location="{GONE}/asks"'),
+        "parties/pool.toml": ('client_id = "pool"', 'client_id = "demo-ee"'),
+    }
+    with stage.other_broker(tmp_path / "b", edits) as member.port:
+        member.signs_in_for("desk")
+        answer, _ = said(member, names[0])
+        assert (answer.status, living(stage)) == (200, 0)
+        assert GONE not in answer.text
+
+
 @pytest.mark.spec("security.md §2.4 SLO forgery")
 @pytest.mark.parametrize("way", ["redirect", "post", "soap"])
 def test_nobody_but_the_identity_provider_ends_what_rests_on_it(
