@@ -57,8 +57,9 @@ def caught(base: Base, control: str, kind: str, what: str, *, shim: bool = False
     report = Report()
     made = library(base.folder) if shim else None
     with Rounds(base, chance(), report, library=made, control=control) as running:
-        running.fresh()
         for number in range(CONTROL_ROUNDS):
+            # What an earlier round left behind may stop a control from doing wrong again
+            running.fresh()
             running.round(number, kind)
             if any(what in fault for fault in report.faults):
                 return True
