@@ -250,6 +250,7 @@ def test_fastapi_stays_in_the_room_of_the_web() -> None:
     allowed = (
         "idp.web",
         "idp.application.app",
+        "idp.application.web_application",
         "idp.application.tenants",
         "idp.application.hosts",
         "idp.server.http",

@@ -6,23 +6,20 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from fastapi import FastAPI, Request
-from fastapi.responses import Response
-from fastapi.routing import APIRoute
-from fastapi.telemetry import TelemetryConfig
-from starlette.exceptions import HTTPException
-from starlette.routing import BaseRoute
+from fastapi import FastAPI
 
 from connectors.fetch import Fetcher
 from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.metadata.judgement import DAY
 from connectors.metadata.peers import Peers
 from connectors.profiles import EIDAS
-from idp.application.composition import SiteParts, compose, connectors_of
+from idp.application.composition import SiteParts, compose
+from idp.application.connector_table import connectors_of
 from idp.application.federations import federations_of
 from idp.application.load import LoadedFolder, load_whole
 from idp.application.planning import assert_composable
 from idp.application.registered import RegisteredClients
+from idp.application.web_application import routes_of, web_application
 from idp.changes.assents import Assents
 from idp.changes.history import History
 from idp.changes.in_force import Follower, InForce, Memory, Served, settle
@@ -54,44 +51,11 @@ from idp.store.switches.switchboard import Switchboard
 from idp.store.switches.switches import Switches
 from idp.system.clock import system_clock
 from idp.web.city_site import CitySite
-from idp.web.early_pages import EarlyPages
-from idp.web.edge import Edge
-from idp.web.origins import Origins
-from idp.web.overload import Overload, Queue
-from idp.web.page_route import ByPath
-from idp.web.routes import (
-    artifact,
-    backchannel,
-    device,
-    discovery,
-    ecp,
-    landing,
-    login,
-    logout,
-    logout_way,
-    metadata_query,
-    oidc,
-    push,
-    receipt,
-    registration,
-    saml_logout,
-    saml_logout_upstream,
-    token_life,
-)
-from idp.web.routes import public as records
+from idp.web.overload import Queue
 from idp.web.site import Site
-from policies.errors import BrokerError, Misconfigured, NotFound, RequestRefused
+from policies.errors import Misconfigured
 from policies.load import Configuration
 from policies.parties import EntityId, Peer
-
-# The framework must tell no collector about a request: addresses hold codes, and exceptions quote values
-UNTOLD: TelemetryConfig = {
-    "tracing": False,
-    "metrics": False,
-    "logs": False,
-    "operation_spans": False,
-    "auto_configure": False,
-}
 
 
 class Application:
@@ -224,7 +188,7 @@ class Application:
                 self.federations, self.federation_watch = federations, federations.watch(self.settings, self._clock)
             self.watched = self.watched.among(found.configuration)
             site, looks = self._composed(found), self._looks(found.configuration)
-            routes = self._routes(site)
+            routes = routes_of(site, lambda: self.vitals.fit)
         except BaseException:
             self._known, self.peers, self.watch, self.watched, self.federations, self.federation_watch = former
             raise
@@ -309,43 +273,9 @@ class Application:
             queue=self.queue.standing,
         )
 
-    def _routes(self, site: Site) -> list[BaseRoute]:
-        routes: list[BaseRoute] = [*login.routes(site)]
-        if isinstance(site, CitySite):
-            routes += [*landing.routes(site), *discovery.routes(site), *logout_way.routes(site), *ecp.routes(site)]
-            # An included router is matched twice
-            routes += [*oidc.router(site).routes, *push.router(site).routes, *token_life.router(site).routes]
-            routes += [*device.routes(site), *receipt.routes(site), *logout.routes(site), *backchannel.router(site).routes]
-            routes += [*artifact.router(site).routes, *saml_logout.routes(site), *saml_logout_upstream.routes(site)]
-        if isinstance(site, CitySite) and site.registrations is not None:
-            routes += registration.router(site, site.registrations).routes
-        routes += [*records.router(site, lambda: self.vitals.fit).routes, *metadata_query.router(site).routes]
-        for route in routes:
-            if isinstance(route, APIRoute):
-                # OpenAPI describes the endpoints for programs, not the pages for citizens
-                route.include_in_schema = bool(route.responses)
-        return [ByPath(routes), *routes]
-
     def _web(self) -> FastAPI:
-        """Build the web application: the routes, the handler of errors and the middleware."""
-        # `redirect_slashes` would send a query or a form on to another address
-        app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, telemetry=UNTOLD)
-        app.router.routes = [*app.router.routes, *self._routes(self.site)]
-
-        async def refused(request: Request, error: Exception) -> Response:
-            return _refused(self.site, request, error)
-
-        app.add_exception_handler(BrokerError, refused)
-        app.add_exception_handler(HTTPException, refused)
-        settings, watched = self.settings, self.watched
-        pages = EarlyPages(settings.tenant, self._pages, settings.documentation_url)
-        # The middleware that is added last runs first
-        app.add_middleware(Overload, queue=self.queue, rates=watched.rates, pages=pages, told=watched.turned_away)
-        if isinstance(self.site, CitySite):
-            app.add_middleware(Origins, registered=lambda: self.city.openid.origins)
-        defects = watched.unforeseen
-        app.add_middleware(Edge, tenant=settings.tenant, issuer=settings.issuer, page=pages.defect, count=defects)
-        return app
+        served, fit = lambda: self.site, lambda: self.vitals.fit
+        return web_application(served, self.settings, self.watched, self._pages, self.queue, fit)
 
     def _sealing_keys(self, clock: Callable[[], int]) -> HourlyKeys:
         rows = StoredSealingKeys(engine=self.store.engine, tenant=self.settings.tenant)
@@ -361,18 +291,3 @@ class Application:
             failures=DeviationFailures(engine=engine, tenant=tenant, switches=self.switches),
             switchboard=Switchboard(engine=engine, tenant=tenant, keys=ledger, commits=self._commits),
         )
-
-
-def _refused(site: Site, request: Request, error: Exception) -> Response:
-    """Answer a request that an endpoint or the framework refuses."""
-    if isinstance(error, BrokerError):
-        # What OpenAPI describes is for programs
-        by_program = isinstance(request.scope.get("route"), APIRoute)
-        return site.problem(request, error) if by_program else site.error(request, error)
-    if isinstance(error, HTTPException) and error.status_code == 404:  # noqa: PLR2004 - RFC 9110 §15.5.5
-        return site.error(request, NotFound("no such address"))
-    status = error.status_code if isinstance(error, HTTPException) else 400
-    answer = site.error(request, RequestRefused("a request that this address does not take", status=status))
-    if isinstance(error, HTTPException) and error.headers:
-        answer.headers.update(error.headers)  # Allow, which RFC 9110 §15.5.6 asks for
-    return answer

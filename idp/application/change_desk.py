@@ -23,7 +23,8 @@ from idp.changes.sshsig import MAX_SIGNATURE, read_private, sign, signer
 from idp.config.settings import Settings
 from idp.keys.folder import load_keys
 from idp.ledger.ledger_keys import LedgerKeys
-from idp.ledger.record_contents import APPROVED, REFUSED, draft_plan_act, new_record
+from idp.ledger.operator_records import APPROVED, REFUSED, draft_plan_act
+from idp.ledger.record_contents import new_record
 from idp.ports import Unit
 from idp.protocols.eidas.receiving_node import crossing_problems
 from idp.store.store import Store

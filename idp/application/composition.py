@@ -1,15 +1,13 @@
-"""Composes the site of a tenant. The tables of frontends and of connectors stand here."""
+"""Composes the site of a tenant. The table of frontends stands here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 
-from connectors.connector import Connector
-from connectors.eidas import EidasConnector
-from connectors.fetch import Fetcher
 from connectors.metadata.federated import FederatedEntities
 from connectors.metadata.peers import Peers
 from idp.application.certificate_proxy import proxy_of
+from idp.application.connector_table import Connectors
 from idp.application.registered import registrations_of
 from idp.application.saml_services import metadata_for_all, metadata_for_providers, published_bodies, saml_provider
 from idp.application.shared_sign_ins import asked_by, logouts_of, received_by, sessions_of, upstream_by, visits_of
@@ -38,24 +36,20 @@ from idp.protocols.oidc.device import DeviceFrontend
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.provider import OpenIDProvider
 from idp.protocols.oidc.receipt import PartyReceipts
-from idp.protocols.oidc.relying_party import Sources, openid_connector, own_keys, under_eidas
+from idp.protocols.oidc.relying_party import Sources, own_keys, under_eidas
 from idp.protocols.oidc.requests import request as oidc_request
 from idp.protocols.oidc.trial import Trials
 from idp.protocols.saml import programs as saml_programs
 from idp.protocols.saml import question as saml_question
-from idp.protocols.saml.deviation_guard import DeviationGuard, GuardedConnector
 from idp.protocols.saml.identity_provider import SamlIdentityProvider
 from idp.protocols.saml.landings import landings_of
-from idp.protocols.saml.member_connectors import MemberConnectors
-from idp.protocols.saml.service_provider import saml_connector
 from idp.protocols.saml.services import Services
 from idp.protocols.saml.unsolicited import Unsolicited
 from idp.receipts.citizen import CitizenReceipts
 from idp.receipts.issue import Receipts
+from idp.store.records.release_record import Releases
 from idp.store.registered_clients import ClientRegister
-from idp.store.release_record import Releases
 from idp.store.store import Store
-from idp.system.addresses import node_acs_url, node_entity_id
 from idp.web.city_screens import CityScreens
 from idp.web.city_site import CitySite
 from idp.web.client_certificate import ProxyHeader
@@ -63,9 +57,6 @@ from idp.web.login_cookies import Logins
 from idp.web.node_screens import NodeScreens
 from idp.web.site import Site
 from policies.load import Configuration
-from policies.parties import IdentityProvider, ProviderId
-
-Connectors = Mapping[ProviderId, Connector]
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,39 +327,3 @@ CITY_FRONTENDS: dict[str, Callable[[SiteParts, CityRole], Frontend]] = {
     saml_question.NAME: _saml,
 }
 NODE_FRONTENDS: dict[str, Callable[[SiteParts, NodeRole], Frontend]] = {NAME: _proxy_service}
-
-
-def connectors_of(
-    configuration: Configuration,
-    settings: Settings,
-    keys: BrokerKeys,
-    peers: Peers,
-    entities: FederatedEntities,
-    guard: DeviationGuard,
-) -> Connectors:
-    """Make the connector of each identity provider. Its table has one line for each protocol in which we ask."""
-
-    def saml(provider: IdentityProvider) -> Connector:
-        made = saml_connector(provider, settings, keys, guard.suspended(provider.provider_id), fetcher, entities)
-        return GuardedConnector(made, provider.provider_id, guard) if provider.deviations else made
-
-    def eidas(provider: IdentityProvider) -> Connector:
-        if keys.node is None:
-            raise ValueError("load_all took a node without keys")
-        return EidasConnector(
-            provider=provider,
-            entity_id=node_entity_id(settings.issuer),
-            acs_url=node_acs_url(settings.issuer),
-            signer=keys.node.messages,
-            unwrappers=keys.node.encryption,
-            peers=peers,
-            country=settings.country,
-            catalogue=configuration.catalogue,
-        )
-
-    def oidc(provider: IdentityProvider) -> Connector:
-        return openid_connector(provider, settings, keys, fetcher())
-
-    fetcher = cache(partial(Fetcher, demo=settings.demo))
-    table = {"saml": saml, "eidas": eidas, "oidc": oidc}
-    return MemberConnectors(configuration.providers, lambda provider: table[provider.protocol](provider))

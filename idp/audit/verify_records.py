@@ -18,25 +18,10 @@ from idp.ledger.findings import LedgerFinding
 from idp.ledger.leaf import commitment, open_opening, read_leaf, salt_holds, tag
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.merkle_tree import leaf_hash
-from idp.ledger.record_contents import (
-    ALWAYS,
-    APPROVED,
-    CANCELLATION,
-    CONFIGURATION,
-    DECRYPTION,
-    METADATA,
-    OF_A_RELEASE,
-    OPENED,
-    PLAN,
-    REFUSAL,
-    REFUSED,
-    RELEASE,
-    SWITCH,
-    UNSENT,
-    is_reason,
-)
+from idp.ledger.operator_records import APPROVED, CONFIGURATION, DECRYPTION, METADATA, PLAN, REFUSED, SWITCH, is_reason
+from idp.ledger.record_contents import ALWAYS, CANCELLATION, OF_A_RELEASE, OPENED, REFUSAL, RELEASE, UNSENT
 from idp.store import tables
-from idp.store.release_record import joined_records
+from idp.store.records.release_record import joined_records
 from policies.errors import SignatureInvalid
 from policies.load.table import URI
 

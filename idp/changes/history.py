@@ -1,8 +1,8 @@
 """Every configuration that was ever in force: its files by hash, and which one was put in force when, and by whom.
 
 Each change is numbered, and is in the release ledger before it counts. The record's id is a MAC of the number
-(`idp.store.numbered_records`), so of two that change at once one has the number, and the other is told (`Overtaken`). Then
-its row in `applied` is written. If the process dies between the two, the record counts.
+(`idp.store.records.numbered_records`), so of two that change at once one has the number, and the other is told
+(`Overtaken`). Then its row in `applied` is written. If the process dies between the two, the record counts.
 
 An attacker who can write to the database and has no key of ours puts nothing in force. A row without our seal counts as
 none; files vouch for themselves by their hash; a row that was deleted is still in the ledger. A process that saw a number
@@ -22,12 +22,12 @@ from sqlalchemy import Connection, Engine, Row, Select, bindparam, select
 
 from idp.changes.bundle import Bundle, listed
 from idp.ledger.ledger_keys import LedgerKeys, derived, framed
-from idp.ledger.record_contents import CONFIGURATION, draft_configuration
+from idp.ledger.operator_records import CONFIGURATION, draft_configuration
 from idp.ports import Commits, Unit
 from idp.store import tables
 from idp.store.commits import one_turn
 from idp.store.engine import reading, single, upsert, writing
-from idp.store.numbered_records import Facts, NumberedRecords
+from idp.store.records.numbered_records import Facts, NumberedRecords
 from idp.store.statements import CompiledStatement
 from idp.system.files import MAX_FILE
 from idp.system.logs import log_of

@@ -40,14 +40,14 @@ MODULES = {
     "apply": "apply",
     "approve": "apply",
     "rollback": "apply",
-    "ledger": "ledger",
+    "ledger": "records.ledger",
     "metadata": "metadata",
     "party": "party",
     "import": "imports",
     "try": "trial",
     "keys": "keys",
     "logout": "logout",
-    "audit": "audit",
+    "audit": "records.audit",
 }
 
 

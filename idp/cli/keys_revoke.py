@@ -23,7 +23,7 @@ from idp.keys.folder import BrokerKeys, load_keys
 from idp.keys.kinds import LOG, KeyKind, kind_named
 from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.checkpoint import VerifierKey
-from idp.ledger.record_contents import MAX_REASON, is_reason
+from idp.ledger.operator_records import MAX_REASON, is_reason
 from idp.store.faults import explained
 from idp.store.switches.switch import KEY
 from idp.system.clock import system_clock

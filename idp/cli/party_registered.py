@@ -20,7 +20,8 @@ from idp.cli.console import CommandRefused, answer, plain, trying
 from idp.cli.options import AsJson, Folder
 from idp.config.settings import Settings, load_settings
 from idp.keys.ledger_files import load_ledger_keys
-from idp.ledger.record_contents import draft_approval, new_record
+from idp.ledger.operator_records import draft_approval
+from idp.ledger.record_contents import new_record
 from idp.ports import Unit
 from idp.protocols.oidc.metadata import REGISTRATION_PATH
 from idp.store.peer_copies import NOTHING

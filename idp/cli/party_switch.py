@@ -25,7 +25,7 @@ from idp.config.folder import readable_files
 from idp.config.settings import Settings, load_settings
 from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.ledger_keys import LedgerKeys
-from idp.ledger.record_contents import MAX_REASON, is_reason
+from idp.ledger.operator_records import MAX_REASON, is_reason
 from idp.pages.search import code_of
 from idp.protocols.saml.deviation_guard import switch_name
 from idp.store.registered_clients import ClientRegister

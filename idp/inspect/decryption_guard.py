@@ -18,7 +18,8 @@ from idp.inspect.message_files import read_side_file
 from idp.inspect.options import Options, could_not
 from idp.keys.file import is_marked
 from idp.keys.ledger_files import load_ledger_keys
-from idp.ledger.record_contents import draft_decryption, new_record
+from idp.ledger.operator_records import draft_decryption
+from idp.ledger.record_contents import new_record
 from idp.ports import Unit
 from idp.store.store import open_store
 from policies.errors import BrokerError, Misconfigured

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from connectors.profiles import EIDAS, SAML2INT, Profile
-from idp.ledger.record_contents import MAX_REASON, is_reason
+from idp.ledger.operator_records import MAX_REASON, is_reason
 from policies.assurance import LevelOfAssurance
 from policies.errors import BrokerError
 

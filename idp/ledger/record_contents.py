@@ -1,4 +1,6 @@
-"""The contents of a record's compartments, as canonical JSON.
+"""The contents of a login's record, compartment by compartment, as canonical JSON.
+
+`operator_records` has those of operators' acts.
 
 A city's login:
 
@@ -13,33 +15,6 @@ A sending node's login has nothing of the person (decision 0000.26): which node 
 
     sent      {"message","node","record","time"}
     decision  {"kind","message","node","record","time"}
-
-An operator's approval of another node's metadata (decision 0000.30), in either role. 64 zeros for a digest: the operator
-had all of it forgotten, and nothing of that node is approved from then on.
-
-    sent      {"digest","peer","record","time"}
-    decision  {"digest","kind","peer","record","time"}
-
-An operator's decryption of a production broker's message, and why (decision 0000.16), before it happens:
-
-    sent      {"file","reason","record","time"}
-    decision  {"file","kind","reason","record","time"}
-
-An operator's switch, and why (decision 0000.31), before it counts:
-
-    sent      {"name","reason","record","state","switch","time"}       state: "off" or "on"
-    decision  {"kind","name","reason","record","state","switch","time"}
-
-What somebody said to a plan of another configuration: "approved", or "refused" and why (decision 0034):
-
-    sent      {"act","plan","reason","record","time","who"}
-    decision  {"act","kind","plan","reason","record","time","who"}
-
-A configuration that was put in force (decision 0033): its number, who did it, the digests before and after, what it widens
-in words, and who approved that. `who` is an operator's name, "start" or "reload".
-
-    sent      {"after","approved":[who..],"before","number","record","time","who","widened":[text..]}
-    decision  {"after","approved","before","kind","number","record","time","who","widened"}
 
 An answer that never left. A sending node's has the shape of its logins, with `kind` "unsent"; a city's names the record
 that it is about.
@@ -56,13 +31,13 @@ says whether a predicate went, never its answer (0000.22). `message` is the ID o
 nothing in common.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from os import urandom
 
 from idp.ledger.canonical_json import Json, jcs
-from idp.ledger.leaf import NONCE_BYTES, RECORD_BYTES, SIZE_CLASSES
+from idp.ledger.leaf import NONCE_BYTES, RECORD_BYTES
 from idp.ports import Opening, RecordDraft
 from policies.assurance import LevelOfAssurance
 from policies.attributes import Address, Value
@@ -74,21 +49,11 @@ from policies.release import Decision, Reason
 RELEASE = "release"
 REFUSAL = "refusal"
 CANCELLATION = "cancellation"
-METADATA = "metadata"
-DECRYPTION = "decryption"
-SWITCH = "switch"
-PLAN = "plan"
-CONFIGURATION = "configuration"
 UNSENT = "unsent"
 # The compartments of a release, and their names in order
 ALWAYS = {"sent", "decision"}
 OF_A_RELEASE = ALWAYS | {"subject", "login"}
 OPENED = sorted(OF_A_RELEASE)
-# Long enough to name an incident; a message would not fit
-MAX_REASON = 200
-# Octets of what widened that a record has room for: half of the largest opening
-MAX_WIDENED = SIZE_CLASSES[-1] // 2
-APPROVED, REFUSED = "approved", "refused"
 
 
 class DecidedBy(StrEnum):
@@ -197,85 +162,16 @@ def draft_node(*, record: bytes, time: int, kind: str, message: str, node: Entit
     """The record of a sending node: `node` asked in `message`, and an assertion went or did not. Nothing of the person."""
     if kind not in (RELEASE, REFUSAL, CANCELLATION, UNSENT):
         raise ValueError("a login at a sending node ends with a release, a refusal or a cancellation, or is not answered")
-    return _without_subject(record, time, kind, message=message, node=node)
+    return without_subject(record, time, kind, message=message, node=node)
 
 
 def draft_unsent(*, record: bytes, time: int, about: bytes) -> RecordDraft:
     """The record of a city that could not answer what the record `about` says: nothing of it left."""
-    return _without_subject(record, time, UNSENT, about=about.hex())
+    return without_subject(record, time, UNSENT, about=about.hex())
 
 
-def draft_approval(*, record: bytes, time: int, peer: EntityId, digest: str) -> RecordDraft:
-    """The record of an approval: from now on the operator accepts `peer`'s metadata of this digest."""
-    return _without_subject(record, time, METADATA, digest=digest, peer=peer)
-
-
-def draft_decryption(*, record: bytes, time: int, file: str, reason: str) -> RecordDraft:
-    """The record of a decryption by hand: the SHA-256 (hex) of the file, and the operator's words. ValueError for none."""
-    return _without_subject(record, time, DECRYPTION, file=file, reason=_checked_reason(reason))
-
-
-def draft_switch(*, record: bytes, time: int, switch: str, name: str, off: bool, reason: str) -> RecordDraft:
-    """The record of a switch: what kind of thing, which, whether it is off, and why. ValueError for no reason."""
-    state = "off" if off else "on"
-    return _without_subject(record, time, SWITCH, name=name, reason=_checked_reason(reason), state=state, switch=switch)
-
-
-def draft_plan_act(*, record: bytes, time: int, act: str, plan: str, who: str, reason: str) -> RecordDraft:
-    """The record of an approval of a plan (its digest, hex), or of one that was refused. ValueError for no reason."""
-    if act not in (APPROVED, REFUSED):
-        raise ValueError("a plan is approved, or an approval refused")
-    return _without_subject(record, time, PLAN, act=act, plan=plan, reason=_checked_reason(reason), who=who)
-
-
-def draft_configuration(
-    *,
-    record: bytes,
-    time: int,
-    number: int,
-    who: str,
-    before: str,
-    after: str,
-    widened: Sequence[str] = (),
-    approved: Sequence[str] = (),
-) -> RecordDraft:
-    """The record of a configuration that is put in force. `before` is "" for the first."""
-    return _without_subject(
-        record,
-        time,
-        CONFIGURATION,
-        after=after,
-        approved=list(approved),
-        before=before,
-        number=number,
-        who=who,
-        widened=list(_shortened(widened)),
-    )
-
-
-def _shortened(sentences: Sequence[str]) -> Iterator[str]:
-    """Those for which a record has room: the history has both configurations, and `ciconia policy diff` finds the rest."""
-    room = MAX_WIDENED
-    for number, sentence in enumerate(sentences):
-        room -= len(jcs(sentence))
-        if room < 0:
-            yield f"and {len(sentences) - number} more"
-            return
-        yield sentence
-
-
-def is_reason(text: str) -> bool:
-    """Whether a text may be the reason of an operator's act: some words on one line."""
-    return len(text) <= MAX_REASON and bool(text.strip()) and text.isprintable()
-
-
-def _checked_reason(text: str) -> str:
-    if not is_reason(text):
-        raise ValueError(f"a reason of 1 to {MAX_REASON} visible characters")
-    return text
-
-
-def _without_subject(record: bytes, time: int, kind: str, **facts: Json) -> RecordDraft:
+def without_subject(record: bytes, time: int, kind: str, **facts: Json) -> RecordDraft:
+    """The record of a kind that concerns no person: `facts` stand in both openings."""
     said: dict[str, Json] = {**facts, "record": record.hex(), "time": time}
     openings = (_opening("sent", said), _opening("decision", {**said, "kind": kind}))
     return RecordDraft(record=record, kind=kind, time=time, subject=None, openings=openings)

@@ -17,7 +17,7 @@ from idp.ports import Log
 from idp.receipts.inclusion_proof import Placed
 from idp.receipts.receipt import SEES, ReceiptHolder, make_receipt
 from idp.receipts.receipt_record import Stated, names_of
-from idp.store.release_record import Releases
+from idp.store.records.release_record import Releases
 from policies.attributes import AttributeName
 from policies.errors import SignatureInvalid, StoreUnavailable
 from policies.forms import parse_form

@@ -21,7 +21,8 @@ from sqlalchemy import Connection, Engine, Row, select
 from connectors.formats.eidas.metadata import PeerFacts, from_json
 from connectors.metadata.peers import Held
 from idp.ledger.ledger_keys import LedgerKeys, framed
-from idp.ledger.record_contents import draft_approval, new_record
+from idp.ledger.operator_records import draft_approval
+from idp.ledger.record_contents import new_record
 from idp.ports import Commits, Unit
 from idp.store import tables
 from idp.store.engine import exclusively, reading, single, upsert, writing

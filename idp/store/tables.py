@@ -7,41 +7,17 @@ that differs. On SQLite the tables are STRICT, and those with short rows have no
 insertion.
 """
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    ForeignKeyConstraint,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Table,
-    Text,
-    UniqueConstraint,
-)
+from sqlalchemy import Column, Index, LargeBinary, Text, UniqueConstraint
 
-metadata = MetaData()
+from idp.store.ledger_tables import checkpoints, leaves, nodes, records, staged, subjects, trees
+from idp.store.table_parts import Number, metadata, table, tenant
 
-# Seconds since the epoch, sizes and counters: 64 bits everywhere; SQLite's STRICT tables know INTEGER alone
-Number = BigInteger().with_variant(Integer, "sqlite")
-
-
-def _table(
-    name: str,
-    *parts: Column[str] | Column[bytes] | Column[int] | Index | UniqueConstraint | ForeignKeyConstraint,
-    rowid: bool = False,
-) -> Table:
-    return Table(name, metadata, *parts, sqlite_strict=True, sqlite_with_rowid=rowid)
-
-
-def _tenant() -> Column[str]:
-    return Column("tenant", Text, primary_key=True)
-
+__all__ = ["checkpoints", "leaves", "metadata", "nodes", "records", "staged", "subjects", "trees"]
 
 # One-time things that were taken. `unit` is random, tells two units of one batch apart, and leads to nothing else.
-marks = _table(
+marks = table(
     "marks",
-    _tenant(),
+    tenant(),
     Column("kind", Text, primary_key=True),
     Column("digest", LargeBinary, primary_key=True),
     Column("unit", LargeBinary, nullable=False),
@@ -50,9 +26,9 @@ marks = _table(
 )
 
 # Payloads sealed under a secret of their holder.
-parked = _table(
+parked = table(
     "parked",
-    _tenant(),
+    tenant(),
     Column("digest", LargeBinary, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("payload", LargeBinary, nullable=False),
@@ -62,9 +38,9 @@ parked = _table(
 )
 
 # How a login ended, for a minute.
-decisions = _table(
+decisions = table(
     "decisions",
-    _tenant(),
+    tenant(),
     Column("login", LargeBinary, primary_key=True),
     Column("choice", LargeBinary, nullable=False),
     Column("ends", Number, nullable=False),
@@ -73,9 +49,9 @@ decisions = _table(
 
 # Approvals that citizens let us remember. `digest` is a keyed one of person, service and purpose, `content` is sealed under
 # the index key (`idp.login.approvals`).
-approvals = _table(
+approvals = table(
     "approvals",
-    _tenant(),
+    tenant(),
     Column("digest", LargeBinary, primary_key=True),
     Column("content", LargeBinary, nullable=False),
     Column("ends", Number, nullable=False),
@@ -87,9 +63,9 @@ approvals = _table(
 # under which `content` (whom it is about) lies sealed. `person` and `upstream` are keyed digests, of the person and of the
 # provider's own session; b"" without one. `content` has the end by the idle time, which a sign-in moves on; the row stays
 # until `latest`, and is found by a logout for as long.
-sessions = _table(
+sessions = table(
     "sessions",
-    _tenant(),
+    tenant(),
     Column("session", LargeBinary, primary_key=True),
     Column("cookie", LargeBinary, nullable=False),
     Column("person", LargeBinary, nullable=False),
@@ -105,9 +81,9 @@ sessions = _table(
 )
 
 # A service that got a sign-in of a session, and the name that the session has for it alone.
-participants = _table(
+participants = table(
     "participants",
-    _tenant(),
+    tenant(),
     Column("session", LargeBinary, primary_key=True),
     Column("client", Text, primary_key=True),
     Column("sid", Text, nullable=False),
@@ -118,9 +94,9 @@ participants = _table(
 
 # A logout token that a service has not taken yet: tried `tries` times, tried again at `due`, or given up (NULL). `failed`
 # names why the last try failed.
-logouts = _table(
+logouts = table(
     "logouts",
-    _tenant(),
+    tenant(),
     Column("logout", LargeBinary, primary_key=True),
     Column("client", Text, nullable=False),
     Column("sid", Text, nullable=False),
@@ -136,9 +112,9 @@ logouts = _table(
 # Another country's node: its public metadata, what that says (`facts`) and what an operator approved of it (`approved`),
 # both as canonical JSON; the digest in the registration that approved it (`named`), and how often it was forgotten
 # (`generation`). `seal` is a MAC of the row: an attacker who can write to the database adds no key of a peer.
-peers = _table(
+peers = table(
     "peers",
-    _tenant(),
+    tenant(),
     Column("entity_id", Text, primary_key=True),
     Column("octets", LargeBinary, nullable=False),
     Column("facts", Text, nullable=False),
@@ -151,9 +127,9 @@ peers = _table(
 )
 
 # Unused. A version of revision 0006 that serves beside this one still writes it, so a later migration drops it.
-unforeseen = _table(
+unforeseen = table(
     "unforeseen",
-    _tenant(),
+    tenant(),
     Column("day", Number, primary_key=True, autoincrement=False),
     Column("place", Text, primary_key=True),
     Column("kind", Text, primary_key=True),
@@ -162,9 +138,9 @@ unforeseen = _table(
 
 # One sealing key a kind and hour (hours since the epoch), wrapped under a key that the database never sees. The first row
 # that is inserted counts.
-sealing_keys = _table(
+sealing_keys = table(
     "sealing_keys",
-    _tenant(),
+    tenant(),
     Column("kind", Text, primary_key=True),
     Column("hour", Number, primary_key=True, autoincrement=False),
     Column("wrapped", LargeBinary, nullable=False),
@@ -174,9 +150,9 @@ sealing_keys = _table(
 
 # What an operator switched off: a relying party, a country, an identity provider or a key of ours. `off` is 0 if it is on
 # again, `reason` is for operators' eyes, `seal` is a MAC of the row.
-switches = _table(
+switches = table(
     "switches",
-    _tenant(),
+    tenant(),
     Column("kind", Text, primary_key=True),
     Column("name", Text, primary_key=True),
     Column("off", Number, nullable=False),
@@ -188,9 +164,9 @@ switches = _table(
 # The history of the configuration, by SHA-256: each file, and the list of a configuration's files (`idp.changes.bundle`),
 # deflated. Nothing of it is ever deleted, so the text of a policy is found by the hash in a record. A row vouches for
 # itself.
-configurations = _table(
+configurations = table(
     "configurations",
-    _tenant(),
+    tenant(),
     Column("digest", LargeBinary, primary_key=True),
     Column("octets", LargeBinary, nullable=False),
     Column("kept", Number, nullable=False),
@@ -199,9 +175,9 @@ configurations = _table(
 
 # The configurations that were put in force, numbered from 1; the last one is. `seal` is a MAC of the row, and the ledger
 # has a record of each (`idp.changes.history`).
-applied = _table(
+applied = table(
     "applied",
-    _tenant(),
+    tenant(),
     Column("number", Number, primary_key=True, autoincrement=False),
     Column("digest", LargeBinary, nullable=False),
     Column("time", Number, nullable=False),
@@ -211,9 +187,9 @@ applied = _table(
 
 # Signatures of operators over a plan (its SHA-256), for the whole of it ("") or one part, until `base` is in force no more.
 # `planner` is 1 of who wants it, 0 of who agrees; `seal` is a MAC of the row.
-assents = _table(
+assents = table(
     "assents",
-    _tenant(),
+    tenant(),
     Column("plan", LargeBinary, primary_key=True),
     Column("part", Text, primary_key=True),
     Column("who", Text, primary_key=True),
@@ -225,9 +201,9 @@ assents = _table(
 
 # Clients that registered themselves: their metadata, what they propose in its place, and the SHA-256 of the token that
 # opens them; and initial access tokens by their SHA-256. `seal` is a MAC of the row (`idp.store.registered_clients`).
-registered_clients = _table(
+registered_clients = table(
     "registered_clients",
-    _tenant(),
+    tenant(),
     Column("client_id", Text, primary_key=True),
     Column("metadata", Text, nullable=False),
     Column("proposed", Text, nullable=False),
@@ -236,9 +212,9 @@ registered_clients = _table(
     Column("seal", LargeBinary, nullable=False),
     rowid=True,
 )
-registration_tokens = _table(
+registration_tokens = table(
     "registration_tokens",
-    _tenant(),
+    tenant(),
     Column("digest", LargeBinary, primary_key=True),
     Column("uses", Number, nullable=False),
     Column("ends", Number, nullable=False),
@@ -246,92 +222,10 @@ registration_tokens = _table(
 )
 
 # The fingerprint of the keys that protect a tenant's rows: an installation with others is refused at its start.
-installations = _table(
+installations = table(
     "installations",
-    _tenant(),
+    tenant(),
     Column("fingerprint", LargeBinary, nullable=False),
-)
-
-# A person in the ledger: keyed index, the salt of their own key, and how many records they have.
-subjects = _table(
-    "subjects",
-    _tenant(),
-    Column("subject", LargeBinary, primary_key=True),
-    Column("salt", LargeBinary, nullable=False),
-    Column("counter", Number, nullable=False),
-)
-
-# A release, refusal, cancellation or approval of metadata: its leaf's hash and its encrypted openings. `position` is the
-# subject's counter.
-records = _table(
-    "records",
-    _tenant(),
-    Column("record", LargeBinary, primary_key=True),
-    Column("time", Number, nullable=False),
-    Column("leaf_hash", LargeBinary, nullable=False),
-    Column("subject", LargeBinary),
-    Column("position", Number),
-    Column("sent_opening", LargeBinary, nullable=False),
-    Column("decision_opening", LargeBinary, nullable=False),
-    Column("login_opening", LargeBinary),
-    Column("subject_opening", LargeBinary),
-    UniqueConstraint("tenant", "leaf_hash", name="records_by_leaf"),
-    UniqueConstraint("tenant", "subject", "position", name="records_by_subject"),
-    rowid=True,
-)
-
-# Leaves that wait for the sequencer.
-staged = _table(
-    "staged",
-    _tenant(),
-    Column("record", LargeBinary, primary_key=True),
-    Column("leaf", LargeBinary, nullable=False),
-    ForeignKeyConstraint(["tenant", "record"], ["records.tenant", "records.record"], name="staged_record"),
-)
-
-# Leaves in their place.
-leaves = _table(
-    "leaves",
-    _tenant(),
-    Column("leaf_index", Number, primary_key=True, autoincrement=False),
-    Column("leaf", LargeBinary, nullable=False),
-    Column("leaf_hash", LargeBinary, nullable=False),
-    UniqueConstraint("tenant", "leaf_hash", name="leaves_by_hash"),
-)
-
-# Complete subtrees from level 1 up; level 0 are the leaves' hashes.
-nodes = _table(
-    "nodes",
-    _tenant(),
-    Column("level", Number, primary_key=True, autoincrement=False),
-    Column("node_index", Number, primary_key=True, autoincrement=False),
-    Column("hash", LargeBinary, nullable=False),
-)
-
-# The tree as it stands, and the sequencer's lease: `epoch` is the fence that each append compares. `seal` is a MAC of the
-# row.
-trees = _table(
-    "trees",
-    _tenant(),
-    Column("size", Number, nullable=False),
-    Column("root", LargeBinary, nullable=False),
-    Column("checkpoints", Number, nullable=False),
-    Column("epoch", Number, nullable=False),
-    Column("holder", LargeBinary, nullable=False),
-    Column("lease_ends", Number, nullable=False),  # milliseconds since the epoch
-    Column("seal", LargeBinary, nullable=False),
-)
-
-# Signed tree heads, numbered from 1. `note` is the C2SP signed note, `seal` a MAC of the row (the note has no time).
-checkpoints = _table(
-    "checkpoints",
-    _tenant(),
-    Column("number", Number, primary_key=True, autoincrement=False),
-    Column("size", Number, nullable=False),
-    Column("root", LargeBinary, nullable=False),
-    Column("time", Number, nullable=False),
-    Column("note", LargeBinary, nullable=False),
-    Column("seal", LargeBinary, nullable=False),
 )
 
 LEDGER = (subjects, records, staged, leaves, nodes, trees, checkpoints)

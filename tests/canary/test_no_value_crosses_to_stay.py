@@ -15,7 +15,8 @@ from lxml import etree, html
 from idp.config.settings import load_settings
 from idp.demo.browser import Page, WalkError
 from idp.keys.folder import load_keys
-from idp.ledger.record_contents import CANCELLATION, METADATA, REFUSAL, RELEASE, draft_node, new_record
+from idp.ledger.operator_records import METADATA
+from idp.ledger.record_contents import CANCELLATION, REFUSAL, RELEASE, draft_node, new_record
 from idp.store.engine import database_file
 from idp.store.store import open_store
 from policies.parties import EntityId

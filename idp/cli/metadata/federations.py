@@ -26,7 +26,8 @@ from idp.application.federations import TenantFederations, federations_of
 from idp.application.operator_acts import within
 from idp.cli.console import NO, YES, answer, doing, say
 from idp.cli.metadata.desk import NodeDesk
-from idp.ledger.record_contents import draft_approval, new_record
+from idp.ledger.operator_records import draft_approval
+from idp.ledger.record_contents import new_record
 from idp.ports import Unit
 from idp.protocols.saml.federation_child import Job
 from idp.protocols.saml.federation_sources import FederationSources, seal_of, tried

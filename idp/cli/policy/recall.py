@@ -18,7 +18,7 @@ from idp.config.settings import load_settings
 from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.record_contents import RELEASE
 from idp.login.states import LOGIN_LIFE
-from idp.store.release_record import Releases
+from idp.store.records.release_record import Releases
 from idp.store.store import open_store
 from policies.assurance import LevelOfAssurance, level_named
 from policies.attributes import AttributeName

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from idp.ledger.ledger_keys import LedgerKeys
-from idp.ledger.record_contents import SWITCH
-from idp.store.numbered_records import Facts, NumberedRecords
+from idp.ledger.operator_records import SWITCH
+from idp.store.records.numbered_records import Facts, NumberedRecords
 from policies.parties import Tenant
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from sqlalchemy import Connection, Engine, func, insert, select, update
 
 from idp.ledger.ledger_keys import LedgerKeys
-from idp.ledger.record_contents import draft_switch
+from idp.ledger.operator_records import draft_switch
 from idp.ports import Commits, Unit
 from idp.store import tables
 from idp.store.commits import one_turn
@@ -32,7 +32,7 @@ class Switchboard:
         self.recorded = b""
 
     def set_switch(self, kind: str, name: str, *, off: bool, reason: str, now: int) -> Switch:
-        """Switch a thing off or on again, for `reason` (`record_contents.is_reason`), and return the switch.
+        """Switch a thing off or on again, for `reason` (`operator_records.is_reason`), and return the switch.
 
         Log first: if the process dies between record and row, the thing is off in either case. Raises `StoreUnavailable`;
         ValueError for an unknown kind, or a reason that is none.

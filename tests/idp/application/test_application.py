@@ -55,7 +55,7 @@ def test_a_folder_is_composed_and_closed(folder: Path) -> None:
     assert open_files(folder) == set()
 
 
-@pytest.mark.parametrize("part", ["Sequencer", "Peers", "Watch", "connectors_of", "compose", "FastAPI"])
+@pytest.mark.parametrize("part", ["Sequencer", "Peers", "Watch", "connectors_of", "compose", "web_application"])
 @pytest.mark.parametrize("error", [Misconfigured((Problem("a", 1, "b", "c", "d"),)), KeyError("a fault of ours")])
 def test_what_cannot_be_composed_leaves_nothing_open(
     folder: Path, part: str, error: Exception, monkeypatch: pytest.MonkeyPatch

@@ -214,7 +214,7 @@ def test_a_file_has_its_name_when_it_is_whole(run: Run, tmp_path: Path, monkeypa
             yield b"{}\n"
             seen.extend(path.name for path in tmp_path.iterdir())
 
-    monkeypatch.setattr(import_module("idp.cli.ledger"), "export_lines", lines)
+    monkeypatch.setattr(import_module("idp.cli.records.ledger"), "export_lines", lines)
     assert run("export", file).exit_code == 0
     assert file.name not in seen
     assert any(name.startswith(".ciconia-half-") for name in seen), "what begins with a dot is no witness"

@@ -15,7 +15,8 @@ from connectors.signatures.verification_result import SignedMessage
 from connectors.signatures.xmldsig import verify
 from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.ledger_keys import LedgerKeys
-from idp.ledger.record_contents import draft_approval, new_record
+from idp.ledger.operator_records import draft_approval
+from idp.ledger.record_contents import new_record
 from idp.ports import Unit
 from idp.sequencer.sequencer import Sequencer
 from idp.sequencer.witness import Witness

@@ -6,15 +6,8 @@ import json
 import pytest
 
 from idp.ledger.canonical_json import jcs
-from idp.ledger.record_contents import (
-    CANCELLATION,
-    METADATA,
-    draft_approval,
-    draft_node,
-    draft_refusal,
-    draft_release,
-    new_record,
-)
+from idp.ledger.operator_records import METADATA, draft_approval
+from idp.ledger.record_contents import CANCELLATION, draft_node, draft_refusal, draft_release, new_record
 from idp.ports import RecordDraft
 from policies.attributes import Address
 from policies.parties import EntityId

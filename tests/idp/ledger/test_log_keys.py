@@ -18,7 +18,7 @@ from idp.receipts.receipt import ReceiptHolder
 from idp.receipts.receipt_verify import ProvedReceipt, verify_receipt
 from idp.sequencer.sequencer import HALTING, Sequencer
 from idp.sequencer.witness import Witness
-from idp.store.release_record import Releases
+from idp.store.records.release_record import Releases
 from idp.store.store import Store
 from policies.errors import AllRevoked, Misconfigured, SignatureInvalid, StoreUnavailable
 from tests.idp.house import configuration

@@ -9,18 +9,8 @@ import pytest
 from idp.audit.verify import verify_ledger
 from idp.audit.verify_records import Role
 from idp.ledger.canonical_json import Json, jcs
-from idp.ledger.record_contents import (
-    REFUSAL,
-    RELEASE,
-    UNSENT,
-    draft_approval,
-    draft_decryption,
-    draft_node,
-    draft_plan_act,
-    draft_switch,
-    draft_unsent,
-    new_record,
-)
+from idp.ledger.operator_records import draft_approval, draft_decryption, draft_plan_act, draft_switch
+from idp.ledger.record_contents import REFUSAL, RELEASE, UNSENT, draft_node, draft_unsent, new_record
 from idp.ports import Opening, RecordDraft
 from idp.store.store import Store
 from policies.parties import EntityId

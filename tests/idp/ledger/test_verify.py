@@ -15,7 +15,8 @@ from idp.audit.verify_records import Role
 from idp.ledger.findings import LedgerFinding, LedgerReport
 from idp.ledger.ledger_keys import ledger_keys
 from idp.ledger.merkle_tree import leaf_hash, node_hash
-from idp.ledger.record_contents import CANCELLATION, REFUSAL, RELEASE, draft_approval, draft_node, new_record
+from idp.ledger.operator_records import draft_approval
+from idp.ledger.record_contents import CANCELLATION, REFUSAL, RELEASE, draft_node, new_record
 from idp.ports import RecordDraft
 from idp.sequencer.sequencer import Sequencer
 from idp.store.engine import open_engine

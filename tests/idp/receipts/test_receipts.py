@@ -11,7 +11,7 @@ from idp.receipts.issue import MERGE_SECONDS, Receipts
 from idp.receipts.receipt import ReceiptHolder
 from idp.receipts.receipt_verify import verify_receipt
 from idp.sequencer.sequencer import Sequencer
-from idp.store.release_record import Releases
+from idp.store.records.release_record import Releases
 from idp.store.store import Store
 from idp.store.tables import nodes, records, subjects
 from policies.errors import NotFound, StoreUnavailable

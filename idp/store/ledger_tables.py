@@ -1,0 +1,87 @@
+"""The tables of the release ledger. Only the writer and the sequencer change their rows."""
+
+from sqlalchemy import Column, ForeignKeyConstraint, LargeBinary, UniqueConstraint
+
+from idp.store.table_parts import Number, table, tenant
+
+# A person in the ledger: keyed index, the salt of their own key, and how many records they have.
+subjects = table(
+    "subjects",
+    tenant(),
+    Column("subject", LargeBinary, primary_key=True),
+    Column("salt", LargeBinary, nullable=False),
+    Column("counter", Number, nullable=False),
+)
+
+# A release, refusal, cancellation or approval of metadata: its leaf's hash and its encrypted openings. `position` is the
+# subject's counter.
+records = table(
+    "records",
+    tenant(),
+    Column("record", LargeBinary, primary_key=True),
+    Column("time", Number, nullable=False),
+    Column("leaf_hash", LargeBinary, nullable=False),
+    Column("subject", LargeBinary),
+    Column("position", Number),
+    Column("sent_opening", LargeBinary, nullable=False),
+    Column("decision_opening", LargeBinary, nullable=False),
+    Column("login_opening", LargeBinary),
+    Column("subject_opening", LargeBinary),
+    UniqueConstraint("tenant", "leaf_hash", name="records_by_leaf"),
+    UniqueConstraint("tenant", "subject", "position", name="records_by_subject"),
+    rowid=True,
+)
+
+# Leaves that wait for the sequencer.
+staged = table(
+    "staged",
+    tenant(),
+    Column("record", LargeBinary, primary_key=True),
+    Column("leaf", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["tenant", "record"], ["records.tenant", "records.record"], name="staged_record"),
+)
+
+# Leaves in their place.
+leaves = table(
+    "leaves",
+    tenant(),
+    Column("leaf_index", Number, primary_key=True, autoincrement=False),
+    Column("leaf", LargeBinary, nullable=False),
+    Column("leaf_hash", LargeBinary, nullable=False),
+    UniqueConstraint("tenant", "leaf_hash", name="leaves_by_hash"),
+)
+
+# Complete subtrees from level 1 up; level 0 are the leaves' hashes.
+nodes = table(
+    "nodes",
+    tenant(),
+    Column("level", Number, primary_key=True, autoincrement=False),
+    Column("node_index", Number, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+
+# The tree as it stands, and the sequencer's lease: `epoch` is the fence that each append compares. `seal` is a MAC of the
+# row.
+trees = table(
+    "trees",
+    tenant(),
+    Column("size", Number, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("checkpoints", Number, nullable=False),
+    Column("epoch", Number, nullable=False),
+    Column("holder", LargeBinary, nullable=False),
+    Column("lease_ends", Number, nullable=False),  # milliseconds since the epoch
+    Column("seal", LargeBinary, nullable=False),
+)
+
+# Signed tree heads, numbered from 1. `note` is the C2SP signed note, `seal` a MAC of the row (the note has no time).
+checkpoints = table(
+    "checkpoints",
+    tenant(),
+    Column("number", Number, primary_key=True, autoincrement=False),
+    Column("size", Number, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("time", Number, nullable=False),
+    Column("note", LargeBinary, nullable=False),
+    Column("seal", LargeBinary, nullable=False),
+)
