@@ -6,18 +6,11 @@ from typing import Annotated
 import typer
 
 from idp.audit.over_asking import over_asking
-from idp.changes.history import History
 from idp.cli.console import answer, trying
 from idp.cli.options import AsJson, Folder
-from idp.config.folder import read_configuration
-from idp.config.settings import load_settings
-from idp.keys.ledger_files import load_ledger_keys
-from idp.store.engine import open_engine
-from idp.store.migrate import assert_current
+from idp.cli.records.auditing import auditor_of
 from idp.system.clock import system_clock
 from idp.system.logs import configure_logs
-from policies.load import examine, load
-from policies.purposes import Purpose
 
 DAY = 24 * 3600
 
@@ -38,33 +31,16 @@ def overasking(
     """
     configure_logs()
     with trying(as_json=as_json):
-        settings = load_settings(config)
-        keys = load_ledger_keys(settings.key_folder, settings.origin, any_log_key=True)
-        files = read_configuration(config)
-        configuration = load(files)
-        engine = open_engine(settings.database_url)
-        assert_current(engine)
         since = system_clock() - days * DAY
-        history = History(engine=engine, tenant=settings.tenant, keys=keys)
-        today = {one.digest: one for one in configuration.purposes.values()}
-
-        @cache
-        def purpose_of(policy: str) -> Purpose | None:
-            """Today's purpose, or the history's, with the attributes of today."""
-            if policy in today or (text := history.purpose_text(policy)) is None:
-                return today.get(policy)
-            kept = {name: files[name] for name in ("catalogue.toml",) if name in files} | {"purposes/kept.toml": text}
-            return next(iter(examine(kept)[0].purposes.values()), None)
-
-        counted = over_asking(
-            engine,
-            tenant=settings.tenant,
-            keys=keys,
-            catalogue=configuration.catalogue,
-            purpose_of=purpose_of,
-            since=since,
-        )
-        engine.dispose()
+        with auditor_of(config) as auditor:
+            counted = over_asking(
+                auditor.engine,
+                tenant=auditor.tenant,
+                keys=auditor.keys,
+                catalogue=auditor.configuration.catalogue,
+                purpose_of=cache(auditor.purpose),
+                since=since,
+            )
     lines = [f"{sum(counted.logins.values())} logins of {len(counted.logins)} services in {days} days."]
     lines += [
         f"{one.client_id:<24} {one.attribute:<20} {one.reason:<16} in {one.logins} of {counted.logins[one.client_id]}"

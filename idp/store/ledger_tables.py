@@ -85,3 +85,13 @@ checkpoints = table(
     Column("note", LargeBinary, nullable=False),
     Column("seal", LargeBinary, nullable=False),
 )
+
+# What a block of 4096 leaves says (`idp.audit.questions.summary`): made from the ledger, sealed under its keys. A row that
+# is gone or changed is made again.
+summaries = table(
+    "summaries",
+    tenant(),
+    Column("block", Number, primary_key=True, autoincrement=False),
+    Column("content", LargeBinary, nullable=False),
+    rowid=True,
+)

@@ -1,18 +1,18 @@
 """All tables, as SQLAlchemy Core has them. The tenant comes first in every key.
 
 Marks, parked rows, decisions, approvals, sealing keys, sessions and logouts live until their stored end (`EXPIRING`). Other
-countries' nodes, switches, configurations and fingerprints stay (`KEPT`): they name no citizen. The *ledger tables*
-(`LEDGER`) hold the release ledger. Only the writer and the sequencer change their rows: `ledger verify` names every byte
-that differs. On SQLite the tables are STRICT, and those with short rows have no rowid, which would tell the order of
+countries' nodes, switches, configurations, fingerprints and summaries stay (`KEPT`): they name no citizen. The *ledger
+tables* (`LEDGER`) hold the release ledger. Only the writer and the sequencer change their rows: `ledger verify` names every
+byte that differs. On SQLite the tables are STRICT, and those with short rows have no rowid, which would tell the order of
 insertion.
 """
 
 from sqlalchemy import Column, Index, LargeBinary, Text, UniqueConstraint
 
-from idp.store.ledger_tables import checkpoints, leaves, nodes, records, staged, subjects, trees
+from idp.store.ledger_tables import checkpoints, leaves, nodes, records, staged, subjects, summaries, trees
 from idp.store.table_parts import Number, metadata, table, tenant
 
-__all__ = ["checkpoints", "leaves", "metadata", "nodes", "records", "staged", "subjects", "trees"]
+__all__ = ["checkpoints", "leaves", "metadata", "nodes", "records", "staged", "subjects", "summaries", "trees"]
 
 # One-time things that were taken. `unit` is random, tells two units of one batch apart, and leads to nothing else.
 marks = table(
@@ -231,4 +231,4 @@ installations = table(
 LEDGER = (subjects, records, staged, leaves, nodes, trees, checkpoints)
 EXPIRING = (marks, parked, decisions, approvals, sealing_keys, sessions, participants, logouts)
 REGISTERED = (registered_clients, registration_tokens)
-KEPT = (peers, unforeseen, switches, configurations, applied, assents, *REGISTERED, installations)
+KEPT = (peers, unforeseen, switches, configurations, applied, assents, *REGISTERED, installations, summaries)

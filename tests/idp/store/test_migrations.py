@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 # Tables that the third version had not
 LATER = (
     *("unforeseen", "sealing_keys", "switches", "installations", "configurations", "applied", "assents", "approvals"),
-    *("sessions", "participants", "logouts", "registered_clients", "registration_tokens"),
+    *("sessions", "participants", "logouts", "registered_clients", "registration_tokens", "summaries"),
 )
 
 
@@ -71,7 +71,7 @@ def test_a_database_of_the_first_version_gets_what_is_new_and_keeps_the_rest(tmp
     with pytest.raises(Misconfigured, match="ciconia migrate"):
         assert_current(engine)
     before = shape(tmp_path / "ciconia.db")
-    assert migrate(url) == "0010"
+    assert migrate(url) == "0011"
     after = shape(tmp_path / "ciconia.db")
     assert set(after) - set(before) == {"peers", *LATER}
     assert {name: after[name] for name in before} == before
@@ -84,7 +84,7 @@ def test_two_processes_that_migrate_at_once_make_one_database(tmp_path: Path) ->
     workers = [
         subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)
     ]
-    assert [worker.communicate(timeout=60)[0].strip() for worker in workers] == ["0010", "0010"]
+    assert [worker.communicate(timeout=60)[0].strip() for worker in workers] == ["0011", "0011"]
 
 
 def test_another_revision_is_not_served(migrated: Path, tmp_path: Path) -> None:
@@ -100,22 +100,22 @@ def test_another_revision_is_not_served(migrated: Path, tmp_path: Path) -> None:
     engine.dispose()
 
 
-@pytest.mark.parametrize(("oldest", "served"), [("0006", True), ("0005", True), ("0011", False), ("", False)])
+@pytest.mark.parametrize(("oldest", "served"), [("0006", True), ("0005", True), ("0012", False), ("", False)])
 def test_a_newer_database_is_served_only_where_its_newest_step_says_so(
     migrated: Path, tmp_path: Path, oldest: str, *, served: bool
 ) -> None:
     path = tmp_path / "ciconia.db"
     path.write_bytes(migrated.read_bytes())
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '0011'")
+        connection.execute("UPDATE alembic_version SET version_num = '0012'")
         connection.execute("UPDATE alembic_compatible SET from_revision = ?", (oldest,))
         connection.commit()
     engine = open_engine(f"sqlite:///{path}")
     if served:
         assert_current(engine)
-        assert migrate(f"sqlite:///{path}") == "0011"  # and leaves it as it is
+        assert migrate(f"sqlite:///{path}") == "0012"  # and leaves it as it is
     else:
-        with pytest.raises(Misconfigured, match="0011"):
+        with pytest.raises(Misconfigured, match="0012"):
             assert_current(engine)
         with pytest.raises(Misconfigured, match="later version"):
             migrate(f"sqlite:///{path}")

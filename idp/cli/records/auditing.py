@@ -1,0 +1,32 @@
+"""Opens what the auditors' commands read with."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from idp.audit.questions.auditor import Auditor
+from idp.changes.history import History
+from idp.config.folder import read_configuration
+from idp.config.settings import load_settings
+from idp.keys.ledger_files import load_ledger_keys
+from idp.store.engine import disposed, open_engine
+from idp.store.migrate import assert_current
+from policies.load import load
+
+
+@contextmanager
+def auditor_of(config: Path) -> Iterator[Auditor]:
+    """The auditor of a configuration folder. Raises `Misconfigured` and `StoreUnavailable`."""
+    settings = load_settings(config)
+    keys = load_ledger_keys(settings.key_folder, settings.origin, any_log_key=True)
+    files = read_configuration(config)
+    with disposed(open_engine(settings.database_url)) as engine:
+        assert_current(engine)
+        yield Auditor(
+            engine=engine,
+            tenant=settings.tenant,
+            keys=keys,
+            history=History(engine=engine, tenant=settings.tenant, keys=keys),
+            configuration=load(files),
+            own_attributes=files.get("catalogue.toml", b""),
+        )
