@@ -2,7 +2,8 @@
 
 The openings tell the legal shapes apart: a city's login (a release has a subject, a counter and all openings), a sending
 node's login, and an operator's act or an answer that never left (exactly the facts of `idp.ledger.record_contents`, no
-subject). A role writes logins of one shape alone: no login wrote one of the other shape.
+subject). A role writes logins of one shape alone: no login wrote one of the other shape. A release that was erased has no
+subject, counter and login any more, and our MAC says so.
 """
 
 import json
@@ -13,12 +14,14 @@ from typing import Literal
 
 from sqlalchemy import Connection, Row, and_, func, select
 
+from idp.audit.verify_erasures import FACTS, ErasureCount, faults_of_erasure, is_erased
 from idp.ledger.canonical_json import jcs
 from idp.ledger.findings import LedgerFinding
 from idp.ledger.leaf import commitment, open_opening, read_leaf, salt_holds, tag
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.merkle_tree import leaf_hash
 from idp.ledger.operator_records import APPROVED, CONFIGURATION, DECRYPTION, METADATA, PLAN, REFUSED, SWITCH, is_reason
+from idp.ledger.person_records import ERASURE
 from idp.ledger.record_contents import ALWAYS, CANCELLATION, OF_A_RELEASE, OPENED, REFUSAL, RELEASE, UNSENT
 from idp.store import tables
 from idp.store.records.release_record import joined_records
@@ -100,6 +103,7 @@ _SHAPES = {
             ("who", bool, "a configuration does not say who put it in force"),
         ),
     ),
+    ERASURE: _Shape("an erasure", FACTS),
     UNSENT: _Shape(
         "what was not sent",
         ("about",),
@@ -112,16 +116,20 @@ def verify_records(
     connection: Connection, tenant: str, keys: LedgerKeys, role: Role | None, step: Callable[[], None]
 ) -> Iterator[LedgerFinding]:
     """All faults of records, staged leaves and subjects. Calls `step` for each record; `role` None takes either role's."""
+    erasures = ErasureCount()
     query = joined_records(tenant).order_by(tables.records.c.record)
     for row in connection.execute(query, execution_options={"yield_per": CHUNK}):
         step()
-        yield from _record(row, tenant, keys, role)
+        yield from _record(row, tenant, keys, role, erasures)
+    yield from erasures.findings()
     yield from _strays(connection, tenant)
     yield from _subjects(connection, tenant, keys)
 
 
-def _record(row: Row[tuple[object, ...]], tenant: str, keys: LedgerKeys, role: Role | None) -> Iterator[LedgerFinding]:
-    """The faults of one record, and of its leaf, which is in its place or staged."""
+def _record(
+    row: Row[tuple[object, ...]], tenant: str, keys: LedgerKeys, role: Role | None, erasures: ErasureCount
+) -> Iterator[LedgerFinding]:
+    """The faults of one record, and of its leaf, which is in its place or staged. `erasures` hears of it."""
     name = row.record.hex()
     if row.leaf is not None and row.staged_leaf is not None:
         yield LedgerFinding("staged", name, "its leaf has a place already")
@@ -137,7 +145,7 @@ def _record(row: Row[tuple[object, ...]], tenant: str, keys: LedgerKeys, role: R
     except ValueError:
         yield LedgerFinding("records", name, "its leaf is no leaf")
         return
-    for what in _contents(row, tenant, keys, role, commitments, tagged):
+    for what in _contents(row, tenant, keys, role, commitments, tagged, erasures):
         yield LedgerFinding("records", name, what)
 
 
@@ -148,10 +156,12 @@ def _contents(
     role: Role | None,
     commitments: Mapping[str, bytes],
     tagged: bytes,
+    erasures: ErasureCount,
 ) -> Iterator[str]:
+    erased = is_erased(row, tenant, keys)
     # 1. every opening decrypts and opens its commitment
     facts: dict[str, Facts] = {}
-    for compartment in OPENED:
+    for compartment in sorted(ALWAYS) if erased else OPENED:
         try:
             opened = _open(row, compartment, tenant, keys, commitments[compartment])
         except (SignatureInvalid, ValueError, OverflowError, OSError):
@@ -160,7 +170,8 @@ def _contents(
             if opened is not None:
                 facts[compartment] = opened
     # 2. they say what the row says, and the tag is that of its counter
-    yield from _facts(row, facts)
+    yield from _facts(row, facts, erased=erased)
+    erasures.see(facts.get("decision", {}), erased=erased)
     yield from _of_role(facts.get("decision", {}), role)
     if row.subject is not None and not _tagged(row, tenant, keys, tagged):
         yield "its tag is not that of its subject and counter"
@@ -186,18 +197,20 @@ def _open(row: Row[tuple[object, ...]], compartment: str, tenant: str, keys: Led
     return content
 
 
-def _facts(row: Row[tuple[object, ...]], facts: Mapping[str, Facts]) -> Iterator[str]:
+def _facts(row: Row[tuple[object, ...]], facts: Mapping[str, Facts], *, erased: bool) -> Iterator[str]:
     sent, decision = facts.get("sent", {}), facts.get("decision", {})
     kind = decision.get("kind")
-    if kind not in (*_OF_LOGINS, METADATA, DECRYPTION, SWITCH, PLAN, CONFIGURATION):
-        yield "it is no release, refusal or cancellation, nothing unsent, and no act of an operator"
+    if kind not in (*_OF_LOGINS, *_SHAPES):
+        yield "it is no release, refusal or cancellation, nothing unsent, and no act of an operator or a person"
         return
     if "node" in decision and kind in _OF_LOGINS:
         yield from _without_subject(row, _Shape(f"a {kind} to a node", _OF_A_NODE), sent, decision)
     elif isinstance(kind, str) and kind in _SHAPES:
         yield from _without_subject(row, _SHAPES[kind], sent, decision)
     else:
-        yield from _of_a_city(row, f"a {kind}", facts, released=kind == RELEASE)
+        yield from _of_a_city(row, f"a {kind}", facts, released=kind == RELEASE and not erased, erased=erased)
+        if erased and kind != RELEASE:
+            yield f"a {kind} was nobody's, and is marked as erased"
     expected = {"record": row.record.hex(), "time": row.time}
     for name, content in (("sent", sent), ("decision", decision)):
         yield from (f"its {name} has another {key}" for key, value in expected.items() if content.get(key) != value)
@@ -222,11 +235,15 @@ def _without_subject(row: Row[tuple[object, ...]], shape: _Shape, sent: Facts, d
         yield f"{shape.name} says one thing as sent and another as decided"
     if _present(row) != ALWAYS or row.subject is not None or row.position is not None:
         yield f"{shape.name} has no subject, no counter and no other openings"
+    if shape.name == _SHAPES[ERASURE].name:
+        yield from faults_of_erasure(decision)
     yield from dict.fromkeys(fault for name, holds, fault in shape.rules if not holds(decision.get(name)))
 
 
-def _of_a_city(row: Row[tuple[object, ...]], what: str, facts: Mapping[str, Facts], *, released: bool) -> Iterator[str]:
-    if _present(row) != (OF_A_RELEASE if released else ALWAYS):
+def _of_a_city(
+    row: Row[tuple[object, ...]], what: str, facts: Mapping[str, Facts], *, released: bool, erased: bool
+) -> Iterator[str]:
+    if _present(row) - ({"subject"} if erased else set()) != (OF_A_RELEASE if released else ALWAYS):
         yield f"{what} does not have these openings"
     if len({released, row.subject is not None, row.position is not None}) != 1:
         yield f"{what} has a subject and a counter exactly where it is a release"
@@ -263,18 +280,18 @@ def _subjects(connection: Connection, tenant: str, keys: LedgerKeys) -> Iterator
     """Subjects whose salt is not ours, or whose records do not run from 1 to their counter; and missing subjects."""
     records, subjects = tables.records, tables.subjects
     counted = (
-        select(records.c.subject, func.count(records.c.position).label("count"), func.max(records.c.position).label("last"))
+        select(records.c.subject, func.count(records.c.position).label("held"), func.max(records.c.position).label("last"))
         .where(records.c.tenant == tenant, records.c.subject.is_not(None))
         .group_by(records.c.subject)
         .subquery()
     )
     joined = subjects.outerjoin(counted, counted.c.subject == subjects.c.subject)
-    query = select(subjects, counted.c.count, counted.c.last).select_from(joined)
+    query = select(subjects, counted.c.held, counted.c.last).select_from(joined)
     for row in connection.execute(query.where(subjects.c.tenant == tenant)):
         if not salt_holds(keys, tenant, row.subject, row.salt):
             yield LedgerFinding("subjects", row.subject.hex(), "its salt is not the one that we wrote")
-        # positions are unique (an index holds them so): as many as the last one says means none is missing
-        if not row.counter == row.count == row.last:
+        # positions are unique (an index holds them so): as many as the counter says, less those whose retention is over
+        if not row.held or not 0 <= row.expired == row.counter - row.held or row.last > row.counter:
             yield LedgerFinding("subjects", row.subject.hex(), "its records do not run from 1 to its counter")
     person = and_(subjects.c.tenant == tenant, subjects.c.subject == counted.c.subject)
     absent = select(counted.c.subject).select_from(counted.outerjoin(subjects, person)).where(subjects.c.subject.is_(None))

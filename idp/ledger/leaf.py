@@ -96,6 +96,11 @@ def _salt_mac(keys: LedgerKeys, tenant: str, subject: bytes, random: bytes) -> b
     return mac(keys.rows, framed(b"salt", tenant.encode(), subject, random))
 
 
+def erasure_mark(keys: LedgerKeys, tenant: str, record: bytes, leaf_hash: bytes) -> bytes:
+    """The MAC in place of a subject's opening that was erased: it says that we did so, and whose it was to nobody."""
+    return mac(keys.rows, framed(b"erased", tenant.encode(), record, leaf_hash))
+
+
 def tag(subject_key: bytes, counter: int) -> bytes:
     """The tag of the `counter`-th record (from 1) under a subject's own key."""
     return mac(derived(subject_key, b"", b"tag"), counter.to_bytes(8))

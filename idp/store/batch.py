@@ -242,7 +242,9 @@ def _count_subjects(
     new = Counter((tenant, made.draft.subject) for tenant, made in recording if made.draft.subject is not None)
     if not new:
         return {}
-    rows = [(tenant, subject, new_salt(keys, tenant, subject), count) for (tenant, subject), count in sorted(new.items())]
+    rows = [
+        (tenant, subject, new_salt(keys, tenant, subject), count, 0) for (tenant, subject), count in sorted(new.items())
+    ]
     found = _COUNT.run(connection, rows)
     return {(tenant, subject): (salt, counter - new[tenant, subject]) for tenant, subject, salt, counter in found}
 

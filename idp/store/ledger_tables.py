@@ -1,20 +1,53 @@
 """The tables of the release ledger. Only the writer and the sequencer change their rows."""
 
-from sqlalchemy import Column, ForeignKeyConstraint, LargeBinary, UniqueConstraint
+from sqlalchemy import Column, ForeignKeyConstraint, LargeBinary, Text, UniqueConstraint
 
 from idp.store.table_parts import Number, table, tenant
 
-# A person in the ledger: keyed index, the salt of their own key, and how many records they have.
+# A person in the ledger: keyed index, the salt of their own key, how many records they got, and how many of those are no
+# longer theirs because their purpose's retention is over. An erasure deletes the row.
 subjects = table(
     "subjects",
     tenant(),
     Column("subject", LargeBinary, primary_key=True),
     Column("salt", LargeBinary, nullable=False),
     Column("counter", Number, nullable=False),
+    Column("expired", Number, nullable=False, server_default="0"),
+)
+
+# Persons who are to be erased, and when (decision 0060). `officers` is "" if the person asked, else a JSON list of two
+# names. `seal` is a MAC of the row. Once their records are cleared the row names nobody, and stays until no file has their
+# traces.
+erasures = table(
+    "erasures",
+    tenant(),
+    Column("erasure", LargeBinary, primary_key=True),
+    Column("subject", LargeBinary),
+    Column("asked", Number, nullable=False),
+    Column("due", Number, nullable=False),
+    Column("officers", Text, nullable=False),
+    Column("seal", LargeBinary, nullable=False),
+    UniqueConstraint("tenant", "subject", name="erasures_by_subject"),
+    rowid=True,
+)
+
+# What two officers sign together, grants and erasures: a document (canonical JSON, `idp.changes.mandates`), a JSON object
+# of their signatures by name, and when it was ended (0: it was not). `seal` is a MAC of the row.
+mandates = table(
+    "mandates",
+    tenant(),
+    Column("mandate", LargeBinary, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("signatures", Text, nullable=False),
+    Column("ended", Number, nullable=False),
+    Column("seal", LargeBinary, nullable=False),
+    rowid=True,
 )
 
 # A release, refusal, cancellation or approval of metadata: its leaf's hash and its encrypted openings. `position` is the
-# subject's counter.
+# subject's counter. An erased release has neither subject, position nor login, and a MAC in place of the subject's opening
+# (`idp.ledger.leaf.erasure_mark`).
 records = table(
     "records",
     tenant(),

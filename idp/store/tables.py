@@ -9,10 +9,33 @@ insertion.
 
 from sqlalchemy import Column, Index, LargeBinary, Text, UniqueConstraint
 
-from idp.store.ledger_tables import checkpoints, leaves, nodes, records, staged, subjects, summaries, trees
+from idp.store.ledger_tables import (
+    checkpoints,
+    erasures,
+    leaves,
+    mandates,
+    nodes,
+    records,
+    staged,
+    subjects,
+    summaries,
+    trees,
+)
 from idp.store.table_parts import Number, metadata, table, tenant
 
-__all__ = ["checkpoints", "leaves", "metadata", "nodes", "records", "staged", "subjects", "summaries", "trees"]
+__all__ = [
+    "checkpoints",
+    "erasures",
+    "leaves",
+    "mandates",
+    "metadata",
+    "nodes",
+    "records",
+    "staged",
+    "subjects",
+    "summaries",
+    "trees",
+]
 
 # One-time things that were taken. `unit` is random, tells two units of one batch apart, and leads to nothing else.
 marks = table(
@@ -231,4 +254,5 @@ installations = table(
 LEDGER = (subjects, records, staged, leaves, nodes, trees, checkpoints)
 EXPIRING = (marks, parked, decisions, approvals, sealing_keys, sessions, participants, logouts)
 REGISTERED = (registered_clients, registration_tokens)
-KEPT = (peers, unforeseen, switches, configurations, applied, assents, *REGISTERED, installations, summaries)
+AUDITED = (summaries, erasures, mandates)
+KEPT = (peers, unforeseen, switches, configurations, applied, assents, *REGISTERED, installations, *AUDITED)

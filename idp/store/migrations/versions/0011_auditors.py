@@ -1,4 +1,4 @@
-"""What auditors read: summaries of the ledger's blocks."""
+"""The auditors' side: summaries of the ledger's blocks, erasures of persons, and what two officers sign together."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -20,5 +20,30 @@ def upgrade() -> None:
         sa.Column("tenant", sa.Text, primary_key=True),
         sa.Column("block", NUMBER, primary_key=True, autoincrement=False),
         sa.Column("content", sa.LargeBinary, nullable=False),
+        sqlite_strict=True,
+    )
+    # How many of a person's records retention has ended
+    op.add_column("subjects", sa.Column("expired", NUMBER, nullable=False, server_default="0"))
+    op.create_table(
+        "erasures",
+        sa.Column("tenant", sa.Text, primary_key=True),
+        sa.Column("erasure", sa.LargeBinary, primary_key=True),
+        sa.Column("subject", sa.LargeBinary),
+        sa.Column("asked", NUMBER, nullable=False),
+        sa.Column("due", NUMBER, nullable=False),
+        sa.Column("officers", sa.Text, nullable=False),
+        sa.Column("seal", sa.LargeBinary, nullable=False),
+        sa.UniqueConstraint("tenant", "subject", name="erasures_by_subject"),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "mandates",
+        sa.Column("tenant", sa.Text, primary_key=True),
+        sa.Column("mandate", sa.LargeBinary, primary_key=True),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("document", sa.Text, nullable=False),
+        sa.Column("signatures", sa.Text, nullable=False),
+        sa.Column("ended", NUMBER, nullable=False),
+        sa.Column("seal", sa.LargeBinary, nullable=False),
         sqlite_strict=True,
     )

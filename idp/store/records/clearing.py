@@ -1,0 +1,190 @@
+"""Clears what leads from a person to their records, and looks after that no file has it still.
+
+A record stays, and so does its leaf: which service got which attributes, by which policy, and when. Its `subject`, counter,
+login and subject's opening go, and a MAC says that we cleared it. Without the salt of the subject's row nobody can compute
+the subject's key, the tags of their leaves, or open a commitment (docs/decisions/0060).
+
+SQLite overwrites what is deleted, and its log is emptied. A page may still hold a copy of a row that was moved: so the
+whole file is searched, and made anew where anything is found. PostgreSQL keeps deleted rows in its files until `VACUUM
+FULL` writes the tables anew.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any  # Any: psycopg's diagnostics, and the types of a row's columns
+
+from sqlalchemy import Connection, Engine, Row, bindparam, delete, select, update
+from sqlalchemy.exc import DBAPIError
+
+from idp.ledger.leaf import erasure_mark, prepare
+from idp.ledger.ledger_keys import LedgerKeys
+from idp.ports import RecordDraft, Unit
+from idp.store import tables
+from idp.store.batch import Waiting, write_batch
+from idp.store.commits import durably, one_turn
+from idp.store.engine import file_of, is_postgres, reading, single, writing
+from policies.parties import Tenant
+
+# Tables of which a person's rows are, the small ones first
+TABLES = (tables.subjects, tables.erasures, tables.approvals, tables.sessions, tables.participants, tables.records)
+CHUNK = 1 << 20
+# How long a rewrite waits for others, who wait for it meanwhile
+LOCK_MILLISECONDS, BUSY_MILLISECONDS = 2000, 100
+
+Records = Sequence[Row[tuple[Any, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What of a person lies outside the ledger: digests of remembered approvals."""
+
+    approvals: Collection[bytes] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """How many records were cleared, and the octets that no file may have any more."""
+
+    leaves: int
+    needles: tuple[bytes, ...] = field(repr=False)
+
+
+def clear_person(
+    engine: Engine,
+    tenant: Tenant,
+    keys: LedgerKeys,
+    erasure: bytes,
+    *,
+    traces: Callable[[Records], Traces],
+    draft: Callable[[int], RecordDraft],
+) -> Cleared | None:
+    """Destroy a person's key and clear their records in one transaction, with the record of it; None if that is done.
+
+    `erasure` is the row of `erasures` that names the person; it names nobody afterwards. `traces` hears their records
+    before they are cleared, `draft` how many they are. Raises `StoreUnavailable`.
+    """
+    person, asked = tables.subjects, tables.erasures
+    here = (asked.c.tenant == tenant, asked.c.erasure == erasure)
+    with reading(), durably(writing(engine)) as connection:
+        subject = connection.scalar(select(asked.c.subject).where(*here).with_for_update())
+        if subject is None:
+            return None
+        mine = (person.c.tenant == tenant, person.c.subject == subject)
+        # First: whoever records a release of this person waits here, and begins a new key
+        salts = list(connection.scalars(delete(person).where(*mine).returning(person.c.salt)))
+        found = _records_of(connection, tenant, subject)
+        digests = sorted(traces(found).approvals)
+        _clear(connection, tenant, keys, found)
+        write_record(connection, tenant, keys, draft(len(found)))
+        approvals = tables.approvals.c
+        for digest in digests:
+            gone = (approvals.tenant == tenant, approvals.digest == digest)
+            connection.execute(delete(tables.approvals).where(*gone))
+        connection.execute(update(asked).where(*here).values(subject=None, seal=b""))
+    return Cleared(len(found), (subject, *salts, *digests))
+
+
+def write_record(connection: Connection, tenant: Tenant, keys: LedgerKeys, draft: RecordDraft) -> None:
+    """Write a record without a subject in the caller's own transaction: what it says counts with it, or not at all."""
+    unit = Unit(tenant=tenant, record=draft)
+    write_batch(connection, [Waiting(unit, prepare(draft, tenant, keys))], keys, again=False)
+
+
+def _records_of(connection: Connection, tenant: Tenant, subject: bytes) -> Records:
+    table = tables.records.c
+    query = select(tables.records).where(table.tenant == tenant, table.subject == subject)
+    return connection.execute(query.order_by(table.record)).all()
+
+
+def _clear(connection: Connection, tenant: Tenant, keys: LedgerKeys, found: Records) -> None:
+    table = tables.records.c
+    named = (table.tenant == tenant, table.record == bindparam("of_record"))
+    cleared: dict[str, object] = {
+        "subject": None,
+        "position": None,
+        "login_opening": None,
+        "subject_opening": bindparam("mark"),
+    }
+    if marked := [{"of_record": r.record, "mark": erasure_mark(keys, tenant, r.record, r.leaf_hash)} for r in found]:
+        connection.execute(update(tables.records).where(*named).values(cleared), marked)
+
+
+# -- the files
+
+
+def scrub(engine: Engine, needles: Iterable[bytes] | None) -> bool:
+    """Whether the database's files have nothing of this any more. None: what was there is not known, so all is made anew.
+
+    False if somebody else's long reading or writing keeps it from being done now. Raises `StoreUnavailable`.
+    """
+    with reading():
+        return _scrub_postgres(engine) if is_postgres(engine) else _scrub_sqlite(engine, needles)
+
+
+def _scrub_sqlite(engine: Engine, needles: Iterable[bytes] | None) -> bool:
+    with single(engine).connect() as connection:
+        if not _emptied(connection):
+            return False
+        if needles is not None and not _has(engine, needles):
+            return True
+        with one_turn(engine):
+            connection.exec_driver_sql("VACUUM").close()
+        return _emptied(connection) and (needles is None or not _has(engine, needles))
+
+
+def _emptied(connection: Connection) -> bool:
+    """Whether SQLite's log is in its file, and cut to nothing."""
+    usual = connection.exec_driver_sql("PRAGMA busy_timeout").scalar()
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS:d}").close()
+    try:
+        return not connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {usual:d}").close()
+
+
+def _has(engine: Engine, needles: Iterable[bytes]) -> bool:
+    wanted = [each for each in needles if each]
+    keep = max(map(len, wanted), default=1) - 1
+    with file_of(engine.url).open("rb") as file:
+        before = b""
+        while chunk := file.read(CHUNK):
+            before = before[len(before) - keep :] + chunk if keep else chunk
+            if any(each in before for each in wanted):
+                return True
+    return False
+
+
+def _scrub_postgres(engine: Engine) -> bool:
+    kept: list[int] = []
+    with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        driver: Any = connection.connection.dbapi_connection
+        try:
+            driver.add_notice_handler(lambda told: kept.append(_first_number(told.message_detail)))
+            connection.exec_driver_sql("SET statement_timeout = 0")
+            connection.exec_driver_sql(f"SET lock_timeout = {LOCK_MILLISECONDS:d}")
+            for table in TABLES:
+                before = _file_node(connection, table.name)
+                connection.exec_driver_sql(f"VACUUM (FULL, VERBOSE) {table.name}")
+                # A role that does not own the table only gets a warning
+                if _file_node(connection, table.name) == before:
+                    return False
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) == "55P03":  # lock_not_available
+                return False
+            raise
+        finally:
+            # Its settings and handlers end with it
+            with suppress(DBAPIError):
+                connection.invalidate()
+    # Rows that an older transaction, or a standby, may still want to see were copied, too
+    return not any(kept)
+
+
+def _file_node(connection: Connection, name: str) -> int:
+    return int(connection.exec_driver_sql(f"SELECT pg_relation_filenode('{name}')").scalar() or 0)
+
+
+def _first_number(text: str | None) -> int:
+    digits = "".join(each if each.isdigit() else " " for each in text or "").split()
+    return int(digits[0]) if digits else 0
