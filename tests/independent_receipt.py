@@ -32,11 +32,8 @@ EVENTS = {
         ("release of what was consented to before", "given before"),
         ("release of what was approved before, and does not rest on consent", "approved before"),
     ),
-    "unasked": (
-        ("release of what was consented to before", "given before"),
-        ("release of what was approved before, and does not rest on consent", "approved before"),
-    ),
 }
+EVENTS |= dict.fromkeys(("unasked", "silent"), EVENTS["offline"])
 WITHDRAWAL = {
     "consent": "Consent can be withdrawn at any time, at the controller. "
     "What was done until then remains lawful (GDPR Article 7(3)).",
@@ -52,6 +49,7 @@ CONTENTS = {
     "decision": {"asked", "bits", "kind", "notice", "path", "record", "source", "time", "unknown", "withheld"},
     "subject": {"record", "subject"},
 }
+LISTS = ("asked", "authorities", "names", "unknown", "withheld")
 OPENED = {"citizen": ("decision", "login", "sent", "subject"), "relying_party": ("login", "sent")}
 PROCESSING = {
     *("privacy_notice", "purposes", "pii_information", "collection_method", "pii_controllers"),
@@ -267,11 +265,11 @@ def openings(given: Any, holder: str, committed: dict[str, bytes]) -> dict[str, 
     for name in OPENED[holder]:
         has_members(given[name], {"nonce", "content"})
         content = given[name]["content"]
-        has_members(content, CONTENTS[name])
+        has_members(content, CONTENTS[name] | ({"authorities"} & set(content) if name == "decision" else set()))
         found = hmac.digest(decoded(given[name]["nonce"]), canonical(content), "sha256")
         must(found == committed[name], f"{name} does not open its commitment")
         for member, value in content.items():
-            kind = int if member == "time" else list if member in ("names", "asked", "unknown", "withheld") else str
+            kind = int if member == "time" else list if member in LISTS else str
             must(type(value) is kind, f"{name}.{member} is of another kind")
         opened[name] = content
     sent, login = opened["sent"], opened["login"]

@@ -10,6 +10,7 @@
 A log has several keys if one took over from another; each counts for what it signed.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,7 @@ from idp.ledger.record_contents import RELEASE
 from idp.receipts.inclusion_proof import Placed, decoded, prove, read_proof
 from idp.receipts.receipt import MAX_RECEIPT, MEMBERS, SEES, SIGNED, VERSION, ReceiptHolder
 from idp.receipts.receipt_record import check_record, names_of, time_text
+from policies.assurance import LevelOfAssurance
 from policies.errors import AssertionRejected, SignatureInvalid
 from policies.purposes import Basis
 
@@ -39,6 +41,7 @@ _CONTENTS: Mapping[str, frozenset[str]] = {
 }
 # A source of SAML may name those behind it
 _OPTIONAL = {"decision": frozenset({"authorities"})}
+_RECORD = re.compile("[0-9a-f]{32}")
 _LISTS = frozenset({"names", "asked", "unknown", "withheld", "authorities"})
 
 Object = Mapping[str, Json]
@@ -148,10 +151,10 @@ def _read(octets: bytes) -> Object:
 
 
 def _exact(value: Parsed) -> Json:
-    """The same value. Raises ValueError for a fraction."""
+    """The same value. Raises ValueError for a fraction or a truth value."""
     match value:
-        case float():
-            raise ValueError("a fraction")
+        case float() | bool():
+            raise ValueError("no text, whole number, list or object")
         case list():
             return [_exact(each) for each in value]
         case dict():
@@ -190,7 +193,7 @@ def _opened(receipt: Object, holder: ReceiptHolder, leaf: bytes) -> Mapping[str,
             # A number in place of a text is no record of ours, whoever signed it
             (_number if member == "time" else _list if member in _LISTS else _text)(content, member)
         found[name] = content
-    _check_printable(found["sent"])
+    _check_sent(found["sent"])
     values = _object(openings, "values")
     if set(values) != {"nonce"}:
         raise SignatureInvalid("openings", "the opening of values has more than its nonce")
@@ -199,8 +202,10 @@ def _opened(receipt: Object, holder: ReceiptHolder, leaf: bytes) -> Mapping[str,
     return found
 
 
-def _check_printable(sent: Object) -> None:
-    """Raise ValueError for a sign that a terminal obeys, or that turns the order of what people read."""
+def _check_sent(sent: Object) -> None:
+    """Raise ValueError for an unknown level, no id, or a sign that a terminal obeys or that turns the order of words."""
+    if sent["loa"] not in {level.label for level in LevelOfAssurance} or not _RECORD.fullmatch(_text(sent, "record")):
+        raise ValueError("a release has a level and an id")
     told = [each for each in sent.values() if isinstance(each, str)]
     told += [each for pair in names_of(sent) for each in pair]
     if not all(each.isprintable() for each in told):
@@ -303,8 +308,7 @@ def _text(inside: Object, name: str) -> str:
 
 def _number(inside: Object, name: str) -> int:
     found = inside[name]
-    # True is an int in Python, and no number in JSON
-    if not isinstance(found, int) or isinstance(found, bool) or found < 0:
+    if not isinstance(found, int) or found < 0:
         raise ValueError(f"{name} is no number")
     return found
 

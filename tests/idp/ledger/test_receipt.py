@@ -258,7 +258,7 @@ def test_even_where_the_log_signed_it_what_does_not_fit_is_refused() -> None:
         # the proof
         (_set("proof", "path", to=[base64.b64encode(each).decode() for each in LOG.placed(2).path]), "inclusion"),
         (_set("proof", "index", to=2), "inclusion"),
-        (_set("proof", "index", to=True), "shape"),
+        (_set("proof", "index", to=True), "json"),
         (_set("proof", "index", to="3"), "shape"),
         (_set("proof", "index", to=-1), "shape"),
         (_set("proof", "path", to=[]), "inclusion"),
@@ -274,7 +274,7 @@ def test_even_where_the_log_signed_it_what_does_not_fit_is_refused() -> None:
         (_set("more", to=1), "shape"),
         (_drop("record"), "shape"),
         (_set("v", to=2), "shape"),
-        (_set("v", to=True), "shape"),
+        (_set("v", to=True), "json"),
         (_set("for", to="auditor"), "shape"),
         (_set("for", to="relying_party"), "openings"),
         (_set("log", to="other.example/log"), "log"),

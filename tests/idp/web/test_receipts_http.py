@@ -10,7 +10,8 @@ from typing import Any  # JSON that a test takes apart
 
 import pytest
 
-from connectors.signatures.jws import base64url
+import idp.receipts.library.ciconia_receipt as library
+from connectors.signatures.jws import base64url, from_base64url
 from idp.ledger.checkpoint import VerifierKey
 from idp.login.states import RECEIPT_LIFE
 from idp.pages.languages import LANGUAGES
@@ -266,6 +267,31 @@ def test_the_relying_party_gets_its_receipt_once(visitor: Visitor, stage: Stage)
     again = party_receipt(visitor, token)
     assert (again.status, again.json["error"]) == (409, "invalid_request")
     assert visitor.userinfo(token).status == 200
+
+
+@pytest.mark.spec("issue 31 item 5")
+def test_the_services_own_library_checks_it_against_its_id_token_and_redeems_a_promise(visitor: Visitor) -> None:
+    tokens = visitor.redeem(visitor.code()).json
+    claims = _claims(str(tokens["id_token"]))
+    octets = party_receipt(visitor, str(tokens["access_token"])).text.encode()
+    keys = visitor.go("GET", "/log/vkey", headers=DIRECT, jar={}).text
+    found = library.verify(octets, keys, login=claims)
+    assert (found.sent["client"], found.index is None) == ("parking", found.by is not None)
+    address = f"/log/proof?leaf={found.leaf_hash}"
+    until(lambda: visitor.go("GET", address, headers=DIRECT, jar={}).status == 200)
+    proof = visitor.go("GET", address, headers=DIRECT, jar={}).text.encode()
+    placed = library.verify(octets, keys, login=claims, proof=proof)
+    assert placed.index is not None
+    assert placed.size is not None
+    other = _claims(str(visitor.redeem(visitor.code(nonce="another-nonce")).json["id_token"]))
+    assert {name for name in ("iss", "aud", "sub", "nonce") if other[name] != claims[name]} == {"nonce"}
+    with pytest.raises(library.ReceiptRefused, match="nonce differs"):
+        library.verify(octets, keys, login=other)
+
+
+def _claims(token: str) -> dict[str, object]:
+    found: dict[str, object] = json.loads(from_base64url(token.split(".")[1]))
+    return found
 
 
 @pytest.mark.spec("issue 4: another client's token")
