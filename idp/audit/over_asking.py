@@ -6,7 +6,7 @@ lacks, what the citizen did not tick and a level that is too low are no over-ask
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Engine, select
@@ -25,6 +25,8 @@ from policies.release import OVER_ASKED, Reason
 CHUNK = 500
 # What a request names beyond our catalogue: a service's own words, which are not repeated
 UNKNOWN = "(unknown)"
+# A name, and its form or reason
+Pairs = Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +79,26 @@ def over_asking(
                 continue
             if decided["kind"] in (RELEASE, REFUSAL, CANCELLATION) and "client" in sent:
                 logins[sent["client"]] += 1
-                counts.update((sent["client"], *one) for one in _of(decided, purpose_of(sent["policy"]), catalogue).items())
-    found = [OverAsked(client, name, reason, count) for (client, name, reason), count in counts.items()]
+                asked, withheld, unknown = decided["asked"], decided["withheld"], bool(decided["unknown"])
+                found = asked_too_much(asked, withheld, purpose_of(sent["policy"]), catalogue, unknown=unknown)
+                counts.update((sent["client"], *one) for one in found.items())
+    all_found = [OverAsked(client, name, reason, count) for (client, name, reason), count in counts.items()]
     return OverAsking(
-        tuple(sorted(found, key=lambda one: (-one.logins, one.client_id, one.attribute, one.reason))), logins, unreadable
+        tuple(sorted(all_found, key=lambda one: (-one.logins, one.client_id, one.attribute, one.reason))),
+        logins,
+        unreadable,
     )
 
 
-def _of(decided: Mapping[str, list[list[str]]], purpose: Purpose | None, catalogue: Catalogue) -> dict[str, Reason]:
+def asked_too_much(
+    asked: Pairs, withheld: Pairs, purpose: Purpose | None, catalogue: Catalogue, *, unknown: bool
+) -> dict[str, Reason]:
     """The attributes of one login that it asked too much of, each with why."""
-    withheld = {name: Reason(reason) for name, reason in decided["withheld"]}
-    found = {name: reason for name, reason in withheld.items() if reason in OVER_ASKED}
-    if decided["unknown"]:
+    reasons = {name: Reason(reason) for name, reason in withheld}
+    found = {name: reason for name, reason in reasons.items() if reason in OVER_ASKED}
+    if unknown:
         found[UNKNOWN] = Reason.NOT_REGISTERED
-    for name, text in ((AttributeName(name), text) for name, text in decided["asked"] if name not in withheld):
+    for name, text in ((AttributeName(name), text) for name, text in asked if name not in reasons):
         need, form = purpose.needs.get(name) if purpose else None, catalogue.form(name, text)
         if need and form and catalogue.meet(name, form, need.form) != form:
             found[name] = Reason.LEAST_SUFFICIENT

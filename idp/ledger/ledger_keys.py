@@ -113,11 +113,16 @@ class LedgerKeys:
 
     def period_key(self, tenant: str, time: int) -> bytes:
         """The key of a tenant's openings in one calendar month (UTC). Raises ValueError if no calendar has `time`."""
-        return derived(self.openings, b"", b"period", tenant.encode(), _month(time // DAY))
+        return period_key(self.openings, tenant, time)
 
     def subject_key(self, tenant: str, subject: bytes, salt: bytes) -> bytes:
         """The subject's own key. Without the random `salt` of the subject's row it is lost: that is erasure."""
         return derived(self.subjects, salt, b"subject", tenant.encode(), subject)
+
+
+def period_key(openings: bytes, tenant: str, time: int) -> bytes:
+    """`LedgerKeys.period_key`, from the master of openings alone."""
+    return derived(openings, b"", b"period", tenant.encode(), _month(time // DAY))
 
 
 @lru_cache(maxsize=64)

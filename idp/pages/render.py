@@ -48,15 +48,23 @@ class CompiledPages:
 @cache
 def compiled() -> CompiledPages:
     """Compile all templates in all languages. It takes half a second, so the server calls it before it forks workers."""
-    folder = resources.files("idp.pages").joinpath("templates")
-    sources = {each.name: each.read_text("utf-8") for each in folder.iterdir() if each.name.endswith(".html")}
-    languages = load_languages()
+    sources, languages = _sources(), load_languages()
     templates = {
         (name, tag): template
         for tag, language in languages.items()
         for name, template in _compiled(sources, language).items()
     }
     return CompiledPages(languages, templates, _digest(sources, languages))
+
+
+def template_digest() -> str:
+    """The digest of `compiled`, without compiling."""
+    return _digest(_sources(), load_languages())
+
+
+def _sources() -> dict[str, str]:
+    folder = resources.files("idp.pages").joinpath("templates")
+    return {each.name: each.read_text("utf-8") for each in folder.iterdir() if each.name.endswith(".html")}
 
 
 class Pages:

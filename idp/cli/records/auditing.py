@@ -9,6 +9,8 @@ from idp.changes.history import History
 from idp.config.folder import read_configuration
 from idp.config.settings import load_settings
 from idp.keys.ledger_files import load_ledger_keys
+from idp.pages.languages import LANGUAGES
+from idp.pages.render import template_digest
 from idp.store.engine import disposed, open_engine
 from idp.store.migrate import assert_current
 from policies.load import load
@@ -29,4 +31,6 @@ def auditor_of(config: Path) -> Iterator[Auditor]:
             history=History(engine=engine, tenant=settings.tenant, keys=keys),
             configuration=load(files),
             own_attributes=files.get("catalogue.toml", b""),
+            pages=template_digest(),
+            languages=LANGUAGES,
         )

@@ -18,6 +18,7 @@ from idp.audit.export import export_lines, newest_checkpoint
 from idp.audit.verify import steps_of, verify_ledger
 from idp.cli.console import NO, YES, answer, end, progress, trying
 from idp.cli.options import AsJsonLines, Folder
+from idp.cli.records.report import report
 from idp.config.settings import Settings, load_settings
 from idp.keys.file import sync_folder
 from idp.keys.ledger_files import load_ledger_keys
@@ -47,6 +48,9 @@ def group() -> None:
     """The release ledger: check it, prove a place in it, copy it."""
     # Lines of the log go to stderr: on stdout are proofs, and JSON
     configure_logs()
+
+
+ledger.command()(report)
 
 
 @ledger.command()
