@@ -13,7 +13,7 @@ class Mark:
     """A one-time thing that a unit takes: its kind, its SHA-256, and until when it must be remembered."""
 
     # "login", "request", "response", "assertion", "code", "refresh", "receipt", "jti", "dpop", "device", "again", "trial",
-    # "artifact", "ecp".
+    # "artifact", "ecp", "me".
     # UPSTREAM is none that anybody has to be the first to take
     kind: str
     digest: bytes
@@ -36,7 +36,7 @@ def sid_digest(sid: str) -> bytes:
 class ParkedRow:
     """A payload that lies sealed under a secret of its holder: `digest` is SHA-256(handle)."""
 
-    # "request", "pushed", "code", "access", "device", "refresh", "receipt", "logout". UNSENT and ENDED hold nothing,
+    # "request", "pushed", "code", "access", "device", "refresh", "receipt", "logout", "me". UNSENT and ENDED hold nothing,
     # and lie under the digest of a login or a sid
     kind: str
     digest: bytes

@@ -260,7 +260,7 @@ def commitments(leaf: bytes) -> dict[str, bytes]:
 def openings(given: Any, holder: str, committed: dict[str, bytes]) -> dict[str, dict[str, Any]]:
     has_members(given, {*OPENED[holder], "values"})
     has_members(given["values"], {"nonce"})
-    decoded(given["values"]["nonce"])
+    must(given["values"]["nonce"] == "" or bool(decoded(given["values"]["nonce"])), "no nonce")
     opened = {}
     for name in OPENED[holder]:
         has_members(given[name], {"nonce", "content"})

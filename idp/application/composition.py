@@ -7,10 +7,13 @@ from functools import partial
 from connectors.metadata.federated import FederatedEntities
 from connectors.metadata.peers import Peers
 from idp.application.certificate_proxy import proxy_of
+from idp.application.citizen_page import citizen_page
 from idp.application.connector_table import Connectors
 from idp.application.registered import registrations_of
 from idp.application.saml_services import metadata_for_all, metadata_for_providers, published_bodies, saml_provider
 from idp.application.shared_sign_ins import asked_by, logouts_of, received_by, sessions_of, upstream_by, visits_of
+from idp.citizen import own_page
+from idp.citizen.own_page import WithOwnPage
 from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys, NodeKeys
 from idp.login.approvals import Approvals
@@ -99,7 +102,7 @@ def _city(parts: SiteParts) -> CitySite:
     approvals = _approvals(parts)
     role = CityRole(
         tenant=settings.tenant,
-        configurations=parts.configurations,
+        configurations=WithOwnPage(parts.configurations, settings.issuer),
         nodes=Sources(parts.peers, parts.connectors, parts.entities),
         issuer=settings.issuer,
         own_name=settings.organization.name if settings.organization else "",
@@ -120,6 +123,7 @@ def _city(parts: SiteParts) -> CitySite:
         settings, configuration, keys, openid.sessions, parts.store, parts.suspension, parts.watched, saml.services
     )
     trials = frontends[TRIAL] = Trials(_openid_parts(parts, role), openid)
+    frontends[own_page.NAME] = own_page.OwnPage(settings.issuer)
     programs = frontends[saml_programs.NAME] = saml_programs.Programs(saml)
     receipts = Receipts(
         tenant=settings.tenant,
@@ -182,6 +186,9 @@ def _city(parts: SiteParts) -> CitySite:
             commits=parts.commits,
             receipts=receipts,
             approvals=approvals,
+        ),
+        citizen=citizen_page(
+            settings, keys, parts.sealer, parts.store, parts.commits, suspension=parts.suspension, receipts=receipts
         ),
         certificates=ProxyHeader(settings.client_certificates, settings.tenant),
         party_receipts=PartyReceipts(

@@ -21,6 +21,7 @@ from idp.web.page_route import ByPath
 from idp.web.routes import (
     artifact,
     backchannel,
+    citizen,
     device,
     discovery,
     ecp,
@@ -92,7 +93,13 @@ def routes_of(site: Site, fit: Callable[[], bool]) -> list[BaseRoute]:
         routes += [*landing.routes(site), *discovery.routes(site), *logout_way.routes(site), *ecp.routes(site)]
         # An included router is matched twice
         routes += [*oidc.router(site).routes, *push.router(site).routes, *token_life.router(site).routes]
-        routes += [*device.routes(site), *receipt.routes(site), *logout.routes(site), *backchannel.router(site).routes]
+        routes += [
+            *device.routes(site),
+            *receipt.routes(site),
+            *citizen.routes(site),
+            *logout.routes(site),
+            *backchannel.router(site).routes,
+        ]
         routes += [*artifact.router(site).routes, *saml_logout.routes(site), *saml_logout_upstream.routes(site)]
     if isinstance(site, CitySite) and site.registrations is not None:
         routes += registration.router(site, site.registrations).routes

@@ -42,6 +42,7 @@ KINDS: Mapping[str, int] = {
     "refresh": LONGEST_REFRESH_LIFE // HOUR,
     "session": 24,
     "trial": 1,
+    "me": 1,
     "artifact": 1,
     "ecp": 1,
     "logout": 1,

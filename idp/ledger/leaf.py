@@ -103,7 +103,17 @@ def erasure_mark(keys: LedgerKeys, tenant: str, record: bytes, leaf_hash: bytes)
 
 def tag(subject_key: bytes, counter: int) -> bytes:
     """The tag of the `counter`-th record (from 1) under a subject's own key."""
-    return mac(derived(subject_key, b"", b"tag"), counter.to_bytes(8))
+    return tag_by(tag_key(subject_key), counter)
+
+
+def tag_key(subject_key: bytes) -> bytes:
+    """The key of all tags of a subject: made once where many are computed."""
+    return derived(subject_key, b"", b"tag")
+
+
+def tag_by(key: bytes, counter: int) -> bytes:
+    """The tag of the `counter`-th record under a `tag_key`."""
+    return mac(key, counter.to_bytes(8))
 
 
 def leaf(commitments: Mapping[str, bytes], tagged: bytes) -> bytes:

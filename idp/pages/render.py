@@ -11,6 +11,7 @@ from importlib import resources
 from jinja2 import DictLoader, Environment, StrictUndefined, Template
 from markupsafe import escape
 
+from idp.pages.citizen_view import CitizenDoorView, CitizenEnteredView, CitizenView
 from idp.pages.device_view import DeviceStep, DeviceView
 from idp.pages.headers import SUBMIT_SCRIPT
 from idp.pages.languages import OWN_NAMES, Language, load_languages
@@ -33,7 +34,7 @@ from policies.registrations.redirects import is_of_an_app
 
 # A phrase in a template without any parts
 _PHRASE = re.compile(r'\{\{ say\("([a-z0-9_.]+)"\) \}\}')
-_PAGES = ("picker", "approval", "inform", "onward", "receipt", "logout", "device", "trial", "error")
+_PAGES = ("picker", "approval", "inform", "onward", "receipt", "logout", "device", "trial", "citizen", "error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +197,25 @@ class Pages:
         language = self._languages[view.language]
         title = language.say("trial.title", service=view.service.text)
         return self._page("trial", language, title=title, view=view)
+
+    def citizen(self, view: CitizenView | CitizenDoorView) -> str:
+        """Render the citizen's page, or the page before a sign-in to it."""
+        language, inside = self._languages[view.language], isinstance(view, CitizenView)
+        _own(view.sign_in)
+        title = language.say("me.title" if inside else "me.door_title")
+        return self._page("citizen", language, title=title, view=view, inside=inside)
+
+    def entered(self, view: CitizenEnteredView) -> str:
+        """Render the page that leads on to the citizen's page."""
+        language = self._languages[view.language]
+        _elsewhere(view.target)
+        return self._onward(
+            language,
+            title=language.say("me.entered_title"),
+            sentence=language.say("me.entered"),
+            onward=language.say("me.onward"),
+            target=view.target,
+        )
 
     def logout(self, view: LogoutView) -> str:
         """Render the question whether to sign out, or what became of it."""

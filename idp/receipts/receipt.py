@@ -11,7 +11,8 @@ The file is canonical JSON (RFC 8785) and one line feed:
      "signature": base64 of the log's Ed25519 over "ciconia/receipt/v1" LF and the object without this member}
 
 It has no value in clear. `values` has the nonce, with which a holder of the values computes their commitment again. So can
-a thief who guesses, and a yes or no is found at once: keep the file like the data. The relying party's receipt has no
+a thief who guesses, and a yes or no is found at once: keep the file like the data. It is "" in a receipt that is made after
+the day for which it is kept. The relying party's receipt has no
 decision and no subject: neither what was withheld, nor the source, nor the hash of what was shown.
 """
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from idp.citizen.page import CitizenPage
 from idp.login.city_role import CityRole
 from idp.protocols.oidc.device import DeviceFrontend
 from idp.protocols.oidc.logout_received import ReceivedLogouts
@@ -36,6 +37,7 @@ class CitySite(Site):
     trials: Trials
     citizen_receipts: CitizenReceipts
     party_receipts: PartyReceipts
+    citizen: CitizenPage
     certificates: ProxyHeader
     logouts: Logouts
     service_logouts: ServiceLogouts

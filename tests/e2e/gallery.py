@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from idp.pages.citizen_view import CitizenDoorView, CitizenEnteredView, CitizenView, HiddenShown, ReleaseShown
 from idp.pages.device_view import DeviceStep, DeviceView
 from idp.pages.languages import LANGUAGES
 from idp.pages.picker_view import CountryChoice, PickerView
@@ -208,6 +209,13 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
         "receipt-remembered": ReceiptView(language, receipt(pages, language), "/receipt/forget", ask="/receipt/ask"),
         "receipt-none": ReceiptView(language, None, "/receipt/forget"),
     }
+    mine: dict[str, CitizenView | CitizenDoorView] = {
+        "me": citizen(pages, language),
+        "me-broken": replace(citizen(pages, language), missing=(3, 17), newer="/me", shown=()),
+        "me-door": CitizenDoorView(language, "/me/sign-in"),
+        "me-ended": CitizenDoorView(language, "/me/sign-in", ended=True),
+    }
+    entered = CitizenEnteredView(language, gone)
     onward = {
         "post-provider": PostView(language, Towards.PROVIDER, Text("ID Austria", "de"), gone, (("SAMLRequest", "PD94"),)),
         "post-service": PostView(language, Towards.SERVICE, service, gone, (("code", "abc"), ("state", "1")), "/receipt"),
@@ -222,6 +230,8 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
         **{name: (_bound(pages.post, view), view.kind) for name, view in onward.items()},
         **{name: (_bound(pages.receipt, view), view.kind) for name, view in receipts.items()},
         **{name: (_bound(pages.device, view), view.kind) for name, view in kiosks.items()},
+        **{name: (_bound(pages.citizen, view), view.kind) for name, view in mine.items()},
+        "me-entered": (_bound(pages.entered, entered), entered.kind),
         "leaving": (_bound(pages.leaving, leaving), leaving.kind),
     }
 
@@ -334,6 +344,33 @@ def receipt(pages: Pages, language: str) -> ReceiptShown:
         proved=True,
         file="/receipt.json",
         key="/log/vkey",
+    )
+
+
+def citizen(pages: Pages, language: str) -> CitizenView:
+    """The citizen's page with three releases, one of which another level shows."""
+    words, taken = pages.wording(language), receipt(pages, language)
+    release = ReleaseShown(
+        number=3,
+        service=taken.service,
+        purpose=taken.purpose,
+        basis=Basis.CONSENT,
+        when=taken.when,
+        went=taken.went,
+        kept=taken.kept,
+        more=words.titles([AttributeName("birthdate")], STANDARD),
+        file="/me/receipt.json?n=3",
+    )
+    return CitizenView(
+        language,
+        country=words.language.country("EE"),
+        until=words.moment(1_764_086_400),
+        count=3,
+        shown=(release, HiddenShown(2, "high"), replace(release, number=1, went=(), kept=(), more=())),
+        missing=(),
+        sign_in="/me/sign-in",
+        end="/me/end",
+        older="/me?page=2",
     )
 
 

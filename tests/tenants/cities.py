@@ -186,14 +186,21 @@ class Town:
 
     def begun(self) -> tuple[str, dict[str, str]]:
         """A login at the picker, and its cookies."""
-        picker = self.send(Call("GET", "/authorize", query=self.request()))
+        return self.at_picker(Call("GET", "/authorize", query=self.request()))
+
+    def at_picker(self, call: Call) -> tuple[str, dict[str, str]]:
+        """The login that a request begins, and its cookies."""
+        picker = self.send(call)
         assert picker.status_code == 200, picker.text
         (action,) = texts(picker, "//form[@class='cancel']/@action")
         return action.split("/")[2], cookies_of(picker)
 
     def asked(self) -> tuple[str, dict[str, str], dict[str, str]]:
         """A login whose country was asked: its id, its cookies and the country's answer."""
-        login, cookies = self.begun()
+        return self.at_country(*self.begun())
+
+    def at_country(self, login: str, cookies: dict[str, str]) -> tuple[str, dict[str, str], dict[str, str]]:
+        """The same of a login at the picker."""
         parts = {"login": login, "provider": "demo-ee"}
         off = self.send(Call("GET", "/login/{login}/at/{provider}", parts=parts, cookies=cookies))
         assert off.status_code == 303, off.text
@@ -214,6 +221,13 @@ class Town:
         page = self.send(Call("POST", "/saml/acs", cookies=cookies, form=fields, cross_site=True))
         assert page.status_code == 200, page.text
         return login, {**cookies, **cookies_of(page)}, hidden(page)
+
+    def visit(self) -> str:
+        """The handle of a session of the citizen's page."""
+        _, cookies, fields = self.at_country(*self.at_picker(Call("POST", "/me/sign-in", form={})))
+        onward = self.send(Call("POST", "/saml/acs", cookies=cookies, form=fields, cross_site=True))
+        assert onward.status_code == 200, onward.text
+        return cookies_of(onward)["__Host-me"]
 
     def link(self) -> str:
         """The secret of a link for a test login of the parking service."""

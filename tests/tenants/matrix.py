@@ -55,10 +55,12 @@ def hold(town: Town) -> Held:
         "client assertion": town.assertion(),
         "leaf": leaf[0],
         "test link": town.link(),
+        "handle of the citizen's page": town.visit(),
     }
     of_login = {"login": requested}
     at_decision = {**form, "choice": "approve"}
     # The login's own cookie plays no part there
+    at_page = {"__Host-me": things["handle of the citizen's page"]}
     only_strict = {f"__Host-a-{decided}": strict}
     bearer = tokens["access_token"]
     by_assertion = {
@@ -81,6 +83,7 @@ def hold(town: Town) -> Held:
         ("", Call("GET", "/receipt.json", cookies={"__Host-receipt": receipt})),
         ("", Call("POST", "/receipt/ask", cookies={"__Host-receipt": receipt}, form={})),
         ("", Call("POST", "/receipt/forget", cookies={"__Host-receipt": receipt}, form={})),
+        ("", Call("GET", "/me/receipt.json", cookies=at_page, query={"n": "1"})),
         ("", town.redeeming(code)),
         ("by assertion", Call("POST", "/token", form=by_assertion, direct=True)),
         ("", Call("GET", "/userinfo", bearer=bearer, direct=True)),
@@ -158,7 +161,12 @@ def elsewhere(rows: Rows, at: Town, ours: Held, theirs: Held) -> int:
 def same(rows: Rows, at: Town, theirs: Held) -> int:
     """At endpoints that are everybody's: with anything of another tenant the answer is the same as without."""
     cells = 0
-    cookies = {"__Host-l-" + theirs.things["login"], "__Host-a-" + theirs.things["login that is decided"], "__Host-receipt"}
+    cookies = {
+        "__Host-l-" + theirs.things["login"],
+        "__Host-a-" + theirs.things["login that is decided"],
+        "__Host-receipt",
+        "__Host-me",
+    }
     for (method, path), does in rows.items():
         if does != SAME or path in ("/eidas/metadata", "/log/checkpoint"):
             continue

@@ -17,6 +17,7 @@ from fastapi.responses import Response
 
 from connectors.connector import Inbound
 from connectors.request_checks import PeerRequestRefused
+from idp.citizen import own_page
 from idp.ledger.record_contents import DecidedBy
 from idp.login.eligible import TRIAL
 from idp.login.finish import Choice
@@ -39,7 +40,7 @@ from idp.web.requests import (
     form,
     query,
 )
-from idp.web.routes import decision, picker, resume, trial, turned_away
+from idp.web.routes import citizen, decision, picker, resume, trial, turned_away
 from idp.web.routes.decision import asking, ended_by, refused
 from idp.web.site import Site
 from idp.web.stopped import stopped
@@ -256,6 +257,8 @@ def _handle_response(
         site.watched.verified(time.perf_counter() - began)
     if isinstance(site, CitySite) and asked.origin.frontend == TRIAL:
         return trial.tried(site, decided, language, now)
+    if isinstance(site, CitySite) and asked.origin.frontend == own_page.NAME:
+        return citizen.entered(site, decided, provider, language, now)
     blocked, country = decided.decision.blocked, site.screens.counted(asked.origin, provider)
     step = LoginStep.BLOCKED if blocked else LoginStep.ANSWERED
     site.watched.steps.step(step, reference, asked.origin.service, country, decided.deviations)

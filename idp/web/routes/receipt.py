@@ -120,10 +120,11 @@ def _file(site: CitySite, request: Request) -> Response:
     if not set(asked) <= {"n"}:
         raise RequestRefused("a receipt in a form that there is not")
     number, found = _issued(site, request, asked.get("n"))
-    return Response(found[number].octets, media_type="application/json", headers=_file_headers("receipt.json"))
+    return Response(found[number].octets, media_type="application/json", headers=file_headers("receipt.json"))
 
 
-def _file_headers(name: str) -> Mapping[str, str]:
+def file_headers(name: str) -> Mapping[str, str]:
+    """The headers of a file of the citizen's that is downloaded under this name."""
     return {
         "Content-Disposition": f'attachment; filename="{name}"',
         "Cache-Control": "no-store",

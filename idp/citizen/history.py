@@ -1,0 +1,156 @@
+"""All records of one person, by their counter: nothing is left out, or the page says what is missing.
+
+Each record of a person has the next number under their key, and the tag of its leaf is an HMAC of that number. So the
+numbers from 1 to the counter are looked for, and each leaf's tag is computed again: a record that was deleted, or put under
+another number or person, is missing.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any  # Any: nobody knows the types of a row's columns
+
+from sqlalchemy import Connection, Engine, Row, Select, and_, bindparam, select
+
+from idp.ledger.leaf import commitment, open_opening, read_leaf, salt_holds, tag_by, tag_key
+from idp.ledger.ledger_keys import DAY, LedgerKeys
+from idp.ledger.merkle_tree import leaf_hash
+from idp.store import tables
+from idp.store.engine import reading, snapshot
+from idp.store.records.release_record import CHANGED, DECIDED, joined_records
+from idp.store.statements import CompiledStatement
+from policies.assurance import LevelOfAssurance, level_named
+from policies.errors import NotFound, SignatureInvalid, StoreUnavailable
+from policies.parties import Tenant
+
+PAGE = 50
+
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record of a person, and what it says: `sent` and `decision` of `record_contents`."""
+
+    position: int
+    record: bytes
+    sent: Facts = field(repr=False)
+    decision: Facts = field(repr=False)
+
+    @property
+    def kind(self) -> str:
+        """The kind of the record."""
+        return str(self.decision["kind"])
+
+    @property
+    def loa(self) -> LevelOfAssurance:
+        """The level of its sign-in: nobody sees it who signs in at a lower one. A record that says none is seen by all."""
+        return level_named(str(self.sent.get("loa", ""))) or LevelOfAssurance.LOW
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One page of a person's records, the newest first, and the numbers of all that are missing or do not open."""
+
+    counter: int
+    missing: tuple[int, ...]
+    entries: tuple[Entry, ...]
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are."""
+        return max(1, -(-self.counter // PAGE))
+
+
+def _of_person(_connection: Connection) -> Select[int, bytes, bytes, bytes]:
+    records, leaves, staged = tables.records, tables.leaves, tables.staged
+    in_place = and_(leaves.c.tenant == records.c.tenant, leaves.c.leaf_hash == records.c.leaf_hash)
+    waiting = and_(staged.c.tenant == records.c.tenant, staged.c.record == records.c.record)
+    joined = records.outerjoin(leaves, in_place).outerjoin(staged, waiting)
+    columns = (records.c.position, records.c.leaf_hash, leaves.c.leaf, staged.c.leaf.label("staged_leaf"))
+    mine = (records.c.tenant == bindparam("tenant"), records.c.subject == bindparam("subject"))
+    return select(*columns).select_from(joined).where(*mine)
+
+
+_LEAVES = CompiledStatement(_of_person)
+
+
+class Histories:
+    """Reads the histories of one tenant's persons.
+
+    Every method raises `StoreUnavailable` if a person's own row is not what was written.
+    """
+
+    def __init__(self, *, engine: Engine, tenant: Tenant, keys: LedgerKeys) -> None:
+        self._engine, self._tenant, self._keys = engine, tenant, keys
+
+    def page(self, subject: bytes, number: int = 1) -> History:
+        """One page of a person's history, from 1 on."""
+        return self._read(subject, (number - 1) * PAGE, PAGE)
+
+    def whole(self, subject: bytes) -> History:
+        """All of a person's history."""
+        return self._read(subject, 0, None)
+
+    def entry(self, subject: bytes, position: int) -> Entry:
+        """One record of a person by its number. Raises `NotFound` where it is missing."""
+        newest = self._read(subject, 0, 0).counter
+        found = self._read(subject, newest - position, 1) if 0 < position <= newest else None
+        for each in found.entries if found is not None else ():
+            if each.position == position:
+                return each
+        raise NotFound("a person has no record of this number")
+
+    def _read(self, subject: bytes, skipped: int, most: int | None) -> History:
+        """So many entries after the newest `skipped` ones. The numbers are looked for in all."""
+        person = tables.subjects.c
+        named = (person.tenant == self._tenant, person.subject == subject)
+        # One moment of the database: a release that comes meanwhile is wholly there, or not at all
+        with reading(), snapshot(self._engine) as connection:
+            row = connection.execute(select(person.salt, person.counter).where(*named)).first()
+            if row is None:
+                return History(0, (), ())
+            last = row.counter - skipped
+            first = 1 if most is None else max(1, last - most + 1)
+            records = tables.records.c
+            mine = (records.subject == subject, records.position.between(first, last))
+            query = joined_records(self._tenant).where(*mine).order_by(records.position.desc())
+            shown = connection.execute(query).all() if first <= last else []
+            leaves = _LEAVES.rows(connection, tenant=self._tenant, subject=subject)
+        if not salt_holds(self._keys, self._tenant, subject, row.salt):
+            raise StoreUnavailable(CHANGED)
+        key = tag_key(self._keys.subject_key(self._tenant, subject, row.salt))
+        whole = {position for position, hashed, leaf, staged in leaves if _tagged(key, position, hashed, leaf or staged)}
+        periods = {day: self._keys.period_key(self._tenant, day * DAY) for day in {each.time // DAY for each in shown}}
+        opened = [self._entry(each, periods[each.time // DAY]) for each in shown if each.position in whole]
+        entries = tuple(each for each in opened if each is not None)
+        broken = {each.position for each in shown} - {each.position for each in entries}
+        missing = ({*range(1, row.counter + 1)} - whole) | broken
+        return History(row.counter, tuple(sorted(missing)), entries)
+
+    def _entry(self, row: Row[tuple[Any, ...]], key: bytes) -> Entry | None:
+        """What a record says; None where it does not open what its leaf commits to."""
+        try:
+            commitments = read_leaf(row.leaf if row.leaf is not None else row.staged_leaf)[0]
+            sent, decision = (self._opened(row, key, name, commitments[name]) for name in DECIDED)
+        except (SignatureInvalid, ValueError):
+            return None
+        whole = sent["time"] == row.time and decision["record"] == row.record.hex()
+        return Entry(row.position, row.record, sent, decision) if whole else None
+
+    def _opened(self, row: Row[tuple[Any, ...]], key: bytes, name: str, committed: bytes) -> Facts:
+        opening = open_opening(key, self._tenant, row.record, name, getattr(row, f"{name}_opening"))
+        if commitment(opening.nonce, opening.content) != committed:
+            raise ValueError("another commitment")
+        facts: Facts = json.loads(opening.content)
+        return facts
+
+
+def _tagged(key: bytes, position: int, hashed: bytes, leaf: bytes | None) -> bool:
+    """Whether a record has its leaf, and that one the tag of this number."""
+    if leaf is None or leaf_hash(bytes(leaf)) != hashed:
+        return False
+    try:
+        return read_leaf(bytes(leaf))[1] == tag_by(key, position)
+    except ValueError:
+        return False

@@ -1,0 +1,137 @@
+"""The frontend of the citizen's own page (`idp.login.frontend`): its service is the broker itself.
+
+A login to it is one like any other up to the country's answer, always with a sign-in anew. Then stands the page in place of
+a question. Nothing is released, to nobody, and no record is made. Its service and its purpose are in no folder: their ids
+have a sign that no id of a registration has.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from connectors.connector import Inbound, Outbound, Redirect
+from idp.login.frontend import Admit, Received
+from idp.login.role import Configurations
+from idp.login.states import Decided, Released
+from idp.ports import ParkedRow
+from policies.assurance import LevelOfAssurance, level_named
+from policies.authentication import Origin, ServiceRequest
+from policies.errors import BrokerError, RequestRefused
+from policies.load import Configuration
+from policies.parties import ClientId, PurposeId, RelyingParty, Sector, ServiceId, Source, Translated
+from policies.purposes import Basis, Controller, Purpose
+
+NAME = "own_page"
+PATH, SIGN_IN = "/me", "/me/sign-in"
+SERVICE, PURPOSE = ClientId(PATH), PurposeId(PATH)
+# The field of the form that asks for a level
+LEVEL = "level"
+TITLE: Translated = {
+    "en": "Your page: who got data about you",
+    "et": "Teie leht: kes sai teie andmeid",
+    "zh-Hans": "谁获得了您的数据",
+}
+_SOURCE = Source("", 0)
+
+
+def with_own_page(configuration: Configuration, issuer: str) -> Configuration:
+    """The configuration with the page's own registration and purpose, which needs no attribute."""
+    party = RelyingParty(
+        client_id=SERVICE,
+        title=TITLE,
+        sector=Sector(SERVICE),
+        redirect_uris=(),
+        purposes=(PURPOSE,),
+        attributes={},
+        source=_SOURCE,
+        requester_id=issuer + PATH,
+    )
+    purpose = Purpose(
+        purpose_id=PURPOSE,
+        title=TITLE,
+        basis=Basis.LEGAL_OBLIGATION,
+        law={"en": "Regulation (EU) 2016/679, Article 15"},
+        controller=Controller({"en": ""}, ""),
+        needs={},
+        minimum_assurance=LevelOfAssurance.LOW,
+        digest="",
+        source=_SOURCE,
+    )
+    return replace(
+        configuration,
+        parties={**configuration.parties, SERVICE: party},
+        purposes={**configuration.purposes, PURPOSE: purpose},
+    )
+
+
+class WithOwnPage:
+    """`idp.login.role.Configurations` in which the page is registered, too."""
+
+    def __init__(self, configurations: Configurations, issuer: str) -> None:
+        self._configurations, self._issuer = configurations, issuer
+        self.now = with_own_page(configurations.now, issuer)
+
+    @property
+    def number(self) -> int:
+        """`Configurations.number`."""
+        return self._configurations.number
+
+    def former(self, number: int) -> Configuration | None:
+        """`Configurations.former`."""
+        found = self._configurations.former(number)
+        return None if found is None else with_own_page(found, self._issuer)
+
+
+class OwnPage:
+    """The frontend. It answers no service. One tenant's."""
+
+    path = SIGN_IN
+    signed = False
+    own_page = True
+
+    def __init__(self, issuer: str) -> None:
+        self._issuer = issuer
+
+    def receive(self, inbound: Inbound, now: int, admit: Admit) -> Received:
+        """The form of our own page: the citizen wants to sign in, at a level that they may name."""
+        level = level_named(inbound.parameters.get(LEVEL, LevelOfAssurance.LOW.label))
+        if level is None or not set(inbound.parameters) <= {LEVEL}:
+            raise RequestRefused("a form with fields that the page does not have", code="other_site")
+        admit(ServiceId(SERVICE))
+        request = ServiceRequest(
+            origin=Origin(NAME, ServiceId(SERVICE), SERVICE),
+            purpose_id=PURPOSE,
+            asked=(),
+            unknown=(),
+            minimum_assurance=level,
+            force_authentication=True,
+        )
+        return Received(request)
+
+    def check_registered(self, origin: Origin) -> None:
+        """It always is."""
+
+    def check_answerable(self, origin: Origin, now: int, *, release: bool) -> None:
+        """The page needs no key."""
+
+    def evidence(self, origin: Origin) -> Mapping[str, str]:
+        """Nothing is recorded. Raises `RequestRefused`."""
+        raise _nothing_goes()
+
+    def session(self, decided: Decided, handle: bytes, now: int) -> None:
+        """No service shares this sign-in."""
+
+    def parked(self, released: Released, now: int) -> tuple[ParkedRow, ...]:
+        """Nothing is released. Raises `RequestRefused`."""
+        raise _nothing_goes()
+
+    def answer(self, released: Released, now: int) -> Outbound:
+        """Nothing is released. Raises `RequestRefused`."""
+        raise _nothing_goes()
+
+    def refuse(self, origin: Origin, error: BrokerError, now: int, answer_key: bytes = b"") -> Outbound:
+        """Back to the page, which then shows nothing."""
+        return Redirect(self._issuer + PATH)
+
+
+def _nothing_goes() -> RequestRefused:
+    return RequestRefused("a sign-in to the citizen's own page releases nothing")

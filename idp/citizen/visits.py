@@ -1,0 +1,102 @@
+"""The short session of the citizen's page: ten minutes after a sign-in for it, in one browser.
+
+The browser has a random handle in the cookie `__Host-me` (Strict). Under its digest the database has a row that only the
+handle opens: the person's keyed index in the ledger, the level of the sign-in, and by whom it was. It is not the session of
+any service, and no such session opens it.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from os import urandom
+
+from connectors.signatures.jws import base64url, from_base64url
+from idp.citizen.own_page import SERVICE
+from idp.login.finish import login_mark
+from idp.login.sealing import KEY_BYTES, Sealer
+from idp.login.state_codec import NEVER_DEFLATED, Codec
+from idp.login.states import Decided
+from idp.login.suspension import Suspension
+from idp.ports import Commits, Mark, Parked, Unit
+from policies.assurance import LevelOfAssurance
+from policies.errors import Conflict, NotFound, Replayed
+from policies.parties import IdentityProvider, ProviderId, Tenant
+
+KIND = "me"
+VISIT_LIFE = 10 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Whose page it is, how surely, and until when. `acts`: what was switched off since ends it."""
+
+    subject: bytes = field(repr=False)
+    loa: LevelOfAssurance
+    provider_id: ProviderId
+    country: str
+    acts: int
+    end: int
+
+
+_CODEC = Codec(Visit, plain=NEVER_DEFLATED)
+
+
+class Visits:
+    """One tenant's. Every method may raise `StoreUnavailable`."""
+
+    def __init__(self, *, tenant: Tenant, sealer: Sealer, commits: Commits, parked: Parked, suspension: Suspension) -> None:
+        self._tenant, self._sealer, self._commits, self._parked = tenant, sealer, commits, parked
+        self._suspension = suspension
+
+    def begin(self, decided: Decided, provider: IdentityProvider, now: int) -> str:
+        """The handle of a new session. The country's answer is used up by it. Raises `Replayed`."""
+        handle = urandom(KEY_BYTES)
+        visit = Visit(
+            subject=decided.judged.subject,
+            loa=decided.judged.loa,
+            provider_id=decided.provider_id,
+            country=provider.country,
+            acts=decided.acts,
+            end=now + VISIT_LIFE,
+        )
+        unit = Unit(
+            tenant=self._tenant,
+            marks=(
+                login_mark(decided.login, decided.marks_end),
+                Mark("response", decided.response, decided.marks_end),
+                Mark("assertion", decided.assertion, decided.marks_end),
+            ),
+            parked=(self._sealer.park(KIND, handle, _CODEC.dump(visit), visit.end),),
+        )
+        try:
+            self._commits.commit(unit)
+        except Conflict as error:
+            raise Replayed("decided", f"the mark of the {error.kind} is taken") from error
+        return base64url(handle)
+
+    def of(self, text: str, now: int) -> Visit:
+        """The session under a cookie's text. Raises `NotFound` where none lives."""
+        handle = _handle(text)
+        payload = self._parked.parked(self._tenant, KIND, hashlib.sha256(handle).digest(), now)
+        return _CODEC.load(self._sealer.unpark(KIND, handle, payload, now))
+
+    def stands(self, visit: Visit, provider: IdentityProvider | None) -> bool:
+        """Whether whoever vouched for the person was not switched off since."""
+        return not self._suspension.ended(SERVICE, provider, visit.acts)
+
+    def end(self, text: str) -> None:
+        """The session is over, in whatever browser its handle lies."""
+        try:
+            digest = hashlib.sha256(_handle(text)).digest()
+        except NotFound:
+            return
+        self._commits.commit(Unit(tenant=self._tenant, removed=(digest,)))
+
+
+def _handle(text: str) -> bytes:
+    try:
+        handle = from_base64url(text)
+    except ValueError:
+        handle = b""
+    if len(handle) != KEY_BYTES:
+        raise NotFound("no handle of a session of the citizen's page")
+    return handle

@@ -1,0 +1,79 @@
+"""The views of the citizen's page."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from idp.pages.views import PageKind, Text, WithheldItem
+from policies.purposes import Basis
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseShown:
+    """One release in words: names and forms, never values. `more` names what the service asked for and did not get so.
+
+    `file` is our path of its receipt.
+    """
+
+    number: int
+    service: Text
+    purpose: Text
+    basis: Basis
+    when: str
+    went: tuple[Text, ...]
+    kept: tuple[WithheldItem, ...]
+    more: tuple[Text, ...]
+    file: str
+    # seen by everybody who may see the page
+    level: ClassVar[str] = ""
+
+    @property
+    def over(self) -> bool:
+        """Whether the service asked for more than it got."""
+        return bool(self.more or self.kept)
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenShown:
+    """A record of a sign-in at a higher level: the page says that it is there, and the level that shows it."""
+
+    number: int
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
+class CitizenView:
+    """The citizen's page. `country` vouched for them until `until`. `missing` are the numbers of lost records.
+
+    `older` and `newer` are our paths of the pages before and after this one, "" where there is none.
+    """
+
+    language: str
+    country: str
+    until: str
+    count: int
+    shown: tuple[ReleaseShown | HiddenShown, ...]
+    missing: tuple[int, ...]
+    sign_in: str
+    end: str
+    older: str = ""
+    newer: str = ""
+    kind: ClassVar[PageKind] = PageKind.FORM
+
+
+@dataclass(frozen=True, slots=True)
+class CitizenDoorView:
+    """The page before a sign-in: a button that begins one. `ended`: the session that there was is over."""
+
+    language: str
+    sign_in: str
+    ended: bool = False
+    kind: ClassVar[PageKind] = PageKind.FORM
+
+
+@dataclass(frozen=True, slots=True)
+class CitizenEnteredView:
+    """The page after a sign-in for the citizen's page: on to it, at the address `target`."""
+
+    language: str
+    target: str
+    kind: ClassVar[PageKind] = PageKind.PLAIN
