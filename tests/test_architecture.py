@@ -253,6 +253,8 @@ def test_fastapi_stays_in_the_room_of_the_web() -> None:
         "idp.application.web_application",
         "idp.application.tenants",
         "idp.application.hosts",
+        "idp.application.auditor_desks",
+        "idp.desk",
         "idp.server.http",
         "idp.monitoring.listener",
         "idp.demo",

@@ -6,6 +6,7 @@ from pathlib import Path
 from idp.changes.bundle import Bundle, bundle_of
 from idp.changes.in_force import Settled
 from idp.config.settings import Settings, load_settings
+from idp.desk.relying_party import desk_problems
 from idp.keys.folder import BrokerKeys, load_keys
 from idp.protocols.eidas.receiving_node import crossing_problems
 from policies.errors import Misconfigured
@@ -54,6 +55,6 @@ def load_whole(folder: Path, read: LoadedFolder | None = None) -> tuple[LoadedFo
         problems.append(error)
     if bundle is None or configuration is None or keys is None:
         raise Misconfigured(tuple(problem for error in problems for problem in error.problems))
-    if missing := crossing_problems(settings, configuration, keys):
+    if missing := [*crossing_problems(settings, configuration, keys), *desk_problems(settings, configuration, keys)]:
         raise Misconfigured(tuple(missing))
     return read or LoadedFolder(settings, bundle, configuration, frozenset(keys.rings)), keys

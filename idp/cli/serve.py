@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from idp.application.auditor_desks import addresses
 from idp.cli.console import COULD_NOT_RUN, NO, say
 from idp.cli.options import Folder
 from idp.cli.serve_plan import look, plan, tell
@@ -49,6 +50,7 @@ def serve(
         raise typer.Exit(COULD_NOT_RUN if shut(config) else NO) from None
     process = looked.process
     listening = _listen("listen", process.listen)
+    desks = {address: _listen("auditor.listen", address) for address in addresses(looked.fixed.values())}
     metrics, beside = None, None
     if process.metrics_listen:
         told = _listen("metrics_listen", process.metrics_listen)
@@ -61,6 +63,8 @@ def serve(
     def ready() -> None:
         are = "is" if len(looked.issuers) == 1 else "are"
         say(f"{', '.join(looked.issuers)} {are} served at http://{process.listen}. Ctrl-C ends it.")
+        for each in looked.desks:
+            say(f"The auditor's desk {each.url} is served at http://{each.listen}.")
         if looked.nobody_may_ask:
             say("Nobody may ask it yet: put a file for each country's node into nodes/.")
 
@@ -68,7 +72,7 @@ def serve(
         listening, workers=workers, ready=ready, beside=beside, note=metrics.note_workers if metrics else None
     )
     try:
-        raise typer.Exit(supervisor.run(plan(config, looked, metrics, drain)))
+        raise typer.Exit(supervisor.run(plan(config, looked, metrics, drain, desks)))
     finally:
         if metrics is not None:
             metrics.close()

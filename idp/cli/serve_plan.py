@@ -1,17 +1,22 @@
 """The look of `ciconia serve` at one broker's folder, or one with several tenants: before it forks, and at SIGHUP."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
+from idp.application.auditor_desks import addresses, desks_at, serve_desks
 from idp.application.load import LoadedFolder
 from idp.application.tenant_failures import log_failures
 from idp.application.tenants import LoadedInstallation, load_folder, load_installation, open_installation
 from idp.cli.console import problems, say
 from idp.cli.migrate import migrate_ours, told_database
 from idp.config.folder import load_configuration
+from idp.config.setting_types import Auditor
 from idp.config.settings import SETTINGS_FILE, TENANTS, ProcessSettings, Settings, examine_settings, is_many, load_settings
+from idp.desk.pages import compiled as desk_pages
 from idp.doctor.examination import lines_of_settings
 from idp.doctor.production import ENVIRONMENT, production_faults
 from idp.keys.file import forget_gone_keys
@@ -20,13 +25,15 @@ from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.monitoring.measures import SharedMeasures
 from idp.pages.render import compiled
+from idp.server.http import Listening
 from idp.server.rate_limits import check_valkey
+from idp.server.workers.slots import Board
 from idp.server.workers.worker import Generation
 from idp.store.engine import database_file, is_postgres, open_engine, reading
 from idp.store.faults import explained
 from idp.store.migrate import serves
 from idp.store.switches.switches import faults_of_switches
-from idp.system.logs import log_of
+from idp.system.logs import log_of, put_on_every_line
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 
 # Fixed by a start: the socket is bound, and logins under way and switches belong to this issuer and this database
@@ -56,6 +63,13 @@ class Looked:
         return {**self.closed, **{name: each.settings for name, each in self.seen.read.items()}}
 
     @property
+    def desks(self) -> tuple[Auditor, ...]:
+        """The auditors' desks of the tenants that are not closed."""
+        closed = {one.name for one in self.seen.broken}
+        found = (each.settings.auditor for name, each in self.seen.read.items() if name not in closed)
+        return tuple(each for each in found if each is not None)
+
+    @property
     def issuers(self) -> tuple[str, ...]:
         """The issuers that are not closed."""
         closed = {one.name for one in self.seen.broken}
@@ -72,6 +86,8 @@ def look(folder: Path) -> Looked:
     found = _looked(folder, _prepare)
     # Slow, and the same in every worker
     compiled()
+    if found.desks:
+        desk_pages()
     return found
 
 
@@ -98,6 +114,7 @@ def look_again(folder: Path, served: Looked) -> Looked:
     for name in {*now.fixed} & {*fixed}:
         file = folder / TENANTS / name / SETTINGS_FILE
         _assert_unchanged(file, now.fixed[name], fixed[name], FIXED_OF_A_TENANT)
+    _assert_bound(folder, now, addresses(fixed.values()))
     broken = {one.name for one in now.seen.broken}
     before = served.seen.read
     read = {
@@ -110,6 +127,15 @@ def look_again(folder: Path, served: Looked) -> Looked:
     return replace(now, closed={name: each for name, each in fixed.items() if name in broken})
 
 
+def _assert_bound(folder: Path, now: Looked, bound: Collection[str]) -> None:
+    """A desk listens where one listened at the start: a socket is bound before the workers are forked."""
+    for name, settings in now.fixed.items():
+        if settings.auditor is not None and settings.auditor.listen not in bound:
+            file = folder / TENANTS / name / SETTINGS_FILE if now.seen.many else folder / SETTINGS_FILE
+            what = f"no desk listened at {settings.auditor.listen} when the broker started, and a reload opens no socket."
+            raise Misconfigured((Problem(str(file), 0, "auditor.listen", what, "Restart the broker, or change it back."),))
+
+
 def _assert_unchanged(file: Path, now: ProcessSettings, served: ProcessSettings, keys: Sequence[str]) -> None:
     for key in keys:
         if getattr(now, key, "") != getattr(served, key, ""):
@@ -118,8 +144,16 @@ def _assert_unchanged(file: Path, now: ProcessSettings, served: ProcessSettings,
             raise Misconfigured((Problem(str(file), 0, key, what, fix),))
 
 
-def plan(folder: Path, looked: Looked, metrics: SharedMeasures | None, drain_seconds: float) -> Generation:
+def plan(
+    folder: Path,
+    looked: Looked,
+    metrics: SharedMeasures | None,
+    drain_seconds: float,
+    desks: Mapping[str, Listening] = MappingProxyType({}),
+) -> Generation:
     """The plan of a generation of workers. Each worker counts in its own part of `metrics`, if there are any.
+
+    `desks` are the sockets of auditors' desks by their addresses, each of which gets a process.
 
     All serve what was looked at, whenever they start, whatever stands in the folder by then. One of them migrates the
     database of a tenant that came with a reload: a worker that waits too long for a lock is ended, and the old ones serve.
@@ -133,10 +167,17 @@ def plan(folder: Path, looked: Looked, metrics: SharedMeasures | None, drain_sec
             folder, seen=looked.seen, prepare=prepare, measures=metrics.worker(number) if metrics else None
         ),
         tell=lambda error: tell(folder, error),
-        again=lambda: plan(folder, look_again(folder, looked), metrics, drain_seconds),
+        again=lambda: plan(folder, look_again(folder, looked), metrics, drain_seconds, desks),
         trusted=looked.process.trusted_proxies,
+        beside=[partial(_desks, looked, address, listening) for address, listening in desks.items()],
         drain_seconds=drain_seconds,
     )
+
+
+def _desks(looked: Looked, address: str, listening: Listening, _board: Board) -> None:
+    """Serve the desks at one address, in a process of its own."""
+    put_on_every_line(desk=address)
+    serve_desks(desks_at(address, looked.seen.read.values()), listening, looked.process.trusted_proxies)
 
 
 def tell(folder: Path, error: Misconfigured | StoreUnavailable) -> None:

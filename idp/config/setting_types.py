@@ -24,6 +24,9 @@ MAX_PORT = 65535
 MAX_NAME = 255  # octets of a file's name, in any file system
 # RFC 6749 §5.2: the signs of `error_uri`, less the fragment, which is ours to add
 DOCUMENTATION = re.compile(r"https://[!$-;=?-\[\]_a-z~]{1,500}")
+# A pairwise identifier as the broker makes it (RFC 4648 base32), and the longest name of an auditor
+_SUB = re.compile(r"[!-~]{16,255}")
+MOST_OF_A_NAME = 100
 _ADDRESS = r"[0-9a-zA-Z.\-\[\]:]+:\d{1,5}"
 _MAIL = Field(pattern=r"^[!-~]{1,100}@[!-~]{1,150}$", description="Write a mail address: NAME@HOST.")
 SECONDS = "Write a number of seconds, as 10.0."
@@ -201,3 +204,43 @@ class Limits(BaseModel):
     failures: int = Field(default=120, ge=1, le=10_000_000)
     # any request, by the address
     pages: int = Field(default=12_000, ge=1, le=10_000_000)
+
+
+def _persons(value: dict[str, str]) -> dict[str, str]:
+    for sub, name in value.items():
+        if not _SUB.fullmatch(sub):
+            raise ValueError(f"{sub!r} is no number of a person: the desk shows it to whoever signs in and is not listed")
+        if not 0 < len(name) <= MOST_OF_A_NAME or unreadable(name) or not is_visible(name):
+            raise ValueError(f"the person {sub} has no name of 1 to {MOST_OF_A_NAME} readable signs")
+    return value
+
+
+class Auditor(BaseModel):
+    """The auditor's desk: where it listens, its own address, and who may sign in.
+
+    `client` is the desk's registration in `parties/`, for sign-ins through this broker. `persons` gives each auditor's
+    pairwise `sub` there a name for the record. `passkeys` are enrolled with `ciconia auditor add`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    listen: Listen
+    url: Annotated[
+        str,
+        Field(description="Write https://HOST, or https://HOST:PORT, as auditors' browsers reach the desk."),
+        AfterValidator(_issuer),
+    ]
+    client: str = Field(
+        default="",
+        pattern=r"^[!-~]{0,200}$",
+        description='Write the client_id of the desk in parties/; "" where passkeys are the only way.',
+    )
+    persons: Annotated[dict[str, str], AfterValidator(_persons)] = Field(
+        default={}, description='Write the number of each auditor and a name, as { "SUB" = "Court of Audit, 1" }.'
+    )
+    passkeys: bool = Field(default=False, description="Write true or false.")
+
+    @property
+    def host(self) -> str:
+        """The host of its address, without a port."""
+        return urlsplit(self.url).hostname or ""

@@ -93,6 +93,10 @@ class Settings(ProcessSettings):
         default=None,
         description='Write [client_certificates] with header = "Client-Cert", and chains and address where they apply.',
     )
+    # The auditor's desk, at a listener of its own; without it there is none
+    auditor: types.Auditor | None = Field(
+        default=None, description="Write [auditor] with listen, url, and client and persons, or passkeys = true."
+    )
     limits: types.Limits = Field(
         default=types.Limits(),
         description="Write whole numbers, as limits = { at_work = 4, waiting = 256 }; what is left out has its default.",
@@ -154,6 +158,7 @@ class Settings(ProcessSettings):
 _TABLES: dict[str, type[BaseModel]] = {
     "organization": types.Organization,
     "client_certificates": types.ClientCertificates,
+    "auditor": types.Auditor,
     "limits": types.Limits,
 }
 
@@ -277,6 +282,8 @@ def _between(settings: Settings) -> Iterator[tuple[str, str, str]]:
         what = "it is http, so browsers would keep no cookie of ours."
         fix = "Write demo = true beside it, to practise on this machine, or use https." if local else ""
         yield "issuer", what, fix or "Use https; http is for the demo's *.localhost alone."
+    if settings.auditor:
+        yield from _of_the_desk(settings, settings.auditor)
     if (said := settings.organization) and said.certified and not said.security:
         # REFEDS: Sirtfi is worth what its security contact is
         what = "it claims certifications, and names nobody to write to about an incident."
@@ -288,6 +295,29 @@ def _between(settings: Settings) -> Iterator[tuple[str, str, str]]:
         if settings.organization is None:
             what = "it is missing: the metadata of a node says who runs it."
             yield "organization", what, "Write [organization] with name, url, support and technical."
+
+
+def _of_the_desk(settings: Settings, desk: types.Auditor) -> Iterator[tuple[str, str, str]]:
+    """Finds what keeps the auditor's desk apart from citizens, or auditors out of it."""
+    if desk.host == settings.tenant:
+        # Browsers keep cookies by host, whatever the port
+        what = "the desk has the host of the issuer, so citizens' browsers and auditors' would share its cookies."
+        yield "auditor", what, "Give url a host of its own, as https://audit.CITY."
+    if not desk.url.startswith("https://") and not (desk.host.endswith(".localhost") and settings.demo):
+        yield "auditor", "its url is http, so browsers would keep no cookie of the desk.", "Write https://HOST."
+    for key, taken in (("listen", settings.listen), ("metrics_listen", settings.metrics_listen)):
+        if taken and int(desk.listen.rpartition(":")[2]) and clash(desk.listen, taken):
+            what = f"the desk cannot listen at {desk.listen}: that is `{key}`."
+            yield "auditor", what, "Give listen in [auditor] another port."
+    if not desk.persons and not desk.passkeys:
+        what = "nobody can sign in: it lists no persons, and takes no passkeys."
+        yield "auditor", what, "Write passkeys = true, or client and persons."
+    if desk.persons and not desk.client:
+        what = "it lists persons, and no client by whose registration they sign in."
+        yield "auditor", what, "Register the desk in parties/, and write its client_id as client."
+    if desk.client and settings.role == "node":
+        what = "a node signs nobody in to a service, so no auditor of it either."
+        yield "auditor", what, "Leave out client and persons, and write passkeys = true."
 
 
 def _line_told(error: ValueError) -> int:

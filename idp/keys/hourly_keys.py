@@ -46,6 +46,7 @@ KINDS: Mapping[str, int] = {
     "artifact": 1,
     "ecp": 1,
     "logout": 1,
+    "desk": 1,
 }
 LONGEST = max(KINDS.values())
 

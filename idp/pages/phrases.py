@@ -27,7 +27,12 @@ class Phrases:
 
 def english_phrases() -> Phrases:
     """The English phrases of the package. Raises ValueError for a template that is not whole."""
-    return _read(_FOLDER.joinpath("ciconia.pot").read_bytes(), "ciconia.pot", None)
+    return read_english(_FOLDER.joinpath("ciconia.pot").read_bytes(), "ciconia.pot")
+
+
+def read_english(content: bytes, name: str) -> Phrases:
+    """The English phrases in a POT file. Raises ValueError for a template that is not whole."""
+    return _read(content, name, None)
 
 
 def translated_phrases(locale: str, english: Mapping[str, str]) -> Phrases:

@@ -50,7 +50,7 @@ def named_host(scope: Scope) -> str:
 
 
 class Edge:
-    """Wraps the application. `issuer` fixes scheme and host; a loopback literal passes too, for the operator's own look.
+    """Wraps the application. `issuer` fixes scheme and host; with `loopback` the operator's own look at it passes, too.
 
     A path with a control character goes no further: endpoints and limits may compare such addresses in different ways.
     `count` is called for each request that ended in a defect.
@@ -64,8 +64,10 @@ class Edge:
         issuer: str,
         page: Callable[[Scope, str], Response],
         count: Callable[[], None],
+        loopback: bool = True,
     ) -> None:
         self._app, self._tenant, self._page, self._count = app, tenant, page, count
+        self._loopback = loopback
         self._scheme, self._hosts = urlsplit(issuer).scheme, hosts_of(issuer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,7 +106,7 @@ class Edge:
         if scope["scheme"] != self._scheme:
             return 400, PLAIN_SCHEME
         host = named_host(scope)
-        if host not in self._hosts and not LOOPBACK_HOST.fullmatch(host):
+        if host not in self._hosts and not (self._loopback and LOOPBACK_HOST.fullmatch(host)):
             return 421, OTHER_HOST
         return (404, NO_ADDRESS) if CONTROL.search(scope["path"]) else None
 

@@ -52,6 +52,15 @@ class LivingWorker:
     leaves_by: float = 0.0  # 0.0 while nobody has asked it to leave
 
 
+@dataclass(slots=True)
+class Companion:
+    """A process beside the workers, which starts again when it ends. `again_at` is when, at the earliest."""
+
+    act: Callable[[Board], None]
+    process: int = 0
+    again_at: float = 0.0
+
+
 def raise_limit() -> None:
     """Raise the soft limit of open files to the hard one: the usual 1,024 are few for connections and all else."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -75,7 +84,10 @@ class Supervisor:
         note: Callable[[int, int, Sequence[int]], None] | None = None,
     ) -> None:
         self._listening, self._wanted, self._ready = listening, workers, ready
-        self._beside, self._noted = beside, note
+        self._noted = note
+        # Those of the whole server, and those of the generation that serves
+        self._lasting = [Companion(beside)] if beside else []
+        self._companions: list[Companion] = []
         # One processor for each worker, where there are just as many: a login's threads take turns anyway, and move between
         # processors at half of its cost. Else the kernel knows better
         processors = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
@@ -86,7 +98,6 @@ class Supervisor:
         self._generation: Generation | None = None
         self._coming: Generation | None = None
         self._workers: list[LivingWorker] = []
-        self._companion, self._companion_at = 0, 0.0
         # When the next worker of `_generation` starts, and how long it was put off for, while starts come to nothing
         self._restart_at = self._put_off_for = 0.0
         self._looked = self._ends_at = 0.0
@@ -101,7 +112,8 @@ class Supervisor:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, the kernel keeps no exit code
             raise_limit()
             gc.freeze()  # what was imported stays shared with the workers
-            self._begin_companion()
+            for companion in self._lasting:
+                self._begin_companion(companion)
             self._coming = generation
             while self._generation or self._coming or self._workers:
                 # Python's sigtimedwait would return noise where SIGCONT interrupts it behind its time
@@ -110,7 +122,8 @@ class Supervisor:
                 self._turn(time.monotonic())
         finally:
             # Whatever brought us here, nothing of ours outlives us
-            for process in (self._companion, *(worker.process for worker in self._workers)):
+            beside = [companion.process for companion in (*self._lasting, *self._companions)]
+            for process in (*beside, *(worker.process for worker in self._workers)):
                 if process:
                     end(process)
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -168,11 +181,8 @@ class Supervisor:
 
     def _reap(self, now: float) -> None:
         """Take note of every process that ended."""
-        if self._companion and ended(self._companion) is not None:
-            self._companion, self._companion_at = 0, now + LOOK_SECONDS
-        if not self._companion and now >= self._companion_at:
-            self._companion_at = now + LOOK_SECONDS
-            self._begin_companion()
+        for companion in (*self._lasting, *self._companions):
+            self._look_at_companion(companion, now)
         gone = [(worker, code) for worker in self._workers if (code := ended(worker.process)) is not None]
         # All of them before any of it has consequences
         for worker, _ in gone:
@@ -192,6 +202,13 @@ class Supervisor:
                 self._log.error("worker_died", number=worker.index + 1, code=code, restart_seconds=seconds)
         if gone:
             self._note([worker.index + 1 for worker, _ in gone])
+
+    def _look_at_companion(self, companion: Companion, now: float) -> None:
+        if companion.process and ended(companion.process) is not None:
+            companion.process, companion.again_at = 0, now + LOOK_SECONDS
+        if not companion.process and now >= companion.again_at:
+            companion.again_at = now + LOOK_SECONDS
+            self._begin_companion(companion)
 
     def _note(self, ended: Sequence[int] = ()) -> None:
         if self._noted:
@@ -217,6 +234,7 @@ class Supervisor:
             return
         former, self._generation, self._coming = self._generation, self._coming, None
         self._restart_at = self._put_off_for = 0.0
+        self._exchange_companions(self._generation)
         if former is None:
             self._board.phase = ServerPhase.SERVING
             self._ready()
@@ -278,10 +296,17 @@ class Supervisor:
         self._note()
         return True
 
-    def _begin_companion(self) -> None:
-        beside, board = self._beside, self._board
-        if beside is None:
-            return
+    def _exchange_companions(self, serving: Generation) -> None:
+        """End those of the former generation, and begin those of the one that serves now."""
+        for companion in self._companions:
+            if companion.process:
+                end(companion.process)
+        self._companions = [Companion(act) for act in serving.beside]
+        for companion in self._companions:
+            self._begin_companion(companion)
+
+    def _begin_companion(self, companion: Companion) -> None:
+        act_beside, board = companion.act, self._board
 
         def follow() -> None:
             while os.getppid() == self._process:
@@ -295,10 +320,10 @@ class Supervisor:
             signal.pthread_sigmask(signal.SIG_SETMASK, [signal.SIGTERM, signal.SIGINT])
             self._listening.close()
             threading.Thread(target=follow, name="follow", daemon=True).start()
-            beside(board)
+            act_beside(board)
             return 0
 
-        self._companion = fork(act)
+        companion.process = fork(act)
 
     def _leave(self, workers: Sequence[LivingWorker], number: signal.Signals = LEAVE) -> None:
         for worker in workers:

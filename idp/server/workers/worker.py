@@ -54,6 +54,8 @@ class Generation:
     tell: Callable[[Misconfigured | StoreUnavailable], None]
     again: Callable[[], "Generation"]
     trusted: Sequence[str] = ()
+    # Each runs in a process of its own beside the workers, while this generation serves
+    beside: Sequence[Callable[[Board], None]] = ()
     drain_seconds: float = 0.0
 
 

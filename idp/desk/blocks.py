@@ -1,0 +1,66 @@
+"""What a page of the desk is made of: facts, tables and plots of the same figures. Data only.
+
+A cell is text or a whole number. A page's table can be sorted, paged and exported; none holds anything of a person.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+Cell = str | int
+MOST_ROWS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its name in exports, the key of its heading, and whether it has numbers."""
+
+    name: str
+    heading: str
+    numeric: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table: its name in exports, the key of its caption, its columns and all its rows."""
+
+    name: str
+    caption: str
+    columns: tuple[Column, ...]
+    rows: Sequence[tuple[Cell, ...]]
+
+    def sorted_by(self, wanted: str) -> "Table":
+        """The same rows in the order of a column, `-` before its name for the other way. An unknown one changes nothing."""
+        names = [column.name for column in self.columns]
+        if wanted.removeprefix("-") not in names:
+            return self
+        place = names.index(wanted.removeprefix("-"))
+        rows = sorted(self.rows, key=lambda row: (isinstance(row[place], str), row[place]), reverse=wanted.startswith("-"))
+        return Table(self.name, self.caption, self.columns, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """Bars over a table's rows: the columns that name and measure them. The table stands beside it."""
+
+    title: str
+    table: Table
+    label: str
+    figure: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Pairs of the key of a term and what holds of it."""
+
+    pairs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A sentence by its key, with the parts that it names."""
+
+    key: str
+    parts: Mapping[str, str] = field(default_factory=dict)
+
+
+Block = Table | Plot | Facts | Notice

@@ -1,0 +1,74 @@
+"""The desk's templates, phrases and headers. Pages are English until somebody translates `phrases/desk.pot`."""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+
+from jinja2 import DictLoader, Environment, StrictUndefined, Template
+
+from idp.desk.blocks import Facts, Notice, Plot, Table
+from idp.desk.plots import FIGURE, LABEL, ROW, WIDTH, drawn
+from idp.pages.headers import headers
+from idp.pages.phrases import read_english
+from idp.pages.static import MARK_FILE, STYLE_FILE, StaticFile
+from idp.pages.views import PageKind
+
+LANGUAGE = "en"
+NAMES = ("page", "sign_in", "arrived", "error")
+
+
+def _static(name: str, media_type: str) -> StaticFile:
+    content = resources.files("idp.desk").joinpath("static", name).read_bytes()
+    return StaticFile(path=f"/{name}", media_type=media_type, content=content)
+
+
+DESK_STYLE = _static("desk.css", "text/css; charset=utf-8")
+STATIC_FILES = (STYLE_FILE, MARK_FILE, DESK_STYLE)
+
+
+@cache
+def phrases() -> Mapping[str, str]:
+    """The phrases by their keys. Raises ValueError for a file that is not whole."""
+    content = resources.files("idp.desk").joinpath("phrases", "desk.pot").read_bytes()
+    return read_english(content, "desk.pot").texts
+
+
+def say(key: str, **parts: str) -> str:
+    """The phrase under a key with its parts put in. Raises KeyError where there is none."""
+    return phrases()[key].format(**parts)
+
+
+@cache
+def _templates() -> Mapping[str, Template]:
+    folder = resources.files("idp.desk").joinpath("templates")
+    sources = {each.name: each.read_text("utf-8") for each in folder.iterdir() if each.name.endswith(".html")}
+    environment = Environment(
+        loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.globals.update(
+        styles=(STYLE_FILE.href, DESK_STYLE.href), mark=MARK_FILE.href, say=say, drawn=drawn, language=LANGUAGE
+    )
+    environment.globals.update(svg={"width": WIDTH, "row": ROW, "label": LABEL, "figure": FIGURE})
+    environment.tests.update(
+        table=lambda block: isinstance(block, Table),
+        plot=lambda block: isinstance(block, Plot),
+        facts=lambda block: isinstance(block, Facts),
+        notice=lambda block: isinstance(block, Notice),
+    )
+    return {name: environment.get_template(f"{name}.html") for name in NAMES}
+
+
+def compiled() -> None:
+    """Compile all of it, before a process that serves it is forked."""
+    _templates()
+    phrases()
+
+
+def render(name: str, **parts: object) -> str:
+    """One page."""
+    return _templates()[name].render(**parts)
+
+
+def page_headers(**changed: str) -> dict[str, str]:
+    """The headers of every page: no script, no frame, no other site."""
+    return {**headers(PageKind.FORM), **changed}

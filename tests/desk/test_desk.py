@@ -1,0 +1,142 @@
+"""The auditor's desk over real sockets: who gets in, who does not, and what is reached where."""
+
+import signal
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+
+from idp.demo.browser import Browser, Page
+from tests.desk.stage import DeskStage, number_in
+from tests.idp.cli.command import Served
+from tests.idp.server.crew import until
+
+NAME = "Court of Audit, first"
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> DeskStage:
+    return DeskStage(tmp_path_factory.mktemp("desk"))
+
+
+@pytest.fixture(scope="module")
+def served(stage: DeskStage) -> Iterator[Served]:
+    with stage.served() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def number(stage: DeskStage, served: Served) -> str:
+    """The number of the demo's Mari at the desk, which she learns there and the operator lists."""
+    with Browser() as browser:
+        refused = stage.sign_in(browser)
+    assert refused.status == 403
+    found = number_in(refused)
+    listing(stage, served, {found: NAME})
+    return found
+
+
+def listing(stage: DeskStage, served: Served, persons: dict[str, str]) -> None:
+    """List these persons, and reload."""
+    stage.set_desk(persons)
+    before = served.stderr.count('"reloaded"')
+    served.process.send_signal(signal.SIGHUP)
+    until(lambda: served.stderr.count('"reloaded"') > before)
+
+
+def answered(port: int, host: str, path: str = "/") -> httpx2.Response:
+    return httpx2.get(f"http://127.0.0.1:{port}{path}", headers={"host": host}, timeout=30)
+
+
+def home(stage: DeskStage, browser: Browser) -> Page:
+    """The desk's first page, by a link of its own: a Strict cookie comes along."""
+    return browser.get(f"{stage.url}/", origin=stage.url)
+
+
+def test_a_listed_person_signs_in_with_their_eid_reads_and_signs_out(stage: DeskStage, served: Served, number: str) -> None:
+    with Browser() as browser:
+        assert "You are signed in" in stage.sign_in(browser).text
+        desk = home(stage, browser)
+        assert f"Signed in as {NAME}" in desk.text
+        assert "Was the record changed?" in desk.text
+        assert number not in desk.text
+        assert number not in served.stderr
+        kept = [value for (_, name), value in browser._jar.items() if name == "__Host-desk"]
+        left = browser.submit(desk, {}, "//form[@action='/sign-out']")
+        assert "Sign in to the auditor" in left.text
+    # Whoever copied the cookie has no session any more
+    copied = {"host": stage.url.removeprefix("http://"), "cookie": f"__Host-desk={kept[0][0]}"}
+    assert "Sign in to the" in httpx2.get(f"http://127.0.0.1:{stage.desk_port}/", headers=copied, timeout=30).text
+    assert [line for line in served.lines if "auditor_signed_in" in line and NAME in line]
+    assert [line for line in served.lines if "auditor_signed_out" in line and NAME in line]
+
+
+def test_a_citizen_who_is_no_auditor_learns_their_number_at_the_desk_and_sees_nothing(
+    stage: DeskStage, served: Served, number: str
+) -> None:
+    with Browser() as browser:
+        refused = stage.sign_in(browser, "juhan")
+        assert (refused.status, number_in(refused) != number) == (403, True)
+        assert "Sign in to the auditor" in home(stage, browser).text
+        for path in ("/over-asking", "/record.csv?table=log_keys", "/over-asking.jsonl?table=over_asking"):
+            assert "Sign in to the auditor" in browser.get(f"{stage.url}{path}", origin=stage.url).text, path
+    assert [line for line in served.lines if "auditor_failed" in line and "not_listed" in line]
+
+
+def test_a_person_below_high_does_not_get_in(stage: DeskStage, served: Served, number: str) -> None:
+    with Browser() as browser:
+        assert "You are signed in" not in stage.sign_in(browser, "toomas").text
+        assert "Sign in to the auditor" in home(stage, browser).text
+    assert served.process.poll() is None
+    assert number
+
+
+def test_a_listed_person_who_is_taken_out_of_the_list_has_no_session_any_more(
+    stage: DeskStage, served: Served, number: str
+) -> None:
+    with Browser() as browser:
+        stage.sign_in(browser)
+        assert "Signed in as" in home(stage, browser).text
+        listing(stage, served, {"A" * 52: "somebody else"})
+        assert "Sign in to the auditor" in home(stage, browser).text
+        listing(stage, served, {number: NAME})
+        assert "Signed in as" in home(stage, browser).text
+
+
+def test_an_answer_of_the_broker_serves_once_and_in_one_browser(stage: DeskStage, served: Served, number: str) -> None:
+    with Browser() as browser, Browser() as other:
+        used = stage.sign_in(browser).url
+        assert "/callback?" in used
+        assert browser.get(used, origin=stage.issuer).status == 403
+        # Another browser, which began a sign-in of its own
+        other.get(f"{stage.url}/sign-in/ciconia", origin=stage.url)
+        assert other.get(used, origin=stage.issuer).status == 403
+        assert "Sign in to the auditor" in home(stage, other).text
+    assert number not in served.stderr
+
+
+def test_a_form_of_another_site_signs_nobody_out(stage: DeskStage, served: Served, number: str) -> None:
+    with Browser() as browser:
+        stage.sign_in(browser)
+        host = stage.url.removeprefix("http://")
+        cookie = "; ".join(f"{name}={value}" for (_, name), (value, _) in browser._jar.items() if name == "__Host-desk")
+        headers = {"host": host, "cookie": cookie, "sec-fetch-site": "cross-site", "origin": stage.issuer}
+        answer = httpx2.post(f"http://127.0.0.1:{stage.desk_port}/sign-out", headers=headers, data={"a": "b"}, timeout=30)
+        assert answer.status_code == 403
+        assert "Signed in as" in home(stage, browser).text
+    assert number not in served.stderr
+
+
+def test_desk_and_broker_are_reached_at_their_own_addresses_alone(stage: DeskStage, served: Served) -> None:
+    desk, broker = stage.url.removeprefix("http://"), stage.issuer.removeprefix("http://")
+    assert answered(stage.desk_port, desk).status_code == 200
+    assert answered(stage.broker_port, broker, "/jwks").status_code == 200
+    # Neither listener knows the other's host, whatever the path; and the desk no bare address
+    for path in ("/", "/record.csv", "/callback", "/jwks", "/authorize", "/log/checkpoint"):
+        assert answered(stage.broker_port, desk, path).status_code == 421, path
+        assert answered(stage.desk_port, broker, path).status_code == 421, path
+        assert answered(stage.desk_port, f"127.0.0.1:{stage.desk_port}", path).status_code == 421, path
+    # At its own address neither has the other's pages
+    assert answered(stage.desk_port, desk, "/jwks").status_code == 404
+    assert answered(stage.broker_port, broker, "/over-asking").status_code == 404
+    assert served.process.poll() is None
