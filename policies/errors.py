@@ -174,9 +174,16 @@ class AllRevoked(StoreUnavailable):
     public = "A key that this needs was withdrawn, and there is no new one yet. Please try again later."
 
 
+class KeysUnavailable(StoreUnavailable):
+    """The token that holds a key does not serve: the operator's move. `detail` says which token, and what to do."""
+
+    code = "keys_unavailable"
+    public = "The device that holds a key of ours does not answer, so nothing was passed on. Please try again later."
+
+
 def is_of_database(error: Exception) -> bool:
     """Whether the database may be the cause, and not that something which it answers is not there."""
-    return isinstance(error, StoreUnavailable) and not isinstance(error, AllRevoked)
+    return isinstance(error, StoreUnavailable) and not isinstance(error, AllRevoked | KeysUnavailable)
 
 
 class Overloaded(BrokerError):

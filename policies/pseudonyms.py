@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import re
 from base64 import b32encode
+from collections.abc import Callable
 
 from policies.errors import AssertionRejected, Misconfigured, Problem
 from policies.parties import Sector, SubjectNamespace, Tenant
@@ -20,10 +21,12 @@ VERSION = b"1"
 COUNTRY_VERSION = b"country 1"
 # RFC 2104 §3: a key shorter than the hash's output weakens the HMAC
 SHORTEST_KEY = 32
+# The key, or HMAC-SHA256 of a message under a key that is elsewhere
+PairwiseKey = bytes | Callable[[bytes], bytes]
 _COUNTRY = re.compile(r"[A-Z]{2}")
 
 
-def pairwise_subject(key: bytes, tenant: Tenant, sector: Sector, namespace: SubjectNamespace, identifier: str) -> str:
+def pairwise_subject(key: PairwiseKey, tenant: Tenant, sector: Sector, namespace: SubjectNamespace, identifier: str) -> str:
     """The `sub` of one person in one sector. `identifier` is taken as received, not normalised.
 
     Raises `Misconfigured` for a short key or an unnamed scope, `AssertionRejected` for an empty identifier: all people
@@ -40,7 +43,7 @@ def transient_subject(random: bytes) -> str:
 
 
 def country_identifier(
-    key: bytes, tenant: Tenant, sending: str, receiving: str, namespace: SubjectNamespace, subject: str
+    key: PairwiseKey, tenant: Tenant, sending: str, receiving: str, namespace: SubjectNamespace, subject: str
 ) -> str:
     """The PersonIdentifier of one citizen for one receiving country: `EE/NL/` and 52 characters.
 
@@ -58,9 +61,14 @@ def subject_digest(sub: str) -> str:
     return hashlib.sha256(b"id_token_hint\0" + sub.encode()).hexdigest()[:32]
 
 
-def _keyed(key: bytes, version: bytes, *named: str) -> str:
+def code_of(key: PairwiseKey, message: bytes) -> bytes:
+    """HMAC-SHA256 under the key, wherever it is."""
+    return hmac.digest(key, message, "sha256") if isinstance(key, bytes) else key(message)
+
+
+def _keyed(key: PairwiseKey, version: bytes, *named: str) -> str:
     """Base32 of the HMAC over the framed parts; the last of them is the person's identifier."""
-    if len(key) < SHORTEST_KEY:
+    if isinstance(key, bytes) and len(key) < SHORTEST_KEY:
         raise Misconfigured(
             (_problem("subject key", f"has {len(key)} bytes.", f"make one of {SHORTEST_KEY} random bytes."),)
         )
@@ -68,7 +76,7 @@ def _keyed(key: bytes, version: bytes, *named: str) -> str:
         raise AssertionRejected("subject_empty")
     parts = (version, *[part.encode() for part in named])
     message = b"".join([len(part).to_bytes(4, "big") + part for part in parts])
-    return b32encode(hmac.digest(key, message, "sha256")).decode().rstrip("=").lower()
+    return b32encode(code_of(key, message)).decode().rstrip("=").lower()
 
 
 def _problem(key: str, what: str, fix: str) -> Problem:

@@ -25,7 +25,7 @@ from connectors.signatures.algorithms import ALGORITHMS as XML_ALGORITHMS
 from connectors.signatures.algorithms import ECDSA_BY_CURVE, SignatureAlgorithm
 from connectors.signatures.jws_joserfc import JoserfcKey
 from connectors.wire.claims import Json, read_object
-from policies.errors import AssertionRejected, BrokerError, SignatureInvalid
+from policies.errors import AssertionRejected, BrokerError, SignatureInvalid, StoreUnavailable
 
 PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
 
@@ -213,6 +213,8 @@ def sign(
     octets = f"{base64url(header)}.{base64url(payload)}"
     try:
         return f"{octets}.{base64url(signer.sign(octets.encode(), _ASKED[alg]))}"
+    except StoreUnavailable:
+        raise
     except Exception as error:  # a signer may be a device's program, with errors of its own
         raise BrokerError("the signer did not sign") from error
 

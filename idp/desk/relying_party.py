@@ -13,7 +13,8 @@ from connectors.oidc.connector import OidcConnector
 from connectors.signatures.signer import NoSigner
 from idp.config.setting_types import Auditor
 from idp.config.settings import SETTINGS_FILE, Settings
-from idp.keys.folder import CLIENT_SECRET, BrokerKeys
+from idp.keys.folder import BrokerKeys
+from idp.keys.secret_files import CLIENT_SECRET
 from idp.protocols.oidc.metadata import discovery
 from policies.assurance import LevelOfAssurance
 from policies.errors import AllRevoked, Problem

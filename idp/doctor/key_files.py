@@ -13,9 +13,10 @@ from idp.config.settings import SETTINGS_FILE
 from idp.doctor.examination import Examination
 from idp.doctor.finding import ERROR, NOTICE, WARNING, DoctorFinding
 from idp.keys.file import PRODUCTION_MARK, RSA_BITS
-from idp.keys.folder import CLIENT_SECRET, NODE_FILES, SAML_ENCRYPTION, SECRETS
+from idp.keys.folder import NODE_FILES, SAML_ENCRYPTION, SECRETS
 from idp.keys.kinds import LOG, kind_of, owner
 from idp.keys.ledger_files import LOG_VKEY, OPENINGS_KEY, listed_key
+from idp.keys.secret_files import CLIENT_SECRET
 from idp.keys.tls_clients import TLS_CLIENT
 from idp.ledger.checkpoint import SIGNATURE_MARK
 from idp.system.files import read_whole

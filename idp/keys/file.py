@@ -1,5 +1,7 @@
 """Private keys in files: PKCS#8 PEM of mode 0600, a SAML key's certificate in the same file behind it.
 
+A file may name a key in a token (`idp.keys.hsm`) in place of PEM; keys that decrypt have to be in files.
+
 No request reads a file: an RSA key in PEM takes some 30 ms.
 """
 
@@ -34,6 +36,9 @@ from connectors.signatures.certificates import certificate_of
 from connectors.signatures.decryption_keys import FileAgreement, FileDecryptionKey, FileUnwrapper, decryption_key
 from connectors.signatures.jwk import CURVE_NAMES, thumbprint
 from connectors.signatures.rsa_keys import check_own_rsa
+from idp.keys.hsm.address import is_address, name_of
+from idp.keys.hsm.loading import load_token_key
+from idp.keys.hsm.private_keys import TokenKey
 from idp.system.files import read_whole
 from policies.errors import BrokerError, Misconfigured, Problem
 
@@ -161,6 +166,7 @@ def load_openid_agreement(path: Path) -> FileAgreement:
     key, certificate, key_id, marked = _load(path, SAML2INT, frozenset({"secp256r1"}), certified=False)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise _problem(path, "This key is not P-256.", _MAKE)
+    _check_in_file(path, key)
     return FileAgreement(key, certificate, key_id, marked)
 
 
@@ -176,6 +182,7 @@ def load_node_signer(path: Path) -> FileSigner:
 def load_unwrapper(path: Path) -> FileDecryptionKey:
     """A key to which other countries' nodes encrypt, of the same kinds. Raises `Misconfigured` as `load_signer`."""
     key, certificate, key_id, marked = _load(path, EIDAS, EIDAS.curves)
+    _check_in_file(path, key)
     return decryption_key(key, certificate, key_id, marked=marked)
 
 
@@ -187,6 +194,7 @@ def load_saml_unwrapper(path: Path) -> FileUnwrapper:
     key, certificate, key_id, marked = _load(path, SAML2INT, frozenset())
     if not isinstance(key, rsa.RSAPrivateKey):
         raise TypeError("a key on a curve was let through")
+    _check_in_file(path, key)
     return FileUnwrapper(key, certificate, key_id, marked)
 
 
@@ -198,6 +206,8 @@ def is_marked(content: bytes) -> bool:
 def holds_secret(content: bytes) -> bool:
     """Whether a file holds a broker's kind of secret: a private key in PEM, or 32 bytes in hex."""
     if len(octets := b"".join(content.split())) == SECRET_HEX and _HEX.fullmatch(octets):
+        return True
+    if is_address(content):
         return True
     try:
         load_pem_private_key(content, password=None, unsafe_skip_rsa_key_validation=True)
@@ -212,6 +222,8 @@ def fingerprint(content: bytes) -> str:
     """A digest that tells a file's key from every other one and says nothing of it, however the file is written."""
     octets = b"".join(content.split())
     try:
+        if is_address(content):
+            octets = name_of(content.partition(_CERTIFICATE)[0])
         key = load_pem_private_key(content.partition(_CERTIFICATE)[0], password=None, unsafe_skip_rsa_key_validation=True)
         octets = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -252,11 +264,17 @@ def _load(
     return private_key, certificate, thumbprint(public_key), is_marked(content)
 
 
+def _check_in_file(path: Path, key: object) -> None:
+    """Tokens differ in the ways of decryption that they have, and some have none that our peers use."""
+    if isinstance(key, TokenKey):
+        raise _problem(path, "A key that decrypts has to be in the file itself.", _RESTORE)
+
+
 def _parsed(path: Path, pem: bytes) -> object:
     # OpenSSL takes 30 to 100 ms for an RSA key: workers have it from their supervisor, and looks at a folder parse new ones
     if len(_FILES) >= _REMEMBERED:
         forget_keys()
-    key = _READ.get(pem) or load_pem_private_key(pem, password=None)
+    key = _READ.get(pem) or (load_token_key(path, pem) if is_address(pem) else load_pem_private_key(pem, password=None))
     _FILES[path], _READ[pem] = pem, key
     return key
 

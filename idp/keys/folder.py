@@ -22,9 +22,7 @@ it. A key that takes over stands beside the first: `es256-20261125T2100Z.pem` si
 (`idp.keys.kinds`).
 """
 
-import re
 import secrets
-import shlex
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -41,7 +39,6 @@ from idp.keys.file import (
     FileSigner,
     create_saml_key,
     create_token_key,
-    fix_of_unread,
     load_node_signer,
     load_openid_agreement,
     load_openid_signer,
@@ -53,21 +50,27 @@ from idp.keys.file import (
 )
 from idp.keys.kinds import KeyKind
 from idp.keys.ledger_files import OPENINGS_KEY, create_ledger_keys, load_ledger_keys
+from idp.keys.secret_files import (
+    INDEX_KEY,
+    PAIRWISE_KEY,
+    SECRET_BYTES,
+    load_client_secrets,
+    load_index,
+    load_pairwise,
+    load_secret,
+    readable_by_others,
+)
 from idp.keys.wrapping import WrappingKey, wrapping_key
 from idp.ledger.ledger_keys import LedgerKeys, LogKey, openings_master
-from idp.system.files import read_whole
 from idp.system.ownership import assert_open
 from policies.errors import Misconfigured, Problem
 from policies.parties import ProviderId
+from policies.pseudonyms import PairwiseKey
 
-FIXED_SECRETS = ("pairwise.key", "index.key")
-SECRETS = ("sealing.key", *FIXED_SECRETS)
-SECRET_BYTES = 32
+SECRETS = ("sealing.key", PAIRWISE_KEY, INDEX_KEY)
 # A fresh certificate begins so much earlier: a clock that is a minute behind must not find it to come
 BEFORE_SECONDS = 60
 SAML_ENCRYPTION = kinds.SAML_ENCRYPTION.file
-CLIENT_SECRET = "client-secret."
-_SECRET_TEXT = re.compile(r"[!-~]{1,512}")
 _NEW_CERTIFICATE = "Put a new certificate of this key behind it, and give it to the peers"
 OF_A_NODE = (kinds.NODE, kinds.NODE_METADATA, kinds.NODE_ENCRYPTION)
 NODE_FILES = tuple(kind.file for kind in OF_A_NODE)
@@ -100,7 +103,7 @@ class BrokerKeys:
     """
 
     sealing: Ring[WrappingKey]
-    pairwise: bytes = field(repr=False)
+    pairwise: PairwiseKey = field(repr=False)
     index: bytes = field(repr=False)
     saml: Ring[FileSigner]
     es256: Ring[FileSigner]
@@ -194,7 +197,7 @@ def load_keys(folder: Path, origin: str, *, now: int | None = None) -> BrokerKey
     """
     assert_open(folder, "keys")
     problems: list[Problem] = []
-    secret = _secrets(folder, problems)
+    index, pairwise = load_index(folder, problems), load_pairwise(folder, problems)
     sealing = _ring(folder, kinds.SEALING, _wrapping_key, problems)
     saml, es256, rs256 = (_ring(folder, each, load_signer, problems) for each in (kinds.SAML, kinds.ES256, kinds.RS256))
     encryption = None
@@ -205,7 +208,7 @@ def load_keys(folder: Path, origin: str, *, now: int | None = None) -> BrokerKey
         openid = _ring(folder, kinds.OPENID, load_openid_signer, problems)
     if kinds.OPENID_ENCRYPTION.files(folder):
         of_openid = _ring(folder, kinds.OPENID_ENCRYPTION, load_openid_agreement, problems)
-    client_secrets = _client_secrets(folder, problems)
+    client_secrets = load_client_secrets(folder, problems)
     own = {one: _ring(folder, kind, load_saml_unwrapper, problems) for one, kind in kinds.own_encryptions(folder).items()}
     node, of_node = _node_keys(folder, problems)
     ledger = None
@@ -226,16 +229,17 @@ def load_keys(folder: Path, origin: str, *, now: int | None = None) -> BrokerKey
         None if ledger is None else ledger.log.ring,
     )
     problems += _twice(folder, {each.file: each.key.key_id for ring in named if ring for each in ring.scheduled})
-    if sealing is not None:
-        secret = {each.file: each.key.secret for each in reversed(sealing.scheduled)} | secret
+    secret = {each.file: each.key.secret for each in reversed(sealing.scheduled)} if sealing is not None else {}
+    # A token's secret cannot be compared
+    secret |= {name: key for name, key in ((PAIRWISE_KEY, pairwise), (INDEX_KEY, index)) if isinstance(key, bytes)}
     problems += _twice(folder, secret if ledger is None else _with_openings(secret, ledger))
     problems += _out_of_dates(folder, of_node, int(time.time()) if now is None else now)
-    if problems or ledger is None or sealing is None or saml is None or es256 is None or rs256 is None:
+    if problems or not (pairwise and index and ledger and sealing and saml and es256 and rs256):
         raise Misconfigured(tuple(problems))
     return BrokerKeys(
         sealing=sealing,
-        pairwise=secret["pairwise.key"],
-        index=secret["index.key"],
+        pairwise=pairwise,
+        index=index,
         saml=saml,
         es256=es256,
         rs256=rs256,
@@ -249,33 +253,12 @@ def load_keys(folder: Path, origin: str, *, now: int | None = None) -> BrokerKey
     )
 
 
-def _client_secrets(folder: Path, problems: list[Problem]) -> dict[ProviderId, str]:
-    """Our secrets at OpenID providers: one line of visible ASCII each."""
-    found: dict[ProviderId, str] = {}
-    for path in sorted(folder.glob(f"{CLIENT_SECRET}*")):
-        if path.stat().st_mode & 0o077:
-            problems.append(_readable_by_others(path))
-            continue
-        text = read_whole(path).decode("latin-1").removesuffix("\n").removesuffix("\r")
-        if not _SECRET_TEXT.fullmatch(text):
-            what = "it is not one line of 1 to 512 visible characters of ASCII."
-            problems.append(Problem(str(path), 0, path.name, what, "Write the secret as the provider's operator gave it."))
-            continue
-        found[ProviderId(path.name.removeprefix(CLIENT_SECRET))] = text
-    return found
-
-
 def _exposed(folder: Path, ledger: LedgerKeys) -> Iterator[Problem]:
     """The ledger's secrets that others may read. `load_ledger_keys` alone, for a check of the ledger, lets them pass."""
     for name in (*[each.file for each in ledger.log.ring.scheduled], OPENINGS_KEY):
         path = folder / name
         if path.stat().st_mode & 0o077:
-            yield _readable_by_others(path)
-
-
-def _readable_by_others(path: Path) -> Problem:
-    fix = f"chmod 600 {shlex.quote(str(path))}"
-    return Problem(str(path), 0, path.name, "others than its owner may read this secret.", fix)
+            yield readable_by_others(path)
 
 
 def _ring(folder: Path, kind: KeyKind, load: Callable[[Path], K], problems: list[Problem]) -> Ring[K] | None:
@@ -292,34 +275,7 @@ def _ring(folder: Path, kind: KeyKind, load: Callable[[Path], K], problems: list
 
 
 def _wrapping_key(path: Path) -> WrappingKey:
-    return wrapping_key(_secret(path))
-
-
-def _secret(path: Path) -> bytes:
-    """The secret of a file. Raises `Misconfigured`."""
-    what, fix = "it is not 32 bytes in hex.", "Restore it from its backup."
-    try:
-        if path.stat().st_mode & 0o077:
-            raise Misconfigured((_readable_by_others(path),))
-        value = bytes.fromhex(read_whole(path).decode("ascii").strip())
-        if len(value) == SECRET_BYTES:
-            return value
-    except OSError as error:
-        what, fix = f"it cannot be read ({error.strerror}).", fix_of_unread(path, error)
-    except ValueError:
-        pass
-    raise Misconfigured((Problem(str(path), 0, path.name, what, fix),))
-
-
-def _secrets(folder: Path, problems: list[Problem]) -> dict[str, bytes]:
-    """The secrets that never change, by name, without those that are among the problems."""
-    found: dict[str, bytes] = {}
-    for name in FIXED_SECRETS:
-        try:
-            found[name] = _secret(folder / name)
-        except Misconfigured as error:
-            problems += error.problems
-    return found
+    return wrapping_key(load_secret(path))
 
 
 _OfNode = Ring[FileSigner] | Ring[FileDecryptionKey] | None

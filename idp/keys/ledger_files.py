@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from connectors.signatures.key_ring import Scheduled
 from idp.keys.file import fix_of_unread, pem_of, sync_folder, write_private
+from idp.keys.hsm.address import is_address
+from idp.keys.hsm.loading import load_token_key
 from idp.keys.kinds import LOG
 from idp.ledger.checkpoint import SIGNATURE_MARK, VerifierKey, is_key_name
 from idp.ledger.key_list import KeyList, begun_with, read_list
@@ -152,7 +154,8 @@ def load_ledger_keys(folder: Path, origin: str, *, any_log_key: bool = False) ->
 
 def _log_key(path: Path) -> Ed25519PrivateKey:
     try:
-        key = load_pem_private_key(read_whole(path), password=None)
+        content = read_whole(path)
+        key = load_token_key(path, content) if is_address(content) else load_pem_private_key(content, password=None)
     except OSError as error:
         raise _unread(path, error) from None
     except (ValueError, TypeError, UnsupportedAlgorithm):

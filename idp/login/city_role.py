@@ -46,7 +46,7 @@ from policies.federations import MEMBER_ID, family_of
 from policies.forms import FILTERS
 from policies.notice import notice_hash
 from policies.parties import ClientId, IdentityProvider, ProviderId, RelyingParty, Tenant
-from policies.pseudonyms import pairwise_subject, subject_digest, transient_subject
+from policies.pseudonyms import PairwiseKey, pairwise_subject, subject_digest, transient_subject
 from policies.purposes import AskMode, AskRule, Purpose, Show
 from policies.release import Decision, completed, may_still_go, passes, short_of
 
@@ -73,7 +73,7 @@ class CityRole:
         own_name: str,
         template: str,
         index_key: bytes,
-        pairwise_key: bytes,
+        pairwise_key: PairwiseKey,
         suspension: Suspension,
         approvals: Approvals,
     ) -> None:

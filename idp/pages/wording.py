@@ -53,6 +53,7 @@ MOVES: Mapping[str, Move] = {
     "not_found": Move.CITIZEN,
     "store_unavailable": Move.OPERATOR,
     "keys_revoked": Move.OPERATOR,
+    "keys_unavailable": Move.OPERATOR,
     "country_unavailable": Move.PROVIDER,
     "service_suspended": Move.SUSPENSION,
     "country_suspended": Move.SUSPENSION,

@@ -23,6 +23,7 @@ from idp.store.reads import as_checkpoint
 from idp.store.tree_state import believed, checkpoint_seal, read_state
 from policies.errors import Misconfigured, Problem
 from policies.parties import Tenant
+from policies.pseudonyms import PairwiseKey, code_of
 
 PART_BYTES = 32
 FIX = "serve it with the keys that it was made with (restore them from their backup), or name a database of your own"
@@ -34,9 +35,9 @@ def fingerprint(keys: LedgerKeys, tenant: Tenant) -> bytes:
     return hmac.digest(keys.rows, framed(b"installation", tenant.encode()), "sha256")
 
 
-def fingerprint_of_names(tenant: Tenant, *, pairwise: bytes, index: bytes) -> bytes:
+def fingerprint_of_names(tenant: Tenant, *, pairwise: PairwiseKey, index: bytes) -> bytes:
     """The other 32 bytes, from the secrets of `sub` and of the persons' index."""
-    return hmac.digest(pairwise, framed(b"installation", tenant.encode(), index), "sha256")
+    return code_of(pairwise, framed(b"installation", tenant.encode(), index))
 
 
 def claim(engine: Engine, tenant: Tenant, keys: LedgerKeys) -> None:
@@ -84,7 +85,7 @@ def claim_keys(engine: Engine, tenant: Tenant, keys: BrokerKeys, *, now: int, re
     assert_sealing(engine, tenant, ours=ours, revoked=revoked, now=now)
 
 
-def claim_names(engine: Engine, tenant: Tenant, *, pairwise: bytes, index: bytes) -> None:
+def claim_names(engine: Engine, tenant: Tenant, *, pairwise: PairwiseKey, index: bytes) -> None:
     """Add the second part if it is missing. Raises `Misconfigured` if others serve this tenant with other secrets."""
     ours = fingerprint_of_names(tenant, pairwise=pairwise, index=index)
     table = tables.installations.c

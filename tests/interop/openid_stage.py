@@ -20,7 +20,8 @@ from idp.demo.browser import Browser, Page
 from idp.demo.loopback import client, send
 from idp.demo.scene import Scene
 from idp.keys.file import FileSigner
-from idp.keys.folder import CLIENT_SECRET, load_keys
+from idp.keys.folder import load_keys
+from idp.keys.secret_files import CLIENT_SECRET
 from idp.protocols.oidc.relying_party import own_jwks
 from tests.interop.client_stage import WE_REFUSE, Failed
 from tests.interop.peer import Fault, Flow, Package, Role, Session

@@ -23,7 +23,7 @@ from policies.authentication import Assertion, Origin, ServiceRequest
 from policies.catalogue import Catalogue
 from policies.errors import AssertionRejected, AssuranceTooLow, NotFound, Replayed, RequestRefused
 from policies.parties import EntityId, IdentityProvider, NodeId, ProviderId, RequestingNode, Tenant
-from policies.pseudonyms import country_identifier
+from policies.pseudonyms import PairwiseKey, country_identifier
 from policies.release import Decision, Reason, Ruling, RulingOutcome
 
 
@@ -40,7 +40,7 @@ class NodeRole:
         nodes: Mapping[NodeId, RequestingNode],
         providers: Mapping[ProviderId, IdentityProvider],
         catalogue: Catalogue,
-        pairwise_key: bytes,
+        pairwise_key: PairwiseKey,
         suspension: Suspension,
     ) -> None:
         self._tenant = tenant

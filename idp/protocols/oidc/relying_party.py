@@ -17,8 +17,9 @@ from connectors.saml_sp.federated import keys_digest
 from connectors.signatures.jwk import public_jwk
 from connectors.signatures.signer import NoSigner
 from idp.config.settings import Settings
-from idp.keys.folder import CLIENT_SECRET, BrokerKeys
+from idp.keys.folder import BrokerKeys
 from idp.keys.kinds import JWKS_SECONDS, OPENID, OPENID_ENCRYPTION
+from idp.keys.secret_files import CLIENT_SECRET
 from idp.system.addresses import callback_url
 from policies.errors import AllRevoked, PeerUnavailable, Problem
 from policies.load import Configuration

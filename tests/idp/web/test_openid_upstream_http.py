@@ -9,7 +9,7 @@ import pytest
 from connectors.oidc.line import MOST_FAILURES
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.wire.claims import Json
-from idp.keys.folder import CLIENT_SECRET
+from idp.keys.secret_files import CLIENT_SECRET
 from idp.protocols.oidc.relying_party import JWKS_PATH
 from tests.connectors.oidc.upstream import CLIENT, LOW, SECRET, Upstream, upstream
 from tests.idp.staging import Lines

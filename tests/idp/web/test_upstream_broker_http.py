@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from idp.demo.loopback import client, send
 from idp.keys.file import FileSigner
-from idp.keys.folder import CLIENT_SECRET
+from idp.keys.secret_files import CLIENT_SECRET
 from idp.store import tables
 from tests.idp.staging import Clock, opened
 from tests.idp.web.shared_stage import COOKIE, SECRET, SERVICES, Member, SharedStage, outcomes
