@@ -120,16 +120,16 @@ def verify_records(
     query = joined_records(tenant).order_by(tables.records.c.record)
     for row in connection.execute(query, execution_options={"yield_per": CHUNK}):
         step()
-        yield from _record(row, tenant, keys, role, erasures)
+        yield from faults_of_record(row, tenant, keys, role, erasures)
     yield from erasures.findings()
     yield from _strays(connection, tenant)
     yield from _subjects(connection, tenant, keys)
 
 
-def _record(
+def faults_of_record(
     row: Row[tuple[object, ...]], tenant: str, keys: LedgerKeys, role: Role | None, erasures: ErasureCount
 ) -> Iterator[LedgerFinding]:
-    """The faults of one record, and of its leaf, which is in its place or staged. `erasures` hears of it."""
+    """The faults of a row of `joined_records`, and of its leaf, in its place or staged. `erasures` hears of it."""
     name = row.record.hex()
     if row.leaf is not None and row.staged_leaf is not None:
         yield LedgerFinding("staged", name, "its leaf has a place already")

@@ -17,18 +17,17 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from connectors.wire.claims import Json as Parsed
-from connectors.wire.claims import read_object
-from idp.ledger.canonical_json import Json, jcs
+from idp.ledger.canonical_json import jcs
 from idp.ledger.checkpoint import TreeHead, VerifierKey
 from idp.ledger.leaf import NONCE_BYTES, commitment, read_leaf
 from idp.ledger.merkle_tree import leaf_hash
 from idp.ledger.record_contents import RELEASE
 from idp.receipts.inclusion_proof import Placed, decoded, prove, read_proof
+from idp.receipts.members import Object, list_in, number_in, object_in, read_canonical, text_in, texts_in
 from idp.receipts.receipt import MAX_RECEIPT, MEMBERS, SEES, SIGNED, VERSION, ReceiptHolder
 from idp.receipts.receipt_record import check_record, names_of, time_text
 from policies.assurance import LevelOfAssurance
-from policies.errors import AssertionRejected, SignatureInvalid
+from policies.errors import SignatureInvalid
 from policies.purposes import Basis
 
 SIGNATURE_BYTES = 64
@@ -43,8 +42,6 @@ _CONTENTS: Mapping[str, frozenset[str]] = {
 _OPTIONAL = {"decision": frozenset({"authorities"})}
 _RECORD = re.compile("[0-9a-f]{32}")
 _LISTS = frozenset({"names", "asked", "unknown", "withheld", "authorities"})
-
-Object = Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,15 +116,15 @@ def verify_receipt(octets: bytes, keys: Sequence[VerifierKey], proof: bytes | No
     fault, `detail` says it in words.
     """
     # 1. size, strict JSON, one spelling
-    receipt = _read(octets)
+    receipt = read_canonical(octets, MAX_RECEIPT)
     try:
         # 2. the members, the log
         holder = _shape(receipt, keys)
         # 3. the leaf and what it commits to
-        leaf = decoded(_text(receipt, "leaf"), None)
+        leaf = decoded(text_in(receipt, "leaf"), None)
         opened = _opened(receipt, holder, leaf)
         # 4. the readable part
-        check_record(_object(receipt, "record"), holder, opened)
+        check_record(object_in(receipt, "record"), holder, opened)
         # 5. the place, or the promise
         signers, standing = _standing(receipt, leaf_hash(leaf), keys, proof)
         # 6. the signature over the whole
@@ -137,38 +134,12 @@ def verify_receipt(octets: bytes, keys: Sequence[VerifierKey], proof: bytes | No
         raise SignatureInvalid("shape", "it is not shaped as a receipt is") from None
 
 
-def _read(octets: bytes) -> Object:
-    if len(octets) > MAX_RECEIPT:
-        raise SignatureInvalid("size", f"it has more than the {MAX_RECEIPT} bytes that a receipt has at most")
-    try:
-        receipt = {name: _exact(value) for name, value in read_object(octets).items()}
-        canonical = jcs(receipt) + b"\n"
-    except (AssertionRejected, ValueError, RecursionError):
-        raise SignatureInvalid("json", "it is not one strict JSON object of texts and whole numbers") from None
-    if canonical != octets:
-        raise SignatureInvalid("canonical", "it is not in its one canonical spelling (RFC 8785, and a line feed)")
-    return receipt
-
-
-def _exact(value: Parsed) -> Json:
-    """The same value. Raises ValueError for a fraction or a truth value."""
-    match value:
-        case float() | bool():
-            raise ValueError("no text, whole number, list or object")
-        case list():
-            return [_exact(each) for each in value]
-        case dict():
-            return {name: _exact(each) for name, each in value.items()}
-        case _:
-            return value
-
-
 def _shape(receipt: Object, keys: Sequence[VerifierKey]) -> ReceiptHolder:
-    if set(receipt) != MEMBERS or _number(receipt, "v") != VERSION:
+    if set(receipt) != MEMBERS or number_in(receipt, "v") != VERSION:
         raise SignatureInvalid("shape", "it has other members, or another version, than a receipt has")
-    if any(_text(receipt, "log") != key.name for key in keys):
+    if any(text_in(receipt, "log") != key.name for key in keys):
         raise SignatureInvalid("log", "it is of another log than the key")
-    return ReceiptHolder(_text(receipt, "for"))
+    return ReceiptHolder(text_in(receipt, "for"))
 
 
 def _fits(name: str, content: Object) -> bool:
@@ -178,34 +149,34 @@ def _fits(name: str, content: Object) -> bool:
 def _opened(receipt: Object, holder: ReceiptHolder, leaf: bytes) -> Mapping[str, Object]:
     """The content of each opening that this holder has."""
     commitments = read_leaf(leaf)[0]
-    openings = _object(receipt, "openings")
+    openings = object_in(receipt, "openings")
     if set(openings) != {*SEES[holder], "values"}:
         raise SignatureInvalid("openings", "it opens more or less than its holder may see")
     found: dict[str, Object] = {}
     for name in SEES[holder]:
-        opening = _object(openings, name)
-        content = _object(opening, "content")
+        opening = object_in(openings, name)
+        content = object_in(opening, "content")
         if set(opening) != {"nonce", "content"} or not _fits(name, content):
             raise SignatureInvalid("openings", f"the opening of {name} has other members than a record's")
-        if commitment(decoded(_text(opening, "nonce"), NONCE_BYTES), jcs(content)) != commitments[name]:
+        if commitment(decoded(text_in(opening, "nonce"), NONCE_BYTES), jcs(content)) != commitments[name]:
             raise SignatureInvalid("commitment", f"the opening of {name} does not open what the leaf commits to")
         for member in content:
             # A number in place of a text is no record of ours, whoever signed it
-            (_number if member == "time" else _list if member in _LISTS else _text)(content, member)
+            (number_in if member == "time" else list_in if member in _LISTS else text_in)(content, member)
         found[name] = content
     _check_sent(found["sent"])
-    values = _object(openings, "values")
+    values = object_in(openings, "values")
     if set(values) != {"nonce"}:
         raise SignatureInvalid("openings", "the opening of values has more than its nonce")
-    if _text(values, "nonce"):  # "" in a receipt that was made later: the nonce is kept nowhere
-        decoded(_text(values, "nonce"), NONCE_BYTES)
+    if text_in(values, "nonce"):  # "" in a receipt that was made later: the nonce is kept nowhere
+        decoded(text_in(values, "nonce"), NONCE_BYTES)
     _agree(found)
     return found
 
 
 def _check_sent(sent: Object) -> None:
     """Raise ValueError for an unknown level, no id, or a sign that a terminal obeys or that turns the order of words."""
-    if sent["loa"] not in {level.label for level in LevelOfAssurance} or not _RECORD.fullmatch(_text(sent, "record")):
+    if sent["loa"] not in {level.label for level in LevelOfAssurance} or not _RECORD.fullmatch(text_in(sent, "record")):
         raise ValueError("a release has a level and an id")
     told = [each for each in sent.values() if isinstance(each, str)]
     told += [each for pair in names_of(sent) for each in pair]
@@ -239,18 +210,18 @@ def _standing(
         raise SignatureInvalid("shape", "it has not exactly one of a proof and a promise")
     placed = None if proof is None else read_proof(proof)
     if receipt["proof"] is not None:
-        given = _object(receipt, "proof")
+        given = object_in(receipt, "proof")
         if set(given) != {"index", "path", "checkpoint"}:
             raise SignatureInvalid("shape", "its proof has other members than index, path and checkpoint")
-        path = tuple(decoded(each) for each in _texts(given, "path"))
-        own = Placed(_number(given, "index"), path, _text(given, "checkpoint"))
+        path = tuple(decoded(each) for each in texts_in(given, "path"))
+        own = Placed(number_in(given, "index"), path, text_in(given, "checkpoint"))
         signers.append(prove(own, hashed, *keys)[0])
         placed = placed or own
     else:
-        promise = _object(receipt, "promise")
-        if set(promise) != {"leaf_hash", "by"} or decoded(_text(promise, "leaf_hash")) != hashed:
+        promise = object_in(receipt, "promise")
+        if set(promise) != {"leaf_hash", "by"} or decoded(text_in(promise, "leaf_hash")) != hashed:
             raise SignatureInvalid("promise", "its promise is of another leaf")
-        by = _number(promise, "by")
+        by = number_in(promise, "by")
         if placed is None:
             return signers, by
     key, head = prove(placed, hashed, *keys)
@@ -259,7 +230,7 @@ def _standing(
 
 def _signer(receipt: Object, keys: Sequence[VerifierKey]) -> VerifierKey:
     """The key that signed the whole."""
-    signature = decoded(_text(receipt, "signature"), SIGNATURE_BYTES)
+    signature = decoded(text_in(receipt, "signature"), SIGNATURE_BYTES)
     unsigned = {name: value for name, value in receipt.items() if name != "signature"}
     for key in keys:
         try:
@@ -280,49 +251,14 @@ def _proved(
     return ProvedReceipt(
         holder=holder,
         keys=keys,
-        record=_text(sent, "record"),
-        client=_text(sent, "client"),
-        purpose=_text(sent, "purpose"),
-        basis=Basis(_text(sent, "basis")).value,
-        time=_number(sent, "time"),
+        record=text_in(sent, "record"),
+        client=text_in(sent, "client"),
+        purpose=text_in(sent, "purpose"),
+        basis=Basis(text_in(sent, "basis")).value,
+        time=number_in(sent, "time"),
         names=tuple(names_of(sent)),
         leaf_hash=hashed,
         index=index,
         head=head,
         by=by,
     )
-
-
-def _object(inside: Object, name: str) -> Object:
-    found = inside[name]
-    if not isinstance(found, dict):
-        raise TypeError(f"{name} is no object")
-    return found
-
-
-def _text(inside: Object, name: str) -> str:
-    found = inside[name]
-    if not isinstance(found, str):
-        raise TypeError(f"{name} is no text")
-    return found
-
-
-def _number(inside: Object, name: str) -> int:
-    found = inside[name]
-    if not isinstance(found, int) or found < 0:
-        raise ValueError(f"{name} is no number")
-    return found
-
-
-def _list(inside: Object, name: str) -> list[Json]:
-    found = inside[name]
-    if not isinstance(found, list):
-        raise TypeError(f"{name} is no list")
-    return found
-
-
-def _texts(inside: Object, name: str) -> list[str]:
-    found = [each for each in _list(inside, name) if isinstance(each, str)]
-    if len(found) != len(_list(inside, name)):
-        raise ValueError(f"{name} has what is no text")
-    return found

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 
+from idp.audit.verify_records import Role
 from idp.changes.history import History
 from idp.ledger.ledger_keys import LedgerKeys
 from policies.federations import family_of
@@ -22,6 +23,7 @@ class Auditor:
 
     `configuration` is that of today, `own_attributes` its file `catalogue.toml` (b"" for none), which former purposes need.
     `pages` is the digest of our pages (`idp.pages.render`), which are in these `languages`.
+    With `role`, records of the other role are faults.
     """
 
     engine: Engine
@@ -32,6 +34,7 @@ class Auditor:
     own_attributes: bytes = b""
     pages: str = ""
     languages: tuple[str, ...] = ()
+    role: Role | None = None
 
     def purpose(self, policy: str) -> Purpose | None:
         """The purpose whose file has this SHA-256 (hex), of today or of the history; None where it was never in force.

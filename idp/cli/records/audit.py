@@ -5,33 +5,33 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, BinaryIO, TypeVar
+from typing import Annotated, BinaryIO
 
 import typer
 
 from idp.audit.export_verify import Exported, NotCompared, read_size, verify_export
-from idp.cli.console import COULD_NOT_RUN, NO, YES, answer, plain, progress, say
+from idp.cli.console import COULD_NOT_RUN, NO, YES, progress, say
 from idp.cli.options import LogKey
-from idp.keys.ledger_files import LOG_VKEY
+from idp.cli.records.audit_proof import proof
+from idp.cli.records.proof_files import keys_for, told_failure, told_file, tried, whose
 from idp.ledger.checkpoint import TreeHead, VerifierKey, open_note
-from idp.ledger.key_list import read_keys
 from idp.receipts.receipt import MAX_RECEIPT
 from idp.receipts.receipt_verify import ProvedReceipt, verify_receipt
 from idp.sequencer.witness import note_in
 from idp.system.files import read_regular, read_upto, regular
 from policies.errors import SignatureInvalid
 
-MAX_KEYS = 64 * 1024
 _INPUT = Path("-")
 _RECEIPTS = "Receipt files, of citizens or services; `-` for standard input, with --log."
-_VERDICTS = {NO: "does not hold", COULD_NOT_RUN: "could not be checked"}
-_T = TypeVar("_T")
 # What somebody else has: a checkpoint that was kept, or a receipt
 _Other = TreeHead | ProvedReceipt
 
 audit = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Receipts and the whole log: check them, without asking anybody."
 )
+
+
+audit.command()(proof)
 
 
 @audit.command()
@@ -90,7 +90,7 @@ def ledger(
 
     Exit codes: 0 everything fits, 1 something does not, 2 something could not be read or compared.
     """
-    found = _tried(export, lambda: _keys_for(export, log), COULD_NOT_RUN, as_json=as_json)
+    found = tried(export, lambda: keys_for(export, log), COULD_NOT_RUN, as_json=as_json)
     if isinstance(found, int):
         raise typer.Exit(found)
     key, keys = found
@@ -99,7 +99,7 @@ def ledger(
     readers: tuple[tuple[list[Path] | None, Callable[[Path, Sequence[VerifierKey]], _Other]], ...]
     readers = ((checkpoint, _read_checkpoint), (receipt, _read_receipt))
     for path, read in ((path, read) for paths, read in readers for path in paths or ()):
-        other: _Other | int = _tried(path, partial(read, path, keys), NO, as_json=as_json)
+        other: _Other | int = tried(path, partial(read, path, keys), NO, as_json=as_json)
         if isinstance(other, int):
             codes.append(other)
         else:
@@ -108,70 +108,22 @@ def ledger(
     raise typer.Exit(max(codes))
 
 
-def _tried(path: Path, act: Callable[[], _T], refused: int, *, as_json: bool) -> _T | int:
-    """The result of `act`; where it raises, the exit code, after saying why: `refused` where a check failed."""
-    try:
-        return act()
-    except OSError as error:
-        detail = f"{error.filename or path} could not be read: {error.strerror or type(error).__name__}"
-        return _failed(path, "unreadable", detail, COULD_NOT_RUN, as_json=as_json)
-    except SignatureInvalid as error:
-        return _failed(path, error.check, error.detail, refused, as_json=as_json)
-
-
-def _failed(path: Path, check: str, detail: str, code: int, *, as_json: bool) -> int:
-    """Says which check a file did not pass, or why it was not made; returns the exit code."""
-    if as_json:
-        print(json.dumps({"file": str(path), "ok": False, "check": check, "detail": detail}))
-    else:
-        # A line feed in a file's name begins no line of its own
-        say(plain(f"{path}: it {_VERDICTS[code]} ({check}): {detail}."), error=True)
-    return code
-
-
-def _say_file(path: Path, told: dict[str, object], lines: Sequence[str], *, as_json: bool) -> int:
-    answer({"file": str(path), "ok": True, **told}, *map(plain, lines), as_json=as_json)
-    return YES
-
-
-def _keys_for(path: Path, log: Path | None) -> tuple[Path, tuple[VerifierKey, ...]]:
-    """The file of the log's keys, `log` or the one beside `path`, and the keys. Raises OSError, `SignatureInvalid`."""
-    key = log if log is not None else path.parent / LOG_VKEY
-    try:
-        text = read_regular(key, MAX_KEYS)
-    except FileNotFoundError as error:
-        if log is not None:
-            raise
-        raise FileNotFoundError(error.errno, f"{error.strerror}; --log names the log's keys", str(key)) from error
-    try:
-        return key, read_keys(text.decode("utf-8", "replace"))
-    except SignatureInvalid as error:
-        raise SignatureInvalid(error.check or "note_key", f"{key} is no log's key: {error.detail}") from error
-
-
-def _whose(key: Path, keys: Sequence[VerifierKey]) -> str:
-    """The limit of every answer: the key came with the command, perhaps from whoever made the file."""
-    ids = [each.key_id.hex() for each in keys]
-    is_that = f"the key {ids[0]} from {key} is that" if len(ids) == 1 else f"the keys {', '.join(ids)} from {key} are those"
-    return f"that {is_that} of {keys[0].name}: compare with what this log publishes, at its own address under /log/vkey"
-
-
 def _receipt(path: Path, log: Path | None, proof: Path | None, *, as_json: bool) -> int:
     """Checks one receipt, prints the answer, returns its exit code."""
 
     def read() -> tuple[bytes, Path, tuple[VerifierKey, ...], bytes | None]:
         octets = read_upto("-", MAX_RECEIPT) if path == _INPUT else read_regular(path, MAX_RECEIPT)
-        key, keys = _keys_for(path, log)
+        key, keys = keys_for(path, log)
         return octets, key, keys, None if proof is None else read_regular(proof, MAX_RECEIPT)
 
-    given = _tried(path, read, COULD_NOT_RUN, as_json=as_json)
+    given = tried(path, read, COULD_NOT_RUN, as_json=as_json)
     if isinstance(given, int):
         return given
     octets, key, keys, proof_text = given
-    proved = _tried(path, lambda: verify_receipt(octets, keys, proof_text), NO, as_json=as_json)
+    proved = tried(path, lambda: verify_receipt(octets, keys, proof_text), NO, as_json=as_json)
     if isinstance(proved, int):
         return proved
-    limits = (*proved.limits, _whose(key, proved.keys))
+    limits = (*proved.limits, whose(key, proved.keys))
     lines = [f"{path}: it holds.", "Proved:", *(f"  {sentence}" for sentence in proved.sentences)]
     if proved.by is not None and proved.by < time.time():
         lines.append("  That time has passed: a log that still has no proof of this leaf broke its promise.")
@@ -196,7 +148,7 @@ def _receipt(path: Path, log: Path | None, proof: Path | None, *, as_json: bool)
         "key_file": str(key),
         "not_proved": list(limits),
     }
-    return _say_file(path, told, lines, as_json=as_json)
+    return told_file(path, told, lines, as_json=as_json)
 
 
 def _read_checkpoint(path: Path, keys: Sequence[VerifierKey]) -> TreeHead:
@@ -219,15 +171,15 @@ def _compared(
         with regular(export).open("rb") as file:
             return _exported(file, keys, [other for _, other in others], as_json=as_json)
 
-    whole = _tried(export, read, NO, as_json=as_json)
+    whole = tried(export, read, NO, as_json=as_json)
     if isinstance(whole, int):
         return whole
-    limits = ("that anybody was shown this tree, beyond the files that were compared with it", _whose(key, [whole.key]))
+    limits = ("that anybody was shown this tree, beyond the files that were compared with it", whose(key, [whole.key]))
     head = whole.head
     signed = f"  The log {head.origin} signed a checkpoint over these {head.size} leaves: the root is {head.root.hex()}."
     lines = [f"{export}: it holds.", "Proved:", signed, "Not proved:", *(f"  {limit}" for limit in limits)]
     told = {"log": head.origin, "size": head.size, "root": head.root.hex(), "key_id": whole.key.key_id.hex()}
-    _say_file(export, {**told, "key_file": str(key), "not_proved": list(limits)}, lines, as_json=as_json)
+    told_file(export, {**told, "key_file": str(key), "not_proved": list(limits)}, lines, as_json=as_json)
     return max((_fits(path, other, whole, as_json=as_json) for path, other in others), default=YES)
 
 
@@ -251,7 +203,7 @@ def _fits(path: Path, other: _Other, whole: Exported, *, as_json: bool) -> int:
             told = {"index": whole.place_of(other)}
             what = f"its leaf stands at index {told['index']}, counted from 0"
     except NotCompared as error:
-        return _failed(path, "export_short", f"{error}: ask for a newer export", COULD_NOT_RUN, as_json=as_json)
+        return told_failure(path, "export_short", f"{error}: ask for a newer export", COULD_NOT_RUN, as_json=as_json)
     except SignatureInvalid as error:
-        return _failed(path, error.check, error.detail, NO, as_json=as_json)
-    return _say_file(path, told, [f"{path}: it fits: {what}."], as_json=as_json)
+        return told_failure(path, error.check, error.detail, NO, as_json=as_json)
+    return told_file(path, told, [f"{path}: it fits: {what}."], as_json=as_json)

@@ -15,6 +15,8 @@ from idp.store.engine import disposed, open_engine
 from idp.store.migrate import assert_current
 from policies.load import load
 
+NOT_RUN = "The check could not run"
+
 
 @contextmanager
 def auditor_of(config: Path) -> Iterator[Auditor]:
@@ -33,4 +35,5 @@ def auditor_of(config: Path) -> Iterator[Auditor]:
             own_attributes=files.get("catalogue.toml", b""),
             pages=template_digest(),
             languages=LANGUAGES,
+            role=settings.role,
         )
