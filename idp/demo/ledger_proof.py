@@ -48,8 +48,8 @@ class ProvingLedger:
         return self._keys.log.listed.text
 
     def proved(self) -> ProvedLedger:
-        """Waits for the checkpoint over the newest record, and verifies note, path and root."""
-        new = self._leaves() - self._before
+        """Waits for the checkpoint over the one record since the last proof, and verifies note, path and root."""
+        new, self._before = self._leaves() - self._before, self._leaves()
         if len(new) != 1:
             raise WalkError(f"one login left {len(new)} records at {self._issuer}")
         (hashed,) = new

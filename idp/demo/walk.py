@@ -7,8 +7,8 @@ checkpoint that its node publishes.
 
 import base64
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from lxml import html
@@ -91,6 +91,8 @@ class Walked:
     log_key: str
     # "saml": the country's identity provider behind its node; "oidc": the city's card, which the city asks itself
     upstream: str = SAML
+    # how many releases the citizen sees on their own page, after a sign-in for it
+    citizen_page: int = 0
 
     def as_json(self, *, show_values: bool, kept: tuple[Path, Path] | None = None) -> dict[str, object]:
         """The JSON object of `ciconia demo --once`. `kept`: the paths of the receipt and the log's key, if any."""
@@ -113,6 +115,7 @@ class Walked:
             "receipt": str(kept[0]) if kept else None,
             "log_key": str(kept[1]) if kept else None,
             "ledgers": {node: {**asdict(proved), "inclusion": "verified"} for node, proved in self.ledgers.items()},
+            "citizen_page": self.citizen_page,
         }
 
 
@@ -140,7 +143,11 @@ def walk(border: Border, *, country: str = ESTONIA, citizen: str = "mari", servi
         question = _expect(browser.submit(crossed, {}), "the question")
         steps.done("receiving", "verifies and decrypts, decides what may go, and asks the citizen")
         arrived = _arrived(crossed, border.receiving, border.nodes[country])
-        return _ended(border, browser, question, ledgers, steps, (SAML, arrived))
+        ended = _ended(border, browser, question, ledgers, steps, (SAML, arrived))
+        again = lambda asking: browser.submit(_crossed(browser, asking, citizen, _Steps()), {})  # noqa: E731 - said once
+        ended = _with_own_page(ended, border, browser, f"/at/{country.lower()}", again)
+        # That was one login more at the node of the country, and none at the city's
+        return replace(ended, ledgers={**ended.ledgers, "sending": ledgers["sending"].proved()})
 
 
 def walk_card(border: Border, *, citizen: str = "sanne", service: str = "parking") -> Walked:
@@ -151,7 +158,10 @@ def walk_card(border: Border, *, citizen: str = "sanne", service: str = "parking
         steps.done("receiving", "asks the city's card, which speaks OpenID Connect")
         question = _expect(browser.submit(asking, {"citizen": citizen}), "the question")
         steps.done("receiving", "redeems the card's code, verifies what it got, decides what may go, and asks the citizen")
-        return _ended(border, browser, question, ledgers, steps, (OPENID, CARD_ATTRIBUTES))
+        ended = _ended(border, browser, question, ledgers, steps, (OPENID, CARD_ATTRIBUTES))
+        return _with_own_page(
+            ended, border, browser, "/at/city-card", lambda asking: browser.submit(asking, {"citizen": citizen})
+        )
 
 
 def _begun(border: Border, browser: Browser, chosen: str, service: str, steps: "_Steps") -> Page:
@@ -212,6 +222,26 @@ def _ended(
         log_key=ledgers["receiving"].key_list,
         upstream=source[0],
     )
+
+
+def _with_own_page(
+    walked: Walked, border: Border, browser: Browser, chosen: str, signs_in: Callable[[Page], Page]
+) -> Walked:
+    """The citizen signs in anew, for their own page: how many releases it lists, and in one step more."""
+    steps = _Steps()
+    door = _expect(browser.get(f"{border.issuer}/me"), "the citizen's page")
+    picker = _expect(browser.submit(door, {}), "the country picker")
+    asking = _expect(
+        browser.get(picker.link(f"//a[contains(@href, '{chosen}')]"), origin=border.issuer), "the sign-in for the page"
+    )
+    onward = _expect(signs_in(asking), "the way to the citizen's page")
+    mine = _expect(browser.get(onward.link("//main//a[@class='button']"), origin=border.issuer), "the citizen's page")
+    listed = mine.tree.xpath("//article")
+    seen = len(listed) if isinstance(listed, list) else 0
+    if not seen:
+        raise WalkError("the citizen's page does not list what was released")
+    steps.done("receiving", "lists for the citizen, who signed in anew for that, what was released under their key")
+    return replace(walked, steps=(*walked.steps, *steps.taken), citizen_page=seen)
 
 
 def _receipt(browser: Browser, issuer: str, keys: Sequence[VerifierKey]) -> bytes:

@@ -24,7 +24,9 @@ SETTING_UP = [
     "Waiting until the nodes know each other",
 ]
 Kept = tuple[Path, dict[str, object]]
-KEYS = {"ok", "steps", "upstream", "hops", "released", "weakened", "withheld", "loa", "receipt", "log_key", "ledgers"}
+KEYS = {"ok", "steps", "upstream", "hops", "released", "weakened", "withheld", "loa", "receipt", "log_key", "ledgers"} | {
+    "citizen_page"
+}
 
 
 @pytest.fixture(scope="module")
