@@ -23,7 +23,7 @@ class Mark:
 UNSENT = "unsent"
 # A session, or all of a person, that a provider said has ended
 UPSTREAM = "upstream"
-# A session that somebody ended: what was issued in it ended, too
+# A session that somebody ended, or all about a person at one service: what was issued ended, too
 ENDED = "ended"
 
 
@@ -36,8 +36,8 @@ def sid_digest(sid: str) -> bytes:
 class ParkedRow:
     """A payload that lies sealed under a secret of its holder: `digest` is SHA-256(handle)."""
 
-    # "request", "pushed", "code", "access", "device", "refresh", "receipt", "logout", "me". UNSENT and ENDED hold nothing,
-    # and lie under the digest of a login or a sid
+    # "request", "pushed", "code", "access", "device", "refresh", "receipt", "logout", "me". UNSENT and ENDED hold nothing
+    # but a moment, and lie under the digest of a login, a sid, or a service and `sub`
     kind: str
     digest: bytes
     payload: bytes = field(repr=False)

@@ -131,6 +131,13 @@ class OtherPerson(AssertionRejected):
     public = "This service asked for the person who used it before, and you are somebody else. Start again at the service."
 
 
+class ErasureRefused(BrokerError):
+    """The citizen's or an officer's move: an erasure that is not begun or not withdrawn."""
+
+    code = "erasure_refused"
+    public = "Your data are not erased. Sign in again with the same identity, at the highest level that you ever used here."
+
+
 class ReleaseDenied(BrokerError):
     """The policy's or the citizen's move: a required attribute cannot be released."""
 

@@ -15,6 +15,7 @@ from connectors.metadata.peers import Peers
 from connectors.profiles import EIDAS
 from idp.application.composition import SiteParts, compose
 from idp.application.connector_table import connectors_of
+from idp.application.erasing_parts import erasing_of
 from idp.application.federations import federations_of
 from idp.application.load import LoadedFolder, load_whole
 from idp.application.planning import assert_composable
@@ -137,6 +138,16 @@ class Application:
                 clock=clock,
                 pinned=pinned(in_force.configuration),
             )
+            self.erasing = erasing_of(
+                settings,
+                keys,
+                self.store,
+                site=lambda: self.city,
+                configuration=lambda: self.memory.now.configuration,
+                elsewhere=self.sequencer.follows,
+            )
+            if self.erasing is not None:
+                self.erasing.begin()
             self.asgi = self._web()
             again = partial(self.registered.look, lambda: self.take_up(self.memory.now))
             self.follower = Follower(self.memory, self.take_up, tenant=settings.tenant, beside=again)
@@ -153,6 +164,8 @@ class Application:
         """Start the background threads: sequencer, purge, watch over nodes and keys, readiness."""
         self.sequencer.start()
         self.retention.start()
+        if self.erasing is not None:
+            self.erasing.start()
         self.courier.start()
         self.watch.start()
         self.federation_watch.start()
@@ -168,6 +181,8 @@ class Application:
         self.watch.stop()
         self.federation_watch.stop()
         self.courier.stop()
+        if self.erasing is not None:
+            self.erasing.stop()
         self.retention.stop()
         self.sequencer.stop()
         self.store.close()

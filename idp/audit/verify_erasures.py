@@ -12,6 +12,8 @@ from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.person_records import ACTS, DONE, ERASURE, REFUSED
 
 FACTS = ("act", "backups", "erasure", "leaves", "reason", "who")
+# Of a row in `erasures`
+STRANGER = "its seal does not hold: somebody else wants a person erased"
 _ID = re.compile(r"[0-9a-f]{32}|")
 
 Facts = Mapping[str, object]

@@ -14,7 +14,7 @@ from typing import Literal
 
 from sqlalchemy import Connection, Row, and_, func, select
 
-from idp.audit.verify_erasures import FACTS, ErasureCount, faults_of_erasure, is_erased
+from idp.audit.verify_erasures import FACTS, STRANGER, ErasureCount, faults_of_erasure, is_erased
 from idp.ledger.canonical_json import jcs
 from idp.ledger.findings import LedgerFinding
 from idp.ledger.leaf import commitment, open_opening, read_leaf, salt_holds, tag
@@ -24,9 +24,11 @@ from idp.ledger.operator_records import APPROVED, CONFIGURATION, DECRYPTION, MET
 from idp.ledger.person_records import ERASURE
 from idp.ledger.record_contents import ALWAYS, CANCELLATION, OF_A_RELEASE, OPENED, REFUSAL, RELEASE, UNSENT
 from idp.store import tables
+from idp.store.records.erasure_rows import strangers
 from idp.store.records.release_record import joined_records
 from policies.errors import SignatureInvalid
 from policies.load.table import URI
+from policies.parties import Tenant
 
 CHUNK = 500
 _DIGEST, _RECORD = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{32}")
@@ -122,6 +124,7 @@ def verify_records(
         step()
         yield from faults_of_record(row, tenant, keys, role, erasures)
     yield from erasures.findings()
+    yield from (LedgerFinding("erasures", one.hex(), STRANGER) for one in strangers(connection, Tenant(tenant), keys))
     yield from _strays(connection, tenant)
     yield from _subjects(connection, tenant, keys)
 

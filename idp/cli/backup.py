@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from connectors.formats.grammar import written
 from idp.audit.verify import steps_of, verify_ledger
+from idp.citizen.erasing import EraseDue, Nothing
 from idp.cli.console import NO, YES, answer, end, progress, say, trying, unwritable
 from idp.cli.options import AsJsonLines, Folder
 from idp.config.settings import Settings, load_settings
@@ -110,13 +111,15 @@ def restore(
                         count = restore_rows(source, engine, tenant=settings.tenant, now=now, advance=advance)
                     except Unconfirmed as error:
                         alone = f"The rows are there, but {error.detail}. Do not restore again."
+                # Before anybody is served: whoever was to be erased meanwhile
+                erased = EraseDue(engine=engine, tenant=settings.tenant, keys=keys, beside=Nothing()).run(now)
                 # Not asked again: nobody signs meanwhile, and the rows are there whatever becomes of it
                 unseen = "" if settings.witness_path is None else str(settings.witness_path)
                 report = _verified(engine, settings, keys, heads=heads, blind=lambda: unseen, as_json=as_json)
     until, witness = closing(newest, now), settings.witness_path is not None
     again = _again(newest, now, witness=witness) + ([alone] if alone else [])
     facts: dict[str, object] = {"restored": True, "rows": count, "closed_seconds": until - now, "witnessed": seen}
-    facts |= {"newest": written(newest) if newest else None, "witness": witness, "again": again}
+    facts |= {"erased": erased.erasures, "newest": written(newest) if newest else None, "witness": witness, "again": again}
     text = f"{_rows(count)} restored; sign-ins are refused {_how_long(until, now)}"
     if seen > report.size:
         text += (

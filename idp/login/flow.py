@@ -288,6 +288,7 @@ class Broker:
             approved=_approved(decided, choice, now) if self._role.has_receipts else None,
             sid=session.sid if session is not None else "",
             authorities=self._role.vouchers(decided),
+            decided=now,
         )
         released = Released(grant, self._answer_key(decided, secret), record=record.record)
         if session is not None and decided.request.shared is not None:

@@ -200,6 +200,8 @@ class Grant:
     sid: str = ""
     # who signed the person in, where the service hears of it
     authorities: tuple[str, ...] = ()
+    # when the citizen decided; 0 of what an earlier version issued
+    decided: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,8 @@ COPIED = (
     tables.switches,
     tables.configurations,
     tables.applied,
+    tables.erasures,
+    tables.mandates,
     tables.subjects,
     tables.records,
     tables.staged,

@@ -71,6 +71,10 @@ class StoredSessions:
         which = (table.person == person) & (table.provider == provider)
         return self._named(which & (table.upstream == b"") if unnamed else which)
 
+    def all_of_person(self, person: bytes) -> Sequence[bytes]:
+        """The names of all sessions of a person, by their keyed digest."""
+        return self._named(tables.sessions.c.person == person)
+
     def of_upstream(self, provider: str, upstream: bytes) -> Sequence[bytes]:
         """The names of the sessions that rest on one session at a provider, by its keyed digest."""
         return self._named((tables.sessions.c.provider == provider) & (tables.sessions.c.upstream == upstream))

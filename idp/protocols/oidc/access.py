@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping
 
 from connectors.signatures.jws import from_base64url
+from idp.login.ended_persons import person_ended
 from idp.login.sessions import signed_out
 from idp.login.states import GRANT, Grant
 from idp.protocols.oidc.families import Families
@@ -20,6 +21,7 @@ SUSPENDED = "The client or the source is suspended or was, or they lie in two sp
 LAPSED = "The citizen's approval is remembered no more: what was issued for it has ended."
 
 SIGNED_OUT = "The session in which it was issued was ended."
+PERSON_ENDED = "All that was issued about this person until then was ended."
 
 # Raises `RequestRefused` where the bearer of a token of this client may not use it
 HeldBy = Callable[[ClientId], None]
@@ -71,6 +73,8 @@ class AccessTokens:
             return SUSPENDED
         if signed_out(self._parts.parked, self._parts.tenant, grant, now):
             return SIGNED_OUT
+        if person_ended(self._parts.parked, self._parts.tenant, grant, now):
+            return PERSON_ENDED
         return LAPSED if self._parts.standing.lapsed(grant, now) else ""
 
     @property

@@ -13,6 +13,7 @@ from connectors.profiles import SAML2INT
 from connectors.saml_idp.resolution import judged_resolve
 from connectors.signatures.xmlsign import sign_enveloped
 from idp.ledger.ledger_keys import mac
+from idp.login.ended_persons import person_ended
 from idp.login.sessions import signed_out
 from idp.login.states import GRANT, Grant, Released
 from idp.ports import Mark, ParkedRow, Unit
@@ -72,7 +73,10 @@ class Artifacts:
         purpose = self._parts.purposes.get(grant.purpose_id)
         if party is None or purpose is None or grant.purpose_id not in party.purposes:
             return False
-        if signed_out(self._parts.parked, self._parts.tenant, grant, now) or self._parts.lapsed(grant, now):
+        parked, tenant = self._parts.parked, self._parts.tenant
+        if signed_out(parked, tenant, grant, now) or person_ended(parked, tenant, grant, now):
+            return False
+        if self._parts.lapsed(grant, now):
             return False
         goes = may_still_go(grant.attributes, purpose, party, self._parts.catalogue)
         return goes and self._parts.vouched(grant.provider_id, now) and not self._parts.ended(grant)

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from idp.ledger.leaf import erasure_mark, prepare
 from idp.ledger.ledger_keys import LedgerKeys
-from idp.ports import RecordDraft, Unit
+from idp.ports import ParkedRow, RecordDraft, Unit
 from idp.store import tables
 from idp.store.batch import Waiting, write_batch
 from idp.store.commits import durably, one_turn
@@ -37,9 +37,10 @@ Records = Sequence[Row[tuple[Any, ...]]]
 
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """What of a person lies outside the ledger: digests of remembered approvals."""
+    """A person's traces beside the ledger: digests of remembered approvals, and the rows that end what was issued."""
 
     approvals: Collection[bytes] = ()
+    ended: Collection[ParkedRow] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +75,13 @@ def clear_person(
         # First: whoever records a release of this person waits here, and begins a new key
         salts = list(connection.scalars(delete(person).where(*mine).returning(person.c.salt)))
         found = _records_of(connection, tenant, subject)
-        digests = sorted(traces(found).approvals)
+        beside = traces(found)
+        digests = sorted(beside.approvals)
+        told = tables.parked.c
+        before = (told.tenant == tenant, told.digest.in_(sorted(row.digest for row in beside.ended)))
+        connection.execute(delete(tables.parked).where(*before))
         _clear(connection, tenant, keys, found)
-        write_record(connection, tenant, keys, draft(len(found)))
+        write_record(connection, tenant, keys, draft(len(found)), parked=beside.ended)
         approvals = tables.approvals.c
         for digest in digests:
             gone = (approvals.tenant == tenant, approvals.digest == digest)
@@ -85,9 +90,11 @@ def clear_person(
     return Cleared(len(found), (subject, *salts, *digests))
 
 
-def write_record(connection: Connection, tenant: Tenant, keys: LedgerKeys, draft: RecordDraft) -> None:
+def write_record(
+    connection: Connection, tenant: Tenant, keys: LedgerKeys, draft: RecordDraft, *, parked: Iterable[ParkedRow] = ()
+) -> None:
     """Write a record without a subject in the caller's own transaction: what it says counts with it, or not at all."""
-    unit = Unit(tenant=tenant, record=draft)
+    unit = Unit(tenant=tenant, record=draft, parked=tuple(parked))
     write_batch(connection, [Waiting(unit, prepare(draft, tenant, keys))], keys, again=False)
 
 

@@ -1,0 +1,57 @@
+"""What a running broker ends when it erases a person: their sessions, and the approvals that they let us remember."""
+
+from collections.abc import Callable, Iterable
+
+from idp.citizen.erasing import EraseDue, Erasing, Uses
+from idp.config.settings import Settings
+from idp.keys.folder import BrokerKeys
+from idp.login.approvals import Approvals
+from idp.store.store import Store
+from idp.web.city_site import CitySite
+from policies.load import Configuration
+from policies.parties import PurposeId, ServiceId, Tenant
+
+
+class LiveTraces:
+    """`Beside` of a broker that serves. `site` and `configuration` are those of the moment."""
+
+    def __init__(
+        self,
+        *,
+        tenant: Tenant,
+        index_key: bytes,
+        store: Store,
+        site: Callable[[], CitySite],
+        configuration: Callable[[], Configuration],
+    ) -> None:
+        self._site, self._configuration = site, configuration
+        self._approvals = Approvals(tenant=tenant, index_key=index_key, decisions=store)
+
+    def end_sessions(self, subject: bytes, now: int) -> None:
+        """`Beside.end_sessions`."""
+        sessions = self._site().logouts.sessions
+        sessions.end(sessions.stored.all_of_person(sessions.of_index(subject)), now)
+
+    def approvals(self, subject: bytes, uses: Uses) -> Iterable[bytes]:
+        """`Beside.approvals`."""
+        parties = self._configuration().parties
+        registered = {(one.client_id, purpose) for one in parties.values() for purpose in one.purposes}
+        for service, purpose in {*registered, *uses}:
+            yield self._approvals.forgotten(subject, ServiceId(service), PurposeId(purpose), 0).digest
+
+
+def erasing_of(
+    settings: Settings,
+    keys: BrokerKeys,
+    store: Store,
+    *,
+    site: Callable[[], CitySite],
+    configuration: Callable[[], Configuration],
+    elsewhere: Callable[[], bool],
+) -> Erasing | None:
+    """The erasures of a city; None at a node, which knows nobody."""
+    if settings.role != "city":
+        return None
+    beside = LiveTraces(tenant=settings.tenant, index_key=keys.index, store=store, site=site, configuration=configuration)
+    due = EraseDue(engine=store.engine, tenant=settings.tenant, keys=keys.ledger, beside=beside)
+    return Erasing(due, settings.tenant, elsewhere=elsewhere)

@@ -1,0 +1,183 @@
+"""Does the erasures that are due: in a thread of its own, for as long as the process lives, and once before it serves.
+
+Each step is whole or not at all, and is done again after a crash. First the person's sessions end. Then, in one
+transaction, their key goes, their records are cleared, what was issued ends, and the ledger has the record of it. Then the
+files are looked after. The row of an erasure stays until the last.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlalchemy import Engine, delete, select
+
+from idp.citizen.erasures import DELAY, Erasures
+from idp.ledger.leaf import open_opening
+from idp.ledger.ledger_keys import DAY, LedgerKeys
+from idp.ledger.person_records import DONE, draft_erasure
+from idp.ledger.record_contents import new_record
+from idp.login.ended_persons import ended_row
+from idp.ports import RecordDraft
+from idp.store import tables
+from idp.store.commits import one_turn
+from idp.store.engine import reading, writing
+from idp.store.records.clearing import Cleared, Records, Traces, clear_person, scrub
+from idp.store.records.erasure_rows import PendingErasure
+from idp.system.logs import log_of
+from idp.system.repeated import Repeated
+from policies.errors import BrokerError, SignatureInvalid
+from policies.parties import Tenant
+
+LOOK_SECONDS, STOP_SECONDS = 60.0, 1.0
+
+# A service and a purpose of it
+Uses = frozenset[tuple[str, str]]
+
+
+class Beside(Protocol):
+    """What a running broker has of a person beside the ledger."""
+
+    def end_sessions(self, subject: bytes, now: int) -> None:
+        """End every session of the person, and tell the services."""
+
+    def approvals(self, subject: bytes, uses: Uses) -> Iterable[bytes]:
+        """The digests of approvals that may be remembered: for these uses, and for all that are registered."""
+
+
+class Nothing:
+    """A database that was just restored: a backup has neither sessions nor approvals."""
+
+    def end_sessions(self, subject: bytes, now: int) -> None:
+        """`Beside.end_sessions`."""
+
+    def approvals(self, subject: bytes, uses: Uses) -> Iterable[bytes]:  # noqa: ARG002  as `Beside` has it
+        """`Beside.approvals`."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Erasures that were carried out, how many leaves they covered, and whether no file has a trace any more."""
+
+    erasures: int
+    leaves: int
+    scrubbed: bool
+
+
+class EraseDue:
+    """One tenant's. Raises `StoreUnavailable`."""
+
+    def __init__(self, *, engine: Engine, tenant: Tenant, keys: LedgerKeys, beside: Beside) -> None:
+        self._engine, self._tenant, self._keys, self._beside = engine, tenant, keys, beside
+        self._erasures = Erasures(engine=engine, tenant=tenant, keys=keys)
+        # What each erasure leaves to look for in files: in memory alone
+        self._needles: dict[bytes, tuple[bytes, ...]] = {}
+
+    def clear(self, now: int) -> Sequence[Cleared]:
+        """Clear whoever is due."""
+        found = [self._cleared(one, now) for one in self._erasures.listed() if one.due <= now]
+        return [one for one in found if one is not None]
+
+    def scrub(self) -> bool:
+        """Look after the files, and forget the erasures that are done. False if that has to be tried again."""
+        table = tables.erasures.c
+        done = (table.tenant == self._tenant, table.subject.is_(None))
+        with reading(), self._engine.connect() as connection:
+            left = list(connection.scalars(select(table.erasure).where(*done)))
+        if not left:
+            return True
+        known = [self._needles.get(one) for one in left]
+        needles = None if None in known else [each for one in known if one for each in one]
+        if not scrub(self._engine, needles):
+            return False
+        with reading(), one_turn(self._engine), writing(self._engine).begin() as connection:
+            connection.execute(delete(tables.erasures).where(*done, table.erasure.in_(left)))
+        for one in left:
+            self._needles.pop(one, None)
+        return True
+
+    def run(self, now: int) -> Done:
+        """All of it."""
+        cleared = self.clear(now)
+        return Done(len(cleared), sum(one.leaves for one in cleared), scrubbed=self.scrub())
+
+    def _cleared(self, one: PendingErasure, now: int) -> Cleared | None:
+        self._beside.end_sessions(one.subject, now)
+
+        def traces(found: Records) -> Traces:
+            uses, ended = set[tuple[str, str]](), {}
+            for row in found:
+                sent, login = self._opened(row, "sent"), self._opened(row, "login")
+                uses.add((str(sent.get("client", "")), str(sent.get("purpose", ""))))
+                if login:
+                    told = ended_row(str(login["aud"]), str(login["sub"]), now)
+                    ended[told.digest] = told
+            return Traces({*self._beside.approvals(one.subject, frozenset(uses))}, [*ended.values()])
+
+        def draft(leaves: int) -> RecordDraft:
+            return draft_erasure(
+                record=new_record(),
+                time=now,
+                act=DONE,
+                who=one.who,
+                erasure=one.erasure,
+                leaves=leaves,
+                backups=backups_end(now),
+            )
+
+        cleared = clear_person(self._engine, self._tenant, self._keys, one.erasure, traces=traces, draft=draft)
+        if cleared is not None:
+            self._needles[one.erasure] = cleared.needles
+        return cleared
+
+    def _opened(self, row: object, compartment: str) -> dict[str, object]:
+        """An opening of a record; empty if it is not what was written: the record is cleared all the same."""
+        record, moment, sealed = (getattr(row, name) for name in ("record", "time", f"{compartment}_opening"))
+        try:
+            key = self._keys.period_key(self._tenant, moment)
+            found: dict[str, object] = json.loads(
+                open_opening(key, self._tenant, record, compartment, sealed or b"").content
+            )
+        except (SignatureInvalid, ValueError):
+            return {}
+        return found
+
+
+class Erasing(Repeated):
+    """`start` runs it in a thread until `stop`; `elsewhere` says whether another worker does it."""
+
+    def __init__(
+        self, due: EraseDue, tenant: Tenant, *, elsewhere: Callable[[], bool], clock: Callable[[], float] = time.time
+    ) -> None:
+        super().__init__("erasing", LOOK_SECONDS, STOP_SECONDS)
+        self._due, self._tenant, self._elsewhere, self._clock = due, tenant, elsewhere, clock
+        self._said = ""  # why the last look failed
+
+    def begin(self) -> None:
+        """Clear whoever is due before anybody is served: a backup may have brought them back."""
+        self._due.clear(int(self._clock()))
+
+    def step(self) -> None:
+        """One look. A failure is logged once."""
+        if self._elsewhere():
+            return
+        try:
+            done = self._due.run(int(self._clock()))
+            self._say("" if done.scrubbed else "files of the database are in use: what was erased is not overwritten yet")
+        except Exception as error:  # noqa: BLE001  a thread that died would erase nobody again, and nobody would know
+            self._say(error.detail if isinstance(error, BrokerError) else type(error).__name__)
+
+    def _say(self, what: str) -> None:
+        if self._said != what and what:
+            # The log itself may fail (a full disk)
+            with suppress(Exception):
+                log_of(self._tenant).warning("erasure_failed", detail=what, fix="Look at the database.")
+        self._said = what
+
+
+def backups_end(now: int) -> int:
+    """When no backup from before this moment can be read any more: the key of its day is destroyed then."""
+    return now // DAY * DAY + DAY + DELAY
