@@ -206,3 +206,6 @@ class Log(Protocol):
 
     def leaf_of(self, tenant: Tenant, record: bytes) -> bytes | None:
         """The leaf hash of a record id."""
+
+    def tile(self, tenant: Tenant, level: int | None, index: int, width: int) -> bytes:
+        """The octets of a tile (`idp.ledger.tiles`). Raises `NotFound` if no checkpoint covers it."""

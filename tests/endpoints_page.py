@@ -123,6 +123,10 @@ def _proof(run: Run) -> Iterator[Shown]:
     yield run.ask("GET", "/log/proof")
 
 
+def _tile(run: Run) -> Iterator[Shown]:
+    yield run.ask("GET", "/log/tile/7/000")
+
+
 def _backchannel(run: Run) -> Iterator[Shown]:
     # Of a provider that speaks OpenID Connect: here it is none
     yield run.ask(
@@ -147,6 +151,7 @@ EXAMPLES: Mapping[str, Callable[[Run], Iterator[Shown]]] = {
     "/revoke": _of_the_token("/revoke"),
     "/device_authorization": _device,
     "/log/proof": _proof,
+    "/log/tile/{tile}": _tile,
     "/oidc/backchannel/{provider}": _backchannel,
     **{path: _soap(path) for path in ("/saml/artifact", "/saml/ecp")},
 }

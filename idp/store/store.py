@@ -9,6 +9,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine, Select, Table, TableClause, bindparam, delete, select
 
 from idp.ledger.ledger_keys import LedgerKeys
+from idp.ledger.tiles import Tile
 from idp.ports import UNSENT, ApprovalRow, Checkpoint, DecisionRow, Unit
 from idp.store import reads
 from idp.store.attempt import KeptConnection
@@ -18,6 +19,7 @@ from idp.store.engine import BUSY_MILLISECONDS, is_postgres, open_engine, readin
 from idp.store.installation import claim
 from idp.store.migrate import assert_current
 from idp.store.periods import PARTITIONED, database_time, rest_table, turn_periods
+from idp.store.records.tiles import read_tile
 from idp.store.schema.check import assert_as_made
 from idp.store.statements import CompiledStatement, Row
 from idp.store.switches.switches import HOLD_SECONDS, since_boot
@@ -190,6 +192,10 @@ class Store:
         """`Log.leaf_of`."""
         query = select(records.c.leaf_hash).where(records.c.tenant == tenant, records.c.record == record)
         return self._read(lambda connection: connection.scalar(query))
+
+    def tile(self, tenant: Tenant, level: int | None, index: int, width: int) -> bytes:
+        """`Log.tile`."""
+        return self._read(lambda connection: read_tile(connection, tenant, Tile(level, index, width)))
 
     def _read(self, ask: Callable[[Connection], T]) -> T:
         with reading():

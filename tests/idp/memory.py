@@ -8,6 +8,7 @@ from idp.ledger.checkpoint import TreeHead, sign_note
 from idp.ledger.leaf import complete, new_salt, prepare
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.merkle_tree import CompactRange, Position, inclusion_spans, leaf_hash, proof_hashes
+from idp.ledger.tiles import HEIGHT, Tile
 from idp.ports import UNSENT, ApprovalRow, Checkpoint, DecisionRow, ParkedRow, Unit
 from policies.errors import Conflict, NotFound
 from policies.parties import EntityId, Tenant
@@ -104,6 +105,13 @@ class MemoryStore:
     def leaf_of(self, tenant: Tenant, record: bytes) -> bytes | None:
         """Implement `idp.ports.Log`."""
         return self._leaves.get(record) if tenant == self.tenant else None
+
+    def tile(self, tenant: Tenant, level: int | None, index: int, width: int) -> bytes:
+        """Implement `idp.ports.Log`; of leaves their hashes, since it keeps no leaf."""
+        tile = Tile(level, index, width)
+        if tenant != self.tenant or self._checkpoint is None or not tile.is_in(self._checkpoint.size):
+            raise NotFound("no checkpoint covers such a tile")
+        return b"".join(self._hashes[HEIGHT * (level or 0), tile.begin + at] for at in range(width))
 
     def purge(self, now: int) -> int:
         """Forget marks, parked rows and decisions whose end has come; returns how many went."""

@@ -98,6 +98,7 @@ CITY_ROWS: Rows = {
     ("POST", "/introspect"): SAME,
     ("POST", "/revoke"): SAME,
     ("GET", "/log/proof"): REFUSED,
+    ("GET", "/log/tile/{tile:path}"): SAME,
     ("GET", "/mdq/entities/{entity:path}"): SAME,
     **{
         ("GET", path): SAME
@@ -126,6 +127,7 @@ NODE_ROWS: Rows = {
     ("POST", "/login/{login}/decision"): REFUSED,
     ("POST", "/login/{login}/cancel"): REFUSED,
     ("GET", "/log/proof"): REFUSED,
+    ("GET", "/log/tile/{tile:path}"): SAME,
     ("GET", "/mdq/entities/{entity:path}"): SAME,
     ("GET", "/oidc/jwks"): SAME,
     ("GET", "/oidc/callback/{provider}"): SAME,

@@ -17,6 +17,7 @@ from idp.cli.records.auditing import NOT_RUN
 from idp.cli.records.prove import prove, write_new
 from idp.cli.records.report import report
 from idp.cli.records.show import show
+from idp.cli.records.tiles import tiles
 from idp.config.settings import Settings, load_settings
 from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.ledger_keys import LedgerKeys
@@ -41,6 +42,7 @@ def group() -> None:
 ledger.command()(report)
 ledger.command()(show)
 ledger.command()(prove)
+ledger.command()(tiles)
 
 
 @ledger.command()

@@ -7,6 +7,7 @@ from typing import Any  # of what the framework's keyword arguments are
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
 
+from idp.ledger.tiles import Tile
 from idp.pages.static import STATIC_FILES, StaticFile
 from idp.protocols.oidc.relying_party import JWKS_PATH
 from idp.receipts.issue import placed_in
@@ -21,6 +22,9 @@ LEAF = re.compile(r"[0-9a-f]{64}")
 # A checkpoint comes every ten seconds
 RETRY_AFTER = "10"
 READ = ["GET", "HEAD"]
+OCTETS = "application/octet-stream"
+# A tile never changes
+FOR_GOOD = "public, max-age=31536000, immutable"
 JSON = "application/json"
 NOT_FIT: dict[int | str, dict[str, Any]] = {503: {"description": "This worker lacks something."}}
 
@@ -59,6 +63,9 @@ def router(site: Site, fit: Callable[[], bool]) -> APIRouter:
             return PlainTextResponse("No checkpoint covers such a leaf yet.\n", 404, headers=later)
         return PlainTextResponse(placed.text, headers={"Cache-Control": "no-cache"})
 
+    described_tile = described_text(OCTETS, 404, 429, 503)
+    routes.add_api_route("/log/tile/{tile:path}", threaded(_tile(site)), methods=READ, **described_tile)
+
     @routes.api_route("/healthz", methods=READ, status_code=204, response_class=Response, responses=NOT_FIT)
     async def healthz() -> Response:
         return Response(status_code=204 if fit() else 503, headers={"Cache-Control": "no-store"})
@@ -71,6 +78,20 @@ def router(site: Site, fit: Callable[[], bool]) -> APIRouter:
     for file in STATIC_FILES:
         routes.add_api_route(file.path, _static(file), methods=READ)
     return routes
+
+
+def _tile(site: Site) -> Callable[[str], Response]:
+    def octets(tile: str) -> Response:
+        try:
+            found = Tile.read(tile)
+        except ValueError as error:
+            raise NotFound("no tile's address") from error
+        if found.level is None:
+            raise NotFound("the leaves themselves are for auditors")
+        hashes = site.log.tile(site.tenant, found.level, found.index, found.width)
+        return Response(hashes, media_type=OCTETS, headers={"Cache-Control": FOR_GOOD})
+
+    return octets
 
 
 def _metadata(site: Site, made: Callable[[int], bytes], media: str) -> Callable[[], Response]:

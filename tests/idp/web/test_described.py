@@ -32,6 +32,7 @@ DESCRIBED = {
     "/log/checkpoint": {"get"},
     "/log/vkey": {"get"},
     "/log/proof": {"get"},
+    "/log/tile/{tile}": {"get"},
     "/healthz": {"get"},
     "/saml/metadata": {"get"},
     "/mdq/entities/{entity}": {"get"},
