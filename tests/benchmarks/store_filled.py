@@ -34,7 +34,7 @@ def fill(store: Store, size: int) -> None:
             connection.exec_driver_sql("PRAGMA cache_size = -400000")
         for table in (tables.staged, tables.records, tables.subjects, tables.marks, tables.decisions):
             connection.execute(table.delete())
-        _put(connection, tables.subjects, ((TENANT, _key(first, 32), b"s" * 32, 1) for first in spread))
+        _put(connection, tables.subjects, ((TENANT, _key(first, 32), b"s" * 32, 1, 0) for first in spread))
         _put(connection, tables.records, (_record(pattern, first) for first in spread))
         # A tenth of them within the quarter of an hour in which marks are remembered
         _put(connection, tables.marks, ((TENANT, "login", _hash(first), b"u" * 16, NEVER) for first in spread[::10]))

@@ -31,6 +31,9 @@ PARTS = ("terms", "way", "choice", "notice")
 # The columns of the rows: a day since the epoch, the number of each part, and then counts and times
 COLUMNS = ("day", *PARTS, "count", "first", "last")
 
+# Made once: `json.dumps` would make one for each text
+_ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
+
 Parts = tuple[str, str, str, str]
 
 
@@ -123,4 +126,4 @@ def _terms(sent: Content) -> list[str]:
 
 
 def _compact(said: object) -> str:
-    return json.dumps(said, separators=(",", ":"))
+    return _ENCODER.encode(said)

@@ -1,0 +1,259 @@
+"""A city with forty services and the citizens of thirty countries, and its ledger of any size, written in bulk.
+
+Every record is as a login writes it: real decisions of real purposes, commitments, openings sealed under real keys,
+subjects with their counters, the true tree, and a signed checkpoint. `ciconia ledger verify` finds nothing in it.
+"""
+
+import hashlib
+import random
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from datetime import date
+from functools import cache
+from importlib import resources
+from itertools import islice
+from multiprocessing import get_context
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Table, insert
+
+from idp.audit.questions.auditor import Auditor
+from idp.changes.history import History
+from idp.ledger.leaf import complete, new_salt, prepare
+from idp.ledger.merkle_tree import CompactRange, leaf_hash
+from idp.ledger.record_contents import CANCELLATION, REFUSAL, DecidedBy, draft_refusal, draft_release
+from idp.pages.languages import LANGUAGES
+from idp.ports import RecordDraft
+from idp.sequencer.sequencer import Sequencer
+from idp.store import tables
+from idp.store.engine import is_postgres, writing
+from idp.store.store import Store
+from idp.store.tree_state import TreeState, create_state
+from policies.assurance import LevelOfAssurance
+from policies.attributes import EXACT, Address, AttributeName, Value
+from policies.authentication import AskedAttribute, Offered, Origin, ServiceRequest
+from policies.catalogue import STANDARD
+from policies.examples import party_with_everything
+from policies.load import Configuration, load
+from policies.notice import notice_hash
+from policies.parties import EntityId, IdentityProvider, ProviderId, ServiceId, Source, SubjectNamespace
+from policies.purposes import Purpose
+from policies.release import Decision, choose, decide
+from tests.idp.store.units import KEYS, NOW, TENANT
+
+SERVICES, YEAR = 40, 365 * 86400
+COUNTRIES = re.findall("..", "ATBEBGCYCZDEDKEEESFIFRGRHRHUIEISITLILTLULVMTNLNOPLPTROSESISK")
+PAGES = "5" * 64
+CHUNK, ROWS = 4000, 2000
+ASKED = {"birthdate": EXACT, "address": EXACT, "family_name": EXACT, "email": EXACT}
+Row = tuple[object, ...]
+
+
+class RecordRows(NamedTuple):
+    """The rows of one record."""
+
+    record: Row
+    leaf: bytes
+    hashed: bytes
+
+
+@cache
+def city() -> Configuration:
+    """The configuration: a purpose for each service, and a provider for each country."""
+    demo = resources.files("idp.demo").joinpath("receiving", "purposes", "resident-parking.toml").read_text("utf-8")
+    whole = demo.partition("# Examples are tests")[0]
+    files = {}
+    for number in range(SERVICES):
+        text = whole.replace('id = "resident-parking"', f'id = "purpose-{number:02}"')
+        basis = ("public_task", "consent", "legal_obligation", "contract")[number % 4]
+        files[f"purposes/purpose-{number:02}.toml"] = text.replace('"public_task"', f'"{basis}"').encode()
+    providers = [
+        IdentityProvider(
+            provider_id=ProviderId(country.lower()),
+            title={"en": country},
+            country=country,
+            namespace=SubjectNamespace(f"made-up/{country}"),
+            entity_id=EntityId(f"https://{country.lower()}.example/"),
+            metadata=b"",
+            attributes={},
+            subject_attribute="",
+            assurance={},
+            source=Source(f"providers/{country.lower()}.toml", 1),
+        )
+        for country in COUNTRIES
+    ]
+    return replace(load(files), providers={one.provider_id: one for one in providers})
+
+
+def auditor_of(store: Store) -> Auditor:
+    """An auditor of this city's ledger."""
+    return Auditor(
+        engine=store.engine,
+        tenant=TENANT,
+        keys=KEYS,
+        history=History(engine=store.engine, tenant=TENANT, keys=KEYS),
+        configuration=city(),
+        pages=PAGES,
+        languages=LANGUAGES,
+    )
+
+
+@cache
+def decided(number: int) -> tuple[Purpose, ServiceRequest, Decision]:
+    """A service's purpose, its request, and the decision before the citizen's choice."""
+    purpose = city().purposes[f"purpose-{number:02}"]  # type: ignore[index]  # an id is text
+    asked = tuple(AskedAttribute(AttributeName(name), form) for name, form in sorted(ASKED.items()))
+    request = ServiceRequest(
+        origin=Origin("openid", ServiceId(f"service-{number:02}"), f"service-{number:02}"),
+        purpose_id=purpose.purpose_id,
+        asked=asked,
+        unknown=(),
+        minimum_assurance=LevelOfAssurance.SUBSTANTIAL,
+    )
+    values: dict[str, Value] = {
+        "birthdate": "1990-02-28",
+        "address": Address(locality="Storkhaven"),
+        "family_name": "Maasikas",
+        "email": "m@x.eu",
+    }
+    offered = Offered({AttributeName(name): value for name, value in values.items()}, LevelOfAssurance.HIGH)
+    return purpose, request, decide(asked, purpose, party_with_everything(purpose, STANDARD), offered, date(2026, 11, 25))
+
+
+@cache
+def _notice(number: int, language: str) -> str:
+    purpose, _, decision = decided(number)
+    return notice_hash(template=PAGES, language=language, purpose_id=purpose.purpose_id, decision=decision)
+
+
+def draft(place: int, of: int, subject: bytes) -> RecordDraft:
+    """The record of the login at a place among so many, which fill a year that ends now."""
+    chance = random.Random(place)  # noqa: S311  the same ledger for the same size
+    service = min(int(chance.paretovariate(0.7)) - 1, SERVICES - 1)
+    country = COUNTRIES[min(int(chance.paretovariate(0.7)) - 1, len(COUNTRIES) - 1)]
+    purpose, request, decision = decided(service)
+    ended = chance.random()
+    what = {
+        "record": hashlib.sha256(b"record" + place.to_bytes(8)).digest()[:16],
+        "time": NOW - YEAR + place * YEAR // of,
+        "request": request,
+        "basis": purpose.basis,
+        "policy": purpose.digest,
+        "notice": _notice(service, chance.choice(LANGUAGES)),
+        "source": ProviderId(country.lower()),
+    }
+    if ended > 0.9:
+        kind = CANCELLATION if ended > 0.97 else REFUSAL
+        return draft_refusal(**what, decision=decision, kind=kind)  # type: ignore[arg-type]  # the types stand above
+    shared = decision.optional if chance.random() > 0.5 else ()
+    return draft_release(
+        **what,  # type: ignore[arg-type]  # the types stand above
+        decision=choose(decision, shared),
+        loa=chance.choice((LevelOfAssurance.SUBSTANTIAL, LevelOfAssurance.HIGH)),
+        subject=subject,
+        issuer=f"https://{TENANT}",
+        sub="PAIRWISE",
+        evidence={"nonce": "n-0S6"},
+        path=DecidedBy.PAGE,
+    )
+
+
+def _rows(first: int, of: int, salts: Sequence[tuple[bytes, bytes, int]]) -> list[RecordRows]:
+    """The rows of the logins from a place on, each with its subject, the subject's salt and counter."""
+    found = []
+    for place, (subject, salt, position) in enumerate(salts, first):
+        one = draft(place, of, subject)
+        prepared = prepare(one, TENANT, KEYS)
+        key = None if one.subject is None else KEYS.subject_key(TENANT, subject, salt)
+        entry = complete(prepared, TENANT, key, position if key else 0)
+        sealed, own = prepared.sealed, (subject, position) if key else (None, None)
+        hashed = leaf_hash(entry.leaf)
+        openings = (sealed["sent"], sealed["decision"], sealed.get("login"), entry.subject_opening)
+        found.append(RecordRows((TENANT, one.record, one.time, hashed, *own, *openings), entry.leaf, hashed))
+    return found
+
+
+def fill(stores: Sequence[Store], size: int, *, processes: int = 0) -> None:
+    """Put so many logins, their leaves and their tree into empty stores, and sign a checkpoint over them."""
+    people = max(1, size // 4)
+    salts = [(subject, new_salt(KEYS, TENANT, subject)) for subject in map(_subject, range(people))]
+    # A refusal has no subject, so a person's counter goes on at their next release
+    counters = [0] * people
+    places = []
+    for place in range(size):
+        person = place % people
+        counters[person] += _is_release(place)
+        places.append((*salts[person], counters[person]))
+    tree, start = CompactRange(), 0
+    nodes: list[tuple[int, int, bytes]] = []
+    connections = [writing(store.engine).connect() for store in stores]
+    transactions = [connection.begin() for connection in connections]
+    for connection in connections:
+        if is_postgres(connection):
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+        else:
+            connection.exec_driver_sql("PRAGMA cache_size = -400000")
+        _put(
+            connection,
+            tables.subjects,
+            [(TENANT, *salts[each], counters[each], 0) for each in range(people) if counters[each]],
+        )
+    for rows in _made(places, size, processes):
+        leaves = [(TENANT, start + at, one.leaf, one.hashed) for at, one in enumerate(rows)]
+        nodes += [(level, index, node) for one in rows for (level, index), node in tree.append(one.hashed)]
+        for connection in connections:
+            _put(connection, tables.records, [one.record for one in rows])
+            _put(connection, tables.leaves, leaves)
+        start += len(rows)
+    nodes.sort()
+    for connection, transaction in zip(connections, transactions, strict=True):
+        _put(connection, tables.nodes, [(TENANT, *node) for node in nodes])
+        create_state(connection, TENANT, TreeState(size=tree.size, root=tree.root(), epoch=1), KEYS)
+        transaction.commit()
+        connection.close()
+    for store in stores:
+        with store.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.exec_driver_sql("ANALYZE" if is_postgres(connection) else "PRAGMA wal_checkpoint(TRUNCATE)")
+        signing = Sequencer(store, KEYS, checkpoint_seconds=0, clock=lambda: NOW)
+        signing.step()
+        signing.stop()
+
+
+def _subject(number: int) -> bytes:
+    return hashlib.sha256(b"person" + number.to_bytes(8)).digest()
+
+
+def _is_release(place: int) -> bool:
+    chance = random.Random(place)  # noqa: S311  as in `draft`
+    chance.paretovariate(0.7), chance.paretovariate(0.7)
+    return chance.random() <= 0.9
+
+
+def _made(places: Sequence[tuple[bytes, bytes, int]], size: int, processes: int) -> Iterator[list[RecordRows]]:
+    starts = range(0, size, CHUNK)
+    if processes == 1 or size <= CHUNK * 2:
+        for first in starts:
+            yield _rows(first, size, places[first : first + CHUNK])
+        return
+    with ProcessPoolExecutor(processes or None, get_context("spawn")) as pool:
+        waiting = [pool.submit(_rows, first, size, places[first : first + CHUNK]) for first in islice(starts, 8)]
+        for number in range(len(starts)):
+            yield waiting.pop(0).result()
+            if (following := number + 8) < len(starts):
+                first = starts[following]
+                waiting.append(pool.submit(_rows, first, size, places[first : first + CHUNK]))
+
+
+def _put(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    names = [column.name for column in table.columns]
+    if is_postgres(connection):
+        cursor = connection.connection.cursor()
+        with cursor.copy(f"COPY {table.name} ({', '.join(names)}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+        return
+    for start in range(0, len(rows), ROWS):
+        connection.execute(insert(table), [dict(zip(names, row, strict=True)) for row in rows[start : start + ROWS]])
