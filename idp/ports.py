@@ -184,12 +184,18 @@ class SealingRows(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A signed tree head: `note` is the C2SP signed note (text and signature lines)."""
+    """A signed tree head: `note` is the C2SP signed note with the log's signature line, `cosignatures` are witnesses'."""
 
     size: int
     root: bytes
     note: str
     time: int
+    cosignatures: tuple[str, ...] = ()
+
+    @property
+    def cosigned_note(self) -> str:
+        """The note with every signature line, as others see it."""
+        return self.note + "".join(f"{line}\n" for line in self.cosignatures)
 
 
 class Log(Protocol):
@@ -197,6 +203,9 @@ class Log(Protocol):
 
     def checkpoint(self, tenant: Tenant) -> Checkpoint | None:
         """The newest checkpoint, None before the first."""
+
+    def recent(self, tenant: Tenant) -> Sequence[Checkpoint]:
+        """The last few checkpoints, the newest first: witnesses may have cosigned an older one already."""
 
     def index_of(self, tenant: Tenant, leaf_hash: bytes) -> int | None:
         """The place of a leaf in the tree, None while it is staged or unknown."""

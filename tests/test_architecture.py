@@ -237,6 +237,9 @@ def test_a_line_of_the_log_names_its_tenant_unless_it_is_of_the_whole_process() 
         "idp.server.workers.worker",
         "idp.server.workers.supervisor",
         "idp.monitoring.listener",
+        # A witness has no tenant
+        "idp.witnessing.service",
+        "idp.witnessing.witness",
     }
     assert set(_called("get_logger")) == {"idp.system.logs", *of_the_process}
     # And nobody writes by a module of structlog's or the standard library's own
@@ -257,6 +260,7 @@ def test_fastapi_stays_in_the_room_of_the_web() -> None:
         "idp.desk",
         "idp.server.http",
         "idp.monitoring.listener",
+        "idp.witnessing.service",
         "idp.demo",
     )
     assert all(module.startswith(allowed) for module in users), users

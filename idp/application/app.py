@@ -54,6 +54,7 @@ from idp.system.clock import system_clock
 from idp.web.city_site import CitySite
 from idp.web.overload import Queue
 from idp.web.site import Site
+from idp.witnessing.cosigning import Cosigning
 from policies.errors import Misconfigured
 from policies.load import Configuration
 from policies.parties import EntityId, Peer
@@ -114,6 +115,14 @@ class Application:
                 checkpoint_seconds=settings.checkpoint_seconds,
                 witness=Witness(settings.witness_path, keys.ledger) if settings.witness_path else None,
             )
+            self.cosigning = Cosigning(
+                self.store,
+                keys.ledger,
+                settings,
+                fetcher=Fetcher(demo=settings.demo),
+                leads=lambda: self.sequencer.leads,
+                clock=clock,
+            )
             self.courier = Courier(self._tell, elsewhere=self.sequencer.follows, tenant=settings.tenant)
             self.retention = Retention(self.store, elsewhere=self.sequencer.follows)
             self.sealing = self._sealing_keys(clock)
@@ -163,6 +172,7 @@ class Application:
     def start(self) -> None:
         """Start the background threads: sequencer, purge, watch over nodes and keys, readiness."""
         self.sequencer.start()
+        self.cosigning.start()
         self.retention.start()
         if self.erasing is not None:
             self.erasing.start()
@@ -184,6 +194,7 @@ class Application:
         if self.erasing is not None:
             self.erasing.stop()
         self.retention.stop()
+        self.cosigning.stop()
         self.sequencer.stop()
         self.store.close()
 

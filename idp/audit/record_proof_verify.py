@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from idp.audit.record_proof import MANY, ONE, OPENS, SIGNED, VERSION, RecordFilter
 from idp.ledger.canonical_json import Json, jcs
-from idp.ledger.checkpoint import TreeHead, VerifierKey, open_own_note
+from idp.ledger.checkpoint import TreeHead, VerifierKey, open_cosigned_note
 from idp.ledger.leaf import NONCE_BYTES, SIZE_CLASSES, commitment, read_leaf
 from idp.ledger.merkle_tree import includes, leaf_hash
 from idp.ledger.record_contents import RELEASE
@@ -168,7 +168,7 @@ def _signed(last: Object, rows: int, digest: bytes, keys: Sequence[VerifierKey])
 
 def _tree(checkpoint: str, keys: Sequence[VerifierKey]) -> tuple[VerifierKey, TreeHead]:
     """The tree of a checkpoint, and the key of the log that signed it."""
-    key, text = open_own_note(checkpoint.encode(), *keys)
+    key, text, _ = open_cosigned_note(checkpoint.encode(), *keys)
     head = TreeHead.read(text)
     if head.origin != key.name:
         raise SignatureInvalid("checkpoint", "the checkpoint is another log's")

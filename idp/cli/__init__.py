@@ -48,6 +48,7 @@ MODULES = {
     "keys": "keys",
     "logout": "logout",
     "audit": "records.audit",
+    "witness": "records.witness",
 }
 
 

@@ -5,7 +5,6 @@ type and an unsafe value are problems with file, line, key and fix, all at once.
 """
 
 import difflib
-import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import ErrorDetails
 
 from idp.config import setting_types as types
+from idp.config.setting_lines import line_of, line_told
+from idp.config.witness_settings import MAX_WITNESSES, WitnessAddress, WitnessRule, faults_of_witnesses, policy_of
+from idp.ledger.cosignature import WitnessPolicy
 from idp.store.engine import database_name, lies_at, url_of_file
 from idp.system.files import is_folder, read_whole
 from idp.system.ownership import WHO_MAY, assert_open
@@ -31,7 +33,6 @@ OF_A_TENANT = "it is a tenant's setting, and beside tenants/ stand those of the 
 # Replaces an issuer that cannot be served, to look at the rest (RFC 6761 §6.4: nobody will ever have it)
 NO_ISSUER = "https://unknown.invalid"
 _S = TypeVar("_S", bound="ProcessSettings")
-_LINE = re.compile(r"\(at line (\d+), column")
 
 
 class ProcessSettings(BaseModel):
@@ -80,6 +81,14 @@ class Settings(ProcessSettings):
     keys: types.KeyFolder = "keys"
     # Keeps checkpoints outside the database, and is read before another is signed; "" for none
     witness: types.WitnessPath = ""
+    # Programs of other operators that cosign our checkpoints
+    witnesses: list[WitnessAddress] = Field(
+        default=[], max_length=MAX_WITNESSES, description="Write [[witnesses]] with url, vkey and operator, for each."
+    )
+    # How many of their operators must have cosigned, and what follows if they have not
+    witness_policy: WitnessRule | None = Field(
+        default=None, description='Write [witness_policy] with quorum = 1, and fail = "open" or "closed".'
+    )
     checkpoint_seconds: float = Field(default=10.0, gt=0, le=3600, description=types.SECONDS)
     # "city" serves relying parties and asks countries; "node" answers other countries' nodes about its own citizens
     role: Literal["city", "node"] = Field(default="city", description='Write "city" or "node".')
@@ -147,6 +156,12 @@ class Settings(ProcessSettings):
         return self.folder / self.witness if self.witness else None
 
     @property
+    def witness_rules(self) -> WitnessPolicy:
+        """Whose cosignatures count, and how many are wanted."""
+        organization = self.organization.name if self.organization is not None else ""
+        return policy_of(self.witnesses, self.witness_policy, origin=self.origin, organization=organization)
+
+    @property
     def database_url(self) -> str:
         """The SQLAlchemy URL: a path is SQLite's file in the folder."""
         if "://" in self.database:
@@ -160,6 +175,8 @@ _TABLES: dict[str, type[BaseModel]] = {
     "client_certificates": types.ClientCertificates,
     "auditor": types.Auditor,
     "limits": types.Limits,
+    "witnesses": WitnessAddress,
+    "witness_policy": WitnessRule,
 }
 
 
@@ -221,7 +238,7 @@ def examine_settings(folder: Path) -> tuple[Settings | None, tuple[Problem, ...]
     # http is right or wrong by what `demo` says
     unsure = {"issuer"} if "demo" in wrong else set()
     between = [found for found in _between(settings) if found[0] not in wrong | unsure]
-    problems += [Problem(str(path), _line(text, key), key, what, fix) for key, what, fix in between]
+    problems += [Problem(str(path), line_of(text, key), key, what, fix) for key, what, fix in between]
     return settings, tuple(problems)
 
 
@@ -260,9 +277,9 @@ def _read(folder: Path) -> tuple[str, dict[str, Any] | None, list[Problem]]:
         return "", None, [Problem(str(path), 0, "", what, fix)]
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         what = f"it is no TOML: {error}."
-        return "", None, [Problem(str(path), getattr(error, "lineno", _line_told(error)), "", what, fix_of(error))]
+        return "", None, [Problem(str(path), getattr(error, "lineno", line_told(error)), "", what, fix_of(error))]
     # `folder` comes from us: in the file it is an unknown name
-    problems = [Problem(str(path), _line(text, "folder"), "folder", UNKNOWN, "Remove it.")] if "folder" in values else []
+    problems = [Problem(str(path), line_of(text, "folder"), "folder", UNKNOWN, "Remove it.")] if "folder" in values else []
     values["folder"] = folder.resolve()
     return text, values, problems
 
@@ -277,6 +294,7 @@ def _between(settings: Settings) -> Iterator[tuple[str, str, str]]:
     if settings.witness_path and lies_at(settings.database_url, settings.witness_path):
         what = "the database lies there, and would count as a checkpoint: nothing would be signed or released."
         yield "witness", what, "Name a folder of its own, best on another disk or machine."
+    yield from faults_of_witnesses(settings.witnesses, settings.witness_policy, settings.witness_rules, demo=settings.demo)
     local = settings.tenant.endswith(".localhost")
     if not settings.issuer.startswith("https://") and not (local and settings.demo):
         what = "it is http, so browsers would keep no cookie of ours."
@@ -320,27 +338,16 @@ def _of_the_desk(settings: Settings, desk: types.Auditor) -> Iterator[tuple[str,
         yield "auditor", what, "Leave out client and persons, and write passkeys = true."
 
 
-def _line_told(error: ValueError) -> int:
-    """The line that an error of tomllib names in its text, 1 where it names none (before Python 3.14)."""
-    found = _LINE.search(str(error))
-    return int(found[1]) if found else 1
-
-
-def _line(text: str, key: str) -> int:
-    """The line on which a key or the header of a table stands; 1 where it stands nowhere."""
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.split("=", 1)[0].strip().strip("[]\"'") == key:
-            return number
-    return 1
-
-
 def _problem(path: Path, text: str, error: ErrorDetails, model: type[ProcessSettings]) -> Problem:
-    parts = [str(part) for part in error["loc"]]
+    # A table of a list is found by its number
+    parts = [part for part in error["loc"] if isinstance(part, str)]
+    number = next((part + 1 for part in error["loc"] if isinstance(part, int) and parts[0] in _TABLES), 1)
     table = _TABLES.get(parts[0]) if len(parts) > 1 else None
     nested = table is not None
     key = ".".join(parts[:2]) if nested else "".join(parts[:1])
     # A table on one line has one line for all
-    line = max(_line(text, parts[0]), _line(text, parts[1])) if nested else _line(text, key)
+    begins = line_of(text, parts[0], number)
+    line = max(begins, line_of(text, parts[1], after=begins)) if nested else begins
     if error["type"] == "extra_forbidden":
         known = set(table.model_fields) if table is not None else set(model.model_fields) - {"folder"}
         if model is ProcessSettings and parts[-1] in Settings.model_fields:
@@ -349,7 +356,7 @@ def _problem(path: Path, text: str, error: ErrorDetails, model: type[ProcessSett
         fix = f"Did you mean {near[0]}?" if near else "Remove it."
         return Problem(str(path), line, key, UNKNOWN, fix)
     if error["type"] == "missing":
-        line = _line(text, parts[0]) if nested else line
+        line = begins
         return Problem(str(path), line, key, "it is missing.", "Add it; `ciconia init` writes an example.")
     if error["type"] == "string_pattern_mismatch":
         return Problem(str(path), line, key, "it is not written as it has to be.", _hint(model, parts))

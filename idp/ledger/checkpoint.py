@@ -57,7 +57,7 @@ class VerifierKey:
         """Read the text form (`vkey`). Raises `SignatureInvalid` for any spelling but the one that we print."""
         name, _, rest = text.partition("+")
         _, _, encoded = rest.partition("+")
-        key = _from_base64(encoded)
+        key = read_base64(encoded)
         if not is_key_name(name) or key[:1] != ED25519 or len(key) != 1 + KEY_BYTES:
             raise SignatureInvalid("note_key", "a verifier key that is not an Ed25519 one with a name")
         found = cls(name, key[1:])
@@ -80,6 +80,14 @@ class TreeHead:
         return f"{self.origin}\n{self.size}\n{_base64(self.root)}\n"
 
     @classmethod
+    def of_any_log(cls, text: str) -> "TreeHead":
+        """Read the text of any log's checkpoint, which may have further lines that say what its log likes."""
+        *three, rest = text.split("\n", TEXT_LINES)
+        if rest and not all(f"{rest}\n".split("\n")[:-2]):
+            raise SignatureInvalid("checkpoint", "an empty line in a checkpoint")
+        return cls.read("".join(f"{line}\n" for line in three))
+
+    @classmethod
     def read(cls, text: str) -> "TreeHead":
         """Read a note's text. Raises `SignatureInvalid` for anything but three lines in their one spelling."""
         lines = text.split("\n")
@@ -87,7 +95,7 @@ class TreeHead:
             raise SignatureInvalid("checkpoint", "not the three lines of a checkpoint")
         if not (lines[1].isascii() and lines[1].isdecimal() and len(lines[1]) <= MAX_SIZE_DIGITS):
             raise SignatureInvalid("checkpoint", "a size that is not a decimal number")
-        head = cls(lines[0], int(lines[1]), _from_base64(lines[2]))
+        head = cls(lines[0], int(lines[1]), read_base64(lines[2]))
         if head.text != text or len(head.root) != HASH_BYTES:
             raise SignatureInvalid("checkpoint", "not the canonical spelling of a checkpoint")
         return head
@@ -154,16 +162,26 @@ def open_note(note: bytes, *keys: VerifierKey) -> str:
 
 
 def open_own_note(note: bytes, *keys: VerifierKey) -> tuple[VerifierKey, str]:
-    """The key of `keys` that signed a note of one signature line, and the text. Raises as `open_note`.
+    """The key of `keys` that signed a note of one signature line, and the text. Raises as `open_note`."""
+    key, text, others = open_cosigned_note(note, *keys)
+    if others:
+        raise SignatureInvalid("note_signature", "another key signed too")
+    return key, text
 
-    A reader would take an unknown key's line for a witness.
+
+def open_cosigned_note(note: bytes, *keys: VerifierKey) -> tuple[VerifierKey, str, tuple[str, ...]]:
+    """The one key of `keys` that signed a note, the text, and the other signature lines, which nobody has checked.
+
+    Raises as `open_note`, and if another line has the log's own name: a reader would take it for a witness's.
     """
     text = open_note(note, *keys)
-    line, _, more = note.decode("utf-8").rpartition("\n\n")[2].partition("\n")
-    if more:
+    lines = note.decode("utf-8").rpartition("\n\n")[2].removesuffix("\n").split("\n")
+    signers = {line: read_signature(line)[:2] for line in lines}
+    signed = [key for key in keys if (key.name, key.key_id) in signers.values()]
+    others = tuple(line for line, signer in signers.items() if signer != (signed[0].name, signed[0].key_id))
+    if any(signers[line][0] == signed[0].name for line in others):
         raise SignatureInvalid("note_signature", "another key signed too")
-    name, data = _signature_line(line)
-    return next(key for key in keys if (key.name, key.key_id) == (name, data[:KEY_ID_BYTES])), text
+    return signed[0], text, others
 
 
 def _of_key(signatures: Sequence[tuple[str, bytes]], key: VerifierKey) -> Sequence[bytes]:
@@ -174,7 +192,7 @@ def _signature_line(line: str) -> tuple[str, bytes]:
     name, _, encoded = line.removeprefix(SIGNATURE_MARK).partition(" ")
     if not line.startswith(SIGNATURE_MARK) or not is_key_name(name):
         raise SignatureInvalid("note", "a line that is not a signature line")
-    data = _from_base64(encoded)
+    data = read_base64(encoded)
     if len(data) <= KEY_ID_BYTES:
         raise SignatureInvalid("note", "a signature line without a signature")
     return name, data
@@ -184,7 +202,8 @@ def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def _from_base64(text: str) -> bytes:
+def read_base64(text: str) -> bytes:
+    """The octets of one base64 spelling. Raises `SignatureInvalid`."""
     try:
         data = base64.b64decode(text.encode("ascii"), validate=True)
     except (binascii.Error, UnicodeEncodeError) as error:

@@ -10,9 +10,11 @@ parking.example/log                                    the checkpoint, a signed 
 
 import base64
 import binascii
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from idp.ledger.checkpoint import MAX_NOTE, TreeHead, VerifierKey, open_own_note
+from idp.ledger.checkpoint import MAX_NOTE, TreeHead, VerifierKey, open_cosigned_note
+from idp.ledger.cosignature import NOBODY_NAMED, Cosigned, WitnessPolicy
 from idp.ledger.merkle_tree import HASH_BYTES, includes
 from policies.errors import SignatureInvalid
 
@@ -55,20 +57,25 @@ def read_proof(octets: bytes) -> Placed:
     return found
 
 
-def prove(placed: Placed, leaf_hash: bytes, *keys: VerifierKey) -> tuple[VerifierKey, TreeHead]:
-    """The tree in which `leaf_hash` has the place `placed`, and the key that signed it. Raises `SignatureInvalid`.
+def prove(
+    placed: Placed, leaf_hash: bytes, keys: Sequence[VerifierKey], witnesses: WitnessPolicy = NOBODY_NAMED
+) -> tuple[VerifierKey, TreeHead, Cosigned]:
+    """The tree in which `leaf_hash` has the place `placed`, the key that signed it, and the witnesses that cosigned it.
 
-    1. one of the log's `keys`, and no other, signed the checkpoint
+    Raises `SignatureInvalid`:
+
+    1. one of the log's `keys`, and no other of the log's name, signed the checkpoint; known witnesses' signatures hold
     2. it is a checkpoint of the log that the keys are named for
     3. the path leads from the leaf's hash to its root
     """
-    key, text = open_own_note(placed.checkpoint.encode(), *keys)
+    key, text, others = open_cosigned_note(placed.checkpoint.encode(), *keys)
+    cosigned = witnesses.judge(text, others)
     head = TreeHead.read(text)
     if any(head.origin != key.name for key in keys):
         raise SignatureInvalid("checkpoint", "the checkpoint is another log's")
     if not includes(placed.index, head.size, leaf_hash, placed.path, head.root):
         raise SignatureInvalid("inclusion", "the path does not lead from this leaf to the checkpoint's root")
-    return key, head
+    return key, head, cosigned
 
 
 def encoded(data: bytes) -> str:

@@ -111,21 +111,26 @@ class Receipts:
 
 
 def placed_in(log: Log, tenant: Tenant, hashed: bytes, keys: Sequence[VerifierKey]) -> Placed | None:
-    """The place of a leaf under the newest checkpoint; None while one of `keys` has not signed it.
+    """The place of a leaf under the recent checkpoint that most witnesses cosigned; None if `keys` signed none over it.
 
     If its key was revoked, the next checkpoint comes within seconds. Raises `StoreUnavailable` if the stored nodes do not
     prove the place.
     """
-    index, newest = log.index_of(tenant, hashed), log.checkpoint(tenant)
-    if index is None or newest is None:
+    index = log.index_of(tenant, hashed)
+    if index is None:
         return None
-    try:
-        head = TreeHead.read(open_own_note(newest.note.encode(), *keys)[1])
-    except SignatureInvalid:
+    covering = [each for each in log.recent(tenant) if index < each.size]
+    # The newest one may wait for its witnesses while an older one has them
+    for best in sorted(covering, key=lambda each: len(each.cosignatures), reverse=True):
+        try:
+            head = TreeHead.read(open_own_note(best.note.encode(), *keys)[1])
+        except SignatureInvalid:
+            continue
+        if index < head.size:
+            break
+    else:
         return None
-    if index >= head.size:
-        return None
-    placed = Placed(index, tuple(log.inclusion(tenant, index, head.size)), newest.note)
+    placed = Placed(index, tuple(log.inclusion(tenant, index, head.size)), best.cosigned_note)
     if not includes(index, head.size, hashed, placed.path, head.root):
         raise StoreUnavailable("what is stored does not prove the place of a leaf: run ciconia ledger verify")
     return placed

@@ -6,6 +6,7 @@
 4. the readable part says what the openings say
 5. the path leads from the leaf to the root of a checkpoint that a key of the log, and no other, signed; or it is a promise
 6. the log's signature over the whole
+7. as many witnesses of other operators as are wanted cosigned that checkpoint
 
 A log has several keys if one took over from another; each counts for what it signed.
 """
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from idp.ledger.canonical_json import jcs
 from idp.ledger.checkpoint import TreeHead, VerifierKey
+from idp.ledger.cosignature import NOBODY, NOBODY_NAMED, Cosigned, WitnessPolicy
 from idp.ledger.leaf import NONCE_BYTES, commitment, read_leaf
 from idp.ledger.merkle_tree import leaf_hash
 from idp.ledger.record_contents import RELEASE
@@ -63,6 +65,7 @@ class ProvedReceipt:
     index: int | None = None
     head: TreeHead | None = None
     by: int | None = None
+    cosigned: Cosigned = NOBODY
 
     @property
     def size(self) -> int | None:
@@ -91,17 +94,27 @@ class ProvedReceipt:
             )
         elif self.by is not None:
             found.append(f"The log promised that this leaf would stand in its tree by {time_text(self.by)}.")
+        found += [
+            f"The witness {each} cosigned that checkpoint at {time_text(time)}." for each, time in self.cosigned.witnesses
+        ]
+        found += [
+            f"{name} signed it, too. Nobody named that key: it counts for nothing." for name in self.cosigned.strangers
+        ]
         return tuple(found)
 
     @property
     def limits(self) -> tuple[str, ...]:
         """The limits of the proof, for people."""
-        tree = (
-            "that nobody was shown another tree: only the log's own key signed the checkpoint, and no other operator's "
-            "witness cosigned it"
-            if self.index is not None
-            else "that the leaf stands in the log: ask for its proof at /log/proof, and give it here with --proof"
-        )
+        operators = ", ".join(sorted(self.cosigned.operators()))
+        if self.index is None:
+            tree = "that the leaf stands in the log: ask for its proof at /log/proof, and give it here with --proof"
+        elif operators:
+            tree = f"that nobody was shown another tree, if the log's operator and all of these act together: {operators}"
+        else:
+            tree = (
+                "that nobody was shown another tree: only the log's own key signed the checkpoint, and no other operator's "
+                "witness that was named with --witness cosigned it"
+            )
         values = (
             "that the values were true, or which they were: the receipt holds none in clear. Whoever has the file can try "
             "guesses, and a yes or no is found at once: keep it like the data"
@@ -109,8 +122,13 @@ class ProvedReceipt:
         return (values, "that a person meant it: it proves that an approval was recorded", tree)
 
 
-def verify_receipt(octets: bytes, keys: Sequence[VerifierKey], proof: bytes | None = None) -> ProvedReceipt:
-    """Check a receipt under the keys of one log (`checkpoint.read_keys`).
+def verify_receipt(
+    octets: bytes,
+    keys: Sequence[VerifierKey],
+    proof: bytes | None = None,
+    witnesses: WitnessPolicy = NOBODY_NAMED,
+) -> ProvedReceipt:
+    """Check a receipt under the keys of one log (`checkpoint.read_keys`), and the policy about its witnesses.
 
     `proof` is a tlog-proof that redeems a promise. Raises `SignatureInvalid`: `check` is the stable name of the first
     fault, `detail` says it in words.
@@ -126,12 +144,15 @@ def verify_receipt(octets: bytes, keys: Sequence[VerifierKey], proof: bytes | No
         # 4. the readable part
         check_record(object_in(receipt, "record"), holder, opened)
         # 5. the place, or the promise
-        signers, standing = _standing(receipt, leaf_hash(leaf), keys, proof)
+        signers, standing, cosigned = _standing(receipt, leaf_hash(leaf), keys, proof, witnesses)
         # 6. the signature over the whole
         rests_on = tuple(dict.fromkeys([_signer(receipt, keys), *signers]))
-        return _proved(holder, rests_on, leaf_hash(leaf), opened["sent"], standing)
+        found = _proved(holder, rests_on, leaf_hash(leaf), opened["sent"], standing, cosigned)
     except (ValueError, KeyError, TypeError, OverflowError, OSError):
         raise SignatureInvalid("shape", "it is not shaped as a receipt is") from None
+    # 7. the witnesses
+    witnesses.assert_met(found.cosigned)
+    return found
 
 
 def _shape(receipt: Object, keys: Sequence[VerifierKey]) -> ReceiptHolder:
@@ -202,9 +223,12 @@ _Standing = tuple[int, TreeHead] | int
 
 
 def _standing(
-    receipt: Object, hashed: bytes, keys: Sequence[VerifierKey], proof: bytes | None
-) -> tuple[list[VerifierKey], _Standing]:
-    """The keys that signed checkpoints; the index and the tree, or the time of a promise that nobody redeemed yet."""
+    receipt: Object, hashed: bytes, keys: Sequence[VerifierKey], proof: bytes | None, witnesses: WitnessPolicy
+) -> tuple[list[VerifierKey], _Standing, Cosigned]:
+    """The keys that signed checkpoints; the index and the tree, or the time of a promise that nobody redeemed yet.
+
+    Last the cosignatures of that tree.
+    """
     signers: list[VerifierKey] = []
     if (receipt["proof"] is None) == (receipt["promise"] is None):
         raise SignatureInvalid("shape", "it has not exactly one of a proof and a promise")
@@ -215,7 +239,7 @@ def _standing(
             raise SignatureInvalid("shape", "its proof has other members than index, path and checkpoint")
         path = tuple(decoded(each) for each in texts_in(given, "path"))
         own = Placed(number_in(given, "index"), path, text_in(given, "checkpoint"))
-        signers.append(prove(own, hashed, *keys)[0])
+        signers.append(prove(own, hashed, keys, witnesses)[0])
         placed = placed or own
     else:
         promise = object_in(receipt, "promise")
@@ -223,9 +247,9 @@ def _standing(
             raise SignatureInvalid("promise", "its promise is of another leaf")
         by = number_in(promise, "by")
         if placed is None:
-            return signers, by
-    key, head = prove(placed, hashed, *keys)
-    return [*signers, key], (placed.index, head)
+            return signers, by, NOBODY
+    key, head, cosigned = prove(placed, hashed, keys, witnesses)
+    return [*signers, key], (placed.index, head), cosigned
 
 
 def _signer(receipt: Object, keys: Sequence[VerifierKey]) -> VerifierKey:
@@ -242,7 +266,12 @@ def _signer(receipt: Object, keys: Sequence[VerifierKey]) -> VerifierKey:
 
 
 def _proved(
-    holder: ReceiptHolder, keys: tuple[VerifierKey, ...], hashed: bytes, sent: Object, standing: _Standing
+    holder: ReceiptHolder,
+    keys: tuple[VerifierKey, ...],
+    hashed: bytes,
+    sent: Object,
+    standing: _Standing,
+    cosigned: Cosigned,
 ) -> ProvedReceipt:
     index, head = standing if isinstance(standing, tuple) else (None, None)
     by = standing if isinstance(standing, int) else None
@@ -261,4 +290,5 @@ def _proved(
         index=index,
         head=head,
         by=by,
+        cosigned=cosigned,
     )

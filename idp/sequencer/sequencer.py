@@ -187,6 +187,11 @@ class Sequencer:
 
     # -- the lease
 
+    @property
+    def leads(self) -> bool:
+        """Whether we hold the lease, as far as we know."""
+        return self._state is not None
+
     def follows(self) -> bool:
         """Whether we saw within a lease's length that another worker holds it."""
         return self._monotonic() - self._another < self._lease / 1000

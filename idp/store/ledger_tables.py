@@ -1,6 +1,6 @@
 """The tables of the release ledger. Only the writer and the sequencer change their rows."""
 
-from sqlalchemy import Column, ForeignKeyConstraint, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import Column, ForeignKeyConstraint, Index, LargeBinary, Text, UniqueConstraint
 
 from idp.store.table_parts import Number, table, tenant
 
@@ -126,5 +126,19 @@ summaries = table(
     tenant(),
     Column("block", Number, primary_key=True, autoincrement=False),
     Column("content", LargeBinary, nullable=False),
+    rowid=True,
+)
+
+# Cosignatures of other operators' witnesses: `line` is a signature line below the checkpoint of this number, `witness` the
+# name and id of its key, `time` what it says, `seal` a MAC of the row.
+cosignatures = table(
+    "cosignatures",
+    tenant(),
+    Column("number", Number, primary_key=True, autoincrement=False),
+    Column("witness", Text, primary_key=True),
+    Column("time", Number, nullable=False),
+    Column("line", LargeBinary, nullable=False),
+    Column("seal", LargeBinary, nullable=False),
+    Index("cosignatures_by_time", "tenant", "time"),
     rowid=True,
 )

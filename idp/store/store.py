@@ -19,6 +19,7 @@ from idp.store.engine import BUSY_MILLISECONDS, is_postgres, open_engine, readin
 from idp.store.installation import claim
 from idp.store.migrate import assert_current
 from idp.store.periods import PARTITIONED, database_time, rest_table, turn_periods
+from idp.store.records.cosignatures import cosigned_checkpoints
 from idp.store.records.tiles import read_tile
 from idp.store.schema.check import assert_as_made
 from idp.store.statements import CompiledStatement, Row
@@ -33,6 +34,9 @@ from policies.parties import Tenant
 PURGED_AT_ONCE = 2000
 # How long writers may wait while SQLite's log is emptied; if a reader takes longer, it is left for later
 EMPTYING_MILLISECONDS = 100
+
+# A witness answers within a second, and a checkpoint comes every ten
+RECENT = 3
 
 T = TypeVar("T")
 
@@ -68,14 +72,16 @@ class Store:
         engine: Engine,
         writer: Writer,
         tenant: Tenant,
+        keys: LedgerKeys | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.engine = engine
         self._reads = single(engine)
         self._kept = KeptConnection(self._reads)  # for what every login asks
         self.tenant = tenant
+        self._keys = keys  # of cosignatures
         self._writer = writer
-        self._halted = ""
+        self._halted = self._withheld = ""
         self._clock = clock
         # Until when it is closed, when that was last asked by the clock of `since_boot`, and what the database said then
         self._closed, self._looked, self._seen = 0, -HOLD_SECONDS, 0
@@ -105,8 +111,8 @@ class Store:
             raise Closed(f"restored from a backup: nothing is taken for {seconds} seconds")
 
     def _check_recorded(self) -> None:
-        if self._halted:
-            raise Closed(f"nothing is released: {self._halted}")
+        if why := self.halted:
+            raise Closed(f"nothing is released: {why}")
 
     def _seconds_left(self) -> int:
         return max(0, self._closed - int(self._clock())) if self._closed else 0
@@ -130,7 +136,16 @@ class Store:
     @property
     def halted(self) -> str:
         """Why no record is taken; "" if they are."""
-        return self._halted
+        return self._halted or self._withheld
+
+    @property
+    def withheld(self) -> str:
+        """Why no record is taken while the ledger is what we wrote; "" if that is no reason."""
+        return self._withheld
+
+    def withhold(self, reason: str) -> None:
+        """Take no record, because too few witnesses cosigned; "" takes them again, unless the ledger is halted."""
+        self._withheld = reason
 
     @property
     def stands_still(self) -> bool:
@@ -176,7 +191,14 @@ class Store:
 
     def checkpoint(self, tenant: Tenant) -> Checkpoint | None:
         """`Log.checkpoint`."""
-        return self._read(lambda connection: reads.read_checkpoint(connection, tenant))
+        return next(iter(self._checkpoints(tenant, 1)), None)
+
+    def recent(self, tenant: Tenant) -> Sequence[Checkpoint]:
+        """`Log.recent`."""
+        return self._checkpoints(tenant, RECENT)
+
+    def _checkpoints(self, tenant: Tenant, most: int) -> Sequence[Checkpoint]:
+        return self._read(lambda connection: cosigned_checkpoints(connection, tenant, self._keys, most))
 
     def index_of(self, tenant: Tenant, leaf_hash: bytes) -> int | None:
         """`Log.index_of`."""
@@ -293,7 +315,7 @@ def open_store(url: str, *, tenant: Tenant, ledger_keys: LedgerKeys, busy_millis
     except BaseException:
         engine.dispose()
         raise
-    store = Store(engine=engine, writer=Writer(engine=engine, keys=ledger_keys), tenant=tenant)
+    store = Store(engine=engine, writer=Writer(engine=engine, keys=ledger_keys), tenant=tenant, keys=ledger_keys)
     try:
         # The operator hears at once where a restore is not long ago
         _ = store.closed

@@ -1,16 +1,17 @@
 """All tables, as SQLAlchemy Core has them. The tenant comes first in every key.
 
 Marks, parked rows, decisions, approvals, sealing keys, sessions and logouts live until their stored end (`EXPIRING`). Other
-countries' nodes, switches, configurations, fingerprints and summaries stay (`KEPT`): they name no citizen. The *ledger
-tables* (`LEDGER`) hold the release ledger. Only the writer and the sequencer change their rows: `ledger verify` names every
-byte that differs. On SQLite the tables are STRICT, and those with short rows have no rowid, which would tell the order of
-insertion.
+countries' nodes, switches, configurations, fingerprints, summaries and cosignatures stay (`KEPT`): they name no citizen.
+The *ledger tables* (`LEDGER`) hold the release ledger. Only the writer and the sequencer change their rows: `ledger
+verify` names every byte that differs. On SQLite the tables are STRICT, and those with short rows have no rowid, which would
+tell the order of insertion.
 """
 
 from sqlalchemy import Column, Index, LargeBinary, Text, UniqueConstraint
 
 from idp.store.ledger_tables import (
     checkpoints,
+    cosignatures,
     erasures,
     leaves,
     mandates,
@@ -25,6 +26,7 @@ from idp.store.table_parts import Number, metadata, table, tenant
 
 __all__ = [
     "checkpoints",
+    "cosignatures",
     "erasures",
     "leaves",
     "mandates",
@@ -254,5 +256,5 @@ installations = table(
 LEDGER = (subjects, records, staged, leaves, nodes, trees, checkpoints)
 EXPIRING = (marks, parked, decisions, approvals, sealing_keys, sessions, participants, logouts)
 REGISTERED = (registered_clients, registration_tokens)
-AUDITED = (summaries, erasures, mandates)
+AUDITED = (summaries, erasures, mandates, cosignatures)
 KEPT = (peers, unforeseen, switches, configurations, applied, assents, *REGISTERED, installations, *AUDITED)

@@ -91,6 +91,11 @@ class MemoryStore:
         """Implement `idp.ports.Log`."""
         return self._checkpoint if tenant == self.tenant else None
 
+    def recent(self, tenant: Tenant) -> Sequence[Checkpoint]:
+        """Implement `idp.ports.Log`."""
+        found = self.checkpoint(tenant)
+        return () if found is None else (found,)
+
     def index_of(self, tenant: Tenant, leaf_hash: bytes) -> int | None:
         """Implement `idp.ports.Log`."""
         places = {hashed: index for index, hashed in enumerate(self._leaves.values())}

@@ -15,6 +15,7 @@ from idp.cli.options import LogKey
 from idp.cli.records.audit_proof import proof
 from idp.cli.records.proof_files import keys_for, told_failure, told_file, tried, whose
 from idp.ledger.checkpoint import TreeHead, VerifierKey, open_note
+from idp.ledger.cosignature import WitnessKey, WitnessPolicy, known_witnesses
 from idp.receipts.receipt import MAX_RECEIPT
 from idp.receipts.receipt_verify import ProvedReceipt, verify_receipt
 from idp.sequencer.witness import note_in
@@ -25,6 +26,8 @@ _INPUT = Path("-")
 _RECEIPTS = "Receipt files, of citizens or services; `-` for standard input, with --log."
 # What somebody else has: a checkpoint that was kept, or a receipt
 _Other = TreeHead | ProvedReceipt
+# Witnesses with their operators, and how many of these must have signed
+_Named = tuple[Sequence[tuple[WitnessKey, str]], int]
 
 audit = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Receipts and the whole log: check them, without asking anybody."
@@ -42,6 +45,13 @@ def verify(
         Path | None,
         typer.Option("--proof", metavar="FILE", help="What /log/proof answered, for a receipt that holds a promise."),
     ] = None,
+    witness: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WITNESS", help="A witness's vkey, a space, and the name of its operator; again for each."),
+    ] = None,
+    quorum: Annotated[
+        int, typer.Option(min=0, metavar="K", help="How many other operators must have cosigned the checkpoint.")
+    ] = 0,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line for each receipt, in order.")] = False,
 ) -> None:
@@ -62,7 +72,8 @@ def verify(
         else:
             say(detail, error=True)
         raise typer.Exit(COULD_NOT_RUN)
-    raise typer.Exit(max(_receipt(path, log, proof, as_json=as_json) for path in receipts))
+    named = _named(witness or (), quorum)
+    raise typer.Exit(max(_receipt(path, log, proof, named, as_json=as_json) for path in receipts))
 
 
 @audit.command()
@@ -108,7 +119,20 @@ def ledger(
     raise typer.Exit(max(codes))
 
 
-def _receipt(path: Path, log: Path | None, proof: Path | None, *, as_json: bool) -> int:
+def _named(witnesses: Sequence[str], quorum: int) -> _Named:
+    """The witnesses that the command line names, each with its operator (its own name without one)."""
+    try:
+        pairs = [
+            (WitnessKey.read(vkey), operator.strip() or vkey) for vkey, _, operator in (w.partition(" ") for w in witnesses)
+        ]
+    except SignatureInvalid as error:
+        raise typer.BadParameter(
+            f"{error.detail}: write its vkey, a space, its operator.", param_hint="--witness"
+        ) from None
+    return pairs, quorum
+
+
+def _receipt(path: Path, log: Path | None, proof: Path | None, named: _Named, *, as_json: bool) -> int:
     """Checks one receipt, prints the answer, returns its exit code."""
 
     def read() -> tuple[bytes, Path, tuple[VerifierKey, ...], bytes | None]:
@@ -120,7 +144,8 @@ def _receipt(path: Path, log: Path | None, proof: Path | None, *, as_json: bool)
     if isinstance(given, int):
         return given
     octets, key, keys, proof_text = given
-    proved = tried(path, lambda: verify_receipt(octets, keys, proof_text), NO, as_json=as_json)
+    policy = WitnessPolicy(known_witnesses(named[0], origin=keys[0].name), named[1])
+    proved = tried(path, lambda: verify_receipt(octets, keys, proof_text, policy), NO, as_json=as_json)
     if isinstance(proved, int):
         return proved
     limits = (*proved.limits, whose(key, proved.keys))
@@ -142,6 +167,11 @@ def _receipt(path: Path, log: Path | None, proof: Path | None, *, as_json: bool)
         "index": proved.index,
         "size": proved.size,
         "promised_by": proved.by,
+        "witnesses": [
+            {"name": each.key.name, "operator": each.operator, "counts": each.counts, "time": at}
+            for each, at in proved.cosigned.witnesses
+        ],
+        "strangers": list(proved.cosigned.strangers),
         "proved": list(proved.sentences),
         "key_id": ids[0],
         "key_ids": ids,

@@ -18,7 +18,7 @@ from idp.cli.console import NO, answer, end, trying
 from idp.cli.options import AsJson, Folder
 from idp.cli.records.auditing import NOT_RUN, auditor_of
 from idp.keys.file import sync_folder
-from idp.ledger.checkpoint import TreeHead, open_own_note
+from idp.ledger.checkpoint import TreeHead, open_cosigned_note
 from idp.receipts.inclusion_proof import Placed
 from idp.store.backup import fresh_file
 from idp.store.engine import reading
@@ -100,7 +100,7 @@ def _one(auditor: Auditor, named: str, *, as_json: bool) -> tuple[OneRecord, Pla
 def _head(auditor: Auditor, note: str) -> TreeHead | None:
     """The tree of a checkpoint; None unless one of the keys signed it that count today."""
     try:
-        return TreeHead.read(open_own_note(note.encode(), *auditor.keys.log.published(int(time.time())))[1])
+        return TreeHead.read(open_cosigned_note(note.encode(), *auditor.keys.log.published(int(time.time())))[1])
     except SignatureInvalid:
         return None
 

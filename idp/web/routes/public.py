@@ -39,7 +39,7 @@ def router(site: Site, fit: Callable[[], bool]) -> APIRouter:
         newest = site.log.checkpoint(site.tenant)
         if newest is None:
             raise NotFound("no checkpoint yet")
-        return PlainTextResponse(newest.note, headers={"Cache-Control": "no-cache"})
+        return PlainTextResponse(newest.cosigned_note, headers={"Cache-Control": "no-cache"})
 
     @routes.api_route("/log/vkey", methods=READ, **described_text("text/plain", 429, 503))
     @threaded

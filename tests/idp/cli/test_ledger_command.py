@@ -153,7 +153,7 @@ def test_a_leaf_is_proved_by_its_record_or_by_its_hash(run: Run, folder: Path) -
         by_record, by_hash = run("prove", record.hex()), run("prove", hashed.hex())
         assert by_record.exit_code == 0, by_record.output
         assert by_record.stdout == by_hash.stdout
-        assert prove(read_proof(by_record.stdout.encode()), hashed, key(folder))[1].size == RECORDS
+        assert prove(read_proof(by_record.stdout.encode()), hashed, [key(folder)])[1].size == RECORDS
 
 
 def test_a_staged_leaf_and_one_that_there_is_not_exit_1(run: Run, folder: Path) -> None:

@@ -319,9 +319,9 @@ def test_even_where_the_log_signed_it_what_does_not_fit_is_refused() -> None:
 
 
 @pytest.mark.spec("issue 4: a receipt's checkpoint carries only lines that its verifier knows")
-def test_a_line_of_an_unknown_key_and_a_checkpoint_of_unknown_keys_only_are_refused() -> None:
-    unknown = VerifierKey("witness.example", OTHER_KEY.public_key().public_bytes_raw())
-    line = f"— witness.example {base64.b64encode(unknown.key_id + b's' * 64).decode()}\n"
+def test_a_line_of_an_unknown_key_in_the_logs_name_and_a_checkpoint_of_unknown_keys_only_are_refused() -> None:
+    unknown = VerifierKey(ORIGIN, OTHER_KEY.public_key().public_bytes_raw())
+    line = f"— {ORIGIN} {base64.b64encode(unknown.key_id + b's' * 64).decode()}\n"
     text, _, ours = LOG.note(7).rpartition("\n\n")
     for note in (f"{text}\n\n{ours}{line}", f"{text}\n\n{line}{ours}", f"{text}\n\n{line}", f"{text}\n\n{ours}{ours}"):
         assert refused(LOG.resigned(CITIZEN, _set("proof", "checkpoint", to=note))) == "note_signature"

@@ -318,7 +318,7 @@ def test_whoever_knows_the_leafs_hash_gets_its_proof(visitor: Visitor, stage: St
     answer = visitor.go("GET", f"/log/proof?leaf={found.leaf_hash.hex()}", headers=DIRECT, jar={})
     assert answer.status == 200
     assert answer.text.startswith("c2sp.org/tlog-proof@v1\nindex ")
-    assert prove(read_proof(answer.text.encode()), found.leaf_hash, key(stage))[1].size >= (found.size or 0)
+    assert prove(read_proof(answer.text.encode()), found.leaf_hash, [key(stage)])[1].size >= (found.size or 0)
 
 
 def test_a_leaf_that_is_not_there_yet_or_never_gets_a_404_that_says_when_to_ask_again(visitor: Visitor) -> None:

@@ -1,4 +1,4 @@
-"""The auditors' side: summaries of the ledger's blocks, erasures of persons, and what two officers sign together."""
+"""The auditors' side: summaries of the ledger's blocks, erasures, what two officers sign, cosignatures."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -47,3 +47,14 @@ def upgrade() -> None:
         sa.Column("seal", sa.LargeBinary, nullable=False),
         sqlite_strict=True,
     )
+    op.create_table(
+        "cosignatures",
+        sa.Column("tenant", sa.Text, primary_key=True),
+        sa.Column("number", NUMBER, primary_key=True, autoincrement=False),
+        sa.Column("witness", sa.Text, primary_key=True),
+        sa.Column("time", NUMBER, nullable=False),
+        sa.Column("line", sa.LargeBinary, nullable=False),
+        sa.Column("seal", sa.LargeBinary, nullable=False),
+        sqlite_strict=True,
+    )
+    op.create_index("cosignatures_by_time", "cosignatures", ["tenant", "time"])
