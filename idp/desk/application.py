@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Scope
 from idp.desk.blocks import MOST_ROWS, Block, Table
 from idp.desk.events import SignInEvent, Told
 from idp.desk.exports import csv_lines, json_lines
+from idp.desk.log_files import log_file
 from idp.desk.pages import STATIC_FILES, page_headers, render, say
 from idp.desk.questions import HOME, PAGES, PERIOD, DeskPage
 from idp.desk.reading import Asked, DeskReader
@@ -97,6 +98,7 @@ class AuditorDesk:
         yield PageRoute("/sign-in/ciconia", self._endpoint(self._begin), "GET")
         yield PageRoute("/callback", self._endpoint(self._arrived), "GET")
         yield PageRoute("/sign-out", self._sign_out, "POST")
+        yield PageRoute("/log/{place:path}", self._endpoint(self._log_file), "GET")
         for page in PAGES:
             yield PageRoute(page.path, self._endpoint(partial(self._page, page)), "GET")
             stem = page.path if page is not HOME else "/record"
@@ -217,6 +219,12 @@ class AuditorDesk:
         # Every row was read before the first goes: a fault must not end a file that looks whole
         ordered = table.sorted_by(given.get("sort", ""))
         return StreamingResponse(lines(ordered), headers=page_headers(**named), media_type=media)
+
+    def _log_file(self, request: Request) -> Response:
+        if self._session(request) is None:
+            return RedirectResponse("/?ended=1", 303, page_headers())
+        octets = log_file(self._reader, request.path_params["place"])
+        return Response(octets, headers=page_headers(), media_type="application/octet-stream")
 
     # -- what goes wrong
 

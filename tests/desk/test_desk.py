@@ -1,5 +1,6 @@
 """The auditor's desk over real sockets: who gets in, who does not, and what is reached where."""
 
+import base64
 import signal
 from collections.abc import Iterator
 
@@ -7,9 +8,11 @@ import httpx2
 import pytest
 
 from idp.demo.browser import Browser, Page
+from idp.ledger.merkle_tree import leaf_hash
 from tests.desk.stage import DeskStage, number_in
 from tests.idp.cli.command import Served
 from tests.idp.server.crew import until
+from tests.idp.tile_reader import leaves_of, root_of
 
 NAME = "Court of Audit, first"
 
@@ -69,6 +72,32 @@ def test_a_listed_person_signs_in_with_their_eid_reads_and_signs_out(stage: Desk
     assert "Sign in to the" in httpx2.get(f"http://127.0.0.1:{stage.desk_port}/", headers=copied, timeout=30).text
     assert [line for line in served.lines if "auditor_signed_in" in line and NAME in line]
     assert [line for line in served.lines if "auditor_signed_out" in line and NAME in line]
+
+
+@pytest.mark.usefixtures("served", "number")
+@pytest.mark.spec("issue 31 item 4")
+def test_an_auditor_reads_the_leaves_that_the_public_cannot(stage: DeskStage) -> None:
+    with Browser() as browser:
+        stage.sign_in(browser)
+        cookie = next(value for (_, name), value in browser._jar.items() if name == "__Host-desk")[0]
+
+    def got(place: str, cookie: str = cookie) -> httpx2.Response:
+        told = {"host": stage.url.removeprefix("http://"), "cookie": f"__Host-desk={cookie}"}
+        return httpx2.get(f"http://127.0.0.1:{stage.desk_port}/log/{place}", headers=told, timeout=30)
+
+    until(lambda: got("checkpoint").status_code == 200)
+    size = int(got("checkpoint").text.split("\n")[1])
+    assert 0 < size < 256
+    leaves = leaves_of(got(f"tile/entries/000.p/{size}").content)
+    assert b"".join(leaf_hash(leaf) for leaf in leaves) == got(f"tile/0/000.p/{size}").content
+    assert root_of(size, lambda place: got(place).content) == base64.b64decode(got("checkpoint").text.split("\n")[2])
+    for place in ("tile/entries/000", "tile/0/00", "entries/000", "", "vkey", "checkpoint/"):
+        assert got(place).status_code == 404
+    for place in ("checkpoint", f"tile/entries/000.p/{size}"):
+        nobody = got(place, "of nobody")
+        assert (nobody.status_code, nobody.headers["location"]) == (303, "/?ended=1")
+    at_the_broker = answered(stage.broker_port, stage.issuer.removeprefix("http://"), f"/log/tile/entries/000.p/{size}")
+    assert at_the_broker.status_code == 404
 
 
 def test_a_citizen_who_is_no_auditor_learns_their_number_at_the_desk_and_sees_nothing(
