@@ -42,11 +42,11 @@ class SoftHsm:
         ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stderr + ran.stdout
 
-    def generate(self, label: str, key_type: str) -> str:
+    def generate(self, label: str, key_type: str, *more: str) -> str:
         """Make a key pair, or with GENERIC a secret, in the token; returns its address."""
         act = "--keygen" if key_type.startswith("GENERIC") else "--keypairgen"
         login = ("--module", str(MODULE), "--token-label", LABEL, "--login", "--pin", PIN)
-        self.tool("pkcs11-tool", *login, act, "--key-type", key_type, "--label", label, "--id", self._next())
+        self.tool("pkcs11-tool", *login, act, "--key-type", key_type, "--label", label, "--id", self._next(), *more)
         return self.address(label)
 
     def bring(self, label: str, file: Path) -> str:

@@ -34,6 +34,9 @@ class Signer(Protocol):
         key is none for the algorithm.
         """
 
+    def ready(self) -> None:
+        """Raise `KeysUnavailable` if the key cannot sign now: asked before anything is recorded that needs a signature."""
+
 
 class Signers(Protocol):
     """Our keys of one purpose in the order in which they begin. A signer alone is one that always counts."""
@@ -67,6 +70,10 @@ class NoSigner:
         return (self,)
 
     def sign(self, data: bytes, algorithm: SignatureAlgorithm | None = None) -> NoReturn:  # noqa: ARG002 - never looked at
+        """Never."""
+        raise BrokerError("nothing is signed here")
+
+    def ready(self) -> NoReturn:
         """Never."""
         raise BrokerError("nothing is signed here")
 

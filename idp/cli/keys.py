@@ -22,10 +22,12 @@ from idp.cli.options import AsJson, Folder
 from idp.config.settings import Settings, load_settings
 from idp.keys import change
 from idp.keys.folder import NODE_FILES, OF_A_NODE, BrokerKeys, load_keys
+from idp.keys.hsm.address import TokenAddress
+from idp.keys.hsm.loading import checked_token
 from idp.keys.kinds import KINDS, LOG, KeyKind, kind_named
 from idp.keys.ledger_files import LOG_VKEY, list_log_keys, load_ledger_keys, vouch_for_log_keys
 from idp.system.clock import system_clock
-from policies.errors import Misconfigured, Problem
+from policies.errors import KeysUnavailable, Misconfigured, Problem
 
 COPY = (
     "Where there are several machines, copy it into the key folder of each {when}, with its time (`cp -p`); no server "
@@ -37,6 +39,10 @@ keys = typer.Typer(
 )
 
 AtOnce = Annotated[bool, typer.Option("--now", help="In an emergency: begin this minute, and break what it breaks.")]
+InToken = Annotated[
+    str | None,
+    typer.Option("--token", metavar="ADDRESS", help="Make it in this token: pkcs11:token=NAME?..."),
+]
 _KINDS = f"One of {', '.join(KINDS)}, or saml-encryption.PROVIDER: the own key of the identity provider with this id."
 OfKind = Annotated[str, typer.Argument(metavar="KIND", help=_KINDS)]
 
@@ -105,6 +111,7 @@ def new(
     kind: OfKind,
     config: Folder,
     at: Annotated[str | None, typer.Option(metavar="MINUTE", help="When it begins, in UTC, as 20261125T2100Z.")] = None,
+    token: InToken = None,
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -122,13 +129,14 @@ def new(
         if (waiting := desk.waiting(wanted, now)) is not None:
             what = f"the next key of {kind} is there already: {waiting.file}."
             raise CommandRefused("keys", "KIND", what, f"`{rotate_command(kind, config)}` has it begin as soon as is safe.")
-        _make(desk, wanted, begins, now)
+        _make(desk, wanted, begins, now, _token(token))
 
 
 @keys.command()
 def rotate(
     kind: OfKind,
     config: Folder,
+    token: InToken = None,
     *,
     now_: AtOnce = False,
     as_json: AsJson = False,
@@ -150,7 +158,8 @@ def rotate(
             # Nobody can have revoked one that is made now
             waiting = None
         if waiting is None:
-            _make(desk, wanted, change.this_minute(now) if now_ else change.safe_from(wanted, now), now)
+            begins = change.this_minute(now) if now_ else change.safe_from(wanted, now)
+            _make(desk, wanted, begins, now, _token(token))
         else:
             _hurry(desk, wanted, waiting, now, at_once=now_)
     if now_ and not as_json:
@@ -200,7 +209,7 @@ def lines_of(found: BrokerKeys, now: int) -> Iterator[KeyLine]:
             yield KeyLine(name, each.key.key_id, ring.state(each, now), each.begins, ring.ends(each), end, each.file)
 
 
-def _make(desk: _KeyDesk, kind: KeyKind, begins: int, now: int) -> None:
+def _make(desk: _KeyDesk, kind: KeyKind, begins: int, now: int, token: TokenAddress | None) -> None:
     settings = desk.settings
     if kind is LOG and not (settings.key_folder / LOG_VKEY).is_file():
         fix = "Restore it from its backup: what earlier keys signed is checked with it."
@@ -209,11 +218,7 @@ def _make(desk: _KeyDesk, kind: KeyKind, begins: int, now: int) -> None:
         what = f"this folder has no key of a node, and a node needs all three ({', '.join(NODE_FILES)})."
         fix = f"`ciconia init DIR --issuer {settings.issuer}` makes them: copy the three into {settings.key_folder}."
         raise CommandRefused("keys", "KIND", what, fix)
-    host, production = settings.tenant, not settings.demo
-    try:
-        path = change.make(settings.key_folder, kind, begins, host=host, now=now, production=production)
-    except FileExistsError:
-        raise _taken() from None
+    path = _made(settings, kind, begins, now, token)
     unlist = None
     try:
         if kind is LOG:
@@ -236,6 +241,18 @@ def _make(desk: _KeyDesk, kind: KeyKind, begins: int, now: int) -> None:
         say(f"No other key of {kind.name} is left, so it counts at once. What that breaks: {kind.breaks}")
     if kind.name not in desk.found.rings:
         say("It is the first of its kind: a server that runs takes it up when it is started again, or gets SIGHUP.")
+
+
+def _made(settings: Settings, kind: KeyKind, begins: int, now: int, token: TokenAddress | None) -> Path:
+    host, production = settings.tenant, not settings.demo
+    try:
+        return change.make(settings.key_folder, kind, begins, host=host, now=now, production=production, token=token)
+    except FileExistsError:
+        raise _taken() from None
+    except ValueError as error:
+        raise CommandRefused("keys", "KIND", f"{error}.", "Leave --token out.") from None
+    except KeysUnavailable as error:
+        raise CommandRefused("keys", "--token", f"{error.detail}.", "docs/keys-in-an-hsm.md says how.") from None
 
 
 def _hurry(desk: _KeyDesk, kind: KeyKind, waiting: Scheduled[Named], now: int, *, at_once: bool) -> None:
@@ -276,6 +293,13 @@ def _tell(desk: _KeyDesk, kind: KeyKind, key_id: str, begins: int, path: Path, *
     answer({**told, **known}, *lines, as_json=desk.as_json)
     if unknown is not None and not desk.as_json:
         say(str(unknown), error=True)
+
+
+def _token(text: str | None) -> TokenAddress | None:
+    try:
+        return None if text is None else checked_token(text)
+    except ValueError as error:
+        raise CommandRefused("keys", "--token", str(error), "docs/keys-in-an-hsm.md has an example.") from None
 
 
 def _kind(name: str) -> KeyKind:

@@ -14,6 +14,8 @@ from idp.doctor.examination import Examination
 from idp.doctor.finding import ERROR, NOTICE, WARNING, DoctorFinding
 from idp.keys.file import PRODUCTION_MARK, RSA_BITS
 from idp.keys.folder import NODE_FILES, SAML_ENCRYPTION, SECRETS
+from idp.keys.hsm.address import is_address
+from idp.keys.hsm.private_keys import TokenKey
 from idp.keys.kinds import LOG, kind_of, owner
 from idp.keys.ledger_files import LOG_VKEY, OPENINGS_KEY, listed_key
 from idp.keys.secret_files import CLIENT_SECRET
@@ -21,6 +23,7 @@ from idp.keys.tls_clients import TLS_CLIENT
 from idp.ledger.checkpoint import SIGNATURE_MARK
 from idp.system.files import read_whole
 from idp.system.ownership import closed
+from policies.errors import KeysUnavailable
 
 SIGNERS = ("saml.pem", "es256.pem", "rs256.pem")
 HEX = (*SECRETS, OPENINGS_KEY)
@@ -68,6 +71,7 @@ def keys(case: Examination) -> Iterator[DoctorFinding]:
         yield from _foreign(case, path)
         yield from _worn(case, path)
     yield from _verifier(case, folder)
+    yield from _in_tokens(case, folder)
     if not any((folder / name).exists() for name in NODE_FILES):
         what = f"the keys of a node ({', '.join(NODE_FILES)}) are missing: the folder is from before there were nodes."
         fix = "To take part between countries, take them from a new `ciconia init`."
@@ -109,7 +113,8 @@ def _foreign(case: Examination, path: Path) -> Iterator[DoctorFinding]:
     inside = False
     for number, line in enumerate(lines, 1):
         if path.suffix == ".pem" or kind_of(path.name) is LOG:
-            own = inside or line.startswith("-----BEGIN ") or (number == 1 and line == PRODUCTION_MARK)
+            head = number == 1 and (line == PRODUCTION_MARK or is_address(line.encode()))
+            own = inside or head or line.startswith("-----BEGIN ")
             inside = own and not line.startswith(("-----END ", "#"))
         else:
             of_log = path.name == LOG_VKEY and (line.startswith(SIGNATURE_MARK) or listed_key(line) is not None)
@@ -141,6 +146,21 @@ def _worn(case: Examination, path: Path) -> Iterator[DoctorFinding]:
         what = f"it is an RSA key of {public.key_size} bits."
         reason = "Below 3072 bits a key does not last beyond this decade (SOG-IS agreed mechanisms; eIDAS asks for 3072)."
         yield WARNING(case.name(path), path.name, what, reason, f"Make one of {RSA_BITS} bits.")
+
+
+def _in_tokens(case: Examination, folder: Path) -> Iterator[DoctorFinding]:
+    """Finds keys that somebody could take out of their tokens. Loading has found each, and has seen it sign."""
+    rings = case.keys.rings.values() if case.keys is not None else ()
+    for each in (each for ring in rings for each in ring.scheduled):
+        key = getattr(each.key, "signer", None) or getattr(each.key, "in_token", None)
+        try:
+            if not isinstance(key, TokenKey) or key.kept():
+                continue
+            what = "its token lets it be taken out (CKA_EXTRACTABLE, or not CKA_SENSITIVE)."
+            fix = "Make one that stays: ciconia keys rotate KIND --token ADDRESS."
+        except KeysUnavailable as error:
+            what, fix = f"{error.detail}.", "docs/keys-in-an-hsm.md says how."
+        yield WARNING(case.name(folder / each.file), each.file, what, "A key that can be copied is as safe as a file.", fix)
 
 
 def _public(case: Examination, path: Path) -> object:

@@ -86,6 +86,16 @@ class FileSigner:
         """`Signers.published`: itself."""
         return (self,)
 
+    @property
+    def in_token(self) -> TokenKey | None:
+        """The key of a token that the file names, None where the key is in the file."""
+        return self._private_key if isinstance(self._private_key, TokenKey) else None
+
+    def ready(self) -> None:
+        """`Signer.ready`: a key in its file always is."""
+        if (key := self.in_token) is not None:
+            key.ready()
+
     def sign(self, data: bytes, algorithm: SignatureAlgorithm | None = None) -> bytes:
         """`Signer.sign`: by default SHA-256 with PKCS#1 v1.5 or on P-256.
 
@@ -113,6 +123,12 @@ def create_saml_key(path: Path, common_name: str = "Ciconia", *, now: int | None
     else the clock) begins its life, `production` puts `PRODUCTION_MARK` before the key.
     """
     key = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
+    mark = f"{PRODUCTION_MARK}\n".encode() if production else b""
+    write_private(path, mark + pem_of(key) + self_signed(key, common_name, now))
+
+
+def self_signed(key: PrivateKey, common_name: str, now: int | None) -> bytes:
+    """The certificate of a key in PEM, as `create_saml_key` makes it."""
     begin = datetime.fromtimestamp(time.time() if now is None else now, UTC).replace(microsecond=0)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name[:MAX_COMMON_NAME])])
     certificate = (
@@ -125,8 +141,7 @@ def create_saml_key(path: Path, common_name: str = "Ciconia", *, now: int | None
         .not_valid_after(begin + CERTIFICATE_LIFE)
         .sign(key, SHA256())
     )
-    mark = f"{PRODUCTION_MARK}\n".encode() if production else b""
-    write_private(path, mark + pem_of(key) + certificate.public_bytes(Encoding.PEM))
+    return certificate.public_bytes(Encoding.PEM)
 
 
 def create_token_key(path: Path, algorithm: str, *, production: bool = False) -> None:

@@ -80,6 +80,9 @@ class SoftwareSigner:
     def published(self, _now: int) -> tuple[Self, ...]:
         return (self,)
 
+    def ready(self) -> None:
+        pass
+
     def sign(self, data: bytes, algorithm: SignatureAlgorithm | None = None) -> bytes:
         assert algorithm is None or algorithm.scheme in ("pss", "ecdsa")
         self.calls += 1

@@ -5,11 +5,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
-from idp.keys.hsm.address import KeyAddress, read_key_address
+from idp.keys.hsm.address import KeyAddress, TokenAddress, read_key_address, read_token_address
 from idp.keys.hsm.private_keys import TokenKey, TokenMac, token_key
 from policies.errors import KeysUnavailable, Misconfigured, Problem
 
 _FIX = "Correct its address, or bring the token to this machine; docs/keys-in-an-hsm.md says how."
+_INSTALL = "pip install 'ciconia[hsm]'"
 _PROBE = b"Ciconia asks a token whether it has this secret\0"
 T = TypeVar("T")
 
@@ -30,10 +31,17 @@ def load_token_mac(path: Path, content: bytes) -> TokenMac:
     return _loaded(path, content, made)
 
 
+def checked_token(text: str) -> TokenAddress:
+    """The address of a token in which a key is to be made. ValueError, with words for an operator."""
+    if find_spec("pkcs11") is None:
+        raise ValueError(f"this installation has no PKCS#11: {_INSTALL}")
+    return read_token_address(text)
+
+
 def _loaded(path: Path, content: bytes, load: Callable[[KeyAddress], T]) -> T:
     if find_spec("pkcs11") is None:
         what = "it names a key in a token, and this installation has no PKCS#11."
-        raise Misconfigured((Problem(str(path), 0, path.name, what, "pip install 'ciconia[hsm]'"),))
+        raise Misconfigured((Problem(str(path), 0, path.name, what, _INSTALL),))
     try:
         return load(read_key_address(content))
     except ValueError as error:

@@ -49,12 +49,15 @@ class Module:
         # The digest of a PIN that the token refused: asking again would lock it
         self._refused: dict[TokenAddress, bytes] = {}
 
-    def use(self, token: TokenAddress, act: Callable[[Session], T]) -> T:
-        """The result of `act`, which may be called twice. Raises `KeysUnavailable` where the token does not do it."""
+    def use(self, token: TokenAddress, act: Callable[[Session], T], *, writes: bool = False) -> T:
+        """The result of `act`, which may be called several times. Raises `KeysUnavailable` if the token is away."""
         if not self._turn.acquire(timeout=TURN_SECONDS):
             raise _away(token, "it does not answer")
         try:
-            return self._use(token, act)
+            if writes:
+                # No session that reads may be open beside it for long: some tokens have room for few
+                self._close()
+            return self._use(token, act, writes=writes)
         finally:
             self._turn.release()
 
@@ -67,7 +70,7 @@ class Module:
         """Let both sides open it when they need it."""
         self._turn.release()
 
-    def _use(self, token: TokenAddress, act: Callable[[Session], T]) -> T:
+    def _use(self, token: TokenAddress, act: Callable[[Session], T], *, writes: bool) -> T:
         if (session := self._sessions.get(token)) is not None:
             try:
                 return act(session)
@@ -80,7 +83,7 @@ class Module:
         # A module that several processes open at the same moment may not find its token at once
         for pause in PAUSES:
             try:
-                found = act(self._opened(token))
+                found = act(self._opened(token, writes=writes))
             except (pkcs11.PKCS11Error, OSError) as error:
                 self._close()
                 # Some of these errors say nothing; none holds a PIN
@@ -94,7 +97,7 @@ class Module:
         self._away[token] = time.monotonic() + AGAIN_SECONDS, why
         raise _away(token, why)
 
-    def _opened(self, token: TokenAddress) -> Session:
+    def _opened(self, token: TokenAddress, *, writes: bool) -> Session:
         pin = token.pin()
         digest = hashlib.sha256(pin.encode()).digest()
         if self._refused.get(token) == digest:
@@ -107,7 +110,7 @@ class Module:
         if len(tokens) != 1:
             raise pkcs11.NoSuchToken("no such token is there" if not tokens else "several tokens have these names")
         try:
-            session = Session(tokens[0].open(user_pin=pin))
+            session = Session(tokens[0].open(rw=writes, user_pin=pin))
         except (pkcs11.PinIncorrect, pkcs11.PinInvalid, pkcs11.PinLenRange):
             self._refused[token] = digest
             raise
@@ -127,11 +130,14 @@ _MODULES: dict[str, Module] = {}
 _MAKING = threading.Lock()
 
 
-def use_token(token: TokenAddress, act: Callable[[Session], T]) -> T:
-    """The result of `act` in a session of a token. Raises `KeysUnavailable`; `act` may be called twice."""
+def use_token(token: TokenAddress, act: Callable[[Session], T], *, writes: bool = False) -> T:
+    """The result of `act` in a session of a token, which `writes` or does not. Raises `KeysUnavailable`.
+
+    `act` may be called several times.
+    """
     with _MAKING:
         module = _MODULES.setdefault(token.module, Module(token.module))
-    return module.use(token, act)
+    return module.use(token, act, writes=writes)
 
 
 def _before_fork() -> None:

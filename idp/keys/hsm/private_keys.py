@@ -50,6 +50,15 @@ class _OfToken:
         """Raise `KeysUnavailable` if the token is away."""
         use_token(self.address.token, lambda session: self._found(session) and session.session.token.slot.get_token())
 
+    def kept(self) -> bool:
+        """Whether the token keeps it: it is sensitive, and nobody can take it out. Raises `KeysUnavailable`."""
+
+        def act(session: Session) -> bool:
+            found = self._found(session)
+            return bool(found[Attribute.SENSITIVE]) and not found[Attribute.EXTRACTABLE]
+
+        return use_token(self.address.token, act)
+
     def _signed(self, data: bytes, mechanism: str, parameter: object = None) -> bytes:
         return use_token(self.address.token, lambda session: _sign(self._found(session), data, mechanism, parameter))
 

@@ -139,7 +139,7 @@ class ProxyService:
         """The node's metadata is approved and valid now, and what it is told can be signed; a release can be encrypted."""
         peer = self._peer(origin, now)
         _ = peer.acs_url
-        self._signer.at(now)
+        self._signer.at(now).ready()
         if release:
             try:
                 check_recipient(peer.encryption_certificate(now), EIDAS)

@@ -62,7 +62,7 @@ class CodeGrant:
                 grant = replace(grant, cnf=caller.cnf, issued=now)
                 # Before anything is spent: where every key is revoked, the code outlives this
                 ring = self._parts.signers[caller.party.id_token_alg]
-                ring.at(now)
+                ring.at(now).ready()
                 # 2. one unit, durable
                 access = self._access(handle, now)
                 grant, refresh = self._redeem(caller, grant, handle, access, now)

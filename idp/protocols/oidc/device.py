@@ -90,7 +90,7 @@ class DeviceFrontend:
         party = self._parts.parties.get(ClientId(origin.service))
         if not release or party is None:
             return
-        self._parts.signers[party.id_token_alg].at(now)
+        self._parts.signers[party.id_token_alg].at(now).ready()
         if read_device(origin).ends <= now:
             raise Replayed("login_ended", "a kiosk's request after its end", code="login_ended")
 

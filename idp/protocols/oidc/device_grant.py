@@ -50,7 +50,7 @@ class DeviceGrant:
             grant = replace(grant, cnf=caller.cnf, issued=now, approved=None)
             # Before anything is spent: where every key is revoked, the grant outlives this
             ring = self._parts.signers[caller.party.id_token_alg]
-            ring.at(now)
+            ring.at(now).ready()
             access = self._redeem(caller, grant, handle, now)
         # Asked again: a commit may take seconds
         if over := self._access_tokens.over(grant, now):

@@ -166,7 +166,7 @@ class OpenIDProvider:
         self._registered(origin)
 
     def check_answerable(self, origin: Origin, now: int, *, release: bool) -> None:
-        """Raises `AllRevoked` where each key that could sign this client's id_tokens is revoked.
+        """Raises `AllRevoked` and `KeysUnavailable` where no key could sign this client's id_tokens.
 
         The code would stand for a release that nobody can redeem. An error needs no key, unless it goes as a JWT.
         """
@@ -174,9 +174,9 @@ class OpenIDProvider:
         if party is None:
             return  # `check_registered` says so
         if release:
-            self._parts.signers[party.id_token_alg].at(now)
+            self._parts.signers[party.id_token_alg].at(now).ready()
         if read_protocol(origin).response_mode in SIGNED:
-            self._parts.signers[algorithm_of(party)].at(now)
+            self._parts.signers[algorithm_of(party)].at(now).ready()
 
     def evidence(self, origin: Origin) -> Mapping[str, str]:
         """The nonce, which the id_token has, too."""

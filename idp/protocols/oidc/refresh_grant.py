@@ -72,7 +72,7 @@ class RefreshGrant:
         grant = in_family(replace(grant, cnf=caller.cnf, issued=now), family_of(token))
         self._check_holds(grant, token, now)
         ring = self._parts.signers[caller.party.id_token_alg]
-        ring.at(now)
+        ring.at(now).ready()
         # 3. one unit, durable
         rotates = not caller.party.openid.is_fapi2
         access = self._derived("access", token, now) if rotates else urandom(HANDLE_BYTES)

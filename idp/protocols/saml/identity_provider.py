@@ -127,8 +127,8 @@ class SamlIdentityProvider:
         self._registered(origin)
 
     def check_answerable(self, origin: Origin, now: int, *, release: bool) -> None:
-        """Whatever a service is told is signed: raises `AllRevoked`."""
-        self._signer.at(now)
+        """Whatever a service is told is signed: raises `AllRevoked` and `KeysUnavailable`."""
+        self._signer.at(now).ready()
 
     def evidence(self, origin: Origin) -> Mapping[str, str]:
         """The request's ID, which the answer has as InResponseTo, in the place of a nonce: receipts have one form."""

@@ -84,8 +84,8 @@ class Programs:
             raise RequestRefused("the service or its purpose is registered so no more", status=403)
 
     def check_answerable(self, origin: Origin, now: int, *, release: bool) -> None:
-        """Raises `AllRevoked`."""
-        self._parts.signer.at(now)
+        """Raises `AllRevoked` and `KeysUnavailable`."""
+        self._parts.signer.at(now).ready()
 
     def evidence(self, origin: Origin) -> Mapping[str, str]:
         """No request has come yet that a record could name."""
