@@ -8,7 +8,8 @@
 5. every record has one leaf, its openings open that leaf's commitments and say what the row says, its tag is that of its
    subject's counter, and the ledger's role writes such records (`verify_records`)
 
-One read transaction sees one state, so a broker may serve meanwhile. Memory does not grow with the ledger.
+One read transaction sees one state, so a broker may serve meanwhile. Other processes, which check records, have one each: a
+record and its leaf are always of one state. Memory does not grow with the ledger.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,7 @@ from operator import attrgetter
 from sqlalchemy import ColumnElement, Connection, Engine, Integer, Row, Table, and_, cast, func, not_, select
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from idp.audit.verify_records import CHUNK, Role, verify_records
+from idp.audit.verify_records import CHUNK, MAX_FINDINGS, Role, verify_records
 from idp.ledger.checkpoint import TreeHead, UnknownSigner, open_note
 from idp.ledger.findings import LedgerFinding, LedgerReport
 from idp.ledger.leaf import read_leaf
@@ -33,8 +34,6 @@ from idp.store.tree_state import TreeState, believed, checkpoint_seal, read_stat
 from policies.errors import SignatureInvalid
 from policies.parties import Tenant
 
-# A ledger that is wrong from its first leaf on would name every row
-MAX_FINDINGS = 1000
 MAX_LEVEL = 61
 
 Node = tuple[Position, bytes]
@@ -53,15 +52,17 @@ def verify_ledger(
     heads: Sequence[TreeHead] = (),
     blind: Callable[[], str] = str,
     advance: Callable[[int], None] = _unseen,
+    processes: int = 1,
 ) -> LedgerReport:
     """Check one tenant's ledger; with `role`, also that this role writes such records.
 
     `heads` are those of a witness, read before this: the leaves must extend them. If there are none but checkpoints,
     `blind` says whether that is still so, and where: the witness may not be mounted. `advance` hears how many more of
-    `steps_of` were done, a few hundred at a time. Raises `StoreUnavailable` if the database cannot be read at all.
+    `steps_of` were done, a few hundred at a time. So many `processes` check the records. Raises `StoreUnavailable` if the
+    database cannot be read at all.
     """
     with reading(), snapshot(engine) as connection:
-        return _Verification(connection, tenant, keys, role, heads, blind, advance).report()
+        return _Verification(connection, tenant, keys, role, heads, blind, advance, processes).report()
 
 
 def steps_of(engine: Engine, tenant: Tenant) -> int:
@@ -82,7 +83,9 @@ class _Verification:
         heads: Sequence[TreeHead],
         blind: Callable[[], str],
         advance: Callable[[int], None],
+        processes: int,
     ) -> None:
+        self._processes = processes
         self._done, self._advance = count(1), advance
         self._seen, self._blind = frozenset(heads), blind
         self._connection = connection
@@ -130,7 +133,9 @@ class _Verification:
         yield from self._witnessed()
         yield from self._state()
         yield from self._checkpoints()
-        yield from verify_records(self._connection, self._tenant, self._keys, self._role, self._step)
+        yield from verify_records(
+            self._connection, self._tenant, self._keys, self._role, self._step, processes=self._processes
+        )
 
     # -- leaves and nodes
 

@@ -3,12 +3,13 @@
 import hmac
 import re
 from collections.abc import Iterator, Mapping
+from typing import Self
 
 from sqlalchemy import Row
 
 from idp.ledger.findings import LedgerFinding
 from idp.ledger.leaf import MAC_BYTES, erasure_mark
-from idp.ledger.ledger_keys import LedgerKeys
+from idp.ledger.ledger_keys import RecordKeys
 from idp.ledger.person_records import ACTS, DONE, ERASURE, REFUSED
 
 FACTS = ("act", "backups", "erasure", "leaves", "reason", "who")
@@ -24,7 +25,7 @@ def is_cleared(row: Row[tuple[object, ...]]) -> bool:
     return row.subject is None and row.subject_opening is not None and len(row.subject_opening) == MAC_BYTES
 
 
-def is_erased(row: Row[tuple[object, ...]], tenant: str, keys: LedgerKeys) -> bool:
+def is_erased(row: Row[tuple[object, ...]], tenant: str, keys: RecordKeys) -> bool:
     """Whether a record was cleared by us."""
     if not is_cleared(row) or row.position is not None or row.login_opening is not None:
         return False
@@ -55,6 +56,11 @@ class ErasureCount:
 
     def __init__(self) -> None:
         self._cleared = self._covered = 0
+
+    def __iadd__(self, other: "ErasureCount") -> Self:
+        """And those of other records."""
+        self._cleared, self._covered = self._cleared + other._cleared, self._covered + other._covered
+        return self
 
     def see(self, decision: Facts, *, erased: bool) -> None:
         """One record more."""

@@ -9,7 +9,9 @@ subject, counter and login any more, and our MAC says so.
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from typing import Literal
 
 from sqlalchemy import Connection, Row, and_, func, select
@@ -18,12 +20,13 @@ from idp.audit.verify_erasures import FACTS, STRANGER, ErasureCount, faults_of_e
 from idp.ledger.canonical_json import jcs
 from idp.ledger.findings import LedgerFinding
 from idp.ledger.leaf import commitment, open_opening, read_leaf, salt_holds, tag
-from idp.ledger.ledger_keys import LedgerKeys
+from idp.ledger.ledger_keys import LedgerKeys, RecordKeys
 from idp.ledger.merkle_tree import leaf_hash
 from idp.ledger.operator_records import APPROVED, CONFIGURATION, DECRYPTION, METADATA, PLAN, REFUSED, SWITCH, is_reason
 from idp.ledger.person_records import ERASURE
 from idp.ledger.record_contents import ALWAYS, CANCELLATION, OF_A_RELEASE, OPENED, REFUSAL, RELEASE, UNSENT
 from idp.store import tables
+from idp.store.engine import disposed, open_engine, snapshot
 from idp.store.records.erasure_rows import strangers
 from idp.store.records.release_record import joined_records
 from policies.errors import SignatureInvalid
@@ -31,6 +34,10 @@ from policies.load.table import URI
 from policies.parties import Tenant
 
 CHUNK = 500
+# A ledger that is wrong from its first leaf on would name every row
+MAX_FINDINGS = 1000
+# Record ids are checked in so many parts, by their first octet
+PARTS, OCTETS, MAX_OCTET = 64, 4, 255
 _DIGEST, _RECORD = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{32}")
 # Records of logins, which tell the role
 _OF_LOGINS = (RELEASE, REFUSAL, CANCELLATION, UNSENT)
@@ -115,22 +122,76 @@ _SHAPES = {
 
 
 def verify_records(
-    connection: Connection, tenant: str, keys: LedgerKeys, role: Role | None, step: Callable[[], None]
+    connection: Connection,
+    tenant: str,
+    keys: LedgerKeys,
+    role: Role | None,
+    step: Callable[[], None],
+    *,
+    processes: int = 1,
 ) -> Iterator[LedgerFinding]:
-    """All faults of records, staged leaves and subjects. Calls `step` for each record; `role` None takes either role's."""
+    """All faults of records, staged leaves and subjects. Calls `step` for each record; `role` None takes either role's.
+
+    So many `processes` check the records, each a part at a time, and each part in a snapshot of its own.
+    """
     erasures = ErasureCount()
-    query = joined_records(tenant).order_by(tables.records.c.record)
-    for row in connection.execute(query, execution_options={"yield_per": CHUNK}):
-        step()
-        yield from faults_of_record(row, tenant, keys, role, erasures)
+    for part in _parts(connection, tenant, keys.of_records, role, processes):
+        for _ in range(part.records):
+            step()
+        yield from part.findings
+        erasures += part.erasures
+    if processes > 1 and list(erasures.findings()):
+        # Somebody was erased between the snapshots, perhaps: count in one
+        erasures = ErasureCount()
+        for part in _parts(connection, tenant, keys.of_records, role, 1):
+            erasures += part.erasures
     yield from erasures.findings()
     yield from (LedgerFinding("erasures", one.hex(), STRANGER) for one in strangers(connection, Tenant(tenant), keys))
     yield from _strays(connection, tenant)
     yield from _subjects(connection, tenant, keys)
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The records of a part: how many, their faults, and what was erased of them."""
+
+    records: int
+    findings: tuple[LedgerFinding, ...]
+    erasures: ErasureCount
+
+
+def _parts(connection: Connection, tenant: str, keys: RecordKeys, role: Role | None, processes: int) -> Iterator[_Part]:
+    if processes == 1:
+        for first in range(PARTS):
+            yield _part(connection, tenant, keys, role, first)
+        return
+    url = connection.engine.url.render_as_string(hide_password=False)
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        yield from pool.map(_part_of, *zip(*((url, tenant, keys, role, first) for first in range(PARTS)), strict=True))
+
+
+def _part_of(url: str, tenant: str, keys: RecordKeys, role: Role | None, first: int) -> _Part:
+    """In a process of its own."""
+    with disposed(open_engine(url)) as engine, snapshot(engine) as connection:
+        return _part(connection, tenant, keys, role, first)
+
+
+def _part(connection: Connection, tenant: str, keys: RecordKeys, role: Role | None, part: int) -> _Part:
+    """The records whose ids, which are random, begin with one of the octets of this part."""
+    erasures, findings, records = ErasureCount(), list[LedgerFinding](), 0
+    column, first, following = tables.records.c.record, part * OCTETS, (part + 1) * OCTETS
+    here = [column >= bytes([first])] if part else []
+    here += [column < bytes([following])] if following <= MAX_OCTET else []
+    query = joined_records(tenant).where(*here).order_by(column)
+    for row in connection.execute(query, execution_options={"yield_per": CHUNK}):
+        records += 1
+        if len(findings) < MAX_FINDINGS:
+            findings += faults_of_record(row, tenant, keys, role, erasures)
+    return _Part(records, tuple(findings), erasures)
+
+
 def faults_of_record(
-    row: Row[tuple[object, ...]], tenant: str, keys: LedgerKeys, role: Role | None, erasures: ErasureCount
+    row: Row[tuple[object, ...]], tenant: str, keys: RecordKeys, role: Role | None, erasures: ErasureCount
 ) -> Iterator[LedgerFinding]:
     """The faults of a row of `joined_records`, and of its leaf, in its place or staged. `erasures` hears of it."""
     name = row.record.hex()
@@ -155,7 +216,7 @@ def faults_of_record(
 def _contents(
     row: Row[tuple[object, ...]],
     tenant: str,
-    keys: LedgerKeys,
+    keys: RecordKeys,
     role: Role | None,
     commitments: Mapping[str, bytes],
     tagged: bytes,
@@ -180,7 +241,7 @@ def _contents(
         yield "its tag is not that of its subject and counter"
 
 
-def _open(row: Row[tuple[object, ...]], compartment: str, tenant: str, keys: LedgerKeys, committed: bytes) -> Facts | None:
+def _open(row: Row[tuple[object, ...]], compartment: str, tenant: str, keys: RecordKeys, committed: bytes) -> Facts | None:
     """The content of an opening; None if the row has none. Raises if it does not fit."""
     sealed = getattr(row, f"{compartment}_opening")
     if sealed is None:
@@ -260,7 +321,7 @@ def _present(row: Row[tuple[object, ...]]) -> set[str]:
     return {name for name in OPENED if getattr(row, f"{name}_opening") is not None}
 
 
-def _tagged(row: Row[tuple[object, ...]], tenant: str, keys: LedgerKeys, tagged: bytes) -> bool:
+def _tagged(row: Row[tuple[object, ...]], tenant: str, keys: RecordKeys, tagged: bytes) -> bool:
     if row.salt is None or row.position is None or row.position < 1:
         return False
     return tag(keys.subject_key(tenant, row.subject, row.salt), row.position) == tagged

@@ -25,7 +25,7 @@ from os import urandom
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from idp.ledger.ledger_keys import LedgerKeys, derived, framed, mac
+from idp.ledger.ledger_keys import LedgerKeys, RecordKeys, derived, framed, mac
 from idp.ports import Opening, RecordDraft
 from policies.errors import SignatureInvalid
 
@@ -87,16 +87,16 @@ def new_salt(keys: LedgerKeys, tenant: str, subject: bytes) -> bytes:
     return random + _salt_mac(keys, tenant, subject, random)
 
 
-def salt_holds(keys: LedgerKeys, tenant: str, subject: bytes, salt: bytes) -> bool:
+def salt_holds(keys: RecordKeys, tenant: str, subject: bytes, salt: bytes) -> bool:
     """Whether `new_salt` made this for this subject."""
     return hmac.compare_digest(salt[SALT_BYTES:], _salt_mac(keys, tenant, subject, salt[:SALT_BYTES]))
 
 
-def _salt_mac(keys: LedgerKeys, tenant: str, subject: bytes, random: bytes) -> bytes:
+def _salt_mac(keys: RecordKeys, tenant: str, subject: bytes, random: bytes) -> bytes:
     return mac(keys.rows, framed(b"salt", tenant.encode(), subject, random))
 
 
-def erasure_mark(keys: LedgerKeys, tenant: str, record: bytes, leaf_hash: bytes) -> bytes:
+def erasure_mark(keys: RecordKeys, tenant: str, record: bytes, leaf_hash: bytes) -> bytes:
     """The MAC in place of a subject's opening that was erased: it says that we did so, and whose it was to nobody."""
     return mac(keys.rows, framed(b"erased", tenant.encode(), record, leaf_hash))
 

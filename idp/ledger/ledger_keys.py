@@ -99,14 +99,12 @@ class LogKeys:
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerKeys:
-    """The log's name and signing keys, and the masters of openings, subjects and rows.
+class RecordKeys:
+    """The masters of openings, subjects and rows: they read and check records, and sign nothing.
 
     Every key is derived from a master with its use, its tenant, and what else tells it apart.
     """
 
-    origin: str
-    log: "LogKeys"
     openings: bytes = field(repr=False)
     subjects: bytes = field(repr=False)
     rows: bytes = field(repr=False)
@@ -118,6 +116,19 @@ class LedgerKeys:
     def subject_key(self, tenant: str, subject: bytes, salt: bytes) -> bytes:
         """The subject's own key. Without the random `salt` of the subject's row it is lost: that is erasure."""
         return derived(self.subjects, salt, b"subject", tenant.encode(), subject)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerKeys(RecordKeys):
+    """The keys of records, and the log's name and signing keys."""
+
+    origin: str
+    log: "LogKeys"
+
+    @property
+    def of_records(self) -> RecordKeys:
+        """Those of records alone, for another process."""
+        return RecordKeys(self.openings, self.subjects, self.rows)
 
 
 def period_key(openings: bytes, tenant: str, time: int) -> bytes:
@@ -159,7 +170,7 @@ def ledger_keys(origin: str, signer: Ed25519PrivateKey, master: bytes) -> Ledger
 def with_masters(origin: str, log: LogKeys, master: bytes) -> LedgerKeys:
     """The keys of a ledger whose log has these keys."""
     subjects, rows = (derived(master, b"", use) for use in (b"subjects", b"rows"))
-    return LedgerKeys(origin, log, openings_master(master), subjects, rows)
+    return LedgerKeys(openings_master(master), subjects, rows, origin, log)
 
 
 def openings_master(master: bytes) -> bytes:

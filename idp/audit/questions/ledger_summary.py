@@ -10,7 +10,6 @@ with one has no summary. Only whoever asks makes summaries: a login pays nothing
 """
 
 import multiprocessing
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from idp.store import tables
 from idp.store.commits import one_turn
 from idp.store.engine import disposed, open_engine, reading, snapshot, upsert, writing
 from idp.store.stored_tree import SeenTree, broken
+from idp.system.cores import cores
 from policies.errors import SignatureInvalid
 
 # Fewer blocks are made in this process: to start others takes a second
@@ -109,7 +109,7 @@ def summarise(auditor: Auditor, *, processes: int = 0, advance: Callable[[int], 
     missing = [(block, hashed) for block, hashed in enumerate(blocks) if block not in made]
     changed = list(_changed(rest, len(blocks) * BLOCK))
     # Not in the snapshot, for it may take minutes: leaves never change
-    for one in _make(auditor.engine, leaves, missing, processes or len(os.sched_getaffinity(0))):
+    for one in _make(auditor.engine, leaves, missing, processes or cores()):
         if (summary := unpacked(one.content)) is not None:
             made[one.block] = summary
         changed += one.changed

@@ -26,8 +26,12 @@ from idp.store.engine import open_engine
 from idp.store.installation import FIX, fault_of_keys
 from idp.store.migrate import assert_current
 from idp.store.store import Store, open_store
+from idp.system.cores import cores
 from idp.system.logs import configure_logs
 from policies.errors import NotFound, StoreUnavailable
+
+# Other processes take a second to start: fewer rows are checked in this one
+MANY = 100_000
 
 ledger = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -62,7 +66,8 @@ def verify(config: Folder, *, as_json: AsJsonLines = False) -> None:
         assert_current(engine)
         # Before the look at the ledger, which grows meanwhile
         heads = witnessed(settings.witness_path, keys)
-        with progress(steps_of(engine, settings.tenant), "verify", as_json=as_json) as advance:
+        steps = steps_of(engine, settings.tenant)
+        with progress(steps, "verify", as_json=as_json) as advance:
             report = verify_ledger(
                 engine,
                 tenant=settings.tenant,
@@ -71,6 +76,7 @@ def verify(config: Folder, *, as_json: AsJsonLines = False) -> None:
                 heads=heads,
                 blind=partial(saw_nothing, settings.witness_path, keys),
                 advance=advance,
+                processes=cores() if steps > MANY else 1,
             )
         hint = _whose(engine, settings, keys, fits=report.holds and report.records > 0)
         engine.dispose()

@@ -94,7 +94,7 @@ NODE_ODD = "a release to a node says more or less than it may"
 NODE_TWO = "a release to a node says one thing as sent and another as decided"
 APPROVAL_ODD = "an approval of metadata says more or less than it may"
 NO_SWITCH = "a switch does not say what is off or on"
-NO_KIND = "it is no release, refusal or cancellation, nothing unsent, and no act of an operator"
+NO_KIND = "it is no release, refusal or cancellation, nothing unsent, and no act of an operator or a person"
 NO_FILE = "a decryption by hand names no file by a digest of 64 hex digits"
 
 

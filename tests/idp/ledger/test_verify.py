@@ -338,3 +338,24 @@ def test_a_damaged_file_is_a_finding_or_a_refusal_and_never_fits(copy: Path) -> 
         except StoreUnavailable:
             continue
         assert not report.holds, number
+
+
+def test_several_processes_find_what_one_finds(folder: Path) -> None:
+    filled(folder)
+    engine = open_engine(f"sqlite:///{folder / 'ciconia.db'}")
+    steps: list[int] = []
+    try:
+        assert not verify_ledger(engine, tenant=TENANT, keys=KEYS, processes=2).findings
+        change(
+            folder,
+            "UPDATE records SET time = time + 1 WHERE record = (SELECT min(record) FROM records)",
+            "UPDATE records SET sent_opening = zeroblob(90) WHERE record = (SELECT max(record) FROM records)",
+            # Claims that somebody was erased: each process counts a part
+            "UPDATE records SET subject_opening = zeroblob(32), subject = NULL, position = NULL WHERE position = 2",
+        )
+        alone = verify_ledger(engine, tenant=TENANT, keys=KEYS)
+        together = verify_ledger(engine, tenant=TENANT, keys=KEYS, processes=2, advance=steps.append)
+    finally:
+        engine.dispose()
+    assert alone == together
+    assert len(alone.findings) > 4
