@@ -11,11 +11,12 @@ from typer.testing import CliRunner, Result
 from idp.cli import app
 from idp.config.settings import load_settings
 from idp.ledger.checkpoint import TreeHead, open_note, sign_note
-from idp.ledger.merkle_tree import leaf_hash
+from idp.ledger.merkle_tree import includes, leaf_hash
 from idp.sequencer.sequencer import Sequencer
 from tests.idp.cli.ledgers import change, opened, with_ledger
-from tests.idp.store.units import refusal, release, unit
+from tests.idp.store.units import TENANT, refusal, release, unit
 from tests.idp.tile_reader import leaves_of, root_of
+from tests.tile_client import audited
 
 FIRST, SECOND = 250, 270
 
@@ -75,6 +76,28 @@ def test_the_leaves_go_into_a_folder_that_is_for_auditors_alone(grown: Path) -> 
         (grown / "audit/tile/0/000").read_bytes() if size >= 256 else (grown / f"audit/tile/0/000.p/{size}").read_bytes()
     )
     assert [leaf_hash(leaf) for leaf in leaves[:256]] == [hashes[at : at + 32] for at in range(0, len(hashes), 32)]
+
+
+@pytest.mark.peer
+@pytest.mark.spec("issue 31, real parts")
+def test_another_makers_client_reads_the_folder_and_notices_a_changed_octet(grown: Path) -> None:
+    assert tiles(grown, "peer", "--entries").exit_code == 0
+    at, head = grown / "peer", head_of(grown, grown / "peer")
+    note = (at / "checkpoint").read_text(encoding="utf-8")
+    with opened(grown) as (store, keys):
+        vkey = str(keys.log.at(0).verifier)
+        last = store.tile(TENANT, 0, (head.size - 1) // 256, (head.size - 1) % 256 + 1)[-32:]
+    found = audited(str(at), note, vkey, entries=True)
+    assert found is not None
+    assert (found.size, found.bundles) == (head.size, -(-head.size // 256))
+    assert includes(head.size - 1, head.size, last, found.last, head.root)
+    for file in [each for each in (at / "tile").rglob("*") if each.is_file()]:
+        octets = bytearray(file.read_bytes())
+        octets[20] ^= 1
+        whole = file.read_bytes()
+        file.write_bytes(octets)
+        assert audited(str(at), note, vkey, entries=True) is None, file
+        file.write_bytes(whole)
 
 
 def test_what_a_killed_run_left_is_made_whole(grown: Path) -> None:

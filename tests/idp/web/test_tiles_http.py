@@ -11,6 +11,7 @@ from tests.idp.tile_reader import root_of
 from tests.idp.web.stage import Stage
 from tests.idp.web.test_receipts_http import with_proof
 from tests.idp.web.visitor import Visitor
+from tests.tile_client import audited
 
 
 def got(visitor: Visitor, path: str, method: str = "GET") -> httpx2.Response:
@@ -32,6 +33,18 @@ def test_the_checkpoints_root_comes_out_of_the_tiles(visitor: Visitor, stage: St
     assert first.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert "set-cookie" not in first.headers
     assert got(visitor, "/log/tile/0/000.p/1", "HEAD").status_code == 200
+
+
+@pytest.mark.peer
+@pytest.mark.spec("issue 31, real parts")
+def test_another_makers_client_reads_the_log_at_its_own_addresses(visitor: Visitor, stage: Stage) -> None:
+    visitor.code()
+    with_proof(visitor)
+    note = got(visitor, "/log/checkpoint").text
+    vkey = str(stage.application.keys.ledger.log.at(int(time.time())).verifier)
+    found = audited(f"{stage.issuer}/log", note, vkey, entries=False)
+    assert found is not None
+    assert (found.size, found.tiles > 0, found.bundles) == (int(note.split("\n")[1]), True, 0)
 
 
 @pytest.mark.spec("issue 31 item 4")
