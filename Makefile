@@ -53,10 +53,10 @@ format: $(VENV)/.tests
 # Lock versions and hashes for every supported Python. This needs uv; everything else needs pip alone.
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --no-emit-index-url --no-emit-find-links --extra build pyproject.toml -o requirements.lock
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --no-emit-index-url --no-emit-find-links --extra build --extra cluster --extra hsm --extra pki --extra postgres --extra yaml --extra test --constraint requirements.lock pyproject.toml -o tests/requirements.lock
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --no-emit-index-url --no-emit-find-links --extra build --extra cluster --extra hsm --extra pki --extra postgres --extra yaml --constraint requirements.lock pyproject.toml -o docker/requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --no-emit-index-url --no-emit-find-links --extra build --extra cluster --extra desk --extra hsm --extra pki --extra postgres --extra yaml --extra test --constraint requirements.lock pyproject.toml -o tests/requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --no-emit-index-url --no-emit-find-links --extra build --extra cluster --extra desk --extra hsm --extra pki --extra postgres --extra yaml --constraint requirements.lock pyproject.toml -o docker/requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --no-emit-index-url --no-emit-find-links --extra build --extra docs --constraint requirements.lock pyproject.toml -o docs/requirements.lock
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --no-emit-index-url --no-emit-find-links --extra build --extra cluster --extra hsm --extra pki --extra postgres --extra yaml --extra test --extra fuzz --constraint tests/requirements.lock pyproject.toml -o tests/fuzz.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --no-emit-index-url --no-emit-find-links --extra build --extra cluster --extra desk --extra hsm --extra pki --extra postgres --extra yaml --extra test --extra fuzz --constraint tests/requirements.lock pyproject.toml -o tests/fuzz.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --no-emit-index-url --no-emit-find-links tests/interop/peers.in -o tests/interop/peers.lock
 
 $(VENV)/.product: requirements.lock pyproject.toml

@@ -24,14 +24,17 @@ from idp.config.setting_types import Auditor
 from idp.config.settings import Settings
 from idp.desk.application import AuditorDesk
 from idp.desk.events import told_to_log
+from idp.desk.passkeys import Passkeys
 from idp.desk.reading import DeskReader
 from idp.desk.relying_party import desk_connector
-from idp.desk.sessions import CIVIL, DeskSessions, entry_of
+from idp.desk.sessions import CIVIL, PASSKEY, DeskSessions, entry_of
 from idp.desk.sign_in import CiconiaSignIn, Ways
+from idp.desk.sign_in_routes import SignInRoutes
 from idp.keys.hourly_keys import HourlyKeys
 from idp.keys.keeper import KeyFolderWatch, KeyKeeper
 from idp.login.sealing import Sealer
 from idp.server.http import Listening, Server
+from idp.store.records.auditors import AuditorRegister
 from idp.store.sealing_rows import StoredSealingKeys
 from idp.store.store import open_store
 from idp.store.switches.switch import KEY
@@ -67,24 +70,26 @@ class OpenDesk:
                 own_attributes=found.bundle.files.get("catalogue.toml", b""),
             )
             reader = DeskReader(auditor, settings, clock)
-            sessions = DeskSessions(tenant=tenant, url=desk.url, sealer=sealer, rows=store, listed=listed(desk))
-            ciconia = None
+            register = AuditorRegister(engine=store.engine, tenant=tenant, keys=keys.ledger)
+            sessions = DeskSessions(tenant=tenant, url=desk.url, sealer=sealer, rows=store, listed=listed(desk, register))
+            ciconia, ways = None, Ways(sealer, desk.url)
             if desk.client:
                 connector = desk_connector(settings, desk, found.configuration, keys)
-                ciconia = CiconiaSignIn(connector, Ways(sealer, desk.url), desk.client)
-            self.asgi = AuditorDesk(
-                url=desk.url, reader=reader, sessions=sessions, ciconia=ciconia, told=told_to_log(tenant)
-            ).asgi
+                ciconia = CiconiaSignIn(connector, ways, desk.client)
+            passkeys = Passkeys(desk, register, ways) if desk.passkeys else None
+            doors = SignInRoutes(tenant, desk.url, sessions, ciconia, passkeys, told_to_log(tenant), clock)
+            self.asgi = AuditorDesk(reader=reader, sessions=sessions, doors=doors).asgi
             keeper = KeyKeeper([KeyFolderWatch(keys, settings.key_folder, settings.origin)], tenant=tenant)
             keeper.start()
             undo.callback(keeper.stop)
             self.close = undo.pop_all().close
 
 
-def listed(desk: Auditor) -> Callable[[str, str], str | None]:
-    """Finds the name of an entry of the list."""
+def listed(desk: Auditor, register: AuditorRegister) -> Callable[[str, str], str | None]:
+    """Finds the name of an entry of the list: of a person in the settings, or of a passkey in the database."""
     persons = {entry_of(sub): name for sub, name in desk.persons.items()}
-    return lambda way, entry: persons.get(entry) if way == CIVIL else None
+    passkeys = register.name_of if desk.passkeys else lambda _entry: None
+    return lambda way, entry: persons.get(entry) if way == CIVIL else passkeys(entry) if way == PASSKEY else None
 
 
 class DeskHosts:

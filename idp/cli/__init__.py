@@ -49,6 +49,7 @@ MODULES = {
     "logout": "logout",
     "audit": "records.audit",
     "witness": "records.witness",
+    "auditor": "records.auditor",
 }
 
 

@@ -14,7 +14,7 @@ class SignInEvent:
     `why` is the stable name of the check that failed, "" for a sign-in that went well.
     """
 
-    what: str  # "signed_in", "signed_out" or "failed"
+    what: str  # "signed_in", "signed_out", "enrolled" or "failed"
     way: str  # "ciconia" or "passkey"
     who: str = ""
     why: str = ""

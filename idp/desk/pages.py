@@ -14,7 +14,7 @@ from idp.pages.static import MARK_FILE, STYLE_FILE, StaticFile
 from idp.pages.views import PageKind
 
 LANGUAGE = "en"
-NAMES = ("page", "sign_in", "arrived", "error")
+NAMES = ("page", "sign_in", "arrived", "passkey", "enrolled", "error")
 
 
 def _static(name: str, media_type: str) -> StaticFile:
@@ -23,7 +23,8 @@ def _static(name: str, media_type: str) -> StaticFile:
 
 
 DESK_STYLE = _static("desk.css", "text/css; charset=utf-8")
-STATIC_FILES = (STYLE_FILE, MARK_FILE, DESK_STYLE)
+SCRIPT = _static("passkey.js", "text/javascript; charset=utf-8")
+STATIC_FILES = (STYLE_FILE, MARK_FILE, DESK_STYLE, SCRIPT)
 
 
 @cache
@@ -48,6 +49,7 @@ def _templates() -> Mapping[str, Template]:
     environment.globals.update(
         styles=(STYLE_FILE.href, DESK_STYLE.href), mark=MARK_FILE.href, say=say, drawn=drawn, language=LANGUAGE
     )
+    environment.globals.update(script=SCRIPT.href)
     environment.globals.update(svg={"width": WIDTH, "row": ROW, "label": LABEL, "figure": FIGURE})
     environment.tests.update(
         table=lambda block: isinstance(block, Table),
@@ -67,6 +69,16 @@ def compiled() -> None:
 def render(name: str, **parts: object) -> str:
     """One page."""
     return _templates()[name].render(**parts)
+
+
+def passkey_headers() -> dict[str, str]:
+    """The headers of the two pages that ask for a passkey: the desk's one script, and passkeys, for them alone."""
+    made = page_headers()
+    made["Content-Security-Policy"] += "; script-src 'self'"
+    ways = "publickey-credentials-get", "publickey-credentials-create"
+    rest = made["Permissions-Policy"].replace(", publickey-credentials-get=()", "")
+    made["Permissions-Policy"] = ", ".join([rest, *(f"{way}=(self)" for way in ways)])
+    return made
 
 
 def page_headers(**changed: str) -> dict[str, str]:

@@ -33,6 +33,11 @@ class DeskPage:
     # The values that a filter offers; a filter without them takes any text
     choices: Callable[[DeskReader, str], Sequence[str]] = lambda _reader, _name: ()
 
+    @property
+    def stem(self) -> str:
+        """The address of its tables as files, without the ending."""
+        return "/record" if self.path == "/" else self.path
+
 
 def moment(seconds: int) -> str:
     """A moment as a reader and a program read it (RFC 3339, UTC)."""

@@ -253,8 +253,24 @@ installations = table(
     Column("fingerprint", LargeBinary, nullable=False),
 )
 
+# An auditor's passkey at the desk: its id, its public key, and how often it says that it was used. Until it is enrolled:
+# the SHA-256 of the one-time link and its end. `seal` is a MAC of the row (`idp.store.records.auditors`).
+auditors = table(
+    "auditors",
+    tenant(),
+    Column("name", Text, primary_key=True),
+    Column("credential", LargeBinary, nullable=False),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("uses", Number, nullable=False),
+    Column("link", LargeBinary, nullable=False),
+    Column("link_ends", Number, nullable=False),
+    Column("since", Number, nullable=False),
+    Column("seal", LargeBinary, nullable=False),
+    rowid=True,
+)
+
 LEDGER = (subjects, records, staged, leaves, nodes, trees, checkpoints)
 EXPIRING = (marks, parked, decisions, approvals, sealing_keys, sessions, participants, logouts)
 REGISTERED = (registered_clients, registration_tokens)
-AUDITED = (summaries, erasures, mandates, cosignatures)
+AUDITED = (summaries, erasures, mandates, cosignatures, auditors)
 KEPT = (peers, unforeseen, switches, configurations, applied, assents, *REGISTERED, installations, *AUDITED)

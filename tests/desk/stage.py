@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import secrets
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from idp.keys.file import load_signer
 from idp.keys.folder import create_keys
 from idp.store.migrate import migrate
 from tests.idp.cli.command import Served, serving
+from tests.idp.server.crew import until
 from tests.ports import free_port
 
 PURPOSE = """\
@@ -103,15 +105,30 @@ class DeskStage:
     @contextmanager
     def served(self) -> Iterator[Served]:
         """Serve broker, country and city until the block ends."""
-        stage = StageServers()
-        for name, app in (("country", self.country.app()), ("city", self.city.app())):
-            stage.thread(name, app, self._sockets[name])
+        with self.countries(self), serving(self.config, self.folder / "log") as found:
+            yield found
+
+    @staticmethod
+    @contextmanager
+    def countries(*stages: "DeskStage") -> Iterator[None]:
+        """Serve the countries and cities of these stages until the block ends."""
+        servers = StageServers()
+        for one in stages:
+            for name, app in (("country", one.country.app()), ("city", one.city.app())):
+                servers.thread(name, app, one._sockets[name])
         try:
-            with serving(self.config, self.folder / "log") as found:
-                yield found
+            yield
         finally:
-            stage.close()
-            self.close()
+            servers.close()
+            for one in stages:
+                one.close()
+
+    def relist(self, served: Served, persons: Mapping[str, str]) -> None:
+        """List these persons, and reload."""
+        self.set_desk(persons)
+        before = served.stderr.count('"reloaded"')
+        served.process.send_signal(signal.SIGHUP)
+        until(lambda: served.stderr.count('"reloaded"') > before)
 
     def close(self) -> None:
         """Give the ports back."""

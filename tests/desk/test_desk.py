@@ -1,8 +1,6 @@
 """The auditor's desk over real sockets: who gets in, who does not, and what is reached where."""
 
 import base64
-import signal
-from collections.abc import Iterator
 
 import httpx2
 import pytest
@@ -18,33 +16,14 @@ NAME = "Court of Audit, first"
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> DeskStage:
-    return DeskStage(tmp_path_factory.mktemp("desk"))
-
-
-@pytest.fixture(scope="module")
-def served(stage: DeskStage) -> Iterator[Served]:
-    with stage.served() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
 def number(stage: DeskStage, served: Served) -> str:
     """The number of the demo's Mari at the desk, which she learns there and the operator lists."""
     with Browser() as browser:
         refused = stage.sign_in(browser)
     assert refused.status == 403
     found = number_in(refused)
-    listing(stage, served, {found: NAME})
+    stage.relist(served, {found: NAME})
     return found
-
-
-def listing(stage: DeskStage, served: Served, persons: dict[str, str]) -> None:
-    """List these persons, and reload."""
-    stage.set_desk(persons)
-    before = served.stderr.count('"reloaded"')
-    served.process.send_signal(signal.SIGHUP)
-    until(lambda: served.stderr.count('"reloaded"') > before)
 
 
 def answered(port: int, host: str, path: str = "/") -> httpx2.Response:
@@ -126,9 +105,9 @@ def test_a_listed_person_who_is_taken_out_of_the_list_has_no_session_any_more(
     with Browser() as browser:
         stage.sign_in(browser)
         assert "Signed in as" in home(stage, browser).text
-        listing(stage, served, {"A" * 52: "somebody else"})
+        stage.relist(served, {"A" * 52: "somebody else"})
         assert "Sign in to the auditor" in home(stage, browser).text
-        listing(stage, served, {number: NAME})
+        stage.relist(served, {number: NAME})
         assert "Signed in as" in home(stage, browser).text
 
 

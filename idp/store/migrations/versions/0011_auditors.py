@@ -58,3 +58,16 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_index("cosignatures_by_time", "cosignatures", ["tenant", "time"])
+    op.create_table(
+        "auditors",
+        sa.Column("tenant", sa.Text, primary_key=True),
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("credential", sa.LargeBinary, nullable=False),
+        sa.Column("public_key", sa.LargeBinary, nullable=False),
+        sa.Column("uses", NUMBER, nullable=False),
+        sa.Column("link", sa.LargeBinary, nullable=False),
+        sa.Column("link_ends", NUMBER, nullable=False),
+        sa.Column("since", NUMBER, nullable=False),
+        sa.Column("seal", sa.LargeBinary, nullable=False),
+        sqlite_strict=True,
+    )

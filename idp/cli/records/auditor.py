@@ -1,0 +1,110 @@
+"""`ciconia auditor`: who may sign in at the auditor's desk with a passkey."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from idp.cli.console import CommandRefused, answer, plain, trying
+from idp.cli.options import AsJson, Folder
+from idp.config.setting_types import MOST_OF_A_NAME, Auditor
+from idp.config.settings import load_settings
+from idp.desk.passkeys import TOKEN_BYTES, link_digest
+from idp.keys.ledger_files import load_ledger_keys
+from idp.store.engine import disposed, open_engine
+from idp.store.migrate import assert_current
+from idp.store.records.auditors import AuditorRegister
+from idp.system.clock import system_clock
+from idp.system.logs import configure_logs
+from policies.load.table import unreadable
+from policies.visible import is_visible
+
+ENROL_PATH = "/enrol"
+LINK_HOURS = 24
+AuditorName = Annotated[str, typer.Argument(metavar="NAME", help="The name that the record and other auditors see.")]
+
+auditor = typer.Typer(no_args_is_help=True, add_completion=False)
+
+
+@auditor.callback()
+def group() -> None:
+    """Auditors who sign in at the desk with a passkey: enrol, list, remove."""
+    configure_logs()
+
+
+@auditor.command()
+def add(name: AuditorName, config: Folder, *, as_json: AsJson = False) -> None:
+    """Add an auditor, and print a link by which they enrol a passkey: once, within a day.
+
+    Hand the link over in person, or by a way that nobody else reads. Whoever opens it first is that auditor.
+
+    Example: ciconia auditor add "Court of Audit, first auditor" --config /etc/ciconia
+
+    Exit codes: 0 it is added, 1 the name is taken or cannot be shown, 2 it could not be tried.
+    """
+    with trying(as_json=as_json), _register(config) as (desk, register):
+        if len(name) > MOST_OF_A_NAME or unreadable(name) or not is_visible(name):
+            raise CommandRefused("auditor", "name", f"{plain(name)} cannot be shown.", "write a name that people read.")
+        token, now = secrets.token_urlsafe(TOKEN_BYTES), system_clock()
+        ends = now + LINK_HOURS * 3600
+        if not register.add(name, link_digest(token), ends, now):
+            fix = "name somebody else, or take the other one out first: ciconia auditor remove."
+            raise CommandRefused("auditor", "name", f"there is an auditor {plain(name)} already.", fix)
+        # Behind the #: no server and no proxy gets it, and no log has it
+        link = f"{desk.url}{ENROL_PATH}#{token}"
+        until = datetime.fromtimestamp(ends, UTC).isoformat()
+    lines = [f"{plain(name)} enrols a passkey once, until {until}:", f"  {link}"]
+    answer({"name": name, "link": link, "ends": ends}, *lines, as_json=as_json)
+
+
+@auditor.command("list")
+def list_auditors(config: Folder, *, as_json: AsJson = False) -> None:
+    """List the auditors with a passkey, and those who have not enrolled one yet.
+
+    Example: ciconia auditor list --config /etc/ciconia
+
+    Exit codes: 0 they are listed, 2 it could not be tried.
+    """
+    with trying(as_json=as_json), _register(config) as (_, register):
+        found = register.auditors()
+    now = system_clock()
+    told = [
+        {"name": one.name, "enrolled": bool(one.credential), "since": one.since, "link_ends": one.link_ends}
+        for one in found
+    ]
+    lines = [f"{plain(one.name):<40} {_state(bool(one.credential), one.link_ends > now)}" for one in found]
+    answer({"auditors": told}, *(lines or ["Nobody signs in with a passkey."]), as_json=as_json)
+
+
+@auditor.command()
+def remove(name: AuditorName, config: Folder, *, as_json: AsJson = False) -> None:
+    """Take an auditor out of the list. Their session ends with their next request.
+
+    Example: ciconia auditor remove "Court of Audit, first auditor" --config /etc/ciconia
+
+    Exit codes: 0 they are out, 1 there is no such auditor, 2 it could not be tried.
+    """
+    with trying(as_json=as_json), _register(config) as (_, register):
+        if not register.remove(name):
+            fix = "ciconia auditor list names all; those by number stand in ciconia.toml."
+            raise CommandRefused("auditor", "name", f"there is no auditor {plain(name)}.", fix)
+    answer({"name": name}, f"{plain(name)} is out.", as_json=as_json)
+
+
+def _state(enrolled: bool, alive: bool) -> str:  # noqa: FBT001 - two facts of one row
+    return "passkey" if enrolled else "has a link" if alive else "the link has ended"
+
+
+@contextmanager
+def _register(config: Folder) -> Iterator[tuple[Auditor, AuditorRegister]]:
+    settings = load_settings(config)
+    if settings.auditor is None or not settings.auditor.passkeys:
+        fix = "write [auditor] with passkeys = true, and restart the broker."
+        raise CommandRefused("auditor", "auditor.passkeys", "this broker's desk takes no passkeys.", fix)
+    keys = load_ledger_keys(settings.key_folder, settings.origin, any_log_key=True)
+    with disposed(open_engine(settings.database_url)) as engine:
+        assert_current(engine)
+        yield settings.auditor, AuditorRegister(engine=engine, tenant=settings.tenant, keys=keys)
