@@ -13,7 +13,7 @@ A log has several keys if one took over from another; each counts for what it si
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -66,6 +66,9 @@ class ProvedReceipt:
     head: TreeHead | None = None
     by: int | None = None
     cosigned: Cosigned = NOBODY
+    sub: str = field(default="", repr=False)
+    # of a citizen's
+    subject: bytes | None = field(default=None, repr=False)
 
     @property
     def size(self) -> int | None:
@@ -147,7 +150,7 @@ def verify_receipt(
         signers, standing, cosigned = _standing(receipt, leaf_hash(leaf), keys, proof, witnesses)
         # 6. the signature over the whole
         rests_on = tuple(dict.fromkeys([_signer(receipt, keys), *signers]))
-        found = _proved(holder, rests_on, leaf_hash(leaf), opened["sent"], standing, cosigned)
+        found = _proved(holder, rests_on, leaf_hash(leaf), opened, standing, cosigned)
     except (ValueError, KeyError, TypeError, OverflowError, OSError):
         raise SignatureInvalid("shape", "it is not shaped as a receipt is") from None
     # 7. the witnesses
@@ -269,7 +272,7 @@ def _proved(
     holder: ReceiptHolder,
     keys: tuple[VerifierKey, ...],
     hashed: bytes,
-    sent: Object,
+    opened: Mapping[str, Object],
     standing: _Standing,
     cosigned: Cosigned,
 ) -> ProvedReceipt:
@@ -277,6 +280,7 @@ def _proved(
     by = standing if isinstance(standing, int) else None
     if by is not None:
         time_text(by)
+    sent, subject = opened["sent"], opened.get("subject")
     return ProvedReceipt(
         holder=holder,
         keys=keys,
@@ -291,4 +295,6 @@ def _proved(
         head=head,
         by=by,
         cosigned=cosigned,
+        sub=text_in(opened["login"], "sub"),
+        subject=None if subject is None else bytes.fromhex(text_in(subject, "subject")),
     )

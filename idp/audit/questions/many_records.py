@@ -20,7 +20,7 @@ CHUNK = 500
 
 
 def records_in(
-    auditor: Auditor, newest: Checkpoint, span: tuple[int, int], asked: RecordFilter
+    auditor: Auditor, checkpoint: Checkpoint, span: tuple[int, int], asked: RecordFilter
 ) -> Iterator[tuple[bytes, Mapping[str, Opening], Placed]]:
     """The records from one leaf to before another that `asked` takes, placed by a checkpoint.
 
@@ -43,9 +43,9 @@ def records_in(
                     raise SignatureInvalid("commitment", f"the record of leaf {index} is not what was written")
                 if not asked.takes(*contents):
                     continue
-                if (path := proved_path(connection, tenant, index, row.leaf, newest)) is None:
+                if (path := proved_path(connection, tenant, index, row.leaf, checkpoint)) is None:
                     raise SignatureInvalid("inclusion", f"what is stored does not prove the place of leaf {index}")
-                yield row.leaf, found, Placed(index, path, newest.note)
+                yield row.leaf, found, Placed(index, path, checkpoint.cosigned_note)
 
 
 # Any: nobody knows the types of a row's columns

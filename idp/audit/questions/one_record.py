@@ -6,6 +6,7 @@ its leaf (64).
 
 import json
 import re
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from idp.audit.questions.auditor import Auditor
 from idp.audit.verify_erasures import ErasureCount
 from idp.audit.verify_records import faults_of_record
 from idp.ledger.canonical_json import Json
+from idp.ledger.checkpoint import TreeHead, open_own_note
 from idp.ledger.findings import LedgerFinding
 from idp.ledger.leaf import commitment, open_opening, read_leaf
 from idp.ledger.ledger_keys import LedgerKeys
@@ -24,8 +26,10 @@ from idp.ports import Checkpoint, Opening
 from idp.receipts.inclusion_proof import Placed
 from idp.store import tables
 from idp.store.engine import reading, snapshot
-from idp.store.reads import read_checkpoint, read_inclusion
+from idp.store.reads import read_inclusion
+from idp.store.records.cosignatures import cosigned_checkpoints
 from idp.store.records.release_record import DECIDED, joined_records
+from idp.store.store import RECENT
 from policies.errors import NotFound, SignatureInvalid, StoreUnavailable
 
 _INDEX, _HEX = re.compile(r"0|[1-9][0-9]{0,18}"), re.compile(r"[0-9a-f]{32}|[0-9a-f]{64}")
@@ -36,7 +40,7 @@ NAMES = "a leaf's index from 0, a record's id of 32 hex digits, or a leaf's hash
 class OneRecord:
     """A record and its leaf. `index` is None while the leaf is staged; `openings` has those that open.
 
-    `placed` is its place under the newest checkpoint, None while that does not cover it.
+    `placed` is its place under a checkpoint, None while none covers it.
     """
 
     record: bytes
@@ -86,27 +90,43 @@ def one_record(auditor: Auditor, named: str) -> OneRecord:
             raise NotFound(f"no record has the name {named}, or its leaf is gone")
         leaves = tables.leaves.c
         here = select(leaves.leaf_index).where(leaves.tenant == tenant, leaves.leaf_hash == row.leaf_hash)
-        index, newest = connection.scalar(here), read_checkpoint(connection, tenant)
+        index = connection.scalar(here)
+        best = None if index is None else best_checkpoint(connection, auditor, index + 1)
         findings, placed = list(faults_of_record(row, tenant, keys, auditor.role, ErasureCount())), None
-        if index is not None and newest is not None and index < newest.size:
-            if (path := proved_path(connection, tenant, index, leaf, newest)) is not None:
-                placed = Placed(index, path, newest.note)
+        if index is not None and best is not None:
+            if (path := proved_path(connection, tenant, index, leaf, best)) is not None:
+                placed = Placed(index, path, best.cosigned_note)
             else:
-                what = "the stored nodes do not lead from it to the root of the newest checkpoint"
+                what = "the stored nodes do not lead from it to the root of a checkpoint"
                 findings.append(LedgerFinding("leaves", str(index), what))
     openings = {each.compartment: each for each in opened(row, leaf, tenant, keys)}
     return OneRecord(row.record, row.time, leaf, index, openings, tuple(findings), placed)
 
 
+def best_checkpoint(connection: Connection, auditor: Auditor, size: int) -> Checkpoint | None:
+    """The recent checkpoint over at least `size` leaves that most witnesses cosigned, signed by a key that counts."""
+    keys = auditor.keys.log.published(int(time.time()))
+    recent = cosigned_checkpoints(connection, auditor.tenant, auditor.keys, RECENT)
+    for each in sorted(recent, key=lambda one: len(one.cosignatures), reverse=True):
+        try:
+            # The row says nothing that the note does not
+            signed = TreeHead.read(open_own_note(each.note.encode(), *keys)[1])
+        except SignatureInvalid:
+            continue
+        if signed == TreeHead(auditor.keys.origin, each.size, each.root) and size <= each.size:
+            return each
+    return None
+
+
 def proved_path(
-    connection: Connection, tenant: str, index: int, leaf: bytes, newest: Checkpoint
+    connection: Connection, tenant: str, index: int, leaf: bytes, checkpoint: Checkpoint
 ) -> tuple[bytes, ...] | None:
     """The path from a leaf to the root of a checkpoint; None if what is stored does not prove it."""
     try:
-        path = tuple(read_inclusion(connection, tenant, index, newest.size))
+        path = tuple(read_inclusion(connection, tenant, index, checkpoint.size))
     except (NotFound, StoreUnavailable):
         return None
-    return path if includes(index, newest.size, leaf_hash(leaf), path, newest.root) else None
+    return path if includes(index, checkpoint.size, leaf_hash(leaf), path, checkpoint.root) else None
 
 
 def _where(tenant: str, named: str) -> ColumnElement[bool]:

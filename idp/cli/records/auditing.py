@@ -13,14 +13,17 @@ from idp.pages.languages import LANGUAGES
 from idp.pages.render import template_digest
 from idp.store.engine import disposed, open_engine
 from idp.store.migrate import assert_current
-from policies.load import load
+from policies.load import examine, load
 
 NOT_RUN = "The check could not run"
 
 
 @contextmanager
-def auditor_of(config: Path) -> Iterator[Auditor]:
-    """The auditor of a configuration folder. Raises `Misconfigured` and `StoreUnavailable`."""
+def auditor_of(config: Path, *, judged: bool = True) -> Iterator[Auditor]:
+    """The auditor of a configuration folder. Raises `Misconfigured` and `StoreUnavailable`.
+
+    Unless it is to be `judged`, a configuration with a fault serves as far as it can be read: records need none.
+    """
     settings = load_settings(config)
     keys = load_ledger_keys(settings.key_folder, settings.origin, any_log_key=True)
     files = read_configuration(config)
@@ -31,7 +34,7 @@ def auditor_of(config: Path) -> Iterator[Auditor]:
             tenant=settings.tenant,
             keys=keys,
             history=History(engine=engine, tenant=settings.tenant, keys=keys),
-            configuration=load(files),
+            configuration=load(files) if judged else examine(files)[0],
             own_attributes=files.get("catalogue.toml", b""),
             pages=template_digest(),
             languages=LANGUAGES,

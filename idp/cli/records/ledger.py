@@ -1,27 +1,33 @@
 """`ciconia ledger`: the check of the release ledger, proofs out of it, and a copy for auditors."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from sqlalchemy import Engine
 
 from idp.audit.export import export_lines, newest_checkpoint
+from idp.audit.questions.compared import WITNESS, Comparison, compare_with
 from idp.audit.verify import steps_of, verify_ledger
 from idp.cli.console import NO, YES, answer, end, progress, trying
 from idp.cli.options import AsJsonLines, Folder
+from idp.cli.records.acts import acts
 from idp.cli.records.auditing import NOT_RUN
+from idp.cli.records.held_files import NOT_AS_HELD, Checkpoints, ReceiptFiles, held_by_witness, held_in_files, told_of
+from idp.cli.records.person import person
 from idp.cli.records.prove import prove, write_new
+from idp.cli.records.receipts import receipts
 from idp.cli.records.report import report
 from idp.cli.records.show import show
 from idp.cli.records.tiles import tiles
 from idp.config.settings import Settings, load_settings
 from idp.keys.ledger_files import load_ledger_keys
+from idp.ledger.checkpoint import TreeHead
 from idp.ledger.ledger_keys import LedgerKeys
-from idp.sequencer.witness import saw_nothing, witnessed
+from idp.sequencer.witness import saw_nothing
 from idp.store.engine import open_engine
 from idp.store.installation import FIX, fault_of_keys
 from idp.store.migrate import assert_current
@@ -47,13 +53,24 @@ ledger.command()(report)
 ledger.command()(show)
 ledger.command()(prove)
 ledger.command()(tiles)
+ledger.command()(acts)
+ledger.command()(person)
+ledger.command()(receipts)
 
 
 @ledger.command()
-def verify(config: Folder, *, as_json: AsJsonLines = False) -> None:
+def verify(
+    config: Folder,
+    checkpoint: Checkpoints = None,
+    receipt: ReceiptFiles = None,
+    *,
+    quick: Annotated[bool, typer.Option("--quick", help="Compare the tree alone: no record is computed again.")] = False,
+    as_json: AsJsonLines = False,
+) -> None:
     """Compute the whole ledger again from the database, and name whatever does not fit, also to what the witness saw.
 
-    It also says where the database seems to be another installation's: with other keys none of its rows fits.
+    It says with what the ledger was compared: the witness, and the files that you name. With --quick only that. It also
+    says where the database seems to be another installation's: with other keys none of its rows fits.
 
     Example: ciconia ledger verify --config /etc/ciconia
 
@@ -65,7 +82,10 @@ def verify(config: Folder, *, as_json: AsJsonLines = False) -> None:
         engine = open_engine(settings.database_url)
         assert_current(engine)
         # Before the look at the ledger, which grows meanwhile
-        heads = witnessed(settings.witness_path, keys)
+        held = [*held_by_witness(settings.witness_path, keys), *held_in_files(checkpoint or (), receipt or (), keys)]
+        if quick:
+            _end_quick(compare_with(engine, settings.tenant, keys, held), as_json=as_json)
+        heads = [each.holds for each in held if each.kind == WITNESS and isinstance(each.holds, TreeHead)]
         steps = steps_of(engine, settings.tenant)
         with progress(steps, "verify", as_json=as_json) as advance:
             report = verify_ledger(
@@ -78,13 +98,16 @@ def verify(config: Folder, *, as_json: AsJsonLines = False) -> None:
                 advance=advance,
                 processes=cores() if steps > MANY else 1,
             )
+        compared = compare_with(engine, settings.tenant, keys, held)
         hint = _whose(engine, settings, keys, fits=report.holds and report.records > 0)
         engine.dispose()
     counts = f"{report.records} records, {report.size} leaves, {report.staged} staged, {report.checkpoints} checkpoints"
     lines = [f"{counts}; root {report.root.hex()}", *(f"DOES NOT FIT  {finding}" for finding in report.findings)]
     lines += [hint] if hint else []
+    lines += told_of(compared)
+    holds = report.holds and not any(each.why for each in compared)
     told = {
-        "ok": report.holds,
+        "ok": holds,
         "size": report.size,
         "root": report.root.hex(),
         "checkpoints": report.checkpoints,
@@ -92,9 +115,18 @@ def verify(config: Folder, *, as_json: AsJsonLines = False) -> None:
         "staged": report.staged,
         "findings": [{"table": f.table, "row": f.row, "what": f.what} for f in report.findings],
         "hint": hint,
+        "compared": [each.as_json() for each in compared],
     }
-    answer(told, *lines, "Everything fits." if report.holds else f"{report.told}.", as_json=as_json)
-    raise typer.Exit(YES if report.holds else NO)
+    whole = "Everything fits." if holds else f"{report.told}." if not report.holds else NOT_AS_HELD
+    answer(told, *lines, whole, as_json=as_json)
+    raise typer.Exit(YES if holds else NO)
+
+
+def _end_quick(compared: Sequence[Comparison], *, as_json: bool) -> NoReturn:
+    holds = not any(each.why for each in compared)
+    lines = [*told_of(compared), "The tree fits. No record was computed again." if holds else NOT_AS_HELD]
+    answer({"ok": holds, "compared": [each.as_json() for each in compared]}, *lines, as_json=as_json)
+    raise typer.Exit(YES if holds else NO)
 
 
 @ledger.command()

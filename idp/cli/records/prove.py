@@ -12,17 +12,15 @@ import typer
 
 from idp.audit.questions.auditor import Auditor
 from idp.audit.questions.many_records import records_in
-from idp.audit.questions.one_record import NAMES, OneRecord, is_name, one_record
+from idp.audit.questions.one_record import NAMES, OneRecord, best_checkpoint, is_name, one_record
 from idp.audit.record_proof import RecordFilter, proof_of_record, proof_of_records
 from idp.cli.console import NO, answer, end, trying
 from idp.cli.options import AsJson, Folder
 from idp.cli.records.auditing import NOT_RUN, auditor_of
 from idp.keys.file import sync_folder
-from idp.ledger.checkpoint import TreeHead, open_cosigned_note
 from idp.receipts.inclusion_proof import Placed
 from idp.store.backup import fresh_file
 from idp.store.engine import reading
-from idp.store.reads import read_checkpoint
 from idp.store.switches.switch import KEY
 from idp.store.switches.switches import Switches
 from policies.errors import NotFound, SignatureInvalid
@@ -63,7 +61,7 @@ def prove(
     with trying(as_json=as_json, what=NOT_RUN):
         if not (span or is_name(named)):
             raise NotFound(f"{named} is none: {NAMES}")
-        with auditor_of(config) as auditor:
+        with auditor_of(config, judged=False) as auditor:
             switches = Switches(engine=auditor.engine, tenant=auditor.tenant, keys=auditor.keys)
             auditor.keys.log.ring.obey(lambda key_id: switches.off_since(KEY, key_id))
             if span and out:
@@ -91,35 +89,24 @@ def _one(auditor: Auditor, named: str, *, as_json: bool) -> tuple[OneRecord, Pla
     if found and not found.holds:
         detail = f"It does not hold: {found.findings[0]}: run ciconia ledger verify."
         end("signature_invalid", detail, as_json=as_json, code=NO)
-    if found is None or placed is None or _head(auditor, placed.checkpoint) is None:
+    if found is None or placed is None:
         detail = "No checkpoint covers such a leaf. Where its record is new, try again in a few seconds."
         end("not_found", detail, as_json=as_json, code=NO)
     return found, placed
 
 
-def _head(auditor: Auditor, note: str) -> TreeHead | None:
-    """The tree of a checkpoint; None unless one of the keys signed it that count today."""
-    try:
-        return TreeHead.read(open_cosigned_note(note.encode(), *auditor.keys.log.published(int(time.time())))[1])
-    except SignatureInvalid:
-        return None
-
-
 def _many(auditor: Auditor, span: tuple[int, int], asked: RecordFilter, out: Path, *, as_json: bool) -> int:
     """Write the file of many records; returns how many."""
     with reading(), auditor.engine.connect() as connection:
-        newest = read_checkpoint(connection, auditor.tenant)
-    head = None if newest is None else _head(auditor, newest.note)
-    if newest is None or head is None or not span[0] < span[1] <= head.size:
-        covers = f"covers {head.size} leaves" if head else "is not there"
-        detail = f"The newest checkpoint {covers}, and these are none of them."
-        end("not_found", detail, as_json=as_json, code=NO)
-    rows = records_in(auditor, newest, span, asked)
+        best = best_checkpoint(connection, auditor, span[1])
+    if best is None or span[0] >= span[1]:
+        end("not_found", "No checkpoint covers these leaves, or there are none between.", as_json=as_json, code=NO)
+    rows = records_in(auditor, best, span, asked)
     counted = 0
 
     def lines() -> Iterator[bytes]:
         nonlocal counted
-        for line in proof_of_records(auditor.keys, newest.note, span, asked, rows, int(time.time())):
+        for line in proof_of_records(auditor.keys, best.cosigned_note, span, asked, rows, int(time.time())):
             counted += 1
             yield line
 

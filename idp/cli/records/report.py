@@ -18,13 +18,16 @@ DAY = "%Y-%m-%d"
 # Reading more leaves than this takes longer than somebody expects
 SOON = 20_000
 
+Since = Annotated[
+    datetime | None, typer.Option("--from", formats=[DAY], metavar="DAY", help="The first day (UTC): 2026-12-01.")
+]
+Until = Annotated[datetime | None, typer.Option("--to", formats=[DAY], metavar="DAY", help="The last day.")]
+
 
 def report(
     config: Folder,
-    since: Annotated[
-        datetime | None, typer.Option("--from", formats=[DAY], metavar="DAY", help="The first day (UTC): 2026-12-01.")
-    ] = None,
-    until: Annotated[datetime | None, typer.Option("--to", formats=[DAY], metavar="DAY", help="The last day.")] = None,
+    since: Since = None,
+    until: Until = None,
     service: Annotated[str, typer.Option(metavar="ID", help="A service's client id or entity id.")] = "",
     purpose: Annotated[str, typer.Option(metavar="ID", help="A purpose's id.")] = "",
     attribute: Annotated[str, typer.Option(metavar="NAME", help="One that was asked for, or that went.")] = "",

@@ -27,7 +27,7 @@ def show(named: Named, config: Folder, *, as_json: AsJson = False) -> None:
 
     Exit codes: 0 it holds, 1 it does not or there is none, 2 it could not be tried.
     """
-    with trying(as_json=as_json, what=NOT_RUN), auditor_of(config) as auditor:
+    with trying(as_json=as_json, what=NOT_RUN), auditor_of(config, judged=False) as auditor:
         try:
             found = one_record(auditor, named)
         except NotFound as error:

@@ -8,15 +8,19 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
+from idp.audit.questions.one_record import one_record
 from idp.cli import app
+from idp.cli.records.auditing import auditor_of
 from idp.config.settings import load_settings
 from idp.keys.ledger_files import create_ledger_keys, load_ledger_keys
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.ports import RecordDraft
+from idp.receipts.receipt import ReceiptHolder, make_receipt
 from idp.sequencer.sequencer import Sequencer
 from idp.store.migrate import migrate
 from idp.store.store import Store, open_store
-from tests.idp.store.units import TENANT, unit
+from tests.idp.ledger.issued import STATED
+from tests.idp.store.units import NOW, TENANT, unit
 
 
 @contextmanager
@@ -63,3 +67,21 @@ def change(file: Path, statement: str) -> None:
     with closing(sqlite3.connect(file)) as connection:
         connection.execute(statement)
         connection.commit()
+
+
+def receipt_of(folder: Path, draft: RecordDraft, holder: ReceiptHolder = ReceiptHolder.RELYING_PARTY) -> bytes:
+    """The receipt of a release that has its place, as its holder gets it."""
+    with auditor_of(folder, judged=False) as auditor:
+        found = one_record(auditor, draft.record.hex())
+        assert found.placed is not None
+        openings = {opening.compartment: opening for opening in draft.openings}
+        return make_receipt(
+            holder=holder,
+            keys=auditor.keys,
+            leaf=found.leaf,
+            openings=openings,
+            values_nonce=openings["values"].nonce,
+            stated=STATED,
+            standing=found.placed,
+            now=NOW,
+        )
