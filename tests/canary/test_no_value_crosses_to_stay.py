@@ -74,11 +74,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     found = Run(border)
     try:
         go_well(found)
+        for side, folder in found.folders.items():
+            found.files[side] = files_of(folder, "after the logins")
         end_at_the_sending_node(found)
         fail_between_the_nodes(found)
         fail_in_the_stores(found)
         for side, folder in found.folders.items():
-            found.files[side] = files_of(folder, "while it runs")
+            found.files[side] |= files_of(folder, "while it runs")
         for name in ("broker", "node-ee", "node-bg"):
             border.kill(name)
         for side, folder in found.folders.items():
@@ -228,7 +230,9 @@ def test_the_values_did_cross_and_the_citizen_did_see_them(run: Run, sought: dic
 def test_no_file_of_a_node_holds_a_value_or_an_identifier_of_what_crossed(
     run: Run, sought: dict[bytes, str], side: str
 ) -> None:
-    assert len(run.files[side]["ciconia.db-wal while it runs"]) > 10_000
+    # A purge may have emptied the log a moment before
+    logs = [len(data) for name, data in run.files[side].items() if name.startswith("ciconia.db-wal")]
+    assert max(logs) > 10_000
     assert len(run.files[side]["ciconia.db after its end"]) > 10_000
     assert in_files(run.files[side], sought) == {}
 

@@ -19,7 +19,11 @@ HONEST = rsa_key(0)
 N, P = HONEST.public_key().public_numbers().n, HONEST.private_numbers().p
 # By the paper on ROCA: a modulus of 2048 to 3936 bits is a power of 65537 modulo the product of the first 126 primes
 FIRST_126 = math.prod(n for n in range(2, 702) if all(n % factor for factor in range(2, n)))
-OF_ROCA = (N // FIRST_126) * FIRST_126 + pow(65537, 1887, FIRST_126)
+OF_ROCA = next(
+    n
+    for n in range((N // FIRST_126) * FIRST_126 + pow(65537, 1887, FIRST_126), N * 2, FIRST_126)
+    if all(n % small for small in range(3, 752, 2))
+)
 # The first odd number after a prime that has no small factor either
 NEXT = next(q for q in range(P + 2, 2 * P, 2) if all(q % small for small in range(3, 752, 2)))
 NO_MODULI = {
