@@ -260,7 +260,7 @@ def commitments(leaf: bytes) -> dict[str, bytes]:
 def openings(given: Any, holder: str, committed: dict[str, bytes]) -> dict[str, dict[str, Any]]:
     has_members(given, {*OPENED[holder], "values"})
     has_members(given["values"], {"nonce"})
-    must(given["values"]["nonce"] == "" or bool(decoded(given["values"]["nonce"])), "no nonce")
+    must((holder, given["values"]["nonce"]) == ("citizen", "") or decoded(given["values"]["nonce"]), "no nonce")
     opened = {}
     for name in OPENED[holder]:
         has_members(given[name], {"nonce", "content"})
@@ -345,11 +345,17 @@ def placed(hashed: bytes, proof: tuple[Any, Any, Any], name: str, keys: list[Key
     must(type(index) is int and isinstance(path, list) and type(checkpoint) is str, "not a proof")
     must(len(checkpoint.encode()) <= 65_536, "too large a checkpoint")
     lines = checkpoint.split("\n")
-    must(len(lines) == 6 and lines[3] == "" and lines[5] == "", "not the five lines of a checkpoint")
+    must(6 <= len(lines) <= 105 and lines[3] == "" and lines[-1] == "", "not the lines of a checkpoint")
     must(lines[0] == name, "a checkpoint of another log")
     must(re.fullmatch(r"0|[1-9][0-9]{0,18}", lines[1]), "not a size")
     root = decoded(lines[2])
-    signature_line(lines[4], name, dict(keys), "".join(f"{line}\n" for line in lines[:3]).encode())
+    own = [line for line in lines[4:-1] if line.startswith(f"— {name} ")]
+    must(len(own) == 1, "not one signature of the log")
+    signature_line(own[0], name, dict(keys), "".join(f"{line}\n" for line in lines[:3]).encode())
+    for line in lines[4:-1]:
+        parts = line.split(" ")
+        must(len(parts) == 3 and parts[0] == "—" and len(decoded(parts[2], None)) > 4, "not a signature line")
+        must(parts[1] and parts[1].isprintable() and "+" not in parts[1], "not a witness's name")
     size, found = int(lines[1]), hashed
     must(0 <= index < size, "an index beyond the tree")
     fn, sn = index, size - 1

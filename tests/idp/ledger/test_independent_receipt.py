@@ -132,7 +132,8 @@ RULES: dict[str, Change] = {
     "7 another log's": checkpoint(HEAD.text.replace(ORIGIN, "other.example/log")),
     "7 another key's": checkpoint(HEAD.text, NEXT.signer),
     "7 another name's line": checkpoint(HEAD.text, name="other.example/log"),
-    "7 cosigned": at("proof", "checkpoint", to=LOG.note(7) + sign_note("", "witness.example", NEXT.signer).lstrip("\n")),
+    "7 two of the log": at("proof", "checkpoint", to=LOG.note(7) + sign_note("", ORIGIN, NEXT.signer).lstrip("\n")),
+    "7 a line that is none": at("proof", "checkpoint", to=LOG.note(7) + "— witness.example\n"),
 }
 PROMISES: dict[str, Change] = {
     "8 of another leaf": at("promise", "leaf_hash", to=ZERO),
