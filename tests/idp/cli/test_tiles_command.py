@@ -6,15 +6,20 @@ import os
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import func, select
 from typer.testing import CliRunner, Result
 
 from idp.cli import app
 from idp.config.settings import load_settings
 from idp.ledger.checkpoint import TreeHead, open_note, sign_note
+from idp.ledger.cosignature import cosign
 from idp.ledger.merkle_tree import includes, leaf_hash
 from idp.sequencer.sequencer import Sequencer
+from idp.store.records.cosignatures import Cosignature, Cosignatures
+from idp.store.tables import checkpoints
 from tests.idp.cli.ledgers import change, opened, with_ledger
-from tests.idp.store.units import TENANT, refusal, release, unit
+from tests.idp.store.units import NOW, TENANT, refusal, release, unit
 from tests.idp.tile_reader import leaves_of, root_of
 from tests.tile_client import audited
 
@@ -76,6 +81,22 @@ def test_the_leaves_go_into_a_folder_that_is_for_auditors_alone(grown: Path) -> 
         (grown / "audit/tile/0/000").read_bytes() if size >= 256 else (grown / f"audit/tile/0/000.p/{size}").read_bytes()
     )
     assert [leaf_hash(leaf) for leaf in leaves[:256]] == [hashes[at : at + 32] for at in range(0, len(hashes), 32)]
+
+
+@pytest.mark.spec("issue 31 item 4")
+def test_the_checkpoint_in_the_folder_has_its_cosignatures(grown: Path) -> None:
+    witness, at = Ed25519PrivateKey.generate(), grown / "cosigned"
+    assert tiles(grown, "cosigned").exit_code == 0
+    note = (at / "checkpoint").read_text(encoding="utf-8")
+    line = cosign("witness.neighbour.example", witness, note.partition("\n\n")[0] + "\n", NOW)
+    with opened(grown) as (store, keys):
+        kept = Cosignatures(engine=store.engine, tenant=TENANT, keys=keys)
+        with store.engine.connect() as connection:
+            number = connection.scalar(select(func.max(checkpoints.c.number))) or 0
+        kept.keep(Cosignature(number, "witness.neighbour.example", NOW, line))
+    assert tiles(grown, "cosigned").exit_code == 0
+    assert (at / "checkpoint").read_text(encoding="utf-8") == f"{note}{line}\n"
+    assert tiles(grown, "cosigned").exit_code == 0, "what was written is read again"
 
 
 @pytest.mark.peer

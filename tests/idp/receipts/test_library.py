@@ -16,8 +16,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import idp.receipts.library.ciconia_receipt as library
 from idp.ledger.checkpoint import VerifierKey
+from idp.ledger.cosignature import WitnessKey, WitnessPolicy, known_witnesses
+from idp.ledger.key_list import read_keys
 from idp.receipts.library.ciconia_receipt import ReceiptRefused, check_values, verify
 from idp.receipts.receipt import signed_receipt
+from idp.receipts.receipt_verify import verify_receipt
+from policies.errors import SignatureInvalid
 from tests.idp.ledger.issued import PROMISED
 from tests.idp.receipts import library_corpus as corpus
 from tests.idp.receipts.library_corpus import FIRST, LOG, LOGIN, PROMISE, PROOF, PROVED, VKEY, Case
@@ -226,6 +230,25 @@ def test_a_quorum_of_the_callers_own_witnesses_must_have_cosigned() -> None:
         *(corpus.judged(Case("", PROVED)) or []),
         ["one.example", "two.example/witness"],
     ]
+
+
+@pytest.mark.spec("issue 31 item 5")
+def test_the_product_judges_cosignatures_alike() -> None:
+    # A promise that nobody could cosign yet; a number of witnesses that there are not; an operator's witness named twice;
+    # a key that is no witness's
+    apart = {"a promise waits", "less than none", "one witness named twice", "a log's key as a witness"}
+    for case in cosigned():
+        if case.name in apart:
+            continue
+        named = [(WitnessKey.read(each), each.partition("+")[0]) for each in case.witnesses]
+        policy = WitnessPolicy(known_witnesses(named, origin=ORIGIN), case.quorum)
+        try:
+            found = verify_receipt(case.octets, read_keys(case.keys), case.proof, policy)
+        except SignatureInvalid:
+            assert in_python(case) is None, case.name
+            continue
+        names = [witness.key.name for witness, _ in found.cosigned.witnesses]
+        assert in_python(case) == [found.leaf_hash.hex(), found.index, found.size, found.by, names], case.name
 
 
 # -- the files themselves
