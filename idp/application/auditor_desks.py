@@ -30,9 +30,12 @@ from idp.desk.relying_party import desk_connector
 from idp.desk.sessions import CIVIL, PASSKEY, DeskSessions, entry_of
 from idp.desk.sign_in import CiconiaSignIn, Ways
 from idp.desk.sign_in_routes import SignInRoutes
+from idp.desk.summaries import SummaryKeeper
 from idp.keys.hourly_keys import HourlyKeys
 from idp.keys.keeper import KeyFolderWatch, KeyKeeper
 from idp.login.sealing import Sealer
+from idp.pages.languages import LANGUAGES
+from idp.pages.render import template_digest
 from idp.server.http import Listening, Server
 from idp.store.records.auditors import AuditorRegister
 from idp.store.sealing_rows import StoredSealingKeys
@@ -68,6 +71,9 @@ class OpenDesk:
                 history=History(engine=store.engine, tenant=tenant, keys=keys.ledger),
                 configuration=found.configuration,
                 own_attributes=found.bundle.files.get("catalogue.toml", b""),
+                pages=template_digest(),
+                languages=LANGUAGES,
+                role=settings.role,
             )
             reader = DeskReader(auditor, settings, clock)
             register = AuditorRegister(engine=store.engine, tenant=tenant, keys=keys.ledger)
@@ -80,8 +86,9 @@ class OpenDesk:
             doors = SignInRoutes(tenant, desk.url, sessions, ciconia, passkeys, told_to_log(tenant), clock)
             self.asgi = AuditorDesk(reader=reader, sessions=sessions, doors=doors).asgi
             keeper = KeyKeeper([KeyFolderWatch(keys, settings.key_folder, settings.origin)], tenant=tenant)
-            keeper.start()
-            undo.callback(keeper.stop)
+            for each in (keeper, SummaryKeeper(auditor)):
+                each.start()
+                undo.callback(each.stop)
             self.close = undo.pop_all().close
 
 

@@ -11,10 +11,11 @@ from starlette.types import ASGIApp, Scope
 
 from idp.desk.answers import asking, error_answer, static
 from idp.desk.blocks import Table
+from idp.desk.desk_page import PERIOD, DeskPage, choices
 from idp.desk.exports import csv_lines, json_lines
 from idp.desk.log_files import log_file
 from idp.desk.pages import STATIC_FILES, page_headers, render, say
-from idp.desk.questions import HOME, PAGES, PERIOD, DeskPage
+from idp.desk.questions import HOME, PAGES
 from idp.desk.reading import DeskReader
 from idp.desk.sessions import DeskSessions, SignedIn
 from idp.desk.sign_in_routes import SignInRoutes
@@ -74,7 +75,8 @@ class AuditorDesk:
         session = self._session(request)
         if session is None:
             return self._doors.sign_in(request) if page is HOME else _ended()
-        asked, given = asked_for(page, query(request))
+        given = query(request)
+        asked = asked_for(page, given)
         blocks = [in_order(block, given) for block in page.make(self._reader, asked)]
         views = {block.name: view_of(page, block, given) for block in blocks if isinstance(block, Table)}
         return HTMLResponse(
@@ -86,16 +88,16 @@ class AuditorDesk:
                 session=session,
                 pages=PAGES,
                 path=page.path,
-                filters=[self._filter(page, name, given) for name in page.filters],
+                filters=[self._filter(name, given) for name in page.filters],
                 blocks=blocks,
                 views=views,
             ),
             headers=page_headers(),
         )
 
-    def _filter(self, page: DeskPage, name: str, given: Mapping[str, str]) -> Filter:
+    def _filter(self, name: str, given: Mapping[str, str]) -> Filter:
         kind = "date" if name in PERIOD else "text"
-        return Filter(name, kind, given.get(name, ""), page.choices(self._reader, name))
+        return Filter(name, kind, given.get(name, ""), choices(self._reader, name))
 
     def _export(
         self,
@@ -107,7 +109,8 @@ class AuditorDesk:
     ) -> Response:
         if self._session(request) is None:
             return _ended()
-        asked, given = asked_for(page, query(request))
+        given = query(request)
+        asked = asked_for(page, given)
         found = page.make(self._reader, asked)
         wanted = given.get("table", "")
         table = next((one for one in found if isinstance(one, Table) and one.name == wanted), None)

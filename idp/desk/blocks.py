@@ -1,12 +1,12 @@
 """What a page of the desk is made of: facts, tables and plots of the same figures. Data only.
 
-A cell is text or a whole number. A page's table can be sorted, paged and exported; none holds anything of a person.
+A cell is text or a number. A page's table can be sorted, paged and exported; none holds anything of a person.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-Cell = str | int
+Cell = str | int | float
 MOST_ROWS = 50
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from idp.desk.blocks import Plot
+from idp.desk.blocks import Cell, Plot
 
 # In user units of the drawing
 WIDTH, ROW, LABEL, FIGURE = 720, 28, 240, 90
@@ -16,7 +16,7 @@ class Bar:
     """One bar: what it is of, how many, and where it lies in the drawing."""
 
     label: str
-    figure: int
+    figure: float
     y: int
     width: int
 
@@ -29,19 +29,23 @@ class Drawing:
     bars: Sequence[Bar]
     height: int
     left_out: int
-    total: int
+    total: float
 
 
 def drawn(plot: Plot) -> Drawing:
     """Compute a plot's bars, in the order of its table."""
     names = [column.name for column in plot.table.columns]
     label, figure = names.index(plot.label), names.index(plot.figure)
-    rows = [(str(row[label]), int(row[figure])) for row in plot.table.rows]
+    rows = [(str(row[label]), _figure(row[figure])) for row in plot.table.rows]
     shown = rows[:MOST_BARS]
     most = max((number for _, number in shown), default=0)
     room = WIDTH - LABEL - FIGURE
     bars = [
-        Bar(name, number, place * ROW, max(1, room * number // most) if most and number else 0)
+        Bar(name, number, place * ROW, max(1, int(room * number / most)) if most and number else 0)
         for place, (name, number) in enumerate(shown)
     ]
     return Drawing(plot.title, bars, max(1, len(bars)) * ROW, len(rows) - len(shown), sum(number for _, number in rows))
+
+
+def _figure(cell: Cell) -> float:
+    return cell if isinstance(cell, int | float) else 0

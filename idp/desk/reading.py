@@ -1,9 +1,10 @@
-"""What the desk reads of one tenant. It writes nothing but its own sessions."""
+"""What the desk reads of one tenant. It writes nothing but its own sessions, and the summaries of the ledger's blocks."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from idp.audit.questions.auditor import Auditor
+from idp.audit.questions.filters import LoginFilters
 from idp.config.settings import Settings
 from policies.parties import Tenant
 
@@ -24,15 +25,7 @@ class DeskReader:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The part of an auditor's question that a page asks for: a period in seconds, and texts by the names of filters.
+    """The question of a page: which logins it is about, and the other fields of its form by name."""
 
-    `since` counts, `until` does not any more; None leaves a side open.
-    """
-
-    since: int | None = None
-    until: int | None = None
+    filters: LoginFilters = field(default_factory=LoginFilters)
     named: Mapping[str, str] = field(default_factory=dict)
-
-    def takes(self, name: str, value: str) -> bool:
-        """Whether a row with this value is asked for."""
-        return self.named.get(name, "") in ("", value)

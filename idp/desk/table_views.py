@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from urllib.parse import urlencode
 
-from idp.desk.blocks import MOST_ROWS, Block, Table
-from idp.desk.questions import PERIOD, DeskPage
+from idp.audit.questions.filters import LoginFilters
+from idp.desk.blocks import MOST_ROWS, Block, Cell, Table
+from idp.desk.desk_page import LOGINS, PERIOD, DeskPage
 from idp.desk.reading import Asked
 from policies.errors import RequestRefused
 
@@ -28,7 +29,7 @@ class Filter:
 class TableView:
     """One page of a table, and the addresses around it."""
 
-    rows: Sequence[tuple[str | int, ...]]
+    rows: Sequence[tuple[Cell, ...]]
     sort: Mapping[str, str]
     sorted: Mapping[str, str]
     before: str
@@ -37,23 +38,21 @@ class TableView:
     jsonl: str
 
 
-def asked_for(page: DeskPage, given: Mapping[str, str]) -> tuple[Asked, Mapping[str, str]]:
-    """A page's question out of a query. Raises `RequestRefused` for a date that no calendar has."""
+def asked_for(page: DeskPage, given: Mapping[str, str]) -> Asked:
+    """A page's question out of a query. Raises `RequestRefused` for a date that no calendar has, or a period backwards."""
     if any(len(value) > MAX_FILTER for value in given.values()):
         raise RequestRefused("a filter that is too long")
-    since = _day(given.get("since", "")) if "since" in page.filters else None
-    until = _day(given.get("until", "")) if "until" in page.filters else None
-    named = {name: given[name] for name in page.filters if name not in PERIOD and given.get(name)}
-    # The last day counts whole
-    end = None if until is None else int((until + timedelta(days=1)).timestamp())
-    return Asked(None if since is None else int(since.timestamp()), end, named), given
+    since, until = (_day(given.get(name, "")) if name in page.filters else None for name in PERIOD)
+    if since and until and since > until:
+        raise RequestRefused("a period that ends before it begins")
+    named = {name: given.get(name, "") for name in page.filters if name not in PERIOD}
+    filters = LoginFilters(since, until, **{name: value for name, value in named.items() if name in LOGINS})
+    return Asked(filters, named)
 
 
-def _day(text: str) -> datetime | None:
-    if not text:
-        return None
+def _day(text: str) -> date | None:
     try:
-        return datetime.combine(date.fromisoformat(text), time(), UTC) + timedelta()
+        return date.fromisoformat(text) if text else None
     except ValueError:
         raise RequestRefused("a date that no calendar has") from None
 

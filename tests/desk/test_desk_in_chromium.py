@@ -5,6 +5,7 @@ import pytest
 from playwright.sync_api import Browser, Request, expect
 
 from idp.demo.browser import Browser as Citizen
+from idp.desk.questions import PAGES
 from tests.desk.passkey import authenticator, enrol, link_for, sign_in
 from tests.desk.stage import DeskStage, number_in
 from tests.e2e.browser import THEMES, Theme, overflow, violations, window
@@ -12,7 +13,7 @@ from tests.idp.cli.command import Served, in_process, json_of
 
 pytestmark = pytest.mark.peer
 
-PATHS = ("/", "/over-asking")
+PATHS = tuple(page.path for page in PAGES)
 
 
 def test_a_link_enrols_one_passkey_once_which_signs_in_until_its_auditor_is_removed(
@@ -86,6 +87,8 @@ def test_axe_finds_nothing_on_any_page_of_the_desk(
         enrol(opened.page, link_for(f"axe {theme}", stage.config))
         assert violations(opened.page) == []
         sign_in(opened.page, stage.url)
+        with Citizen() as citizen:
+            stage.release(citizen)
         for path in PATHS:
             opened.page.goto(f"{stage.url}{path}")
             assert violations(opened.page) == [], path

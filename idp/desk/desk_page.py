@@ -1,0 +1,54 @@
+"""A page of the desk: an address, the phrases of its title, its filters, and what it shows."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from idp.audit.questions.summary import OF_LOGINS
+from idp.desk.blocks import Block
+from idp.desk.reading import Asked, DeskReader
+from policies.purposes import Basis
+
+PERIOD = ("since", "until")
+# The fields of `LoginFilters`
+LOGINS = (*PERIOD, "service", "purpose", "attribute", "country", "basis", "outcome")
+
+
+@dataclass(frozen=True, slots=True)
+class DeskPage:
+    """A page at `path`. Its title, lead and short name are phrases under `key`."""
+
+    path: str
+    key: str
+    filters: tuple[str, ...]
+    make: Callable[[DeskReader, Asked], Sequence[Block]]
+
+    @property
+    def stem(self) -> str:
+        """The address of its tables as files, without the ending."""
+        return "/record" if self.path == "/" else self.path
+
+
+def choices(reader: DeskReader, name: str) -> Sequence[str]:
+    """The values that a filter offers. A filter without them takes any text."""
+    configuration = reader.auditor.configuration
+    match name:
+        case "service":
+            return sorted(configuration.parties)
+        case "purpose":
+            return sorted(configuration.purposes)
+        case "attribute":
+            return sorted(configuration.catalogue.attributes)
+        case "country":
+            return sorted(reader.auditor.countries)
+        case "basis":
+            return [basis.value for basis in Basis]
+        case "outcome":
+            return OF_LOGINS
+        case _:
+            return ()
+
+
+def moment(seconds: int) -> str:
+    """A moment as a reader and a program read it (RFC 3339, UTC)."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,211 @@
+"""Pages that show parts of the report: questions 1, 2, 3, 6 and 7, and what citizens answered."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+from idp.audit.questions.ledger_summary import unread
+from idp.audit.questions.report import ReleaseReport, report_releases
+from idp.desk.blocks import Block, Cell, Column, Facts, Notice, Plot, Table
+from idp.desk.desk_page import LOGINS, DeskPage, moment
+from idp.desk.reading import Asked, DeskReader
+
+# Reading more leaves than this takes longer than somebody expects of a page
+SOON = 20_000
+_SERVICE, _PURPOSE = Column("service", "desk.column.service"), Column("purpose", "desk.column.purpose")
+_ATTRIBUTE = Column("attribute", "desk.column.attribute")
+
+
+def _number(name: str, heading: str = "") -> Column:
+    return Column(name, f"desk.column.{heading or name}", numeric=True)
+
+
+def reported(parts: Callable[[ReleaseReport], Iterator[Block]]) -> Callable[[DeskReader, Asked], Sequence[Block]]:
+    """A page that shows parts of the report about the logins that are asked for."""
+
+    def make(reader: DeskReader, asked: Asked) -> Sequence[Block]:
+        if (leaves := unread(reader.auditor)) > SOON:
+            return [Notice("desk.reading", {"count": str(leaves)})]
+        found = report_releases(reader.auditor, asked.filters)
+        changed = [Notice("desk.changed", {"count": str(len(found.changed))})] if found.changed else []
+        about = Facts((("desk.record.size", str(found.size)), ("desk.record.root", found.root.hex())))
+        return [*changed, *parts(found), about]
+
+    return make
+
+
+def releases(found: ReleaseReport) -> Iterator[Block]:
+    """Question 1, by week and in a table."""
+    weeks = Table(
+        "weeks",
+        "desk.releases.weeks",
+        (Column("week", "desk.column.week"), _number("releases"), _number("refusals"), _number("cancellations")),
+        [(one.week.isoformat(), one.releases, one.refusals, one.cancellations) for one in found.series.weeks],
+    )
+    rows: list[tuple[Cell, ...]] = [
+        (one.service, one.purpose, one.basis, one.releases, one.refusals, one.cancellations, one.unsent)
+        for one in found.releases
+    ]
+    numbers = [_number(name) for name in ("releases", "refusals", "cancellations", "unsent")]
+    yield Table(
+        "releases", "desk.releases.table", (_SERVICE, _PURPOSE, Column("basis", "desk.column.basis"), *numbers), rows
+    )
+    yield Plot("desk.releases.plot", weeks, "week", "releases")
+    yield weeks
+    countries = Table(
+        "countries",
+        "desk.releases.countries",
+        (Column("country", "desk.column.country"), _number("releases")),
+        [(country or "?", count) for country, count in found.series.countries.items()],
+    )
+    yield Plot("desk.releases.countries_plot", countries, "country", "releases")
+    yield countries
+
+
+def attributes(found: ReleaseReport) -> Iterator[Block]:
+    """Question 2, and how much of a person it says."""
+    rows = [(one.service, one.attribute, one.form, one.releases) for one in found.attributes]
+    columns = (_SERVICE, _ATTRIBUTE, Column("form", "desk.column.form"), _number("releases"))
+    yield Table("attributes", "desk.attributes.table", columns, rows)
+    counts = Counter[str]()
+    for one in found.attributes:
+        counts[one.service] += one.releases
+    by_service = Table("by_service", "desk.attributes.by_service", (_SERVICE, _number("attributes")), counts.most_common())
+    yield Plot("desk.attributes.plot", by_service, "service", "attributes")
+    yield by_service
+    bits = Table(
+        "bits",
+        "desk.attributes.bits",
+        (_SERVICE, _number("mean"), _number("most")),
+        [(one.service, one.mean, one.most) for one in found.series.bits_by_service],
+    )
+    yield Plot("desk.attributes.bits_plot", bits, "service", "mean")
+    yield bits
+
+
+def lacking(found: ReleaseReport) -> Iterator[Block]:
+    """Question 3."""
+    compared = found.lacking
+    yield Facts(
+        (
+            ("desk.lacking.compared", str(compared.compared)),
+            ("desk.lacking.lacking", str(sum(one.releases for one in compared.found))),
+            ("desk.lacking.pages_unknown", str(compared.pages_unknown)),
+        )
+    )
+    yield Table(
+        "lacking",
+        "desk.lacking.table",
+        (
+            Column("lack", "desk.column.lack"),
+            _SERVICE,
+            _PURPOSE,
+            Column("detail", "desk.column.detail"),
+            _number("releases"),
+            Column("policy", "desk.column.policy"),
+        ),
+        [(one.lack.value, one.service, one.purpose, one.detail, one.releases, one.policy) for one in compared.found],
+    )
+    yield Table(
+        "languages",
+        "desk.lacking.languages",
+        (Column("language", "desk.column.language"), _number("releases")),
+        list(compared.languages.items()),
+    )
+
+
+def over_asking(found: ReleaseReport) -> Iterator[Block]:
+    """Question 6."""
+    by_service = Counter[str]()
+    for one in found.over_asking:
+        by_service[one.service] += one.logins
+    services = Table(
+        "by_service", "desk.over_asking.by_service", (_SERVICE, _number("over_asked")), by_service.most_common()
+    )
+    asked = _number("logins", "over_asked"), _number("of", "logins")
+    yield Table(
+        "over_asking",
+        "desk.over_asking.table",
+        (_SERVICE, _ATTRIBUTE, Column("reason", "desk.column.reason"), *asked),
+        [(one.service, one.attribute, one.reason, one.logins, one.of) for one in found.over_asking],
+    )
+    yield Plot("desk.over_asking.plot", services, "service", "over_asked")
+    yield services
+
+
+def switched_off(found: ReleaseReport) -> Iterator[Block]:
+    """Question 7."""
+    yield Table(
+        "switched_off",
+        "desk.switched_off.table",
+        (
+            Column("kind", "desk.column.kind"),
+            Column("name", "desk.column.name"),
+            Column("since", "desk.column.since"),
+            Column("until", "desk.column.until"),
+            Column("late", "desk.column.late"),
+            _number("checkpoints"),
+            Column("places", "desk.column.places"),
+            _number("place", "act"),
+        ),
+        [
+            (
+                one.kind,
+                one.name,
+                moment(one.since),
+                moment(one.until) if one.until is not None else "",
+                "?" if one.late is None else str(one.late),
+                one.checkpoints,
+                ", ".join(map(str, one.places)),
+                one.place,
+            )
+            for one in found.switched_off
+        ],
+    )
+    yield Notice("desk.switched_off.unknown")
+
+
+def citizens(found: ReleaseReport) -> Iterator[Block]:
+    """What citizens answered, and what they were spared."""
+    answers = Table(
+        "answers",
+        "desk.citizens.answers",
+        (
+            _SERVICE,
+            _number("approvals"),
+            _number("refusals"),
+            _number("cancellations"),
+            Column("ratio", "desk.column.ratio"),
+        ),
+        [
+            (
+                one.service,
+                one.approvals,
+                one.refusals,
+                one.cancellations,
+                "" if one.approvals_to_refusal is None else one.approvals_to_refusal,
+            )
+            for one in found.series.answers_by_service
+        ],
+    )
+    yield Plot("desk.citizens.refusals_plot", answers, "service", "refusals")
+    yield Plot("desk.citizens.approvals_plot", answers, "service", "approvals")
+    yield answers
+    reasons = Table(
+        "reasons",
+        "desk.citizens.reasons",
+        (Column("reason", "desk.column.why"), _number("weakened"), _number("withheld")),
+        [(one.reason, one.weakened, one.withheld) for one in found.series.weakened_and_withheld],
+    )
+    yield Plot("desk.citizens.weakened_plot", reasons, "reason", "weakened")
+    yield Plot("desk.citizens.withheld_plot", reasons, "reason", "withheld")
+    yield reasons
+
+
+REPORT_PAGES = (
+    DeskPage("/releases", "desk.releases", LOGINS, reported(releases)),
+    DeskPage("/attributes", "desk.attributes", LOGINS, reported(attributes)),
+    DeskPage("/lacking", "desk.lacking", LOGINS, reported(lacking)),
+    DeskPage("/over-asking", "desk.over_asking", LOGINS, reported(over_asking)),
+    DeskPage("/switched-off", "desk.switched_off", LOGINS, reported(switched_off)),
+    DeskPage("/citizens", "desk.citizens", LOGINS, reported(citizens)),
+)
