@@ -23,6 +23,7 @@ from idp.audit.questions.auditor import Auditor
 from idp.changes.history import History
 from idp.ledger.leaf import complete, new_salt, prepare
 from idp.ledger.merkle_tree import CompactRange, leaf_hash
+from idp.ledger.operator_records import draft_switch
 from idp.ledger.record_contents import CANCELLATION, REFUSAL, DecidedBy, draft_refusal, draft_release
 from idp.pages.languages import LANGUAGES
 from idp.ports import RecordDraft
@@ -30,6 +31,7 @@ from idp.sequencer.sequencer import Sequencer
 from idp.store import tables
 from idp.store.engine import is_postgres, writing
 from idp.store.store import Store
+from idp.store.switches.switch import COUNTRY, PARTY
 from idp.store.tree_state import TreeState, create_state
 from policies.assurance import LevelOfAssurance
 from policies.attributes import EXACT, Address, AttributeName, Value
@@ -46,6 +48,8 @@ from tests.idp.store.units import KEYS, NOW, TENANT
 SERVICES, YEAR = 40, 365 * 86400
 COUNTRIES = re.findall("..", "ATBEBGCYCZDEDKEEESFIFRGRHRHUIEISITLILTLULVMTNLNOPLPTROSESISK")
 PAGES = "5" * 64
+# The service and the country that were off for a while, in a ledger that is large enough
+OFF, MOST_WITHOUT_ACTS = 5, 10_000
 CHUNK, ROWS = 4000, 2000
 ASKED = {"birthdate": EXACT, "address": EXACT, "family_name": EXACT, "email": EXACT}
 Row = tuple[object, ...]
@@ -128,15 +132,27 @@ def _notice(number: int, language: str) -> str:
     return notice_hash(template=PAGES, language=language, purpose_id=purpose.purpose_id, decision=decision)
 
 
+@cache
+def _switched(of: int) -> dict[int, tuple[str, str, bool]]:
+    """What operators switched off and on again, by place: a service in a day of spring, a country in one of summer."""
+    days = ((PARTY, f"service-{OFF:02}", of // 3), (COUNTRY, COUNTRIES[OFF], of // 2)) if of > MOST_WITHOUT_ACTS else ()
+    return {place + later: (kind, name, not later) for kind, name, place in days for later in (0, of // 400)}
+
+
 def draft(place: int, of: int, subject: bytes) -> RecordDraft:
-    """The record of the login at a place among so many, which fill a year that ends now."""
+    """The record of the login or switch at a place among so many, which fill a year that ends now."""
     chance = random.Random(place)  # noqa: S311  the same ledger for the same size
+    if (act := _switched(of).get(place)) is not None:
+        record, time = _record(place), NOW - YEAR + place * YEAR // of
+        return draft_switch(record=record, time=time, switch=act[0], name=act[1], off=act[2], reason="an incident")
     service = min(int(chance.paretovariate(0.7)) - 1, SERVICES - 1)
     country = COUNTRIES[min(int(chance.paretovariate(0.7)) - 1, len(COUNTRIES) - 1)]
+    off = {name for at, (_, name, goes) in _switched(of).items() if goes and at < place < at + of // 400}
+    service, country = 0 if f"service-{service:02}" in off else service, COUNTRIES[0] if country in off else country
     purpose, request, decision = decided(service)
     ended = chance.random()
     what = {
-        "record": hashlib.sha256(b"record" + place.to_bytes(8)).digest()[:16],
+        "record": _record(place),
         "time": NOW - YEAR + place * YEAR // of,
         "request": request,
         "basis": purpose.basis,
@@ -184,7 +200,7 @@ def fill(stores: Sequence[Store], size: int, *, processes: int = 0) -> None:
     places = []
     for place in range(size):
         person = place % people
-        counters[person] += _is_release(place)
+        counters[person] += _is_release(place, size)
         places.append((*salts[person], counters[person]))
     tree, start = CompactRange(), 0
     nodes: list[tuple[int, int, bytes]] = []
@@ -222,11 +238,17 @@ def fill(stores: Sequence[Store], size: int, *, processes: int = 0) -> None:
         signing.stop()
 
 
+def _record(place: int) -> bytes:
+    return hashlib.sha256(b"record" + place.to_bytes(8)).digest()[:16]
+
+
 def _subject(number: int) -> bytes:
     return hashlib.sha256(b"person" + number.to_bytes(8)).digest()
 
 
-def _is_release(place: int) -> bool:
+def _is_release(place: int, of: int) -> bool:
+    if place in _switched(of):
+        return False
     chance = random.Random(place)  # noqa: S311  as in `draft`
     chance.paretovariate(0.7), chance.paretovariate(0.7)
     return chance.random() <= 0.9
