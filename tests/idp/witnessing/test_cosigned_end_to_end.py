@@ -8,18 +8,19 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from idp.ledger.checkpoint import open_cosigned_note
 from idp.ledger.cosignature import Cosigned, Witness, WitnessKey, WitnessPolicy, has_ml_dsa
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.sequencer.sequencer import Sequencer
 from idp.store.store import Store
 from tests.idp.store.units import KEYS, TENANT, Clock
 from tests.idp.witnessing.neighbour import NAME, OPERATOR, Neighbour, address_of, cosigning, name_of, recorded
 
 
-def published(store: Store, *keys: WitnessKey) -> Cosigned:
+def published(store: Store, *witnesses: WitnessKey, keys: LedgerKeys = KEYS) -> Cosigned:
     """The cosignatures that /log/checkpoint shows, by somebody who knows these witnesses."""
     newest = store.checkpoint(TENANT)
     assert newest is not None
-    _, text, others = open_cosigned_note(newest.cosigned_note.encode(), *KEYS.log.known)
-    return WitnessPolicy(tuple(Witness(key, OPERATOR, counts=True) for key in keys)).judge(text, others)
+    _, text, others = open_cosigned_note(newest.cosigned_note.encode(), *keys.log.known)
+    return WitnessPolicy(tuple(Witness(key, OPERATOR, counts=True) for key in witnesses)).judge(text, others)
 
 
 def test_each_checkpoint_gets_its_cosignature_from_a_witness_of_another_operator(
