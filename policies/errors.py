@@ -138,6 +138,13 @@ class ErasureRefused(BrokerError):
     public = "Your data are not erased. Sign in again with the same identity, at the highest level that you ever used here."
 
 
+class GrantRefused(BrokerError):
+    """The auditor's move: they may not open this. Whoever needs it asks two officers for a grant."""
+
+    code = "grant_refused"
+    public = "This is not open to you. Two officers can grant it."
+
+
 class ReleaseDenied(BrokerError):
     """The policy's or the citizen's move: a required attribute cannot be released."""
 

@@ -33,6 +33,7 @@ from idp.system.files import MAX_TEXT, read_whole
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 from policies.load import examine
 from policies.load.table import IDENTIFIER
+from policies.operators import Operators
 
 # So many changes before the newest one are looked at, to say what happened since a plan was made
 LOOKED_AT = 100
@@ -237,17 +238,19 @@ def account() -> str:
 
 def _who(plan: Plan, part: str, identity: Identity) -> tuple[str, bytes]:
     """The person who signs a plan or a part of it, and the signature; the account where operators/ names nobody."""
-    if not plan.operators:
-        return account(), b""
-    content = plan.document(part)
+    return read_signed(plan.operators, plan.document(part), identity) if plan.operators else (account(), b"")
+
+
+def read_signed(operators: Operators, content: bytes, identity: Identity) -> tuple[str, bytes]:
+    """The person who signs this, and the signature. Raises ValueError where nobody does."""
     if identity.signature is not None:
         signature = _read(identity.signature, "--signature", MAX_SIGNATURE)
     elif identity.key is not None:
         signature = sign(read_private(_read(identity.key, "--key", MAX_TEXT)), content)
     else:
-        names = ", ".join(sorted(set(plan.operators.values())))
+        names = ", ".join(sorted(set(operators.values())))
         raise ValueError(f"say who you are ({names}) with --key FILE or --signature FILE")
-    who = signer(plan.operators, signature, content)
+    who = signer(operators, signature, content)
     if identity.name not in ("", who):
         raise ValueError(f"the key is of {who}")
     return who, signature

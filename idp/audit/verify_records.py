@@ -22,7 +22,18 @@ from idp.ledger.findings import LedgerFinding
 from idp.ledger.leaf import commitment, open_opening, read_leaf, salt_holds, tag
 from idp.ledger.ledger_keys import LedgerKeys, RecordKeys
 from idp.ledger.merkle_tree import leaf_hash
-from idp.ledger.operator_records import APPROVED, CONFIGURATION, DECRYPTION, METADATA, PLAN, REFUSED, SWITCH, is_reason
+from idp.ledger.operator_records import (
+    APPROVED,
+    CONFIGURATION,
+    DECRYPTION,
+    MANDATE,
+    MANDATE_ACTS,
+    METADATA,
+    PLAN,
+    REFUSED,
+    SWITCH,
+    is_reason,
+)
 from idp.ledger.person_records import ERASURE
 from idp.ledger.record_contents import ALWAYS, CANCELLATION, OF_A_RELEASE, OPENED, REFUSAL, RELEASE, UNSENT
 from idp.store import tables
@@ -113,6 +124,17 @@ _SHAPES = {
         ),
     ),
     ERASURE: _Shape("an erasure", FACTS),
+    MANDATE: _Shape(
+        "a step of two officers",
+        ("act", "auditor", "mandate", "of", "reason", "scope", "until", "who"),
+        (
+            ("act", lambda said: said in MANDATE_ACTS, "a step of two officers does not say which"),
+            ("of", lambda said: said in ("grant", "erasure"), "a step of two officers is of no grant and no erasure"),
+            ("mandate", _matches(_RECORD), "a step of two officers names none by 32 hex digits"),
+            ("reason", _is_given_reason, "a step of two officers has no reason"),
+            ("who", bool, "a step of two officers does not say who it was"),
+        ),
+    ),
     UNSENT: _Shape(
         "what was not sent",
         ("about",),

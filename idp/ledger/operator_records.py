@@ -26,6 +26,13 @@ in words, and who approved that. `who` is an operator's name, "start" or "reload
 
     sent      {"after","approved":[who..],"before","number","record","time","who","widened":[text..]}
     decision  {"after","approved","before","kind","number","record","time","who","widened"}
+
+A step of what two officers sign together (decision 0061): a grant for an auditor, or an erasure (`of`). `mandate` is its
+random id. It is "asked" for, "approved" by a second person, "used", "ended", or "refused" and why. `scope` is "person" or
+a period, `until` its end (seconds since the epoch), `auditor` whom it is for; "" and 0 of an erasure.
+
+    sent      {"act","auditor","mandate","of","reason","record","scope","time","until","who"}
+    decision  {"act","auditor","kind","mandate","of","reason","record","scope","time","until","who"}
 """
 
 from collections.abc import Iterator, Sequence
@@ -41,11 +48,14 @@ DECRYPTION = "decryption"
 SWITCH = "switch"
 PLAN = "plan"
 CONFIGURATION = "configuration"
+MANDATE = "mandate"
 # Long enough to name an incident; a message would not fit
 MAX_REASON = 200
 # Octets of what widened that a record has room for: half of the largest opening
 MAX_WIDENED = SIZE_CLASSES[-1] // 2
 APPROVED, REFUSED = "approved", "refused"
+ASKED, USED, ENDED = "asked", "used", "ended"
+MANDATE_ACTS = (ASKED, APPROVED, USED, ENDED, REFUSED)
 
 
 def draft_approval(*, record: bytes, time: int, peer: EntityId, digest: str) -> RecordDraft:
@@ -93,6 +103,37 @@ def draft_configuration(
         number=number,
         who=who,
         widened=list(_shortened(widened)),
+    )
+
+
+def draft_mandate(
+    *,
+    record: bytes,
+    time: int,
+    act: str,
+    of: str,
+    mandate: str,
+    who: str,
+    reason: str,
+    auditor: str = "",
+    scope: str = "",
+    until: int = 0,
+) -> RecordDraft:
+    """The record of a step of a grant, or of an erasure by two officers. ValueError for no reason, or an unknown act."""
+    if act not in MANDATE_ACTS:
+        raise ValueError("no such step")
+    return without_subject(
+        record,
+        time,
+        MANDATE,
+        act=act,
+        auditor=auditor,
+        mandate=mandate,
+        of=of,
+        reason=_checked_reason(reason),
+        scope=scope,
+        until=until,
+        who=who,
     )
 
 

@@ -16,6 +16,8 @@ from idp.cli.console import NO, YES, answer, end, progress, trying
 from idp.cli.options import AsJsonLines, Folder
 from idp.cli.records.acts import acts
 from idp.cli.records.auditing import NOT_RUN
+from idp.cli.records.erase import erase
+from idp.cli.records.grants import grant
 from idp.cli.records.held_files import NOT_AS_HELD, Checkpoints, ReceiptFiles, held_by_witness, held_in_files, told_of
 from idp.cli.records.person import person
 from idp.cli.records.prove import prove, write_new
@@ -56,6 +58,8 @@ ledger.command()(tiles)
 ledger.command()(acts)
 ledger.command()(person)
 ledger.command()(receipts)
+ledger.add_typer(grant, name="grant")
+ledger.add_typer(erase, name="erase")
 
 
 @ledger.command()

@@ -1,0 +1,190 @@
+"""Grants: two officers open a period, or the records of one person, to a named auditor, for a reason and a time.
+
+A grant counts while both signatures do (`idp.changes.mandates`), until its end. Each use is in the ledger before anything
+is opened, and so is each refusal. Decision 0061 says what a grant is worth: it binds whoever goes through Ciconia.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import Engine, select
+
+from idp.changes.mandates import GRANT, Mandate, Mandates
+from idp.ledger.canonical_json import Json
+from idp.ledger.ledger_keys import LedgerKeys
+from idp.ledger.operator_records import REFUSED, USED, draft_mandate
+from idp.ledger.record_contents import new_record
+from idp.ports import RecordDraft
+from idp.store import tables
+from idp.store.engine import reading
+from policies.errors import GrantRefused, NotFound
+from policies.operators import Operators
+from policies.parties import Tenant
+
+PERSON, PERIOD = "person", "period"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A grant as it is shown to everybody. `record` is one of the person's, b"" where a period is opened (seconds)."""
+
+    grant: bytes
+    auditor: str
+    reason: str
+    begins: int
+    ends: int
+    record: bytes = field(default=b"", repr=False)
+    since: int = 0
+    until: int = 0
+    officers: tuple[str, ...] = ()
+    ended: int = 0
+
+    @property
+    def scope(self) -> str:
+        """What it opens: never which person."""
+        return PERSON if self.record else PERIOD
+
+    def state(self, now: int) -> str:
+        """waiting, open or ended."""
+        if self.ended or now >= self.ends:
+            return "ended"
+        return "open" if len(self.officers) > 1 else "waiting"
+
+    def as_json(self, now: int) -> Mapping[str, Json]:
+        """The grant for everybody: it names no record of a person."""
+        return {
+            "grant": self.grant.hex(),
+            "auditor": self.auditor,
+            "scope": self.scope,
+            "since": self.since,
+            "until": self.until,
+            "reason": self.reason,
+            "begins": self.begins,
+            "ends": self.ended or self.ends,
+            "officers": list(self.officers),
+            "state": self.state(now),
+        }
+
+
+class Grants:
+    """One tenant's. `operators` are those of the configuration in force, `record` puts a record in the ledger, durably.
+
+    Methods raise `StoreUnavailable`.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        tenant: Tenant,
+        keys: LedgerKeys,
+        operators: Callable[[], Operators],
+        record: Callable[[RecordDraft], None],
+    ) -> None:
+        self._engine, self._tenant, self._operators, self._record = engine, tenant, operators, record
+        self._mandates = Mandates(engine=engine, tenant=tenant, keys=keys)
+
+    def listed(self) -> tuple[Grant, ...]:
+        """All grants there ever were, the newest first."""
+        operators = self._operators()
+        found = [grant_of(one, operators) for one in self._mandates.listed(GRANT)]
+        return tuple(sorted(found, key=lambda one: (-one.begins, one.grant)))
+
+    def touching(self, subject: bytes) -> tuple[Grant, ...]:
+        """The grants that reach records of this person, open, ended or waiting: for the person's own page."""
+        table = tables.records.c
+        query = select(table.record, table.time).where(table.tenant == self._tenant, table.subject == subject)
+        with reading(), self._engine.connect() as connection:
+            mine = {row.record: row.time for row in connection.execute(query)}
+        return tuple(one for one in self.listed() if _reaches(one, mine))
+
+    def use(self, grant: bytes, auditor: str, now: int) -> Grant:
+        """The grant, for one use by this auditor, which is on record when this returns.
+
+        Raises `GrantRefused`, which is on record, too: it waits for a second officer, is ended, or is another auditor's.
+        """
+        found = self._found(grant)
+        if found is None:
+            raise GrantRefused("there is no such grant")
+        why = ""
+        if found.auditor != auditor:
+            why = "the grant is another auditor's"
+        elif found.state(now) != "open":
+            why = f"the grant is {found.state(now)}"
+        elif now < found.begins:
+            why = "the grant has not begun"
+        self._tell(found, REFUSED if why else USED, auditor, now, why or found.reason)
+        if why:
+            raise GrantRefused(why)
+        return found
+
+    def person_of(self, grant: Grant, record: bytes = b"") -> bytes:
+        """The keyed index of the person whom a grant opens; of a period's grant, of the person of `record` in that period.
+
+        Raises `GrantRefused` where the grant does not reach it, `NotFound` where the person was erased.
+        """
+        wanted = grant.record or record
+        if grant.record and record and record != grant.record:
+            raise GrantRefused("the grant is for another person")
+        table = tables.records.c
+        query = select(table.subject, table.time).where(table.tenant == self._tenant, table.record == wanted)
+        with reading(), self._engine.connect() as connection:
+            row = connection.execute(query).first()
+        if row is None or row.subject is None:
+            raise NotFound("there is no such record, or it is about nobody (any more)")
+        if not grant.record and not grant.since <= row.time < grant.until:
+            raise GrantRefused("the record is not of the period that the grant opens")
+        return bytes(row.subject)
+
+    def _found(self, grant: bytes) -> Grant | None:
+        try:
+            mandate = self._mandates.of(grant)
+        except NotFound:
+            return None
+        return grant_of(mandate, self._operators()) if mandate.kind == GRANT else None
+
+    def _tell(self, grant: Grant, act: str, who: str, now: int, reason: str) -> None:
+        self._record(
+            draft_mandate(
+                record=new_record(),
+                time=now,
+                act=act,
+                of=GRANT,
+                mandate=grant.grant.hex(),
+                who=who,
+                reason=reason,
+                auditor=grant.auditor,
+                scope=grant.scope,
+                until=grant.ends,
+            )
+        )
+
+
+def grant_of(mandate: Mandate, operators: Operators) -> Grant:
+    """The grant that a mandate is."""
+    facts = mandate.facts
+    return Grant(
+        grant=mandate.mandate,
+        auditor=str(facts["auditor"]),
+        reason=str(facts["reason"]),
+        begins=number_of(facts, "begins"),
+        ends=number_of(facts, "ends"),
+        record=bytes.fromhex(str(facts.get("record", ""))),
+        since=number_of(facts, "since"),
+        until=number_of(facts, "until"),
+        officers=mandate.officers(operators),
+        ended=mandate.ended,
+    )
+
+
+def number_of(facts: Mapping[str, Json], name: str) -> int:
+    """A time of a grant (seconds); 0 where there is none."""
+    value = facts.get(name, 0)
+    return value if isinstance(value, int) else 0
+
+
+def _reaches(grant: Grant, mine: Mapping[bytes, int]) -> bool:
+    if grant.record:
+        return grant.record in mine
+    times: Iterable[int] = mine.values()
+    return any(grant.since <= time < grant.until for time in times)
