@@ -24,15 +24,18 @@ grant = typer.Typer(
 )
 
 
-def _day(text: str) -> int:
+def _day(text: str, option: str) -> int:
+    """The beginning of a day (UTC); 0 for none."""
+    if not text:
+        return 0
     try:
         return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp())
     except ValueError:
-        raise typer.BadParameter("write a day as 2026-12-01 (UTC)") from None
+        raise typer.BadParameter("write a day as 2026-12-01 (UTC)", param_hint=option) from None
 
 
-Since = Annotated[int, typer.Option("--from", parser=_day, metavar="DAY", help="The first day that is opened (UTC).")]
-Until = Annotated[int, typer.Option("--to", parser=_day, metavar="DAY", help="The last day that is opened.")]
+Since = Annotated[str, typer.Option("--from", metavar="DAY", help="The first day that is opened (UTC).")]
+Until = Annotated[str, typer.Option("--to", metavar="DAY", help="The last day that is opened.")]
 
 
 @grant.command()
@@ -41,8 +44,8 @@ def new(
     auditor: Annotated[str, typer.Option(metavar="NAME", help="The auditor, by the name of their entry at the desk.")],
     reason: Reason,
     record: Annotated[str, typer.Option(metavar="RECORD", help="One person: a record in a receipt of theirs.")] = "",
-    since: Since = 0,
-    until: Until = 0,
+    since: Since = "",
+    until: Until = "",
     days: Annotated[int, typer.Option(min=1, max=92, help="How long the auditor may use it.")] = 7,
     name: Name = "",
     key: Key = None,
@@ -58,7 +61,8 @@ def new(
     """
     now = int(time.time())
     facts: dict[str, Json] = {"auditor": auditor, "begins": now, "ends": now + days * DAY, "reason": reason}
-    facts |= {"record": record} if record else {"since": since, "until": until + DAY if until else 0}
+    last = _day(until, "--to")
+    facts |= {"record": record} if record else {"since": _day(since, "--from"), "until": last + DAY if last else 0}
     if record and (len(record) != 32 or not set(record) <= set("0123456789abcdef")):  # noqa: PLR2004  hex of 16 bytes
         raise typer.BadParameter("a record has 32 digits of 0-9 and a-f", param_hint="--record")
     with desk_of(config, as_json=as_json) as desk:
