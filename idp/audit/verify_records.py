@@ -7,7 +7,6 @@ subject, counter and login any more, and our MAC says so.
 """
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -16,24 +15,13 @@ from typing import Literal
 
 from sqlalchemy import Connection, Row, and_, func, select
 
-from idp.audit.verify_erasures import FACTS, STRANGER, ErasureCount, faults_of_erasure, is_erased
+from idp.audit.record_shapes import OF_A_NODE, SHAPES, Shape
+from idp.audit.verify_erasures import STRANGER, ErasureCount, faults_of_erasure, is_erased
 from idp.ledger.canonical_json import jcs
 from idp.ledger.findings import LedgerFinding
 from idp.ledger.leaf import commitment, open_opening, read_leaf, salt_holds, tag
 from idp.ledger.ledger_keys import LedgerKeys, RecordKeys
 from idp.ledger.merkle_tree import leaf_hash
-from idp.ledger.operator_records import (
-    APPROVED,
-    CONFIGURATION,
-    DECRYPTION,
-    MANDATE,
-    MANDATE_ACTS,
-    METADATA,
-    PLAN,
-    REFUSED,
-    SWITCH,
-    is_reason,
-)
 from idp.ledger.person_records import ERASURE
 from idp.ledger.record_contents import ALWAYS, CANCELLATION, OF_A_RELEASE, OPENED, REFUSAL, RELEASE, UNSENT
 from idp.store import tables
@@ -41,7 +29,6 @@ from idp.store.engine import disposed, open_engine, snapshot
 from idp.store.records.erasure_rows import strangers
 from idp.store.records.release_record import joined_records
 from policies.errors import SignatureInvalid
-from policies.load.table import URI
 from policies.parties import Tenant
 
 CHUNK = 500
@@ -49,98 +36,12 @@ CHUNK = 500
 MAX_FINDINGS = 1000
 # Record ids are checked in so many parts, by their first octet
 PARTS, OCTETS, MAX_OCTET = 64, 4, 255
-_DIGEST, _RECORD = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{32}")
 # Records of logins, which tell the role
 _OF_LOGINS = (RELEASE, REFUSAL, CANCELLATION, UNSENT)
 
 Facts = Mapping[str, object]
 # As `idp.config.settings` has it
 Role = Literal["city", "node"]
-
-
-def _matches(pattern: re.Pattern[str]) -> Callable[[object], bool]:
-    return lambda said: isinstance(said, str) and pattern.fullmatch(said) is not None
-
-
-def _is_given_reason(said: object) -> bool:
-    return isinstance(said, str) and is_reason(said)
-
-
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """A record without a subject: its name for people, its facts beside record and time, and a fault for each bad one."""
-
-    name: str
-    facts: tuple[str, ...]
-    rules: tuple[tuple[str, Callable[[object], bool], str], ...] = ()
-
-
-_OF_A_NODE = ("message", "node")
-_SHAPES = {
-    METADATA: _Shape(
-        "an approval of metadata",
-        ("digest", "peer"),
-        (
-            ("digest", _matches(_DIGEST), "an approval of metadata has no digest of 64 hex digits"),
-            ("peer", _matches(URI), "an approval of metadata has no entity id"),
-        ),
-    ),
-    DECRYPTION: _Shape(
-        "a decryption by hand",
-        ("file", "reason"),
-        (
-            ("file", _matches(_DIGEST), "a decryption by hand names no file by a digest of 64 hex digits"),
-            ("reason", _is_given_reason, "a decryption by hand has no reason"),
-        ),
-    ),
-    SWITCH: _Shape(
-        "a switch",
-        ("name", "reason", "state", "switch"),
-        (
-            ("state", lambda said: said in ("off", "on"), "a switch does not say what is off or on"),
-            ("switch", bool, "a switch does not say what is off or on"),
-            ("name", bool, "a switch does not say what is off or on"),
-            ("reason", _is_given_reason, "a switch has no reason"),
-        ),
-    ),
-    PLAN: _Shape(
-        "what somebody said to a plan",
-        ("act", "plan", "reason", "who"),
-        (
-            ("act", lambda said: said in (APPROVED, REFUSED), "what somebody said to a plan is neither yes nor no"),
-            ("plan", _matches(_DIGEST), "what somebody said to a plan names no plan by 64 hex digits"),
-            ("reason", _is_given_reason, "what somebody said to a plan has no reason"),
-            ("who", bool, "what somebody said to a plan does not say who it was"),
-        ),
-    ),
-    CONFIGURATION: _Shape(
-        "a configuration",
-        ("after", "approved", "before", "number", "who", "widened"),
-        (
-            ("after", _matches(_DIGEST), "a configuration has no digest of 64 hex digits"),
-            ("before", lambda said: said == "" or _matches(_DIGEST)(said), "a configuration does not say what was before"),
-            ("number", lambda said: isinstance(said, int) and said > 0, "a configuration has no number"),
-            ("who", bool, "a configuration does not say who put it in force"),
-        ),
-    ),
-    ERASURE: _Shape("an erasure", FACTS),
-    MANDATE: _Shape(
-        "a step of two officers",
-        ("act", "auditor", "mandate", "of", "reason", "scope", "until", "who"),
-        (
-            ("act", lambda said: said in MANDATE_ACTS, "a step of two officers does not say which"),
-            ("of", lambda said: said in ("grant", "erasure"), "a step of two officers is of no grant and no erasure"),
-            ("mandate", _matches(_RECORD), "a step of two officers names none by 32 hex digits"),
-            ("reason", _is_given_reason, "a step of two officers has no reason"),
-            ("who", bool, "a step of two officers does not say who it was"),
-        ),
-    ),
-    UNSENT: _Shape(
-        "what was not sent",
-        ("about",),
-        (("about", _matches(_RECORD), "what was not sent names no record by 32 hex digits"),),
-    ),
-}
 
 
 def verify_records(
@@ -286,13 +187,13 @@ def _open(row: Row[tuple[object, ...]], compartment: str, tenant: str, keys: Rec
 def _facts(row: Row[tuple[object, ...]], facts: Mapping[str, Facts], *, erased: bool) -> Iterator[str]:
     sent, decision = facts.get("sent", {}), facts.get("decision", {})
     kind = decision.get("kind")
-    if kind not in (*_OF_LOGINS, *_SHAPES):
+    if kind not in (*_OF_LOGINS, *SHAPES):
         yield "it is no release, refusal or cancellation, nothing unsent, and no act of an operator or a person"
         return
     if "node" in decision and kind in _OF_LOGINS:
-        yield from _without_subject(row, _Shape(f"a {kind} to a node", _OF_A_NODE), sent, decision)
-    elif isinstance(kind, str) and kind in _SHAPES:
-        yield from _without_subject(row, _SHAPES[kind], sent, decision)
+        yield from _without_subject(row, Shape(f"a {kind} to a node", OF_A_NODE), sent, decision)
+    elif isinstance(kind, str) and kind in SHAPES:
+        yield from _without_subject(row, SHAPES[kind], sent, decision)
     else:
         yield from _of_a_city(row, f"a {kind}", facts, released=kind == RELEASE and not erased, erased=erased)
         if erased and kind != RELEASE:
@@ -312,7 +213,7 @@ def _of_role(decision: Facts, role: Role | None) -> Iterator[str]:
         yield "it is of a login for a relying party, and this is a node's ledger"
 
 
-def _without_subject(row: Row[tuple[object, ...]], shape: _Shape, sent: Facts, decision: Facts) -> Iterator[str]:
+def _without_subject(row: Row[tuple[object, ...]], shape: Shape, sent: Facts, decision: Facts) -> Iterator[str]:
     """The faults of a record that says the same facts in both of its openings, nothing else, and nothing of a person."""
     names = {*shape.facts, "record", "time"}
     if set(sent) != names or set(decision) != names | {"kind"}:
@@ -321,7 +222,7 @@ def _without_subject(row: Row[tuple[object, ...]], shape: _Shape, sent: Facts, d
         yield f"{shape.name} says one thing as sent and another as decided"
     if _present(row) != ALWAYS or row.subject is not None or row.position is not None:
         yield f"{shape.name} has no subject, no counter and no other openings"
-    if shape.name == _SHAPES[ERASURE].name:
+    if shape.name == SHAPES[ERASURE].name:
         yield from faults_of_erasure(decision)
     yield from dict.fromkeys(fault for name, holds, fault in shape.rules if not holds(decision.get(name)))
 
