@@ -51,8 +51,8 @@ export class ReceiptRefused extends Error {}
  * Check a receipt, and that it is of your login.
  *
  * `login` has the claims of the ID token that you checked before: `iss`, `aud`, `sub`, and your request's `nonce`. Over SAML:
- * the broker's address, your entity id, the person's id, and as `nonce` the ID of your request. `null` compares nothing: that
- * is for those who had no login, such as auditors.
+ * the broker's address, your id there, the pairwise-id before its `@`, and the ID of your request. `null` compares nothing:
+ * that is for those who had no login, such as auditors.
  *
  * `proof` is the answer of /log/proof to a promise. `quorum` of the `witnesses` (C2SP verifier keys of type 4, one of each
  * operator) must have cosigned the checkpoint. Lines of other witnesses count for nothing.
@@ -167,7 +167,7 @@ function read(octets) {
     throw new ReceiptRefused("not strict JSON of texts and whole numbers");
   }
   must(isObject(found) && canonical === text, "not one object in its canonical spelling");
-  must(!/true|false/.test(text.replace(/"(?:[^"\\]|\\.)*"/g, "")), "a truth value");
+  must(!/true|false/.test(text.replace(/"[^"\\]*(?:\\.[^"\\]*)*"/g, "")), "a truth value");
   return found;
 }
 

@@ -99,7 +99,7 @@ def verify(
     """Check a receipt, and that it is of your login.
 
     `login` has the claims of the ID token that you checked before: `iss`, `aud`, `sub`, and your request's `nonce`. Over
-    SAML: the broker's address, your entity id, the person's id, and as `nonce` the ID of your request. None compares
+    SAML: the broker's address, your id there, the pairwise-id before its `@`, and the ID of your request. None compares
     nothing: that is for those who had no login, such as auditors.
 
     `proof` is the answer of /log/proof to a promise. `quorum` of the `witnesses` (C2SP verifier keys of type 4, one of each

@@ -55,6 +55,7 @@ def test_a_citizen_signs_in_at_a_service_that_speaks_saml(
         answer = answered(visitor, library.asks(visitor, binding=binding))
         heard = library.read(answer, stage.application.keys.saml.at(0).certificate)
         assert stage.records == before + 1
+        committed = receipt(visitor, stage)["login"]
     assert heard.was_encrypted is encrypts
     assert heard.statuses == ["Success"]
     assert heard.relay_state == "to the shelf"
@@ -64,6 +65,8 @@ def test_a_citizen_signs_in_at_a_service_that_speaks_saml(
     own = f"{stage.issuer}/attributes"
     (identifier,) = heard.attributes.pop(PAIRWISE)
     assert identifier.endswith("@broker.localhost")
+    person = identifier.removesuffix("@broker.localhost")
+    assert committed == {"iss": stage.issuer, "aud": "library", "sub": person, "nonce": library.asked[0]}
     assert heard.attributes == {f"{own}/age_over_18": ["true"], f"{own}/resident_of/Storkhaven": ["true"]}
 
 
