@@ -83,6 +83,18 @@ class SessionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class QueuedRow:
+    """A word to a service that waits until it takes it (`idp.store.logout_queue`). `about` says which."""
+
+    entry: bytes  # 16 random bytes
+    client: str
+    about: str
+    made: int
+    due: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Opening:
     """One compartment's opening, in clear: the writer encrypts it under the key of its kind."""
 
@@ -120,6 +132,7 @@ class Unit:
     record: RecordDraft | None = None
     approval: ApprovalRow | None = None
     session: SessionRow | None = None
+    queued: tuple[QueuedRow, ...] = ()
     # digests of parked rows that end with this unit (a code that was redeemed, the token of a code used twice)
     removed: tuple[bytes, ...] = ()
 

@@ -1,15 +1,24 @@
 """Composes the citizen's page of a city."""
 
+from collections.abc import Mapping
+
+from idp.audit.record_proof import proof_of_record
+from idp.citizen.act_receipts import ActReceipts
+from idp.citizen.acts import Acts
 from idp.citizen.history import Histories
 from idp.citizen.page import CitizenPage
 from idp.citizen.visits import Visits
 from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys
+from idp.login.approvals import Approvals
 from idp.login.sealing import Sealer
+from idp.login.sessions import Sessions
 from idp.login.suspension import Suspension
+from idp.monitoring.watched import Watched
 from idp.ports import Commits
 from idp.receipts.issue import Receipts
 from idp.store.store import Store
+from policies.parties import ClientId, RelyingParty
 
 
 def citizen_page(
@@ -21,11 +30,31 @@ def citizen_page(
     *,
     suspension: Suspension,
     receipts: Receipts,
+    approvals: Approvals,
+    sessions: Sessions,
+    watched: Watched,
+    parties: Mapping[ClientId, RelyingParty],
 ) -> CitizenPage:
     """The parts of one tenant's page."""
     tenant = settings.tenant
+
+    def hears(client_id: ClientId) -> bool:
+        party = parties.get(client_id)
+        return party is not None and bool(party.openid.logout.events_uri)
+
+    acts = Acts(
+        tenant=tenant,
+        approvals=approvals,
+        sessions=sessions,
+        commits=commits,
+        hears=hears,
+        alerts=watched.disowned,
+    )
     return CitizenPage(
         visits=Visits(tenant=tenant, sealer=sealer, commits=commits, parked=store, suspension=suspension),
         histories=Histories(engine=store.engine, tenant=tenant, keys=keys.ledger),
         receipts=receipts,
+        act_receipts=ActReceipts(tenant, keys.ledger, store, proof_of_record),
+        acts=acts,
+        find=store.approvals,
     )

@@ -188,7 +188,17 @@ def _city(parts: SiteParts) -> CitySite:
             approvals=approvals,
         ),
         citizen=citizen_page(
-            settings, keys, parts.sealer, parts.store, parts.commits, suspension=parts.suspension, receipts=receipts
+            settings,
+            keys,
+            parts.sealer,
+            parts.store,
+            parts.commits,
+            suspension=parts.suspension,
+            receipts=receipts,
+            approvals=approvals,
+            sessions=openid.sessions,
+            watched=parts.watched,
+            parties=configuration.parties,
         ),
         certificates=ProxyHeader(settings.client_certificates, settings.tenant),
         party_receipts=PartyReceipts(

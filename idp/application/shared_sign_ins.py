@@ -11,6 +11,7 @@ from idp.login.sealing import Sealer
 from idp.login.sessions import Sessions
 from idp.login.suspension import Suspension
 from idp.monitoring.watched import Watched
+from idp.protocols.oidc.events import Events
 from idp.protocols.oidc.logout_received import ReceivedLogouts
 from idp.protocols.oidc.logouts import Logouts
 from idp.protocols.saml.logout_asked import ServiceLogouts
@@ -18,11 +19,12 @@ from idp.protocols.saml.logout_sent import LogoutSender
 from idp.protocols.saml.logout_upstream import UpstreamLogouts
 from idp.protocols.saml.logout_visits import Visits
 from idp.protocols.saml.services import Services
-from idp.store.logout_queue import LogoutQueue
+from idp.store.logout_queue import EVENT, LogoutQueue
+from idp.store.records.own_acts import OwnActs
 from idp.store.sessions import StoredSessions
 from idp.store.store import Store
 from policies.load import Configuration
-from policies.parties import ClientId, IdentityProvider, ProviderId
+from policies.parties import ClientId, IdentityProvider, ProviderId, RelyingParty
 
 
 def sessions_of(
@@ -63,16 +65,26 @@ def logouts_of(
 ) -> Logouts:
     """Their end, and who hears of it."""
     fetcher = Fetcher(demo=settings.demo)
+    over_soap = LogoutSender(settings.issuer, services, keys.saml, fetcher)
+    signers = {"ES256": keys.es256, "RS256": keys.rs256}
+    acts = OwnActs(engine=store.engine, tenant=settings.tenant, keys=keys.ledger)
+    events = Events(settings.issuer, signers, acts, fetcher)
+
+    def otherwise(party: RelyingParty, sid: str, now: int) -> str:
+        if sid.startswith(EVENT):
+            return events.push(party, bytes.fromhex(sid.removeprefix(EVENT)), now)
+        return over_soap.tell(party, sid, now)
+
     return Logouts(
         issuer=settings.issuer,
         parties=configuration.parties,
         providers=configuration.providers,
-        signers={"ES256": keys.es256, "RS256": keys.rs256},
+        signers=signers,
         sessions=sessions,
         queue=LogoutQueue(engine=store.engine, tenant=settings.tenant),
         suspension=suspension,
         fetcher=fetcher,
-        over_soap=LogoutSender(settings.issuer, services, keys.saml, fetcher).tell,
+        otherwise=otherwise,
         count=watched.logout,
     )
 

@@ -17,12 +17,13 @@ from sqlalchemy import Connection, Row, and_, func, select
 
 from idp.audit.record_shapes import OF_A_NODE, SHAPES, Shape
 from idp.audit.verify_erasures import STRANGER, ErasureCount, faults_of_erasure, is_erased
+from idp.audit.verify_own_acts import faults_of_own_act, faults_of_subject
 from idp.ledger.canonical_json import jcs
 from idp.ledger.findings import LedgerFinding
 from idp.ledger.leaf import commitment, open_opening, read_leaf, salt_holds, tag
 from idp.ledger.ledger_keys import LedgerKeys, RecordKeys
 from idp.ledger.merkle_tree import leaf_hash
-from idp.ledger.person_records import ERASURE
+from idp.ledger.person_records import ERASURE, OWN_ACTS
 from idp.ledger.record_contents import ALWAYS, CANCELLATION, OF_A_RELEASE, OPENED, REFUSAL, RELEASE, UNSENT
 from idp.store import tables
 from idp.store.engine import disposed, open_engine, snapshot
@@ -187,13 +188,15 @@ def _open(row: Row[tuple[object, ...]], compartment: str, tenant: str, keys: Rec
 def _facts(row: Row[tuple[object, ...]], facts: Mapping[str, Facts], *, erased: bool) -> Iterator[str]:
     sent, decision = facts.get("sent", {}), facts.get("decision", {})
     kind = decision.get("kind")
-    if kind not in (*_OF_LOGINS, *SHAPES):
+    if kind not in (*_OF_LOGINS, *SHAPES, *OWN_ACTS):
         yield "it is no release, refusal or cancellation, nothing unsent, and no act of an operator or a person"
         return
     if "node" in decision and kind in _OF_LOGINS:
         yield from _without_subject(row, Shape(f"a {kind} to a node", OF_A_NODE), sent, decision)
     elif isinstance(kind, str) and kind in SHAPES:
         yield from _without_subject(row, SHAPES[kind], sent, decision)
+    elif kind in OWN_ACTS:
+        yield from faults_of_own_act(row, _present(row), facts, erased=erased)
     else:
         yield from _of_a_city(row, f"a {kind}", facts, released=kind == RELEASE and not erased, erased=erased)
         if erased and kind != RELEASE:
@@ -234,8 +237,7 @@ def _of_a_city(
         yield f"{what} does not have these openings"
     if len({released, row.subject is not None, row.position is not None}) != 1:
         yield f"{what} has a subject and a counter exactly where it is a release"
-    if "subject" in facts and facts["subject"] != {"record": row.record.hex(), "subject": (row.subject or b"").hex()}:
-        yield "its subject's part is of another record or subject"
+    yield from faults_of_subject(row, facts)
     if "login" in facts and facts["login"].get("aud") != facts.get("sent", {}).get("client"):
         yield "its login is of another relying party than it was sent to"
 

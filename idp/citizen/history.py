@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, Row, Select, and_, bindparam, select
 from idp.ledger.leaf import commitment, open_opening, read_leaf, salt_holds, tag_by, tag_key
 from idp.ledger.ledger_keys import DAY, LedgerKeys
 from idp.ledger.merkle_tree import leaf_hash
+from idp.ports import Opening
 from idp.store import tables
 from idp.store.engine import reading, snapshot
 from idp.store.records.release_record import CHANGED, DECIDED, joined_records
@@ -34,6 +35,9 @@ class Entry:
 
     position: int
     record: bytes
+    placed: bool  # whether its leaf has a place in the log, and no longer waits for it
+    leaf: bytes
+    openings: Mapping[str, Opening] = field(repr=False)
     sent: Facts = field(repr=False)
     decision: Facts = field(repr=False)
 
@@ -50,10 +54,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """One page of a person's records, the newest first, and the numbers of all that are missing or do not open."""
+    """One page of a person's records, the newest first, and the numbers of all that are missing or do not open.
+
+    `over` are the numbers of records whose purpose's retention has ended: nobody can tell any more which records those are.
+    """
 
     counter: int
     missing: tuple[int, ...]
+    over: tuple[int, ...]
     entries: tuple[Entry, ...]
 
     @property
@@ -107,9 +115,9 @@ class Histories:
         named = (person.tenant == self._tenant, person.subject == subject)
         # One moment of the database: a release that comes meanwhile is wholly there, or not at all
         with reading(), snapshot(self._engine) as connection:
-            row = connection.execute(select(person.salt, person.counter).where(*named)).first()
+            row = connection.execute(select(person.salt, person.counter, person.expired).where(*named)).first()
             if row is None:
-                return History(0, (), ())
+                return History(0, (), (), ())
             last = row.counter - skipped
             first = 1 if most is None else max(1, last - most + 1)
             records = tables.records.c
@@ -125,25 +133,29 @@ class Histories:
         opened = [self._entry(each, periods[each.time // DAY]) for each in shown if each.position in whole]
         entries = tuple(each for each in opened if each is not None)
         broken = {each.position for each in shown} - {each.position for each in entries}
-        missing = ({*range(1, row.counter + 1)} - whole) | broken
-        return History(row.counter, tuple(sorted(missing)), entries)
+        absent = {*range(1, row.counter + 1)} - {position for position, *_ in leaves}
+        # As many as retention has ended: `ledger verify` holds that number against the leaves of erasures
+        over = absent if len(absent) == row.expired else set[int]()
+        missing = ({*range(1, row.counter + 1)} - whole - over) | broken
+        return History(row.counter, tuple(sorted(missing)), tuple(sorted(over)), entries)
 
     def _entry(self, row: Row[tuple[Any, ...]], key: bytes) -> Entry | None:
         """What a record says; None where it does not open what its leaf commits to."""
+        leaf = row.leaf if row.leaf is not None else row.staged_leaf
         try:
-            commitments = read_leaf(row.leaf if row.leaf is not None else row.staged_leaf)[0]
-            sent, decision = (self._opened(row, key, name, commitments[name]) for name in DECIDED)
+            commitments = read_leaf(leaf)[0]
+            openings = {name: self._opened(row, key, name, commitments[name]) for name in DECIDED}
         except (SignatureInvalid, ValueError):
             return None
+        sent, decision = (json.loads(openings[name].content) for name in DECIDED)
         whole = sent["time"] == row.time and decision["record"] == row.record.hex()
-        return Entry(row.position, row.record, sent, decision) if whole else None
+        return Entry(row.position, row.record, row.leaf is not None, leaf, openings, sent, decision) if whole else None
 
-    def _opened(self, row: Row[tuple[Any, ...]], key: bytes, name: str, committed: bytes) -> Facts:
+    def _opened(self, row: Row[tuple[Any, ...]], key: bytes, name: str, committed: bytes) -> Opening:
         opening = open_opening(key, self._tenant, row.record, name, getattr(row, f"{name}_opening"))
         if commitment(opening.nonce, opening.content) != committed:
             raise ValueError("another commitment")
-        facts: Facts = json.loads(opening.content)
-        return facts
+        return opening
 
 
 def _tagged(key: bytes, position: int, hashed: bytes, leaf: bytes | None) -> bool:

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
+from idp.citizen.act_receipts import ActReceipts
+from idp.citizen.acts import Acts
 from idp.citizen.history import Histories
 from idp.citizen.visits import Visits
+from idp.login.approvals import Finding
 from idp.receipts.issue import Receipts
 
 
@@ -14,3 +17,7 @@ class CitizenPage:
     visits: Visits
     histories: Histories
     receipts: Receipts
+    act_receipts: ActReceipts
+    acts: Acts
+    # reads remembered approvals, many at once
+    find: Finding

@@ -1,4 +1,4 @@
-"""`ciconia logout list|retry`: what services have not heard yet of sessions that ended.
+"""`ciconia logout list|retry`: what services have not heard yet of sessions that ended, and of what persons took back.
 
 Exit codes: 0 nothing was given up, or it is tried again; 1 something was given up; 2 it could not be tried.
 """
@@ -26,19 +26,19 @@ OfService = Annotated[str, typer.Option("--service", metavar="NAME", help="This 
 
 @logout.callback()
 def group() -> None:
-    """Logouts that services have not heard of."""
+    """Logouts and events that services have not heard of."""
     configure_logs()
 
 
 @logout.command(name="list")
 def list_(config: Folder, *, as_json: AsJson = False) -> None:
-    """List the logout tokens that no service has taken: those that are tried again, and those that were given up.
+    """List the logout tokens and events that no service has taken: those tried again, and those that were given up.
 
     Example: ciconia logout list --config city
     """
     with _queue(config, as_json=as_json) as queue:
         found = queue.listed()
-    lines = [_line(one) for one in found] or ["Every service has heard of each session that ended."]
+    lines = [_line(one) for one in found] or ["Every service has heard of all that it has to hear."]
     given_up = sum(one.due is None for one in found)
     answer({"ok": not given_up, "logouts": [_told(one) for one in found]}, *lines, as_json=as_json)
     if given_up:
@@ -67,12 +67,14 @@ def _queue(config: Path, *, as_json: bool) -> Iterator[LogoutQueue]:
 
 def _line(one: QueuedLogout) -> str:
     state = "given up" if one.due is None else f"again at {_moment(one.due)}"
-    return f"{one.client_id:<24} ended {_moment(one.made)}, {one.tries} tries, {state}; last: {one.failed or 'none yet'}"
+    what = "event of" if one.record else "ended"
+    return f"{one.client_id:<24} {what} {_moment(one.made)}, {one.tries} tries, {state}; last: {one.failed or 'none yet'}"
 
 
 def _told(one: QueuedLogout) -> dict[str, object]:
     due = None if one.due is None else _moment(one.due)
     told = {"service": one.client_id, "ended": _moment(one.made), "tries": one.tries}
+    told["kind"] = "event" if one.record else "logout"
     return {**told, "due": due, "given_up": one.due is None, "failed": one.failed}
 
 

@@ -12,7 +12,7 @@ from idp.store.logout_queue import LogoutQueue
 from policies.errors import StoreUnavailable
 from policies.parties import ClientId
 
-_WHY = "Somebody signed out, and is signed in at that service still until it ends its session by itself."
+_WHY = "Somebody signed out or took something back, and that service does not know it."
 
 
 def logouts(case: Examination) -> Iterator[DoctorFinding]:
@@ -23,7 +23,7 @@ def logouts(case: Examination) -> Iterator[DoctorFinding]:
         dead = [one for one in LogoutQueue(engine=found[0], tenant=case.settings.tenant).listed() if one.due is None]
         for client, count in sorted(Counter(one.client_id for one in dead).items()):
             last = next(one.failed for one in reversed(dead) if one.client_id == client)
-            tokens = "1 logout token was" if count == 1 else f"{count} logout tokens were"
+            tokens = "1 logout token or event was" if count == 1 else f"{count} logout tokens or events were"
             party = case.configuration.parties.get(ClientId(client))
             where = party.source if party is not None else place_of(case)
             what = f"{tokens} given up that {client} did not take: {last}."

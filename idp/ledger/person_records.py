@@ -7,17 +7,32 @@ or "retention".
 
     sent      {"act","backups","erasure","leaves","reason","record","time","who":[text..]}
     decision  {"act","backups","erasure","kind","leaves","reason","record","time","who"}
+
+What a person did on their own page (decision 0059): `kind` is "withdrawal" of consent, "objection" to a public task,
+"disowned" (they did not make this sign-in) or "approval_off" (what was remembered is not any more). `about` is the record
+of the release ("" for what is only remembered), `loa` the level of the sign-in for the page. Such a record has a number
+under the person's key, as a release has.
+
+    sent      {"basis","client","loa","purpose","record","time"}
+    decision  {"about","kind","record","time"}
+    subject   {"record","subject"}
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from idp.ledger.record_contents import without_subject
+from idp.ledger.canonical_json import Json
+from idp.ledger.record_contents import opening, without_subject
 from idp.ports import RecordDraft
 
 ERASURE = "erasure"
 ASKED, WITHDRAWN, REFUSED, DONE = "asked", "withdrawn", "refused", "done"
 ACTS = (ASKED, WITHDRAWN, REFUSED, DONE)
 PERSON, RETENTION = "person", "retention"
+WITHDRAWAL, OBJECTION, DISOWNED, APPROVAL_OFF = "withdrawal", "objection", "disowned", "approval_off"
+OWN_ACTS = (WITHDRAWAL, OBJECTION, DISOWNED, APPROVAL_OFF)
+# The compartments of a person's own act
+OF_AN_ACT = {"sent", "decision", "subject"}
 
 
 def draft_erasure(
@@ -45,3 +60,27 @@ def draft_erasure(
         reason=reason,
         who=list(who),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ActOn:
+    """A release that a person's act is about, and the level of their sign-in for the page."""
+
+    about: str  # the record's id (hex); "" where the act is about what is remembered
+    client: str
+    purpose: str
+    basis: str
+    loa: str
+
+
+def draft_own_act(*, record: bytes, time: int, kind: str, subject: bytes, on: ActOn) -> RecordDraft:
+    """The record of what a person did on their page. ValueError for another kind."""
+    if kind not in OWN_ACTS:
+        raise ValueError("no act of a person's own")
+    said: dict[str, Json] = {"record": record.hex(), "time": time}
+    openings = (
+        opening("sent", {**said, "basis": on.basis, "client": on.client, "loa": on.loa, "purpose": on.purpose}),
+        opening("decision", {**said, "about": on.about, "kind": kind}),
+        opening("subject", {"record": record.hex(), "subject": subject.hex()}),
+    )
+    return RecordDraft(record=record, kind=kind, time=time, subject=subject, openings=openings)

@@ -114,11 +114,11 @@ def draft_release(
     if authorities:
         decided["authorities"] = list(authorities)
     openings = (
-        _opening("sent", sent),
-        _opening("decision", decided),
-        _opening("subject", {"record": record.hex(), "subject": subject.hex()}),
-        _opening("login", {**evidence, "aud": request.origin.service, "iss": issuer, "sub": sub}),
-        _opening("values", {a.name: _value(a.value) for a in released}),
+        opening("sent", sent),
+        opening("decision", decided),
+        opening("subject", {"record": record.hex(), "subject": subject.hex()}),
+        opening("login", {**evidence, "aud": request.origin.service, "iss": issuer, "sub": sub}),
+        opening("values", {a.name: _value(a.value) for a in released}),
     )
     return RecordDraft(record=record, kind=RELEASE, time=time, subject=subject, openings=openings)
 
@@ -154,7 +154,7 @@ def draft_refusal(
         source=source,
         path=path,
     )
-    openings = (_opening("sent", {**sent, "loa": "", "names": []}), _opening("decision", decided))
+    openings = (opening("sent", {**sent, "loa": "", "names": []}), opening("decision", decided))
     return RecordDraft(record=record, kind=kind, time=time, subject=None, openings=openings)
 
 
@@ -173,7 +173,7 @@ def draft_unsent(*, record: bytes, time: int, about: bytes) -> RecordDraft:
 def without_subject(record: bytes, time: int, kind: str, **facts: Json) -> RecordDraft:
     """The record of a kind that concerns no person: `facts` stand in both openings."""
     said: dict[str, Json] = {**facts, "record": record.hex(), "time": time}
-    openings = (_opening("sent", said), _opening("decision", {**said, "kind": kind}))
+    openings = (opening("sent", said), opening("decision", {**said, "kind": kind}))
     return RecordDraft(record=record, kind=kind, time=time, subject=None, openings=openings)
 
 
@@ -215,7 +215,8 @@ def _decided(
     }
 
 
-def _opening(compartment: str, content: dict[str, Json]) -> Opening:
+def opening(compartment: str, content: dict[str, Json]) -> Opening:
+    """One compartment's opening, with a nonce of its own."""
     return Opening(compartment, urandom(NONCE_BYTES), jcs(content))
 
 

@@ -18,7 +18,7 @@ from idp.ledger.record_contents import (
     draft_unsent,
     new_record,
 )
-from idp.login.approvals import Approvals
+from idp.login.approvals import Approvals, whose
 from idp.login.begun import TermsOfLogins
 from idp.login.bodies import judged_in_the_name
 from idp.login.eligible import Eligible, Nodes, ask_for, minimum_level, requester, serves
@@ -110,7 +110,9 @@ class CityRole:
         return DecidedBy.INFORMED if self.registered(request)[1].show is Show.INFORM else DecidedBy.PAGE
 
     def recalled(self, decided: Decided, now: int, *, forced: bool) -> Decided:
-        """One line is enough while the purpose remembers and the same would go: no page for who just signed in anew."""
+        """One line is enough while the same would go, and no page after a new sign-in. Whoever objected is always asked."""
+        if decided.path is DecidedBy.INFORMED and self._approvals.stopped(*whose(decided), now):
+            decided = replace(decided, path=DecidedBy.PAGE)
         if self._ask(decided).mode is AskMode.EACH_TIME or decided.decision.blocked or self.short_of(decided):
             return decided
         earlier = self._approvals.earlier(decided.request, decided.judged, now)
@@ -140,22 +142,24 @@ class CityRole:
         if choice.remember and (not days or decided.shared is not None):
             raise RequestRefused("a box that the page does not have", code="other_site")
         shared, given = choice.shared, now
+        stopped = released and self._approvals.stopped(*whose(decided), now)
+        if stopped and decided.path is not DecidedBy.PAGE:
+            raise Replayed("approval_ended", "the person took back what this page does not ask about")
         if decided.shared is not None and decided.earlier and released:
             if self._approvals.earlier(decided.request, decided.judged, now) != decided.earlier:
                 raise Replayed("approval_ended", "an earlier approval that holds no more")
             if ask.mode is not AskMode.ON_CHANGE:
                 return None
             shared, given = decided.shared, decided.earlier.given
+        elif stopped and not choice.remember:
+            return self._approvals.agreed_anew(*whose(decided), now)
         elif not choice.remember:
             return self.forgotten(decided, now) if released or choice.word == "refuse" else None
-        return self._approvals.kept(decided.request, decided.judged, shared, given, now + days * DAY)
+        return self._approvals.kept(decided.request, decided.judged, shared, given, now + days * DAY, now)
 
     def forgotten(self, decided: Decided, now: int) -> ApprovalRow | None:
         """The citizen is asked every time from now on, unless they tick the box again."""
-        request = decided.request
-        if decided.earlier is None:
-            return None
-        return self._approvals.forgotten(decided.judged.subject, request.origin.service, request.purpose_id, now)
+        return self._approvals.forgotten(*whose(decided), now) if decided.earlier else None
 
     def _ask(self, decided: Decided) -> AskRule:
         return self.registered(decided.request)[1].ask
@@ -277,8 +281,9 @@ class CityRole:
         # Of an answer that was heard, nobody knows what it would be today
         if not self._begun.alike(provider, decided.request, judges_alike):
             raise Replayed("policy_changed", "the identity provider's registration has changed since the answer")
-        asks = decided.path is DecidedBy.INFORMED and purpose.show is not Show.INFORM
-        asks = asks or (decided.path in BY_APPROVAL and purpose.ask.mode is AskMode.EACH_TIME)
+        asks = (decided.path is DecidedBy.INFORMED and purpose.show is not Show.INFORM) or (
+            decided.path in BY_APPROVAL and purpose.ask.mode is AskMode.EACH_TIME
+        )
         if asks or purpose.digest != decided.judged.policy or decided.judged.loa < purpose.minimum_assurance:
             raise Replayed("policy_changed", "the purpose's file has changed since the page was shown")
         given = [ruling.released for ruling in decided.decision.rulings if ruling.released is not None]

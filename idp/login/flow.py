@@ -372,7 +372,7 @@ def _approved(decided: Decided, choice: Choice, now: int) -> Approved:
     """The approval, for a release that comes after it: `CityRole.remembered` keeps the same moment."""
     again = decided.earlier.given if decided.shared is not None and decided.earlier else 0
     given = now if choice.remember else again
-    return Approved(decided.judged.subject, given, decided.judged.policy, decided.judged.notice)
+    return Approved(decided.judged.subject, given, decided.judged.policy, decided.judged.notice, now)
 
 
 def _request_rows(origin: Origin) -> tuple[bytes, ...]:

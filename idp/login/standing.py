@@ -23,14 +23,18 @@ class StandingApprovals:
         self._issuer, self._purposes, self._approvals = issuer, purposes, approvals
 
     def lapsed(self, grant: Grant, now: int) -> bool:
-        """Whether the citizen let us remember the approval, and took that back, or its time is over.
+        """Whether the citizen withdrew or objected since, or let us remember the approval and it is remembered no more.
 
         One that was given anew is another one: what rested on the first has ended.
         """
         rests = grant.approved
-        if rests is None or not rests.given:
+        if rests is None:
             return False
-        return self._approvals.given(rests.subject, grant.origin.service, grant.purpose_id, now) != rests.given
+        whose = rests.subject, grant.origin.service, grant.purpose_id, now
+        stopped = self._approvals.stopped_at(*whose)
+        if stopped and stopped >= rests.at:
+            return True
+        return bool(rests.given) and self._approvals.given(*whose) != rests.given
 
     def goes_again(self, grant: Grant) -> bool:
         """Whether values go without the citizen: they let us remember it, and the purpose says so in the words they read.

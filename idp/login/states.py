@@ -165,6 +165,8 @@ class Approved:
     given: int
     policy: str
     notice: str
+    # when they pressed the button: what they took back since ends it
+    at: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ WAITING = "ciconia_admission_waiting"
 TURNED_AWAY = "ciconia_admission_refused"
 LIMITED = "ciconia_limited"
 LOGOUTS = "ciconia_logouts"
+DISOWNED = "ciconia_disowned"
 STAGED = "ciconia_ledger_staged"
 OLDEST_STAGED = "ciconia_ledger_oldest_staged_seconds"
 UNSIGNED = "ciconia_ledger_unsigned"
@@ -78,7 +79,8 @@ _ALL = (
     Family(WAITING, Gauge, "Requests that wait for a place, by lane.", (*TENANT, "lane")),
     Family(TURNED_AWAY, Counter, "Requests answered 503 since the queue was full.", (*TENANT, "lane")),
     Family(LIMITED, Counter, "Requests answered 429, by limit.", (*TENANT, "limit")),
-    Family(LOGOUTS, Counter, "Tries to tell services of a logout, by outcome.", (*TENANT, "outcome")),
+    Family(LOGOUTS, Counter, "Tries to tell services of a logout or an event, by outcome.", (*TENANT, "outcome")),
+    Family(DISOWNED, Counter, "Sign-ins of which the person said that they did not make them.", TENANT),
     Family(STAGED, Gauge, "Leaves that wait for the sequencer.", TENANT, "livemax"),
     Family(OLDEST_STAGED, Gauge, "Age of the leaf that waits longest.", TENANT, "livemax"),
     Family(UNSIGNED, Gauge, "Leaves that no checkpoint covers.", TENANT, "livemax"),

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from idp.config.setting_types import Limits
 from idp.config.settings import Settings
 from idp.login.states import Decided, Grant
-from idp.monitoring.families import COMMIT, LIMITED, LOGOUTS, OVERASKED, TURNED_AWAY, UNFORESEEN, VERIFICATION
+from idp.monitoring.families import COMMIT, DISOWNED, LIMITED, LOGOUTS, OVERASKED, TURNED_AWAY, UNFORESEEN, VERIFICATION
 from idp.monitoring.measures import OTHER, Measures
 from idp.monitoring.refusals import Refusals
 from idp.monitoring.steps import LoginStep, Steps, steps_key
 from idp.ports import Commits, Unit
 from idp.server.rate_limits import Rates, Shared
 from idp.server.wrong_answers import Tries
+from idp.system.logs import log_of
 from policies.federations import family_of
 from policies.load import Configuration
 from policies.parties import ProviderId
@@ -56,6 +57,13 @@ class Watched:
     def logout(self, outcome: str) -> None:
         """A logout token was sent: it was taken, the try failed, or it is given up."""
         self.measures.count(LOGOUTS, self.tenant, outcome)
+
+    def disowned(self, record: str) -> None:
+        """Somebody says that they did not make a sign-in that is on record. Nothing here says who."""
+        self.measures.count(DISOWNED, self.tenant)
+        log_of(self.tenant).critical(
+            "sign_in_disowned", record=record, fix="Ask the country's sign-in service how this sign-in came about."
+        )
 
     def unforeseen(self) -> None:
         """A request ended in a defect of ours. Its line in the log has the kind and the places in the code."""

@@ -23,8 +23,14 @@ class ReleaseShown:
     kept: tuple[WithheldItem, ...]
     more: tuple[Text, ...]
     file: str
+    # what the citizen can do about it, and whether they did so and have not agreed anew since
+    acts: tuple[str, ...] = ()
+    stopped: bool = False
+    # whom an objection goes to
+    controller: str = ""
     # seen by everybody who may see the page
     level: ClassVar[str] = ""
+    what: ClassVar[str] = ""
 
     @property
     def over(self) -> bool:
@@ -41,6 +47,30 @@ class HiddenShown:
 
 
 @dataclass(frozen=True, slots=True)
+class ActShown:
+    """What the citizen did on this page, in the word of its record (`what`)."""
+
+    number: int
+    what: str
+    service: Text
+    purpose: Text
+    when: str
+    file: str
+    level: ClassVar[str] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalShown:
+    """A remembered approval. `client` and `purpose_id` are what its off switch posts."""
+
+    service: Text
+    purpose: Text
+    given: str
+    client: str
+    purpose_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class CitizenView:
     """The citizen's page. `country` vouched for them until `until`. `missing` are the numbers of lost records.
 
@@ -51,10 +81,17 @@ class CitizenView:
     country: str
     until: str
     count: int
-    shown: tuple[ReleaseShown | HiddenShown, ...]
+    shown: tuple[ReleaseShown | ActShown | HiddenShown, ...]
     missing: tuple[int, ...]
     sign_in: str
     end: str
+    # our paths to which the forms of acts and of approvals post, and of the file with all that is kept
+    act: str = ""
+    switch: str = ""
+    export: str = ""
+    # the numbers of records whose retention is over
+    over: tuple[int, ...] = ()
+    approvals: tuple[ApprovalShown, ...] = ()
     older: str = ""
     newer: str = ""
     kind: ClassVar[PageKind] = PageKind.FORM

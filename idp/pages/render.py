@@ -202,6 +202,9 @@ class Pages:
         """Render the citizen's page, or the page before a sign-in to it."""
         language, inside = self._languages[view.language], isinstance(view, CitizenView)
         _own(view.sign_in)
+        if isinstance(view, CitizenView):
+            for path in (view.end, *filter(None, (view.act, view.switch, view.export))):
+                _own(path)
         title = language.say("me.title" if inside else "me.door_title")
         return self._page("citizen", language, title=title, view=view, inside=inside)
 

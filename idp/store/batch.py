@@ -74,6 +74,7 @@ _RECORD, _STAGE = plain(tables.records), plain(tables.staged)
 _DECIDE, _PARK = plain(tables.decisions), plain(tables.parked)
 _REMEMBER = Inserting(tables.approvals, _remembering)
 _SIGN_IN, _TAKE_PART = Inserting(tables.sessions, _signing_in), Inserting(tables.participants, _taking_part)
+_QUEUE = plain(tables.logouts)
 _REMOVE = CompiledStatement(_removing)
 
 
@@ -154,9 +155,10 @@ def write_batch(connection: Connection, batch: Sequence[Waiting], keys: LedgerKe
     approvals = {(w.unit.tenant, row.digest): (row.content, row.end) for w in kept if (row := w.unit.approval) is not None}
     remembered = [(*key, *row) for key, row in approvals.items()]
     sessions, participants = _sessions(kept)
+    queued = [(w.unit.tenant, q.entry, q.client, q.about, q.made, 0, q.due, "", q.end) for w in kept for q in w.unit.queued]
     writing = (
         *((_RECORD, records), (_STAGE, leaves), (_DECIDE, decisions), (_PARK, parked), (_REMEMBER, remembered)),
-        *((_SIGN_IN, sessions), (_TAKE_PART, participants)),
+        *((_SIGN_IN, sessions), (_TAKE_PART, participants), (_QUEUE, queued)),
     )
     for inserting, rows in writing:
         if rows:

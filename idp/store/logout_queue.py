@@ -1,4 +1,7 @@
-"""The queue of logout tokens: durable, taken by one worker at a time, tried again ever more seldom, and then given up."""
+"""The queue of what services have still to hear, logout tokens and events.
+
+It is durable. An entry is taken by one worker at a time, tried again ever more seldom, and then given up.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -15,6 +18,10 @@ LEASE = 30
 # Five seconds after a first failure, twice as long after each further one: eleven tries in about an hour and a half
 FIRST_PAUSE, MOST_TRIES = 5, 11
 AT_ONCE = 20
+# How long we try, and how long after a last try an operator can see it and try again
+KEPT_SECONDS = 48 * 3600
+# What begins the `sid` of an entry that is no logout: behind it stands the record (hex) of a person's act
+EVENT = "event:"
 # How many of one service are under way: one that hangs holds no more
 OF_EACH = 2
 LOOKED_AT = 200
@@ -22,7 +29,10 @@ LOOKED_AT = 200
 
 @dataclass(frozen=True, slots=True)
 class QueuedLogout:
-    """A logout token that a service has not taken. `due` is None if it was given up, `failed` why the last try failed."""
+    """A logout token or an event that a service has not taken.
+
+    `due` is None if it was given up, `failed` is why the last try failed.
+    """
 
     logout: bytes
     client_id: ClientId
@@ -31,6 +41,11 @@ class QueuedLogout:
     tries: int
     due: int | None
     failed: str
+
+    @property
+    def record(self) -> str:
+        """The record (hex) of the act that an event is about; "" of a logout."""
+        return self.sid.removeprefix(EVENT) if self.sid.startswith(EVENT) else ""
 
 
 class LogoutQueue:

@@ -15,14 +15,13 @@ from idp.ports import ENDED, UPSTREAM, Mark, sid_digest
 from idp.store import tables
 from idp.store.commits import one_turn
 from idp.store.engine import reading, single, upsert, writing
+from idp.store.logout_queue import KEPT_SECONDS
 from policies.parties import ClientId, Tenant
 from policies.registrations.client_tokens import LONGEST_REFRESH_LIFE
 
 LOGOUT_BYTES = 16
 # Nothing that was issued in a session outlives it by more: a refresh token, at the most
 ENDED_SECONDS = LONGEST_REFRESH_LIFE
-# How long we try, and how long after a last try an operator can see it and try again
-KEPT_SECONDS = 48 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +73,12 @@ class StoredSessions:
     def all_of_person(self, person: bytes) -> Sequence[bytes]:
         """The names of all sessions of a person, by their keyed digest."""
         return self._named(tables.sessions.c.person == person)
+
+    def taking_part(self, person: bytes, client: str) -> Sequence[bytes]:
+        """The names of those of a person's sessions in which a service took part."""
+        parts = tables.participants.c
+        took_part = select(parts.session).where(parts.tenant == self._tenant, parts.client == client)
+        return self._named((tables.sessions.c.person == person) & tables.sessions.c.session.in_(took_part))
 
     def of_upstream(self, provider: str, upstream: bytes) -> Sequence[bytes]:
         """The names of the sessions that rest on one session at a provider, by its keyed digest."""

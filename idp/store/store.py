@@ -1,7 +1,7 @@
 """The store of one tenant: the writer, the reads and the purge behind the ports of `idp.ports`."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
@@ -32,6 +32,7 @@ from policies.parties import Tenant
 
 # About ten milliseconds of deleting
 PURGED_AT_ONCE = 2000
+NAMED_AT_ONCE = 500
 # How long writers may wait while SQLite's log is emptied; if a reader takes longer, it is left for later
 EMPTYING_MILLISECONDS = 100
 
@@ -188,6 +189,16 @@ class Store:
         """`Decisions.approval`."""
         found = self._read(lambda connection: _APPROVAL.rows(connection, tenant=tenant, digest=digest, now=now))
         return ApprovalRow(*found[0]) if found else None
+
+    def approvals(self, tenant: Tenant, digests: Collection[bytes], now: int) -> Sequence[ApprovalRow]:
+        """The approvals of these digests that live."""
+        table, wanted, found = approvals.c, sorted(digests), list[ApprovalRow]()
+        for begin in range(0, len(wanted), NAMED_AT_ONCE):
+            some = table.digest.in_(wanted[begin : begin + NAMED_AT_ONCE])
+            query = select(table.digest, table.content, table.ends).where(table.tenant == tenant, some, table.ends > now)
+            with reading(), self._reads.connect() as connection:
+                found += [ApprovalRow(*row) for row in connection.execute(query)]
+        return found
 
     def checkpoint(self, tenant: Tenant) -> Checkpoint | None:
         """`Log.checkpoint`."""

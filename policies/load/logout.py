@@ -36,6 +36,7 @@ def read_logout(table: Table) -> LogoutChoices:
         backchannel_logout_uri=_address(table, "backchannel_logout_uri"),
         backchannel_networks=read_networks(table),
         frontchannel_logout_uri=_frontchannel(table),
+        events_uri=_address(table, "events_uri"),
     )
     table.flag("backchannel_logout_session_required")
     table.flag("frontchannel_logout_session_required")
@@ -44,7 +45,7 @@ def read_logout(table: Table) -> LogoutChoices:
             what = "stands without session_group: no session is kept, so nobody would ever be told."
             table.problem(key, what, "name a session_group, which may have this one service; or leave it out.")
     for key in _OF_BACKCHANNEL:
-        if key in table and not choices.backchannel_logout_uri:
+        if key in table and not (choices.backchannel_logout_uri or (key == "networks" and choices.events_uri)):
             table.problem(key, "is about backchannel_logout_uri, which is not there.", "leave it out.")
     if "frontchannel_logout_session_required" in table and not choices.frontchannel_logout_uri:
         fix = "leave it out."
@@ -54,8 +55,10 @@ def read_logout(table: Table) -> LogoutChoices:
 
 def read_saml_logout(table: Table) -> LogoutChoices:
     """The choices of a service that speaks SAML: how it hears of the end, its metadata says."""
-    choices = LogoutChoices(session_group=_group(table), backchannel_networks=read_networks(table))
-    if "networks" in table and not choices.session_group:
+    choices = LogoutChoices(
+        session_group=_group(table), backchannel_networks=read_networks(table), events_uri=_address(table, "events_uri")
+    )
+    if "networks" in table and not choices.session_group and not choices.events_uri:
         table.problem("networks", "stands without session_group: no session is kept, so nobody is told.", "leave it out.")
     return choices
 

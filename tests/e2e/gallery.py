@@ -4,7 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from idp.pages.citizen_view import CitizenDoorView, CitizenEnteredView, CitizenView, HiddenShown, ReleaseShown
+from idp.ledger.person_records import DISOWNED, OBJECTION, OWN_ACTS, WITHDRAWAL
+from idp.pages.citizen_view import (
+    ActShown,
+    ApprovalShown,
+    CitizenDoorView,
+    CitizenEnteredView,
+    CitizenView,
+    HiddenShown,
+    ReleaseShown,
+)
 from idp.pages.device_view import DeviceStep, DeviceView
 from idp.pages.languages import LANGUAGES
 from idp.pages.picker_view import CountryChoice, PickerView
@@ -360,16 +369,28 @@ def citizen(pages: Pages, language: str) -> CitizenView:
         kept=taken.kept,
         more=words.titles([AttributeName("birthdate")], STANDARD),
         file="/me/receipt.json?n=3",
+        acts=(WITHDRAWAL, DISOWNED),
+        controller="City of Storkhaven, privacy@storkhaven.example",
     )
+    objected = replace(release, number=1, went=(), kept=(), more=(), acts=(OBJECTION, DISOWNED), stopped=True)
+    done = [
+        ActShown(place, kind, taken.service, taken.purpose, taken.when, f"/me/receipt.json?n={place}" if place > 4 else "")
+        for place, kind in enumerate(OWN_ACTS, 4)
+    ]
     return CitizenView(
         language,
         country=words.language.country("EE"),
         until=words.moment(1_764_086_400),
         count=3,
-        shown=(release, HiddenShown(2, "high"), replace(release, number=1, went=(), kept=(), more=())),
+        shown=(*done, release, HiddenShown(2, "high"), objected),
         missing=(),
+        over=(8,),
+        approvals=(ApprovalShown(taken.service, taken.purpose, taken.when, "parking", "resident-parking"),),
         sign_in="/me/sign-in",
         end="/me/end",
+        act="/me/act",
+        switch="/me/approval",
+        export="/me/copy.json",
         older="/me?page=2",
     )
 

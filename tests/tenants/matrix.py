@@ -84,6 +84,8 @@ def hold(town: Town) -> Held:
         ("", Call("POST", "/receipt/ask", cookies={"__Host-receipt": receipt}, form={})),
         ("", Call("POST", "/receipt/forget", cookies={"__Host-receipt": receipt}, form={})),
         ("", Call("GET", "/me/receipt.json", cookies=at_page, query={"n": "1"})),
+        ("", Call("POST", "/me/act", cookies=at_page, form={"n": "1", "act": "objection"})),
+        ("", Call("POST", "/me/approval", cookies=at_page, form={"service": "parking", "purpose": "resident-parking"})),
         ("", town.redeeming(code)),
         ("by assertion", Call("POST", "/token", form=by_assertion, direct=True)),
         ("", Call("GET", "/userinfo", bearer=bearer, direct=True)),

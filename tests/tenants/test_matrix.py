@@ -72,6 +72,8 @@ CITY_ROWS: Rows = {
     ("GET", "/me"): SAME,
     ("POST", "/me/sign-in"): SAME,
     ("GET", "/me/receipt.json"): REFUSED,
+    ("POST", "/me/act"): REFUSED,
+    ("POST", "/me/approval"): REFUSED,
     ("POST", "/me/end"): SAME,
     ("POST", "/token"): REFUSED,
     ("GET", "/try"): REFUSED,

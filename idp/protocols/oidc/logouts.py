@@ -71,7 +71,8 @@ class SignedOut:
 class Logouts:
     """One tenant's, for one configuration. `count` is told of each try: taken, failed or given_up.
 
-    `over_soap` tells a service that speaks SAML of the end of its session, and returns why it did not take it, or "".
+    `otherwise` tells a service that speaks SAML of the end of its session, and any service of a person's act. It returns
+    why the service did not take it, or "".
     """
 
     def __init__(
@@ -85,13 +86,13 @@ class Logouts:
         queue: LogoutQueue,
         suspension: Suspension,
         fetcher: Fetcher,
-        over_soap: Callable[[RelyingParty, str, int], str],
+        otherwise: Callable[[RelyingParty, str, int], str],
         count: Callable[[str], None] = lambda _outcome: None,
     ) -> None:
         self.issuer, self.parties, self.signers = issuer, parties, signers
         self.sessions, self._providers, self._queue = sessions, providers, queue
         self._suspension, self._fetcher, self._count = suspension, fetcher, count
-        self._over_soap = over_soap
+        self._otherwise = otherwise
         self._swept = -1
         # Of all citizens who sign out now, together
         self._places = threading.BoundedSemaphore(AT_WORK)
@@ -193,14 +194,16 @@ class Logouts:
     def _failure(self, one: QueuedLogout, now: int) -> str:
         """Send one token. Returns why it was not taken, "" where it was: a check of ours or a status, no text of theirs."""
         party = self.parties.get(one.client_id)
-        if party is None or not (party.saml or party.openid.logout.backchannel_logout_uri):
+        if party is None:
             return "unregistered"
         choices = party.openid.logout
+        if not (choices.events_uri if one.record else party.saml or choices.backchannel_logout_uri):
+            return "unregistered"
         try:
             if self._suspension.party_off(one.client_id):
                 return "suspended"
-            if party.saml is not None:
-                return self._over_soap(party, one.sid, now)
+            if one.record or party.saml is not None:
+                return self._otherwise(party, one.sid, now)
             answer = self._fetcher.post(
                 choices.backchannel_logout_uri,
                 {"logout_token": self._token(party, one.sid, now)},

@@ -3,39 +3,53 @@
 GET  /me                   all that was released under their key, the newest first; `page=2` is the page after
 POST /me/sign-in           a sign-in for the page begins (`idp.citizen.own_page`)
 GET  /me/receipt.json      the receipt of one record, by its number `n`
+POST /me/act               what the citizen does about one release: `n`, and `act` by the word of its record
+POST /me/approval          a remembered approval is switched off: `service`, `purpose`
 POST /me/end               the session of the page is over
 
 The cookie `__Host-me` is Strict: no other site's link or form comes with it. No address has anything of a person.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from fastapi import Request
 from fastapi.responses import Response
 
+from connectors.connector import Redirect
+from idp.citizen.acts import acts_on
 from idp.citizen.history import Entry, History
 from idp.citizen.own_page import PATH, SIGN_IN
 from idp.citizen.visits import VISIT_LIFE, Visit
 from idp.ledger.record_contents import RELEASE
 from idp.login.states import Decided
-from idp.pages.citizen_view import CitizenDoorView, CitizenEnteredView, CitizenView, HiddenShown, ReleaseShown
+from idp.pages.citizen_view import (
+    ActShown,
+    ApprovalShown,
+    CitizenDoorView,
+    CitizenEnteredView,
+    CitizenView,
+    HiddenShown,
+    ReleaseShown,
+)
 from idp.pages.views import PageKind, Text
 from idp.pages.wording import Wording
 from idp.receipts.receipt import ReceiptHolder
 from idp.receipts.receipt_record import names_of
 from idp.web.city_site import CitySite
 from idp.web.login_cookies import Cookie, after_decision
-from idp.web.page_route import PageRoute
+from idp.web.page_route import Endpoint, PageRoute
 from idp.web.requests import check_navigation, check_same_origin, cookies, form, query
 from idp.web.routes.receipt import file_headers
 from idp.web.site import page
 from idp.web.threads import run_in_threadpool, threaded
 from policies.errors import NotFound, RequestRefused
-from policies.parties import ClientId, IdentityProvider, PurposeId
-from policies.purposes import Basis
+from policies.parties import ClientId, IdentityProvider, PurposeId, ServiceId
+from policies.purposes import AskMode, Basis
 
 FILE_PATH, END_PATH = "/me/receipt.json", "/me/end"
+ACT_PATH, SWITCH_PATH = "/me/act", "/me/approval"
 COOKIE = "__Host-me"
 NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
@@ -59,7 +73,24 @@ def routes(site: CitySite) -> list[PageRoute]:
         await form(request)
         return await run_in_threadpool(_ended, site, request)
 
-    return [PageRoute(PATH, shown, "GET"), PageRoute(FILE_PATH, file, "GET"), PageRoute(END_PATH, end, "POST")]
+    return [
+        PageRoute(PATH, shown, "GET"),
+        PageRoute(FILE_PATH, file, "GET"),
+        PageRoute(END_PATH, end, "POST"),
+        PageRoute(ACT_PATH, _posted(site, _acted), "POST"),
+        PageRoute(SWITCH_PATH, _posted(site, _switched_off), "POST"),
+    ]
+
+
+def _posted(site: CitySite, step: Callable[[CitySite, Request, Mapping[str, str]], Response]) -> Endpoint:
+    """The endpoint to which a form of the page is posted."""
+
+    async def posted(request: Request) -> Response:
+        check_navigation(request)
+        check_same_origin(request, site.issuer)
+        return await run_in_threadpool(step, site, request, await form(request))
+
+    return posted
 
 
 def entered(site: CitySite, decided: Decided, provider: IdentityProvider, language: str, now: int) -> Response:
@@ -104,6 +135,10 @@ def rendered(site: CitySite, visit: Visit, number: int, language: str) -> str:
         count=history.counter,
         shown=tuple(_shown(site, visit, wording, history)),
         missing=history.missing,
+        over=history.over,
+        approvals=tuple(_approvals(site, visit, wording)) if number == 1 else (),
+        act=ACT_PATH,
+        switch=SWITCH_PATH,
         sign_in=SIGN_IN,
         end=END_PATH,
         older=f"{PATH}?page={number + 1}" if number < history.pages else "",
@@ -112,30 +147,67 @@ def rendered(site: CitySite, visit: Visit, number: int, language: str) -> str:
     return site.pages.citizen(view)
 
 
-def _shown(site: CitySite, visit: Visit, wording: Wording, history: History) -> Iterator[ReleaseShown | HiddenShown]:
+def _shown(
+    site: CitySite, visit: Visit, wording: Wording, history: History
+) -> Iterator[ReleaseShown | ActShown | HiddenShown]:
+    now, stopped = site.clock(), dict[tuple[str, str], bool]()
     for entry in history.entries:
         if entry.loa > visit.loa:
             yield HiddenShown(entry.position, entry.loa.label)
-        elif entry.kind == RELEASE:
-            yield _release(site, wording, entry)
+            continue
+        service, purpose = _named(site, wording, entry.sent["client"], entry.sent["purpose"])
+        if entry.kind != RELEASE:
+            when, file = wording.moment(entry.sent["time"]), f"{FILE_PATH}?n={entry.position}" if entry.placed else ""
+            yield ActShown(entry.position, entry.kind, service, purpose, when, file)
+            continue
+        whose = ServiceId(entry.sent["client"]), PurposeId(entry.sent["purpose"])
+        if whose not in stopped:
+            stopped[whose] = site.citizen.acts.approvals.stopped(visit.subject, *whose, now)
+        yield replace(_release(site, wording, entry, service, purpose), stopped=stopped[whose])
 
 
-def _release(site: CitySite, wording: Wording, entry: Entry) -> ReleaseShown:
-    sent, decision, parties = entry.sent, entry.decision, site.role.configuration.parties
-    client, purpose_id = ClientId(sent["client"]), PurposeId(sent["purpose"])
-    party, purpose = parties.get(client), site.role.configuration.purposes.get(purpose_id)
+def _approvals(site: CitySite, visit: Visit, wording: Wording) -> Iterator[ApprovalShown]:
+    """The remembered approvals of sign-ins at this level or below."""
+    configuration = site.role.configuration
+    pairs = [
+        (ServiceId(party.client_id), purpose_id)
+        for party in configuration.parties.values()
+        for purpose_id in party.purposes
+        if configuration.purposes[purpose_id].ask.mode is not AskMode.EACH_TIME
+    ]
+    for held in site.citizen.acts.approvals.held(visit.subject, pairs, site.citizen.find, site.clock()):
+        if held.loa <= visit.loa:
+            service, purpose = _named(site, wording, held.service, held.purpose_id)
+            yield ApprovalShown(service, purpose, wording.moment(held.given), held.service, held.purpose_id)
+
+
+def _named(site: CitySite, wording: Wording, client: str, purpose_id: str) -> tuple[Text, Text]:
+    """The titles of a service and a purpose; their ids where they are registered no more."""
+    party = site.role.configuration.parties.get(ClientId(client))
+    purpose = site.role.configuration.purposes.get(PurposeId(purpose_id))
+    return (
+        wording.text(party.title) if party else Text(client, "en"),
+        wording.text(purpose.title) if purpose else Text(purpose_id, "en"),
+    )
+
+
+def _release(site: CitySite, wording: Wording, entry: Entry, service: Text, title: Text) -> ReleaseShown:
+    sent, decision = entry.sent, entry.decision
+    purpose = site.role.configuration.purposes.get(PurposeId(sent["purpose"]))
     went = names_of(sent)
     weakened = [(name, form) for name, form in names_of({"names": decision["asked"]}) if dict(went).get(name, form) != form]
     unknown = tuple(Text(name, "en") for name in decision["unknown"])
     return ReleaseShown(
         number=entry.position,
-        service=wording.text(party.title) if party else Text(client, "en"),
-        purpose=wording.text(purpose.title) if purpose else Text(purpose_id, "en"),
+        service=service,
+        purpose=title,
         basis=Basis(sent["basis"]),
         when=wording.moment(sent["time"]),
         went=wording.sent(went, site.catalogue),
         kept=wording.withheld(names_of({"names": decision["withheld"]}), site.catalogue),
         more=(*wording.sent(weakened, site.catalogue), *unknown),
+        acts=acts_on(sent["basis"]),
+        controller=f"{wording.text(purpose.controller.name).text}, {purpose.controller.contact}" if purpose else "",
         file=f"{FILE_PATH}?n={entry.position}",
     )
 
@@ -149,9 +221,33 @@ def _file(site: CitySite, request: Request) -> Response:
     entry = site.citizen.histories.entry(visit.subject, int(number))
     if entry.loa > visit.loa:
         raise NotFound("a record of a sign-in at a higher level")
-    # The nonce of the values was never kept: this receipt opens all but those
-    issued = site.citizen.receipts.issue(ReceiptHolder.CITIZEN, entry.record, b"", now)
-    return Response(issued.octets, media_type="application/json", headers=file_headers(f"receipt-{number}.json"))
+    if entry.kind == RELEASE:
+        # The nonce of the values was never kept: this receipt opens all but those
+        octets = site.citizen.receipts.issue(ReceiptHolder.CITIZEN, entry.record, b"", now).octets
+    else:
+        octets = site.citizen.act_receipts.issue(entry, now)
+    return Response(octets, media_type="application/json", headers=file_headers(f"receipt-{number}.json"))
+
+
+def _acted(site: CitySite, request: Request, fields: Mapping[str, str]) -> Response:
+    now, number = site.clock(), fields.get("n", "")
+    if set(fields) != {"n", "act"} or not NUMBER.fullmatch(number):
+        raise RequestRefused("an act with fields that the page does not have", code="other_site")
+    visit = visiting(site, request, now)
+    entry = site.citizen.histories.entry(visit.subject, int(number))
+    site.citizen.acts.on_release(fields["act"], visit, entry, now)
+    return site.send(Redirect(site.issuer + PATH), site.language(request))
+
+
+def _switched_off(site: CitySite, request: Request, fields: Mapping[str, str]) -> Response:
+    if set(fields) != {"service", "purpose"}:
+        raise RequestRefused("a switch with fields that the page does not have", code="other_site")
+    now, purpose_id = site.clock(), PurposeId(fields["purpose"])
+    visit, purpose = visiting(site, request, now), site.role.configuration.purposes.get(purpose_id)
+    if purpose is None:
+        raise NotFound("no such purpose")
+    site.citizen.acts.approval_off(visit, ServiceId(fields["service"]), purpose_id, purpose.basis.value, now)
+    return site.send(Redirect(site.issuer + PATH), site.language(request))
 
 
 def _ended(site: CitySite, request: Request) -> Response:

@@ -22,7 +22,7 @@ def test_a_service_that_never_took_it_is_named_and_can_be_tried_again(city: Path
     given_up(city, due=None)
     found = only(examined(city))
     assert found.severity is WARNING
-    assert "1 logout token was given up that parking did not take: status 500." in found.what
+    assert "1 logout token or event was given up that parking did not take: status 500." in found.what
     listed = in_process("logout", "list", "--config", city, "--json")
     assert listed.returncode == 1
     (one,) = json.loads(listed.stdout)["logouts"]

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 
+from idp.ledger.person_records import APPROVAL_OFF, OWN_ACTS
 from idp.pages.device_view import DeviceStep
 from idp.pages.languages import LANGUAGES, load_languages
 from idp.pages.phrases import read_translations
@@ -39,6 +40,8 @@ BUILT = {
     *(f"logout.{outcome}" for outcome in Outcome),
     *(f"device.{step}.title" for step in DeviceStep),
     *(f"device.{step}.text" for step in DeviceStep),
+    *(f"me.act.{kind}" for kind in OWN_ACTS),
+    *(f"me.{part}.{kind}" for kind in OWN_ACTS if kind != APPROVAL_OFF for part in ("do", "effect")),
     *(f"duration.{unit}" for unit in ("year", "month", "week", "day")),
 }
 

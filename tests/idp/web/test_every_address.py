@@ -42,6 +42,8 @@ ADDRESSES = {
     "/me/sign-in": {"POST"},
     "/me/receipt.json": {"GET"},
     "/me/end": {"POST"},
+    "/me/act": {"POST"},
+    "/me/approval": {"POST"},
     "/log/checkpoint": {"GET", "HEAD"},
     "/login/AAAAAAAAAAAAAAAAAAAAAA/at/demo-ee": {"GET"},
     "/login/AAAAAAAAAAAAAAAAAAAAAA/countries": {"GET", "POST"},
