@@ -1,6 +1,7 @@
 """Tiles out of SQL: what they cost does not grow with the log, and damage gives no tile."""
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -17,12 +18,19 @@ from idp.store.records.tiles import read_tile
 from idp.store.store import Store
 from idp.store.tables import leaves, nodes
 from policies.errors import NotFound, StoreUnavailable
-from tests.idp.store.conftest import folder, migrated, store
-from tests.idp.store.units import KEYS, NOW, TENANT, refusal, unit
+from tests.idp.store.conftest import folder, migrated, postgres, postgres_template, url
+from tests.idp.store.units import KEYS, NOW, TENANT, opened_at, refusal, unit
 from tests.idp.tile_reader import leaves_of
 
-__all__ = ["folder", "migrated", "store"]
+__all__ = ["folder", "migrated", "postgres", "postgres_template", "url"]
 SIZE = 7
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    found = opened_at(url)
+    yield found
+    found.close()
 
 
 def filled(held: Store) -> None:
