@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SECONDS ?= 60
 ROUNDS ?= 300
 
-.PHONY: demo test interop bench crash fuzz mutants docs lint types format lock clean
+.PHONY: demo test interop bench crash tamper fuzz mutants docs lint types format lock clean
 
 demo: $(VENV)/.product
 	$(BIN)/ciconia demo
@@ -29,6 +29,10 @@ mutants: $(VENV)/.tests
 # Kill workers, sequencers and databases with -9, ROUNDS times, on SQLite and PostgreSQL: nothing acknowledged may be lost
 crash: $(VENV)/.tests
 	$(BIN)/python -m tests.kill.crash --rounds $(ROUNDS)
+
+# Carry out each way in which an operator could cheat, and print who notices. Fails if docs/threats.md says it otherwise
+tamper: $(VENV)/.tests
+	$(BIN)/python -m tests.tamper
 
 # Run every benchmark, one after the other: `python -m tests.benchmarks.NAME`. Fails if one misses a target
 bench: $(VENV)/.tests
