@@ -1,6 +1,6 @@
-"""All that was released about one person, opened by a citizen's receipt: their own key to their own records.
+"""All that was released about one person, opened by a citizen's receipt, which is their own key, or by a grant.
 
-Without the receipt the records of one person cannot be told from those of all others.
+Without either the records of one person cannot be told from those of all others.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import select
 
+from idp.audit.grants import Grant
 from idp.audit.questions.auditor import Auditor
 from idp.citizen.history import Entry, Histories
 from idp.ledger.canonical_json import Json
@@ -70,3 +71,12 @@ def records_of_person(auditor: Auditor, receipt: bytes, keys: Sequence[VerifierK
         raise SignatureInvalid("commitment", what)
     found = Histories(engine=auditor.engine, tenant=auditor.tenant, keys=auditor.keys).whole(proved.subject)
     return PersonsRecords(proved.record, found.counter, found.missing, found.entries)
+
+
+def records_by_grant(auditor: Auditor, grant: Grant, subject: bytes) -> PersonsRecords:
+    """The records of a person that a grant opens, after its use is on record (`Grants.use`). Raises `StoreUnavailable`."""
+    found = Histories(engine=auditor.engine, tenant=auditor.tenant, keys=auditor.keys).whole(subject)
+    entries = found.entries
+    if not grant.record:
+        entries = tuple(each for each in entries if grant.since <= each.sent["time"] < grant.until)
+    return PersonsRecords("", found.counter, found.missing, entries)

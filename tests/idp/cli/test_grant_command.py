@@ -130,6 +130,27 @@ def grants_of(city: City, subject: bytes) -> Any:
         return MandateDesk(load_settings(city.folder), store, keys).grants.touching(subject)
 
 
+@pytest.mark.spec("decisions.md 24")
+def test_the_command_opens_a_person_under_a_grant_and_nobody_without_one(guarded: City, records: dict[bytes, str]) -> None:
+    _, told = grant(guarded, "--record", records[MARI])
+    waiting = str(told["grant"])
+    by = ("--as", "liis")
+    code, told = guarded.run("ledger", "person", "--grant", waiting, *by)
+    assert (code, told["error"]["code"]) == (1, "grant_refused")
+    guarded.run("ledger", "grant", "approve", waiting, who=BERT)
+    code, told = guarded.run("ledger", "person", "--grant", waiting, *by)
+    assert code == 0, told
+    assert [each["record"] for each in told["records"]] == [records[MARI]]
+    code, told = guarded.run("ledger", "person", "--grant", waiting, "--as", "eve")
+    assert (code, told["error"]["detail"]) == (1, "the grant is another auditor's.")
+    period = opened_grant(guarded, "--from", "2026-09-01", "--to", "2026-09-30").hex()
+    code, told = guarded.run("ledger", "person", "--grant", period, *by, "--record", records[OTHER])
+    assert [each["record"] for each in told["records"]] == [records[OTHER]]
+    code, told = guarded.run("ledger", "person", "--grant", period, *by)
+    assert code == 1
+    assert [act for act, _ in steps(guarded)].count("used") == 3
+
+
 def test_everybody_sees_all_grants_and_a_person_those_that_reach_them(guarded: City, records: dict[bytes, str]) -> None:
     mine = opened_grant(guarded, "--record", records[MARI])
     theirs = opened_grant(guarded, "--record", records[OTHER])
