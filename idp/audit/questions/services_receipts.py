@@ -9,17 +9,17 @@
 If the operator also runs the service, nothing of this is found.
 """
 
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from sqlalchemy import select
 
 from idp.audit.questions.auditor import Auditor
+from idp.audit.questions.filters import read_terms, read_way
 from idp.audit.questions.ledger_summary import SummarisedLedger
 from idp.audit.questions.opened import open_leaves
-from idp.audit.questions.summary import BLOCK
+from idp.audit.questions.summary import BLOCK, BlockSummary
 from idp.ledger.canonical_json import Json
 from idp.ledger.checkpoint import VerifierKey
 from idp.ledger.record_contents import RELEASE
@@ -111,6 +111,8 @@ class _Comparison:
         self.receipts: dict[str, ProvedReceipt] = {}
         self.disagreements: list[Disagreement] = []
         self._subjects: dict[str, bytes] = {}
+        # The place of each record whose receipt agrees
+        self._places: dict[str, int] = {}
 
     def add(self, name: str, octets: bytes, keys: Sequence[VerifierKey]) -> None:
         """Read one. Raises `SignatureInvalid` if it does not hold."""
@@ -143,8 +145,11 @@ class _Comparison:
                         self._disagree(name, "the ledger has another leaf for its record")
                     elif receipt.index is not None and index != receipt.index:
                         self._disagree(name, "the ledger has its leaf in another place")
-                    elif row.subject is not None:
-                        self._subjects[name] = row.subject
+                    else:
+                        if index is not None:
+                            self._places[receipt.record] = index
+                        if row.subject is not None:
+                            self._subjects[name] = row.subject
 
     def compare_persons(self) -> None:
         """Compare who signed in there with whose the record is here. Records that were erased are nobody's any more."""
@@ -163,35 +168,63 @@ class _Comparison:
                 self._disagree(name, "records of another sub at this service stand under the key of the same person")
 
     def without_receipt(self, ledger: SummarisedLedger) -> tuple[list[Unreceipted], int, dict[str, tuple[int, int]]]:
-        """Our releases to each service between its first receipt and its last one, and those without a receipt."""
+        """Our releases to each service between its first receipt and its last one, and those without a receipt.
+
+        A block's summary says how many releases it has: where as many receipts are of that block, none is missing.
+        """
         spans: dict[str, tuple[int, int]] = {}
         had = defaultdict[str, set[str]](set)
+        here = defaultdict[int, dict[str, int]](dict)
         for receipt in self.receipts.values():
             first, last = spans.get(receipt.client, (receipt.time, receipt.time))
             spans[receipt.client] = min(first, receipt.time), max(last, receipt.time)
+            place = self._places.get(receipt.record)
+            if place is not None and receipt.record not in had[receipt.client]:
+                here[place // BLOCK][receipt.client] = here[place // BLOCK].get(receipt.client, 0) + 1
             had[receipt.client].add(receipt.record)
-        named, ours = list[Unreceipted](), dict.fromkeys(spans, 0)
-        for first, end in _blocks_with(ledger, spans):
-            with reading(), snapshot(self._auditor.engine) as connection:
-                leaves = open_leaves(connection, self._auditor.tenant, self._auditor.keys.openings, first, end).leaves
-            for leaf in leaves:
-                if leaf is None or leaf.decision["kind"] != RELEASE:
-                    continue
-                service, time = str(leaf.sent.get("client", "")), int(leaf.decision["time"])
-                if service in spans and spans[service][0] <= time <= spans[service][1]:
-                    ours[service] += 1
-                    if leaf.record.hex() not in had[service]:
-                        named.append(Unreceipted(leaf.place, leaf.record.hex(), time, service))
-        return named, len(named), {name: (len(had[name]), ours[name]) for name in sorted(spans)}
+        named, missing, ours = list[Unreceipted](), 0, dict.fromkeys(spans, 0)
+        for block, summary in enumerate(ledger.summaries):
+            counted, sure = _releases(summary, spans)
+            lacking = sum(counted.values()) - sum(here[block].values())
+            if not sure or (counted != here[block] and len(named) < MOST_NAMED):
+                counted, found = self._opened(block, min((block + 1) * BLOCK, ledger.size), spans, had)
+                named, lacking = named + found, len(found)
+            missing += lacking
+            for service, count in counted.items():
+                ours[service] += count
+        return named, missing, {name: (len(had[name]), ours[name]) for name in sorted(spans)}
+
+    def _opened(
+        self, block: int, end: int, spans: Mapping[str, tuple[int, int]], had: Mapping[str, set[str]]
+    ) -> tuple[dict[str, int], list[Unreceipted]]:
+        """The releases of a block to each service in its period, leaf by leaf, and those without a receipt."""
+        with reading(), snapshot(self._auditor.engine) as connection:
+            leaves = open_leaves(connection, self._auditor.tenant, self._auditor.keys.openings, block * BLOCK, end).leaves
+        counted, named = dict[str, int](), list[Unreceipted]()
+        for leaf in leaves:
+            if leaf is None or leaf.decision["kind"] != RELEASE:
+                continue
+            service, time = str(leaf.sent.get("client", "")), int(leaf.decision["time"])
+            if service in spans and spans[service][0] <= time <= spans[service][1]:
+                counted[service] = counted.get(service, 0) + 1
+                if leaf.record.hex() not in had[service]:
+                    named.append(Unreceipted(leaf.place, leaf.record.hex(), time, service))
+        return counted, named
 
 
-def _blocks_with(ledger: SummarisedLedger, spans: Mapping[str, tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """The places of the blocks that have a release to one of these services in its period."""
-    for block, summary in enumerate(ledger.summaries):
-        services = [json.loads(text)[0] for text in summary.tables["terms"]]
-        rows = summary.rows
-        for place in range(len(rows["count"])):
-            span = spans.get(services[rows["terms"][place]])
-            if span is not None and rows["first"][place] <= span[1] and rows["last"][place] >= span[0]:
-                yield block * BLOCK, min((block + 1) * BLOCK, ledger.size)
-                break
+def _releases(summary: BlockSummary, spans: Mapping[str, tuple[int, int]]) -> tuple[dict[str, int], bool]:
+    """How many releases a block has to each of these services in its period, and whether its sums can tell."""
+    services = [read_terms(text).service for text in summary.tables["terms"]]
+    releases = [read_way(text).outcome == RELEASE for text in summary.tables["way"]]
+    counted, sure = dict[str, int](), True
+    if not spans.keys().isdisjoint(services):
+        columns = (summary.rows[name] for name in ("terms", "way", "count", "first", "last"))
+        for terms, way, count, first, last in zip(*columns, strict=True):
+            span = spans.get(services[terms])
+            if span is None or not releases[way]:
+                continue
+            if span[0] <= first and last <= span[1]:
+                counted[services[terms]] = counted.get(services[terms], 0) + count
+            elif first <= span[1] and last >= span[0]:
+                sure = False
+    return counted, sure

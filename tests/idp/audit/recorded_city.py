@@ -15,6 +15,7 @@ from functools import cache
 from importlib import resources
 from itertools import islice
 from multiprocessing import get_context
+from os import urandom
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Table, insert
@@ -24,12 +25,15 @@ from idp.changes.history import History
 from idp.ledger.leaf import complete, new_salt, prepare
 from idp.ledger.merkle_tree import CompactRange, leaf_hash
 from idp.ledger.operator_records import draft_switch
-from idp.ledger.record_contents import CANCELLATION, REFUSAL, DecidedBy, draft_refusal, draft_release
+from idp.ledger.record_contents import CANCELLATION, REFUSAL, RELEASE, DecidedBy, draft_refusal, draft_release
 from idp.pages.languages import LANGUAGES
 from idp.ports import RecordDraft
+from idp.receipts.issue import Receipts
+from idp.receipts.receipt import ReceiptHolder
 from idp.sequencer.sequencer import Sequencer
 from idp.store import tables
 from idp.store.engine import is_postgres, writing
+from idp.store.records.release_record import Releases
 from idp.store.store import Store
 from idp.store.switches.switch import COUNTRY, PARTY
 from idp.store.tree_state import TreeState, create_state
@@ -104,6 +108,31 @@ def auditor_of(store: Store) -> Auditor:
     )
 
 
+def receipt_of(store: Store, place: int, holder: ReceiptHolder) -> bytes:
+    """The receipt of the release at a place."""
+    issuing = Receipts(
+        tenant=TENANT,
+        country="EE",
+        keys=KEYS,
+        log=store,
+        records=Releases(engine=store.engine, tenant=TENANT, keys=KEYS),
+        configuration=city(),
+        checkpoint_seconds=10,
+    )
+    return issuing.issue(holder, _record(place), urandom(32), NOW).octets
+
+
+def places_of(service: int, size: int) -> list[int]:
+    """The places of a service's releases in a ledger of this size."""
+    return [place for place in range(size) if is_release_to(service, place, size)]
+
+
+def is_release_to(service: int, place: int, size: int) -> bool:
+    """Whether the login at a place gave this service anything."""
+    one = draft(place, size, b"s" * 32)
+    return one.kind == RELEASE and f'"client":"service-{service:02}"'.encode() in one.openings[0].content
+
+
 @cache
 def decided(number: int) -> tuple[Purpose, ServiceRequest, Decision]:
     """A service's purpose, its request, and the decision before the citizen's choice."""
@@ -170,7 +199,7 @@ def draft(place: int, of: int, subject: bytes) -> RecordDraft:
         loa=chance.choice((LevelOfAssurance.SUBSTANTIAL, LevelOfAssurance.HIGH)),
         subject=subject,
         issuer=f"https://{TENANT}",
-        sub="PAIRWISE",
+        sub=hashlib.sha256(subject + bytes([service])).hexdigest()[:32],
         evidence={"nonce": "n-0S6"},
         path=DecidedBy.PAGE,
     )
