@@ -1,28 +1,32 @@
 """The routes of one tenant's desk: sign-in, sign-out, its pages and their tables as files."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Scope
 
 from idp.desk.answers import asking, error_answer, static
-from idp.desk.blocks import Table
-from idp.desk.desk_page import PERIOD, DeskPage, choices
+from idp.desk.blocks import Block, Table
+from idp.desk.desk_page import DAYS, DeskPage, choices
 from idp.desk.exports import csv_lines, json_lines
 from idp.desk.log_files import log_file
 from idp.desk.pages import STATIC_FILES, page_headers, render, say
+from idp.desk.proof_files import bundle, proof_file
 from idp.desk.questions import HOME, PAGES
 from idp.desk.reading import DeskReader
 from idp.desk.sessions import DeskSessions, SignedIn
 from idp.desk.sign_in_routes import SignInRoutes
 from idp.desk.table_views import Filter, asked_for, in_order, view_of
+from idp.desk.upload_pages import UploadPage
+from idp.desk.uploads import files_of
 from idp.web.edge import Edge
-from idp.web.page_route import PageRoute
-from idp.web.requests import cookies, query
+from idp.web.page_route import Endpoint, PageRoute
+from idp.web.requests import check_navigation, check_same_origin, cookies, query
 from policies.errors import (
     AssertionRejected,
     BrokerError,
@@ -62,8 +66,12 @@ class AuditorDesk:
             yield PageRoute(file.path, static(file), "GET")
         yield from self._doors.routes()
         yield PageRoute("/log/{place:path}", asking(self._log_file), "GET")
+        yield PageRoute("/proof", asking(self._proof), "GET")
+        yield PageRoute("/bundle", asking(self._bundle), "GET")
         for page in PAGES:
             yield PageRoute(page.path, asking(partial(self._page, page)), "GET")
+            if isinstance(page, UploadPage):
+                yield PageRoute(page.path, self._taking(page), "POST")
             for ending, lines, media in _FILES:
                 export = partial(self._export, page, lines, f"{media}; charset=utf-8", ending)
                 yield PageRoute(f"{page.stem}.{ending}", asking(export), "GET")
@@ -76,8 +84,12 @@ class AuditorDesk:
         if session is None:
             return self._doors.sign_in(request) if page is HOME else _ended()
         given = query(request)
-        asked = asked_for(page, given)
-        blocks = [in_order(block, given) for block in page.make(self._reader, asked)]
+        return self._shown(page, session, page.make(self._reader, asked_for(page, given)), given)
+
+    def _shown(
+        self, page: DeskPage, session: SignedIn, found: Sequence[Block], given: Mapping[str, str], *, files: bool = True
+    ) -> Response:
+        blocks = [in_order(block, given) for block in found]
         views = {block.name: view_of(page, block, given) for block in blocks if isinstance(block, Table)}
         return HTMLResponse(
             render(
@@ -91,12 +103,29 @@ class AuditorDesk:
                 filters=[self._filter(name, given) for name in page.filters],
                 blocks=blocks,
                 views=views,
+                files=files,
             ),
             headers=page_headers(),
         )
 
+    def _taking(self, page: UploadPage) -> Endpoint:
+        """The endpoint of a page to which an auditor posts files."""
+
+        async def endpoint(request: Request) -> Response:
+            check_navigation(request)
+            check_same_origin(request, self._doors.url)
+            # Before anything of the body is read
+            session = await run_in_threadpool(self._session, request)
+            if session is None:
+                return _ended()
+            found = await run_in_threadpool(page.take, self._reader, await files_of(request))
+            # What was posted is kept nowhere, so no address shows its tables again
+            return self._shown(page, session, found, {}, files=False)
+
+        return endpoint
+
     def _filter(self, name: str, given: Mapping[str, str]) -> Filter:
-        kind = "date" if name in PERIOD else "text"
+        kind = "date" if name in DAYS else "text"
         return Filter(name, kind, given.get(name, ""), choices(self._reader, name))
 
     def _export(
@@ -126,6 +155,20 @@ class AuditorDesk:
             return _ended()
         octets = log_file(self._reader, request.path_params["place"])
         return Response(octets, headers=page_headers(), media_type="application/octet-stream")
+
+    def _proof(self, request: Request) -> Response:
+        if self._session(request) is None:
+            return _ended()
+        octets = proof_file(self._reader, query(request).get("record", ""))
+        named = {"Content-Disposition": f'attachment; filename="{self._reader.tenant}-proof.json"'}
+        return Response(octets, headers=page_headers(**named), media_type="application/json")
+
+    def _bundle(self, request: Request) -> Response:
+        if self._session(request) is None:
+            return _ended()
+        named = {"Content-Disposition": f'attachment; filename="{self._reader.tenant}-records.jsonl"'}
+        lines = bundle(self._reader, query(request))
+        return StreamingResponse(lines, headers=page_headers(**named), media_type="application/jsonl")
 
     # -- what goes wrong
 

@@ -63,4 +63,20 @@ class Notice:
     parts: Mapping[str, str] = field(default_factory=dict)
 
 
-Block = Table | Plot | Facts | Notice
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A file to save: the key of its words, and its address."""
+
+    key: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A form that posts files to its page, and keeps none: the key of its label, and whether it takes several."""
+
+    key: str
+    multiple: bool = False
+
+
+Block = Table | Plot | Facts | Notice | Link | Upload

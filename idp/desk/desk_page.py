@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from idp.audit.questions.summary import OF_LOGINS
 from idp.desk.blocks import Block
 from idp.desk.reading import Asked, DeskReader
+from policies.errors import RequestRefused
 from policies.purposes import Basis
 
 PERIOD = ("since", "until")
+DAYS = (*PERIOD, "day")
 # The fields of `LoginFilters`
 LOGINS = (*PERIOD, "service", "purpose", "attribute", "country", "basis", "outcome")
 
@@ -52,3 +54,11 @@ def choices(reader: DeskReader, name: str) -> Sequence[str]:
 def moment(seconds: int) -> str:
     """A moment as a reader and a program read it (RFC 3339, UTC)."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def read_day(text: str) -> date:
+    """A day. Raises `RequestRefused` for one that no calendar has."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise RequestRefused("a date that no calendar has") from None

@@ -1,12 +1,12 @@
 """The desk's templates, phrases and headers. Pages are English until somebody translates `phrases/desk.pot`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import resources
 
 from jinja2 import DictLoader, Environment, StrictUndefined, Template
 
-from idp.desk.blocks import Facts, Notice, Plot, Table
+from idp.desk.blocks import Facts, Link, Notice, Plot, Table, Upload
 from idp.desk.plots import FIGURE, LABEL, ROW, WIDTH, drawn
 from idp.pages.headers import headers
 from idp.pages.phrases import read_english
@@ -39,6 +39,10 @@ def say(key: str, **parts: str) -> str:
     return phrases()[key].format(**parts)
 
 
+def _is(kind: type) -> Callable[[object], bool]:
+    return lambda block: isinstance(block, kind)
+
+
 @cache
 def _templates() -> Mapping[str, Template]:
     folder = resources.files("idp.desk").joinpath("templates")
@@ -51,12 +55,9 @@ def _templates() -> Mapping[str, Template]:
     )
     environment.globals.update(script=SCRIPT.href)
     environment.globals.update(svg={"width": WIDTH, "row": ROW, "label": LABEL, "figure": FIGURE})
-    environment.tests.update(
-        table=lambda block: isinstance(block, Table),
-        plot=lambda block: isinstance(block, Plot),
-        facts=lambda block: isinstance(block, Facts),
-        notice=lambda block: isinstance(block, Notice),
-    )
+    kinds = {"table": Table, "plot": Plot, "facts": Facts, "notice": Notice, "link": Link, "upload": Upload}
+    for name, kind in kinds.items():
+        environment.tests[name] = _is(kind)
     return {name: environment.get_template(f"{name}.html") for name in NAMES}
 
 

@@ -1,71 +1,215 @@
-"""The pages about the record itself: whether it was changed, and single records with their proofs."""
+"""Pages about the record itself: whether it was changed, who did what, what the policy was; and one record, proved."""
 
+import json
 from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from urllib.parse import urlencode
 
 from sqlalchemy import func, select
 
-from idp.desk.blocks import Block, Column, Facts, Notice, Table
-from idp.desk.desk_page import DeskPage, moment
+from idp.audit.questions.acts import acts_between
+from idp.audit.questions.compared import WITNESS, Held, compare_with
+from idp.audit.questions.ledger_summary import summarise, unread
+from idp.audit.questions.one_record import OneRecord, best_checkpoint, is_name, one_record
+from idp.audit.questions.policy_on import PolicyInForce, policies_on
+from idp.desk.blocks import Block, Column, Facts, Link, Notice, Table
+from idp.desk.desk_page import PERIOD, DeskPage, moment, read_day
 from idp.desk.reading import Asked, DeskReader
-from idp.ledger.checkpoint import TreeHead
+from idp.desk.report_pages import SOON
+from idp.ledger.checkpoint import SIGNATURE_MARK, read_signature
+from idp.ledger.merkle_tree import leaf_hash
 from idp.ports import Checkpoint
 from idp.sequencer.witness import witnessed
 from idp.store import tables
 from idp.store.engine import reading
-from idp.store.reads import read_checkpoint
-from policies.errors import StoreUnavailable
+from policies.errors import NotFound, RequestRefused, StoreUnavailable
 
 
 def record(reader: DeskReader, _asked: Asked) -> Sequence[Block]:
-    """The newest checkpoint, what the witness says of it, and the log's keys."""
-    heads = _heads(reader)  # before the ledger, which grows meanwhile
-    with reading(), reader.auditor.engine.connect() as connection:
-        newest = read_checkpoint(connection, reader.tenant)
-        records = connection.scalar(
-            select(func.count()).select_from(tables.records).where(tables.records.c.tenant == reader.tenant)
-        )
-    ledger = reader.auditor.keys
-    keys = Table(
-        "log_keys",
-        "desk.record.keys",
-        (Column("key_id", "desk.column.key"), Column("vkey", "desk.column.vkey")),
-        [(key.key_id.hex(), str(key)) for key in ledger.log.published(reader.clock())],
+    """Question 4: the newest checkpoint, and what it was compared with."""
+    auditor = reader.auditor
+    held = _held(reader)  # before the ledger, which grows meanwhile
+    with reading(), auditor.engine.connect() as connection:
+        best = best_checkpoint(connection, auditor, 0)
+        mine = tables.records.c.tenant == auditor.tenant
+        records = connection.scalar(select(func.count()).select_from(tables.records).where(mine))
+    if best is None:
+        return [Notice("desk.record.none"), _keys(reader)]
+    facts = (
+        ("desk.record.log", auditor.keys.origin),
+        ("desk.record.size", str(best.size)),
+        ("desk.record.records", str(records or 0)),
+        ("desk.record.root", best.root.hex()),
+        ("desk.record.signed", moment(best.time)),
+        ("desk.record.cosigned", ", ".join(_signers(best, auditor.keys.origin)) or "–"),  # noqa: RUF001 - nobody
     )
-    return [*_checkpoint(reader, newest, records or 0, heads), keys]
+    compared = [
+        (each.held.kind, each.held.name, each.size or 0, each.why or "✓")
+        for each in compare_with(auditor.engine, auditor.tenant, auditor.keys, held or ())
+    ]
+    columns = (
+        Column("with", "desk.column.with"),
+        Column("name", "desk.column.name"),
+        Column("size", "desk.column.size", numeric=True),
+        Column("result", "desk.column.result"),
+    )
+    said = "desk.record.witness_away" if held is None else "" if held else "desk.record.no_witness"
+    notices = [Notice(said)] if said else []
+    table = Table("compared", "desk.record.compared", columns, compared)
+    return [Facts(facts), *notices, table, Notice("desk.record.verify"), _keys(reader)]
 
 
-def _heads(reader: DeskReader) -> Sequence[TreeHead] | None:
-    """The heads that the witness keeps; None where it cannot be read."""
+def _held(reader: DeskReader) -> Sequence[Held] | None:
+    """What the witness keeps; None where it cannot be read."""
+    path = reader.settings.witness_path
     try:
-        return witnessed(reader.settings.witness_path, reader.auditor.keys)
+        return [Held(WITNESS, path.name if path else "", head) for head in witnessed(path, reader.auditor.keys)]
     except StoreUnavailable:
         return None
 
 
-def _checkpoint(
-    reader: DeskReader, newest: Checkpoint | None, records: int, heads: Sequence[TreeHead] | None
-) -> Iterator[Block]:
-    if newest is None:
-        yield Notice("desk.record.none")
-        return
-    yield Facts(
-        (
-            ("desk.record.log", reader.auditor.keys.origin),
-            ("desk.record.size", str(newest.size)),
-            ("desk.record.records", str(records)),
-            ("desk.record.root", newest.root.hex()),
-            ("desk.record.signed", moment(newest.time)),
-        )
+def _signers(best: Checkpoint, origin: str) -> Iterator[str]:
+    """Those who signed the checkpoint beside the log."""
+    lines = best.cosigned_note.rpartition("\n\n")[2].splitlines()
+    for line in lines:
+        if line.startswith(SIGNATURE_MARK) and (name := read_signature(line)[0]) != origin:
+            yield name
+
+
+def _keys(reader: DeskReader) -> Table:
+    return Table(
+        "log_keys",
+        "desk.record.keys",
+        (Column("key_id", "desk.column.key"), Column("vkey", "desk.column.vkey")),
+        [(key.key_id.hex(), str(key)) for key in reader.auditor.keys.log.published(reader.clock())],
     )
-    if heads is None:
-        yield Notice("desk.record.witness_away")
-        return
-    if not heads:
-        yield Notice("desk.record.no_witness")
-    for head in heads:
-        fits = head.size < newest.size or (head.size == newest.size and head.root == newest.root)
-        yield Notice("desk.record.witness" if fits else "desk.record.witness_differs", {"size": str(head.size)})
-    yield Notice("desk.record.verify")
+
+
+def acts(reader: DeskReader, asked: Asked) -> Sequence[Block]:
+    """What operators and the product did."""
+    if (leaves := unread(reader.auditor)) > SOON:
+        return [Notice("desk.reading", {"count": str(leaves)})]
+    since, until = asked.filters.since, asked.filters.until
+    begin = _seconds(since) if since else 0
+    end = _seconds(until) + int(timedelta(days=1).total_seconds()) if until else None
+    found = acts_between(reader.auditor, summarise(reader.auditor, processes=1), begin, end)
+    kinds = asked.named.get("kind", "")
+    rows = [
+        (moment(act.time), act.kind, act.who, act.why, json.dumps(dict(act.facts), ensure_ascii=False), act.index)
+        for act in found.acts
+        if kinds in ("", act.kind)
+    ]
+    columns = (
+        Column("time", "desk.column.time"),
+        Column("kind", "desk.column.kind"),
+        Column("who", "desk.column.who"),
+        Column("why", "desk.column.given_reason"),
+        Column("facts", "desk.column.facts"),
+        Column("leaf", "desk.column.leaf", numeric=True),
+    )
+    changed = [Notice("desk.changed", {"count": str(len(found.changed))})] if found.changed else []
+    return [*changed, Table("acts", "desk.acts.table", columns, rows)]
+
+
+def _seconds(day: date) -> int:
+    return int(datetime.combine(day, time(), UTC).timestamp())
+
+
+def policy(reader: DeskReader, asked: Asked) -> Sequence[Block]:
+    """Question 5: which configurations were in force on a day, who put them there, and what they allowed."""
+    said = asked.named.get("day", "")
+    day = read_day(said) if said else datetime.fromtimestamp(reader.clock(), UTC).date()
+    found = policies_on(reader.auditor, day)
+    rows = [
+        (
+            each.applied.number,
+            moment(each.applied.time),
+            moment(each.until) if each.until else "",
+            each.applied.who,
+            ", ".join(each.approved),
+            "; ".join(each.widened),
+            each.applied.digest,
+        )
+        for each in found
+    ]
+    columns = (
+        Column("number", "desk.column.number", numeric=True),
+        Column("since", "desk.column.in_force"),
+        Column("until", "desk.column.in_force_until"),
+        Column("who", "desk.column.who"),
+        Column("approved", "desk.column.approved"),
+        Column("widened", "desk.column.widened"),
+        Column("digest", "desk.column.digest"),
+    )
+    lost = [each for each in found if each.configuration is None]
+    notices = [Notice("desk.policy.lost", {"count": str(len(lost))})] if lost else []
+    about = Notice("desk.policy.day", {"day": day.isoformat()})
+    return [about, *notices, Table("configurations", "desk.policy.configurations", columns, rows), _allowed(found)]
+
+
+def _allowed(found: Sequence[PolicyInForce]) -> Table:
+    rows = [
+        (
+            each.applied.number,
+            purpose.purpose_id,
+            purpose.basis.value,
+            purpose.minimum_assurance.label,
+            ", ".join(f"{name} ({need.form})" for name, need in sorted(purpose.needs.items())),
+            ", ".join(services),
+        )
+        for each in found
+        for purpose, services in each.purposes()
+    ]
+    columns = (
+        Column("number", "desk.column.number", numeric=True),
+        Column("purpose", "desk.column.purpose"),
+        Column("basis", "desk.column.basis"),
+        Column("assurance", "desk.column.assurance"),
+        Column("attributes", "desk.column.allowed"),
+        Column("services", "desk.column.services"),
+    )
+    return Table("purposes", "desk.policy.purposes", columns, rows)
+
+
+def prove(reader: DeskReader, asked: Asked) -> Sequence[Block]:
+    """Question 10: one record, opened but for its person, and its proof to save."""
+    named = asked.named.get("record", "").strip()
+    if not named:
+        return [Notice("desk.prove.how")]
+    if not is_name(named):
+        raise RequestRefused("no name of a record")
+    try:
+        found = one_record(reader.auditor, named)
+    except NotFound:
+        return [Notice("desk.prove.none")]
+    facts = [
+        ("desk.prove.record", found.record.hex()),
+        ("desk.prove.leaf", leaf_hash(found.leaf).hex()),
+        ("desk.prove.index", "" if found.index is None else str(found.index)),
+        ("desk.prove.time", moment(found.time)),
+    ]
+    findings = Table(
+        "findings",
+        "desk.prove.findings",
+        (Column("table", "desk.column.name"), Column("row", "desk.column.row"), Column("what", "desk.column.result")),
+        [(each.table, each.row, each.what) for each in found.findings],
+    )
+    proof = [Link("desk.prove.save", f"/proof?{urlencode({'record': named})}")] if found.holds and found.placed else []
+    verdict = Notice("desk.prove.holds" if found.holds else "desk.prove.broken")
+    return [verdict, Facts(tuple(facts)), *proof, _said(found), *([findings] if found.findings else [])]
+
+
+def _said(found: OneRecord) -> Table:
+    rows = [
+        (part, name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        for part in ("sent", "decision")
+        for name, value in sorted(found.content(part).items())
+    ]
+    columns = Column("part", "desk.column.part"), Column("name", "desk.column.name"), Column("said", "desk.column.said")
+    return Table("said", "desk.prove.said", columns, rows)
 
 
 HOME = DeskPage("/", "desk.record", (), record)
+ACTS = DeskPage("/acts", "desk.acts", (*PERIOD, "kind"), acts)
+POLICY = DeskPage("/policy", "desk.policy", ("day",), policy)
+PROVE = DeskPage("/prove", "desk.prove", ("record",), prove)

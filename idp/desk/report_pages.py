@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from urllib.parse import urlencode
 
-from idp.audit.questions.ledger_summary import unread
+from idp.audit.questions.ledger_summary import summarise, unread
 from idp.audit.questions.report import ReleaseReport, report_releases
-from idp.desk.blocks import Block, Cell, Column, Facts, Notice, Plot, Table
+from idp.desk.blocks import Block, Cell, Column, Facts, Link, Notice, Plot, Table
 from idp.desk.desk_page import LOGINS, DeskPage, moment
+from idp.desk.proof_files import OF_BUNDLES
 from idp.desk.reading import Asked, DeskReader
 
 # Reading more leaves than this takes longer than somebody expects of a page
@@ -25,12 +27,21 @@ def reported(parts: Callable[[ReleaseReport], Iterator[Block]]) -> Callable[[Des
     def make(reader: DeskReader, asked: Asked) -> Sequence[Block]:
         if (leaves := unread(reader.auditor)) > SOON:
             return [Notice("desk.reading", {"count": str(leaves)})]
-        found = report_releases(reader.auditor, asked.filters)
+        found = report_releases(reader.auditor, asked.filters, summarise(reader.auditor, processes=1))
         changed = [Notice("desk.changed", {"count": str(len(found.changed))})] if found.changed else []
         about = Facts((("desk.record.size", str(found.size)), ("desk.record.root", found.root.hex())))
-        return [*changed, *parts(found), about]
+        return [*changed, *parts(found), *_bundle(asked), about]
 
     return make
+
+
+def _bundle(asked: Asked) -> Iterator[Block]:
+    """The link to the signed bundle of the logins that are asked for, where the filters are those of a bundle."""
+    named = {name: str(value) for name in LOGINS if (value := getattr(asked.filters, name))}
+    if named.keys() <= set(OF_BUNDLES):
+        yield Link("desk.bundle", f"/bundle?{urlencode(named)}")
+    else:
+        yield Notice("desk.bundle_filters")
 
 
 def releases(found: ReleaseReport) -> Iterator[Block]:

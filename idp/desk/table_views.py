@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from urllib.parse import urlencode
 
 from idp.audit.questions.filters import LoginFilters
 from idp.desk.blocks import MOST_ROWS, Block, Cell, Table
-from idp.desk.desk_page import LOGINS, PERIOD, DeskPage
+from idp.desk.desk_page import LOGINS, PERIOD, DeskPage, read_day
 from idp.desk.reading import Asked
 from policies.errors import RequestRefused
 
@@ -42,19 +41,12 @@ def asked_for(page: DeskPage, given: Mapping[str, str]) -> Asked:
     """A page's question out of a query. Raises `RequestRefused` for a date that no calendar has, or a period backwards."""
     if any(len(value) > MAX_FILTER for value in given.values()):
         raise RequestRefused("a filter that is too long")
-    since, until = (_day(given.get(name, "")) if name in page.filters else None for name in PERIOD)
+    since, until = (read_day(given[name]) if name in page.filters and given.get(name) else None for name in PERIOD)
     if since and until and since > until:
         raise RequestRefused("a period that ends before it begins")
     named = {name: given.get(name, "") for name in page.filters if name not in PERIOD}
     filters = LoginFilters(since, until, **{name: value for name, value in named.items() if name in LOGINS})
     return Asked(filters, named)
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        raise RequestRefused("a date that no calendar has") from None
 
 
 def in_order(block: Block, given: Mapping[str, str]) -> Block:

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import urlencode
 
 import httpx2
@@ -24,11 +26,19 @@ class Desk:
 
     def __init__(self, stage: DeskStage, cookie: str, number: str) -> None:
         self.stage, self.number = stage, number
+        # Those of citizens by service
+        self.receipts: dict[str, bytes] = {}
         self._headers = {"host": stage.url.removeprefix("http://"), "cookie": f"__Host-desk={cookie}"}
 
     def get(self, path: str, **query: str) -> httpx2.Response:
         url = f"http://127.0.0.1:{self.stage.desk_port}{path}?{urlencode(query)}"
         return httpx2.get(url, headers=self._headers, timeout=60)
+
+    def post(self, path: str, *files: bytes) -> httpx2.Response:
+        """Post files, as the form of a page does."""
+        url, headers = f"http://127.0.0.1:{self.stage.desk_port}{path}", {**self._headers, "origin": self.stage.url}
+        parts = [("files", (f"{place}.json", octets, "application/json")) for place, octets in enumerate(files)]
+        return httpx2.post(url, headers=headers, files=parts, timeout=60)
 
     def rows(self, page: str, table: str, **query: str) -> list[dict[str, object]]:
         """The rows of a table, as JSON lines have them."""
@@ -44,13 +54,21 @@ def desk(stage: DeskStage, served: Served) -> Desk:
         stage.relist(served, {number: "reader"})
         stage.sign_in(browser)
         cookie = next(value for (_, name), (value, _) in browser._jar.items() if name == "__Host-desk")
+    found = Desk(stage, cookie, number)
     for citizen, service, choice in ACTS:
         with Browser() as browser:
             stage.release(browser, citizen, service, choice)
-    found = Desk(stage, cookie, number)
+            if choice == "approve":
+                found.receipts[service] = browser.get(f"{stage.issuer}/receipt.json", origin=stage.issuer).text.encode()
     # Until every leaf has its place
     until(lambda: sum(int(str(one["refusals"])) for one in found.rows("/releases", "releases", service="parking")) == 1)
     return found
+
+
+def published(desk: Desk, path: str) -> str:
+    """What the broker tells everybody at its own address."""
+    host = {"host": desk.stage.issuer.removeprefix("http://")}
+    return httpx2.get(f"http://127.0.0.1:{desk.stage.broker_port}{path}", headers=host, timeout=30).text
 
 
 def reported(stage: DeskStage, *options: str) -> dict[str, object]:
@@ -127,3 +145,103 @@ def test_no_page_says_about_whom_and_none_loads_anything_of_others(desk: Desk) -
         assert desk.number not in answer.text
         assert "<script" not in answer.text
         assert "set-cookie" not in answer.headers
+
+
+def test_a_record_is_shown_without_its_person_and_its_proof_holds_offline(desk: Desk, tmp_path: Path) -> None:
+    record = json.loads(desk.receipts["parking"])["record"]["record_id"]
+    page = desk.get("/prove", record=record)
+    assert "The record holds" in page.text
+    assert "resident-parking" in page.text
+    assert "subject" not in page.text
+    answer = desk.get("/proof", record=record)
+    proof, log = tmp_path / "proof.json", tmp_path / "log.vkey"
+    proof.write_bytes(answer.content)
+    log.write_bytes(published(desk, "/log/vkey").encode())
+    checked = in_process("audit", "proof", proof, "--log", log)
+    assert checked.returncode == 0, checked.stdout
+    proof.write_bytes(answer.content.replace(b"age_over(18)", b"age_over(17)"))
+    assert in_process("audit", "proof", proof, "--log", log).returncode == 1
+    assert "There is no such record" in desk.get("/prove", record="0" * 32).text
+    for path in ("/prove", "/proof"):
+        assert desk.get(path, record="Mari Maasikas").status_code == 400
+    assert desk.get("/proof", record="999999").status_code == 404
+
+
+def test_a_signed_bundle_holds_offline_and_one_without_a_row_does_not(desk: Desk, tmp_path: Path) -> None:
+    whole = desk.get("/bundle", service="parking", outcome="release")
+    log = tmp_path / "log.vkey"
+    log.write_bytes(published(desk, "/log/vkey").encode())
+    lines = whole.content.splitlines(keepends=True)
+    for name, octets, code in (
+        ("whole", whole.content, 0),
+        ("short", b"".join(lines[:-1]), 1),
+        ("without", b"".join([lines[0], *lines[2:]]), 1),
+    ):
+        (tmp_path / name).write_bytes(octets)
+        assert in_process("audit", "proof", tmp_path / name, "--log", log).returncode == code, name
+    assert len(lines) == 3
+    assert 'href="/bundle?service=parking"' in desk.get("/releases", service="parking").text
+    assert "/bundle?" not in desk.get("/releases", attribute="birthdate").text
+
+
+def test_a_citizens_receipt_opens_their_records_and_nobody_elses(desk: Desk) -> None:
+    page = desk.post("/person", desk.receipts["parking"])
+    assert "No number is missing" in page.text
+    for service in ("parking", "fares", CLIENT):
+        assert f"<td>{service}</td>" in page.text, service
+    # Juhan's refusal has no subject, and is in no list of a person
+    assert "<td>refusal</td>" not in page.text
+    changed = desk.receipts["parking"].replace(b"age_over(18)", b"age_over(17)")
+    assert "The receipt opens nothing" in desk.post("/person", changed).text
+    for octets in (b"", b"{}", b"\xff" * 1000, b"[" * 5000):
+        refused = desk.post("/person", octets)
+        assert (refused.status_code, "The receipt opens nothing" in refused.text) == (200, True)
+
+
+def test_receipts_are_compared_with_the_record(desk: Desk) -> None:
+    page = desk.post("/receipts", *desk.receipts.values())
+    assert "Every receipt agrees with the record" in page.text
+    page = desk.post("/receipts", desk.receipts["parking"], desk.receipts["fares"].replace(b'"v":', b'"w":', 1))
+    assert "Receipts do not agree" in page.text
+
+
+def test_files_are_taken_of_an_auditor_on_our_own_page_alone(desk: Desk) -> None:
+    url = f"http://127.0.0.1:{desk.stage.desk_port}/person"
+    host = {"host": desk.stage.url.removeprefix("http://")}
+    files = [("files", ("a.json", desk.receipts["parking"], "application/json"))]
+    nobody = httpx2.post(url, headers={**host, "origin": desk.stage.url}, files=files, timeout=30)
+    assert (nobody.status_code, nobody.headers["location"]) == (303, "/?ended=1")
+    elsewhere = {**desk._headers, "origin": desk.stage.issuer}
+    assert httpx2.post(url, headers=elsewhere, files=files, timeout=30).status_code == 403
+    ours = {**desk._headers, "origin": desk.stage.url}
+    assert httpx2.post(url, headers=ours, content=b"a=b", timeout=30).status_code == 415
+    assert httpx2.post(url, headers=ours, files=[("files", ("big", b"x" * 17_000_000))], timeout=60).status_code == 413
+    for path in ("/proof?record=0", "/bundle", "/acts.csv?table=acts", "/policy"):
+        found = httpx2.get(f"http://127.0.0.1:{desk.stage.desk_port}{path}", headers=host, timeout=30)
+        assert (found.status_code, found.headers["location"]) == (303, "/?ended=1"), path
+
+
+def test_the_policy_of_a_day_and_the_events_are_those_of_the_commands(desk: Desk) -> None:
+    told = json_of(in_process("ledger", "acts", "--config", desk.stage.config, "--json"))["acts"]
+    assert isinstance(told, list)
+    assert [(one["leaf"], one["kind"]) for one in desk.rows("/acts", "acts")] == [
+        (one["index"], one["kind"]) for one in told
+    ]
+    today = datetime.now(UTC).date().isoformat()
+    policies = json_of(in_process("ledger", "acts", "--config", desk.stage.config, "--on", today, "--json"))["policies"]
+    assert isinstance(policies, list)
+    rows = desk.rows("/policy", "purposes", day=today)
+    assert rows == desk.rows("/policy", "purposes")
+    assert len(rows) == sum(len(one["purposes"]) for one in policies)
+    fares = next(one for one in rows if one["purpose"] == "concession-fare")
+    assert (fares["attributes"], fares["services"], fares["assurance"]) == ("birthdate (age_over(60))", "fares", "low")
+    assert desk.rows("/policy", "configurations", day="1999-12-31") == []
+    assert desk.get("/policy", day="1999-13-31").status_code == 400
+
+
+def test_the_first_page_says_with_what_the_record_was_compared(desk: Desk) -> None:
+    page = desk.get("/").text
+    assert "No witness is set up" in page
+    assert desk.rows("/record", "log_keys")
+    checkpoint = published(desk, "/log/checkpoint").splitlines()
+    assert checkpoint[0] in page

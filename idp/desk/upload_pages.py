@@ -1,0 +1,121 @@
+"""Pages to which an auditor posts what others hold: a citizen's receipt, or receipts of services. Nothing of it is kept."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from idp.audit.questions.ledger_summary import summarise, unread
+from idp.audit.questions.person import PersonsRecords, records_of_person
+from idp.audit.questions.services_receipts import compare_receipts
+from idp.desk.blocks import Block, Column, Facts, Notice, Table, Upload
+from idp.desk.desk_page import DeskPage, moment
+from idp.desk.reading import Asked, DeskReader
+from idp.desk.report_pages import SOON
+from policies.errors import NotFound, SignatureInvalid
+
+_DISAGREEMENT = (("file", "file"), ("check", "check"), ("what", "result"))
+Files = Sequence[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class UploadPage(DeskPage):
+    """A page that takes files, and answers about them at once."""
+
+    take: Callable[[DeskReader, Files], Sequence[Block]]
+
+
+def _asking(form: Upload, _reader: DeskReader, _asked: Asked) -> Sequence[Block]:
+    return [form]
+
+
+def person(reader: DeskReader, files: Files) -> Sequence[Block]:
+    """Question 8: every record of the person whose receipt this is."""
+    keys = reader.auditor.keys.log.published(reader.clock())
+    try:
+        found = records_of_person(reader.auditor, files[0][1], keys)
+    except (SignatureInvalid, NotFound) as error:
+        return [Notice("desk.person.refused", {"why": error.detail}), Upload("desk.person.label")]
+    return records_shown(found)
+
+
+def records_shown(found: PersonsRecords) -> Sequence[Block]:
+    """The records of one person."""
+    rows = [
+        (
+            each.position,
+            moment(int(each.sent["time"])) if "time" in each.sent else "",
+            each.kind,
+            str(each.sent.get("client", "")),
+            str(each.sent.get("purpose", "")),
+            str(each.sent.get("basis", "")),
+            ", ".join(f"{name} ({form})" for name, form in each.sent.get("names", ())),
+            each.record.hex(),
+        )
+        for each in found.entries
+    ]
+    columns = (
+        Column("number", "desk.column.number", numeric=True),
+        Column("time", "desk.column.time"),
+        Column("kind", "desk.column.kind"),
+        Column("service", "desk.column.service"),
+        Column("purpose", "desk.column.purpose"),
+        Column("basis", "desk.column.basis"),
+        Column("names", "desk.column.allowed"),
+        Column("record", "desk.column.record"),
+    )
+    missing = ", ".join(map(str, found.missing))
+    gaps = Notice("desk.person.missing", {"numbers": missing}) if missing else Notice("desk.person.whole")
+    return [gaps, Table("person", "desk.person.table", columns, rows)]
+
+
+def receipts(reader: DeskReader, files: Files) -> Sequence[Block]:
+    """Question 9: whether services' receipts agree with our record."""
+    if (leaves := unread(reader.auditor)) > SOON:
+        return [Notice("desk.reading", {"count": str(leaves)})]
+    ledger = summarise(reader.auditor, processes=1)
+    found = compare_receipts(reader.auditor, ledger, files, reader.auditor.keys.log.known)
+    services = [(name, had, ours) for name, (had, ours) in found.services.items()]
+    facts = (("desk.receipts.agreeing", str(found.agreeing)), ("desk.receipts.missing", str(found.missing)))
+    number = partial(Column, numeric=True)
+    return [
+        Notice("desk.receipts.holds" if found.holds else "desk.receipts.differs"),
+        Facts(facts),
+        Table(
+            "disagreements",
+            "desk.receipts.disagreements",
+            (
+                Column("file", "desk.column.file"),
+                Column("check", "desk.column.check"),
+                Column("what", "desk.column.result"),
+            ),
+            [(each.file, each.check, each.what) for each in found.disagreements],
+        ),
+        Table(
+            "services",
+            "desk.receipts.services",
+            (
+                Column("service", "desk.column.service"),
+                number("receipts", "desk.column.receipts"),
+                number("releases", "desk.column.releases"),
+            ),
+            services,
+        ),
+        Table(
+            "without_receipt",
+            "desk.receipts.without",
+            (
+                number("leaf", "desk.column.leaf"),
+                Column("record", "desk.column.record"),
+                Column("time", "desk.column.time"),
+                Column("service", "desk.column.service"),
+            ),
+            [(each.index, each.record, moment(each.time), each.service) for each in found.unreceipted],
+        ),
+        Upload("desk.receipts.label", multiple=True),
+    ]
+
+
+PERSON = UploadPage("/person", "desk.person", (), partial(_asking, Upload("desk.person.label")), person)
+RECEIPTS = UploadPage(
+    "/receipts", "desk.receipts", (), partial(_asking, Upload("desk.receipts.label", multiple=True)), receipts
+)
