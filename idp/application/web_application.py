@@ -22,6 +22,7 @@ from idp.web.routes import (
     artifact,
     backchannel,
     citizen,
+    citizen_copy,
     device,
     discovery,
     ecp,
@@ -97,6 +98,7 @@ def routes_of(site: Site, fit: Callable[[], bool]) -> list[BaseRoute]:
             *device.routes(site),
             *receipt.routes(site),
             *citizen.routes(site),
+            *citizen_copy.routes(site),
             *logout.routes(site),
             *backchannel.router(site).routes,
         ]

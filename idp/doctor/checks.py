@@ -11,6 +11,7 @@ from idp.doctor.certificates import certificates
 from idp.doctor.changes import changes
 from idp.doctor.clients import clients
 from idp.doctor.database import database
+from idp.doctor.disowned import disowned
 from idp.doctor.examination import Examination, Machine, read_folder
 from idp.doctor.federations import federations
 from idp.doctor.files import permissions, stray_files
@@ -86,6 +87,7 @@ OFFLINE: dict[str, Check] = {
     "changes": changes,
     "witness": witness,
     "logouts": logouts,
+    "disowned": disowned,
     "disk": disk,
     "libraries": libraries,
     "cookies": cookies,

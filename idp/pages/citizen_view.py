@@ -114,3 +114,27 @@ class CitizenEnteredView:
     language: str
     target: str
     kind: ClassVar[PageKind] = PageKind.PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientShown:
+    """A service that got something for a purpose. `further` are those to whom that one passes it."""
+
+    service: Text
+    purpose: Text
+    controller: str
+    retention: str
+    further: tuple[Text, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CitizenCopyView:
+    """What is kept about the citizen: each thing, and until when. `file` is our path of the same as a file."""
+
+    language: str
+    file: str
+    back: str
+    kept: tuple[tuple[str, str], ...]
+    recipients: tuple[RecipientShown, ...]
+    rights: tuple[str, ...]
+    kind: ClassVar[PageKind] = PageKind.PLAIN

@@ -11,7 +11,7 @@ from importlib import resources
 from jinja2 import DictLoader, Environment, StrictUndefined, Template
 from markupsafe import escape
 
-from idp.pages.citizen_view import CitizenDoorView, CitizenEnteredView, CitizenView
+from idp.pages.citizen_view import CitizenCopyView, CitizenDoorView, CitizenEnteredView, CitizenView
 from idp.pages.device_view import DeviceStep, DeviceView
 from idp.pages.headers import SUBMIT_SCRIPT
 from idp.pages.languages import OWN_NAMES, Language, load_languages
@@ -34,7 +34,19 @@ from policies.registrations.redirects import is_of_an_app
 
 # A phrase in a template without any parts
 _PHRASE = re.compile(r'\{\{ say\("([a-z0-9_.]+)"\) \}\}')
-_PAGES = ("picker", "approval", "inform", "onward", "receipt", "logout", "device", "trial", "citizen", "error")
+_PAGES = (
+    "picker",
+    "approval",
+    "inform",
+    "onward",
+    "receipt",
+    "logout",
+    "device",
+    "trial",
+    "citizen",
+    "citizen_copy",
+    "error",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +219,13 @@ class Pages:
                 _own(path)
         title = language.say("me.title" if inside else "me.door_title")
         return self._page("citizen", language, title=title, view=view, inside=inside)
+
+    def citizen_copy(self, view: CitizenCopyView) -> str:
+        """Render what is kept about the citizen."""
+        language = self._languages[view.language]
+        _own(view.file)
+        _own(view.back)
+        return self._page("citizen_copy", language, title=language.say("me.copy_title"), view=view)
 
     def entered(self, view: CitizenEnteredView) -> str:
         """Render the page that leads on to the citizen's page."""

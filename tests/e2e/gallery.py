@@ -8,10 +8,12 @@ from idp.ledger.person_records import DISOWNED, OBJECTION, OWN_ACTS, WITHDRAWAL
 from idp.pages.citizen_view import (
     ActShown,
     ApprovalShown,
+    CitizenCopyView,
     CitizenDoorView,
     CitizenEnteredView,
     CitizenView,
     HiddenShown,
+    RecipientShown,
     ReleaseShown,
 )
 from idp.pages.device_view import DeviceStep, DeviceView
@@ -224,7 +226,7 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
         "me-door": CitizenDoorView(language, "/me/sign-in"),
         "me-ended": CitizenDoorView(language, "/me/sign-in", ended=True),
     }
-    entered = CitizenEnteredView(language, gone)
+    entered, copied = CitizenEnteredView(language, gone), citizen_copy(pages, language)
     onward = {
         "post-provider": PostView(language, Towards.PROVIDER, Text("ID Austria", "de"), gone, (("SAMLRequest", "PD94"),)),
         "post-service": PostView(language, Towards.SERVICE, service, gone, (("code", "abc"), ("state", "1")), "/receipt"),
@@ -240,6 +242,7 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
         **{name: (_bound(pages.receipt, view), view.kind) for name, view in receipts.items()},
         **{name: (_bound(pages.device, view), view.kind) for name, view in kiosks.items()},
         **{name: (_bound(pages.citizen, view), view.kind) for name, view in mine.items()},
+        "me-copy": (_bound(pages.citizen_copy, copied), copied.kind),
         "me-entered": (_bound(pages.entered, entered), entered.kind),
         "leaving": (_bound(pages.leaving, leaving), leaving.kind),
     }
@@ -390,8 +393,26 @@ def citizen(pages: Pages, language: str) -> CitizenView:
         end="/me/end",
         act="/me/act",
         switch="/me/approval",
-        export="/me/copy.json",
+        export="/me/copy",
         older="/me?page=2",
+    )
+
+
+def citizen_copy(pages: Pages, language: str) -> CitizenCopyView:
+    """What is kept, with one thing, one recipient and one right."""
+    words, taken = pages.wording(language), receipt(pages, language)
+    say = words.language.say
+    controller = "City of Storkhaven, privacy@storkhaven.example"
+    recipient = RecipientShown(
+        taken.service, taken.purpose, controller, words.language.duration("P1Y"), (words.text(PURPOSE.recipients[0]),)
+    )
+    return CitizenCopyView(
+        language,
+        file="/me/copy.json",
+        back="/me",
+        kept=((say("me.kept.records"), say("me.kept.records_time")),),
+        recipients=(recipient,),
+        rights=(say("me.right.access"),),
     )
 
 

@@ -72,6 +72,8 @@ CITY_ROWS: Rows = {
     ("GET", "/me"): SAME,
     ("POST", "/me/sign-in"): SAME,
     ("GET", "/me/receipt.json"): REFUSED,
+    ("GET", "/me/copy"): REFUSED,
+    ("GET", "/me/copy.json"): REFUSED,
     ("POST", "/me/act"): REFUSED,
     ("POST", "/me/approval"): REFUSED,
     ("POST", "/me/end"): SAME,

@@ -136,9 +136,10 @@ def rendered(site: CitySite, visit: Visit, number: int, language: str) -> str:
         shown=tuple(_shown(site, visit, wording, history)),
         missing=history.missing,
         over=history.over,
-        approvals=tuple(_approvals(site, visit, wording)) if number == 1 else (),
+        approvals=tuple(remembered(site, visit, wording)) if number == 1 else (),
         act=ACT_PATH,
         switch=SWITCH_PATH,
+        export="/me/copy",
         sign_in=SIGN_IN,
         end=END_PATH,
         older=f"{PATH}?page={number + 1}" if number < history.pages else "",
@@ -155,7 +156,7 @@ def _shown(
         if entry.loa > visit.loa:
             yield HiddenShown(entry.position, entry.loa.label)
             continue
-        service, purpose = _named(site, wording, entry.sent["client"], entry.sent["purpose"])
+        service, purpose = named(site, wording, entry.sent["client"], entry.sent["purpose"])
         if entry.kind != RELEASE:
             when, file = wording.moment(entry.sent["time"]), f"{FILE_PATH}?n={entry.position}" if entry.placed else ""
             yield ActShown(entry.position, entry.kind, service, purpose, when, file)
@@ -166,7 +167,7 @@ def _shown(
         yield replace(_release(site, wording, entry, service, purpose), stopped=stopped[whose])
 
 
-def _approvals(site: CitySite, visit: Visit, wording: Wording) -> Iterator[ApprovalShown]:
+def remembered(site: CitySite, visit: Visit, wording: Wording) -> Iterator[ApprovalShown]:
     """The remembered approvals of sign-ins at this level or below."""
     configuration = site.role.configuration
     pairs = [
@@ -177,11 +178,11 @@ def _approvals(site: CitySite, visit: Visit, wording: Wording) -> Iterator[Appro
     ]
     for held in site.citizen.acts.approvals.held(visit.subject, pairs, site.citizen.find, site.clock()):
         if held.loa <= visit.loa:
-            service, purpose = _named(site, wording, held.service, held.purpose_id)
+            service, purpose = named(site, wording, held.service, held.purpose_id)
             yield ApprovalShown(service, purpose, wording.moment(held.given), held.service, held.purpose_id)
 
 
-def _named(site: CitySite, wording: Wording, client: str, purpose_id: str) -> tuple[Text, Text]:
+def named(site: CitySite, wording: Wording, client: str, purpose_id: str) -> tuple[Text, Text]:
     """The titles of a service and a purpose; their ids where they are registered no more."""
     party = site.role.configuration.parties.get(ClientId(client))
     purpose = site.role.configuration.purposes.get(PurposeId(purpose_id))

@@ -15,6 +15,7 @@ from idp.pages.render import Pages, compiled
 from idp.pages.views import Ending, SpType, Towards
 from idp.pages.wording import FORMS, GENDERS, MOVES, Move
 from idp.protocols.oidc.logouts import Outcome
+from idp.web.routes.citizen_copy import KEPT, RIGHTS
 from policies.assurance import LevelOfAssurance
 from policies.purposes import Basis, Rights
 from policies.release import Reason
@@ -40,6 +41,8 @@ BUILT = {
     *(f"logout.{outcome}" for outcome in Outcome),
     *(f"device.{step}.title" for step in DeviceStep),
     *(f"device.{step}.text" for step in DeviceStep),
+    *(f"me.kept.{name}{end}" for name in KEPT for end in ("", "_time")),
+    *(f"me.right.{name}" for name in RIGHTS),
     *(f"me.act.{kind}" for kind in OWN_ACTS),
     *(f"me.{part}.{kind}" for kind in OWN_ACTS if kind != APPROVAL_OFF for part in ("do", "effect")),
     *(f"duration.{unit}" for unit in ("year", "month", "week", "day")),

@@ -270,3 +270,30 @@ def test_another_worker_knows_it_at_once(member: Member, stage: SharedStage) -> 
     _acts(member, WITHDRAWAL, _newest(_entered(member)))
     with stage.other_broker(stage.folder / "second", {}) as port, Member(stage, port=port) as elsewhere:
         assert elsewhere.userinfo(str(tokens["access_token"])).status == 401
+
+
+@pytest.mark.spec("issue 31 item 6: an Article 15 export")
+def test_one_file_has_all_that_is_kept_and_a_page_says_it(member: Member, stage: SharedStage) -> None:
+    question = member.question(client_id="library", scope="openid purpose:quiet")
+    member.decides(question, ticked={"remember": "yes"})
+    with Member(stage) as other:
+        other.signs_in_for("permits")
+    page = _entered(member)
+    _acts(member, OBJECTION, _newest(page))
+    (path,) = page.found("//a[@href='/me/copy']/@href")
+    shown = member.go("GET", path)
+    assert (shown.status, shown.heading) == (200, "What is kept about you")
+    assert "City of Storkhaven, privacy@storkhaven.example" in shown.text
+    taken = member.go("GET", shown.found("//a[@class='button']/@href")[0])
+    copy = json.loads(taken.text)
+    act, permits = copy["records"][:2]
+    assert (act["kind"], act["about"], permits["kind"]) == (OBJECTION, permits["record"], "release")
+    assert {"attribute": "birthdate", "form": "age_over(18)"} in permits["sent"]
+    assert [one["service"] for one in copy["approvals"]] == ["library"]
+    assert len(copy["records"]) == _newest(member.go("GET", "/me"))
+    assert copy["rights"]
+    assert copy["kept"]
+    for value in ("mari.maasikas", "Maasikas", "1990", "49002280001", "Canal Street"):
+        assert value not in taken.text + shown.text
+    for address in ("/me/copy", "/me/copy.json"):
+        assert member.go("GET", address, jar={}).status == 404
