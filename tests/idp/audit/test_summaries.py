@@ -7,19 +7,23 @@ from pathlib import Path
 from typing import Any  # Any: JSON
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from idp.audit.questions.filters import LoginFilters
 from idp.audit.questions.ledger_summary import SummarisedLedger, summarise, unread
 from idp.audit.questions.report import report_releases
 from idp.audit.questions.summary import BLOCK, COLUMNS
-from idp.ledger.record_contents import draft_unsent, new_record
+from idp.ledger.person_records import DONE, draft_erasure
+from idp.ledger.record_contents import REFUSAL, RELEASE, draft_node, draft_unsent, new_record
 from idp.ledger.summary_seal import open_summary, summaries_key
+from idp.ports import RecordDraft
 from idp.sequencer.sequencer import Sequencer
 from idp.store import tables
+from idp.store.records.clearing import Traces, clear_person
 from idp.store.store import Store
 from idp.store.stored_tree import BROKEN
-from policies.errors import StoreUnavailable
+from policies.errors import SignatureInvalid, StoreUnavailable
+from policies.parties import EntityId
 from tests.idp.audit.conftest import SIZE
 from tests.idp.audit.recorded_city import auditor_of, draft, fill
 from tests.idp.store.units import KEYS, NOW, TENANT, commit_all, edit, opened_at, release, unit
@@ -200,3 +204,59 @@ def test_an_answer_that_never_left_counts_for_the_service_that_did_not_get_it(st
 def test_an_empty_ledger_says_so(store: Store) -> None:
     found = _answers(store)
     assert (found["size"], found["releases"], found["notes"]) == (0, [], ["The ledger is empty."])
+
+
+def test_an_answer_is_the_same_after_a_person_was_erased(city_folder: Path, city_store: Store) -> None:
+    before = summarise(auditor_of(city_store))
+    subject, erasure = next(iter(_subjects(city_store))), b"e" * 16
+    row = {"tenant": TENANT, "erasure": erasure, "subject": subject, "asked": NOW, "due": NOW, "officers": "", "seal": b""}
+    with city_store.engine.begin() as connection:
+        connection.execute(insert(tables.erasures), [row])
+
+    def written(leaves: int) -> RecordDraft:
+        return draft_erasure(record=new_record(), time=NOW, act=DONE, erasure=erasure, leaves=leaves, who=("person",))
+
+    cleared = clear_person(city_store.engine, TENANT, KEYS, erasure, traces=lambda _: Traces(), draft=written)
+    assert cleared is not None
+    assert cleared.leaves > 1
+    edit(city_folder, "DELETE FROM summaries")
+    assert summarise(auditor_of(city_store)) == before
+
+
+def _subjects(store: Store) -> list[bytes]:
+    with store.engine.connect() as connection:
+        return list(connection.scalars(select(tables.subjects.c.subject).where(tables.subjects.c.counter > 1)))
+
+
+def test_a_nodes_logins_are_those_of_the_nodes_that_asked(store: Store) -> None:
+    node = EntityId("https://node.example/")
+    drafts = [
+        draft_node(record=new_record(), time=NOW, kind=kind, message="_m", node=node)
+        for kind in (RELEASE, RELEASE, REFUSAL)
+    ]
+    commit_all(store, [unit(record=draft) for draft in drafts])
+    signing = Sequencer(store, KEYS, checkpoint_seconds=0, clock=lambda: NOW)
+    signing.step()
+    signing.stop()
+    found = _answers(store)
+    (row,) = found["releases"]
+    assert (row["service"], row["purpose"], row["releases"], row["refusals"]) == (node, "", 2, 1)
+    assert found["lacking"]["compared"] == 0
+
+
+def test_a_summary_of_another_tenant_does_not_open(city_store: Store) -> None:
+    summarise(auditor_of(city_store))
+    with city_store.engine.connect() as connection:
+        hashed = connection.scalar(
+            select(tables.nodes.c.hash).where(tables.nodes.c.level == 12, tables.nodes.c.node_index == 0)
+        )
+    content = _contents(city_store)[0]
+    assert open_summary(summaries_key(KEYS.openings, TENANT), 0, hashed or b"", content)
+    for key, block, of in (
+        (summaries_key(KEYS.openings, "other.example"), 0, hashed),
+        (summaries_key(b"o" * 32, TENANT), 0, hashed),
+        (summaries_key(KEYS.openings, TENANT), 1, hashed),
+        (summaries_key(KEYS.openings, TENANT), 0, b"h" * 32),
+    ):
+        with pytest.raises(SignatureInvalid):
+            open_summary(key, block, of or b"", content)
