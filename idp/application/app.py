@@ -297,6 +297,7 @@ class Application:
             switches=self.switches,
             sealing=self.sealing,
             queue=self.queue.standing,
+            witnesses=self.cosigning.times,
         )
 
     def _web(self) -> FastAPI:

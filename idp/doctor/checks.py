@@ -10,6 +10,7 @@ from idp.config.tenant_conflicts import conflicts
 from idp.doctor.certificates import certificates
 from idp.doctor.changes import changes
 from idp.doctor.clients import clients
+from idp.doctor.cosignatures import witnesses
 from idp.doctor.database import database
 from idp.doctor.disowned import disowned
 from idp.doctor.examination import Examination, Machine, read_folder
@@ -86,6 +87,7 @@ OFFLINE: dict[str, Check] = {
     "switches": switches,
     "changes": changes,
     "witness": witness,
+    "witnesses": witnesses,
     "logouts": logouts,
     "disowned": disowned,
     "disk": disk,

@@ -57,13 +57,18 @@ class WitnessKey:
         return hashlib.sha256(self.name.encode() + b"\n" + self.kind + self.public).digest()[:KEY_ID_BYTES]
 
     @property
+    def label(self) -> str:
+        """Its name and id: what its cosignatures are filed under."""
+        return f"{self.name}+{self.key_id.hex()}"
+
+    @property
     def practises(self) -> bool:
         """Whether its name says that it is for practice: such a witness never counts."""
         host = self.name.partition("/")[0].partition(":")[0]
         return f".{host}".endswith(PRACTICE)
 
     def __str__(self) -> str:
-        return f"{self.name}+{self.key_id.hex()}+{base64.b64encode(self.kind + self.public).decode()}"
+        return f"{self.label}+{base64.b64encode(self.kind + self.public).decode()}"
 
     @classmethod
     def read(cls, text: str) -> "WitnessKey":
@@ -157,6 +162,18 @@ class WitnessPolicy:
                 raise SignatureInvalid("cosignature", f"the witness {name} signed twice")
             found.append((witness, witness.key.verify(text, cosignature)))
         return Cosigned(tuple(found), tuple(dict.fromkeys(strangers)))
+
+    def operators_of(self, cosigned: Iterable[tuple[int, str]]) -> frozenset[str]:
+        """The operators that count and cosigned one checkpoint: of the one that most of them did.
+
+        `cosigned` has pairs of a checkpoint's number and a witness's name and key id.
+        """
+        counting = {each.key.label: each.operator for each in self.witnesses if each.counts}
+        found: dict[int, set[str]] = {}
+        for number, label in cosigned:
+            if label in counting:
+                found.setdefault(number, set()).add(counting[label])
+        return frozenset(max(found.values(), key=len, default=()))
 
     def assert_met(self, cosigned: Cosigned) -> None:
         """Raise `SignatureInvalid` unless enough operators signed."""

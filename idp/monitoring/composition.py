@@ -36,6 +36,7 @@ def looks_of(
     switches: Switches,
     sealing: HourlyKeys,
     queue: Callable[[], tuple[int, Mapping[str, int]]],
+    witnesses: Callable[[], Mapping[str, int]],
 ) -> Looks:
     """Compose the looks at one tenant's parts."""
     shared = watched.rates.shared
@@ -48,6 +49,7 @@ def looks_of(
         federations=federations.standing,
         off=lambda _now: _off(switches),
         queue=queue,
+        witnesses=witnesses,
         closed=lambda: store.closed,
         halted=lambda: store.halted,
         stands_still=lambda: store.stands_still,

@@ -52,6 +52,7 @@ STAGED = "ciconia_ledger_staged"
 OLDEST_STAGED = "ciconia_ledger_oldest_staged_seconds"
 UNSIGNED = "ciconia_ledger_unsigned"
 CHECKPOINT = "ciconia_ledger_checkpoint_timestamp_seconds"
+COSIGNED = "ciconia_witness_cosigned_timestamp_seconds"
 KEY_ENDS = "ciconia_key_ends_timestamp_seconds"
 METADATA_ENDS = "ciconia_metadata_ends_timestamp_seconds"
 FEDERATION_ENDS = "ciconia_federation_ends_timestamp_seconds"
@@ -85,6 +86,7 @@ _ALL = (
     Family(OLDEST_STAGED, Gauge, "Age of the leaf that waits longest.", TENANT, "livemax"),
     Family(UNSIGNED, Gauge, "Leaves that no checkpoint covers.", TENANT, "livemax"),
     Family(CHECKPOINT, Gauge, "When the newest checkpoint was signed.", TENANT, "livemax"),
+    Family(COSIGNED, Gauge, "When a witness cosigned last; 0: never.", (*TENANT, "witness"), "livemax"),
     Family(KEY_ENDS, Gauge, "When the certificate of a key ends.", (*TENANT, "key"), "livemin"),
     Family(METADATA_ENDS, Gauge, "When the metadata of a country ends.", (*TENANT, "country"), "livemin"),
     Family(FEDERATION_ENDS, Gauge, "When what is held of a federation ends.", (*TENANT, "federation"), "livemin"),

@@ -42,10 +42,10 @@ class Looks:
     `closed` gives for how many seconds nothing is taken yet after a restore: a login that begins then comes to nothing.
     `halted` says why no release is recorded any more, "" where they are, `stands_still` whether a transaction does not end.
 
-    `keys` and `metadata` give when each ends, `available` whether citizens are sent to each country,
-    `federations` when each ends and how many fetches of it were refused in a row, `off` how much of
-    each kind is switched off, `queue` how many are at work and how many wait in each lane. `have_keys` raises where there
-    are none to serve with.
+    `keys` and `metadata` give when each ends, `available` whether citizens are sent to each country, `witnesses` when each
+    cosigned last, `federations` when each ends and how many fetches of it were refused in a row, `off` how much of each
+    kind is switched off, `queue` how many are at work and how many wait in each lane. `have_keys` raises where there are
+    none to serve with.
     """
 
     have_keys: Callable[[int], None] = lambda _now: None
@@ -55,6 +55,7 @@ class Looks:
     federations: Callable[[], Mapping[str, tuple[int, int]]] = dict
     off: Callable[[int], Mapping[str, int]] = lambda _now: {}
     queue: Callable[[], tuple[int, Mapping[str, int]]] = lambda: (0, {})
+    witnesses: Callable[[], Mapping[str, int]] = dict
     closed: Callable[[], int] = lambda: 0
     halted: Callable[[], str] = lambda: ""
     stands_still: Callable[[], bool] = lambda: False
@@ -133,6 +134,9 @@ class Vitals:
         with suppress(BrokerError):
             for kind, count in self._looks.off(now).items():
                 self._set(families.SWITCHED_OFF, kind, figure=count)
+        with suppress(BrokerError):
+            for name, signed in self._looks.witnesses().items():
+                self._set(families.COSIGNED, name, figure=signed)
         self._tell_queue()
         if (reachable := self._looks.shared_limits()) is not None:
             self._set(families.SHARED_LIMITS, figure=reachable)

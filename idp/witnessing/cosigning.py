@@ -8,7 +8,7 @@ That holds from its first moment on, before anything is known.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from connectors.fetch import Channel, Fetcher
@@ -49,7 +49,7 @@ class _Way:
     @property
     def name(self) -> str:
         """Its key's name and id: what its rows are filed under."""
-        return f"{self.witness.key.name}+{self.witness.key.key_id.hex()}"
+        return self.witness.key.label
 
 
 class Cosigning:
@@ -191,12 +191,11 @@ class Cosigning:
             log.info("witnesses_cosign", detail="releases are taken again")
         self._store.withhold(why)
 
+    def times(self) -> Mapping[str, int]:
+        """When each witness cosigned last (seconds since the epoch, by its own clock), 0 if it never did."""
+        newest = {each.witness.key.name: self._rows.newest(each.name) for each in self._ways}
+        return {name: 0 if found is None else found.time for name, found in newest.items()}
+
     def signed(self, since: int) -> frozenset[str]:
         """The operators that cosigned one checkpoint since then: of the one that most of them cosigned."""
-        keys = {each.name: each.witness for each in self._ways}
-        found: dict[int, list[tuple[Witness, int]]] = {}
-        for row in self._rows.since(since):
-            if row.witness in keys:
-                found.setdefault(row.number, []).append((keys[row.witness], row.time))
-        operators = (frozenset(each.operator for each, _ in pairs if each.counts) for pairs in found.values())
-        return max(operators, key=len, default=frozenset())
+        return self.policy.operators_of((each.number, each.witness) for each in self._rows.since(since))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -12,6 +13,7 @@ from sqlalchemy import Engine
 from idp.audit.export import export_lines, newest_checkpoint
 from idp.audit.questions.compared import WITNESS, Comparison, compare_with
 from idp.audit.verify import steps_of, verify_ledger
+from idp.audit.witness_verify import WitnessReport, verify_witnesses
 from idp.cli.console import NO, YES, answer, end, progress, trying
 from idp.cli.options import AsJsonLines, Folder
 from idp.cli.records.acts import acts
@@ -29,6 +31,7 @@ from idp.config.settings import Settings, load_settings
 from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.checkpoint import TreeHead
 from idp.ledger.ledger_keys import LedgerKeys
+from idp.receipts.receipt_record import time_text
 from idp.sequencer.witness import saw_nothing
 from idp.store.engine import open_engine
 from idp.store.installation import FIX, fault_of_keys
@@ -103,12 +106,14 @@ def verify(
                 processes=cores() if steps > MANY else 1,
             )
         compared = compare_with(engine, settings.tenant, keys, held)
+        cosigned = verify_witnesses(engine, tenant=settings.tenant, keys=keys, policy=settings.witness_rules)
+        report = replace(report, findings=(*report.findings, *cosigned.findings))
         hint = _whose(engine, settings, keys, fits=report.holds and report.records > 0)
         engine.dispose()
     counts = f"{report.records} records, {report.size} leaves, {report.staged} staged, {report.checkpoints} checkpoints"
     lines = [f"{counts}; root {report.root.hex()}", *(f"DOES NOT FIT  {finding}" for finding in report.findings)]
     lines += [hint] if hint else []
-    lines += told_of(compared)
+    lines += [*told_of(compared), *_told_of_witnesses(cosigned)]
     holds = report.holds and not any(each.why for each in compared)
     told = {
         "ok": holds,
@@ -120,10 +125,25 @@ def verify(
         "findings": [{"table": f.table, "row": f.row, "what": f.what} for f in report.findings],
         "hint": hint,
         "compared": [each.as_json() for each in compared],
+        "witnesses": {"quorum": cosigned.policy.quorum, "size": cosigned.size, "of": [w.as_json() for w in cosigned.last]},
     }
     whole = "Everything fits." if holds else f"{report.told}." if not report.holds else NOT_AS_HELD
     answer(told, *lines, whole, as_json=as_json)
     raise typer.Exit(YES if holds else NO)
+
+
+def _told_of_witnesses(found: WitnessReport) -> list[str]:
+    """What other operators' witnesses say, for people."""
+    lines = [
+        f"The witness {each.witness} cosigned "
+        + (f"{each.size} leaves at {time_text(each.time)}." if each.size else "nothing.")
+        for each in found.last
+    ]
+    if found.policy.quorum:
+        lines.append(f"{found.policy.quorum} other operators cosigned {found.size} leaves.")
+    elif not found.policy.operators:
+        lines.append("No witness of another operator is set: nobody else saw this tree (docs/witnesses.md).")
+    return lines
 
 
 def _end_quick(compared: Sequence[Comparison], *, as_json: bool) -> NoReturn:

@@ -101,9 +101,14 @@ def cosigned_checkpoints(connection: Connection, tenant: str, keys: LedgerKeys |
     return [replace(as_checkpoint(row), cosignatures=tuple(lines.get(row.number, ()))) for row in rows]
 
 
+def as_cosignature(row: Row[tuple[object, ...]]) -> Cosignature:
+    """A row as a value, not yet believed."""
+    return Cosignature(row.number, row.witness, row.time, row.line.decode("utf-8", "replace"))
+
+
 def _believed(rows: Iterable[Row[tuple[object, ...]]], tenant: str, keys: LedgerKeys) -> Iterator[Cosignature]:
     """The rows whose seal is ours."""
     for row in rows:
-        found = Cosignature(row.number, row.witness, row.time, row.line.decode("utf-8", "replace"))
+        found = as_cosignature(row)
         if hmac.compare_digest(found.seal(keys, tenant), row.seal):
             yield found

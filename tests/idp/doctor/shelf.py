@@ -14,6 +14,8 @@ from connectors.signatures.shapes import METADATA
 from connectors.signatures.verification_result import SignedMessage
 from connectors.signatures.xmldsig import verify
 from idp.keys.ledger_files import load_ledger_keys
+from idp.ledger.checkpoint import open_note
+from idp.ledger.cosignature import cosign
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.operator_records import draft_approval
 from idp.ledger.record_contents import new_record
@@ -22,10 +24,11 @@ from idp.sequencer.sequencer import Sequencer
 from idp.sequencer.witness import Witness
 from idp.store.engine import open_engine, writing
 from idp.store.peer_copies import StoredCopies
+from idp.store.records.cosignatures import Cosignature, Cosignatures
 from idp.store.store import Store, open_store
 from policies.parties import EntityId, Tenant
 from tests.connectors.metadata import node
-from tests.idp.doctor.ward import ISSUER, NOW
+from tests.idp.doctor.ward import ISSUER, NEIGHBOUR, NEIGHBOUR_KEY, NOW
 
 HOST = ISSUER.removeprefix("https://")
 TENANT = Tenant(HOST)
@@ -79,13 +82,19 @@ def record(folder: Path, *, time: int = NOW) -> None:
 
 
 def sequence(folder: Path, *, time: int = NOW) -> None:
-    """Give all records their place, and sign a checkpoint, which the witness sees."""
+    """Give all records their place, and sign a checkpoint, which the witness sees and a neighbour's witness cosigns."""
     with store(folder) as opened:
         keys = ledger_keys(folder)
         witness = Witness(folder / "seen.checkpoint", keys)
         sequencer = Sequencer(opened, keys, checkpoint_seconds=0.1, clock=lambda: float(time), witness=witness)
         assert sequencer.step()
         sequencer.stop()
+        rows = Cosignatures(engine=opened.engine, tenant=TENANT, keys=keys)
+        numbered = rows.numbered_checkpoint()
+        assert numbered is not None
+        text = open_note(numbered[1].note.encode(), *keys.log.known)
+        line = cosign(NEIGHBOUR_KEY.name, NEIGHBOUR, text, time)
+        rows.keep(Cosignature(numbered[0], NEIGHBOUR_KEY.label, time, line))
 
 
 def note(folder: Path) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from connectors.addresses import FetchError
 from connectors.fetch import HttpAnswer
 from idp.doctor.checks import examine
@@ -14,12 +16,17 @@ from idp.doctor.finding import DoctorFinding, DoctorReport, Severity
 from idp.keys.file import create_saml_key, create_token_key
 from idp.keys.folder import NODE_FILES, SAML_ENCRYPTION, SECRETS
 from idp.keys.ledger_files import create_ledger_keys
+from idp.ledger.cosignature import WitnessKey
 from tests.connectors.metadata import node
 
 NOW, DAY = node.NOW, node.DAY
 GIB = 1024**3
 ISSUER = "https://login.storkhaven.test"
 ERROR, WARNING, NOTICE = Severity.ERROR, Severity.WARNING, Severity.NOTICE
+
+# A witness of another operator, which cosigns what `shelf.sequence` signs
+NEIGHBOUR = Ed25519PrivateKey.from_private_bytes(b"the key of a neighbour's witness")
+NEIGHBOUR_KEY = WitnessKey.of("witness.neighbour.test", NEIGHBOUR)
 
 SETTINGS = f"""\
 role = "city"
@@ -30,6 +37,8 @@ database = "ciconia.db"
 keys = "keys"
 checkpoint_seconds = 10.0
 witness = "seen.checkpoint"
+witnesses = [{{ url = "https://witness.neighbour.test", vkey = "{NEIGHBOUR_KEY}", operator = "Neighbour" }}]
+witness_policy = {{ quorum = 1, max_age_seconds = 86400 }}
 country = "NL"
 
 [organization]

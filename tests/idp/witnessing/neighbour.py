@@ -71,7 +71,7 @@ def address_of(url: str, key: WitnessKey, operator: str = OPERATOR) -> WitnessAd
 
 
 def name_of(key: WitnessKey) -> str:
-    return f"{key.name}+{key.key_id.hex()}"
+    return key.label
 
 
 def cosigning(
