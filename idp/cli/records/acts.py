@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -13,7 +13,7 @@ from idp.audit.questions.policy_on import PolicyInForce, policies_on
 from idp.cli.console import NO, YES, answer, plain, progress, trying
 from idp.cli.options import AsJsonLines, Folder
 from idp.cli.records.auditing import NOT_RUN, auditor_of
-from idp.cli.records.report import DAY, Since, Until
+from idp.cli.records.report import DAY, Since, Until, seconds_of
 from idp.receipts.receipt_record import time_text
 
 _ON = typer.Option(
@@ -39,6 +39,7 @@ def acts(
     """
     if on and (since or until):
         raise typer.BadParameter("a day has no period: leave out --from and --to.", param_hint="--on")
+    begins, ends = seconds_of(since, until)
     with trying(as_json=as_json, what=NOT_RUN), auditor_of(config, judged=False) as auditor:
         if on:
             found = policies_on(auditor, on.date())
@@ -49,8 +50,7 @@ def acts(
             raise typer.Exit(YES if kept else NO)
         with progress(unread(auditor), "acts", as_json=as_json) as advance:
             ledger = summarise(auditor, advance=advance)
-        end = None if until is None else int((until.replace(tzinfo=UTC) + timedelta(days=1)).timestamp())
-        listed = acts_between(auditor, ledger, 0 if since is None else int(since.replace(tzinfo=UTC).timestamp()), end)
+        listed = acts_between(auditor, ledger, begins or 0, ends)
     answer({"ok": not listed.changed, **listed.as_json()}, *_lines(listed), as_json=as_json)
     raise typer.Exit(NO if listed.changed else YES)
 

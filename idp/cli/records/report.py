@@ -24,6 +24,16 @@ Since = Annotated[
 Until = Annotated[datetime | None, typer.Option("--to", formats=[DAY], metavar="DAY", help="The last day.")]
 
 
+def seconds_of(since: datetime | None, until: datetime | None) -> tuple[int | None, int | None]:
+    """The first second of a period of days, and the first one behind it. Refuses one that ends early."""
+    if since and until and since > until:
+        raise typer.BadParameter("the period ends before it begins.", param_hint="--to")
+    begins = None if since is None else max(0, int(since.replace(tzinfo=UTC).timestamp()))
+    # The calendar ends on a last day
+    ends = None if until is None else max(0, int(until.replace(tzinfo=UTC).timestamp()) + 86_400)
+    return begins, ends
+
+
 def report(
     config: Folder,
     since: Since = None,

@@ -272,9 +272,13 @@ def test_a_filter_takes_its_records_alone(folder: Path, tmp_path: Path) -> None:
         (["--kind", "release", "--service", "parking", "--purpose", "resident-parking"], 4),
         (["--service", "parking"], 8),
         (["--service", "library"], 0),
+        (["--from", "2026-09-21", "--to", "2026-09-21"], RECORDS),
+        (["--from", "2026-09-22"], 0),
+        (["--to", "2026-09-20"], 0),
+        (["--kind", "switch", "--from", "2026-09-21"], 1),
     ):
         file = tmp_path / f"{'-'.join(arguments)}.jsonl"
-        assert run("prove", folder, f"0-{RECORDS - 1}", *arguments, "--out", file).returncode == 0
+        assert run("prove", folder, "all", *arguments, "--out", file).returncode == 0
         found = audit(file, folder, "--json")
         assert (found.returncode, json_of(found)["rows"]) == (0, rows), found.stdout
         assert second(file, folder).returncode == 0
@@ -285,6 +289,8 @@ def test_leaves_that_no_checkpoint_covers_are_not_proved(folder: Path, tmp_path:
         assert run("prove", folder, span, "--out", tmp_path / "none").returncode == 1
     assert run("prove", folder, "0-1").returncode == 2, "many go into a file"
     assert run("prove", folder, "0", "--kind", "release").returncode == 2
+    early = ["--from", "2026-09-22", "--to", "2026-09-21"]
+    assert run("prove", folder, "all", *early, "--out", tmp_path / "none").returncode == 2
 
 
 MANY: dict[str, tuple[Callable[[Lines], object], str]] = {
