@@ -14,9 +14,10 @@ from typing import Protocol
 
 from sqlalchemy import Engine, delete, select
 
-from idp.citizen.erasures import DELAY, Erasures
+from idp.citizen.erasures import Erasures
+from idp.keys.backup_files import backups_end
 from idp.ledger.leaf import open_opening
-from idp.ledger.ledger_keys import DAY, LedgerKeys
+from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.person_records import DONE, draft_erasure
 from idp.ledger.record_contents import new_record
 from idp.login.ended_persons import ended_row
@@ -176,8 +177,3 @@ class Erasing(Repeated):
             with suppress(Exception):
                 log_of(self._tenant).warning("erasure_failed", detail=what, fix="Look at the database.")
         self._said = what
-
-
-def backups_end(now: int) -> int:
-    """When no backup from before this moment can be read any more: the key of its day is destroyed then."""
-    return now // DAY * DAY + DAY + DELAY

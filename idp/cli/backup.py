@@ -17,10 +17,11 @@ from idp.citizen.erasing import EraseDue, Nothing
 from idp.cli.console import NO, YES, answer, end, progress, say, trying, unwritable
 from idp.cli.options import AsJsonLines, Folder
 from idp.config.settings import Settings, load_settings
+from idp.keys.backup_files import FOLDER, destroy_old, key_of_day, read_key
 from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.checkpoint import TreeHead
 from idp.ledger.findings import LedgerReport
-from idp.ledger.ledger_keys import LedgerKeys
+from idp.ledger.ledger_keys import DAY, LedgerKeys
 from idp.sequencer.witness import saw_nothing, witnessed, would_count
 from idp.store.backup import CLOSED_SECONDS, back_up, closing, newest_moment, opened_backup, rows_of
 from idp.store.backup import restore as restore_rows
@@ -29,6 +30,7 @@ from idp.store.engine import database_name, disposed, open_engine, reading
 from idp.store.faults import explained
 from idp.store.installation import assert_ours, is_sealed_by_others
 from idp.store.migrate import assert_current, migrate
+from idp.store.records.backup_wrapping import Wrapping
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 
 # What SQLite says where there is no room for the file, or for what it keeps beside it
@@ -56,6 +58,9 @@ def backup(
             what = f"{to} would count as a checkpoint of the witness {settings.witness_path}, and nothing would be signed"
             _end(f"{what} beside it: name a file in another folder", as_json=as_json)
         blind = partial(saw_nothing, settings.witness_path, keys)
+        now, backup_keys = int(time.time()), settings.key_folder / FOLDER
+        destroy_old(backup_keys, now)
+        wrapping = Wrapping(key_of_day(backup_keys, now // DAY), now // DAY, settings.tenant)
         with _database(settings) as engine:
             # With other keys nothing in it would fit, nor what the witness saw
             with reading(), engine.connect() as connection:
@@ -63,8 +68,9 @@ def backup(
             # Before the copy, which must have all of it
             heads = witnessed(settings.witness_path, keys)
             with progress(rows_of(engine, settings.tenant), "backup", as_json=as_json) as advance:
-                count = back_up(engine, tenant=settings.tenant, file=to, advance=advance)
-        with opened_backup(to, tenant=settings.tenant, beside=to.parent) as copy:
+                count = back_up(engine, tenant=settings.tenant, file=to, advance=advance, wrapping=wrapping)
+        key_read = partial(read_key, backup_keys)
+        with opened_backup(to, tenant=settings.tenant, beside=to.parent, key_of_day=key_read) as copy:
             report = _verified(copy, settings, keys, heads=heads, blind=blind, as_json=as_json)
     _say(report, f"{_rows(count)} in {to}", {"file": str(to), "rows": count}, as_json=as_json)
 
@@ -87,9 +93,15 @@ def restore(
     with _trying(file, as_json=as_json):
         settings = load_settings(config)
         keys = load_ledger_keys(settings.key_folder, settings.origin)
-        backup_opened = opened_backup(file, tenant=settings.tenant, beside=settings.folder)
+        key_read = partial(read_key, settings.key_folder / FOLDER)
+        backup_opened = opened_backup(
+            file,
+            tenant=settings.tenant,
+            beside=settings.folder,
+            key_of_day=key_read,
+            judge=lambda source: _assert_our_keys(source, settings, keys, file),
+        )
         with _room_at(str(settings.folder)), backup_opened as source:
-            _assert_our_keys(source, settings, keys, file)
             report = _verified(source, settings, keys, as_json=as_json)
             if not report.holds:
                 _say(report, f"{file} is not restored", {"restored": False}, as_json=as_json)

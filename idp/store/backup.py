@@ -27,6 +27,7 @@ from idp.store.commits import confirmed
 from idp.store.engine import disposed, open_engine, patiently, reading, snapshot, unavailable, url_of_file, writing
 from idp.store.faults import explained
 from idp.store.migrate import migrate, revision_of
+from idp.store.records.backup_wrapping import KeyOfDay, Wrapping, unwrap
 from idp.store.statements import CompiledStatement
 from policies.errors import NotFound, StoreUnavailable
 from policies.parties import Tenant
@@ -64,10 +65,12 @@ _SQLITE_HEAD, _WRITTEN_AS, _WITHOUT_LOG = 20, 18, b"\x01\x01"
 _OF_THE_PLACE = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_BUSY")
 
 
-def back_up(engine: Engine, *, tenant: Tenant, file: Path, advance: Callable[[int], None]) -> int:
+def back_up(
+    engine: Engine, *, tenant: Tenant, file: Path, advance: Callable[[int], None], wrapping: Wrapping | None = None
+) -> int:
     """Copy the tenant's rows into a new file of mode 0600, whole or not at all; returns how many.
 
-    Raises `OSError`, and `StoreUnavailable` if a database cannot do its part.
+    `wrapping` closes what leads to a person. Raises `OSError`, and `StoreUnavailable` if a database cannot do its part.
     """
     if file.exists():
         raise FileExistsError(17, "it exists already: name a new file", str(file))
@@ -76,7 +79,7 @@ def back_up(engine: Engine, *, tenant: Tenant, file: Path, advance: Callable[[in
             opened = _opened(fresh)
         with disposed(opened) as target:
             with reading(), snapshot(engine) as source, _naming(file), writing(target).begin() as out:
-                count = _copy(source, out, tenant, advance)
+                count = _copy(source, out, tenant, advance, wrapping)
             with _naming(file), target.connect() as connection:
                 connection.exec_driver_sql("COMMIT")
                 # One file: no log beside it that somebody could forget
@@ -89,9 +92,22 @@ def back_up(engine: Engine, *, tenant: Tenant, file: Path, advance: Callable[[in
     return count
 
 
+def _fits(_engine: Engine) -> None:
+    """Every backup of this tenant's is taken."""
+
+
 @contextmanager
-def opened_backup(file: Path, *, tenant: Tenant, beside: Path) -> Iterator[Engine]:
-    """A backup as a database: a copy of it in the folder `beside`, migrated to this program's revision.
+def opened_backup(
+    file: Path,
+    *,
+    tenant: Tenant,
+    beside: Path,
+    key_of_day: KeyOfDay = lambda _day: None,
+    judge: Callable[[Engine], None] = _fits,
+) -> Iterator[Engine]:
+    """A backup as a database: a copy of it in the folder `beside`, migrated to this program's revision and unwrapped.
+
+    `judge` may refuse it before.
 
     Raises `NotFound` if the file is no backup of this tenant's, `Misconfigured` if a later program made it.
     """
@@ -129,6 +145,9 @@ def opened_backup(file: Path, *, tenant: Tenant, beside: Path) -> Iterator[Engin
                     others = {name for table in COPIED for name in connection.scalars(select(table.c.tenant).distinct())}
                 if others - {tenant}:
                     raise NotFound("the backup is of another broker, or of several")
+                judge(engine)
+            unwrap(copy, tenant, key_of_day)
+            with disposed(_opened(copy)) as engine:
                 yield engine
 
 
@@ -190,11 +209,18 @@ def closed_until(connection: Connection, tenant: Tenant) -> int:
     return max([int(ends) for (ends,) in _CLOSED.rows(connection, tenant=tenant, kind=RESTORED)], default=0)
 
 
-def _copy(source: Connection, out: Connection, tenant: Tenant, advance: Callable[[int], None]) -> int:
+def _copy(
+    source: Connection,
+    out: Connection,
+    tenant: Tenant,
+    advance: Callable[[int], None],
+    wrapping: Wrapping | None = None,
+) -> int:
     count = 0
     for table in COPIED:
         for rows in _chunks(source, table, tenant):
-            out.execute(insert(table), [dict(row) for row in rows])
+            given = [dict(row) for row in rows]
+            out.execute(insert(table), given if wrapping is None else [wrapping.row(table.name, row) for row in given])
             count += len(rows)
             advance(len(rows))
     return count

@@ -9,8 +9,9 @@ from sqlalchemy import select, update
 
 from idp.audit.verify import verify_ledger
 from idp.citizen import erasing as module
-from idp.citizen.erasing import EraseDue, Erasing, Uses, backups_end
+from idp.citizen.erasing import EraseDue, Erasing, Uses
 from idp.citizen.erasures import DELAY, Erasures, SignIn, due_of
+from idp.keys.backup_files import backups_end
 from idp.ledger.leaf import open_opening
 from idp.ledger.ledger_keys import DAY
 from idp.ledger.person_records import ASKED, DONE, ERASURE, REFUSED, WITHDRAWN

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from connectors.formats.grammar import written
+from idp.citizen.erasures import Erasures, SignIn
 from idp.config.settings import SETTINGS_FILE, load_settings
 from idp.keys.folder import create_keys
 from idp.sequencer.sequencer import Sequencer
@@ -17,6 +18,7 @@ from idp.sequencer.witness import Witness
 from idp.store import tables
 from idp.store.backup import CLOSED_SECONDS, COPIED
 from idp.store.migrate import migrate
+from policies.assurance import LevelOfAssurance
 from policies.errors import StoreUnavailable
 from tests.idp.cli.command import in_process as ciconia
 from tests.idp.cli.command import json_of
@@ -345,5 +347,68 @@ def of(served: Path, parent: Path, name: str, witness: str) -> Path:
 
 
 def rows_of_query(file: Path, query: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(file)) as connection:
+        return connection.execute(query).fetchall()
+
+
+# -- erasures
+
+
+PERSON = b"canary-of-a-person-in-a-backup.."
+
+
+def released(folder: Path, subject: bytes) -> None:
+    with opened(folder) as (store, keys):
+        store._closed = 1
+        store.commit(made(*marks("of a person", end=NEVER), record=release(subject, time=int(time.time()))))
+        sequencer = Sequencer(store, keys, checkpoint_seconds=0)
+        sequencer.step()
+        sequencer.stop()
+
+
+def held(folder: Path) -> int:
+    return len([row for row in rows(folder / "ciconia.db", "records") if PERSON in row])
+
+
+@pytest.mark.spec("decisions.md 21")
+def test_a_backup_names_nobody_without_the_key_of_its_day(served: Path, tmp_path: Path) -> None:
+    released(served, PERSON)
+    file = tmp_path / "copy.db"
+    assert ciconia("backup", "--config", served, "--to", file).returncode == 0
+    salts = [row for (row,) in closing_rows(served / "ciconia.db", "SELECT salt FROM subjects")]
+    octets = file.read_bytes()
+    assert PERSON in b"".join(each.read_bytes() for each in served.glob("ciconia.db*"))
+    assert [each for each in (PERSON, *salts) if each in octets] == []
+    again = with_keys_of(folder_of(tmp_path, "again"), served)
+    assert json_of(ciconia("restore", "--config", again, "--from", file, "--json"))["ok"]
+    assert held(again) == 1
+    # The key's day is over
+    (key,) = (served / "keys" / "backups").iterdir()
+    key.rename(key.with_name("2020-01-01.key"))
+    assert ciconia("backup", "--config", served, "--to", tmp_path / "later.db").returncode == 0
+    assert not key.with_name("2020-01-01.key").exists(), "a backup destroys keys whose time is over"
+    key.unlink()
+    late = with_keys_of(folder_of(tmp_path, "late"), served)
+    told = json_of(ciconia("restore", "--config", late, "--from", file, "--json"))
+    assert "a backup can be read for fourteen days" in str(told["error"])
+
+
+@pytest.mark.spec("decisions.md 21")
+def test_a_restore_does_again_what_was_to_be_erased_meanwhile(served: Path, tmp_path: Path) -> None:
+    """The backup is from before the erasure was done, and names it."""
+    released(served, PERSON)
+    with opened(served) as (store, keys):
+        erasures = Erasures(engine=store.engine, tenant=store.tenant, keys=keys)
+        long_ago = int(time.time()) - 20 * 86400
+        erasures.ask(SignIn(PERSON, LevelOfAssurance.HIGH, long_ago), long_ago)
+    file = tmp_path / "copy.db"
+    assert ciconia("backup", "--config", served, "--to", file).returncode == 0
+    again = with_keys_of(folder_of(tmp_path, "again"), served)
+    told = json_of(ciconia("restore", "--config", again, "--from", file, "--json"))
+    assert (told["ok"], told["erased"], held(again)) == (True, 1, 0)
+    assert PERSON not in b"".join(each.read_bytes() for each in again.glob("ciconia.db*"))
+
+
+def closing_rows(file: Path, query: str) -> list[tuple[bytes, ...]]:
     with closing(sqlite3.connect(file)) as connection:
         return connection.execute(query).fetchall()
