@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from idp.audit.record_proof import proof_of_record
 from idp.citizen.act_receipts import ActReceipts
 from idp.citizen.acts import Acts
+from idp.citizen.erasures import Erasures
 from idp.citizen.history import Histories
 from idp.citizen.page import CitizenPage
 from idp.citizen.visits import Visits
@@ -56,5 +57,6 @@ def citizen_page(
         receipts=receipts,
         act_receipts=ActReceipts(tenant, keys.ledger, store, proof_of_record),
         acts=acts,
+        erasures=Erasures(engine=store.engine, tenant=tenant, keys=keys.ledger),
         find=store.approvals,
     )

@@ -23,6 +23,7 @@ from idp.web.routes import (
     backchannel,
     citizen,
     citizen_copy,
+    citizen_erasure,
     device,
     discovery,
     ecp,
@@ -99,6 +100,7 @@ def routes_of(site: Site, fit: Callable[[], bool]) -> list[BaseRoute]:
             *receipt.routes(site),
             *citizen.routes(site),
             *citizen_copy.routes(site),
+            *citizen_erasure.routes(site),
             *logout.routes(site),
             *backchannel.router(site).routes,
         ]

@@ -21,7 +21,7 @@ from policies.parties import ClientId, PurposeId, RelyingParty, Sector, ServiceI
 from policies.purposes import Basis, Controller, Purpose
 
 NAME = "own_page"
-PATH, SIGN_IN = "/me", "/me/sign-in"
+PATH, SIGN_IN, ERASE_PATH = "/me", "/me/sign-in", "/me/erase"
 SERVICE, PURPOSE = ClientId(PATH), PurposeId(PATH)
 # The field of the form that asks for a level
 LEVEL = "level"

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from idp.citizen.act_receipts import ActReceipts
 from idp.citizen.acts import Acts
+from idp.citizen.erasures import Erasures
 from idp.citizen.history import Histories
 from idp.citizen.visits import Visits
 from idp.login.approvals import Finding
@@ -19,5 +20,6 @@ class CitizenPage:
     receipts: Receipts
     act_receipts: ActReceipts
     acts: Acts
+    erasures: Erasures
     # reads remembered approvals, many at once
     find: Finding

@@ -89,6 +89,8 @@ class CitizenView:
     act: str = ""
     switch: str = ""
     export: str = ""
+    # our path at which records are erased
+    erase: str = ""
     # the numbers of records whose retention is over
     over: tuple[int, ...] = ()
     approvals: tuple[ApprovalShown, ...] = ()
@@ -138,3 +140,14 @@ class CitizenCopyView:
     recipients: tuple[RecipientShown, ...]
     rights: tuple[str, ...]
     kind: ClassVar[PageKind] = PageKind.PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class CitizenErasureView:
+    """The question whether to erase a person's records. With `due`, when they are, the button stops it."""
+
+    language: str
+    action: str
+    back: str
+    due: str = ""
+    kind: ClassVar[PageKind] = PageKind.FORM

@@ -11,7 +11,7 @@ from importlib import resources
 from jinja2 import DictLoader, Environment, StrictUndefined, Template
 from markupsafe import escape
 
-from idp.pages.citizen_view import CitizenCopyView, CitizenDoorView, CitizenEnteredView, CitizenView
+from idp.pages.citizen_view import CitizenCopyView, CitizenDoorView, CitizenEnteredView, CitizenErasureView, CitizenView
 from idp.pages.device_view import DeviceStep, DeviceView
 from idp.pages.headers import SUBMIT_SCRIPT
 from idp.pages.languages import OWN_NAMES, Language, load_languages
@@ -45,6 +45,7 @@ _PAGES = (
     "trial",
     "citizen",
     "citizen_copy",
+    "citizen_erasure",
     "error",
 )
 
@@ -215,7 +216,7 @@ class Pages:
         language, inside = self._languages[view.language], isinstance(view, CitizenView)
         _own(view.sign_in)
         if isinstance(view, CitizenView):
-            for path in (view.end, *filter(None, (view.act, view.switch, view.export))):
+            for path in (view.end, *filter(None, (view.act, view.switch, view.export, view.erase))):
                 _own(path)
         title = language.say("me.title" if inside else "me.door_title")
         return self._page("citizen", language, title=title, view=view, inside=inside)
@@ -226,6 +227,13 @@ class Pages:
         _own(view.file)
         _own(view.back)
         return self._page("citizen_copy", language, title=language.say("me.copy_title"), view=view)
+
+    def citizen_erasure(self, view: CitizenErasureView) -> str:
+        """Render the question whether to erase a person's records, or until when that can be stopped."""
+        language = self._languages[view.language]
+        _own(view.action)
+        _own(view.back)
+        return self._page("citizen_erasure", language, title=language.say("me.erase_title"), view=view)
 
     def entered(self, view: CitizenEnteredView) -> str:
         """Render the page that leads on to the citizen's page."""

@@ -48,6 +48,8 @@ MOVES: Mapping[str, Move] = {
     "authentication_failed": Move.CITIZEN,
     "other_person": Move.CITIZEN,
     "replayed": Move.CITIZEN,
+    "erasure_refused": Move.CITIZEN,
+    "grant_refused": Move.OPERATOR,
     "release_denied": Move.SERVICE,
     "conflict": Move.CITIZEN,
     "not_found": Move.CITIZEN,

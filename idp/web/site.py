@@ -36,6 +36,7 @@ from policies.errors import (
     AssertionRejected,
     BrokerError,
     Closed,
+    ErasureRefused,
     NotFound,
     Overloaded,
     PeerUnavailable,
@@ -211,7 +212,7 @@ def status_of(error: BrokerError) -> int:
             return error.status
         case Replayed():
             return 409
-        case AssertionRejected() | ReleaseDenied():
+        case AssertionRejected() | ReleaseDenied() | ErasureRefused():
             return 403
         case NotFound():
             return 404

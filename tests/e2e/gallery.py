@@ -11,6 +11,7 @@ from idp.pages.citizen_view import (
     CitizenCopyView,
     CitizenDoorView,
     CitizenEnteredView,
+    CitizenErasureView,
     CitizenView,
     HiddenShown,
     RecipientShown,
@@ -226,6 +227,8 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
         "me-door": CitizenDoorView(language, "/me/sign-in"),
         "me-ended": CitizenDoorView(language, "/me/sign-in", ended=True),
     }
+    erasing = CitizenErasureView(language, "/me/erase", "/me")
+    erased = replace(erasing, action="/me/erase/stop", due=pages.wording(language).moment(1_764_086_400))
     entered, copied = CitizenEnteredView(language, gone), citizen_copy(pages, language)
     onward = {
         "post-provider": PostView(language, Towards.PROVIDER, Text("ID Austria", "de"), gone, (("SAMLRequest", "PD94"),)),
@@ -242,6 +245,8 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
         **{name: (_bound(pages.receipt, view), view.kind) for name, view in receipts.items()},
         **{name: (_bound(pages.device, view), view.kind) for name, view in kiosks.items()},
         **{name: (_bound(pages.citizen, view), view.kind) for name, view in mine.items()},
+        "me-erase": (_bound(pages.citizen_erasure, erasing), erasing.kind),
+        "me-erasing": (_bound(pages.citizen_erasure, erased), erased.kind),
         "me-copy": (_bound(pages.citizen_copy, copied), copied.kind),
         "me-entered": (_bound(pages.entered, entered), entered.kind),
         "leaving": (_bound(pages.leaving, leaving), leaving.kind),
@@ -394,6 +399,7 @@ def citizen(pages: Pages, language: str) -> CitizenView:
         act="/me/act",
         switch="/me/approval",
         export="/me/copy",
+        erase="/me/erase",
         older="/me?page=2",
     )
 

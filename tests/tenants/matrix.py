@@ -84,6 +84,8 @@ def hold(town: Town) -> Held:
         ("", Call("POST", "/receipt/ask", cookies={"__Host-receipt": receipt}, form={})),
         ("", Call("POST", "/receipt/forget", cookies={"__Host-receipt": receipt}, form={})),
         ("", Call("GET", "/me/receipt.json", cookies=at_page, query={"n": "1"})),
+        ("", Call("POST", "/me/erase", cookies=at_page, form={})),
+        ("", Call("POST", "/me/erase/stop", cookies=at_page, form={})),
         ("", Call("GET", "/me/copy", cookies=at_page)),
         ("", Call("GET", "/me/copy.json", cookies=at_page)),
         ("", Call("POST", "/me/act", cookies=at_page, form={"n": "1", "act": "objection"})),

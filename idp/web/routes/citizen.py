@@ -20,7 +20,7 @@ from fastapi.responses import Response
 from connectors.connector import Redirect
 from idp.citizen.acts import acts_on
 from idp.citizen.history import Entry, History
-from idp.citizen.own_page import PATH, SIGN_IN
+from idp.citizen.own_page import ERASE_PATH, PATH, SIGN_IN
 from idp.citizen.visits import VISIT_LIFE, Visit
 from idp.ledger.record_contents import RELEASE
 from idp.login.states import Decided
@@ -140,6 +140,7 @@ def rendered(site: CitySite, visit: Visit, number: int, language: str) -> str:
         act=ACT_PATH,
         switch=SWITCH_PATH,
         export="/me/copy",
+        erase=ERASE_PATH,
         sign_in=SIGN_IN,
         end=END_PATH,
         older=f"{PATH}?page={number + 1}" if number < history.pages else "",

@@ -201,3 +201,26 @@ def test_a_record_that_is_gone_or_changed_is_missed(visitor: Visitor, stage: Sta
     assert _numbers(page)[:2] == [newest, newest - 3]
     (alert,) = page.found("string(//p[@role='alert'])")
     assert re.findall(r"\d+", alert) == [str(newest - 2), str(newest - 1)]
+
+
+@pytest.mark.spec("issue 31 items 6 and 7; EUDI TS7 1.0 DATA_DLT_02 a and 07")
+def test_the_address_of_wallets_for_deletion_leads_to_an_erasure_that_can_be_stopped(
+    visitor: Visitor, stage: Stage
+) -> None:
+    visitor.code("liisi", scope="openid purpose:resident-parking")
+    door = visitor.go("GET", "/me/erase")
+    assert (door.status, door.heading) == (200, "See who got data about you")
+    assert visitor.go("POST", "/me/erase").status == 404, "nobody has authenticated"
+    assert "/me/erase" in _entered(visitor, "liisi").found("//a/@href")
+    asked = visitor.go("POST", "/me/erase")
+    assert (asked.status, asked.headers["location"]) == (303, f"{stage.issuer}/me/erase")
+    page = visitor.go("GET", "/me/erase")
+    assert "Until then you can stop it" in page.text
+    foreign: dict[str, str | None] = {"origin": "https://elsewhere.example", "sec-fetch-site": "cross-site"}
+    assert visitor.go("POST", "/me/erase/stop", headers=foreign).status == 403
+    with Visitor(stage) as another:
+        _entered(another)
+        assert another.go("POST", "/me/erase/stop").status == 403, "nobody stops another person's"
+    assert visitor.go("POST", page.found("//form/@action")[0]).status == 303
+    assert visitor.go("GET", "/me/erase").found("//form/@action") == ["/me/erase"]
+    assert visitor.go("POST", "/me/erase/stop").status == 403

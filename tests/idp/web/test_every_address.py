@@ -42,6 +42,8 @@ ADDRESSES = {
     "/me/sign-in": {"POST"},
     "/me/receipt.json": {"GET"},
     "/me/end": {"POST"},
+    "/me/erase": {"GET", "POST"},
+    "/me/erase/stop": {"POST"},
     "/me/copy": {"GET"},
     "/me/copy.json": {"GET"},
     "/me/act": {"POST"},

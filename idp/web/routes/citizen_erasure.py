@@ -1,0 +1,83 @@
+"""The citizen has their records erased (decision 0060), after a sign-in for their page.
+
+GET  /me/erase             the question, or until when it can be stopped; before a sign-in the button that begins one
+POST /me/erase             it is asked for
+POST /me/erase/stop        it is withdrawn
+
+An EUDI wallet opens the same address for a request of deletion: it is the `supportURI` of the wallet-relying party's
+registration (TS7 1.0 §3.2 (I2), DATA_DLT_02 a). The sign-in authenticates who asks (DATA_DLT_07).
+"""
+
+from collections.abc import Callable
+
+from fastapi import Request
+from fastapi.responses import Response
+
+from connectors.connector import Redirect
+from idp.citizen.erasures import SignIn
+from idp.citizen.own_page import ERASE_PATH, PATH, SIGN_IN
+from idp.citizen.visits import VISIT_LIFE
+from idp.ledger.person_records import PERSON
+from idp.pages.citizen_view import CitizenDoorView, CitizenErasureView
+from idp.web.city_site import CitySite
+from idp.web.page_route import Endpoint, PageRoute
+from idp.web.requests import check_navigation, check_same_origin, form
+from idp.web.routes.citizen import visiting
+from idp.web.site import page
+from idp.web.threads import run_in_threadpool
+from policies.errors import NotFound
+
+STOP_PATH = f"{ERASE_PATH}/stop"
+
+
+def routes(site: CitySite) -> list[PageRoute]:
+    """The endpoints of an erasure."""
+    asked = _posted(site, _asked)
+
+    async def erase(request: Request) -> Response:
+        if request.method == "POST":
+            return await asked(request)
+        check_navigation(request)
+        return await run_in_threadpool(_page, site, request)
+
+    return [PageRoute(ERASE_PATH, erase, "GET", "POST"), PageRoute(STOP_PATH, _posted(site, _stopped), "POST")]
+
+
+def _posted(site: CitySite, step: Callable[[CitySite, Request], Response]) -> Endpoint:
+    async def posted(request: Request) -> Response:
+        check_navigation(request)
+        check_same_origin(request, site.issuer)
+        await form(request)
+        return await run_in_threadpool(step, site, request)
+
+    return posted
+
+
+def _page(site: CitySite, request: Request) -> Response:
+    now, language = site.clock(), site.language(request)
+    try:
+        visit = visiting(site, request, now)
+    except NotFound:
+        door = CitizenDoorView(language, SIGN_IN)
+        return page(site.pages.citizen(door), door.kind, ())
+    pending = site.citizen.erasures.pending(visit.subject)
+    due = site.wording(language).moment(pending.due) if pending else ""
+    view = CitizenErasureView(language, STOP_PATH if pending else ERASE_PATH, PATH, due)
+    return page(site.pages.citizen_erasure(view), view.kind, ())
+
+
+def _asked(site: CitySite, request: Request) -> Response:
+    """Raises `ErasureRefused` below the highest level on record."""
+    now = site.clock()
+    visit = visiting(site, request, now)
+    site.citizen.erasures.ask(SignIn(visit.subject, visit.loa, visit.end - VISIT_LIFE), now)
+    return site.send(Redirect(site.issuer + ERASE_PATH), site.language(request))
+
+
+def _stopped(site: CitySite, request: Request) -> Response:
+    """Raises `ErasureRefused` where none waits."""
+    now = site.clock()
+    visit = visiting(site, request, now)
+    pending = site.citizen.erasures.pending(visit.subject)
+    site.citizen.erasures.withdraw(pending.erasure if pending else b"", PERSON, now, subject=visit.subject)
+    return site.send(Redirect(site.issuer + ERASE_PATH), site.language(request))
