@@ -17,6 +17,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from idp.application.load import LoadedFolder, load_whole
+from idp.application.mandate_desk import MandateDesk
 from idp.application.tenant_failures import failure_of, log_failures
 from idp.audit.questions.auditor import Auditor as AuditorReader
 from idp.changes.history import History
@@ -75,7 +76,7 @@ class OpenDesk:
                 languages=LANGUAGES,
                 role=settings.role,
             )
-            reader = DeskReader(auditor, settings, clock)
+            reader = DeskReader(auditor, settings, MandateDesk(settings, store, keys.ledger).grants, clock)
             register = AuditorRegister(engine=store.engine, tenant=tenant, keys=keys.ledger)
             sessions = DeskSessions(tenant=tenant, url=desk.url, sealer=sealer, rows=store, listed=listed(desk, register))
             ciconia, ways = None, Ways(sealer, desk.url)

@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from policies.load.redirects import fault_of_address
-from policies.load.table import unreadable
+from policies.load.table import IDENTIFIER, unreadable
 from policies.visible import is_visible
 
 # ISO 3166-1 leaves XX to its users: no country will ever have it
@@ -24,9 +24,8 @@ MAX_PORT = 65535
 MAX_NAME = 255  # octets of a file's name, in any file system
 # RFC 6749 §5.2: the signs of `error_uri`, less the fragment, which is ours to add
 DOCUMENTATION = re.compile(r"https://[!$-;=?-\[\]_a-z~]{1,500}")
-# A pairwise identifier as the broker makes it (RFC 4648 base32), and the longest name of an auditor
+# A pairwise identifier as the broker makes it (RFC 4648 base32)
 _SUB = re.compile(r"[!-~]{16,255}")
-MOST_OF_A_NAME = 100
 _ADDRESS = r"[0-9a-zA-Z.\-\[\]:]+:\d{1,5}"
 _MAIL = Field(pattern=r"^[!-~]{1,100}@[!-~]{1,150}$", description="Write a mail address: NAME@HOST.")
 SECONDS = "Write a number of seconds, as 10.0."
@@ -210,8 +209,10 @@ def _persons(value: dict[str, str]) -> dict[str, str]:
     for sub, name in value.items():
         if not _SUB.fullmatch(sub):
             raise ValueError(f"{sub!r} is no number of a person: the desk shows it to whoever signs in and is not listed")
-        if not 0 < len(name) <= MOST_OF_A_NAME or unreadable(name) or not is_visible(name):
-            raise ValueError(f"the person {sub} has no name of 1 to {MOST_OF_A_NAME} readable signs")
+        if not IDENTIFIER.fullmatch(name):
+            raise ValueError(f"the person {sub} has no name of 1 to 64 letters, digits, dots, hyphens and underscores")
+    if len(set(value.values())) < len(value):
+        raise ValueError("two persons have one name, and a grant to it would open to both")
     return value
 
 
@@ -236,7 +237,7 @@ class Auditor(BaseModel):
         description='Write the client_id of the desk in parties/; "" where passkeys are the only way.',
     )
     persons: Annotated[dict[str, str], AfterValidator(_persons)] = Field(
-        default={}, description='Write the number of each auditor and a name, as { "SUB" = "Court of Audit, 1" }.'
+        default={}, description='Write the number of each auditor and a name, as { "SUB" = "liis" }.'
     )
     passkeys: bool = Field(default=False, description="Write true or false.")
 

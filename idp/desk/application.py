@@ -10,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Scope
 
-from idp.desk.answers import asking, error_answer, static
+from idp.desk.answers import asking, error_answer, posted, static
 from idp.desk.blocks import Block, Table
 from idp.desk.desk_page import DAYS, DeskPage, choices
 from idp.desk.exports import csv_lines, json_lines
+from idp.desk.grant_page import GRANTS, use_grant
 from idp.desk.log_files import log_file
 from idp.desk.pages import STATIC_FILES, page_headers, render, say
 from idp.desk.proof_files import bundle, proof_file
@@ -66,6 +67,7 @@ class AuditorDesk:
             yield PageRoute(file.path, static(file), "GET")
         yield from self._doors.routes()
         yield PageRoute("/log/{place:path}", asking(self._log_file), "GET")
+        yield PageRoute(GRANTS.path, posted(self._doors.url, self._use), "POST")
         yield PageRoute("/proof", asking(self._proof), "GET")
         yield PageRoute("/bundle", asking(self._bundle), "GET")
         for page in PAGES:
@@ -84,7 +86,7 @@ class AuditorDesk:
         if session is None:
             return self._doors.sign_in(request) if page is HOME else _ended()
         given = query(request)
-        return self._shown(page, session, page.make(self._reader, asked_for(page, given)), given)
+        return self._shown(page, session, page.make(self._reader, asked_for(page, given, session.name)), given)
 
     def _shown(
         self, page: DeskPage, session: SignedIn, found: Sequence[Block], given: Mapping[str, str], *, files: bool = True
@@ -107,6 +109,12 @@ class AuditorDesk:
             ),
             headers=page_headers(),
         )
+
+    def _use(self, request: Request, given: Mapping[str, str]) -> Response:
+        session = self._session(request)
+        if session is None:
+            return _ended()
+        return self._shown(GRANTS, session, use_grant(self._reader, session.name, given), {}, files=False)
 
     def _taking(self, page: UploadPage) -> Endpoint:
         """The endpoint of a page to which an auditor posts files."""
@@ -136,10 +144,11 @@ class AuditorDesk:
         ending: str,
         request: Request,
     ) -> Response:
-        if self._session(request) is None:
+        session = self._session(request)
+        if session is None:
             return _ended()
         given = query(request)
-        asked = asked_for(page, given)
+        asked = asked_for(page, given, session.name)
         found = page.make(self._reader, asked)
         wanted = given.get("table", "")
         table = next((one for one in found if isinstance(one, Table) and one.name == wanted), None)

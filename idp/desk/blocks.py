@@ -79,4 +79,13 @@ class Upload:
     multiple: bool = False
 
 
-Block = Table | Plot | Facts | Notice | Link | Upload
+@dataclass(frozen=True, slots=True)
+class GrantForm:
+    """A form that uses a grant: its id in hex, and whether it asks for a record of the person."""
+
+    grant: str
+    reason: str
+    any_record: bool
+
+
+Block = Table | Plot | Facts | Notice | Link | Upload | GrantForm

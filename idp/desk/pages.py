@@ -6,7 +6,7 @@ from importlib import resources
 
 from jinja2 import DictLoader, Environment, StrictUndefined, Template
 
-from idp.desk.blocks import Facts, Link, Notice, Plot, Table, Upload
+from idp.desk.blocks import Facts, GrantForm, Link, Notice, Plot, Table, Upload
 from idp.desk.plots import FIGURE, LABEL, ROW, WIDTH, drawn
 from idp.pages.headers import headers
 from idp.pages.phrases import read_english
@@ -14,6 +14,16 @@ from idp.pages.static import MARK_FILE, STYLE_FILE, StaticFile
 from idp.pages.views import PageKind
 
 LANGUAGE = "en"
+# The tests by which a template knows a block
+KINDS: Mapping[str, type] = {
+    "table": Table,
+    "plot": Plot,
+    "facts": Facts,
+    "notice": Notice,
+    "link": Link,
+    "upload": Upload,
+    "grant": GrantForm,
+}
 NAMES = ("page", "sign_in", "arrived", "passkey", "enrolled", "error")
 
 
@@ -55,7 +65,15 @@ def _templates() -> Mapping[str, Template]:
     )
     environment.globals.update(script=SCRIPT.href)
     environment.globals.update(svg={"width": WIDTH, "row": ROW, "label": LABEL, "figure": FIGURE})
-    kinds = {"table": Table, "plot": Plot, "facts": Facts, "notice": Notice, "link": Link, "upload": Upload}
+    kinds = {
+        "table": Table,
+        "plot": Plot,
+        "facts": Facts,
+        "notice": Notice,
+        "link": Link,
+        "upload": Upload,
+        "grant": GrantForm,
+    }
     for name, kind in kinds.items():
         environment.tests[name] = _is(kind)
     return {name: environment.get_template(f"{name}.html") for name in NAMES}

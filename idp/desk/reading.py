@@ -1,8 +1,9 @@
-"""What the desk reads of one tenant. It writes nothing but its own sessions, and the summaries of the ledger's blocks."""
+"""What the desk reads of one tenant. It writes its sessions, summaries of blocks, and the uses of grants."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from idp.audit.grants import Grants
 from idp.audit.questions.auditor import Auditor
 from idp.audit.questions.filters import LoginFilters
 from idp.config.settings import Settings
@@ -15,6 +16,7 @@ class DeskReader:
 
     auditor: Auditor
     settings: Settings
+    grants: Grants
     clock: Callable[[], int]
 
     @property
@@ -29,3 +31,5 @@ class Asked:
 
     filters: LoginFilters = field(default_factory=LoginFilters)
     named: Mapping[str, str] = field(default_factory=dict)
+    # The auditor who asks
+    who: str = ""

@@ -185,7 +185,7 @@ def citizens(found: ReleaseReport) -> Iterator[Block]:
             _number("approvals"),
             _number("refusals"),
             _number("cancellations"),
-            Column("ratio", "desk.column.ratio"),
+            _number("ratio"),
         ),
         [
             (

@@ -37,8 +37,8 @@ class TableView:
     jsonl: str
 
 
-def asked_for(page: DeskPage, given: Mapping[str, str]) -> Asked:
-    """A page's question out of a query. Raises `RequestRefused` for a date that no calendar has, or a period backwards."""
+def asked_for(page: DeskPage, given: Mapping[str, str], who: str) -> Asked:
+    """An auditor's question to a page, out of a query. Raises `RequestRefused` for no date, or a period backwards."""
     if any(len(value) > MAX_FILTER for value in given.values()):
         raise RequestRefused("a filter that is too long")
     since, until = (read_day(given[name]) if name in page.filters and given.get(name) else None for name in PERIOD)
@@ -46,7 +46,7 @@ def asked_for(page: DeskPage, given: Mapping[str, str]) -> Asked:
         raise RequestRefused("a period that ends before it begins")
     named = {name: given.get(name, "") for name in page.filters if name not in PERIOD}
     filters = LoginFilters(since, until, **{name: value for name, value in named.items() if name in LOGINS})
-    return Asked(filters, named)
+    return Asked(filters, named, who)
 
 
 def in_order(block: Block, given: Mapping[str, str]) -> Block:

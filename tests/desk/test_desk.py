@@ -12,7 +12,7 @@ from tests.idp.cli.command import Served
 from tests.idp.server.crew import until
 from tests.idp.tile_reader import leaves_of, root_of
 
-NAME = "Court of Audit, first"
+NAME = "liis"
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_a_listed_person_who_is_taken_out_of_the_list_has_no_session_any_more(
     with Browser() as browser:
         stage.sign_in(browser)
         assert "Signed in as" in home(stage, browser).text
-        stage.relist(served, {"A" * 52: "somebody else"})
+        stage.relist(served, {"A" * 52: "somebody-else"})
         assert "Sign in to the auditor" in home(stage, browser).text
         stage.relist(served, {number: NAME})
         assert "Signed in as" in home(stage, browser).text

@@ -5,7 +5,6 @@ import io
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlencode
 
 import httpx2
 import pytest
@@ -13,7 +12,8 @@ import pytest
 from idp.demo.browser import Browser
 from idp.demo.citizens import CITIZENS, CITY
 from idp.desk.questions import PAGES
-from tests.desk.stage import CLIENT, DeskStage, number_in
+from tests.desk.reader import Desk, signed_in
+from tests.desk.stage import CLIENT, DeskStage
 from tests.idp.cli.command import Served, in_process, json_of
 from tests.idp.server.crew import until
 
@@ -21,40 +21,9 @@ from tests.idp.server.crew import until
 ACTS = (("mari", "parking", "approve"), ("juhan", "parking", "refuse"), ("mari", "fares", "approve"))
 
 
-class Desk:
-    """A signed-in auditor's requests."""
-
-    def __init__(self, stage: DeskStage, cookie: str, number: str) -> None:
-        self.stage, self.number = stage, number
-        # Those of citizens by service
-        self.receipts: dict[str, bytes] = {}
-        self._headers = {"host": stage.url.removeprefix("http://"), "cookie": f"__Host-desk={cookie}"}
-
-    def get(self, path: str, **query: str) -> httpx2.Response:
-        url = f"http://127.0.0.1:{self.stage.desk_port}{path}?{urlencode(query)}"
-        return httpx2.get(url, headers=self._headers, timeout=60)
-
-    def post(self, path: str, *files: bytes) -> httpx2.Response:
-        """Post files, as the form of a page does."""
-        url, headers = f"http://127.0.0.1:{self.stage.desk_port}{path}", {**self._headers, "origin": self.stage.url}
-        parts = [("files", (f"{place}.json", octets, "application/json")) for place, octets in enumerate(files)]
-        return httpx2.post(url, headers=headers, files=parts, timeout=60)
-
-    def rows(self, page: str, table: str, **query: str) -> list[dict[str, object]]:
-        """The rows of a table, as JSON lines have them."""
-        answer = self.get(f"{page}.jsonl", table=table, **query)
-        assert answer.status_code == 200, answer.text
-        return [json.loads(line) for line in answer.text.splitlines()]
-
-
 @pytest.fixture(scope="module")
 def desk(stage: DeskStage, served: Served) -> Desk:
-    with Browser() as browser:
-        number = number_in(stage.sign_in(browser))
-        stage.relist(served, {number: "reader"})
-        stage.sign_in(browser)
-        cookie = next(value for (_, name), (value, _) in browser._jar.items() if name == "__Host-desk")
-    found = Desk(stage, cookie, number)
+    found = signed_in(stage, served, "reader")
     for citizen, service, choice in ACTS:
         with Browser() as browser:
             stage.release(browser, citizen, service, choice)
@@ -211,9 +180,9 @@ def test_files_are_taken_of_an_auditor_on_our_own_page_alone(desk: Desk) -> None
     files = [("files", ("a.json", desk.receipts["parking"], "application/json"))]
     nobody = httpx2.post(url, headers={**host, "origin": desk.stage.url}, files=files, timeout=30)
     assert (nobody.status_code, nobody.headers["location"]) == (303, "/?ended=1")
-    elsewhere = {**desk._headers, "origin": desk.stage.issuer}
+    elsewhere = {**desk.headers, "origin": desk.stage.issuer}
     assert httpx2.post(url, headers=elsewhere, files=files, timeout=30).status_code == 403
-    ours = {**desk._headers, "origin": desk.stage.url}
+    ours = {**desk.headers, "origin": desk.stage.url}
     assert httpx2.post(url, headers=ours, content=b"a=b", timeout=30).status_code == 415
     assert httpx2.post(url, headers=ours, files=[("files", ("big", b"x" * 17_000_000))], timeout=60).status_code == 413
     for path in ("/proof?record=0", "/bundle", "/acts.csv?table=acts", "/policy"):

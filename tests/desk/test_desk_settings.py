@@ -14,7 +14,7 @@ from tests.idp.server.crew import until
 
 ISSUER = 'issuer = "https://login.city.example"\nlisten = "127.0.0.1:8400"\n'
 SOUND = '[auditor]\nlisten = "127.0.0.1:8500"\nurl = "https://audit.city.example"\n'
-PERSON = '{ "MFRGGZDFMZTWQ2LK" = "Court of Audit" }'
+PERSON = '{ "MFRGGZDFMZTWQ2LK" = "liis" }'
 
 
 def problems(folder: Path, text: str) -> list[tuple[int, str, str]]:
@@ -41,6 +41,13 @@ def test_a_desk_with_passkeys_or_listed_persons_is_sound(tmp_path: Path) -> None
         (SOUND + "pasword = true\n", 6, "auditor.pasword", "no setting has this name"),
         (SOUND + 'client = "a"\npersons = { "Mari Maasikas" = "her" }\n', 7, "auditor.persons", "no number of a person"),
         (SOUND + 'client = "a"\npersons = { "MFRGGZDFMZTWQ2LK" = "" }\n', 7, "auditor.persons", "no name"),
+        (SOUND + 'client = "a"\npersons = { "MFRGGZDFMZTWQ2LK" = "the auditor" }\n', 7, "auditor.persons", "no name"),
+        (
+            SOUND + 'client = "a"\npersons = { "MFRGGZDFMZTWQ2LK" = "a", "MFRGGZDFMZTWQ2LM" = "a" }\n',
+            7,
+            "auditor.persons",
+            "one name",
+        ),
     ],
 )
 def test_a_desk_that_would_not_be_apart_or_that_nobody_enters_is_a_problem(

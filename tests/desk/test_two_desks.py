@@ -50,15 +50,15 @@ def test_an_auditor_of_one_tenant_is_nobody_at_the_desk_of_another(stages: dict[
         one, other = (number_in(stage.sign_in(browser)) for stage in (first, second))
         # The same person has another number at each desk
         assert one != other
-        first.relist(served, {one: "auditor of amber"})
+        first.relist(served, {one: "amber-auditor"})
         first.sign_in(browser)
-        assert "Signed in as auditor of amber" in browser.get(f"{first.url}/", origin=first.url).text
+        assert "Signed in as amber-auditor" in browser.get(f"{first.url}/", origin=first.url).text
         cookie = "; ".join(f"{name}={value}" for (_, name), (value, _) in browser._jar.items() if name == "__Host-desk")
     assert cookie
-    for stage, text in ((first, "Signed in as auditor of amber"), (second, "Sign in to the auditor")):
+    for stage, text in ((first, "Signed in as amber-auditor"), (second, "Sign in to the auditor")):
         headers = {"host": stage.url.removeprefix("http://"), "cookie": cookie}
         assert text in httpx2.get(f"http://127.0.0.1:{stage.desk_port}/", headers=headers, timeout=30).text
     # Their number in the other's list lets nobody in there: it is a number of the first desk
-    second.relist(served, {one: "auditor of amber"})
+    second.relist(served, {one: "amber-auditor"})
     with Browser() as browser:
         assert second.sign_in(browser).status == 403

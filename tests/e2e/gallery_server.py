@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 from typing import Any  # see _Handler
 from urllib.parse import parse_qsl, urlsplit
 
+from idp.desk.pages import DESK_STYLE
 from idp.pages.headers import headers
 from idp.pages.render import Pages
 from idp.pages.static import STATIC_FILES
@@ -34,7 +36,7 @@ class _Handler(Handler):
 
     def get(self) -> None:
         path = urlsplit(self.path).path
-        for file in STATIC_FILES:
+        for file in (*STATIC_FILES, DESK_STYLE):
             if file.path == path:
                 return self.reply(200, file.content, **{"Content-Type": file.media_type, **file.headers})
         shown = self.gallery.shown.get(path)
@@ -49,10 +51,11 @@ class _Handler(Handler):
 
 
 @contextmanager
-def serve() -> Iterator[Gallery]:
-    """Serve the gallery on a free port until the end of the block."""
+def serve(more: Mapping[str, Shown] = MappingProxyType({})) -> Iterator[Gallery]:
+    """Serve the gallery, and `more` pages by their paths, on a free port until the end of the block."""
     held = Gallery("", {})
     with Listening(partial(_Handler, held)) as server:
         held.base = f"http://127.0.0.1:{server.server_port}"
         held.shown = {f"/{each.name}/{each.language}": each for each in gallery(Pages(), server.server_port)}
+        held.shown = {**held.shown, **more}
         yield held

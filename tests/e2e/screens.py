@@ -9,19 +9,22 @@ import hashlib
 import struct
 import tomllib
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import Page
 
+from idp.desk.pages import DESK_STYLE
 from idp.pages.languages import LANGUAGES
-from idp.pages.static import STATIC_FILES
+from idp.pages.static import STATIC_FILES, StaticFile
 from tests.e2e.browser import THEMES, Theme
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 TAKEN = Path(__file__).with_name("screens.toml")
 WIDTH, HEIGHT = 680, 500
+DESK_WIDTH = 1100
+DESK_FILES = (*STATIC_FILES, DESK_STYLE)
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 HEAD = "# What the pictures in docs/images were taken of: made by tests/e2e/test_screens.py with CICONIA_SCREENSHOTS=1.\n"
 
@@ -34,6 +37,8 @@ class Screen:
     page: str
     language: str
     theme: Theme
+    width: int = WIDTH
+    files: Sequence[StaticFile] = STATIC_FILES
 
     @property
     def file(self) -> Path:
@@ -42,7 +47,7 @@ class Screen:
 
     def digest(self, html: str) -> str:
         """The digest of everything that a browser draws the picture from."""
-        parts = (html.encode(), *(each.content for each in STATIC_FILES), f"{WIDTH}x{HEIGHT} {self.theme}".encode())
+        parts = (html.encode(), *(each.content for each in self.files), f"{self.width}x{HEIGHT} {self.theme}".encode())
         return hashlib.sha256(b"".join(len(part).to_bytes(8) + part for part in parts)).hexdigest()
 
 
@@ -52,6 +57,11 @@ SCREENS = (
     *(Screen("inform", "inform", "en", theme) for theme in THEMES[:1]),
     *(Screen("error", "error-assertion_rejected", "en", theme) for theme in THEMES),
     *(Screen("receipt", "receipt", "en", theme) for theme in THEMES),
+    *(Screen("desk-releases", "desk-releases", "en", theme, DESK_WIDTH, DESK_FILES) for theme in THEMES),
+    *(
+        Screen(name, name, "en", THEMES[0], DESK_WIDTH, DESK_FILES)
+        for name in ("desk-attributes", "desk-citizens", "desk-sign-in")
+    ),
 )
 
 

@@ -10,11 +10,12 @@ from playwright.sync_api import sync_playwright
 from idp.pages.render import Pages
 from tests.docs.pages import pages, pictures
 from tests.e2e.browser import launch, show, window
+from tests.e2e.desk_gallery import desk_gallery
 from tests.e2e.gallery import gallery
 from tests.e2e.gallery_server import serve
-from tests.e2e.screens import HEIGHT, IMAGES, SCREENS, WIDTH, chunks, note, smaller, taken
+from tests.e2e.screens import HEIGHT, IMAGES, SCREENS, chunks, note, smaller, taken
 
-HTML = {(each.name, each.language): each.html for each in gallery(Pages())}
+HTML = {(each.name, each.language): each.html for each in (*gallery(Pages()), *desk_gallery().values())}
 AGAIN = "CICONIA_SCREENSHOTS"
 MAX_BYTES, MAX_HEIGHT = 150_000, 3000
 
@@ -30,10 +31,10 @@ def _size(picture: Path) -> tuple[int, int]:
 @pytest.mark.peer
 @pytest.mark.skipif(not os.environ.get(AGAIN), reason=f"takes the pictures anew where {AGAIN}=1 asks for it")
 def test_pictures_are_taken() -> None:
-    with sync_playwright() as playwright, serve() as shown:
+    with sync_playwright() as playwright, serve(desk_gallery()) as shown:
         chromium = launch(playwright, "--disable-lcd-text", "--force-device-scale-factor=1")
         for screen in SCREENS:
-            with window(chromium, theme=screen.theme, locale=screen.language, width=WIDTH, height=HEIGHT) as opened:
+            with window(chromium, theme=screen.theme, locale=screen.language, width=screen.width, height=HEIGHT) as opened:
                 show(opened.page, shown.url(screen.page, screen.language))
                 whole = opened.page.screenshot(full_page=True)
                 opened.page.goto("about:blank")
@@ -51,7 +52,7 @@ def test_a_picture_is_of_the_page_as_it_is_today() -> None:
 def test_a_picture_is_small_and_of_the_width_that_was_asked() -> None:
     for screen in SCREENS:
         width, height = _size(screen.file)
-        assert width == WIDTH
+        assert width == screen.width
         assert HEIGHT <= height <= MAX_HEIGHT
         assert screen.file.stat().st_size < MAX_BYTES
 

@@ -10,7 +10,7 @@ import typer
 
 from idp.cli.console import CommandRefused, answer, plain, trying
 from idp.cli.options import AsJson, Folder
-from idp.config.setting_types import MOST_OF_A_NAME, Auditor
+from idp.config.setting_types import Auditor
 from idp.config.settings import load_settings
 from idp.desk.passkeys import TOKEN_BYTES, link_digest
 from idp.keys.ledger_files import load_ledger_keys
@@ -19,8 +19,7 @@ from idp.store.migrate import assert_current
 from idp.store.records.auditors import AuditorRegister
 from idp.system.clock import system_clock
 from idp.system.logs import configure_logs
-from policies.load.table import unreadable
-from policies.visible import is_visible
+from policies.load.table import IDENTIFIER
 
 ENROL_PATH = "/enrol"
 LINK_HOURS = 24
@@ -41,13 +40,14 @@ def add(name: AuditorName, config: Folder, *, as_json: AsJson = False) -> None:
 
     Hand the link over in person, or by a way that nobody else reads. Whoever opens it first is that auditor.
 
-    Example: ciconia auditor add "Court of Audit, first auditor" --config /etc/ciconia
+    Example: ciconia auditor add liis --config /etc/ciconia
 
-    Exit codes: 0 it is added, 1 the name is taken or cannot be shown, 2 it could not be tried.
+    Exit codes: 0 it is added, 1 the name is taken or is none, 2 it could not be tried.
     """
     with trying(as_json=as_json), _register(config) as (desk, register):
-        if len(name) > MOST_OF_A_NAME or unreadable(name) or not is_visible(name):
-            raise CommandRefused("auditor", "name", f"{plain(name)} cannot be shown.", "write a name that people read.")
+        if not IDENTIFIER.fullmatch(name):
+            fix = "write 1 to 64 letters, digits, dots, hyphens and underscores: a grant names them so."
+            raise CommandRefused("auditor", "name", f"{plain(name)} is no name of an auditor.", fix)
         token, now = secrets.token_urlsafe(TOKEN_BYTES), system_clock()
         ends = now + LINK_HOURS * 3600
         if not register.add(name, link_digest(token), ends, now):
@@ -83,7 +83,7 @@ def list_auditors(config: Folder, *, as_json: AsJson = False) -> None:
 def remove(name: AuditorName, config: Folder, *, as_json: AsJson = False) -> None:
     """Take an auditor out of the list. Their session ends with their next request.
 
-    Example: ciconia auditor remove "Court of Audit, first auditor" --config /etc/ciconia
+    Example: ciconia auditor remove liis --config /etc/ciconia
 
     Exit codes: 0 they are out, 1 there is no such auditor, 2 it could not be tried.
     """

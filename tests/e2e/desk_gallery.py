@@ -1,0 +1,102 @@
+"""Pages of the auditor's desk over made-up figures, as pictures show them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, timedelta
+
+from idp.audit.questions.filters import LoginFilters
+from idp.audit.questions.lacking import ComparedReleases
+from idp.audit.questions.report import (
+    OverAskedAttribute,
+    ReasonCount,
+    ReleaseReport,
+    ReportSeries,
+    SentAttribute,
+    ServiceAnswers,
+    ServiceBits,
+    ServiceLogins,
+    WeekLogins,
+)
+from idp.desk.blocks import Block, Table
+from idp.desk.desk_page import PERIOD, DeskPage
+from idp.desk.pages import render, say
+from idp.desk.questions import PAGES
+from idp.desk.report_pages import attributes, citizens, releases
+from idp.desk.sessions import CIVIL, SignedIn
+from idp.desk.table_views import Filter, view_of
+from idp.pages.views import PageKind
+from tests.e2e.gallery import Shown
+
+TENANT = "login.storkhaven.example"
+FIRST = date(2026, 10, 5)
+WEEKS = (412, 388, 451, 503, 476, 540, 588, 561)
+REPORT = ReleaseReport(
+    filters=LoginFilters(),
+    size=4391,
+    root=bytes(range(32)),
+    changed=(),
+    notes=(),
+    releases=(
+        ServiceLogins("budget", "participatory-budget", "public_task", 1288, 41, 12, 0),
+        ServiceLogins("fares", "concession-fare", "contract", 702, 9, 5, 0),
+        ServiceLogins("parking", "resident-parking", "public_task", 1929, 63, 22, 1),
+    ),
+    attributes=(
+        SentAttribute("budget", "address", "resident_of(Storkhaven)", 1288),
+        SentAttribute("budget", "birthdate", "age_over(16)", 1288),
+        SentAttribute("fares", "birthdate", "age_over(60)", 702),
+        SentAttribute("parking", "address", "resident_of(Storkhaven)", 1929),
+        SentAttribute("parking", "birthdate", "age_over(18)", 1929),
+        SentAttribute("parking", "email", "exact", 733),
+    ),
+    lacking=ComparedReleases((), 3919, {"en": 1204, "et": 2611, "zh-Hans": 104}, 0),
+    over_asking=(OverAskedAttribute("parking", "birthdate", "least_sufficient", 1929, 2015),),
+    switched_off=(),
+    series=ReportSeries(
+        weeks=tuple(
+            WeekLogins(FIRST + timedelta(weeks=place), count, count // 30, count // 80) for place, count in enumerate(WEEKS)
+        ),
+        bits_by_service=(
+            ServiceBits("budget", 4.6, 4.6),
+            ServiceBits("fares", 2.1, 2.1),
+            ServiceBits("parking", 11.8, 28.4),
+        ),
+        weakened_and_withheld=(ReasonCount("least_sufficient", 1929, 0), ReasonCount("not_chosen", 0, 1196)),
+        answers_by_service=(
+            ServiceAnswers("budget", 1288, 41, 12, 31.41),
+            ServiceAnswers("fares", 702, 9, 5, 78.0),
+            ServiceAnswers("parking", 1929, 63, 22, 30.62),
+        ),
+        countries={"EE": 3644, "BG": 201, "NL": 74},
+    ),
+)
+_PARTS: Mapping[str, Callable[[ReleaseReport], Iterator[Block]]] = {
+    "/releases": releases,
+    "/attributes": attributes,
+    "/citizens": citizens,
+}
+
+
+def desk_gallery() -> Mapping[str, Shown]:
+    """The pages by their paths in the gallery."""
+    signed = render("sign_in", title=say("desk.sign_in.title"), tenant=TENANT, ciconia=True, passkeys=True, ended=False)
+    made = {"desk-sign-in": signed}
+    made |= {f"desk-{page.path[1:]}": _page(page, [*_PARTS[page.path](REPORT)]) for page in PAGES if page.path in _PARTS}
+    return {f"/{name}/en": Shown(name, "en", html, PageKind.FORM) for name, html in made.items()}
+
+
+def _page(page: DeskPage, blocks: list[Block]) -> str:
+    return render(
+        "page",
+        title=say(f"{page.key}.title"),
+        lead=say(f"{page.key}.lead"),
+        tenant=TENANT,
+        session=SignedIn(CIVIL, "", "liis", 0),
+        pages=PAGES,
+        path=page.path,
+        filters=[
+            Filter(name, "date", "", ()) if name in PERIOD else Filter(name, "", "", (name,)) for name in page.filters
+        ],
+        blocks=blocks,
+        views={block.name: view_of(page, block, {}) for block in blocks if isinstance(block, Table)},
+        files=True,
+    )
