@@ -124,14 +124,15 @@ def read(octets: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise Refused("not JSON") from None
     must(isinstance(found, dict) and same, "not one object in its canonical spelling")
-    must(not has_truth_value(found), "a truth value")
+    must(not any(map(has_no_kind, found.values())), "a truth value, or null below the first members")
     return dict(found)
 
 
-def has_truth_value(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(map(has_truth_value, value.values()))
-    return any(map(has_truth_value, value)) if isinstance(value, list) else isinstance(value, bool)
+def has_no_kind(value: Any) -> bool:
+    if isinstance(value, dict | list):
+        inside = value.values() if isinstance(value, dict) else value
+        return any(each is None or has_no_kind(each) for each in inside)
+    return isinstance(value, bool)
 
 
 # -- [2] the keys

@@ -13,12 +13,13 @@ Object = Mapping[str, Json]
 def read_canonical(octets: bytes, most: int, what: str = "a receipt", *, truths: bool = False) -> Object:
     """The object of a file of at most `most` bytes: canonical JSON, and one line feed. Raises `SignatureInvalid`.
 
-    Truth values are refused unless `truths`.
+    Truth values, and null below the first members, are refused unless `truths`.
     """
     if len(octets) > most:
         raise SignatureInvalid("size", f"it has more than the {most} bytes that {what} has at most")
     try:
-        found = {name: _exact(value, truths=truths) for name, value in read_object(octets).items()}
+        read = read_object(octets).items()
+        found = {name: None if value is None else _exact(value, truths=truths) for name, value in read}
         canonical = jcs(found) + b"\n"
     except (AssertionRejected, ValueError, RecursionError):
         raise SignatureInvalid("json", "it is not one strict JSON object of texts and whole numbers") from None
@@ -28,12 +29,14 @@ def read_canonical(octets: bytes, most: int, what: str = "a receipt", *, truths:
 
 
 def _exact(value: Parsed, *, truths: bool) -> Json:
-    """The same value. Raises ValueError for a fraction, and for a truth value unless `truths`."""
+    """The same value. Raises ValueError for a fraction, a number below 0, and truth values and null unless `truths`."""
     match value:
-        case bool() if truths:
+        case bool() | None if truths:
             return value
-        case float() | bool():
+        case float() | bool() | None:
             raise ValueError("no text, whole number, list or object")
+        case int() if value < 0:
+            raise ValueError("a number below 0")
         case list():
             return [_exact(each, truths=truths) for each in value]
         case dict():

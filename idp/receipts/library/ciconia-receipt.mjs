@@ -167,7 +167,8 @@ function read(octets) {
     throw new ReceiptRefused("not strict JSON of texts and whole numbers");
   }
   must(isObject(found) && canonical === text, "not one object in its canonical spelling");
-  must(!/true|false/.test(text.replace(/"[^"\\]*(?:\\.[^"\\]*)*"/g, "")), "a truth value");
+  const words = text.replace(/"[^"\\]*(?:\\.[^"\\]*)*"/g, "").match(/[a-z]+/g) ?? [];
+  must(words.join() === "null", "a truth value, or another null than that of proof or promise");
   return found;
 }
 

@@ -172,7 +172,8 @@ def _read(octets: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise ReceiptRefused("not strict JSON of texts and whole numbers") from None
     _must(isinstance(found, dict) and canonical == octets, "not one object in its canonical spelling")
-    _must(not re.search("true|false", re.sub(r'"(?:[^"\\]|\\.)*"', "", text)), "a truth value")
+    words = re.findall("[a-z]+", re.sub(r'"(?:[^"\\]|\\.)*"', "", text))
+    _must(words == ["null"], "a truth value, or another null than that of proof or promise")
     return dict(found)
 
 

@@ -260,7 +260,7 @@ def test_even_where_the_log_signed_it_what_does_not_fit_is_refused() -> None:
         (_set("proof", "index", to=2), "inclusion"),
         (_set("proof", "index", to=True), "json"),
         (_set("proof", "index", to="3"), "shape"),
-        (_set("proof", "index", to=-1), "shape"),
+        (_set("proof", "index", to=-1), "json"),
         (_set("proof", "path", to=[]), "inclusion"),
         (_set("proof", "path", to=[OTHER_NONCE] * 200), "inclusion"),
         (_set("proof", "path", to=[1]), "shape"),

@@ -13,7 +13,7 @@ from typing import Any  # JSON that a test takes apart
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from idp.ledger.canonical_json import jcs
-from idp.ledger.checkpoint import TreeHead, VerifierKey, sign_note
+from idp.ledger.checkpoint import TreeHead, VerifierKey, sign_note, signature_line
 from idp.ledger.key_list import begun_with, read_keys
 from idp.ledger.leaf import commitment
 from idp.ledger.ledger_keys import LogKey
@@ -136,18 +136,11 @@ def recommitted(octets: bytes) -> Iterator[Case]:
         for path in _paths(json.loads(octets)["openings"][opening]["content"]):
             for name, change in CHANGES.items():
                 receipt = json.loads(PROMISE)
-                given = receipt["openings"][opening]
                 try:
-                    _at(given["content"], path, change)
+                    _at(receipt["openings"][opening]["content"], path, change)
                 except TypeError:
                     continue
-                nonce = base64.b64decode(given["nonce"])
-                committed = base64.b64encode(commitment(nonce, jcs(given["content"]))).decode()
-                leaf = json.loads(base64.b64decode(receipt["leaf"]))
-                leaf["commitments"][opening] = committed
-                receipt["leaf"] = base64.b64encode(jcs(leaf)).decode()
-                receipt["promise"]["leaf_hash"] = base64.b64encode(leaf_hash(jcs(leaf))).decode()
-                yield Case(f"{opening} {path} {name}", _signed(receipt))
+                yield Case(f"{opening} {path} {name}", _committed(receipt, opening))
 
 
 def _paths(value: object, before: Path = ()) -> Iterator[Path]:
@@ -200,6 +193,7 @@ CHANGES: dict[str, Callable[[Any, str | int], None]] = {
     "a text": _set("x"),
     "empty": _set(""),
     "zero": _set(0),
+    "below zero": _set(-1),
     "a large number": _set(2**53 - 1),
     "true": _set(value=True),
     "null": _set(None),
@@ -212,6 +206,36 @@ CHANGES: dict[str, Callable[[Any, str | int], None]] = {
 
 def _signed(receipt: Receipt) -> bytes:
     return signed_receipt({name: value for name, value in receipt.items() if name != "signature"}, FIRST.signer)
+
+
+def consistent() -> Iterator[Case]:
+    """Lies of the log that fit everywhere: what is left to refuse is the form of one member."""
+    for record in ("x", "0" * 31, "0" * 33, "A" * 32, LOG.drafts[3].record.hex()):
+        receipt = json.loads(PROMISE)
+        receipt["openings"]["sent"]["content"]["record"] = record
+        receipt["record"] |= {"record_id": record, "receipt_id": f"{record}/relying_party"}
+        yield Case(f"record {record}", _committed(receipt, "sent"))
+    for size in (262_144, 262_145):
+        receipt = json.loads(PROVED)
+        receipt["record"]["processing"]["jurisdiction"] = "x" * (size - len(PROVED) + len("NL"))
+        octets = _signed(receipt)
+        assert len(octets) == size
+        yield Case(f"{size} octets", octets)
+    for index in (0, 1, 2, 5):
+        receipt = json.loads(LOG.receipt(0, ReceiptHolder.RELYING_PARTY, LOG.placed(0, 1)))
+        receipt["proof"]["index"] = index
+        yield Case(f"index {index} in a tree of one", _signed(receipt))
+
+
+def _committed(receipt: Receipt, opening: str) -> bytes:
+    """The promise with a leaf that commits to the opening as it is."""
+    given = receipt["openings"][opening]
+    committed = base64.b64encode(commitment(base64.b64decode(given["nonce"]), jcs(given["content"]))).decode()
+    leaf = json.loads(base64.b64decode(receipt["leaf"]))
+    leaf["commitments"][opening] = committed
+    receipt["leaf"] = base64.b64encode(jcs(leaf)).decode()
+    receipt["promise"]["leaf_hash"] = base64.b64encode(leaf_hash(jcs(leaf))).decode()
+    return _signed(receipt)
 
 
 def spelt() -> Iterator[Case]:
@@ -249,10 +273,20 @@ def spelt() -> Iterator[Case]:
 def key_lists() -> Iterator[Case]:
     """Lists of keys, each with one fault."""
     one, two, vouches, own = BOTH.text.splitlines()
-    other = str(VerifierKey("other.example/log", NEXT.verifier.public))
+    other = VerifierKey("other.example/log", NEXT.verifier.public)
+    over = f"ciconia/log-keys/v1\n{one}\n{other}\n".encode()
+    vouched = [str(other), signature_line(ORIGIN, FIRST.signer, over), signature_line(other.name, NEXT.signer, over)]
+    spaced = VerifierKey("login storkhaven/log", FIRST.verifier.public)
     for number, lines in enumerate(
         [
-            *([one, two], [one, two, own], [one, two, own, vouches], [two, vouches, own, one], [one, other], [one, one]),
+            *(
+                [one, two],
+                [one, two, own],
+                [one, two, own, vouches],
+                [two, vouches, own, one],
+                [one, str(other)],
+                [one, one],
+            ),
             *([one, two, vouches, vouches], [one, two, vouches, own, own], [one, vouches], [f"revoked {one}"], [""], []),
             [one, str(VerifierKey(ORIGIN, b"k" * 32)), vouches],
             [one, two, vouches, own, str(ELDER.verifier), own],
@@ -265,6 +299,8 @@ def key_lists() -> Iterator[Case]:
             [one.replace(f"+{FIRST.key_id}+", "+00000000+")],
             [one.replace("+", "\u00a0+", 1)],
             [one, "", two, vouches, own],
+            [one, *vouched],
+            [str(spaced)],
             [ORIGIN],
             [f"{ORIGIN}+{FIRST.key_id}"],
         ]

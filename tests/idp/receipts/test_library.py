@@ -56,7 +56,13 @@ def broken() -> Iterable[Case]:
     """All that is not sound, and the few that hold in spite of a change."""
     changed = (corpus.changed_fields(octets) for octets in (PROVED, PROMISE))
     return itertools.chain(
-        *changed, corpus.recommitted(PROVED), corpus.spelt(), corpus.key_lists(), corpus.proofs(), corpus.checkpoints()
+        *changed,
+        corpus.recommitted(PROVED),
+        corpus.consistent(),
+        corpus.spelt(),
+        corpus.key_lists(),
+        corpus.proofs(),
+        corpus.checkpoints(),
     )
 
 
@@ -220,6 +226,7 @@ def cosigned() -> Iterable[Case]:
     yield Case("a redeemed promise without them", PROMISE, proof=PROOF, witnesses=vkeys, quorum=1)
     log_key = str(VerifierKey("one.example", ONE.key.public_key().public_bytes_raw()))
     yield Case("a log's key as a witness", both, witnesses=[log_key], quorum=1)
+    yield Case("a log's key as a witness, and no quorum", PROVED, witnesses=[log_key])
 
 
 @pytest.mark.spec("issue 31 item 5; decisions.md 23")
@@ -237,6 +244,7 @@ def test_the_product_judges_cosignatures_alike() -> None:
     # A promise that nobody could cosign yet; a number of witnesses that there are not; an operator's witness named twice;
     # a key that is no witness's
     apart = {"a promise waits", "less than none", "one witness named twice", "a log's key as a witness"}
+    apart |= {"a log's key as a witness, and no quorum"}
     for case in cosigned():
         if case.name in apart:
             continue
