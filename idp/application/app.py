@@ -21,6 +21,7 @@ from idp.application.load import LoadedFolder, load_whole
 from idp.application.planning import assert_composable
 from idp.application.registered import RegisteredClients
 from idp.application.web_application import routes_of, web_application
+from idp.audit.events.sender import sender_of
 from idp.changes.assents import Assents
 from idp.changes.history import History
 from idp.changes.in_force import Follower, InForce, Memory, Served, settle
@@ -125,6 +126,7 @@ class Application:
             )
             self.courier = Courier(self._tell, elsewhere=self.sequencer.follows, tenant=settings.tenant)
             self.retention = Retention(self.store, elsewhere=self.sequencer.follows)
+            self.events = sender_of(settings, self.store, keys.ledger, self.sequencer.follows)
             self.sealing = self._sealing_keys(clock)
             self._sealer = Sealer(tenant=settings.tenant, keys=self.sealing)
             tasks = self.sealing.keep_ready, KeyFolderWatch(keys, settings.key_folder, settings.origin, own)
@@ -174,6 +176,8 @@ class Application:
         self.sequencer.start()
         self.cosigning.start()
         self.retention.start()
+        if self.events is not None:
+            self.events.start()
         if self.erasing is not None:
             self.erasing.start()
         self.courier.start()
@@ -193,6 +197,8 @@ class Application:
         self.courier.stop()
         if self.erasing is not None:
             self.erasing.stop()
+        if self.events is not None:
+            self.events.stop()
         self.retention.stop()
         self.cosigning.stop()
         self.sequencer.stop()

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from idp.audit.verify_erasures import FACTS
 from idp.ledger.operator_records import (
+    ACT,
+    ACTS,
     APPROVED,
     CONFIGURATION,
     DECRYPTION,
@@ -87,6 +89,16 @@ SHAPES = {
             ("before", lambda said: said == "" or _matches(_DIGEST)(said), "a configuration does not say what was before"),
             ("number", lambda said: isinstance(said, int) and said > 0, "a configuration has no number"),
             ("who", bool, "a configuration does not say who put it in force"),
+        ),
+    ),
+    ACT: Shape(
+        "an act of an operator",
+        ("about", "act", "reason", "who"),
+        (
+            ("act", lambda said: said in ACTS, "an act of an operator is none that there is"),
+            ("about", _is_given_reason, "an act of an operator does not say what it is about"),
+            ("reason", _is_given_reason, "an act of an operator has no reason"),
+            ("who", lambda said: said == "" or _is_given_reason(said), "an act of an operator does not say who it was"),
         ),
     ),
     ERASURE: Shape("an erasure", FACTS),

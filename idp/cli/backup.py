@@ -3,6 +3,7 @@
 import errno
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing as store_of
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ import typer
 from sqlalchemy import Engine
 
 from connectors.formats.grammar import written
+from idp.application.recorded_act import account, record_act
 from idp.audit.verify import steps_of, verify_ledger
 from idp.citizen.erasing import EraseDue, Nothing
 from idp.cli.console import NO, YES, answer, end, progress, say, trying, unwritable
@@ -22,6 +24,7 @@ from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.checkpoint import TreeHead
 from idp.ledger.findings import LedgerReport
 from idp.ledger.ledger_keys import DAY, LedgerKeys
+from idp.ledger.operator_records import RESTORED
 from idp.sequencer.witness import saw_nothing, witnessed, would_count
 from idp.store.backup import CLOSED_SECONDS, back_up, closing, newest_moment, opened_backup, rows_of
 from idp.store.backup import restore as restore_rows
@@ -31,6 +34,8 @@ from idp.store.faults import explained
 from idp.store.installation import assert_ours, is_sealed_by_others
 from idp.store.migrate import assert_current, migrate
 from idp.store.records.backup_wrapping import Wrapping
+from idp.store.store import open_store
+from idp.system.logs import configure_logs
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 
 # What SQLite says where there is no room for the file, or for what it keeps beside it
@@ -123,6 +128,8 @@ def restore(
                         count = restore_rows(source, engine, tenant=settings.tenant, now=now, advance=advance)
                     except Unconfirmed as error:
                         alone = f"The rows are there, but {error.detail}. Do not restore again."
+                # The first record of the restored ledger, before anybody is served
+                alone += _recorded(settings, keys, newest)
                 # Before anybody is served: whoever was to be erased meanwhile
                 erased = EraseDue(engine=engine, tenant=settings.tenant, keys=keys, beside=Nothing()).run(now)
                 # Not asked again: nobody signs meanwhile, and the rows are there whatever becomes of it
@@ -139,6 +146,18 @@ def restore(
             "with it. Restore a newer backup (docs/back-up-and-restore.md)"
         )
     _say(report, text, facts, as_json=as_json, amiss=bool(alone) or seen > report.size, more=again)
+
+
+def _recorded(settings: Settings, keys: LedgerKeys, newest: int) -> str:
+    """Record the restore; returns what to do where it could not be recorded, else ""."""
+    configure_logs()  # to stderr: the store says that it is closed for some minutes
+    about = f"a backup whose newest record is of {written(newest)}" if newest else "a backup without records"
+    try:
+        with store_of(open_store(settings.database_url, tenant=settings.tenant, ledger_keys=keys)) as store:
+            record_act(store, settings.tenant, act=RESTORED, about=about, who=account(), reason="")
+    except StoreUnavailable as error:
+        return f"That it was restored is not recorded ({error.detail}): write it down."
+    return ""
 
 
 def _assert_our_keys(source: Engine, settings: Settings, keys: LedgerKeys, file: Path) -> None:

@@ -15,6 +15,8 @@ import typer
 from connectors.formats.grammar import written
 from connectors.signatures.certificates import certificate_of
 from connectors.signatures.key_ring import KeyState, Named, Scheduled, moment, spelled
+from idp.application.operator_acts import UNPLACED
+from idp.application.recorded_act import record_by_command
 from idp.application.revocations import Revocations, read_revocations
 from idp.cli.console import CommandRefused, answer, say
 from idp.cli.keys_revoke import revoke, rotate_command, trying_keys
@@ -26,8 +28,9 @@ from idp.keys.hsm.address import TokenAddress
 from idp.keys.hsm.loading import checked_token
 from idp.keys.kinds import KINDS, LOG, KeyKind, kind_named
 from idp.keys.ledger_files import LOG_VKEY, list_log_keys, load_ledger_keys, vouch_for_log_keys
+from idp.ledger.operator_records import KEY_MADE, KEY_MOVED, KEYS_VOUCHED, MAX_REASON, is_reason
 from idp.system.clock import system_clock
-from policies.errors import KeysUnavailable, Misconfigured, Problem
+from policies.errors import KeysUnavailable, Misconfigured, Problem, StoreUnavailable
 
 COPY = (
     "Where there are several machines, copy it into the key folder of each {when}, with its time (`cp -p`); no server "
@@ -39,6 +42,7 @@ keys = typer.Typer(
 )
 
 AtOnce = Annotated[bool, typer.Option("--now", help="In an emergency: begin this minute, and break what it breaks.")]
+Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the release ledger. Name no person.")]
 InToken = Annotated[
     str | None,
     typer.Option("--token", metavar="ADDRESS", help="Make it in this token: pkcs11:token=NAME?..."),
@@ -112,6 +116,7 @@ def new(
     config: Folder,
     at: Annotated[str | None, typer.Option(metavar="MINUTE", help="When it begins, in UTC, as 20261125T2100Z.")] = None,
     token: InToken = None,
+    reason: Why = "",
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -129,6 +134,7 @@ def new(
         if (waiting := desk.waiting(wanted, now)) is not None:
             what = f"the next key of {kind} is there already: {waiting.file}."
             raise CommandRefused("keys", "KIND", what, f"`{rotate_command(kind, config)}` has it begin as soon as is safe.")
+        _recorded(desk, KEY_MADE, wanted.file_from(begins), reason, at_once=False)
         _make(desk, wanted, begins, now, _token(token))
 
 
@@ -137,6 +143,7 @@ def rotate(
     kind: OfKind,
     config: Folder,
     token: InToken = None,
+    reason: Why = "",
     *,
     now_: AtOnce = False,
     as_json: AsJson = False,
@@ -159,8 +166,10 @@ def rotate(
             waiting = None
         if waiting is None:
             begins = change.this_minute(now) if now_ else change.safe_from(wanted, now)
+            _recorded(desk, KEY_MADE, wanted.file_from(begins), reason, at_once=now_)
             _make(desk, wanted, begins, now, _token(token))
         else:
+            _recorded(desk, KEY_MOVED, waiting.file, reason, at_once=now_)
             _hurry(desk, wanted, waiting, now, at_once=now_)
     if now_ and not as_json:
         say(f"What that breaks: {wanted.breaks}")
@@ -185,6 +194,7 @@ def vouch(
     """
     with trying_keys(as_json=as_json):
         settings = load_settings(config)
+        _vouched(settings)
         found = vouch_for_log_keys(settings.key_folder, settings.origin, key_ids or ())
         load_ledger_keys(settings.key_folder, settings.origin)
     ids = [key.key_id.hex() for key in found.keys]
@@ -241,6 +251,33 @@ def _make(desk: _KeyDesk, kind: KeyKind, begins: int, now: int, token: TokenAddr
         say(f"No other key of {kind.name} is left, so it counts at once. What that breaks: {kind.breaks}")
     if kind.name not in desk.found.rings:
         say("It is the first of its kind: a server that runs takes it up when it is started again, or gets SIGHUP.")
+
+
+def _recorded(desk: _KeyDesk, act: str, about: str, reason: str, *, at_once: bool) -> None:
+    """Record the act before it counts. In an emergency (`at_once`) it counts where nothing can be recorded, and says so."""
+    if reason and not is_reason(reason):
+        raise CommandRefused("keys", "--reason", "is no reason.", f"Give 1 to {MAX_REASON} visible characters.")
+    if desk.revocations.none_yet:
+        return  # a folder that never served has no ledger yet
+    try:
+        placed = record_by_command(desk.settings, desk.found.ledger, act=act, about=about, reason=reason)
+    except StoreUnavailable as error:
+        if not at_once:
+            fix = "Make the database answer. In an emergency `ciconia keys rotate KIND --now` makes a key unrecorded."
+            raise CommandRefused("keys", "database", f"nothing can be recorded: {error.detail}.", fix) from None
+        say(f"It is not recorded, since the database does not answer ({error.detail}): write it down.", error=True)
+    else:
+        if not placed and not desk.as_json:
+            say(UNPLACED, error=True)
+
+
+def _vouched(settings: Settings) -> None:
+    """Record that keys are vouched for by hand. Without them nothing serves, so it goes on where there is no ledger."""
+    try:
+        ledger = load_ledger_keys(settings.key_folder, settings.origin, any_log_key=True)
+        record_by_command(settings, ledger, act=KEYS_VOUCHED, about=LOG_VKEY, reason="")
+    except (StoreUnavailable, Misconfigured):
+        say("It is not recorded, since the ledger cannot be opened: write it down.", error=True)
 
 
 def _made(settings: Settings, kind: KeyKind, begins: int, now: int, token: TokenAddress | None) -> Path:

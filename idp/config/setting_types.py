@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -203,6 +203,27 @@ class Limits(BaseModel):
     failures: int = Field(default=120, ge=1, le=10_000_000)
     # any request, by the address
     pages: int = Field(default=12_000, ge=1, le=10_000_000)
+
+
+class Events(BaseModel):
+    """The stream of operators' events for a SIEM (docs/events.md). `ca`, `certificate` and `key` are files of PEM."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    to: str = Field(
+        pattern=r"^(stdout|file:/[^?#]{1,500}|syslog\+tls://[A-Za-z0-9.-]{1,253}:[1-9][0-9]{0,4})$",
+        description='Write "syslog+tls://HOST:PORT", "file:/PATH" or "stdout".',
+    )
+    ca: str = Field(default="", description='Write the name of a file; "" for the machine\'s own authorities.')
+    certificate: str = Field(default="", description='Write the name of a file, and that of its key; "" for none.')
+    key: str = Field(default="", description='Write the name of a file, and that of its certificate; "" for none.')
+
+    @field_validator("key")
+    @classmethod
+    def _both(cls, value: str, beside: ValidationInfo) -> str:
+        if bool(value) != bool(beside.data.get("certificate", "")):
+            raise ValueError("a certificate and its key belong together")
+        return value
 
 
 def _persons(value: dict[str, str]) -> dict[str, str]:

@@ -106,6 +106,10 @@ class Settings(ProcessSettings):
     auditor: types.Auditor | None = Field(
         default=None, description="Write [auditor] with listen, url, and client and persons, or passkeys = true."
     )
+    # Operators' events for a SIEM; without it they are in the ledger alone
+    events: types.Events | None = Field(
+        default=None, description='Write [events] with to = "syslog+tls://HOST:PORT", "file:/PATH" or "stdout".'
+    )
     limits: types.Limits = Field(
         default=types.Limits(),
         description="Write whole numbers, as limits = { at_work = 4, waiting = 256 }; what is left out has its default.",

@@ -33,6 +33,12 @@ a period, `until` its end (seconds since the epoch), `auditor` whom it is for; "
 
     sent      {"act","auditor","mandate","of","reason","record","scope","time","until","who"}
     decision  {"act","auditor","kind","mandate","of","reason","record","scope","time","until","who"}
+
+Any other act of an operator or an administrator (decision 0063), before it counts: one of `ACTS`, about what, who did it
+(an account of the machine, or a listed name; "" where nobody is known) and why.
+
+    sent      {"about","act","reason","record","time","who"}
+    decision  {"about","act","kind","reason","record","time","who"}
 """
 
 from collections.abc import Iterator, Sequence
@@ -49,6 +55,10 @@ SWITCH = "switch"
 PLAN = "plan"
 CONFIGURATION = "configuration"
 MANDATE = "mandate"
+ACT = "act"
+KEY_MADE, KEY_MOVED, KEYS_VOUCHED = "key_made", "key_moved", "keys_vouched"
+RESTORED, EXPORTED, SIGN_IN_FAILED = "restored", "exported", "sign_in_failed"
+ACTS = (KEY_MADE, KEY_MOVED, KEYS_VOUCHED, RESTORED, EXPORTED, SIGN_IN_FAILED)
 # Long enough to name an incident; a message would not fit
 MAX_REASON = 200
 # Octets of what widened that a record has room for: half of the largest opening
@@ -135,6 +145,13 @@ def draft_mandate(
         until=until,
         who=who,
     )
+
+
+def draft_act(*, record: bytes, time: int, act: str, about: str, who: str, reason: str) -> RecordDraft:
+    """The record of an act of `ACTS`. ValueError for another one, for no reason, or for text that is no line."""
+    if act not in ACTS or not is_reason(about) or (who and not is_reason(who)):
+        raise ValueError("an act of an operator says which one it is, about what, and by whom")
+    return without_subject(record, time, ACT, about=about, act=act, reason=_checked_reason(reason), who=who)
 
 
 def _shortened(sentences: Sequence[str]) -> Iterator[str]:

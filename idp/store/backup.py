@@ -40,6 +40,7 @@ COPIED = (
     tables.configurations,
     tables.applied,
     tables.erasures,
+    tables.event_positions,
     tables.mandates,
     tables.subjects,
     tables.records,

@@ -45,6 +45,14 @@ mandates = table(
     rowid=True,
 )
 
+# The place up to which the receiver of events has them (`idp.audit.events`).
+event_positions = table(
+    "event_positions",
+    tenant(),
+    Column("position", Number, nullable=False),
+    rowid=True,
+)
+
 # A release, refusal, cancellation or approval of metadata: its leaf's hash and its encrypted openings. `position` is the
 # subject's counter. An erased release has neither subject, position nor login, and a MAC in place of the subject's opening
 # (`idp.ledger.leaf.erasure_mark`).

@@ -13,6 +13,7 @@ from idp.store.ledger_tables import (
     checkpoints,
     cosignatures,
     erasures,
+    event_positions,
     leaves,
     mandates,
     nodes,
@@ -28,6 +29,7 @@ __all__ = [
     "checkpoints",
     "cosignatures",
     "erasures",
+    "event_positions",
     "leaves",
     "mandates",
     "metadata",
@@ -272,5 +274,5 @@ auditors = table(
 LEDGER = (subjects, records, staged, leaves, nodes, trees, checkpoints)
 EXPIRING = (marks, parked, decisions, approvals, sealing_keys, sessions, participants, logouts)
 REGISTERED = (registered_clients, registration_tokens)
-AUDITED = (summaries, erasures, mandates, cosignatures, auditors)
+AUDITED = (summaries, erasures, event_positions, mandates, cosignatures, auditors)
 KEPT = (peers, unforeseen, switches, configurations, applied, assents, *REGISTERED, installations, *AUDITED)

@@ -55,6 +55,20 @@ def open_records(connection: Connection, tenant: str, openings: bytes, records: 
             yield opened
 
 
+def open_impersonal(
+    connection: Connection, tenant: str, openings: bytes, first: int, most: int
+) -> Iterator[tuple[int, OpenedLeaf | None]]:
+    """The leaves from a place on that are no person's, at most so many: each place, and what it says.
+
+    None where that is not what was written.
+    """
+    keys, records, leaves = _PeriodKeys(tenant, openings), tables.records.c, tables.leaves.c
+    mine = (leaves.leaf_index >= first, records.subject.is_(None), records.login_opening.is_(None))
+    query = _joined(tenant).where(*mine).order_by(leaves.leaf_index).limit(most)
+    for row in connection.execute(query):
+        yield row.leaf_index, _opened(row, keys)[1]
+
+
 class _PeriodKeys:
     """The tenant's keys of openings, each derived once a day of theirs."""
 

@@ -13,6 +13,7 @@ from idp.audit.export_verify import Exported, NotCompared, read_size, verify_exp
 from idp.cli.console import COULD_NOT_RUN, NO, YES, progress, say
 from idp.cli.options import LogKey
 from idp.cli.records.audit_proof import proof
+from idp.cli.records.events import events
 from idp.cli.records.proof_files import keys_for, told_failure, told_file, tried, whose
 from idp.ledger.checkpoint import TreeHead, VerifierKey, open_note
 from idp.ledger.cosignature import WitnessKey, WitnessPolicy, known_witnesses
@@ -35,6 +36,7 @@ audit = typer.Typer(
 
 
 audit.command()(proof)
+audit.command()(events)
 
 
 @audit.command()

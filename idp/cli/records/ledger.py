@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 from sqlalchemy import Engine
 
+from idp.application.recorded_act import account, record_act
 from idp.audit.export import export_lines, newest_checkpoint
 from idp.audit.questions.compared import WITNESS, Comparison, compare_with
 from idp.audit.verify import steps_of, verify_ledger
@@ -31,6 +32,7 @@ from idp.config.settings import Settings, load_settings
 from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.checkpoint import TreeHead
 from idp.ledger.ledger_keys import LedgerKeys
+from idp.ledger.operator_records import EXPORTED, is_reason
 from idp.receipts.receipt_record import time_text
 from idp.sequencer.witness import saw_nothing
 from idp.store.engine import open_engine
@@ -157,6 +159,9 @@ def _end_quick(compared: Sequence[Comparison], *, as_json: bool) -> NoReturn:
 def export(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file: JSON lines of all leaves and the checkpoint.")],
     config: Folder,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why, for the release ledger. Name no person.")
+    ] = "",
     *,
     as_json: AsJsonLines = False,
 ) -> None:
@@ -168,21 +173,25 @@ def export(
     """
     if str(file) == "-":
         raise typer.BadParameter("- is no file: it is not written to stdout. Name a new file.", param_hint="FILE")
+    if reason and not is_reason(reason):
+        raise typer.BadParameter("it is no reason of one line.", param_hint="--reason")
     with trying(as_json=as_json, what=NOT_RUN):
         settings = load_settings(config)
         try:
             with _opened(settings) as store:
-                size = _export(store, settings, file, as_json=as_json)
+                size = _export(store, settings, file, reason, as_json=as_json)
         except NotFound as error:
             end(error.code, error.detail, as_json=as_json, code=NO)
     text = f"{size} leaves and the checkpoint over them are in {file}."
     answer({"size": size, "file": str(file)}, text, as_json=as_json)
 
 
-def _export(store: Store, settings: Settings, file: Path, *, as_json: bool) -> int:
+def _export(store: Store, settings: Settings, file: Path, reason: str, *, as_json: bool) -> int:
     """Write the file whole or not at all; what stood there before is never written over."""
     checkpoint = newest_checkpoint(store.engine, settings.tenant)
     lines = export_lines(store.engine, tenant=settings.tenant, origin=settings.origin, checkpoint=checkpoint)
+    who, about = account(), f"{checkpoint.size} leaves, root {checkpoint.root.hex()}"
+    record_act(store, settings.tenant, act=EXPORTED, about=about, who=who, reason=reason)
     write_new(file, _shown(lines, checkpoint.size, as_json=as_json), as_json=as_json)
     return checkpoint.size
 

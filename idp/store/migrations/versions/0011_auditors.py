@@ -37,6 +37,12 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_table(
+        "event_positions",
+        sa.Column("tenant", sa.Text, primary_key=True),
+        sa.Column("position", NUMBER, nullable=False),
+        sqlite_strict=True,
+    )
+    op.create_table(
         "mandates",
         sa.Column("tenant", sa.Text, primary_key=True),
         sa.Column("mandate", sa.LargeBinary, primary_key=True),

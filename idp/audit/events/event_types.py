@@ -1,0 +1,91 @@
+"""The types of events, and how a record becomes one. An event says who did what and why, and nothing of a citizen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from idp.audit.questions.opened import OpenedLeaf
+from idp.ledger.canonical_json import Json
+from idp.ledger.operator_records import (
+    ACT,
+    CONFIGURATION,
+    DECRYPTION,
+    EXPORTED,
+    KEY_MADE,
+    KEY_MOVED,
+    KEYS_VOUCHED,
+    MANDATE,
+    METADATA,
+    PLAN,
+    RESTORED,
+    SIGN_IN_FAILED,
+    SWITCH,
+)
+from idp.ledger.person_records import ERASURE
+
+# Severities of RFC 5424 §6.2.1
+WARNING, NOTICE = 4, 5
+# The record's kind, and the value of the fact that tells its acts apart ("" for the only one): type, severity, meaning
+_Row = tuple[str, int, str]
+_TYPES: Mapping[tuple[str, str], _Row] = {
+    (CONFIGURATION, ""): ("configuration.applied", NOTICE, "a configuration was put in force"),
+    (PLAN, "approved"): ("plan.approved", NOTICE, "somebody approved a plan of another configuration"),
+    (PLAN, "refused"): ("plan.refused", NOTICE, "somebody refused a plan of another configuration"),
+    (METADATA, ""): ("metadata.approved", NOTICE, "the metadata of another node or federation was approved, or forgotten"),
+    (SWITCH, "off"): ("switch.off", WARNING, "a service, country, provider or key was switched off"),
+    (SWITCH, "on"): ("switch.on", NOTICE, "it was switched on again"),
+    (ACT, KEY_MADE): ("key.made", NOTICE, "a key was made, which begins at its minute"),
+    (ACT, KEY_MOVED): ("key.moved", NOTICE, "a key was told to begin at another minute"),
+    (ACT, KEYS_VOUCHED): ("key.vouched", WARNING, "keys of the log were vouched for by hand"),
+    (DECRYPTION, ""): ("decryption", WARNING, "a message to a production broker was decrypted by hand"),
+    (ACT, RESTORED): ("database.restored", WARNING, "the database was filled from a backup"),
+    (ACT, EXPORTED): ("ledger.exported", NOTICE, "the log's leaves were exported; they open nothing"),
+    (ACT, SIGN_IN_FAILED): ("administrator.sign_in_failed", WARNING, "somebody could not sign in to the auditor's desk"),
+    (MANDATE, "grant asked"): ("grant.asked", NOTICE, "an officer asked for a grant that opens records to an auditor"),
+    (MANDATE, "grant approved"): ("grant.approved", WARNING, "a second officer approved it"),
+    (MANDATE, "grant used"): ("grant.used", WARNING, "the auditor used it"),
+    (MANDATE, "grant ended"): ("grant.ended", NOTICE, "it was ended before its time"),
+    (MANDATE, "grant refused"): ("grant.refused", NOTICE, "it was refused"),
+    (MANDATE, ""): ("erasure.officers", NOTICE, "a step of an erasure by two officers"),
+    (ERASURE, "asked"): ("erasure.asked", NOTICE, "an erasure was asked for"),
+    (ERASURE, "withdrawn"): ("erasure.withdrawn", NOTICE, "it was withdrawn"),
+    (ERASURE, "refused"): ("erasure.refused", NOTICE, "it was refused"),
+    (ERASURE, "done"): ("erasure.done", NOTICE, "it was done"),
+}
+TYPES: Mapping[str, str] = {name: meaning for name, _, meaning in _TYPES.values()}
+KINDS = frozenset(kind for kind, _ in _TYPES)
+# The facts that tell the acts of a kind apart
+_TOLD_BY = {PLAN: ("act",), SWITCH: ("state",), ACT: ("act",), MANDATE: ("of", "act"), ERASURE: ("act",)}
+_NO_FACTS = frozenset({"record", "time", "kind", "who", "reason"})
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event. `index` is that of its leaf, from 0; `time` in seconds since the epoch; "" for who or why nobody wrote."""
+
+    index: int
+    record: bytes
+    time: int
+    type: str
+    severity: int
+    who: str
+    why: str
+    facts: Mapping[str, Json]
+
+    def as_json(self) -> dict[str, Json]:
+        """The event as an object."""
+        known: dict[str, Json] = {"index": self.index, "record": self.record.hex(), "time": self.time, "type": self.type}
+        return {**known, "who": self.who, "why": self.why, "facts": self.facts}
+
+
+def event_of(opened: OpenedLeaf) -> Event | None:
+    """The event of a leaf; None for a login."""
+    said = opened.decision
+    kind = str(said.get("kind", ""))
+    if kind not in KINDS:
+        return None
+    told = " ".join(str(said.get(name, "")) for name in _TOLD_BY.get(kind, ()))
+    row = _TYPES.get((kind, told)) or _TYPES.get((kind, "")) or (kind, WARNING, "")
+    who = said.get("who", "")
+    named = ", ".join(map(str, who)) if isinstance(who, list) else str(who)
+    facts = {name: value for name, value in said.items() if name not in _NO_FACTS}
+    return Event(opened.place, opened.record, int(said["time"]), row[0], row[1], named, str(said.get("reason", "")), facts)
