@@ -175,10 +175,14 @@ def _make(engine: Engine, leaves: _Leaves, missing: Sequence[tuple[int, bytes]],
                 yield _of_block(connection, leaves, block, hashed)
         return
     url = engine.url.render_as_string(hide_password=False)
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        portions = [missing[start : start + TOGETHER] for start in range(0, len(missing), TOGETHER)]
+    portions = [missing[start : start + TOGETHER] for start in range(0, len(missing), TOGETHER)]
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"))
+    try:
         for done in as_completed([pool.submit(_of_blocks, url, leaves, portion) for portion in portions]):
             yield from done.result()
+    finally:
+        # Whoever interrupts waits for what has begun, and for nothing else
+        pool.shutdown(cancel_futures=True)
 
 
 def _of_blocks(url: str, leaves: _Leaves, blocks: Sequence[tuple[int, bytes]]) -> list[_Made]:
