@@ -234,6 +234,7 @@ def _tell(walked: Walked, *, show_values: bool, kept: tuple[Path, Path] | None) 
     for node, proved in walked.ledgers.items():
         leaves = f"{proved.size} {'leaf' if proved.size == 1 else 'leaves'}"
         out.print(f"  The {node} node's record is in its log: {leaves}, root {proved.root[:16]}…, signed, checked here.")
+    say(f"  Witness of the city's log: {walked.witness}. One counts if another operator runs it.")
     out.print("  The citizen has a receipt of it, without any value. It was checked here with the log's key alone.")
     if kept:
         say(f"  Check it yourself, without a network: ciconia audit verify {shlex.quote(str(kept[0]))}")

@@ -25,12 +25,14 @@ from idp.demo.city import City, services
 from idp.demo.city_card import CityCard
 from idp.demo.country import Country, country_with_key
 from idp.demo.library import METADATA_LIFE, Library
+from idp.demo.practice_witness import PracticeWitness
 from idp.demo.scene import bound, city_secrets, secret_words, write_jwks, write_new, write_templates
 from idp.demo.stage_servers import StageServers
 from idp.keys.file import FileSigner, load_signer
 from idp.keys.folder import create_keys, load_keys
 from idp.keys.kinds import OPENID
 from idp.keys.ledger_files import load_ledger_keys
+from idp.ledger.checkpoint import VerifierKey
 from idp.protocols.eidas.own_metadata import own_facts
 from idp.protocols.saml.identity_provider import idp_metadata
 from idp.store.engine import disposed, open_engine
@@ -42,7 +44,16 @@ from policies.parties import EntityId, ProviderId
 
 READY_SECONDS = 90.0
 POLL_SECONDS = 0.05
-PORTS = {"broker": 8400, "estonia": 8401, "city": 8402, "node-ee": 8403, "bulgaria": 8404, "node-bg": 8405, "card": 8406}
+PORTS = {
+    "broker": 8400,
+    "estonia": 8401,
+    "city": 8402,
+    "node-ee": 8403,
+    "bulgaria": 8404,
+    "node-bg": 8405,
+    "card": 8406,
+    "witness": 8407,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +109,7 @@ class Border:
         self.nodes = {land.code: self._base(land.node) for land in self.lands}
         self._outside = folder / "parties"
         self._outside.mkdir(parents=True)
+        self.witness = PracticeWitness(self._outside)
         secret, fares = city_secrets(self._outside)
         library = Library(base=self.city_base, issuer=self.issuer, folder=self._outside)
         self._configure(secret_words(secret), fares, library)
@@ -117,6 +129,7 @@ class Border:
             self._playing.thread(land.host, self.countries[land.code].app(), self._sockets[land.host])
         if self.card is not None:
             self._playing.thread("card", self.card.app(), self._sockets["card"])
+        self._playing.thread("witness", self.witness.app(self.log_keys), self._sockets["witness"])
         for name in ("node-ee", "node-bg", "broker"):
             self.play(name)
         self._told("Waiting until the nodes know each other")
@@ -134,6 +147,12 @@ class Border:
         self._applications.append(application)
         application.start()
         self._playing.thread(name, application.asgi, self._sockets[name])
+
+    @property
+    def log_keys(self) -> Sequence[VerifierKey]:
+        """The public keys of the city's log."""
+        settings = load_settings(self.receiving)
+        return load_ledger_keys(settings.key_folder, settings.origin).log.known
 
     def close(self) -> None:
         """Ends all."""
@@ -158,6 +177,7 @@ class Border:
         blank = {f"@{name}_DIGEST@": "0" * 64 for name in ("EE", "BG", "ISSUER")}
         of_land = {land.code: self._words(land) for land in self.lands}
         receiving = {**base, "@PORT@": str(self._ports["broker"])}
+        receiving |= {"@WITNESS@": self._base("witness"), "@WITNESS_KEY@": str(self.witness.key)}
         write_templates(here.joinpath("receiving"), self.receiving, {**receiving, "@COUNTRY@": ""})
         write_jwks(self.receiving / "parties" / "fares.jwks.json", fares)
         # One node's country and its identity provider stand in the other stage's template alone

@@ -25,6 +25,7 @@ from idp.demo.border import Border, known_to
 from idp.demo.browser import Browser, Page, WalkError
 from idp.demo.city_card import CLAIMS
 from idp.demo.ledger_proof import ProvedLedger, ProvingLedger, ledgers_of
+from idp.demo.practice_witness import cosigned_by
 from idp.demo.relying_party import SignedIn
 from idp.keys.folder import load_keys
 from idp.ledger.checkpoint import VerifierKey
@@ -93,6 +94,8 @@ class Walked:
     upstream: str = SAML
     # how many releases the citizen sees on their own page, after a sign-in for it
     citizen_page: int = 0
+    # who cosigned the city's log: "practice" as long as no other operator did
+    witness: str = ""
 
     def as_json(self, *, show_values: bool, kept: tuple[Path, Path] | None = None) -> dict[str, object]:
         """The JSON object of `ciconia demo --once`. `kept`: the paths of the receipt and the log's key, if any."""
@@ -116,6 +119,7 @@ class Walked:
             "log_key": str(kept[1]) if kept else None,
             "ledgers": {node: {**asdict(proved), "inclusion": "verified"} for node, proved in self.ledgers.items()},
             "citizen_page": self.citizen_page,
+            "witness": self.witness,
         }
 
 
@@ -202,6 +206,8 @@ def _ended(
     proved = {name: ledger.proved() for name, ledger in ledgers.items()}
     both = ", and the sending node too," if len(ledgers) > 1 else ""
     steps.done("receiving", f"proves{both} that the record stands in its published log")
+    rules = load_settings(border.receiving).witness_rules
+    witness = cosigned_by(border.issuer, ledgers["receiving"].keys, rules)
     receipt = _receipt(browser, border.issuer, ledgers["receiving"].keys)
     steps.done("receiving", "gives the citizen a receipt, which is checked here with the log's key alone")
     released = {name: (forms.get(name, "pairwise" if name == "sub" else "exact"), value) for name, value in given.items()}
@@ -221,6 +227,7 @@ def _ended(
         receipt=receipt,
         log_key=ledgers["receiving"].key_list,
         upstream=source[0],
+        witness=witness,
     )
 
 

@@ -176,12 +176,12 @@ def open_cosigned_note(note: bytes, *keys: VerifierKey) -> tuple[VerifierKey, st
     """
     text = open_note(note, *keys)
     lines = note.decode("utf-8").rpartition("\n\n")[2].removesuffix("\n").split("\n")
-    signers = {line: read_signature(line)[:2] for line in lines}
-    signed = [key for key in keys if (key.name, key.key_id) in signers.values()]
-    others = tuple(line for line, signer in signers.items() if signer != (signed[0].name, signed[0].key_id))
-    if any(signers[line][0] == signed[0].name for line in others):
+    signers = [(line, read_signature(line)[:2]) for line in lines]
+    key = next(key for key in keys if any(signer == (key.name, key.key_id) for _, signer in signers))
+    others = [(line, signer[0]) for line, signer in signers if signer != (key.name, key.key_id)]
+    if any(name == key.name for _, name in others):
         raise SignatureInvalid("note_signature", "another key signed too")
-    return signed[0], text, others
+    return key, text, tuple(line for line, _ in others)
 
 
 def _of_key(signatures: Sequence[tuple[str, bytes]], key: VerifierKey) -> Sequence[bytes]:

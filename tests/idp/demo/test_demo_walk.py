@@ -28,6 +28,7 @@ def test_each_node_takes_its_steps_in_order(walked: Walked) -> None:
         *("city", "receiving", "sending", "country", "sending", "sending"),
         *("receiving", "receiving", "city", "receiving", "receiving", "receiving"),
     ]
+    assert walked.witness == "practice", "no other operator runs it"
     assert walked.citizen_page == 1, "the citizen's own page lists the one release"
     assert all(step.ms >= 0 for step in walked.steps)
 
