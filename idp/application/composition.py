@@ -133,6 +133,7 @@ def _city(parts: SiteParts) -> CitySite:
         records=Releases(engine=parts.store.engine, tenant=settings.tenant, keys=keys.ledger),
         configuration=configuration,
         checkpoint_seconds=settings.checkpoint_seconds,
+        witnesses=settings.witness_rules,
     )
     return CitySite(
         tenant=settings.tenant,

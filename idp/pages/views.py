@@ -259,7 +259,8 @@ class ReceiptShown:
     """A receipt in words. `leaf` is the hash of its leaf (hex); `proved`: the file proves the leaf's place in the log.
 
     `file` and `key` are the paths of the receipt and of the log's key. `retention` says how long the service
-    keeps it, or "". `away` is how long it can have the same again, or "".
+    keeps it, or "". `away` is how long it can have the same again, or "". `operators` are
+    others whose witnesses cosigned the log.
     """
 
     service: Text
@@ -274,6 +275,7 @@ class ReceiptShown:
     key: str
     retention: str = ""
     away: str = ""
+    operators: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

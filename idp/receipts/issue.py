@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from idp.ledger.canonical_json import Json
-from idp.ledger.checkpoint import TreeHead, VerifierKey, open_own_note
+from idp.ledger.checkpoint import TreeHead, VerifierKey, open_cosigned_note, open_own_note
+from idp.ledger.cosignature import NOBODY_NAMED, WitnessPolicy
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.merkle_tree import includes, leaf_hash
 from idp.ports import Log
@@ -37,6 +38,8 @@ class Issued:
     record: Mapping[str, Json] = field(repr=False)
     leaf_hash: bytes
     proved: bool
+    # The other operators whose witnesses cosigned the tree in which it stands
+    operators: tuple[str, ...] = ()
 
 
 class Receipts:
@@ -52,7 +55,9 @@ class Receipts:
         records: Releases,
         configuration: Configuration,
         checkpoint_seconds: float,
+        witnesses: WitnessPolicy = NOBODY_NAMED,
     ) -> None:
+        self._witnesses = witnesses
         self._tenant = tenant
         self._country = country
         self._keys = keys
@@ -84,7 +89,23 @@ class Receipts:
             now=now,
         )
         readable = json.loads(octets)["record"]
-        return Issued(octets=octets, openings=contents, record=readable, leaf_hash=hashed, proved=placed is not None)
+        return Issued(
+            octets=octets,
+            openings=contents,
+            record=readable,
+            leaf_hash=hashed,
+            proved=placed is not None,
+            operators=self._operators(placed),
+        )
+
+    def _operators(self, placed: Placed | None) -> tuple[str, ...]:
+        if placed is None:
+            return ()
+        try:
+            _, text, others = open_cosigned_note(placed.checkpoint.encode(), *self._keys.log.known)
+            return tuple(sorted(self._witnesses.judge(text, others).operators()))
+        except SignatureInvalid:
+            return ()
 
     def _stated(self, sent: Mapping[str, Json]) -> Stated:
         """The configuration's part. A purpose whose file changed since says nothing about what was shown then."""

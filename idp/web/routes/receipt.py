@@ -158,6 +158,7 @@ def _shown(site: CitySite, issued: Issued, wording: Wording, number: int) -> Rec
         kept=wording.withheld(_pairs(decision["withheld"]), site.catalogue),
         leaf=issued.leaf_hash.hex(),
         proved=issued.proved,
+        operators=issued.operators,
         file=f"{FILE_PATH}?n={number}" if number > 1 else FILE_PATH,
         key=KEY_PATH,
         # A purpose whose file changed since says nothing about what was shown then
