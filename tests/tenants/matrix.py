@@ -88,7 +88,6 @@ def hold(town: Town) -> Held:
         ("", Call("POST", "/me/erase/stop", cookies=at_page, form={})),
         ("", Call("GET", "/me/copy", cookies=at_page)),
         ("", Call("GET", "/me/copy.json", cookies=at_page)),
-        ("", Call("POST", "/me/act", cookies=at_page, form={"n": "1", "act": "objection"})),
         ("", Call("POST", "/me/approval", cookies=at_page, form={"service": "parking", "purpose": "resident-parking"})),
         ("", town.redeeming(code)),
         ("by assertion", Call("POST", "/token", form=by_assertion, direct=True)),
@@ -100,6 +99,8 @@ def hold(town: Town) -> Held:
         ("", Call("POST", "/revoke", form={"token": "of nobody"}, basic="parking", direct=True)),
         ("", Call("GET", "/try", query={"link": things["test link"]})),
         ("", Call("GET", "/log/proof", query={"leaf": things["leaf"]})),
+        # Last: it ends what was issued
+        ("", Call("POST", "/me/act", cookies=at_page, form={"n": "1", "act": "objection"})),
     ]
     return Held(things, {(call.method, call.path, note): call for note, call in made})
 
