@@ -1,6 +1,9 @@
 """The auditor's desk over real sockets: who gets in, who does not, and what is reached where."""
 
 import base64
+import os
+import signal
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -148,3 +151,43 @@ def test_desk_and_broker_are_reached_at_their_own_addresses_alone(stage: DeskSta
     assert answered(stage.desk_port, desk, "/jwks").status_code == 404
     assert answered(stage.broker_port, broker, "/over-asking").status_code == 404
     assert served.process.poll() is None
+
+
+def test_a_desk_that_dies_comes_back_and_ends_with_the_broker(tmp_path: Path) -> None:
+    stage = DeskStage(tmp_path / "stage")
+    desk, broker = (url.removeprefix("http://") for url in (stage.url, stage.issuer))
+    with stage.served() as served:
+        children = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children")
+        before = {int(number) for number in children.read_text(encoding="ascii").split()}
+        # One worker, and the desk
+        assert len(before) == 2
+        for process in before:
+            os.kill(process, signal.SIGKILL)
+
+        def back() -> bool:
+            now = {int(number) for number in children.read_text(encoding="ascii").split()}
+            return len(now) == 2 and not now & before
+
+        until(back)
+        until(lambda: answered(stage.desk_port, desk).status_code == 200)
+        assert answered(stage.broker_port, broker, "/jwks").status_code == 200
+        assert served.end(signal.SIGTERM) == 0
+        with pytest.raises(httpx2.ConnectError):
+            answered(stage.desk_port, desk)
+        assert "Traceback" not in served.stderr
+
+
+def test_a_desk_whose_tenant_cannot_be_opened_says_so_and_logins_go_on(tmp_path: Path) -> None:
+    stage = DeskStage(tmp_path / "stage")
+    desk, broker = (url.removeprefix("http://") for url in (stage.url, stage.issuer))
+    with stage.served() as served:
+        key = stage.config / "keys" / "es256.pem"
+        sound = key.read_bytes()
+        key.write_bytes(b"half a key")
+        # Nobody has asked the desk yet, so it is opened now
+        refused = answered(stage.desk_port, desk)
+        assert (refused.status_code, "cannot be opened now" in refused.text) == (503, True)
+        assert answered(stage.broker_port, broker, "/jwks").status_code == 200
+        key.write_bytes(sound)
+        until(lambda: answered(stage.desk_port, desk).status_code == 200)
+        assert served.process.poll() is None

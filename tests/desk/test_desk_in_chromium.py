@@ -2,7 +2,7 @@
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, Request, expect
+from playwright.sync_api import Browser, FilePayload, Request, expect
 
 from idp.demo.browser import Browser as Citizen
 from idp.desk.questions import PAGES
@@ -91,6 +91,16 @@ def test_axe_finds_nothing_on_any_page_of_the_desk(
             stage.release(citizen)
         for path in PATHS:
             opened.page.goto(f"{stage.url}{path}")
+            assert violations(opened.page) == [], path
+        # What comes of a form: a record, files that open nothing, and receipts
+        opened.page.goto(f"{stage.url}/prove?record=0")
+        assert violations(opened.page) == []
+        for path in ("/person", "/receipts"):
+            opened.page.goto(f"{stage.url}{path}")
+            file = FilePayload(name="a.json", mimeType="application/json", buffer=b"{}")
+            opened.page.locator("input[type=file]").set_input_files([file])
+            opened.page.get_by_role("button", name="Compare").click()
+            expect(opened.page.locator("main .notice").first).to_be_visible()
             assert violations(opened.page) == [], path
         assert opened.complaints == []
 
