@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from idp.audit.record_proof import MANY, ONE, OPENS, SIGNED, VERSION, RecordFilter
 from idp.ledger.canonical_json import Json, jcs
 from idp.ledger.checkpoint import TreeHead, VerifierKey, open_cosigned_note
+from idp.ledger.cosignature import NOBODY_NAMED, Cosigned, WitnessPolicy
 from idp.ledger.leaf import NONCE_BYTES, SIZE_CLASSES, commitment, read_leaf
 from idp.ledger.merkle_tree import includes, leaf_hash
 from idp.ledger.record_contents import RELEASE
@@ -30,6 +31,7 @@ from policies.errors import SignatureInvalid
 MAX_RECORD = 5 * SIZE_CLASSES[-1]
 SIGNATURE_BYTES = 64
 _WHAT = "a proof of a record"
+_Tree = tuple[VerifierKey, TreeHead, Cosigned]
 _ROW = frozenset({"index", "leaf", "openings", "path"})
 
 
@@ -39,6 +41,7 @@ class ProvedRecord:
 
     key: VerifierKey
     head: TreeHead
+    cosigned: Cosigned
     index: int
     leaf_hash: bytes
     sent: Mapping[str, Json]
@@ -51,6 +54,7 @@ class ProvedRecords:
 
     key: VerifierKey
     head: TreeHead
+    cosigned: Cosigned
     first: int
     end: int
     asked: RecordFilter
@@ -77,12 +81,12 @@ def proves_many(line: bytes) -> bool:
     return b'"proves":"records"' in line
 
 
-def verify_record(octets: bytes, keys: Sequence[VerifierKey]) -> ProvedRecord:
-    """Check a proof of one record under the keys of one log. Raises `SignatureInvalid`."""
+def verify_record(octets: bytes, keys: Sequence[VerifierKey], witnesses: WitnessPolicy = NOBODY_NAMED) -> ProvedRecord:
+    """Check a proof of one record under the keys of one log, and its witnesses. Raises `SignatureInvalid`."""
     found = read_canonical(octets, MAX_RECORD, _WHAT, truths=True)
     try:
         _check_head(found, ONE, {"v", "proves", "ok", "log", "checkpoint", "leaf_hash", *_ROW}, keys)
-        proved = _record(found, _tree(text_in(found, "checkpoint"), keys))
+        proved = _record(found, _tree(text_in(found, "checkpoint"), keys, witnesses))
         if found["ok"] is not True or found["leaf_hash"] != proved.leaf_hash.hex():
             raise SignatureInvalid("shape", "its leaf_hash is another leaf's, or ok is not true")
     except (ValueError, KeyError, TypeError):
@@ -90,10 +94,15 @@ def verify_record(octets: bytes, keys: Sequence[VerifierKey]) -> ProvedRecord:
     return proved
 
 
-def verify_records(file: BinaryIO, keys: Sequence[VerifierKey], leaves: Collection[bytes] = ()) -> ProvedRecords:
+def verify_records(
+    file: BinaryIO,
+    keys: Sequence[VerifierKey],
+    leaves: Collection[bytes] = (),
+    witnesses: WitnessPolicy = NOBODY_NAMED,
+) -> ProvedRecords:
     """Check a file of many records. `leaves` are hashes whose place is asked for. Raises `SignatureInvalid`."""
     try:
-        return _Reading(file, keys).records(leaves)
+        return _Reading(file, keys, witnesses).records(leaves)
     except (ValueError, KeyError, TypeError):
         raise SignatureInvalid("shape", f"a line is not shaped as in {_WHAT}") from None
 
@@ -101,13 +110,13 @@ def verify_records(file: BinaryIO, keys: Sequence[VerifierKey], leaves: Collecti
 class _Reading:
     """One reading of a file of many records."""
 
-    def __init__(self, file: BinaryIO, keys: Sequence[VerifierKey]) -> None:
+    def __init__(self, file: BinaryIO, keys: Sequence[VerifierKey], witnesses: WitnessPolicy) -> None:
         self._file, self._keys, self._digest = file, keys, hashlib.sha256()
         head = self._line()
         _check_head(head, MANY, {"v", "proves", "log", "checkpoint", "first", "end", "filter"}, keys)
         self._first, self._end = number_in(head, "first"), number_in(head, "end")
         self._asked = _filter(object_in(head, "filter"))
-        self._tree = _tree(text_in(head, "checkpoint"), keys)
+        self._tree = _tree(text_in(head, "checkpoint"), keys, witnesses)
         if not self._first <= self._end <= self._tree[1].size:
             raise SignatureInvalid("records_order", "the leaves that it is about are not in the tree")
 
@@ -124,7 +133,7 @@ class _Reading:
         key = _signed(line, rows, digest, self._keys)
         if self._file.read(1):
             raise SignatureInvalid("shape", "something stands behind its last line")
-        return ProvedRecords(key, self._tree[1], self._first, self._end, self._asked, rows, places)
+        return ProvedRecords(key, self._tree[1], self._tree[2], self._first, self._end, self._asked, rows, places)
 
     def _line(self) -> Object:
         octets = self._file.readline(MAX_RECORD + 1)
@@ -166,13 +175,14 @@ def _signed(last: Object, rows: int, digest: bytes, keys: Sequence[VerifierKey])
     raise SignatureInvalid("signature", "the log's signature over the records does not hold")
 
 
-def _tree(checkpoint: str, keys: Sequence[VerifierKey]) -> tuple[VerifierKey, TreeHead]:
-    """The tree of a checkpoint, and the key of the log that signed it."""
-    key, text, _ = open_cosigned_note(checkpoint.encode(), *keys)
-    head = TreeHead.read(text)
+def _tree(checkpoint: str, keys: Sequence[VerifierKey], witnesses: WitnessPolicy) -> _Tree:
+    """The tree of a checkpoint, the key of the log that signed it, and who cosigned it. Raises if these are too few."""
+    key, text, others = open_cosigned_note(checkpoint.encode(), *keys)
+    head, cosigned = TreeHead.read(text), witnesses.judge(text, others)
     if head.origin != key.name:
         raise SignatureInvalid("checkpoint", "the checkpoint is another log's")
-    return key, head
+    witnesses.assert_met(cosigned)
+    return key, head, cosigned
 
 
 def _check_head(found: Object, proves: str, members: Collection[str], keys: Sequence[VerifierKey]) -> None:
@@ -190,7 +200,7 @@ def _filter(found: Object) -> RecordFilter:
     return RecordFilter(client, purpose, kind, since, until)
 
 
-def _record(row: Object, tree: tuple[VerifierKey, TreeHead]) -> ProvedRecord:
+def _record(row: Object, tree: _Tree) -> ProvedRecord:
     """Check what a record opens, and its place."""
     leaf = decoded(text_in(row, "leaf"), None)
     commitments, openings = read_leaf(leaf)[0], object_in(row, "openings")
@@ -208,7 +218,7 @@ def _record(row: Object, tree: tuple[VerifierKey, TreeHead]) -> ProvedRecord:
     said = [(text_in(each, "record"), number_in(each, "time")) for each in (sent, decision)]
     if said[0] != said[1] or not text_in(decision, "kind"):
         raise SignatureInvalid("openings", "its openings are of two records")
-    (key, head), index, hashed = tree, number_in(row, "index"), leaf_hash(leaf)
+    (key, head, cosigned), index, hashed = tree, number_in(row, "index"), leaf_hash(leaf)
     if not includes(index, head.size, hashed, [decoded(each) for each in texts_in(row, "path")], head.root):
         raise SignatureInvalid("inclusion", "the path does not lead from this leaf to the checkpoint's root")
-    return ProvedRecord(key, head, index, hashed, sent, decision)
+    return ProvedRecord(key, head, cosigned, index, hashed, sent, decision)

@@ -14,9 +14,20 @@ from idp.cli.console import COULD_NOT_RUN, NO, YES, progress, say
 from idp.cli.options import LogKey
 from idp.cli.records.audit_proof import proof
 from idp.cli.records.events import events
-from idp.cli.records.proof_files import keys_for, told_failure, told_file, tried, whose
+from idp.cli.records.proof_files import (
+    Named,
+    Quorum,
+    Witnesses,
+    keys_for,
+    named_witnesses,
+    policy_of,
+    told_cosigned,
+    told_failure,
+    told_file,
+    tried,
+    whose,
+)
 from idp.ledger.checkpoint import TreeHead, VerifierKey, open_note
-from idp.ledger.cosignature import WitnessKey, WitnessPolicy, known_witnesses
 from idp.receipts.receipt import MAX_RECEIPT
 from idp.receipts.receipt_verify import ProvedReceipt, verify_receipt
 from idp.sequencer.witness import note_in
@@ -27,8 +38,6 @@ _INPUT = Path("-")
 _RECEIPTS = "Receipt files, of citizens or services; `-` for standard input, with --log."
 # What somebody else has: a checkpoint that was kept, or a receipt
 _Other = TreeHead | ProvedReceipt
-# Witnesses with their operators, and how many of these must have signed
-_Named = tuple[Sequence[tuple[WitnessKey, str]], int]
 
 audit = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Receipts and the whole log: check them, without asking anybody."
@@ -47,13 +56,8 @@ def verify(
         Path | None,
         typer.Option("--proof", metavar="FILE", help="What /log/proof answered, for a receipt that holds a promise."),
     ] = None,
-    witness: Annotated[
-        list[str] | None,
-        typer.Option(metavar="WITNESS", help="A witness's vkey, a space, and the name of its operator; again for each."),
-    ] = None,
-    quorum: Annotated[
-        int, typer.Option(min=0, metavar="K", help="How many other operators must have cosigned the checkpoint.")
-    ] = 0,
+    witness: Witnesses = None,
+    quorum: Quorum = 0,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line for each receipt, in order.")] = False,
 ) -> None:
@@ -74,7 +78,7 @@ def verify(
         else:
             say(detail, error=True)
         raise typer.Exit(COULD_NOT_RUN)
-    named = _named(witness or (), quorum)
+    named = named_witnesses(witness or (), quorum)
     raise typer.Exit(max(_receipt(path, log, proof, named, as_json=as_json) for path in receipts))
 
 
@@ -121,20 +125,7 @@ def ledger(
     raise typer.Exit(max(codes))
 
 
-def _named(witnesses: Sequence[str], quorum: int) -> _Named:
-    """The witnesses that the command line names, each with its operator (its own name without one)."""
-    try:
-        pairs = [
-            (WitnessKey.read(vkey), operator.strip() or vkey) for vkey, _, operator in (w.partition(" ") for w in witnesses)
-        ]
-    except SignatureInvalid as error:
-        raise typer.BadParameter(
-            f"{error.detail}: write its vkey, a space, its operator.", param_hint="--witness"
-        ) from None
-    return pairs, quorum
-
-
-def _receipt(path: Path, log: Path | None, proof: Path | None, named: _Named, *, as_json: bool) -> int:
+def _receipt(path: Path, log: Path | None, proof: Path | None, named: Named, *, as_json: bool) -> int:
     """Checks one receipt, prints the answer, returns its exit code."""
 
     def read() -> tuple[bytes, Path, tuple[VerifierKey, ...], bytes | None]:
@@ -146,7 +137,7 @@ def _receipt(path: Path, log: Path | None, proof: Path | None, named: _Named, *,
     if isinstance(given, int):
         return given
     octets, key, keys, proof_text = given
-    policy = WitnessPolicy(known_witnesses(named[0], origin=keys[0].name), named[1])
+    policy = policy_of(named, keys)
     proved = tried(path, lambda: verify_receipt(octets, keys, proof_text, policy), NO, as_json=as_json)
     if isinstance(proved, int):
         return proved
@@ -169,11 +160,7 @@ def _receipt(path: Path, log: Path | None, proof: Path | None, named: _Named, *,
         "index": proved.index,
         "size": proved.size,
         "promised_by": proved.by,
-        "witnesses": [
-            {"name": each.key.name, "operator": each.operator, "counts": each.counts, "time": at}
-            for each, at in proved.cosigned.witnesses
-        ],
-        "strangers": list(proved.cosigned.strangers),
+        **told_cosigned(proved.cosigned),
         "proved": list(proved.sentences),
         "key_id": ids[0],
         "key_ids": ids,

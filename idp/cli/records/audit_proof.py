@@ -17,10 +17,23 @@ from idp.audit.record_proof_verify import (
 )
 from idp.cli.console import COULD_NOT_RUN, NO
 from idp.cli.options import LogKey
-from idp.cli.records.proof_files import keys_for, told_failure, told_file, tried, whose
+from idp.cli.records.proof_files import (
+    Quorum,
+    Witnesses,
+    keys_for,
+    named_witnesses,
+    policy_of,
+    told_cosigned,
+    told_failure,
+    told_file,
+    tried,
+    whose,
+)
 from idp.ledger.canonical_json import jcs
 from idp.ledger.checkpoint import VerifierKey
+from idp.ledger.cosignature import WitnessPolicy
 from idp.receipts.receipt import MAX_RECEIPT
+from idp.receipts.receipt_record import time_text
 from idp.receipts.receipt_verify import ProvedReceipt, verify_receipt
 from idp.system.files import read_regular, regular
 from policies.errors import SignatureInvalid
@@ -37,6 +50,8 @@ def proof(
     file: Annotated[Path, _PROOF],
     log: LogKey = None,
     receipt: Annotated[list[Path] | None, _RECEIPT] = None,
+    witness: Witnesses = None,
+    quorum: Quorum = 0,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line: the proof, each receipt.")] = False,
 ) -> None:
@@ -49,6 +64,7 @@ def proof(
 
     Exit codes: 0 it holds, 1 it does not, 2 something could not be read.
     """
+    named = named_witnesses(witness or (), quorum)
     given = tried(file, lambda: keys_for(file, log), COULD_NOT_RUN, as_json=as_json)
     if isinstance(given, int):
         raise typer.Exit(given)
@@ -60,10 +76,15 @@ def proof(
             codes.append(read)
         else:
             receipts.append((path, read))
-    found = tried(file, lambda: _read(file, keys, {each.leaf_hash for _, each in receipts}), NO, as_json=as_json)
+    leaves = {each.leaf_hash for _, each in receipts}
+    found = tried(file, lambda: _read(file, keys, leaves, policy_of(named, keys)), NO, as_json=as_json)
     if isinstance(found, int):
         raise typer.Exit(max(found, *codes, NO))
     told, sentences = _told(found)
+    told |= told_cosigned(found.cosigned)
+    sentences += [
+        f"The witness {each} cosigned that checkpoint at {time_text(at)}." for each, at in found.cosigned.witnesses
+    ]
     limits = (*_LIMITS, whose(key, [found.key]))
     lines = [f"{file}: it holds.", "Proved:", *(f"  {each}" for each in sentences)]
     lines += ["Not proved:", *(f"  {limit}" for limit in limits)]
@@ -77,11 +98,15 @@ def _receipt(path: Path, keys: Sequence[VerifierKey]) -> ProvedReceipt:
     return verify_receipt(read_regular(path, MAX_RECEIPT), keys)
 
 
-def _read(file: Path, keys: Sequence[VerifierKey], leaves: Collection[bytes]) -> ProvedRecord | ProvedRecords:
+def _read(
+    file: Path, keys: Sequence[VerifierKey], leaves: Collection[bytes], witnesses: WitnessPolicy
+) -> ProvedRecord | ProvedRecords:
     with regular(file).open("rb") as opened:
         many = proves_many(opened.readline(MAX_RECORD))
         opened.seek(0)
-        return verify_records(opened, keys, leaves) if many else verify_record(opened.read(MAX_RECORD + 1), keys)
+        if many:
+            return verify_records(opened, keys, leaves, witnesses)
+        return verify_record(opened.read(MAX_RECORD + 1), keys, witnesses)
 
 
 def _told(found: ProvedRecord | ProvedRecords) -> tuple[dict[str, object], list[str]]:

@@ -3,11 +3,14 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
+
+import typer
 
 from idp.cli.console import COULD_NOT_RUN, NO, YES, answer, plain, say
 from idp.keys.ledger_files import LOG_VKEY
 from idp.ledger.checkpoint import VerifierKey
+from idp.ledger.cosignature import Cosigned, WitnessKey, WitnessPolicy, known_witnesses
 from idp.ledger.key_list import read_keys
 from idp.system.files import read_regular
 from policies.errors import SignatureInvalid
@@ -15,6 +18,17 @@ from policies.errors import SignatureInvalid
 MAX_KEYS = 64 * 1024
 _VERDICTS = {NO: "does not hold", COULD_NOT_RUN: "could not be checked"}
 _T = TypeVar("_T")
+# Witnesses, each with its operator, and how many operators must have cosigned
+Named = tuple[Sequence[tuple[WitnessKey, str]], int]
+Witnesses = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--witness", metavar="WITNESS", help="A witness's vkey, a space, and the name of its operator; again for each."
+    ),
+]
+Quorum = Annotated[
+    int, typer.Option("--quorum", min=0, metavar="K", help="How many other operators must have cosigned the checkpoint.")
+]
 
 
 def tried(path: Path, act: Callable[[], _T], refused: int, *, as_json: bool) -> _T | int:
@@ -64,3 +78,30 @@ def whose(key: Path, keys: Sequence[VerifierKey]) -> str:
     ids = [each.key_id.hex() for each in keys]
     is_that = f"the key {ids[0]} from {key} is that" if len(ids) == 1 else f"the keys {', '.join(ids)} from {key} are those"
     return f"that {is_that} of {keys[0].name}: compare with what this log publishes, at its own address under /log/vkey"
+
+
+def named_witnesses(witnesses: Sequence[str], quorum: int) -> Named:
+    """The witnesses that the command line names, each with its operator (its own name without one)."""
+    try:
+        pairs = [
+            (WitnessKey.read(vkey), operator.strip() or vkey) for vkey, _, operator in (w.partition(" ") for w in witnesses)
+        ]
+    except SignatureInvalid as error:
+        raise typer.BadParameter(
+            f"{error.detail}: write its vkey, a space, its operator.", param_hint="--witness"
+        ) from None
+    return pairs, quorum
+
+
+def policy_of(named: Named, keys: Sequence[VerifierKey]) -> WitnessPolicy:
+    """The policy about the witnesses of the log that has these keys."""
+    return WitnessPolicy(known_witnesses(named[0], origin=keys[0].name), named[1])
+
+
+def told_cosigned(cosigned: Cosigned) -> dict[str, object]:
+    """Who cosigned, as JSON."""
+    witnesses = [
+        {"name": each.key.name, "operator": each.operator, "counts": each.counts, "time": at}
+        for each, at in cosigned.witnesses
+    ]
+    return {"witnesses": witnesses, "strangers": list(cosigned.strangers)}

@@ -16,8 +16,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from idp.audit.record_proof import SIGNED
 from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.canonical_json import jcs
+from idp.ledger.cosignature import WitnessKey
 from idp.ledger.operator_records import draft_switch
 from idp.ledger.record_contents import new_record
+from idp.store.records.cosignatures import Cosignature, Cosignatures
+from idp.witnessing.seen import Seen
+from idp.witnessing.witness import Request, WitnessService
 from tests.idp.cli.command import in_process, json_of
 from tests.idp.cli.ledgers import change, opened, with_ledger
 from tests.idp.ledger.issued import SmallLog
@@ -56,9 +60,16 @@ def audit(file: Path, folder: Path, *arguments: str | Path) -> subprocess.Comple
     return in_process("audit", "proof", file, "--log", folder / "keys" / "log.vkey", *arguments)
 
 
-def second(file: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+def second(file: Path, folder: Path, *witnesses: Path) -> subprocess.CompletedProcess[str]:
     """The verifier of the documentation, as anybody runs it."""
-    program: list[str | Path] = [sys.executable, "-I", DOCS / "check_proof.py", file, folder / "keys" / "log.vkey"]
+    program: list[str | Path] = [
+        sys.executable,
+        "-I",
+        DOCS / "check_proof.py",
+        file,
+        folder / "keys" / "log.vkey",
+        *witnesses,
+    ]
     return subprocess.run(program, capture_output=True, text=True, check=False)
 
 
@@ -397,6 +408,39 @@ def row(log: SmallLog, index: int) -> dict[str, Any]:
     }
     path = [base64.b64encode(each).decode() for each in log.placed(index).path]
     return {"index": index, "leaf": base64.b64encode(log.leaves[index]).decode(), "openings": opened, "path": path}
+
+
+# -- witnesses
+
+
+@pytest.mark.spec("issue 31, item 4: policy k of n in the verifier")
+def test_a_proof_has_the_cosignatures_of_witnesses_and_both_verifiers_see_who(folder: Path, tmp_path: Path) -> None:
+    """The witness is `WitnessService`, of another operator: it saw the log's checkpoint, and the database kept its line."""
+    signer, name = Ed25519PrivateKey.generate(), "witness.neighbour.example"
+    with opened(folder) as (store, keys):
+        kept = Cosignatures(engine=store.engine, tenant=store.tenant, keys=keys)
+        numbered = kept.numbered_checkpoint()
+        assert numbered is not None
+        logs, seen = {keys.origin: keys.log.known}, Seen(tmp_path / "witness.db")
+        witness = WitnessService(name=name, signers=[signer], logs=logs, seen=seen, clock=lambda: NOW)
+        answer = witness.add_checkpoint(Request(0, (), numbered[1].note.encode()).body)
+        assert answer.status == 200
+        key = WitnessKey.of(name, signer)
+        kept.keep(Cosignature(numbered[0], key.label, NOW, answer.body.removesuffix("\n")))
+    file, vkey = tmp_path / "proof.json", tmp_path / "witness.vkey"
+    vkey.write_text(f"{key}\n", "utf-8")
+    for arguments in (["3"], ["0-4"]):
+        file.unlink(missing_ok=True)
+        assert run("prove", folder, *arguments, "--out", file).returncode == 0
+        mine = ["--witness", f"{key} City of Neighbour", "--quorum", "1"]
+        found = json_of(audit(file, folder, *mine, "--json"))
+        assert [(each["name"], each["counts"]) for each in found["witnesses"]] == [(name, True)]  # type: ignore[attr-defined]
+        assert "The witness witness.neighbour.example (City of Neighbour) cosigned" in audit(file, folder, *mine).stdout
+        assert json_of(audit(file, folder, "--json"))["strangers"] == [name]
+        other = WitnessKey.of("witness.other.example", Ed25519PrivateKey.generate())
+        assert audit(file, folder, "--witness", f"{other} Other", "--quorum", "1").returncode == 1
+        assert f"cosigned by {name}" in second(file, folder, vkey).stdout
+        assert "cosigned" not in second(file, folder).stdout
 
 
 # -- the second verifier
