@@ -1,9 +1,13 @@
 """What a running broker ends when it erases a person: their sessions, and the approvals that they let us remember."""
 
+import tomllib
 from collections.abc import Callable, Iterable
 
+from idp.changes.history import History
 from idp.citizen.erasing import EraseDue, Erasing, Uses
+from idp.citizen.expiring import Expiring
 from idp.config.settings import Settings
+from idp.keys.backup_files import backups_end
 from idp.keys.folder import BrokerKeys
 from idp.login.approvals import Approvals
 from idp.store.store import Store
@@ -54,4 +58,22 @@ def erasing_of(
         return None
     beside = LiveTraces(tenant=settings.tenant, index_key=keys.index, store=store, site=site, configuration=configuration)
     due = EraseDue(engine=store.engine, tenant=settings.tenant, keys=keys.ledger, beside=beside)
-    return Erasing(due, settings.tenant, elsewhere=elsewhere)
+    history = History(engine=store.engine, tenant=settings.tenant, keys=keys.ledger)
+    expiring = Expiring(
+        engine=store.engine,
+        tenant=settings.tenant,
+        keys=keys.ledger,
+        retention=lambda policy: _retention(history.purpose_text(policy)),
+        backups_end=backups_end,
+    )
+    return Erasing(due, settings.tenant, elsewhere=elsewhere, expiring=expiring)
+
+
+def _retention(purpose: bytes | None) -> str | None:
+    """The `retention` in a purpose's file, "" for none; None where there is no file."""
+    if purpose is None:
+        return None
+    try:
+        return str(tomllib.loads(purpose.decode()).get("retention", ""))
+    except (ValueError, UnicodeDecodeError):
+        return None

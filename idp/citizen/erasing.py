@@ -14,10 +14,11 @@ from typing import Protocol
 
 from sqlalchemy import Engine, delete, select
 
-from idp.citizen.erasures import Erasures
+from idp.citizen.erasures import HOUR_OF_DAY, Erasures
+from idp.citizen.expiring import Expiring
 from idp.keys.backup_files import backups_end
 from idp.ledger.leaf import open_opening
-from idp.ledger.ledger_keys import LedgerKeys
+from idp.ledger.ledger_keys import DAY, LedgerKeys
 from idp.ledger.person_records import DONE, draft_erasure
 from idp.ledger.record_contents import new_record
 from idp.login.ended_persons import ended_row
@@ -151,10 +152,18 @@ class Erasing(Repeated):
     """`start` runs it in a thread until `stop`; `elsewhere` says whether another worker does it."""
 
     def __init__(
-        self, due: EraseDue, tenant: Tenant, *, elsewhere: Callable[[], bool], clock: Callable[[], float] = time.time
+        self,
+        due: EraseDue,
+        tenant: Tenant,
+        *,
+        elsewhere: Callable[[], bool],
+        expiring: Expiring | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__("erasing", LOOK_SECONDS, STOP_SECONDS)
         self._due, self._tenant, self._elsewhere, self._clock = due, tenant, elsewhere, clock
+        # The last day of it: it begins at the next three o'clock
+        self._expiring, self._expired = expiring, _day(clock())
         self._said = ""  # why the last look failed
 
     def begin(self) -> None:
@@ -166,7 +175,12 @@ class Erasing(Repeated):
         if self._elsewhere():
             return
         try:
-            done = self._due.run(int(self._clock()))
+            now = int(self._clock())
+            # Once a day, before what was asked for is done: the files are looked after once
+            if self._expiring is not None and self._expired != (day := _day(now)):
+                self._expiring.run(now)
+                self._expired = day
+            done = self._due.run(now)
             self._say("" if done.scrubbed else "files of the database are in use: what was erased is not overwritten yet")
         except Exception as error:  # noqa: BLE001  a thread that died would erase nobody again, and nobody would know
             self._say(error.detail if isinstance(error, BrokerError) else type(error).__name__)
@@ -177,3 +191,8 @@ class Erasing(Repeated):
             with suppress(Exception):
                 log_of(self._tenant).warning("erasure_failed", detail=what, fix="Look at the database.")
         self._said = what
+
+
+def _day(now: float) -> int:
+    """The day since the epoch, which begins at three o'clock."""
+    return int(now - HOUR_OF_DAY) // DAY

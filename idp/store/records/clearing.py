@@ -9,12 +9,14 @@ whole file is searched, and made anew where anything is found. PostgreSQL keeps 
 FULL` writes the tables anew.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from os import urandom
 from typing import Any  # Any: psycopg's diagnostics, and the types of a row's columns
 
-from sqlalchemy import Connection, Engine, Row, bindparam, delete, select, update
+from sqlalchemy import Connection, Engine, Row, bindparam, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from idp.ledger.leaf import erasure_mark, prepare
@@ -29,6 +31,7 @@ from policies.parties import Tenant
 # Tables of which a person's rows are, the small ones first
 TABLES = (tables.subjects, tables.erasures, tables.approvals, tables.sessions, tables.participants, tables.records)
 CHUNK = 1 << 20
+ID_BYTES = 16
 # How long a rewrite waits for others, who wait for it meanwhile
 LOCK_MILLISECONDS, BUSY_MILLISECONDS = 2000, 100
 
@@ -88,6 +91,32 @@ def clear_person(
             connection.execute(delete(tables.approvals).where(*gone))
         connection.execute(update(asked).where(*here).values(subject=None, seal=b""))
     return Cleared(len(found), (subject, *salts, *digests))
+
+
+def clear_expired(
+    engine: Engine, tenant: Tenant, keys: LedgerKeys, records: Sequence[bytes], *, draft: Callable[[int], RecordDraft]
+) -> int:
+    """Clear these records in one transaction, with the record of it. A person without any record left loses their key.
+
+    A row of `erasures` without a person stays until the files have been looked after. Returns how many were cleared.
+    """
+    table, person = tables.records.c, tables.subjects.c
+    wanted = select(tables.records).where(table.tenant == tenant, table.record.in_(records), table.subject.is_not(None))
+    with reading(), durably(writing(engine)) as connection:
+        found = connection.execute(wanted.order_by(table.subject)).all()
+        for subject, count in sorted(Counter(row.subject for row in found).items()):
+            here = (person.tenant == tenant, person.subject == subject)
+            more = update(tables.subjects).where(*here).values(expired=person.expired + count)
+            row = connection.execute(more.returning(person.counter, person.expired)).first()
+            if row is not None and row.counter == row.expired:
+                connection.execute(delete(tables.subjects).where(*here))
+        if not found:
+            return 0
+        _clear(connection, tenant, keys, found)
+        write_record(connection, tenant, keys, draft(len(found)))
+        done = {"tenant": tenant, "erasure": urandom(ID_BYTES), "asked": 0, "due": 0, "officers": "", "seal": b""}
+        connection.execute(insert(tables.erasures).values(done))
+    return len(found)
 
 
 def write_record(

@@ -1,0 +1,91 @@
+"""Retention: records whose purpose's time is over are nobody's any more, and the rest stay."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import select
+
+from idp.audit.verify import verify_ledger
+from idp.citizen.expiring import Expiring, ends
+from idp.store import tables
+from idp.store.store import Store
+from tests.idp.store.units import KEYS, NOW, TENANT, opened_at, refusal, release, unit
+
+MARI, LIIS = b"m" * 32, b"l" * 32
+DAY = 86400
+
+
+def at(text: str) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
+
+
+@pytest.mark.parametrize(
+    ("begun", "duration", "ended"),
+    [
+        ("2026-01-31T12:00:00", "P1M", "2026-02-28T12:00:00"),
+        ("2024-02-29T00:00:00", "P1Y", "2025-02-28T00:00:00"),
+        ("2026-11-30T00:00:00", "P1Y2M1W3D", "2028-02-09T00:00:00"),
+        ("2026-12-01T00:00:00", "P30D", "2026-12-31T00:00:00"),
+    ],
+)
+def test_a_duration_ends_in_the_calendar(begun: str, duration: str, ended: str) -> None:
+    assert ends(at(begun), duration) == at(ended)
+
+
+def test_a_duration_beyond_every_calendar_does_not_end() -> None:
+    assert ends(NOW, "P999Y9999M") > 2**33
+
+
+@pytest.fixture
+def opened(url: str) -> Iterator[Store]:
+    found = opened_at(url)
+    for subject, time in ((MARI, NOW), (MARI, NOW + 20 * DAY), (LIIS, NOW)):
+        found.commit(unit(record=release(subject, time)))
+    found.commit(unit(record=refusal()))
+    yield found
+    found.close()
+
+
+def expiring(store: Store, retention: str | None) -> Expiring:
+    return Expiring(
+        engine=store.engine, tenant=TENANT, keys=KEYS, retention=lambda _policy: retention, backups_end=lambda _now: 0
+    )
+
+
+def persons(store: Store) -> dict[bytes, tuple[int, int]]:
+    """The counter of each person, and how many are over."""
+    with store.engine.connect() as connection:
+        rows = connection.execute(select(tables.subjects)).all()
+    return {row.subject: (row.counter, row.expired) for row in rows}
+
+
+def whole(store: Store) -> tuple[str, ...]:
+    return tuple(map(str, verify_ledger(store.engine, tenant=TENANT, keys=KEYS, role="city").findings))
+
+
+@pytest.mark.spec("decisions.md 21")
+def test_what_is_over_goes_and_the_key_with_the_last_record(opened: Store) -> None:
+    found = expiring(opened, "P30D")
+    assert found.run(NOW + 30 * DAY - 1) == 0
+    assert found.run(NOW + 30 * DAY) == 2
+    assert persons(opened) == {MARI: (2, 1)}, "liis had one record, and her key is gone"
+    assert whole(opened) == ()
+    opened.commit(unit(record=release(MARI, NOW + 31 * DAY)))
+    assert persons(opened) == {MARI: (3, 1)}, "the next number, and no gap that is not accounted for"
+    assert whole(opened) == ()
+    assert found.run(NOW + 61 * DAY) == 2
+    assert persons(opened) == {}
+    assert whole(opened) == ()
+
+
+@pytest.mark.parametrize("retention", ["", None])
+def test_without_a_retention_or_a_known_file_nothing_goes(opened: Store, retention: str | None) -> None:
+    assert expiring(opened, retention).run(NOW + 5000 * DAY) == 0
+    assert len(persons(opened)) == 2
+
+
+def test_somebody_who_raises_the_number_of_those_that_are_over_is_found(opened: Store) -> None:
+    with opened.engine.begin() as connection:
+        connection.execute(tables.subjects.update().where(tables.subjects.c.subject == MARI).values(expired=1))
+    assert whole(opened)
