@@ -9,6 +9,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine, Select, Table, TableClause, bindparam, delete, select
 
 from idp.ledger.ledger_keys import LedgerKeys
+from idp.ledger.record_contents import RELEASE
 from idp.ledger.tiles import Tile
 from idp.ports import UNSENT, ApprovalRow, Checkpoint, DecisionRow, Unit
 from idp.store import reads
@@ -107,13 +108,10 @@ class Store:
         Each login begins with this. The database is not asked: what `closed` saw last counts, and each commit and the watch
         ask that.
         """
-        self._check_recorded()
-        if seconds := self._seconds_left():
-            raise Closed(f"restored from a backup: nothing is taken for {seconds} seconds")
-
-    def _check_recorded(self) -> None:
         if why := self.halted:
             raise Closed(f"nothing is released: {why}")
+        if seconds := self._seconds_left():
+            raise Closed(f"restored from a backup: nothing is taken for {seconds} seconds")
 
     def _seconds_left(self) -> int:
         return max(0, self._closed - int(self._clock())) if self._closed else 0
@@ -136,16 +134,16 @@ class Store:
 
     @property
     def halted(self) -> str:
-        """Why no record is taken; "" if they are."""
+        """Why nothing is released; "" if it is."""
         return self._halted or self._withheld
 
     @property
     def withheld(self) -> str:
-        """Why no record is taken while the ledger is what we wrote; "" if that is no reason."""
+        """Why nothing is released while the ledger is what we wrote; "" if that is no reason."""
         return self._withheld
 
     def withhold(self, reason: str) -> None:
-        """Take no record, because too few witnesses cosigned; "" takes them again, unless the ledger is halted."""
+        """Release nothing, because too few witnesses cosigned; "" releases again, unless the ledger is halted."""
         self._withheld = reason
 
     @property
@@ -161,8 +159,9 @@ class Store:
         """`Commits.commit`. Blocks the calling thread until the unit is on the disk."""
         if unit.tenant != self.tenant:
             raise ValueError("a unit of another tenant")
-        if unit.record is not None:
-            self._check_recorded()
+        if unit.record is not None and (why := self._halted or (self._withheld if unit.record.kind == RELEASE else "")):
+            # What a person or an operator does goes on record while releases wait for witnesses
+            raise Closed(f"nothing is released: {why}")
         if unit.marks and self.closed:
             self.check_open()
         self._writer.commit(unit)

@@ -18,7 +18,7 @@ from idp.witnessing import asking
 from idp.witnessing.asking import WitnessFailed
 from idp.witnessing.witness import Request
 from policies.errors import Closed
-from tests.idp.store.units import TENANT, Clock, edit, release, unit
+from tests.idp.store.units import TENANT, Clock, edit, refusal, release, unit
 from tests.idp.witnessing.neighbour import NAME, OPERATOR, Neighbour, address_of, cosigning, name_of, recorded
 from tests.listening import Handler, Listening
 
@@ -268,6 +268,9 @@ def test_closed_releases_nothing_until_a_witness_cosigned_and_nothing_when_that_
     asks.start()
     assert not releases(store), "a worker that heard no witness yet releases nothing"
     assert "0 of 1 witnesses" in store.halted
+    with pytest.raises(Closed):
+        store.check_open()
+    store.commit(unit(record=refusal()))  # only releases wait: what a person does is recorded
     asks.ask(name_of(neighbour.key))
     asks.look()
     assert releases(store)
