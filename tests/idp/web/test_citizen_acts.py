@@ -3,19 +3,26 @@
 import json
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
+from connectors.addresses import FetchError
+from connectors.fetch import Fetcher
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import verify
 from idp.audit.record_proof_verify import verify_record
 from idp.audit.verify_records import verify_records
 from idp.citizen.own_page import PURPOSE as OWN
 from idp.ledger.person_records import APPROVAL_OFF, DISOWNED, OBJECTION, WITHDRAWAL
-from idp.protocols.oidc.events import MEDIA_TYPE, TYPES
+from idp.protocols.oidc.events import MEDIA_TYPE, TYPES, Events
 from idp.store.logout_queue import FIRST_PAUSE, LogoutQueue
+from idp.store.records.own_acts import OwnActs
+from policies.parties import ClientId
+from tests.connectors.metadata.origin import LOOPBACK, Authority, body, origin
 from tests.idp.server.crew import until
 from tests.idp.staging import Clock, opened
 from tests.idp.web.shared_stage import Member, SharedStage, claims_of, emptied
@@ -297,3 +304,35 @@ def test_one_file_has_all_that_is_kept_and_a_page_says_it(member: Member, stage:
         assert value not in taken.text + shown.text
     for address in ("/me/copy", "/me/copy.json"):
         assert member.go("GET", address, jar={}).status == 404
+
+
+@pytest.mark.spec("issue 31, real parts: a receiving service for security event tokens over TLS; RFC 8935 §2.2 and §2.5")
+def test_an_event_goes_over_tls_to_whom_we_trust_and_counts_as_taken_by_202_alone(
+    member: Member, stage: SharedStage, tmp_path: Path
+) -> None:
+    member.signs_in_for("desk")
+    _acts(member, WITHDRAWAL, _newest(_entered(member)))
+    application = stage.application
+    queue = LogoutQueue(engine=application.store.engine, tenant=application.settings.tenant)
+    (waiting,) = [one for one in queue.listed() if one.record]
+    acts = OwnActs(engine=application.store.engine, tenant=application.settings.tenant, keys=application.keys.ledger)
+    logouts, ours, strange = application.city.logouts, Authority(tmp_path), Authority(tmp_path)
+    desk = logouts.parties[ClientId("desk")]
+
+    def pushed(status: str, certified: Authority) -> str:
+        fetcher = Fetcher(demo=False, trust=ours.trust(), resolver=lambda _host, _port: ["127.0.0.1"])
+        with origin(body(b"", status=status), certified.server("desk.example")) as listening:
+            told = replace(
+                desk.openid.logout,
+                events_uri=f"https://desk.example:{listening.port}/events",
+                backchannel_networks=LOOPBACK,
+            )
+            party = replace(desk, openid=replace(desk.openid, logout=told))
+            events = Events(stage.issuer, logouts.signers, acts, fetcher)
+            return events.push(party, bytes.fromhex(waiting.record), stage.clock())
+
+    assert pushed("202 Accepted", ours) == ""
+    assert pushed("200 OK", ours) == "status 200"
+    with pytest.raises(FetchError) as refused:
+        pushed("202 Accepted", strange)
+    assert refused.value.check == "tls"
