@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 
 from starlette.concurrency import run_in_threadpool
@@ -18,13 +18,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from idp.application.load import LoadedFolder, load_whole
 from idp.application.mandate_desk import MandateDesk
+from idp.application.recorded_act import SignInFailures
 from idp.application.tenant_failures import failure_of, log_failures
 from idp.audit.questions.auditor import Auditor as AuditorReader
 from idp.changes.history import History
 from idp.config.setting_types import Auditor
 from idp.config.settings import Settings
 from idp.desk.application import AuditorDesk
-from idp.desk.events import told_to_log
+from idp.desk.events import SignInEvent, Told, told_to_log
 from idp.desk.passkeys import Passkeys
 from idp.desk.reading import DeskReader
 from idp.desk.relying_party import desk_connector
@@ -40,15 +41,30 @@ from idp.pages.render import template_digest
 from idp.server.http import Listening, Server
 from idp.store.records.auditors import AuditorRegister
 from idp.store.sealing_rows import StoredSealingKeys
-from idp.store.store import open_store
+from idp.store.store import Store, open_store
 from idp.store.switches.switch import KEY
 from idp.store.switches.switches import Switches
 from idp.system.clock import system_clock
 from idp.web.edge import OTHER_HOST, hosts_of, named_host
+from policies.errors import StoreUnavailable
+from policies.parties import Tenant
 
 AGAIN_SECONDS = 5.0
 # Auditors are few
 MOST_AT_ONCE = 64
+
+
+def _told(tenant: Tenant, store: Store) -> Told:
+    """Writes each sign-in and failure into the log, and failures into the ledger, as far as it can be written."""
+    to_log, failures = told_to_log(tenant), SignInFailures(store, tenant)
+
+    def tell(event: SignInEvent) -> None:
+        to_log(event)
+        if event.what == "failed":
+            with suppress(StoreUnavailable):  # nobody signed in, and the log has it
+                failures.record(way=event.way, who=event.who, why=event.why)
+
+    return tell
 
 
 class OpenDesk:
@@ -84,7 +100,7 @@ class OpenDesk:
                 connector = desk_connector(settings, desk, found.configuration, keys)
                 ciconia = CiconiaSignIn(connector, ways, desk.client)
             passkeys = Passkeys(desk, register, ways) if desk.passkeys else None
-            doors = SignInRoutes(tenant, desk.url, sessions, ciconia, passkeys, told_to_log(tenant), clock)
+            doors = SignInRoutes(tenant, desk.url, sessions, ciconia, passkeys, _told(tenant, store), clock)
             self.asgi = AuditorDesk(reader=reader, sessions=sessions, doors=doors).asgi
             keeper = KeyKeeper([KeyFolderWatch(keys, settings.key_folder, settings.origin)], tenant=tenant)
             for each in (keeper, SummaryKeeper(auditor)):

@@ -3,6 +3,7 @@
 import base64
 import os
 import signal
+import time
 from pathlib import Path
 
 import httpx2
@@ -11,7 +12,7 @@ import pytest
 from idp.demo.browser import Browser, Page
 from idp.ledger.merkle_tree import leaf_hash
 from tests.desk.stage import DeskStage, number_in
-from tests.idp.cli.command import Served
+from tests.idp.cli.command import Served, ciconia, json_of
 from tests.idp.server.crew import until
 from tests.idp.tile_reader import leaves_of, root_of
 
@@ -92,6 +93,13 @@ def test_a_citizen_who_is_no_auditor_learns_their_number_at_the_desk_and_sees_no
         for path in ("/over-asking", "/record.csv?table=log_keys", "/over-asking.jsonl?table=over_asking"):
             assert "Sign in to the auditor" in browser.get(f"{stage.url}{path}", origin=stage.url).text, path
     assert [line for line in served.lines if "auditor_failed" in line and "not_listed" in line]
+    deadline = time.monotonic() + 20
+    while True:
+        told = json_of(ciconia("audit", "events", "--kind", "administrator", "--config", stage.config, "--json"))["events"]
+        assert isinstance(told, list)
+        if any((one["facts"]["about"], one["why"], one["who"]) == ("ciconia", "not_listed", "") for one in told):
+            break
+        assert time.monotonic() < deadline, "the failure has a leaf"
 
 
 def test_a_person_below_high_does_not_get_in(stage: DeskStage, served: Served, number: str) -> None:
