@@ -4,7 +4,6 @@ The passkey itself says whose it is, so no name is typed and none can be guessed
 a stolen one alone opens nothing. The challenge travels sealed in the browser's cookie.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from connectors.signatures.jws import base64url, from_base64url
 from idp.config.setting_types import Auditor
 from idp.desk.sign_in import Ways
 from idp.login.sealing import new_login_id
-from idp.store.records.auditors import AuditorRegister, StoredAuditor
+from idp.store.records.auditors import AuditorRegister, StoredAuditor, link_digest
 from idp.web.login_cookies import Cookie
 from policies.errors import EXTRAS, Misconfigured, Problem, RequestRefused
 
@@ -25,7 +24,7 @@ except ImportError:
     webauthn = None  # type: ignore[assignment]  # without the extra `desk`: `Passkeys` says so
 
 SIGN_IN, ENROL = "passkey", "enrol"
-CHALLENGE_BYTES, TOKEN_BYTES = 32, 32
+CHALLENGE_BYTES = 32
 # Far more than a passkey's answer with a large key
 MAX_ANSWER = 16 * 1024
 
@@ -121,11 +120,6 @@ class Passkeys:
     def _challenge(self, way: str, cookies: Mapping[str, str], now: int) -> tuple[bytes, bytes]:
         login, said = self._ways.read(way, cookies, now)
         return login.encode(), from_base64url(str(said["challenge"]))
-
-
-def link_digest(token: str) -> bytes:
-    """The digest of a link's token, as the register keeps it."""
-    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
 
 
 def _credential(answer: str) -> bytes:

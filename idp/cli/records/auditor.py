@@ -12,16 +12,16 @@ from idp.cli.console import CommandRefused, answer, plain, trying
 from idp.cli.options import AsJson, Folder
 from idp.config.setting_types import Auditor
 from idp.config.settings import load_settings
-from idp.desk.passkeys import TOKEN_BYTES, link_digest
 from idp.keys.ledger_files import load_ledger_keys
 from idp.store.engine import disposed, open_engine
 from idp.store.migrate import assert_current
-from idp.store.records.auditors import AuditorRegister
+from idp.store.records.auditors import AuditorRegister, link_digest
 from idp.system.clock import system_clock
 from idp.system.logs import configure_logs
 from policies.load.table import IDENTIFIER
 
 ENROL_PATH = "/enrol"
+TOKEN_BYTES = 32
 LINK_HOURS = 24
 AuditorName = Annotated[str, typer.Argument(metavar="NAME", help="The name that the record and other auditors see.")]
 

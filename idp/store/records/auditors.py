@@ -113,3 +113,8 @@ class AuditorRegister:
 def _auditor(row: Row[tuple[object, ...]]) -> StoredAuditor:
     keys = bytes(row.credential), bytes(row.public_key)
     return StoredAuditor(row.name, *keys, row.uses, bytes(row.link), row.link_ends, row.since)
+
+
+def link_digest(token: str) -> bytes:
+    """The digest of a link's token, as the register keeps it."""
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
