@@ -22,7 +22,7 @@ from idp.protocols.oidc.events import MEDIA_TYPE, TYPES, Events
 from idp.store.logout_queue import FIRST_PAUSE, LogoutQueue
 from idp.store.records.own_acts import OwnActs
 from policies.parties import ClientId
-from tests.connectors.metadata.origin import LOOPBACK, Authority, body, origin
+from tests.connectors.metadata.origin import LOOPBACK, Authority
 from tests.idp.server.crew import until
 from tests.idp.staging import Clock, opened
 from tests.idp.web.shared_stage import Member, SharedStage, claims_of, emptied
@@ -319,20 +319,23 @@ def test_an_event_goes_over_tls_to_whom_we_trust_and_counts_as_taken_by_202_alon
     logouts, ours, strange = application.city.logouts, Authority(tmp_path), Authority(tmp_path)
     desk = logouts.parties[ClientId("desk")]
 
-    def pushed(status: str, certified: Authority) -> str:
+    def pushed(status: int, certified: Authority) -> str:
         fetcher = Fetcher(demo=False, trust=ours.trust(), resolver=lambda _host, _port: ["127.0.0.1"])
-        with origin(body(b"", status=status), certified.server("desk.example")) as listening:
+        with Receiver() as listening:
+            listening.answers.append(status)
+            listening.socket = certified.server("desk.example").wrap_socket(listening.socket, server_side=True)
+            threading.Thread(target=listening.handle_request, daemon=True).start()
             told = replace(
                 desk.openid.logout,
-                events_uri=f"https://desk.example:{listening.port}/events",
+                events_uri=f"https://desk.example:{listening.server_port}/events",
                 backchannel_networks=LOOPBACK,
             )
             party = replace(desk, openid=replace(desk.openid, logout=told))
             events = Events(stage.issuer, logouts.signers, acts, fetcher)
             return events.push(party, bytes.fromhex(waiting.record), stage.clock())
 
-    assert pushed("202 Accepted", ours) == ""
-    assert pushed("200 OK", ours) == "status 200"
+    assert pushed(202, ours) == ""
+    assert pushed(200, ours) == "status 200"
     with pytest.raises(FetchError) as refused:
-        pushed("202 Accepted", strange)
+        pushed(202, strange)
     assert refused.value.check == "tls"
