@@ -48,6 +48,13 @@ CALLBACK = "https://city.example/parking/callback"
 PROTOCOL = OpenIDRequest(CALLBACK, "query", "s", nonce="n", code_challenge="c" * 43)
 
 
+class _Ready(NoSigner):
+    """Signs nothing, and would be asked later than these tests go."""
+
+    def ready(self) -> None:  # type: ignore[override]
+        """It is."""
+
+
 def origin(client_id: str = "parking", **changes: object) -> Origin:
     """Where a request of this client came from, as the OpenID provider has it."""
     protocol = OPENID_REQUEST.dump(replace(PROTOCOL, **changes)).decode()  # type: ignore[arg-type] # as a test names them
@@ -237,7 +244,7 @@ class House:
                 off=lambda _client_id: False,
                 standing=StandingApprovals(issuer=ISSUER, purposes=made.purposes, approvals=approvals),
                 catalogue=made.catalogue,
-                signers={"ES256": NoSigner(), "RS256": NoSigner()},
+                signers={"ES256": _Ready(), "RS256": _Ready()},
                 sealer=self.sealer,
                 commits=self.store,
                 parked=self.store,

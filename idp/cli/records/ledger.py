@@ -114,8 +114,7 @@ def verify(
         engine.dispose()
     counts = f"{report.records} records, {report.size} leaves, {report.staged} staged, {report.checkpoints} checkpoints"
     lines = [f"{counts}; root {report.root.hex()}", *(f"DOES NOT FIT  {finding}" for finding in report.findings)]
-    lines += [hint] if hint else []
-    lines += [*told_of(compared), *_told_of_witnesses(cosigned)]
+    lines += [*told_of(compared), *_told_of_witnesses(cosigned), *([hint] if hint else [])]
     holds = report.holds and not any(each.why for each in compared)
     told = {
         "ok": holds,

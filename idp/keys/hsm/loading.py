@@ -10,7 +10,7 @@ from idp.keys.hsm.private_keys import TokenKey, TokenMac, token_key
 from policies.errors import KeysUnavailable, Misconfigured, Problem
 
 _FIX = "Correct its address, or bring the token to this machine; docs/keys-in-an-hsm.md says how."
-_INSTALL = "pip install 'ciconia[hsm]'"
+_INSTALL = "Install docker/requirements.lock, which has it; docs/keys-in-an-hsm.md says how."
 _PROBE = b"Ciconia asks a token whether it has this secret\0"
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ def load_token_mac(path: Path, content: bytes) -> TokenMac:
 def checked_token(text: str) -> TokenAddress:
     """The address of a token in which a key is to be made. ValueError, with words for an operator."""
     if find_spec("pkcs11") is None:
-        raise ValueError(f"this installation has no PKCS#11: {_INSTALL}")
+        raise ValueError(f"this installation has no PKCS#11. {_INSTALL}")
     return read_token_address(text)
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn, Self
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PSS, AsymmetricPadding, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from idp.keys.hsm.address import KeyAddress
 from idp.keys.hsm.module import Session, use_token
-from policies.errors import KeysUnavailable
+from policies.errors import BrokerError, KeysUnavailable
 
 with suppress(ImportError):  # the extra `hsm`, without which `loading` refuses
     import pkcs11
@@ -89,7 +89,7 @@ class _OfToken:
         return f"<{self.address}>"
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
-        raise UnsupportedAlgorithm(_NOT_EXPORTED)
+        raise BrokerError(_NOT_EXPORTED)
 
 
 class TokenRsaKey(_OfToken, rsa.RSAPrivateKey):
@@ -101,7 +101,7 @@ class TokenRsaKey(_OfToken, rsa.RSAPrivateKey):
         if isinstance(padding, PKCS1v15):
             return self._signed(_DIGEST_INFO[algorithm.name] + digest, "RSA_PKCS")
         if not isinstance(padding, PSS):
-            raise UnsupportedAlgorithm("no padding of a signature")
+            raise BrokerError("no padding of a signature")
         return self._signed(digest, "RSA_PKCS_PSS", algorithm)
 
     def _prove(self, found: "pkcs11.Key", challenge: bytes) -> None:
@@ -129,7 +129,7 @@ class TokenCurveKey(_OfToken, ec.EllipticCurvePrivateKey):
         """As pyca's: DER."""
         algorithm = signature_algorithm.algorithm
         if not isinstance(algorithm, HashAlgorithm):
-            raise UnsupportedAlgorithm("no digest")
+            raise BrokerError("no digest")
         return _der(self._signed(hashlib.new(algorithm.name, data).digest(), "ECDSA"))
 
     def _prove(self, found: "pkcs11.Key", challenge: bytes) -> None:
