@@ -63,5 +63,9 @@ RECORD_CHECKS: Mapping[str, str] = {
     "note": "a signed note has its text, an empty line and signature lines",
     "note_size": "a signed note is of bounded size",
     "note_key": "a verifier's key is NAME+HASH+KEY, of Ed25519",
-    "note_signature": "the key that was given signed the note, and no line is of a key that is not known",
+    "note_signature": "a key that was given signed the note, once, and no line of another key has the log's name",
+    "witness_key": "a witness's key is NAME+ID+KEY, of type 04 (Ed25519) or 06 (ML-DSA-44)",
+    "cosignature": "a known witness signed the checkpoint once, and its signature holds",
+    "quorum": "as many other operators' witnesses as are wanted cosigned the checkpoint",
+    "request": "a request to a witness is `old SIZE`, at most 63 hashes, an empty line and a checkpoint",
 }
