@@ -67,5 +67,6 @@ RECORD_CHECKS: Mapping[str, str] = {
     "witness_key": "a witness's key is NAME+ID+KEY, of type 04 (Ed25519) or 06 (ML-DSA-44)",
     "cosignature": "a known witness signed the checkpoint once, and its signature holds",
     "quorum": "as many other operators' witnesses as are wanted cosigned the checkpoint",
+    "summary": "a summary is ours, and of the leaves that stand there",
     "request": "a request to a witness is `old SIZE`, at most 63 hashes, an empty line and a checkpoint",
 }
