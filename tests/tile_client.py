@@ -32,7 +32,7 @@ print(json.dumps({"size": found.size, "tiles": found.tiles, "bundles": found.bun
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """What the client found: the tree's size, the tiles and bundles that it checked, and the last leaf's inclusion path."""
+    """The client's findings: the tree's size, the tiles and bundles that it checked, and the last leaf's inclusion path."""
 
     size: int
     tiles: int

@@ -20,9 +20,9 @@ from idp.application.load import LoadedFolder, load_whole
 from idp.application.mandate_desk import MandateDesk
 from idp.application.recorded_act import SignInFailures
 from idp.application.tenant_failures import failure_of, log_failures
-from idp.audit.questions.auditor import Auditor as AuditorReader
+from idp.audit.questions.auditor import Auditor
 from idp.changes.history import History
-from idp.config.setting_types import Auditor
+from idp.config.setting_types import AuditorSettings
 from idp.config.settings import Settings
 from idp.desk.application import AuditorDesk
 from idp.desk.events import SignInEvent, Told, told_to_log
@@ -70,7 +70,7 @@ def _told(tenant: Tenant, store: Store) -> Told:
 class OpenDesk:
     """One tenant's desk and what it holds open. Raises as `Application` does where it cannot be opened."""
 
-    def __init__(self, read: LoadedFolder, desk: Auditor, clock: Callable[[], int] = system_clock) -> None:
+    def __init__(self, read: LoadedFolder, desk: AuditorSettings, clock: Callable[[], int] = system_clock) -> None:
         found, keys = load_whole(read.settings.folder, read)
         settings, tenant = found.settings, found.settings.tenant
         with ExitStack() as undo:
@@ -81,7 +81,7 @@ class OpenDesk:
             rows = StoredSealingKeys(engine=store.engine, tenant=tenant)
             sealing = HourlyKeys(tenant=tenant, wrapping=keys.sealing, rows=rows, clock=clock, revoked=revoked)
             sealer = Sealer(tenant=tenant, keys=sealing)
-            auditor = AuditorReader(
+            auditor = Auditor(
                 engine=store.engine,
                 tenant=tenant,
                 keys=keys.ledger,
@@ -109,7 +109,7 @@ class OpenDesk:
             self.close = undo.pop_all().close
 
 
-def listed(desk: Auditor, register: AuditorRegister) -> Callable[[str, str], str | None]:
+def listed(desk: AuditorSettings, register: AuditorRegister) -> Callable[[str, str], str | None]:
     """Finds the name of an entry of the list: of a person in the settings, or of a passkey in the database."""
     persons = {entry_of(sub): name for sub, name in desk.persons.items()}
     passkeys = register.name_of if desk.passkeys else lambda _entry: None
@@ -170,7 +170,7 @@ _AWAY = PlainTextResponse(
 class DeskOpener:
     """Opens one tenant's desk, as its folder was looked at."""
 
-    def __init__(self, read: LoadedFolder, desk: Auditor) -> None:
+    def __init__(self, read: LoadedFolder, desk: AuditorSettings) -> None:
         self._read, self._desk = read, desk
 
     def __call__(self) -> OpenDesk | None:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from idp.audit.record_proof import proof_of_record
 from idp.citizen.act_receipts import ActReceipts
-from idp.citizen.acts import Acts
+from idp.citizen.acts import CitizenActs
 from idp.citizen.erasures import Erasures
 from idp.citizen.history import Histories
 from idp.citizen.page import CitizenPage
-from idp.citizen.visits import Visits
+from idp.citizen.visits import OwnPageVisits
 from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys
 from idp.login.approvals import Approvals
@@ -43,7 +43,7 @@ def citizen_page(
         party = parties.get(client_id)
         return party is not None and bool(party.openid.logout.events_uri)
 
-    acts = Acts(
+    acts = CitizenActs(
         tenant=tenant,
         approvals=approvals,
         sessions=sessions,
@@ -52,7 +52,7 @@ def citizen_page(
         alerts=watched.disowned,
     )
     return CitizenPage(
-        visits=Visits(tenant=tenant, sealer=sealer, commits=commits, parked=store, suspension=suspension),
+        visits=OwnPageVisits(tenant=tenant, sealer=sealer, commits=commits, parked=store, suspension=suspension),
         histories=Histories(engine=store.engine, tenant=tenant, keys=keys.ledger),
         receipts=receipts,
         act_receipts=ActReceipts(tenant, keys.ledger, store, proof_of_record),

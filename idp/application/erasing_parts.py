@@ -1,11 +1,11 @@
-"""What a running broker ends when it erases a person: their sessions, and the approvals that they let us remember."""
+"""Ends a person's sessions and remembered approvals in a running broker, when they are erased."""
 
 import tomllib
 from collections.abc import Callable, Iterable
 
 from idp.changes.history import History
 from idp.citizen.erasing import EraseDue, Erasing, Uses
-from idp.citizen.expiring import Expiring
+from idp.citizen.expiring import Retentions
 from idp.config.settings import Settings
 from idp.keys.backup_files import backups_end
 from idp.keys.folder import BrokerKeys
@@ -59,7 +59,7 @@ def erasing_of(
     beside = LiveTraces(tenant=settings.tenant, index_key=keys.index, store=store, site=site, configuration=configuration)
     due = EraseDue(engine=store.engine, tenant=settings.tenant, keys=keys.ledger, beside=beside)
     history = History(engine=store.engine, tenant=settings.tenant, keys=keys.ledger)
-    expiring = Expiring(
+    expiring = Retentions(
         engine=store.engine,
         tenant=settings.tenant,
         keys=keys.ledger,

@@ -25,7 +25,7 @@ PERSON, PERIOD = "person", "period"
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class AuditorGrant:
     """A grant as it is shown to everybody. `record` is one of the person's, b"" where a period is opened (seconds)."""
 
     grant: bytes
@@ -41,7 +41,7 @@ class Grant:
 
     @property
     def scope(self) -> str:
-        """What it opens: never which person."""
+        """The scope that it opens: never which person."""
         return PERSON if self.record else PERIOD
 
     def state(self, now: int) -> str:
@@ -84,13 +84,13 @@ class Grants:
         self._engine, self._tenant, self._operators, self._record = engine, tenant, operators, record
         self._mandates = Mandates(engine=engine, tenant=tenant, keys=keys)
 
-    def listed(self) -> tuple[Grant, ...]:
+    def listed(self) -> tuple[AuditorGrant, ...]:
         """All grants there ever were, the newest first."""
         operators = self._operators()
         found = [grant_of(one, operators) for one in self._mandates.listed(GRANT)]
         return tuple(sorted(found, key=lambda one: (-one.begins, one.grant)))
 
-    def touching(self, subject: bytes) -> tuple[Grant, ...]:
+    def touching(self, subject: bytes) -> tuple[AuditorGrant, ...]:
         """The grants that reach records of this person, open, ended or waiting: for the person's own page."""
         table = tables.records.c
         query = select(table.record, table.time).where(table.tenant == self._tenant, table.subject == subject)
@@ -98,7 +98,7 @@ class Grants:
             mine = {row.record: row.time for row in connection.execute(query)}
         return tuple(one for one in self.listed() if _reaches(one, mine))
 
-    def use(self, grant: bytes, auditor: str, now: int) -> Grant:
+    def use(self, grant: bytes, auditor: str, now: int) -> AuditorGrant:
         """The grant, for one use by this auditor, which is on record when this returns.
 
         Raises `GrantRefused`, which is on record, too: it waits for a second officer, is ended, or is another auditor's.
@@ -118,7 +118,7 @@ class Grants:
             raise GrantRefused(why)
         return found
 
-    def person_of(self, grant: Grant, record: bytes = b"") -> bytes:
+    def person_of(self, grant: AuditorGrant, record: bytes = b"") -> bytes:
         """The keyed index of the person whom a grant opens; of a period's grant, of the person of `record` in that period.
 
         Raises `GrantRefused` where the grant does not reach it, `NotFound` where the person was erased.
@@ -136,14 +136,14 @@ class Grants:
             raise GrantRefused("the record is not of the period that the grant opens")
         return bytes(row.subject)
 
-    def _found(self, grant: bytes) -> Grant | None:
+    def _found(self, grant: bytes) -> AuditorGrant | None:
         try:
             mandate = self._mandates.of(grant)
         except NotFound:
             return None
         return grant_of(mandate, self._operators()) if mandate.kind == GRANT else None
 
-    def _tell(self, grant: Grant, act: str, who: str, now: int, reason: str) -> None:
+    def _tell(self, grant: AuditorGrant, act: str, who: str, now: int, reason: str) -> None:
         self._record(
             draft_mandate(
                 record=new_record(),
@@ -160,10 +160,10 @@ class Grants:
         )
 
 
-def grant_of(mandate: Mandate, operators: Operators) -> Grant:
+def grant_of(mandate: Mandate, operators: Operators) -> AuditorGrant:
     """The grant that a mandate is."""
     facts = mandate.facts
-    return Grant(
+    return AuditorGrant(
         grant=mandate.mandate,
         auditor=str(facts["auditor"]),
         reason=str(facts["reason"]),
@@ -183,7 +183,7 @@ def number_of(facts: Mapping[str, Json], name: str) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _reaches(grant: Grant, mine: Mapping[bytes, int]) -> bool:
+def _reaches(grant: AuditorGrant, mine: Mapping[bytes, int]) -> bool:
     if grant.record:
         return grant.record in mine
     times: Iterable[int] = mine.values()

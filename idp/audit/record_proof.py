@@ -46,7 +46,7 @@ class RecordFilter:
 
     @property
     def as_json(self) -> dict[str, Json]:
-        """What it asks for, without the rest."""
+        """The filter's set fields, without the rest."""
         asked = {each.name: getattr(self, each.name) for each in fields(self)}
         return {name: value for name, value in asked.items() if value is not None}
 

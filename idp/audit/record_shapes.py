@@ -35,7 +35,7 @@ def _is_given_reason(said: object) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class RecordShape:
     """A record without a subject: its name for people, its facts beside record and time, and a fault for each bad one."""
 
     name: str
@@ -45,7 +45,7 @@ class Shape:
 
 OF_A_NODE = ("message", "node")
 SHAPES = {
-    METADATA: Shape(
+    METADATA: RecordShape(
         "an approval of metadata",
         ("digest", "peer"),
         (
@@ -53,7 +53,7 @@ SHAPES = {
             ("peer", _matches(URI), "an approval of metadata has no entity id"),
         ),
     ),
-    DECRYPTION: Shape(
+    DECRYPTION: RecordShape(
         "a decryption by hand",
         ("file", "reason"),
         (
@@ -61,7 +61,7 @@ SHAPES = {
             ("reason", _is_given_reason, "a decryption by hand has no reason"),
         ),
     ),
-    SWITCH: Shape(
+    SWITCH: RecordShape(
         "a switch",
         ("name", "reason", "state", "switch"),
         (
@@ -71,7 +71,7 @@ SHAPES = {
             ("reason", _is_given_reason, "a switch has no reason"),
         ),
     ),
-    PLAN: Shape(
+    PLAN: RecordShape(
         "what somebody said to a plan",
         ("act", "plan", "reason", "who"),
         (
@@ -81,7 +81,7 @@ SHAPES = {
             ("who", bool, "what somebody said to a plan does not say who it was"),
         ),
     ),
-    CONFIGURATION: Shape(
+    CONFIGURATION: RecordShape(
         "a configuration",
         ("after", "approved", "before", "number", "who", "widened"),
         (
@@ -91,7 +91,7 @@ SHAPES = {
             ("who", bool, "a configuration does not say who put it in force"),
         ),
     ),
-    ACT: Shape(
+    ACT: RecordShape(
         "an act of an operator",
         ("about", "act", "reason", "who"),
         (
@@ -101,8 +101,8 @@ SHAPES = {
             ("who", lambda said: said == "" or _is_given_reason(said), "an act of an operator does not say who it was"),
         ),
     ),
-    ERASURE: Shape("an erasure", FACTS),
-    MANDATE: Shape(
+    ERASURE: RecordShape("an erasure", FACTS),
+    MANDATE: RecordShape(
         "a step of two officers",
         ("act", "auditor", "mandate", "of", "reason", "scope", "until", "who"),
         (
@@ -113,7 +113,7 @@ SHAPES = {
             ("who", bool, "a step of two officers does not say who it was"),
         ),
     ),
-    UNSENT: Shape(
+    UNSENT: RecordShape(
         "what was not sent",
         ("about",),
         (("about", _matches(_RECORD), "what was not sent names no record by 32 hex digits"),),

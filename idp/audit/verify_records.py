@@ -15,7 +15,7 @@ from typing import Literal
 
 from sqlalchemy import Connection, Row, and_, func, select
 
-from idp.audit.record_shapes import OF_A_NODE, SHAPES, Shape
+from idp.audit.record_shapes import OF_A_NODE, SHAPES, RecordShape
 from idp.audit.verify_erasures import STRANGER, ErasureCount, faults_of_erasure, is_erased
 from idp.audit.verify_own_acts import faults_of_own_act, faults_of_subject
 from idp.ledger.canonical_json import jcs
@@ -192,7 +192,7 @@ def _facts(row: Row[tuple[object, ...]], facts: Mapping[str, Facts], *, erased: 
         yield "it is no release, refusal or cancellation, nothing unsent, and no act of an operator or a person"
         return
     if "node" in decision and kind in _OF_LOGINS:
-        yield from _without_subject(row, Shape(f"a {kind} to a node", OF_A_NODE), sent, decision)
+        yield from _without_subject(row, RecordShape(f"a {kind} to a node", OF_A_NODE), sent, decision)
     elif isinstance(kind, str) and kind in SHAPES:
         yield from _without_subject(row, SHAPES[kind], sent, decision)
     elif kind in OWN_ACTS:
@@ -216,7 +216,7 @@ def _of_role(decision: Facts, role: Role | None) -> Iterator[str]:
         yield "it is of a login for a relying party, and this is a node's ledger"
 
 
-def _without_subject(row: Row[tuple[object, ...]], shape: Shape, sent: Facts, decision: Facts) -> Iterator[str]:
+def _without_subject(row: Row[tuple[object, ...]], shape: RecordShape, sent: Facts, decision: Facts) -> Iterator[str]:
     """The faults of a record that says the same facts in both of its openings, nothing else, and nothing of a person."""
     names = {*shape.facts, "record", "time"}
     if set(sent) != names or set(decision) != names | {"kind"}:

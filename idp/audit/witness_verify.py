@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, Row, select
 
 from idp.ledger.checkpoint import open_own_note
-from idp.ledger.cosignature import Witness, WitnessPolicy
+from idp.ledger.cosignature import OperatorWitness, WitnessPolicy
 from idp.ledger.findings import LedgerFinding
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.store import tables
@@ -25,7 +25,7 @@ MAX_FINDINGS = 100
 class LastCosigned:
     """The largest tree that a witness cosigned, and when (by its own clock); 0 for both if there is none."""
 
-    witness: Witness
+    witness: OperatorWitness
     size: int = 0
     time: int = 0
 

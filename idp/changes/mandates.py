@@ -1,4 +1,4 @@
-"""What two officers sign together: a grant for an auditor, or the erasure of a person (decisions 0034, 0061).
+"""Mandates, which two officers sign together: a grant for an auditor, or the erasure of a person (decisions 0034, 0061).
 
 Both sign one document, canonical JSON with a random id and the log's name, so a signature counts for nothing else. It
 counts while its signer is a person of `operators/` in force: each is verified again whenever it counts. Whoever writes to
@@ -42,7 +42,7 @@ class Mandate:
 
     @property
     def facts(self) -> Mapping[str, Json]:
-        """What it says."""
+        """The facts in it."""
         found: dict[str, Json] = json.loads(self.document)
         return found
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from idp.citizen.history import Entry
+from idp.citizen.history import HistoryEntry
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.merkle_tree import leaf_hash
 from idp.ports import Log, Opening
@@ -22,7 +22,7 @@ class ActReceipts:
     log: Log
     proof: Callable[[str, bytes, Mapping[str, Opening], Placed], bytes]
 
-    def issue(self, entry: Entry, now: int) -> bytes:
+    def issue(self, entry: HistoryEntry, now: int) -> bytes:
         """The file. Raises `StoreUnavailable` until the next checkpoint, which comes within seconds."""
         placed = placed_in(self.log, self.tenant, leaf_hash(entry.leaf), self.keys.log.published(now))
         if placed is None:

@@ -1,4 +1,4 @@
-"""What a person does about a release on their page: each act is a record under their key, and counts at once.
+"""Acts of a person about a release, on their page: each act is a record under their key, and counts at once.
 
 The record, what it stops, and the word to the service are one unit. From then on nothing goes to that service for that
 purpose without a page, and what was issued before counts no more: every worker reads that row at each step. Sessions in
@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from os import urandom
 
-from idp.citizen.history import Entry
-from idp.citizen.visits import Visit
+from idp.citizen.history import HistoryEntry
+from idp.citizen.visits import OwnPageVisit
 from idp.ledger.person_records import APPROVAL_OFF, DISOWNED, OBJECTION, WITHDRAWAL, ActOn, draft_own_act
 from idp.ledger.record_contents import RELEASE, new_record
 from idp.login.approvals import Approvals
@@ -36,7 +36,7 @@ def acts_on(basis: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Acts:
+class CitizenActs:
     """One tenant's. `hears` says whether a service takes events, `alerts` is told of a sign-in that nobody made."""
 
     tenant: Tenant
@@ -46,7 +46,7 @@ class Acts:
     hears: Callable[[ClientId], bool]
     alerts: Callable[[str], None]
 
-    def on_release(self, kind: str, visit: Visit, entry: Entry, now: int) -> bytes:
+    def on_release(self, kind: str, visit: OwnPageVisit, entry: HistoryEntry, now: int) -> bytes:
         """Act on a release. Returns the record's id. Raises `RequestRefused` for an act that its basis does not know.
 
         Twice is once more: each is a record, and nothing else changes.
@@ -78,7 +78,7 @@ class Acts:
             self.alerts(draft.record.hex())
         return draft.record
 
-    def approval_off(self, visit: Visit, service: ServiceId, purpose_id: PurposeId, basis: str, now: int) -> bytes:
+    def approval_off(self, visit: OwnPageVisit, service: ServiceId, purpose_id: PurposeId, basis: str, now: int) -> bytes:
         """Forget what is remembered for a service and a purpose. Raises `NotFound` where nothing is."""
         if not self.approvals.remembers(visit.subject, service, purpose_id, now):
             raise NotFound("no remembered approval for this service and purpose")

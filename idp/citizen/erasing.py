@@ -15,7 +15,7 @@ from typing import Protocol
 from sqlalchemy import Engine, delete, select
 
 from idp.citizen.erasures import HOUR_OF_DAY, Erasures
-from idp.citizen.expiring import Expiring
+from idp.citizen.expiring import Retentions
 from idp.keys.backup_files import backups_end
 from idp.ledger.leaf import open_opening
 from idp.ledger.ledger_keys import DAY, LedgerKeys
@@ -39,8 +39,8 @@ LOOK_SECONDS, STOP_SECONDS = 60.0, 1.0
 Uses = frozenset[tuple[str, str]]
 
 
-class Beside(Protocol):
-    """What a running broker has of a person beside the ledger."""
+class LiveThings(Protocol):
+    """The things that a running broker has of a person beside the ledger."""
 
     def end_sessions(self, subject: bytes, now: int) -> None:
         """End every session of the person, and tell the services."""
@@ -55,7 +55,7 @@ class Nothing:
     def end_sessions(self, subject: bytes, now: int) -> None:
         """`Beside.end_sessions`."""
 
-    def approvals(self, subject: bytes, uses: Uses) -> Iterable[bytes]:  # noqa: ARG002  as `Beside` has it
+    def approvals(self, subject: bytes, uses: Uses) -> Iterable[bytes]:  # noqa: ARG002  as `LiveThings` has it
         """`Beside.approvals`."""
         return ()
 
@@ -72,7 +72,7 @@ class Done:
 class EraseDue:
     """One tenant's. Raises `StoreUnavailable`."""
 
-    def __init__(self, *, engine: Engine, tenant: Tenant, keys: LedgerKeys, beside: Beside) -> None:
+    def __init__(self, *, engine: Engine, tenant: Tenant, keys: LedgerKeys, beside: LiveThings) -> None:
         self._engine, self._tenant, self._keys, self._beside = engine, tenant, keys, beside
         self._erasures = Erasures(engine=engine, tenant=tenant, keys=keys)
         # What each erasure leaves to look for in files: in memory alone
@@ -157,7 +157,7 @@ class Erasing(Repeated):
         tenant: Tenant,
         *,
         elsewhere: Callable[[], bool],
-        expiring: Expiring | None = None,
+        expiring: Retentions | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__("erasing", LOOK_SECONDS, STOP_SECONDS)

@@ -31,7 +31,7 @@ SHORTEST = 86400
 RetentionOf = Callable[[str], str | None]
 
 
-class Expiring:
+class Retentions:
     """One tenant's. Raises `StoreUnavailable`."""
 
     def __init__(

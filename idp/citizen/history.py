@@ -30,7 +30,7 @@ Facts = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class HistoryEntry:
     """One record of a person, and what it says: `sent` and `decision` of `record_contents`."""
 
     position: int
@@ -53,7 +53,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class PersonHistory:
     """One page of a person's records, the newest first, and the numbers of all that are missing or do not open.
 
     `over` are the numbers of records whose purpose's retention has ended: nobody can tell any more which records those are.
@@ -62,7 +62,7 @@ class History:
     counter: int
     missing: tuple[int, ...]
     over: tuple[int, ...]
-    entries: tuple[Entry, ...]
+    entries: tuple[HistoryEntry, ...]
 
     @property
     def pages(self) -> int:
@@ -92,15 +92,15 @@ class Histories:
     def __init__(self, *, engine: Engine, tenant: Tenant, keys: LedgerKeys) -> None:
         self._engine, self._tenant, self._keys = engine, tenant, keys
 
-    def page(self, subject: bytes, number: int = 1) -> History:
+    def page(self, subject: bytes, number: int = 1) -> PersonHistory:
         """One page of a person's history, from 1 on."""
         return self._read(subject, (number - 1) * PAGE, PAGE)
 
-    def whole(self, subject: bytes) -> History:
+    def whole(self, subject: bytes) -> PersonHistory:
         """All of a person's history."""
         return self._read(subject, 0, None)
 
-    def entry(self, subject: bytes, position: int) -> Entry:
+    def entry(self, subject: bytes, position: int) -> HistoryEntry:
         """One record of a person by its number. Raises `NotFound` where it is missing."""
         newest = self._read(subject, 0, 0).counter
         found = self._read(subject, newest - position, 1) if 0 < position <= newest else None
@@ -109,7 +109,7 @@ class Histories:
                 return each
         raise NotFound("a person has no record of this number")
 
-    def _read(self, subject: bytes, skipped: int, most: int | None) -> History:
+    def _read(self, subject: bytes, skipped: int, most: int | None) -> PersonHistory:
         """So many entries after the newest `skipped` ones. The numbers are looked for in all."""
         person = tables.subjects.c
         named = (person.tenant == self._tenant, person.subject == subject)
@@ -117,7 +117,7 @@ class Histories:
         with reading(), snapshot(self._engine) as connection:
             row = connection.execute(select(person.salt, person.counter, person.expired).where(*named)).first()
             if row is None:
-                return History(0, (), (), ())
+                return PersonHistory(0, (), (), ())
             last = row.counter - skipped
             first = 1 if most is None else max(1, last - most + 1)
             records = tables.records.c
@@ -137,10 +137,10 @@ class Histories:
         # As many as retention has ended: `ledger verify` holds that number against the leaves of erasures
         over = absent if len(absent) == row.expired else set[int]()
         missing = ({*range(1, row.counter + 1)} - whole - over) | broken
-        return History(row.counter, tuple(sorted(missing)), tuple(sorted(over)), entries)
+        return PersonHistory(row.counter, tuple(sorted(missing)), tuple(sorted(over)), entries)
 
-    def _entry(self, row: Row[tuple[Any, ...]], key: bytes) -> Entry | None:
-        """What a record says; None where it does not open what its leaf commits to."""
+    def _entry(self, row: Row[tuple[Any, ...]], key: bytes) -> HistoryEntry | None:
+        """A record, opened; None where it does not open what its leaf commits to."""
         leaf = row.leaf if row.leaf is not None else row.staged_leaf
         try:
             commitments = read_leaf(leaf)[0]
@@ -149,7 +149,9 @@ class Histories:
             return None
         sent, decision = (json.loads(openings[name].content) for name in DECIDED)
         whole = sent["time"] == row.time and decision["record"] == row.record.hex()
-        return Entry(row.position, row.record, row.leaf is not None, leaf, openings, sent, decision) if whole else None
+        return (
+            HistoryEntry(row.position, row.record, row.leaf is not None, leaf, openings, sent, decision) if whole else None
+        )
 
     def _opened(self, row: Row[tuple[Any, ...]], key: bytes, name: str, committed: bytes) -> Opening:
         opening = open_opening(key, self._tenant, row.record, name, getattr(row, f"{name}_opening"))

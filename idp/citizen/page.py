@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from idp.citizen.act_receipts import ActReceipts
-from idp.citizen.acts import Acts
+from idp.citizen.acts import CitizenActs
 from idp.citizen.erasures import Erasures
 from idp.citizen.history import Histories
-from idp.citizen.visits import Visits
+from idp.citizen.visits import OwnPageVisits
 from idp.login.approvals import Finding
 from idp.receipts.issue import Receipts
 
@@ -15,11 +15,11 @@ from idp.receipts.issue import Receipts
 class CitizenPage:
     """One tenant's."""
 
-    visits: Visits
+    visits: OwnPageVisits
     histories: Histories
     receipts: Receipts
     act_receipts: ActReceipts
-    acts: Acts
+    acts: CitizenActs
     erasures: Erasures
     # reads remembered approvals, many at once
     find: Finding

@@ -26,8 +26,8 @@ VISIT_LIFE = 10 * 60
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
-    """Whose page it is, how surely, and until when. `acts`: what was switched off since ends it."""
+class OwnPageVisit:
+    """A visit: the person, the level of the sign-in, and its end. `acts`: what was switched off since ends it."""
 
     subject: bytes = field(repr=False)
     loa: LevelOfAssurance
@@ -37,10 +37,10 @@ class Visit:
     end: int
 
 
-_CODEC = Codec(Visit, plain=NEVER_DEFLATED)
+_CODEC = Codec(OwnPageVisit, plain=NEVER_DEFLATED)
 
 
-class Visits:
+class OwnPageVisits:
     """One tenant's. Every method may raise `StoreUnavailable`."""
 
     def __init__(self, *, tenant: Tenant, sealer: Sealer, commits: Commits, parked: Parked, suspension: Suspension) -> None:
@@ -50,7 +50,7 @@ class Visits:
     def begin(self, decided: Decided, provider: IdentityProvider, now: int) -> str:
         """The handle of a new session. The country's answer is used up by it. Raises `Replayed`."""
         handle = urandom(KEY_BYTES)
-        visit = Visit(
+        visit = OwnPageVisit(
             subject=decided.judged.subject,
             loa=decided.judged.loa,
             provider_id=decided.provider_id,
@@ -73,13 +73,13 @@ class Visits:
             raise Replayed("decided", f"the mark of the {error.kind} is taken") from error
         return base64url(handle)
 
-    def of(self, text: str, now: int) -> Visit:
+    def of(self, text: str, now: int) -> OwnPageVisit:
         """The session under a cookie's text. Raises `NotFound` where none lives."""
         handle = _handle(text)
         payload = self._parked.parked(self._tenant, KIND, hashlib.sha256(handle).digest(), now)
         return _CODEC.load(self._sealer.unpark(KIND, handle, payload, now))
 
-    def stands(self, visit: Visit, provider: IdentityProvider | None) -> bool:
+    def stands(self, visit: OwnPageVisit, provider: IdentityProvider | None) -> bool:
         """Whether whoever vouched for the person was not switched off since."""
         return not self._suspension.ended(SERVICE, provider, visit.acts)
 

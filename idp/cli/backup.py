@@ -33,7 +33,7 @@ from idp.store.engine import database_name, disposed, open_engine, reading
 from idp.store.faults import explained
 from idp.store.installation import assert_ours, is_sealed_by_others
 from idp.store.migrate import assert_current, migrate
-from idp.store.records.backup_wrapping import Wrapping
+from idp.store.records.backup_wrapping import BackupWrapping
 from idp.store.store import open_store
 from idp.system.logs import configure_logs
 from policies.errors import Misconfigured, Problem, StoreUnavailable
@@ -65,7 +65,7 @@ def backup(
         blind = partial(saw_nothing, settings.witness_path, keys)
         now, backup_keys = int(time.time()), settings.key_folder / FOLDER
         destroy_old(backup_keys, now)
-        wrapping = Wrapping(key_of_day(backup_keys, now // DAY), now // DAY, settings.tenant)
+        wrapping = BackupWrapping(key_of_day(backup_keys, now // DAY), now // DAY, settings.tenant)
         with _database(settings) as engine:
             # With other keys nothing in it would fit, nor what the witness saw
             with reading(), engine.connect() as connection:

@@ -14,7 +14,7 @@ from idp.application.tenants import LoadedInstallation, load_folder, load_instal
 from idp.cli.console import problems, say
 from idp.cli.migrate import migrate_ours, told_database
 from idp.config.folder import load_configuration
-from idp.config.setting_types import Auditor
+from idp.config.setting_types import AuditorSettings
 from idp.config.settings import SETTINGS_FILE, TENANTS, ProcessSettings, Settings, examine_settings, is_many, load_settings
 from idp.desk.pages import compiled as desk_pages
 from idp.doctor.examination import lines_of_settings
@@ -63,7 +63,7 @@ class Looked:
         return {**self.closed, **{name: each.settings for name, each in self.seen.read.items()}}
 
     @property
-    def desks(self) -> tuple[Auditor, ...]:
+    def desks(self) -> tuple[AuditorSettings, ...]:
         """The auditors' desks of the tenants that are not closed."""
         closed = {one.name for one in self.seen.broken}
         found = (each.settings.auditor for name, each in self.seen.read.items() if name not in closed)

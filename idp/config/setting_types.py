@@ -205,7 +205,7 @@ class Limits(BaseModel):
     pages: int = Field(default=12_000, ge=1, le=10_000_000)
 
 
-class Events(BaseModel):
+class EventSettings(BaseModel):
     """The stream of operators' events for a SIEM (docs/events.md). `ca`, `certificate` and `key` are files of PEM."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -237,7 +237,7 @@ def _persons(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
-class Auditor(BaseModel):
+class AuditorSettings(BaseModel):
     """The auditor's desk: where it listens, its own address, and who may sign in.
 
     `client` is the desk's registration in `parties/`, for sign-ins through this broker. `persons` gives each auditor's

@@ -103,11 +103,11 @@ class Settings(ProcessSettings):
         description='Write [client_certificates] with header = "Client-Cert", and chains and address where they apply.',
     )
     # The auditor's desk, at a listener of its own; without it there is none
-    auditor: types.Auditor | None = Field(
+    auditor: types.AuditorSettings | None = Field(
         default=None, description="Write [auditor] with listen, url, and client and persons, or passkeys = true."
     )
     # Operators' events for a SIEM; without it they are in the ledger alone
-    events: types.Events | None = Field(
+    events: types.EventSettings | None = Field(
         default=None, description='Write [events] with to = "syslog+tls://HOST:PORT", "file:/PATH" or "stdout".'
     )
     limits: types.Limits = Field(
@@ -161,7 +161,7 @@ class Settings(ProcessSettings):
 
     @property
     def witness_rules(self) -> WitnessPolicy:
-        """Whose cosignatures count, and how many are wanted."""
+        """The witnesses whose cosignatures count, and how many are wanted."""
         organization = self.organization.name if self.organization is not None else ""
         return policy_of(self.witnesses, self.witness_policy, origin=self.origin, organization=organization)
 
@@ -177,7 +177,7 @@ class Settings(ProcessSettings):
 _TABLES: dict[str, type[BaseModel]] = {
     "organization": types.Organization,
     "client_certificates": types.ClientCertificates,
-    "auditor": types.Auditor,
+    "auditor": types.AuditorSettings,
     "limits": types.Limits,
     "witnesses": WitnessAddress,
     "witness_policy": WitnessRule,
@@ -319,7 +319,7 @@ def _between(settings: Settings) -> Iterator[tuple[str, str, str]]:
             yield "organization", what, "Write [organization] with name, url, support and technical."
 
 
-def _of_the_desk(settings: Settings, desk: types.Auditor) -> Iterator[tuple[str, str, str]]:
+def _of_the_desk(settings: Settings, desk: types.AuditorSettings) -> Iterator[tuple[str, str, str]]:
     """Finds what keeps the auditor's desk apart from citizens, or auditors out of it."""
     if desk.host == settings.tenant:
         # Browsers keep cookies by host, whatever the port

@@ -14,7 +14,7 @@ from idp.demo.loopback import client, send
 from idp.ledger.checkpoint import VerifierKey, open_cosigned_note
 from idp.ledger.cosignature import WitnessKey, WitnessPolicy
 from idp.system.clock import system_clock
-from idp.witnessing.seen import Seen
+from idp.witnessing.seen import WitnessMemory
 from idp.witnessing.service import WitnessApplication
 from idp.witnessing.witness import WitnessService
 
@@ -35,7 +35,7 @@ class PracticeWitness:
     def app(self, keys: Sequence[VerifierKey]) -> WitnessApplication:
         """The application, for the log of these keys."""
         logs = {keys[0].name: tuple(keys)}
-        seen = Seen(self._memory)
+        seen = WitnessMemory(self._memory)
         return WitnessApplication(
             WitnessService(name=NAME, signers=(self._signer,), logs=logs, seen=seen, clock=system_clock)
         )

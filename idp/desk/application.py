@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 from starlette.types import ASGIApp, Scope
 
 from idp.desk.answers import asking, error_answer, posted, static
-from idp.desk.blocks import Block, Table
+from idp.desk.blocks import Block, DeskTable
 from idp.desk.desk_page import DAYS, DeskPage, choices
 from idp.desk.exports import csv_lines, json_lines
 from idp.desk.grant_page import GRANTS, use_grant
@@ -20,7 +20,7 @@ from idp.desk.pages import STATIC_FILES, page_headers, render, say
 from idp.desk.proof_files import bundle, proof_file
 from idp.desk.questions import HOME, PAGES
 from idp.desk.reading import DeskReader
-from idp.desk.sessions import DeskSessions, SignedIn
+from idp.desk.sessions import DeskSession, DeskSessions
 from idp.desk.sign_in_routes import SignInRoutes
 from idp.desk.table_views import Filter, asked_for, in_order, view_of
 from idp.desk.upload_pages import UploadPage
@@ -78,7 +78,7 @@ class AuditorDesk:
                 export = partial(self._export, page, lines, f"{media}; charset=utf-8", ending)
                 yield PageRoute(f"{page.stem}.{ending}", asking(export), "GET")
 
-    def _session(self, request: Request) -> SignedIn | None:
+    def _session(self, request: Request) -> DeskSession | None:
         return self._sessions.current(cookies(request), self._reader.clock())
 
     def _page(self, page: DeskPage, request: Request) -> Response:
@@ -89,10 +89,10 @@ class AuditorDesk:
         return self._shown(page, session, page.make(self._reader, asked_for(page, given, session.name)), given)
 
     def _shown(
-        self, page: DeskPage, session: SignedIn, found: Sequence[Block], given: Mapping[str, str], *, files: bool = True
+        self, page: DeskPage, session: DeskSession, found: Sequence[Block], given: Mapping[str, str], *, files: bool = True
     ) -> Response:
         blocks = [in_order(block, given) for block in found]
-        views = {block.name: view_of(page, block, given) for block in blocks if isinstance(block, Table)}
+        views = {block.name: view_of(page, block, given) for block in blocks if isinstance(block, DeskTable)}
         return HTMLResponse(
             render(
                 "page",
@@ -139,7 +139,7 @@ class AuditorDesk:
     def _export(
         self,
         page: DeskPage,
-        lines: Callable[[Table], Iterable[str]],
+        lines: Callable[[DeskTable], Iterable[str]],
         media: str,
         ending: str,
         request: Request,
@@ -151,7 +151,7 @@ class AuditorDesk:
         asked = asked_for(page, given, session.name)
         found = page.make(self._reader, asked)
         wanted = given.get("table", "")
-        table = next((one for one in found if isinstance(one, Table) and one.name == wanted), None)
+        table = next((one for one in found if isinstance(one, DeskTable) and one.name == wanted), None)
         if table is None:
             raise NotFound("no table of this name")
         named = {"Content-Disposition": f'attachment; filename="{self._reader.tenant}-{table.name}.{ending}"'}

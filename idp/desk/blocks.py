@@ -1,4 +1,4 @@
-"""What a page of the desk is made of: facts, tables and plots of the same figures. Data only.
+"""The parts of a page of the desk: facts, tables and plots of the same figures. Data only.
 
 A cell is text or a number. A page's table can be sorted, paged and exported; none holds anything of a person.
 """
@@ -11,7 +11,7 @@ MOST_ROWS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TableColumn:
     """A column: its name in exports, the key of its heading, and whether it has numbers."""
 
     name: str
@@ -20,22 +20,22 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class DeskTable:
     """A table: its name in exports, the key of its caption, its columns and all its rows."""
 
     name: str
     caption: str
-    columns: tuple[Column, ...]
+    columns: tuple[TableColumn, ...]
     rows: Sequence[tuple[Cell, ...]]
 
-    def sorted_by(self, wanted: str) -> "Table":
+    def sorted_by(self, wanted: str) -> "DeskTable":
         """The same rows in the order of a column, `-` before its name for the other way. An unknown one changes nothing."""
         names = [column.name for column in self.columns]
         if wanted.removeprefix("-") not in names:
             return self
         place = names.index(wanted.removeprefix("-"))
         rows = sorted(self.rows, key=lambda row: (isinstance(row[place], str), row[place]), reverse=wanted.startswith("-"))
-        return Table(self.name, self.caption, self.columns, rows)
+        return DeskTable(self.name, self.caption, self.columns, rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Plot:
     """Bars over a table's rows: the columns that name and measure them. The table stands beside it."""
 
     title: str
-    table: Table
+    table: DeskTable
     label: str
     figure: str
 
@@ -88,4 +88,4 @@ class GrantForm:
     any_record: bool
 
 
-Block = Table | Plot | Facts | Notice | Link | Upload | GrantForm
+Block = DeskTable | Plot | Facts | Notice | Link | Upload | GrantForm

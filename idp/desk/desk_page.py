@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 from idp.audit.questions.summary import OF_LOGINS
 from idp.desk.blocks import Block
-from idp.desk.reading import Asked, DeskReader
+from idp.desk.reading import DeskQuestion, DeskReader
 from policies.errors import RequestRefused
 from policies.purposes import Basis
 
@@ -23,7 +23,7 @@ class DeskPage:
     path: str
     key: str
     filters: tuple[str, ...]
-    make: Callable[[DeskReader, Asked], Sequence[Block]]
+    make: Callable[[DeskReader, DeskQuestion], Sequence[Block]]
 
     @property
     def stem(self) -> str:

@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Iterator
 
-from idp.desk.blocks import Cell, Table
+from idp.desk.blocks import Cell, DeskTable
 
 # A spreadsheet computes a cell that begins so (OWASP, CSV injection), also behind spaces that it drops, and in full width
 FORMULA = ("=", "+", "-", "@", "|", "%", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -16,7 +16,7 @@ def harmless(cell: Cell) -> Cell:
     return f"'{cell}" if isinstance(cell, str) and cell.lstrip().startswith(FORMULA) else cell
 
 
-def csv_lines(table: Table) -> Iterator[str]:
+def csv_lines(table: DeskTable) -> Iterator[str]:
     """The lines of a CSV file (RFC 4180), the head first."""
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
@@ -27,7 +27,7 @@ def csv_lines(table: Table) -> Iterator[str]:
         written.truncate()
 
 
-def json_lines(table: Table) -> Iterator[str]:
+def json_lines(table: DeskTable) -> Iterator[str]:
     """One JSON object a line and row, by the names of the columns."""
     names = [column.name for column in table.columns]
     for row in table.rows:

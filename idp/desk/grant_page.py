@@ -3,16 +3,16 @@
 from collections.abc import Mapping, Sequence
 
 from idp.audit.questions.person import records_by_grant
-from idp.desk.blocks import Block, Column, GrantForm, Notice, Table
+from idp.desk.blocks import Block, DeskTable, GrantForm, Notice, TableColumn
 from idp.desk.desk_page import DeskPage, moment
-from idp.desk.reading import Asked, DeskReader
+from idp.desk.reading import DeskQuestion, DeskReader
 from idp.desk.upload_pages import records_shown
 from policies.errors import GrantRefused, NotFound, RequestRefused
 
 OPEN = "open"
 
 
-def grants(reader: DeskReader, asked: Asked) -> Sequence[Block]:
+def grants(reader: DeskReader, asked: DeskQuestion) -> Sequence[Block]:
     """Every grant there ever was, and a form for each open one of the auditor who looks."""
     now, found = reader.clock(), reader.grants.listed()
     rows = [
@@ -30,7 +30,9 @@ def grants(reader: DeskReader, asked: Asked) -> Sequence[Block]:
         for one in found
     ]
     names = ("auditor", "scope", "period", "reason_of_grant", "begins", "ends", "officers", "state", "grant")
-    table = Table("grants", "desk.grants.table", tuple(Column(name, f"desk.column.{name}") for name in names), rows)
+    table = DeskTable(
+        "grants", "desk.grants.table", tuple(TableColumn(name, f"desk.column.{name}") for name in names), rows
+    )
     mine = [one for one in found if one.auditor == asked.who and one.state(now) == OPEN]
     return [*(GrantForm(one.grant.hex(), one.reason, not one.record) for one in mine), table]
 

@@ -6,7 +6,7 @@ from importlib import resources
 
 from jinja2 import DictLoader, Environment, StrictUndefined, Template
 
-from idp.desk.blocks import Facts, GrantForm, Link, Notice, Plot, Table, Upload
+from idp.desk.blocks import DeskTable, Facts, GrantForm, Link, Notice, Plot, Upload
 from idp.desk.plots import FIGURE, LABEL, ROW, WIDTH, drawn
 from idp.pages.headers import headers
 from idp.pages.phrases import read_english
@@ -16,7 +16,7 @@ from idp.pages.views import PageKind
 LANGUAGE = "en"
 # The tests by which a template knows a block
 KINDS: Mapping[str, type] = {
-    "table": Table,
+    "table": DeskTable,
     "plot": Plot,
     "facts": Facts,
     "notice": Notice,
@@ -66,7 +66,7 @@ def _templates() -> Mapping[str, Template]:
     environment.globals.update(script=SCRIPT.href)
     environment.globals.update(svg={"width": WIDTH, "row": ROW, "label": LABEL, "figure": FIGURE})
     kinds = {
-        "table": Table,
+        "table": DeskTable,
         "plot": Plot,
         "facts": Facts,
         "notice": Notice,

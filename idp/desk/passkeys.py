@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from os import urandom
 
 from connectors.signatures.jws import base64url, from_base64url
-from idp.config.setting_types import Auditor
+from idp.config.setting_types import AuditorSettings
 from idp.desk.sign_in import Ways
 from idp.login.sealing import new_login_id
 from idp.store.records.auditors import AuditorRegister, StoredAuditor, link_digest
@@ -40,7 +40,7 @@ class ProvedPasskey:
 class Passkeys:
     """One desk's. Raises `Misconfigured` where the extra `desk` is not installed."""
 
-    def __init__(self, desk: Auditor, register: AuditorRegister, ways: Ways) -> None:
+    def __init__(self, desk: AuditorSettings, register: AuditorRegister, ways: Ways) -> None:
         if webauthn is None:
             what = "passkeys need the extra `desk`, which is not installed."
             raise Misconfigured(

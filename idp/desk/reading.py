@@ -1,4 +1,4 @@
-"""What the desk reads of one tenant. It writes its sessions, summaries of blocks, and the uses of grants."""
+"""The desk's reading of one tenant. It writes its sessions, summaries of blocks, and the uses of grants."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ class DeskReader:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class DeskQuestion:
     """The question of a page: which logins it is about, and the other fields of its form by name."""
 
     filters: LoginFilters = field(default_factory=LoginFilters)

@@ -8,13 +8,13 @@ from urllib.parse import urlencode
 from sqlalchemy import func, select
 
 from idp.audit.questions.acts import acts_between
-from idp.audit.questions.compared import WITNESS, Held, compare_with
+from idp.audit.questions.compared import WITNESS, HeldEvidence, compare_with
 from idp.audit.questions.ledger_summary import summarise, unread
 from idp.audit.questions.one_record import OneRecord, best_checkpoint, is_name, one_record
 from idp.audit.questions.policy_on import PolicyInForce, policies_on
-from idp.desk.blocks import Block, Column, Facts, Link, Notice, Table
+from idp.desk.blocks import Block, DeskTable, Facts, Link, Notice, TableColumn
 from idp.desk.desk_page import PERIOD, DeskPage, moment, read_day
-from idp.desk.reading import Asked, DeskReader
+from idp.desk.reading import DeskQuestion, DeskReader
 from idp.desk.report_pages import SOON
 from idp.ledger.checkpoint import SIGNATURE_MARK, read_signature
 from idp.ledger.merkle_tree import leaf_hash
@@ -25,7 +25,7 @@ from idp.store.engine import reading
 from policies.errors import NotFound, RequestRefused, StoreUnavailable
 
 
-def record(reader: DeskReader, _asked: Asked) -> Sequence[Block]:
+def record(reader: DeskReader, _asked: DeskQuestion) -> Sequence[Block]:
     """Question 4: the newest checkpoint, and what it was compared with."""
     auditor = reader.auditor
     held = _held(reader)  # before the ledger, which grows meanwhile
@@ -48,22 +48,22 @@ def record(reader: DeskReader, _asked: Asked) -> Sequence[Block]:
         for each in compare_with(auditor.engine, auditor.tenant, auditor.keys, held or ())
     ]
     columns = (
-        Column("with", "desk.column.with"),
-        Column("name", "desk.column.name"),
-        Column("size", "desk.column.size", numeric=True),
-        Column("result", "desk.column.result"),
+        TableColumn("with", "desk.column.with"),
+        TableColumn("name", "desk.column.name"),
+        TableColumn("size", "desk.column.size", numeric=True),
+        TableColumn("result", "desk.column.result"),
     )
     said = "desk.record.witness_away" if held is None else "" if held else "desk.record.no_witness"
     notices = [Notice(said)] if said else []
-    table = Table("compared", "desk.record.compared", columns, compared)
+    table = DeskTable("compared", "desk.record.compared", columns, compared)
     return [Facts(facts), *notices, table, Notice("desk.record.verify"), _keys(reader)]
 
 
-def _held(reader: DeskReader) -> Sequence[Held] | None:
-    """What the witness keeps; None where it cannot be read."""
+def _held(reader: DeskReader) -> Sequence[HeldEvidence] | None:
+    """The checkpoints that the witness keeps; None where it cannot be read."""
     path = reader.settings.witness_path
     try:
-        return [Held(WITNESS, path.name if path else "", head) for head in witnessed(path, reader.auditor.keys)]
+        return [HeldEvidence(WITNESS, path.name if path else "", head) for head in witnessed(path, reader.auditor.keys)]
     except StoreUnavailable:
         return None
 
@@ -76,17 +76,17 @@ def _signers(best: Checkpoint, origin: str) -> Iterator[str]:
             yield name
 
 
-def _keys(reader: DeskReader) -> Table:
-    return Table(
+def _keys(reader: DeskReader) -> DeskTable:
+    return DeskTable(
         "log_keys",
         "desk.record.keys",
-        (Column("key_id", "desk.column.key"), Column("vkey", "desk.column.vkey")),
+        (TableColumn("key_id", "desk.column.key"), TableColumn("vkey", "desk.column.vkey")),
         [(key.key_id.hex(), str(key)) for key in reader.auditor.keys.log.published(reader.clock())],
     )
 
 
-def acts(reader: DeskReader, asked: Asked) -> Sequence[Block]:
-    """What operators and the product did."""
+def acts(reader: DeskReader, asked: DeskQuestion) -> Sequence[Block]:
+    """The acts of operators and the product."""
     if (leaves := unread(reader.auditor)) > SOON:
         return [Notice("desk.reading", {"count": str(leaves)})]
     since, until = asked.filters.since, asked.filters.until
@@ -100,22 +100,22 @@ def acts(reader: DeskReader, asked: Asked) -> Sequence[Block]:
         if kinds in ("", act.kind)
     ]
     columns = (
-        Column("time", "desk.column.time"),
-        Column("kind", "desk.column.kind"),
-        Column("who", "desk.column.who"),
-        Column("why", "desk.column.given_reason"),
-        Column("facts", "desk.column.facts"),
-        Column("leaf", "desk.column.leaf", numeric=True),
+        TableColumn("time", "desk.column.time"),
+        TableColumn("kind", "desk.column.kind"),
+        TableColumn("who", "desk.column.who"),
+        TableColumn("why", "desk.column.given_reason"),
+        TableColumn("facts", "desk.column.facts"),
+        TableColumn("leaf", "desk.column.leaf", numeric=True),
     )
     changed = [Notice("desk.changed", {"count": str(len(found.changed))})] if found.changed else []
-    return [*changed, Table("acts", "desk.acts.table", columns, rows)]
+    return [*changed, DeskTable("acts", "desk.acts.table", columns, rows)]
 
 
 def _seconds(day: date) -> int:
     return int(datetime.combine(day, time(), UTC).timestamp())
 
 
-def policy(reader: DeskReader, asked: Asked) -> Sequence[Block]:
+def policy(reader: DeskReader, asked: DeskQuestion) -> Sequence[Block]:
     """Question 5: which configurations were in force on a day, who put them there, and what they allowed."""
     said = asked.named.get("day", "")
     day = read_day(said) if said else datetime.fromtimestamp(reader.clock(), UTC).date()
@@ -133,21 +133,21 @@ def policy(reader: DeskReader, asked: Asked) -> Sequence[Block]:
         for each in found
     ]
     columns = (
-        Column("number", "desk.column.number", numeric=True),
-        Column("since", "desk.column.in_force"),
-        Column("until", "desk.column.in_force_until"),
-        Column("who", "desk.column.who"),
-        Column("approved", "desk.column.approved"),
-        Column("widened", "desk.column.widened"),
-        Column("digest", "desk.column.digest"),
+        TableColumn("number", "desk.column.number", numeric=True),
+        TableColumn("since", "desk.column.in_force"),
+        TableColumn("until", "desk.column.in_force_until"),
+        TableColumn("who", "desk.column.who"),
+        TableColumn("approved", "desk.column.approved"),
+        TableColumn("widened", "desk.column.widened"),
+        TableColumn("digest", "desk.column.digest"),
     )
     lost = [each for each in found if each.configuration is None]
     notices = [Notice("desk.policy.lost", {"count": str(len(lost))})] if lost else []
     about = Notice("desk.policy.day", {"day": day.isoformat()})
-    return [about, *notices, Table("configurations", "desk.policy.configurations", columns, rows), _allowed(found)]
+    return [about, *notices, DeskTable("configurations", "desk.policy.configurations", columns, rows), _allowed(found)]
 
 
-def _allowed(found: Sequence[PolicyInForce]) -> Table:
+def _allowed(found: Sequence[PolicyInForce]) -> DeskTable:
     rows = [
         (
             each.applied.number,
@@ -161,17 +161,17 @@ def _allowed(found: Sequence[PolicyInForce]) -> Table:
         for purpose, services in each.purposes()
     ]
     columns = (
-        Column("number", "desk.column.number", numeric=True),
-        Column("purpose", "desk.column.purpose"),
-        Column("basis", "desk.column.basis"),
-        Column("assurance", "desk.column.assurance"),
-        Column("attributes", "desk.column.allowed"),
-        Column("services", "desk.column.services"),
+        TableColumn("number", "desk.column.number", numeric=True),
+        TableColumn("purpose", "desk.column.purpose"),
+        TableColumn("basis", "desk.column.basis"),
+        TableColumn("assurance", "desk.column.assurance"),
+        TableColumn("attributes", "desk.column.allowed"),
+        TableColumn("services", "desk.column.services"),
     )
-    return Table("purposes", "desk.policy.purposes", columns, rows)
+    return DeskTable("purposes", "desk.policy.purposes", columns, rows)
 
 
-def prove(reader: DeskReader, asked: Asked) -> Sequence[Block]:
+def prove(reader: DeskReader, asked: DeskQuestion) -> Sequence[Block]:
     """Question 10: one record, opened but for its person, and its proof to save."""
     named = asked.named.get("record", "").strip()
     if not named:
@@ -188,10 +188,14 @@ def prove(reader: DeskReader, asked: Asked) -> Sequence[Block]:
         ("desk.prove.index", "" if found.index is None else str(found.index)),
         ("desk.prove.time", moment(found.time)),
     ]
-    findings = Table(
+    findings = DeskTable(
         "findings",
         "desk.prove.findings",
-        (Column("table", "desk.column.name"), Column("row", "desk.column.row"), Column("what", "desk.column.result")),
+        (
+            TableColumn("table", "desk.column.name"),
+            TableColumn("row", "desk.column.row"),
+            TableColumn("what", "desk.column.result"),
+        ),
         [(each.table, each.row, each.what) for each in found.findings],
     )
     proof = [Link("desk.prove.save", f"/proof?{urlencode({'record': named})}")] if found.holds and found.placed else []
@@ -199,14 +203,18 @@ def prove(reader: DeskReader, asked: Asked) -> Sequence[Block]:
     return [verdict, Facts(tuple(facts)), *proof, _said(found), *([findings] if found.findings else [])]
 
 
-def _said(found: OneRecord) -> Table:
+def _said(found: OneRecord) -> DeskTable:
     rows = [
         (part, name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
         for part in ("sent", "decision")
         for name, value in sorted(found.content(part).items())
     ]
-    columns = Column("part", "desk.column.part"), Column("name", "desk.column.name"), Column("said", "desk.column.said")
-    return Table("said", "desk.prove.said", columns, rows)
+    columns = (
+        TableColumn("part", "desk.column.part"),
+        TableColumn("name", "desk.column.name"),
+        TableColumn("said", "desk.column.said"),
+    )
+    return DeskTable("said", "desk.prove.said", columns, rows)
 
 
 HOME = DeskPage("/", "desk.record", (), record)

@@ -11,7 +11,7 @@ from functools import partial
 from connectors.fetch import Fetcher
 from connectors.oidc.connector import OidcConnector
 from connectors.signatures.signer import NoSigner
-from idp.config.setting_types import Auditor
+from idp.config.setting_types import AuditorSettings
 from idp.config.settings import SETTINGS_FILE, Settings
 from idp.keys.folder import BrokerKeys
 from idp.keys.secret_files import CLIENT_SECRET
@@ -53,7 +53,7 @@ def desk_problems(settings: Settings, configuration: Configuration, keys: Broker
 
 
 def _misfits(
-    desk: Auditor, party: RelyingParty, configuration: Configuration, keys: BrokerKeys
+    desk: AuditorSettings, party: RelyingParty, configuration: Configuration, keys: BrokerKeys
 ) -> Iterator[tuple[str, str, str]]:
     if party.redirect_uris != (f"{desk.url}{CALLBACK_PATH}",):
         what = "the auditor's desk has another address, or one of several."
@@ -80,7 +80,9 @@ def _misfits(
         yield "client_id", what, fix
 
 
-def desk_connector(settings: Settings, desk: Auditor, configuration: Configuration, keys: BrokerKeys) -> OidcConnector:
+def desk_connector(
+    settings: Settings, desk: AuditorSettings, configuration: Configuration, keys: BrokerKeys
+) -> OidcConnector:
     """The connector that asks our own broker. `desk_problems` has refused a configuration that cannot work."""
     party = configuration.clients[ClientId(desk.client)]
     return OidcConnector(

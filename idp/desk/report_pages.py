@@ -6,25 +6,25 @@ from urllib.parse import urlencode
 
 from idp.audit.questions.ledger_summary import summarise, unread
 from idp.audit.questions.report import ReleaseReport, report_releases
-from idp.desk.blocks import Block, Cell, Column, Facts, Link, Notice, Plot, Table
+from idp.desk.blocks import Block, Cell, DeskTable, Facts, Link, Notice, Plot, TableColumn
 from idp.desk.desk_page import LOGINS, DeskPage, moment
 from idp.desk.proof_files import OF_BUNDLES
-from idp.desk.reading import Asked, DeskReader
+from idp.desk.reading import DeskQuestion, DeskReader
 
 # Reading more leaves than this takes longer than somebody expects of a page
 SOON = 20_000
-_SERVICE, _PURPOSE = Column("service", "desk.column.service"), Column("purpose", "desk.column.purpose")
-_ATTRIBUTE = Column("attribute", "desk.column.attribute")
+_SERVICE, _PURPOSE = TableColumn("service", "desk.column.service"), TableColumn("purpose", "desk.column.purpose")
+_ATTRIBUTE = TableColumn("attribute", "desk.column.attribute")
 
 
-def _number(name: str, heading: str = "") -> Column:
-    return Column(name, f"desk.column.{heading or name}", numeric=True)
+def _number(name: str, heading: str = "") -> TableColumn:
+    return TableColumn(name, f"desk.column.{heading or name}", numeric=True)
 
 
-def reported(parts: Callable[[ReleaseReport], Iterator[Block]]) -> Callable[[DeskReader, Asked], Sequence[Block]]:
+def reported(parts: Callable[[ReleaseReport], Iterator[Block]]) -> Callable[[DeskReader, DeskQuestion], Sequence[Block]]:
     """A page that shows parts of the report about the logins that are asked for."""
 
-    def make(reader: DeskReader, asked: Asked) -> Sequence[Block]:
+    def make(reader: DeskReader, asked: DeskQuestion) -> Sequence[Block]:
         if (leaves := unread(reader.auditor)) > SOON:
             return [Notice("desk.reading", {"count": str(leaves)})]
         found = report_releases(reader.auditor, asked.filters, summarise(reader.auditor, processes=1))
@@ -35,7 +35,7 @@ def reported(parts: Callable[[ReleaseReport], Iterator[Block]]) -> Callable[[Des
     return make
 
 
-def _bundle(asked: Asked) -> Iterator[Block]:
+def _bundle(asked: DeskQuestion) -> Iterator[Block]:
     """The link to the signed bundle of the logins that are asked for, where the filters are those of a bundle."""
     named = {name: str(value) for name in LOGINS if (value := getattr(asked.filters, name))}
     if named.keys() <= set(OF_BUNDLES):
@@ -46,10 +46,10 @@ def _bundle(asked: Asked) -> Iterator[Block]:
 
 def releases(found: ReleaseReport) -> Iterator[Block]:
     """Question 1, by week and in a table."""
-    weeks = Table(
+    weeks = DeskTable(
         "weeks",
         "desk.releases.weeks",
-        (Column("week", "desk.column.week"), _number("releases"), _number("refusals"), _number("cancellations")),
+        (TableColumn("week", "desk.column.week"), _number("releases"), _number("refusals"), _number("cancellations")),
         [(one.week.isoformat(), one.releases, one.refusals, one.cancellations) for one in found.series.weeks],
     )
     rows: list[tuple[Cell, ...]] = [
@@ -57,15 +57,15 @@ def releases(found: ReleaseReport) -> Iterator[Block]:
         for one in found.releases
     ]
     numbers = [_number(name) for name in ("releases", "refusals", "cancellations", "unsent")]
-    yield Table(
-        "releases", "desk.releases.table", (_SERVICE, _PURPOSE, Column("basis", "desk.column.basis"), *numbers), rows
+    yield DeskTable(
+        "releases", "desk.releases.table", (_SERVICE, _PURPOSE, TableColumn("basis", "desk.column.basis"), *numbers), rows
     )
     yield Plot("desk.releases.plot", weeks, "week", "releases")
     yield weeks
-    countries = Table(
+    countries = DeskTable(
         "countries",
         "desk.releases.countries",
-        (Column("country", "desk.column.country"), _number("releases")),
+        (TableColumn("country", "desk.column.country"), _number("releases")),
         [(country or "?", count) for country, count in found.series.countries.items()],
     )
     yield Plot("desk.releases.countries_plot", countries, "country", "releases")
@@ -75,15 +75,17 @@ def releases(found: ReleaseReport) -> Iterator[Block]:
 def attributes(found: ReleaseReport) -> Iterator[Block]:
     """Question 2, and how much of a person it says."""
     rows = [(one.service, one.attribute, one.form, one.releases) for one in found.attributes]
-    columns = (_SERVICE, _ATTRIBUTE, Column("form", "desk.column.form"), _number("releases"))
-    yield Table("attributes", "desk.attributes.table", columns, rows)
+    columns = (_SERVICE, _ATTRIBUTE, TableColumn("form", "desk.column.form"), _number("releases"))
+    yield DeskTable("attributes", "desk.attributes.table", columns, rows)
     counts = Counter[str]()
     for one in found.attributes:
         counts[one.service] += one.releases
-    by_service = Table("by_service", "desk.attributes.by_service", (_SERVICE, _number("attributes")), counts.most_common())
+    by_service = DeskTable(
+        "by_service", "desk.attributes.by_service", (_SERVICE, _number("attributes")), counts.most_common()
+    )
     yield Plot("desk.attributes.plot", by_service, "service", "attributes")
     yield by_service
-    bits = Table(
+    bits = DeskTable(
         "bits",
         "desk.attributes.bits",
         (_SERVICE, _number("mean"), _number("most")),
@@ -103,23 +105,23 @@ def lacking(found: ReleaseReport) -> Iterator[Block]:
             ("desk.lacking.pages_unknown", str(compared.pages_unknown)),
         )
     )
-    yield Table(
+    yield DeskTable(
         "lacking",
         "desk.lacking.table",
         (
-            Column("lack", "desk.column.lack"),
+            TableColumn("lack", "desk.column.lack"),
             _SERVICE,
             _PURPOSE,
-            Column("detail", "desk.column.detail"),
+            TableColumn("detail", "desk.column.detail"),
             _number("releases"),
-            Column("policy", "desk.column.policy"),
+            TableColumn("policy", "desk.column.policy"),
         ),
         [(one.lack.value, one.service, one.purpose, one.detail, one.releases, one.policy) for one in compared.found],
     )
-    yield Table(
+    yield DeskTable(
         "languages",
         "desk.lacking.languages",
-        (Column("language", "desk.column.language"), _number("releases")),
+        (TableColumn("language", "desk.column.language"), _number("releases")),
         list(compared.languages.items()),
     )
 
@@ -129,14 +131,14 @@ def over_asking(found: ReleaseReport) -> Iterator[Block]:
     by_service = Counter[str]()
     for one in found.over_asking:
         by_service[one.service] += one.logins
-    services = Table(
+    services = DeskTable(
         "by_service", "desk.over_asking.by_service", (_SERVICE, _number("over_asked")), by_service.most_common()
     )
     asked = _number("logins", "over_asked"), _number("of", "logins")
-    yield Table(
+    yield DeskTable(
         "over_asking",
         "desk.over_asking.table",
-        (_SERVICE, _ATTRIBUTE, Column("reason", "desk.column.reason"), *asked),
+        (_SERVICE, _ATTRIBUTE, TableColumn("reason", "desk.column.reason"), *asked),
         [(one.service, one.attribute, one.reason, one.logins, one.of) for one in found.over_asking],
     )
     yield Plot("desk.over_asking.plot", services, "service", "over_asked")
@@ -145,17 +147,17 @@ def over_asking(found: ReleaseReport) -> Iterator[Block]:
 
 def switched_off(found: ReleaseReport) -> Iterator[Block]:
     """Question 7."""
-    yield Table(
+    yield DeskTable(
         "switched_off",
         "desk.switched_off.table",
         (
-            Column("kind", "desk.column.kind"),
-            Column("name", "desk.column.name"),
-            Column("since", "desk.column.since"),
-            Column("until", "desk.column.until"),
-            Column("late", "desk.column.late"),
+            TableColumn("kind", "desk.column.kind"),
+            TableColumn("name", "desk.column.name"),
+            TableColumn("since", "desk.column.since"),
+            TableColumn("until", "desk.column.until"),
+            TableColumn("late", "desk.column.late"),
             _number("checkpoints"),
-            Column("places", "desk.column.places"),
+            TableColumn("places", "desk.column.places"),
             _number("place", "act"),
         ),
         [
@@ -176,8 +178,8 @@ def switched_off(found: ReleaseReport) -> Iterator[Block]:
 
 
 def citizens(found: ReleaseReport) -> Iterator[Block]:
-    """What citizens answered, and what they were spared."""
-    answers = Table(
+    """Citizens' answers, and what they were spared."""
+    answers = DeskTable(
         "answers",
         "desk.citizens.answers",
         (
@@ -201,10 +203,10 @@ def citizens(found: ReleaseReport) -> Iterator[Block]:
     yield Plot("desk.citizens.refusals_plot", answers, "service", "refusals")
     yield Plot("desk.citizens.approvals_plot", answers, "service", "approvals")
     yield answers
-    reasons = Table(
+    reasons = DeskTable(
         "reasons",
         "desk.citizens.reasons",
-        (Column("reason", "desk.column.why"), _number("weakened"), _number("withheld")),
+        (TableColumn("reason", "desk.column.why"), _number("weakened"), _number("withheld")),
         [(one.reason, one.weakened, one.withheld) for one in found.series.weakened_and_withheld],
     )
     yield Plot("desk.citizens.weakened_plot", reasons, "reason", "weakened")

@@ -26,7 +26,7 @@ CIVIL, PASSKEY = "ciconia", "passkey"
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
+class DeskSession:
     """An auditor in a session. `entry` is their entry in the list: the digest of a `sub`, or the id of a passkey."""
 
     way: str
@@ -55,7 +55,7 @@ class DeskSessions:
     def __init__(self, *, tenant: Tenant, url: str, sealer: Sealer, rows: Rows, listed: Listed) -> None:
         self._tenant, self._url, self._sealer, self._rows, self._listed = tenant, url, sealer, rows, listed
 
-    def begin(self, way: str, entry: str, once: bytes, now: int) -> tuple[SignedIn, Cookie]:
+    def begin(self, way: str, entry: str, once: bytes, now: int) -> tuple[DeskSession, Cookie]:
         """Begin a session for somebody who has proved who they are, once for the sign-in `once`.
 
         Raises `NotFound` for somebody who is not listed, `Conflict` for a sign-in that was used before.
@@ -64,13 +64,13 @@ class DeskSessions:
         if name is None:
             raise NotFound("nobody of the list")
         handle, end = urandom(HANDLE_BYTES), now + SESSION_SECONDS
-        session = SignedIn(way, entry, name, end)
+        session = DeskSession(way, entry, name, end)
         said = json.dumps({**asdict(session), "url": self._url}).encode()
         mark = Mark(KIND, hashlib.sha256(once).digest(), end)
         self._rows.commit(Unit(self._tenant, marks=(mark,), parked=(self._sealer.park(KIND, handle, said, end),)))
         return session, Cookie(COOKIE, base64url(handle), SESSION_SECONDS, "Strict")
 
-    def current(self, cookies: Mapping[str, str], now: int) -> SignedIn | None:
+    def current(self, cookies: Mapping[str, str], now: int) -> DeskSession | None:
         """The session of this browser, None where none is alive or its holder is not listed any more."""
         handle = _handle(cookies)
         if not handle:
@@ -84,7 +84,7 @@ class DeskSessions:
         if said.pop("url") != self._url:
             return None
         name = self._listed(said["way"], said["entry"])
-        return None if name is None else SignedIn(**{**said, "name": name})
+        return None if name is None else DeskSession(**{**said, "name": name})
 
     def end(self, cookies: Mapping[str, str]) -> Cookie:
         """End the session of this browser for good: nobody who copied the cookie has one any more."""

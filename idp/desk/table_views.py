@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from idp.audit.questions.filters import LoginFilters
-from idp.desk.blocks import MOST_ROWS, Block, Cell, Table
+from idp.desk.blocks import MOST_ROWS, Block, Cell, DeskTable
 from idp.desk.desk_page import LOGINS, PERIOD, DeskPage, read_day
-from idp.desk.reading import Asked
+from idp.desk.reading import DeskQuestion
 from policies.errors import RequestRefused
 
 MAX_FILTER = 200
@@ -37,7 +37,7 @@ class TableView:
     jsonl: str
 
 
-def asked_for(page: DeskPage, given: Mapping[str, str], who: str) -> Asked:
+def asked_for(page: DeskPage, given: Mapping[str, str], who: str) -> DeskQuestion:
     """An auditor's question to a page, out of a query. Raises `RequestRefused` for no date, or a period backwards."""
     if any(len(value) > MAX_FILTER for value in given.values()):
         raise RequestRefused("a filter that is too long")
@@ -46,19 +46,19 @@ def asked_for(page: DeskPage, given: Mapping[str, str], who: str) -> Asked:
         raise RequestRefused("a period that ends before it begins")
     named = {name: given.get(name, "") for name in page.filters if name not in PERIOD}
     filters = LoginFilters(since, until, **{name: value for name, value in named.items() if name in LOGINS})
-    return Asked(filters, named, who)
+    return DeskQuestion(filters, named, who)
 
 
 def in_order(block: Block, given: Mapping[str, str]) -> Block:
     """The block in the order that is asked for."""
-    return block.sorted_by(given.get("sort", "")) if isinstance(block, Table) and _sorts(block, given) else block
+    return block.sorted_by(given.get("sort", "")) if isinstance(block, DeskTable) and _sorts(block, given) else block
 
 
-def _sorts(table: Table, given: Mapping[str, str]) -> bool:
+def _sorts(table: DeskTable, given: Mapping[str, str]) -> bool:
     return given.get("table", table.name) == table.name
 
 
-def view_of(page: DeskPage, table: Table, given: Mapping[str, str]) -> TableView:
+def view_of(page: DeskPage, table: DeskTable, given: Mapping[str, str]) -> TableView:
     """The part of a table that is asked for."""
     mine = _sorts(table, given)
     sort = given.get("sort", "") if mine else ""

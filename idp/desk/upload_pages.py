@@ -7,9 +7,9 @@ from functools import partial
 from idp.audit.questions.ledger_summary import summarise, unread
 from idp.audit.questions.person import PersonsRecords, records_of_person
 from idp.audit.questions.services_receipts import compare_receipts
-from idp.desk.blocks import Block, Column, Facts, Notice, Table, Upload
+from idp.desk.blocks import Block, DeskTable, Facts, Notice, TableColumn, Upload
 from idp.desk.desk_page import DeskPage, moment
-from idp.desk.reading import Asked, DeskReader
+from idp.desk.reading import DeskQuestion, DeskReader
 from idp.desk.report_pages import SOON
 from policies.errors import NotFound, SignatureInvalid
 
@@ -24,7 +24,7 @@ class UploadPage(DeskPage):
     take: Callable[[DeskReader, Files], Sequence[Block]]
 
 
-def _asking(form: Upload, _reader: DeskReader, _asked: Asked) -> Sequence[Block]:
+def _asking(form: Upload, _reader: DeskReader, _asked: DeskQuestion) -> Sequence[Block]:
     return [form]
 
 
@@ -54,18 +54,18 @@ def records_shown(found: PersonsRecords) -> Sequence[Block]:
         for each in found.entries
     ]
     columns = (
-        Column("number", "desk.column.number", numeric=True),
-        Column("time", "desk.column.time"),
-        Column("kind", "desk.column.kind"),
-        Column("service", "desk.column.service"),
-        Column("purpose", "desk.column.purpose"),
-        Column("basis", "desk.column.basis"),
-        Column("names", "desk.column.allowed"),
-        Column("record", "desk.column.record"),
+        TableColumn("number", "desk.column.number", numeric=True),
+        TableColumn("time", "desk.column.time"),
+        TableColumn("kind", "desk.column.kind"),
+        TableColumn("service", "desk.column.service"),
+        TableColumn("purpose", "desk.column.purpose"),
+        TableColumn("basis", "desk.column.basis"),
+        TableColumn("names", "desk.column.allowed"),
+        TableColumn("record", "desk.column.record"),
     )
     missing = ", ".join(map(str, found.missing))
     gaps = Notice("desk.person.missing", {"numbers": missing}) if missing else Notice("desk.person.whole")
-    return [gaps, Table("person", "desk.person.table", columns, rows)]
+    return [gaps, DeskTable("person", "desk.person.table", columns, rows)]
 
 
 def receipts(reader: DeskReader, files: Files) -> Sequence[Block]:
@@ -76,38 +76,38 @@ def receipts(reader: DeskReader, files: Files) -> Sequence[Block]:
     found = compare_receipts(reader.auditor, ledger, files, reader.auditor.keys.log.known)
     services = [(name, had, ours) for name, (had, ours) in found.services.items()]
     facts = (("desk.receipts.agreeing", str(found.agreeing)), ("desk.receipts.missing", str(found.missing)))
-    number = partial(Column, numeric=True)
+    number = partial(TableColumn, numeric=True)
     return [
         Notice("desk.receipts.holds" if found.holds else "desk.receipts.differs"),
         Facts(facts),
-        Table(
+        DeskTable(
             "disagreements",
             "desk.receipts.disagreements",
             (
-                Column("file", "desk.column.file"),
-                Column("check", "desk.column.check"),
-                Column("what", "desk.column.result"),
+                TableColumn("file", "desk.column.file"),
+                TableColumn("check", "desk.column.check"),
+                TableColumn("what", "desk.column.result"),
             ),
             [(each.file, each.check, each.what) for each in found.disagreements],
         ),
-        Table(
+        DeskTable(
             "services",
             "desk.receipts.services",
             (
-                Column("service", "desk.column.service"),
+                TableColumn("service", "desk.column.service"),
                 number("receipts", "desk.column.receipts"),
                 number("releases", "desk.column.releases"),
             ),
             services,
         ),
-        Table(
+        DeskTable(
             "without_receipt",
             "desk.receipts.without",
             (
                 number("leaf", "desk.column.leaf"),
-                Column("record", "desk.column.record"),
-                Column("time", "desk.column.time"),
-                Column("service", "desk.column.service"),
+                TableColumn("record", "desk.column.record"),
+                TableColumn("time", "desk.column.time"),
+                TableColumn("service", "desk.column.service"),
             ),
             [(each.index, each.record, moment(each.time), each.service) for each in found.unreceipted],
         ),

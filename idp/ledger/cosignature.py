@@ -108,7 +108,7 @@ class WitnessKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
+class OperatorWitness:
     """A witness that somebody chose to believe: its key, and the operator who runs it. `counts`: another operator does."""
 
     key: WitnessKey
@@ -123,7 +123,7 @@ class Witness:
 class Cosigned:
     """The cosignatures below a checkpoint: whose hold, at which time (seconds since the epoch), and names of strangers."""
 
-    witnesses: tuple[tuple[Witness, int], ...] = ()
+    witnesses: tuple[tuple[OperatorWitness, int], ...] = ()
     strangers: tuple[str, ...] = ()
 
     def operators(self, since: int = 0) -> frozenset[str]:
@@ -135,7 +135,7 @@ class Cosigned:
 class WitnessPolicy:
     """The witnesses that somebody believes, and the number of their operators that must have signed."""
 
-    witnesses: tuple[Witness, ...] = ()
+    witnesses: tuple[OperatorWitness, ...] = ()
     quorum: int = 0
 
     @property
@@ -150,7 +150,7 @@ class WitnessPolicy:
         witness signed twice.
         """
         keys = {(each.key.name, each.key.key_id): each for each in self.witnesses}
-        found: list[tuple[Witness, int]] = []
+        found: list[tuple[OperatorWitness, int]] = []
         strangers: list[str] = []
         for line in lines:
             name, key_id, cosignature = read_signature(line)
@@ -207,14 +207,14 @@ def same_operator(one: str, other: str) -> bool:
     return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
 
 
-def known_witnesses(named: Sequence[tuple[WitnessKey, str]], *, origin: str, own: str = "") -> tuple[Witness, ...]:
+def known_witnesses(named: Sequence[tuple[WitnessKey, str]], *, origin: str, own: str = "") -> tuple[OperatorWitness, ...]:
     """The witnesses of a policy, each with its operator. `origin` is the log's, `own` its operator's name, if it has one.
 
     A witness of the log's own operator or host, and one for practice, does not count.
     """
     host = origin.partition("/")[0].partition(":")[0]
     return tuple(
-        Witness(
+        OperatorWitness(
             key,
             next(first for _, first in named if same_operator(first, operator)),
             counts=not (

@@ -43,7 +43,7 @@ class _Content:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldApproval:
     """An approval that is remembered: of which service and purpose, when it was given, and the level of that sign-in."""
 
     service: ServiceId
@@ -83,12 +83,18 @@ class Approvals:
         """Whether one is remembered."""
         return self.given(subject, service, purpose_id, now) > 0
 
-    def held(self, subject: bytes, pairs: Iterable[tuple[ServiceId, PurposeId]], find: Finding, now: int) -> Sequence[Held]:
+    def held(
+        self, subject: bytes, pairs: Iterable[tuple[ServiceId, PurposeId]], find: Finding, now: int
+    ) -> Sequence[HeldApproval]:
         """Those of these services and purposes for which this person's approval is remembered. `find` reads many rows."""
         named = {self.digest(subject, *pair): pair for pair in pairs}
         rows = {row.digest: row for row in find(self._tenant, named, now)}
         found = [(pair, self._content(rows.get(digest))) for digest, pair in named.items()]
-        return [Held(*pair, one.given, one.loa) for pair, one in found if one is not None and one.given and one.end > now]
+        return [
+            HeldApproval(*pair, one.given, one.loa)
+            for pair, one in found
+            if one is not None and one.given and one.end > now
+        ]
 
     def stopped(self, subject: bytes, service: ServiceId, purpose_id: PurposeId, now: int) -> bool:
         """Whether the person withdrew or objected, and has not agreed anew since."""

@@ -1,4 +1,4 @@
-"""What was issued about a person before a moment at which all of it ended: an erasure, or a login that was not theirs.
+"""Ends all that was issued about a person before an erasure, or before they disowned a login.
 
 A parked row under the digest of service and `sub` says when that was. A grant finds it by itself: nothing lists a person's
 grants.

@@ -48,7 +48,7 @@ class HiddenShown:
 
 @dataclass(frozen=True, slots=True)
 class ActShown:
-    """What the citizen did on this page, in the word of its record (`what`)."""
+    """An act of the citizen on this page, in the word of its record (`what`)."""
 
     number: int
     what: str
@@ -131,7 +131,7 @@ class RecipientShown:
 
 @dataclass(frozen=True, slots=True)
 class CitizenCopyView:
-    """What is kept about the citizen: each thing, and until when. `file` is our path of the same as a file."""
+    """All that is kept about the citizen: each thing, and until when. `file` is our path of the same as a file."""
 
     language: str
     file: str

@@ -27,7 +27,7 @@ from idp.store.commits import confirmed
 from idp.store.engine import disposed, open_engine, patiently, reading, snapshot, unavailable, url_of_file, writing
 from idp.store.faults import explained
 from idp.store.migrate import migrate, revision_of
-from idp.store.records.backup_wrapping import KeyOfDay, Wrapping, unwrap
+from idp.store.records.backup_wrapping import BackupWrapping, KeyOfDay, unwrap
 from idp.store.statements import CompiledStatement
 from policies.errors import NotFound, StoreUnavailable
 from policies.parties import Tenant
@@ -67,7 +67,7 @@ _OF_THE_PLACE = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTO
 
 
 def back_up(
-    engine: Engine, *, tenant: Tenant, file: Path, advance: Callable[[int], None], wrapping: Wrapping | None = None
+    engine: Engine, *, tenant: Tenant, file: Path, advance: Callable[[int], None], wrapping: BackupWrapping | None = None
 ) -> int:
     """Copy the tenant's rows into a new file of mode 0600, whole or not at all; returns how many.
 
@@ -215,7 +215,7 @@ def _copy(
     out: Connection,
     tenant: Tenant,
     advance: Callable[[int], None],
-    wrapping: Wrapping | None = None,
+    wrapping: BackupWrapping | None = None,
 ) -> int:
     count = 0
     for table in COPIED:

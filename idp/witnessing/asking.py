@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from connectors.addresses import FetchError
 from connectors.fetch import Channel, HttpAnswer
 from idp.ledger.checkpoint import MAX_SIGNATURES, MAX_SIZE_DIGITS, SIGNATURE_MARK, read_signature
-from idp.ledger.cosignature import Witness, WitnessPolicy
+from idp.ledger.cosignature import OperatorWitness, WitnessPolicy
 from idp.witnessing.witness import SIZE_TYPE, Request
 from policies.errors import SignatureInvalid
 
@@ -46,7 +46,7 @@ class WitnessFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CheckpointAsked:
     """A checkpoint to be cosigned: its note's octets and text, its size, and the proof from a smaller tree to it."""
 
     note: bytes
@@ -55,7 +55,9 @@ class Asked:
     prove: Callable[[int], Sequence[bytes]]
 
 
-def ask(witness: Witness, url: str, channel: Channel, asked: Asked, *, known: int, now: int) -> tuple[str, int]:
+def ask(
+    witness: OperatorWitness, url: str, channel: Channel, asked: CheckpointAsked, *, known: int, now: int
+) -> tuple[str, int]:
     """The witness's signature line over a checkpoint, and its time. Raises `WitnessFailed`.
 
     `known` is the size of the newest checkpoint of ours that it cosigned, 0 if none is known.
@@ -73,7 +75,7 @@ def ask(witness: Witness, url: str, channel: Channel, asked: Asked, *, known: in
     return _cosignature(witness, answer.body, asked.text, now)
 
 
-def _sent(url: str, channel: Channel, asked: Asked, old: int) -> HttpAnswer:
+def _sent(url: str, channel: Channel, asked: CheckpointAsked, old: int) -> HttpAnswer:
     body = Request(old, tuple(asked.prove(old)), asked.note).body
     headers = {"Content-Type": "text/plain; charset=utf-8"}
     return channel.ask(f"{url}/add-checkpoint", content=body, headers=headers, limit=MAX_ANSWER, timeout=ANSWER_SECONDS)
@@ -94,7 +96,7 @@ def _named(answer: HttpAnswer, size: int, known: int) -> int:
     return named
 
 
-def _cosignature(witness: Witness, body: bytes, text: str, now: int) -> tuple[str, int]:
+def _cosignature(witness: OperatorWitness, body: bytes, text: str, now: int) -> tuple[str, int]:
     """The witness's own line of an answer, and its time. Other lines are strangers'."""
     try:
         lines = body.decode("utf-8").removesuffix("\n").split("\n")[: MAX_SIGNATURES + 1]

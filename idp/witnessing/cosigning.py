@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from connectors.fetch import Channel, Fetcher
 from idp.config.settings import Settings
 from idp.ledger.checkpoint import open_own_note
-from idp.ledger.cosignature import Witness
+from idp.ledger.cosignature import OperatorWitness
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.merkle_tree import consistency_spans, positions, proof_hashes
 from idp.store.engine import reading
@@ -22,7 +22,7 @@ from idp.store.reads import read_hashes
 from idp.store.records.cosignatures import Cosignature, Cosignatures
 from idp.store.store import Store
 from idp.system.logs import log_of
-from idp.witnessing.asking import FIXES, Asked, WitnessFailed, ask
+from idp.witnessing.asking import FIXES, CheckpointAsked, WitnessFailed, ask
 from policies.errors import SignatureInvalid, StoreUnavailable
 
 POLL_SECONDS = 1.0
@@ -39,7 +39,7 @@ DEFAULT_AGE = 600
 class _Way:
     """The way to one witness, and what came of the last attempts."""
 
-    witness: Witness
+    witness: OperatorWitness
     url: str
     channel: Channel
     failures: int = 0
@@ -149,7 +149,9 @@ class Cosigning:
             _, text = open_own_note(checkpoint.note.encode(), *self._keys.log.known)
         except SignatureInvalid as error:
             raise StoreUnavailable("the newest checkpoint is not the one that we wrote") from error
-        asked = Asked(checkpoint.note.encode(), text, checkpoint.size, lambda old: self._proof(old, checkpoint.size))
+        asked = CheckpointAsked(
+            checkpoint.note.encode(), text, checkpoint.size, lambda old: self._proof(old, checkpoint.size)
+        )
         known = self._rows.known_size(name)
         line, time = ask(way.witness, way.url, way.channel, asked, known=known, now=now)
         self._rows.keep(Cosignature(number, name, time, line))

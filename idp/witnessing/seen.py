@@ -57,7 +57,7 @@ class Fork:
     other: SeenCheckpoint
 
 
-class Seen:
+class WitnessMemory:
     """The memory in the file `path`, which is made where it is missing. Raises `sqlite3.Error` and OSError."""
 
     def __init__(self, path: Path) -> None:

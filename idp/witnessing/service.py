@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from idp.server.http import Listening, Server
-from idp.witnessing.witness import MAX_REQUEST, WitnessAnswer, WitnessService
+from idp.witnessing.witness import MAX_REQUEST, WitnessRequest, WitnessService
 
 MOST_AT_ONCE = 256
 HEAD_SECONDS = 5.0
@@ -64,6 +64,6 @@ class WitnessApplication:
         return PlainTextResponse("A witness answers POST /add-checkpoint and GET /HASH/checkpoint.\n", 404, HEADERS)
 
 
-def _response(answer: WitnessAnswer) -> Response:
+def _response(answer: WitnessRequest) -> Response:
     # As a header, since Starlette would add a charset to `text/x.tlog.size`
     return Response(answer.body, answer.status, HEADERS | {"content-type": answer.media_type})

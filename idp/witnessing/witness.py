@@ -22,7 +22,7 @@ import structlog
 from idp.ledger.checkpoint import MAX_NOTE, MAX_SIZE_DIGITS, TreeHead, VerifierKey, open_note, read_base64, read_signature
 from idp.ledger.cosignature import Signer, cosign
 from idp.ledger.merkle_tree import EMPTY_ROOT, HASH_BYTES, extends
-from idp.witnessing.seen import Seen
+from idp.witnessing.seen import WitnessMemory
 from policies.errors import SignatureInvalid
 
 MAX_PROOF = 63  # C2SP tlog-witness
@@ -34,7 +34,7 @@ TEXT_TYPE = "text/plain; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
-class WitnessAnswer:
+class WitnessRequest:
     """The answer to a request."""
 
     status: int
@@ -47,7 +47,7 @@ class _Refused(Exception):
 
     def __init__(self, status: int, why: str, *, size: int | None = None) -> None:
         super().__init__(why)
-        self.answer = WitnessAnswer(status, f"{why}\n") if size is None else WitnessAnswer(status, f"{size}\n", SIZE_TYPE)
+        self.answer = WitnessRequest(status, f"{why}\n") if size is None else WitnessRequest(status, f"{size}\n", SIZE_TYPE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +94,21 @@ class WitnessService:
         name: str,
         signers: Sequence[Signer],
         logs: Mapping[str, Sequence[VerifierKey]],
-        seen: Seen,
+        seen: WitnessMemory,
         clock: Callable[[], int],
     ) -> None:
         if not signers or not all(logs.values()):
             raise ValueError("a witness without a key, or a log without one")
         self._name, self._signers, self._logs, self._seen, self._clock = name, signers, logs, seen, clock
 
-    def add_checkpoint(self, body: bytes) -> WitnessAnswer:
+    def add_checkpoint(self, body: bytes) -> WitnessRequest:
         """Answer `add-checkpoint`. Raises `sqlite3.Error` and OSError if the memory fails: then nothing was cosigned."""
         try:
             return self._cosigned(body)
         except _Refused as refused:
             return refused.answer
 
-    def _cosigned(self, body: bytes) -> WitnessAnswer:
+    def _cosigned(self, body: bytes) -> WitnessRequest:
         # 1. the form
         try:
             request = Request.read(body)
@@ -137,17 +137,17 @@ class WitnessService:
             if self._seen.keep(head, note, now, unproved=refused.answer.status == UNPROVED):
                 structlog.get_logger().critical("witness_fork", log=origin, size=head.size, fix="ciconia witness show")
             raise
-        return WitnessAnswer(200, lines)
+        return WitnessRequest(200, lines)
 
-    def checkpoint(self, origin_hash: str) -> WitnessAnswer:
+    def checkpoint(self, origin_hash: str) -> WitnessRequest:
         """The newest checkpoint of a log, by the SHA-256 of its origin in hex: signed by the log, and by us."""
         for origin in self._logs:
             if (
                 hashlib.sha256(origin.encode()).hexdigest() == origin_hash
                 and (newest := self._seen.newest(origin)) is not None
             ):
-                return WitnessAnswer(200, newest.note.decode())
-        return WitnessAnswer(404, "This witness cosigned no checkpoint of such a log.\n")
+                return WitnessRequest(200, newest.note.decode())
+        return WitnessRequest(404, "This witness cosigned no checkpoint of such a log.\n")
 
 
 def _judge(request: Request, head: TreeHead, newest: TreeHead) -> None:

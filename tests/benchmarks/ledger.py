@@ -27,7 +27,7 @@ from pathlib import Path
 
 from idp.audit.questions.acts import acts_between
 from idp.audit.questions.auditor import Auditor
-from idp.audit.questions.compared import Held, compare_with
+from idp.audit.questions.compared import HeldEvidence, compare_with
 from idp.audit.questions.filters import LoginFilters
 from idp.audit.questions.ledger_summary import summarise
 from idp.audit.questions.one_record import one_record
@@ -36,7 +36,7 @@ from idp.audit.questions.policy_on import policies_on
 from idp.audit.questions.report import report_releases
 from idp.audit.questions.services_receipts import compare_receipts
 from idp.audit.verify import verify_ledger
-from idp.citizen.visits import Visit
+from idp.citizen.visits import OwnPageVisit
 from idp.ledger.merkle_tree import CompactRange, includes, leaf_hash
 from idp.ports import Unit
 from idp.receipts.issue import placed_in
@@ -80,7 +80,7 @@ def questions(auditor: Auditor, store: Store, leaves: int) -> Questions:
     last = next(place for place in range(leaves - 1, 0, -1) if is_release_to(0, place, leaves))
     files = [(str(place), receipt_of(store, place, ReceiptHolder.RELYING_PARTY)) for place in (first, last)]
     own = receipt_of(store, first, ReceiptHolder.CITIZEN)
-    held = [Held("checkpoint", "kept", verify_receipt(own, keys))]
+    held = [HeldEvidence("checkpoint", "kept", verify_receipt(own, keys))]
     month = LoginFilters(since=today - timedelta(days=40), until=today - timedelta(days=10), service="service-03")
     return {
         "1, 2, 3, 6, 7: report, a year": lambda: report_releases(auditor, LoginFilters()),
@@ -186,7 +186,7 @@ def citizens_page(folder: Path) -> Target:
             raise TypeError("a node has no such page")
         for _ in range(RELEASES):
             store.commit(Unit(tenant=stage.application.settings.tenant, record=release(subject)))
-        visit = Visit(subject, LevelOfAssurance.HIGH, ProviderId("ee"), "EE", 0, stage.clock() + 1000)
+        visit = OwnPageVisit(subject, LevelOfAssurance.HIGH, ProviderId("ee"), "EE", 0, stage.clock() + 1000)
         taken = in_turns({"page": lambda: rendered(site, visit, 1, "en")}, ROUNDS, time.thread_time)
     return Target("me_ms_cpu", taken["page"].least * 1000, at_most=60)
 

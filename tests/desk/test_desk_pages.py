@@ -35,7 +35,7 @@ def desk(stage: DeskStage, served: Served) -> Desk:
 
 
 def published(desk: Desk, path: str) -> str:
-    """What the broker tells everybody at its own address."""
+    """The broker's answer to everybody at its own address."""
     host = {"host": desk.stage.issuer.removeprefix("http://")}
     return httpx2.get(f"http://127.0.0.1:{desk.stage.broker_port}{path}", headers=host, timeout=30).text
 

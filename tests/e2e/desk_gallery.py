@@ -16,12 +16,12 @@ from idp.audit.questions.report import (
     ServiceLogins,
     WeekLogins,
 )
-from idp.desk.blocks import Block, Table
+from idp.desk.blocks import Block, DeskTable
 from idp.desk.desk_page import PERIOD, DeskPage
 from idp.desk.pages import render, say
 from idp.desk.questions import PAGES
 from idp.desk.report_pages import attributes, citizens, releases
-from idp.desk.sessions import CIVIL, SignedIn
+from idp.desk.sessions import CIVIL, DeskSession
 from idp.desk.table_views import Filter, view_of
 from idp.pages.views import PageKind
 from tests.e2e.gallery import Shown
@@ -90,13 +90,13 @@ def _page(page: DeskPage, blocks: list[Block]) -> str:
         title=say(f"{page.key}.title"),
         lead=say(f"{page.key}.lead"),
         tenant=TENANT,
-        session=SignedIn(CIVIL, "", "liis", 0),
+        session=DeskSession(CIVIL, "", "liis", 0),
         pages=PAGES,
         path=page.path,
         filters=[
             Filter(name, "date", "", ()) if name in PERIOD else Filter(name, "", "", (name,)) for name in page.filters
         ],
         blocks=blocks,
-        views={block.name: view_of(page, block, {}) for block in blocks if isinstance(block, Table)},
+        views={block.name: view_of(page, block, {}) for block in blocks if isinstance(block, DeskTable)},
         files=True,
     )

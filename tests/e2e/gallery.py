@@ -405,7 +405,7 @@ def citizen(pages: Pages, language: str) -> CitizenView:
 
 
 def citizen_copy(pages: Pages, language: str) -> CitizenCopyView:
-    """What is kept, with one thing, one recipient and one right."""
+    """A page of what is kept, with one thing, one recipient and one right."""
     words, taken = pages.wording(language), receipt(pages, language)
     say = words.language.say
     controller = "City of Storkhaven, privacy@storkhaven.example"

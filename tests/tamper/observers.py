@@ -1,4 +1,4 @@
-"""Who notices: each looks at a stage with what they have, and says what they saw; "" if they saw nothing."""
+"""Observers: each looks at a stage with what they have, and says what they saw; "" if they saw nothing."""
 
 import json
 from collections import Counter
@@ -20,7 +20,7 @@ from idp.receipts.inclusion_proof import decoded
 from idp.receipts.receipt_verify import verify_receipt
 from idp.store.engine import open_engine
 from idp.store.reads import read_checkpoint, read_hashes
-from idp.witnessing.seen import Seen
+from idp.witnessing.seen import WitnessMemory
 from idp.witnessing.witness import Request, WitnessService
 from policies.errors import BrokerError, SignatureInvalid
 from tests.idp.store.units import KEYS, NOW, ORIGIN, TENANT
@@ -36,14 +36,14 @@ def witness_of(folder: Path, keys: LedgerKeys = KEYS) -> WitnessService:
         name="witness.neighbour.example",
         signers=[_WITNESS],
         logs={ORIGIN: keys.log.known},
-        seen=Seen(folder / "witness.db"),
+        seen=WitnessMemory(folder / "witness.db"),
         clock=lambda: NOW,
     )
 
 
 def ask_witness(stage: Stage) -> str:
     """Show the newest checkpoint to the witness, with the best proof that the database gives."""
-    seen = Seen(stage.folder / "witness.db").newest(ORIGIN)
+    seen = WitnessMemory(stage.folder / "witness.db").newest(ORIGIN)
     old = 0 if seen is None else seen.head.size
     engine = open_engine(f"sqlite:///{stage.database}")
     try:

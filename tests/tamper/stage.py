@@ -54,7 +54,7 @@ OLDER = "older.db"
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """What happened: who signed in, what they saw and approved, and what the service got."""
+    """The happenings: who signed in, what they saw and approved, and what the service got."""
 
     person: bytes
     time: int

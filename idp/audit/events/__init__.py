@@ -1,1 +1,1 @@
-"""What operators, administrators and the product did, as auditors ask for it: a typed list, and a stream for a SIEM."""
+"""Acts of operators, administrators and the product, as auditors ask for them: a typed list, and a stream for a SIEM."""

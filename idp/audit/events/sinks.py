@@ -39,7 +39,7 @@ class StdoutSink:
     """JSON lines on standard output."""
 
     def send(self, events: Sequence[Event]) -> None:
-        """As `Sink` has it."""
+        """`Sink`'s method."""
         sys.stdout.write("".join(f"{json.dumps(event.as_json())}\n" for event in events))
         sys.stdout.flush()
 
@@ -51,7 +51,7 @@ class FileSink:
     path: Path
 
     def send(self, events: Sequence[Event]) -> None:
-        """As `Sink` has it."""
+        """`Sink`'s method."""
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         with os.fdopen(descriptor, "ab") as file:
             file.write(b"".join(json.dumps(event.as_json()).encode() + b"\n" for event in events))
@@ -71,7 +71,7 @@ class SyslogSink:
     key: Path | None = None
 
     def send(self, events: Sequence[Event]) -> None:
-        """As `Sink` has it."""
+        """`Sink`'s method."""
         context = ssl.create_default_context(cafile=self.ca)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if self.certificate is not None:

@@ -12,7 +12,7 @@ from idp.store.engine import reading, snapshot
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class OperatorAct:
     """One act: the place of its leaf, and what its record says. `who` and `why` are "" where the record does not say."""
 
     index: int
@@ -34,7 +34,7 @@ class Acts:
 
     size: int
     root: bytes
-    acts: tuple[Act, ...]
+    acts: tuple[OperatorAct, ...]
     changed: tuple[int, ...]
 
     def as_json(self) -> Mapping[str, Json]:
@@ -47,7 +47,7 @@ def acts_between(auditor: Auditor, ledger: SummarisedLedger, since: int = 0, unt
     """The acts from `since` to before `until` (seconds since the epoch). Raises `StoreUnavailable`."""
     others = [other for summary in ledger.summaries for other in summary.others]
     wanted = [each.place for each in others if since <= each.time and (until is None or each.time < until)]
-    found, changed = list[Act](), set(ledger.changed)
+    found, changed = list[OperatorAct](), set(ledger.changed)
     with reading(), snapshot(auditor.engine) as connection:
         for place in wanted:
             (opened,) = open_leaves(connection, auditor.tenant, auditor.keys.openings, place, place + 1).leaves
@@ -56,7 +56,7 @@ def acts_between(auditor: Auditor, ledger: SummarisedLedger, since: int = 0, unt
                 continue
             said = dict(opened.decision)
             record, time, kind = str(said.pop("record")), int(said.pop("time")), str(said.pop("kind"))
-            found.append(Act(place, record, time, kind, _words(said.get("who")), _why(said), said))
+            found.append(OperatorAct(place, record, time, kind, _words(said.get("who")), _why(said), said))
     return Acts(ledger.size, ledger.root, tuple(found), tuple(sorted(changed)))
 
 

@@ -1,4 +1,4 @@
-"""What every question reads with: a tenant's database, the ledger's keys, and the configurations that were in force."""
+"""The parts that every question reads with: a tenant's database, its ledger's keys, and former configurations."""
 
 from dataclasses import dataclass, field
 

@@ -25,8 +25,8 @@ WITNESS, CHECKPOINT, RECEIPT = "witness", "checkpoint", "receipt"
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """What somebody else holds: its kind, where, and the head of a tree or a receipt. `signers` signed it beside us."""
+class HeldEvidence:
+    """A thing that somebody else holds: its kind, where, and a tree head or a receipt. `signers` signed it beside us."""
 
     kind: str
     name: str
@@ -35,10 +35,10 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class HeldComparison:
     """Whether our tree fits what somebody holds: how many leaves it covers, and why it does not fit."""
 
-    held: Held
+    held: HeldEvidence
     size: int | None
     why: str
 
@@ -53,7 +53,9 @@ class Comparison:
         return f"{self.held.kind} {self.held.name}{over}{by}: {self.why or 'it fits'}"
 
 
-def compare_with(engine: Engine, tenant: Tenant, keys: LedgerKeys, held: Sequence[Held]) -> tuple[Comparison, ...]:
+def compare_with(
+    engine: Engine, tenant: Tenant, keys: LedgerKeys, held: Sequence[HeldEvidence]
+) -> tuple[HeldComparison, ...]:
     """Compare the tree as it stands with each. `held` was read before. A tree that cannot be read fits nothing."""
     if not held:
         return ()
@@ -62,18 +64,18 @@ def compare_with(engine: Engine, tenant: Tenant, keys: LedgerKeys, held: Sequenc
             state = SeenTree(tenant, keys).read(connection)
             return tuple(_compared(connection, tenant, state, held))
     except StoreUnavailable as error:
-        return tuple(Comparison(each, None, error.detail) for each in held)
+        return tuple(HeldComparison(each, None, error.detail) for each in held)
 
 
 def _compared(
-    connection: Connection, tenant: Tenant, state: TreeState | None, held: Sequence[Held]
-) -> Iterator[Comparison]:
+    connection: Connection, tenant: Tenant, state: TreeState | None, held: Sequence[HeldEvidence]
+) -> Iterator[HeldComparison]:
     for each in held:
         head = each.holds if isinstance(each.holds, TreeHead) else each.holds.head
         why = "" if head is None else _why(connection, tenant, state, head)
         if not why and isinstance(each.holds, ProvedReceipt):
             why = _why_not_placed(connection, tenant, each.holds)
-        yield Comparison(each, None if head is None else head.size, why)
+        yield HeldComparison(each, None if head is None else head.size, why)
 
 
 def _why(connection: Connection, tenant: Tenant, state: TreeState | None, head: TreeHead) -> str:

@@ -36,7 +36,7 @@ class LoginFilters:
     outcome: str = ""
 
     def as_json(self) -> dict[str, str | None]:
-        """As the command line spells them; None for any."""
+        """Filters in the spelling of the command line; None for any."""
         named = {name: str(value) if value else None for name, value in asdict(self).items()}
         return {"from": named.pop("since"), "to": named.pop("until"), **named}
 
@@ -48,7 +48,7 @@ class LoginFilters:
 
 
 class LoginTerms(NamedTuple):
-    """Who asked, what for, on which basis, and the SHA-256 of the purpose's file."""
+    """A login's service, its purpose, on which basis, and the SHA-256 of the purpose's file."""
 
     service: str
     purpose: str
@@ -144,7 +144,7 @@ def taker(filters: LoginFilters, country_of: Callable[[str], str]) -> Callable[[
 def _said(
     name: str, text: str, filters: LoginFilters, country_of: Callable[[str], str]
 ) -> Iterator[tuple[str, str | frozenset[str]]]:
-    """What a filter wants, and what a part says about that."""
+    """A filter's wish, and what a part says about that."""
     if name == "terms":
         terms = read_terms(text)
         yield from ((filters.service, terms.service), (filters.purpose, terms.purpose), (filters.basis, terms.basis))

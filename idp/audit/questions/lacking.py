@@ -40,7 +40,7 @@ _EARLIER = (DecidedBy.REMEMBERED, DecidedBy.UNASKED, DecidedBy.SILENT)
 
 
 class Lack(StrEnum):
-    """What a release lacks: stable names."""
+    """Things that a release may lack: stable names."""
 
     PURPOSE_UNKNOWN = "purpose_unknown"
     OTHER_TERMS = "other_terms"

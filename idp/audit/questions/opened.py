@@ -20,7 +20,7 @@ Content = Mapping[str, Any]  # Any: JSON
 
 
 class OpenedLeaf(NamedTuple):
-    """What the leaf at a place says: the id of its record, and its `sent` and `decision` (`idp.ledger.record_contents`)."""
+    """The leaf at a place, opened: the id of its record, and its `sent` and `decision` (`idp.ledger.record_contents`)."""
 
     place: int
     record: bytes

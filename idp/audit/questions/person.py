@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import select
 
-from idp.audit.grants import Grant
+from idp.audit.grants import AuditorGrant
 from idp.audit.questions.auditor import Auditor
-from idp.citizen.history import Entry, Histories
+from idp.citizen.history import Histories, HistoryEntry
 from idp.ledger.canonical_json import Json
 from idp.ledger.checkpoint import VerifierKey
 from idp.receipts.receipt import ReceiptHolder
@@ -27,7 +27,7 @@ class PersonsRecords:
     receipt: str
     counter: int
     missing: tuple[int, ...]
-    entries: tuple[Entry, ...] = field(repr=False)
+    entries: tuple[HistoryEntry, ...] = field(repr=False)
 
     def as_json(self) -> Mapping[str, Json]:
         """The answer as JSON. It says nothing of who it is."""
@@ -73,7 +73,7 @@ def records_of_person(auditor: Auditor, receipt: bytes, keys: Sequence[VerifierK
     return PersonsRecords(proved.record, found.counter, found.missing, found.entries)
 
 
-def records_by_grant(auditor: Auditor, grant: Grant, subject: bytes) -> PersonsRecords:
+def records_by_grant(auditor: Auditor, grant: AuditorGrant, subject: bytes) -> PersonsRecords:
     """The records of a person that a grant opens, after its use is on record (`Grants.use`). Raises `StoreUnavailable`."""
     found = Histories(engine=auditor.engine, tenant=auditor.tenant, keys=auditor.keys).whole(subject)
     entries = found.entries

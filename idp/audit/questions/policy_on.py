@@ -51,7 +51,7 @@ class PolicyInForce:
 
 
 def _allowed(purpose: Purpose, services: Sequence[str]) -> Mapping[str, Json]:
-    """What a purpose allowed, in the words of its file."""
+    """The things that a purpose allowed, in the words of its file."""
     needs: list[Json] = [
         {"name": name, "form": str(need.form), "required": need.required} for name, need in sorted(purpose.needs.items())
     ]

@@ -92,7 +92,7 @@ class ServiceBits:
 
 @dataclass(frozen=True, slots=True)
 class ServiceAnswers:
-    """What citizens answered to a service's question, where they read it: approvals for each refusal, None without one."""
+    """Citizens' answers to a service's question, where they read it: approvals for each refusal, None without one."""
 
     service: str
     approvals: int
@@ -103,7 +103,7 @@ class ServiceAnswers:
 
 @dataclass(frozen=True, slots=True)
 class ReportSeries:
-    """What the desk plots, and what is no question of its own."""
+    """Series that the desk plots, and that are no question of their own."""
 
     weeks: tuple[WeekLogins, ...]
     bits_by_service: tuple[ServiceBits, ...]
@@ -133,7 +133,7 @@ class ReleaseReport:
     series: ReportSeries
 
     def as_json(self) -> dict[str, object]:
-        """As `ciconia ledger report --json` prints it."""
+        """The report in the shape that `ciconia ledger report --json` prints."""
         series = asdict(self.series)
         series["weeks"] = [{**asdict(one), "week": one.week.isoformat()} for one in self.series.weeks]
         return {

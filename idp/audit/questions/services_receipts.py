@@ -54,7 +54,7 @@ class Unreceipted:
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class ReceiptAgreement:
     """The result: how many receipts agree, what disagrees, and which of our releases have no receipt.
 
     `services` has for each service of the receipts how many receipts it has, and how many releases our record has between
@@ -86,7 +86,7 @@ class Agreement:
 
 def compare_receipts(
     auditor: Auditor, ledger: SummarisedLedger, files: Iterable[tuple[str, bytes]], keys: Sequence[VerifierKey]
-) -> Agreement:
+) -> ReceiptAgreement:
     """Compare receipts (each the name of a file, and its octets) with our record. Raises `StoreUnavailable`."""
     found = _Comparison(auditor)
     for name, octets in files:
@@ -100,7 +100,7 @@ def compare_receipts(
     disagreements = tuple(sorted(found.disagreements))
     wrong = {each.file for each in disagreements}
     agreeing = sum(name not in wrong for name in found.receipts)
-    return Agreement(agreeing, disagreements, tuple(unreceipted[:MOST_NAMED]), missing, services)
+    return ReceiptAgreement(agreeing, disagreements, tuple(unreceipted[:MOST_NAMED]), missing, services)
 
 
 class _Comparison:

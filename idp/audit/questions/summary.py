@@ -47,7 +47,7 @@ class OtherRecord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BlockSummary:
-    """What a block says. `tables` has the different texts of each part, `rows` the columns.
+    """The figures of a block. `tables` has the different texts of each part, `rows` the columns.
 
     `pages` is the digest of the pages of the program that made it.
     """

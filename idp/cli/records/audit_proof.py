@@ -110,7 +110,7 @@ def _read(
 
 
 def _told(found: ProvedRecord | ProvedRecords) -> tuple[dict[str, object], list[str]]:
-    """What is proved, as JSON and in sentences."""
+    """The proved facts, as JSON and in sentences."""
     signed = f"in the tree of {found.head.size} whose checkpoint the log {found.head.origin} signed"
     if isinstance(found, ProvedRecord):
         told: dict[str, object] = {"index": found.index, "leaf_hash": found.leaf_hash.hex()}

@@ -10,7 +10,7 @@ import typer
 
 from idp.cli.console import CommandRefused, answer, plain, trying
 from idp.cli.options import AsJson, Folder
-from idp.config.setting_types import Auditor
+from idp.config.setting_types import AuditorSettings
 from idp.config.settings import load_settings
 from idp.keys.ledger_files import load_ledger_keys
 from idp.store.engine import disposed, open_engine
@@ -99,7 +99,7 @@ def _state(enrolled: bool, alive: bool) -> str:  # noqa: FBT001 - two facts of o
 
 
 @contextmanager
-def _register(config: Folder) -> Iterator[tuple[Auditor, AuditorRegister]]:
+def _register(config: Folder) -> Iterator[tuple[AuditorSettings, AuditorRegister]]:
     settings = load_settings(config)
     if settings.auditor is None or not settings.auditor.passkeys:
         fix = "write [auditor] with passkeys = true, and restart the broker."

@@ -10,7 +10,7 @@ import typer
 from connectors.formats.grammar import written
 from idp.application.change_desk import Identity
 from idp.application.mandate_desk import Step
-from idp.audit.grants import Grant, grant_of
+from idp.audit.grants import AuditorGrant, grant_of
 from idp.changes.mandates import GRANT
 from idp.cli.console import answer
 from idp.cli.options import AsJson, Folder, Reason
@@ -154,7 +154,7 @@ def _tell(step: Step, now: int, *, as_json: bool) -> None:
     answer(told, f"{shown.grant.hex()}  {said[str(told['state'])]}", as_json=as_json)
 
 
-def _line(one: Grant, now: int) -> str:
+def _line(one: AuditorGrant, now: int) -> str:
     what = "one person" if one.record else f"{written(one.since)} to {written(one.until)}"
     who = ", ".join(one.officers) or "nobody who counts"
     return (

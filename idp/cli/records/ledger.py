@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from idp.application.recorded_act import account, record_act
 from idp.audit.export import export_lines, newest_checkpoint
-from idp.audit.questions.compared import WITNESS, Comparison, compare_with
+from idp.audit.questions.compared import WITNESS, HeldComparison, compare_with
 from idp.audit.verify import steps_of, verify_ledger
 from idp.audit.witness_verify import WitnessReport, verify_witnesses
 from idp.cli.console import NO, YES, answer, end, progress, trying
@@ -134,7 +134,7 @@ def verify(
 
 
 def _told_of_witnesses(found: WitnessReport) -> list[str]:
-    """What other operators' witnesses say, for people."""
+    """Sentences about other operators' witnesses, for people."""
     lines = [
         f"The witness {each.witness} cosigned "
         + (f"{each.size} leaves at {time_text(each.time)}." if each.size else "nothing.")
@@ -147,7 +147,7 @@ def _told_of_witnesses(found: WitnessReport) -> list[str]:
     return lines
 
 
-def _end_quick(compared: Sequence[Comparison], *, as_json: bool) -> NoReturn:
+def _end_quick(compared: Sequence[HeldComparison], *, as_json: bool) -> NoReturn:
     holds = not any(each.why for each in compared)
     lines = [*told_of(compared), "The tree fits. No record was computed again." if holds else NOT_AS_HELD]
     answer({"ok": holds, "compared": [each.as_json() for each in compared]}, *lines, as_json=as_json)

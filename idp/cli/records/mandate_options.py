@@ -1,4 +1,4 @@
-"""What the commands of two officers have in common."""
+"""The options that the commands of two officers share."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -99,7 +99,7 @@ def policy_of(named: Named, keys: Sequence[VerifierKey]) -> WitnessPolicy:
 
 
 def told_cosigned(cosigned: Cosigned) -> dict[str, object]:
-    """Who cosigned, as JSON."""
+    """The cosigners, as JSON."""
     witnesses = [
         {"name": each.key.name, "operator": each.operator, "counts": each.counts, "time": at}
         for each, at in cosigned.witnesses

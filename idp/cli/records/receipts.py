@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from idp.audit.questions.ledger_summary import summarise, unread
-from idp.audit.questions.services_receipts import Agreement, compare_receipts
+from idp.audit.questions.services_receipts import ReceiptAgreement, compare_receipts
 from idp.cli.console import NO, YES, answer, end, plain, progress, trying
 from idp.cli.options import AsJsonLines, Folder
 from idp.cli.records.auditing import NOT_RUN, auditor_of
@@ -46,7 +46,7 @@ def _read(files: list[Path]) -> Iterator[tuple[str, bytes]]:
     return ((file.name, read_regular(file, MAX_RECEIPT)) for file in files)
 
 
-def _lines(found: Agreement) -> Iterator[str]:
+def _lines(found: ReceiptAgreement) -> Iterator[str]:
     yield f"{found.agreeing} receipts agree with the ledger."
     for each in found.disagreements:
         yield plain(f"DOES NOT FIT  {each.file} ({each.check}): {each.what}.")

@@ -19,7 +19,7 @@ from idp.receipts.receipt_record import time_text
 from idp.server.http import bind
 from idp.system.clock import system_clock
 from idp.system.logs import configure_logs
-from idp.witnessing.seen import Seen
+from idp.witnessing.seen import WitnessMemory
 from idp.witnessing.service import serve_witness
 from idp.witnessing.settings import WitnessSettings, load_witness
 from idp.witnessing.witness import WitnessService
@@ -130,10 +130,10 @@ def show(config: File, *, as_json: AsJson = False) -> None:
     raise typer.Exit(NO if forks else YES)
 
 
-def _opened(config: Path, *, as_json: bool) -> tuple[WitnessSettings, Seen]:
+def _opened(config: Path, *, as_json: bool) -> tuple[WitnessSettings, WitnessMemory]:
     """The configuration and the memory."""
     settings = load_witness(config)
     try:
-        return settings, Seen(settings.memory)
+        return settings, WitnessMemory(settings.memory)
     except (sqlite3.Error, OSError) as error:
         end("memory", f"{settings.memory} cannot be opened ({type(error).__name__}).", as_json=as_json)

@@ -1,4 +1,4 @@
-"""What a file of the key folder names in a token, loaded at start; `Misconfigured` says which file, and what to do."""
+"""Keys in a token that a file of the key folder names, loaded at start; `Misconfigured` says which file, and what to do."""
 
 from collections.abc import Callable
 from importlib.util import find_spec

@@ -96,7 +96,7 @@ class TokenRsaKey(_OfToken, rsa.RSAPrivateKey):
     """RSA: signs with PKCS#1 v1.5 and PSS, and decrypts nothing."""
 
     def sign(self, data: bytes, padding: AsymmetricPadding, algorithm: HashAlgorithm) -> bytes:  # type: ignore[override]
-        """As pyca's: over SHA-2, and PSS with a salt as long as the digest."""
+        """Sign as pyca's does: over SHA-2, and PSS with a salt as long as the digest."""
         digest = hashlib.new(algorithm.name, data).digest()
         if isinstance(padding, PKCS1v15):
             return self._signed(_DIGEST_INFO[algorithm.name] + digest, "RSA_PKCS")
@@ -126,7 +126,7 @@ class TokenCurveKey(_OfToken, ec.EllipticCurvePrivateKey):
     def sign(  # type: ignore[override]  # our callers sign bytes
         self, data: bytes, signature_algorithm: ec.EllipticCurveSignatureAlgorithm
     ) -> bytes:
-        """As pyca's: DER."""
+        """Sign as pyca's does: DER."""
         algorithm = signature_algorithm.algorithm
         if not isinstance(algorithm, HashAlgorithm):
             raise BrokerError("no digest")
@@ -157,7 +157,7 @@ class TokenEdwardsKey(_OfToken, ed25519.Ed25519PrivateKey):
     """Ed25519, as the log signs."""
 
     def sign(self, data: bytes) -> bytes:  # type: ignore[override]
-        """As pyca's: 64 bytes."""
+        """Sign as pyca's does: 64 bytes."""
         return self._signed(data, "EDDSA")
 
     def _prove(self, found: "pkcs11.Key", challenge: bytes) -> None:

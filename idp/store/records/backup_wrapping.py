@@ -1,4 +1,4 @@
-"""What leads to a person is wrapped in a backup, under the key of its day: when that is destroyed, nobody finds them there.
+"""Wraps all that leads to a person in a backup, under the key of its day: once that is destroyed, nobody finds them there.
 
 A wrapped value is one octet, the day (4 octets), and AES-SIV (RFC 5297), which gives one value for one value: a person's
 records still belong together. What an earlier version wrote is not wrapped, and stays as it is.
@@ -32,7 +32,7 @@ Row = dict[str, object]
 KeyOfDay = Callable[[int], bytes | None]
 
 
-class Wrapping:
+class BackupWrapping:
     """Wraps the rows of one backup."""
 
     def __init__(self, key: bytes, day: int, tenant: Tenant) -> None:

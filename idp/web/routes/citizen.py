@@ -19,9 +19,9 @@ from fastapi.responses import Response
 
 from connectors.connector import Redirect
 from idp.citizen.acts import acts_on
-from idp.citizen.history import Entry, History
+from idp.citizen.history import HistoryEntry, PersonHistory
 from idp.citizen.own_page import ERASE_PATH, PATH, SIGN_IN
-from idp.citizen.visits import VISIT_LIFE, Visit
+from idp.citizen.visits import VISIT_LIFE, OwnPageVisit
 from idp.ledger.record_contents import RELEASE
 from idp.login.states import Decided
 from idp.pages.citizen_view import (
@@ -101,7 +101,7 @@ def entered(site: CitySite, decided: Decided, provider: IdentityProvider, langua
     return page(site.pages.entered(view), view.kind, kept)
 
 
-def visiting(site: CitySite, request: Request, now: int) -> Visit:
+def visiting(site: CitySite, request: Request, now: int) -> OwnPageVisit:
     """This browser's living session of the page. Raises `NotFound`."""
     visit = site.citizen.visits.of(cookies(request).get(COOKIE, ""), now)
     if not site.citizen.visits.stands(visit, site.role.configuration.providers.get(visit.provider_id)):
@@ -123,7 +123,7 @@ def _page(site: CitySite, request: Request) -> Response:
     return page(rendered(site, visit, int(number), language), PageKind.FORM, ())
 
 
-def rendered(site: CitySite, visit: Visit, number: int, language: str) -> str:
+def rendered(site: CitySite, visit: OwnPageVisit, number: int, language: str) -> str:
     """One page of the history of whoever visits. Raises `NotFound` for a page after the last one."""
     history, wording = site.citizen.histories.page(visit.subject, number), site.wording(language)
     if number > history.pages:
@@ -150,7 +150,7 @@ def rendered(site: CitySite, visit: Visit, number: int, language: str) -> str:
 
 
 def _shown(
-    site: CitySite, visit: Visit, wording: Wording, history: History
+    site: CitySite, visit: OwnPageVisit, wording: Wording, history: PersonHistory
 ) -> Iterator[ReleaseShown | ActShown | HiddenShown]:
     now, stopped = site.clock(), dict[tuple[str, str], bool]()
     for entry in history.entries:
@@ -168,7 +168,7 @@ def _shown(
         yield replace(_release(site, wording, entry, service, purpose), stopped=stopped[whose])
 
 
-def remembered(site: CitySite, visit: Visit, wording: Wording) -> Iterator[ApprovalShown]:
+def remembered(site: CitySite, visit: OwnPageVisit, wording: Wording) -> Iterator[ApprovalShown]:
     """The remembered approvals of sign-ins at this level or below."""
     configuration = site.role.configuration
     pairs = [
@@ -193,7 +193,7 @@ def named(site: CitySite, wording: Wording, client: str, purpose_id: str) -> tup
     )
 
 
-def _release(site: CitySite, wording: Wording, entry: Entry, service: Text, title: Text) -> ReleaseShown:
+def _release(site: CitySite, wording: Wording, entry: HistoryEntry, service: Text, title: Text) -> ReleaseShown:
     sent, decision = entry.sent, entry.decision
     purpose = site.role.configuration.purposes.get(PurposeId(sent["purpose"]))
     went = names_of(sent)

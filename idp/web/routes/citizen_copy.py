@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from fastapi import Request
 from fastapi.responses import Response
 
-from idp.citizen.history import Entry, History
+from idp.citizen.history import HistoryEntry, PersonHistory
 from idp.citizen.own_page import PATH
-from idp.citizen.visits import Visit
+from idp.citizen.visits import OwnPageVisit
 from idp.ledger.canonical_json import Json
 from idp.ledger.record_contents import RELEASE
 from idp.pages.citizen_view import CitizenCopyView, RecipientShown
@@ -57,7 +57,7 @@ def _page(site: CitySite, request: Request) -> Response:
     return page(site.pages.citizen_copy(view), view.kind, ())
 
 
-def _view(site: CitySite, visit: Visit, history: History, language: str) -> CitizenCopyView:
+def _view(site: CitySite, visit: OwnPageVisit, history: PersonHistory, language: str) -> CitizenCopyView:
     wording = site.wording(language)
     say = wording.language.say
     return CitizenCopyView(
@@ -70,7 +70,7 @@ def _view(site: CitySite, visit: Visit, history: History, language: str) -> Citi
     )
 
 
-def _recipients(site: CitySite, visit: Visit, history: History, wording: Wording) -> Iterator[RecipientShown]:
+def _recipients(site: CitySite, visit: OwnPageVisit, history: PersonHistory, wording: Wording) -> Iterator[RecipientShown]:
     """Each service and purpose once, with its controller, how long it keeps what it got, and who gets it from there."""
     seen = {(one.sent["client"], one.sent["purpose"]): one for one in _visible(visit, history) if one.kind == RELEASE}
     for client, purpose_id in seen:
@@ -85,7 +85,7 @@ def _recipients(site: CitySite, visit: Visit, history: History, wording: Wording
         )
 
 
-def _visible(visit: Visit, history: History) -> Iterator[Entry]:
+def _visible(visit: OwnPageVisit, history: PersonHistory) -> Iterator[HistoryEntry]:
     return (one for one in history.entries if one.loa <= visit.loa)
 
 
@@ -125,7 +125,7 @@ def _file(site: CitySite, request: Request) -> Response:
     return Response(octets, media_type="application/json", headers=file_headers("what-is-kept-about-me.json"))
 
 
-def _record(site: CitySite, wording: Wording, visit: Visit, entry: Entry) -> Json:
+def _record(site: CitySite, wording: Wording, visit: OwnPageVisit, entry: HistoryEntry) -> Json:
     sent, decision = entry.sent, entry.decision
     if entry.loa > visit.loa:
         return {"number": entry.position, "sign_in_at": entry.loa.label}

@@ -163,7 +163,7 @@ def _notice(number: int, language: str) -> str:
 
 @cache
 def _switched(of: int) -> dict[int, tuple[str, str, bool]]:
-    """What operators switched off and on again, by place: a service in a day of spring, a country in one of summer."""
+    """Switches of operators, off and on again, by place: a service in a day of spring, a country in one of summer."""
     days = ((PARTY, f"service-{OFF:02}", of // 3), (COUNTRY, COUNTRIES[OFF], of // 2)) if of > MOST_WITHOUT_ACTS else ()
     return {place + later: (kind, name, not later) for kind, name, place in days for later in (0, of // 400)}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from idp.audit.questions.acts import acts_between
-from idp.audit.questions.compared import CHECKPOINT, Held, compare_with
+from idp.audit.questions.compared import CHECKPOINT, HeldEvidence, compare_with
 from idp.audit.questions.ledger_summary import summarise
 from idp.audit.questions.many_records import records_in, spans_with
 from idp.audit.questions.one_record import best_checkpoint, one_record
@@ -88,7 +88,7 @@ def test_postgresql_answers_the_same(postgres: str) -> None:
     assert {act.kind for act in acts.acts} == {other.kind for summary in ledger.summaries for other in summary.others}
     assert [*records_in(auditor, best, (0, 20), RecordFilter(kind=RELEASE), ledger)]
     head = TreeHead.read(open_note(best.note.encode(), *KEYS.log.known))
-    held = [Held(CHECKPOINT, "kept", head), Held(CHECKPOINT, "other", replace(head, root=bytes(32)))]
+    held = [HeldEvidence(CHECKPOINT, "kept", head), HeldEvidence(CHECKPOINT, "other", replace(head, root=bytes(32)))]
     assert [each.why == "" for each in compare_with(theirs.engine, TENANT, KEYS, held)] == [True, False]
     assert compare_receipts(auditor, ledger, [("none", b"")], KEYS.log.known).disagreements[0].check == "json"
     theirs.close()

@@ -6,7 +6,7 @@ import pytest
 
 from idp.audit.questions import services_receipts
 from idp.audit.questions.ledger_summary import summarise
-from idp.audit.questions.services_receipts import Agreement, compare_receipts
+from idp.audit.questions.services_receipts import ReceiptAgreement, compare_receipts
 from idp.receipts.receipt import ReceiptHolder
 from idp.store.store import Store
 from tests.idp.audit.conftest import SIZE
@@ -24,7 +24,7 @@ def places() -> list[int]:
     return found
 
 
-def _compared(store: Store, places: Sequence[int]) -> Agreement:
+def _compared(store: Store, places: Sequence[int]) -> ReceiptAgreement:
     auditor = auditor_of(store)
     files = [(str(place), receipt_of(store, place, ReceiptHolder.RELYING_PARTY)) for place in places]
     return compare_receipts(auditor, summarise(auditor), files, KEYS.log.known)

@@ -75,7 +75,7 @@ def sign_in(subject: bytes = MARI, loa: LevelOfAssurance = SUBSTANTIAL, at: int 
 
 
 def told(store: Store) -> list[dict[str, object]]:
-    """What the ledger says of erasures."""
+    """The ledger's records of erasures."""
     found = []
     with store.engine.connect() as connection:
         for row in connection.execute(select(tables.records)):

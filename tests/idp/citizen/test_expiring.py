@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from idp.audit.verify import verify_ledger
-from idp.citizen.expiring import Expiring, ends
+from idp.citizen.expiring import Retentions, ends
 from idp.store import tables
 from idp.store.store import Store
 from tests.idp.store.units import KEYS, NOW, TENANT, opened_at, refusal, release, unit
@@ -47,8 +47,8 @@ def opened(url: str) -> Iterator[Store]:
     found.close()
 
 
-def expiring(store: Store, retention: str | None) -> Expiring:
-    return Expiring(
+def expiring(store: Store, retention: str | None) -> Retentions:
+    return Retentions(
         engine=store.engine, tenant=TENANT, keys=KEYS, retention=lambda _policy: retention, backups_end=lambda _now: 0
     )
 

@@ -20,7 +20,7 @@ from idp.ledger.cosignature import WitnessKey
 from idp.ledger.operator_records import draft_switch
 from idp.ledger.record_contents import new_record
 from idp.store.records.cosignatures import Cosignature, Cosignatures
-from idp.witnessing.seen import Seen
+from idp.witnessing.seen import WitnessMemory
 from idp.witnessing.witness import Request, WitnessService
 from tests.idp.cli.command import in_process, json_of
 from tests.idp.cli.ledgers import change, opened, with_ledger
@@ -421,7 +421,7 @@ def test_a_proof_has_the_cosignatures_of_witnesses_and_both_verifiers_see_who(fo
         kept = Cosignatures(engine=store.engine, tenant=store.tenant, keys=keys)
         numbered = kept.numbered_checkpoint()
         assert numbered is not None
-        logs, seen = {keys.origin: keys.log.known}, Seen(tmp_path / "witness.db")
+        logs, seen = {keys.origin: keys.log.known}, WitnessMemory(tmp_path / "witness.db")
         witness = WitnessService(name=name, signers=[signer], logs=logs, seen=seen, clock=lambda: NOW)
         answer = witness.add_checkpoint(Request(0, (), numbered[1].note.encode()).body)
         assert answer.status == 200

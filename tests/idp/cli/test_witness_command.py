@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from connectors.fetch import Fetcher
 from idp.cli import app
-from idp.ledger.cosignature import Witness, WitnessKey, WitnessPolicy
+from idp.ledger.cosignature import OperatorWitness, WitnessKey, WitnessPolicy
 from idp.witnessing.witness import Request
 from tests.idp.cli.command import CICONIA
 from tests.idp.witnessing.test_witness_service import FORKED, LOG, SIGNER, TREE, key_of
@@ -59,7 +59,7 @@ def test_a_witness_cosigns_over_a_socket_remembers_after_a_kill_and_shows_a_fork
             port = re.search(r":(\d+)\.", served.stdout.readline())
             key = WitnessKey.read(served.stdout.readline().strip())
             assert port is not None
-            policy = WitnessPolicy((Witness(key, "Neighbour", counts=True),))
+            policy = WitnessPolicy((OperatorWitness(key, "Neighbour", counts=True),))
             with Fetcher(demo=True).channel(["127.0.0.0/8"], connections=1) as channel:
                 for old, new, status in steps:
                     answer = channel.ask(

@@ -1,4 +1,4 @@
-"""What a citizen does on their page: it counts at once, is a record with a receipt, and the service hears of it."""
+"""Acts of a citizen on their page: it counts at once, is a record with a receipt, and the service hears of it."""
 
 import json
 import threading

@@ -15,7 +15,7 @@ from idp.ledger.ledger_keys import LedgerKeys
 from idp.server.http import Server, bind
 from idp.store.store import Store
 from idp.witnessing.cosigning import Cosigning
-from idp.witnessing.seen import Seen
+from idp.witnessing.seen import WitnessMemory
 from idp.witnessing.service import WitnessApplication
 from idp.witnessing.witness import WitnessService
 from tests.idp.store.units import KEYS, ORIGIN, TENANT, Clock, commit_all, release, unit
@@ -39,7 +39,7 @@ class Neighbour:
     ) -> None:
         folder.mkdir(exist_ok=True)
         self.signers = tuple(signers) or (Ed25519PrivateKey.generate(),)
-        self.name, self.operator, self.seen = name, operator, Seen(folder / "witness.db")
+        self.name, self.operator, self.seen = name, operator, WitnessMemory(folder / "witness.db")
         self.witness = WitnessService(
             name=name,
             signers=self.signers,

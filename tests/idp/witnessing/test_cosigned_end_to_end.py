@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from idp.ledger.checkpoint import open_cosigned_note
-from idp.ledger.cosignature import Cosigned, Witness, WitnessKey, WitnessPolicy, has_ml_dsa
+from idp.ledger.cosignature import Cosigned, OperatorWitness, WitnessKey, WitnessPolicy, has_ml_dsa
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.sequencer.sequencer import Sequencer
 from idp.store.store import Store
@@ -20,7 +20,7 @@ def published(store: Store, *witnesses: WitnessKey, keys: LedgerKeys = KEYS) -> 
     newest = store.checkpoint(TENANT)
     assert newest is not None
     _, text, others = open_cosigned_note(newest.cosigned_note.encode(), *keys.log.known)
-    return WitnessPolicy(tuple(Witness(key, OPERATOR, counts=True) for key in witnesses)).judge(text, others)
+    return WitnessPolicy(tuple(OperatorWitness(key, OPERATOR, counts=True) for key in witnesses)).judge(text, others)
 
 
 def test_each_checkpoint_gets_its_cosignature_from_a_witness_of_another_operator(

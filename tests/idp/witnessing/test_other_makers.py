@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from connectors.fetch import Fetcher, HttpAnswer
 from idp.ledger.checkpoint import TreeHead, open_note, sign_note
-from idp.ledger.cosignature import Witness, WitnessPolicy
+from idp.ledger.cosignature import OperatorWitness, WitnessPolicy
 from idp.ledger.ledger_keys import LedgerKeys, ledger_keys
 from idp.ledger.merkle_tree import CompactRange, Position, consistency_spans, leaf_hash, proof_hashes
 from idp.receipts.inclusion_proof import HEADER
@@ -133,7 +133,7 @@ def test_our_witness_cosigns_a_log_that_spicy_made(tmp_path: Path, clock: Clock)
     neighbour = Neighbour(tmp_path / "neighbour", clock, logs={log.key.name: (log.key,)})
     hashes: dict[Position, bytes] = {}
     edge = CompactRange()
-    policy = WitnessPolicy((Witness(neighbour.key, OPERATOR, counts=True),))
+    policy = WitnessPolicy((OperatorWitness(neighbour.key, OPERATOR, counts=True),))
     old = 0
     for more in (1, 1, 2, 3, 6):
         for _ in range(more):

@@ -1,4 +1,4 @@
-"""What a policy of k of n operators makes of a receipt, and of a ledger: strangers, bad signatures, too few, too old."""
+"""A policy of k of n operators, applied to a receipt, and of a ledger: strangers, bad signatures, too few, too old."""
 
 import json
 from collections.abc import Mapping

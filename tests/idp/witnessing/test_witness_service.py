@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from connectors.fetch import Fetcher, HttpAnswer
 from idp.ledger.checkpoint import TreeHead, VerifierKey, open_note, sign_note, signature_line
-from idp.ledger.cosignature import Witness, WitnessPolicy
+from idp.ledger.cosignature import OperatorWitness, WitnessPolicy
 from idp.ledger.merkle_tree import (
     CompactRange,
     Position,
@@ -22,7 +22,7 @@ from idp.ledger.merkle_tree import (
     proof_hashes,
     tree_root,
 )
-from idp.witnessing.seen import MAX_KEPT, Seen
+from idp.witnessing.seen import MAX_KEPT, WitnessMemory
 from idp.witnessing.witness import MAX_REQUEST, Request
 from tests.idp.store.units import Clock
 from tests.idp.witnessing.neighbour import OPERATOR, Neighbour
@@ -95,7 +95,7 @@ def test_a_tree_that_extends_the_last_one_is_cosigned(neighbour: Neighbour, cloc
     for old, new in zip([0, *sizes], sizes, strict=False):
         answer = ask(neighbour, TREE.request(old, new))
         assert (answer.status, answer.headers["content-type"]) == (200, "text/plain; charset=utf-8")
-        policy = WitnessPolicy((Witness(neighbour.key, OPERATOR, counts=True),))
+        policy = WitnessPolicy((OperatorWitness(neighbour.key, OPERATOR, counts=True),))
         found = policy.judge(TREE.head(new).text, answer.body.decode().splitlines())
         assert [time for _, time in found.witnesses] == [int(clock.now)]
         assert size_of(neighbour) == new
@@ -176,7 +176,7 @@ def test_monitors_get_the_newest_checkpoint_with_the_logs_signature_and_the_witn
     assert answer.status == 200
     text = open_note(answer.body, key_of(LOG, SIGNER))
     lines = answer.body.decode().removeprefix(f"{text}\n").splitlines()
-    policy = WitnessPolicy((Witness(neighbour.key, OPERATOR, counts=True),))
+    policy = WitnessPolicy((OperatorWitness(neighbour.key, OPERATOR, counts=True),))
     assert policy.judge(text, lines).operators() == {OPERATOR}
     assert look(neighbour, f"/{'0' * 64}/checkpoint").status == 404
 
@@ -220,7 +220,7 @@ def test_nothing_is_cosigned_that_is_not_on_the_disk(
 
 def test_a_witness_that_starts_again_knows_what_it_cosigned(neighbour: Neighbour, tmp_path: Path) -> None:
     ask(neighbour, TREE.request(0, 5))
-    again = Seen(tmp_path / "neighbour" / "witness.db").newest(LOG)
+    again = WitnessMemory(tmp_path / "neighbour" / "witness.db").newest(LOG)
     assert again is not None
     assert again.head == TREE.head(5)
 
