@@ -64,11 +64,11 @@ def measure(root: Path = ROOT) -> tuple[Figure, ...]:
     names = tuple(_names_with_two_meanings(root, product))
     entries = tuple(sorted(path.name for path in (root / "idp").iterdir() if path.name not in SKIPPED))
     return (
-        Figure("product lines", sum(product.values()), 70_000),
+        Figure("product lines", sum(product.values()), 75_000),
         Figure("median module", int(median(product.values())), 120),
         Figure("largest module", max(product.values()), 380, modules),
         Figure("largest room", max(rooms.values()), 4_500, floors),
-        Figure("test lines", sum(_lines(root, "tests").values()), 100_000),
+        Figure("test lines", sum(_lines(root, "tests").values()), 107_000),
         Figure("entries of idp/", len(entries), 26, entries),
         Figure("citations of pages that are not here", len(citations), 0, citations),
         Figure(f"constructors with more than {PARAMETERS} parameters", len(constructors), 0, constructors),

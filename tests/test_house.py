@@ -34,10 +34,10 @@ def test_a_small_house_is_within_its_budget(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("figure", "file", "text"),
     [
-        ("product", "policies__long_py", "\n" * 70_000),
+        ("product", "policies__long_py", "\n" * 75_000),
         ("median", "policies__rule_py", "\n" * 121),
         ("largest", "policies__long_py", "\n" * 4_501),
-        ("test", "tests__long_py", "\n" * 100_001),
+        ("test", "tests__long_py", "\n" * 107_001),
         ("citations", "policies__rule_py", "# gone.md 3\n"),
         ("citations", "policies__rule_py", "# design §2\n"),
         ("constructors", "idp__made_py", f"class A:\n    def __init__(self, {', '.join('abcdefghijk')}): ...\n"),
