@@ -128,17 +128,23 @@ def restore(
                         count = restore_rows(source, engine, tenant=settings.tenant, now=now, advance=advance)
                     except Unconfirmed as error:
                         alone = f"The rows are there, but {error.detail}. Do not restore again."
-                # The first record of the restored ledger, before anybody is served
-                alone += _recorded(settings, keys, newest)
-                # Before anybody is served: whoever was to be erased meanwhile
-                erased = EraseDue(engine=engine, tenant=settings.tenant, keys=keys, beside=Nothing()).run(now)
+                if alone:
+                    # Each further commit would wait for the standby, too. A server erases at its start, before it serves
+                    alone += " That it was restored is not recorded: write it down."
+                    erasures = 0
+                else:
+                    # The first record of the restored ledger
+                    alone = _recorded(settings, keys, newest)
+                    # Before anybody is served: whoever was to be erased meanwhile
+                    due = EraseDue(engine=engine, tenant=settings.tenant, keys=keys, beside=Nothing())
+                    erasures = due.run(now).erasures
                 # Not asked again: nobody signs meanwhile, and the rows are there whatever becomes of it
                 unseen = "" if settings.witness_path is None else str(settings.witness_path)
                 report = _verified(engine, settings, keys, heads=heads, blind=lambda: unseen, as_json=as_json)
     until, witness = closing(newest, now), settings.witness_path is not None
     again = _again(newest, now, witness=witness) + ([alone] if alone else [])
     facts: dict[str, object] = {"restored": True, "rows": count, "closed_seconds": until - now, "witnessed": seen}
-    facts |= {"erased": erased.erasures, "newest": written(newest) if newest else None, "witness": witness, "again": again}
+    facts |= {"erased": erasures, "newest": written(newest) if newest else None, "witness": witness, "again": again}
     text = f"{_rows(count)} restored; sign-ins are refused {_how_long(until, now)}"
     if seen > report.size:
         text += (
