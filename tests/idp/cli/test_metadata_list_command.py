@@ -165,7 +165,8 @@ def test_an_address_is_fetched_as_metadata_is(run: Run, tmp_path: Path, monkeypa
     assert run().exit_code == 0
     line = ["metadata", "service-list", "https://list.example/x", "--trust", str(tmp_path / "publisher.pem")]
     assert CliRunner().invoke(app, line).exit_code == 0
-    assert asked == ["https://list.example/x"]
+    # A broker of another test may ask its nodes meanwhile
+    assert [url for url in asked if url.startswith("https://list.")] == ["https://list.example/x"]
     monkeypatch.undo()
     refused = CliRunner().invoke(app, [*line[:2], "http://list.example/x", *line[3:]])
     assert (refused.exit_code, "Refused (scheme)" in refused.stderr) == (1, True)

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any  # Any: JSON
 
@@ -9,12 +10,20 @@ import pytest
 from typer.testing import CliRunner
 
 from idp.cli import app
+from tests.idp.staging import Clock, opened
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import Visitor
 
 Report = dict[str, Any]
 PATIENCE = 30
 DAY = "%Y-%m-%d"
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A ledger of this module's own: others switch things off."""
+    with opened(Stage(tmp_path_factory.mktemp("report") / "stage", Clock())) as stage:
+        yield stage
 
 
 def _report(stage: Stage, *options: str) -> Report:
