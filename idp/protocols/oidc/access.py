@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 
 from connectors.signatures.jws import from_base64url
 from idp.login.ended_persons import person_ended
 from idp.login.sessions import signed_out
-from idp.login.states import GRANT, Grant
+from idp.login.states import GRANT, Approved, Grant
 from idp.protocols.oidc.families import Families
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.requests.request import read_protocol
@@ -25,6 +26,11 @@ PERSON_ENDED = "All that was issued about this person until then was ended."
 
 # Raises `RequestRefused` where the bearer of a token of this client may not use it
 HeldBy = Callable[[ClientId], None]
+
+
+def unremembered(grant: Grant) -> Approved | None:
+    """The approval under an access token alone: it ends when the citizen takes it back, and not when they approve again."""
+    return None if grant.approved is None else replace(grant.approved, given=0)
 
 
 def for_everybody(_client_id: ClientId) -> None:

@@ -17,7 +17,7 @@ from connectors.signatures.jws import base64url
 from connectors.wire.claims import Json
 from idp.login.states import ACCESS_TOKEN_LIFE, CODE_LIFE, GRANT, Grant
 from idp.ports import Mark, ParkedRow, Unit
-from idp.protocols.oidc.access import AccessTokens, handle_of
+from idp.protocols.oidc.access import AccessTokens, handle_of, unremembered
 from idp.protocols.oidc.client import Authenticated
 from idp.protocols.oidc.direct import DirectRequest
 from idp.protocols.oidc.families import (
@@ -134,11 +134,12 @@ class CodeGrant:
     ) -> tuple[Grant, tuple[ParkedRow, ...], str]:
         """The family that begins, where the request wanted one and the registration has it: its rows, and its first token.
 
-        Only its tokens remember the approval. A refresh token has values where the purpose lets them go again.
+        A refresh token has values where the purpose lets them go again. Without a family the access token ends if the
+        citizen takes back what they approved, and not if they approve once more.
         """
         request, client = read_protocol(grant.origin), caller.party
         if not request.offline or not client.openid.refreshes or grant.approved is None:
-            return replace(grant, approved=None), (), ""
+            return replace(grant, approved=unremembered(grant)), (), ""
         family = family_of_code(handle)
         token, end = family + urandom(TOKEN_BYTES - FAMILY_BYTES), now + client.openid.tokens.refresh_life
         # The state, the nonce and the challenge were of the sign-in (Core §12.2)

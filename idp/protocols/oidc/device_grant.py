@@ -6,7 +6,7 @@ from dataclasses import replace
 from connectors.wire.claims import Json
 from idp.login.states import ACCESS_TOKEN_LIFE, CODE_LIFE, GRANT, Grant
 from idp.ports import Mark, Unit
-from idp.protocols.oidc.access import AccessTokens, handle_of
+from idp.protocols.oidc.access import AccessTokens, handle_of, unremembered
 from idp.protocols.oidc.client import Authenticated
 from idp.protocols.oidc.device_codes import (
     INTERVAL,
@@ -47,7 +47,7 @@ class DeviceGrant:
                 raise self._not_yet(issued, handle, now)
             if over := self._access_tokens.over(grant, now):
                 raise no_grant(over)
-            grant = replace(grant, cnf=caller.cnf, issued=now, approved=None)
+            grant = replace(grant, cnf=caller.cnf, issued=now, approved=unremembered(grant))
             # Before anything is spent: where every key is revoked, the grant outlives this
             ring = self._parts.signers[caller.party.id_token_alg]
             ring.at(now).ready()

@@ -57,7 +57,7 @@ class Receiver(ThreadingHTTPServer):
 
 
 class EventStage(SharedStage):
-    """The desk, whose basis is consent, and the permits, whose basis is a public task, take events."""
+    """The desk (consent) and the permits (a public task) take events. `alone` is in no group."""
 
     def _configure(self, *given: object) -> None:
         super()._configure(*given)  # type: ignore[arg-type] # as above
@@ -67,6 +67,9 @@ class EventStage(SharedStage):
             more = f'events_uri = "{self.receiver}"\n' + ("" if "networks" in text else 'networks = ["127.0.0.0/8"]\n')
             head, table, rest = text.partition("[attributes]")
             file.write_text(head + more + table + rest, "utf-8")
+        shared = (self.receiving / "parties" / "museum.toml").read_text("utf-8").replace("museum", "alone")
+        lines = [line for line in shared.splitlines() if not line.startswith(("session_group", "post_logout"))]
+        (self.receiving / "parties" / "alone.toml").write_text("\n".join(lines), "utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +143,20 @@ def _types(claims: Mapping[str, object]) -> list[str]:
     events = claims["events"]
     assert isinstance(events, dict)
     return list(events)
+
+
+@pytest.mark.spec("decisions.md 25; issue 31 item 6")
+def test_a_token_without_session_and_refresh_ends_with_the_consent_too(member: Member, stage: SharedStage) -> None:
+    scope = {"client_id": "alone", "scope": "openid purpose:desk"}
+    first, again = (
+        json.loads(member.tokens("alone", member.decides(member.question("mari", **scope)).back["code"]).text)
+        for _ in range(2)
+    )
+    assert member.userinfo(str(first["access_token"])).status == 200, "an approval once more ends nothing"
+    _acts(member, WITHDRAWAL, _newest(_entered(member)))
+    for token in (first, again):
+        assert member.userinfo(str(token["access_token"])).status == 401
+    assert _faults(stage) == []
 
 
 @pytest.mark.spec("decisions.md 25; issue 31 item 6")
