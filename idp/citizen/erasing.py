@@ -25,7 +25,7 @@ from idp.login.ended_persons import ended_row
 from idp.ports import RecordDraft
 from idp.store import tables
 from idp.store.commits import one_turn
-from idp.store.engine import reading, writing
+from idp.store.engine import is_postgres, reading, writing
 from idp.store.records.clearing import Cleared, Records, Traces, clear_person, scrub
 from idp.store.records.erasure_rows import PendingErasure
 from idp.system.logs import log_of
@@ -77,6 +77,7 @@ class EraseDue:
         self._erasures = Erasures(engine=engine, tenant=tenant, keys=keys)
         # What each erasure leaves to look for in files: in memory alone
         self._needles: dict[bytes, tuple[bytes, ...]] = {}
+        self._rests = 0  # until when PostgreSQL's tables are not rewritten again
 
     def clear(self, now: int) -> Sequence[Cleared]:
         """Clear whoever is due."""
@@ -104,7 +105,11 @@ class EraseDue:
     def run(self, now: int) -> Done:
         """All of it."""
         cleared = self.clear(now)
-        return Done(len(cleared), sum(one.leaves for one in cleared), scrubbed=self.scrub())
+        scrubbed = now >= self._rests and self.scrub()
+        if not scrubbed and now >= self._rests and is_postgres(self._engine):
+            # A rewrite closes the tables to sign-ins. Whoever holds old rows (a standby, a long query) may do so for hours
+            self._rests = _next_run(now)
+        return Done(len(cleared), sum(one.leaves for one in cleared), scrubbed=scrubbed)
 
     def _cleared(self, one: PendingErasure, now: int) -> Cleared | None:
         self._beside.end_sessions(one.subject, now)
@@ -191,6 +196,11 @@ class Erasing(Repeated):
             with suppress(Exception):
                 log_of(self._tenant).warning("erasure_failed", detail=what, fix="Look at the database.")
         self._said = what
+
+
+def _next_run(now: int) -> int:
+    """The next three o'clock (UTC)."""
+    return (_day(now) + 1) * DAY + HOUR_OF_DAY
 
 
 def _day(now: float) -> int:

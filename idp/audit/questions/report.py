@@ -9,7 +9,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from functools import cache
 
@@ -156,6 +156,8 @@ def report_releases(auditor: Auditor, filters: LoginFilters, ledger: SummarisedL
     ledger = ledger or summarise(auditor)
     country_of = cache(auditor.country)
     purpose_of = cache(auditor.purpose)
+    switched_off, spoilt = released_when_off(auditor, ledger, filters, country_of)
+    ledger = replace(ledger, changed=tuple(sorted({*ledger.changed, *spoilt})))
     selected = select_logins(ledger, filters, country_of)
     catalogue = auditor.configuration.catalogue
     attributes = tuple(_attributes(selected, filters.attribute))
@@ -175,7 +177,7 @@ def report_releases(auditor: Auditor, filters: LoginFilters, ledger: SummarisedL
             languages=auditor.languages,
         ),
         over_asking=tuple(_over_asking(selected, purpose_of, catalogue, filters.attribute)),
-        switched_off=released_when_off(auditor, ledger, filters, country_of),
+        switched_off=switched_off,
         series=ReportSeries(
             weeks=tuple(_weeks(selected)),
             bits_by_service=tuple(_bits(selected)),

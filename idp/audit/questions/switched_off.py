@@ -55,22 +55,26 @@ class SwitchedOff:
 
 def released_when_off(
     auditor: Auditor, ledger: SummarisedLedger, filters: LoginFilters, country_of: Callable[[str], str]
-) -> tuple[SwitchedOff, ...]:
-    """Each time that something was off, and what was released meanwhile. Raises `StoreUnavailable`."""
+) -> tuple[tuple[SwitchedOff, ...], frozenset[int]]:
+    """Each time that something was off, and what was released meanwhile; and the places of acts that do not open.
+
+    Raises `StoreUnavailable`.
+    """
     found = []
     with reading(), snapshot(auditor.engine) as connection:
         places = [other.place for summary in ledger.summaries for other in summary.others if other.kind == SWITCH]
-        opened = [
-            open_leaves(connection, auditor.tenant, auditor.keys.openings, place, place + 1).leaves[0] for place in places
-        ]
-        for off in _times(leaf for leaf in opened if leaf is not None):
+        opened = {
+            place: open_leaves(connection, auditor.tenant, auditor.keys.openings, place, place + 1).leaves[0]
+            for place in places
+        }
+        for off in _times(leaf for leaf in opened.values() if leaf is not None):
             if off.kind == KEY:
                 found.append(_signed(auditor, off))
             elif off.kind in (PARTY, COUNTRY, PROVIDER):
                 found.append(_Late(auditor, ledger, filters, country_of, off).found())
             else:
                 found.append(replace(off, late=None))
-    return tuple(found)
+    return tuple(found), frozenset(place for place, leaf in opened.items() if leaf is None)
 
 
 def _times(leaves: Iterator[OpenedLeaf]) -> list[SwitchedOff]:

@@ -83,9 +83,9 @@ def whose(key: Path, keys: Sequence[VerifierKey]) -> str:
 def named_witnesses(witnesses: Sequence[str], quorum: int) -> Named:
     """The witnesses that the command line names, each with its operator (its own name without one)."""
     try:
-        pairs = [
-            (WitnessKey.read(vkey), operator.strip() or vkey) for vkey, _, operator in (w.partition(" ") for w in witnesses)
-        ]
+        named = [(WitnessKey.read(vkey), operator.strip()) for vkey, _, operator in (w.partition(" ") for w in witnesses)]
+        # Two keys of one witness are one operator's
+        pairs = [(key, operator or key.name) for key, operator in named]
     except SignatureInvalid as error:
         raise typer.BadParameter(
             f"{error.detail}: write its vkey, a space, its operator.", param_hint="--witness"

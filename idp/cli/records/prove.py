@@ -101,10 +101,11 @@ def _one(auditor: Auditor, named: str, *, as_json: bool) -> tuple[OneRecord, Pla
 
 def _many(auditor: Auditor, span: tuple[int, int] | None, asked: RecordFilter, out: Path, *, as_json: bool) -> int:
     """Write the file of many records, of all without a span; returns how many."""
-    # A filter passes over whole blocks of leaves, by their summaries
-    ledger = summarise(auditor) if asked.as_json else None
     with reading(), auditor.engine.connect() as connection:
         best = best_checkpoint(connection, auditor, span[1] if span else 0)
+    # A filter passes over whole blocks of leaves, by their summaries. They are read after the checkpoint, so they reach
+    # as far: a leaf that they do not cover would be missing in what the log signs
+    ledger = summarise(auditor) if asked.as_json else None
     span = span or (0, best.size if best else 0)
     if best is None or span[0] >= span[1]:
         end("not_found", "No checkpoint covers these leaves, or there are none between.", as_json=as_json, code=NO)

@@ -166,7 +166,8 @@ def _scrub_sqlite(engine: Engine, needles: Iterable[bytes] | None) -> bool:
             return True
         with one_turn(engine):
             connection.exec_driver_sql("VACUUM").close()
-        return _emptied(connection) and (needles is None or not _has(engine, needles))
+        # Whoever was erased may have come back meanwhile, under the same index: what is left then is theirs
+        return _emptied(connection)
 
 
 def _emptied(connection: Connection) -> bool:

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any  # Any: JSON
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 
 from idp.audit.questions.filters import LoginFilters
 from idp.audit.questions.ledger_summary import SummarisedLedger, summarise, unread
 from idp.audit.questions.report import report_releases
 from idp.audit.questions.summary import BLOCK, COLUMNS
+from idp.ledger.operator_records import draft_switch
 from idp.ledger.person_records import DONE, draft_erasure
 from idp.ledger.record_contents import REFUSAL, RELEASE, draft_node, draft_unsent, new_record
 from idp.ledger.summary_seal import open_summary, summaries_key
@@ -22,6 +23,7 @@ from idp.store import tables
 from idp.store.records.clearing import Traces, clear_person
 from idp.store.store import Store
 from idp.store.stored_tree import BROKEN
+from idp.store.switches.switch import PARTY
 from policies.errors import SignatureInvalid, StoreUnavailable
 from policies.parties import EntityId
 from tests.idp.audit.conftest import SIZE
@@ -178,6 +180,19 @@ def test_a_record_that_is_not_what_was_written_is_named_and_left_out(
     assert sum(sum(summary.rows["count"]) for summary in found.summaries) == SIZE - 1
     assert set(_contents(city_store)) == ({1} if place == 5 else {0, 1}), "a block with a changed record has no summary"
     assert any("ciconia ledger verify" in note for note in _answers(city_store)["notes"])
+
+
+def test_a_switch_that_was_changed_after_its_block_was_read_is_named(store: Store) -> None:
+    switch = draft_switch(record=new_record(), time=NOW, switch=PARTY, name="parking", off=True, reason="an incident")
+    commit_all(store, [unit(record=switch)])
+    Sequencer(store, KEYS, checkpoint_seconds=0).step()
+    ledger = summarise(auditor_of(store))
+    assert [one["name"] for one in _answers(store, ledger)["switched_off"]] == ["parking"]
+    with store.engine.begin() as connection:
+        connection.execute(text("UPDATE records SET decision_opening = sent_opening"))
+    found = _answers(store, ledger)
+    assert (found["switched_off"], found["changed"]) == ([], [0])
+    assert any("ciconia ledger verify" in note for note in found["notes"])
 
 
 def test_a_block_with_leaves_of_another_tree_counts_nowhere(city_folder: Path, city_store: Store) -> None:

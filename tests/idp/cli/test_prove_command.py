@@ -13,12 +13,15 @@ from typing import Any  # JSON that a test takes apart
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from idp.audit.questions.auditor import Auditor
+from idp.audit.questions.ledger_summary import SummarisedLedger, summarise
 from idp.audit.record_proof import SIGNED
 from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.canonical_json import jcs
 from idp.ledger.cosignature import WitnessKey
 from idp.ledger.operator_records import draft_switch
 from idp.ledger.record_contents import new_record
+from idp.sequencer.sequencer import Sequencer
 from idp.store.records.cosignatures import Cosignature, Cosignatures
 from idp.witnessing.seen import WitnessMemory
 from idp.witnessing.witness import Request, WitnessService
@@ -293,6 +296,30 @@ def test_a_filter_takes_its_records_alone(folder: Path, tmp_path: Path) -> None:
         found = audit(file, folder, "--json")
         assert (found.returncode, json_of(found)["rows"]) == (0, rows), found.stdout
         assert second(file, folder).returncode == 0
+
+
+def test_a_checkpoint_that_comes_while_it_reads_leaves_no_record_out(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log signs that none is missing, up to the end that the file names."""
+
+    def slowly(auditor: Auditor) -> SummarisedLedger:
+        found = summarise(auditor)
+        with opened(folder) as (store, keys):
+            signing = Sequencer(store, keys, checkpoint_seconds=0)
+            assert signing.step()
+            signing.stop()
+        return found
+
+    monkeypatch.setattr("idp.cli.records.prove.summarise", slowly)
+    file = tmp_path / "records.jsonl"
+    assert run("prove", folder, "all", "--service", "parking", "--out", file).returncode == 0
+    found = json_of(audit(file, folder, "--json"))
+    rows, end = found["rows"], found["end"]
+    monkeypatch.undo()
+    again = tmp_path / "again.jsonl"
+    assert run("prove", folder, f"0-{end - 1}", "--service", "parking", "--out", again).returncode == 0
+    assert json_of(audit(again, folder, "--json"))["rows"] == rows
 
 
 def test_leaves_that_no_checkpoint_covers_are_not_proved(folder: Path, tmp_path: Path) -> None:
