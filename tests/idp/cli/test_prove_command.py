@@ -315,7 +315,7 @@ def test_a_checkpoint_that_comes_while_it_reads_leaves_no_record_out(
     file = tmp_path / "records.jsonl"
     assert run("prove", folder, "all", "--service", "parking", "--out", file).returncode == 0
     found = json_of(audit(file, folder, "--json"))
-    rows, end = found["rows"], found["end"]
+    rows, end = found["rows"], int(str(found["end"]))
     monkeypatch.undo()
     again = tmp_path / "again.jsonl"
     assert run("prove", folder, f"0-{end - 1}", "--service", "parking", "--out", again).returncode == 0
