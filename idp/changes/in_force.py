@@ -112,7 +112,9 @@ def settle(
             if newest.digest == folder.digest:
                 return InForce(newest, folder, configuration)
             before = loaded(history, newest, InForce(newest, folder, configuration))
-            if history.last(folder.digest) > since:
+            if (last := history.last(folder.digest)) > newest.number:
+                continue  # another process put it in force a moment ago
+            if last > since:
                 return _instead(before, FolderStanding.OLDER, tenant, OLDER)
             base = PlanBase(newest.number, newest.digest, before.configuration, settings_of(before.bundle))
             plan = make_plan(issuer, base, folder, configuration)
