@@ -43,7 +43,7 @@ def downgrade() -> None:
 '''
 
 
-PEERS = 'peers = _table(\n    "peers",\n    _tenant(),\n'
+PEERS = 'peers = table(\n    "peers",\n    tenant(),\n'
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def later(tmp_path: Path) -> Path:
     tables = folder / "idp" / "store" / "tables.py"
     text = tables.read_text(encoding="utf-8")
     assert PEERS in text
-    tables.write_text(text.replace(PEERS, f'{PEERS}    Column("next_column", Integer, nullable=True),\n'), encoding="utf-8")
+    tables.write_text(text.replace(PEERS, f'{PEERS}    Column("next_column", Number, nullable=True),\n'), encoding="utf-8")
     return folder
 
 
