@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from idp.cli import app, party_overasking
 from idp.cli.party_overasking import DAY
 from idp.store import tables
+from idp.store.engine import writing
 from tests.idp.monitoring.told import told
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import Visitor
@@ -88,11 +89,11 @@ def test_less_is_enough_by_the_purpose_of_that_login(visitor: Visitor, stage: St
     file.write_text(text.replace('form = "age_over(18)"', 'form = "exact"'), encoding="utf-8")
     try:
         assert _counted(stage) == before, "the history has the purpose of that day"
-        with stage.application.store.engine.begin() as connection:
+        with writing(stage.application.store.engine).begin() as connection:
             kept = connection.execute(select(tables.configurations)).all()
             connection.execute(delete(tables.configurations))
         left = _counted(stage)
-        with stage.application.store.engine.begin() as connection:
+        with writing(stage.application.store.engine).begin() as connection:
             connection.execute(insert(tables.configurations), [row._asdict() for row in kept])
     finally:
         file.write_text(text, encoding="utf-8")
