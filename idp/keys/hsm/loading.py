@@ -11,7 +11,6 @@ from policies.errors import KeysUnavailable, Misconfigured, Problem
 
 _FIX = "Correct its address, or bring the token to this machine; docs/keys-in-an-hsm.md says how."
 _INSTALL = "Install docker/requirements.lock, which has it; docs/keys-in-an-hsm.md says how."
-_PROBE = b"Ciconia asks a token whether it has this secret\0"
 T = TypeVar("T")
 
 
@@ -22,13 +21,7 @@ def load_token_key(path: Path, content: bytes) -> TokenKey:
 
 def load_token_mac(path: Path, content: bytes) -> TokenMac:
     """The secret that a file names. Raises `Misconfigured`."""
-
-    def made(address: KeyAddress) -> TokenMac:
-        found = TokenMac(address)
-        found(_PROBE)
-        return found
-
-    return _loaded(path, content, made)
+    return _loaded(path, content, lambda address: TokenMac(address).proved())
 
 
 def checked_token(text: str) -> TokenAddress:

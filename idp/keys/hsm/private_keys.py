@@ -5,10 +5,11 @@ Each session proves a key before it counts: what it signs must verify under the 
 """
 
 import hashlib
+import hmac
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import NoReturn, Self
 
 from cryptography.exceptions import InvalidSignature
@@ -35,6 +36,7 @@ _DIGEST_INFO = {
 }
 # No checkpoint, receipt, token or XML signature begins like this
 _CHALLENGE = b"Ciconia asks a token whether it has this key\0"
+_PROBE = b"Ciconia asks a token whether it has this secret\0"
 MAC_BYTES = 32
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 _NOT_EXPORTED = "a key of a token stays in it"
@@ -71,8 +73,7 @@ class _OfToken:
             try:
                 self._prove(found, challenge)
             except InvalidSignature:
-                what = f"{self.address} is another key than the one that others know: bring that token back"
-                raise KeysUnavailable(what) from None
+                raise _another(self.address) from None
             session.found[self] = found
         return found
 
@@ -175,17 +176,26 @@ TokenKey = TokenRsaKey | TokenCurveKey | TokenEdwardsKey
 
 @dataclass(frozen=True, slots=True)
 class TokenMac:
-    """A secret of a token, of which HMAC-SHA256 is asked (`policies.pseudonyms.Mac`)."""
+    """A secret of a token, of which HMAC-SHA256 is asked (`policies.pseudonyms.PairwiseKey`)."""
 
     address: KeyAddress
+    # What it made of the probe at the start, when it was compared with the database's fingerprint
+    proof: bytes = field(default=b"", repr=False)
+
+    def proved(self) -> Self:
+        """The secret, which each new session has to prove. Raises `KeysUnavailable`."""
+        return replace(self, proof=self(_PROBE))
 
     def __call__(self, message: bytes) -> bytes:
         """The 32 bytes of the code. Raises `KeysUnavailable`."""
 
         def act(session: Session) -> bytes:
-            found = session.found.get(self.address)
+            found = session.found.get(self)
             if found is None:
-                found = session.found[self.address] = _one(session, "SECRET_KEY", self.address)
+                found = _one(session, "SECRET_KEY", self.address)
+                if self.proof and not hmac.compare_digest(_sign(found, _PROBE, "SHA256_HMAC", None), self.proof):
+                    raise _another(self.address)
+                session.found[self] = found
             return _sign(found, message, "SHA256_HMAC", None)
 
         code = use_token(self.address.token, act)
@@ -205,6 +215,10 @@ def token_key(address: KeyAddress) -> TokenKey:
     key = next(make for kind, make in makers.items() if isinstance(public, kind))()
     key.ready()
     return key
+
+
+def _another(address: KeyAddress) -> KeysUnavailable:
+    return KeysUnavailable(f"{address} is another key than the one that others know: bring that token back")
 
 
 def _one(session: Session, kind: str, address: KeyAddress) -> "pkcs11.Key":

@@ -16,7 +16,8 @@ from idp.keys.file import create_saml_key, load_saml_unwrapper, load_signer
 from idp.keys.hsm import module
 from idp.keys.hsm.address import read_key_address
 from idp.keys.hsm.private_keys import TokenMac, token_key
-from policies.errors import BrokerError, KeysUnavailable, Misconfigured
+from idp.keys.secret_files import PAIRWISE_KEY, load_pairwise
+from policies.errors import BrokerError, KeysUnavailable, Misconfigured, Problem
 from policies.parties import Sector, SubjectNamespace, Tenant
 from policies.pseudonyms import pairwise_subject
 from tests.softhsm import MODULE, PIN, SoftHsm, name_instead, softhsm
@@ -98,6 +99,26 @@ def test_another_key_under_the_same_name_signs_nothing(token: SoftHsm, tmp_path:
         module._after_fork()
         with pytest.raises(KeysUnavailable, match="another key than the one that others know"):
             key.sign(DATA, ec.ECDSA(SHA256()))
+
+
+def test_another_secret_under_the_same_name_makes_no_identifier(token: SoftHsm, tmp_path: Path) -> None:
+    found: list[Problem] = []
+    _file(tmp_path / PAIRWISE_KEY, token.generate("pairwise", "GENERIC:32"))
+    key = load_pairwise(tmp_path, found)
+    assert callable(key)
+    assert not found
+    before = key(DATA)
+    token.take_out()
+    with softhsm(tmp_path / "other") as other:
+        other.generate("pairwise", "GENERIC:32")
+        module._before_fork()
+        module._after_fork()
+        with pytest.raises(KeysUnavailable, match="another key than the one that others know"):
+            key(DATA)
+    module._before_fork()
+    module._after_fork()
+    token.put_in()
+    assert key(DATA) == before
 
 
 def test_a_refused_pin_is_not_tried_again_since_tokens_lock(token: SoftHsm) -> None:
