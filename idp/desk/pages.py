@@ -65,16 +65,7 @@ def _templates() -> Mapping[str, Template]:
     )
     environment.globals.update(script=SCRIPT.href)
     environment.globals.update(svg={"width": WIDTH, "row": ROW, "label": LABEL, "figure": FIGURE})
-    kinds = {
-        "table": DeskTable,
-        "plot": Plot,
-        "facts": Facts,
-        "notice": Notice,
-        "link": Link,
-        "upload": Upload,
-        "grant": GrantForm,
-    }
-    for name, kind in kinds.items():
+    for name, kind in KINDS.items():
         environment.tests[name] = _is(kind)
     return {name: environment.get_template(f"{name}.html") for name in NAMES}
 

@@ -1,18 +1,25 @@
 """`ciconia ledger erase`: two officers have a person erased, or one of them takes that back."""
 
 import time
-from typing import Annotated
 
 import typer
 
 from connectors.formats.grammar import written
 from idp.application.change_desk import Identity
-from idp.application.mandate_desk import Step
+from idp.application.mandate_desk import MandateDesk, Step
 from idp.changes.mandates import ERASURE
 from idp.cli.console import answer
 from idp.cli.options import AsJson, Folder, Reason
-from idp.cli.records.mandate_options import Key, Name, Named, Record, Signature, desk_of
+from idp.cli.records.mandate_options import Key, Name, Record, Signature, desk_of, signed_step
 
+APPROVE = """Agree to an erasure. Fourteen days later the person's key is destroyed; until then it can be withdrawn.
+
+Example: ciconia ledger erase approve 3f2a1c... --as juhan --key juhan.key --config city
+"""
+WITHDRAW = """Withdraw an erasure that officers began, before it is done. One officer is enough.
+
+Example: ciconia ledger erase withdraw 3f2a1c... --as juhan --key juhan.key --config city
+"""
 erase = typer.Typer(no_args_is_help=True, add_completion=False, help="Have a person erased: two officers, fourteen days.")
 
 
@@ -33,55 +40,18 @@ def new(
 
     Exit codes: 0 it waits, 1 it is refused, 2 it could not be tried.
     """
+    now = int(time.time())
     with desk_of(config, as_json=as_json) as desk:
         facts = {"reason": reason, "record": record}
-        step = desk.ask(ERASURE, facts, Identity(name, key, signature), int(time.time()))
-    _tell(step, as_json=as_json)
-
-
-@erase.command()
-def approve(
-    erasure_id: Named,
-    config: Folder,
-    name: Name = "",
-    key: Key = None,
-    signature: Signature = None,
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Agree to an erasure. Fourteen days later the person's key is destroyed; until then it can be withdrawn.
-
-    Example: ciconia ledger erase approve 3f2a1c... --as juhan --key juhan.key --config city
-    """
-    with desk_of(config, as_json=as_json) as desk:
-        step = desk.approve(bytes.fromhex(erasure_id), ERASURE, Identity(name, key, signature), int(time.time()))
-    _tell(step, as_json=as_json)
-
-
-@erase.command()
-def withdraw(
-    erasure_id: Named,
-    config: Folder,
-    name: Name = "",
-    key: Key = None,
-    signature: Signature = None,
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Withdraw an erasure that officers began, before it is done. One officer is enough.
-
-    Example: ciconia ledger erase withdraw 3f2a1c... --as juhan --key juhan.key --config city
-    """
-    with desk_of(config, as_json=as_json) as desk:
-        step = desk.end(bytes.fromhex(erasure_id), ERASURE, Identity(name, key, signature), int(time.time()))
-    _tell(step, as_json=as_json)
+        step = desk.ask(ERASURE, facts, Identity(name, key, signature), now)
+    _tell(step, now, as_json=as_json)
 
 
 @erase.command("list")
 def list_erasures(
     config: Folder,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show the erasures that wait, of persons and of officers. It names nobody.
 
@@ -97,7 +67,7 @@ def list_erasures(
     answer({"erasures": waiting, "unsigned": unsigned}, *(lines or ["None waits."]), as_json=as_json)
 
 
-def _tell(step: Step, *, as_json: bool) -> None:
+def _tell(step: Step, _now: int, *, as_json: bool) -> None:
     told: dict[str, object] = {"id": step.mandate.mandate.hex(), "who": step.who, "officers": list(step.officers)}
     told["due"] = step.erasure.due if step.erasure else None
     text = f"It waits for another officer: ciconia ledger erase approve {step.mandate.mandate.hex()}."
@@ -106,3 +76,7 @@ def _tell(step: Step, *, as_json: bool) -> None:
     elif step.erasure:
         text = f"It is recorded, and done on {written(step.erasure.due)}. Until then: ciconia ledger erase withdraw."
     answer(told, f"{told['id']}  {text}", as_json=as_json)
+
+
+erase.command("approve", help=APPROVE)(signed_step(MandateDesk.approve, ERASURE, _tell))
+erase.command("withdraw", help=WITHDRAW)(signed_step(MandateDesk.end, ERASURE, _tell))

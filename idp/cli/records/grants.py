@@ -1,7 +1,6 @@
 """`ciconia ledger grant`: two officers open a period, or one person, to a named auditor."""
 
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -9,33 +8,27 @@ import typer
 
 from connectors.formats.grammar import written
 from idp.application.change_desk import Identity
-from idp.application.mandate_desk import Step
+from idp.application.mandate_desk import MandateDesk, Step
 from idp.audit.grants import AuditorGrant, grant_of
 from idp.changes.mandates import GRANT
 from idp.cli.console import answer
 from idp.cli.options import AsJson, Folder, Reason
-from idp.cli.records.mandate_options import Key, Name, Named, Signature, desk_of
+from idp.cli.records.mandate_options import Key, Name, Named, Signature, desk_of, signed_step
+from idp.cli.records.report import Since, Until, seconds_of
 from idp.ledger.canonical_json import Json
 
 DAY = 86400
+APPROVE = """Agree to a grant that another officer asked for. The ledger records it, and each approval that is refused.
 
+Example: ciconia ledger grant approve 3f2a1c... --as juhan --key juhan.key --config city
+"""
+END = """End a grant for good. One officer is enough.
+
+Example: ciconia ledger grant end 3f2a1c... --as juhan --key juhan.key --config city
+"""
 grant = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Open a period or one person to an auditor: two officers."
 )
-
-
-def _day(text: str, option: str) -> int:
-    """The beginning of a day (UTC); 0 for none."""
-    if not text:
-        return 0
-    try:
-        return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp())
-    except ValueError:
-        raise typer.BadParameter("write a day as 2026-12-01 (UTC)", param_hint=option) from None
-
-
-Since = Annotated[str, typer.Option("--from", metavar="DAY", help="The first day that is opened (UTC).")]
-Until = Annotated[str, typer.Option("--to", metavar="DAY", help="The last day that is opened.")]
 
 
 @grant.command()
@@ -44,8 +37,8 @@ def new(
     auditor: Annotated[str, typer.Option(metavar="NAME", help="The auditor, by the name of their entry at the desk.")],
     reason: Reason,
     record: Annotated[str, typer.Option(metavar="RECORD", help="One person: a record in a receipt of theirs.")] = "",
-    since: Since = "",
-    until: Until = "",
+    since: Since = None,
+    until: Until = None,
     days: Annotated[int, typer.Option(min=1, max=92, help="How long the auditor may use it.")] = 7,
     name: Name = "",
     key: Key = None,
@@ -61,52 +54,12 @@ def new(
     """
     now = int(time.time())
     facts: dict[str, Json] = {"auditor": auditor, "begins": now, "ends": now + days * DAY, "reason": reason}
-    last = _day(until, "--to")
-    facts |= {"record": record} if record else {"since": _day(since, "--from"), "until": last + DAY if last else 0}
+    begins, ends = seconds_of(since, until)
+    facts |= {"record": record} if record else {"since": begins or 0, "until": ends or 0}
     if record and (len(record) != 32 or not set(record) <= set("0123456789abcdef")):  # noqa: PLR2004  hex of 16 bytes
         raise typer.BadParameter("a record has 32 digits of 0-9 and a-f", param_hint="--record")
     with desk_of(config, as_json=as_json) as desk:
         step = desk.ask(GRANT, facts, Identity(name, key, signature), now)
-    _tell(step, now, as_json=as_json)
-
-
-@grant.command()
-def approve(
-    grant_id: Named,
-    config: Folder,
-    name: Name = "",
-    key: Key = None,
-    signature: Signature = None,
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Agree to a grant that another officer asked for. The ledger records it, and each approval that is refused.
-
-    Example: ciconia ledger grant approve 3f2a1c... --as juhan --key juhan.key --config city
-    """
-    now = int(time.time())
-    with desk_of(config, as_json=as_json) as desk:
-        step = desk.approve(bytes.fromhex(grant_id), GRANT, Identity(name, key, signature), now)
-    _tell(step, now, as_json=as_json)
-
-
-@grant.command("end")
-def end_grant(
-    grant_id: Named,
-    config: Folder,
-    name: Name = "",
-    key: Key = None,
-    signature: Signature = None,
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """End a grant for good. One officer is enough.
-
-    Example: ciconia ledger grant end 3f2a1c... --as juhan --key juhan.key --config city
-    """
-    now = int(time.time())
-    with desk_of(config, as_json=as_json) as desk:
-        step = desk.end(bytes.fromhex(grant_id), GRANT, Identity(name, key, signature), now)
     _tell(step, now, as_json=as_json)
 
 
@@ -152,6 +105,10 @@ def _tell(step: Step, now: int, *, as_json: bool) -> None:
         "waiting": f"It waits for another officer: ciconia ledger grant approve {shown.grant.hex()}.",
     }
     answer(told, f"{shown.grant.hex()}  {said[str(told['state'])]}", as_json=as_json)
+
+
+grant.command("approve", help=APPROVE)(signed_step(MandateDesk.approve, GRANT, _tell))
+grant.command("end", help=END)(signed_step(MandateDesk.end, GRANT, _tell))
 
 
 def _line(one: AuditorGrant, now: int) -> str:

@@ -1,17 +1,19 @@
-"""The options that the commands of two officers share."""
+"""The options and the steps that the commands of two officers share."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from idp.application.change_desk import ActRefused
-from idp.application.mandate_desk import MandateDesk
+from idp.application.change_desk import ActRefused, Identity
+from idp.application.mandate_desk import MandateDesk, Step
 from idp.application.operator_acts import Unsure, mend, opened_store
 from idp.changes.mandates import ID_BYTES
 from idp.cli.console import NO, end, trying
+from idp.cli.options import AsJson, Folder
 from idp.config.settings import load_settings
 from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.leaf import RECORD_BYTES
@@ -61,3 +63,25 @@ def desk_of(config: Path, *, as_json: bool) -> Iterator[MandateDesk]:
             except Unsure as error:
                 text = f"It is not known whether it counts: {error.detail}. {mend(error.detail)}"
                 end(error.code, error.detail, as_json=as_json, text=text)
+
+
+def signed_step(
+    step: Callable[[MandateDesk, bytes, str, Identity, int], Step], kind: str, tell: Callable[..., None]
+) -> Callable[..., None]:
+    """Make the command in which an officer approves or ends a mandate. `tell` prints the result."""
+
+    def command(
+        mandate_id: Named,
+        config: Folder,
+        name: Name = "",
+        key: Key = None,
+        signature: Signature = None,
+        *,
+        as_json: AsJson = False,
+    ) -> None:
+        now = int(time.time())
+        with desk_of(config, as_json=as_json) as desk:
+            done = step(desk, bytes.fromhex(mandate_id), kind, Identity(name, key, signature), now)
+        tell(done, now, as_json=as_json)
+
+    return command
