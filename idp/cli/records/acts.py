@@ -29,7 +29,10 @@ def acts(
     *,
     as_json: AsJsonLines = False,
 ) -> None:
-    """List every act that is on record: configurations, approvals, switches, decryptions; with who did it, and why.
+    """List every record that is no sign-in, with who did it and why, and name each that is not what was written.
+
+    Operators, the product and citizens on their page did these things; no person is shown. `ciconia audit events` has the
+    operators' and the product's alone, by type, as a SIEM gets them.
 
     With --on: which configurations were in force on that day, who put them there, and what each purpose allowed.
 

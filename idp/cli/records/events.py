@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -14,26 +13,25 @@ from idp.audit.questions.auditor import Auditor
 from idp.cli.console import answer, plain, trying
 from idp.cli.options import AsJson, Folder
 from idp.cli.records.auditing import NOT_RUN, auditor_of
-from idp.ledger.ledger_keys import DAY
+from idp.cli.records.report import Since, Until, seconds_of
 from idp.receipts.receipt_record import time_text
 from idp.store.engine import reading, snapshot
 
 
 def events(
     config: Folder,
-    begin: Annotated[
-        datetime | None, typer.Option("--from", metavar="DAY", formats=["%Y-%m-%d"], help="From this day.")
-    ] = None,
-    end: Annotated[datetime | None, typer.Option("--to", metavar="DAY", formats=["%Y-%m-%d"], help="To this day.")] = None,
+    since: Since = None,
+    until: Until = None,
     kind: Annotated[
         str | None, typer.Option("--kind", metavar="TYPE", help="As switch.off, or switch for all of it.")
     ] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """List what operators, administrators and the product did: who, when, what and why. Days are those of UTC.
+    """List the acts of operators, administrators and the product by type, as a SIEM gets them: who, when, what and why.
 
-    Each is a leaf of the ledger, and nothing of a citizen is in it.
+    Each is a leaf of the ledger, and nothing of a citizen is in it. A record that somebody changed is left out here:
+    `ciconia ledger acts` names it, and lists what citizens did on their page, too.
 
     Example: ciconia audit events --kind key --config /etc/ciconia
 
@@ -41,9 +39,11 @@ def events(
     """
     if kind is not None and not any(_is(name, kind) for name in TYPES):
         raise typer.BadParameter(f"there is no such type: {', '.join(TYPES)}.", param_hint="--kind")
-    first, last = _seconds(begin, 0), _seconds(end, -1)
+    begins, ends = seconds_of(since, until)
     with trying(as_json=as_json, what=NOT_RUN), auditor_of(config) as auditor, _read(auditor) as every:
-        found = [one for one in every if _wanted(one, kind) and first <= one.time and (last < 0 or one.time < last + DAY)]
+        found = [
+            one for one in every if _wanted(one, kind) and (begins or 0) <= one.time and (ends is None or one.time < ends)
+        ]
     answer({"events": [one.as_json() for one in found]}, *_lines(found), as_json=as_json)
 
 
@@ -59,10 +59,6 @@ def _is(name: str, kind: str) -> bool:
 
 def _wanted(event: Event, kind: str | None) -> bool:
     return kind is None or _is(event.type, kind)
-
-
-def _seconds(day: datetime | None, otherwise: int) -> int:
-    return otherwise if day is None else int(day.replace(tzinfo=UTC).timestamp())
 
 
 def _lines(found: list[Event]) -> Iterator[str]:

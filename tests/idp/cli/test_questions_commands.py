@@ -14,6 +14,7 @@ from idp.changes.bundle import Bundle
 from idp.changes.history import History
 from idp.ledger.checkpoint import TreeHead, open_note, sign_note
 from idp.ledger.operator_records import APPROVED, draft_decryption, draft_plan_act, draft_switch
+from idp.ledger.person_records import WITHDRAWAL, ActOn, draft_own_act
 from idp.ledger.record_contents import new_record
 from idp.ports import RecordDraft
 from idp.receipts.receipt import ReceiptHolder
@@ -92,6 +93,25 @@ def test_every_act_is_listed_with_who_and_why_and_no_login(folder: Path) -> None
     assert "decryption: incident 7" in people("acts", folder)
     shown = json_of(in_process("ledger", "show", str(acts["switch"]["index"]), "--config", folder, "--json"))
     assert shown["record"] == acts["switch"]["record"]
+
+
+def test_what_citizens_did_is_an_act_and_no_event_and_a_changed_record_is_named_by_acts_alone(tmp_path: Path) -> None:
+    on = ActOn(about="0" * 32, client="parking", purpose="resident-parking", basis="consent", loa="high")
+    own = draft_own_act(record=new_record(), time=NOW, kind=WITHDRAWAL, subject=MARI, on=on)
+    switch = draft_switch(record=new_record(), time=NOW, switch="party", name="fares", off=True, reason="a drill")
+    folder = with_ledger(tmp_path, [own, switch])
+
+    def events() -> list[str]:
+        ran = in_process("audit", "events", "--config", folder, "--json")
+        assert ran.returncode == 0, ran.stderr
+        told: dict[str, Any] = json_of(ran)
+        return [each["type"] for each in told["events"]]
+
+    assert sorted(each["kind"] for each in ask("acts", folder)["acts"]) == ["switch", "withdrawal"]
+    assert MARI.hex() not in json.dumps(ask("acts", folder))
+    assert events() == ["switch.off"]
+    change(folder / "ciconia.db", "UPDATE records SET time = time + 1")
+    assert (len(ask("acts", folder, code=1)["changed"]), events()) == (2, [])
 
 
 def test_acts_of_a_period_are_those_of_its_days(folder: Path) -> None:
