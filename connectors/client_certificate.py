@@ -4,7 +4,7 @@
     Client-Cert: -----BEGIN%20CERTIFICATE-----%0AMIIB...       nginx's $ssl_client_escaped_cert
 
 The handshake proved that the client has the key. The chain is the proxy's to verify: we look at dates, key and names. Each
-check has its name in `connectors.sender_checks.CERTIFICATE_CHECKS`.
+check has its name in `connectors.checks.CERTIFICATE_CHECKS`.
 """
 
 import binascii

@@ -4,7 +4,7 @@
     {"jti": "...", "htm": "POST", "htu": "https://id.storkhaven.example/token", "iat": 1795600000, "nonce": "..."}
 
 The key comes with the message, so a proof says nothing of who its sender is: it says that two requests are of one sender.
-Each check has its name in `connectors.sender_checks.DPOP_CHECKS`. Whether a `jti` was used before is for the store.
+Each check has its name in `connectors.checks.DPOP_CHECKS`. Whether a `jti` was used before is for the store.
 """
 
 import hashlib

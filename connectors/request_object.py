@@ -3,7 +3,7 @@
 {"iss": "parking", "aud": "https://id.storkhaven.example", "exp": 1795600300, "client_id": "parking", "scope": "openid"}
 
 `connectors.signatures.jws` holds the signature and its header; here is what the claims must mean. Each check has its name
-in `connectors.sender_checks.REQUEST_OBJECT_CHECKS`. What is asked is for the judge of the same parameters in an address.
+in `connectors.checks.REQUEST_OBJECT_CHECKS`. What is asked is for the judge of the same parameters in an address.
 """
 
 import json

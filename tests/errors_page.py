@@ -3,9 +3,9 @@
     python -m tests.errors_page            write the page
     python -m tests.errors_page --check    only say what is stale or has no text; exit 1 if anything is
 
-Codes come from the product (`policies.errors`, `MOVES`, the responders). Names of checks come from the tables in
-`connectors/checks.py`, `connectors/sender_checks.py` and the `check_names.py` of other rooms. What can be raised comes from
-the source (`tests/raised_checks.py`). What an operator does about a code stands in `tests/errors.toml`.
+Codes come from the product (`policies.errors`, `MOVES`, the responders). Names of checks come from the tables of
+`connectors/checks.py` and `idp/login/check_names.py`. What can be raised comes from the source (`tests/raised_checks.py`).
+What an operator does about a code stands in `tests/errors.toml`.
 """
 
 import sys
@@ -15,13 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from connectors import checks as of_messages
-from connectors import sender_checks as of_senders
 from connectors.addresses import FetchError
-from connectors.metadata import check_names as of_metadata
-from connectors.oidc import check_names as of_openid
 from connectors.request_checks import PeerRequestRefused
-from connectors.saml_idp import check_names as of_services
-from connectors.saml_sp import check_names as of_providers
 from idp.login import check_names as of_logins
 from idp.pages.phrases import english_phrases
 from idp.pages.wording import MOVES, SHOWN_AS
@@ -85,7 +80,7 @@ def page_texts() -> Mapping[str, Mapping[str, str]]:
 def tables() -> Mapping[str, Mapping[str, str]]:
     """Every table of checks, by its name; of ALL_CHECKS what SAML_CHECKS has not, since it holds that whole."""
     found: dict[str, Mapping[str, str]] = {}
-    for module in (of_messages, of_senders, of_openid, of_services, of_providers, of_metadata, of_logins):
+    for module in (of_messages, of_logins):
         found |= {name: table for name, table in vars(module).items() if name.endswith("_CHECKS")}
     found["ALL_CHECKS"] = {
         check: sentence for check, sentence in found["ALL_CHECKS"].items() if check not in found["SAML_CHECKS"]

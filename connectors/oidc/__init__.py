@@ -7,5 +7,4 @@ answer.py           what came back, judged: the redirect, the token response, us
 proofs.py           what proves who we are: client assertions, secrets, DPoP
 line.py             our own line to one provider: one deadline, a few at once, and a breaker
 published_keys.py   the provider's keys as it publishes them now
-check_names.py      the names of the checks of an answer, in words
 """

@@ -1,6 +1,7 @@
 """An OpenID provider's answer, judged: the redirect, the token response, userinfo. Pure: nothing is asked here.
 
-The id_token has a judge of its own (`connectors.id_token`). Each check has its name in `connectors.oidc.check_names`.
+The id_token has a judge of its own (`connectors.id_token`). Each check has its name in
+`connectors.checks.OPENID_ANSWER_CHECKS`.
 """
 
 import hmac

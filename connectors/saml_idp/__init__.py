@@ -3,7 +3,6 @@
 attribute_names  our attributes and forms as names on the wire, and back
 answers          signed Responses, with an assertion that is signed and may be encrypted, or a status
 statuses         the status pairs of refusals
-check_names      the names of checks that need more than metadata
 resolution       who asks for the message of an artifact
 own_metadata     what our metadata says to services
 

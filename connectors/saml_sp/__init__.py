@@ -6,5 +6,4 @@ registration.py     whether the provider, as registered and by its metadata, can
 proxying.py         what proxies are told, and what they say of those behind them
 scopes.py           which scoped values count
 own_metadata.py     our own metadata
-check_names.py      the names of the checks that are made here alone
 """

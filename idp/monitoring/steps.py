@@ -10,10 +10,6 @@ from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 
 from connectors import checks as of_messages
-from connectors.metadata import check_names as of_metadata
-from connectors.oidc import check_names as of_openid
-from connectors.saml_idp import check_names as of_services
-from connectors.saml_sp import check_names as of_providers
 from idp.login import check_names as of_logins
 from idp.monitoring.families import LOGINS, REFUSALS
 from idp.monitoring.measures import OTHER, Measures
@@ -39,8 +35,7 @@ class LoginStep(StrEnum):
 
 def _all_checks() -> frozenset[str]:
     """Every name of a check that our tables have."""
-    modules = (of_messages, of_openid, of_services, of_providers, of_metadata, of_logins)
-    tables = [table for module in modules for name, table in vars(module).items() if name.isupper()]
+    tables = [table for module in (of_messages, of_logins) for name, table in vars(module).items() if name.isupper()]
     return frozenset(name for table in tables if isinstance(table, Mapping) for name in table) | {"unforeseen"}
 
 

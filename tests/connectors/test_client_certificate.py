@@ -4,8 +4,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from connectors.checks import CERTIFICATE_CHECKS
 from connectors.client_certificate import canonical_name, certificate_in, judge_certificate
-from connectors.sender_checks import CERTIFICATE_CHECKS
 from policies.errors import AssertionRejected
 from tests.connectors.client_certificates import DAY, NOW, SUBJECT, Key, der, escaped, made, rfc9440
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from connectors.checks import DPOP_CHECKS
 from connectors.dpop_proof import ExpectedProof, judge_dpop_proof, knows_nonces
-from connectors.sender_checks import DPOP_CHECKS
 from connectors.signatures.jws import ALGORITHMS, base64url
 from connectors.wire.claims import Json
 from policies.errors import AssertionRejected

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from connectors.checks import REQUEST_OBJECT_CHECKS
 from connectors.client_assertion import ExpectedClientAssertion, judge_client_assertion
 from connectors.request_object import (
     LIFE,
@@ -16,7 +17,6 @@ from connectors.request_object import (
     RequestObject,
     judge_request_object,
 )
-from connectors.sender_checks import REQUEST_OBJECT_CHECKS
 from connectors.wire.claims import Json
 from policies.errors import AssertionRejected
 from tests.connectors.token_cases import KID, NOW, keys_for, without

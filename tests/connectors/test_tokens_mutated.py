@@ -13,12 +13,12 @@ from connectors.checks import (
     ID_TOKEN_CHECKS,
     JWE_CHECKS,
     LOGOUT_TOKEN_CHECKS,
+    REQUEST_OBJECT_CHECKS,
 )
 from connectors.client_assertion import ExpectedClientAssertion, judge_client_assertion
 from connectors.id_token import ExpectedIdToken, judge_id_token
 from connectors.logout_token import EVENT, ExpectedLogoutToken, judge_logout_token
 from connectors.request_object import TYPE, ExpectedRequestObject, judge_request_object
-from connectors.sender_checks import REQUEST_OBJECT_CHECKS
 from connectors.signatures.jwe import TokenEncryption
 from connectors.signatures.jwk import keys_from_jwks, public_jwk
 from connectors.wire.claims import Json

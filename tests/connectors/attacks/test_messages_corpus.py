@@ -7,11 +7,12 @@ import pytest
 from connectors import checks
 from connectors.attacks.attack_case import AttackCase, CaseKind
 from connectors.attacks.messages import message_cases
-from connectors.saml_sp.check_names import SERVICE_PROVIDER_CHECKS
 from tests.connectors.attacks.corpora import ends_as_told, holds_in_every_run, hostile
 
 NOW = 1_795_600_000
-OF_RESOLUTION = {name for name in SERVICE_PROVIDER_CHECKS if name.startswith(("artifact", "soap"))} - {"artifact_answer"}
+OF_RESOLUTION = {name for name in checks.SERVICE_PROVIDER_CHECKS if name.startswith(("artifact", "soap"))} - {
+    "artifact_answer"
+}
 OF_MEANING = {*checks.AUTHN_REQUEST_CHECKS, *checks.REQUEST_CHECKS, *checks.LOGOUT_CHECKS, *OF_RESOLUTION}
 
 

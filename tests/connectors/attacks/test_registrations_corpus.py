@@ -10,8 +10,7 @@ from connectors.attacks.attack_case import AttackCase, CaseKind
 from connectors.attacks.registrations import registration_cases
 from connectors.attacks.registrations.key_sets import key_set_entrance
 from connectors.attacks.verdict import verdict_of
-from connectors.checks import ALL_CHECKS, FETCH_CHECKS, KEY_CHECKS, METADATA_CHECKS
-from connectors.metadata.check_names import FEDERATION_CHECKS
+from connectors.checks import ALL_CHECKS, FEDERATION_CHECKS, FETCH_CHECKS, KEY_CHECKS, METADATA_CHECKS
 from connectors.signatures import jws
 from connectors.signatures.jwk import keys_from_jwks
 from connectors.wire.names import md
