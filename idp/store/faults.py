@@ -5,6 +5,8 @@ not made libpq gives no SQLSTATE, only a text that may quote names and values: i
 """
 
 import re
+import tomllib
+from pathlib import Path
 
 # Texts of libpq, psycopg and the server for a connection that was not made, and our word. The first match counts: one of
 # several hosts may be down, and another a standby. A server that speaks another language matches none.
@@ -27,62 +29,9 @@ _SAID = tuple(
         (r"SSL|certificate", "TLS"),
     )
 )
-_RESTORE = "Restore it from its backup."
-_LACKS = (
-    "It lacks a table or a column that this program made: somebody else changed it.",
-    f"`ciconia doctor --config DIR` names the table. {_RESTORE}",
-)
 _MEANS = {
-    "refused": ("Nobody listens there.", "Start the server, and see that `database` names its host and port."),
-    "no such host": ("The host is not known.", "See that `database` names it as the name service knows it."),
-    "no answer": ("The host does not answer.", "See that `database` names it, and that no firewall is between."),
-    "no primary": (
-        "No host of `database` is what it asks for: a server that writes, the primary.",
-        "Name the primary, and no other target_session_attrs than read-write.",
-    ),
-    "parameter": (
-        "`database` has a parameter, or a value of one, that libpq does not know.",
-        "See to the spelling of what stands behind its `?`.",
-    ),
-    "TLS": ("The way to the server could not be encrypted as `database` asks.", "See to sslmode and sslrootcert there."),
-    "closed": ("The server closed the connection.", "See that it runs: its log says why."),
-    "3D000": ("The server has no database of this name.", "Make it (CREATE DATABASE), or name another in `database`."),
-    "28000": (
-        "The server does not let this user in: it has no such role, or no line of pg_hba.conf for it.",
-        "Make the role (CREATE ROLE .. LOGIN) or the line, or name another user in `database`.",
-    ),
-    "28P01": (
-        "The server does not take this user's password, or got none.",
-        "See to the user and the password of `database`, or to the password file.",
-    ),
-    "42501": (
-        "The role has not the rights for it.",
-        "Make it the owner of the database (ALTER DATABASE .. OWNER TO ..) and of its tables.",
-    ),
-    "42P01": _LACKS,
-    "42703": _LACKS,
-    "SQLITE_ERROR": _LACKS,
-    "25006": ("The server only reads: it is a standby, or was made read-only.", "Name the primary in `database`."),
-    "53100": ("The server's disk is full.", "Make room on it."),
-    "53300": ("The server has no connection free.", "Raise its max_connections, or end what else holds them."),
-    "57P03": ("The server is starting, or stopping.", "Try again when it answers; its log says what it waits for."),
-    "57014": ("The server took too long.", "Look at what else keeps it busy."),
-    "55P03": ("Somebody else holds the lock.", "Try again when they are done."),
-    "SQLITE_FULL": ("The disk is full.", "Make room on it."),
-    "SQLITE_READONLY": (
-        "The file, one beside it (-wal, -shm), or its folder cannot be written to.",
-        "Let the broker's account write to all of them.",
-    ),
-    "SQLITE_CANTOPEN": (
-        "SQLite cannot open it: it is a folder, or closed to this account.",
-        "See that `database` names a file, and that this account may read and write it and its folder.",
-    ),
-    "SQLITE_PERM": ("The file is closed to this account.", "Let the broker's account read and write it."),
-    "SQLITE_NOTADB": ("It is no database of SQLite.", f"See that `database` names the right file. {_RESTORE}"),
-    "SQLITE_CORRUPT": ("The file is damaged.", _RESTORE),
-    "SQLITE_IOERR_SHMSIZE": ("The disk has no room for what SQLite keeps beside the file.", "Make room on it."),
-    "SQLITE_IOERR": ("The disk failed.", "The log of the machine says how."),
-    "SQLITE_BUSY": ("Another process holds it.", "Try again when that one is done."),
+    word: (row["means"], row["mend"])
+    for word, row in tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")).items()
 }
 _ANY = (
     "The server was not reached, or let nobody in.",
