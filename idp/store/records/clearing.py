@@ -6,7 +6,8 @@ the subject's key, the tags of their leaves, or open a commitment (docs/decision
 
 SQLite overwrites what is deleted, and its log is emptied. A page may still hold a copy of a row that was moved: so the
 whole file is searched, and made anew where anything is found. PostgreSQL keeps deleted rows in its files until `VACUUM
-FULL` writes the tables anew.
+FULL` writes the tables anew. Samples of columns, which both may keep for their plans, are neither made nor left (revision
+0011).
 """
 
 from collections import Counter
@@ -30,6 +31,8 @@ from policies.parties import Tenant
 
 # Tables of which a person's rows are, the small ones first
 TABLES = (tables.subjects, tables.erasures, tables.approvals, tables.sessions, tables.participants, tables.records)
+# PostgreSQL's samples of columns, and SQLite's: from before revision 0011, or of somebody who ran ANALYZE
+SAMPLES, SAMPLES_OF_SQLITE = "pg_statistic", "sqlite_stat4"
 CHUNK = 1 << 20
 ID_BYTES = 16
 # How long a rewrite waits for others, who wait for it meanwhile
@@ -160,6 +163,7 @@ def scrub(engine: Engine, needles: Iterable[bytes] | None) -> bool:
 
 def _scrub_sqlite(engine: Engine, needles: Iterable[bytes] | None) -> bool:
     with single(engine).connect() as connection:
+        connection.exec_driver_sql(f"DROP TABLE IF EXISTS {SAMPLES_OF_SQLITE}").close()
         if not _emptied(connection):
             return False
         if needles is not None and not _has(engine, needles):
@@ -200,11 +204,11 @@ def _scrub_postgres(engine: Engine) -> bool:
             driver.add_notice_handler(lambda told: kept.append(_first_number(told.message_detail)))
             connection.exec_driver_sql("SET statement_timeout = 0")
             connection.exec_driver_sql(f"SET lock_timeout = {LOCK_MILLISECONDS:d}")
-            for table in TABLES:
-                before = _file_node(connection, table.name)
-                connection.exec_driver_sql(f"VACUUM (FULL, VERBOSE) {table.name}")
-                # A role that does not own the table only gets a warning
-                if _file_node(connection, table.name) == before:
+            for name in (*(table.name for table in TABLES), SAMPLES):
+                before = _file_node(connection, name)
+                connection.exec_driver_sql(f"VACUUM (FULL, VERBOSE) {name}")
+                # A role that does not own the table only gets a warning. Samples are the database's owner's (docs/database.md)
+                if name != SAMPLES and _file_node(connection, name) == before:
                     return False
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) == "55P03":  # lock_not_available
