@@ -207,7 +207,7 @@ def _scrub_postgres(engine: Engine) -> bool:
             for name in (*(table.name for table in TABLES), SAMPLES):
                 before = _file_node(connection, name)
                 connection.exec_driver_sql(f"VACUUM (FULL, VERBOSE) {name}")
-                # A role that does not own the table only gets a warning. Samples are the database's owner's (docs/database.md)
+                # Who does not own the table only gets a warning. Samples are the database's owner's (docs/database.md)
                 if name != SAMPLES and _file_node(connection, name) == before:
                     return False
         except DBAPIError as error:

@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-import pytest
 from alembic import command
 from sqlalchemy import Engine, text
 
 from idp.store import migrate as migration
 from idp.store.engine import open_engine, writing
 from idp.store.migrate import migrate
-from idp.store.records.clearing import SAMPLES_OF_SQLITE, scrub
+from idp.store.records.clearing import scrub
 from idp.store.tables import metadata
 from tests.idp.store.test_clearing import GONE, files_of
 from tests.idp.store.units import opened_at, release, unit
@@ -24,17 +23,22 @@ LEADS = {
     "sessions": {"session", "cookie", "person", "upstream", "content"},
     "participants": {"session", "sid"},
 }
-MANY = "generate_series(1, 5000) i"
-FILLED = (
-    f"INSERT INTO subjects SELECT 't', sha256(i::text::bytea), sha256(i::text::bytea), 1, 0 FROM {MANY}",
-    f"INSERT INTO records SELECT 't', sha256(i::text::bytea), i, sha256(i::text::bytea), sha256((i % 500)::text::bytea), i, "
-    f"'', '', '', '' FROM {MANY}",
-    f"INSERT INTO sessions SELECT 't', sha256(i::text::bytea), sha256(i::text::bytea), sha256(i::text::bytea), '', 'ee', '', "
-    f"i, i FROM {MANY}",
-    f"INSERT INTO participants SELECT 't', sha256(i::text::bytea), 'parking', i::text, i FROM {MANY}",
-    f"INSERT INTO approvals SELECT 't', sha256(i::text::bytea), '', i FROM {MANY}",
-    "ANALYZE",
-)
+FILLED = """
+    CREATE TEMPORARY TABLE many AS SELECT i, sha256(i::text::bytea) AS h FROM generate_series(1, 5000) i;
+    INSERT INTO subjects SELECT 't', h, h, 1, 0 FROM many;
+    INSERT INTO records SELECT 't', h, i, h, sha256((i % 500)::text::bytea), i, '', '', '', '' FROM many;
+    INSERT INTO sessions SELECT 't', h, h, h, '', 'ee', '', i, i FROM many;
+    INSERT INTO participants SELECT 't', h, 'parking', i::text, i FROM many;
+    INSERT INTO approvals SELECT 't', h, '', i FROM many;
+    ANALYZE
+"""
+ONE_PERSON = """
+    CREATE TEMPORARY TABLE many AS SELECT i, sha256(i::text::bytea) AS h, decode(:person, 'hex') AS person
+        FROM generate_series(1, 5000) i;
+    INSERT INTO subjects SELECT DISTINCT 't', person, person, 5000 FROM many;
+    INSERT INTO records SELECT 't', h, i, h, person, i, '', '', '', '' FROM many;
+    ANALYZE
+"""
 QUESTIONS = {
     "SELECT * FROM subjects WHERE tenant = 't' AND subject = '\\x00'": "subjects_pkey",
     "SELECT * FROM records WHERE tenant = 't' AND subject = '\\x00'": "records_by_subject",
@@ -66,7 +70,7 @@ def sampled(engine: Engine, table: str) -> set[str]:
 
 def test_postgresql_samples_nothing_that_leads_to_a_person_and_finds_all_by_its_indices(postgres: str) -> None:
     engine = open_engine(postgres)
-    change(engine, *FILLED)
+    change(engine, *FILLED.split(";"))
     for table, columns in LEADS.items():
         assert not columns & sampled(engine, table), table
         assert columns <= set(metadata.tables[table].columns.keys())
@@ -85,14 +89,7 @@ def test_samples_of_before_go_with_the_migration_and_no_table_is_rewritten_for_i
         config = migration._config()
         config.attributes["connection"] = connection
         command.upgrade(config, "0010")
-    person = f"decode('{GONE.hex()}', 'hex')"
-    change(
-        engine,
-        f"INSERT INTO subjects VALUES ('t', {person}, {person}, 5000)",
-        f"INSERT INTO records SELECT 't', sha256(i::text::bytea), i, sha256(i::text::bytea), {person}, i, '', '', '', '' "
-        f"FROM {MANY}",
-        "ANALYZE",
-    )
+    change(engine, *ONE_PERSON.replace(":person", f"'{GONE.hex()}'").split(";"))
     assert "subject" in sampled(engine, "records")
     files = text("SELECT pg_relation_filenode('records'), pg_relation_filenode('records_by_subject')")
     with engine.connect() as connection:
@@ -115,10 +112,10 @@ def test_sqlite_keeps_no_samples_of_an_operator(folder: Path) -> None:
     with store.engine.connect() as connection:
         connection.exec_driver_sql("COMMIT")
         connection.exec_driver_sql("PRAGMA writable_schema = ON")
-        connection.exec_driver_sql(f"CREATE TABLE {SAMPLES_OF_SQLITE} (tbl, idx, neq, nlt, ndlt, sample)")
+        connection.exec_driver_sql("CREATE TABLE sqlite_stat4 (tbl, idx, neq, nlt, ndlt, sample)")
         connection.exec_driver_sql("PRAGMA writable_schema = OFF")
         sample = ("subjects", "subjects", "1 1", "0 0", "0 0", b"\x03" + GONE)
-        connection.exec_driver_sql(f"INSERT INTO {SAMPLES_OF_SQLITE} VALUES (?, ?, ?, ?, ?, ?)", sample)
+        connection.exec_driver_sql("INSERT INTO sqlite_stat4 VALUES (?, ?, ?, ?, ?, ?)", sample)
         connection.exec_driver_sql("BEGIN")
     assert GONE in files_of(store.engine)
     assert scrub(store.engine, [GONE])
