@@ -315,7 +315,9 @@ def test_one_file_has_all_that_is_kept_and_a_page_says_it(member: Member, stage:
     assert {"attribute": "birthdate", "form": "age_over(18)"} in permits["sent"]
     assert [one["service"] for one in copy["approvals"]] == ["library"]
     assert len(copy["records"]) == _newest(member.go("GET", "/me"))
-    assert copy["rights"]
+    (erasure,) = (right for right in copy["rights"] if "art. 17" in right)
+    assert "at the end of your page (art. 17)" in erasure
+    assert page.found("//main//a/@href")[-1] == "/me/erase"
     assert copy["kept"]
     for value in ("mari.maasikas", "Maasikas", "1990", "49002280001", "Canal Street"):
         assert value not in taken.text + shown.text
