@@ -28,7 +28,7 @@ KEY_ID_BYTES = 4
 KEY_BYTES = 32
 MAX_NOTE = 64 * 1024
 MAX_SIGNATURES = 100  # at least 16 must be accepted; ours have one, and later a few witnesses
-MAX_SIZE_DIGITS = 19  # a size is below 2^63
+MAX_SIZE, MAX_SIZE_DIGITS = 2**63, 19
 TEXT_LINES = 3
 SIGNATURE_MARK = "— "
 
@@ -93,9 +93,10 @@ class TreeHead:
         lines = text.split("\n")
         if len(lines) != TEXT_LINES + 1 or lines[-1] or not is_key_name(lines[0]):
             raise SignatureInvalid("checkpoint", "not the three lines of a checkpoint")
-        if not (lines[1].isascii() and lines[1].isdecimal() and len(lines[1]) <= MAX_SIZE_DIGITS):
+        number = lines[1]
+        if not (number.isascii() and number.isdecimal() and len(number) <= MAX_SIZE_DIGITS and int(number) < MAX_SIZE):
             raise SignatureInvalid("checkpoint", "a size that is not a decimal number")
-        head = cls(lines[0], int(lines[1]), read_base64(lines[2]))
+        head = cls(lines[0], int(number), read_base64(lines[2]))
         if head.text != text or len(head.root) != HASH_BYTES:
             raise SignatureInvalid("checkpoint", "not the canonical spelling of a checkpoint")
         return head

@@ -15,7 +15,7 @@ from idp.ledger.checkpoint import TreeHead
 from idp.ledger.merkle_tree import EMPTY_ROOT
 
 WAIT_SECONDS = 5.0
-# A log's thief could sign trees without end. The first ones prove the fork
+# Of one size the first other trees prove the fork: whoever stole a log's key could sign them without end
 MAX_KEPT = 100
 _TABLES = """
 CREATE TABLE IF NOT EXISTS cosigned (
@@ -26,17 +26,23 @@ CREATE TABLE IF NOT EXISTS refused (
     origin TEXT NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL, note BLOB NOT NULL, time INTEGER NOT NULL,
     PRIMARY KEY (origin, size, root)
 ) STRICT, WITHOUT ROWID;
-CREATE VIEW IF NOT EXISTS forks AS
-    SELECT r.origin, c.size, c.root, c.note, c.time, r.root AS other, r.note AS other_note, r.time AS found
-    FROM refused r JOIN cosigned c ON c.origin = r.origin AND c.size = r.size AND c.root != r.root;
-CREATE VIEW IF NOT EXISTS unproved AS
-    SELECT origin, size, root, note, time FROM refused r
-    WHERE NOT EXISTS (SELECT 1 FROM cosigned c WHERE c.origin = r.origin AND c.size = r.size);
 """
-
-_DROP = """
-DELETE FROM refused WHERE origin = ? AND (size, root) IN
-    (SELECT size, root FROM unproved WHERE origin = ? ORDER BY time DESC, size LIMIT -1 OFFSET ?)
+# The first tree is the one that we cosigned. Where we cosigned none of that size it is the one that we saw first
+_FORKS = """
+SELECT f.*, r.root, r.note, r.time AS found
+    FROM refused r JOIN cosigned f ON f.origin = r.origin AND f.size = r.size AND f.root != r.root
+UNION ALL
+SELECT f.*, r.root, r.note, r.time AS found
+    FROM refused r JOIN refused f ON f.origin = r.origin AND f.size = r.size AND f.root != r.root
+    WHERE NOT EXISTS (SELECT 1 FROM cosigned c WHERE c.origin = r.origin AND c.size = r.size) AND f.root =
+        (SELECT root FROM refused e WHERE e.origin = r.origin AND e.size = r.size ORDER BY time, root LIMIT 1)
+ORDER BY found, 1, 2
+"""
+_UNPROVED = """
+SELECT * FROM refused r
+    WHERE NOT EXISTS (SELECT 1 FROM cosigned c WHERE c.origin = r.origin AND c.size = r.size)
+    AND NOT EXISTS (SELECT 1 FROM refused o WHERE o.origin = r.origin AND o.size = r.size AND o.root != r.root)
+ORDER BY time, origin, size
 """
 
 
@@ -51,9 +57,12 @@ class SeenCheckpoint:
 
 @dataclass(frozen=True, slots=True)
 class Fork:
-    """Two checkpoints of one log, both signed by it, for one size with two roots: no log may ever sign these."""
+    """Two checkpoints of one log, both signed by it, for one size with two roots: no log may ever sign these.
 
-    cosigned: SeenCheckpoint
+    `first` is the one that was cosigned, if one of that size was.
+    """
+
+    first: SeenCheckpoint
     other: SeenCheckpoint
 
 
@@ -78,8 +87,11 @@ class WitnessMemory:
         with self._opened() as connection:
             return _newest(connection, origin)
 
-    def extend(self, head: TreeHead, note: bytes, time: int, judge: Callable[[TreeHead], None]) -> None:
-        """Write a checkpoint that `judge` passes. It is told the newest head, of size 0 before the first, and may raise."""
+    def extend(self, head: TreeHead, note: bytes, time: int, judge: Callable[[TreeHead], None]) -> bool:
+        """Write a checkpoint that `judge` passes; whether the log signed another tree of its size before.
+
+        `judge` is told the newest head, of size 0 before the first, and may raise.
+        """
         # What raises before the COMMIT closes the connection, and so undoes it
         with self._opened() as connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -87,43 +99,50 @@ class WitnessMemory:
             judge(TreeHead(head.origin, 0, EMPTY_ROOT) if before is None else before.head)
             row = (head.origin, head.size, head.root, note, time)
             connection.execute("INSERT OR REPLACE INTO cosigned VALUES (?, ?, ?, ?, ?)", row)
+            connection.execute("DELETE FROM refused WHERE (origin, size, root) = (?, ?, ?)", row[:3])
+            fork = bool(_other_roots(connection, head))
             connection.execute("COMMIT")
+            return fork
 
-    def keep(self, head: TreeHead, note: bytes, time: int, *, unproved: bool) -> bool:
-        """Keep a checkpoint that the log signed and we did not cosign; whether we cosigned another root of its size.
+    def keep(self, head: TreeHead, note: bytes, time: int) -> bool:
+        """Keep a checkpoint that the log signed and we did not cosign; whether the log signed another tree of its size.
 
-        Without that it is kept only if it is `unproved`: larger than ours, without a proof that holds.
+        Nothing that was kept goes: anybody can send the log's checkpoints, and only the log can make more of them.
         """
         row = (head.origin, head.size, head.root, note, time)
         with self._opened() as connection:
             connection.execute("BEGIN IMMEDIATE")
-            found = connection.execute("SELECT root FROM cosigned WHERE origin = ? AND size = ?", row[:2]).fetchone()
-            fork = found is not None and found[0] != head.root
-            number = "SELECT count(*) FROM forks WHERE origin = ?"
-            full = fork and connection.execute(number, row[:1]).fetchone()[0] >= MAX_KEPT
-            if (fork and not full) or (unproved and found is None):
+            query = "SELECT root FROM cosigned WHERE origin = ? AND size = ?"
+            ours = connection.execute(query, row[:2]).fetchone()
+            others = _other_roots(connection, head)
+            if (ours is None or ours[0] != head.root) and others < MAX_KEPT:
                 connection.execute("INSERT OR IGNORE INTO refused VALUES (?, ?, ?, ?, ?)", row)
-                # Anybody can send the log's checkpoints with a wrong proof: the newest of those are kept
-                connection.execute(_DROP, (head.origin, head.origin, MAX_KEPT))
             connection.execute("COMMIT")
-            return fork
+            return others > 0 if ours is None else ours[0] != head.root
 
     def forks(self) -> tuple[Fork, ...]:
         """Every fork, the oldest first."""
         with self._opened() as connection:
-            rows = connection.execute("SELECT * FROM forks ORDER BY found, origin, size")
+            rows = connection.execute(_FORKS)
             return tuple(Fork(_seen(row[0], row[1:5]), _seen(row[0], (row[1], *row[5:]))) for row in rows)
 
     def unproved(self) -> tuple[SeenCheckpoint, ...]:
         """The checkpoints that a log signed, and that nobody proved to extend what was cosigned; the oldest first."""
         with self._opened() as connection:
-            rows = connection.execute("SELECT * FROM unproved ORDER BY time, origin, size")
+            rows = connection.execute(_UNPROVED)
             return tuple(_seen(row[0], row[1:]) for row in rows)
 
 
 def _seen(origin: str, row: Sequence[Any]) -> SeenCheckpoint:
     size, root, note, time = row
     return SeenCheckpoint(TreeHead(origin, size, root), note, time)
+
+
+def _other_roots(connection: sqlite3.Connection, head: TreeHead) -> int:
+    """How many other trees of this size are kept that we did not cosign."""
+    query = "SELECT count(*) FROM refused WHERE origin = ? AND size = ? AND root != ?"
+    found: int = connection.execute(query, (head.origin, head.size, head.root)).fetchone()[0]
+    return found
 
 
 def _newest(connection: sqlite3.Connection, origin: str) -> SeenCheckpoint | None:

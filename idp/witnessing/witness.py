@@ -8,8 +8,8 @@
 6. the proof leads from that one to the new one                                                         else 422
 7. the new one is on the disk, and then cosigned
 
-A checkpoint that passed 3 is the log's own word. If we cosigned another root of its size, both are kept: they prove that
-the log shows two trees.
+A checkpoint that passed 3 is the log's own word. It is kept for ever, whatever follows: another root of its size, today or
+in ten years, proves with it that the log shows two trees.
 """
 
 import base64
@@ -28,7 +28,6 @@ from policies.errors import SignatureInvalid
 MAX_PROOF = 63  # C2SP tlog-witness
 MAX_REQUEST = MAX_NOTE + 4096
 OLD = "old "
-UNPROVED = 422
 SIZE_TYPE = "text/x.tlog.size"
 TEXT_TYPE = "text/plain; charset=utf-8"
 
@@ -132,12 +131,17 @@ class WitnessService:
         lines = "".join(f"{cosign(self._name, signer, text, now)}\n" for signer in self._signers)
         note = _without_others(request.note, text, self._logs[origin])
         try:
-            self._seen.extend(head, note + lines.encode(), now, lambda newest: _judge(request, head, newest))
-        except _Refused as refused:
-            if self._seen.keep(head, note, now, unproved=refused.answer.status == UNPROVED):
-                structlog.get_logger().critical("witness_fork", log=origin, size=head.size, fix="ciconia witness show")
+            fork = self._seen.extend(head, note + lines.encode(), now, lambda newest: _judge(request, head, newest))
+        except _Refused:
+            self._tell(head, fork=self._seen.keep(head, note, now))
             raise
+        self._tell(head, fork=fork)
         return WitnessRequest(200, lines)
+
+    @staticmethod
+    def _tell(head: TreeHead, *, fork: bool) -> None:
+        if fork:
+            structlog.get_logger().critical("witness_fork", log=head.origin, size=head.size, fix="ciconia witness show")
 
     def checkpoint(self, origin_hash: str) -> WitnessRequest:
         """The newest checkpoint of a log, by the SHA-256 of its origin in hex: signed by the log, and by us."""
@@ -158,7 +162,7 @@ def _judge(request: Request, head: TreeHead, newest: TreeHead) -> None:
         raise _Refused(409, "", size=newest.size)
     empty = head.size == 0 and head.root != EMPTY_ROOT
     if empty or not extends(newest.size, newest.root, head.size, head.root, request.proof):
-        raise _Refused(UNPROVED, "The proof does not lead from the tree that this witness cosigned last to this one.")
+        raise _Refused(422, "The proof does not lead from the tree that this witness cosigned last to this one.")
 
 
 def _without_others(note: bytes, text: str, keys: Sequence[VerifierKey]) -> bytes:

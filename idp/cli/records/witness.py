@@ -26,6 +26,9 @@ from idp.witnessing.witness import WitnessService
 
 File = Annotated[Path, typer.Option("--config", metavar="FILE", help="The witness's own configuration, a TOML file.")]
 
+# Trees that nobody proved are shown to people so many
+SHOWN = 20
+
 witness = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Be a witness of other operators' logs (C2SP tlog-witness)."
 )
@@ -102,12 +105,14 @@ def show(config: File, *, as_json: AsJson = False) -> None:
         what = "nothing yet" if found is None else f"{found.head.size} leaves, cosigned {time_text(found.time)}"
         lines.append(f"{origin}: {what}")
     lines += [
-        f"{each.head.origin}: it signed {each.head.size} leaves, and nobody proved that they extend what is cosigned."
-        for each in unproved
+        f"{each.head.origin}: it signed {each.head.size} leaves, and nobody proved that they fit what is cosigned."
+        for each in unproved[:SHOWN]
     ]
+    if len(unproved) > SHOWN:
+        lines.append(f"There are {len(unproved) - SHOWN} more that nobody proved: --json has them.")
     for fork in forks:
-        lines.append(f"FORK  {fork.cosigned.head.origin} signed two trees of {fork.cosigned.head.size} leaves. Keep both:")
-        lines += [fork.cosigned.note.decode(), fork.other.note.decode()]
+        lines.append(f"FORK  {fork.first.head.origin} signed two trees of {fork.first.head.size} leaves. Keep both:")
+        lines += [fork.first.note.decode(), fork.other.note.decode()]
     told = {
         "ok": not forks,
         "name": settings.name,
@@ -119,9 +124,9 @@ def show(config: File, *, as_json: AsJson = False) -> None:
         "unproved": [{"log": each.head.origin, "size": each.head.size, "note": each.note.decode()} for each in unproved],
         "forks": [
             {
-                "log": fork.cosigned.head.origin,
-                "size": fork.cosigned.head.size,
-                "notes": [fork.cosigned.note.decode(), fork.other.note.decode()],
+                "log": fork.first.head.origin,
+                "size": fork.first.head.size,
+                "notes": [fork.first.note.decode(), fork.other.note.decode()],
             }
             for fork in forks
         ],

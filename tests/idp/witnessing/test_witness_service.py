@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from structlog.testing import capture_logs
 
 from connectors.fetch import Fetcher, HttpAnswer
 from idp.ledger.checkpoint import TreeHead, VerifierKey, open_note, sign_note, signature_line
@@ -239,8 +240,8 @@ def test_two_signed_trees_of_one_size_are_both_kept(neighbour: Neighbour, size: 
     body = Request(size, (), FORKED.note(size)).body
     assert ask(neighbour, body).status == status
     (fork,) = neighbour.seen.forks()
-    assert (fork.cosigned.head, fork.other.head) == (TREE.head(size), FORKED.head(size))
-    heads = {TreeHead.read(open_note(each.note, key_of(LOG, SIGNER))) for each in (fork.cosigned, fork.other)}
+    assert (fork.first.head, fork.other.head) == (TREE.head(size), FORKED.head(size))
+    heads = {TreeHead.read(open_note(each.note, key_of(LOG, SIGNER))) for each in (fork.first, fork.other)}
     assert heads == {TREE.head(size), FORKED.head(size)}, "both are signed by the log: that is the proof"
     assert ask(neighbour, TREE.request(21, 30)).status == 200, "the first tree goes on"
 
@@ -258,16 +259,59 @@ def test_a_larger_tree_without_a_proof_is_kept_as_unproved_and_proves_nothing_ye
     assert fork.other.head == FORKED.head(9)
 
 
-def test_what_nobody_proved_drives_no_fork_out_and_does_not_grow_without_end(neighbour: Neighbour, clock: Clock) -> None:
+def spam(neighbour: Neighbour, clock: Clock) -> None:
+    """More of the log's checkpoints than anybody needs, with proofs that fail."""
+    for size in range(100, 100 + 2 * MAX_KEPT):
+        clock.now += 1
+        neighbour.seen.keep(TreeHead(LOG, size, b"r" * 32), b"note", int(clock.now))
+
+
+@pytest.mark.spec("decisions.md 23")
+def test_no_spam_drives_out_a_tree_that_becomes_a_fork_later(neighbour: Neighbour, clock: Clock) -> None:
     ask(neighbour, TREE.request(0, 7))
     ask(neighbour, Request(7, (), FORKED.note(7)).body)
-    for size in range(100, 100 + MAX_KEPT + 20):
+    ask(neighbour, Request(7, (), FORKED.note(12)).body)
+    spam(neighbour, clock)
+    assert len(neighbour.seen.unproved()) == 2 * MAX_KEPT + 1
+    assert ask(neighbour, TREE.request(7, 12)).status == 200
+    heads = {(fork.first.head, fork.other.head) for fork in neighbour.seen.forks()}
+    assert heads == {(TREE.head(size), FORKED.head(size)) for size in (7, 12)}
+
+
+@pytest.mark.spec("decisions.md 23")
+@pytest.mark.parametrize(("old", "status"), [(21, 400), (7, 409)])
+def test_two_signed_trees_of_a_size_that_was_never_cosigned_are_both_kept(
+    neighbour: Neighbour, clock: Clock, old: int, status: int
+) -> None:
+    for each, new in ((0, 7), (7, 21)):
+        assert ask(neighbour, TREE.request(each, new)).status == 200
+    for tree in (FORKED, TREE):
+        assert ask(neighbour, Request(old, (), tree.note(12)).body).status == status
         clock.now += 1
-        head = TreeHead(LOG, size, b"r" * 32)
-        neighbour.seen.keep(head, b"note", int(clock.now), unproved=True)
-    sizes = [each.head.size for each in neighbour.seen.unproved()]
-    assert sizes == list(range(120, 220)), "the newest stay"
-    assert len(neighbour.seen.forks()) == 1
+        assert len(neighbour.seen.unproved()) == (1 if tree is FORKED else 0)
+    spam(neighbour, clock)
+    (fork,) = neighbour.seen.forks()
+    assert (fork.first.head, fork.other.head) == (FORKED.head(12), TREE.head(12))
+
+
+def test_whoever_signs_trees_of_one_size_without_end_fills_no_disk(neighbour: Neighbour) -> None:
+    ask(neighbour, TREE.request(0, 7))
+    for number in range(2 * MAX_KEPT):
+        assert neighbour.seen.keep(TreeHead(LOG, 7, number.to_bytes(32)), b"note", 1)
+    assert MAX_KEPT <= len(neighbour.seen.forks()) <= MAX_KEPT + 1
+
+
+def test_a_fork_is_told_when_its_second_tree_is_cosigned(neighbour: Neighbour) -> None:
+    ask(neighbour, TREE.request(0, 7))
+    ask(neighbour, Request(7, (), FORKED.note(12)).body)
+    with capture_logs() as said:
+        assert ask(neighbour, TREE.request(7, 12)).status == 200
+    assert [(each["event"], each["size"]) for each in said] == [("witness_fork", 12)]
+
+
+def test_a_size_beyond_every_tree_is_no_checkpoint(neighbour: Neighbour) -> None:
+    body = Request(0, (), sign_note(f"{LOG}\n{2**63}\n{'A' * 43}=\n", LOG, SIGNER).encode()).body
+    assert ask(neighbour, body).status == 400
 
 
 def test_a_stranger_makes_no_fork(neighbour: Neighbour) -> None:
