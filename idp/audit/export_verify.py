@@ -2,8 +2,9 @@
 
 1. the first line says which log it is, and how many leaves follow: the log whose keys were given
 2. so many leaves follow, each line in its one spelling
-3. the last line is a checkpoint over them that one of the log's keys, and no other, signed; nothing stands behind it
+3. the last line is a checkpoint over them that one of the log's keys signed; nothing stands behind it
 4. its root is that of the leaves
+5. as many witnesses of other operators as are wanted cosigned it
 
 A kept checkpoint, and a receipt's, is compared by the root of the same leaves.
 """
@@ -15,7 +16,8 @@ from typing import BinaryIO
 
 from idp.audit.export import VERSION
 from idp.ledger.canonical_json import Json, jcs
-from idp.ledger.checkpoint import MAX_NOTE, TreeHead, VerifierKey, open_own_note
+from idp.ledger.checkpoint import MAX_NOTE, TreeHead, VerifierKey, open_cosigned_note
+from idp.ledger.cosignature import NOBODY_NAMED, Cosigned, WitnessPolicy
 from idp.ledger.merkle_tree import EMPTY_ROOT, CompactRange, leaf_hash
 from idp.receipts.inclusion_proof import decoded
 from idp.receipts.receipt_verify import ProvedReceipt
@@ -27,10 +29,11 @@ MAX_LINE = 6 * MAX_NOTE
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """An export whose every check held: its checkpoint, the checkpoint's signer, and the roots and places asked for."""
+    """An export whose every check held: its checkpoint, who signed that, and the roots and places asked for."""
 
     head: TreeHead
     key: VerifierKey
+    cosigned: Cosigned
     roots: Mapping[int, bytes]
     places: Mapping[bytes, Sequence[int]]
 
@@ -87,6 +90,7 @@ def verify_export(
     sizes: Collection[int],
     leaves: Collection[bytes],
     advance: Callable[[int], None],
+    witnesses: WitnessPolicy = NOBODY_NAMED,
 ) -> Exported:
     """Read the lines after the first; `sizes` and `leaves` (hashes) are those that will be compared.
 
@@ -113,13 +117,14 @@ def verify_export(
     last = _line(file)
     if set(last) != {"checkpoint"} or not isinstance(last["checkpoint"], str) or file.read(1):
         raise SignatureInvalid("export", "it does not end with a checkpoint behind its leaves")
-    key, text = open_own_note(last["checkpoint"].encode("utf-8", "replace"), *keys)
-    head = TreeHead.read(text)
+    key, text, others = open_cosigned_note(last["checkpoint"].encode("utf-8", "replace"), *keys)
+    head, cosigned = TreeHead.read(text), witnesses.judge(text, others)
     if head.origin != key.name:
         raise SignatureInvalid("checkpoint", "the checkpoint is another log's")
     if (head.size, head.root) != (tree.size, tree.root()):
         raise SignatureInvalid("export_root", "its leaves have another root than the checkpoint that the log signed")
-    return Exported(head, key, roots, places)
+    witnesses.assert_met(cosigned)
+    return Exported(head, key, cosigned, roots, places)
 
 
 def _line(file: BinaryIO) -> Mapping[str, Json]:

@@ -21,13 +21,11 @@ from idp.ledger.checkpoint import MAX_NOTE, TreeHead, open_note
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.merkle_tree import consistency_spans, extends, positions, proof_hashes, tree_root
 from idp.ledger.tiles import FULL, tiles_of
-from idp.ports import Checkpoint
 from idp.store.engine import reading
 from idp.store.reads import read_hashes
-from idp.store.records.cosignatures import cosigned_checkpoints
 from idp.store.records.tiles import read_tile
 from idp.system.files import read_regular
-from policies.errors import NotFound, SignatureInvalid, StoreUnavailable
+from policies.errors import SignatureInvalid, StoreUnavailable
 
 CHECKPOINT = "checkpoint"
 # A file that a killed run left
@@ -43,7 +41,7 @@ def write_tiles(
     Raises `NotFound` before the first checkpoint, `StoreUnavailable` if the folder has the tiles of another tree or the
     database lacks a part, and OSError.
     """
-    checkpoint = newest_cosigned(engine, tenant, keys)
+    checkpoint = newest_checkpoint(engine, tenant, keys)
     head = TreeHead.read(open_note(checkpoint.note.encode(), *keys.log.known))
     folder.mkdir(exist_ok=True)
     written = 0
@@ -71,15 +69,6 @@ def write_tiles(
 def number_of_tiles(engine: Engine, tenant: str, *, entries: bool) -> int:
     """How many tiles the newest checkpoint's tree has. Raises `NotFound` before the first."""
     return sum(1 for _ in tiles_of(newest_checkpoint(engine, tenant).size, entries=entries))
-
-
-def newest_cosigned(engine: Engine, tenant: str, keys: LedgerKeys) -> Checkpoint:
-    """The newest checkpoint with its witnesses' lines. Raises `NotFound` before the first."""
-    with reading(), engine.connect() as connection:
-        found = cosigned_checkpoints(connection, tenant, keys, 1)
-    if not found:
-        raise NotFound("the log has no checkpoint yet")
-    return found[0]
 
 
 def _assert_continues(connection: Connection, tenant: str, head: TreeHead, folder: Path, keys: LedgerKeys) -> None:

@@ -1,6 +1,6 @@
 """The log at the desk, as C2SP tlog-tiles has it: its checkpoint, its hash tiles and, for auditors alone, its leaves."""
 
-from idp.audit.tile_folder import newest_cosigned
+from idp.audit.export import newest_checkpoint
 from idp.desk.reading import DeskReader
 from idp.ledger.tiles import Tile
 from idp.store.engine import reading
@@ -12,7 +12,7 @@ def log_file(reader: DeskReader, place: str) -> bytes:
     """The octets at an address below `/log/`. Raises `NotFound`, and `StoreUnavailable` if a tile is damaged."""
     auditor = reader.auditor
     if place == "checkpoint":
-        return newest_cosigned(auditor.engine, auditor.tenant, auditor.keys).cosigned_note.encode()
+        return newest_checkpoint(auditor.engine, auditor.tenant, auditor.keys).cosigned_note.encode()
     try:
         tile = Tile.read(place.removeprefix("tile/"))
     except ValueError:

@@ -18,6 +18,7 @@ from idp.cli.records.proof_files import (
     Named,
     Quorum,
     Witnesses,
+    cosigned_sentences,
     keys_for,
     named_witnesses,
     policy_of,
@@ -28,6 +29,7 @@ from idp.cli.records.proof_files import (
     whose,
 )
 from idp.ledger.checkpoint import TreeHead, VerifierKey, open_note
+from idp.ledger.cosignature import WitnessPolicy
 from idp.receipts.receipt import MAX_RECEIPT
 from idp.receipts.receipt_verify import ProvedReceipt, verify_receipt
 from idp.sequencer.witness import note_in
@@ -93,6 +95,8 @@ def ledger(
     receipt: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="A receipt that somebody has; again for each.")
     ] = None,
+    witness: Witnesses = None,
+    quorum: Quorum = 0,
     *,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line: progress, the export, each file.")
@@ -107,6 +111,7 @@ def ledger(
 
     Exit codes: 0 everything fits, 1 something does not, 2 something could not be read or compared.
     """
+    named = named_witnesses(witness or (), quorum)
     found = tried(export, lambda: keys_for(export, log), COULD_NOT_RUN, as_json=as_json)
     if isinstance(found, int):
         raise typer.Exit(found)
@@ -121,7 +126,7 @@ def ledger(
             codes.append(other)
         else:
             others.append((path, other))
-    codes.append(_compared(export, key, keys, others, as_json=as_json))
+    codes.append(_compared(export, key, keys, others, policy_of(named, keys), as_json=as_json))
     raise typer.Exit(max(codes))
 
 
@@ -182,13 +187,19 @@ def _read_receipt(path: Path, keys: Sequence[VerifierKey]) -> ProvedReceipt:
 
 
 def _compared(
-    export: Path, key: Path, keys: Sequence[VerifierKey], others: Sequence[tuple[Path, _Other]], *, as_json: bool
+    export: Path,
+    key: Path,
+    keys: Sequence[VerifierKey],
+    others: Sequence[tuple[Path, _Other]],
+    witnesses: WitnessPolicy,
+    *,
+    as_json: bool,
 ) -> int:
     """Checks the export, then each other file against it; says what was found, and returns the exit code."""
 
     def read() -> Exported:
         with regular(export).open("rb") as file:
-            return _exported(file, keys, [other for _, other in others], as_json=as_json)
+            return _exported(file, keys, [other for _, other in others], witnesses, as_json=as_json)
 
     whole = tried(export, read, NO, as_json=as_json)
     if isinstance(whole, int):
@@ -196,19 +207,27 @@ def _compared(
     limits = ("that anybody was shown this tree, beyond the files that were compared with it", whose(key, [whole.key]))
     head = whole.head
     signed = f"  The log {head.origin} signed a checkpoint over these {head.size} leaves: the root is {head.root.hex()}."
-    lines = [f"{export}: it holds.", "Proved:", signed, "Not proved:", *(f"  {limit}" for limit in limits)]
+    sentences = [f"  {each}" for each in cosigned_sentences(whole.cosigned)]
+    lines = [f"{export}: it holds.", "Proved:", signed, *sentences, "Not proved:", *(f"  {limit}" for limit in limits)]
     told = {"log": head.origin, "size": head.size, "root": head.root.hex(), "key_id": whole.key.key_id.hex()}
-    told_file(export, {**told, "key_file": str(key), "not_proved": list(limits)}, lines, as_json=as_json)
+    told_file(
+        export,
+        {**told, **told_cosigned(whole.cosigned), "key_file": str(key), "not_proved": list(limits)},
+        lines,
+        as_json=as_json,
+    )
     return max((_fits(path, other, whole, as_json=as_json) for path, other in others), default=YES)
 
 
-def _exported(file: BinaryIO, keys: Sequence[VerifierKey], others: Sequence[_Other], *, as_json: bool) -> Exported:
+def _exported(
+    file: BinaryIO, keys: Sequence[VerifierKey], others: Sequence[_Other], witnesses: WitnessPolicy, *, as_json: bool
+) -> Exported:
     size = read_size(file, keys)
     heads = [other if isinstance(other, TreeHead) else other.head for other in others]
     sizes = {head.size for head in heads if head is not None}
     leaves = {other.leaf_hash for other in others if isinstance(other, ProvedReceipt)}
     with progress(size, "audit", as_json=as_json) as advance:
-        return verify_export(file, size, keys, sizes=sizes, leaves=leaves, advance=advance)
+        return verify_export(file, size, keys, sizes=sizes, leaves=leaves, advance=advance, witnesses=witnesses)
 
 
 def _fits(path: Path, other: _Other, whole: Exported, *, as_json: bool) -> int:

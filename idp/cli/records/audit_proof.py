@@ -20,6 +20,7 @@ from idp.cli.options import LogKey
 from idp.cli.records.proof_files import (
     Quorum,
     Witnesses,
+    cosigned_sentences,
     keys_for,
     named_witnesses,
     policy_of,
@@ -33,7 +34,6 @@ from idp.ledger.canonical_json import jcs
 from idp.ledger.checkpoint import VerifierKey
 from idp.ledger.cosignature import WitnessPolicy
 from idp.receipts.receipt import MAX_RECEIPT
-from idp.receipts.receipt_record import time_text
 from idp.receipts.receipt_verify import ProvedReceipt, verify_receipt
 from idp.system.files import read_regular, regular
 from policies.errors import SignatureInvalid
@@ -82,9 +82,7 @@ def proof(
         raise typer.Exit(max(found, *codes, NO))
     told, sentences = _told(found)
     told |= told_cosigned(found.cosigned)
-    sentences += [
-        f"The witness {each} cosigned that checkpoint at {time_text(at)}." for each, at in found.cosigned.witnesses
-    ]
+    sentences += cosigned_sentences(found.cosigned)
     limits = (*_LIMITS, whose(key, [found.key]))
     lines = [f"{file}: it holds.", "Proved:", *(f"  {each}" for each in sentences)]
     lines += ["Not proved:", *(f"  {limit}" for limit in limits)]

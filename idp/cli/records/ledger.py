@@ -187,7 +187,7 @@ def export(
 
 def _export(store: Store, settings: Settings, file: Path, reason: str, *, as_json: bool) -> int:
     """Write the file whole or not at all; what stood there before is never written over."""
-    checkpoint = newest_checkpoint(store.engine, settings.tenant)
+    checkpoint = newest_checkpoint(store.engine, settings.tenant, _keys(settings), settings.witness_rules)
     lines = export_lines(store.engine, tenant=settings.tenant, origin=settings.origin, checkpoint=checkpoint)
     who, about = account(), f"{checkpoint.size} leaves, root {checkpoint.root.hex()}"
     record_act(store, settings.tenant, act=EXPORTED, about=about, who=who, reason=reason)

@@ -12,6 +12,7 @@ from idp.keys.ledger_files import LOG_VKEY
 from idp.ledger.checkpoint import VerifierKey
 from idp.ledger.cosignature import Cosigned, WitnessKey, WitnessPolicy, known_witnesses
 from idp.ledger.key_list import read_keys
+from idp.receipts.receipt_record import time_text
 from idp.system.files import read_regular
 from policies.errors import SignatureInvalid
 
@@ -96,6 +97,11 @@ def named_witnesses(witnesses: Sequence[str], quorum: int) -> Named:
 def policy_of(named: Named, keys: Sequence[VerifierKey]) -> WitnessPolicy:
     """The policy about the witnesses of the log that has these keys."""
     return WitnessPolicy(known_witnesses(named[0], origin=keys[0].name), named[1])
+
+
+def cosigned_sentences(cosigned: Cosigned) -> list[str]:
+    """The cosigners, for people."""
+    return [f"The witness {each} cosigned that checkpoint at {time_text(at)}." for each, at in cosigned.witnesses]
 
 
 def told_cosigned(cosigned: Cosigned) -> dict[str, object]:

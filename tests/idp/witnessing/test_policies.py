@@ -9,8 +9,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner
 
+from idp.audit.export import export_lines, newest_checkpoint
 from idp.audit.witness_verify import verify_witnesses
 from idp.cli import app
+from idp.ledger.canonical_json import jcs
 from idp.ledger.checkpoint import open_note
 from idp.ledger.cosignature import WitnessKey, WitnessPolicy, cosign, known_witnesses
 from idp.receipts.receipt import ReceiptHolder
@@ -112,6 +114,65 @@ def test_a_promise_meets_no_quorum(tmp_path: Path) -> None:
     file.write_bytes(SmallLog().receipt(3, ReceiptHolder.CITIZEN, PROMISED))
     assert verified(file)[0] == 0
     assert verified(file, "--witness", f"{vkey(ONE)} A", "--quorum", "1")[1]["check"] == "quorum"
+
+
+# -- ledger export
+
+
+@pytest.mark.spec("decisions.md 23")
+def test_an_export_has_the_cosignatures_of_the_newest_checkpoint_that_enough_signed(
+    store: Store, sequencer: Sequencer, clock: Clock, neighbour: Neighbour, tmp_path: Path
+) -> None:
+    policy = WitnessPolicy(known_witnesses([(neighbour.key, neighbour.operator)], origin=ORIGIN), 1)
+    for size in (1, 2):
+        recorded(store)
+        sequencer.step()
+        if size == 1:
+            assert cosigning(store, clock, neighbour.address).ask(name_of(neighbour.key))
+        clock.now += 10
+    assert newest_checkpoint(store.engine, TENANT, KEYS).size == 2
+    checkpoint = newest_checkpoint(store.engine, TENANT, KEYS, policy)
+    file = tmp_path / "log.jsonl"
+    file.write_bytes(b"".join(export_lines(store.engine, tenant=TENANT, origin=ORIGIN, checkpoint=checkpoint)))
+    (tmp_path / "log.vkey").write_text(KEYS.log.listed.text, encoding="utf-8")
+
+    def audited(*options: str) -> tuple[int, dict[str, object]]:
+        done = CliRunner().invoke(app, ["audit", "ledger", str(file), *options, "--json"])
+        return done.exit_code, json.loads(done.stdout.splitlines()[-1])
+
+    named = ("--witness", f"{neighbour.key} {neighbour.operator}", "--quorum", "1")
+    code, said = audited(*named)
+    assert (code, said["size"]) == (0, 1)
+    assert said["witnesses"] == [
+        {"name": neighbour.name, "operator": neighbour.operator, "counts": True, "time": int(clock.now) - 20}
+    ]
+    assert audited("--witness", f"{vkey(TWO)} B", "--quorum", "1")[1]["check"] == "quorum", (
+        "a stranger's counts for nothing"
+    )
+    assert audited()[0] == 0
+    lines = file.read_bytes().splitlines(keepends=True)
+    other = json.loads(lines[-1])["checkpoint"].rpartition("\n\n")[2].splitlines()[0]
+    bad = cosign(neighbour.name, neighbour.signers[0], f"{ORIGIN}\n1\n{'A' * 43}=\n", NOW)
+    note = f"{json.loads(lines[-1])['checkpoint'].rpartition(chr(10) * 2)[0]}\n\n{other}\n{bad}\n"
+    file.write_bytes(b"".join(lines[:-1]) + jcs({"checkpoint": note}) + b"\n")
+    assert audited(*named)[1]["check"] == "cosignature"
+
+
+def test_a_row_above_the_newest_cosignature_hides_nothing(
+    store: Store, sequencer: Sequencer, clock: Clock, neighbour: Neighbour, folder: Path
+) -> None:
+    """A witness whose memory went back is recognised by what it cosigned: nobody can take that from our sight."""
+    recorded(store, 3)
+    sequencer.step()
+    assert cosigning(store, clock, neighbour.address).ask(name_of(neighbour.key))
+    rows = Cosignatures(engine=store.engine, tenant=TENANT, keys=KEYS)
+    edit(
+        folder,
+        "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 40) "
+        "INSERT INTO cosignatures SELECT tenant, i, witness, time, line, x'00' FROM cosignatures, n",
+    )
+    newest = rows.newest(name_of(neighbour.key))
+    assert (newest is not None and newest.number, rows.known_size(name_of(neighbour.key))) == (1, 3)
 
 
 # -- ledger verify
