@@ -37,7 +37,8 @@ class ParkedRow:
     """A payload that lies sealed under a secret of its holder: `digest` is SHA-256(handle)."""
 
     # "request", "pushed", "code", "access", "device", "refresh", "receipt", "logout", "me". UNSENT and ENDED hold nothing
-    # but a moment, and lie under the digest of a login, a sid, or a service and `sub`
+    # but a moment (and the name of the visit to "/me" that stays), and lie under the digest of a login, a sid, or a service
+    # and `sub`
     kind: str
     digest: bytes
     payload: bytes = field(repr=False)

@@ -43,17 +43,19 @@ def citizen_page(
         party = parties.get(client_id)
         return party is not None and bool(party.openid.logout.events_uri)
 
+    histories = Histories(engine=store.engine, tenant=tenant, keys=keys.ledger)
     acts = CitizenActs(
         tenant=tenant,
         approvals=approvals,
         sessions=sessions,
         commits=commits,
+        histories=histories,
         hears=hears,
         alerts=watched.disowned,
     )
     return CitizenPage(
         visits=OwnPageVisits(tenant=tenant, sealer=sealer, commits=commits, parked=store, suspension=suspension),
-        histories=Histories(engine=store.engine, tenant=tenant, keys=keys.ledger),
+        histories=histories,
         receipts=receipts,
         act_receipts=ActReceipts(tenant, keys.ledger, store, proof_of_record),
         acts=acts,

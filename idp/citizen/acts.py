@@ -2,23 +2,25 @@
 
 The record, what it stops, and the word to the service are one unit. From then on nothing goes to that service for that
 purpose without a page, and what was issued before counts no more: every worker reads that row at each step. Sessions in
-which the service took part end right after.
+which the service took part end right after. A sign-in that the person did not make ends more: all that was issued about
+them to any service, all their sessions, and their other visits to the page.
 
 Consent alone is withdrawn, and a public task alone is objected to (decision 0000.25). A remembered approval can be switched
 off on any basis, and any sign-in can be disowned.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from os import urandom
 
-from idp.citizen.history import HistoryEntry
-from idp.citizen.visits import OwnPageVisit
+from idp.citizen.history import Histories, HistoryEntry
+from idp.citizen.visits import OwnPageVisit, others_end
 from idp.ledger.person_records import APPROVAL_OFF, DISOWNED, OBJECTION, WITHDRAWAL, ActOn, draft_own_act
 from idp.ledger.record_contents import RELEASE, new_record
 from idp.login.approvals import Approvals
+from idp.login.ended_persons import ended_row
 from idp.login.sessions import Sessions
-from idp.ports import Commits, Mark, QueuedRow, Unit
+from idp.ports import Commits, Mark, ParkedRow, QueuedRow, Unit
 from idp.store.logout_queue import EVENT, KEPT_SECONDS
 from policies.errors import NotFound, RequestRefused
 from policies.parties import ClientId, PurposeId, ServiceId, Tenant
@@ -43,6 +45,7 @@ class CitizenActs:
     approvals: Approvals
     sessions: Sessions
     commits: Commits
+    histories: Histories
     hears: Callable[[ClientId], bool]
     alerts: Callable[[str], None]
 
@@ -69,14 +72,27 @@ class CitizenActs:
             told = QueuedRow(urandom(ENTRY_BYTES), client, about, now, now, now + KEPT_SECONDS)
             unit = replace(unit, queued=(told,))
         if kind == DISOWNED:
-            unit = replace(unit, marks=(Mark(DISOWNED, draft.record, now + DISOWNED_SECONDS),))
-        self.commits.commit(unit)
-        person, stored = self.sessions.of_index(visit.subject), self.sessions.stored
-        # Whoever made that sign-in may sit in any session of this person
-        self.sessions.end(stored.all_of_person(person) if kind == DISOWNED else stored.taking_part(person, client), now)
-        if kind == DISOWNED:
-            self.alerts(draft.record.hex())
+            self._disown(unit, visit, draft.record, now)
+        else:
+            self.commits.commit(unit)
+            person = self.sessions.of_index(visit.subject)
+            self.sessions.end(self.sessions.stored.taking_part(person, client), now)
         return draft.record
+
+    def _disown(self, unit: Unit, visit: OwnPageVisit, record: bytes, now: int) -> None:
+        """Whoever made that sign-in may sit in any session of this person, and hold what any service was given."""
+        self._end_sessions(visit.subject, now)
+        issued = self.histories.issued(visit.subject, now)
+        marks, ended = (Mark(DISOWNED, record, now + DISOWNED_SECONDS),), (*_ended(issued, now), others_end(visit, now))
+        self.commits.commit(replace(unit, marks=marks, parked=ended))
+        # What was decided before, and came into the ledger meanwhile
+        self._end_sessions(visit.subject, now)
+        if late := self.histories.issued(visit.subject, now) - issued:
+            self.commits.commit(Unit(tenant=self.tenant, parked=_ended(late, now)))
+        self.alerts(record.hex())
+
+    def _end_sessions(self, subject: bytes, now: int) -> None:
+        self.sessions.end(self.sessions.stored.all_of_person(self.sessions.of_index(subject)), now)
 
     def approval_off(self, visit: OwnPageVisit, service: ServiceId, purpose_id: PurposeId, basis: str, now: int) -> bytes:
         """Forget what is remembered for a service and a purpose. Raises `NotFound` where nothing is."""
@@ -87,3 +103,7 @@ class CitizenActs:
         row = self.approvals.forgotten(visit.subject, service, purpose_id, now)
         self.commits.commit(Unit(tenant=self.tenant, record=draft, approval=row))
         return draft.record
+
+
+def _ended(issued: Iterable[tuple[str, str]], now: int) -> tuple[ParkedRow, ...]:
+    return tuple(ended_row(service, sub, now) for service, sub in issued)

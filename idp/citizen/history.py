@@ -7,11 +7,13 @@ another number or person, is missing.
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any  # Any: nobody knows the types of a row's columns
 
 from sqlalchemy import Connection, Engine, Row, Select, and_, bindparam, select
 
+from idp.citizen.erasures import opened
 from idp.ledger.leaf import commitment, open_opening, read_leaf, salt_holds, tag_by, tag_key
 from idp.ledger.ledger_keys import DAY, LedgerKeys
 from idp.ledger.merkle_tree import leaf_hash
@@ -23,6 +25,7 @@ from idp.store.statements import CompiledStatement
 from policies.assurance import LevelOfAssurance, level_named
 from policies.errors import NotFound, SignatureInvalid, StoreUnavailable
 from policies.parties import Tenant
+from policies.registrations.client_tokens import LONGEST_REFRESH_LIFE
 
 PAGE = 50
 
@@ -108,6 +111,19 @@ class Histories:
             if each.position == position:
                 return each
         raise NotFound("a person has no record of this number")
+
+    def issued(self, subject: bytes, now: int) -> frozenset[tuple[str, str]]:
+        """The services that may hold what was issued about a person, each with its own name (`sub`) for them."""
+        records = tables.records.c
+        mine = (records.subject == subject, records.time > now - LONGEST_REFRESH_LIFE, records.login_opening.is_not(None))
+        with reading(), snapshot(self._engine) as connection:
+            rows = connection.execute(joined_records(self._tenant).where(*mine)).all()
+        found = set()
+        for row in rows:
+            with suppress(SignatureInvalid, ValueError):  # a damaged record: the page names its number
+                login = opened(row, self._tenant, self._keys, "login")
+                found.add((str(login["aud"]), str(login["sub"])))
+        return frozenset(found)
 
     def _read(self, subject: bytes, skipped: int, most: int | None) -> PersonHistory:
         """So many entries after the newest `skipped` ones. The numbers are looked for in all."""

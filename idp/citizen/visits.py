@@ -6,29 +6,35 @@ any service, and no such session opens it.
 """
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import urandom
 
 from connectors.signatures.jws import base64url, from_base64url
 from idp.citizen.own_page import SERVICE
+from idp.login.ended_persons import ended_row
 from idp.login.finish import login_mark
 from idp.login.sealing import KEY_BYTES, Sealer
 from idp.login.state_codec import NEVER_DEFLATED, Codec
 from idp.login.states import Decided
 from idp.login.suspension import Suspension
-from idp.ports import Commits, Mark, Parked, Unit
+from idp.ports import ENDED, Commits, Mark, Parked, ParkedRow, Unit
 from policies.assurance import LevelOfAssurance
 from policies.errors import Conflict, NotFound, Replayed
 from policies.parties import IdentityProvider, ProviderId, Tenant
 
 KIND = "me"
 VISIT_LIFE = 10 * 60
+MOMENT_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
 class OwnPageVisit:
-    """A visit: the person, the level of the sign-in, and its end. `acts`: what was switched off since ends it."""
+    """A visit: its own random name, the person, the level of the sign-in, and its end.
 
+    `acts`: what was switched off since ends it.
+    """
+
+    name: bytes = field(repr=False)
     subject: bytes = field(repr=False)
     loa: LevelOfAssurance
     provider_id: ProviderId
@@ -51,6 +57,7 @@ class OwnPageVisits:
         """The handle of a new session. The country's answer is used up by it. Raises `Replayed`."""
         handle = urandom(KEY_BYTES)
         visit = OwnPageVisit(
+            name=urandom(KEY_BYTES),
             subject=decided.judged.subject,
             loa=decided.judged.loa,
             provider_id=decided.provider_id,
@@ -77,7 +84,17 @@ class OwnPageVisits:
         """The session under a cookie's text. Raises `NotFound` where none lives."""
         handle = _handle(text)
         payload = self._parked.parked(self._tenant, KIND, hashlib.sha256(handle).digest(), now)
-        return _CODEC.load(self._sealer.unpark(KIND, handle, payload, now))
+        visit = _CODEC.load(self._sealer.unpark(KIND, handle, payload, now))
+        if self._left(visit, now):
+            raise NotFound("another visit of the person has ended this one")
+        return visit
+
+    def _left(self, visit: OwnPageVisit, now: int) -> bool:
+        try:
+            ended = self._parked.parked(self._tenant, ENDED, ended_row(SERVICE, visit.subject.hex(), now).digest, now)
+        except NotFound:
+            return False
+        return visit.end - VISIT_LIFE <= int.from_bytes(ended[:MOMENT_BYTES]) and ended[MOMENT_BYTES:] != visit.name
 
     def stands(self, visit: OwnPageVisit, provider: IdentityProvider | None) -> bool:
         """Whether whoever vouched for the person was not switched off since."""
@@ -90,6 +107,12 @@ class OwnPageVisits:
         except NotFound:
             return
         self._commits.commit(Unit(tenant=self._tenant, removed=(digest,)))
+
+
+def others_end(visit: OwnPageVisit, now: int) -> ParkedRow:
+    """The row that ends all visits of the same person that began until now, but for this one."""
+    row = ended_row(SERVICE, visit.subject.hex(), now)
+    return replace(row, payload=row.payload + visit.name, end=now + VISIT_LIFE)
 
 
 def _handle(text: str) -> bytes:

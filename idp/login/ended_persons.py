@@ -1,7 +1,7 @@
 """Ends all that was issued about a person before an erasure, or before they disowned a login.
 
 A parked row under the digest of service and `sub` says when that was. A grant finds it by itself: nothing lists a person's
-grants.
+grants. The citizen's page has such a row, too: it ends its visits.
 """
 
 import hashlib

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Delete, Insert, bindparam, del
 from idp.ledger.leaf import Prepared, complete, new_salt
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.merkle_tree import leaf_hash
-from idp.ports import Unit
+from idp.ports import ENDED, Unit
 from idp.store import tables
 from idp.store.engine import Upsert
 from idp.store.read_back import act_now, assert_approvals, assert_decisions, assert_marks, assert_records
@@ -64,6 +64,12 @@ def _taking_part(fresh: Upsert) -> Insert:
     return fresh.on_conflict_do_update(index_elements=[table.tenant, table.session, table.client], set_=ends)
 
 
+def _outliving(_connection: Connection) -> Delete:
+    table = tables.parked.c
+    earlier = (table.tenant == bindparam("tenant"), table.digest == bindparam("digest"), table.ends < bindparam("end"))
+    return delete(tables.parked).where(*earlier)
+
+
 def _removing(_connection: Connection) -> Delete:
     table = tables.parked.c
     return delete(tables.parked).where(table.tenant == bindparam("tenant"), table.digest == bindparam("digest"))
@@ -72,10 +78,11 @@ def _removing(_connection: Connection) -> Delete:
 _TAKE, _COUNT = Inserting(tables.marks, _taking), Inserting(tables.subjects, _counting)
 _RECORD, _STAGE = plain(tables.records), plain(tables.staged)
 _DECIDE, _PARK = plain(tables.decisions), plain(tables.parked)
+_END = Inserting(tables.parked, lambda fresh: fresh.on_conflict_do_nothing())
 _REMEMBER = Inserting(tables.approvals, _remembering)
 _SIGN_IN, _TAKE_PART = Inserting(tables.sessions, _signing_in), Inserting(tables.participants, _taking_part)
 _QUEUE = plain(tables.logouts)
-_REMOVE = CompiledStatement(_removing)
+_REMOVE, _OUTLIVE = CompiledStatement(_removing), CompiledStatement(_outliving)
 
 
 def _locked() -> threading.Lock:
@@ -150,16 +157,18 @@ def write_batch(connection: Connection, batch: Sequence[Waiting], keys: LedgerKe
     counters = _count_subjects(connection, recording, keys)
     records, leaves = _completed(recording, counters, keys)
     decisions = [(w.unit.tenant, d.login, d.choice, d.end) for w in kept if (d := w.unit.decision) is not None]
-    parked = [(w.unit.tenant, row.digest, row.kind, row.payload, row.end) for w in kept for row in w.unit.parked]
+    parked, moments = _parked(kept)
     # A statement takes one row a key: of two approvals of one person at once the later one counts
     approvals = {(w.unit.tenant, row.digest): (row.content, row.end) for w in kept if (row := w.unit.approval) is not None}
     remembered = [(*key, *row) for key, row in approvals.items()]
     sessions, participants = _sessions(kept)
     queued = [(w.unit.tenant, q.entry, q.client, q.about, q.made, 0, q.due, "", q.end) for w in kept for q in w.unit.queued]
     writing = (
-        *((_RECORD, records), (_STAGE, leaves), (_DECIDE, decisions), (_PARK, parked), (_REMEMBER, remembered)),
-        *((_SIGN_IN, sessions), (_TAKE_PART, participants), (_QUEUE, queued)),
+        *((_RECORD, records), (_STAGE, leaves), (_DECIDE, decisions), (_PARK, parked), (_END, moments)),
+        *((_REMEMBER, remembered), (_SIGN_IN, sessions), (_TAKE_PART, participants), (_QUEUE, queued)),
     )
+    for of, digest, *_, latest in sorted(moments):
+        _OUTLIVE.rows(connection, tenant=of, digest=digest, end=latest)
     for inserting, rows in writing:
         if rows:
             inserting.run(connection, sorted(rows, key=_FIRST_TWO))
@@ -227,6 +236,13 @@ def _sessions(kept: Iterable[Waiting]) -> tuple[list[Row], list[Row]]:
     }
     participants = {(tenant, row.session, row.client): (row.sid, row.latest) for tenant, row in found}
     return [(*key, *row) for key, row in sessions.items()], [(*key, *row) for key, row in participants.items()]
+
+
+def _parked(kept: Iterable[Waiting]) -> tuple[list[Row], list[Row]]:
+    """The rows that are parked, and those that say when something ended: of these the latest one of a digest counts."""
+    rows = [(w.unit.tenant, row.digest, row.kind, row.payload, row.end) for w in kept for row in w.unit.parked]
+    ended = {row[:2]: row for row in sorted(rows, key=itemgetter(4)) if row[2] == ENDED}
+    return [row for row in rows if row[2] != ENDED], [*ended.values()]
 
 
 def _is_mark(keys: Iterable[MarkKey]) -> ColumnElement[bool]:

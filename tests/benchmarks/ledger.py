@@ -186,7 +186,7 @@ def citizens_page(folder: Path) -> Target:
             raise TypeError("a node has no such page")
         for _ in range(RELEASES):
             store.commit(Unit(tenant=stage.application.settings.tenant, record=release(subject)))
-        visit = OwnPageVisit(subject, LevelOfAssurance.HIGH, ProviderId("ee"), "EE", 0, stage.clock() + 1000)
+        visit = OwnPageVisit(b"", subject, LevelOfAssurance.HIGH, ProviderId("ee"), "EE", 0, stage.clock() + 1000)
         taken = in_turns({"page": lambda: rendered(site, visit, 1, "en")}, ROUNDS, time.thread_time)
     return Target("me_ms_cpu", taken["page"].least * 1000, at_most=60)
 

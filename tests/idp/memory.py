@@ -46,7 +46,9 @@ class MemoryStore:
                 self._decisions[unit.decision.login] = unit.decision
             if unit.approval is not None:
                 self._approvals[unit.approval.digest] = unit.approval
-            self._parked.update({row.digest: row for row in unit.parked})
+            for row in sorted(unit.parked, key=lambda one: one.end):
+                if (before := self._parked.get(row.digest)) is None or before.end <= row.end:
+                    self._parked[row.digest] = row
             for digest in unit.removed:
                 self._parked.pop(digest, None)
 

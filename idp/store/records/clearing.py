@@ -83,9 +83,6 @@ def clear_person(
         found = _records_of(connection, tenant, subject)
         beside = traces(found)
         digests = sorted(beside.approvals)
-        told = tables.parked.c
-        before = (told.tenant == tenant, told.digest.in_(sorted(row.digest for row in beside.ended)))
-        connection.execute(delete(tables.parked).where(*before))
         _clear(connection, tenant, keys, found)
         write_record(connection, tenant, keys, draft(len(found)), parked=beside.ended)
         approvals = tables.approvals.c

@@ -11,7 +11,7 @@ import pytest
 
 from idp.ledger.checkpoint import TreeHead, open_note
 from idp.ledger.merkle_tree import includes
-from idp.ports import ApprovalRow, Commits, Decisions, Log, Mark, Parked, Unit
+from idp.ports import ENDED, ApprovalRow, Commits, Decisions, Log, Mark, Parked, ParkedRow, Unit
 from idp.sequencer.sequencer import Sequencer
 from idp.store.store import Store
 from policies.errors import Conflict, NotFound
@@ -139,6 +139,15 @@ def test_what_is_parked_is_there_for_its_kind_tenant_and_time(any_store: AnyStor
     ):
         with pytest.raises(NotFound):
             any_store.parked(tenant, kind, digest, now)
+
+
+def test_of_rows_that_say_when_the_same_ended_the_latest_counts(any_store: AnyStore) -> None:
+    def ended(moment: int) -> Unit:
+        return unit(parked=[ParkedRow(ENDED, b"e" * 32, moment.to_bytes(8), NOW + moment)])
+
+    for moments, latest in (((5,), 5), ((6, 8, 7), 8), ((4,), 8), ((8,), 8), ((9, 9), 9)):
+        assert set(outcomes(any_store, [ended(each) for each in moments])) == {""}
+        assert int.from_bytes(any_store.parked(TENANT, ENDED, b"e" * 32, NOW)) == latest
 
 
 def test_what_is_removed_goes_in_the_unit_that_removes_it(any_store: AnyStore) -> None:

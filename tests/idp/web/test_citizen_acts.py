@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 from structlog.testing import capture_logs
 
 from connectors.addresses import FetchError
@@ -18,14 +19,16 @@ from idp.audit.record_proof_verify import verify_record
 from idp.audit.verify_records import verify_records
 from idp.citizen.own_page import PURPOSE as OWN
 from idp.ledger.person_records import APPROVAL_OFF, DISOWNED, OBJECTION, WITHDRAWAL
+from idp.ports import ENDED
 from idp.protocols.oidc.events import MEDIA_TYPE, TYPES, Events
+from idp.store import tables
 from idp.store.logout_queue import FIRST_PAUSE, LogoutQueue
 from idp.store.records.own_acts import OwnActs
 from policies.parties import ClientId
 from tests.connectors.metadata.origin import LOOPBACK, Authority
 from tests.idp.server.crew import until
 from tests.idp.staging import Clock, opened
-from tests.idp.web.shared_stage import Member, SharedStage, claims_of, emptied
+from tests.idp.web.shared_stage import REFRESHES, Member, SharedStage, claims_of, emptied
 from tests.idp.web.visitor import Answer, login_of, query_of
 
 
@@ -69,7 +72,7 @@ class EventStage(SharedStage):
             file.write_text(head + more + table + rest, "utf-8")
         shared = (self.receiving / "parties" / "museum.toml").read_text("utf-8").replace("museum", "alone")
         lines = [line for line in shared.splitlines() if not line.startswith(("session_group", "post_logout"))]
-        (self.receiving / "parties" / "alone.toml").write_text("\n".join(lines), "utf-8")
+        (self.receiving / "parties" / "alone.toml").write_text("\n".join([*lines, REFRESHES]), "utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +93,11 @@ def running(tmp_path_factory: pytest.TempPathFactory, receiving: Receiver) -> It
 
 @pytest.fixture
 def stage(running: SharedStage) -> Iterator[SharedStage]:
-    yield from emptied(running)
+    for found in emptied(running):
+        # Another test's clock was ahead of this one's
+        with found.application.store.engine.begin() as connection:
+            connection.execute(delete(tables.parked).where(tables.parked.c.kind == ENDED))
+        yield found
 
 
 @pytest.fixture
@@ -257,6 +264,39 @@ def test_a_sign_in_that_the_person_did_not_make_freezes_all_and_alerts_without_n
         assert _asked_silently(thief) == "login_required", "the shared sign-in has ended, too"
     stage.application._tell()
     assert TYPES[DISOWNED] in str(_event(member, receiver.tokens[-1], "desk")["events"])
+    assert _faults(stage) == []
+
+
+@pytest.mark.spec("issue 31 item 6: I did not make this login")
+def test_a_disowned_sign_in_ends_what_other_services_were_given_and_other_visits_to_the_page(
+    member: Member, stage: SharedStage
+) -> None:
+    scope = {"client_id": "alone", "scope": "openid purpose:desk offline_access"}
+    with Member(stage) as thief, Member(stage) as another:
+        code = thief.decides(thief.question("mari", **scope)).back["code"]
+        held = json.loads(thief.tokens("alone", code).text)
+        unused = thief.decides(thief.question("mari", **scope)).back["code"]
+        theirs = json.loads(another.tokens("alone", another.decides(another.question("liisi", **scope)).back["code"]).text)
+        _entered(thief)
+        _entered(another, "liisi")
+        member.signs_in_for("desk")
+        page = _entered(member)
+        _acts(member, DISOWNED, _newest(page))
+        refresh = {"grant_type": "refresh_token"}
+        refused = member.tokens("alone", None, refresh_token=str(held["refresh_token"]), **refresh)
+        assert refused.json["error"] == "invalid_grant"
+        assert member.tokens("alone", unused).json["error"] == "invalid_grant"
+        assert member.userinfo(str(held["access_token"])).status == 401
+        assert not thief.go("GET", "/me").found("//article"), "their visit is over"
+        assert member.go("GET", "/me").found("//article"), "that of whoever acted is not"
+        assert another.go("GET", "/me").found("//article")
+        assert member.tokens("alone", None, refresh_token=str(theirs["refresh_token"]), **refresh).status == 200
+        stage.clock.ahead += 1
+        new = json.loads(member.tokens("alone", member.decides(member.question("mari", **scope)).back["code"]).text)
+        # Once more: the later moment counts
+        page = _entered(member)
+        _acts(member, DISOWNED, _newest(page))
+        assert member.tokens("alone", None, refresh_token=str(new["refresh_token"]), **refresh).status == 400
     assert _faults(stage) == []
 
 
