@@ -30,6 +30,7 @@ FILLED = """
     INSERT INTO sessions SELECT 't', h, h, h, '', 'ee', '', i, i FROM many;
     INSERT INTO participants SELECT 't', h, 'parking', i::text, i FROM many;
     INSERT INTO approvals SELECT 't', h, '', i FROM many;
+    DROP TABLE many;
     ANALYZE
 """
 ONE_PERSON = """
@@ -37,6 +38,7 @@ ONE_PERSON = """
         FROM generate_series(1, 5000) i;
     INSERT INTO subjects SELECT DISTINCT 't', person, person, 5000 FROM many;
     INSERT INTO records SELECT 't', h, i, h, person, i, '', '', '', '' FROM many;
+    DROP TABLE many;
     ANALYZE
 """
 QUESTIONS = {
