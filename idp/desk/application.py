@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Scope
 
+from idp.audit.questions.ledger_summary import NotReadYet
 from idp.desk.answers import asking, error_answer, posted, static
-from idp.desk.blocks import Block, DeskTable
+from idp.desk.blocks import Block, DeskTable, Notice
 from idp.desk.desk_page import DAYS, DeskPage, choices
 from idp.desk.exports import csv_lines, json_lines
 from idp.desk.grant_page import GRANTS, use_grant
@@ -25,6 +26,7 @@ from idp.desk.sign_in_routes import SignInRoutes
 from idp.desk.table_views import Filter, asked_for, in_order, view_of
 from idp.desk.upload_pages import UploadPage
 from idp.desk.uploads import files_of
+from idp.store.stored_tree import BROKEN
 from idp.web.edge import Edge
 from idp.web.page_route import Endpoint, PageRoute
 from idp.web.requests import check_navigation, check_same_origin, cookies, query
@@ -86,7 +88,8 @@ class AuditorDesk:
         if session is None:
             return self._doors.sign_in(request) if page is HOME else _ended()
         given = query(request)
-        return self._shown(page, session, page.make(self._reader, asked_for(page, given, session.name)), given)
+        asked = asked_for(page, given, session.name)
+        return self._shown(page, session, _read(lambda: page.make(self._reader, asked)), given)
 
     def _shown(
         self, page: DeskPage, session: DeskSession, found: Sequence[Block], given: Mapping[str, str], *, files: bool = True
@@ -126,7 +129,8 @@ class AuditorDesk:
             session = await run_in_threadpool(self._session, request)
             if session is None:
                 return _ended()
-            found = await run_in_threadpool(page.take, self._reader, await files_of(request))
+            files = await files_of(request)
+            found = await run_in_threadpool(_read, lambda: page.take(self._reader, files))
             # What was posted is kept nowhere, so no address shows its tables again
             return self._shown(page, session, found, {}, files=False)
 
@@ -187,6 +191,7 @@ class AuditorDesk:
         status = error.status if isinstance(error, RequestRefused) else 500
         status = next((found for kind, found in _STATUS.items() if isinstance(error, kind)), status)
         key = "desk.again" if isinstance(error, Replayed | Conflict) else f"desk.refused.{status}"
+        key = "desk.broken" if error.code == BROKEN else key
         return error_answer(self._reader.tenant, status, key, detail=error.detail, code=error.code)
 
     async def _odd(self, _request: Request, error: Exception) -> Response:
@@ -196,6 +201,14 @@ class AuditorDesk:
 
     def _defect(self, _scope: Scope, _reference: str) -> Response:
         return error_answer(self._reader.tenant, 500, "desk.refused.500")
+
+
+def _read(make: Callable[[], Sequence[Block]]) -> Sequence[Block]:
+    """The blocks, or how much is to be read before there are any."""
+    try:
+        return make()
+    except NotReadYet as error:
+        return [Notice("desk.reading", {"count": str(error.leaves)})]
 
 
 def _ended() -> Response:

@@ -1,11 +1,11 @@
 """A page of the desk: an address, the phrases of its title, its filters, and what it shows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from idp.audit.questions.summary import OF_LOGINS
-from idp.desk.blocks import Block
+from idp.desk.blocks import Block, Notice
 from idp.desk.reading import DeskQuestion, DeskReader
 from policies.errors import RequestRefused
 from policies.purposes import Basis
@@ -14,6 +14,8 @@ PERIOD = ("since", "until")
 DAYS = (*PERIOD, "day")
 # The fields of `LoginFilters`
 LOGINS = (*PERIOD, "service", "purpose", "attribute", "country", "basis", "outcome")
+# Runs of changed leaves that a page names
+MOST_RUNS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,20 @@ def choices(reader: DeskReader, name: str) -> Sequence[str]:
             return OF_LOGINS
         case _:
             return ()
+
+
+def changed_leaves(places: Sequence[int]) -> Iterator[Notice]:
+    """Says which leaves are not what was written, if there are some. `places` are in order."""
+    runs: list[list[int]] = []
+    for place in places:
+        if runs and runs[-1][1] + 1 == place:
+            runs[-1][1] = place
+        else:
+            runs.append([place, place])
+    if runs:
+        named = [str(first) if first == last else f"{first} to {last}" for first, last in runs[:MOST_RUNS]]
+        said = ", ".join([*named, *(["…"] if len(runs) > MOST_RUNS else [])])
+        yield Notice("desk.changed", {"count": str(len(places)), "places": said})
 
 
 def moment(seconds: int) -> str:

@@ -6,8 +6,12 @@ from dataclasses import dataclass, field
 from idp.audit.grants import Grants
 from idp.audit.questions.auditor import Auditor
 from idp.audit.questions.filters import LoginFilters
+from idp.audit.questions.ledger_summary import SummarisedLedger, summarise
 from idp.config.settings import Settings
 from policies.parties import Tenant
+
+# Reading more leaves than this takes longer than somebody expects of a page
+SOON = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,13 @@ class DeskReader:
     def tenant(self) -> Tenant:
         """The tenant."""
         return self.auditor.tenant
+
+    def ledger(self) -> SummarisedLedger:
+        """The ledger as it stands. Raises `NotReadYet` where a page would wait for it, and `StoreUnavailable`.
+
+        Blocks with changed leaves are not read again for each page: the `SummaryKeeper` does that.
+        """
+        return summarise(self.auditor, processes=1, again=False, most=SOON)
 
 
 @dataclass(frozen=True, slots=True)

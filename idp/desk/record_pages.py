@@ -9,13 +9,11 @@ from sqlalchemy import func, select
 
 from idp.audit.questions.acts import acts_between
 from idp.audit.questions.compared import WITNESS, HeldEvidence, compare_with
-from idp.audit.questions.ledger_summary import summarise, unread
 from idp.audit.questions.one_record import OneRecord, best_checkpoint, is_name, one_record
 from idp.audit.questions.policy_on import PolicyInForce, policies_on
 from idp.desk.blocks import Block, DeskTable, Facts, Link, Notice, TableColumn
-from idp.desk.desk_page import PERIOD, DeskPage, moment, read_day
+from idp.desk.desk_page import PERIOD, DeskPage, changed_leaves, moment, read_day
 from idp.desk.reading import DeskQuestion, DeskReader
-from idp.desk.report_pages import SOON
 from idp.ledger.checkpoint import SIGNATURE_MARK, read_signature
 from idp.ledger.merkle_tree import leaf_hash
 from idp.ports import Checkpoint
@@ -87,12 +85,10 @@ def _keys(reader: DeskReader) -> DeskTable:
 
 def acts(reader: DeskReader, asked: DeskQuestion) -> Sequence[Block]:
     """The acts of operators and the product."""
-    if (leaves := unread(reader.auditor)) > SOON:
-        return [Notice("desk.reading", {"count": str(leaves)})]
     since, until = asked.filters.since, asked.filters.until
     begin = _seconds(since) if since else 0
     end = _seconds(until) + int(timedelta(days=1).total_seconds()) if until else None
-    found = acts_between(reader.auditor, summarise(reader.auditor, processes=1), begin, end)
+    found = acts_between(reader.auditor, reader.ledger(), begin, end)
     kinds = asked.named.get("kind", "")
     rows = [
         (moment(act.time), act.kind, act.who, act.why, json.dumps(dict(act.facts), ensure_ascii=False), act.index)
@@ -107,8 +103,7 @@ def acts(reader: DeskReader, asked: DeskQuestion) -> Sequence[Block]:
         TableColumn("facts", "desk.column.facts"),
         TableColumn("leaf", "desk.column.leaf", numeric=True),
     )
-    changed = [Notice("desk.changed", {"count": str(len(found.changed))})] if found.changed else []
-    return [*changed, DeskTable("acts", "desk.acts.table", columns, rows)]
+    return [*changed_leaves(found.changed), DeskTable("acts", "desk.acts.table", columns, rows)]
 
 
 def _seconds(day: date) -> int:

@@ -4,15 +4,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import urlencode
 
-from idp.audit.questions.ledger_summary import summarise, unread
 from idp.audit.questions.report import ReleaseReport, report_releases
 from idp.desk.blocks import Block, Cell, DeskTable, Facts, Link, Notice, Plot, TableColumn
-from idp.desk.desk_page import LOGINS, DeskPage, moment
+from idp.desk.desk_page import LOGINS, DeskPage, changed_leaves, moment
 from idp.desk.proof_files import OF_BUNDLES
 from idp.desk.reading import DeskQuestion, DeskReader
 
-# Reading more leaves than this takes longer than somebody expects of a page
-SOON = 20_000
 _SERVICE, _PURPOSE = TableColumn("service", "desk.column.service"), TableColumn("purpose", "desk.column.purpose")
 _ATTRIBUTE = TableColumn("attribute", "desk.column.attribute")
 
@@ -25,12 +22,9 @@ def reported(parts: Callable[[ReleaseReport], Iterator[Block]]) -> Callable[[Des
     """A page that shows parts of the report about the logins that are asked for."""
 
     def make(reader: DeskReader, asked: DeskQuestion) -> Sequence[Block]:
-        if (leaves := unread(reader.auditor)) > SOON:
-            return [Notice("desk.reading", {"count": str(leaves)})]
-        found = report_releases(reader.auditor, asked.filters, summarise(reader.auditor, processes=1))
-        changed = [Notice("desk.changed", {"count": str(len(found.changed))})] if found.changed else []
+        found = report_releases(reader.auditor, asked.filters, reader.ledger())
         about = Facts((("desk.record.size", str(found.size)), ("desk.record.root", found.root.hex())))
-        return [*changed, *parts(found), *_bundle(asked), about]
+        return [*changed_leaves(found.changed), *parts(found), *_bundle(asked), about]
 
     return make
 

@@ -6,8 +6,10 @@ from idp.audit.questions.summary import BLOCK
 from idp.system.logs import log_of
 from idp.system.repeated import Repeated
 
-SECONDS = 60.0
+SECONDS = 5.0
 STOP_SECONDS = 5.0
+# After so many looks all of it is read, so that leaves that somebody put back count again
+ALL = 120
 
 
 class SummaryKeeper(Repeated):
@@ -15,13 +17,14 @@ class SummaryKeeper(Repeated):
 
     def __init__(self, auditor: Auditor) -> None:
         super().__init__("summaries", SECONDS, STOP_SECONDS)
-        self._auditor, self._failed = auditor, ""
+        self._auditor, self._failed, self._looks = auditor, "", 0
 
     def step(self) -> None:
         """Look once."""
         try:
-            if unread(self._auditor) >= BLOCK:
-                summarise(self._auditor, processes=1)
+            self._looks += 1
+            if unread(self._auditor) >= BLOCK or self._looks % ALL == 0:
+                summarise(self._auditor, processes=1, again=self._looks % ALL == 0)
             self._failed = ""
         except Exception as error:  # noqa: BLE001  a thread that died would summarise nothing, and nobody would know
             if (kind := type(error).__name__) != self._failed:

@@ -4,13 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from idp.audit.questions.ledger_summary import summarise, unread
 from idp.audit.questions.person import PersonsRecords, records_of_person
 from idp.audit.questions.services_receipts import compare_receipts
 from idp.desk.blocks import Block, DeskTable, Facts, Notice, TableColumn, Upload
-from idp.desk.desk_page import DeskPage, moment
+from idp.desk.desk_page import DeskPage, changed_leaves, moment
 from idp.desk.reading import DeskQuestion, DeskReader
-from idp.desk.report_pages import SOON
 from policies.errors import NotFound, SignatureInvalid
 
 _DISAGREEMENT = (("file", "file"), ("check", "check"), ("what", "result"))
@@ -70,14 +68,13 @@ def records_shown(found: PersonsRecords) -> Sequence[Block]:
 
 def receipts(reader: DeskReader, files: Files) -> Sequence[Block]:
     """Question 9: whether services' receipts agree with our record."""
-    if (leaves := unread(reader.auditor)) > SOON:
-        return [Notice("desk.reading", {"count": str(leaves)})]
-    ledger = summarise(reader.auditor, processes=1)
+    ledger = reader.ledger()
     found = compare_receipts(reader.auditor, ledger, files, reader.auditor.keys.log.known)
     services = [(name, had, ours) for name, (had, ours) in found.services.items()]
     facts = (("desk.receipts.agreeing", str(found.agreeing)), ("desk.receipts.missing", str(found.missing)))
     number = partial(TableColumn, numeric=True)
     return [
+        *changed_leaves(ledger.changed),
         Notice("desk.receipts.holds" if found.holds else "desk.receipts.differs"),
         Facts(facts),
         DeskTable(

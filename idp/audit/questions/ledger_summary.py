@@ -1,33 +1,34 @@
 """Reads a whole ledger by the summaries of its blocks, and makes those that are missing.
 
-1. the tree's state has our seal, and the hashes of the blocks and of the leaves behind the last one give its root
+1. the tree's state has our seal, the stored right edge gives its root, and the hashes of the blocks give the right edge
 2. a summary counts if it opens for its block's hash (`idp.ledger.summary_seal`); any other is made from its leaves, each
    checked against what it commits to (`opened`), and their hashes against the block's
-3. the leaves behind the last block are read each time
+3. the leaves behind the last block are read each time, and their hashes checked against the right edge
 
-So an answer is about the tree of that root. A record that is not what was written is counted as such and stays out; a block
-with one has no summary. Only whoever asks makes summaries: a login pays nothing for them (decision 0054).
+So an answer is about the tree of that root. A record that is not what was written is named as such and stays out: it is a
+finding, and no outage. Only whoever asks makes summaries: a login pays nothing for them (decision 0054).
 """
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, Engine, func, select
 
 from idp.audit.questions.auditor import Auditor
-from idp.audit.questions.opened import OpenedLeaf, OpenedLeaves, open_leaves, open_records
+from idp.audit.questions.opened import OpenedLeaf, open_leaves, open_records
 from idp.audit.questions.summary import BLOCK, LEVEL, BlockSummary, summarised, unpacked
 from idp.ledger.ledger_keys import LedgerKeys
-from idp.ledger.merkle_tree import CompactRange, Position, tree_root
+from idp.ledger.merkle_tree import CompactRange, Position, positions
 from idp.ledger.summary_seal import open_summary, seal_summary, summaries_key
 from idp.store import tables
 from idp.store.commits import one_turn
 from idp.store.engine import disposed, open_engine, reading, snapshot, upsert, writing
-from idp.store.stored_tree import SeenTree, broken
+from idp.store.stored_tree import SeenTree, broken, right_edge
+from idp.store.tree_state import TreeState
 from idp.system.cores import cores
-from policies.errors import SignatureInvalid
+from policies.errors import SignatureInvalid, StoreUnavailable
 
 # Fewer blocks are made in this process: to start others takes a second
 ALONE = 4
@@ -56,26 +57,33 @@ class _Leaves:
     openings: bytes = field(repr=False)
     pages: str
 
-    def read(self, connection: Connection, first: int, last: int) -> tuple[OpenedLeaves, BlockSummary]:
-        """The leaves from one place up to another, and what they say."""
+    def read(
+        self, connection: Connection, first: int, last: int, lost: Callable[[Sequence[bytes]], Collection[int]]
+    ) -> BlockSummary:
+        """The figures of the leaves from one place up to another. `lost` finds those whose hashes are not the tree's."""
         found = open_leaves(connection, self.tenant, self.openings, first, last)
-        opened = [leaf for leaf in found.leaves if leaf is not None]
+        foreign = lost(found.hashes)
+        opened = [leaf for leaf in found.leaves if leaf is not None and leaf.place not in foreign]
         near = {leaf.record.hex(): leaf for leaf in opened}
 
         def about(record: str) -> OpenedLeaf | None:
             further = open_records(connection, self.tenant, self.openings, {bytes.fromhex(record)})
             return near.get(record) or next(further, None)
 
-        return found, summarised(opened, self.pages, about)
+        changed = {*range(first, last)} - {leaf.place for leaf in opened}
+        return replace(summarised(opened, self.pages, about), changed=tuple(sorted(changed)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """A block that was read: its packed summary, and the places of leaves that are not what was written."""
+class NotReadYet(StoreUnavailable):
+    """So many `leaves` have no summary: more than whoever asks waits for."""
 
-    block: int
-    content: bytes
-    changed: tuple[int, ...]
+    def __init__(self, leaves: int) -> None:
+        super().__init__(f"{leaves} leaves are not read yet")
+        self.leaves = leaves
+
+
+# A block that was read, and its packed summary
+_Made = tuple[int, bytes]
 
 
 def _unseen(_more: int) -> None:
@@ -91,32 +99,49 @@ def unread(auditor: Auditor) -> int:
     return max(0, int(size) // BLOCK - made) * BLOCK
 
 
-def summarise(auditor: Auditor, *, processes: int = 0, advance: Callable[[int], None] = _unseen) -> SummarisedLedger:
+def summarise(
+    auditor: Auditor,
+    *,
+    processes: int = 0,
+    advance: Callable[[int], None] = _unseen,
+    again: bool = True,
+    most: int | None = None,
+) -> SummarisedLedger:
     """Read the ledger as it stands, beside a running broker. `advance` hears how many more leaves were read.
 
-    So many `processes` read the blocks that have no summary; 0 is one a core. Raises `StoreUnavailable`, with the code
-    `BROKEN` for a tree that is not the one that we wrote.
+    So many `processes` read the blocks that have no summary; 0 is one a core. A block with changed leaves is read `again`:
+    somebody may have put them back. Raises `NotReadYet` where that is more than `most` leaves, and `StoreUnavailable` with
+    the code `BROKEN` for a tree that is not the one that we wrote.
     """
     leaves = _Leaves(auditor.tenant, auditor.keys.openings, auditor.pages)
     with reading(), snapshot(auditor.engine) as connection:
         state = SeenTree(auditor.tenant, auditor.keys).read(connection)
-        size, root = (state.size, state.root) if state is not None else (0, CompactRange().root())
-        blocks = _block_hashes(connection, auditor.tenant, size // BLOCK)
-        rest, behind = leaves.read(connection, len(blocks) * BLOCK, size)
-        if _root(size, blocks, rest.hashes) != root:
-            raise broken("the stored nodes and leaves do not give the tree's root: run ciconia ledger verify")
-        made = dict(_kept(connection, auditor.tenant, auditor.keys, blocks))
-    missing = [(block, hashed) for block, hashed in enumerate(blocks) if block not in made]
-    changed = list(_changed(rest, len(blocks) * BLOCK))
+        state = state or TreeState()
+        blocks = _block_hashes(connection, auditor.tenant, state.size // BLOCK)
+        edge = _edge(connection, auditor.tenant, state)
+        of_blocks = {position: hashed for position, hashed in edge.items() if position[0] >= LEVEL}
+        of_rest = {position: hashed for position, hashed in edge.items() if position[0] < LEVEL}
+        if _foreign(of_blocks, LEVEL, 0, blocks):
+            raise broken("the stored nodes do not give the tree's root: run ciconia ledger verify")
+        made = {
+            block: summary
+            for block, summary in _kept(connection, auditor.tenant, auditor.keys, blocks)
+            if not (again and summary.changed)
+        }
+        missing = [(block, hashed) for block, hashed in enumerate(blocks) if block not in made]
+        if most is not None and len(missing) * BLOCK > most:
+            raise NotReadYet(len(missing) * BLOCK)
+        begin = len(blocks) * BLOCK
+        behind = leaves.read(connection, begin, state.size, lambda hashes: _foreign(of_rest, 0, begin, hashes))
     # Not in the snapshot, for it may take minutes: leaves never change
-    for one in _make(auditor.engine, leaves, missing, processes or cores()):
-        if (summary := unpacked(one.content)) is not None:
-            made[one.block] = summary
-        changed += one.changed
-        if not one.changed:
-            _keep(auditor, one, blocks[one.block])
+    for block, content in _make(auditor.engine, leaves, missing, processes or cores()):
+        if (summary := unpacked(content)) is not None:
+            made[block] = summary
+        _keep(auditor, block, content, blocks[block])
         advance(BLOCK)
-    return SummarisedLedger(size, root, (*(made[block] for block in range(len(blocks))), behind), tuple(sorted(changed)))
+    summaries = (*(made[block] for block in range(len(blocks))), behind)
+    changed = tuple(place for summary in summaries for place in summary.changed)
+    return SummarisedLedger(state.size, state.root, summaries, changed)
 
 
 def _block_hashes(connection: Connection, tenant: str, number: int) -> list[bytes]:
@@ -129,19 +154,26 @@ def _block_hashes(connection: Connection, tenant: str, number: int) -> list[byte
     return [found[block] for block in range(number)]
 
 
-def _root(size: int, blocks: Sequence[bytes], rest: Sequence[bytes]) -> bytes:
-    """The root of the tree with these blocks, and these leaves behind them."""
-    hashes: dict[Position, bytes] = {}
-    for of_level, first, row in ((LEVEL, 0, blocks), (0, len(blocks) * BLOCK, rest)):
-        tree = CompactRange()
-        for index, hashed in enumerate(row):
-            completed = [((0, index), hashed), *tree.append(hashed)]
-            hashes |= {(of_level + level, (first >> level) + at): node for (level, at), node in completed}
-    return tree_root(size, hashes)
+def _edge(connection: Connection, tenant: str, state: TreeState) -> dict[Position, bytes]:
+    """The stored right edge, which gives the root."""
+    return dict(zip(positions([(0, state.size)]), right_edge(connection, tenant, state), strict=True)) if state.size else {}
 
 
-def _changed(found: OpenedLeaves, first: int) -> Iterator[int]:
-    return (first + place for place, leaf in enumerate(found.leaves) if leaf is None)
+def _foreign(above: Mapping[Position, bytes], level: int, first: int, hashes: Sequence[bytes]) -> set[int]:
+    """The places of the nodes of a level, whose hashes begin at place `first`, that do not give the nodes above them."""
+    found: set[int] = set()
+    for (height, index), hashed in above.items():
+        under = range(index << (height - level), (index + 1) << (height - level))
+        if _folded(hashes[under.start - first : under.stop - first]) != hashed:
+            found.update(under)
+    return found
+
+
+def _folded(hashes: Sequence[bytes]) -> bytes:
+    tree = CompactRange()
+    for each in hashes:
+        tree.append(each)
+    return tree.root()
 
 
 def _kept(
@@ -159,12 +191,12 @@ def _kept(
             yield block, summary
 
 
-def _keep(auditor: Auditor, made: _Made, hashed: bytes) -> None:
+def _keep(auditor: Auditor, block: int, packed: bytes, hashed: bytes) -> None:
     key = summaries_key(auditor.keys.openings, auditor.tenant)
-    content = seal_summary(key, made.block, hashed, made.content)
+    content = seal_summary(key, block, hashed, packed)
     table = tables.summaries
     with reading(), one_turn(auditor.engine), writing(auditor.engine).begin() as connection:
-        fresh = upsert(connection, table).values(tenant=auditor.tenant, block=made.block, content=content)
+        fresh = upsert(connection, table).values(tenant=auditor.tenant, block=block, content=content)
         connection.execute(fresh.on_conflict_do_update(index_elements=["tenant", "block"], set_={"content": content}))
 
 
@@ -193,11 +225,6 @@ def _of_blocks(url: str, leaves: _Leaves, blocks: Sequence[tuple[int, bytes]]) -
 
 def _of_block(connection: Connection, leaves: _Leaves, block: int, hashed: bytes) -> _Made:
     first = block * BLOCK
-    found, summary = leaves.read(connection, first, first + BLOCK)
-    tree = CompactRange()
-    for each in found.hashes:
-        tree.append(each)
-    if tree.root() != hashed:
-        # Leaves of another tree: none of them counts
-        return _Made(block, summarised((), leaves.pages, lambda _: None).packed(), tuple(range(first, first + BLOCK)))
-    return _Made(block, summary.packed(), tuple(_changed(found, first)))
+    above = {(LEVEL, block): hashed}
+    summary = leaves.read(connection, first, first + BLOCK, lambda hashes: _foreign(above, 0, first, hashes))
+    return block, summary.packed()

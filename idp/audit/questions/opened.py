@@ -30,7 +30,7 @@ class OpenedLeaf(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OpenedLeaves:
-    """Leaves in their order: the hash of each one's bytes, and what it says; None if that is not what was written."""
+    """Leaves in their order: the stored hash of each, and what it says; None if that is not what was written."""
 
     hashes: tuple[bytes, ...]
     leaves: tuple[OpenedLeaf | None, ...]
@@ -94,8 +94,9 @@ def _joined(tenant: str) -> Select[*tuple[Any, ...]]:
 def _opened(row: Row[*tuple[Any, ...]] | None, keys: _PeriodKeys) -> tuple[bytes, OpenedLeaf | None]:
     if row is None:
         return NOTHING, None
-    hashed = leaf_hash(row.leaf)
-    if row.record is None or hashed != row.leaf_hash:
+    # The stored hash keeps the tree whole where somebody changed the leaf alone
+    hashed = row.leaf_hash
+    if row.record is None or hashed != leaf_hash(row.leaf):
         return hashed, None
     try:
         committed = read_leaf(row.leaf)[0]

@@ -49,19 +49,22 @@ class OtherRecord(NamedTuple):
 class BlockSummary:
     """The figures of a block. `tables` has the different texts of each part, `rows` the columns.
 
-    `pages` is the digest of the pages of the program that made it.
+    `pages` is the digest of the pages of the program that made it. `changed` has the places of leaves that are not what was
+    written: they are in no figure.
     """
 
     others: tuple[OtherRecord, ...]
     tables: Mapping[str, Sequence[str]]
     rows: Mapping[str, Sequence[int]]
     pages: str
+    changed: tuple[int, ...] = ()
 
     def packed(self) -> bytes:
         """The octets of it, deflated."""
         head = {
             "v": VERSION,
             "others": self.others,
+            "changed": self.changed,
             "pages": self.pages,
             "tables": [len(self.tables[name]) for name in PARTS],
         }
@@ -82,7 +85,8 @@ def unpacked(octets: bytes) -> BlockSummary | None:
     for name, length in zip(PARTS, head["tables"], strict=True):
         tables[name] = lines[start : start + length]
         start += length
-    return BlockSummary(tuple(OtherRecord(*act) for act in head["others"]), tables, rows, head["pages"])
+    others = tuple(OtherRecord(*act) for act in head["others"])
+    return BlockSummary(others, tables, rows, head["pages"], tuple(head["changed"]))
 
 
 def summarised(leaves: Iterable[OpenedLeaf], pages: str, about: Callable[[str], OpenedLeaf | None]) -> BlockSummary:
