@@ -23,9 +23,12 @@ ARTICLE: Mapping[Basis, str] = {
 SAFEGUARDS = (
     "Each attribute goes in the weakest form that was asked, registered, needed and available; the rest is withheld.",
     "Each sector knows a citizen by a pseudonym of its own (`sub`).",
-    "A login's values are kept encrypted, under a secret that the receiver holds, for minutes, and never in a log.",
+    "Values are kept encrypted, under a secret that the receiver holds, for minutes, and never in a log.",
+    "Where a purpose says that a service may have them again, they are kept so for at most thirty days.",
     "Each release and each refusal is a record without values in a tamper-evident ledger, and the citizen gets a receipt.",
-    "A purpose, a service or a country is switched off on all machines within a second.",
+    "The product opens a person's records by their own receipt, or by a grant of two officers, whose uses are recorded.",
+    "When the retention is over, and after an erasure, no record leads to the person any more.",
+    "A service, a country, an identity provider or a key is switched off on all machines within a second.",
 )
 # Where an assessment begins (art. 35(7)): the question, and the product's own answer
 ASSESSMENT = (
@@ -51,15 +54,15 @@ ASSESSMENT = (
     ),
     (
         "Is somebody watched?",
-        "The sending country learns which node asks. The record names no person.",
+        "The sending country learns which node asks. Our record has a pseudonymous person's services and times, encrypted.",
     ),
     (
         "What if the broker's database is stolen?",
-        "It has no values in clear and no names. Values of the last minutes are encrypted; the keys are elsewhere.",
+        "No values in clear, no names; the keys are elsewhere. It shows how many records a pseudonym has, and when.",
     ),
     (
         "What if the operator abuses it?",
-        "The ledger shows changes to what a witnessed checkpoint covers, and nothing more.",
+        "The ledger shows changes to what a witnessed checkpoint covers. Whoever has the keys can read all, unrecorded.",
     ),
     (
         "Does the citizen know, and decide?",
@@ -67,7 +70,7 @@ ASSESSMENT = (
     ),
     (
         "Can the citizen's rights be used?",
-        "The receipt names the controller, and where to object, complain or withdraw. The service answers.",
+        "At the broker's page `/me`: access, a copy, withdrawal, objection, erasure. The service answers for what it got.",
     ),
 )
 
