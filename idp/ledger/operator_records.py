@@ -57,8 +57,8 @@ CONFIGURATION = "configuration"
 MANDATE = "mandate"
 ACT = "act"
 KEY_MADE, KEY_MOVED, KEYS_VOUCHED = "key_made", "key_moved", "keys_vouched"
-RESTORED, EXPORTED, SIGN_IN_FAILED = "restored", "exported", "sign_in_failed"
-ACTS = (KEY_MADE, KEY_MOVED, KEYS_VOUCHED, RESTORED, EXPORTED, SIGN_IN_FAILED)
+RESTORED, EXPORTED, SIGN_IN_FAILED, LOG_BEGUN = "restored", "exported", "sign_in_failed", "log_begun"
+ACTS = (KEY_MADE, KEY_MOVED, KEYS_VOUCHED, RESTORED, EXPORTED, SIGN_IN_FAILED, LOG_BEGUN)
 # Long enough to name an incident; a message would not fit
 MAX_REASON = 200
 # Octets of what widened that a record has room for: half of the largest opening

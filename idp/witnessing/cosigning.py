@@ -17,6 +17,9 @@ from idp.ledger.checkpoint import open_own_note
 from idp.ledger.cosignature import OperatorWitness
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.merkle_tree import consistency_spans, positions, proof_hashes
+from idp.ledger.operator_records import LOG_BEGUN, draft_act
+from idp.ledger.record_contents import new_record
+from idp.ports import Unit
 from idp.store.engine import reading
 from idp.store.reads import read_hashes
 from idp.store.records.cosignatures import Cosignature, Cosignatures
@@ -31,6 +34,8 @@ AGAIN_SECONDS, MOST_SECONDS = 1.0, 60.0
 STOP_SECONDS = 1.0
 # A cosignature is asked for again in a third of the time for which it counts
 THIRD = 3
+# Who begins a log, in its first record
+START = "start"
 # Without a policy nothing depends on it
 DEFAULT_AGE = 600
 
@@ -72,6 +77,7 @@ class Cosigning:
             _Way(witness, named.url, fetcher.channel(named.networks, connections=1))
             for named, witness in zip(settings.witnesses, self.policy.witnesses, strict=True)
         ]
+        self._begun = False
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(each,), name="witness", daemon=True)
@@ -192,6 +198,15 @@ class Cosigning:
         elif self._store.withheld and not why:
             log.info("witnesses_cosign", detail="releases are taken again")
         self._store.withhold(why)
+        if why and not self._begun and self._leads() and self._rows.numbered_checkpoint() is None:
+            self._begin(now)
+
+    def _begin(self, now: int) -> None:
+        """Give an empty log its first leaf: without one it is never signed, so never cosigned, and releases nothing."""
+        about, reason = "the log's first leaf", "without one there is nothing for witnesses to cosign"
+        draft = draft_act(record=new_record(), time=now, act=LOG_BEGUN, about=about, who=START, reason=reason)
+        self._store.commit(Unit(tenant=self._store.tenant, record=draft))
+        self._begun = True
 
     def times(self) -> Mapping[str, int]:
         """When each witness cosigned last (seconds since the epoch, by its own clock), 0 if it never did."""

@@ -43,6 +43,7 @@ def drafts() -> list[tuple[str, str, RecordDraft]]:
     names = dict(
         zip(acts.ACTS, ["key.made", "key.moved", "key.vouched", "database.restored", "ledger.exported"], strict=False)
     )
+    names[acts.LOG_BEGUN] = "ledger.begun"
     for act in acts.ACTS:
         draft = acts.draft_act(record=new_record(), act=act, about="es256", who="root", reason="planned", time=NOW)
         found.append((names.get(act, "administrator.sign_in_failed"), "root", draft))

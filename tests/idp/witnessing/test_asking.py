@@ -284,6 +284,22 @@ def test_closed_releases_nothing_until_a_witness_cosigned_and_nothing_when_that_
     asks.stop()
 
 
+@pytest.mark.parametrize("leads", [True, False])
+def test_closed_begins_an_empty_log_once_so_that_something_can_be_cosigned(
+    store: Store, sequencer: Sequencer, clock: Clock, neighbour: Neighbour, *, leads: bool
+) -> None:
+    asks = cosigning(store, clock, neighbour.address, rule=CLOSED, leads=leads)
+    for _ in range(3):
+        asks.look()
+    sequencer.step()
+    newest = store.checkpoint(TENANT)
+    assert (newest is not None and newest.size) == (1 if leads else False)
+    if leads:
+        assert asks.ask(name_of(neighbour.key))
+        asks.look()
+    assert releases(store) == leads
+
+
 def test_closed_counts_operators_and_only_others(store: Store, sequencer: Sequencer, clock: Clock, tmp_path: Path) -> None:
     made = [
         ("one.example", OPERATOR),
