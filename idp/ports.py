@@ -13,7 +13,7 @@ class Mark:
     """A one-time thing that a unit takes: its kind, its SHA-256, and until when it must be remembered."""
 
     # "login", "request", "response", "assertion", "code", "refresh", "receipt", "jti", "dpop", "device", "again", "trial",
-    # "artifact", "ecp", "me".
+    # "artifact", "ecp", "me", "own_act", "disowned", "erasure".
     # UPSTREAM is none that anybody has to be the first to take
     kind: str
     digest: bytes

@@ -9,24 +9,28 @@ Consent alone is withdrawn, and a public task alone is objected to (decision 000
 off on any basis, and any sign-in can be disowned.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from os import urandom
 
 from idp.citizen.history import Histories, HistoryEntry
 from idp.citizen.visits import OwnPageVisit, others_end
+from idp.ledger.ledger_keys import framed
 from idp.ledger.person_records import APPROVAL_OFF, DISOWNED, OBJECTION, WITHDRAWAL, ActOn, draft_own_act
 from idp.ledger.record_contents import RELEASE, new_record
-from idp.login.approvals import Approvals
+from idp.login.approvals import FOR_GOOD, Approvals
 from idp.login.ended_persons import ended_row
 from idp.login.sessions import Sessions
 from idp.ports import Commits, Mark, ParkedRow, QueuedRow, Unit
 from idp.store.logout_queue import EVENT, KEPT_SECONDS
-from policies.errors import NotFound, RequestRefused
+from policies.errors import Conflict, NotFound, RequestRefused
 from policies.parties import ClientId, PurposeId, ServiceId, Tenant
 from policies.purposes import Basis
 
 ENTRY_BYTES = 16
+# The kind of the mark of an act, and how long the same one at once is kept from being two
+OWN_ACT, TWICE_SECONDS = "own_act", 60
 # How long an operator is told of a sign-in that nobody made
 DISOWNED_SECONDS = 30 * 24 * 3600
 
@@ -49,10 +53,10 @@ class CitizenActs:
     hears: Callable[[ClientId], bool]
     alerts: Callable[[str], None]
 
-    def on_release(self, kind: str, visit: OwnPageVisit, entry: HistoryEntry, now: int) -> bytes:
-        """Act on a release. Returns the record's id. Raises `RequestRefused` for an act that its basis does not know.
+    def on_release(self, kind: str, visit: OwnPageVisit, entry: HistoryEntry, now: int) -> None:
+        """Act on a release. Raises `RequestRefused` for an act that its basis does not know.
 
-        Twice is once more: each is a record, and nothing else changes.
+        What was taken back already is on record, and so is each sign-in that was disowned once: no other record comes.
         """
         if entry.kind != RELEASE or entry.loa > visit.loa:
             raise NotFound("no release that this sign-in may see")
@@ -60,10 +64,17 @@ class CitizenActs:
         if kind not in acts_on(sent["basis"]):
             raise RequestRefused(f"{kind} of what rests on {sent['basis']}", code="other_site")
         client, purpose_id = ServiceId(sent["client"]), PurposeId(sent["purpose"])
+        if kind != DISOWNED and self.approvals.stopped(visit.subject, client, purpose_id, now):
+            self._leave(visit.subject, client, now)
+            return
         on = ActOn(entry.record.hex(), client, purpose_id, sent["basis"], visit.loa.label)
         draft = draft_own_act(record=new_record(), time=now, kind=kind, subject=visit.subject, on=on)
+        # Whoever agreed anew since may take it back again
+        before = 0 if kind == DISOWNED else self.approvals.stopped_at(visit.subject, client, purpose_id, now)
+        once = hashlib.sha256(framed(kind.encode(), entry.record, before.to_bytes(8))).digest()
         unit = Unit(
             tenant=self.tenant,
+            marks=(Mark(OWN_ACT, once, now + (FOR_GOOD if kind == DISOWNED else TWICE_SECONDS)),),
             record=draft,
             approval=self.approvals.taken_back(visit.subject, client, purpose_id, now),
         )
@@ -74,22 +85,34 @@ class CitizenActs:
         if kind == DISOWNED:
             self._disown(unit, visit, draft.record, now)
         else:
+            self._recorded(unit)
+            self._leave(visit.subject, client, now)
+
+    def _recorded(self, unit: Unit) -> bool:
+        """Whether this is the act that goes on record, and none before it."""
+        try:
             self.commits.commit(unit)
-            person = self.sessions.of_index(visit.subject)
-            self.sessions.end(self.sessions.stored.taking_part(person, client), now)
-        return draft.record
+        except Conflict:
+            return False
+        return True
 
     def _disown(self, unit: Unit, visit: OwnPageVisit, record: bytes, now: int) -> None:
         """Whoever made that sign-in may sit in any session of this person, and hold what any service was given."""
         self._end_sessions(visit.subject, now)
         issued = self.histories.issued(visit.subject, now)
-        marks, ended = (Mark(DISOWNED, record, now + DISOWNED_SECONDS),), (*_ended(issued, now), others_end(visit, now))
-        self.commits.commit(replace(unit, marks=marks, parked=ended))
+        told, ended = Mark(DISOWNED, record, now + DISOWNED_SECONDS), (*_ended(issued, now), others_end(visit, now))
+        if self._recorded(replace(unit, marks=(*unit.marks, told), parked=ended)):
+            self.alerts(record.hex())
+        else:
+            self.commits.commit(Unit(tenant=self.tenant, parked=ended))
         # What was decided before, and came into the ledger meanwhile
         self._end_sessions(visit.subject, now)
         if late := self.histories.issued(visit.subject, now) - issued:
             self.commits.commit(Unit(tenant=self.tenant, parked=_ended(late, now)))
-        self.alerts(record.hex())
+
+    def _leave(self, subject: bytes, client: ServiceId, now: int) -> None:
+        person = self.sessions.of_index(subject)
+        self.sessions.end(self.sessions.stored.taking_part(person, client), now)
 
     def _end_sessions(self, subject: bytes, now: int) -> None:
         self.sessions.end(self.sessions.stored.all_of_person(self.sessions.of_index(subject)), now)

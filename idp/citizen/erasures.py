@@ -4,6 +4,7 @@ Every step is in the release ledger in the same transaction: asked, withdrawn, r
 due.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -12,12 +13,12 @@ from os import urandom
 from sqlalchemy import Connection, Engine, Row, delete, insert, select
 
 from idp.ledger.leaf import commitment, open_opening, read_leaf
-from idp.ledger.ledger_keys import DAY, LedgerKeys
-from idp.ledger.person_records import ASKED, PERSON, REFUSED, WITHDRAWN, draft_erasure
+from idp.ledger.ledger_keys import DAY, LedgerKeys, framed
+from idp.ledger.person_records import ASKED, ERASURE, PERSON, REFUSED, WITHDRAWN, draft_erasure
 from idp.ledger.record_contents import new_record
 from idp.store import tables
 from idp.store.commits import durably
-from idp.store.engine import reading, snapshot, writing
+from idp.store.engine import reading, snapshot, upsert, writing
 from idp.store.records.clearing import write_record
 from idp.store.records.erasure_rows import PendingErasure, believed
 from idp.store.records.release_record import joined_records
@@ -27,6 +28,7 @@ from policies.parties import Tenant
 
 # So long an erasure waits; then until the next three o'clock (UTC), since the tables may have to be written anew
 DELAY, HOUR_OF_DAY = 14 * DAY, 3 * 3600
+TOO_LOW = "the level of the sign-in is below the highest on record"
 # A sign-in is fresh for so long
 FRESH_SECONDS = 600
 ERASURE_BYTES = 16
@@ -62,14 +64,25 @@ class Erasures:
     def ask(self, sign_in: SignIn, now: int) -> PendingErasure:
         """The person asks, after a fresh sign-in at the highest level on record. Asking again changes nothing.
 
-        Raises `ErasureRefused`; that a level was too low is on record.
+        Raises `ErasureRefused`; that a level was too low is on record, once a day.
         """
+        self._check(sign_in, now)
+        return self._begin(sign_in.subject, (), now)
+
+    def stop(self, sign_in: SignIn, now: int) -> None:
+        """The person withdraws theirs, after a sign-in that could have asked for it. Raises `ErasureRefused` as `ask`."""
+        self._check(sign_in, now)
+        pending = self.pending(sign_in.subject)
+        self.withdraw(pending.erasure if pending else b"", PERSON, now, subject=sign_in.subject)
+
+    def _check(self, sign_in: SignIn, now: int) -> None:
         if not 0 <= now - sign_in.at <= FRESH_SECONDS:
             raise ErasureRefused("the sign-in is older than ten minutes")
         if sign_in.loa < self.highest(sign_in.subject):
-            self._record(REFUSED, (PERSON,), now, reason="the level of the sign-in is below the highest on record")
-            raise ErasureRefused("the level of the sign-in is below the highest on record")
-        return self._begin(sign_in.subject, (), now)
+            with reading(), durably(writing(self._engine)) as connection:
+                if self._first_today(connection, REFUSED, sign_in.subject, now):
+                    self._write(connection, REFUSED, (PERSON,), now, b"", TOO_LOW)
+            raise ErasureRefused(TOO_LOW)
 
     def ask_for(self, record: bytes, officers: Sequence[str], now: int) -> PendingErasure:
         """Two officers ask for the person whom a record is about. Raises `ErasureRefused` where it is about nobody."""
@@ -125,9 +138,19 @@ class Erasures:
                 return standing
             if before is not None:
                 connection.execute(delete(tables.erasures).where(table.tenant == self._tenant, table.subject == subject))
+            if not officers and not self._first_today(connection, ASKED, subject, now):
+                raise ErasureRefused("it was asked for and stopped today already")
             connection.execute(insert(tables.erasures).values(dict(pending.row(self._tenant, self._keys))))
             self._write(connection, ASKED, pending.who, now, pending.erasure)
         return pending
+
+    def _first_today(self, connection: Connection, act: str, subject: bytes, now: int) -> bool:
+        """Whether a person does this for the first time today: each time makes a record for good."""
+        end = (now // DAY + 1) * DAY
+        digest = hashlib.sha256(framed(act.encode(), subject, end.to_bytes(8))).digest()
+        row = {"tenant": self._tenant, "kind": ERASURE, "digest": digest, "unit": b"", "ends": end}
+        fresh = upsert(connection, tables.marks).values(row).on_conflict_do_nothing()
+        return connection.execute(fresh.returning(tables.marks.c.ends)).first() is not None
 
     def _record(self, act: str, who: Iterable[str], now: int, *, reason: str) -> None:
         with reading(), durably(writing(self._engine)) as connection:

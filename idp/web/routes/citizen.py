@@ -12,7 +12,6 @@ The cookie `__Host-me` is Strict: no other site's link or form comes with it. No
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -22,6 +21,7 @@ from idp.citizen.acts import acts_on
 from idp.citizen.history import HistoryEntry, PersonHistory
 from idp.citizen.own_page import ERASE_PATH, PATH, SIGN_IN
 from idp.citizen.visits import VISIT_LIFE, OwnPageVisit
+from idp.ledger.person_records import DISOWNED
 from idp.ledger.record_contents import RELEASE
 from idp.login.states import Decided
 from idp.pages.citizen_view import (
@@ -165,7 +165,7 @@ def _shown(
         whose = ServiceId(entry.sent["client"]), PurposeId(entry.sent["purpose"])
         if whose not in stopped:
             stopped[whose] = site.citizen.acts.approvals.stopped(visit.subject, *whose, now)
-        yield replace(_release(site, wording, entry, service, purpose), stopped=stopped[whose])
+        yield _release(site, wording, entry, service, purpose, stopped=stopped[whose])
 
 
 def remembered(site: CitySite, visit: OwnPageVisit, wording: Wording) -> Iterator[ApprovalShown]:
@@ -193,7 +193,9 @@ def named(site: CitySite, wording: Wording, client: str, purpose_id: str) -> tup
     )
 
 
-def _release(site: CitySite, wording: Wording, entry: HistoryEntry, service: Text, title: Text) -> ReleaseShown:
+def _release(
+    site: CitySite, wording: Wording, entry: HistoryEntry, service: Text, title: Text, *, stopped: bool
+) -> ReleaseShown:
     sent, decision = entry.sent, entry.decision
     purpose = site.role.configuration.purposes.get(PurposeId(sent["purpose"]))
     went = names_of(sent)
@@ -208,7 +210,8 @@ def _release(site: CitySite, wording: Wording, entry: HistoryEntry, service: Tex
         went=wording.sent(went, site.catalogue),
         kept=wording.withheld(names_of({"names": decision["withheld"]}), site.catalogue),
         more=(*wording.sent(weakened, site.catalogue), *unknown),
-        acts=acts_on(sent["basis"]),
+        acts=tuple(each for each in acts_on(sent["basis"]) if not stopped or each == DISOWNED),
+        stopped=stopped,
         controller=f"{wording.text(purpose.controller.name).text}, {purpose.controller.contact}" if purpose else "",
         file=f"{FILE_PATH}?n={entry.position}",
     )

@@ -17,7 +17,6 @@ from connectors.connector import Redirect
 from idp.citizen.erasures import SignIn
 from idp.citizen.own_page import ERASE_PATH, PATH, SIGN_IN
 from idp.citizen.visits import VISIT_LIFE
-from idp.ledger.person_records import PERSON
 from idp.pages.citizen_view import CitizenDoorView, CitizenErasureView
 from idp.web.city_site import CitySite
 from idp.web.page_route import Endpoint, PageRoute
@@ -69,15 +68,17 @@ def _page(site: CitySite, request: Request) -> Response:
 def _asked(site: CitySite, request: Request) -> Response:
     """Raises `ErasureRefused` below the highest level on record."""
     now = site.clock()
-    visit = visiting(site, request, now)
-    site.citizen.erasures.ask(SignIn(visit.subject, visit.loa, visit.end - VISIT_LIFE), now)
+    site.citizen.erasures.ask(_sign_in(site, request, now), now)
     return site.send(Redirect(site.issuer + ERASE_PATH), site.language(request))
 
 
 def _stopped(site: CitySite, request: Request) -> Response:
-    """Raises `ErasureRefused` where none waits."""
+    """Raises `ErasureRefused` where none waits, and below the highest level on record."""
     now = site.clock()
-    visit = visiting(site, request, now)
-    pending = site.citizen.erasures.pending(visit.subject)
-    site.citizen.erasures.withdraw(pending.erasure if pending else b"", PERSON, now, subject=visit.subject)
+    site.citizen.erasures.stop(_sign_in(site, request, now), now)
     return site.send(Redirect(site.issuer + ERASE_PATH), site.language(request))
+
+
+def _sign_in(site: CitySite, request: Request, now: int) -> SignIn:
+    visit = visiting(site, request, now)
+    return SignIn(visit.subject, visit.loa, visit.end - VISIT_LIFE)

@@ -170,7 +170,24 @@ def test_a_sign_in_below_the_highest_level_on_record_is_refused_and_on_record(op
     (one,) = told(opened)
     assert (one["act"], one["leaves"]) == (REFUSED, 0)
     assert "level" in str(one["reason"])
+    for at, records in ((NOW, 1), (NOW + DAY, 2), (NOW + DAY, 2)):
+        with pytest.raises(ErasureRefused, match="level"):
+            erasures.ask(sign_in(loa=LOW, at=at), at)
+        assert acts(opened) == [REFUSED] * records, "once a day"
     assert whole(opened)
+
+
+def test_whoever_stops_it_signed_in_as_high_as_whoever_asked(opened: Store, erasures: Erasures) -> None:
+    asked = erasures.ask(sign_in(), NOW)
+    for low in (sign_in(loa=LOW), sign_in(at=NOW - 601)):
+        with pytest.raises(ErasureRefused):
+            erasures.stop(low, NOW)
+    assert erasures.pending(MARI) == asked
+    erasures.stop(sign_in(), NOW)
+    with pytest.raises(ErasureRefused, match="today"):
+        erasures.ask(sign_in(), NOW)
+    assert erasures.ask(sign_in(at=NOW + DAY), NOW + DAY)
+    assert acts(opened) == sorted([ASKED, REFUSED, WITHDRAWN, ASKED])
 
 
 @pytest.mark.parametrize("at", [NOW - 601, NOW + 1])

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -212,6 +213,32 @@ def test_an_objection_is_of_a_public_task_and_a_withdrawal_of_consent_and_nothin
     _acts(member, OBJECTION, permits)
     stage.application._tell()
     assert _types(_event(member, receiver.tokens[0], "permits")) == [TYPES[OBJECTION]]
+    assert _faults(stage) == []
+
+
+def test_the_same_act_again_is_no_other_record_until_the_person_agrees_anew(member: Member, stage: SharedStage) -> None:
+    member.signs_in_for("desk")
+    number = _newest(_entered(member))
+    page, before = _acts(member, WITHDRAWAL, number), stage.records
+
+    def disown(_: int) -> int:
+        with Member(stage, jar=dict(member.jar)) as tab:
+            return tab.go("POST", "/me/act", fields={"n": str(number), "act": DISOWNED}).status
+
+    assert not page.found(f"//article[@data-number='{number}']//input[@value='{WITHDRAWAL}']")
+    with ThreadPoolExecutor(4) as pool:
+        assert [*pool.map(disown, range(4))] == [303] * 4
+    for kind in (WITHDRAWAL, DISOWNED):
+        _acts(member, kind, number)
+    assert stage.records == before + 1, "the first that was disowned"
+    queue = LogoutQueue(engine=stage.application.store.engine, tenant=stage.application.settings.tenant)
+    assert len([one for one in queue.listed() if one.record]) == 2
+    # Agreed anew, and taken back once more
+    stage.clock.ahead += 1
+    member.signs_in_for("desk")
+    for _ in range(2):
+        _acts(member, WITHDRAWAL, number)
+    assert stage.records == before + 3
     assert _faults(stage) == []
 
 
