@@ -1,22 +1,32 @@
-"""docs/ten-questions.md: its commands run on the demo's record, and print what stands there."""
+"""docs/ten-questions.md and docs/data-protection.md: their commands print on a demo's record what the pages say."""
 
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import chdir
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from idp.application.mandate_desk import LONGEST_GRANT, LONGEST_PERIOD
+from idp.citizen.erasures import DELAY
+from idp.keys.backup_files import KEPT_DAYS
+from idp.ledger.ledger_keys import DAY
+from idp.login.states import DECIDED_LIFE, LOGIN_LIFE, RECEIPT_LIFE
+from idp.store.retention import KEPT_SECONDS
+from idp.store.tables import metadata
+from policies.registrations.client_tokens import LONGEST_REFRESH_LIFE
 from tests.docs.operators import Block, blocks_of
 from tests.docs.pages import DOCS, ROOT
 from tests.idp.cli.command import ciconia, serving
 from tests.ports import free_port
 
-PAGE = DOCS / "ten-questions.md"
+PAGE, FOR_OFFICERS = DOCS / "ten-questions.md", DOCS / "data-protection.md"
 LEFT_OUT = "…"
 # What differs from run to run, and by what it is known
 DIFFERS = (
@@ -57,12 +67,6 @@ def test_a_line_that_is_not_printed_in_its_place_is_named() -> None:
     assert unlike([LEFT_OUT, "two", LEFT_OUT], printed) == "two"
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder in which the demo left its record."""
-    return tmp_path_factory.mktemp("auditor")
-
-
 def commands_of(block: Block) -> list[tuple[list[str], list[str]]]:
     """Each command of a block, and the lines that it prints."""
     found: list[tuple[list[str], list[str]]] = []
@@ -74,9 +78,8 @@ def commands_of(block: Block) -> list[tuple[list[str], list[str]]]:
     return found
 
 
-def follow(page: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run the commands of a page in order, in the folder, and compare what they print."""
-    monkeypatch.chdir(place)
+def follow(page: Path) -> None:
+    """Run the commands of a page in order, in this folder, and compare what they print."""
     for block in blocks_of(page):
         if block.language == "toml":
             with Path("seen/receiving/ciconia.toml").open("a", encoding="utf-8") as settings:
@@ -96,10 +99,15 @@ def follow(page: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             assert not (why := unlike(expected, printed) if expected else ""), f"{words}: {why}\n{run.stdout}"
 
 
-def test_the_ten_questions_are_answered_on_the_demos_record_as_the_page_says(
-    place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    follow(PAGE, place, monkeypatch)
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of somebody who walked the ten questions."""
+    with chdir(tmp_path_factory.mktemp("auditor")):
+        follow(PAGE)
+        yield Path.cwd()
+
+
+def test_the_desk_opens_on_the_record_of_the_ten_questions(place: Path) -> None:
     folder = shutil.copytree(place / "seen" / "receiving", place / "served")
     settings = folder / "ciconia.toml"
     port = free_port()
@@ -107,6 +115,28 @@ def test_the_ten_questions_are_answered_on_the_demos_record_as_the_page_says(
     with serving(folder, place / "log"):
         answer = httpx2.get(f"http://127.0.0.1:{port}/", headers={"host": f"audit.localhost:{port}"})
     assert "Sign in with a passkey" in answer.text, answer
+
+
+@pytest.mark.usefixtures("place")
+def test_the_commands_for_data_protection_officers_print_what_the_page_says() -> None:
+    follow(FOR_OFFICERS)
+
+
+def test_the_page_for_data_protection_officers_names_tables_and_times_that_there_are() -> None:
+    page = FOR_OFFICERS.read_text("utf-8")
+    assert {*re.findall(r"tables? `([a-z_]+)`", page)} <= {*metadata.tables}
+    days = {"done after fourteen days": DELAY, "fourteen days](back-up-and-restore.md)": KEPT_DAYS * DAY}
+    days |= {
+        "at most 92 days": LONGEST_GRANT,
+        "at most 366 days": LONGEST_PERIOD,
+        "at most thirty days": LONGEST_REFRESH_LIFE,
+    }
+    numbers = {"fourteen": 14, "thirty": 30}
+    for words, seconds in days.items():
+        assert words in " ".join(page.split())
+        told = next(word for word in words.split() if word in numbers or word.isdigit())
+        assert numbers.get(told, int(told) if told.isdigit() else 0) * DAY == seconds
+    assert (LOGIN_LIFE, DECIDED_LIFE, RECEIPT_LIFE, KEPT_SECONDS) == (15 * 60, 5 * 60, DAY, 65 * 60)
 
 
 def test_each_question_has_why_a_command_the_desks_page_and_what_it_does_not_prove() -> None:
