@@ -129,7 +129,8 @@ class Application:
             self.events = sender_of(settings, self.store, keys.ledger, self.sequencer.follows)
             self.sealing = self._sealing_keys(clock)
             self._sealer = Sealer(tenant=settings.tenant, keys=self.sealing)
-            tasks = self.sealing.keep_ready, KeyFolderWatch(keys, settings.key_folder, settings.origin, own)
+            watch = KeyFolderWatch(keys, settings.key_folder, settings.origin, own, settings.index_folder)
+            tasks = self.sealing.keep_ready, watch
             self.keeper = KeyKeeper(tasks, tenant=settings.tenant, database=partial(self.store.checkpoint, settings.tenant))
             self._pages = Pages()
             self._guard = self._deviation_guard()

@@ -102,7 +102,8 @@ class OpenDesk:
             passkeys = Passkeys(desk, register, ways) if desk.passkeys else None
             doors = SignInRoutes(tenant, desk.url, sessions, ciconia, passkeys, _told(tenant, store), clock)
             self.asgi = AuditorDesk(reader=reader, sessions=sessions, doors=doors).asgi
-            keeper = KeyKeeper([KeyFolderWatch(keys, settings.key_folder, settings.origin)], tenant=tenant)
+            watch = KeyFolderWatch(keys, settings.key_folder, settings.origin, apart=settings.index_folder)
+            keeper = KeyKeeper([watch], tenant=tenant)
             for each in (keeper, SummaryKeeper(auditor)):
                 each.start()
                 undo.callback(each.stop)

@@ -223,7 +223,8 @@ def judged(settings: Settings, bundle: Bundle) -> Candidate:
 def assert_servable(candidate: Candidate) -> None:
     """Raises `Misconfigured` with what keeps this broker, with its own keys, from serving a configuration."""
     if candidate.settings is not None:
-        keys = load_keys(candidate.settings.key_folder, candidate.settings.origin)
+        mine = candidate.settings
+        keys = load_keys(mine.key_folder, mine.origin, mine.index_folder)
         if found := crossing_problems(candidate.settings, candidate.configuration, keys):
             raise Misconfigured(tuple(found))
 

@@ -49,7 +49,7 @@ def load_whole(folder: Path, read: LoadedFolder | None = None) -> tuple[LoadedFo
     except Misconfigured as error:
         problems.append(error)
     try:
-        keys = load_keys(settings.key_folder, settings.origin)
+        keys = load_keys(settings.key_folder, settings.origin, settings.index_folder)
         keys = keys.only(read.kinds) if read else keys
     except Misconfigured as error:
         problems.append(error)

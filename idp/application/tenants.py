@@ -180,7 +180,7 @@ def open_installation(
     def compose(name: str) -> Application:
         read = found.read[name]
         # The name in tenants/ counts: it may be a link to a folder of another name
-        own = partial(found.owners.claim, name, read.settings.key_folder)
+        own = partial(found.owners.claim, name, read.settings.key_folders)
         proxies = found.process.trusted_proxies
         return Application(read.settings.folder, clock=clock, measures=measures, read=read, own=own, proxies=proxies)
 
@@ -196,7 +196,7 @@ def open_installation(
         return OpenInstallation(application.settings, application.asgi, {"": application})
     if seen is not None:
         # A worker that starts again cannot know which tenant was the first to have a key that came since `seen`
-        found.owners.contest({name: read.settings.key_folder for name, read in found.read.items()})
+        found.owners.contest({name: read.settings.key_folders for name, read in found.read.items()})
     asking = {name: partial(prepare, read.settings) for name, read in found.read.items()}
     asked, failed = ask_all(asking, OPEN_SECONDS)
     tenants = _composed([name for name in found.read if name not in failed], compose, failed)

@@ -21,6 +21,7 @@ from idp.application.revocations import Revocations, read_revocations
 from idp.cli.console import CommandRefused, answer, say
 from idp.cli.keys_revoke import revoke, rotate_command, trying_keys
 from idp.cli.options import AsJson, Folder
+from idp.cli.records.separate import separate
 from idp.config.settings import Settings, load_settings
 from idp.keys import change
 from idp.keys.folder import NODE_FILES, OF_A_NODE, BrokerKeys, load_keys
@@ -208,6 +209,7 @@ def vouch(
 
 # One id in 64 begins with "-", and none of our options is short
 keys.command(context_settings={"ignore_unknown_options": True})(revoke)
+keys.command()(separate)
 
 
 def lines_of(found: BrokerKeys, now: int) -> Iterator[KeyLine]:
@@ -234,7 +236,7 @@ def _make(desk: _KeyDesk, kind: KeyKind, begins: int, now: int, token: TokenAddr
         if kind is LOG:
             # Before anybody loads the folder: a key for which nobody vouches is refused
             unlist = list_log_keys(settings.key_folder, settings.origin)
-        fresh = load_keys(settings.key_folder, settings.origin)
+        fresh = load_keys(settings.key_folder, settings.origin, settings.index_folder)
     except Misconfigured:
         # No server starts with a folder that does not load. After any other error a running one may use the key already
         path.unlink(missing_ok=True)
@@ -363,5 +365,5 @@ def _desk(config: Path, *, as_json: bool) -> Iterator[_KeyDesk]:
     """Settings and keys of one tenant. Ends the command as `trying_keys` does."""
     with trying_keys(as_json=as_json):
         settings = load_settings(config)
-        found = load_keys(settings.key_folder, settings.origin)
+        found = load_keys(settings.key_folder, settings.origin, settings.index_folder)
         yield _KeyDesk(settings, found, read_revocations(settings, found), as_json)

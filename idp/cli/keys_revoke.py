@@ -112,7 +112,7 @@ def revoke(
 
 def _loaded(settings: Settings) -> BrokerKeys | None:
     try:
-        return load_keys(settings.key_folder, settings.origin)
+        return load_keys(settings.key_folder, settings.origin, settings.index_folder)
     except Misconfigured:
         return None
 

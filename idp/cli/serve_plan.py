@@ -204,7 +204,8 @@ def safe_settings(folder: Path) -> Settings:
         found.append(Problem(file, line, fault.key, f"{fault.what} {fault.why}", fault.fix))
     if not found:
         return settings
-    for load in (lambda: load_configuration(folder), lambda: load_keys(settings.key_folder, settings.origin)):
+    keys = partial(load_keys, settings.key_folder, settings.origin, settings.index_folder)
+    for load in (lambda: load_configuration(folder), keys):
         try:
             load()
         except Misconfigured as error:

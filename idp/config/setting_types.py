@@ -108,6 +108,11 @@ DatabaseAddress = Annotated[
     AfterValidator(_database),
 ]
 KeyFolder = Annotated[str, Field(min_length=1, description="Write the name of a folder, as keys."), AfterValidator(_path)]
+IndexFolder = Annotated[
+    str,
+    Field(description='Write the name of a folder on another disk or machine; "" for the key folder.'),
+    AfterValidator(_path),
+]
 WitnessPath = Annotated[
     str,
     Field(description='Write the name of a folder or file on another disk or machine; "" for none.'),

@@ -79,6 +79,8 @@ class Settings(ProcessSettings):
     issuer: types.Issuer
     database: types.DatabaseAddress = "ciconia.db"
     keys: types.KeyFolder = "keys"
+    # Where index.key and pairwise.key lie, apart from the keys that open records; "" beside them
+    index_keys: types.IndexFolder = ""
     # Keeps checkpoints outside the database, and is read before another is signed; "" for none
     witness: types.WitnessPath = ""
     # Programs of other operators that cosign our checkpoints
@@ -118,9 +120,8 @@ class Settings(ProcessSettings):
     valkey: types.ValkeyAddress = Field(default="", repr=False)
     # how often the metadata of other countries' nodes is fetched
     probe_seconds: float = Field(default=30.0, ge=0.1, le=3600, description=types.SECONDS)
-    metadata_max_days: int = Field(  # how far ahead its validUntil may lie
-        default=31, ge=1, le=92, description="Write a whole number of days, from 1 to 92, as 31."
-    )
+    # how far ahead its validUntil may lie
+    metadata_max_days: int = Field(default=31, ge=1, le=92, description="Write a whole number of days, 1 to 92, as 31.")
     # where copies of federations' metadata lie, which the server writes
     metadata_copies: types.KeyFolder = "metadata-copies"
     # the published page of docs/errors.md, for links to `#code`; "" for none: no address is assumed
@@ -148,6 +149,16 @@ class Settings(ProcessSettings):
     def key_folder(self) -> Path:
         """Where the keys lie."""
         return self.folder / self.keys
+
+    @property
+    def index_folder(self) -> Path | None:
+        """Where the keys lie that find a person, None where they lie in the key folder."""
+        return self.folder / self.index_keys if self.index_keys else None
+
+    @property
+    def key_folders(self) -> tuple[Path, ...]:
+        """All folders of keys."""
+        return tuple(each for each in (self.key_folder, self.index_folder) if each)
 
     @property
     def copies_folder(self) -> Path:
@@ -275,9 +286,8 @@ def _read(folder: Path) -> tuple[str, dict[str, Any] | None, list[Problem]]:
         values = read_toml(text)
     except OSError as error:
         what = f"it cannot be read ({error.strerror})."
-        fix = "Name a folder that `ciconia init` or `ciconia demo --keep` made."
-        if isinstance(error, PermissionError):
-            fix = WHO_MAY
+        made = "Name a folder that `ciconia init` or `ciconia demo --keep` made."
+        fix = WHO_MAY if isinstance(error, PermissionError) else made
         return "", None, [Problem(str(path), 0, "", what, fix)]
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         what = f"it is no TOML: {error}."
@@ -293,8 +303,7 @@ def _between(settings: Settings) -> Iterator[tuple[str, str, str]]:
     try:
         database_name(settings.database_url)
     except Misconfigured as error:
-        for problem in error.problems:
-            yield problem.key, problem.what, problem.fix
+        yield from ((problem.key, problem.what, problem.fix) for problem in error.problems)
     if settings.witness_path and lies_at(settings.database_url, settings.witness_path):
         what = "the database lies there, and would count as a checkpoint: nothing would be signed or released."
         yield "witness", what, "Name a folder of its own, best on another disk or machine."
@@ -347,25 +356,21 @@ def _problem(path: Path, text: str, error: ErrorDetails, model: type[ProcessSett
     parts = [part for part in error["loc"] if isinstance(part, str)]
     number = next((part + 1 for part in error["loc"] if isinstance(part, int) and parts[0] in _TABLES), 1)
     table = _TABLES.get(parts[0]) if len(parts) > 1 else None
-    nested = table is not None
-    key = ".".join(parts[:2]) if nested else "".join(parts[:1])
+    key = ".".join(parts[:2]) if table else "".join(parts[:1])
     # A table on one line has one line for all
     begins = line_of(text, parts[0], number)
-    line = max(begins, line_of(text, parts[1], after=begins)) if nested else begins
+    line = max(begins, line_of(text, parts[1], after=begins)) if table else begins
     if error["type"] == "extra_forbidden":
         known = set(table.model_fields) if table is not None else set(model.model_fields) - {"folder"}
         if model is ProcessSettings and parts[-1] in Settings.model_fields:
             return Problem(str(path), line, key, OF_A_TENANT, "Move it to tenants/NAME/ciconia.toml.")
         near = difflib.get_close_matches(parts[-1], known, n=1)
-        fix = f"Did you mean {near[0]}?" if near else "Remove it."
-        return Problem(str(path), line, key, UNKNOWN, fix)
+        return Problem(str(path), line, key, UNKNOWN, f"Did you mean {near[0]}?" if near else "Remove it.")
     if error["type"] == "missing":
-        line = begins
-        return Problem(str(path), line, key, "it is missing.", "Add it; `ciconia init` writes an example.")
+        return Problem(str(path), begins, key, "it is missing.", "Add it; `ciconia init` writes an example.")
     if error["type"] == "string_pattern_mismatch":
         return Problem(str(path), line, key, "it is not written as it has to be.", _hint(model, parts))
-    what = f"{error['msg'].removeprefix('Value error, ')}."
-    return Problem(str(path), line, key, what, _hint(model, parts))
+    return Problem(str(path), line, key, f"{error['msg'].removeprefix('Value error, ')}.", _hint(model, parts))
 
 
 def _hint(model: type[ProcessSettings], parts: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from idp.config.settings import NO_ISSUER, SETTINGS_FILE, Settings, examine_settings
@@ -27,23 +28,23 @@ class Owners:
         """Notes a key as this tenant's, unless it is another's already."""
         self._of.setdefault(mark, name)
 
-    def contest(self, key_folders: Mapping[str, Path]) -> None:
+    def contest(self, key_folders: Mapping[str, Sequence[Path]]) -> None:
         """Notes that nobody owns a key which several tenants have and no note mentions: none can say who had it first."""
         holders: dict[str, set[str]] = {}
-        for name, folder in key_folders.items():
-            for mark, _ in _keys(folder):
+        for name, folders in key_folders.items():
+            for mark, _ in _keys(folders):
                 holders.setdefault(mark, set()).add(name)
         for mark, names in holders.items():
             if len(names) > 1:
                 self.note(mark, NOBODY)
 
-    def claim(self, name: str, key_folder: Path) -> None:
-        """Notes every key of the folder as this tenant's.
+    def claim(self, name: str, key_folders: Sequence[Path]) -> None:
+        """Notes every key of the folders as this tenant's.
 
         Raises `Misconfigured`, and notes none, where another tenant had some of them first: a copy takes no key away, and
         does not answer for its owner.
         """
-        marks = tuple(_keys(key_folder))
+        marks = tuple(_keys(key_folders))
         with self._lock:
             problems = [
                 Problem(str(file), 0, "keys", f"{self._of[mark]} had it first.", _FIXES["keys"])
@@ -89,16 +90,16 @@ def _unique(folder: Path) -> Iterator[tuple[str, str, Path]]:
     if settings.issuer != NO_ISSUER:
         # Rows are kept by the host, whatever the port; and it begins the ledger's name
         yield "issuer", settings.tenant, folder / SETTINGS_FILE
-    for mark, file in _keys(settings.key_folder):
+    for mark, file in _keys(settings.key_folders):
         yield "keys", mark, file
 
 
-def _keys(folder: Path) -> Iterator[tuple[str, Path]]:
-    """The fingerprint of each key of a folder, and its file."""
-    try:
-        files = sorted(folder.iterdir())
-    except OSError:
-        return  # loading the keys names it
+def _keys(folders: Sequence[Path]) -> Iterator[tuple[str, Path]]:
+    """The fingerprint of each key of a tenant's folders, and its file."""
+    files: list[Path] = []
+    for folder in folders:
+        with suppress(OSError):  # loading the keys names it
+            files += sorted(folder.iterdir())
     for file in files:
         try:
             content = read_whole(file).strip()

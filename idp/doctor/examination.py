@@ -95,7 +95,8 @@ def read_folder(folder: Path, *, now: int, machine: Machine) -> Examination:
     settings, settings_problems = examine_settings(folder)
     wrong = {problem.key.partition(".")[0] for problem in settings_problems}
     settings = settings or Settings(issuer=NO_ISSUER, folder=folder.resolve())
-    assert_own(settings.key_folder, "keys")
+    for each in settings.key_folders:
+        assert_own(each, "keys")
     _assert_own_database(settings)
     files, unreadable = readable_files(folder)
     configuration, faults = examine(files)
@@ -137,7 +138,7 @@ def _keys(settings: Settings, now: int) -> tuple[BrokerKeys | None, tuple[Proble
         fix = "Restore it from its backup; `ciconia init` in a new folder makes fresh keys for a fresh broker."
         return None, (Problem(str(settings.key_folder), 0, "keys", "there is no folder of keys.", fix),)
     try:
-        return load_keys(settings.key_folder, settings.origin, now=now), ()
+        return load_keys(settings.key_folder, settings.origin, settings.index_folder, now=now), ()
     except Misconfigured as error:
         return None, error.problems
 

@@ -91,10 +91,10 @@ def _writable(case: Examination) -> Iterator[DoctorFinding]:
 
 
 def _walk(case: Examination) -> Iterator[Path]:
-    """Every file below the folder except git's and those of the key folder, which has a check of its own."""
-    keys, count = case.settings.key_folder, 0
+    """Every file below the folder except git's and those of the key folders, which have a check of their own."""
+    keys, count = {each.resolve() for each in case.settings.key_folders}, 0
     for where, folders, names in os.walk(case.folder):
-        folders[:] = sorted(name for name in folders if name != ".git" and (Path(where) / name).resolve() != keys.resolve())
+        folders[:] = sorted(name for name in folders if name != ".git" and (Path(where) / name).resolve() not in keys)
         for name in sorted(names):
             count += 1
             if count > _MAX_FILES:

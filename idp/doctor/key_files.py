@@ -1,8 +1,10 @@
 """The key folder: its readers, other files in it, and the age and size of its keys."""
 
+import os
 import shlex
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -16,6 +18,7 @@ from idp.keys.file import PRODUCTION_MARK, RSA_BITS
 from idp.keys.folder import NODE_FILES, SAML_ENCRYPTION, SECRETS
 from idp.keys.hsm.address import is_address
 from idp.keys.hsm.private_keys import TokenKey
+from idp.keys.index_folder import SETTING
 from idp.keys.kinds import LOG, kind_of, owner
 from idp.keys.ledger_files import LOG_VKEY, OPENINGS_KEY, listed_key
 from idp.keys.secret_files import CLIENT_SECRET
@@ -40,6 +43,7 @@ _WHY = {
     SAML_ENCRYPTION: "Identity providers encrypt to it: with one that does not serve, their every answer is refused.",
     LOG.file: "It signs the ledger's checkpoints: without it nothing can be proved.",
     LOG_VKEY: "Checkpoints and receipts of a key that lies nowhere else are checked with it: without its line they fail.",
+    SETTING: "Without its keys nobody is recognised, and nobody's records are found.",
     "keys": "Without keys nothing can be sealed, signed or recorded.",
 }
 _SIGNS = "Services and countries know this broker by its keys: with one that does not serve, every login fails."
@@ -56,12 +60,13 @@ def back(case: Examination, origin: str) -> str:
 def keys(case: Examination) -> Iterator[DoctorFinding]:
     """Finds faults that keep the keys from serving, and dangers in keys that serve."""
     for problem in case.keys_problems:
-        yield case.of_problem(problem, why(problem.file))
+        yield case.of_problem(problem, why(problem.key if problem.key == SETTING else problem.file))
     folder = case.settings.key_folder
     if closed(folder) or not folder.is_dir():
         return
     yield from _folder(case, folder)
-    for path in sorted(folder.iterdir()):
+    yield from _apart(case)
+    for path in _files(case):
         known = path.name in KNOWN or path.name.startswith((CLIENT_SECRET, TLS_CLIENT))
         if not known and kind_of(path.name) is None:
             what, fix = "it is no key that this broker uses.", "Move it elsewhere: a backup belongs on another machine."
@@ -78,6 +83,25 @@ def keys(case: Examination) -> Iterator[DoctorFinding]:
         yield NOTICE(case.name(folder), "keys", what, "No other country can be asked.", fix)
 
 
+def _files(case: Examination) -> Iterator[Path]:
+    """The files of the key folders, as far as this account may look into them."""
+    for folder in case.settings.key_folders:
+        with suppress(OSError):  # loading names it
+            yield from sorted(folder.iterdir())
+
+
+def _apart(case: Examination) -> Iterator[DoctorFinding]:
+    """Finds dangers to a folder of the keys that find a person. Loading has named what is in the wrong folder."""
+    folder = case.settings.index_folder
+    if folder is None or closed(folder) or not folder.is_dir():
+        return
+    yield from _folder(case, folder)
+    if folder.stat().st_dev == case.settings.key_folder.stat().st_dev:
+        what = "it lies on the same disk as the keys that open records."
+        why = "Whoever copies the disk and the database finds a person and opens their records."
+        yield case.setting(NOTICE, SETTING, what, why=why, fix="Name a folder on another disk, or of another machine.")
+
+
 def why(file: str) -> str:
     """The reason why a file of the key folder matters."""
     kind = kind_of(Path(file).name)
@@ -87,7 +111,11 @@ def why(file: str) -> str:
 
 
 def _folder(case: Examination, folder: Path) -> Iterator[DoctorFinding]:
-    mode = folder.stat().st_mode
+    mode, holder, ours = folder.stat().st_mode, folder.stat().st_uid, os.geteuid()
+    if holder != ours:
+        what = f"it belongs to another account ({holder}) than the one that looks ({ours})."
+        reason = "Its owner can put another key in place of one."
+        yield ERROR(case.name(folder), "permissions", what, reason, f"As root: chown {ours} {shlex.quote(str(folder))}")
     if mode & 0o077:
         severity = ERROR if mode & 0o022 else WARNING
         what = f"others than its owner may look into it (mode {stat.S_IMODE(mode):o})."

@@ -48,6 +48,7 @@ from idp.keys.file import (
     sync_folder,
     write_private,
 )
+from idp.keys.index_folder import faults_of_custody
 from idp.keys.kinds import KeyKind
 from idp.keys.ledger_files import OPENINGS_KEY, create_ledger_keys, load_ledger_keys
 from idp.keys.secret_files import (
@@ -189,15 +190,21 @@ def create_keys(folder: Path, origin: str, host: str, *, demo: bool = False, sam
     sync_folder(folder.parent)
 
 
-def load_keys(folder: Path, origin: str, *, now: int | None = None) -> BrokerKeys:
+def load_keys(folder: Path, origin: str, apart: Path | None = None, *, now: int | None = None) -> BrokerKeys:
     """Load the whole folder. Raises `Misconfigured` with every file that does not serve, also if two hold one key.
+
+    `apart` is the folder of the keys that find a person, if they have one of their own (`idp.keys.index_folder`).
 
     A folder may have none of the node's files, or all, each with a certificate in force at `now` (seconds since the epoch,
     else the clock): other nodes take no other.
     """
     assert_open(folder, "keys")
     problems: list[Problem] = []
-    index, pairwise = load_index(folder, problems), load_pairwise(folder, problems)
+    index = pairwise = None
+    if apart is None or not (faults := tuple(faults_of_custody(folder, apart))):
+        index, pairwise = load_index(apart or folder, problems), load_pairwise(apart or folder, problems)
+    else:
+        problems += faults
     sealing = _ring(folder, kinds.SEALING, _wrapping_key, problems)
     saml, es256, rs256 = (_ring(folder, each, load_signer, problems) for each in (kinds.SAML, kinds.ES256, kinds.RS256))
     encryption = None
@@ -231,7 +238,8 @@ def load_keys(folder: Path, origin: str, *, now: int | None = None) -> BrokerKey
     problems += _twice(folder, {each.file: each.key.key_id for ring in named if ring for each in ring.scheduled})
     secret = {each.file: each.key.secret for each in reversed(sealing.scheduled)} if sealing is not None else {}
     # A token's secret cannot be compared
-    secret |= {name: key for name, key in ((PAIRWISE_KEY, pairwise), (INDEX_KEY, index)) if isinstance(key, bytes)}
+    found = {PAIRWISE_KEY: pairwise, INDEX_KEY: index}
+    secret |= {str(apart / name) if apart else name: key for name, key in found.items() if isinstance(key, bytes)}
     problems += _twice(folder, secret if ledger is None else _with_openings(secret, ledger))
     problems += _out_of_dates(folder, of_node, int(time.time()) if now is None else now)
     if problems or not (pairwise and index and ledger and sealing and saml and es256 and rs256):

@@ -28,11 +28,13 @@ def alone() -> None:
 class KeyFolderWatch:
     """Takes the files of `folder` into `keys` if they changed since the last look. One thread calls it.
 
-    `own` raises `Misconfigured` if one of them is another tenant's.
+    `own` raises `Misconfigured` if one of them is another tenant's. `apart`: as `load_keys` takes it.
     """
 
-    def __init__(self, keys: BrokerKeys, folder: Path, origin: str, own: Callable[[], None] = alone) -> None:
-        self._keys, self._folder, self._origin, self._own = keys, folder, origin, own
+    def __init__(
+        self, keys: BrokerKeys, folder: Path, origin: str, own: Callable[[], None] = alone, apart: Path | None = None
+    ) -> None:
+        self._keys, self._folder, self._origin, self._own, self._apart = keys, folder, origin, own, apart
         # Empty: what changed since the keys were loaded is loaded again, once
         self._seen: tuple[tuple[str, int, int, int], ...] = ()
 
@@ -43,7 +45,7 @@ class KeyFolderWatch:
         seen = tuple(sorted((name, state.st_ino, state.st_mtime_ns, state.st_size) for name, state in states))
         if seen == self._seen:
             return
-        loaded = load_keys(self._folder, self._origin)
+        loaded = load_keys(self._folder, self._origin, self._apart)
         self._own()
         self._keys.take(loaded)
         forget_gone_keys(self._folder)

@@ -132,6 +132,10 @@ def load_ledger_keys(folder: Path, origin: str, *, any_log_key: bool = False) ->
     """
     _checked_origin(folder, origin)
     assert_open(folder, "keys")
+    if not folder.is_dir():
+        what = f"there is no such folder, and {OPENINGS_KEY} belongs there: without it nobody's records open."
+        fix = "Mount it, or restore it from its own backup."
+        raise Misconfigured((Problem(str(folder), 0, "keys", what, fix),))
     keys: list[Scheduled[LogKey]] = []
     problems: list[Misconfigured] = []
     for name, begins in (LOG.files(folder) or {LOG.file: 0}).items():

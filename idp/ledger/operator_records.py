@@ -56,9 +56,9 @@ PLAN = "plan"
 CONFIGURATION = "configuration"
 MANDATE = "mandate"
 ACT = "act"
-KEY_MADE, KEY_MOVED, KEYS_VOUCHED = "key_made", "key_moved", "keys_vouched"
+KEY_MADE, KEY_MOVED, KEYS_VOUCHED, KEYS_SEPARATED = "key_made", "key_moved", "keys_vouched", "keys_separated"
 RESTORED, EXPORTED, SIGN_IN_FAILED, LOG_BEGUN = "restored", "exported", "sign_in_failed", "log_begun"
-ACTS = (KEY_MADE, KEY_MOVED, KEYS_VOUCHED, RESTORED, EXPORTED, SIGN_IN_FAILED, LOG_BEGUN)
+ACTS = (KEY_MADE, KEY_MOVED, KEYS_VOUCHED, KEYS_SEPARATED, RESTORED, EXPORTED, SIGN_IN_FAILED, LOG_BEGUN)
 # Long enough to name an incident; a message would not fit
 MAX_REASON = 200
 # Octets of what widened that a record has room for: half of the largest opening

@@ -40,9 +40,8 @@ def drafts() -> list[tuple[str, str, RecordDraft]]:
     for off in (True, False):
         draft = acts.draft_switch(record=new_record(), switch="party", name="parking", off=off, reason="it leaks", time=NOW)
         found.append((f"switch.{'off' if off else 'on'}", "", draft))
-    names = dict(
-        zip(acts.ACTS, ["key.made", "key.moved", "key.vouched", "database.restored", "ledger.exported"], strict=False)
-    )
+    of_keys = ["key.made", "key.moved", "key.vouched", "key.separated"]
+    names = dict(zip(acts.ACTS, [*of_keys, "database.restored", "ledger.exported"], strict=False))
     names[acts.LOG_BEGUN] = "ledger.begun"
     for act in acts.ACTS:
         draft = acts.draft_act(record=new_record(), act=act, about="es256", who="root", reason="planned", time=NOW)

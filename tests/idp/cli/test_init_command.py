@@ -33,7 +33,7 @@ COMMANDS = (
 
 
 # Nobody could guess which proxy stands in front, who reviews, who listens and who witnesses
-UNGUESSED = {"folder", "demo", "client_certificates", "auditor", "events", "witnesses", "witness_policy"}
+UNGUESSED = {"folder", "demo", "client_certificates", "auditor", "events", "witnesses", "witness_policy", "index_keys"}
 
 
 @pytest.fixture(scope="module")
