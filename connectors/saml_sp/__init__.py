@@ -2,8 +2,7 @@
 
 connector.py        `SamlConnector`: one signed question through the browser, one answer
 artifact.py         an answer that we fetch, by the artifact that the browser brings
-registration.py     whether the provider, as registered and by its metadata, can be asked
+registration.py     whether the provider, as registered and by its metadata, can be asked, and which scoped values count
 proxying.py         what proxies are told, and what they say of those behind them
-scopes.py           which scoped values count
 own_metadata.py     our own metadata
 """

@@ -29,8 +29,7 @@ from connectors.response_checks import (
 from connectors.saml_sp.artifact import Resolver
 from connectors.saml_sp.logout import HeardLogout, session_name
 from connectors.saml_sp.proxying import check_authorities, scoped
-from connectors.saml_sp.registration import check_registration
-from connectors.saml_sp.scopes import SCOPED, in_scope, raf_values
+from connectors.saml_sp.registration import SCOPED, check_registration, in_scope, raf_values
 from connectors.signatures.parse import from_post
 from connectors.signatures.signer import DecryptionKey, DecryptionKeys, Signers, decrypting
 from connectors.signatures.verification_result import Signed, SignedMessage, UnsignedMessage

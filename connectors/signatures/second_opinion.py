@@ -8,7 +8,7 @@ Two questions, and both must be answered as we answered them:
   Signature), what lxml's tree of the accepted octets says.
 
 Where libxmlsec says neither yes nor no (an algorithm that its build lacks), that is said as "no opinion" and refuses:
-silence is no agreement. `ciconia doctor` asks the installed library beforehand (`idp/doctor/xmlsec_support.py`).
+silence is no agreement. `ciconia doctor` asks the installed library beforehand (`idp/doctor/machine.py`).
 """
 
 import re

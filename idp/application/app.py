@@ -37,7 +37,7 @@ from idp.monitoring.watched import TimedCommits, watched
 from idp.pages.render import Pages
 from idp.protocols.eidas.peer_refresh import Watch
 from idp.protocols.eidas.receiving_node import crossing_problems, known_peers
-from idp.protocols.oidc.logout_courier import Courier
+from idp.protocols.oidc.logouts import Courier
 from idp.protocols.saml.deviation_guard import DeviationGuard
 from idp.sequencer.sequencer import Sequencer
 from idp.sequencer.witness import Witness

@@ -33,12 +33,10 @@ from idp.web.routes import (
     logout_way,
     metadata_query,
     oidc,
-    push,
     receipt,
     registration,
     saml_logout,
     saml_logout_upstream,
-    token_life,
 )
 from idp.web.routes import public as records
 from idp.web.site import Site
@@ -94,7 +92,7 @@ def routes_of(site: Site, fit: Callable[[], bool]) -> list[BaseRoute]:
     if isinstance(site, CitySite):
         routes += [*landing.routes(site), *discovery.routes(site), *logout_way.routes(site), *ecp.routes(site)]
         # An included router is matched twice
-        routes += [*oidc.router(site).routes, *push.router(site).routes, *token_life.router(site).routes]
+        routes += oidc.router(site).routes
         routes += [
             *device.routes(site),
             *receipt.routes(site),

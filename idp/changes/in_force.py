@@ -11,7 +11,7 @@ While it serves, it looks at the newest number every half second, and takes up w
 import mmap
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -23,7 +23,7 @@ from idp.changes.plan import PlanBase, make_plan, settings_of
 from idp.system.logs import log_of
 from idp.system.repeated import Repeated
 from policies.errors import Misconfigured, Problem, StoreUnavailable
-from policies.load import Configuration, load
+from policies.load import Configuration, examine, load
 from policies.parties import Tenant
 
 LOOK_SECONDS = 0.5
@@ -284,3 +284,22 @@ class Follower(Repeated):
         if (text := "\n".join(configuration_refused)) != self._said:
             self._said = text
             log_of(self._tenant).error("configuration_refused", serving="as before", problems=configuration_refused)
+
+
+def configurations_of(history: History, policy: str, began: int, decided: int) -> Iterator[tuple[Applied, Configuration]]:
+    """Those that were in force between the two times (seconds), newest first, and have a file of this SHA-256 (hex).
+
+    A login keeps the configuration under which it began, but for what was narrowed since. Raises `StoreUnavailable`.
+    """
+    newest = history.newest()
+    ended = decided
+    for number in range(newest.number if newest else 0, 0, -1):
+        applied = history.at(number)
+        if applied is None or applied.time > decided:
+            continue
+        if ended < began:
+            return
+        bundle = history.bundle(applied.digest)
+        if bundle is not None and policy in bundle.hashes.values():
+            yield applied, examine(bundle.files)[0]
+        ended = applied.time

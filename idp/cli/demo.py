@@ -18,9 +18,9 @@ from rich.table import Table
 from idp.cli.console import NO, doing, end, say, taken, trying, unwritable
 from idp.demo.border import Border
 from idp.demo.browser import WalkError
-from idp.demo.database import demo_database
 from idp.demo.library import NAME
 from idp.demo.scene import write_new
+from idp.demo.stage_servers import demo_database
 from idp.demo.walk import OPENID, Walked, walk, walk_card
 from idp.keys.ledger_files import LOG_VKEY
 from idp.store.faults import explained

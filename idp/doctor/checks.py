@@ -9,10 +9,9 @@ from idp.config.settings import SETTINGS_FILE, examine_process, tenant_folders
 from idp.config.tenant_conflicts import conflicts
 from idp.doctor.certificates import certificates
 from idp.doctor.changes import changes
-from idp.doctor.clients import clients
+from idp.doctor.clients import clients, sectors
 from idp.doctor.cosignatures import witnesses
 from idp.doctor.database import database
-from idp.doctor.disowned import disowned
 from idp.doctor.examination import Examination, Machine, read_folder
 from idp.doctor.federations import federations
 from idp.doctor.files import permissions, stray_files
@@ -27,8 +26,7 @@ from idp.doctor.network import PageFetcher, address, clocks
 from idp.doctor.policy import policy, translations
 from idp.doctor.production import ENVIRONMENT, production_faults
 from idp.doctor.registrations import presence, registrations
-from idp.doctor.sectors import sectors
-from idp.doctor.switches import deviations, switches
+from idp.doctor.switches import deviations, disowned, switches
 from idp.doctor.witness import witness
 from policies.errors import Misconfigured, Problem
 

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from idp.inspect.client_assertion import ClientAssertionInspector
-from idp.inspect.id_token import IdTokenInspector
 from idp.inspect.message_files import XmlInspector
 from idp.inspect.messages import MessageInspector, RedirectInspector
 from idp.inspect.metadata import MetadataInspector
@@ -13,6 +11,7 @@ from idp.inspect.response_judges import response_inspector
 from idp.inspect.result import Inspector
 from idp.inspect.second_opinion import SecondOpinion
 from idp.inspect.senders import judge_of, judges_of_queries
+from idp.inspect.tokens import ClientAssertionInspector, IdTokenInspector
 
 
 def inspector_of(options: Options, clock: Callable[[], int], stack: ExitStack) -> Inspector:

@@ -21,7 +21,7 @@ from policies.release import choose
 
 
 class CityScreens:
-    """See `idp.web.screens`."""
+    """See `idp.web.site`."""
 
     towards = Towards.SERVICE
     has_countries = True

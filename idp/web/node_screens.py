@@ -14,7 +14,7 @@ from policies.parties import IdentityProvider, ProviderId
 
 
 class NodeScreens:
-    """See `idp.web.screens`."""
+    """See `idp.web.site`."""
 
     towards = Towards.NODE
     has_countries = False

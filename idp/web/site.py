@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from string import ascii_letters, digits
+from typing import Protocol
 from urllib.parse import quote, urlsplit
 
 from fastapi import Request
@@ -15,22 +16,23 @@ from connectors.request_checks import PeerRequestRefused
 from idp.ledger.ledger_keys import LogKeys
 from idp.login.flow import Broker
 from idp.login.frontend import Frontends
-from idp.login.role import Role
+from idp.login.role import Choices, Role
 from idp.login.sealing import Sealer
 from idp.login.sessions import Sessions
+from idp.login.states import Decided
 from idp.monitoring.refusals import Refusals
 from idp.monitoring.watched import Watched, unwatched
 from idp.pages.headers import raw_headers
 from idp.pages.languages import choose_language
 from idp.pages.render import Pages
-from idp.pages.views import ErrorView, LeavingView, PageKind, PostView, Text, Towards
+from idp.pages.views import ErrorView, LeavingView, PageKind, PostView, Text, Towards, WithheldItem
 from idp.pages.wording import Wording, known_code
 from idp.ports import Log
 from idp.web.edge import NO_ROUTE, REFERENCE, UNFORESEEN, place
 from idp.web.login_cookies import Cookie, Logins
 from idp.web.problems import problem
 from idp.web.requests import header
-from idp.web.screens import Screens
+from policies.authentication import Origin, ServiceRequest
 from policies.catalogue import Catalogue
 from policies.errors import (
     AssertionRejected,
@@ -47,7 +49,48 @@ from policies.errors import (
     Suspended,
     TooManyRequests,
 )
-from policies.parties import Tenant
+from policies.parties import IdentityProvider, ProviderId, Tenant
+
+
+class Screens(Protocol):
+    """One tenant's, for its role."""
+
+    @property
+    def towards(self) -> Towards:
+        """The kind of party to which the way onward leads."""
+
+    @property
+    def has_countries(self) -> bool:
+        """Whether the citizen chooses among countries: a list that can be searched, and a way back to it."""
+
+    @property
+    def of_the_source(self) -> tuple[type[BrokerError], ...]:
+        """Errors of a login that are about the identity provider; all others are about the service."""
+
+    def service(self, origin: Origin, language: str) -> Text:
+        """The name of the service."""
+
+    def purpose(self, request: ServiceRequest, language: str) -> Text:
+        """The words of the list of providers about what the sign-in is for."""
+
+    def narrowed(self, request: ServiceRequest) -> bool:
+        """Whether the service or its purpose names countries."""
+
+    def leaves_out(self, request: ServiceRequest) -> bool:
+        """Whether the list leaves some out that are not sure enough, and says so."""
+
+    def only(self, request: ServiceRequest, choices: Choices) -> ProviderId | None:
+        """The provider that is asked without a list."""
+
+    def counted(self, origin: Origin, provider: IdentityProvider | None) -> str:
+        """The country under which the steps of a login are counted."""
+
+    def question(self, decided: Decided, sealed: str, language: str) -> str | bytes:
+        """The page that the citizen answers: `sealed` is what its form brings back."""
+
+    def missing(self, decided: Decided, language: str) -> tuple[WithheldItem, ...]:
+        """The titles of what the service requires and cannot get."""
+
 
 REFERENCE_BYTES = 5
 RETRY_AFTER = "30"

@@ -5,7 +5,6 @@ A finding is no fault: the configuration loads and serves. `docs/policy-lint.md`
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 
-from policies.lint.accepted import accept
 from policies.lint.case import LintCase
 from policies.lint.finding import Finding
 from policies.lint.languages import lacking
@@ -16,7 +15,7 @@ from policies.lint.purposes import (
     missing_retention,
     predicates_would_do,
 )
-from policies.lint.registrations import close_thresholds, outside_categories, unused, wider
+from policies.lint.registrations import accept, close_thresholds, outside_categories, unused, wider
 from policies.load import Configuration
 from policies.parties import Source
 

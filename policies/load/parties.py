@@ -8,7 +8,6 @@ from dataclasses import replace
 from policies.attributes import AttributeName
 from policies.catalogue import Catalogue
 from policies.load.bodies import read_body_of
-from policies.load.certificates import SELF_SIGNED_TLS, TLS, read_certificate_name
 from policies.load.client_answers import fault_of_encryption_keys
 from policies.load.federation import read_federation
 from policies.load.kiosks import CODE
@@ -27,6 +26,28 @@ from policies.parties import (
     Rule,
     Sector,
 )
+
+# The name of a client's certificate in `parties/*.toml` (RFC 8705 §2.1.2): exactly one, where the client proves one.
+#
+
+TLS, SELF_SIGNED_TLS = "tls_client_auth", "self_signed_tls_client_auth"
+NAMES = ("subject_dn", "san_dns", "san_uri", "san_ip", "san_email")
+_FIX = "write exactly one of " + ", ".join(f"tls_client_auth_{name}" for name in NAMES) + "."
+
+
+def read_certificate_name(table: Table, method: str) -> tuple[str, str]:
+    """Which name its certificate has, and the name; twice "" for a client of another method."""
+    keys = {f"tls_client_auth_{name}": name for name in NAMES}
+    given = {name: table.text(key, _FIX) for key, name in keys.items() if key in table}
+    if method != TLS:
+        for name in given:
+            table.problem(f"tls_client_auth_{name}", f"is for {TLS} alone.", "leave it out, or change the method.")
+        return "", ""
+    if len(given) != 1:
+        table.problem("token_endpoint_auth_method", f"has {len(given)} names of its certificate.", _FIX)
+        return "", ""
+    return next(iter(given.items()))
+
 
 _SECRET_METHODS = ("client_secret_basic", "client_secret_post")
 _METHODS = {method: method for method in (*_SECRET_METHODS, "private_key_jwt", TLS, SELF_SIGNED_TLS)}

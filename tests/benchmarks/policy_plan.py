@@ -10,7 +10,7 @@ from pathlib import Path
 
 from idp.application.planning import read_candidate
 from idp.changes.plan import base_of, make_plan
-from idp.cli.plan_shown import findings_of
+from idp.cli.plan import findings_of
 from tests.benchmarks.measure import Figure, Target, in_turns
 from tests.policies.load.files import FILES
 

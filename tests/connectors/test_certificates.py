@@ -15,8 +15,7 @@ from connectors.attacks.registrations.odd_certificates import (
     changed,
     pss_only,
 )
-from connectors.attacks.registrations.public_keys import certificate
-from connectors.attacks.registrations.weak_keys import roca
+from connectors.attacks.registrations.public_keys import certificate, roca
 from connectors.deviations import Tolerance, tolerance
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.signatures.algorithms import ALGORITHMS, RSA_PSS_SHA256, RSA_PSS_SHA512, RSA_SHA256

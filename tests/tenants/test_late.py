@@ -13,7 +13,7 @@ from idp.application import tenants
 from idp.application.app import Application
 from idp.application.tenants import OpenInstallation, load_installation, open_installation
 from idp.config.settings import Settings
-from idp.monitoring.exposition import ready
+from idp.monitoring.listener import ready
 from idp.monitoring.measures import Measures
 from policies.errors import Misconfigured, Problem, StoreUnavailable
 from tests.idp.monitoring.told import sharing

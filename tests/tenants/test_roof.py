@@ -15,7 +15,7 @@ from httpx2 import ASGITransport, AsyncClient, Response
 from idp.application.tenants import OpenInstallation, open_installation
 from idp.config.settings import tenant_folders
 from idp.config.tenant_conflicts import conflicts
-from idp.monitoring.exposition import exposition, ready
+from idp.monitoring.listener import exposition, ready
 from idp.monitoring.measures import Measures
 from policies.errors import Misconfigured
 from tests.idp.server.crew import until

@@ -1,6 +1,6 @@
 """Registrations: keys, metadata and settings that must be refused, and those that must be taken.
 
-key_sets.py    JWKS; public_keys.py: a key or a certificate by itself; weak_keys.py: RSA keys that anybody breaks
+key_sets.py    JWKS; public_keys.py: a key or a certificate by itself, and RSA keys that anybody breaks
 odd_certificates.py     certificates with faults that deployed nodes have, and keys for RSASSA-PSS alone
 metadata_text.py        metadata as text, signed or not; entrances.py: who judges it
 metadata_signatures.py  signed metadata: who signed it, and what of it

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from connectors.attacks.attack_case import AttackCase, Entrance, accepted, refused
-from connectors.attacks.registrations.weak_keys import close, prime, roca, small_factor
+from connectors.attacks.registrations.public_keys import close, prime, roca, small_factor
 from connectors.attacks.tokens.jws_text import ALGORITHMS, base64url, new_jwk, number, written
 from connectors.signatures.jwk import MAX_JWKS, MAX_KEYS, MAX_KID, keys_from_jwks, public_jwk
 

@@ -10,8 +10,7 @@ from connectors.attacks.attack_case import AttackCase, refused
 from connectors.attacks.key_holders import KeyHolder
 from connectors.attacks.metadata_text import SIGNING, key_descriptors
 from connectors.attacks.registrations.entrances import NEAR, MetadataBench, registered
-from connectors.attacks.registrations.public_keys import PublicKey, certificate
-from connectors.attacks.registrations.weak_keys import prime
+from connectors.attacks.registrations.public_keys import PublicKey, certificate, prime
 from connectors.attacks.xml_signer import Edit, cut, same, swap
 from connectors.formats.grammar import written
 from connectors.metadata.judgement import MAX_VALIDITY, NODE_VALIDITY

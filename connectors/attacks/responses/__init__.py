@@ -9,9 +9,7 @@ algorithms.py        keys that a message brings along, algorithms that it would 
 signed_info.py       digests, references, transforms
 limits.py            namespaces, identifiers, sizes
 markup.py            encodings, DOCTYPE, entities, comments, instructions, CDATA
-parameters.py        by which binding, in which parameters
-binding.py           to whom, to what, from whom, when
-proxies.py           by whom, behind the provider
+binding.py           to whom, to what, from whom, when; by which binding; by whom behind the provider
 subject.py           who somebody is, and how surely
 grammar.py           statuses, versions, and elements that nobody knows
 encryption.py        encrypted assertions, by RSA and on curves; encryption_forms.py: their one form, and their methods
@@ -24,7 +22,7 @@ from collections.abc import Callable, Iterator
 from connectors.attacks.attack_case import AttackCase
 from connectors.attacks.responses.aes_cbc import aes_cbc, valid_aes_cbc
 from connectors.attacks.responses.algorithms import confusion, keys_in_messages
-from connectors.attacks.responses.binding import providers, recipients, times, unsolicited
+from connectors.attacks.responses.binding import coming, providers, proxies, recipients, times, unsolicited, valid_coming
 from connectors.attacks.responses.ciphers import valid_encryption
 from connectors.attacks.responses.deviations import deviations, valid_deviations
 from connectors.attacks.responses.encryption import agreements, encryption
@@ -32,8 +30,6 @@ from connectors.attacks.responses.grammar import closed, statuses
 from connectors.attacks.responses.limits import identifiers, size, void
 from connectors.attacks.responses.markup import comments, differential, entities, instructions, spelling
 from connectors.attacks.responses.meanings import valid_meanings, valid_persons
-from connectors.attacks.responses.parameters import coming, valid_coming
-from connectors.attacks.responses.proxies import proxies
 from connectors.attacks.responses.settings import ResponseWorld
 from connectors.attacks.responses.signatures import evil_data, exclusion, foreign
 from connectors.attacks.responses.signed_info import digests, external, references, transforms

@@ -1,5 +1,6 @@
 """For us, now, for this request, from whom we asked: answers that are signed and well-formed, and meant otherwise."""
 
+import base64
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -8,10 +9,11 @@ from typing import Any
 from connectors.attacks.attack_case import AttackCase
 from connectors.attacks.metadata_text import NODE
 from connectors.attacks.responses import parties
-from connectors.attacks.responses.recipes import confirmed, outermost, said, signed, throughout
+from connectors.attacks.responses.recipes import confirmed, each, outermost, said, sent, signed, throughout
 from connectors.attacks.responses.response_draft import ResponseDraft, audience, fresh
-from connectors.attacks.responses.settings import Make, ResponseWorld, Setting, Table, refused
-from connectors.attacks.xml_signer import Edit
+from connectors.attacks.responses.response_judges import came
+from connectors.attacks.responses.settings import Make, Makes, ResponseWorld, Setting, Table, accepted, refused
+from connectors.attacks.xml_signer import Edit, before, in_lines
 from connectors.wire.names import ENTITY, PERSISTENT
 
 RECIPIENT, UNSOLICITED, PROVIDER, TIME = "wrong recipient", "unsolicited", "another identity provider", "time"
@@ -226,3 +228,89 @@ _SPELLED = {
     "digits-of-another-script": "٢٠٢٦-11-25T12:00:00Z",
     "empty": "",
 }
+
+
+COMING, VALID = "binding and parameters", "valid parameters"
+
+
+def coming(world: ResponseWorld) -> Iterator[AttackCase]:
+    """A POST with one SAMLResponse, to the address of whom the login had asked."""
+    yield from refused(COMING, _settings(world), _OTHERWISE)
+
+
+def valid_coming(world: ResponseWorld) -> Iterator[AttackCase]:
+    """Parameters that may stand beside it."""
+    yield from accepted(VALID, _settings(world), _BESIDE)
+
+
+def _settings(world: ResponseWorld) -> tuple[Setting, ...]:
+    """The entrances to which a case says how it came."""
+    eidas = replace(world.eidas, entrance=world.entrances["eidas came"])
+    return (*(replace(plain, entrance=world.entrances["came"]) for plain in world.plain), eidas)
+
+
+def _text(setting: Setting) -> str:
+    return base64.b64encode(setting.sent()).decode()
+
+
+def _by(binding: str) -> Make:
+    return lambda setting: came({"SAMLResponse": _text(setting)}, binding=binding)
+
+
+def _asked(provider: str) -> Make:
+    return lambda setting: came({"SAMLResponse": _text(setting)}, provider=provider)
+
+
+def _under(*names: str) -> Make:
+    """The message under each of these names."""
+    return lambda setting: came({name: _text(setting) for name in names})
+
+
+_BINDINGS = {"redirect": "redirect", "post-in-capitals": "POST", "artifact": "artifact", "no-binding": ""}
+_OTHERWISE: Table = {
+    "binding": each(_by, _BINDINGS),
+    "parameters": {
+        "no-parameter": _under("RelayState"),
+        "as-a-request": _under("SAMLRequest"),
+        "beside-a-request": _under("SAMLResponse", "SAMLRequest"),
+        "name-in-small-letters": _under("samlresponse"),
+    },
+    "provider": {"asked-another": _asked("another"), "asked-nobody": _asked("")},
+}
+_BESIDE: Makes = {
+    "alone": _under("SAMLResponse"),
+    "beside-a-relay-state": _under("SAMLResponse", "RelayState"),
+    "beside-what-nobody-knows": _under("SAMLResponse", "tracking"),
+    "from-whom-was-asked": _asked("selftest"),
+    "in-lines": lambda setting: came({"SAMLResponse": in_lines(76, "\r\n")(_text(setting))}),
+}
+
+
+PROXIES = "proxies"
+_STRANGER = "https://stranger.selftest.example/idp"
+
+
+def signed_in_by(*authorities: str) -> Make:
+    """An answer that names these, in the schema's place."""
+    named = "".join(f"<saml:AuthenticatingAuthority>{one}</saml:AuthenticatingAuthority>" for one in authorities)
+    return sent(spelled=before("</saml:AuthnContext>", named))
+
+
+def proxies(world: ResponseWorld) -> Iterator[AttackCase]:
+    """The registration names one home organisation, and the question takes two proxies at the most."""
+    home = parties.HOME
+    table: Table = {
+        "authority": {
+            "nobody": sent(),
+            "a-stranger": signed_in_by(_STRANGER),
+            "a-stranger-beside-the-right-one": signed_in_by(home, _STRANGER),
+            "with-a-slash-more": signed_in_by(f"{home}/"),
+            "in-capitals": signed_in_by(home.upper()),
+        },
+        "authority_loop": {
+            "ourselves": signed_in_by(parties.SP),
+            "ourselves-behind-another": signed_in_by(home, parties.SP),
+        },
+        "authority_count": {"three-where-two-are-asked": signed_in_by(*[home] * 3), "one-without-a-name": signed_in_by("")},
+    }
+    yield from refused(PROXIES, (*world.plain, world.encrypted), table, entrance=world.entrances["proxy"])

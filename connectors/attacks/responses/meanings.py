@@ -6,9 +6,8 @@ from dataclasses import replace
 from connectors.attacks.attack_case import AttackCase
 from connectors.attacks.metadata_text import IDP
 from connectors.attacks.responses import parties
-from connectors.attacks.responses.binding import authenticated, unasked
+from connectors.attacks.responses.binding import authenticated, signed_in_by, unasked
 from connectors.attacks.responses.parties import SUBJECT_ATTRIBUTE
-from connectors.attacks.responses.proxies import signed_in_by
 from connectors.attacks.responses.recipes import also, confirmed, said, sent
 from connectors.attacks.responses.response_draft import Confirmation, ResponseDraft, attribute, audience
 from connectors.attacks.responses.settings import Make, Makes, ResponseWorld, Setting, accepted, natural

@@ -24,7 +24,7 @@ Judging = Callable[[Receiving, Expectation, int], Callable[[bytes], None]]
 
 @dataclass(frozen=True, slots=True)
 class ByPost:
-    """Octets as `ciconia inspect` reads them (idp/inspect/response.py), judged as a login judges a parameter."""
+    """Octets as `ciconia inspect` reads them (idp/inspect/response_judges.py), judged as a login judges a parameter."""
 
     connector: Receiving
     expectation: Expectation

@@ -6,10 +6,42 @@ from pathlib import Path
 
 from idp.application.imports.found import ENDED, NO_PKCE, Found, FoundClient, FoundProvider, FoundService, Unreadable
 from idp.application.imports.metadata import entities, title_of
-from idp.application.imports.values import rows, table, text, texts, unread
-from idp.application.imports.yaml_text import read_yaml
+from idp.application.imports.values import Unread, rows, table, text, texts, unread
 from idp.system.files import MAX_FILE, MAX_TEXT, read_whole
+from policies.errors import EXTRAS
 from policies.registrations.saml_service import SubjectKind
+
+# Files of YAML by PyYAML (the extra `yaml`): plain values alone. A tag, such as SATOSA's `!ENV`, is `Unread`.
+
+try:
+    import yaml
+except ImportError:
+    yaml = None  # without the extra `yaml`: `read_yaml` says so
+
+
+def read_yaml(file: str, octets: bytes) -> object:
+    """The one document of a file. Raises `Unreadable`, also where the extra `yaml` is not installed."""
+    if yaml is None:
+        raise Unreadable(file, f"is YAML, and the extra `yaml` is not installed: {EXTRAS}")
+    try:
+        return yaml.load(octets.decode(), _loader())
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1}" if mark is not None else ""
+        raise Unreadable(file, f"is no YAML{where}.") from error
+
+
+def _loader() -> type:
+    """The safe loader, which also meets tags of the peer's own."""
+    plain: type = type("Plain", (yaml.SafeLoader,), {})
+
+    def unread(_loader: object, suffix: str, node: yaml.Node) -> Unread:
+        value = node.value if isinstance(node.value, str) else "..."
+        return Unread(f"!{suffix} {value}", node.start_mark.line + 1)
+
+    yaml.add_multi_constructor("!", unread, plain)
+    return plain
+
 
 _PERSISTENT, _TRANSIENT = "nameid-format:persistent", "nameid-format:transient"
 _BY_HAND = "get the metadata of each that is needed, and pin it: `ciconia party add-saml` for a service, docs/reference.md."

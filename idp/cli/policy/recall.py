@@ -10,7 +10,7 @@ from typing import Any, NoReturn  # Any: the facts of a record are JSON
 import typer
 
 from idp.changes.history import History
-from idp.changes.that_day import configurations_of
+from idp.changes.in_force import configurations_of
 from idp.cli.console import NO, YES, plain, say, trying
 from idp.cli.policy.explained import as_json as told
 from idp.cli.policy.explained import print_explanation

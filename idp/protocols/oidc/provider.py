@@ -9,7 +9,7 @@
 | `requests/claims.py` | the `claims` parameter, and attributes as claims |
 | `requests/hint.py` | who is to come back, by `id_token_hint` |
 | `logout_request.py` | judges a service's request to sign somebody out |
-| `logouts.py`, `logout_courier.py` | end sessions and tell the services, now or later |
+| `logouts.py` | end sessions and tell the services, now or later |
 | `client.py` | who calls the token endpoint |
 | `certificates.py`, `senders.py` | clients and tokens that are bound to a TLS certificate or a key |
 | `token.py` | the token endpoint, by grant type, and userinfo |
@@ -17,7 +17,7 @@
 | `issuance.py` | the tokens and the id_token of an answer |
 | `wrapping.py` | answers signed, and encrypted to the client's key |
 | `families.py` | refresh tokens of one sign-in, which end together |
-| `introspection.py`, `revocation.py` | whether a token is alive, and its end |
+| `introspection.py` | whether a token is alive, and its end |
 | `access.py` | access tokens, and whether what they stand for still holds |
 | `device.py`, `device_*.py` | kiosks: a frontend of its own, their codes, and the grant that they fetch |
 | `receipt.py` | token to receipt, once |
@@ -45,7 +45,7 @@ from idp.protocols.oidc.access import AccessTokens, HeldBy, for_everybody
 from idp.protocols.oidc.client import Clients
 from idp.protocols.oidc.device_authorization import DeviceAuthorization
 from idp.protocols.oidc.direct import DirectRequest, JsonAnswer, error_uri, explained, unavailable
-from idp.protocols.oidc.introspection import Introspection
+from idp.protocols.oidc.introspection import Introspection, Revocation
 from idp.protocols.oidc.jarm import algorithm_of, signed_answer
 from idp.protocols.oidc.metadata import discovery, jwks, with_certificates
 from idp.protocols.oidc.parts import OpenIDParts
@@ -63,7 +63,6 @@ from idp.protocols.oidc.requests.request import (
     read_protocol,
     unknown_scopes,
 )
-from idp.protocols.oidc.revocation import Revocation
 from idp.protocols.oidc.senders import Senders
 from idp.protocols.oidc.token import Tokens
 from policies.authentication import Origin, ServiceRequest

@@ -1,21 +1,28 @@
-"""OpenID Connect over HTTP beside the login: token, userinfo, discovery and keys."""
+"""OpenID Connect over HTTP beside the login: tokens, pushed requests (RFC 9126), userinfo, discovery and keys."""
 
 from functools import partial
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from idp.protocols.oidc.direct import JsonAnswer, explained
-from idp.protocols.oidc.metadata import DEVICE_AUTHORIZATION_PATH
+from idp.protocols.oidc.direct import DirectRequest, JsonAnswer, explained, too_many
+from idp.protocols.oidc.introspection import SIGNED
+from idp.protocols.oidc.metadata import DEVICE_AUTHORIZATION_PATH, INTROSPECTION_PATH, REVOCATION_PATH
 from idp.protocols.oidc.wrapping import JWT
 from idp.web.city_site import CitySite
 from idp.web.described import (
     DeviceAnswer,
     DeviceAuthorizationRequest,
+    Introspected,
+    IntrospectionRequest,
     JsonWebKeySet,
     ProviderMetadata,
+    PushedRequest,
+    PushedResponse,
     ReceiptFile,
     ReceiptRequest,
+    RevocationRequest,
+    Revoked,
     TokenRequest,
     TokenResponse,
     UserInfo,
@@ -33,26 +40,36 @@ from idp.web.direct_calls import (
     in_browser,
 )
 from idp.web.page_route import ProgramRoute
+from idp.web.requests import client_of
 from idp.web.threads import run_in_threadpool, threaded
-from policies.errors import RequestRefused
+from policies.errors import RequestRefused, TooManyRequests
 
 
 def router(site: CitySite) -> APIRouter:
     """The endpoints of the OpenID provider."""
-    routes = APIRouter(route_class=ProgramRoute)
+    routes, refused = APIRouter(route_class=ProgramRoute), (*FORM_REFUSED, 401, 403, 429, 503)
 
-    @routes.post("/token", **described(TokenResponse, *FORM_REFUSED, 401, 403, 429, 503, form=TokenRequest, proof=True))
+    @routes.post("/token", **described(TokenResponse, *refused, form=TokenRequest, proof=True))
     async def token(request: Request) -> Response:
         return await directly(site, request, by_a_client(site, request, site.openid.token))
 
-    @routes.post(
-        DEVICE_AUTHORIZATION_PATH,
-        **described(DeviceAnswer, *FORM_REFUSED, 401, 403, 429, 503, form=DeviceAuthorizationRequest),
-    )
+    @routes.post(DEVICE_AUTHORIZATION_PATH, **described(DeviceAnswer, *refused, form=DeviceAuthorizationRequest))
     async def device_authorization(request: Request) -> Response:
         return await directly(site, request, by_a_client(site, request, site.openid.device_authorization))
 
-    described_userinfo = described(UserInfo, *FORM_REFUSED, 401, 403, 429, 503, jwt=JWT, proof=True)
+    @routes.post("/par", **described(PushedResponse, *refused, form=PushedRequest, status=201, proof=True), status_code=201)
+    async def push(request: Request) -> Response:
+        return await directly(site, request, by_a_client(site, request, partial(_pushed, site, request)))
+
+    @routes.post(INTROSPECTION_PATH, **described(Introspected, *refused, form=IntrospectionRequest, jwt=SIGNED))
+    async def introspect(request: Request) -> Response:
+        return await directly(site, request, _introspected(site, request))
+
+    @routes.post(REVOCATION_PATH, **described(Revoked, *refused, form=RevocationRequest))
+    async def revoke(request: Request) -> Response:
+        return await directly(site, request, by_a_client(site, request, site.openid.revoke))
+
+    described_userinfo = described(UserInfo, *refused, jwt=JWT, proof=True)
 
     @routes.api_route("/userinfo", methods=["GET", "POST"], **described_userinfo)
     async def userinfo(request: Request) -> Response:
@@ -83,6 +100,22 @@ async def _receipt(site: CitySite, request: Request) -> JsonAnswer | bytes:
         raise RequestRefused(FROM_A_SERVER, status=403)
     answer = await authenticated(site, request, await call_of(site, request), site.party_receipts.receipt)
     return answer if isinstance(answer, bytes) else explained(answer, site.documentation)
+
+
+def _pushed(site: CitySite, request: Request, call: DirectRequest, now: int) -> JsonAnswer:
+    if site.openid.is_public(call.form.get("client_id", "")):
+        # Anybody may name a public client, and each request lies in the database for a while
+        try:
+            site.watched.rates.go_on(client_of(request), "push")
+        except TooManyRequests as error:
+            return too_many(error.seconds)
+    return site.openid.push(call, now)
+
+
+async def _introspected(site: CitySite, request: Request) -> JsonAnswer | bytes:
+    if in_browser(request):
+        raise RequestRefused(FROM_A_SERVER, status=403)
+    return await authenticated(site, request, await call_of(site, request), site.openid.introspect)
 
 
 async def _userinfo(site: CitySite, request: Request) -> JsonAnswer:

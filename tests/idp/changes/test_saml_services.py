@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from idp.changes.served import stopped
+from idp.changes.plan import stopped
 from idp.changes.trust import key_changes
 from policies.load import load
 from tests.idp.protocols.test_saml_identity_provider import House

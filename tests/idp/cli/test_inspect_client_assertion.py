@@ -61,7 +61,7 @@ def test_a_client_of_a_configuration_has_its_keys_there(tmp_path: Path, monkeypa
 
     held = {"parking": party("parking", jwks_of("PS256")), "fare": party("fare", ""), "odd": party("odd", jwks_of("ES256"))}
     loaded = (SimpleNamespace(issuer=assertions.ISSUER), SimpleNamespace(parties=held), None)
-    monkeypatch.setattr("idp.inspect.client_assertion.load_all", lambda _folder: loaded)
+    monkeypatch.setattr("idp.inspect.tokens.load_all", lambda _folder: loaded)
     files = in_files(tmp_path, assertions.token("PS256"), assertions.token("ES256"))
 
     def configured(name: str) -> list[str]:
@@ -79,7 +79,7 @@ def test_what_a_registration_lets_an_assertion_say_counts_for_its_client_alone(
 ) -> None:
     party = key_party("parking", jwks=jwks_of("ES256"), assertion_audience="token_endpoint", assertion_life=600)
     loaded = (SimpleNamespace(issuer=assertions.ISSUER), SimpleNamespace(parties={"parking": party}), None)
-    monkeypatch.setattr("idp.inspect.client_assertion.load_all", lambda _folder: loaded)
+    monkeypatch.setattr("idp.inspect.tokens.load_all", lambda _folder: loaded)
     endpoint = assertions.TOKEN_ENDPOINT
     lenient = assertions.token(aud=[assertions.ISSUER, endpoint], exp=NOW + 600)
     hostile = assertions.token(aud=[endpoint, "https://evil.example"])

@@ -7,7 +7,7 @@ import pytest
 
 from connectors.addresses import FetchError
 from connectors.fetch import Fetcher, HttpAnswer
-from idp.doctor.sectors import MAX_LIST
+from idp.doctor.clients import MAX_LIST
 from policies.load import load
 from policies.parties import ClientId
 from tests.idp.doctor.ward import ERROR, NOW, WARNING, edit, examined, healthy, only

@@ -15,13 +15,13 @@ from connectors.checks import (
     X509_CHECKS,
 )
 from connectors.profiles import SAML2INT
-from idp.inspect.id_token import OPEN_ENDS as OF_ID_TOKEN
 from idp.inspect.message_judges import Sender, logout_response_judge
 from idp.inspect.metadata import BY_HAND
 from idp.inspect.options import MessageKind
 from idp.inspect.plan import OPINION, PLANS, page
-from idp.inspect.response import OPEN_ENDS as OF_RESPONSE
+from idp.inspect.response_judges import OPEN_ENDS as OF_RESPONSE
 from idp.inspect.result import ALWAYS_UNCHECKED, Accepted, FileResult, MessageRefusal, MessageStatement
+from idp.inspect.tokens import OPEN_ENDS as OF_ID_TOKEN
 from policies.errors import AssertionRejected, AssuranceTooLow, AuthenticationFailed, SignatureInvalid
 from tests.errors_page import page_texts
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from idp.monitoring import families
 from idp.monitoring import measures as module
-from idp.monitoring.exposition import ready
+from idp.monitoring.listener import ready
 from idp.monitoring.measures import LABEL, OTHER, Measures
 from tests.idp.monitoring.told import sharing
 from tests.idp.monitoring.told import told as _told

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, insert
 from structlog.testing import capture_logs
 
 from idp.monitoring import vitals as module
-from idp.monitoring.exposition import ready
+from idp.monitoring.listener import ready
 from idp.monitoring.measures import Measures
 from idp.monitoring.vitals import Looks, Vitals
 from idp.store import tables

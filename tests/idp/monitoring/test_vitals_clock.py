@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 from structlog.testing import capture_logs
 
-from idp.monitoring.exposition import ready
+from idp.monitoring.listener import ready
 from idp.monitoring.measures import Measures
 from idp.monitoring.vitals import Looks, Vitals
 from idp.store.engine import open_engine

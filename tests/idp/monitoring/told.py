@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from idp.monitoring.exposition import exposition
 from idp.monitoring.families import FAMILIES
+from idp.monitoring.listener import exposition
 from idp.monitoring.measures import Measures, SharedMeasures
 
 # The exposition sorts labels by name; here they stand in the family's order, and the bucket last
