@@ -238,6 +238,15 @@ def from_base64url(text: str) -> bytes:
         raise ValueError("not base64url") from error
 
 
+def read_handle(text: str, size: int) -> bytes:
+    """The random bytes that a handle spells; b"" for any other text, or number of bytes."""
+    try:
+        handle = from_base64url(text)
+    except ValueError:
+        return b""
+    return handle if len(handle) == size else b""
+
+
 def _fits(public_key: PublicKey, alg: str) -> None:
     if alg not in CURVES:
         raise SignatureInvalid("jwk", f"we do not know the algorithm {alg!r}")

@@ -5,14 +5,11 @@ a question. Nothing is released, to nobody, and no record is made. Its service a
 have a sign that no id of a registration has.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from connectors.connector import Inbound, Outbound, Redirect
-from idp.login.frontend import Admit, Received
+from idp.login.frontend import Admit, NothingGoes, Received
 from idp.login.role import Configurations
-from idp.login.states import Decided, Released
-from idp.ports import ParkedRow
 from policies.assurance import LevelOfAssurance, level_named
 from policies.authentication import Origin, ServiceRequest
 from policies.errors import BrokerError, RequestRefused
@@ -81,9 +78,10 @@ class WithOwnPage:
         return None if found is None else with_own_page(found, self._issuer)
 
 
-class OwnPage:
+class OwnPage(NothingGoes):
     """The frontend. It answers no service. One tenant's."""
 
+    what = "a sign-in to the citizen's own page"
     path = SIGN_IN
     signed = False
     own_page = True
@@ -113,25 +111,6 @@ class OwnPage:
     def check_answerable(self, origin: Origin, now: int, *, release: bool) -> None:
         """The page needs no key."""
 
-    def evidence(self, origin: Origin) -> Mapping[str, str]:
-        """Nothing is recorded. Raises `RequestRefused`."""
-        raise _nothing_goes()
-
-    def session(self, decided: Decided, handle: bytes, now: int) -> None:
-        """No service shares this sign-in."""
-
-    def parked(self, released: Released, now: int) -> tuple[ParkedRow, ...]:
-        """Nothing is released. Raises `RequestRefused`."""
-        raise _nothing_goes()
-
-    def answer(self, released: Released, now: int) -> Outbound:
-        """Nothing is released. Raises `RequestRefused`."""
-        raise _nothing_goes()
-
     def refuse(self, origin: Origin, error: BrokerError, now: int, answer_key: bytes = b"") -> Outbound:
         """Back to the page, which then shows nothing."""
         return Redirect(self._issuer + PATH)
-
-
-def _nothing_goes() -> RequestRefused:
-    return RequestRefused("a sign-in to the citizen's own page releases nothing")

@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from os import urandom
 
-from connectors.signatures.jws import base64url, from_base64url
+from connectors.signatures.jws import base64url, read_handle
 from idp.citizen.own_page import SERVICE
 from idp.login.ended_persons import ended_row
 from idp.login.finish import login_mark
@@ -116,10 +116,6 @@ def others_end(visit: OwnPageVisit, now: int) -> ParkedRow:
 
 
 def _handle(text: str) -> bytes:
-    try:
-        handle = from_base64url(text)
-    except ValueError:
-        handle = b""
-    if len(handle) != KEY_BYTES:
+    if not (handle := read_handle(text, KEY_BYTES)):
         raise NotFound("no handle of a session of the citizen's page")
     return handle

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from os import urandom
 from typing import Protocol
 
-from connectors.signatures.jws import base64url, from_base64url
+from connectors.signatures.jws import base64url, read_handle
 from idp.login.sealing import Sealer
 from idp.ports import Mark, Unit
 from idp.web.login_cookies import Cookie
@@ -94,11 +94,7 @@ class DeskSessions:
 
 
 def _handle(cookies: Mapping[str, str]) -> bytes:
-    try:
-        handle = from_base64url(cookies.get(COOKIE, ""))
-    except ValueError:
-        return b""
-    return handle if len(handle) == HANDLE_BYTES else b""
+    return read_handle(cookies.get(COOKIE, ""), HANDLE_BYTES)
 
 
 def entry_of(sub: str) -> str:

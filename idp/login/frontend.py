@@ -12,7 +12,7 @@ from connectors.connector import Inbound, Outbound
 from idp.login.states import Decided, Released
 from idp.ports import ParkedRow, SessionRow
 from policies.authentication import Origin, ServiceRequest
-from policies.errors import BrokerError
+from policies.errors import BrokerError, RequestRefused
 from policies.parties import ServiceId
 
 # Counts a request of this service against its limits, and may raise `TooManyRequests`
@@ -90,3 +90,27 @@ class Frontend(LoginEntrance, Protocol):
 
 
 Frontends = Mapping[str, Frontend]
+
+
+class NothingGoes:
+    """The part of a frontend from whose sign-ins nothing is released. `what` names such a sign-in."""
+
+    what = ""
+
+    def evidence(self, origin: Origin) -> Mapping[str, str]:
+        """Nothing is recorded. Raises `RequestRefused`."""
+        raise self._refusal()
+
+    def session(self, decided: Decided, handle: bytes, now: int) -> None:
+        """No service shares this sign-in."""
+
+    def parked(self, released: Released, now: int) -> tuple[ParkedRow, ...]:
+        """Nothing is released. Raises `RequestRefused`."""
+        raise self._refusal()
+
+    def answer(self, released: Released, now: int) -> Outbound:
+        """Nothing is released. Raises `RequestRefused`."""
+        raise self._refusal()
+
+    def _refusal(self) -> RequestRefused:
+        return RequestRefused(f"{self.what} releases nothing")

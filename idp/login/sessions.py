@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from connectors.resumed import RememberedSignIn
-from connectors.signatures.jws import base64url, from_base64url
+from connectors.signatures.jws import base64url, read_handle
 from idp.ledger.leaf import subject_index
 from idp.ledger.ledger_keys import framed, mac
 from idp.login.sealing import KEY_BYTES, Sealer
@@ -81,11 +81,8 @@ class Sessions:
 
     def live(self, group: str, handle: str, now: int) -> LiveSession | None:
         """The living session of a group that a cookie's text names; None for anything else."""
-        try:
-            found = from_base64url(handle)
-        except ValueError:
-            return None
-        if len(found) != KEY_BYTES or group not in self._groups:
+        found = read_handle(handle, KEY_BYTES)
+        if not found or group not in self._groups:
             return None
         row = self.stored.by_cookie(hashlib.sha256(found).digest(), now)
         try:

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 
-from connectors.signatures.jws import from_base64url
+from connectors.signatures.jws import read_handle
 from idp.login.approvals import Approvals
 from idp.login.sealing import KEY_BYTES, Sealer
 from idp.login.states import RECEIPT
@@ -106,10 +106,6 @@ def joined(handle: str, before: str) -> str:
 
 
 def _handle(text: str) -> bytes:
-    try:
-        handle = from_base64url(text)
-    except ValueError:
-        handle = b""
-    if len(handle) != KEY_BYTES:
+    if not (handle := read_handle(text, KEY_BYTES)):
         raise NotFound("no handle of a receipt")
     return handle

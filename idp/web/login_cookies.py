@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from os import urandom
 
-from connectors.signatures.jws import base64url, from_base64url
+from connectors.signatures.jws import base64url, read_handle
 from idp.login.sealing import LoginId, Sealer
 from idp.login.states import ANSWER_LIFE, ASKED, DECIDED_LIFE, LOGIN_LIFE, REQUESTED, Asked, BrowserSession, Requested
 from idp.ports import Commits, Parked, Unit
@@ -124,11 +124,7 @@ def session_cookie(session: BrowserSession, now: int) -> Cookie:
 
 def secret_of(cookies: Mapping[str, str], login: str) -> bytes:
     """The secret of this login's Strict cookie. Raises `Replayed` where this browser has none."""
-    try:
-        secret = from_base64url(cookies.get(STRICT + login, ""))
-    except ValueError:
-        secret = b""
-    if len(secret) != SECRET_BYTES:
+    if not (secret := read_handle(cookies.get(STRICT + login, ""), SECRET_BYTES)):
         raise Replayed("strict_cookie", "no Strict cookie of this login in this browser")
     return secret
 

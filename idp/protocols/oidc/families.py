@@ -12,7 +12,7 @@ The family's handle is derived from the code: a code that comes twice, however l
 import hashlib
 from dataclasses import dataclass, replace
 
-from connectors.signatures.jws import base64url, from_base64url
+from connectors.signatures.jws import base64url, from_base64url, read_handle
 from idp.ledger.ledger_keys import mac
 from idp.login.state_codec import NEVER_DEFLATED, Codec
 from idp.login.states import Grant
@@ -53,11 +53,7 @@ def family_of(token: bytes) -> bytes:
 
 def read_token(text: str) -> bytes | None:
     """The refresh token that a text spells; None where it is none of ours."""
-    try:
-        token = from_base64url(text)
-    except ValueError:
-        return None
-    return token if len(token) == TOKEN_BYTES else None
+    return read_handle(text, TOKEN_BYTES) or None
 
 
 def digest(handle: bytes) -> bytes:

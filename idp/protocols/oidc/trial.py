@@ -14,9 +14,9 @@ from connectors.connector import Inbound, Outbound, Redirect
 from connectors.signatures.jws import base64url
 from connectors.wire.claims import Json
 from idp.login.eligible import TRIAL
-from idp.login.frontend import Admit, Received
+from idp.login.frontend import Admit, NothingGoes, Received
 from idp.login.sealing import Sealer
-from idp.login.states import Decided, Grant, Released
+from idp.login.states import Decided, Grant
 from idp.ports import Mark, ParkedRow, Unit
 from idp.protocols.oidc.access import handle_of
 from idp.protocols.oidc.issuance import id_token_claims
@@ -82,9 +82,10 @@ def new_link(issuer: str, sealer: Sealer, parameters: Mapping[str, str], now: in
     return f"{issuer}{PATH}?link={base64url(handle)}", row
 
 
-class Trials:
+class Trials(NothingGoes):
     """The frontend of test logins (`idp.login.frontend`). It never answers a service. One tenant's."""
 
+    what = "a test login"
     path = PATH
     signed = False
     own_page = False
@@ -116,21 +117,6 @@ class Trials:
     def check_answerable(self, origin: Origin, now: int, *, release: bool) -> None:
         """The same as of a login of the service's own."""
         self._openid.check_answerable(origin, now, release=release)
-
-    def evidence(self, origin: Origin) -> Mapping[str, str]:
-        """Nothing is recorded. Raises `RequestRefused`."""
-        raise _nothing_goes()
-
-    def session(self, decided: Decided, handle: bytes, now: int) -> None:
-        """A test begins no session."""
-
-    def parked(self, released: Released, now: int) -> tuple[ParkedRow, ...]:
-        """Nothing is released. Raises `RequestRefused`."""
-        raise _nothing_goes()
-
-    def answer(self, released: Released, now: int) -> Outbound:
-        """Nothing is released. Raises `RequestRefused`."""
-        raise _nothing_goes()
 
     def refuse(self, origin: Origin, error: BrokerError, now: int, answer_key: bytes = b"") -> Outbound:
         """To a page of ours: the service hears of no test login."""
@@ -168,7 +154,3 @@ def _masked(value: Json) -> Json:
             return [_masked(value[0])] if value else []
         case _:
             return MASK
-
-
-def _nothing_goes() -> RequestRefused:
-    return RequestRefused("a test login releases nothing")
