@@ -44,6 +44,11 @@ class OperatorKey:
 Operators = Mapping[OperatorKey, str]
 
 
+def is_officer(name: str, operators: Operators) -> bool:
+    """Whether one of them has this name, in capitals or not."""
+    return name.casefold() in {each.casefold() for each in operators.values()}
+
+
 @dataclass(slots=True)
 class SshReader:
     """Reads the parts of SSH's wire format (RFC 4251 §5). Each raises `ValueError` where too little is left."""

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from idp.application.load import LoadedFolder, load_whole
 from idp.application.mandate_desk import MandateDesk
-from idp.application.recorded_act import SignInFailures
+from idp.application.recorded_act import SignInFailures, record_act
 from idp.application.tenant_failures import failure_of, log_failures
 from idp.audit.questions.auditor import Auditor
 from idp.changes.history import History
@@ -35,6 +35,7 @@ from idp.desk.sign_in_routes import SignInRoutes
 from idp.desk.summaries import SummaryKeeper
 from idp.keys.hourly_keys import HourlyKeys
 from idp.keys.keeper import KeyFolderWatch, KeyKeeper
+from idp.ledger.operator_records import AUDITOR_ENROLLED
 from idp.login.sealing import Sealer
 from idp.pages.languages import LANGUAGES
 from idp.pages.render import template_digest
@@ -65,6 +66,10 @@ def _told(tenant: Tenant, store: Store) -> Told:
                 failures.record(way=event.way, who=event.who, why=event.why)
 
     return tell
+
+
+def _record_enrolment(store: Store, tenant: Tenant, who: str) -> None:
+    record_act(store, tenant, act=AUDITOR_ENROLLED, about=who, who=who, reason="by their link")
 
 
 class OpenDesk:
@@ -99,7 +104,8 @@ class OpenDesk:
             if desk.client:
                 connector = desk_connector(settings, desk, found.configuration, keys)
                 ciconia = CiconiaSignIn(connector, ways, desk.client)
-            passkeys = Passkeys(desk, register, ways) if desk.passkeys else None
+            enrolled = partial(_record_enrolment, store, tenant)
+            passkeys = Passkeys(desk, register, ways, enrolled) if desk.passkeys else None
             doors = SignInRoutes(tenant, desk.url, sessions, ciconia, passkeys, _told(tenant, store), clock)
             self.asgi = AuditorDesk(reader=reader, sessions=sessions, doors=doors).asgi
             watch = KeyFolderWatch(keys, settings.key_folder, settings.origin, apart=settings.index_folder)
@@ -111,10 +117,20 @@ class OpenDesk:
 
 
 def listed(desk: AuditorSettings, register: AuditorRegister) -> Callable[[str, str], str | None]:
-    """Finds the name of an entry of the list: of a person in the settings, or of a passkey in the database."""
+    """Finds the name of an entry of the list: of a person in the settings, or of a passkey in the database.
+
+    A passkey whose name a person of the settings has is nobody's: a grant to that name would open to both.
+    """
     persons = {entry_of(sub): name for sub, name in desk.persons.items()}
-    passkeys = register.name_of if desk.passkeys else lambda _entry: None
-    return lambda way, entry: persons.get(entry) if way == CIVIL else passkeys(entry) if way == PASSKEY else None
+    taken = {name.casefold() for name in persons.values()}
+
+    def name_of(way: str, entry: str) -> str | None:
+        if way == CIVIL:
+            return persons.get(entry)
+        name = register.name_of(entry) if way == PASSKEY and desk.passkeys else None
+        return None if name is None or name.casefold() in taken else name
+
+    return name_of
 
 
 class DeskHosts:

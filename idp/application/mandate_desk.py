@@ -24,7 +24,7 @@ from idp.store.store import Store
 from policies.errors import ErasureRefused, NotFound, StoreUnavailable
 from policies.load import examine
 from policies.load.table import IDENTIFIER
-from policies.operators import Operators
+from policies.operators import Operators, is_officer
 
 # No grant is longer: who needs more asks again
 LONGEST_GRANT, LONGEST_PERIOD = 92 * 86400, 366 * 86400
@@ -74,7 +74,7 @@ class MandateDesk:
         if not is_reason(reason):
             raise ActRefused("give a reason of 1 to 200 visible characters on one line.")
         if kind == GRANT:
-            _check_grant(facts, now)
+            _check_grant(facts, operators, now)
         else:
             try:
                 self.erasures.person_of(bytes.fromhex(str(facts["record"])))
@@ -181,7 +181,7 @@ class MandateDesk:
         )
 
 
-def _check_grant(facts: Mapping[str, Json], now: int) -> None:
+def _check_grant(facts: Mapping[str, Json], operators: Operators, now: int) -> None:
     ends, since, until = (number_of(facts, name) for name in ("ends", "since", "until"))
     if not now < ends <= now + LONGEST_GRANT:
         raise ActRefused("a grant lasts from one day to 92 days.")
@@ -189,3 +189,5 @@ def _check_grant(facts: Mapping[str, Json], now: int) -> None:
         raise ActRefused("a grant opens one person, or a period of at most 366 days.")
     if not IDENTIFIER.fullmatch(str(facts["auditor"])):
         raise ActRefused("name the auditor by letters, digits, dots and hyphens.")
+    if is_officer(str(facts["auditor"]), operators):
+        raise ActRefused("an officer of operators/ has the auditor's name: who signs grants uses none.")

@@ -18,7 +18,7 @@ from idp.ports import RecordDraft
 from idp.store import tables
 from idp.store.engine import reading
 from policies.errors import GrantRefused, NotFound
-from policies.operators import Operators
+from policies.operators import Operators, is_officer
 from policies.parties import Tenant
 
 PERSON, PERIOD = "person", "period"
@@ -101,7 +101,8 @@ class Grants:
     def use(self, grant: bytes, auditor: str, now: int) -> AuditorGrant:
         """The grant, for one use by this auditor, which is on record when this returns.
 
-        Raises `GrantRefused`, which is on record, too: it waits for a second officer, is ended, or is another auditor's.
+        Raises `GrantRefused`, which is on record, too: it waits for a second officer, is ended, or is another auditor's. Or
+        the auditor is an officer.
         """
         found = self._found(grant)
         if found is None:
@@ -109,6 +110,8 @@ class Grants:
         why = ""
         if found.auditor != auditor:
             why = "the grant is another auditor's"
+        elif is_officer(auditor, self._operators()):
+            why = "the auditor is an officer, too, who could have signed it"
         elif found.state(now) != "open":
             why = f"the grant is {found.state(now)}"
         elif now < found.begins:

@@ -237,7 +237,7 @@ def _persons(value: dict[str, str]) -> dict[str, str]:
             raise ValueError(f"{sub!r} is no number of a person: the desk shows it to whoever signs in and is not listed")
         if not IDENTIFIER.fullmatch(name):
             raise ValueError(f"the person {sub} has no name of 1 to 64 letters, digits, dots, hyphens and underscores")
-    if len(set(value.values())) < len(value):
+    if len({name.casefold() for name in value.values()}) < len(value):
         raise ValueError("two persons have one name, and a grant to it would open to both")
     return value
 

@@ -5,7 +5,7 @@ a stolen one alone opens nothing. The challenge travels sealed in the browser's 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from os import urandom
 
@@ -38,15 +38,19 @@ class ProvedPasskey:
 
 
 class Passkeys:
-    """One desk's. Raises `Misconfigured` where the extra `desk` is not installed."""
+    """One desk's. `record` puts an auditor's enrolment into the ledger.
 
-    def __init__(self, desk: AuditorSettings, register: AuditorRegister, ways: Ways) -> None:
+    Raises `Misconfigured` where the extra `desk` is not installed.
+    """
+
+    def __init__(self, desk: AuditorSettings, register: AuditorRegister, ways: Ways, record: Callable[[str], None]) -> None:
         if webauthn is None:
             what = "passkeys need the extra `desk`, which is not installed."
             raise Misconfigured(
                 (Problem("ciconia.toml", 0, "auditor.passkeys", what, f"{EXTRAS}, or leave passkeys out."),)
             )
         self._url, self._host, self._register, self._ways = desk.url, desk.host, register, ways
+        self._record = record
 
     def begin(self, now: int) -> tuple[str, Cookie]:
         """The question to the browser as JSON, and the cookie of this sign-in."""
@@ -109,7 +113,7 @@ class Passkeys:
         except (exceptions.WebAuthnException, ValueError, TypeError, KeyError) as error:
             raise RequestRefused(f"a new passkey that does not hold ({type(error).__name__})", status=403) from None
         key = verified.credential_id, verified.credential_public_key, verified.sign_count
-        found = self._register.enrol(link_digest(token), *key, now)
+        found = self._register.enrol(link_digest(token), *key, now, self._record)
         if found is None:
             raise RequestRefused("a link that was used, has ended, or was never given", status=403, code="enrolment")
         return found

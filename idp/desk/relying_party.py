@@ -19,6 +19,7 @@ from idp.protocols.oidc.metadata import discovery
 from policies.assurance import LevelOfAssurance
 from policies.errors import AllRevoked, Problem
 from policies.load import Configuration
+from policies.operators import is_officer
 from policies.parties import (
     ClientId,
     EntityId,
@@ -42,6 +43,11 @@ def desk_problems(settings: Settings, configuration: Configuration, keys: Broker
     desk = settings.auditor
     if desk is None or not desk.client:
         return
+    for name in desk.persons.values():
+        if is_officer(name, configuration.operators):
+            what = f"{name} is a person of operators/, too: who signs grants must not use them."
+            fix = "give the auditor another name, or take the officer out."
+            yield Problem(str(settings.folder / SETTINGS_FILE), 0, "auditor.persons", what, fix)
     party = configuration.clients.get(ClientId(desk.client))
     if party is None:
         what = f"no file of parties/ registers {desk.client}."

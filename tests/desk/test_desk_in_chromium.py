@@ -1,5 +1,7 @@
 """The desk in a real browser: passkeys, pages for everybody, and what a page may do."""
 
+import json
+
 import httpx2
 import pytest
 from playwright.sync_api import Browser, FilePayload, Request, expect
@@ -10,10 +12,16 @@ from tests.desk.passkey import authenticator, enrol, link_for, sign_in
 from tests.desk.stage import DeskStage, number_in
 from tests.e2e.browser import THEMES, Theme, overflow, violations, window
 from tests.idp.cli.command import Served, in_process, json_of
+from tests.idp.server.crew import until
 
 pytestmark = pytest.mark.peer
 
 PATHS = tuple(page.path for page in PAGES)
+
+
+def events_of_auditors(stage: DeskStage) -> str:
+    told = json_of(in_process("audit", "events", "--kind", "auditor", "--config", stage.config, "--json"))
+    return json.dumps(told["events"], separators=(",", ":"))
 
 
 def test_a_link_enrols_one_passkey_once_which_signs_in_until_its_auditor_is_removed(
@@ -37,6 +45,8 @@ def test_a_link_enrols_one_passkey_once_which_signs_in_until_its_auditor_is_remo
         assert isinstance(told, list)
         assert [(one["name"], one["enrolled"]) for one in told] == [("first", True)]
         assert in_process("auditor", "add", "first", "--config", stage.config).returncode == 1
+        # As soon as its leaf has a place
+        until(lambda: '"auditor.enrolled","who":"first"' in events_of_auditors(stage))
         assert in_process("auditor", "remove", "first", "--config", stage.config).returncode == 0
         opened.page.goto(f"{stage.url}/over-asking")
         assert "Sign in to the auditor" in opened.page.content()

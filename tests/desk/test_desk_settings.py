@@ -9,6 +9,7 @@ import pytest
 
 from idp.config.settings import examine_settings
 from tests.desk.stage import CLIENT, DeskStage
+from tests.idp.changes.signing import person
 from tests.idp.cli.command import ciconia
 from tests.idp.server.crew import until
 
@@ -83,6 +84,16 @@ def test_a_registration_that_does_not_fit_the_desk_ends_the_start_with_file_and_
     (folder / file).write_text(text.replace(old, new, 1), encoding="utf-8")
     run = ciconia("serve", "--config", folder)
     assert (run.returncode, what in run.stderr, "Fix: " in run.stderr) == (1, True, True), run.stderr
+
+
+def test_a_listed_person_with_an_officers_name_ends_the_start(whole: DeskStage, tmp_path: Path) -> None:
+    folder = shutil.copytree(whole.config, tmp_path / "city")
+    text = (folder / "ciconia.toml").read_text(encoding="utf-8")
+    (folder / "ciconia.toml").write_text(text.replace("persons = {  }", f"persons = {PERSON}"), encoding="utf-8")
+    (folder / "operators").mkdir()
+    (folder / "operators" / "Liis.pub").write_text(person("Liis").line)
+    run = ciconia("serve", "--config", folder)
+    assert (run.returncode, "liis is a person of operators/, too" in run.stderr) == (1, True), run.stderr
 
 
 def test_a_desk_without_its_secret_does_not_start(whole: DeskStage, tmp_path: Path) -> None:

@@ -7,6 +7,9 @@ from idp.audit.questions.opened import OpenedLeaf
 from idp.ledger.canonical_json import Json
 from idp.ledger.operator_records import (
     ACT,
+    AUDITOR_ADDED,
+    AUDITOR_ENROLLED,
+    AUDITOR_REMOVED,
     CONFIGURATION,
     DECRYPTION,
     EXPORTED,
@@ -44,6 +47,9 @@ _TYPES: Mapping[tuple[str, str], _Row] = {
     (ACT, EXPORTED): ("ledger.exported", NOTICE, "the log's leaves were exported; they open nothing"),
     (ACT, LOG_BEGUN): ("ledger.begun", NOTICE, "the log began: its witnesses had nothing to sign, and releases waited"),
     (ACT, SIGN_IN_FAILED): ("administrator.sign_in_failed", WARNING, "somebody could not sign in to the auditor's desk"),
+    (ACT, AUDITOR_ADDED): ("auditor.added", WARNING, "somebody may enrol a passkey for the auditor's desk"),
+    (ACT, AUDITOR_ENROLLED): ("auditor.enrolled", WARNING, "an auditor enrolled their passkey"),
+    (ACT, AUDITOR_REMOVED): ("auditor.removed", NOTICE, "an auditor was taken out of the list of passkeys"),
     (MANDATE, "grant asked"): ("grant.asked", NOTICE, "an officer asked for a grant that opens records to an auditor"),
     (MANDATE, "grant approved"): ("grant.approved", WARNING, "a second officer approved it"),
     (MANDATE, "grant used"): ("grant.used", WARNING, "the auditor used it"),

@@ -6,7 +6,7 @@ row that does not verify counts as none. A link stands here as SHA-256 alone: it
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, Engine, Row, delete, insert, select, update
@@ -55,6 +55,13 @@ class AuditorRegister:
         """The name of the auditor whose passkey has this entry in the list."""
         return next((one.name for one in self._found() if one.credential and one.entry == entry), None)
 
+    def has(self, name: str) -> bool:
+        """Whether there is a row of this name, ours or not."""
+        table = tables.auditors.c
+        asked = select(table.name).where(table.tenant == self._tenant, table.name == name)
+        with reading(), self._engine.connect() as connection:
+            return connection.scalar(asked) is not None
+
     def add(self, name: str, link: bytes, ends: int, now: int) -> bool:
         """Add an auditor who may enrol by the link of this digest; False where the name is taken."""
         auditor = StoredAuditor(name, link=link, link_ends=ends, since=now)
@@ -67,11 +74,17 @@ class AuditorRegister:
             connection.execute(insert(tables.auditors).values(self._values(auditor)))
             return True
 
-    def enrol(self, link: bytes, credential: bytes, public_key: bytes, uses: int, now: int) -> StoredAuditor | None:
-        """Give the auditor of a link that is alive this passkey, once. None where there is no such link."""
+    def enrol(
+        self, link: bytes, credential: bytes, public_key: bytes, uses: int, now: int, record: Callable[[str], None]
+    ) -> StoredAuditor | None:
+        """Give the auditor of a link that is alive this passkey, once. None where there is no such link.
+
+        `record` puts it into the ledger before it counts, by the auditor's name.
+        """
         found = next((one for one in self._found(tables.auditors.c.link == link) if one.link_ends > now), None)
         if found is None or not link or self.by_credential(credential) is not None:
             return None
+        record(found.name)
         enrolled = StoredAuditor(found.name, credential, public_key, uses, since=now)
         return enrolled if self._exchange(found, enrolled) else None
 
