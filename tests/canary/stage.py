@@ -28,6 +28,8 @@ VALUES = {
     "address.postal_code": "QZ97 3XJ",
     "address.locality": "Kanaariküla-Qaanaaq",
 }
+# The address that the proxy in front says a visitor has (RFC 5737): as little to be found again as a value
+VISITOR = "203.0.113.187"
 CITIZEN = Citizen("canary", "a canary", HIGH, {**VALUES, "address.country": "NL"})
 UNSURE = replace(CITIZEN, loa=LOW)
 NOBODY_KNOWS_WHEN = replace(CITIZEN, attributes={k: v for k, v in CITIZEN.attributes.items() if k != "birthdate"})
@@ -103,6 +105,7 @@ class Witness(Watcher):
     def __init__(self, stage: CanaryStage, seen: list[Seen]) -> None:
         super().__init__(seen)
         self.stage = stage
+        self._http.headers["X-Forwarded-For"] = VISITOR
 
     def to_the_country(self, service: str = "parking", more: str = "") -> Page:
         """From the city to the country's page; `more` is added to the request's query."""

@@ -19,6 +19,7 @@ from tests.canary.stage import (
     OVERLONG,
     UNSURE,
     VALUES,
+    VISITOR,
     CanaryStage,
     Seen,
     Witness,
@@ -168,7 +169,7 @@ def watched_at(folder: Path) -> str:
 
 def pretended(stage: CanaryStage) -> None:
     """Values wherever a stranger can put one: an address, a login's id, a client id, a cookie, a RelayState."""
-    host = {"host": stage.issuer.removeprefix("http://")}
+    host = {"host": stage.issuer.removeprefix("http://"), "x-forwarded-for": VISITOR}
     at = f"http://127.0.0.1:{urlsplit(stage.issuer).port}"
     with client() as http:
         for value in map(quote, VALUES.values()):
@@ -199,7 +200,7 @@ def ended(served: Served) -> str:
 
 @pytest.fixture(scope="module")
 def sought() -> dict[bytes, str]:
-    return needles(VALUES.values())
+    return needles((*VALUES.values(), VISITOR))
 
 
 def test_every_login_ended_as_it_was_meant_to(run: Run) -> None:
