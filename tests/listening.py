@@ -1,5 +1,6 @@
 """A web server of a test: on loopback, in threads of this process, and silent, since addresses hold codes."""
 
+import ssl
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -39,8 +40,12 @@ class Listening(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, handler: Callable[..., Any], host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self, handler: Callable[..., Any], host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
+    ) -> None:
         super().__init__((host, port), handler)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
         self._thread = threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
 

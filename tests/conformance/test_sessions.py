@@ -24,9 +24,7 @@ MODES = pytest.mark.parametrize("mode", ["query", "form_post"])
 @pytest.fixture(scope="module")
 def receiver() -> Iterator[Receiver]:
     with Receiver() as server:
-        server.thread.start()
         yield server
-        server.shutdown()
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -21,6 +20,7 @@ from connectors.signatures.jws import base64url, verification_key, verify
 from connectors.signatures.signer import Signer
 from connectors.wire.claims import Json
 from tests.connectors_jws.jws_doubles import SoftwareSigner, TokenKey, handmade, private_key, token_key
+from tests.listening import Handler, Listening
 
 CLIENT, SECRET, SUBJECT = "ciconia client", "a secret: +/%&=", "subject-1"
 LOW, SUBSTANTIAL, HIGH = (f"http://eidas.europa.eu/LoA/{level}" for level in ("low", "substantial", "high"))
@@ -56,16 +56,13 @@ class Upstream:
         self.pushed: dict[str, dict[str, str]] = {}
         self.bound: dict[str, str] = {}
         self.over = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), lambda *given: _Handler(self, *given))
-        self._server.daemon_threads = True
+        self._server = Listening(lambda *given: _Handler(self, *given))
         self.port = int(self._server.server_address[1])
         self.base = f"http://op.localhost:{self.port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def close(self) -> None:
         self.over.set()
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.close()
 
     @property
     def key(self) -> TokenKey:
@@ -137,32 +134,23 @@ class Upstream:
         return encrypt_compact(outer, token.encode(), ECKey.import_key(self.encrypted), registry=registry)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     protocol_version = "HTTP/1.1"
 
     def __init__(self, provider: Upstream, *given: object) -> None:
         self.provider = provider
         super().__init__(*given)  # type: ignore[arg-type]  # as the server calls it
 
-    def do_GET(self) -> None:
+    def get(self) -> None:
         self._answer({})
 
-    def do_POST(self) -> None:
-        octets = self.rfile.read(int(self.headers["Content-Length"]))
+    def post(self, octets: bytes) -> None:
         self._answer({name: values[0] for name, values in parse_qs(octets.decode(), keep_blank_values=True).items()})
-
-    def log_message(self, *_: object) -> None:
-        return
 
     def tell(self, body: Json | str, status: int = 200, media: str = "application/json", **headers: str) -> None:
         octets = body.encode() if media != "application/json" and isinstance(body, str) else json.dumps(body).encode()
-        self.send_response(status)
-        told = {"Content-Type": media, "Content-Length": str(len(octets)), **headers}
-        for name, value in told.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
         with suppress(OSError):
-            self.wfile.write(octets)
+            self.reply(status, octets, Content_Type=media, **headers)
 
     def _answer(self, form: Mapping[str, str]) -> None:
         path, provider = urlsplit(self.path).path, self.provider

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import xmlsec
 from lxml import etree
@@ -16,6 +15,7 @@ from xmlsec import constants
 
 from tests.connectors import forge
 from tests.connectors.forge import IDP, NOW, SAML, SAMLP, SUCCESS, clock
+from tests.listening import Handler, Listening
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 ACTION = '"http://www.oasis-open.org/committees/security"'
@@ -70,18 +70,13 @@ class Resolver:
     hangs: bool = False
 
     def start(self) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), lambda *given: _Handler(self, *given))
-        self._server.daemon_threads = True
-        if self.tls is not None:
-            self._server.socket = self.tls.wrap_socket(self._server.socket, server_side=True)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self._server = Listening(lambda *given: _Handler(self, *given), tls=self.tls)
         scheme = "https" if self.tls else "http"
         self.url = f"{scheme}://idp.localhost:{self._server.server_address[1]}/artifact"
 
     def close(self) -> None:
         self.over.set()
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.close()
 
     def holds(self, message: bytes, index: int = 1) -> str:
         """A new artifact that stands for this Response."""
@@ -105,27 +100,18 @@ class Resolver:
         return self.said.xml(str(asked.get("ID")))
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     def __init__(self, resolver: Resolver, *given: object) -> None:
         self.resolver = resolver
         super().__init__(*given)  # type: ignore[arg-type]  # as the server gives them
 
-    def do_POST(self) -> None:
-        octets = self.rfile.read(int(self.headers["Content-Length"]))
+    def post(self, octets: bytes) -> None:
         assert (self.headers["SOAPAction"], self.headers["Content-Type"]) == (ACTION, "text/xml; charset=utf-8")
         self.resolver.asked.append(self.path)
         if self.resolver.hangs:
             self.resolver.over.wait()
             return
-        answer = self.resolver.answer(octets)
-        self.send_response(self.resolver.status)
-        self.send_header("Content-Type", self.resolver.content_type)
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, *_of_a_request: object) -> None:
-        """Say nothing."""
+        self.reply(self.resolver.status, self.resolver.answer(octets), Content_Type=self.resolver.content_type)
 
 
 @contextmanager

@@ -2,10 +2,8 @@
 
 import base64
 import secrets
-import threading
 import zlib
 from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote
 
@@ -34,6 +32,7 @@ from tests.idp.staging import Clock, opened
 from tests.idp.web.saml_party import NAMES, Heard, SamlParty
 from tests.idp.web.shared_stage import Member, SharedStage, emptied
 from tests.idp.web.visitor import DIRECT, Answer
+from tests.listening import Handler, Listening
 
 BINDINGS = "urn:oasis:names:tc:SAML:2.0:bindings:"
 SOAP = {**DIRECT, "content-type": "text/xml"}
@@ -41,10 +40,20 @@ GONE = "https://hall.storkhaven.example/saml/gone"
 ASYNCHRONOUS = '<aslo:Asynchronous xmlns:aslo="urn:oasis:names:tc:SAML:2.0:protocol:ext:async-slo"/>'
 
 
-class Programs(ThreadingHTTPServer):
-    """The servers of services: one path takes logout tokens, the other LogoutRequests, which it answers, signed."""
+class _Takes(Handler):
+    server: "Programs"
 
-    daemon_threads = True
+    def post(self, body: bytes) -> None:
+        answer = b""
+        if self.path == "/out":
+            self.server.tokens += parse_qs(body.decode())["logout_token"]
+        else:
+            answer = self.server.answered(body)
+        self.reply(200, answer, Content_Type="text/xml")
+
+
+class Programs(Listening):
+    """The servers of services: one path takes logout tokens, the other LogoutRequests, which it answers, signed."""
 
     def __init__(self) -> None:
         self.tokens: list[str] = []
@@ -52,27 +61,7 @@ class Programs(ThreadingHTTPServer):
         self.faults: list[str] = []
         self.signer: Signer | None = None
         self.entity = ""
-
-        class Handler(BaseHTTPRequestHandler):
-            server: "Programs"
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                answer = b""
-                if self.path == "/out":
-                    self.server.tokens += parse_qs(body.decode())["logout_token"]
-                else:
-                    answer = self.server.answered(body)
-                self.send_response(200)
-                self.send_header("Content-Type", "text/xml")
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(_Takes)
 
     def url(self, path: str) -> str:
         return f"http://services.localhost:{self.server_port}{path}"
@@ -209,12 +198,9 @@ def living(stage: HallStage) -> int:
 
 def halls(folders: pytest.TempPathFactory) -> Iterator[HallStage]:
     """One running stage, whose courier looks when a test says so."""
-    with Programs() as programs:
-        threading.Thread(target=programs.serve_forever, daemon=True).start()
-        with opened(HallStage(folders.mktemp("saml-logout") / "stage", Clock(), programs)) as stage:
-            stage.application.courier.stop()
-            yield stage
-        programs.shutdown()
+    with Programs() as programs, opened(HallStage(folders.mktemp("saml-logout") / "stage", Clock(), programs)) as stage:
+        stage.application.courier.stop()
+        yield stage
 
 
 def unheard(running: HallStage) -> Iterator[HallStage]:

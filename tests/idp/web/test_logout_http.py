@@ -4,7 +4,6 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
@@ -28,41 +27,33 @@ from tests.forgetting import Switch, forget_switches, switch_of
 from tests.idp.staging import Clock, opened
 from tests.idp.web.shared_stage import COOKIE, IDLE, SERVICES, Member, SharedStage, claims_of, emptied, outcomes
 from tests.idp.web.visitor import DIRECT, Answer
+from tests.listening import Handler, Listening
 
 BYE = "post_logout_redirect_uri"
 EE = ProviderId("demo-ee")
 
 
-class Receiver(ThreadingHTTPServer):
-    """A service's address for logout tokens, on a socket of its own. It answers what a test lines up, then 200."""
+class _Takes(Handler):
+    server: "Receiver"
 
-    daemon_threads = True
+    def post(self, body: bytes) -> None:
+        assert self.headers["Content-Type"] == "application/x-www-form-urlencoded"
+        with self.server.hears:
+            self.server.tokens += parse_qs(body.decode(), strict_parsing=True)["logout_token"]
+            self.server.hears.notify_all()
+        self.server.answering.wait(30)
+        self.reply(self.server.answers.pop(0) if self.server.answers else 200)
+
+
+class Receiver(Listening):
+    """A service's address for logout tokens, on a socket of its own. It answers what a test lines up, then 200."""
 
     def __init__(self) -> None:
         self.answers: list[int] = []
         self.tokens: list[str] = []
         self.hears, self.answering = threading.Condition(), threading.Event()
         self.answering.set()
-
-        class Handler(BaseHTTPRequestHandler):
-            server: "Receiver"
-
-            def do_POST(self) -> None:
-                form = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                assert self.headers["Content-Type"] == "application/x-www-form-urlencoded"
-                with self.server.hears:
-                    self.server.tokens += parse_qs(form, strict_parsing=True)["logout_token"]
-                    self.server.hears.notify_all()
-                self.server.answering.wait(30)
-                self.send_response(self.server.answers.pop(0) if self.server.answers else 200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.serve_forever, daemon=True)
+        super().__init__(_Takes)
 
     @property
     def url(self) -> str:
@@ -72,9 +63,7 @@ class Receiver(ThreadingHTTPServer):
 @pytest.fixture(scope="module")
 def receiving() -> Iterator[Receiver]:
     with Receiver() as server:
-        server.thread.start()
         yield server
-        server.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -273,7 +262,6 @@ def test_a_service_that_hangs_holds_up_no_other(
 ) -> None:
     logouts, many = stage.application.city.logouts, 3 * AT_WORK
     with Receiver() as other:
-        other.thread.start()
         desk = logouts.parties[ClientId("desk")]
         told = replace(desk.openid, logout=replace(desk.openid.logout, backchannel_logout_uri=other.url))
         quick = replace(desk, client_id=ClientId("quick"), openid=told)

@@ -90,9 +90,7 @@ class Below(SharedStage):
 @pytest.fixture(scope="module")
 def receiver() -> Iterator[Receiver]:
     with Receiver() as server:
-        server.thread.start()
         yield server
-        server.shutdown()
 
 
 @pytest.fixture(scope="module")
