@@ -11,12 +11,13 @@ from idp.application.citizen_page import citizen_page
 from idp.application.connector_table import Connectors
 from idp.application.registered import registrations_of
 from idp.application.saml_services import metadata_for_all, metadata_for_providers, published_bodies, saml_provider
-from idp.application.shared_sign_ins import asked_by, logouts_of, received_by, sessions_of, upstream_by, visits_of
+from idp.application.shared_sign_ins import logouts_of, sessions_of, visits_of
 from idp.citizen import own_page
 from idp.citizen.own_page import WithOwnPage
 from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys, NodeKeys
 from idp.login.approvals import Approvals
+from idp.login.bodies import body_entity_id
 from idp.login.city_role import CityRole
 from idp.login.eligible import TRIAL
 from idp.login.flow import Broker
@@ -36,6 +37,7 @@ from idp.protocols.eidas.receiving_node import METADATA_LIFE, about, receiving_m
 from idp.protocols.eidas.role import NodeRole
 from idp.protocols.oidc import device_codes
 from idp.protocols.oidc.device import DeviceFrontend
+from idp.protocols.oidc.logout_received import ReceivedLogouts
 from idp.protocols.oidc.parts import OpenIDParts
 from idp.protocols.oidc.provider import OpenIDProvider
 from idp.protocols.oidc.receipt import PartyReceipts
@@ -46,6 +48,8 @@ from idp.protocols.saml import programs as saml_programs
 from idp.protocols.saml import question as saml_question
 from idp.protocols.saml.identity_provider import SamlIdentityProvider
 from idp.protocols.saml.landings import landings_of
+from idp.protocols.saml.logout_asked import ServiceLogouts
+from idp.protocols.saml.logout_upstream import UpstreamLogouts
 from idp.protocols.saml.services import Services
 from idp.protocols.saml.unsolicited import Unsolicited
 from idp.receipts.citizen import CitizenReceipts
@@ -168,7 +172,14 @@ def _city(parts: SiteParts) -> CitySite:
         bodies=published_bodies(settings, configuration, keys, parts.clock),
         landings=landings_of(settings, configuration, keys, parts.suspension, parts.commits),
         discovery=settings.discovery_service,
-        service_logouts=asked_by(settings, keys, saml.services, logouts, parts.store),
+        service_logouts=ServiceLogouts(
+            tenant=settings.tenant,
+            issuer=settings.issuer,
+            services=saml.services,
+            signer=keys.saml,
+            logouts=logouts,
+            commits=parts.store,
+        ),
         visits=visits_of(
             settings,
             keys,
@@ -178,8 +189,23 @@ def _city(parts: SiteParts) -> CitySite:
             parts.suspension,
             {name: (configuration.providers[name], one) for name, one in parts.connectors.items()},
         ),
-        upstream_logouts=upstream_by(settings, configuration, keys, parts.connectors, logouts, parts.store),
-        received_logouts=received_by(settings, configuration, parts.connectors, logouts, parts.store),
+        upstream_logouts=UpstreamLogouts(
+            tenant=settings.tenant,
+            issuer=settings.issuer,
+            providers=configuration.providers,
+            connectors=parts.connectors,
+            signer=keys.saml,
+            logouts=logouts,
+            commits=parts.store,
+            bodies={one.place: body_entity_id(settings.issuer, one) for one in configuration.bodies.values()},
+        ),
+        received_logouts=ReceivedLogouts(
+            tenant=settings.tenant,
+            providers=configuration.providers,
+            connectors=parts.connectors,
+            logouts=logouts,
+            commits=parts.store,
+        ),
         citizen_receipts=CitizenReceipts(
             tenant=settings.tenant,
             sealer=parts.sealer,

@@ -6,17 +6,13 @@ from connectors.connector import Connector
 from connectors.fetch import Fetcher
 from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys
-from idp.login.bodies import body_entity_id
 from idp.login.sealing import Sealer
 from idp.login.sessions import Sessions
 from idp.login.suspension import Suspension
 from idp.monitoring.watched import Watched
 from idp.protocols.oidc.events import Events
-from idp.protocols.oidc.logout_received import ReceivedLogouts
 from idp.protocols.oidc.logouts import Logouts
-from idp.protocols.saml.logout_asked import ServiceLogouts
 from idp.protocols.saml.logout_sent import LogoutSender
-from idp.protocols.saml.logout_upstream import UpstreamLogouts
 from idp.protocols.saml.logout_visits import Visits
 from idp.protocols.saml.services import Services
 from idp.store.logout_queue import EVENT, LogoutQueue
@@ -86,56 +82,6 @@ def logouts_of(
         fetcher=fetcher,
         otherwise=otherwise,
         count=watched.logout,
-    )
-
-
-def received_by(
-    settings: Settings,
-    configuration: Configuration,
-    connectors: Mapping[ProviderId, Connector],
-    logouts: Logouts,
-    store: Store,
-) -> ReceivedLogouts:
-    """The word of providers upstream on sessions of theirs."""
-    return ReceivedLogouts(
-        tenant=settings.tenant,
-        providers=configuration.providers,
-        connectors=connectors,
-        logouts=logouts,
-        commits=store,
-    )
-
-
-def asked_by(settings: Settings, keys: BrokerKeys, services: Services, logouts: Logouts, store: Store) -> ServiceLogouts:
-    """The word of services that speak SAML on sessions of ours."""
-    return ServiceLogouts(
-        tenant=settings.tenant,
-        issuer=settings.issuer,
-        services=services,
-        signer=keys.saml,
-        logouts=logouts,
-        commits=store,
-    )
-
-
-def upstream_by(
-    settings: Settings,
-    configuration: Configuration,
-    keys: BrokerKeys,
-    connectors: Mapping[ProviderId, Connector],
-    logouts: Logouts,
-    store: Store,
-) -> UpstreamLogouts:
-    """The word of identity providers that speak SAML on sessions of theirs."""
-    return UpstreamLogouts(
-        tenant=settings.tenant,
-        issuer=settings.issuer,
-        providers=configuration.providers,
-        connectors=connectors,
-        signer=keys.saml,
-        logouts=logouts,
-        commits=store,
-        bodies={one.place: body_entity_id(settings.issuer, one) for one in configuration.bodies.values()},
     )
 
 

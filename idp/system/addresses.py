@@ -1,54 +1,49 @@
 """The addresses of our own parts under an issuer."""
 
-
-def entity_id(issuer: str) -> str:
-    """Our SAML entity id: the address of our metadata."""
-    return f"{issuer}/saml/metadata"
+from collections.abc import Callable
 
 
-def bodies_url(issuer: str) -> str:
-    """The address of the metadata of all public bodies for which we stand. Under it each has its own."""
-    return f"{issuer}/saml/bodies"
+def _at(path: str) -> Callable[[str], str]:
+    """The address of ours at a path, of an issuer."""
+    return lambda issuer: issuer + path
 
 
-def idp_entity_id(issuer: str) -> str:
-    """Our SAML entity id among services: the address of our metadata as an identity provider."""
-    return f"{issuer}/saml/idp"
-
-
-def sso_url(issuer: str) -> str:
-    """The address to which services send the citizen with an AuthnRequest."""
-    return f"{issuer}/saml/sso"
-
-
-def resolution_url(issuer: str) -> str:
-    """The address at which services resolve artifacts of ours."""
-    return f"{issuer}/saml/artifact"
-
-
-def error_url(issuer: str) -> str:
-    """Our page for a citizen whom a service turned away after a sign-in here (errorURL)."""
-    return f"{issuer}/saml/error"
-
-
-def ecp_url(issuer: str) -> str:
-    """The address to which programs post a service's AuthnRequest (ECP)."""
-    return f"{issuer}/saml/ecp"
-
-
-def idp_logout_url(issuer: str) -> str:
-    """The address to which services send the citizen to sign out. Their programs ask at `idp_logout_soap_url`."""
-    return f"{issuer}/saml/idp/logout"
-
-
-def idp_logout_soap_url(issuer: str) -> str:
-    """The address at which services say over SOAP that a session ends."""
-    return f"{issuer}/saml/idp/logout/soap"
-
-
-def logout_url(issuer: str) -> str:
-    """The address to which identity providers send the browser with a LogoutRequest."""
-    return f"{issuer}/saml/logout"
+# Our SAML entity id: the address of our metadata.
+entity_id = _at("/saml/metadata")
+# The address of the metadata of all public bodies for which we stand. Under it each has its own.
+bodies_url = _at("/saml/bodies")
+# Our SAML entity id among services: the address of our metadata as an identity provider.
+idp_entity_id = _at("/saml/idp")
+# The address to which services send the citizen with an AuthnRequest.
+sso_url = _at("/saml/sso")
+# The address at which services resolve artifacts of ours.
+resolution_url = _at("/saml/artifact")
+# Our page for a citizen whom a service turned away after a sign-in here (errorURL).
+error_url = _at("/saml/error")
+# The address to which programs post a service's AuthnRequest (ECP).
+ecp_url = _at("/saml/ecp")
+# The address to which services send the citizen to sign out. Their programs ask at `idp_logout_soap_url`.
+idp_logout_url = _at("/saml/idp/logout")
+# The address at which services say over SOAP that a session ends.
+idp_logout_soap_url = _at("/saml/idp/logout/soap")
+# The address to which identity providers send the browser with a LogoutRequest.
+logout_url = _at("/saml/logout")
+# The address at which identity providers say over SOAP that a session ended.
+logout_soap_url = _at("/saml/logout/soap")
+# The address to which an OpenID provider that was asked to sign the citizen out sends them back.
+logout_back_url = _at("/logout/back")
+# The address to which responses come.
+acs_url = _at("/saml/acs")
+# The address to which artifacts come, whose responses we fetch.
+artifact_url = _at("/saml/acs/artifact")
+# The address to which a discovery service sends the browser back.
+discovered_url = _at("/saml/discovered")
+# Our entity id among nodes, in either role: the address of our metadata.
+node_entity_id = _at("/eidas/metadata")
+# The address to which other countries' responses come.
+node_acs_url = _at("/eidas/acs")
+# The address at which relying parties redeem codes.
+token_endpoint = _at("/token")
 
 
 def body_logout_url(issuer: str, place: str) -> str:
@@ -56,49 +51,9 @@ def body_logout_url(issuer: str, place: str) -> str:
     return f"{logout_url(issuer)}/bodies/{place}"
 
 
-def logout_soap_url(issuer: str) -> str:
-    """The address at which identity providers say over SOAP that a session ended."""
-    return f"{issuer}/saml/logout/soap"
-
-
-def logout_back_url(issuer: str) -> str:
-    """The address to which an OpenID provider that was asked to sign the citizen out sends them back."""
-    return f"{issuer}/logout/back"
-
-
-def acs_url(issuer: str) -> str:
-    """The address to which responses come."""
-    return f"{issuer}/saml/acs"
-
-
-def artifact_url(issuer: str) -> str:
-    """The address to which artifacts come, whose responses we fetch."""
-    return f"{issuer}/saml/acs/artifact"
-
-
-def discovered_url(issuer: str) -> str:
-    """The address to which a discovery service sends the browser back."""
-    return f"{issuer}/saml/discovered"
-
-
 def landing_url(issuer: str, provider_id: str) -> str:
     """The address to which one provider sends answers that nobody asked for."""
     return f"{issuer}/saml/landing/{provider_id}"
-
-
-def node_entity_id(issuer: str) -> str:
-    """Our entity id among nodes, in either role: the address of our metadata."""
-    return f"{issuer}/eidas/metadata"
-
-
-def node_acs_url(issuer: str) -> str:
-    """The address to which other countries' responses come."""
-    return f"{issuer}/eidas/acs"
-
-
-def token_endpoint(issuer: str) -> str:
-    """The address at which relying parties redeem codes."""
-    return f"{issuer}/token"
 
 
 def callback_url(issuer: str, provider_id: str) -> str:
