@@ -1,7 +1,7 @@
 """The broker's store as small protocols, and the data that they carry."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -21,6 +21,8 @@ class Mark:
 
 
 UNSENT = "unsent"
+# What a unit has lost whose `ApprovalRows.read` is another row by now
+APPROVAL = "approval"
 # A session, or all of a person, that a provider said has ended
 UPSTREAM = "upstream"
 # A session that somebody ended, or all about a person at one service: what was issued ended, too
@@ -56,11 +58,23 @@ class DecisionRow:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRow:
-    """An approval that a citizen let us remember, until its end, in place of an earlier one: see `idp.login.approvals`."""
+    """A row of `idp.login.approvals`, in place of an earlier one: what is remembered until its end, or was taken back."""
 
     digest: bytes
     content: bytes = field(repr=False)
     end: int
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRows:
+    """The rows of approvals that a unit writes, and the one that it rests on: nothing is written if that changed since.
+
+    `read` is the digest of that row and the SHA-256 of its content, b"" where there was none. None of an act that counts
+    whatever anybody read.
+    """
+
+    written: tuple[ApprovalRow, ...] = ()
+    read: tuple[bytes, bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +145,7 @@ class Unit:
     decision: DecisionRow | None = None
     parked: tuple[ParkedRow, ...] = ()
     record: RecordDraft | None = None
-    approval: ApprovalRow | None = None
+    approvals: ApprovalRows = ApprovalRows()
     session: SessionRow | None = None
     queued: tuple[QueuedRow, ...] = ()
     # digests of parked rows that end with this unit (a code that was redeemed, the token of a code used twice)
@@ -144,8 +158,8 @@ class Commits(Protocol):
     def commit(self, unit: Unit) -> None:
         """Write the unit; return only after a durable commit.
 
-        Raises `Conflict` if a mark was taken already (then nothing of the unit is written), `StoreUnavailable` if the
-        database cannot write.
+        Raises `Conflict` if a mark was taken already, or what the unit rests on has changed (then nothing of it is
+        written), `StoreUnavailable` if the database cannot write.
         """
 
 
@@ -157,10 +171,10 @@ class Parked(Protocol):
 
 
 class Remembered(Protocol):
-    """Reads of what citizens let us remember."""
+    """Reads of what citizens let us remember, and of what they took back."""
 
-    def approval(self, tenant: Tenant, digest: bytes, now: int) -> ApprovalRow | None:
-        """The remembered approval of this digest while it lives, else None."""
+    def approvals(self, tenant: Tenant, digests: Collection[bytes]) -> Sequence[ApprovalRow]:
+        """The rows of these digests, as they are at one moment. Their ends may have come."""
 
 
 class Decisions(Remembered, Protocol):

@@ -60,5 +60,4 @@ def citizen_page(
         act_receipts=ActReceipts(tenant, keys.ledger, store, proof_of_record),
         acts=acts,
         erasures=Erasures(engine=store.engine, tenant=tenant, keys=keys.ledger),
-        find=store.approvals,
     )

@@ -41,7 +41,7 @@ class LiveTraces:
         parties = self._configuration().parties
         registered = {(one.client_id, purpose) for one in parties.values() for purpose in one.purposes}
         for service, purpose in {*registered, *uses}:
-            yield self._approvals.digest(subject, ServiceId(service), PurposeId(purpose))
+            yield from self._approvals.digests(subject, ServiceId(service), PurposeId(purpose))
 
 
 def erasing_of(

@@ -21,6 +21,7 @@ from idp.ledger.person_records import APPROVAL_OFF, DISOWNED, OBJECTION, WITHDRA
 from idp.ledger.record_contents import RELEASE, new_record
 from idp.login.approvals import FOR_GOOD, Approvals
 from idp.login.ended_persons import ended_row
+from idp.login.finish import commit_fresh
 from idp.login.sessions import Sessions
 from idp.ports import Commits, Mark, ParkedRow, QueuedRow, Unit
 from idp.store.logout_queue import EVENT, KEPT_SECONDS
@@ -64,19 +65,20 @@ class CitizenActs:
         if kind not in acts_on(sent["basis"]):
             raise RequestRefused(f"{kind} of what rests on {sent['basis']}", code="other_site")
         client, purpose_id = ServiceId(sent["client"]), PurposeId(sent["purpose"])
-        if kind != DISOWNED and self.approvals.stopped(visit.subject, client, purpose_id, now):
+        standing = self.approvals.standing(visit.subject, client, purpose_id, now)
+        if kind != DISOWNED and standing.stopped:
             self._leave(visit.subject, client, now)
             return
         on = ActOn(entry.record.hex(), client, purpose_id, sent["basis"], visit.loa.label)
         draft = draft_own_act(record=new_record(), time=now, kind=kind, subject=visit.subject, on=on)
         # Whoever agreed anew since may take it back again
-        before = 0 if kind == DISOWNED else self.approvals.stopped_at(visit.subject, client, purpose_id, now)
-        once = hashlib.sha256(framed(kind.encode(), entry.record, before.to_bytes(8))).digest()
+        before = b"" if kind == DISOWNED else standing.stop
+        once = hashlib.sha256(framed(kind.encode(), entry.record, before)).digest()
         unit = Unit(
             tenant=self.tenant,
             marks=(Mark(OWN_ACT, once, now + (FOR_GOOD if kind == DISOWNED else TWICE_SECONDS)),),
             record=draft,
-            approval=self.approvals.taken_back(visit.subject, client, purpose_id, now),
+            approvals=self.approvals.taken_back(visit.subject, client, purpose_id, now),
         )
         if self.hears(ClientId(client)):
             about = f"{EVENT}{draft.record.hex()}"
@@ -118,13 +120,14 @@ class CitizenActs:
         self.sessions.end(self.sessions.stored.all_of_person(self.sessions.of_index(subject)), now)
 
     def approval_off(self, visit: OwnPageVisit, service: ServiceId, purpose_id: PurposeId, basis: str, now: int) -> bytes:
-        """Forget what is remembered for a service and a purpose. Raises `NotFound` where nothing is."""
-        if not self.approvals.remembers(visit.subject, service, purpose_id, now):
-            raise NotFound("no remembered approval for this service and purpose")
+        """Forget what is remembered for a service and a purpose. Raises `NotFound` where this sign-in may see nothing."""
+        standing = self.approvals.standing(visit.subject, service, purpose_id, now)
+        if not standing.given or standing.loa > visit.loa:
+            raise NotFound("no remembered approval for this service and purpose that this sign-in may see")
         on = ActOn("", service, purpose_id, basis, visit.loa.label)
         draft = draft_own_act(record=new_record(), time=now, kind=APPROVAL_OFF, subject=visit.subject, on=on)
-        row = self.approvals.forgotten(visit.subject, service, purpose_id, now)
-        self.commits.commit(Unit(tenant=self.tenant, record=draft, approval=row))
+        rows = self.approvals.forgotten(standing, now)
+        commit_fresh(self.commits, Unit(tenant=self.tenant, record=draft, approvals=rows))
         return draft.record
 
 

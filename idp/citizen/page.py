@@ -7,7 +7,6 @@ from idp.citizen.acts import CitizenActs
 from idp.citizen.erasures import Erasures
 from idp.citizen.history import Histories
 from idp.citizen.visits import OwnPageVisits
-from idp.login.approvals import Finding
 from idp.receipts.issue import Receipts
 
 
@@ -21,5 +20,3 @@ class CitizenPage:
     act_receipts: ActReceipts
     acts: CitizenActs
     erasures: Erasures
-    # reads remembered approvals, many at once
-    find: Finding

@@ -2,31 +2,38 @@
 
 The row's digest is an HMAC under the index key. Its content is AES-256-GCM under a key of the same: a hash of what would go
 (the purpose's file, level, pseudonym, names and forms, never values), the boxes that were ticked, when that was, and its
-end. The same row says when the person withdrew or objected, and whether they agreed anew since (decision 0059). So whoever
-reads the database learns nobody's services or choices, and whoever writes to it lengthens none. A sending node remembers
-nothing (decision 0000.26).
+end. So whoever reads the database learns nobody's services or choices, and whoever writes to it lengthens none. A sending
+node remembers nothing (decision 0000.26).
+
+A second row, of another digest, says that the person took something back (decision 0064). Their acts write it, and a new
+agreement on a page. A sign-in rests on that row as it was read: if it is another one by the commit, nothing is released.
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from os import urandom
+from typing import TypeVar
 
 from idp.ledger.leaf import NONCE_BYTES, open_opening, seal_opening
 from idp.ledger.ledger_keys import framed, mac
+from idp.ledger.record_contents import DecidedBy
 from idp.login.state_codec import Codec
 from idp.login.states import Decided, Earlier, Judged
-from idp.ports import ApprovalRow, Opening, Remembered
+from idp.ports import ApprovalRow, ApprovalRows, Opening, Remembered
 from policies.assurance import LevelOfAssurance
 from policies.attributes import AttributeName
-from policies.authentication import ServiceRequest
-from policies.errors import NotFound, SignatureInvalid
+from policies.errors import NotFound, Replayed, SignatureInvalid
 from policies.parties import PurposeId, ServiceId, Tenant
 from policies.registrations.client_tokens import LONGEST_REFRESH_LIFE
 
-_COMPARTMENT = "approval"
 # What a person took back stays so until they agree anew
 FOR_GOOD = 100 * 365 * 24 * 3600
+# How much longer than all that it ends a row lives: clocks of two machines differ
+HOUR = 3600
+NAME_BYTES = 16
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +44,18 @@ class _Content:
     end: int
     # the level of the sign-in: nobody sees it on a page who signs in at a lower one
     loa: LevelOfAssurance = LevelOfAssurance.HIGH
-    # when the person took back what it stands for, 0 where they never did; and whether they agreed anew since
-    stopped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """The random name of the last time that the person took something back; whether they agreed anew since."""
+
+    name: bytes = b""
     lifted: bool = False
+
+
+_NONE = _Content(b"", (), 0, 0)
+_APPROVAL, _STOP = Codec(_Content), Codec(_Stop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +68,35 @@ class HeldApproval:
     loa: LevelOfAssurance
 
 
-_CODEC = Codec(_Content)
-_NONE = _Content(b"", (), 0, 0)
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One person's approval of a service and purpose, and what they took back of it, at one moment.
 
+    `stop` names the last time that they took something back, b"" if they never did: what was issued under another name has
+    ended, whatever the clocks of two machines say. `stopped`: they have not agreed anew since. `unchanged` is what a
+    release rests on that writes no row.
+    """
 
-# The living rows of many digests
-Finding = Callable[[Tenant, Collection[bytes], int], Sequence[ApprovalRow]]
+    digests: tuple[bytes, bytes]
+    stop: bytes
+    stopped: bool
+    unchanged: ApprovalRows
+    _content: _Content = field(repr=False)
+
+    @property
+    def given(self) -> int:
+        """When the approval that is remembered was given; 0 where none is."""
+        return self._content.given
+
+    @property
+    def loa(self) -> LevelOfAssurance:
+        """The level of the sign-in at which it was given."""
+        return self._content.loa
+
+    def earlier(self, judged: Judged) -> Earlier | None:
+        """It, beside what would go now; None where none is remembered."""
+        found = self._content
+        return Earlier(found.given, found.shared, same=found.shown == _shown(judged)) if found.given else None
 
 
 class Approvals:
@@ -65,110 +104,94 @@ class Approvals:
 
     def __init__(self, *, tenant: Tenant, index_key: bytes, decisions: Remembered) -> None:
         self._tenant = tenant
-        self._naming, self._sealing = mac(index_key, b"approvals name"), mac(index_key, b"approvals seal")
+        self._naming, self._stopping, self._sealing = (
+            mac(index_key, use) for use in (b"approvals name", b"stops name", b"approvals seal")
+        )
         self._decisions = decisions
 
-    def earlier(self, request: ServiceRequest, judged: Judged, now: int) -> Earlier | None:
-        """The approval that is remembered of this person for this service and purpose; None if none lives."""
-        digest = self.digest(judged.subject, request.origin.service, request.purpose_id)
-        found = self._living(digest, now)
-        return None if found is None else Earlier(found.given, found.shared, same=found.shown == _shown(judged))
+    def standing(self, subject: bytes, service: ServiceId, purpose_id: PurposeId, now: int) -> Standing:
+        """Both rows, read at once."""
+        digests = self.digests(subject, service, purpose_id)
+        rows = {row.digest: row for row in self._decisions.approvals(self._tenant, digests)}
+        stop, read = _Stop(), b""
+        if row := rows.get(digests[1]):
+            read = hashlib.sha256(row.content).digest()
+            # One that does not open stops all that would go without a page
+            stop = self._opened(_STOP, row) or _Stop(read[:NAME_BYTES])
+        stopped = bool(stop.name) and not stop.lifted
+        content = _NONE if stopped else self._living(rows.get(digests[0]), now)
+        return Standing(digests, stop.name, stopped, ApprovalRows(read=(digests[1], read)), content)
 
-    def given(self, subject: bytes, service: ServiceId, purpose_id: PurposeId, now: int) -> int:
-        """When the approval that is remembered was given; 0 where none is."""
-        found = self._living(self.digest(subject, service, purpose_id), now)
-        return 0 if found is None else found.given
+    def of(self, decided: Decided, now: int) -> Standing:
+        """What stands of the person, service and purpose of a login."""
+        return self.standing(decided.judged.subject, decided.request.origin.service, decided.request.purpose_id, now)
 
-    def remembers(self, subject: bytes, service: ServiceId, purpose_id: PurposeId, now: int) -> bool:
-        """Whether one is remembered."""
-        return self.given(subject, service, purpose_id, now) > 0
+    def relied_on(self, decided: Decided, now: int) -> Standing:
+        """What a release relies on. Raises `Replayed` where the person took something back after the answer came.
 
-    def held(
-        self, subject: bytes, pairs: Iterable[tuple[ServiceId, PurposeId]], find: Finding, now: int
-    ) -> Sequence[HeldApproval]:
-        """Those of these services and purposes for which this person's approval is remembered. `find` reads many rows."""
-        named = {self.digest(subject, *pair): pair for pair in pairs}
-        rows = {row.digest: row for row in find(self._tenant, named, now)}
-        found = [(pair, self._content(rows.get(digest))) for digest, pair in named.items()]
-        return [
-            HeldApproval(*pair, one.given, one.loa)
-            for pair, one in found
-            if one is not None and one.given and one.end > now
-        ]
+        Nobody read that on its page. And what was taken back before needs a page that asks.
+        """
+        standing = self.of(decided, now)
+        if standing.stop != decided.stop or (standing.stopped and decided.path is not DecidedBy.PAGE):
+            raise Replayed("approval_ended", "the person took back what this is about")
+        return standing
 
-    def stopped(self, subject: bytes, service: ServiceId, purpose_id: PurposeId, now: int) -> bool:
-        """Whether the person withdrew or objected, and has not agreed anew since."""
-        found = self._opened(self.digest(subject, service, purpose_id), now)
-        return found is not None and bool(found.stopped) and not found.lifted
-
-    def stopped_at(self, subject: bytes, service: ServiceId, purpose_id: PurposeId, now: int) -> int:
-        """When they did so last, agreed anew or not; 0 where they never did."""
-        found = self._opened(self.digest(subject, service, purpose_id), now)
-        return 0 if found is None else found.stopped
+    def held(self, subject: bytes, pairs: Iterable[tuple[ServiceId, PurposeId]], now: int) -> Sequence[HeldApproval]:
+        """Those of these services and purposes for which this person's approval is remembered."""
+        named = {self.digests(subject, *pair)[0]: pair for pair in pairs}
+        rows = {row.digest: row for row in self._decisions.approvals(self._tenant, named)}
+        found = [(pair, self._living(rows.get(digest), now)) for digest, pair in named.items()]
+        return [HeldApproval(*pair, one.given, one.loa) for pair, one in found if one.given]
 
     def kept(
-        self,
-        request: ServiceRequest,
-        judged: Judged,
-        shared: frozenset[AttributeName],
-        given: int,
-        end: int,
-        now: int = 0,
+        self, standing: Standing, judged: Judged, shared: Iterable[AttributeName], given: int, end: int
     ) -> ApprovalRow:
         """The row of an approval that was given at `given`, with these boxes ticked. It lives until `end`."""
-        digest = self.digest(judged.subject, request.origin.service, request.purpose_id)
-        before = self._opened(digest, now)
-        stopped = 0 if before is None else before.stopped
-        content = _Content(
-            _shown(judged), tuple(sorted(shared)), given, end, judged.loa, stopped=stopped, lifted=bool(stopped)
-        )
-        return self._row(digest, content, max(end, stopped + LONGEST_REFRESH_LIFE if stopped else 0))
+        content = _Content(_shown(judged), tuple(sorted(shared)), given, end, judged.loa)
+        return self._row(standing.digests[0], _APPROVAL.dump(content), end)
 
-    def forgotten(self, subject: bytes, service: ServiceId, purpose_id: PurposeId, now: int) -> ApprovalRow:
-        """The row that takes the place of one: empty, and ended; or what is left where the person took something back."""
-        digest = self.digest(subject, service, purpose_id)
-        before = self._opened(digest, now)
-        if before is None or not before.stopped:
-            return ApprovalRow(digest, b"", now)
-        return self._row(digest, replace(_NONE, stopped=before.stopped, lifted=before.lifted), now + FOR_GOOD)
+    def agreed(self, standing: Standing, now: int, *kept: ApprovalRow) -> ApprovalRows:
+        """The rows of a release. Whoever had taken something back agreed anew by it.
 
-    def taken_back(self, subject: bytes, service: ServiceId, purpose_id: PurposeId, now: int) -> ApprovalRow:
-        """The row after which nothing goes without a page, and nothing that was issued before counts any more."""
-        digest = self.digest(subject, service, purpose_id)
-        return self._row(digest, replace(_NONE, stopped=now), now + FOR_GOOD)
+        What was issued before stays ended: the row of that lives as long as any such token.
+        """
+        if standing.stopped:
+            lifted = _STOP.dump(_Stop(standing.stop, lifted=True))
+            kept = (*kept, self._row(standing.digests[1], lifted, now + LONGEST_REFRESH_LIFE + HOUR))
+        return ApprovalRows(kept, standing.unchanged.read)
 
-    def agreed_anew(self, subject: bytes, service: ServiceId, purpose_id: PurposeId, now: int) -> ApprovalRow:
-        """The row after they agreed on a page, and nothing is remembered: what was issued before stays ended."""
-        digest = self.digest(subject, service, purpose_id)
-        before = self._opened(digest, now) or _NONE
-        return self._row(digest, replace(_NONE, stopped=before.stopped, lifted=True), before.stopped + LONGEST_REFRESH_LIFE)
+    def forgotten(self, standing: Standing, now: int) -> ApprovalRows:
+        """The rows that end what is remembered. A sign-in that read it a moment ago rests on another row then."""
+        again = _STOP.dump(_Stop(standing.stop, lifted=not standing.stopped))
+        end = FOR_GOOD if standing.stopped else LONGEST_REFRESH_LIFE + HOUR if standing.stop else 0
+        stop = self._row(standing.digests[1], again, now + end)
+        return ApprovalRows((ApprovalRow(standing.digests[0], b"", now), stop), standing.unchanged.read)
 
-    def _row(self, digest: bytes, content: _Content, end: int) -> ApprovalRow:
-        opening = Opening(_COMPARTMENT, urandom(NONCE_BYTES), _CODEC.dump(content))
+    def taken_back(self, subject: bytes, service: ServiceId, purpose_id: PurposeId, now: int) -> ApprovalRows:
+        """The rows after which nothing goes without a page, and nothing that was issued before counts any more."""
+        approval, stop = self.digests(subject, service, purpose_id)
+        content = _STOP.dump(_Stop(urandom(NAME_BYTES)))
+        return ApprovalRows((ApprovalRow(approval, b"", now), self._row(stop, content, now + FOR_GOOD)))
+
+    def digests(self, subject: bytes, service: ServiceId, purpose_id: PurposeId) -> tuple[bytes, bytes]:
+        """The digests of the two rows of a person, service and purpose."""
+        whose = framed(self._tenant.encode(), subject, service.encode(), purpose_id.encode())
+        return mac(self._naming, whose), mac(self._stopping, whose)
+
+    def _row(self, digest: bytes, content: bytes, end: int) -> ApprovalRow:
+        opening = Opening("approval", urandom(NONCE_BYTES), content)
         return ApprovalRow(digest, seal_opening(self._sealing, self._tenant, digest, opening), end)
 
-    def _living(self, digest: bytes, now: int) -> _Content | None:
+    def _living(self, row: ApprovalRow | None, now: int) -> _Content:
         """The content of an approval that is remembered, and whose own end has not come."""
-        found = self._opened(digest, now)
-        return found if found is not None and found.given and found.end > now else None
+        found = self._opened(_APPROVAL, row) if row else None
+        return found if found is not None and found.end > now else _NONE
 
-    def _opened(self, digest: bytes, now: int) -> _Content | None:
-        return self._content(self._decisions.approval(self._tenant, digest, now))
-
-    def _content(self, row: ApprovalRow | None) -> _Content | None:
+    def _opened(self, codec: Codec[T], row: ApprovalRow) -> T | None:
         try:
-            sealed = (
-                open_opening(self._sealing, self._tenant, row.digest, _COMPARTMENT, row.content)
-                if row is not None
-                else None
-            )
-            return _CODEC.load(sealed.content) if sealed else None
+            return codec.load(open_opening(self._sealing, self._tenant, row.digest, "approval", row.content).content)
         except (SignatureInvalid, NotFound):
             return None  # another key's or somebody else's: the citizen is asked
-
-    def digest(self, subject: bytes, service: ServiceId, purpose_id: PurposeId) -> bytes:
-        """The digest of the row of a person, service and purpose."""
-        return mac(self._naming, framed(self._tenant.encode(), subject, service.encode(), purpose_id.encode()))
 
 
 def _shown(judged: Judged) -> bytes:
@@ -176,8 +199,3 @@ def _shown(judged: Judged) -> bytes:
     facts = [judged.policy, judged.loa.label, judged.sub]
     facts += [part for one in judged.decision.rulings if one.released for part in (one.name, str(one.released.form))]
     return hashlib.sha256(framed(*[fact.encode() for fact in facts])).digest()
-
-
-def whose(decided: Decided) -> tuple[bytes, ServiceId, PurposeId]:
-    """Person, service and purpose: of one of these a remembered approval is."""
-    return decided.judged.subject, decided.request.origin.service, decided.request.purpose_id

@@ -18,7 +18,7 @@ from idp.ledger.record_contents import (
     draft_unsent,
     new_record,
 )
-from idp.login.approvals import Approvals, whose
+from idp.login.approvals import Approvals
 from idp.login.begun import TermsOfLogins
 from idp.login.bodies import judged_in_the_name
 from idp.login.eligible import Eligible, Nodes, ask_for, minimum_level, requester, serves
@@ -28,7 +28,7 @@ from idp.login.sealing import LoginId
 from idp.login.states import BY_APPROVAL, Decided, Grant, Judged
 from idp.login.suspension import Suspension
 from idp.login.vouching import Vouching
-from idp.ports import ApprovalRow, RecordDraft
+from idp.ports import ApprovalRows, RecordDraft
 from policies.assurance import highest_named
 from policies.attributes import AttributeName
 from policies.authentication import Assertion, Origin, ServiceRequest
@@ -111,12 +111,11 @@ class CityRole:
 
     def recalled(self, decided: Decided, now: int, *, forced: bool) -> Decided:
         """One line is enough while the same would go, and no page after a new sign-in. Whoever objected is always asked."""
-        if decided.path is DecidedBy.INFORMED and self._approvals.stopped(*whose(decided), now):
-            decided = replace(decided, path=DecidedBy.PAGE)
+        standing = self._approvals.of(decided, now)
+        decided = replace(decided, stop=standing.stop, path=DecidedBy.PAGE if standing.stopped else decided.path)
         if self._ask(decided).mode is AskMode.EACH_TIME or decided.decision.blocked or self.short_of(decided):
             return decided
-        earlier = self._approvals.earlier(decided.request, decided.judged, now)
-        if earlier is None or not earlier.same or decided.request.ask_anew:
+        if (earlier := standing.earlier(decided.judged)) is None or not earlier.same or decided.request.ask_anew:
             return replace(decided, earlier=earlier)
         party, purpose = self.registered(decided.request)
         # Without a page only a no could be refused, so the service would know it (decision 0029)
@@ -132,7 +131,7 @@ class CityRole:
         path = DecidedBy.UNASKED if forced else DecidedBy.SILENT if silent else DecidedBy.REMEMBERED
         return replace(decided, earlier=earlier, path=path)
 
-    def remembered(self, decided: Decided, choice: Choice, now: int) -> ApprovalRow | None:
+    def remembered(self, decided: Decided, choice: Choice, now: int) -> ApprovalRows:
         """An approval with the box ticked is kept; without it, or refused, an earlier one is forgotten.
 
         `on_change` remembers for a year from the last use, `remember` for its days from the approval.
@@ -141,25 +140,27 @@ class CityRole:
         days = YEAR_DAYS if ask.mode is AskMode.ON_CHANGE else ask.days
         if choice.remember and (not days or decided.shared is not None):
             raise RequestRefused("a box that the page does not have", code="other_site")
-        shared, given = choice.shared, now
-        stopped = released and self._approvals.stopped(*whose(decided), now)
-        if stopped and decided.path is not DecidedBy.PAGE:
-            raise Replayed("approval_ended", "the person took back what this page does not ask about")
-        if decided.shared is not None and decided.earlier and released:
-            if self._approvals.earlier(decided.request, decided.judged, now) != decided.earlier:
+        if not released:
+            return self.forgotten(decided, now) if choice.word == "refuse" else ApprovalRows()
+        standing, shared, given = self._approvals.relied_on(decided, now), choice.shared, now
+        if decided.shared is not None and decided.earlier:
+            if standing.earlier(decided.judged) != decided.earlier:
                 raise Replayed("approval_ended", "an earlier approval that holds no more")
             if ask.mode is not AskMode.ON_CHANGE:
-                return None
+                return standing.unchanged
             shared, given = decided.shared, decided.earlier.given
-        elif stopped and not choice.remember:
-            return self._approvals.agreed_anew(*whose(decided), now)
         elif not choice.remember:
-            return self.forgotten(decided, now) if released or choice.word == "refuse" else None
-        return self._approvals.kept(decided.request, decided.judged, shared, given, now + days * DAY, now)
+            return self.forgotten(decided, now) if decided.earlier else self._approvals.agreed(standing, now)
+        kept = self._approvals.kept(standing, decided.judged, shared, given, now + days * DAY)
+        return self._approvals.agreed(standing, now, kept)
 
-    def forgotten(self, decided: Decided, now: int) -> ApprovalRow | None:
+    def check_standing(self, decided: Decided, now: int) -> None:
+        """See `idp.login.role.Role`."""
+        self._approvals.relied_on(decided, now)
+
+    def forgotten(self, decided: Decided, now: int) -> ApprovalRows:
         """The citizen is asked every time from now on, unless they tick the box again."""
-        return self._approvals.forgotten(*whose(decided), now) if decided.earlier else None
+        return self._approvals.forgotten(self._approvals.of(decided, now), now) if decided.earlier else ApprovalRows()
 
     def _ask(self, decided: Decided) -> AskRule:
         return self.registered(decided.request)[1].ask

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from idp.ledger.ledger_keys import mac
 from idp.login.sealing import LoginId
-from idp.ports import UNSENT, Commits, Decisions, Mark, ParkedRow, RecordDraft, Unit
+from idp.ports import APPROVAL, UNSENT, Commits, Decisions, Mark, ParkedRow, RecordDraft, Unit
 from policies.attributes import AttributeName
 from policies.errors import Conflict, Replayed
 from policies.parties import Tenant
@@ -50,7 +50,8 @@ def commit_once(commits: Commits, decisions: Decisions, unit: Unit, now: int) ->
             raise
         before = decisions.decision(unit.tenant, unit.decision.login, now)
         if before is None or not secrets.compare_digest(before.choice, unit.decision.choice):
-            raise Replayed("decided", f"the mark of the {error.kind} is taken") from error
+            check = "approval_ended" if error.kind == APPROVAL else "decided"
+            raise Replayed(check, f"the {error.kind} is taken, or changed") from error
         if decisions.unsent(unit.tenant, unit.decision.login, now):
             raise Replayed("decided", "the record says that nothing left for this login") from error
         again = Mark("again", secrets.token_bytes(MARK_BYTES), before.end)
@@ -61,6 +62,14 @@ def commit_once(commits: Commits, decisions: Decisions, unit: Unit, now: int) ->
             raise Replayed("session_ended", "the session of this sign-in was ended since") from ended
         return False
     return True
+
+
+def commit_fresh(commits: Commits, unit: Unit) -> None:
+    """Commit what rests on an approval. Raises `Replayed` where that changed since it was read."""
+    try:
+        commits.commit(unit)
+    except Conflict as error:
+        raise Replayed("approval_ended", "an approval that changed since it was read") from error
 
 
 def unsent_unit(tenant: Tenant, login: LoginId, record: RecordDraft, life: int, now: int) -> Unit:

@@ -19,7 +19,7 @@ from connectors.connector import Connector, Inbound, Outbound
 from connectors.profiles import EIDAS, SAML2INT
 from connectors.resumed import remembered, resumed, tells_enough
 from connectors.signatures.jws import base64url
-from idp.login.finish import SKEW, Choice, commit_once, login_digest, login_mark, message_digest, unsent_unit
+from idp.login.finish import SKEW, Choice, commit_fresh, commit_once, login_digest, login_mark, message_digest, unsent_unit
 from idp.login.frontend import Frontend, Frontends
 from idp.login.role import Role
 from idp.login.sealing import LoginId, Sealer, new_login_id
@@ -200,8 +200,8 @@ class Broker:
     def forget(self, decided: Decided, language: str, now: int) -> Decided:
         """Forget the earlier approval, durably, and ask with the whole page. Raises as `reword`."""
         asking = replace(self.reword(decided, language, now, whole=True), earlier=None)
-        if row := self._role.forgotten(decided, now):
-            self._commits.commit(Unit(tenant=self._tenant, approval=row))
+        if (rows := self._role.forgotten(decided, now)).written:
+            commit_fresh(self._commits, Unit(tenant=self._tenant, approvals=rows))
         return asking
 
     def decide(self, decided: Decided, choice: Choice, secret: bytes, now: int) -> Released | Refused:
@@ -223,7 +223,7 @@ class Broker:
         if choice.shared or choice.word not in self._role.refusal_words(decided.path):
             raise RequestRefused("a choice that the page does not offer", code="other_site")
         record = self._role.refusal_record(decided, choice.word, now)
-        unit = Unit(tenant=self._tenant, record=record, approval=self._role.remembered(decided, choice, now))
+        unit = Unit(tenant=self._tenant, record=record, approvals=self._role.remembered(decided, choice, now))
         first = self._commit(decided, choice, secret, now, unit)
         return Refused(origin, self._answer_key(decided, secret), record.record if first else b"")
 
@@ -265,7 +265,7 @@ class Broker:
         # A box that may stay unticked on the page may be required by now
         self._role.check_shown(replace(decided, judged=replace(decided.judged, decision=chosen)))
         frontend = self._of(decided.request.origin)
-        approval = self._role.remembered(decided, choice, now)
+        approvals = self._role.remembered(decided, choice, now)
         key = self._sealer.derive("session", decided.login.encode(), secret, at=decided.heard)
         session = frontend.session(decided, key, now)
         record = self._role.release_record(decided, chosen, frontend.evidence(decided.request.origin), now)
@@ -301,13 +301,13 @@ class Broker:
             handle = self._sealer.derive("receipt", decided.login.encode(), secret, at=decided.heard)
             parked = (*parked, self._sealer.park("receipt", handle, RECEIPT.dump(held), now + RECEIPT_LIFE))
             released = replace(released, receipt=base64url(handle))
-        unit = Unit(tenant=self._tenant, parked=parked, record=record, approval=approval, session=session)
-        first = self._commit(decided, choice, secret, now, unit)
-        if not first:
+        unit = Unit(tenant=self._tenant, parked=parked, record=record, approvals=approvals, session=session)
+        if not self._commit(decided, choice, secret, now, unit):
             released = replace(released, record=b"")
         try:
-            # Asked again: a commit may take seconds, and what was switched off or ended meanwhile is not sent
+            # Asked again: a commit may take seconds, and what was switched off, taken back or ended meanwhile is not sent
             self._role.going(decided.request, decided.provider_id, decided.acts)
+            self._role.check_standing(decided, now)
             if session is not None:
                 frontend.session(decided, key, now)
         except BrokerError:
@@ -328,7 +328,7 @@ class Broker:
             decision=DecisionRow(login_digest(decided.login), choice.digest(secret), now + ANSWER_LIFE),
             parked=unit.parked,
             record=unit.record,
-            approval=unit.approval,
+            approvals=unit.approvals,
             removed=_request_rows(decided.request.origin),
             session=unit.session,
         )
@@ -372,7 +372,7 @@ def _approved(decided: Decided, choice: Choice, now: int) -> Approved:
     """The approval, for a release that comes after it: `CityRole.remembered` keeps the same moment."""
     again = decided.earlier.given if decided.shared is not None and decided.earlier else 0
     given = now if choice.remember else again
-    return Approved(decided.judged.subject, given, decided.judged.policy, decided.judged.notice, now)
+    return Approved(decided.judged.subject, given, decided.judged.policy, decided.judged.notice, decided.stop)
 
 
 def _request_rows(origin: Origin) -> tuple[bytes, ...]:

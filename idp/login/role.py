@@ -11,7 +11,7 @@ from idp.ledger.record_contents import DecidedBy
 from idp.login.finish import Choice
 from idp.login.sealing import LoginId
 from idp.login.states import Decided, Judged
-from idp.ports import ApprovalRow, RecordDraft
+from idp.ports import ApprovalRows, RecordDraft
 from policies.attributes import AttributeName
 from policies.authentication import Assertion, Origin, ServiceRequest
 from policies.load import Configuration
@@ -64,11 +64,17 @@ class Role(Protocol):
         `forced`: the citizen had to sign in anew in this login.
         """
 
-    def remembered(self, decided: Decided, choice: Choice, now: int) -> ApprovalRow | None:
-        """The row of approvals that this choice writes. Raises `RequestRefused` for a box that the page does not have."""
+    def remembered(self, decided: Decided, choice: Choice, now: int) -> ApprovalRows:
+        """The rows of approvals that this choice writes, and rests on.
 
-    def forgotten(self, decided: Decided, now: int) -> ApprovalRow | None:
-        """The row that ends an earlier approval; None where none can be."""
+        Raises `RequestRefused` for a box that the page does not have, and as `check_standing`.
+        """
+
+    def check_standing(self, decided: Decided, now: int) -> None:
+        """Raises `Replayed` for a release after the person took back what it rests on."""
+
+    def forgotten(self, decided: Decided, now: int) -> ApprovalRows:
+        """The rows that end an earlier approval; none where none can be."""
 
     @property
     def has_receipts(self) -> bool:

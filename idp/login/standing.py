@@ -31,10 +31,10 @@ class StandingApprovals:
         if rests is None:
             return False
         whose = rests.subject, grant.origin.service, grant.purpose_id, now
-        stopped = self._approvals.stopped_at(*whose)
-        if stopped and stopped >= rests.at:
+        standing = self._approvals.standing(*whose)
+        if standing.stopped or (standing.stop and standing.stop != rests.stop):
             return True
-        return bool(rests.given) and self._approvals.given(*whose) != rests.given
+        return bool(rests.given) and standing.given != rests.given
 
     def goes_again(self, grant: Grant) -> bool:
         """Whether values go without the citizen: they let us remember it, and the purpose says so in the words they read.

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from connectors.signatures.jws import read_handle
 from idp.login.approvals import Approvals
+from idp.login.finish import commit_fresh
 from idp.login.sealing import KEY_BYTES, Sealer
 from idp.login.states import RECEIPT
 from idp.ports import Commits, Parked, Unit
@@ -61,13 +62,14 @@ class CitizenReceipts:
 
     def remembered(self, issued: Issued, now: int) -> bool:
         """Whether the citizen let us remember an approval for the same service and purpose."""
-        return self._approvals.remembers(*_whose(issued), now)
+        return self._approvals.standing(*_whose(issued), now).given > 0
 
     def ask_every_time(self, issued: Issued, now: int) -> None:
         """Forget that approval, if there is one."""
-        if self.remembered(issued, now):
-            row = self._approvals.forgotten(*_whose(issued), now)
-            self._commits.commit(Unit(tenant=self._tenant, approval=row))
+        standing = self._approvals.standing(*_whose(issued), now)
+        if standing.given:
+            rows = self._approvals.forgotten(standing, now)
+            commit_fresh(self._commits, Unit(tenant=self._tenant, approvals=rows))
 
     def forget(self, text: str, now: int) -> None:
         """Drop the receipts under the handles of a cookie: who finds it later gets nothing.

@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from operator import itemgetter
 from os import urandom
 
@@ -16,10 +17,10 @@ from sqlalchemy import ColumnElement, Connection, Delete, Insert, bindparam, del
 from idp.ledger.leaf import Prepared, complete, new_salt
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.merkle_tree import leaf_hash
-from idp.ports import ENDED, Unit
+from idp.ports import APPROVAL, ENDED, Unit
 from idp.store import tables
-from idp.store.engine import Upsert
-from idp.store.read_back import act_now, assert_approvals, assert_decisions, assert_marks, assert_records
+from idp.store.engine import Upsert, is_postgres
+from idp.store.read_back import APPROVALS, act_now, assert_approvals, assert_decisions, assert_marks, assert_records
 from idp.store.statements import CompiledStatement, Inserting, Row, plain
 from idp.system.clock import system_clock
 from policies.errors import StoreUnavailable
@@ -145,8 +146,11 @@ def write_batch(connection: Connection, batch: Sequence[Waiting], keys: LedgerKe
     before = _recorded(connection, batch) if again else frozenset()
     ended = _ended(connection, batch)
     asking = [one for one in batch if one.number not in before and one.number not in ended]
-    kept, lost, later = take_marks(connection, asking)
-    lost |= dict.fromkeys(ended, "session")
+    asking, waiting = _in_turn(asking)
+    changed = _changed(connection, asking)
+    kept, lost, later = take_marks(connection, [one for one in asking if one.number not in changed])
+    lost |= {**dict.fromkeys(ended, "session"), **dict.fromkeys(changed, APPROVAL)}
+    later += waiting
     if again:
         if lost:
             found = _written_before(connection, batch, lost)
@@ -159,7 +163,7 @@ def write_batch(connection: Connection, batch: Sequence[Waiting], keys: LedgerKe
     decisions = [(w.unit.tenant, d.login, d.choice, d.end) for w in kept if (d := w.unit.decision) is not None]
     parked, moments = _parked(kept)
     # A statement takes one row a key: of two approvals of one person at once the later one counts
-    approvals = {(w.unit.tenant, row.digest): (row.content, row.end) for w in kept if (row := w.unit.approval) is not None}
+    approvals = {(w.unit.tenant, row.digest): (row.content, row.end) for w in kept for row in w.unit.approvals.written}
     remembered = [(*key, *row) for key, row in approvals.items()]
     sessions, participants = _sessions(kept)
     queued = [(w.unit.tenant, q.entry, q.client, q.about, q.made, 0, q.due, "", q.end) for w in kept for q in w.unit.queued]
@@ -224,6 +228,40 @@ def _ended(connection: Connection, batch: Iterable[Waiting]) -> frozenset[bytes]
         tuple(row) for row in connection.execute(select(table.tenant, table.session).where(named).with_for_update())
     }
     return frozenset(number for number, session in joined.items() if session not in standing)
+
+
+def _in_turn(batch: Iterable[Waiting]) -> tuple[list[Waiting], list[Waiting]]:
+    """The units of this transaction, and those that rest on a row that one of these writes: they come after it."""
+    asking, waiting, written = list[Waiting](), list[Waiting](), set[Subject]()
+    for one in batch:
+        rows, tenant = one.unit.approvals, one.unit.tenant
+        if rows.read is not None and (tenant, rows.read[0]) in written:
+            waiting.append(one)
+        else:
+            asking.append(one)
+            written.update((tenant, row.digest) for row in rows.written)
+    return asking, waiting
+
+
+def _changed(connection: Connection, batch: Iterable[Waiting]) -> frozenset[bytes]:
+    """The numbers of those units that rest on a row of approvals which is another one by now.
+
+    The rows stay as they are until the COMMIT. A row that is not there yet cannot be locked: on PostgreSQL its name is.
+    """
+    resting, named = dict[bytes, tuple[Subject, bytes]](), set[bytes]()
+    for one in batch:
+        rows = one.unit.approvals
+        if rows.read is not None:
+            resting[one.number] = ((one.unit.tenant, rows.read[0]), rows.read[1])
+        named.update([row.digest for row in rows.written] if rows.read is None else [rows.read[0]])
+    if named and is_postgres(connection):
+        locks = sorted({int.from_bytes(digest[:8], signed=True) for digest in named})
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(name) FROM unnest(%s::bigint[]) AS name", (locks,)).close()
+    if not resting:
+        return frozenset()
+    asked = sorted({key for key, _ in resting.values()})
+    found = {(row[0], row[1]): sha256(row[2]).digest() for row in APPROVALS.rows(connection, asked)}
+    return frozenset(number for number, (key, content) in resting.items() if found.get(key, b"") != content)
 
 
 def _sessions(kept: Iterable[Waiting]) -> tuple[list[Row], list[Row]]:

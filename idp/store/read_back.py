@@ -110,7 +110,7 @@ def _records(
 
 _MARKS = _whole(tables.marks, "tenant", "kind", "digest")
 _DECISIONS = _whole(tables.decisions, "tenant", "login")
-_APPROVALS = _whole(tables.approvals, "tenant", "digest")
+APPROVALS = _whole(tables.approvals, "tenant", "digest")
 # Openings are most of what a release takes: over a network their hashes come back
 _RECORDS = ByKeys(tables.records, ("tenant", "record"), partial(_records, lambda opening: opening))
 _HASHED_RECORDS = ByKeys(tables.records, ("tenant", "record"), partial(_records, func.sha256))
@@ -128,7 +128,7 @@ def assert_decisions(connection: Connection, rows: Sequence[Row]) -> None:
 
 def assert_approvals(connection: Connection, rows: Sequence[Row]) -> None:
     """Raise `NotKept` if a remembered approval is not as it was written: one that was forgotten must not stay."""
-    _assert(_APPROVALS, connection, tables.approvals, rows, 2)
+    _assert(APPROVALS, connection, tables.approvals, rows, 2)
 
 
 def assert_records(

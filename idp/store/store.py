@@ -20,12 +20,13 @@ from idp.store.engine import BUSY_MILLISECONDS, is_postgres, open_engine, readin
 from idp.store.installation import claim
 from idp.store.migrate import assert_current
 from idp.store.periods import PARTITIONED, database_time, rest_table, turn_periods
+from idp.store.read_back import APPROVALS
 from idp.store.records.cosignatures import cosigned_checkpoints
 from idp.store.records.tiles import read_tile
 from idp.store.schema.check import assert_as_made
 from idp.store.statements import CompiledStatement, Row
 from idp.store.switches.switches import HOLD_SECONDS, since_boot
-from idp.store.tables import EXPIRING, approvals, decisions, leaves, parked, records, sealing_keys
+from idp.store.tables import EXPIRING, decisions, leaves, parked, records, sealing_keys
 from idp.store.writer import Writer
 from idp.system.logs import log_of
 from policies.errors import Closed, NotFound, StoreUnavailable
@@ -33,7 +34,6 @@ from policies.parties import Tenant
 
 # About ten milliseconds of deleting
 PURGED_AT_ONCE = 2000
-NAMED_AT_ONCE = 500
 # How long writers may wait while SQLite's log is emptied; if a reader takes longer, it is left for later
 EMPTYING_MILLISECONDS = 100
 
@@ -56,14 +56,7 @@ def _remembered(_connection: Connection) -> Select[bytes, bytes, int]:
     return select(table.login, table.choice, table.ends).where(*named, table.ends > bindparam("now"))
 
 
-def _approved(_connection: Connection) -> Select[bytes, bytes, int]:
-    table = approvals.c
-    named = (table.tenant == bindparam("tenant"), table.digest == bindparam("digest"))
-    return select(table.digest, table.content, table.ends).where(*named, table.ends > bindparam("now"))
-
-
 _PARKED, _DECISION = CompiledStatement(_alive), CompiledStatement(_remembered)
-_APPROVAL = CompiledStatement(_approved)
 
 
 class Store:
@@ -185,20 +178,10 @@ class Store:
         found = self._read(lambda connection: _DECISION.rows(connection, tenant=tenant, login=login, now=now))
         return DecisionRow(*found[0]) if found else None
 
-    def approval(self, tenant: Tenant, digest: bytes, now: int) -> ApprovalRow | None:
-        """`Decisions.approval`."""
-        found = self._read(lambda connection: _APPROVAL.rows(connection, tenant=tenant, digest=digest, now=now))
-        return ApprovalRow(*found[0]) if found else None
-
-    def approvals(self, tenant: Tenant, digests: Collection[bytes], now: int) -> Sequence[ApprovalRow]:
-        """The approvals of these digests that live."""
-        table, wanted, found = approvals.c, sorted(digests), list[ApprovalRow]()
-        for begin in range(0, len(wanted), NAMED_AT_ONCE):
-            some = table.digest.in_(wanted[begin : begin + NAMED_AT_ONCE])
-            query = select(table.digest, table.content, table.ends).where(table.tenant == tenant, some, table.ends > now)
-            with reading(), self._reads.connect() as connection:
-                found += [ApprovalRow(*row) for row in connection.execute(query)]
-        return found
+    def approvals(self, tenant: Tenant, digests: Collection[bytes]) -> Sequence[ApprovalRow]:
+        """`Decisions.approvals`."""
+        wanted = [(tenant, digest) for digest in digests]
+        return [ApprovalRow(*row[1:]) for row in self._read(lambda connection: APPROVALS.rows(connection, wanted))]
 
     def checkpoint(self, tenant: Tenant) -> Checkpoint | None:
         """`Log.checkpoint`."""

@@ -74,8 +74,8 @@ decisions = table(
     Index("decisions_by_end", "tenant", "ends"),
 )
 
-# Approvals that citizens let us remember. `digest` is a keyed one of person, service and purpose, `content` is sealed under
-# the index key (`idp.login.approvals`).
+# Approvals that citizens let us remember, and what they took back. `digest` is a keyed one of person, service and purpose,
+# `content` is sealed under the index key (`idp.login.approvals`).
 approvals = table(
     "approvals",
     tenant(),

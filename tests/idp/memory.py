@@ -1,7 +1,8 @@
 """In-memory twins: of `Store`, with a tree that grows and is signed with each record, and of peers' copies."""
 
+import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from connectors.metadata.peers import Held
 from idp.ledger.checkpoint import TreeHead, sign_note
@@ -9,7 +10,7 @@ from idp.ledger.leaf import complete, new_salt, prepare
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.merkle_tree import CompactRange, Position, inclusion_spans, leaf_hash, proof_hashes
 from idp.ledger.tiles import HEIGHT, Tile
-from idp.ports import UNSENT, ApprovalRow, Checkpoint, DecisionRow, ParkedRow, Unit
+from idp.ports import APPROVAL, UNSENT, ApprovalRow, Checkpoint, DecisionRow, ParkedRow, Unit
 from policies.errors import Conflict, NotFound
 from policies.parties import EntityId, Tenant
 
@@ -39,18 +40,24 @@ class MemoryStore:
             for mark in unit.marks:
                 if (mark.kind, mark.digest) in self._marks:
                     raise Conflict(mark.kind)
+            self._assert_unchanged(unit)
             if unit.record is not None:
                 self._append(unit)
             self._marks.update({(mark.kind, mark.digest): mark.end for mark in unit.marks})
             if unit.decision is not None:
                 self._decisions[unit.decision.login] = unit.decision
-            if unit.approval is not None:
-                self._approvals[unit.approval.digest] = unit.approval
+            self._approvals.update({row.digest: row for row in unit.approvals.written})
             for row in sorted(unit.parked, key=lambda one: one.end):
                 if (before := self._parked.get(row.digest)) is None or before.end <= row.end:
                     self._parked[row.digest] = row
             for digest in unit.removed:
                 self._parked.pop(digest, None)
+
+    def _assert_unchanged(self, unit: Unit) -> None:
+        if (read := unit.approvals.read) is not None:
+            found = self._approvals.get(read[0])
+            if read[1] != (b"" if found is None else hashlib.sha256(found.content).digest()):
+                raise Conflict(APPROVAL)
 
     def _append(self, unit: Unit) -> None:
         if unit.record is None:
@@ -79,10 +86,9 @@ class MemoryStore:
         row = self._decisions.get(login)
         return row if tenant == self.tenant and row is not None and row.end > now else None
 
-    def approval(self, tenant: Tenant, digest: bytes, now: int) -> ApprovalRow | None:
+    def approvals(self, tenant: Tenant, digests: Collection[bytes]) -> Sequence[ApprovalRow]:
         """Implement `idp.ports.Decisions`."""
-        row = self._approvals.get(digest)
-        return row if tenant == self.tenant and row is not None and row.end > now else None
+        return [self._approvals[one] for one in digests if tenant == self.tenant and one in self._approvals]
 
     def unsent(self, tenant: Tenant, login: bytes, now: int) -> bool:
         """Implement `idp.ports.Decisions`."""

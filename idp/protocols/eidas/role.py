@@ -15,7 +15,7 @@ from idp.login.role import Choices, Reach
 from idp.login.sealing import LoginId
 from idp.login.states import Decided, Judged
 from idp.login.suspension import Suspension
-from idp.ports import ApprovalRow, RecordDraft
+from idp.ports import ApprovalRows, RecordDraft
 from idp.protocols.eidas.levels import answered_level, levels_for
 from idp.protocols.eidas.person import minimum_data
 from policies.attributes import EXACT, AttributeName
@@ -74,15 +74,18 @@ class NodeRole:
         """Nothing is remembered (decision 0000.26)."""
         return decided
 
-    def remembered(self, decided: Decided, choice: Choice, now: int) -> ApprovalRow | None:
+    def remembered(self, decided: Decided, choice: Choice, now: int) -> ApprovalRows:
         """Nor is this. Raises `RequestRefused`."""
         if choice.remember:
             raise RequestRefused("a box that the page does not have", code="other_site")
-        return None
+        return ApprovalRows()
 
-    def forgotten(self, decided: Decided, now: int) -> ApprovalRow | None:
+    def check_standing(self, decided: Decided, now: int) -> None:
+        """Nobody takes back what nobody remembers."""
+
+    def forgotten(self, decided: Decided, now: int) -> ApprovalRows:
         """There is nothing to forget."""
-        return None
+        return ApprovalRows()
 
     def check_registered(self, request: ServiceRequest) -> None:
         """Raises `RequestRefused`."""

@@ -164,7 +164,7 @@ def _shown(
             continue
         whose = ServiceId(entry.sent["client"]), PurposeId(entry.sent["purpose"])
         if whose not in stopped:
-            stopped[whose] = site.citizen.acts.approvals.stopped(visit.subject, *whose, now)
+            stopped[whose] = site.citizen.acts.approvals.standing(visit.subject, *whose, now).stopped
         yield _release(site, wording, entry, service, purpose, stopped=stopped[whose])
 
 
@@ -177,7 +177,7 @@ def remembered(site: CitySite, visit: OwnPageVisit, wording: Wording) -> Iterato
         for purpose_id in party.purposes
         if configuration.purposes[purpose_id].ask.mode is not AskMode.EACH_TIME
     ]
-    for held in site.citizen.acts.approvals.held(visit.subject, pairs, site.citizen.find, site.clock()):
+    for held in site.citizen.acts.approvals.held(visit.subject, pairs, site.clock()):
         if held.loa <= visit.loa:
             service, purpose = named(site, wording, held.service, held.purpose_id)
             yield ApprovalShown(service, purpose, wording.moment(held.given), held.service, held.purpose_id)

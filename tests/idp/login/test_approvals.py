@@ -133,6 +133,6 @@ def test_it_is_written_with_the_release_or_not_at_all() -> None:
     page = comes(found, NOW)
     found.broker.decide(page, TICKED, SECRET, NOW)
     unit = found.store.units[-1]
-    assert (unit.record is not None, unit.approval) == (True, row(found))
+    assert (unit.record is not None, unit.approvals.written) == (True, (row(found),))
     assert found.broker.decide(page, TICKED, SECRET, NOW).record == b"", "asked for again: nothing more is written"
     assert found.store.units[-1] == unit

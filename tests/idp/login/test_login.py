@@ -152,7 +152,10 @@ def test_without_any_one_member_nothing_opens() -> None:
         None,
         False,
     )
-    for name in members.keys() - {"acts", "authorities", "deviations", "signed_in", "resumed"}:
+    # Nor `stop`: then nothing was taken back, and what was ends it
+    cut = {key: value for key, value in members.items() if key != "stop"}
+    assert DECIDED.load(json.dumps(cut).encode()).stop == b""
+    for name in members.keys() - {"acts", "authorities", "deviations", "signed_in", "resumed", "stop"}:
         cut = {key: value for key, value in members.items() if key != name}
         with pytest.raises(NotFound):
             DECIDED.load(zlib.compress(json.dumps(cut).encode()))

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from connectors.connector import Inbound, Outbound, Redirect
@@ -56,7 +56,7 @@ class MemoryStore:
         self.units: list[Unit] = []
         self.rows: dict[tuple[Tenant, bytes], tuple[str, bytes, int]] = {}
         self.marks: set[tuple[Tenant, str, bytes]] = set()
-        self.approvals: dict[tuple[Tenant, bytes], ApprovalRow] = {}
+        self.remembered: dict[tuple[Tenant, bytes], ApprovalRow] = {}
         self.down = False
         self.log: list[str] = []
         # What happens while a commit waits
@@ -71,8 +71,7 @@ class MemoryStore:
         self.marks |= {(unit.tenant, mark.kind, mark.digest) for mark in unit.marks}
         for row in unit.parked:
             self.rows[unit.tenant, row.digest] = (row.kind, row.payload, row.end)
-        if unit.approval is not None:
-            self.approvals[unit.tenant, unit.approval.digest] = unit.approval
+        self.remembered |= {(unit.tenant, row.digest): row for row in unit.approvals.written}
         for digest in unit.removed:
             self.rows.pop((unit.tenant, digest), None)
         self.units.append(unit)
@@ -85,9 +84,8 @@ class MemoryStore:
             raise NotFound(kind)
         return found[1]
 
-    def approval(self, tenant: Tenant, digest: bytes, now: int) -> ApprovalRow | None:
-        found = self.approvals.get((tenant, digest))
-        return found if found is not None and found.end > now else None
+    def approvals(self, tenant: Tenant, digests: Collection[bytes]) -> Sequence[ApprovalRow]:
+        return [self.remembered[tenant, one] for one in digests if (tenant, one) in self.remembered]
 
 
 def purpose(purpose_id: PurposeId, minimum: LevelOfAssurance = LevelOfAssurance.LOW) -> Purpose:

@@ -11,13 +11,14 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, KeySetSerialization
 
 from connectors.signatures.jws import base64url, from_base64url
+from idp.login.approvals import Standing
 from idp.login.states import Approved, Judged
-from idp.ports import ApprovalRow, Unit
+from idp.ports import ApprovalRows, Unit
 from idp.protocols.oidc.direct import DirectRequest, JsonAnswer
 from idp.protocols.oidc.families import family_of
 from idp.protocols.oidc.refresh_grant import GRACE
 from policies.assurance import LevelOfAssurance
-from policies.parties import ClientId, ProviderId, RelyingParty, Tenant
+from policies.parties import ClientId, ProviderId, RelyingParty, ServiceId, Tenant
 from policies.registrations.client_tokens import REFRESH_LIFE, TokenChoices
 from policies.registrations.openid_client import OpenIDClient
 from policies.release import Decision
@@ -302,23 +303,27 @@ def test_what_is_switched_off_while_the_commit_waits_gets_nothing_and_the_record
 @pytest.mark.spec("decisions.md 13")
 def test_a_remembered_approval_that_is_taken_back_ends_what_was_issued_for_it() -> None:
     made = city()
-    row = remembered(made, NOW)
+    remembered(made, NOW)
     first = signed_in(made, replace(APPROVED, given=NOW))
     assert userinfo(made, first).status == 200
     second = refresh(made, token_of(first))
     assert second.status == 200
-    made.store.commit(Unit(tenant=TENANT, approval=ApprovalRow(row.digest, b"", NOW)))
+    rows = made.approvals.forgotten(standing(made), NOW)
+    made.store.commit(Unit(tenant=TENANT, approvals=rows))
     assert userinfo(made, second).status == 401
     assert refused(refresh(made, token_of(second)))
     remembered(made, NOW + 5)
     assert refused(refresh(made, token_of(second))), "one that is given anew is another one"
 
 
-def remembered(made: City, given: int) -> ApprovalRow:
+def standing(made: City) -> Standing:
+    return made.approvals.standing(APPROVED.subject, ServiceId("parking"), PARKING, NOW)
+
+
+def remembered(made: City, given: int) -> None:
     judged = Judged("3JZ4KUQW2D7M", LevelOfAssurance.SUBSTANTIAL, "", Decision(()), APPROVED.subject, "00")
-    row = made.approvals.kept(accepted(made), judged, frozenset(), given, NOW + 86_400)
-    made.store.commit(Unit(tenant=TENANT, approval=row))
-    return row
+    row = made.approvals.kept(standing(made), judged, frozenset(), given, NOW + 86_400)
+    made.store.commit(Unit(tenant=TENANT, approvals=ApprovalRows((row,))))
 
 
 def test_a_family_lives_as_long_as_its_registration_says() -> None:

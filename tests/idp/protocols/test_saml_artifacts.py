@@ -13,7 +13,7 @@ from connectors.connector import Redirect
 from connectors.formats.artifact import ArtifactResolve, ArtifactResponse
 from connectors.wire.names import ARTIFACT
 from idp.login.states import Approved, Judged, Released
-from idp.ports import Unit
+from idp.ports import ApprovalRows, Unit
 from idp.protocols.saml.logout_asked import Owed
 from idp.protocols.saml.question import SamlQuestion
 from policies.assurance import LevelOfAssurance
@@ -138,12 +138,13 @@ def test_what_was_released_for_a_remembered_approval_is_not_fetched_once_it_is_t
     approved = Approved(b"s" * 32, NOW, "", "")
     judged = Judged("s" * 52, LevelOfAssurance.HIGH, "", Decision(()), approved.subject)
     request = house.accepted(**BY_ARTIFACT)
-    house.store.commit(Unit(tenant=TENANT, approval=house.approvals.kept(request, judged, frozenset(), NOW, NOW + 99)))
+    before = house.approvals.standing(approved.subject, request.origin.service, request.purpose_id, NOW)
+    row = house.approvals.kept(before, judged, frozenset(), NOW, NOW + 99)
+    house.store.commit(Unit(tenant=TENANT, approvals=ApprovalRows((row,))))
     _, control = released(house, approved)
     assert resolved(house, house.party.resolves(control)) is not None
     _, artifact = released(house, approved)
-    forgotten = house.approvals.forgotten(approved.subject, request.origin.service, request.purpose_id, NOW)
-    house.store.commit(Unit(tenant=TENANT, approval=forgotten))
+    house.store.commit(Unit(tenant=TENANT, approvals=house.approvals.forgotten(before, NOW)))
     assert resolved(house, house.party.resolves(artifact)) is None
 
 

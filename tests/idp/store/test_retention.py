@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, insert, select
 
-from idp.ports import ApprovalRow, SealingRow, SessionRow
+from idp.ports import ApprovalRow, ApprovalRows, SealingRow, SessionRow
 from idp.sequencer.sequencer import Sequencer
 from idp.sequencer.witness import Witness
 from idp.store import retention as module
@@ -50,7 +50,7 @@ def ended(store: Store, end: int) -> None:
     ending = unit(*marks(f"ends at {end}", end=end), parked=[parked(end=end)], record=release(time=end), end=end)
     name = end.to_bytes(16)
     session = SessionRow(name, name, b"p", b"", "ee", b"sealed", end, end, "parking", f"sid {end}", joined=False)
-    store.commit(replace(ending, approval=approval, session=session))
+    store.commit(replace(ending, approvals=ApprovalRows((approval,)), session=session))
     with store.engine.begin() as connection:
         entry = {"client": "parking", "sid": "s", "made": end, "tries": 1, "due": None, "failed": "status 500"}
         connection.execute(insert(tables.logouts).values(tenant=TENANT, logout=name, ends=end, **entry))

@@ -11,7 +11,7 @@ import pytest
 
 from idp.ledger.checkpoint import TreeHead, open_note
 from idp.ledger.merkle_tree import includes
-from idp.ports import ENDED, ApprovalRow, Commits, Decisions, Log, Mark, Parked, ParkedRow, Unit
+from idp.ports import ENDED, ApprovalRow, ApprovalRows, Commits, Decisions, Log, Mark, Parked, ParkedRow, Unit
 from idp.sequencer.sequencer import Sequencer
 from idp.store.store import Store
 from policies.errors import Conflict, NotFound
@@ -70,17 +70,18 @@ def test_a_mark_is_taken_once(any_store: AnyStore) -> None:
     assert caught.value.kind == "login"
 
 
-def test_an_approval_lives_until_its_end_and_another_takes_its_place(any_store: AnyStore) -> None:
+def test_an_approval_stands_until_another_takes_its_place(any_store: AnyStore) -> None:
     first, other = ApprovalRow(b"d" * 32, b"one", LATER), ApprovalRow(b"e" * 32, b"other", LATER)
     rows = [first, other, replace(first, content=b"two", end=LATER + 9)]
     # In one transaction, too: of two for one person one is kept
-    assert outcomes(any_store, [replace(unit(*marks(str(at))), approval=row) for at, row in enumerate(rows)], 3) == [""] * 3
-    assert any_store.approval(TENANT, first.digest, NOW) in rows
-    assert any_store.approval(TENANT, other.digest, NOW) == other
-    assert any_store.approval(TENANT, other.digest, LATER) is None
-    assert any_store.approval(OTHER, other.digest, NOW) is None
-    any_store.commit(Unit(TENANT, approval=replace(other, content=b"", end=NOW)))
-    assert any_store.approval(TENANT, other.digest, NOW) is None
+    units = [replace(unit(*marks(str(at))), approvals=ApprovalRows((row,))) for at, row in enumerate(rows)]
+    assert outcomes(any_store, units, 3) == [""] * 3
+    found = {row.digest: row for row in any_store.approvals(TENANT, [first.digest, other.digest, b"x" * 32])}
+    assert (found[first.digest] in rows, found[other.digest], len(found)) == (True, other, 2)
+    assert not any_store.approvals(OTHER, [other.digest])
+    ended = replace(other, content=b"", end=NOW)
+    any_store.commit(Unit(TENANT, approvals=ApprovalRows((ended,))))
+    assert list(any_store.approvals(TENANT, [other.digest])) == [ended]
 
 
 def test_a_mark_that_a_unit_names_twice_is_one_mark(any_store: AnyStore) -> None:

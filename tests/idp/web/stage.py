@@ -22,6 +22,9 @@ from tests.idp.staging import Clock, LiveStage, serving
 
 # What the second country says is `high` counts as substantial here
 LESS_SURE = '[assurance]\n"http://eidas.europa.eu/LoA/high" = "substantial"\n"http://eidas.europa.eu/LoA/low" = "low"\n'
+# An edit of a country's registration: what it says is high counts as substantial there
+_LAST = '"urn:oid:2.5.4.6" = "address.country"'
+LOWERED = (_LAST, f"{_LAST}\n\n{LESS_SURE}")
 PHONE_PURPOSE = """\
 id = "phone-contact"
 basis = "consent"

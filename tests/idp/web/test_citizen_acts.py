@@ -30,6 +30,7 @@ from tests.connectors.metadata.origin import LOOPBACK, Authority
 from tests.idp.server.crew import until
 from tests.idp.staging import Clock, opened
 from tests.idp.web.shared_stage import REFRESHES, Member, SharedStage, claims_of, emptied
+from tests.idp.web.stage import LOWERED
 from tests.idp.web.visitor import Answer, login_of, query_of
 
 
@@ -344,6 +345,18 @@ def test_a_remembered_approval_is_listed_and_switched_off(member: Member, stage:
     assert _faults(stage) == []
 
 
+def test_a_lower_sign_in_switches_no_approval_off_that_it_may_not_see(member: Member, stage: SharedStage) -> None:
+    member.decides(member.question(client_id="library", scope="openid purpose:quiet"), ticked={"remember": "yes"})
+    edits, off = {"providers/demo-ee.toml": LOWERED}, {"service": "library", "purpose": "quiet"}
+    with stage.other_broker(stage.folder / "lowered", edits) as port, Member(stage, port=port) as lower:
+        assert not _entered(lower).found("//form[@action='/me/approval']")
+        before = stage.records
+        assert lower.go("POST", "/me/approval", fields=off).status == 404
+        assert stage.records == before
+    assert _entered(member).found("//form[@action='/me/approval']")
+    assert member.go("POST", "/me/approval", fields=off).status == 303
+
+
 @pytest.mark.spec("issue 31 item 6: a receipt for each withdrawal, too")
 def test_an_act_has_a_receipt_that_holds_offline(member: Member, stage: SharedStage) -> None:
     member.signs_in_for("desk")
@@ -361,6 +374,37 @@ def test_another_worker_knows_it_at_once(member: Member, stage: SharedStage) -> 
     _acts(member, WITHDRAWAL, _newest(_entered(member)))
     with stage.other_broker(stage.folder / "second", {}) as port, Member(stage, port=port) as elsewhere:
         assert elsewhere.userinfo(str(tokens["access_token"])).status == 401
+
+
+@pytest.mark.spec("security.md §3 I5; issue 31: an act at one worker while a sign-in is decided at another")
+def test_an_act_at_one_worker_stands_whatever_is_decided_at_another_in_that_moment(
+    member: Member, stage: SharedStage
+) -> None:
+    asked = {"client_id": "alone", "scope": "openid purpose:desk"}
+    with stage.other_broker(stage.folder / "acting", {}) as port, Member(stage, port=port) as elsewhere:
+        _entered(elsewhere)
+        for _ in range(8):
+            member.decides(member.question(**asked))
+            page, begin = member.question(**asked), threading.Barrier(2)
+            act = {"n": str(_newest(elsewhere.go("GET", "/me"))), "act": WITHDRAWAL}
+
+            def pressed(begin: threading.Barrier = begin, page: Answer = page) -> Answer:
+                begin.wait()
+                return member.decides(page)
+
+            def took_back(begin: threading.Barrier = begin, act: dict[str, str] = act) -> Answer:
+                begin.wait()
+                return elsewhere.go("POST", "/me/act", fields=act)
+
+            with ThreadPoolExecutor(2) as pool:
+                decided, acted = pool.submit(pressed), pool.submit(took_back)
+            assert acted.result().status == 303
+            if (answer := decided.result()).status == 200:
+                assert member.tokens("alone", answer.back["code"]).json["error"] == "invalid_grant"
+            else:
+                assert answer.status == 409
+            assert "You took this back" in elsewhere.go("GET", "/me").text
+    assert _faults(stage) == []
 
 
 @pytest.mark.spec("issue 31 item 6: an Article 15 export")

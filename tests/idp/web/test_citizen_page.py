@@ -13,13 +13,10 @@ from idp.store import tables
 from idp.store.switches.switch import COUNTRY
 from tests.forgetting import forget_switches, switch_of
 from tests.idp.staging import Clock, opened
-from tests.idp.web.stage import LESS_SURE, Stage
+from tests.idp.web.stage import LOWERED, Stage
 from tests.idp.web.visitor import Answer, Visitor, login_of
 
 COOKIE = "__Host-me"
-# What the country says is high counts as substantial there
-LAST = '"urn:oid:2.5.4.6" = "address.country"'
-LOWERED = (LAST, f"{LAST}\n\n{LESS_SURE}")
 
 
 def _entered(visitor: Visitor, citizen: str = "mari", provider: str = "demo-ee", **fields: str) -> Answer:
