@@ -49,17 +49,6 @@ class LiveThings(Protocol):
         """The digests of approvals that may be remembered: for these uses, and for all that are registered."""
 
 
-class Nothing:
-    """A database that was just restored: a backup has neither sessions nor approvals."""
-
-    def end_sessions(self, subject: bytes, now: int) -> None:
-        """`Beside.end_sessions`."""
-
-    def approvals(self, subject: bytes, uses: Uses) -> Iterable[bytes]:  # noqa: ARG002  as `LiveThings` has it
-        """`Beside.approvals`."""
-        return ()
-
-
 @dataclass(frozen=True, slots=True)
 class Done:
     """Erasures that were carried out, how many leaves they covered, and whether no file has a trace any more."""

@@ -15,12 +15,14 @@ from sqlalchemy import Engine
 from connectors.formats.grammar import written
 from idp.application.recorded_act import account, record_act
 from idp.audit.verify import steps_of, verify_ledger
-from idp.citizen.erasing import EraseDue, Nothing
+from idp.citizen.erasing import EraseDue
+from idp.citizen.restored import Restored
 from idp.cli.console import NO, YES, answer, end, progress, say, trying, unwritable
 from idp.cli.options import AsJsonLines, Folder
 from idp.config.settings import Settings, load_settings
 from idp.keys.backup_files import FOLDER, destroy_old, key_of_day, read_key
 from idp.keys.ledger_files import load_ledger_keys
+from idp.keys.secret_files import INDEX_KEY, load_secret
 from idp.ledger.checkpoint import TreeHead
 from idp.ledger.findings import LedgerReport
 from idp.ledger.ledger_keys import DAY, LedgerKeys
@@ -98,6 +100,8 @@ def restore(
     with _trying(file, as_json=as_json):
         settings = load_settings(config)
         keys = load_ledger_keys(settings.key_folder, settings.origin)
+        index = load_secret((settings.index_folder or settings.key_folder) / INDEX_KEY)
+        beside = Restored(tenant=settings.tenant, keys=keys, index_key=index)
         key_read = partial(read_key, settings.key_folder / FOLDER)
         backup_opened = opened_backup(
             file,
@@ -120,12 +124,12 @@ def restore(
             except Unconfirmed as error:
                 raise StoreUnavailable(f"{error.detail}. Nothing is restored yet: restore again") from error
             now = int(time.time())
-            newest = _newest(source, settings, now)
+            newest, stops = _newest(source, settings, now), beside.stops(source, now)
             with _room_at(database), _database(settings) as engine:
                 count, alone = rows_of(source, settings.tenant), ""
                 with progress(count, "restore", as_json=as_json) as advance:
                     try:
-                        count = restore_rows(source, engine, tenant=settings.tenant, now=now, advance=advance)
+                        count = restore_rows(source, engine, tenant=settings.tenant, now=now, advance=advance, stops=stops)
                     except Unconfirmed as error:
                         alone = f"The rows are there, but {error.detail}. Do not restore again."
                 if alone:
@@ -136,7 +140,7 @@ def restore(
                     # The first record of the restored ledger
                     alone = _recorded(settings, keys, newest)
                     # Before anybody is served: whoever was to be erased meanwhile
-                    due = EraseDue(engine=engine, tenant=settings.tenant, keys=keys, beside=Nothing())
+                    due = EraseDue(engine=engine, tenant=settings.tenant, keys=keys, beside=beside)
                     erasures = due.run(now).erasures
                 # Not asked again: nobody signs meanwhile, and the rows are there whatever becomes of it
                 unseen = "" if settings.witness_path is None else str(settings.witness_path)

@@ -13,7 +13,7 @@ import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Engine, RowMapping, Select, Table, bindparam,
 from sqlalchemy.exc import DBAPIError
 
 from idp.keys.file import sync_folder
+from idp.ports import ApprovalRow
 from idp.store import tables
 from idp.store.backup_check import is_plain
 from idp.store.commits import confirmed
@@ -158,15 +159,25 @@ def rows_of(engine: Engine, tenant: Tenant) -> int:
         return sum(_count(connection, table, tenant) for table in COPIED)
 
 
-def restore(source: Engine, target: Engine, *, tenant: Tenant, now: int, advance: Callable[[int], None]) -> int:
+def restore(
+    source: Engine,
+    target: Engine,
+    *,
+    tenant: Tenant,
+    now: int,
+    advance: Callable[[int], None],
+    stops: Iterable[ApprovalRow] = (),
+) -> int:
     """Copy a backup into a migrated database without rows of the tenant, in one transaction; returns how many rows.
 
-    The store takes no marks until `closing`. Raises `StoreUnavailable` if there are rows already or the database cannot
-    take them, `Unconfirmed` if it has them and a standby may not.
+    `stops` are rows of approvals that it has besides. The store takes no marks until `closing`.
+
+    Raises `StoreUnavailable` if there are rows already or the database cannot take them, `Unconfirmed` if it has them and a
+    standby may not.
     """
     with reading(), confirmed(writing(target)) as out, source.connect() as backup:
         patiently(out)
-        if any(_has_rows(out, table, tenant) for table in COPIED):
+        if any(_has_rows(out, table, tenant) for table in (*COPIED, tables.approvals)):
             raise StoreUnavailable("the database is not empty: restore into one that is new")
         count = _copy(backup, out, tenant, advance)
         until = closing(newest_moment(backup, tenant, now), now)
@@ -176,6 +187,8 @@ def restore(source: Engine, target: Engine, *, tenant: Tenant, now: int, advance
         count -= out.execute(delete(tables.marks).where(*later)).rowcount
         closed = {"tenant": tenant, "kind": RESTORED, "digest": secrets.token_bytes(32), "unit": secrets.token_bytes(16)}
         out.execute(insert(tables.marks), [{**closed, "ends": until}])
+        if more := [{"tenant": tenant, "digest": one.digest, "content": one.content, "ends": one.end} for one in stops]:
+            out.execute(insert(tables.approvals), more)
     return count
 
 

@@ -1,5 +1,7 @@
 """`ciconia backup` and `restore`: the ledger verifies elsewhere and on the other database; nothing taken is free."""
 
+import hashlib
+import secrets
 import shutil
 import sqlite3
 import stat
@@ -13,13 +15,19 @@ from connectors.formats.grammar import written
 from idp.citizen.erasures import Erasures, SignIn
 from idp.config.settings import SETTINGS_FILE, load_settings
 from idp.keys.folder import create_keys
+from idp.keys.secret_files import load_secret
+from idp.ledger.person_records import APPROVAL_OFF, DISOWNED, OBJECTION, WITHDRAWAL, ActOn, draft_own_act
+from idp.ledger.record_contents import DecidedBy, new_record
+from idp.login.approvals import Approvals
 from idp.sequencer.sequencer import Sequencer
 from idp.sequencer.witness import Witness
 from idp.store import tables
 from idp.store.backup import CLOSED_SECONDS, COPIED
 from idp.store.migrate import migrate
+from idp.store.store import Store
 from policies.assurance import LevelOfAssurance
 from policies.errors import StoreUnavailable
+from policies.parties import PurposeId, ServiceId
 from tests.idp.cli.command import in_process as ciconia
 from tests.idp.cli.command import json_of
 from tests.idp.cli.ledgers import change, opened
@@ -414,6 +422,66 @@ def test_a_restore_does_again_what_was_to_be_erased_meanwhile(served: Path, tmp_
     told = json_of(ciconia("restore", "--config", again, "--from", file, "--json"))
     assert (told["ok"], told["erased"], held(again)) == (True, 1, 0)
     assert PERSON not in b"".join(each.read_bytes() for each in again.glob("ciconia.db*"))
+
+
+# -- what citizens took back
+
+PAGE, INFORMED, OFFLINE = DecidedBy.PAGE, DecidedBy.INFORMED, DecidedBy.OFFLINE
+# What a person did, in its order, and whether it stands taken back
+HISTORIES: dict[str, tuple[tuple[str, ...], bool]] = {
+    "withdrawn": ((PAGE, WITHDRAWAL), True),
+    "objected": ((INFORMED, OBJECTION), True),
+    "disowned": ((PAGE, DISOWNED), True),
+    "agreed anew": ((PAGE, WITHDRAWAL, PAGE), False),
+    "agreed anew and disowned": ((PAGE, WITHDRAWAL, PAGE, DISOWNED), True),
+    "refreshed at another worker in that moment": ((PAGE, WITHDRAWAL, OFFLINE), True),
+    "switched off": ((PAGE, APPROVAL_OFF), False),
+    "nothing": ((PAGE,), False),
+}
+
+
+def acted(store: Store, subject: bytes, step: str) -> None:
+    now = int(time.time())
+    on = ActOn("", "parking", "resident-parking", "consent", "high")
+    acts = step in {WITHDRAWAL, OBJECTION, DISOWNED, APPROVAL_OFF}
+    draft = (
+        draft_own_act(record=new_record(), time=now, kind=step, subject=subject, on=on)
+        if acts
+        else release(subject, time=now, path=DecidedBy(step))
+    )
+    store.commit(made(*marks(secrets.token_hex(16), end=NEVER), record=draft))
+
+
+def taken_back(folder: Path, subject: bytes) -> bool:
+    index = load_secret(folder / "keys" / "index.key")
+    with opened(folder) as (store, _keys):
+        approvals = Approvals(tenant=store.tenant, index_key=index, decisions=store)
+        return approvals.standing(subject, ServiceId("parking"), PurposeId("resident-parking"), int(time.time())).stopped
+
+
+@pytest.mark.spec("decisions.md 25; issue 31 item 7: a restore of an older database")
+def test_what_citizens_took_back_stands_after_a_restore(served: Path, tmp_path: Path) -> None:
+    with opened(served) as (store, keys):
+        store._closed = 1
+        for person, (steps, _) in HISTORIES.items():
+            for step in steps:
+                acted(store, hashlib.sha256(person.encode()).digest(), step)
+        for step in (PAGE, WITHDRAWAL):
+            acted(store, PERSON, step)
+        Sequencer(store, keys, checkpoint_seconds=0).step()
+        long_ago = int(time.time()) - 20 * 86400
+        erasures = Erasures(engine=store.engine, tenant=store.tenant, keys=keys)
+        erasures.ask(SignIn(PERSON, LevelOfAssurance.HIGH, long_ago), long_ago)
+    file = tmp_path / "copy.db"
+    assert ciconia("backup", "--config", served, "--to", file).returncode == 0
+    assert not rows(file, "approvals")
+    again = with_keys_of(folder_of(tmp_path, "again"), served)
+    told = json_of(ciconia("restore", "--config", again, "--from", file, "--json"))
+    assert (told["ok"], told["erased"]) == (True, 1)
+    found = {person: taken_back(again, hashlib.sha256(person.encode()).digest()) for person in HISTORIES}
+    assert found == {person: stands for person, (_, stands) in HISTORIES.items()}
+    assert not taken_back(again, PERSON), "whoever is erased took nothing back that we know"
+    assert len([1 for row in rows(again / "ciconia.db", "approvals") if row[-1]]) == 2 * sum(found.values())
 
 
 def closing_rows(file: Path, query: str) -> list[tuple[bytes, ...]]:

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine
 
 from idp.ledger.ledger_keys import ledger_keys
-from idp.ledger.record_contents import draft_refusal, draft_release, new_record
+from idp.ledger.record_contents import DecidedBy, draft_refusal, draft_release, new_record
 from idp.ports import DecisionRow, Mark, ParkedRow, RecordDraft, Unit
 from idp.store.engine import open_engine
 from idp.store.store import Store, open_store
@@ -73,7 +73,12 @@ def decided(address: Address | None = None) -> Decision:
 
 
 def release(
-    subject: bytes = b"s" * 32, time: int = NOW, *, decision: Decision | None = None, sub: str = "PAIRWISE"
+    subject: bytes = b"s" * 32,
+    time: int = NOW,
+    *,
+    decision: Decision | None = None,
+    sub: str = "PAIRWISE",
+    path: DecidedBy = DecidedBy.PAGE,
 ) -> RecordDraft:
     return draft_release(
         record=new_record(),
@@ -89,6 +94,7 @@ def release(
         issuer="https://login.storkhaven.example",
         sub=sub,
         evidence={"nonce": "n-0S6"},
+        path=path,
     )
 
 

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, func, select
 from structlog.testing import capture_logs
 
 from connectors.addresses import FetchError
@@ -18,13 +18,16 @@ from connectors.signatures.jwk import keys_from_jwks
 from connectors.signatures.jws import verify
 from idp.audit.record_proof_verify import verify_record
 from idp.audit.verify_records import verify_records
+from idp.citizen.erasures import Erasures, SignIn
 from idp.citizen.own_page import PURPOSE as OWN
+from idp.ledger.leaf import subject_index
 from idp.ledger.person_records import APPROVAL_OFF, DISOWNED, OBJECTION, WITHDRAWAL
 from idp.ports import ENDED
 from idp.protocols.oidc.events import MEDIA_TYPE, TYPES, Events
 from idp.store import tables
 from idp.store.logout_queue import FIRST_PAUSE, LogoutQueue
 from idp.store.records.own_acts import OwnActs
+from policies.assurance import LevelOfAssurance
 from policies.parties import ClientId
 from tests.connectors.metadata.origin import LOOPBACK, Authority
 from tests.idp.server.crew import until
@@ -404,6 +407,28 @@ def test_an_act_at_one_worker_stands_whatever_is_decided_at_another_in_that_mome
             else:
                 assert answer.status == 409
             assert "You took this back" in elsewhere.go("GET", "/me").text
+    assert _faults(stage) == []
+
+
+@pytest.mark.spec("issue 31 item 7: nothing of a person stays; decisions.md 21")
+def test_an_erasure_forgets_what_the_person_took_back_too(member: Member, stage: SharedStage) -> None:
+    member.signs_in_for("desk", "juhan")
+    _acts(member, WITHDRAWAL, _newest(_entered(member, "juhan")))
+    engine, keys, tenant = stage.application.store.engine, stage.application.keys, stage.application.settings.tenant
+
+    def kept() -> int:
+        with engine.connect() as connection:
+            return connection.scalar(select(func.count()).select_from(tables.approvals)) or 0
+
+    assert kept() == 2
+    long_ago = stage.clock() - 20 * 24 * 3600
+    juhan = subject_index(keys.index, tenant, "demo/EE", "EE-36406010002")
+    Erasures(engine=engine, tenant=tenant, keys=keys.ledger).ask(SignIn(juhan, LevelOfAssurance.HIGH, long_ago), long_ago)
+    assert stage.application.erasing is not None
+    stage.application.erasing.begin()
+    assert kept() == 0
+    assert not _entered(member, "juhan").found("//article")
+    assert "Share this with" in str(member.question("juhan", client_id="desk", scope="openid purpose:desk").heading)
     assert _faults(stage) == []
 
 
