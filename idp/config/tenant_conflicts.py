@@ -1,4 +1,4 @@
-"""Conflicts of several tenants in one process: a host, a ledger's name or a key that two of them have."""
+"""Conflicts of several tenants in one process: a host of a broker or a desk, a ledger's name, or a key that two have."""
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,17 +59,17 @@ class Owners:
 
 def conflicts(folders: Sequence[Path], owners: Owners | None = None) -> dict[str, tuple[Problem, ...]]:
     """The conflicts of tenants, by the names of their folders. Notes each key with `owners` for the first that has it."""
-    holders: dict[tuple[str, str], list[tuple[Path, Path]]] = {}
+    holders: dict[tuple[bool, str], list[tuple[Path, Path, str]]] = {}
     for each in folders:
         for what, mark, file in _unique(each):
-            holders.setdefault((what, mark), []).append((each, file))
+            holders.setdefault((what == "keys", mark), []).append((each, file, what))
             if owners is not None and what == "keys":
                 owners.note(mark, each.name)
     found: dict[str, list[Problem]] = {}
-    for (what, _), shared in holders.items():
-        if len({folder for folder, _ in shared}) > 1:
-            for folder, file in shared:
-                others = ", ".join(sorted({other.name for other, _ in shared} - {folder.name}))
+    for shared in holders.values():
+        if len({folder for folder, _, _ in shared}) > 1:
+            for folder, file, what in shared:
+                others = ", ".join(sorted({other.name for other, _, _ in shared} - {folder.name}))
                 problem = Problem(str(file), 0, what, f"{others} has the same.", _FIXES[what])
                 found.setdefault(folder.name, []).append(problem)
     return {name: tuple(problems) for name, problems in found.items()}
@@ -77,6 +77,7 @@ def conflicts(folders: Sequence[Path], owners: Owners | None = None) -> dict[str
 
 _FIXES = {
     "issuer": "Each tenant has a host of its own, which is the name of its ledger, too.",
+    "auditor.url": "Give each desk a host of its own, whatever the port: browsers keep cookies by host.",
     "keys": "Take the copy out of tenants/; or, where it has never served, give it others: ciconia init in a new folder. "
     "A key that two have lets one answer for the other.",
 }
@@ -90,6 +91,8 @@ def _unique(folder: Path) -> Iterator[tuple[str, str, Path]]:
     if settings.issuer != NO_ISSUER:
         # Rows are kept by the host, whatever the port; and it begins the ledger's name
         yield "issuer", settings.tenant, folder / SETTINGS_FILE
+    if settings.auditor is not None:
+        yield "auditor.url", settings.auditor.host, folder / SETTINGS_FILE
     for mark, file in _keys(settings.key_folders):
         yield "keys", mark, file
 

@@ -185,6 +185,29 @@ def test_two_tenants_with_one_host_are_both_closed_whatever_the_port(roof: Roof,
 
 
 @pytest.mark.parametrize(
+    ("second", "keys"),
+    [
+        ("https://audit.example", ["auditor.url", "auditor.url"]),
+        # Whatever its port, in capitals or not
+        ("https://AUDIT.example:8443", ["auditor.url", "auditor.url"]),
+        # The desk of one at the host of another's citizens
+        ("https://alder.example:8443", ["auditor.url", "issuer"]),
+        ("https://audit.birch.example", []),
+    ],
+)
+def test_two_tenants_with_one_host_of_a_desk_are_both_refused(roof: Roof, second: str, keys: list[str]) -> None:
+    for name, url in (("alder", "https://audit.example"), ("birch", second)):
+        settings = roof.tenant(name) / "ciconia.toml"
+        desk = f'\n[auditor]\nlisten = "127.0.0.1:8500"\nurl = "{url}"\npasskeys = true\n'
+        settings.write_text(settings.read_text(encoding="utf-8") + desk, encoding="utf-8")
+    found = conflicts(tenant_folders(roof.folder))
+    assert sorted(problem.key for each in found.values() for problem in each) == keys
+    if keys:
+        assert set(found) == {"alder", "birch"}
+        assert "auditor.url: alder has the same. Fix: Give each desk a host of its own" in str(found["birch"][0])
+
+
+@pytest.mark.parametrize(
     "name", ["sealing.key", "pairwise.key", "index.key", "openings.key", "es256.pem", "rs256.pem", "log.key", "saml.pem"]
 )
 def test_two_tenants_with_one_key_are_both_refused(roof: Roof, name: str) -> None:
