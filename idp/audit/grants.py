@@ -22,6 +22,7 @@ from policies.operators import Operators, is_officer
 from policies.parties import Tenant
 
 PERSON, PERIOD = "person", "period"
+NOBODY = "there is no such record, or it is about nobody (any more)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,9 @@ class AuditorGrant:
     until: int = 0
     officers: tuple[str, ...] = ()
     ended: int = 0
+    # how often it opened something, and when it did so last (0: never)
+    used: int = 0
+    used_last: int = 0
 
     @property
     def scope(self) -> str:
@@ -63,6 +67,8 @@ class AuditorGrant:
             "ends": self.ended or self.ends,
             "officers": list(self.officers),
             "state": self.state(now),
+            "used": self.used,
+            "used_last": self.used_last,
         }
 
 
@@ -98,16 +104,17 @@ class Grants:
             mine = {row.record: row.time for row in connection.execute(query)}
         return tuple(one for one in self.listed() if _reaches(one, mine))
 
-    def use(self, grant: bytes, auditor: str, now: int) -> AuditorGrant:
-        """The grant, for one use by this auditor, which is on record when this returns.
+    def use(self, grant: bytes, auditor: str, now: int, record: bytes = b"") -> tuple[AuditorGrant, bytes]:
+        """The grant, for one use by this auditor, and the keyed index of the person whom it opens.
 
-        Raises `GrantRefused`, which is on record, too: it waits for a second officer, is ended, or is another auditor's. Or
-        the auditor is an officer.
+        `record` is one of that person: of a period's grant one in that period. The use is on record when this returns.
+        Raises `GrantRefused`, which is on record, too: it waits for a second officer, is ended, is another auditor's, does
+        not reach the record, or the auditor is an officer; `NotFound`, with the same record, where the person was erased.
         """
         found = self._found(grant)
         if found is None:
             raise GrantRefused("there is no such grant")
-        why = ""
+        subject, why = self._person_of(found, record)
         if found.auditor != auditor:
             why = "the grant is another auditor's"
         elif is_officer(auditor, self._operators()):
@@ -116,28 +123,27 @@ class Grants:
             why = f"the grant is {found.state(now)}"
         elif now < found.begins:
             why = "the grant has not begun"
-        self._tell(found, REFUSED if why else USED, auditor, now, why or found.reason)
-        if why:
-            raise GrantRefused(why)
-        return found
+        if why or subject is None:
+            self._tell(found, REFUSED, auditor, now, why or NOBODY)
+            raise GrantRefused(why) if why else NotFound(NOBODY)
+        self._mandates.count(grant, now)
+        self._tell(found, USED, auditor, now, found.reason)
+        return found, subject
 
-    def person_of(self, grant: AuditorGrant, record: bytes = b"") -> bytes:
-        """The keyed index of the person whom a grant opens; of a period's grant, of the person of `record` in that period.
-
-        Raises `GrantRefused` where the grant does not reach it, `NotFound` where the person was erased.
-        """
+    def _person_of(self, grant: AuditorGrant, record: bytes) -> tuple[bytes | None, str]:
+        """The keyed index of the person whom a grant opens, None where the record is about nobody; or why it does not."""
         wanted = grant.record or record
         if grant.record and record and record != grant.record:
-            raise GrantRefused("the grant is for another person")
+            return None, "the grant is for another person"
         table = tables.records.c
         query = select(table.subject, table.time).where(table.tenant == self._tenant, table.record == wanted)
         with reading(), self._engine.connect() as connection:
             row = connection.execute(query).first()
         if row is None or row.subject is None:
-            raise NotFound("there is no such record, or it is about nobody (any more)")
+            return None, ""
         if not grant.record and not grant.since <= row.time < grant.until:
-            raise GrantRefused("the record is not of the period that the grant opens")
-        return bytes(row.subject)
+            return None, "the record is not of the period that the grant opens"
+        return bytes(row.subject), ""
 
     def _found(self, grant: bytes) -> AuditorGrant | None:
         try:
@@ -177,6 +183,8 @@ def grant_of(mandate: Mandate, operators: Operators) -> AuditorGrant:
         until=number_of(facts, "until"),
         officers=mandate.officers(operators),
         ended=mandate.ended,
+        used=mandate.used,
+        used_last=mandate.used_last,
     )
 
 

@@ -32,13 +32,15 @@ NEEDED = 2
 
 @dataclass(frozen=True, slots=True)
 class Mandate:
-    """A document, its signatures by name, and when it was ended (0: it was not)."""
+    """A document, its signatures by name, when it was ended (0: it was not), how often it was used, and when last."""
 
     mandate: bytes
     kind: str
     document: bytes
     signatures: Mapping[str, str] = field(repr=False)
     ended: int = 0
+    used: int = 0
+    used_last: int = 0
 
     @property
     def facts(self) -> Mapping[str, Json]:
@@ -91,6 +93,10 @@ class Mandates:
         """End a mandate for good. Raises `NotFound`."""
         return self._changed(mandate, lambda one: replace(one, ended=one.ended or now))
 
+    def count(self, mandate: bytes, now: int) -> Mandate:
+        """Count a use. Raises `NotFound`."""
+        return self._changed(mandate, lambda one: replace(one, used=one.used + 1, used_last=now))
+
     def of(self, mandate: bytes) -> Mandate:
         """The mandate of this id. Raises `NotFound`, also for a row that we did not write."""
         found = next((one for one in self.listed() if one.mandate == mandate), None)
@@ -121,16 +127,18 @@ class Mandates:
 
     def _rest(self, one: Mandate) -> dict[str, object]:
         told = jcs(dict(one.signatures)).decode()
-        return {"signatures": told, "ended": one.ended, "seal": self._seal(one)}
+        used = {"used": one.used, "used_last": one.used_last}
+        return {"signatures": told, "ended": one.ended, **used, "seal": self._seal(one)}
 
     def _believed(self, row: Row[tuple[object, ...]]) -> Mandate | None:
         try:
             signatures = json.loads(row.signatures)
         except ValueError:
             return None
-        found = Mandate(row.mandate, row.kind, row.document.encode(), signatures, row.ended)
+        found = Mandate(row.mandate, row.kind, row.document.encode(), signatures, row.ended, row.used, row.used_last)
         return found if hmac.compare_digest(self._seal(found), row.seal) else None
 
     def _seal(self, one: Mandate) -> bytes:
-        parts = (one.mandate, one.kind.encode(), one.document, jcs(dict(one.signatures)), str(one.ended).encode())
+        numbers = [str(each).encode() for each in (one.ended, one.used, one.used_last)]
+        parts = (one.mandate, one.kind.encode(), one.document, jcs(dict(one.signatures)), *numbers)
         return hmac.digest(self._key, framed(*parts), "sha256")

@@ -44,8 +44,8 @@ def use_grant(reader: DeskReader, who: str, given: Mapping[str, str]) -> Sequenc
     except ValueError:
         raise RequestRefused("no id of a grant or a record") from None
     try:
-        found = reader.grants.use(grant, who, reader.clock())
-        return records_shown(records_by_grant(reader.auditor, found, reader.grants.person_of(found, record)))
+        found, subject = reader.grants.use(grant, who, reader.clock(), record)
+        return records_shown(records_by_grant(reader.auditor, found, subject))
     except GrantRefused as error:
         return [Notice("desk.grants.refused", {"why": error.detail})]
     except NotFound:

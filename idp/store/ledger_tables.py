@@ -32,7 +32,8 @@ erasures = table(
 )
 
 # What two officers sign together, grants and erasures: a document (canonical JSON, `idp.changes.mandates`), a JSON object
-# of their signatures by name, and when it was ended (0: it was not). `seal` is a MAC of the row.
+# of their signatures by name, when it was ended (0: it was not), how often a grant was used, and when last. `seal` is a MAC
+# of the row.
 mandates = table(
     "mandates",
     tenant(),
@@ -41,6 +42,8 @@ mandates = table(
     Column("document", Text, nullable=False),
     Column("signatures", Text, nullable=False),
     Column("ended", Number, nullable=False),
+    Column("used", Number, nullable=False),
+    Column("used_last", Number, nullable=False),
     Column("seal", LargeBinary, nullable=False),
     rowid=True,
 )

@@ -66,8 +66,8 @@ def _by_grant(config: Path, grant: str, auditor: str, record: str, *, as_json: b
         raise typer.BadParameter("ids have digits of 0-9 and a-f", param_hint="--grant, --record") from None
     with desk_of(config, as_json=as_json) as desk, auditor_of(config, judged=False) as reader:
         try:
-            found = desk.grants.use(grant_id, auditor, int(time.time()))
-            shown = records_by_grant(reader, found, desk.grants.person_of(found, record_id))
+            found, subject = desk.grants.use(grant_id, auditor, int(time.time()), record_id)
+            shown = records_by_grant(reader, found, subject)
         except NotFound as error:
             end(error.code, f"{error.detail}.", as_json=as_json, code=NO)
     _tell(shown, as_json=as_json)

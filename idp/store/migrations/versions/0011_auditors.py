@@ -60,6 +60,8 @@ def upgrade() -> None:
         sa.Column("document", sa.Text, nullable=False),
         sa.Column("signatures", sa.Text, nullable=False),
         sa.Column("ended", NUMBER, nullable=False),
+        sa.Column("used", NUMBER, nullable=False),
+        sa.Column("used_last", NUMBER, nullable=False),
         sa.Column("seal", sa.LargeBinary, nullable=False),
         sqlite_strict=True,
     )
