@@ -125,7 +125,7 @@ class RecordDraft:
     `subject` is the keyed index of the person (`idp.ledger.leaf.subject_index`), None for a refusal.
     """
 
-    record: bytes  # 16 random bytes: the id of this release or refusal
+    record: bytes  # 16 bytes: the id of this release or refusal, random; of "unsent" by the record that it is about
     kind: str  # "release", "refusal" or "cancellation": inside the encrypted decision opening, never on the leaf
     time: int
     subject: bytes | None

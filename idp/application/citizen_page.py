@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from idp.audit.grants import Grants
 from idp.audit.record_proof import proof_of_record
 from idp.citizen.act_receipts import ActReceipts
 from idp.citizen.acts import CitizenActs
@@ -16,9 +17,10 @@ from idp.login.sealing import Sealer
 from idp.login.sessions import Sessions
 from idp.login.suspension import Suspension
 from idp.monitoring.watched import Watched
-from idp.ports import Commits
+from idp.ports import Commits, Unit
 from idp.receipts.issue import Receipts
 from idp.store.store import Store
+from policies.load import Configuration
 from policies.parties import ClientId, RelyingParty
 
 
@@ -60,4 +62,15 @@ def citizen_page(
         act_receipts=ActReceipts(tenant, keys.ledger, store, proof_of_record),
         acts=acts,
         erasures=Erasures(engine=store.engine, tenant=tenant, keys=keys.ledger),
+    )
+
+
+def grants_of(settings: Settings, configuration: Configuration, keys: BrokerKeys, store: Store, commits: Commits) -> Grants:
+    """The grants of auditors, as the officers of this configuration signed them."""
+    return Grants(
+        engine=store.engine,
+        tenant=settings.tenant,
+        keys=keys.ledger,
+        operators=lambda: configuration.operators,
+        record=lambda draft: commits.commit(Unit(tenant=settings.tenant, record=draft)),
     )

@@ -7,7 +7,7 @@ from functools import partial
 from connectors.metadata.federated import FederatedEntities
 from connectors.metadata.peers import Peers
 from idp.application.certificate_proxy import proxy_of
-from idp.application.citizen_page import citizen_page
+from idp.application.citizen_page import citizen_page, grants_of
 from idp.application.connector_table import Connectors
 from idp.application.registered import registrations_of
 from idp.application.saml_services import metadata_for_all, metadata_for_providers, published_bodies, saml_provider
@@ -227,6 +227,7 @@ def _city(parts: SiteParts) -> CitySite:
             watched=parts.watched,
             parties=configuration.parties,
         ),
+        grants=grants_of(settings, configuration, keys, parts.store, parts.commits),
         certificates=ProxyHeader(settings.client_certificates, settings.tenant),
         party_receipts=PartyReceipts(
             tenant=settings.tenant,

@@ -98,11 +98,13 @@ class Grants:
 
     def touching(self, subject: bytes) -> tuple[AuditorGrant, ...]:
         """The grants that reach records of this person, open, ended or waiting: for the person's own page."""
+        if not (found := self.listed()):
+            return ()
         table = tables.records.c
         query = select(table.record, table.time).where(table.tenant == self._tenant, table.subject == subject)
         with reading(), self._engine.connect() as connection:
             mine = {row.record: row.time for row in connection.execute(query)}
-        return tuple(one for one in self.listed() if _reaches(one, mine))
+        return tuple(one for one in found if _reaches(one, mine))
 
     def use(self, grant: bytes, auditor: str, now: int, record: bytes = b"") -> tuple[AuditorGrant, bytes]:
         """The grant, for one use by this auditor, and the keyed index of the person whom it opens.

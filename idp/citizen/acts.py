@@ -94,7 +94,9 @@ class CitizenActs:
         """Whether this is the act that goes on record, and none before it."""
         try:
             self.commits.commit(unit)
-        except Conflict:
+        except Conflict as error:
+            if error.kind != OWN_ACT:
+                raise
             return False
         return True
 

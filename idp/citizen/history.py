@@ -6,9 +6,9 @@ another number or person, is missing.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any  # Any: nobody knows the types of a row's columns
 
 from sqlalchemy import Connection, Engine, Row, Select, and_, bindparam, select
@@ -17,6 +17,7 @@ from idp.citizen.erasures import opened
 from idp.ledger.leaf import commitment, open_opening, read_leaf, salt_holds, tag_by, tag_key
 from idp.ledger.ledger_keys import DAY, LedgerKeys
 from idp.ledger.merkle_tree import leaf_hash
+from idp.ledger.record_contents import unsent_record
 from idp.ports import Opening
 from idp.store import tables
 from idp.store.engine import reading, snapshot
@@ -28,6 +29,8 @@ from policies.parties import Tenant
 from policies.registrations.client_tokens import LONGEST_REFRESH_LIFE
 
 PAGE = 50
+# Parameters of one statement
+NAMED_AT_ONCE = 500
 
 Facts = Mapping[str, Any]
 
@@ -43,6 +46,8 @@ class HistoryEntry:
     openings: Mapping[str, Opening] = field(repr=False)
     sent: Facts = field(repr=False)
     decision: Facts = field(repr=False)
+    # of a release: its answer never left
+    unsent: bool = False
 
     @property
     def kind(self) -> str:
@@ -141,19 +146,32 @@ class Histories:
             query = joined_records(self._tenant).where(*mine).order_by(records.position.desc())
             shown = connection.execute(query).all() if first <= last else []
             leaves = _LEAVES.rows(connection, tenant=self._tenant, subject=subject)
+            unsent = self._unsent(connection, [each.record for each in shown])
         if not salt_holds(self._keys, self._tenant, subject, row.salt):
             raise StoreUnavailable(CHANGED)
         key = tag_key(self._keys.subject_key(self._tenant, subject, row.salt))
         whole = {position for position, hashed, leaf, staged in leaves if _tagged(key, position, hashed, leaf or staged)}
         periods = {day: self._keys.period_key(self._tenant, day * DAY) for day in {each.time // DAY for each in shown}}
-        opened = [self._entry(each, periods[each.time // DAY]) for each in shown if each.position in whole]
-        entries = tuple(each for each in opened if each is not None)
+        readable = [self._entry(each, periods[each.time // DAY]) for each in shown if each.position in whole]
+        entries = tuple(replace(one, unsent=one.record in unsent) for one in readable if one is not None)
         broken = {each.position for each in shown} - {each.position for each in entries}
         absent = {*range(1, row.counter + 1)} - {position for position, *_ in leaves}
         # As many as retention has ended: `ledger verify` holds that number against the leaves of erasures
         over = absent if len(absent) == row.expired else set[int]()
         missing = ({*range(1, row.counter + 1)} - whole - over) | broken
         return PersonHistory(row.counter, tuple(sorted(missing)), tuple(sorted(over)), entries)
+
+    def _unsent(self, connection: Connection, records: Sequence[bytes]) -> frozenset[bytes]:
+        """Those of these records of which another record says that nothing of them left."""
+        named = {unsent_record(each): each for each in records}
+        wanted, found = sorted(named), set[bytes]()
+        for begin in range(0, len(wanted), NAMED_AT_ONCE):
+            some = tables.records.c.record.in_(wanted[begin : begin + NAMED_AT_ONCE])
+            for row in connection.execute(joined_records(self._tenant).where(some)):
+                with suppress(SignatureInvalid, ValueError):
+                    if opened(row, self._tenant, self._keys, "decision").get("about") == named[row.record].hex():
+                        found.add(named[row.record])
+        return frozenset(found)
 
     def _entry(self, row: Row[tuple[Any, ...]], key: bytes) -> HistoryEntry | None:
         """A record, opened; None where it does not open what its leaf commits to."""

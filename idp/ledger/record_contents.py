@@ -31,6 +31,7 @@ says whether a predicate went, never its answer (0000.22). `message` is the ID o
 nothing in common.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from enum import StrEnum
@@ -38,6 +39,7 @@ from os import urandom
 
 from idp.ledger.canonical_json import Json, jcs
 from idp.ledger.leaf import NONCE_BYTES, RECORD_BYTES
+from idp.ledger.ledger_keys import framed
 from idp.ports import Opening, RecordDraft
 from policies.assurance import LevelOfAssurance
 from policies.attributes import Address, Value
@@ -165,9 +167,14 @@ def draft_node(*, record: bytes, time: int, kind: str, message: str, node: Entit
     return without_subject(record, time, kind, message=message, node=node)
 
 
-def draft_unsent(*, record: bytes, time: int, about: bytes) -> RecordDraft:
+def draft_unsent(*, time: int, about: bytes) -> RecordDraft:
     """The record of a city that could not answer what the record `about` says: nothing of it left."""
-    return without_subject(record, time, UNSENT, about=about.hex())
+    return without_subject(unsent_record(about), time, UNSENT, about=about.hex())
+
+
+def unsent_record(about: bytes) -> bytes:
+    """The id of the record that says so: whoever knows the one finds the other."""
+    return hashlib.sha256(framed(UNSENT.encode(), about)).digest()[:RECORD_BYTES]
 
 
 def without_subject(record: bytes, time: int, kind: str, **facts: Json) -> RecordDraft:

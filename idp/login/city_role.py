@@ -345,7 +345,7 @@ class CityRole:
 
     def unsent_record(self, origin: Origin, record: bytes, now: int) -> RecordDraft:
         """An event about the record that could not be answered."""
-        return draft_unsent(record=new_record(), time=now, about=record)
+        return draft_unsent(time=now, about=record)
 
     def provider(self, provider_id: ProviderId) -> IdentityProvider:
         """One of all that are configured, and no family. Raises `NotFound`, and `PeerUnavailable` for whoever left one."""

@@ -26,6 +26,8 @@ class ReleaseShown:
     # what the citizen can do about it, and whether they did so and have not agreed anew since
     acts: tuple[str, ...] = ()
     stopped: bool = False
+    # its answer never left
+    unsent: bool = False
     # whom an objection goes to
     controller: str = ""
     # seen by everybody who may see the page
@@ -71,6 +73,22 @@ class ApprovalShown:
 
 
 @dataclass(frozen=True, slots=True)
+class GrantShown:
+    """A grant of two officers that reaches records of the citizen, in words. `period` is "" where it is for them alone."""
+
+    auditor: str
+    reason: str
+    officers: str
+    begins: str
+    ends: str
+    period: str
+    used: int
+    used_last: str
+    # waiting, open or ended
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class CitizenView:
     """The citizen's page. `country` vouched for them until `until`. `missing` are the numbers of lost records.
 
@@ -94,6 +112,9 @@ class CitizenView:
     # the numbers of records whose retention is over
     over: tuple[int, ...] = ()
     approvals: tuple[ApprovalShown, ...] = ()
+    # the grants that reach these records; or the level at which they are shown
+    grants: tuple[GrantShown, ...] = ()
+    grants_at: str = ""
     older: str = ""
     newer: str = ""
     kind: ClassVar[PageKind] = PageKind.FORM

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from idp.audit.grants import Grants
 from idp.citizen.page import CitizenPage
 from idp.login.city_role import CityRole
 from idp.protocols.oidc.device import DeviceFrontend
@@ -38,6 +39,7 @@ class CitySite(Site):
     citizen_receipts: CitizenReceipts
     party_receipts: PartyReceipts
     citizen: CitizenPage
+    grants: Grants
     certificates: ProxyHeader
     logouts: Logouts
     service_logouts: ServiceLogouts

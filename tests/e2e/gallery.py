@@ -13,6 +13,7 @@ from idp.pages.citizen_view import (
     CitizenEnteredView,
     CitizenErasureView,
     CitizenView,
+    GrantShown,
     HiddenShown,
     RecipientShown,
     ReleaseShown,
@@ -223,7 +224,16 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
     }
     mine: dict[str, CitizenView | CitizenDoorView] = {
         "me": citizen(pages, language),
-        "me-broken": replace(citizen(pages, language), missing=(3, 17), newer="/me", shown=()),
+        "me-few": replace(
+            citizen(pages, language),
+            count=4,
+            shown=tuple(one for one in citizen(pages, language).shown if one.number in (3, 4)),
+            grants=citizen(pages, language).grants[:1],
+            over=(),
+            older="",
+            approvals=(),
+        ),
+        "me-broken": replace(citizen(pages, language), missing=(3, 17), newer="/me", shown=(), grants_at="high", grants=()),
         "me-door": CitizenDoorView(language, "/me/sign-in"),
         "me-ended": CitizenDoorView(language, "/me/sign-in", ended=True),
     }
@@ -381,6 +391,19 @@ def citizen(pages: Pages, language: str) -> CitizenView:
         controller="City of Storkhaven, privacy@storkhaven.example",
     )
     objected = replace(release, number=1, went=(), kept=(), more=(), acts=(OBJECTION, DISOWNED), stopped=True)
+    unsent = replace(objected, number=2, stopped=False, unsent=True, file="")
+    grant = GrantShown(
+        auditor="liis",
+        reason="Complaint 2026/41",
+        officers="anna, bert",
+        begins=taken.when,
+        ends=words.moment(1_766_678_400),
+        period="",
+        used=2,
+        used_last=words.moment(1_764_172_800),
+        state="open",
+    )
+    year = replace(grant, reason="Audit of 2025", period=f"{grant.begins} – {grant.ends}", used=0)  # noqa: RUF001 - from, to
     done = [
         ActShown(place, kind, taken.service, taken.purpose, taken.when, f"/me/receipt.json?n={place}" if place > 4 else "")
         for place, kind in enumerate(OWN_ACTS, 4)
@@ -390,7 +413,8 @@ def citizen(pages: Pages, language: str) -> CitizenView:
         country=words.language.country("EE"),
         until=words.moment(1_764_086_400),
         count=3,
-        shown=(*done, release, HiddenShown(2, "high"), objected),
+        shown=(*done, release, HiddenShown(2, "high"), unsent, objected),
+        grants=(grant, replace(year, state="waiting"), replace(year, state="ended")),
         missing=(),
         over=(8,),
         approvals=(ApprovalShown(taken.service, taken.purpose, taken.when, "parking", "resident-parking"),),

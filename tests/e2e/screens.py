@@ -22,7 +22,7 @@ from tests.e2e.browser import THEMES, Theme
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 TAKEN = Path(__file__).with_name("screens.toml")
-WIDTH, HEIGHT = 680, 500
+WIDTH, HEIGHT, PHONE = 680, 500, 390
 DESK_WIDTH = 1100
 DESK_FILES = (*STATIC_FILES, DESK_STYLE)
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -57,6 +57,7 @@ SCREENS = (
     *(Screen("inform", "inform", "en", theme) for theme in THEMES[:1]),
     *(Screen("error", "error-assertion_rejected", "en", theme) for theme in THEMES),
     *(Screen("receipt", "receipt", "en", theme) for theme in THEMES),
+    *(Screen(name, name, "en", THEMES[0], PHONE) for name in ("me-few", "me-erasing")),
     *(Screen("desk-releases", "desk-releases", "en", theme, DESK_WIDTH, DESK_FILES) for theme in THEMES),
     *(
         Screen(name, name, "en", THEMES[0], DESK_WIDTH, DESK_FILES)

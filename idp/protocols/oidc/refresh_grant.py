@@ -17,7 +17,7 @@ from os import urandom
 
 from connectors.signatures.jws import base64url
 from connectors.wire.claims import Json
-from idp.ledger.record_contents import draft_unsent, new_record
+from idp.ledger.record_contents import draft_unsent
 from idp.login.states import ACCESS_TOKEN_LIFE, GRANT, Grant
 from idp.ports import Mark, RecordDraft, Unit
 from idp.protocols.oidc.access import AccessTokens
@@ -101,7 +101,7 @@ class RefreshGrant:
             self._check_holds(grant, token, now)
         except _FamilyEnds:
             if record is not None:
-                unsent = draft_unsent(record=new_record(), time=now, about=record.record)
+                unsent = draft_unsent(time=now, about=record.record)
                 self._parts.commits.commit(Unit(tenant=self._parts.tenant, removed=(digest(access),), record=unsent))
             raise
         # 5. sign, and answer

@@ -17,6 +17,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from connectors.connector import Redirect
+from idp.audit.grants import PERIOD, AuditorGrant
 from idp.citizen.acts import acts_on
 from idp.citizen.history import HistoryEntry, PersonHistory
 from idp.citizen.own_page import ERASE_PATH, PATH, SIGN_IN
@@ -30,6 +31,7 @@ from idp.pages.citizen_view import (
     CitizenDoorView,
     CitizenEnteredView,
     CitizenView,
+    GrantShown,
     HiddenShown,
     ReleaseShown,
 )
@@ -128,6 +130,7 @@ def rendered(site: CitySite, visit: OwnPageVisit, number: int, language: str) ->
     history, wording = site.citizen.histories.page(visit.subject, number), site.wording(language)
     if number > history.pages:
         raise NotFound("a page after the last one")
+    grants, grants_at = granted(site, visit, wording) if number == 1 else ((), "")
     view = CitizenView(
         language,
         country=wording.language.country(visit.country),
@@ -137,6 +140,8 @@ def rendered(site: CitySite, visit: OwnPageVisit, number: int, language: str) ->
         missing=history.missing,
         over=history.over,
         approvals=tuple(remembered(site, visit, wording)) if number == 1 else (),
+        grants=grants,
+        grants_at=grants_at,
         act=ACT_PATH,
         switch=SWITCH_PATH,
         export="/me/copy",
@@ -183,6 +188,29 @@ def remembered(site: CitySite, visit: OwnPageVisit, wording: Wording) -> Iterato
             yield ApprovalShown(service, purpose, wording.moment(held.given), held.service, held.purpose_id)
 
 
+def granted(site: CitySite, visit: OwnPageVisit, wording: Wording) -> tuple[tuple[GrantShown, ...], str]:
+    """The grants that reach records of the person, for a sign-in at the highest level of these; else that level."""
+    found, now = site.grants.touching(visit.subject), site.clock()
+    if found and (highest := site.citizen.erasures.highest(visit.subject)) > visit.loa:
+        return (), highest.label
+    return tuple(_grant(one, wording, now) for one in found), ""
+
+
+def _grant(one: AuditorGrant, wording: Wording, now: int) -> GrantShown:
+    since, until = (wording.moment(each) for each in (one.since, one.until))
+    return GrantShown(
+        auditor=one.auditor,
+        reason=one.reason,
+        officers=", ".join(one.officers),
+        begins=wording.moment(one.begins),
+        ends=wording.moment(one.ended or one.ends),
+        period=f"{since} – {until}" if one.scope == PERIOD else "",  # noqa: RUF001 - from, to
+        used=one.used,
+        used_last=wording.moment(one.used_last),
+        state=one.state(now),
+    )
+
+
 def named(site: CitySite, wording: Wording, client: str, purpose_id: str) -> tuple[Text, Text]:
     """The titles of a service and a purpose; their ids where they are registered no more."""
     party = site.role.configuration.parties.get(ClientId(client))
@@ -207,13 +235,14 @@ def _release(
         purpose=title,
         basis=Basis(sent["basis"]),
         when=wording.moment(sent["time"]),
-        went=wording.sent(went, site.catalogue),
+        went=wording.sent(went, site.catalogue) if not entry.unsent else (),
         kept=wording.withheld(names_of({"names": decision["withheld"]}), site.catalogue),
         more=(*wording.sent(weakened, site.catalogue), *unknown),
         acts=tuple(each for each in acts_on(sent["basis"]) if not stopped or each == DISOWNED),
         stopped=stopped,
         controller=f"{wording.text(purpose.controller.name).text}, {purpose.controller.contact}" if purpose else "",
-        file=f"{FILE_PATH}?n={entry.position}",
+        file=f"{FILE_PATH}?n={entry.position}" if not entry.unsent else "",
+        unsent=entry.unsent,
     )
 
 
@@ -226,6 +255,8 @@ def _file(site: CitySite, request: Request) -> Response:
     entry = site.citizen.histories.entry(visit.subject, int(number))
     if entry.loa > visit.loa:
         raise NotFound("a record of a sign-in at a higher level")
+    if entry.unsent:
+        raise NotFound("nothing of this release left")
     if entry.kind == RELEASE:
         # The nonce of the values was never kept: this receipt opens all but those
         octets = site.citizen.receipts.issue(ReceiptHolder.CITIZEN, entry.record, b"", now).octets

@@ -8,6 +8,7 @@ What was released at a higher level than that of the sign-in stands in the file 
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -23,7 +24,7 @@ from idp.receipts.receipt_record import names_of, time_text
 from idp.web.city_site import CitySite
 from idp.web.page_route import PageRoute
 from idp.web.requests import check_navigation
-from idp.web.routes.citizen import FILE_PATH, named, remembered, visiting
+from idp.web.routes.citizen import FILE_PATH, granted, named, remembered, visiting
 from idp.web.routes.receipt import file_headers
 from idp.web.site import page
 from idp.web.threads import threaded
@@ -31,7 +32,7 @@ from policies.parties import PurposeId
 
 COPY_PATH, COPY_FILE_PATH = "/me/copy", "/me/copy.json"
 # What is kept, and until when: the phrases `me.kept.NAME` and `me.kept.NAME_time`
-KEPT = ("records", "approvals", "sign_ins", "values")
+KEPT = ("records", "approvals", "grants", "sign_ins", "values")
 RIGHTS = ("access", "rectify", "erase", "object", "complain")
 
 
@@ -72,7 +73,8 @@ def _view(site: CitySite, visit: OwnPageVisit, history: PersonHistory, language:
 
 def _recipients(site: CitySite, visit: OwnPageVisit, history: PersonHistory, wording: Wording) -> Iterator[RecipientShown]:
     """Each service and purpose once, with its controller, how long it keeps what it got, and who gets it from there."""
-    seen = {(one.sent["client"], one.sent["purpose"]): one for one in _visible(visit, history) if one.kind == RELEASE}
+    left = [one for one in _visible(visit, history) if one.kind == RELEASE and not one.unsent]
+    seen = dict.fromkeys((one.sent["client"], one.sent["purpose"]) for one in left)
     for client, purpose_id in seen:
         service, title = named(site, wording, client, purpose_id)
         purpose = site.role.configuration.purposes.get(PurposeId(purpose_id))
@@ -94,6 +96,7 @@ def _file(site: CitySite, request: Request) -> Response:
     visit, wording = visiting(site, request, now), site.wording(language)
     history = site.citizen.histories.whole(visit.subject)
     view = _view(site, visit, history, language)
+    grants, grants_at = granted(site, visit, wording)
     copy: dict[str, Json] = {
         "v": 1,
         "broker": site.issuer,
@@ -108,6 +111,8 @@ def _file(site: CitySite, request: Request) -> Response:
             {"service": one.client, "purpose": one.purpose_id, "given": one.given}
             for one in remembered(site, visit, wording)
         ],
+        "grants": [asdict(one) for one in grants],
+        "grants_shown_at": grants_at,
         "kept": [{"what": what, "until": until} for what, until in view.kept],
         "recipients": [
             {
@@ -141,12 +146,13 @@ def _record(site: CitySite, wording: Wording, visit: OwnPageVisit, entry: Histor
         "purpose_title": purpose.text,
         "basis": sent["basis"],
         "level": sent["loa"],
-        "receipt": f"{site.issuer}{FILE_PATH}?n={entry.position}",
+        "receipt": f"{site.issuer}{FILE_PATH}?n={entry.position}" if not entry.unsent else "",
     }
     if entry.kind != RELEASE:
         return {**found, "about": decision["about"]}
     return {
         **found,
+        "left": not entry.unsent,
         "sent": [{"attribute": name, "form": form} for name, form in names_of(sent)],
         "asked": [{"attribute": name, "form": form} for name, form in names_of({"names": decision["asked"]})],
         "asked_unknown": list(decision["unknown"]),

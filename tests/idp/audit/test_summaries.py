@@ -210,7 +210,7 @@ def test_an_answer_that_never_left_counts_for_the_service_that_did_not_get_it(st
     commit_all(store, [unit(record=first)])
     commit_all(
         store,
-        [unit(record=draft_unsent(record=new_record(), time=NOW, about=about)) for about in (first.record, b"x" * 16)],
+        [unit(record=draft_unsent(time=NOW, about=about)) for about in (first.record, b"x" * 16)],
     )
     signing = Sequencer(store, KEYS, checkpoint_seconds=0, clock=lambda: NOW)
     signing.step()

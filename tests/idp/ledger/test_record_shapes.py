@@ -44,7 +44,7 @@ def refused() -> RecordDraft:
 
 
 def unsent() -> RecordDraft:
-    return draft_unsent(record=new_record(), time=NOW, about=ABOUT)
+    return draft_unsent(time=NOW, about=ABOUT)
 
 
 def changed(draft: RecordDraft, compartments: Collection[str], **facts: Json) -> RecordDraft:

@@ -45,6 +45,7 @@ BUILT = {
     *(f"me.right.{name}" for name in RIGHTS),
     *(f"me.act.{kind}" for kind in OWN_ACTS),
     *(f"me.{part}.{kind}" for kind in OWN_ACTS if kind != APPROVAL_OFF for part in ("do", "effect")),
+    *(f"me.grant.{state}" for state in ("waiting", "open", "ended")),
     *(f"duration.{unit}" for unit in ("year", "month", "week", "day")),
 }
 

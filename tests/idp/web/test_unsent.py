@@ -1,12 +1,14 @@
 """An answer that cannot be made after its login was recorded: a page that says so, and an event in the record, once."""
 
+import json
+
 import pytest
 
 from connectors.connector import Redirect
 from idp.audit.verify import verify_ledger
 from tests.idp.staging import Lines
 from tests.idp.web.stage import Stage
-from tests.idp.web.visitor import Visitor
+from tests.idp.web.visitor import Visitor, login_of
 
 SECRET = "Canary-Kanarbik-1887"
 NOT_SENT = "Your choice was recorded, and did not go"
@@ -45,6 +47,29 @@ def test_the_page_says_so_and_the_record_gets_one_event(
     app = stage.application
     assert not verify_ledger(app.store.engine, tenant=app.settings.tenant, keys=app.keys.ledger, role="city").findings
     assert visitor.code(), "another login goes on"
+
+
+@pytest.mark.spec("issue 31 item 6")
+def test_the_citizens_page_says_that_it_never_left(visitor: Visitor, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched, Visitor(stage) as other:
+        patched.setattr(stage.application.city.openid, "answer", _broken)
+        assert other.decides(other.question()).status == 500
+    picker = visitor.go("POST", "/me/sign-in")
+    visitor.returns(visitor.signs_in(visitor.asked(login_of(picker)), "mari"))
+    page = visitor.go("GET", "/me")
+    number = page.found("//article/@data-number")[0]
+    said = page.tree.xpath(f"//article[@data-number='{number}']")[0]
+    assert "the answer never left" in said.text_content()
+    assert "18 or older" not in said.text_content()
+    assert not said.xpath(".//a")
+    assert visitor.go("GET", f"/me/receipt.json?n={number}").status == 404
+    copy = json.loads(visitor.go("GET", "/me/copy.json").text)
+    assert (copy["records"][0]["left"], copy["records"][0]["receipt"]) == (False, "")
+    # One that went stands beside it
+    with Visitor(stage) as other:
+        other.code()
+    copy = json.loads(visitor.go("GET", "/me/copy.json").text)
+    assert [one["left"] for one in copy["records"][:2]] == [True, False]
 
 
 def test_an_answer_that_is_made_leaves_no_event(visitor: Visitor, stage: Stage) -> None:
