@@ -103,7 +103,10 @@ def clear_expired(
     table, person = tables.records.c, tables.subjects.c
     wanted = select(tables.records).where(table.tenant == tenant, table.record.in_(records), table.subject.is_not(None))
     with reading(), durably(writing(engine)) as connection:
-        found = connection.execute(wanted.order_by(table.subject)).all()
+        # In the writer's order, and before the records: another worker may be about to clear them, too
+        named = (person.tenant == tenant, person.subject.in_(wanted.with_only_columns(table.subject)))
+        connection.execute(select(person.subject).where(*named).order_by(person.subject).with_for_update()).all()
+        found = connection.execute(wanted.order_by(table.record).with_for_update()).all()
         for subject, count in sorted(Counter(row.subject for row in found).items()):
             here = (person.tenant == tenant, person.subject == subject)
             more = update(tables.subjects).where(*here).values(expired=person.expired + count)

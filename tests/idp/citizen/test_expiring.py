@@ -1,14 +1,17 @@
 """Retention: records whose purpose's time is over are nobody's any more, and the rest stay."""
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from idp.audit.verify import verify_ledger
 from idp.citizen.expiring import Retentions, ends
 from idp.store import tables
+from idp.store.engine import single
 from idp.store.store import Store
 from tests.idp.store.units import KEYS, NOW, TENANT, opened_at, refusal, release, unit
 
@@ -40,8 +43,8 @@ def test_a_duration_beyond_every_calendar_does_not_end() -> None:
 @pytest.fixture
 def opened(url: str) -> Iterator[Store]:
     found = opened_at(url)
-    for subject, time in ((MARI, NOW), (MARI, NOW + 20 * DAY), (LIIS, NOW)):
-        found.commit(unit(record=release(subject, time)))
+    for subject, moment in ((MARI, NOW), (MARI, NOW + 20 * DAY), (LIIS, NOW)):
+        found.commit(unit(record=release(subject, moment)))
     found.commit(unit(record=refusal()))
     yield found
     found.close()
@@ -77,6 +80,26 @@ def test_what_is_over_goes_and_the_key_with_the_last_record(opened: Store) -> No
     assert found.run(NOW + 61 * DAY) == 2
     assert persons(opened) == {}
     assert whole(opened) == ()
+
+
+def test_two_workers_at_once_count_each_record_once(postgres: str) -> None:
+    store = opened_at(postgres)
+    for subject in (MARI, LIIS, MARI):
+        store.commit(unit(record=release(subject, NOW)))
+    store.commit(unit(record=release(MARI, NOW + 20 * DAY)))
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+    with ThreadPoolExecutor(2) as pool, single(store.engine).connect() as watching:
+        with store.engine.begin() as connection:
+            connection.execute(select(tables.subjects).with_for_update())
+            both = [pool.submit(expiring(store, "P30D").run, NOW + 30 * DAY) for _ in range(2)]
+            end = time.monotonic() + 20
+            while watching.scalar(waiting) != 2:
+                assert time.monotonic() < end, "they do not wait for the persons' rows"
+                time.sleep(0.01)
+        assert sorted(each.result(20) for each in both) == [0, 3]
+    assert persons(store) == {MARI: (3, 2)}
+    assert whole(store) == ()
+    store.close()
 
 
 @pytest.mark.parametrize("retention", ["", None])
