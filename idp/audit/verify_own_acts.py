@@ -7,7 +7,7 @@ from sqlalchemy import Row
 from idp.ledger.person_records import OF_AN_ACT
 
 Facts = Mapping[str, object]
-_SENT = {"basis", "client", "loa", "purpose", "record", "time"}
+_SENT = {"basis", "client", "loa", "policy", "purpose", "record", "time"}
 _DECISION = {"about", "kind", "record", "time"}
 
 

@@ -27,7 +27,7 @@ from idp.ports import Commits, Mark, ParkedRow, QueuedRow, Unit
 from idp.store.logout_queue import EVENT, KEPT_SECONDS
 from policies.errors import Conflict, NotFound, RequestRefused
 from policies.parties import ClientId, PurposeId, ServiceId, Tenant
-from policies.purposes import Basis
+from policies.purposes import Basis, Purpose
 
 ENTRY_BYTES = 16
 # The kind of the mark of an act, and how long the same one at once is kept from being two
@@ -69,7 +69,7 @@ class CitizenActs:
         if kind != DISOWNED and standing.stopped:
             self._leave(visit.subject, client, now)
             return
-        on = ActOn(entry.record.hex(), client, purpose_id, sent["basis"], visit.loa.label)
+        on = ActOn(entry.record.hex(), client, purpose_id, sent["basis"], visit.loa.label, sent["policy"])
         draft = draft_own_act(record=new_record(), time=now, kind=kind, subject=visit.subject, on=on)
         # Whoever agreed anew since may take it back again
         before = b"" if kind == DISOWNED else standing.stop
@@ -121,12 +121,12 @@ class CitizenActs:
     def _end_sessions(self, subject: bytes, now: int) -> None:
         self.sessions.end(self.sessions.stored.all_of_person(self.sessions.of_index(subject)), now)
 
-    def approval_off(self, visit: OwnPageVisit, service: ServiceId, purpose_id: PurposeId, basis: str, now: int) -> bytes:
+    def approval_off(self, visit: OwnPageVisit, service: ServiceId, purpose: Purpose, now: int) -> bytes:
         """Forget what is remembered for a service and a purpose. Raises `NotFound` where this sign-in may see nothing."""
-        standing = self.approvals.standing(visit.subject, service, purpose_id, now)
+        standing = self.approvals.standing(visit.subject, service, purpose.purpose_id, now)
         if not standing.given or standing.loa > visit.loa:
             raise NotFound("no remembered approval for this service and purpose that this sign-in may see")
-        on = ActOn("", service, purpose_id, basis, visit.loa.label)
+        on = ActOn("", service, purpose.purpose_id, purpose.basis.value, visit.loa.label, purpose.digest)
         draft = draft_own_act(record=new_record(), time=now, kind=APPROVAL_OFF, subject=visit.subject, on=on)
         rows = self.approvals.forgotten(standing, now)
         commit_fresh(self.commits, Unit(tenant=self.tenant, record=draft, approvals=rows))

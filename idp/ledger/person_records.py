@@ -11,9 +11,10 @@ or "retention".
 What a person did on their own page (decision 0059): `kind` is "withdrawal" of consent, "objection" to a public task,
 "disowned" (they did not make this sign-in) or "approval_off" (what was remembered is not any more). `about` is the record
 of the release ("" for what is only remembered), `loa` the level of the sign-in for the page. Such a record has a number
-under the person's key, as a release has.
+under the person's key, as a release has. `policy` is the hash of the purpose's file that the release rests on, or that
+was in force: its retention counts for the act, too.
 
-    sent      {"basis","client","loa","purpose","record","time"}
+    sent      {"basis","client","loa","policy","purpose","record","time"}
     decision  {"about","kind","record","time"}
     subject   {"record","subject"}
 """
@@ -71,6 +72,7 @@ class ActOn:
     purpose: str
     basis: str
     loa: str
+    policy: str
 
 
 def draft_own_act(*, record: bytes, time: int, kind: str, subject: bytes, on: ActOn) -> RecordDraft:
@@ -78,8 +80,9 @@ def draft_own_act(*, record: bytes, time: int, kind: str, subject: bytes, on: Ac
     if kind not in OWN_ACTS:
         raise ValueError("no act of a person's own")
     said: dict[str, Json] = {"record": record.hex(), "time": time}
+    rests_on = {"basis": on.basis, "client": on.client, "loa": on.loa, "policy": on.policy, "purpose": on.purpose}
     openings = (
-        opening("sent", {**said, "basis": on.basis, "client": on.client, "loa": on.loa, "purpose": on.purpose}),
+        opening("sent", {**said, **rests_on}),
         opening("decision", {**said, "about": on.about, "kind": kind}),
         opening("subject", {"record": record.hex(), "subject": subject.hex()}),
     )

@@ -282,7 +282,7 @@ def _switched_off(site: CitySite, request: Request, fields: Mapping[str, str]) -
     visit, purpose = visiting(site, request, now), site.role.configuration.purposes.get(purpose_id)
     if purpose is None:
         raise NotFound("no such purpose")
-    site.citizen.acts.approval_off(visit, ServiceId(fields["service"]), purpose_id, purpose.basis.value, now)
+    site.citizen.acts.approval_off(visit, ServiceId(fields["service"]), purpose, now)
     return site.send(Redirect(site.issuer + PATH), site.language(request))
 
 

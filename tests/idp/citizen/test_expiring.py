@@ -4,15 +4,21 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import Any  # Any: a row, as the product hands it on
 
 import pytest
 from sqlalchemy import select, text
 
 from idp.audit.verify import verify_ledger
-from idp.citizen.expiring import Retentions, ends
+from idp.citizen import erasures
+from idp.citizen import expiring as module
+from idp.citizen.expiring import NEVER, Retentions, ends
+from idp.ledger.person_records import WITHDRAWAL, ActOn, draft_own_act
+from idp.ledger.record_contents import new_record
 from idp.store import tables
-from idp.store.engine import single
+from idp.store.engine import single, writing
 from idp.store.store import Store
+from policies.registrations.client_tokens import LONGEST_REFRESH_LIFE
 from tests.idp.store.units import KEYS, NOW, TENANT, opened_at, refusal, release, unit
 
 MARI, LIIS = b"m" * 32, b"l" * 32
@@ -38,6 +44,7 @@ def test_a_duration_ends_in_the_calendar(begun: str, duration: str, ended: str) 
 
 def test_a_duration_beyond_every_calendar_does_not_end() -> None:
     assert ends(NOW, "P999Y9999M") > 2**33
+    assert ends(NOW, "P9999999D") == NEVER
 
 
 @pytest.fixture
@@ -102,7 +109,53 @@ def test_two_workers_at_once_count_each_record_once(postgres: str) -> None:
     store.close()
 
 
-@pytest.mark.parametrize("retention", ["", None])
+def test_what_is_not_due_is_opened_once_and_not_each_night(opened: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[bytes] = []
+
+    def opening(row: Any, *given: Any) -> dict[str, object]:
+        read.append(row.record)
+        return erasures.opened(row, *given)
+
+    monkeypatch.setattr(module, "opened", opening)
+    found = expiring(opened, "P60D")
+    nights = []
+    for day in (31, 32, 51, 52, 59, 60, 61, 79, 80, 81):
+        read.clear()
+        nights.append((day, found.run(NOW + day * DAY), len(read)))
+    # Two releases of one day, and one of twenty days later
+    assert [night for night in nights if night[1:] != (0, 0)] == [(31, 0, 2), (51, 0, 1), (60, 2, 2), (80, 1, 1)]
+    assert whole(opened) == ()
+
+
+def test_no_record_goes_while_a_refresh_token_of_it_may_live(opened: Store) -> None:
+    """An erasure finds by the record what it has to end."""
+    found = expiring(opened, "P1D")
+    assert found.run(NOW + LONGEST_REFRESH_LIFE - 1) == 0
+    assert found.run(NOW + LONGEST_REFRESH_LIFE) == 2
+
+
+def test_an_act_of_a_persons_own_goes_as_the_release_does_that_it_is_about(opened: Store) -> None:
+    on = ActOn(about="0" * 32, client="parking", purpose="resident-parking", basis="consent", loa="high", policy="0" * 64)
+    opened.commit(unit(record=draft_own_act(record=new_record(), time=NOW + DAY, kind=WITHDRAWAL, subject=LIIS, on=on)))
+    found = expiring(opened, "P40D")
+    assert found.run(NOW + 40 * DAY) == 2
+    assert persons(opened) == {MARI: (2, 1), LIIS: (2, 1)}
+    assert found.run(NOW + 41 * DAY) == 1
+    assert persons(opened) == {MARI: (2, 1)}
+    assert whole(opened) == ()
+
+
+def test_a_record_of_no_time_keeps_nothing_from_going(opened: Store) -> None:
+    """A writer to the database may set any time, and `ledger verify` names it."""
+    with writing(opened.engine).begin() as connection:
+        one = select(tables.records.c.record).where(tables.records.c.subject == LIIS)
+        connection.execute(
+            tables.records.update().where(tables.records.c.record == one.scalar_subquery()).values(time=-(2**62))
+        )
+    assert expiring(opened, "P30D").run(NOW + 30 * DAY) == 1
+
+
+@pytest.mark.parametrize("retention", ["", None, "soon"])
 def test_without_a_retention_or_a_known_file_nothing_goes(opened: Store, retention: str | None) -> None:
     assert expiring(opened, retention).run(NOW + 5000 * DAY) == 0
     assert len(persons(opened)) == 2

@@ -96,7 +96,7 @@ def test_every_act_is_listed_with_who_and_why_and_no_login(folder: Path) -> None
 
 
 def test_what_citizens_did_is_an_act_and_no_event_and_a_changed_record_is_named_by_acts_alone(tmp_path: Path) -> None:
-    on = ActOn(about="0" * 32, client="parking", purpose="resident-parking", basis="consent", loa="high")
+    on = ActOn(about="0" * 32, client="parking", purpose="resident-parking", basis="consent", loa="high", policy="")
     own = draft_own_act(record=new_record(), time=NOW, kind=WITHDRAWAL, subject=MARI, on=on)
     switch = draft_switch(record=new_record(), time=NOW, switch="party", name="fares", off=True, reason="a drill")
     folder = with_ledger(tmp_path, [own, switch])

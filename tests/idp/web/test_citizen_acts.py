@@ -28,7 +28,7 @@ from idp.store import tables
 from idp.store.logout_queue import FIRST_PAUSE, LogoutQueue
 from idp.store.records.own_acts import OwnActs
 from policies.assurance import LevelOfAssurance
-from policies.parties import ClientId
+from policies.parties import ClientId, PurposeId
 from tests.connectors.metadata.origin import LOOPBACK, Authority
 from tests.idp.server.crew import until
 from tests.idp.staging import Clock, opened
@@ -370,6 +370,9 @@ def test_an_act_has_a_receipt_that_holds_offline(member: Member, stage: SharedSt
     assert path in member.go("GET", "/me").text
     proved = verify_record(taken.text.encode(), stage.application.keys.ledger.log.published(stage.clock()))
     assert (proved.decision["kind"], proved.sent["client"]) == (WITHDRAWAL, "desk")
+    # Its retention is that of the release
+    purpose = stage.application.configuration.purposes[PurposeId(proved.sent["purpose"])]
+    assert proved.sent["policy"] == purpose.digest
 
 
 def test_another_worker_knows_it_at_once(member: Member, stage: SharedStage) -> None:
