@@ -30,7 +30,7 @@ from idp.store.records.clearing import Cleared, Records, Traces, clear_person, s
 from idp.store.records.erasure_rows import PendingErasure
 from idp.system.logs import log_of
 from idp.system.repeated import Repeated
-from policies.errors import BrokerError, SignatureInvalid
+from policies.errors import BrokerError, SignatureInvalid, StoreUnavailable
 from policies.parties import Tenant
 
 LOOK_SECONDS, STOP_SECONDS = 60.0, 1.0
@@ -69,9 +69,24 @@ class EraseDue:
         self._rests = 0  # until when PostgreSQL's tables are not rewritten again
 
     def clear(self, now: int) -> Sequence[Cleared]:
-        """Clear whoever is due."""
-        found = [self._cleared(one, now) for one in self._erasures.listed() if one.due <= now]
-        return [one for one in found if one is not None]
+        """Clear whoever is due. If one erasure fails, the others are done all the same before it is said."""
+        found, failure = self._clear(now)
+        if failure is not None:
+            raise failure
+        return found
+
+    def _clear(self, now: int) -> tuple[Sequence[Cleared], StoreUnavailable | None]:
+        found, failed = list[Cleared](), list[str]()
+        for one in self._erasures.listed():
+            if one.due > now:
+                break
+            try:
+                cleared = self._cleared(one, now)
+            except Exception as error:  # noqa: BLE001  whatever it is, it is of this person, and others wait
+                failed.append(f"{one.erasure.hex()} ({_told(error)})")
+            else:
+                found += [cleared] if cleared is not None else []
+        return found, StoreUnavailable(f"erasures were not done: {', '.join(failed)}") if failed else None
 
     def scrub(self) -> bool:
         """Look after the files, and forget the erasures that are done. False if that has to be tried again."""
@@ -93,25 +108,29 @@ class EraseDue:
 
     def run(self, now: int) -> Done:
         """All of it."""
-        cleared = self.clear(now)
+        cleared, failure = self._clear(now)
         scrubbed = now >= self._rests and self.scrub()
         if not scrubbed and now >= self._rests and is_postgres(self._engine):
             # A rewrite closes the tables to sign-ins. Whoever holds old rows (a standby, a long query) may do so for hours
             self._rests = _next_run(now)
+        if failure is not None:
+            raise failure
         return Done(len(cleared), sum(one.leaves for one in cleared), scrubbed=scrubbed)
 
     def _cleared(self, one: PendingErasure, now: int) -> Cleared | None:
         self._beside.end_sessions(one.subject, now)
 
         def traces(found: Records) -> Traces:
-            uses, ended = set[tuple[str, str]](), {}
+            uses, logins, moment = set[tuple[str, str]](), set[tuple[str, str]](), now
             for row in found:
                 sent, login = self._opened(row, "sent"), self._opened(row, "login")
                 uses.add((str(sent.get("client", "")), str(sent.get("purpose", ""))))
                 if login:
-                    told = ended_row(str(login["aud"]), str(login["sub"]), now)
-                    ended[told.digest] = told
-            return Traces({*self._beside.approvals(one.subject, frozenset(uses))}, [*ended.values()])
+                    logins.add((str(login["aud"]), str(login["sub"])))
+                    # It may have been decided while others were erased
+                    moment = max(moment, row.time)
+            ended = [ended_row(service, sub, moment) for service, sub in logins]
+            return Traces({*self._beside.approvals(one.subject, frozenset(uses))}, ended)
 
         def draft(leaves: int) -> RecordDraft:
             return draft_erasure(
@@ -127,6 +146,8 @@ class EraseDue:
         cleared = clear_person(self._engine, self._tenant, self._keys, one.erasure, traces=traces, draft=draft)
         if cleared is not None:
             self._needles[one.erasure] = cleared.needles
+            # Again: of a sign-in that came between
+            self._beside.end_sessions(one.subject, now)
         return cleared
 
     def _opened(self, row: object, compartment: str) -> dict[str, object]:
@@ -168,16 +189,27 @@ class Erasing(Repeated):
         """One look. A failure is logged once."""
         if self._elsewhere():
             return
+        now = int(self._clock())
+        # What was asked for comes last: the files are looked after once
+        said = [self._told(step, now) for step in (self._expire, self._erase)]
+        self._say(". ".join(filter(None, said)))
+
+    def _expire(self, now: int) -> str:
+        if self._expiring is not None and self._expired != (day := _day(now)):
+            self._expiring.run(now)
+            self._expired = day
+        return ""
+
+    def _erase(self, now: int) -> str:
+        done = self._due.run(now)
+        return "" if done.scrubbed else "files of the database are in use: what was erased is not overwritten yet"
+
+    def _told(self, step: Callable[[int], str], now: int) -> str:
+        """What went wrong."""
         try:
-            now = int(self._clock())
-            # Once a day, before what was asked for is done: the files are looked after once
-            if self._expiring is not None and self._expired != (day := _day(now)):
-                self._expiring.run(now)
-                self._expired = day
-            done = self._due.run(now)
-            self._say("" if done.scrubbed else "files of the database are in use: what was erased is not overwritten yet")
+            return step(now)
         except Exception as error:  # noqa: BLE001  a thread that died would erase nobody again, and nobody would know
-            self._say(error.detail if isinstance(error, BrokerError) else type(error).__name__)
+            return _told(error)
 
     def _say(self, what: str) -> None:
         if self._said != what and what:
@@ -185,6 +217,10 @@ class Erasing(Repeated):
             with suppress(Exception):
                 log_of(self._tenant).warning("erasure_failed", detail=what, fix="Look at the database.")
         self._said = what
+
+
+def _told(error: Exception) -> str:
+    return error.detail if isinstance(error, BrokerError) else type(error).__name__
 
 
 def _next_run(now: int) -> int:

@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from sqlalchemy import select, update
+from structlog.testing import capture_logs
 
 from idp.audit.verify import verify_ledger
 from idp.citizen import erasing as module
 from idp.citizen.erasing import EraseDue, Erasing, Uses
 from idp.citizen.erasures import DELAY, Erasures, SignIn, due_of
+from idp.citizen.expiring import Retentions
 from idp.keys.backup_files import backups_end
 from idp.ledger.leaf import open_opening
 from idp.ledger.ledger_keys import DAY
@@ -22,7 +24,7 @@ from idp.store.engine import is_postgres, writing
 from idp.store.store import Store
 from policies.assurance import LevelOfAssurance
 from policies.authentication import Origin
-from policies.errors import ErasureRefused
+from policies.errors import ErasureRefused, StoreUnavailable
 from policies.parties import ProviderId, PurposeId, ServiceId
 from tests.idp.store.units import KEYS, NOW, TENANT, opened_at, release, unit
 
@@ -90,6 +92,19 @@ def acts(store: Store) -> list[str]:
     return sorted(str(one["act"]) for one in told(store))
 
 
+def a_grant(sub: str) -> Grant:
+    return Grant(
+        origin=Origin("openid", ServiceId("parking"), "parking"),
+        purpose_id=PurposeId("resident-parking"),
+        provider_id=ProviderId("ee"),
+        sub=sub,
+        loa=HIGH,
+        context="",
+        authenticated_at=NOW,
+        attributes=(),
+    )
+
+
 def held(store: Store, subject: bytes) -> int:
     """How many records a person has."""
     with store.engine.connect() as connection:
@@ -116,7 +131,7 @@ def test_a_person_is_erased_when_it_is_due_and_nobody_else(
     done = due.run(asked.due)
     assert (done.erasures, done.leaves, done.scrubbed) == (1, 2, True)
     assert (held(opened, MARI), held(opened, NAMESAKE)) == (0, 1)
-    assert live.ended == [(MARI, asked.due)]
+    assert live.ended == [(MARI, asked.due)] * 2, "once more, for a sign-in that came between"
     assert live.asked == [frozenset({("parking", "resident-parking")})]
     assert acts(opened) == [ASKED, DONE]
     last = next(one for one in told(opened) if one["act"] == DONE)
@@ -133,17 +148,7 @@ def test_what_was_issued_about_the_person_has_ended_and_what_comes_later_has_not
 ) -> None:
     end = erasures.ask(sign_in(), NOW).due
     grants = {
-        (sub, decided): Grant(
-            origin=Origin("openid", ServiceId("parking"), "parking"),
-            purpose_id=PurposeId("resident-parking"),
-            provider_id=ProviderId("ee"),
-            sub=f"sub of {sub}",
-            loa=HIGH,
-            context="",
-            authenticated_at=NOW,
-            attributes=(),
-            decided=decided,
-        )
+        (sub, decided): replace(a_grant(f"sub of {sub}"), decided=decided)
         for sub in ("mari.", "anoth")
         for decided in (0, NOW, end + 5)
     }
@@ -157,6 +162,65 @@ def test_what_was_issued_about_the_person_has_ended_and_what_comes_later_has_not
     due.run(again.due)
     assert person_ended(opened, TENANT, grants["mari.", end + 5], again.due + 1)
     assert whole(opened)
+
+
+def test_what_was_decided_while_others_were_erased_has_ended_too(
+    opened: Store, erasures: Erasures, due: EraseDue, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = erasures.ask(sign_in(), NOW).due
+    late = replace(a_grant("sub of mari."), decided=end + 40)
+
+    def signs_in(_subject: bytes, now: int) -> None:
+        if now == end and held(opened, MARI) == 2:
+            opened.commit(unit(record=release(MARI, end + 40, sub="sub of mari.")))
+
+    monkeypatch.setattr(live, "end_sessions", signs_in)
+    assert due.run(end).leaves == 3
+    assert person_ended(opened, TENANT, late, end + 50)
+
+
+def test_an_erasure_that_fails_is_told_and_keeps_nobody_elses_from_being_done(
+    opened: Store, erasures: Erasures, due: EraseDue, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hers = erasures.ask(sign_in(at=NOW - DAY), NOW - DAY)
+    asked = erasures.ask(sign_in(NAMESAKE), NOW)
+    assert hers.due < asked.due
+
+    def fail(subject: bytes, _now: int) -> None:
+        if subject == MARI:
+            raise KeyError(subject)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(live, "end_sessions", fail)
+        with pytest.raises(StoreUnavailable) as failed:
+            due.run(asked.due)
+        assert failed.value.detail == f"erasures were not done: {hers.erasure.hex()} (KeyError)"
+        assert (held(opened, MARI), held(opened, NAMESAKE)) == (2, 0)
+        with opened.engine.connect() as connection:
+            assert connection.execute(select(tables.erasures.c.subject)).scalars().all() == [MARI], (
+                "files were looked after"
+            )
+        with pytest.raises(StoreUnavailable):
+            Erasing(due, TENANT, elsewhere=lambda: False, clock=lambda: asked.due).begin()
+    assert due.run(asked.due + 60).leaves == 2
+
+
+def test_a_retention_that_fails_keeps_nobody_from_being_erased(opened: Store, erasures: Erasures, due: EraseDue) -> None:
+    asked = erasures.ask(sign_in(), NOW)
+
+    class Failing(Retentions):
+        def run(self, now: int) -> int:
+            raise OverflowError(now)
+
+    now = NOW
+    failing = Failing(engine=opened.engine, tenant=TENANT, keys=KEYS, retention=lambda _policy: "", backups_end=backups_end)
+    looking = Erasing(due, TENANT, elsewhere=lambda: False, expiring=failing, clock=lambda: now)
+    now = asked.due
+    with capture_logs() as logs:
+        looking.step()
+        looking.step()
+    assert held(opened, MARI) == 0
+    assert [(one["event"], one["detail"]) for one in logs] == [("erasure_failed", "OverflowError")]
 
 
 # -- who may

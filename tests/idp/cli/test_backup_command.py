@@ -442,7 +442,7 @@ HISTORIES: dict[str, tuple[tuple[str, ...], bool]] = {
 
 def acted(store: Store, subject: bytes, step: str) -> None:
     now = int(time.time())
-    on = ActOn("", "parking", "resident-parking", "consent", "high")
+    on = ActOn("", "parking", "resident-parking", "consent", "high", "")
     acts = step in {WITHDRAWAL, OBJECTION, DISOWNED, APPROVAL_OFF}
     draft = (
         draft_own_act(record=new_record(), time=now, kind=step, subject=subject, on=on)

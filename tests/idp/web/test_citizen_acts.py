@@ -371,7 +371,7 @@ def test_an_act_has_a_receipt_that_holds_offline(member: Member, stage: SharedSt
     proved = verify_record(taken.text.encode(), stage.application.keys.ledger.log.published(stage.clock()))
     assert (proved.decision["kind"], proved.sent["client"]) == (WITHDRAWAL, "desk")
     # Its retention is that of the release
-    purpose = stage.application.configuration.purposes[PurposeId(proved.sent["purpose"])]
+    purpose = stage.application.city.role.configuration.purposes[PurposeId(str(proved.sent["purpose"]))]
     assert proved.sent["policy"] == purpose.digest
 
 
