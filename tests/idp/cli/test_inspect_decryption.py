@@ -103,7 +103,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, loaded: BrokerKeys, unmarked: Path) -
     """In this process the command has the keys at hand, and changes no logs."""
     of_a_demo = load_keys(unmarked, ORIGIN)
 
-    def at_hand(folder: Path, _origin: str) -> BrokerKeys:
+    def at_hand(folder: Path, *_of_the_keys: object) -> BrokerKeys:
         return loaded if is_marked((folder / "node-encryption.pem").read_bytes()) else of_a_demo
 
     monkeypatch.setattr("idp.application.load.load_keys", at_hand)
