@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import load_der_x509_certificate
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from lxml import etree
 
 from idp.demo.citizens import CITIZENS, Citizen
@@ -29,12 +30,13 @@ from idp.web.requests import MAX_MESSAGE_BODY, form, query
 from policies.errors import RequestRefused
 
 SAML = "urn:oasis:names:tc:SAML:2.0:assertion"
-SAMLP = "urn:oasis:names:tc:SAML:2.0:protocol"
-BINDINGS = "urn:oasis:names:tc:SAML:2.0:bindings"
 TRANSIENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 ANSWER_LIFE = 300
 MAX_REQUEST = 64 * 1024
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).with_name("country_pages")), autoescape=True, undefined=StrictUndefined
+)
 
 
 class Country:
@@ -64,15 +66,7 @@ class Country:
 
     def metadata(self) -> bytes:
         """The metadata that the broker pins: entity id, certificate and both bindings."""
-        return (
-            f'<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="{self.entity_id}">'
-            f'<md:IDPSSODescriptor WantAuthnRequestsSigned="true" protocolSupportEnumeration="{SAMLP}">'
-            '<md:KeyDescriptor><ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:X509Data>'
-            f"<ds:X509Certificate>{self._certificate}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>"
-            f'<md:SingleSignOnService Binding="{BINDINGS}:HTTP-Redirect" Location="{self.base}/sso"/>'
-            f'<md:SingleSignOnService Binding="{BINDINGS}:HTTP-POST" Location="{self.base}/sso"/>'
-            "</md:IDPSSODescriptor></md:EntityDescriptor>"
-        ).encode()
+        return _filled("metadata.xml", base=self.base, certificate=self._certificate).encode()
 
     def app(self) -> FastAPI:
         """The identity provider as a web application."""
@@ -144,33 +138,16 @@ class Country:
 
     def _page(self, asked: etree._Element, relay_state: str, raw: str, message: str) -> Response:
         """The page that asks who you are today, where a real country asks for a card or a password."""
-        hidden = "".join(
-            f'<input type="hidden" name="{name}" value="{html.escape(value)}">'
-            for name, value in (("query", raw), ("message", message), ("relay_state", relay_state))
-        )
-        buttons = "".join(
-            f'<p><button name="citizen" value="{one.key}">{html.escape(one.about)}</button></p>'
-            for one in self._citizens.values()
-        )
-        asker = html.escape(asked.findtext(f"{{{SAML}}}Issuer") or "")
-        return HTMLResponse(
-            f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-            f"<title>{html.escape(self._title)}</title><h1>{html.escape(self._title)}</h1><p>{asker} asks who you are.</p>"
-            f'<form method="post" action="/answer">{hidden}{buttons}'
-            '<p><button name="citizen" value="">Do not sign in</button></p></form></html>'
-        )
+        asker = asked.findtext(f"{{{SAML}}}Issuer") or ""
+        carried = {"query": raw, "message": message, "relay_state": relay_state}
+        citizens = self._citizens.values()
+        return HTMLResponse(_filled("who.html", title=self._title, asker=asker, carried=carried, citizens=citizens))
 
     def _answer(self, asked: etree._Element, relay_state: str, who: Citizen | None) -> Response:
         target = asked.get("AssertionConsumerServiceURL") or ""
         root = self._response(asked, who, target)
         message = base64.b64encode(etree.tostring(root)).decode()
-        return HTMLResponse(
-            '<!doctype html><html lang="en"><meta charset="utf-8"><title>One moment</title>'
-            f'<form method="post" action="{html.escape(target)}">'
-            f'<input type="hidden" name="SAMLResponse" value="{message}">'
-            f'<input type="hidden" name="RelayState" value="{html.escape(relay_state)}"><button>Continue</button></form>'
-            "<script>document.forms[0].submit()</script></html>"
-        )
+        return HTMLResponse(_filled("answer.html", target=target, message=message, relay_state=relay_state))
 
     def _response(self, asked: etree._Element, who: Citizen | None, target: str) -> etree._Element:
         now = datetime.now(UTC)
@@ -204,40 +181,23 @@ class Country:
 class _Context:
     """The fields of one answer, and its XML before it is signed."""
 
-    def __init__(self, *, request: str, target: str, issuer: str, audience: str, instant: str, end: str) -> None:
-        self._request, self._target, self._issuer = html.escape(request), html.escape(target), html.escape(issuer)
-        self._audience, self._instant, self._end = html.escape(audience), instant, end
+    def __init__(self, **fields: str) -> None:
+        self._fields = fields
 
     def response(self, who: Citizen | None) -> str:
-        code = "Success" if who else "Responder"
-        second = "" if who else '<samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:AuthnFailed"/>'
-        return (
-            f'<samlp:Response xmlns:samlp="{SAMLP}" xmlns:saml="{SAML}" ID="_{secrets.token_hex(16)}" Version="2.0" '
-            f'IssueInstant="{self._instant}" Destination="{self._target}" InResponseTo="{self._request}">'
-            f"<saml:Issuer>{self._issuer}</saml:Issuer><samlp:Status>"
-            f'<samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:{code}">{second}</samlp:StatusCode>'
-            f"</samlp:Status>{self._assertion(who) if who else ''}</samlp:Response>"
-        )
+        return _filled("response.xml", **self._fields, id=_fresh(), assertion=self._assertion(who) if who else "")
 
     def _assertion(self, who: Citizen) -> str:
-        attributes = "".join(
-            f'<saml:Attribute Name="{name}" NameFormat="urn:oasis:names:tc:SAML:2.0:attrname-format:uri">'
-            f"<saml:AttributeValue>{html.escape(value)}</saml:AttributeValue></saml:Attribute>"
-            for name, value in who.wire.items()
-        )
-        return (
-            f'<saml:Assertion ID="_{secrets.token_hex(16)}" Version="2.0" IssueInstant="{self._instant}">'
-            f"<saml:Issuer>{self._issuer}</saml:Issuer><saml:Subject>"
-            f'<saml:NameID Format="{TRANSIENT}">_{secrets.token_hex(16)}</saml:NameID>'
-            '<saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer">'
-            f'<saml:SubjectConfirmationData InResponseTo="{self._request}" Recipient="{self._target}" '
-            f'NotOnOrAfter="{self._end}"/></saml:SubjectConfirmation></saml:Subject>'
-            f'<saml:Conditions NotBefore="{self._instant}" NotOnOrAfter="{self._end}"><saml:AudienceRestriction>'
-            f"<saml:Audience>{self._audience}</saml:Audience></saml:AudienceRestriction></saml:Conditions>"
-            f'<saml:AuthnStatement AuthnInstant="{self._instant}"><saml:AuthnContext>'
-            f"<saml:AuthnContextClassRef>{who.loa}</saml:AuthnContextClassRef></saml:AuthnContext></saml:AuthnStatement>"
-            f"<saml:AttributeStatement>{attributes}</saml:AttributeStatement></saml:Assertion>"
-        )
+        return _filled("assertion.xml", **self._fields, id=_fresh(), name=_fresh(), who=who)
+
+
+def _filled(template: str, **values: object) -> str:
+    """A page or message of ours, on one line: no text stands between its elements."""
+    return "".join(line.strip() for line in _TEMPLATES.get_template(template).render(values).splitlines())
+
+
+def _fresh() -> str:
+    return f"_{secrets.token_hex(16)}"
 
 
 def _utc(seconds: float) -> str:

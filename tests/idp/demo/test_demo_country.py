@@ -13,8 +13,9 @@ from lxml import etree
 
 from connectors.connector import Ask, Post, Redirect
 from connectors.saml_sp.connector import SamlConnector
+from connectors.wire.names import SAMLP
 from idp.demo.citizens import CITIZENS, NAMES
-from idp.demo.country import SAML, SAMLP
+from idp.demo.country import SAML
 from idp.demo.loopback import client, send
 from idp.demo.scene import Scene
 from idp.system.addresses import acs_url, entity_id
