@@ -300,6 +300,17 @@ def test_what_is_switched_off_while_the_commit_waits_gets_nothing_and_the_record
     assert kinds == ["release", "unsent"]
 
 
+@pytest.mark.spec("security.md §3 I5")
+def test_what_is_taken_back_while_the_commit_waits_gets_nothing_and_the_record_says_so() -> None:
+    made = city(offline=True)
+    token = token_of(signed_in(made))
+    acts: list[ApprovalRows] = [made.approvals.taken_back(APPROVED.subject, ServiceId("parking"), PARKING, NOW - 20)]
+    made.store.meanwhile = lambda: made.store.commit(Unit(tenant=TENANT, approvals=acts.pop())) if acts else None
+    assert refused(refresh(made, token))
+    kinds = [unit.record.kind for unit in made.store.units if unit.record]
+    assert kinds == ["release", "unsent"]
+
+
 @pytest.mark.spec("decisions.md 13")
 def test_a_remembered_approval_that_is_taken_back_ends_what_was_issued_for_it() -> None:
     made = city()
