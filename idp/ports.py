@@ -13,7 +13,7 @@ class Mark:
     """A one-time thing that a unit takes: its kind, its SHA-256, and until when it must be remembered."""
 
     # "login", "request", "response", "assertion", "code", "refresh", "receipt", "jti", "dpop", "device", "again", "trial",
-    # "artifact", "ecp", "me", "own_act", "disowned", "erasure".
+    # "artifact", "ecp", "me", "own_act", "disowned", "erasure", "year".
     # UPSTREAM is none that anybody has to be the first to take
     kind: str
     digest: bytes
@@ -234,6 +234,9 @@ class Log(Protocol):
 
     def recent(self, tenant: Tenant) -> Sequence[Checkpoint]:
         """The last few checkpoints, the newest first: witnesses may have cosigned an older one already."""
+
+    def final(self, tenant: Tenant, year: int) -> Checkpoint:
+        """The final checkpoint of a year. Raises `NotFound` if it has none, or has not ended."""
 
     def index_of(self, tenant: Tenant, leaf_hash: bytes) -> int | None:
         """The place of a leaf in the tree, None while it is staged or unknown."""

@@ -127,6 +127,10 @@ def _tile(run: Run) -> Iterator[Shown]:
     yield run.ask("GET", "/log/tile/7/000")
 
 
+def _year(run: Run) -> Iterator[Shown]:
+    yield run.ask("GET", "/log/years/2020")
+
+
 def _backchannel(run: Run) -> Iterator[Shown]:
     # Of a provider that speaks OpenID Connect: here it is none
     yield run.ask(
@@ -152,6 +156,7 @@ EXAMPLES: Mapping[str, Callable[[Run], Iterator[Shown]]] = {
     "/device_authorization": _device,
     "/log/proof": _proof,
     "/log/tile/{tile}": _tile,
+    "/log/years/{year}": _year,
     "/oidc/backchannel/{provider}": _backchannel,
     **{path: _soap(path) for path in ("/saml/artifact", "/saml/ecp")},
 }

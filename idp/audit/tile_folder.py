@@ -1,6 +1,7 @@
 """The log's tiles as a folder, for a file server: what is there already stays, since a tile never changes.
 
 checkpoint                the newest one, written last: whoever reads it finds every tile of its tree
+years/2026, ...           the final checkpoint of each year
 tile/0/000, ...           see `idp.ledger.tiles`
 tile/entries/000, ...     the leaves, if they are wanted: for auditors alone
 """
@@ -24,10 +25,11 @@ from idp.ledger.tiles import FULL, tiles_of
 from idp.store.engine import reading
 from idp.store.reads import read_hashes
 from idp.store.records.tiles import read_tile
+from idp.store.records.years import ended_years, final_checkpoint
 from idp.system.files import read_regular
 from policies.errors import SignatureInvalid, StoreUnavailable
 
-CHECKPOINT = "checkpoint"
+CHECKPOINT, YEARS = "checkpoint", "years"
 # A file that a killed run left
 HALF = ".half-"
 Shown = Callable[[int], object]
@@ -55,6 +57,10 @@ def write_tiles(
                 touched |= _write(folder, tile.path, read_tile(connection, tenant, tile))
                 written += 1
             advance(1)
+        for year in ended_years(connection, tenant):
+            if not (folder / f"{YEARS}/{year}").exists():
+                note = final_checkpoint(connection, tenant, year, keys).checkpoint.cosigned_note
+                touched |= _write(folder, f"{YEARS}/{year}", note.encode())
         for each in sorted(touched):
             sync_folder(each)
         _write(folder, CHECKPOINT, checkpoint.cosigned_note.encode())

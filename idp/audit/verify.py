@@ -8,11 +8,16 @@
 5. every record has one leaf, its openings open that leaf's commitments and say what the row says, its tag is that of its
    subject's counter, and the ledger's role writes such records (`verify_records`)
 
+Since a year it begins with the stored right edge, which must give the root of the final checkpoint of the year before.
+Every later leaf, node, checkpoint and record is computed again. What stands before is not, and neither are the counters of
+persons and erasures, which run over all years.
+
 One read transaction sees one state, so a broker may serve meanwhile. Other processes, which check records, have one each: a
 record and its leaf are always of one state. Memory does not grow with the ledger.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from heapq import merge
 from itertools import count
 from operator import attrgetter
 
@@ -20,6 +25,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Integer, Row, Table, a
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from idp.audit.verify_records import CHUNK, MAX_FINDINGS, Role, verify_records
+from idp.audit.verify_years import faults_of_years
 from idp.ledger.checkpoint import TreeHead, UnknownSigner, open_note
 from idp.ledger.findings import LedgerFinding, LedgerReport
 from idp.ledger.leaf import read_leaf
@@ -29,9 +35,12 @@ from idp.ports import Checkpoint
 from idp.store import tables
 from idp.store.engine import is_postgres, reading, snapshot
 from idp.store.reads import as_checkpoint
+from idp.store.records.tiles import published_size
+from idp.store.records.years import FinalCheckpoint
 from idp.store.schema.check import faults_of_schema
+from idp.store.stored_tree import right_edge
 from idp.store.tree_state import TreeState, believed, checkpoint_seal, read_state
-from policies.errors import SignatureInvalid
+from policies.errors import SignatureInvalid, StoreUnavailable
 from policies.parties import Tenant
 
 MAX_LEVEL = 61
@@ -53,21 +62,24 @@ def verify_ledger(
     blind: Callable[[], str] = str,
     advance: Callable[[int], None] = _unseen,
     processes: int = 1,
+    since: FinalCheckpoint | None = None,
 ) -> LedgerReport:
     """Check one tenant's ledger; with `role`, also that this role writes such records.
 
     `heads` are those of a witness, read before this: the leaves must extend them. If there are none but checkpoints,
     `blind` says whether that is still so, and where: the witness may not be mounted. `advance` hears how many more of
-    `steps_of` were done, a few hundred at a time. So many `processes` check the records. Raises `StoreUnavailable` if the
-    database cannot be read at all.
+    `steps_of` were done, a few hundred at a time. So many `processes` check the records. With `since` the check begins with
+    that checkpoint. Raises `StoreUnavailable` if the database cannot be read at all.
     """
     with reading(), snapshot(engine) as connection:
-        return _Verification(connection, tenant, keys, role, heads, blind, advance, processes).report()
+        return _Verification(connection, tenant, keys, role, heads, blind, advance, processes, since).report()
 
 
-def steps_of(engine: Engine, tenant: Tenant) -> int:
+def steps_of(engine: Engine, tenant: Tenant, since: FinalCheckpoint | None = None) -> int:
     """How many rows the check goes through: leaves, checkpoints and records. Raises `StoreUnavailable`."""
     with reading(), snapshot(engine) as connection:
+        if since is not None:
+            return 2 * (published_size(connection, tenant) - since.checkpoint.size)
         return sum(_count(connection, table, tenant) for table in (tables.leaves, tables.checkpoints, tables.records))
 
 
@@ -84,8 +96,12 @@ class _Verification:
         blind: Callable[[], str],
         advance: Callable[[int], None],
         processes: int,
+        since: FinalCheckpoint | None,
     ) -> None:
         self._processes = processes
+        self._since = since
+        # The first leaf and the first checkpoint that are computed again
+        self._start, self._first = (since.checkpoint.size, since.number) if since else (0, 1)
         self._done, self._advance = count(1), advance
         self._seen, self._blind = frozenset(heads), blind
         self._connection = connection
@@ -124,24 +140,45 @@ class _Verification:
 
     def _findings(self) -> Iterator[LedgerFinding]:
         # PostgreSQL has checksums of its pages, and refuses to read what they do not fit
-        if not is_postgres(self._connection):
+        if not is_postgres(self._connection) and self._since is None:
             for (line,) in self._connection.exec_driver_sql("PRAGMA integrity_check"):
                 if line != "ok":
                     yield LedgerFinding("database", "", f"SQLite's own check says: {line}")
         yield from (LedgerFinding("database", name, what) for name, what in faults_of_schema(self._connection))
+        if self._since is not None and (what := self._unfounded(self._since)):
+            yield LedgerFinding("nodes", "", what)
+            return
         yield from self._leaves()
         yield from self._witnessed()
         yield from self._state()
         yield from self._checkpoints()
         yield from verify_records(
-            self._connection, self._tenant, self._keys, self._role, self._step, processes=self._processes
+            self._connection,
+            self._tenant,
+            self._keys,
+            self._role,
+            self._step,
+            processes=self._processes,
+            leaves=(self._start, self._tree.size) if self._since else None,
         )
+        yield from faults_of_years(self._connection, Tenant(self._tenant), self._keys)
+
+    def _unfounded(self, since: FinalCheckpoint) -> str:
+        """Why the check cannot begin with a final checkpoint; "" once it has."""
+        state = TreeState(size=self._start, root=since.checkpoint.root)
+        try:
+            self._tree = CompactRange(self._start, right_edge(self._connection, self._tenant, state))
+        except StoreUnavailable:
+            return f"they do not give the root of the final checkpoint of {since.year}"
+        self._heads[self._start] = since.checkpoint.root
+        return ""
 
     # -- leaves and nodes
 
     def _leaves(self) -> Iterator[LedgerFinding]:
         table = tables.leaves.c
-        query = select(table.leaf_index, table.leaf, table.leaf_hash).where(table.tenant == self._tenant)
+        here = (table.tenant == self._tenant, table.leaf_index >= self._start)
+        query = select(table.leaf_index, table.leaf, table.leaf_hash).where(*here)
         sizes = self._checkpoint_sizes()
         expected = _Expected(self._stored_nodes())
         rows = self._connection.execute(query.order_by(table.leaf_index), execution_options={"yield_per": CHUNK})
@@ -160,20 +197,33 @@ class _Verification:
             if self._tree.size in sizes:
                 self._heads[self._tree.size] = self._tree.root()
         yield from expected.rest()
-        yield from self._impossible_nodes()
+        if self._since is None:
+            yield from self._impossible_nodes()
 
     def _checkpoint_sizes(self) -> frozenset[int]:
         table = tables.checkpoints.c
-        signed = self._connection.scalars(select(table.size).where(table.tenant == self._tenant))
+        here = (table.tenant == self._tenant, table.number >= self._first)
+        signed = self._connection.scalars(select(table.size).where(*here))
         return frozenset({*signed, *(head.size for head in self._seen)})
 
     def _stored_nodes(self) -> Iterator[Node]:
         """The stored nodes in the order in which a growing tree completes them."""
+        if self._since is not None:
+            yield from merge(*map(self._later_nodes, range(1, MAX_LEVEL + 1)), key=lambda node: _order(node[0]))
+            return
         table = tables.nodes.c
         query = select(table.level, table.node_index, table.hash).where(table.tenant == self._tenant, _possible())
         done = (table.node_index + 1).op("<<")(_bits(table.level))
         rows = self._connection.execute(query.order_by(done, table.level), execution_options={"yield_per": CHUNK})
         for level, index, hashed in rows:
+            yield (level, index), hashed
+
+    def _later_nodes(self, level: int) -> Iterator[Node]:
+        """The stored nodes of a level that the first leaves do not complete."""
+        table = tables.nodes.c
+        here = (table.tenant == self._tenant, table.level == level, table.node_index >= self._start >> level)
+        query = select(table.node_index, table.hash).where(*here).order_by(table.node_index)
+        for index, hashed in self._connection.execute(query, execution_options={"yield_per": CHUNK}):
             yield (level, index), hashed
 
     def _impossible_nodes(self) -> Iterator[LedgerFinding]:
@@ -190,7 +240,9 @@ class _Verification:
             yield LedgerFinding(
                 "checkpoints", "", f"the witness {witness} has none of them: is it mounted? {fix}. {meanwhile}"
             )
-        for head in sorted(self._seen, key=attrgetter("size", "root")):
+        # Those below the first leaf are compared by their proofs (`idp.audit.questions.compared`)
+        seen = (head for head in self._seen if head.size >= self._start)
+        for head in sorted(seen, key=attrgetter("size", "root")):
             if head.size > self._tree.size:
                 yield LedgerFinding(
                     "leaves", "", f"there are {self._tree.size}, and the witness saw {head.size}: it is an older ledger"
@@ -216,9 +268,10 @@ class _Verification:
 
     def _checkpoints(self) -> Iterator[LedgerFinding]:
         table = tables.checkpoints.c
-        query = select(tables.checkpoints).where(table.tenant == self._tenant).order_by(table.number)
+        here = (table.tenant == self._tenant, table.number >= self._first)
+        query = select(tables.checkpoints).where(*here).order_by(table.number)
         before: Checkpoint | None = None
-        for number, row in enumerate(self._connection.execute(query, execution_options={"yield_per": CHUNK}), 1):
+        for number, row in enumerate(self._connection.execute(query, execution_options={"yield_per": CHUNK}), self._first):
             self._step()
             if row.number != number:
                 yield LedgerFinding("checkpoints", str(row.number), f"checkpoint {number} should come here")

@@ -7,13 +7,13 @@ subject, counter and login any more, and our MAC says so.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Literal
 
-from sqlalchemy import Connection, Row, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, select
 
 from idp.audit.record_shapes import OF_A_NODE, SHAPES, RecordShape
 from idp.audit.verify_erasures import STRANGER, ErasureCount, faults_of_erasure, is_erased
@@ -53,21 +53,28 @@ def verify_records(
     step: Callable[[], None],
     *,
     processes: int = 1,
+    leaves: tuple[int, int] | None = None,
 ) -> Iterator[LedgerFinding]:
     """All faults of records, staged leaves and subjects. Calls `step` for each record; `role` None takes either role's.
+
+    With `leaves` only those of these places (the last one exclusive) and of staged leaves are checked, and no subjects.
 
     So many `processes` check the records, each a part at a time, and each part in a snapshot of its own.
     """
     erasures = ErasureCount()
-    for part in _parts(connection, tenant, keys.of_records, role, processes):
+    parts = range(PARTS) if leaves is None else _ranges(*leaves)
+    for part in _parts(connection, tenant, keys.of_records, role, processes, parts):
         for _ in range(part.records):
             step()
         yield from part.findings
         erasures += part.erasures
+    if leaves is not None:
+        yield from _strays(connection, tenant, leaves[0])
+        return
     if processes > 1 and list(erasures.findings()):
         # Somebody was erased between the snapshots, perhaps: count in one
         erasures = ErasureCount()
-        for part in _parts(connection, tenant, keys.of_records, role, 1):
+        for part in _parts(connection, tenant, keys.of_records, role, 1, parts):
             erasures += part.erasures
     yield from erasures.findings()
     yield from (LedgerFinding("erasures", one.hex(), STRANGER) for one in strangers(connection, Tenant(tenant), keys))
@@ -84,29 +91,53 @@ class _Part:
     erasures: ErasureCount
 
 
-def _parts(connection: Connection, tenant: str, keys: RecordKeys, role: Role | None, processes: int) -> Iterator[_Part]:
+# An octet part, or the places of leaves from one to another (exclusive); STAGED are those without a place
+_Which = int | tuple[int, int]
+STAGED = (-1, 0)
+
+
+def _ranges(first: int, end: int) -> list[tuple[int, int]]:
+    """The places of these leaves in `PARTS` parts, and those that are staged."""
+    step = max(1, -(-(end - first) // PARTS))
+    return [STAGED, *((begin, min(begin + step, end)) for begin in range(first, end, step))]
+
+
+def _parts(
+    connection: Connection, tenant: str, keys: RecordKeys, role: Role | None, processes: int, parts: Sequence[_Which]
+) -> Iterator[_Part]:
     if processes == 1:
-        for first in range(PARTS):
-            yield _part(connection, tenant, keys, role, first)
+        for part in parts:
+            yield _part(connection, tenant, keys, role, part)
         return
     url = connection.engine.url.render_as_string(hide_password=False)
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        yield from pool.map(_part_of, *zip(*((url, tenant, keys, role, first) for first in range(PARTS)), strict=True))
+        yield from pool.map(_part_of, *zip(*((url, tenant, keys, role, part) for part in parts), strict=True))
 
 
-def _part_of(url: str, tenant: str, keys: RecordKeys, role: Role | None, first: int) -> _Part:
+def _part_of(url: str, tenant: str, keys: RecordKeys, role: Role | None, part: _Which) -> _Part:
     """In a process of its own."""
     with disposed(open_engine(url)) as engine, snapshot(engine) as connection:
-        return _part(connection, tenant, keys, role, first)
+        return _part(connection, tenant, keys, role, part)
 
 
-def _part(connection: Connection, tenant: str, keys: RecordKeys, role: Role | None, part: int) -> _Part:
-    """The records whose ids, which are random, begin with one of the octets of this part."""
-    erasures, findings, records = ErasureCount(), list[LedgerFinding](), 0
-    column, first, following = tables.records.c.record, part * OCTETS, (part + 1) * OCTETS
+def _within(tenant: str, part: _Which) -> list[ColumnElement[bool]]:
+    """The records of a part: whose ids, which are random, begin with one of its octets, or whose leaf is in its places."""
+    column = tables.records.c.record
+    if part == STAGED:
+        staged = tables.staged.alias().c
+        return [column.in_(select(staged.record).where(staged.tenant == tenant))]
+    if isinstance(part, tuple):
+        leaves = tables.leaves.alias().c
+        between = leaves.leaf_index.between(part[0], part[1] - 1)
+        return [tables.records.c.leaf_hash.in_(select(leaves.leaf_hash).where(leaves.tenant == tenant, between))]
+    first, following = part * OCTETS, (part + 1) * OCTETS
     here = [column >= bytes([first])] if part else []
-    here += [column < bytes([following])] if following <= MAX_OCTET else []
-    query = joined_records(tenant).where(*here).order_by(column)
+    return here + ([column < bytes([following])] if following <= MAX_OCTET else [])
+
+
+def _part(connection: Connection, tenant: str, keys: RecordKeys, role: Role | None, part: _Which) -> _Part:
+    erasures, findings, records = ErasureCount(), list[LedgerFinding](), 0
+    query = joined_records(tenant).where(*_within(tenant, part)).order_by(tables.records.c.record)
     for row in connection.execute(query, execution_options={"yield_per": CHUNK}):
         records += 1
         if len(findings) < MAX_FINDINGS:
@@ -252,12 +283,13 @@ def _tagged(row: Row[tuple[object, ...]], tenant: str, keys: RecordKeys, tagged:
     return tag(keys.subject_key(tenant, row.subject, row.salt), row.position) == tagged
 
 
-def _strays(connection: Connection, tenant: str) -> Iterator[LedgerFinding]:
-    """Leaves that belong to no record: in their place, or staged."""
+def _strays(connection: Connection, tenant: str, first: int = 0) -> Iterator[LedgerFinding]:
+    """Leaves that belong to no record: in their place, from the `first` on, or staged."""
     records, leaves, staged = tables.records, tables.leaves, tables.staged
     of_leaf = and_(records.c.tenant == leaves.c.tenant, records.c.leaf_hash == leaves.c.leaf_hash)
     query = select(leaves.c.leaf_index).select_from(leaves.outerjoin(records, of_leaf))
-    for index in connection.scalars(query.where(leaves.c.tenant == tenant, records.c.record.is_(None))):
+    here = (leaves.c.tenant == tenant, leaves.c.leaf_index >= first)
+    for index in connection.scalars(query.where(*here, records.c.record.is_(None))):
         yield LedgerFinding("leaves", str(index), "it belongs to no record")
     of_staged = and_(records.c.tenant == staged.c.tenant, records.c.record == staged.c.record)
     waiting = select(staged.c.record).select_from(staged.outerjoin(records, of_staged))

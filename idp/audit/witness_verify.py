@@ -55,15 +55,21 @@ class WitnessReport:
         return not self.findings
 
 
-def verify_witnesses(engine: Engine, *, tenant: str, keys: LedgerKeys, policy: WitnessPolicy) -> WitnessReport:
-    """Check every cosignature in the database. Raises `StoreUnavailable` if it cannot be read."""
+def verify_witnesses(
+    engine: Engine, *, tenant: str, keys: LedgerKeys, policy: WitnessPolicy, first: int = 1
+) -> WitnessReport:
+    """Check every cosignature in the database, from those of checkpoint `first` on.
+
+    Raises `StoreUnavailable` if it cannot be read.
+    """
     with reading(), snapshot(engine) as connection:
         signed, cosigned = tables.checkpoints, tables.cosignatures
         query = select(cosigned, signed.c.note, signed.c.size).join_from(
             cosigned, signed, (signed.c.tenant == cosigned.c.tenant) & (signed.c.number == cosigned.c.number), isouter=True
         )
         rows = connection.execute(
-            query.where(cosigned.c.tenant == tenant).order_by(cosigned.c.number), execution_options={"yield_per": CHUNK}
+            query.where(cosigned.c.tenant == tenant, cosigned.c.number >= first).order_by(cosigned.c.number),
+            execution_options={"yield_per": CHUNK},
         )
         check = _Check(tenant, keys, policy)
         findings = [finding for row in rows for finding in check.row(row)][:MAX_FINDINGS]

@@ -57,10 +57,11 @@ CONFIGURATION = "configuration"
 MANDATE = "mandate"
 ACT = "act"
 KEY_MADE, KEY_MOVED, KEYS_VOUCHED, KEYS_SEPARATED = "key_made", "key_moved", "keys_vouched", "keys_separated"
-RESTORED, EXPORTED, SIGN_IN_FAILED, LOG_BEGUN = "restored", "exported", "sign_in_failed", "log_begun"
+RESTORED, EXPORTED, SIGN_IN_FAILED = "restored", "exported", "sign_in_failed"
+LOG_BEGUN, YEAR_ENDED = OF_THE_LOG = "log_begun", "year_ended"
 AUDITOR_ADDED, AUDITOR_ENROLLED, AUDITOR_REMOVED = "auditor_added", "auditor_enrolled", "auditor_removed"
 OF_AUDITORS = (AUDITOR_ADDED, AUDITOR_ENROLLED, AUDITOR_REMOVED)
-ACTS = (KEY_MADE, KEY_MOVED, KEYS_VOUCHED, KEYS_SEPARATED, RESTORED, EXPORTED, SIGN_IN_FAILED, LOG_BEGUN, *OF_AUDITORS)
+ACTS = (KEY_MADE, KEY_MOVED, KEYS_VOUCHED, KEYS_SEPARATED, RESTORED, EXPORTED, SIGN_IN_FAILED, *OF_THE_LOG, *OF_AUDITORS)
 # Long enough to name an incident; a message would not fit
 MAX_REASON = 200
 # Octets of what widened that a record has room for: half of the largest opening

@@ -21,6 +21,7 @@ from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.merkle_tree import CompactRange, leaf_hash
 from idp.ports import Checkpoint
 from idp.sequencer.witness import OLDER, Witness
+from idp.sequencer.years import YearEnds
 from idp.store import tables
 from idp.store.commits import durably
 from idp.store.engine import reading, writing
@@ -94,6 +95,8 @@ class Sequencer:
         self._folded = 0.0
         # By the steady clock: when another was last found to hold the lease, and when we last signed
         self._another, self._signed = -lease_seconds, -checkpoint_seconds
+        self._years = YearEnds(store, keys)
+        self._ended: float | None = None  # when we had signed as ends of years were last looked for
         self._ahead = False  # whether the newest checkpoint is of a time that has not come
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -183,6 +186,9 @@ class Sequencer:
         while self._append() and not self._stopping.is_set():
             pass
         self._sign(int(self._clock()))
+        if self._ended != self._signed:
+            self._years.record(int(self._clock()))
+            self._ended = self._signed
         return True
 
     # -- the lease
@@ -208,7 +214,7 @@ class Sequencer:
         if found is not None and found.lease_ends == ends:
             ends += 1  # others know a renewal by the change
         if found is not None and not ours and not self._over(found, now, steady):
-            self._state, self._another = None, steady
+            self._state, self._another, self._ended = None, steady, None
             return False
         if found is None:
             self._look(self._clock())  # a new tree is signed in a moment: the witness is asked before

@@ -23,6 +23,7 @@ from idp.store.periods import PARTITIONED, database_time, rest_table, turn_perio
 from idp.store.read_back import APPROVALS
 from idp.store.records.cosignatures import cosigned_checkpoints
 from idp.store.records.tiles import read_tile
+from idp.store.records.years import final_checkpoint
 from idp.store.schema.check import assert_as_made
 from idp.store.statements import CompiledStatement, Row
 from idp.store.switches.switches import HOLD_SECONDS, since_boot
@@ -193,6 +194,10 @@ class Store:
 
     def _checkpoints(self, tenant: Tenant, most: int) -> Sequence[Checkpoint]:
         return self._read(lambda connection: cosigned_checkpoints(connection, tenant, self._keys, most))
+
+    def final(self, tenant: Tenant, year: int) -> Checkpoint:
+        """`Log.final`."""
+        return self._read(lambda connection: final_checkpoint(connection, tenant, year, self._keys).checkpoint)
 
     def index_of(self, tenant: Tenant, leaf_hash: bytes) -> int | None:
         """`Log.index_of`."""

@@ -104,6 +104,10 @@ class MemoryStore:
         found = self.checkpoint(tenant)
         return () if found is None else (found,)
 
+    def final(self, tenant: Tenant, year: int) -> Checkpoint:
+        """Implement `idp.ports.Log`; none of its years ends."""
+        raise NotFound(f"{tenant} has no final checkpoint of {year}")
+
     def index_of(self, tenant: Tenant, leaf_hash: bytes) -> int | None:
         """Implement `idp.ports.Log`."""
         places = {hashed: index for index, hashed in enumerate(self._leaves.values())}

@@ -106,6 +106,7 @@ CITY_ROWS: Rows = {
     ("POST", "/revoke"): SAME,
     ("GET", "/log/proof"): REFUSED,
     ("GET", "/log/tile/{tile:path}"): SAME,
+    ("GET", "/log/years/{year}"): SAME,
     ("GET", "/mdq/entities/{entity:path}"): SAME,
     **{
         ("GET", path): SAME
@@ -135,6 +136,7 @@ NODE_ROWS: Rows = {
     ("POST", "/login/{login}/cancel"): REFUSED,
     ("GET", "/log/proof"): REFUSED,
     ("GET", "/log/tile/{tile:path}"): SAME,
+    ("GET", "/log/years/{year}"): SAME,
     ("GET", "/mdq/entities/{entity:path}"): SAME,
     ("GET", "/oidc/jwks"): SAME,
     ("GET", "/oidc/callback/{provider}"): SAME,

@@ -24,6 +24,7 @@ from idp.ledger.operator_records import (
     RESTORED,
     SIGN_IN_FAILED,
     SWITCH,
+    YEAR_ENDED,
 )
 from idp.ledger.person_records import ERASURE
 
@@ -46,6 +47,7 @@ _TYPES: Mapping[tuple[str, str], _Row] = {
     (ACT, RESTORED): ("database.restored", WARNING, "the database was filled from a backup"),
     (ACT, EXPORTED): ("ledger.exported", NOTICE, "the log's leaves were exported; they open nothing"),
     (ACT, LOG_BEGUN): ("ledger.begun", NOTICE, "the log began: its witnesses had nothing to sign, and releases waited"),
+    (ACT, YEAR_ENDED): ("ledger.year_ended", NOTICE, "a year ended, and this is the log's final checkpoint of it"),
     (ACT, SIGN_IN_FAILED): ("administrator.sign_in_failed", WARNING, "somebody could not sign in to the auditor's desk"),
     (ACT, AUDITOR_ADDED): ("auditor.added", WARNING, "somebody may enrol a passkey for the auditor's desk"),
     (ACT, AUDITOR_ENROLLED): ("auditor.enrolled", WARNING, "an auditor enrolled their passkey"),

@@ -35,9 +35,10 @@ from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.operator_records import EXPORTED, is_reason
 from idp.receipts.receipt_record import time_text
 from idp.sequencer.witness import saw_nothing
-from idp.store.engine import open_engine
+from idp.store.engine import open_engine, reading
 from idp.store.installation import FIX, fault_of_keys
 from idp.store.migrate import assert_current
+from idp.store.records.years import FinalCheckpoint, final_checkpoint
 from idp.store.store import Store, open_store
 from idp.system.cores import cores
 from idp.system.logs import configure_logs
@@ -45,6 +46,7 @@ from policies.errors import NotFound, StoreUnavailable
 
 # Other processes take a second to start: fewer rows are checked in this one
 MANY = 100_000
+BELIEVED = "Nothing before was computed again, and no counter of persons."
 
 ledger = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -73,6 +75,9 @@ def verify(
     checkpoint: Checkpoints = None,
     receipt: ReceiptFiles = None,
     *,
+    since: Annotated[
+        int | None, typer.Option("--since", metavar="YEAR", help="Begin with the final checkpoint of the year before.")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Compare the tree alone: no record is computed again.")] = False,
     as_json: AsJsonLines = False,
 ) -> None:
@@ -81,10 +86,14 @@ def verify(
     It says with what the ledger was compared: the witness, and the files that you name. With --quick only that. It also
     says where the database seems to be another installation's: with other keys none of its rows fits.
 
+    With --since it computes the years from that one on, and believes what the final checkpoint before them covers.
+
     Example: ciconia ledger verify --config /etc/ciconia
 
     Exit codes: 0 everything fits, 1 something does not, 2 the check could not run.
     """
+    if quick and since is not None:
+        raise typer.BadParameter("--quick computes no year again: leave one of them out.", param_hint="--since")
     with trying(as_json=as_json, what=NOT_RUN):
         settings = load_settings(config)
         keys = _keys(settings)
@@ -95,7 +104,8 @@ def verify(
         if quick:
             _end_quick(compare_with(engine, settings.tenant, keys, held), as_json=as_json)
         heads = [each.holds for each in held if each.kind == WITNESS and isinstance(each.holds, TreeHead)]
-        steps = steps_of(engine, settings.tenant)
+        begin = None if since is None else _final(engine, settings, keys, since - 1, as_json=as_json)
+        steps = steps_of(engine, settings.tenant, begin)
         with progress(steps, "verify", as_json=as_json) as advance:
             report = verify_ledger(
                 engine,
@@ -106,18 +116,26 @@ def verify(
                 blind=partial(saw_nothing, settings.witness_path, keys),
                 advance=advance,
                 processes=cores() if steps > MANY else 1,
+                since=begin,
             )
         compared = compare_with(engine, settings.tenant, keys, held)
-        cosigned = verify_witnesses(engine, tenant=settings.tenant, keys=keys, policy=settings.witness_rules)
+        cosigned = verify_witnesses(
+            engine, tenant=settings.tenant, keys=keys, policy=settings.witness_rules, first=begin.number if begin else 1
+        )
         report = replace(report, findings=(*report.findings, *cosigned.findings))
         hint = _whose(engine, settings, keys, fits=report.holds and report.records > 0)
         engine.dispose()
     counts = f"{report.records} records, {report.size} leaves, {report.staged} staged, {report.checkpoints} checkpoints"
     lines = [f"{counts}; root {report.root.hex()}", *(f"DOES NOT FIT  {finding}" for finding in report.findings)]
+    if begin is not None:
+        lines.append(
+            f"It begins with the {begin.checkpoint.size} leaves of the final checkpoint of {begin.year}. {BELIEVED}"
+        )
     lines += [*told_of(compared), *_told_of_witnesses(cosigned), *([hint] if hint else [])]
     holds = report.holds and not any(each.why for each in compared)
-    told = {
+    told: dict[str, object] = {
         "ok": holds,
+        "since": None if begin is None else {"year": since, "size": begin.checkpoint.size, "number": begin.number},
         "size": report.size,
         "root": report.root.hex(),
         "checkpoints": report.checkpoints,
@@ -131,6 +149,15 @@ def verify(
     whole = "Everything fits." if holds else f"{report.told}." if not report.holds else NOT_AS_HELD
     answer(told, *lines, whole, as_json=as_json)
     raise typer.Exit(YES if holds else NO)
+
+
+def _final(engine: Engine, settings: Settings, keys: LedgerKeys, year: int, *, as_json: bool) -> FinalCheckpoint:
+    with reading(), engine.connect() as connection:
+        try:
+            return final_checkpoint(connection, settings.tenant, year, keys)
+        except NotFound:
+            detail = f"{year} has no final checkpoint: leave --since out, or name another year."
+            end("not_found", detail, as_json=as_json)
 
 
 def _told_of_witnesses(found: WitnessReport) -> list[str]:

@@ -18,6 +18,7 @@ from idp.store.reads import as_checkpoint
 
 # The first row is ours, unless somebody else wrote there
 FEW = 10
+MAX_NUMBER = 2**63 - 1
 _TABLE = tables.cosignatures.c
 
 
@@ -89,14 +90,21 @@ class Cosignatures:
             return None if row is None else (row.number, as_checkpoint(row))
 
 
-def cosigned_checkpoints(connection: Connection, tenant: str, keys: LedgerKeys | None, most: int) -> Sequence[Checkpoint]:
-    """The newest checkpoints, at most `most`, each with its cosignatures. Without `keys` nobody can tell which are ours."""
+def cosigned_checkpoints(
+    connection: Connection, tenant: str, keys: LedgerKeys | None, most: int, upto: int = MAX_NUMBER
+) -> Sequence[Checkpoint]:
+    """The newest checkpoints up to a number, at most `most`, each with its cosignatures.
+
+    Without `keys` nobody can tell which cosignatures are ours.
+    """
     table = tables.checkpoints.c
-    query = select(tables.checkpoints).where(table.tenant == tenant).order_by(table.number.desc()).limit(most)
+    query = select(tables.checkpoints).where(table.tenant == tenant, table.number <= upto)
+    query = query.order_by(table.number.desc()).limit(most)
     rows = connection.execute(query).all()
     if not rows or keys is None:
         return [as_checkpoint(row) for row in rows]
-    below = select(tables.cosignatures).where(_TABLE.tenant == tenant, _TABLE.number >= rows[-1].number)
+    between = _TABLE.number.between(rows[-1].number, rows[0].number)
+    below = select(tables.cosignatures).where(_TABLE.tenant == tenant, between)
     lines: dict[int, list[str]] = {}
     for each in _believed(connection.execute(below.order_by(_TABLE.witness)), tenant, keys):
         lines.setdefault(each.number, []).append(each.line)

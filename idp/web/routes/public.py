@@ -18,13 +18,14 @@ from idp.web.site import Site
 from idp.web.threads import threaded
 from policies.errors import NotFound, RequestRefused
 
-LEAF = re.compile(r"[0-9a-f]{64}")
+LEAF, YEAR = re.compile(r"[0-9a-f]{64}"), re.compile(r"[1-9][0-9]{3}")
 # A checkpoint comes every ten seconds
 RETRY_AFTER = "10"
 READ = ["GET", "HEAD"]
 OCTETS = "application/octet-stream"
 # A tile never changes
 FOR_GOOD = "public, max-age=31536000, immutable"
+FOR_AN_HOUR = "public, max-age=3600"
 JSON = "application/json"
 NOT_FIT: dict[int | str, dict[str, Any]] = {503: {"description": "This worker lacks something."}}
 
@@ -63,6 +64,8 @@ def router(site: Site, fit: Callable[[], bool]) -> APIRouter:
             return PlainTextResponse("No checkpoint covers such a leaf yet.\n", 404, headers=later)
         return PlainTextResponse(placed.text, headers={"Cache-Control": "no-cache"})
 
+    described_year = described_text("text/plain", 404, 429, 503)
+    routes.add_api_route("/log/years/{year}", threaded(_final(site)), methods=READ, **described_year)
     described_tile = described_text(OCTETS, 404, 429, 503)
     routes.add_api_route("/log/tile/{tile:path}", threaded(_tile(site)), methods=READ, **described_tile)
 
@@ -78,6 +81,16 @@ def router(site: Site, fit: Callable[[], bool]) -> APIRouter:
     for file in STATIC_FILES:
         routes.add_api_route(file.path, _static(file), methods=READ)
     return routes
+
+
+def _final(site: Site) -> Callable[[str], Response]:
+    def checkpoint(year: str) -> Response:
+        if not YEAR.fullmatch(year):
+            raise NotFound("no year")
+        note = site.log.final(site.tenant, int(year)).cosigned_note
+        return PlainTextResponse(note, headers={"Cache-Control": FOR_AN_HOUR})
+
+    return checkpoint
 
 
 def _tile(site: Site) -> Callable[[str], Response]:

@@ -5,6 +5,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from idp.ledger.checkpoint import TreeHead, VerifierKey, open_note
 from idp.ledger.merkle_tree import CompactRange, leaf_hash
 from idp.ledger.record_contents import RELEASE, draft_node, new_record
 from idp.receipts.inclusion_proof import prove, read_proof
+from idp.sequencer.sequencer import Sequencer
 from idp.store import tables
 from idp.store.switches.switch import KEY
 from idp.store.switches.switchboard import Switchboard
@@ -61,6 +63,29 @@ def run(folder: Path) -> Run:
         return found
 
     return ran
+
+
+def test_since_a_year_what_its_final_checkpoint_covers_is_believed(run: Run, folder: Path, tmp_path: Path) -> None:
+    year = datetime.now(UTC).year
+    refused = run("verify", "--since", str(year + 1))
+    assert (refused.exit_code, f"{year} has no final checkpoint" in refused.stderr) == (2, True)
+    with opened(folder) as (store, keys):
+        after = datetime(year + 1, 1, 1, tzinfo=UTC).timestamp()
+        sequencer = Sequencer(store, keys, checkpoint_seconds=0, clock=lambda: after)
+        for _ in range(2):  # the record that names the year is placed by the second step
+            assert sequencer.step()
+        sequencer.stop()
+    found = run("verify", "--since", str(year + 1))
+    assert found.exit_code == 0, found.output
+    assert f"It begins with the 9 leaves of the final checkpoint of {year}. Nothing before" in found.stdout
+    said = json.loads(run("verify", "--since", str(year + 1), "--json").stdout)
+    assert (said["ok"], said["size"], said["since"]) == (True, 11, {"year": year + 1, "size": 9, "number": 1})
+    assert run("verify", "--since", str(year + 1), "--quick").exit_code == 2
+    assert run("tiles", "--to", tmp_path / "log").exit_code == 0
+    head = TreeHead.read(open_note((tmp_path / "log" / "years" / str(year)).read_bytes(), key(folder)))
+    assert head.size == 9
+    change(folder / "ciconia.db", "UPDATE leaves SET leaf = x'7b7d' WHERE leaf_index = 1")
+    assert [run("verify", *options).exit_code for options in ((), ("--since", str(year + 1)))] == [1, 0]
 
 
 def test_a_ledger_that_fits_exits_0(run: Run) -> None:

@@ -33,6 +33,7 @@ DESCRIBED = {
     "/log/vkey": {"get"},
     "/log/proof": {"get"},
     "/log/tile/{tile}": {"get"},
+    "/log/years/{year}": {"get"},
     "/healthz": {"get"},
     "/saml/metadata": {"get"},
     "/mdq/entities/{entity}": {"get"},

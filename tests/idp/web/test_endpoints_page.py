@@ -17,5 +17,6 @@ def test_each_endpoint_has_an_example_whose_status_is_described(visitor: Visitor
             assert f"HTTP/1.1 {one.answer.status}" in one.markdown()
     firsts = {path: examples[0].answer.status for path, examples in found.items() if path in EXAMPLES}
     assert firsts.pop("/log/proof") == 404, "a leaf that nobody has"
+    assert firsts.pop("/log/years/{year}") == 404, "a year before the log"
     assert firsts.pop("/log/tile/{tile}") == 404, "a tile that no log of this size has"
     assert set(firsts.values()) <= {200, 201, 400, 401, 403, 415}
