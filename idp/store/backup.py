@@ -2,7 +2,8 @@
 
 A backup has what cannot be made again: the ledger with its records, the marks of one-time things, other countries' nodes,
 and switches. It has no sealing keys (decision 0000.4: erased after two hours, in no backup), nothing that was parked under
-them, no decisions of the last minute, and no fingerprint. It is taken in one snapshot while a broker serves.
+them, and no decisions of the last minute. It is taken in one snapshot while a broker serves. It has the fingerprint of the
+keys, so that nobody serves what was restored with other keys than those that find its persons (`idp.store.installation`).
 
 After a restore, marks that were taken since the backup are free again. Until everything that they guarded has ended by
 itself, the store takes none (`RESTORED`; docs/decisions/0013).
@@ -25,7 +26,17 @@ from idp.ports import ApprovalRow
 from idp.store import tables
 from idp.store.backup_check import is_plain
 from idp.store.commits import confirmed
-from idp.store.engine import disposed, open_engine, patiently, reading, snapshot, unavailable, url_of_file, writing
+from idp.store.engine import (
+    disposed,
+    open_engine,
+    patiently,
+    reading,
+    snapshot,
+    unavailable,
+    upsert,
+    url_of_file,
+    writing,
+)
 from idp.store.faults import explained
 from idp.store.migrate import migrate, revision_of
 from idp.store.records.backup_wrapping import BackupWrapping, KeyOfDay, unwrap
@@ -237,6 +248,12 @@ def _copy(
             out.execute(insert(table), given if wrapping is None else [wrapping.row(table.name, row) for row in given])
             count += len(rows)
             advance(len(rows))
+    table = tables.installations
+    with reading():
+        found = source.scalar(select(table.c.fingerprint).where(table.c.tenant == tenant))
+    if found is not None:
+        fresh = upsert(out, table).values(tenant=tenant, fingerprint=found)
+        out.execute(fresh.on_conflict_do_update(index_elements=[table.c.tenant], set_={"fingerprint": found}))
     return count
 
 

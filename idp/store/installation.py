@@ -136,7 +136,13 @@ def _read(connection: Connection, tenant: Tenant) -> bytes | None:
 
 
 def is_sealed_by_others(connection: Connection, tenant: Tenant, keys: LedgerKeys) -> bool:
-    """Whether no row that the sequencer sealed is ours, the tree's or a checkpoint's. A backup has no fingerprint."""
+    """Whether the fingerprint is another's, or no row that the sequencer sealed is ours, the tree's or a checkpoint's.
+
+    Backups of earlier versions have no fingerprint.
+    """
+    found = _read(connection, tenant)
+    if found is not None and not hmac.compare_digest(found[:PART_BYTES], fingerprint(keys, tenant)):
+        return True
     if not _foreign_tree(connection, tenant, keys):
         return False
     seen = False

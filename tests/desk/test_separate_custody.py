@@ -6,6 +6,7 @@ Then a thief takes each folder with the database, and each folder is away.
 import itertools
 import json
 import re
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -170,6 +171,24 @@ def test_without_the_key_folder_every_command_names_the_key_that_opens(separated
             assert f"{OPENINGS_KEY} belongs there: without it nobody's records open" in ran.stdout + ran.stderr, refuses
     finally:
         away.rename(keys)
+
+
+@pytest.mark.spec("decisions.md 24")
+def test_a_restore_needs_the_key_folder_alone_and_serves_no_other_index(separated: Separated, tmp_path: Path) -> None:
+    file, again, index = tmp_path / "backup.db", tmp_path / "again", tmp_path / "index"
+    code, said = separated.run("backup", "--to", file)
+    assert code == 0, said
+    shutil.copytree(separated.config, again, ignore=shutil.ignore_patterns("ciconia.db*"))
+    settings = again / SETTINGS_FILE
+    settings.write_text(settings.read_text(encoding="utf-8").replace(str(separated.index), str(index)), encoding="utf-8")
+    ran = in_process("restore", "--config", again, "--from", file)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    shutil.copytree(separated.index, index)
+    assert "a second name" not in in_process("doctor", "--offline", "--config", again).stdout
+    (index / INDEX_KEY).write_text("ab" * 32)
+    refused = ciconia("serve", "--config", again)
+    assert refused.returncode == 1
+    assert "another pairwise.key or index.key" in refused.stderr
 
 
 @dataclass

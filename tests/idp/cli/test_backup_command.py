@@ -131,7 +131,7 @@ def test_what_must_not_lie_in_a_backup_is_not_in_it(served: Path, tmp_path: Path
         connection.commit()
     assert ciconia("backup", "--config", served, "--to", file).returncode == 0
     assert rows(served / "ciconia.db", "parked")
-    for name in ("sealing_keys", "parked", "decisions", "installations"):
+    for name in ("sealing_keys", "parked", "decisions"):
         assert rows(file, name) == []
     assert b"CANARY" not in file.read_bytes()
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(("copy", ".copy"))] == ["copy.db"]
