@@ -6,10 +6,15 @@
 of the environment (`env:NAME`). A PIN itself (`pin-value`) is refused: it does not belong beside the key's name.
 """
 
+import fcntl
 import os
 import re
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from idp.system.files import read_whole
@@ -19,6 +24,7 @@ SCHEME = b"pkcs11:"
 # Longer is no address: a token's label has 32 characters
 MOST = 2048
 MOST_PIN = 256
+ALONE_SECONDS = 2.0
 _TOKEN = ("token", "serial", "model", "manufacturer")
 _PATH = frozenset({*_TOKEN, "object", "id", "type"})
 _QUERY = frozenset({"module-path", "pin-source"})
@@ -38,6 +44,17 @@ class TokenAddress:
 
     def __str__(self) -> str:
         return " ".join(f"{name}={value}" for name, value in self.named) + f" of {self.module}"
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes from giving the token this PIN meanwhile; one that hangs keeps nobody for long."""
+        with ExitStack() as held:
+            with suppress(OSError):  # no file of ours, or a file system that locks none: there it goes without
+                file = held.enter_context(Path(self.pin_source.removeprefix(_FILE)).open("rb"))
+                ends = time.monotonic() + ALONE_SECONDS
+                while not _locked(file) and time.monotonic() < ends:
+                    time.sleep(0.01)
+            yield
 
     def pin(self) -> str:
         """The PIN. Raises `KeysUnavailable`, which never quotes it."""
@@ -59,6 +76,14 @@ class TokenAddress:
         if not 0 < len(pin) <= MOST_PIN:
             raise KeysUnavailable(f"{path} does not hold a token's PIN in one line")
         return pin
+
+
+def _locked(file: BinaryIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

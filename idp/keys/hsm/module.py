@@ -102,6 +102,10 @@ class Module:
         digest = hashlib.sha256(pin.encode()).digest()
         if self._refused.get(token) == digest:
             raise KeysUnavailable(f"the token {token} refused the PIN of {token.pin_source}: correct it there")
+        with token.alone():
+            return self._logged_in(token, pin, digest, writes=writes)
+
+    def _logged_in(self, token: TokenAddress, pin: str, digest: bytes, *, writes: bool) -> Session:
         if self._library is None:
             self._library = pkcs11.lib(self._path)
         wanted = dict(token.named)
@@ -109,6 +113,10 @@ class Module:
         tokens = [each for each in map(_token_of, slots) if each is not None and wanted.items() <= _names(each).items()]
         if len(tokens) != 1:
             raise pkcs11.NoSuchToken("no such token is there" if not tokens else "several tokens have these names")
+        # Whoever was refused knows whether the PIN was changed since. Everybody else would spend another try
+        if token not in self._refused and pkcs11.TokenFlag.USER_PIN_COUNT_LOW in tokens[0].flags:
+            what = f"the token {token} was given a wrong PIN, and no right one since"
+            raise KeysUnavailable(f"{what}: correct {token.pin_source}, and log in once with the token's own program")
         try:
             session = Session(tokens[0].open(rw=writes, user_pin=pin))
         except (pkcs11.PinIncorrect, pkcs11.PinInvalid, pkcs11.PinLenRange):

@@ -20,7 +20,7 @@ from idp.keys.secret_files import PAIRWISE_KEY, load_pairwise
 from policies.errors import BrokerError, KeysUnavailable, Misconfigured, Problem
 from policies.parties import Sector, SubjectNamespace, Tenant
 from policies.pseudonyms import pairwise_subject
-from tests.softhsm import MODULE, PIN, SoftHsm, name_instead, softhsm
+from tests.softhsm import LABEL, MODULE, PIN, SoftHsm, name_instead, softhsm
 
 pytestmark = pytest.mark.peer
 DATA = b"what is signed"
@@ -133,6 +133,46 @@ def test_a_refused_pin_is_not_tried_again_since_tokens_lock(token: SoftHsm) -> N
     assert asked == 1
     token.pin.write_text(f"{PIN}\n")
     assert token_key(read_key_address(address))
+
+
+def _tried_by(address: bytes, processes: int) -> list[str]:
+    """What so many processes are told that load the key at the same moment, as workers do after an outage."""
+    reading, writing = os.pipe()
+    begin, go = os.pipe()
+    for _ in range(processes):
+        if os.fork() == 0:
+            try:
+                os.close(go)
+                os.read(begin, 1)
+                token_key(read_key_address(address))
+                said = "signs"
+            except KeysUnavailable as error:
+                said = error.detail
+            os.write(writing, f"{said}\n".encode())
+            os._exit(0)
+    os.close(begin)
+    os.close(go)
+    for _ in range(processes):
+        assert os.wait()[1] == 0
+    os.close(writing)
+    with os.fdopen(reading) as told:
+        return told.read().splitlines()
+
+
+def test_a_wrong_pin_is_tried_once_by_all_processes_together_and_by_none_that_starts_later(token: SoftHsm) -> None:
+    address = token.generate("es256", "EC:prime256v1").encode()
+    assert _tried_by(address, 6) == ["signs"] * 6
+    token.pin.write_text("wrong-pin\n")
+    told = _tried_by(address, 6)
+    assert sum("PinIncorrect" in one for one in told) == 1, told
+    assert sum("log in once with the token's own program" in one for one in told) == 5, told
+    assert "PinIncorrect" not in str(_tried_by(address, 2))
+    token.pin.write_text(f"{PIN}\n")
+    assert "log in once" in _tried_by(address, 1)[0]
+    token.tool(
+        "pkcs11-tool", "--module", str(MODULE), "--token-label", "ciconia", "--login", "--pin", PIN, "--list-objects"
+    )
+    assert _tried_by(address, 2) == ["signs"] * 2
 
 
 def test_a_pin_comes_from_the_environment_and_from_no_file_that_others_read(
