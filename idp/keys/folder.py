@@ -48,7 +48,7 @@ from idp.keys.file import (
     sync_folder,
     write_private,
 )
-from idp.keys.index_folder import faults_of_custody
+from idp.keys.index_folder import load_names
 from idp.keys.kinds import KeyKind
 from idp.keys.ledger_files import OPENINGS_KEY, create_ledger_keys, load_ledger_keys
 from idp.keys.secret_files import (
@@ -56,8 +56,6 @@ from idp.keys.secret_files import (
     PAIRWISE_KEY,
     SECRET_BYTES,
     load_client_secrets,
-    load_index,
-    load_pairwise,
     load_secret,
     readable_by_others,
 )
@@ -200,11 +198,7 @@ def load_keys(folder: Path, origin: str, apart: Path | None = None, *, now: int 
     """
     assert_open(folder, "keys")
     problems: list[Problem] = []
-    index = pairwise = None
-    if apart is None or not (faults := tuple(faults_of_custody(folder, apart))):
-        index, pairwise = load_index(apart or folder, problems), load_pairwise(apart or folder, problems)
-    else:
-        problems += faults
+    index, pairwise = load_names(folder, apart, problems)
     sealing = _ring(folder, kinds.SEALING, _wrapping_key, problems)
     saml, es256, rs256 = (_ring(folder, each, load_signer, problems) for each in (kinds.SAML, kinds.ES256, kinds.RS256))
     encryption = None

@@ -18,6 +18,7 @@ from idp.keys.secret_files import INDEX_KEY, PAIRWISE_KEY, load_index, load_pair
 from idp.system.files import read_whole
 from idp.system.ownership import assert_open
 from policies.errors import Misconfigured, Problem
+from policies.pseudonyms import PairwiseKey
 
 SETTING = "index_keys"
 FINDING = (INDEX_KEY, PAIRWISE_KEY)
@@ -51,6 +52,14 @@ def faults_of_custody(folder: Path, apart: Path) -> Iterator[Problem]:
         if os.path.lexists(folder / name):
             what = f"it lies beside {OPENINGS_KEY}, and {SETTING} names another folder for it."
             yield Problem(str(folder / name), 0, name, what, "`ciconia keys separate` moves it there.")
+
+
+def load_names(folder: Path, apart: Path | None, problems: list[Problem]) -> tuple[bytes | None, PairwiseKey | None]:
+    """The keys that find a person, of `apart` or else of the key folder; None where one is among the problems."""
+    faults = () if apart is None else tuple(faults_of_custody(folder, apart))
+    problems += faults
+    place = apart or folder
+    return (None, None) if faults else (load_index(place, problems), load_pairwise(place, problems))
 
 
 def separate(folder: Path, apart: Path) -> Collection[str]:

@@ -174,17 +174,31 @@ def test_without_the_key_folder_every_command_names_the_key_that_opens(separated
 
 
 @pytest.mark.spec("decisions.md 24")
-def test_a_restore_needs_the_key_folder_alone_and_serves_no_other_index(separated: Separated, tmp_path: Path) -> None:
+def test_a_restore_needs_both_folders_and_takes_no_other_keys_of_persons(separated: Separated, tmp_path: Path) -> None:
     file, again, index = tmp_path / "backup.db", tmp_path / "again", tmp_path / "index"
     code, said = separated.run("backup", "--to", file)
     assert code == 0, said
     shutil.copytree(separated.config, again, ignore=shutil.ignore_patterns("ciconia.db*"))
     settings = again / SETTINGS_FILE
     settings.write_text(settings.read_text(encoding="utf-8").replace(str(separated.index), str(index)), encoding="utf-8")
-    ran = in_process("restore", "--config", again, "--from", file)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+    def restored() -> tuple[int, str]:
+        ran = in_process("restore", "--config", again, "--from", file)
+        return ran.returncode, ran.stdout + ran.stderr
+
+    for name in FINDING:
+        code, said = restored()
+        assert (code, f"{index}: index_keys: there is no such folder" in said) == (2, True), said
+        shutil.copytree(separated.index, index)
+        (index / name).write_text("ab" * 32)
+        code, said = restored()
+        assert (code, "it was made with other keys than those in" in said) == (2, True), said
+        shutil.rmtree(index)
     shutil.copytree(separated.index, index)
+    code, said = restored()
+    assert code == 0, said
     assert "a second name" not in in_process("doctor", "--offline", "--config", again).stdout
+    # It was not served yet, and knows its keys all the same
     (index / INDEX_KEY).write_text("ab" * 32)
     refused = ciconia("serve", "--config", again)
     assert refused.returncode == 1

@@ -20,7 +20,7 @@ from idp.keys.secret_files import PAIRWISE_KEY, load_pairwise
 from policies.errors import BrokerError, KeysUnavailable, Misconfigured, Problem
 from policies.parties import Sector, SubjectNamespace, Tenant
 from policies.pseudonyms import pairwise_subject
-from tests.softhsm import LABEL, MODULE, PIN, SoftHsm, name_instead, softhsm
+from tests.softhsm import MODULE, PIN, SoftHsm, name_instead, softhsm
 
 pytestmark = pytest.mark.peer
 DATA = b"what is signed"
