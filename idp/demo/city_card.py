@@ -5,7 +5,6 @@ of a sign-in. Its codes and tokens live in memory: it is one process of the demo
 """
 
 import hashlib
-import html
 import json
 import secrets
 import time
@@ -21,6 +20,7 @@ from connectors.signatures.jwk import public_jwk
 from connectors.signatures.jws import base64url, sign, verification_key
 from connectors.signatures.signer import Signer
 from idp.demo.citizens import CARD_HOLDERS, Citizen
+from idp.demo.country import filled
 from idp.keys.file import create_token_key, load_signer
 from idp.web.requests import form, header, query
 from policies.errors import AssertionRejected, RequestRefused
@@ -106,17 +106,9 @@ class CityCard:
 
     def _page(self, asked: Mapping[str, str]) -> Response:
         """The page that asks who you are today, where a real card would be read."""
-        hidden = "".join(f'<input type="hidden" name="{name}" value="{html.escape(text)}">' for name, text in asked.items())
-        buttons = "".join(
-            f'<p><button name="citizen" value="{one.key}">{html.escape(one.about)}</button></p>'
-            for one in self._holders.values()
-        )
-        return HTMLResponse(
-            '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-            "<title>City card</title><h1>City card of Storkhaven</h1><p>The city asks who you are.</p>"
-            f'<form method="post" action="/answer">{hidden}{buttons}'
-            '<p><button name="citizen" value="">Do not sign in</button></p></form></html>'
-        )
+        citizens = self._holders.values()
+        heading = "City card of Storkhaven"
+        return HTMLResponse(filled("who.html", heading=heading, asker="The city", carried=asked, citizens=citizens))
 
     def _answer(self, asked: Mapping[str, str], who: Citizen | None) -> Response:
         back = {"state": asked["state"], "iss": self.base}

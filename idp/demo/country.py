@@ -66,7 +66,7 @@ class Country:
 
     def metadata(self) -> bytes:
         """The metadata that the broker pins: entity id, certificate and both bindings."""
-        return _filled("metadata.xml", base=self.base, certificate=self._certificate).encode()
+        return filled("metadata.xml", base=self.base, certificate=self._certificate).encode()
 
     def app(self) -> FastAPI:
         """The identity provider as a web application."""
@@ -141,13 +141,13 @@ class Country:
         asker = asked.findtext(f"{{{SAML}}}Issuer") or ""
         carried = {"query": raw, "message": message, "relay_state": relay_state}
         citizens = self._citizens.values()
-        return HTMLResponse(_filled("who.html", title=self._title, asker=asker, carried=carried, citizens=citizens))
+        return HTMLResponse(filled("who.html", heading=self._title, asker=asker, carried=carried, citizens=citizens))
 
     def _answer(self, asked: etree._Element, relay_state: str, who: Citizen | None) -> Response:
         target = asked.get("AssertionConsumerServiceURL") or ""
         root = self._response(asked, who, target)
         message = base64.b64encode(etree.tostring(root)).decode()
-        return HTMLResponse(_filled("answer.html", target=target, message=message, relay_state=relay_state))
+        return HTMLResponse(filled("answer.html", target=target, message=message, relay_state=relay_state))
 
     def _response(self, asked: etree._Element, who: Citizen | None, target: str) -> etree._Element:
         now = datetime.now(UTC)
@@ -185,13 +185,13 @@ class _Context:
         self._fields = fields
 
     def response(self, who: Citizen | None) -> str:
-        return _filled("response.xml", **self._fields, id=_fresh(), assertion=self._assertion(who) if who else "")
+        return filled("response.xml", **self._fields, id=_fresh(), assertion=self._assertion(who) if who else "")
 
     def _assertion(self, who: Citizen) -> str:
-        return _filled("assertion.xml", **self._fields, id=_fresh(), name=_fresh(), who=who)
+        return filled("assertion.xml", **self._fields, id=_fresh(), name=_fresh(), who=who)
 
 
-def _filled(template: str, **values: object) -> str:
+def filled(template: str, **values: object) -> str:
     """A page or message of ours, on one line: no text stands between its elements."""
     return "".join(line.strip() for line in _TEMPLATES.get_template(template).render(values).splitlines())
 

@@ -15,25 +15,20 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from html import escape
 
 from tests.real import wire
 from tests.real.site import Reply, Site, metadata, posting
 from tests.real.their_view import Other, other, values_of
-from tests.real.wire import MD, POST, REDIRECT, SAML, SAMLP, SUCCESS, Element, Refused
+from tests.real.wire import SAML, SAMLP, SUCCESS, Element, Refused
 
 EIDAS = "http://eidas.europa.eu/saml-extensions"
 NATURAL = "http://eidas.europa.eu/attributes/naturalperson"
-LEGAL = "http://eidas.europa.eu/attributes/legalperson"
 LOA = "http://eidas.europa.eu/LoA/"
-ENTITY = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity"
 FORMATS = (
     "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
     "urn:oasis:names:tc:SAML:2.0:nameid-format:transient",
     "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified",
 )
-# Its configuration has a URL here that is nobody's (`responder`)
-RESPONDER = "http://C-PEPS.gov.xx"
 # Suffix -> friendly name, whether it is of the minimum data set
 ATTRIBUTES: Mapping[str, tuple[str, bool]] = {
     "PersonIdentifier": ("PersonIdentifier", True),
@@ -102,10 +97,9 @@ class EuNode(Site):
     def answer(self, method: str, path: str, fields: Mapping[str, str], raw: str) -> Reply:  # noqa: ARG002 - no query is signed
         match method, path:
             case "GET", "/EidasNodeProxy/ServiceMetadata":
-                return metadata(self._metadata(self.service, self._proxy(), self._proxy_attributes()))
+                return metadata(self._metadata(self.service))
             case "GET", "/EidasNodeConnector/ConnectorMetadata":
-                sp_type = f"<eidas:SPType>{self.sp_type_in_metadata}</eidas:SPType>" if self.sp_type_in_metadata else ""
-                return metadata(self._metadata(self.connector, self._connector(), self._attributes(()), sp_type))
+                return metadata(self._metadata(self.connector))
             case "POST", "/EidasNodeProxy/ColleagueRequest":
                 return self._colleague_request(fields)
             case "GET", "/EidasNodeConnector/ask":
@@ -118,88 +112,11 @@ class EuNode(Site):
         """How its Connector's next requests are."""
         self._asking = replace(Asked(), **changes)  # type: ignore[arg-type] # a test changes fields by their names
 
-    # -- metadata ----------------------------------------------------------------------------------------------------------
-
-    def _metadata(self, entity_id: str, role: str, attributes: str, sp_type: str = "") -> bytes:
+    def _metadata(self, entity_id: str) -> bytes:
         until = wire.instant(int(time.time()) + self.life, 3)
-        text = (
-            f'<md:EntityDescriptor xmlns:md="{MD}" xmlns:alg="urn:oasis:names:tc:SAML:metadata:algsupport" '
-            f'xmlns:eidas="{EIDAS}" xmlns:saml2="{SAML}" xmlns:ds="{wire.DS}" ID="_{secrets.token_hex(20)}" '
-            f'entityID="{entity_id}" validUntil="{until}"><md:Extensions>'
-            '<mdattr:EntityAttributes xmlns:mdattr="urn:oasis:names:tc:SAML:metadata:attribute">'
-            f"{attributes}</mdattr:EntityAttributes>{sp_type}"
-            f'<alg:DigestMethod Algorithm="{wire.XENC}sha512"/><alg:SigningMethod Algorithm="{wire.RSA_PSS_512}"/>'
-            f"</md:Extensions>{role}"
-            '<md:Organization><md:OrganizationName xml:lang="en">A ministry</md:OrganizationName>'
-            '<md:OrganizationDisplayName xml:lang="en">A ministry</md:OrganizationDisplayName>'
-            '<md:OrganizationURL xml:lang="en">https://ministry.example</md:OrganizationURL></md:Organization>'
-            + "".join(
-                f'<md:ContactPerson contactType="{kind}"><md:Company>A ministry</md:Company><md:GivenName>A</md:GivenName>'
-                f"<md:SurName>B</md:SurName><md:EmailAddress>{kind}@ministry.example</md:EmailAddress>"
-                "<md:TelephoneNumber>+1</md:TelephoneNumber></md:ContactPerson>"
-                for kind in ("support", "technical")
-            )
-            + "</md:EntityDescriptor>"
-        )
+        ours = {"node": self, "entity_id": entity_id, "until": until, "id": f"_{secrets.token_hex(20)}"}
+        text = wire.filled("eu-metadata.xml", **ours, attributes=ATTRIBUTES, formats_taken=FORMATS)
         return wire.signed(text, self.metadata_key, wire.ECDSA, 0, "xs")
-
-    def _attributes(self, more: tuple[tuple[str, tuple[str, ...]], ...]) -> str:
-        names = "http://eidas.europa.eu/entity-attributes"
-        said = (
-            (f"{names}/protocol-version", self.versions),
-            (f"{names}/application-identifier", ("CEF:eIDAS-ref:2.9.0",)),
-            *more,
-        )
-        return "".join(
-            f'<saml2:Attribute Name="{name}" NameFormat="{wire.URI}">'
-            + "".join(
-                '<saml2:AttributeValue xmlns:xs="http://www.w3.org/2001/XMLSchema" '
-                f'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="xs:string">{value}</saml2:AttributeValue>'
-                for value in values
-            )
-            + "</saml2:Attribute>"
-            for name, values in said
-        )
-
-    def _proxy_attributes(self) -> str:
-        return self._attributes((("urn:oasis:names:tc:SAML:attribute:assurance-certification", (f"{LOA}high",)),))
-
-    def _key(self, use: str, key: wire.Key, methods: str = "") -> str:
-        return (
-            f'<md:KeyDescriptor use="{use}"><ds:KeyInfo><ds:X509Data><ds:X509Certificate>{key.text}</ds:X509Certificate>'
-            f"</ds:X509Data></ds:KeyInfo>{methods}</md:KeyDescriptor>"
-        )
-
-    def _country(self) -> str:
-        return f"<md:Extensions><eidas:NodeCountry>{self.country}</eidas:NodeCountry></md:Extensions>"
-
-    def _proxy(self) -> str:
-        services = "".join(
-            f'<md:SingleSignOnService Binding="{binding}" Location="{self.base}/EidasNodeProxy/ColleagueRequest"/>'
-            for binding in (REDIRECT, POST)
-        )
-        supported = "".join(
-            f'<saml2:Attribute FriendlyName="{friendly}" Name="{NATURAL}/{name}" NameFormat="{wire.URI}"/>'
-            for name, (friendly, _) in ATTRIBUTES.items()
-        )
-        return (
-            f'<md:IDPSSODescriptor WantAuthnRequestsSigned="true" protocolSupportEnumeration="{SAMLP}">{self._country()}'
-            f"{self._key('signing', self.messages)}{self._formats()}{services}{supported}</md:IDPSSODescriptor>"
-        )
-
-    def _connector(self) -> str:
-        methods = "".join(f'<md:EncryptionMethod Algorithm="{wire.XENC11}aes{bits}-gcm"/>' for bits in (256, 192, 128))
-        return (
-            '<md:SPSSODescriptor AuthnRequestsSigned="true" WantAssertionsSigned="true" '
-            f'protocolSupportEnumeration="{SAMLP}">{self._country()}{self._key("signing", self.messages)}'
-            f"{self._key('encryption', self.encryption, methods)}{self._formats()}"
-            f'<md:AssertionConsumerService Binding="{POST}" Location="{self.acs_url}" index="0" isDefault="true"/>'
-            f'<md:AssertionConsumerService Binding="{REDIRECT}" Location="{self.acs_url}" index="1" isDefault="false"/>'
-            "</md:SPSSODescriptor>"
-        )
-
-    def _formats(self) -> str:
-        return "".join(f"<md:NameIDFormat>{name}</md:NameIDFormat>" for name in FORMATS)
 
     # -- Proxy-Service -----------------------------------------------------------------------------------------------------
 
@@ -235,77 +152,24 @@ class EuNode(Site):
 
     def response(self, request: Element, asking: Other) -> bytes:
         """Write its signed answer to a request."""
-        now, consent = time.time(), ' Consent="urn:oasis:names:tc:SAML:2.0:consent:obtained"'
-        status, held = self._status(SUCCESS, "", SUCCESS), ""
-        if self.said.failure is not None:
-            status, consent = self._status(*self.said.failure), ""
-        else:
-            held = wire.encrypted(self._assertion(request, asking, now), asking.encryption)
-        text = (
-            f'<saml2p:Response xmlns:saml2p="{SAMLP}" xmlns:ds="{wire.DS}" xmlns:eidas-legal="{LEGAL}" '
-            f'xmlns:eidas-natural="{NATURAL}" xmlns:saml2="{SAML}" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
-            f'{consent} Destination="{asking.url}" ID="{_id()}" InResponseTo="{request.get("ID")}" '
-            f'IssueInstant="{wire.instant(now, 3)}" Version="2.0">'
-            f'<saml2:Issuer Format="{ENTITY}">{self.service}</saml2:Issuer>{status}{held}</saml2p:Response>'
-        )
+        now, failure = time.time(), self.said.failure
+        held = "" if failure else wire.encrypted(self._assertion(request, asking, now), asking.encryption)
+        answer = {"asking": asking, "request": request.get("ID"), "now": wire.instant(now, 3), "id": _id()}
+        text = wire.filled("eu-response.xml", **answer, service=self.service, failure=failure, held=held)
         return wire.signed(text, self.messages, wire.RSA_PSS_512, 1)
 
-    def _status(self, code: str, second: str, message: str) -> str:
-        nested = f'<saml2p:StatusCode Value="{second}"/>' if second else ""
-        said = f"<saml2p:StatusMessage>{escape(message)}</saml2p:StatusMessage>" if message else ""
-        return f'<saml2p:Status><saml2p:StatusCode Value="{code}">{nested}</saml2p:StatusCode>{said}</saml2p:Status>'
-
     def _assertion(self, request: Element, asking: Other, now: float) -> str:
-        begin, end = wire.instant(now, 3), wire.instant(now + LIFE, 3)
-        attributes = "".join(
-            f'<saml2:Attribute FriendlyName="{ATTRIBUTES[name][0]}" Name="{NATURAL}/{name}" NameFormat="{wire.URI}">'
-            '<saml2:AttributeValue xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
-            f'xsi:type="eidas-natural:{name}Type">{escape(value)}</saml2:AttributeValue></saml2:Attribute>'
-            for name, value in self.person.items()
-        )
-        once = "<saml2:OneTimeUse/>" if self.said.one_time_use else ""
-        address = f' Address="{self.said.address}"' if self.said.address else ""
-        return self.said.edit(
-            f'<saml2:Assertion xmlns:eidas-legal="{LEGAL}" xmlns:eidas-natural="{NATURAL}" xmlns:saml2="{SAML}" '
-            f'ID="{_id()}" IssueInstant="{begin}" Version="2.0">'
-            f'<saml2:Issuer Format="{ENTITY}">{self.service}</saml2:Issuer><saml2:Subject>'
-            f'<saml2:NameID Format="{FORMATS[2]}" NameQualifier="{RESPONDER}">0123456</saml2:NameID>'
-            f'<saml2:SubjectConfirmation Method="{wire.BEARER}"><saml2:SubjectConfirmationData{address} '
-            f'InResponseTo="{request.get("ID")}" NotOnOrAfter="{end}" Recipient="{asking.url}"/>'
-            f'</saml2:SubjectConfirmation></saml2:Subject><saml2:Conditions NotBefore="{begin}" NotOnOrAfter="{end}">'
-            f"<saml2:AudienceRestriction><saml2:Audience>{asking.entity_id}</saml2:Audience></saml2:AudienceRestriction>{once}"
-            f'</saml2:Conditions><saml2:AuthnStatement AuthnInstant="{begin}"><saml2:AuthnContext>'
-            f"<saml2:AuthnContextClassRef>{LOA}high</saml2:AuthnContextClassRef>{self.said.declaration}"
-            f"</saml2:AuthnContext></saml2:AuthnStatement><saml2:AttributeStatement>{attributes}</saml2:AttributeStatement>"
-            "</saml2:Assertion>"
-        )
+        times = {"now": wire.instant(now, 3), "end": wire.instant(now + LIFE, 3)}
+        answer = {"node": self, "asking": asking, "request": request.get("ID"), "id": _id()}
+        return self.said.edit(wire.filled("eu-assertion.xml", **times, **answer, attributes=ATTRIBUTES))
 
     # -- Connector ---------------------------------------------------------------------------------------------------------
 
     def _request(self, destination: str) -> bytes:
         asked, request_id = self._asking or Asked(), _id()
         self._open[request_id] = asked.level
-        sp_type = "" if self.sp_type_in_metadata else f"<eidas:SPType>{asked.sp_type}</eidas:SPType>"
-        attributes = "".join(
-            f'<eidas:RequestedAttribute FriendlyName="{friendly}" Name="{NATURAL}/{name}" NameFormat="{wire.URI}" '
-            f'isRequired="{str(mandatory).lower()}"/>'
-            for name, (friendly, mandatory) in ATTRIBUTES.items()
-        )
-        requester = f"<saml2p:RequesterID>{asked.requester_id}</saml2p:RequesterID>" if asked.requester_id else ""
-        text = (
-            f'<saml2p:AuthnRequest xmlns:saml2p="{SAMLP}" xmlns:ds="{wire.DS}" xmlns:eidas="{EIDAS}" xmlns:saml2="{SAML}" '
-            f'AssertionConsumerServiceURL="{self.acs_url}" Consent="urn:oasis:names:tc:SAML:2.0:consent:unspecified" '
-            f'Destination="{destination}" ForceAuthn="true" ID="{request_id}" IsPassive="false" '
-            f'IssueInstant="{wire.instant(time.time(), 3)}" ProtocolBinding="{POST}" ProviderName="A service" '
-            f'Version="2.0">'
-            f'<saml2:Issuer Format="{ENTITY}">{self.connector}</saml2:Issuer><saml2p:Extensions>{sp_type}'
-            f"<eidas:RequestedAttributes>{attributes}{asked.additional}</eidas:RequestedAttributes></saml2p:Extensions>"
-            f'<saml2p:NameIDPolicy AllowCreate="true" Format="{FORMATS[0]}"/>'
-            f'<saml2p:RequestedAuthnContext Comparison="minimum"><saml2:AuthnContextClassRef>{asked.level}'
-            "</saml2:AuthnContextClassRef></saml2p:RequestedAuthnContext>"
-            + (f"<saml2p:Scoping>{requester}</saml2p:Scoping>" if requester else "")
-            + "</saml2p:AuthnRequest>"
-        )
+        ours = {"node": self, "asked": asked, "destination": destination, "id": request_id, "attributes": ATTRIBUTES}
+        text = wire.filled("eu-request.xml", **ours, now=wire.instant(time.time(), 3))
         return wire.signed(asked.edit(text), self.messages, wire.RSA_PSS_512, 1)
 
     def _colleague_response(self, fields: Mapping[str, str]) -> Reply:

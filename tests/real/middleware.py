@@ -16,7 +16,6 @@ import time
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from html import escape
 from urllib.parse import unquote
 
 from cryptography import x509
@@ -29,16 +28,9 @@ from lxml import etree
 from tests.real import wire
 from tests.real.site import Reply, Site, metadata, posting
 from tests.real.their_view import Other, known, other, values_of
-from tests.real.wire import MD, POST, REDIRECT, SAML, SAMLP, SUCCESS, Element, Refused
+from tests.real.wire import SAML, SAMLP, SUCCESS, Element, Refused
 
 EIDAS = "http://eidas.europa.eu/saml-extensions"
-NATURAL = "http://eidas.europa.eu/attributes/naturalperson"
-HIGH = "http://eidas.europa.eu/LoA/high"
-ENTITY = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity"
-UNSPECIFIED = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
-TRANSIENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
-RESPONDER = "urn:oasis:names:tc:SAML:2.0:status:Responder"
-AUTHN_FAILED = "urn:oasis:names:tc:SAML:2.0:status:AuthnFailed"
 MORE = "http://www.w3.org/2007/05/xmldsig-more#"
 HASHES = {f"{MORE}sha256-rsa-MGF1": SHA256(), f"{MORE}sha384-rsa-MGF1": SHA384(), f"{MORE}sha512-rsa-MGF1": SHA512()}
 DAY = 86_400
@@ -54,7 +46,6 @@ ATTRIBUTES: Mapping[str, str] = {
     "Nationality": "Nationality",
 }
 LATIN = frozenset({"CurrentFamilyName", "CurrentGivenName", "BirthName"})
-_LATIN = 'eidasnp:LatinScript="true" '
 MINIMUM = ("PersonIdentifier", "CurrentFamilyName", "CurrentGivenName", "DateOfBirth")
 
 
@@ -89,9 +80,9 @@ class Middleware(Site):
     def answer(self, method: str, path: str, fields: Mapping[str, str], raw: str) -> Reply:
         match method, path:
             case "GET", "/eidas-middleware/Metadata":
-                return metadata(self._metadata(self.service, "_eumiddleware", self._extensions(), self._idp()))
+                return metadata(self._metadata(self.service, "_eumiddleware"))
             case "GET", "/eidas-demo/Metadata":
-                return metadata(self._metadata(self.demo, f"_{secrets.token_hex(16)}", self._methods(), self._sp()))
+                return metadata(self._metadata(self.demo, f"_{secrets.token_hex(16)}"))
             case "GET", "/eidas-middleware/RequestReceiver":
                 return self._received(self._by_redirect(fields, raw), fields.get("RelayState", ""))
             case "GET", "/eidas-demo/ask":
@@ -102,90 +93,11 @@ class Middleware(Site):
 
     # -- metadata ----------------------------------------------------------------------------------------------------------
 
-    def _metadata(self, entity_id: str, metadata_id: str, extensions: str, role: str) -> bytes:
+    def _metadata(self, entity_id: str, metadata_id: str) -> bytes:
         # java.time has nine digits
         until = wire.instant(time.time() + self.validity_days * DAY, 9)
-        contact = (
-            "<md:Company>Governikus</md:Company><md:GivenName>A</md:GivenName><md:SurName>B</md:SurName>"
-            "<md:EmailAddress>a@de.example</md:EmailAddress><md:TelephoneNumber>+49</md:TelephoneNumber></md:ContactPerson>"
-        )
-        text = (
-            f'<md:EntityDescriptor xmlns:md="{MD}" xmlns:alg="urn:oasis:names:tc:SAML:metadata:algsupport" '
-            f'xmlns:ds="{wire.DS}" xmlns:eidas="{EIDAS}" xmlns:saml2="{SAML}" xmlns:xs="http://www.w3.org/2001/XMLSchema" '
-            f'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" ID="{metadata_id}" entityID="{entity_id}" '
-            f'validUntil="{until}"><md:Extensions>{extensions}</md:Extensions>{role}'
-            '<md:Organization><md:OrganizationName xml:lang="en">Germany</md:OrganizationName>'
-            '<md:OrganizationDisplayName xml:lang="en">Germany</md:OrganizationDisplayName>'
-            '<md:OrganizationURL xml:lang="en">https://de.example</md:OrganizationURL></md:Organization>'
-            f'<md:ContactPerson contactType="technical">{contact}<md:ContactPerson contactType="support">{contact}'
-            "</md:EntityDescriptor>"
-        )
-        return wire.signed(text, self.messages, wire.ECDSA, 0)
-
-    def _extensions(self) -> str:
-        said = (
-            ("urn:oasis:names:tc:SAML:attribute:assurance-certification", "", HIGH),
-            ("http://eidas.europa.eu/entity-attributes/protocol-version", ' xsi:type="xs:string"', self.version),
-            (
-                "http://eidas.europa.eu/entity-attributes/application-identifier",
-                ' xsi:type="xs:string"',
-                "German eIDAS Middleware version: 4.0.2",
-            ),
-            (
-                "http://macedir.org/entity-category",
-                "",
-                "http://eidas.europa.eu/entity-attributes/termsofaccess/requesterid",
-            ),
-        )
-        attributes = "".join(
-            f'<saml2:Attribute Name="{name}" NameFormat="{wire.URI}"><saml2:AttributeValue{kind}>{value}'
-            "</saml2:AttributeValue></saml2:Attribute>"
-            for name, kind, value in said
-        )
-        container = "urn:oasis:names:tc:SAML:metadata:attribute"
-        return (
-            f'<mdattr:EntityAttributes xmlns:mdattr="{container}">{attributes}</mdattr:EntityAttributes>{self._methods()}'
-        )
-
-    def _methods(self) -> str:
-        return (
-            f'<alg:DigestMethod Algorithm="{wire.XENC}sha256"/>'
-            f'<alg:SigningMethod Algorithm="{wire.ECDSA}" MinKeySize="256"/>'
-            f'<alg:SigningMethod Algorithm="{wire.RSA_PSS}" MaxKeySize="4096" MinKeySize="3072"/>'
-        )
-
-    def _key(self, use: str, key: wire.Key, method: str = "") -> str:
-        return (
-            f'<md:KeyDescriptor use="{use}"><ds:KeyInfo><ds:X509Data><ds:X509Certificate>{key.text}</ds:X509Certificate>'
-            f"</ds:X509Data></ds:KeyInfo>{method}</md:KeyDescriptor>"
-        )
-
-    def _idp(self) -> str:
-        services = "".join(
-            f'<md:SingleSignOnService Binding="{binding}" Location="{self.receiver}"/>' for binding in (POST, REDIRECT)
-        )
-        # Without a NameFormat
-        supported = "".join(
-            f'<saml2:Attribute FriendlyName="{friendly}" Name="{NATURAL}/{name}"/>' for name, friendly in ATTRIBUTES.items()
-        )
-        return (
-            f'<md:IDPSSODescriptor WantAuthnRequestsSigned="true" protocolSupportEnumeration="{SAMLP}">'
-            "<md:Extensions><eidas:NodeCountry>DE</eidas:NodeCountry></md:Extensions>"
-            f"{self._key('signing', self.messages)}<md:NameIDFormat>{UNSPECIFIED}</md:NameIDFormat>{services}{supported}"
-            "</md:IDPSSODescriptor>"
-        )
-
-    def _sp(self) -> str:
-        """Without a NodeCountry, and without a protocol version above it."""
-        method = f'<md:EncryptionMethod Algorithm="{wire.XENC11}aes256-gcm"/>'
-        return (
-            f'<md:SPSSODescriptor AuthnRequestsSigned="true" WantAssertionsSigned="false" '
-            f'protocolSupportEnumeration="{SAMLP}">'
-            f"{self._key('signing', self.messages)}{self._key('encryption', self.encryption, method)}"
-            f"<md:NameIDFormat>{UNSPECIFIED}</md:NameIDFormat><md:NameIDFormat>{TRANSIENT}</md:NameIDFormat>"
-            f'<md:AssertionConsumerService Binding="{POST}" Location="{self.acs_url}" index="1" isDefault="true"/>'
-            "</md:SPSSODescriptor>"
-        )
+        ours = {"node": self, "entity_id": entity_id, "id": metadata_id, "attributes": ATTRIBUTES}
+        return wire.signed(wire.filled("de-metadata.xml", **ours, until=until), self.messages, wire.ECDSA, 0)
 
     # -- it answers --------------------------------------------------------------------------------------------------------
 
@@ -214,75 +126,25 @@ class Middleware(Site):
         if root.get("AssertionConsumerServiceURL") not in (None, asking.url):
             raise Refused("AssertionConsumerServiceURL")
         self.requests.append(root)
-        text = self._failure(root, asking) if self.cancelled else self._success(root, asking)
+        now = time.time()
+        held = "" if self.cancelled else wire.encrypted(self._assertion(root, asking, now), asking.encryption)
+        answer = {"asking": asking, "request": root.get("ID"), "now": wire.instant(now, 9), "id": _id(), "held": held}
+        text = wire.filled("de-response.xml", **answer, service=self.service)
         return posting(asking.url, "SAMLResponse", wire.signed(text, self.messages, wire.ECDSA, 1), relay_state)
 
-    def _response(self, request: Element, asking: Other, now: float, inside: str) -> str:
-        return (
-            f'<saml2p:Response xmlns:saml2p="{SAMLP}" Destination="{asking.url}" ID="_{secrets.token_hex(20)}" '
-            f'InResponseTo="{request.get("ID")}" IssueInstant="{wire.instant(now, 9)}" Version="2.0">'
-            f'<saml2:Issuer xmlns:saml2="{SAML}">{self.service}</saml2:Issuer>{inside}</saml2p:Response>'
-        )
-
-    def _failure(self, request: Element, asking: Other) -> str:
-        status = (
-            f'<saml2p:Status><saml2p:StatusCode Value="{RESPONDER}"><saml2p:StatusCode Value="{AUTHN_FAILED}"/>'
-            "</saml2p:StatusCode><saml2p:StatusMessage>Authentication cancelled by user</saml2p:StatusMessage>"
-            "</saml2p:Status>"
-        )
-        return self._response(request, asking, time.time(), status)
-
-    def _success(self, request: Element, asking: Other) -> str:
-        now = time.time()
-        status = f'<saml2p:Status><saml2p:StatusCode Value="{SUCCESS}"/></saml2p:Status>'
-        held = wire.encrypted(self._assertion(request, asking, now), asking.encryption)
-        return self._response(request, asking, now, status + held)
-
     def _assertion(self, request: Element, asking: Other, now: float) -> str:
-        issued, end = wire.instant(now, 9), wire.instant(now + 600, 9)
-        begin = wire.instant(now + self.not_before, 9)
-        attributes = "".join(
-            f'<saml2:Attribute FriendlyName="{ATTRIBUTES[name]}" Name="{NATURAL}/{name}" NameFormat="{wire.URI}">'
-            '<saml2:AttributeValue xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
-            f'{_LATIN if name in LATIN else ""}xsi:type="eidasnp:{name}Type">{escape(value)}</saml2:AttributeValue>'
-            "</saml2:Attribute>"
-            for name, value in self.person.items()
-        )
-        return self.edit(
-            f'<saml2:Assertion xmlns:saml2="{SAML}" xmlns:eidasnp="{NATURAL}" ID="_{secrets.token_hex(20)}" '
-            f'IssueInstant="{issued}" Version="2.0"><saml2:Issuer>{self.service}</saml2:Issuer><saml2:Subject>'
-            f'<saml2:NameID Format="{UNSPECIFIED}">{escape(self.person["PersonIdentifier"])}</saml2:NameID>'
-            f'<saml2:SubjectConfirmation Method="{wire.BEARER}"><saml2:SubjectConfirmationData '
-            f'InResponseTo="{request.get("ID")}" NotBefore="{begin}" NotOnOrAfter="{end}" Recipient="{asking.url}"/>'
-            f'</saml2:SubjectConfirmation></saml2:Subject><saml2:Conditions NotBefore="{issued}" NotOnOrAfter="{end}">'
-            f"<saml2:AudienceRestriction><saml2:Audience>{asking.entity_id}</saml2:Audience></saml2:AudienceRestriction>"
-            f'</saml2:Conditions><saml2:AuthnStatement AuthnInstant="{issued}" SessionIndex="_{secrets.token_hex(20)}">'
-            f"<saml2:AuthnContext><saml2:AuthnContextClassRef>{HIGH}</saml2:AuthnContextClassRef></saml2:AuthnContext>"
-            f"</saml2:AuthnStatement><saml2:AttributeStatement>{attributes}</saml2:AttributeStatement></saml2:Assertion>"
-        )
+        moments = {"now": now, "end": now + 600, "begin": now + self.not_before}
+        times = {name: wire.instant(moment, 9) for name, moment in moments.items()}
+        answer = {"node": self, "asking": asking, "request": request.get("ID"), "id": _id(), "session": _id()}
+        return self.edit(wire.filled("de-assertion.xml", **times, **answer, attributes=ATTRIBUTES, latin=LATIN))
 
     # -- its library asks --------------------------------------------------------------------------------------------------
 
     def _request(self, destination: str) -> bytes:
-        request_id = f"_{secrets.token_hex(20)}"
+        request_id = _id()
         self._open.add(request_id)
-        attributes = "".join(
-            f'<eidas:RequestedAttribute Name="{NATURAL}/{name}" NameFormat="{wire.URI}" '
-            f'isRequired="{str(name in MINIMUM).lower()}"/>'
-            for name in ATTRIBUTES
-        )
-        text = (
-            f'<saml2p:AuthnRequest xmlns:saml2p="{SAMLP}" xmlns:eidas="{EIDAS}" Destination="{destination}" '
-            f'ForceAuthn="true" '
-            f'ID="{request_id}" IsPassive="false" IssueInstant="{wire.instant(time.time(), 9)}" ProviderName="eIDAS demo" '
-            f'Version="2.0"><saml2:Issuer xmlns:saml2="{SAML}" Format="{ENTITY}">{self.demo}</saml2:Issuer>'
-            f"<saml2p:Extensions><eidas:SPType>public</eidas:SPType><eidas:RequestedAttributes>{attributes}"
-            "</eidas:RequestedAttributes></saml2p:Extensions>"
-            f'<saml2p:NameIDPolicy AllowCreate="true" Format="{TRANSIENT}"/>'
-            '<saml2p:RequestedAuthnContext Comparison="minimum">'
-            f'<saml2:AuthnContextClassRef xmlns:saml2="{SAML}">{HIGH}</saml2:AuthnContextClassRef>'
-            "</saml2p:RequestedAuthnContext></saml2p:AuthnRequest>"
-        )
+        ours = {"destination": destination, "id": request_id, "attributes": ATTRIBUTES, "minimum": MINIMUM}
+        text = wire.filled("de-request.xml", **ours, now=wire.instant(time.time(), 9), demo=self.demo)
         return wire.signed(text, self.messages, wire.ECDSA, 1)
 
     def _came(self, fields: Mapping[str, str]) -> Reply:
@@ -300,3 +162,7 @@ class Middleware(Site):
         assertion = wire.decrypted(holder, self.encryption)
         values = values_of(assertion, said, self.demo, self.acs_url, request_id)
         return 200, "application/json", json.dumps({"values": values}).encode()
+
+
+def _id() -> str:
+    return f"_{secrets.token_hex(20)}"

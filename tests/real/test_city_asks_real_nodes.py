@@ -114,9 +114,9 @@ def test_metadata_of_both_is_told_with_what_it_deviates_by(city: RealCity) -> No
 
 
 def test_a_real_node_imports_nothing_of_the_product() -> None:
-    texts = [(HERE / f"{name}.py").read_text(encoding="utf-8") for name in ("wire", "site", "their_view", "eu_node")]
-    tree = ast.parse("\n".join([*texts, (HERE / "middleware.py").read_text(encoding="utf-8")]))
+    names = ("wire", "site", "their_view", "eu_node", "middleware", "../listening")
+    tree = ast.parse("\n".join((HERE / f"{name}.py").read_text(encoding="utf-8") for name in names))
     imported = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     imported |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     ours = {one for one in imported if one.split(".")[0] in {"policies", "connectors", "idp", "tests"}}
-    assert ours <= {"tests.real", "tests.real.wire", "tests.real.site", "tests.real.their_view"}
+    assert ours <= {"tests.real", "tests.real.wire", "tests.real.site", "tests.real.their_view", "tests.listening"}

@@ -6,12 +6,14 @@ Nothing of the product is imported here: what two programs agree on must not be 
 import base64
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import xmlsec
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from lxml import etree
 from xmlsec import constants
 
@@ -27,10 +29,14 @@ RSA_PSS_512 = "http://www.w3.org/2007/05/xmldsig-more#sha512-rsa-MGF1"
 ECDSA = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
 BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success"
+ENTITY = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity"
 URI = "urn:oasis:names:tc:SAML:2.0:attrname-format:uri"
 POST = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
 REDIRECT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
 Element = etree._Element
+_MESSAGES = Environment(
+    loader=FileSystemLoader(Path(__file__).with_name("messages")), autoescape=True, undefined=StrictUndefined
+)
 
 
 class Refused(Exception):
@@ -53,6 +59,12 @@ class Key:
     def pinned(self) -> str:
         """The certificate as an operator pins it."""
         return x509.load_der_x509_certificate(self.certificate).public_bytes(Encoding.PEM).decode()
+
+
+def filled(template: str, **values: object) -> str:
+    """A message of this folder, on one line: no text stands between its elements."""
+    found = _MESSAGES.get_template(template).render(values, uri=URI, entity=ENTITY)
+    return "".join(line.strip() for line in found.splitlines())
 
 
 def made(name: str, *, curve: bool) -> Key:
