@@ -66,11 +66,11 @@ def error_answer(
     detail: str = "",
     code: str = "",
     kept: Iterable[Cookie] = (),
+    **parts: str,
 ) -> Response:
-    """A page that says what happened, by the key of its phrases, with the reference of its line in the log."""
+    """A page that says what happened, by its key and parts, with the reference of its line in the log."""
     reference = secrets.token_hex(REFERENCE_BYTES)
     log_of(tenant).info("desk_refused", status=status, code=code, detail=detail, reference=reference)
-    said = render(
-        "error", title=say(f"{key}.title"), sentence=say(f"{key}.text"), tenant=tenant, number=number, reference=reference
-    )
+    title, sentence = say(f"{key}.title"), say(f"{key}.text", **parts)
+    said = render("error", title=title, sentence=sentence, tenant=tenant, number=number, reference=reference)
     return with_cookies(HTMLResponse(said, status, page_headers()), *kept)

@@ -18,14 +18,14 @@ from idp.desk.exports import csv_lines, json_lines
 from idp.desk.grant_page import GRANTS, use_grant
 from idp.desk.log_files import log_file
 from idp.desk.pages import STATIC_FILES, page_headers, render, say
-from idp.desk.proof_files import bundle, proof_file
+from idp.desk.proof_files import OF_BUNDLES, bundle, proof_file
 from idp.desk.questions import HOME, PAGES
 from idp.desk.reading import DeskReader
 from idp.desk.sessions import DeskSession, DeskSessions
 from idp.desk.sign_in_routes import SignInRoutes
-from idp.desk.table_views import Filter, asked_for, in_order, view_of
+from idp.desk.table_views import MAX_FILTER, Filter, asked_for, in_order, view_of
 from idp.desk.upload_pages import UploadPage
-from idp.desk.uploads import files_of
+from idp.desk.uploads import files_in, posted_form
 from idp.store.stored_tree import BROKEN
 from idp.web.edge import Edge
 from idp.web.page_route import Endpoint, PageRoute
@@ -129,8 +129,8 @@ class AuditorDesk:
             session = await run_in_threadpool(self._session, request)
             if session is None:
                 return _ended()
-            files = await files_of(request)
-            found = await run_in_threadpool(_read, lambda: page.take(self._reader, files))
+            boundary, body = await posted_form(request)
+            found = await run_in_threadpool(_read, lambda: page.take(self._reader, files_in(boundary, body)))
             # What was posted is kept nowhere, so no address shows its tables again
             return self._shown(page, session, found, {}, files=False)
 
@@ -179,8 +179,11 @@ class AuditorDesk:
     def _bundle(self, request: Request) -> Response:
         if self._session(request) is None:
             return _ended()
+        given = query(request)
+        if unknown := ", ".join(sorted(given.keys() - set(OF_BUNDLES))):
+            return error_answer(self._reader.tenant, 400, "desk.bundle_unknown", names=unknown[:MAX_FILTER])
         named = {"Content-Disposition": f'attachment; filename="{self._reader.tenant}-records.jsonl"'}
-        lines = bundle(self._reader, query(request))
+        lines = bundle(self._reader, given)
         return StreamingResponse(lines, headers=page_headers(**named), media_type="application/jsonl")
 
     # -- what goes wrong

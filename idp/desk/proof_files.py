@@ -1,15 +1,18 @@
 """Proofs as files, for somebody who need not believe us: of one record, or of all that a filter takes."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
+from itertools import chain, islice
 
 from idp.audit.questions.many_records import records_in
 from idp.audit.questions.one_record import best_checkpoint, is_name, one_record
 from idp.audit.record_proof import RecordFilter, proof_of_record, proof_of_records
 from idp.desk.desk_page import read_day
 from idp.desk.reading import DeskReader
+from idp.ledger.ledger_keys import DAY
 from idp.store.engine import reading
-from policies.errors import NotFound, RequestRefused
+from idp.store.stored_tree import broken
+from policies.errors import NotFound, RequestRefused, SignatureInvalid
 
 # The filters that a bundle can be of
 OF_BUNDLES = ("since", "until", "service", "purpose", "outcome")
@@ -29,7 +32,8 @@ def bundle(reader: DeskReader, given: Mapping[str, str]) -> Iterator[bytes]:
     """The lines of a bundle of all records that the filters take, up to the newest checkpoint.
 
     The last line is the log's signature: a file that ends before it proves nothing. Raises `NotFound` before the first
-    checkpoint, and `SignatureInvalid` at a record that is not what was written.
+    checkpoint, `NotReadYet`, and the error of `broken` where a record is not what was written. While the lines are read
+    that is `SignatureInvalid`.
     """
     auditor = reader.auditor
     with reading(), auditor.engine.connect() as connection:
@@ -41,13 +45,19 @@ def bundle(reader: DeskReader, given: Mapping[str, str]) -> Iterator[bytes]:
         client=given.get("service") or None,
         purpose=given.get("purpose") or None,
         kind=given.get("outcome") or None,
-        since=None if since is None else int(since.timestamp()),
-        until=None if until is None else int((until + timedelta(days=1)).timestamp()),
+        since=since,
+        until=None if until is None else until + DAY,
     )
     span = (0, best.size)
-    rows = records_in(auditor, best, span, asked)
-    return proof_of_records(auditor.keys, best.cosigned_note, span, asked, rows, reader.clock())
+    # The ledger is read after the checkpoint, so it reaches as far
+    rows = records_in(auditor, best, span, asked, reader.ledger())
+    try:
+        # Before the answer begins: an error is a page then, and no file that breaks off
+        begun = list(islice(rows, 1))
+    except SignatureInvalid as error:
+        raise broken(error.detail) from error
+    return proof_of_records(auditor.keys, best.cosigned_note, span, asked, chain(begun, rows), reader.clock())
 
 
-def _day(text: str) -> datetime | None:
-    return datetime.combine(read_day(text), time(), UTC) if text else None
+def _day(text: str) -> int | None:
+    return int(datetime.combine(read_day(text), time(), UTC).timestamp()) if text else None

@@ -70,8 +70,10 @@ def records_in(
     spans = [span] if ledger is None else [*spans_with(ledger, span, asked)]
     if changed := [place for place in (ledger.changed if ledger else ()) if span[0] <= place < span[1]]:
         raise SignatureInvalid("commitment", f"the record of leaf {changed[0]} is not what was written")
-    with reading(), snapshot(auditor.engine) as connection:
-        for begin, stop in ((at, min(at + CHUNK, end)) for first, end in spans for at in range(first, end, CHUNK)):
+    for begin, stop in ((at, min(at + CHUNK, end)) for first, end in spans for at in range(first, end, CHUNK)):
+        taken = list[tuple[bytes, Mapping[str, Opening], Placed]]()
+        # No snapshot lasts while somebody takes the rows, who may pause: leaves and their openings never change
+        with reading(), snapshot(auditor.engine) as connection:
             here = leaves.c.leaf_index.between(begin, stop - 1)
             rows = {row.leaf_index: row for row in connection.execute(select_rows.where(here))}
             for index in range(begin, stop):
@@ -84,7 +86,8 @@ def records_in(
                     continue
                 if (path := proved_path(connection, tenant, index, row.leaf, checkpoint)) is None:
                     raise SignatureInvalid("inclusion", f"what is stored does not prove the place of leaf {index}")
-                yield row.leaf, found, Placed(index, path, checkpoint.cosigned_note)
+                taken.append((row.leaf, found, Placed(index, path, checkpoint.cosigned_note)))
+        yield from taken
 
 
 # Any: nobody knows the types of a row's columns
