@@ -55,9 +55,9 @@ AGAIN_SECONDS = 5.0
 MOST_AT_ONCE = 64
 
 
-def _told(tenant: Tenant, store: Store) -> Told:
+def _told(tenant: Tenant, failures: SignInFailures) -> Told:
     """Writes each sign-in and failure into the log, and failures into the ledger, as far as it can be written."""
-    to_log, failures = told_to_log(tenant), SignInFailures(store, tenant)
+    to_log = told_to_log(tenant)
 
     def tell(event: SignInEvent) -> None:
         to_log(event)
@@ -106,11 +106,12 @@ class OpenDesk:
                 ciconia = CiconiaSignIn(connector, ways, desk.client)
             enrolled = partial(_record_enrolment, store, tenant)
             passkeys = Passkeys(desk, register, ways, enrolled) if desk.passkeys else None
-            doors = SignInRoutes(tenant, desk.url, sessions, ciconia, passkeys, _told(tenant, store), clock)
+            failures = SignInFailures(store, tenant)
+            doors = SignInRoutes(tenant, desk.url, sessions, ciconia, passkeys, _told(tenant, failures), clock)
             self.asgi = AuditorDesk(reader=reader, sessions=sessions, doors=doors).asgi
             watch = KeyFolderWatch(keys, settings.key_folder, settings.origin, apart=settings.index_folder)
             keeper = KeyKeeper([watch], tenant=tenant)
-            for each in (keeper, SummaryKeeper(auditor)):
+            for each in (keeper, SummaryKeeper(auditor), failures):
                 each.start()
                 undo.callback(each.stop)
             self.close = undo.pop_all().close

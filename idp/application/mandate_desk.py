@@ -15,7 +15,7 @@ from idp.changes.mandates import ERASURE, GRANT, NEEDED, Mandate, Mandates
 from idp.citizen.erasures import Erasures
 from idp.config.settings import Settings
 from idp.ledger.canonical_json import Json
-from idp.ledger.ledger_keys import LedgerKeys
+from idp.ledger.ledger_keys import DAY, LedgerKeys
 from idp.ledger.operator_records import APPROVED, ASKED, ENDED, REFUSED, draft_mandate, is_reason
 from idp.ledger.record_contents import new_record
 from idp.ports import RecordDraft, Unit
@@ -187,6 +187,8 @@ def _check_grant(facts: Mapping[str, Json], operators: Operators, now: int) -> N
         raise ActRefused("a grant lasts from one day to 92 days.")
     if not facts.get("record") and not 0 < until - since <= LONGEST_PERIOD:
         raise ActRefused("a grant opens one person, or a period of at most 366 days.")
+    if until > ends + DAY:
+        raise ActRefused("a period ends no later than the grant.")
     if not IDENTIFIER.fullmatch(str(facts["auditor"])):
         raise ActRefused("name the auditor by letters, digits, dots and hyphens.")
     if is_officer(str(facts["auditor"]), operators):

@@ -4,8 +4,9 @@ import os
 import pwd
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from idp.application.operator_acts import opened_store, place, within
 from idp.config.settings import Settings
@@ -15,12 +16,16 @@ from idp.ledger.record_contents import new_record
 from idp.ports import Commits, Unit
 from idp.store.store import Store
 from idp.system.clock import system_clock
+from idp.system.repeated import Repeated
+from policies.errors import StoreUnavailable
 from policies.parties import Tenant
 
 NO_REASON = "none was given"
-# Failed sign-ins that a desk records in an hour: strangers must not fill the ledger. The log has all of them
+# Failed sign-ins that a desk records each by itself in an hour: strangers must not fill the ledger. What is beyond is one
+# record an hour and way, with how many and why. The log has all of them
 FAILURES_AN_HOUR = 30
 _HOUR = 3600.0
+LOOK_SECONDS, STOP_SECONDS = 60.0, 5.0
 
 
 def account() -> str:
@@ -54,12 +59,17 @@ def record_in(settings: Settings, store: Store, ledger: LedgerKeys, *, act: str,
     return within(lambda: place(settings, store, ledger, record))
 
 
-class SignInFailures:
-    """Records failed sign-ins of administrators, at most `FAILURES_AN_HOUR` in an hour of this process. For any thread."""
+class SignInFailures(Repeated):
+    """Records failed sign-ins of administrators, at most `FAILURES_AN_HOUR` in an hour of this process. For any thread.
+
+    Those beyond are counted, and `tell_more` records their numbers once an hour.
+    """
 
     def __init__(self, commits: Commits, tenant: Tenant, monotonic: Callable[[], float] = time.monotonic) -> None:
+        super().__init__("sign-in failures", LOOK_SECONDS, STOP_SECONDS)
         self._commits, self._tenant, self._monotonic = commits, tenant, monotonic
         self._times: deque[float] = deque(maxlen=FAILURES_AN_HOUR)
+        self._more, self._since = Counter[tuple[str, str]](), 0.0
         self._lock = threading.Lock()
 
     def record(self, *, way: str, who: str, why: str) -> bool:
@@ -67,12 +77,42 @@ class SignInFailures:
 
         Raises `StoreUnavailable`.
         """
+        reason = why if is_reason(why) else NO_REASON
         with self._lock:
             now = self._monotonic()
             if len(self._times) == FAILURES_AN_HOUR and now - self._times[0] < _HOUR:
+                self._since = self._since if self._more else now
+                self._more[way, reason] += 1
                 return False
             self._times.append(now)
-        named = who if is_reason(who) else ""
-        reason = why if is_reason(why) else NO_REASON
-        record_act(self._commits, self._tenant, act=SIGN_IN_FAILED, about=way[:MAX_REASON], who=named, reason=reason)
+        self._tell(way, who if is_reason(who) else "", reason)
         return True
+
+    def tell_more(self, *, at_once: bool = False) -> None:
+        """Record how many more failed, an hour after the first of them or `at_once`. Raises `StoreUnavailable`."""
+        with self._lock:
+            due = at_once or self._monotonic() - self._since >= _HOUR
+            more, self._more = (self._more, Counter[tuple[str, str]]()) if due else (Counter[tuple[str, str]](), self._more)
+        for way in sorted({way for way, _ in more}):
+            why = {key: count for key, count in more.most_common() if key[0] == way}
+            told = ", ".join(f"{reason} {count}" for (_, reason), count in why.items())
+            try:
+                self._tell(way, "", f"{sum(why.values())} more within an hour: {told}"[:MAX_REASON])
+            except StoreUnavailable:
+                with self._lock:
+                    self._more.update(why)
+                raise
+
+    def step(self) -> None:
+        """Look once whether an hour is over."""
+        with suppress(StoreUnavailable):  # they are counted on, and told at the next look
+            self.tell_more()
+
+    def stop(self) -> None:
+        """End, and record what was counted as far as the ledger can be written."""
+        super().stop()
+        with suppress(StoreUnavailable):
+            self.tell_more(at_once=True)
+
+    def _tell(self, way: str, who: str, reason: str) -> None:
+        record_act(self._commits, self._tenant, act=SIGN_IN_FAILED, about=way[:MAX_REASON], who=who, reason=reason)

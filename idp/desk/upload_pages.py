@@ -61,8 +61,11 @@ def records_shown(found: PersonsRecords) -> Sequence[Block]:
         TableColumn("names", "desk.column.allowed"),
         TableColumn("record", "desk.column.record"),
     )
-    missing = ", ".join(map(str, found.missing))
-    gaps = Notice("desk.person.missing", {"numbers": missing}) if missing else Notice("desk.person.whole")
+    if found.missing is None:
+        gaps = Notice("desk.person.period")
+    else:
+        missing = ", ".join(map(str, found.missing))
+        gaps = Notice("desk.person.missing", {"numbers": missing}) if missing else Notice("desk.person.whole")
     return [gaps, DeskTable("person", "desk.person.table", columns, rows)]
 
 

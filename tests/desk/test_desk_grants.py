@@ -1,6 +1,7 @@
 """Grants at the desk: shown to everybody, used by their auditor alone, and each use on record first."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
@@ -80,6 +81,24 @@ def test_a_grant_of_two_officers_opens_one_person_to_its_auditor_and_its_use_is_
     act(desk, BERT, "end", grant)
     assert "the grant is ended" in used(desk, grant).text
     assert "Open under this grant" not in desk.get("/grants").text
+
+
+@pytest.mark.spec("decisions.md 24")
+def test_a_grant_of_a_period_tells_nothing_of_records_outside_it(desk: Desk, record: str) -> None:
+    today = datetime.now(UTC).date().isoformat()
+    period = ("new", "--auditor", "liis", "--from", today, "--to", today, "--reason", "case 8")
+    grant = act(desk, ANNA, *period)
+    act(desk, BERT, "approve", grant)
+    page = used(desk, grant, record).text
+    assert f"<td>{record}</td>" in page
+    assert ("in the period of the grant" in page, "number is missing" in page) == (True, False)
+    told = json_of(
+        in_process(
+            *("ledger", "person", "--grant", grant, "--as", "liis", "--record", record, "--config", desk.stage.config),
+            "--json",
+        )
+    )
+    assert (told["counter"], told["missing"], told["ok"]) == (None, None, True)
 
 
 @pytest.mark.spec("decisions.md 24")

@@ -32,7 +32,8 @@ from idp.store.records.release_record import DECIDED, joined_records
 from idp.store.store import RECENT
 from policies.errors import NotFound, SignatureInvalid, StoreUnavailable
 
-_INDEX, _HEX = re.compile(r"0|[1-9][0-9]{0,18}"), re.compile(r"[0-9a-f]{32}|[0-9a-f]{64}")
+# As many digits as every integer of a database has room for
+_INDEX, _HEX = re.compile(r"0|[1-9][0-9]{0,17}"), re.compile(r"[0-9a-f]{32}|[0-9a-f]{64}")
 NAMES = "a leaf's index from 0, a record's id of 32 hex digits, or a leaf's hash of 64, in lower case"
 
 

@@ -22,11 +22,14 @@ from policies.errors import NotFound, SignatureInvalid
 
 @dataclass(frozen=True, slots=True)
 class PersonsRecords:
-    """A person's records, the newest first. `missing` are the numbers of those that are gone or do not open."""
+    """A person's records, the newest first. `missing` are the numbers of those that are gone or do not open.
+
+    It and `counter` are None where a grant opens a period: they would tell of records outside it.
+    """
 
     receipt: str
-    counter: int
-    missing: tuple[int, ...]
+    counter: int | None
+    missing: tuple[int, ...] | None
     entries: tuple[HistoryEntry, ...] = field(repr=False)
 
     def as_json(self) -> Mapping[str, Json]:
@@ -41,7 +44,7 @@ class PersonsRecords:
             }
             for each in self.entries
         ]
-        missing = list(self.missing)
+        missing = None if self.missing is None else list(self.missing)
         return {"receipt": self.receipt, "counter": self.counter, "missing": missing, "records": told}
 
 
@@ -76,7 +79,7 @@ def records_of_person(auditor: Auditor, receipt: bytes, keys: Sequence[VerifierK
 def records_by_grant(auditor: Auditor, grant: AuditorGrant, subject: bytes) -> PersonsRecords:
     """The records of a person that a grant opens, after its use is on record (`Grants.use`). Raises `StoreUnavailable`."""
     found = Histories(engine=auditor.engine, tenant=auditor.tenant, keys=auditor.keys).whole(subject)
-    entries = found.entries
-    if not grant.record:
-        entries = tuple(each for each in entries if grant.since <= each.sent["time"] < grant.until)
-    return PersonsRecords("", found.counter, found.missing, entries)
+    if grant.record:
+        return PersonsRecords("", found.counter, found.missing, found.entries)
+    entries = tuple(each for each in found.entries if grant.since <= each.sent["time"] < grant.until)
+    return PersonsRecords("", None, None, entries)

@@ -79,11 +79,14 @@ def _tell(found: PersonsRecords, *, as_json: bool) -> None:
 
 
 def _lines(found: PersonsRecords) -> Iterator[str]:
-    yield f"{found.counter} records are of this person."
+    if found.counter is None:
+        yield f"{len(found.entries)} records are of this person, in the period of the grant."
+    else:
+        yield f"{found.counter} records are of this person."
     for each in found.entries:
         sent = each.sent
         names = ", ".join(f"{name} ({form})" for name, form in sent.get("names", ())) or json.dumps(dict(sent))
         about = f"{sent.get('client', '')} for {sent.get('purpose', '')} ({sent.get('basis', '')}): "
         yield plain(f"{each.position}  {time_text(sent['time'])}  {each.kind}  {about}{names}")
-    for number in found.missing:
+    for number in found.missing or ():
         yield f"DOES NOT FIT  number {number}: it is missing, or is not what was written: run ciconia ledger verify."

@@ -130,13 +130,28 @@ def test_failed_sign_ins_are_recorded_and_strangers_cannot_fill_the_ledger(store
     failures = SignInFailures(store, TENANT, monotonic=lambda: now[0])
     told = [failures.record(way="passkey", who="", why="unknown_key") for _ in range(FAILURES_AN_HOUR + 5)]
     assert sum(told) == FAILURES_AN_HOUR
+    failures.record(way="ciconia", who="", why="not_listed")
+    failures.tell_more()
     now[0] = 3601.0
     assert failures.record(way="ciconia", who="anna\n<script>", why="not_listed")
+    for _ in range(2):
+        failures.tell_more()
     placed(store)
     found = events(store)
     assert {one.type for one in found} == {"administrator.sign_in_failed"}
-    assert min((one.who, one.why) for one in found) == ("", "not_listed"), "what is no name is none"
-    assert len(found) == FAILURES_AN_HOUR + 1
+    assert max(one.who for one in found) == "", "what is no name is none"
+    assert len(found) == FAILURES_AN_HOUR + 3
+    summed = {(str(one.facts["about"]), one.why) for one in found}
+    assert {one for one in summed if "more" in one[1]} == {
+        ("passkey", "5 more within an hour: unknown_key 5"),
+        ("ciconia", "1 more within an hour: not_listed 1"),
+    }
+    # What a desk that ends has counted is not lost
+    for _ in range(FAILURES_AN_HOUR + 1):
+        failures.record(way="passkey", who="", why="unknown_key")
+    failures.tell_more(at_once=True)
+    placed(store)
+    assert "2 more within an hour: unknown_key 2" in {one.why for one in events(store)}
 
 
 def test_an_act_without_a_reason_says_that_none_was_given(store: Store) -> None:

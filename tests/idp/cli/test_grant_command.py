@@ -166,6 +166,8 @@ def test_everybody_sees_all_grants_and_a_person_those_that_reach_them(guarded: C
     [
         (("--from", "1026-01-01", "--to", "2026-01-01"), "at most 366 days"),
         ((), "one person, or a period"),
+        # No calendar has the day behind it
+        (("--from", "9999-01-01", "--to", "9999-12-31"), "no later than the grant"),
         (("--auditor", "<liis>", "--from", "2026-01-01", "--to", "2026-01-02"), "letters, digits"),
         (("--reason", " ", "--from", "2026-01-01", "--to", "2026-01-02"), "reason"),
     ],
