@@ -7,7 +7,7 @@ from idp.changes.history import History
 from idp.citizen.erasing import EraseDue, Erasing, Uses
 from idp.citizen.expiring import Retentions
 from idp.config.settings import Settings
-from idp.keys.backup_files import backups_end
+from idp.keys.backup_files import FOLDER, backups_end
 from idp.keys.folder import BrokerKeys
 from idp.login.approvals import Approvals
 from idp.store.store import Store
@@ -66,7 +66,7 @@ def erasing_of(
         retention=lambda policy: _retention(history.purpose_text(policy)),
         backups_end=backups_end,
     )
-    return Erasing(due, settings.tenant, elsewhere=elsewhere, expiring=expiring)
+    return Erasing(due, settings.tenant, elsewhere=elsewhere, expiring=expiring, backup_keys=settings.key_folder / FOLDER)
 
 
 def _retention(purpose: bytes | None) -> str | None:

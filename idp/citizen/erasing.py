@@ -10,13 +10,14 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import Engine, delete, select
 
 from idp.citizen.erasures import HOUR_OF_DAY, Erasures
 from idp.citizen.expiring import Retentions
-from idp.keys.backup_files import backups_end
+from idp.keys.backup_files import backups_end, destroy_old
 from idp.ledger.leaf import open_opening
 from idp.ledger.ledger_keys import DAY, LedgerKeys
 from idp.ledger.person_records import DONE, draft_erasure
@@ -173,26 +174,32 @@ class Erasing(Repeated):
         *,
         elsewhere: Callable[[], bool],
         expiring: Retentions | None = None,
+        backup_keys: Path | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__("erasing", LOOK_SECONDS, STOP_SECONDS)
         self._due, self._tenant, self._elsewhere, self._clock = due, tenant, elsewhere, clock
         # The last day of it: it begins at the next three o'clock
         self._expiring, self._expired = expiring, _day(clock())
+        self._backup_keys = backup_keys
         self._said = ""  # why the last look failed
 
     def begin(self) -> None:
         """Clear whoever is due before anybody is served: a backup may have brought them back."""
-        self._due.clear(int(self._clock()))
+        now = int(self._clock())
+        self._say(self._destroy(now))
+        self._due.clear(now)
 
     def step(self) -> None:
         """One look. A failure is logged once."""
-        if self._elsewhere():
-            return
         now = int(self._clock())
-        # What was asked for comes last: the files are looked after once
-        said = [self._told(step, now) for step in (self._expire, self._erase)]
-        self._say(". ".join(filter(None, said)))
+        # Each machine has a folder of keys. What was asked for comes last: the files are looked after once
+        steps = (self._destroy,) if self._elsewhere() else (self._destroy, self._expire, self._erase)
+        self._say(". ".join(filter(None, [self._told(step, now) for step in steps])))
+
+    def _destroy(self, now: int) -> str:
+        left = destroy_old(self._backup_keys, now) if self._backup_keys is not None else ()
+        return f"keys/backups/ still has {', '.join(left)}" if left else ""
 
     def _expire(self, now: int) -> str:
         if self._expiring is not None and self._expired != (day := _day(now)):
@@ -215,7 +222,9 @@ class Erasing(Repeated):
         if self._said != what and what:
             # The log itself may fail (a full disk)
             with suppress(Exception):
-                log_of(self._tenant).warning("erasure_failed", detail=what, fix="Look at the database.")
+                log_of(self._tenant).warning(
+                    "erasure_failed", detail=what, fix="Look at the database and at keys/backups/."
+                )
         self._said = what
 
 

@@ -26,7 +26,8 @@ from policies.assurance import LevelOfAssurance, level_named
 from policies.errors import ErasureRefused, SignatureInvalid
 from policies.parties import Tenant
 
-# So long an erasure waits; then until the next three o'clock (UTC), since the tables may have to be written anew
+# So long an erasure waits from the end of its day, as the keys of that day's backups do; then until three o'clock (UTC),
+# since the tables may have to be written anew
 DELAY, HOUR_OF_DAY = 14 * DAY, 3 * 3600
 TOO_LOW = "the level of the sign-in is below the highest on record"
 # A sign-in is fresh for so long
@@ -172,7 +173,7 @@ class Erasures:
 
 def due_of(asked: int) -> int:
     """When an erasure is done that was asked for at this time."""
-    return -(-(asked + DELAY - HOUR_OF_DAY) // DAY) * DAY + HOUR_OF_DAY
+    return (asked // DAY + 1) * DAY + DELAY + HOUR_OF_DAY
 
 
 def opened(row: Row[tuple[object, ...]], tenant: Tenant, keys: LedgerKeys, compartment: str) -> dict[str, object]:

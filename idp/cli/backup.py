@@ -35,7 +35,7 @@ from idp.store.engine import database_name, disposed, open_engine, reading
 from idp.store.faults import explained
 from idp.store.installation import assert_ours, fingerprint_of_names, is_sealed_by_others
 from idp.store.migrate import assert_current, migrate
-from idp.store.records.backup_wrapping import BackupWrapping
+from idp.store.records.backup_wrapping import BackupWrapping, KeyOfDay
 from idp.store.store import open_store
 from idp.system.logs import configure_logs
 from policies.errors import Misconfigured, Problem, StoreUnavailable
@@ -106,12 +106,11 @@ def restore(
             raise Misconfigured(tuple(problems))
         names = fingerprint_of_names(settings.tenant, pairwise=pairwise, index=index)
         beside = Restored(tenant=settings.tenant, keys=keys, index_key=index)
-        key_read = partial(read_key, settings.key_folder / FOLDER)
         backup_opened = opened_backup(
             file,
             tenant=settings.tenant,
             beside=settings.folder,
-            key_of_day=key_read,
+            key_of_day=_read_keys(settings.key_folder / FOLDER, int(time.time())),
             judge=lambda source: _assert_our_keys(source, settings, keys, names, file),
         )
         with _room_at(str(settings.folder)), backup_opened as source:
@@ -160,6 +159,12 @@ def restore(
             "with it. Restore a newer backup (docs/back-up-and-restore.md)"
         )
     _say(report, text, facts, as_json=as_json, amiss=bool(alone) or seen > report.size, more=again)
+
+
+def _read_keys(folder: Path, now: int) -> KeyOfDay:
+    """Reads the keys of backups that may be restored. A copy of the folder may have brought others back."""
+    destroy_old(folder, now)
+    return partial(read_key, folder, now=now)
 
 
 def _recorded(settings: Settings, keys: LedgerKeys, newest: int) -> str:

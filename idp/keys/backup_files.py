@@ -5,7 +5,7 @@ An erasure waits as long. So whoever is erased is in no backup that can still be
 
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,8 +31,10 @@ def key_of_day(folder: Path, day: int) -> bytes:
     return found
 
 
-def read_key(folder: Path, day: int) -> bytes | None:
-    """The key of a day; None if it is destroyed."""
+def read_key(folder: Path, day: int, *, now: int = 0) -> bytes | None:
+    """The key of a day; None if it is destroyed, or should be."""
+    if day < now // DAY - KEPT_DAYS:
+        return None
     try:
         found = bytes.fromhex((folder / _name(day)).read_text(encoding="ascii").strip())
     except (OSError, ValueError):
@@ -40,7 +42,7 @@ def read_key(folder: Path, day: int) -> bytes | None:
     return found if len(found) == KEY_BYTES else None
 
 
-def destroy_old(folder: Path, now: int) -> Iterable[str]:
+def destroy_old(folder: Path, now: int) -> Sequence[str]:
     """Overwrite and remove the keys whose time is over; the names of those that could not be. A disk may keep copies."""
     oldest = _name(now // DAY - KEPT_DAYS)
     left = []
@@ -54,6 +56,8 @@ def destroy_old(folder: Path, now: int) -> Iterable[str]:
                 os.fsync(file.fileno())
             path.unlink()
             sync_folder(folder)
+        except FileNotFoundError:  # another process did it
+            continue
         except OSError:
             left.append(path.name)
     return left

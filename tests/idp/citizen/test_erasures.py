@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
@@ -13,7 +14,7 @@ from idp.citizen import erasing as module
 from idp.citizen.erasing import EraseDue, Erasing, Uses
 from idp.citizen.erasures import DELAY, Erasures, SignIn, due_of
 from idp.citizen.expiring import Retentions
-from idp.keys.backup_files import backups_end
+from idp.keys.backup_files import FOLDER, backups_end, destroy_old, key_of_day, read_key
 from idp.ledger.leaf import open_opening
 from idp.ledger.ledger_keys import DAY
 from idp.ledger.person_records import ASKED, DONE, ERASURE, REFUSED, WITHDRAWN
@@ -116,9 +117,44 @@ def whole(store: Store) -> bool:
 
 
 def test_it_waits_for_fourteen_days_and_until_three_in_the_morning() -> None:
-    for asked in (NOW, NOW // DAY * DAY, NOW // DAY * DAY + 3 * 3600, NOW // DAY * DAY + 3 * 3600 + 1):
-        assert asked + DELAY <= due_of(asked) < asked + DELAY + DAY
+    midnight = NOW // DAY * DAY
+    for asked in (NOW, midnight, midnight + 3 * 3600, midnight + DAY - 1):
+        assert asked + DELAY <= due_of(asked) <= asked + DELAY + DAY + 3 * 3600
         assert due_of(asked) % DAY == 3 * 3600
+
+
+@pytest.mark.spec("decisions.md 21")
+@pytest.mark.parametrize("hour", [0, 1, 2, 3, 23])
+def test_no_backup_from_before_somebody_asked_can_be_read_when_they_are_erased(tmp_path: Path, hour: int) -> None:
+    asked = NOW // DAY * DAY + hour * 3600 + 1
+    key_of_day(tmp_path / FOLDER, asked // DAY)
+    assert destroy_old(tmp_path / FOLDER, asked + DELAY - 2) == []
+    assert read_key(tmp_path / FOLDER, asked // DAY) is not None, "it can be read for fourteen days"
+    assert destroy_old(tmp_path / FOLDER, due_of(asked)) == []
+    assert read_key(tmp_path / FOLDER, asked // DAY) is None
+
+
+@pytest.mark.spec("decisions.md 21")
+def test_every_worker_destroys_the_keys_of_old_backups_before_it_serves_and_then_by_itself(
+    due: EraseDue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, folder = NOW, tmp_path / FOLDER
+    for day in (-15, -14, 0):
+        key_of_day(folder, NOW // DAY + day)
+    looking = Erasing(due, TENANT, elsewhere=lambda: True, backup_keys=folder, clock=lambda: now)
+    looking.begin()
+    assert len(list(folder.iterdir())) == 2
+    now += DAY
+    looking.step()
+    assert [path.name for path in folder.iterdir()] == ["2026-09-21.key"]
+    # One that cannot be destroyed is told, and nobody is kept from being erased
+    now += 20 * DAY
+    with monkeypatch.context() as patched, capture_logs() as logs:
+        patched.setattr(Path, "unlink", lambda _path: Path("/nowhere/" * 1000).stat())
+        looking.step()
+    assert [(one["event"], one["detail"]) for one in logs] == [("erasure_failed", "keys/backups/ still has 2026-09-21.key")]
+    looking.step()
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.spec("decisions.md 21")

@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import time
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,16 +15,19 @@ import pytest
 from connectors.formats.grammar import written
 from idp.citizen.erasures import Erasures, SignIn
 from idp.config.settings import SETTINGS_FILE, load_settings
+from idp.keys.backup_files import FOLDER, KEPT_DAYS, key_of_day
 from idp.keys.folder import create_keys
 from idp.keys.secret_files import load_secret
+from idp.ledger.ledger_keys import DAY
 from idp.ledger.person_records import APPROVAL_OFF, DISOWNED, OBJECTION, WITHDRAWAL, ActOn, draft_own_act
 from idp.ledger.record_contents import DecidedBy, new_record
 from idp.login.approvals import Approvals
 from idp.sequencer.sequencer import Sequencer
 from idp.sequencer.witness import Witness
 from idp.store import tables
-from idp.store.backup import CLOSED_SECONDS, COPIED
+from idp.store.backup import CLOSED_SECONDS, COPIED, back_up
 from idp.store.migrate import migrate
+from idp.store.records.backup_wrapping import BackupWrapping
 from idp.store.store import Store
 from policies.assurance import LevelOfAssurance
 from policies.errors import StoreUnavailable
@@ -390,13 +394,18 @@ def test_a_backup_names_nobody_without_the_key_of_its_day(served: Path, tmp_path
     released(served, PERSON)
     file = tmp_path / "copy.db"
     assert ciconia("backup", "--config", served, "--to", file).returncode == 0
-    salts = [row for (row,) in closing_rows(served / "ciconia.db", "SELECT salt FROM subjects")]
+    traces = [row for (row,) in closing_rows(served / "ciconia.db", "SELECT salt FROM subjects")]
+    traces += [row for (row,) in closing_rows(served / "ciconia.db", "SELECT login_opening FROM records") if row]
+    assert len(traces) > 2
     octets = file.read_bytes()
     assert PERSON in b"".join(each.read_bytes() for each in served.glob("ciconia.db*"))
-    assert [each for each in (PERSON, *salts) if each in octets] == []
+    assert [each for each in (PERSON, *traces) if each in octets] == []
     again = with_keys_of(folder_of(tmp_path, "again"), served)
     assert json_of(ciconia("restore", "--config", again, "--from", file, "--json"))["ok"]
     assert held(again) == 1
+    found = [row for (row,) in closing_rows(again / "ciconia.db", "SELECT login_opening FROM records") if row]
+    assert found
+    assert {*found} <= {*traces}, "as it was"
     # The key's day is over
     (key,) = (served / "keys" / "backups").iterdir()
     key.rename(key.with_name("2020-01-01.key"))
@@ -405,7 +414,26 @@ def test_a_backup_names_nobody_without_the_key_of_its_day(served: Path, tmp_path
     key.unlink()
     late = with_keys_of(folder_of(tmp_path, "late"), served)
     told = json_of(ciconia("restore", "--config", late, "--from", file, "--json"))
-    assert "a backup can be read for fourteen days" in str(told["error"])
+    said = f"it is of {key.stem}, and the key of that day is not in keys/backups/: a backup can be read for fourteen days"
+    assert said in str(told["error"])
+
+
+@pytest.mark.spec("decisions.md 21")
+def test_a_restore_refuses_a_backup_of_fifteen_days_ago_whose_key_was_kept(served: Path, tmp_path: Path) -> None:
+    released(served, PERSON)
+    today, keys, file = int(time.time()) // DAY, served / "keys" / FOLDER, tmp_path / "copy.db"
+    with opened(served) as (store, _keys):
+        wrapping = BackupWrapping(key_of_day(keys, today - KEPT_DAYS - 1), today - KEPT_DAYS - 1, store.tenant)
+        back_up(store.engine, tenant=store.tenant, file=file, advance=lambda _rows: None, wrapping=wrapping)
+    late = with_keys_of(folder_of(tmp_path, "late"), served)
+    (kept,) = (
+        path
+        for path in (late / "keys" / FOLDER).iterdir()
+        if path.stem < f"{datetime.now(UTC) - timedelta(days=14):%Y-%m-%d}"
+    )
+    told = json_of(ciconia("restore", "--config", late, "--from", file, "--json"))
+    assert f"it is of {kept.stem}" in str(told["error"])
+    assert not kept.exists(), "and destroys the key"
 
 
 @pytest.mark.spec("decisions.md 21")
