@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 from pathlib import Path
 
 from connectors.signatures.jwk import public_jwk
@@ -101,51 +102,8 @@ def provider_metadata(folder: Path) -> str:
 
 def satosa(folder: Path) -> Path:
     """A proxy with a SAML and an OpenID frontend, and a backend of each; its `proxy_conf.yaml`."""
+    shutil.copytree(Path(__file__).with_name("satosa"), folder, dirs_exist_ok=True)
     files = {
-        "proxy_conf.yaml": """\
-BASE: https://proxy.storkhaven.example
-STATE_ENCRYPTION_KEY: !ENV SATOSA_KEY
-FRONTEND_MODULES: [plugins/saml2_frontend.yaml, plugins/oidc_frontend.yaml]
-BACKEND_MODULES: [plugins/saml2_backend.yaml, plugins/oidc_backend.yaml, plugins/github_backend.yaml]
-MICRO_SERVICES: [plugins/static_attributes.yaml]
-""",
-        "plugins/saml2_frontend.yaml": """\
-module: satosa.frontends.saml2.SAMLFrontend
-name: Saml2IDP
-config:
-  idp_config:
-    metadata:
-      local: [metadata/sps.xml]
-      mdq: [{url: "https://mdq.federation.example"}]
-    service:
-      idp:
-        name_id_format: ['urn:oasis:names:tc:SAML:2.0:nameid-format:persistent']
-""",
-        "plugins/oidc_frontend.yaml": """\
-module: satosa.frontends.openid_connect.OpenIDConnectFrontend
-name: OIDC
-config:
-  signing_key_path: !ENV SIGNING_KEY
-  client_db_path: clients.json
-  provider: {client_registration_supported: Yes}
-""",
-        "plugins/saml2_backend.yaml": """\
-module: satosa.backends.saml2.SAMLBackend
-name: Saml2
-config:
-  sp_config:
-    metadata: {local: [metadata/idp.xml]}
-    service: {sp: {allow_unsolicited: true}}
-""",
-        "plugins/oidc_backend.yaml": """\
-module: satosa.backends.openid_connect.OpenIDConnectBackend
-name: national
-config:
-  provider_metadata: {issuer: "https://op.estonia.example"}
-  client: {client_metadata: {client_id: storkhaven, client_secret: a-secret-of-the-proxy}}
-""",
-        "plugins/github_backend.yaml": "module: satosa.backends.github.GitHubBackend\nname: github\n",
-        "plugins/static_attributes.yaml": "module: satosa.micro_services.attribute_modifications.AddStaticAttributes\n",
         "clients.json": json.dumps(
             {
                 "tickets": {
