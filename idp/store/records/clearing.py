@@ -27,13 +27,13 @@ from idp.store import tables
 from idp.store.batch import Waiting, write_batch
 from idp.store.commits import durably, one_turn
 from idp.store.engine import file_of, is_postgres, reading, single, writing
+from idp.store.records.file_search import has_any
 from policies.parties import Tenant
 
 # Tables of which a person's rows are, the small ones first
 TABLES = (tables.subjects, tables.erasures, tables.approvals, tables.sessions, tables.participants, tables.records)
 # PostgreSQL's samples of columns, and SQLite's: from before revision 0011, or of somebody who ran ANALYZE
 SAMPLES, SAMPLES_OF_SQLITE = "pg_statistic", "sqlite_stat4"
-CHUNK = 1 << 20
 ID_BYTES = 16
 # How long a rewrite waits for others, who wait for it meanwhile
 LOCK_MILLISECONDS, BUSY_MILLISECONDS = 2000, 100
@@ -166,7 +166,7 @@ def _scrub_sqlite(engine: Engine, needles: Iterable[bytes] | None) -> bool:
         connection.exec_driver_sql(f"DROP TABLE IF EXISTS {SAMPLES_OF_SQLITE}").close()
         if not _emptied(connection):
             return False
-        if needles is not None and not _has(engine, needles):
+        if needles is not None and not has_any(file_of(engine.url), needles):
             return True
         with one_turn(engine):
             connection.exec_driver_sql("VACUUM").close()
@@ -182,18 +182,6 @@ def _emptied(connection: Connection) -> bool:
         return not connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
     finally:
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {usual:d}").close()
-
-
-def _has(engine: Engine, needles: Iterable[bytes]) -> bool:
-    wanted = [each for each in needles if each]
-    keep = max(map(len, wanted), default=1) - 1
-    with file_of(engine.url).open("rb") as file:
-        before = b""
-        while chunk := file.read(CHUNK):
-            before = before[len(before) - keep :] + chunk if keep else chunk
-            if any(each in before for each in wanted):
-                return True
-    return False
 
 
 def _scrub_postgres(engine: Engine) -> bool:

@@ -1,5 +1,7 @@
 """A person's records are cleared in one transaction, and no file has what led to them."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -221,6 +223,30 @@ def test_a_file_whose_pages_kept_a_copy_is_made_anew(folder: Path) -> None:
         connection.exec_driver_sql("BEGIN")
     assert scrub(store.engine, None)
     assert GONE + b"!" not in files_of(store.engine)
+    store.close()
+
+
+OPENS_AND_CLOSES = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("SELECT count(*) FROM records").fetchone()
+connection.close()
+"""
+
+
+def test_a_search_leaves_sqlites_locks_alone(folder: Path) -> None:
+    """Else the next process that closes the database deletes the log under those that write it."""
+    store = opened_at(f"sqlite:///{folder / 'ciconia.db'}")
+    store.commit(unit(record=release(GONE)))
+    assert scrub(store.engine, [b"in no file"])
+    store.commit(unit(record=release(STAYS)))
+    subprocess.run([sys.executable, "-c", OPENS_AND_CLOSES, str(folder / "ciconia.db")], check=True)
+    assert (folder / "ciconia.db-wal").exists()
+    store.commit(unit(record=release(STAYS)))
+    again = open_engine(f"sqlite:///{folder / 'ciconia.db'}")
+    with again.connect() as connection:
+        assert len(connection.execute(select(tables.records)).all()) == 3
+    again.dispose()
     store.close()
 
 
