@@ -19,60 +19,6 @@ ARTICLE: Mapping[Basis, str] = {
     Basis.PUBLIC_TASK: "6(1)(e)",
     Basis.LEGITIMATE_INTERESTS: "6(1)(f)",
 }
-# Security of processing (art. 30(1)(g)), as the product has it whatever the configuration says
-SAFEGUARDS = (
-    "Each attribute goes in the weakest form that was asked, registered, needed and available; the rest is withheld.",
-    "Each sector knows a citizen by a pseudonym of its own (`sub`).",
-    "Values are kept encrypted, under a secret that the receiver holds, for minutes, and never in a log.",
-    "Where a purpose says that a service may have them again, they are kept so for at most thirty days.",
-    "Each release and each refusal is a record without values in a tamper-evident ledger, and the citizen gets a receipt.",
-    "The product opens a person's records by their own receipt, or by a grant of two officers, whose uses are recorded.",
-    "When the retention is over, and after an erasure, no record leads to the person any more.",
-    "A service, a country, an identity provider or a key is switched off on all machines within a second.",
-)
-# Where an assessment begins (art. 35(7)): the question, and the product's own answer
-ASSESSMENT = (
-    (
-        "What is processed, in which steps?",
-        "The table of attributes above: a country vouches, the broker minimises and passes on, the service receives.",
-    ),
-    (
-        "Is each attribute necessary?",
-        "Each has its reason in the purpose. `ciconia policy lint` names what a weaker form would do.",
-    ),
-    (
-        "Can a person be singled out?",
-        "The bits above, with the limits of their table. `ciconia policy lint --population N` names the combinations.",
-    ),
-    (
-        "Are people scored, profiled or decided about by a machine?",
-        "Not by the broker. It tells the service yes or no where a predicate is needed. The service decides.",
-    ),
-    (
-        "Are data sets of several services matched?",
-        "The pseudonyms of two sectors cannot be matched by them. Services of one sector share one.",
-    ),
-    (
-        "Is somebody watched?",
-        "The sending country learns which node asks. Our record has a pseudonymous person's services and times, encrypted.",
-    ),
-    (
-        "What if the broker's database is stolen?",
-        "No values in clear, no names; the keys are elsewhere. It shows how many records a pseudonym has, and when.",
-    ),
-    (
-        "What if the operator abuses it?",
-        "The ledger shows changes to what a witnessed checkpoint covers. Whoever has the keys can read all, unrecorded.",
-    ),
-    (
-        "Does the citizen know, and decide?",
-        "The page shows what goes, in which form, why, and what is withheld. They can refuse.",
-    ),
-    (
-        "Can the citizen's rights be used?",
-        "At the broker's page `/me`: access, a copy, withdrawal, objection, erasure. The service answers for what it got.",
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Exit codes: 0 it was written; 1 the configuration has problems; 2 it could not b
 import csv
 import json
 import sys
+import tomllib
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from importlib.resources import files
@@ -17,7 +18,10 @@ from jinja2 import Environment, StrictUndefined
 from idp.cli.options import Folder
 from idp.cli.policy.shown import read_policy
 from policies.identifiability import MOST
-from policies.register import ASSESSMENT, SAFEGUARDS, record_of_processing
+from policies.register import record_of_processing
+
+# What the product says of itself in every record: its safeguards, and where an assessment begins
+PRODUCT = tomllib.loads(files("idp.cli.policy").joinpath("register.toml").read_text(encoding="utf-8"))
 
 
 class RegisterFormat(StrEnum):
@@ -42,15 +46,13 @@ def register(
     told = [one.as_json() for one in record_of_processing(read_policy(config, as_json=form is RegisterFormat.JSON))]
     match form:
         case RegisterFormat.JSON:
-            assessment = [{"question": question, "answer": answer} for question, answer in ASSESSMENT]
-            whole = {"ok": True, "processing": told, "safeguards": SAFEGUARDS, "assessment": assessment}
-            print(json.dumps(whole, ensure_ascii=False))
+            print(json.dumps({"ok": True, "processing": told, **PRODUCT}, ensure_ascii=False))
         case RegisterFormat.CSV:
             _write_csv(told)
         case RegisterFormat.HTML:
             template = files("idp.cli").joinpath("register.html").read_text(encoding="utf-8")
             page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(template)
-            print(page.render(processing=told, most=round(MOST, 1), safeguards=SAFEGUARDS, assessment=ASSESSMENT))
+            print(page.render(processing=told, most=round(MOST, 1), **PRODUCT))
 
 
 def _write_csv(told: Sequence[Mapping[str, object]]) -> None:
