@@ -1,9 +1,39 @@
-"""The deviations that one message may have, and those that it used. `policies.deviations` has the table."""
+"""The deviations in words, those that one message may have, and those that it used."""
 
-from collections.abc import Iterable
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 from connectors.profiles import Profile
-from policies.deviations import usual
+from policies.deviations import PROFILES, by_registration, usual
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """One deviation of `policies.deviations`. Texts are plain sentences for operators; deviations.toml has them."""
+
+    name: str
+    profile: str
+    what: str
+    senders: str
+    forbidden_by: str
+    bound: str
+    # False: on for every peer of its profile. True: on for one peer, by its registration
+    by_registration: bool
+
+
+_TEXTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+DEVIATIONS: Mapping[str, Deviation] = {
+    name: Deviation(name=name, profile=profile, by_registration=name in by_registration(profile), **_TEXTS[name])
+    for profile in PROFILES
+    for name in usual(profile) | by_registration(profile)
+}
+
+
+def named(names: Iterable[str]) -> tuple[Deviation, ...]:
+    """The deviations of these names, sorted by name."""
+    return tuple(DEVIATIONS[name] for name in sorted(names))
 
 
 class Tolerance:

@@ -3,14 +3,14 @@
     python -m tests.deviations_page            write the page
     python -m tests.deviations_page --check    only say whether it is stale; exit 1 if it is
 
-It is made from the one table, `policies/deviations.py`.
+It is made from the one table, `connectors/deviations.toml`.
 """
 
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from policies.deviations import DEVIATIONS, Deviation
+from connectors.deviations import DEVIATIONS, Deviation
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "deviations.md"
@@ -19,7 +19,7 @@ HEAD = """\
 
 Some deployed peers send what a standard forbids. Ciconia refuses it if it could change who somebody is, what is
 released, or to whom. This page lists everything else that Ciconia takes, each under a name. `python -m
-tests.deviations_page` makes it from `policies/deviations.py`; a test fails if it is stale.
+tests.deviations_page` makes it from `connectors/deviations.toml`; a test fails if it is stale.
 
 A login's log line names the deviations of the country's answer (`deviations`). The log line `peer_in_use`, `ciconia
 metadata fetch` and `ciconia metadata show` name those of a node's metadata, `ciconia inspect` those of a file. A check

@@ -1,6 +1,6 @@
 """docs/deviations.md has every row of the table, as the code has it."""
 
-from policies.deviations import DEVIATIONS
+from connectors.deviations import DEVIATIONS
 from tests.deviations_page import main, render
 
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from sqlalchemy import select
 
+from connectors.deviations import named
 from idp.doctor.database import our_rows, place_of
 from idp.doctor.examination import Examination
 from idp.doctor.finding import ERROR, NOTICE, WARNING, DoctorFinding
@@ -15,7 +16,7 @@ from idp.protocols.saml.deviation_guard import switch_name
 from idp.store import tables
 from idp.store.switches.switch import DEVIATION
 from idp.store.switches.switches import Switches, faults_of_switches, fix_of_switch
-from policies.deviations import AES_CBC, named
+from policies.deviations import AES_CBC
 from policies.errors import StoreUnavailable
 from policies.parties import Source
 

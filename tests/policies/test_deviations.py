@@ -2,9 +2,9 @@
 
 import pytest
 
-from connectors.deviations import Tolerance
+from connectors.deviations import DEVIATIONS, Tolerance
 from connectors.profiles import EIDAS, SAML2INT
-from policies.deviations import DEVIATIONS, by_registration, usual
+from policies.deviations import by_registration, usual
 
 
 @pytest.mark.parametrize("profile", [EIDAS.name, SAML2INT.name])

@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from connectors.addresses import FetchError
+from connectors.deviations import named
 from connectors.formats.eidas.metadata import PeerFacts
 from connectors.formats.eidas.registry import not_ours
 from connectors.formats.grammar import written
 from connectors.metadata.peers import Held, PendingMetadata
 from idp.cli.console import COULD_NOT_RUN, NO, YES, say
 from idp.inspect.metadata import facts_told
-from policies.deviations import named
 
 NOBODY = "The configuration has no node."
 CHANGED = "It was fetched, and another process changed its row: try again."
