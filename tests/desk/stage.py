@@ -45,6 +45,8 @@ class DeskStage:
     broker_port: int = field(default_factory=free_port)
     desk_port: int = field(default_factory=free_port)
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    # The URL of another database than a file in the folder
+    database: str = ""
 
     def __post_init__(self) -> None:
         self.config = self.folder / "receiving"
@@ -64,6 +66,9 @@ class DeskStage:
             **secret_words(secret),
         }
         write_templates(resources.files("idp.demo").joinpath("receiving"), self.config, words)
+        if self.database:
+            file = self.config / SETTINGS_FILE
+            file.write_text(f'database = "{self.database}"\n{file.read_text(encoding="utf-8")}', encoding="utf-8")
         settings = load_settings(self.config)
         create_keys(settings.key_folder, settings.origin, settings.tenant, demo=True)
         write_jwks(self.config / "parties" / "fares.jwks.json", fares)

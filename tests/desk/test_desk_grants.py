@@ -99,6 +99,7 @@ def test_a_grant_of_a_period_tells_nothing_of_records_outside_it(desk: Desk, rec
         )
     )
     assert (told["counter"], told["missing"], told["ok"]) == (None, None, True)
+    act(desk, BERT, "end", grant)
 
 
 @pytest.mark.spec("decisions.md 24")

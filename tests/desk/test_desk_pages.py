@@ -23,7 +23,7 @@ ACTS = (("mari", "parking", "approve"), ("juhan", "parking", "refuse"), ("mari",
 
 @pytest.fixture(scope="module")
 def desk(stage: DeskStage, served: Served) -> Desk:
-    found = signed_in(stage, served, "reader")
+    found = signed_in(stage, served, "liis")
     for citizen, service, choice in ACTS:
         with Browser() as browser:
             stage.release(browser, citizen, service, choice)
