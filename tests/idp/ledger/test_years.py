@@ -5,9 +5,10 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any  # Any: a cursor of the driver
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import Connection, event, select, text, update
 
 from idp.audit.verify import steps_of, verify_ledger
 from idp.ledger.checkpoint import TreeHead, open_cosigned_note
@@ -183,6 +184,20 @@ def test_since_a_year_a_ledger_is_verified_from_the_final_checkpoint_on(log: Sto
     # The leaf that names the year came after the first twenty's first five
     assert (report.size, report.root) == (newest.size, newest.root) == (26, newest.root)
     assert steps_of(log.engine, TENANT, since) == 2 * 21
+
+
+def test_since_a_year_the_records_before_are_not_even_read(store: Store, clock: Clock) -> None:
+    since, read = two_years(store, clock), list[str]()
+
+    def explained(_connection: Connection, cursor: Any, statement: str, parameters: Any, *_: object) -> None:
+        if "JOIN staged" in statement and "leaf_index BETWEEN" in statement:
+            rows = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            read.extend(row[3] for row in rows if row[3].startswith(("SEARCH records", "SCAN records")))
+
+    event.listen(store.engine, "before_cursor_execute", explained)
+    assert findings(store, since) == []
+    assert read
+    assert all("leaf_hash=?" in each for each in read), set(read)
 
 
 @pytest.mark.parametrize(
