@@ -1,6 +1,10 @@
 """A city's broker as the web sees it: what a site has beside the logins."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+from fastapi import Request
+from fastapi.responses import Response
 
 from idp.audit.grants import Grants
 from idp.citizen.page import CitizenPage
@@ -22,7 +26,10 @@ from idp.protocols.saml.programs import Programs
 from idp.protocols.saml.unsolicited import Unsolicited
 from idp.receipts.citizen import CitizenReceipts
 from idp.web.client_certificate import ProxyHeader
+from idp.web.page_route import Endpoint
+from idp.web.requests import check_navigation, check_same_origin, form
 from idp.web.site import Site
+from idp.web.threads import run_in_threadpool, threaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +57,25 @@ class CitySite(Site):
     bodies: PublishedBodies
     # None where no service may register itself
     registrations: Registrations | None = None
+
+
+def opened(site: CitySite, step: Callable[[CitySite, Request], Response]) -> Endpoint:
+    """The endpoint of a page that a person opens: no other site embeds or fetches it."""
+
+    @threaded
+    def shown(request: Request) -> Response:
+        check_navigation(request)
+        return step(site, request)
+
+    return shown
+
+
+def posted(site: CitySite, step: Callable[[CitySite, Request, Mapping[str, str]], Response]) -> Endpoint:
+    """The endpoint to which a form of our own pages is posted, with its fields."""
+
+    async def taken(request: Request) -> Response:
+        check_navigation(request)
+        check_same_origin(request, site.issuer)
+        return await run_in_threadpool(step, site, request, await form(request))
+
+    return taken

@@ -11,7 +11,7 @@ The cookie `__Host-me` is Strict: no other site's link or form comes with it. No
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -39,13 +39,12 @@ from idp.pages.views import PageKind, Text
 from idp.pages.wording import Wording
 from idp.receipts.receipt import ReceiptHolder
 from idp.receipts.receipt_record import names_of
-from idp.web.city_site import CitySite
+from idp.web.city_site import CitySite, opened, posted
 from idp.web.login_cookies import Cookie, after_decision
-from idp.web.page_route import Endpoint, PageRoute
-from idp.web.requests import check_navigation, check_same_origin, cookies, form, query
+from idp.web.page_route import PageRoute
+from idp.web.requests import cookies, query
 from idp.web.routes.receipt import file_headers
 from idp.web.site import page
-from idp.web.threads import run_in_threadpool, threaded
 from policies.errors import NotFound, RequestRefused
 from policies.parties import ClientId, IdentityProvider, PurposeId, ServiceId
 from policies.purposes import AskMode, Basis
@@ -58,41 +57,13 @@ NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 def routes(site: CitySite) -> list[PageRoute]:
     """The endpoints of the citizen's page."""
-
-    @threaded
-    def shown(request: Request) -> Response:
-        check_navigation(request)
-        return _page(site, request)
-
-    @threaded
-    def file(request: Request) -> Response:
-        check_navigation(request)
-        return _file(site, request)
-
-    async def end(request: Request) -> Response:
-        check_navigation(request)
-        check_same_origin(request, site.issuer)
-        await form(request)
-        return await run_in_threadpool(_ended, site, request)
-
     return [
-        PageRoute(PATH, shown, "GET"),
-        PageRoute(FILE_PATH, file, "GET"),
-        PageRoute(END_PATH, end, "POST"),
-        PageRoute(ACT_PATH, _posted(site, _acted), "POST"),
-        PageRoute(SWITCH_PATH, _posted(site, _switched_off), "POST"),
+        PageRoute(PATH, opened(site, _page), "GET"),
+        PageRoute(FILE_PATH, opened(site, _file), "GET"),
+        PageRoute(END_PATH, posted(site, _ended), "POST"),
+        PageRoute(ACT_PATH, posted(site, _acted), "POST"),
+        PageRoute(SWITCH_PATH, posted(site, _switched_off), "POST"),
     ]
-
-
-def _posted(site: CitySite, step: Callable[[CitySite, Request, Mapping[str, str]], Response]) -> Endpoint:
-    """The endpoint to which a form of the page is posted."""
-
-    async def posted(request: Request) -> Response:
-        check_navigation(request)
-        check_same_origin(request, site.issuer)
-        return await run_in_threadpool(step, site, request, await form(request))
-
-    return posted
 
 
 def entered(site: CitySite, decided: Decided, provider: IdentityProvider, language: str, now: int) -> Response:
@@ -286,7 +257,7 @@ def _switched_off(site: CitySite, request: Request, fields: Mapping[str, str]) -
     return site.send(Redirect(site.issuer + PATH), site.language(request))
 
 
-def _ended(site: CitySite, request: Request) -> Response:
+def _ended(site: CitySite, request: Request, _fields: Mapping[str, str]) -> Response:
     """The session is over, whether there was one or not."""
     site.citizen.visits.end(cookies(request).get(COOKIE, ""))
     door = CitizenDoorView(site.language(request), SIGN_IN, ended=True)

@@ -21,13 +21,11 @@ from idp.ledger.record_contents import RELEASE
 from idp.pages.citizen_view import CitizenCopyView, RecipientShown
 from idp.pages.wording import Wording
 from idp.receipts.receipt_record import names_of, time_text
-from idp.web.city_site import CitySite
+from idp.web.city_site import CitySite, opened
 from idp.web.page_route import PageRoute
-from idp.web.requests import check_navigation
 from idp.web.routes.citizen import FILE_PATH, granted, named, remembered, visiting
 from idp.web.routes.receipt import file_headers
 from idp.web.site import page
-from idp.web.threads import threaded
 from policies.parties import PurposeId
 
 COPY_PATH, COPY_FILE_PATH = "/me/copy", "/me/copy.json"
@@ -38,18 +36,7 @@ RIGHTS = ("access", "rectify", "erase", "object", "complain")
 
 def routes(site: CitySite) -> list[PageRoute]:
     """The endpoints of the copy."""
-
-    @threaded
-    def shown(request: Request) -> Response:
-        check_navigation(request)
-        return _page(site, request)
-
-    @threaded
-    def file(request: Request) -> Response:
-        check_navigation(request)
-        return _file(site, request)
-
-    return [PageRoute(COPY_PATH, shown, "GET"), PageRoute(COPY_FILE_PATH, file, "GET")]
+    return [PageRoute(COPY_PATH, opened(site, _page), "GET"), PageRoute(COPY_FILE_PATH, opened(site, _file), "GET")]
 
 
 def _page(site: CitySite, request: Request) -> Response:

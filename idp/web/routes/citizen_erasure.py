@@ -8,7 +8,7 @@ An EUDI wallet opens the same address for a request of deletion: it is the `supp
 registration (TS7 1.0 §3.2 (I2), DATA_DLT_02 a). The sign-in authenticates who asks (DATA_DLT_07).
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -18,12 +18,10 @@ from idp.citizen.erasures import SignIn
 from idp.citizen.own_page import ERASE_PATH, PATH, SIGN_IN
 from idp.citizen.visits import VISIT_LIFE
 from idp.pages.citizen_view import CitizenDoorView, CitizenErasureView
-from idp.web.city_site import CitySite
-from idp.web.page_route import Endpoint, PageRoute
-from idp.web.requests import check_navigation, check_same_origin, form
+from idp.web.city_site import CitySite, opened, posted
+from idp.web.page_route import PageRoute
 from idp.web.routes.citizen import visiting
 from idp.web.site import page
-from idp.web.threads import run_in_threadpool
 from policies.errors import NotFound
 
 STOP_PATH = f"{ERASE_PATH}/stop"
@@ -31,25 +29,12 @@ STOP_PATH = f"{ERASE_PATH}/stop"
 
 def routes(site: CitySite) -> list[PageRoute]:
     """The endpoints of an erasure."""
-    asked = _posted(site, _asked)
+    shown, asked = opened(site, _page), posted(site, _asked)
 
     async def erase(request: Request) -> Response:
-        if request.method == "POST":
-            return await asked(request)
-        check_navigation(request)
-        return await run_in_threadpool(_page, site, request)
+        return await (asked if request.method == "POST" else shown)(request)
 
-    return [PageRoute(ERASE_PATH, erase, "GET", "POST"), PageRoute(STOP_PATH, _posted(site, _stopped), "POST")]
-
-
-def _posted(site: CitySite, step: Callable[[CitySite, Request], Response]) -> Endpoint:
-    async def posted(request: Request) -> Response:
-        check_navigation(request)
-        check_same_origin(request, site.issuer)
-        await form(request)
-        return await run_in_threadpool(step, site, request)
-
-    return posted
+    return [PageRoute(ERASE_PATH, erase, "GET", "POST"), PageRoute(STOP_PATH, posted(site, _stopped), "POST")]
 
 
 def _page(site: CitySite, request: Request) -> Response:
@@ -65,14 +50,14 @@ def _page(site: CitySite, request: Request) -> Response:
     return page(site.pages.citizen_erasure(view), view.kind, ())
 
 
-def _asked(site: CitySite, request: Request) -> Response:
+def _asked(site: CitySite, request: Request, _fields: Mapping[str, str]) -> Response:
     """Raises `ErasureRefused` below the highest level on record."""
     now = site.clock()
     site.citizen.erasures.ask(_sign_in(site, request, now), now)
     return site.send(Redirect(site.issuer + ERASE_PATH), site.language(request))
 
 
-def _stopped(site: CitySite, request: Request) -> Response:
+def _stopped(site: CitySite, request: Request, _fields: Mapping[str, str]) -> Response:
     """Raises `ErasureRefused` where none waits, and below the highest level on record."""
     now = site.clock()
     site.citizen.erasures.stop(_sign_in(site, request, now), now)

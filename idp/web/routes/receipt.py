@@ -22,13 +22,12 @@ from idp.pages.wording import Wording
 from idp.receipts.citizen import joined
 from idp.receipts.issue import Issued
 from idp.receipts.receipt_record import names_of
-from idp.web.city_site import CitySite
+from idp.web.city_site import CitySite, opened, posted
 from idp.web.login_cookies import Cookie
 from idp.web.page_route import PageRoute
-from idp.web.requests import check_navigation, check_same_origin, cookies, form, query
+from idp.web.requests import cookies, query
 from idp.web.routes.logout import ended_here
 from idp.web.site import page
-from idp.web.threads import run_in_threadpool, threaded
 from policies.errors import NotFound, RequestRefused
 from policies.parties import ClientId, PurposeId
 from policies.purposes import Basis
@@ -49,33 +48,11 @@ def receipt_cookie(request: Request, handle: str) -> Cookie:
 
 def routes(site: CitySite) -> list[PageRoute]:
     """The endpoints of the citizen's receipt."""
-
-    @threaded
-    def shown(request: Request) -> Response:
-        check_navigation(request)
-        return _page(site, request, query(request).get("n"))
-
-    @threaded
-    def file(request: Request) -> Response:
-        check_navigation(request)
-        return _file(site, request)
-
-    async def forget(request: Request) -> Response:
-        check_navigation(request)
-        check_same_origin(request, site.issuer)
-        await form(request)
-        return await run_in_threadpool(_forgotten, site, request)
-
-    async def ask(request: Request) -> Response:
-        check_navigation(request)
-        check_same_origin(request, site.issuer)
-        return await run_in_threadpool(_asked_every_time, site, request, (await form(request)).get("n"))
-
     return [
-        PageRoute(ASK_PATH, ask, "POST"),
-        PageRoute(RECEIPT_PATH, shown, "GET"),
-        PageRoute(FILE_PATH, file, "GET"),
-        PageRoute(FORGET_PATH, forget, "POST"),
+        PageRoute(ASK_PATH, posted(site, _asked_every_time), "POST"),
+        PageRoute(RECEIPT_PATH, opened(site, lambda site, request: _page(site, request, query(request).get("n"))), "GET"),
+        PageRoute(FILE_PATH, opened(site, _file), "GET"),
+        PageRoute(FORGET_PATH, posted(site, _forgotten), "POST"),
     ]
 
 
@@ -90,7 +67,8 @@ def _issued(site: CitySite, request: Request, asked: str | None) -> tuple[int, M
     return number, found
 
 
-def _asked_every_time(site: CitySite, request: Request, asked: str | None) -> Response:
+def _asked_every_time(site: CitySite, request: Request, fields: Mapping[str, str]) -> Response:
+    asked = fields.get("n")
     number, found = _issued(site, request, asked)
     site.citizen_receipts.ask_every_time(found[number], site.clock())
     return _page(site, request, asked)
@@ -134,7 +112,7 @@ def file_headers(name: str) -> Mapping[str, str]:
     }
 
 
-def _forgotten(site: CitySite, request: Request) -> Response:
+def _forgotten(site: CitySite, request: Request, _fields: Mapping[str, str]) -> Response:
     language = site.language(request)
     if (handles := cookies(request).get(COOKIE)) is not None:
         site.citizen_receipts.forget(handles, site.clock())
