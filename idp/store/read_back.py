@@ -62,6 +62,8 @@ class ByKeys:
 
     def rows(self, connection: Connection, wanted: Sequence[Row]) -> list[Row]:
         """The rows that exist under the wanted keys, each of which has its parts in their order."""
+        if not wanted:
+            return []
         if is_postgres(connection):
             arrays = enumerate(map(list, zip(*wanted, strict=True)))
             return list(self._of_arrays.rows(connection, **{f"key_{place}": array for place, array in arrays}))

@@ -79,6 +79,7 @@ def test_an_approval_stands_until_another_takes_its_place(any_store: AnyStore) -
     found = {row.digest: row for row in any_store.approvals(TENANT, [first.digest, other.digest, b"x" * 32])}
     assert (found[first.digest] in rows, found[other.digest], len(found)) == (True, other, 2)
     assert not any_store.approvals(OTHER, [other.digest])
+    assert not any_store.approvals(TENANT, [])
     ended = replace(other, content=b"", end=NOW)
     any_store.commit(Unit(TENANT, approvals=ApprovalRows((ended,))))
     assert list(any_store.approvals(TENANT, [other.digest])) == [ended]
