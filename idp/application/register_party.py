@@ -59,14 +59,15 @@ _OF_PUBLIC = "# It keeps no secret: only the PKCE verifier of the code and these
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """Options of a service beside its sign-in: refresh tokens, who may ask about its tokens, and logout."""
+    """Options of a service beside its sign-in: refresh tokens, who may ask about its tokens, logout and events."""
 
     refreshes: bool = False
     resource_servers: tuple[str, ...] = ()
     session_group: str = ""
-    # where the citizen comes back to, and where it hears that a session ended
+    # where the citizen comes back to, where it hears that a session ended, and where of what a person does at `/me`
     signed_out: tuple[str, ...] = ()
     told_at: str = ""
+    events_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ def faults(asked: Registration, settings: Settings, configuration: Configuration
         for key, uris in (
             ("post_logout_redirect_uris", asked.beside.signed_out),
             ("backchannel_logout_uri", filter(None, (asked.beside.told_at,))),
+            ("events_uri", filter(None, (asked.beside.events_at,))),
         )
         for uri in uris
         if (fault := _fault_of_redirect(uri, settings, public=asked.public))
@@ -262,8 +264,7 @@ def text_of(asked: Registration, purpose: Purpose) -> str:
         table["client_secret_sha256"] = asked.secret_sha256
     else:
         table |= {"token_endpoint_auth_signing_alg": asked.algorithm, "jwks": asked.jwks_file}
-    table |= _needed_by_its_library(asked)
-    table |= _beside(asked.beside)
+    table |= {**dict(_needed_by_its_library(asked)), **dict(_beside(asked.beside))}
     needed = attributes_for(purpose)
     parts = [
         "# Written by `ciconia party add`. The attributes are the most that this service may ever get: exactly what its\n"
@@ -302,6 +303,7 @@ def _beside(beside: Beside) -> Iterator[tuple[str, object]]:
         ("session_group", beside.session_group),
         ("post_logout_redirect_uris", list(beside.signed_out)),
         ("backchannel_logout_uri", beside.told_at),
+        ("events_uri", beside.events_at),
     ):
         if value:
             yield key, value

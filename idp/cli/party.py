@@ -27,6 +27,7 @@ from idp.cli.party_credential import (
 from idp.cli.party_machine import add_machine
 from idp.cli.party_options import (
     NO_PROGRAM,
+    Events,
     Group,
     Logout,
     Refresh,
@@ -132,6 +133,7 @@ def add(
     group: Group = "",
     signed_out: SignedOut = None,
     logout: Logout = "",
+    events: Events = "",
     resource_server: ResourceServer = None,
     *,
     refresh: Refresh = False,
@@ -165,7 +167,7 @@ def add(
         assertion_life=assertion_life,
         public=public,
         origins=tuple(origin or ()),
-        beside=Beside(refresh, tuple(resource_server or ()), group, tuple(signed_out or ()), logout),
+        beside=Beside(refresh, tuple(resource_server or ()), group, tuple(signed_out or ()), logout, events),
     )
     neighbours = tuple(one.client_id for one in configuration.parties.values() if one.sector == asked.sector)
     given = method is not None or jwks is not None or key_out is not None

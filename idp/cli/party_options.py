@@ -27,6 +27,10 @@ SignedOut = Annotated[
     typer.Option(metavar="URI", help="Where the citizen comes back to after a logout; again for another one."),
 ]
 Logout = Annotated[str, typer.Option(metavar="URI", help="With --group: where it is told that a session has ended.")]
+Events = Annotated[
+    str,
+    typer.Option(metavar="URI", help="Where it hears that a person withdrew, objected, or did not make a sign-in."),
+]
 # Where an app on a device gets its answer, with any port
 LISTENS = "http://127.0.0.1"
 NO_PROGRAM = "no program of ours signs in with a key; docs/connect-an-app.md says what it needs."

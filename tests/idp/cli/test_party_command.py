@@ -263,6 +263,8 @@ def test_what_a_service_has_beside_a_sign_in_is_registered_and_in_its_program(ci
             "--group",
             "town",
             *out,
+            "--events",
+            "https://permits.city.example/events",
             "--api",
             "api",
             "--sector",
@@ -276,6 +278,7 @@ def test_what_a_service_has_beside_a_sign_in_is_registered_and_in_its_program(ci
     logout = party.openid.logout
     assert (logout.session_group, logout.post_logout_redirect_uris) == ("town", (out[1],))
     assert logout.backchannel_logout_uri == out[3]
+    assert logout.events_uri == "https://permits.city.example/events"
     text = dict(found["snippets"])["fastapi"]  # type: ignore[call-overload] # JSON's object
     compile(text, "app.py", "exec")
     assert '@app.post("/leave")' in text, "its own path is not the one at which it is told"
@@ -311,6 +314,8 @@ def test_a_machine_is_of_its_apps_sector_and_asks_for_nothing_else(city: Path, t
         (("--signed-out", "http://permits.city.example/bye"), "is not https"),
         (("--signed-out", "https://permits.city.example/bye'"), "canonical form"),
         (("--logout", "https://login.city.example/out"), "the broker itself"),
+        (("--events", "http://permits.city.example/events"), "is not https"),
+        (("--events", "https://login.city.example/events"), "the broker itself"),
         (("--api", "nobody"), "resource_servers"),
     ],
 )

@@ -78,7 +78,7 @@ def test_the_receipt_of_each_release_can_be_taken_at_any_time(visitor: Visitor, 
     keys = stage.application.keys.ledger.log.published(stage.clock())
     assert verify_receipt(taken.text.encode(), keys).client == "parking"
     assert visitor.go("GET", f"/me/receipt.json?n={newest + 2}").status == 404
-    for wrong in ("", "?n=0", "?n=-1", "?n=1&n=1", "?n=one", "?n=1&x=1"):
+    for wrong in ("", "?n=0", "?n=-1", "?n=1&n=1", "?n=one", "?n=1&x=1", f"?n={2**63}"):
         assert visitor.go("GET", f"/me/receipt.json{wrong}").status == 400
     assert visitor.go("GET", path, jar={}).status == 404
 
