@@ -311,7 +311,7 @@ def _logins(parts: SiteParts) -> Logins:
 
 
 def _approvals(parts: SiteParts) -> Approvals:
-    return Approvals(tenant=parts.settings.tenant, index_key=parts.keys.index, decisions=parts.store)
+    return Approvals(tenant=parts.settings.tenant, subjects=parts.keys.ledger.subjects, decisions=parts.store)
 
 
 def _openid_parts(parts: SiteParts, role: CityRole) -> OpenIDParts:

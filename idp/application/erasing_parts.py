@@ -23,13 +23,13 @@ class LiveTraces:
         self,
         *,
         tenant: Tenant,
-        index_key: bytes,
+        subjects: bytes,
         store: Store,
         site: Callable[[], CitySite],
         configuration: Callable[[], Configuration],
     ) -> None:
         self._site, self._configuration = site, configuration
-        self._approvals = Approvals(tenant=tenant, index_key=index_key, decisions=store)
+        self._approvals = Approvals(tenant=tenant, subjects=subjects, decisions=store)
 
     def end_sessions(self, subject: bytes, now: int) -> None:
         """`Beside.end_sessions`."""
@@ -56,8 +56,11 @@ def erasing_of(
     """The erasures of a city; None at a node, which knows nobody."""
     if settings.role != "city":
         return None
-    beside = LiveTraces(tenant=settings.tenant, index_key=keys.index, store=store, site=site, configuration=configuration)
-    due = EraseDue(engine=store.engine, tenant=settings.tenant, keys=keys.ledger, beside=beside)
+    ledger = keys.ledger
+    beside = LiveTraces(
+        tenant=settings.tenant, subjects=ledger.subjects, store=store, site=site, configuration=configuration
+    )
+    due = EraseDue(engine=store.engine, tenant=settings.tenant, keys=ledger, beside=beside)
     history = History(engine=store.engine, tenant=settings.tenant, keys=keys.ledger)
     expiring = Retentions(
         engine=store.engine,

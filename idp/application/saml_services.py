@@ -36,7 +36,7 @@ def saml_provider(
     store: Store,
 ) -> SamlIdentityProvider:
     """The frontend of one tenant."""
-    approvals = Approvals(tenant=settings.tenant, index_key=keys.index, decisions=store)
+    approvals = Approvals(tenant=settings.tenant, subjects=keys.ledger.subjects, decisions=store)
     standing = StandingApprovals(issuer=settings.issuer, purposes=configuration.purposes, approvals=approvals)
     return SamlIdentityProvider(
         SamlParts(

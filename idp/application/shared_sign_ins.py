@@ -44,6 +44,7 @@ def sessions_of(
         sealer=sealer,
         stored=StoredSessions(engine=store.engine, tenant=settings.tenant),
         index_key=keys.index,
+        subjects=keys.ledger.subjects,
         groups=configuration.session_groups,
         told=told,
     )

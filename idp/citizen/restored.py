@@ -28,9 +28,9 @@ Pair = tuple[ServiceId, PurposeId]
 class Restored:
     """One tenant's database that is restored: `LiveThings` without sessions, and with what was taken back."""
 
-    def __init__(self, *, tenant: Tenant, keys: LedgerKeys, index_key: bytes) -> None:
+    def __init__(self, *, tenant: Tenant, keys: LedgerKeys) -> None:
         self._tenant, self._keys = tenant, keys
-        self._approvals = Approvals(tenant=tenant, index_key=index_key, decisions=_NoRows())
+        self._approvals = Approvals(tenant=tenant, subjects=keys.subjects, decisions=_NoRows())
 
     def stops(self, source: Engine, now: int) -> list[ApprovalRow]:
         """The rows of what stands taken back in a backup's records. Raises `StoreUnavailable`."""

@@ -21,7 +21,6 @@ from idp.cli.console import NO, YES, answer, end, progress, say, trying, unwrita
 from idp.cli.options import AsJsonLines, Folder
 from idp.config.settings import Settings, load_settings
 from idp.keys.backup_files import FOLDER, destroy_old, key_of_day, read_key
-from idp.keys.index_folder import load_names
 from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.checkpoint import TreeHead
 from idp.ledger.findings import LedgerReport
@@ -33,7 +32,7 @@ from idp.store.backup import restore as restore_rows
 from idp.store.commits import Unconfirmed
 from idp.store.engine import database_name, disposed, open_engine, reading
 from idp.store.faults import explained
-from idp.store.installation import assert_ours, fingerprint_of_names, is_sealed_by_others
+from idp.store.installation import assert_ours, is_sealed_by_others
 from idp.store.migrate import assert_current, migrate
 from idp.store.records.backup_wrapping import BackupWrapping, KeyOfDay
 from idp.store.store import open_store
@@ -100,18 +99,13 @@ def restore(
     with _trying(file, as_json=as_json):
         settings = load_settings(config)
         keys = load_ledger_keys(settings.key_folder, settings.origin)
-        problems: list[Problem] = []
-        index, pairwise = load_names(settings.key_folder, settings.index_folder, problems)
-        if index is None or pairwise is None:
-            raise Misconfigured(tuple(problems))
-        names = fingerprint_of_names(settings.tenant, pairwise=pairwise, index=index)
-        beside = Restored(tenant=settings.tenant, keys=keys, index_key=index)
+        beside = Restored(tenant=settings.tenant, keys=keys)
         backup_opened = opened_backup(
             file,
             tenant=settings.tenant,
             beside=settings.folder,
             key_of_day=_read_keys(settings.key_folder / FOLDER, int(time.time())),
-            judge=lambda source: _assert_our_keys(source, settings, keys, names, file),
+            judge=lambda source: _assert_our_keys(source, settings, keys, file),
         )
         with _room_at(str(settings.folder)), backup_opened as source:
             report = _verified(source, settings, keys, as_json=as_json)
@@ -179,11 +173,10 @@ def _recorded(settings: Settings, keys: LedgerKeys, newest: int) -> str:
     return ""
 
 
-def _assert_our_keys(source: Engine, settings: Settings, keys: LedgerKeys, names: bytes, file: Path) -> None:
+def _assert_our_keys(source: Engine, settings: Settings, keys: LedgerKeys, file: Path) -> None:
     with reading(), source.connect() as connection:
-        if is_sealed_by_others(connection, settings.tenant, keys, names):
-            folders = " and ".join(map(str, settings.key_folders))
-            what = f"it was made with other keys than those in {folders}. Nothing is restored."
+        if is_sealed_by_others(connection, settings.tenant, keys):
+            what = f"it was made with other keys than those in {settings.key_folder}. Nothing is restored."
             fix = "Restore the keys that it was made with first, from their own backup."
             raise Misconfigured((Problem(str(file), 0, "keys", what, fix),))
 

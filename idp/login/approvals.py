@@ -1,9 +1,10 @@
 """Approvals that citizens let us remember: one row for each person, service and purpose, which nobody can read without us.
 
-The row's digest is an HMAC under the index key. Its content is AES-256-GCM under a key of the same: a hash of what would go
-(the purpose's file, level, pseudonym, names and forms, never values), the boxes that were ticked, when that was, and its
-end. So whoever reads the database learns nobody's services or choices, and whoever writes to it lengthens none. A sending
-node remembers nothing (decision 0000.26).
+The row's digest is an HMAC under a key of the ledger's, and its content is AES-256-GCM under another: the keys that find a
+person (decision 0067) find and open none of it. The content is a hash of what would go (the purpose's file, level,
+pseudonym, names and forms, never values), the boxes that were ticked, when that was, and its end. So whoever reads the
+database learns nobody's services or choices, and whoever writes to it lengthens none. A sending node remembers nothing
+(decision 0000.26).
 
 A second row, of another digest, says that the person took something back (decision 0064). Their acts write it, and a new
 agreement on a page. A sign-in rests on that row as it was read: if it is another one by the commit, nothing is released.
@@ -16,7 +17,7 @@ from os import urandom
 from typing import TypeVar
 
 from idp.ledger.leaf import NONCE_BYTES, open_opening, seal_opening
-from idp.ledger.ledger_keys import framed, mac
+from idp.ledger.ledger_keys import derived, framed, mac
 from idp.ledger.record_contents import DecidedBy
 from idp.login.state_codec import Codec
 from idp.login.states import Decided, Earlier, Judged
@@ -102,10 +103,10 @@ class Standing:
 class Approvals:
     """One tenant's."""
 
-    def __init__(self, *, tenant: Tenant, index_key: bytes, decisions: Remembered) -> None:
+    def __init__(self, *, tenant: Tenant, subjects: bytes, decisions: Remembered) -> None:
         self._tenant = tenant
         self._naming, self._stopping, self._sealing = (
-            mac(index_key, use) for use in (b"approvals name", b"stops name", b"approvals seal")
+            derived(subjects, b"", use) for use in (b"approvals name", b"stops name", b"approvals seal")
         )
         self._decisions = decisions
 

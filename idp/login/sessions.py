@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from connectors.resumed import RememberedSignIn
 from connectors.signatures.jws import base64url, read_handle
 from idp.ledger.leaf import subject_index
-from idp.ledger.ledger_keys import framed, mac
+from idp.ledger.ledger_keys import derived, framed, mac
 from idp.login.sealing import KEY_BYTES, Sealer
 from idp.login.state_codec import NEVER_DEFLATED, Codec
 from idp.login.states import LOGIN_LIFE, Decided, Grant
@@ -63,7 +63,8 @@ CONTENT = Codec(SessionContent, plain=NEVER_DEFLATED)
 class Sessions:
     """One tenant's. Every method may raise `StoreUnavailable`.
 
-    `groups` are those of its configuration, `told` says which services take logout tokens.
+    `groups` are those of its configuration, `told` says which services take logout tokens. `index_key` alone finds no
+    session: names are under a key of `subjects`, the ledger's master.
     """
 
     def __init__(
@@ -73,11 +74,12 @@ class Sessions:
         sealer: Sealer,
         stored: StoredSessions,
         index_key: bytes,
+        subjects: bytes,
         groups: Mapping[str, SessionGroup],
         told: Callable[[ClientId], bool],
     ) -> None:
         self._tenant, self._sealer, self.stored, self._groups, self.told = tenant, sealer, stored, groups, told
-        self._index_key, self._naming = index_key, mac(index_key, b"sessions name")
+        self._index_key, self._naming = index_key, derived(subjects, b"", b"sessions name")
 
     def live(self, group: str, handle: str, now: int) -> LiveSession | None:
         """The living session of a group that a cookie's text names; None for anything else."""

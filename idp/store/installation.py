@@ -135,13 +135,13 @@ def _read(connection: Connection, tenant: Tenant) -> bytes | None:
     return connection.scalar(select(table.fingerprint).where(table.tenant == tenant))
 
 
-def is_sealed_by_others(connection: Connection, tenant: Tenant, keys: LedgerKeys, names: bytes) -> bool:
+def is_sealed_by_others(connection: Connection, tenant: Tenant, keys: LedgerKeys) -> bool:
     """Whether the fingerprint is another's, or no row that the sequencer sealed is ours, the tree's or a checkpoint's.
 
-    `names` is our `fingerprint_of_names`, which a database has that was served. Backups of earlier versions have none.
+    Backups of earlier versions have no fingerprint.
     """
     found = _read(connection, tenant)
-    if found is not None and not hmac.compare_digest(found, (fingerprint(keys, tenant) + names)[: len(found)]):
+    if found is not None and not hmac.compare_digest(found[:PART_BYTES], fingerprint(keys, tenant)):
         return True
     if not _foreign_tree(connection, tenant, keys):
         return False

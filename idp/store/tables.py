@@ -75,7 +75,7 @@ decisions = table(
 )
 
 # Approvals that citizens let us remember, and what they took back. `digest` is a keyed one of person, service and purpose,
-# `content` is sealed under the index key (`idp.login.approvals`).
+# `content` is sealed under a key of the ledger's (`idp.login.approvals`).
 approvals = table(
     "approvals",
     tenant(),

@@ -154,12 +154,14 @@ class DeskStage:
         leaving = browser.submit(question, {"choice": "approve"}, "//form[.//*[@name='decided']]")
         return browser.get(leaving.link("//main//a[contains(@class, 'button')]"), origin=self.issuer)
 
-    def release(self, browser: Browser, citizen: str = "mari", service: str = "parking", choice: str = "approve") -> Page:
+    def release(
+        self, browser: Browser, citizen: str = "mari", service: str = "parking", choice: str = "approve", **more: str
+    ) -> Page:
         """One login of a citizen at a service of the city, and their answer."""
         picker = browser.get(f"{self.city_base}/{service}/login")
         asking = browser.get(picker.link("//a[contains(@href, '/at/')]"), origin=self.issuer)
         question = browser.submit(browser.submit(asking, {"citizen": citizen}), {})
-        leaving = browser.submit(question, {"choice": choice}, "//form[.//*[@name='decided']]")
+        leaving = browser.submit(question, {"choice": choice, **more}, "//form[.//*[@name='decided']]")
         return browser.get(leaving.link("//main//a[contains(@class, 'button')]"), origin=self.issuer)
 
 

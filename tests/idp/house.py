@@ -220,7 +220,7 @@ class House:
         self.nodes = Nodes()
         self.switches = MemorySwitches()
         made, suspension = change(configuration(**edits)), Suspension(switched or self.switches)
-        approvals = Approvals(tenant=TENANT, index_key=bytes(32), decisions=self.store)
+        approvals = Approvals(tenant=TENANT, subjects=bytes(32), decisions=self.store)
         self.role = CityRole(
             tenant=TENANT,
             configurations=Unchanged(made),

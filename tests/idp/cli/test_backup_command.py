@@ -17,7 +17,6 @@ from idp.citizen.erasures import Erasures, SignIn
 from idp.config.settings import SETTINGS_FILE, load_settings
 from idp.keys.backup_files import FOLDER, KEPT_DAYS, key_of_day
 from idp.keys.folder import create_keys
-from idp.keys.secret_files import load_secret
 from idp.ledger.ledger_keys import DAY
 from idp.ledger.person_records import APPROVAL_OFF, DISOWNED, OBJECTION, WITHDRAWAL, ActOn, draft_own_act
 from idp.ledger.record_contents import DecidedBy, new_record
@@ -481,9 +480,8 @@ def acted(store: Store, subject: bytes, step: str) -> None:
 
 
 def taken_back(folder: Path, subject: bytes) -> bool:
-    index = load_secret(folder / "keys" / "index.key")
-    with opened(folder) as (store, _keys):
-        approvals = Approvals(tenant=store.tenant, index_key=index, decisions=store)
+    with opened(folder) as (store, keys):
+        approvals = Approvals(tenant=store.tenant, subjects=keys.subjects, decisions=store)
         return approvals.standing(subject, ServiceId("parking"), PurposeId("resident-parking"), int(time.time())).stopped
 
 

@@ -81,7 +81,7 @@ def case(ask: str = "", informs: str = "") -> Case:
     store = Overtaken()
     lines = BASIS + (f'\nask = "{ask}"' if ask else "") + (f'\nshow = "{informs}"' if informs else "")
     house = House(store, resident_parking=(BASIS, lines))
-    return Case(house, store, Approvals(tenant=TENANT, index_key=bytes(32), decisions=store))
+    return Case(house, store, Approvals(tenant=TENANT, subjects=bytes(32), decisions=store))
 
 
 def page_of(kind: str) -> tuple[Case, Decided, Choice]:

@@ -150,7 +150,7 @@ class City:
         self.parties = {one.client_id: one for one in parties or (party(), key_party())}
         self.purposes = {name: purpose(name, minimum) for name in (PARKING, FARE, BUDGET)}
         self.providers = {ProviderId("ee")}
-        self.approvals = Approvals(tenant=TENANT, index_key=bytes(32), decisions=self.store)
+        self.approvals = Approvals(tenant=TENANT, subjects=bytes(32), decisions=self.store)
         self.suspended: set[ClientId] = set()
         self.notified = {ProviderId("ee")}
         self.signers = signers()

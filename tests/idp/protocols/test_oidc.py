@@ -153,7 +153,7 @@ def for_nobody(*algs: str) -> OpenIDProvider:
             standing=StandingApprovals(
                 issuer=ISSUER,
                 purposes={},
-                approvals=Approvals(tenant=TENANT, index_key=bytes(32), decisions=store),
+                approvals=Approvals(tenant=TENANT, subjects=bytes(32), decisions=store),
             ),
             catalogue=STANDARD,
             signers={alg: SoftwareSigner(private_key("ES256")) for alg in algs},

@@ -85,7 +85,7 @@ class House:
         self.files = {name: text.encode() for name, text in files.items()}
         self.configuration = load(self.files)
         self.store, self.over = MemoryStore(), False
-        self.approvals = Approvals(tenant=TENANT, index_key=bytes(32), decisions=self.store)
+        self.approvals = Approvals(tenant=TENANT, subjects=bytes(32), decisions=self.store)
         purposes = self.configuration.purposes
         self.parts = SamlParts(
             issuer=ISSUER,
