@@ -29,7 +29,8 @@ def imported(stage: Stage, folder: Path, library: SamlParty) -> dict[str, str]:
         "saml_name_id_format": "persistent",
     }
     file = peer_files.realm(folder, peer_files.openid_client("tickets"), of_saml)
-    city = Path(shutil.copytree(stage.receiving, folder / "city", ignore=lambda *_: {"ciconia.db-wal", "ciconia.db-shm"}))
+    # To read the database as a file would end the locks that SQLite has on it here
+    city = Path(shutil.copytree(stage.receiving, folder / "city", ignore=shutil.ignore_patterns("ciconia.db*")))
     before = contents(city)
     arguments = ["import", "keycloak", str(file), "--purpose", "resident-parking", "--config", str(city), "--json"]
     result = CliRunner().invoke(app, arguments)
