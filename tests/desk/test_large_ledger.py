@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import text
 
 from idp.desk.questions import PAGES
 from idp.desk.reading import SOON
@@ -44,10 +45,8 @@ def test_pages_over_many_leaves_say_that_they_are_read_and_then_answer_soon(desk
     assert "98304 leaves are not read yet" in desk.get("/releases").text
     with store.engine.begin() as connection:
         # More blocks than a page reads by itself, each with a record that is not what was written
-        connection.exec_driver_sql(
-            "UPDATE records SET decision_opening = sent_opening WHERE leaf_hash IN "
-            "(SELECT leaf_hash FROM leaves WHERE leaf_index % 8192 = 7)"
-        )
+        spoilt = "(SELECT leaf_hash FROM leaves WHERE leaf_index % 8192 = 7)"
+        connection.execute(text(f"UPDATE records SET decision_opening = sent_opening WHERE leaf_hash IN {spoilt}"))  # noqa: S608  ours
     damaged = len(range(7, SIZE, 8192))
     assert damaged * 4096 > SOON
     SummaryKeeper(desk.auditor).step()
