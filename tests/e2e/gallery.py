@@ -391,7 +391,7 @@ def citizen(pages: Pages, language: str) -> CitizenView:
         controller="City of Storkhaven, privacy@storkhaven.example",
     )
     objected = replace(release, number=1, went=(), kept=(), more=(), acts=(OBJECTION, DISOWNED), stopped=True)
-    unsent = replace(objected, number=2, stopped=False, unsent=True, file="")
+    unsent = replace(objected, number=9, stopped=False, unsent=True, file="")
     grant = GrantShown(
         auditor="liis",
         reason="Complaint 2026/41",
