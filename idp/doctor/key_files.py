@@ -18,7 +18,7 @@ from idp.keys.file import PRODUCTION_MARK, RSA_BITS
 from idp.keys.folder import NODE_FILES, SAML_ENCRYPTION, SECRETS
 from idp.keys.hsm.address import is_address
 from idp.keys.hsm.private_keys import TokenKey
-from idp.keys.index_folder import SETTING
+from idp.keys.index_folder import FINDING, SETTING
 from idp.keys.kinds import LOG, kind_of, owner
 from idp.keys.ledger_files import LOG_VKEY, OPENINGS_KEY, listed_key
 from idp.keys.secret_files import CLIENT_SECRET
@@ -67,8 +67,8 @@ def keys(case: Examination) -> Iterator[DoctorFinding]:
     yield from _folder(case, folder)
     yield from _apart(case)
     for path in _files(case):
-        known = path.name in KNOWN or path.name.startswith((CLIENT_SECRET, TLS_CLIENT))
-        if not known and kind_of(path.name) is None:
+        known = path.name in KNOWN or path.name.startswith((CLIENT_SECRET, TLS_CLIENT)) or kind_of(path.name) is not None
+        if not (path.name in FINDING if path.parent == case.settings.index_folder else known):
             what, fix = "it is no key that this broker uses.", "Move it elsewhere: a backup belongs on another machine."
             yield NOTICE(case.name(path), path.name, what, "Forgotten copies of keys get lost.", fix)
             continue

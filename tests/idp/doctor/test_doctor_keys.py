@@ -11,10 +11,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from idp.doctor.key_files import KNOWN, YEAR
 from idp.keys.file import CERTIFICATE_LIFE, create_saml_key
 from idp.keys.folder import SAML_ENCRYPTION
+from idp.keys.index_folder import separate
 from tests.connectors.metadata import node
 from tests.idp.doctor.ward import (
     DAY,
     ERROR,
+    NOTICE,
     NOW,
     WARNING,
     at,
@@ -27,6 +29,23 @@ from tests.idp.doctor.ward import (
 
 END = NOW - DAY + int(CERTIFICATE_LIFE.total_seconds())
 PRIVATE = [name for name in KNOWN if name != "log.vkey"]
+
+
+@pytest.mark.spec("decisions.md 24")
+def test_a_folder_of_the_keys_that_find_a_person_is_looked_at_as_well(city: Path, tmp_path: Path) -> None:
+    apart, settings = tmp_path / "index", city / "ciconia.toml"
+    apart.mkdir(0o700)
+    settings.write_text(f'index_keys = "{apart}"\n{settings.read_text(encoding="utf-8")}', encoding="utf-8")
+    separate(city / "keys", apart)
+    apart.chmod(0o750)
+    shutil.copy(city / "keys" / "es256.pem", apart)
+    (apart / "index.key").chmod(0o644)
+    told = [one for one in examined(city).findings if str(apart) in one.file or one.key == "index_keys"]
+    found = {(one.file, one.severity): one.what for one in told}
+    assert "(mode 750)" in found[str(apart), WARNING]
+    assert found[str(apart / "es256.pem"), NOTICE] == "it is no key that this broker uses."
+    assert "others than its owner may read" in found[str(apart / "index.key"), ERROR]
+    assert "on the same disk" in found["ciconia.toml", NOTICE]
 
 
 # The ledger's keys are read one after the other
