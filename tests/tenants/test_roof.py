@@ -15,6 +15,7 @@ from httpx2 import ASGITransport, AsyncClient, Response
 from idp.application.tenants import OpenInstallation, open_installation
 from idp.config.settings import tenant_folders
 from idp.config.tenant_conflicts import conflicts
+from idp.keys.index_folder import separate
 from idp.monitoring.listener import exposition, ready
 from idp.monitoring.measures import Measures
 from policies.errors import Misconfigured
@@ -215,6 +216,18 @@ def test_two_tenants_with_one_key_are_both_refused(roof: Roof, name: str) -> Non
     with pytest.raises(Misconfigured) as refused:
         open_installation(roof.folder)
     assert f"tenants/birch/keys/{name}: keys: alder has the same. Fix: Take the copy out" in what(refused.value)
+
+
+def test_two_tenants_whose_keys_of_persons_lie_in_one_folder_are_both_refused(roof: Roof, tmp_path: Path) -> None:
+    apart = tmp_path / "index"
+    apart.mkdir(0o700)
+    separate(roof.tenant("alder") / "keys", apart)
+    for name in ("alder", "birch"):
+        settings = roof.tenant(name) / "ciconia.toml"
+        settings.write_text(f'index_keys = "{apart}"\n{settings.read_text(encoding="utf-8")}', encoding="utf-8")
+    found = conflicts(tenant_folders(roof.folder))
+    assert {name: len(each) for name, each in found.items()} == {"alder": 2, "birch": 2}
+    assert f"{apart / 'index.key'}: keys: alder has the same" in str(found["birch"][0])
 
 
 def test_one_private_key_in_two_files_that_differ_in_every_byte_is_the_same(roof: Roof) -> None:
