@@ -32,7 +32,7 @@ class Text:
 class Item:
     """One attribute that would go, in words.
 
-    `title` names what goes (`You are over 18`), and `value` has its lines. If a weaker form goes, `only` says what it
+    `title` names what goes (`Are you 18 or older?`), and `value` has its lines. If a weaker form goes, `only` says what it
     tells, and `stays` names what stays behind (`Date of birth`).
     """
 

@@ -250,7 +250,7 @@ class Wording:
     def _say_form(self, phrase: str, name: AttributeName, form: Form, catalogue: Catalogue) -> str:
         """The `title` of a weaker form, or what the service learns `only`."""
         known = catalogue.attributes.get(name)
-        # "You are 18 or older" is said of the person's own birth date alone
+        # "Are you 18 or older?" is asked of the person's own birth date alone
         named = form.name in FORMS and (known is None or form.name not in ABOUT_A_PERSON or known.says_alone(form.name))
         parameter = said_parameter(form)
         if known is not None and known.kind is AttributeKind.NATIONALITY and form.parameter:

@@ -79,6 +79,7 @@ DECISION = Decision(
         ruling("phone_number", None, reason=Reason.NOT_AVAILABLE, required=False),
     )
 )
+THREE = Decision(tuple(one for one in DECISION.rulings if one.name in ("birthdate", "family_name", "given_name", "gender")))
 BLOCKED = Decision((ruling("birthdate", None, reason=Reason.NOT_AVAILABLE), ruling("given_name", "Mari-Liis")))
 
 WHY: Translated = {
@@ -160,6 +161,7 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
             earlier="3 May 2026",
             remembers=pages.wording(language).remembers(AskRule(AskMode.REMEMBER, 180)),
         ),
+        "approval-three": approval(pages, language, THREE),
         "approval-nothing": approval(pages, language, Decision(())),
         "approval-arrived": replace(
             approval(pages, language, DECISION), arrived=pages.wording(language).titles(ARRIVED, STANDARD)

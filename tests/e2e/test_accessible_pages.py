@@ -85,6 +85,19 @@ def test_both_answers_look_the_same(chromium: Browser, shown: Gallery, theme: Th
     assert looks[0] == looks[1]
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_three_attributes_and_both_buttons_fit_the_first_screen_of_a_phone(
+    chromium: Browser, shown: Gallery, language: str
+) -> None:
+    with window(chromium, width=390, height=844) as opened:
+        opened.page.goto(shown.url("approval-three", language))
+        seen = opened.page.evaluate(
+            "() => [...document.querySelectorAll('.items li, .buttons button')].map(e => e.getBoundingClientRect().bottom)"
+        )
+        assert len(seen) == 3 + 2
+        assert max(seen) <= 844
+
+
 def _tab_through(page: Page) -> list[str]:
     """Every element that Tab reaches, from the top of the page until the keyboard leaves it."""
     reached = []
@@ -104,12 +117,12 @@ def test_the_keyboard_reaches_every_box_and_every_answer_in_their_order(chromium
         assert reached[:8] == [
             "button language",
             "button language",
-            "summary",
             "input share.address",
             "input share.email",
             "button approve",
             "button refuse",
-            "button cancel",
+            "summary",
+            "summary",
         ]
         opened.page.goto(shown.url("approval-again"))
         # The one button is the first thing behind the languages; what is folded up holds no button
@@ -119,7 +132,7 @@ def test_the_keyboard_reaches_every_box_and_every_answer_in_their_order(chromium
         opened.page.goto(shown.url("picker"))
         assert _tab_through(opened.page)[:10] == ["a"] * 9 + ["button"]
         opened.page.goto(shown.url("inform"))
-        assert _tab_through(opened.page) == ["button continue", "button cancel"]
+        assert _tab_through(opened.page) == ["button continue", "button cancel", "summary", "summary"]
 
 
 def test_the_keyboard_reaches_the_search_then_each_country_that_answers_then_what_is_remembered(
@@ -138,8 +151,6 @@ def test_the_keyboard_reaches_the_receipts_files_and_the_way_to_forget_it(chromi
         assert _tab_through(opened.page) == ["a", "a", "button"]
         opened.page.goto(shown.url("receipt-none"))
         assert _tab_through(opened.page) == []
-        opened.page.goto(shown.url("approval"))
-        assert _tab_through(opened.page)[-2:] == ["button cancel", "a"]
 
 
 @pytest.mark.spec("issue 3 item 10")
@@ -179,7 +190,7 @@ def test_the_keyboard_alone_continues_or_cancels(
     assert shown.posted == [("/login/L1/decision", {"login": "L1", "decided": "sealed-text", "choice": choice})]
 
 
-@pytest.mark.parametrize(("presses", "choice"), [(4, "approve"), (5, "refuse"), (6, "cancel")])
+@pytest.mark.parametrize(("presses", "choice"), [(3, "approve"), (4, "refuse")])
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
 def test_the_keyboard_alone_decides(chromium: Browser, shown: Gallery, presses: int, choice: str, *, scripts: bool) -> None:
     shown.posted.clear()
@@ -200,7 +211,6 @@ def test_a_box_is_ticked_by_space_and_enter_in_it_decides_nothing(chromium: Brow
         page.goto(shown.url("approval"))
         assert page.locator("input:checked").count() == 0
         past_the_languages(page)
-        page.keyboard.press("Tab")
         page.keyboard.press("Tab")
         assert focused(page) == "input share.address"
         page.keyboard.press("Enter")

@@ -18,7 +18,10 @@ SHOWN = [(shown, Read(shown.html)) for shown in gallery(Pages(), languages=("en"
 OFFERING = {
     *(f"picker-{name}" for name in ("search", "found", "not-found", "remembering", "narrowed", "members", "for-a-service")),
     "kiosk-code",
-    *("approval", *(f"approval-{name}" for name in ("nothing", "arrived", "informs", "refusable", "again", "changed"))),
+    *(
+        "approval",
+        *(f"approval-{name}" for name in ("three", "nothing", "arrived", "informs", "refusable", "again", "changed")),
+    ),
 }
 
 

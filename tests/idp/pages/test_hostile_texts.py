@@ -89,7 +89,7 @@ def test_on_the_page_that_informs(pages: Pages) -> None:
     for evil in HOSTILE:
         page = _same_but_for_texts(pages.inform, inform(pages, "en"), evil)
         assert page.find("//span[@class='value']/bdi")[0].text == evil
-        assert page.find("//dl/div[4]/dd/bdi")[0].text == evil
+        assert page.find("//h1/following-sibling::p[1]/bdi")[0].text == evil
 
 
 def test_in_what_somebody_typed_into_the_picker(pages: Pages) -> None:

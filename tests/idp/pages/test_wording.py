@@ -63,7 +63,7 @@ def test_a_weaker_form_says_what_it_tells(pages: Pages) -> None:
             "birthdate",
             Form("age_over", "18"),
             True,
-            ("You are 18 or older", "The service learns only whether you are 18 or older."),
+            ("Are you 18 or older?", "Only yes or no is sent."),
         ),
         (
             "birthdate",
@@ -75,13 +75,13 @@ def test_a_weaker_form_says_what_it_tells(pages: Pages) -> None:
             "address",
             Form("resident_of", "Tartu"),
             True,
-            ("You live in Tartu", "The service learns only whether you live in Tartu."),
+            ("Do you live in Tartu?", "Only yes or no is sent."),
         ),
         (
             "address",
             Form("resident_of", "EE"),
             True,
-            ("You live in EE", "The service learns only whether you live in EE."),
+            ("Do you live in EE?", "Only yes or no is sent."),
         ),
         ("address", Form("country"), "EE", ("Address: country only", "The service learns the country only.")),
         ("given_name", Form("initials"), "M.", ("Given name: initials only", "The service learns the first letters only.")),
@@ -89,16 +89,13 @@ def test_a_weaker_form_says_what_it_tells(pages: Pages) -> None:
             "birthdate",
             Form("age_in", "18,25"),
             True,
-            ("You are 18\u201325 years old", "The service learns only whether you are 18\u201325 years old."),
+            ("Are you 18\u201325 years old?", "Only yes or no is sent."),
         ),
         (
             "nationality",
             Form("nationality_in", "EE,LV"),
             True,
-            (
-                "You are a citizen of one of these: Estonia, Latvia",
-                "The service learns only whether you are a citizen of one of these: Estonia, Latvia.",
-            ),
+            ("Are you a citizen of one of these: Estonia, Latvia?", "Only yes or no is sent."),
         ),
         (
             "nationality",

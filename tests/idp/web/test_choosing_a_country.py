@@ -113,7 +113,7 @@ def test_a_login_that_this_browser_has_not_cannot_choose(visitor: Visitor, stage
     login = visitor.login()
     with Visitor(stage) as stranger:
         refused = stranger.asks(login)
-        assert (refused.status, refused.heading) == (409, "This sign-in has ended")
+        assert (refused.status, refused.heading) == (409, "Please start again")
         assert stranger.jar == {}
 
 
@@ -124,7 +124,7 @@ def test_a_country_that_cannot_reach_the_level_is_neither_offered_nor_asked(
     assert (straight.status, straight.headers["location"].startswith(f"{stage.country_base}/sso?")) == (303, True)
     again = visitor.go("GET", f"/login/{visitor.newest}/countries")
     assert again.found("//main//nav//span[@class='country']/text()") == ["Estonia"]
-    assert "Only what is sure enough for this sign-in is listed here." in again.text
+    assert "Only sign-ins that are secure enough for this service are listed here." in again.text
     refused = visitor.asks(visitor.newest, "demo-lv")
     assert (refused.status, refused.heading) == (403, "A stronger sign-in is needed")
     assert logs[-1]["check"] == "assurance_unreachable"
@@ -172,7 +172,7 @@ def test_leaving_at_the_picker_also_ends_what_went_on_in_another_tab(visitor: Vi
     question = visitor.returns(visitor.signs_in(visitor.asked(login)))
     assert visitor.go("POST", f"/login/{login}/cancel").status == 200
     refused = visitor.decides(question)
-    assert (refused.status, refused.heading) == (409, "This sign-in has ended")
+    assert (refused.status, refused.heading) == (409, "Please start again")
 
 
 def test_leaving_after_an_approval_is_refused(visitor: Visitor) -> None:

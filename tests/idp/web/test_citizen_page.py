@@ -59,7 +59,7 @@ def test_every_release_under_the_persons_key_is_listed_and_a_service_learns_noth
     assert _numbers(page)[:2] == [newest + 2, newest + 1]
     assert f"All from 1 to {newest + 2} are there" in page.text
     said = page.tree.xpath(f"//article[@data-number='{newest + 1}']")[0].text_content()
-    assert all(each in said for each in ("Resident parking", "A task in the public interest", "18 or older")), said
+    assert all(each in said for each in ("Resident parking", "Needed for a public task", "18 or older")), said
     assert "Family name" in said, "the service asked for it in vain"
     assert stage.written()["records"] == before["records"]
     for value in ("mari.maasikas", "Maasikas", "1990", "49002280001", "Canal Street"):
@@ -173,7 +173,7 @@ def test_a_release_at_a_higher_level_is_shown_to_a_sign_in_of_that_level_alone(v
         page = _entered(lower)
         number = _numbers(page)[0]
         assert "Resident parking" not in page.text
-        assert "Assurance high" in page.text
+        assert "High" in page.text
         assert page.found("//article//input[@name='level']/@value")[0] == "high"
         assert lower.go("GET", f"/me/receipt.json?n={number}").status == 404
 

@@ -12,7 +12,7 @@ PURPOSE = "purposes/resident-parking.toml"
 PARTY = "parties/parking.toml"
 PROVIDER = "providers/demo-ee.toml"
 SERVICE = "The service's request cannot be accepted"
-GONE = "This sign-in has ended"
+GONE = "Please start again"
 
 
 def _nothing_more(answer: Answer, status: int, heading: str) -> None:

@@ -22,7 +22,7 @@ from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import Answer, SetCookie, Visitor, login_of
 from tests.sealing import fixed_keys
 
-GONE = "This sign-in has ended"
+GONE = "Please start again"
 
 
 def _dense(length: int) -> str:

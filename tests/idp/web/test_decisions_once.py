@@ -8,7 +8,7 @@ from idp.web.login_cookies import STATE
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import Answer, Visitor
 
-GONE = "This sign-in has ended"
+GONE = "Please start again"
 EMAIL = {"share.email": "yes"}
 
 

@@ -11,7 +11,7 @@ from tests.idp.staging import Lines
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import FORM_TYPE, Answer, Visitor
 
-GONE = "This sign-in has ended"
+GONE = "Please start again"
 NOT_OURS = "This did not come from our page"
 SERVICE = "The service's request cannot be accepted"
 

@@ -58,8 +58,8 @@ def test_the_node_is_asked_for_what_the_purpose_needs_and_for_the_minimum_data_s
 @pytest.mark.spec("decisions.md 18")
 def test_what_crossed_the_border_stays_at_the_node_but_for_what_the_purpose_needs(traveller: Traveller) -> None:
     page = _answered(traveller)
-    assert "You are 18 or older" in page.text
-    shown = " ".join(page.found("string(//section[@aria-labelledby='arrived'])")[0].split())
+    assert "Are you 18 or older?" in page.text
+    shown = " ".join(page.found("string(//details[summary/@id='arrived'])")[0].split())
     for title in ("Family name", "Given name", "Date of birth", "Personal identifier", "Address"):
         assert title in shown
     assert "Email address" not in shown, "it goes on as it came"

@@ -194,7 +194,7 @@ def by_another_key(entity: str) -> str:
 
 
 # Each with the pages after an approval, and after an answer that was under way
-CHANGES = {without: [AWAY, AWAY], by_another_key: ["This sign-in has ended", "Your country's answer was not accepted"]}
+CHANGES = {without: [AWAY, AWAY], by_another_key: ["Please start again", "Your country's answer was not accepted"]}
 
 
 @pytest.mark.parametrize("federation", ["url"], indirect=True)

@@ -12,7 +12,7 @@ from tests.idp.web.stage import Stage
 from tests.idp.web.test_decisions_refused import FOREIGN
 from tests.idp.web.visitor import Answer, Visitor, login_of
 
-GONE = "This sign-in has ended"
+GONE = "Please start again"
 NOT_OURS = "This did not come from our page"
 OTHERS = "//header//nav//"
 EMAIL = {"share.email": "yes"}

@@ -34,7 +34,7 @@ def refused(answer: Answer, error: str, status: int = 400) -> None:
 def is_over(page: Answer) -> None:
     """A page of ours that leads nowhere, for whoever stands in front of it."""
     assert (page.status, "location" in page.headers) == (400, False)
-    assert page.heading == "This sign-in has ended"
+    assert page.heading == "Please start again"
 
 
 def approved(visitor: Visitor, picker: Answer) -> Answer:

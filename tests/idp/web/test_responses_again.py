@@ -9,7 +9,7 @@ from tests.idp.staging import Lines
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import FORM_TYPE, Answer, Visitor, login_of
 
-GONE = "This sign-in has ended"
+GONE = "Please start again"
 
 
 def _back(visitor: Visitor, login: str = "") -> dict[str, str]:
