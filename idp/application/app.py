@@ -13,7 +13,7 @@ from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.metadata.judgement import DAY
 from connectors.metadata.peers import Peers
 from connectors.profiles import EIDAS
-from idp.application.composition import SiteParts, compose
+from idp.application.composition import SiteParts, compose, owner_of
 from idp.application.connector_table import connectors_of
 from idp.application.erasing_parts import erasing_of
 from idp.application.federations import federations_of
@@ -132,7 +132,7 @@ class Application:
             watch = KeyFolderWatch(keys, settings.key_folder, settings.origin, own, settings.index_folder)
             tasks = self.sealing.keep_ready, watch
             self.keeper = KeyKeeper(tasks, tenant=settings.tenant, database=partial(self.store.checkpoint, settings.tenant))
-            self._pages = Pages()
+            self._pages = Pages(owner_of(settings.organization))
             self._guard = self._deviation_guard()
             self.queue = Queue(settings.limits.at_work, settings.limits.waiting)
             self._known, self.peers, self.watch = self._peers_of(in_force.configuration)

@@ -152,7 +152,7 @@ class Organization(BaseModel):
     """The operator in all metadata of ours: names, a web address, two mail addresses.
 
     That for SAML services and identity providers has also who answers in a security incident (REFEDS), a privacy
-    statement, and the certifications that the operator claims.
+    statement, and the certifications that the operator claims. Citizens' pages link to the statements and to the help.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -169,6 +169,8 @@ class Organization(BaseModel):
         default="", pattern=r"^([!-~]{1,100}@[!-~]{1,150})?$", description='Write a mail address: NAME@HOST; "" for none.'
     )
     privacy_url: DocumentationUrl = ""
+    accessibility_url: DocumentationUrl = ""
+    help_url: DocumentationUrl = ""
     certified: list[Annotated[str, Field(pattern=r"^https?://[!-~]{1,500}$")]] = Field(
         default=[], max_length=8, description='Write a list of addresses, as ["https://refeds.org/sirtfi"].'
     )

@@ -23,6 +23,7 @@ from idp.doctor.logouts import logouts
 from idp.doctor.machine import cookies, disk, libraries, valkey
 from idp.doctor.metadata import held, pinned, roles
 from idp.doctor.network import PageFetcher, address, clocks
+from idp.doctor.page_owner import owner
 from idp.doctor.policy import policy, translations
 from idp.doctor.production import ENVIRONMENT, production_faults
 from idp.doctor.registrations import presence, registrations
@@ -74,6 +75,7 @@ OFFLINE: dict[str, Check] = {
     "deviations": deviations,
     "translations": translations,
     "policy": policy,
+    "owner": owner,
     "keys": keys,
     "certificates": certificates,
     "pinned metadata": pinned,

@@ -24,6 +24,7 @@ from idp.pages.views import (
     ErrorView,
     InformView,
     LeavingView,
+    PageOwner,
     PostView,
     ReceiptView,
     RefusedView,
@@ -48,6 +49,10 @@ _PAGES = (
     "citizen_erasure",
     "error",
 )
+
+
+# A host's page before its settings could be read
+NOBODY = PageOwner()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +87,10 @@ def _sources() -> dict[str, str]:
 
 
 class Pages:
-    """All pages in all languages. Its methods may run in any thread."""
+    """All pages of one owner in all languages. Its methods may run in any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, owner: PageOwner = NOBODY) -> None:
+        self._owner = owner
         found = compiled()
         self._languages, self._templates, self._digest = found.languages, found.templates, found.digest
 
@@ -297,7 +303,9 @@ class Pages:
         return tuple((tag, OWN_NAMES[tag]) for tag in self._languages if tag != language.tag)
 
     def _page(self, name: str, language: Language, **parts: object) -> str:
-        return self._templates[name, language.tag].render(language=language.tag, say=language.say, **parts)
+        return self._templates[name, language.tag].render(
+            language=language.tag, say=language.say, owner=self._owner, **parts
+        )
 
 
 def _compiled(sources: Mapping[str, str], language: Language) -> dict[str, Template]:

@@ -21,6 +21,18 @@ class PageKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class PageOwner:
+    """The operator at the foot of each page: a name, web addresses, a mail address; "" for each that is not known."""
+
+    name: str = ""
+    address: str = ""
+    contact: str = ""
+    privacy: str = ""
+    accessibility: str = ""
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """A text of a configuration with its language (BCP 47), which may differ from the page's."""
 

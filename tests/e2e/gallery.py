@@ -29,6 +29,7 @@ from idp.pages.views import (
     InformView,
     LeavingView,
     PageKind,
+    PageOwner,
     PostView,
     ReceiptShown,
     ReceiptView,
@@ -106,6 +107,14 @@ SERVICE: Translated = {
     "et": "Storkhaveni elanike parkimine",
     "zh-Hans": "斯托克黑文居民停车服务",
 }
+OWNER = PageOwner(
+    name="City of Storkhaven",
+    address="https://storkhaven.example",
+    contact="help@storkhaven.example",
+    privacy="https://storkhaven.example/privacy",
+    accessibility="https://storkhaven.example/accessibility",
+    help="https://storkhaven.example/help",
+)
 COUNTRIES = (
     ("EE", "Riigi autentimisteenus"),
     ("AT", "ID Austria"),

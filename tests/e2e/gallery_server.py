@@ -12,7 +12,7 @@ from idp.desk.pages import DESK_STYLE
 from idp.pages.headers import headers
 from idp.pages.render import Pages
 from idp.pages.static import STATIC_FILES
-from tests.e2e.gallery import Shown, gallery
+from tests.e2e.gallery import OWNER, Shown, gallery
 from tests.listening import Handler, Listening
 
 
@@ -56,6 +56,6 @@ def serve(more: Mapping[str, Shown] = MappingProxyType({})) -> Iterator[Gallery]
     held = Gallery("", {})
     with Listening(partial(_Handler, held)) as server:
         held.base = f"http://127.0.0.1:{server.server_port}"
-        held.shown = {f"/{each.name}/{each.language}": each for each in gallery(Pages(), server.server_port)}
+        held.shown = {f"/{each.name}/{each.language}": each for each in gallery(Pages(OWNER), server.server_port)}
         held.shown = {**held.shown, **more}
         yield held

@@ -11,11 +11,11 @@ from idp.pages.render import Pages
 from tests.docs.pages import pages, pictures
 from tests.e2e.browser import launch, show, window
 from tests.e2e.desk_gallery import desk_gallery
-from tests.e2e.gallery import gallery
+from tests.e2e.gallery import OWNER, gallery
 from tests.e2e.gallery_server import serve
 from tests.e2e.screens import HEIGHT, IMAGES, SCREENS, chunks, note, smaller, taken
 
-HTML = {(each.name, each.language): each.html for each in (*gallery(Pages()), *desk_gallery().values())}
+HTML = {(each.name, each.language): each.html for each in (*gallery(Pages(OWNER)), *desk_gallery().values())}
 AGAIN = "CICONIA_SCREENSHOTS"
 MAX_BYTES, MAX_HEIGHT = 150_000, 3000
 

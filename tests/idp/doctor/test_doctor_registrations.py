@@ -143,3 +143,10 @@ def test_a_deviation_that_a_registration_switches_on_is_a_notice(city: Path) -> 
     assert (found.severity, found.file, found.key) == (NOTICE, path, "deviations")
     assert "registered_country" in found.what
     assert "Another NodeCountry is refused." in found.why
+
+
+def test_a_page_whose_foot_lacks_a_link_is_a_notice(city: Path) -> None:
+    edit(city, "ciconia.toml", 'accessibility_url = "https://storkhaven.test/accessibility"\n', "")
+    found = only(examined(city))
+    assert (found.severity, found.key) == (NOTICE, "organization")
+    assert "no link for accessibility_url" in found.what

@@ -46,6 +46,9 @@ name = "City of Storkhaven"
 url = "https://storkhaven.test"
 support = "support@storkhaven.test"
 technical = "technical@storkhaven.test"
+privacy_url = "https://storkhaven.test/privacy"
+accessibility_url = "https://storkhaven.test/accessibility"
+help_url = "https://storkhaven.test/help"
 """
 TEXT = 'en = "a"\net = "b"\nzh-Hans = "c"\n'
 PURPOSE = f"""\

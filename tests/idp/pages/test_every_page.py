@@ -10,10 +10,10 @@ from idp.pages.languages import LANGUAGES, OWN_NAMES
 from idp.pages.render import Pages
 from idp.pages.static import MARK_FILE, STYLE_FILE
 from idp.pages.views import PageKind
-from tests.e2e.gallery import Shown, gallery
+from tests.e2e.gallery import OWNER, Shown, gallery
 from tests.idp.pages.reading import Read
 
-SHOWN = [(shown, Read(shown.html)) for shown in gallery(Pages(), languages=("en",))]
+SHOWN = [(shown, Read(shown.html)) for shown in gallery(Pages(OWNER), languages=("en",))]
 # The other pickers of the gallery have no address of their own
 OFFERING = {
     *(f"picker-{name}" for name in ("search", "found", "not-found", "remembering", "narrowed", "members", "for-a-service")),
@@ -39,6 +39,16 @@ def test_it_says_its_language_and_has_one_heading_and_the_landmarks() -> None:
         assert page.words("//title"), shown.name
         for once in ("//h1", "//main", "//header", "//footer"):
             assert len(page.find(once)) == 1, (shown.name, once)
+
+
+def test_every_page_says_who_runs_it_and_where_help_is() -> None:
+    for shown, page in SHOWN:
+        links = page.find("//footer//a")
+        assert [each.text for each in links] == [
+            *("City of Storkhaven", "Privacy notice", "Accessibility statement", "Help", "help@storkhaven.example")
+        ], shown.name
+        # In a tab of its own: whoever reads there must not lose a question
+        assert {each.get("target") for each in links if str(each.get("href")).startswith("https://")} == {"_blank"}
 
 
 def test_only_the_picker_and_the_question_offer_other_languages() -> None:
