@@ -13,14 +13,14 @@ from connectors.formats.eidas.registry import PROTOCOL_VERSIONS
 from connectors.metadata.judgement import DAY
 from connectors.metadata.peers import Peers
 from connectors.profiles import EIDAS
-from idp.application.composition import SiteParts, compose, owner_of
+from idp.application.composition import SiteParts, compose
 from idp.application.connector_table import connectors_of
 from idp.application.erasing_parts import erasing_of
 from idp.application.federations import federations_of
 from idp.application.load import LoadedFolder, load_whole
 from idp.application.planning import assert_composable
 from idp.application.registered import RegisteredClients
-from idp.application.web_application import routes_of, web_application
+from idp.application.web_application import owner_of, routes_of, web_application
 from idp.audit.events.sender import sender_of
 from idp.changes.assents import Assents
 from idp.changes.history import History

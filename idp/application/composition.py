@@ -14,7 +14,6 @@ from idp.application.saml_services import metadata_for_all, metadata_for_provide
 from idp.application.shared_sign_ins import logouts_of, sessions_of, visits_of
 from idp.citizen import own_page
 from idp.citizen.own_page import WithOwnPage
-from idp.config.setting_types import Organization
 from idp.config.settings import Settings
 from idp.keys.folder import BrokerKeys, NodeKeys
 from idp.login.approvals import Approvals
@@ -30,7 +29,6 @@ from idp.login.suspension import Suspension
 from idp.monitoring.watched import Watched
 from idp.pages.languages import LANGUAGES
 from idp.pages.render import Pages
-from idp.pages.views import PageOwner
 from idp.ports import Commits
 from idp.protocols.cached_metadata import Published
 from idp.protocols.eidas.metadata import proxy_metadata
@@ -96,20 +94,6 @@ class SiteParts:
         if self.keys.node is None:
             raise ValueError("load_all took a node without keys")
         return self.keys.node
-
-
-def owner_of(said: Organization | None) -> PageOwner:
-    """The operator at the foot of citizens' pages."""
-    if said is None:
-        return PageOwner()
-    return PageOwner(
-        name=said.display_name or said.name,
-        address=said.url,
-        contact=said.support,
-        privacy=said.privacy_url,
-        accessibility=said.accessibility_url,
-        help=said.help_url,
-    )
 
 
 def compose(parts: SiteParts) -> Site:

@@ -9,9 +9,11 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
+from idp.config.setting_types import Organization
 from idp.config.settings import Settings
 from idp.monitoring.watched import Watched
 from idp.pages.render import Pages
+from idp.pages.views import PageOwner
 from idp.web.city_site import CitySite
 from idp.web.early_pages import EarlyPages
 from idp.web.edge import Edge
@@ -126,3 +128,17 @@ def _refused(site: Site, request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException) and error.headers:
         answer.headers.update(error.headers)  # Allow, which RFC 9110 §15.5.6 asks for
     return answer
+
+
+def owner_of(said: Organization | None) -> PageOwner:
+    """The operator at the foot of citizens' pages."""
+    if said is None:
+        return PageOwner()
+    return PageOwner(
+        name=said.display_name or said.name,
+        address=said.url,
+        contact=said.support,
+        privacy=said.privacy_url,
+        accessibility=said.accessibility_url,
+        help=said.help_url,
+    )
