@@ -6,7 +6,7 @@ another number or person, is missing.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any  # Any: nobody knows the types of a row's columns
@@ -102,19 +102,16 @@ class Histories:
 
     def page(self, subject: bytes, number: int = 1) -> PersonHistory:
         """One page of a person's history, from 1 on."""
-        return self._read(subject, (number - 1) * PAGE, PAGE)
+        return self._read(subject, lambda newest: (newest - number * PAGE + 1, newest - (number - 1) * PAGE))
 
     def whole(self, subject: bytes) -> PersonHistory:
         """All of a person's history."""
-        return self._read(subject, 0, None)
+        return self._read(subject, lambda newest: (1, newest))
 
     def entry(self, subject: bytes, position: int) -> HistoryEntry:
         """One record of a person by its number. Raises `NotFound` where it is missing."""
-        newest = self._read(subject, 0, 0).counter
-        found = self._read(subject, newest - position, 1) if 0 < position <= newest else None
-        for each in found.entries if found is not None else ():
-            if each.position == position:
-                return each
+        for each in self._read(subject, lambda newest: (position, min(position, newest))).entries:
+            return each
         raise NotFound("a person has no record of this number")
 
     def issued(self, subject: bytes, now: int) -> frozenset[tuple[str, str]]:
@@ -130,8 +127,8 @@ class Histories:
                 found.add((str(login["aud"]), str(login["sub"])))
         return frozenset(found)
 
-    def _read(self, subject: bytes, skipped: int, most: int | None) -> PersonHistory:
-        """So many entries after the newest `skipped` ones. The numbers are looked for in all."""
+    def _read(self, subject: bytes, span: Callable[[int], tuple[int, int]]) -> PersonHistory:
+        """The entries of a span: its first and its last number, by the newest one. The numbers are looked for in all."""
         person = tables.subjects.c
         named = (person.tenant == self._tenant, person.subject == subject)
         # One moment of the database: a release that comes meanwhile is wholly there, or not at all
@@ -139,8 +136,8 @@ class Histories:
             row = connection.execute(select(person.salt, person.counter, person.expired).where(*named)).first()
             if row is None:
                 return PersonHistory(0, (), (), ())
-            last = row.counter - skipped
-            first = 1 if most is None else max(1, last - most + 1)
+            first, last = span(row.counter)
+            first = max(1, first)
             records = tables.records.c
             mine = (records.subject == subject, records.position.between(first, last))
             query = joined_records(self._tenant).where(*mine).order_by(records.position.desc())
