@@ -108,7 +108,7 @@ def receiving(tmp_path: Path, own_keys: Path, nl: Neighbour) -> Path:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, loaded: BrokerKeys) -> None:
     """In this process the commands have the keys at hand, and change neither its logs nor its clock."""
-    monkeypatch.setattr("idp.application.load.load_keys", lambda _folder, _origin: loaded)
+    monkeypatch.setattr("idp.application.load.load_keys", lambda _folder, _origin, _index: loaded)
     monkeypatch.setattr("idp.cli.metadata.desk.configure_logs", lambda: None)
     monkeypatch.setattr(COMMANDS, "system_clock", lambda: NOW)
 
@@ -369,7 +369,7 @@ def rotate(receiving: Path, monkeypatch: pytest.MonkeyPatch) -> Rotate:
     def rotated(kind: KeyKind) -> BrokerKeys:
         make(receiving / "keys", kind, NOW - 60, host="node.localhost", now=int(time.time()), production=False)
         keys = load_keys(receiving / "keys", "node.localhost:8443/log")
-        monkeypatch.setattr("idp.application.load.load_keys", lambda _folder, _origin: keys)
+        monkeypatch.setattr("idp.application.load.load_keys", lambda _folder, _origin, _index: keys)
         return keys
 
     return rotated
