@@ -7,6 +7,7 @@ import itertools
 import json
 import re
 import shutil
+import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -97,8 +98,9 @@ def separated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Separated]:
         (stage.folder / f"{one.name}.key").write_bytes(one.private)
     found = Separated(stage)
     with DeskStage.countries(stage):
-        with serving(stage.config, stage.folder / "log"):
+        with serving(stage.config, stage.folder / "log") as served:
             found.release()
+            served.end(signal.SIGTERM)  # and its workers, who listen there
         code, said = found.run("keys", "separate")
         assert code == 1, said
         assert 'Write index_keys = "/PLACE"' in said
