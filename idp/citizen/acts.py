@@ -101,7 +101,7 @@ class CitizenActs:
         return True
 
     def _disown(self, unit: Unit, visit: OwnPageVisit, record: bytes, now: int) -> None:
-        """Whoever made that sign-in may sit in any session of this person, and hold what any service was given."""
+        """End sessions and what was issued: somebody else may sit in a session, and hold what a service was given."""
         self._end_sessions(visit.subject, now)
         issued = self.histories.issued(visit.subject, now)
         told, ended = Mark(DISOWNED, record, now + DISOWNED_SECONDS), (*_ended(issued, now), others_end(visit, now))

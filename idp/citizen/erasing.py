@@ -212,7 +212,7 @@ class Erasing(Repeated):
         return "" if done.scrubbed else "files of the database are in use: what was erased is not overwritten yet"
 
     def _told(self, step: Callable[[int], str], now: int) -> str:
-        """What went wrong."""
+        """The error in words."""
         try:
             return step(now)
         except Exception as error:  # noqa: BLE001  a thread that died would erase nobody again, and nobody would know

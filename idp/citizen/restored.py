@@ -62,7 +62,7 @@ class Restored:
         return stopped
 
     def _read(self, rows: Iterable[Row[tuple[Any, ...]]]) -> Iterator[tuple[str, Pair]]:
-        """What was taken back, and what a page asked and was agreed to. Nothing of a record that does not open."""
+        """Find what was taken back, and what a page asked and was agreed to. A record that does not open gives nothing."""
         for row in rows:
             key = self._keys.period_key(self._tenant, row.time)
             try:

@@ -70,7 +70,7 @@ class HeldApproval:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ApprovalStanding:
     """One person's approval of a service and purpose, and what they took back of it, at one moment.
 
     `stop` names the last time that they took something back, b"" if they never did: what was issued under another name has
@@ -110,7 +110,7 @@ class Approvals:
         )
         self._decisions = decisions
 
-    def standing(self, subject: bytes, service: ServiceId, purpose_id: PurposeId, now: int) -> Standing:
+    def standing(self, subject: bytes, service: ServiceId, purpose_id: PurposeId, now: int) -> ApprovalStanding:
         """Both rows, read at once."""
         digests = self.digests(subject, service, purpose_id)
         rows = {row.digest: row for row in self._decisions.approvals(self._tenant, digests)}
@@ -121,14 +121,14 @@ class Approvals:
             stop = self._opened(_STOP, row) or _Stop(read[:NAME_BYTES])
         stopped = bool(stop.name) and not stop.lifted
         content = _NONE if stopped else self._living(rows.get(digests[0]), now)
-        return Standing(digests, stop.name, stopped, ApprovalRows(read=(digests[1], read)), content)
+        return ApprovalStanding(digests, stop.name, stopped, ApprovalRows(read=(digests[1], read)), content)
 
-    def of(self, decided: Decided, now: int) -> Standing:
-        """What stands of the person, service and purpose of a login."""
+    def of(self, decided: Decided, now: int) -> ApprovalStanding:
+        """Find what stands for the person, service and purpose of a login."""
         return self.standing(decided.judged.subject, decided.request.origin.service, decided.request.purpose_id, now)
 
-    def relied_on(self, decided: Decided, now: int) -> Standing:
-        """What a release relies on. Raises `Replayed` where the person took something back after the answer came.
+    def relied_on(self, decided: Decided, now: int) -> ApprovalStanding:
+        """Find what a release relies on. Raises `Replayed` where the person took something back after the answer came.
 
         Nobody read that on its page. And what was taken back before needs a page that asks.
         """
@@ -145,13 +145,13 @@ class Approvals:
         return [HeldApproval(*pair, one.given, one.loa) for pair, one in found if one.given]
 
     def kept(
-        self, standing: Standing, judged: Judged, shared: Iterable[AttributeName], given: int, end: int
+        self, standing: ApprovalStanding, judged: Judged, shared: Iterable[AttributeName], given: int, end: int
     ) -> ApprovalRow:
         """The row of an approval that was given at `given`, with these boxes ticked. It lives until `end`."""
         content = _Content(_shown(judged), tuple(sorted(shared)), given, end, judged.loa)
         return self._row(standing.digests[0], _APPROVAL.dump(content), end)
 
-    def agreed(self, standing: Standing, now: int, *kept: ApprovalRow) -> ApprovalRows:
+    def agreed(self, standing: ApprovalStanding, now: int, *kept: ApprovalRow) -> ApprovalRows:
         """The rows of a release. Whoever had taken something back agreed anew by it.
 
         What was issued before stays ended: the row of that lives as long as any such token.
@@ -161,7 +161,7 @@ class Approvals:
             kept = (*kept, self._row(standing.digests[1], lifted, now + LONGEST_REFRESH_LIFE + HOUR))
         return ApprovalRows(kept, standing.unchanged.read)
 
-    def forgotten(self, standing: Standing, now: int) -> ApprovalRows:
+    def forgotten(self, standing: ApprovalStanding, now: int) -> ApprovalRows:
         """The rows that end what is remembered. A sign-in that read it a moment ago rests on another row then."""
         again = _STOP.dump(_Stop(standing.stop, lifted=not standing.stopped))
         end = FOR_GOOD if standing.stopped else LONGEST_REFRESH_LIFE + HOUR if standing.stop else 0

@@ -117,7 +117,7 @@ class Decided:
     # of a service that shares its sign-ins: who signed in, for the session; and whether a session alone said so
     signed_in: RememberedSignIn | None = field(default=None, repr=False)
     resumed: bool = False
-    stop: bytes = b""  # `Standing.stop` when the answer came: what the person took back since ends this login
+    stop: bytes = b""  # `ApprovalStanding.stop` at the answer: what the person took back since ends it
 
     @property
     def heard(self) -> int:
@@ -166,7 +166,7 @@ class Approved:
     given: int
     policy: str
     notice: str
-    # `Standing.stop` when they pressed the button: what they took back since ends it
+    # `ApprovalStanding.stop` when they pressed the button: what they took back since ends it
     stop: bytes = b""
 
 

@@ -78,7 +78,7 @@ class Erased:
     faults: tuple[str, ...] = ()
 
     def traces(self, octets: bytes) -> set[str]:
-        """What of the person stands there, in any encoding that anybody writes."""
+        """Find what of the person stands there, in any encoding that anybody writes."""
         return {name for name, one in self.sought.items() if any(form in octets for form in encoded(one))}
 
 

@@ -233,7 +233,7 @@ class Loot:
         return self.masters | {one for one in self.blobs if len(one) == 32}
 
     def opened(self, master: bytes) -> Iterator[bytes]:
-        """What a master of openings opens, as the key of a period or of one opening."""
+        """Find what a master of openings opens, as the key of a period or of one opening."""
         for row in self.rows["records"]:
             record, time = row["record"], row["time"]
             assert isinstance(record, bytes)

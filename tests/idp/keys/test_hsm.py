@@ -136,7 +136,7 @@ def test_a_refused_pin_is_not_tried_again_since_tokens_lock(token: SoftHsm) -> N
 
 
 def _tried_by(address: bytes, processes: int) -> list[str]:
-    """What so many processes are told that load the key at the same moment, as workers do after an outage."""
+    """The messages to so many processes that load the key at the same moment, as workers do after an outage."""
     reading, writing = os.pipe()
     begin, go = os.pipe()
     for _ in range(processes):

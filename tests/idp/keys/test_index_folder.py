@@ -35,7 +35,7 @@ def names_of(keys: BrokerKeys) -> tuple[object, object]:
 
 
 def refused(folder: Path, apart: Path) -> dict[str, str]:
-    """What is said of each file or folder."""
+    """The sentences about each file or folder."""
     with pytest.raises(Misconfigured) as caught:
         load_keys(folder, ORIGIN, apart)
     return {Path(each.file).relative_to(folder.parent).as_posix(): each.what for each in caught.value.problems}

@@ -60,7 +60,7 @@ def grown(store: Store, sequencer: Sequencer, count: int = 1) -> Checkpoint:
 
 
 def named(store: Store, year: int) -> str | None:
-    """What the record of a year says, None where there is none."""
+    """The content of a year's record, None where there is none."""
     with reading(), store.engine.connect() as connection:
         facts = year_records(TENANT, KEYS).read(connection, year).get(year)
         assert list(ended_years(connection, TENANT)) in ([], [2026], [2026, 2027])
@@ -168,7 +168,7 @@ def findings(log: Store, since: FinalCheckpoint | None = None, processes: int = 
 
 
 def changed(log: Store, statement: str) -> None:
-    """As an attacker would, past the product."""
+    """Write as an attacker would, past the product."""
     with writing(log.engine).begin() as connection:
         connection.execute(text(statement))
 

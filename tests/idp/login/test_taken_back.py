@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from idp.ledger.record_contents import DecidedBy
-from idp.login.approvals import Approvals, Standing
+from idp.login.approvals import Approvals, ApprovalStanding
 from idp.login.finish import Choice
 from idp.login.standing import StandingApprovals
 from idp.login.states import Approved, Decided, Grant, Released
@@ -65,7 +65,7 @@ class Case:
     def switches_off(self, page: Decided) -> None:
         self.store.commit(Unit(TENANT, approvals=self.approvals.forgotten(self.standing(page), NOW)))
 
-    def standing(self, page: Decided) -> Standing:
+    def standing(self, page: Decided) -> ApprovalStanding:
         return self.approvals.of(page, NOW)
 
     @property

@@ -11,7 +11,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, KeySetSerialization
 
 from connectors.signatures.jws import base64url, from_base64url
-from idp.login.approvals import Standing
+from idp.login.approvals import ApprovalStanding
 from idp.login.states import Approved, Judged
 from idp.ports import ApprovalRows, Unit
 from idp.protocols.oidc.direct import DirectRequest, JsonAnswer
@@ -327,7 +327,7 @@ def test_a_remembered_approval_that_is_taken_back_ends_what_was_issued_for_it() 
     assert refused(refresh(made, token_of(second))), "one that is given anew is another one"
 
 
-def standing(made: City) -> Standing:
+def standing(made: City) -> ApprovalStanding:
     return made.approvals.standing(APPROVED.subject, ServiceId("parking"), PARKING, NOW)
 
 

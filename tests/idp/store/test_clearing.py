@@ -181,7 +181,7 @@ def files_of(engine: Engine) -> bytes:
 
 
 def sample(engine: Engine) -> None:
-    """As PostgreSQL does by itself, and an operator of SQLite may: sample values of each column, kept for its plans."""
+    """Take sample values of each column, as PostgreSQL does by itself, and an operator of SQLite may."""
     with writing(engine).begin() as connection:
         connection.execute(text("ANALYZE"))
 
