@@ -1,4 +1,4 @@
-"""A witness's memory: every checkpoint that it cosigned, whole, and every tree that does not fit them.
+"""A witness's memory: every checkpoint that it cosigned, whole, and of each size the first that it refused.
 
 It is a file of SQLite. A checkpoint is compared with the newest one and written in one transaction, which is on the disk
 before the witness answers: two requests at once, or two programs on one file, cannot both extend the same tree.
