@@ -102,8 +102,8 @@ class CityRole:
         return "approve" if path is DecidedBy.PAGE else "continue"
 
     def refusal_words(self, path: DecidedBy) -> Collection[str]:
-        """To refuse, too."""
-        return ("refuse", "cancel") if path is DecidedBy.PAGE else ("cancel",)
+        """Whoever is asked may refuse, also in one line: what is remembered is forgotten then. Whoever is informed cancels."""
+        return ("refuse", "cancel") if path in (DecidedBy.PAGE, DecidedBy.REMEMBERED) else ("cancel",)
 
     def path(self, request: ServiceRequest) -> DecidedBy:
         """The purpose says it."""

@@ -90,8 +90,7 @@ class Further:
 class ApprovalView:
     """The question to the citizen. The form posts `decided`, the sealed login, to `action` on our own origin.
 
-    The form's fields: `login`, `decided`, `choice` (`approve`, `refuse` or `cancel`; `continue` or `cancel` if the page
-    `informs`) and `share.NAME` for each optional attribute that was ticked. `refusable`: who refuses loses nothing.
+    The form's fields: `login`, `decided`, `choice` (`approve` or `refuse`; `continue` or `cancel` if the page `informs`) and `share.NAME` for each optional attribute that was ticked. `refusable`: who refuses loses nothing.
     `arrived` names what another country's node sent and what stays here. `receipt` is the path of the receipt that an
     approval leaves, or empty. The form is posted to `rewording` with `language` in place of `choice` to get the page in
     that language; it is empty if there is no other one.

@@ -126,9 +126,9 @@ def test_the_keyboard_reaches_every_box_and_every_answer_in_their_order(chromium
             "summary",
         ]
         opened.page.goto(shown.url("approval-again"))
-        # The one button is the first thing behind the languages; what is folded up holds no button
+        # Both answers are the first things behind the languages; what is folded up holds no button
         assert _tab_through(opened.page)[2:] == [
-            *("button continue", "button cancel", "summary", "button page", "button page")
+            *("button continue", "button refuse", "summary", "button page", "button page")
         ]
         opened.page.goto(shown.url("picker"))
         assert _tab_through(opened.page)[:10] == ["a"] * 9 + ["button"]

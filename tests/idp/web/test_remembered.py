@@ -55,7 +55,7 @@ def test_the_same_again_takes_one_line_and_one_button(citizen: Visitor, stage: S
     assert b"email" not in content + digest
     page = citizen.question()
     assert page.heading == SHORT
-    assert page.found("//main//button[not(@hidden)]/@value") == ["continue", "cancel", "whole", "every_time"]
+    assert page.found("//main//button[not(@hidden)]/@value") == ["continue", "refuse", "whole", "every_time"]
     assert not page.found("//input[@type='checkbox']")
     assert "mari.maasikas@post.example" in page.found("string(//details)")[0]
     for wrong in ({"share.email": "yes"}, {"remember": "yes"}):
@@ -124,6 +124,14 @@ def test_another_language_keeps_the_line_and_cancelling_keeps_the_approval(citiz
     assert page.found("//html/@lang") == ["et"]
     assert citizen.decides(page, "cancel").back["error"] == "access_denied"
     assert citizen.question().heading == SHORT
+
+
+def test_whoever_does_not_share_in_the_one_line_is_asked_the_whole_question_next_time(citizen: Visitor) -> None:
+    citizen.decides(citizen.question(), ticked=BOXES)
+    assert citizen.decides(citizen.question(), "refuse").back["error"] == "access_denied"
+    assert citizen.question().heading == WHOLE
+    fields = citizen.signs_in(citizen.asked(citizen.login(**FORCED)))
+    assert citizen.returns(fields).heading == WHOLE, "nothing goes without a page to a service that was just refused"
 
 
 @pytest.mark.spec("decisions.md 25")
