@@ -100,8 +100,10 @@ class SignInFailures(Repeated):
                 self._tell(way, "", f"{sum(why.values())} more within an hour: {told}"[:MAX_REASON])
             except StoreUnavailable:
                 with self._lock:
-                    self._more.update(why)
+                    self._more.update(more)  # this way, and those after it
                 raise
+            for key in why:
+                del more[key]
 
     def step(self) -> None:
         """Look once whether an hour is over."""

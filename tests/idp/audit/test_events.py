@@ -1,6 +1,7 @@
 """Events: each act of an operator is one, with who and why; no login is; what was changed in the database is none."""
 
 import re
+from dataclasses import dataclass
 
 import pytest
 from sqlalchemy import text
@@ -11,12 +12,27 @@ from idp.audit.events.read_events import read_events, tree_size
 from idp.ledger import operator_records as acts
 from idp.ledger import person_records as persons
 from idp.ledger.record_contents import new_record
-from idp.ports import RecordDraft
+from idp.ports import RecordDraft, Unit
 from idp.sequencer.sequencer import Sequencer
 from idp.store.store import Store
+from policies.errors import StoreUnavailable
 from policies.parties import EntityId
 from tests.docs.pages import DOCS
 from tests.idp.store.units import KEYS, NOW, TENANT, refusal, release, unit
+
+
+@dataclass
+class AwayOnce:
+    """A ledger that cannot be written once, when it is told to."""
+
+    store: Store
+    lost: bool = False
+
+    def commit(self, unit: Unit) -> None:
+        if self.lost:
+            self.lost = False
+            raise StoreUnavailable("lost")
+        self.store.commit(unit)
 
 
 def drafts() -> list[tuple[str, str, RecordDraft]]:
@@ -152,6 +168,19 @@ def test_failed_sign_ins_are_recorded_and_strangers_cannot_fill_the_ledger(store
     failures.tell_more(at_once=True)
     placed(store)
     assert "2 more within an hour: unknown_key 2" in {one.why for one in events(store)}
+
+
+def test_no_way_to_sign_in_loses_its_count_to_a_ledger_that_is_away(store: Store) -> None:
+    away = AwayOnce(store)
+    failures = SignInFailures(away, TENANT)
+    for number in range(FAILURES_AN_HOUR + 8):
+        failures.record(way=("civil", "passkey")[number % 2], who="", why="unknown_key")
+    away.lost = True
+    with pytest.raises(StoreUnavailable):
+        failures.tell_more(at_once=True)
+    failures.tell_more(at_once=True)
+    placed(store)
+    assert {str(one.facts["about"]) for one in events(store) if "more within" in one.why} == {"civil", "passkey"}
 
 
 def test_an_act_without_a_reason_says_that_none_was_given(store: Store) -> None:
