@@ -17,6 +17,8 @@ from idp.ledger.merkle_tree import EMPTY_ROOT
 WAIT_SECONDS = 5.0
 # Of one size the first other trees prove the fork: whoever stole a log's key could sign them without end
 MAX_KEPT = 100
+# Refused checkpoints of one log: an honest one signs so many in eleven days, of which a witness refuses next to none
+MAX_REFUSED = 100_000
 _TABLES = """
 CREATE TABLE IF NOT EXISTS cosigned (
     origin TEXT NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL, note BLOB NOT NULL, time INTEGER NOT NULL,
@@ -115,10 +117,14 @@ class WitnessMemory:
             query = "SELECT root FROM cosigned WHERE origin = ? AND size = ?"
             ours = connection.execute(query, row[:2]).fetchone()
             others = _other_roots(connection, head)
-            if (ours is None or ours[0] != head.root) and others < MAX_KEPT:
+            fork = others > 0 if ours is None else ours[0] != head.root
+            held = connection.execute("SELECT count(*) FROM refused WHERE origin = ?", row[:1]).fetchone()[0]
+            # Who has a log's key can sign without end: there is room left for a fork
+            room = held < (2 * MAX_REFUSED if fork else MAX_REFUSED) and others < MAX_KEPT
+            if (ours is None or ours[0] != head.root) and room:
                 connection.execute("INSERT OR IGNORE INTO refused VALUES (?, ?, ?, ?, ?)", row)
             connection.execute("COMMIT")
-            return others > 0 if ours is None else ours[0] != head.root
+            return fork
 
     def forks(self) -> tuple[Fork, ...]:
         """Every fork, the oldest first."""

@@ -301,6 +301,18 @@ def test_whoever_signs_trees_of_one_size_without_end_fills_no_disk(neighbour: Ne
     assert MAX_KEPT <= len(neighbour.seen.forks()) <= MAX_KEPT + 1
 
 
+def test_whoever_signs_trees_of_all_sizes_without_end_fills_no_disk_and_hides_no_fork(
+    neighbour: Neighbour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("idp.witnessing.seen.MAX_REFUSED", 5)
+    ask(neighbour, TREE.request(0, 7))
+    for size in range(100, 120):
+        neighbour.seen.keep(TreeHead(LOG, size, b"r" * 32), b"note", 1)
+    assert len(neighbour.seen.unproved()) == 5
+    assert neighbour.seen.keep(FORKED.head(7), b"note", 1)
+    assert len(neighbour.seen.forks()) == 1
+
+
 def test_a_fork_is_told_when_its_second_tree_is_cosigned(neighbour: Neighbour) -> None:
     ask(neighbour, TREE.request(0, 7))
     ask(neighbour, Request(7, (), FORKED.note(12)).body)
