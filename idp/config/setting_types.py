@@ -27,7 +27,9 @@ DOCUMENTATION = re.compile(r"https://[!$-;=?-\[\]_a-z~]{1,500}")
 # A pairwise identifier as the broker makes it (RFC 4648 base32)
 _SUB = re.compile(r"[!-~]{16,255}")
 _ADDRESS = r"[0-9a-zA-Z.\-\[\]:]+:\d{1,5}"
-_MAIL = Field(pattern=r"^[!-~]{1,100}@[!-~]{1,150}$", description="Write a mail address: NAME@HOST.")
+_MAIL = Field(
+    pattern=r"^[0-9A-Za-z.!#$%'*+/=^_`{|}~-]{1,100}@[0-9A-Za-z.-]{1,150}$", description="Write a mail address: NAME@HOST."
+)
 SECONDS = "Write a number of seconds, as 10.0."
 
 
