@@ -102,7 +102,7 @@ class CityRole:
         return "approve" if path is DecidedBy.PAGE else "continue"
 
     def refusal_words(self, path: DecidedBy) -> Collection[str]:
-        """Whoever is asked may refuse, also in one line: what is remembered is forgotten then. Whoever is informed cancels."""
+        """A citizen who is asked may refuse, also in one line. Where a page informs they cancel."""
         return ("refuse", "cancel") if path in (DecidedBy.PAGE, DecidedBy.REMEMBERED) else ("cancel",)
 
     def path(self, request: ServiceRequest) -> DecidedBy:

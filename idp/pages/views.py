@@ -90,16 +90,17 @@ class Further:
 class ApprovalView:
     """The question to the citizen. The form posts `decided`, the sealed login, to `action` on our own origin.
 
-    The form's fields: `login`, `decided`, `choice` (`approve` or `refuse`; `continue` or `cancel` if the page `informs`) and `share.NAME` for each optional attribute that was ticked. `refusable`: who refuses loses nothing.
-    `arrived` names what another country's node sent and what stays here. `receipt` is the path of the receipt that an
-    approval leaves, or empty. The form is posted to `rewording` with `language` in place of `choice` to get the page in
-    that language; it is empty if there is no other one.
+    The form's fields: `login`, `decided`, `choice` (`approve` or `refuse`; `continue` or `cancel` if the page `informs`;
+    `continue` or `refuse` if it is `shortened`) and `share.NAME` for each optional attribute that was ticked.
+    `refusable`: who refuses loses nothing. `arrived` names what another country's node sent and what is not passed on.
+    `receipt` is the path of the receipt that an approval leaves, or empty. The form is posted to `rewording` with
+    `language` in place of `choice` to get the page in that language; it is empty if there is no other one.
 
     `away` is how long the service can have the same again without the citizen, or empty. `vouchers` names who signed the
     citizen in, if the service hears of it.
 
     `remembers` labels the box `remember`, or is empty. `earlier` is the date of an approval that is remembered, or empty.
-    `shortened`: the same would go as then, so one line and one button (`continue`) are enough, and the rest is folded up.
+    `shortened`: the same would go as then, so one line and two buttons are enough, and the rest is folded up.
     The form is posted to `rewording` with `page` (`whole` or `every_time`) for the whole question.
     """
 
