@@ -1,7 +1,11 @@
 """Reads the pages' phrases from gettext catalogues, strictly: a phrase that a page lacks is found at start.
 
-`locale/ciconia.pot` has every phrase in English, under its key (msgctxt). `locale/LOCALE/LC_MESSAGES/ciconia.po` has the
-same messages with their translations (msgstr), as translators' tools read and write them.
+`locale/LOCALE/LC_MESSAGES/ciconia.po` has the phrases of one language as translators' tools read and write them: a key
+(msgctxt), the English text (msgid) and the translation (msgstr). English is one of them, and the source of all others.
+
+A machine's draft that nobody has reviewed is `fuzzy`, which tools call "needs editing". Such a draft is used if the
+translator's comment `machine draft MARK` vouches for it: the mark is of key and English text, so a text that a tool
+guessed from another phrase is never used.
 """
 
 import string
@@ -10,6 +14,7 @@ from dataclasses import dataclass
 from gettext import c2py
 from importlib import resources
 from io import BytesIO
+from zlib import crc32
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
@@ -26,18 +31,29 @@ class Phrases:
 
 
 def english_phrases() -> Phrases:
-    """The English phrases of the package. Raises ValueError for a template that is not whole."""
-    return read_english(_FOLDER.joinpath("ciconia.pot").read_bytes(), "ciconia.pot")
+    """The English phrases of the package. Raises ValueError for a catalogue that is not whole."""
+    return read_english(catalogue("en"), "en")
+
+
+def catalogue(locale: str) -> bytes:
+    """The package's PO file of this locale (`zh_Hans`)."""
+    return _FOLDER.joinpath(locale, "LC_MESSAGES", "ciconia.po").read_bytes()
+
+
+def draft_mark(message: Message) -> str:
+    """The comment that vouches for a machine's draft of this message."""
+    english = "\0".join((message.context or "", *_texts(message.id)))
+    return f"machine draft {crc32(english.encode()):08x}"
 
 
 def read_english(content: bytes, name: str) -> Phrases:
-    """The English phrases in a POT file. Raises ValueError for a template that is not whole."""
+    """The English phrases in a PO or POT file. Raises ValueError for one that is not whole."""
     return _read(content, name, None)
 
 
 def translated_phrases(locale: str, english: Mapping[str, str]) -> Phrases:
     """The phrases of the package in `locale` (`zh_Hans`). Raises ValueError like `read_translations`."""
-    return read_translations(_FOLDER.joinpath(locale, "LC_MESSAGES", "ciconia.po").read_bytes(), locale, english)
+    return read_translations(catalogue(locale), locale, english)
 
 
 def read_translations(content: bytes, name: str, english: Mapping[str, str]) -> Phrases:
@@ -66,10 +82,11 @@ def _problems(catalog: Catalog, english: Mapping[str, str] | None) -> Iterator[s
         if not each.context or not seen.isdisjoint(own):
             yield f"{each.context or each.id} has no key (msgctxt) of its own"
         elif english is None:
-            pass
+            if any(texts) and list(texts) != list(_texts(each.id)):
+                yield f"{each.context} has another English text than its msgid"
         elif any(english.get(key) != text for key, text in own.items()):
             yield f"{each.context} translates another English text"
-        elif each.fuzzy or not all(texts) or len(texts) != (catalog.num_plurals if each.pluralizable else 1):
+        elif _unvouched(each) or not all(texts) or len(texts) != (catalog.num_plurals if each.pluralizable else 1):
             yield f"{each.context} is not translated"
         elif any(_parts(text) != parts for text in texts):
             yield f"{each.context} has other parts in braces"
@@ -80,6 +97,11 @@ def _problems(catalog: Catalog, english: Mapping[str, str] | None) -> Iterator[s
 def _messages(catalog: Catalog) -> Iterator[Message]:
     """Every message but the head."""
     return (each for each in catalog if each.id)
+
+
+def _unvouched(message: Message) -> bool:
+    """Whether a text may be a tool's guess from another phrase."""
+    return message.fuzzy and draft_mark(message) not in message.user_comments
 
 
 def _by_key(message: Message, texts: Sequence[str]) -> dict[str, str]:

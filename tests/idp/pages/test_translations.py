@@ -3,14 +3,16 @@
 import re
 from dataclasses import fields, replace
 from importlib import resources
+from io import BytesIO
 from itertools import pairwise
 
 import pytest
+from babel.messages.pofile import read_po
 
 from idp.ledger.person_records import APPROVAL_OFF, OWN_ACTS
 from idp.pages.device_view import DeviceStep
-from idp.pages.languages import LANGUAGES, load_languages
-from idp.pages.phrases import read_translations
+from idp.pages.languages import LANGUAGES, LOCALES, load_languages
+from idp.pages.phrases import catalogue, read_translations
 from idp.pages.render import Pages, compiled
 from idp.pages.views import Ending, SpType, Towards
 from idp.pages.wording import FORMS, GENDERS, MOVES, Move
@@ -19,6 +21,7 @@ from idp.web.routes.citizen_copy import KEPT, RIGHTS
 from policies.assurance import LevelOfAssurance
 from policies.purposes import Basis, Rights
 from policies.release import Reason
+from tests.catalogues import in_step
 from tests.e2e.gallery import gallery
 from tests.idp.pages.reading import Read
 
@@ -78,6 +81,11 @@ def test_no_phrase_is_missing_and_none_is_idle() -> None:
     [
         ('msgctxt "a"\nmsgid "Go to {name}"\nmsgstr ""', "a is not translated"),
         ('#, fuzzy\nmsgctxt "a"\nmsgid "Go to {name}"\nmsgstr "Mine: {name}"', "a is not translated"),
+        # vouched for, as a draft of another phrase
+        (
+            f'# machine draft {"0" * 8}\n#, fuzzy\nmsgctxt "a"\nmsgid "Go to {{name}}"\nmsgstr "M: {{name}}"',
+            "a is not translated",
+        ),
         ('msgctxt "a"\nmsgid "Go to {name}"\nmsgstr "Mine: {nimi}"', "a has other parts in braces"),
         ('msgctxt "a"\nmsgid "Go"\nmsgstr "Mine"', "a translates another English text"),
         ('msgctxt "b"\nmsgid "Go to {name}"\nmsgstr "Mine: {name}"', "a is missing"),
@@ -92,6 +100,25 @@ def test_a_catalogue_that_is_not_whole_is_refused(message: str, problem: str) ->
     assert read_translations(good.encode(), "et", {"a": "Go to {name}"}).texts == {"a": "Mine: {name}"}
     with pytest.raises(ValueError, match=problem):
         read_translations(message.encode(), "et", {"a": "Go to {name}"})
+
+
+def test_every_phrase_tells_translators_where_it_stands_and_what_is_put_in() -> None:
+    for each in read_po(BytesIO(catalogue("en"))):
+        if each.id:
+            told = " ".join(each.auto_comments)
+            texts = [each.id] if isinstance(each.id, str) else each.id
+            assert each.auto_comments, each.context
+            assert {f"{name}:" for name in re.findall(r"{\w+}", " ".join(texts))} <= set(told.split()), each.context
+
+
+def test_the_catalogues_are_in_step_and_a_new_phrase_is_one_to_translate() -> None:
+    english = catalogue("en")
+    for locale in LOCALES.values():
+        own = catalogue(locale if locale != "en_GB" else "en")
+        assert in_step(own, english).encode() == own, "run python -m tests.catalogues"
+    new = english + b'\n#. Here.\nmsgctxt "new"\nmsgid "New"\nmsgstr ""\n'
+    with pytest.raises(ValueError, match="new is not translated"):
+        read_translations(in_step(catalogue("et"), new).encode(), "et", {**SPOKEN["en"].phrases, "new": "New"})
 
 
 def test_what_counts_has_the_forms_of_its_language() -> None:
