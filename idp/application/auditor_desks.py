@@ -24,15 +24,16 @@ from idp.audit.questions.auditor import Auditor
 from idp.changes.history import History
 from idp.config.setting_types import AuditorSettings
 from idp.config.settings import Settings
-from idp.desk.application import AuditorDesk
+from idp.desk.auditor.application import AuditorDesk
+from idp.desk.auditor.reading import DeskReader
+from idp.desk.auditor.summaries import SummaryKeeper
 from idp.desk.events import SignInEvent, Told, told_to_log
+from idp.desk.pages import AUDITOR_WORDS
 from idp.desk.passkeys import Passkeys
-from idp.desk.reading import DeskReader
 from idp.desk.relying_party import desk_connector
 from idp.desk.sessions import CIVIL, PASSKEY, DeskSessions, entry_of
 from idp.desk.sign_in import CiconiaSignIn, Ways
 from idp.desk.sign_in_routes import SignInRoutes
-from idp.desk.summaries import SummaryKeeper
 from idp.keys.hourly_keys import HourlyKeys
 from idp.keys.keeper import KeyFolderWatch, KeyKeeper
 from idp.ledger.operator_records import AUDITOR_ENROLLED
@@ -105,10 +106,12 @@ class OpenDesk:
                 connector = desk_connector(settings, desk, found.configuration, keys)
                 ciconia = CiconiaSignIn(connector, ways, desk.client)
             enrolled = partial(_record_enrolment, store, tenant)
-            passkeys = Passkeys(desk, register, ways, enrolled) if desk.passkeys else None
+            passkeys = Passkeys("auditor", desk.url, register, ways, enrolled) if desk.passkeys else None
             failures = SignInFailures(store, tenant)
-            doors = SignInRoutes(tenant, desk.url, sessions, ciconia, passkeys, _told(tenant, failures), clock)
-            self.asgi = AuditorDesk(reader=reader, sessions=sessions, doors=doors).asgi
+            doors = SignInRoutes(
+                AUDITOR_WORDS, tenant, desk.url, sessions, ways, ciconia, passkeys, _told(tenant, failures), clock
+            )
+            self.asgi = AuditorDesk(reader=reader, doors=doors).asgi
             watch = KeyFolderWatch(keys, settings.key_folder, settings.origin, apart=settings.index_folder)
             keeper = KeyKeeper([watch], tenant=tenant)
             for each in (keeper, SummaryKeeper(auditor), failures):

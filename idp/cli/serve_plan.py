@@ -16,7 +16,7 @@ from idp.cli.migrate import migrate_ours, told_database
 from idp.config.folder import load_configuration
 from idp.config.setting_types import AuditorSettings
 from idp.config.settings import SETTINGS_FILE, TENANTS, ProcessSettings, Settings, examine_settings, is_many, load_settings
-from idp.desk.pages import compiled as desk_pages
+from idp.desk.pages import AUDITOR_WORDS
 from idp.doctor.examination import lines_of_settings
 from idp.doctor.production import ENVIRONMENT, production_faults
 from idp.keys.file import forget_gone_keys
@@ -87,7 +87,7 @@ def look(folder: Path) -> Looked:
     # Slow, and the same in every worker
     compiled()
     if found.desks:
-        desk_pages()
+        AUDITOR_WORDS.compiled()
     return found
 
 

@@ -7,7 +7,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from idp.desk.pages import page_headers, render, say
+from idp.desk.pages import DeskWords, page_headers
 from idp.pages.static import StaticFile
 from idp.system.logs import log_of
 from idp.web.login_cookies import Cookie
@@ -58,6 +58,7 @@ def with_cookies(response: Response, *kept: Cookie) -> Response:
 
 
 def error_answer(
+    words: DeskWords,
     tenant: str,
     status: int,
     key: str,
@@ -71,6 +72,6 @@ def error_answer(
     """A page that says what happened, by its key and parts, with the reference of its line in the log."""
     reference = secrets.token_hex(REFERENCE_BYTES)
     log_of(tenant).info("desk_refused", status=status, code=code, detail=detail, reference=reference)
-    title, sentence = say(f"{key}.title"), say(f"{key}.text", **parts)
-    said = render("error", title=title, sentence=sentence, tenant=tenant, number=number, reference=reference)
+    title, sentence = words.say(f"{key}.title"), words.say(f"{key}.text", **parts)
+    said = words.render("error", title=title, sentence=sentence, tenant=tenant, number=number, reference=reference)
     return with_cookies(HTMLResponse(said, status, page_headers()), *kept)

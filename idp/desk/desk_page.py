@@ -1,21 +1,6 @@
-"""A page of the desk: an address, the phrases of its title, its filters, and what it shows."""
+"""A page of a desk: an address, the phrases of its title, and its filters."""
 
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-
-from idp.audit.questions.summary import OF_LOGINS
-from idp.desk.blocks import Block, Notice
-from idp.desk.reading import DeskQuestion, DeskReader
-from policies.errors import RequestRefused
-from policies.purposes import Basis
-
-PERIOD = ("since", "until")
-DAYS = (*PERIOD, "day")
-# The fields of `LoginFilters`
-LOGINS = (*PERIOD, "service", "purpose", "attribute", "country", "basis", "outcome")
-# Runs of changed leaves that a page names
-MOST_RUNS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,56 +10,8 @@ class DeskPage:
     path: str
     key: str
     filters: tuple[str, ...]
-    make: Callable[[DeskReader, DeskQuestion], Sequence[Block]]
 
     @property
     def stem(self) -> str:
         """The address of its tables as files, without the ending."""
         return "/record" if self.path == "/" else self.path
-
-
-def choices(reader: DeskReader, name: str) -> Sequence[str]:
-    """The values that a filter offers. A filter without them takes any text."""
-    configuration = reader.auditor.configuration
-    match name:
-        case "service":
-            return sorted(configuration.parties)
-        case "purpose":
-            return sorted(configuration.purposes)
-        case "attribute":
-            return sorted(configuration.catalogue.attributes)
-        case "country":
-            return sorted(reader.auditor.countries)
-        case "basis":
-            return [basis.value for basis in Basis]
-        case "outcome":
-            return OF_LOGINS
-        case _:
-            return ()
-
-
-def changed_leaves(places: Sequence[int]) -> Iterator[Notice]:
-    """Says which leaves are not what was written, if there are some. `places` are in order."""
-    runs: list[list[int]] = []
-    for place in places:
-        if runs and runs[-1][1] + 1 == place:
-            runs[-1][1] = place
-        else:
-            runs.append([place, place])
-    if runs:
-        named = [str(first) if first == last else f"{first} to {last}" for first, last in runs[:MOST_RUNS]]
-        said = ", ".join([*named, *(["…"] if len(runs) > MOST_RUNS else [])])
-        yield Notice("desk.changed", {"count": str(len(places)), "places": said})
-
-
-def moment(seconds: int) -> str:
-    """A moment as a reader and a program read it (RFC 3339, UTC)."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def read_day(text: str) -> date:
-    """A day. Raises `RequestRefused` for one that no calendar has."""
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise RequestRefused("a date that no calendar has") from None

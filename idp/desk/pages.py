@@ -1,7 +1,7 @@
-"""The desk's templates, phrases and headers. Pages are English until somebody translates `phrases/desk.pot`."""
+"""The templates, phrases and headers of desks. Pages are English until somebody translates `phrases/`."""
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cached_property
 from importlib import resources
 
 from jinja2 import DictLoader, Environment, StrictUndefined, Template
@@ -37,48 +37,54 @@ SCRIPT = _static("passkey.js", "text/javascript; charset=utf-8")
 STATIC_FILES = (STYLE_FILE, MARK_FILE, DESK_STYLE, SCRIPT)
 
 
-@cache
-def phrases() -> Mapping[str, str]:
-    """The phrases by their keys. Raises ValueError for a file that is not whole."""
-    content = resources.files("idp.desk").joinpath("phrases", "desk.pot").read_bytes()
-    return read_english(content, "desk.pot").texts
+class DeskWords:
+    """The phrases and templates of one desk. A later catalogue says in its own words what an earlier one says."""
 
+    def __init__(self, *catalogues: str) -> None:
+        self._catalogues = catalogues
 
-def say(key: str, **parts: str) -> str:
-    """The phrase under a key with its parts put in. Raises KeyError where there is none."""
-    return phrases()[key].format(**parts)
+    def say(self, key: str, **parts: str) -> str:
+        """The phrase under a key with its parts put in. Raises KeyError where there is none."""
+        return self._phrases[key].format(**parts)
+
+    def render(self, name: str, **parts: object) -> str:
+        """One page."""
+        return self._templates[name].render(**parts)
+
+    def compiled(self) -> None:
+        """Compile all of it before a process forks. Raises ValueError for phrases that are not whole."""
+        _ = self._templates, self._phrases
+
+    @cached_property
+    def _phrases(self) -> Mapping[str, str]:
+        folder = resources.files("idp.desk").joinpath("phrases")
+        found: dict[str, str] = {}
+        for name in self._catalogues:
+            found |= read_english(folder.joinpath(name).read_bytes(), name).texts
+        return found
+
+    @cached_property
+    def _templates(self) -> Mapping[str, Template]:
+        folder = resources.files("idp.desk").joinpath("templates")
+        sources = {each.name: each.read_text("utf-8") for each in folder.iterdir() if each.name.endswith(".html")}
+        environment = Environment(
+            loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        )
+        environment.globals.update(
+            styles=(STYLE_FILE.href, DESK_STYLE.href), mark=MARK_FILE.href, say=self.say, drawn=drawn, language=LANGUAGE
+        )
+        environment.globals.update(script=SCRIPT.href)
+        environment.globals.update(svg={"width": WIDTH, "row": ROW, "label": LABEL, "figure": FIGURE})
+        for name, kind in KINDS.items():
+            environment.tests[name] = _is(kind)
+        return {name: environment.get_template(f"{name}.html") for name in NAMES}
 
 
 def _is(kind: type) -> Callable[[object], bool]:
     return lambda block: isinstance(block, kind)
 
 
-@cache
-def _templates() -> Mapping[str, Template]:
-    folder = resources.files("idp.desk").joinpath("templates")
-    sources = {each.name: each.read_text("utf-8") for each in folder.iterdir() if each.name.endswith(".html")}
-    environment = Environment(
-        loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.globals.update(
-        styles=(STYLE_FILE.href, DESK_STYLE.href), mark=MARK_FILE.href, say=say, drawn=drawn, language=LANGUAGE
-    )
-    environment.globals.update(script=SCRIPT.href)
-    environment.globals.update(svg={"width": WIDTH, "row": ROW, "label": LABEL, "figure": FIGURE})
-    for name, kind in KINDS.items():
-        environment.tests[name] = _is(kind)
-    return {name: environment.get_template(f"{name}.html") for name in NAMES}
-
-
-def compiled() -> None:
-    """Compile all of it, before a process that serves it is forked."""
-    _templates()
-    phrases()
-
-
-def render(name: str, **parts: object) -> str:
-    """One page."""
-    return _templates()[name].render(**parts)
+AUDITOR_WORDS = DeskWords("desk.pot")
 
 
 def passkey_headers() -> dict[str, str]:

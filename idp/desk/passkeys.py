@@ -8,9 +8,9 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from os import urandom
+from urllib.parse import urlsplit
 
 from connectors.signatures.jws import base64url, from_base64url
-from idp.config.setting_types import AuditorSettings
 from idp.desk.sign_in import Ways
 from idp.login.sealing import new_login_id
 from idp.store.records.auditors import AuditorRegister, StoredAuditor, link_digest
@@ -38,18 +38,19 @@ class ProvedPasskey:
 
 
 class Passkeys:
-    """One desk's. `record` puts an auditor's enrolment into the ledger.
+    """Those of one desk. `table` is its table of the settings; `record` puts an enrolment into the ledger.
 
     Raises `Misconfigured` where the extra `desk` is not installed.
     """
 
-    def __init__(self, desk: AuditorSettings, register: AuditorRegister, ways: Ways, record: Callable[[str], None]) -> None:
+    def __init__(self, table: str, url: str, register: AuditorRegister, ways: Ways, record: Callable[[str], None]) -> None:
         if webauthn is None:
             what = "passkeys need the extra `desk`, which is not installed."
             raise Misconfigured(
-                (Problem("ciconia.toml", 0, "auditor.passkeys", what, f"{EXTRAS}, or leave passkeys out."),)
+                (Problem("ciconia.toml", 0, f"{table}.passkeys", what, f"{EXTRAS}, or leave passkeys out."),)
             )
-        self._url, self._host, self._register, self._ways = desk.url, desk.host, register, ways
+        self._table, self._url, self._register, self._ways = table, url, register, ways
+        self._host = urlsplit(url).hostname or ""
         self._record = record
 
     def begin(self, now: int) -> tuple[str, Cookie]:
@@ -88,7 +89,7 @@ class Passkeys:
         asked = webauthn.generate_registration_options(
             rp_id=self._host,
             rp_name=self._host,
-            user_name=f"auditor at {self._host}",
+            user_name=f"{self._table} at {self._host}",
             challenge=challenge,
             authenticator_selection=structs.AuthenticatorSelectionCriteria(
                 resident_key=structs.ResidentKeyRequirement.REQUIRED,

@@ -1,4 +1,4 @@
-"""The sessions of auditors at the desk.
+"""The sessions at a desk.
 
 A session is short, and lies sealed under its browser's handle. Each request looks whether its holder is still listed.
 """
@@ -18,16 +18,15 @@ from policies.errors import NotFound
 from policies.parties import Tenant
 
 KIND = "desk"
-COOKIE = "__Host-desk"
 HANDLE_BYTES = 32
-# An auditor who reads for longer signs in again
+# Whoever reads for longer signs in again
 SESSION_SECONDS = 30 * 60
 CIVIL, PASSKEY = "ciconia", "passkey"
 
 
 @dataclass(frozen=True, slots=True)
 class DeskSession:
-    """An auditor in a session. `entry` is their entry in the list: the digest of a `sub`, or the id of a passkey."""
+    """Somebody in a session. `entry` is their entry in the list: the digest of a `sub`, or the id of a passkey."""
 
     way: str
     entry: str
@@ -52,7 +51,8 @@ class Rows(Protocol):
 class DeskSessions:
     """One tenant's. Every method raises `StoreUnavailable` where the database does not answer."""
 
-    def __init__(self, *, tenant: Tenant, url: str, sealer: Sealer, rows: Rows, listed: Listed) -> None:
+    def __init__(self, *, tenant: Tenant, url: str, sealer: Sealer, rows: Rows, listed: Listed, kind: str = KIND) -> None:
+        self._kind, self._cookie = kind, f"__Host-{kind}"
         self._tenant, self._url, self._sealer, self._rows, self._listed = tenant, url, sealer, rows, listed
 
     def begin(self, way: str, entry: str, once: bytes, now: int) -> tuple[DeskSession, Cookie]:
@@ -66,19 +66,19 @@ class DeskSessions:
         handle, end = urandom(HANDLE_BYTES), now + SESSION_SECONDS
         session = DeskSession(way, entry, name, end)
         said = json.dumps({**asdict(session), "url": self._url}).encode()
-        mark = Mark(KIND, hashlib.sha256(once).digest(), end)
-        self._rows.commit(Unit(self._tenant, marks=(mark,), parked=(self._sealer.park(KIND, handle, said, end),)))
-        return session, Cookie(COOKIE, base64url(handle), SESSION_SECONDS, "Strict")
+        mark = Mark(self._kind, hashlib.sha256(once).digest(), end)
+        self._rows.commit(Unit(self._tenant, marks=(mark,), parked=(self._sealer.park(self._kind, handle, said, end),)))
+        return session, Cookie(self._cookie, base64url(handle), SESSION_SECONDS, "Strict")
 
     def current(self, cookies: Mapping[str, str], now: int) -> DeskSession | None:
         """The session of this browser, None where none is alive or its holder is not listed any more."""
-        handle = _handle(cookies)
+        handle = self._handle(cookies)
         if not handle:
             return None
         digest = hashlib.sha256(handle).digest()
         try:
-            row = self._rows.parked(self._tenant, KIND, digest, now)
-            said = json.loads(self._sealer.unpark(KIND, handle, row, now))
+            row = self._rows.parked(self._tenant, self._kind, digest, now)
+            said = json.loads(self._sealer.unpark(self._kind, handle, row, now))
         except NotFound:
             return None
         if said.pop("url") != self._url:
@@ -88,13 +88,12 @@ class DeskSessions:
 
     def end(self, cookies: Mapping[str, str]) -> Cookie:
         """End the session of this browser for good: nobody who copied the cookie has one any more."""
-        if handle := _handle(cookies):
+        if handle := self._handle(cookies):
             self._rows.commit(Unit(self._tenant, removed=(hashlib.sha256(handle).digest(),)))
-        return Cookie(COOKIE, "", 0, "Strict")
+        return Cookie(self._cookie, "", 0, "Strict")
 
-
-def _handle(cookies: Mapping[str, str]) -> bytes:
-    return read_handle(cookies.get(COOKIE, ""), HANDLE_BYTES)
+    def _handle(self, cookies: Mapping[str, str]) -> bytes:
+        return read_handle(cookies.get(self._cookie, ""), HANDLE_BYTES)
 
 
 def entry_of(sub: str) -> str:

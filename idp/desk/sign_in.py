@@ -16,7 +16,6 @@ from policies.errors import Replayed
 from policies.parties import ProviderId
 
 KIND = "desk"
-COOKIE = "__Host-desk-way"
 WAY_SECONDS = 600
 # How long ago the auditor may have signed in at their identity provider, from the question on
 MAX_AGE = 300
@@ -31,30 +30,30 @@ class ProvedPerson:
 
 
 class Ways:
-    """The cookies of sign-ins under way. `same_site` is Lax where another site leads back to us."""
+    """The cookies of sign-ins under way at a desk of this kind. `same_site` is Lax where another site leads back to us."""
 
-    def __init__(self, sealer: Sealer, url: str) -> None:
-        self._sealer, self._bound = sealer, url.encode()
+    def __init__(self, sealer: Sealer, url: str, kind: str = KIND) -> None:
+        self._sealer, self._bound, self._kind = sealer, url.encode(), kind
+        self._cookie = f"__Host-{kind}-way"
 
     def keep(self, way: str, login: LoginId, said: Mapping[str, object], now: int, same_site: str) -> Cookie:
         """The cookie of a sign-in that begins."""
         payload = json.dumps(said).encode()
-        sealed = self._sealer.seal(KIND, login, now + WAY_SECONDS, payload, self._bound, way.encode())
-        return Cookie(COOKIE, f"{login}{sealed}", WAY_SECONDS, same_site)
+        sealed = self._sealer.seal(self._kind, login, now + WAY_SECONDS, payload, self._bound, way.encode())
+        return Cookie(self._cookie, f"{login}{sealed}", WAY_SECONDS, same_site)
 
     def read(self, way: str, cookies: Mapping[str, str], now: int) -> tuple[LoginId, dict[str, object]]:
         """The sign-in of this browser. Raises `Replayed` where there is none."""
-        value = cookies.get(COOKIE, "")
+        value = cookies.get(self._cookie, "")
         login, sealed = value[:22], value[22:]
         if not LOGIN_ID.fullmatch(login):
             raise Replayed("login_cookie", "no sign-in at the desk in this browser")
-        found = json.loads(self._sealer.open(KIND, LoginId(login), sealed, now, self._bound, way.encode()))
+        found = json.loads(self._sealer.open(self._kind, LoginId(login), sealed, now, self._bound, way.encode()))
         return LoginId(login), found
 
-
-def way_ended() -> Cookie:
-    """The removal of the cookie of a sign-in."""
-    return Cookie(COOKIE, "", 0, "Lax")
+    def ended(self) -> Cookie:
+        """The removal of the cookie of a sign-in."""
+        return Cookie(self._cookie, "", 0, "Lax")
 
 
 class CiconiaSignIn:

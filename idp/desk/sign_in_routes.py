@@ -1,4 +1,4 @@
-"""The routes by which an auditor signs in and out. Each sign-in, sign-out and failure is told."""
+"""The routes by which somebody signs in at a desk and out. Each sign-in, sign-out and failure is told."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from idp.desk.answers import asking, error_answer, posted, with_cookies
 from idp.desk.events import SignInEvent, Told
-from idp.desk.pages import page_headers, passkey_headers, render, say
+from idp.desk.pages import DeskWords, page_headers, passkey_headers
 from idp.desk.passkeys import Passkeys
 from idp.desk.sessions import CIVIL, PASSKEY, DeskSessions, entry_of
-from idp.desk.sign_in import CiconiaSignIn, way_ended
+from idp.desk.sign_in import CiconiaSignIn, Ways
 from idp.web.login_cookies import Cookie
 from idp.web.page_route import PageRoute
 from idp.web.requests import cookies, query
@@ -24,9 +24,11 @@ UNLISTED = "not_listed"
 class SignInRoutes:
     """One tenant's. `ciconia` and `passkeys` are None where nobody signs in so."""
 
+    words: DeskWords
     tenant: str
     url: str
     sessions: DeskSessions
+    ways: Ways
     ciconia: CiconiaSignIn | None
     passkeys: Passkeys | None
     told: Told
@@ -50,9 +52,9 @@ class SignInRoutes:
 
     def sign_in(self, request: Request) -> Response:
         """The page that somebody sees who is not signed in."""
-        said = render(
+        said = self.words.render(
             "sign_in",
-            title=say("desk.sign_in.title"),
+            title=self.words.say("desk.sign_in.title"),
             tenant=self.tenant,
             ciconia=self.ciconia is not None,
             passkeys=self.passkeys is not None,
@@ -76,13 +78,13 @@ class SignInRoutes:
             session, cookie = self.sessions.begin(CIVIL, entry_of(found.sub), found.once, now)
         except NotFound:
             self.told(SignInEvent("failed", CIVIL, why=UNLISTED))
-            return error_answer(self.tenant, 403, "desk.unlisted", number=found.sub, kept=(way_ended(),))
+            return error_answer(self.words, self.tenant, 403, "desk.unlisted", number=found.sub, kept=(self.ways.ended(),))
         except Conflict as error:
             self.told(SignInEvent("failed", CIVIL, why=error.code))
             raise
         self.told(SignInEvent("signed_in", CIVIL, session.name))
-        page = render("arrived", title=say("desk.arrived.title"), tenant=self.tenant)
-        return with_cookies(HTMLResponse(page, headers=page_headers()), way_ended(), cookie)
+        page = self.words.render("arrived", title=self.words.say("desk.arrived.title"), tenant=self.tenant)
+        return with_cookies(HTMLResponse(page, headers=page_headers()), self.ways.ended(), cookie)
 
     def _ended(self, request: Request) -> Response:
         session = self.sessions.current(cookies(request), self.clock())
@@ -94,8 +96,8 @@ class SignInRoutes:
     # -- passkeys
 
     def _asking(self, way: str, action: str, options: str, cookie: Cookie) -> Response:
-        title = say(f"desk.{way}.title")
-        page = render("passkey", title=title, tenant=self.tenant, way=way, action=action, options=options)
+        title = self.words.say(f"desk.{way}.title")
+        page = self.words.render("passkey", title=title, tenant=self.tenant, way=way, action=action, options=options)
         return with_cookies(HTMLResponse(page, headers=passkey_headers()), cookie)
 
     def _took(self, passkeys: Passkeys, request: Request, given: Mapping[str, str]) -> Response:
@@ -107,7 +109,7 @@ class SignInRoutes:
             self.told(SignInEvent("failed", PASSKEY, why=error.code))
             raise
         self.told(SignInEvent("signed_in", PASSKEY, session.name))
-        return with_cookies(RedirectResponse("/", 303, page_headers()), way_ended(), cookie)
+        return with_cookies(RedirectResponse("/", 303, page_headers()), self.ways.ended(), cookie)
 
     def _enrolled(self, passkeys: Passkeys, request: Request, given: Mapping[str, str]) -> Response:
         try:
@@ -117,5 +119,7 @@ class SignInRoutes:
             self.told(SignInEvent("failed", PASSKEY, why=error.code))
             raise
         self.told(SignInEvent("enrolled", PASSKEY, found.name))
-        page = render("enrolled", title=say("desk.enrolled.title"), tenant=self.tenant, who=found.name)
-        return with_cookies(HTMLResponse(page, headers=page_headers()), way_ended())
+        page = self.words.render(
+            "enrolled", title=self.words.say("desk.enrolled.title"), tenant=self.tenant, who=found.name
+        )
+        return with_cookies(HTMLResponse(page, headers=page_headers()), self.ways.ended())

@@ -4,11 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from idp.audit.questions.filters import LoginFilters
 from idp.desk.blocks import MOST_ROWS, Block, Cell, DeskTable
-from idp.desk.desk_page import LOGINS, PERIOD, DeskPage, read_day
-from idp.desk.reading import DeskQuestion
-from policies.errors import RequestRefused
+from idp.desk.desk_page import DeskPage
 
 MAX_FILTER = 200
 MOST_DIGITS = 9
@@ -35,18 +32,6 @@ class TableView:
     next: str
     csv: str
     jsonl: str
-
-
-def asked_for(page: DeskPage, given: Mapping[str, str], who: str) -> DeskQuestion:
-    """An auditor's question to a page, out of a query. Raises `RequestRefused` for no date, or a period backwards."""
-    if any(len(value) > MAX_FILTER for value in given.values()):
-        raise RequestRefused("a filter that is too long")
-    since, until = (read_day(given[name]) if name in page.filters and given.get(name) else None for name in PERIOD)
-    if since and until and since > until:
-        raise RequestRefused("a period that ends before it begins")
-    named = {name: given.get(name, "") for name in page.filters if name not in PERIOD}
-    filters = LoginFilters(since, until, **{name: value for name, value in named.items() if name in LOGINS})
-    return DeskQuestion(filters, named, who)
 
 
 def in_order(block: Block, given: Mapping[str, str]) -> Block:

@@ -14,10 +14,12 @@ from idp.audit.questions.auditor import Auditor
 from idp.config.settings import examine_settings
 from idp.demo.scene import bound
 from idp.demo.stage_servers import StageServers
-from idp.desk.application import AuditorDesk
+from idp.desk.auditor.application import AuditorDesk
+from idp.desk.auditor.reading import DeskReader
 from idp.desk.events import told_to_log
-from idp.desk.reading import DeskReader
+from idp.desk.pages import AUDITOR_WORDS
 from idp.desk.sessions import CIVIL, DeskSessions
+from idp.desk.sign_in import Ways
 from idp.desk.sign_in_routes import SignInRoutes
 from idp.login.sealing import Sealer
 from idp.store.store import Store
@@ -69,10 +71,12 @@ def city_desk(store: Store, folder: Path) -> Iterator[CityDesk]:
     reader = DeskReader(auditor, settings, MandateDesk(settings, store, KEYS).grants, system_clock)
     sealer = Sealer(tenant=TENANT, keys=fixed_keys(b"k" * 32))
     sessions = DeskSessions(tenant=TENANT, url=url, sealer=sealer, rows=store, listed=lambda _way, _entry: WHO)
-    doors = SignInRoutes(TENANT, url, sessions, None, None, told_to_log(TENANT), system_clock)
+    doors = SignInRoutes(
+        AUDITOR_WORDS, TENANT, url, sessions, Ways(sealer, url), None, None, told_to_log(TENANT), system_clock
+    )
     _, cookie = sessions.begin(CIVIL, "of " + WHO, b"once", system_clock())
     servers = StageServers()
-    servers.thread("desk", AuditorDesk(reader=reader, sessions=sessions, doors=doors).asgi, listening)
+    servers.thread("desk", AuditorDesk(reader=reader, doors=doors).asgi, listening)
     try:
         yield CityDesk(auditor, f"http://127.0.0.1:{listening.getsockname()[1]}", host, cookie.value)
     finally:

@@ -7,8 +7,8 @@ import pytest
 
 from idp.audit.questions.ledger_summary import summarise
 from idp.audit.questions.summary import BLOCK
-from idp.desk.questions import PAGES
-from idp.desk.summaries import ALL, SummaryKeeper
+from idp.desk.auditor.questions import PAGES
+from idp.desk.auditor.summaries import ALL, SummaryKeeper
 from idp.receipts.receipt import ReceiptHolder
 from idp.store.store import Store
 from tests.desk.city_desk import CityDesk, city_desk
@@ -41,7 +41,7 @@ def test_damaged_blocks_do_not_blind_the_desk_and_their_leaves_are_named(
     desk: CityDesk, city_store: Store, city_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Two damaged blocks here are what five are to the real bound
-    monkeypatch.setattr("idp.desk.reading.SOON", BLOCK)
+    monkeypatch.setattr("idp.desk.auditor.reading.SOON", BLOCK)
     spoil(city_folder, 5, 6, 7, BLOCK + 9, SIZE - 2)
     assert "8192 leaves are not read yet" in desk.get("/releases").text
     assert desk.get("/releases.csv", table="releases").status_code == 503

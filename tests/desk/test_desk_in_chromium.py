@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, FilePayload, Request, expect
 
 from idp.demo.browser import Browser as Citizen
-from idp.desk.questions import PAGES
+from idp.desk.auditor.questions import PAGES
 from tests.desk.passkey import authenticator, enrol, link_for, sign_in
 from tests.desk.stage import DeskStage, number_in
 from tests.e2e.browser import THEMES, Theme, overflow, violations, window

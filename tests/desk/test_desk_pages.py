@@ -11,7 +11,7 @@ import pytest
 
 from idp.demo.browser import Browser
 from idp.demo.citizens import CITIZENS, CITY
-from idp.desk.questions import PAGES
+from idp.desk.auditor.questions import PAGES
 from tests.desk.reader import Desk, signed_in
 from tests.desk.stage import CLIENT, DeskStage
 from tests.idp.cli.command import Served, in_process, json_of

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from idp.desk.uploads import MAX_FILES, files_in
+from idp.desk.auditor.uploads import MAX_FILES, files_in
 from idp.sequencer.sequencer import Sequencer
 from idp.store.store import Store
 from policies.errors import RequestRefused
@@ -155,7 +155,7 @@ def test_a_form_is_taken_apart_where_no_other_request_waits(desk: CityDesk, monk
             loops.append(None)
         return files_in(boundary, body)
 
-    monkeypatch.setattr("idp.desk.application.files_in", seen)
+    monkeypatch.setattr("idp.desk.auditor.application.files_in", seen)
     answer = desk.post("/receipts", *[b"{}" * 400] * MAX_FILES)
     assert (answer.status_code, "Receipts do not agree" in answer.text) == (200, True)
     assert desk.post("/receipts", *[b"{}"] * (MAX_FILES + 1)).status_code == 400

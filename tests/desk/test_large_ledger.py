@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text
 
-from idp.desk.questions import PAGES
-from idp.desk.reading import SOON
-from idp.desk.summaries import SummaryKeeper
+from idp.desk.auditor.questions import PAGES
+from idp.desk.auditor.reading import SOON
+from idp.desk.auditor.summaries import SummaryKeeper
 from idp.receipts.receipt import ReceiptHolder
 from idp.store.migrate import migrate
 from idp.store.store import Store

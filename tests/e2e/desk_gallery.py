@@ -16,16 +16,17 @@ from idp.audit.questions.report import (
     ServiceLogins,
     WeekLogins,
 )
+from idp.desk.auditor.auditor_page import PERIOD, AuditorPage
+from idp.desk.auditor.questions import PAGES
+from idp.desk.auditor.report_pages import attributes, citizens, releases
 from idp.desk.blocks import Block, DeskTable
-from idp.desk.desk_page import PERIOD, DeskPage
-from idp.desk.pages import render, say
-from idp.desk.questions import PAGES
-from idp.desk.report_pages import attributes, citizens, releases
+from idp.desk.pages import AUDITOR_WORDS
 from idp.desk.sessions import CIVIL, DeskSession
 from idp.desk.table_views import Filter, view_of
 from idp.pages.views import PageKind
 from tests.e2e.gallery import Shown
 
+render, say = AUDITOR_WORDS.render, AUDITOR_WORDS.say
 TENANT = "login.storkhaven.example"
 FIRST = date(2026, 10, 5)
 WEEKS = (412, 388, 451, 503, 476, 540, 588, 561)
@@ -84,7 +85,7 @@ def desk_gallery() -> Mapping[str, Shown]:
     return {f"/{name}/en": Shown(name, "en", html, PageKind.FORM) for name, html in made.items()}
 
 
-def _page(page: DeskPage, blocks: list[Block]) -> str:
+def _page(page: AuditorPage, blocks: list[Block]) -> str:
     return render(
         "page",
         title=say(f"{page.key}.title"),

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from idp.audit.questions.person import records_by_grant
+from idp.desk.auditor.auditor_page import AuditorPage, moment
+from idp.desk.auditor.reading import DeskQuestion, DeskReader
+from idp.desk.auditor.upload_pages import records_shown
 from idp.desk.blocks import Block, DeskTable, GrantForm, Notice, TableColumn
-from idp.desk.desk_page import DeskPage, moment
-from idp.desk.reading import DeskQuestion, DeskReader
-from idp.desk.upload_pages import records_shown
 from policies.errors import GrantRefused, NotFound, RequestRefused
 
 OPEN = "open"
@@ -52,4 +52,4 @@ def use_grant(reader: DeskReader, who: str, given: Mapping[str, str]) -> Sequenc
         return [Notice("desk.grants.unknown")]
 
 
-GRANTS = DeskPage("/grants", "desk.grants", (), grants)
+GRANTS = AuditorPage("/grants", "desk.grants", (), grants)

@@ -6,9 +6,9 @@ from functools import partial
 
 from idp.audit.questions.person import PersonsRecords, records_of_person
 from idp.audit.questions.services_receipts import compare_receipts
+from idp.desk.auditor.auditor_page import AuditorPage, changed_leaves, moment
+from idp.desk.auditor.reading import DeskQuestion, DeskReader
 from idp.desk.blocks import Block, DeskTable, Facts, Notice, TableColumn, Upload
-from idp.desk.desk_page import DeskPage, changed_leaves, moment
-from idp.desk.reading import DeskQuestion, DeskReader
 from policies.errors import NotFound, SignatureInvalid
 
 _DISAGREEMENT = (("file", "file"), ("check", "check"), ("what", "result"))
@@ -16,7 +16,7 @@ Files = Sequence[tuple[str, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
-class UploadPage(DeskPage):
+class UploadPage(AuditorPage):
     """A page that takes files, and answers about them at once."""
 
     take: Callable[[DeskReader, Files], Sequence[Block]]

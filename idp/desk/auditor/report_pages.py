@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import urlencode
 
 from idp.audit.questions.report import ReleaseReport, report_releases
+from idp.desk.auditor.auditor_page import LOGINS, AuditorPage, changed_leaves, moment
+from idp.desk.auditor.proof_files import OF_BUNDLES
+from idp.desk.auditor.reading import DeskQuestion, DeskReader
 from idp.desk.blocks import Block, Cell, DeskTable, Facts, Link, Notice, Plot, TableColumn
-from idp.desk.desk_page import LOGINS, DeskPage, changed_leaves, moment
-from idp.desk.proof_files import OF_BUNDLES
-from idp.desk.reading import DeskQuestion, DeskReader
 
 _SERVICE, _PURPOSE = TableColumn("service", "desk.column.service"), TableColumn("purpose", "desk.column.purpose")
 _ATTRIBUTE = TableColumn("attribute", "desk.column.attribute")
@@ -209,10 +209,10 @@ def citizens(found: ReleaseReport) -> Iterator[Block]:
 
 
 REPORT_PAGES = (
-    DeskPage("/releases", "desk.releases", LOGINS, reported(releases)),
-    DeskPage("/attributes", "desk.attributes", LOGINS, reported(attributes)),
-    DeskPage("/lacking", "desk.lacking", LOGINS, reported(lacking)),
-    DeskPage("/over-asking", "desk.over_asking", LOGINS, reported(over_asking)),
-    DeskPage("/switched-off", "desk.switched_off", LOGINS, reported(switched_off)),
-    DeskPage("/citizens", "desk.citizens", LOGINS, reported(citizens)),
+    AuditorPage("/releases", "desk.releases", LOGINS, reported(releases)),
+    AuditorPage("/attributes", "desk.attributes", LOGINS, reported(attributes)),
+    AuditorPage("/lacking", "desk.lacking", LOGINS, reported(lacking)),
+    AuditorPage("/over-asking", "desk.over_asking", LOGINS, reported(over_asking)),
+    AuditorPage("/switched-off", "desk.switched_off", LOGINS, reported(switched_off)),
+    AuditorPage("/citizens", "desk.citizens", LOGINS, reported(citizens)),
 )

@@ -11,9 +11,9 @@ from idp.audit.questions.acts import acts_between
 from idp.audit.questions.compared import WITNESS, HeldEvidence, compare_with
 from idp.audit.questions.one_record import OneRecord, best_checkpoint, is_name, one_record
 from idp.audit.questions.policy_on import PolicyInForce, policies_on
+from idp.desk.auditor.auditor_page import PERIOD, AuditorPage, changed_leaves, moment, read_day
+from idp.desk.auditor.reading import DeskQuestion, DeskReader
 from idp.desk.blocks import Block, DeskTable, Facts, Link, Notice, TableColumn
-from idp.desk.desk_page import PERIOD, DeskPage, changed_leaves, moment, read_day
-from idp.desk.reading import DeskQuestion, DeskReader
 from idp.ledger.checkpoint import SIGNATURE_MARK, read_signature
 from idp.ledger.merkle_tree import leaf_hash
 from idp.ports import Checkpoint
@@ -212,7 +212,7 @@ def _said(found: OneRecord) -> DeskTable:
     return DeskTable("said", "desk.prove.said", columns, rows)
 
 
-HOME = DeskPage("/", "desk.record", (), record)
-ACTS = DeskPage("/acts", "desk.acts", (*PERIOD, "kind"), acts)
-POLICY = DeskPage("/policy", "desk.policy", ("day",), policy)
-PROVE = DeskPage("/prove", "desk.prove", ("record",), prove)
+HOME = AuditorPage("/", "desk.record", (), record)
+ACTS = AuditorPage("/acts", "desk.acts", (*PERIOD, "kind"), acts)
+POLICY = AuditorPage("/policy", "desk.policy", ("day",), policy)
+PROVE = AuditorPage("/prove", "desk.prove", ("record",), prove)

@@ -1,7 +1,7 @@
 """The log at the desk, as C2SP tlog-tiles has it: its checkpoint, its hash tiles and, for auditors alone, its leaves."""
 
 from idp.audit.export import newest_checkpoint
-from idp.desk.reading import DeskReader
+from idp.desk.auditor.reading import DeskReader
 from idp.ledger.tiles import Tile
 from idp.store.engine import reading
 from idp.store.records.tiles import read_tile

@@ -7,8 +7,8 @@ from itertools import chain, islice
 from idp.audit.questions.many_records import records_in
 from idp.audit.questions.one_record import best_checkpoint, is_name, one_record
 from idp.audit.record_proof import RecordFilter, proof_of_record, proof_of_records
-from idp.desk.desk_page import read_day
-from idp.desk.reading import DeskReader
+from idp.desk.auditor.auditor_page import read_day
+from idp.desk.auditor.reading import DeskReader
 from idp.ledger.ledger_keys import DAY
 from idp.store.engine import reading
 from idp.store.stored_tree import broken
