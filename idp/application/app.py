@@ -132,7 +132,7 @@ class Application:
             watch = KeyFolderWatch(keys, settings.key_folder, settings.origin, own, settings.index_folder)
             tasks = self.sealing.keep_ready, watch
             self.keeper = KeyKeeper(tasks, tenant=settings.tenant, database=partial(self.store.checkpoint, settings.tenant))
-            self._pages = Pages(owner_of(settings.organization))
+            self._pages = Pages(owner_of(settings.organization), found.theme)
             self._guard = self._deviation_guard()
             self.queue = Queue(settings.limits.at_work, settings.limits.waiting)
             self._known, self.peers, self.watch = self._peers_of(in_force.configuration)

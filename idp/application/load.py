@@ -8,6 +8,7 @@ from idp.changes.in_force import Settled
 from idp.config.settings import Settings, load_settings
 from idp.desk.relying_party import desk_problems
 from idp.keys.folder import BrokerKeys, load_keys
+from idp.pages.theme import Theme, read_theme
 from idp.protocols.eidas.receiving_node import crossing_problems
 from policies.errors import Misconfigured
 from policies.load import Configuration, load
@@ -24,6 +25,7 @@ class LoadedFolder:
     bundle: Bundle
     configuration: Configuration
     kinds: frozenset[str]
+    theme: Theme
     since: int = 0
     settled: Settled = field(default_factory=Settled, compare=False)
 
@@ -48,13 +50,16 @@ def load_whole(folder: Path, read: LoadedFolder | None = None) -> tuple[LoadedFo
         configuration = read.configuration if read else load(bundle.files)
     except Misconfigured as error:
         problems.append(error)
+    theme, faults = (read.theme, ()) if read else read_theme(folder)
+    if faults:
+        problems.append(Misconfigured(faults))
     try:
         keys = load_keys(settings.key_folder, settings.origin, settings.index_folder)
         keys = keys.only(read.kinds) if read else keys
     except Misconfigured as error:
         problems.append(error)
-    if bundle is None or configuration is None or keys is None:
+    if bundle is None or configuration is None or keys is None or problems:
         raise Misconfigured(tuple(problem for error in problems for problem in error.problems))
     if missing := [*crossing_problems(settings, configuration, keys), *desk_problems(settings, configuration, keys)]:
         raise Misconfigured(tuple(missing))
-    return read or LoadedFolder(settings, bundle, configuration, frozenset(keys.rings)), keys
+    return read or LoadedFolder(settings, bundle, configuration, frozenset(keys.rings), theme), keys

@@ -19,6 +19,7 @@ from idp.changes.plan import NOTHING, Plan, PlanBase, base_of, make_plan
 from idp.config.folder import assert_folder, readable_files
 from idp.config.settings import NO_ISSUER, SETTINGS_FILE, Settings, assert_one, examine_settings
 from idp.keys.ledger_files import load_ledger_keys
+from idp.pages.theme import read_theme
 from idp.ports import Unit
 from idp.protocols.oidc.certificates import ANY_PROXY, CertificateProxy
 from idp.protocols.oidc.client import Clients
@@ -53,7 +54,7 @@ def read_candidate(folder: Path) -> Candidate:
     settings, problems = examine_settings(folder) if (folder / SETTINGS_FILE).exists() else (None, ())
     files, unreadable = readable_files(folder)
     configuration, faults = examine(files)
-    found = [*problems, *unreadable, *faults, *further_problems(settings, configuration)]
+    found = [*problems, *unreadable, *faults, *read_theme(folder)[1], *further_problems(settings, configuration)]
     if found:
         raise Misconfigured(tuple(found))
     return Candidate(settings, bundle_with(settings, files), configuration)

@@ -37,13 +37,13 @@ def readable_files(directory: Path) -> tuple[Mapping[str, bytes], tuple[Problem,
     # A pattern finds nothing in a closed folder, without an error
     problems = [Problem(name, 0, "file", CLOSED, "let the broker read it.") for name in FOLDERS if closed(directory / name)]
     within = directory.resolve()
-    outside = {name for name in FOLDERS if _leads_out(directory / name, within)}
+    outside = {name for name in FOLDERS if leads_out(directory / name, within)}
     problems += [Problem(name, 0, "file", _OUT, _COPY) for name in sorted(outside)]
     for path in sorted(path for pattern in PATTERNS for path in directory.glob(pattern)):
         name = path.relative_to(directory).as_posix()
         if name.partition("/")[0] in outside:
             continue
-        if _leads_out(path, within):
+        if leads_out(path, within):
             problems.append(Problem(name, 0, "file", _OUT, _COPY))
             continue
         most = MAX_FILE if name.startswith("metadata/") else MAX_TEXT
@@ -59,7 +59,7 @@ def readable_files(directory: Path) -> tuple[Mapping[str, bytes], tuple[Problem,
     return files, tuple(problems)
 
 
-def _leads_out(path: Path, within: Path) -> bool:
+def leads_out(path: Path, within: Path) -> bool:
     """Whether it is a link out of the folder: then what it holds could change without anybody who looks at the folder."""
     try:
         return path.is_symlink() and not path.resolve().is_relative_to(within)

@@ -23,7 +23,7 @@ from idp.doctor.logouts import logouts
 from idp.doctor.machine import cookies, disk, libraries, valkey
 from idp.doctor.metadata import held, pinned, roles
 from idp.doctor.network import PageFetcher, address, clocks
-from idp.doctor.page_owner import owner
+from idp.doctor.page_owner import owner, theme
 from idp.doctor.policy import policy, translations
 from idp.doctor.production import ENVIRONMENT, production_faults
 from idp.doctor.registrations import presence, registrations
@@ -76,6 +76,7 @@ OFFLINE: dict[str, Check] = {
     "translations": translations,
     "policy": policy,
     "owner": owner,
+    "theme": theme,
     "keys": keys,
     "certificates": certificates,
     "pinned metadata": pinned,

@@ -12,6 +12,7 @@ from sqlalchemy import make_url
 from idp.config.settings import SETTINGS_FILE, Settings
 from idp.doctor.examination import Examination
 from idp.doctor.finding import ERROR, NOTICE, WARNING, DoctorFinding
+from idp.pages.theme import THEME_FILE
 from policies.load import FOLDERS, PATTERNS
 
 _HIDDEN_OK = frozenset({".gitignore", ".gitkeep", ".git"})
@@ -30,7 +31,7 @@ def stray_files(case: Examination) -> Iterator[DoctorFinding]:
     """Finds each file that looks like configuration, and that the broker ignores."""
     for path in _walk(case):
         name = path.relative_to(case.folder).as_posix()
-        if name == SETTINGS_FILE or name in case.files or path.name in _HIDDEN_OK:
+        if name in (SETTINGS_FILE, THEME_FILE) or name in case.files or path.name in _HIDDEN_OK:
             continue
         top = name.partition("/")[0]
         expected = [pattern for pattern in PATTERNS if pattern.startswith(f"{top}/")] if "/" in name else []
@@ -39,7 +40,7 @@ def stray_files(case: Examination) -> Iterator[DoctorFinding]:
             what = f"nobody reads it: in {top}/ there are {known}, and no folders below."
             yield NOTICE(name, "file", what, _UNREAD, "Give it the right name and place, or move it out of the folder.")
         elif top not in FOLDERS and name.lower().endswith(".toml"):
-            known = f"{', '.join(one for one in PATTERNS if '/' not in one)} and {SETTINGS_FILE}"
+            known = f"{', '.join(one for one in PATTERNS if '/' not in one)}, {THEME_FILE} and {SETTINGS_FILE}"
             what = f"nobody reads it: outside of their folders there are {known}."
             yield NOTICE(
                 name, "file", what, _UNREAD, f"Move it into one of {', '.join(sorted(FOLDERS))}, or out of the folder."
@@ -78,7 +79,7 @@ def _passwords(settings: Settings) -> Iterator[str]:
 
 
 def _writable(case: Examination) -> Iterator[DoctorFinding]:
-    parts = [case.folder, case.folder / SETTINGS_FILE, *(case.folder / name for name in sorted(FOLDERS))]
+    parts = [case.folder, *(case.folder / name for name in (SETTINGS_FILE, THEME_FILE, *sorted(FOLDERS)))]
     for path in [*parts, *(case.folder / name for name in sorted(case.files))]:
         try:
             mode = path.stat().st_mode

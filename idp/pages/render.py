@@ -17,7 +17,8 @@ from idp.pages.headers import SUBMIT_SCRIPT
 from idp.pages.languages import OWN_NAMES, Language, load_languages
 from idp.pages.logout_view import LogoutView
 from idp.pages.picker_view import PickerView
-from idp.pages.static import MARK_FILE, STYLE_FILE
+from idp.pages.static import MARK_FILE, StaticFile
+from idp.pages.theme import OWN_THEME, Theme
 from idp.pages.trial_view import TrialView
 from idp.pages.views import (
     ApprovalView,
@@ -89,10 +90,15 @@ def _sources() -> dict[str, str]:
 class Pages:
     """All pages of one owner in all languages. Its methods may run in any thread."""
 
-    def __init__(self, owner: PageOwner = NOBODY) -> None:
-        self._owner = owner
+    def __init__(self, owner: PageOwner = NOBODY, theme: Theme = OWN_THEME) -> None:
+        self._owner, self._theme = owner, theme
         found = compiled()
         self._languages, self._templates, self._digest = found.languages, found.templates, found.digest
+
+    @property
+    def files(self) -> tuple[StaticFile, ...]:
+        """The files that the pages load."""
+        return self._theme.files
 
     @property
     def template_digest(self) -> str:
@@ -304,7 +310,12 @@ class Pages:
 
     def _page(self, name: str, language: Language, **parts: object) -> str:
         return self._templates[name, language.tag].render(
-            language=language.tag, say=language.say, owner=self._owner, **parts
+            language=language.tag,
+            say=language.say,
+            owner=self._owner,
+            style=self._theme.style.href,
+            logo=self._theme.logo,
+            **parts,
         )
 
 
@@ -318,7 +329,7 @@ def _compiled(sources: Mapping[str, str], language: Language) -> dict[str, Templ
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.globals.update(style=STYLE_FILE.href, mark=MARK_FILE.href)
+    environment.globals.update(mark=MARK_FILE.href)
     return {name: environment.get_template(f"{name}.html") for name in _PAGES}
 
 

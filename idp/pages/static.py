@@ -1,8 +1,10 @@
-"""The files that pages load: one style sheet and one mark, both the same for everybody."""
+"""The files that pages load: a style sheet and a mark, the same for every reader."""
 
 import hashlib
 from dataclasses import dataclass
 from importlib import resources
+
+from idp.pages.palette import style_sheet
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,11 @@ def _read(name: str, media_type: str) -> StaticFile:
     return StaticFile(path=f"/{name}", media_type=media_type, content=content)
 
 
-STYLE_FILE = _read("style.css", "text/css; charset=utf-8")
+def style_file(sheet: bytes) -> StaticFile:
+    """A style sheet at its address."""
+    return StaticFile(path="/style.css", media_type="text/css; charset=utf-8", content=sheet)
+
+
+STYLE_FILE = style_file(style_sheet())
 MARK_FILE = _read("mark.svg", "image/svg+xml")
 STATIC_FILES = (STYLE_FILE, MARK_FILE)

@@ -36,7 +36,7 @@ BODY_SECONDS = 15.0
 # A citizen who waited longer than this has closed the page
 WAIT_SECONDS = 5.0
 # Files of ours from memory, and the question whether we are here
-CHEAP = frozenset({"/style.css", "/mark.svg", "/healthz"})
+CHEAP = frozenset({"/style.css", "/mark.svg", "/logo.svg", "/logo.png", "/healthz"})
 # Messages of SAML are posted here; every other body is a form
 MESSAGES = ("/saml/", "/eidas/acs", "/eidas/sso")
 PROGRAMS = frozenset({"/device/ended", "/device_authorization", "/introspect", "/par", "/revoke", "/token"}) | frozenset(

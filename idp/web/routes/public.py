@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
 
 from idp.ledger.tiles import Tile
-from idp.pages.static import STATIC_FILES, StaticFile
+from idp.pages.static import StaticFile
 from idp.protocols.oidc.relying_party import JWKS_PATH
 from idp.receipts.issue import placed_in
 from idp.web.described import described_text
@@ -78,7 +78,7 @@ def router(site: Site, fit: Callable[[], bool]) -> APIRouter:
         routes.add_api_route(
             path, threaded(_metadata(site, metadata, media)), methods=READ, **described_text(media, 429, 503)
         )
-    for file in STATIC_FILES:
+    for file in site.pages.files:
         routes.add_api_route(file.path, _static(file), methods=READ)
     return routes
 

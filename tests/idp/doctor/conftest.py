@@ -23,6 +23,8 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ward.write(folder, "providers/ee.toml", ward.NODE)
     ward.write(folder, "metadata/lv.xml", ward.provider_metadata(node.curve_signer().certificate))
     ward.write(folder, "metadata/ee.pem", ward.pem(node.key("metadata").certificate))
+    ward.write(folder, "theme.toml", 'logo = "logo.svg"\n')
+    ward.write(folder, "logo.svg", '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><circle r="4"/></svg>')
     ward.make_keys(folder / "keys")
     migrate(f"sqlite:///{folder / 'ciconia.db'}")
     hold(folder, node.octets(node.proxy()))

@@ -50,6 +50,7 @@ def test_a_line_behind_pinned_metadata_is_an_error_that_names_the_file(city: Pat
         ("parties/parking.yaml", "*.toml and *.jwks.json"),
         ("providers/LV.TOML", "in providers/ there are *.toml"),
         ("metadata/lv.xml~", "*.xml and *.pem"),
+        ("themes.toml", "theme.toml and ciconia.toml"),
         ("extra.toml", "outside of their folders"),
         ("purpose/permit.toml", "outside of their folders"),
     ],

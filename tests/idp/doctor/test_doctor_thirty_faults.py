@@ -36,6 +36,8 @@ def _settings(city: Path) -> list[Named]:
     file = "ciconia.toml"
     write(city, file, (city / file).read_text(encoding="utf-8") + "banana = 1\n")
     edit(city, file, "trusted_proxies =", "trusted_proxy =")
+    write(city, "theme.toml", 'logo = "logo.svg"\n[light]\ntext = "#aaaaaa"\n')
+    write(city, "logo.svg", '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><script/></svg>')
     edit(city, file, "checkpoint_seconds = 10.0", "checkpoint_seconds = 0.0")
     edit(city, file, 'listen = "127.0.0.1:8400"', 'listen = "0.0.0.0:8400"\ndemo = true')
     return [
@@ -44,6 +46,8 @@ def _settings(city: Path) -> list[Named]:
         (file, "checkpoint_seconds", "greater than 0"),
         (file, "listen", "for everybody"),
         (file, "demo", "no *.localhost"),
+        ("theme.toml", "light.text", "a contrast of 2.32"),
+        ("theme.toml", "logo", "is no shape"),
         ("environment", "SSLKEYLOGFILE", "keys of every TLS connection"),
         ("environment", "LD_PRELOAD", "makes fsync do nothing"),
         ("environment", "libxml2", "lxml has libxml2 2.13.1"),

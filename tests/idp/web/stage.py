@@ -25,6 +25,8 @@ LESS_SURE = '[assurance]\n"http://eidas.europa.eu/LoA/high" = "substantial"\n"ht
 # An edit of a country's registration: what it says is high counts as substantial there
 _LAST = '"urn:oid:2.5.4.6" = "address.country"'
 LOWERED = (_LAST, f"{_LAST}\n\n{LESS_SURE}")
+THEME = 'logo = "logo.svg"\n[light]\nbutton = "#7a1f3d"\n'
+LOGO = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 36"><path d="M0 0h48v36H0z" fill="#7a1f3d"/></svg>'
 PHONE_PURPOSE = """\
 id = "phone-contact"
 basis = "consent"
@@ -148,6 +150,8 @@ class Stage(Scene, LiveStage):
     def _configure(self, port: int, secret: Mapping[str, str], fares: FileSigner) -> None:
         super()._configure(port, secret, fares)
         create_saml_key(self.receiving / "keys" / SAML_ENCRYPTION, HOST)
+        (self.receiving / "theme.toml").write_text(THEME, encoding="utf-8")
+        (self.receiving / "logo.svg").write_text(LOGO, encoding="utf-8")
         # Its own key: nothing opens anything with it until a test switches the deviation on
         create_saml_key(self.receiving / "keys" / own_encryption(ProviderId("demo-ee")).file, HOST)
         (self.receiving / "purposes" / "phone-contact.toml").write_text(PHONE_PURPOSE, encoding="utf-8")

@@ -107,7 +107,7 @@ def test_a_method_that_an_address_does_not_take_gives_a_page(visitor: Visitor, p
 
 PUBLIC = [
     *("/jwks", "/.well-known/openid-configuration", "/saml/metadata", "/eidas/metadata", "/log/checkpoint", "/log/vkey"),
-    *("/healthz", *(file.path for file in STATIC_FILES)),
+    *("/healthz", "/logo.svg", *(file.path for file in STATIC_FILES)),
 ]
 
 
@@ -118,6 +118,18 @@ def test_what_is_public_is_asked_by_head_too_and_sends_its_head_alone(visitor: V
     whole, head = visitor.go("GET", path), visitor.go("HEAD", path)
     assert (head.status, head.text) == (whole.status, "")
     assert {**head.headers, "date": ""} == {**whole.headers, "date": ""}
+
+
+def test_a_theme_is_served_from_addresses_of_ours_with_its_kind_and_a_policy(visitor: Visitor) -> None:
+    page = visitor.go("GET", "/nowhere")
+    (style,), (logo,) = page.found("//link[@rel='stylesheet']/@href"), page.found("//header//img/@src")
+    sheet, drawn = visitor.go("GET", style), visitor.go("GET", logo)
+    assert "--act: #7a1f3d" in sheet.text
+    assert (sheet.headers["content-type"], drawn.headers["content-type"]) == ("text/css; charset=utf-8", "image/svg+xml")
+    for answer in (sheet, drawn):
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'; ")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    assert visitor.go("GET", "/logo.png").status == 404
 
 
 @pytest.mark.parametrize(
