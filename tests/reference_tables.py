@@ -261,7 +261,8 @@ def addresses() -> dict[str, tuple[str, set[str]]]:
 
 def _site(screens: type, frontend: type, *protocols: str) -> Site:
     """The parts of a site that its routers look at."""
-    made = SimpleNamespace(screens=screens, frontends={"one": frontend}, protocols=protocols, metadata={})
+    parts = {"screens": screens, "frontends": {"one": frontend}, "protocols": protocols, "metadata": {}}
+    made = SimpleNamespace(**parts, pages=SimpleNamespace(files=STATIC_FILES))
     return cast(Site, made)
 
 
