@@ -13,6 +13,7 @@ from markupsafe import escape
 
 from idp.pages.citizen_view import CitizenCopyView, CitizenDoorView, CitizenEnteredView, CitizenErasureView, CitizenView
 from idp.pages.device_view import DeviceStep, DeviceView
+from idp.pages.front_view import FrontView
 from idp.pages.headers import SUBMIT_SCRIPT
 from idp.pages.languages import OWN_NAMES, Language, load_languages
 from idp.pages.logout_view import LogoutView
@@ -49,6 +50,7 @@ _PAGES = (
     "citizen_copy",
     "citizen_erasure",
     "error",
+    "front",
 )
 
 
@@ -108,6 +110,11 @@ class Pages:
     def wording(self, language: str) -> Wording:
         """The wording in this language (a tag from `choose_language`)."""
         return Wording(self._languages[language])
+
+    def front(self, view: FrontView) -> str:
+        """Render the page at the bare address."""
+        language = self._languages[view.language]
+        return self._page("front", language, title=language.say("front.title"), view=view, others=self._others(language))
 
     def picker(self, view: PickerView) -> str:
         """Render the choice of a country, or of an identity provider of one country: a remembered one first."""

@@ -19,6 +19,7 @@ from idp.pages.citizen_view import (
     ReleaseShown,
 )
 from idp.pages.device_view import DeviceStep, DeviceView
+from idp.pages.front_view import FrontView
 from idp.pages.languages import LANGUAGES
 from idp.pages.picker_view import CountryChoice, PickerView
 from idp.pages.render import Pages
@@ -250,6 +251,7 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
     }
     erasing = CitizenErasureView(language, "/me/erase", "/me")
     erased = replace(erasing, action="/me/erase/stop", due=pages.wording(language).moment(1_764_086_400))
+    front = FrontView(language, "/", is_node=False, own_page="/me")
     entered, copied = CitizenEnteredView(language, gone), citizen_copy(pages, language)
     onward = {
         "post-provider": PostView(language, Towards.PROVIDER, Text("ID Austria", "de"), gone, (("SAMLRequest", "PD94"),)),
@@ -266,6 +268,8 @@ def _views(pages: Pages, language: str, gone: str) -> dict[str, tuple[Callable[[
         **{name: (_bound(pages.receipt, view), view.kind) for name, view in receipts.items()},
         **{name: (_bound(pages.device, view), view.kind) for name, view in kiosks.items()},
         **{name: (_bound(pages.citizen, view), view.kind) for name, view in mine.items()},
+        "front": (_bound(pages.front, front), front.kind),
+        "front-node": (_bound(pages.front, replace(front, is_node=True, own_page="")), front.kind),
         "me-erase": (_bound(pages.citizen_erasure, erasing), erasing.kind),
         "me-erasing": (_bound(pages.citizen_erasure, erased), erased.kind),
         "me-copy": (_bound(pages.citizen_copy, copied), copied.kind),

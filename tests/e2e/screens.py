@@ -52,6 +52,7 @@ class Screen:
 
 
 SCREENS = (
+    Screen("front", "front", "en", THEMES[0]),
     *(Screen("picker", "picker-search", "en", theme) for theme in THEMES),
     *(Screen("approval", "approval-arrived", language, theme) for language in LANGUAGES for theme in THEMES),
     *(Screen("inform", "inform", "en", theme) for theme in THEMES[:1]),

@@ -117,6 +117,7 @@ CITY_ROWS: Rows = {
             "/log/vkey",
             "/saml/metadata",
             "/eidas/metadata",
+            "/",
             "/healthz",
             *(file.path for file in STATIC_FILES),
         )
@@ -147,6 +148,7 @@ NODE_ROWS: Rows = {
             "/log/vkey",
             "/saml/metadata",
             "/eidas/metadata",
+            "/",
             "/healthz",
             *(file.path for file in STATIC_FILES),
         )

@@ -18,6 +18,7 @@ SHOWN = [(shown, Read(shown.html)) for shown in gallery(Pages(OWNER), languages=
 OFFERING = {
     *(f"picker-{name}" for name in ("search", "found", "not-found", "remembering", "narrowed", "members", "for-a-service")),
     "kiosk-code",
+    *("front", "front-node"),
     *(
         "approval",
         *(f"approval-{name}" for name in ("three", "nothing", "arrived", "informs", "refusable", "again", "changed")),
@@ -49,6 +50,12 @@ def test_every_page_says_who_runs_it_and_where_help_is() -> None:
         ], shown.name
         # In a tab of its own: whoever reads there must not lose a question
         assert {each.get("target") for each in links if str(each.get("href")).startswith("https://")} == {"_blank"}
+
+
+def test_the_front_page_says_who_runs_it_and_a_node_has_no_page_of_a_citizen() -> None:
+    links = ["https://storkhaven.example", "https://storkhaven.example/help", "mailto:help@storkhaven.example"]
+    led = {shown.name: [each.get("href") for each in page.find("//main//a")] for shown, page in SHOWN}
+    assert (led["front"], led["front-node"]) == (["/me", *links], links)
 
 
 def test_only_the_picker_and_the_question_offer_other_languages() -> None:

@@ -12,6 +12,7 @@ from tests.idp.staging import Lines
 from tests.idp.web.visitor import DIRECT, Answer, Visitor
 
 ADDRESSES = {
+    "/": {"GET", "HEAD"},
     "/authorize": {"GET", "POST"},
     "/token": {"POST"},
     "/par": {"POST"},
@@ -107,7 +108,7 @@ def test_a_method_that_an_address_does_not_take_gives_a_page(visitor: Visitor, p
 
 PUBLIC = [
     *("/jwks", "/.well-known/openid-configuration", "/saml/metadata", "/eidas/metadata", "/log/checkpoint", "/log/vkey"),
-    *("/healthz", "/logo.svg", *(file.path for file in STATIC_FILES)),
+    *("/", "/healthz", "/logo.svg", *(file.path for file in STATIC_FILES)),
 ]
 
 
@@ -118,6 +119,17 @@ def test_what_is_public_is_asked_by_head_too_and_sends_its_head_alone(visitor: V
     whole, head = visitor.go("GET", path), visitor.go("HEAD", path)
     assert (head.status, head.text) == (whole.status, "")
     assert {**head.headers, "date": ""} == {**whole.headers, "date": ""}
+
+
+def test_the_front_page_begins_nothing_and_names_no_service(visitor: Visitor) -> None:
+    answer = visitor.go("GET", "/?language=et&client_id=parking")
+    assert (answer.status, answer.heading) == (200, "See on sisselogimisteenus")
+    assert answer.found("//main//a/@href") == ["/me"]
+    assert "set-cookie" not in answer.headers
+    for party in visitor.stage.application.memory.now.configuration.parties.values():
+        assert not [title for title in party.title.values() if title in answer.text]
+    assert visitor.go("GET", "/?language=xx").heading == "This is a sign-in service"
+    assert visitor.go("GET", "/", headers={"sec-fetch-dest": "iframe"}).status == 403
 
 
 def test_a_theme_is_served_from_addresses_of_ours_with_its_kind_and_a_policy(visitor: Visitor) -> None:
@@ -135,7 +147,6 @@ def test_a_theme_is_served_from_addresses_of_ours_with_its_kind_and_a_policy(vis
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
         "/nowhere",
         "/login",
         "/login//at/demo-ee",
