@@ -26,7 +26,7 @@ from starlette.routing import BaseRoute, Route
 from idp.cli import app
 from idp.config.setting_types import Organization
 from idp.config.settings import Settings
-from idp.pages.languages import ENGLISH, load_languages
+from idp.pages.languages import load_english
 from idp.pages.static import STATIC_FILES
 from idp.protocols.eidas.proxy_service import ProxyService
 from idp.protocols.oidc.provider import OpenIDProvider
@@ -326,7 +326,7 @@ def _levels() -> Iterator[str]:
 
 
 def _reasons() -> Iterator[str]:
-    say = load_languages()[ENGLISH].say
+    say = load_english().say
     yield "As the approval page says it:\n"
     yield table(("reason", "in words"), [(code(reason), say(f"reason.{reason}")) for reason in Reason])
 

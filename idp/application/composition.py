@@ -27,7 +27,7 @@ from idp.login.sealing import Sealer
 from idp.login.standing import StandingApprovals
 from idp.login.suspension import Suspension
 from idp.monitoring.watched import Watched
-from idp.pages.languages import LANGUAGES
+from idp.pages.languages import spoken
 from idp.pages.render import Pages
 from idp.ports import Commits
 from idp.protocols.cached_metadata import Published
@@ -324,7 +324,7 @@ def _openid_parts(parts: SiteParts, role: CityRole) -> OpenIDParts:
         vouched=role.vouches,
         ended=role.ended,
         off=parts.suspension.party_off,
-        languages=LANGUAGES,
+        languages=tuple(spoken().languages),
         under_eidas=partial(under_eidas, configuration.providers),
         standing=StandingApprovals(
             issuer=parts.settings.issuer, purposes=configuration.purposes, approvals=_approvals(parts)

@@ -24,7 +24,7 @@ from idp.doctor.machine import cookies, disk, libraries, valkey
 from idp.doctor.metadata import held, pinned, roles
 from idp.doctor.network import PageFetcher, address, clocks
 from idp.doctor.page_owner import owner, theme
-from idp.doctor.policy import policy, translations
+from idp.doctor.policy import catalogues, policy, translations
 from idp.doctor.production import ENVIRONMENT, production_faults
 from idp.doctor.registrations import presence, registrations
 from idp.doctor.switches import deviations, disowned, switches
@@ -73,6 +73,7 @@ OFFLINE: dict[str, Check] = {
     "registrations": registrations,
     "clients": clients,
     "deviations": deviations,
+    "catalogues": catalogues,
     "translations": translations,
     "policy": policy,
     "owner": owner,

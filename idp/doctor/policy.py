@@ -4,21 +4,26 @@ from collections.abc import Iterator
 
 from idp.doctor.examination import Examination
 from idp.doctor.finding import NOTICE, WARNING, DoctorFinding, OtherPlace
-from idp.pages.languages import LANGUAGES
+from idp.pages.languages import LANGUAGES, spoken
 from policies.lint import lint
 from policies.lint.finding import WHY
 from policies.lint.languages import lacking
 
+CATALOGUES = "idp/pages/locale"
 # Kinds that concern every citizen of a service; the others ask for a look
 _WARNINGS = frozenset({"registered_unneeded", "unused_attribute"})
 
 
-def translations(case: Examination) -> Iterator[DoctorFinding]:
-    """Finds texts that lack languages: one notice for all of a file that lack the same, on the line of the first.
+def catalogues(_case: Examination) -> Iterator[DoctorFinding]:
+    """Finds languages that no page speaks, since their catalogue has a fault."""
+    for tag, fault in spoken().left_out.items():
+        what, why = f"no page speaks {tag}: {fault}", "Who reads that language gets every page in English."
+        yield DoctorFinding(WARNING, CATALOGUES, 0, tag, what, why, "Install Ciconia anew, or mend the catalogue.")
 
-    A city that writes English alone is not asked for Estonian: one text in a language asks for it in all others.
-    """
-    for one in lacking(case.files, LANGUAGES, used=True):
+
+def translations(case: Examination) -> Iterator[DoctorFinding]:
+    """Finds texts that lack languages: one notice for all of a file that lack the same, on the line of the first."""
+    for one in lacking(case.files, LANGUAGES):
         (line, key), *others = one.places
         also = tuple(OtherPlace(*place) for place in others)
         yield DoctorFinding(NOTICE, one.file, line, key, one.what, WHY["missing_language"], one.fix, also=also)

@@ -14,7 +14,7 @@ from pathlib import Path
 from connectors.formats.grammar import written
 from idp.inspect.options import MessageKind
 from idp.inspect.result import FileResult
-from idp.pages.languages import ENGLISH, Language, load_languages
+from idp.pages.languages import Language, load_english
 from idp.pages.wording import known_code
 
 
@@ -82,7 +82,7 @@ def _of_page(code: str) -> str:
 
 @lru_cache(maxsize=1)
 def _english() -> Language:
-    return load_languages()[ENGLISH]
+    return load_english()
 
 
 def _as_of(issued: int | None) -> str:

@@ -5,46 +5,44 @@ browser's Accept-Language, then English. If the citizen chooses a language, thei
 """
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from functools import cache, cached_property, lru_cache
 
-from babel import Locale
-from babel.dates import format_date, format_skeleton
-from babel.lists import format_list
-from babel.numbers import format_decimal
+from babel.core import UnknownLocaleError
 
-from idp.pages.phrases import english_phrases, translated_phrases
+from connectors.wire.folding import folded
+from idp.pages.cldr import Writing, writing
+from idp.pages.collation import SortKey, sort_key
+from idp.pages.phrases import Phrases, english_phrases, translated_phrases
 
 ENGLISH = "en"
+# Every language that is offered: a line here, and a folder under `locale/`
+LANGUAGES = (
+    "en",
+    "et",
+    "zh-Hans",
+)
 # British dates (22 July 1990): the readers are Europeans
-LOCALES: Mapping[str, str] = {"en": "en_GB", "et": "et", "zh-Hans": "zh_Hans"}
-LANGUAGES = tuple(LOCALES)
-# Each language in its own words: a reader may know no other one
-OWN_NAMES: Mapping[str, str] = {"en": "English", "et": "Eesti", "zh-Hans": "简体中文"}
+_VARIETIES: Mapping[str, str] = {ENGLISH: "en_GB"}
 
-# Countries whose English name has an article within a sentence
-_WITH_ARTICLE = frozenset({"NL", "GB", "US"})
-
-# RFC 4647 lookup, longest range first. Traditional Chinese has no page here and does not match the simplified one.
-_MATCHES: Mapping[str, str] = {
-    "en": "en",
-    "et": "et",
+# Ranges that lead to a language of another tag, for RFC 4647 lookup. Nobody who wants one Chinese script gets the other.
+_CHINESE: Mapping[str, str] = {
     "zh": "zh-Hans",
-    "zh-hans": "zh-Hans",
-    "zh-cn": "zh-Hans",
-    "zh-sg": "zh-Hans",
-    "zh-my": "zh-Hans",
     "cmn": "zh-Hans",
     "cmn-hans": "zh-Hans",
+    **dict.fromkeys((f"{tag}-{end}" for tag in ("zh", "cmn") for end in ("hant", "tw", "hk", "mo")), "zh-Hant"),
 }
-_OTHER_SCRIPT = re.compile(r"(?:zh|cmn)-(?:hant|tw|hk|mo)\b")
 # A browser sends ten ranges at most; the bound is ours
 MAX_RANGES = 32
 MAX_HEADER = 1000
 _RANGE = re.compile(r"\s*([A-Za-z0-9-]{1,35}|\*)\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*)?")
+
+
+def locale_of(tag: str) -> str:
+    """The name of the language's folder, and of its locale in CLDR."""
+    return tag.replace("-", "_")
 
 
 def choose_language(ui_locales: Sequence[str], accept_language: str) -> str:
@@ -67,12 +65,10 @@ def _first(tags: Iterable[str]) -> str | None:
 
 def _spoken(tag: str) -> str | None:
     """RFC 4647 §3.4: drop subtags from the end until one matches."""
-    tag = tag.lower()
-    if _OTHER_SCRIPT.match(tag):
-        return None
+    tag, tags = tag.lower(), spoken().tags
     while tag:
-        if tag in _MATCHES:
-            return _MATCHES[tag]
+        if tag in _CHINESE or tag in tags:
+            return tags.get(_CHINESE.get(tag, tag).lower())
         tag = tag.rpartition("-")[0]
     return None
 
@@ -89,12 +85,18 @@ def _by_preference(header: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """One language: its phrases by dotted key, and its locale's names and dates (CLDR)."""
+    """One language: its phrases by dotted key, and its names, dates and order (CLDR)."""
 
     tag: str
     phrases: Mapping[str, str]
-    locale: Locale
+    writing: Writing
     plural: Callable[[int], int]
+    sort_key: SortKey
+
+    @property
+    def direction(self) -> str:
+        """The direction of its script, as HTML has it."""
+        return "rtl" if self.writing.right_to_left else "ltr"
 
     def say(self, key: str, **parts: str) -> str:
         """The phrase under `key` with its parts put in: plain text that templates escape. Raises KeyError for no phrase."""
@@ -106,68 +108,71 @@ class Language:
 
     def about(self, number: int) -> str:
         """A whole number to two digits, as readers write it: "1,300,000"."""
-        return format_decimal(round(number, min(0, 2 - len(str(number)))), locale=self.locale)
+        return self.writing.number(round(number, min(0, 2 - len(str(number)))))
 
     def duration(self, text: str) -> str:
         """A duration of ISO 8601 of whole years, months, weeks and days: "1 year and 6 months"; "" for none."""
-        parts = [self.count(f"duration.{_UNITS[unit]}", int(number)) for number, unit in _DURATION.findall(text)]
-        return format_list(parts, locale=self.locale)
+        return self.writing.listed([self.count(f"duration.{_UNITS[unit]}", int(n)) for n, unit in _DURATION.findall(text)])
 
     def country(self, code: str) -> str:
         """The country's name in this language; the code itself if CLDR does not know it."""
-        return str(self.locale.territories.get("GR" if code == "EL" else code, code))
-
-    def country_in_a_sentence(self, code: str) -> str:
-        """The country's name within a sentence, with its article: the Netherlands."""
-        article = "the " if self.tag == ENGLISH and code in _WITH_ARTICLE else ""
-        return article + self.country(code)
+        return self.writing.countries.get("GR" if code == "EL" else code, code)
 
     def date(self, text: str) -> str:
         """A whole or partial date (`YYYY-MM-DD`, `YYYY-MM`, `YYYY`) as readers write it; any other text as it is."""
         try:
-            if re.fullmatch(r"\d{4}-\d{2}", text):
-                return format_skeleton("yMMMM", date.fromisoformat(f"{text}-01"), locale=self.locale)
-            if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-                return format_date(date.fromisoformat(text), "long", locale=self.locale)
+            if re.fullmatch(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?", text):
+                return self.writing.date(date.fromisoformat(f"{text}-01"[:10]), whole=len(text) > len("YYYY-MM"))
         except ValueError:
             return text
         return text
 
-    def sort_key(self, text: str) -> tuple[object, ...]:
-        """The sort key of `text` in this language's alphabetical order."""
-        return _SORT_KEYS[self.tag](text)
-
 
 _DURATION = re.compile("([0-9]+)([YMWD])")
 _UNITS = {"Y": "year", "M": "month", "W": "week", "D": "day"}
-_ESTONIAN = {letter: place for place, letter in enumerate("abcdefghijklmnopqrsšzžtuvwõäöüxy")}
 
 
-def _plain(text: str) -> tuple[object, ...]:
-    """Sort letters without their accents; accents decide only between equals."""
-    folded = unicodedata.normalize("NFKD", text.casefold())
-    return ("".join(c for c in folded if not unicodedata.combining(c)), text)
+def load_english() -> Language:
+    """Read English alone, for commands that show no page."""
+    return _language(ENGLISH, english_phrases())
 
 
-def _estonian(text: str) -> tuple[object, ...]:
-    """Sort by the Estonian alphabet: š, z and ž after s; õ, ä, ö, ü after w; other accents as in `_plain`."""
-    places = []
-    for letter in unicodedata.normalize("NFC", text.casefold()):
-        base = letter if letter in _ESTONIAN else unicodedata.normalize("NFKD", letter)[0]
-        places.append(_ESTONIAN.get(base, -1))
-    return (tuple(places), text)
+@dataclass(frozen=True)
+class Spoken:
+    """The languages that are offered, and why others of `LANGUAGES` are not.
+
+    A citizen decides by these sentences, so a language with a fault in its catalogue is left out whole: its readers get
+    English, and never a page of two languages.
+    """
+
+    languages: Mapping[str, Language]
+    left_out: Mapping[str, str]
+
+    @cached_property
+    def tags(self) -> Mapping[str, str]:
+        """The languages by their tags in small letters."""
+        return {tag.lower(): tag for tag in self.languages}
 
 
-def _pinyin(text: str) -> tuple[object, ...]:
-    """Sort by GB 2312: its first 3755 characters are in the order of their pinyin, and names of countries use those."""
-    return (text.encode("gb18030"), text)
-
-
-_SORT_KEYS = {"en": _plain, "et": _estonian, "zh-Hans": _pinyin}
+@cache
+def spoken() -> Spoken:
+    """Read all languages from the package, once. Raises ValueError if English is not whole."""
+    english = english_phrases()
+    found, left_out = {ENGLISH: _language(ENGLISH, english)}, {}
+    for tag in LANGUAGES:
+        try:
+            if tag != ENGLISH:
+                found[tag] = _language(tag, translated_phrases(locale_of(tag), english.texts))
+        except (ValueError, FileNotFoundError, UnknownLocaleError) as error:
+            left_out[tag] = str(error)
+    in_order = {tag: found[tag] for tag in sorted(found, key=lambda each: folded(found[each].writing.own_name))}
+    return Spoken(in_order, left_out)
 
 
 def load_languages() -> Mapping[str, Language]:
-    """Read all languages from the package. Raises ValueError if a phrase lacks a translation."""
-    english = english_phrases()
-    found = {tag: english if tag == ENGLISH else translated_phrases(LOCALES[tag], english.texts) for tag in LANGUAGES}
-    return {tag: Language(tag, said.texts, Locale.parse(LOCALES[tag]), said.plural) for tag, said in found.items()}
+    """The languages that are offered, in the order of their own names."""
+    return spoken().languages
+
+
+def _language(tag: str, phrases: Phrases) -> Language:
+    return Language(tag, phrases.texts, writing(_VARIETIES.get(tag, locale_of(tag))), phrases.plural, sort_key(tag))

@@ -4,28 +4,37 @@ Case, accents and punctuation do not count. The text must begin a word of the na
 words it may stand anywhere.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
+from sys import intern
 
 from babel import Locale
-from babel.core import UnknownLocaleError, get_global
+from babel.core import get_global
 from babel.languages import get_official_languages
 
 from connectors.wire.folding import folded, place_in
-from idp.pages.languages import ENGLISH, Language
+from idp.pages.cldr import country_name, forget, writing
+
+# The official languages of the Union, and Chinese in both scripts: names are found in each, whichever speak a page
+# fmt: off
+EVERYWHERE = (
+    "bg", "cs", "da", "de", "el", "en", "es", "et", "fi", "fr", "ga", "hr", "hu",
+    "it", "lt", "lv", "mt", "nl", "pl", "pt", "ro", "sk", "sl", "sv", "zh_Hans", "zh_Hant",
+)
+# fmt: on
 
 
-def matches(sought: str, country: str, titles: Iterable[str], language: Language) -> bool:
+def matches(sought: str, country: str, titles: Iterable[str]) -> bool:
     """Whether `sought` is a code of the country (ISO 3166-1 alpha-2), or begins a word of its name or of a title.
 
-    The names are those in the reader's language, in English and in the country's own languages (CLDR).
+    The names are those in all languages of the Union, in Chinese and in the country's own languages (CLDR).
     """
     wanted = folded(sought)
     if not wanted:
         return False
     if wanted in _codes(country):
         return True
-    names = {*_own_names(country), folded(language.country(country)), *(folded(title) for title in titles)}
+    names = (*names_everywhere().get(_region(country), ()), *_own_names(country), *map(folded, titles))
     return any(place_in(name, wanted) >= 0 for name in names)
 
 
@@ -33,7 +42,7 @@ def code_of(name: str) -> str | None:
     """The code (ISO 3166-1 alpha-2) of the country with this English name or this code of three letters."""
     wanted = folded(name)
     aliases = get_global("territory_aliases").get(name.upper(), []) if len(name) == 3 else []  # noqa: PLR2004 - alpha-3
-    names = Locale.parse(ENGLISH).territories.items()
+    names = Locale.parse("en").territories.items()
     found = [*aliases, *(code for code, called in names if wanted and folded(str(called)) == wanted)]
     return found[0] if len(found) == 1 and len(found[0]) == 2 else None  # noqa: PLR2004 - alpha-2; CLDR has continents too
 
@@ -47,16 +56,23 @@ def _codes(country: str) -> frozenset[str]:
 
 
 @cache
+def names_everywhere() -> Mapping[str, frozenset[str]]:
+    """The folded names of each country by its code. The server reads them before it forks workers."""
+    found: dict[str, set[str]] = {}
+    for locale in EVERYWHERE:
+        for code, name in writing(locale).countries.items():
+            found.setdefault(code, set()).add(intern(folded(name)))
+    return {code: frozenset(names) for code, names in found.items()}
+
+
+@cache
 def _own_names(country: str) -> frozenset[str]:
-    """The country's folded names in English and in its own languages, also regional ones."""
+    """The country's folded names in its own languages, also regional ones."""
     region = _region(country)
-    names = set()
-    for tag in (ENGLISH, *get_official_languages(region, regional=True, de_facto=True)):
-        try:
-            names.add(folded(str(Locale.parse(tag).territories.get(region, ""))))
-        except UnknownLocaleError:
-            continue  # CLDR knows that the language is spoken there, and no more of it
-    return frozenset(names - {""})
+    tags = get_official_languages(region, regional=True, de_facto=True)
+    names = frozenset(folded(country_name(tag, region)) for tag in tags if tag not in EVERYWHERE)
+    forget()
+    return names - {""}
 
 
 def _region(country: str) -> str:

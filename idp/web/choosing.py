@@ -8,7 +8,7 @@ from fastapi import Request
 from connectors.metadata.summaries import Summary, host_of
 from connectors.wire.folding import folded, place_in
 from idp.login.role import Choices, Reach
-from idp.pages.languages import LANGUAGES
+from idp.pages.languages import spoken
 from idp.pages.picker_view import CountryChoice, PickerView
 from idp.pages.search import matches
 from idp.web.login_cookies import Cookie
@@ -55,7 +55,7 @@ def picker(
         one
         for one in choices
         if (not one[0].members or (elsewhere and one[0].saml.discovery))
-        and (not sought or matches(sought, one[0].country, one[0].title.values(), wording.language))
+        and (not sought or matches(sought, one[0].country, one[0].title.values()))
     ]
     members = _members(site, asked, sought, now)
     found += members[:MOST_MEMBERS]
@@ -142,6 +142,6 @@ def known(parameters: Mapping[str, str], names: set[str]) -> dict[str, str]:
     found = {name: value for name, value in parameters.items() if name in names}
     if found.get("remember", "yes") not in ("yes", "no"):
         raise RequestRefused("a query that no page of ours makes")
-    if found.get("language") not in LANGUAGES:
+    if found.get("language") not in spoken().languages:
         found.pop("language", None)
     return found

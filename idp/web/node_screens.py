@@ -26,9 +26,9 @@ class NodeScreens:
         self._catalogue = catalogue
 
     def service(self, origin: Origin, language: str) -> Text:
-        """The name of the country that asks, in the reader's language, for a sentence."""
+        """The name of the country that asks, in the reader's language."""
         said = self._pages.wording(language).language
-        return Text(said.country_in_a_sentence(self._role.node(origin).peer.country), said.tag)
+        return Text(said.country(self._role.node(origin).peer.country), said.tag)
 
     def purpose(self, request: ServiceRequest, language: str) -> Text:
         """Which kind of service asks."""

@@ -1,6 +1,6 @@
 """Texts for citizens, and the languages that they lack."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -36,12 +36,13 @@ class Lacking:
         return f'Write {self.languages[0]} = "..." into each.'
 
 
-def lacking(files: Mapping[str, bytes], languages: Sequence[str], *, used: bool = False) -> Iterator[Lacking]:
-    """Finds texts without one of these languages; with `used`, of those alone that another text of the files has."""
+def lacking(files: Mapping[str, bytes], languages: Sequence[str]) -> Iterator[Lacking]:
+    """Finds texts without one of these languages that another text of the files has.
+
+    A city that writes English alone is not asked for Estonian: one text in a language asks for it in all others.
+    """
     texts = {file: (text, tuple(_texts(parsed, ()))) for file, text, parsed in _read(files)}
-    wanted: Collection[str] = languages
-    if used:
-        wanted = {language for _, found in texts.values() for _, table in found for language in table}
+    wanted = {language for _, found in texts.values() for _, table in found for language in table}
     for file, (text, found) in texts.items():
         alike: dict[tuple[str, ...], list[Path]] = {}
         for path, table in found:

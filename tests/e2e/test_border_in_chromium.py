@@ -79,7 +79,7 @@ def test_who_cancels_at_home_comes_back_through_the_receiving_node(
         crossing.informed(border, page, country, scripts=scripts)
         page.click(CANCEL)
         if not scripts:
-            crossing.said(page, "Nothing about you was sent to the Netherlands")
+            crossing.said(page, "nothing about you was sent. Country that asked: Netherlands")
             assert page.url.startswith(border.nodes[country])
             page.click(POSTS)
         page.wait_for_url(f"{border.issuer}/eidas/acs")

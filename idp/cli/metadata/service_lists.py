@@ -25,7 +25,7 @@ from idp.application.register_party import NAME
 from idp.cli.console import NO, answer, end, say, trying, unwritable
 from idp.cli.options import AsJson
 from idp.config.settings import load_settings
-from idp.pages.languages import ENGLISH, load_languages
+from idp.pages.languages import load_english
 from idp.system.clock import system_clock
 from idp.system.files import read_regular
 from idp.system.logs import configure_logs
@@ -197,7 +197,7 @@ def _register(shown: Sequence[_Shown], name: str | None, config: Path) -> Sequen
     called = name or node.country.lower()
     if not NAME.fullmatch(called):
         raise _CannotError("--name is no name: use 1 to 64 letters, digits, dots, lines and underscores.")
-    title = load_languages()[ENGLISH].country(node.country)
+    title = load_english().country(node.country)
     return register_node(NodeRegistration(called, title, node, usable[0].pinned), config)
 
 

@@ -18,7 +18,7 @@ from idp.login.finish import Choice
 from idp.login.sealing import LoginId
 from idp.login.states import DECIDED, Asked, Decided, Refused, Released, speaking
 from idp.monitoring.steps import LoginStep
-from idp.pages.languages import LANGUAGES
+from idp.pages.languages import spoken
 from idp.pages.views import Ending, PageKind, RefusedView
 from idp.web.login_cookies import LOGIN_ID, SESSION, Cookie, after_decision, secret_of, session_cookie
 from idp.web.page_route import Endpoint, PageRoute
@@ -96,7 +96,7 @@ def _reworded(site: Site, request: Request, login: str, fields: dict[str, str]) 
         raise Replayed("not_asked", "a question of another country than was asked last")
     origin, pressed = decided.request.origin, fields.get("page", "")
     language = site.language(request, decided.request.languages) if pressed else fields.get("language", "")
-    if _unknown(fields, {"page" if pressed else "language"}) or language not in LANGUAGES or pressed not in PAGES:
+    if _unknown(fields, {"page" if pressed else "language"}) or language not in spoken().languages or pressed not in PAGES:
         raise RequestRefused("a choice of language with fields that the page does not have", code="other_site")
     try:
         with about(origin.service, decided.provider_id, PeerUnavailable, SourceSuspended):

@@ -13,7 +13,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from idp.pages.device_view import DeviceStep, DeviceView
-from idp.pages.languages import LANGUAGES
+from idp.pages.languages import spoken
 from idp.protocols.oidc.device import DONE_PATH, ENDED_PATH, ENTRY_PATH
 from idp.protocols.oidc.device_authorization import VERIFICATION_PATH
 from idp.web.city_site import CitySite
@@ -93,4 +93,4 @@ def _page(site: CitySite, language: str, step: DeviceStep, *, status: int = 200)
 def _spoken(site: CitySite, request: Request, given: dict[str, str]) -> str:
     """The language that the citizen chose on our page, else their browser's."""
     chosen = given.get("language", "")
-    return chosen if chosen in LANGUAGES else site.language(request)
+    return chosen if chosen in spoken().languages else site.language(request)

@@ -6,7 +6,7 @@ import pytest
 from lxml import html
 
 from idp.pages.headers import SUBMIT_SCRIPT
-from idp.pages.languages import LANGUAGES, OWN_NAMES
+from idp.pages.languages import load_languages
 from idp.pages.render import Pages
 from idp.pages.static import MARK_FILE, STYLE_FILE
 from idp.pages.views import PageKind
@@ -62,7 +62,9 @@ def test_only_the_picker_and_the_question_offer_other_languages() -> None:
     for shown, page in SHOWN:
         assert len(page.find("//header//nav")) == (shown.name in OFFERING), shown.name
         offered = {str(each.get("lang")): each.text for each in page.find("//header//nav//li/*")}
-        assert offered == {tag: OWN_NAMES[tag] for tag in LANGUAGES if tag != "en" and shown.name in OFFERING}
+        assert offered == {
+            tag: one.writing.own_name for tag, one in load_languages().items() if tag != "en" and shown.name in OFFERING
+        }
 
 
 def test_a_page_without_another_language_offers_none(monkeypatch: pytest.MonkeyPatch) -> None:

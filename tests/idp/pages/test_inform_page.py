@@ -30,9 +30,9 @@ def test_it_names_the_country_in_the_readers_language_and_the_node_by_its_title(
 
 def test_in_an_english_sentence_a_country_has_its_article(pages: Pages) -> None:
     page = Read(pages.inform(replace(inform(pages, "en"), country="NL")))
-    assert page.words("//h1") == "This goes to the Netherlands"
-    assert page.words("//h2[@id='goes']") == "What goes to the Netherlands"
-    assert page.words("//title").startswith("Your data goes to the Netherlands")
+    assert page.words("//h1") == "This goes to another country: Netherlands"
+    assert page.words("//h2[@id='goes']") == "What goes there"
+    assert page.words("//title").startswith("Your data goes to another country: Netherlands")
     assert page.words("//dl/div[1]/dd") == "Netherlands"
 
 

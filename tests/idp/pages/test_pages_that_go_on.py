@@ -138,7 +138,7 @@ def test_towards_another_node_a_login_ends_by_posting_its_answer_there(pages: Pa
         page = Read(pages.refused(view))
         assert page.one("//form").get("action") == "https://fi.example/eidas/acs"
         assert tuple((each.get("name"), each.get("value")) for each in page.find("//form/input")) == fields
-        assert page.words("//form/button") == "Back to the service in Finland"
+        assert page.words("//form/button") == "Back to the service (Finland)"
         assert "Finland" in page.words("//p[@class='lead']")
         assert "was given nothing" not in page.words("//main"), "that is said of services"
         assert view.kind is PageKind.POST
@@ -147,7 +147,7 @@ def test_towards_another_node_a_login_ends_by_posting_its_answer_there(pages: Pa
 def test_an_error_leads_back_to_another_node(pages: Pages) -> None:
     view = ErrorView("en", "assurance_too_low", "R", TARGET, Text("Finland", "en"), FIELDS, Towards.NODE)
     page = Read(pages.error(view))
-    assert page.words("//form/button") == "Back to the service in Finland"
+    assert page.words("//form/button") == "Back to the service (Finland)"
     assert view.kind is PageKind.POST
 
 
