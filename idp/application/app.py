@@ -32,6 +32,9 @@ from idp.login.sealing import Sealer
 from idp.login.suspension import Suspension
 from idp.monitoring.composition import looks_of, pinned
 from idp.monitoring.measures import Measures
+from idp.monitoring.recorder.incidents import Incidents
+from idp.monitoring.recorder.recorder import RecorderThread
+from idp.monitoring.recorder.rows import RecordedSteps
 from idp.monitoring.vitals import Looks, Vitals
 from idp.monitoring.watched import TimedCommits, watched
 from idp.pages.render import Pages
@@ -108,7 +111,7 @@ class Application:
             self._check(in_force)
             found.settled.begin(in_force.applied.number)
             self.memory = Memory(self.history, in_force)
-            self.watched = watched(settings, in_force.configuration, measures or Measures(), keys.index, proxies)
+            self.watched = watched(settings, in_force.configuration, measures or Measures(), keys.index, proxies, clock)
             self._commits = TimedCommits(self.store, self.watched.measures, settings.tenant)
             self.sequencer = Sequencer(
                 self.store,
@@ -126,6 +129,13 @@ class Application:
             )
             self.courier = Courier(self._tell, elsewhere=self.sequencer.follows, tenant=settings.tenant)
             self.retention = Retention(self.store, elsewhere=self.sequencer.follows)
+            self.recording = RecorderThread(
+                self.watched.recorder,
+                incidents=Incidents(engine=self.store.engine, tenant=settings.tenant, keys=keys.ledger),
+                steps=RecordedSteps(self.store.engine, settings.tenant),
+                tenant=settings.tenant,
+                clock=clock,
+            )
             self.events = sender_of(settings, self.store, keys.ledger, self.sequencer.follows)
             self.sealing = self._sealing_keys(clock)
             self._sealer = Sealer(tenant=settings.tenant, keys=self.sealing)
@@ -177,6 +187,7 @@ class Application:
         self.sequencer.start()
         self.cosigning.start()
         self.retention.start()
+        self.recording.start()
         if self.events is not None:
             self.events.start()
         if self.erasing is not None:
@@ -200,6 +211,7 @@ class Application:
             self.erasing.stop()
         if self.events is not None:
             self.events.stop()
+        self.recording.stop()
         self.retention.stop()
         self.cosigning.stop()
         self.sequencer.stop()

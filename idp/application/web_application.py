@@ -8,6 +8,7 @@ from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
+from starlette.types import Scope
 
 from idp.config.setting_types import Organization
 from idp.config.settings import Settings
@@ -16,7 +17,7 @@ from idp.pages.render import Pages
 from idp.pages.views import PageOwner
 from idp.web.city_site import CitySite
 from idp.web.early_pages import EarlyPages
-from idp.web.edge import Edge
+from idp.web.edge import PARTIES, Edge
 from idp.web.origins import Origins
 from idp.web.overload import Overload, Queue
 from idp.web.page_route import ByPath
@@ -79,8 +80,13 @@ def web_application(
     app.add_middleware(Overload, queue=queue, rates=watched.rates, pages=pages, told=watched.turned_away)
     if isinstance(first, CitySite):
         app.add_middleware(Origins, registered=lambda: registered_origins(site()))
+
+    def defect(scope: Scope, reference: str) -> Response:
+        watched.recorder.failed(reference, scope.get(PARTIES), "internal", "unforeseen", "")
+        return pages.defect(scope, reference)
+
     defects = watched.unforeseen
-    app.add_middleware(Edge, tenant=settings.tenant, issuer=settings.issuer, page=pages.defect, count=defects)
+    app.add_middleware(Edge, tenant=settings.tenant, issuer=settings.issuer, page=defect, count=defects)
     return app
 
 

@@ -50,6 +50,8 @@ MODULES = {
     "audit": "records.audit",
     "witness": "records.witness",
     "auditor": "records.auditor",
+    "incident": "records.incident",
+    "why": "records.why",
 }
 
 

@@ -49,6 +49,15 @@ def page(result: FileResult, kind: MessageKind, *, second_opinion: bool = False)
     return "\n".join("".join(mark if mark.isprintable() else "?" for mark in line) for line in lines)
 
 
+def steps_before(check: str) -> Iterator[str]:
+    """The sentences of the steps of an answer or a token that hold where this check fails; none for another check."""
+    for kind in _OF_CITIZENS:
+        numbers = [number for number, step in enumerate(PLANS[kind]) if check in step.checks.split()]
+        if numbers:
+            yield from (step.sentence for step in PLANS[kind][: numbers[0]])
+            return
+
+
 def _lines(result: FileResult, kind: MessageKind, steps: Sequence[CheckStep]) -> Iterator[str]:
     name, failure, accepted = result.file, result.refusal, result.accepted
     if accepted is not None:

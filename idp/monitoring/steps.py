@@ -89,11 +89,15 @@ class Steps:
         # `bind` gives what `info` is of; without it the proxy looks for that by two calls more
         self._log.bind().info("login", step=step, reference=reference, party=party, country=country, **used)
 
-    def refused(self, code: str, failed: str | None) -> None:
-        """Something was refused, by a code and the check that failed; its line is written where its page is made."""
+    def refused(self, code: str, failed: str | None) -> tuple[str, str]:
+        """Count what was refused, by a code and the check that failed. Returns both, in words of ours alone.
+
+        Its line is written where its page is made.
+        """
         known = code if code in self._codes else OTHER
         named = "" if failed is None else failed if failed in self._checks else OTHER
         self._measures.count(REFUSALS, self._tenant, known, named)
+        return known, named
 
 
 def steps_key(master: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from idp.config.setting_types import Limits
@@ -10,6 +10,7 @@ from idp.config.settings import Settings
 from idp.login.states import Decided, Grant
 from idp.monitoring.families import COMMIT, DISOWNED, LIMITED, LOGOUTS, OVERASKED, TURNED_AWAY, UNFORESEEN, VERIFICATION
 from idp.monitoring.measures import OTHER, Measures
+from idp.monitoring.recorder.recorder import LoginParties, Recorder
 from idp.monitoring.refusals import Refusals
 from idp.monitoring.steps import LoginStep, Steps, steps_key
 from idp.ports import Commits, Unit
@@ -33,6 +34,7 @@ class Watched:
     rates: Rates
     tries: Tries
     countries: Mapping[ProviderId, str]
+    recorder: Recorder
 
     def among(self, configuration: Configuration) -> "Watched":
         """The same counts and limits, for another configuration of the tenant."""
@@ -43,6 +45,7 @@ class Watched:
         """A code of this login was redeemed: its last step."""
         country = self.countries.get(family_of(grant.provider_id), "")
         self.steps.step(LoginStep.TOKEN, grant.reference, grant.origin.service, country)
+        self.recorder.step(grant.reference, LoginParties(grant.origin.service, grant.provider_id), LoginStep.TOKEN)
 
     def decided(self, decided: Decided) -> None:
         """A login is on record: each attribute of which nobody could have given the service what it asked for."""
@@ -80,6 +83,7 @@ def watched(
     measures: Measures,
     master: bytes,
     proxies: Sequence[str] | None = None,
+    clock: Callable[[], float] = time.time,
 ) -> Watched:
     """Compose one tenant's. `master` is a secret of the tenant that all its workers have.
 
@@ -102,6 +106,7 @@ def watched(
         rates=rates,
         tries=Tries(rates),
         countries=of_providers,
+        recorder=Recorder(clock),
     )
 
 
@@ -117,7 +122,14 @@ def unwatched() -> Watched:
     steps = Steps(tenant="", key=secrets.token_bytes(32), measures=measures, countries=())
     refusals, rates = Refusals(tenant=""), Rates(Limits())
     return Watched(
-        tenant="", measures=measures, steps=steps, refusals=refusals, rates=rates, tries=Tries(rates), countries={}
+        tenant="",
+        measures=measures,
+        steps=steps,
+        refusals=refusals,
+        rates=rates,
+        tries=Tries(rates),
+        countries={},
+        recorder=Recorder(),
     )
 
 

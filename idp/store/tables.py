@@ -1,7 +1,8 @@
 """All tables, as SQLAlchemy Core has them. The tenant comes first in every key.
 
-Marks, parked rows, decisions, approvals, sealing keys, sessions and logouts live until their stored end (`EXPIRING`). Other
-countries' nodes, switches, configurations, fingerprints, summaries and cosignatures stay (`KEPT`): they name no citizen.
+Marks, parked rows, decisions, approvals, sealing keys, sessions, logouts, recorded steps and incidents live until their
+stored end (`EXPIRING`). Other countries' nodes, switches, configurations, fingerprints, summaries and cosignatures stay
+(`KEPT`): they name no citizen.
 The *ledger tables* (`LEDGER`) hold the release ledger. Only the writer and the sequencer change their rows: `ledger
 verify` names every byte that differs. On SQLite the tables are STRICT, and those with short rows have no rowid, which would
 tell the order of insertion.
@@ -271,8 +272,37 @@ auditors = table(
     rowid=True,
 )
 
+# The flight recorder (`idp.monitoring.recorder`): one step of a sign-in on the leg of one party, and what it is open for.
+# Every text is a name of ours. `opened` is 0 where nobody showed that there was such a sign-in. `seal` is a MAC of the row.
+recorded_steps = table(
+    "recorded_steps",
+    tenant(),
+    Column("reference", Text, primary_key=True),
+    Column("number", Number, primary_key=True, autoincrement=False),
+    Column("time", Number, nullable=False),
+    Column("leg", Text, nullable=False),
+    Column("party", Text, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("check_name", Text, nullable=False),
+    Column("size", Number, nullable=False),
+    Column("opened", Number, nullable=False),
+    Column("ends", Number, nullable=False),
+    Index("recorded_steps_by_end", "tenant", "ends"),
+)
+incidents = table(
+    "incidents",
+    tenant(),
+    Column("name", Text, primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("ends", Number, nullable=False),
+    Column("seal", LargeBinary, nullable=False),
+    Index("incidents_by_end", "tenant", "ends"),
+)
+
 LEDGER = (subjects, records, staged, leaves, nodes, trees, checkpoints)
-EXPIRING = (marks, parked, decisions, approvals, sealing_keys, sessions, participants, logouts)
+EXPIRING = (marks, parked, decisions, approvals, sealing_keys, sessions, participants, logouts, recorded_steps, incidents)
 REGISTERED = (registered_clients, registration_tokens)
 AUDITED = (summaries, erasures, event_positions, mandates, cosignatures, auditors)
 KEPT = (peers, unforeseen, switches, configurations, applied, assents, *REGISTERED, installations, *AUDITED)

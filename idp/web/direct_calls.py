@@ -134,6 +134,8 @@ def answered_by(site: CitySite, request: Request, answer: JsonAnswer) -> Respons
         peer = answer.peer or None
         fields = {"path": request.scope["path"], "status": answer.status, "peer": peer, "detail": answer.detail}
         site.watched.refusals.line(fields, answer.reference, anybodys=not answer.reference)
+        if answer.reference and answer.peer:
+            site.watched.recorder.refused_program(answer.reference, answer.peer, str(answer.body.get("error", "")))
     if answer.status == 204:  # noqa: PLR2004 # HTTP
         return Response(status_code=204, headers=dict(answer.headers))
     if answer.jwt:

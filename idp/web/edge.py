@@ -22,6 +22,8 @@ OTHER_HOST = b"Nothing is served under this host name. The operator finds the ri
 UNFORESEEN = "ciconia.unforeseen"
 # The reference of the request's login lies here, once it is known
 REFERENCE = "ciconia.reference"
+# And its parties (`idp.monitoring.recorder.recorder.LoginParties`)
+PARTIES = "ciconia.parties"
 NO_ROUTE = "elsewhere"
 STEPS = ("countries", "language", "decision", "cancel")
 NO_ADDRESS = b"No address here has a control character.\n"

@@ -11,16 +11,19 @@ from urllib.parse import quote, urlsplit
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 
-from connectors.connector import Outbound, Post
+from connectors.connector import Inbound, Outbound, Post
 from connectors.request_checks import PeerRequestRefused
 from idp.ledger.ledger_keys import LogKeys
+from idp.login.eligible import TRIAL
 from idp.login.flow import Broker
 from idp.login.frontend import Frontends
 from idp.login.role import Choices, Role
 from idp.login.sealing import Sealer
 from idp.login.sessions import Sessions
-from idp.login.states import Decided
+from idp.login.states import Asked, Decided, Requested
+from idp.monitoring.recorder.recorder import LoginParties
 from idp.monitoring.refusals import Refusals
+from idp.monitoring.steps import LoginStep
 from idp.monitoring.watched import Watched, unwatched
 from idp.pages.headers import raw_headers
 from idp.pages.languages import choose_language
@@ -28,10 +31,10 @@ from idp.pages.render import Pages
 from idp.pages.views import ErrorView, LeavingView, PageKind, PostView, Text, Towards, WithheldItem
 from idp.pages.wording import Wording, known_code
 from idp.ports import Log
-from idp.web.edge import NO_ROUTE, REFERENCE, UNFORESEEN, place
+from idp.web.edge import NO_ROUTE, PARTIES, REFERENCE, UNFORESEEN, place
 from idp.web.login_cookies import Cookie, Logins
 from idp.web.problems import problem
-from idp.web.requests import header
+from idp.web.requests import cookies, header
 from policies.authentication import Origin, ServiceRequest
 from policies.catalogue import Catalogue
 from policies.errors import (
@@ -138,6 +141,42 @@ class Site:
         request.scope[REFERENCE] = reference
         return reference
 
+    def live(self, request: Request, login: str, now: int) -> Requested | Asked:
+        """This browser's live login, which the request is about from here on. Raises `Replayed`."""
+        self.reference(request, login)
+        state = self.logins.state(cookies(request), login, now)
+        self.about(request, state.request.origin, state.expectation.provider_id if isinstance(state, Asked) else "")
+        return state
+
+    def about(self, request: Request, origin: Origin, provider_id: str = "") -> None:
+        """The login of this request is of this service, at this provider where one was chosen."""
+        request.scope[PARTIES] = LoginParties(origin.service, provider_id, origin.frontend == TRIAL)
+
+    def step(
+        self,
+        request: Request,
+        step: LoginStep,
+        origin: Origin,
+        provider: IdentityProvider | None = None,
+        deviations: Sequence[str] = (),
+        *,
+        scopes_ignored: int = 0,
+        came: Inbound | None = None,
+    ) -> None:
+        """Count, log and record a step of the request's login, whose reference is known."""
+        country = self.screens.counted(origin, provider)
+        self.watched.steps.step(
+            step, request.scope[REFERENCE], origin.service, country, deviations, scopes_ignored=scopes_ignored
+        )
+        self.record(request, step, came)
+
+    def record(self, request: Request, step: str, came: Inbound | None = None) -> None:
+        """Record a step in the flight recorder alone, by the message that `came`."""
+        parties, recorder = request.scope.get(PARTIES), self.watched.recorder
+        if parties is not None and recorder.wants(parties):
+            octets = 0 if came is None else len(came.raw) + sum(map(len, came.parameters.values()))
+            recorder.step(request.scope[REFERENCE], parties, step, octets)
+
     def language(self, request: Request, wished: Sequence[str] = ()) -> str:
         """The reader's language: what who sent them here passed on, else what the browser says."""
         return choose_language(wished, header(request, b"accept-language") or "")
@@ -145,8 +184,10 @@ class Site:
     def refused(self, request: Request, error: BrokerError) -> str:
         """Count and log an error. Returns the reference that finds its line, and all others of its login."""
         reference: str = request.scope.get(REFERENCE) or secrets.token_hex(REFERENCE_BYTES)
-        self.watched.steps.refused(error.code, check_of(error))
-        return log_error(self.watched.refusals, request, error, reference)
+        code, check = self.watched.steps.refused(error.code, check_of(error))
+        reference = log_error(self.watched.refusals, request, error, reference)
+        self.watched.recorder.failed(reference, request.scope.get(PARTIES), code, check, error.peer)
+        return reference
 
     def wording(self, language: str) -> Wording:
         """How things are said in this language."""

@@ -1,9 +1,11 @@
 """The canary test: logins that succeed, are refused, and fail in every place; then no value is found where none may be."""
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +15,8 @@ import pytest
 
 from idp.demo.browser import Page
 from idp.demo.loopback import client
+from idp.monitoring.steps import LoginStep, _all_checks
+from idp.pages.wording import MOVES
 from tests.canary.needles import needles, search
 from tests.canary.stage import (
     NOBODY_KNOWS_WHEN,
@@ -27,6 +31,7 @@ from tests.canary.stage import (
 )
 from tests.idp.cli.command import Served, ciconia, serving
 from tests.idp.cli.forked import SECONDS
+from tests.idp.server.crew import until
 from tests.ports import free_port
 
 NAME = VALUES["family_name"].encode()
@@ -69,7 +74,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     stage.open()
     watch = watched_at(stage.receiving)
     try:
+        opening = ("incident", "open", "canaries", "--for", "1h", "--reason", "a test", "--config", stage.receiving)
+        assert ciconia(*opening).returncode == 0
         with serving(stage.receiving, folder / "log") as served:
+            until(lambda: any('"recording"' in line for line in served.lines))
             logins(stage, found)
             keep(stage.receiving, found, "after the logins")
             locked(stage, found)
@@ -261,6 +269,24 @@ def test_no_value_is_in_any_column_of_any_row(run: Run, sought: dict[bytes, str]
                 searched += 1
     connection.close()
     assert searched > 100
+
+
+@pytest.mark.spec("decisions.md 17")
+def test_the_flight_recorder_saw_every_login_and_has_words_of_ours_alone(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "copy.db"
+    path.write_bytes(run.files["ciconia.db after its end"])
+    with closing(sqlite3.connect(path)) as connection:
+        names = "reference, leg, party, step, code, check_name, size"
+        rows = connection.execute(f"SELECT {names} FROM recorded_steps").fetchall()  # noqa: S608 - our names
+    references, legs, parties, steps, codes, checks, sizes = (set(column) for column in zip(*rows, strict=True))
+    assert all(re.fullmatch("[0-9a-f]{10}", reference) for reference in references)
+    assert legs == {"service", "broker", "country"}
+    assert parties == {"", "parking", "fares", "budget", "demo-ee"}
+    assert steps >= {*LoginStep, "received", "failed", "sent", "denied"}
+    assert codes <= {"", *MOVES, "signature_invalid"}
+    assert codes >= {"signature_invalid", "assurance_too_low", "assertion_rejected", "replayed", "store_unavailable"}
+    assert checks <= _all_checks() | {""}
+    assert sizes <= {0, 1, 4, 16, 64, 256}
 
 
 @pytest.mark.spec("decisions.md 15")

@@ -90,7 +90,7 @@ def _reworded(site: Site, request: Request, login: str, fields: dict[str, str]) 
     site.reference(request, login)
     decided, secret = _opened(site, request, login, fields, now)
     # As for a response that comes again: once somebody decided here, nobody sees the values any more
-    state = site.logins.state(cookies(request), login, now)
+    state = site.live(request, login, now)
     again = state.expectation.provider_id if isinstance(state, Asked) else decided.provider_id if decided.resumed else ""
     if again != decided.provider_id:
         raise Replayed("not_asked", "a question of another country than was asked last")
@@ -119,7 +119,7 @@ def _decided(site: Site, request: Request, login: str, fields: dict[str, str]) -
 
 def ended_by(site: Site, request: Request, decided: Decided, choice: Choice, secret: bytes, now: int) -> Response:
     """The choice, as one unit, and the way onward."""
-    reference = site.reference(request, decided.login)
+    site.reference(request, decided.login)
     origin, wished = decided.request.origin, decided.request.languages
     provider = _source(site, decided.provider_id)
     decided = _in_session(site, request, decided, now)
@@ -131,7 +131,7 @@ def ended_by(site: Site, request: Request, decided: Decided, choice: Choice, sec
     language, kept = site.language(request, wished), after_decision(decided.login, secret)
     ending = Ending.REFUSED if choice.word == "refuse" else Ending.CANCELLED
     step = LoginStep.RELEASED if isinstance(ended, Released) else LoginStep(ending)
-    site.watched.steps.step(step, reference, origin.service, site.screens.counted(origin, provider))
+    site.step(request, step, origin, provider)
     if ended.record:
         site.watched.decided(decided)
     service, receipt = site.screens.service(origin, language), ""
@@ -181,20 +181,21 @@ def _opened(site: Site, request: Request, login: str, fields: dict[str, str], no
     secret = secret_of(cookies(request), login)
     sealed = site.sealer.open("decided", LoginId(login), fields.get("decided", ""), now, secret)
     try:
-        return DECIDED.load(sealed), secret
+        decided = DECIDED.load(sealed)
     except NotFound as error:
         raise Replayed("decided_shape", "a decision that another version sealed") from error
+    site.about(request, decided.request.origin, decided.provider_id)
+    return decided, secret
 
 
 def _cancelled(site: Site, request: Request, login: str, _fields: dict[str, str]) -> Response:
     """Back to the service from the picker."""
     now = site.clock()
-    reference = site.reference(request, login)
-    state = site.logins.state(cookies(request), login, now)
+    state = site.live(request, login, now)
     origin = state.request.origin
     with about(origin.service):
         ended = site.broker.cancel(state, now)
-    site.watched.steps.step(LoginStep.CANCELLED, reference, origin.service, site.screens.counted(origin, None))
+    site.step(request, LoginStep.CANCELLED, origin)
     language = site.language(request, state.request.languages)
     kept = after_decision(state.login, None)
     return refused(site, origin, Ending.CANCELLED, language, kept, now, answer_key=ended.answer_key)

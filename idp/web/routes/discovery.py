@@ -107,8 +107,7 @@ def _discovered(site: CitySite, request: Request) -> Response:
     _check_length(request)
     parameters, now = query(request), site.clock()
     login, entity = parameters.get("login", ""), chosen_entity(parameters)
-    site.reference(request, login)
-    state = site.logins.state(cookies(request), login, now)
+    state = site.live(request, login, now)
     site.watched.tries.ask(state.login, client_of(request))
     origin = state.request.origin
     try:

@@ -23,6 +23,7 @@ from idp.login.eligible import TRIAL
 from idp.login.finish import Choice
 from idp.login.frontend import Declined, LoginEntrance
 from idp.login.states import Asked
+from idp.monitoring.recorder.recorder import RECEIVED, TRIED
 from idp.monitoring.steps import LoginStep
 from idp.pages.views import Ending
 from idp.server.wrong_answers import ADDRESS_TIMES
@@ -36,7 +37,6 @@ from idp.web.requests import (
     check_no_query,
     check_same_origin,
     client_of,
-    cookies,
     form,
     query,
 )
@@ -172,11 +172,12 @@ def _begin(site: Site, frontend: LoginEntrance, request: Request, inbound: Inbou
     if isinstance(received, Declined):
         return _declined(site, request, received, now)
     origin = received.request.origin
+    site.about(request, origin)
     try:
         with about(origin.service):
             requested = site.broker.begin(received.request, now)
-            reference, country = site.reference(request, requested.login), site.screens.counted(origin, None)
-            site.watched.steps.step(LoginStep.BEGUN, reference, origin.service, country, scopes_ignored=received.ignored)
+            site.reference(request, requested.login)
+            site.step(request, LoginStep.BEGUN, origin, scopes_ignored=received.ignored, came=inbound)
             page = resume.begin(site, request, requested, now)
         return _declined(site, request, page, now) if isinstance(page, Declined) else page
     except (AssertionRejected, Suspended, AllRevoked, Closed) as error:
@@ -203,7 +204,7 @@ def _live(
     site: Site, request: Request, protocol: str, login: str, only: ProviderId | None, now: int, *, fetches: bool
 ) -> tuple[Asked, IdentityProvider]:
     """This browser's live question, and whom it is to. Raises `AssertionRejected` where there is none."""
-    state = site.logins.state(cookies(request), login, now)
+    state = site.live(request, login, now)
     if not isinstance(state, Asked):
         raise Replayed("not_asked", "a response to a login that has asked nobody")
     source = state.expectation.provider_id
@@ -235,11 +236,11 @@ def _handle_response(
     `only`: the provider to whose own address it came. `fetches`: whether what came is only a name of the answer.
     """
     now = site.clock()
-    reference = site.reference(request, login)
     state, provider = _live(site, request, protocol, login, only, now, fetches=fetches)
     asked, source = state.request, provider.provider_id
     language, client = site.language(request, asked.languages), client_of(request)
     site.watched.tries.answer(login, client)
+    site.record(request, RECEIVED, inbound)
     began = time.perf_counter()
     try:
         with about(asked.origin.service, source, *site.screens.of_the_source):
@@ -255,13 +256,16 @@ def _handle_response(
         return stopped(site, request, error, asked.origin, now, wished=asked.languages, kept=kept, login=alive)
     if not fetches:
         site.watched.verified(time.perf_counter() - began)
+    if asked.origin.frontend in (TRIAL, own_page.NAME):
+        site.record(request, LoginStep.ANSWERED)
     if isinstance(site, CitySite) and asked.origin.frontend == TRIAL:
+        site.record(request, TRIED)
         return trial.tried(site, decided, language, now)
     if isinstance(site, CitySite) and asked.origin.frontend == own_page.NAME:
         return citizen.entered(site, decided, provider, language, now)
-    blocked, country = decided.decision.blocked, site.screens.counted(asked.origin, provider)
+    blocked = decided.decision.blocked
     step = LoginStep.BLOCKED if blocked else LoginStep.ANSWERED
-    site.watched.steps.step(step, reference, asked.origin.service, country, decided.deviations)
+    site.step(request, step, asked.origin, provider, decided.deviations)
     kept = [site.logins.keep(state.exchanged, now)] if state.expectation.secret else []
     if blocked and not site.role.short_of(decided):
         # The page says so before the service hears of it

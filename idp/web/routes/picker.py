@@ -23,7 +23,6 @@ from idp.monitoring.steps import LoginStep
 from idp.pages.views import ErrorView, Towards
 from idp.system.addresses import discovered_url, entity_id
 from idp.web.choosing import REMEMBERED, kept_choice, known, offered, picker, typed_in
-from idp.web.edge import REFERENCE
 from idp.web.login_cookies import Cookie
 from idp.web.overload import step_aside
 from idp.web.page_route import Endpoint, PageRoute
@@ -65,8 +64,7 @@ def _countries(site: Site) -> Endpoint:
 def _listed(site: Site, request: Request, typed: Mapping[str, str]) -> Response:
     now = site.clock()
     login = request.path_params["login"]
-    site.reference(request, login)
-    state = site.logins.state(cookies(request), login, now)
+    state = site.live(request, login, now)
     origin = state.request.origin
     kept = [kept_choice("")] if typed.get("remember") == "no" else []
     language = typed.get("language")
@@ -89,7 +87,7 @@ def _at(site: Site, request: Request) -> Response:
     login = request.path_params["login"]
     site.reference(request, login)
     remember = known(query(request), {"remember"}).get("remember") == "yes"
-    state = site.logins.state(cookies(request), login, now)
+    state = site.live(request, login, now)
     site.watched.tries.ask(state.login, client_of(request))
     return off(site, request, state, ProviderId(request.path_params["provider"]), now, remember=remember)
 
@@ -145,6 +143,7 @@ def off(
     `choices` are what can be chosen now, where whoever calls has just looked.
     """
     asked_for, origin, wished = state.request, state.request.origin, state.request.languages
+    site.about(request, origin, provider)
     try:
         with about(origin.service, provider, *site.screens.of_the_source, AllRevoked):
             choices = site.role.choices(asked_for, now) if choices is None else choices
@@ -162,8 +161,7 @@ def off(
         return _away(site, request, state, error, [*crowded, site.logins.keep(state, now)])
     except (AssertionRejected, Suspended, Closed) as error:
         return stopped(site, request, error, origin, now, wished=wished, login=state.login)
-    country = site.screens.counted(origin, site.role.provider(provider))
-    site.watched.steps.step(LoginStep.ASKED, request.scope[REFERENCE], origin.service, country)
+    site.step(request, LoginStep.ASKED, origin, site.role.provider(provider))
     kept = [*crowded, site.logins.keep(asked, now)]
     if remember:
         kept.append(kept_choice(provider))

@@ -14,7 +14,6 @@ from idp.login.frontend import Declined
 from idp.login.sessions import LiveSession
 from idp.login.states import Requested
 from idp.monitoring.steps import LoginStep
-from idp.web.edge import REFERENCE
 from idp.web.login_cookies import SESSION, new_secret
 from idp.web.requests import cookies
 from idp.web.routes import picker
@@ -69,8 +68,8 @@ def _within(site: Site, request: Request, requested: Requested, live: LiveSessio
     if passive and not decided.silent:
         code = "interaction_required" if decided.informs else "consent_required"
         return _declined(requested, RequestRefused(ASKS, oauth=code))
-    country = site.screens.counted(origin, site.role.provider(source))
-    site.watched.steps.step(LoginStep.ANSWERED, request.scope[REFERENCE], origin.service, country, decided.deviations)
+    site.about(request, origin, source)
+    site.step(request, LoginStep.ANSWERED, origin, site.role.provider(source), decided.deviations)
     secret, strict = new_secret(decided.login)
     if decided.silent:
         return ended_by(site, request, decided, Choice(site.role.release_word(decided.path)), secret, now)

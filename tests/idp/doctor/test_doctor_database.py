@@ -123,7 +123,9 @@ def test_what_a_clock_wrote_that_was_ahead_is_named_with_what_deletes_it(city: P
     texts = {"tenant": HOST, "kind": "code", "digest": b"d", "unit": b"u", "payload": b"p", "login": b"l", "choice": b"c"}
     numbers = {"hour": NOW // 3600, "wrapped": b"w", "content": b"c", "latest": NOW, "made": NOW, "tries": 0, "due": NOW}
     texts |= {"session": b"s", "cookie": b"k", "person": b"p", "upstream": b"", "provider": "ee", "client": "parking"}
-    texts |= {"sid": "s", "logout": b"o", "failed": ""}
+    texts |= {"sid": "s", "logout": b"o", "failed": "", "reference": "r", "leg": "broker", "party": "", "step": "begun"}
+    texts |= {"code": "", "check_name": "", "name": "n", "service": "", "seal": b"s"}
+    numbers |= {"number": 1, "time": NOW, "size": 0, "opened": 1}
     row = {name: value for name, value in {**texts, **numbers}.items() if name in table.c}
     with meddling(city) as connection:
         connection.execute(insert(table).values(**row, ends=NOW + LONGEST_SECONDS))

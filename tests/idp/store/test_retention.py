@@ -54,6 +54,11 @@ def ended(store: Store, end: int) -> None:
     with store.engine.begin() as connection:
         entry = {"client": "parking", "sid": "s", "made": end, "tries": 1, "due": None, "failed": "status 500"}
         connection.execute(insert(tables.logouts).values(tenant=TENANT, logout=name, ends=end, **entry))
+        step = {"number": 1, "time": end, "leg": "broker", "party": "", "step": "failed", "code": "", "check_name": ""}
+        step |= {"reference": str(end), "size": 0, "opened": 1, "tenant": TENANT, "ends": end}
+        connection.execute(insert(tables.recorded_steps).values(step))
+        incident = {"name": str(end), "service": "", "provider": "", "seal": b"s"}
+        connection.execute(insert(tables.incidents).values(tenant=TENANT, ends=end, **incident))
     assert all(left(store, end))
 
 

@@ -1,4 +1,4 @@
-"""The auditors' side: summaries of the ledger's blocks, erasures, what two officers sign, cosignatures."""
+"""The auditors' side: summaries of blocks, erasures, what two officers sign, cosignatures. And the flight recorder."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -89,6 +89,36 @@ def upgrade() -> None:
         sa.Column("seal", sa.LargeBinary, nullable=False),
         sqlite_strict=True,
     )
+    op.create_table(
+        "recorded_steps",
+        sa.Column("tenant", sa.Text, primary_key=True),
+        sa.Column("reference", sa.Text, primary_key=True),
+        sa.Column("number", NUMBER, primary_key=True, autoincrement=False),
+        sa.Column("time", NUMBER, nullable=False),
+        sa.Column("leg", sa.Text, nullable=False),
+        sa.Column("party", sa.Text, nullable=False),
+        sa.Column("step", sa.Text, nullable=False),
+        sa.Column("code", sa.Text, nullable=False),
+        sa.Column("check_name", sa.Text, nullable=False),
+        sa.Column("size", NUMBER, nullable=False),
+        sa.Column("opened", NUMBER, nullable=False),
+        sa.Column("ends", NUMBER, nullable=False),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+    op.create_index("recorded_steps_by_end", "recorded_steps", ["tenant", "ends"])
+    op.create_table(
+        "incidents",
+        sa.Column("tenant", sa.Text, primary_key=True),
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("service", sa.Text, nullable=False),
+        sa.Column("provider", sa.Text, nullable=False),
+        sa.Column("ends", NUMBER, nullable=False),
+        sa.Column("seal", sa.LargeBinary, nullable=False),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+    op.create_index("incidents_by_end", "incidents", ["tenant", "ends"])
     if op.get_bind().dialect.name == "postgresql":
         for table, columns in UNSAMPLED.items():
             for column in columns:
