@@ -41,7 +41,7 @@ from idp.login.sealing import Sealer
 from idp.pages.languages import LANGUAGES
 from idp.pages.render import template_digest
 from idp.server.http import Listening, Server
-from idp.store.records.auditors import AuditorRegister
+from idp.store.records.passkeys import PasskeyRegister
 from idp.store.sealing_rows import StoredSealingKeys
 from idp.store.store import Store, open_store
 from idp.store.switches.switch import KEY
@@ -99,7 +99,7 @@ class OpenDesk:
                 role=settings.role,
             )
             reader = DeskReader(auditor, settings, MandateDesk(settings, store, keys.ledger).grants, clock)
-            register = AuditorRegister(engine=store.engine, tenant=tenant, keys=keys.ledger)
+            register = PasskeyRegister(engine=store.engine, tenant=tenant, keys=keys.ledger)
             sessions = DeskSessions(tenant=tenant, url=desk.url, sealer=sealer, rows=store, listed=listed(desk, register))
             ciconia, ways = None, Ways(sealer, desk.url)
             if desk.client:
@@ -120,7 +120,7 @@ class OpenDesk:
             self.close = undo.pop_all().close
 
 
-def listed(desk: AuditorSettings, register: AuditorRegister) -> Callable[[str, str], str | None]:
+def listed(desk: AuditorSettings, register: PasskeyRegister) -> Callable[[str, str], str | None]:
     """Finds the name of an entry of the list: of a person in the settings, or of a passkey in the database.
 
     A passkey whose name a person of the settings has is nobody's: a grant to that name would open to both.

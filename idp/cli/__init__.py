@@ -49,7 +49,8 @@ MODULES = {
     "logout": "logout",
     "audit": "records.audit",
     "witness": "records.witness",
-    "auditor": "records.auditor",
+    "auditor": "desks.auditor",
+    "console": "desks.console",
     "incident": "records.incident",
     "why": "records.why",
 }

@@ -275,3 +275,28 @@ class AuditorSettings(BaseModel):
     def host(self) -> str:
         """The host of its address, without a port."""
         return urlsplit(self.url).hostname or ""
+
+
+class ConsoleSettings(BaseModel):
+    """The operator's pages: where they listen, and their own address. `ciconia console add` says who may sign in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    listen: Listen = "127.0.0.1:8600"
+    url: Annotated[
+        str,
+        Field(description='Write https://HOST, as operators\' browsers reach the pages; "" for this machine alone.'),
+        AfterValidator(_alias),
+    ] = ""
+    # Who may sign in, and what is proposed: the pages write there, and nowhere else
+    folder: KeyFolder = "console"
+
+    @property
+    def address(self) -> str:
+        """The address of the pages. `*.localhost` leads to this machine, and its cookies are those of no other host."""
+        return self.url or f"http://console.localhost:{self.listen.rpartition(':')[2]}"
+
+    @property
+    def host(self) -> str:
+        """The host of that address, without a port."""
+        return urlsplit(self.address).hostname or ""

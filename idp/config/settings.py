@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import ErrorDetails
 
 from idp.config import setting_types as types
+from idp.config.desk_settings import Place, faults_of_console, faults_of_desk
 from idp.config.setting_lines import line_of, line_told
 from idp.config.witness_settings import MAX_WITNESSES, WitnessAddress, WitnessRule, faults_of_witnesses, policy_of
 from idp.ledger.cosignature import WitnessPolicy
@@ -108,6 +109,11 @@ class Settings(ProcessSettings):
     auditor: types.AuditorSettings | None = Field(
         default=None, description="Write [auditor] with listen, url, and client and persons, or passkeys = true."
     )
+    # The operator's pages, which `ciconia console serve` serves
+    console: types.ConsoleSettings = Field(
+        default=types.ConsoleSettings(),
+        description="Write [console] with listen, url and folder; each has a default.",
+    )
     # Operators' events for a SIEM; without it they are in the ledger alone
     events: types.EventSettings | None = Field(
         default=None, description='Write [events] with to = "syslog+tls://HOST:PORT", "file:/PATH" or "stdout".'
@@ -161,6 +167,11 @@ class Settings(ProcessSettings):
         return tuple(each for each in (self.key_folder, self.index_folder) if each)
 
     @property
+    def console_folder(self) -> Path:
+        """Where the operator's pages write who may sign in, and what is proposed."""
+        return self.folder / self.console.folder
+
+    @property
     def copies_folder(self) -> Path:
         """Where copies of federations' metadata lie."""
         return self.folder / self.metadata_copies
@@ -189,6 +200,7 @@ _TABLES: dict[str, type[BaseModel]] = {
     "organization": types.Organization,
     "client_certificates": types.ClientCertificates,
     "auditor": types.AuditorSettings,
+    "console": types.ConsoleSettings,
     "limits": types.Limits,
     "witnesses": WitnessAddress,
     "witness_policy": WitnessRule,
@@ -313,8 +325,10 @@ def _between(settings: Settings) -> Iterator[tuple[str, str, str]]:
         what = "it is http, so browsers would keep no cookie of ours."
         fix = "Write demo = true beside it, to practise on this machine, or use https." if local else ""
         yield "issuer", what, fix or "Use https; http is for the demo's *.localhost alone."
+    place = Place(settings.tenant, {"listen": settings.listen, "metrics_listen": settings.metrics_listen}, settings.demo)
     if settings.auditor:
-        yield from _of_the_desk(settings, settings.auditor)
+        yield from faults_of_desk(settings.auditor, place, settings.role)
+    yield from faults_of_console(settings.console, place, settings.auditor)
     if (said := settings.organization) and said.certified and not said.security:
         # REFEDS: Sirtfi is worth what its security contact is
         what = "it claims certifications, and names nobody to write to about an incident."
@@ -326,29 +340,6 @@ def _between(settings: Settings) -> Iterator[tuple[str, str, str]]:
         if settings.organization is None:
             what = "it is missing: the metadata of a node says who runs it."
             yield "organization", what, "Write [organization] with name, url, support and technical."
-
-
-def _of_the_desk(settings: Settings, desk: types.AuditorSettings) -> Iterator[tuple[str, str, str]]:
-    """Finds what keeps the auditor's desk apart from citizens, or auditors out of it."""
-    if desk.host == settings.tenant:
-        # Browsers keep cookies by host, whatever the port
-        what = "the desk has the host of the issuer, so citizens' browsers and auditors' would share its cookies."
-        yield "auditor", what, "Give url a host of its own, as https://audit.CITY."
-    if not desk.url.startswith("https://") and not (desk.host.endswith(".localhost") and settings.demo):
-        yield "auditor", "its url is http, so browsers would keep no cookie of the desk.", "Write https://HOST."
-    for key, taken in (("listen", settings.listen), ("metrics_listen", settings.metrics_listen)):
-        if taken and int(desk.listen.rpartition(":")[2]) and clash(desk.listen, taken):
-            what = f"the desk cannot listen at {desk.listen}: that is `{key}`."
-            yield "auditor", what, "Give listen in [auditor] another port."
-    if not desk.persons and not desk.passkeys:
-        what = "nobody can sign in: it lists no persons, and takes no passkeys."
-        yield "auditor", what, "Write passkeys = true, or client and persons."
-    if desk.persons and not desk.client:
-        what = "it lists persons, and no client by whose registration they sign in."
-        yield "auditor", what, "Register the desk in parties/, and write its client_id as client."
-    if desk.client and settings.role == "node":
-        what = "a node signs nobody in to a service, so no auditor of it either."
-        yield "auditor", what, "Leave out client and persons, and write passkeys = true."
 
 
 def _problem(path: Path, text: str, error: ErrorDetails, model: type[ProcessSettings]) -> Problem:

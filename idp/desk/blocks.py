@@ -72,6 +72,14 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Command:
+    """A line for a terminal that does, or shows, the same: the key of its words, and the line."""
+
+    key: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
 class Upload:
     """A form that posts files to its page, and keeps none: the key of its label, and whether it takes several."""
 
@@ -88,4 +96,4 @@ class GrantForm:
     any_record: bool
 
 
-Block = DeskTable | Plot | Facts | Notice | Link | Upload | GrantForm
+Block = DeskTable | Plot | Facts | Notice | Link | Command | Upload | GrantForm

@@ -23,12 +23,12 @@ class SignInEvent:
 Told = Callable[[SignInEvent], None]
 
 
-def told_to_log(tenant: Tenant) -> Told:
+def told_to_log(tenant: Tenant, of: str = "auditor") -> Told:
     """Writes each event into the tenant's log."""
     log = log_of(tenant)
 
     def tell(event: SignInEvent) -> None:
         write = log.warning if event.what == "failed" else log.info
-        write(f"auditor_{event.what}", way=event.way, who=event.who, why=event.why)
+        write(f"{of}_{event.what}", way=event.way, who=event.who, why=event.why)
 
     return tell

@@ -6,7 +6,7 @@ from importlib import resources
 
 from jinja2 import DictLoader, Environment, StrictUndefined, Template
 
-from idp.desk.blocks import DeskTable, Facts, GrantForm, Link, Notice, Plot, Upload
+from idp.desk.blocks import Command, DeskTable, Facts, GrantForm, Link, Notice, Plot, Upload
 from idp.desk.plots import FIGURE, LABEL, ROW, WIDTH, drawn
 from idp.pages.headers import headers
 from idp.pages.phrases import read_english
@@ -21,6 +21,7 @@ KINDS: Mapping[str, type] = {
     "facts": Facts,
     "notice": Notice,
     "link": Link,
+    "command": Command,
     "upload": Upload,
     "grant": GrantForm,
 }
@@ -85,6 +86,7 @@ def _is(kind: type) -> Callable[[object], bool]:
 
 
 AUDITOR_WORDS = DeskWords("desk.pot")
+OPERATOR_WORDS = DeskWords("desk.pot", "operator.pot")
 
 
 def passkey_headers() -> dict[str, str]:

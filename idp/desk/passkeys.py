@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from connectors.signatures.jws import base64url, from_base64url
 from idp.desk.sign_in import Ways
 from idp.login.sealing import new_login_id
-from idp.store.records.auditors import AuditorRegister, StoredAuditor, link_digest
+from idp.store.records.passkeys import PasskeyHolder, PasskeyRegister, link_digest
 from idp.web.login_cookies import Cookie
 from policies.errors import EXTRAS, Misconfigured, Problem, RequestRefused
 
@@ -31,9 +31,9 @@ MAX_ANSWER = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ProvedPasskey:
-    """An auditor whose passkey answered. `once` is the sign-in, which is used once."""
+    """Somebody whose passkey answered. `once` is the sign-in, which is used once."""
 
-    auditor: StoredAuditor
+    holder: PasskeyHolder
     once: bytes = field(repr=False)
 
 
@@ -43,7 +43,7 @@ class Passkeys:
     Raises `Misconfigured` where the extra `desk` is not installed.
     """
 
-    def __init__(self, table: str, url: str, register: AuditorRegister, ways: Ways, record: Callable[[str], None]) -> None:
+    def __init__(self, table: str, url: str, register: PasskeyRegister, ways: Ways, record: Callable[[str], None]) -> None:
         if webauthn is None:
             what = "passkeys need the extra `desk`, which is not installed."
             raise Misconfigured(
@@ -98,7 +98,7 @@ class Passkeys:
         )
         return webauthn.options_to_json(asked), self._kept(ENROL, challenge, now)
 
-    def enrol(self, token: str, answer: str, cookies: Mapping[str, str], now: int) -> StoredAuditor:
+    def enrol(self, token: str, answer: str, cookies: Mapping[str, str], now: int) -> PasskeyHolder:
         """Enrol a new passkey by the token of a link. Raises `Replayed` and `RequestRefused` (403)."""
         _, challenge = self._challenge(ENROL, cookies, now)
         if len(answer) > MAX_ANSWER:

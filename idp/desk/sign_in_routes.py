@@ -104,7 +104,7 @@ class SignInRoutes:
         now = self.clock()
         try:
             found = passkeys.receive(given.get("answer", ""), cookies(request), now)
-            session, cookie = self.sessions.begin(PASSKEY, found.auditor.entry, found.once, now)
+            session, cookie = self.sessions.begin(PASSKEY, found.holder.entry, found.once, now)
         except (RequestRefused, Replayed, Conflict, NotFound) as error:
             self.told(SignInEvent("failed", PASSKEY, why=error.code))
             raise

@@ -2,23 +2,22 @@
 
 import os
 import shlex
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from idp.doctor.examination import Examination
 from idp.doctor.finding import ERROR, NOTICE, WARNING, DoctorFinding
-from idp.doctor.postgres import is_postgres_url, postgres
+from idp.doctor.postgres import postgres
 from idp.ledger.ledger_keys import LedgerKeys
-from idp.store.engine import database_file, database_name, disposed, is_postgres, open_engine, sqlite_url, unavailable
+from idp.store.engine import database_file, database_name, disposed, is_postgres, open_engine, unavailable
 from idp.store.faults import meaning
 from idp.store.installation import FIX, fault_of_keys, fingerprint_of_names
+from idp.store.looking import is_postgres_url, looking
 from idp.store.migrate import revision_of, revisions, serves
-from idp.store.postgres import look_at
 from idp.system.clock import system_clock
 from idp.system.files import read_regular
 from policies.errors import Misconfigured, StoreUnavailable
@@ -211,29 +210,9 @@ def our_rows(case: Examination, *, sealed: bool = True) -> Iterator[tuple[Engine
 @contextmanager
 def read_only(case: Examination) -> Iterator[Engine | None]:
     """The database, refusing every write; None where there is no file."""
-    if is_postgres_url(case.settings.database_url):
+    with ExitStack() as stack:
         try:
-            looking = look_at(make_url(case.settings.database_url))
+            engine = stack.enter_context(looking(case.settings.database_url))
         except Misconfigured:
-            yield None
-            return
-        with disposed(looking):
-            yield looking
-        return
-    try:
-        path = database_file(sqlite_url(case.settings.database_url))
-    except Misconfigured:
-        yield None
-        return
-    if not path.is_file():
-        yield None
-        return
-
-    def connect() -> sqlite3.Connection:
-        # mode=ro would leave files of the WAL behind, owned by this account, which the server could not open
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, check_same_thread=False)
-        connection.execute("PRAGMA query_only = ON")
-        return connection
-
-    with disposed(create_engine("sqlite://", creator=connect, hide_parameters=True)) as engine:
+            engine = None
         yield engine

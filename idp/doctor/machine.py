@@ -16,10 +16,10 @@ from connectors.signatures.xmldsig import Shape, verify
 from connectors.signatures.xmlsign import sign_enveloped
 from idp.doctor.examination import Examination
 from idp.doctor.finding import ERROR, NOTICE, WARNING, DoctorFinding
-from idp.doctor.postgres import is_postgres_url
 from idp.keys.file import FileSigner
 from idp.server.rate_limits import check_valkey
 from idp.store.engine import database_file
+from idp.store.looking import is_postgres_url
 from policies.errors import AssertionRejected, Misconfigured
 
 _CURVES: Sequence[ec.EllipticCurve] = (

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from sqlalchemy import Engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 
 from idp.doctor.examination import Examination
 from idp.doctor.finding import ERROR, WARNING, DoctorFinding
@@ -18,14 +18,6 @@ _NOBODY = "Nothing can be recorded, so nothing is released."
 _CLOCK = "Sign-ins that pass through two machines fail by it, so a machine is not ready while its clock is off."
 _HOSTS_OF_OURS = ("", "localhost", "127.0.0.1", "::1")
 _ENCRYPTED = ("verify-full", "verify-ca")
-
-
-def is_postgres_url(url: str) -> bool:
-    """Whether the setting `database` is a URL of PostgreSQL."""
-    try:
-        return make_url(url).get_backend_name() == "postgresql"
-    except ArgumentError:
-        return False
 
 
 def postgres(case: Examination, clock: Callable[[], int]) -> Iterator[DoctorFinding]:

@@ -60,10 +60,12 @@ KEY_MADE, KEY_MOVED, KEYS_VOUCHED, KEYS_SEPARATED = "key_made", "key_moved", "ke
 RESTORED, EXPORTED, SIGN_IN_FAILED = "restored", "exported", "sign_in_failed"
 LOG_BEGUN, YEAR_ENDED = OF_THE_LOG = "log_begun", "year_ended"
 AUDITOR_ADDED, AUDITOR_ENROLLED, AUDITOR_REMOVED = "auditor_added", "auditor_enrolled", "auditor_removed"
+ADMINISTRATOR_ADDED, ADMINISTRATOR_REMOVED = OF_ADMINISTRATORS = "administrator_added", "administrator_removed"
 OF_AUDITORS = (AUDITOR_ADDED, AUDITOR_ENROLLED, AUDITOR_REMOVED)
 INCIDENT_OPENED, INCIDENT_CLOSED = OF_INCIDENTS = "incident_opened", "incident_closed"
 OF_KEYS = (KEY_MADE, KEY_MOVED, KEYS_VOUCHED, KEYS_SEPARATED)
-ACTS = (*OF_KEYS, RESTORED, EXPORTED, SIGN_IN_FAILED, *OF_THE_LOG, *OF_AUDITORS, *OF_INCIDENTS)
+_BY_COMMAND = (*OF_INCIDENTS, *OF_ADMINISTRATORS)
+ACTS = (*OF_KEYS, RESTORED, EXPORTED, SIGN_IN_FAILED, *OF_THE_LOG, *OF_AUDITORS, *_BY_COMMAND)
 # Long enough to name an incident; a message would not fit
 MAX_REASON = 200
 # Octets of what widened that a record has room for: half of the largest opening

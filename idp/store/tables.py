@@ -257,7 +257,7 @@ installations = table(
 )
 
 # An auditor's passkey at the desk: its id, its public key, and how often it says that it was used. Until it is enrolled:
-# the SHA-256 of the one-time link and its end. `seal` is a MAC of the row (`idp.store.records.auditors`).
+# the SHA-256 of the one-time link and its end. `seal` is a MAC of the row (`idp.store.records.passkeys`).
 auditors = table(
     "auditors",
     tenant(),

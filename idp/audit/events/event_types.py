@@ -7,6 +7,8 @@ from idp.audit.questions.opened import OpenedLeaf
 from idp.ledger.canonical_json import Json
 from idp.ledger.operator_records import (
     ACT,
+    ADMINISTRATOR_ADDED,
+    ADMINISTRATOR_REMOVED,
     AUDITOR_ADDED,
     AUDITOR_ENROLLED,
     AUDITOR_REMOVED,
@@ -60,6 +62,8 @@ _TYPES: Mapping[tuple[str, str], _Row] = {
         "the steps of sign-ins are recorded for an incident, until its end",
     ),
     (ACT, INCIDENT_CLOSED): ("incident.closed", NOTICE, "it was closed before its end"),
+    (ACT, ADMINISTRATOR_ADDED): ("administrator.added", WARNING, "somebody may enrol a passkey for the operator's pages"),
+    (ACT, ADMINISTRATOR_REMOVED): ("administrator.removed", NOTICE, "an administrator was taken out of that list"),
     (MANDATE, "grant asked"): ("grant.asked", NOTICE, "an officer asked for a grant that opens records to an auditor"),
     (MANDATE, "grant approved"): ("grant.approved", WARNING, "a second officer approved it"),
     (MANDATE, "grant used"): ("grant.used", WARNING, "the auditor used it"),

@@ -11,7 +11,7 @@ from idp.application.recorded_act import account
 from idp.audit.grants import Grants
 from idp.config.settings import load_settings
 from idp.desk.sessions import CIVIL, PASSKEY, entry_of
-from idp.store.records.auditors import AuditorRegister, StoredAuditor, link_digest
+from idp.store.records.passkeys import PasskeyHolder, PasskeyRegister, link_digest
 from policies.errors import GrantRefused
 from policies.operators import OperatorKey, Operators
 from tests.idp.cli.ledgers import opened
@@ -47,10 +47,10 @@ def of_auditors(city: City) -> list[tuple[str, str, str]]:
     ]
 
 
-def register_of(city: City) -> AuditorRegister:
+def register_of(city: City) -> PasskeyRegister:
     settings = load_settings(city.folder)
     with opened(city.folder) as (store, keys):
-        return AuditorRegister(engine=store.engine, tenant=settings.tenant, keys=keys)
+        return PasskeyRegister(engine=store.engine, tenant=settings.tenant, keys=keys)
 
 
 @pytest.mark.spec("issue 31 item 8")
@@ -76,9 +76,9 @@ def test_who_enrols_a_passkey_is_on_record_before_it_counts(desk: City) -> None:
     register = register_of(desk)
 
     def record(name: str) -> None:
-        seen.append((name, any(one.credential for one in register.auditors())))
+        seen.append((name, any(one.credential for one in register.holders())))
 
-    def enrol(token: str, credential: bytes = b"c") -> StoredAuditor | None:
+    def enrol(token: str, credential: bytes = b"c") -> PasskeyHolder | None:
         return register.enrol(link_digest(token), credential, b"key", 0, int(time.time()), record)
 
     assert enrol("another") is None
@@ -131,7 +131,7 @@ def test_an_officer_gets_no_grant_and_uses_none(desk: City, records: dict[bytes,
 def test_a_passkey_under_the_name_of_a_listed_person_signs_nobody_in(desk: City) -> None:
     assert desk.run("auditor", "add", "juhan")[0] == 0
     register, settings = register_of(desk), load_settings(desk.folder)
-    (link,) = (one.link for one in register.auditors())
+    (link,) = (one.link for one in register.holders())
     enrolled = register.enrol(link, b"credential", b"key", 0, int(time.time()), lambda _: None)
     assert enrolled is not None
     assert settings.auditor is not None

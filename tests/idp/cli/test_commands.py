@@ -13,8 +13,8 @@ from idp.cli import MODULES, app
 RUNNER = CliRunner()
 # What it takes to serve, or to try the attack corpus: a second of a processor
 BROKER = {"fastapi", "uvicorn", "idp.application.app", "idp.selftest.run"}
-# `init --demo` makes a provider, and `witness serve` is a server
-LIGHT = [name for name in MODULES if name not in {"init", "serve", "demo", "doctor", "witness"}]
+# `init --demo` makes a provider, and `witness serve` and `console serve` are servers
+LIGHT = [name for name in MODULES if name not in {"init", "serve", "demo", "doctor", "witness", "console"}]
 
 
 def test_a_command_that_serves_nothing_loads_no_broker_and_one_that_serves_does() -> None:

@@ -33,7 +33,17 @@ COMMANDS = (
 
 
 # Nobody could guess which proxy stands in front, who reviews, who listens and who witnesses
-UNGUESSED = {"folder", "demo", "client_certificates", "auditor", "events", "witnesses", "witness_policy", "index_keys"}
+UNGUESSED = {
+    "folder",
+    "demo",
+    "client_certificates",
+    "auditor",
+    "events",
+    "witnesses",
+    "witness_policy",
+    "index_keys",
+    "console",
+}
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.ledger.operator_records import AUDITOR_ADDED, AUDITOR_REMOVED
 from idp.store.migrate import assert_current
-from idp.store.records.auditors import AuditorRegister, link_digest
+from idp.store.records.passkeys import PasskeyRegister, link_digest
 from idp.store.store import Store
 from idp.system.clock import system_clock
 from idp.system.logs import configure_logs
@@ -80,7 +80,7 @@ def list_auditors(config: Folder, *, as_json: AsJson = False) -> None:
     Exit codes: 0 they are listed, 2 it could not be tried.
     """
     with trying(as_json=as_json), _opened(config) as opened:
-        found = opened.register.auditors()
+        found = opened.register.holders()
     now = system_clock()
     told = [
         {"name": one.name, "enrolled": bool(one.credential), "since": one.since, "link_ends": one.link_ends}
@@ -119,12 +119,12 @@ class _Opened:
     desk: AuditorSettings
     store: Store
     keys: LedgerKeys
-    register: AuditorRegister
+    register: PasskeyRegister
 
     def taken(self, name: str, now: int) -> tuple[str, str] | None:
         """The thing that has a name already, and what to do; None where nobody has it, in capitals or not."""
         mandates, wanted = MandateDesk(self.settings, self.store, self.keys), name.casefold()
-        if self.register.has(name) or wanted in {one.name.casefold() for one in self.register.auditors()}:
+        if self.register.has(name) or wanted in {one.name.casefold() for one in self.register.holders()}:
             return "there is an auditor", _ANOTHER
         if wanted in {person.casefold() for person in self.desk.persons.values()}:
             return "[auditor] of ciconia.toml lists", "name somebody else: a grant to one name would open to both."
@@ -148,5 +148,5 @@ def _opened(config: Folder) -> Iterator[_Opened]:
     keys = load_ledger_keys(settings.key_folder, settings.origin, any_log_key=True)
     with opened_store(settings, keys) as store:
         assert_current(store.engine)
-        register = AuditorRegister(engine=store.engine, tenant=settings.tenant, keys=keys)
+        register = PasskeyRegister(engine=store.engine, tenant=settings.tenant, keys=keys)
         yield _Opened(settings, settings.auditor, store, keys, register)

@@ -1,0 +1,5 @@
+"""All of the operator's pages, in the order of their list."""
+
+from idp.desk.operator.standing_pages import COUNTRIES, KEYS, OVERVIEW, PURPOSES, SERVICES, SWITCHES
+
+PAGES = (OVERVIEW, SERVICES, PURPOSES, COUNTRIES, KEYS, SWITCHES)
