@@ -7,6 +7,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +22,8 @@ from idp.demo.browser import WalkError
 from idp.demo.library import NAME
 from idp.demo.scene import write_new
 from idp.demo.stage_servers import demo_database
-from idp.demo.walk import OPENID, Walked, walk, walk_card
+from idp.demo.walk import OPENID, Walked, visit_all, walk, walk_card
+from idp.demo.words import SERVICES
 from idp.keys.ledger_files import LOG_VKEY
 from idp.store.faults import explained
 from idp.system.logs import configure_logs
@@ -93,9 +95,12 @@ def demo(
                 return
             with doing(as_json=as_json) as told:
                 card = upstream is Upstream.OIDC
-                told("Signing a holder of the city's card in" if card else "Signing a citizen of Estonia in")
                 where = NAME if service is CityService.SAML else str(service)
+                # A record that is kept is of one sign-in, which its reader follows through
+                others = visit_all(border, where) if keep is None else ()
+                told("Signing a holder of the city's card in" if card else "Signing a citizen of Estonia in")
                 walked = walk_card(border, service=where) if card else walk(border, service=where)
+                walked = replace(walked, services=(*walked.services, *others))
             kept = _keep(walked, folder) if keep is not None else None
     if as_json:
         print(json.dumps(walked.as_json(show_values=show_values, kept=kept), ensure_ascii=False))
@@ -210,12 +215,11 @@ def _tell(walked: Walked, *, show_values: bool, kept: tuple[Path, Path] | None) 
 
     heading("Who asked")
     say(f"  {walked.service}, for: {walked.purpose}")
-    if walked.upstream == OPENID:
-        heading(f"What the city's card said to the city's node (assurance {walked.loa})")
-        say(f"  {', '.join(_title(name) for name in walked.arrived)}")
-    else:
-        heading(f"What the node of the citizen's country sent to the city's node, encrypted (assurance {walked.loa})")
-        say(f"  {', '.join(_title(name) for name in walked.arrived)}")
+    by_card = "What the city's card said to the city's node"
+    by_node = "What the node of the citizen's country sent to the city's node, encrypted"
+    heading(f"{by_card if walked.upstream == OPENID else by_node} (assurance {walked.loa})")
+    say(f"  {', '.join(_title(name) for name in walked.arrived)}")
+    if walked.upstream != OPENID:
         out.print(
             "  Names, birth date and identifier always travel between nodes. They stay there, and end with the sign-in."
         )
@@ -238,6 +242,8 @@ def _tell(walked: Walked, *, show_values: bool, kept: tuple[Path, Path] | None) 
     out.print("  The citizen has a receipt of it, without any value. It was checked here with the log's key alone.")
     if kept:
         say(f"  Check it yourself, without a network: ciconia audit verify {shlex.quote(str(kept[0]))}")
+    heading("What each service decided")
+    say("\n".join(f"  {SERVICES[one.service].title['en']}: {one.decided}" for one in walked.services))
     table = Table(title="\nStep by step", title_justify="left", box=None)
     for column in ("who", "what", "ms"):
         table.add_column(column, justify="right" if column == "ms" else "left")
@@ -254,7 +260,8 @@ def _why(reason: str) -> str:
 
 
 def _title(name: str) -> str:
-    return STANDARD.attributes[AttributeName(name)].title["en"].lower()
+    known = STANDARD.attributes.get(AttributeName(name))
+    return known.title["en"].lower() if known else name.replace("_", " ")
 
 
 def _form(text: str) -> str:

@@ -6,6 +6,7 @@ before the first login.
 """
 
 import json
+import secrets
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,8 +21,8 @@ from cryptography.x509 import load_der_x509_certificate
 from idp.application.app import Application
 from idp.application.load import load_all
 from idp.config.settings import load_settings
-from idp.demo.citizens import BULGARIANS, CITIZENS, CITY, Citizen
-from idp.demo.city import City, services
+from idp.demo.citizens import BULGARIANS, CARD_HOLDERS, CITIZENS, CITY, PARTNERS, Citizen
+from idp.demo.city import ENFORCED, City, energy, services
 from idp.demo.city_card import CityCard
 from idp.demo.country import Country, country_with_key
 from idp.demo.library import METADATA_LIFE, Library
@@ -53,6 +54,7 @@ PORTS = {
     "node-bg": 8405,
     "card": 8406,
     "witness": 8407,
+    "hewan": 8408,
 }
 
 
@@ -74,14 +76,21 @@ LANDS = (
     Land("BG", "Demo sign-in of Bulgaria", "Node of Bulgaria", "bulgaria", "node-bg", BULGARIANS, notified=False),
 )
 
+# The cards: by host and socket, the provider's id, its title and its holders
+CARDS = {
+    "card": ("city-card", "City card of Storkhaven", CARD_HOLDERS),
+    "hewan": ("hewan", "Resident card of Hewan", PARTNERS),
+}
+
 
 class Border:
     """Sets the stage in `folder`, and plays until it is closed.
 
     `folder` gets `receiving/`, `sending/` (Estonia) and `sending-bg/`, a configuration each. `fixed`: on the usual ports.
     `processes`: each node in a process of its own; else all in this one. `lands`: the two countries. `database`: one for
-    all three nodes, each a tenant of it; by default a file in each folder. `card`: the city has a card, a provider that
-    speaks OpenID Connect. `told` is called with each step.
+    all three nodes, each a tenant of it; by default a file in each folder. `card`: the city and its partner city have a
+    card each, a provider that speaks OpenID Connect, and a service asks for what the city's own alone knows. `told` is
+    called with each step.
     """
 
     def __init__(
@@ -101,7 +110,7 @@ class Border:
         self.lands = tuple(lands)
         self.receiving = folder / "receiving"
         self.sending = {"EE": folder / "sending", "BG": folder / "sending-bg"}
-        self.card: CityCard | None = None
+        self.cards: dict[str, CityCard] = {}
         self._sockets = {name: bound(port if fixed else 0) for name, port in PORTS.items()}
         self._ports = {name: listening.getsockname()[1] for name, listening in self._sockets.items()}
         self.issuer = self._base("broker")
@@ -113,9 +122,11 @@ class Border:
         secret, fares = city_secrets(self._outside)
         library = Library(base=self.city_base, issuer=self.issuer, folder=self._outside)
         self._configure(secret_words(secret), fares, library)
-        if card:
-            self._add_card()
         known = services(self.city_base, secret, fares)
+        if card:
+            of_energy = secrets.token_urlsafe(32)
+            self._add_cards(of_energy)
+            known = (*known, energy(self.city_base, of_energy))
         self.city = City(base=self.city_base, issuer=self.issuer, services=known, library=library)
         self._processes = processes
         self._playing = StageServers()
@@ -127,8 +138,8 @@ class Border:
         self._told("Starting the three nodes")
         for land in self.lands:
             self._playing.thread(land.host, self.countries[land.code].app(), self._sockets[land.host])
-        if self.card is not None:
-            self._playing.thread("card", self.card.app(), self._sockets["card"])
+        for name, card in self.cards.items():
+            self._playing.thread(name, card.app(), self._sockets[name])
         self._playing.thread("witness", self.witness.app(self.log_keys), self._sockets["witness"])
         for name in ("node-ee", "node-bg", "broker"):
             self.play(name)
@@ -209,14 +220,19 @@ class Border:
             words = {**base, **of_land[land.code], **digests}
             write_templates(here.joinpath("border", "sending"), self.sending[land.code], words)
 
-    def _add_card(self) -> None:
-        """Makes the city's card, registers the city there, and pins the card's metadata in the city's folder."""
-        keys, base = self.receiving / "keys", self._base("card")
-        redirect = callback_url(self.issuer, ProviderId("city-card"))
-        client = load_signer(keys / OPENID.file)
-        self.card = CityCard(base=base, key=self._outside / "card.pem", client=client, redirect_uri=redirect)
-        write_new(self.receiving / "metadata" / "city-card.json", self.card.document())
-        write_templates(resources.files("idp.demo").joinpath("border", "card"), self.receiving, {"@CARD@": base})
+    def _add_cards(self, of_energy: str) -> None:
+        """Makes the cards, registers the city there, and pins their metadata in the city's folder."""
+        client = load_signer(self.receiving / "keys" / OPENID.file)
+        for name, (provider, title, holders) in CARDS.items():
+            redirect, key = callback_url(self.issuer, ProviderId(provider)), self._outside / f"{name}.pem"
+            card = CityCard(
+                base=self._base(name), title=title, holders=holders, key=key, client=client, redirect_uri=redirect
+            )
+            write_new(self.receiving / "metadata" / f"{provider}.json", card.document())
+            self.cards[name] = card
+        words = {f"@{name.upper()}@": card.base for name, card in self.cards.items()}
+        words |= {"@CITY@": self.city_base, **secret_words({ENFORCED: of_energy})}
+        write_templates(resources.files("idp.demo").joinpath("border", "card"), self.receiving, words)
 
     def _words(self, land: Land) -> dict[str, str]:
         return {

@@ -1,4 +1,4 @@
-"""The citizens of the demo's two countries: made up, and so is the city."""
+"""The citizens of the demo's countries and cities: made up, and so are the cities."""
 
 import tomllib
 from dataclasses import dataclass, field
@@ -34,6 +34,12 @@ class Citizen:
     loa: str
     attributes: dict[str, str] = field(repr=False)
     latin: dict[str, str] = field(default_factory=dict, repr=False)
+    # By language, beside the English `about`
+    about_in: dict[str, str] = field(default_factory=dict)
+
+    def said(self, language: str) -> str:
+        """A description in this language, or in English."""
+        return self.about_in.get(language, self.about)
 
     @property
     def wire(self) -> dict[str, str]:
@@ -48,11 +54,11 @@ LOW = "http://eidas.europa.eu/LoA/low"
 
 
 _SAID = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-CITIZENS, BULGARIANS, CARD_HOLDERS = (
-    tuple(Citizen(**one) for one in _SAID[where]) for where in ("estonians", "bulgarians", "card_holders")
+CITIZENS, BULGARIANS, CARD_HOLDERS, PARTNERS = (
+    tuple(Citizen(**one) for one in _SAID[where]) for where in ("estonians", "bulgarians", "card_holders", "partners")
 )
 
 
 def citizen(key: str) -> Citizen | None:
     """The citizen of a key, if there is one."""
-    return next((one for one in (*CITIZENS, *BULGARIANS, *CARD_HOLDERS) if one.key == key), None)
+    return next((one for one in (*CITIZENS, *BULGARIANS, *CARD_HOLDERS, *PARTNERS) if one.key == key), None)

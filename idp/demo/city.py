@@ -1,10 +1,9 @@
-"""The demo city's web site: three services, each a relying party of its own at the broker, and one that speaks SAML.
+"""The demo city's web site: its services, each a relying party of its own at the broker, and one that speaks SAML.
 
-A page lists the services; each signs the citizen in through the broker and then shows exactly what it was given. With
-`Accept: application/json` the last page is the same as JSON, for the driver of `ciconia demo --once`.
+A page lists the services. Each signs the citizen in through the broker, decides, and shows what it was told and what not.
+With `Accept: application/json` the last page is the same as JSON, for the driver of `ciconia demo --once`.
 """
 
-import html
 import json
 from collections.abc import Mapping
 from typing import Literal
@@ -13,18 +12,17 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from connectors.signatures.signer import Signer
-from idp.demo.citizens import CITY
+from idp.demo.citizens import citizen
 from idp.demo.library import NAME, AssertionRead, Library
 from idp.demo.relying_party import AnswerRefusedError, RelyingPartyOfCity, Service, SignedIn
+from idp.demo.words import CHOSEN, CLAIMS, LANGUAGES, PHRASES, SERVICES, Person, answer_of, kept_back, language_of, page
 from idp.web.requests import cookies, form, query
-from policies.assurance import LevelOfAssurance
+from policies.assurance import LevelOfAssurance, level_named
 
 STATE_LIFE = 900
-STYLE = (
-    "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:38rem;margin:3rem auto;padding:0 1rem;color-scheme:light dark}"
-    "a.b{display:block;padding:1rem;margin:.7rem 0;border:2px solid;border-radius:.5rem}"
-    "dt{font-weight:bold}dd{margin:0 0 .7rem;overflow-wrap:anywhere}"
-)
+# The client that never hears of a no: its registration says `enforce`
+ENFORCED = "energy"
+PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
 
 def services(base: str, secrets_of: Mapping[str, str], signer: Signer) -> tuple[Service, ...]:
@@ -36,7 +34,6 @@ def services(base: str, secrets_of: Mapping[str, str], signer: Signer) -> tuple[
     return (
         Service(
             client_id="parking",
-            title="Resident parking",
             purpose="resident-parking",
             scope="profile email address",
             redirect_uri=redirect("parking"),
@@ -47,7 +44,6 @@ def services(base: str, secrets_of: Mapping[str, str], signer: Signer) -> tuple[
         ),
         Service(
             client_id="fares",
-            title="Concession fare",
             purpose="concession-fare",
             scope="",
             redirect_uri=redirect("fares"),
@@ -58,7 +54,6 @@ def services(base: str, secrets_of: Mapping[str, str], signer: Signer) -> tuple[
         ),
         Service(
             client_id="budget",
-            title="Participatory budgeting",
             purpose="participatory-budget",
             scope="",
             redirect_uri=redirect("budget"),
@@ -70,11 +65,25 @@ def services(base: str, secrets_of: Mapping[str, str], signer: Signer) -> tuple[
     )
 
 
+def energy(base: str, secret: str) -> Service:
+    """The service whose answers only the city's own card has. The broker ends a sign-in whose answer is no."""
+    return Service(
+        client_id=ENFORCED,
+        purpose="energy-subsidy",
+        scope="",
+        redirect_uri=f"{base}/{ENFORCED}/callback",
+        alg="ES256",
+        minimum=LevelOfAssurance.SUBSTANTIAL,
+        required=("household_income_below", "resident_of"),
+        secret=secret,
+    )
+
+
 class City:
     """The web site at `base`, whose services sign in at the broker with this issuer. `library` is the one of SAML."""
 
     def __init__(self, *, base: str, issuer: str, services: tuple[Service, ...], library: Library | None = None) -> None:
-        self.base = base
+        self.base, self._issuer = base, issuer
         self._parties = {service.client_id: RelyingPartyOfCity(service, issuer) for service in services}
         self._library = library
         self._all: dict[str, RelyingPartyOfCity | Library] = {**self._parties, **({NAME: library} if library else {})}
@@ -89,23 +98,24 @@ class City:
         app = FastAPI(openapi_url=None)
 
         @app.get("/")
-        def front() -> Response:
-            links = "".join(
-                f'<a class="b" href="/{name}/login">{html.escape(party.title)}: sign in with your eID</a>'
-                for name, party in self._all.items()
-            )
-            return _page(f"City of {CITY}", f"<p>Which service do you want to use?</p>{links}")
+        def front(request: Request) -> Response:
+            if (chosen := query(request).get(CHOSEN, "")) not in LANGUAGES:
+                return self._front(language_of(request))
+            response = RedirectResponse("/", 303)
+            # The library's answer is posted by another site, and its page speaks the same language
+            response.set_cookie(CHOSEN, chosen, httponly=True, samesite="none", secure=True)
+            return response
 
         @app.get("/{name}/login")
-        def login(name: str) -> Response:
+        def login(name: str, request: Request) -> Response:
+            language = language_of(request)
             party = self._all.get(name)
             if party is None:
-                return _page("Not here", "<p>This city has no such service.</p>", 404)
+                return self._no_service(language)
             try:
-                url, state = party.begin()
+                url, state = party.begin(language if CHOSEN in cookies(request) else "")
             except AnswerRefusedError:
-                again = f'<a href="/{name}/login">Try again</a> in a minute.'
-                return _page("Not now", f"<p>The broker does not answer, and nobody can sign in. {again}</p>", 503)
+                return _ended(name, language, 503, heading="not_now", says=["no_broker"])
             response = RedirectResponse(url, 303)
             # The answer by SAML is a form that another site posts: browsers bring no other cookie with it
             site: Literal["none", "lax"] = "none" if party is self._library else "lax"
@@ -121,9 +131,9 @@ class City:
             return response
 
         @app.get(f"/{NAME}/metadata")
-        def metadata() -> Response:
+        def metadata(request: Request) -> Response:
             if self._library is None:
-                return _page("Not here", "<p>This city has no such service.</p>", 404)
+                return self._no_service(language_of(request))
             return Response(self._library.metadata(), media_type="application/samlmetadata+xml")
 
         @app.get("/{name}/callback")
@@ -136,44 +146,121 @@ class City:
 
         return app
 
+    def _front(self, language: str) -> Response:
+        listed = []
+        for name, party in self._all.items():
+            words = SERVICES[name]
+            listed.append(
+                {
+                    "name": name,
+                    "title": words.title[language],
+                    "lead": words.lead[language],
+                    "learns": [CLAIMS[claim][language] for claim in words.learns],
+                    "people": [_person(one, language) for one in words.people],
+                    "protocol": "SAML 2.0" if party is self._library else "OpenID Connect",
+                }
+            )
+        heading = PHRASES["front"][language]
+        shown = {"services": listed, "languages": LANGUAGES, "me": self._own_page}
+        return _html(page("front.html", language, heading=heading, home=False, **shown))
+
+    @property
+    def _own_page(self) -> str:
+        """The citizen's own page, at the broker."""
+        return f"{self._issuer}/me"
+
     def _answered(self, name: str, request: Request, answer: Mapping[str, str]) -> Response:
+        language = language_of(request)
         party = self._all.get(name)
         if party is None:
-            return _page("Not here", "<p>This city has no such service.</p>", 404)
+            return self._no_service(language)
         as_json = request.headers.get("accept") == "application/json"
         try:
             signed_in = party.receive(answer, cookies(request).get(_cookie(name), ""))
         except AnswerRefusedError as error:
             if as_json:
                 return JSONResponse({"refused": str(error)}, 403)
-            why = f"<p>{html.escape(party.title)} could not sign you in ({html.escape(str(error))}).</p>"
-            again = f'<p><a href="/{name}/login">Try again</a></p><p><a href="/">Back to the city</a></p>'
-            return _page("Not signed in", why + again, 403)
+            says = _why(name, error.ended)
+            return _ended(name, language, 403, heading="not_signed_in", says=says, code=str(error))
         if as_json:
-            return JSONResponse(signed_in.as_json())
-        return _page(party.title, _shown(signed_in))
+            outcome = SERVICES[name].decided(signed_in.given)
+            decided = {"granted": outcome.granted, "title": outcome.title["en"], "says": outcome.says["en"]}
+            kept = kept_back(name, signed_in.given, "en")
+            return JSONResponse({**signed_in.as_json(), "decided": decided, "not_told": kept})
+        return self._shown(name, signed_in, language)
+
+    def _shown(self, name: str, signed_in: SignedIn | AssertionRead, language: str) -> Response:
+        """The service's decision in words, all that it was told, and what it was not."""
+        words, given = SERVICES[name], signed_in.given
+        outcome, level = words.decided(given), level_named(signed_in.loa)
+        letter = f"{words.letter[language]} {given['email']}" if words.letter and "email" in given else ""
+        return _html(
+            page(
+                "told.html",
+                language,
+                heading=outcome.title[language],
+                service=words.title[language],
+                says=outcome.says[language],
+                granted=outcome.granted,
+                letter=letter,
+                rows=[_row(claim, value, language) for claim, value in sorted(given.items())],
+                kept=kept_back(name, given, language),
+                assurance=PHRASES[level.label][language] if level else "",
+                loa=signed_in.loa,
+                me=self._own_page,
+                home=True,
+            )
+        )
+
+    def _no_service(self, language: str) -> Response:
+        return _ended("", language, 404, heading="not_here", says=["no_service"])
 
 
-def _shown(signed_in: SignedIn | AssertionRead) -> str:
-    rows = "".join(
-        f"<dt>{html.escape(name)}</dt><dd>{html.escape(json.dumps(value, ensure_ascii=False))}</dd>"
-        for name, value in sorted(signed_in.given.items())
-    )
-    return (
-        "<p>You are signed in. This is all that this service was told about you:</p>"
-        f"<dl>{rows}</dl><p>Assurance: {html.escape(signed_in.loa)}</p>"
-        '<p><a href="/">Back to the city</a></p>'
-    )
+def _why(name: str, ended: str) -> list[str]:
+    """The phrases that say why nobody is signed in, by the error with which the broker ended it; "" for a false answer."""
+    denied = {NAME: "stopped_or_weak", ENFORCED: "stopped_or_no"}.get(name, "stopped")
+    why = {"access_denied": denied, "unmet_authentication_requirements": "too_weak"}.get(ended, "not_believed")
+    return [why] if why == "not_believed" else [why, "nothing_told"]
+
+
+def _person(one: Person, language: str) -> dict[str, str]:
+    """A citizen to try a service as."""
+    known = citizen(one.citizen)
+    name = known.attributes["given_name"] if known else one.citizen
+    latin = known.latin.get("given_name", "") if known else ""
+    place, answer = (PHRASES[key][language] for key in (one.at, one.answer))
+    return {"name": f"{name} / {latin}" if latin else name, "place": place, "answer": answer}
+
+
+def _row(claim: str, value: object, language: str) -> dict[str, str]:
+    """One thing that a service was told: the question, the answer in words, and the claim as the program got it."""
+    raw = f"{claim}: {json.dumps(value, ensure_ascii=False)}"
+    answer = answer_of(value)
+    said = PHRASES["yes" if answer else "no"][language] if answer is not None else ""
+    question = CLAIMS.get(claim, {}).get(language, claim)
+    return {"question": question, "answer": said, "raw": raw}
 
 
 def _cookie(name: str) -> str:
     return f"state-{name}"
 
 
-def _page(title: str, body: str, status: int = 200) -> Response:
-    return HTMLResponse(
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{html.escape(title)}</title><style>{STYLE}</style><main><h1>{html.escape(title)}</h1>{body}</main></html>",
+def _ended(name: str, language: str, status: int, *, heading: str, says: list[str], code: str = "") -> Response:
+    words = SERVICES.get(name)
+    return _html(
+        page(
+            "ended.html",
+            language,
+            heading=PHRASES[heading][language],
+            service=words.title[language] if words else "",
+            says=[PHRASES[one][language] for one in says],
+            again=f"/{name}/login" if words else "",
+            code=code,
+            home=True,
+        ),
         status,
-        headers={"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"},
     )
+
+
+def _html(text: str, status: int = 200) -> Response:
+    return HTMLResponse(text, status, headers=PRIVATE)

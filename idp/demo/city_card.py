@@ -1,50 +1,54 @@
-"""A demo identity provider that speaks OpenID Connect: the city card.
+"""A demo identity provider that speaks OpenID Connect: a city's card.
 
 It takes the code flow with PKCE alone, from one client that proves itself by its key, and lets one pick a citizen in place
-of a sign-in. Its codes and tokens live in memory: it is one process of the demo.
+of a sign-in. It says the claims that it is asked for. Its codes and tokens live in memory: it is one process of the demo.
 """
 
 import hashlib
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from connectors.client_assertion import ExpectedClientAssertion, judge_client_assertion
 from connectors.signatures.jwk import public_jwk
 from connectors.signatures.jws import base64url, sign, verification_key
 from connectors.signatures.signer import Signer
-from idp.demo.citizens import CARD_HOLDERS, Citizen
-from idp.demo.country import filled
+from idp.demo.citizens import Citizen
+from idp.demo.country import who_page
+from idp.demo.words import language_of
 from idp.keys.file import create_token_key, load_signer
 from idp.web.requests import form, header, query
 from policies.errors import AssertionRejected, RequestRefused
 
 CLIENT = "ciconia-city"
 LIFE = 120
-# The claim of each key of `citizens.NAMES`; the address has its parts inside (OpenID Connect Core 1.0 §5.1.1)
-CLAIMS = {"family_name": "family_name", "given_name": "given_name", "email": "email"}
+# The keys of `citizens.NAMES` that are claims; the address has its parts inside (OpenID Connect Core 1.0 §5.1.1)
+CLAIMS = ("family_name", "given_name", "email")
+INCOME = "household_income"
 ADDRESS = {"street": "street_address", "postal_code": "postal_code", "locality": "locality", "country": "country"}
 
 
 class CityCard:
     """The provider at `base`, with the key of a PEM file. It has one client, known by its key and its address."""
 
-    def __init__(self, *, base: str, key: Path, client: Signer, redirect_uri: str) -> None:
+    def __init__(
+        self, *, base: str, title: str, holders: Sequence[Citizen], key: Path, client: Signer, redirect_uri: str
+    ) -> None:
         if not key.exists():
             create_token_key(key, "ES256")
-        self.base, self._redirect_uri = base, redirect_uri
+        self.base, self._title, self._redirect_uri = base, title, redirect_uri
         self._key = load_signer(key)
         self._client = (verification_key(client.public_key, "ES256", client.key_id),)
-        self._holders = {one.key: one for one in CARD_HOLDERS}
-        # By code: the request, and who signed in; by access token: the holder
+        self._holders = {one.key: one for one in holders}
+        # By code: the request, and who signed in; by access token: the claims that it reads
         self._codes: dict[str, tuple[Mapping[str, str], Citizen, float]] = {}
-        self._tokens: dict[str, Citizen] = {}
+        self._tokens: dict[str, Mapping[str, object]] = {}
 
     def document(self) -> bytes:
         """The discovery document that the city pins (OpenID Connect Discovery 1.0 §3)."""
@@ -75,7 +79,8 @@ class CityCard:
 
         @app.get("/authorize")
         def authorize(request: Request) -> Response:
-            return self._page(self._asked(query(request)))
+            asker = urlsplit(self._redirect_uri).hostname or ""
+            return who_page(self._title, asker, self._asked(query(request)), self._holders.values(), language_of(request))
 
         @app.post("/answer")
         async def answer(request: Request) -> Response:
@@ -88,8 +93,8 @@ class CityCard:
 
         @app.get("/userinfo")
         def userinfo(request: Request) -> Response:
-            who = self._tokens.pop((header(request, b"authorization") or "").removeprefix("Bearer "), None)
-            return JSONResponse(claims_of(who)) if who else JSONResponse({"error": "invalid_token"}, 401)
+            said = self._tokens.pop((header(request, b"authorization") or "").removeprefix("Bearer "), None)
+            return JSONResponse(said) if said else JSONResponse({"error": "invalid_token"}, 401)
 
         return app
 
@@ -101,14 +106,9 @@ class CityCard:
             or fields.get("code_challenge_method") != "S256"
         ):
             raise RequestRefused("this is no request of the city's broker")
+        asked_claims(fields.get("claims", ""))
         names = ("client_id", "redirect_uri", "response_type", "code_challenge", "code_challenge_method", "nonce", "state")
-        return {name: fields.get(name, "") for name in names}
-
-    def _page(self, asked: Mapping[str, str]) -> Response:
-        """The page that asks who you are today, where a real card would be read."""
-        citizens = self._holders.values()
-        heading = "City card of Storkhaven"
-        return HTMLResponse(filled("who.html", heading=heading, asker="The city", carried=asked, citizens=citizens))
+        return {name: fields.get(name, "") for name in (*names, "claims")}
 
     def _answer(self, asked: Mapping[str, str], who: Citizen | None) -> Response:
         back = {"state": asked["state"], "iss": self.base}
@@ -132,17 +132,26 @@ class CityCard:
         if who is None or now > since + LIFE or proof != asked["code_challenge"]:
             raise RequestRefused("the code does not hold")
         access = secrets.token_urlsafe(32)
-        self._tokens[access] = who
+        wanted = {"sub", *asked_claims(asked["claims"])}
+        self._tokens[access] = {name: value for name, value in claims_of(who).items() if name in wanted}
         claims = {"iss": self.base, "aud": CLIENT, "sub": who.attributes["person_identifier"], "nonce": asked["nonce"]}
         times = {"iat": int(now), "exp": int(now) + LIFE, "auth_time": int(since)}
         id_token = sign({**claims, **times, "acr": who.loa}, self._key, alg="ES256", typ="JWT")
         return {"access_token": access, "token_type": "Bearer", "expires_in": LIFE, "id_token": id_token}
 
 
+def asked_claims(text: str) -> frozenset[str]:
+    """The claims of userinfo that a request asks for (§5.5). Raises `RequestRefused`."""
+    try:
+        return frozenset(json.loads(text or "{}").get("userinfo") or {})
+    except (ValueError, AttributeError, TypeError) as error:
+        raise RequestRefused("the claims parameter is no JSON object") from error
+
+
 def claims_of(who: Citizen) -> dict[str, object]:
-    """All that the card says of its holder."""
+    """All that the card knows of its holder."""
     said, day = who.attributes, who.attributes["birthdate"]
     address = {claim: said[f"address.{part}"] for part, claim in ADDRESS.items()}
-    named: dict[str, object] = {claim: said[key] for key, claim in CLAIMS.items()}
+    named: dict[str, object] = {claim: said[claim] for claim in (*CLAIMS, INCOME) if claim in said}
     born = f"{day[:4]}-{day[4:6]}-{day[6:]}"
     return {**named, "sub": said["person_identifier"], "birthdate": born, "address": address}

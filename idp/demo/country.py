@@ -9,7 +9,7 @@ import html
 import secrets
 import urllib.parse
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,10 +21,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import load_der_x509_certificate
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from lxml import etree
 
 from idp.demo.citizens import CITIZENS, Citizen
+from idp.demo.words import filled, language_of, page
 from idp.keys.file import create_saml_key, load_signer
 from idp.web.requests import MAX_MESSAGE_BODY, form, query
 from policies.errors import RequestRefused
@@ -34,9 +34,6 @@ TRANSIENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 ANSWER_LIFE = 300
 MAX_REQUEST = 64 * 1024
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).with_name("country_pages")), autoescape=True, undefined=StrictUndefined
-)
 
 
 class Country:
@@ -85,13 +82,15 @@ class Country:
         def ask_by_redirect(request: Request) -> Response:
             fields = query(request)
             raw = request.scope["query_string"].decode()
-            return self._page(self._by_redirect(raw, fields), fields.get("RelayState", ""), raw, "")
+            carried = {"query": raw, "message": "", "relay_state": fields.get("RelayState", "")}
+            return self._page(self._by_redirect(raw, fields), carried, language_of(request))
 
         @app.post("/sso")
         async def ask_by_post(request: Request) -> Response:
             fields = await form(request, MAX_MESSAGE_BODY)
             message = fields.get("SAMLRequest", "")
-            return self._page(self._by_post(message), fields.get("RelayState", ""), "", message)
+            carried = {"query": "", "message": message, "relay_state": fields.get("RelayState", "")}
+            return self._page(self._by_post(message), carried, language_of(request))
 
         @app.post("/answer")
         async def answer(request: Request) -> Response:
@@ -136,12 +135,10 @@ class Country:
         except etree.XMLSyntaxError as error:
             raise RequestRefused("the request is no XML") from error
 
-    def _page(self, asked: etree._Element, relay_state: str, raw: str, message: str) -> Response:
+    def _page(self, asked: etree._Element, carried: Mapping[str, str], language: str) -> Response:
         """The page that asks who you are today, where a real country asks for a card or a password."""
-        asker = asked.findtext(f"{{{SAML}}}Issuer") or ""
-        carried = {"query": raw, "message": message, "relay_state": relay_state}
-        citizens = self._citizens.values()
-        return HTMLResponse(filled("who.html", heading=self._title, asker=asker, carried=carried, citizens=citizens))
+        asker = urllib.parse.urlsplit(asked.findtext(f"{{{SAML}}}Issuer") or "").hostname or ""
+        return who_page(self._title, asker, carried, self._citizens.values(), language)
 
     def _answer(self, asked: etree._Element, relay_state: str, who: Citizen | None) -> Response:
         target = asked.get("AssertionConsumerServiceURL") or ""
@@ -191,9 +188,9 @@ class _Context:
         return filled("assertion.xml", **self._fields, id=_fresh(), name=_fresh(), who=who)
 
 
-def filled(template: str, **values: object) -> str:
-    """A page or message of ours, on one line: no text stands between its elements."""
-    return "".join(line.strip() for line in _TEMPLATES.get_template(template).render(values).splitlines())
+def who_page(title: str, asker: str, carried: Mapping[str, str], citizens: Iterable[Citizen], language: str) -> Response:
+    """The page of a sign-in without a password, which carries these fields along."""
+    return HTMLResponse(page("who.html", language, heading=title, asker=asker, carried=carried, citizens=citizens))
 
 
 def _fresh() -> str:

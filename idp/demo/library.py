@@ -50,8 +50,6 @@ class AssertionRead:
 class Library:
     """The service at `base`/library, whose two keys are made in `folder`. `clock` gives seconds since the epoch."""
 
-    title = TITLE
-
     def __init__(self, *, base: str, issuer: str, folder: Path, clock: Callable[[], float] = time.time) -> None:
         self.entity_id, self._acs_url = f"{base}/{NAME}/metadata", f"{base}/{NAME}/callback"
         self._broker, self._clock = EntityId(idp_entity_id(issuer)), clock
@@ -103,8 +101,8 @@ class Library:
             unwrappers=(self._opener,),
         )
 
-    def begin(self) -> tuple[str, str]:
-        """The address that asks the broker, and the RelayState that the browser must bring back."""
+    def begin(self, _language: str = "") -> tuple[str, str]:
+        """The address that asks the broker, and the RelayState that the browser must bring back. SAML names no language."""
         now, state = self._clock(), secrets.token_urlsafe(32)
         self._pending = {key: one for key, one in self._pending.items() if one[1] > now - WAITING}
         ask = Ask(relay_state=state, minimum_assurance=LevelOfAssurance.SUBSTANTIAL, force_authentication=False)
@@ -123,7 +121,8 @@ class Library:
         try:
             read = self._asking().examine(Inbound("post", answer), expectation, int(self._clock()))
         except BrokerError as error:
-            raise AnswerRefusedError(getattr(error, "check", error.code)) from error
+            check = getattr(error, "check", error.code)
+            raise AnswerRefusedError(check, "access_denied" if check == "status" else "") from error
         given = {self._names.get(name, name): _value(texts) for name, texts in read.attributes.items()}
         for name in REQUIRED:
             # A no is an answer, too: the library decides what it means

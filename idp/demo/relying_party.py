@@ -33,7 +33,6 @@ class Service:
     """A service of the city: its registration, its request, and the claims that it requires."""
 
     client_id: str
-    title: str
     purpose: str
     scope: str
     redirect_uri: str
@@ -78,14 +77,18 @@ class SignedIn:
 
 
 class AnswerRefusedError(Exception):
-    """The relying party refuses an answer; `args[0]` says which check failed."""
+    """The relying party refuses an answer; `args[0]` says which check failed. `ended`: the broker's error, if it is one."""
+
+    def __init__(self, why: str, ended: str = "") -> None:
+        super().__init__(why)
+        self.ended = ended
 
 
 class RelyingPartyOfCity:
     """One service's OpenID Connect client. `clock` gives seconds since the epoch."""
 
     def __init__(self, service: Service, issuer: str, clock: Callable[[], float] = time.time) -> None:
-        self.service, self.title = service, service.title
+        self.service = service
         self._issuer = issuer
         self._clock = clock
         self._pending: dict[str, PendingRequest] = {}
@@ -96,8 +99,8 @@ class RelyingPartyOfCity:
         """Closes its connections to the broker."""
         self._http.close()
 
-    def begin(self) -> tuple[str, str]:
-        """The address that asks the broker, and the state that the browser must bring back."""
+    def begin(self, language: str = "") -> tuple[str, str]:
+        """The address that asks the broker to speak this language, and the state that the browser must bring back."""
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         self._forget()
         self._pending[state] = PendingRequest(nonce, verifier, self._clock())
@@ -111,6 +114,7 @@ class RelyingPartyOfCity:
             "code_challenge": base64url(hashlib.sha256(verifier.encode()).digest()),
             "code_challenge_method": "S256",
             **({"claims": self.service.claims} if self.service.claims else {}),
+            **({"ui_locales": language} if language else {}),
         }
         return f"{self._endpoint('authorization_endpoint')}?{urlencode(asked, quote_via=quote)}", state
 
@@ -122,7 +126,7 @@ class RelyingPartyOfCity:
         if answer.get("iss") != self._issuer:
             raise AnswerRefusedError("iss")
         if "error" in answer:
-            raise AnswerRefusedError(f"the broker said: {answer['error']}")
+            raise AnswerRefusedError(f"the broker said: {answer['error']}", answer["error"])
         tokens = self._redeem(answer.get("code", ""), pending)
         access_token, id_token = str(tokens.get("access_token", "")), str(tokens.get("id_token", ""))
         claims = self._id_token(id_token, access_token, pending)

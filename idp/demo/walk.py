@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 from lxml import html
 
@@ -23,10 +24,11 @@ from connectors.signatures.xmlenc import open_assertion
 from idp.config.settings import load_settings
 from idp.demo.border import Border, known_to
 from idp.demo.browser import Browser, Page, WalkError
-from idp.demo.city_card import CLAIMS
+from idp.demo.city_card import asked_claims
 from idp.demo.ledger_proof import ProvedLedger, ProvingLedger, ledgers_of
 from idp.demo.practice_witness import cosigned_by
 from idp.demo.relying_party import SignedIn
+from idp.demo.words import SERVICES
 from idp.keys.folder import load_keys
 from idp.ledger.checkpoint import VerifierKey
 from idp.receipts.receipt_verify import verify_receipt
@@ -43,8 +45,8 @@ SAML_ANSWER = "//form[.//input[@name='SAMLResponse']]"
 ESTONIA = "EE"
 # How the source of a walk is asked
 SAML, OPENID = "saml", "oidc"
-# All that the card says of its holder, by the catalogue's names
-CARD_ATTRIBUTES = tuple(sorted({*CLAIMS, "birthdate", "address"}))
+# Where a citizen signs in, as `city.toml` says it, and the provider at the city's node
+SIGN_INS = {"estonia": "ee", "bulgaria": "bg", "card": "city-card", "hewan": "hewan"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,20 @@ class Withheld:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceVisited:
+    """One service's decision about a citizen, the claims that it was told, and what it was not, in words."""
+
+    service: str
+    protocol: str
+    citizen: str
+    at: str
+    granted: bool
+    decided: str
+    told: tuple[str, ...]
+    not_told: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Walked:
     """The result of a walk: `arrived` are the catalogue names that crossed, `released` maps claims to form and value."""
 
@@ -96,6 +112,8 @@ class Walked:
     citizen_page: int = 0
     # who cosigned the city's log: "practice" as long as no other operator did
     witness: str = ""
+    # this service's decision, and those of the city's others about somebody else
+    services: tuple[ServiceVisited, ...] = ()
 
     def as_json(self, *, show_values: bool, kept: tuple[Path, Path] | None = None) -> dict[str, object]:
         """The JSON object of `ciconia demo --once`. `kept`: the paths of the receipt and the log's key, if any."""
@@ -120,6 +138,7 @@ class Walked:
             "ledgers": {node: {**asdict(proved), "inclusion": "verified"} for node, proved in self.ledgers.items()},
             "citizen_page": self.citizen_page,
             "witness": self.witness,
+            "services": [asdict(one) for one in self.services],
         }
 
 
@@ -136,6 +155,54 @@ class _Steps:
         self._since = now
 
 
+@dataclass(frozen=True, slots=True)
+class _Visitor:
+    """Somebody at a service: the citizen, where they sign in, and the service."""
+
+    citizen: str
+    at: str
+    service: str
+
+    def visited(self, body: Mapping[str, object]) -> ServiceVisited:
+        """The service's last page as JSON. Raises `WalkError` where it has no decision."""
+        decided, not_told = body.get("decided"), body.get("not_told")
+        if not isinstance(decided, dict) or not isinstance(not_told, list):
+            raise WalkError("the service shows no decision")
+        return ServiceVisited(
+            service=self.service,
+            protocol=SAML if "assertion" in body else OPENID,
+            citizen=self.citizen,
+            at=self.at,
+            granted=decided["granted"] is True,
+            decided=f"{decided['title']}. {decided['says']}",
+            told=tuple(sorted(_given(body)[0])),
+            not_told=tuple(map(str, not_told)),
+        )
+
+
+def visit(border: Border, citizen: str, at: str, service: str) -> ServiceVisited:
+    """Signs a citizen in at a service, with nothing but what a browser sees. Raises as `walk`."""
+    steps, chosen = _Steps(), SIGN_INS[at]
+    with Browser() as browser:
+        asking = _expect(browser.get(f"{border.city_base}/{service}/login"), "the first page")
+        # A service with one country alone has no picker
+        if asking.url.startswith(border.issuer):
+            link = asking.link(f"//a[contains(@href, '/at/{chosen}')]")
+            asking = _expect(browser.get(link, origin=border.issuer), "the sign-in that the citizen chose")
+        if chosen.upper() in border.nodes:
+            question = browser.submit(_crossed(browser, asking, citizen, steps), {})
+        else:
+            question = browser.submit(asking, {"citizen": citizen})
+        leaving = _shared(browser, _expect(question, "the question"))
+        return _Visitor(citizen, at, service).visited(_told(border, browser, leaving, steps))
+
+
+def visit_all(border: Border, but: str) -> tuple[ServiceVisited, ...]:
+    """Each service of the city `but` one, with the first of the people that its card names."""
+    firsts = [(name, words.people[0]) for name, words in SERVICES.items() if name != but]
+    return tuple(visit(border, one.citizen, one.at, name) for name, one in firsts)
+
+
 def walk(border: Border, *, country: str = ESTONIA, citizen: str = "mari", service: str = "parking") -> Walked:
     """Walks one login through the open stage. Raises `WalkError` at the first thing that is not as it should be."""
     folders = {"receiving": border.receiving, "sending": border.sending[country]}
@@ -147,7 +214,8 @@ def walk(border: Border, *, country: str = ESTONIA, citizen: str = "mari", servi
         question = _expect(browser.submit(crossed, {}), "the question")
         steps.done("receiving", "verifies and decrypts, decides what may go, and asks the citizen")
         arrived = _arrived(crossed, border.receiving, border.nodes[country])
-        ended = _ended(border, browser, question, ledgers, steps, (SAML, arrived))
+        who = _Visitor(citizen, _sign_in(country.lower()), service)
+        ended = _ended(border, browser, question, ledgers, steps, (SAML, arrived), who)
         again = lambda asking: browser.submit(_crossed(browser, asking, citizen, _Steps()), {})  # noqa: E731 - said once
         ended = _with_own_page(ended, border, browser, f"/at/{country.lower()}", again)
         # That was one login more at the node of the country, and none at the city's
@@ -158,11 +226,14 @@ def walk_card(border: Border, *, citizen: str = "sanne", service: str = "parking
     """Walks one login with the city's card, which speaks OpenID Connect. Raises as `walk`."""
     with Browser() as browser, ledgers_of({"receiving": border.receiving}) as ledgers:
         steps = _Steps()
-        asking = _begun(border, browser, "/at/city-card", service, steps)
+        asking = _begun(border, browser, f"/at/{SIGN_INS['card']}", service, steps)
         steps.done("receiving", "asks the city's card, which speaks OpenID Connect")
         question = _expect(browser.submit(asking, {"citizen": citizen}), "the question")
         steps.done("receiving", "redeems the card's code, verifies what it got, decides what may go, and asks the citizen")
-        ended = _ended(border, browser, question, ledgers, steps, (OPENID, CARD_ATTRIBUTES))
+        # The card says what it is asked for, by the catalogue's names
+        arrived = tuple(sorted(asked_claims(dict(parse_qsl(urlsplit(asking.url).query)).get("claims", ""))))
+        who = _Visitor(citizen, "card", service)
+        ended = _ended(border, browser, question, ledgers, steps, (OPENID, arrived), who)
         return _with_own_page(
             ended, border, browser, "/at/city-card", lambda asking: browser.submit(asking, {"citizen": citizen})
         )
@@ -197,12 +268,14 @@ def _ended(
     ledgers: dict[str, ProvingLedger],
     steps: "_Steps",
     source: tuple[str, tuple[str, ...]],
+    who: _Visitor,
 ) -> Walked:
     """The rest of a walk, from the question on. `source` is how it was asked, and what arrived of it."""
     weakened, withheld, forms = _shown(question)
-    leaving = _expect(browser.submit(question, {"choice": "approve"}, DECISION), "the way back")
+    leaving = _shared(browser, question)
     steps.done("receiving", "records the approval, then releases")
-    given, loa = _told(border, browser, leaving, steps)
+    body = _told(border, browser, leaving, steps)
+    given, loa = _given(body)
     proved = {name: ledger.proved() for name, ledger in ledgers.items()}
     both = ", and the sending node too," if len(ledgers) > 1 else ""
     steps.done("receiving", f"proves{both} that the record stands in its published log")
@@ -228,6 +301,7 @@ def _ended(
         log_key=ledgers["receiving"].key_list,
         upstream=source[0],
         witness=witness,
+        services=(who.visited(body),),
     )
 
 
@@ -327,23 +401,39 @@ def _marked(question: Page) -> list[html.HtmlElement]:
     return [one for one in found if isinstance(one, html.HtmlElement)] if isinstance(found, list) else []
 
 
-def _told(border: Border, browser: Browser, leaving: Page, steps: "_Steps") -> tuple[Mapping[str, object], str]:
-    """All that the service was told, and the level, in the protocol that it speaks."""
+def _shared(browser: Browser, question: Page) -> Page:
+    """The page after the first answer of the question: approve, or continue where it informs."""
+    if not (word := str(question.tree.xpath("string(//button[@name='choice'][1]/@value)"))):
+        raise WalkError(f"nothing can be shared: {question.tree.findtext('.//h1')}")
+    return _expect(browser.submit(question, {"choice": word}, DECISION), "the way back")
+
+
+def _told(border: Border, browser: Browser, leaving: Page, steps: "_Steps") -> dict[str, object]:
+    """The service's last page as JSON, by the way of the protocol that it speaks."""
     if leaving.tree.xpath(SAML_ANSWER):
         body = _signed_in(browser.submit(leaving, {}, SAML_ANSWER, accept="application/json"))
         steps.done("city", "decrypts the assertion and checks what it got")
-        assertion = body.get("assertion")
-        if not isinstance(assertion, dict):
-            raise WalkError("the service shows no assertion")
-        return assertion, str(body.get("loa", ""))
+        return body
     back = leaving.link("//main//a[contains(@href, 'code=')]")
     body = _signed_in(browser.get(back, origin=border.issuer, accept="application/json"))
     steps.done("city", "redeems the code and checks what it got")
+    return body
+
+
+def _given(body: Mapping[str, object]) -> tuple[Mapping[str, object], str]:
+    """All that the service was told, and the level."""
+    if isinstance(assertion := body.get("assertion"), dict):
+        return assertion, str(body.get("loa", ""))
     id_token, userinfo = body.get("id_token"), body.get("userinfo")
     if not isinstance(id_token, dict) or not isinstance(userinfo, dict):
-        raise WalkError("the service shows no tokens")
+        raise WalkError("the service shows neither an assertion nor tokens")
     signed_in = SignedIn(id_token, userinfo)
     return signed_in.given, signed_in.loa
+
+
+def _sign_in(provider: str) -> str:
+    """The name of a sign-in in `city.toml`, by its provider at the city's node."""
+    return next(name for name, one in SIGN_INS.items() if one == provider)
 
 
 def _signed_in(end: Page) -> dict[str, object]:

@@ -116,12 +116,12 @@ class Newcomer:
             (self.desk / "app.py").write_text(found[1], encoding="utf-8")
 
     def _see_the_demo(self) -> None:
-        """`make demo` is `ciconia demo`: it prints an address, which shows four services, and ends by Ctrl-C."""
+        """`make demo` is `ciconia demo`: it prints an address, which shows five services, and ends by Ctrl-C."""
         recipe = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\ndemo:")[2].splitlines()[1]
         assert recipe.strip() == "$(BIN)/ciconia demo"
         with self._process([CICONIA, "demo"], "Ctrl-C ends it") as (process, line), Browser() as browser:
             front = browser.get(line.split()[1])
-            assert len(front.tree.xpath("//a[contains(@href, '/login')]")) == 4
+            assert len(front.tree.xpath("//a[contains(@href, '/login')]")) == 5
             process.send_signal(signal.SIGINT)
             assert process.wait(SECONDS) == 0
 

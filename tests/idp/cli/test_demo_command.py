@@ -25,7 +25,7 @@ SETTING_UP = [
 ]
 Kept = tuple[Path, dict[str, object]]
 KEYS = {"ok", "steps", "upstream", "hops", "released", "weakened", "withheld", "loa", "receipt", "log_key", "ledgers"} | {
-    *("citizen_page", "witness")
+    *("citizen_page", "witness", "services")
 }
 
 

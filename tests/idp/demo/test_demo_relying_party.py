@@ -83,7 +83,6 @@ def broker(tmp_path: Path, serving: Serving) -> Iterator[Broker]:
 def party(broker: Broker) -> Iterator[RelyingPartyOfCity]:
     service = Service(
         client_id="parking",
-        title="Parking",
         purpose="resident-parking",
         scope="email",
         redirect_uri="http://city.localhost/parking/callback",
