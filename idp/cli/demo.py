@@ -22,7 +22,8 @@ from idp.demo.browser import WalkError
 from idp.demo.library import NAME
 from idp.demo.scene import write_new
 from idp.demo.stage_servers import demo_database
-from idp.demo.walk import OPENID, Walked, visit_all, walk, walk_card
+from idp.demo.walk import visit_all, walk, walk_card
+from idp.demo.walked import OPENID, Walked
 from idp.demo.words import SERVICES
 from idp.keys.ledger_files import LOG_VKEY
 from idp.store.faults import explained

@@ -7,8 +7,8 @@ checkpoint that its node publishes.
 
 import base64
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -25,9 +25,9 @@ from idp.config.settings import load_settings
 from idp.demo.border import Border, known_to
 from idp.demo.browser import Browser, Page, WalkError
 from idp.demo.city_card import asked_claims
-from idp.demo.ledger_proof import ProvedLedger, ProvingLedger, ledgers_of
+from idp.demo.ledger_proof import ProvingLedger, ledgers_of
 from idp.demo.practice_witness import cosigned_by
-from idp.demo.relying_party import SignedIn
+from idp.demo.walked import OPENID, SAML, ServiceVisited, Visitor, Walked, WalkStep, Weakened, Withheld, given_in
 from idp.demo.words import SERVICES
 from idp.keys.folder import load_keys
 from idp.ledger.checkpoint import VerifierKey
@@ -43,103 +43,8 @@ DECISION = "//form[.//*[@name='decided']]"
 SAML_ANSWER = "//form[.//input[@name='SAMLResponse']]"
 # The default country
 ESTONIA = "EE"
-# How the source of a walk is asked
-SAML, OPENID = "saml", "oidc"
 # Where a citizen signs in, as `city.toml` says it, and the provider at the city's node
 SIGN_INS = {"estonia": "ee", "bulgaria": "bg", "card": "city-card", "hewan": "hewan"}
-
-
-@dataclass(frozen=True, slots=True)
-class WalkStep:
-    """A step of the story: who did what, and how long it took."""
-
-    node: str
-    step: str
-    ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class Weakened:
-    """An attribute that went in a weaker form than asked."""
-
-    attribute: str
-    asked: str
-    given: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Withheld:
-    """An attribute that was asked for and did not go."""
-
-    attribute: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceVisited:
-    """One service's decision about a citizen, the claims that it was told, and what it was not, in words."""
-
-    service: str
-    protocol: str
-    citizen: str
-    at: str
-    granted: bool
-    decided: str
-    told: tuple[str, ...]
-    not_told: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Walked:
-    """The result of a walk: `arrived` are the catalogue names that crossed, `released` maps claims to form and value."""
-
-    steps: tuple[WalkStep, ...]
-    service: str
-    purpose: str
-    arrived: tuple[str, ...]
-    released: dict[str, tuple[str, object]] = field(repr=False)
-    weakened: tuple[Weakened, ...]
-    withheld: tuple[Withheld, ...]
-    loa: str
-    ledgers: dict[str, ProvedLedger]
-    # the citizen's receipt from their browser, and the keys that it was checked with, as /log/vkey has them
-    receipt: bytes = field(repr=False)
-    log_key: str
-    # "saml": the country's identity provider behind its node; "oidc": the city's card, which the city asks itself
-    upstream: str = SAML
-    # how many releases the citizen sees on their own page, after a sign-in for it
-    citizen_page: int = 0
-    # who cosigned the city's log: "practice" as long as no other operator did
-    witness: str = ""
-    # this service's decision, and those of the city's others about somebody else
-    services: tuple[ServiceVisited, ...] = ()
-
-    def as_json(self, *, show_values: bool, kept: tuple[Path, Path] | None = None) -> dict[str, object]:
-        """The JSON object of `ciconia demo --once`. `kept`: the paths of the receipt and the log's key, if any."""
-        released = {
-            name: {"form": form, **({"value": value} if show_values else {})}
-            for name, (form, value) in sorted(self.released.items())
-        }
-        return {
-            "ok": True,
-            "steps": [asdict(step) for step in self.steps],
-            "upstream": self.upstream,
-            "hops": {
-                "sending->receiving" if self.upstream == SAML else "card->receiving": list(self.arrived),
-                "receiving->city": sorted(self.released),
-            },
-            "released": released,
-            "weakened": [asdict(one) for one in self.weakened],
-            "withheld": [asdict(one) for one in self.withheld],
-            "loa": self.loa,
-            "receipt": str(kept[0]) if kept else None,
-            "log_key": str(kept[1]) if kept else None,
-            "ledgers": {node: {**asdict(proved), "inclusion": "verified"} for node, proved in self.ledgers.items()},
-            "citizen_page": self.citizen_page,
-            "witness": self.witness,
-            "services": [asdict(one) for one in self.services],
-        }
 
 
 class _Steps:
@@ -153,31 +58,6 @@ class _Steps:
         now = time.perf_counter()
         self.taken.append(WalkStep(node, step, round((now - self._since) * 1000, 1)))
         self._since = now
-
-
-@dataclass(frozen=True, slots=True)
-class _Visitor:
-    """Somebody at a service: the citizen, where they sign in, and the service."""
-
-    citizen: str
-    at: str
-    service: str
-
-    def visited(self, body: Mapping[str, object]) -> ServiceVisited:
-        """The service's last page as JSON. Raises `WalkError` where it has no decision."""
-        decided, not_told = body.get("decided"), body.get("not_told")
-        if not isinstance(decided, dict) or not isinstance(not_told, list):
-            raise WalkError("the service shows no decision")
-        return ServiceVisited(
-            service=self.service,
-            protocol=SAML if "assertion" in body else OPENID,
-            citizen=self.citizen,
-            at=self.at,
-            granted=decided["granted"] is True,
-            decided=f"{decided['title']}. {decided['says']}",
-            told=tuple(sorted(_given(body)[0])),
-            not_told=tuple(map(str, not_told)),
-        )
 
 
 def visit(border: Border, citizen: str, at: str, service: str) -> ServiceVisited:
@@ -194,7 +74,7 @@ def visit(border: Border, citizen: str, at: str, service: str) -> ServiceVisited
         else:
             question = browser.submit(asking, {"citizen": citizen})
         leaving = _shared(browser, _expect(question, "the question"))
-        return _Visitor(citizen, at, service).visited(_told(border, browser, leaving, steps))
+        return Visitor(citizen, at, service).visited(_told(border, browser, leaving, steps))
 
 
 def visit_all(border: Border, but: str) -> tuple[ServiceVisited, ...]:
@@ -214,7 +94,7 @@ def walk(border: Border, *, country: str = ESTONIA, citizen: str = "mari", servi
         question = _expect(browser.submit(crossed, {}), "the question")
         steps.done("receiving", "verifies and decrypts, decides what may go, and asks the citizen")
         arrived = _arrived(crossed, border.receiving, border.nodes[country])
-        who = _Visitor(citizen, _sign_in(country.lower()), service)
+        who = Visitor(citizen, _sign_in(country.lower()), service)
         ended = _ended(border, browser, question, ledgers, steps, (SAML, arrived), who)
         again = lambda asking: browser.submit(_crossed(browser, asking, citizen, _Steps()), {})  # noqa: E731 - said once
         ended = _with_own_page(ended, border, browser, f"/at/{country.lower()}", again)
@@ -232,7 +112,7 @@ def walk_card(border: Border, *, citizen: str = "sanne", service: str = "parking
         steps.done("receiving", "redeems the card's code, verifies what it got, decides what may go, and asks the citizen")
         # The card says what it is asked for, by the catalogue's names
         arrived = tuple(sorted(asked_claims(dict(parse_qsl(urlsplit(asking.url).query)).get("claims", ""))))
-        who = _Visitor(citizen, "card", service)
+        who = Visitor(citizen, "card", service)
         ended = _ended(border, browser, question, ledgers, steps, (OPENID, arrived), who)
         return _with_own_page(
             ended, border, browser, "/at/city-card", lambda asking: browser.submit(asking, {"citizen": citizen})
@@ -268,14 +148,14 @@ def _ended(
     ledgers: dict[str, ProvingLedger],
     steps: "_Steps",
     source: tuple[str, tuple[str, ...]],
-    who: _Visitor,
+    who: Visitor,
 ) -> Walked:
     """The rest of a walk, from the question on. `source` is how it was asked, and what arrived of it."""
     weakened, withheld, forms = _shown(question)
     leaving = _shared(browser, question)
     steps.done("receiving", "records the approval, then releases")
     body = _told(border, browser, leaving, steps)
-    given, loa = _given(body)
+    given, loa = given_in(body)
     proved = {name: ledger.proved() for name, ledger in ledgers.items()}
     both = ", and the sending node too," if len(ledgers) > 1 else ""
     steps.done("receiving", f"proves{both} that the record stands in its published log")
@@ -418,17 +298,6 @@ def _told(border: Border, browser: Browser, leaving: Page, steps: "_Steps") -> d
     body = _signed_in(browser.get(back, origin=border.issuer, accept="application/json"))
     steps.done("city", "redeems the code and checks what it got")
     return body
-
-
-def _given(body: Mapping[str, object]) -> tuple[Mapping[str, object], str]:
-    """All that the service was told, and the level."""
-    if isinstance(assertion := body.get("assertion"), dict):
-        return assertion, str(body.get("loa", ""))
-    id_token, userinfo = body.get("id_token"), body.get("userinfo")
-    if not isinstance(id_token, dict) or not isinstance(userinfo, dict):
-        raise WalkError("the service shows neither an assertion nor tokens")
-    signed_in = SignedIn(id_token, userinfo)
-    return signed_in.given, signed_in.loa
 
 
 def _sign_in(provider: str) -> str:

@@ -11,7 +11,8 @@ from idp.demo.border import Border
 from idp.demo.browser import Browser, Page, WalkError
 from idp.demo.citizens import CARD_HOLDERS, CITIZENS
 from idp.demo.loopback import client, send
-from idp.demo.walk import DECISION, OPENID, SAML_ANSWER, Walked, walk, walk_card
+from idp.demo.walk import DECISION, SAML_ANSWER, walk, walk_card
+from idp.demo.walked import OPENID, Walked
 from idp.keys.ledger_files import load_ledger_keys
 from idp.ledger.checkpoint import TreeHead, open_note
 from tests.canary.needles import needles
