@@ -95,6 +95,10 @@ def _receipt(run: Run) -> Iterator[Shown]:
     yield run.ask("POST", "/userinfo/receipt", {"access_token": run.token()}, authorization=run.basic)
 
 
+def _why(run: Run) -> Iterator[Shown]:
+    yield run.ask("POST", "/why", {"reference": "3f9c2a7b10"}, authorization=run.basic)
+
+
 def _push(run: Run) -> Iterator[Shown]:
     asked = {name: value for name, value in run.visitor.request().items() if name != "client_id"}
     yield run.ask("POST", "/par", asked, authorization=run.basic)
@@ -153,6 +157,7 @@ EXAMPLES: Mapping[str, Callable[[Run], Iterator[Shown]]] = {
     "/par": _push,
     "/introspect": _of_the_token("/introspect"),
     "/revoke": _of_the_token("/revoke"),
+    "/why": _why,
     "/device_authorization": _device,
     "/log/proof": _proof,
     "/log/tile/{tile}": _tile,

@@ -26,6 +26,7 @@ from idp.login.role import Configurations, Role
 from idp.login.sealing import Sealer
 from idp.login.standing import StandingApprovals
 from idp.login.suspension import Suspension
+from idp.monitoring.recorder.rows import RecordedSteps
 from idp.monitoring.watched import Watched
 from idp.pages.languages import spoken
 from idp.pages.render import Pages
@@ -62,6 +63,7 @@ from idp.web.city_site import CitySite
 from idp.web.client_certificate import ProxyHeader
 from idp.web.login_cookies import Logins
 from idp.web.node_screens import NodeScreens
+from idp.web.own_leg import OwnLeg
 from idp.web.site import Site
 from policies.load import Configuration
 
@@ -229,6 +231,7 @@ def _city(parts: SiteParts) -> CitySite:
         ),
         grants=grants_of(settings, configuration, keys, parts.store, parts.commits),
         certificates=ProxyHeader(settings.client_certificates, settings.tenant),
+        own_leg=OwnLeg(_openid_parts(parts, role), openid.clients, RecordedSteps(parts.store.engine, settings.tenant).of),
         party_receipts=PartyReceipts(
             tenant=settings.tenant,
             access=openid.access,

@@ -41,6 +41,7 @@ from idp.web.routes import (
     registration,
     saml_logout,
     saml_logout_upstream,
+    why,
 )
 from idp.web.routes import public as records
 from idp.web.site import Site
@@ -101,7 +102,7 @@ def routes_of(site: Site, fit: Callable[[], bool]) -> list[BaseRoute]:
     if isinstance(site, CitySite):
         routes += [*landing.routes(site), *discovery.routes(site), *logout_way.routes(site), *ecp.routes(site)]
         # An included router is matched twice
-        routes += oidc.router(site).routes
+        routes += [*oidc.router(site).routes, *why.router(site).routes]
         routes += [
             *device.routes(site),
             *receipt.routes(site),

@@ -26,6 +26,7 @@ from idp.protocols.saml.programs import Programs
 from idp.protocols.saml.unsolicited import Unsolicited
 from idp.receipts.citizen import CitizenReceipts
 from idp.web.client_certificate import ProxyHeader
+from idp.web.own_leg import OwnLeg
 from idp.web.page_route import Endpoint
 from idp.web.requests import check_navigation, check_same_origin, form
 from idp.web.site import Site
@@ -45,6 +46,7 @@ class CitySite(Site):
     trials: Trials
     citizen_receipts: CitizenReceipts
     party_receipts: PartyReceipts
+    own_leg: OwnLeg
     citizen: CitizenPage
     grants: Grants
     certificates: ProxyHeader

@@ -160,6 +160,36 @@ class ReceiptRequest(ClientCredentials):
     access_token: str
 
 
+class WhyRequest(ClientCredentials):
+    """Ours: the reference on a citizen's page."""
+
+    reference: str
+
+
+class RecordedStep(BaseModel):
+    """A step of a sign-in on the service's own leg. `code` and `check` are "" where nothing failed."""
+
+    model_config = ConfigDict(extra="forbid")
+    time: str
+    leg: Literal["service"]
+    party: str
+    step: str
+    code: str
+    check: str
+    at_most_kib: int
+    says: str
+    move: str | None = None
+
+
+class OwnSteps(BaseModel):
+    """What is recorded of the service's own leg; no steps where nothing is, or it is not the service's."""
+
+    model_config = ConfigDict(extra="forbid")
+    reference: str | None = None
+    move: str
+    steps: list[RecordedStep]
+
+
 class TokenResponse(BaseModel):
     """RFC 6749 §5.1, OpenID Connect Core §3.1.3.3."""
 

@@ -48,6 +48,13 @@ async def by_a_client(site: CitySite, request: Request, asked: Asked) -> JsonAns
     return await run_in_threadpool(asked, call, site.clock())
 
 
+async def by_a_server(site: CitySite, request: Request, asked: Asked) -> JsonAnswer | bytes:
+    """Answer a client that has to authenticate, and no page."""
+    if in_browser(request):
+        raise RequestRefused(FROM_A_SERVER, status=403)
+    return await authenticated(site, request, await call_of(site, request), asked)
+
+
 async def call_of(site: CitySite, request: Request, *, posted: bool = True) -> DirectRequest:
     """The request of a program, with its form where one is `posted`."""
     return DirectRequest(

@@ -40,7 +40,7 @@ CHEAP = frozenset({"/style.css", "/mark.svg", "/logo.svg", "/logo.png", "/health
 # Messages of SAML are posted here; every other body is a form
 MESSAGES = ("/saml/", "/eidas/acs", "/eidas/sso")
 PROGRAMS = frozenset({"/device/ended", "/device_authorization", "/introspect", "/par", "/revoke", "/token"}) | frozenset(
-    ("/userinfo", "/userinfo/receipt", "/saml/artifact", "/saml/ecp")
+    ("/userinfo", "/userinfo/receipt", "/saml/artifact", "/saml/ecp", "/why")
 )
 STEPS = ("/saml/acs", "/saml/discovered", "/eidas/acs", "/oidc/callback/", "/login/", "/logout/", "/saml/idp/logout")
 # The cookies that `idp.web.login_cookies` sets; programs of relying parties send none

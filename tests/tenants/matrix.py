@@ -95,6 +95,7 @@ def hold(town: Town) -> Held:
         ("", Call("POST", "/userinfo", bearer=bearer, direct=True, form={})),
         ("in the form", Call("POST", "/userinfo", direct=True, form={"access_token": bearer})),
         ("", Call("POST", "/userinfo/receipt", form={"access_token": bearer}, basic="parking", direct=True)),
+        ("", Call("POST", "/why", form={"reference": "a" * 10}, basic="parking", direct=True)),
         ("", Call("POST", "/introspect", form={"token": bearer}, basic="parking", direct=True)),
         ("", Call("POST", "/revoke", form={"token": "of nobody"}, basic="parking", direct=True)),
         ("", Call("GET", "/try", query={"link": things["test link"]})),

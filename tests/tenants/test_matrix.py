@@ -102,6 +102,7 @@ CITY_ROWS: Rows = {
     ("GET", "/userinfo"): REFUSED,
     ("POST", "/userinfo"): REFUSED,
     ("POST", "/userinfo/receipt"): REFUSED,
+    ("POST", "/why"): SAME,
     ("POST", "/introspect"): SAME,
     ("POST", "/revoke"): SAME,
     ("GET", "/log/proof"): REFUSED,

@@ -59,14 +59,7 @@ def why(
     found = timeline(reference.strip().lower(), steps, leg=leg or "")
     if found is None:
         end("not_found", NOTHING, as_json=as_json, code=NO)
-    told = found.as_json()
-    told["steps"] = [{**one, "held": _held(step)} for one, step in zip(_rows(told), found.steps, strict=True)]
-    answer(told, *_lines(found), as_json=as_json)
-
-
-def _rows(told: dict[str, object]) -> list[dict[str, object]]:
-    rows = told["steps"]
-    return rows if isinstance(rows, list) else []
+    answer(found.as_json(held=_held), *_lines(found), as_json=as_json)
 
 
 def _held(step: RecordedStep) -> list[str]:

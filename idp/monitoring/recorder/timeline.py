@@ -1,10 +1,11 @@
 """A recorded sign-in as a timeline: what happened on each leg, and whose move it is. In English, for operators."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from connectors import checks as of_messages
 from connectors.formats.grammar import written
+from connectors.wire.claims import Json
 from idp.login import check_names as of_logins
 from idp.monitoring.recorder.recorder import DENIED, FAILED, RECEIVED, SENT, SERVICE, TRIED
 from idp.monitoring.recorder.rows import RecordedStep
@@ -67,9 +68,10 @@ class Timeline:
         before = next((step.step for step in reversed(self.steps) if step.step != DENIED), DENIED)
         return str(_MOVES.get(before, NOBODY))
 
-    def as_json(self) -> dict[str, object]:
-        """The object of the contract."""
-        return {"reference": self.reference, "move": self.move, "steps": [_told(step) for step in self.steps]}
+    def as_json(self, *, held: Callable[[RecordedStep], Sequence[str]] | None = None) -> dict[str, Json]:
+        """The object of the contract; `held` gives the checks of a step that held."""
+        steps: list[Json] = [{**_told(step), **({} if held is None else {"held": [*held(step)]})} for step in self.steps]
+        return {"reference": self.reference, "move": self.move, "steps": steps}
 
 
 def timeline(reference: str, steps: Iterable[RecordedStep], *, leg: str = "", party: str = "") -> Timeline | None:
@@ -96,8 +98,8 @@ def _move(step: RecordedStep) -> str:
     return str(MOVES[known_code(step.code)])
 
 
-def _told(step: RecordedStep) -> dict[str, object]:
-    told: dict[str, object] = {"time": written(step.time), "leg": step.leg, "party": step.party, "step": step.step}
+def _told(step: RecordedStep) -> dict[str, Json]:
+    told: dict[str, Json] = {"time": written(step.time), "leg": step.leg, "party": step.party, "step": step.step}
     told |= {"code": step.code, "check": step.check_name, "at_most_kib": step.size, "says": sentence(step)}
     return told | ({"move": _move(step)} if step.step == FAILED else {})
 

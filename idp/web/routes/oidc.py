@@ -30,19 +30,17 @@ from idp.web.described import (
 )
 from idp.web.direct_calls import (
     FORM_REFUSED,
-    FROM_A_SERVER,
     answered_by,
-    authenticated,
     by_a_client,
+    by_a_server,
     call_of,
     check_page,
     directly,
-    in_browser,
 )
 from idp.web.page_route import ProgramRoute
 from idp.web.requests import client_of
 from idp.web.threads import run_in_threadpool, threaded
-from policies.errors import RequestRefused, TooManyRequests
+from policies.errors import TooManyRequests
 
 
 def router(site: CitySite) -> APIRouter:
@@ -63,7 +61,7 @@ def router(site: CitySite) -> APIRouter:
 
     @routes.post(INTROSPECTION_PATH, **described(Introspected, *refused, form=IntrospectionRequest, jwt=SIGNED))
     async def introspect(request: Request) -> Response:
-        return await directly(site, request, _introspected(site, request))
+        return await directly(site, request, by_a_server(site, request, site.openid.introspect))
 
     @routes.post(REVOCATION_PATH, **described(Revoked, *refused, form=RevocationRequest))
     async def revoke(request: Request) -> Response:
@@ -96,9 +94,7 @@ def router(site: CitySite) -> APIRouter:
 
 
 async def _receipt(site: CitySite, request: Request) -> JsonAnswer | bytes:
-    if in_browser(request):
-        raise RequestRefused(FROM_A_SERVER, status=403)
-    answer = await authenticated(site, request, await call_of(site, request), site.party_receipts.receipt)
+    answer = await by_a_server(site, request, site.party_receipts.receipt)
     return answer if isinstance(answer, bytes) else explained(answer, site.documentation)
 
 
@@ -110,12 +106,6 @@ def _pushed(site: CitySite, request: Request, call: DirectRequest, now: int) -> 
         except TooManyRequests as error:
             return too_many(error.seconds)
     return site.openid.push(call, now)
-
-
-async def _introspected(site: CitySite, request: Request) -> JsonAnswer | bytes:
-    if in_browser(request):
-        raise RequestRefused(FROM_A_SERVER, status=403)
-    return await authenticated(site, request, await call_of(site, request), site.openid.introspect)
 
 
 async def _userinfo(site: CitySite, request: Request) -> JsonAnswer:

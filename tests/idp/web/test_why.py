@@ -13,7 +13,7 @@ from idp.cli import app
 from idp.monitoring.recorder.rows import SHOWN_SECONDS
 from idp.store import tables
 from tests.idp.web.stage import Stage
-from tests.idp.web.visitor import Answer, Visitor, login_of
+from tests.idp.web.visitor import DIRECT, Answer, Visitor, login_of
 
 Step = dict[str, Any]
 
@@ -153,6 +153,30 @@ def test_a_service_reads_the_same_of_a_refusal_and_of_what_could_not_be_had(visi
         told.append([{**step, "time": "", "at_most_kib": 0} for step in steps])
     assert legs(told[0]) == [("service", "begun"), ("service", "denied")]
     assert told[0] == told[1] == told[2]
+
+
+@pytest.mark.spec("decisions.md 17")
+def test_a_service_reads_its_own_leg_and_nothing_of_anybody_elses(visitor: Visitor, stage: Stage) -> None:
+    incident(stage)
+    question = visitor.question()
+    code = visitor.decides(question).back["code"]
+    assert visitor.redeem(code, code_verifier="A" * 43).status == 400
+    found = reference(stage, question.fields["login"])
+    assert why(stage, found), "it is written"
+
+    def asks(of: str, authorization: str) -> Answer:
+        headers = {**DIRECT, "authorization": authorization}
+        return visitor.go("POST", "/why", fields={"reference": of}, headers=headers, jar={})
+
+    own: Any = asks(found, visitor.basic("parking")).json
+    assert [step["step"] for step in own["steps"]] == ["begun", "sent", "failed"]
+    assert (own["move"], own["steps"][-1]["code"]) == ("service", "invalid_grant")
+    assert "demo-ee" not in json.dumps(own)
+    nothing = {"move": "", "steps": []}
+    assert asks(found, visitor.basic("budget")).json == nothing, "another service's"
+    assert asks("0" * 10, visitor.basic("parking")).json == nothing
+    assert asks(found, visitor.basic("parking", "wrong")).status == 401
+    assert asks("", visitor.basic("parking")).status == 400
 
 
 @pytest.mark.parametrize(
