@@ -7,18 +7,19 @@ is told why, and so is whoever reads the ledger later.
 import os
 import pwd
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
 from connectors.formats.grammar import written
 from idp.application.operator_acts import Unsure, place, within
-from idp.application.planning import GONE, Candidate, further_problems, plan_against
+from idp.application.planning import GONE, Candidate, judged, plan_against, read_candidate
+from idp.application.proposed import candidate_over, proposals_of
 from idp.changes.assents import Assents, SignedAssent
-from idp.changes.bundle import Bundle
 from idp.changes.guard import WHOLE, Assent, Requirement, missing
 from idp.changes.history import Applied, History, Overtaken
 from idp.changes.plan import Plan
+from idp.changes.proposals import take_up
 from idp.changes.sshsig import MAX_SIGNATURE, read_private, sign, signer
 from idp.config.settings import Settings
 from idp.keys.folder import load_keys
@@ -31,7 +32,6 @@ from idp.store.store import Store
 from idp.system.clock import system_clock
 from idp.system.files import MAX_TEXT, read_whole
 from policies.errors import Misconfigured, Problem, StoreUnavailable
-from policies.load import examine
 from policies.load.table import IDENTIFIER
 from policies.operators import Operators
 
@@ -69,6 +69,8 @@ class Applying:
     plan: Plan
     who: str
     placed: bool
+    # of a proposal: the files that the folder does not have, since it has others, or takes none from this account
+    left: tuple[str, ...] = ()
 
 
 class ChangeDesk:
@@ -100,6 +102,11 @@ class ChangeDesk:
             raise StoreUnavailable(GONE)
         return judged(self._settings, bundle)
 
+    def candidate(self, digest: str, folder: Path) -> Candidate:
+        """The candidate of a plan: a proposal of the operator's pages, else what lies in the folder."""
+        found = proposals_of(self._settings, self._ledger).find(digest)
+        return candidate_over(self._settings, self._history, found) if found else read_candidate(folder)
+
     def plan(self, candidate: Candidate) -> Plan:
         """The plan against what is in force."""
         return plan_against(self._history, candidate)[0]
@@ -119,7 +126,7 @@ class ChangeDesk:
             who, signature = _who(plan, WHOLE, identity)
         except ValueError as error:
             raise ActRefused(f"nobody is known by this key or signature: {error}.") from None
-        mine, others = Assent(WHOLE, who, planner=True), self._assents.of(plan)
+        mine, others = Assent(WHOLE, who, planner=True), self._others(plan, candidate)
         if left := missing(plan.needs, (*others, mine)):
             if signature:
                 self._assents.add(plan, SignedAssent(mine, signature))
@@ -131,7 +138,7 @@ class ChangeDesk:
             self._assents.forget(applied.number)
         except StoreUnavailable:
             placed = False
-        return Applying(applied, plan, who, placed)
+        return Applying(applied, plan, who, placed, self._taken_up(plan, candidate))
 
     def approve(
         self, digest: str, candidate: Candidate, part: str, identity: Identity
@@ -150,7 +157,9 @@ class ChangeDesk:
             who, signature = _who(plan, part, identity)
         except ValueError as error:
             self._refuse(digest, identity, "nobody is known by this key or signature", f"{error}.")
-        others = self._assents.of(plan)
+        others = self._others(plan, candidate)
+        if candidate.proposal and candidate.proposal.author.casefold() == who.casefold():
+            self._refuse(digest, identity, "nobody approves what they proposed", "another person has to approve it.", who)
         if any(one.who == who and one.planner for one in others):
             self._refuse(digest, identity, "nobody approves their own plan", "another person has to approve it.", who)
         if any(one.who == who and one.name == part for one in others):
@@ -160,6 +169,25 @@ class ChangeDesk:
         signed = SignedAssent(Assent(part, who, planner=False), signature)
         self._assents.add(plan, signed)
         return who, missing(plan.needs, (*others, signed.assent))
+
+    def _others(self, plan: Plan, candidate: Candidate) -> tuple[Assent, ...]:
+        """Everybody who signed. Whoever proposed a plan counts as one who planned it, and approves nothing of it."""
+        author = candidate.proposal.author.casefold() if candidate.proposal else ""
+        found = self._assents.of(plan)
+        return tuple(replace(one, planner=one.planner or one.who.casefold() == author) for one in found)
+
+    def _taken_up(self, plan: Plan, candidate: Candidate) -> tuple[str, ...]:
+        """Write a proposal that is in force into the folder: else the next reload finds what was there before."""
+        if candidate.proposal is None:
+            return ()
+        files = candidate.proposal.files
+        try:
+            before = self._history.bundle(plan.base.digest)
+            left = tuple(take_up(self._settings.folder, before, files)) if before else tuple(files)
+            proposals_of(self._settings, self._ledger).remove(plan.digest)
+        except (StoreUnavailable, Misconfigured):
+            return tuple(files)
+        return left
 
     def _put(self, plan: Plan, newest: Applied | None, candidate: Candidate, who: str, approved: Sequence[str]) -> Applied:
         try:
@@ -208,16 +236,6 @@ class ChangeDesk:
             within(lambda: place(self._settings, self._store, self._ledger, draft.record))
         except StoreUnavailable:
             return
-
-
-def judged(settings: Settings, bundle: Bundle) -> Candidate:
-    """A configuration that was kept, judged as a start would. Raises `Misconfigured` with every problem."""
-    configuration, faults = examine(bundle.files)
-    # Of two persons it needs those of then, if they were needed then
-    settings = settings.model_copy(update={"four_eyes": bundle.four_eyes})
-    if found := (*faults, *further_problems(settings, configuration)):
-        raise Misconfigured(found)
-    return Candidate(settings, bundle, configuration)
 
 
 def assert_servable(candidate: Candidate) -> None:

@@ -7,9 +7,11 @@ own folder, sealed with the keys of the ledger. A session lies in the memory of 
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from sqlalchemy import Engine
 
+from idp.application.proposed import plan_over, proposals_of
 from idp.config.settings import Settings
 from idp.desk.events import told_to_log
 from idp.desk.operator.application import OperatorDesk
@@ -76,7 +78,15 @@ def opened_console(settings: Settings, clock: Callable[[], int] = system_clock) 
         doors = SignInRoutes(
             OPERATOR_WORDS, tenant, url, sessions, ways, None, passkeys, told_to_log(tenant, "administrator"), clock
         )
-        yield OperatorDesk(reader=OperatorReader(settings, keys, clock), doors=doors).asgi
+        reader = OperatorReader(
+            settings,
+            keys,
+            clock,
+            proposals=proposals_of(settings, keys),
+            plan_of=partial(plan_over, settings, keys),
+            names=lambda: {one.name for one in register.holders()},
+        )
+        yield OperatorDesk(reader=reader, doors=doors).asgi
 
 
 def serve_console(settings: Settings, listening: Listening, ready: Callable[[], None] = lambda: None) -> None:

@@ -16,6 +16,7 @@ from idp.application.certificate_proxy import proxy_of
 from idp.changes.bundle import Bundle, bundle_with
 from idp.changes.history import Applied, History, kept_bundle, unverified_newest
 from idp.changes.plan import NOTHING, Plan, PlanBase, base_of, make_plan
+from idp.changes.proposals import Proposal
 from idp.config.folder import assert_folder, readable_files
 from idp.config.settings import NO_ISSUER, SETTINGS_FILE, Settings, assert_one, examine_settings
 from idp.keys.ledger_files import load_ledger_keys
@@ -40,11 +41,23 @@ class Candidate:
     settings: Settings | None
     bundle: Bundle
     configuration: Configuration
+    # of the operator's pages; None of a folder, and of an earlier configuration
+    proposal: Proposal | None = None
 
     @property
     def issuer(self) -> str:
         """The broker that it is for; "" for none."""
         return self.settings.issuer if self.settings else ""
+
+
+def judged(settings: Settings, bundle: Bundle) -> Candidate:
+    """A configuration that was kept, judged as a start would. Raises `Misconfigured` with every problem."""
+    configuration, faults = examine(bundle.files)
+    # Of two persons it needs those of then, if they were needed then
+    settings = settings.model_copy(update={"four_eyes": bundle.four_eyes})
+    if found := (*faults, *further_problems(settings, configuration)):
+        raise Misconfigured(found)
+    return Candidate(settings, bundle, configuration)
 
 
 def read_candidate(folder: Path) -> Candidate:

@@ -16,7 +16,7 @@ import typer
 from connectors.formats.grammar import written
 from idp.application.change_desk import ActRefused, Applying, ApprovalMissing, ChangeDesk, Identity, assert_servable
 from idp.application.operator_acts import UNPLACED, Unsure, mend, opened_store
-from idp.application.planning import Candidate, read_candidate
+from idp.application.planning import Candidate
 from idp.changes.guard import WHOLE, Requirement
 from idp.changes.history import Applied
 from idp.cli.console import NO, answer, end, problems, say, trying
@@ -63,14 +63,14 @@ def apply(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Put a configuration folder in force, if it is still what the plan says.
+    """Put a configuration folder, or a proposal of the operator's pages, in force, if it is still what the plan says.
 
     Where the configuration in force says four_eyes = true, what widens waits for `ciconia approve` by another person.
 
     Example: ciconia apply 3f2a1c --as mari --key mari.key --config city
     """
     with _desk(config, as_json=as_json) as desk:
-        candidate = read_candidate(config)
+        candidate = desk.candidate(plan, config)
         _apply(desk, plan, candidate, Identity(name, key, signature), _Said(config, as_json))
 
 
@@ -116,7 +116,7 @@ def approve(
     Example: ciconia approve 3f2a1c --as juhan --key juhan.key --config city
     """
     with _desk(config, as_json=as_json) as desk:
-        candidate = desk.earlier(number) if number else read_candidate(config)
+        candidate = desk.earlier(number) if number else desk.candidate(plan, config)
         who, left = desk.approve(plan, candidate, part, Identity(name, key, signature))
     told = {"plan": plan, "who": who, "for": part, "approvals": _needs(left)}
     answer(told, f"Approved and recorded: {who} agrees to {part or 'the plan'}.", as_json=as_json)
@@ -152,9 +152,12 @@ def _apply(desk: ChangeDesk, digest: str, candidate: Candidate, identity: Identi
 def _tell(done: Applying, said: _Said) -> None:
     one = done.applied
     told = {"plan": done.plan.digest, "number": one.number, "digest": one.digest, "who": done.who, "placed": done.placed}
+    told["left"] = list(done.left)
     answer(told, f"In force and recorded: configuration {one.number}, by {done.who}. {SECONDS}", as_json=said.as_json)
     if not done.placed and not said.as_json:
         say(UNPLACED, error=True)
+    if done.left and not said.as_json:
+        say(f"The folder does not have it: it has another {', '.join(done.left)}, or takes none from you.", error=True)
 
 
 def _list(found: Sequence[Applied], *, as_json: bool) -> None:

@@ -10,12 +10,15 @@ from typing import Annotated
 
 import typer
 
-from idp.application.planning import plan_alone, read_candidate
+from idp.application.planning import Candidate, plan_alone, read_candidate
+from idp.application.proposed import plan_of_proposal
 from idp.changes.guard import WHOLE
 from idp.changes.plan import Plan
 from idp.cli.console import NO, end, problems, say, trying, unwritable
 from idp.cli.options import AsJson, HereFolder
 from idp.cli.policy.shown import Output, as_markdown, change_line
+from idp.config.settings import load_settings
+from idp.keys.ledger_files import load_ledger_keys
 from idp.pages.languages import LANGUAGES
 from idp.system.logs import configure_logs
 from policies.errors import Misconfigured
@@ -72,6 +75,9 @@ def plan(
         Path | None, typer.Option(metavar="FILE", help="Write there what a person signs who approves the plan.")
     ] = None,
     part: Part = WHOLE,
+    proposal: Annotated[
+        str, typer.Option(metavar="PLAN", help="Of a proposal of the operator's pages in place of the folder.")
+    ] = "",
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -82,13 +88,7 @@ def plan(
     Example: ciconia plan --config city
     """
     configure_logs()
-    try:
-        candidate = read_candidate(config)
-    except Misconfigured as error:
-        problems(error, as_json=as_json)
-        raise typer.Exit(NO) from None
-    with trying(as_json=as_json):
-        made = plan_alone(candidate)
+    candidate, made = _proposed(proposal, config, as_json=as_json) if proposal else _lying(config, as_json=as_json)
     findings = findings_of(candidate.configuration, candidate.bundle.files)
     if part not in {WHOLE, *(need.name for need in made.needs)}:
         end("not_found", f"The plan needs no approval of its own for {part}.", as_json=as_json, code=NO)
@@ -109,3 +109,30 @@ def plan(
         say(f"\nTo approve it: ssh-keygen -Y sign -n ciconia-plan -f KEY {out}")
     elif made.changes:
         say(f"\nTo put it in force: ciconia apply {made.digest} --config {config}")
+
+
+def _lying(config: Path, *, as_json: bool) -> tuple[Candidate, Plan]:
+    """The plan of what lies in the folder."""
+    try:
+        candidate = read_candidate(config)
+    except Misconfigured as error:
+        problems(error, as_json=as_json)
+        raise typer.Exit(NO) from None
+    with trying(as_json=as_json):
+        return candidate, plan_alone(candidate)
+
+
+def _proposed(digest: str, config: Path, *, as_json: bool) -> tuple[Candidate, Plan]:
+    """The plan of a proposal."""
+    with trying(as_json=as_json):
+        settings = load_settings(config)
+        keys = load_ledger_keys(settings.key_folder, settings.origin, any_log_key=True)
+        try:
+            found = plan_of_proposal(settings, keys, digest)
+        except Misconfigured as error:
+            problems(error, as_json=as_json)
+            raise typer.Exit(NO) from None
+    if found is None:
+        end("not_found", "There is no such proposal: the operator's pages show those that wait.", as_json=as_json, code=NO)
+    made, candidate = found
+    return candidate, made

@@ -65,10 +65,11 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A file to save: the key of its words, and its address."""
+    """A file to save, or another page: the key of its words, its address, and the parts that the words name."""
 
     key: str
     href: str
+    parts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,42 @@ class Command:
 
     key: str
     line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Sentences under a heading: the key of the heading, and the sentences."""
+
+    key: str
+    lines: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text as it is written: the key of its words, their parts, and the text."""
+
+    key: str
+    parts: Mapping[str, str]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class EditForm:
+    """A form that edits one file of a configuration: its path, its text, and why. `plan` is that of what was shown."""
+
+    file: str
+    text: str
+    why: str = ""
+    plan: str = ""
+    on: str = ""
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawForm:
+    """A form that withdraws a proposal."""
+
+    plan: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,4 +133,4 @@ class GrantForm:
     any_record: bool
 
 
-Block = DeskTable | Plot | Facts | Notice | Link | Command | Upload | GrantForm
+Block = DeskTable | Plot | Facts | Notice | Link | Command | Lines | Text | EditForm | WithdrawForm | Upload | GrantForm

@@ -6,7 +6,20 @@ from importlib import resources
 
 from jinja2 import DictLoader, Environment, StrictUndefined, Template
 
-from idp.desk.blocks import Command, DeskTable, Facts, GrantForm, Link, Notice, Plot, Upload
+from idp.desk.blocks import (
+    Command,
+    DeskTable,
+    EditForm,
+    Facts,
+    GrantForm,
+    Lines,
+    Link,
+    Notice,
+    Plot,
+    Text,
+    Upload,
+    WithdrawForm,
+)
 from idp.desk.plots import FIGURE, LABEL, ROW, WIDTH, drawn
 from idp.pages.headers import headers
 from idp.pages.phrases import read_english
@@ -22,6 +35,10 @@ KINDS: Mapping[str, type] = {
     "notice": Notice,
     "link": Link,
     "command": Command,
+    "lines": Lines,
+    "text": Text,
+    "edit": EditForm,
+    "withdraw": WithdrawForm,
     "upload": Upload,
     "grant": GrantForm,
 }

@@ -32,6 +32,8 @@ class DeskSession:
     entry: str
     name: str
     end: int
+    # proves that a form is of this session's own page
+    token: str = ""
 
 
 # The name of an entry that still stands in the list; None where it was taken out
@@ -84,7 +86,7 @@ class DeskSessions:
         if said.pop("url") != self._url:
             return None
         name = self._listed(said["way"], said["entry"])
-        return None if name is None else DeskSession(**{**said, "name": name})
+        return None if name is None else DeskSession(**{**said, "name": name, "token": _token(handle)})
 
     def end(self, cookies: Mapping[str, str]) -> Cookie:
         """End the session of this browser for good: nobody who copied the cookie has one any more."""
@@ -99,3 +101,8 @@ class DeskSessions:
 def entry_of(sub: str) -> str:
     """The entry of a person in the list, which no page shows: the digest of their number."""
     return hashlib.sha256(sub.encode()).hexdigest()
+
+
+def _token(handle: bytes) -> str:
+    """Whoever does not hold the handle of a session cannot say it."""
+    return hashlib.sha256(b"form" + handle).hexdigest()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from idp.desk.operator.pages import PAGES
 from tests.desk.console_stage import Console, served_console
@@ -38,6 +38,25 @@ def test_axe_finds_nothing_on_any_page_of_the_operators(chromium: Browser, conso
             assert violations(opened.page) == [], path
             # A wide table scrolls in a region of its own, and the page does not
             assert not [each for each in overflow(opened.page) if each.startswith("HTML")], path
+        _propose(opened.page, console.url, f"Seen in {theme}")
         opened.page.get_by_role("button", name="Sign out").click()
         expect(opened.page.get_by_role("heading", level=1)).to_have_text("Sign in to the operator's pages")
         assert opened.complaints == []
+
+
+def _propose(page: Page, url: str, title: str) -> None:
+    """Change a title, look at what that means, write the proposal, and withdraw it."""
+    page.goto(f"{url}/propose?file=parties/parking.toml")
+    text = page.get_by_label("Text of parties/parking.toml")
+    before = text.input_value()
+    text.fill(before.replace('en = "', f'en = "{title}, '))
+    page.get_by_label("Why, for whoever approves it").fill("It has a new name")
+    page.get_by_role("button", name="Show what would change").click()
+    expect(page.get_by_text(f'+en = "{title}, Resident parking"')).to_be_visible()
+    assert violations(page) == []
+    assert not [each for each in overflow(page) if each.startswith("HTML")]
+    page.get_by_role("button", name="Write the proposal").click()
+    expect(page.get_by_text("State of this proposal: may be applied.")).to_be_visible()
+    assert violations(page) == []
+    page.get_by_role("button", name="Withdraw this proposal").click()
+    expect(page.get_by_text("There is nothing to show.")).to_be_visible()

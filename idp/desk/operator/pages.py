@@ -1,5 +1,6 @@
 """All of the operator's pages, in the order of their list."""
 
+from idp.desk.operator.plan_pages import PLANS, PROPOSE
 from idp.desk.operator.standing_pages import COUNTRIES, KEYS, OVERVIEW, PURPOSES, SERVICES, SWITCHES
 
-PAGES = (OVERVIEW, SERVICES, PURPOSES, COUNTRIES, KEYS, SWITCHES)
+PAGES = (OVERVIEW, SERVICES, PURPOSES, COUNTRIES, KEYS, SWITCHES, PROPOSE, PLANS)

@@ -2,7 +2,7 @@
 
 import shlex
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -10,6 +10,8 @@ from sqlalchemy import Engine
 
 from idp.changes.bundle import Bundle
 from idp.changes.history import Applied, History
+from idp.changes.plan import Plan
+from idp.changes.proposals import Changed, Proposals
 from idp.config.settings import Settings
 from idp.ledger.ledger_keys import LedgerKeys
 from idp.store.engine import reading
@@ -47,8 +49,21 @@ class OperatorQuestion:
 class OperatorReader:
     """One tenant's. Methods raise `StoreUnavailable` where the database does not answer. Safe in any thread."""
 
-    def __init__(self, settings: Settings, keys: LedgerKeys, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        keys: LedgerKeys,
+        clock: Callable[[], int],
+        *,
+        proposals: Proposals,
+        plan_of: Callable[[Engine, Changed], Plan],
+        names: Callable[[], Collection[str]],
+    ) -> None:
         self.settings, self.keys, self.clock = settings, keys, clock
+        # Of files that differ; it raises `Misconfigured` for files that nobody could serve
+        self.proposals, self.plan_of = proposals, plan_of
+        # Everybody who may sign in
+        self.names = names
         self._lock = threading.Lock()
         self._examined: tuple[str, Configuration] | None = None
 
