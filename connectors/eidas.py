@@ -22,6 +22,7 @@ from connectors.eidas_checks import (
 from connectors.formats.eidas.registry import NATURAL, PROTOCOL_VERSIONS, spoken
 from connectors.formats.eidas.request import EidasRequest, RequestedAttribute, asked_attributes, request_element
 from connectors.formats.eidas.response import EidasAssertionMessage, read_assertion, read_response
+from connectors.mapping import beside
 from connectors.metadata.peers import PeerInUse
 from connectors.metadata.pinned_provider import misconfigured
 from connectors.profiles import EIDAS
@@ -194,18 +195,21 @@ class EidasConnector:
         check_name_format(assertion.subject.name_format, expectation.name_id_format)
         # 7.
         identifier = person_identifier(assertion.attributes, sending=self._provider.country, receiving=self._country)
+        offered = offered_attributes(assertion.attributes, self._catalogue)
+        table = {row.eidas: name for name, row in self._catalogue.attributes.items() if row.eidas in NATURAL}
         judged = Assertion(
             provider_id=self._provider.provider_id,
             issuer=issuer,
             namespace=self._provider.namespace,
             subject=identifier,
-            offered=Offered(attributes=offered_attributes(assertion.attributes, self._catalogue), loa=level),
+            offered=Offered(attributes=offered, loa=level),
             response_id=response_id,
             assertion_id=assertion.assertion_id,
             authenticated_at=authentication.instant,
             not_on_or_after=ends,
             session_ends=authentication.session_not_on_or_after or 0,
             deviations=taken.used,
+            beside=beside(assertion.attributes, table, offered.keys()),
         )
         said = {uri: tuple(value.text for value in values) for uri, values in assertion.attributes.items()}
         return Examined(judged, assertion.subject.name_format, assertion.subject.value, said)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import date
+from itertools import islice
 
 from connectors.formats.saml_message import NameIdentifier, WireAttribute
 from connectors.wire.names import ATTRNAME_BASIC, ATTRNAME_UNSPECIFIED, ATTRNAME_URI
@@ -15,6 +16,8 @@ ADDRESS_PARTS = frozenset(part.name for part in fields(Address))
 
 # More values of one attribute nobody has: a person of fifty roles is one of some system
 MAX_VALUES = 50
+# As many names as a page lists of what nobody reads, and as much of each
+MAX_BESIDE, MAX_NAME = 50, 100
 _NAME_FORMATS = ("", ATTRNAME_URI, ATTRNAME_BASIC, ATTRNAME_UNSPECIFIED)
 _COUNTRY = re.compile(r"[A-Z]{2}")
 # YYYY-MM-DD, YYYY-MM or YYYY as eIDAS and OpenID Connect write it, YYYYMMDD as SCHAC does
@@ -101,6 +104,12 @@ def latin_forms(attributes: Iterable[WireAttribute], table: Mapping[str, Attribu
         if value is not None:
             found.setdefault(latin_name(name), value)
     return found
+
+
+def beside(names: Iterable[str], table: Mapping[str, AttributeName], read: Collection[AttributeName]) -> tuple[str, ...]:
+    """The names of what else came, of which nothing was read: ours where the table (wire name -> our attribute) has one."""
+    found = dict.fromkeys(str(table.get(name, name))[:MAX_NAME] for name in sorted(names) if table.get(name) not in read)
+    return tuple(islice(filter(is_plain, found), MAX_BESIDE))
 
 
 def birthdate(text: str) -> str | None:

@@ -1,10 +1,10 @@
 """Requests of services, and assertions of identity providers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from policies.assurance import LevelOfAssurance
-from policies.attributes import AttributeName, Form, Value
+from policies.attributes import LATIN, AttributeName, Form, Value
 from policies.parties import EntityId, ProviderId, PurposeId, ServiceId, SubjectNamespace
 
 
@@ -100,6 +100,13 @@ class ServiceRequest:
     # None of a service that shares its sign-ins with none: no session is kept
     shared: SharedSignIn | None = None
     scoping: Scoping = field(default_factory=Scoping)
+    # the optional attributes that the citizen ticked where they chose a country; None until they were offered any
+    ticked: tuple[AttributeName, ...] | None = None
+
+    @property
+    def all_ticked(self) -> "ServiceRequest":
+        """The same with every box ticked: nothing that the service may have is left out."""
+        return replace(self, ticked=tuple(one.name for one in self.asked))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,3 +160,11 @@ class Assertion:
     at_source: SourceSession | None = None
     # the entity ids of those behind the source who signed the person in, as it says (AuthenticatingAuthority)
     authorities: tuple[str, ...] = ()
+    # the names on the wire of all else that it said of the person, of which nothing is read; the first of very many
+    beside: tuple[str, ...] = ()
+
+    @property
+    def arrived(self) -> tuple[AttributeName, ...]:
+        """The names of all that came: the catalogue's, and those on the wire of what it does not have."""
+        read = sorted(name for name in self.offered.attributes if not name.endswith(f".{LATIN}"))
+        return (*read, *map(AttributeName, self.beside))

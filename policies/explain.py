@@ -16,7 +16,19 @@ from policies.federation.categories import assured, lets
 from policies.identifiability import bits_asked, bits_released
 from policies.parties import RelyingParty
 from policies.purposes import Purpose
-from policies.release import Decision, Left, Reason, Ruling, choose, completed, decide, passes, short_of
+from policies.release import (
+    UNTICKED,
+    Decision,
+    Left,
+    Reason,
+    Ruling,
+    choose,
+    completed,
+    decide,
+    passes,
+    short_of,
+    without_unasked,
+)
 
 STEPS = ("asked", "registered", "needed", "available")
 
@@ -110,7 +122,7 @@ class Explanation:
             yield "The country would have to send it, in a shape that we can use."
         elif row.ruling.reason in (Reason.NOT_AVAILABLE, Reason.SOURCE_HAS_LESS):
             yield f"The country would have to send what {row.left[2] or asked} is made of: it has {row.available}."
-        if row.ruling.reason is Reason.NOT_CHOSEN:
+        if row.ruling.reason in UNTICKED:
             yield "The citizen would have to tick it."
         if name in self.ended and row.ruling.released is not None:
             yield f"{name} would have to be answered yes: the purpose wants it to be true."
@@ -126,14 +138,16 @@ def explain(
     *,
     catalogue: Catalogue,
     refused: Collection[AttributeName] = (),
+    unasked: Collection[AttributeName] = (),
 ) -> Explanation:
-    """Decide as a login does, and say how. `refused` are boxes that the citizen leaves empty.
+    """Decide as a login does, and say how.
 
+    `refused` are boxes that the citizen leaves empty on the question, and `unasked` those that they left empty before it.
     Raises `ReleaseDenied` where one of them has no box.
     """
     left: Left = {}
     whole = completed(asked, unknown, purpose, catalogue)
-    before = decide(whole, purpose, party, offered, on, catalogue=catalogue, left=left)
+    before = without_unasked(decide(whole, purpose, party, offered, on, catalogue=catalogue, left=left), unasked)
     boxes = before.optional
     decision = choose(before, {*boxes} - {*refused}) if set(refused) <= {*boxes} else choose(before, refused)
     ended = short_of(decision, purpose) if party.enforce else ()

@@ -42,6 +42,7 @@ def recall(
 ) -> tuple[Explanation, tuple[str, ...]]:
     """Explain a login after the fact; and a sentence for each attribute of which this decision says another thing."""
     refused = [name for name, reason in said.withheld.items() if reason == Reason.NOT_CHOSEN]
+    unasked = [name for name, reason in said.withheld.items() if reason == Reason.NOT_ASKED]
     unassured = Reason.IDENTITY_UNASSURED in said.withheld.values()
     whole = Offered({}, said.loa, sphere, frozenset() if unassured else RAF_VALUES, only_for)
     values = {one.name: _value(one, said, purpose, party, whole, catalogue) for one in said.asked}
@@ -57,6 +58,7 @@ def recall(
         said.on,
         catalogue=catalogue,
         refused=[name for name in refused if name in boxes],
+        unasked=unasked,
     )
     # What went the source had; of the rest nobody knows what it had
     rows = tuple(replace(row, available=row.goes) for row in explanation.rows)

@@ -41,11 +41,14 @@ class Reason(StrEnum):
     IDENTITY_UNASSURED = "identity_unassured"
     OTHER_CATEGORY = "other_category"
     NOT_CHOSEN = "not_chosen"
+    NOT_ASKED = "not_asked"
 
 
 # A service that asks so gets less from everybody: its registration or its purpose says so, and no citizen's data
 OVER_ASKED = frozenset({Reason.NOT_REGISTERED, Reason.NOT_NEEDED, Reason.NO_COMMON_FORM, Reason.LEAST_SUFFICIENT})
 
+# The citizen left it out: where they chose the country, so that nobody asked for it there, or on the question
+UNTICKED = frozenset({Reason.NOT_CHOSEN, Reason.NOT_ASKED})
 
 # By attribute the form that was left after the request, the registration and the purpose
 Left = dict[AttributeName, tuple[Form | None, Form | None, Form | None]]
@@ -261,11 +264,21 @@ def choose(decision: Decision, chosen: Collection[AttributeName]) -> Decision:
         # The names come from the browser: they are not repeated
         raise ReleaseDenied("a choice of what was never offered", code="not_offered")
     left = set(optional) - set(chosen)
-    return Decision(
-        tuple(
-            [
-                replace(r, outcome=RulingOutcome.WITHHELD, reason=Reason.NOT_CHOSEN, released=None) if r.name in left else r
-                for r in decision.rulings
-            ]
-        )
-    )
+    return Decision(tuple([_left_out(r, Reason.NOT_CHOSEN) if r.name in left else r for r in decision.rulings]))
+
+
+def without_unasked(decision: Decision, unasked: Collection[AttributeName]) -> Decision:
+    """The same decision where the source was not asked for these, since nobody ticked them: one that came does not go.
+
+    A required attribute is not theirs to leave out, and what would not go in any case keeps its reason.
+    """
+    left = {
+        r.name
+        for r in decision.rulings
+        if r.name in unasked and not r.required and (r.released is not None or r.reason is Reason.NOT_AVAILABLE)
+    }
+    return Decision(tuple([_left_out(r, Reason.NOT_ASKED) if r.name in left else r for r in decision.rulings]))
+
+
+def _left_out(ruling: Ruling, reason: Reason) -> Ruling:
+    return replace(ruling, outcome=RulingOutcome.WITHHELD, reason=reason, released=None)

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from connectors.connector import Ask, Expectation, Inbound, Outbound, Redirect
 from connectors.fetch import Fetcher, HttpAnswer
-from connectors.id_token import ExpectedIdToken, IdToken, judge_id_token
+from connectors.id_token import PROTOCOL_CLAIMS, ExpectedIdToken, IdToken, judge_id_token
 from connectors.logout_token import ExpectedLogoutToken, LogoutToken, judge_logout_token
-from connectors.mapping import latin_forms, offered_attributes, single_value
+from connectors.mapping import beside, latin_forms, offered_attributes, single_value
 from connectors.oidc.answer import (
     ExpectedUserinfo,
     UpstreamTokens,
@@ -253,6 +253,7 @@ class OidcConnector:
         if id_token.loa is None:
             raise AssertionRejected("acr_unknown", "no acr that the registration names")
         offered = offered_attributes(wire, provider.attributes, provider.multiple) | latin_forms(wire, provider.latin)
+        table = {claim_of(name): ours for name, (ours, _) in provider.attributes.items()} | dict(provider.latin)
         return Assertion(
             provider_id=provider.provider_id,
             issuer=provider.entity_id,
@@ -265,4 +266,5 @@ class OidcConnector:
             authenticated_at=id_token.authenticated_at or 0,
             not_on_or_after=id_token.ends,
             session=id_token.session,
+            beside=beside(claims.keys() - PROTOCOL_CLAIMS, table, offered.keys()),
         )

@@ -32,6 +32,11 @@ REQUEST_LIFE = 5 * 60
 TYPE_OF_REQUEST = "oauth-authz-req+jwt"
 
 
+def claims_of_scopes(scopes: Iterable[str]) -> frozenset[str]:
+    """The claims that these scopes ask for (OpenID Connect Core 1.0 §5.4)."""
+    return frozenset(claim for scope in scopes for claim in _SCOPES.get(scope, ()))
+
+
 def challenge_of(verifier: str) -> str:
     """PKCE's S256 (RFC 7636 §4.2)."""
     return base64url(hashlib.sha256(verifier.encode("ascii")).digest())

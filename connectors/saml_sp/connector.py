@@ -12,7 +12,7 @@ from connectors.formats.saml import read_signed_assertion, read_signed_response,
 from connectors.formats.saml_message import AssertionMessage, NameIdentifier, ResponseMessage
 from connectors.logout_checks import ExpectedLogout, receive_logout_request, receive_logout_response
 from connectors.logout_messages import logout_request, request_by_browser
-from connectors.mapping import latin_forms, offered_attributes
+from connectors.mapping import beside, latin_forms, offered_attributes
 from connectors.metadata.pinned_provider import misconfigured, pinned_provider
 from connectors.oidc.line import Line
 from connectors.profiles import SAML2INT
@@ -87,6 +87,7 @@ class SamlConnector:
         check_registration(provider, said, self._sso_url)
         self._logout = said.logout
         self._scopes = said.scopes | set(provider.saml.scopes)
+        self._names = {wire: name for wire, (name, _) in provider.attributes.items()} | dict(provider.latin)
         self._line = line
         self._resolver = None
         if provider.saml.fetched and line is not None:
@@ -265,6 +266,7 @@ class SamlConnector:
             authorities=authentication.authorities,
             session=session_name(assertion.subject, authentication.session_index),
             at_source=self._at_source(assertion.subject, authentication.session_index, expectation.speaks_as),
+            beside=beside((one.name for one in assertion.attributes), self._names, offered.keys()),
         )
         name_format = assertion.subject.name_format if assertion.subject is not None else ""
         said: dict[str, tuple[str, ...]] = {}

@@ -197,6 +197,7 @@ REASONS = {
     "not_registered": "the service is not registered for it",
     "not_available": "the country did not send it",
     "not_chosen": "the citizen did not tick it",
+    "not_asked": "the citizen did not tick it, so the country was not asked for it",
     "no_common_form": "no form of it was both asked for and allowed",
     "assurance_too_low": "the sign-in was not strong enough",
     "other_sphere": "it may not cross the border of two legal spheres",

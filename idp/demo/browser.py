@@ -44,6 +44,12 @@ class Page:
             raise WalkError(f"no JSON where it was expected, at {urlsplit(self.url).path}")
         return body
 
+    @property
+    def boxes(self) -> dict[str, str]:
+        """The fields of all boxes that the page has, as whoever ticks each of them sends them."""
+        found = self.tree.xpath("//input[@type='checkbox']/@name")
+        return {str(name): "yes" for name in found} if isinstance(found, list) else {}
+
     def link(self, xpath: str) -> str:
         """The absolute address of the first link that `xpath` finds."""
         found = self.tree.xpath(xpath)
@@ -74,14 +80,28 @@ class Browser:
         """Goes to `url` and follows redirects. `origin` is that of the page with the link; "" for a typed address."""
         return self._go("GET", url, origin, accept, None)
 
-    def submit(self, page: Page, fields: dict[str, str], form: str = "//form", *, accept: str = "text/html") -> Page:
-        """Submits the first form that `form` finds, with its hidden fields and then `fields`."""
+    def choose(self, picker: Page, chosen: str) -> Page:
+        """Goes to whom the citizen chooses on a picker, by the path of that choice. No box is ticked."""
+        found = picker.tree.xpath(f"//button[contains(@formaction, '{chosen}')]/@formaction")
+        if not isinstance(found, list) or not found:
+            return self.get(picker.link(f"//a[contains(@href, '{chosen}')]"), origin=_origin(picker.url))
+        onward = self.submit(picker, {}, "//form[@id='choice']", target=str(found[0]))
+        ways = onward.tree.xpath("//main//a[@class='button']")
+        return self.get(onward.link("//main//a[@class='button']"), origin=_origin(picker.url)) if ways else onward
+
+    def submit(
+        self, page: Page, fields: dict[str, str], form: str = "//form", *, accept: str = "text/html", target: str = ""
+    ) -> Page:
+        """Submits the first form that `form` finds, with its hidden fields and then `fields`.
+
+        `target` is the path of the button, where that has one of its own.
+        """
         found = page.tree.xpath(form)
         if not isinstance(found, list) or not found or not isinstance(found[0], html.FormElement):
             raise WalkError(f"no form where one was expected, at {urlsplit(page.url).path}")
         element = found[0]
         hidden = {str(i.get("name")): i.get("value", "") for i in element.iter("input") if i.get("type") == "hidden"}
-        target = urljoin(page.url, element.get("action", page.url))
+        target = urljoin(page.url, target or element.get("action", page.url))
         return self._go("POST", target, _origin(page.url), accept, urlencode({**hidden, **fields}).encode())
 
     def _go(self, method: str, url: str, origin: str, accept: str, content: bytes | None) -> Page:

@@ -123,8 +123,7 @@ def _begun(border: Border, browser: Browser, chosen: str, service: str, steps: "
     """The first page of the sign-in that the citizen chose."""
     picker = _expect(browser.get(f"{border.city_base}/{service}/login"), "the country picker")
     steps.done("city", "asks the broker to sign somebody in, for one registered purpose")
-    link = picker.link(f"//a[contains(@href, '{chosen}')]")
-    return _expect(browser.get(link, origin=border.issuer), "the sign-in that the citizen chose")
+    return _expect(browser.choose(picker, chosen), "the sign-in that the citizen chose")
 
 
 def _crossed(browser: Browser, asking: Page, citizen: str, steps: "_Steps") -> Page:
@@ -136,7 +135,8 @@ def _crossed(browser: Browser, asking: Page, citizen: str, steps: "_Steps") -> P
     steps.done("country", "vouches for its citizen, with a signed answer")
     informed = _expect(browser.submit(posting, {}), "the page that informs")
     steps.done("sending", "verifies that answer, and says which data go to which country")
-    leaving = _expect(browser.submit(informed, {"choice": "continue"}, DECISION), "the node's answer")
+    # What may be left out has a box there, and the city's services need it
+    leaving = _expect(browser.submit(informed, {**informed.boxes, "choice": "continue"}, DECISION), "the node's answer")
     steps.done("sending", "records, then sends the minimum data set, encrypted to the receiving node and signed")
     return leaving
 
@@ -192,9 +192,7 @@ def _with_own_page(
     steps = _Steps()
     door = _expect(browser.get(f"{border.issuer}/me"), "the citizen's page")
     picker = _expect(browser.submit(door, {}), "the country picker")
-    asking = _expect(
-        browser.get(picker.link(f"//a[contains(@href, '{chosen}')]"), origin=border.issuer), "the sign-in for the page"
-    )
+    asking = _expect(browser.choose(picker, chosen), "the sign-in for the page")
     onward = _expect(signs_in(asking), "the way to the citizen's page")
     mine = _expect(browser.get(onward.link("//main//a[@class='button']"), origin=border.issuer), "the citizen's page")
     listed = mine.tree.xpath("//article")

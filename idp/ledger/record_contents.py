@@ -46,7 +46,7 @@ from policies.attributes import Address, Value
 from policies.authentication import ServiceRequest
 from policies.parties import EntityId, ProviderId
 from policies.purposes import Basis
-from policies.release import Decision, Reason
+from policies.release import UNTICKED, Decision
 
 RELEASE = "release"
 REFUSAL = "refusal"
@@ -207,7 +207,7 @@ def _decided(
     path: DecidedBy,
 ) -> dict[str, Json]:
     rulings = decision.rulings if decision is not None else ()
-    optional = [r for r in rulings if not r.required and (r.released is not None or r.reason is Reason.NOT_CHOSEN)]
+    optional = [r for r in rulings if not r.required and (r.released is not None or r.reason in UNTICKED)]
     return {
         "asked": [[asked.name, str(asked.form)] for asked in request.asked],
         "bits": "".join("0" if r.released is None or kind != RELEASE else "1" for r in optional),

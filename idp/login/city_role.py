@@ -21,7 +21,7 @@ from idp.ledger.record_contents import (
 from idp.login.approvals import Approvals
 from idp.login.begun import TermsOfLogins
 from idp.login.bodies import judged_in_the_name
-from idp.login.eligible import Eligible, Nodes, ask_for, minimum_level, requester, serves
+from idp.login.eligible import Eligible, Nodes, ask_for, minimum_level, requester, serves, unasked_of
 from idp.login.finish import Choice
 from idp.login.role import Choices, Configurations, Reach
 from idp.login.sealing import LoginId
@@ -48,10 +48,9 @@ from policies.notice import notice_hash
 from policies.parties import ClientId, IdentityProvider, ProviderId, RelyingParty, Tenant
 from policies.pseudonyms import PairwiseKey, pairwise_subject, subject_digest, transient_subject
 from policies.purposes import AskMode, AskRule, Purpose, Show
-from policies.release import Decision, completed, may_still_go, passes, short_of
+from policies.release import Decision, completed, may_still_go, passes, short_of, without_unasked
 
-DAY = 24 * 3600
-YEAR_DAYS = 365
+DAY, YEAR_DAYS = 24 * 3600, 365
 
 
 class CityRole:
@@ -115,7 +114,7 @@ class CityRole:
         decided = replace(decided, stop=standing.stop, path=DecidedBy.PAGE if standing.stopped else decided.path)
         if self._ask(decided).mode is AskMode.EACH_TIME or decided.decision.blocked or self.short_of(decided):
             return decided
-        if (earlier := standing.earlier(decided.judged)) is None or not earlier.same or decided.request.ask_anew:
+        if not decided.is_covered_by(earlier := standing.earlier(decided.judged)):
             return replace(decided, earlier=earlier)
         party, purpose = self.registered(decided.request)
         # Without a page only a no could be refused, so the service would know it (decision 0029)
@@ -245,6 +244,7 @@ class CityRole:
             raise OtherPerson("hinted_subject", "somebody else signed in than the service expects")
         offered = replace(assertion.offered, sphere=provider.sphere, loa=loa, only_for=provider.saml.only_for)
         decision = terms.decide(request.asked, offered, datetime.fromtimestamp(now, tz=UTC).date())
+        decision = without_unasked(decision, unasked_of(request, provider, terms.terms.catalogue))
         return Judged(
             sub=sub,
             loa=loa,
@@ -253,7 +253,7 @@ class CityRole:
             subject=subject_index(self._index_key, self._tenant, assertion.namespace, assertion.subject),
             policy=purpose.digest,
             notice=self.notice(request, decision, language),
-            arrived=tuple(sorted(assertion.offered.attributes)) if provider.peer else (),
+            arrived=assertion.arrived,
             vouched=self._sources.digest(provider, now),
         )
 

@@ -1,17 +1,22 @@
 """Which identity providers a request may be about, who knows whether a node can be asked, and who is said to ask."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from connectors.asked_by_name import asked_by_name
 from connectors.connector import Ask
 from connectors.metadata.members import Member, known_as, members_of
 from connectors.metadata.summaries import Summary
 from idp.login.begun import TermsOfLogins
 from policies.assurance import LevelOfAssurance
-from policies.authentication import Requester, Scoping, ServiceRequest
+from policies.attributes import AttributeName, Form
+from policies.authentication import AskedAttribute, Requester, Scoping, ServiceRequest
+from policies.catalogue import Catalogue
 from policies.errors import AssuranceTooLow
+from policies.federation.categories import lets
 from policies.parties import ONLY_TEST, IdentityProvider, ProviderId, RelyingParty
 from policies.purposes import Purpose
+from policies.release import passes
 
 # The frontend of test logins (`ciconia try`)
 TRIAL = "trial"
@@ -96,8 +101,16 @@ class Eligible:
 
 
 def ask_for(login: str, request: ServiceRequest, party: RelyingParty, purpose: Purpose, said: Requester) -> Ask:
-    """The question of a login to whichever provider: nothing beyond what the purpose needs and the registration lets go."""
-    needed = [one.name for one in request.asked if one.name in purpose.needs and one.name in party.attributes]
+    """The question of a login to whichever provider: what the purpose requires, and the optional ones that were ticked.
+
+    The registration bounds both.
+    """
+    ticked = request.ticked or ()
+    needed = [
+        one.name
+        for one in request.asked
+        if one.name in party.attributes and (need := purpose.needs.get(one.name)) and (need.required or one.name in ticked)
+    ]
     return Ask(
         relay_state=login,
         minimum_assurance=minimum_level(request, purpose),
@@ -108,6 +121,39 @@ def ask_for(login: str, request: ServiceRequest, party: RelyingParty, purpose: P
         requester=said,
         scoping=request.scoping,
     )
+
+
+def offered_to_tick(
+    request: ServiceRequest,
+    party: RelyingParty,
+    purpose: Purpose,
+    providers: Iterable[IdentityProvider],
+    catalogue: Catalogue,
+) -> tuple[AskedAttribute, ...]:
+    """The optional attributes for which one of these would be asked, each in the strongest form that could go of it."""
+    forms: dict[AttributeName, Form] = {}
+    for one in request.asked:
+        need, rule = purpose.needs.get(one.name), party.attributes.get(one.name)
+        if need is None or rule is None or need.required:
+            continue
+        if not lets(party.federation.marks, catalogue.attributes[one.name].saml):
+            continue
+        registered = catalogue.meet(one.name, one.form, rule.form)
+        form = catalogue.meet(one.name, registered, need.form) if registered else None
+        if form is not None:
+            forms[one.name] = form
+    asked = {
+        name
+        for provider in providers
+        for name in asked_by_name(provider, forms, catalogue)
+        if passes(party, provider.sphere, forms[name])
+    }
+    return tuple([AskedAttribute(name, form) for name, form in forms.items() if name in asked])
+
+
+def unasked_of(request: ServiceRequest, provider: IdentityProvider, catalogue: Catalogue) -> frozenset[AttributeName]:
+    """The attributes of a request for which the provider was not asked, if they are optional: nobody ticked them."""
+    return asked_by_name(provider, [one.name for one in request.asked], catalogue) - {*(request.ticked or ())}
 
 
 def requester(party: RelyingParty, issuer: str, own_name: str) -> Requester:

@@ -140,7 +140,7 @@ class Broker:
         if signed_in.judging != judging(provider):
             # What it vouched for may have been taken back: a level, or whose identifiers these are
             raise Replayed("policy_changed", "the identity provider's registration has changed since the session began")
-        question = self._role.question(login.login, request, provider)
+        question = self._role.question(login.login, request.all_ticked, provider)
         does = signed_in.loa >= question.minimum_assurance and tells_enough(request.scoping, provider)
         # The provider said it to that body, and to no other
         if request.force_authentication or not does or signed_in.speaks_as != question.speaks_as:
@@ -149,7 +149,7 @@ class Broker:
         if request.max_age is not None and (not when or now - when > request.max_age):
             raise RequestRefused("The person signed in longer ago than max_age, or nobody knows.", oauth="login_required")
         if question.attributes:
-            # No session keeps a value
+            # No session keeps a value, of whatever the citizen would tick
             raise RequestRefused("The purpose needs attributes, which only the country has.", oauth="interaction_required")
         decided = self._judged(login, provider, resumed(signed_in, login.login, now), language, now)
         if decided.decision.blocked:

@@ -64,7 +64,7 @@ class Judged:
 
     `sub` is the service's own identifier of the person. `context` is the level as the answer names it; "" where the service
     named none. `subject` is the person's keyed index in the ledger; b"" at a sending node, which records nobody. `policy`
-    and `notice` are digests of the purpose and of what the page shows. `arrived` names what another country's node sent.
+    and `notice` are digests of the purpose and of what the page shows. `arrived` names all that the source sent.
     `vouched` is the digest of what was approved of that node, or of a federation's member; "" of a pinned provider.
     """
 
@@ -128,6 +128,17 @@ class Decided:
     def decision(self) -> Decision:
         """The attributes that may be released."""
         return self.judged.decision
+
+    @property
+    def ticked(self) -> tuple[AttributeName, ...]:
+        """The optional attributes that may go and that the citizen ticked before: the question shows these boxes ticked."""
+        return tuple(name for name in self.decision.optional if name in (self.request.ticked or ()))
+
+    def is_covered_by(self, earlier: Earlier | None) -> bool:
+        """Whether an earlier approval is one of what would go now. Where this login offered boxes, their ticks count."""
+        if earlier is None or not earlier.same or self.request.ask_anew:
+            return False
+        return self.request.ticked is None or {*self.ticked} == {*earlier.shared}
 
     @property
     def silent(self) -> bool:

@@ -24,6 +24,16 @@ class CountryChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class OfferedBox:
+    """One optional attribute that the country is asked for only if the citizen ticks it: the form's field `share.NAME`."""
+
+    name: str
+    title: Text
+    why: Text
+    ticked: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PickerView:
     """The choice of a country. A form that cancels posts to the path `cancel`, or a link leads to the path `leave`.
 
@@ -31,7 +41,9 @@ class PickerView:
     there. It is empty for a picker without them. `searchable` shows the form, and `sought` is the text that found
     `countries`. `remembering`: the links keep the choice in this browser. `narrowed`: the service or its purpose takes
     some countries only. `leaves_out`: some are not there because they are not sure enough. `unoffered`: whom the
-    citizen chose elsewhere is not among them. `more`: what was typed finds more than are shown.
+    citizen chose elsewhere is not among them. `more`: what was typed finds more than are shown. With boxes to tick
+    (`optional`) the whole list is one form, and each country a button of it. `alone`: the country is settled, and the page
+    is there for its boxes.
     """
 
     kind: ClassVar[PageKind] = PageKind.FORM
@@ -49,6 +61,8 @@ class PickerView:
     leaves_out: bool = False
     unoffered: bool = False
     more: bool = False
+    optional: tuple[OfferedBox, ...] = ()
+    alone: bool = False
 
     def link(self, query: str) -> str:
         """The picker's own path with one more parameter."""

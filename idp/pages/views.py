@@ -55,6 +55,8 @@ class Item:
     stays: Text | None
     why: Text
     required: bool
+    # of one that may be left out: whether its box is ticked, since the citizen ticked it before
+    ticked: bool = False
     # for programs that read the page: the form asked for, the one that goes, its claim, and the reason by its stable name
     asked: str = ""
     form: str = ""
@@ -92,7 +94,8 @@ class ApprovalView:
 
     The form's fields: `login`, `decided`, `choice` (`approve` or `refuse`; `continue` or `cancel` if the page `informs`;
     `continue` or `refuse` if it is `shortened`) and `share.NAME` for each optional attribute that was ticked.
-    `refusable`: who refuses loses nothing. `arrived` names what another country's node sent and what is not passed on.
+    `refusable`: who refuses loses nothing. `arrived` names what the country sent and what is not passed on.
+    `crossed`: the country's node sent it.
     `receipt` is the path of the receipt that an approval leaves, or empty. The form is posted to `rewording` with
     `language` in place of `choice` to get the page in that language; it is empty if there is no other one.
 
@@ -119,6 +122,7 @@ class ApprovalView:
     items: tuple[Item, ...]
     kept: tuple[WithheldItem, ...]
     arrived: tuple[Text, ...] = ()
+    crossed: bool = False
     receipt: str = ""
     rewording: str = ""
     informs: bool = False
@@ -136,9 +140,14 @@ class ApprovalView:
         return tuple(item for item in self.items if item.required)
 
     @property
+    def ticked(self) -> tuple[Item, ...]:
+        """The optional items that the citizen ticked before they signed in. They can untick them."""
+        return tuple(item for item in self.items if item.ticked and not item.required)
+
+    @property
     def optional(self) -> tuple[Item, ...]:
         """The items that the citizen may add."""
-        return tuple(item for item in self.items if not item.required)
+        return tuple(item for item in self.items if not item.required and not item.ticked)
 
 
 class SpType(StrEnum):
@@ -254,16 +263,22 @@ class LeavingView:
 class PostView:
     """A protocol message that the browser posts to `target`: a verified address, never one from a request.
 
+    Without `fields` the page leads there by a link, and by itself.
+
     `receipt` is the path of the citizen's receipt, or empty.
     """
 
-    kind: ClassVar[PageKind] = PageKind.POST
     language: str
     towards: Towards
     name: Text
     target: str
     fields: tuple[tuple[str, str], ...] = field(repr=False)
     receipt: str = ""
+
+    @property
+    def kind(self) -> PageKind:
+        """The kind of this page."""
+        return PageKind.POST if self.fields else PageKind.PLAIN
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,18 +134,29 @@ class Wording:
         whole = form == EXACT
         return Item(
             name=ruling.name,
-            title=title if whole else Text(self._say_form("title", ruling.name, form, catalogue), self.language.tag),
+            title=self.asked(ruling.name, form, catalogue),
             value=self.value(ruling.released, catalogue),
             only="" if whole else self._say_form("only", ruling.name, form, catalogue),
             # If the source has no more than this, nothing stays behind
             stays=None if whole or ruling.reason is Reason.SOURCE_HAS_LESS else title,
-            why=self._why(purpose, ruling.name),
+            why=self.why(purpose, ruling.name),
             required=ruling.required,
             asked=str(ruling.asked),
             form=str(form),
             claim=catalogue.claim_for(ruling.name, form) if ruling.name in catalogue.attributes else "",
             code=ruling.reason.value,
         )
+
+    def asked(self, name: AttributeName, form: Form, catalogue: Catalogue) -> Text:
+        """The title of an attribute in a form: `Address`, `Are you 18 or older?`."""
+        if form == EXACT:
+            return self._title(catalogue, name)
+        return Text(self._say_form("title", name, form, catalogue), self.language.tag)
+
+    def why(self, purpose: Purpose, name: AttributeName) -> Text:
+        """The words of a purpose about why it needs an attribute."""
+        need = purpose.needs.get(name)
+        return self.text(need.why) if need else Text(text="", language=self.language.tag)
 
     def carried(self, name: AttributeName, value: Value, catalogue: Catalogue, *, always: bool, latin: str = "") -> Item:
         """One attribute that goes whole to another country's node, with its `latin` form if that differs."""
@@ -192,8 +203,10 @@ class Wording:
         return self.language.say("approval.remember_on_change") if ask.mode is AskMode.ON_CHANGE else ""
 
     def titles(self, names: Iterable[AttributeName], catalogue: Catalogue) -> tuple[Text, ...]:
-        """The attributes' titles, in this order."""
-        return tuple(self._title(catalogue, name) for name in names)
+        """The attributes' titles, each once. One that the catalogue lacks is called as a message calls it."""
+        by_wire = {wire: one.name for one in catalogue.attributes.values() for wire in (*one.saml, one.eidas, one.claim)}
+        known = dict.fromkeys(name if name in catalogue.attributes else by_wire.get(name, name) for name in names)
+        return tuple(self._title(catalogue, name) if name in catalogue.attributes else Text(name, "") for name in known)
 
     def sent(self, names: Iterable[tuple[str, str]], catalogue: Catalogue) -> tuple[Text, ...]:
         """The names and forms that went, never values: "Family name", "Date of birth: whether 18 or older"."""
@@ -265,7 +278,3 @@ class Wording:
     def _title(self, catalogue: Catalogue, name: AttributeName) -> Text:
         known = catalogue.attributes.get(name)
         return self.text(known.title) if known else Text(text=name, language=ENGLISH)
-
-    def _why(self, purpose: Purpose, name: AttributeName) -> Text:
-        need = purpose.needs.get(name)
-        return self.text(need.why) if need else Text(text="", language=self.language.tag)

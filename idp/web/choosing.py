@@ -14,16 +14,19 @@ from idp.pages.search import matches
 from idp.web.login_cookies import Cookie
 from idp.web.requests import check_navigation, check_same_origin, form, query
 from idp.web.site import Site
+from policies.attributes import AttributeName
 from policies.authentication import ServiceRequest
 from policies.errors import NotFound, PeerUnavailable, RequestRefused
 from policies.parties import IdentityProvider, ProviderId
 
+# The field of a box has the attribute's name after it
+SHARE = "share."
 REMEMBERED = "__Host-country"
 REMEMBERED_LIFE = 365 * 24 * 3600
 # The longest name of a country in CLDR has 60 characters; the page's own field takes as many as this
 MAX_SOUGHT = 100
-# What is typed, quoted, and a word beside it
-MAX_SEARCH = 2048
+# What is typed, quoted, and the boxes beside it
+MAX_TYPED = 8 * 1024
 # A list of one needs no search
 MIN_TO_SEARCH = 2
 # Whoever has more to read types more
@@ -42,14 +45,16 @@ def picker(
     leave: str = "",
     to: Callable[[ProviderId], str],
     elsewhere: bool = False,
+    alone: IdentityProvider | None = None,
 ) -> PickerView:
     """The list for a request. `typed` are the parameters of the page's own form and links, `to` is where a choice leads.
 
     `address` is the page's own, "" for one without a search. `leave` is a link that ends it, "" for one whose form does.
     What this browser `remembered` stands first. `elsewhere`: families with a discovery service of their own are listed.
+    `alone`: this provider is settled, and no other one is listed.
     """
     wording, screens = site.wording(language), site.screens
-    choices = site.role.choices(asked, now)
+    choices = site.role.choices(asked, now) if alone is None else ((alone, Reach.OPEN),)
     sought = typed.get("q", "").strip()
     found = [
         one
@@ -117,6 +122,11 @@ def _members(site: Site, asked: ServiceRequest, sought: str, now: int) -> list[t
     return [(one, site.role.reach(one, now)) for one in shown]
 
 
+def ticked_in(typed: Mapping[str, str]) -> frozenset[AttributeName]:
+    """The attributes whose boxes a form ticks."""
+    return frozenset(AttributeName(name.removeprefix(SHARE)) for name in typed if name.startswith(SHARE))
+
+
 def kept_choice(provider: ProviderId | str) -> Cookie:
     """The cookie of a choice that the citizen asked to keep; "" ends it."""
     return Cookie(REMEMBERED, provider, REMEMBERED_LIFE if provider else 0, "Lax")
@@ -131,7 +141,9 @@ async def typed_in(request: Request, issuer: str) -> dict[str, str]:
     if request.scope["method"] != "POST":
         return known(query(request), {"remember", "language"})
     check_same_origin(request, issuer)
-    found = known(await form(request, MAX_SEARCH), {"q", "remember"})
+    typed = await form(request, MAX_TYPED)
+    boxes = {name for name, value in typed.items() if name.startswith(SHARE) and value == "yes"}
+    found = known(typed, {"q", "remember", "language"} | boxes)
     if len(found.get("q", "")) > MAX_SOUGHT:
         raise RequestRefused("a search that is too long", status=413, code="too_large")
     return found

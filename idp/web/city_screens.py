@@ -1,13 +1,15 @@
 """A city's pages: the list of countries, and the question, which an approval answers."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from idp.ledger.record_contents import DecidedBy
 from idp.login.city_role import CityRole
+from idp.login.eligible import offered_to_tick
 from idp.login.role import Choices, Reach
 from idp.login.states import Decided
+from idp.pages.picker_view import OfferedBox
 from idp.pages.render import Pages
 from idp.pages.views import ApprovalView, Ending, RefusedView, Text, Towards, WithheldItem
 from idp.pages.wording import text_in
@@ -60,6 +62,22 @@ class CityScreens:
             return None
         return choices[0][0].provider_id if self.narrowed(request) or self.leaves_out(request) else None
 
+    def offers(
+        self, request: ServiceRequest, providers: Sequence[IdentityProvider], ticked: Collection[str], language: str
+    ) -> tuple[OfferedBox, ...]:
+        """A box for each optional attribute for which one of these providers would be asked."""
+        party, purpose = self._role.registered(request)
+        wording = self._pages.wording(language)
+        return tuple(
+            OfferedBox(
+                one.name,
+                wording.asked(one.name, one.form, self._catalogue),
+                wording.why(purpose, one.name),
+                one.name in ticked,
+            )
+            for one in offered_to_tick(request, party, purpose, providers, self._catalogue)
+        )
+
     def counted(self, origin: Origin, provider: IdentityProvider | None) -> str:
         """The country that vouches, once it is chosen."""
         return provider.country if provider is not None else ""
@@ -98,11 +116,18 @@ class CityScreens:
             loa=decided.judged.loa,
             # What was ticked before goes again without a box
             items=tuple(
-                replace(item, value=lines, required=item.required or decided.shared is not None)
+                replace(
+                    item,
+                    value=lines,
+                    required=item.required or decided.shared is not None,
+                    ticked=item.name in decided.ticked,
+                )
                 for item, lines in zip(items, values, strict=True)
             ),
             kept=wording.kept(decision, self._catalogue),
             arrived=wording.titles(self._stays(decided), self._catalogue),
+            crossed=(source := self._role.configuration.providers.get(decided.provider_id)) is not None
+            and source.peer is not None,
             receipt=RECEIPT_PATH,
         )
         return self._pages.approval(view).encode()
@@ -125,11 +150,10 @@ class CityScreens:
         return self._pages.wording(language).missing(decided.decision, decided.decision.blocked, self._catalogue)
 
     def _stays(self, decided: Decided) -> list[AttributeName]:
-        """The titles of what a country's node sent and what does not go on as it came, asked for or not."""
+        """The names of what the country sent and what does not go on as it came, asked for or not."""
         rulings = decided.decision.rulings
         whole = {ruling.name for ruling in rulings if ruling.released is not None and ruling.released.form == EXACT}
-        arrived = decided.judged.arrived
-        return [name for name in arrived if name in self._catalogue.attributes and name not in whole]
+        return [name for name in decided.judged.arrived if name not in whole]
 
 
 def _day(seconds: int) -> str:

@@ -1,8 +1,11 @@
 """A sending node's pages: the list of this country's identity providers, and the information about what goes."""
 
+from collections.abc import Collection, Sequence
+
 from connectors.formats.eidas.registry import MINIMUM
 from idp.login.role import Choices
 from idp.login.states import Decided
+from idp.pages.picker_view import OfferedBox
 from idp.pages.render import Pages
 from idp.pages.views import InformView, Item, SpType, Text, Towards, WithheldItem
 from idp.protocols.eidas.person import PERSON_IDENTIFIER_NAME, in_registry_order
@@ -46,6 +49,12 @@ class NodeScreens:
     def only(self, request: ServiceRequest, choices: Choices) -> ProviderId | None:
         """The one that can answer."""
         return choices[0][0].provider_id if len(choices) == 1 else None
+
+    def offers(
+        self, request: ServiceRequest, providers: Sequence[IdentityProvider], ticked: Collection[str], language: str
+    ) -> tuple[OfferedBox, ...]:
+        """The page that informs has the boxes: this country's identity providers are asked for nothing by name."""
+        return ()
 
     def counted(self, origin: Origin, provider: IdentityProvider | None) -> str:
         """The country that asks."""

@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from string import ascii_letters, digits
 from typing import Protocol
@@ -27,6 +27,7 @@ from idp.monitoring.steps import LoginStep
 from idp.monitoring.watched import Watched, unwatched
 from idp.pages.headers import raw_headers
 from idp.pages.languages import choose_language
+from idp.pages.picker_view import OfferedBox
 from idp.pages.render import Pages
 from idp.pages.views import ErrorView, LeavingView, PageKind, PostView, Text, Towards, WithheldItem
 from idp.pages.wording import Wording, known_code
@@ -84,6 +85,11 @@ class Screens(Protocol):
 
     def only(self, request: ServiceRequest, choices: Choices) -> ProviderId | None:
         """The provider that is asked without a list."""
+
+    def offers(
+        self, request: ServiceRequest, providers: Sequence[IdentityProvider], ticked: Collection[str], language: str
+    ) -> tuple[OfferedBox, ...]:
+        """The boxes that come before one of these providers is asked: what nobody ticks, nobody is asked for."""
 
     def counted(self, origin: Origin, provider: IdentityProvider | None) -> str:
         """The country under which the steps of a login are counted."""
@@ -214,12 +220,18 @@ class Site:
         return page(self.pages.leaving(leaving), leaving.kind, kept)
 
     def send(
-        self, outbound: Outbound, language: str, kept: Iterable[Cookie] = (), towards: Towards = Towards.SERVICE
+        self,
+        outbound: Outbound,
+        language: str,
+        kept: Iterable[Cookie] = (),
+        towards: Towards = Towards.SERVICE,
+        *,
+        after_form: bool = False,
     ) -> Response:
-        """Send the browser on where no form of ours came before: by redirect, or by a page that posts."""
-        if isinstance(outbound, Post):
+        """Send the browser on: by redirect, or by a page that posts, or that leads on after a form of ours."""
+        if isinstance(outbound, Post) or after_form:
             name = Text(urlsplit(outbound.url).hostname or "", "en")
-            view = PostView(language, towards, name, outbound.url, outbound.fields)
+            view = PostView(language, towards, name, outbound.url, outbound.fields if isinstance(outbound, Post) else ())
             return page(self.pages.post(view), view.kind, kept)
         response = Response(status_code=303)
         response.raw_headers += [(b"location", _location(outbound.url)), *ONWARD]

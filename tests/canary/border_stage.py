@@ -67,8 +67,7 @@ class Traveller(Watcher):
     def to_the_sign_in(self, country: str = "EE", service: str = "parking") -> Page:
         """From the city to the page of the country's identity provider."""
         picker = self.get(f"{self.border.city_base}/{service}/login")
-        chosen = picker.link(f"//a[contains(@href, '/at/{country.lower()}')]")
-        page = self.get(chosen, origin=self.border.issuer)
+        page = self.choose(picker, f"/at/{country.lower()}")
         return self.submit(page, {}) if page.tree.xpath("boolean(//input[@name='SAMLRequest'])") else page
 
     def to_the_node(self, who: str, country: str = "EE", **changed: str) -> Page:
@@ -80,8 +79,11 @@ class Traveller(Watcher):
         return self.submit(self.decide(self.to_the_node("canary", country), choice="continue"), {})
 
     def decide(self, page: Page, **fields: str) -> Page:
-        """Press a button of a page that shows what would go."""
-        return self.submit(page, {name.replace("share_", "share."): value for name, value in fields.items()}, DECISION)
+        """Press a button of a page that shows what would go; at the node with all of its boxes ticked."""
+        boxes = page.boxes if fields.get("choice") == "continue" else {}
+        return self.submit(
+            page, boxes | {name.replace("share_", "share."): value for name, value in fields.items()}, DECISION
+        )
 
     def onward(self, page: Page) -> Page:
         """From a page that ends a login at a sending node, back to the receiving one, as its button leads."""

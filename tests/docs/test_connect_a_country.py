@@ -88,11 +88,10 @@ def log_in(operators: Operators, city: City) -> dict[str, object]:
     """One citizen's way there and back; what the service was told in the end."""
     issuer = operators.words[ISSUERS["receiving"]]
     with Browser() as browser:
-        chosen = picker(browser, city).link("//a[contains(@href, '/at/ee')]")
-        page = browser.get(chosen, origin=issuer)
+        page = browser.choose(picker(browser, city), "/at/ee")
         for fields, form in (({"citizen": "mari"}, "//form"), ({}, "//form"), ({"choice": "continue"}, DECISION)):
             assert page.status == 200, page.text
-            page = browser.submit(page, fields, form)
+            page = browser.submit(page, {**page.boxes, **fields}, form)
         question = browser.submit(page, {})
         assert question.status == 200, question.text
         leaving = browser.submit(question, {"choice": "approve"}, DECISION)

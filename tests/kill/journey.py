@@ -49,20 +49,19 @@ class Journey:
         self.code: dict[str, str] = {}
 
     @property
-    def _country_link(self) -> str:
-        return f"//a[contains(@href, '/at/{self.country.lower()}')]"
+    def _country(self) -> str:
+        return f"/at/{self.country.lower()}"
 
     @property
     def out_of_reach(self) -> bool:
         """Whether the list of countries has no way to this one, or the page that came says so."""
         if self.page.status == OK:
-            return urlsplit(self.page.url).path == "/authorize" and not self.page.tree.xpath(self._country_link)
+            return urlsplit(self.page.url).path == "/authorize" and self._country not in self.page.text
         return self.page.status == AWAY
 
     def to_the_country(self) -> None:
         """Choose the country, whose node sends on to its identity provider."""
-        chosen = self.page.link(self._country_link)
-        page = self.browser.get(chosen, origin=self.border.issuer)
+        page = self.browser.choose(self.page, self._country)
         if posted := str(page.tree.xpath("string(//input[@name='SAMLRequest']/@value)")):
             self.browser.message = _message_id(base64.b64decode(posted))
             page = self.browser.submit(page, {})
@@ -77,8 +76,8 @@ class Journey:
         self.page = self.browser.submit(self.page, {})
 
     def decide(self, choice: str) -> None:
-        """Press a button."""
-        self.page = self.browser.submit(self.page, {"choice": choice}, DECISION)
+        """Press a button, with all boxes ticked that the page has."""
+        self.page = self.browser.submit(self.page, {**self.page.boxes, "choice": choice}, DECISION)
 
     def steps(self) -> tuple[Callable[[], None], ...]:
         """All steps to the code, in their order."""

@@ -7,6 +7,7 @@ and time, and the ledger leads to nobody.
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 from connectors.connector import Ask
+from connectors.formats.eidas.registry import MINIMUM
 from connectors.metadata.members import Member
 from connectors.metadata.summaries import Summary
 from idp.ledger.record_contents import CANCELLATION, RELEASE, UNSENT, DecidedBy, draft_node, new_record
@@ -17,7 +18,7 @@ from idp.login.states import Decided, Judged
 from idp.login.suspension import Suspension
 from idp.ports import ApprovalRows, RecordDraft
 from idp.protocols.eidas.levels import answered_level, levels_for
-from idp.protocols.eidas.person import minimum_data
+from idp.protocols.eidas.person import minimum_data, names_by_uri
 from policies.attributes import EXACT, AttributeName
 from policies.authentication import Assertion, Origin, ServiceRequest
 from policies.catalogue import Catalogue
@@ -167,11 +168,10 @@ class NodeRole:
             assertion.subject,
         )
         attributes = minimum_data(request.asked, assertion, identifier, self._catalogue)
-        # Between countries all of it goes, or nothing
+        # Between countries the whole minimum data set goes, or nothing. What is beside it is the citizen's to leave out
+        always = {name for uri, name in names_by_uri(self._catalogue).items() if uri in MINIMUM}
         rulings = tuple(
-            Ruling(
-                one.name, EXACT, RulingOutcome.AS_ASKED, Reason.AS_ASKED, required=True, source=node.source, released=one
-            )
+            Ruling(one.name, EXACT, RulingOutcome.AS_ASKED, Reason.AS_ASKED, one.name in always, node.source, one)
             for one in attributes
         )
         return Judged(

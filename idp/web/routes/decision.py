@@ -20,6 +20,7 @@ from idp.login.states import DECIDED, Asked, Decided, Refused, Released, speakin
 from idp.monitoring.steps import LoginStep
 from idp.pages.languages import spoken
 from idp.pages.views import Ending, PageKind, RefusedView
+from idp.web.choosing import SHARE, ticked_in
 from idp.web.login_cookies import LOGIN_ID, SESSION, Cookie, after_decision, secret_of, session_cookie
 from idp.web.page_route import Endpoint, PageRoute
 from idp.web.requests import check_navigation, check_same_origin, cookies, form
@@ -28,7 +29,6 @@ from idp.web.site import Site, page
 from idp.web.stopped import stopped
 from idp.web.threads import run_in_threadpool
 from idp.web.unsent import answered
-from policies.attributes import AttributeName
 from policies.authentication import Origin
 from policies.errors import (
     AllRevoked,
@@ -44,7 +44,7 @@ from policies.errors import (
 )
 from policies.parties import IdentityProvider, ProviderId
 
-SHARE, REMEMBER = "share.", "remember"
+REMEMBER = "remember"
 # The buttons that bring the whole question in place of one line
 WHOLE, EVERY_TIME = "whole", "every_time"
 PAGES = ("", WHOLE, EVERY_TIME)
@@ -94,6 +94,9 @@ def _reworded(site: Site, request: Request, login: str, fields: dict[str, str]) 
     again = state.expectation.provider_id if isinstance(state, Asked) else decided.provider_id if decided.resumed else ""
     if again != decided.provider_id:
         raise Replayed("not_asked", "a question of another country than was asked last")
+    if decided.shared is None:
+        # A box that was unticked stays so
+        decided = replace(decided, request=replace(decided.request, ticked=tuple(sorted(ticked_in(fields)))))
     origin, pressed = decided.request.origin, fields.get("page", "")
     language = site.language(request, decided.request.languages) if pressed else fields.get("language", "")
     if _unknown(fields, {"page" if pressed else "language"}) or language not in spoken().languages or pressed not in PAGES:
@@ -205,11 +208,10 @@ def _choice(fields: dict[str, str]) -> Choice:
     """The choice and the ticked boxes of a form. A field that the page does not have refuses it: no browser sends one."""
     if _unknown(fields, {"choice"}):
         raise RequestRefused("a decision with fields that the page does not have", code="other_site")
-    ticked = frozenset(AttributeName(name.removeprefix(SHARE)) for name in fields if name.startswith(SHARE))
     # Boxes ticked and then refused: what was ticked is nothing
     if fields.get("choice") not in RELEASING:
         return Choice(fields.get("choice", ""))
-    return Choice(fields["choice"], ticked, remember=REMEMBER in fields)
+    return Choice(fields["choice"], ticked_in(fields), remember=REMEMBER in fields)
 
 
 def _unknown(fields: dict[str, str], pressed: set[str]) -> bool:

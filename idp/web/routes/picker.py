@@ -4,11 +4,13 @@ GET  /login/{login}/countries        the picker again; `remember` says whether t
                                      `language` on the login's pages speak that one
 POST /login/{login}/countries        what is typed there finds some of them: `q`
 GET  /login/{login}/at/{provider}    the chosen country: off to it; `remember=yes` keeps the choice in this browser
+POST /login/{login}/at/{provider}    the same with the boxes of what is optional: `share.NAME=yes` (decision 0073)
+
+Nobody is sent to a country before they saw what is optional there: whoever comes by a way without the list gets the boxes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from types import MappingProxyType
 
 from fastapi import Request
@@ -20,16 +22,17 @@ from idp.login.eligible import TRIAL
 from idp.login.role import Choices, Reach
 from idp.login.states import Asked, Requested, speaking
 from idp.monitoring.steps import LoginStep
+from idp.pages.languages import ENGLISH
 from idp.pages.views import ErrorView, Towards
 from idp.system.addresses import discovered_url, entity_id
-from idp.web.choosing import REMEMBERED, kept_choice, known, offered, picker, typed_in
+from idp.web.choosing import REMEMBERED, kept_choice, offered, picker, ticked_in, typed_in
 from idp.web.login_cookies import Cookie
 from idp.web.overload import step_aside
 from idp.web.page_route import Endpoint, PageRoute
-from idp.web.requests import check_navigation, client_of, cookies, query
+from idp.web.requests import client_of, cookies
 from idp.web.site import RETRY_AFTER, Site, page, status_of
 from idp.web.stopped import stopped
-from idp.web.threads import run_in_threadpool, threaded
+from idp.web.threads import run_in_threadpool
 from policies.authentication import Origin
 from policies.errors import (
     AllRevoked,
@@ -40,7 +43,7 @@ from policies.errors import (
     Suspended,
     about,
 )
-from policies.parties import ProviderId
+from policies.parties import IdentityProvider, ProviderId
 
 # The provider whose answer led to the service that asks now (decision 0046). A citizen sees its page, or the question
 LANDED, LANDED_SECONDS = "__Host-landed", 120
@@ -48,17 +51,20 @@ LANDED, LANDED_SECONDS = "__Host-landed", 120
 
 def routes(site: Site) -> list[PageRoute]:
     """The endpoints of the picker."""
-    at = PageRoute("/login/{login}/at/{provider}", threaded(partial(_at, site)), "GET")
+    path = "/login/{login}/at/{provider}"
     if not site.screens.has_countries:
-        return [at]
-    return [at, PageRoute("/login/{login}/countries", _countries(site), "GET", "POST")]
+        return [PageRoute(path, _typed(site, _at), "GET")]
+    return [
+        PageRoute(path, _typed(site, _at), "GET", "POST"),
+        PageRoute("/login/{login}/countries", _typed(site, _listed), "GET", "POST"),
+    ]
 
 
-def _countries(site: Site) -> Endpoint:
-    async def countries(request: Request) -> Response:
-        return await run_in_threadpool(_listed, site, request, await typed_in(request, site.issuer))
+def _typed(site: Site, step: Callable[[Site, Request, Mapping[str, str]], Response]) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        return await run_in_threadpool(step, site, request, await typed_in(request, site.issuer))
 
-    return countries
+    return endpoint
 
 
 def _listed(site: Site, request: Request, typed: Mapping[str, str]) -> Response:
@@ -81,15 +87,18 @@ def _listed(site: Site, request: Request, typed: Mapping[str, str]) -> Response:
         return stopped(site, request, error, origin, now, wished=spoken.request.languages)
 
 
-def _at(site: Site, request: Request) -> Response:
-    check_navigation(request)
+def _at(site: Site, request: Request, typed: Mapping[str, str]) -> Response:
     now = site.clock()
     login = request.path_params["login"]
-    site.reference(request, login)
-    remember = known(query(request), {"remember"}).get("remember") == "yes"
     state = site.live(request, login, now)
     site.watched.tries.ask(state.login, client_of(request))
-    return off(site, request, state, ProviderId(request.path_params["provider"]), now, remember=remember)
+    pressed, remember = request.scope["method"] == "POST", typed.get("remember") == "yes"
+    if pressed:
+        # What was not asked for has no box, whatever the form says; nor has what the service may not have: `ask_for`
+        ticked = tuple(one.name for one in state.request.asked if one.name in ticked_in(typed))
+        state = replace(state, request=replace(state.request, ticked=ticked))
+    provider = ProviderId(request.path_params["provider"])
+    return off(site, request, state, provider, now, remember=remember, after_form=pressed)
 
 
 def begin(site: Site, request: Request, requested: Requested, now: int) -> Response:
@@ -137,8 +146,11 @@ def off(
     crowded: Sequence[Cookie] = (),
     remember: bool = False,
     choices: Choices | None = None,
+    after_form: bool = False,
 ) -> Response:
-    """Off to the country, or a page that says why not. `crowded` are the removals that make room for the login.
+    """Off to the country, or the boxes that come before, or a page that says why not.
+
+    `crowded` are the removals that make room for the login.
 
     `choices` are what can be chosen now, where whoever calls has just looked.
     """
@@ -152,6 +164,9 @@ def off(
                 if listed and family.provider_id == provider:
                     return _choosing_at(site, request, state, family.saml.discovery, crowded)
             _check_answers(choices, provider)
+            chosen = offered(site, provider, now, choices) if asked_for.ticked is None else None
+            if chosen and site.screens.offers(asked_for, [chosen[0]], (), ENGLISH):
+                return show(site, request, state, now, [*crowded, site.logins.keep(state, now)], alone=chosen[0])
             if site.role.provider(provider).pushes:
                 step_aside(request)
             outbound, asked = site.broker.ask(state, provider, now)
@@ -165,7 +180,7 @@ def off(
     kept = [*crowded, site.logins.keep(asked, now)]
     if remember:
         kept.append(kept_choice(provider))
-    return site.send(outbound, site.language(request, wished), kept, Towards.PROVIDER)
+    return site.send(outbound, site.language(request, wished), kept, Towards.PROVIDER, after_form=after_form)
 
 
 def _answerable(site: Site, origin: Origin, now: int) -> bool:
@@ -213,23 +228,30 @@ def show(
     typed: Mapping[str, str] = MappingProxyType({}),
     *,
     unoffered: bool = False,
+    alone: IdentityProvider | None = None,
 ) -> Response:
-    """The list. `unoffered`: somebody was chosen elsewhere whom it does not have."""
-    cancel = f"/login/{state.login}/cancel"
+    """The list. `unoffered`: somebody was chosen elsewhere whom it does not have. `alone`: what is left are the boxes."""
+    cancel, language = f"/login/{state.login}/cancel", site.language(request, state.request.languages)
     forgetting = any(cookie.name == REMEMBERED for cookie in kept)
-    more = "?remember=yes" if typed.get("remember") == "yes" else ""
+    asked = [alone] if alone else [one for one, reach in site.role.choices(state.request, now) if reach is Reach.OPEN]
+    # A form has all its boxes; a link has none, and what was ticked before stands in the login
+    ticked = ticked_in(typed) if request.scope["method"] == "POST" else state.request.ticked or ()
+    optional = site.screens.offers(state.request, asked, ticked, language)
+    more = "?remember=yes" if typed.get("remember") == "yes" and not optional else ""
     view = picker(
         site,
         state.request,
-        site.language(request, state.request.languages),
+        language,
         now,
         typed=typed,
         remembered="" if forgetting else cookies(request).get(REMEMBERED, ""),
         address=_address(state) if site.screens.has_countries else "",
         to=lambda provider: f"/login/{state.login}/at/{provider}{more}",
         elsewhere=True,
+        alone=alone,
     )
-    return page(site.pages.picker(replace(view, cancel=cancel, unoffered=unoffered)), view.kind, kept)
+    view = replace(view, cancel=cancel, unoffered=unoffered, optional=optional, alone=alone is not None)
+    return page(site.pages.picker(view), view.kind, kept)
 
 
 def _address(state: Requested | Asked) -> str:

@@ -161,7 +161,9 @@ def test_a_text_in_another_language_than_the_page_says_which(pages: Pages) -> No
 def test_what_another_countrys_node_sent_and_stays_here_is_named(pages: Pages) -> None:
     words = pages.wording("en")
     names = (AttributeName("birthdate"), AttributeName("person_identifier"))
-    page = Read(pages.approval(replace(approval(pages, "en", DECISION), arrived=words.titles(names, STANDARD))))
+    page = Read(
+        pages.approval(replace(approval(pages, "en", DECISION), arrived=words.titles(names, STANDARD), crossed=True))
+    )
     told = page.words("//details[summary/@id='arrived']")
     for key in ("approval.arrived_text", "approval.arrived_why"):
         assert words.language.say(key) in told

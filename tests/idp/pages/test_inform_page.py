@@ -57,9 +57,9 @@ def test_the_services_name_is_said_to_be_the_other_countrys_word(pages: Pages) -
 @pytest.mark.spec("issue 3 item 6")
 def test_it_lists_all_that_goes_with_its_values_and_what_always_travels_apart(pages: Pages) -> None:
     page = _page(pages)
-    first, second = "(//ul[@class='items'])[1]", "(//ul[@class='items'])[2]"
+    first, second = "(//ul[@class='items'])[1]", "//fieldset"
     assert [each.get("data-name") for each in page.find(f"{first}/li")] == MINIMUM
-    assert [each.get("data-name") for each in page.find(f"{second}/li")] == ["gender", "address"]
+    assert [each.get("data-name") for each in page.find(f"{second}/div")] == ["gender", "address"]
     assert [page.words(f"({first}/li)[{place}]") for place in range(1, 5)] == [
         f"Family name {FAMILY_NAME}{IN_LATIN}",
         "Given name Mari-Liis",
@@ -86,18 +86,27 @@ def test_it_says_what_happens_there_and_here_and_promises_no_more(pages: Pages) 
 
 def test_it_has_two_equal_buttons_and_nothing_else_to_press(pages: Pages) -> None:
     page = _page(pages, "en")
-    assert [(each.get("name"), each.get("value"), each.get("class")) for each in page.find("//button")] == [
+    assert [(each.get("name"), each.get("value"), each.get("class")) for each in page.find("//button[not(@hidden)]")] == [
         ("choice", "continue", None),
         ("choice", "cancel", None),
     ]
-    assert not page.find("//main//a | //input[not(@type='hidden')] | //script | //meta[@http-equiv]")
+    assert not page.find("//main//a | //script | //meta[@http-equiv]")
+
+
+@pytest.mark.spec("issue 32 item 2")
+def test_each_attribute_that_may_be_left_out_has_a_box_and_none_is_ticked(pages: Pages) -> None:
+    page = _page(pages, "en")
+    assert [each.get("name") for each in page.find("//input[@type='checkbox']")] == ["share.gender", "share.address"]
+    assert not page.find("//input[@checked]")
+    # Enter in a box must press nothing that decides: the first two buttons of the form do nothing
+    assert [each.get("formmethod") for each in page.find("//form//button[@hidden]")] == [None, "dialog"]
 
 
 def test_its_form_carries_the_sealed_login_to_us(pages: Pages) -> None:
     view = inform(pages, "en")
     page = Read(pages.inform(view))
     assert page.one("//form").get("action") == "/login/L1/decision"
-    assert {each.get("name"): each.get("value") for each in page.find("//input")} == {
+    assert {each.get("name"): each.get("value") for each in page.find("//input[@type='hidden']")} == {
         "login": "L1",
         "decided": "sealed-text",
     }

@@ -151,9 +151,9 @@ class Traveller(Visitor):
         assert isinstance(self.stage, CrossingStage)
         return self.stage
 
-    def question_to_finland(self, **changes: str | None) -> tuple[EidasRequest, str]:
-        """Choose Finland: the request as its node reads it, and the RelayState."""
-        return self.read(self.asks(self.login(**changes), "fi").headers["location"])
+    def question_to_finland(self, *ticked: str, **changes: str | None) -> tuple[EidasRequest, str]:
+        """Choose Finland with these boxes ticked: the request as its node reads it, and the RelayState."""
+        return self.read(self.asks(self.login(**changes), "fi", *ticked).onward)
 
     def read(self, location: str) -> tuple[EidasRequest, str]:
         keys = [key_of_certificate(der, EIDAS) for der in self.our_facts().signing]

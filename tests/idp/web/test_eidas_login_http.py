@@ -30,9 +30,9 @@ from tests.idp.web.visitor import DIRECT, Answer
 CANARIES = ("Canarynen", "Aino-Canary", "1887-04", "canary-0001", "Canarystreet")
 
 
-def _answered(traveller: Traveller, **changes: object) -> Answer:
+def _answered(traveller: Traveller, *ticked: str, **changes: object) -> Answer:
     """The page that a citizen sees back from Finland, whose answer was good but for `changes`."""
-    request, relay_state = traveller.question_to_finland()
+    request, relay_state = traveller.question_to_finland(*ticked)
     return traveller.arrives(traveller.finland_says(request, relay_state, **changes))
 
 
@@ -47,7 +47,7 @@ def _ended(page: Answer, status: int, heading: str, error: str) -> None:
 @pytest.mark.spec("eidas.md §3 ProviderName")
 @pytest.mark.spec("eidas.md §3 complete minimum data set")
 def test_the_node_is_asked_for_what_the_purpose_needs_and_for_the_minimum_data_set(traveller: Traveller) -> None:
-    request, _ = traveller.question_to_finland(scope="openid purpose:resident-parking profile email address phone")
+    request, _ = traveller.question_to_finland("email", scope="openid purpose:resident-parking profile email address phone")
     asked = {one.name: one.required for one in request.attributes}
     assert asked == dict.fromkeys(MINIMUM, True) | {natural("CurrentAddress"): False, natural("EmailAddress"): False}
     assert request.issuer == f"{traveller.stage.issuer}/eidas/metadata"
@@ -57,7 +57,7 @@ def test_the_node_is_asked_for_what_the_purpose_needs_and_for_the_minimum_data_s
 
 @pytest.mark.spec("decisions.md 18")
 def test_what_crossed_the_border_stays_at_the_node_but_for_what_the_purpose_needs(traveller: Traveller) -> None:
-    page = _answered(traveller)
+    page = _answered(traveller, "email")
     assert "Are you 18 or older?" in page.text
     shown = " ".join(page.found("string(//details[summary/@id='arrived'])")[0].split())
     for title in ("Family name", "Given name", "Date of birth", "Personal identifier", "Address"):

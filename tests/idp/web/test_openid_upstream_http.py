@@ -14,7 +14,7 @@ from idp.protocols.oidc.relying_party import JWKS_PATH
 from tests.connectors.oidc.upstream import CLIENT, LOW, SECRET, Upstream, upstream
 from tests.idp.staging import Lines
 from tests.idp.web.stage import Stage
-from tests.idp.web.visitor import Answer, Visitor
+from tests.idp.web.visitor import Answer, Visitor, query_of
 
 REGISTRATION = """\
 id = "@ID@"
@@ -79,10 +79,10 @@ def citizen(visitor: Visitor, stage: Stage, op: Upstream, other: Upstream, tmp_p
         yield visitor
 
 
-def sent(citizen: Visitor, login: str, provider: str = "op") -> str:
-    answer = citizen.asks(login, provider)
-    assert answer.status == 303, answer.text
-    return answer.headers["location"]
+def sent(citizen: Visitor, login: str, provider: str = "op", *ticked: str) -> str:
+    answer = citizen.asks(login, provider, *ticked)
+    assert answer.status in (200, 303), answer.text
+    return answer.onward
 
 
 def back(citizen: Visitor, fields: dict[str, str], provider: str = "op") -> Answer:
@@ -107,6 +107,21 @@ def test_a_whole_login_and_the_service_does_not_know_the_difference(citizen: Vis
     assert claims["age_over_18"] is True
     assert stage.records == records + 1
     assert op.hits == ["/token", "/jwks", "/userinfo"]
+
+
+@pytest.mark.spec("issue 32 item 2; OpenID Connect Core §5.4, §5.5")
+@pytest.mark.parametrize("by_claims", [True, False], ids=["claims", "scopes"])
+def test_only_what_is_ticked_is_asked_of_the_provider(
+    visitor: Visitor, stage: Stage, op: Upstream, tmp_path: Path, *, by_claims: bool
+) -> None:
+    added = {**files(op), "metadata/op.json": json.dumps(op.document(claims_parameter_supported=by_claims))}
+    always = {"personal_code", "birthdate", "address"} if by_claims else {"openid", "profile", "address"}
+    with stage.other_broker(tmp_path / "b", {}, added) as visitor.port:
+        for ticked, asked in (((), False), (("phone_number", "gender"), False), (("email",), True)):
+            question = query_of(sent(visitor, visitor.login(), "op", *ticked))
+            claims = json.loads(question["claims"])["userinfo"] if by_claims else {}
+            names = {*claims} if by_claims else {*question["scope"].split()}
+            assert names == always | ({"email"} if asked else set())
 
 
 @pytest.mark.spec("RFC 6749 §4.1.2")
@@ -176,7 +191,7 @@ def test_a_provider_that_fails_is_away_on_the_picker_and_others_are_not(citizen:
         failed = back(citizen, op.comes_back(sent(citizen, citizen.login())))
         assert (failed.status, "country_unavailable" in failed.text) == (503, True)
     picker = citizen.authorize()
-    links = picker.found("//a/@href")
+    links = picker.found("//nav//button/@formaction")
     assert not any(link.partition("?")[0].endswith("/at/op") for link in links)
     assert any(link.partition("?")[0].endswith("/at/demo-ee") for link in links)
     login = citizen.login()

@@ -10,7 +10,7 @@ from idp.login.city_role import CityRole
 from idp.login.role import Choices, Reach
 from idp.pages.headers import headers
 from idp.pages.views import PageKind
-from idp.web.choosing import MAX_SEARCH, MAX_SOUGHT, REMEMBERED
+from idp.web.choosing import MAX_SOUGHT, MAX_TYPED, REMEMBERED
 from policies.authentication import ServiceRequest
 from tests.idp.staging import Lines
 from tests.idp.web.visitor import Answer, Visitor
@@ -85,7 +85,7 @@ def test_where_nothing_is_found_the_page_says_so_and_the_form_stays(visitor: Vis
     ("typed", "status"),
     [
         (f"q={'a' * (MAX_SOUGHT + 1)}", 413),
-        (f"q={'a' * MAX_SEARCH}", 413),
+        (f"q={'a' * MAX_TYPED}", 413),
         ("q=a&q=b", 400),
         ("q=%ff", 400),
         ("q=a&remember=perhaps", 400),

@@ -116,7 +116,7 @@ def there(stage: Below) -> Iterator[Member]:
 def question(here: Member, there: Member) -> Answer:
     """The desk's question here, after the whole way through the other broker."""
     asked = here.asks(here.login(client_id="desk", scope=f"openid purpose:{SERVICES['desk'][0]}"), "op")
-    parts = urlsplit(asked.headers["location"])
+    parts = urlsplit(asked.onward)
     login = login_of(there.go("GET", f"{parts.path}?{parts.query}"))
     answer = there.decides(there.returns(there.signs_in(there.asked(login))))
     found = back(here, dict(answer.back))

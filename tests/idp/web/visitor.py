@@ -70,6 +70,11 @@ class Answer(BrokerAnswer):
         return " ".join(self.found("string(//h1)")[0].split())
 
     @property
+    def onward(self) -> str:
+        """Where the browser goes from here, by a redirect or by a page that leads on."""
+        return self.headers["location"] if self.status == 303 else self.found("//main//a[@class='button']/@href")[0]
+
+    @property
     def reference(self) -> str:
         return self.found("string(//code)")[0]
 
@@ -183,13 +188,18 @@ class Visitor(WebBrowser[Stage]):
         """The id of the login that this browser began last, whichever page came of it."""
         return [name.removeprefix("__Host-l-") for name in self.jar if name.startswith("__Host-l-")][-1]
 
-    def asks(self, login: str, provider: str = "demo-ee") -> Answer:
-        return self.go("GET", f"/login/{login}/at/{provider}")
+    def asks(self, login: str, provider: str = "demo-ee", *ticked: str) -> Answer:
+        """Choose a country; where that has boxes of what is optional, with these ticked."""
+        path = f"/login/{login}/at/{provider}"
+        answer = self.go("GET", path)
+        if answer.status == 200 and answer.found("//form[@id='choice']/@id"):
+            return self.go("POST", path, fields={f"share.{name}": "yes" for name in ticked})
+        return answer
 
     def asked(self, login: str, provider: str = "demo-ee") -> dict[str, str]:
         """Choose a country: the parameters of the question to its identity provider."""
         answer = self.asks(login, provider)
-        return query_of(answer.headers["location"]) if answer.status == 303 else answer.fields
+        return query_of(answer.onward) if answer.status == 303 or not answer.fields else answer.fields
 
     def signs_in(self, question: Mapping[str, str], citizen: str = "mari") -> dict[str, str]:
         """At the country: the fields that its answer has."""

@@ -127,7 +127,8 @@ def test_a_transient_name_is_another_each_time(browser: Browser) -> None:
 @pytest.mark.spec("eidas.md §5 address")
 def test_what_is_asked_for_beside_goes_where_it_is_there(browser: Browser) -> None:
     page = browser.informed(attributes=and_also("CurrentAddress", "EmailAddress", "Gender", "Nationality", "BirthName"))
-    opened = browser.opened(browser.decides(page))
+    assert page.found("//input[@type='checkbox']/@name") == ["share.address", "share.email"]
+    opened = browser.opened(browser.decides(page, **{"share.address": "yes", "share.email": "yes"}))
     assert opened.assertion is not None
     assert len(opened.assertion.attributes) == 6
     assert opened.values("EmailAddress") == ["mari.maasikas@post.example"]
