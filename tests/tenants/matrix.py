@@ -74,6 +74,7 @@ def hold(town: Town) -> Held:
         ("", Call("GET", "/login/{login}/countries", parts=of_login, cookies=requested_cookies)),
         ("", Call("POST", "/login/{login}/countries", of_login, requested_cookies, {"q": "eesti"})),
         ("", Call("GET", "/login/{login}/at/{provider}", {**of_login, "provider": "demo-ee"}, requested_cookies)),
+        ("", Call("POST", "/login/{login}/at/{provider}", {**of_login, "provider": "demo-ee"}, requested_cookies, {})),
         ("", Call("POST", "/saml/acs", cookies=asked_cookies, form=answer, cross_site=True)),
         ("", Call("POST", "/eidas/acs", cookies=asked_cookies, form=answer, cross_site=True)),
         ("", Call("POST", "/login/{login}/language", {"login": decided}, decided_cookies, {**form, "language": "et"})),

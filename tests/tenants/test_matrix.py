@@ -31,6 +31,7 @@ CITY_ROWS: Rows = {
     ("GET", "/login/{login}/countries"): REFUSED,
     ("POST", "/login/{login}/countries"): REFUSED,
     ("GET", "/login/{login}/at/{provider}"): REFUSED,
+    ("POST", "/login/{login}/at/{provider}"): REFUSED,
     ("GET", "/saml/sso"): SAME,
     ("POST", "/saml/sso"): SAME,
     ("GET", "/saml/sso/unsolicited"): SAME,

@@ -50,7 +50,7 @@ ADDRESSES = {
     "/me/act": {"POST"},
     "/me/approval": {"POST"},
     "/log/checkpoint": {"GET", "HEAD"},
-    "/login/AAAAAAAAAAAAAAAAAAAAAA/at/demo-ee": {"GET"},
+    "/login/AAAAAAAAAAAAAAAAAAAAAA/at/demo-ee": {"GET", "POST"},
     "/login/AAAAAAAAAAAAAAAAAAAAAA/countries": {"GET", "POST"},
     "/login/AAAAAAAAAAAAAAAAAAAAAA/language": {"POST"},
     "/login/AAAAAAAAAAAAAAAAAAAAAA/decision": {"POST"},
