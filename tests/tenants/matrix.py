@@ -13,7 +13,7 @@ from idp.web.page_route import ByPath
 from tests.tenants.cities import Call, Town, hidden, plain
 
 Rows = Mapping[tuple[str, str], str]
-REFUSALS = frozenset({400, 401, 403, 404, 409})
+REFUSALS = frozenset({400, 401, 403, 404, 405, 409})
 SAME = "the answer is what it is without it"
 REFUSED = "the answer is a refusal"
 # Whatever the demo's citizen has that a service or a page could show

@@ -82,7 +82,7 @@ def _heard(house: House, offered: Offered | None = None) -> Decided:
     said = offered or assertion().offered
     namespace = SubjectNamespace("eidas/LV")
     house.other.says = assertion(provider_id=OTHER, issuer=LATVIA, namespace=namespace, offered=said)
-    _, asked = house.broker.ask(house.broker.begin(REQUEST, NOW), OTHER, NOW)
+    _, asked = house.broker.ask(house.broker.begin(replace(REQUEST, ticked=(EMAIL,)), NOW), OTHER, NOW)
     return house.broker.handle_response(asked, ANSWER, "en", NOW)
 
 
@@ -136,7 +136,7 @@ def test_a_country_that_the_purpose_takes_no_more_ends_a_login_at_its_next_step(
 
 
 def test_a_country_is_asked_for_what_is_needed_asked_and_registered_and_for_nothing_else(house: House) -> None:
-    house.broker.ask(house.broker.begin(REQUEST, NOW), OTHER, NOW)
+    house.broker.ask(house.broker.begin(replace(REQUEST, ticked=(EMAIL, FAMILY)), NOW), OTHER, NOW)
     (asked,) = house.other.asks
     assert asked.attributes == (ADDRESS, BIRTHDATE, EMAIL), "the purpose does not need the family name"
     assert asked.required == {ADDRESS, BIRTHDATE}
