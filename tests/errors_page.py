@@ -218,7 +218,7 @@ _LINE = {
         ("assertion_rejected", "signature_invalid", "assurance_too_low", "authentication_failed", "replayed"),
         _CHECK_AND_PEER,
     ),
-    **dict.fromkeys(("login_ended", "started_elsewhere"), ", `check`"),
+    **dict.fromkeys(("login_ended", "cookies_blocked", "started_elsewhere", "conflict"), ", `check`"),
     "node_request_refused": ", `check`, and `peer` if the signature held",
     "request_refused": ", and `peer` if the client or node is registered",
     **dict.fromkeys(("country_unavailable", "service_suspended", "country_suspended"), ", `peer`"),

@@ -291,6 +291,8 @@ class Pages:
             _own(view.again)
         if view.leave:
             _own(view.leave)
+        if view.retry:
+            _own(view.retry)
         if view.documentation:
             _elsewhere(view.documentation)
         named = view.service.text if view.service else ""

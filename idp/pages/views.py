@@ -341,8 +341,8 @@ class ErrorView:
     `back` is a verified address of the service with its answer, or empty if none is safe; with `fields` the answer is
     posted there. If `towards` is a node, `service` is its country's name. `again` is a path of ours where the citizen can
     choose another country while the login lives. `leave` is a path of ours to which a button posts, in place of `back`: it
-    ends the login and answers. `documentation` is the address of the page that explains the codes, or
-    empty if the operator names none.
+    ends the login and answers. `retry` is a path of ours at which the sign-in begins anew. `documentation` is the address
+    of the page that explains the codes, or empty if the operator names none.
     """
 
     language: str
@@ -354,6 +354,7 @@ class ErrorView:
     towards: Towards = Towards.SERVICE
     again: str = ""
     leave: str = ""
+    retry: str = ""
     documentation: str = ""
 
     @property

@@ -61,6 +61,7 @@ MOVES: Mapping[str, Move] = {
     "country_suspended": Move.SUSPENSION,
     "not_sent": Move.OPERATOR,
     "misconfigured": Move.OPERATOR,
+    "cookies_blocked": Move.CITIZEN,
     "started_elsewhere": Move.CITIZEN,
     "login_ended": Move.CITIZEN,
     "other_site": Move.CITIZEN,

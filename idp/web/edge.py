@@ -24,6 +24,8 @@ UNFORESEEN = "ciconia.unforeseen"
 REFERENCE = "ciconia.reference"
 # And its parties (`idp.monitoring.recorder.recorder.LoginParties`)
 PARTIES = "ciconia.parties"
+# The login that the request names, whether there is such a one or not
+LOGIN = "ciconia.login"
 NO_ROUTE = "elsewhere"
 STEPS = ("countries", "language", "decision", "cancel")
 NO_ADDRESS = b"No address here has a control character.\n"

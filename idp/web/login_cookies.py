@@ -1,9 +1,10 @@
 """The cookies of a login: a sealed one for its state, a Strict one for its decision; at most four logins a browser.
 
 `__Host-l-<login>` holds a letter for the kind of state and the sealed state: `r` requested, `a` asked; in capitals where
-the state was too long for a cookie and lies parked under the handle that the cookie holds. `__Host-a-<login>` holds the
-random secret that `Decided` and its answer are bound to. `__Host-session-<group>` holds the handle of a session
-(`idp.login.sessions`).
+the state was too long for a cookie and lies parked under the handle that the cookie holds. A browser keeps it for longer
+than the seal holds, and a decided login leaves the letter `d` alone: so a page can say what became of the login.
+`__Host-a-<login>` holds the random secret that `Decided` and its answer are bound to. `__Host-cookies` says that this
+browser keeps cookies, and nothing else. `__Host-session-<group>` holds the handle of a session (`idp.login.sessions`).
 """
 
 import hashlib
@@ -23,6 +24,11 @@ from policies.parties import Tenant
 STATE = "__Host-l-"
 STRICT = "__Host-a-"
 SESSION = "__Host-session-"
+# It ends with the browser's own session: as late as the tabs that may ask for it
+KEEPS = "__Host-cookies"
+DECIDED = "d"
+# The keys of two hours open a seal: for so long a browser can show us a login whose time is over
+SHOWN_LIFE = 3600
 # What four logins may take of a browser's 8 kB of headers
 MAX_COOKIE = 1700
 MAX_LOGINS = 4
@@ -39,11 +45,11 @@ SAME_SITE = "None"
 
 @dataclass(frozen=True, slots=True)
 class Cookie:
-    """A Set-Cookie header in the making. `max_age` 0 removes it."""
+    """A Set-Cookie header in the making. `max_age` 0 removes it; None keeps it until the browser is closed."""
 
     name: str
     value: str
-    max_age: int
+    max_age: int | None
     same_site: str
 
     @property
@@ -53,7 +59,8 @@ class Cookie:
 
     def header(self) -> str:
         """`__Host-` demands Secure, Path=/ and no Domain (RFC 6265bis §4.1.3.2)."""
-        return f"{self.name}={self.value}; Max-Age={self.max_age}; Path=/; Secure; HttpOnly; SameSite={self.same_site}"
+        life = "" if self.max_age is None else f" Max-Age={self.max_age};"
+        return f"{self.name}={self.value};{life} Path=/; Secure; HttpOnly; SameSite={self.same_site}"
 
 
 class Logins:
@@ -83,12 +90,19 @@ class Logins:
         except NotFound as error:
             raise Replayed("login_cookie", "a login that is not kept any more") from error
 
+    def late(self, cookies: Mapping[str, str], login: str) -> Requested | Asked | None:
+        """The login of this browser's cookie even if its time is over: it says which service it was for."""
+        try:
+            return self.state(cookies, login, 0)
+        except Replayed:
+            return None
+
     def keep(self, state: Requested | Asked, now: int) -> Cookie:
-        """The cookie that keeps `state` for the rest of the login's fifteen minutes."""
+        """The cookie of `state`. Its seal holds for the rest of the login's fifteen minutes."""
         letter, payload = ("a", ASKED.dump(state)) if isinstance(state, Asked) else ("r", REQUESTED.dump(state))
         kind = KINDS[letter]
         end = state.began + LOGIN_LIFE
-        life = max(end - now, 0)
+        life = max(state.began + SHOWN_LIFE - now, 0)
         cookie = Cookie(STATE + state.login, letter + self._sealer.seal(kind, state.login, end, payload), life, SAME_SITE)
         if cookie.size <= MAX_COOKIE:
             return cookie
@@ -98,9 +112,12 @@ class Logins:
         return replace(cookie, value=letter.upper() + self._sealer.seal(kind, state.login, end, handle))
 
     def crowded(self, cookies: Mapping[str, str], now: int) -> list[Cookie]:
-        """The removals that leave room for one more login: dead ones, and the oldest beyond three live ones."""
+        """The removals that leave room for one more login: dead ones, and the oldest beyond three live ones.
+
+        Before them comes `KEEPS`, for a browser that does not have it yet.
+        """
         live: list[tuple[int, str]] = []
-        removals: list[Cookie] = []
+        removals: list[Cookie] = [] if KEEPS in cookies else [Cookie(KEEPS, "1", None, SAME_SITE)]
         ours = (name for name in cookies if name.startswith(STATE) and LOGIN_ID.fullmatch(name.removeprefix(STATE)))
         for name in islice(ours, MAX_LOOKED_AT):
             try:
@@ -130,9 +147,14 @@ def secret_of(cookies: Mapping[str, str], login: str) -> bytes:
 
 
 def after_decision(login: LoginId, secret: bytes | None) -> list[Cookie]:
-    """The login's cookie ends; the Strict one lives on for as long as the answer may be asked for again."""
+    """The login's cookie says only that; the Strict one lives on for as long as the answer may be asked for again."""
     kept = [] if secret is None else [Cookie(STRICT + login, base64url(secret), ANSWER_LIFE, "Strict")]
-    return [_removal(STATE + login), *kept]
+    return [Cookie(STATE + login, DECIDED, LOGIN_LIFE, SAME_SITE), *kept]
+
+
+def given_up(login: LoginId) -> list[Cookie]:
+    """The login's cookie ends, and nobody decided anything."""
+    return [_removal(STATE + login)]
 
 
 def _removal(name: str) -> Cookie:

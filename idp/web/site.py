@@ -32,7 +32,7 @@ from idp.pages.render import Pages
 from idp.pages.views import ErrorView, LeavingView, PageKind, PostView, Text, Towards, WithheldItem
 from idp.pages.wording import Wording, known_code
 from idp.ports import Log
-from idp.web.edge import NO_ROUTE, PARTIES, REFERENCE, UNFORESEEN, place
+from idp.web.edge import LOGIN, NO_ROUTE, PARTIES, REFERENCE, UNFORESEEN, place
 from idp.web.login_cookies import Cookie, Logins
 from idp.web.problems import problem
 from idp.web.requests import cookies, header
@@ -144,7 +144,7 @@ class Site:
     def reference(self, request: Request, login: str) -> str:
         """This request is about this login, whether it is one or not: its reference, which an error's page shows, too."""
         reference = self.watched.steps.reference(login)
-        request.scope[REFERENCE] = reference
+        request.scope[REFERENCE], request.scope[LOGIN] = reference, login
         return reference
 
     def live(self, request: Request, login: str, now: int) -> Requested | Asked:
@@ -255,6 +255,7 @@ class Site:
         towards: Towards = Towards.SERVICE,
         kept: Iterable[Cookie] = (),
         leave: str = "",
+        retry: str = "",
     ) -> Response:
         """One page, whatever happened: whose move it is, a reference that finds the line in the log, a way back if safe."""
         reference = self.refused(request, error)
@@ -269,6 +270,7 @@ class Site:
             fields,
             towards,
             leave=leave,
+            retry=retry,
             documentation=self.documentation,
         )
         return _again(page(self.pages.error(view), view.kind, kept, status=status_of(error)), error)

@@ -22,6 +22,7 @@ def stopped(
     wished: Sequence[str] = (),
     kept: Sequence[Cookie] = (),
     login: str | None = None,
+    retry: str = "",
 ) -> Response:
     """The page of an error of a login. `wished` are the languages that the service passed on.
 
@@ -34,7 +35,7 @@ def stopped(
     back = None if leave else way_back(site, origin, ReleaseDenied() if denied else error, now)
     service, towards = screens.service(origin, language), screens.towards
     return site.error(
-        request, error, back=back, service=service, language=language, towards=towards, kept=kept, leave=leave
+        request, error, back=back, service=service, language=language, towards=towards, kept=kept, leave=leave, retry=retry
     )
 
 

@@ -1,9 +1,11 @@
 """Debian's Chromium, driven by Playwright: how tests start it, and what they look at on a page."""
 
+import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from axe_playwright_python.sync_playwright import Axe
@@ -37,6 +39,21 @@ def launch(playwright: Playwright, *more: str) -> Browser:
     path = shutil.which(CHROMIUM)
     require_peer(CHROMIUM, present=path is not None)
     return playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *more])
+
+
+@contextmanager
+def blocking_cookies(chromium: Browser, profile: Path) -> Iterator[Page]:
+    """A window of a Chromium whose user blocks all cookies; `profile` is an empty folder for it."""
+    (profile / "Default").mkdir()
+    blocked = {"profile": {"default_content_setting_values": {"cookies": 2}}}
+    (profile / "Default" / "Preferences").write_text(json.dumps(blocked))
+    kind, path = chromium.browser_type, shutil.which(CHROMIUM)
+    context = kind.launch_persistent_context(profile, executable_path=path, args=[*ARGUMENTS])
+    context.set_default_timeout(PATIENCE_MS)
+    try:
+        yield context.pages[0]
+    finally:
+        context.close()
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.peer
 
 with_and_without_scripts = pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
 from_both = pytest.mark.parametrize("country", [ESTONIA, BULGARIA], ids=["Estonia", "Bulgaria"])
-ENDED = re.compile("already|ended|another browser|start again")
+ENDED = re.compile("already|ended|in this browser|start again")
 
 
 def _refused(page: Page) -> None:

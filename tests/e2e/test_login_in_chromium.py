@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Error, Page, expect
 from idp.demo.scene import Scene
 from idp.demo.words import LANGUAGES
 from idp.receipts.receipt_verify import verify_receipt
-from tests.e2e.browser import another_tab, past_the_languages, tab_to, violations, window
+from tests.e2e.browser import another_tab, blocking_cookies, past_the_languages, tab_to, violations, window
 
 pytestmark = pytest.mark.peer
 
@@ -55,7 +55,7 @@ def _back_and_reload(page: Page) -> None:
 
 def _refused(page: Page) -> None:
     """A page of the broker that says that this does not go on."""
-    expect(page.locator("h1")).to_have_text(re.compile("already|ended|another browser|start again"))
+    expect(page.locator("h1")).to_have_text(re.compile("already|ended|in this browser|start again"))
 
 
 @with_and_without_scripts
@@ -111,7 +111,7 @@ def test_who_comes_after_a_refusal_in_another_language_sees_no_value_again(chrom
         page.wait_for_url(f"{scene.city_base}/**")
         _back_and_reload(page)
         assert page.url.endswith("/language")
-        expect(page.locator("h1")).to_have_text("Please start again")
+        expect(page.locator("h1")).to_have_text("This was already decided")
         assert "post.example" not in page.content()
 
 
@@ -245,3 +245,20 @@ def test_the_keyboard_alone_signs_in(chromium: Browser, scene: Scene) -> None:
         tab_to(page, "button approve")
         page.keyboard.press("Enter")
         assert "mari.maasikas@post.example" in _at_city(scene, page, "You are signed in")
+
+
+@pytest.mark.spec("issue 32 item 5")
+def test_a_browser_that_blocks_cookies_reads_so_and_comes_back_to_the_service(
+    chromium: Browser, scene: Scene, tmp_path: Path
+) -> None:
+    with blocking_cookies(chromium, tmp_path) as page:
+        _pick(scene, page)
+        request = page.url
+        page.click("main nav a")
+        expect(page.locator("h1")).to_have_text("Your browser does not keep our cookies")
+        assert violations(page) == []
+        page.click("text=Try again")
+        assert page.url == request
+        page.click("main nav a")
+        page.click("text=Back to Resident parking")
+        _at_city(scene, page, "Not signed in")

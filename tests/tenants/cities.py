@@ -28,6 +28,7 @@ from idp.keys.folder import create_keys
 from idp.ports import Unit
 from idp.protocols.oidc.trial import new_link, trial_request
 from idp.store.migrate import migrate
+from idp.web.login_cookies import KEEPS
 from policies.parties import ClientId
 
 NAMES = ("alder", "birch")
@@ -278,12 +279,12 @@ class Town:
 
 
 def cookies_of(answer: Response) -> dict[str, str]:
-    """The cookies that an answer sets."""
+    """The cookies that an answer sets, but for the one that is the same of all tenants and browsers."""
     found: dict[str, str] = {}
     for header in answer.headers.get_list("set-cookie"):
         pair, *rest = header.split("; ")
         name, _, value = pair.partition("=")
-        if "Max-Age=0" not in rest:
+        if "Max-Age=0" not in rest and name != KEEPS:
             found[name] = value
     return found
 

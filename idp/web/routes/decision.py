@@ -22,6 +22,7 @@ from idp.pages.languages import spoken
 from idp.pages.views import Ending, PageKind, RefusedView
 from idp.web.choosing import SHARE, ticked_in
 from idp.web.login_cookies import LOGIN_ID, SESSION, Cookie, after_decision, secret_of, session_cookie
+from idp.web.lost_logins import finds_login
 from idp.web.page_route import Endpoint, PageRoute
 from idp.web.requests import check_navigation, check_same_origin, cookies, form
 from idp.web.routes.receipt import RECEIPT_PATH, receipt_cookie
@@ -81,6 +82,7 @@ def asking(site: Site, decided: Decided, secret: bytes, language: str, kept: lis
     return page(site.screens.question(decided, sealed, language), PageKind.FORM, kept)
 
 
+@finds_login
 def _reworded(site: Site, request: Request, login: str, fields: dict[str, str]) -> Response:
     """The question in the language that the citizen chose, or whole: what is recorded of it is what they see now.
 
@@ -112,6 +114,7 @@ def _reworded(site: Site, request: Request, login: str, fields: dict[str, str]) 
     return asking(site, worded, secret, language, [])
 
 
+@finds_login
 def _decided(site: Site, request: Request, login: str, fields: dict[str, str]) -> Response:
     """The citizen's choice: bound to this browser by the Strict cookie, to what was shown by the seal."""
     now = site.clock()
@@ -191,6 +194,7 @@ def _opened(site: Site, request: Request, login: str, fields: dict[str, str], no
     return decided, secret
 
 
+@finds_login
 def _cancelled(site: Site, request: Request, login: str, _fields: dict[str, str]) -> Response:
     """Back to the service from the picker."""
     now = site.clock()

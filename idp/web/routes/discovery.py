@@ -25,6 +25,7 @@ from idp.system.addresses import idp_entity_id
 from idp.web.choosing import REMEMBERED, kept_choice, known, offered, picker, typed_in
 from idp.web.city_site import CitySite
 from idp.web.login_cookies import Cookie
+from idp.web.lost_logins import finds_login
 from idp.web.page_route import PageRoute
 from idp.web.requests import check_navigation, client_of, cookies, header, query
 from idp.web.routes.picker import LANDED, LANDED_SECONDS, off, show
@@ -101,6 +102,7 @@ def _nobody(site: CitySite, request: Request) -> Response:
     return _back(site, request, _asked(site, request)[1], None)
 
 
+@finds_login
 def _discovered(site: CitySite, request: Request) -> Response:
     """Only this browser's own login goes on, and only to one that it offers: whoever else was chosen, the list says so."""
     check_navigation(request)

@@ -28,7 +28,8 @@ from idp.monitoring.steps import LoginStep
 from idp.pages.views import Ending
 from idp.server.wrong_answers import ADDRESS_TIMES
 from idp.web.city_site import CitySite
-from idp.web.login_cookies import after_decision, new_secret
+from idp.web.login_cookies import given_up, new_secret
+from idp.web.lost_logins import finds_login
 from idp.web.overload import step_aside
 from idp.web.page_route import Endpoint, PageRoute
 from idp.web.requests import (
@@ -221,6 +222,7 @@ def _live(
     return state, provider
 
 
+@finds_login
 def _handle_response(
     site: Site,
     request: Request,
@@ -251,7 +253,7 @@ def _handle_response(
         spent = isinstance(error, AssertionRejected) and site.watched.tries.wrong(login, client)
         # What was exchanged is not exchanged again, whatever became of it
         left = [site.logins.keep(state.exchanged, now)] if error.used_up else []
-        kept = after_decision(state.login, None) if spent else left
+        kept = given_up(state.login) if spent else left
         alive = "" if spent else login
         return stopped(site, request, error, asked.origin, now, wished=asked.languages, kept=kept, login=alive)
     if not fetches:

@@ -27,6 +27,7 @@ from idp.pages.views import ErrorView, Towards
 from idp.system.addresses import discovered_url, entity_id
 from idp.web.choosing import REMEMBERED, kept_choice, offered, picker, ticked_in, typed_in
 from idp.web.login_cookies import Cookie
+from idp.web.lost_logins import finds_login
 from idp.web.overload import step_aside
 from idp.web.page_route import Endpoint, PageRoute
 from idp.web.requests import client_of, cookies
@@ -67,6 +68,7 @@ def _typed(site: Site, step: Callable[[Site, Request, Mapping[str, str]], Respon
     return endpoint
 
 
+@finds_login
 def _listed(site: Site, request: Request, typed: Mapping[str, str]) -> Response:
     now = site.clock()
     login = request.path_params["login"]
@@ -87,6 +89,7 @@ def _listed(site: Site, request: Request, typed: Mapping[str, str]) -> Response:
         return stopped(site, request, error, origin, now, wished=spoken.request.languages)
 
 
+@finds_login
 def _at(site: Site, request: Request, typed: Mapping[str, str]) -> Response:
     now = site.clock()
     login = request.path_params["login"]

@@ -113,7 +113,7 @@ def test_a_login_that_this_browser_has_not_cannot_choose(visitor: Visitor, stage
     login = visitor.login()
     with Visitor(stage) as stranger:
         refused = stranger.asks(login)
-        assert (refused.status, refused.heading) == (409, "Please start again")
+        assert (refused.status, refused.heading) == (409, "Your sign-in is not in this browser")
         assert stranger.jar == {}
 
 
@@ -160,7 +160,7 @@ def test_leaving_at_the_picker_tells_the_service_and_ends_the_login(visitor: Vis
         "state": "a-state",
         "iss": stage.issuer,
     }
-    assert visitor.jar == {}
+    assert visitor.jar[f"__Host-l-{login}"] == "d", "decided, and nothing else of it"
     again = visitor.go("POST", f"/login/{login}/cancel", jar=jar)
     assert again.back == ended.back, "the same choice within a minute gets the same answer"
     stage.clock.ahead = 61
@@ -172,7 +172,7 @@ def test_leaving_at_the_picker_also_ends_what_went_on_in_another_tab(visitor: Vi
     question = visitor.returns(visitor.signs_in(visitor.asked(login)))
     assert visitor.go("POST", f"/login/{login}/cancel").status == 200
     refused = visitor.decides(question)
-    assert (refused.status, refused.heading) == (409, "Please start again")
+    assert (refused.status, refused.heading) == (409, "This was already decided")
 
 
 def test_leaving_after_an_approval_is_refused(visitor: Visitor) -> None:
@@ -182,4 +182,4 @@ def test_leaving_after_an_approval_is_refused(visitor: Visitor) -> None:
     assert visitor.decides(question).status == 200
     refused = visitor.go("POST", f"/login/{login}/cancel", jar=jar)
     assert refused.status == 409
-    assert visitor.go("POST", f"/login/{login}/cancel").status == 409, "and its cookie is gone"
+    assert visitor.go("POST", f"/login/{login}/cancel").status == 409, "and its cookie says so"

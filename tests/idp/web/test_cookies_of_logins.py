@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from typing import Any  # structlog's own type of an event
+from urllib.parse import quote, urlencode
 
 import pytest
 from hypothesis import given
@@ -12,14 +13,14 @@ from starlette.requests import Request
 from connectors.signatures.jws import base64url
 from idp.login.sealing import LoginId, Sealer, SealingKeys
 from idp.login.states import LOGIN_LIFE, REQUESTED, Requested
-from idp.web.login_cookies import STATE, STRICT
+from idp.web.login_cookies import DECIDED, KEEPS, SHOWN_LIFE, STATE, STRICT
 from idp.web.requests import MAX_COOKIES, cookies
 from idp.web.routes.receipt import COOKIE
 from policies.errors import RequestRefused
 from policies.parties import Tenant
 from tests.idp.staging import Lines
 from tests.idp.web.stage import Stage
-from tests.idp.web.visitor import Answer, SetCookie, Visitor, login_of
+from tests.idp.web.visitor import Answer, SetCookie, Visitor, login_of, query_of
 from tests.sealing import fixed_keys
 
 GONE = "Please start again"
@@ -32,7 +33,7 @@ def _dense(length: int) -> str:
 
 
 def _only(answer: Answer) -> SetCookie:
-    (cookie,) = answer.cookies.values()
+    (cookie,) = [cookie for name, cookie in answer.cookies.items() if name != KEEPS]
     return cookie
 
 
@@ -46,11 +47,11 @@ def test_each_state_has_its_host_cookie_and_its_same_site(visitor: Visitor, stag
     picker = visitor.authorize()
     login = login_of(picker)
     requested = _only(picker)
-    assert (requested.name, requested.attributes) == (STATE + login, _attributes(LOGIN_LIFE, "None"))
+    assert (requested.name, requested.attributes) == (STATE + login, _attributes(SHOWN_LIFE, "None"))
     stage.clock.ahead = 100
     asked = _only(visitor.asks(login))
     assert asked.name == STATE + login
-    assert asked.attributes == _attributes(LOGIN_LIFE - 100, "None")
+    assert asked.attributes == _attributes(SHOWN_LIFE - 100, "None")
 
 
 @pytest.mark.spec("decisions.md 3 and 8")
@@ -61,7 +62,7 @@ def test_the_strict_cookie_lives_five_minutes_and_a_minute_past_the_decision(vis
     assert (strict.name, strict.attributes) == (STRICT + login, _attributes(300, "Strict"))
     after = visitor.decides(question).cookies
     assert set(after) == {STATE + login, STRICT + login, COOKIE}
-    assert (after[STATE + login].value, after[STATE + login].attributes["max-age"]) == ("", "0")
+    assert (after[STATE + login].value, after[STATE + login].attributes["max-age"]) == (DECIDED, str(LOGIN_LIFE))
     assert (after[STRICT + login].value, after[STRICT + login].attributes["max-age"]) == (strict.value, "60")
 
 
@@ -105,7 +106,7 @@ def test_the_fifth_login_drops_the_oldest_of_four(visitor: Visitor, stage: Stage
     for ahead in range(5):
         stage.clock.ahead = ahead
         logins.append(visitor.login())
-    assert set(visitor.jar) == {STATE + login for login in logins[1:]}
+    assert set(visitor.jar) == {KEEPS, *(STATE + login for login in logins[1:])}
     assert visitor.asks(logins[0]).status == 409
     assert all(visitor.asks(login).status == 303 for login in logins[1:])
 
@@ -207,9 +208,38 @@ def test_a_login_ends_after_fifteen_minutes(visitor: Visitor, stage: Stage, logs
     stage.clock.ahead = LOGIN_LIFE - 1
     assert visitor.asks(login).status == 303
     stage.clock.ahead = LOGIN_LIFE
-    refused = visitor.asks(login)
-    assert (refused.status, refused.heading) == (409, "This sign-in took too long")
-    assert logs[-1]["check"] == "login_ended"
+    for answer in (visitor.asks(login), visitor.go("POST", f"/login/{login}/cancel")):
+        assert (answer.status, answer.heading) == (409, "This sign-in took too long")
+        assert (answer.back["error"], answer.back["state"]) == ("access_denied", "a-state")
+        assert logs[-1]["check"] == "login_ended"
+
+
+@pytest.mark.spec("issue 32 item 5")
+def test_a_browser_without_cookies_is_told_so_and_led_back_where_its_request_is_known(
+    visitor: Visitor, stage: Stage, logs: Lines
+) -> None:
+    asked = "/authorize?" + urlencode(visitor.request())
+    login = visitor.login()
+
+    def clicks(referer: str, site: str = "same-origin", jar: Mapping[str, str] | None = None) -> Answer:
+        came: dict[str, str | None] = {"sec-fetch-site": site, "referer": referer}
+        return visitor.go("GET", f"/login/{login}/at/demo-ee", headers=came, jar=jar or {})
+
+    page = clicks(stage.issuer + asked)
+    assert (page.status, page.heading) == (409, "Your browser does not keep our cookies")
+    again, back = page.found("//main//a[@class='button']/@href")
+    assert again == asked
+    assert query_of(back)["state"] == "a-state"
+    assert back.startswith(f"{stage.city_base}/parking/callback?")
+    assert (logs[-1]["code"], logs[-1]["check"], "a-state" in repr(logs)) == ("cookies_blocked", "login_cookie", False)
+    evil = asked.replace(quote(stage.city_base, safe=""), quote("https://evil.example", safe=""))
+    for referer in (stage.issuer + evil, f"https://evil.example{asked}", stage.issuer + "/par?a=b", "\u00e9", "//[", ""):
+        page = clicks(referer)
+        assert (page.status, page.heading) == (409, "Your browser does not keep our cookies")
+        assert not page.found("//main//a")
+    # From elsewhere nobody can tell: it may be another browser
+    assert clicks(stage.issuer + asked, "cross-site").heading == "Your sign-in is not in this browser"
+    assert clicks(stage.issuer + asked, jar={KEEPS: "1"}).heading == GONE
 
 
 @pytest.mark.spec("RFC 6265 §4.2.1; RFC 6265bis §4.1.3: a name that a browser does not take for one with our prefix")

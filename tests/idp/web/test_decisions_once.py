@@ -80,7 +80,7 @@ def test_a_repeated_answer_does_not_lengthen_its_minute(visitor: Visitor, stage:
     stage.clock.ahead = 50
     assert visitor.decides(question).back == first.back
     stage.clock.ahead = 60
-    _refused(visitor.decides(question))
+    _refused(visitor.decides(question), "This was already decided")
 
 
 def test_after_five_minutes_the_page_is_dead(visitor: Visitor, stage: Stage) -> None:
@@ -89,7 +89,9 @@ def test_after_five_minutes_the_page_is_dead(visitor: Visitor, stage: Stage) -> 
     stage.clock.ahead = 5 * 60 - 1
     assert visitor.decides(in_time).status == 200
     stage.clock.ahead = 5 * 60
-    _refused(visitor.decides(late), "This sign-in took too long")
+    answer = visitor.decides(late)
+    assert (answer.status, answer.heading) == (409, "This sign-in took too long")
+    assert (answer.back["error"], answer.back["state"]) == ("access_denied", "a-state")
 
 
 def test_an_optional_attribute_goes_only_where_its_box_was_ticked(visitor: Visitor) -> None:

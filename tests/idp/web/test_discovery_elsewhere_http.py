@@ -76,7 +76,7 @@ def test_an_answer_counts_in_the_browser_that_asked_and_only_as_a_discovery_serv
     returns = _sent(elsewhere)["return"]
     with Visitor(stage, port=elsewhere.port) as stranger:
         replayed = _back(stranger, returns, stage.country.entity_id)
-        assert (replayed.status, replayed.heading, stranger.jar) == (409, "Please start again", {})
+        assert (replayed.status, replayed.heading, stranger.jar) == (409, "Your sign-in is not in this browser", {})
     assert _back(elsewhere, returns, stage.country.entity_id, "https://evil.example").status == 400, "twice"
     assert _back(elsewhere, returns, "a" * MAX_QUERY).status == 414
     assert _back(elsewhere, returns, "a\u202eb").status == 400

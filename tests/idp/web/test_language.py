@@ -5,14 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from idp.login.states import LOGIN_LIFE, Asked, Requested, speaking
-from idp.web.login_cookies import STATE, STRICT
+from idp.login.states import Asked, Requested, speaking
+from idp.web.login_cookies import SHOWN_LIFE, STATE, STRICT
 from tests.idp.staging import Lines
 from tests.idp.web.stage import Stage
 from tests.idp.web.test_decisions_refused import FOREIGN
 from tests.idp.web.visitor import Answer, Visitor, login_of
 
-GONE = "Please start again"
+GONE, DECIDED = "Please start again", "This was already decided"
+BLOCKED = "Your browser does not keep our cookies"
 NOT_OURS = "This did not come from our page"
 OTHERS = "//header//nav//"
 EMAIL = {"share.email": "yes"}
@@ -68,7 +69,7 @@ def test_nothing_else_of_the_login_changes(visitor: Visitor, stage: Stage, *, as
     stage.clock.ahead = 100
     page = visitor.go("GET", f"/login/{login}/countries?language=zh-Hans")
     assert set(page.cookies) == {STATE + login}
-    assert page.cookies[STATE + login].attributes["max-age"] == str(LOGIN_LIFE - 100), "a login lives no longer for it"
+    assert page.cookies[STATE + login].attributes["max-age"] == str(SHOWN_LIFE - 100), "a login lives no longer for it"
     assert _state(visitor, login) == speaking(before, "zh-Hans")
     assert _state(visitor, login) == replace(before, request=replace(before.request, languages=("zh-Hans",)))
     if asked:
@@ -147,12 +148,12 @@ def test_one_question_in_two_languages_is_decided_once(
     assert visitor.decides(pages[1], choice).back == answer.back, "the same choice: the same answer"
     for page in pages:
         for other in {"approve", "refuse", "cancel"} - {choice}:
-            _refused(visitor.decides(page, other), 409, GONE)
+            _refused(visitor.decides(page, other), 409, DECIDED)
             assert logs[-1]["check"] == "decided"
     assert stage.written()["records"] == before["records"] + 1
     stage.clock.ahead = 61
     for page in pages:
-        _refused(visitor.decides(page, choice), 409, GONE)
+        _refused(visitor.decides(page, choice), 409, DECIDED)
     assert stage.written()["records"] == before["records"] + 1
 
 
@@ -163,7 +164,7 @@ def test_after_a_decision_the_next_one_at_this_machine_sees_no_value(visitor: Vi
     again = visitor.rewords(question, "et")
     assert visitor.decides(again, choice).status == 200
     for page in (question, again):
-        _refused(visitor.rewords(page, "zh-Hans"), 409, GONE)
+        _refused(visitor.rewords(page, "zh-Hans"), 409, DECIDED)
         assert logs[-1]["check"] == "login_cookie"
 
 
@@ -227,7 +228,7 @@ def test_only_the_browser_of_the_question_is_shown_it_again(visitor: Visitor, st
     _refused(visitor.go("POST", f"/login/{other.fields['login']}/language", fields=fields), 409, GONE)
     assert logs[-1]["check"] == "login_id"
     with Visitor(stage) as stranger:
-        _refused(stranger.rewords(question, "et"), 409, GONE)
+        _refused(stranger.rewords(question, "et"), 409, BLOCKED)
     assert _spoken(visitor.rewords(question, "et")) == "et"
 
 

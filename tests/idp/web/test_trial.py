@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from idp.cli import app
 from idp.protocols.oidc.trial import LINK_LIFE, MASK
+from idp.web.login_cookies import DECIDED
 from tests.idp.web.stage import Stage
 from tests.idp.web.visitor import Answer, Visitor, login_of
 
@@ -44,7 +45,8 @@ def test_a_test_login_shows_names_and_forms_and_no_value_and_writes_no_record(vi
     assert userinfo == {"sub": MASK, "age_over_18": MASK, "resident_of": {"Storkhaven": MASK}, "email": MASK}
     assert (id_token["iss"], id_token["aud"], id_token["sub"]) == (stage.issuer, "parking", MASK)
     assert "Family name" in page.found("//section[@aria-labelledby='over']//li//text()")
-    assert not [cookie for cookie in visitor.jar if cookie.startswith("__Host-l-")], "the login has ended"
+    held = {value for name, value in visitor.jar.items() if name.startswith("__Host-l-")}
+    assert held == {DECIDED}, "the login has ended"
 
 
 @pytest.mark.spec("decisions.md 34")
